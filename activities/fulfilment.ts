@@ -1,0 +1,90 @@
+import { Context } from '@temporalio/activity';
+import type { Database } from '../platform/database';
+import { claimShipments, recordBookings, releaseClaims } from '../domain/fulfilment/book';
+import type { Carrier, ShipmentToBook } from '../domain/fulfilment/types';
+import { voidShipments, type VoidRequest } from '../domain/fulfilment/void';
+
+export interface DispatchResult {
+  booked: number;
+  refused: number;
+  /** It stopped before the queue was empty: call again. */
+  more: boolean;
+}
+
+export interface FulfilmentActivities {
+  /**
+   * Books whatever waits to be booked, `batchSize` shipments in one call to the carrier. A passing failure of a carrier is
+   * thrown after the others had their turn; its shipments can be claimed again at once.
+   */
+  dispatchShipments(request: { batchSize: number }): Promise<DispatchResult>;
+  /** Stops an order's shipments; see `domain/fulfilment/void.ts`. `which` is `all` unless given. */
+  voidShipments(request: { orderId: string; which?: VoidRequest['which'] }): Promise<{ refused: number }>;
+}
+
+export interface FulfilmentDependencies {
+  db: Database;
+  carriers: readonly Carrier[];
+  /** How long a claim counts while its dispatcher may be dead. */
+  leaseSeconds?: number;
+}
+
+/** Less than the dispatcher's heartbeat timeout, so that when the engine starts it again after a death, the claims are free. */
+const LEASE_SECONDS = 20;
+const HEARTBEAT_EVERY_MS = 5_000;
+/** Bounds one activity, so that a worker that shuts down is never waited for longer than a few carrier calls. */
+const BATCHES_PER_RUN = 50;
+
+export function createFulfilmentActivities(deps: FulfilmentDependencies): FulfilmentActivities {
+  const { db, carriers, leaseSeconds = LEASE_SECONDS } = deps;
+
+  async function bookBatch(
+    carrier: Carrier,
+    limit: number,
+  ): Promise<Omit<DispatchResult, 'more'> | undefined> {
+    const claimed = await claimShipments(db, { carrier: carrier.name, limit, leaseSeconds });
+    if (claimed.length === 0) return undefined;
+    return recordBookings(db, await bookOrRelease(carrier, claimed));
+  }
+
+  async function bookOrRelease(carrier: Carrier, claimed: readonly ShipmentToBook[]) {
+    try {
+      return await carrier.book(claimed);
+    } catch (error) {
+      await releaseClaims(
+        db,
+        claimed.map((shipment) => shipment.shipmentId),
+      );
+      throw error;
+    }
+  }
+
+  async function bookAll(carrier: Carrier, batchSize: number, total: DispatchResult): Promise<void> {
+    const context = Context.current();
+    for (let batch = 0; batch < BATCHES_PER_RUN && !context.cancellationSignal.aborted; batch++) {
+      context.heartbeat({ ...total });
+      const done = await bookBatch(carrier, batchSize);
+      if (!done) return;
+      total.booked += done.booked;
+      total.refused += done.refused;
+    }
+    total.more = true;
+  }
+
+  return {
+    async dispatchShipments({ batchSize }) {
+      const context = Context.current();
+      const total: DispatchResult = { booked: 0, refused: 0, more: false };
+      const beat = setInterval(() => context.heartbeat({ ...total }), HEARTBEAT_EVERY_MS);
+      try {
+        const runs = await Promise.allSettled(carriers.map((carrier) => bookAll(carrier, batchSize, total)));
+        const failure = runs.find((run) => run.status === 'rejected');
+        if (failure) throw failure.reason;
+        return total;
+      } finally {
+        clearInterval(beat);
+      }
+    },
+
+    voidShipments: ({ orderId, which = 'all' }) => voidShipments({ db, carriers, orderId, which }),
+  };
+}

@@ -1,0 +1,65 @@
+import { Context } from '@temporalio/activity';
+import { ensurePartitions } from '../domain/inventory/queries';
+import { claimSuspects } from '../domain/orders/sweep-queries';
+import type { OrderInput } from '../domain/orders/types';
+import type { Database } from '../platform/database';
+import type { Logger } from '../platform/log';
+
+export interface SweepResult {
+  looked: number;
+  restarted: number;
+}
+
+/** What became of an order's saga, asked of the engine itself: visibility lags. */
+export type SagaState = 'running' | 'completed' | 'gone';
+
+export interface MaintenanceDeps {
+  db: Database;
+  describeSaga(orderId: string): Promise<SagaState>;
+  startSaga(order: OrderInput): Promise<void>;
+  /** An order that has not moved for this long is looked at. */
+  graceSeconds: number;
+  /** One that merely waits to be paid is looked at again after this long. */
+  recheckSeconds: number;
+  partitionsAhead: number;
+  log: Logger;
+}
+
+export interface MaintenanceActivities {
+  /**
+   * Starts the saga of every order that has something left to do and no saga. It never refunds or releases by itself: the
+   * saga reads the order's rows and carries on. A slow saga that lives is left alone.
+   */
+  sweepOrders(): Promise<SweepResult>;
+  /** Makes the ledger's partitions of the months to come. */
+  ensureLedgerPartitions(): Promise<{ made: number }>;
+}
+
+const BATCH = 100;
+
+export function createMaintenanceActivities(deps: MaintenanceDeps): MaintenanceActivities {
+  const { db, graceSeconds, recheckSeconds, log } = deps;
+  return {
+    async sweepOrders() {
+      const result = { looked: 0, restarted: 0 };
+      for (;;) {
+        Context.current().heartbeat(result);
+        const suspects = await claimSuspects(db, { graceSeconds, recheckSeconds, limit: BATCH });
+        for (const { orderId, input } of suspects) {
+          result.looked += 1;
+          const state = await deps.describeSaga(orderId);
+          if (state === 'running') continue;
+          const message = 'an order has something left to do and no saga; it is started again';
+          // A saga that completed and left its order open is a defect of ours, not a fault of the world.
+          log[state === 'completed' ? 'error' : 'warn']({ orderId, state }, message);
+          await deps.startSaga(input);
+          result.restarted += 1;
+        }
+        if (suspects.length < BATCH) return result;
+      }
+    },
+    async ensureLedgerPartitions() {
+      return { made: await ensurePartitions(db, deps.partitionsAhead) };
+    },
+  };
+}

@@ -1,0 +1,97 @@
+import { problem } from './problems';
+
+export interface AdmissionOptions {
+  /** Orders in work at once. */
+  limit: number;
+  /** Orders that may wait for their turn. */
+  queue: number;
+  /** How long one may wait, in milliseconds. */
+  maxWaitMs: number;
+}
+
+export interface Admission {
+  /**
+   * Runs `work` when its turn comes, first come, first served.
+   *
+   * @throws AppError `OVERLOADED` when the queue is full or the turn did not come in time; `work` was then never begun.
+   * @throws the signal's reason when the caller gave up while waiting.
+   */
+  run<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T>;
+  readonly running: number;
+  readonly queued: number;
+}
+
+interface Waiter {
+  admit(): void;
+}
+
+/** Keeps a burst from becoming thousands of sagas in work at once: what cannot be decided soon waits here, or is told so. */
+export function createAdmission(options: AdmissionOptions): Admission {
+  // A Set keeps arrival order and gives up a waiter in constant time.
+  const waiting = new Set<Waiter>();
+  let running = 0;
+
+  function turn(signal: AbortSignal): Promise<void> {
+    if (signal.aborted) return Promise.reject(asError(signal.reason));
+    if (running < options.limit) {
+      running++;
+      return Promise.resolve();
+    }
+    if (waiting.size >= options.queue) return Promise.reject(overloaded());
+    return new Promise((resolve, reject) => {
+      const leave = () => {
+        waiting.delete(waiter);
+        clearTimeout(timer);
+        signal.removeEventListener('abort', onAbort);
+      };
+      const onAbort = () => {
+        leave();
+        reject(asError(signal.reason));
+      };
+      const timer = setTimeout(() => {
+        leave();
+        reject(overloaded());
+      }, options.maxWaitMs);
+      const waiter: Waiter = {
+        // The place is handed over, not freed: nobody who comes now can overtake.
+        admit() {
+          leave();
+          resolve();
+        },
+      };
+      waiting.add(waiter);
+      signal.addEventListener('abort', onAbort, { once: true });
+    });
+  }
+
+  function leaveTurn(): void {
+    const [next] = waiting;
+    if (next) next.admit();
+    else running--;
+  }
+
+  return {
+    async run(signal, work) {
+      await turn(signal);
+      try {
+        return await work();
+      } finally {
+        leaveTurn();
+      }
+    },
+    get running() {
+      return running;
+    },
+    get queued() {
+      return waiting.size;
+    },
+  };
+}
+
+function overloaded(): Error {
+  return problem('OVERLOADED', 'Too many orders are waiting for their turn. Nothing was done; try again.');
+}
+
+function asError(reason: unknown): Error {
+  return reason instanceof Error ? reason : new Error(String(reason));
+}

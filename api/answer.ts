@@ -1,0 +1,33 @@
+import type { Response } from 'express';
+import { retryAfter, toProblem, type Problem } from './problems';
+
+/** What a route answers. A status of 400 or above carries a problem document. */
+export interface Answer {
+  status: number;
+  body: unknown;
+  headers?: Readonly<Record<string, string>>;
+  /** Default: JSON, or a problem document from 400 on. */
+  contentType?: string;
+}
+
+export function ok(body: unknown): Answer {
+  return { status: 200, body };
+}
+
+/** A problem as an answer, so that it can be stored under an idempotency key. */
+export function problemAnswer(error: unknown, requestId: string): Answer & { body: Problem } {
+  const body = toProblem(error, requestId);
+  const seconds = retryAfter(body.code);
+  return {
+    status: body.status,
+    body,
+    headers: seconds === undefined ? {} : { 'retry-after': String(seconds) },
+  };
+}
+
+export function send(res: Response, answer: Answer): void {
+  res.status(answer.status);
+  for (const [name, value] of Object.entries(answer.headers ?? {})) res.setHeader(name, value);
+  res.type(answer.contentType ?? (answer.status >= 400 ? 'application/problem+json' : 'application/json'));
+  res.send(JSON.stringify(answer.body));
+}

@@ -1,0 +1,136 @@
+import { AppError, isAppError, isRetryable } from '../platform/errors';
+
+interface ProblemKind {
+  status: number;
+  title: string;
+  /** Seconds after which the same request may succeed. */
+  retryAfter?: number;
+}
+
+/** Every code an answer can carry, with its status. Codes are the public contract; titles and details are for people. */
+export const PROBLEMS = {
+  BAD_REQUEST: { status: 400, title: 'The request cannot be understood' },
+  MALFORMED_JSON: { status: 400, title: 'The body is not valid JSON' },
+  PAYMENT_DECLINED: { status: 402, title: 'The payment was declined' },
+  NOT_FOUND: { status: 404, title: 'There is no such thing' },
+  METHOD_NOT_ALLOWED: { status: 405, title: 'This method is not allowed here' },
+  OUT_OF_STOCK: { status: 409, title: 'There is not enough stock' },
+  ORDER_FAILED: { status: 409, title: 'The order was undone' },
+  ORDER_NOT_PAYABLE: { status: 409, title: 'The order cannot be paid' },
+  HOLD_EXPIRED: { status: 409, title: 'The hold has expired' },
+  PAYMENT_IN_PROGRESS: { status: 409, title: 'Another payment is in progress' },
+  NOT_CANCELLABLE: { status: 409, title: 'The order can no longer be cancelled' },
+  WOULD_GO_NEGATIVE: { status: 409, title: 'Stock would go below zero' },
+  BELOW_RESERVED: { status: 409, title: 'Less would be on hand than is reserved' },
+  QUANTITY_OVERFLOW: { status: 409, title: 'More would be on hand than can be counted' },
+  IDEMPOTENCY_IN_FLIGHT: {
+    status: 409,
+    title: 'The first request with this key is still running',
+    retryAfter: 1,
+  },
+  PAYLOAD_TOO_LARGE: { status: 413, title: 'The body is too large' },
+  UNSUPPORTED_MEDIA_TYPE: { status: 415, title: 'This media type is not supported' },
+  VALIDATION_FAILED: { status: 422, title: 'The request breaks a rule' },
+  UNKNOWN_SKU: { status: 422, title: 'A SKU is not known' },
+  MIXED_CURRENCIES: { status: 422, title: 'One order has one currency' },
+  UNKNOWN_LOCATION: { status: 422, title: 'A location is not known' },
+  IDEMPOTENCY_KEY_REUSED: { status: 422, title: 'This idempotency key belongs to another request' },
+  INTERNAL: { status: 500, title: 'Something went wrong on our side' },
+  OVERLOADED: { status: 503, title: 'Too many orders are waiting', retryAfter: 1 },
+  ENGINE_UNAVAILABLE: { status: 503, title: 'The workflow engine cannot be reached', retryAfter: 2 },
+  DATABASE_UNAVAILABLE: { status: 503, title: 'The database cannot be reached', retryAfter: 2 },
+} as const satisfies Record<string, ProblemKind>;
+
+export type ProblemCode = keyof typeof PROBLEMS;
+
+/** RFC 9457, with Holdfast's own members. */
+export interface Problem {
+  type: string;
+  title: string;
+  status: number;
+  detail: string;
+  code: ProblemCode;
+  /** The request's id. */
+  instance: string;
+  [member: string]: unknown;
+}
+
+export interface FieldError {
+  /** Dotted path into the body, or the name of the query parameter or header. */
+  path: string;
+  message: string;
+}
+
+/** The error to throw for a problem. `members` become members of the document. */
+export function problem(code: ProblemCode, detail: string, members: Record<string, unknown> = {}): AppError {
+  return new AppError(code, detail, members);
+}
+
+/** `VALIDATION_FAILED` with what is wrong where. */
+export function invalid(errors: readonly FieldError[]): AppError {
+  const [first] = errors;
+  const detail = first ? `${first.path || 'body'}: ${first.message}` : 'The request breaks a rule.';
+  return problem('VALIDATION_FAILED', detail, { errors });
+}
+
+/** Seconds for `Retry-After`, or undefined where trying again is of no use. */
+export function retryAfter(code: ProblemCode): number | undefined {
+  const kind: ProblemKind = PROBLEMS[code];
+  return kind.retryAfter;
+}
+
+/**
+ * Any error as what the client may know of it: never a stack, SQL or a driver's message.
+ * An error that is nobody's known code is `INTERNAL`, or `DATABASE_UNAVAILABLE` when trying again may help.
+ */
+export function toProblem(error: unknown, requestId: string): Problem {
+  const known = asKnown(error);
+  const { status, title } = PROBLEMS[known.code];
+  return {
+    ...known.members,
+    type: `urn:holdfast:problem:${known.code.toLowerCase().replaceAll('_', '-')}`,
+    title,
+    status,
+    detail: known.detail,
+    code: known.code,
+    instance: requestId,
+  };
+}
+
+interface KnownProblem {
+  code: ProblemCode;
+  detail: string;
+  members: Readonly<Record<string, unknown>>;
+}
+
+function asKnown(error: unknown): KnownProblem {
+  if (isAppError(error) && isProblemCode(error.code)) {
+    return { code: error.code, detail: error.message, members: error.details };
+  }
+  const fromHttp = asHttpError(error);
+  if (fromHttp) return { ...fromHttp, members: {} };
+  if (isRetryable(error)) {
+    return { code: 'DATABASE_UNAVAILABLE', detail: 'The database is busy or away. Try again.', members: {} };
+  }
+  return { code: 'INTERNAL', detail: 'The error is in our log, under the request id.', members: {} };
+}
+
+function isProblemCode(code: string): code is ProblemCode {
+  return Object.hasOwn(PROBLEMS, code);
+}
+
+/** What Express and its body parser throw, by their `type` and `status`. */
+function asHttpError(error: unknown): { code: ProblemCode; detail: string } | undefined {
+  if (typeof error !== 'object' || error === null) return undefined;
+  const { type, status } = error as { type?: unknown; status?: unknown };
+  if (type === 'entity.parse.failed')
+    return { code: 'MALFORMED_JSON', detail: 'The body is not valid JSON.' };
+  if (type === 'entity.too.large')
+    return { code: 'PAYLOAD_TOO_LARGE', detail: 'A body may have at most 1 MB.' };
+  if (status === 415)
+    return { code: 'UNSUPPORTED_MEDIA_TYPE', detail: 'This encoding of the body is not supported.' };
+  if (typeof status === 'number' && status >= 400 && status < 500) {
+    return { code: 'BAD_REQUEST', detail: 'The request cannot be understood.' };
+  }
+  return undefined;
+}

@@ -1,0 +1,68 @@
+import { randomBytes } from 'node:crypto';
+import type { Request, RequestHandler, Response } from 'express';
+import { newId } from '../platform/ids';
+import type { Logger } from '../platform/log';
+
+/** What goes with a request from its arrival to its last log line. */
+export interface RequestContext {
+  requestId: string;
+  /** W3C trace context with this request's own span. */
+  traceparent: string;
+  log: Logger;
+  /** Aborted when the client goes away before it has its answer. */
+  signal: AbortSignal;
+  /** The route's template, for metrics: its values are few, those of paths are not. */
+  route: string;
+}
+
+const REQUEST_ID = /^[\w.:@/+=-]{1,128}$/;
+const TRACEPARENT = /^00-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-([0-9a-f]{2})$/;
+
+/** Gives every request its context; `observe` is called once, when the exchange is over. */
+export function requestContext(
+  log: Logger,
+  observe: (context: RequestContext, req: Request, res: Response, seconds: number) => void,
+): RequestHandler {
+  return (req, res, next) => {
+    const started = process.hrtime.bigint();
+    const gone = new AbortController();
+    const requestId = validRequestId(req.get('x-request-id')) ?? newId();
+    const traceparent = continueTrace(req.get('traceparent'));
+    const context: RequestContext = {
+      requestId,
+      traceparent,
+      log: log.child({ requestId, traceparent }),
+      signal: gone.signal,
+      route: 'unmatched',
+    };
+    res.locals['context'] = context;
+    res.setHeader('x-request-id', requestId);
+    res.setHeader('traceparent', traceparent);
+    res.setHeader('x-content-type-options', 'nosniff');
+    res.once('close', () => {
+      if (!res.writableFinished) gone.abort();
+      observe(context, req, res, Number(process.hrtime.bigint() - started) / 1e9);
+    });
+    next();
+  };
+}
+
+/** The context of a request that came through `requestContext`, which is the first handler of the app. */
+export function contextOf(res: Response): RequestContext {
+  return res.locals['context'] as RequestContext;
+}
+
+/** Who asks. Until there is sign-in everybody is the same caller, and shares one space of idempotency keys. */
+export function callerOf(_req: Request): string {
+  return 'anonymous';
+}
+
+function validRequestId(given: string | undefined): string | undefined {
+  return given !== undefined && REQUEST_ID.test(given) ? given : undefined;
+}
+
+/** The caller's trace with a span of our own, or a new trace where none, or an invalid one, came in. */
+function continueTrace(given: string | undefined): string {
+  const [, traceId, flags] = TRACEPARENT.exec(given ?? '') ?? [];
+  return `00-${traceId ?? randomBytes(16).toString('hex')}-${randomBytes(8).toString('hex')}-${flags ?? '00'}`;
+}

@@ -1,0 +1,122 @@
+import type { Request, Response } from 'express';
+import { z } from 'zod';
+import type { Answer } from './answer';
+import { invalid, problem, type FieldError, type ProblemCode } from './problems';
+import { callerOf, contextOf, type RequestContext } from './request-context';
+
+export type Method = 'get' | 'post' | 'put';
+
+/** One possible answer of a route, for the description. */
+export interface DocumentedAnswer {
+  description: string;
+  /** Of a JSON body. */
+  schema?: z.ZodType;
+  /** Instead of `schema`: by media type. */
+  content?: Readonly<Record<string, z.ZodType>>;
+}
+
+/** What the description of the API is made of. */
+export interface RouteDocs {
+  /** PUT and POST may share one handler. */
+  methods: readonly [Method, ...Method[]];
+  /** As in OpenAPI: `/orders/{id}`. */
+  path: string;
+  tag: string;
+  summary: string;
+  description?: string;
+  answers: Readonly<Record<number, DocumentedAnswer>>;
+  problems?: readonly ProblemCode[];
+  /** Takes an `Idempotency-Key`. */
+  keyed?: boolean;
+  /** May be called without a body. */
+  bodyOptional?: boolean;
+}
+
+export interface RouteSchemas {
+  params: z.ZodObject;
+  query: z.ZodObject;
+  body: z.ZodType;
+}
+
+/** A request whose every part was validated by the schemas that also describe it. */
+export interface Call<S extends RouteSchemas> extends RequestContext {
+  params: z.output<S['params']>;
+  query: z.output<S['query']>;
+  body: z.output<S['body']>;
+  caller: string;
+  idempotencyKey: string | null;
+  req: Request;
+  res: Response;
+}
+
+/** A route as the app mounts it and as OpenAPI describes it: one table for both. */
+export interface Route extends RouteDocs {
+  schemas: Partial<RouteSchemas>;
+  /** Null: the handler has answered by itself. */
+  handle(req: Request, res: Response): Promise<Answer | null>;
+}
+
+const NOTHING = z.object({});
+const IDEMPOTENCY_KEY = /^[\x21-\x7e]{1,255}$/;
+
+/**
+ * Binds a handler to its schemas. A path that does not fit is a thing that does not exist (404); a query or body that does
+ * not fit breaks a rule (422).
+ */
+export function route<
+  P extends z.ZodObject = typeof NOTHING,
+  Q extends z.ZodObject = typeof NOTHING,
+  B extends z.ZodType = typeof NOTHING,
+>(
+  docs: RouteDocs & { params?: P; query?: Q; body?: B },
+  handle: (call: Call<{ params: P; query: Q; body: B }>) => Promise<Answer | null>,
+): Route {
+  const { params, query, body, ...described } = docs;
+  return {
+    ...described,
+    schemas: { params, query, body },
+    handle(req, res) {
+      const call: Call<{ params: P; query: Q; body: B }> = {
+        ...contextOf(res),
+        params: parsePath(params ?? NOTHING, req.params) as z.output<P>,
+        query: parse(query ?? NOTHING, req.query) as z.output<Q>,
+        body: parse(body ?? NOTHING, givenBody(req, docs)) as z.output<B>,
+        caller: callerOf(req),
+        idempotencyKey: idempotencyKey(req),
+        req,
+        res,
+      };
+      return handle(call);
+    },
+  };
+}
+
+/** A route without a body takes any, and does not look at it. */
+function givenBody(req: Request, docs: { body?: z.ZodType; bodyOptional?: boolean }): unknown {
+  if (!docs.body) return {};
+  const body: unknown = req.body;
+  return body === undefined && docs.bodyOptional ? {} : body;
+}
+
+function parsePath(schema: z.ZodType, given: unknown): unknown {
+  const parsed = schema.safeParse(given);
+  if (parsed.success) return parsed.data;
+  throw problem('NOT_FOUND', 'There is nothing at this address.');
+}
+
+function parse(schema: z.ZodType, given: unknown): unknown {
+  const parsed = schema.safeParse(given);
+  if (parsed.success) return parsed.data;
+  throw invalid(parsed.error.issues.map(asFieldError));
+}
+
+function asFieldError(issue: z.core.$ZodIssue): FieldError {
+  return { path: issue.path.join('.'), message: issue.message };
+}
+
+function idempotencyKey(req: Request): string | null {
+  const given = req.get('idempotency-key');
+  if (given === undefined) return null;
+  if (IDEMPOTENCY_KEY.test(given)) return given;
+  throw invalid([{ path: 'Idempotency-Key', message: 'must be 1 to 255 visible ASCII characters' }]);
+}

@@ -1,0 +1,32 @@
+import { z } from 'zod';
+import { applyCarrierEvents } from '../../domain/fulfilment/apply-updates';
+import { CARRIER_NAMES } from '../../domain/fulfilment/carrier-names';
+import { ok } from '../answer';
+import type { ApiContext } from '../context';
+import { API_BASE } from '../order-answers';
+import { problem } from '../problems';
+import { route, type Route } from '../route';
+import { carrierEvents, carrierVerdicts } from '../schemas/carriers';
+
+export function carrierRoutes({ db }: ApiContext): Route[] {
+  return [
+    route(
+      {
+        methods: ['post'],
+        path: `${API_BASE}/carriers/{name}/events`,
+        tag: 'Carriers',
+        summary: "A carrier's updates",
+        description:
+          'Repeated, delayed and reordered updates are harmless: each is taken once, and statuses only go forward.',
+        params: z.object({ name: z.string() }),
+        body: carrierEvents,
+        answers: { 200: { description: 'A verdict for each, in their order', schema: carrierVerdicts } },
+        problems: ['VALIDATION_FAILED'],
+      },
+      async ({ params: { name }, body }) => {
+        if (!CARRIER_NAMES.includes(name)) throw problem('NOT_FOUND', 'There is no such carrier.');
+        return ok({ results: await applyCarrierEvents(db, name, body.events) });
+      },
+    ),
+  ];
+}

@@ -1,0 +1,117 @@
+import { z } from 'zod';
+import { adjustStock } from '../../domain/inventory/adjust';
+import { readStock } from '../../domain/inventory/availability';
+import { isAppError } from '../../platform/errors';
+import { derivedId, newId } from '../../platform/ids';
+import { ok } from '../answer';
+import { answerOnce } from '../answer-once';
+import type { ApiContext } from '../context';
+import { API_BASE } from '../order-answers';
+import { invalid, problem } from '../problems';
+import { route, type Route } from '../route';
+import { skuParams, timeQuery, warehouseCode } from '../schemas/common';
+import { adjustment, location, stock } from '../schemas/stock';
+
+const TAG = 'Inventory';
+
+export function inventoryRoutes({ db }: ApiContext): Route[] {
+  return [
+    route(
+      {
+        methods: ['get'],
+        path: `${API_BASE}/inventory/{sku}`,
+        tag: TAG,
+        summary: 'Stock of a product, in total and by location',
+        params: skuParams,
+        query: z.object({
+          asOf: timeQuery.optional().meta({ description: 'Answer from the ledger, as it was at this time' }),
+        }),
+        answers: { 200: { description: 'The stock', schema: stock } },
+        problems: ['VALIDATION_FAILED'],
+      },
+      async ({ params, query: { asOf } }) => {
+        if (asOf && asOf.getTime() > Date.now())
+          throw invalid([{ path: 'asOf', message: 'must not be in the future' }]);
+        const found = await readStock(db, params.sku, asOf);
+        if (!found) throw noSuchProduct();
+        return ok(found);
+      },
+    ),
+    route(
+      {
+        methods: ['get'],
+        path: `${API_BASE}/inventory/{sku}/location/{code}`,
+        tag: TAG,
+        summary: 'Stock of a product at one location',
+        params: skuParams.extend({ code: warehouseCode }),
+        answers: { 200: { description: 'The location', schema: location } },
+      },
+      async ({ params }) => {
+        const found = await readStock(db, params.sku);
+        const here = found?.locations.find((candidate) => candidate.warehouse === params.code);
+        if (!here) throw problem('NOT_FOUND', 'This product has no stock at this location.');
+        return ok(here);
+      },
+    ),
+    route(
+      {
+        methods: ['post'],
+        path: `${API_BASE}/inventory/{sku}/adjust`,
+        tag: TAG,
+        summary: 'Change what is on hand at one location',
+        description: 'Units that arrive go to waiting backorders at once, first come, first served.',
+        keyed: true,
+        params: skuParams,
+        body: adjustment,
+        answers: { 200: { description: 'The location afterwards', schema: location } },
+        problems: [
+          'WOULD_GO_NEGATIVE',
+          'BELOW_RESERVED',
+          'QUANTITY_OVERFLOW',
+          'IDEMPOTENCY_IN_FLIGHT',
+          'IDEMPOTENCY_KEY_REUSED',
+          'UNKNOWN_LOCATION',
+          'VALIDATION_FAILED',
+        ],
+      },
+      (call) => {
+        const { caller, idempotencyKey, params, body } = call;
+        const effectId =
+          idempotencyKey === null ? newId() : derivedId('adjust', params.sku, caller, idempotencyKey);
+        return answerOnce(
+          {
+            db,
+            key: idempotencyKey === null ? null : { caller, key: idempotencyKey },
+            scope: `POST /inventory/${params.sku}/adjust`,
+            body,
+            subjectId: effectId,
+            requestId: call.requestId,
+            log: call.log,
+          },
+          async () => {
+            const { location: warehouse, delta, setTo, reason, reference } = body;
+            const change = delta === undefined ? { setTo: setTo ?? 0 } : { delta };
+            const level = await adjustStock(db, {
+              sku: params.sku,
+              location: warehouse,
+              change,
+              reason,
+              reference,
+              actor: caller,
+              effectId,
+            }).catch((error: unknown) => {
+              // The SKU is part of the address here: an unknown one is a thing that does not exist.
+              throw isAppError(error, 'UNKNOWN_SKU') ? noSuchProduct() : error;
+            });
+            const { onHand, reserved, available, status } = level;
+            return ok({ warehouse, onHand, reserved, available, status });
+          },
+        );
+      },
+    ),
+  ];
+}
+
+function noSuchProduct(): Error {
+  return problem('NOT_FOUND', 'There is no such product.');
+}

@@ -1,0 +1,72 @@
+import { z } from 'zod';
+import { readOrderEvents } from '../../domain/orders/views';
+import { ok } from '../answer';
+import type { ApiContext } from '../context';
+import { cursorOf, encodeCursor } from '../cursor';
+import { readFirstEvents, streamOrderEvents } from '../event-stream';
+import { API_BASE } from '../order-answers';
+import { invalid } from '../problems';
+import { route, type Route } from '../route';
+import { orderNotFound } from '../saga-update';
+import { idParams, pageQuery } from '../schemas/common';
+import { eventPage } from '../schemas/orders';
+
+const query = z.object({ ...pageQuery, cursor: cursorOf(z.object({ seq: z.int().min(0) })).optional() });
+const LAST_EVENT_ID = /^\d{1,9}$/;
+
+export function orderEvents(context: ApiContext): Route[] {
+  return [
+    route(
+      {
+        methods: ['get'],
+        path: `${API_BASE}/orders/{id}/events`,
+        tag: 'Orders',
+        summary: 'The history of an order, or a live stream of it',
+        description:
+          'With `Accept: text/event-stream`: the history, then every event as it happens, until the order has ended. ' +
+          'The id of each message is its `seq`; `Last-Event-ID` resumes after it. 204: the order has ended and nothing is left.',
+        params: idParams,
+        query,
+        answers: {
+          200: {
+            description: 'A page of the history, oldest first, or the stream',
+            content: { 'application/json': eventPage, 'text/event-stream': z.string() },
+          },
+          204: { description: 'Nothing is left to stream' },
+        },
+        problems: ['VALIDATION_FAILED'],
+      },
+      async ({ params: { id }, query: { limit, offset, cursor }, req, res }) => {
+        if (
+          req.method === 'GET' &&
+          req.accepts(['application/json', 'text/event-stream']) === 'text/event-stream'
+        ) {
+          const after = lastEventId(req.get('last-event-id'));
+          const first = await readFirstEvents(context, id, after);
+          if (!first) throw orderNotFound();
+          if (first.ended && first.items.length === 0) res.status(204).end();
+          else await streamOrderEvents(context, res, { orderId: id, after, first });
+          return null;
+        }
+        const page = await readOrderEvents(context.db, id, {
+          after: cursor?.seq ?? 0,
+          limit: limit + 1,
+          offset,
+        });
+        if (!page) throw orderNotFound();
+        const items = page.items.slice(0, limit);
+        const last = items.at(-1);
+        return ok({
+          items,
+          nextCursor: page.items.length > limit && last ? encodeCursor({ seq: last.seq }) : null,
+        });
+      },
+    ),
+  ];
+}
+
+function lastEventId(given: string | undefined): number {
+  if (given === undefined || given === '') return 0;
+  if (LAST_EVENT_ID.test(given)) return Number(given);
+  throw invalid([{ path: 'Last-Event-ID', message: 'must be the id of a message of this stream' }]);
+}

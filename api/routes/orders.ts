@@ -1,0 +1,229 @@
+import { z } from 'zod';
+import { listOrders, readOrder, readOrderStatus, readSourcing } from '../../domain/orders/views';
+import { derivedId, newId } from '../../platform/ids';
+import { ok, type Answer } from '../answer';
+import { answerOnce } from '../answer-once';
+import { cancelOrder } from '../cancel-order';
+import type { ApiContext } from '../context';
+import { cursorOf, encodeCursor } from '../cursor';
+import { API_BASE } from '../order-answers';
+import { payOrder } from '../pay-order';
+import { placeOrder } from '../place-order';
+import { invalid } from '../problems';
+import { route, type Route } from '../route';
+import { orderNotFound } from '../saga-update';
+import { idParams, line, pageQuery, sku, timeQuery } from '../schemas/common';
+import {
+  cancelBody,
+  newOrder,
+  order,
+  orderPage,
+  orderStatus,
+  orderStatusView,
+  payment,
+  paymentMethod,
+  sourcing,
+  undecided,
+} from '../schemas/orders';
+
+const TAG = 'Orders';
+
+const listQuery = z.object({
+  ...pageQuery,
+  cursor: cursorOf(z.object({ createdAtMicros: z.iso.datetime(), id: z.uuid() })).optional(),
+  status: orderStatus.optional(),
+  customerId: line(200).optional(),
+  sku: sku.optional(),
+  from: timeQuery.optional().meta({ description: 'Made at this time or later' }),
+  to: timeQuery.optional().meta({ description: 'Made before this time' }),
+});
+
+/** Placing, paying and cancelling. `knownTokens`: those of the sandbox; null with a real gateway, which knows its own. */
+export function orderActions(context: ApiContext, knownTokens: readonly string[] | null): Route[] {
+  /** A typo in a sandbox token must not look like a declined card. */
+  function checkToken(token: string | undefined, path: string): void {
+    if (token === undefined || !knownTokens || knownTokens.includes(token)) return;
+    throw invalid([{ path, message: `must be one of ${knownTokens.join(', ')}` }]);
+  }
+
+  return [
+    route(
+      {
+        methods: ['post'],
+        path: `${API_BASE}/orders`,
+        tag: TAG,
+        summary: 'Place an order',
+        description:
+          'Answers once the stock is held; a payment that comes with the order is charged afterwards. Without one the ' +
+          'order waits to be paid until its hold expires.',
+        keyed: true,
+        body: newOrder,
+        answers: {
+          201: { description: 'The stock is held', schema: order },
+          202: { description: 'Not decided in time, or not known whether it arrived', schema: undecided },
+        },
+        problems: [
+          'OUT_OF_STOCK',
+          'ORDER_FAILED',
+          'VALIDATION_FAILED',
+          'UNKNOWN_SKU',
+          'MIXED_CURRENCIES',
+          'IDEMPOTENCY_KEY_REUSED',
+          'OVERLOADED',
+          'ENGINE_UNAVAILABLE',
+        ],
+      },
+      (call) => {
+        checkToken(call.body.payment?.token, 'payment.token');
+        return placeOrder(context, call);
+      },
+    ),
+    route(
+      {
+        methods: ['post'],
+        path: `${API_BASE}/orders/{id}/payments`,
+        tag: TAG,
+        summary: 'Pay an order',
+        description: 'After a decline another card may be tried until the hold expires.',
+        keyed: true,
+        params: idParams,
+        body: paymentMethod,
+        answers: {
+          200: { description: 'Captured', schema: payment },
+          202: { description: 'The outcome is not known yet' },
+        },
+        problems: [
+          'PAYMENT_DECLINED',
+          'HOLD_EXPIRED',
+          'ORDER_NOT_PAYABLE',
+          'PAYMENT_IN_PROGRESS',
+          'IDEMPOTENCY_IN_FLIGHT',
+          'IDEMPOTENCY_KEY_REUSED',
+          'VALIDATION_FAILED',
+          'ENGINE_UNAVAILABLE',
+        ],
+      },
+      (call) => {
+        checkToken(call.body.token, 'token');
+        const updateId = keyedId('pay', call);
+        const { id: orderId } = call.params;
+        return answerOnce(
+          {
+            ...once(context, call),
+            scope: `POST /orders/${orderId}/payments`,
+            body: call.body,
+            subjectId: updateId,
+          },
+          () => payOrder(context, { orderId, method: call.body, updateId, traceparent: call.traceparent }),
+        );
+      },
+    ),
+    route(
+      {
+        methods: ['post', 'put'],
+        path: `${API_BASE}/orders/{id}/cancel`,
+        tag: TAG,
+        summary: 'Cancel an order',
+        description: 'Money is refunded and stock is back before it answers 200. Safe to repeat.',
+        params: idParams,
+        body: cancelBody,
+        bodyOptional: true,
+        answers: {
+          200: { description: 'Cancelled, with money and stock back', schema: order },
+          202: { description: 'A charge, void or refund is not resolved yet', schema: order },
+        },
+        problems: ['NOT_CANCELLABLE', 'VALIDATION_FAILED', 'ENGINE_UNAVAILABLE'],
+      },
+      (call) =>
+        cancelOrder(context, {
+          orderId: call.params.id,
+          reason: call.body.reason ?? null,
+          updateId: keyedId('cancel', call),
+          traceparent: call.traceparent,
+        }),
+    ),
+  ];
+}
+
+/** What a request with a key makes has an id that follows from the key. */
+function keyedId(
+  what: string,
+  call: { caller: string; idempotencyKey: string | null; params: { id: string } },
+): string {
+  return call.idempotencyKey === null
+    ? newId()
+    : derivedId(what, call.params.id, call.caller, call.idempotencyKey);
+}
+
+function once(
+  context: ApiContext,
+  call: { caller: string; idempotencyKey: string | null; requestId: string; log: ApiContext['log'] },
+) {
+  return {
+    db: context.db,
+    key: call.idempotencyKey === null ? null : { caller: call.caller, key: call.idempotencyKey },
+    requestId: call.requestId,
+    log: call.log,
+  };
+}
+
+export function orderReads({ db }: ApiContext): Route[] {
+  return [
+    route(
+      {
+        methods: ['get'],
+        path: `${API_BASE}/orders`,
+        tag: TAG,
+        summary: 'List orders, newest first',
+        query: listQuery,
+        answers: { 200: { description: 'A page', schema: orderPage } },
+        problems: ['VALIDATION_FAILED'],
+      },
+      async ({ query: { cursor, ...filter } }) => {
+        const page = await listOrders(db, { ...filter, after: cursor });
+        return ok({ items: page.items, nextCursor: page.next && encodeCursor(page.next) });
+      },
+    ),
+    route(
+      {
+        methods: ['get'],
+        path: `${API_BASE}/orders/{id}`,
+        tag: TAG,
+        summary: 'An order',
+        params: idParams,
+        answers: { 200: { description: 'The order', schema: order } },
+      },
+      async ({ params }) => found((await readOrder(db, params.id))?.view),
+    ),
+    route(
+      {
+        methods: ['get'],
+        path: `${API_BASE}/orders/{id}/status`,
+        tag: TAG,
+        summary: 'The status of an order',
+        params: idParams,
+        answers: { 200: { description: 'The status', schema: orderStatusView } },
+      },
+      async ({ params }) => found(await readOrderStatus(db, params.id)),
+    ),
+    route(
+      {
+        methods: ['get'],
+        path: `${API_BASE}/orders/{id}/sourcing`,
+        tag: TAG,
+        summary: 'Why these warehouses',
+        params: idParams,
+        answers: { 200: { description: 'The decision for each SKU', schema: sourcing } },
+      },
+      async ({ params }) => {
+        const decisions = await readSourcing(db, params.id);
+        return found(decisions && { id: params.id, decisions });
+      },
+    ),
+  ];
+}
+
+function found(thing: object | null | undefined): Answer {
+  if (!thing) throw orderNotFound();
+  return ok(thing);
+}

@@ -1,0 +1,30 @@
+import { z } from 'zod';
+import { line, time, uuid } from './common';
+
+export const carrierEvents = z
+  .object({
+    events: z
+      .array(
+        z.object({
+          eventId: line(200).meta({ description: "The carrier's own id of the update: taken once" }),
+          shipmentId: uuid,
+          type: z.enum(['picked_up', 'delivered', 'failed']),
+          occurredAt: time.optional(),
+          detail: line(500).optional(),
+        }),
+      )
+      .min(1)
+      .max(500),
+  })
+  .meta({ id: 'CarrierEvents' });
+
+export const carrierVerdicts = z
+  .object({
+    results: z.array(
+      z.object({
+        eventId: z.string(),
+        result: z.enum(['applied', 'duplicate', 'stale', 'unknown_shipment']),
+      }),
+    ),
+  })
+  .meta({ id: 'CarrierVerdicts' });

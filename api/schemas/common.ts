@@ -1,0 +1,56 @@
+import { z } from 'zod';
+
+/** Text that PostgreSQL can keep (no NUL, no half of a surrogate pair) and that fits on a line. */
+export function line(max: number) {
+  return z
+    .string()
+    .min(1)
+    .max(max)
+    .regex(/^[^\p{Cc}\p{Cs}]*$/u, 'must not contain control characters');
+}
+
+export const sku = line(100).meta({ description: 'Stock keeping unit', examples: ['LAPTOP-001'] });
+export const warehouseCode = line(50).meta({ description: 'Code of a warehouse', examples: ['AMS'] });
+export const uuid = z.uuid().toLowerCase();
+export const time = z.iso.datetime({ offset: true }).meta({ description: 'RFC 3339' });
+export const money = z.int().meta({ description: 'Minor units' });
+export const currency = z
+  .string()
+  .length(3)
+  .meta({ description: 'ISO 4217', examples: ['USD'] });
+export const count = z.int();
+
+export const idParams = z.object({ id: uuid });
+export const skuParams = z.object({ sku });
+
+/** A point in time in a query. */
+export const timeQuery = time.transform((text) => new Date(text));
+
+const number = z.string().regex(/^\d{1,9}$/, 'must be a whole number');
+
+/** Every list takes these, and a cursor of its own. */
+export const pageQuery = {
+  limit: number.transform(Number).pipe(z.int().min(1).max(100)).default(20),
+  offset: number.transform(Number).pipe(z.int().min(0).max(100_000)).default(0),
+};
+
+export function pageOf(name: string, item: z.ZodType) {
+  return z
+    .object({ items: z.array(item), nextCursor: z.string().nullable() })
+    .meta({
+      id: name,
+      description: 'Pass `nextCursor` as `cursor` to get the next page; null: this is the last.',
+    });
+}
+
+export const problemSchema = z
+  .looseObject({
+    type: z.string(),
+    title: z.string(),
+    status: z.int(),
+    detail: z.string(),
+    code: z.string().meta({ description: 'Stable; switch on this' }),
+    instance: z.string().meta({ description: 'The request id' }),
+    errors: z.array(z.object({ path: z.string(), message: z.string() })).optional(),
+  })
+  .meta({ id: 'Problem', description: 'RFC 9457 problem details' });

@@ -1,0 +1,185 @@
+import { z } from 'zod';
+import type { OrderStatus, OrderView } from '../../domain/orders/types';
+import { count, currency, line, money, pageOf, sku, time, uuid, warehouseCode } from './common';
+
+const MAX_QUANTITY = 1_000_000;
+
+const quantity = z.int().min(1).max(MAX_QUANTITY);
+
+const orderLine = z.object({ sku, quantity });
+
+const shipTo = z.union([
+  z.object({ latitude: z.number().min(-90).max(90), longitude: z.number().min(-180).max(180) }),
+  z.object({ region: line(100) }),
+]);
+
+export const paymentMethod = z
+  .object({
+    method: line(50).meta({ examples: ['card'] }),
+    token: line(200).meta({ description: "The gateway's word for a card", examples: ['tok_ok'] }),
+  })
+  .meta({ id: 'PaymentMethod' });
+
+/** The same SKU on several lines is one item of the order. */
+function mergeLines(lines: readonly { sku: string; quantity: number }[]) {
+  const merged = new Map<string, number>();
+  for (const { sku, quantity } of lines) merged.set(sku, (merged.get(sku) ?? 0) + quantity);
+  return [...merged].map(([sku, quantity]) => ({ sku, quantity }));
+}
+
+const items = z
+  .array(orderLine)
+  .min(1)
+  .max(100)
+  .transform((lines, context) => {
+    const merged = mergeLines(lines);
+    for (const item of merged.filter((candidate) => candidate.quantity > MAX_QUANTITY)) {
+      context.addIssue({
+        code: 'custom',
+        message: `the lines of ${item.sku} add up to more than ${MAX_QUANTITY}`,
+      });
+    }
+    return merged;
+  });
+
+export const newOrder = z
+  .object({
+    items,
+    customerId: line(200).meta({ examples: ['c-42'] }),
+    shipTo: shipTo.nullish().transform((given) => given ?? null),
+    fulfilment: z.enum(['complete', 'partial', 'backorder']).default('complete'),
+    holdSeconds: z.int().min(1).max(86_400).default(900),
+    payment: paymentMethod.nullish().transform((given) => given ?? null),
+  })
+  .meta({ id: 'NewOrder' });
+
+export type NewOrder = z.output<typeof newOrder>;
+
+export const cancelBody = z.object({ reason: line(500).nullish() }).meta({ id: 'Cancellation' });
+
+const ORDER_STATUSES = [
+  'reserved',
+  'paid',
+  'fulfilling',
+  'fulfilled',
+  'rejected',
+  'expired',
+  'cancelled',
+  'failed',
+] as const satisfies readonly OrderStatus[];
+
+export const orderStatus = z.enum(ORDER_STATUSES);
+
+const item = z
+  .object({
+    sku: z.string(),
+    quantity: count,
+    unitPriceMinor: money,
+    status: z.enum(['reserved', 'backordered', 'fulfilled', 'cancelled']),
+    reservedQuantity: count,
+    backorderedQuantity: count,
+    fulfilledQuantity: count,
+    cancelledQuantity: count,
+    allocations: z.array(z.object({ warehouse: warehouseCode, quantity: count })),
+  })
+  .meta({ id: 'OrderItem' });
+
+const reservation = z
+  .object({
+    id: uuid,
+    status: z.enum(['pending', 'confirmed', 'shipped', 'cancelled', 'expired']),
+    expiresAt: time,
+  })
+  .meta({ id: 'Reservation' });
+
+export const payment = z
+  .object({
+    id: uuid,
+    status: z.enum(['pending', 'captured', 'declined', 'unknown', 'refunded', 'partially_refunded']),
+    amountMinor: money,
+    refundedMinor: money,
+    currency,
+    declineCode: z.string().optional(),
+    at: time,
+  })
+  .meta({ id: 'Payment' });
+
+const refund = z
+  .object({
+    id: uuid,
+    paymentId: uuid,
+    amountMinor: money,
+    reason: z.string(),
+    status: z.enum(['pending', 'succeeded']),
+    at: time,
+  })
+  .meta({ id: 'Refund' });
+
+const shipment = z
+  .object({
+    id: uuid,
+    warehouse: warehouseCode,
+    status: z.enum(['pending', 'booking', 'booked', 'picked_up', 'delivered', 'voiding', 'voided', 'failed']),
+    trackingNumber: z.string().nullable(),
+    items: z.array(z.object({ sku: z.string(), quantity: count })),
+  })
+  .meta({ id: 'Shipment' });
+
+export const order: z.ZodType<OrderView> = z
+  .object({
+    id: uuid,
+    status: orderStatus,
+    customerId: z.string(),
+    fulfilment: z.enum(['complete', 'partial', 'backorder']),
+    currency,
+    totalMinor: money,
+    failureCode: z.string().optional(),
+    cancelReason: z.string().optional(),
+    items: z.array(item),
+    reservation: reservation.nullable(),
+    reservations: z.array(reservation),
+    payment: payment.nullable(),
+    payments: z.array(payment),
+    refunds: z.array(refund),
+    shipments: z.array(shipment),
+    createdAt: time,
+    updatedAt: time,
+  })
+  .meta({ id: 'Order' });
+
+export const orderPage = pageOf('OrderPage', order);
+
+export const orderStatusView = z
+  .object({ id: uuid, status: orderStatus, updatedAt: time })
+  .meta({ id: 'OrderStatus' });
+
+export const undecided = z
+  .object({ id: uuid, status: z.literal('pending') })
+  .meta({ id: 'UndecidedOrder', description: 'Not decided yet. Its address answers 404 until it is.' });
+
+export const orderEvent = z
+  .object({ seq: count, type: z.string(), at: time, data: z.record(z.string(), z.unknown()) })
+  .meta({ id: 'OrderEvent' });
+
+export const eventPage = pageOf('OrderEventPage', orderEvent);
+
+export const sourcing = z
+  .object({
+    id: uuid,
+    decisions: z.array(
+      z.object({
+        sku: z.string(),
+        strategy: z.enum(['nearest', 'fewest_shipments', 'priority']),
+        requested: count,
+        candidates: z.array(
+          z.object({
+            warehouse: warehouseCode,
+            distanceKm: z.number().nullable(),
+            available: count,
+            taken: count,
+          }),
+        ),
+      }),
+    ),
+  })
+  .meta({ id: 'Sourcing' });

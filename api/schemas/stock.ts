@@ -1,0 +1,73 @@
+import { z } from 'zod';
+import { count, currency, line, money, pageOf, time, warehouseCode } from './common';
+
+export const product = z
+  .object({
+    sku: z.string(),
+    name: z.string(),
+    description: z.string(),
+    category: z.string().nullable(),
+    priceMinor: money,
+    currency,
+    active: z.boolean(),
+    createdAt: time,
+    updatedAt: time,
+  })
+  .meta({ id: 'Product' });
+
+export const productPage = pageOf('ProductPage', product);
+
+export const warehouse = z
+  .object({
+    code: z.string(),
+    name: z.string(),
+    type: z.string(),
+    address: z.string(),
+    latitude: z.number(),
+    longitude: z.number(),
+    region: z.string(),
+    priority: z.int().meta({ description: 'Lower is preferred between equally near warehouses' }),
+    active: z.boolean(),
+  })
+  .meta({ id: 'Warehouse' });
+
+export const warehousePage = pageOf('WarehousePage', warehouse);
+
+export const location = z
+  .object({
+    warehouse: z.string(),
+    onHand: count,
+    reserved: count,
+    available: count,
+    status: z.enum(['available', 'low_stock', 'out_of_stock']),
+  })
+  .meta({ id: 'StockLocation' });
+
+export const stock = z
+  .object({
+    sku: z.string(),
+    onHand: count,
+    reserved: count,
+    available: count,
+    locations: z.array(location),
+    asOf: time,
+  })
+  .meta({ id: 'Stock' });
+
+/** Below the counters' own limit, so that a sum of two still fits. */
+const MAX_UNITS = 1_000_000_000;
+
+export const adjustment = z
+  .object({
+    location: warehouseCode,
+    delta: z.int().min(-MAX_UNITS).max(MAX_UNITS).optional(),
+    setTo: z.int().min(0).max(MAX_UNITS).optional(),
+    reason: line(200),
+    reference: line(200).optional(),
+  })
+  .refine((given) => (given.delta === undefined) !== (given.setTo === undefined), {
+    message: 'exactly one of delta and setTo is needed',
+    path: ['delta'],
+  })
+  .refine((given) => given.delta !== 0, { message: 'must not be zero', path: ['delta'] })
+  .meta({ id: 'Adjustment' });

@@ -1,0 +1,149 @@
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Client } from '@temporalio/client';
+import { readOrders } from '../domain/orders/views';
+import { SANDBOX_TOKENS } from '../domain/payments/rules';
+import type { Settings } from '../platform/config';
+import type { Database } from '../platform/database';
+import { AppError } from '../platform/errors';
+import { openListener } from '../platform/listener';
+import type { Logger } from '../platform/log';
+import type { EngineNames } from '../workflows/names';
+import { createAdmission } from './admission';
+import { createApp } from './app';
+import type { ApiContext } from './context';
+import { createEngine } from './engine';
+import { createApiMetrics } from './metrics';
+import { createOrderFeed } from './order-feed';
+import { carrierRoutes } from './routes/carriers';
+import { catalogueRoutes } from './routes/catalogue';
+import { inventoryRoutes } from './routes/inventory';
+import { operationRoutes } from './routes/operations';
+import { orderEvents } from './routes/order-events';
+import { orderActions, orderReads } from './routes/orders';
+import type { Route } from './route';
+import { createVerdicts } from './verdicts';
+
+export interface ApiOptions {
+  settings: Settings;
+  db: Database;
+  /** For the LISTEN connection. */
+  databaseUrl: string;
+  client: Client;
+  names: EngineNames;
+  /** True where a worker of this process shares the client's native connection. */
+  eagerStart: boolean;
+  log: Logger;
+}
+
+export interface Api {
+  /** Where it listens. */
+  url: string;
+  /** Stops accepting, ends streams, lets requests end within the grace, cuts the rest off. */
+  close(): Promise<void>;
+}
+
+/** A third of the verdict's time at most is spent in the queue: what gets its turn must also have time for its verdict. */
+const QUEUE_SHARE = 1 / 3;
+/** Longer than the 60 s after which common load balancers drop an idle connection, so that they close it and not we. */
+const KEEP_ALIVE_MS = 65_000;
+const REQUEST_READ_MS = 30_000;
+const IDLE_SWEEP_MS = 50;
+
+/**
+ * Starts the HTTP API. PostgreSQL and Temporal may be away: it listens, answers 503 and is not ready until they are back.
+ *
+ * @throws AppError `PORT_TAKEN` when it cannot listen on HOST and PORT.
+ */
+export async function startApi(options: ApiOptions): Promise<Api> {
+  const { settings, log } = options;
+  const listener = openListener({ url: options.databaseUrl, channels: ['holdfast_orders'], log });
+  const stopping = new AbortController();
+  const context = createContext(options, createOrderFeed(listener), stopping.signal);
+  const server = createServer(
+    { keepAliveTimeout: KEEP_ALIVE_MS, headersTimeout: REQUEST_READ_MS, requestTimeout: REQUEST_READ_MS },
+    createApp(context, apiRoutes(context)),
+  );
+  try {
+    await listen(server, settings);
+  } catch (error) {
+    await listener.close();
+    throw error;
+  }
+  if (!isLoopback(settings.HOST)) {
+    log.warn({ host: settings.HOST }, 'the API has no sign-in yet and can be reached from other machines');
+  }
+  return {
+    url: urlOf(server),
+    async close() {
+      stopping.abort();
+      await drain(server, settings.SHUTDOWN_GRACE_SECONDS * 1_000);
+      await listener.close();
+    },
+  };
+}
+
+/** Every route of the API. */
+export function apiRoutes(context: ApiContext): Route[] {
+  const knownTokens = context.settings.PAYMENT_GATEWAY === 'sandbox' ? SANDBOX_TOKENS : null;
+  return [
+    ...orderActions(context, knownTokens),
+    ...orderReads(context),
+    ...orderEvents(context),
+    ...catalogueRoutes(context),
+    ...inventoryRoutes(context),
+    ...carrierRoutes(context),
+    ...operationRoutes(context),
+  ];
+}
+
+function createContext(options: ApiOptions, feed: ApiContext['feed'], stopping: AbortSignal): ApiContext {
+  const { settings, db, client, names, eagerStart, log } = options;
+  const verdicts = createVerdicts({ feed, log, read: (orderIds) => readOrders(db, orderIds) });
+  const admission = createAdmission({
+    limit: settings.ADMISSION_LIMIT,
+    queue: settings.ADMISSION_QUEUE,
+    maxWaitMs: settings.VERDICT_TIMEOUT_MS * QUEUE_SHARE,
+  });
+  return {
+    settings,
+    db,
+    engine: createEngine({ client, names, settings, eagerStart, log }),
+    feed,
+    verdicts,
+    admission,
+    metrics: createApiMetrics({ admission, verdicts, db }),
+    log,
+    stopping,
+  };
+}
+
+function listen(server: Server, { HOST, PORT }: Settings): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (cause) =>
+      reject(new AppError('PORT_TAKEN', `Cannot listen on ${HOST}:${PORT}: ${cause.message}`, {}, { cause })),
+    );
+    server.listen(PORT, HOST, resolve);
+  });
+}
+
+/** Connections that are kept alive hold a server open for ever, so those without a request are closed until none is left. */
+async function drain(server: Server, graceMs: number): Promise<void> {
+  const closed = new Promise((resolve) => server.close(resolve));
+  const sweep = setInterval(() => server.closeIdleConnections(), IDLE_SWEEP_MS);
+  const cutOff = setTimeout(() => server.closeAllConnections(), graceMs);
+  await closed;
+  clearInterval(sweep);
+  clearTimeout(cutOff);
+}
+
+function urlOf(server: Server): string {
+  // A server that listens on TCP has an address of this shape.
+  const { address, family, port } = server.address() as AddressInfo;
+  const host = address === '0.0.0.0' ? '127.0.0.1' : address === '::' ? '::1' : address;
+  return `http://${family === 'IPv6' && host.includes(':') ? `[${host}]` : host}:${port}`;
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
+}

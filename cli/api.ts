@@ -1,0 +1,28 @@
+import { createLogger } from '../platform/log';
+import type { Settings } from '../platform/config';
+import { engineNames } from '../workflows/names';
+import { lazyTemporalPart, openDatabasePart, startApiPart, stopSeconds } from './parts';
+import { locateDatabase, locateTemporal } from './servers';
+import { runService } from './service';
+
+/** `holdfast api`: HTTP alone. Starts although PostgreSQL or Temporal is away, and answers 503 until they are there. */
+export async function runApi(settings: Settings): Promise<number> {
+  const log = createLogger(settings.LOG_LEVEL, 'holdfast-api');
+  const databaseUrl = await locateDatabase(settings);
+  const target = await locateTemporal(settings);
+  return runService({ log, stopSeconds: stopSeconds(settings) }, async (service) => {
+    const around = { service, settings, log };
+    const db = openDatabasePart(around, databaseUrl);
+    const { client } = lazyTemporalPart(around, target);
+    const url = await startApiPart(around, {
+      db,
+      databaseUrl,
+      client,
+      names: engineNames(),
+      eagerStart: false,
+    });
+    log.info({ url }, 'the API listens');
+    await service.untilStopping();
+    return 0;
+  });
+}

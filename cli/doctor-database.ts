@@ -1,0 +1,61 @@
+import type { Settings } from '../platform/config';
+import { openDatabase, type Database } from '../platform/database';
+import { readDatabaseInfo } from '../platform/database-info';
+import { sqlState } from '../platform/errors';
+import { createLogger } from '../platform/log';
+import { migrationStatus } from '../platform/migrations';
+import type { Finding } from './doctor';
+import { locateDatabase } from './servers';
+
+const OLDEST_MAJOR = 18;
+const ADVICE_BY_STATE: Readonly<Record<string, string>> = {
+  '3D000': 'holdfast migrate makes the database',
+  '28P01': 'the password in DATABASE_URL is not right',
+  '28000': 'the server does not let this user in: see its pg_hba.conf',
+};
+
+export async function checkDatabase(settings: Settings): Promise<Finding[]> {
+  const url = await locateDatabase(settings);
+  const db = openDatabase({ url, poolSize: 1, log: createLogger('silent') });
+  try {
+    const server = await checkServer(db, url);
+    return server.ok ? [server, await checkMigrations(url)] : [server];
+  } finally {
+    await db.close();
+  }
+}
+
+async function checkServer(db: Database, url: string): Promise<Finding> {
+  const { host } = new URL(url);
+  try {
+    const info = await readDatabaseInfo(db);
+    const version = info?.version ?? 'unknown';
+    const ok = Number.parseInt(version, 10) >= OLDEST_MAJOR;
+    return {
+      name: 'PostgreSQL',
+      ok,
+      detail: `${version} at ${host}, database ${info?.database ?? '?'} as ${info?.user ?? '?'}`,
+      advice: ok ? undefined : `Holdfast is made for PostgreSQL ${OLDEST_MAJOR} and later`,
+    };
+  } catch (error) {
+    return {
+      name: 'PostgreSQL',
+      ok: false,
+      detail: `${host}: ${reasonOf(error)}`,
+      advice: ADVICE_BY_STATE[sqlState(error) ?? ''] ?? 'is it running, and DATABASE_URL right?',
+    };
+  }
+}
+
+async function checkMigrations(url: string): Promise<Finding> {
+  const { applied, pending } = await migrationStatus(url);
+  return pending.length === 0
+    ? { name: 'Migrations', ok: true, detail: `${applied.length} applied, none pending` }
+    : { name: 'Migrations', ok: false, detail: `pending: ${pending.join(', ')}`, advice: 'holdfast migrate' };
+}
+
+/** A connection refused on several addresses is an AggregateError without a message. */
+function reasonOf(error: unknown): string {
+  if (error instanceof AggregateError) return error.errors.map(reasonOf).join('; ');
+  return error instanceof Error ? error.message : String(error);
+}

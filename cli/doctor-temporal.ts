@@ -1,0 +1,131 @@
+import { hostname } from 'node:os';
+import { isGrpcServiceError } from '@temporalio/client';
+import { temporal as protocol } from '@temporalio/proto';
+import type { Settings } from '../platform/config';
+import { lazyTemporalClient, type LazyTemporalLink } from '../platform/temporal';
+import { SEARCH_ATTRIBUTES } from '../platform/temporal-namespace';
+import { engineNames } from '../workflows/names';
+import type { DoctorOptions, Finding } from './doctor';
+import { locateTemporal } from './servers';
+
+const CALL_MS = 5_000;
+/** A gRPC status code. */
+const NOT_FOUND = 5;
+/** A worker asks for work at least once a minute, and Temporal remembers for five who did. */
+const POLLED_WITHIN_MS = 90_000;
+
+type Call = <T>(request: (link: LazyTemporalLink) => Promise<T>) => Promise<T>;
+
+export async function checkTemporal(settings: Settings): Promise<Finding[]> {
+  const { address, namespace } = await locateTemporal(settings);
+  return withTemporal(settings, async (call) => {
+    const server = await checkServer(call, address);
+    if (!server.ok) return [server];
+    const found = await checkNamespace(call, namespace);
+    return found.ok ? [server, found, await checkSearchAttributes(call, namespace)] : [server, found];
+  });
+}
+
+/** Who asks for work of the orders' queue. */
+export async function checkWorkers(settings: Settings, { thisHost }: DoctorOptions): Promise<Finding[]> {
+  const { namespace } = await locateTemporal(settings);
+  const { ordersQueue } = engineNames();
+  const name = 'Workers';
+  try {
+    const identities = await withTemporal(settings, (call) => pollers(call, namespace, ordersQueue));
+    const counted = thisHost ? identities.filter((identity) => identity.includes(hostname())) : identities;
+    return counted.length > 0
+      ? [{ name, ok: true, detail: `${counted.join(', ')} on queue ${ordersQueue}` }]
+      : [
+          {
+            name,
+            ok: false,
+            detail: `none${thisHost ? ` of ${hostname()}` : ''} asks for work of queue ${ordersQueue}`,
+            advice: 'holdfast worker',
+          },
+        ];
+  } catch (error) {
+    return [{ name, ok: false, detail: `not known: ${reasonOf(error)}` }];
+  }
+}
+
+async function withTemporal<T>(settings: Settings, work: (call: Call) => Promise<T>): Promise<T> {
+  const link = lazyTemporalClient(settings, await locateTemporal(settings));
+  try {
+    return await work((request) => link.connection.withDeadline(Date.now() + CALL_MS, () => request(link)));
+  } finally {
+    await link.close();
+  }
+}
+
+async function checkServer(call: Call, address: string): Promise<Finding> {
+  const name = 'Temporal';
+  try {
+    const { serverVersion } = await call(({ connection }) => connection.workflowService.getSystemInfo({}));
+    return { name, ok: true, detail: `server ${serverVersion} at ${address}` };
+  } catch (error) {
+    const advice = 'is it running, and are TEMPORAL_ADDRESS, TEMPORAL_API_KEY and TEMPORAL_TLS* right?';
+    return { name, ok: false, detail: `${address}: ${reasonOf(error)}`, advice };
+  }
+}
+
+async function checkNamespace(call: Call, namespace: string): Promise<Finding> {
+  const name = 'Namespace';
+  try {
+    const { config } = await call(({ connection }) =>
+      connection.workflowService.describeNamespace({ namespace }),
+    );
+    const days = Math.round(Number(config?.workflowExecutionRetentionTtl?.seconds ?? 0) / 86_400);
+    return { name, ok: true, detail: `${namespace}, keeps ended orders for ${days} days` };
+  } catch (error) {
+    const missing = isGrpcServiceError(error) && Number(error.code) === NOT_FOUND;
+    return missing
+      ? {
+          name,
+          ok: false,
+          detail: `${namespace} does not exist`,
+          advice: `temporal operator namespace create --namespace ${namespace}, or set TEMPORAL_NAMESPACE`,
+        }
+      : { name, ok: false, detail: `${namespace}: ${reasonOf(error)}` };
+  }
+}
+
+async function checkSearchAttributes(call: Call, namespace: string): Promise<Finding> {
+  const name = 'Search attributes';
+  try {
+    const { customAttributes } = await call(({ connection }) =>
+      connection.operatorService.listSearchAttributes({ namespace }),
+    );
+    const wrong = Object.entries(SEARCH_ATTRIBUTES).filter(([key, type]) => customAttributes[key] !== type);
+    return wrong.length === 0
+      ? { name, ok: true, detail: Object.keys(SEARCH_ATTRIBUTES).join(', ') }
+      : {
+          name,
+          ok: false,
+          detail: `missing or of another type: ${wrong.map(([key]) => key).join(', ')}`,
+          advice: 'holdfast worker adds those that are missing when it starts',
+        };
+  } catch (error) {
+    // Temporal Cloud has no operator service; a worker that starts there has proved that they work.
+    return { name, ok: true, detail: `can't be listed with these credentials (${reasonOf(error)})` };
+  }
+}
+
+async function pollers(call: Call, namespace: string, queue: string): Promise<string[]> {
+  const { pollers: seen } = await call(({ connection }) =>
+    connection.workflowService.describeTaskQueue({
+      namespace,
+      taskQueue: { name: queue },
+      taskQueueType: protocol.api.enums.v1.TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
+    }),
+  );
+  const since = Date.now() - POLLED_WITHIN_MS;
+  return seen
+    .filter(({ lastAccessTime }) => Number(lastAccessTime?.seconds ?? 0) * 1_000 >= since)
+    .map(({ identity }) => identity ?? 'unnamed');
+}
+
+function reasonOf(error: unknown): string {
+  if (isGrpcServiceError(error)) return error.details || error.message;
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,77 @@
+import { settingsSchema, type Settings } from '../platform/config';
+import { VERSION } from '../platform/version';
+import { checkApi } from './doctor-api';
+import { checkDatabase } from './doctor-database';
+import { DOCTOR_PARTS, type DoctorPart } from './doctor-parts';
+import { checkTemporal, checkWorkers } from './doctor-temporal';
+import { isGiven } from './environment';
+import type { Output } from './output';
+
+/** What the doctor found out about one thing. */
+export interface Finding {
+  name: string;
+  ok: boolean;
+  detail: string;
+  /** What to do about it. */
+  advice?: string;
+}
+
+export interface DoctorOptions {
+  /** Empty for all. */
+  parts: readonly DoctorPart[];
+  /** Counts only workers of this host. */
+  thisHost: boolean;
+}
+
+const CHECKS: Readonly<
+  Record<DoctorPart, (settings: Settings, options: DoctorOptions) => Promise<Finding[]>>
+> = {
+  database: checkDatabase,
+  temporal: checkTemporal,
+  worker: checkWorkers,
+  api: checkApi,
+};
+
+/** `holdfast doctor`: changes nothing. The exit code is 1 when something is wrong. */
+export async function runDoctor(settings: Settings, options: DoctorOptions, output: Output): Promise<number> {
+  const parts = options.parts.length > 0 ? options.parts : DOCTOR_PARTS;
+  output.line(`Holdfast ${VERSION}, Node ${process.versions.node}\n`);
+  const checks = await Promise.all(parts.map((part) => examine(part, settings, options)));
+  const findings = checks.flat();
+  for (const { name, ok, detail, advice } of findings) {
+    output.item(ok ? 'ok' : 'WRONG', `${name.padEnd(18)}${detail}`);
+    if (advice) output.item('', `${''.padEnd(18)}→ ${advice}`);
+  }
+  if (options.parts.length === 0) tellSettings(settings, output);
+  return findings.every(({ ok }) => ok) ? 0 : 1;
+}
+
+async function examine(part: DoctorPart, settings: Settings, options: DoctorOptions): Promise<Finding[]> {
+  try {
+    return await CHECKS[part](settings, options);
+  } catch (error) {
+    return [{ name: part, ok: false, detail: error instanceof Error ? error.message : String(error) }];
+  }
+}
+
+function tellSettings(settings: Settings, output: Output): void {
+  output.line('\nSettings in force (* given, the others by default; .env.example explains each)\n');
+  for (const name of settingsSchema.keyof().options) {
+    const value = settings[name];
+    if (value !== undefined)
+      output.line(`  ${isGiven(name) ? '*' : ' '} ${name.padEnd(33)}${redact(name, value)}`);
+  }
+}
+
+/** Keys and passwords are only told to be there. */
+export function redact(name: string, value: string | number | boolean | string[]): string {
+  const text = String(value);
+  if (name.endsWith('_API_KEY')) return '(set, not shown)';
+  if (!URL.canParse(text)) return text;
+  const url = new URL(text);
+  if (url.password) url.password = 'hidden';
+  for (const key of url.searchParams.keys()) {
+    if (/password|key|token|secret/i.test(key)) url.searchParams.set(key, 'hidden');
+  }
+  return url.password || url.search ? url.href : text;
+}

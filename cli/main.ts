@@ -1,0 +1,146 @@
+#!/usr/bin/env node
+import { Command, InvalidArgumentError } from 'commander';
+import { AppError } from '../platform/errors';
+import { VERSION } from '../platform/version';
+import { DOCTOR_PARTS, type DoctorPart } from './doctor-parts';
+import { isGiven, loadEnvFile, readCommandSettings, type GivenSettings } from './environment';
+import { createOutput } from './output';
+
+/** Settings that can't be used, apart from 1 for what went wrong while running. */
+const EXIT_USAGE = 2;
+
+const output = createOutput(process.stdout);
+// A reader that has had enough (`npm start | head`) is no reason to stop.
+process.stdout.on('error', () => undefined);
+
+function portArgument(text: string): string {
+  const port = Number(text);
+  if (!Number.isInteger(port) || port < 0 || port > 65_535) {
+    throw new InvalidArgumentError('A port is a number from 0 to 65535; 0 takes any free one.');
+  }
+  return text;
+}
+
+/** Commands are loaded when they run: `--help` needs none of Temporal. */
+function createProgram(finish: (code: number) => void): Command {
+  const program = new Command('holdfast')
+    .description('Durable order orchestration and inventory on Temporal and PostgreSQL.')
+    .version(VERSION)
+    .showHelpAfterError('(holdfast --help tells more)')
+    .addHelpText(
+      'after',
+      `
+Settings come from the environment and from .env in the current folder; .env.example explains each.
+Without DATABASE_URL and TEMPORAL_ADDRESS, commands use the servers of a running \`holdfast up\`.
+
+Exit codes: 0 all went well, 1 something failed, 2 wrong usage or settings.`,
+    );
+
+  program
+    .command('up')
+    .description('run everything here: PostgreSQL, Temporal, demo catalogue, worker, API')
+    .option('--no-demo', 'place no demo orders')
+    .option('--port <port>', 'port of the API (default: PORT, or 8080, or a free one)', portArgument)
+    .option('--smoke', 'end after the demo; the exit code tells whether it went right')
+    .action(async (options: { demo: boolean; port?: string; smoke?: boolean }) => {
+      const smoke = options.smoke ?? false;
+      if (smoke && !options.demo)
+        program.error('--smoke is about the demo: it does not go with --no-demo', { exitCode: EXIT_USAGE });
+      const settings = readCommandSettings(portSetting(options.port), 'warn');
+      const portIsGiven = options.port !== undefined || isGiven('PORT');
+      const { runUp } = await import('./up.js');
+      finish(await runUp(settings, { demo: options.demo, smoke, portIsGiven }, output));
+    });
+
+  program
+    .command('api')
+    .description('serve the HTTP API')
+    .option('--port <port>', 'port to listen on (default: PORT, or 8080)', portArgument)
+    .action(async (options: { port?: string }) => {
+      const settings = readCommandSettings(portSetting(options.port), 'info');
+      finish(await (await import('./api.js')).runApi(settings));
+    });
+
+  program
+    .command('worker')
+    .description('run the orders: workflows, activities, the relay')
+    .action(async () => {
+      const settings = readCommandSettings({}, 'info');
+      finish(await (await import('./worker.js')).runWorker(settings));
+    });
+
+  program
+    .command('migrate')
+    .description('bring the database to this version')
+    .option('--status', 'only list what is applied and what is pending (exit code 1 when something is)')
+    .action(async (options: { status?: boolean }) => {
+      const settings = readCommandSettings({}, 'warn');
+      const { runMigrate, showMigrations } = await import('./migrate.js');
+      finish(await (options.status ? showMigrations(settings, output) : runMigrate(settings, output)));
+    });
+
+  program
+    .command('seed')
+    .description('load the demo catalogue where it is missing')
+    .action(async () => {
+      const settings = readCommandSettings({}, 'warn');
+      finish(await (await import('./seed.js')).runSeed(settings, output));
+    });
+
+  program
+    .command('doctor')
+    .description('tell what is reachable, which settings are in force, and what to do about each problem')
+    .argument('[parts...]', `only these: ${DOCTOR_PARTS.join(', ')}`, doctorPart)
+    .option('--this-host', 'count only workers of this host')
+    .action(async (parts: DoctorPart[], options: { thisHost?: boolean }) => {
+      const settings = readCommandSettings({}, 'silent');
+      const { runDoctor } = await import('./doctor.js');
+      finish(await runDoctor(settings, { parts, thisHost: options.thisHost ?? false }, output));
+    });
+
+  for (const command of program.commands) command.configureHelp({ sortOptions: true });
+  return program;
+}
+
+function portSetting(port: string | undefined): GivenSettings {
+  return port === undefined ? {} : { PORT: port };
+}
+
+function doctorPart(text: string, previous: DoctorPart[] = []): DoctorPart[] {
+  const part = DOCTOR_PARTS.find((name) => name === text);
+  if (!part) throw new InvalidArgumentError(`Parts are ${DOCTOR_PARTS.join(', ')}.`);
+  return [...previous, part];
+}
+
+/** Our own errors say what to do; of any other the stack is needed. */
+function report(error: unknown): number {
+  const text =
+    error instanceof AppError
+      ? error.message
+      : error instanceof Error
+        ? (error.stack ?? error.message)
+        : String(error);
+  process.stderr.write(`holdfast: ${text}\n`);
+  return error instanceof AppError && error.code === 'CONFIG_INVALID' ? EXIT_USAGE : 1;
+}
+
+async function main(): Promise<void> {
+  let code = 0;
+  const program = createProgram((result) => (code = result)).exitOverride();
+  for (const command of program.commands) command.exitOverride();
+  try {
+    loadEnvFile();
+    await program.parseAsync();
+  } catch (error) {
+    code = error instanceof Error && 'exitCode' in error ? usageCode(Number(error.exitCode)) : report(error);
+  }
+  // Temporal's native threads would keep the process for seconds.
+  process.exit(code);
+}
+
+/** Commander ends with 0 after --help and --version, else with 1 for wrong usage, which it has already explained. */
+function usageCode(commanderCode: number): number {
+  return commanderCode === 0 ? 0 : EXIT_USAGE;
+}
+
+void main();

@@ -1,0 +1,22 @@
+import type { Settings } from '../platform/config';
+import { createLogger } from '../platform/log';
+import { migrate, migrationStatus } from '../platform/migrations';
+import type { Output } from './output';
+import { locateDatabase } from './servers';
+
+/** `holdfast migrate`: brings the database, made when it is missing, to this version. */
+export async function runMigrate(settings: Settings, output: Output): Promise<number> {
+  const log = createLogger(settings.LOG_LEVEL);
+  const applied = await migrate(await locateDatabase(settings), log, { createDatabase: true });
+  for (const name of applied) output.item('applied', name);
+  output.line(applied.length === 0 ? 'Nothing to apply.' : `${applied.length} migrations applied.`);
+  return 0;
+}
+
+/** `holdfast migrate --status`: exit code 1 tells that something is pending. */
+export async function showMigrations(settings: Settings, output: Output): Promise<number> {
+  const { applied, pending } = await migrationStatus(await locateDatabase(settings));
+  for (const name of applied) output.item('applied', name);
+  for (const name of pending) output.item('pending', name);
+  return pending.length === 0 ? 0 : 1;
+}

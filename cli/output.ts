@@ -1,0 +1,33 @@
+import pino from 'pino';
+import type { Logger } from '../platform/log';
+
+/** What a command tells its user, on standard output. Logs go to standard error. */
+export interface Output {
+  line(text?: string): void;
+  /** One aligned line: a name, and what there is to say of it. */
+  item(name: string, text: string): void;
+}
+
+const NAME_WIDTH = 14;
+
+export function createOutput(stream: NodeJS.WritableStream): Output {
+  const line = (text = '') => void stream.write(`${text}\n`);
+  return { line, item: (name, text) => line(`  ${name.padEnd(NAME_WIDTH)}${text}`) };
+}
+
+/** A log whose messages are told to the user as they come, for starts that take a while. */
+export function createNarrator(name: string, output: Output): Logger {
+  return pino(
+    { level: 'info', base: null, timestamp: false },
+    { write: (entry: string) => output.item(name, messageOf(JSON.parse(entry))) },
+  );
+}
+
+function messageOf(entry: unknown): string {
+  if (typeof entry !== 'object' || entry === null || !('msg' in entry)) return '';
+  const reason =
+    'err' in entry && typeof entry.err === 'object' && entry.err !== null && 'message' in entry.err
+      ? `: ${String(entry.err.message)}`
+      : '';
+  return `${String(entry.msg)}${reason}`;
+}

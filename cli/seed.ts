@@ -1,0 +1,32 @@
+import { seedCatalogue, type SeedResult } from '../domain/catalog/seed';
+import type { Settings } from '../platform/config';
+import { openDatabase } from '../platform/database';
+import { AppError } from '../platform/errors';
+import { createLogger } from '../platform/log';
+import { migrationStatus } from '../platform/migrations';
+import type { Output } from './output';
+import { locateDatabase } from './servers';
+
+/** `holdfast seed`: loads the demo catalogue where it is missing. */
+export async function runSeed(settings: Settings, output: Output): Promise<number> {
+  const url = await locateDatabase(settings);
+  const { pending } = await migrationStatus(url);
+  if (pending.length > 0) {
+    throw new AppError(
+      'MIGRATIONS_PENDING',
+      `${pending.length} migrations are pending: run \`holdfast migrate\` first.`,
+    );
+  }
+  const db = openDatabase({ url, poolSize: 1, log: createLogger(settings.LOG_LEVEL) });
+  try {
+    output.line(describeSeed(await seedCatalogue(db)));
+  } finally {
+    await db.close();
+  }
+  return 0;
+}
+
+export function describeSeed({ warehouses, products }: SeedResult): string {
+  if (warehouses === 0 && products === 0) return 'demo catalogue is there already; nothing changed';
+  return `demo catalogue: ${products} products and ${warehouses} warehouses added`;
+}

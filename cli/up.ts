@@ -1,0 +1,149 @@
+import { join, resolve } from 'node:path';
+import { seedCatalogue } from '../domain/catalog/seed';
+import type { Settings } from '../platform/config';
+import { claimOwnership } from '../platform/embedded/owner';
+import { AppError } from '../platform/errors';
+import { createLogger } from '../platform/log';
+import { migrate } from '../platform/migrations';
+import { ensureSearchAttributes } from '../platform/temporal-namespace';
+import { VERSION } from '../platform/version';
+import { engineNames } from '../workflows/names';
+import { runDemo } from './demo';
+import { removeDevFile, writeDevFile } from './dev-file';
+import { providePostgres, provideTemporal, type ProvidedTemporal } from './embedded';
+import type { Output } from './output';
+import {
+  connectTemporalPart,
+  openDatabasePart,
+  startApiPart,
+  startWorkerPart,
+  stopSeconds,
+  type ApiParts,
+  type Surroundings,
+} from './parts';
+import { describeSeed } from './seed';
+import { runService } from './service';
+
+export interface UpOptions {
+  /** Places the demo orders. */
+  demo: boolean;
+  /** Ends after the demo; the exit code tells whether it went right. */
+  smoke: boolean;
+  /** The port was asked for: when it is taken, that is an error. */
+  portIsGiven: boolean;
+}
+
+/** `holdfast up`: everything in one process, with embedded servers where no others are set. */
+export async function runUp(settings: Settings, options: UpOptions, output: Output): Promise<number> {
+  const log = createLogger(settings.LOG_LEVEL);
+  const onSignal = () => output.line('\nStopping; once more to stop at once.');
+  return runService({ log, stopSeconds: stopSeconds(settings), onSignal }, async (service) => {
+    output.line(`Holdfast ${VERSION}\n`);
+    const around = { service, settings, log };
+    await claimHome(around);
+    const started = await startEverything(around, options, output);
+    const demoWentRight = options.demo ? await runDemo(started.baseUrl, output, service.stopping) : true;
+    if (options.smoke) {
+      output.line(demoWentRight ? 'The demo went right.' : 'The demo went wrong.');
+      return demoWentRight ? 0 : 1;
+    }
+    tellWhatToTry(started, output);
+    await service.untilStopping();
+    return 0;
+  });
+}
+
+/** One `holdfast up` per home: two would run the same servers and write the same files. */
+async function claimHome({ service, settings }: Surroundings): Promise<void> {
+  const home = resolve(settings.HOLDFAST_HOME);
+  const ownership = await claimOwnership(join(home, 'up.owner.json'), `Holdfast in ${home}`);
+  service.onStop({ name: 'home', stop: () => ownership.release() });
+}
+
+interface Started {
+  baseUrl: string;
+  temporalUi: string | null;
+}
+
+async function startEverything(around: Surroundings, options: UpOptions, output: Output): Promise<Started> {
+  const { service, settings, log } = around;
+  const [databaseUrl, servers] = await startServers(around, output);
+
+  const applied = await migrate(databaseUrl, log, { createDatabase: true });
+  output.item('Migrations', applied.length > 0 ? `${applied.length} applied` : 'none pending');
+  const db = openDatabasePart(around, databaseUrl);
+  output.item('Catalogue', describeSeed(await seedCatalogue(db)));
+  service.stopping.throwIfAborted();
+
+  const temporal = await connectTemporalPart(around, servers);
+  await ensureSearchAttributes(temporal.connection, temporal.namespace);
+  const names = engineNames();
+  service.stopping.throwIfAborted();
+  await startWorkerPart(around, { db, databaseUrl, temporal, names });
+  output.item('Worker', `runs orders of namespace ${temporal.namespace}`);
+  const parts = { db, databaseUrl, client: temporal.client, names, eagerStart: true };
+  const baseUrl = await startApi(around, parts, options, output);
+  output.item('API', baseUrl);
+
+  await writeDevFile(settings, {
+    baseUrl,
+    databaseUrl,
+    temporalAddress: servers.address,
+    temporalNamespace: servers.namespace,
+    temporalUi: servers.uiUrl,
+    pid: process.pid,
+  });
+  service.onStop({ name: 'dev.json', stop: () => removeDevFile(settings) });
+  return { baseUrl, temporalUi: servers.uiUrl };
+}
+
+/** Both at once. When one fails, the other is waited for, so that it is known when the parts are stopped. */
+async function startServers(around: Surroundings, output: Output): Promise<[string, ProvidedTemporal]> {
+  const starts = [providePostgres(around, output), provideTemporal(around, output)] as const;
+  await Promise.allSettled(starts);
+  around.service.stopping.throwIfAborted();
+  return Promise.all(starts);
+}
+
+/** On the port that was asked for, or else on any when the default one is taken. */
+async function startApi(
+  around: Surroundings,
+  parts: ApiParts,
+  options: UpOptions,
+  output: Output,
+): Promise<string> {
+  const { settings } = around;
+  try {
+    return await startApiPart(around, parts);
+  } catch (error) {
+    if (!isPortTaken(error)) throw error;
+    if (options.portIsGiven) {
+      throw new AppError(
+        'PORT_TAKEN',
+        `Port ${settings.PORT} of ${settings.HOST} is taken: choose another PORT.`,
+      );
+    }
+    output.item('API', `port ${settings.PORT} is taken, so another one is used`);
+    return startApiPart({ ...around, settings: { ...settings, PORT: 0 } }, parts);
+  }
+}
+
+function isPortTaken(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'EADDRINUSE';
+}
+
+function tellWhatToTry({ baseUrl, temporalUi }: Started, output: Output): void {
+  output.line();
+  output.item('API', `${baseUrl}/api/v1, described at ${baseUrl}/docs`);
+  if (temporalUi) output.item('Temporal UI', temporalUi);
+  output.line('\nTry an order:\n');
+  const order = {
+    items: [{ sku: 'LAPTOP-001', quantity: 2 }],
+    customerId: 'c-42',
+    payment: { method: 'card', token: 'tok_ok' },
+  };
+  output.line(
+    `  curl -s ${baseUrl}/api/v1/orders -H 'Content-Type: application/json' \\\n    -d '${JSON.stringify(order)}'`,
+  );
+  output.line('\nCtrl-C stops everything and keeps the data.');
+}

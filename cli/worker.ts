@@ -1,0 +1,25 @@
+import type { Settings } from '../platform/config';
+import { createLogger } from '../platform/log';
+import { ensureSearchAttributes } from '../platform/temporal-namespace';
+import { engineNames } from '../workflows/names';
+import { connectTemporalPart, openDatabasePart, startWorkerPart, stopSeconds } from './parts';
+import { locateDatabase, locateTemporal } from './servers';
+import { runService } from './service';
+
+/** `holdfast worker`: runs the orders, without HTTP. */
+export async function runWorker(settings: Settings): Promise<number> {
+  const log = createLogger(settings.LOG_LEVEL, 'holdfast-worker');
+  const databaseUrl = await locateDatabase(settings);
+  const target = await locateTemporal(settings);
+  return runService({ log, stopSeconds: stopSeconds(settings) }, async (service) => {
+    const around = { service, settings, log };
+    const db = openDatabasePart(around, databaseUrl);
+    const temporal = await connectTemporalPart(around, target);
+    await ensureSearchAttributes(temporal.connection, temporal.namespace);
+    service.stopping.throwIfAborted();
+    await startWorkerPart(around, { db, databaseUrl, temporal, names: engineNames() });
+    log.info('the worker polls');
+    await service.untilStopping();
+    return 0;
+  });
+}

@@ -1,0 +1,23 @@
+import type { Database, Queryable } from '../../platform/database';
+import { selectProduct, selectProducts, type ProductRow } from './product-queries';
+import type { ProductFilter, ProductView } from './types';
+
+/** A product, also one that is no longer sold. Null: no such product. */
+export async function readProduct(on: Queryable, sku: string): Promise<ProductView | null> {
+  const row = await selectProduct(on, sku);
+  return row ? asView(row) : null;
+}
+
+/** A page of the products that are sold, by SKU. `next` is the SKU to go on after, or null at the end. */
+export async function listProducts(
+  db: Database,
+  filter: ProductFilter,
+): Promise<{ items: ProductView[]; next: string | null }> {
+  const found = await selectProducts(db, filter);
+  const items = found.slice(0, filter.limit).map(asView);
+  return { items, next: found.length > filter.limit ? (items.at(-1)?.sku ?? null) : null };
+}
+
+function asView(row: ProductRow): ProductView {
+  return { ...row, createdAt: row.createdAt.toISOString(), updatedAt: row.updatedAt.toISOString() };
+}

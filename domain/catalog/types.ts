@@ -1,0 +1,24 @@
+/** A product as `GET /products/{sku}` shows it. Money in minor units, times RFC 3339. */
+export interface ProductView {
+  sku: string;
+  name: string;
+  description: string;
+  /** Code of its category. */
+  category: string | null;
+  priceMinor: number;
+  currency: string;
+  active: boolean;
+  createdAt: string;
+  updatedAt: string;
+}
+
+export interface ProductFilter {
+  /** Code of a category. */
+  category?: string;
+  /** Part of a SKU or name, in any case. */
+  q?: string;
+  /** Only products whose SKU sorts after this one. */
+  after?: string;
+  limit: number;
+  offset: number;
+}

@@ -1,0 +1,217 @@
+import { execute, firstRow, rows, type Queryable, type Transaction } from '../../platform/database';
+import type { CarrierEvent, ShipmentStatus, ShipmentToBook } from './types';
+
+export interface ShipmentRow {
+  shipmentId: string;
+  orderId: string;
+  reservationId: string;
+  warehouseId: number;
+  /** Its code. */
+  warehouse: string;
+  carrier: string;
+  status: ShipmentStatus;
+  trackingNumber: string | null;
+}
+
+export interface NewShipment {
+  shipmentId: string;
+  orderId: string;
+  reservationId: string;
+  warehouseId: number;
+  carrier: string;
+}
+
+export interface NewShipmentItem {
+  shipmentId: string;
+  productId: number;
+  quantity: number;
+}
+
+/** Writes shipments with their items; those that exist are left alone. Answers the new ones. */
+export function insertShipments(
+  tx: Transaction,
+  shipments: readonly NewShipment[],
+  items: readonly NewShipmentItem[],
+): Promise<{ shipmentId: string; orderId: string; warehouse: string }[]> {
+  return rows(
+    tx,
+    'fulfilment.insert_shipments',
+    `with made as (
+       insert into shipments (id, order_id, reservation_id, warehouse_id, carrier)
+       select * from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::int[], $5::text[])
+       on conflict do nothing
+       returning id, order_id, warehouse_id
+     ), packed as (
+       insert into shipment_items (shipment_id, product_id, sku, quantity)
+       select i.shipment_id, i.product_id, p.sku, i.quantity
+       from unnest($6::uuid[], $7::int[], $8::int[]) as i (shipment_id, product_id, quantity)
+       join made m on m.id = i.shipment_id join products p on p.id = i.product_id
+     )
+     select m.id as "shipmentId", m.order_id as "orderId", w.code as warehouse
+     from made m join warehouses w on w.id = m.warehouse_id order by m.order_id, w.code`,
+    [
+      shipments.map((s) => s.shipmentId),
+      shipments.map((s) => s.orderId),
+      shipments.map((s) => s.reservationId),
+      shipments.map((s) => s.warehouseId),
+      shipments.map((s) => s.carrier),
+      items.map((i) => i.shipmentId),
+      items.map((i) => i.productId),
+      items.map((i) => i.quantity),
+    ],
+  );
+}
+
+/**
+ * Takes shipments to book, oldest first. Times that an index is searched by are `statement_timestamp()`: it is as good as
+ * `clock_timestamp()` where nothing waits for a lock, but does not change within the statement.
+ */
+export function claimToBook(
+  on: Queryable,
+  carrier: string,
+  limit: number,
+  leaseSeconds: number,
+): Promise<ShipmentToBook[]> {
+  return rows<ShipmentToBook>(
+    on,
+    'fulfilment.claim_to_book',
+    `with taken as (
+       select id from shipments
+       where status in ('pending', 'booking') and carrier = $1
+         and (status = 'pending' or lease_until <= statement_timestamp())
+       order by created_at limit $2 for no key update skip locked
+     ), claimed as (
+       update shipments s
+       set status = 'booking', attempts = s.attempts + 1, updated_at = clock_timestamp(),
+           lease_until = clock_timestamp() + make_interval(secs => $3)
+       from taken where s.id = taken.id
+       returning s.id, s.order_id, s.warehouse_id, s.created_at
+     )
+     select c.id as "shipmentId", c.order_id as "orderId", w.code as warehouse, o.ship_to as "shipTo",
+       (select json_agg(json_build_object('sku', i.sku, 'quantity', i.quantity) order by i.sku)
+        from shipment_items i where i.shipment_id = c.id) as items
+     from claimed c join orders o on o.id = c.order_id join warehouses w on w.id = c.warehouse_id
+     order by c.created_at`,
+    [carrier, limit, leaseSeconds],
+  );
+}
+
+/** Ends the lease of claims, so that they can be taken again at once. */
+export function endLeases(on: Queryable, shipmentIds: readonly string[]): Promise<number> {
+  return execute(
+    on,
+    'fulfilment.end_leases',
+    `update shipments set lease_until = clock_timestamp() where id = any ($1::uuid[]) and status = 'booking'`,
+    [shipmentIds],
+  );
+}
+
+/** Is there a shipment that nobody has begun to book for `seconds`, or a claim whose lease has run out? */
+export async function existsOverdue(on: Queryable, seconds: number): Promise<boolean> {
+  const found = await firstRow<{ overdue: boolean }>(
+    on,
+    'fulfilment.exists_overdue',
+    `select exists (select 1 from shipments where status in ('pending', 'booking')
+       and (status = 'booking' or created_at < statement_timestamp() - make_interval(secs => $1))
+       and (status = 'pending' or lease_until <= statement_timestamp())) as overdue`,
+    [seconds],
+  );
+  return found?.overdue ?? false;
+}
+
+const SHIPMENT_COLUMNS = `s.id as "shipmentId", s.order_id as "orderId", s.reservation_id as "reservationId",
+  s.warehouse_id as "warehouseId", w.code as warehouse, s.carrier, s.status, s.tracking_number as "trackingNumber"`;
+
+/** Shipments of one carrier, unlocked. */
+export function selectShipments(
+  on: Queryable,
+  carrier: string,
+  shipmentIds: readonly string[],
+): Promise<ShipmentRow[]> {
+  return rows<ShipmentRow>(
+    on,
+    'fulfilment.shipments',
+    `select ${SHIPMENT_COLUMNS} from shipments s join warehouses w on w.id = s.warehouse_id
+     where s.id = any ($2::uuid[]) and s.carrier = $1`,
+    [carrier, shipmentIds],
+  );
+}
+
+/** Locks shipments by id: after reservations and stock, before orders. */
+export function lockShipments(tx: Transaction, shipmentIds: readonly string[]): Promise<ShipmentRow[]> {
+  return rows<ShipmentRow>(
+    tx,
+    'fulfilment.lock_shipments',
+    `select ${SHIPMENT_COLUMNS} from shipments s join warehouses w on w.id = s.warehouse_id
+     where s.id = any ($1::uuid[]) order by s.id for no key update of s`,
+    [shipmentIds],
+  );
+}
+
+export function lockShipmentsOfOrder(tx: Transaction, orderId: string): Promise<ShipmentRow[]> {
+  return rows<ShipmentRow>(
+    tx,
+    'fulfilment.lock_shipments_of_order',
+    `select ${SHIPMENT_COLUMNS} from shipments s join warehouses w on w.id = s.warehouse_id
+     where s.order_id = $1 order by s.id for no key update of s`,
+    [orderId],
+  );
+}
+
+export interface ShipmentChange {
+  shipmentId: string;
+  status: ShipmentStatus;
+  /** Absent: stays as it is. The same goes for the next two. */
+  trackingNumber?: string;
+  labelUrl?: string;
+  error?: string;
+}
+
+/** Changes shipments whose locks the caller has. One that stays `booking` keeps its lease. */
+export async function updateShipments(tx: Transaction, changes: readonly ShipmentChange[]): Promise<void> {
+  if (changes.length === 0) return;
+  await execute(
+    tx,
+    'fulfilment.update_shipments',
+    `update shipments s
+     set status = c.status, tracking_number = coalesce(c.tracking_number, s.tracking_number),
+         label_url = coalesce(c.label_url, s.label_url), error = coalesce(c.error, s.error),
+         lease_until = case when c.status = 'booking' then s.lease_until end, updated_at = clock_timestamp()
+     from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[])
+       as c (id, status, tracking_number, label_url, error)
+     where s.id = c.id`,
+    [
+      changes.map((c) => c.shipmentId),
+      changes.map((c) => c.status),
+      changes.map((c) => c.trackingNumber ?? null),
+      changes.map((c) => c.labelUrl ?? null),
+      changes.map((c) => c.error ?? null),
+    ],
+  );
+}
+
+/**
+ * Notes carrier updates; answers the ids of those that are new. Callers sort by event id: two transactions that note the
+ * same updates wait for each other here, before either has locked anything else.
+ */
+export async function insertCarrierEvents(
+  tx: Transaction,
+  carrier: string,
+  events: readonly CarrierEvent[],
+): Promise<string[]> {
+  const added = await rows<{ eventId: string }>(
+    tx,
+    'fulfilment.insert_carrier_events',
+    `insert into carrier_events (carrier, event_id, shipment_id, type, occurred_at)
+     select $1, * from unnest($2::text[], $3::uuid[], $4::text[], $5::timestamptz[])
+     on conflict do nothing returning event_id as "eventId"`,
+    [
+      carrier,
+      events.map((e) => e.eventId),
+      events.map((e) => e.shipmentId),
+      events.map((e) => e.type),
+      events.map((e) => e.occurredAt ?? null),
+    ],
+  );
+  return added.map((row) => row.eventId);
+}

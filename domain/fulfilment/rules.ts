@@ -1,0 +1,72 @@
+import type { BookingOutcome, CarrierEventType, ShipmentStatus } from './types';
+
+/** Every change of a shipment's status that may happen. */
+export const SHIPMENT_TRANSITIONS: Readonly<Record<ShipmentStatus, readonly ShipmentStatus[]>> = {
+  // The carrier knows nothing of it yet, so taking it back needs nobody's consent.
+  pending: ['booking', 'voided'],
+  // The carrier may pick a parcel up before its answer to the booking has been written down.
+  booking: ['booked', 'picked_up', 'voiding', 'failed'],
+  booked: ['picked_up', 'voiding', 'failed'],
+  picked_up: ['delivered'],
+  delivered: [],
+  // Back to `booked`: the carrier refused to take the booking back.
+  voiding: ['voided', 'booked', 'picked_up', 'failed'],
+  voided: [],
+  failed: [],
+};
+
+export function shipmentMayBecome(from: ShipmentStatus, to: ShipmentStatus): boolean {
+  return SHIPMENT_TRANSITIONS[from].includes(to);
+}
+
+/** True once the goods have left the warehouse: nothing can be stopped or put back any more. */
+export function hasLeft(status: ShipmentStatus): boolean {
+  return status === 'picked_up' || status === 'delivered';
+}
+
+/** True while the goods are in the warehouse and may still leave it. Once false, false for ever. */
+export function mayStillLeave(status: ShipmentStatus): boolean {
+  return status === 'pending' || status === 'booking' || status === 'booked' || status === 'voiding';
+}
+
+/** What a carrier's update means for a shipment. */
+export type CarrierEffect =
+  /** The statuses it passes through, in order, at least one. */
+  | { effect: 'moves'; through: readonly ShipmentStatus[] }
+  /** Lost after pick-up: worth telling, but the goods are gone either way. */
+  | { effect: 'lost' }
+  /** It says nothing new, or contradicts what is already final. */
+  | { effect: 'stale' };
+
+/**
+ * Updates may be repeated, late and out of order: a status never goes back, and `delivered` implies `picked_up`, so a
+ * delivery that overtakes its pick-up does both.
+ */
+export function afterCarrierEvent(status: ShipmentStatus, type: CarrierEventType): CarrierEffect {
+  if (type === 'failed' && status === 'picked_up') return { effect: 'lost' };
+  const through: readonly ShipmentStatus[] =
+    type === 'delivered' && status !== 'picked_up' ? ['picked_up', 'delivered'] : [type];
+  const [first] = through;
+  return first && shipmentMayBecome(status, first) ? { effect: 'moves', through } : { effect: 'stale' };
+}
+
+/** The status after the carrier answered a booking, or null: the answer changes none (it is being voided, or has moved on). */
+export function afterBooking(
+  status: ShipmentStatus,
+  outcome: BookingOutcome['status'],
+): ShipmentStatus | null {
+  if (status !== 'booking') return null;
+  return outcome === 'booked' ? 'booked' : 'failed';
+}
+
+/** The status in which taking a shipment back begins, or null: it cannot be, or already is. */
+export function beginVoid(status: ShipmentStatus): 'voided' | 'voiding' | null {
+  if (status === 'pending') return 'voided';
+  return status === 'booking' || status === 'booked' ? 'voiding' : null;
+}
+
+/** The status after the carrier answered a void, or null: updates have moved the shipment on meanwhile. */
+export function afterVoid(status: ShipmentStatus, answer: 'voided' | 'refused'): ShipmentStatus | null {
+  if (status !== 'voiding') return null;
+  return answer === 'voided' ? 'voided' : 'booked';
+}

@@ -1,0 +1,86 @@
+import type { Database, Transaction } from '../../platform/database';
+import { AppError, translateDatabaseError } from '../../platform/errors';
+import { allocateBackorders, applyAllocation } from '../orders/allocate';
+import { lockStock, postLedger } from './ledger';
+import { effectIsApplied, insertEmptyStock, selectStockKey, selectThreshold } from './queries';
+import { stockStatus } from './rules';
+import type { StockKey, StockLevel, StockStatus } from './types';
+
+export interface Adjustment {
+  sku: string;
+  /** Warehouse code. */
+  location: string;
+  /** Units to add or take, or the count that was found. */
+  change: { delta: number } | { setTo: number };
+  reason: string;
+  reference?: string | undefined;
+  actor: string;
+  /** Makes the adjustment happen once, however often it is sent. */
+  effectId: string;
+}
+
+export interface AdjustedLevel extends StockLevel {
+  status: StockStatus;
+}
+
+/**
+ * Changes what is on hand at one location and writes why. Units that arrive go to waiting backorders in the same transaction.
+ *
+ * @throws UNKNOWN_SKU, UNKNOWN_LOCATION; WOULD_GO_NEGATIVE below zero; BELOW_RESERVED below what is held; QUANTITY_OVERFLOW
+ */
+export async function adjustStock(db: Database, adjustment: Adjustment): Promise<AdjustedLevel> {
+  const key = await selectStockKey(db, adjustment.sku, adjustment.location);
+  const { productId, warehouseId } = key ?? {};
+  if (!productId) throw new AppError('UNKNOWN_SKU', `There is no product ${adjustment.sku}.`);
+  if (!warehouseId) throw new AppError('UNKNOWN_LOCATION', `There is no location ${adjustment.location}.`);
+  try {
+    return await db.retrying((tx) => applyAdjustment(tx, { productId, warehouseId }, adjustment));
+  } catch (error) {
+    throw translateDatabaseError(error);
+  }
+}
+
+const MAX_ON_HAND = 2_147_483_647;
+
+async function applyAdjustment(
+  tx: Transaction,
+  key: StockKey,
+  adjustment: Adjustment,
+): Promise<AdjustedLevel> {
+  const { effectId, change, reason, reference, actor } = adjustment;
+  await insertEmptyStock(tx, [key]);
+  const [before] = await lockStock(tx, [key]);
+  const threshold = await selectThreshold(tx, key);
+  if (!before) throw new AppError('UNKNOWN_LOCATION', `There is no location ${adjustment.location}.`);
+  if (await effectIsApplied(tx, 'adjust', effectId)) return withStatus(before, threshold);
+
+  const delta = 'delta' in change ? change.delta : change.setTo - before.onHand;
+  const onHand = before.onHand + delta;
+  if (onHand < 0) {
+    throw new AppError('WOULD_GO_NEGATIVE', `Only ${before.onHand} are on hand.`, { onHand: before.onHand });
+  }
+  if (onHand < before.reserved) {
+    throw new AppError('BELOW_RESERVED', `${before.reserved} are reserved.`, { reserved: before.reserved });
+  }
+  if (onHand > MAX_ON_HAND) throw new AppError('QUANTITY_OVERFLOW', `At most ${MAX_ON_HAND} can be on hand.`);
+
+  await postLedger(tx, [
+    {
+      ...key,
+      kind: 'adjust',
+      onHandDelta: delta,
+      reservedDelta: 0,
+      effectId,
+      reason,
+      actor,
+      ...(reference ? { reference } : {}),
+    },
+  ]);
+  if (delta > 0) await applyAllocation(tx, await allocateBackorders(tx, [{ ...key, quantity: delta }]));
+  const [after] = await lockStock(tx, [key]);
+  return withStatus(after ?? before, threshold);
+}
+
+function withStatus(level: StockLevel, threshold: number): AdjustedLevel {
+  return { ...level, status: stockStatus(level.available, threshold) };
+}

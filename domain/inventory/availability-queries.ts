@@ -1,0 +1,88 @@
+import { firstRow, rows, type Queryable } from '../../platform/database';
+
+/** One wanted SKU that cannot be had in full, or is not sold at all. */
+export interface ShortRow {
+  sku: string;
+  isKnown: boolean;
+  requested: number;
+  available: number;
+}
+
+/**
+ * Unpaid holds that are past due count as available: whoever is short of them frees them. There are few, so they are
+ * found first, by their partial index; from a hot SKU's side one would read every line it ever had.
+ */
+export function selectShort(
+  on: Queryable,
+  skus: readonly string[],
+  quantities: readonly number[],
+): Promise<ShortRow[]> {
+  return rows<ShortRow>(
+    on,
+    'inventory.short',
+    `with due as materialized (
+       select l.product_id, sum(l.open_quantity) as units
+       from reservations r
+       join reservation_lines l on l.reservation_id = r.id
+       join warehouses w on w.id = l.warehouse_id and w.active
+       where r.status = 'pending' and r.expires_at <= (select clock_timestamp())
+       group by l.product_id
+     )
+     select t.sku, p.id is not null as "isKnown", t.quantity as requested, coalesce(a.units, 0) as available
+     from unnest($1::text[], $2::int[]) with ordinality as t (sku, quantity, line)
+     left join products p on p.sku = t.sku and p.active
+     left join lateral (
+       select coalesce((select sum(s.available) from stock s join warehouses w on w.id = s.warehouse_id and w.active
+                        where s.product_id = p.id), 0)
+            + coalesce((select d.units from due d where d.product_id = p.id), 0) as units
+     ) a on true
+     where p.id is null or a.units < t.quantity
+     order by t.line`,
+    [skus, quantities],
+  );
+}
+
+export interface LocationRow {
+  warehouse: string;
+  onHand: number;
+  reserved: number;
+  available: number;
+  lowStockThreshold: number;
+}
+
+export interface StockRow {
+  sku: string;
+  asOf: Date;
+  locations: LocationRow[];
+}
+
+export function selectStock(on: Queryable, sku: string): Promise<StockRow | undefined> {
+  return firstRow<StockRow>(
+    on,
+    'inventory.stock_of_sku',
+    `select p.sku, clock_timestamp() as "asOf",
+       coalesce((select json_agg(json_build_object('warehouse', w.code, 'onHand', s.on_hand, 'reserved', s.reserved,
+           'available', s.available, 'lowStockThreshold', s.low_stock_threshold) order by w.code)
+         from stock s join warehouses w on w.id = s.warehouse_id where s.product_id = p.id), '[]') as locations
+     from products p where p.sku = $1`,
+    [sku],
+  );
+}
+
+/** The counters as the ledger explains them at a point in time, with the thresholds of today. */
+export function selectStockAsOf(on: Queryable, sku: string, asOf: Date): Promise<StockRow | undefined> {
+  return firstRow<StockRow>(
+    on,
+    'inventory.stock_of_sku_as_of',
+    `select p.sku, $2::timestamptz as "asOf",
+       coalesce((select json_agg(json_build_object('warehouse', w.code, 'onHand', l.on_hand, 'reserved', l.reserved,
+           'available', l.on_hand - l.reserved, 'lowStockThreshold', coalesce(s.low_stock_threshold, 0)) order by w.code)
+         from (select t.warehouse_id, sum(t.on_hand_delta) as on_hand, sum(t.reserved_delta) as reserved
+               from inventory_transactions t where t.product_id = p.id and t.at <= $2::timestamptz
+               group by t.warehouse_id) l
+         join warehouses w on w.id = l.warehouse_id
+         left join stock s on s.product_id = p.id and s.warehouse_id = l.warehouse_id), '[]') as locations
+     from products p where p.sku = $1`,
+    [sku, asOf],
+  );
+}

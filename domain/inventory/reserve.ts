@@ -1,0 +1,219 @@
+import type { Database, Transaction } from '../../platform/database';
+import { lockStock, postLedger } from './ledger';
+import { Availability, Candidates, planHold, RankingCache, type HoldPlan, type HoldRequest } from './plan';
+import {
+  insertEmptyStock,
+  insertLines,
+  insertReservations,
+  selectCandidates,
+  selectFreeStock,
+  selectReclaimableProducts,
+} from './queries';
+import type { LedgerEntry, SourcingStrategy, StockKey } from './types';
+import type { WarehouseDirectory } from './warehouses';
+
+/** What goes into the same transaction as the holds: the order's own rows, or nothing. */
+export interface HoldBook<Request extends HoldRequest, Verdict> {
+  /** Verdicts that were given before, by reservation id. Asked after the stock is locked, so that none is missed. */
+  decided(tx: Transaction, requests: readonly Request[]): Promise<Map<string, Verdict>>;
+  /** Writes what belongs to the plans and answers a verdict for each, by reservation id. */
+  record(tx: Transaction, plans: readonly HoldPlan<Request>[]): Promise<Map<string, Verdict>>;
+}
+
+export interface ReserverOptions<Request extends HoldRequest, Verdict> {
+  db: Database;
+  warehouses: WarehouseDirectory;
+  book: HoldBook<Request, Verdict>;
+  strategy: SourcingStrategy;
+  /** Frees unpaid holds on these products that are past due, in a transaction of its own. */
+  reclaim: (productIds: readonly number[]) => Promise<void>;
+}
+
+export interface Reserver<Request extends HoldRequest, Verdict> {
+  /** Reserves a batch in arrival order. A single request is a batch of one. Answers a verdict for every request. */
+  reserve(requests: readonly Request[]): Promise<Map<string, Verdict>>;
+  /** Requests of a batch that touch a stock row which somebody else has locked. */
+  busy(requests: readonly Request[]): Promise<Set<string>>;
+}
+
+/** A transaction that locks more rows than this keeps others waiting for longer than its batching saves. */
+const MAX_LOCKED_ROWS = 2_000;
+
+/** `wide`: lock every row of the SKUs, which alone lets a shortage be decided. `mayReclaim`: put off who is short while a due hold could be freed. */
+interface RoundMode {
+  wide: boolean;
+  mayReclaim: boolean;
+}
+
+interface Chunk<Request> {
+  requests: Request[];
+  keys: StockKey[];
+  candidates: Candidates;
+}
+
+interface Round<Request, Verdict> {
+  verdicts: Map<string, Verdict>;
+  putOff: Request[];
+  reclaimable: ReadonlySet<number>;
+}
+
+/**
+ * The one reservation path. Interactive transactions that lock, decide and write one reservation at a time reach 1,400 to
+ * 2,100 a second on two cores, and 300 to 600 on one hot SKU; set-based batches reach tens of thousands.
+ *
+ * A round reads candidates unlocked, chooses warehouses, locks only the chosen rows in the one lock order, plans in memory
+ * in arrival order against what the locks show, and writes everything with a handful of set-based statements. Who is short
+ * on the chosen rows goes into a second round that locks every row of its SKUs: only there is a shortage decided. Who is
+ * short there while an unpaid hold is past due goes, once, into a third, after that hold was freed.
+ */
+export function createReserver<Request extends HoldRequest, Verdict>(
+  options: ReserverOptions<Request, Verdict>,
+): Reserver<Request, Verdict> {
+  const { db, book, strategy } = options;
+
+  async function reserve(requests: readonly Request[]): Promise<Map<string, Verdict>> {
+    const narrow = await runRounds(requests, { wide: false, mayReclaim: false });
+    const wide = await runRounds(narrow.putOff, { wide: true, mayReclaim: true });
+    if (wide.putOff.length > 0) await options.reclaim([...wide.reclaimable]);
+    const last = await runRounds(wide.putOff, { wide: true, mayReclaim: false });
+    return new Map([...narrow.verdicts, ...wide.verdicts, ...last.verdicts]);
+  }
+
+  async function runRounds(requests: readonly Request[], mode: RoundMode): Promise<Round<Request, Verdict>> {
+    const all = {
+      verdicts: new Map<string, Verdict>(),
+      putOff: [] as Request[],
+      reclaimable: new Set<number>(),
+    };
+    if (requests.length === 0) return all;
+    for (const chunk of await cutIntoChunks(requests, mode)) {
+      const round = await db.transaction((tx) => runRound(tx, chunk, mode));
+      for (const [id, verdict] of round.verdicts) all.verdicts.set(id, verdict);
+      for (const productId of round.reclaimable) all.reclaimable.add(productId);
+      all.putOff.push(...round.putOff);
+    }
+    return all;
+  }
+
+  /** Chooses, without locks, the rows each request needs, and cuts the batch where a transaction would lock too many. */
+  async function cutIntoChunks(requests: readonly Request[], mode: RoundMode): Promise<Chunk<Request>[]> {
+    const candidates = await readCandidates(requests);
+    const ranking = new RankingCache(candidates.warehouses, strategy);
+    const chunks: Chunk<Request>[] = [];
+    let current: Chunk<Request> = { requests: [], keys: [], candidates };
+    for (const request of requests) {
+      const keys = mode.wide ? wideKeys(request, candidates) : narrowKeys(request, candidates, ranking);
+      if (current.requests.length > 0 && current.keys.length + keys.length > MAX_LOCKED_ROWS) {
+        chunks.push(current);
+        current = { requests: [], keys: [], candidates };
+      }
+      current.requests.push(request);
+      current.keys.push(...keys);
+    }
+    return [...chunks, current];
+  }
+
+  function narrowKeys(request: Request, candidates: Candidates, ranking: RankingCache): StockKey[] {
+    const { allocations } = planHold(request, candidates, candidates.stock, strategy, ranking);
+    candidates.stock.take(allocations);
+    return allocations;
+  }
+
+  function wideKeys(request: Request, candidates: Candidates): StockKey[] {
+    const existing = candidates.rowsOf(request);
+    return request.mode === 'backorder' ? [...existing, ...candidates.missingRowsOf(request)] : existing;
+  }
+
+  async function runRound(
+    tx: Transaction,
+    { requests, keys, candidates }: Chunk<Request>,
+    mode: RoundMode,
+  ): Promise<Round<Request, Verdict>> {
+    // A row that does not exist cannot be locked; a first receipt that is just making one must not miss a backorder.
+    const absent = keys.filter((key) => !candidates.stock.has(key));
+    if (absent.length > 0) await insertEmptyStock(tx, absent);
+    const available = Availability.of(await lockStock(tx, keys));
+    const verdicts = await book.decided(tx, requests);
+    const undecided = requests.filter((request) => !verdicts.has(request.reservationId));
+    const reclaimable = mode.mayReclaim
+      ? await selectReclaimableProducts(tx, [...new Set(keys.map((key) => key.productId))])
+      : new Set<number>();
+
+    const ranking = new RankingCache(candidates.warehouses, strategy);
+    const plans: HoldPlan<Request>[] = [];
+    const putOff: Request[] = [];
+    for (const request of undecided) {
+      const plan = planHold(request, candidates, available, strategy, ranking);
+      const mayFindMore = mode.wide
+        ? [...plan.missing.keys()].some((id) => reclaimable.has(id))
+        : plan.missing.size > 0;
+      if (mayFindMore) {
+        putOff.push(request);
+      } else {
+        available.take(plan.allocations);
+        plans.push(plan);
+      }
+    }
+    await writeHolds(tx, plans);
+    for (const [id, verdict] of await book.record(tx, plans)) verdicts.set(id, verdict);
+    return { verdicts, putOff, reclaimable };
+  }
+
+  async function readCandidates(requests: readonly Request[]): Promise<Candidates> {
+    const skus = [...new Set(requests.flatMap((request) => request.lines.map((line) => line.sku)))];
+    return new Candidates(await selectCandidates(db, skus), await options.warehouses.all());
+  }
+
+  return {
+    reserve,
+    async busy(requests) {
+      const candidates = await readCandidates(requests);
+      const all = candidates.stock.keys();
+      const free = Availability.of([]);
+      for (const key of await db.transaction((tx) => selectFreeStock(tx, all))) free.set(key, 0);
+      const busyProducts = new Set(all.filter((key) => !free.has(key)).map((key) => key.productId));
+      const touchesBusy = (request: Request) =>
+        candidates.rowsOf(request).some((key) => busyProducts.has(key.productId));
+      return new Set(requests.filter(touchesBusy).map((request) => request.reservationId));
+    },
+  };
+}
+
+async function writeHolds(tx: Transaction, plans: readonly HoldPlan[]): Promise<void> {
+  const held = plans.filter((plan) => plan.allocations.length > 0);
+  if (held.length === 0) return;
+  const entries = held.flatMap(({ request, allocations }) =>
+    allocations.map(({ productId, warehouseId, quantity }): LedgerEntry => {
+      const { reservationId, orderId } = request;
+      return {
+        productId,
+        warehouseId,
+        kind: 'reserve',
+        onHandDelta: 0,
+        reservedDelta: quantity,
+        effectId: reservationId,
+        reservationId,
+        ...(orderId === null ? {} : { orderId }),
+      };
+    }),
+  );
+  await postLedger(tx, entries);
+  await insertReservations(
+    tx,
+    held.map(({ request: { reservationId, kind, orderId, holdSeconds, status } }) => ({
+      id: reservationId,
+      kind,
+      orderId,
+      seq: 1,
+      status,
+      attempt: status === 'charging' ? 1 : 0,
+      holdSeconds,
+    })),
+  );
+  await insertLines(
+    tx,
+    held.flatMap(({ request, allocations }) =>
+      allocations.map((allocation) => ({ ...allocation, reservationId: request.reservationId })),
+    ),
+  );
+}

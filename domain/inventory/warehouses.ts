@@ -1,0 +1,30 @@
+import type { Queryable } from '../../platform/database';
+import { selectWarehouses } from './queries';
+import type { Warehouse } from './types';
+
+/** All warehouses, also inactive ones, by code. */
+export function listWarehouses(on: Queryable): Promise<Warehouse[]> {
+  return selectWarehouses(on);
+}
+
+/** The warehouses, read at most once every few seconds: a small table that every reservation needs and that hardly changes. */
+export interface WarehouseDirectory {
+  all(): Promise<readonly Warehouse[]>;
+}
+
+const FRESH_MS = 5_000;
+
+export function createWarehouseDirectory(db: Queryable): WarehouseDirectory {
+  let cached: { read: Promise<Warehouse[]>; until: number } | undefined;
+  return {
+    async all() {
+      if (!cached || cached.until < Date.now()) {
+        const read = listWarehouses(db);
+        cached = { read, until: Date.now() + FRESH_MS };
+        // A failed read is not kept.
+        read.catch(() => (cached = undefined));
+      }
+      return cached.read;
+    },
+  };
+}

@@ -1,0 +1,141 @@
+import type { Database, Transaction } from '../../platform/database';
+import { AppError } from '../../platform/errors';
+import { openLines, setReservationStatus } from '../inventory/holds';
+import { selectOrderReservationsForUpdate, type ReservationRow } from '../inventory/queries';
+import { closeBackorders } from './close-backorders';
+import { appendEvents } from './events';
+import { readProgress } from './progress';
+import { releaseLines, type ReleasedLine } from './release';
+import { settleStatus } from './status';
+import { claimCancel, dropCancel, selectCutLines } from './stock-queries';
+import type { OrderProgress } from './types';
+
+async function progressOf(db: Database, orderId: string): Promise<OrderProgress> {
+  const progress = await readProgress(db, orderId);
+  if (!progress) throw new AppError('ORDER_NOT_FOUND', 'There is no such order.');
+  return progress;
+}
+
+/** Remembers, with the order, that it is to be cancelled: whoever carries on with it after a crash knows. */
+export async function requestCancel(
+  db: Database,
+  { orderId, reason }: { orderId: string; reason: string },
+): Promise<OrderProgress> {
+  await db.retrying(async (tx) => {
+    if (await claimCancel(tx, orderId, reason)) {
+      await appendEvents(tx, [{ orderId, type: 'cancel_requested', data: { reason } }]);
+    }
+  });
+  return progressOf(db, orderId);
+}
+
+/** Forgets a wish to cancel that could not be fulfilled: something had left already. */
+export async function refuseCancel(db: Database, orderId: string): Promise<OrderProgress> {
+  await db.retrying(async (tx) => {
+    if (await dropCancel(tx, orderId)) await appendEvents(tx, [{ orderId, type: 'cancel_refused' }]);
+  });
+  return progressOf(db, orderId);
+}
+
+/**
+ * Gives up what an order has not paid for: its places in the queues for stock first, in a transaction of their own, so that
+ * the stock it frees next is not allocated to it again; then its unpaid holds. A second call finds nothing to do.
+ */
+export async function cancelUnpaid(db: Database, orderId: string): Promise<OrderProgress> {
+  await db.retrying((tx) => closeBackorders(tx, orderId));
+  await db.retrying(async (tx) => {
+    const holds = await selectOrderReservationsForUpdate(tx, orderId);
+    await releaseHolds(
+      tx,
+      holds.filter((hold) => hold.status === 'pending'),
+      { orderId, endAs: 'cancelled' },
+    );
+    // An order that only waited for stock had no hold to release, and ends here.
+    await settleStatus(tx, [orderId], 'cancelled');
+  });
+  return progressOf(db, orderId);
+}
+
+/**
+ * Gives up a hold whose charge stays unresolved for too long. The charge is still looked up afterwards; should it turn out
+ * to be captured, the money goes back.
+ */
+export async function abandonHold(
+  db: Database,
+  { orderId, reservationId }: { orderId: string; reservationId: string },
+): Promise<OrderProgress> {
+  const failure = { code: 'PAYMENT_UNRESOLVED', detail: 'The payment gateway gave no final answer in time.' };
+  await db.retrying((tx) => closeBackorders(tx, orderId));
+  await db.retrying(async (tx) => {
+    const holds = await selectOrderReservationsForUpdate(tx, orderId);
+    const abandoned = holds.filter((hold) => hold.id === reservationId && hold.status === 'charging');
+    await releaseHolds(tx, abandoned, { orderId, endAs: 'failed', failure });
+  });
+  return progressOf(db, orderId);
+}
+
+interface EndRequest {
+  orderId: string;
+  endAs: 'cancelled' | 'failed';
+  failure?: { code: string; detail: string };
+}
+
+async function releaseHolds(
+  tx: Transaction,
+  holds: readonly ReservationRow[],
+  end: EndRequest,
+): Promise<void> {
+  const { orderId } = end;
+  const ids = holds.map((hold) => hold.id);
+  if (ids.length === 0) return;
+  const lines = await openLines(tx, ids);
+  await setReservationStatus(tx, ids, 'cancelled');
+  await releaseLines(tx, {
+    kind: 'release',
+    lines: lines.map((line): ReleasedLine => ({ ...line, orderId, effectId: line.reservationId })),
+    events: ids.map((reservationId) => ({ orderId, type: 'hold_released', data: { reservationId } })),
+    endAs: end.endAs,
+    failure: end.failure ?? null,
+  });
+}
+
+/**
+ * Puts back on sale what is held for shipments that failed or were voided: the last step of a compensation, after their money
+ * went back. What is shipped or still on its way to ship is kept. A second call finds nothing to do.
+ */
+export async function releaseCutShipments(
+  db: Database,
+  { orderId, endAs, failure }: EndRequest,
+): Promise<OrderProgress> {
+  await db.retrying(async (tx) => {
+    const holds = await selectOrderReservationsForUpdate(tx, orderId);
+    const cut = await selectCutLines(tx, orderId);
+    if (cut.length === 0) return;
+    const cutLines = new Set(
+      cut.map((line) => `${line.reservationId}:${line.productId}:${line.warehouseId}`),
+    );
+    const kept = (
+      await openLines(
+        tx,
+        holds.map((hold) => hold.id),
+      )
+    ).filter((line) => !cutLines.has(`${line.reservationId}:${line.productId}:${line.warehouseId}`));
+    const stillOpen = new Set(kept.map((line) => line.reservationId));
+    const closed = [...new Set(cut.map((line) => line.reservationId))].filter((id) => !stillOpen.has(id));
+    await setReservationStatus(tx, closed, 'cancelled');
+    await releaseLines(tx, {
+      kind: 'release',
+      lines: cut.map(({ shipmentId, ...line }): ReleasedLine => ({ ...line, orderId, effectId: shipmentId })),
+      events: [
+        {
+          orderId,
+          type: 'stock_restocked',
+          data: { units: cut.reduce((sum, l) => sum + l.openQuantity, 0) },
+        },
+      ],
+      endAs,
+      failure: failure ?? null,
+    });
+  });
+  return progressOf(db, orderId);
+}

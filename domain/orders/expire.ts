@@ -1,0 +1,77 @@
+import type { Database, Transaction } from '../../platform/database';
+import { AppError } from '../../platform/errors';
+import { enqueue } from '../../platform/outbox';
+import { lockReservations, openLines, setReservationStatus } from '../inventory/holds';
+import { selectDueReservationsForUpdate, type ReservationRow } from '../inventory/queries';
+import { closeBackorders } from './close-backorders';
+import { readProgress } from './progress';
+import { releaseLines } from './release';
+import { selectPaidOrders } from './stock-queries';
+import type { OrderProgress } from './types';
+
+/**
+ * Ends an unpaid hold that is past due, by PostgreSQL's clock. One that is not due, or that was paid or ended meanwhile, is
+ * left alone; the progress answered says which. Of an order that was never paid, what waits for stock is given up as well,
+ * first and in a transaction of its own, so that the freed stock is not allocated to it.
+ */
+export async function expireHold(
+  db: Database,
+  { orderId, reservationId }: { orderId: string; reservationId: string },
+): Promise<OrderProgress> {
+  const paid = await selectPaidOrders(db, [orderId]);
+  if (!paid.has(orderId)) {
+    await db.retrying(async (tx) => {
+      const [hold] = await lockReservations(tx, [reservationId]);
+      if (hold && isDue(hold)) await closeBackorders(tx, orderId);
+    });
+  }
+  await db.retrying(async (tx) => {
+    await expireReservations(tx, (await lockReservations(tx, [reservationId])).filter(isDue));
+  });
+  const progress = await readProgress(db, orderId);
+  if (!progress) throw new AppError('ORDER_NOT_FOUND', 'There is no such order.');
+  return progress;
+}
+
+function isDue(hold: ReservationRow): boolean {
+  return hold.status === 'pending' && hold.msLeft !== null && hold.msLeft <= 0;
+}
+
+/** Frees holds whose locks the caller has and which are due. */
+async function expireReservations(tx: Transaction, holds: readonly ReservationRow[]): Promise<void> {
+  const orderOf = new Map(holds.flatMap(({ id, orderId }) => (orderId ? [[id, orderId] as const] : [])));
+  const ids = [...orderOf.keys()];
+  if (ids.length === 0) return;
+  const lines = await openLines(tx, ids);
+  await setReservationStatus(tx, ids, 'expired');
+  await releaseLines(tx, {
+    kind: 'expire',
+    endAs: 'expired',
+    lines: lines.flatMap((line) => {
+      const orderId = orderOf.get(line.reservationId);
+      return orderId ? [{ ...line, orderId, effectId: line.reservationId }] : [];
+    }),
+    events: [...orderOf].map(([reservationId, orderId]) => ({
+      orderId,
+      type: 'hold_expired',
+      data: { reservationId },
+    })),
+  });
+}
+
+const RECLAIM_LIMIT = 200;
+
+/**
+ * Frees unpaid order holds on these products that are past due and whose own saga has not done it yet, so that a shortage is
+ * never decided while stock is only late in coming back. Skips what anybody else works on. Sagas are woken to see it.
+ */
+export async function reclaimExpired(db: Database, productIds: readonly number[]): Promise<void> {
+  await db.retrying(async (tx) => {
+    const holds = await selectDueReservationsForUpdate(tx, productIds, RECLAIM_LIMIT);
+    await expireReservations(tx, holds);
+    await enqueue(
+      tx,
+      holds.flatMap(({ orderId }) => (orderId ? [{ topic: 'order.wake' as const, key: orderId }] : [])),
+    );
+  });
+}

@@ -1,0 +1,178 @@
+import { execute, rows, type Queryable, type Transaction } from '../../platform/database';
+import type { OrderStatus } from './types';
+
+export interface NewEvent {
+  orderId: string;
+  type: string;
+  data?: Record<string, unknown>;
+}
+
+/**
+ * Events of one order get consecutive numbers under its row lock. Order rows are locked by id, and last of all.
+ * Orders that do not exist get none.
+ */
+export function insertEvents(tx: Transaction, events: readonly NewEvent[]): Promise<number> {
+  return execute(
+    tx,
+    'orders.insert_events',
+    `with added as (
+       select t.order_id, t.type, t.data, t.n, row_number() over (partition by t.order_id order by t.n) as place
+       from unnest($1::uuid[], $2::text[], $3::jsonb[]) with ordinality as t (order_id, type, data, n)
+     ), locked as (
+       select id from orders where id in (select order_id from added) order by id for no key update
+     ), bumped as (
+       update orders o set event_seq = o.event_seq + c.count, updated_at = clock_timestamp()
+       from (select order_id, count(*)::int as count from added group by order_id) c, locked l
+       where o.id = l.id and c.order_id = o.id
+       returning o.id, o.event_seq - c.count as base
+     )
+     insert into order_events (order_id, seq, type, data)
+     select a.order_id, b.base + a.place, a.type, a.data from added a join bumped b on b.id = a.order_id`,
+    [
+      events.map((e) => e.orderId),
+      events.map((e) => e.type),
+      events.map((e) => JSON.stringify(e.data ?? {})),
+    ],
+  );
+}
+
+export interface UnitMove {
+  orderId: string;
+  productId: number;
+  from: 'reserved' | 'backordered';
+  to: 'reserved' | 'fulfilled' | 'cancelled';
+  quantity: number;
+}
+
+/** One row per order and product: callers fold. */
+export interface ItemDelta {
+  orderId: string;
+  productId: number;
+  reserved: number;
+  backordered: number;
+  fulfilled: number;
+  cancelled: number;
+}
+
+export function updateItems(tx: Transaction, deltas: readonly ItemDelta[]): Promise<number> {
+  return execute(
+    tx,
+    'orders.update_items',
+    `update order_items i
+     set reserved_quantity = i.reserved_quantity + d.reserved,
+         backordered_quantity = i.backordered_quantity + d.backordered,
+         fulfilled_quantity = i.fulfilled_quantity + d.fulfilled,
+         cancelled_quantity = i.cancelled_quantity + d.cancelled
+     from unnest($1::uuid[], $2::int[], $3::int[], $4::int[], $5::int[], $6::int[])
+       as d (order_id, product_id, reserved, backordered, fulfilled, cancelled)
+     where i.order_id = d.order_id and i.product_id = d.product_id`,
+    [
+      deltas.map((d) => d.orderId),
+      deltas.map((d) => d.productId),
+      deltas.map((d) => d.reserved),
+      deltas.map((d) => d.backordered),
+      deltas.map((d) => d.fulfilled),
+      deltas.map((d) => d.cancelled),
+    ],
+  );
+}
+
+/**
+ * Ends the open orders among these whose every unit is fulfilled or cancelled; answers those that ended.
+ * Order rows are locked first, so that the units are read after any other transaction on the same order.
+ */
+export async function endSettledOrders(
+  tx: Transaction,
+  orderIds: readonly string[],
+  endAs: OrderStatus,
+  failure: { code: string; detail: string } | null,
+): Promise<{ orderId: string; status: OrderStatus }[]> {
+  await lockOrders(tx, orderIds);
+  return rows(
+    tx,
+    'orders.end_settled',
+    `update orders o
+     set status = case when u.fulfilled > 0 then 'fulfilled' else $2 end,
+         failure_code = case when u.fulfilled > 0 then o.failure_code else coalesce($3, o.failure_code) end,
+         failure_detail = case when u.fulfilled > 0 then o.failure_detail else coalesce($4, o.failure_detail) end,
+         updated_at = clock_timestamp()
+     from (select order_id, sum(reserved_quantity + backordered_quantity) as open, sum(fulfilled_quantity) as fulfilled
+           from order_items where order_id = any ($1::uuid[]) group by order_id) u
+     where o.id = u.order_id and u.open = 0 and o.status in ('reserved', 'paid', 'fulfilling')
+     returning o.id as "orderId", o.status`,
+    [orderIds, endAs, failure?.code ?? null, failure?.detail ?? null],
+  );
+}
+
+export function lockOrders(
+  tx: Transaction,
+  orderIds: readonly string[],
+): Promise<{ id: string; status: OrderStatus }[]> {
+  return rows(
+    tx,
+    'orders.lock',
+    'select id, status from orders where id = any ($1::uuid[]) order by id for no key update',
+    [orderIds],
+  );
+}
+
+/** Moves orders from one status to the next; the others are left alone. Answers those that moved. */
+export async function updateStatus(
+  tx: Transaction,
+  orderIds: readonly string[],
+  from: readonly OrderStatus[],
+  to: OrderStatus,
+): Promise<string[]> {
+  await lockOrders(tx, orderIds);
+  const moved = await rows<{ id: string }>(
+    tx,
+    'orders.update_status',
+    `update orders set status = $3, updated_at = clock_timestamp()
+     where id = any ($1::uuid[]) and status = any ($2::text[]) returning id`,
+    [orderIds, from, to],
+  );
+  return moved.map((row) => row.id);
+}
+
+export interface ProgressRow {
+  orderId: string;
+  status: OrderStatus;
+  failureCode: string | null;
+  hasPaymentMethod: boolean;
+  cancelRequested: boolean;
+  holds: unknown;
+  charge: unknown;
+  waitingUnits: number;
+  shipments: unknown;
+  uncutShipments: number;
+  pendingRefunds: number;
+}
+
+/** Everything the saga decides on, in one statement and so from one snapshot. */
+export function selectProgress(on: Queryable, orderIds: readonly string[]): Promise<ProgressRow[]> {
+  return rows<ProgressRow>(
+    on,
+    'orders.progress',
+    `select o.id as "orderId", o.status, o.failure_code as "failureCode", o.payment_method is not null as "hasPaymentMethod",
+       o.cancel_reason is not null and o.status in ('reserved', 'paid', 'fulfilling') as "cancelRequested",
+       coalesce((select json_agg(json_build_object(
+           'reservationId', r.id, 'seq', r.seq, 'status', r.status, 'attempt', r.attempt,
+           'expiresAt', to_char(r.expires_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
+           'msLeft', ceil(extract(epoch from r.expires_at - clock_timestamp()) * 1000)) order by r.seq)
+         from reservations r where r.order_id = o.id and r.status in ('pending', 'charging', 'confirmed')), '[]') as holds,
+       (select json_build_object('paymentId', p.id, 'reservationId', p.reservation_id, 'status', p.status,
+           'ageSeconds', extract(epoch from clock_timestamp() - p.created_at)::float8)
+         from payments p where p.order_id = o.id and p.status in ('pending', 'unknown')) as charge,
+       coalesce((select sum(b.waiting) from backorders b where b.order_id = o.id), 0)::int as "waitingUnits",
+       coalesce((select json_object_agg(s.status, s.count)
+         from (select status, count(*) from shipments where order_id = o.id group by status) s), '{}') as shipments,
+       (select count(*)::int from shipments s
+         where s.order_id = o.id and s.status in ('voiding', 'voided', 'failed')
+           and exists (select 1 from reservation_lines l
+                       where l.reservation_id = s.reservation_id and l.warehouse_id = s.warehouse_id
+                         and l.open_quantity > 0)) as "uncutShipments",
+       (select count(*)::int from refunds f where f.order_id = o.id and f.status = 'pending') as "pendingRefunds"
+     from orders o where o.id = any ($1::uuid[])`,
+    [orderIds],
+  );
+}

@@ -1,0 +1,45 @@
+import type { Transaction } from '../../platform/database';
+import { appendEvents } from './events';
+import { endSettledOrders, updateStatus } from './queries';
+import { mayBecome } from './rules';
+import type { OrderStatus } from './types';
+
+const OPEN: readonly OrderStatus[] = ['reserved', 'paid', 'fulfilling'];
+
+/**
+ * Ends the orders among these that have no unit left to hold, ship or wait for: `fulfilled` if any unit was picked up,
+ * else `endAs`. The others are left alone. Answers the ids that ended.
+ */
+export async function settleStatus(
+  tx: Transaction,
+  orderIds: readonly string[],
+  endAs: 'fulfilled' | 'expired' | 'cancelled' | 'failed',
+  failure: { code: string; detail: string } | null = null,
+): Promise<string[]> {
+  if (orderIds.length === 0) return [];
+  const ended = await endSettledOrders(tx, orderIds, endAs, failure);
+  await appendEvents(
+    tx,
+    ended.map(({ orderId, status }) => ({
+      orderId,
+      type: `order_${status}`,
+      data: status === endAs && failure ? { code: failure.code, detail: failure.detail } : {},
+    })),
+  );
+  return ended.map((order) => order.orderId);
+}
+
+/** Moves orders forward to `to` where the table of transitions allows it; the others are left alone. */
+export async function advanceStatus(
+  tx: Transaction,
+  orderIds: readonly string[],
+  to: OrderStatus,
+): Promise<string[]> {
+  if (orderIds.length === 0) return [];
+  return updateStatus(
+    tx,
+    orderIds,
+    OPEN.filter((from) => mayBecome(from, to)),
+    to,
+  );
+}

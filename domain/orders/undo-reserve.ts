@@ -1,0 +1,37 @@
+import type { Database } from '../../platform/database';
+import { appendEvents } from './events';
+import { insertTombstone } from './place-queries';
+import { readProgress } from './progress';
+import type { OrderInput, OrderProgress } from './types';
+
+/**
+ * The undo of a reserve that may not have happened yet. Where there is no order it leaves a failed one, a tombstone: a
+ * reserve that was queued or paused and runs after its undo finds it and refuses. Where there is an order it changes nothing
+ * and answers where it stands, so that the saga undoes what was done.
+ */
+export async function undoReserve(
+  db: Database,
+  { order, code, detail }: { order: OrderInput; code: string; detail: string },
+): Promise<OrderProgress | null> {
+  const { orderId } = order;
+  await db.retrying(async (tx) => {
+    const made = await insertTombstone(tx, {
+      id: orderId,
+      customerId: order.customerId,
+      status: 'failed',
+      fulfilment: order.fulfilment,
+      currency: 'XXX',
+      totalMinor: 0,
+      shipTo: order.shipTo,
+      holdSeconds: order.holdSeconds,
+      failureCode: code,
+      failureDetail: detail,
+      paymentMethod: null,
+      input: order,
+      sourcing: [],
+      shortages: [],
+    });
+    if (made) await appendEvents(tx, [{ orderId, type: 'order_failed', data: { code, detail } }]);
+  });
+  return readProgress(db, orderId);
+}

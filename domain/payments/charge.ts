@@ -1,0 +1,133 @@
+import type { Database } from '../../platform/database';
+import { AppError, isAppError } from '../../platform/errors';
+import { appendEvents } from '../orders/events';
+import { gatewayUnavailable, paymentNotFound } from './errors';
+import { selectPayment, storeGatewayRef, updateToUnknown, type PaymentRow } from './queries';
+import { ABANDONED } from './rules';
+import type { ChargeOutcome, ChargeRequest, PaymentGateway } from './types';
+
+/** Stands for the gateway's id where nothing had to be charged. */
+export const NO_CHARGE_REF = 'none';
+
+export interface ChargeCall {
+  db: Database;
+  gateway: PaymentGateway;
+  paymentId: string;
+}
+
+/**
+ * Makes the charge of a payment row at the gateway, or finds out what became of it. Stores nothing but the gateway's id of
+ * it: what the outcome means for payment, hold and order is decided elsewhere, in one transaction.
+ *
+ * A row that is settled answers its stored outcome. A charge that was not made before its hold was given up is declined as
+ * `abandoned`, never made. `unknown` says that the gateway may still capture: call again later.
+ *
+ * @throws `PAYMENT_GATEWAY_UNAVAILABLE`: call again, the charge is looked up first and is never made twice;
+ * `PAYMENT_GATEWAY_CHANGED`: it belongs to another gateway than the one configured; `PAYMENT_NOT_FOUND`;
+ * `PAYMENT_KEY_REUSED`: the gateway knows this payment with another amount or card.
+ */
+export async function executeCharge({ db, gateway, paymentId }: ChargeCall): Promise<ChargeOutcome> {
+  const payment = await selectPayment(db, paymentId);
+  if (!payment) throw paymentNotFound(paymentId);
+  const stored = storedOutcome(payment);
+  if (stored) return stored;
+  if (payment.amountMinor === 0) return free(payment);
+  assertOwnGateway(payment.gateway, gateway);
+
+  // Always, even for what looks like the first try: a process that died may have sent it. At the sandbox it is one read
+  // by key, at Stripe it costs nothing until there is an intent, so no marker "sent" is worth its own commit.
+  const request = asRequest(payment);
+  const earlier = await ask(() => gateway.find(request));
+  if (earlier) return earlier;
+  // The hold was given up while the charge was unknown: nobody may be charged for stock that is no longer held.
+  if (!payment.wanted) return ask(() => gateway.abandon(request));
+
+  const prepared = await prepare(db, gateway, request);
+  if (prepared.status !== 'ready') return prepared;
+  return chargeOrFind(gateway, prepared.request);
+}
+
+/**
+ * Records that a pending payment has no final answer yet, with an event; any other payment is left as it is.
+ */
+export async function markUnknown(db: Database, paymentId: string): Promise<void> {
+  await db.retrying(async (tx) => {
+    const orderId = await updateToUnknown(tx, paymentId);
+    if (orderId) await appendEvents(tx, [{ orderId, type: 'payment_unknown', data: { paymentId } }]);
+  });
+}
+
+/** Money may only move at the gateway that the payment was begun with. */
+export function assertOwnGateway(name: string, gateway: PaymentGateway): void {
+  if (name === gateway.name) return;
+  throw new AppError(
+    'PAYMENT_GATEWAY_CHANGED',
+    `This payment was begun with the gateway "${name}", and "${gateway.name}" is configured.`,
+  );
+}
+
+function storedOutcome(payment: PaymentRow): ChargeOutcome | null {
+  switch (payment.status) {
+    case 'pending':
+    case 'unknown':
+      return null;
+    case 'declined':
+      return {
+        status: 'declined',
+        gatewayRef: payment.gatewayRef,
+        declineCode: payment.declineCode ?? 'declined',
+      };
+    default:
+      return { status: 'captured', gatewayRef: payment.gatewayRef ?? NO_CHARGE_REF };
+  }
+}
+
+function free(payment: PaymentRow): ChargeOutcome {
+  return payment.wanted
+    ? { status: 'captured', gatewayRef: NO_CHARGE_REF }
+    : { status: 'declined', gatewayRef: null, declineCode: ABANDONED };
+}
+
+function asRequest(payment: PaymentRow): ChargeRequest {
+  const { id: paymentId, orderId, amountMinor, currency, method, token, gatewayRef } = payment;
+  return { paymentId, orderId, amountMinor, currency, method, token, gatewayRef };
+}
+
+type Ready = { status: 'ready'; request: ChargeRequest } | ChargeOutcome;
+
+async function prepare(db: Database, gateway: PaymentGateway, request: ChargeRequest): Promise<Ready> {
+  if (request.gatewayRef) return { status: 'ready', request };
+  const prepared = await ask(() => gateway.prepare(request));
+  if (prepared.status === 'declined') return prepared;
+  if (!prepared.gatewayRef) return { status: 'ready', request };
+  const gatewayRef = await storeGatewayRef(db, request.paymentId, prepared.gatewayRef);
+  if (gatewayRef) return { status: 'ready', request: { ...request, gatewayRef } };
+  // Somebody else has settled it meanwhile, or the hold was given up.
+  const payment = await selectPayment(db, request.paymentId);
+  return (payment && storedOutcome(payment)) ?? { status: 'unknown' };
+}
+
+async function chargeOrFind(gateway: PaymentGateway, request: ChargeRequest): Promise<ChargeOutcome> {
+  try {
+    return await gateway.charge(request);
+  } catch (error) {
+    if (isAppError(error, 'PAYMENT_KEY_REUSED')) throw error;
+    const found = await ask(() => gateway.find(request));
+    if (found) return found;
+    // The gateway never got it: the same request, under the same key, may be sent again.
+    throw asUnavailable(error);
+  }
+}
+
+async function ask<T>(call: () => Promise<T>): Promise<T> {
+  try {
+    return await call();
+  } catch (error) {
+    throw asUnavailable(error);
+  }
+}
+
+function asUnavailable(error: unknown): unknown {
+  if (error instanceof AppError) return error;
+  return gatewayUnavailable(error instanceof Error ? error.message : String(error), error);
+}

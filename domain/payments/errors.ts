@@ -1,0 +1,41 @@
+import { AppError } from '../../platform/errors';
+
+/** `PAYMENT_GATEWAY_UNAVAILABLE`: no answer, or none that says how it ended. The same request may be sent again. */
+export function gatewayUnavailable(why: string, cause?: unknown): AppError {
+  return new AppError(
+    'PAYMENT_GATEWAY_UNAVAILABLE',
+    `The payment gateway gave no answer: ${why}`,
+    {},
+    { cause },
+  );
+}
+
+/** `PAYMENT_KEY_REUSED`: the gateway knows this idempotency key for another request. Sending it again cannot help. */
+export function keyReused(key: string, cause?: unknown): AppError {
+  return new AppError(
+    'PAYMENT_KEY_REUSED',
+    'The payment gateway has seen this idempotency key with another request.',
+    { key },
+    { cause },
+  );
+}
+
+/** `PAYMENT_NOT_FOUND`: there is no such payment. */
+export function paymentNotFound(paymentId: string): AppError {
+  return new AppError('PAYMENT_NOT_FOUND', 'There is no such payment.', { paymentId });
+}
+
+/** `REFUND_NOT_FOUND`: there is no such refund. */
+export function refundNotFound(refundId: string): AppError {
+  return new AppError('REFUND_NOT_FOUND', 'There is no such refund.', { refundId });
+}
+
+/** `REFUND_FAILED`: the gateway has an answer, and it is no. A person has to look. */
+export function refundFailed(why: string, cause?: unknown): AppError {
+  return new AppError('REFUND_FAILED', `The payment gateway refused the refund: ${why}`, {}, { cause });
+}
+
+/** `REFUND_EXCEEDS_CAPTURE`: more would go back than came in. */
+export function refundExceedsCapture(): AppError {
+  return new AppError('REFUND_EXCEEDS_CAPTURE', 'A refund may not exceed what was captured.');
+}

@@ -1,0 +1,68 @@
+export type PaymentStatus =
+  'pending' | 'captured' | 'declined' | 'unknown' | 'refunded' | 'partially_refunded';
+
+/** How a charge ended, as far as is known. */
+export type ChargeOutcome =
+  | { status: 'captured'; gatewayRef: string }
+  | { status: 'declined'; gatewayRef: string | null; declineCode: string }
+  /** The gateway has no final answer: it may still capture. Ask again; never charge anew. */
+  | { status: 'unknown' };
+
+/** What preparing a charge came to. Nothing can be captured yet, whichever it is. */
+export type Prepared =
+  | { status: 'prepared'; gatewayRef: string | null }
+  /** The gateway will not even take the charge: unknown payment method, amount below its minimum. */
+  | Extract<ChargeOutcome, { status: 'declined' }>;
+
+export interface ChargeRequest {
+  /** Also the gateway's idempotency key: one payment row is one charge, however often it is sent. */
+  paymentId: string;
+  orderId: string;
+  amountMinor: number;
+  /** ISO 4217. */
+  currency: string;
+  method: string;
+  token: string;
+  /** The gateway's id of this charge, where an earlier try has stored one. */
+  gatewayRef: string | null;
+}
+
+export interface RefundRequest {
+  /** Also the idempotency key. */
+  refundId: string;
+  paymentId: string;
+  gatewayRef: string;
+  amountMinor: number;
+  currency: string;
+  reason: string;
+}
+
+/**
+ * The seam to whoever moves the money. A network failure or timeout is thrown (any error); a decline is an outcome.
+ * Implementations: `sandbox-gateway.ts`, `stripe-gateway.ts`.
+ */
+export interface PaymentGateway {
+  readonly name: string;
+  /**
+   * Makes the charge known to the gateway and answers its id, where the gateway works in two steps (Stripe: create the
+   * PaymentIntent), so that the id is stored before money can move. The id is null where the idempotency key alone finds
+   * the charge.
+   */
+  prepare(request: ChargeRequest): Promise<Prepared>;
+  /** Charges. Safe to repeat with the same `paymentId`. */
+  charge(request: ChargeRequest): Promise<ChargeOutcome>;
+  /** What became of a charge whose answer was lost; null: the gateway never got it, so it may be sent again. */
+  find(request: ChargeRequest): Promise<ChargeOutcome | null>;
+  /**
+   * Makes sure that a charge which has captured nothing never will, whoever still sends it; answers how the charge ended:
+   * `declined` as `abandoned`, unless it had ended otherwise before.
+   */
+  abandon(request: ChargeRequest): Promise<ChargeOutcome>;
+  /** Gives money back. Safe to repeat with the same `refundId`. Answers the gateway's id of the refund. */
+  refund(request: RefundRequest): Promise<string>;
+}
+
+export interface ClosableGateway extends PaymentGateway {
+  /** Ends every connection; a call that still waits for its answer fails. */
+  close(): Promise<void>;
+}

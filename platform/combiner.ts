@@ -1,0 +1,184 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { backoffMs } from './database';
+import { isLockTimeout, isRetryable, translateDatabaseError } from './errors';
+import type { Logger } from './log';
+
+export interface Combiner<Request, Result> {
+  /**
+   * Queues a request and answers its own result. The same id asked twice in one batch is run once and answered twice.
+   * With `signal`, a request whose caller gave up leaves the lane before it runs.
+   */
+  submit(request: Request, signal?: AbortSignal): Promise<Result>;
+  /** Requests queued or running. */
+  readonly pending: number;
+  /** Refuses new requests; resolves when all others are answered. */
+  close(): Promise<void>;
+}
+
+export interface CombinerOptions<Request, Result> {
+  lanes: number;
+  maxBatch: number;
+  idOf(request: Request): string;
+  /** What decides the lane: requests for the same thing should share one. */
+  laneKey(request: Request): string;
+  /** Runs a batch in arrival order as one unit: all of it or nothing. Answers a result per id. */
+  run(batch: readonly Request[]): Promise<ReadonlyMap<string, Result>>;
+  /** Which requests of a batch wait for a row that somebody else has locked. Never waits itself. */
+  busy(batch: readonly Request[]): Promise<ReadonlySet<string>>;
+  log: Logger;
+}
+
+interface Entry<Request, Result> {
+  request: Request;
+  signal: AbortSignal | undefined;
+  /** How often it was set aside for a busy row. */
+  aside: number;
+  resolve(result: Result): void;
+  reject(error: unknown): void;
+}
+
+const TRANSIENT_ATTEMPTS = 6;
+const ASIDE_ATTEMPTS = 4;
+const ASIDE_BASE_MS = 50;
+
+/**
+ * Turns concurrent requests into set-based batches: per lane one batch is in flight, and whatever arrives meanwhile is the
+ * next one. No timer, so nothing is delayed when idle, and batches grow exactly as fast as the database falls behind.
+ *
+ * One request never spoils another's: an error of the data bisects the batch until the bad request stands alone; a lock
+ * timeout sets aside only the requests on the busy row; after a lost connection, when nobody knows whether the batch was
+ * committed, the batch runs again, and `run` answers what was decided before.
+ */
+export function createCombiner<Request, Result>(
+  options: CombinerOptions<Request, Result>,
+): Combiner<Request, Result> {
+  type LaneEntry = Entry<Request, Result>;
+  const lanes = Array.from({ length: options.lanes }, () => ({ queue: [] as LaneEntry[], running: false }));
+  const idleWaiters: (() => void)[] = [];
+  let pending = 0;
+  let closed = false;
+
+  function settled(): void {
+    pending -= 1;
+    if (pending === 0) for (const wake of idleWaiters.splice(0)) wake();
+  }
+
+  async function drain(lane: (typeof lanes)[number]): Promise<void> {
+    lane.running = true;
+    try {
+      while (lane.queue.length > 0) {
+        const taken = lane.queue.splice(0, options.maxBatch);
+        const live = taken.filter((entry) => {
+          if (entry.signal?.aborted) entry.reject(entry.signal.reason);
+          return !entry.signal?.aborted;
+        });
+        if (live.length > 0) await settle(live);
+      }
+    } finally {
+      lane.running = false;
+    }
+  }
+
+  function enqueue(lane: (typeof lanes)[number], entry: LaneEntry): void {
+    lane.queue.push(entry);
+    if (!lane.running) void drain(lane);
+  }
+
+  async function settle(entries: LaneEntry[]): Promise<void> {
+    const ready = entries.some((entry) => entry.aside > 0) ? await withoutBusy(entries) : entries;
+    if (ready.length === 0) return;
+    const batch = [...new Map(ready.map((entry) => [options.idOf(entry.request), entry.request])).values()];
+    for (let attempt = 1; ; attempt++) {
+      try {
+        const results = await options.run(batch);
+        for (const entry of ready) {
+          const result = results.get(options.idOf(entry.request));
+          if (result === undefined) entry.reject(new Error('the batch answered nothing for this request'));
+          else entry.resolve(result);
+        }
+        return;
+      } catch (error) {
+        if (isLockTimeout(error)) {
+          const free = await withoutBusy(ready);
+          if (free.length < ready.length) await settle(free);
+          // Whoever was in the way is gone by now, or is not seen by the probe: later is better than at once.
+          else setAside(free);
+          return;
+        }
+        if (isRetryable(error) && attempt < TRANSIENT_ATTEMPTS) {
+          options.log.debug({ err: error, attempt, size: batch.length }, 'a batch is run again');
+          await delay(backoffMs(attempt));
+          continue;
+        }
+        if (isRetryable(error) || ready.length === 1) {
+          const translated = translateDatabaseError(error);
+          for (const entry of ready) entry.reject(translated);
+          return;
+        }
+        const middle = Math.ceil(ready.length / 2);
+        await settle(ready.slice(0, middle));
+        await settle(ready.slice(middle));
+        return;
+      }
+    }
+  }
+
+  /** Sets aside what waits for a locked row; answers the rest. */
+  async function withoutBusy(entries: LaneEntry[]): Promise<LaneEntry[]> {
+    let busy: ReadonlySet<string>;
+    try {
+      busy = await options.busy(entries.map((entry) => entry.request));
+    } catch (error) {
+      for (const entry of entries) entry.reject(translateDatabaseError(error));
+      return [];
+    }
+    const isBusy = (entry: LaneEntry) => busy.has(options.idOf(entry.request));
+    setAside(entries.filter(isBusy));
+    return entries.filter((entry) => !isBusy(entry));
+  }
+
+  /** They come back to the end of their lane after a while, and give up with an error that says "try again". */
+  function setAside(entries: readonly LaneEntry[]): void {
+    for (const entry of entries) {
+      entry.aside += 1;
+      if (entry.aside > ASIDE_ATTEMPTS) {
+        entry.reject(Object.assign(new Error('the rows of this request stay locked'), { code: '55P03' }));
+      } else {
+        setTimeout(() => enqueue(laneOf(entry.request), entry), ASIDE_BASE_MS * 2 ** entry.aside);
+      }
+    }
+  }
+
+  function laneOf(request: Request): (typeof lanes)[number] {
+    const lane = lanes[hash(options.laneKey(request)) % lanes.length];
+    if (!lane) throw new RangeError('a combiner needs at least one lane');
+    return lane;
+  }
+
+  return {
+    submit(request, signal) {
+      if (closed) return Promise.reject(new Error('the combiner is closed'));
+      pending += 1;
+      return new Promise<Result>((resolve, reject) => {
+        const entry: LaneEntry = { request, signal, aside: 0, resolve, reject };
+        enqueue(laneOf(request), entry);
+      }).finally(settled);
+    },
+    get pending() {
+      return pending;
+    },
+    async close() {
+      closed = true;
+      if (pending > 0) await new Promise<void>((resolve) => idleWaiters.push(resolve));
+    },
+  };
+}
+
+/** FNV-1a, 32 bit. */
+function hash(text: string): number {
+  let value = 0x811c9dc5;
+  for (let index = 0; index < text.length; index++) {
+    value = Math.imul(value ^ text.charCodeAt(index), 0x01000193);
+  }
+  return value >>> 0;
+}

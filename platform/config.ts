@@ -1,0 +1,95 @@
+import { z } from 'zod';
+import { configError } from './errors';
+
+const port = z.coerce.number().int().min(0).max(65_535);
+const positive = z.coerce.number().int().min(1);
+const flag = z
+  .enum(['true', 'false', '1', '0'])
+  .transform((value) => value === 'true' || value === '1')
+  .default(false);
+const text = z.string().min(1).optional();
+const list = z
+  .string()
+  .default('')
+  .transform((value) =>
+    value
+      .split(',')
+      .map((item) => item.trim())
+      .filter((item) => item !== ''),
+  );
+
+/** Every setting Holdfast reads, by the name of its environment variable. `.env.example` documents each. */
+export const settingsSchema = z.object({
+  HOST: z.string().min(1).default('127.0.0.1'),
+  PORT: port.default(8080),
+  PUBLIC_URL: z.url().optional(),
+  LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
+  HOLDFAST_HOME: z.string().min(1).default('.holdfast'),
+
+  DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/ }).optional(),
+  DATABASE_POOL_SIZE: positive.max(500).default(20),
+
+  TEMPORAL_ADDRESS: z
+    .string()
+    .regex(/^[^\s:]+:\d+$/, 'must be host:port')
+    .optional(),
+  TEMPORAL_NAMESPACE: z.string().min(1).default('default'),
+  TEMPORAL_API_KEY: text,
+  TEMPORAL_TLS: flag,
+  TEMPORAL_TLS_CLIENT_CERT_PATH: text,
+  TEMPORAL_TLS_CLIENT_KEY_PATH: text,
+  TEMPORAL_TLS_SERVER_CA_CERT_PATH: text,
+  TEMPORAL_TLS_SERVER_NAME: text,
+  TEMPORAL_CLI_PATH: text,
+
+  PAYMENT_GATEWAY: z.enum(['sandbox', 'stripe']).default('sandbox'),
+  STRIPE_API_KEY: text,
+  STRIPE_API_BASE: z.url().optional(),
+  PAYMENT_CALL_TIMEOUT_MS: positive.default(10_000),
+  PAYMENT_UNKNOWN_LIMIT_SECONDS: positive.default(3_600),
+
+  SANDBOX_CARRIER_DELAY_MS: z.coerce.number().int().min(0).default(500),
+  SANDBOX_CARRIER_UNSERVED: list,
+  SANDBOX_CARRIER_LOSES: list,
+  SANDBOX_CARRIER_WEBHOOK_URL: z.url().optional(),
+
+  SOURCING_STRATEGY: z.enum(['nearest', 'fewest_shipments', 'priority']).default('nearest'),
+  ADMISSION_LIMIT: positive.default(128),
+  ADMISSION_QUEUE: z.coerce.number().int().min(0).default(2_000),
+  COMBINER_LANES: positive.max(64).default(2),
+  COMBINER_MAX_BATCH: positive.max(5_000).default(256),
+  VERDICT_TIMEOUT_MS: positive.default(10_000),
+  LEDGER_PARTITIONS_AHEAD: positive.max(120).default(12),
+  SWEEP_INTERVAL_SECONDS: positive.default(30),
+  SHUTDOWN_GRACE_SECONDS: positive.default(15),
+});
+
+export type Settings = z.infer<typeof settingsSchema>;
+
+/**
+ * Reads and validates all settings at once.
+ *
+ * @throws AppError `CONFIG_INVALID` whose message names every variable that is wrong and why.
+ */
+export function readSettings(env: NodeJS.ProcessEnv): Settings {
+  const given = Object.fromEntries(
+    Object.keys(settingsSchema.shape).map((name) => [name, env[name] === '' ? undefined : env[name]]),
+  );
+  const parsed = settingsSchema.safeParse(given);
+  const problems = parsed.success
+    ? crossChecks(parsed.data)
+    : parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
+  if (problems.length > 0) throw configError(problems);
+  return settingsSchema.parse(given);
+}
+
+function crossChecks(settings: Settings): string[] {
+  const problems: string[] = [];
+  if (settings.PAYMENT_GATEWAY === 'stripe' && !settings.STRIPE_API_KEY) {
+    problems.push('STRIPE_API_KEY: is needed when PAYMENT_GATEWAY is stripe');
+  }
+  if (Boolean(settings.TEMPORAL_TLS_CLIENT_CERT_PATH) !== Boolean(settings.TEMPORAL_TLS_CLIENT_KEY_PATH)) {
+    problems.push('TEMPORAL_TLS_CLIENT_CERT_PATH: needs TEMPORAL_TLS_CLIENT_KEY_PATH, and the reverse');
+  }
+  return problems;
+}

@@ -1,0 +1,18 @@
+import { firstRow, type Queryable } from './database';
+
+export interface DatabaseInfo {
+  /** Such as 18.4. */
+  version: string;
+  database: string;
+  user: string;
+}
+
+/** Which server and database a connection has reached. */
+export async function readDatabaseInfo(on: Queryable): Promise<DatabaseInfo | undefined> {
+  return firstRow<DatabaseInfo & Record<string, unknown>>(
+    on,
+    'platform.database_info',
+    `select split_part(current_setting('server_version'), ' ', 1) as version,
+            current_database() as database, current_user as "user"`,
+  );
+}

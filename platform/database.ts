@@ -1,0 +1,173 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import knex, { type Knex } from 'knex';
+import { Pool, types, type PoolClient, type QueryResultRow } from 'pg';
+import { isRetryable } from './errors';
+import type { Logger } from './log';
+import { createNotifier, type Channel, type Notice } from './notifier';
+
+// int8 as number: money in minor units and sequence numbers stay far below 2^53.
+types.setTypeParser(types.builtins.INT8, Number);
+
+/** Anything a named statement can run on: the pool (alone, commits by itself) or a transaction. */
+export interface Queryable {
+  query<Row extends QueryResultRow>(statement: Statement): Promise<{ rows: Row[]; rowCount: number | null }>;
+}
+
+/** A prepared statement: `name` is its key on the server, so one name must always mean one text. */
+export interface Statement {
+  name: string;
+  text: string;
+  values?: unknown[];
+}
+
+/** A running transaction. Only `transaction` makes one. */
+export interface Transaction extends Queryable {
+  readonly inTransaction: true;
+  /** Tells listeners of `channel` about `key` once this transaction has committed, and never if it does not. */
+  notice(channel: Channel, key: string): void;
+}
+
+export interface Database extends Queryable {
+  /** Runs `work` in one READ COMMITTED transaction; any error rolls back and is rethrown untranslated. */
+  transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T>;
+  /** `transaction`, again on serialisation failure, deadlock, lock timeout or lost connection, up to `attempts` times. */
+  retrying<T>(work: (tx: Transaction) => Promise<T>, attempts?: number): Promise<T>;
+  /** Query builder for lists whose filters vary; runs through `query`. Never connects by itself. */
+  readonly builder: Knex;
+  /** Runs a built query. */
+  list<Row extends QueryResultRow>(query: Knex.QueryBuilder): Promise<Row[]>;
+  readonly pool: Pool;
+  /** Resolves when every notice of a committed transaction has been sent; then closes all connections. */
+  close(): Promise<void>;
+}
+
+export interface DatabaseOptions {
+  url: string;
+  poolSize: number;
+  log: Logger;
+  applicationName?: string;
+  /** Milliseconds a statement may wait for a row lock. */
+  lockTimeoutMs?: number;
+  statementTimeoutMs?: number;
+}
+
+const BACKOFF_BASE_MS = 10;
+const BACKOFF_CAP_MS = 500;
+
+/** Jittered exponential backoff: a random wait between 0 and min(cap, base · 2^attempt) milliseconds. */
+export function backoffMs(attempt: number, base = BACKOFF_BASE_MS, cap = BACKOFF_CAP_MS): number {
+  return Math.random() * Math.min(cap, base * 2 ** attempt);
+}
+
+/** Opens a pool. Connects lazily, so that a server that is away does not stop the process from starting. */
+export function openDatabase(options: DatabaseOptions): Database {
+  const pool = new Pool({
+    connectionString: options.url,
+    max: options.poolSize,
+    application_name: options.applicationName ?? 'holdfast',
+    connectionTimeoutMillis: 5_000,
+    idleTimeoutMillis: 30_000,
+    lock_timeout: options.lockTimeoutMs ?? 2_000,
+    statement_timeout: options.statementTimeoutMs ?? 30_000,
+    // A process that is paused (or a debugger) must not keep hot rows locked.
+    idle_in_transaction_session_timeout: 10_000,
+  });
+  pool.on('error', (error) => options.log.warn({ err: error }, 'an idle database connection was lost'));
+  const builder = knex({ client: 'pg' });
+  const notifier = createNotifier(pool, options.log);
+
+  const query: Queryable['query'] = (statement) => pool.query(statement);
+
+  async function transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
+    const client = await pool.connect();
+    let broken: Error | undefined;
+    const onError = (error: Error) => {
+      broken = error;
+    };
+    client.on('error', onError);
+    try {
+      const notices: Notice[] = [];
+      await client.query('BEGIN');
+      const result = await work(asTransaction(client, notices));
+      await client.query('COMMIT');
+      notifier.send(notices);
+      return result;
+    } catch (error) {
+      await client.query('ROLLBACK').catch((rollbackError: unknown) => {
+        broken = rollbackError instanceof Error ? rollbackError : new Error(String(rollbackError));
+      });
+      throw error;
+    } finally {
+      client.off('error', onError);
+      client.release(broken);
+    }
+  }
+
+  async function retrying<T>(work: (tx: Transaction) => Promise<T>, attempts = 8): Promise<T> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await transaction(work);
+      } catch (error) {
+        if (attempt >= attempts || !isRetryable(error)) throw error;
+        options.log.debug({ err: error, attempt }, 'transaction is tried again');
+        await delay(backoffMs(attempt));
+      }
+    }
+  }
+
+  return {
+    query,
+    transaction,
+    retrying,
+    builder,
+    pool,
+    async list<Row extends QueryResultRow>(built: Knex.QueryBuilder) {
+      const { sql, bindings } = built.toSQL().toNative();
+      const result = await pool.query<Row>(sql, [...bindings]);
+      return result.rows;
+    },
+    async close() {
+      await notifier.idle();
+      await pool.end();
+      await builder.destroy();
+    },
+  };
+}
+
+function asTransaction(client: PoolClient, notices: Notice[]): Transaction {
+  return {
+    inTransaction: true,
+    query: (statement) => client.query(statement),
+    notice: (channel, key) => notices.push({ channel, key }),
+  };
+}
+
+/** All rows of a prepared statement. */
+export async function rows<Row extends QueryResultRow>(
+  on: Queryable,
+  name: string,
+  text: string,
+  values: unknown[] = [],
+): Promise<Row[]> {
+  return (await on.query<Row>({ name, text, values })).rows;
+}
+
+/** The first row of a prepared statement, or undefined. */
+export async function firstRow<Row extends QueryResultRow>(
+  on: Queryable,
+  name: string,
+  text: string,
+  values: unknown[] = [],
+): Promise<Row | undefined> {
+  return (await on.query<Row>({ name, text, values })).rows[0];
+}
+
+/** Runs a prepared statement for its effect; answers the count of rows it touched. */
+export async function execute(
+  on: Queryable,
+  name: string,
+  text: string,
+  values: unknown[] = [],
+): Promise<number> {
+  return (await on.query({ name, text, values })).rowCount ?? 0;
+}

@@ -1,0 +1,106 @@
+/**
+ * What went wrong, as data. Classes do not survive Temporal's serialisation, so `code` is what everybody switches on:
+ * the API maps it to a status, activities to "retry" or "do not".
+ */
+export class AppError extends Error {
+  override readonly name = 'AppError';
+
+  constructor(
+    /** Stable upper-case word, part of the public contract. */
+    readonly code: string,
+    message: string,
+    /** Whatever the caller needs to act on it; becomes members of the problem document. */
+    readonly details: Readonly<Record<string, unknown>> = {},
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
+}
+
+export function isAppError(error: unknown, code?: string): error is AppError {
+  return error instanceof AppError && (code === undefined || error.code === code);
+}
+
+/** All wrong settings in one message, one per line. */
+export function configError(problems: readonly string[]): AppError {
+  return new AppError('CONFIG_INVALID', `Invalid settings:\n  ${problems.join('\n  ')}`, { problems });
+}
+
+interface DatabaseErrorFields {
+  code?: unknown;
+  constraint?: unknown;
+}
+
+function fields(error: unknown): DatabaseErrorFields {
+  return typeof error === 'object' && error !== null ? error : {};
+}
+
+/** Five-character SQLSTATE of a PostgreSQL error, else undefined. */
+export function sqlState(error: unknown): string | undefined {
+  const { code } = fields(error);
+  return typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) ? code : undefined;
+}
+
+const CONNECTION_CODES = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EPIPE',
+  'ETIMEDOUT',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'ENOENT',
+]);
+const CONNECTION_MESSAGES =
+  /Connection terminated|Client has encountered a connection error|timeout exceeded when trying to connect|Client was closed|server closed the connection|Connection ended/i;
+
+/** True when the connection, not the statement, failed: whether the work was committed is then unknown. */
+export function isLostConnection(error: unknown): boolean {
+  const state = sqlState(error);
+  // 08xxx connection exceptions, 57P01..57P03 server shutting down, crashed or starting up, 53300 too many connections.
+  if (state !== undefined && (/^08/.test(state) || /^57P0[123]$/.test(state) || state === '53300'))
+    return true;
+  const { code } = fields(error);
+  if (typeof code === 'string' && CONNECTION_CODES.has(code)) return true;
+  return error instanceof Error && CONNECTION_MESSAGES.test(error.message);
+}
+
+/** Another transaction held a row for longer than `lock_timeout`. */
+export function isLockTimeout(error: unknown): boolean {
+  return sqlState(error) === '55P03';
+}
+
+/** Serialisation failure, deadlock victim, lock timeout or lost connection: the same transaction may succeed now. */
+export function isRetryable(error: unknown): boolean {
+  const state = sqlState(error);
+  return state === '40001' || state === '40P01' || state === '55P03' || isLostConnection(error);
+}
+
+/** Names of constraints → what their violation means to a caller. The one place where the two meet. */
+const CONSTRAINT_ERRORS: Readonly<Record<string, { code: string; message: string }>> = {
+  stock_on_hand_covers_reserved: {
+    code: 'BELOW_RESERVED',
+    message: 'That would leave less stock on hand than is reserved.',
+  },
+  stock_on_hand_not_negative: { code: 'WOULD_GO_NEGATIVE', message: 'That would take stock below zero.' },
+  stock_reserved_not_negative: {
+    code: 'WOULD_GO_NEGATIVE',
+    message: 'That would release more than is reserved.',
+  },
+  ledger_keys_pkey: { code: 'ALREADY_APPLIED', message: 'This effect is already in the ledger.' },
+  payments_one_in_flight: {
+    code: 'PAYMENT_IN_PROGRESS',
+    message: 'Another payment of this order is in progress.',
+  },
+  payments_one_capture_per_hold: { code: 'ALREADY_PAID', message: 'This hold is already paid.' },
+  refunds_within_capture: {
+    code: 'REFUND_EXCEEDS_CAPTURE',
+    message: 'A refund may not exceed what was captured.',
+  },
+};
+
+/** A constraint violation as its typed error; any other error unchanged. */
+export function translateDatabaseError(error: unknown): unknown {
+  const { constraint } = fields(error);
+  const known = typeof constraint === 'string' ? CONSTRAINT_ERRORS[constraint] : undefined;
+  return known ? new AppError(known.code, known.message, {}, { cause: error }) : error;
+}

@@ -1,0 +1,27 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { firstRow, type Queryable } from './database';
+
+export interface HealthCheck {
+  status: 'up' | 'down';
+  latencyMs: number;
+}
+
+/** Runs a check; one that fails, or takes longer than `timeoutMs`, is `down`. Never throws. */
+export async function checkHealth(check: () => Promise<unknown>, timeoutMs: number): Promise<HealthCheck> {
+  const started = performance.now();
+  const timeout = new AbortController();
+  const status = await Promise.race([
+    check().then(
+      () => 'up' as const,
+      () => 'down' as const,
+    ),
+    delay(timeoutMs, 'down' as const, { signal: timeout.signal }).catch(() => 'down' as const),
+  ]);
+  timeout.abort();
+  return { status, latencyMs: Math.round((performance.now() - started) * 10) / 10 };
+}
+
+/** Asks the database for a sign of life. */
+export async function pingDatabase(on: Queryable): Promise<void> {
+  await firstRow(on, 'platform.ping', 'select 1');
+}

@@ -1,0 +1,175 @@
+import { createHash } from 'node:crypto';
+import { execute, firstRow, type Queryable } from './database';
+
+/** Whose key it is. Callers cannot see each other's. */
+export interface KeyId {
+  caller: string;
+  key: string;
+}
+
+export interface NewKey extends KeyId {
+  /** What the key is for. The same key for something else is refused. */
+  scope: string;
+  fingerprint: string;
+  /** What the request makes: an order, a payment's update, a ledger effect. */
+  subjectId: string;
+}
+
+/** An answer as it was first given. */
+export interface StoredAnswer {
+  status: number;
+  body: unknown;
+}
+
+export type KeyState = 'accepted' | 'started' | 'done';
+
+export interface KeyEntry {
+  scope: string;
+  fingerprint: string;
+  state: KeyState;
+  /** Set when `state` is `done`. */
+  answer: StoredAnswer | null;
+}
+
+interface KeyRow {
+  scope: string;
+  fingerprint: string;
+  state: KeyState;
+  status: number | null;
+  body: unknown;
+}
+
+/** SHA-256 of a value's JSON with sorted member names: the same request has the same fingerprint however it was written. */
+export function fingerprintOf(value: unknown): string {
+  return createHash('sha256').update(canonicalJson(value)).digest('hex');
+}
+
+function canonicalJson(value: unknown): string {
+  return JSON.stringify(value, (_name, member: unknown) =>
+    typeof member === 'object' && member !== null && !Array.isArray(member)
+      ? Object.fromEntries(Object.entries(member).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : member,
+  );
+}
+
+/** True when a key that is there was made by the same request. */
+export function isSameRequest(entry: KeyEntry, request: NewKey): boolean {
+  return entry.scope === request.scope && entry.fingerprint === request.fingerprint;
+}
+
+/**
+ * Writes the key, or answers what is there. `isNew` tells which.
+ * The row stays for good: it is what makes a retry after a restart the same request.
+ */
+export async function acceptKey(on: Queryable, request: NewKey): Promise<KeyEntry & { isNew: boolean }> {
+  const added = await execute(
+    on,
+    'idempotency.accept',
+    `insert into idempotency_keys (caller, key, scope, fingerprint, subject_id)
+     values ($1, $2, $3, $4, $5) on conflict (caller, key) do nothing`,
+    [request.caller, request.key, request.scope, request.fingerprint, request.subjectId],
+  );
+  if (added === 1) {
+    return {
+      isNew: true,
+      scope: request.scope,
+      fingerprint: request.fingerprint,
+      state: 'accepted',
+      answer: null,
+    };
+  }
+  return { isNew: false, ...(await readKey(on, request)) };
+}
+
+/**
+ * Takes the key for one run of its request: it is new, its last run ended without an answer, or it began more than
+ * `leaseSeconds` ago and so its process is gone. Null: taken. Otherwise what is there.
+ */
+export async function claimKey(
+  on: Queryable,
+  request: NewKey,
+  leaseSeconds: number,
+): Promise<KeyEntry | null> {
+  const taken = await execute(
+    on,
+    'idempotency.claim',
+    `insert into idempotency_keys as k (caller, key, scope, fingerprint, subject_id, state)
+     values ($1, $2, $3, $4, $5, 'started')
+     on conflict (caller, key) do update set state = 'started', updated_at = clock_timestamp()
+     where k.scope = excluded.scope and k.fingerprint = excluded.fingerprint
+       and (k.state = 'accepted'
+            or (k.state = 'started' and k.updated_at < clock_timestamp() - make_interval(secs => $6)))`,
+    [request.caller, request.key, request.scope, request.fingerprint, request.subjectId, leaseSeconds],
+  );
+  return taken === 1 ? null : readKey(on, request);
+}
+
+/** Gives a claimed key back without an answer: the same request may run again. */
+export async function releaseKey(on: Queryable, id: KeyId): Promise<void> {
+  await execute(
+    on,
+    'idempotency.release',
+    `update idempotency_keys set state = 'accepted', updated_at = clock_timestamp()
+     where caller = $1 and key = $2 and state = 'started'`,
+    [id.caller, id.key],
+  );
+}
+
+/**
+ * Records that the engine is about to be asked. Null: it may be. Otherwise the answer that another request with the same
+ * key was refused with meanwhile, and then the engine must not be asked.
+ */
+export async function startKey(on: Queryable, id: KeyId): Promise<StoredAnswer | null> {
+  const started = await execute(
+    on,
+    'idempotency.start',
+    `update idempotency_keys set state = 'started', updated_at = clock_timestamp()
+     where caller = $1 and key = $2 and state <> 'done'`,
+    [id.caller, id.key],
+  );
+  return started === 1 ? null : (await readKey(on, id)).answer;
+}
+
+/**
+ * Stores a refusal for a key that was never started, as one condition: a refusal and a start of the same key exclude each
+ * other, whichever processes they run in. Answers the refusal that stands, or null when the engine was asked meanwhile.
+ */
+export async function refuseKey(
+  on: Queryable,
+  id: KeyId,
+  answer: StoredAnswer,
+): Promise<StoredAnswer | null> {
+  const refused = await execute(
+    on,
+    'idempotency.refuse',
+    `update idempotency_keys set state = 'done', status = $3, body = $4, updated_at = clock_timestamp()
+     where caller = $1 and key = $2 and state = 'accepted'`,
+    [id.caller, id.key, answer.status, JSON.stringify(answer.body)],
+  );
+  return refused === 1 ? answer : (await readKey(on, id)).answer;
+}
+
+/** Stores the final answer. The first one stays; what is answered is what is stored. */
+export async function finishKey(on: Queryable, id: KeyId, answer: StoredAnswer): Promise<StoredAnswer> {
+  const stored = await execute(
+    on,
+    'idempotency.finish',
+    `update idempotency_keys set state = 'done', status = $3, body = $4, updated_at = clock_timestamp()
+     where caller = $1 and key = $2 and state <> 'done'`,
+    [id.caller, id.key, answer.status, JSON.stringify(answer.body)],
+  );
+  return stored === 1 ? answer : ((await readKey(on, id)).answer ?? answer);
+}
+
+/** Keys are never deleted, so a key that was just seen is there. */
+async function readKey(on: Queryable, id: KeyId): Promise<KeyEntry> {
+  const row = await firstRow<KeyRow>(
+    on,
+    'idempotency.read',
+    'select scope, fingerprint, state, status, body from idempotency_keys where caller = $1 and key = $2',
+    [id.caller, id.key],
+  );
+  if (!row) throw new Error('an idempotency key disappeared');
+  const { scope, fingerprint, state, status, body } = row;
+  return { scope, fingerprint, state, answer: status === null ? null : { status, body } };
+}

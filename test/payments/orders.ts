@@ -1,0 +1,218 @@
+import { v7 as uuidv7 } from 'uuid';
+import type { PaymentStatus } from '../../domain/payments/types';
+import { execute, firstRow, openDatabase, rows, type Database } from '../../platform/database';
+import { createLogger } from '../../platform/log';
+import { createTestDatabase } from '../support/database';
+
+export const log = createLogger('silent');
+
+export interface PaymentsDatabase {
+  url: string;
+  db: Database;
+  close(): Promise<void>;
+}
+
+/** A database of one's own, with connections to it. */
+export async function openPaymentsDatabase(): Promise<PaymentsDatabase> {
+  const database = await createTestDatabase();
+  const db = openDatabase({ url: database.url, poolSize: 10, log });
+  return {
+    url: database.url,
+    db,
+    async close() {
+      await db.close();
+      await database.drop();
+    },
+  };
+}
+
+/** Rows that the payment steps stand on, written plainly: how they come about is tested elsewhere. */
+export interface OrderRows {
+  orderId: string;
+  reservationId: string;
+}
+
+export interface PaymentSeed {
+  status?: PaymentStatus;
+  amountMinor?: number;
+  token?: string;
+  gateway?: string;
+  gatewayRef?: string | null;
+  declineCode?: string | null;
+}
+
+export async function insertOrder(db: Database): Promise<OrderRows> {
+  const orderId = uuidv7();
+  await execute(
+    db,
+    'test.order',
+    `insert into orders (id, customer_id, status, fulfilment, currency, total_minor, hold_seconds, input)
+     values ($1, 'c-1', 'reserved', 'complete', 'USD', 100, 900, '{}')`,
+    [orderId],
+  );
+  return { orderId, reservationId: await insertHold(db, orderId, 1) };
+}
+
+export async function insertHold(db: Database, orderId: string, seq: number): Promise<string> {
+  const id = uuidv7();
+  await execute(
+    db,
+    'test.hold',
+    `insert into reservations (id, kind, order_id, seq, status, expires_at)
+     values ($1, 'order', $2, $3, 'charging', clock_timestamp() + interval '1 hour')`,
+    [id, orderId, seq],
+  );
+  return id;
+}
+
+export async function insertPayment(
+  db: Database,
+  order: OrderRows,
+  seed: PaymentSeed = {},
+  attempt = 1,
+): Promise<string> {
+  const id = uuidv7();
+  await execute(
+    db,
+    'test.payment',
+    `insert into payments (id, order_id, reservation_id, attempt, update_id, status, amount_minor, currency, method, token,
+       gateway, gateway_ref, decline_code)
+     values ($1, $2, $3, $4, $5, $6, $7, 'USD', 'card', $8, $9, $10, $11)`,
+    [
+      id,
+      order.orderId,
+      order.reservationId,
+      attempt,
+      `u-${attempt}`,
+      seed.status ?? 'pending',
+      seed.amountMinor ?? 5_000,
+      seed.token ?? 'tok_ok',
+      seed.gateway ?? 'sandbox',
+      seed.gatewayRef ?? null,
+      seed.declineCode ?? null,
+    ],
+  );
+  return id;
+}
+
+/** One item of `quantity` units, held for this reservation in one warehouse and on its way in one shipment. */
+export async function insertShippedItem(
+  db: Database,
+  order: OrderRows,
+  item: { sku: string; quantity: number; unitPriceMinor: number; warehouse: string },
+): Promise<string> {
+  const product = await firstRow<{ id: number }>(
+    db,
+    'test.product',
+    `insert into products (sku, name, price_minor, currency) values ($1, $1, $2, 'USD')
+     on conflict (sku) do update set name = excluded.name returning id`,
+    [item.sku, item.unitPriceMinor],
+  );
+  const warehouse = await firstRow<{ id: number }>(
+    db,
+    'test.warehouse',
+    `insert into warehouses (code, name, latitude, longitude, region) values ($1, $1, 0, 0, 'eu-west')
+     on conflict (code) do update set name = excluded.name returning id`,
+    [item.warehouse],
+  );
+  await execute(
+    db,
+    'test.item',
+    `insert into order_items (order_id, line, product_id, sku, quantity, unit_price_minor, reserved_quantity)
+     select $1, 1 + count(*), $2, $3, $4, $5, $4 from order_items where order_id = $1`,
+    [order.orderId, product!.id, item.sku, item.quantity, item.unitPriceMinor],
+  );
+  const shipmentId = uuidv7();
+  await execute(
+    db,
+    'test.shipment',
+    `insert into shipments (id, order_id, reservation_id, warehouse_id, carrier) values ($1, $2, $3, $4, 'sandbox')`,
+    [shipmentId, order.orderId, order.reservationId, warehouse!.id],
+  );
+  await execute(
+    db,
+    'test.shipment_item',
+    'insert into shipment_items (shipment_id, product_id, sku, quantity) values ($1, $2, $3, $4)',
+    [shipmentId, product!.id, item.sku, item.quantity],
+  );
+  return shipmentId;
+}
+
+/** What happens to a hold whose charge stayed unresolved for too long. */
+export async function abandonHold(db: Database, reservationId: string): Promise<void> {
+  await execute(db, 'test.abandon_hold', `update reservations set status = 'cancelled' where id = $1`, [
+    reservationId,
+  ]);
+}
+
+export async function setShipment(db: Database, shipmentId: string, status: string): Promise<void> {
+  await execute(
+    db,
+    'test.set_shipment',
+    `update shipments set status = $2, lease_until = case when $2 = 'booking' then clock_timestamp() end where id = $1`,
+    [shipmentId, status],
+  );
+}
+
+/** What the lead transaction of the saga does with a captured charge, as far as refunds look at it. */
+export async function setCaptured(db: Database, paymentId: string, gatewayRef: string): Promise<void> {
+  await execute(
+    db,
+    'test.set_captured',
+    `update payments set status = 'captured', gateway_ref = $2 where id = $1`,
+    [paymentId, gatewayRef],
+  );
+}
+
+export interface StoredPayment {
+  status: PaymentStatus;
+  gatewayRef: string | null;
+  planned: number;
+  refunded: number;
+}
+
+export async function readPayment(db: Database, paymentId: string): Promise<StoredPayment> {
+  const payment = await firstRow<StoredPayment>(
+    db,
+    'test.read_payment',
+    `select status, gateway_ref as "gatewayRef", refund_planned_minor as planned, refunded_minor as refunded
+     from payments where id = $1`,
+    [paymentId],
+  );
+  return payment!;
+}
+
+/** Types of the order's events, in order. */
+export async function eventTypes(db: Database, orderId: string): Promise<string[]> {
+  const events = await rows<{ type: string }>(
+    db,
+    'test.events',
+    'select type from order_events where order_id = $1 order by seq',
+    [orderId],
+  );
+  return events.map((event) => event.type);
+}
+
+export interface SandboxBooks {
+  charges: { key: string; status: string; calls: number }[];
+  refundedMinor: number;
+}
+
+/** What the sandbox gateway itself has on record about these payments. */
+export async function readSandboxBooks(db: Database, paymentIds: string[]): Promise<SandboxBooks> {
+  const charges = await rows<SandboxBooks['charges'][number]>(
+    db,
+    'test.sandbox_charges',
+    `select idempotency_key as key, status, calls from sandbox_gateway.charges where idempotency_key = any ($1)`,
+    [paymentIds],
+  );
+  const refunds = await firstRow<{ sum: number }>(
+    db,
+    'test.sandbox_refunds',
+    `select coalesce(sum(r.amount_minor), 0)::bigint as sum
+     from sandbox_gateway.refunds r join sandbox_gateway.charges c on c.ref = r.charge_ref
+     where c.idempotency_key = any ($1)`,
+    [paymentIds],
+  );
+  return { charges, refundedMinor: refunds!.sum };
+}

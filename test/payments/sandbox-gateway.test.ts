@@ -1,0 +1,226 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import { SANDBOX_TOKENS } from '../../domain/payments/rules';
+import { createSandboxGateway } from '../../domain/payments/sandbox-gateway';
+import type { ChargeRequest, ClosableGateway, RefundRequest } from '../../domain/payments/types';
+import { log, openPaymentsDatabase, type PaymentsDatabase, readSandboxBooks } from './orders';
+
+const SLOW_MS = 400;
+
+let database: PaymentsDatabase;
+let gateway: ClosableGateway;
+
+beforeAll(async () => {
+  database = await openPaymentsDatabase();
+  gateway = createSandboxGateway({ url: database.url, log, callTimeoutMs: 5_000, slowMs: SLOW_MS });
+});
+
+afterAll(async () => {
+  await gateway.close();
+  await database.close();
+});
+
+function request(token: string, changes: Partial<ChargeRequest> = {}): ChargeRequest {
+  return {
+    paymentId: randomUUID(),
+    orderId: randomUUID(),
+    amountMinor: 1_000,
+    currency: 'USD',
+    method: 'card',
+    token,
+    gatewayRef: null,
+    ...changes,
+  };
+}
+
+async function captured(amountMinor = 1_000): Promise<RefundRequest> {
+  const charge = request('tok_ok', { amountMinor });
+  const outcome = await gateway.charge(charge);
+  if (outcome.status !== 'captured') throw new Error('tok_ok was not captured');
+  return {
+    refundId: randomUUID(),
+    paymentId: charge.paymentId,
+    gatewayRef: outcome.gatewayRef,
+    amountMinor,
+    currency: 'USD',
+    reason: 'test',
+  };
+}
+
+describe('a charge', () => {
+  test('is captured once however often it is sent', async () => {
+    const charge = request('tok_ok');
+    const first = await gateway.charge(charge);
+    expect(first).toMatchObject({ status: 'captured' });
+    expect(JSON.stringify(first)).toContain('sandbox_ch_');
+    expect(await gateway.charge(charge)).toEqual(first);
+    expect(await gateway.find(charge)).toEqual(first);
+    const { charges } = await readSandboxBooks(database.db, [charge.paymentId]);
+    expect(charges).toEqual([{ key: charge.paymentId, status: 'captured', calls: 2 }]);
+  });
+
+  test('sent many times at once under one key is one charge', async () => {
+    const charge = request('tok_ok');
+    const outcomes = await Promise.all(Array.from({ length: 20 }, () => gateway.charge(charge)));
+    expect(new Set(outcomes.map((outcome) => JSON.stringify(outcome))).size).toBe(1);
+    expect((await readSandboxBooks(database.db, [charge.paymentId])).charges).toHaveLength(1);
+  });
+
+  test.each([
+    ['tok_declined', 'card_declined'],
+    ['tok_insufficient_funds', 'insufficient_funds'],
+    ['tok_nobody_knows', 'invalid_token'],
+    ['constructor', 'invalid_token'],
+  ])('of %s is declined as %s, again and again', async (token, declineCode) => {
+    const charge = request(token);
+    const first = await gateway.charge(charge);
+    expect(first).toMatchObject({ status: 'declined', declineCode });
+    expect(await gateway.charge(charge)).toEqual(first);
+    expect(await gateway.find(charge)).toEqual(first);
+  });
+
+  test('of tok_flaky fails twice without capturing, then is captured', async () => {
+    const charge = request('tok_flaky');
+    for (let call = 1; call <= 2; call++) {
+      await expect(gateway.charge(charge)).rejects.toMatchObject({ code: 'PAYMENT_GATEWAY_UNAVAILABLE' });
+      expect(await gateway.find(charge)).toBeNull();
+    }
+    expect(await gateway.charge(charge)).toMatchObject({ status: 'captured' });
+    expect(await gateway.charge(charge)).toMatchObject({ status: 'captured' });
+  });
+
+  test('of tok_timeout is captured although no answer ever arrives', async () => {
+    const charge = request('tok_timeout');
+    await expect(gateway.charge(charge)).rejects.toMatchObject({ code: 'PAYMENT_GATEWAY_UNAVAILABLE' });
+    const found = await gateway.find(charge);
+    expect(found).toMatchObject({ status: 'captured' });
+    await expect(gateway.charge(charge)).rejects.toMatchObject({ code: 'PAYMENT_GATEWAY_UNAVAILABLE' });
+    expect(await gateway.find(charge)).toEqual(found);
+  });
+
+  test('of tok_slow is unknown until it is captured, for whoever asks', async () => {
+    const charge = request('tok_slow');
+    const started = Date.now();
+    const answer = gateway.charge(charge);
+    await foundAs(charge, 'unknown');
+    const [first, second] = await Promise.all([answer, gateway.charge(charge)]);
+    expect(first).toMatchObject({ status: 'captured' });
+    expect(second).toEqual(first);
+    expect(Date.now() - started).toBeGreaterThanOrEqual(SLOW_MS - 20);
+  });
+
+  test('is captured in its own time when the caller is too impatient to hear of it', async () => {
+    const impatient = createSandboxGateway({
+      url: database.url,
+      log,
+      callTimeoutMs: 100,
+      slowMs: SLOW_MS,
+    });
+    const charge = request('tok_slow');
+    await expect(impatient.charge(charge)).rejects.toMatchObject({ code: 'PAYMENT_GATEWAY_UNAVAILABLE' });
+    expect(await impatient.find(charge)).toEqual({ status: 'unknown' });
+    await impatient.close();
+    await foundAs(charge, 'captured');
+  });
+
+  test('of another amount under a known key is refused and changes nothing', async () => {
+    const charge = request('tok_flaky');
+    await expect(gateway.charge(charge)).rejects.toThrow();
+    for (const other of [{ amountMinor: 1 }, { currency: 'EUR' }, { token: 'tok_ok' }]) {
+      await expect(gateway.charge({ ...charge, ...other })).rejects.toMatchObject({
+        code: 'PAYMENT_KEY_REUSED',
+      });
+    }
+    const { charges } = await readSandboxBooks(database.db, [charge.paymentId]);
+    expect(charges).toEqual([{ key: charge.paymentId, status: 'received', calls: 1 }]);
+  });
+
+  test('stays captured when the transaction around the call is rolled back', async () => {
+    const charge = request('tok_ok');
+    await expect(
+      database.db.transaction(async () => {
+        await gateway.charge(charge);
+        throw new Error('rolled back');
+      }),
+    ).rejects.toThrow('rolled back');
+    expect(await gateway.find(charge)).toMatchObject({ status: 'captured' });
+  });
+
+  test('that was never sent is not found', async () => {
+    expect(await gateway.find(request('tok_ok'))).toBeNull();
+  });
+});
+
+test('closing the gateway ends a call that still waits', async () => {
+  const closed = createSandboxGateway({ url: database.url, log, callTimeoutMs: 60_000, slowMs: 60_000 });
+  const charge = request('tok_slow');
+  const [answer] = await Promise.allSettled([
+    closed.charge(charge),
+    foundAs(charge, 'unknown').then(() => closed.close()),
+  ]);
+  expect(answer.status).toBe('rejected');
+});
+
+test('every token the API accepts has a card that is not the unknown one', async () => {
+  const outcomes = await Promise.allSettled(SANDBOX_TOKENS.map((token) => gateway.charge(request(token))));
+  expect(SANDBOX_TOKENS).toHaveLength(6);
+  expect(JSON.stringify(outcomes)).not.toContain('invalid_token');
+});
+
+describe('a refund', () => {
+  test('is made once however often it is sent', async () => {
+    const refund = await captured();
+    const first = await gateway.refund(refund);
+    expect(first).toMatch(/^sandbox_re_/);
+    expect(await gateway.refund(refund)).toBe(first);
+    expect((await readSandboxBooks(database.db, [refund.paymentId])).refundedMinor).toBe(1_000);
+  });
+
+  test('under a known id with another amount is refused', async () => {
+    const refund = await captured();
+    await gateway.refund({ ...refund, amountMinor: 100 });
+    await expect(gateway.refund({ ...refund, amountMinor: 200 })).rejects.toMatchObject({
+      code: 'PAYMENT_KEY_REUSED',
+    });
+  });
+
+  test('never takes the sum above what was captured, even when many are made at once', async () => {
+    // The first round finds the gateway's connections not yet open, and so one after the other.
+    for (let round = 0; round < 5; round++) {
+      const refund = await captured(1_000);
+      const results = await Promise.allSettled(
+        Array.from({ length: 6 }, () =>
+          gateway.refund({ ...refund, refundId: randomUUID(), amountMinor: 300 }),
+        ),
+      );
+      const refused = results.filter((result) => result.status === 'rejected');
+      expect(refused.map((result) => (result.reason as { code: string }).code)).toEqual(
+        Array.from({ length: 3 }, () => 'REFUND_EXCEEDS_CAPTURE'),
+      );
+      expect((await readSandboxBooks(database.db, [refund.paymentId])).refundedMinor).toBe(900);
+    }
+  });
+
+  test('of a charge that was declined or never made is refused', async () => {
+    const declined = await gateway.charge(request('tok_declined'));
+    const refund = { ...(await captured()), refundId: randomUUID() };
+    for (const gatewayRef of [
+      'sandbox_ch_none',
+      declined.status === 'declined' ? (declined.gatewayRef ?? '') : '',
+    ]) {
+      await expect(gateway.refund({ ...refund, gatewayRef })).rejects.toMatchObject({
+        code: 'REFUND_FAILED',
+      });
+    }
+  });
+});
+
+async function foundAs(charge: ChargeRequest, status: string): Promise<void> {
+  const deadline = Date.now() + 10_000;
+  for (;;) {
+    const found = await gateway.find(charge);
+    if (found?.status === status) return;
+    if (Date.now() > deadline) throw new Error(`not ${status} in time, but ${JSON.stringify(found)}`);
+    await delay(10);
+  }
+}

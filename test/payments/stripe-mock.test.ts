@@ -1,0 +1,74 @@
+import { randomUUID } from 'node:crypto';
+import { createStripeGateway } from '../../domain/payments/stripe-gateway';
+import type { ChargeRequest, ClosableGateway } from '../../domain/payments/types';
+import { startStripeMock } from '../../platform/embedded/stripe-mock';
+import { createLogger } from '../../platform/log';
+
+/**
+ * stripe-mock checks every request against Stripe's own OpenAPI description and answers with fixtures. It keeps no state:
+ * this proves that our requests have the right shape, and `stripe-wire.test.ts` what we make of the answers.
+ */
+const log = createLogger('info', 'test');
+
+let mock: Awaited<ReturnType<typeof startStripeMock>>;
+let gateway: ClosableGateway | undefined;
+
+beforeAll(async () => {
+  mock = await startStripeMock({ log });
+  if ('skipped' in mock) {
+    log.warn(`stripe-mock is not tested against: ${mock.skipped}`);
+    return;
+  }
+  gateway = createStripeGateway({
+    apiKey: 'sk_test_123',
+    apiBase: mock.url,
+    timeoutMs: 10_000,
+    log: createLogger('silent'),
+  });
+}, 600_000);
+
+afterAll(async () => {
+  await gateway?.close();
+  if ('stop' in mock) await mock.stop();
+});
+
+const charge: ChargeRequest = {
+  paymentId: randomUUID(),
+  orderId: randomUUID(),
+  amountMinor: 1_250,
+  currency: 'EUR',
+  method: 'card',
+  token: 'pm_card_visa',
+  gatewayRef: null,
+};
+
+test('Stripe takes the shape of a create, confirm, retrieve and refund', async () => {
+  if (!gateway) return;
+  const prepared = await gateway.prepare(charge);
+  expect(prepared.status).toBe('prepared');
+  expect(prepared.gatewayRef).toMatch(/^pi_/);
+  const request = { ...charge, gatewayRef: prepared.gatewayRef };
+  // Its fixture is an intent without a payment method, whatever was sent.
+  const outcome = {
+    status: 'declined',
+    gatewayRef: prepared.gatewayRef,
+    declineCode: 'payment_method_required',
+  };
+  expect(await gateway.charge(request)).toEqual(outcome);
+  expect(await gateway.find(request)).toEqual(outcome);
+  const refund = gateway.refund({
+    refundId: randomUUID(),
+    paymentId: charge.paymentId,
+    gatewayRef: prepared.gatewayRef ?? '',
+    amountMinor: 250,
+    currency: 'EUR',
+    reason: 'cancelled',
+  });
+  expect(await refund).toMatch(/^re_/);
+});
+
+test('Stripe would refuse a shape that is wrong', async () => {
+  if (!gateway) return;
+  const prepared = await gateway.prepare({ ...charge, amountMinor: 12.5 });
+  expect(prepared).toMatchObject({ status: 'declined', gatewayRef: null });
+});

@@ -1,0 +1,110 @@
+import { existsSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { WorkflowCoverage } from '@temporalio/nyc-test-coverage';
+import {
+  bundleWorkflowCode,
+  DefaultLogger,
+  type BundleOptions,
+  type InjectedSinks,
+  type WorkerOptions,
+} from '@temporalio/worker';
+import { ENV, fromSetup } from './run';
+
+export const WORKFLOWS_ENTRY = join(__dirname, '..', '..', 'workflows', 'index.ts');
+
+type HitCounts = Record<string, number | number[]>;
+interface FileCoverage {
+  path: string;
+  s: Record<string, number>;
+  f: Record<string, number>;
+  b: Record<string, number[]>;
+}
+type CoverageMap = Record<string, FileCoverage>;
+
+/** Where Istanbul counts; Jest reads it from the test file's global object. */
+const globals = globalThis as { __coverage__?: CoverageMap };
+
+/** Bundles the workflows once for the whole run, counting which lines run when `coverage` is asked for. */
+export async function buildWorkflowBundle(
+  folder: string,
+  coverage: boolean,
+  options?: Partial<BundleOptions>,
+): Promise<string> {
+  const plain = { workflowsPath: WORKFLOWS_ENTRY, logger: new DefaultLogger('ERROR'), ...options };
+  const { code } = await bundleWorkflowCode(coverage ? instrumented(plain) : plain);
+  const file = join(folder, 'workflow-bundle.js');
+  await writeFile(file, code);
+  return file;
+}
+
+/** The package instruments only where the global `__coverage__` is, which nyc would have set. */
+function instrumented(options: BundleOptions): BundleOptions {
+  const coverage = new WorkflowCoverage();
+  return {
+    ...options,
+    workflowInterceptorModules: [...(options.workflowInterceptorModules ?? []), coverage.interceptorModule],
+    webpackConfigHook: (config) => {
+      const before = globals.__coverage__;
+      globals.__coverage__ ??= {};
+      try {
+        return coverage.addInstrumenterRule(options.webpackConfigHook?.(config) ?? config);
+      } finally {
+        globals.__coverage__ = before;
+      }
+    },
+  };
+}
+
+/** True when the run has a bundle: from the moment that `workflows/index.ts` exists. */
+export function hasWorkflowBundle(): boolean {
+  return existsSync(WORKFLOWS_ENTRY);
+}
+
+/**
+ * Worker options with the run's workflow bundle, whose line counts (when coverage is asked for) go into Jest's own
+ * report as the workflows run. Sinks of the test are kept.
+ */
+export function withWorkflowBundle<Options extends WorkerOptions>(
+  options: Options,
+): Options & { workflowBundle: { codePath: string } } {
+  const sinks: InjectedSinks<CoverageSinks> = {
+    coverage: { merge: { fn: (_info, counted) => mergeCoverage(counted), callDuringReplay: false } },
+  };
+  return {
+    ...options,
+    workflowBundle: { codePath: fromSetup('bundle') },
+    ...(process.env[ENV.coverage] ? { sinks: { ...options.sinks, ...sinks } } : {}),
+  };
+}
+
+// A type, since the SDK's Sinks needs an index signature, which interfaces lack.
+type CoverageSinks = { coverage: { merge(counted: CoverageMap): void } };
+
+/**
+ * Adds counts to the coverage that Jest collects from this test file. The bundle's code is compiled apart from Jest's,
+ * so statements have other numbers and places; under another path beside the source each keeps its own source map, and
+ * Jest's report adds both up by the lines of the original file.
+ */
+function mergeCoverage(counted: CoverageMap): void {
+  const total = (globals.__coverage__ ??= {});
+  for (const file of Object.values(counted)) {
+    const path = `${file.path}.bundle`;
+    const known = total[path];
+    if (known === undefined) {
+      total[path] = { ...file, path };
+      continue;
+    }
+    addCounts(known.s, file.s);
+    addCounts(known.f, file.f);
+    addCounts(known.b, file.b);
+  }
+}
+
+function addCounts(total: HitCounts, counted: HitCounts): void {
+  for (const [key, hits] of Object.entries(counted)) {
+    const known = total[key];
+    if (typeof hits === 'number') total[key] = (typeof known === 'number' ? known : 0) + hits;
+    else total[key] = hits.map((hit, index) => hit + (Array.isArray(known) ? (known[index] ?? 0) : 0));
+  }
+}

@@ -1,0 +1,62 @@
+import { isGrpcServiceError, WorkflowNotFoundError, type Client } from '@temporalio/client';
+import { readProgress } from '../domain/orders/progress';
+import { nextStep } from '../domain/orders/rules';
+import type { Database } from '../platform/database';
+import { isRetryable } from '../platform/errors';
+import type { Logger } from '../platform/log';
+import { shipmentsReadySignal, wakeSignal, type DispatcherInput } from '../workflows/messages';
+import { WORKFLOW_TYPES, type EngineNames } from '../workflows/names';
+
+export interface Receivers {
+  db: Database;
+  client: Client;
+  names: EngineNames;
+  /** Where and with what the dispatcher is started. */
+  dispatcher: { taskQueue: string; input: DispatcherInput };
+  /** Starts the saga of an open order that has none. */
+  restartSaga(orderId: string): Promise<void>;
+  log: Logger;
+}
+
+const CALL_DEADLINE_MS = 5_000;
+
+/** Rings the dispatcher, and starts it where it does not run. */
+export async function ringDispatcher({ client, names, dispatcher }: Receivers): Promise<void> {
+  await client.withDeadline(Date.now() + CALL_DEADLINE_MS, () =>
+    client.workflow.signalWithStart(WORKFLOW_TYPES.shipmentDispatcher, {
+      workflowId: names.dispatcherWorkflowId,
+      taskQueue: dispatcher.taskQueue,
+      args: [dispatcher.input],
+      signal: shipmentsReadySignal,
+      signalArgs: [],
+      staticSummary: 'Books all shipments with their carriers, in batches',
+    }),
+  );
+}
+
+/** Rings an order's saga. One that is gone is started again, unless nothing is left to do for its order. */
+export async function wakeOrder(receivers: Receivers, orderId: string): Promise<void> {
+  const { client, names, db, log } = receivers;
+  try {
+    await client.withDeadline(Date.now() + CALL_DEADLINE_MS, () =>
+      client.workflow.getHandle(names.orderWorkflowId(orderId)).signal(wakeSignal),
+    );
+  } catch (error) {
+    if (!(error instanceof WorkflowNotFoundError)) throw error;
+    const progress = await readProgress(db, orderId);
+    if (!progress || nextStep(progress).do === 'finish') return;
+    log.warn({ orderId }, 'the saga of an open order is gone; it is started again');
+    await receivers.restartSaga(orderId);
+  }
+}
+
+/** gRPC: CANCELLED, DEADLINE_EXCEEDED, RESOURCE_EXHAUSTED, UNAVAILABLE. */
+const AWAY_CODES: ReadonlySet<number> = new Set([1, 4, 8, 14]);
+
+/** True when PostgreSQL or the engine was away or busy: nothing is wrong with what was asked. */
+export function isPassing(error: unknown): boolean {
+  if (isGrpcServiceError(error)) return AWAY_CODES.has(error.code);
+  return (
+    isRetryable(error) || (error instanceof Error && error.cause !== undefined && isPassing(error.cause))
+  );
+}

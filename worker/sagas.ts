@@ -1,0 +1,43 @@
+import { WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError, type Client } from '@temporalio/client';
+import type { SagaState } from '../activities/maintenance';
+import type { OrderInput } from '../domain/orders/types';
+import type { SagaTimeouts } from '../workflows/messages';
+import { WORKFLOW_TYPES, type EngineNames } from '../workflows/names';
+import { orderStartOptions } from '../workflows/start';
+
+const CALL_DEADLINE_MS = 10_000;
+
+/** What the relay and the sweep ask of the engine about one order's saga. */
+export interface Sagas {
+  /** By the engine's own record, never by visibility, which lags. */
+  describe(orderId: string): Promise<SagaState>;
+  /** Starts the saga of an order that is known to be open. One that runs is left alone. */
+  restart(order: OrderInput): Promise<void>;
+}
+
+export function createSagas(options: { client: Client; names: EngineNames; timeouts: SagaTimeouts }): Sagas {
+  const { client, names, timeouts } = options;
+  const bounded = <T>(call: () => Promise<T>) => client.withDeadline(Date.now() + CALL_DEADLINE_MS, call);
+  return {
+    async describe(orderId) {
+      try {
+        const { status } = await bounded(() =>
+          client.workflow.getHandle(names.orderWorkflowId(orderId)).describe(),
+        );
+        if (status.name === 'RUNNING') return 'running';
+        return status.name === 'COMPLETED' ? 'completed' : 'gone';
+      } catch (error) {
+        if (error instanceof WorkflowNotFoundError) return 'gone';
+        throw error;
+      }
+    },
+    async restart(order) {
+      const options = orderStartOptions({ names, order, timeouts, restart: true, eager: false });
+      try {
+        await bounded(() => client.workflow.start(WORKFLOW_TYPES.orderSaga, options));
+      } catch (error) {
+        if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+      }
+    },
+  };
+}

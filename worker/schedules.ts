@@ -1,0 +1,60 @@
+import {
+  ScheduleAlreadyRunning,
+  ScheduleOverlapPolicy,
+  type Client,
+  type ScheduleOptions,
+} from '@temporalio/client';
+import { WORKFLOW_TYPES, type EngineNames } from '../workflows/names';
+
+const CALL_DEADLINE_MS = 10_000;
+
+/** Makes the schedules, or brings existing ones to the present settings. Safe to run by every worker that starts. */
+export async function ensureSchedules(
+  client: Client,
+  names: EngineNames,
+  settings: { sweepIntervalSeconds: number },
+): Promise<void> {
+  await ensureSchedule(client, {
+    scheduleId: names.sweepScheduleId,
+    spec: { intervals: [{ every: settings.sweepIntervalSeconds * 1_000 }] },
+    policies: { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow: '1 minute' },
+    action: {
+      type: 'startWorkflow',
+      workflowType: WORKFLOW_TYPES.orderSweep,
+      workflowId: names.sweepScheduleId,
+      taskQueue: names.jobsQueue,
+      staticSummary: 'Starts again the saga of any open order that has none',
+    },
+  });
+  await ensureSchedule(client, {
+    scheduleId: names.ledgerScheduleId,
+    spec: { calendars: [{ hour: 3, minute: 17, comment: 'daily' }] },
+    policies: { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow: '2 days' },
+    action: {
+      type: 'startWorkflow',
+      workflowType: WORKFLOW_TYPES.ledgerMaintenance,
+      workflowId: names.ledgerScheduleId,
+      taskQueue: names.jobsQueue,
+      staticSummary: "Makes the ledger's partitions of the months to come",
+    },
+  });
+}
+
+async function ensureSchedule(client: Client, options: ScheduleOptions): Promise<void> {
+  const bounded = <T>(call: () => Promise<T>) => client.withDeadline(Date.now() + CALL_DEADLINE_MS, call);
+  try {
+    await bounded(() => client.schedule.create(options));
+  } catch (error) {
+    if (!(error instanceof ScheduleAlreadyRunning)) throw error;
+    const { spec, action, policies } = options;
+    // The state stays as it is: an operator may have paused it.
+    await bounded(() =>
+      client.schedule.getHandle(options.scheduleId).update((previous) => ({
+        state: previous.state,
+        spec,
+        policies,
+        action: { ...previous.action, ...action },
+      })),
+    );
+  }
+}

@@ -1,0 +1,150 @@
+import type { Client } from '@temporalio/client';
+import { Worker, type NativeConnection, type WorkerOptions } from '@temporalio/worker';
+import { createFulfilmentActivities } from '../activities/fulfilment';
+import { createMaintenanceActivities } from '../activities/maintenance';
+import { createOrderActivities } from '../activities/orders';
+import { createPaymentActivities } from '../activities/payments';
+import { ensurePartitions } from '../domain/inventory/queries';
+import { createWarehouseDirectory } from '../domain/inventory/warehouses';
+import { drainAllocation } from '../domain/orders/drain-allocation';
+import { createOrderReserver } from '../domain/orders/place';
+import { selectInput } from '../domain/orders/sweep-queries';
+import type { Settings } from '../platform/config';
+import type { Database } from '../platform/database';
+import type { Logger } from '../platform/log';
+import type { EngineNames } from '../workflows/names';
+import { sagaTimeouts } from '../workflows/start';
+import { workflowBundle } from './bundle';
+import { startRelay } from './relay';
+import { createSagas } from './sagas';
+import { ensureSchedules } from './schedules';
+import { openSeams, type Seams } from './seams';
+
+export interface WorkerDeps {
+  settings: Settings;
+  db: Database;
+  /** For the relay's listening connection. */
+  databaseUrl: string;
+  connection: NativeConnection;
+  client: Client;
+  namespace: string;
+  names: EngineNames;
+  log: Logger;
+  /** Instead of those that the settings ask for. Closed with the worker. */
+  seams?: Seams;
+  /** For tests: a bundle made before, and whatever else is to differ. */
+  workerOptions?: Partial<WorkerOptions>;
+}
+
+export interface RunningWorker {
+  /** Rejects when the worker ends by itself; stays pending while it runs and after `drain`. */
+  failed: Promise<never>;
+  /** Finishes what runs, up to the grace, then the combiner, the relay and the seams. */
+  drain(): Promise<void>;
+}
+
+/** How long an order may rest before the sweep looks at it; and again, while it merely waits to be paid. */
+const SWEEP_GRACE_SECONDS = 30;
+const SWEEP_RECHECK_SECONDS = 600;
+const DISPATCH_BATCH = 200;
+
+/** Runs everything that is durable: sagas and their activities, the dispatcher, the schedules, the relay and the carrier. */
+export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
+  const { settings, db, client, names, log } = deps;
+  const { gateway, carrier } = deps.seams ?? openSeams(deps);
+  await ensurePartitions(db, settings.LEDGER_PARTITIONS_AHEAD);
+  const timeouts = sagaTimeouts(settings);
+  const sagas = createSagas({ client, names, timeouts });
+  const reserver = createOrderReserver({
+    db,
+    warehouses: createWarehouseDirectory(db),
+    gateway: gateway.name,
+    strategy: settings.SOURCING_STRATEGY,
+    lanes: settings.COMBINER_LANES,
+    maxBatch: settings.COMBINER_MAX_BATCH,
+    log,
+  });
+  const fulfilment = createFulfilmentActivities({ db, carriers: [carrier] });
+  const workers = await createWorkers(deps, {
+    orders: {
+      ...createOrderActivities({ db, reserver, gateway: gateway.name, carrier: carrier.name }),
+      ...createPaymentActivities({ db, gateway }),
+      voidShipments: fulfilment.voidShipments,
+    },
+    jobs: {
+      dispatchShipments: fulfilment.dispatchShipments,
+      ...createMaintenanceActivities({
+        db,
+        describeSaga: sagas.describe,
+        startSaga: sagas.restart,
+        graceSeconds: SWEEP_GRACE_SECONDS,
+        recheckSeconds: SWEEP_RECHECK_SECONDS,
+        partitionsAhead: settings.LEDGER_PARTITIONS_AHEAD,
+        log,
+      }),
+    },
+  });
+  await ensureSchedules(client, names, { sweepIntervalSeconds: settings.SWEEP_INTERVAL_SECONDS });
+
+  let draining = false;
+  const running = Promise.all(workers.map((worker) => worker.run()));
+  const failed = new Promise<never>((_, reject) => {
+    running.then(
+      () => draining || reject(new Error('the worker stopped by itself')),
+      (error: unknown) => draining || reject(error instanceof Error ? error : new Error(String(error))),
+    );
+  });
+  const relay = startRelay({
+    db,
+    databaseUrl: deps.databaseUrl,
+    client,
+    names,
+    dispatcher: { taskQueue: names.jobsQueue, input: { batchSize: DISPATCH_BATCH } },
+    restartSaga: async (orderId) => {
+      const order = await selectInput(db, orderId);
+      if (order) await sagas.restart(order);
+    },
+    drainAllocation: (reservationId) => drainAllocation(db, reservationId),
+    log,
+  });
+  carrier.start();
+
+  return {
+    failed,
+    async drain() {
+      draining = true;
+      for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
+      await running.catch((error: unknown) => log.error({ err: error }, 'the worker ended with an error'));
+      await reserver.close();
+      await relay.stop();
+      await carrier.close();
+      await gateway.close();
+    },
+  };
+}
+
+async function createWorkers(
+  { settings, connection, namespace, names, workerOptions }: WorkerDeps,
+  activities: { orders: object; jobs: object },
+): Promise<Worker[]> {
+  const shared = {
+    connection,
+    namespace,
+    ...(workerOptions?.workflowBundle ? {} : { workflowBundle: await workflowBundle() }),
+    shutdownGraceTime: settings.SHUTDOWN_GRACE_SECONDS * 1_000,
+    shutdownForceTime: (settings.SHUTDOWN_GRACE_SECONDS + 5) * 1_000,
+    ...workerOptions,
+  };
+  // As many slots as orders may be under way: with the default of 40 the combiner's batches could not grow beyond it.
+  const slots = Math.max(settings.ADMISSION_LIMIT, 40);
+  return [
+    await Worker.create({
+      ...shared,
+      taskQueue: names.ordersQueue,
+      activities: activities.orders,
+      maxConcurrentWorkflowTaskExecutions: slots,
+      maxConcurrentLocalActivityExecutions: slots,
+    }),
+    await Worker.create({ ...shared, taskQueue: names.jobsQueue, activities: activities.jobs }),
+  ];
+}

@@ -1,0 +1,59 @@
+import { defineSearchAttributeKey } from '@temporalio/common';
+import { defineSignal, defineUpdate } from '@temporalio/workflow';
+import type { OrderInput, PaymentMethod } from '../domain/orders/types';
+
+/** Limits the saga works with; they come in with its input, so that a replay sees the ones it ran with. */
+export interface SagaTimeouts {
+  /** One call to the payment gateway, start to close. */
+  paymentCallMs: number;
+  /** How long a charge without a final answer may hold stock. */
+  paymentUnknownSeconds: number;
+  /** First wait before a charge without an answer is looked up again; doubles up to a minute. */
+  resolveInitialMs: number;
+}
+
+export interface OrderSagaInput {
+  order: OrderInput;
+  timeouts: SagaTimeouts;
+}
+
+export interface PayRequest extends PaymentMethod {
+  /** Binds the attempt: the same id is the same charge, also across a restart of the saga. */
+  updateId: string;
+}
+
+export type PayResult =
+  | { outcome: 'captured' | 'declined' | 'unknown'; paymentId: string }
+  | {
+      outcome: 'refused';
+      code: 'HOLD_EXPIRED' | 'ORDER_NOT_PAYABLE' | 'PAYMENT_IN_PROGRESS';
+      paymentId: null;
+    };
+
+export interface CancelRequest {
+  reason: string | null;
+}
+
+export type CancelResult =
+  | { outcome: 'cancelled' }
+  /** A shipment left before it could be stopped; what had not left was cancelled and refunded. */
+  | { outcome: 'refused'; code: 'NOT_CANCELLABLE' };
+
+export const payUpdate = defineUpdate<PayResult, [PayRequest]>('pay');
+export const cancelUpdate = defineUpdate<CancelResult, [CancelRequest]>('cancel');
+/** A doorbell: the saga reads its rows again. */
+export const wakeSignal = defineSignal('wake');
+
+export interface DispatcherInput {
+  /** Bookings asked of the carrier in one call. */
+  batchSize: number;
+  /** Rounds until it continues as new, at the latest. */
+  roundsPerRun?: number;
+}
+
+/** A doorbell: there are shipments to book. */
+export const shipmentsReadySignal = defineSignal('shipmentsReady');
+
+export const ORDER_STATUS = defineSearchAttributeKey('OrderStatus', 'KEYWORD');
+export const CUSTOMER_ID = defineSearchAttributeKey('CustomerId', 'KEYWORD');
+export const COMPENSATION_STUCK = defineSearchAttributeKey('CompensationStuck', 'BOOL');

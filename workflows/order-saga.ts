@@ -1,0 +1,396 @@
+import {
+  ActivityFailure,
+  allHandlersFinished,
+  ApplicationFailure,
+  CancellationScope,
+  condition,
+  isCancellation,
+  setCurrentDetails,
+  setHandler,
+  TemporalFailure,
+  upsertSearchAttributes,
+} from '@temporalio/workflow';
+import { hasEnded, mayCancel, nextStep, type NextStep } from '../domain/orders/rules';
+import type { OrderProgress, OrderStatus } from '../domain/orders/types';
+import type { ChargeOutcome } from '../domain/payments/types';
+import { Compensation } from './compensation';
+import {
+  cancelUpdate,
+  COMPENSATION_STUCK,
+  ORDER_STATUS,
+  payUpdate,
+  wakeSignal,
+  type CancelResult,
+  type OrderSagaInput,
+  type PayRequest,
+  type PayResult,
+} from './messages';
+import { database, gatewayActivities, undoing } from './order-activities';
+import { inWords, OrderDetails } from './order-details';
+
+/** A request that waits for the saga's main loop, which alone acts: one thing at a time. */
+interface Waiting<Request, Result> {
+  request: Request;
+  result: Result | undefined;
+}
+
+const RESOLVE_CAP_MS = 60_000;
+
+/**
+ * One order: reserve, take the money, ship, and undo exactly what was done when anything fails or nobody pays in time.
+ *
+ * The order's rows are the truth. Every step answers where the order stands, `nextStep` chooses from that alone, and signals
+ * are doorbells; so a saga that is started again after its death carries on, and doubled or reordered messages do no harm.
+ */
+export async function orderSaga(input: OrderSagaInput): Promise<{ status: OrderStatus }> {
+  const root = CancellationScope.current();
+  try {
+    // Nothing in here is cut off: a cancellation of the workflow is a wish to cancel the order, and is carried out.
+    return await CancellationScope.nonCancellable(() => new OrderSaga(input, root).run());
+  } catch (error) {
+    if (error instanceof TemporalFailure) throw error;
+    // A plain error would retry the workflow task for ever. Failed, the saga is seen, and the sweep starts it again.
+    throw ApplicationFailure.nonRetryable(
+      error instanceof Error ? error.message : String(error),
+      'SAGA_DEFECT',
+    );
+  }
+}
+
+class OrderSaga {
+  private readonly orderId: string;
+  private readonly gateway: ReturnType<typeof gatewayActivities>;
+  private readonly details = new OrderDetails(setCurrentDetails);
+  private readonly compensation = new Compensation((words) => this.details.now(words));
+  private progress: OrderProgress | undefined;
+  private rung = false;
+  private paying: (Waiting<PayRequest, PayResult> & { paymentId?: string }) | undefined;
+  private cancelling: Waiting<string, CancelResult> | undefined;
+  private shownStatus: OrderStatus | undefined;
+  private resolveTries = 0;
+  private alerted = false;
+  /** What a compensation undoes: by default what failed, on a cancellation all of it. */
+  private cut: Cut = FAILED_SHIPMENTS;
+  private refused = 0;
+
+  constructor(
+    private readonly input: OrderSagaInput,
+    private readonly root: CancellationScope,
+  ) {
+    this.orderId = input.order.orderId;
+    this.gateway = gatewayActivities(input.timeouts);
+  }
+
+  async run(): Promise<{ status: OrderStatus }> {
+    this.listen();
+    let progress = await this.reserve();
+    for (;;) {
+      this.progress = progress = await this.takeRequests(progress);
+      const step = nextStep(progress);
+      this.show(step, progress);
+      if (step.do === 'finish') break;
+      this.progress = progress = await this.perform(step, progress);
+    }
+    this.answerCancel(progress);
+    this.answerPay({ outcome: 'refused', code: notPayable(progress), paymentId: null });
+    if (this.alerted) upsertSearchAttributes([{ key: COMPENSATION_STUCK, value: false }]);
+    await condition(allHandlersFinished);
+    return { status: progress.status };
+  }
+
+  /** Registered before the first await: a message may come with the very first task. */
+  private listen(): void {
+    setHandler(wakeSignal, () => {
+      this.rung = true;
+    });
+    setHandler(
+      payUpdate,
+      async (request) => {
+        const mine: Waiting<PayRequest, PayResult> = { request, result: undefined };
+        this.paying = mine;
+        await condition(() => mine.result !== undefined);
+        return resultOf(mine);
+      },
+      { validator: (_request) => this.refusePay() },
+    );
+    setHandler(
+      cancelUpdate,
+      async ({ reason }) => {
+        if (this.progress && hasEnded(this.progress.status)) return cancelResult(this.progress);
+        const mine = (this.cancelling ??= { request: reason ?? 'cancelled by request', result: undefined });
+        await condition(() => mine.result !== undefined);
+        return resultOf(mine);
+      },
+      { validator: (_request) => this.refuseCancel() },
+    );
+    this.root.cancelRequested.catch(() => {
+      this.cancelling ??= { request: 'the workflow was cancelled', result: undefined };
+    });
+  }
+
+  private refusePay(): void {
+    if (this.paying || this.progress?.charge)
+      throw refusal('PAYMENT_IN_PROGRESS', 'A payment is in progress.');
+    if (this.progress && !this.progress.holds.some((hold) => hold.status === 'pending')) {
+      throw refusal(notPayable(this.progress), 'There is nothing to pay for.');
+    }
+  }
+
+  private refuseCancel(): void {
+    if (this.progress && this.progress.status !== 'cancelled' && !mayCancel(this.progress)) {
+      throw refusal('NOT_CANCELLABLE', 'The order has ended or left the warehouse.');
+    }
+  }
+
+  private async reserve(): Promise<OrderProgress> {
+    const { order } = this.input;
+    this.details.now('Reserving stock.');
+    this.compensation.register('reserve', {
+      what: 'put the stock back on sale',
+      run: async () => {
+        this.progress = await undoing.holding.releaseCutShipments({ orderId: this.orderId, ...this.cut.end });
+      },
+    });
+    const scope = new CancellationScope();
+    this.root.cancelRequested.catch(() => scope.cancel());
+    try {
+      const { verdict, progress, code } = await scope.run(() => database.reserveOrder(order));
+      if (!progress) throw ApplicationFailure.nonRetryable('a verdict without an order', 'SAGA_DEFECT');
+      this.details.did(verdict === 'held' ? 'Stock reserved.' : `Not reserved: ${code ?? verdict}.`);
+      this.resume(progress);
+      return progress;
+    } catch (error) {
+      if (!(error instanceof ActivityFailure) && !isCancellation(error)) throw error;
+      const code = isCancellation(error) ? 'CANCELLED' : failureType(error);
+      const detail = 'The order could not be reserved and was undone.';
+      this.details.did(`Reservation given up: ${code}.`);
+      return undoing.holding.undoReserve({ order, code, detail });
+    }
+  }
+
+  /** What an earlier run of this saga may have done is to be undone like its own steps. */
+  private resume(progress: OrderProgress): void {
+    if (progress.holds.some((hold) => hold.status !== 'pending')) this.registerRefund();
+    if (progress.holds.some((hold) => hold.status === 'confirmed')) this.registerVoid();
+  }
+
+  private registerRefund(): void {
+    this.compensation.register('charge', {
+      what: 'give the money back',
+      run: async () => {
+        await undoing.paying.refundOrder({ orderId: this.orderId, reason: this.cut.reason });
+      },
+    });
+  }
+
+  private registerVoid(): void {
+    this.compensation.register('ship', {
+      what: 'stop the shipments at the carrier',
+      run: async () => {
+        const { refused } = await undoing.shipping.voidShipments({
+          orderId: this.orderId,
+          which: this.cut.which,
+        });
+        this.refused = refused;
+      },
+    });
+  }
+
+  /** Turns waiting requests into rows, which is what steps are chosen from. A charge in flight comes first. */
+  private async takeRequests(progress: OrderProgress): Promise<OrderProgress> {
+    const { orderId, cancelling, paying } = this;
+    if (progress.charge || hasEnded(progress.status)) return progress;
+    if (cancelling && !progress.cancelRequested) {
+      if (mayCancel(progress)) return database.requestCancel({ orderId, reason: cancelling.request });
+      this.answerCancel(progress);
+    }
+    if (!paying || progress.cancelRequested) return progress;
+    const { updateId, method, token } = paying.request;
+    const begun = await database.beginCharge({
+      orderId,
+      updateId,
+      payment: { method, token },
+      reservationId: null,
+    });
+    if (!begun.begun) this.answerPay({ outcome: 'refused', code: begun.code, paymentId: null });
+    else if (begun.status === 'pending') paying.paymentId = begun.paymentId;
+    else this.answerPay({ outcome: payOutcome(begun.status), paymentId: begun.paymentId });
+    return begun.progress;
+  }
+
+  private async perform(
+    step: Exclude<NextStep, { do: 'finish' }>,
+    progress: OrderProgress,
+  ): Promise<OrderProgress> {
+    const { orderId } = this;
+    switch (step.do) {
+      case 'charge':
+        return this.charge(step);
+      case 'begin-charge': {
+        const { reservationId } = step;
+        const updateId = `allocation:${reservationId}`;
+        return (await database.beginCharge({ orderId, updateId, payment: null, reservationId })).progress;
+      }
+      case 'expire':
+        return this.expire(step.reservationId);
+      case 'cancel':
+        return this.cancel();
+      case 'compensate':
+        return this.compensate(FAILED_SHIPMENTS);
+      case 'wait':
+        return this.wait(step, progress);
+    }
+  }
+
+  private async charge(step: { paymentId: string; unresolved: boolean }): Promise<OrderProgress> {
+    const { paymentId } = step;
+    this.registerRefund();
+    if (step.unresolved) {
+      const ms = Math.min(RESOLVE_CAP_MS, this.input.timeouts.resolveInitialMs * 2 ** this.resolveTries++);
+      this.rung = false;
+      await condition(() => this.rung, ms, { summary: 'ask the payment gateway again' });
+    }
+    const outcome = await this.askGateway(paymentId);
+    if (outcome.status === 'unknown') return this.holdUnknown(paymentId);
+    this.registerVoid();
+    const progress = await database.settleCharge({ paymentId, outcome });
+    this.resolveTries = 0;
+    this.details.did(`Payment ${outcome.status}.`);
+    if (this.paying?.paymentId === paymentId) this.answerPay({ outcome: outcome.status, paymentId });
+    return progress;
+  }
+
+  private async askGateway(paymentId: string): Promise<ChargeOutcome> {
+    try {
+      return await this.gateway.chargePayment(paymentId);
+    } catch (error) {
+      if (!(error instanceof ActivityFailure)) throw error;
+      return { status: 'unknown' };
+    }
+  }
+
+  /** Stock may be held for an answer that does not come, but not for ever. */
+  private async holdUnknown(paymentId: string): Promise<OrderProgress> {
+    const { orderId } = this;
+    const progress = await database.holdUnknownCharge({ orderId, paymentId });
+    if (this.paying?.paymentId === paymentId) this.answerPay({ outcome: 'unknown', paymentId });
+    if (!progress.charge || progress.charge.ageSeconds <= this.input.timeouts.paymentUnknownSeconds)
+      return progress;
+    if (!this.alerted) upsertSearchAttributes([{ key: COMPENSATION_STUCK, value: true }]);
+    this.alerted = true;
+    const { reservationId } = progress.charge;
+    if (!progress.holds.some((hold) => hold.reservationId === reservationId)) return progress;
+    this.details.did(
+      'No final answer from the payment gateway: the stock was given up, the charge is still looked up.',
+    );
+    return database.abandonHold({ orderId, reservationId });
+  }
+
+  private async expire(reservationId: string): Promise<OrderProgress> {
+    const progress = await database.expireHold({ orderId: this.orderId, reservationId });
+    if (!progress.holds.some((hold) => hold.reservationId === reservationId))
+      this.details.did('Hold expired.');
+    return progress;
+  }
+
+  private async wait(step: NextStep & { do: 'wait' }, progress: OrderProgress): Promise<OrderProgress> {
+    const called = () => this.rung || this.paying !== undefined || this.cancelling !== undefined;
+    if (step.for === 'payment') {
+      const { reservationId, msLeft } = step.hold;
+      if (!(await condition(called, msLeft, { summary: 'the hold expires' })))
+        return this.expire(reservationId);
+    } else {
+      await condition(called);
+    }
+    if (!this.rung) return progress;
+    this.rung = false;
+    return database.readOrder(this.orderId);
+  }
+
+  private async cancel(): Promise<OrderProgress> {
+    let progress = await database.cancelUnpaid(this.orderId);
+    if (!hasEnded(progress.status)) progress = await this.compensate(WHOLE_ORDER);
+    if (progress.cancelRequested) progress = await database.refuseCancel(this.orderId);
+    this.details.did(
+      progress.status === 'cancelled' ? 'Cancelled.' : `${this.refused} shipments could not be stopped.`,
+    );
+    this.answerCancel(progress);
+    return progress;
+  }
+
+  private async compensate(cut: Cut): Promise<OrderProgress> {
+    this.cut = cut;
+    this.registerRefund();
+    this.registerVoid();
+    await this.compensation.run();
+    this.details.did(`Undone: ${cut.reason}.`);
+    return database.readOrder(this.orderId);
+  }
+
+  private answerPay(result: PayResult): void {
+    if (this.paying) this.paying.result = result;
+    this.paying = undefined;
+  }
+
+  private answerCancel(progress: OrderProgress): void {
+    if (this.cancelling) this.cancelling.result = cancelResult(progress);
+    this.cancelling = undefined;
+  }
+
+  /** A search attribute is upserted only where the task ends anyway: before a wait, and at the end. */
+  private show(step: NextStep, progress: OrderProgress): void {
+    this.details.now(inWords(step, progress));
+    if ((step.do === 'wait' || step.do === 'finish') && this.shownStatus !== progress.status) {
+      upsertSearchAttributes([{ key: ORDER_STATUS, value: progress.status }]);
+      this.shownStatus = progress.status;
+    }
+  }
+}
+
+/** What a compensation undoes, and what it makes of the order. */
+interface Cut {
+  which: 'all' | 'failed-only';
+  reason: string;
+  end: { endAs: 'cancelled' | 'failed'; failure?: { code: string; detail: string } };
+}
+
+const FAILED_SHIPMENTS: Cut = {
+  which: 'failed-only',
+  reason: 'the carrier failed',
+  end: {
+    endAs: 'failed',
+    failure: { code: 'CARRIER_FAILED', detail: 'The carrier could not take any of it.' },
+  },
+};
+
+const WHOLE_ORDER: Cut = { which: 'all', reason: 'the order was cancelled', end: { endAs: 'cancelled' } };
+
+function refusal(code: string, message: string): ApplicationFailure {
+  return ApplicationFailure.nonRetryable(message, code);
+}
+
+function failureType(error: unknown): string {
+  const cause = error instanceof ActivityFailure ? error.cause : undefined;
+  return cause instanceof ApplicationFailure ? (cause.type ?? 'RESERVE_FAILED') : 'RESERVE_FAILED';
+}
+
+function notPayable({ status }: OrderProgress): 'HOLD_EXPIRED' | 'ORDER_NOT_PAYABLE' {
+  return status === 'expired' ? 'HOLD_EXPIRED' : 'ORDER_NOT_PAYABLE';
+}
+
+function payOutcome(status: string): 'captured' | 'declined' | 'unknown' {
+  if (status === 'declined' || status === 'unknown') return status;
+  return 'captured';
+}
+
+function cancelResult(progress: OrderProgress): CancelResult {
+  return progress.status === 'cancelled'
+    ? { outcome: 'cancelled' }
+    : { outcome: 'refused', code: 'NOT_CANCELLABLE' };
+}
+
+function resultOf<Result>(waiting: Waiting<unknown, Result>): Result {
+  if (waiting.result === undefined)
+    throw ApplicationFailure.nonRetryable('answered without a result', 'SAGA_DEFECT');
+  return waiting.result;
+}

@@ -1,0 +1,54 @@
+import type { WorkflowStartOptions } from '@temporalio/client';
+import type { OrderInput } from '../domain/orders/types';
+import { CUSTOMER_ID, ORDER_STATUS, type OrderSagaInput, type SagaTimeouts } from './messages';
+import type { EngineNames } from './names';
+import { orderDetails, orderSummary } from './order-words';
+
+/** Eager work that is lost with its process waits this out before another worker gets it. */
+const WORKFLOW_TASK_TIMEOUT = '5s';
+
+/**
+ * How an order's saga is started, by the API as by the sweep.
+ *
+ * @param request.restart a completed saga is started again as well: its order is known to be open
+ * @param request.trace W3C traceparent, kept as memo
+ */
+export function orderStartOptions(request: {
+  names: EngineNames;
+  order: OrderInput;
+  timeouts: SagaTimeouts;
+  restart: boolean;
+  eager: boolean;
+  trace?: string;
+}): WorkflowStartOptions & { args: [OrderSagaInput] } {
+  const { names, order, timeouts, restart, eager, trace } = request;
+  return {
+    workflowId: names.orderWorkflowId(order.orderId),
+    taskQueue: names.ordersQueue,
+    args: [{ order, timeouts }],
+    workflowIdConflictPolicy: 'USE_EXISTING',
+    // A terminated saga may be started again; a completed one has decided.
+    workflowIdReusePolicy: restart ? 'ALLOW_DUPLICATE' : 'ALLOW_DUPLICATE_FAILED_ONLY',
+    requestEagerStart: eager,
+    workflowTaskTimeout: WORKFLOW_TASK_TIMEOUT,
+    typedSearchAttributes: [
+      { key: CUSTOMER_ID, value: order.customerId },
+      { key: ORDER_STATUS, value: 'reserving' },
+    ],
+    ...(trace ? { memo: { traceparent: trace } } : {}),
+    staticSummary: orderSummary(order),
+    staticDetails: orderDetails(order),
+  };
+}
+
+/** The limits a saga runs with, from the settings of whoever starts it. */
+export function sagaTimeouts(settings: {
+  PAYMENT_CALL_TIMEOUT_MS: number;
+  PAYMENT_UNKNOWN_LIMIT_SECONDS: number;
+}): SagaTimeouts {
+  return {
+    paymentCallMs: settings.PAYMENT_CALL_TIMEOUT_MS,
+    paymentUnknownSeconds: settings.PAYMENT_UNKNOWN_LIMIT_SECONDS,
+    resolveInitialMs: 1_000,
+  };
+}
