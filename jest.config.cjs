@@ -1,3 +1,5 @@
+/** A file for the run's counts, when a script wants them. */
+const countsFile = process.env.HOLDFAST_TEST_COUNTS;
 const coverage = process.env.COVERAGE === '1' || process.argv.includes('--coverage');
 
 /** @type {import('jest').Config} */
@@ -22,6 +24,10 @@ module.exports = {
   // Real servers and real waits, on machines that may be busy.
   testTimeout: 120_000,
   maxWorkers: 2,
+  reporters: [
+    'default',
+    ...(countsFile ? [['<rootDir>/test/support/count-reporter.cjs', { outputFile: countsFile }]] : []),
+  ],
   collectCoverage: coverage,
   coverageProvider: 'babel',
   collectCoverageFrom: ['{activities,api,domain,platform,workflows}/**/*.ts'],

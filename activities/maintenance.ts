@@ -1,5 +1,7 @@
 import { Context } from '@temporalio/activity';
 import { ensurePartitions } from '../domain/inventory/queries';
+import { readProgress } from '../domain/orders/progress';
+import { nextStep } from '../domain/orders/rules';
 import { claimSuspects } from '../domain/orders/sweep-queries';
 import type { OrderInput } from '../domain/orders/types';
 import type { Database } from '../platform/database';
@@ -39,16 +41,24 @@ const BATCH = 100;
 
 export function createMaintenanceActivities(deps: MaintenanceDeps): MaintenanceActivities {
   const { db, graceSeconds, recheckSeconds, log } = deps;
+
+  /** Its saga may have ended it, and itself, since it was claimed. */
+  async function isDone(orderId: string): Promise<boolean> {
+    const progress = await readProgress(db, orderId);
+    return !progress || nextStep(progress).do === 'finish';
+  }
+
   return {
     async sweepOrders() {
       const result = { looked: 0, restarted: 0 };
       for (;;) {
-        Context.current().heartbeat(result);
         const suspects = await claimSuspects(db, { graceSeconds, recheckSeconds, limit: BATCH });
         for (const { orderId, input } of suspects) {
+          // Each may take the engine's whole deadline.
+          Context.current().heartbeat(result);
           result.looked += 1;
           const state = await deps.describeSaga(orderId);
-          if (state === 'running') continue;
+          if (state === 'running' || (await isDone(orderId))) continue;
           const message = 'an order has something left to do and no saga; it is started again';
           // A saga that completed and left its order open is a defect of ours, not a fault of the world.
           log[state === 'completed' ? 'error' : 'warn']({ orderId, state }, message);

@@ -14,7 +14,7 @@ export interface Admission {
    * Runs `work` when its turn comes, first come, first served.
    *
    * @throws AppError `OVERLOADED` when the queue is full or the turn did not come in time; `work` was then never begun.
-   * @throws the signal's reason when the caller gave up while waiting.
+   * @throws Error when the caller gave up while waiting; `work` was then never begun either.
    */
   run<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T>;
   readonly running: number;
@@ -32,7 +32,7 @@ export function createAdmission(options: AdmissionOptions): Admission {
   let running = 0;
 
   function turn(signal: AbortSignal): Promise<void> {
-    if (signal.aborted) return Promise.reject(asError(signal.reason));
+    if (signal.aborted) return Promise.reject(clientLeft());
     if (running < options.limit) {
       running++;
       return Promise.resolve();
@@ -46,7 +46,7 @@ export function createAdmission(options: AdmissionOptions): Admission {
       };
       const onAbort = () => {
         leave();
-        reject(asError(signal.reason));
+        reject(clientLeft());
       };
       const timer = setTimeout(() => {
         leave();
@@ -92,6 +92,7 @@ function overloaded(): Error {
   return problem('OVERLOADED', 'Too many orders are waiting for their turn. Nothing was done; try again.');
 }
 
-function asError(reason: unknown): Error {
-  return reason instanceof Error ? reason : new Error(String(reason));
+/** Nobody is there to be told. */
+function clientLeft(): Error {
+  return new Error('the client left before its turn came');
 }

@@ -73,9 +73,10 @@ function nameRoute(path: string): RequestHandler {
 
 const jsonBody: readonly RequestHandler[] = [
   (req, _res, next) => {
-    // null: there is no body at all, which is for the schema to judge.
-    if (req.is(JSON_TYPES) === false)
+    // null, or a length of zero: there is no body at all, which is for the schema to judge.
+    if (req.get('content-length') !== '0' && req.is(JSON_TYPES) === false) {
       throw problem('UNSUPPORTED_MEDIA_TYPE', 'Send the body as application/json.');
+    }
     next();
   },
   // Not strict: a body that is JSON but no object breaks a rule (422) and is not malformed (400).

@@ -158,7 +158,7 @@ async function startSaga(context: ApiContext, { placement, order, found }: Attem
 
 /** Gives the verdict and keeps it under the key; of several requests with one key, the first answer kept is everybody's. */
 async function conclude(context: ApiContext, attempt: Attempt, record: OrderRecord): Promise<Answer> {
-  const { key, found, placement, order } = attempt;
+  const { key, placement, order } = attempt;
   const verdict = verdictOf(record);
   const answer =
     verdict.outcome === 'held' ? verdict.answer : problemAnswer(verdict.error, placement.requestId);
@@ -166,9 +166,7 @@ async function conclude(context: ApiContext, attempt: Attempt, record: OrderReco
   if (!key) return answer;
   try {
     const stored = await finishKey(context.db, key, answer);
-    return found?.isNew === false || stored !== answer
-      ? withLocation(order.orderId, replayed(stored))
-      : answer;
+    return stored === answer ? answer : withLocation(order.orderId, replayed(stored));
   } catch (error) {
     // The order stands, and its row gives a retry the same verdict.
     placement.log.warn({ err: error }, 'an answer could not be kept under its idempotency key');

@@ -1,5 +1,5 @@
 import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import type { Client } from '@temporalio/client';
 import { readOrders } from '../domain/orders/views';
 import { SANDBOX_TOKENS } from '../domain/payments/rules';
@@ -64,6 +64,7 @@ export async function startApi(options: ApiOptions): Promise<Api> {
     { keepAliveTimeout: KEEP_ALIVE_MS, headersTimeout: REQUEST_READ_MS, requestTimeout: REQUEST_READ_MS },
     createApp(context, apiRoutes(context)),
   );
+  const closeUnused = watchUnused(server);
   try {
     await listen(server, settings);
   } catch (error) {
@@ -77,7 +78,7 @@ export async function startApi(options: ApiOptions): Promise<Api> {
     url: urlOf(server),
     async close() {
       stopping.abort();
-      await drain(server, settings.SHUTDOWN_GRACE_SECONDS * 1_000);
+      await drain(server, closeUnused, settings.SHUTDOWN_GRACE_SECONDS * 1_000);
       await listener.close();
     },
   };
@@ -128,13 +129,30 @@ function listen(server: Server, { HOST, PORT }: Settings): Promise<void> {
 }
 
 /** Connections that are kept alive hold a server open for ever, so those without a request are closed until none is left. */
-async function drain(server: Server, graceMs: number): Promise<void> {
+async function drain(server: Server, closeUnused: () => void, graceMs: number): Promise<void> {
   const closed = new Promise((resolve) => server.close(resolve));
-  const sweep = setInterval(() => server.closeIdleConnections(), IDLE_SWEEP_MS);
-  const cutOff = setTimeout(() => server.closeAllConnections(), graceMs);
+  const sweep = setInterval(() => {
+    server.closeIdleConnections();
+    closeUnused();
+  }, IDLE_SWEEP_MS);
+  const cutOff = setTimeout(() => {
+    server.closeAllConnections();
+  }, graceMs);
   await closed;
   clearInterval(sweep);
   clearTimeout(cutOff);
+}
+
+/** Node counts a connection that never sent a byte as busy (it waits for its headers); browsers open such ones ahead. */
+function watchUnused(server: Server): () => void {
+  const open = new Set<Socket>();
+  server.on('connection', (socket: Socket) => {
+    open.add(socket);
+    socket.once('close', () => open.delete(socket));
+  });
+  return () => {
+    for (const socket of open) if (socket.bytesRead === 0) socket.destroy();
+  };
 }
 
 function urlOf(server: Server): string {

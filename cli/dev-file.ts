@@ -13,6 +13,18 @@ const devFileSchema = z.object({
   pid: z.number().int(),
 });
 
+const devFileText = z
+  .string()
+  .transform((text, context): unknown => {
+    try {
+      return JSON.parse(text);
+    } catch {
+      context.addIssue('not JSON');
+      return z.NEVER;
+    }
+  })
+  .pipe(devFileSchema);
+
 /** What `holdfast up` tells other programs about itself, in `dev.json` of its home. */
 export type DevFile = z.infer<typeof devFileSchema>;
 
@@ -34,8 +46,7 @@ export async function removeDevFile(settings: Settings): Promise<void> {
 
 /** The running `holdfast up` of this home; undefined when none runs. */
 export async function readDevFile(settings: Settings): Promise<DevFile | undefined> {
-  const text = await readFile(devFilePath(settings), 'utf8').catch(() => undefined);
-  if (text === undefined) return undefined;
-  const parsed = devFileSchema.safeParse(JSON.parse(text));
+  const text = await readFile(devFilePath(settings), 'utf8').catch(() => '');
+  const parsed = devFileText.safeParse(text);
   return parsed.success && isRunning(parsed.data.pid) ? parsed.data : undefined;
 }

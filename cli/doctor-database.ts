@@ -5,6 +5,7 @@ import { sqlState } from '../platform/errors';
 import { createLogger } from '../platform/log';
 import { migrationStatus } from '../platform/migrations';
 import type { Finding } from './doctor';
+import { reasonOf } from './reasons';
 import { locateDatabase } from './servers';
 
 const OLDEST_MAJOR = 18;
@@ -52,10 +53,4 @@ async function checkMigrations(url: string): Promise<Finding> {
   return pending.length === 0
     ? { name: 'Migrations', ok: true, detail: `${applied.length} applied, none pending` }
     : { name: 'Migrations', ok: false, detail: `pending: ${pending.join(', ')}`, advice: 'holdfast migrate' };
-}
-
-/** A connection refused on several addresses is an AggregateError without a message. */
-function reasonOf(error: unknown): string {
-  if (error instanceof AggregateError) return error.errors.map(reasonOf).join('; ');
-  return error instanceof Error ? error.message : String(error);
 }

@@ -6,6 +6,7 @@ import { lazyTemporalClient, type LazyTemporalLink } from '../platform/temporal'
 import { SEARCH_ATTRIBUTES } from '../platform/temporal-namespace';
 import { engineNames } from '../workflows/names';
 import type { DoctorOptions, Finding } from './doctor';
+import { reasonOf } from './reasons';
 import { locateTemporal } from './servers';
 
 const CALL_MS = 5_000;
@@ -78,7 +79,8 @@ async function checkNamespace(call: Call, namespace: string): Promise<Finding> {
     const days = Math.round(Number(config?.workflowExecutionRetentionTtl?.seconds ?? 0) / 86_400);
     return { name, ok: true, detail: `${namespace}, keeps ended orders for ${days} days` };
   } catch (error) {
-    const missing = isGrpcServiceError(error) && Number(error.code) === NOT_FOUND;
+    const code: number | undefined = isGrpcServiceError(error) ? error.code : undefined;
+    const missing = code === NOT_FOUND;
     return missing
       ? {
           name,
@@ -123,9 +125,4 @@ async function pollers(call: Call, namespace: string, queue: string): Promise<st
   return seen
     .filter(({ lastAccessTime }) => Number(lastAccessTime?.seconds ?? 0) * 1_000 >= since)
     .map(({ identity }) => identity ?? 'unnamed');
-}
-
-function reasonOf(error: unknown): string {
-  if (isGrpcServiceError(error)) return error.details || error.message;
-  return error instanceof Error ? error.message : String(error);
 }

@@ -48,7 +48,11 @@ export async function provideTemporal(
     return { address: settings.TEMPORAL_ADDRESS, namespace: settings.TEMPORAL_NAMESPACE, uiUrl: null };
   }
   const log = createNarrator('Temporal', output);
-  const cliPath = await findTemporalCli({ log, explicitPath: settings.TEMPORAL_CLI_PATH });
+  const cliPath = await findTemporalCli({
+    log,
+    explicitPath: settings.TEMPORAL_CLI_PATH,
+    signal: service.stopping,
+  });
   service.stopping.throwIfAborted();
   const server = await startTemporalServer({
     cliPath,

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { Command, InvalidArgumentError } from 'commander';
-import { AppError } from '../platform/errors';
+import { isAppError } from '../platform/errors';
 import { VERSION } from '../platform/version';
 import { DOCTOR_PARTS, type DoctorPart } from './doctor-parts';
 import { isGiven, loadEnvFile, readCommandSettings, type GivenSettings } from './environment';
@@ -112,16 +112,10 @@ function doctorPart(text: string, previous: DoctorPart[] = []): DoctorPart[] {
   return [...previous, part];
 }
 
-/** Our own errors say what to do; of any other the stack is needed. */
-function report(error: unknown): number {
-  const text =
-    error instanceof AppError
-      ? error.message
-      : error instanceof Error
-        ? (error.stack ?? error.message)
-        : String(error);
-  process.stderr.write(`holdfast: ${text}\n`);
-  return error instanceof AppError && error.code === 'CONFIG_INVALID' ? EXIT_USAGE : 1;
+async function report(error: unknown): Promise<number> {
+  const { explain } = await import('./reasons.js');
+  process.stderr.write(`holdfast: ${explain(error)}\n`);
+  return isAppError(error, 'CONFIG_INVALID') ? EXIT_USAGE : 1;
 }
 
 async function main(): Promise<void> {
@@ -132,7 +126,8 @@ async function main(): Promise<void> {
     loadEnvFile();
     await program.parseAsync();
   } catch (error) {
-    code = error instanceof Error && 'exitCode' in error ? usageCode(Number(error.exitCode)) : report(error);
+    code =
+      error instanceof Error && 'exitCode' in error ? usageCode(Number(error.exitCode)) : await report(error);
   }
   // Temporal's native threads would keep the process for seconds.
   process.exit(code);

@@ -19,8 +19,13 @@ export function createOutput(stream: NodeJS.WritableStream): Output {
 export function createNarrator(name: string, output: Output): Logger {
   return pino(
     { level: 'info', base: null, timestamp: false },
-    { write: (entry: string) => output.item(name, messageOf(JSON.parse(entry))) },
+    { write: (entry: string) => output.item(name, withoutPrefix(name, messageOf(JSON.parse(entry)))) },
   );
+}
+
+/** The name stands before the line already. */
+function withoutPrefix(name: string, text: string): string {
+  return text.toLowerCase().startsWith(`${name.toLowerCase()}: `) ? text.slice(name.length + 2) : text;
 }
 
 function messageOf(entry: unknown): string {

@@ -22,6 +22,8 @@ export interface Surroundings {
   log: Logger;
 }
 
+const HTTP_SERVER = 'HTTP server';
+
 /** Seconds that one part may take to stop: its own grace and some more. */
 export function stopSeconds(settings: Settings): number {
   return settings.SHUTDOWN_GRACE_SECONDS + 10;
@@ -66,11 +68,9 @@ export async function startWorkerPart(around: Surroundings, parts: WorkerParts):
   const { db, databaseUrl, names } = parts;
   const { connection, client, namespace } = parts.temporal;
   const worker = await startWorker({ settings, db, databaseUrl, connection, client, namespace, names, log });
-  service.onStop({ name: 'worker', stop: () => worker.drain() });
-  worker.failed.then(
-    (error: unknown) => service.failed('worker', error),
-    (error: unknown) => service.failed('worker', error),
-  );
+  // A request that is let end may still start an order, or wait for one.
+  service.onStop({ name: 'worker', stop: () => worker.drain(), stopAfter: HTTP_SERVER });
+  worker.failed.catch((error: unknown) => service.failed('worker', error));
 }
 
 export interface ApiParts {
@@ -86,6 +86,6 @@ export interface ApiParts {
 export async function startApiPart(around: Surroundings, parts: ApiParts): Promise<string> {
   const { service, settings, log } = around;
   const api = await startApi({ settings, log, ...parts });
-  service.onStop({ name: 'HTTP server', stop: () => api.close() });
+  service.onStop({ name: HTTP_SERVER, stop: () => api.close() });
   return api.url;
 }

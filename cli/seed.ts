@@ -19,7 +19,7 @@ export async function runSeed(settings: Settings, output: Output): Promise<numbe
   }
   const db = openDatabase({ url, poolSize: 1, log: createLogger(settings.LOG_LEVEL) });
   try {
-    output.line(describeSeed(await seedCatalogue(db)));
+    output.line(`Demo catalogue: ${describeSeed(await seedCatalogue(db))}.`);
   } finally {
     await db.close();
   }
@@ -27,6 +27,6 @@ export async function runSeed(settings: Settings, output: Output): Promise<numbe
 }
 
 export function describeSeed({ warehouses, products }: SeedResult): string {
-  if (warehouses === 0 && products === 0) return 'demo catalogue is there already; nothing changed';
-  return `demo catalogue: ${products} products and ${warehouses} warehouses added`;
+  if (warehouses === 0 && products === 0) return 'there already, nothing changed';
+  return `${products} products and ${warehouses} warehouses added`;
 }

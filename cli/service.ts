@@ -3,7 +3,7 @@ import type { Logger } from '../platform/log';
 
 /** A running command, as the parts it starts see it. */
 export interface Service {
-  /** Says how to stop a part that has just started. The last started is stopped first, one after the other. */
+  /** Says how to stop a part that has just started. One after the other is stopped, the last started first. */
   onStop(part: Part): void;
   /** Tells that a part ended by itself: everything is stopped, and the command fails. */
   failed(name: string, error: unknown): void;
@@ -16,6 +16,8 @@ export interface Service {
 export interface Part {
   name: string;
   stop(): Promise<unknown>;
+  /** Name of a part that was started earlier and yet must have stopped before this one. */
+  stopAfter?: string;
   /** Ends at once what would outlive this process. */
   kill?(): void;
 }
@@ -75,7 +77,10 @@ export async function runService(
   process.on('uncaughtException', onUncaught).on('unhandledRejection', onUncaught);
 
   const run = body({
-    onStop: (part) => void parts.push(part),
+    onStop(part) {
+      const later = parts.findIndex(({ name }) => name === part.stopAfter);
+      parts.splice(later === -1 ? parts.length : later, 0, part);
+    },
     failed: (name, error) => fail(error, `${name} failed; stopping everything`),
     stopping: ending.signal,
     untilStopping: () => untilAborted(ending.signal),

@@ -2,7 +2,8 @@ import { join, resolve } from 'node:path';
 import { seedCatalogue } from '../domain/catalog/seed';
 import type { Settings } from '../platform/config';
 import { claimOwnership } from '../platform/embedded/owner';
-import { AppError } from '../platform/errors';
+import { errorCode } from '../platform/embedded/processes';
+import { isAppError } from '../platform/errors';
 import { createLogger } from '../platform/log';
 import { migrate } from '../platform/migrations';
 import { ensureSearchAttributes } from '../platform/temporal-namespace';
@@ -79,11 +80,16 @@ async function startEverything(around: Surroundings, options: UpOptions, output:
   await ensureSearchAttributes(temporal.connection, temporal.namespace);
   const names = engineNames();
   service.stopping.throwIfAborted();
-  await startWorkerPart(around, { db, databaseUrl, temporal, names });
-  output.item('Worker', `runs orders of namespace ${temporal.namespace}`);
   const parts = { db, databaseUrl, client: temporal.client, names, eagerStart: true };
   const baseUrl = await startApi(around, parts, options, output);
   output.item('API', baseUrl);
+  service.stopping.throwIfAborted();
+  // After the API, since only now its port is known, which the sandbox carrier reports to.
+  await startWorkerPart(
+    { ...around, settings: { ...settings, PORT: Number(new URL(baseUrl).port) } },
+    { db, databaseUrl, temporal, names },
+  );
+  output.item('Worker', `runs orders of namespace ${temporal.namespace}`);
 
   await writeDevFile(settings, {
     baseUrl,
@@ -116,20 +122,14 @@ async function startApi(
   try {
     return await startApiPart(around, parts);
   } catch (error) {
-    if (!isPortTaken(error)) throw error;
-    if (options.portIsGiven) {
-      throw new AppError(
-        'PORT_TAKEN',
-        `Port ${settings.PORT} of ${settings.HOST} is taken: choose another PORT.`,
-      );
-    }
+    if (options.portIsGiven || !isPortTaken(error)) throw error;
     output.item('API', `port ${settings.PORT} is taken, so another one is used`);
     return startApiPart({ ...around, settings: { ...settings, PORT: 0 } }, parts);
   }
 }
 
 function isPortTaken(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'EADDRINUSE';
+  return isAppError(error, 'PORT_TAKEN') && errorCode(error.cause) === 'EADDRINUSE';
 }
 
 function tellWhatToTry({ baseUrl, temporalUi }: Started, output: Output): void {

@@ -101,7 +101,8 @@ export function createCombiner<Request, Result>(
         if (isLockTimeout(error)) {
           const free = await withoutBusy(ready);
           if (free.length < ready.length) await settle(free);
-          // Whoever was in the way is gone by now, or is not seen by the probe: later is better than at once.
+          // Whoever was in the way is gone by now, or holds a row that the probe does not look at: halves find out for whom.
+          else if (free.length > 1) await settleHalves(free);
           else setAside(free);
           return;
         }
@@ -115,12 +116,16 @@ export function createCombiner<Request, Result>(
           for (const entry of ready) entry.reject(translated);
           return;
         }
-        const middle = Math.ceil(ready.length / 2);
-        await settle(ready.slice(0, middle));
-        await settle(ready.slice(middle));
+        await settleHalves(ready);
         return;
       }
     }
+  }
+
+  async function settleHalves(entries: LaneEntry[]): Promise<void> {
+    const middle = Math.ceil(entries.length / 2);
+    await settle(entries.slice(0, middle));
+    await settle(entries.slice(middle));
   }
 
   /** Sets aside what waits for a locked row; answers the rest. */

@@ -63,6 +63,9 @@ export function backoffMs(attempt: number, base = BACKOFF_BASE_MS, cap = BACKOFF
 export function openDatabase(options: DatabaseOptions): Database {
   const pool = new Pool({
     connectionString: options.url,
+    // Statements that are not awaited one by one share a round trip. An error still fails the transaction: what was sent
+    // after it is refused by the server.
+    pipeline: true,
     max: options.poolSize,
     application_name: options.applicationName ?? 'holdfast',
     connectionTimeoutMillis: 5_000,
@@ -85,14 +88,20 @@ export function openDatabase(options: DatabaseOptions): Database {
       broken = error;
     };
     client.on('error', onError);
+    const notices: Notice[] = [];
+    const tx = asTransaction(client, notices);
     try {
-      const notices: Notice[] = [];
-      await client.query('BEGIN');
-      const result = await work(asTransaction(client, notices));
-      await client.query('COMMIT');
+      // Sent with the first statement of `work`, whose failure would be this one's.
+      const begun = client.query('BEGIN');
+      const [result] = await Promise.all([work(tx), begun]);
+      tx.end();
+      const { command } = await client.query('COMMIT');
+      // A transaction in which a statement failed is rolled back by COMMIT, which does not call that an error.
+      if (command !== 'COMMIT') throw new Error('a transaction that had failed was not committed');
       notifier.send(notices);
       return result;
     } catch (error) {
+      tx.end();
       await client.query('ROLLBACK').catch((rollbackError: unknown) => {
         broken = rollbackError instanceof Error ? rollbackError : new Error(String(rollbackError));
       });
@@ -134,11 +143,15 @@ export function openDatabase(options: DatabaseOptions): Database {
   };
 }
 
-function asTransaction(client: PoolClient, notices: Notice[]): Transaction {
+/** A branch of `work` that goes on after the transaction has failed must not write outside it. */
+function asTransaction(client: PoolClient, notices: Notice[]): Transaction & { end(): void } {
+  let open = true;
   return {
     inTransaction: true,
-    query: (statement) => client.query(statement),
+    query: (statement) =>
+      open ? client.query(statement) : Promise.reject(new Error('this transaction has ended')),
     notice: (channel, key) => notices.push({ channel, key }),
+    end: () => (open = false),
   };
 }
 

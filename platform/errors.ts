@@ -50,15 +50,15 @@ const CONNECTION_CODES = new Set([
   'EAI_AGAIN',
   'ENOENT',
 ]);
+/** Besides 08xxx: the server shuts down, crashed or starts up; too many connections; a session ended for idling, as a paused process finds it. */
+const CONNECTION_STATES = new Set(['57P01', '57P02', '57P03', '57P05', '53300', '25P03', '25P04']);
 const CONNECTION_MESSAGES =
   /Connection terminated|Client has encountered a connection error|timeout exceeded when trying to connect|Client was closed|server closed the connection|Connection ended/i;
 
 /** True when the connection, not the statement, failed: whether the work was committed is then unknown. */
 export function isLostConnection(error: unknown): boolean {
   const state = sqlState(error);
-  // 08xxx connection exceptions, 57P01..57P03 server shutting down, crashed or starting up, 53300 too many connections.
-  if (state !== undefined && (/^08/.test(state) || /^57P0[123]$/.test(state) || state === '53300'))
-    return true;
+  if (state !== undefined && (/^08/.test(state) || CONNECTION_STATES.has(state))) return true;
   const { code } = fields(error);
   if (typeof code === 'string' && CONNECTION_CODES.has(code)) return true;
   return error instanceof Error && CONNECTION_MESSAGES.test(error.message);
@@ -67,6 +67,11 @@ export function isLostConnection(error: unknown): boolean {
 /** Another transaction held a row for longer than `lock_timeout`. */
 export function isLockTimeout(error: unknown): boolean {
   return sqlState(error) === '55P03';
+}
+
+/** What was to be written is there already. */
+export function isUniqueViolation(error: unknown): boolean {
+  return sqlState(error) === '23505';
 }
 
 /** Serialisation failure, deadlock victim, lock timeout or lost connection: the same transaction may succeed now. */

@@ -24,8 +24,10 @@ export function openListener(options: { url: string; channels: readonly Channel[
   let connected = false;
   let closed = false;
   let timer: NodeJS.Timeout | undefined;
+  /** Since the connection last listened. */
+  let failures = 0;
 
-  function lost(failed: Client, error: unknown, attempt: number): void {
+  function lost(failed: Client, error: unknown): void {
     if (client !== failed) return;
     client = undefined;
     connected = false;
@@ -34,10 +36,11 @@ export function openListener(options: { url: string; channels: readonly Channel[
     void failed.end().catch(() => undefined);
     if (closed) return;
     options.log.debug({ err: error }, 'the listening connection was lost');
-    timer = setTimeout(() => connect(attempt + 1), backoffMs(attempt, RECONNECT_BASE_MS, RECONNECT_CAP_MS));
+    timer = setTimeout(connect, backoffMs(failures, RECONNECT_BASE_MS, RECONNECT_CAP_MS));
+    failures += 1;
   }
 
-  function connect(attempt: number): void {
+  function connect(): void {
     const made = new Client({
       connectionString: options.url,
       application_name: 'holdfast-listener',
@@ -45,8 +48,8 @@ export function openListener(options: { url: string; channels: readonly Channel[
       keepAlive: true,
     });
     client = made;
-    made.on('error', (error) => lost(made, error, attempt));
-    made.on('end', () => lost(made, undefined, attempt));
+    made.on('error', (error) => lost(made, error));
+    made.on('end', () => lost(made, undefined));
     made.on('notification', ({ channel, payload }) => {
       const keys = payload ? payload.split(',') : [];
       for (const callback of callbacks.get(channel as Channel) ?? []) callback(keys);
@@ -55,13 +58,15 @@ export function openListener(options: { url: string; channels: readonly Channel[
       .connect()
       .then(() => made.query(options.channels.map((channel) => `listen ${channel}`).join('; ')))
       .then(() => {
+        if (client !== made) return;
         connected = true;
+        failures = 0;
         for (const callback of reconnected) callback();
       })
-      .catch((error: unknown) => lost(made, error, attempt));
+      .catch((error: unknown) => lost(made, error));
   }
 
-  connect(0);
+  connect();
 
   return {
     on(channel, callback) {

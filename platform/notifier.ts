@@ -44,6 +44,8 @@ export function createNotifier(pool: Pool, log: Logger): Notifier {
         log.warn({ err: error }, 'a notice could not be sent; listeners will poll');
       }
     }
+    // In the same step as the look at the queue: a notice that comes now starts the next round itself.
+    running = undefined;
   }
 
   return {
@@ -52,7 +54,7 @@ export function createNotifier(pool: Pool, log: Logger): Notifier {
         const keys = queued.get(channel) ?? new Set<string>();
         queued.set(channel, keys.add(key));
       }
-      if (queued.size > 0) running ??= drain().finally(() => (running = undefined));
+      if (queued.size > 0) running ??= drain();
     },
     async idle() {
       while (running) await running;

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { Client, Connection, type ConnectionOptions } from '@temporalio/client';
+import { Client, Connection, isGrpcServiceError, type ConnectionOptions } from '@temporalio/client';
 import {
   NativeConnection,
   Runtime,
@@ -35,6 +35,10 @@ export interface TemporalTarget {
   namespace?: string;
 }
 
+const NAMESPACE_CALL_MS = 5_000;
+/** A gRPC status code. */
+const NOT_FOUND = 5;
+
 type Access = Pick<ConnectionOptions, 'address' | 'tls'> & { apiKey?: string };
 
 /**
@@ -53,7 +57,7 @@ export function installTemporalRuntime(log: Logger): void {
  * Connects to Temporal and proves that it answers. Calls on the client have no deadline of their own: callers set one
  * with `connection.withDeadline`.
  *
- * @throws AppError `ENGINE_UNAVAILABLE` when nothing answers, `CONFIG_INVALID` for a TLS file that can't be read.
+ * @throws AppError `ENGINE_UNAVAILABLE` when nothing answers, `NAMESPACE_MISSING`, and `CONFIG_INVALID` for a TLS file that can't be read.
  */
 export async function connectTemporal(
   settings: Settings,
@@ -64,6 +68,12 @@ export async function connectTemporal(
     throw unavailable(options.address, error);
   });
   const namespace = target.namespace ?? settings.TEMPORAL_NAMESPACE;
+  try {
+    await assertNamespace(connection, namespace);
+  } catch (error) {
+    await connection.close();
+    throw error;
+  }
   target.log.info({ address: options.address, namespace }, 'connected to Temporal');
   return {
     client: new Client({ connection, namespace }),
@@ -92,6 +102,25 @@ export function lazyTemporalClient(settings: Settings, target: TemporalTarget): 
     namespace,
     close: () => connection.close(),
   };
+}
+
+/** Where it may not be asked, the first call that needs it tells. */
+async function assertNamespace(connection: NativeConnection, namespace: string): Promise<void> {
+  try {
+    await connection.withDeadline(Date.now() + NAMESPACE_CALL_MS, () =>
+      connection.workflowService.describeNamespace({ namespace }),
+    );
+  } catch (cause) {
+    const code: number | undefined = isGrpcServiceError(cause) ? cause.code : undefined;
+    if (code !== NOT_FOUND) return;
+    throw new AppError(
+      'NAMESPACE_MISSING',
+      `Temporal has no namespace ${namespace}: set TEMPORAL_NAMESPACE, or make it with ` +
+        `\`temporal operator namespace create --namespace ${namespace}\`.`,
+      { namespace },
+      { cause },
+    );
+  }
 }
 
 function unavailable(address: string | undefined, cause: unknown): AppError {

@@ -35,9 +35,7 @@ export function inWords(step: NextStep, progress: OrderProgress): string {
     case 'compensate':
       return 'Giving back what did not ship.';
     case 'charge':
-      return step.unresolved
-        ? `Asking the payment gateway what became of payment ${step.paymentId}; the stock stays held.`
-        : `Charging payment ${step.paymentId}.`;
+      return chargeInWords(step, progress);
     case 'begin-charge':
       return `Charging the part held as ${step.reservationId}.`;
     case 'expire':
@@ -47,18 +45,28 @@ export function inWords(step: NextStep, progress: OrderProgress): string {
   }
 }
 
+function chargeInWords(step: NextStep & { do: 'charge' }, { charge, holds }: OrderProgress): string {
+  if (!step.unresolved) return `Charging payment ${step.paymentId}.`;
+  const held = holds.some((hold) => hold.reservationId === charge?.reservationId);
+  const stock = held ? 'the stock stays held' : 'its stock was given up';
+  return `Asking the payment gateway what became of payment ${step.paymentId}; ${stock}.`;
+}
+
 function waitInWords(step: NextStep & { do: 'wait' }, progress: OrderProgress): string {
   const backordered = progress.waitingUnits > 0 ? ` ${progress.waitingUnits} units wait for stock.` : '';
   switch (step.for) {
     case 'payment':
       return `Waiting for payment until ${step.hold.expiresAt}, when hold ${step.hold.reservationId} expires.${backordered}`;
-    case 'shipment': {
-      const counts = Object.entries(progress.shipments).map(
-        ([status, count]) => `${count} ${status.replace('_', ' ')}`,
-      );
-      return `Waiting for the carrier to pick up. Shipments: ${counts.join(', ')}.${backordered}`;
-    }
+    case 'shipment':
+      return `Waiting for the carrier to pick up ${parcelsInWords(progress)}.${backordered}`;
     case 'stock':
       return `Waiting for stock: ${progress.waitingUnits} units.`;
   }
+}
+
+/** The saga hears of a parcel when it leaves or fails, so nothing is said here that changes before. */
+function parcelsInWords({ shipments }: OrderProgress): string {
+  const { picked_up: pickedUp = 0, delivered = 0, failed = 0, voided = 0 } = shipments;
+  const all = Object.values(shipments).reduce((sum, count) => sum + count, 0) - failed - voided;
+  return `${all - pickedUp - delivered} of ${all} shipments`;
 }

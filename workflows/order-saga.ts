@@ -72,6 +72,11 @@ class OrderSaga {
   /** What a compensation undoes: by default what failed, on a cancellation all of it. */
   private cut: Cut = FAILED_SHIPMENTS;
   private refused = 0;
+  /** What a reserve that was given up leaves behind. */
+  private readonly unreserved = {
+    code: 'RESERVE_FAILED',
+    detail: 'The order could not be reserved and was undone.',
+  };
 
   constructor(
     private readonly input: OrderSagaInput,
@@ -93,7 +98,6 @@ class OrderSaga {
     }
     this.answerCancel(progress);
     this.answerPay({ outcome: 'refused', code: notPayable(progress), paymentId: null });
-    if (this.alerted) upsertSearchAttributes([{ key: COMPENSATION_STUCK, value: false }]);
     await condition(allHandlersFinished);
     return { status: progress.status };
   }
@@ -106,6 +110,8 @@ class OrderSaga {
     setHandler(
       payUpdate,
       async (request) => {
+        // An interceptor may come between the validator and this, and with it another payment.
+        if (this.paying) return { outcome: 'refused', code: 'PAYMENT_IN_PROGRESS', paymentId: null };
         const mine: Waiting<PayRequest, PayResult> = { request, result: undefined };
         this.paying = mine;
         await condition(() => mine.result !== undefined);
@@ -148,7 +154,9 @@ class OrderSaga {
     this.compensation.register('reserve', {
       what: 'put the stock back on sale',
       run: async () => {
-        this.progress = await undoing.holding.releaseCutShipments({ orderId: this.orderId, ...this.cut.end });
+        this.progress = await (this.progress
+          ? undoing.holding.releaseCutShipments({ orderId: this.orderId, ...this.cut.end })
+          : undoing.holding.undoReserve({ order, ...this.unreserved }));
       },
     });
     const scope = new CancellationScope();
@@ -161,10 +169,10 @@ class OrderSaga {
       return progress;
     } catch (error) {
       if (!(error instanceof ActivityFailure) && !isCancellation(error)) throw error;
-      const code = isCancellation(error) ? 'CANCELLED' : failureType(error);
-      const detail = 'The order could not be reserved and was undone.';
-      this.details.did(`Reservation given up: ${code}.`);
-      return undoing.holding.undoReserve({ order, code, detail });
+      this.unreserved.code = isCancellation(error) ? 'CANCELLED' : failureType(error);
+      this.details.did(`Reservation given up: ${this.unreserved.code}.`);
+      await this.compensation.run();
+      return this.progress ?? database.readOrder(this.orderId);
     }
   }
 
@@ -203,6 +211,8 @@ class OrderSaga {
     if (cancelling && !progress.cancelRequested) {
       if (mayCancel(progress)) return database.requestCancel({ orderId, reason: cancelling.request });
       this.answerCancel(progress);
+      // The wait for it has used up some of the time that the hold had left.
+      return database.readOrder(orderId);
     }
     if (!paying || progress.cancelRequested) return progress;
     const { updateId, method, token } = paying.request;
@@ -255,6 +265,8 @@ class OrderSaga {
     this.registerVoid();
     const progress = await database.settleCharge({ paymentId, outcome });
     this.resolveTries = 0;
+    if (this.alerted) upsertSearchAttributes([{ key: COMPENSATION_STUCK, value: false }]);
+    this.alerted = false;
     this.details.did(`Payment ${outcome.status}.`);
     if (this.paying?.paymentId === paymentId) this.answerPay({ outcome: outcome.status, paymentId });
     return progress;

@@ -69,14 +69,15 @@ async function applyAll(
   const outcome = foldEvents(carrier, fresh, shipments);
   await writeOutcome(tx, carrier, outcome, held);
 
-  const results = new Map<CarrierEvent, UpdateResult>(
-    fresh.map((event) => [event, outcome.applied.has(event) ? 'applied' : 'stale']),
+  const results = new Map<string, UpdateResult>(
+    fresh.map(({ eventId }) => [eventId, outcome.applied.has(eventId) ? 'applied' : 'stale']),
   );
-  return events.map((event) => ({
-    eventId: event.eventId,
-    result:
-      results.get(event) ?? (known.has(event.shipmentId.toLowerCase()) ? 'duplicate' : 'unknown_shipment'),
-  }));
+  return events.map(({ eventId, shipmentId }) => {
+    if (!known.has(shipmentId.toLowerCase())) return { eventId, result: 'unknown_shipment' };
+    const result = results.get(eventId) ?? 'duplicate';
+    results.delete(eventId);
+    return { eventId, result };
+  });
 }
 
 /** The events that nobody has taken before, each once, in the order given. */
@@ -125,7 +126,8 @@ function parcelKey(of: { reservationId: string; warehouseId: number }): string {
 }
 
 interface Outcome {
-  applied: ReadonlySet<CarrierEvent>;
+  /** Ids of events. */
+  applied: ReadonlySet<string>;
   changed: ReadonlyMap<string, { status: ShipmentStatus; error?: string }>;
   /** Shipments as they were before they left. */
   left: readonly ShipmentRow[];
@@ -138,7 +140,7 @@ function foldEvents(
   events: readonly CarrierEvent[],
   shipments: ReadonlyMap<string, ShipmentRow>,
 ): Outcome {
-  const applied = new Set<CarrierEvent>();
+  const applied = new Set<string>();
   const changed = new Map<string, { status: ShipmentStatus; error?: string }>();
   const left: ShipmentRow[] = [];
   const failed: ShipmentRow[] = [];
@@ -149,7 +151,7 @@ function foldEvents(
     const { shipmentId, orderId, warehouse, trackingNumber } = shipment;
     const verdict = afterCarrierEvent(changed.get(shipmentId)?.status ?? shipment.status, event.type);
     if (verdict.effect === 'stale') continue;
-    applied.add(event);
+    applied.add(event.eventId);
     const data = {
       shipmentId,
       warehouse,

@@ -61,7 +61,7 @@ export function createSandboxCarrier(options: SandboxCarrierOptions): SandboxCar
   });
   const nudge = createNudge();
   let running: Promise<void> | undefined;
-  let closed = false;
+  let closing: Promise<void> | undefined;
 
   function asParcel({ shipmentId, warehouse }: ShipmentToBook): NewParcel {
     const outlook = refused.has(warehouse)
@@ -99,7 +99,7 @@ export function createSandboxCarrier(options: SandboxCarrierOptions): SandboxCar
 
   async function run(): Promise<void> {
     let failures = 0;
-    while (!closed) {
+    while (!closing) {
       let sleepMs: number;
       try {
         sleepMs = await round(failures);
@@ -114,6 +114,12 @@ export function createSandboxCarrier(options: SandboxCarrierOptions): SandboxCar
       }
       if (sleepMs > 0) await nudge.wait(Math.min(sleepMs, LONGEST_SLEEP_MS));
     }
+  }
+
+  async function end(): Promise<void> {
+    nudge.ring();
+    await running;
+    await books.close();
   }
 
   return {
@@ -136,11 +142,9 @@ export function createSandboxCarrier(options: SandboxCarrierOptions): SandboxCar
       running ??= run();
     },
 
-    async close() {
-      closed = true;
-      nudge.ring();
-      await running;
-      await books.close();
+    close() {
+      closing ??= end();
+      return closing;
     },
   };
 }

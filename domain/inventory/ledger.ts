@@ -15,8 +15,7 @@ export async function lockStock(tx: Transaction, keys: readonly StockKey[]): Pro
  */
 export async function postLedger(tx: Transaction, entries: readonly LedgerEntry[]): Promise<void> {
   if (entries.length === 0) return;
-  await updateStock(tx, foldChanges(entries));
-  await insertLedger(tx, entries);
+  await Promise.all([updateStock(tx, foldChanges(entries)), insertLedger(tx, entries)]);
 }
 
 /** One change per stock row. */

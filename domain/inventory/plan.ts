@@ -151,7 +151,10 @@ export function planHold<Request extends HoldRequest>(
     return product ? [{ sku, quantity, productId: product.productId }] : [];
   });
   const ranked = ranking.of(request.shipTo);
-  const plan: SourcingPlan = sourceLines({ lines, ranked, strategy, available: available.get });
+  // What was not locked was still looked at, and belongs to the reasons.
+  const seen = (productId: number, warehouseId: number) =>
+    (available.has({ productId, warehouseId }) ? available : candidates.stock).get(productId, warehouseId);
+  const plan: SourcingPlan = sourceLines({ lines, ranked, strategy, available: available.get, seen });
   const shortages = lines.flatMap(({ sku, productId, quantity }) => {
     const lacking = plan.missing.get(productId) ?? 0;
     return lacking > 0 ? [{ sku, requested: quantity, available: quantity - lacking }] : [];

@@ -347,3 +347,15 @@ export async function ensurePartitions(on: Queryable, months: number): Promise<n
   );
   return row?.made ?? 0;
 }
+
+export function selectHolds(
+  on: Queryable,
+  ids: readonly string[],
+): Promise<{ id: string; status: ReservationStatus; expiresAt: Date | null }[]> {
+  return rows(
+    on,
+    'inventory.holds',
+    'select id, status, expires_at as "expiresAt" from reservations where id = any ($1::uuid[])',
+    [ids],
+  );
+}

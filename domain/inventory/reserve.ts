@@ -1,4 +1,5 @@
 import type { Database, Transaction } from '../../platform/database';
+import { isUniqueViolation } from '../../platform/errors';
 import { lockStock, postLedger } from './ledger';
 import { Availability, Candidates, planHold, RankingCache, type HoldPlan, type HoldRequest } from './plan';
 import {
@@ -87,12 +88,23 @@ export function createReserver<Request extends HoldRequest, Verdict>(
     };
     if (requests.length === 0) return all;
     for (const chunk of await cutIntoChunks(requests, mode)) {
-      const round = await db.transaction((tx) => runRound(tx, chunk, mode));
+      const round = await runChunk(chunk, mode);
       for (const [id, verdict] of round.verdicts) all.verdicts.set(id, verdict);
       for (const productId of round.reclaimable) all.reclaimable.add(productId);
       all.putOff.push(...round.putOff);
     }
     return all;
+  }
+
+  async function runChunk(chunk: Chunk<Request>, mode: RoundMode): Promise<Round<Request, Verdict>> {
+    const run = () => db.transaction((tx) => runRound(tx, chunk, mode));
+    try {
+      return await run();
+    } catch (error) {
+      if (!isUniqueViolation(error)) throw error;
+      // Somebody decided one of these at the same moment, on other rows or on none: now its verdict is there.
+      return run();
+    }
   }
 
   /** Chooses, without locks, the rows each request needs, and cuts the batch where a transaction would lock too many. */
@@ -132,8 +144,9 @@ export function createReserver<Request extends HoldRequest, Verdict>(
     // A row that does not exist cannot be locked; a first receipt that is just making one must not miss a backorder.
     const absent = keys.filter((key) => !candidates.stock.has(key));
     if (absent.length > 0) await insertEmptyStock(tx, absent);
-    const available = Availability.of(await lockStock(tx, keys));
-    const verdicts = await book.decided(tx, requests);
+    // One round trip; the server runs them one after the other, so the second sees what was committed before the locks.
+    const [levels, verdicts] = await Promise.all([lockStock(tx, keys), book.decided(tx, requests)]);
+    const available = Availability.of(levels);
     const undecided = requests.filter((request) => !verdicts.has(request.reservationId));
     const reclaimable = mode.mayReclaim
       ? await selectReclaimableProducts(tx, [...new Set(keys.map((key) => key.productId))])
@@ -154,8 +167,8 @@ export function createReserver<Request extends HoldRequest, Verdict>(
         plans.push(plan);
       }
     }
-    await writeHolds(tx, plans);
-    for (const [id, verdict] of await book.record(tx, plans)) verdicts.set(id, verdict);
+    const [, recorded] = await Promise.all([writeHolds(tx, plans), book.record(tx, plans)]);
+    for (const [id, verdict] of recorded) verdicts.set(id, verdict);
     return { verdicts, putOff, reclaimable };
   }
 
@@ -197,8 +210,8 @@ async function writeHolds(tx: Transaction, plans: readonly HoldPlan[]): Promise<
       };
     }),
   );
-  await postLedger(tx, entries);
-  await insertReservations(
+  const posted = postLedger(tx, entries);
+  const reserved = insertReservations(
     tx,
     held.map(({ request: { reservationId, kind, orderId, holdSeconds, status } }) => ({
       id: reservationId,
@@ -210,10 +223,11 @@ async function writeHolds(tx: Transaction, plans: readonly HoldPlan[]): Promise<
       holdSeconds,
     })),
   );
-  await insertLines(
+  const lined = insertLines(
     tx,
     held.flatMap(({ request, allocations }) =>
       allocations.map((allocation) => ({ ...allocation, reservationId: request.reservationId })),
     ),
   );
+  await Promise.all([posted, reserved, lined]);
 }

@@ -74,15 +74,17 @@ export interface SourcingPlan {
 /**
  * Splits lines over warehouses. Every unit that exists is found: a line is short only by what all warehouses together lack.
  *
- * @param available units of a product in a warehouse that may be taken
+ * @param input.available units of a product in a warehouse that may be taken
+ * @param input.seen the same for the decision's candidates, also where it was only read and nothing may be taken
  */
 export function sourceLines(input: {
   lines: readonly SourcingLine[];
   ranked: readonly RankedWarehouse[];
   strategy: SourcingStrategy;
   available: (productId: number, warehouseId: number) => number;
+  seen?: (productId: number, warehouseId: number) => number;
 }): SourcingPlan {
-  const { lines, strategy, available } = input;
+  const { lines, strategy, available, seen = available } = input;
   const ranked = strategy === 'fewest_shipments' ? byCoverage(input) : input.ranked;
   const allocations: Allocation[] = [];
   const missing = new Map<number, number>();
@@ -94,11 +96,12 @@ export function sourceLines(input: {
       const has = Math.max(0, available(productId, warehouse.id));
       const taken = Math.min(open, has);
       if (taken > 0) allocations.push({ productId, warehouseId: warehouse.id, quantity: taken });
-      if (has > 0) {
+      const shown = seen(productId, warehouse.id);
+      if (shown > 0) {
         decision.candidates.push({
           warehouse: warehouse.code,
           distanceKm: distance === null ? null : Math.round(distance * 10) / 10,
-          available: has,
+          available: shown,
           taken,
         });
       }

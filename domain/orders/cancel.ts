@@ -7,7 +7,7 @@ import { appendEvents } from './events';
 import { readProgress } from './progress';
 import { releaseLines, type ReleasedLine } from './release';
 import { settleStatus } from './status';
-import { claimCancel, dropCancel, selectCutLines } from './stock-queries';
+import { claimCancel, dropCancel, selectCutLines, selectShippedReservations } from './stock-queries';
 import type { OrderProgress } from './types';
 
 async function progressOf(db: Database, orderId: string): Promise<OrderProgress> {
@@ -57,7 +57,8 @@ export async function cancelUnpaid(db: Database, orderId: string): Promise<Order
 }
 
 /**
- * Gives up a hold whose charge stays unresolved for too long. The charge is still looked up afterwards; should it turn out
+ * Gives up a hold whose charge stays unresolved for too long, and the order's places in the queues before it; a hold whose
+ * charge was resolved meanwhile is left alone. The charge is still looked up afterwards; should it turn out
  * to be captured, the money goes back.
  */
 export async function abandonHold(
@@ -65,12 +66,16 @@ export async function abandonHold(
   { orderId, reservationId }: { orderId: string; reservationId: string },
 ): Promise<OrderProgress> {
   const failure = { code: 'PAYMENT_UNRESOLVED', detail: 'The payment gateway gave no final answer in time.' };
-  await db.retrying((tx) => closeBackorders(tx, orderId));
-  await db.retrying(async (tx) => {
+  const abandoned = async (tx: Transaction) => {
     const holds = await selectOrderReservationsForUpdate(tx, orderId);
-    const abandoned = holds.filter((hold) => hold.id === reservationId && hold.status === 'charging');
-    await releaseHolds(tx, abandoned, { orderId, endAs: 'failed', failure });
+    return holds.filter((hold) => hold.id === reservationId && hold.status === 'charging');
+  };
+  await db.retrying(async (tx) => {
+    if ((await abandoned(tx)).length > 0) await closeBackorders(tx, orderId);
   });
+  await db.retrying(async (tx) =>
+    releaseHolds(tx, await abandoned(tx), { orderId, endAs: 'failed', failure }),
+  );
   return progressOf(db, orderId);
 }
 
@@ -122,7 +127,13 @@ export async function releaseCutShipments(
     ).filter((line) => !cutLines.has(`${line.reservationId}:${line.productId}:${line.warehouseId}`));
     const stillOpen = new Set(kept.map((line) => line.reservationId));
     const closed = [...new Set(cut.map((line) => line.reservationId))].filter((id) => !stillOpen.has(id));
-    await setReservationStatus(tx, closed, 'cancelled');
+    const shipped = await selectShippedReservations(tx, closed);
+    await setReservationStatus(tx, [...shipped], 'shipped');
+    await setReservationStatus(
+      tx,
+      closed.filter((id) => !shipped.has(id)),
+      'cancelled',
+    );
     await releaseLines(tx, {
       kind: 'release',
       lines: cut.map(({ shipmentId, ...line }): ReleasedLine => ({ ...line, orderId, effectId: shipmentId })),

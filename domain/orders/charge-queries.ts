@@ -103,14 +103,17 @@ export function setCharging(tx: Transaction, reservationId: string): Promise<num
   );
 }
 
-/** Back to waiting for money; a later part of an order gets its hold's whole length again. */
+/**
+ * Back to waiting for money. A later part of an order, which was charged without asking, gets its hold's whole length again,
+ * once: further declines do not make it longer.
+ */
 export function setPendingAgain(tx: Transaction, reservationId: string): Promise<number> {
   return execute(
     tx,
     'orders.set_pending_again',
     `update reservations r
      set status = 'pending', updated_at = clock_timestamp(),
-         expires_at = case when r.seq > 1 then clock_timestamp() + make_interval(secs => o.hold_seconds) else r.expires_at end
+         expires_at = case when r.seq > 1 and r.attempt = 1 then clock_timestamp() + make_interval(secs => o.hold_seconds) else r.expires_at end
      from orders o where o.id = r.order_id and r.id = $1 and r.status = 'charging'`,
     [reservationId],
   );

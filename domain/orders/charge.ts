@@ -105,8 +105,10 @@ function isInFlight(payment: PaymentRow): boolean {
   return payment.status === 'pending' || payment.status === 'unknown';
 }
 
+/** One that is past due only where there is no other: it is about to end. */
 function oldestPending(holds: readonly ReservationRow[]): ReservationRow | undefined {
-  return holds.filter((hold) => hold.status === 'pending').sort((a, b) => a.seq - b.seq)[0];
+  const pending = holds.filter((hold) => hold.status === 'pending').sort((a, b) => a.seq - b.seq);
+  return pending.find((hold) => (hold.msLeft ?? 0) > 0) ?? pending[0];
 }
 
 function whyNotPayable(holds: readonly ReservationRow[]): 'HOLD_EXPIRED' | 'ORDER_NOT_PAYABLE' {

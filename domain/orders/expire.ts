@@ -2,7 +2,11 @@ import type { Database, Transaction } from '../../platform/database';
 import { AppError } from '../../platform/errors';
 import { enqueue } from '../../platform/outbox';
 import { lockReservations, openLines, setReservationStatus } from '../inventory/holds';
-import { selectDueReservationsForUpdate, type ReservationRow } from '../inventory/queries';
+import {
+  selectDueReservationsForUpdate,
+  selectOrderReservationsForUpdate,
+  type ReservationRow,
+} from '../inventory/queries';
 import { closeBackorders } from './close-backorders';
 import { readProgress } from './progress';
 import { releaseLines } from './release';
@@ -18,13 +22,14 @@ export async function expireHold(
   db: Database,
   { orderId, reservationId }: { orderId: string; reservationId: string },
 ): Promise<OrderProgress> {
-  const paid = await selectPaidOrders(db, [orderId]);
-  if (!paid.has(orderId)) {
-    await db.retrying(async (tx) => {
-      const [hold] = await lockReservations(tx, [reservationId]);
-      if (hold && isDue(hold)) await closeBackorders(tx, orderId);
-    });
-  }
+  await db.retrying(async (tx) => {
+    const holds = await selectOrderReservationsForUpdate(tx, orderId);
+    if (!holds.some((hold) => hold.id === reservationId && isDue(hold))) return;
+    // A charge takes all of these locks too, so who is not paid for here is not being paid for meanwhile.
+    const beingPaid = holds.some((hold) => hold.status === 'charging');
+    if (!beingPaid && !(await selectPaidOrders(tx, [orderId])).has(orderId))
+      await closeBackorders(tx, orderId);
+  });
   await db.retrying(async (tx) => {
     await expireReservations(tx, (await lockReservations(tx, [reservationId])).filter(isDue));
   });
@@ -59,6 +64,7 @@ async function expireReservations(tx: Transaction, holds: readonly ReservationRo
   });
 }
 
+/** Holds in one transaction; many may fall due together. */
 const RECLAIM_LIMIT = 200;
 
 /**
@@ -66,12 +72,16 @@ const RECLAIM_LIMIT = 200;
  * never decided while stock is only late in coming back. Skips what anybody else works on. Sagas are woken to see it.
  */
 export async function reclaimExpired(db: Database, productIds: readonly number[]): Promise<void> {
-  await db.retrying(async (tx) => {
-    const holds = await selectDueReservationsForUpdate(tx, productIds, RECLAIM_LIMIT);
-    await expireReservations(tx, holds);
-    await enqueue(
-      tx,
-      holds.flatMap(({ orderId }) => (orderId ? [{ topic: 'order.wake' as const, key: orderId }] : [])),
-    );
-  });
+  for (;;) {
+    const freed = await db.retrying(async (tx) => {
+      const holds = await selectDueReservationsForUpdate(tx, productIds, RECLAIM_LIMIT);
+      await expireReservations(tx, holds);
+      await enqueue(
+        tx,
+        holds.flatMap(({ orderId }) => (orderId ? [{ topic: 'order.wake' as const, key: orderId }] : [])),
+      );
+      return holds.length;
+    });
+    if (freed < RECLAIM_LIMIT) return;
+  }
 }

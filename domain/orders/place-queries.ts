@@ -18,7 +18,6 @@ export interface NewOrder {
   shortages: Shortage[];
 }
 
-/** Orders that exist already are left as they are: the first writer's verdict stands. */
 export function insertOrders(tx: Transaction, orders: readonly NewOrder[]): Promise<number> {
   return execute(
     tx,
@@ -128,14 +127,16 @@ export interface VerdictRow {
   failureCode: string | null;
   failureDetail: string | null;
   shortages: Shortage[];
+  hasItems: boolean;
 }
 
 export function selectVerdicts(on: Queryable, orderIds: readonly string[]): Promise<VerdictRow[]> {
   return rows<VerdictRow>(
     on,
     'orders.verdicts',
-    `select id as "orderId", status, failure_code as "failureCode", failure_detail as "failureDetail", shortages
-     from orders where id = any ($1::uuid[])`,
+    `select id as "orderId", status, failure_code as "failureCode", failure_detail as "failureDetail", shortages,
+            exists (select 1 from order_items i where i.order_id = o.id) as "hasItems"
+     from orders o where id = any ($1::uuid[])`,
     [orderIds],
   );
 }

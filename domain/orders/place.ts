@@ -123,7 +123,9 @@ async function verdictsOf(
 
 function asVerdict(row: VerdictRow, progress: OrderProgress | null): ReserveVerdict {
   const { shortages, failureCode: code, failureDetail: detail } = row;
-  const verdict = row.status === 'rejected' ? 'rejected' : row.status === 'failed' ? 'refused' : 'held';
+  // An order that was held and failed later was held: only one that never had an item was refused.
+  const verdict =
+    row.status === 'rejected' ? 'rejected' : row.status === 'failed' && !row.hasItems ? 'refused' : 'held';
   return { verdict, shortages, code, detail, progress };
 }
 
@@ -133,7 +135,7 @@ async function record(
   gateway: string,
 ): Promise<Map<string, ReserveVerdict>> {
   if (plans.length === 0) return new Map();
-  const orders = plans.map(orderOf);
+  const orders = plans.map((plan) => ({ ...orderOf(plan), hasItems: plan.outcome !== 'refused' }));
   await insertOrders(tx, orders);
   await insertItems(tx, plans.flatMap(itemsOf));
   await insertBackorders(tx, plans.flatMap(backordersOf));

@@ -84,7 +84,8 @@ export function updateItems(tx: Transaction, deltas: readonly ItemDelta[]): Prom
 export async function endSettledOrders(
   tx: Transaction,
   orderIds: readonly string[],
-  endAs: OrderStatus,
+  /** `endAs` for orders that are in one of `from`, `otherwise` for the rest. */
+  end: { endAs: OrderStatus; from: readonly OrderStatus[]; otherwise: OrderStatus },
   failure: { code: string; detail: string } | null,
 ): Promise<{ orderId: string; status: OrderStatus }[]> {
   await lockOrders(tx, orderIds);
@@ -92,7 +93,7 @@ export async function endSettledOrders(
     tx,
     'orders.end_settled',
     `update orders o
-     set status = case when u.fulfilled > 0 then 'fulfilled' else $2 end,
+     set status = case when u.fulfilled > 0 then 'fulfilled' when o.status = any ($5::text[]) then $2 else $6 end,
          failure_code = case when u.fulfilled > 0 then o.failure_code else coalesce($3, o.failure_code) end,
          failure_detail = case when u.fulfilled > 0 then o.failure_detail else coalesce($4, o.failure_detail) end,
          updated_at = clock_timestamp()
@@ -100,7 +101,7 @@ export async function endSettledOrders(
            from order_items where order_id = any ($1::uuid[]) group by order_id) u
      where o.id = u.order_id and u.open = 0 and o.status in ('reserved', 'paid', 'fulfilling')
      returning o.id as "orderId", o.status`,
-    [orderIds, endAs, failure?.code ?? null, failure?.detail ?? null],
+    [orderIds, end.endAs, failure?.code ?? null, failure?.detail ?? null, end.from, end.otherwise],
   );
 }
 

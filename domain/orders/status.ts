@@ -8,7 +8,8 @@ const OPEN: readonly OrderStatus[] = ['reserved', 'paid', 'fulfilling'];
 
 /**
  * Ends the orders among these that have no unit left to hold, ship or wait for: `fulfilled` if any unit was picked up,
- * else `endAs`. The others are left alone. Answers the ids that ended.
+ * else `endAs`, or `cancelled` where the table does not allow that (a paid order whose last part expired). The others are
+ * left alone. Answers the ids that ended.
  */
 export async function settleStatus(
   tx: Transaction,
@@ -17,7 +18,8 @@ export async function settleStatus(
   failure: { code: string; detail: string } | null = null,
 ): Promise<string[]> {
   if (orderIds.length === 0) return [];
-  const ended = await endSettledOrders(tx, orderIds, endAs, failure);
+  const from = OPEN.filter((status) => mayBecome(status, endAs));
+  const ended = await endSettledOrders(tx, orderIds, { endAs, from, otherwise: 'cancelled' }, failure);
   await appendEvents(
     tx,
     ended.map(({ orderId, status }) => ({

@@ -125,6 +125,21 @@ export function selectCutLines(
   );
 }
 
+/** Holds among these of which something has left. */
+export async function selectShippedReservations(
+  on: Queryable,
+  reservationIds: readonly string[],
+): Promise<Set<string>> {
+  const found = await rows<{ id: string }>(
+    on,
+    'orders.shipped_reservations',
+    `select distinct reservation_id as id from shipments
+     where reservation_id = any ($1::uuid[]) and status in ('picked_up', 'delivered')`,
+    [reservationIds],
+  );
+  return new Set(found.map((row) => row.id));
+}
+
 /** Whether somebody asked to cancel an order that is still open; remembered, so that it survives its saga. */
 export async function claimCancel(tx: Transaction, orderId: string, reason: string): Promise<boolean> {
   const claimed = await execute(

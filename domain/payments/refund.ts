@@ -1,5 +1,5 @@
-import { v7 as uuidv7 } from 'uuid';
 import type { Database, Transaction } from '../../platform/database';
+import { newId } from '../../platform/ids';
 import { appendEvents } from '../orders/events';
 import { assertOwnGateway } from './charge';
 import { refundFailed, refundNotFound } from './errors';
@@ -26,7 +26,7 @@ export async function refundDue(tx: Transaction, orderId: string, reason: string
   const paymentIds = await lockCapturedPayments(tx, orderId);
   const due = paymentIds.length === 0 ? [] : await selectRefundsDue(tx, paymentIds);
   if (due.length > 0) {
-    const refunds = due.map((payment) => ({ ...payment, refundId: uuidv7(), orderId, reason }));
+    const refunds = due.map((payment) => ({ ...payment, refundId: newId(), orderId, reason }));
     await insertRefunds(tx, refunds);
     await appendEvents(
       tx,

@@ -7,7 +7,7 @@ import { lock } from 'proper-lockfile';
 import { AppError } from '../errors';
 import type { Logger } from '../log';
 import { cacheFolder } from './folders';
-import { errorCode } from './processes';
+import { errorCode, errorText } from './processes';
 
 const run = promisify(execFile);
 
@@ -24,6 +24,8 @@ export interface GoToolOptions {
   cacheDir?: string;
   /** What the user is told about how long it takes. */
   estimate?: string;
+  /** Ends the build: a child that outlives us would go on for minutes. */
+  signal?: AbortSignal;
   env?: NodeJS.ProcessEnv;
 }
 
@@ -129,6 +131,9 @@ async function install(
     await run('go', ['install', what], {
       cwd: into,
       timeout: BUILD_MS,
+      signal: options.signal,
+      // Go cleans up after itself at this one.
+      killSignal: 'SIGINT',
       maxBuffer: 64 * 1024 * 1024,
       // GOBIN is refused in a cross build; without cgo no C compiler is needed.
       env: { ...env, GOBIN: into, GO111MODULE: 'on', CGO_ENABLED: '0', GOOS: undefined, GOARCH: undefined },
@@ -142,8 +147,7 @@ async function install(
 }
 
 function failed(tool: GoTool, cause: unknown): AppError {
-  const said = cause instanceof Error && 'stderr' in cause ? String(cause.stderr).trim() : String(cause);
-  const tail = said.split('\n').slice(-10).join('\n');
+  const tail = errorText(cause).split('\n').slice(-10).join('\n');
   return new AppError(
     'GO_BUILD_FAILED',
     `Go could not build ${tool.package}@${tool.version}:\n${tail}`,

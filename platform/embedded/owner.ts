@@ -2,14 +2,25 @@ import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { lock } from 'proper-lockfile';
 import { AppError } from '../errors';
-import { errorCode, isSameProcess, ownIdentity, type ProcessIdentity } from './processes';
+import { describeProcess, errorCode, isSameProcess, ownIdentity, type ProcessIdentity } from './processes';
+
+/** Who started a server, and the server itself as soon as it has been launched. */
+export interface OwnerNote extends ProcessIdentity {
+  server?: ProcessIdentity;
+}
+
+export interface Ownership {
+  /** Notes which process the server is, for whoever cleans up after us. */
+  record(serverPid: number): Promise<void>;
+  release(): Promise<void>;
+}
 
 /**
  * Makes this process the one that may run the server whose state lies beside `file`.
  *
  * @throws AppError `EMBEDDED_IN_USE` while a living process owns it.
  */
-export async function claimOwnership(file: string, what: string): Promise<{ release(): Promise<void> }> {
+export async function claimOwnership(file: string, what: string): Promise<Ownership> {
   await mkdir(dirname(file), { recursive: true });
   // Held for milliseconds, against two starters that both find a dead owner.
   const unlock = await lock(dirname(file), {
@@ -18,29 +29,41 @@ export async function claimOwnership(file: string, what: string): Promise<{ rele
     retries: { retries: 100, factor: 1, minTimeout: 100 },
   });
   try {
-    const owner = await readNote(file);
+    const owner = await readOwner(file);
     if (owner && (await isSameProcess(owner))) {
       throw new AppError(
         'EMBEDDED_IN_USE',
         `${what} is already run by process ${owner.pid}: stop that one first.`,
       );
     }
-    await writeNote(file, await ownIdentity());
-    return { release: () => rm(file, { force: true }) };
+    const self = await ownIdentity();
+    await writeNote(file, self);
+    return {
+      async record(serverPid) {
+        const server = await describeProcess(serverPid);
+        if (server) await writeNote(file, { ...self, server });
+      },
+      release: () => rm(file, { force: true }),
+    };
   } finally {
     await unlock();
   }
 }
 
-async function readNote(file: string): Promise<ProcessIdentity | undefined> {
+/** The note in `file`, or undefined when there is none. */
+export async function readOwner(file: string): Promise<OwnerNote | undefined> {
   try {
     const parsed: unknown = JSON.parse(await readFile(file, 'utf8'));
-    return isIdentity(parsed) ? parsed : undefined;
+    return isNote(parsed) ? parsed : undefined;
   } catch (error) {
     // A note torn by a power cut: then its writer is dead.
     if (errorCode(error) === 'ENOENT' || error instanceof SyntaxError) return undefined;
     throw error;
   }
+}
+
+function isNote(value: unknown): value is OwnerNote {
+  return isIdentity(value) && (!('server' in value) || isIdentity(value.server));
 }
 
 function isIdentity(value: unknown): value is ProcessIdentity {
@@ -54,7 +77,7 @@ function isIdentity(value: unknown): value is ProcessIdentity {
   );
 }
 
-async function writeNote(file: string, owner: ProcessIdentity): Promise<void> {
+async function writeNote(file: string, owner: OwnerNote): Promise<void> {
   await writeFile(`${file}.new`, `${JSON.stringify(owner)}\n`);
   await rename(`${file}.new`, file);
 }

@@ -156,5 +156,15 @@ function powershell(command: string): Promise<{ stdout: string }> {
 
 /** `code` of a system error (`ENOENT`, ...), else undefined. */
 export function errorCode(error: unknown): string | undefined {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+  // Not instanceof: an error of Node's own modules is of another realm inside a vm context, such as Jest's.
+  const found = typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined;
+  return typeof found === 'string' ? found : undefined;
+}
+
+/** What a failed program wrote to standard error, else the error's message. */
+export function errorText(error: unknown): string {
+  if (typeof error !== 'object' || error === null) return String(error);
+  if ('stderr' in error && typeof error.stderr === 'string' && error.stderr !== '')
+    return error.stderr.trim();
+  return 'message' in error ? String(error.message) : JSON.stringify(error);
 }

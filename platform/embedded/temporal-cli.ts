@@ -7,6 +7,7 @@ import { AppError } from '../errors';
 import type { Logger } from '../log';
 import { cacheFolder } from './folders';
 import { buildGoTool, once, toolPath, type GoTool } from './go-tool';
+import { errorText } from './processes';
 import { downloadTemporalCli } from './temporal-download';
 
 const run = promisify(execFile);
@@ -24,6 +25,8 @@ export interface TemporalCliOptions {
   cacheDir?: string;
   tool?: GoTool;
   env?: NodeJS.ProcessEnv;
+  /** Ends a download or a build that is under way. */
+  signal?: AbortSignal;
 }
 
 /** A place to get the program from: its path, or why there is none. */
@@ -61,7 +64,7 @@ function explicitRung(path: string): Rung[] {
 }
 
 function rungs(options: TemporalCliOptions): Rung[] {
-  const { log, tool = TEMPORAL_CLI, cacheDir = cacheFolder(), env = process.env } = options;
+  const { log, tool = TEMPORAL_CLI, cacheDir = cacheFolder(), env = process.env, signal } = options;
   const cached = toolPath(tool, cacheDir);
   const notSet = 'not set';
   return [
@@ -71,11 +74,13 @@ function rungs(options: TemporalCliOptions): Rung[] {
       from: 'cache',
       find: () => (existsSync(cached) ? check(cached) : Promise.resolve({ why: `nothing at ${cached}` })),
     },
-    { from: `download of ${tool.version}`, find: () => attempt(() => download(tool, cached, log)) },
+    { from: `download of ${tool.version}`, find: () => attempt(() => download(tool, cached, log, signal)) },
     {
       from: `go install ${tool.package}@${tool.version}`,
       find: () =>
-        attempt(() => buildGoTool(tool, { log, cacheDir, env, estimate: 'about 4 minutes on 2 cores' })),
+        attempt(() =>
+          buildGoTool(tool, { log, cacheDir, env, signal, estimate: 'about 4 minutes on 2 cores' }),
+        ),
     },
   ];
 }
@@ -84,7 +89,7 @@ async function attempt(make: () => Promise<string>): Promise<{ path: string } | 
   try {
     return { path: await make() };
   } catch (error) {
-    return { why: error instanceof Error ? error.message : String(error) };
+    return { why: errorText(error) };
   }
 }
 
@@ -100,7 +105,7 @@ async function check(path: string): Promise<{ path: string } | { why: string }> 
       ? { path }
       : { why: `${path} has server ${major}.${minor}, at least ${OLDEST_SERVER.join('.')} is needed` };
   } catch (error) {
-    return { why: `${path} can't be run (${error instanceof Error ? error.message : String(error)})` };
+    return { why: `${path} can't be run (${errorText(error)})` };
   }
 }
 
@@ -124,11 +129,11 @@ function isExecutable(file: string): Promise<boolean> {
   );
 }
 
-function download(tool: GoTool, cached: string, log: Logger): Promise<string> {
+function download(tool: GoTool, cached: string, log: Logger, signal?: AbortSignal): Promise<string> {
   return once(cached, log, async (folder) => {
     const draft = await mkdtemp(join(folder, 'build-download-'));
     try {
-      const file = await downloadTemporalCli(tool.version, draft);
+      const file = await downloadTemporalCli(tool.version, draft, signal);
       const outcome = await check(file);
       if ('why' in outcome) throw new AppError('TEMPORAL_DOWNLOAD_FAILED', outcome.why);
       await rename(file, cached);

@@ -29,15 +29,19 @@ runtime.createEphemeralServer({
  *
  * @throws AppError `TEMPORAL_DOWNLOAD_FAILED`; without a network that takes milliseconds.
  */
-export async function downloadTemporalCli(version: string, into: string): Promise<string> {
-  const said = await runScript(into, version);
+export async function downloadTemporalCli(
+  version: string,
+  into: string,
+  signal?: AbortSignal,
+): Promise<string> {
+  const said = await runScript(into, version, signal);
   const files = (await readdir(into)).filter((name) => !name.endsWith('.downloading'));
   const [file] = files;
   if (file === undefined) throw new AppError('TEMPORAL_DOWNLOAD_FAILED', said || 'nothing was downloaded');
   return join(into, file);
 }
 
-function runScript(into: string, version: string): Promise<string> {
+function runScript(into: string, version: string, signal?: AbortSignal): Promise<string> {
   return new Promise((resolve, reject) => {
     const child = spawn(
       process.execPath,
@@ -45,6 +49,7 @@ function runScript(into: string, version: string): Promise<string> {
       {
         stdio: ['ignore', 'ignore', 'pipe'],
         timeout: DOWNLOAD_MS,
+        signal,
         windowsHide: true,
       },
     );

@@ -1,17 +1,14 @@
-import { spawn, type ChildProcess } from 'node:child_process';
-import { mkdir, mkdtemp, open, rm } from 'node:fs/promises';
-import { connect } from 'node:net';
-import { tmpdir } from 'node:os';
-import { basename, dirname, extname, join, resolve } from 'node:path';
+import type { ChildProcess } from 'node:child_process';
+import { rm } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
-import { Connection } from '@temporalio/client';
-import { AppError, isAppError } from '../errors';
+import { Connection, isGrpcServiceError } from '@temporalio/client';
+import { AppError } from '../errors';
 import type { Logger } from '../log';
 import { ensureSearchAttributes, raiseRetention } from '../temporal-namespace';
-import { logSize, logTail, rotateLog } from './log-files';
+import { rotateLog } from './log-files';
 import { claimOwnership } from './owner';
-import { choosePort } from './ports';
 import { endProcess, findProcesses, isRunning } from './processes';
+import { chooseTemporalPlace, launchTemporal } from './temporal-process';
 
 export interface TemporalServerOptions {
   /** The `temporal` program, as `findTemporalCli` gives it. */
@@ -43,19 +40,7 @@ const NAMESPACE = 'default';
 const READY_MS = 60_000;
 const STOP_MS = 15_000;
 const RETENTION_DAYS = 30;
-
-/**
- * Measured on 2 cores, as ratios of complete order sagas a second. The one shard of the dev server otherwise polls its
- * queues 20 times a second, so each hop waits up to 50 ms: a whole idle saga took 150 ms, and takes 48 ms with the
- * first two. Eager activities: up to 1.26. The last two: 1.20 together; lists in the UI lag a second.
- */
-const DYNAMIC_CONFIG = {
-  'history.transferProcessorMaxPollRPS': 2_000,
-  'history.timerProcessorMaxPollRPS': 2_000,
-  'system.enableActivityEagerExecution': true,
-  'system.forceSearchAttributesCacheRefreshOnRead': false,
-  'history.visibilityProcessorMaxPollRPS': 1,
-};
+const NOT_FOUND = 5;
 
 /**
  * Starts Temporal's development server in a process group of its own (Ctrl-C reaches us, not it, so that we can drain)
@@ -66,7 +51,7 @@ const DYNAMIC_CONFIG = {
  */
 export async function startTemporalServer(options: TemporalServerOptions): Promise<TemporalServer> {
   const { log } = options;
-  const place = await choosePlace(options.stateFile);
+  const place = await chooseTemporalPlace(options.stateFile);
   const ownership = await claimOwnership(place.ownerFile, `The Temporal server of ${place.folder}`);
   let child: ChildProcess | undefined;
 
@@ -78,9 +63,10 @@ export async function startTemporalServer(options: TemporalServerOptions): Promi
   try {
     if (place.stateFile) await stopOrphans(place.stateFile, log);
     await rotateLog(place.logFile);
-    const launched = await launch(options, place);
+    const launched = await launchTemporal(options, place);
     const { address, pid, uiUrl } = launched;
     child = launched.child;
+    await ownership.record(pid);
     await prepareNamespace(address);
     let stopped = false;
     const ended = () => {
@@ -112,148 +98,47 @@ export async function startTemporalServer(options: TemporalServerOptions): Promi
   }
 }
 
-interface Place {
-  folder: string;
-  stateFile: string | undefined;
-  logFile: string;
-  ownerFile: string;
-}
-
-async function choosePlace(stateFile: string | undefined): Promise<Place> {
-  const file = stateFile === undefined ? undefined : resolve(stateFile);
-  const folder = file ? dirname(file) : await mkdtemp(join(tmpdir(), 'holdfast-temporal-'));
-  const name = file ? basename(file, extname(file)) : 'temporal';
-  await mkdir(folder, { recursive: true });
-  return {
-    folder,
-    stateFile: file,
-    logFile: join(folder, `${name}.log`),
-    ownerFile: join(folder, `${name}.owner.json`),
-  };
-}
-
 /** SQLite would let two servers write the same file, each trusting its own caches. */
 async function stopOrphans(stateFile: string, log: Logger): Promise<void> {
-  for (const orphan of await findProcesses(`--db-filename ${stateFile} `)) {
+  const found = await findProcesses(`--db-filename ${stateFile} `);
+  for (const orphan of found.filter(({ command }) => command.includes(' start-dev '))) {
     log.warn({ serverPid: orphan.pid }, 'stopping the Temporal server that a killed process left behind');
     await endProcess(orphan.pid, STOP_MS);
   }
 }
 
-interface Launched {
-  child: ChildProcess;
-  pid: number;
-  port: number;
-  address: string;
-  uiUrl: string | undefined;
-}
-
-async function launch(options: TemporalServerOptions, place: Place): Promise<Launched> {
-  for (let attempt = 1; ; attempt++) {
-    const port = await choosePort(options.port, 'Temporal', options.log);
-    const uiPort =
-      options.ui === false ? undefined : await choosePort(options.uiPort, "Temporal's UI", options.log);
-    const from = await logSize(place.logFile);
-    const child = await spawnServer(
-      options.cliPath,
-      serverArguments(place.stateFile, port, uiPort),
-      place.logFile,
-    );
-    try {
-      const pid = await untilListening(child, port, place, from);
-      const uiUrl = uiPort === undefined ? undefined : `http://127.0.0.1:${uiPort}`;
-      return { child, pid, port, address: `127.0.0.1:${port}`, uiUrl };
-    } catch (error) {
-      if (child.pid !== undefined) await endProcess(child.pid, STOP_MS);
-      // Besides these two ports it takes several free ones by itself; somebody may bind any of them in between.
-      const passing =
-        isAppError(error) && /address already in use|can't (set|listen|bind)/i.test(error.message);
-      if (!passing || attempt >= 3) throw error;
-    }
-  }
-}
-
-function serverArguments(stateFile: string | undefined, port: number, uiPort: number | undefined): string[] {
-  return [
-    'server',
-    'start-dev',
-    ...(stateFile ? ['--db-filename', stateFile] : []),
-    ...(stateFile ? ['--sqlite-pragma', 'journal_mode=WAL', '--sqlite-pragma', 'synchronous=FULL'] : []),
-    ...['--ip', '127.0.0.1', '--port', String(port), '--log-level', 'warn'],
-    ...(uiPort === undefined ? ['--headless'] : ['--ui-port', String(uiPort)]),
-    ...Object.entries(DYNAMIC_CONFIG).flatMap(([key, value]) => [
-      '--dynamic-config-value',
-      `${key}=${String(value)}`,
-    ]),
-  ];
-}
-
-async function spawnServer(cliPath: string, args: readonly string[], logFile: string): Promise<ChildProcess> {
-  const output = await open(logFile, 'a');
-  try {
-    const child = spawn(cliPath, args, {
-      detached: true,
-      windowsHide: true,
-      stdio: ['ignore', output.fd, output.fd],
-    });
-    child.on('error', () => undefined); // untilListening sees that it has no pid
-    child.unref();
-    return child;
-  } finally {
-    await output.close();
-  }
-}
-
-async function untilListening(
-  child: ChildProcess,
-  port: number,
-  place: Place,
-  from: number,
-): Promise<number> {
-  const deadline = Date.now() + READY_MS;
-  const { pid } = child;
-  while (pid !== undefined && child.exitCode === null && child.signalCode === null && Date.now() < deadline) {
-    if (await accepts(port)) return pid;
-    await delay(25);
-  }
-  const outcome =
-    pid === undefined ? 'can’t be run' : (child.exitCode ?? child.signalCode ?? 'no answer in time');
-  const tail = await logTail(place.logFile, from);
-  throw new AppError(
-    'EMBEDDED_TEMPORAL_FAILED',
-    `The Temporal server (${child.spawnfile}) did not start: ${outcome}. The end of ${place.logFile}:\n${tail}`,
-    { tail },
-  );
-}
-
-function accepts(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect({ port, host: '127.0.0.1' });
-    const answer = (open: boolean) => {
-      socket.destroy();
-      resolve(open);
-    };
-    socket.once('connect', () => answer(true));
-    socket.once('error', () => answer(false));
-  });
-}
-
-/** Waits until the namespace really answers: the port listens before the services behind it are up. */
 async function prepareNamespace(address: string): Promise<void> {
   const connection = Connection.lazy({ address, connectTimeout: READY_MS });
   try {
-    const deadline = Date.now() + READY_MS;
-    for (;;) {
-      try {
-        await connection.withDeadline(Date.now() + 2_000, () =>
-          connection.workflowService.describeNamespace({ namespace: NAMESPACE }),
-        );
-        break;
-      } catch (cause) {
-        if (Date.now() < deadline) {
-          await delay(50);
-          continue;
-        }
+    await untilServing(connection, address);
+    await raiseRetention(connection, NAMESPACE, RETENTION_DAYS);
+    await ensureSearchAttributes(connection, NAMESPACE);
+  } finally {
+    await connection.close();
+  }
+}
+
+/** The port listens before the services behind it are up, so the frontend, history and matching are each asked. */
+async function untilServing(connection: Connection, address: string): Promise<void> {
+  const { workflowService } = connection;
+  const taskQueue = { name: 'holdfast-start' };
+  const execution = { workflowId: 'holdfast-start' };
+  const ask = async () => {
+    await workflowService.describeNamespace({ namespace: NAMESPACE });
+    await workflowService.describeTaskQueue({ namespace: NAMESPACE, taskQueue });
+    await workflowService
+      .describeWorkflowExecution({ namespace: NAMESPACE, execution })
+      .catch((error: unknown) => {
+        if (!isGrpcServiceError(error) || ![NOT_FOUND].includes(error.code)) throw error;
+      });
+  };
+  const deadline = Date.now() + READY_MS;
+  for (;;) {
+    try {
+      await connection.withDeadline(Date.now() + 2_000, ask);
+      return;
+    } catch (cause) {
+      if (Date.now() > deadline) {
         throw new AppError(
           'EMBEDDED_TEMPORAL_FAILED',
           `Temporal on ${address} does not serve.`,
@@ -261,10 +146,7 @@ async function prepareNamespace(address: string): Promise<void> {
           { cause },
         );
       }
+      await delay(50);
     }
-    await raiseRetention(connection, NAMESPACE, RETENTION_DAYS);
-    await ensureSearchAttributes(connection, NAMESPACE);
-  } finally {
-    await connection.close();
   }
 }

@@ -2,7 +2,8 @@ import { applyCarrierEvents } from '../../domain/fulfilment/apply-updates';
 import { claimShipments, recordBookings } from '../../domain/fulfilment/book';
 import type { CarrierEvent } from '../../domain/fulfilment/types';
 import { newId } from '../../platform/ids';
-import { addStock, eventTypes, findDrift, openTestShop, type TestShop } from '../support/fixtures';
+import { addStock, eventTypes, openTestShop, type TestShop } from '../support/fixtures';
+import { expectInvariants } from '../support/invariants';
 import {
   addBookedOrder,
   addShippingOrder,
@@ -24,7 +25,7 @@ beforeAll(async () => {
 });
 
 afterEach(async () => {
-  expect(await findDrift(shop.db)).toEqual([]);
+  await expectInvariants(shop.db);
 });
 
 afterAll(() => shop.close());

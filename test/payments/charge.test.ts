@@ -1,16 +1,14 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { randomUUID } from 'node:crypto';
 import { executeCharge, markUnknown } from '../../domain/payments/charge';
 import { createSandboxGateway } from '../../domain/payments/sandbox-gateway';
 import type { ChargeOutcome, ClosableGateway } from '../../domain/payments/types';
+import { eventTypes, openTestShop, type TestShop } from '../support/fixtures';
+import { testLogger } from '../support/servers';
+import { waitFor } from '../support/wait';
 import {
   abandonHold,
-  eventTypes,
   insertOrder,
   insertPayment,
-  log,
-  openPaymentsDatabase,
-  type PaymentsDatabase,
   type PaymentSeed,
   readPayment,
   readSandboxBooks,
@@ -19,12 +17,13 @@ import {
 /** Nothing listens on port 1. */
 const NOWHERE = 'postgresql://postgres@127.0.0.1:1/none';
 
-let database: PaymentsDatabase;
+const log = testLogger();
+let database: TestShop;
 let gateway: ClosableGateway;
 let unreachable: ClosableGateway;
 
 beforeAll(async () => {
-  database = await openPaymentsDatabase();
+  database = await openTestShop();
   gateway = createSandboxGateway({ url: database.url, log, callTimeoutMs: 100, slowMs: 500 });
   unreachable = createSandboxGateway({ url: NOWHERE, log, callTimeoutMs: 100 });
 });
@@ -84,12 +83,10 @@ test('a slow charge is unknown, is never sent anew, and ends as captured', async
   const paymentId = await payment({ token: 'tok_slow' });
   expect(await charge(paymentId)).toEqual({ status: 'unknown' });
   await markUnknown(database.db, paymentId);
-  const deadline = Date.now() + 10_000;
-  let outcome: ChargeOutcome;
-  do {
-    await delay(20);
-    outcome = await charge(paymentId);
-  } while (outcome.status === 'unknown' && Date.now() < deadline);
+  const outcome = await waitFor(async () => {
+    const found = await charge(paymentId);
+    return found.status !== 'unknown' && found;
+  });
   expect(outcome).toMatchObject({ status: 'captured' });
   expect(await calls(paymentId)).toEqual([1]);
 });

@@ -1,30 +1,6 @@
-import { v7 as uuidv7 } from 'uuid';
 import type { PaymentStatus } from '../../domain/payments/types';
-import { execute, firstRow, openDatabase, rows, type Database } from '../../platform/database';
-import { createLogger } from '../../platform/log';
-import { createTestDatabase } from '../support/database';
-
-export const log = createLogger('silent');
-
-export interface PaymentsDatabase {
-  url: string;
-  db: Database;
-  close(): Promise<void>;
-}
-
-/** A database of one's own, with connections to it. */
-export async function openPaymentsDatabase(): Promise<PaymentsDatabase> {
-  const database = await createTestDatabase();
-  const db = openDatabase({ url: database.url, poolSize: 10, log });
-  return {
-    url: database.url,
-    db,
-    async close() {
-      await db.close();
-      await database.drop();
-    },
-  };
-}
+import { execute, firstRow, rows, type Database } from '../../platform/database';
+import { newId } from '../../platform/ids';
 
 /** Rows that the payment steps stand on, written plainly: how they come about is tested elsewhere. */
 export interface OrderRows {
@@ -42,7 +18,7 @@ export interface PaymentSeed {
 }
 
 export async function insertOrder(db: Database): Promise<OrderRows> {
-  const orderId = uuidv7();
+  const orderId = newId();
   await execute(
     db,
     'test.order',
@@ -54,7 +30,7 @@ export async function insertOrder(db: Database): Promise<OrderRows> {
 }
 
 export async function insertHold(db: Database, orderId: string, seq: number): Promise<string> {
-  const id = uuidv7();
+  const id = newId();
   await execute(
     db,
     'test.hold',
@@ -71,7 +47,7 @@ export async function insertPayment(
   seed: PaymentSeed = {},
   attempt = 1,
 ): Promise<string> {
-  const id = uuidv7();
+  const id = newId();
   await execute(
     db,
     'test.payment',
@@ -122,7 +98,7 @@ export async function insertShippedItem(
      select $1, 1 + count(*), $2, $3, $4, $5, $4 from order_items where order_id = $1`,
     [order.orderId, product!.id, item.sku, item.quantity, item.unitPriceMinor],
   );
-  const shipmentId = uuidv7();
+  const shipmentId = newId();
   await execute(
     db,
     'test.shipment',
@@ -180,17 +156,6 @@ export async function readPayment(db: Database, paymentId: string): Promise<Stor
     [paymentId],
   );
   return payment!;
-}
-
-/** Types of the order's events, in order. */
-export async function eventTypes(db: Database, orderId: string): Promise<string[]> {
-  const events = await rows<{ type: string }>(
-    db,
-    'test.events',
-    'select type from order_events where order_id = $1 order by seq',
-    [orderId],
-  );
-  return events.map((event) => event.type);
 }
 
 export interface SandboxBooks {

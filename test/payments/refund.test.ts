@@ -5,16 +5,14 @@ import { createSandboxGateway } from '../../domain/payments/sandbox-gateway';
 import type { ClosableGateway } from '../../domain/payments/types';
 import { execute } from '../../platform/database';
 import { translateDatabaseError } from '../../platform/errors';
+import { eventTypes, openTestShop, type TestShop } from '../support/fixtures';
+import { testLogger } from '../support/servers';
 import {
-  eventTypes,
   insertHold,
   insertOrder,
   insertPayment,
   insertShippedItem,
-  log,
-  openPaymentsDatabase,
   type OrderRows,
-  type PaymentsDatabase,
   readPayment,
   readSandboxBooks,
   setCaptured,
@@ -23,11 +21,12 @@ import {
 
 const NOWHERE = 'postgresql://postgres@127.0.0.1:1/none';
 
-let database: PaymentsDatabase;
+const log = testLogger();
+let database: TestShop;
 let gateway: ClosableGateway;
 
 beforeAll(async () => {
-  database = await openPaymentsDatabase();
+  database = await openTestShop();
   gateway = createSandboxGateway({ url: database.url, log, callTimeoutMs: 5_000 });
 });
 

@@ -1,17 +1,20 @@
 import { randomUUID } from 'node:crypto';
-import { setTimeout as delay } from 'node:timers/promises';
 import { SANDBOX_TOKENS } from '../../domain/payments/rules';
 import { createSandboxGateway } from '../../domain/payments/sandbox-gateway';
 import type { ChargeRequest, ClosableGateway, RefundRequest } from '../../domain/payments/types';
-import { log, openPaymentsDatabase, type PaymentsDatabase, readSandboxBooks } from './orders';
+import { openTestShop, type TestShop } from '../support/fixtures';
+import { testLogger } from '../support/servers';
+import { waitFor } from '../support/wait';
+import { readSandboxBooks } from './orders';
 
 const SLOW_MS = 400;
 
-let database: PaymentsDatabase;
+const log = testLogger();
+let database: TestShop;
 let gateway: ClosableGateway;
 
 beforeAll(async () => {
-  database = await openPaymentsDatabase();
+  database = await openTestShop();
   gateway = createSandboxGateway({ url: database.url, log, callTimeoutMs: 5_000, slowMs: SLOW_MS });
 });
 
@@ -216,11 +219,5 @@ describe('a refund', () => {
 });
 
 async function foundAs(charge: ChargeRequest, status: string): Promise<void> {
-  const deadline = Date.now() + 10_000;
-  for (;;) {
-    const found = await gateway.find(charge);
-    if (found?.status === status) return;
-    if (Date.now() > deadline) throw new Error(`not ${status} in time, but ${JSON.stringify(found)}`);
-    await delay(10);
-  }
+  await waitFor(async () => (await gateway.find(charge))?.status === status);
 }

@@ -77,8 +77,7 @@ export class ScriptedStripe {
   /** What was processing comes to its end. */
   finish(id: string, status: 'succeeded' | 'requires_payment_method'): void {
     const intent = this.intent(id);
-    intent.status = status;
-    if (status === 'succeeded') intent.captures += 1;
+    Object.assign(intent, { status, captures: status === 'succeeded' ? 1 : 0 });
   }
 
   routes(): string[] {
@@ -102,11 +101,8 @@ export class ScriptedStripe {
     const answer = fault?.when === 'before' ? undefined : this.answer(call, id);
     if (route === 'create') await this.onCreate();
     if (fault?.how === 'hang') return;
-    if (fault?.how === 'reset') {
-      request.socket.resetAndDestroy();
-      return;
-    }
-    send(response, fault ? { status: fault.how.status, body: { error: fault.how.error } } : answer);
+    if (fault?.how === 'reset') request.socket.resetAndDestroy();
+    else send(response, fault ? { status: fault.how.status, body: { error: fault.how.error } } : answer);
   }
 
   private answer(call: Call, id: string): Answer {

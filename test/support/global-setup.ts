@@ -5,19 +5,12 @@ import { join } from 'node:path';
 import type { Config } from 'jest';
 import { Client, escapeIdentifier } from 'pg';
 import { startEmbeddedPostgres } from '../../platform/embedded/postgres';
-import { describeProcess, ownIdentity } from '../../platform/embedded/processes';
+import { ownIdentity } from '../../platform/embedded/processes';
 import { startTemporalServer } from '../../platform/embedded/temporal';
 import { findTemporalCli } from '../../platform/embedded/temporal-cli';
 import { createLogger } from '../../platform/log';
 import { migrate } from '../../platform/migrations';
-import {
-  endRun,
-  endRunAndExit,
-  FOLDER_PREFIX,
-  OWNER_FILE,
-  sweepAbandonedRuns,
-  TEMPORAL_FILE,
-} from './run-folders';
+import { endRun, endRunAndExit, FOLDER_PREFIX, OWNER_FILE, sweepAbandonedRuns } from './run-folders';
 import { ENV, type TestRun } from './run';
 import { buildWorkflowBundle, WORKFLOWS_ENTRY } from './workflow-bundle';
 
@@ -45,7 +38,10 @@ export default async function setUp(globalConfig: Pick<Config, 'collectCoverage'
   process.once('SIGINT', endRunAndExit).once('SIGTERM', endRunAndExit);
   try {
     const coverage = globalConfig.collectCoverage === true;
-    await Promise.all([startPostgres(run), startTemporal(run), bundle(run, coverage)]);
+    const parts = await Promise.allSettled([startPostgres(run), startTemporal(run), bundle(run, coverage)]);
+    // All have come to an end, so that what did start is stopped when another did not.
+    const failed = parts.find((part) => part.status === 'rejected');
+    if (failed) throw failed.reason;
     process.env[ENV.folder] = run.folder;
   } catch (error) {
     await endRun(run);
@@ -73,7 +69,6 @@ export default async function setUp(globalConfig: Pick<Config, 'collectCoverage'
     const cliPath = await findTemporalCli({ log: cliLog, explicitPath });
     const server = await startTemporalServer({ cliPath, ui: false, log });
     started.temporal = server;
-    await writeFile(join(started.folder, TEMPORAL_FILE), JSON.stringify(await describeProcess(server.pid)));
     process.env[ENV.temporal] = server.address;
     process.env[ENV.temporalCli] = cliPath;
   }

@@ -1,17 +1,12 @@
-import { readdir, readFile, rm } from 'node:fs/promises';
+import { readdir, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import {
-  endProcess,
-  findProcesses,
-  isSameProcess,
-  type ProcessIdentity,
-} from '../../platform/embedded/processes';
+import { readOwner, type OwnerNote } from '../../platform/embedded/owner';
+import { endProcess, findProcesses, isSameProcess } from '../../platform/embedded/processes';
 import type { TestRun } from './run';
 
 export const FOLDER_PREFIX = 'holdfast-test-';
 export const OWNER_FILE = 'owner.json';
-export const TEMPORAL_FILE = 'temporal-server.json';
 
 /**
  * Stops the run's servers and removes its folder.
@@ -27,7 +22,7 @@ export async function endRun(run: TestRun): Promise<void> {
 
 /** Each server has its folder in its command line; the command lines of those that had to be ended. */
 async function endServersOf(folder: string): Promise<string[]> {
-  const left = await findProcesses(folder);
+  const left = (await findProcesses(folder)).filter(({ command }) => /postgres|start-dev/.test(command));
   await Promise.all(left.map(({ pid }) => endProcess(pid, 5_000)));
   return left.map(({ command }) => command);
 }
@@ -41,22 +36,29 @@ export function endRunAndExit(): void {
 
 /** Ends the servers and removes the folders of earlier runs that were killed. */
 export async function sweepAbandonedRuns(): Promise<void> {
-  const names = (await readdir(tmpdir())).filter((name) => name.startsWith(FOLDER_PREFIX));
+  const names = (await readdir(tmpdir())).filter((name) => name.startsWith('holdfast-'));
   for (const folder of names.map((name) => join(tmpdir(), name))) {
-    const owner = await readIdentity(join(folder, OWNER_FILE));
-    if (owner && (await isSameProcess(owner))) continue;
-    // The run's Temporal server keeps its state in memory, so no folder is in its command line.
-    const temporal = await readIdentity(join(folder, TEMPORAL_FILE));
-    if (temporal && (await isSameProcess(temporal))) await endProcess(temporal.pid, 5_000);
+    const notes = await readNotes(folder);
+    const owners = await Promise.all(notes.map(isSameProcess));
+    if (owners.some(Boolean) || (notes.length === 0 && (await isNew(folder)))) continue;
+    // A server that keeps its state in memory has no folder in its command line, but it has a note.
+    for (const { server } of notes)
+      if (server && (await isSameProcess(server))) await endProcess(server.pid, 5_000);
     await endServersOf(folder);
     await rm(folder, { recursive: true, force: true });
   }
 }
 
-async function readIdentity(file: string): Promise<ProcessIdentity | undefined> {
-  try {
-    return JSON.parse(await readFile(file, 'utf8')) as ProcessIdentity;
-  } catch {
-    return undefined;
-  }
+async function readNotes(folder: string): Promise<OwnerNote[]> {
+  const files = await readdir(folder).catch(() => []);
+  const notes = await Promise.all(
+    files.filter((name) => name.endsWith(OWNER_FILE)).map((name) => readOwner(join(folder, name))),
+  );
+  return notes.filter((note) => note !== undefined);
+}
+
+/** A run that has just begun has not written its note yet. */
+async function isNew(folder: string): Promise<boolean> {
+  const found = await stat(folder).catch(() => undefined);
+  return found !== undefined && Date.now() - found.ctimeMs < 60_000;
 }

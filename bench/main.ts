@@ -1,0 +1,22 @@
+import { benchOrders } from './orders';
+import { benchReserve } from './reserve';
+
+const BENCHES: Readonly<Record<string, () => Promise<void>>> = {
+  reserve: benchReserve,
+  orders: benchOrders,
+};
+
+/** `npm run bench [NAME ...]`: one JSON line per result on standard output. */
+async function main(names: readonly string[]): Promise<void> {
+  const unknown = names.filter((name) => !(name in BENCHES));
+  if (unknown.length > 0)
+    throw new Error(`no benchmark ${unknown.join(', ')}; there are ${Object.keys(BENCHES).join(', ')}`);
+  for (const [name, bench] of Object.entries(BENCHES)) {
+    if (names.length === 0 || names.includes(name)) await bench();
+  }
+}
+
+main(process.argv.slice(2)).catch((error: unknown) => {
+  process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+  process.exitCode = 1;
+});

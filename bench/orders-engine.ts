@@ -1,0 +1,129 @@
+import { join } from 'node:path';
+import type { Client, WorkflowHandle } from '@temporalio/client';
+import { Worker } from '@temporalio/worker';
+import { startApi } from '../api/server';
+import { createSandboxCarrier } from '../domain/fulfilment/sandbox-carrier';
+import type { CarrierEvent } from '../domain/fulfilment/types';
+import { createSandboxGateway } from '../domain/payments/sandbox-gateway';
+import { readSettings } from '../platform/config';
+import { openDatabase } from '../platform/database';
+import { findTemporalCli } from '../platform/embedded/temporal-cli';
+import { startTemporalServer } from '../platform/embedded/temporal';
+import { connectTemporal, installTemporalRuntime } from '../platform/temporal';
+import { ensureSearchAttributes } from '../platform/temporal-namespace';
+import { startWorker } from '../worker/worker';
+import { engineNames } from '../workflows/names';
+import { stockUp } from './reserve-interactive';
+import { startBenchPostgres } from './servers';
+import { createTextbookActivities } from './textbook/activities';
+
+export interface BenchEngine {
+  client: Client;
+  /** Of the API. */
+  url: string;
+  /** Where the empty workflow and the textbook saga run. */
+  queue: string;
+  orderHandle(orderId: string): WorkflowHandle;
+  lastOrderId: string;
+  stop(): Promise<void>;
+}
+
+/** The whole product in this process on fresh servers, as `npm start` runs it, and a worker for what it is compared with. */
+export async function startBenchEngine(skus: number): Promise<BenchEngine> {
+  const postgres = await startBenchPostgres();
+  const { log, url: databaseUrl } = postgres;
+  const cliPath = await findTemporalCli({ explicitPath: process.env.TEMPORAL_CLI_PATH, log });
+  const server = await startTemporalServer({
+    cliPath,
+    stateFile: join(postgres.folder, 'temporal.db'),
+    ui: false,
+    log,
+  });
+  installTemporalRuntime(log);
+  const settings = { ...readSettings({}), PORT: 0, SANDBOX_CARRIER_DELAY_MS: 0 };
+  const { client, connection, namespace, close } = await connectTemporal(settings, {
+    address: server.address,
+    log,
+  });
+  await ensureSearchAttributes(connection, namespace);
+  const db = openDatabase({ url: databaseUrl, poolSize: settings.DATABASE_POOL_SIZE, log });
+  await stockUp(db, skus);
+  const names = engineNames();
+  const api = await startApi({ settings, db, databaseUrl, client, names, eagerStart: true, log });
+
+  const waiting = new Map<string, string>();
+  const deliver = (events: readonly CarrierEvent[]) =>
+    deliverEvents(events, { client, waiting, url: api.url });
+  const seams = {
+    gateway: createSandboxGateway({ url: databaseUrl, log, callTimeoutMs: settings.PAYMENT_CALL_TIMEOUT_MS }),
+    carrier: createSandboxCarrier({ url: databaseUrl, stageDelayMs: 0, deliver, log }),
+  };
+  const worker = await startWorker({
+    settings,
+    db,
+    databaseUrl,
+    connection,
+    client,
+    namespace,
+    names,
+    log,
+    seams,
+  });
+  worker.failed.catch((error: unknown) => log.error({ err: error }, 'the worker failed'));
+  const queue = 'textbook';
+  const textbook = await Worker.create({
+    connection,
+    namespace,
+    taskQueue: queue,
+    workflowsPath: require.resolve('./textbook/workflows'),
+    activities: createTextbookActivities({
+      db,
+      ...seams,
+      expectPickUp: (shipmentId, workflowId) => waiting.set(shipmentId, workflowId),
+    }),
+    maxConcurrentWorkflowTaskExecutions: settings.ADMISSION_LIMIT,
+  });
+  const textbookRun = textbook.run();
+
+  return {
+    client,
+    url: api.url,
+    queue,
+    orderHandle: (orderId) => client.workflow.getHandle(names.orderWorkflowId(orderId)),
+    lastOrderId: '',
+    async stop() {
+      await api.close();
+      textbook.shutdown();
+      await textbookRun;
+      await worker.drain();
+      await close();
+      await db.close();
+      await server.stop();
+      await postgres.stop();
+    },
+  };
+}
+
+/** One carrier serves both: the textbook's shipments are answered by a signal each, the product's through its webhook. */
+async function deliverEvents(
+  events: readonly CarrierEvent[],
+  to: { client: Client; waiting: Map<string, string>; url: string },
+): Promise<void> {
+  const others: CarrierEvent[] = [];
+  const signals: Promise<void>[] = [];
+  for (const event of events) {
+    const workflowId = to.waiting.get(event.shipmentId);
+    if (workflowId === undefined) others.push(event);
+    else if (event.type === 'picked_up')
+      signals.push(to.client.workflow.getHandle(workflowId).signal('pickedUp'));
+  }
+  await Promise.all(signals);
+  if (others.length === 0) return;
+  const response = await fetch(`${to.url}/api/v1/carriers/sandbox/events`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ events: others }),
+  });
+  await response.arrayBuffer();
+  if (!response.ok) throw new Error(`the webhook answered ${response.status}`);
+}

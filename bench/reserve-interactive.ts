@@ -1,0 +1,56 @@
+import type { Database } from '../platform/database';
+
+const UNITS = 1_000_000;
+
+/** One warehouse and `count` products, BENCH-1 and on, with stock that does not run out. */
+export async function stockUp(db: Database, count: number): Promise<void> {
+  await db.pool.query(
+    `insert into warehouses (code, name, latitude, longitude, region) values ('AMS', 'Amsterdam', 52.3, 4.9, 'eu-west')`,
+  );
+  await db.pool.query(
+    `insert into products (sku, name, price_minor, currency) select 'BENCH-' || n, 'Bench ' || n, 1000, 'USD' from generate_series(1, $1::int) n`,
+    [count],
+  );
+  await db.pool.query(
+    `with added as (insert into stock (product_id, warehouse_id, on_hand) select id, 1, $1 from products returning product_id)
+     insert into inventory_transactions (product_id, warehouse_id, kind, on_hand_delta, reserved_delta, effect_id)
+     select product_id, 1, 'opening', $1, 0, gen_random_uuid() from added`,
+    [UNITS],
+  );
+  await db.pool.query('vacuum analyze');
+}
+
+/** One hold the way it is usually written: a transaction that locks the row, looks, and writes, a round trip each. */
+export function reserveInteractively(db: Database, productNumber: number, id: string): Promise<void> {
+  return db.transaction(async (tx) => {
+    const found = await tx.query<{ product_id: number; available: number }>({
+      name: 'bench.lock',
+      text: `select s.product_id, s.available from stock s join products p on p.id = s.product_id
+             where p.sku = $1 and s.warehouse_id = 1 for no key update of s`,
+      values: [`BENCH-${productNumber}`],
+    });
+    const row = found.rows[0];
+    if (!row || row.available < 1) throw new Error('out of stock');
+    await tx.query({
+      name: 'bench.update',
+      text: 'update stock set reserved = reserved + 1, version = version + 1 where product_id = $1 and warehouse_id = 1',
+      values: [row.product_id],
+    });
+    await tx.query({
+      name: 'bench.reservation',
+      text: `insert into reservations (id, kind, status, expires_at) values ($1, 'hold', 'pending', clock_timestamp() + interval '15 min')`,
+      values: [id],
+    });
+    await tx.query({
+      name: 'bench.line',
+      text: 'insert into reservation_lines (reservation_id, product_id, warehouse_id, quantity, open_quantity) values ($1, $2, 1, 1, 1)',
+      values: [id, row.product_id],
+    });
+    await tx.query({
+      name: 'bench.ledger',
+      text: `insert into inventory_transactions (product_id, warehouse_id, kind, on_hand_delta, reserved_delta, effect_id, reservation_id)
+             values ($1, 1, 'reserve', 0, 1, $2, $2)`,
+      values: [row.product_id, id],
+    });
+  });
+}

@@ -1,0 +1,85 @@
+import { createHoldReserver } from '../domain/inventory/hold';
+import { createWarehouseDirectory } from '../domain/inventory/warehouses';
+import { reclaimExpired } from '../domain/orders/expire';
+import { readSettings } from '../platform/config';
+import { openDatabase, type Database } from '../platform/database';
+import { newId } from '../platform/ids';
+import { reserveInteractively, stockUp } from './reserve-interactive';
+import { startBenchPostgres } from './servers';
+import { percentile, perSecond, report, rounded, runWindow, type Window } from './windows';
+
+const SKUS = 10_000;
+const IN_FLIGHT = 64;
+const ROUNDS = 3;
+const SECONDS = 4;
+
+type Variant = 'uniform' | 'hot';
+
+/**
+ * Reservations a second through the combiner against one interactive `SELECT … FOR UPDATE` transaction each, in the same run
+ * on the same server, windows alternating. Both write the same rows: hold, line, ledger, ledger key, counter.
+ */
+export async function benchReserve(): Promise<void> {
+  const server = await startBenchPostgres();
+  const db = openDatabase({ url: server.url, poolSize: IN_FLIGHT, log: server.log, lockTimeoutMs: 30_000 });
+  try {
+    await stockUp(db, SKUS);
+    for (const variant of ['uniform', 'hot'] as const) await benchVariant(db, server.log, variant);
+  } finally {
+    await db.close();
+    await server.stop();
+  }
+}
+
+async function benchVariant(
+  db: Database,
+  log: Parameters<typeof createHoldReserver>[0]['log'],
+  variant: Variant,
+) {
+  const settings = readSettings({});
+  const combiner = createHoldReserver({
+    db,
+    warehouses: createWarehouseDirectory(db),
+    strategy: 'nearest',
+    lanes: settings.COMBINER_LANES,
+    maxBatch: settings.COMBINER_MAX_BATCH,
+    reclaim: (productIds) => reclaimExpired(db, productIds),
+    log,
+  });
+  const pick = () => (variant === 'hot' ? 1 : 1 + Math.floor(Math.random() * SKUS));
+  const combined: Window[] = [];
+  const interactive: Window[] = [];
+  const combine = async () => {
+    const verdict = await combiner.submit({
+      reservationId: newId(),
+      kind: 'hold',
+      orderId: null,
+      lines: [{ sku: `BENCH-${pick()}`, quantity: 1 }],
+      shipTo: null,
+      mode: 'complete',
+      holdSeconds: 900,
+      status: 'pending',
+    });
+    if (verdict.outcome !== 'held') throw new Error(`not held: ${verdict.outcome}`);
+  };
+  const interact = () => reserveInteractively(db, pick(), newId());
+  // Once each, not counted: connections, prepared statements, compiled code.
+  await runWindow({ seconds: 1, inFlight: IN_FLIGHT, work: combine });
+  await runWindow({ seconds: 1, inFlight: IN_FLIGHT, work: interact });
+  for (let round = 0; round < ROUNDS; round++) {
+    combined.push(await runWindow({ seconds: SECONDS, inFlight: IN_FLIGHT, work: combine }));
+    interactive.push(await runWindow({ seconds: SECONDS, inFlight: IN_FLIGHT, work: interact }));
+  }
+  await combiner.close();
+  report({
+    bench: 'reserve',
+    variant,
+    combinedPerSecond: Math.round(perSecond(combined)),
+    interactivePerSecond: Math.round(perSecond(interactive)),
+    ratio: rounded(perSecond(combined) / perSecond(interactive)),
+    combinedP50Ms: rounded(percentile(combined, 50)),
+    combinedP99Ms: rounded(percentile(combined, 99)),
+    interactiveP50Ms: rounded(percentile(interactive, 50)),
+    interactiveP99Ms: rounded(percentile(interactive, 99)),
+  });
+}

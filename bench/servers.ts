@@ -1,0 +1,33 @@
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { startEmbeddedPostgres } from '../platform/embedded/postgres';
+import { createLogger, type Logger } from '../platform/log';
+import { migrate } from '../platform/migrations';
+
+export interface BenchPostgres {
+  url: string;
+  folder: string;
+  log: Logger;
+  stop(): Promise<void>;
+}
+
+/** A fresh PostgreSQL of the benchmark's own, as durable as the product's, with all migrations. Gone when stopped. */
+export async function startBenchPostgres(): Promise<BenchPostgres> {
+  const log = createLogger(process.env.LOG_LEVEL ?? 'warn', 'bench');
+  const folder = await mkdtemp(join(tmpdir(), 'holdfast-bench-'));
+  // PostgreSQL may run as another user, who must be able to pass.
+  await chmod(folder, 0o711);
+  const server = await startEmbeddedPostgres({ dataDir: join(folder, 'pg'), log });
+  const url = server.url('holdfast');
+  await migrate(url, log, { createDatabase: true });
+  return {
+    url,
+    folder,
+    log,
+    async stop() {
+      await server.stop();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}

@@ -1,0 +1,73 @@
+import { createAdmission } from '../../api/admission';
+
+const never = new AbortController().signal;
+
+/** Work that ends when told to. */
+function held() {
+  let end = () => {};
+  const done = new Promise<void>((resolve) => {
+    end = resolve;
+  });
+  return { work: () => done, end: () => end() };
+}
+
+describe('the admission queue', () => {
+  it('lets so many in, makes the next wait, and refuses when the queue is full', async () => {
+    const admission = createAdmission({ limit: 1, queue: 1, maxWaitMs: 5_000 });
+    const first = held();
+    const running = admission.run(never, first.work);
+    const queued = admission.run(never, () => Promise.resolve('second'));
+    await expect(admission.run(never, () => Promise.resolve('third'))).rejects.toMatchObject({
+      code: 'OVERLOADED',
+    });
+    expect([admission.running, admission.queued]).toEqual([1, 1]);
+    first.end();
+    await running;
+    await expect(queued).resolves.toBe('second');
+    expect([admission.running, admission.queued]).toEqual([0, 0]);
+  });
+
+  it('serves first come, first served, and nobody who comes later overtakes', async () => {
+    const admission = createAdmission({ limit: 1, queue: 10, maxWaitMs: 5_000 });
+    const first = held();
+    const order: number[] = [];
+    const all = [admission.run(never, first.work)];
+    for (const n of [1, 2, 3]) all.push(admission.run(never, () => Promise.resolve(void order.push(n))));
+    first.end();
+    await all[0];
+    all.push(admission.run(never, () => Promise.resolve(void order.push(4))));
+    await Promise.all(all);
+    expect(order).toEqual([1, 2, 3, 4]);
+  });
+
+  it('forgets a request whose client left, without ever beginning its work', async () => {
+    const admission = createAdmission({ limit: 1, queue: 10, maxWaitMs: 5_000 });
+    const first = held();
+    const running = admission.run(never, first.work);
+    const leaving = new AbortController();
+    let begun = false;
+    const left = admission.run(leaving.signal, () => Promise.resolve(void (begun = true)));
+    leaving.abort();
+    await expect(left).rejects.toThrow('left before its turn');
+    expect(admission.queued).toBe(0);
+    first.end();
+    await running;
+    expect(begun).toBe(false);
+  });
+
+  it('refuses a request whose turn does not come in time, without ever beginning its work', async () => {
+    const admission = createAdmission({ limit: 1, queue: 10, maxWaitMs: 20 });
+    const first = held();
+    const running = admission.run(never, first.work);
+    await expect(admission.run(never, () => Promise.resolve())).rejects.toMatchObject({ code: 'OVERLOADED' });
+    first.end();
+    await running;
+    await expect(admission.run(never, () => Promise.resolve('free again'))).resolves.toBe('free again');
+  });
+
+  it('gives the place on when work fails', async () => {
+    const admission = createAdmission({ limit: 1, queue: 10, maxWaitMs: 5_000 });
+    await expect(admission.run(never, () => Promise.reject(new Error('broken')))).rejects.toThrow('broken');
+    await expect(admission.run(never, () => Promise.resolve('next'))).resolves.toBe('next');
+  });
+});

@@ -1,0 +1,72 @@
+import { newId } from '../../platform/ids';
+import { addPaidOrder, addStock } from '../support/fixtures';
+import { expectInvariants } from '../support/invariants';
+import { openTestApi, type TestApi } from './support';
+
+let test: TestApi;
+
+beforeAll(async () => {
+  test = await openTestApi();
+  await addStock(test.db, 'A', 'AMS', 100);
+});
+afterAll(() => test.close());
+
+async function bookedShipment(): Promise<{ shipmentId: string; orderId: string }> {
+  const { orderId, reservationId } = await addPaidOrder(test.db, [
+    { sku: 'A', warehouse: 'AMS', quantity: 2 },
+  ]);
+  const shipmentId = newId();
+  await test.db.pool.query(
+    `with shipped as (
+       insert into shipments (id, order_id, reservation_id, warehouse_id, carrier, status)
+       select $1, $2, $3, id, 'sandbox', 'booked' from warehouses where code = 'AMS')
+     insert into shipment_items (shipment_id, product_id, sku, quantity) select $1, id, sku, 2 from products where sku = 'A'`,
+    [shipmentId, orderId, reservationId],
+  );
+  return { shipmentId, orderId };
+}
+
+describe("a carrier's updates", () => {
+  it('are taken once each, and the order follows', async () => {
+    const { shipmentId, orderId } = await bookedShipment();
+    const event = { eventId: newId(), shipmentId, type: 'picked_up', occurredAt: new Date().toISOString() };
+    const tell = (events: object[]) => test.call('POST', '/carriers/sandbox/events', { body: { events } });
+    const unknown = { ...event, eventId: newId(), shipmentId: newId() };
+    expect(await tell([event, event, unknown])).toMatchObject({
+      status: 200,
+      body: { results: [{ result: 'applied' }, expect.anything(), { result: 'unknown_shipment' }] },
+    });
+    expect((await tell([event])).body.results).toEqual([{ eventId: event.eventId, result: 'duplicate' }]);
+    const { body } = await test.call('GET', `/orders/${orderId}`);
+    expect(body).toMatchObject({
+      status: 'fulfilled',
+      items: [{ fulfilledQuantity: 2, allocations: [{ warehouse: 'AMS', quantity: 2 }] }],
+      shipments: [{ id: shipmentId, status: 'picked_up' }],
+    });
+    await expectInvariants(test.db);
+  });
+
+  it('are refused from a carrier that nobody knows', async () => {
+    const events = [{ eventId: 'e', shipmentId: newId(), type: 'picked_up' }];
+    expect((await test.call('POST', '/carriers/nobody/events', { body: { events } })).status).toBe(404);
+  });
+
+  it('are refused when they break a rule', async () => {
+    const event = { eventId: 'e', shipmentId: newId(), type: 'picked_up' };
+    const bad: unknown[] = [
+      {},
+      { events: [] },
+      { events: Array.from({ length: 501 }, () => event) },
+      { events: [{ ...event, type: 'eaten' }] },
+      { events: [{ ...event, shipmentId: 'x' }] },
+      { events: [{ ...event, occurredAt: 'today' }] },
+      { events: [{ ...event, eventId: '' }] },
+    ];
+    for (const body of bad) {
+      expect(await test.call('POST', '/carriers/sandbox/events', { body })).toMatchObject({
+        status: 422,
+        body: { code: 'VALIDATION_FAILED' },
+      });
+    }
+  });
+});

@@ -1,0 +1,61 @@
+import { openDatabase } from '../../platform/database';
+import { newId } from '../../platform/ids';
+import { addStock } from '../support/fixtures';
+import { expectInvariants } from '../support/invariants';
+import { startPrivateTemporal, testLogger } from '../support/servers';
+import { startStack } from '../support/stack';
+import { waitFor } from '../support/wait';
+import { callApi, NOWHERE, openTestApi, order } from './support';
+
+describe('while PostgreSQL is away', () => {
+  it('answers 503 without a word of the driver, and is not ready', async () => {
+    const url = `postgresql://postgres@${NOWHERE}/holdfast`;
+    const db = openDatabase({ url, poolSize: 2, log: testLogger() });
+    const test = await openTestApi({ shop: { db, url, close: () => db.close() } });
+    for (const reply of [
+      await test.call('GET', '/orders'),
+      await test.call('POST', '/orders', { body: order('A', 1) }),
+      await test.call('POST', '/orders', { body: order('A', 1), headers: { 'idempotency-key': newId() } }),
+      await test.call('GET', `/orders/${newId()}/events`, { headers: { accept: 'text/event-stream' } }),
+    ]) {
+      expect(reply).toMatchObject({ status: 503, body: { code: 'DATABASE_UNAVAILABLE' } });
+      expect(reply.headers.get('retry-after')).toMatch(/^\d+$/);
+      expect(reply.text).not.toMatch(/ECONNREFUSED|127\.0\.0\.1/);
+    }
+    expect(await test.call('GET', '//health')).toMatchObject({
+      status: 503,
+      body: { checks: { database: { status: 'down' }, temporal: { status: 'up' } } },
+    });
+    await test.close();
+    await db.close();
+  });
+});
+
+describe("while Temporal is away, on the worker's own connection", () => {
+  it('turns an order away at once, and takes it with the same key when Temporal is back', async () => {
+    const first = await startPrivateTemporal();
+    const stack = await startStack({ api: true, temporalAddress: first.address });
+    const key = newId();
+    const place = (body: unknown, headers = {}) =>
+      callApi(stack.url.replace('/api/v1', ''), 'POST', '/orders', { body, headers });
+    await addStock(stack.db, 'A', 'AMS', 10);
+    expect((await place(order('A', 1))).status).toBe(201);
+
+    await first.stop();
+    const begun = performance.now();
+    const away = await place(order('A', 1), { 'idempotency-key': key });
+    expect(away).toMatchObject({ status: 503, body: { code: 'ENGINE_UNAVAILABLE' } });
+    expect(performance.now() - begun).toBeLessThan(5_000);
+
+    const second = await startPrivateTemporal({ stateFile: first.stateFile, port: Number(first.address.split(':')[1]) });
+    await waitFor(async () => {
+      const reply = await place(order('A', 1), { 'idempotency-key': key });
+      return reply.status === 201;
+    });
+    const { rows } = await stack.db.pool.query('select id from orders');
+    expect(rows).toHaveLength(2);
+    await expectInvariants(stack.db);
+    await stack.stop();
+    await second.stop();
+  });
+});

@@ -1,0 +1,76 @@
+import { connect } from 'node:net';
+import { addPaidOrder, addStock } from '../support/fixtures';
+import { waitFor } from '../support/wait';
+import { callApi, openTestApi } from './support';
+
+describe('stopping the API', () => {
+  it('lets a request end, ends streams, closes idle connections and accepts nobody new', async () => {
+    const test = await openTestApi();
+    const { url } = test.api;
+    await addStock(test.db, 'A', 'AMS', 10);
+    const { orderId } = await addPaidOrder(test.db, [{ sku: 'A', warehouse: 'AMS', quantity: 1 }]);
+    const stream = await fetch(`${url}/api/v1/orders/${orderId}/events`, {
+      headers: { accept: 'text/event-stream' },
+    });
+    const idle = connect(Number(new URL(url).port), '127.0.0.1');
+    const idleClosed = new Promise((resolve) => idle.once('close', resolve));
+    await new Promise((resolve) => idle.once('connect', resolve));
+
+    // The product's row is locked: the request is under way until it is let go.
+    const holder = await test.db.pool.connect();
+    await holder.query('begin');
+    await holder.query('lock table products in access exclusive mode');
+    const underWay = callApi(url, 'GET', '/products/A');
+    await waitFor(async () => {
+      const waiting = await holder.query(`select 1 from pg_locks where not granted`);
+      return waiting.rowCount === 1;
+    });
+
+    const closing = test.api.close();
+    await waitFor(() =>
+      fetch(`${url}/health`).then(
+        () => false,
+        () => true,
+      ),
+    );
+    await stream.text();
+    await idleClosed;
+    await holder.query('commit');
+    holder.release();
+    expect((await underWay).status).toBe(200);
+    await closing;
+    await test.close();
+  });
+
+  it('cuts off what does not end within the grace', async () => {
+    const test = await openTestApi({ env: { SHUTDOWN_GRACE_SECONDS: '1' } });
+    await addStock(test.db, 'A', 'AMS', 10);
+    const holder = await test.db.pool.connect();
+    await holder.query('begin');
+    await holder.query('lock table products in access exclusive mode');
+    const underWay = callApi(test.api.url, 'GET', '/products/A').then(
+      () => 'answered',
+      () => 'cut off',
+    );
+    await waitFor(async () => {
+      const waiting = await holder.query(`select 1 from pg_locks where not granted`);
+      return waiting.rowCount === 1;
+    });
+    const begun = performance.now();
+    await test.api.close();
+    expect(performance.now() - begun).toBeLessThan(3_000);
+    expect(await underWay).toBe('cut off');
+    await holder.query('rollback');
+    holder.release();
+    await test.close();
+  });
+
+  it('says so when it cannot listen', async () => {
+    const test = await openTestApi();
+    const port = new URL(test.api.url).port;
+    await expect(openTestApi({ env: { PORT: port }, shop: test })).rejects.toMatchObject({
+      code: 'PORT_TAKEN',
+    });
+    await test.close();
+  });
+});

@@ -1,0 +1,127 @@
+import { randomBytes } from 'node:crypto';
+import type { Client } from '@temporalio/client';
+import { startApi, type Api } from '../../api/server';
+import { readSettings, type Settings } from '../../platform/config';
+import { lazyTemporalClient } from '../../platform/temporal';
+import { engineNames, type EngineNames } from '../../workflows/names';
+import { openTestShop, type TestShop } from '../support/fixtures';
+import { temporalAddress, testLogger } from '../support/servers';
+
+/** A running API on a database of its own, and whatever a test needs beside it. */
+export interface TestApi extends TestShop {
+  api: Api;
+  client: Client;
+  names: EngineNames;
+  settings: Settings;
+  call(method: string, path: string, options?: CallOptions): Promise<Reply>;
+}
+
+export interface CallOptions {
+  body?: unknown;
+  /** Sent as it is, instead of `body`. */
+  raw?: string;
+  headers?: Record<string, string>;
+}
+
+export interface Reply {
+  status: number;
+  headers: Headers;
+  body: ReplyBody;
+  text: string;
+}
+
+/** The members that tests read. Each test knows what it asked for, and fails where it is something else. */
+export interface ReplyBody {
+  id: string;
+  orderId: string;
+  status: string;
+  code: string;
+  errors: { path: string }[];
+  items: { id: string; sku: string; seq: number; allocations: unknown[] }[];
+  nextCursor: string | null;
+  onHand: number;
+  reserved: number;
+  locations: unknown[];
+  asOf: string;
+  reservation: { status: string; expiresAt: string };
+  payment: { id: string };
+  payments: object[];
+  refunds: object[];
+  shipments: object[];
+  decisions: object[];
+  results: object[];
+}
+
+export interface TestApiOptions {
+  env?: Record<string, string>;
+  /** host:port; the run's Temporal unless given. */
+  temporal?: string;
+  shop?: TestShop;
+}
+
+export async function openTestApi(options: TestApiOptions = {}): Promise<TestApi> {
+  const settings = readSettings({ PORT: '0', SHUTDOWN_GRACE_SECONDS: '5', ...options.env });
+  const shop = options.shop ?? (await openTestShop());
+  const temporal = lazyTemporalClient(settings, { address: options.temporal ?? temporalAddress() });
+  const names = engineNames(`t${randomBytes(4).toString('hex')}-`);
+  const api = await startApi({
+    settings,
+    db: shop.db,
+    databaseUrl: shop.url,
+    client: temporal.client,
+    names,
+    eagerStart: false,
+    log: testLogger(),
+  });
+  return {
+    ...shop,
+    api,
+    client: temporal.client,
+    names,
+    settings,
+    call: (method, path, callOptions) => callApi(api.url, method, path, callOptions),
+    async close() {
+      await api.close();
+      await temporal.close();
+      if (!options.shop) await shop.close();
+    },
+  };
+}
+
+/** Calls a path under `/api/v1`, or one outside of it when it begins with two slashes. */
+export async function callApi(
+  base: string,
+  method: string,
+  path: string,
+  options: CallOptions = {},
+): Promise<Reply> {
+  const url = path.startsWith('//') ? `${base}${path.slice(1)}` : `${base}/api/v1${path}`;
+  const text = options.raw ?? (options.body === undefined ? undefined : JSON.stringify(options.body));
+  const response = await fetch(url, {
+    method,
+    body: text,
+    headers: { ...(text === undefined ? {} : { 'content-type': 'application/json' }), ...options.headers },
+  });
+  const answer = await response.text();
+  return {
+    status: response.status,
+    headers: response.headers,
+    body: parsed(answer) as ReplyBody,
+    text: answer,
+  };
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Nothing listens here, as far as anybody can promise that. */
+export const NOWHERE = '127.0.0.1:9';
+
+export function order(sku: string, quantity: number, more: Record<string, unknown> = {}) {
+  return { customerId: 'c-1', items: [{ sku, quantity }], ...more };
+}

@@ -1,0 +1,101 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { redact } from '../../cli/doctor';
+import { scratchFolder } from '../support/servers';
+import { ensureBuilt } from './build';
+import { holdfast } from './holdfast';
+
+let cwd: string;
+
+beforeAll(async () => {
+  await ensureBuilt();
+  cwd = await scratchFolder('cli');
+});
+
+describe('settings', () => {
+  it('are all checked before anything starts, and the message names each variable that is wrong', async () => {
+    const env = {
+      PORT: 'eighty',
+      DATABASE_URL: 'mysql://localhost/x',
+      TEMPORAL_ADDRESS: 'nowhere',
+      PAYMENT_GATEWAY: 'stripe',
+    };
+    const { code, stderr, stdout } = await holdfast(['up'], { cwd, env });
+    expect(code).toBe(2);
+    expect(stdout).toBe('');
+    for (const name of ['PORT', 'DATABASE_URL', 'TEMPORAL_ADDRESS']) expect(stderr).toContain(`${name}:`);
+    expect(stderr).not.toContain('    at ');
+  });
+
+  it('that only make sense together are named too', async () => {
+    const { code, stderr } = await holdfast(['worker'], { cwd, env: { PAYMENT_GATEWAY: 'stripe' } });
+    expect(code).toBe(2);
+    expect(stderr).toContain('STRIPE_API_KEY:');
+  });
+
+  it('of a server that is needed are asked for by name', async () => {
+    const { code, stderr } = await holdfast(['migrate'], { cwd });
+    expect(code).toBe(2);
+    expect(stderr).toContain('DATABASE_URL:');
+  });
+
+  it('name the TLS file that cannot be read', async () => {
+    const env = {
+      DATABASE_URL: 'postgresql://127.0.0.1:1/x',
+      TEMPORAL_ADDRESS: '127.0.0.1:1',
+      TEMPORAL_TLS_SERVER_CA_CERT_PATH: join(cwd, 'missing.pem'),
+    };
+    const { code, stderr } = await holdfast(['worker'], { cwd, env });
+    expect(code).toBe(2);
+    expect(stderr).toContain('TEMPORAL_TLS_SERVER_CA_CERT_PATH:');
+  });
+
+  it('are read from .env in the current folder, and the environment wins', async () => {
+    const folder = await scratchFolder('cli-env');
+    await writeFile(join(folder, '.env'), 'PORT=first\nHOST=\nSHUTDOWN_GRACE_SECONDS=second\n');
+    const fromFile = await holdfast(['api'], { cwd: folder });
+    expect(fromFile.stderr).toContain('PORT:');
+    expect(fromFile.stderr).toContain('SHUTDOWN_GRACE_SECONDS:');
+    const overridden = await holdfast(['api'], { cwd: folder, env: { PORT: '0' } });
+    expect(overridden.stderr).not.toContain('PORT:');
+    expect(overridden.stderr).toContain('SHUTDOWN_GRACE_SECONDS:');
+  });
+});
+
+describe('the command line', () => {
+  it('explains itself', async () => {
+    const help = await holdfast(['--help'], { cwd });
+    expect(help.code).toBe(0);
+    for (const command of ['up', 'api', 'worker', 'migrate', 'seed', 'doctor']) {
+      expect(help.stdout).toMatch(new RegExp(`^  ${command}\\b`, 'm'));
+    }
+    const up = await holdfast(['up', '--help'], { cwd });
+    for (const option of ['--no-demo', '--port', '--smoke']) expect(up.stdout).toContain(option);
+  });
+
+  it('refuses what it does not know with exit code 2', async () => {
+    for (const args of [
+      ['fly'],
+      ['up', '--wings'],
+      ['up', '--port', '99999'],
+      ['up', '--smoke', '--no-demo'],
+      ['doctor', 'who'],
+    ]) {
+      const { code, stderr } = await holdfast(args, { cwd });
+      expect({ args, code }).toEqual({ args, code: 2 });
+      expect(stderr).not.toBe('');
+    }
+  });
+});
+
+describe('secrets', () => {
+  it('are not shown when settings are', () => {
+    expect(redact('DATABASE_URL', 'postgresql://user:hunter2@host/db?sslpassword=hunter3')).not.toMatch(
+      /hunter/,
+    );
+    expect(redact('DATABASE_URL', 'postgresql://user:hunter2@host/db')).toContain('user:');
+    expect(redact('STRIPE_API_KEY', 'sk_live_hunter2')).not.toContain('hunter');
+    expect(redact('TEMPORAL_API_KEY', 'hunter2')).not.toContain('hunter');
+    expect(redact('TEMPORAL_ADDRESS', '127.0.0.1:7233')).toBe('127.0.0.1:7233');
+  });
+});

@@ -1,0 +1,192 @@
+import { adjustStock } from '../../domain/inventory/adjust';
+import { createWarehouseDirectory } from '../../domain/inventory/warehouses';
+import { applyCarrierEvents } from '../../domain/fulfilment/apply-updates';
+import type { CarrierEventType } from '../../domain/fulfilment/types';
+import { beginCharge, settleCharge, type BeginChargeResult } from '../../domain/orders/charge';
+import { orderPaymentId } from '../../domain/orders/ids';
+import { createOrderReserver, type OrderReserver, type OrderReserverOptions } from '../../domain/orders/place';
+import type { OrderInput, OrderProgress, OrderView, ReserveVerdict } from '../../domain/orders/types';
+import { readOrder } from '../../domain/orders/views';
+import type { Database } from '../../platform/database';
+import { newId } from '../../platform/ids';
+import { addStock, openTestShop, type TestShop } from '../support/fixtures';
+import { testLogger } from '../support/servers';
+
+/** Nearest first from `AMSTERDAM`: AMS, BER, NYC. */
+export const AMSTERDAM = { latitude: 52.37, longitude: 4.9 };
+
+const WAREHOUSES = [
+  ['AMS', 52.3, 4.76, 'eu-west'],
+  ['BER', 52.52, 13.4, 'eu-central'],
+  ['NYC', 40.71, -74, 'us-east'],
+] as const;
+
+export const PAYMENT = { method: 'card', token: 'tok_ok' };
+export const CARRIER = 'sandbox';
+
+export interface OrderShop extends TestShop {
+  reserver: OrderReserver;
+  place(order: OrderInput): Promise<ReserveVerdict>;
+  /** Stock of a product of one's own, whose SKU is answered. */
+  product(levels: Partial<Record<'AMS' | 'BER' | 'NYC', number>>): Promise<string>;
+}
+
+/** A migrated database with three warehouses, and the reservation path on it. */
+export async function openOrderShop(options: Partial<OrderReserverOptions> = {}): Promise<OrderShop> {
+  const shop = await openTestShop();
+  const { db } = shop;
+  for (const [code, latitude, longitude, region] of WAREHOUSES) {
+    await db.pool.query(
+      'insert into warehouses (code, name, latitude, longitude, region) values ($1, $1, $2, $3, $4)',
+      [code, latitude, longitude, region],
+    );
+  }
+  const reserver = openReserver(db, options);
+  return {
+    ...shop,
+    reserver,
+    place: (order) => reserver.submit(order),
+    async product(levels) {
+      const sku = `SKU-${newId()}`;
+      await addProduct(db, sku);
+      for (const [warehouse, onHand] of Object.entries(levels)) await addStock(db, sku, warehouse, onHand);
+      return sku;
+    },
+    async close() {
+      await reserver.close();
+      await shop.close();
+    },
+  };
+}
+
+export function openReserver(db: Database, options: Partial<OrderReserverOptions> = {}): OrderReserver {
+  return createOrderReserver({
+    db,
+    warehouses: createWarehouseDirectory(db),
+    gateway: 'sandbox',
+    strategy: 'nearest',
+    lanes: 2,
+    maxBatch: 256,
+    log: testLogger(),
+    ...options,
+  });
+}
+
+export async function addProduct(db: Database, sku: string, currency = 'USD'): Promise<void> {
+  await db.pool.query('insert into products (sku, name, price_minor, currency) values ($1, $1, 1000, $2)', [
+    sku,
+    currency,
+  ]);
+}
+
+/** An order of these SKUs, unpaid and all or nothing unless told otherwise. */
+export function orderOf(items: Readonly<Record<string, number>>, rest: Partial<OrderInput> = {}): OrderInput {
+  return {
+    orderId: newId(),
+    customerId: 'c-test',
+    items: Object.entries(items).map(([sku, quantity]) => ({ sku, quantity })),
+    shipTo: AMSTERDAM,
+    fulfilment: 'complete',
+    holdSeconds: 900,
+    payment: null,
+    fingerprint: null,
+    ...rest,
+  };
+}
+
+/** `[on hand, reserved]` by warehouse. */
+export async function levelsOf(db: Database, sku: string): Promise<Record<string, [number, number]>> {
+  const found = await db.pool.query<{ code: string; onHand: number; reserved: number }>(
+    `select w.code, s.on_hand as "onHand", s.reserved from stock s join products p on p.id = s.product_id
+     join warehouses w on w.id = s.warehouse_id where p.sku = $1 order by w.code`,
+    [sku],
+  );
+  return Object.fromEntries(found.rows.map((row) => [row.code, [row.onHand, row.reserved]]));
+}
+
+export async function viewOf(db: Database, orderId: string): Promise<OrderView> {
+  const record = await readOrder(db, orderId);
+  if (!record) throw new Error('There is no such order.');
+  return record.view;
+}
+
+/** Lets an order's unpaid holds fall due now. */
+export async function makeDue(db: Database, orderId: string): Promise<void> {
+  await db.pool.query(
+    `update reservations set expires_at = clock_timestamp() where order_id = $1 and status in ('pending', 'charging')`,
+    [orderId],
+  );
+}
+
+export function pay(
+  db: Database,
+  orderId: string,
+  rest: { updateId?: string; token?: string } = {},
+): Promise<BeginChargeResult> {
+  return beginCharge(db, {
+    orderId,
+    updateId: rest.updateId ?? newId(),
+    payment: { method: 'card', token: rest.token ?? 'tok_ok' },
+    reservationId: null,
+    gateway: 'sandbox',
+  });
+}
+
+export function capture(db: Database, orderId: string, attempt = 1): Promise<OrderProgress> {
+  const paymentId = orderPaymentId(orderId, attempt);
+  const outcome = { status: 'captured', gatewayRef: `ref-${paymentId}` } as const;
+  return settleCharge(db, { paymentId, outcome, carrier: CARRIER });
+}
+
+export function decline(db: Database, orderId: string, attempt = 1): Promise<OrderProgress> {
+  const outcome = { status: 'declined', gatewayRef: null, declineCode: 'card_declined' } as const;
+  return settleCharge(db, { paymentId: orderPaymentId(orderId, attempt), outcome, carrier: CARRIER });
+}
+
+/** Books an order's shipment from `warehouse` at the carrier, and tells what then happens to it. */
+export async function ship(db: Database, orderId: string, warehouse: string, type: CarrierEventType) {
+  const shipment = (await viewOf(db, orderId)).shipments.find((s) => s.warehouse === warehouse);
+  if (!shipment) throw new Error(`There is no shipment from ${warehouse}.`);
+  await db.pool.query(`update shipments set status = 'booked' where id = $1 and status = 'pending'`, [
+    shipment.id,
+  ]);
+  await applyCarrierEvents(db, CARRIER, [{ eventId: newId(), shipmentId: shipment.id, type }]);
+}
+
+export function receive(db: Database, sku: string, location: string, delta: number, effectId = newId()) {
+  return adjustStock(db, { sku, location, change: { delta }, reason: 'receipt', actor: 'test', effectId });
+}
+
+const TABLES = [
+  'stock',
+  'inventory_transactions',
+  'ledger_keys',
+  'reservations',
+  'reservation_lines',
+  'orders',
+  'order_items',
+  'order_events',
+  'backorders',
+  'payments',
+  'refunds',
+  'shipments',
+  'outbox',
+];
+
+/** Everything an order's steps may change, folded into a few characters per table. */
+export async function fingerprintOf(db: Database): Promise<Record<string, string>> {
+  const columns = TABLES.map(
+    (table) => `(select md5(coalesce(string_agg(t::text, '|' order by t::text), '')) from ${table} t) as ${table}`,
+  );
+  const found = await db.pool.query<Record<string, string>>(`select ${columns.join(', ')}`);
+  return found.rows[0] ?? {};
+}
+
+/** Runs a step twice and fails if the second run changes any row. Answers both results. */
+export async function twice<T>(db: Database, step: () => Promise<T>): Promise<[T, T]> {
+  const first = await step();
+  const before = await fingerprintOf(db);
+  const second = await step();
+  expect(await fingerprintOf(db)).toEqual(before);
+  return [first, second];
+}

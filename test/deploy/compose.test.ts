@@ -1,0 +1,167 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import Ajv2020 from 'ajv/dist/2020';
+import addFormats from 'ajv-formats';
+import { parse } from 'yaml';
+import { z } from 'zod';
+import { settingsSchema } from '../../platform/config';
+
+const ROOT = join(__dirname, '..', '..');
+
+const serviceSchema = z.object({
+  image: z.string(),
+  build: z.unknown().optional(),
+  command: z.array(z.string()).optional(),
+  environment: z.record(z.string(), z.string()).optional(),
+  ports: z.array(z.string()).optional(),
+  healthcheck: z.unknown().optional(),
+  restart: z.string().optional(),
+  depends_on: z.record(z.string(), z.object({ condition: z.string() })).optional(),
+});
+const composeSchema = z.object({ services: z.record(z.string(), serviceSchema) });
+
+function read(path: string): string {
+  return readFileSync(join(ROOT, path), 'utf8');
+}
+
+function readCompose() {
+  return parse(read('docker-compose.yml'), { merge: true }) as unknown;
+}
+
+describe('docker-compose.yml', () => {
+  const { services } = composeSchema.parse(readCompose());
+  const ours = Object.entries(services).filter(([, service]) => service.build !== undefined);
+
+  it('is valid by the JSON schema of the Compose Specification', () => {
+    const ajv = new Ajv2020({ strict: false, allErrors: true });
+    addFormats(ajv);
+    ajv.addFormat('duration', /^(\d+(\.\d+)?(ns|us|µs|ms|s|m|h))+$/);
+    const validate = ajv.compile(JSON.parse(read('test/deploy/compose-spec.json')) as object);
+    validate(readCompose());
+    expect(validate.errors).toBeNull();
+    validate({ services: { api: { image: 'holdfast', restarts: 'always' } } });
+    expect(validate.errors).not.toBeNull();
+  });
+
+  it('sets only variables that Holdfast reads, to values that it accepts', () => {
+    expect(ours.map(([name]) => name)).toEqual(['migrate', 'worker', 'api']);
+    for (const [, { environment = {} }] of ours) {
+      const resolved = Object.fromEntries(
+        Object.entries(environment).map(([name, value]) => [name, substitute(value)]),
+      );
+      const given = Object.fromEntries(Object.entries(resolved).filter(([, value]) => value !== ''));
+      expect(z.strictObject(settingsSchema.shape).safeParse(given).error).toBeUndefined();
+    }
+  });
+
+  it('takes variables of the host only where Holdfast or its password is meant', () => {
+    const used = [...read('docker-compose.yml').matchAll(/(?<!\$)\$\{([A-Z_]+)/g)].map(
+      ([, name]) => name ?? '',
+    );
+    const known = new Set([...Object.keys(settingsSchema.shape), 'POSTGRES_PASSWORD']);
+    expect(used.filter((name) => !known.has(name))).toEqual([]);
+  });
+
+  it('has no password of its own: without one it does not start', () => {
+    const text = read('docker-compose.yml');
+    const uses = text.match(/POSTGRES_PASSWORD[^}\n]*\}/g) ?? [];
+    expect(uses.length).toBeGreaterThan(2);
+    expect(uses.filter((use) => !use.includes(':?'))).toEqual([]);
+  });
+
+  it('opens ports on this host only, since nobody is asked who he is', () => {
+    const ports = Object.values(services).flatMap((service) => service.ports ?? []);
+    expect(ports.length).toBeGreaterThan(0);
+    expect(ports.filter((port) => !port.startsWith('127.0.0.1:'))).toEqual([]);
+  });
+
+  it('pins the version of every image that it does not build', () => {
+    const foreign = Object.values(services).filter(({ build }) => build === undefined);
+    expect(foreign.map(({ image }) => image).filter((image) => !/:\d+\.\d+/.test(image))).toEqual([]);
+  });
+
+  it('waits for health and for completed steps, and restarts what fails', () => {
+    for (const [name, service] of Object.entries(services)) {
+      expect(`${name}: ${service.restart ?? 'never'}`).toMatch(/: (unless-stopped|on-failure:\d+)$/);
+      for (const [dependency, { condition }] of Object.entries(service.depends_on ?? {})) {
+        const awaited = services[dependency];
+        if (condition === 'service_healthy') expect(awaited?.healthcheck).toBeDefined();
+        // One that is started again for ever is never completed.
+        else expect(awaited?.restart).toMatch(/^on-failure/);
+      }
+    }
+  });
+});
+
+describe('Dockerfile', () => {
+  const lines = read('Dockerfile').split('\n');
+  const lastStage = lines.slice(lines.findLastIndex((line) => line.startsWith('FROM ')));
+
+  it('builds in stages on glibc, without development packages in the last one', () => {
+    const stages = lines.filter((line) => line.startsWith('FROM '));
+    expect(stages.length).toBeGreaterThan(1);
+    expect(stages.every((stage) => stage.includes('node:20-bookworm-slim'))).toBe(true);
+    expect(lines.join('\n')).toMatch(/npm ci --omit=dev/);
+    expect(lastStage.join('\n')).not.toMatch(/npm (ci|install)/);
+  });
+
+  it('runs as a user that is not root', () => {
+    const users = lastStage.filter((line) => line.startsWith('USER ')).map((line) => line.slice(5).trim());
+    expect(users).toHaveLength(1);
+    expect(['root', '0']).not.toContain(users[0]);
+  });
+
+  it('is checked by its health', () => {
+    expect(lastStage.some((line) => line.startsWith('HEALTHCHECK '))).toBe(true);
+  });
+
+  it('copies nothing that .dockerignore keeps out', () => {
+    const ignore = read('.dockerignore').split('\n').filter(Boolean);
+    const allowed = new Set(ignore.filter((line) => line.startsWith('!')).map((line) => line.slice(1)));
+    const copied = lines
+      .filter((line) => line.startsWith('COPY ') && !line.includes('--from'))
+      .flatMap((line) => line.split(/\s+/).slice(1, -1))
+      .filter((path) => path !== '.');
+    expect(copied.length).toBeGreaterThan(0);
+    expect(copied.filter((path) => !allowed.has(path))).toEqual([]);
+    expect(ignore[0]).toBe('*');
+  });
+});
+
+describe('.env.example', () => {
+  const documented = new Map(
+    [...read('.env.example').matchAll(/^# ([A-Z][A-Z0-9_]+)=(.*)$/gm)].map(([, name = '', value = '']) => [
+      name,
+      value,
+    ]),
+  );
+
+  it('documents exactly the settings there are', () => {
+    expect([...documented.keys()].sort()).toEqual(Object.keys(settingsSchema.shape).sort());
+  });
+
+  it('shows the default of each', () => {
+    const defaults: Record<string, unknown> = settingsSchema.parse({});
+    for (const [name, value] of documented)
+      expect({ [name]: value }).toEqual({ [name]: shown(defaults[name]) });
+  });
+
+  it('changes nothing when it is copied as it is', () => {
+    const effective = read('.env.example')
+      .split('\n')
+      .filter((line) => line !== '' && !line.startsWith('#'));
+    expect(effective).toEqual([]);
+  });
+});
+
+function shown(value: unknown): string {
+  if (value === undefined) return '';
+  return Array.isArray(value) ? value.join(',') : JSON.stringify(value).replaceAll('"', '');
+}
+
+/** What Compose makes of `${NAME}`, `${NAME:-default}` and `${NAME:?message}` when the host sets only the password. */
+function substitute(value: string): string {
+  return value.replaceAll(/\$\{[A-Z_]+(?::-([^}]*)|:\?[^}]*)?\}/g, (whole, fallback?: string) =>
+    whole.includes(':?') ? 'secret' : (fallback ?? ''),
+  );
+}

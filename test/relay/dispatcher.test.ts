@@ -1,0 +1,201 @@
+import { MockActivityEnvironment } from '@temporalio/testing';
+import { DefaultLogger, NativeConnection, Worker } from '@temporalio/worker';
+import { createFulfilmentActivities } from '../../activities/fulfilment';
+import { applyCarrierEvents } from '../../domain/fulfilment/apply-updates';
+import { claimShipments } from '../../domain/fulfilment/book';
+import { createSandboxCarrier, type SandboxCarrier } from '../../domain/fulfilment/sandbox-carrier';
+import type { Carrier, ShipmentStatus } from '../../domain/fulfilment/types';
+import { installTemporalRuntime } from '../../platform/temporal';
+import type { DispatcherInput } from '../../workflows/messages';
+import { startRelay, type Relay } from '../../worker/relay';
+import { addShippingOrder, CARRIER, orderStatus, readShipments, statuses } from '../fulfilment/shipping';
+import { addStock, openTestShop, type TestShop } from '../support/fixtures';
+import { expectInvariants } from '../support/invariants';
+import { temporalAddress, testLogger } from '../support/servers';
+import { waitFor } from '../support/wait';
+import { withWorkflowBundle } from '../support/workflow-bundle';
+import { openEngine, startIdleSaga, type TestEngine } from './engine';
+
+let shop: TestShop;
+let engine: TestEngine;
+let carrier: SandboxCarrier;
+let stop: () => Promise<void>;
+
+beforeAll(() => installTemporalRuntime(testLogger()));
+
+beforeEach(async () => {
+  [shop, engine] = await Promise.all([openTestShop(), openEngine()]);
+  stop = () => Promise.resolve();
+  carrier = createSandboxCarrier({
+    url: shop.url,
+    stageDelayMs: 0,
+    refuseWarehouses: ['FAR'],
+    deliver: async (events) => {
+      await applyCarrierEvents(shop.db, CARRIER, events);
+    },
+    log: testLogger(),
+  });
+  for (const warehouse of ['AMS', 'BER', 'FAR']) await addStock(shop.db, 'LAMP', warehouse, 1_000);
+});
+
+afterEach(async () => {
+  await stop();
+  await dispatcher()
+    .terminate()
+    .catch(() => undefined);
+  await expectInvariants(shop.db);
+  await carrier.close();
+  await engine.close();
+  await shop.close();
+});
+
+const dispatcher = () => engine.client.workflow.getHandle(engine.names.dispatcherWorkflowId);
+
+/** A worker and a relay, as a process of Holdfast has them. */
+async function startDispatching(
+  options: { by?: Carrier; input?: Partial<DispatcherInput> } = {},
+): Promise<Relay> {
+  const connection = await NativeConnection.connect({ address: temporalAddress() });
+  const worker = await Worker.create(
+    withWorkflowBundle({
+      connection,
+      taskQueue: engine.names.jobsQueue,
+      activities: { ...createFulfilmentActivities({ db: shop.db, carriers: [options.by ?? carrier] }) },
+    }),
+  );
+  const running = worker.run();
+  const relay = startRelay({
+    db: shop.db,
+    databaseUrl: shop.url,
+    client: engine.client,
+    names: engine.names,
+    dispatcher: { taskQueue: engine.names.jobsQueue, input: { batchSize: 10, ...options.input } },
+    restartSaga: () => Promise.resolve(),
+    drainAllocation: () => Promise.resolve(),
+    paceMs: 20,
+    log: testLogger(),
+  });
+  stop = async () => {
+    await relay.stop();
+    worker.shutdown();
+    await running;
+    await connection.close();
+  };
+  return relay;
+}
+
+/** The sandbox carrier, with bookings answered by the test. */
+function withBook(book: Carrier['book']): Carrier {
+  return { name: carrier.name, book, void: (shipmentId) => carrier.void(shipmentId) };
+}
+
+/** The order's shipments get these statuses, in the order of their warehouses' codes. */
+async function expectSoon(orderId: string, ...expected: ShipmentStatus[]): Promise<void> {
+  await waitFor(async () => (await statuses(shop.db, orderId)).join() === expected.join());
+}
+
+const addOrder = (...warehouses: string[]) =>
+  addShippingOrder(
+    shop.db,
+    warehouses.map((warehouse) => ({ sku: 'LAMP', warehouse, quantity: 1 })),
+  );
+
+test('shipments are booked, picked up and delivered, and their sagas are rung', async () => {
+  carrier.start();
+  await startDispatching();
+  const orders = [];
+  for (let n = 0; n < 25; n++) orders.push(await addOrder('AMS', 'BER'));
+  await Promise.all(orders.map((order) => startIdleSaga(engine, order.orderId)));
+  for (const { orderId } of orders) {
+    await expectSoon(orderId, 'delivered', 'delivered');
+    expect(await orderStatus(shop.db, orderId)).toBe('fulfilled');
+  }
+});
+
+test('a refused booking fails its shipment while the rest of the batch is booked', async () => {
+  await startDispatching();
+  const order = await addOrder('AMS', 'FAR');
+  await expectSoon(order.orderId, 'booked', 'failed');
+});
+
+test('a dispatcher that died between the booking and its record is made good with the same tracking number', async () => {
+  const order = await addOrder('AMS');
+  const claimed = await claimShipments(shop.db, { carrier: CARRIER, limit: 10, leaseSeconds: 0 });
+  const [outcome] = await carrier.book(claimed);
+  expect(await statuses(shop.db, order.orderId)).toEqual(['booking']);
+  await startDispatching();
+  await expectSoon(order.orderId, 'booked');
+  expect(await readShipments(shop.db, order.orderId)).toMatchObject([
+    { trackingNumber: outcome?.status === 'booked' ? outcome.trackingNumber : 'none' },
+  ]);
+});
+
+test('while the carrier is away the dispatcher keeps trying, and a lost answer books nothing twice', async () => {
+  let calls = 0;
+  await startDispatching({
+    by: withBook(async (shipments) => {
+      calls += 1;
+      if (calls === 1) throw new Error('connection refused');
+      const outcomes = await carrier.book(shipments);
+      if (calls === 2) throw new Error('the answer is lost');
+      return outcomes;
+    }),
+  });
+  const order = await addOrder('AMS', 'BER');
+  await expectSoon(order.orderId, 'booked', 'booked');
+  const parcels = await shop.db.pool.query('select 1 from sandbox_carrier.parcels');
+  expect(parcels.rowCount).toBe(2);
+  expect(calls).toBe(3);
+});
+
+test('a carrier that is away does not hold up another', async () => {
+  const away: Carrier = {
+    name: 'other',
+    book: () => Promise.reject(new Error('connection refused')),
+    void: () => Promise.reject(new Error('connection refused')),
+  };
+  const order = await addOrder('AMS');
+  const stuck = await addOrder('BER');
+  await shop.db.pool.query(`update shipments set carrier = 'other' where order_id = $1`, [stuck.orderId]);
+  const activities = createFulfilmentActivities({ db: shop.db, carriers: [away, carrier] });
+  const activity = new MockActivityEnvironment({}, { logger: new DefaultLogger('ERROR', () => undefined) });
+  await expect(activity.run(() => activities.dispatchShipments({ batchSize: 5 }))).rejects.toThrow(
+    'connection refused',
+  );
+  expect(await statuses(shop.db, order.orderId)).toEqual(['booked']);
+  expect(await statuses(shop.db, stuck.orderId)).toEqual(['booking']);
+});
+
+test('it continues as new after its rounds and loses no bell on the way', async () => {
+  await startDispatching({ input: { roundsPerRun: 2 } });
+  const runs = new Set<string>();
+  for (let n = 0; n < 30; n++) {
+    const order = await addOrder('AMS');
+    await expectSoon(order.orderId, 'booked');
+    runs.add((await dispatcher().describe()).runId);
+  }
+  expect(runs.size).toBeGreaterThan(2);
+});
+
+test('a dispatcher that was terminated by hand is back with the next bell', async () => {
+  await startDispatching();
+  const before = await addOrder('AMS');
+  await expectSoon(before.orderId, 'booked');
+  await dispatcher().terminate();
+  const after = await addOrder('AMS');
+  await expectSoon(after.orderId, 'booked');
+});
+
+test('an operator reads in words what it is doing', async () => {
+  await startDispatching();
+  const order = await addOrder('AMS', 'FAR');
+  await expectSoon(order.orderId, 'booked', 'failed');
+  expect(await (await dispatcher().describe()).staticSummary()).toBe(
+    'Books all shipments with their carriers, in batches',
+  );
+  const details = await waitFor(async () => {
+    const metadata = await dispatcher().query<{ currentDetails?: string }>('__temporal_workflow_metadata');
+    return metadata.currentDetails?.startsWith('Waiting for shipments.') && metadata.currentDetails;
+  });
+  expect(details).toContain('1 booked, 1 refused by a carrier');
+});

@@ -1,0 +1,256 @@
+import { NativeConnection } from '@temporalio/worker';
+import { Client } from '@temporalio/client';
+import { newId } from '../../platform/ids';
+import { claim, enqueue, type OutboxTopic } from '../../platform/outbox';
+import { startRelay, type Relay, type RelayOptions } from '../../worker/relay';
+import { addPaidOrder, addStock, openTestShop, type TestShop } from '../support/fixtures';
+import { temporalAddress, testLogger } from '../support/servers';
+import { waitFor } from '../support/wait';
+import { openEngine, openLine, signalsOf, startIdleSaga, type TestEngine } from './engine';
+
+let shop: TestShop;
+let engine: TestEngine;
+let restarted: string[];
+let drained: string[];
+const relays: Relay[] = [];
+
+beforeEach(async () => {
+  [shop, engine] = await Promise.all([openTestShop(), openEngine()]);
+  [restarted, drained] = [[], []];
+});
+
+afterEach(async () => {
+  await Promise.all(relays.splice(0).map((relay) => relay.stop()));
+  await engine.client.workflow
+    .getHandle(engine.names.dispatcherWorkflowId)
+    .terminate()
+    .catch(() => undefined);
+  await engine.close();
+  await shop.close();
+});
+
+function openRelay(options: Partial<RelayOptions> = {}): Relay {
+  const relay = startRelay({
+    db: shop.db,
+    databaseUrl: shop.url,
+    client: engine.client,
+    names: engine.names,
+    dispatcher: { taskQueue: engine.names.jobsQueue, input: { batchSize: 100 } },
+    restartSaga: (orderId) => {
+      restarted.push(orderId);
+      return Promise.resolve();
+    },
+    drainAllocation: (reservationId) => {
+      drained.push(reservationId);
+      return Promise.resolve();
+    },
+    log: testLogger(),
+    ...options,
+  });
+  relays.push(relay);
+  return relay;
+}
+
+const send = (topic: OutboxTopic, ...keys: string[]) =>
+  shop.db.transaction((tx) =>
+    enqueue(
+      tx,
+      keys.map((key) => ({ topic, key })),
+    ),
+  );
+
+async function waiting(): Promise<number> {
+  const found = await shop.db.pool.query<{ count: number }>('select count(*) from outbox');
+  return found.rows[0]!.count;
+}
+
+const outboxIsEmpty = () => waitFor(async () => (await waiting()) === 0);
+const wakesOf = (orderId: string) => signalsOf(engine, engine.names.orderWorkflowId(orderId));
+
+async function addOpenOrder(): Promise<string> {
+  await addStock(shop.db, `SKU-${newId()}`, 'AMS', 1);
+  const sku = (await shop.db.pool.query<{ sku: string }>('select max(sku) as sku from products')).rows[0]!
+    .sku;
+  return (await addPaidOrder(shop.db, [{ sku, warehouse: 'AMS', quantity: 1 }])).orderId;
+}
+
+test('a message wakes its saga and is forgotten; the same message twice in a batch rings once', async () => {
+  const orderId = newId();
+  await startIdleSaga(engine, orderId);
+  await send('order.wake', orderId, orderId, orderId);
+  openRelay();
+  await outboxIsEmpty();
+  expect(await wakesOf(orderId)).toBe(1);
+});
+
+test('an idle relay hears of a message at once, and of one that nobody announced by polling', async () => {
+  const [heard, polled] = [newId(), newId()];
+  await Promise.all([startIdleSaga(engine, heard), startIdleSaga(engine, polled)]);
+  openRelay();
+  await waitFor(() =>
+    shop.db.pool
+      .query(
+        `select 1 from pg_stat_activity where query = 'listen holdfast_outbox' and datname = current_database()`,
+      )
+      .then((r) => r.rowCount),
+  );
+  const started = performance.now();
+  await send('order.wake', heard);
+  await outboxIsEmpty();
+  expect(performance.now() - started).toBeLessThan(900);
+  await shop.db.pool.query(`insert into outbox (topic, key) values ('order.wake', $1)`, [polled]);
+  await outboxIsEmpty();
+  expect([await wakesOf(heard), await wakesOf(polled)]).toEqual([1, 1]);
+});
+
+test('a thousand messages for many sagas all arrive', async () => {
+  const ids = Array.from({ length: 20 }, () => newId());
+  await Promise.all(ids.map((id) => startIdleSaga(engine, id)));
+  for (let n = 0; n < 50; n++) await send('order.wake', ...ids);
+  openRelay();
+  openRelay();
+  await outboxIsEmpty();
+  for (const id of ids) expect(await wakesOf(id)).toBeGreaterThanOrEqual(1);
+});
+
+test('what a relay had claimed when it died is delivered when its lease is over', async () => {
+  const orderId = newId();
+  await startIdleSaga(engine, orderId);
+  await send('order.wake', orderId);
+  expect(await claim(shop.db, 10, 1.5)).toHaveLength(1);
+  const started = performance.now();
+  openRelay();
+  await outboxIsEmpty();
+  expect(performance.now() - started).toBeGreaterThan(1_000);
+  expect(await wakesOf(orderId)).toBe(1);
+});
+
+describe.each(['a gRPC connection', "the worker's native connection"])('over %s', (kind) => {
+  test('a saga that is gone is started again while its order is open, and left alone once it has ended', async () => {
+    const native = kind.includes('native')
+      ? await NativeConnection.connect({ address: temporalAddress() })
+      : undefined;
+    const client = native ? new Client({ connection: native }) : engine.client;
+    const open = await addOpenOrder();
+    const ended = await addOpenOrder();
+    await shop.db.pool.query(`update orders set status = 'fulfilled' where id = $1`, [ended]);
+    await startIdleSaga(engine, ended);
+    await engine.client.workflow.getHandle(engine.names.orderWorkflowId(ended)).terminate();
+    await send('order.wake', open, ended, newId());
+    const relay = openRelay({ client });
+    await outboxIsEmpty();
+    expect(restarted).toEqual([open]);
+    await relay.stop();
+    await native?.close();
+  });
+});
+
+test('a message that fails is put off and tried again, and holds up nobody', async () => {
+  const bad = await addOpenOrder();
+  const good = newId();
+  await startIdleSaga(engine, good);
+  let failures = 2;
+  openRelay({
+    restartSaga: (orderId) => {
+      if (failures-- > 0) return Promise.reject(new Error('not now'));
+      restarted.push(orderId);
+      return Promise.resolve();
+    },
+  });
+  await send('order.wake', bad);
+  await waitFor(() => failures < 2);
+  await send('order.wake', good);
+  await waitFor(async () => (await wakesOf(good)) === 1);
+  expect(restarted).toEqual([]);
+  await outboxIsEmpty();
+  expect(restarted).toEqual([bad]);
+});
+
+test('a message whose delivery hangs does not hold up the others', async () => {
+  let release = () => undefined as unknown;
+  const hanging = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  openRelay({ drainAllocation: () => hanging });
+  await send('allocation.drain', newId());
+  const orderId = newId();
+  await startIdleSaga(engine, orderId);
+  await waitFor(async () => {
+    const { rows } = await shop.db.pool.query<{ attempts: number }>('select attempts from outbox');
+    return rows[0]?.attempts === 1;
+  });
+  await send('order.wake', orderId);
+  await waitFor(async () => (await wakesOf(orderId)) === 1);
+  expect(await waiting()).toBe(1);
+  release();
+  await outboxIsEmpty();
+});
+
+test('arrived stock is handed on by whoever was given for it', async () => {
+  const reservationId = newId();
+  openRelay();
+  await send('allocation.drain', reservationId);
+  await outboxIsEmpty();
+  expect(drained).toEqual([reservationId]);
+});
+
+test('the dispatcher is started by the first bell, and many bells are few rings', async () => {
+  const started = performance.now();
+  openRelay({ paceMs: 250 });
+  for (let n = 0; n < 200; n++) await send('shipments.ready', '');
+  await outboxIsEmpty();
+  const rings = await signalsOf(engine, engine.names.dispatcherWorkflowId);
+  expect(rings).toBeGreaterThanOrEqual(1);
+  // The pause between rings grows to its full length over the first few presses.
+  expect(rings).toBeLessThanOrEqual(Math.ceil((performance.now() - started) / 250) + 10);
+});
+
+test('while the engine is away nothing is lost, and when it is back everything arrives', async () => {
+  const line = await openLine(temporalAddress());
+  const away = await openEngine(line.address);
+  const orderId = newId();
+  await startIdleSaga(engine, orderId);
+  const relay = openRelay({ client: away.client });
+  line.cut();
+  await send('order.wake', orderId);
+  await waitFor(async () => {
+    const { rows } = await shop.db.pool.query<{ attempts: number }>('select attempts from outbox');
+    return (rows[0]?.attempts ?? 0) >= 1;
+  });
+  expect(await waiting()).toBe(1);
+  line.mend();
+  await outboxIsEmpty();
+  expect(await wakesOf(orderId)).toBeGreaterThanOrEqual(1);
+  await relay.stop();
+  await away.close();
+  await line.close();
+});
+
+test('when every database connection is lost the relay carries on', async () => {
+  const orderId = newId();
+  await startIdleSaga(engine, orderId);
+  openRelay();
+  await send('allocation.drain', newId());
+  await outboxIsEmpty();
+  await shop.db.pool.query(
+    `select pg_terminate_backend(pid) from pg_stat_activity
+     where datname = current_database() and pid <> pg_backend_pid()`,
+  );
+  await waitFor(() => send('order.wake', orderId).then(() => true));
+  await outboxIsEmpty();
+  expect(await wakesOf(orderId)).toBeGreaterThanOrEqual(1);
+});
+
+test('a relay that stops has delivered what it had claimed', async () => {
+  let begun = 0;
+  const relay = openRelay({
+    drainAllocation: async () => {
+      begun += 1;
+      await new Promise((resolve) => setTimeout(resolve, 300));
+    },
+  });
+  await send('allocation.drain', newId(), newId());
+  await waitFor(() => begun === 2);
+  await relay.stop();
+  expect(await waiting()).toBe(0);
+});

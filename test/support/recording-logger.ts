@@ -1,0 +1,16 @@
+import { Writable } from 'node:stream';
+import pino from 'pino';
+import type { Logger } from '../../platform/log';
+
+/** A logger whose messages a test can read. */
+export function recordingLogger(): { log: Logger; messages: string[] } {
+  const messages: string[] = [];
+  const sink = new Writable({
+    write(line: Buffer, _encoding, done) {
+      const { msg } = JSON.parse(line.toString('utf8')) as { msg?: string };
+      messages.push(msg ?? '');
+      done();
+    },
+  });
+  return { log: pino({ level: 'debug' }, sink), messages };
+}

@@ -1,0 +1,156 @@
+import { randomBytes } from 'node:crypto';
+import { startApi, type Api } from '../../api/server';
+import { createSandboxCarrier } from '../../domain/fulfilment/sandbox-carrier';
+import { applyCarrierEvents } from '../../domain/fulfilment/apply-updates';
+import { createSandboxGateway } from '../../domain/payments/sandbox-gateway';
+import { readSettings, type Settings } from '../../platform/config';
+import { openDatabase, type Database } from '../../platform/database';
+import { connectTemporal, installTemporalRuntime, type TemporalLink } from '../../platform/temporal';
+import { startWorker, type RunningWorker } from '../../worker/worker';
+import type { Seams } from '../../worker/seams';
+import { engineNames, type EngineNames } from '../../workflows/names';
+import { createTestDatabase } from './database';
+import { temporalAddress, testLogger } from './servers';
+import { withWorkflowBundle } from './workflow-bundle';
+
+export interface StackOptions {
+  /** Over the defaults, which are short. */
+  settings?: Partial<Settings>;
+  /** An HTTP API as well. */
+  api?: boolean;
+  /** No worker: the test starts it. */
+  worker?: boolean;
+  /** Warehouses where the sandbox carrier refuses, or loses, parcels. */
+  refuseWarehouses?: string[];
+  loseWarehouses?: string[];
+  /** How long `tok_slow` takes. */
+  slowMs?: number;
+  /** A server or database of the test's own, instead of the run's. */
+  databaseUrl?: string;
+  temporalAddress?: string;
+  seams?: (made: Seams) => Seams;
+}
+
+/** Everything that runs an order, on the real servers, in names of its own: several share one namespace. */
+export interface Stack {
+  db: Database;
+  databaseUrl: string;
+  settings: Settings;
+  names: EngineNames;
+  temporal: TemporalLink;
+  /** Of the API, `http://host:port/api/v1`. */
+  url: string;
+  startWorker(): Promise<RunningWorker>;
+  stopWorker(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+let runtimeInstalled = false;
+
+export async function startStack(options: StackOptions = {}): Promise<Stack> {
+  const log = testLogger();
+  if (!runtimeInstalled) installTemporalRuntime(log);
+  runtimeInstalled = true;
+  const database = options.databaseUrl ? undefined : await createTestDatabase();
+  const databaseUrl = options.databaseUrl ?? database?.url ?? '';
+  const settings: Settings = {
+    ...readSettings({}),
+    PORT: 0,
+    SANDBOX_CARRIER_DELAY_MS: 0,
+    SHUTDOWN_GRACE_SECONDS: 5,
+    SWEEP_INTERVAL_SECONDS: 3_600,
+    PAYMENT_CALL_TIMEOUT_MS: 8_000,
+    ...options.settings,
+  };
+  const names = engineNames(`t${randomBytes(5).toString('hex')}-`);
+  const db = openDatabase({ url: databaseUrl, poolSize: settings.DATABASE_POOL_SIZE, log });
+  const temporal = await connectTemporal(settings, {
+    address: options.temporalAddress ?? temporalAddress(),
+    log,
+  });
+  let worker: RunningWorker | undefined;
+  let api: Api | undefined;
+
+  function openSeams(): Seams {
+    const made: Seams = {
+      gateway: createSandboxGateway({
+        url: databaseUrl,
+        log,
+        callTimeoutMs: settings.PAYMENT_CALL_TIMEOUT_MS,
+        ...(options.slowMs === undefined ? {} : { slowMs: options.slowMs }),
+      }),
+      carrier: createSandboxCarrier({
+        url: databaseUrl,
+        stageDelayMs: settings.SANDBOX_CARRIER_DELAY_MS,
+        refuseWarehouses: options.refuseWarehouses ?? [],
+        loseWarehouses: options.loseWarehouses ?? [],
+        deliver: async (events) => void (await applyCarrierEvents(db, 'sandbox', events)),
+        log,
+      }),
+    };
+    return options.seams ? options.seams(made) : made;
+  }
+
+  const stack: Stack = {
+    db,
+    databaseUrl,
+    settings,
+    names,
+    temporal,
+    url: '',
+    async startWorker() {
+      const { client, connection, namespace } = temporal;
+      worker = await startWorker({
+        settings,
+        db,
+        databaseUrl,
+        client,
+        connection,
+        namespace,
+        names,
+        log,
+        seams: openSeams(),
+        workerOptions: withWorkflowBundle({ taskQueue: '' }),
+      });
+      worker.failed.catch((error: unknown) => log.error({ err: error }, 'the worker of a test failed'));
+      return worker;
+    },
+    async stopWorker() {
+      const stopped = worker;
+      worker = undefined;
+      await stopped?.drain();
+    },
+    async stop() {
+      await api?.close();
+      await stack.stopWorker();
+      await removeSchedules(temporal, names);
+      await temporal.close();
+      await db.close();
+      await database?.drop();
+    },
+  };
+  if (options.worker !== false) await stack.startWorker();
+  if (options.api) {
+    api = await startApi({
+      settings,
+      db,
+      databaseUrl,
+      client: temporal.client,
+      names,
+      eagerStart: true,
+      log,
+    });
+    stack.url = `${api.url}/api/v1`;
+  }
+  return stack;
+}
+
+/** A schedule left behind would start workflows that nobody works on. */
+async function removeSchedules({ client }: TemporalLink, names: EngineNames): Promise<void> {
+  for (const id of [names.sweepScheduleId, names.ledgerScheduleId]) {
+    await client.schedule
+      .getHandle(id)
+      .delete()
+      .catch(() => undefined);
+  }
+}

@@ -1,0 +1,119 @@
+import { addStock } from '../support/fixtures';
+import { expectAtRest } from '../support/invariants';
+import { startStack, type Stack } from '../support/stack';
+import { waitFor } from '../support/wait';
+import { carrierSays, NEVER_MS, pickUpUnheard, untilShipments } from './carrier';
+import { place, refusalOf } from './order';
+
+let stack: Stack;
+beforeAll(async () => {
+  stack = await startStack({ slowMs: 1_500, settings: { SANDBOX_CARRIER_DELAY_MS: NEVER_MS } });
+  await addStock(stack.db, 'LAMP', 'AMS', 100);
+  for (const warehouse of ['AMS', 'BER']) {
+    await addStock(stack.db, 'SOFA', warehouse, 1);
+    await addStock(stack.db, 'BED', warehouse, 1);
+  }
+});
+afterAll(() => stack.stop());
+afterEach(() => expectAtRest(stack.db));
+
+test('an unpaid order is cancelled, its stock is back, and cancelling it again is answered the same', async () => {
+  const order = await place(stack, { items: { LAMP: 3 } });
+  await order.until('reserved');
+  const [first, second] = await Promise.all([order.cancel('changed my mind'), order.cancel('twice')]);
+  expect(first).toEqual({ outcome: 'cancelled' });
+  expect(second).toEqual({ outcome: 'cancelled' });
+  await order.closed('cancelled-unpaid');
+
+  expect(await order.view()).toMatchObject({
+    status: 'cancelled',
+    cancelReason: 'changed my mind',
+    payments: [],
+    reservation: { status: 'cancelled' },
+  });
+});
+
+test('cancelling while a card is charged waits for the charge and gives the money back', async () => {
+  const order = await place(stack, { items: { LAMP: 1 }, token: 'tok_slow' });
+  await order.until((view) => view.payments.length === 1);
+  const cancelled = await order.cancelLater();
+  expect(await cancelled()).toEqual({ outcome: 'cancelled' });
+  await order.closed('cancelled-while-charging');
+
+  const events = await order.events();
+  expect(events.indexOf('payment_captured')).toBeLessThan(events.indexOf('cancel_requested'));
+  expect(await order.view()).toMatchObject({
+    status: 'cancelled',
+    payment: { status: 'refunded', refundedMinor: 1_000 },
+  });
+});
+
+test('cancelling after the carrier was booked voids the shipment before the money goes back', async () => {
+  const order = await place(stack, { items: { LAMP: 2 }, token: 'tok_ok' });
+  await untilShipments(order, 'booked');
+  expect(await order.details()).toContain('Waiting for the carrier to pick up 1 of 1 shipments.');
+  expect(await refusalOf(order.pay('tok_ok'))).toBe('ORDER_NOT_PAYABLE');
+  expect(await order.cancel()).toEqual({ outcome: 'cancelled' });
+  await order.closed('cancelled-after-booking');
+
+  const events = await order.events();
+  const steps = ['shipment_voided', 'refund_succeeded', 'stock_restocked', 'order_cancelled'];
+  expect(events.filter((event) => steps.includes(event))).toEqual(steps);
+  expect((await order.view()).shipments).toMatchObject([{ status: 'voided' }]);
+});
+
+test('an order that the carrier has picked up unheard is not cancelled, and is fulfilled when it is heard of', async () => {
+  const order = await place(stack, { items: { LAMP: 1 }, token: 'tok_ok' });
+  await untilShipments(order, 'booked');
+  await pickUpUnheard(stack, order);
+  expect(await order.cancel()).toEqual({ outcome: 'refused', code: 'NOT_CANCELLABLE' });
+  expect(await order.view()).toMatchObject({ status: 'fulfilling', payment: { status: 'captured' }, refunds: [] });
+  expect(await order.events()).toContain('cancel_refused');
+
+  await carrierSays(stack, order, 'picked_up');
+  expect(await order.closed('cancel-refused-after-pick-up')).toEqual({ status: 'fulfilled' });
+});
+
+test('when one of two parcels has left, cancelling is refused at once and the other goes on', async () => {
+  const order = await place(stack, { items: { SOFA: 2 }, token: 'tok_ok' });
+  await untilShipments(order, 'booked');
+  await carrierSays(stack, order, 'picked_up', 'AMS');
+  await waitFor(async () => (await order.details()).includes('pick up 1 of 2 shipments'));
+  expect(await refusalOf(order.cancel())).toBe('NOT_CANCELLABLE');
+
+  await carrierSays(stack, order, 'picked_up', 'BER');
+  expect(await order.handle.result()).toEqual({ status: 'fulfilled' });
+});
+
+test('when one of two parcels turns out to have left, the other is stopped and refunded', async () => {
+  const order = await place(stack, { items: { BED: 2 }, token: 'tok_ok' });
+  await untilShipments(order, 'booked');
+  const { shipments } = await order.view();
+  await stack.db.pool.query(
+    `update sandbox_carrier.parcels set stage = 'picked_up', next_stage = null, next_at = null where shipment_id = $1`,
+    [shipments[0]!.id],
+  );
+  expect(await order.cancel()).toEqual({ outcome: 'refused', code: 'NOT_CANCELLABLE' });
+  expect(await order.view()).toMatchObject({ payment: { status: 'partially_refunded', refundedMinor: 1_000 } });
+
+  await carrierSays(stack, order, 'picked_up', shipments[0]!.warehouse);
+  expect(await order.handle.result()).toEqual({ status: 'fulfilled' });
+});
+
+test('messages that arrive while an order ends are answered', async () => {
+  for (let round = 0; round < 5; round++) {
+    const order = await place(stack, { items: { LAMP: 1 }, token: 'tok_ok' });
+    await untilShipments(order, 'booked');
+    const messages = Promise.allSettled([
+      carrierSays(stack, order, 'picked_up'),
+      order.ring(),
+      order.cancel(),
+      order.pay('tok_ok'),
+      order.ring(),
+    ]);
+    const { status } = (await order.handle.result()) as { status: string };
+    expect(['fulfilled', 'cancelled']).toContain(status);
+    expect(await messages).toHaveLength(5);
+    expect((await order.view()).payments).toHaveLength(1);
+  }
+});

@@ -1,0 +1,85 @@
+import { addStock } from '../support/fixtures';
+import { expectAtRest } from '../support/invariants';
+import { startStack, type Stack } from '../support/stack';
+import { waitFor } from '../support/wait';
+import { place, type PlacedOrder } from './order';
+
+let stack: Stack;
+beforeAll(async () => {
+  stack = await startStack();
+  await addStock(stack.db, 'LAMP', 'AMS', 100);
+});
+afterAll(() => stack.stop());
+afterEach(() => expectAtRest(stack.db));
+
+/** Milliseconds from the moment the hold was due to its being freed. */
+async function lateness({ orderId }: PlacedOrder): Promise<number> {
+  const { rows } = await stack.db.pool.query<{ ms: number }>(
+    `select extract(epoch from e.at - r.expires_at)::float8 * 1000 as ms
+     from order_events e join reservations r on r.order_id = e.order_id
+     where e.order_id = $1 and e.type = 'hold_expired'`,
+    [orderId],
+  );
+  return rows[0]!.ms;
+}
+
+async function moveExpiry({ orderId }: PlacedOrder, seconds: number): Promise<void> {
+  await stack.db.pool.query(
+    'update reservations set expires_at = expires_at + make_interval(secs => $2) where order_id = $1',
+    [orderId, seconds],
+  );
+}
+
+async function timersStarted(order: PlacedOrder): Promise<number> {
+  const { events } = await order.history();
+  return (events ?? []).filter((event) => event.timerStartedEventAttributes).length;
+}
+
+test('an unpaid hold expires within two seconds of its time, never before', async () => {
+  const order = await place(stack, { items: { LAMP: 2 }, holdSeconds: 1 });
+  expect(await order.closed('expired')).toEqual({ status: 'expired' });
+  const late = await lateness(order);
+  expect(late).toBeGreaterThanOrEqual(0);
+  expect(late).toBeLessThan(2_000);
+  expect(await order.view()).toMatchObject({ status: 'expired', reservation: { status: 'expired' } });
+  expect(await order.details()).toContain('Hold expired.');
+});
+
+test('a timer that fires before PostgreSQL says the hold is due is set again', async () => {
+  const order = await place(stack, { items: { LAMP: 1 }, holdSeconds: 1 });
+  await order.until('reserved');
+  await waitFor(async () => (await timersStarted(order)) === 1);
+  await moveExpiry(order, 1);
+  expect(await order.closed('timer-that-fires-early')).toEqual({ status: 'expired' });
+  expect(await timersStarted(order)).toBe(2);
+  const late = await lateness(order);
+  expect(late).toBeGreaterThanOrEqual(0);
+  expect(late).toBeLessThan(2_000);
+});
+
+test('a payment for a hold that is past due is refused and charges nothing', async () => {
+  const order = await place(stack, { items: { LAMP: 1 }, holdSeconds: 60 });
+  await order.until('reserved');
+  await moveExpiry(order, -61);
+  expect(await order.pay('tok_ok')).toEqual({ outcome: 'refused', code: 'HOLD_EXPIRED', paymentId: null });
+  expect(await order.closed('paid-too-late')).toEqual({ status: 'expired' });
+  expect((await order.view()).payments).toEqual([]);
+});
+
+test('a hold that another order reclaimed ends its order at once', async () => {
+  await addStock(stack.db, 'LAST-ONE', 'AMS', 1);
+  const late = await place(stack, { items: { 'LAST-ONE': 1 }, holdSeconds: 60 });
+  await late.until('reserved');
+  await moveExpiry(late, -61);
+  const next = await place(stack, { items: { 'LAST-ONE': 1 }, token: 'tok_ok' });
+  expect(await next.handle.result()).toEqual({ status: 'fulfilled' });
+  expect(await late.handle.result()).toEqual({ status: 'expired' });
+});
+
+test('doorbells that ring for no reason change nothing', async () => {
+  const order = await place(stack, { items: { LAMP: 1 }, holdSeconds: 2 });
+  await order.until('reserved');
+  await Promise.all(Array.from({ length: 5 }, () => order.ring()));
+  expect(await order.handle.result()).toEqual({ status: 'expired' });
+  expect(await lateness(order)).toBeLessThan(2_000);
+});

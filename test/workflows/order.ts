@@ -1,0 +1,175 @@
+import { WorkflowUpdateFailedError, type WorkflowHandle } from '@temporalio/client';
+import { ApplicationFailure } from '@temporalio/common';
+import type { History } from '@temporalio/common/lib/proto-utils';
+import { readOrder } from '../../domain/orders/views';
+import type { OrderInput, OrderStatus, OrderView } from '../../domain/orders/types';
+import { newId } from '../../platform/ids';
+import {
+  cancelUpdate,
+  COMPENSATION_STUCK,
+  payUpdate,
+  wakeSignal,
+  type CancelResult,
+  type PayResult,
+  type SagaTimeouts,
+} from '../../workflows/messages';
+import { WORKFLOW_TYPES } from '../../workflows/names';
+import { orderStartOptions } from '../../workflows/start';
+import { eventTypes } from '../support/fixtures';
+import type { Path } from '../replay/paths';
+import { keepHistory } from '../replay/record';
+import type { Stack } from '../support/stack';
+import { waitFor } from '../support/wait';
+
+/** Short, so that what takes an hour in production takes a second here. */
+export const TIMEOUTS: SagaTimeouts = {
+  paymentCallMs: 8_000,
+  paymentUnknownSeconds: 60,
+  resolveInitialMs: 100,
+};
+
+export interface OrderRequest {
+  /** Units by SKU. */
+  items: Record<string, number>;
+  fulfilment?: OrderInput['fulfilment'];
+  holdSeconds?: number;
+  /** Card token to pay with the order. */
+  token?: string;
+  timeouts?: Partial<SagaTimeouts>;
+}
+
+/** An order on its way, and what a test asks about it. */
+export interface PlacedOrder {
+  orderId: string;
+  input: OrderInput;
+  handle: WorkflowHandle;
+  /** The order as clients see it. */
+  view(): Promise<OrderView>;
+  /** Waits until the order is as asked, and answers it. */
+  until(is: OrderStatus | ((order: OrderView) => boolean), deadlineMs?: number): Promise<OrderView>;
+  pay(token: string, updateId?: string): Promise<PayResult>;
+  cancel(reason?: string): Promise<CancelResult>;
+  /** A charge that is accepted and not awaited. */
+  payLater(token: string): Promise<() => Promise<PayResult>>;
+  cancelLater(): Promise<() => Promise<CancelResult>>;
+  ring(): Promise<void>;
+  /** Waits until the saga has closed, and answers its result. Its history is the one of `path`. */
+  closed(path: Path): Promise<{ status: OrderStatus }>;
+  /** What an operator reads in the Temporal UI. */
+  details(): Promise<string>;
+  /** The search attribute CompensationStuck; undefined: it was never set. */
+  stuck(): Promise<boolean | undefined>;
+  /** Types of what happened to the order, oldest first. */
+  events(): Promise<string[]>;
+  history(): Promise<History>;
+}
+
+/** An order as the API would start it. */
+export function orderInput(request: OrderRequest): OrderInput {
+  return {
+    orderId: newId(),
+    customerId: 'c-test',
+    items: Object.entries(request.items).map(([sku, quantity]) => ({ sku, quantity })),
+    shipTo: null,
+    fulfilment: request.fulfilment ?? 'complete',
+    holdSeconds: request.holdSeconds ?? 60,
+    payment: request.token ? { method: 'card', token: request.token } : null,
+    fingerprint: null,
+  };
+}
+
+/** Starts the saga of a new order, as the API does. */
+export function place(stack: Stack, request: OrderRequest): Promise<PlacedOrder> {
+  return startSaga(stack, orderInput(request), request.timeouts);
+}
+
+export async function startSaga(
+  stack: Stack,
+  order: OrderInput,
+  timeouts: Partial<SagaTimeouts> = {},
+): Promise<PlacedOrder> {
+  await stack.temporal.client.workflow.start(
+    WORKFLOW_TYPES.orderSaga,
+    orderStartOptions({
+      names: stack.names,
+      order,
+      timeouts: { ...TIMEOUTS, ...timeouts },
+      restart: false,
+      eager: false,
+    }),
+  );
+  return followOrder(stack, order);
+}
+
+/** The order's latest saga, also one that was started again. */
+export function followOrder(stack: Stack, input: OrderInput): PlacedOrder {
+  const { db, temporal, names } = stack;
+  const { orderId } = input;
+  const handle = temporal.client.workflow.getHandle(names.orderWorkflowId(orderId));
+  const card = (token: string, updateId: string) => ({ args: [{ method: 'card', token, updateId }] as const });
+
+  async function view(): Promise<OrderView> {
+    const record = await readOrder(db, orderId);
+    if (!record) throw new Error(`There is no order ${orderId}.`);
+    return record.view;
+  }
+
+  return {
+    orderId,
+    input,
+    handle,
+    view,
+    until(is, deadlineMs) {
+      const matches = typeof is === 'string' ? (order: OrderView) => order.status === is : is;
+      return waitFor(async () => {
+        const order = await view();
+        if (!matches(order)) throw new Error(JSON.stringify(order));
+        return order;
+      }, deadlineMs);
+    },
+    pay(token, updateId = newId()) {
+      const { args } = card(token, updateId);
+      return handle.executeUpdate(payUpdate, { updateId, args: [...args] });
+    },
+    cancel: (reason) => handle.executeUpdate(cancelUpdate, { args: [{ reason: reason ?? null }] }),
+    async payLater(token) {
+      const updateId = newId();
+      const { args } = card(token, updateId);
+      const update = await handle.startUpdate(payUpdate, {
+        updateId,
+        args: [...args],
+        waitForStage: 'ACCEPTED',
+      });
+      return () => update.result();
+    },
+    async cancelLater() {
+      const update = await handle.startUpdate(cancelUpdate, {
+        args: [{ reason: null }],
+        waitForStage: 'ACCEPTED',
+      });
+      return () => update.result();
+    },
+    ring: () => handle.signal(wakeSignal),
+    async closed(path) {
+      const result = (await handle.result()) as { status: OrderStatus };
+      await keepHistory(handle, path);
+      return result;
+    },
+    async details() {
+      const metadata = await handle.query<{ currentDetails?: string }>('__temporal_workflow_metadata');
+      return metadata.currentDetails ?? '';
+    },
+    async stuck() {
+      return (await handle.describe()).typedSearchAttributes.get(COMPENSATION_STUCK);
+    },
+    events: () => eventTypes(db, orderId),
+    history: () => handle.fetchHistory(),
+  };
+}
+
+/** The code with which the saga refused an update. */
+export async function refusalOf(update: Promise<unknown>): Promise<string | null | undefined> {
+  const error: unknown = await update.catch((thrown: unknown) => thrown);
+  if (!(error instanceof WorkflowUpdateFailedError)) throw new Error(`not refused: ${JSON.stringify(error)}`);
+  return error.cause instanceof ApplicationFailure ? error.cause.type : undefined;
+}

@@ -1,0 +1,88 @@
+import { addStock } from '../support/fixtures';
+import { expectAtRest } from '../support/invariants';
+import { startStack, type Stack } from '../support/stack';
+import { place, refusalOf } from './order';
+
+let stack: Stack;
+beforeAll(async () => {
+  stack = await startStack({ slowMs: 1_500 });
+  await addStock(stack.db, 'LAMP', 'AMS', 100);
+});
+afterAll(() => stack.stop());
+afterEach(() => expectAtRest(stack.db));
+
+/** How often the gateway was called for each charge, and what came of it. */
+async function gatewayBooks(paymentIds: string[]): Promise<{ status: string; calls: number }[]> {
+  const { rows } = await stack.db.pool.query<{ status: string; calls: number }>(
+    'select status, calls from sandbox_gateway.charges where idempotency_key = any ($1) order by created_at',
+    [paymentIds],
+  );
+  return rows;
+}
+
+test('a declined card leaves the hold, and another card pays', async () => {
+  const order = await place(stack, { items: { LAMP: 1 } });
+  const { reservation } = await order.until('reserved');
+  expect(await order.pay('tok_declined')).toMatchObject({ outcome: 'declined' });
+  expect(await order.view()).toMatchObject({ status: 'reserved', reservation });
+  expect(await order.pay('tok_ok')).toMatchObject({ outcome: 'captured' });
+  expect(await order.closed('declined-then-another-card')).toEqual({ status: 'fulfilled' });
+
+  const { payments } = await order.view();
+  expect(payments.map(({ status }) => status)).toEqual(['declined', 'captured']);
+});
+
+test('the same attempt to pay, sent again, is the same charge', async () => {
+  const order = await place(stack, { items: { LAMP: 1 } });
+  await order.until('reserved');
+  const first = await order.pay('tok_insufficient_funds', 'attempt-1');
+  expect(await order.pay('tok_insufficient_funds', 'attempt-1')).toEqual(first);
+  expect((await order.view()).payments).toHaveLength(1);
+  await order.cancel();
+  await order.handle.result();
+});
+
+test('of two payments at once one is charged and the other is refused', async () => {
+  const order = await place(stack, { items: { LAMP: 1 } });
+  await order.until('reserved');
+  const outcome = await order.payLater('tok_slow');
+  expect(await refusalOf(order.pay('tok_ok'))).toBe('PAYMENT_IN_PROGRESS');
+  expect(await outcome()).toMatchObject({ outcome: 'captured' });
+  expect(await order.closed('two-payments-at-once')).toEqual({ status: 'fulfilled' });
+  expect((await order.view()).payments).toHaveLength(1);
+});
+
+test('payments that arrive together before the stock is reserved are charged once', async () => {
+  const order = await place(stack, { items: { LAMP: 1 } });
+  const answers = await Promise.allSettled([order.pay('tok_ok'), order.pay('tok_ok'), order.pay('tok_ok')]);
+  await order.handle.result();
+  expect(answers.filter((answer) => answer.status === 'fulfilled')).toHaveLength(1);
+  expect((await order.view()).payments).toHaveLength(1);
+});
+
+test('a flaky network delays a charge and does not double it', async () => {
+  const order = await place(stack, { items: { LAMP: 1 }, token: 'tok_flaky' });
+  expect(await order.closed('flaky-network')).toEqual({ status: 'fulfilled' });
+  const { payments } = await order.view();
+  expect(await gatewayBooks(payments.map(({ id }) => id))).toEqual([{ status: 'captured', calls: 3 }]);
+});
+
+test('a charge whose answer was lost is looked up and not made again', async () => {
+  const order = await place(stack, { items: { LAMP: 1 }, token: 'tok_timeout' });
+  expect(await order.closed('answer-lost')).toEqual({ status: 'fulfilled' });
+  const { payments } = await order.view();
+  expect(await gatewayBooks(payments.map(({ id }) => id))).toEqual([{ status: 'captured', calls: 1 }]);
+});
+
+test('a hold does not expire while the gateway takes longer than it', async () => {
+  const order = await place(stack, { items: { LAMP: 1 }, holdSeconds: 1, token: 'tok_slow' });
+  expect(await order.closed('slow-gateway-outlives-the-hold')).toEqual({ status: 'fulfilled' });
+  const { payment, reservation } = await order.view();
+  expect(payment).toMatchObject({ status: 'captured' });
+  const { rows } = await stack.db.pool.query<{ late: boolean }>(
+    'select p.updated_at > r.expires_at as late from payments p join reservations r on r.id = p.reservation_id where p.id = $1',
+    [payment?.id],
+  );
+  expect(rows).toEqual([{ late: true }]);
+  expect(reservation?.status).toBe('shipped');
+});
