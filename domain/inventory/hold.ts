@@ -38,28 +38,29 @@ export function createHoldReserver(options: HoldReserverOptions): Combiner<HoldR
 }
 
 async function decided(tx: Transaction, requests: readonly HoldRequest[]): Promise<Map<string, HoldVerdict>> {
-  return readHolds(
-    tx,
-    requests.map((request) => request.reservationId),
+  const ids = requests.map((request) => request.reservationId);
+  const found = await selectHolds(tx, ids);
+  return new Map(
+    found.map(({ id, status, expiresAt }) => [id, { outcome: 'held', reservationId: id, status, expiresAt }]),
   );
 }
 
 async function record(
-  tx: Transaction,
+  _tx: Transaction,
   plans: readonly HoldPlan<HoldRequest>[],
+  dueTimes: Promise<ReadonlyMap<string, Date | null>>,
 ): Promise<Map<string, HoldVerdict>> {
-  const held = plans.filter((plan) => plan.outcome === 'held').map((plan) => plan.request.reservationId);
-  const verdicts = await readHolds(tx, held);
-  for (const { outcome, refusal, shortages, request } of plans) {
-    if (refusal) verdicts.set(request.reservationId, { outcome: 'refused', refusal });
-    else if (outcome === 'short') verdicts.set(request.reservationId, { outcome, shortages });
-  }
-  return verdicts;
-}
-
-async function readHolds(tx: Transaction, ids: readonly string[]): Promise<Map<string, HoldVerdict>> {
-  const found = ids.length === 0 ? [] : await selectHolds(tx, ids);
+  const due = await dueTimes;
   return new Map(
-    found.map(({ id, status, expiresAt }) => [id, { outcome: 'held', reservationId: id, status, expiresAt }]),
+    plans.map(
+      ({ outcome, refusal, shortages, request: { reservationId, status } }): [string, HoldVerdict] => {
+        if (refusal) return [reservationId, { outcome: 'refused', refusal }];
+        if (outcome === 'short') return [reservationId, { outcome, shortages }];
+        return [
+          reservationId,
+          { outcome: 'held', reservationId, status, expiresAt: due.get(reservationId) ?? null },
+        ];
+      },
+    ),
   );
 }

@@ -4,7 +4,9 @@ import type { LedgerEntry, StockKey, StockLevel } from './types';
 
 /** Locks stock rows in the one lock order, (product, warehouse), and answers them. Keys may repeat. */
 export async function lockStock(tx: Transaction, keys: readonly StockKey[]): Promise<StockLevel[]> {
-  return keys.length === 0 ? [] : selectStockForUpdate(tx, keys);
+  if (keys.length === 0) return [];
+  const unique = new Map(keys.map((key) => [`${key.productId}:${key.warehouseId}`, key]));
+  return selectStockForUpdate(tx, [...unique.values()]);
 }
 
 /**

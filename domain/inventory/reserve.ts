@@ -17,8 +17,15 @@ import type { WarehouseDirectory } from './warehouses';
 export interface HoldBook<Request extends HoldRequest, Verdict> {
   /** Verdicts that were given before, by reservation id. Asked after the stock is locked, so that none is missed. */
   decided(tx: Transaction, requests: readonly Request[]): Promise<Map<string, Verdict>>;
-  /** Writes what belongs to the plans and answers a verdict for each, by reservation id. */
-  record(tx: Transaction, plans: readonly HoldPlan<Request>[]): Promise<Map<string, Verdict>>;
+  /**
+   * Writes what belongs to the plans and answers a verdict for each, by reservation id. Runs while the holds are being
+   * written, on the same connection and after them; `dueTimes` resolves when they are.
+   */
+  record(
+    tx: Transaction,
+    plans: readonly HoldPlan<Request>[],
+    dueTimes: Promise<ReadonlyMap<string, Date | null>>,
+  ): Promise<Map<string, Verdict>>;
 }
 
 export interface ReserverOptions<Request extends HoldRequest, Verdict> {
@@ -167,7 +174,8 @@ export function createReserver<Request extends HoldRequest, Verdict>(
         plans.push(plan);
       }
     }
-    const [, recorded] = await Promise.all([writeHolds(tx, plans), book.record(tx, plans)]);
+    const dueTimes = writeHolds(tx, plans);
+    const [recorded] = await Promise.all([book.record(tx, plans, dueTimes), dueTimes]);
     for (const [id, verdict] of recorded) verdicts.set(id, verdict);
     return { verdicts, putOff, reclaimable };
   }
@@ -192,9 +200,10 @@ export function createReserver<Request extends HoldRequest, Verdict>(
   };
 }
 
-async function writeHolds(tx: Transaction, plans: readonly HoldPlan[]): Promise<void> {
+/** Answers when each new hold falls due. */
+async function writeHolds(tx: Transaction, plans: readonly HoldPlan[]): Promise<Map<string, Date | null>> {
   const held = plans.filter((plan) => plan.allocations.length > 0);
-  if (held.length === 0) return;
+  if (held.length === 0) return new Map();
   const entries = held.flatMap(({ request, allocations }) =>
     allocations.map(({ productId, warehouseId, quantity }): LedgerEntry => {
       const { reservationId, orderId } = request;
@@ -229,5 +238,6 @@ async function writeHolds(tx: Transaction, plans: readonly HoldPlan[]): Promise<
       allocations.map((allocation) => ({ ...allocation, reservationId: request.reservationId })),
     ),
   );
-  await Promise.all([posted, reserved, lined]);
+  const [made] = await Promise.all([reserved, posted, lined]);
+  return new Map(made.map(({ id, expiresAt }) => [id, expiresAt]));
 }
