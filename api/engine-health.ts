@@ -1,4 +1,5 @@
 import type { Client } from '@temporalio/client';
+import type { EngineCalls } from './engine-calls';
 
 export interface EngineHealth {
   /** Whether the engine answers, as of at most a moment ago. Never throws and takes at most the probe's deadline. */
@@ -20,13 +21,13 @@ const TRUST_DOWN_MS = 500;
  * have arrived, and only a start that was certainly never sent may be answered with 503. Under load the calls themselves
  * prove the engine alive, so the probe costs nothing there.
  */
-export function createEngineHealth(client: Client): EngineHealth {
+export function createEngineHealth(client: Client, calls: EngineCalls): EngineHealth {
   let lastUp = -Infinity;
   let lastDown = -Infinity;
   let probing: Promise<boolean> | undefined;
 
   async function probe(): Promise<void> {
-    await client.withDeadline(Date.now() + PROBE_DEADLINE_MS, () => client.workflowService.getSystemInfo({}));
+    await calls.within(PROBE_DEADLINE_MS, () => client.workflowService.getSystemInfo({}));
     lastUp = performance.now();
   }
 

@@ -19,6 +19,7 @@ import {
 } from '../workflows/messages';
 import { WORKFLOW_TYPES, type EngineNames } from '../workflows/names';
 import { orderStartOptions, sagaTimeouts } from '../workflows/start';
+import { createEngineCalls } from './engine-calls';
 import { createEngineHealth, type EngineHealth } from './engine-health';
 import { problem } from './problems';
 
@@ -44,6 +45,8 @@ export interface Engine {
   /** @throws AppError `ENGINE_UNAVAILABLE` when nothing was sent, for certain. The same holds for `cancel`. */
   pay(orderId: string, request: PayRequest): Promise<Updated<PayResult>>;
   cancel(orderId: string, updateId: string, request: CancelRequest): Promise<Updated<CancelResult>>;
+  /** Resolves when the connection may be closed: no call uses it any more. */
+  idle(): Promise<void>;
 }
 
 export interface EngineOptions {
@@ -57,6 +60,8 @@ export interface EngineOptions {
 
 const START_DEADLINE_MS = 5_000;
 const UPDATE_DEADLINE_MS = 10_000;
+/** What a call that was given up may still take: its deadline and the client's longest pause between two tries. */
+const IDLE_LIMIT_MS = 10_000;
 
 /**
  * gRPC codes with which the server itself says no: INVALID_ARGUMENT, NOT_FOUND, PERMISSION_DENIED, FAILED_PRECONDITION,
@@ -71,15 +76,14 @@ const CLOSED_DURING_UPDATE = 'AcceptedUpdateCompletedWorkflow';
 /** What the API asks of Temporal, each call with a deadline and each failure told apart by what may have happened. */
 export function createEngine(options: EngineOptions): Engine {
   const { client, names, log } = options;
-  const health = createEngineHealth(client);
+  const calls = createEngineCalls(client);
+  const health = createEngineHealth(client, calls);
   const timeouts = sagaTimeouts(options.settings);
 
   async function start(order: OrderInput, trace: string, restart: boolean): Promise<StartOutcome> {
     const request = orderStartOptions({ names, order, timeouts, restart, eager: options.eagerStart, trace });
     try {
-      await client.withDeadline(Date.now() + START_DEADLINE_MS, () =>
-        client.workflow.start(WORKFLOW_TYPES.orderSaga, request),
-      );
+      await calls.within(START_DEADLINE_MS, () => client.workflow.start(WORKFLOW_TYPES.orderSaga, request));
       health.proved();
       return 'running';
     } catch (error) {
@@ -100,7 +104,7 @@ export function createEngine(options: EngineOptions): Engine {
     if (!(await health.reachable())) throw unavailable();
     const handle = client.workflow.getHandle(names.orderWorkflowId(target.orderId));
     try {
-      const answer = await client.withDeadline(Date.now() + UPDATE_DEADLINE_MS, () =>
+      const answer = await calls.within(UPDATE_DEADLINE_MS, () =>
         handle.executeUpdate(definition, { args: [target.request], updateId: target.updateId }),
       );
       health.proved();
@@ -124,6 +128,7 @@ export function createEngine(options: EngineOptions): Engine {
 
   return {
     health,
+    idle: () => calls.idle(IDLE_LIMIT_MS),
     start: (order, trace) => start(order, trace, false),
     restart: (order, trace) => start(order, trace, true),
     pay: (orderId, request) => update(payUpdate, { orderId, updateId: request.updateId, request }),

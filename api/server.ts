@@ -39,7 +39,7 @@ export interface ApiOptions {
 export interface Api {
   /** Where it listens. */
   url: string;
-  /** Stops accepting, ends streams, lets requests end within the grace, cuts the rest off. */
+  /** Stops accepting, ends streams, lets requests end within the grace, cuts the rest off. The client may then be closed. */
   close(): Promise<void>;
 }
 
@@ -79,6 +79,7 @@ export async function startApi(options: ApiOptions): Promise<Api> {
     async close() {
       stopping.abort();
       await drain(server, closeUnused, settings.SHUTDOWN_GRACE_SECONDS * 1_000);
+      await context.engine.idle();
       await listener.close();
     },
   };

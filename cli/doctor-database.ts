@@ -4,7 +4,7 @@ import { readDatabaseInfo } from '../platform/database-info';
 import { sqlState } from '../platform/errors';
 import { createLogger } from '../platform/log';
 import { migrationStatus } from '../platform/migrations';
-import type { Finding } from './doctor';
+import type { Finding } from './doctor-parts';
 import { reasonOf } from './reasons';
 import { locateDatabase } from './servers';
 

@@ -5,7 +5,7 @@ import type { Settings } from '../platform/config';
 import { lazyTemporalClient, type LazyTemporalLink } from '../platform/temporal';
 import { SEARCH_ATTRIBUTES } from '../platform/temporal-namespace';
 import { engineNames } from '../workflows/names';
-import type { DoctorOptions, Finding } from './doctor';
+import type { DoctorOptions, Finding } from './doctor-parts';
 import { reasonOf } from './reasons';
 import { locateTemporal } from './servers';
 

@@ -2,26 +2,10 @@ import { settingsSchema, type Settings } from '../platform/config';
 import { VERSION } from '../platform/version';
 import { checkApi } from './doctor-api';
 import { checkDatabase } from './doctor-database';
-import { DOCTOR_PARTS, type DoctorPart } from './doctor-parts';
+import { DOCTOR_PARTS, type DoctorOptions, type DoctorPart, type Finding } from './doctor-parts';
 import { checkTemporal, checkWorkers } from './doctor-temporal';
 import { isGiven } from './environment';
 import type { Output } from './output';
-
-/** What the doctor found out about one thing. */
-export interface Finding {
-  name: string;
-  ok: boolean;
-  detail: string;
-  /** What to do about it. */
-  advice?: string;
-}
-
-export interface DoctorOptions {
-  /** Empty for all. */
-  parts: readonly DoctorPart[];
-  /** Counts only workers of this host. */
-  thisHost: boolean;
-}
 
 const CHECKS: Readonly<
   Record<DoctorPart, (settings: Settings, options: DoctorOptions) => Promise<Finding[]>>
@@ -58,7 +42,7 @@ function tellSettings(settings: Settings, output: Output): void {
   output.line('\nSettings in force (* given, the others by default; .env.example explains each)\n');
   for (const name of settingsSchema.keyof().options) {
     const value = settings[name];
-    if (value !== undefined)
+    if (value !== undefined && String(value) !== '')
       output.line(`  ${isGiven(name) ? '*' : ' '} ${name.padEnd(33)}${redact(name, value)}`);
   }
 }

@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { startEmbeddedPostgres } from '../platform/embedded/postgres';
 import { startTemporalServer } from '../platform/embedded/temporal';
@@ -64,11 +63,6 @@ export async function provideTemporal(
   });
   service.onStop({ name: 'Temporal', stop: () => server.stop(), kill: () => signal(server.pid, 'SIGKILL') });
   return { address: server.address, namespace: server.namespace, uiUrl: server.uiUrl ?? null };
-}
-
-/** True when this home has been started before, so that data is being kept. */
-export function hasData(home: string): boolean {
-  return existsSync(join(home, 'postgres', 'data'));
 }
 
 function signal(pid: number, name: NodeJS.Signals): void {

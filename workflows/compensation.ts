@@ -51,7 +51,7 @@ export class Compensation {
         log.error('a compensation is stuck', { undo: undo.what, why });
         if (failures === 0 && !alreadyStuck)
           upsertSearchAttributes([{ key: COMPENSATION_STUCK, value: true }]);
-        this.onState(`**Stuck** undoing: ${undo.what}. ${why} Tried again until it succeeds.`);
+        this.onState(`**Stuck** undoing: ${undo.what}, tried again until it succeeds. In the way: ${why}`);
         await sleep(Math.min(STUCK_CAP_MS, STUCK_INITIAL_MS * 2 ** failures), {
           summary: `try again: ${undo.what}`,
         });

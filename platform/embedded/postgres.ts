@@ -15,7 +15,7 @@ import {
   type PostgresSettings,
 } from './postgres-cluster';
 import { choosePort } from './ports';
-import { endProcess, isRunning } from './processes';
+import { endProcess, isRunning, waitUntilGone } from './processes';
 import { provideFolder, unprivilegedUser } from './system-user';
 
 export interface EmbeddedPostgresOptions {
@@ -26,7 +26,7 @@ export interface EmbeddedPostgresOptions {
   log: Logger;
   /** Settings of postgresql.conf, over ours. */
   settings?: PostgresSettings;
-  /** Told once when the server ends without having been asked to. */
+  /** Told when the server ends without having been asked to; `stop` and `restart` work then too. */
   onExit?: () => void;
 }
 
@@ -37,7 +37,7 @@ export interface EmbeddedPostgres {
   readonly pid: number;
   /** Disconnects all clients, writes everything to disk and ends the server. A second call does nothing. */
   stop(): Promise<void>;
-  /** Ends and starts it on the same port; `immediate` is a crash, and the start recovers from it. */
+  /** Ends it (unless it has been killed) and starts it on its port; `immediate` is a crash, and the start recovers. */
   restart(mode?: 'fast' | 'immediate'): Promise<void>;
 }
 
@@ -64,17 +64,16 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
     let port = await start(cluster, options.port, settings, log);
     let pid = await readServerPid(cluster);
     let stopped = false;
-    let busy = false;
-
+    /** No end is a surprise: it is being restarted, or its end has been told. */
+    let expected = false;
     log.info({ port, serverPid: pid }, `PostgreSQL ${binaries.major} serves on 127.0.0.1:${port}`);
 
     // It is a child of init, not ours (pg_ctl is gone by now), so no event tells of its end.
     const watch = setInterval(() => {
-      if (stopped || busy || isRunning(pid)) return;
-      stopped = true;
-      clearInterval(watch);
+      if (expected || isRunning(pid)) return;
+      expected = true;
       log.error({ serverPid: pid, logFile: cluster.logFile }, 'PostgreSQL ended unasked');
-      void ownership.release().finally(() => options.onExit?.());
+      options.onExit?.();
     }, WATCH_INTERVAL_MS).unref();
 
     return {
@@ -94,13 +93,13 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
         await ownership.release();
       },
       async restart(mode = 'fast') {
-        busy = true;
+        expected = true;
         try {
           await stop(cluster, pid, mode, log);
           port = await start(cluster, port, settings, log);
           pid = await readServerPid(cluster);
         } finally {
-          busy = false;
+          expected = false;
         }
       },
     };
@@ -155,7 +154,8 @@ async function stop(cluster: Cluster, pid: number, mode: 'fast' | 'immediate', l
       );
     }
   }
-  if (isRunning(pid))
+  // pg_ctl answers when the server has removed its note, which is a little before its process ends.
+  if (!(await waitUntilGone(pid, STOP_SECONDS * 1_000)))
     throw new AppError('EMBEDDED_POSTGRES_FAILED', `PostgreSQL (process ${pid}) can't be stopped.`);
 }
 

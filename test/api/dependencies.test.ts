@@ -47,7 +47,10 @@ describe("while Temporal is away, on the worker's own connection", () => {
     expect(away).toMatchObject({ status: 503, body: { code: 'ENGINE_UNAVAILABLE' } });
     expect(performance.now() - begun).toBeLessThan(5_000);
 
-    const second = await startPrivateTemporal({ stateFile: first.stateFile, port: Number(first.address.split(':')[1]) });
+    const second = await startPrivateTemporal({
+      stateFile: first.stateFile,
+      port: Number(first.address.split(':')[1]),
+    });
     await waitFor(async () => {
       const reply = await place(order('A', 1), { 'idempotency-key': key });
       return reply.status === 201;

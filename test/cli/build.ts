@@ -27,13 +27,18 @@ export async function ensureBuilt(): Promise<void> {
   });
   try {
     if ((await changedAt(LAST_OUTPUT)) > (await newestSource())) return;
-    await promisify(execFile)('npm', ['run', '--silent', 'build'], {
-      cwd: ROOT,
-      shell: process.platform === 'win32',
-    });
+    await build();
   } finally {
     await unlock();
   }
+}
+
+async function build(): Promise<void> {
+  const options = { cwd: ROOT, shell: process.platform === 'win32' };
+  await promisify(execFile)('npm', ['run', '--silent', 'build'], options).catch((error: unknown) => {
+    // What the compiler has to say is on its standard output.
+    throw new Error(error instanceof Error && 'stdout' in error ? String(error.stdout) : String(error));
+  });
 }
 
 async function newestSource(): Promise<number> {

@@ -98,6 +98,7 @@ describe('a service', () => {
 
   it('takes two signals at once for one, and a later second one for an order to end now', async () => {
     const body = `
+      setInterval(() => undefined, 1_000);
       service.onStop(part('server', { stop: async () => { say('stopping'); await wait(2500); say('stopped server'); } }));
       say('runs');
       await service.untilStopping();

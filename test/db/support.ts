@@ -4,7 +4,11 @@ import { applyCarrierEvents } from '../../domain/fulfilment/apply-updates';
 import type { CarrierEventType } from '../../domain/fulfilment/types';
 import { beginCharge, settleCharge, type BeginChargeResult } from '../../domain/orders/charge';
 import { orderPaymentId } from '../../domain/orders/ids';
-import { createOrderReserver, type OrderReserver, type OrderReserverOptions } from '../../domain/orders/place';
+import {
+  createOrderReserver,
+  type OrderReserver,
+  type OrderReserverOptions,
+} from '../../domain/orders/place';
 import type { OrderInput, OrderProgress, OrderView, ReserveVerdict } from '../../domain/orders/types';
 import { readOrder } from '../../domain/orders/views';
 import type { Database } from '../../platform/database';
@@ -176,7 +180,8 @@ const TABLES = [
 /** Everything an order's steps may change, folded into a few characters per table. */
 export async function fingerprintOf(db: Database): Promise<Record<string, string>> {
   const columns = TABLES.map(
-    (table) => `(select md5(coalesce(string_agg(t::text, '|' order by t::text), '')) from ${table} t) as ${table}`,
+    (table) =>
+      `(select md5(coalesce(string_agg(t::text, '|' order by t::text), '')) from ${table} t) as ${table}`,
   );
   const found = await db.pool.query<Record<string, string>>(`select ${columns.join(', ')}`);
   return found.rows[0] ?? {};

@@ -163,13 +163,15 @@ describe('trouble', () => {
     await server.stop();
   });
 
-  test('tells its owner once when it ends unasked, and never when it is stopped', async () => {
+  test('tells its owner once when it ends unasked, can be started again, and says nothing when it is stopped', async () => {
     const onExit = jest.fn();
     const server = await startPrivatePostgres({ onExit });
     await server.restart();
     expect(onExit).not.toHaveBeenCalled();
     process.kill(server.pid, 'SIGKILL');
     await waitFor(() => onExit.mock.calls.length > 0);
+    await server.restart();
+    expect(await query(server.url(), 'select 1 as one')).toEqual([{ one: 1 }]);
     await server.stop();
     expect(onExit).toHaveBeenCalledTimes(1);
   });

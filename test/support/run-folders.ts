@@ -6,6 +6,8 @@ import { endProcess, findProcesses, isSameProcess } from '../../platform/embedde
 import type { TestRun } from './run';
 
 export const FOLDER_PREFIX = 'holdfast-test-';
+/** The run's folder, and that of a Temporal server that keeps its state in memory. */
+const OURS = /^holdfast-(test|temporal)-/;
 export const OWNER_FILE = 'owner.json';
 
 /**
@@ -36,8 +38,9 @@ export function endRunAndExit(): void {
 
 /** Ends the servers and removes the folders of earlier runs that were killed. */
 export async function sweepAbandonedRuns(): Promise<void> {
-  const names = (await readdir(tmpdir())).filter((name) => name.startsWith('holdfast-'));
+  const names = (await readdir(tmpdir())).filter((name) => OURS.test(name));
   for (const folder of names.map((name) => join(tmpdir(), name))) {
+    if (!(await isMine(folder))) continue;
     const notes = await readNotes(folder);
     const owners = await Promise.all(notes.map(isSameProcess));
     if (owners.some(Boolean) || (notes.length === 0 && (await isNew(folder)))) continue;
@@ -50,11 +53,17 @@ export async function sweepAbandonedRuns(): Promise<void> {
 }
 
 async function readNotes(folder: string): Promise<OwnerNote[]> {
+  // Another run may be sweeping as well.
   const files = await readdir(folder).catch(() => []);
   const notes = await Promise.all(
     files.filter((name) => name.endsWith(OWNER_FILE)).map((name) => readOwner(join(folder, name))),
   );
   return notes.filter((note) => note !== undefined);
+}
+
+async function isMine(folder: string): Promise<boolean> {
+  const found = await stat(folder).catch(() => undefined);
+  return found !== undefined && found.uid === (process.getuid?.() ?? found.uid);
 }
 
 /** A run that has just begun has not written its note yet. */

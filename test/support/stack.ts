@@ -123,7 +123,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     async stop() {
       await api?.close();
       await stack.stopWorker();
-      await removeSchedules(temporal, names);
+      await removeStanding(temporal, names);
       await temporal.close();
       await db.close();
       await database?.drop();
@@ -145,12 +145,11 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
   return stack;
 }
 
-/** A schedule left behind would start workflows that nobody works on. */
-async function removeSchedules({ client }: TemporalLink, names: EngineNames): Promise<void> {
-  for (const id of [names.sweepScheduleId, names.ledgerScheduleId]) {
-    await client.schedule
-      .getHandle(id)
-      .delete()
-      .catch(() => undefined);
-  }
+/** A schedule left behind would start workflows that nobody works on, and the dispatcher never ends by itself. */
+async function removeStanding({ client }: TemporalLink, names: EngineNames): Promise<void> {
+  await Promise.allSettled([
+    client.schedule.getHandle(names.sweepScheduleId).delete(),
+    client.schedule.getHandle(names.ledgerScheduleId).delete(),
+    client.workflow.getHandle(names.dispatcherWorkflowId).terminate(),
+  ]);
 }

@@ -56,6 +56,6 @@ test('a saga that is started twice at the same time is one saga and one hold', a
   await order.until('reserved');
   await startSaga(stack, order.input);
   await order.cancel();
-  expect(await order.closed('cancelled-unpaid')).toEqual({ status: 'cancelled' });
+  expect(await order.handle.result()).toEqual({ status: 'cancelled' });
   expect((await order.view()).reservations).toHaveLength(1);
 });

@@ -1,0 +1,22 @@
+import type { Stack } from '../support/stack';
+
+/** The sandbox gateway without one of its tables: every call that needs it fails until it is back. */
+export async function takeAway({ db }: Stack, table: 'charges' | 'refunds'): Promise<() => Promise<void>> {
+  await db.pool.query(`alter table sandbox_gateway.${table} rename to ${table}_away`);
+  return async () => {
+    await db.pool.query(`alter table sandbox_gateway.${table}_away rename to ${table}`);
+  };
+}
+
+/** What the gateway's own books say of an order's charges, oldest first. */
+export async function gatewayBooks(
+  { db }: Stack,
+  { orderId }: { orderId: string },
+): Promise<{ status: string; calls: number }[]> {
+  const { rows } = await db.pool.query<{ status: string; calls: number }>(
+    `select c.status, c.calls from sandbox_gateway.charges c join payments p on p.id::text = c.idempotency_key
+     where p.order_id = $1 order by p.attempt`,
+    [orderId],
+  );
+  return rows;
+}

@@ -1,0 +1,73 @@
+import { ScheduleOverlapPolicy, type ScheduleDescription } from '@temporalio/client';
+import { WORKFLOW_TYPES } from '../../workflows/names';
+import { ensureSchedules } from '../../worker/schedules';
+import { keepHistory } from '../replay/record';
+import { addStock } from '../support/fixtures';
+import { expectInvariants } from '../support/invariants';
+import { startStack, type Stack } from '../support/stack';
+import { waitFor } from '../support/wait';
+import { place } from './order';
+
+let stack: Stack;
+beforeAll(async () => {
+  stack = await startStack({ settings: { SWEEP_INTERVAL_SECONDS: 3_600 } });
+});
+afterAll(() => stack.stop());
+afterEach(() => expectInvariants(stack.db));
+
+function sweepSchedule() {
+  return stack.temporal.client.schedule.getHandle(stack.names.sweepScheduleId);
+}
+
+function workflowOf({ action }: ScheduleDescription): { type: string; taskQueue: string } {
+  return { type: action.workflowType, taskQueue: action.taskQueue };
+}
+
+test('a worker that starts makes the schedules of the sweep and of the ledger', async () => {
+  const sweep = await sweepSchedule().describe();
+  expect(workflowOf(sweep)).toEqual({ type: WORKFLOW_TYPES.orderSweep, taskQueue: stack.names.jobsQueue });
+  expect(sweep.spec.intervals).toEqual([expect.objectContaining({ every: 3_600_000 })]);
+  expect(sweep.policies.overlap).toBe(ScheduleOverlapPolicy.SKIP);
+
+  const ledger = await stack.temporal.client.schedule.getHandle(stack.names.ledgerScheduleId).describe();
+  expect(workflowOf(ledger)).toEqual({ type: WORKFLOW_TYPES.ledgerMaintenance, taskQueue: stack.names.jobsQueue });
+  expect(ledger.spec.calendars).toHaveLength(1);
+});
+
+test('a schedule is brought to new settings where it is, and stays paused when an operator paused it', async () => {
+  await sweepSchedule().pause('looking into something');
+  const { client } = stack.temporal;
+  await Promise.all(
+    [60, 60].map((sweepIntervalSeconds) => ensureSchedules(client, stack.names, { sweepIntervalSeconds })),
+  );
+  const sweep = await sweepSchedule().describe();
+  expect(sweep.spec.intervals).toEqual([expect.objectContaining({ every: 60_000 })]);
+  expect(sweep.state).toMatchObject({ paused: true, note: 'looking into something' });
+  await sweepSchedule().unpause();
+});
+
+test('the schedule of the sweep starts a lost saga again', async () => {
+  await addStock(stack.db, 'LAMP', 'AMS', 1);
+  const order = await place(stack, { items: { LAMP: 1 } });
+  await order.until('reserved');
+  await order.handle.terminate('by hand');
+  await stack.db.pool.query(`update orders set updated_at = updated_at - interval '1 hour'`);
+  await sweepSchedule().trigger();
+  await waitFor(async () => (await order.handle.describe()).status.name === 'RUNNING');
+  expect(await order.cancel()).toEqual({ outcome: 'cancelled' });
+  await order.handle.result();
+});
+
+test('the maintenance of the ledger makes the partitions that are missing', async () => {
+  const { rows } = await stack.db.pool.query<{ name: string }>(
+    `select inhrelid::regclass::text as name from pg_inherits
+     where inhparent = 'inventory_transactions'::regclass order by 1 desc limit 1`,
+  );
+  await stack.db.pool.query(`drop table ${rows[0]!.name}`);
+  const handle = await stack.temporal.client.workflow.start(WORKFLOW_TYPES.ledgerMaintenance, {
+    workflowId: `${stack.names.ledgerScheduleId}-by-hand`,
+    taskQueue: stack.names.jobsQueue,
+  });
+  expect(await handle.result()).toEqual({ made: 1 });
+  await keepHistory(handle, 'ledger-partitions');
+});
