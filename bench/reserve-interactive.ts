@@ -1,4 +1,4 @@
-import type { Database } from '../platform/database';
+import { firstRow, type Database } from '../platform/database';
 
 const UNITS = 1_000_000;
 
@@ -23,13 +23,13 @@ export async function stockUp(db: Database, count: number): Promise<void> {
 /** One hold the way it is usually written: a transaction that locks the row, looks, and writes, a round trip each. */
 export function reserveInteractively(db: Database, productNumber: number, id: string): Promise<void> {
   return db.transaction(async (tx) => {
-    const found = await tx.query<{ product_id: number; available: number }>({
-      name: 'bench.lock',
-      text: `select s.product_id, s.available from stock s join products p on p.id = s.product_id
+    const row = await firstRow<{ product_id: number; available: number }>(
+      tx,
+      'bench.lock',
+      `select s.product_id, s.available from stock s join products p on p.id = s.product_id
              where p.sku = $1 and s.warehouse_id = 1 for no key update of s`,
-      values: [`BENCH-${productNumber}`],
-    });
-    const row = found.rows[0];
+      [`BENCH-${productNumber}`],
+    );
     if (!row || row.available < 1) throw new Error('out of stock');
     await tx.query({
       name: 'bench.update',

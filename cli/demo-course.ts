@@ -28,9 +28,10 @@ export class Storyteller {
     this.course = { title, lines: [], problems: [] };
   }
 
-  tell(what: string, detail = '', at = Date.now()): void {
-    const seconds = Math.max(0, (at - this.startedAt) / 1_000).toFixed(1);
-    this.course.lines.push(`${seconds.padStart(5)} s  ${what.padEnd(16)}  ${detail}`.trimEnd());
+  /** A line with the time since the order was placed; null for what came before. */
+  tell(what: string, detail = '', at: number | null = Date.now()): void {
+    const time = at === null ? '' : `${Math.max(0, (at - this.startedAt) / 1_000).toFixed(1)} s`;
+    this.course.lines.push(`${time.padStart(7)}  ${what.padEnd(16)}  ${detail}`.trimEnd());
   }
 
   expect(holds: boolean, otherwise: string): void {
@@ -45,7 +46,7 @@ export class Storyteller {
     const change = { location, delta: missing, reason: 'restocked for the demo' };
     const { status, body } = await this.client.call('POST', `/inventory/${sku}/adjust`, change, this.key());
     if (status !== 200) throw new Error(`adjusting ${sku} answered ${status}: ${JSON.stringify(body)}`);
-    this.tell('restocked', `${missing} × ${sku} in ${location}, sold by earlier runs`);
+    this.tell('restocked', `${missing} × ${sku} in ${location}, sold by earlier runs`, null);
   }
 
   /** Places an order; undefined when it was refused, which the course then tells. */

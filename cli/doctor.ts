@@ -6,6 +6,7 @@ import { DOCTOR_PARTS, type DoctorOptions, type DoctorPart, type Finding } from 
 import { checkTemporal, checkWorkers } from './doctor-temporal';
 import { isGiven } from './environment';
 import type { Output } from './output';
+import { reasonOf } from './reasons';
 
 const CHECKS: Readonly<
   Record<DoctorPart, (settings: Settings, options: DoctorOptions) => Promise<Finding[]>>
@@ -34,7 +35,9 @@ async function examine(part: DoctorPart, settings: Settings, options: DoctorOpti
   try {
     return await CHECKS[part](settings, options);
   } catch (error) {
-    return [{ name: part, ok: false, detail: error instanceof Error ? error.message : String(error) }];
+    // A setting that is missing: the message begins with its name.
+    const detail = reasonOf(error).replace('Invalid settings:\n', '').trim();
+    return [{ name: part, ok: false, detail }];
   }
 }
 

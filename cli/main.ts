@@ -93,7 +93,7 @@ Exit codes: 0 all went well, 1 something failed, 2 wrong usage or settings.`,
     .argument('[parts...]', `only these: ${DOCTOR_PARTS.join(', ')}`, doctorPart)
     .option('--this-host', 'count only workers of this host')
     .action(async (parts: DoctorPart[], options: { thisHost?: boolean }) => {
-      const settings = readCommandSettings({}, 'silent');
+      const settings = readCommandSettings({}, 'info');
       const { runDoctor } = await import('./doctor.js');
       finish(await runDoctor(settings, { parts, thisHost: options.thisHost ?? false }, output));
     });

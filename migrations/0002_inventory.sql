@@ -57,6 +57,8 @@ create trigger inventory_transactions_no_truncate before truncate on inventory_t
   for each statement execute function refuse_change();
 create trigger ledger_keys_append_only before update or delete on ledger_keys
   for each row execute function refuse_change();
+create trigger ledger_keys_no_truncate before truncate on ledger_keys
+  for each statement execute function refuse_change();
 
 create function record_ledger_keys() returns trigger language plpgsql as $$
 begin

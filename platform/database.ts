@@ -10,7 +10,7 @@ types.setTypeParser(types.builtins.INT8, Number);
 
 /** Anything a named statement can run on: the pool (alone, commits by itself) or a transaction. */
 export interface Queryable {
-  query<Row extends QueryResultRow>(statement: Statement): Promise<{ rows: Row[]; rowCount: number | null }>;
+  query(statement: Statement): Promise<{ rows: QueryResultRow[]; rowCount: number | null }>;
 }
 
 /** A prepared statement: `name` is its key on the server, so one name must always mean one text. */
@@ -162,7 +162,8 @@ export async function rows<Row extends QueryResultRow>(
   text: string,
   values: unknown[] = [],
 ): Promise<Row[]> {
-  return (await on.query<Row>({ name, text, values })).rows;
+  // What a statement selects is written beside it; PostgreSQL gives no type to check that against.
+  return (await on.query({ name, text, values })).rows as Row[];
 }
 
 /** The first row of a prepared statement, or undefined. */
@@ -172,7 +173,7 @@ export async function firstRow<Row extends QueryResultRow>(
   text: string,
   values: unknown[] = [],
 ): Promise<Row | undefined> {
-  return (await on.query<Row>({ name, text, values })).rows[0];
+  return (await rows<Row>(on, name, text, values))[0];
 }
 
 /** Runs a prepared statement for its effect; answers the count of rows it touched. */

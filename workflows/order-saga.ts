@@ -204,17 +204,17 @@ class OrderSaga {
     });
   }
 
-  /** Turns waiting requests into rows, which is what steps are chosen from. A charge in flight comes first. */
+  /** Turns waiting requests into rows, which is what steps are chosen from and what survives this saga. */
   private async takeRequests(progress: OrderProgress): Promise<OrderProgress> {
     const { orderId, cancelling, paying } = this;
-    if (progress.charge || hasEnded(progress.status)) return progress;
+    if (hasEnded(progress.status)) return progress;
     if (cancelling && !progress.cancelRequested) {
       if (mayCancel(progress)) return database.requestCancel({ orderId, reason: cancelling.request });
       this.answerCancel(progress);
       // The wait for it has used up some of the time that the hold had left.
       return database.readOrder(orderId);
     }
-    if (!paying || progress.cancelRequested) return progress;
+    if (!paying || progress.charge || progress.cancelRequested) return progress;
     const { updateId, method, token } = paying.request;
     const begun = await database.beginCharge({
       orderId,

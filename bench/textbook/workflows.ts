@@ -11,7 +11,7 @@ import {
 import { ORDER_STATUS } from '../../workflows/messages';
 import type { TextbookActivities } from './activities';
 
-export const placed = defineUpdate<void>('placed');
+export const placed = defineUpdate<boolean>('placed');
 export const pickedUp = defineSignal('pickedUp');
 
 const steps = proxyActivities<TextbookActivities>({ startToCloseTimeout: '1 minute' });
@@ -28,7 +28,10 @@ export function empty(): Promise<void> {
 export async function textbookOrder(input: { orderId: string; productNumber: number }): Promise<void> {
   const { orderId } = input;
   let reserved = false;
-  setHandler(placed, () => condition(() => reserved));
+  setHandler(placed, async () => {
+    await condition(() => reserved);
+    return true;
+  });
   upsertSearchAttributes([{ key: ORDER_STATUS, value: 'reserving' }]);
   await steps.reserve(input);
   reserved = true;

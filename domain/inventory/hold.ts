@@ -47,7 +47,7 @@ async function decided(tx: Transaction, requests: readonly HoldRequest[]): Promi
 
 async function record(
   _tx: Transaction,
-  plans: readonly HoldPlan<HoldRequest>[],
+  plans: readonly HoldPlan[],
   dueTimes: Promise<ReadonlyMap<string, Date | null>>,
 ): Promise<Map<string, HoldVerdict>> {
   const due = await dueTimes;

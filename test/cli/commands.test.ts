@@ -1,13 +1,9 @@
-import { readdir } from 'node:fs/promises';
 import { openDatabase, type Database } from '../../platform/database';
-import { choosePort } from '../../platform/embedded/ports';
-import type { TemporalServer } from '../../platform/embedded/temporal';
 import { createEmptyDatabase, type TestDatabase } from '../support/database';
 import { expectInvariants } from '../support/invariants';
-import { scratchFolder, startPrivateTemporal, testLogger } from '../support/servers';
-import { waitFor } from '../support/wait';
+import { scratchFolder, testLogger } from '../support/servers';
 import { ensureBuilt } from './build';
-import { holdfast, startHoldfast, type Running } from './holdfast';
+import { holdfast } from './holdfast';
 
 let cwd: string;
 let database: TestDatabase;
@@ -100,6 +96,13 @@ describe('setting up a database', () => {
     await expectInvariants(db);
   });
 
+  it('doctor names the settings without which it has nothing to look at', async () => {
+    const { code, stdout } = await holdfast(['doctor', 'database', 'temporal'], { cwd });
+    expect(code).toBe(1);
+    expect(stdout).toMatch(/WRONG +database +DATABASE_URL: is needed/);
+    expect(stdout).toMatch(/WRONG +temporal +TEMPORAL_ADDRESS: is needed/);
+  });
+
   it('doctor tells a server that is away from one that refuses the password', async () => {
     const away = await holdfast(['doctor', 'database'], {
       cwd,
@@ -127,119 +130,4 @@ describe('a database that is away', () => {
       expect(stderr).toMatch(/^holdfast: PostgreSQL: .*ECONNREFUSED.*\n$/);
     }
   });
-});
-
-describe('api and worker as processes of their own', () => {
-  let temporal: TemporalServer;
-  let api: Running | undefined;
-  let worker: Running | undefined;
-  let port: number;
-
-  beforeAll(async () => {
-    temporal = await startPrivateTemporal();
-    env = { DATABASE_URL: database.url, TEMPORAL_ADDRESS: temporal.address, LOG_LEVEL: 'info' };
-  });
-
-  afterAll(async () => {
-    for (const process of [api, worker]) process?.kill('SIGKILL');
-    await Promise.all([api?.ended, worker?.ended]);
-    await temporal.stop();
-  });
-
-  it('doctor misses the worker and the API before they are started', async () => {
-    const { code, stdout } = await holdfast(['doctor'], { cwd, env: { ...env, PORT: '1' } });
-    expect(code).toBe(1);
-    expect(stdout).toMatch(/ok +Temporal +server \d+\.\d+/);
-    expect(stdout).toMatch(/ok +Namespace +default/);
-    expect(stdout).toMatch(/ok +Search attributes +OrderStatus/);
-    expect(stdout).toMatch(/WRONG +Workers/);
-    expect(stdout).toMatch(/WRONG +API/);
-    expect(stdout).toMatch(/\* DATABASE_URL +postgres.*:hidden@/);
-    const other = await holdfast(['doctor', 'temporal'], {
-      cwd,
-      env: { ...env, TEMPORAL_NAMESPACE: 'elsewhere' },
-    });
-    expect(other.code).toBe(1);
-    expect(other.stdout).toMatch(/WRONG +Namespace +elsewhere does not exist/);
-  });
-
-  it('take an order, with nothing in common but the two servers', async () => {
-    port = await choosePort(undefined, 'a test', testLogger());
-    env = { ...env, PORT: String(port), SANDBOX_CARRIER_DELAY_MS: '0' };
-    api = startHoldfast(['api'], { cwd, env });
-    worker = startHoldfast(['worker'], { cwd, env });
-    const order = {
-      items: [{ sku: 'CHAIR-001', quantity: 1 }],
-      customerId: 'c-1',
-      payment: { method: 'card', token: 'tok_ok' },
-    };
-    const placed = await waitFor(async () => {
-      const response = await post(order);
-      return response.status === 201 ? ((await response.json()) as { id: string }) : undefined;
-    });
-    await waitFor(async () => {
-      const response = await fetch(`http://127.0.0.1:${port}/api/v1/orders/${placed.id}/status`);
-      return ((await response.json()) as { status: string }).status === 'fulfilled';
-    });
-    await expectInvariants(db);
-  });
-
-  it('doctor finds all of it well', async () => {
-    const { code, stdout } = await holdfast(['doctor'], { cwd, env });
-    expect(stdout).not.toContain('WRONG');
-    expect(code).toBe(0);
-    const here = await holdfast(['doctor', 'worker', '--this-host'], { cwd, env });
-    expect(here.code).toBe(0);
-  });
-
-  it('a second API on the same port says which port is taken', async () => {
-    const { code, stderr } = await holdfast(['api'], { cwd, env });
-    expect(code).toBe(1);
-    expect(stderr).toContain(`127.0.0.1:${port}`);
-  });
-
-  it('stop when they are asked to', async () => {
-    for (const process of [api, worker]) process?.kill('SIGTERM');
-    const ended = await Promise.all([api?.ended, worker?.ended]);
-    expect(ended.map((one) => one?.code)).toEqual([0, 0]);
-  });
-
-  it('up uses the servers that are set and starts none of its own', async () => {
-    const home = await scratchFolder('own-servers');
-    const { code, stdout, stderr } = await holdfast(['up', '--smoke'], {
-      cwd,
-      env: { DATABASE_URL: database.url, TEMPORAL_ADDRESS: temporal.address, HOLDFAST_HOME: home },
-    });
-    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-    expect(stdout).toContain('(DATABASE_URL)');
-    expect(stdout).toContain('(TEMPORAL_ADDRESS)');
-    expect(await readdir(home)).toEqual([]);
-    await expectInvariants(db);
-  });
-
-  it('a worker tells that its namespace does not exist', async () => {
-    const { code, stderr } = await holdfast(['worker'], {
-      cwd,
-      env: { ...env, TEMPORAL_NAMESPACE: 'elsewhere' },
-    });
-    expect(code).toBe(1);
-    expect(stderr).toContain('namespace create --namespace elsewhere');
-  });
-
-  it('a worker without Temporal fails and says where it looked', async () => {
-    const { code, stderr } = await holdfast(['worker'], {
-      cwd,
-      env: { ...env, TEMPORAL_ADDRESS: '127.0.0.1:1' },
-    });
-    expect(code).toBe(1);
-    expect(stderr).toContain('Temporal does not answer at 127.0.0.1:1');
-  });
-
-  async function post(order: unknown): Promise<Response> {
-    return fetch(`http://127.0.0.1:${port}/api/v1/orders`, {
-      method: 'POST',
-      headers: { 'Content-Type': 'application/json' },
-      body: JSON.stringify(order),
-    });
-  }
 });

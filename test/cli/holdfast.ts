@@ -22,6 +22,8 @@ export interface Running {
   pid: number;
   /** Everything it has written to standard output so far. */
   stdout(): string;
+  /** The same for standard error, where logs go. */
+  stderr(): string;
   kill(signal: NodeJS.Signals): void;
   ended: Promise<Ended>;
   /** Waits for a text on standard output; fails with all there is when it ends before. */
@@ -46,6 +48,7 @@ export function startHoldfast(args: readonly string[], { env = {}, cwd }: Surrou
   return {
     pid: pidOf(child),
     stdout: () => written.stdout,
+    stderr: () => written.stderr,
     kill: (signal) => void child.kill(signal),
     ended,
     async says(text, deadlineMs = 90_000) {

@@ -7,7 +7,16 @@ import { newId } from '../../platform/ids';
 import { eventTypes } from '../support/fixtures';
 import { expectInvariants } from '../support/invariants';
 import { waitFor } from '../support/wait';
-import { levelsOf, openOrderShop, openReserver, orderOf, PAYMENT, receive, viewOf, type OrderShop } from './support';
+import {
+  levelsOf,
+  openOrderShop,
+  openReserver,
+  orderOf,
+  PAYMENT,
+  receive,
+  viewOf,
+  type OrderShop,
+} from './support';
 
 let shop: OrderShop;
 /** Two processes. */
@@ -114,7 +123,9 @@ test('a choice that others made stale before its rows were locked is made again 
   commit();
   await taken;
   expect((await placed).verdict).toBe('held');
-  expect((await viewOf(shop.db, order.orderId)).items[0]?.allocations).toEqual([{ warehouse: 'BER', quantity: 1 }]);
+  expect((await viewOf(shop.db, order.orderId)).items[0]?.allocations).toEqual([
+    { warehouse: 'BER', quantity: 1 },
+  ]);
 });
 
 test('the same order decided in two processes at once gets one verdict and one hold', async () => {

@@ -1,6 +1,7 @@
 import { adjustStock } from '../../domain/inventory/adjust';
 import { createWarehouseDirectory } from '../../domain/inventory/warehouses';
 import { applyCarrierEvents } from '../../domain/fulfilment/apply-updates';
+import { recordBookings } from '../../domain/fulfilment/book';
 import type { CarrierEventType } from '../../domain/fulfilment/types';
 import { beginCharge, settleCharge, type BeginChargeResult } from '../../domain/orders/charge';
 import { orderPaymentId } from '../../domain/orders/ids';
@@ -98,11 +99,11 @@ export function orderOf(items: Readonly<Record<string, number>>, rest: Partial<O
   };
 }
 
-/** `[on hand, reserved]` by warehouse. */
+/** `[on hand, reserved]` by warehouse, where there is any. */
 export async function levelsOf(db: Database, sku: string): Promise<Record<string, [number, number]>> {
   const found = await db.pool.query<{ code: string; onHand: number; reserved: number }>(
     `select w.code, s.on_hand as "onHand", s.reserved from stock s join products p on p.id = s.product_id
-     join warehouses w on w.id = s.warehouse_id where p.sku = $1 order by w.code`,
+     join warehouses w on w.id = s.warehouse_id where p.sku = $1 and s.on_hand > 0 order by w.code`,
     [sku],
   );
   return Object.fromEntries(found.rows.map((row) => [row.code, [row.onHand, row.reserved]]));
@@ -151,10 +152,18 @@ export function decline(db: Database, orderId: string, attempt = 1): Promise<Ord
 export async function ship(db: Database, orderId: string, warehouse: string, type: CarrierEventType) {
   const shipment = (await viewOf(db, orderId)).shipments.find((s) => s.warehouse === warehouse);
   if (!shipment) throw new Error(`There is no shipment from ${warehouse}.`);
-  await db.pool.query(`update shipments set status = 'booked' where id = $1 and status = 'pending'`, [
-    shipment.id,
-  ]);
-  await applyCarrierEvents(db, CARRIER, [{ eventId: newId(), shipmentId: shipment.id, type }]);
+  await carry(db, shipment.id, type);
+}
+
+/** The same for a shipment by its id. */
+export async function carry(db: Database, shipmentId: string, type: CarrierEventType) {
+  await db.pool.query(
+    `update shipments set status = 'booking', lease_until = clock_timestamp() where id = $1 and status = 'pending'`,
+    [shipmentId],
+  );
+  const label = { trackingNumber: shipmentId, labelUrl: 'https://labels.example/1' };
+  await recordBookings(db, [{ shipmentId, status: 'booked', ...label }]);
+  await applyCarrierEvents(db, CARRIER, [{ eventId: newId(), shipmentId, type }]);
 }
 
 export function receive(db: Database, sku: string, location: string, delta: number, effectId = newId()) {

@@ -111,10 +111,7 @@ test('a connection that is lost in mid-batch costs nobody anything', async () =>
   await lockStockOf(sku);
   const orders = Array.from({ length: 8 }, () => orderOf({ [sku]: 1 }));
   const placed = orders.map((order) => patient.submit(order));
-  const [pid] = await waitFor(async () => {
-    const pids = await waitingPids();
-    return pids.length > 0 && pids;
-  });
+  const pid = await waitFor(async () => (await waitingPids())[0]);
   await other.query('select pg_terminate_backend($1)', [pid]);
   await other.query('rollback');
   const verdicts = (await Promise.all(placed)).map((each) => each.verdict);

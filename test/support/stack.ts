@@ -84,7 +84,9 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
         stageDelayMs: settings.SANDBOX_CARRIER_DELAY_MS,
         refuseWarehouses: options.refuseWarehouses ?? [],
         loseWarehouses: options.loseWarehouses ?? [],
-        deliver: async (events) => void (await applyCarrierEvents(db, 'sandbox', events)),
+        deliver: async (events) => {
+          await applyCarrierEvents(db, 'sandbox', events);
+        },
         log,
       }),
     };

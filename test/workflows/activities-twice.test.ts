@@ -1,4 +1,5 @@
 import { MockActivityEnvironment } from '@temporalio/testing';
+import { DefaultLogger } from '@temporalio/worker';
 import { createOrderActivities, type OrderActivities } from '../../activities/orders';
 import { createWarehouseDirectory } from '../../domain/inventory/warehouses';
 import { createOrderReserver, type OrderReserver } from '../../domain/orders/place';
@@ -39,7 +40,9 @@ const TABLES =
 /** Every row of everything an order touches. */
 async function everything(): Promise<unknown[]> {
   const found = await Promise.all(
-    TABLES.map((table) => shop.db.pool.query(`select t.*::text from ${table} t order by 1`)),
+    TABLES.map((table) =>
+      shop.db.pool.query<{ row: string }>(`select t::text as row from ${table} t order by 1`),
+    ),
   );
   return found.map(({ rows }) => rows);
 }
@@ -48,7 +51,7 @@ function run<Args extends unknown[], Result>(
   activity: (...args: Args) => Promise<Result>,
   ...args: Args
 ): Promise<Result> {
-  return new MockActivityEnvironment().run(activity, ...args);
+  return new MockActivityEnvironment({}, { logger: new DefaultLogger('ERROR') }).run(activity, ...args);
 }
 
 /** Without what only the clock changes. */
@@ -59,7 +62,9 @@ function still(answer: unknown): unknown {
   return JSON.parse(text);
 }
 
-async function placed(request: Partial<OrderRequest> = {}): Promise<{ order: OrderInput; progress: OrderProgress }> {
+async function placed(
+  request: Partial<OrderRequest> = {},
+): Promise<{ order: OrderInput; progress: OrderProgress }> {
   const order = orderInput({ items: { LAMP: 2 }, ...request });
   const { progress } = await run(activities.reserveOrder, order);
   return { order, progress: progress! };
@@ -76,7 +81,10 @@ const captured = { status: 'captured', gatewayRef: 'sandbox_ch_1' } as const;
 const declined = { status: 'declined', gatewayRef: null, declineCode: 'card_declined' } as const;
 
 /** For each activity, brings an order to where it is run, and answers how. */
-const STEPS: Record<keyof OrderActivities | 'settleCharge (declined)' | 'undoReserve (after it)', () => Promise<() => Promise<unknown>>> = {
+const STEPS: Record<
+  keyof OrderActivities | 'settleCharge (declined)' | 'undoReserve (after it)',
+  () => Promise<() => Promise<unknown>>
+> = {
   reserveOrder: () => {
     const order = orderInput({ items: { LAMP: 2 }, token: 'tok_ok' });
     return Promise.resolve(() => run(activities.reserveOrder, order));
@@ -109,7 +117,9 @@ const STEPS: Record<keyof OrderActivities | 'settleCharge (declined)' | 'undoRes
   async expireHold() {
     const { order, progress } = await placed();
     const { reservationId } = progress.holds[0]!;
-    await shop.db.pool.query('update reservations set expires_at = clock_timestamp() where id = $1', [reservationId]);
+    await shop.db.pool.query('update reservations set expires_at = clock_timestamp() where id = $1', [
+      reservationId,
+    ]);
     return () => run(activities.expireHold, { orderId: order.orderId, reservationId });
   },
   async requestCancel() {
@@ -141,13 +151,16 @@ const STEPS: Record<keyof OrderActivities | 'settleCharge (declined)' | 'undoRes
   },
 };
 
-test.each(Object.entries(STEPS))('%s, run twice, answers the same and changes nothing', async (_name, prepare) => {
-  const step = await prepare();
-  const first = await step();
-  const after = await everything();
-  expect(still(await step())).toEqual(still(first));
-  expect(await everything()).toEqual(after);
-});
+test.each(Object.entries(STEPS))(
+  '%s, run twice, answers the same and changes nothing',
+  async (_name, prepare) => {
+    const step = await prepare();
+    const first = await step();
+    const after = await everything();
+    expect(still(await step())).toEqual(still(first));
+    expect(await everything()).toEqual(after);
+  },
+);
 
 test('a reserve that runs after its undo is refused and holds nothing', async () => {
   const order = orderInput({ items: { LAMP: 2 } });
@@ -177,5 +190,8 @@ test('a step for an order that does not exist fails for good, with its code', as
 
 test('an order that PostgreSQL cannot take fails for good instead of being tried for ever', async () => {
   const order = { ...orderInput({ items: { LAMP: 1 } }), customerId: 'nul \u0000 byte' };
-  await expect(run(activities.reserveOrder, order)).rejects.toMatchObject({ type: 'INVALID_DATA', nonRetryable: true });
+  await expect(run(activities.reserveOrder, order)).rejects.toMatchObject({
+    type: 'INVALID_DATA',
+    nonRetryable: true,
+  });
 });

@@ -4,7 +4,7 @@ import { addStock } from '../support/fixtures';
 import { expectAtRest } from '../support/invariants';
 import { startStack, type Stack } from '../support/stack';
 import { waitFor } from '../support/wait';
-import { place, refusalOf, type PlacedOrder } from './order';
+import { lateness, place, refusalOf, type PlacedOrder } from './order';
 
 let stack: Stack;
 beforeAll(async () => {
@@ -28,11 +28,17 @@ async function arrive(sku: string, delta: number): Promise<number> {
 /** An order of 3 of which 1 has shipped, whose card will decline the rest. */
 async function shippedInPart(sku: string, holdSeconds: number): Promise<PlacedOrder> {
   await addStock(stack.db, sku, 'AMS', 1);
-  const order = await place(stack, { items: { [sku]: 3 }, fulfilment: 'backorder', token: 'tok_ok', holdSeconds });
+  const order = await place(stack, {
+    items: { [sku]: 3 },
+    fulfilment: 'backorder',
+    token: 'tok_ok',
+    holdSeconds,
+  });
   await order.until(({ items }) => items[0]?.fulfilledQuantity === 1);
-  await stack.db.pool.query(`update orders set payment_method = '{"method":"card","token":"tok_declined"}' where id = $1`, [
-    order.orderId,
-  ]);
+  await stack.db.pool.query(
+    `update orders set payment_method = '{"method":"card","token":"tok_declined"}' where id = $1`,
+    [order.orderId],
+  );
   return order;
 }
 
@@ -92,6 +98,17 @@ test('a part whose card is declined can be paid with another card', async () => 
   expect(await order.pay('tok_ok')).toMatchObject({ outcome: 'captured' });
   expect(await order.handle.result()).toEqual({ status: 'fulfilled' });
   expect((await order.view()).items[0]).toMatchObject({ fulfilledQuantity: 3 });
+});
+
+test('a wish to cancel that comes too late does not prolong a hold', async () => {
+  const order = await shippedInPart('SHELF', 4);
+  await arrive('SHELF', 2);
+  await waitFor(async () => (await order.details()).includes('Waiting for payment'));
+  const { reservation } = await order.view();
+  await waitFor(() => Date.parse(reservation!.expiresAt) - Date.now() < 1_500);
+  await order.handle.cancel();
+  expect(await order.closed('workflow-cancelled-when-part-has-left')).toEqual({ status: 'fulfilled' });
+  expect(await lateness(stack, order)).toBeLessThan(2_000);
 });
 
 test('an order that is cancelled while it waits for stock leaves the queue, and the next in it is served', async () => {

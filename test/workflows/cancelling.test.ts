@@ -67,7 +67,11 @@ test('an order that the carrier has picked up unheard is not cancelled, and is f
   await untilShipments(order, 'booked');
   await pickUpUnheard(stack, order);
   expect(await order.cancel()).toEqual({ outcome: 'refused', code: 'NOT_CANCELLABLE' });
-  expect(await order.view()).toMatchObject({ status: 'fulfilling', payment: { status: 'captured' }, refunds: [] });
+  expect(await order.view()).toMatchObject({
+    status: 'fulfilling',
+    payment: { status: 'captured' },
+    refunds: [],
+  });
   expect(await order.events()).toContain('cancel_refused');
 
   await carrierSays(stack, order, 'picked_up');
@@ -94,7 +98,9 @@ test('when one of two parcels turns out to have left, the other is stopped and r
     [shipments[0]!.id],
   );
   expect(await order.cancel()).toEqual({ outcome: 'refused', code: 'NOT_CANCELLABLE' });
-  expect(await order.view()).toMatchObject({ payment: { status: 'partially_refunded', refundedMinor: 1_000 } });
+  expect(await order.view()).toMatchObject({
+    payment: { status: 'partially_refunded', refundedMinor: 1_000 },
+  });
 
   await carrierSays(stack, order, 'picked_up', shipments[0]!.warehouse);
   expect(await order.handle.result()).toEqual({ status: 'fulfilled' });

@@ -50,6 +50,9 @@ test('when the carrier refuses every warehouse, the order fails and all the mone
 test('a parcel that is lost before its pick-up is refunded and its units are restocked', async () => {
   const order = await place(stack, { items: { LAMP: 1 }, token: 'tok_ok' });
   expect(await order.closed('parcel-lost')).toEqual({ status: 'failed' });
-  expect(await order.view()).toMatchObject({ failureCode: 'CARRIER_FAILED', payment: { status: 'refunded' } });
+  expect(await order.view()).toMatchObject({
+    failureCode: 'CARRIER_FAILED',
+    payment: { status: 'refunded' },
+  });
   expect(await available('LAMP', 'LOSING')).toBe(1);
 });

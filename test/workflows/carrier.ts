@@ -16,7 +16,9 @@ export async function carrierSays(
   warehouse?: string,
 ): Promise<void> {
   const { shipments } = await order.view();
-  const concerned = shipments.filter((shipment) => warehouse === undefined || shipment.warehouse === warehouse);
+  const concerned = shipments.filter(
+    (shipment) => warehouse === undefined || shipment.warehouse === warehouse,
+  );
   const events = concerned.map(({ id }) => ({ eventId: randomUUID(), shipmentId: id, type }));
   await applyCarrierEvents(db, 'sandbox', events);
 }

@@ -16,7 +16,9 @@ afterAll(() => stack.stop());
 afterEach(() => expectAtRest(stack.db));
 
 async function reservedUnits(): Promise<number> {
-  const { rows } = await stack.db.pool.query<{ reserved: number }>('select sum(reserved)::int as reserved from stock');
+  const { rows } = await stack.db.pool.query<{ reserved: number }>(
+    'select sum(reserved)::int as reserved from stock',
+  );
   return rows[0]!.reserved;
 }
 
@@ -26,7 +28,9 @@ test('while the gateway is away a payment is unknown and the stock stays held; i
   const back = await takeAway(stack, 'charges');
   expect(await order.pay('tok_ok')).toMatchObject({ outcome: 'unknown' });
   expect(await order.view()).toMatchObject({ status: 'reserved', payment: { status: 'unknown' } });
-  expect(await order.details()).toMatch(/Asking the payment gateway what became of payment .*the stock stays held/);
+  expect(await order.details()).toMatch(
+    /Asking the payment gateway what became of payment .*the stock stays held/,
+  );
   expect(await refusalOf(order.pay('tok_ok'))).toBe('PAYMENT_IN_PROGRESS');
   await back();
   expect(await order.closed('gateway-away-then-back')).toEqual({ status: 'fulfilled' });
@@ -43,7 +47,10 @@ test('a charge that is unknown for too long gives up its hold, alerts, and is re
   await order.until('failed');
   expect(await order.stuck()).toBe(true);
   expect(await reservedUnits()).toBe(0);
-  expect(await order.view()).toMatchObject({ failureCode: 'PAYMENT_UNRESOLVED', payment: { status: 'unknown' } });
+  expect(await order.view()).toMatchObject({
+    failureCode: 'PAYMENT_UNRESOLVED',
+    payment: { status: 'unknown' },
+  });
   expect(await order.details()).toContain('its stock was given up');
 
   expect(await order.closed('hold-given-up-then-refunded')).toEqual({ status: 'failed' });
@@ -54,7 +61,11 @@ test('a charge that is unknown for too long gives up its hold, alerts, and is re
 
 test('a charge that never reached the gateway before its hold was given up is never made', async () => {
   const back = await takeAway(stack, 'charges');
-  const order = await place(stack, { items: { LAMP: 1 }, token: 'tok_ok', timeouts: { paymentUnknownSeconds: 1 } });
+  const order = await place(stack, {
+    items: { LAMP: 1 },
+    token: 'tok_ok',
+    timeouts: { paymentUnknownSeconds: 1 },
+  });
   await order.until('failed');
   await back();
   expect(await order.closed('hold-given-up-never-charged')).toEqual({ status: 'failed' });

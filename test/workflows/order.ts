@@ -106,7 +106,9 @@ export function followOrder(stack: Stack, input: OrderInput): PlacedOrder {
   const { db, temporal, names } = stack;
   const { orderId } = input;
   const handle = temporal.client.workflow.getHandle(names.orderWorkflowId(orderId));
-  const card = (token: string, updateId: string) => ({ args: [{ method: 'card', token, updateId }] as const });
+  const card = (token: string, updateId: string) => ({
+    args: [{ method: 'card', token, updateId }] as const,
+  });
 
   async function view(): Promise<OrderView> {
     const record = await readOrder(db, orderId);
@@ -172,4 +174,15 @@ export async function refusalOf(update: Promise<unknown>): Promise<string | null
   const error: unknown = await update.catch((thrown: unknown) => thrown);
   if (!(error instanceof WorkflowUpdateFailedError)) throw new Error(`not refused: ${JSON.stringify(error)}`);
   return error.cause instanceof ApplicationFailure ? error.cause.type : undefined;
+}
+
+/** Milliseconds from the moment the hold was due to its being freed. */
+export async function lateness({ db }: Stack, { orderId }: PlacedOrder): Promise<number> {
+  const { rows } = await db.pool.query<{ ms: number }>(
+    `select extract(epoch from e.at - r.expires_at)::float8 * 1000 as ms
+     from order_events e join reservations r on r.order_id = e.order_id
+     where e.order_id = $1 and e.type = 'hold_expired'`,
+    [orderId],
+  );
+  return rows[0]!.ms;
 }

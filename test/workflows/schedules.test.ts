@@ -30,7 +30,10 @@ test('a worker that starts makes the schedules of the sweep and of the ledger', 
   expect(sweep.policies.overlap).toBe(ScheduleOverlapPolicy.SKIP);
 
   const ledger = await stack.temporal.client.schedule.getHandle(stack.names.ledgerScheduleId).describe();
-  expect(workflowOf(ledger)).toEqual({ type: WORKFLOW_TYPES.ledgerMaintenance, taskQueue: stack.names.jobsQueue });
+  expect(workflowOf(ledger)).toEqual({
+    type: WORKFLOW_TYPES.ledgerMaintenance,
+    taskQueue: stack.names.jobsQueue,
+  });
   expect(ledger.spec.calendars).toHaveLength(1);
 });
 

@@ -94,6 +94,21 @@ test('a saga terminated in the middle of a cancellation finishes it and refunds 
   });
 });
 
+test('a wish to cancel outlives a saga that is terminated while its charge is unknown', async () => {
+  const order = await place(stack, { items: { LAMP: 1 } });
+  await isWaiting(order);
+  const back = await takeAway(stack, 'charges');
+  expect(await order.pay('tok_ok')).toMatchObject({ outcome: 'unknown' });
+  await order.cancelLater();
+  await waitFor(async () => (await order.events()).includes('cancel_requested'));
+  await order.handle.terminate('by hand');
+  await back();
+  expect(await sweepLater(order)).toEqual({ looked: 1, restarted: 1 });
+
+  expect(await order.closed('restarted-with-a-wish-to-cancel')).toEqual({ status: 'cancelled' });
+  expect(await order.view()).toMatchObject({ payment: { status: 'refunded' } });
+});
+
 test('a saga terminated after its hold was given up still finds out about the charge and refunds it', async () => {
   const order = await place(stack, {
     items: { LAMP: 1 },

@@ -16,7 +16,9 @@ afterEach(() => expectAtRest(stack.db));
 test('a workflow cancelled while it reserves leaves a tombstone, and the late reserve is refused by it', async () => {
   const blocker = await stack.db.pool.connect();
   await blocker.query('begin');
-  await blocker.query(`select 1 from stock s join products p on p.id = s.product_id where p.sku = 'LAMP' for update of s`);
+  await blocker.query(
+    `select 1 from stock s join products p on p.id = s.product_id where p.sku = 'LAMP' for update of s`,
+  );
   const order = await place(stack, { items: { LAMP: 1 }, token: 'tok_ok' });
   await waitFor(async () => {
     const { rows } = await stack.db.pool.query(
@@ -42,6 +44,20 @@ test('a workflow cancelled while it reserves leaves a tombstone, and the late re
     reservations: [],
     payments: [],
   });
+});
+
+test('the undo of a reserve is tried until it succeeds, and is seen while it is stuck', async () => {
+  await stack.db.pool.query('alter table orders rename to orders_away');
+  const order = await place(stack, { items: { LAMP: 1 } });
+  await waitFor(async () => (await order.details()).includes('Reserving stock.'));
+  await order.handle.cancel();
+  await waitFor(async () => (await order.stuck()) === true);
+  expect(await order.details()).toContain('**Stuck** undoing: put the stock back on sale');
+
+  await stack.db.pool.query('alter table orders_away rename to orders');
+  expect(await order.closed('undo-of-reserve-stuck')).toEqual({ status: 'failed' });
+  expect(await order.view()).toMatchObject({ failureCode: 'CANCELLED', reservations: [] });
+  expect(await order.stuck()).toBe(false);
 });
 
 test('a workflow cancelled while it waits cancels its order, and completes', async () => {

@@ -1,0 +1,166 @@
+import { readdir } from 'node:fs/promises';
+import { seedCatalogue } from '../../domain/catalog/seed';
+import { openDatabase, type Database } from '../../platform/database';
+import { choosePort } from '../../platform/embedded/ports';
+import type { TemporalServer } from '../../platform/embedded/temporal';
+import { createTestDatabase, type TestDatabase } from '../support/database';
+import { expectInvariants } from '../support/invariants';
+import { scratchFolder, startPrivateTemporal, testLogger } from '../support/servers';
+import { waitFor } from '../support/wait';
+import { ensureBuilt } from './build';
+import { holdfast, startHoldfast, type Running } from './holdfast';
+
+let cwd: string;
+let database: TestDatabase;
+let db: Database;
+let env: Record<string, string>;
+let baseUrl: string;
+let temporalPort: number;
+let temporal: TemporalServer | undefined;
+const running: Running[] = [];
+
+beforeAll(async () => {
+  await ensureBuilt();
+  cwd = await scratchFolder('cli');
+  database = await createTestDatabase();
+  db = openDatabase({ url: database.url, poolSize: 2, log: testLogger() });
+  await seedCatalogue(db);
+  const port = await choosePort(undefined, 'a test', testLogger());
+  temporalPort = await choosePort(undefined, 'a test', testLogger());
+  baseUrl = `http://127.0.0.1:${port}`;
+  env = {
+    DATABASE_URL: database.url,
+    TEMPORAL_ADDRESS: `127.0.0.1:${temporalPort}`,
+    PORT: String(port),
+    SANDBOX_CARRIER_DELAY_MS: '0',
+  };
+});
+
+afterAll(async () => {
+  for (const one of running) one.kill('SIGKILL');
+  await Promise.all(running.map(({ ended }) => ended));
+  await temporal?.stop();
+  await db.close();
+  await database.drop();
+});
+
+function start(command: string): void {
+  running.push(startHoldfast([command], { cwd, env }));
+}
+
+function placeOrder(): Promise<Response> {
+  const order = {
+    items: [{ sku: 'CHAIR-001', quantity: 1 }],
+    customerId: 'c-1',
+    payment: { method: 'card', token: 'tok_ok' },
+  };
+  return fetch(`${baseUrl}/api/v1/orders`, {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json' },
+    body: JSON.stringify(order),
+  });
+}
+
+async function json<T>(response: Response): Promise<T> {
+  return (await response.json()) as T;
+}
+
+// Each part is started in its turn, as an operator would, and each step builds on those before.
+describe('api and worker as processes of their own', () => {
+  it('the API starts while Temporal is away, answers 503, and doctor tells why', async () => {
+    start('api');
+    await waitFor(async () => (await fetch(`${baseUrl}/health`)).status === 503);
+    const asked = Date.now();
+    const refused = await placeOrder();
+    expect(refused.status).toBe(503);
+    expect(Date.now() - asked).toBeLessThan(5_000);
+    expect(await json(refused)).toMatchObject({ code: 'ENGINE_UNAVAILABLE' });
+
+    const { code, stdout } = await holdfast(['doctor'], { cwd, env });
+    expect(code).toBe(1);
+    expect(stdout).toMatch(/ok +PostgreSQL/);
+    expect(stdout).toMatch(/WRONG +Temporal +127\.0\.0\.1:\d+: /);
+    expect(stdout).toMatch(/WRONG +API +http\S+ is down/);
+    expect(stdout).toMatch(/\* DATABASE_URL +postgres.*:hidden@/);
+  });
+
+  it('the API is ready within seconds when Temporal is there, and doctor misses only the worker', async () => {
+    temporal = await startPrivateTemporal({ port: temporalPort });
+    expect(temporal.port).toBe(temporalPort);
+    await waitFor(async () => (await fetch(`${baseUrl}/ready`)).status === 200, 10_000);
+    const { code, stdout } = await holdfast(['doctor'], { cwd, env });
+    expect(code).toBe(1);
+    expect(stdout).toMatch(/ok +Temporal +server \d+\.\d+/);
+    expect(stdout).toMatch(/ok +Namespace +default/);
+    expect(stdout).toMatch(/ok +Search attributes +OrderStatus/);
+    expect(stdout.match(/WRONG.*/g)).toEqual([expect.stringMatching(/^WRONG +Workers +none/)]);
+  });
+
+  it('take an order, with nothing in common but the two servers', async () => {
+    start('worker');
+    const placed = await placeOrder();
+    expect([201, 202]).toContain(placed.status);
+    const { id } = await json<{ id: string }>(placed);
+    await waitFor(async () => {
+      const response = await fetch(`${baseUrl}/api/v1/orders/${id}/status`);
+      return (await json<{ status: string }>(response)).status === 'fulfilled';
+    });
+    await expectInvariants(db);
+  });
+
+  it('doctor finds all of it well', async () => {
+    const { code, stdout } = await holdfast(['doctor'], { cwd, env });
+    expect(stdout).not.toContain('WRONG');
+    expect(code).toBe(0);
+    expect((await holdfast(['doctor', 'worker', '--this-host'], { cwd, env })).code).toBe(0);
+  });
+
+  it('a second API on the same port says which port is taken', async () => {
+    const { code, stderr } = await holdfast(['api'], { cwd, env });
+    expect(code).toBe(1);
+    expect(stderr).toContain(new URL(baseUrl).host);
+  });
+
+  it('stop when they are asked to', async () => {
+    for (const one of running) one.kill('SIGTERM');
+    const ended = await Promise.all(running.map(({ ended }) => ended));
+    expect(ended.map(({ code }) => code)).toEqual([0, 0]);
+  });
+
+  it('up uses the servers that are set and starts none of its own', async () => {
+    const home = await scratchFolder('own-servers');
+    const { code, stdout, stderr } = await holdfast(['up', '--smoke'], {
+      cwd,
+      env: { DATABASE_URL: database.url, TEMPORAL_ADDRESS: `127.0.0.1:${temporalPort}`, HOLDFAST_HOME: home },
+    });
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(stdout).toContain('(DATABASE_URL)');
+    expect(stdout).toContain('(TEMPORAL_ADDRESS)');
+    expect(await readdir(home)).toEqual([]);
+    await expectInvariants(db);
+  });
+
+  it('a worker, and doctor, tell that the namespace does not exist', async () => {
+    const doctor = await holdfast(['doctor', 'temporal'], {
+      cwd,
+      env: { ...env, TEMPORAL_NAMESPACE: 'elsewhere' },
+    });
+    expect(doctor.code).toBe(1);
+    expect(doctor.stdout).toMatch(/WRONG +Namespace +elsewhere does not exist/);
+    const { code, stderr } = await holdfast(['worker'], {
+      cwd,
+      env: { ...env, TEMPORAL_NAMESPACE: 'elsewhere' },
+    });
+    expect(code).toBe(1);
+    expect(stderr).toContain('namespace create --namespace elsewhere');
+  });
+
+  it('a worker without Temporal fails and says where it looked', async () => {
+    const { code, stderr } = await holdfast(['worker'], {
+      cwd,
+      env: { ...env, TEMPORAL_ADDRESS: '127.0.0.1:1' },
+    });
+    expect(code).toBe(1);
+    expect(stderr).toContain('Temporal does not answer at 127.0.0.1:1');
+  });
+});

@@ -1,0 +1,238 @@
+import type { Carrier } from '../../domain/fulfilment/types';
+import { voidShipments } from '../../domain/fulfilment/void';
+import { cancelUnpaid, refuseCancel, releaseCutShipments, requestCancel } from '../../domain/orders/cancel';
+import { refundDue } from '../../domain/payments/refund';
+import { newId } from '../../platform/ids';
+import { eventTypes } from '../support/fixtures';
+import { expectInvariants } from '../support/invariants';
+import {
+  capture,
+  CARRIER,
+  decline,
+  levelsOf,
+  openOrderShop,
+  orderOf,
+  pay,
+  PAYMENT,
+  receive,
+  ship,
+  twice,
+  viewOf,
+  type OrderShop,
+} from './support';
+
+let shop: OrderShop;
+
+beforeAll(async () => {
+  shop = await openOrderShop();
+});
+
+afterEach(() => expectInvariants(shop.db));
+
+afterAll(() => shop.close());
+
+/** A carrier that takes back whatever it is asked to. */
+const carrier: Carrier = {
+  name: CARRIER,
+  book: () => Promise.resolve([]),
+  void: () => Promise.resolve('voided'),
+};
+
+/** The steps of a compensation, in their order; the money itself is the gateway's. */
+async function compensate(orderId: string, which: 'all' | 'failed-only') {
+  const { db } = shop;
+  const endAs = which === 'all' ? 'cancelled' : 'failed';
+  await twice(db, () => voidShipments({ db, carriers: [carrier], orderId, which }));
+  await twice(db, () => db.transaction((tx) => refundDue(tx, orderId, 'test')));
+  return (await twice(db, () => releaseCutShipments(db, { orderId, endAs })))[0];
+}
+
+/** A paid order of a unit from AMS and a unit from BER. */
+async function placePaid(): Promise<{ orderId: string; sku: string }> {
+  const sku = await shop.product({ AMS: 1, BER: 1 });
+  const order = orderOf({ [sku]: 2 }, { payment: PAYMENT });
+  await shop.place(order);
+  await capture(shop.db, order.orderId);
+  return { orderId: order.orderId, sku };
+}
+
+describe('a wish to cancel', () => {
+  test('is remembered with its first reason, until it is refused', async () => {
+    const { orderId } = await placePaid();
+    const [asked] = await twice(shop.db, () => requestCancel(shop.db, { orderId, reason: 'too late' }));
+    expect(asked).toMatchObject({ status: 'paid', cancelRequested: true });
+    await requestCancel(shop.db, { orderId, reason: 'another' });
+    expect((await viewOf(shop.db, orderId)).cancelReason).toBe('too late');
+    const [refused] = await twice(shop.db, () => refuseCancel(shop.db, orderId));
+    expect(refused.cancelRequested).toBe(false);
+    expect((await eventTypes(shop.db, orderId)).slice(-2)).toEqual(['cancel_requested', 'cancel_refused']);
+  });
+
+  test('for an order that has ended is not taken', async () => {
+    const order = orderOf({ [await shop.product({})]: 1 });
+    await shop.place(order);
+    const [asked] = await twice(shop.db, () =>
+      requestCancel(shop.db, { orderId: order.orderId, reason: 'why' }),
+    );
+    expect(asked).toMatchObject({ status: 'rejected', cancelRequested: false });
+  });
+});
+
+describe('cancelling', () => {
+  test('an unpaid order gives its stock back and ends it', async () => {
+    const sku = await shop.product({ AMS: 1, BER: 1 });
+    const orderId = newId();
+    await shop.place(orderOf({ [sku]: 2 }, { orderId }));
+    await requestCancel(shop.db, { orderId, reason: 'changed my mind' });
+    const [progress] = await twice(shop.db, () => cancelUnpaid(shop.db, orderId));
+    expect(progress).toMatchObject({ status: 'cancelled', holds: [], cancelRequested: false });
+    expect(await levelsOf(shop.db, sku)).toEqual({ AMS: [1, 0], BER: [1, 0] });
+    expect((await viewOf(shop.db, orderId)).reservation?.status).toBe('cancelled');
+  });
+
+  test('an order that only waits for stock ends it', async () => {
+    const orderId = newId();
+    await shop.place(orderOf({ [await shop.product({})]: 2 }, { orderId, fulfilment: 'backorder' }));
+    const [progress] = await twice(shop.db, () => cancelUnpaid(shop.db, orderId));
+    expect(progress).toMatchObject({ status: 'cancelled', waitingUnits: 0 });
+    expect((await eventTypes(shop.db, orderId)).slice(-2)).toEqual(['backorders_closed', 'order_cancelled']);
+  });
+
+  test('gives up the queue first: freed stock goes to the next in it, never back to the order itself', async () => {
+    const sku = await shop.product({ AMS: 2 });
+    const orderId = newId();
+    await shop.place(orderOf({ [sku]: 4 }, { orderId, fulfilment: 'backorder' }));
+    const next = orderOf({ [sku]: 1 }, { fulfilment: 'backorder' });
+    await shop.place(next);
+    expect(await cancelUnpaid(shop.db, orderId)).toMatchObject({ status: 'cancelled', holds: [] });
+    expect((await viewOf(shop.db, orderId)).reservations).toHaveLength(1);
+    expect((await viewOf(shop.db, next.orderId)).items).toMatchObject([
+      { reservedQuantity: 1, backorderedQuantity: 0 },
+    ]);
+    expect(await levelsOf(shop.db, sku)).toEqual({ AMS: [2, 1] });
+  });
+
+  test('leaves a charge in flight to its outcome', async () => {
+    const sku = await shop.product({ AMS: 1 });
+    const orderId = newId();
+    await shop.place(orderOf({ [sku]: 1 }, { orderId, payment: PAYMENT }));
+    const [progress] = await twice(shop.db, () => cancelUnpaid(shop.db, orderId));
+    expect(progress).toMatchObject({ status: 'reserved', holds: [{ status: 'charging' }] });
+    await decline(shop.db, orderId);
+    expect(await cancelUnpaid(shop.db, orderId)).toMatchObject({ status: 'cancelled' });
+  });
+
+  test.each(['pending', 'booking', 'booked'])(
+    'a paid order whose shipments are %s refunds and restocks all of it',
+    async (status) => {
+      const { orderId, sku } = await placePaid();
+      await shop.db.pool.query(
+        `update shipments set status = $2, lease_until = case when $2 = 'booking' then clock_timestamp() end where order_id = $1`,
+        [orderId, status],
+      );
+      await requestCancel(shop.db, { orderId, reason: 'changed my mind' });
+      expect(await cancelUnpaid(shop.db, orderId)).toMatchObject({ status: 'paid' });
+      const progress = await compensate(orderId, 'all');
+      expect(progress).toMatchObject({
+        status: 'cancelled',
+        holds: [],
+        uncutShipments: 0,
+        pendingRefunds: 1,
+      });
+      const view = await viewOf(shop.db, orderId);
+      expect(view.refunds).toMatchObject([{ amountMinor: 2_000 }]);
+      expect(view.shipments.map((shipment) => shipment.status)).toEqual(['voided', 'voided']);
+      expect(view.reservation?.status).toBe('cancelled');
+      expect(await levelsOf(shop.db, sku)).toEqual({ AMS: [1, 0], BER: [1, 0] });
+    },
+  );
+
+  test('a paid order that also waits and holds an unpaid part undoes all three', async () => {
+    const sku = await shop.product({ AMS: 1 });
+    const orderId = newId();
+    await shop.place(orderOf({ [sku]: 3 }, { orderId, fulfilment: 'backorder', payment: PAYMENT }));
+    await capture(shop.db, orderId);
+    await receive(shop.db, sku, 'BER', 1);
+    await cancelUnpaid(shop.db, orderId);
+    expect(await compensate(orderId, 'all')).toMatchObject({
+      status: 'cancelled',
+      holds: [],
+      waitingUnits: 0,
+    });
+    expect(await levelsOf(shop.db, sku)).toEqual({ AMS: [1, 0], BER: [1, 0] });
+  });
+
+  test('and stock arriving at the same moment leave nothing held and nobody waiting', async () => {
+    for (let round = 0; round < 40; round++) {
+      const sku = await shop.product({ AMS: 1 });
+      const orderId = newId();
+      await shop.place(orderOf({ [sku]: 3 }, { orderId, fulfilment: 'backorder' }));
+      await Promise.all([
+        receive(shop.db, sku, 'AMS', 1),
+        cancelUnpaid(shop.db, orderId),
+        receive(shop.db, sku, 'BER', 1),
+      ]);
+      const { status, items } = await viewOf(shop.db, orderId);
+      expect({ status, cancelled: items[0]?.cancelledQuantity }).toEqual({
+        status: 'cancelled',
+        cancelled: 3,
+      });
+      expect(await levelsOf(shop.db, sku)).toEqual({ AMS: [2, 0], BER: [1, 0] });
+    }
+  });
+});
+
+describe('a carrier that fails one of two shipments', () => {
+  test('after the other was picked up: what shipped is kept, the rest is refunded and restocked', async () => {
+    const { orderId, sku } = await placePaid();
+    await ship(shop.db, orderId, 'AMS', 'picked_up');
+    await ship(shop.db, orderId, 'BER', 'failed');
+    const progress = await compensate(orderId, 'failed-only');
+    expect(progress).toMatchObject({ status: 'fulfilled', failureCode: null, holds: [] });
+    const view = await viewOf(shop.db, orderId);
+    expect(view.items).toMatchObject([{ status: 'fulfilled', fulfilledQuantity: 1, cancelledQuantity: 1 }]);
+    expect(view.refunds).toMatchObject([{ amountMinor: 1_000 }]);
+    // Something of it left, so it is not a hold that was cancelled.
+    expect(view.reservation?.status).toBe('shipped');
+    expect(await levelsOf(shop.db, sku)).toEqual({ BER: [1, 0] });
+  });
+
+  test('before the other was picked up: the other still ships', async () => {
+    const { orderId, sku } = await placePaid();
+    await ship(shop.db, orderId, 'BER', 'failed');
+    expect(await compensate(orderId, 'failed-only')).toMatchObject({
+      status: 'paid',
+      holds: [{ status: 'confirmed' }],
+    });
+    expect(await levelsOf(shop.db, sku)).toEqual({ AMS: [1, 1], BER: [1, 0] });
+    await ship(shop.db, orderId, 'AMS', 'delivered');
+    const view = await viewOf(shop.db, orderId);
+    expect(view).toMatchObject({ status: 'fulfilled', reservation: { status: 'shipped' } });
+    expect(view.refunds).toMatchObject([{ amountMinor: 1_000 }]);
+  });
+
+  test('and then the other as well: the order has failed, and everything is back', async () => {
+    const { orderId, sku } = await placePaid();
+    await ship(shop.db, orderId, 'BER', 'failed');
+    await compensate(orderId, 'failed-only');
+    await ship(shop.db, orderId, 'AMS', 'failed');
+    expect(await compensate(orderId, 'failed-only')).toMatchObject({ status: 'failed', holds: [] });
+    expect((await viewOf(shop.db, orderId)).refunds).toMatchObject([
+      { amountMinor: 1_000 },
+      { amountMinor: 1_000 },
+    ]);
+    expect(await levelsOf(shop.db, sku)).toEqual({ AMS: [1, 0], BER: [1, 0] });
+  });
+});
+
+test('paying for an order at the moment it is cancelled: it is cancelled, or its charge goes on', async () => {
+  for (let round = 0; round < 30; round++) {
+    const sku = await shop.product({ AMS: 1 });
+    const orderId = newId();
+    await shop.place(orderOf({ [sku]: 1 }, { orderId }));
+    const [begun, cancelled] = await Promise.all([pay(shop.db, orderId), cancelUnpaid(shop.db, orderId)]);
+    expect(cancelled.status).toBe(begun.begun ? 'reserved' : 'cancelled');
+    if (begun.begun) expect(await capture(shop.db, orderId)).toMatchObject({ status: 'paid' });
+    else expect(begun.code).toBe('ORDER_NOT_PAYABLE');
+  }
+});

@@ -1,0 +1,222 @@
+import { releaseCutShipments } from '../../domain/orders/cancel';
+import { expireHold, reclaimExpired } from '../../domain/orders/expire';
+import { orderReservationId } from '../../domain/orders/ids';
+import { eventTypes } from '../support/fixtures';
+import { expectInvariants } from '../support/invariants';
+import {
+  capture,
+  decline,
+  levelsOf,
+  makeDue,
+  openOrderShop,
+  orderOf,
+  pay,
+  PAYMENT,
+  receive,
+  ship,
+  twice,
+  viewOf,
+  type OrderShop,
+} from './support';
+
+let shop: OrderShop;
+
+beforeAll(async () => {
+  shop = await openOrderShop();
+});
+
+afterEach(() => expectInvariants(shop.db));
+
+afterAll(() => shop.close());
+
+function expire(orderId: string, reservationId = orderReservationId(orderId, 1)) {
+  return expireHold(shop.db, { orderId, reservationId });
+}
+
+/** Id of the order's latest hold. */
+async function latestHold(orderId: string): Promise<string> {
+  return (await viewOf(shop.db, orderId)).reservations.at(-1)!.id;
+}
+
+describe('a hold', () => {
+  test('that is not due is left alone, and the answer says for how long', async () => {
+    const sku = await shop.product({ AMS: 1 });
+    const order = orderOf({ [sku]: 1 }, { holdSeconds: 60 });
+    await shop.place(order);
+    const [progress] = await twice(shop.db, () => expire(order.orderId));
+    expect(progress.holds[0]?.msLeft).toBeGreaterThan(50_000);
+    expect(progress.holds[0]?.msLeft).toBeLessThanOrEqual(60_000);
+  });
+
+  test('that is due gives its stock back and ends its order, once', async () => {
+    const sku = await shop.product({ AMS: 1, BER: 1 });
+    const order = orderOf({ [sku]: 2 });
+    await shop.place(order);
+    await makeDue(shop.db, order.orderId);
+    const [progress] = await twice(shop.db, () => expire(order.orderId));
+    expect(progress).toMatchObject({ status: 'expired', holds: [] });
+    expect(await levelsOf(shop.db, sku)).toEqual({ AMS: [1, 0], BER: [1, 0] });
+    const view = await viewOf(shop.db, order.orderId);
+    expect(view.reservation?.status).toBe('expired');
+    expect(view.items).toMatchObject([{ status: 'cancelled', cancelledQuantity: 2 }]);
+    expect((await eventTypes(shop.db, order.orderId)).slice(2)).toEqual(['hold_expired', 'order_expired']);
+  });
+
+  test('that is being charged does not expire, however late it is', async () => {
+    const sku = await shop.product({ AMS: 1 });
+    const order = orderOf({ [sku]: 1 }, { payment: PAYMENT });
+    await shop.place(order);
+    await makeDue(shop.db, order.orderId);
+    const [progress] = await twice(shop.db, () => expire(order.orderId));
+    expect(progress.holds).toMatchObject([{ status: 'charging' }]);
+    await capture(shop.db, order.orderId);
+    expect((await expire(order.orderId)).holds).toMatchObject([{ status: 'confirmed' }]);
+  });
+
+  test('and a charge at the moment it falls due: exactly one of them wins', async () => {
+    const won = { expiry: 0, charge: 0 };
+    for (let round = 0; round < 60; round++) {
+      const sku = await shop.product({ AMS: 1 });
+      const { orderId } = orderOf({ [sku]: 1 });
+      await shop.place({ ...orderOf({ [sku]: 1 }), orderId });
+      await shop.db.pool.query(
+        `update reservations set expires_at = clock_timestamp() + interval '2 ms' where order_id = $1`,
+        [orderId],
+      );
+      const expiring = async () => {
+        for (;;) {
+          const { holds } = await expire(orderId);
+          if (!holds.some((hold) => hold.status === 'pending')) return;
+        }
+      };
+      const [begun] = await Promise.all([pay(shop.db, orderId), expiring()]);
+      const { status, payments, reservation } = await viewOf(shop.db, orderId);
+      expect({ status, payments: payments.length, hold: reservation?.status }).toEqual(
+        begun.begun
+          ? { status: 'reserved', payments: 1, hold: 'pending' }
+          : { status: 'expired', payments: 0, hold: 'expired' },
+      );
+      if (!begun.begun) expect(begun.code).toBe('HOLD_EXPIRED');
+      won[begun.begun ? 'charge' : 'expiry'] += 1;
+    }
+    expect(won.expiry + won.charge).toBe(60);
+  });
+});
+
+describe('an unpaid order that also waits for stock', () => {
+  test('gives up its places in the queue before its stock, which so goes to the next in the queue', async () => {
+    const sku = await shop.product({ AMS: 2 });
+    const order = orderOf({ [sku]: 3 }, { fulfilment: 'backorder' });
+    const next = orderOf({ [sku]: 1 }, { fulfilment: 'backorder' });
+    await shop.place(order);
+    await shop.place(next);
+    await makeDue(shop.db, order.orderId);
+    const [progress] = await twice(shop.db, () => expire(order.orderId));
+    expect(progress).toMatchObject({ status: 'expired', waitingUnits: 0, holds: [] });
+    expect((await eventTypes(shop.db, order.orderId)).slice(-3)).toEqual([
+      'backorders_closed',
+      'hold_expired',
+      'order_expired',
+    ]);
+    expect((await viewOf(shop.db, next.orderId)).items).toMatchObject([{ reservedQuantity: 1 }]);
+    expect(await levelsOf(shop.db, sku)).toEqual({ AMS: [2, 1] });
+  });
+
+  test('keeps its places while another part of it is being charged', async () => {
+    const sku = await shop.product({ AMS: 1 });
+    const order = orderOf({ [sku]: 3 }, { fulfilment: 'backorder' });
+    await shop.place(order);
+    await receive(shop.db, sku, 'AMS', 1);
+    await pay(shop.db, order.orderId);
+    await makeDue(shop.db, order.orderId);
+    const progress = await expire(order.orderId, await latestHold(order.orderId));
+    expect(progress).toMatchObject({ status: 'reserved', waitingUnits: 0 });
+    // What the expired part gave back went to the place that was kept.
+    expect(progress.holds.map((hold) => hold.status)).toEqual(['charging', 'pending']);
+  });
+});
+
+describe('a later part of a paid order', () => {
+  async function withLaterPart() {
+    const sku = await shop.product({ AMS: 1 });
+    const order = orderOf({ [sku]: 2 }, { fulfilment: 'backorder', payment: PAYMENT });
+    await shop.place(order);
+    await capture(shop.db, order.orderId);
+    await receive(shop.db, sku, 'BER', 1);
+    await makeDue(shop.db, order.orderId);
+    return { sku, orderId: order.orderId };
+  }
+
+  test('that expires is cancelled alone', async () => {
+    const { sku, orderId } = await withLaterPart();
+    const hold = await latestHold(orderId);
+    const [progress] = await twice(shop.db, () => expire(orderId, hold));
+    expect(progress).toMatchObject({ status: 'paid', holds: [{ status: 'confirmed' }] });
+    expect(await levelsOf(shop.db, sku)).toEqual({ AMS: [1, 1], BER: [1, 0] });
+    await ship(shop.db, orderId, 'AMS', 'picked_up');
+    expect((await viewOf(shop.db, orderId)).status).toBe('fulfilled');
+  });
+
+  test('that expires as the last part of an order whose rest was cut leaves it cancelled: it was paid, so not expired', async () => {
+    const { orderId } = await withLaterPart();
+    await ship(shop.db, orderId, 'AMS', 'failed');
+    await releaseCutShipments(shop.db, { orderId, endAs: 'failed' });
+    expect((await expire(orderId, await latestHold(orderId))).status).toBe('cancelled');
+    expect((await eventTypes(shop.db, orderId)).at(-1)).toBe('order_cancelled');
+  });
+});
+
+describe('a shortage', () => {
+  test('with a hold past due is none: the hold is freed first, and its saga is woken', async () => {
+    const sku = await shop.product({ AMS: 1, BER: 2 });
+    const late = orderOf({ [sku]: 3 });
+    await shop.place(late);
+    await makeDue(shop.db, late.orderId);
+    expect((await shop.place(orderOf({ [sku]: 3 }))).verdict).toBe('held');
+    expect((await viewOf(shop.db, late.orderId)).status).toBe('expired');
+    expect((await eventTypes(shop.db, late.orderId)).slice(2)).toEqual(['hold_expired', 'order_expired']);
+    const woken = await shop.db.pool.query(`select 1 from outbox where topic = 'order.wake' and key = $1`, [
+      late.orderId,
+    ]);
+    expect(woken.rowCount).toBe(1);
+    const before = await levelsOf(shop.db, sku);
+    await expire(late.orderId);
+    expect(await levelsOf(shop.db, sku)).toEqual(before);
+  });
+
+  test('with hundreds of holds past due is none either', async () => {
+    const sku = await shop.product({ AMS: 450 });
+    const late = Array.from({ length: 450 }, () => orderOf({ [sku]: 1 }));
+    await Promise.all(late.map((order) => shop.place(order)));
+    await shop.db.pool.query(
+      'update reservations set expires_at = clock_timestamp() where order_id = any ($1::uuid[])',
+      [late.map((order) => order.orderId)],
+    );
+    expect((await shop.place(orderOf({ [sku]: 450 }))).verdict).toBe('held');
+  });
+
+  test('that remains is a rejection, and nothing that is being charged is taken for it', async () => {
+    const sku = await shop.product({ AMS: 2 });
+    const [late, charging] = [orderOf({ [sku]: 1 }), orderOf({ [sku]: 1 }, { payment: PAYMENT })];
+    await shop.place(late);
+    await shop.place(charging);
+    for (const { orderId } of [late, charging]) await makeDue(shop.db, orderId);
+    const { verdict, shortages } = await shop.place(orderOf({ [sku]: 2 }));
+    expect({ verdict, shortages }).toEqual({
+      verdict: 'rejected',
+      shortages: [{ sku, requested: 2, available: 1 }],
+    });
+    expect((await viewOf(shop.db, charging.orderId)).status).toBe('reserved');
+    await decline(shop.db, charging.orderId);
+  });
+
+  test('is not made good from an order that waits in a queue itself: its places must be given up first', async () => {
+    const sku = await shop.product({ AMS: 1 });
+    const late = orderOf({ [sku]: 2 }, { fulfilment: 'backorder' });
+    await shop.place(late);
+    await makeDue(shop.db, late.orderId);
+    await twice(shop.db, () => reclaimExpired(shop.db, []));
+    expect((await shop.place(orderOf({ [sku]: 1 }))).verdict).toBe('rejected');
+    expect((await viewOf(shop.db, late.orderId)).status).toBe('reserved');
+  });
+});

@@ -1,0 +1,88 @@
+import type { OrderStatus } from '../../domain/orders/types';
+import { newId } from '../../platform/ids';
+import { expectAtRest } from '../support/invariants';
+import { waitFor } from '../support/wait';
+import { driverComes, type World } from './product';
+import { ask, STEPS, type Standing, type Step } from './steps';
+
+const DEADLINE_MS = 240_000;
+
+/** What remains to be done for the orders from outside, and that everything is as if nothing had happened. */
+export async function expectAsIfNothingHappened(world: World, standing: Standing): Promise<void> {
+  await standing.openAll();
+  const unpaid = standing.order('it waits to be paid');
+  const headers = { 'idempotency-key': newId() };
+  const body = { method: 'card', token: 'tok_ok' };
+  ask(unpaid, () => world.call('POST', `/orders/${unpaid.orderId}/payments`, { body, headers }));
+  await untilAtRest(world);
+
+  const { rows } = await world.db.pool.query<{ id: string; status: OrderStatus }>(
+    'select id, status from orders',
+  );
+  const statusOf = new Map(rows.map(({ id, status }) => [id, status]));
+  const ended = standing.orders.map(({ step, orderId }) => [step, statusOf.get(orderId)] as const);
+  expect(Object.fromEntries(ended)).toEqual(STEPS);
+
+  for (const { step, answers } of standing.orders) {
+    const replies = await Promise.all(answers);
+    expect([step, ...replies.map((reply) => reply.status)]).toEqual([step, ...expectedAnswers(step)]);
+  }
+  await expectAtRest(world.db);
+  await expectNothingDoubled(world);
+}
+
+function expectedAnswers(step: Step): number[] {
+  return STEPS[step] === 'cancelled' || step === 'it waits to be paid' ? [201, 200] : [201];
+}
+
+/** Waits until every order has ended, no money is on its way and every saga has closed. The carrier's van keeps coming. */
+export async function untilAtRest(world: World, deadlineMs = DEADLINE_MS): Promise<void> {
+  const { db, client, names } = world;
+  await waitFor(async () => {
+    await driverComes(world);
+    const open = await db.pool.query(
+      `select id::text, status from orders where status in ('reserved', 'paid', 'fulfilling')
+       union all select order_id::text, status from payments where status in ('pending', 'unknown')
+       union all select order_id::text, status from refunds where status = 'pending'`,
+    );
+    if (open.rows.length > 0) throw new Error(`still open: ${JSON.stringify(open.rows.slice(0, 20))}`);
+    return true;
+  }, deadlineMs);
+  const ids = await db.pool.query<{ id: string }>('select id from orders');
+  for (const { id } of ids.rows) {
+    const saga = client.workflow.getHandle(names.orderWorkflowId(id));
+    await waitFor(async () => {
+      const { status } = await saga.describe();
+      if (status.name !== 'COMPLETED') throw new Error(`the saga of ${id} is ${status.name}`);
+      return true;
+    }, deadlineMs);
+  }
+}
+
+/** What the invariants do not say: nothing was done twice outside of our own books either. */
+const DOUBLED: Readonly<Record<string, string>> = {
+  'a charge at the gateway without a payment': `
+    select c.idempotency_key from sandbox_gateway.charges c
+    where c.status = 'captured' and not exists (select 1 from payments p where p.id::text = c.idempotency_key)`,
+  'a refund at the gateway that is not ours, or several of one charge': `
+    select r.charge_ref, count(*) from sandbox_gateway.refunds r left join refunds o on o.id::text = r.idempotency_key
+    group by r.charge_ref having count(*) > 1 or count(o.id) <> count(*)`,
+  'a hold that was captured twice': `
+    select reservation_id from payments where status in ('captured', 'refunded', 'partially_refunded')
+    group by reservation_id having count(*) > 1`,
+  'a parcel without its shipment, or with another tracking number': `
+    select p.shipment_id, p.tracking_number, s.tracking_number, s.status
+    from sandbox_carrier.parcels p left join shipments s on s.id = p.shipment_id
+    where s.id is null or (p.stage in ('picked_up', 'delivered') and p.tracking_number is distinct from s.tracking_number)`,
+  'a step of one thing that is twice in the history': `
+    select order_id, type, data, count(*) from order_events
+    where type not in ('cancel_requested', 'cancel_refused', 'shipment_void_refused', 'stock_allocated')
+    group by order_id, type, data having count(*) > 1`,
+};
+
+export async function expectNothingDoubled({ db }: Pick<World, 'db'>): Promise<void> {
+  for (const [what, text] of Object.entries(DOUBLED)) {
+    const { rows } = await db.pool.query(text);
+    expect({ [what]: rows }).toEqual({ [what]: [] });
+  }
+}
