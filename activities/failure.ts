@@ -1,5 +1,5 @@
 import { ApplicationFailure } from '@temporalio/common';
-import { isAppError, sqlState } from '../platform/errors';
+import { constraintOf, isAppError, sqlState } from '../platform/errors';
 
 /**
  * An error as Temporal should see it: its stable code as `type`, and whether trying again can help. It can for everything
@@ -18,7 +18,9 @@ export function asFailure(error: unknown, permanentCodes: ReadonlySet<string> = 
   }
   const state = sqlState(error);
   // Class 22: a value that PostgreSQL cannot take; 23514: one that a check constraint refuses. The same again fails again.
-  if (error instanceof Error && state !== undefined && (state.startsWith('22') || state === '23514')) {
+  // 23514 without a constraint's name is a row for which no partition exists yet: that passes.
+  const refused = state === '23514' && constraintOf(error) !== undefined;
+  if (error instanceof Error && state !== undefined && (state.startsWith('22') || refused)) {
     return ApplicationFailure.create({
       message: error.message,
       type: 'INVALID_DATA',

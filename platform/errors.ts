@@ -41,6 +41,12 @@ export function sqlState(error: unknown): string | undefined {
   return typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) ? code : undefined;
 }
 
+/** Name of the constraint that a statement violated, where it has one. */
+export function constraintOf(error: unknown): string | undefined {
+  const { constraint } = fields(error);
+  return typeof constraint === 'string' ? constraint : undefined;
+}
+
 const CONNECTION_CODES = new Set([
   'ECONNREFUSED',
   'ECONNRESET',
@@ -105,7 +111,7 @@ const CONSTRAINT_ERRORS: Readonly<Record<string, { code: string; message: string
 
 /** A constraint violation as its typed error; any other error unchanged. */
 export function translateDatabaseError(error: unknown): unknown {
-  const { constraint } = fields(error);
-  const known = typeof constraint === 'string' ? CONSTRAINT_ERRORS[constraint] : undefined;
+  const constraint = constraintOf(error);
+  const known = constraint === undefined ? undefined : CONSTRAINT_ERRORS[constraint];
   return known ? new AppError(known.code, known.message, {}, { cause: error }) : error;
 }

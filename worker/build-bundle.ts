@@ -1,10 +1,8 @@
 import { writeFile } from 'node:fs/promises';
-import { Runtime, DefaultLogger } from '@temporalio/worker';
 import { BUILT_BUNDLE, makeBundle } from './bundle';
 
 /** Run by `npm run build`, so that workers start without bundling and images need no compiler. */
 async function main(): Promise<void> {
-  Runtime.install({ logger: new DefaultLogger('WARN') });
   const { code } = await makeBundle();
   await writeFile(BUILT_BUNDLE, code);
 }

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { bundleWorkflowCode, type WorkflowBundleOption } from '@temporalio/worker';
+import { bundleWorkflowCode, DefaultLogger, type WorkflowBundleOption } from '@temporalio/worker';
 
 /** Where `npm run build` puts the workflows' bundle: beside the compiled folders. */
 const BUILT_BUNDLE = join(__dirname, '..', 'workflow-bundle.js');
@@ -11,7 +11,10 @@ export async function workflowBundle(): Promise<WorkflowBundleOption> {
 }
 
 export function makeBundle(): Promise<{ code: string }> {
-  return bundleWorkflowCode({ workflowsPath: require.resolve('../workflows') });
+  return bundleWorkflowCode({
+    workflowsPath: require.resolve('../workflows'),
+    logger: new DefaultLogger('WARN'),
+  });
 }
 
 export { BUILT_BUNDLE };

@@ -1,4 +1,4 @@
-import { ActivityFailure, CancellationScope, log, sleep, upsertSearchAttributes } from '@temporalio/workflow';
+import { ActivityFailure, CancellationScope, log, upsertSearchAttributes } from '@temporalio/workflow';
 import { COMPENSATION_STUCK } from './messages';
 
 /** One undo. It must be idempotent, since it is repeated until it succeeds. */
@@ -9,7 +9,8 @@ export interface Undo {
 }
 
 const STUCK_INITIAL_MS = 5_000;
-const STUCK_CAP_MS = 60_000;
+/** A try adds about 12 events: at this pace a history lasts a month, and a wake signal tries at once. */
+const STUCK_CAP_MS = 600_000;
 
 /**
  * What has to be undone, last in, first out. An undo is registered before the step that it undoes is run, so a step whose
@@ -19,8 +20,14 @@ const STUCK_CAP_MS = 60_000;
 export class Compensation {
   private readonly undos = new Map<string, Undo>();
 
-  /** @param onState told, in words, what is being undone and what is in the way */
-  constructor(private readonly onState: (words: string) => void) {}
+  /**
+   * @param onState told, in words, what is being undone and what is in the way
+   * @param pause waits before the next try; may end early when somebody rings
+   */
+  constructor(
+    private readonly onState: (words: string) => void,
+    private readonly pause: (ms: number, summary: string) => Promise<unknown>,
+  ) {}
 
   /** Registers an undo; a step that is repeated registers it once, in its first place. */
   register(step: string, undo: Undo): void {
@@ -52,9 +59,7 @@ export class Compensation {
         if (failures === 0 && !alreadyStuck)
           upsertSearchAttributes([{ key: COMPENSATION_STUCK, value: true }]);
         this.onState(`**Stuck** undoing: ${undo.what}, tried again until it succeeds. In the way: ${why}`);
-        await sleep(Math.min(STUCK_CAP_MS, STUCK_INITIAL_MS * 2 ** failures), {
-          summary: `try again: ${undo.what}`,
-        });
+        await this.pause(Math.min(STUCK_CAP_MS, STUCK_INITIAL_MS * 2 ** failures), `try again: ${undo.what}`);
       }
     }
   }

@@ -34,7 +34,8 @@ interface Waiting<Request, Result> {
   result: Result | undefined;
 }
 
-const RESOLVE_CAP_MS = 60_000;
+/** A try adds about 12 events; see `compensation.ts`. */
+const RESOLVE_CAP_MS = 300_000;
 
 /**
  * One order: reserve, take the money, ship, and undo exactly what was done when anything fails or nobody pays in time.
@@ -61,7 +62,10 @@ class OrderSaga {
   private readonly orderId: string;
   private readonly gateway: ReturnType<typeof gatewayActivities>;
   private readonly details = new OrderDetails(setCurrentDetails);
-  private readonly compensation = new Compensation((words) => this.details.now(words));
+  private readonly compensation = new Compensation(
+    (words) => this.details.now(words),
+    (ms, summary) => this.pause(ms, summary),
+  );
   private progress: OrderProgress | undefined;
   private rung = false;
   private paying: (Waiting<PayRequest, PayResult> & { paymentId?: string }) | undefined;
@@ -164,7 +168,8 @@ class OrderSaga {
     try {
       const { verdict, progress, code } = await scope.run(() => database.reserveOrder(order));
       if (!progress) throw ApplicationFailure.nonRetryable('a verdict without an order', 'SAGA_DEFECT');
-      this.details.did(verdict === 'held' ? 'Stock reserved.' : `Not reserved: ${code ?? verdict}.`);
+      const held = progress.holds.length > 0 ? 'Stock reserved.' : 'Queued for stock.';
+      this.details.did(verdict === 'held' ? held : `Not reserved: ${code ?? verdict}.`);
       this.resume(progress);
       return progress;
     } catch (error) {
@@ -257,8 +262,7 @@ class OrderSaga {
     this.registerRefund();
     if (step.unresolved) {
       const ms = Math.min(RESOLVE_CAP_MS, this.input.timeouts.resolveInitialMs * 2 ** this.resolveTries++);
-      this.rung = false;
-      await condition(() => this.rung, ms, { summary: 'ask the payment gateway again' });
+      await this.pause(ms, 'ask the payment gateway again');
     }
     const outcome = await this.askGateway(paymentId);
     if (outcome.status === 'unknown') return this.holdUnknown(paymentId);
@@ -270,6 +274,12 @@ class OrderSaga {
     this.details.did(`Payment ${outcome.status}.`);
     if (this.paying?.paymentId === paymentId) this.answerPay({ outcome: outcome.status, paymentId });
     return progress;
+  }
+
+  /** Waits, but no longer than until somebody rings. */
+  private async pause(ms: number, summary: string): Promise<void> {
+    this.rung = false;
+    await condition(() => this.rung, ms, { summary });
   }
 
   private async askGateway(paymentId: string): Promise<ChargeOutcome> {

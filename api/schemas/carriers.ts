@@ -9,6 +9,9 @@ export const carrierEvents = z
           eventId: line(200).meta({ description: "The carrier's own id of the update: taken once" }),
           shipmentId: uuid,
           type: z.enum(['picked_up', 'delivered', 'failed']),
+          trackingNumber: line(200).optional().meta({
+            description: 'Taken where the answer to the booking was lost, and so the number with it',
+          }),
           occurredAt: time.optional(),
           detail: line(500).optional(),
         }),

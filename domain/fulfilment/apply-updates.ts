@@ -18,10 +18,11 @@ import {
   lockShipments,
   selectShipments,
   updateShipments,
+  type ShipmentChange,
   type ShipmentRow,
 } from './queries';
 import { afterCarrierEvent, mayStillLeave } from './rules';
-import type { CarrierEvent, ShipmentStatus } from './types';
+import type { CarrierEvent } from './types';
 
 export type UpdateResult = 'applied' | 'duplicate' | 'stale' | 'unknown_shipment';
 
@@ -128,7 +129,7 @@ function parcelKey(of: { reservationId: string; warehouseId: number }): string {
 interface Outcome {
   /** Ids of events. */
   applied: ReadonlySet<string>;
-  changed: ReadonlyMap<string, { status: ShipmentStatus; error?: string }>;
+  changed: ReadonlyMap<string, Omit<ShipmentChange, 'shipmentId'>>;
   /** Shipments as they were before they left. */
   left: readonly ShipmentRow[];
   failed: readonly ShipmentRow[];
@@ -141,14 +142,17 @@ function foldEvents(
   shipments: ReadonlyMap<string, ShipmentRow>,
 ): Outcome {
   const applied = new Set<string>();
-  const changed = new Map<string, { status: ShipmentStatus; error?: string }>();
+  const changed = new Map<string, Omit<ShipmentChange, 'shipmentId'>>();
   const left: ShipmentRow[] = [];
   const failed: ShipmentRow[] = [];
   const history: NewEvent[] = [];
   for (const event of events) {
     const shipment = shipments.get(event.shipmentId.toLowerCase());
     if (!shipment) continue;
-    const { shipmentId, orderId, warehouse, trackingNumber } = shipment;
+    const { shipmentId, orderId, warehouse } = shipment;
+    // A dispatcher that died between the booking and its record left none, and nobody books again what has left.
+    const trackingNumber =
+      shipment.trackingNumber ?? changed.get(shipmentId)?.trackingNumber ?? event.trackingNumber;
     const verdict = afterCarrierEvent(changed.get(shipmentId)?.status ?? shipment.status, event.type);
     if (verdict.effect === 'stale') continue;
     applied.add(event.eventId);
@@ -167,6 +171,7 @@ function foldEvents(
     for (const status of verdict.through) {
       changed.set(shipmentId, {
         status,
+        trackingNumber,
         error: status === 'failed' ? (event.detail ?? 'the carrier failed') : undefined,
       });
       history.push({ orderId, type: `shipment_${status}`, data });

@@ -96,6 +96,7 @@ export function takeDueParcels(
                         when p.next_stage = 'picked_up' then clock_timestamp() + make_interval(secs => $2::float8 / 1000) end,
          untold = case when not reached then p.untold else p.untold || jsonb_build_object(
            'eventId', p.tracking_number || '-' || p.next_stage, 'shipmentId', p.shipment_id, 'type', p.next_stage,
+           'trackingNumber', p.tracking_number,
            'occurredAt', to_char(clock_timestamp() at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')) end,
          tell_at = clock_timestamp() + make_interval(secs => $3)
      from due where p.shipment_id = due.shipment_id

@@ -23,6 +23,8 @@ export interface CarrierEvent {
   eventId: string;
   shipmentId: string;
   type: CarrierEventType;
+  /** The carrier's number of the parcel: taken where the answer to the booking was lost, and so the number with it. */
+  trackingNumber?: string;
   /** RFC 3339. */
   occurredAt?: string;
   detail?: string;

@@ -2,6 +2,8 @@ import type { Database, Transaction } from '../../platform/database';
 import { AppError } from '../../platform/errors';
 import { openLines, setReservationStatus } from '../inventory/holds';
 import { selectOrderReservationsForUpdate, type ReservationRow } from '../inventory/queries';
+import { selectRefundsDue } from '../payments/queries';
+import { selectOrderPayments } from './charge-queries';
 import { closeBackorders } from './close-backorders';
 import { appendEvents } from './events';
 import { readProgress } from './progress';
@@ -106,7 +108,8 @@ async function releaseHolds(
 
 /**
  * Puts back on sale what is held for shipments that failed or were voided: the last step of a compensation, after their money
- * went back. What is shipped or still on its way to ship is kept. A second call finds nothing to do.
+ * went back. What is shipped or still on its way to ship is kept, and so is what failed after the refund was planned: only
+ * as long as it is held does the order's progress ask for another compensation. A second call finds nothing to do.
  */
 export async function releaseCutShipments(
   db: Database,
@@ -114,7 +117,9 @@ export async function releaseCutShipments(
 ): Promise<OrderProgress> {
   await db.retrying(async (tx) => {
     const holds = await selectOrderReservationsForUpdate(tx, orderId);
-    const cut = await selectCutLines(tx, orderId);
+    const failed = await selectCutLines(tx, orderId);
+    const unrefunded = await holdsWithRefundDue(tx, orderId);
+    const cut = failed.filter((line) => !unrefunded.has(line.reservationId));
     if (cut.length === 0) return;
     const cutLines = new Set(
       cut.map((line) => `${line.reservationId}:${line.productId}:${line.warehouseId}`),
@@ -149,4 +154,17 @@ export async function releaseCutShipments(
     });
   });
   return progressOf(db, orderId);
+}
+
+/** Asked after the failed shipments were read, so that one which fails meanwhile is among these. */
+async function holdsWithRefundDue(tx: Transaction, orderId: string): Promise<Set<string>> {
+  const captured = (await selectOrderPayments(tx, orderId)).filter(
+    (payment) => payment.status === 'captured' || payment.status === 'partially_refunded',
+  );
+  const due = await selectRefundsDue(
+    tx,
+    captured.map((payment) => payment.id),
+  );
+  const unplanned = new Set(due.map((payment) => payment.paymentId));
+  return new Set(captured.filter(({ id }) => unplanned.has(id)).map((payment) => payment.reservationId));
 }

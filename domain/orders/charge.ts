@@ -160,11 +160,7 @@ async function trySettle(
   } as const;
   await updatePaymentOutcome(tx, captured);
   const stillHeld = hold?.status === 'charging';
-  if (stillHeld) {
-    await setReservationStatus(tx, [reservationId], 'confirmed');
-    await createShipments(tx, [{ orderId, reservationId, carrier }]);
-    await advanceStatus(tx, [orderId], 'paid');
-  }
+  if (stillHeld) await setReservationStatus(tx, [reservationId], 'confirmed');
   await appendEvents(tx, [
     {
       orderId,
@@ -172,6 +168,11 @@ async function trySettle(
       data: { paymentId, amountMinor: payment.amountMinor, currency: payment.currency },
     },
   ]);
-  if (!stillHeld) await refundDue(tx, orderId, 'the hold was given up before the charge was resolved');
+  if (stillHeld) {
+    await createShipments(tx, [{ orderId, reservationId, carrier }]);
+    await advanceStatus(tx, [orderId], 'paid');
+  } else {
+    await refundDue(tx, orderId, 'the hold was given up before the charge was resolved');
+  }
   return orderId;
 }

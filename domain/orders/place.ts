@@ -136,18 +136,21 @@ async function record(
 ): Promise<Map<string, ReserveVerdict>> {
   if (plans.length === 0) return new Map();
   const orders = plans.map((plan) => ({ ...orderOf(plan), hasItems: plan.outcome !== 'refused' }));
-  await insertOrders(tx, orders);
-  await insertItems(tx, plans.flatMap(itemsOf));
-  await insertBackorders(tx, plans.flatMap(backordersOf));
-  await insertPayments(
-    tx,
-    plans.flatMap((plan) => firstChargeOf(plan, gateway)),
-  );
-  await appendEvents(tx, plans.flatMap(eventsOf));
-  return verdictsOf(
+  const charges = plans.flatMap((plan) => firstChargeOf(plan, gateway));
+  // Sent together, and run by the server in this order.
+  const written = [
+    insertOrders(tx, orders),
+    insertItems(tx, plans.flatMap(itemsOf)),
+    insertBackorders(tx, plans.flatMap(backordersOf)),
+    insertPayments(tx, charges),
+    appendEvents(tx, plans.flatMap(eventsOf)),
+  ];
+  const verdicts = verdictsOf(
     tx,
     orders.map((order) => ({ ...order, orderId: order.id })),
   );
+  const [answered] = await Promise.all([verdicts, ...written]);
+  return answered;
 }
 
 /** ISO 4217 for "no currency": an order whose products are not known has none. */

@@ -8,8 +8,9 @@ export interface Suspect {
 
 /**
  * Orders with something left to do that have not moved for `graceSeconds`: open ones, and ended ones with a charge or refund
- * that is not final. One that waits for a hold to fall due is looked at again only every `recheckSeconds`. Marks them as
- * looked at, so that several sweeps share the work and a long list is gone through in turn.
+ * that is not final. The longer one has rested, the less often it is looked at again, at least every `recheckSeconds`;
+ * one that waits for a hold to fall due only that often. Marks them as looked at, so that several sweeps share the work and
+ * a long list is gone through in turn.
  */
 export function claimSuspects(
   on: Queryable,
@@ -29,7 +30,8 @@ export function claimSuspects(
               or o.checked_at < clock_timestamp() - make_interval(secs => case
                    when exists (select 1 from reservations r
                                 where r.order_id = o.id and r.status = 'pending' and r.expires_at > clock_timestamp())
-                   then $2::float8 else $1::float8 end))
+                   then $2::float8
+                   else least($2::float8, greatest($1::float8, extract(epoch from o.checked_at - o.updated_at) / 2)) end))
        order by o.checked_at nulls first, o.updated_at
        limit $3 for no key update skip locked
      )

@@ -16,8 +16,12 @@ export async function rotateLog(file: string): Promise<void> {
   if ((await logSize(file)) > ROTATE_BYTES) await rename(file, `${file}.1`);
 }
 
-/** The last lines that were logged after the first `from` bytes. */
-export async function logTail(file: string, from: number): Promise<string> {
-  const text = (await readFile(file)).subarray(from).toString('utf8').trim();
+/** What was logged after the first `from` bytes. */
+export async function logSince(file: string, from: number): Promise<string> {
+  return (await readFile(file)).subarray(from).toString('utf8').trim();
+}
+
+/** The last lines of a log. */
+export function tailOf(text: string): string {
   return text.split('\n').slice(-TAIL_LINES).join('\n');
 }

@@ -1,4 +1,8 @@
 import { createServer, type Server } from 'node:net';
+import { choosePort } from '../../platform/embedded/ports';
+import { isRunning } from '../../platform/embedded/processes';
+import { startPrivateTemporal, testLogger } from '../support/servers';
+import { waitFor } from '../support/wait';
 import { ensureBuilt } from './build';
 import { createHome, expectStopped, READY, type Home } from './home';
 
@@ -19,8 +23,9 @@ describe('the port of the API', () => {
     });
   });
 
+  afterEach(() => home.close());
+
   afterAll(async () => {
-    await home.close();
     await new Promise((resolve) => occupied.close(resolve));
   });
 
@@ -38,11 +43,7 @@ describe('the port of the API', () => {
   });
 
   it('is a free one when the default is taken, and that is said', async () => {
-    const blocker = createServer();
-    // Whether we get it or somebody else has it already: now it is taken.
-    await new Promise<void>((resolve) => {
-      blocker.once('error', () => resolve()).listen(8080, '127.0.0.1', resolve);
-    });
+    const blocker = await occupy(8080);
     const started = home.up(['--no-demo']);
     await started.says(READY);
     const { baseUrl } = await home.devFile();
@@ -51,7 +52,7 @@ describe('the port of the API', () => {
     expect((await fetch(`${baseUrl}/health`)).status).toBe(200);
     started.kill('SIGTERM');
     expectStopped(await started.ended);
-    await new Promise((resolve) => blocker.close(resolve));
+    await blocker.release();
   });
 
   it('is the one that was asked for when that is free', async () => {
@@ -63,3 +64,35 @@ describe('the port of the API', () => {
     expectStopped(await started.ended);
   });
 });
+
+describe('the port of the embedded Temporal server', () => {
+  it('is won by one of several starters at once, and each of the others takes a free one', async () => {
+    const port = await choosePort(undefined, 'a test', testLogger());
+    const ended: string[] = [];
+    const servers = await Promise.all(
+      ['a', 'b', 'c'].map((name) => startPrivateTemporal({ port, onExit: () => void ended.push(name) })),
+    );
+    expect(new Set(servers.map((server) => server.port)).size).toBe(3);
+    expect(servers.map((server) => server.port)).toContain(port);
+    expect(servers.every(({ pid }) => isRunning(pid))).toBe(true);
+    await Promise.all(servers.map((server) => server.stop()));
+    expect(ended).toEqual([]);
+  });
+});
+
+/** Takes a port of 127.0.0.1 as soon as it is free. One that is never free is taken by somebody else, which serves as well. */
+async function occupy(port: number): Promise<{ release(): Promise<void> }> {
+  const server = createServer();
+  const isOurs = await waitFor(() => tryToListen(server, port), 20_000).catch(() => false);
+  return {
+    release: () => new Promise((resolve) => (isOurs ? server.close(() => resolve()) : resolve())),
+  };
+}
+
+function tryToListen(server: Server, port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    server.removeAllListeners();
+    server.once('error', () => resolve(false)).once('listening', () => resolve(true));
+    server.listen(port, '127.0.0.1');
+  });
+}

@@ -14,7 +14,7 @@ beforeAll(async () => {
   home = await createHome();
 });
 
-afterAll(() => home.close());
+afterEach(() => home.close());
 
 async function placeOrder(baseUrl: string): Promise<string> {
   const response = await fetch(`${baseUrl}/api/v1/orders`, {

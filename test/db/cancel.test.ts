@@ -1,21 +1,18 @@
-import type { Carrier } from '../../domain/fulfilment/types';
-import { voidShipments } from '../../domain/fulfilment/void';
-import { cancelUnpaid, refuseCancel, releaseCutShipments, requestCancel } from '../../domain/orders/cancel';
-import { refundDue } from '../../domain/payments/refund';
+import { cancelUnpaid, refuseCancel, requestCancel } from '../../domain/orders/cancel';
 import { newId } from '../../platform/ids';
 import { eventTypes } from '../support/fixtures';
 import { expectInvariants } from '../support/invariants';
 import {
   capture,
-  CARRIER,
+  compensate,
   decline,
   levelsOf,
   openOrderShop,
   orderOf,
   pay,
   PAYMENT,
+  placePaid,
   receive,
-  ship,
   twice,
   viewOf,
   type OrderShop,
@@ -31,34 +28,9 @@ afterEach(() => expectInvariants(shop.db));
 
 afterAll(() => shop.close());
 
-/** A carrier that takes back whatever it is asked to. */
-const carrier: Carrier = {
-  name: CARRIER,
-  book: () => Promise.resolve([]),
-  void: () => Promise.resolve('voided'),
-};
-
-/** The steps of a compensation, in their order; the money itself is the gateway's. */
-async function compensate(orderId: string, which: 'all' | 'failed-only') {
-  const { db } = shop;
-  const endAs = which === 'all' ? 'cancelled' : 'failed';
-  await twice(db, () => voidShipments({ db, carriers: [carrier], orderId, which }));
-  await twice(db, () => db.transaction((tx) => refundDue(tx, orderId, 'test')));
-  return (await twice(db, () => releaseCutShipments(db, { orderId, endAs })))[0];
-}
-
-/** A paid order of a unit from AMS and a unit from BER. */
-async function placePaid(): Promise<{ orderId: string; sku: string }> {
-  const sku = await shop.product({ AMS: 1, BER: 1 });
-  const order = orderOf({ [sku]: 2 }, { payment: PAYMENT });
-  await shop.place(order);
-  await capture(shop.db, order.orderId);
-  return { orderId: order.orderId, sku };
-}
-
 describe('a wish to cancel', () => {
   test('is remembered with its first reason, until it is refused', async () => {
-    const { orderId } = await placePaid();
+    const { orderId } = await placePaid(shop);
     const [asked] = await twice(shop.db, () => requestCancel(shop.db, { orderId, reason: 'too late' }));
     expect(asked).toMatchObject({ status: 'paid', cancelRequested: true });
     await requestCancel(shop.db, { orderId, reason: 'another' });
@@ -125,14 +97,14 @@ describe('cancelling', () => {
   test.each(['pending', 'booking', 'booked'])(
     'a paid order whose shipments are %s refunds and restocks all of it',
     async (status) => {
-      const { orderId, sku } = await placePaid();
+      const { orderId, sku } = await placePaid(shop);
       await shop.db.pool.query(
         `update shipments set status = $2, lease_until = case when $2 = 'booking' then clock_timestamp() end where order_id = $1`,
         [orderId, status],
       );
       await requestCancel(shop.db, { orderId, reason: 'changed my mind' });
       expect(await cancelUnpaid(shop.db, orderId)).toMatchObject({ status: 'paid' });
-      const progress = await compensate(orderId, 'all');
+      const progress = await compensate(shop.db, orderId, 'all');
       expect(progress).toMatchObject({
         status: 'cancelled',
         holds: [],
@@ -154,7 +126,7 @@ describe('cancelling', () => {
     await capture(shop.db, orderId);
     await receive(shop.db, sku, 'BER', 1);
     await cancelUnpaid(shop.db, orderId);
-    expect(await compensate(orderId, 'all')).toMatchObject({
+    expect(await compensate(shop.db, orderId, 'all')).toMatchObject({
       status: 'cancelled',
       holds: [],
       waitingUnits: 0,
@@ -179,49 +151,6 @@ describe('cancelling', () => {
       });
       expect(await levelsOf(shop.db, sku)).toEqual({ AMS: [2, 0], BER: [1, 0] });
     }
-  });
-});
-
-describe('a carrier that fails one of two shipments', () => {
-  test('after the other was picked up: what shipped is kept, the rest is refunded and restocked', async () => {
-    const { orderId, sku } = await placePaid();
-    await ship(shop.db, orderId, 'AMS', 'picked_up');
-    await ship(shop.db, orderId, 'BER', 'failed');
-    const progress = await compensate(orderId, 'failed-only');
-    expect(progress).toMatchObject({ status: 'fulfilled', failureCode: null, holds: [] });
-    const view = await viewOf(shop.db, orderId);
-    expect(view.items).toMatchObject([{ status: 'fulfilled', fulfilledQuantity: 1, cancelledQuantity: 1 }]);
-    expect(view.refunds).toMatchObject([{ amountMinor: 1_000 }]);
-    // Something of it left, so it is not a hold that was cancelled.
-    expect(view.reservation?.status).toBe('shipped');
-    expect(await levelsOf(shop.db, sku)).toEqual({ BER: [1, 0] });
-  });
-
-  test('before the other was picked up: the other still ships', async () => {
-    const { orderId, sku } = await placePaid();
-    await ship(shop.db, orderId, 'BER', 'failed');
-    expect(await compensate(orderId, 'failed-only')).toMatchObject({
-      status: 'paid',
-      holds: [{ status: 'confirmed' }],
-    });
-    expect(await levelsOf(shop.db, sku)).toEqual({ AMS: [1, 1], BER: [1, 0] });
-    await ship(shop.db, orderId, 'AMS', 'delivered');
-    const view = await viewOf(shop.db, orderId);
-    expect(view).toMatchObject({ status: 'fulfilled', reservation: { status: 'shipped' } });
-    expect(view.refunds).toMatchObject([{ amountMinor: 1_000 }]);
-  });
-
-  test('and then the other as well: the order has failed, and everything is back', async () => {
-    const { orderId, sku } = await placePaid();
-    await ship(shop.db, orderId, 'BER', 'failed');
-    await compensate(orderId, 'failed-only');
-    await ship(shop.db, orderId, 'AMS', 'failed');
-    expect(await compensate(orderId, 'failed-only')).toMatchObject({ status: 'failed', holds: [] });
-    expect((await viewOf(shop.db, orderId)).refunds).toMatchObject([
-      { amountMinor: 1_000 },
-      { amountMinor: 1_000 },
-    ]);
-    expect(await levelsOf(shop.db, sku)).toEqual({ AMS: [1, 0], BER: [1, 0] });
   });
 });
 

@@ -5,7 +5,7 @@ import { executeRefunds } from '../../domain/payments/refund';
 import type { ClosableGateway } from '../../domain/payments/types';
 import { claimShipments, recordBookings } from '../../domain/fulfilment/book';
 import { voidShipments } from '../../domain/fulfilment/void';
-import type { Carrier, CarrierEventType } from '../../domain/fulfilment/types';
+import type { CarrierEventType } from '../../domain/fulfilment/types';
 import {
   abandonHold,
   cancelUnpaid,
@@ -23,7 +23,16 @@ import { undoReserve } from '../../domain/orders/undo-reserve';
 import { isAppError } from '../../platform/errors';
 import { newId } from '../../platform/ids';
 import { testLogger } from '../support/servers';
-import { carry, CARRIER, makeDue, orderOf, receive, viewOf, type OrderShop } from './support';
+import {
+  carry,
+  CARRIER,
+  makeDue,
+  obligingCarrier,
+  orderOf,
+  receive,
+  viewOf,
+  type OrderShop,
+} from './support';
 
 const TOKENS = ['tok_ok', 'tok_ok', 'tok_declined', 'tok_timeout', 'tok_flaky'] as const;
 
@@ -85,12 +94,6 @@ export const step: fc.Arbitrary<Step> = fc.oneof(
 export class RandomShop {
   readonly orders: OrderInput[] = [];
   private readonly gateway: ClosableGateway;
-  private readonly carrier: Carrier = {
-    name: CARRIER,
-    book: () => Promise.resolve([]),
-    void: () => Promise.resolve('voided'),
-  };
-
   constructor(
     private readonly shop: OrderShop,
     private readonly skus: readonly string[],
@@ -226,7 +229,7 @@ export class RandomShop {
 
   private async compensate(orderId: string, which: 'all' | 'failed-only'): Promise<void> {
     const { db } = this.shop;
-    await voidShipments({ db, carriers: [this.carrier], orderId, which });
+    await voidShipments({ db, carriers: [obligingCarrier], orderId, which });
     await executeRefunds({ db, gateway: this.gateway, orderId, reason: 'test' });
     await releaseCutShipments(db, { orderId, endAs: which === 'all' ? 'cancelled' : 'failed' });
   }

@@ -1,9 +1,11 @@
 import { adjustStock } from '../../domain/inventory/adjust';
+import { voidShipments } from '../../domain/fulfilment/void';
 import { createWarehouseDirectory } from '../../domain/inventory/warehouses';
 import { applyCarrierEvents } from '../../domain/fulfilment/apply-updates';
 import { recordBookings } from '../../domain/fulfilment/book';
-import type { CarrierEventType } from '../../domain/fulfilment/types';
+import type { Carrier, CarrierEventType } from '../../domain/fulfilment/types';
 import { beginCharge, settleCharge, type BeginChargeResult } from '../../domain/orders/charge';
+import { releaseCutShipments } from '../../domain/orders/cancel';
 import { orderPaymentId } from '../../domain/orders/ids';
 import {
   createOrderReserver,
@@ -12,6 +14,7 @@ import {
 } from '../../domain/orders/place';
 import type { OrderInput, OrderProgress, OrderView, ReserveVerdict } from '../../domain/orders/types';
 import { readOrder } from '../../domain/orders/views';
+import { refundDue } from '../../domain/payments/refund';
 import type { Database } from '../../platform/database';
 import { newId } from '../../platform/ids';
 import { addStock, openTestShop, type TestShop } from '../support/fixtures';
@@ -168,6 +171,30 @@ export async function carry(db: Database, shipmentId: string, type: CarrierEvent
 
 export function receive(db: Database, sku: string, location: string, delta: number, effectId = newId()) {
   return adjustStock(db, { sku, location, change: { delta }, reason: 'receipt', actor: 'test', effectId });
+}
+
+/** A carrier that takes back whatever it is asked to. */
+export const obligingCarrier: Carrier = {
+  name: CARRIER,
+  book: () => Promise.resolve([]),
+  void: () => Promise.resolve('voided'),
+};
+
+/** The steps of a compensation, each twice, in their order; the money itself is the gateway's. */
+export async function compensate(db: Database, orderId: string, which: 'all' | 'failed-only') {
+  const endAs = which === 'all' ? 'cancelled' : 'failed';
+  await twice(db, () => voidShipments({ db, carriers: [obligingCarrier], orderId, which }));
+  await twice(db, () => db.transaction((tx) => refundDue(tx, orderId, 'test')));
+  return (await twice(db, () => releaseCutShipments(db, { orderId, endAs })))[0];
+}
+
+/** A paid order of a unit from AMS and a unit from BER. */
+export async function placePaid(shop: OrderShop): Promise<{ orderId: string; sku: string }> {
+  const sku = await shop.product({ AMS: 1, BER: 1 });
+  const order = orderOf({ [sku]: 2 }, { payment: PAYMENT });
+  await shop.place(order);
+  await capture(shop.db, order.orderId);
+  return { orderId: order.orderId, sku };
 }
 
 const TABLES = [

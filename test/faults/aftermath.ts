@@ -2,8 +2,8 @@ import type { OrderStatus } from '../../domain/orders/types';
 import { newId } from '../../platform/ids';
 import { expectAtRest } from '../support/invariants';
 import { waitFor } from '../support/wait';
-import { driverComes, type World } from './product';
 import { ask, STEPS, type Standing, type Step } from './steps';
+import { driverComes, type World } from './world';
 
 const DEADLINE_MS = 240_000;
 
@@ -41,7 +41,8 @@ export async function untilAtRest(world: World, deadlineMs = DEADLINE_MS): Promi
   await waitFor(async () => {
     await driverComes(world);
     const open = await db.pool.query(
-      `select id::text, status from orders where status in ('reserved', 'paid', 'fulfilling')
+      `select id::text, status || ' after ' || (select string_agg(type, ', ' order by seq) from order_events where order_id = o.id)
+         as status from orders o where status in ('reserved', 'paid', 'fulfilling')
        union all select order_id::text, status from payments where status in ('pending', 'unknown')
        union all select order_id::text, status from refunds where status = 'pending'`,
     );

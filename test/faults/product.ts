@@ -1,25 +1,16 @@
-import type { Client } from '@temporalio/client';
 import { startApi } from '../../api/server';
 import { readSettings } from '../../platform/config';
-import { openDatabase, type Database } from '../../platform/database';
+import { openDatabase } from '../../platform/database';
 import { lazyTemporalClient } from '../../platform/temporal';
-import { engineNames, type EngineNames } from '../../workflows/names';
-import { callApi, type CallOptions, type Reply } from '../api/support';
+import { engineNames } from '../../workflows/names';
+import { callApi } from '../api/support';
 import { ensureBuilt } from '../cli/build';
 import { startHoldfast, type Running } from '../cli/holdfast';
 import { openLine, type Line } from '../relay/engine';
 import { createTestDatabase } from '../support/database';
 import { scratchFolder, startPrivateTemporal, testLogger } from '../support/servers';
 import { waitFor } from '../support/wait';
-
-/** Where orders are placed and looked at, whoever runs them. */
-export interface World {
-  db: Database;
-  databaseUrl: string;
-  client: Client;
-  names: EngineNames;
-  call(method: string, path: string, options?: CallOptions): Promise<Reply>;
-}
+import type { World } from './world';
 
 /** A process of the built product. */
 export interface Part {
@@ -129,11 +120,4 @@ export async function openProduct(): Promise<Product> {
       await database.drop();
     },
   };
-}
-
-/** Every parcel that waits for the carrier's van reaches its next stage now. */
-export async function driverComes({ db }: Pick<World, 'db'>): Promise<void> {
-  await db.pool.query(
-    'update sandbox_carrier.parcels set next_at = clock_timestamp() where next_at > clock_timestamp()',
-  );
 }

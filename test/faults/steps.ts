@@ -7,7 +7,7 @@ import { addStock } from '../support/fixtures';
 import { insist } from '../support/insist';
 import { waitFor } from '../support/wait';
 import { openGates, type Gate } from './gate';
-import type { World } from './product';
+import type { World } from './world';
 
 /** Where an order stands when the blow comes, and how it must end all the same. */
 export const STEPS = {
@@ -196,7 +196,7 @@ export async function standAtSteps(world: World): Promise<Standing> {
   }
 
   async function reserve(): Promise<void> {
-    const order = await place('its reserve waits for the stock');
+    const order = await place('its reserve waits for the stock', { token: 'tok_ok' });
     const stock = await gates.shut(
       'select 1 from stock s join products p on p.id = s.product_id where p.sku = $1 for update of s',
       [order.sku],

@@ -11,6 +11,7 @@ import {
   CARRIER,
   orderStatus,
   outboxKeys,
+  readShipments,
   statuses,
   update,
 } from './shipping';
@@ -133,6 +134,23 @@ test('a pick-up that comes before the booking was written down counts, and the t
     'shipment_picked_up',
     'order_fulfilled',
     'shipment_booked',
+  ]);
+});
+
+test('an update brings the tracking number where the booking was never written down, and only there', async () => {
+  const order = await addShippingOrder(shop.db, [{ sku: 'LAMP', warehouse: 'AMS', quantity: 1 }]);
+  const [id] = order.shipmentIds;
+  await claimShipments(shop.db, { carrier: CARRIER, limit: 500, leaseSeconds: 30 });
+  const pickUp = { ...update(id!, 'picked_up'), trackingNumber: 'T-1' };
+  expect(await apply([pickUp, update(id!, 'delivered')])).toEqual(['applied', 'applied']);
+  expect(await readShipments(shop.db, order.orderId)).toMatchObject([
+    { status: 'delivered', trackingNumber: 'T-1' },
+  ]);
+
+  const booked = await addBookedOrder(shop.db, [{ sku: 'LAMP', warehouse: 'AMS', quantity: 1 }]);
+  await apply([{ ...update(booked.shipmentIds[0]!, 'picked_up'), trackingNumber: 'T-2' }]);
+  expect(await readShipments(shop.db, booked.orderId)).toMatchObject([
+    { trackingNumber: `T-${booked.shipmentIds[0]!}` },
   ]);
 });
 

@@ -51,7 +51,9 @@ test('cancelling while a card is charged waits for the charge and gives the mone
 test('cancelling after the carrier was booked voids the shipment before the money goes back', async () => {
   const order = await place(stack, { items: { LAMP: 2 }, token: 'tok_ok' });
   await untilShipments(order, 'booked');
-  expect(await order.details()).toContain('Waiting for the carrier to pick up 1 of 1 shipments.');
+  await waitFor(async () =>
+    (await order.details()).includes('Waiting for the carrier to pick up 1 of 1 shipments.'),
+  );
   expect(await refusalOf(order.pay('tok_ok'))).toBe('ORDER_NOT_PAYABLE');
   expect(await order.cancel()).toEqual({ outcome: 'cancelled' });
   await order.closed('cancelled-after-booking');

@@ -1,6 +1,7 @@
 import { addStock } from '../support/fixtures';
 import { expectAtRest } from '../support/invariants';
 import { startStack, type Stack } from '../support/stack';
+import { waitFor } from '../support/wait';
 import { gatewayBooks, takeAway } from './gateway';
 import { place, refusalOf } from './order';
 
@@ -45,13 +46,13 @@ test('a charge that is unknown for too long gives up its hold, alerts, and is re
     timeouts: { paymentUnknownSeconds: 1 },
   });
   await order.until('failed');
-  expect(await order.stuck()).toBe(true);
+  await waitFor(async () => (await order.stuck()) === true);
   expect(await reservedUnits()).toBe(0);
   expect(await order.view()).toMatchObject({
     failureCode: 'PAYMENT_UNRESOLVED',
     payment: { status: 'unknown' },
   });
-  expect(await order.details()).toContain('its stock was given up');
+  await waitFor(async () => (await order.details()).includes('its stock was given up'));
 
   expect(await order.closed('hold-given-up-then-refunded')).toEqual({ status: 'failed' });
   expect(await order.stuck()).toBe(false);

@@ -51,6 +51,18 @@ test('a saga terminated while it waits for payment is started again and can be p
   expect((await order.view()).reservations).toHaveLength(1);
 });
 
+test('an attempt to pay that is sent again to a saga started again is answered by its first charge', async () => {
+  const order = await place(stack, { items: { LAMP: 1 } });
+  await isWaiting(order);
+  const first = await order.pay('tok_declined', 'attempt-1');
+  await order.handle.terminate('by hand');
+  expect(await sweepLater(order)).toEqual({ looked: 1, restarted: 1 });
+  expect(await order.pay('tok_declined', 'attempt-1')).toEqual(first);
+  expect(await gatewayBooks(stack, order)).toEqual([{ status: 'declined', calls: 1 }]);
+  await order.cancel();
+  await order.handle.result();
+});
+
 test('a saga terminated while it charges a card finds out what became of the charge and does not repeat it', async () => {
   const order = await place(stack, { items: { LAMP: 1 }, token: 'tok_slow', holdSeconds: 1 });
   await waitFor(async () => (await gatewayBooks(stack, order)).length === 1);

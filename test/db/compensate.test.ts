@@ -1,0 +1,71 @@
+import { releaseCutShipments } from '../../domain/orders/cancel';
+import { refundDue } from '../../domain/payments/refund';
+import { expectInvariants } from '../support/invariants';
+import { compensate, levelsOf, openOrderShop, placePaid, ship, viewOf, type OrderShop } from './support';
+
+let shop: OrderShop;
+
+beforeAll(async () => {
+  shop = await openOrderShop();
+});
+
+afterEach(() => expectInvariants(shop.db));
+
+afterAll(() => shop.close());
+
+describe('a carrier that fails one of two shipments', () => {
+  test('after the other was picked up: what shipped is kept, the rest is refunded and restocked', async () => {
+    const { orderId, sku } = await placePaid(shop);
+    await ship(shop.db, orderId, 'AMS', 'picked_up');
+    await ship(shop.db, orderId, 'BER', 'failed');
+    const progress = await compensate(shop.db, orderId, 'failed-only');
+    expect(progress).toMatchObject({ status: 'fulfilled', failureCode: null, holds: [] });
+    const view = await viewOf(shop.db, orderId);
+    expect(view.items).toMatchObject([{ status: 'fulfilled', fulfilledQuantity: 1, cancelledQuantity: 1 }]);
+    expect(view.refunds).toMatchObject([{ amountMinor: 1_000 }]);
+    // Something of it left, so it is not a hold that was cancelled.
+    expect(view.reservation?.status).toBe('shipped');
+    expect(await levelsOf(shop.db, sku)).toEqual({ BER: [1, 0] });
+  });
+
+  test('before the other was picked up: the other still ships', async () => {
+    const { orderId, sku } = await placePaid(shop);
+    await ship(shop.db, orderId, 'BER', 'failed');
+    expect(await compensate(shop.db, orderId, 'failed-only')).toMatchObject({
+      status: 'paid',
+      holds: [{ status: 'confirmed' }],
+    });
+    expect(await levelsOf(shop.db, sku)).toEqual({ AMS: [1, 1], BER: [1, 0] });
+    await ship(shop.db, orderId, 'AMS', 'delivered');
+    const view = await viewOf(shop.db, orderId);
+    expect(view).toMatchObject({ status: 'fulfilled', reservation: { status: 'shipped' } });
+    expect(view.refunds).toMatchObject([{ amountMinor: 1_000 }]);
+  });
+
+  test('and then the other as well: the order has failed, and everything is back', async () => {
+    const { orderId, sku } = await placePaid(shop);
+    await ship(shop.db, orderId, 'BER', 'failed');
+    await compensate(shop.db, orderId, 'failed-only');
+    await ship(shop.db, orderId, 'AMS', 'failed');
+    expect(await compensate(shop.db, orderId, 'failed-only')).toMatchObject({ status: 'failed', holds: [] });
+    expect((await viewOf(shop.db, orderId)).refunds).toMatchObject([
+      { amountMinor: 1_000 },
+      { amountMinor: 1_000 },
+    ]);
+    expect(await levelsOf(shop.db, sku)).toEqual({ AMS: [1, 0], BER: [1, 0] });
+  });
+});
+
+test('a shipment that fails while another is being compensated keeps its goods until its own money is on its way', async () => {
+  const { db } = shop;
+  const { orderId, sku } = await placePaid(shop);
+  await ship(db, orderId, 'BER', 'failed');
+  await db.transaction((tx) => refundDue(tx, orderId, 'test'));
+  await ship(db, orderId, 'AMS', 'failed');
+  const between = await releaseCutShipments(db, { orderId, endAs: 'failed' });
+  // What is asked for again is what makes the saga compensate again.
+  expect(between).toMatchObject({ status: 'paid', uncutShipments: 2 });
+  expect(await compensate(db, orderId, 'failed-only')).toMatchObject({ status: 'failed', uncutShipments: 0 });
+  expect((await viewOf(db, orderId)).refunds).toMatchObject([{ amountMinor: 1_000 }, { amountMinor: 1_000 }]);
+  expect(await levelsOf(db, sku)).toEqual({ AMS: [1, 0], BER: [1, 0] });
+});

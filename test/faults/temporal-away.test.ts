@@ -1,0 +1,77 @@
+import { newId } from '../../platform/ids';
+import { addStock } from '../support/fixtures';
+import { insist } from '../support/insist';
+import { startPrivateTemporal } from '../support/servers';
+import { startStack } from '../support/stack';
+import { waitFor } from '../support/wait';
+import { expectAsIfNothingHappened } from './aftermath';
+import { standAtSteps } from './steps';
+import { worldOf } from './world';
+
+const NEVER_MS = 3_600_000;
+
+test.each(['stopped', 'killed'])(
+  'while Temporal is %s orders are turned away with nothing half-done, and when it is back they and all others go on',
+  async (how) => {
+    const temporal = await startPrivateTemporal();
+    const stack = await startStack({
+      temporalAddress: temporal.address,
+      api: true,
+      settings: { SANDBOX_CARRIER_DELAY_MS: NEVER_MS },
+    });
+    const world = worldOf(stack);
+    let back: typeof temporal | undefined;
+    try {
+      const standing = await standAtSteps(world);
+      await addStock(stack.db, 'LAMP', 'AMS', 1);
+
+      if (how === 'killed') process.kill(temporal.pid, 'SIGKILL');
+      else await temporal.stop();
+      await waitFor(async () => (await world.call('GET', '//ready')).status === 503);
+
+      const headers = { 'idempotency-key': newId() };
+      const body = {
+        customerId: 'c-1',
+        items: [{ sku: 'LAMP', quantity: 1 }],
+        payment: { method: 'card', token: 'tok_ok' },
+      };
+      const place = () => world.call('POST', '/orders', { body, headers });
+      const begun = performance.now();
+      expect(await place()).toMatchObject({ status: 503, body: { code: 'ENGINE_UNAVAILABLE' } });
+      expect(performance.now() - begun).toBeLessThan(5_000);
+      const left = await stack.db.pool.query(
+        `select (select count(*) from order_items where sku = 'LAMP') as orders, s.reserved, k.state, k.status
+         from stock s join products p on p.id = s.product_id and p.sku = 'LAMP', idempotency_keys k where k.key = $1`,
+        [headers['idempotency-key']],
+      );
+      expect(left.rows).toEqual([{ orders: 0, reserved: 0, state: 'accepted', status: null }]);
+
+      // What was under way in PostgreSQL ends there, and stock arrives, while nobody can be told.
+      await standing.openAll();
+      const { sku } = standing.order('it waits for stock');
+      await world.call('POST', `/inventory/${sku}/adjust`, {
+        body: { location: 'AMS', delta: 2, reason: 'receipt' },
+      });
+      const captured = standing.order('its charge is captured and not written down');
+      await waitFor(async () => {
+        const found = await world.call('GET', `/orders/${captured.orderId}`);
+        return found.body.shipments.length === 1;
+      }, 60_000);
+
+      back = await startPrivateTemporal({ stateFile: temporal.stateFile, port: temporal.port });
+      expect(back.port).toBe(temporal.port);
+      const placed = await insist(place);
+      expect(placed.status).toBe(201);
+      expect(await place()).toMatchObject({ status: 201, body: { id: placed.body.id } });
+      await expectAsIfNothingHappened(world, standing);
+      expect((await world.call('GET', '/orders?sku=LAMP')).body.items).toMatchObject([
+        { id: placed.body.id },
+      ]);
+    } finally {
+      await stack.stop();
+      await temporal.stop();
+      await back?.stop();
+    }
+  },
+  600_000,
+);
