@@ -5,7 +5,7 @@ import { appendFile, chown, open, readFile, rename, rm, writeFile } from 'node:f
 import { join } from 'node:path';
 import { AppError } from '../errors';
 import type { Logger } from '../log';
-import { logSize, logTail, rotateLog } from './log-files';
+import { logSince, logSize, rotateLog, tailOf } from './log-files';
 import type { PostgresBinaries } from './postgres-binaries';
 import { describeProcess, errorCode } from './processes';
 import type { SystemUser } from './system-user';
@@ -171,7 +171,7 @@ async function failure(
   code: number | string,
   from: number,
 ): Promise<AppError> {
-  const tail = await logTail(cluster.logFile, from);
+  const tail = tailOf(await logSince(cluster.logFile, from));
   return new AppError(
     'EMBEDDED_POSTGRES_FAILED',
     `${program} ended with ${code}. The end of ${cluster.logFile}:\n${tail}`,

@@ -2,7 +2,8 @@ import fc from 'fast-check';
 import { ORDER_TRANSITIONS } from '../../domain/orders/rules';
 import type { OrderStatus } from '../../domain/orders/types';
 import { expectAtRest, expectInvariants } from '../support/invariants';
-import { RandomShop, step, type Step } from './random-steps';
+import { RandomShop } from './random-shop';
+import { step, type Step } from './random-step';
 import { openOrderShop, type OrderShop } from './support';
 
 /** Everywhere the table leads from a status. */

@@ -14,6 +14,8 @@ export async function expectAsIfNothingHappened(world: World, standing: Standing
   const headers = { 'idempotency-key': newId() };
   const body = { method: 'card', token: 'tok_ok' };
   ask(unpaid, () => world.call('POST', `/orders/${unpaid.orderId}/payments`, { body, headers }));
+  // A van that comes before the carrier has heard of a cancellation takes the parcel along, and rightly so.
+  await untilCancelled(world, standing);
   await untilAtRest(world);
 
   const { rows } = await world.db.pool.query<{ id: string; status: OrderStatus }>(
@@ -29,6 +31,18 @@ export async function expectAsIfNothingHappened(world: World, standing: Standing
   }
   await expectAtRest(world.db);
   await expectNothingDoubled(world);
+}
+
+async function untilCancelled({ db }: World, { orders }: Standing): Promise<void> {
+  const ids = orders.filter(({ step }) => STEPS[step] === 'cancelled').map(({ orderId }) => orderId);
+  await waitFor(async () => {
+    const open = await db.pool.query(
+      `select id, status from orders where id = any ($1::uuid[]) and status in ('reserved', 'paid', 'fulfilling')`,
+      [ids],
+    );
+    if (open.rows.length > 0) throw new Error(`not cancelled: ${JSON.stringify(open.rows)}`);
+    return true;
+  }, DEADLINE_MS);
 }
 
 function expectedAnswers(step: Step): number[] {

@@ -22,6 +22,8 @@ export interface Part {
 
 /** The built product with a Temporal server of its own: an API in this process, workers and further APIs in theirs. */
 export interface Product extends World {
+  /** Where orders are placed with the API of this process. */
+  url: string;
   /** A way to Temporal that can be cut. */
   line: Line;
   /** Resolves when it polls. `through`: by the line. */
@@ -100,6 +102,7 @@ export async function openProduct(): Promise<Product> {
     databaseUrl: database.url,
     client: link.client,
     names,
+    url: `${api.url}/api/v1/orders`,
     line,
     call: (method, path, options) => callApi(api.url, method, path, options),
     startWorker: ({ through, env } = {}) => start('worker', 'the worker polls', through, env),

@@ -4,6 +4,7 @@ import type { CarrierEvent } from '../../domain/fulfilment/types';
 import { newId } from '../../platform/ids';
 import { addStock, eventTypes, openTestShop, type TestShop } from '../support/fixtures';
 import { expectInvariants } from '../support/invariants';
+import { expectInvariants } from '../support/invariants';
 import {
   addBookedOrder,
   addShippingOrder,
@@ -25,9 +26,7 @@ beforeAll(async () => {
   await addStock(shop.db, 'DESK', 'AMS', 1_000);
 });
 
-afterEach(async () => {
-  await expectInvariants(shop.db);
-});
+afterEach(() => expectInvariants(shop.db));
 
 afterAll(() => shop.close());
 

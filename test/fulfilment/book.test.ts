@@ -8,6 +8,7 @@ import {
 import { createShipments } from '../../domain/fulfilment/create';
 import { addPaidOrder, addStock, eventTypes, openTestShop, type TestShop } from '../support/fixtures';
 import { expectInvariants } from '../support/invariants';
+import { expectInvariants } from '../support/invariants';
 import { waitFor } from '../support/wait';
 import {
   addShippingOrder,

@@ -1,11 +1,9 @@
-import fc from 'fast-check';
 import { createSandboxGateway } from '../../domain/payments/sandbox-gateway';
 import { executeCharge, markUnknown } from '../../domain/payments/charge';
 import { executeRefunds } from '../../domain/payments/refund';
 import type { ClosableGateway } from '../../domain/payments/types';
 import { claimShipments, recordBookings } from '../../domain/fulfilment/book';
 import { voidShipments } from '../../domain/fulfilment/void';
-import type { CarrierEventType } from '../../domain/fulfilment/types';
 import {
   abandonHold,
   cancelUnpaid,
@@ -18,7 +16,7 @@ import { drainAllocation } from '../../domain/orders/drain-allocation';
 import { expireHold } from '../../domain/orders/expire';
 import { readProgress } from '../../domain/orders/progress';
 import { mayCancel, nextStep } from '../../domain/orders/rules';
-import type { Fulfilment, OrderInput, OrderProgress } from '../../domain/orders/types';
+import type { OrderInput, OrderProgress } from '../../domain/orders/types';
 import { undoReserve } from '../../domain/orders/undo-reserve';
 import { isAppError } from '../../platform/errors';
 import { newId } from '../../platform/ids';
@@ -33,62 +31,7 @@ import {
   viewOf,
   type OrderShop,
 } from './support';
-
-const TOKENS = ['tok_ok', 'tok_ok', 'tok_declined', 'tok_timeout', 'tok_flaky'] as const;
-
-/** One thing that may happen; `order` and `sku` count from the oldest, around. */
-export type Step =
-  | { do: 'place'; quantities: number[]; fulfilment: Fulfilment; token: string | null }
-  | { do: 'receive'; sku: number; warehouse: string; delta: number }
-  | { do: 'pay'; order: number; token: string }
-  | { do: 'carrier'; order: number; type: CarrierEventType }
-  | { do: 'again' | 'settle' | 'expire' | 'abandon' | 'cancel' | 'compensate' | 'undo'; order: number }
-  | { do: 'book'; refuse: boolean }
-  | { do: 'drain' };
-
-const order = fc.nat(11);
-const token = fc.constantFrom(...TOKENS);
-
-export const step: fc.Arbitrary<Step> = fc.oneof(
-  {
-    weight: 4,
-    arbitrary: fc.record({
-      do: fc.constant('place' as const),
-      quantities: fc
-        .array(fc.nat(4), { minLength: 3, maxLength: 3 })
-        .filter((q) => q.some((units) => units > 0)),
-      fulfilment: fc.constantFrom('complete', 'partial', 'backorder', 'backorder'),
-      token: fc.option(token),
-    }),
-  },
-  {
-    weight: 2,
-    arbitrary: fc.record({
-      do: fc.constant('receive' as const),
-      sku: fc.nat(2),
-      warehouse: fc.constantFrom('AMS', 'BER', 'NYC'),
-      delta: fc.integer({ min: -2, max: 5 }),
-    }),
-  },
-  { weight: 2, arbitrary: fc.record({ do: fc.constant('pay' as const), order, token }) },
-  {
-    weight: 3,
-    arbitrary: fc.record({
-      do: fc.constant('carrier' as const),
-      order,
-      type: fc.constantFrom('picked_up', 'delivered', 'failed'),
-    }),
-  },
-  {
-    weight: 6,
-    arbitrary: fc.record({
-      do: fc.constantFrom('again', 'settle', 'settle', 'expire', 'abandon', 'cancel', 'compensate', 'undo'),
-      order,
-    }),
-  },
-  { weight: 2, arbitrary: fc.record({ do: fc.constant('book' as const), refuse: fc.boolean() }) },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant('drain' as const) }) },
-);
+import type { Step } from './random-step';
 
 /** Takes the steps of many sagas, dispatchers and operators on one shop, without any of them. */
 export class RandomShop {

@@ -1,0 +1,59 @@
+import fc from 'fast-check';
+import type { CarrierEventType } from '../../domain/fulfilment/types';
+import type { Fulfilment } from '../../domain/orders/types';
+
+const TOKENS = ['tok_ok', 'tok_ok', 'tok_declined', 'tok_timeout', 'tok_flaky'] as const;
+
+/** One thing that may happen; `order` and `sku` count from the oldest, around. */
+export type Step =
+  | { do: 'place'; quantities: number[]; fulfilment: Fulfilment; token: string | null }
+  | { do: 'receive'; sku: number; warehouse: string; delta: number }
+  | { do: 'pay'; order: number; token: string }
+  | { do: 'carrier'; order: number; type: CarrierEventType }
+  | { do: 'again' | 'settle' | 'expire' | 'abandon' | 'cancel' | 'compensate' | 'undo'; order: number }
+  | { do: 'book'; refuse: boolean }
+  | { do: 'drain' };
+
+const order = fc.nat(11);
+const token = fc.constantFrom(...TOKENS);
+
+export const step: fc.Arbitrary<Step> = fc.oneof(
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      do: fc.constant('place' as const),
+      quantities: fc
+        .array(fc.nat(4), { minLength: 3, maxLength: 3 })
+        .filter((q) => q.some((units) => units > 0)),
+      fulfilment: fc.constantFrom('complete', 'partial', 'backorder', 'backorder'),
+      token: fc.option(token),
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      do: fc.constant('receive' as const),
+      sku: fc.nat(2),
+      warehouse: fc.constantFrom('AMS', 'BER', 'NYC'),
+      delta: fc.integer({ min: -2, max: 5 }),
+    }),
+  },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('pay' as const), order, token }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      do: fc.constant('carrier' as const),
+      order,
+      type: fc.constantFrom('picked_up', 'delivered', 'failed'),
+    }),
+  },
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      do: fc.constantFrom('again', 'settle', 'settle', 'expire', 'abandon', 'cancel', 'compensate', 'undo'),
+      order,
+    }),
+  },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('book' as const), refuse: fc.boolean() }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('drain' as const) }) },
+);

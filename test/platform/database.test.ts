@@ -1,0 +1,105 @@
+import { backoffMs, execute, firstRow, openDatabase, rows, type Database } from '../../platform/database';
+import { createTestDatabase, type TestDatabase } from '../support/database';
+import { testLogger } from '../support/servers';
+
+let database: TestDatabase;
+let db: Database;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  db = openDatabase({ url: database.url, poolSize: 4, log: testLogger(), lockTimeoutMs: 100 });
+  await db.pool.query('create table notes (id int primary key, text text not null)');
+});
+
+beforeEach(() => db.pool.query(`truncate notes; insert into notes values (1, 'one'), (2, 'two')`));
+
+afterAll(async () => {
+  await db.close();
+  await database.drop();
+});
+
+const add = 'insert into notes values ($1, $2)';
+
+function notes(): Promise<{ id: number; text: string }[]> {
+  return rows(db, 'test.notes', 'select id, text from notes order by id');
+}
+
+test('a transaction keeps all of its work, or none', async () => {
+  await db.transaction((tx) => execute(tx, 'test.add', add, [3, 'three']));
+  const failing = db.transaction(async (tx) => {
+    await execute(tx, 'test.add', add, [4, 'four']);
+    await execute(tx, 'test.add', add, [1, 'again']);
+  });
+  await expect(failing).rejects.toMatchObject({ code: '23505' });
+  expect((await notes()).map((note) => note.id)).toEqual([1, 2, 3]);
+});
+
+test('a transaction that swallowed the error of a statement is not taken for committed', async () => {
+  const swallowing = db.transaction(async (tx) => {
+    await execute(tx, 'test.add', add, [3, 'three']);
+    await execute(tx, 'test.add', add, [1, 'again']).catch(() => undefined);
+  });
+  await expect(swallowing).rejects.toThrow('not committed');
+  expect(await notes()).toHaveLength(2);
+});
+
+test('a deadlock costs one of the two a second try, and neither its work', async () => {
+  let ran = 0;
+  const both = (first: number, second: number) =>
+    db.retrying(async (tx) => {
+      ran += 1;
+      const update = 'update notes set text = text || $2 where id = $1';
+      await execute(tx, 'test.append', update, [first, '+']);
+      await tx.query({ name: 'test.pause', text: 'select pg_sleep(0.02)' });
+      await execute(tx, 'test.append', update, [second, '+']);
+    });
+  await Promise.all([both(1, 2), both(2, 1)]);
+  expect((await notes()).map((note) => note.text)).toEqual(['one++', 'two++']);
+  expect(ran).toBeGreaterThan(2);
+});
+
+test('a connection that is killed in mid-transaction is made again, and the work done once', async () => {
+  let ran = 0;
+  await db.retrying(async (tx) => {
+    ran += 1;
+    await execute(tx, 'test.add', add, [3, 'three']);
+    if (ran > 1) return;
+    const me = await firstRow<{ pid: number }>(tx, 'test.pid', 'select pg_backend_pid() as pid');
+    await db.pool.query('select pg_terminate_backend($1)', [me?.pid]);
+  });
+  expect(ran).toBe(2);
+  expect(await notes()).toHaveLength(3);
+});
+
+test('what would only fail again is not tried again, and what always fails is given up', async () => {
+  let ran = 0;
+  const broken = db.retrying((tx) => {
+    ran += 1;
+    return execute(tx, 'test.add', add, [1, 'again']);
+  });
+  await expect(broken).rejects.toMatchObject({ code: '23505' });
+  expect(ran).toBe(1);
+  const hopeless = db.retrying(() => {
+    ran += 1;
+    return Promise.reject(Object.assign(new Error('busy'), { code: '55P03' }));
+  }, 3);
+  await expect(hopeless).rejects.toMatchObject({ code: '55P03' });
+  expect(ran).toBe(4);
+});
+
+test('big counters are numbers, and a list that is built runs through the same pool', async () => {
+  expect(await firstRow(db, 'test.big', 'select 9007199254740991::bigint as big')).toEqual({
+    big: 9007199254740991,
+  });
+  const built = db.builder('notes').select('text').where('id', '>', 1);
+  expect(await db.list(built)).toEqual([{ text: 'two' }]);
+});
+
+test('the wait before a retry grows, is jittered and is capped', () => {
+  for (let attempt = 0; attempt < 20; attempt++) {
+    const wait = backoffMs(attempt, 10, 500);
+    expect(wait).toBeGreaterThanOrEqual(0);
+    expect(wait).toBeLessThan(Math.min(500, 10 * 2 ** attempt));
+  }
+  expect(new Set(Array.from({ length: 10 }, () => backoffMs(5))).size).toBeGreaterThan(1);
+});
