@@ -53,6 +53,8 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
   const { settings, db, client, names, log } = deps;
   const { gateway, carrier } = deps.seams ?? openSeams(deps);
   await ensurePartitions(db, settings.LEDGER_PARTITIONS_AHEAD);
+  // Before there are workers: one that never ran cannot be shut down, and keeps its connection from being closed.
+  await ensureSchedules(client, names, { sweepIntervalSeconds: settings.SWEEP_INTERVAL_SECONDS });
   const timeouts = sagaTimeouts(settings);
   const sagas = createSagas({ client, names, timeouts });
   const reserver = createOrderReserver({
@@ -84,7 +86,6 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
       }),
     },
   });
-  await ensureSchedules(client, names, { sweepIntervalSeconds: settings.SWEEP_INTERVAL_SECONDS });
 
   let draining = false;
   const running = Promise.all(workers.map((worker) => worker.run()));

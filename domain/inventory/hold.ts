@@ -2,7 +2,7 @@ import { createCombiner, type Combiner } from '../../platform/combiner';
 import type { Database, Transaction } from '../../platform/database';
 import type { Logger } from '../../platform/log';
 import type { HoldPlan, HoldRequest, Refusal } from './plan';
-import { selectHolds } from './queries';
+import { selectHolds } from './reservation-queries';
 import { createReserver } from './reserve';
 import type { ReservationStatus, Shortage, SourcingStrategy } from './types';
 import type { WarehouseDirectory } from './warehouses';

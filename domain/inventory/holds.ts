@@ -6,7 +6,7 @@ import {
   updateReservationStatus,
   type OpenLine,
   type ReservationRow,
-} from './queries';
+} from './reservation-queries';
 import type { ReservationStatus } from './types';
 
 export type { OpenLine, ReservationRow };

@@ -1,16 +1,10 @@
 import type { Database, Transaction } from '../../platform/database';
 import { isUniqueViolation } from '../../platform/errors';
-import { lockStock, postLedger } from './ledger';
+import { lockStock } from './ledger';
 import { Availability, Candidates, planHold, RankingCache, type HoldPlan, type HoldRequest } from './plan';
-import {
-  insertEmptyStock,
-  insertLines,
-  insertReservations,
-  selectCandidates,
-  selectFreeStock,
-  selectReclaimableProducts,
-} from './queries';
-import type { LedgerEntry, SourcingStrategy, StockKey } from './types';
+import { insertEmptyStock, selectCandidates, selectFreeStock } from './queries';
+import { insertHolds, selectReclaimableProducts } from './reservation-queries';
+import type { SourcingStrategy, StockKey } from './types';
 import type { WarehouseDirectory } from './warehouses';
 
 /** What goes into the same transaction as the holds: the order's own rows, or nothing. */
@@ -201,43 +195,23 @@ export function createReserver<Request extends HoldRequest, Verdict>(
 }
 
 /** Answers when each new hold falls due. */
-async function writeHolds(tx: Transaction, plans: readonly HoldPlan[]): Promise<Map<string, Date | null>> {
+async function writeHolds(
+  tx: Transaction,
+  plans: readonly HoldPlan[],
+): Promise<ReadonlyMap<string, Date | null>> {
   const held = plans.filter((plan) => plan.allocations.length > 0);
   if (held.length === 0) return new Map();
-  const entries = held.flatMap(({ request, allocations }) =>
-    allocations.map(({ productId, warehouseId, quantity }): LedgerEntry => {
-      const { reservationId, orderId } = request;
-      return {
-        productId,
-        warehouseId,
-        kind: 'reserve',
-        onHandDelta: 0,
-        reservedDelta: quantity,
-        effectId: reservationId,
-        reservationId,
-        ...(orderId === null ? {} : { orderId }),
-      };
-    }),
-  );
-  const posted = postLedger(tx, entries);
-  const reserved = insertReservations(
+  const made = await insertHolds(
     tx,
-    held.map(({ request: { reservationId, kind, orderId, holdSeconds, status } }) => ({
+    held.map(({ request: { reservationId, kind, orderId, holdSeconds, status }, allocations }) => ({
       id: reservationId,
       kind,
       orderId,
-      seq: 1,
       status,
       attempt: status === 'charging' ? 1 : 0,
       holdSeconds,
+      allocations,
     })),
   );
-  const lined = insertLines(
-    tx,
-    held.flatMap(({ request, allocations }) =>
-      allocations.map((allocation) => ({ ...allocation, reservationId: request.reservationId })),
-    ),
-  );
-  const [made] = await Promise.all([reserved, posted, lined]);
   return new Map(made.map(({ id, expiresAt }) => [id, expiresAt]));
 }

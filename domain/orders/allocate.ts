@@ -6,7 +6,7 @@ import {
   insertReservations,
   type NewReservation,
   type ReservationLine,
-} from '../inventory/queries';
+} from '../inventory/reservation-queries';
 import { postLedger } from '../inventory/ledger';
 import type { Allocation, LedgerEntry } from '../inventory/types';
 import { appendEvents } from './events';

@@ -1,7 +1,7 @@
 import type { Database, Transaction } from '../../platform/database';
 import { AppError } from '../../platform/errors';
 import { openLines, setReservationStatus } from '../inventory/holds';
-import { selectOrderReservationsForUpdate, type ReservationRow } from '../inventory/queries';
+import { selectOrderReservationsForUpdate, type ReservationRow } from '../inventory/reservation-queries';
 import { selectRefundsDue } from '../payments/queries';
 import { selectOrderPayments } from './charge-queries';
 import { closeBackorders } from './close-backorders';

@@ -2,7 +2,7 @@ import type { Database, Transaction } from '../../platform/database';
 import { AppError } from '../../platform/errors';
 import { createShipments } from '../fulfilment/create';
 import { setReservationStatus } from '../inventory/holds';
-import { selectOrderReservationsForUpdate, type ReservationRow } from '../inventory/queries';
+import { selectOrderReservationsForUpdate, type ReservationRow } from '../inventory/reservation-queries';
 import { refundDue } from '../payments/refund';
 import type { ChargeOutcome, PaymentStatus } from '../payments/types';
 import {

@@ -6,7 +6,7 @@ import {
   selectDueReservationsForUpdate,
   selectOrderReservationsForUpdate,
   type ReservationRow,
-} from '../inventory/queries';
+} from '../inventory/reservation-queries';
 import { closeBackorders } from './close-backorders';
 import { readProgress } from './progress';
 import { releaseLines } from './release';

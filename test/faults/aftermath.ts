@@ -79,9 +79,9 @@ const DOUBLED: Readonly<Record<string, string>> = {
   'a charge at the gateway without a payment': `
     select c.idempotency_key from sandbox_gateway.charges c
     where c.status = 'captured' and not exists (select 1 from payments p where p.id::text = c.idempotency_key)`,
-  'a refund at the gateway that is not ours, or several of one charge': `
-    select r.charge_ref, count(*) from sandbox_gateway.refunds r left join refunds o on o.id::text = r.idempotency_key
-    group by r.charge_ref having count(*) > 1 or count(o.id) <> count(*)`,
+  'a refund at the gateway that is not ours': `
+    select r.idempotency_key from sandbox_gateway.refunds r
+    where not exists (select 1 from refunds o where o.id::text = r.idempotency_key)`,
   'a hold that was captured twice': `
     select reservation_id from payments where status in ('captured', 'refunded', 'partially_refunded')
     group by reservation_id having count(*) > 1`,
@@ -90,9 +90,14 @@ const DOUBLED: Readonly<Record<string, string>> = {
     from sandbox_carrier.parcels p left join shipments s on s.id = p.shipment_id
     where s.id is null or (p.stage in ('picked_up', 'delivered') and p.tracking_number is distinct from s.tracking_number)`,
   'a step of one thing that is twice in the history': `
-    select order_id, type, data, count(*) from order_events
-    where type not in ('cancel_requested', 'cancel_refused', 'shipment_void_refused', 'stock_allocated')
+    select order_id, type, data, count(*) from order_events where data ?| array['reservationId', 'paymentId', 'shipmentId', 'refundId']
+      and type <> 'shipment_void_refused'
     group by order_id, type, data having count(*) > 1`,
+  'an order that is placed, reserved or ended twice': `
+    select order_id, count(*) filter (where type = 'order_placed'), count(*) filter (where type = 'stock_reserved') from order_events
+    where type in ('order_placed', 'stock_reserved', 'order_fulfilled', 'order_cancelled', 'order_expired', 'order_failed', 'order_rejected')
+    group by order_id having count(*) filter (where type = 'order_placed') > 1 or count(*) filter (where type = 'stock_reserved') > 1
+      or count(*) filter (where type not in ('order_placed', 'stock_reserved')) > 1`,
 };
 
 export async function expectNothingDoubled({ db }: Pick<World, 'db'>): Promise<void> {

@@ -85,6 +85,7 @@ test('a client that hangs up has its order all the same, and one who asks again 
   await expect(heard).rejects.toMatchObject({ name: 'AbortError' });
   await stock.open();
 
+  await waitFor(async () => (await product.call('GET', '/orders?sku=DESK')).body.items.length === 1, 60_000);
   await untilAtRest(product);
   const headers = { 'idempotency-key': key };
   const reply = await insist(() => product.call('POST', '/orders', { body, headers }));

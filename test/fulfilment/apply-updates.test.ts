@@ -4,7 +4,6 @@ import type { CarrierEvent } from '../../domain/fulfilment/types';
 import { newId } from '../../platform/ids';
 import { addStock, eventTypes, openTestShop, type TestShop } from '../support/fixtures';
 import { expectInvariants } from '../support/invariants';
-import { expectInvariants } from '../support/invariants';
 import {
   addBookedOrder,
   addShippingOrder,

@@ -8,7 +8,6 @@ import {
 import { createShipments } from '../../domain/fulfilment/create';
 import { addPaidOrder, addStock, eventTypes, openTestShop, type TestShop } from '../support/fixtures';
 import { expectInvariants } from '../support/invariants';
-import { expectInvariants } from '../support/invariants';
 import { waitFor } from '../support/wait';
 import {
   addShippingOrder,

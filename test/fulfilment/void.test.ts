@@ -5,7 +5,6 @@ import type { Carrier } from '../../domain/fulfilment/types';
 import { voidShipments } from '../../domain/fulfilment/void';
 import { addStock, eventTypes, openTestShop, type TestShop } from '../support/fixtures';
 import { expectInvariants } from '../support/invariants';
-import { expectInvariants } from '../support/invariants';
 import { testLogger } from '../support/servers';
 import { addShippingOrder, CARRIER, readShipments, statuses, update } from './shipping';
 

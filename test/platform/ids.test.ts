@@ -17,7 +17,7 @@ test('an id derived from the same parts is the same, in every process and for go
     derivedId('reservation', '018f4c5e-0000-7000-8000-000000000000', 1),
   );
   // Rows were written with it: should this ever change, their ids no longer belong to them.
-  expect(derivedId('a', 'b', 1)).toMatchInlineSnapshot(`"a1094b88-d7c0-52e9-9f31-eef8c48b396e"`);
+  expect(derivedId('a', 'b', 1)).toBe('a1094b88-d7c0-52e9-9f31-eef8c48b396e');
 });
 
 test('ids derived from different parts differ, however the parts are cut', () => {

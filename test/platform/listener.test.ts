@@ -87,12 +87,6 @@ test('listens again after its backend was killed, as often as that happens, and 
   }
 });
 
-test('says that it is not connected while it is not', async () => {
-  await killListener();
-  await waitFor(() => !listener.connected);
-  await waitFor(() => listener.connected);
-});
-
 test('who stopped listening is not called any more', async () => {
   let calls = 0;
   const stop = listener.on('holdfast_orders', () => (calls += 1));

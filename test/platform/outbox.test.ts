@@ -1,5 +1,5 @@
 import { openDatabase, type Database } from '../../platform/database';
-import { claim, enqueue, finish, postpone, type OutboxTopic } from '../../platform/outbox';
+import { claim, enqueue, finish, postpone } from '../../platform/outbox';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { testLogger } from '../support/servers';
 import { waitFor } from '../support/wait';
@@ -23,7 +23,7 @@ function leave(...keys: string[]): Promise<void> {
   return db.transaction((tx) =>
     enqueue(
       tx,
-      keys.map((key) => ({ topic: 'order.wake' as OutboxTopic, key })),
+      keys.map((key) => ({ topic: 'order.wake', key })),
     ),
   );
 }

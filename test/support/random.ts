@@ -1,0 +1,28 @@
+/** Random numbers that a seed repeats. */
+export interface Random {
+  readonly seed: number;
+  /** A whole number from `min` to `max`, both included. */
+  whole(min: number, max: number): number;
+  /** True in that share of cases. */
+  chance(share: number): boolean;
+  pick<T>(from: readonly [T, ...T[]]): T;
+}
+
+/** Seeded by HOLDFAST_TEST_SEED, else differently each time. Mulberry32. */
+export function seededRandom(): Random {
+  const seed = Number(process.env.HOLDFAST_TEST_SEED ?? Math.floor(Math.random() * 2 ** 31));
+  let state = seed;
+  const next = () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+  const whole = (min: number, max: number) => min + Math.floor(next() * (max - min + 1));
+  return {
+    seed,
+    whole,
+    chance: (share) => next() < share,
+    pick: (from) => from[whole(0, from.length - 1)] ?? from[0],
+  };
+}
