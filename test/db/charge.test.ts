@@ -116,8 +116,8 @@ describe('a charge', () => {
     });
     expect((await eventTypes(shop.db, orderId)).slice(2)).toEqual([
       'payment_started',
-      'shipments_created',
       'payment_captured',
+      'shipments_created',
     ]);
     // What comes later about the same charge changes nothing.
     expect(await decline(shop.db, orderId)).toMatchObject({ status: 'paid' });

@@ -1,8 +1,9 @@
 import { migrate } from '../../platform/migrations';
 import { newId } from '../../platform/ids';
-import { addStock } from '../support/fixtures';
-import { insist, newPutOff } from '../support/insist';
+import { insist } from '../support/insist';
 import { expectAtRest } from '../support/invariants';
+import { startMixedOrders } from '../load/mixed';
+import { seededRandom } from '../support/random';
 import { startPrivatePostgres, testLogger } from '../support/servers';
 import { startStack, type Stack } from '../support/stack';
 import { waitFor } from '../support/wait';
@@ -26,6 +27,7 @@ async function open(database: string, carrierDelayMs: number): Promise<void> {
   stack = await startStack({
     databaseUrl,
     api: true,
+    slowMs: 1_500,
     settings: { SANDBOX_CARRIER_DELAY_MS: carrierDelayMs },
   });
 }
@@ -47,45 +49,24 @@ test.each(['immediate', 'fast'] as const)(
   600_000,
 );
 
-test('orders that are placed while PostgreSQL is restarted again and again all end, paid once', async () => {
+test('mixed orders that are under way while PostgreSQL is restarted again and again all end as they should', async () => {
   await open('stream', 0);
   const world = worldOf(stack);
-  const orders = 60;
-  await addStock(stack.db, 'LAMP', 'AMS', orders);
-  const fulfilled = async () => {
-    const found = await stack.db.pool.query<{ n: number }>(
-      `select count(*) as n from orders where status = 'fulfilled'`,
-    );
-    return found.rows[0]?.n ?? 0;
-  };
-  const putOff = newPutOff();
-  const body = {
-    customerId: 'c-1',
-    items: [{ sku: 'LAMP', quantity: 1 }],
-    payment: { method: 'card', token: 'tok_ok' },
-  };
-  let placed = 0;
-  async function customer(): Promise<void> {
-    while (placed < orders) {
-      placed += 1;
-      const headers = { 'idempotency-key': newId() };
-      const reply = await insist(() => world.call('POST', '/orders', { body, headers }), putOff);
-      expect(reply.status).toBe(201);
-    }
-  }
-  const customers = Promise.all(Array.from({ length: 6 }, customer));
+  const random = seededRandom();
+  const mixed = await startMixedOrders(world, random, { orders: 80, customers: 10 });
   for (const [mode, after] of [
-    ['immediate', 8],
-    ['fast', 20],
-    ['immediate', 35],
+    ['immediate', 10],
+    ['fast', 30],
+    ['immediate', 50],
   ] as const) {
-    await waitFor(async () => (await fulfilled()) >= after, 120_000);
+    await waitFor(() => mixed.placed() >= after, 120_000);
     await server.restart(mode);
   }
-  await customers;
+  await mixed.done;
   await untilAtRest(world);
-  expect(await fulfilled()).toBe(orders);
+  process.stdout.write(
+    `seed ${random.seed}: answers ${JSON.stringify(mixed.answers)}, put off ${JSON.stringify(mixed.putOff)}\n`,
+  );
   await expectAtRest(stack.db);
   await expectNothingDoubled(world);
-  process.stdout.write(`put off while PostgreSQL was away: ${JSON.stringify(putOff)}\n`);
 }, 600_000);

@@ -1,10 +1,13 @@
 import { newId } from '../../platform/ids';
+import { startMixedOrders } from '../load/mixed';
 import { addStock } from '../support/fixtures';
 import { insist } from '../support/insist';
+import { expectAtRest } from '../support/invariants';
+import { seededRandom } from '../support/random';
 import { startPrivateTemporal } from '../support/servers';
 import { startStack } from '../support/stack';
 import { waitFor } from '../support/wait';
-import { expectAsIfNothingHappened } from './aftermath';
+import { expectAsIfNothingHappened, expectNothingDoubled, untilAtRest } from './aftermath';
 import { standAtSteps } from './steps';
 import { worldOf } from './world';
 
@@ -75,3 +78,29 @@ test.each(['stopped', 'killed'])(
   },
   600_000,
 );
+
+test('mixed orders that are under way while Temporal is killed again and again all end as they should', async () => {
+  let temporal = await startPrivateTemporal();
+  const stack = await startStack({ temporalAddress: temporal.address, api: true, slowMs: 1_500 });
+  try {
+    const world = worldOf(stack);
+    const random = seededRandom();
+    const mixed = await startMixedOrders(world, random, { orders: 80, customers: 10 });
+    for (const after of [15, 45]) {
+      await waitFor(() => mixed.placed() >= after, 120_000);
+      process.kill(temporal.pid, 'SIGKILL');
+      await waitFor(async () => (await world.call('GET', '//ready')).status === 503);
+      temporal = await startPrivateTemporal({ stateFile: temporal.stateFile, port: temporal.port });
+    }
+    await mixed.done;
+    await untilAtRest(world);
+    process.stdout.write(
+      `seed ${random.seed}: answers ${JSON.stringify(mixed.answers)}, put off ${JSON.stringify(mixed.putOff)}\n`,
+    );
+    await expectAtRest(stack.db);
+    await expectNothingDoubled(world);
+  } finally {
+    await stack.stop();
+    await temporal.stop();
+  }
+}, 600_000);

@@ -1,19 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Reply } from '../api/support';
 
-/** How often a client was put off before it had its answer. */
-export interface PutOff {
-  /** 503: nothing was done. */
-  turnedAway: number;
-  /** 202: not decided yet. */
-  undecided: number;
-  /** The connection broke, or nobody was there. */
-  unheard: number;
-}
-
-export function newPutOff(): PutOff {
-  return { turnedAway: 0, undecided: 0, unheard: 0 };
-}
+/** How often a client was put off before it had its answer, by what it was told: `503 OVERLOADED`, `202`, ... */
+export type PutOff = Record<string, number>;
 
 const WAIT_MS = 500;
 
@@ -23,7 +12,7 @@ const WAIT_MS = 500;
  */
 export async function insist(
   ask: () => Promise<Reply>,
-  putOff: PutOff = newPutOff(),
+  putOff: PutOff = {},
   deadlineMs = 240_000,
 ): Promise<Reply> {
   const deadline = Date.now() + deadlineMs;
@@ -34,9 +23,8 @@ export async function insist(
     });
     if (reply && isFinal(reply)) return reply;
     if (Date.now() > deadline) throw new Error(`no final answer: ${reply?.text ?? 'nobody answers'}`);
-    if (!reply) putOff.unheard += 1;
-    else if (reply.status === 202) putOff.undecided += 1;
-    else putOff.turnedAway += 1;
+    const told = reply ? [reply.status, reply.body.code].filter(Boolean).join(' ') : 'nothing';
+    putOff[told] = (putOff[told] ?? 0) + 1;
     await delay(reply ? Number(reply.headers.get('retry-after') ?? 1) * 1_000 : WAIT_MS);
   }
 }

@@ -25,9 +25,10 @@ test('an unpaid order is cancelled, its stock is back, and cancelling it again i
   expect(second).toEqual({ outcome: 'cancelled' });
   await order.closed('cancelled-unpaid');
 
-  expect(await order.view()).toMatchObject({
+  const cancelled = await order.view();
+  expect(['changed my mind', 'twice']).toContain(cancelled.cancelReason);
+  expect(cancelled).toMatchObject({
     status: 'cancelled',
-    cancelReason: expect.stringMatching(/^(changed my mind|twice)$/),
     payments: [],
     reservation: { status: 'cancelled' },
   });

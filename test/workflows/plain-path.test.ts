@@ -22,16 +22,16 @@ test('an order that is paid when it is placed is fulfilled from one warehouse in
   process.stdout.write(`plain path: ${events.length} events, ${tasks} workflow tasks\n`);
   expect(tasks).toBeLessThanOrEqual(4);
   expect(events.length).toBeLessThanOrEqual(28);
-  expect(await order.events()).toEqual([
+  const happened = await order.events();
+  expect(happened.filter((type) => type !== 'shipment_delivered')).toEqual([
     'order_placed',
     'stock_reserved',
     'payment_started',
-    'shipments_created',
     'payment_captured',
+    'shipments_created',
     'shipment_booked',
     'shipment_picked_up',
     'order_fulfilled',
-    ...((await order.view()).shipments[0]?.status === 'delivered' ? ['shipment_delivered'] : []),
   ]);
 });
 
