@@ -64,3 +64,25 @@ export class Compensation {
     }
   }
 }
+
+/** What a compensation undoes, and what it makes of the order. */
+export interface Cut {
+  which: 'all' | 'failed-only';
+  reason: string;
+  end: { endAs: 'cancelled' | 'failed'; failure?: { code: string; detail: string } };
+}
+
+export const FAILED_SHIPMENTS: Cut = {
+  which: 'failed-only',
+  reason: 'the carrier failed',
+  end: {
+    endAs: 'failed',
+    failure: { code: 'CARRIER_FAILED', detail: 'The carrier could not take any of it.' },
+  },
+};
+
+export const WHOLE_ORDER: Cut = {
+  which: 'all',
+  reason: 'the order was cancelled',
+  end: { endAs: 'cancelled' },
+};

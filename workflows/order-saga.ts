@@ -13,7 +13,7 @@ import {
 import { hasEnded, mayCancel, nextStep, type NextStep } from '../domain/orders/rules';
 import type { OrderProgress, OrderStatus } from '../domain/orders/types';
 import type { ChargeOutcome } from '../domain/payments/types';
-import { Compensation } from './compensation';
+import { Compensation, FAILED_SHIPMENTS, WHOLE_ORDER, type Cut } from './compensation';
 import {
   cancelUpdate,
   COMPENSATION_STUCK,
@@ -26,13 +26,16 @@ import {
   type PayResult,
 } from './messages';
 import { database, gatewayActivities, undoing } from './order-activities';
+import {
+  cancelResult,
+  failureType,
+  notPayable,
+  payOutcome,
+  refusal,
+  resultOf,
+  type Waiting,
+} from './order-answers';
 import { inWords, OrderDetails } from './order-details';
-
-/** A request that waits for the saga's main loop, which alone acts: one thing at a time. */
-interface Waiting<Request, Result> {
-  request: Request;
-  result: Result | undefined;
-}
 
 /** A try adds about 12 events; see `compensation.ts`. */
 const RESOLVE_CAP_MS = 300_000;
@@ -367,52 +370,4 @@ class OrderSaga {
       this.shownStatus = progress.status;
     }
   }
-}
-
-/** What a compensation undoes, and what it makes of the order. */
-interface Cut {
-  which: 'all' | 'failed-only';
-  reason: string;
-  end: { endAs: 'cancelled' | 'failed'; failure?: { code: string; detail: string } };
-}
-
-const FAILED_SHIPMENTS: Cut = {
-  which: 'failed-only',
-  reason: 'the carrier failed',
-  end: {
-    endAs: 'failed',
-    failure: { code: 'CARRIER_FAILED', detail: 'The carrier could not take any of it.' },
-  },
-};
-
-const WHOLE_ORDER: Cut = { which: 'all', reason: 'the order was cancelled', end: { endAs: 'cancelled' } };
-
-function refusal(code: string, message: string): ApplicationFailure {
-  return ApplicationFailure.nonRetryable(message, code);
-}
-
-function failureType(error: unknown): string {
-  const cause = error instanceof ActivityFailure ? error.cause : undefined;
-  return cause instanceof ApplicationFailure ? (cause.type ?? 'RESERVE_FAILED') : 'RESERVE_FAILED';
-}
-
-function notPayable({ status }: OrderProgress): 'HOLD_EXPIRED' | 'ORDER_NOT_PAYABLE' {
-  return status === 'expired' ? 'HOLD_EXPIRED' : 'ORDER_NOT_PAYABLE';
-}
-
-function payOutcome(status: string): 'captured' | 'declined' | 'unknown' {
-  if (status === 'declined' || status === 'unknown') return status;
-  return 'captured';
-}
-
-function cancelResult(progress: OrderProgress): CancelResult {
-  return progress.status === 'cancelled'
-    ? { outcome: 'cancelled' }
-    : { outcome: 'refused', code: 'NOT_CANCELLABLE' };
-}
-
-function resultOf<Result>(waiting: Waiting<unknown, Result>): Result {
-  if (waiting.result === undefined)
-    throw ApplicationFailure.nonRetryable('answered without a result', 'SAGA_DEFECT');
-  return waiting.result;
 }

@@ -87,6 +87,9 @@ export class RandomShop {
       case 'abandon':
         if (progress.charge) await abandonHold(db, { orderId, ...progress.charge });
         return;
+      // Nobody expires it: a shortage may.
+      case 'due':
+        return makeDue(db, orderId);
       case 'expire':
         return this.expire(progress);
       case 'cancel':

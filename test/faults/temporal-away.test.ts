@@ -13,6 +13,13 @@ import { worldOf } from './world';
 
 const NEVER_MS = 3_600_000;
 
+type Temporal = Awaited<ReturnType<typeof startPrivateTemporal>>;
+
+/** On its state and its port, as soon as its end has been noticed. */
+function startAgain({ stateFile, port }: Temporal): Promise<Temporal> {
+  return waitFor(() => startPrivateTemporal({ stateFile, port }), 60_000);
+}
+
 test.each(['stopped', 'killed'])(
   'while Temporal is %s orders are turned away with nothing half-done, and when it is back they and all others go on',
   async (how) => {
@@ -23,7 +30,7 @@ test.each(['stopped', 'killed'])(
       settings: { SANDBOX_CARRIER_DELAY_MS: NEVER_MS },
     });
     const world = worldOf(stack);
-    let back: typeof temporal | undefined;
+    let back: Temporal | undefined;
     try {
       const standing = await standAtSteps(world);
       await addStock(stack.db, 'LAMP', 'AMS', 1);
@@ -61,7 +68,7 @@ test.each(['stopped', 'killed'])(
         return found.body.shipments.length === 1;
       }, 60_000);
 
-      back = await startPrivateTemporal({ stateFile: temporal.stateFile, port: temporal.port });
+      back = await startAgain(temporal);
       expect(back.port).toBe(temporal.port);
       const placed = await insist(place);
       expect(placed.status).toBe(201);
@@ -90,7 +97,7 @@ test('mixed orders that are under way while Temporal is killed again and again a
       await waitFor(() => mixed.placed() >= after, 120_000);
       process.kill(temporal.pid, 'SIGKILL');
       await waitFor(async () => (await world.call('GET', '//ready')).status === 503);
-      temporal = await startPrivateTemporal({ stateFile: temporal.stateFile, port: temporal.port });
+      temporal = await startAgain(temporal);
     }
     await mixed.done;
     await untilAtRest(world);

@@ -7,7 +7,7 @@ let db: Database;
 
 beforeAll(async () => {
   database = await createTestDatabase();
-  db = openDatabase({ url: database.url, poolSize: 4, log: testLogger(), lockTimeoutMs: 100 });
+  db = openDatabase({ url: database.url, poolSize: 4, log: testLogger() });
   await db.pool.query('create table notes (id int primary key, text text not null)');
 });
 
