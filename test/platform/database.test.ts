@@ -45,12 +45,17 @@ test('a transaction that swallowed the error of a statement is not taken for com
 
 test('a deadlock costs one of the two a second try, and neither its work', async () => {
   let ran = 0;
+  let holding = 0;
+  let bothHoldTheirFirst: () => void = () => undefined;
+  const crossing = new Promise<void>((resolve) => (bothHoldTheirFirst = resolve));
   const both = (first: number, second: number) =>
     db.retrying(async (tx) => {
       ran += 1;
       const update = 'update notes set text = text || $2 where id = $1';
       await execute(tx, 'test.append', update, [first, '+']);
-      await tx.query({ name: 'test.pause', text: 'select pg_sleep(0.02)' });
+      holding += 1;
+      if (holding === 2) bothHoldTheirFirst();
+      await crossing;
       await execute(tx, 'test.append', update, [second, '+']);
     });
   await Promise.all([both(1, 2), both(2, 1)]);
