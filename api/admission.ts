@@ -17,6 +17,12 @@ export interface Admission {
    * @throws Error when the caller gave up while waiting; `work` was then never begun either.
    */
   run<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T>;
+  /**
+   * For the very beginning of a request, before anything is spent on it.
+   *
+   * @throws AppError `OVERLOADED` while the queue is full.
+   */
+  refuseWhenFull(): void;
   readonly running: number;
   readonly queued: number;
 }
@@ -31,13 +37,17 @@ export function createAdmission(options: AdmissionOptions): Admission {
   const waiting = new Set<Waiter>();
   let running = 0;
 
+  function isFull(): boolean {
+    return running >= options.limit && waiting.size >= options.queue;
+  }
+
   function turn(signal: AbortSignal): Promise<void> {
     if (signal.aborted) return Promise.reject(clientLeft());
     if (running < options.limit) {
       running++;
       return Promise.resolve();
     }
-    if (waiting.size >= options.queue) return Promise.reject(overloaded());
+    if (isFull()) return Promise.reject(overloaded());
     return new Promise((resolve, reject) => {
       const leave = () => {
         waiting.delete(waiter);
@@ -78,6 +88,9 @@ export function createAdmission(options: AdmissionOptions): Admission {
       } finally {
         leaveTurn();
       }
+    },
+    refuseWhenFull() {
+      if (isFull()) throw overloaded();
     },
     get running() {
       return running;

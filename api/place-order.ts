@@ -53,6 +53,8 @@ interface Attempt {
  * - 503 leaves only while nothing was sent. Once the engine was asked, what is not known is 202.
  */
 export async function placeOrder(context: ApiContext, placement: Placement): Promise<Answer> {
+  // Before the key, which costs a connection: a crowd that is told to try again must not starve the orders under way.
+  context.admission.refuseWhenFull();
   const { key, found, order } = await accept(context, placement);
   if (found?.answer) return replay(context, order.orderId, found.answer);
   const attempt: Attempt = {

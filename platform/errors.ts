@@ -56,7 +56,10 @@ const CONNECTION_CODES = new Set([
   'EAI_AGAIN',
   'ENOENT',
 ]);
-/** Besides 08xxx: the server shuts down, crashed or starts up; too many connections; a session ended for idling, as a paused process finds it. */
+/**
+ * Besides 08xxx: the server shuts down, crashed or starts up; too many connections; a session that the server ended for
+ * idling, as a process that was paused finds it.
+ */
 const CONNECTION_STATES = new Set(['57P01', '57P02', '57P03', '57P05', '53300', '25P03', '25P04']);
 const CONNECTION_MESSAGES =
   /Connection terminated|Client has encountered a connection error|timeout exceeded when trying to connect|Client was closed|server closed the connection|Connection ended/i;

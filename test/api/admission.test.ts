@@ -21,8 +21,10 @@ describe('the admission queue', () => {
       code: 'OVERLOADED',
     });
     expect([admission.running, admission.queued]).toEqual([1, 1]);
+    expect(() => admission.refuseWhenFull()).toThrow('Too many orders');
     first.end();
     await running;
+    admission.refuseWhenFull();
     await expect(queued).resolves.toBe('second');
     expect([admission.running, admission.queued]).toEqual([0, 0]);
   });

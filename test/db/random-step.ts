@@ -10,7 +10,10 @@ export type Step =
   | { do: 'receive'; sku: number; warehouse: string; delta: number }
   | { do: 'pay'; order: number; token: string }
   | { do: 'carrier'; order: number; type: CarrierEventType }
-  | { do: 'again' | 'settle' | 'due' | 'expire' | 'abandon' | 'cancel' | 'compensate' | 'undo'; order: number }
+  | {
+      do: 'again' | 'settle' | 'due' | 'expire' | 'abandon' | 'cancel' | 'compensate' | 'undo';
+      order: number;
+    }
   | { do: 'book'; refuse: boolean }
   | { do: 'drain' };
 
@@ -50,7 +53,17 @@ export const step: fc.Arbitrary<Step> = fc.oneof(
   {
     weight: 6,
     arbitrary: fc.record({
-      do: fc.constantFrom('again', 'settle', 'settle', 'due', 'expire', 'abandon', 'cancel', 'compensate', 'undo'),
+      do: fc.constantFrom(
+        'again',
+        'settle',
+        'settle',
+        'due',
+        'expire',
+        'abandon',
+        'cancel',
+        'compensate',
+        'undo',
+      ),
       order,
     }),
   },
