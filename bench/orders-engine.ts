@@ -24,6 +24,8 @@ export interface BenchEngine {
   /** Where the empty workflow and the textbook saga run. */
   queue: string;
   orderHandle(orderId: string): WorkflowHandle;
+  /** Brings the planner's statistics up to date, as autovacuum does in service. */
+  analyze(): Promise<unknown>;
   lastOrderId: string;
   stop(): Promise<void>;
 }
@@ -89,6 +91,7 @@ export async function startBenchEngine(skus: number): Promise<BenchEngine> {
     client,
     url: api.url,
     queue,
+    analyze: () => db.pool.query('analyze'),
     orderHandle: (orderId) => client.workflow.getHandle(names.orderWorkflowId(orderId)),
     lastOrderId: '',
     async stop() {

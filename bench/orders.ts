@@ -23,7 +23,7 @@ export async function benchOrders(): Promise<void> {
       textbook: () => runTextbook(engine),
       holdfast: () => runHoldfast(engine),
     };
-    for (const inFlight of [1, 64]) await compare(kinds, inFlight);
+    for (const inFlight of [1, 64]) await compare(engine, kinds, inFlight);
     await reportCost(engine);
   } finally {
     await engine.stop();
@@ -35,7 +35,7 @@ interface Measured {
   answers: Window[];
 }
 
-async function compare(kinds: Record<string, Work>, inFlight: number): Promise<void> {
+async function compare(engine: BenchEngine, kinds: Record<string, Work>, inFlight: number): Promise<void> {
   const measured = new Map<string, Measured>();
   for (const kind of Object.keys(kinds)) measured.set(kind, { windows: [], answers: [] });
   for (let round = 0; round <= ROUNDS; round++) {
@@ -47,7 +47,10 @@ async function compare(kinds: Record<string, Work>, inFlight: number): Promise<v
         inFlight,
         work: async () => void latenciesMs.push(await work()),
       });
-      if (round === 0) continue;
+      if (round === 0) {
+        await engine.analyze();
+        continue;
+      }
       measured.get(kind)?.windows.push(window);
       measured.get(kind)?.answers.push({ seconds: window.seconds, latenciesMs });
     }

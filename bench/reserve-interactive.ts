@@ -1,4 +1,5 @@
-import { firstRow, type Database } from '../platform/database';
+import type { Pool } from 'pg';
+import type { Database } from '../platform/database';
 
 const UNITS = 1_000_000;
 
@@ -21,36 +22,48 @@ export async function stockUp(db: Database, count: number): Promise<void> {
 }
 
 /** One hold the way it is usually written: a transaction that locks the row, looks, and writes, a round trip each. */
-export function reserveInteractively(db: Database, productNumber: number, id: string): Promise<void> {
-  return db.transaction(async (tx) => {
-    const row = await firstRow<{ product_id: number; available: number }>(
-      tx,
-      'bench.lock',
+export async function reserveInteractively(pool: Pool, productNumber: number, id: string): Promise<void> {
+  const client = await pool.connect();
+  const step = (name: string, text: string, values: unknown[]) =>
+    client.query<{ product_id: number; available: number }>({ name: `bench.${name}`, text, values });
+  try {
+    await client.query('BEGIN');
+    const { rows } = await step(
+      'lock',
       `select s.product_id, s.available from stock s join products p on p.id = s.product_id
-             where p.sku = $1 and s.warehouse_id = 1 for no key update of s`,
+       where p.sku = $1 and s.warehouse_id = 1 for no key update of s`,
       [`BENCH-${productNumber}`],
     );
+    const [row] = rows;
     if (!row || row.available < 1) throw new Error('out of stock');
-    await tx.query({
-      name: 'bench.update',
-      text: 'update stock set reserved = reserved + 1, version = version + 1 where product_id = $1 and warehouse_id = 1',
-      values: [row.product_id],
-    });
-    await tx.query({
-      name: 'bench.reservation',
-      text: `insert into reservations (id, kind, status, expires_at) values ($1, 'hold', 'pending', clock_timestamp() + interval '15 min')`,
-      values: [id],
-    });
-    await tx.query({
-      name: 'bench.line',
-      text: 'insert into reservation_lines (reservation_id, product_id, warehouse_id, quantity, open_quantity) values ($1, $2, 1, 1, 1)',
-      values: [id, row.product_id],
-    });
-    await tx.query({
-      name: 'bench.ledger',
-      text: `insert into inventory_transactions (product_id, warehouse_id, kind, on_hand_delta, reserved_delta, effect_id, reservation_id)
-             values ($1, 1, 'reserve', 0, 1, $2, $2)`,
-      values: [row.product_id, id],
-    });
-  });
+    await step(
+      'update',
+      'update stock set reserved = reserved + 1, version = version + 1 where product_id = $1 and warehouse_id = 1',
+      [row.product_id],
+    );
+    await step(
+      'reservation',
+      `insert into reservations (id, kind, status, expires_at)
+       values ($1, 'hold', 'pending', clock_timestamp() + interval '15 min')`,
+      [id],
+    );
+    await step(
+      'line',
+      `insert into reservation_lines (reservation_id, product_id, warehouse_id, quantity, open_quantity)
+       values ($1, $2, 1, 1, 1)`,
+      [id, row.product_id],
+    );
+    await step(
+      'ledger',
+      `insert into inventory_transactions (product_id, warehouse_id, kind, on_hand_delta, reserved_delta, effect_id, reservation_id)
+       values ($1, 1, 'reserve', 0, 1, $2, $2)`,
+      [row.product_id, id],
+    );
+    await client.query('COMMIT');
+  } catch (error) {
+    await client.query('ROLLBACK');
+    throw error;
+  } finally {
+    client.release();
+  }
 }

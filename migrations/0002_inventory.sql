@@ -133,6 +133,3 @@ create table reservation_lines (
   primary key (reservation_id, product_id, warehouse_id),
   constraint reservation_lines_open_within_quantity check (open_quantity between 0 and quantity)
 ) with (fillfactor = 80);
-
--- Which holds are on this stock: reclaim on shortage, reserved = sum of open lines
-create index reservation_lines_by_stock on reservation_lines (product_id, warehouse_id, reservation_id);

@@ -29,7 +29,7 @@ export function createTextbookActivities(deps: TextbookDeps): TextbookActivities
     db.query({ name: `textbook.${name}`, text, values: [orderId] });
   return {
     async reserve({ orderId, productNumber }) {
-      await reserveInteractively(db, productNumber, orderId);
+      await reserveInteractively(db.pool, productNumber, orderId);
       await run(
         'order',
         `insert into orders (id, customer_id, status, fulfilment, currency, total_minor, hold_seconds, input)

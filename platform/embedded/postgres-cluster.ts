@@ -95,6 +95,8 @@ export async function configureCluster(
     log_timezone: 'UTC',
     lc_messages: 'C',
     max_connections: 200,
+    // A fresh database grows fast, and plans made for empty tables last until the first analyze.
+    autovacuum_naptime: '10s',
     ...settings,
   };
   const lines = Object.entries(all).map(([name, value]) => `${name} = ${quoted(value)}`);
