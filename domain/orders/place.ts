@@ -20,6 +20,7 @@ import {
   type VerdictRow,
 } from './place-queries';
 import { readProgresses } from './progress';
+import { NO_CURRENCY } from './rules';
 import type { NewEvent } from './queries';
 import type { OrderInput, OrderProgress, ReserveVerdict } from './types';
 
@@ -152,9 +153,6 @@ async function record(
   const [answered] = await Promise.all([verdicts, ...written]);
   return answered;
 }
-
-/** ISO 4217 for "no currency": an order whose products are not known has none. */
-const NO_CURRENCY = 'XXX';
 
 function orderOf(plan: HoldPlan<OrderHoldRequest>): NewOrder {
   const { order } = plan.request;

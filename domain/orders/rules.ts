@@ -96,3 +96,6 @@ export function mayCancel(progress: OrderProgress): boolean {
   const { picked_up: pickedUp = 0, delivered = 0 } = progress.shipments;
   return !hasEnded(progress.status) && pickedUp + delivered === 0;
 }
+
+/** ISO 4217 for "no currency": what an order has whose products are not known. */
+export const NO_CURRENCY = 'XXX';

@@ -2,6 +2,7 @@ import type { Database } from '../../platform/database';
 import { appendEvents } from './events';
 import { insertTombstone } from './place-queries';
 import { readProgress } from './progress';
+import { NO_CURRENCY } from './rules';
 import type { OrderInput, OrderProgress } from './types';
 
 /**
@@ -20,7 +21,7 @@ export async function undoReserve(
       customerId: order.customerId,
       status: 'failed',
       fulfilment: order.fulfilment,
-      currency: 'XXX',
+      currency: NO_CURRENCY,
       totalMinor: 0,
       shipTo: order.shipTo,
       holdSeconds: order.holdSeconds,
