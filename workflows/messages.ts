@@ -8,7 +8,7 @@ export interface SagaTimeouts {
   paymentCallMs: number;
   /** How long a charge without a final answer may hold stock. */
   paymentUnknownSeconds: number;
-  /** First wait before a charge without an answer is looked up again; doubles up to a minute. */
+  /** First wait before a charge without an answer is looked up again; doubles up to five minutes. */
   resolveInitialMs: number;
 }
 
