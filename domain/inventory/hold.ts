@@ -46,10 +46,12 @@ async function decided(tx: Transaction, requests: readonly HoldRequest[]): Promi
 }
 
 async function record(
-  _tx: Transaction,
+  tx: Transaction,
   plans: readonly HoldPlan[],
   dueTimes: Promise<ReadonlyMap<string, Date | null>>,
 ): Promise<Map<string, HoldVerdict>> {
+  // Nothing but the holds is written.
+  tx.finish();
   const due = await dueTimes;
   return new Map(
     plans.map(

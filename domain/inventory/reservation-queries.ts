@@ -3,7 +3,7 @@ import type { Allocation, ReservationStatus, StockKey } from './types';
 
 export interface ReservationRow {
   id: string;
-  kind: 'order' | 'hold' | 'allocation';
+  kind: 'order' | 'hold' | 'allocation' | 'quality';
   orderId: string | null;
   seq: number;
   status: ReservationStatus;

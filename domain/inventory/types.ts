@@ -13,7 +13,12 @@ export type LedgerKind =
   | 'transfer_out'
   | 'transfer_in'
   | 'return'
-  | 'count';
+  | 'count'
+  | 'write_off'
+  | 'repair'
+  | 'quality_hold'
+  | 'quality_release'
+  | 'feed';
 
 /** Where an order goes: a point (degrees, WGS 84) or the name of a region. */
 export type ShipTo = { latitude: number; longitude: number } | { region: string };

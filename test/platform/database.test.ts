@@ -43,6 +43,29 @@ test('a transaction that swallowed the error of a statement is not taken for com
   expect(await notes()).toHaveLength(2);
 });
 
+test('a transaction that sends its commit early keeps all of its work', async () => {
+  const result = await db.transaction(async (tx) => {
+    const added = execute(tx, 'test.add', add, [3, 'three']);
+    tx.finish();
+    await expect(execute(tx, 'test.add', add, [4, 'four'])).rejects.toThrow('has ended');
+    return added;
+  });
+  expect(result).toBe(1);
+  expect((await notes()).map((note) => note.id)).toEqual([1, 2, 3]);
+});
+
+test('a statement that fails before a commit that was sent early undoes the whole transaction', async () => {
+  const failing = db.transaction(async (tx) => {
+    const first = execute(tx, 'test.add', add, [3, 'three']);
+    const second = execute(tx, 'test.add', add, [1, 'again']);
+    tx.finish();
+    await first;
+    return second;
+  });
+  await expect(failing).rejects.toMatchObject({ code: '23505' });
+  expect((await notes()).map((note) => note.id)).toEqual([1, 2]);
+});
+
 test('a deadlock costs one of the two a second try, and neither its work', async () => {
   let ran = 0;
   let holding = 0;
