@@ -21,7 +21,7 @@ export class OrderDetails {
 
   /** Says what happens now. */
   now(words: string): void {
-    this.write([`**Now:** ${words}`, '', '**So far:**', ...this.lines].join('\n'));
+    this.write([`**Now:** ${words}`, '', '**So far:**', '', ...this.lines].join('\n'));
   }
 }
 
