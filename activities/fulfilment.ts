@@ -3,6 +3,7 @@ import type { Database } from '../platform/database';
 import { claimShipments, recordBookings, releaseClaims } from '../domain/fulfilment/book';
 import type { Carrier, ShipmentToBook } from '../domain/fulfilment/types';
 import { voidShipments, type VoidRequest } from '../domain/fulfilment/void';
+import { heartbeating } from './heartbeat';
 
 export interface DispatchResult {
   booked: number;
@@ -85,6 +86,7 @@ export function createFulfilmentActivities(deps: FulfilmentDependencies): Fulfil
       }
     },
 
-    voidShipments: ({ orderId, which = 'all' }) => voidShipments({ db, carriers, orderId, which }),
+    voidShipments: ({ orderId, which = 'all' }) =>
+      heartbeating(() => voidShipments({ db, carriers, orderId, which })),
   };
 }

@@ -22,6 +22,7 @@ import type { ChargeOutcome } from '../domain/payments/types';
 import type { Database } from '../platform/database';
 import { AppError } from '../platform/errors';
 import { withFailures } from './failure';
+import { heartbeating } from './heartbeat';
 
 export interface OrderActivityDeps {
   db: Database;
@@ -82,8 +83,8 @@ export function createOrderActivities({
       requestCancel: (request) => requestCancel(db, request),
       refuseCancel: (orderId) => refuseCancel(db, orderId),
       cancelUnpaid: (orderId) => cancelUnpaid(db, orderId),
-      releaseCutShipments: (request) => releaseCutShipments(db, request),
-      undoReserve: (request) => existing(request.order.orderId, undoReserve(db, request)),
+      releaseCutShipments: (request) => heartbeating(() => releaseCutShipments(db, request)),
+      undoReserve: (request) => heartbeating(() => existing(request.order.orderId, undoReserve(db, request))),
     },
     PERMANENT,
   );

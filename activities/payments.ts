@@ -1,14 +1,11 @@
-import { Context } from '@temporalio/activity';
 import { executeCharge } from '../domain/payments/charge';
 import { executeRefunds, type RefundDeps } from '../domain/payments/refund';
 import type { ChargeOutcome } from '../domain/payments/types';
 import { withFailures } from './failure';
+import { heartbeating } from './heartbeat';
 
 /** Codes that no retry can mend. Everything else is retried: the gateway or the database will be back. */
 const PERMANENT = new Set(['PAYMENT_NOT_FOUND', 'PAYMENT_KEY_REUSED', 'REFUND_EXCEEDS_CAPTURE']);
-
-/** Well within any heartbeat timeout; the SDK sends fewer where that is enough. */
-const HEARTBEAT_MS = 1_000;
 
 /**
  * The saga's steps that move money. Each may be repeated at any time: the answer is the same and the money moves once.
@@ -30,23 +27,4 @@ export function createPaymentActivities(deps: RefundDeps): PaymentActivities {
     },
     PERMANENT,
   );
-}
-
-/**
- * Runs calls of the gateway while telling the server that this worker lives. A cancelled activity ends at once: its call
- * goes on unheard, and what it did is found under its key.
- */
-async function heartbeating<T>(work: (beat: (details: unknown) => void) => Promise<T>): Promise<T> {
-  const context = Context.current();
-  let latest: unknown;
-  const beat = (details: unknown) => {
-    latest = details;
-    context.heartbeat(latest);
-  };
-  const timer = setInterval(() => context.heartbeat(latest), HEARTBEAT_MS);
-  try {
-    return await Promise.race([work(beat), context.cancelled]);
-  } finally {
-    clearInterval(timer);
-  }
 }

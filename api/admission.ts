@@ -17,12 +17,8 @@ export interface Admission {
    * @throws Error when the caller gave up while waiting; `work` was then never begun either.
    */
   run<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T>;
-  /**
-   * For the very beginning of a request, before anything is spent on it.
-   *
-   * @throws AppError `OVERLOADED` while the queue is full.
-   */
-  refuseWhenFull(): void;
+  /** True while the queue takes nobody: for the very beginning of a request, before anything is spent on it. */
+  readonly full: boolean;
   readonly running: number;
   readonly queued: number;
 }
@@ -89,8 +85,8 @@ export function createAdmission(options: AdmissionOptions): Admission {
         leaveTurn();
       }
     },
-    refuseWhenFull() {
-      if (isFull()) throw overloaded();
+    get full() {
+      return isFull();
     },
     get running() {
       return running;
@@ -101,7 +97,8 @@ export function createAdmission(options: AdmissionOptions): Admission {
   };
 }
 
-function overloaded(): Error {
+/** Nothing was begun. */
+export function overloaded(): Error {
   return problem('OVERLOADED', 'Too many orders are waiting for their turn. Nothing was done; try again.');
 }
 

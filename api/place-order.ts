@@ -3,6 +3,7 @@ import type { OrderInput } from '../domain/orders/types';
 import { readOrder, type OrderRecord } from '../domain/orders/views';
 import {
   acceptKey,
+  findKey,
   fingerprintOf,
   finishKey,
   isSameRequest,
@@ -10,9 +11,11 @@ import {
   startKey,
   type KeyEntry,
   type KeyId,
+  type NewKey,
 } from '../platform/idempotency';
 import { derivedId, newId } from '../platform/ids';
 import { problemAnswer, type Answer } from './answer';
+import { overloaded } from './admission';
 import { keyReused, replayed } from './answer-once';
 import type { ApiContext } from './context';
 import { unavailable } from './engine';
@@ -53,8 +56,8 @@ interface Attempt {
  * - 503 leaves only while nothing was sent. Once the engine was asked, what is not known is 202.
  */
 export async function placeOrder(context: ApiContext, placement: Placement): Promise<Answer> {
-  // Before the key, which costs a connection: a crowd that is told to try again must not starve the orders under way.
-  context.admission.refuseWhenFull();
+  // Before the key, whose row costs a write: a crowd that is told to try again must not starve the orders under way.
+  if (context.admission.full) return answerWhenFull(context, placement);
   const { key, found, order } = await accept(context, placement);
   if (found?.answer) return replay(context, order.orderId, found.answer);
   const attempt: Attempt = {
@@ -67,24 +70,42 @@ export async function placeOrder(context: ApiContext, placement: Placement): Pro
   return context.admission.run(placement.signal, () => decide(context, attempt));
 }
 
+/** 503 says that there is no such order, so it is not for the repeat of one that was started or answered. */
+async function answerWhenFull(context: ApiContext, placement: Placement): Promise<Answer> {
+  const { order, wanted } = requested(placement);
+  const found = wanted && (await findKey(context.db, wanted));
+  if (!found) throw overloaded();
+  if (!isSameRequest(found, wanted)) throw keyReused();
+  if (found.answer) return replay(context, order.orderId, found.answer);
+  if (found.state !== 'started') throw overloaded();
+  const record = await readOrder(context.db, order.orderId);
+  if (record) return conclude(context, { key: wanted, placement, order }, record);
+  context.metrics.placed('undecided');
+  return undecidedAnswer(order.orderId);
+}
+
+/** The order that a request is for, and the row of its key if it has one. */
+function requested({ body, caller, idempotencyKey }: Placement): { order: OrderInput; wanted: NewKey | null } {
+  if (idempotencyKey === null) {
+    return { order: { ...body, orderId: newId(), fingerprint: null }, wanted: null };
+  }
+  const orderId = derivedId('order', caller, idempotencyKey);
+  const fingerprint = fingerprintOf(body);
+  return {
+    order: { ...body, orderId, fingerprint },
+    wanted: { caller, key: idempotencyKey, scope: SCOPE, fingerprint, subjectId: orderId },
+  };
+}
+
 async function accept(
   context: ApiContext,
   placement: Placement,
 ): Promise<Pick<Attempt, 'key' | 'found' | 'order'>> {
-  const { body, caller, idempotencyKey } = placement;
-  if (idempotencyKey === null) {
-    return { key: null, found: null, order: { ...body, orderId: newId(), fingerprint: null } };
-  }
-  const key = { caller, key: idempotencyKey };
-  const order = {
-    ...body,
-    orderId: derivedId('order', caller, idempotencyKey),
-    fingerprint: fingerprintOf(body),
-  };
-  const wanted = { ...key, scope: SCOPE, fingerprint: order.fingerprint, subjectId: order.orderId };
+  const { order, wanted } = requested(placement);
+  if (!wanted) return { key: null, found: null, order };
   const found = await acceptKey(context.db, wanted);
   if (!isSameRequest(found, wanted)) throw keyReused();
-  return { key, found, order };
+  return { key: wanted, found, order };
 }
 
 async function decide(context: ApiContext, attempt: Attempt): Promise<Answer> {
@@ -159,8 +180,11 @@ async function startSaga(context: ApiContext, { placement, order, found }: Attem
 }
 
 /** Gives the verdict and keeps it under the key; of several requests with one key, the first answer kept is everybody's. */
-async function conclude(context: ApiContext, attempt: Attempt, record: OrderRecord): Promise<Answer> {
-  const { key, placement, order } = attempt;
+async function conclude(
+  context: ApiContext,
+  { key, placement, order }: Pick<Attempt, 'key' | 'placement' | 'order'>,
+  record: OrderRecord,
+): Promise<Answer> {
   const verdict = verdictOf(record);
   const answer =
     verdict.outcome === 'held' ? verdict.answer : problemAnswer(verdict.error, placement.requestId);

@@ -163,13 +163,20 @@ export async function finishKey(on: Queryable, id: KeyId, answer: StoredAnswer):
 
 /** Keys are never deleted, so a key that was just seen is there. */
 async function readKey(on: Queryable, id: KeyId): Promise<KeyEntry> {
+  const found = await findKey(on, id);
+  if (!found) throw new Error('an idempotency key disappeared');
+  return found;
+}
+
+/** What is there under a key, or null. Writes nothing. */
+export async function findKey(on: Queryable, id: KeyId): Promise<KeyEntry | null> {
   const row = await firstRow<KeyRow>(
     on,
     'idempotency.read',
     'select scope, fingerprint, state, status, body from idempotency_keys where caller = $1 and key = $2',
     [id.caller, id.key],
   );
-  if (!row) throw new Error('an idempotency key disappeared');
+  if (!row) return null;
   const { scope, fingerprint, state, status, body } = row;
   return { scope, fingerprint, state, answer: status === null ? null : { status, body } };
 }

@@ -47,7 +47,6 @@ const UNDO = {
 export const undoing = {
   shipping: proxyActivities<Pick<FulfilmentActivities, 'voidShipments'>>({
     ...UNDO,
-    heartbeatTimeout: undefined,
     summary: 'Stop shipments at the carrier',
   }),
   paying: proxyActivities<Pick<PaymentActivities, 'refundOrder'>>({
@@ -56,7 +55,6 @@ export const undoing = {
   }),
   holding: proxyActivities<Pick<OrderActivities, 'releaseCutShipments' | 'undoReserve'>>({
     ...UNDO,
-    heartbeatTimeout: undefined,
     summary: 'Put the stock back on sale',
   }),
 };
