@@ -85,7 +85,10 @@ async function answerWhenFull(context: ApiContext, placement: Placement): Promis
 }
 
 /** The order that a request is for, and the row of its key if it has one. */
-function requested({ body, caller, idempotencyKey }: Placement): { order: OrderInput; wanted: NewKey | null } {
+function requested({ body, caller, idempotencyKey }: Placement): {
+  order: OrderInput;
+  wanted: NewKey | null;
+} {
   if (idempotencyKey === null) {
     return { order: { ...body, orderId: newId(), fingerprint: null }, wanted: null };
   }

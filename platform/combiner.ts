@@ -16,10 +16,11 @@ export interface Combiner<Request, Result> {
 }
 
 export interface CombinerOptions<Request, Result> {
+  /** Batches in flight at once. */
   lanes: number;
   maxBatch: number;
   idOf(request: Request): string;
-  /** What decides the lane: requests for the same thing should share one. */
+  /** Requests for the same thing, by this key, never run side by side, and run in the order of arrival. */
   laneKey(request: Request): string;
   /** Runs a batch in arrival order as one unit: all of it or nothing. Answers a result per id. */
   run(batch: readonly Request[]): Promise<ReadonlyMap<string, Result>>;
@@ -30,6 +31,7 @@ export interface CombinerOptions<Request, Result> {
 
 interface Entry<Request, Result> {
   request: Request;
+  key: string;
   signal: AbortSignal | undefined;
   /** How often it was set aside for a busy row. */
   aside: number;
@@ -45,6 +47,9 @@ const ASIDE_BASE_MS = 50;
  * Turns concurrent requests into set-based batches: per lane one batch is in flight, and whatever arrives meanwhile is the
  * next one. No timer, so nothing is delayed when idle, and batches grow exactly as fast as the database falls behind.
  *
+ * A lane that is free takes its share of all that waits, except what is for the same thing as another lane's batch. (Lanes
+ * fixed by a hash of the key leave a fifth of the requests waiting beside a lane that is not theirs.)
+ *
  * One request never spoils another's: an error of the data bisects the batch until the bad request stands alone; a lock
  * timeout sets aside only the requests on the busy row; after a lost connection, when nobody knows whether the batch was
  * committed, the batch runs again, and `run` answers what was decided before.
@@ -53,7 +58,10 @@ export function createCombiner<Request, Result>(
   options: CombinerOptions<Request, Result>,
 ): Combiner<Request, Result> {
   type LaneEntry = Entry<Request, Result>;
-  const lanes = Array.from({ length: options.lanes }, () => ({ queue: [] as LaneEntry[], running: false }));
+  /** Keys of the batches in flight. */
+  const taken = new Set<string>();
+  let queue: LaneEntry[] = [];
+  let idleLanes = options.lanes;
   const idleWaiters: (() => void)[] = [];
   let pending = 0;
   let closed = false;
@@ -63,28 +71,50 @@ export function createCombiner<Request, Result>(
     if (pending === 0) for (const wake of idleWaiters.splice(0)) wake();
   }
 
-  async function drain(lane: (typeof lanes)[number]): Promise<void> {
-    lane.running = true;
-    try {
-      while (lane.queue.length > 0) {
-        const taken = lane.queue.splice(0, options.maxBatch);
-        const live = taken.filter((entry) => {
-          if (entry.signal?.aborted) entry.reject(entry.signal.reason);
-          return !entry.signal?.aborted;
-        });
-        if (live.length > 0) await settle(live);
-        // Whoever was answered by this batch and asks again gets to queue before the next is taken: batches are twice as
-        // full, and a quarter more is done on one hot SKU.
-        await new Promise(setImmediate);
-      }
-    } finally {
-      lane.running = false;
+  async function drain(): Promise<void> {
+    idleLanes -= 1;
+    for (let batch = take(); batch.length > 0; batch = take()) {
+      wakeIdleLane();
+      await settle(batch);
+      // Whoever was answered by this batch and asks again gets to queue before the next is taken: batches are twice as
+      // full, and a quarter more is done on one hot SKU.
+      await new Promise(setImmediate);
+      for (const { key } of batch) taken.delete(key);
     }
+    idleLanes += 1;
   }
 
-  function enqueue(lane: (typeof lanes)[number], entry: LaneEntry): void {
-    lane.queue.push(entry);
-    if (!lane.running) void drain(lane);
+  /** Takes a lane's share of what waits, oldest first; and whatever is for the same things, which no other lane may take. */
+  function take(): LaneEntry[] {
+    const share = Math.ceil(pending / options.lanes);
+    const own = new Set<string>();
+    const batch: LaneEntry[] = [];
+    const left: LaneEntry[] = [];
+    for (const entry of queue) {
+      if (entry.signal?.aborted) {
+        entry.reject(entry.signal.reason);
+      } else if (
+        batch.length < options.maxBatch &&
+        (own.has(entry.key) || (batch.length < share && !taken.has(entry.key)))
+      ) {
+        own.add(entry.key);
+        batch.push(entry);
+      } else {
+        left.push(entry);
+      }
+    }
+    queue = left;
+    for (const key of own) taken.add(key);
+    return batch;
+  }
+
+  function wakeIdleLane(): void {
+    if (idleLanes > 0 && queue.some((entry) => !taken.has(entry.key))) void drain();
+  }
+
+  function enqueue(entry: LaneEntry): void {
+    queue.push(entry);
+    if (idleLanes > 0 && !taken.has(entry.key)) void drain();
   }
 
   async function settle(entries: LaneEntry[]): Promise<void> {
@@ -145,22 +175,16 @@ export function createCombiner<Request, Result>(
     return entries.filter((entry) => !isBusy(entry));
   }
 
-  /** They come back to the end of their lane after a while, and give up with an error that says "try again". */
+  /** They come back to the end of the queue after a while, and give up with an error that says "try again". */
   function setAside(entries: readonly LaneEntry[]): void {
     for (const entry of entries) {
       entry.aside += 1;
       if (entry.aside > ASIDE_ATTEMPTS) {
         entry.reject(Object.assign(new Error('the rows of this request stay locked'), { code: '55P03' }));
       } else {
-        setTimeout(() => enqueue(laneOf(entry.request), entry), ASIDE_BASE_MS * 2 ** entry.aside);
+        setTimeout(() => enqueue(entry), ASIDE_BASE_MS * 2 ** entry.aside);
       }
     }
-  }
-
-  function laneOf(request: Request): (typeof lanes)[number] {
-    const lane = lanes[hash(options.laneKey(request)) % lanes.length];
-    if (!lane) throw new RangeError('a combiner needs at least one lane');
-    return lane;
   }
 
   return {
@@ -168,8 +192,7 @@ export function createCombiner<Request, Result>(
       if (closed) return Promise.reject(new Error('the combiner is closed'));
       pending += 1;
       return new Promise<Result>((resolve, reject) => {
-        const entry: LaneEntry = { request, signal, aside: 0, resolve, reject };
-        enqueue(laneOf(request), entry);
+        enqueue({ request, key: options.laneKey(request), signal, aside: 0, resolve, reject });
       }).finally(settled);
     },
     get pending() {
@@ -180,13 +203,4 @@ export function createCombiner<Request, Result>(
       if (pending > 0) await new Promise<void>((resolve) => idleWaiters.push(resolve));
     },
   };
-}
-
-/** FNV-1a, 32 bit. */
-function hash(text: string): number {
-  let value = 0x811c9dc5;
-  for (let index = 0; index < text.length; index++) {
-    value = Math.imul(value ^ text.charCodeAt(index), 0x01000193);
-  }
-  return value >>> 0;
 }

@@ -165,6 +165,32 @@ test('requests with one key never run side by side, requests in several lanes do
   await Promise.all(different);
 });
 
+test('what waits is shared among the lanes, and what is for one thing stays together', async () => {
+  const lanes = gated({ lanes: 2 });
+  const keys = ['a', 'b', 'c', 'd', 'e', 'e', 'e', 'f', 'g', 'h'];
+  const all = keys.map((key, index) => lanes.submit(`${key}${index}`, key));
+  expect(lanes.batches).toEqual([['a0'], ['b1']]);
+  lanes.letGo();
+  await waitFor(() => lanes.batches.length === 4);
+  expect(lanes.batches.slice(2)).toEqual([
+    ['c2', 'd3', 'e4', 'e5', 'e6'],
+    ['f7', 'g8', 'h9'],
+  ]);
+  await lanes.letAllGo();
+  await Promise.all(all);
+});
+
+test('a lane that is free does not wait for another whose batch is for something else', async () => {
+  const lanes = gated({ lanes: 2 });
+  const first = lanes.submit('1', 'hot');
+  const queued = lanes.submit('2', 'hot');
+  const other = lanes.submit('3', 'cold');
+  expect(lanes.batches).toEqual([['1'], ['3']]);
+  await lanes.letAllGo();
+  await Promise.all([first, queued, other]);
+  expect(lanes.batches).toEqual([['1'], ['3'], ['2']]);
+});
+
 test('closing refuses what is new and waits for what is there', async () => {
   const lane = gated();
   const all = ['a', 'b'].map((id) => lane.submit(id));
