@@ -1,11 +1,13 @@
 import { Context } from '@temporalio/activity';
 import { ensurePartitions } from '../domain/inventory/queries';
+import { foldOldPartitions } from '../domain/inventory/retention';
 import { readProgress } from '../domain/orders/progress';
 import { nextStep } from '../domain/orders/rules';
 import { claimSuspects } from '../domain/orders/sweep-queries';
 import type { OrderInput } from '../domain/orders/types';
 import type { Database } from '../platform/database';
 import type { Logger } from '../platform/log';
+import { heartbeating } from './heartbeat';
 
 export interface SweepResult {
   looked: number;
@@ -24,6 +26,8 @@ export interface MaintenanceDeps {
   /** One that merely waits to be paid is looked at again after this long. */
   recheckSeconds: number;
   partitionsAhead: number;
+  /** Full months of the ledger that are kept; 0: all. */
+  retentionMonths: number;
   log: Logger;
 }
 
@@ -35,6 +39,8 @@ export interface MaintenanceActivities {
   sweepOrders(): Promise<SweepResult>;
   /** Makes the ledger's partitions of the months to come. */
   ensureLedgerPartitions(): Promise<{ made: number }>;
+  /** Sums partitions older than the retention into opening balances and drops them; answers their names. */
+  foldLedgerPartitions(): Promise<{ folded: string[] }>;
 }
 
 const BATCH = 100;
@@ -70,6 +76,15 @@ export function createMaintenanceActivities(deps: MaintenanceDeps): MaintenanceA
     },
     async ensureLedgerPartitions() {
       return { made: await ensurePartitions(db, deps.partitionsAhead) };
+    },
+    async foldLedgerPartitions() {
+      const months = deps.retentionMonths;
+      if (months === 0) return { folded: [] };
+      const fold = (beat: (details: unknown) => void) => foldOldPartitions(db, months, beat);
+      const folded = await heartbeating(fold);
+      if (folded.length > 0)
+        log.info({ folded, months }, 'old partitions of the ledger are opening balances now');
+      return { folded };
     },
   };
 }

@@ -60,7 +60,8 @@ function mount(app: Express, mounted: Route): void {
     const answer = await mounted.handle(req, res);
     if (answer) send(res, answer);
   };
-  const steps = [nameRoute(mounted.path), ...(mounted.schemas.body ? jsonBody : []), handle];
+  const body = mounted.schemas.body ? jsonBody(mounted.bodyLimitBytes) : [];
+  const steps = [nameRoute(mounted.path), ...body, handle];
   for (const method of mounted.methods) app[method](expressPath(mounted.path), ...steps);
 }
 
@@ -71,17 +72,19 @@ function nameRoute(path: string): RequestHandler {
   };
 }
 
-const jsonBody: readonly RequestHandler[] = [
-  (req, _res, next) => {
-    // null, or a length of zero: there is no body at all, which is for the schema to judge.
-    if (req.get('content-length') !== '0' && req.is(JSON_TYPES) === false) {
-      throw problem('UNSUPPORTED_MEDIA_TYPE', 'Send the body as application/json.');
-    }
-    next();
-  },
-  // Not strict: a body that is JSON but no object breaks a rule (422) and is not malformed (400).
-  express.json({ limit: BODY_LIMIT_BYTES, strict: false, type: JSON_TYPES }),
-];
+function jsonBody(limit = BODY_LIMIT_BYTES): readonly RequestHandler[] {
+  return [
+    (req, _res, next) => {
+      // null, or a length of zero: there is no body at all, which is for the schema to judge.
+      if (req.get('content-length') !== '0' && req.is(JSON_TYPES) === false) {
+        throw problem('UNSUPPORTED_MEDIA_TYPE', 'Send the body as application/json.');
+      }
+      next();
+    },
+    // Not strict: a body that is JSON but no object breaks a rule (422) and is not malformed (400).
+    express.json({ limit, strict: false, type: JSON_TYPES }),
+  ];
+}
 
 /** `/orders/{id}` → `/orders/:id`. */
 function expressPath(path: string): string {

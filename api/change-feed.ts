@@ -1,30 +1,31 @@
 import type { Listener } from '../platform/listener';
+import type { Channel } from '../platform/notifier';
 
-export interface OrderFeed {
-  /** Calls `wake` when the order changed, or may have. The function returned stops that. */
-  watch(orderId: string, wake: () => void): () => void;
+export interface ChangeFeed {
+  /** Calls `wake` when the thing with this id changed, or may have. The function returned stops that. */
+  watch(id: string, wake: () => void): () => void;
   /** False while notices are missed; who waits must poll faster. */
   readonly live: boolean;
 }
 
-/** Spreads the one LISTEN connection's notices to whoever waits for an order. After a reconnection everybody is woken. */
-export function createOrderFeed(listener: Listener): OrderFeed {
+/** Spreads the one LISTEN connection's notices to whoever waits for one id. After a reconnection everybody is woken. */
+export function createChangeFeed(listener: Listener, channel: Channel): ChangeFeed {
   const watchers = new Map<string, Set<() => void>>();
 
-  listener.on('holdfast_orders', (orderIds) => {
-    for (const orderId of orderIds) for (const wake of watchers.get(orderId) ?? []) wake();
+  listener.on(channel, (ids) => {
+    for (const id of ids) for (const wake of watchers.get(id) ?? []) wake();
   });
   listener.onReconnect(() => {
     for (const wakes of watchers.values()) for (const wake of wakes) wake();
   });
 
   return {
-    watch(orderId, wake) {
-      const wakes = watchers.get(orderId) ?? new Set();
-      watchers.set(orderId, wakes.add(wake));
+    watch(id, wake) {
+      const wakes = watchers.get(id) ?? new Set();
+      watchers.set(id, wakes.add(wake));
       return () => {
         wakes.delete(wake);
-        if (wakes.size === 0 && watchers.get(orderId) === wakes) watchers.delete(orderId);
+        if (wakes.size === 0 && watchers.get(id) === wakes) watchers.delete(id);
       };
     },
     get live() {

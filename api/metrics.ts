@@ -22,6 +22,7 @@ const BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20];
 /** Labels are few by design: route templates, never paths, ids or SKUs. */
 export function createApiMetrics(parts: {
   admission: Admission;
+  holds: { readonly pending: number };
   verdicts: { readonly waiting: number };
   db: Database;
 }): ApiMetrics {
@@ -57,6 +58,7 @@ export function createApiMetrics(parts: {
     });
   gauge('holdfast_admission_running', 'Orders in work.', () => parts.admission.running);
   gauge('holdfast_admission_queued', 'Orders that wait for their turn.', () => parts.admission.queued);
+  gauge('holdfast_holds_pending', 'Requests for holds, queued or running.', () => parts.holds.pending);
   gauge('holdfast_verdicts_waiting', 'Orders whose verdict is waited for.', () => parts.verdicts.waiting);
   gauge('holdfast_db_pool_connections', 'Open database connections.', () => parts.db.pool.totalCount);
   gauge('holdfast_db_pool_idle', 'Database connections without work.', () => parts.db.pool.idleCount);

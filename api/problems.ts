@@ -18,11 +18,36 @@ export const PROBLEMS = {
   ORDER_FAILED: { status: 409, title: 'The order was undone' },
   ORDER_NOT_PAYABLE: { status: 409, title: 'The order cannot be paid' },
   HOLD_EXPIRED: { status: 409, title: 'The hold has expired' },
+  HOLD_RELEASED: { status: 409, title: 'The hold was released' },
+  HOLD_CONFIRMED: { status: 409, title: 'The hold is confirmed' },
+  HOLD_NOT_CONFIRMED: { status: 409, title: 'The hold is not confirmed' },
+  HOLD_OF_ORDER: { status: 409, title: 'The hold belongs to an order' },
+  HOLD_OF_SEVERAL_SKUS: { status: 409, title: 'The hold is on several SKUs' },
+  NOT_LATER: { status: 409, title: 'The hold falls due later already' },
+  ALREADY_SHIPPED: { status: 409, title: 'The units have left' },
   PAYMENT_IN_PROGRESS: { status: 409, title: 'Another payment is in progress' },
   NOT_CANCELLABLE: { status: 409, title: 'The order can no longer be cancelled' },
+  BATCH_REJECTED: { status: 409, title: 'Not every update of the batch can be applied' },
+  TRANSFER_NOT_OPEN: { status: 409, title: 'The transfer has ended' },
+  OVER_RECEIPT: { status: 409, title: 'More than is on its way' },
   WOULD_GO_NEGATIVE: { status: 409, title: 'Stock would go below zero' },
   BELOW_RESERVED: { status: 409, title: 'Less would be on hand than is reserved' },
+  JOB_ENDED: { status: 409, title: 'The job has ended' },
   QUANTITY_OVERFLOW: { status: 409, title: 'More would be on hand than can be counted' },
+  ALERT_RESOLVED: { status: 409, title: 'The alert is resolved' },
+  DUPLICATE_RECEIPT: { status: 409, title: "This supplier's delivery was received before" },
+  DUPLICATE_SERIAL: { status: 409, title: 'The product already has this serial number' },
+  PRODUCT_HAS_STOCK: { status: 409, title: 'The product has stock' },
+  COUNT_NOT_OPEN: { status: 409, title: 'The sheet is not being counted' },
+  COUNT_INCOMPLETE: { status: 409, title: 'Not every line of the sheet is counted' },
+  COUNT_NOT_IN_REVIEW: { status: 409, title: 'Nothing of the sheet awaits a decision' },
+  QUALITY_HOLD_EXCEEDED: { status: 409, title: 'Less than that is on quality hold' },
+  NOT_RETURNABLE: { status: 409, title: 'More than was shipped and not returned yet' },
+  RETURN_CLOSED: { status: 409, title: 'The return takes nothing more' },
+  RETURN_NOT_CANCELLABLE: { status: 409, title: 'The return can no longer be cancelled' },
+  RETURN_EXCEEDS_AUTHORISED: { status: 409, title: 'More than the return was authorised for' },
+  RETURN_EXCEEDS_RECEIVED: { status: 409, title: 'More than was received and not inspected yet' },
+  RETURN_AT_ANOTHER_LOCATION: { status: 409, title: 'The return came in at another location' },
   IDEMPOTENCY_IN_FLIGHT: {
     status: 409,
     title: 'The first request with this key is still running',
@@ -34,9 +59,17 @@ export const PROBLEMS = {
   UNKNOWN_SKU: { status: 422, title: 'A SKU is not known' },
   MIXED_CURRENCIES: { status: 422, title: 'One order has one currency' },
   UNKNOWN_LOCATION: { status: 422, title: 'A location is not known' },
+  UNKNOWN_ORDER: { status: 422, title: 'The order is not known' },
+  UNKNOWN_CATEGORY: { status: 422, title: 'The category is not known' },
+  UNKNOWN_LOT: { status: 422, title: 'The lot is not known' },
+  LOT_REQUIRED: { status: 422, title: 'The product is kept by lot' },
+  LOT_EXPIRY_MISMATCH: { status: 422, title: 'The lot is known with another expiry date' },
+  SERIALS_REQUIRED: { status: 422, title: 'Each unit of the product needs a serial number' },
+  NOT_TRACKED: { status: 422, title: 'The product keeps no lots or serial numbers' },
+  ASOF_BEFORE_RETENTION: { status: 422, title: 'The ledger does not go back that far' },
   IDEMPOTENCY_KEY_REUSED: { status: 422, title: 'This idempotency key belongs to another request' },
   INTERNAL: { status: 500, title: 'Something went wrong on our side' },
-  OVERLOADED: { status: 503, title: 'Too many orders are waiting', retryAfter: 1 },
+  OVERLOADED: { status: 503, title: 'Too many requests are waiting', retryAfter: 1 },
   ENGINE_UNAVAILABLE: { status: 503, title: 'The workflow engine cannot be reached', retryAfter: 2 },
   DATABASE_UNAVAILABLE: { status: 503, title: 'The database cannot be reached', retryAfter: 2 },
 } as const satisfies Record<string, ProblemKind>;
@@ -119,14 +152,19 @@ function isProblemCode(code: string): code is ProblemCode {
   return Object.hasOwn(PROBLEMS, code);
 }
 
+const MEGABYTE = 1_048_576;
+
 /** What Express and its body parser throw, by their `type` and `status`. */
 function asHttpError(error: unknown): { code: ProblemCode; detail: string } | undefined {
   if (typeof error !== 'object' || error === null) return undefined;
-  const { type, status } = error as { type?: unknown; status?: unknown };
+  const { type, status, limit } = error as { type?: unknown; status?: unknown; limit?: unknown };
   if (type === 'entity.parse.failed')
     return { code: 'MALFORMED_JSON', detail: 'The body is not valid JSON.' };
   if (type === 'entity.too.large')
-    return { code: 'PAYLOAD_TOO_LARGE', detail: 'A body may have at most 1 MB.' };
+    return {
+      code: 'PAYLOAD_TOO_LARGE',
+      detail: `A body may have at most ${Number(limit) / MEGABYTE} MB here.`,
+    };
   if (status === 415)
     return { code: 'UNSUPPORTED_MEDIA_TYPE', detail: 'This encoding of the body is not supported.' };
   if (typeof status === 'number' && status >= 400 && status < 500) {

@@ -30,6 +30,8 @@ export interface RouteDocs {
   keyed?: boolean;
   /** May be called without a body. */
   bodyOptional?: boolean;
+  /** Bytes a body may have, where that is more than usual. */
+  bodyLimitBytes?: number;
 }
 
 export interface RouteSchemas {

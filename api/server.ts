@@ -6,21 +6,29 @@ import { SANDBOX_TOKENS } from '../domain/payments/rules';
 import type { Settings } from '../platform/config';
 import type { Database } from '../platform/database';
 import { AppError } from '../platform/errors';
-import { openListener } from '../platform/listener';
+import { openListener, type Listener } from '../platform/listener';
 import type { Logger } from '../platform/log';
 import type { EngineNames } from '../workflows/names';
 import { createAdmission } from './admission';
 import { createApp } from './app';
+import { createChangeFeed } from './change-feed';
 import type { ApiContext } from './context';
 import { createEngine } from './engine';
+import { createHoldDesk } from './hold-desk';
 import { createApiMetrics } from './metrics';
-import { createOrderFeed } from './order-feed';
+import { alertRoutes } from './routes/alerts';
+import { batchRoutes } from './routes/batch';
 import { carrierRoutes } from './routes/carriers';
 import { catalogueRoutes } from './routes/catalogue';
 import { inventoryRoutes } from './routes/inventory';
+import { jobRoutes } from './routes/jobs';
+import { ledgerRoutes } from './routes/ledger';
 import { operationRoutes } from './routes/operations';
 import { orderEvents } from './routes/order-events';
 import { orderActions, orderReads } from './routes/orders';
+import { reservationRoutes } from './routes/reservations';
+import { stockKeepingRoutes } from './routes/stock-keeping';
+import { transferRoutes } from './routes/transfers';
 import type { Route } from './route';
 import { createVerdicts } from './verdicts';
 
@@ -57,9 +65,13 @@ const IDLE_SWEEP_MS = 50;
  */
 export async function startApi(options: ApiOptions): Promise<Api> {
   const { settings, log } = options;
-  const listener = openListener({ url: options.databaseUrl, channels: ['holdfast_orders'], log });
+  const listener = openListener({
+    url: options.databaseUrl,
+    channels: ['holdfast_orders', 'holdfast_jobs'],
+    log,
+  });
   const stopping = new AbortController();
-  const context = createContext(options, createOrderFeed(listener), stopping.signal);
+  const context = createContext(options, listener, stopping.signal);
   const server = createServer(
     { keepAliveTimeout: KEEP_ALIVE_MS, headersTimeout: REQUEST_READ_MS, requestTimeout: REQUEST_READ_MS },
     createApp(context, apiRoutes(context)),
@@ -79,6 +91,7 @@ export async function startApi(options: ApiOptions): Promise<Api> {
     async close() {
       stopping.abort();
       await drain(server, closeUnused, settings.SHUTDOWN_GRACE_SECONDS * 1_000);
+      await context.holds.close();
       await context.engine.idle();
       await listener.close();
     },
@@ -93,13 +106,22 @@ export function apiRoutes(context: ApiContext): Route[] {
     ...orderReads(context),
     ...orderEvents(context),
     ...catalogueRoutes(context),
+    // Before what takes a SKU in the same place.
+    ...alertRoutes(context),
+    ...stockKeepingRoutes(context),
+    ...batchRoutes(context),
+    ...ledgerRoutes(context),
+    ...transferRoutes(context),
     ...inventoryRoutes(context),
+    ...reservationRoutes(context),
     ...carrierRoutes(context),
+    ...jobRoutes(context),
     ...operationRoutes(context),
   ];
 }
 
-function createContext(options: ApiOptions, feed: ApiContext['feed'], stopping: AbortSignal): ApiContext {
+function createContext(options: ApiOptions, listener: Listener, stopping: AbortSignal): ApiContext {
+  const feed = createChangeFeed(listener, 'holdfast_orders');
   const { settings, db, client, names, eagerStart, log } = options;
   const verdicts = createVerdicts({ feed, log, read: (orderIds) => readOrders(db, orderIds) });
   const admission = createAdmission({
@@ -107,14 +129,17 @@ function createContext(options: ApiOptions, feed: ApiContext['feed'], stopping: 
     queue: settings.ADMISSION_QUEUE,
     maxWaitMs: settings.VERDICT_TIMEOUT_MS * QUEUE_SHARE,
   });
+  const holds = createHoldDesk({ db, settings, log });
   return {
     settings,
     db,
     engine: createEngine({ client, names, settings, eagerStart, log }),
     feed,
+    jobChanges: createChangeFeed(listener, 'holdfast_jobs'),
     verdicts,
     admission,
-    metrics: createApiMetrics({ admission, verdicts, db }),
+    holds,
+    metrics: createApiMetrics({ admission, holds, verdicts, db }),
     log,
     stopping,
   };

@@ -1,5 +1,5 @@
 import type { Logger } from '../platform/log';
-import type { OrderFeed } from './order-feed';
+import type { ChangeFeed } from './change-feed';
 
 export interface Expectation<Row> {
   /** The order's row, or null when it is not there after `timeoutMs`. */
@@ -18,7 +18,7 @@ export interface Verdicts<Row> {
 }
 
 export interface VerdictOptions<Row> {
-  feed: OrderFeed;
+  feed: ChangeFeed;
   /** Reads those of these orders that exist. */
   read: (orderIds: readonly string[]) => Promise<ReadonlyMap<string, Row>>;
   log: Logger;

@@ -55,11 +55,16 @@ export const settingsSchema = z.object({
   SOURCING_STRATEGY: z.enum(['nearest', 'fewest_shipments', 'priority']).default('nearest'),
   ADMISSION_LIMIT: positive.default(128),
   ADMISSION_QUEUE: z.coerce.number().int().min(0).default(2_000),
+  HOLD_QUEUE: positive.default(2_000),
   COMBINER_LANES: positive.max(64).default(2),
   COMBINER_MAX_BATCH: positive.max(5_000).default(256),
   VERDICT_TIMEOUT_MS: positive.default(10_000),
   LEDGER_PARTITIONS_AHEAD: positive.max(120).default(12),
+  LEDGER_RETENTION_MONTHS: z.coerce.number().int().min(0).max(1_200).default(0),
+  RETURN_AUTHORISATION_DAYS: positive.max(3_650).default(30),
+  COUNT_TOLERANCE_UNITS: z.coerce.number().int().min(0).default(0),
   SWEEP_INTERVAL_SECONDS: positive.default(30),
+  TRANSFER_TRANSIT_SECONDS: positive.default(604_800),
   SHUTDOWN_GRACE_SECONDS: positive.default(15),
 });
 

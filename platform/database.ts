@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import knex, { type Knex } from 'knex';
-import { Pool, types, type PoolClient, type QueryResultRow } from 'pg';
+import { Client, Pool, types, type ClientBase, type QueryResultRow } from 'pg';
+import { copyIn } from './copy-in';
 import { isRetryable } from './errors';
 import type { Logger } from './log';
 import { createNotifier, type Channel, type Notice } from './notifier';
@@ -32,11 +33,19 @@ export interface Transaction extends Queryable {
   finish(): void;
 }
 
+/** A transaction on a connection of its own, which may take its time. */
+export interface BulkTransaction extends Transaction {
+  /** Runs a `copy … from stdin` with what `source` yields, as fast as the server takes it; answers the count of rows. */
+  copyIn(text: string, source: AsyncIterable<Buffer>): Promise<number>;
+}
+
 export interface Database extends Queryable {
   /** Runs `work` in one READ COMMITTED transaction; any error rolls back and is rethrown untranslated. */
   transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T>;
   /** `transaction`, again on serialisation failure, deadlock, lock timeout or lost connection, up to `attempts` times. */
   retrying<T>(work: (tx: Transaction) => Promise<T>, attempts?: number): Promise<T>;
+  /** One transaction outside the pool and without a statement timeout, for loads that last as long as their client sends. */
+  bulk<T>(work: (tx: BulkTransaction) => Promise<T>): Promise<T>;
   /** Query builder for lists whose filters vary; runs through `query`. Never connects by itself. */
   readonly builder: Knex;
   /** Runs a built query. */
@@ -89,10 +98,42 @@ export function openDatabase(options: DatabaseOptions): Database {
   async function transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
     const client = await pool.connect();
     let broken: Error | undefined;
-    const onError = (error: Error) => {
-      broken = error;
-    };
-    client.on('error', onError);
+    try {
+      return await run(client, work, (error) => (broken = error));
+    } finally {
+      client.release(broken);
+    }
+  }
+
+  async function bulk<T>(work: (tx: BulkTransaction) => Promise<T>): Promise<T> {
+    const client = new Client({
+      connectionString: options.url,
+      application_name: `${options.applicationName ?? 'holdfast'}-bulk`,
+      connectionTimeoutMillis: 5_000,
+      lock_timeout: options.lockTimeoutMs ?? 2_000,
+      // Not pipelined: COPY has the connection to itself.
+    });
+    const ignore = () => undefined;
+    client.on('error', ignore);
+    await client.connect();
+    try {
+      return await run(
+        client,
+        (tx) => work({ ...tx, copyIn: (text, source) => copyIn(client, text, source) }),
+        ignore,
+      );
+    } finally {
+      await client.end().catch(ignore);
+    }
+  }
+
+  /** @param onBroken told when the connection cannot be used any more */
+  async function run<T>(
+    client: ClientBase,
+    work: (tx: Transaction) => Promise<T>,
+    onBroken: (error: Error) => void,
+  ): Promise<T> {
+    client.on('error', onBroken);
     const notices: Notice[] = [];
     const tx = asTransaction(client, notices);
     try {
@@ -108,12 +149,11 @@ export function openDatabase(options: DatabaseOptions): Database {
     } catch (error) {
       tx.end();
       await client.query('ROLLBACK').catch((rollbackError: unknown) => {
-        broken = rollbackError instanceof Error ? rollbackError : new Error(String(rollbackError));
+        onBroken(rollbackError instanceof Error ? rollbackError : new Error(String(rollbackError)));
       });
       throw error;
     } finally {
-      client.off('error', onError);
-      client.release(broken);
+      client.off('error', onBroken);
     }
   }
 
@@ -133,6 +173,7 @@ export function openDatabase(options: DatabaseOptions): Database {
     query,
     transaction,
     retrying,
+    bulk,
     builder,
     pool,
     async list<Row extends QueryResultRow>(built: Knex.QueryBuilder) {
@@ -155,7 +196,7 @@ interface RunningTransaction extends Transaction {
 }
 
 /** A branch of `work` that goes on after the transaction has failed must not write outside it. */
-function asTransaction(client: PoolClient, notices: Notice[]): RunningTransaction {
+function asTransaction(client: ClientBase, notices: Notice[]): RunningTransaction {
   let open = true;
   let commit: Promise<string> | undefined;
   return {

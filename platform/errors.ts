@@ -100,6 +100,14 @@ const CONSTRAINT_ERRORS: Readonly<Record<string, { code: string; message: string
     code: 'WOULD_GO_NEGATIVE',
     message: 'That would release more than is reserved.',
   },
+  receipts_once_per_reference: {
+    code: 'DUPLICATE_RECEIPT',
+    message: 'A delivery with this reference of this supplier was received before.',
+  },
+  serials_unique_per_product: {
+    code: 'DUPLICATE_SERIAL',
+    message: 'The product already has one of these serial numbers.',
+  },
   ledger_keys_pkey: { code: 'ALREADY_APPLIED', message: 'This effect is already in the ledger.' },
   payments_one_in_flight: {
     code: 'PAYMENT_IN_PROGRESS',

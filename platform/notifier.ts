@@ -1,8 +1,8 @@
 import type { Pool } from 'pg';
 import type { Logger } from './log';
 
-/** `holdfast_orders`: ids of orders that changed; `holdfast_outbox`: there is something for the relay. */
-export type Channel = 'holdfast_orders' | 'holdfast_outbox';
+/** `holdfast_orders`, `holdfast_jobs`: ids of orders, or jobs, that changed; `holdfast_outbox`: there is something for the relay. */
+export type Channel = 'holdfast_orders' | 'holdfast_outbox' | 'holdfast_jobs';
 
 export interface Notice {
   channel: Channel;

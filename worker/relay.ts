@@ -1,11 +1,14 @@
 import { shipmentsAreOverdue } from '../domain/fulfilment/book';
+import { holdsAreOverdue } from '../domain/holds/queries';
 import { backoffMs } from '../platform/database';
 import { openListener } from '../platform/listener';
 import { createNudge } from '../platform/nudge';
 import { claim, type OutboxMessage, type OutboxTopic } from '../platform/outbox';
-import { isPassing, ringDispatcher, wakeOrder, type Receivers } from './deliver';
+import { isPassing, ringDispatcher, ringHoldExpiry, wakeOrder, type Receivers } from './deliver';
 import { createDoorbell } from './doorbell';
 import { createSettler } from './settler';
+import { followTransfer } from './follow-transfer';
+import { startJobWorkflow } from './start-job';
 
 export interface RelayOptions extends Receivers {
   /** For the listening connection. */
@@ -34,6 +37,8 @@ const RETRY_CAP_SECONDS = 60;
 const PASSING_CAP_SECONDS = 3;
 const OVERDUE_CHECK_MS = 30_000;
 const OVERDUE_SECONDS = 30;
+/** An expiry that lives frees a hold within half a second: what is past due for longer than this has none. */
+const OVERDUE_HOLD_MS = 1_000;
 
 /** Messages of one claim that ask for the same. */
 interface Delivery {
@@ -44,7 +49,7 @@ interface Delivery {
 }
 
 /**
- * Carries the outbox to whom it concerns: rings sagas and the dispatcher, drains allocations. At least once, in no
+ * Carries the outbox to whom it concerns: rings sagas, the dispatcher and the expiry of holds, drains allocations, starts jobs. At least once, in no
  * order; receivers are doorbells. A message that cannot be delivered is put off and never holds up another. While
  * PostgreSQL or the engine is away it tries again with backoff. Several relays at once share the work.
  */
@@ -56,6 +61,7 @@ export function startRelay(options: RelayOptions): Relay {
     ring: () => ringDispatcher(options),
     paceMs: options.paceMs ?? PACE_MS,
   });
+  const expiryBell = createDoorbell({ ring: () => ringHoldExpiry(options), paceMs: PACE_MS });
   const listener = openListener({ url: options.databaseUrl, channels: ['holdfast_outbox'], log });
   listener.on('holdfast_outbox', () => nudge.ring());
   listener.onReconnect(() => nudge.ring());
@@ -63,6 +69,7 @@ export function startRelay(options: RelayOptions): Relay {
   /** Waits for the bell are shared and cheap, so they take no place from the others. */
   const atTheBell = new Set<Promise<void>>();
   let stopping = false;
+  let watching = false;
 
   function deliver({ topic, key }: Delivery): Promise<void> {
     switch (topic) {
@@ -70,8 +77,14 @@ export function startRelay(options: RelayOptions): Relay {
         return wakeOrder(options, key);
       case 'shipments.ready':
         return dispatcherBell.press();
+      case 'holds.due':
+        return expiryBell.press();
       case 'allocation.drain':
         return options.drainAllocation(key);
+      case 'job.start':
+        return startJobWorkflow(options, key);
+      case 'transfer.wake':
+        return followTransfer(options, key);
     }
   }
 
@@ -102,7 +115,7 @@ export function startRelay(options: RelayOptions): Relay {
     if (room < DELIVERIES / 2) return 'all';
     const messages = await claim(db, room, leaseSeconds);
     for (const delivery of fold(messages)) {
-      track(carry(delivery), delivery.topic === 'shipments.ready' ? atTheBell : underWay);
+      track(carry(delivery), isRing(delivery.topic) ? atTheBell : underWay);
     }
     return messages.length === room ? 'more' : 'all';
   }
@@ -130,13 +143,28 @@ export function startRelay(options: RelayOptions): Relay {
     }
   }
 
+  /** The same for the expiry of holds, which somebody may have ended by hand. */
+  async function ringIfHoldsAreOverdue(): Promise<void> {
+    if (watching) return;
+    watching = true;
+    try {
+      if (await holdsAreOverdue(db, OVERDUE_HOLD_MS / 1_000)) await expiryBell.press();
+    } catch (error) {
+      log.debug({ err: error }, 'overdue holds could not be looked for');
+    } finally {
+      watching = false;
+    }
+  }
+
   const running = run();
+  const holdCheck = setInterval(() => track(ringIfHoldsAreOverdue(), atTheBell), OVERDUE_HOLD_MS);
   const overdueCheck = setInterval(() => track(ringIfOverdue(), atTheBell), OVERDUE_CHECK_MS);
 
   return {
     async stop() {
       stopping = true;
       clearInterval(overdueCheck);
+      clearInterval(holdCheck);
       nudge.ring();
       await running;
       while (underWay.size + atTheBell.size > 0) await Promise.all([...underWay, ...atTheBell]);
@@ -146,11 +174,16 @@ export function startRelay(options: RelayOptions): Relay {
   };
 }
 
+/** Topics that are one bell, whatever their messages are about. */
+function isRing(topic: OutboxTopic): boolean {
+  return topic === 'shipments.ready' || topic === 'holds.due';
+}
+
 function fold(messages: readonly OutboxMessage[]): Delivery[] {
   const deliveries = new Map<string, Delivery>();
   for (const { id, topic, key, attempts } of messages) {
-    // One ring of the dispatcher is for all shipments.
-    const about = topic === 'shipments.ready' ? topic : `${topic} ${key}`;
+    // One ring of the dispatcher is for all shipments, and one of the expiry for all holds.
+    const about = isRing(topic) ? topic : `${topic} ${key}`;
     const known = deliveries.get(about);
     if (known) {
       known.ids.push(id);

@@ -35,7 +35,20 @@ export async function ensureSchedules(
       workflowType: WORKFLOW_TYPES.ledgerMaintenance,
       workflowId: names.ledgerScheduleId,
       taskQueue: names.jobsQueue,
-      staticSummary: "Makes the ledger's partitions of the months to come",
+      staticSummary:
+        "Makes the ledger's partitions of the months to come; drops those older than the retention",
+    },
+  });
+  await ensureSchedule(client, {
+    scheduleId: names.transferSweepScheduleId,
+    spec: { intervals: [{ every: settings.sweepIntervalSeconds * 1_000 }] },
+    policies: { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow: '1 minute' },
+    action: {
+      type: 'startWorkflow',
+      workflowType: WORKFLOW_TYPES.transferSweep,
+      workflowId: names.transferSweepScheduleId,
+      taskQueue: names.jobsQueue,
+      staticSummary: 'Starts again the workflow of any open transfer that has none',
     },
   });
 }

@@ -1,9 +1,11 @@
 import type { Client } from '@temporalio/client';
 import { Worker, type NativeConnection, type WorkerOptions } from '@temporalio/worker';
 import { createFulfilmentActivities } from '../activities/fulfilment';
+import { createHoldActivities } from '../activities/holds';
 import { createMaintenanceActivities } from '../activities/maintenance';
 import { createOrderActivities } from '../activities/orders';
 import { createPaymentActivities } from '../activities/payments';
+import { createTransferActivities } from '../activities/transfers';
 import { ensurePartitions } from '../domain/inventory/queries';
 import { createWarehouseDirectory } from '../domain/inventory/warehouses';
 import { drainAllocation } from '../domain/orders/drain-allocation';
@@ -15,6 +17,8 @@ import type { Logger } from '../platform/log';
 import type { EngineNames } from '../workflows/names';
 import { sagaTimeouts } from '../workflows/start';
 import { workflowBundle } from './bundle';
+import { ringHoldExpiry } from './deliver';
+import { followTransfer, isFollowed } from './follow-transfer';
 import { startRelay } from './relay';
 import { createSagas } from './sagas';
 import { ensureSchedules } from './schedules';
@@ -55,6 +59,7 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
   await ensurePartitions(db, settings.LEDGER_PARTITIONS_AHEAD);
   // Before there are workers: one that never ran cannot be shut down, and keeps its connection from being closed.
   await ensureSchedules(client, names, { sweepIntervalSeconds: settings.SWEEP_INTERVAL_SECONDS });
+  await ringHoldExpiry({ client, names });
   const timeouts = sagaTimeouts(settings);
   const sagas = createSagas({ client, names, timeouts });
   const reserver = createOrderReserver({
@@ -75,6 +80,15 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
     },
     jobs: {
       dispatchShipments: fulfilment.dispatchShipments,
+      ...createHoldActivities({ db }),
+      ...createTransferActivities({
+        db,
+        isFollowed: (transferId) => isFollowed({ client, names }, transferId),
+        follow: (transferId) => followTransfer({ db, client, names }, transferId),
+        graceSeconds: SWEEP_GRACE_SECONDS,
+        recheckSeconds: SWEEP_RECHECK_SECONDS,
+        log,
+      }),
       ...createMaintenanceActivities({
         db,
         describeSaga: sagas.describe,
@@ -82,6 +96,7 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
         graceSeconds: SWEEP_GRACE_SECONDS,
         recheckSeconds: SWEEP_RECHECK_SECONDS,
         partitionsAhead: settings.LEDGER_PARTITIONS_AHEAD,
+        retentionMonths: settings.LEDGER_RETENTION_MONTHS,
         log,
       }),
     },

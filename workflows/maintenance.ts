@@ -1,4 +1,4 @@
-import { proxyActivities } from '@temporalio/workflow';
+import { patched, proxyActivities } from '@temporalio/workflow';
 import type { MaintenanceActivities, SweepResult } from '../activities/maintenance';
 
 const { sweepOrders, ensureLedgerPartitions } = proxyActivities<MaintenanceActivities>({
@@ -8,12 +8,23 @@ const { sweepOrders, ensureLedgerPartitions } = proxyActivities<MaintenanceActiv
   retry: { initialInterval: '1 second', maximumAttempts: 3 },
 });
 
+const { foldLedgerPartitions } = proxyActivities<MaintenanceActivities>({
+  // Each partition is a transaction of its own: what was folded before a failure stays folded.
+  startToCloseTimeout: '2 hours',
+  heartbeatTimeout: '30 seconds',
+  retry: { initialInterval: '5 seconds', maximumAttempts: 3 },
+  summary: 'Sum and drop months of the ledger that are older than the retention',
+});
+
 /** Finds open orders whose saga is gone and starts it again. Run by a schedule. */
 export function orderSweep(): Promise<SweepResult> {
   return sweepOrders();
 }
 
-/** Makes the ledger's partitions ahead of time. Run by a schedule. */
-export function ledgerMaintenance(): Promise<{ made: number }> {
-  return ensureLedgerPartitions();
+/** Makes the ledger's partitions ahead of time, and folds those that are older than the retention. Run by a schedule. */
+export async function ledgerMaintenance(): Promise<{ made: number; folded: string[] }> {
+  const { made } = await ensureLedgerPartitions();
+  if (!patched('ledger-retention')) return { made, folded: [] };
+  const { folded } = await foldLedgerPartitions();
+  return { made, folded };
 }

@@ -41,7 +41,7 @@ export type CancelResult =
 
 export const payUpdate = defineUpdate<PayResult, [PayRequest]>('pay');
 export const cancelUpdate = defineUpdate<CancelResult, [CancelRequest]>('cancel');
-/** A doorbell: the saga reads its rows again. */
+/** A doorbell: a saga, or the workflow of a transfer, reads its rows again. */
 export const wakeSignal = defineSignal('wake');
 
 export interface DispatcherInput {
@@ -49,6 +49,30 @@ export interface DispatcherInput {
   batchSize: number;
   /** Rounds until it continues as new, at the latest. */
   roundsPerRun?: number;
+}
+
+/** Of the workflow of a job: what it is to do stands in the job's row. */
+export interface JobWorkflowInput {
+  jobId: string;
+}
+
+export interface HoldExpiryInput {
+  /** Holds that one transaction frees at most. */
+  batchSize: number;
+  /** Batches of one round. */
+  batches: number;
+  /** Least time between two rounds, milliseconds. */
+  pauseMs: number;
+  /** Rounds until it continues as new, at the latest. */
+  roundsPerRun?: number;
+}
+
+/** A doorbell: a hold falls due before the expiry looks again. */
+export const holdsDueSignal = defineSignal('holdsDue');
+
+/** Of the workflow of a transfer: how far it has come stands in its row. */
+export interface TransferInput {
+  transferId: string;
 }
 
 /** A doorbell: there are shipments to book. */

@@ -1,3 +1,5 @@
+import type { JobType } from '../domain/jobs/types';
+
 /** Names that clients and workers must agree on. Search attribute and type names are also what operators filter by. */
 
 export const WORKFLOW_TYPES = {
@@ -5,7 +7,18 @@ export const WORKFLOW_TYPES = {
   shipmentDispatcher: 'shipmentDispatcher',
   orderSweep: 'orderSweep',
   ledgerMaintenance: 'ledgerMaintenance',
+  holdExpiry: 'holdExpiry',
+  stockTransfer: 'stockTransfer',
+  transferSweep: 'transferSweep',
+  feedImport: 'feedImport',
 } as const;
+
+/** The workflow of each type of job. */
+export const JOB_WORKFLOW_TYPES = {
+  feed: WORKFLOW_TYPES.feedImport,
+  consistency: 'consistencyCheck',
+  settlement: 'settlement',
+} as const satisfies Record<JobType, string>;
 
 export const TASK_QUEUES = { orders: 'orders', jobs: 'jobs' } as const;
 
@@ -16,9 +29,13 @@ export interface EngineNames {
   ordersQueue: string;
   jobsQueue: string;
   orderWorkflowId(orderId: string): string;
+  jobWorkflowId(jobId: string): string;
+  transferWorkflowId(transferId: string): string;
   dispatcherWorkflowId: string;
+  holdExpiryWorkflowId: string;
   sweepScheduleId: string;
   ledgerScheduleId: string;
+  transferSweepScheduleId: string;
 }
 
 export function engineNames(prefix = ''): EngineNames {
@@ -26,8 +43,12 @@ export function engineNames(prefix = ''): EngineNames {
     ordersQueue: `${prefix}${TASK_QUEUES.orders}`,
     jobsQueue: `${prefix}${TASK_QUEUES.jobs}`,
     orderWorkflowId: (orderId) => `${prefix}order:${orderId}`,
+    jobWorkflowId: (jobId) => `${prefix}job:${jobId}`,
+    transferWorkflowId: (transferId) => `${prefix}transfer:${transferId}`,
     dispatcherWorkflowId: `${prefix}shipment-dispatcher`,
+    holdExpiryWorkflowId: `${prefix}hold-expiry`,
     sweepScheduleId: `${prefix}sweep-orders`,
     ledgerScheduleId: `${prefix}ledger-partitions`,
+    transferSweepScheduleId: `${prefix}sweep-transfers`,
   };
 }

@@ -1,8 +1,16 @@
 import type { WorkflowStartOptions } from '@temporalio/client';
 import type { OrderInput } from '../domain/orders/types';
-import { CUSTOMER_ID, ORDER_STATUS, type OrderSagaInput, type SagaTimeouts } from './messages';
+import type { TransferProgress } from '../domain/transfers/types';
+import {
+  CUSTOMER_ID,
+  ORDER_STATUS,
+  type OrderSagaInput,
+  type SagaTimeouts,
+  type TransferInput,
+} from './messages';
 import type { EngineNames } from './names';
 import { orderDetails, orderSummary } from './order-words';
+import { transferSummary } from './transfer-words';
 
 /** Eager work that is lost with its process waits this out before another worker gets it. */
 const WORKFLOW_TASK_TIMEOUT = '5s';
@@ -38,6 +46,24 @@ export function orderStartOptions(request: {
     ...(trace ? { memo: { traceparent: trace } } : {}),
     staticSummary: orderSummary(order),
     staticDetails: orderDetails(order),
+  };
+}
+
+/** How the workflow of an open transfer is started. One that was terminated, or has ended too early, is started again. */
+export function transferStartOptions(request: {
+  names: EngineNames;
+  transferId: string;
+  transfer: TransferProgress;
+}): WorkflowStartOptions & { args: [TransferInput] } {
+  const { names, transferId, transfer } = request;
+  return {
+    workflowId: names.transferWorkflowId(transferId),
+    taskQueue: names.jobsQueue,
+    args: [{ transferId }],
+    workflowIdConflictPolicy: 'USE_EXISTING',
+    workflowIdReusePolicy: 'ALLOW_DUPLICATE',
+    staticSummary: transferSummary(transfer),
+    staticDetails: `**Transfer** \`${transferId}\` of ${transfer.quantity} × \`${transfer.sku}\` from ${transfer.from} to ${transfer.to}`,
   };
 }
 

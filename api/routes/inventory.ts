@@ -10,7 +10,7 @@ import { API_BASE } from '../order-answers';
 import { invalid, problem } from '../problems';
 import { route, type Route } from '../route';
 import { skuParams, timeQuery, warehouseCode } from '../schemas/common';
-import { adjustment, location, stock } from '../schemas/stock';
+import { adjustment, location, locationOnTheWay, stock } from '../schemas/stock';
 
 const TAG = 'Inventory';
 
@@ -44,7 +44,7 @@ export function inventoryRoutes({ db }: ApiContext): Route[] {
         tag: TAG,
         summary: 'Stock of a product at one location',
         params: skuParams.extend({ code: warehouseCode }),
-        answers: { 200: { description: 'The location', schema: location } },
+        answers: { 200: { description: 'The location', schema: locationOnTheWay } },
       },
       async ({ params }) => {
         const found = await readStock(db, params.sku);

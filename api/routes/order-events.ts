@@ -4,15 +4,14 @@ import { ok } from '../answer';
 import type { ApiContext } from '../context';
 import { cursorOf, encodeCursor } from '../cursor';
 import { readFirstEvents, streamOrderEvents } from '../event-stream';
+import { lastEventId } from '../last-event-id';
 import { API_BASE } from '../order-answers';
-import { invalid } from '../problems';
 import { route, type Route } from '../route';
 import { orderNotFound } from '../saga-update';
 import { idParams, pageQuery } from '../schemas/common';
 import { eventPage } from '../schemas/orders';
 
 const query = z.object({ ...pageQuery, cursor: cursorOf(z.object({ seq: z.int().min(0) })).optional() });
-const LAST_EVENT_ID = /^\d{1,9}$/;
 
 export function orderEvents(context: ApiContext): Route[] {
   return [
@@ -63,10 +62,4 @@ export function orderEvents(context: ApiContext): Route[] {
       },
     ),
   ];
-}
-
-function lastEventId(given: string | undefined): number {
-  if (given === undefined || given === '') return 0;
-  if (LAST_EVENT_ID.test(given)) return Number(given);
-  throw invalid([{ path: 'Last-Event-ID', message: 'must be the id of a message of this stream' }]);
 }

@@ -4,11 +4,11 @@ import { count, currency, line, money, pageOf, sku, time, uuid, warehouseCode } 
 
 const MAX_QUANTITY = 1_000_000;
 
-const quantity = z.int().min(1).max(MAX_QUANTITY);
+export const quantity = z.int().min(1).max(MAX_QUANTITY);
 
 const orderLine = z.object({ sku, quantity });
 
-const shipTo = z.union([
+export const shipTo = z.union([
   z.object({ latitude: z.number().min(-90).max(90), longitude: z.number().min(-180).max(180) }),
   z.object({ region: line(100) }),
 ]);
@@ -27,7 +27,7 @@ function mergeLines(lines: readonly { sku: string; quantity: number }[]) {
   return [...merged].map(([sku, quantity]) => ({ sku, quantity }));
 }
 
-const items = z
+export const items = z
   .array(orderLine)
   .min(1)
   .max(100)

@@ -43,19 +43,24 @@ export const location = z
   })
   .meta({ id: 'StockLocation' });
 
+export const locationOnTheWay = location
+  .extend({ incoming: count.meta({ description: 'Units of open transfers on their way here' }) })
+  .meta({ id: 'StockLocationOnTheWay' });
+
 export const stock = z
   .object({
     sku: z.string(),
     onHand: count,
     reserved: count,
     available: count,
-    locations: z.array(location),
+    inTransit: count.meta({ description: 'Units on their way between locations' }),
+    locations: z.array(locationOnTheWay),
     asOf: time,
   })
   .meta({ id: 'Stock' });
 
 /** Below the counters' own limit, so that a sum of two still fits. */
-const MAX_UNITS = 1_000_000_000;
+export const MAX_UNITS = 1_000_000_000;
 
 export const adjustment = z
   .object({

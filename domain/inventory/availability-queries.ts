@@ -25,7 +25,7 @@ export function selectShort(
        from reservations r
        join reservation_lines l on l.reservation_id = r.id
        join warehouses w on w.id = l.warehouse_id and w.active
-       where r.status = 'pending' and r.expires_at <= (select clock_timestamp())
+       where r.kind in ('order', 'hold') and r.status = 'pending' and r.expires_at <= (select clock_timestamp())
        group by l.product_id
      )
      select t.sku, p.id is not null as "isKnown", t.quantity as requested, coalesce(a.units, 0) as available
@@ -48,6 +48,8 @@ export interface LocationRow {
   reserved: number;
   available: number;
   lowStockThreshold: number;
+  /** Units of open transfers on their way here. */
+  incoming: number;
 }
 
 export interface StockRow {
@@ -62,23 +64,45 @@ export function selectStock(on: Queryable, sku: string): Promise<StockRow | unde
     'inventory.stock_of_sku',
     `select p.sku, clock_timestamp() as "asOf",
        coalesce((select json_agg(json_build_object('warehouse', w.code, 'onHand', s.on_hand, 'reserved', s.reserved,
-           'available', s.available, 'lowStockThreshold', s.low_stock_threshold) order by w.code)
-         from stock s join warehouses w on w.id = s.warehouse_id where s.product_id = p.id), '[]') as locations
+           'available', s.available, 'lowStockThreshold', s.low_stock_threshold, 'incoming', coalesce(i.units, 0)) order by w.code)
+         from stock s join warehouses w on w.id = s.warehouse_id
+         left join (select target_id, sum(open) as units from transfers where product_id = p.id and status = 'in_transit'
+                    group by target_id) i on i.target_id = s.warehouse_id
+         where s.product_id = p.id), '[]') as locations
      from products p where p.sku = $1`,
     [sku],
   );
 }
 
+/** `horizon`: what was before it is known only as a sum; null: everything is known. */
+export interface PastStockRow extends StockRow {
+  horizon: Date | null;
+}
+
+/** What of each transfer that was open then had neither arrived nor come back: the ledger names the transfer. */
+const INCOMING_AS_OF = `
+  select x.target_id, 0, 0, x.quantity - coalesce((
+    select sum(e.on_hand_delta) from inventory_transactions e
+    where e.product_id = x.product_id and e.warehouse_id in (x.source_id, x.target_id)
+      and e.at between x.created_at and $2::timestamptz and e.kind = 'transfer_in' and e.reference = 'transfer:' || x.id), 0)
+  from transfers x
+  where x.product_id = p.id and x.mode = 'in_transit' and x.created_at <= $2::timestamptz
+    and (x.status = 'in_transit' or x.updated_at > $2::timestamptz)`;
+
 /** The counters as the ledger explains them at a point in time, with the thresholds of today. */
-export function selectStockAsOf(on: Queryable, sku: string, asOf: Date): Promise<StockRow | undefined> {
-  return firstRow<StockRow>(
+export function selectStockAsOf(on: Queryable, sku: string, asOf: Date): Promise<PastStockRow | undefined> {
+  return firstRow<PastStockRow>(
     on,
     'inventory.stock_of_sku_as_of',
-    `select p.sku, $2::timestamptz as "asOf",
+    `select p.sku, $2::timestamptz as "asOf", (select max(upper_bound) from ledger_folds) as horizon,
        coalesce((select json_agg(json_build_object('warehouse', w.code, 'onHand', l.on_hand, 'reserved', l.reserved,
-           'available', l.on_hand - l.reserved, 'lowStockThreshold', coalesce(s.low_stock_threshold, 0)) order by w.code)
-         from (select t.warehouse_id, sum(t.on_hand_delta) as on_hand, sum(t.reserved_delta) as reserved
-               from inventory_transactions t where t.product_id = p.id and t.at <= $2::timestamptz
+           'available', l.on_hand - l.reserved, 'lowStockThreshold', coalesce(s.low_stock_threshold, 0),
+           'incoming', l.incoming) order by w.code)
+         from (select t.warehouse_id, sum(t.on_hand) as on_hand, sum(t.reserved) as reserved, sum(t.incoming) as incoming
+               from (select warehouse_id, on_hand_delta as on_hand, reserved_delta as reserved, 0 as incoming
+                     from inventory_transactions where product_id = p.id and at <= $2::timestamptz
+                     union all select warehouse_id, on_hand, reserved, 0 from ledger_opening where product_id = p.id
+                     union all ${INCOMING_AS_OF}) t
                group by t.warehouse_id) l
          join warehouses w on w.id = l.warehouse_id
          left join stock s on s.product_id = p.id and s.warehouse_id = l.warehouse_id), '[]') as locations

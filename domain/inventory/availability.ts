@@ -1,4 +1,5 @@
 import type { Queryable } from '../../platform/database';
+import { AppError } from '../../platform/errors';
 import {
   selectShort,
   selectStock,
@@ -41,6 +42,8 @@ export interface LocationView {
   onHand: number;
   reserved: number;
   available: number;
+  /** Units of open transfers on their way here. */
+  incoming: number;
   status: StockStatus;
 }
 
@@ -49,15 +52,30 @@ export interface StockView {
   onHand: number;
   reserved: number;
   available: number;
+  /** Units on their way between locations: on hand nowhere. */
+  inTransit: number;
   locations: LocationView[];
   /** RFC 3339. */
   asOf: string;
 }
 
-/** Stock of one product over all its locations, now or as the ledger has it at `asOf`. Null: no such product. */
+/**
+ * Stock of one product over all its locations, now or as the ledger has it at `asOf`. Null: no such product.
+ *
+ * @throws ASOF_BEFORE_RETENTION for a time whose ledger was dropped (LEDGER_RETENTION_MONTHS)
+ */
 export async function readStock(on: Queryable, sku: string, asOf?: Date): Promise<StockView | null> {
-  const row = asOf ? await selectStockAsOf(on, sku, asOf) : await selectStock(on, sku);
+  const row = asOf ? await readPast(on, sku, asOf) : await selectStock(on, sku);
   return row ? asStockView(row) : null;
+}
+
+async function readPast(on: Queryable, sku: string, asOf: Date): Promise<StockRow | undefined> {
+  const row = await selectStockAsOf(on, sku, asOf);
+  if (row?.horizon && asOf < row.horizon) {
+    const horizon = row.horizon.toISOString();
+    throw new AppError('ASOF_BEFORE_RETENTION', `The ledger is kept from ${horizon} on.`, { horizon });
+  }
+  return row;
 }
 
 function asStockView(row: StockRow): StockView {
@@ -69,6 +87,7 @@ function asStockView(row: StockRow): StockView {
     onHand: total((location) => location.onHand),
     reserved: total((location) => location.reserved),
     available: total((location) => location.available),
+    inTransit: total((location) => location.incoming),
     locations,
     asOf: row.asOf.toISOString(),
   };

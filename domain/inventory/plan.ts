@@ -23,6 +23,12 @@ export interface HoldRequest {
   /** `complete`: all or nothing; `partial`: what there is; `backorder`: what there is, and the rest waits. */
   mode: 'complete' | 'partial' | 'backorder';
   holdSeconds: number;
+  /** When it falls due, instead of `holdSeconds` from now. */
+  expiresAt?: Date | null;
+  /** Code of the one warehouse it may be taken from. */
+  warehouse?: string | null;
+  /** What the caller calls the thing it holds stock for. */
+  reference?: string | null;
   /** `charging` when a charge follows at once, so that the hold cannot expire before it. */
   status: 'pending' | 'charging';
 }
@@ -52,7 +58,7 @@ export interface HoldPlan<Request extends HoldRequest = HoldRequest> {
 }
 
 export interface Refusal {
-  code: 'UNKNOWN_SKU' | 'MIXED_CURRENCIES';
+  code: 'UNKNOWN_SKU' | 'UNKNOWN_LOCATION' | 'MIXED_CURRENCIES';
   detail: string;
 }
 
@@ -79,18 +85,26 @@ export class Candidates {
   /** Rows that a request may take from, as far as they exist. */
   rowsOf(request: HoldRequest): StockKey[] {
     const wanted = new Set(request.lines.map(({ sku }) => this.products.get(sku)?.productId));
-    return this.stock.keys().filter((key) => wanted.has(key.productId));
+    const keys = this.stock.keys().filter((key) => wanted.has(key.productId));
+    if (!request.warehouse) return keys;
+    const places = new Set(this.placesOf(request).map((warehouse) => warehouse.id));
+    return keys.filter((key) => places.has(key.warehouseId));
   }
 
   /** Rows of a request that do not exist yet, in active warehouses. */
   missingRowsOf(request: HoldRequest): StockKey[] {
-    const active = this.warehouses.filter((warehouse) => warehouse.active);
+    const active = this.placesOf(request).filter((warehouse) => warehouse.active);
     return request.lines.flatMap(({ sku }) => {
       const product = this.products.get(sku);
       if (!product) return [];
       const keys = active.map((warehouse) => ({ productId: product.productId, warehouseId: warehouse.id }));
       return keys.filter((key) => !this.stock.has(key));
     });
+  }
+
+  /** Warehouses that a request may be taken from, also inactive ones. */
+  placesOf({ warehouse: only }: HoldRequest): readonly Warehouse[] {
+    return only ? this.warehouses.filter(({ code }) => code === only) : this.warehouses;
   }
 }
 
@@ -141,7 +155,7 @@ export function planHold<Request extends HoldRequest>(
     const product = candidates.products.get(sku);
     if (product) products.set(sku, product);
   }
-  const refusal = refusalOf(request, products);
+  const refusal = refusalOf(request, candidates, products);
   const base = { request, products, refusal };
   if (refusal) {
     return { ...base, outcome: 'refused', allocations: [], missing: new Map(), shortages: [], decisions: [] };
@@ -150,7 +164,9 @@ export function planHold<Request extends HoldRequest>(
     const product = products.get(sku);
     return product ? [{ sku, quantity, productId: product.productId }] : [];
   });
-  const ranked = ranking.of(request.shipTo);
+  const everywhere = ranking.of(request.shipTo);
+  const only = request.warehouse;
+  const ranked = only ? everywhere.filter(({ warehouse }) => warehouse.code === only) : everywhere;
   // What was not locked was still looked at, and belongs to the reasons.
   const seen = (productId: number, warehouseId: number) =>
     (available.has({ productId, warehouseId }) ? available : candidates.stock).get(productId, warehouseId);
@@ -174,10 +190,17 @@ export function planHold<Request extends HoldRequest>(
 }
 
 /** Products that are not sold in one currency have no total, so they cannot be one order. */
-function refusalOf(request: HoldRequest, products: ReadonlyMap<string, ProductSnapshot>): Refusal | null {
+function refusalOf(
+  request: HoldRequest,
+  candidates: Candidates,
+  products: ReadonlyMap<string, ProductSnapshot>,
+): Refusal | null {
   const unknown = request.lines.filter(({ sku }) => !products.has(sku)).map(({ sku }) => sku);
   if (unknown.length > 0)
     return { code: 'UNKNOWN_SKU', detail: `There is no product ${unknown.join(', ')}.` };
+  if (request.warehouse && candidates.placesOf(request).length === 0)
+    return { code: 'UNKNOWN_LOCATION', detail: `There is no location ${request.warehouse}.` };
+  if (request.kind === 'hold') return null;
   const currencies = new Set([...products.values()].map((product) => product.currency));
   if (currencies.size > 1) {
     return { code: 'MIXED_CURRENCIES', detail: `The items are sold in ${[...currencies].join(' and ')}.` };

@@ -144,6 +144,17 @@ export function selectStockKey(
   );
 }
 
+/** Of a location's code; null: there is no such location. */
+export async function selectWarehouseId(on: Queryable, code: string): Promise<number | null> {
+  const row = await firstRow<{ id: number }>(
+    on,
+    'inventory.warehouse_id',
+    'select id from warehouses where code = $1',
+    [code],
+  );
+  return row?.id ?? null;
+}
+
 export async function selectThreshold(on: Queryable, key: StockKey): Promise<number> {
   const row = await firstRow<{ threshold: number }>(
     on,

@@ -203,15 +203,18 @@ async function writeHolds(
   if (held.length === 0) return new Map();
   const made = await insertHolds(
     tx,
-    held.map(({ request: { reservationId, kind, orderId, holdSeconds, status }, allocations }) => ({
-      id: reservationId,
-      kind,
-      orderId,
-      status,
-      attempt: status === 'charging' ? 1 : 0,
-      holdSeconds,
+    held.map(({ request, allocations }) => ({
+      id: request.reservationId,
+      kind: request.kind,
+      orderId: request.orderId,
+      status: request.status,
+      attempt: request.status === 'charging' ? 1 : 0,
+      holdSeconds: request.holdSeconds,
+      expiresAt: request.expiresAt ?? null,
+      reference: request.reference ?? null,
       allocations,
     })),
   );
+  if (made.some(({ rang }) => rang)) tx.notice('holdfast_outbox', '');
   return new Map(made.map(({ id, expiresAt }) => [id, expiresAt]));
 }

@@ -1,6 +1,7 @@
 import type { Database, Transaction } from '../../platform/database';
 import { AppError } from '../../platform/errors';
 import { enqueue } from '../../platform/outbox';
+import { reclaimHolds } from '../holds/expire';
 import { lockReservations, openLines, setReservationStatus } from '../inventory/holds';
 import {
   selectDueReservationsForUpdate,
@@ -68,10 +69,17 @@ async function expireReservations(tx: Transaction, holds: readonly ReservationRo
 const RECLAIM_LIMIT = 200;
 
 /**
- * Frees unpaid order holds on these products that are past due and whose own saga has not done it yet, so that a shortage is
- * never decided while stock is only late in coming back. Skips what anybody else works on. Sagas are woken to see it.
+ * Frees unpaid holds on these products, of orders and without one, that are past due and whose saga, or the expiry, has not
+ * done it yet, so that a shortage is never decided while stock is only late in coming back. Skips what anybody else works on.
+ * Sagas are woken to see it.
  */
 export async function reclaimExpired(db: Database, productIds: readonly number[]): Promise<void> {
+  // Apart, since orders are locked last of all.
+  await reclaimHolds(db, productIds);
+  await reclaimOrderHolds(db, productIds);
+}
+
+async function reclaimOrderHolds(db: Database, productIds: readonly number[]): Promise<void> {
   for (;;) {
     const freed = await db.retrying(async (tx) => {
       const holds = await selectDueReservationsForUpdate(tx, productIds, RECLAIM_LIMIT);

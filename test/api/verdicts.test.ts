@@ -1,4 +1,4 @@
-import { createOrderFeed } from '../../api/order-feed';
+import { createChangeFeed } from '../../api/change-feed';
 import { createVerdicts } from '../../api/verdicts';
 import { newId } from '../../platform/ids';
 import { openListener, type Listener } from '../../platform/listener';
@@ -25,7 +25,7 @@ function scene() {
   const rows = new Map<string, string>();
   const reads: (readonly string[])[] = [];
   const verdicts = createVerdicts<string>({
-    feed: createOrderFeed(listener),
+    feed: createChangeFeed(listener, 'holdfast_orders'),
     log: testLogger(),
     read: (orderIds) => {
       reads.push(orderIds);
@@ -101,7 +101,7 @@ describe('waiting for verdicts', () => {
     const orderId = newId();
     let failures = 2;
     const verdicts = createVerdicts<string>({
-      feed: createOrderFeed(listener),
+      feed: createChangeFeed(listener, 'holdfast_orders'),
       log: testLogger(),
       read: () => {
         if (failures-- > 0) return Promise.reject(new Error('the database is away'));

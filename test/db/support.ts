@@ -211,6 +211,18 @@ const TABLES = [
   'refunds',
   'shipments',
   'outbox',
+  'receipts',
+  'receipt_lines',
+  'lots',
+  'lot_movements',
+  'serials',
+  'serial_movements',
+  'count_sheets',
+  'count_lines',
+  'quality_holds',
+  'customer_returns',
+  'customer_return_lines',
+  'customer_return_steps',
 ];
 
 /** Everything an order's steps may change, folded into a few characters per table. */

@@ -5,8 +5,10 @@ const ALWAYS: Readonly<Record<string, string>> = {
   'stock equals its ledger': `
     select s.product_id, s.warehouse_id, s.on_hand, s.reserved, l.on_hand as ledger_on_hand, l.reserved as ledger_reserved
     from stock s
-    full join (select product_id, warehouse_id, sum(on_hand_delta) as on_hand, sum(reserved_delta) as reserved
-               from inventory_transactions group by 1, 2) l using (product_id, warehouse_id)
+    full join (select product_id, warehouse_id, sum(on_hand) as on_hand, sum(reserved) as reserved
+               from (select product_id, warehouse_id, on_hand_delta as on_hand, reserved_delta as reserved from inventory_transactions
+                     union all select product_id, warehouse_id, on_hand, reserved from ledger_opening) posted
+               group by 1, 2) l using (product_id, warehouse_id)
     where coalesce(s.on_hand, 0) <> coalesce(l.on_hand, 0) or coalesce(s.reserved, 0) <> coalesce(l.reserved, 0)`,
   'reserved equals the open lines of live holds': `
     select s.product_id, s.warehouse_id, s.reserved, h.open
@@ -30,9 +32,38 @@ const ALWAYS: Readonly<Record<string, string>> = {
     select i.order_id, i.sku, i.backordered_quantity, b.waiting
     from order_items i left join backorders b on b.order_id = i.order_id and b.product_id = i.product_id
     where i.backordered_quantity <> coalesce(b.waiting, 0)`,
+  'units of transfers are on their way, received, lost or back': `
+    select t.id, t.status, t.quantity, t.received, t.lost, t.returned, t.open, l.moved, l.written_off
+    from transfers t
+    left join (select reference, sum(on_hand_delta) filter (where kind in ('transfer_out', 'transfer_in')) as moved,
+                      sum(on_hand_delta) filter (where kind = 'write_off') as written_off
+               from inventory_transactions where kind in ('transfer_out', 'transfer_in', 'write_off') group by 1) l
+      on l.reference = 'transfer:' || t.id
+    where coalesce(l.moved, 0) <> -t.open or coalesce(l.written_off, 0) <> -t.lost
+      or l.moved is null or t.received + t.lost + t.returned + t.open <> t.quantity`,
+  'no transfer moved units that it does not know of': `
+    select l.reference, sum(l.on_hand_delta) from inventory_transactions l
+    where l.kind in ('transfer_out', 'transfer_in') and not exists (select 1 from transfers t where 'transfer:' || t.id = l.reference)
+    group by 1`,
+  'an alert is open for every overdue transfer, and for no other': `
+    select t.id, t.status, t.overdue_at, a.id as alert from transfers t
+    full join (select id, jsonb_array_elements_text(details -> 'transferIds') as transfer_id from alerts
+               where kind = 'transfer_overdue' and status <> 'resolved') a on a.transfer_id = t.id::text
+    where (t.status = 'in_transit' and t.overdue_at is not null) is distinct from (a.id is not null)`,
   'events are numbered without gaps': `
     select o.id, o.event_seq, count(e.seq), max(e.seq) from orders o left join order_events e on e.order_id = o.id
     group by o.id having count(e.seq) <> o.event_seq or coalesce(max(e.seq), 0) <> o.event_seq`,
+  'alerts on stock are open exactly where their condition holds': `
+    select s.product_id, s.warehouse_id, s.on_hand, s.available, c.kind, c.holds, a.status
+    from stock s
+    cross join lateral (values
+      ('low_stock', s.available between 1 and s.low_stock_threshold),
+      ('overstock', coalesce(s.on_hand > s.overstock_threshold, false)),
+      ('out_of_stock', s.available <= 0)) as c (kind, holds)
+    left join alerts a on a.product_id = s.product_id and a.warehouse_id = s.warehouse_id and a.kind = c.kind
+      and a.status <> 'resolved'
+    -- A place that never had any is not told of.
+    where c.holds <> (a.id is not null) and not (c.kind = 'out_of_stock' and c.holds)`,
   'every effect has its key': `
     select distinct t.kind, t.effect_id from inventory_transactions t
     where not exists (select 1 from ledger_keys k where k.key = t.kind || ':' || t.effect_id)`,

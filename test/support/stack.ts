@@ -152,6 +152,8 @@ async function removeStanding({ client }: TemporalLink, names: EngineNames): Pro
   await Promise.allSettled([
     client.schedule.getHandle(names.sweepScheduleId).delete(),
     client.schedule.getHandle(names.ledgerScheduleId).delete(),
+    client.schedule.getHandle(names.transferSweepScheduleId).delete(),
     client.workflow.getHandle(names.dispatcherWorkflowId).terminate(),
+    client.workflow.getHandle(names.holdExpiryWorkflowId).terminate(),
   ]);
 }

@@ -10,7 +10,7 @@ import { place } from './order';
 
 let stack: Stack;
 beforeAll(async () => {
-  stack = await startStack({ settings: { SWEEP_INTERVAL_SECONDS: 3_600 } });
+  stack = await startStack({ settings: { SWEEP_INTERVAL_SECONDS: 3_600, LEDGER_RETENTION_MONTHS: 12 } });
 });
 afterAll(() => stack.stop());
 afterEach(() => expectInvariants(stack.db));
@@ -61,16 +61,19 @@ test('the schedule of the sweep starts a lost saga again', async () => {
   await order.handle.result();
 });
 
-test('the maintenance of the ledger makes the partitions that are missing', async () => {
+test('the maintenance of the ledger makes the partitions that are missing and drops those past the retention', async () => {
   const { rows } = await stack.db.pool.query<{ name: string }>(
     `select inhrelid::regclass::text as name from pg_inherits
      where inhparent = 'inventory_transactions'::regclass order by 1 desc limit 1`,
   );
   await stack.db.pool.query(`drop table ${rows[0]!.name}`);
+  await stack.db.pool.query(
+    `create table long_ago partition of inventory_transactions for values from ('2001-01-01Z') to ('2001-02-01Z')`,
+  );
   const handle = await stack.temporal.client.workflow.start(WORKFLOW_TYPES.ledgerMaintenance, {
     workflowId: `${stack.names.ledgerScheduleId}-by-hand`,
     taskQueue: stack.names.jobsQueue,
   });
-  expect(await handle.result()).toEqual({ made: 1 });
-  await keepHistory(handle, 'ledger-partitions');
+  expect(await handle.result()).toEqual({ made: 1, folded: ['long_ago'] });
+  await keepHistory(handle, 'ledger-retention');
 });

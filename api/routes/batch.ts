@@ -1,0 +1,43 @@
+import { applyUpdates } from '../../domain/inventory/batch';
+import { derivedId, newId } from '../../platform/ids';
+import { ok } from '../answer';
+import { answerOnce } from '../answer-once';
+import type { ApiContext } from '../context';
+import { API_BASE } from '../order-answers';
+import { route, type Route } from '../route';
+import { batch, batchResult, MAX_UPDATES } from '../schemas/batch';
+
+/** So that the most updates, each with every text at its longest, fit. */
+const BODY_LIMIT_BYTES = 4 * 1_048_576;
+
+export function batchRoutes({ db }: ApiContext): Route[] {
+  return [
+    route(
+      {
+        methods: ['post'],
+        path: `${API_BASE}/inventory/batch`,
+        tag: 'Inventory',
+        summary: 'Change what is on hand in many places',
+        description:
+          `Up to ${MAX_UPDATES} updates, judged in their order. Atomic: all or none. Otherwise each has a verdict of its own; ` +
+          'a batch that broke off and is sent again with its key goes on where it was.',
+        keyed: true,
+        body: batch,
+        bodyLimitBytes: BODY_LIMIT_BYTES,
+        answers: { 200: { description: 'A verdict for each update, in their order', schema: batchResult } },
+        problems: ['BATCH_REJECTED', 'IDEMPOTENCY_IN_FLIGHT', 'IDEMPOTENCY_KEY_REUSED', 'VALIDATION_FAILED'],
+      },
+      ({ body, caller, idempotencyKey, requestId, log }) => {
+        const key = idempotencyKey === null ? null : { caller, key: idempotencyKey };
+        const batchId = key ? derivedId('batch', caller, key.key) : newId();
+        return answerOnce(
+          { db, key, scope: 'POST /inventory/batch', body, subjectId: batchId, requestId, log },
+          async () => {
+            const { verdicts, ...counts } = await applyUpdates(db, { batchId, actor: caller, ...body });
+            return ok({ ...counts, results: verdicts });
+          },
+        );
+      },
+    ),
+  ];
+}

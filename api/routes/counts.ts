@@ -1,0 +1,159 @@
+import { z } from 'zod';
+import { countLines } from '../../domain/counting/count';
+import { approveCount, recount, rejectCount, submitCount } from '../../domain/counting/decide';
+import { listSheets, makeSheet, readSheet } from '../../domain/counting/sheets';
+import type { SheetView } from '../../domain/counting/types';
+import { ok } from '../answer';
+import type { ApiContext } from '../context';
+import { encodeCursor } from '../cursor';
+import { onceForKey } from '../keyed-call';
+import { API_BASE } from '../order-answers';
+import { problem, type ProblemCode } from '../problems';
+import { route, type Route } from '../route';
+import { idParams, warehouseCode } from '../schemas/common';
+import { countDecision, countedLines, newCount, sheet, sheetPage, sheetStatus } from '../schemas/counts';
+import { documentQuery } from '../schemas/stock-keeping';
+
+const TAG = 'Counts';
+const PATH = `${API_BASE}/counts`;
+
+export function countRoutes(context: ApiContext): Route[] {
+  const { db, settings } = context;
+
+  function decision(
+    word: string,
+    docs: { summary: string; description: string; problems: readonly ProblemCode[] },
+    decide: (request: { sheetId: string; skus?: string[] | undefined; actor: string }) => Promise<SheetView>,
+  ): Route {
+    return route(
+      {
+        methods: ['post'],
+        path: `${PATH}/{id}/${word}`,
+        tag: TAG,
+        ...docs,
+        params: idParams,
+        body: countDecision,
+        bodyOptional: true,
+        answers: { 200: { description: 'The sheet afterwards', schema: sheet } },
+      },
+      async ({ params, body, caller }) =>
+        ok(await decide({ sheetId: params.id, skus: body.skus, actor: caller })),
+    );
+  }
+
+  return [
+    route(
+      {
+        methods: ['post'],
+        path: PATH,
+        tag: TAG,
+        summary: 'Make a sheet to count stock by',
+        keyed: true,
+        body: newCount,
+        answers: { 201: { description: 'The sheet', schema: sheet } },
+        problems: [
+          'VALIDATION_FAILED',
+          'UNKNOWN_SKU',
+          'UNKNOWN_LOCATION',
+          'UNKNOWN_CATEGORY',
+          'IDEMPOTENCY_KEY_REUSED',
+          'IDEMPOTENCY_IN_FLIGHT',
+        ],
+      },
+      (call) =>
+        onceForKey(context, call, 'POST /counts', async (sheetId) => {
+          const { tolerance = settings.COUNT_TOLERANCE_UNITS, ...wanted } = call.body;
+          const made = await makeSheet(db, { sheetId, ...wanted, tolerance, actor: call.caller });
+          return { status: 201, body: made, headers: { location: `${PATH}/${made.id}` } };
+        }),
+    ),
+    route(
+      {
+        methods: ['get'],
+        path: PATH,
+        tag: TAG,
+        summary: 'List count sheets, newest first',
+        query: z.object({
+          ...documentQuery,
+          status: sheetStatus.optional(),
+          location: warehouseCode.optional(),
+        }),
+        answers: { 200: { description: 'A page', schema: sheetPage } },
+        problems: ['VALIDATION_FAILED'],
+      },
+      async ({ query: { cursor, ...filter } }) => {
+        const page = await listSheets(db, { ...filter, after: cursor });
+        return ok({ items: page.items, nextCursor: page.next && encodeCursor(page.next) });
+      },
+    ),
+    route(
+      {
+        methods: ['get'],
+        path: `${PATH}/{id}`,
+        tag: TAG,
+        summary: 'A count sheet',
+        params: idParams,
+        answers: { 200: { description: 'The sheet', schema: sheet } },
+      },
+      async ({ params }) => {
+        const found = await readSheet(db, params.id);
+        if (!found) throw problem('NOT_FOUND', 'There is no such count.');
+        return ok(found);
+      },
+    ),
+    route(
+      {
+        methods: ['put'],
+        path: `${PATH}/{id}/lines`,
+        tag: TAG,
+        summary: 'Note what was counted',
+        description: 'One line, or several in `lines`. What is sold between sheet and count is no variance.',
+        params: idParams,
+        body: countedLines,
+        answers: { 200: { description: 'The sheet afterwards', schema: sheet } },
+        problems: ['COUNT_NOT_OPEN', 'UNKNOWN_SKU', 'VALIDATION_FAILED'],
+      },
+      async ({ params, body, caller }) => ok(await countLines(db, params.id, body, caller)),
+    ),
+    route(
+      {
+        methods: ['post'],
+        path: `${PATH}/{id}/submit`,
+        tag: TAG,
+        summary: 'End the counting',
+        description: 'Lines within the tolerance are approved at once; the others await a decision.',
+        params: idParams,
+        answers: { 200: { description: 'The sheet afterwards', schema: sheet } },
+        problems: ['COUNT_INCOMPLETE'],
+      },
+      async ({ params }) => ok(await submitCount(db, params.id)),
+    ),
+    decision(
+      'approve',
+      {
+        summary: 'Apply variances to the stock',
+        description: 'A line that would leave less than is reserved stays, with the code BELOW_RESERVED.',
+        problems: ['COUNT_NOT_IN_REVIEW', 'UNKNOWN_SKU', 'VALIDATION_FAILED'],
+      },
+      (request) => approveCount(db, request),
+    ),
+    decision(
+      'reject',
+      {
+        summary: 'Leave the stock as it is',
+        description: 'Also ends a sheet that nobody is going to count.',
+        problems: ['COUNT_NOT_IN_REVIEW', 'UNKNOWN_SKU', 'VALIDATION_FAILED'],
+      },
+      (request) => rejectCount(db, request),
+    ),
+    decision(
+      'recount',
+      {
+        summary: 'Send lines back to be counted again',
+        description: 'Their counts are forgotten.',
+        problems: ['COUNT_NOT_IN_REVIEW', 'UNKNOWN_SKU', 'VALIDATION_FAILED'],
+      },
+      (request) => recount(db, request),
+    ),
+  ];
+}

@@ -1,0 +1,42 @@
+import { z } from 'zod';
+import { listLedger } from '../../domain/inventory/ledger-views';
+import { ok } from '../answer';
+import type { ApiContext } from '../context';
+import { cursorOf, encodeCursor } from '../cursor';
+import { API_BASE } from '../order-answers';
+import { problem } from '../problems';
+import { route, type Route } from '../route';
+import { line, pageQuery, skuParams, timeQuery, warehouseCode } from '../schemas/common';
+import { ledgerKind, ledgerPage } from '../schemas/ledger';
+
+const listQuery = z.object({
+  ...pageQuery,
+  cursor: cursorOf(z.object({ atMicros: z.iso.datetime(), id: z.int().min(0) })).optional(),
+  location: warehouseCode.optional(),
+  kind: ledgerKind.optional(),
+  reference: line(200).optional().meta({ description: 'Of a transfer: `transfer:` and its id' }),
+  from: timeQuery.optional().meta({ description: 'Written at this time or later' }),
+  to: timeQuery.optional().meta({ description: 'Written before this time' }),
+});
+
+export function ledgerRoutes({ db }: ApiContext): Route[] {
+  return [
+    route(
+      {
+        methods: ['get'],
+        path: `${API_BASE}/inventory/{sku}/transactions`,
+        tag: 'Inventory',
+        summary: 'The ledger of a product, newest first',
+        params: skuParams,
+        query: listQuery,
+        answers: { 200: { description: 'A page', schema: ledgerPage } },
+        problems: ['VALIDATION_FAILED'],
+      },
+      async ({ params, query: { cursor, ...filter } }) => {
+        const page = await listLedger(db, { ...filter, sku: params.sku, after: cursor });
+        if (!page) throw problem('NOT_FOUND', 'There is no such product.');
+        return ok({ items: page.items, nextCursor: page.next && encodeCursor(page.next) });
+      },
+    ),
+  ];
+}

@@ -1,0 +1,172 @@
+import { z } from 'zod';
+import { confirmHold, extendHold, releaseHold, shipHold } from '../../domain/holds/change';
+import { listHolds } from '../../domain/holds/views';
+import { isAppError } from '../../platform/errors';
+import { ok, type Answer } from '../answer';
+import type { ApiContext } from '../context';
+import { cursorOf, encodeCursor } from '../cursor';
+import { checkedDue, noSuchHold, RESERVATIONS, viewAnswer } from '../hold-answers';
+import { onceForKey } from '../keyed-call';
+import { API_BASE } from '../order-answers';
+import type { ProblemCode } from '../problems';
+import { route, type Call, type Route, type RouteSchemas } from '../route';
+import { newHoldRoutes } from './new-holds';
+import { idParams, pageQuery, sku, skuParams } from '../schemas/common';
+import { extension, hold, holdPage, holdStatus, skuRelease } from '../schemas/reservations';
+
+const listQuery = z.object({
+  ...pageQuery,
+  cursor: cursorOf(z.object({ createdAtMicros: z.iso.datetime(), id: z.uuid() })).optional(),
+  status: holdStatus.optional(),
+  sku: sku.optional(),
+});
+
+const KEY_PROBLEMS = ['IDEMPOTENCY_IN_FLIGHT', 'IDEMPOTENCY_KEY_REUSED', 'VALIDATION_FAILED'] as const;
+
+/** Holds that are made without an order: making, reading and changing them. */
+export function reservationRoutes(context: ApiContext): Route[] {
+  return [...newHoldRoutes(context), ...holdReads(context), ...holdActions(context)];
+}
+
+function holdReads(context: ApiContext): Route[] {
+  return [
+    route(
+      {
+        methods: ['get'],
+        path: `${API_BASE}/reservations`,
+        tag: RESERVATIONS,
+        summary: 'List holds that were made without an order, newest first',
+        query: listQuery,
+        answers: { 200: { description: 'A page', schema: holdPage } },
+        problems: ['VALIDATION_FAILED'],
+      },
+      async ({ query: { cursor, ...filter } }) => {
+        const page = await listHolds(context.db, { ...filter, after: cursor });
+        return ok({ items: page.items, nextCursor: page.next && encodeCursor(page.next) });
+      },
+    ),
+    route(
+      {
+        methods: ['get'],
+        path: `${API_BASE}/reservations/{id}`,
+        tag: RESERVATIONS,
+        summary: 'A hold, without an order or of one',
+        params: idParams,
+        answers: { 200: { description: 'The hold', schema: hold } },
+      },
+      ({ params }) => viewAnswer(context, params.id),
+    ),
+  ];
+}
+
+const ENDED = ['HOLD_RELEASED', 'ALREADY_SHIPPED', 'HOLD_OF_ORDER'] as const;
+
+function holdActions(context: ApiContext): Route[] {
+  const { db } = context;
+
+  /** What is done to a hold by its id alone, once for a key. */
+  function action(
+    name: string,
+    docs: { summary: string; description: string; problems: readonly ProblemCode[] },
+    work: (id: string) => Promise<void>,
+  ): Route {
+    return route(
+      {
+        methods: ['post'],
+        path: `${API_BASE}/reservations/{id}/${name}`,
+        tag: RESERVATIONS,
+        ...docs,
+        problems: [...docs.problems, ...KEY_PROBLEMS],
+        keyed: true,
+        params: idParams,
+        answers: { 200: { description: 'The hold afterwards', schema: hold } },
+      },
+      (call) => act(context, call, call.params.id, `POST /reservations/${call.params.id}/${name}`, work),
+    );
+  }
+
+  return [
+    route(
+      {
+        methods: ['post'],
+        path: `${API_BASE}/inventory/{sku}/release`,
+        tag: RESERVATIONS,
+        summary: 'Give back a hold on this product',
+        description: 'Safe to repeat. A hold on several products is released by its own address.',
+        keyed: true,
+        params: skuParams,
+        body: skuRelease,
+        answers: { 200: { description: 'The hold afterwards', schema: hold } },
+        problems: ['ALREADY_SHIPPED', 'HOLD_OF_SEVERAL_SKUS', 'HOLD_OF_ORDER', ...KEY_PROBLEMS],
+      },
+      (call) => {
+        const what = `POST /inventory/${call.params.sku}/release`;
+        return act(context, call, call.body.reservationId, what, (id) =>
+          releaseHold(db, id, call.params.sku),
+        );
+      },
+    ),
+    action(
+      'confirm',
+      {
+        summary: 'Keep a hold until it is shipped or released',
+        description: 'It no longer falls due. Safe to repeat.',
+        problems: ['HOLD_EXPIRED', ...ENDED],
+      },
+      (id) => confirmHold(db, id),
+    ),
+    action(
+      'release',
+      {
+        summary: 'Give a hold back, confirmed or not',
+        description: 'Units go to waiting backorders at once. Safe to repeat, also when it has expired.',
+        problems: ['ALREADY_SHIPPED', 'HOLD_OF_ORDER'],
+      },
+      (id) => releaseHold(db, id),
+    ),
+    action(
+      'ship',
+      {
+        summary: 'The units of a confirmed hold leave',
+        description: 'What is on hand goes down with what is reserved. Safe to repeat.',
+        problems: ['HOLD_NOT_CONFIRMED', 'HOLD_EXPIRED', 'HOLD_RELEASED', 'HOLD_OF_ORDER'],
+      },
+      (id) => shipHold(db, id),
+    ),
+    route(
+      {
+        methods: ['post'],
+        path: `${API_BASE}/reservations/{id}/extend`,
+        tag: RESERVATIONS,
+        summary: 'Let a hold fall due later',
+        description: 'Never earlier than it does already.',
+        keyed: true,
+        params: idParams,
+        body: extension,
+        answers: { 200: { description: 'The hold afterwards', schema: hold } },
+        problems: ['HOLD_EXPIRED', 'HOLD_CONFIRMED', 'NOT_LATER', ...ENDED, ...KEY_PROBLEMS],
+      },
+      (call) => {
+        const what = `POST /reservations/${call.params.id}/extend`;
+        return act(context, call, call.params.id, what, (id) => extendHold(db, id, checkedDue(call.body)));
+      },
+    ),
+  ];
+}
+
+function act(
+  context: ApiContext,
+  call: Call<RouteSchemas>,
+  id: string,
+  what: string,
+  work: (id: string) => Promise<void>,
+): Promise<Answer> {
+  return onceForKey(context, call, what, async () => {
+    try {
+      await work(id);
+    } catch (error) {
+      throw isAppError(error, 'HOLD_NOT_FOUND') ? noSuchHold() : error;
+    }
+    return viewAnswer(context, id);
+  });
+}

@@ -1,0 +1,10 @@
+import type { ApiContext } from '../context';
+import type { Route } from '../route';
+import { countRoutes } from './counts';
+import { qualityHoldRoutes } from './quality-holds';
+import { receiptRoutes } from './receipts';
+
+/** Deliveries, counts, quality holds, returns, lots, serial numbers and what stock is worth. */
+export function stockKeepingRoutes(context: ApiContext): Route[] {
+  return [...receiptRoutes(context), ...countRoutes(context), ...qualityHoldRoutes(context)];
+}

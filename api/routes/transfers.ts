@@ -1,0 +1,198 @@
+import { z } from 'zod';
+import { cancelTransfer } from '../../domain/transfers/cancel';
+import { receiveTransfer } from '../../domain/transfers/receive';
+import { startTransfer } from '../../domain/transfers/start';
+import { listTransfers, readTransfer } from '../../domain/transfers/views';
+import { derivedId, newId } from '../../platform/ids';
+import { ok, type Answer } from '../answer';
+import { answerOnce } from '../answer-once';
+import type { ApiContext } from '../context';
+import { cursorOf, encodeCursor } from '../cursor';
+import { API_BASE } from '../order-answers';
+import { invalid, problem } from '../problems';
+import { route, type Route } from '../route';
+import { idParams, pageQuery, sku, warehouseCode } from '../schemas/common';
+import {
+  newTransfer,
+  transfer,
+  transferCancel,
+  transferPage,
+  transferReceipt,
+  transferStatus,
+} from '../schemas/transfers';
+
+const TAG = 'Inventory';
+
+const listQuery = z.object({
+  ...pageQuery,
+  cursor: cursorOf(z.object({ createdAtMicros: z.iso.datetime(), id: z.uuid() })).optional(),
+  status: transferStatus.optional(),
+  sku: sku.optional(),
+  location: warehouseCode.optional().meta({ description: 'Where it leaves or goes to' }),
+});
+
+interface Keyed {
+  caller: string;
+  idempotencyKey: string | null;
+  requestId: string;
+  log: ApiContext['log'];
+}
+
+export function transferRoutes({ db, settings }: ApiContext): Route[] {
+  /** `work` gets an id that follows from the key, so that it can see that it was done. */
+  function once(
+    call: Keyed,
+    request: { scope: string; body: unknown; parts: readonly string[] },
+    work: (id: string) => Promise<Answer>,
+  ): Promise<Answer> {
+    const { caller, idempotencyKey, requestId, log } = call;
+    const key = idempotencyKey === null ? null : { caller, key: idempotencyKey };
+    const id = key ? derivedId(...request.parts, caller, key.key) : newId();
+    const { scope, body } = request;
+    return answerOnce({ db, key, scope, body, subjectId: id, requestId, log }, () => work(id));
+  }
+
+  return [
+    route(
+      {
+        methods: ['post'],
+        path: `${API_BASE}/inventory/transfer`,
+        tag: TAG,
+        summary: 'Move stock from one location to another',
+        description:
+          'Only what is available may leave. `immediate`: it is there at once. `in_transit`: it is on its way until it is ' +
+          'received, lost or called back; one that does not arrive in time raises an alert.',
+        keyed: true,
+        body: newTransfer,
+        answers: {
+          200: { description: 'It is there', schema: transfer },
+          202: { description: 'It is on its way', schema: transfer },
+        },
+        problems: [
+          'OUT_OF_STOCK',
+          'QUANTITY_OVERFLOW',
+          'UNKNOWN_SKU',
+          'UNKNOWN_LOCATION',
+          'IDEMPOTENCY_IN_FLIGHT',
+          'IDEMPOTENCY_KEY_REUSED',
+          'VALIDATION_FAILED',
+        ],
+      },
+      (call) => {
+        const { expectedBy, transitSeconds, ...body } = call.body;
+        const expectedAt = expectedBy === undefined ? undefined : new Date(expectedBy);
+        return once(
+          call,
+          { scope: 'POST /inventory/transfer', body: call.body, parts: ['transfer'] },
+          async (transferId) => {
+            // What was in the future when it was first sent may be past when it is sent again.
+            const known = await readTransfer(db, transferId);
+            if (!known && expectedAt && expectedAt.getTime() <= Date.now())
+              throw invalid([{ path: 'expectedBy', message: 'must be in the future' }]);
+            const made =
+              known ??
+              (await startTransfer(db, {
+                ...body,
+                transferId,
+                actor: call.caller,
+                expectedAt,
+                transitSeconds: transitSeconds ?? settings.TRANSFER_TRANSIT_SECONDS,
+              }));
+            const headers = {
+              location: `${API_BASE}/transfers/${made.id}`,
+              ...(known ? { 'idempotency-replayed': 'true' } : {}),
+            };
+            return { status: made.status === 'in_transit' ? 202 : 200, body: made, headers };
+          },
+        );
+      },
+    ),
+    route(
+      {
+        methods: ['get'],
+        path: `${API_BASE}/transfers`,
+        tag: TAG,
+        summary: 'List transfers, newest first',
+        query: listQuery,
+        answers: { 200: { description: 'A page', schema: transferPage } },
+        problems: ['VALIDATION_FAILED'],
+      },
+      async ({ query: { cursor, ...filter } }) => {
+        const page = await listTransfers(db, { ...filter, after: cursor });
+        return ok({ items: page.items, nextCursor: page.next && encodeCursor(page.next) });
+      },
+    ),
+    route(
+      {
+        methods: ['get'],
+        path: `${API_BASE}/transfers/{id}`,
+        tag: TAG,
+        summary: 'A transfer',
+        params: idParams,
+        answers: { 200: { description: 'The transfer', schema: transfer } },
+      },
+      async ({ params }) => {
+        const found = await readTransfer(db, params.id);
+        if (!found) throw problem('NOT_FOUND', 'There is no such transfer.');
+        return ok(found);
+      },
+    ),
+    route(
+      {
+        methods: ['post'],
+        path: `${API_BASE}/transfers/{id}/receive`,
+        tag: TAG,
+        summary: 'Receive what arrived of a transfer, or write off what was lost of it',
+        description: 'Without a body: everything that is open arrived.',
+        keyed: true,
+        params: idParams,
+        body: transferReceipt,
+        bodyOptional: true,
+        answers: { 200: { description: 'The transfer afterwards', schema: transfer } },
+        problems: [
+          'TRANSFER_NOT_OPEN',
+          'OVER_RECEIPT',
+          'QUANTITY_OVERFLOW',
+          'IDEMPOTENCY_IN_FLIGHT',
+          'IDEMPOTENCY_KEY_REUSED',
+          'VALIDATION_FAILED',
+        ],
+      },
+      (call) => {
+        const { params, body, caller } = call;
+        const scope = `POST /transfers/${params.id}/receive`;
+        return once(call, { scope, body, parts: ['transfer-receipt', params.id] }, async (receiptId) =>
+          ok(await receiveTransfer(db, { ...body, transferId: params.id, receiptId, actor: caller })),
+        );
+      },
+    ),
+    route(
+      {
+        methods: ['post'],
+        path: `${API_BASE}/transfers/{id}/cancel`,
+        tag: TAG,
+        summary: 'Call back what is still on its way',
+        description: 'It is on hand at the source again. Safe to repeat.',
+        keyed: true,
+        params: idParams,
+        body: transferCancel,
+        bodyOptional: true,
+        answers: { 200: { description: 'The transfer afterwards', schema: transfer } },
+        problems: [
+          'TRANSFER_NOT_OPEN',
+          'QUANTITY_OVERFLOW',
+          'IDEMPOTENCY_IN_FLIGHT',
+          'IDEMPOTENCY_KEY_REUSED',
+          'VALIDATION_FAILED',
+        ],
+      },
+      (call) => {
+        const { params, body, caller } = call;
+        const scope = `POST /transfers/${params.id}/cancel`;
+        return once(call, { scope, body, parts: ['transfer-cancel', params.id] }, async () =>
+          ok(await cancelTransfer(db, { ...body, transferId: params.id, actor: caller })),
+        );
+      },
+    ),
+  ];
+}

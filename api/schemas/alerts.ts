@@ -1,0 +1,90 @@
+import { z } from 'zod';
+import { line, pageOf, time, uuid, warehouseCode } from './common';
+
+export const alertKind = z.enum([
+  'low_stock',
+  'out_of_stock',
+  'overstock',
+  'transfer_overdue',
+  'ledger_drift',
+]);
+export const alertStatus = z.enum(['open', 'acknowledged', 'resolved']);
+
+export const alert = z
+  .object({
+    id: uuid,
+    kind: alertKind,
+    status: alertStatus,
+    sku: z.string(),
+    location: z.string(),
+    details: z
+      .record(z.string(), z.unknown())
+      .meta({ description: 'The figures, or the transfers, that raised it' }),
+    raisedAt: time,
+    acknowledgedAt: time.nullable(),
+    acknowledgedBy: z.string().nullable(),
+    note: z.string().nullable(),
+    resolvedAt: time.nullable(),
+  })
+  .meta({ id: 'Alert' });
+
+export const alertPage = pageOf('AlertPage', alert);
+
+export const acknowledgement = z.object({ note: line(500).optional() }).meta({ id: 'Acknowledgement' });
+
+const units = z.int().min(0).max(2_147_483_647);
+const lowStock = units.meta({ description: 'Stock is low when no more than this is available; 0: never' });
+const overstock = units
+  .nullable()
+  .meta({ description: 'It is too much when more than this is on hand; null: never' });
+
+function ordered({
+  lowStock: low,
+  overstock: over,
+}: {
+  lowStock: number;
+  overstock: number | null;
+}): boolean {
+  return over === null || over >= low;
+}
+const ORDER = { message: 'must not be below lowStock', path: ['overstock'] };
+
+export const categoryThresholds = z
+  .object({ lowStock, overstock })
+  .refine(ordered, ORDER)
+  .meta({ id: 'CategoryThresholds' });
+
+const atLocation = { location: warehouseCode.optional() };
+export const thresholdsChange = z
+  .union([
+    z.object({ ...atLocation, lowStock, overstock }).refine(ordered, ORDER),
+    z.object({ ...atLocation, inherit: z.literal(true) }),
+  ])
+  .meta({
+    id: 'ThresholdsChange',
+    description: 'Either both thresholds, or `inherit: true` to follow the wider default again',
+  });
+
+export const thresholds = z
+  .object({
+    sku: z.string(),
+    default: z.object({ lowStock, overstock, from: z.enum(['product', 'category']) }).nullable(),
+    locations: z.array(
+      z.object({
+        warehouse: z.string(),
+        lowStock,
+        overstock,
+        own: z.boolean().meta({ description: 'Set for this location; otherwise it follows the default' }),
+      }),
+    ),
+  })
+  .meta({ id: 'Thresholds' });
+
+export const categoryThresholdsSet = z
+  .object({
+    category: z.string(),
+    lowStock,
+    overstock,
+    changed: z.int().meta({ description: 'Product and location pairs that follow it and had other values' }),
+  })
+  .meta({ id: 'CategoryThresholdsSet' });

@@ -1,0 +1,36 @@
+import { z } from 'zod';
+import { count, line, sku, warehouseCode } from './common';
+import { location, MAX_UNITS } from './stock';
+
+export const MAX_UPDATES = 5_000;
+
+const update = z.object({
+  sku,
+  location: warehouseCode,
+  delta: z
+    .int()
+    .min(-MAX_UNITS)
+    .max(MAX_UNITS)
+    .refine((delta) => delta !== 0, { message: 'must not be zero' }),
+  reason: line(200),
+  reference: line(200).optional(),
+});
+
+export const batch = z
+  .object({
+    atomic: z.boolean().default(false).meta({ description: 'All updates or none' }),
+    updates: z.array(update).min(1).max(MAX_UPDATES),
+  })
+  .meta({ id: 'Batch' });
+
+const verdict = z.object({
+  index: count.meta({ description: 'Place in the batch, from 0' }),
+  status: z.enum(['applied', 'rejected']),
+  code: z.string().optional().meta({ description: 'Why it was rejected' }),
+  detail: z.string().optional(),
+  location: location.nullable().meta({ description: 'As it is afterwards; null: there is no stock' }),
+});
+
+export const batchResult = z
+  .object({ applied: count, rejected: count, results: z.array(verdict) })
+  .meta({ id: 'BatchResult' });

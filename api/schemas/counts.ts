@@ -1,0 +1,69 @@
+import { z } from 'zod';
+import { count, line, pageOf, sku, time, uuid, warehouseCode } from './common';
+import { MAX_UNITS } from './stock-keeping';
+
+const MAX_SHEET_LINES = 5_000;
+const counted = z.int().min(0).max(MAX_UNITS);
+const skus = z.array(sku).min(1).max(MAX_SHEET_LINES);
+
+export const newCount = z
+  .object({
+    location: warehouseCode,
+    skus: skus.optional().meta({ description: 'Count these products' }),
+    category: line(100).optional().meta({ description: 'Count the products of this category' }),
+    blind: z.boolean().default(false).meta({ description: 'Do not show what is expected to who counts' }),
+    tolerance: z.int().min(0).max(MAX_UNITS).optional().meta({
+      description:
+        'Units a line may be off by and is still approved by itself; default COUNT_TOLERANCE_UNITS',
+    }),
+  })
+  .refine((given) => given.skus === undefined || given.category === undefined, {
+    message: 'skus and category exclude each other',
+    path: ['category'],
+  })
+  .meta({ id: 'NewCount', description: 'With neither skus nor category everything the location has' });
+
+export const countedLines = z
+  .union([
+    z.object({ lines: z.array(z.object({ sku, counted })).min(1).max(MAX_SHEET_LINES) }),
+    z.object({ sku, counted }),
+  ])
+  .transform((given) => ('lines' in given ? given.lines : [given]))
+  .meta({ id: 'CountedLines' });
+
+export const countDecision = z
+  .object({ skus: skus.optional().meta({ description: 'Default: every line that awaits it' }) })
+  .meta({ id: 'CountDecision' });
+
+export const sheetStatus = z.enum(['open', 'review', 'closed']);
+
+export const sheet = z
+  .object({
+    id: uuid,
+    location: z.string(),
+    status: sheetStatus,
+    blind: z.boolean(),
+    tolerance: count,
+    lines: z.array(
+      z.object({
+        sku: z.string(),
+        status: z.enum(['open', 'counted', 'review', 'approved', 'rejected']),
+        expected: count.nullable().meta({ description: 'On hand when the sheet was made' }),
+        counted: count.nullable(),
+        moved: count.nullable().meta({ description: 'By the ledger, between the sheet and the count' }),
+        variance: count.nullable().meta({ description: 'counted - (expected + moved)' }),
+        round: count,
+        countedBy: z.string().nullable(),
+        countedAt: time.nullable(),
+        decidedBy: z.string().nullable(),
+        code: z.string().nullable().meta({ description: 'Why an approval could not be carried out' }),
+      }),
+    ),
+    actor: z.string(),
+    createdAt: time,
+    submittedAt: time.nullable(),
+    closedAt: time.nullable(),
+  })
+  .meta({ id: 'CountSheet' });
+
+export const sheetPage = pageOf('CountSheetPage', sheet);

@@ -1,0 +1,32 @@
+import { z } from 'zod';
+import { count, pageOf, time, uuid } from './common';
+
+export const jobType = z.enum(['feed', 'consistency', 'settlement']);
+export const jobStatus = z.enum(['queued', 'running', 'completed', 'cancelled', 'failed']);
+
+export const jobAcceptedBody = z.object({ jobId: uuid, status: jobStatus }).meta({ id: 'JobAccepted' });
+
+export const job = z
+  .object({
+    jobId: uuid,
+    type: jobType,
+    status: jobStatus,
+    progress: z.int().min(0).max(100).meta({ description: 'Per cent; 100 only when it is completed' }),
+    processed: count,
+    total: count.nullable(),
+    rowsPerSecond: count.nullable(),
+    rejected: count.nullable().meta({ description: 'Rows that were refused so far' }),
+    details: z
+      .record(z.string(), z.unknown())
+      .meta({ description: 'What this type of job says of its course' }),
+    result: z.record(z.string(), z.unknown()).nullable(),
+    downloadUrl: z.string().nullable(),
+    error: z.object({ code: z.string(), detail: z.string() }).nullable(),
+    cancelRequested: z.boolean(),
+    createdAt: time,
+    startedAt: time.nullable(),
+    finishedAt: time.nullable(),
+  })
+  .meta({ id: 'Job' });
+
+export const jobPage = pageOf('JobPage', job);

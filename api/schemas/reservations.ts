@@ -1,0 +1,94 @@
+import { z } from 'zod';
+import { MAX_HOLD_SECONDS } from '../../domain/holds/rules';
+import type { HoldView } from '../../domain/holds/types';
+import { count, line, pageOf, time, uuid, warehouseCode } from './common';
+import { items, quantity, shipTo } from './orders';
+
+const DEFAULT_HOLD_SECONDS = 900;
+
+const due = {
+  expiresAt: time
+    .nullish()
+    .meta({ description: 'When it falls due; in the future, at most 30 days from now' }),
+  holdSeconds: z
+    .int()
+    .min(1)
+    .max(MAX_HOLD_SECONDS)
+    .nullish()
+    .meta({ description: 'Falls due so many seconds from now, instead of at `expiresAt`' }),
+};
+
+/** When a hold is to fall due, as a client says it. */
+export interface Due {
+  expiresAt?: string | null | undefined;
+  holdSeconds?: number | null | undefined;
+}
+
+const notBoth: [(given: Due) => boolean, { message: string; path: string[] }] = [
+  (given: Due) => typeof given.expiresAt !== 'string' || typeof given.holdSeconds !== 'number',
+  { message: 'only one of expiresAt and holdSeconds may be given', path: ['expiresAt'] },
+];
+
+/** Of a validated body: when the hold is to fall due. `expiresAt` wins over `holdSeconds`. */
+export function dueOf({ expiresAt, holdSeconds }: Due): { expiresAt: Date | null; holdSeconds: number } {
+  return {
+    expiresAt: expiresAt ? new Date(expiresAt) : null,
+    holdSeconds: holdSeconds ?? DEFAULT_HOLD_SECONDS,
+  };
+}
+
+const reference = line(200)
+  .nullish()
+  .meta({ description: 'What you hold the stock for: an id of your own, kept with the hold' });
+const location = warehouseCode.nullish().meta({ description: 'Take from this warehouse only' });
+
+export const newSkuHold = z
+  .object({ location, quantity, orderId: reference, ...due })
+  .refine(...notBoth)
+  .meta({ id: 'NewSkuHold' });
+
+export const newHold = z
+  .object({
+    items,
+    shipTo: shipTo.nullish().transform((given) => given ?? null),
+    location,
+    orderId: reference,
+    ...due,
+  })
+  .refine(...notBoth)
+  .meta({ id: 'NewHold' });
+
+export const extension = z
+  .object(due)
+  .refine(...notBoth)
+  .refine((given) => typeof given.expiresAt === 'string' || typeof given.holdSeconds === 'number', {
+    message: 'one of expiresAt and holdSeconds is needed',
+    path: ['expiresAt'],
+  })
+  .meta({ id: 'HoldExtension' });
+
+export const skuRelease = z.object({ reservationId: uuid }).meta({ id: 'SkuRelease' });
+
+export const holdStatus = z.enum(['pending', 'confirmed', 'shipped', 'cancelled', 'expired']);
+
+export const hold: z.ZodType<HoldView> = z
+  .object({
+    id: uuid,
+    kind: z.enum(['hold', 'order']).meta({ description: '`order`: belongs to an order of ours' }),
+    status: holdStatus,
+    orderId: z.string().nullable(),
+    expiresAt: time,
+    items: z.array(
+      z.object({
+        sku: z.string(),
+        quantity: count.meta({ description: 'Units that were held' }),
+        openQuantity: count.meta({ description: 'Units that still are' }),
+        allocations: z.array(z.object({ warehouse: warehouseCode, quantity: count })),
+      }),
+    ),
+    createdAt: time,
+    updatedAt: time,
+  })
+  .meta({ id: 'Hold' });
+
+export const holdPage = pageOf('HoldPage', hold);

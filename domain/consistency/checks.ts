@@ -1,0 +1,37 @@
+import { ENGINE_CHECKS } from './checks-engine';
+import { FLOW_CHECKS } from './checks-flow';
+import { HOLD_CHECKS } from './checks-holds';
+import { ORDER_CHECKS } from './checks-orders';
+import { STOCK_CHECKS } from './checks-stock';
+import { CHECK_IDS, type CheckId, type CheckInfo, type SqlCheck } from './types';
+
+/** The check of tamper evidence reads the ledger range by range: domain/consistency/verify-seals.ts. */
+const SEALS_CHECK: CheckInfo = {
+  id: 'seals',
+  title: 'Sealed rows of the ledger are as they were sealed',
+  severity: 'critical',
+  finding: 'A ledger row (seal, month, ledgerId, what: changed, missing, added) or a seal (seal, what)',
+  repair: 'For a person: find out who wrote to the ledger by hand, and restore the rows from a backup.',
+};
+
+export const SQL_CHECKS: ReadonlyMap<CheckId, SqlCheck> = new Map(
+  [...STOCK_CHECKS, ...HOLD_CHECKS, ...ORDER_CHECKS, ...FLOW_CHECKS].map((check) => [check.id, check]),
+);
+
+const ALL = new Map<CheckId, CheckInfo>([
+  ...SQL_CHECKS,
+  ...ENGINE_CHECKS.map((check) => [check.id, check] as const),
+  [SEALS_CHECK.id, SEALS_CHECK],
+]);
+
+/** All checks in the order in which they run. */
+export const CHECKS: readonly CheckInfo[] = CHECK_IDS.map(checkOf);
+
+export function checkOf(id: CheckId): CheckInfo {
+  const check = ALL.get(id);
+  if (!check) throw new Error(`there is no check ${id}`);
+  return check;
+}
+
+/** Checks whose findings are about a product at a location, and raise its alert `ledger_drift`. */
+export const DRIFT_CHECKS: readonly CheckId[] = ['on_hand_ledger', 'reserved_ledger', 'reserved_holds'];

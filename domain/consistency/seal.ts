@@ -1,0 +1,74 @@
+import type { Database } from '../../platform/database';
+import { AppError } from '../../platform/errors';
+import {
+  insertSeals,
+  prepareLongReading,
+  selectSealBound,
+  trySealerLock,
+  type SealBound,
+} from './seal-queries';
+
+export interface SealOptions {
+  /** Rows of one seal at most: what has to be read again to verify it. */
+  rowsPerSeal?: number;
+  /** Seals made in one transaction at most. */
+  sealsPerStep?: number;
+  /** Called after each transaction. */
+  onProgress?: (sealed: SealResult) => void;
+  /** Ends the run after the transaction that is under way. */
+  signal?: AbortSignal;
+}
+
+export interface SealResult {
+  seals: number;
+  rows: number;
+}
+
+const ROWS_PER_SEAL = 50_000;
+const SEALS_PER_STEP = 4;
+/** Transactions looked at first. Grows while they are too few to fill a step, so that a backlog is not read again for each. */
+const FIRST_WINDOW = 10_000;
+
+/**
+ * Seals every row of the ledger that no running transaction can add to: those of transactions below the oldest that runs, never
+ * by the clock. Does nothing while another sealer is at it.
+ *
+ * @throws AppError `LEDGER_XIDS_WENT_BACK` on a server that counts transactions from below those that are sealed, as one does
+ * into which the database was loaded from a dump
+ */
+export async function sealLedger(db: Database, options: SealOptions = {}): Promise<SealResult> {
+  const { rowsPerSeal = ROWS_PER_SEAL, sealsPerStep = SEALS_PER_STEP } = options;
+  const sealed = { seals: 0, rows: 0 };
+  let window = FIRST_WINDOW;
+  while (!options.signal?.aborted) {
+    const step = await db.retrying(async (tx) => {
+      if (!(await trySealerLock(tx))) return null;
+      await prepareLongReading(tx);
+      const bound = await selectSealBound(tx);
+      refuseTurnedBack(bound);
+      const before = Math.min(bound.horizon, bound.xid + window);
+      const made = await insertSeals(tx, bound, { before, seals: sealsPerStep, rowsPerSeal });
+      const rows = made.reduce((sum, seal) => sum + seal.rowCount, 0);
+      return { bound, before, made, rows };
+    });
+    if (!step) return sealed;
+    const { bound, before, made, rows } = step;
+    sealed.seals += made.length;
+    sealed.rows += rows;
+    options.onProgress?.(sealed);
+    const full = rows === rowsPerSeal * sealsPerStep;
+    if (!full && before === bound.horizon) return sealed;
+    // A window without a row moves nothing on: the next one has to reach further from the same place.
+    window = full ? Math.max(FIRST_WINDOW, 2 * ((made.at(-1)?.toXid ?? bound.xid) - bound.xid)) : 4 * window;
+  }
+  return sealed;
+}
+
+function refuseTurnedBack({ xid, horizon, seq }: SealBound): void {
+  if (horizon > xid) return;
+  throw new AppError(
+    'LEDGER_XIDS_WENT_BACK',
+    `This server counts transactions from ${horizon}, but seal ${seq} ends at ${xid}: set its counter beyond that (pg_resetwal --next-transaction-id).`,
+    { horizon, xid, seq },
+  );
+}

@@ -1,0 +1,25 @@
+import type { LineStatus, SheetStatus } from './types';
+
+/** A sheet stands where its least advanced line does. */
+export function sheetStatus(lines: readonly { status: LineStatus }[]): SheetStatus {
+  const has = (...wanted: LineStatus[]) => lines.some((line) => wanted.includes(line.status));
+  if (has('open', 'counted')) return 'open';
+  return has('review') ? 'review' : 'closed';
+}
+
+/** A variance within the tolerance needs nobody's decision. */
+export function isWithinTolerance(variance: number, tolerance: number): boolean {
+  return Math.abs(variance) <= tolerance;
+}
+
+const MAX_ON_HAND = 2_147_483_647;
+
+/** Why a variance cannot be applied to what is there now, or null. */
+export function approvalProblem(
+  level: { onHand: number; reserved: number },
+  variance: number,
+): 'BELOW_RESERVED' | 'QUANTITY_OVERFLOW' | null {
+  const onHand = level.onHand + variance;
+  if (onHand > MAX_ON_HAND) return 'QUANTITY_OVERFLOW';
+  return onHand < level.reserved ? 'BELOW_RESERVED' : null;
+}

@@ -1,0 +1,83 @@
+/** `set`: quantities are what is on hand; `delta`: what is added or taken. */
+export type FeedMode = 'set' | 'delta';
+
+export type FeedFormat = 'csv' | 'ndjson';
+
+export type FeedField = 'sku' | 'location' | 'quantity' | 'reason' | 'reference';
+
+/** A row of a feed that could be understood. Whether its product and location exist is seen later. */
+export interface FeedRow {
+  line: number;
+  sku: string;
+  location: string;
+  quantity: number;
+  reason: string | null;
+  reference: string | null;
+}
+
+/** A row of a feed that could not. */
+export interface FeedReject {
+  line: number;
+  sku: string | null;
+  location: string | null;
+  /** As it was given. */
+  quantity: string | null;
+  code: RejectCode;
+  reason: string;
+}
+
+/** Why a row is rejected: part of the contract of the rejects file. */
+export type RejectCode =
+  | 'LINE_TOO_LONG'
+  | 'QUOTE_BROKEN'
+  | 'COLUMN_COUNT'
+  | 'JSON_INVALID'
+  | 'SKU_MISSING'
+  | 'SKU_INVALID'
+  | 'LOCATION_MISSING'
+  | 'LOCATION_INVALID'
+  | 'QUANTITY_MISSING'
+  | 'QUANTITY_INVALID'
+  | 'QUANTITY_NEGATIVE'
+  | 'QUANTITY_OVERFLOW'
+  | 'UNKNOWN_SKU'
+  | 'UNKNOWN_LOCATION'
+  | 'SUPERSEDED'
+  | 'WOULD_GO_NEGATIVE'
+  | 'BELOW_RESERVED';
+
+export interface FeedOptions {
+  mode: FeedMode;
+  format: FeedFormat;
+  /** Of rows that name none. */
+  location: string | null;
+}
+
+/** What has become of the rows of a feed. */
+export interface FeedCounts {
+  /** Changed a counter. */
+  applied: number;
+  /** Said what was so already. */
+  unchanged: number;
+  rejected: number;
+}
+
+/** Where a feed stands. */
+export interface FeedState extends FeedCounts {
+  id: number;
+  mode: FeedMode;
+  actor: string;
+  /** Rows that were read. */
+  lines: number;
+  stage: 'staged' | 'resolved';
+  /** Lanes that have rows left to apply. */
+  openLanes: number[];
+}
+
+/** A part of a feed's numbered rows: those after `position`, up to `lastSeq`, are left. */
+export interface Lane {
+  feedId: number;
+  lane: number;
+  position: number;
+  lastSeq: number;
+}

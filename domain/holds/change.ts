@@ -1,0 +1,123 @@
+import type { Database, Transaction } from '../../platform/database';
+import { AppError } from '../../platform/errors';
+import {
+  closeLines,
+  lockReservations,
+  openLines,
+  setReservationStatus,
+  type ReservationRow,
+} from '../inventory/holds';
+import { lockStock, postLedger } from '../inventory/ledger';
+import type { LedgerEntry } from '../inventory/types';
+import { freeHolds } from './free';
+import { selectSkusOfHold, updateDueTime } from './queries';
+import { decideHold, holdState, type HoldAction, type HoldRefusal } from './rules';
+
+/**
+ * Keeps a hold until it is shipped or released: it no longer falls due. Again, it changes nothing.
+ *
+ * @throws HOLD_NOT_FOUND, HOLD_OF_ORDER, HOLD_EXPIRED (also when it is due and not freed yet), HOLD_RELEASED, ALREADY_SHIPPED
+ */
+export function confirmHold(db: Database, id: string): Promise<void> {
+  return changeHold(db, id, 'confirm', (tx) => setReservationStatus(tx, [id], 'confirmed'));
+}
+
+/**
+ * Gives a hold's stock back, confirmed or not. Again, or after it expired, it changes nothing.
+ *
+ * @param sku releases only a hold on this SKU and no other
+ * @throws HOLD_NOT_FOUND, HOLD_OF_ORDER, HOLD_OF_SEVERAL_SKUS, ALREADY_SHIPPED
+ */
+export async function releaseHold(db: Database, id: string, sku?: string): Promise<void> {
+  if (sku !== undefined) {
+    const skus = await selectSkusOfHold(db, id);
+    if (!skus.includes(sku)) throw notFound();
+    if (skus.length > 1) {
+      throw new AppError('HOLD_OF_SEVERAL_SKUS', 'This hold is on several SKUs: release it as a whole.', {
+        skus: skus.sort(),
+      });
+    }
+  }
+  await changeHold(db, id, 'release', (tx) => freeHolds(tx, [id], 'release'));
+}
+
+/**
+ * Lets a hold fall due later: at `expiresAt`, or `holdSeconds` from now.
+ *
+ * @throws HOLD_NOT_FOUND, HOLD_OF_ORDER, HOLD_EXPIRED, HOLD_CONFIRMED (it no longer falls due), HOLD_RELEASED,
+ *   ALREADY_SHIPPED; NOT_LATER when it would fall due earlier than it does now
+ */
+export function extendHold(
+  db: Database,
+  id: string,
+  until: { expiresAt: Date | null; holdSeconds: number },
+): Promise<void> {
+  return changeHold(db, id, 'extend', async (tx, { expiresAt }) => {
+    if (await updateDueTime(tx, id, until)) return;
+    throw new AppError('NOT_LATER', 'The hold would fall due earlier than it does now.', { expiresAt });
+  });
+}
+
+/**
+ * The units of a confirmed hold leave: what is on hand and what is reserved go down together. Again, it changes nothing.
+ *
+ * @throws HOLD_NOT_FOUND, HOLD_OF_ORDER, HOLD_NOT_CONFIRMED, HOLD_EXPIRED, HOLD_RELEASED
+ */
+export function shipHold(db: Database, id: string): Promise<void> {
+  return changeHold(db, id, 'ship', async (tx) => {
+    const lines = await openLines(tx, [id]);
+    await lockStock(tx, lines);
+    await closeLines(tx, lines);
+    await setReservationStatus(tx, [id], 'shipped');
+    await postLedger(
+      tx,
+      lines.map(({ productId, warehouseId, openQuantity }): LedgerEntry => {
+        const delta = -openQuantity;
+        return {
+          productId,
+          warehouseId,
+          kind: 'ship',
+          onHandDelta: delta,
+          reservedDelta: delta,
+          effectId: id,
+          reservationId: id,
+        };
+      }),
+    );
+  });
+}
+
+const REFUSALS: Readonly<Record<HoldRefusal, string>> = {
+  HOLD_EXPIRED: 'The hold has expired.',
+  HOLD_RELEASED: 'The hold was released.',
+  HOLD_CONFIRMED: 'The hold is confirmed: it no longer falls due.',
+  HOLD_NOT_CONFIRMED: 'The hold is not confirmed.',
+  ALREADY_SHIPPED: 'The units of this hold have left.',
+};
+
+/** Decides under the hold's lock, by PostgreSQL's clock, so that of several at once exactly one is done. */
+function changeHold(
+  db: Database,
+  id: string,
+  action: HoldAction,
+  change: (tx: Transaction, hold: ReservationRow) => Promise<void>,
+): Promise<void> {
+  return db.retrying(async (tx) => {
+    const [hold] = await lockReservations(tx, [id]);
+    if (hold?.kind === 'order') {
+      const { orderId } = hold;
+      throw new AppError('HOLD_OF_ORDER', 'This hold belongs to an order, which alone may change it.', {
+        orderId,
+      });
+    }
+    if (hold?.kind !== 'hold') throw notFound();
+    const decision = decideHold(action, holdState(hold.status, hold.msLeft));
+    if (decision === 'done') return;
+    if (decision !== 'do') throw new AppError(decision, REFUSALS[decision]);
+    await change(tx, hold);
+  });
+}
+
+function notFound(): Error {
+  return new AppError('HOLD_NOT_FOUND', 'There is no such hold.');
+}

@@ -1,0 +1,77 @@
+import { rows, type Database, type Queryable } from '../../platform/database';
+import type { ReservationStatus } from '../inventory/types';
+import type { HoldView } from './types';
+
+const utc = (time: string, fraction = 'MS') =>
+  `to_char(${time} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.${fraction}"Z"')`;
+
+/** The whole hold `r` in one row, so that what a client reads is from one snapshot. */
+const HOLD = `
+  r.id, r.kind, r.status, coalesce(r.reference, r.order_id::text) as "orderId", ${utc('r.expires_at')} as "expiresAt",
+  ${utc('r.created_at')} as "createdAt", ${utc('r.updated_at')} as "updatedAt", ${utc('r.created_at', 'US')} as "createdAtMicros",
+  coalesce((select json_agg(json_build_object('sku', i.sku, 'quantity', i.quantity, 'openQuantity', i.open_quantity,
+      'allocations', i.allocations) order by i.sku)
+    from (select p.sku, sum(l.quantity) as quantity, sum(l.open_quantity) as open_quantity,
+            json_agg(json_build_object('warehouse', w.code, 'quantity', l.quantity) order by w.code) as allocations
+          from reservation_lines l join products p on p.id = l.product_id join warehouses w on w.id = l.warehouse_id
+          where l.reservation_id = r.id group by p.sku) i), '[]') as items`;
+
+export interface HoldRow extends Omit<HoldView, 'status'> {
+  status: ReservationStatus;
+  /** With the microseconds that the list is sorted by. */
+  createdAtMicros: string;
+}
+
+/** Holds that clients may see: without an order, and of orders. */
+export function selectHoldViews(on: Queryable, ids: readonly string[]): Promise<HoldRow[]> {
+  return rows<HoldRow>(
+    on,
+    'holds.views',
+    `select ${HOLD} from reservations r where r.id = any ($1::uuid[]) and r.kind in ('hold', 'order')`,
+    [ids],
+  );
+}
+
+/** Where a page begins: right after the hold that was made then and has this id. */
+export interface HoldPosition {
+  createdAtMicros: string;
+  id: string;
+}
+
+export interface HoldFilter {
+  status?: HoldView['status'];
+  sku?: string;
+  after?: HoldPosition;
+  limit: number;
+  offset: number;
+}
+
+/** Holds without an order, newest first; one more than asked for, to tell whether there are more. */
+export function selectHoldPage(db: Database, filter: HoldFilter): Promise<HoldRow[]> {
+  const query = db
+    .builder('reservations as r')
+    .select(db.builder.raw(HOLD))
+    .where('r.kind', 'hold')
+    .orderBy([
+      { column: 'r.created_at', order: 'desc' },
+      { column: 'r.id', order: 'desc' },
+    ])
+    .limit(filter.limit + 1)
+    .offset(filter.offset);
+  if (filter.status !== undefined) void query.where('r.status', filter.status);
+  // By the primary key of the lines, hold by hold: an index of them by product would be one more entry a line to write.
+  if (filter.sku !== undefined) {
+    void query.whereRaw(
+      `exists (select 1 from reservation_lines l
+               where l.reservation_id = r.id and l.product_id = (select p.id from products p where p.sku = ?))`,
+      [filter.sku],
+    );
+  }
+  if (filter.after !== undefined) {
+    void query.whereRaw('(r.created_at, r.id) < (?::timestamptz, ?::uuid)', [
+      filter.after.createdAtMicros,
+      filter.after.id,
+    ]);
+  }
+  return db.list<HoldRow>(query);
+}

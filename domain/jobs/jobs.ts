@@ -1,0 +1,153 @@
+import type { Database, Queryable, Transaction } from '../../platform/database';
+import { AppError } from '../../platform/errors';
+import { enqueue } from '../../platform/outbox';
+import {
+  endJob,
+  insertJob,
+  markCancel,
+  selectCancelRequested,
+  selectJob,
+  selectJobs,
+  startRunning,
+  updateProgress,
+  type JobEnd,
+  type JobRow,
+} from './queries';
+import { jobHasEnded, jobProgress } from './rules';
+import type { JobOutcome, JobPosition, JobProgress, JobStatus, JobType, JobView, NewJob } from './types';
+
+/** A transaction of the caller's, or the database: then each call is a transaction of its own. */
+type Place = Database | Transaction;
+
+/**
+ * Writes a job and, in the same transaction, the message with which the relay starts its workflow: nothing is lost while
+ * Temporal is away, and nothing starts that was rolled back. Repeated with the same id it answers the job that is there.
+ */
+export function createJob(on: Place, job: NewJob): Promise<JobView> {
+  return within(on, async (tx) => {
+    if (await insertJob(tx, job)) await start(tx, job.id);
+    return existing(await selectJob(tx, job.id), job.id);
+  });
+}
+
+/** Marks a queued job as running; one that runs or has ended stays as it is. @throws AppError `JOB_NOT_FOUND` */
+export function beginJob(on: Place, id: string): Promise<JobView> {
+  return changing(on, id, (tx) => startRunning(tx, id));
+}
+
+/** Tells how far a running job is. A report about a job that has ended changes nothing. @throws AppError `JOB_NOT_FOUND` */
+export function reportProgress(on: Place, id: string, progress: JobProgress): Promise<JobView> {
+  return changing(on, id, (tx) => updateProgress(tx, id, progress));
+}
+
+/** Ends a job well. The first end of a job stays, whichever it was. @throws AppError `JOB_NOT_FOUND` */
+export function completeJob(on: Place, id: string, outcome: JobOutcome): Promise<JobView> {
+  return end(on, id, { status: 'completed', error: null, ...ended(outcome) });
+}
+
+/** Ends a job because somebody wished so; the result says what was done and stays done. @throws AppError `JOB_NOT_FOUND` */
+export function cancelJob(on: Place, id: string, outcome?: JobOutcome): Promise<JobView> {
+  return end(on, id, { status: 'cancelled', error: null, ...ended(outcome) });
+}
+
+/** Ends a job that cannot go on. `code` is a stable word, `detail` for people. @throws AppError `JOB_NOT_FOUND` */
+export function failJob(
+  on: Place,
+  id: string,
+  error: { code: string; detail: string },
+  outcome?: JobOutcome,
+): Promise<JobView> {
+  return end(on, id, { status: 'failed', error, ...ended(outcome) });
+}
+
+/**
+ * Asks a job to stop. Its workflow looks between two steps, and is started again should it be gone.
+ *
+ * @throws AppError `JOB_NOT_FOUND`, `JOB_ENDED` when it is completed or has failed
+ */
+export function requestCancel(on: Place, id: string): Promise<JobView> {
+  return changing(on, id, async (tx) => {
+    const marked = await markCancel(tx, id);
+    const { status } = existing(await selectJob(tx, id), id);
+    if (status === 'completed' || status === 'failed') {
+      throw new AppError('JOB_ENDED', `This job has ended: it is ${status}.`, { jobId: id });
+    }
+    if (!jobHasEnded(status)) await start(tx, id);
+    return marked;
+  });
+}
+
+export function isCancelRequested(on: Queryable, id: string): Promise<boolean> {
+  return selectCancelRequested(on, id);
+}
+
+export async function readJob(on: Queryable, id: string): Promise<JobView | null> {
+  const row = await selectJob(on, id);
+  return row ? asView(row) : null;
+}
+
+/** Jobs, newest first. `next` is where the next page begins; null: there is none. */
+export async function listJobs(
+  on: Database,
+  filter: { type?: JobType; status?: JobStatus; limit: number; cursor?: JobPosition; offset?: number },
+): Promise<{ items: JobView[]; next: JobPosition | null }> {
+  const { limit, cursor, offset = 0, ...rest } = filter;
+  const found = await selectJobs(on, { ...rest, limit: limit + 1, offset, after: cursor });
+  const page = found.slice(0, limit);
+  const last = page.at(-1);
+  return {
+    items: page.map(asView),
+    next: found.length > limit && last ? { createdAtMicros: last.createdAtMicros, id: last.id } : null,
+  };
+}
+
+function start(tx: Transaction, id: string): Promise<void> {
+  return enqueue(tx, [{ topic: 'job.start', key: id }]);
+}
+
+function end(on: Place, id: string, how: JobEnd): Promise<JobView> {
+  return changing(on, id, (tx) => endJob(tx, id, how));
+}
+
+function ended(outcome: JobOutcome | undefined): Pick<JobEnd, 'result' | 'file'> {
+  return { result: outcome?.result ?? null, file: outcome?.file ?? null };
+}
+
+function changing(on: Place, id: string, change: (tx: Transaction) => Promise<boolean>): Promise<JobView> {
+  return within(on, async (tx) => {
+    if (await change(tx)) tx.notice('holdfast_jobs', id);
+    return existing(await selectJob(tx, id), id);
+  });
+}
+
+function within<T>(on: Place, work: (tx: Transaction) => Promise<T>): Promise<T> {
+  return 'inTransaction' in on ? work(on) : on.retrying(work);
+}
+
+function existing(row: JobRow | undefined, id: string): JobView {
+  if (!row) throw new AppError('JOB_NOT_FOUND', 'There is no such job.', { jobId: id });
+  return asView(row);
+}
+
+function asView(row: JobRow): JobView {
+  const { id, type, status, processed, total, details, result, file, version, seconds } = row;
+  return {
+    jobId: id,
+    type,
+    status,
+    progress: jobProgress(row),
+    processed,
+    total,
+    rowsPerSecond: seconds === null || seconds <= 0 ? null : Math.round(processed / seconds),
+    rejected: typeof details['rejected'] === 'number' ? details['rejected'] : null,
+    details,
+    result,
+    file,
+    error: row.errorCode === null ? null : { code: row.errorCode, detail: row.errorDetail ?? '' },
+    cancelRequested: row.cancelRequested,
+    createdAt: row.createdAt.toISOString(),
+    startedAt: row.startedAt?.toISOString() ?? null,
+    finishedAt: row.finishedAt?.toISOString() ?? null,
+    version,
+  };
+}

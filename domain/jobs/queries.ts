@@ -1,0 +1,159 @@
+import type { Database, Queryable, Transaction } from '../../platform/database';
+import { execute, firstRow } from '../../platform/database';
+import { JOB_TRANSITIONS } from './rules';
+import type { JobFile, JobPosition, JobProgress, JobStatus, JobType, NewJob } from './types';
+
+export interface JobRow {
+  id: string;
+  type: JobType;
+  status: JobStatus;
+  processed: number;
+  total: number | null;
+  details: Record<string, unknown>;
+  result: Record<string, unknown> | null;
+  file: JobFile | null;
+  errorCode: string | null;
+  errorDetail: string | null;
+  cancelRequested: boolean;
+  /** Since it began, until it ended or now. */
+  seconds: number | null;
+  version: number;
+  createdAt: Date;
+  startedAt: Date | null;
+  finishedAt: Date | null;
+  /** `createdAt` to the microsecond, RFC 3339. */
+  createdAtMicros: string;
+}
+
+const COLUMNS = `
+  id, type, status, processed, total, details, result, file, error_code as "errorCode", error_detail as "errorDetail",
+  cancel_requested_at is not null as "cancelRequested",
+  extract(epoch from coalesce(finished_at, clock_timestamp()) - started_at)::float8 as seconds, version,
+  created_at as "createdAt", started_at as "startedAt", finished_at as "finishedAt",
+  to_char(created_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as "createdAtMicros"`;
+
+export function selectJob(on: Queryable, id: string): Promise<JobRow | undefined> {
+  return firstRow<JobRow>(on, 'jobs.by_id', `select ${COLUMNS} from jobs where id = $1`, [id]);
+}
+
+/** A page of jobs, newest first; one more than `limit` tells that there are others. */
+export function selectJobs(
+  on: Database,
+  filter: { type?: JobType; status?: JobStatus; after?: JobPosition; limit: number; offset: number },
+): Promise<JobRow[]> {
+  const query = on.builder
+    .select(on.builder.raw(COLUMNS))
+    .from('jobs')
+    .orderBy([
+      { column: 'created_at', order: 'desc' },
+      { column: 'id', order: 'desc' },
+    ])
+    .limit(filter.limit)
+    .offset(filter.offset);
+  if (filter.type) void query.where('type', filter.type);
+  if (filter.status) void query.where('status', filter.status);
+  if (filter.after) {
+    void query.whereRaw('(created_at, id) < (?::timestamptz, ?::uuid)', [
+      filter.after.createdAtMicros,
+      filter.after.id,
+    ]);
+  }
+  return on.list<JobRow>(query);
+}
+
+/** Answers false when a job with this id is there already. */
+export async function insertJob(tx: Transaction, job: NewJob): Promise<boolean> {
+  const added = await execute(
+    tx,
+    'jobs.insert',
+    `insert into jobs (id, type, input, actor) values ($1, $2, $3, $4) on conflict (id) do nothing`,
+    [job.id, job.type, JSON.stringify(job.input), job.actor],
+  );
+  return added === 1;
+}
+
+export async function selectJobInput(
+  on: Queryable,
+  id: string,
+): Promise<Record<string, unknown> | undefined> {
+  const row = await firstRow<{ input: Record<string, unknown> }>(
+    on,
+    'jobs.input',
+    'select input from jobs where id = $1',
+    [id],
+  );
+  return row?.input;
+}
+
+export async function startRunning(tx: Transaction, id: string): Promise<boolean> {
+  const changed = await execute(
+    tx,
+    'jobs.begin',
+    `update jobs set status = 'running', started_at = clock_timestamp(), version = version + 1
+     where id = $1 and status = any ($2::text[])`,
+    [id, JOB_TRANSITIONS.running],
+  );
+  return changed === 1;
+}
+
+/** Only of a job that runs: a report that arrives late changes nothing. */
+export async function updateProgress(tx: Transaction, id: string, progress: JobProgress): Promise<boolean> {
+  const changed = await execute(
+    tx,
+    'jobs.progress',
+    `update jobs set processed = $2, total = coalesce($3, total), details = details || $4::jsonb, version = version + 1
+     where id = $1 and status = 'running'`,
+    [id, progress.processed, progress.total ?? null, JSON.stringify(progress.details ?? {})],
+  );
+  return changed === 1;
+}
+
+export interface JobEnd {
+  status: 'completed' | 'cancelled' | 'failed';
+  result: Readonly<Record<string, unknown>> | null;
+  file: JobFile | null;
+  error: { code: string; detail: string } | null;
+}
+
+/** Answers false when it has ended before: its first end stays. */
+export async function endJob(tx: Transaction, id: string, end: JobEnd): Promise<boolean> {
+  const changed = await execute(
+    tx,
+    'jobs.end',
+    `update jobs set status = $2, result = $3, file = $4, error_code = $5, error_detail = $6, version = version + 1,
+            finished_at = clock_timestamp()
+     where id = $1 and status = any ($7::text[])`,
+    [
+      id,
+      end.status,
+      end.result === null ? null : JSON.stringify(end.result),
+      end.file,
+      end.error?.code ?? null,
+      end.error?.detail ?? null,
+      JOB_TRANSITIONS[end.status],
+    ],
+  );
+  return changed === 1;
+}
+
+/** The first wish to cancel a job that has not ended. Answers false when there is one already, or it has ended. */
+export async function markCancel(tx: Transaction, id: string): Promise<boolean> {
+  const changed = await execute(
+    tx,
+    'jobs.request_cancel',
+    `update jobs set cancel_requested_at = clock_timestamp(), version = version + 1
+     where id = $1 and cancel_requested_at is null and status in ('queued', 'running')`,
+    [id],
+  );
+  return changed === 1;
+}
+
+export async function selectCancelRequested(on: Queryable, id: string): Promise<boolean> {
+  const row = await firstRow(
+    on,
+    'jobs.cancel_requested',
+    'select 1 from jobs where id = $1 and cancel_requested_at is not null',
+    [id],
+  );
+  return row !== undefined;
+}

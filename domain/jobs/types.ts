@@ -1,0 +1,58 @@
+export type JobType = 'feed' | 'consistency' | 'settlement';
+
+export type JobStatus = 'queued' | 'running' | 'completed' | 'cancelled' | 'failed';
+
+/** What `GET /downloads/{jobId}` has of a job that has ended. */
+export type JobFile = 'csv' | 'sql';
+
+export interface JobView {
+  jobId: string;
+  type: JobType;
+  status: JobStatus;
+  /** Per cent, 0 to 100: 100 only when it is completed. */
+  progress: number;
+  processed: number;
+  /** null: not known yet. */
+  total: number | null;
+  /** Mean since it began; null before it did. */
+  rowsPerSecond: number | null;
+  /** Rows that were refused so far; null where the type of job refuses none. */
+  rejected: number | null;
+  details: Readonly<Record<string, unknown>>;
+  result: Readonly<Record<string, unknown>> | null;
+  file: JobFile | null;
+  error: { code: string; detail: string } | null;
+  cancelRequested: boolean;
+  createdAt: string;
+  startedAt: string | null;
+  finishedAt: string | null;
+  /** Goes up with every change. */
+  version: number;
+}
+
+export interface NewJob {
+  /** A job is made once by its id, however often it is asked for. */
+  id: string;
+  type: JobType;
+  input: Readonly<Record<string, unknown>>;
+  actor: string;
+}
+
+export interface JobProgress {
+  processed: number;
+  total?: number;
+  /** Members that replace those of the same name. `rejected` is shown beside the progress. */
+  details?: Readonly<Record<string, unknown>>;
+}
+
+export interface JobOutcome {
+  result: Readonly<Record<string, unknown>>;
+  /** There is a file to download. */
+  file?: JobFile;
+}
+
+/** A place in the list of jobs, newest first. */
+export interface JobPosition {
+  createdAtMicros: string;
+  id: string;
+}

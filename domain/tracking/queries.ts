@@ -1,0 +1,80 @@
+import { execute, firstRow, rows, type Queryable, type Transaction } from '../../platform/database';
+import type { StockKey } from '../inventory/types';
+import type { LotMove, MovingEntry, TrackedProduct } from './types';
+
+const TRACKED = `p.id as "productId", p.sku, p.currency, p.lot_tracked as "lotTracked", p.serialised`;
+
+/** Those of these products that exist. */
+export function selectTracked(on: Queryable, skus: readonly string[]): Promise<TrackedProduct[]> {
+  return rows<TrackedProduct>(
+    on,
+    'tracking.products',
+    `select ${TRACKED} from products p where p.sku = any ($1::text[])`,
+    [skus],
+  );
+}
+
+/** Moves units of named lots; the ledger's trigger then leaves them alone. Before the entry itself, under the stock's locks. */
+export function moveLots(tx: Transaction, moves: readonly LotMove[], entry: MovingEntry): Promise<number> {
+  return execute(
+    tx,
+    'tracking.move_lots',
+    `select move_lot(product, warehouse, code, expires_on, units, $6, $7, $8, $9)
+     from unnest($1::int[], $2::int[], $3::text[], $4::date[], $5::int[])
+       as m (product, warehouse, code, expires_on, units)`,
+    [
+      moves.map((m) => m.productId),
+      moves.map((m) => m.warehouseId),
+      moves.map((m) => m.code),
+      moves.map((m) => m.expiresOn),
+      moves.map((m) => m.units),
+      entry.kind,
+      entry.effectId,
+      entry.orderId,
+      entry.reference,
+    ],
+  );
+}
+
+/** A lot of these products, anywhere, that has another expiry date than the one named here. */
+export function selectOtherExpiry(
+  on: Queryable,
+  lots: readonly { productId: number; code: string; expiresOn: string | null }[],
+): Promise<{ code: string; expiresOn: string | null } | undefined> {
+  return firstRow(
+    on,
+    'tracking.other_expiry',
+    `select l.code, l.expires_on::text as "expiresOn"
+     from unnest($1::int[], $2::text[], $3::date[]) as n (product_id, code, expires_on)
+     join lots l on l.product_id = n.product_id and l.code = n.code
+     where l.expires_on is distinct from n.expires_on limit 1`,
+    [lots.map((l) => l.productId), lots.map((l) => l.code), lots.map((l) => l.expiresOn)],
+  );
+}
+
+/** New serial numbers, in stock. One that the product has already had violates `serials_unique_per_product`. */
+export function insertSerials(
+  tx: Transaction,
+  serials: readonly (StockKey & { serial: string })[],
+  receipt: { id: string; reference: string },
+): Promise<number> {
+  return execute(
+    tx,
+    'tracking.insert_serials',
+    `with made as (
+       insert into serials (product_id, warehouse_id, serial, status, receipt_id, reference)
+       select product_id, warehouse_id, serial, 'in_stock', $4, $5
+       from unnest($1::int[], $2::int[], $3::text[]) as s (product_id, warehouse_id, serial)
+       returning id, warehouse_id
+     )
+     insert into serial_movements (serial_id, warehouse_id, kind, effect_id)
+     select id, warehouse_id, 'receipt', $4 from made`,
+    [
+      serials.map((s) => s.productId),
+      serials.map((s) => s.warehouseId),
+      serials.map((s) => s.serial),
+      receipt.id,
+      receipt.reference,
+    ],
+  );
+}

@@ -1,0 +1,70 @@
+import { firstRow, type Database, type Queryable } from '../../platform/database';
+import type { TransferStatus, TransferView } from './types';
+
+const utc = (time: string) => `to_char(${time} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
+
+const VIEW = `t.id, p.sku, f.code as "from", g.code as "to", t.mode, t.status, t.quantity, t.received, t.lost, t.returned, t.open,
+  t.reason, t.reference, ${utc('t.expected_at')} as "expectedAt", ${utc('t.overdue_at')} as "overdueAt",
+  ${utc('t.created_at')} as "createdAt", ${utc('t.updated_at')} as "updatedAt"`;
+
+export function selectTransfer(on: Queryable, transferId: string): Promise<TransferView | undefined> {
+  return firstRow<TransferView>(
+    on,
+    'transfers.view',
+    `select ${VIEW} from transfers t join products p on p.id = t.product_id
+     join warehouses f on f.id = t.source_id join warehouses g on g.id = t.target_id where t.id = $1`,
+    [transferId],
+  );
+}
+
+/** Where a page begins: right after the transfer that was made then and has this id. */
+export interface TransferPosition {
+  createdAtMicros: string;
+  id: string;
+}
+
+export interface TransferFilter {
+  status?: TransferStatus;
+  sku?: string;
+  /** Code of the warehouse that it leaves or goes to. */
+  location?: string;
+  after?: TransferPosition;
+  limit: number;
+  offset: number;
+}
+
+/** Newest first; one more than asked for, to tell whether there are more. */
+export function selectTransferPage(
+  db: Database,
+  filter: TransferFilter,
+): Promise<(TransferView & { createdAtMicros: string })[]> {
+  const query = db
+    .builder('transfers as t')
+    .join('products as p', 'p.id', 't.product_id')
+    .join('warehouses as f', 'f.id', 't.source_id')
+    .join('warehouses as g', 'g.id', 't.target_id')
+    .select(db.builder.raw(VIEW))
+    .select(
+      db.builder.raw(
+        `to_char(t.created_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as "createdAtMicros"`,
+      ),
+    )
+    .orderBy([
+      { column: 't.created_at', order: 'desc' },
+      { column: 't.id', order: 'desc' },
+    ])
+    .limit(filter.limit + 1)
+    .offset(filter.offset);
+  if (filter.status !== undefined) void query.where('t.status', filter.status);
+  if (filter.sku !== undefined) void query.where('p.sku', filter.sku);
+  if (filter.location !== undefined) {
+    void query.whereRaw('(f.code = ? or g.code = ?)', [filter.location, filter.location]);
+  }
+  if (filter.after !== undefined) {
+    void query.whereRaw('(t.created_at, t.id) < (?::timestamptz, ?::uuid)', [
+      filter.after.createdAtMicros,
+      filter.after.id,
+    ]);
+  }
+  return db.list(query);
+}

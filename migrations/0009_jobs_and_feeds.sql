@@ -1,0 +1,105 @@
+-- Long work that a client starts and then watches, and the import of inventory feeds.
+
+create table jobs (
+  id                  uuid primary key,
+  type                text not null check (type in ('feed', 'consistency', 'settlement')),
+  status              text not null default 'queued' check (status in ('queued', 'running', 'completed', 'cancelled', 'failed')),
+  input               jsonb not null default '{}',
+  actor               text not null,
+  processed           bigint not null default 0 check (processed >= 0),
+  -- null: not known yet
+  total               bigint check (total >= 0),
+  -- What each type of job has to say of its course.
+  details             jsonb not null default '{}',
+  result              jsonb,
+  -- Which file GET /downloads has of it, once it has ended.
+  file                text check (file in ('csv', 'sql')),
+  error_code          text,
+  error_detail        text,
+  cancel_requested_at timestamptz,
+  -- Counts changes: the id of a message of its live stream.
+  version             int not null default 1,
+  created_at          timestamptz not null default clock_timestamp(),
+  started_at          timestamptz,
+  finished_at         timestamptz,
+  check ((status in ('completed', 'cancelled', 'failed')) = (finished_at is not null)),
+  check ((status = 'failed') = (error_code is not null))
+) with (fillfactor = 70);
+-- No index on what changes as it runs: reports of progress stay HOT.
+
+-- GET /jobs, newest first, and by type
+create index jobs_newest on jobs (created_at desc, id desc);
+create index jobs_by_type on jobs (type, created_at desc, id desc);
+
+-- An inventory feed that was uploaded.
+create table feeds (
+  id       bigint generated always as identity primary key,
+  job_id   uuid not null unique references jobs,
+  mode     text not null check (mode in ('set', 'delta')),
+  -- Rows that were read, good and bad.
+  lines    bigint not null default 0,
+  -- Rows that were refused before anything was applied.
+  rejected bigint not null default 0,
+  -- resolved: keys are looked up, the rows to apply are numbered and split among lanes.
+  stage    text not null default 'staged' check (stage in ('staged', 'resolved'))
+) with (fillfactor = 70);
+
+-- A part of a feed's resolved rows, applied in batches, one after the other; lanes run beside each other.
+create table feed_lanes (
+  feed_id   bigint not null references feeds,
+  lane      int not null,
+  -- Rows up to `position` are applied, the next is position + 1.
+  position  bigint not null,
+  last_seq  bigint not null,
+  applied   bigint not null default 0,
+  unchanged bigint not null default 0,
+  rejected  bigint not null default 0,
+  primary key (feed_id, lane),
+  constraint feed_lanes_position_within check (position <= last_seq)
+) with (fillfactor = 70);
+
+-- Rows as they came, by COPY. `code` is set where a row could not be understood: it is then no more than a reject.
+-- Written once, read once in whole, deleted at the end; an index would cost COPY more than it would save.
+create table feed_rows (
+  feed_id   bigint not null,
+  line      bigint not null,
+  sku       text,
+  location  text,
+  quantity  int,
+  reason    text,
+  reference text,
+  -- The quantity as it stood in the file, where it is not a quantity.
+  given     text,
+  code      text,
+  detail    text
+);
+
+-- Rows with their keys looked up, in the order in which they are applied.
+create table feed_changes (
+  feed_id      bigint not null,
+  seq          bigint not null,
+  line         bigint not null,
+  product_id   int not null,
+  warehouse_id int not null,
+  -- How many lines of a delta feed are summed here.
+  lines        int not null,
+  -- Their sum, which may be more than a counter can hold.
+  quantity     bigint not null,
+  reason       text,
+  reference    text,
+  primary key (feed_id, seq)
+);
+
+create table feed_rejects (
+  feed_id  bigint not null references feeds,
+  line     bigint not null,
+  sku      text,
+  location text,
+  quantity text,
+  code     text not null,
+  reason   text not null,
+  primary key (feed_id, line)
+);
+
+-- A SKU or location code that is written with other capitals in a feed is looked for here, when nothing has it exactly.
+create index products_by_lower_sku on products (lower(sku));

@@ -1,0 +1,255 @@
+-- Goods that arrive, and for products that ask for it: lots with expiry dates and serial numbers.
+
+create table receipts (
+  id                 uuid primary key,
+  warehouse_id       int not null references warehouses,
+  supplier           text check (supplier <> ''),
+  -- The number of the supplier's delivery note: one delivery is received once.
+  supplier_reference text not null check (supplier_reference <> ''),
+  actor              text not null,
+  received_at        timestamptz not null default clock_timestamp(),
+  constraint receipts_once_per_reference unique nulls not distinct (supplier, supplier_reference)
+);
+-- GET /receipts, newest first; ?supplierReference=
+create index receipts_newest on receipts (received_at desc, id desc);
+create index receipts_by_reference on receipts (supplier_reference);
+
+create table receipt_lines (
+  receipt_id      uuid not null references receipts,
+  line            int not null check (line >= 1),
+  product_id      int not null references products,
+  quantity        int not null check (quantity > 0),
+  -- What one unit cost, in minor units of `currency`; null: not known.
+  unit_cost_minor bigint check (unit_cost_minor >= 0),
+  currency        char(3) check (currency ~ '^[A-Z]{3}$'),
+  lot_code        text check (lot_code <> ''),
+  expires_on      date,
+  serials         text[] not null default '{}',
+  primary key (receipt_id, line),
+  constraint receipt_lines_cost_has_currency check ((unit_cost_minor is null) = (currency is null)),
+  constraint receipt_lines_expiry_has_lot check (expires_on is null or lot_code is not null)
+);
+-- GET /receipts?sku=, and the cost layers of a product
+create index receipt_lines_by_product on receipt_lines (product_id, receipt_id);
+
+alter table products
+  add column lot_tracked boolean not null default false,
+  add column serialised  boolean not null default false;
+-- Asked by every change of what is on hand. Where no product is tracked it is empty, and so is the answer.
+create index products_tracked on products (id) where lot_tracked or serialised;
+
+-- Of a lot-tracked product, always: the lots of a place add up to what is on hand there.
+-- Rows are changed only under the lock of their stock row.
+create table lots (
+  id           bigint generated always as identity primary key,
+  product_id   int not null,
+  warehouse_id int not null,
+  code         text not null check (code <> ''),
+  -- The last day on which it may be sold; null: it does not expire.
+  expires_on   date,
+  quantity     int not null default 0,
+  -- Of `quantity`, on quality hold: never shipped.
+  held         int not null default 0,
+  created_at   timestamptz not null default clock_timestamp(),
+  constraint lots_one_per_code unique (product_id, warehouse_id, code),
+  constraint lots_quantity_not_negative check (quantity >= 0),
+  constraint lots_held_within_quantity check (held between 0 and quantity)
+) with (fillfactor = 80);
+-- Those that expire, soonest first
+create index lots_by_expiry on lots (expires_on) where expires_on is not null;
+
+-- Which units of which lot an entry of the ledger moved: what a recall asks.
+create table lot_movements (
+  id           bigint generated always as identity primary key,
+  at           timestamptz not null default clock_timestamp(),
+  lot_id       bigint not null references lots,
+  product_id   int not null,
+  warehouse_id int not null,
+  kind         text not null,
+  effect_id    uuid not null,
+  quantity     int not null check (quantity <> 0),
+  order_id     uuid,
+  reference    text
+);
+create index lot_movements_by_effect on lot_movements (effect_id, kind);
+create index lot_movements_by_lot on lot_movements (lot_id, id);
+create index lot_movements_by_order on lot_movements (order_id, product_id) where order_id is not null;
+create index lot_movements_by_reference on lot_movements (reference, product_id)
+  where kind in ('transfer_out', 'transfer_in');
+
+create table serials (
+  id           bigint generated always as identity primary key,
+  product_id   int not null,
+  serial       text not null check (serial <> ''),
+  -- Where it is, or was last.
+  warehouse_id int not null,
+  status       text not null check (status in ('in_stock', 'in_transit', 'shipped', 'written_off', 'removed')),
+  receipt_id   uuid,
+  -- The order it went out with.
+  order_id     uuid,
+  -- Of its latest movement.
+  reference    text,
+  created_at   timestamptz not null default clock_timestamp(),
+  updated_at   timestamptz not null default clock_timestamp(),
+  constraint serials_unique_per_product unique (product_id, serial)
+) with (fillfactor = 80);
+create index serials_by_serial on serials (serial);
+-- First in, first out: the oldest in stock of a place
+create index serials_in_stock on serials (product_id, warehouse_id, id) where status = 'in_stock';
+create index serials_by_order on serials (order_id, product_id) where order_id is not null;
+
+create table serial_movements (
+  id           bigint generated always as identity primary key,
+  at           timestamptz not null default clock_timestamp(),
+  serial_id    bigint not null references serials,
+  warehouse_id int not null,
+  kind         text not null,
+  effect_id    uuid not null,
+  order_id     uuid
+);
+create index serial_movements_by_effect on serial_movements (effect_id, kind);
+create index serial_movements_by_serial on serial_movements (serial_id, id);
+
+create trigger lot_movements_append_only before update or delete on lot_movements
+  for each row execute function refuse_change();
+create trigger serial_movements_append_only before update or delete on serial_movements
+  for each row execute function refuse_change();
+
+-- Moves units of one lot, which is made where it is new, and notes on behalf of which entry of the ledger.
+create function move_lot(
+  product int, warehouse int, lot_code text, lot_expires_on date, units int,
+  entry_kind text, entry_effect uuid, entry_order uuid, entry_reference text
+) returns void language plpgsql as $$
+declare
+  moved bigint;
+begin
+  insert into lots (product_id, warehouse_id, code, expires_on) values (product, warehouse, lot_code, lot_expires_on)
+    on conflict do nothing;
+  update lots set quantity = quantity + units
+    where product_id = product and warehouse_id = warehouse and code = lot_code returning id into moved;
+  insert into lot_movements (lot_id, product_id, warehouse_id, kind, effect_id, quantity, order_id, reference)
+    values (moved, product, warehouse, entry_kind, entry_effect, units, entry_order, entry_reference);
+end $$;
+
+-- What an entry moved without naming lots. Out: first expired, first out; what has expired ships last; what is on quality
+-- hold, never. In: a transfer and a return bring back the lots that left with them; whatever else nobody named is UNKNOWN.
+create function move_unnamed_lots(
+  product int, warehouse int, units int, entry_kind text, entry_effect uuid, entry_order uuid, entry_reference text
+) returns void language plpgsql as $$
+declare
+  rest int;
+  part int;
+  lot record;
+begin
+  select units - coalesce(sum(m.quantity), 0) into rest from lot_movements m
+    where m.effect_id = entry_effect and m.kind = entry_kind and m.product_id = product and m.warehouse_id = warehouse;
+  if rest < 0 then
+    for lot in
+      select l.code, l.expires_on, l.quantity - l.held as free from lots l
+      where l.product_id = product and l.warehouse_id = warehouse and l.quantity > l.held
+      order by
+        -- A return that is written off at once takes what it has just brought.
+        (entry_kind = 'write_off' and exists (select from lot_movements m
+           where m.effect_id = entry_effect and m.kind = 'return' and m.lot_id = l.id)) desc,
+        (entry_kind = 'ship' and l.expires_on < (now() at time zone 'UTC')::date) is true,
+        l.expires_on nulls last, l.id
+    loop
+      exit when rest = 0;
+      part := least(lot.free, -rest);
+      perform move_lot(product, warehouse, lot.code, lot.expires_on, -part, entry_kind, entry_effect, entry_order, entry_reference);
+      rest := rest + part;
+    end loop;
+    if rest < 0 then
+      raise exception 'the lots of product % at % lack % units', product, warehouse, -rest using errcode = 'check_violation';
+    end if;
+  elsif rest > 0 then
+    for lot in
+      select l.code, l.expires_on, -sum(m.quantity) as gone
+      from lot_movements m join lots l on l.id = m.lot_id
+      where m.product_id = product
+        and ((entry_kind = 'transfer_in' and m.reference = entry_reference and m.kind in ('transfer_out', 'transfer_in'))
+          or (entry_kind = 'return' and m.order_id = entry_order and m.kind in ('ship', 'return')))
+      group by l.code, l.expires_on having sum(m.quantity) < 0
+      order by l.expires_on nulls last, l.code
+    loop
+      exit when rest = 0;
+      part := least(lot.gone, rest);
+      perform move_lot(product, warehouse, lot.code, lot.expires_on, part, entry_kind, entry_effect, entry_order, entry_reference);
+      rest := rest - part;
+    end loop;
+    if rest > 0 then
+      perform move_lot(product, warehouse, 'UNKNOWN', null, rest, entry_kind, entry_effect, entry_order, entry_reference);
+    end if;
+  end if;
+end $$;
+
+-- The same for serial numbers: out, first in, first out; in, those that left with the transfer or the order. Other units
+-- that come in have no serial number until somebody reads it off, so there may be fewer numbers in stock than units.
+create function move_unnamed_serials(
+  product int, warehouse int, units int, entry_kind text, entry_effect uuid, entry_order uuid, entry_reference text
+) returns void language plpgsql as $$
+declare
+  rest int;
+  becomes text;
+begin
+  select abs(units) - count(*) into rest from serial_movements m join serials s on s.id = m.serial_id
+    where m.effect_id = entry_effect and m.kind = entry_kind and s.product_id = product and m.warehouse_id = warehouse;
+  if rest <= 0 then return; end if;
+  becomes := case when units > 0 then 'in_stock'
+                  when entry_kind = 'ship' then 'shipped'
+                  when entry_kind = 'transfer_out' then 'in_transit'
+                  when entry_kind = 'write_off' then 'written_off'
+                  else 'removed' end;
+  with chosen as (
+    select s.id from serials s
+    where s.product_id = product
+      and case when units < 0 then s.warehouse_id = warehouse and s.status = 'in_stock'
+               when entry_kind = 'transfer_in' then s.status = 'in_transit' and s.reference = entry_reference
+               when entry_kind = 'return' then s.status = 'shipped' and s.order_id = entry_order
+               else false end
+    order by
+      (entry_kind = 'write_off' and exists (select from serial_movements m
+         where m.effect_id = entry_effect and m.kind = 'return' and m.serial_id = s.id)) desc,
+      s.id
+    limit rest
+  ), moved as (
+    update serials s
+    set status = becomes, warehouse_id = warehouse, reference = entry_reference, updated_at = clock_timestamp(),
+        order_id = case when becomes = 'shipped' then entry_order when becomes = 'in_stock' then null else s.order_id end
+    from chosen c where s.id = c.id
+    returning s.id
+  )
+  insert into serial_movements (serial_id, warehouse_id, kind, effect_id, order_id)
+    select id, warehouse, entry_kind, entry_effect, entry_order from moved;
+end $$;
+
+-- On the ledger, since that is where every change of what is on hand passes, whoever makes it. The caller of the ledger
+-- holds the stock row's lock, and with it that of its lots and serial numbers.
+create function move_tracked_units() returns trigger language plpgsql as $$
+declare
+  entry record;
+begin
+  for entry in
+    select a.product_id, a.warehouse_id, a.kind, a.effect_id, a.order_id, a.reference, sum(a.on_hand_delta)::int as units,
+           p.lot_tracked, p.serialised
+    from added a join products p on p.id = a.product_id
+    where a.on_hand_delta <> 0 and (p.lot_tracked or p.serialised)
+    group by a.product_id, a.warehouse_id, a.kind, a.effect_id, a.order_id, a.reference, p.lot_tracked, p.serialised
+    -- What takes units that another entry brings comes after it.
+    order by a.kind in ('transfer_in', 'write_off'), min(a.id)
+  loop
+    if entry.lot_tracked then
+      perform move_unnamed_lots(entry.product_id, entry.warehouse_id, entry.units, entry.kind, entry.effect_id,
+        entry.order_id, entry.reference);
+    end if;
+    if entry.serialised then
+      perform move_unnamed_serials(entry.product_id, entry.warehouse_id, entry.units, entry.kind, entry.effect_id,
+        entry.order_id, entry.reference);
+    end if;
+  end loop;
+  return null;
+end $$;
+
+create trigger inventory_transactions_tracked_units after insert on inventory_transactions
+  referencing new table as added
+  for each statement execute function move_tracked_units();

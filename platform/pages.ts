@@ -1,0 +1,68 @@
+import type { Knex } from 'knex';
+
+/** Where a page of documents begins: right after the one that was made then and has this id. */
+export interface PagePosition {
+  /** RFC 3339, with the microseconds that the list is sorted by. */
+  createdAtMicros: string;
+  id: string;
+}
+
+export interface PageRequest {
+  after?: PagePosition | undefined;
+  limit: number;
+  offset: number;
+}
+
+export interface Page<Item> {
+  items: Item[];
+  /** Where the next page begins, or null at the end. */
+  next: PagePosition | null;
+}
+
+/** SQL of a time as RFC 3339 in UTC, with milliseconds. */
+export function utc(time: string): string {
+  return `to_char(${time} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
+}
+
+/** SQL of the time that a page begins after. */
+export function utcMicros(time: string): string {
+  return `to_char(${time} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`;
+}
+
+/** Cuts a query of documents to one page, newest first, and one row more, to tell whether there are more. */
+export function newestFirst(
+  query: Knex.QueryBuilder,
+  columns: { time: string; id: string },
+  page: PageRequest,
+): Knex.QueryBuilder {
+  void query
+    .orderBy([
+      { column: columns.time, order: 'desc' },
+      { column: columns.id, order: 'desc' },
+    ])
+    .limit(page.limit + 1)
+    .offset(page.offset);
+  if (page.after) {
+    void query.whereRaw('(??, ??) < (?::timestamptz, ?::uuid)', [
+      columns.time,
+      columns.id,
+      page.after.createdAtMicros,
+      page.after.id,
+    ]);
+  }
+  return query;
+}
+
+/** The page in rows that `newestFirst` cut. */
+export function pageIn<Row extends { id: string; createdAtMicros: string }, Item>(
+  found: readonly Row[],
+  limit: number,
+  show: (row: Row) => Item,
+): Page<Item> {
+  const shown = found.slice(0, limit);
+  const last = shown.at(-1);
+  return {
+    items: shown.map(show),
+    next: found.length > limit && last ? { createdAtMicros: last.createdAtMicros, id: last.id } : null,
+  };
+}

@@ -1,0 +1,164 @@
+import { sealLedger } from '../../domain/consistency/seal';
+import { readStock } from '../../domain/inventory/availability';
+import { adjustStock } from '../../domain/inventory/adjust';
+import { ensurePartitions } from '../../domain/inventory/queries';
+import { foldOldPartitions } from '../../domain/inventory/retention';
+import { newId } from '../../platform/ids';
+import { expectInvariants } from '../support/invariants';
+import { openOrderShop, twice, type OrderShop } from './support';
+
+let shop: OrderShop;
+let sku: string;
+
+beforeEach(async () => {
+  shop = await openOrderShop();
+  sku = await shop.product({});
+});
+afterEach(async () => {
+  await expectInvariants(shop.db);
+  await shop.close();
+});
+
+/** The first of the month so many months ago, UTC. */
+function monthsAgo(months: number): Date {
+  const now = new Date();
+  return new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth() - months));
+}
+
+function nameOf(month: Date): string {
+  return `inventory_transactions_${month.toISOString().slice(0, 7).replace('-', '_')}`;
+}
+
+/** A partition of the past with `delta` units that came to AMS on its second day. */
+async function receivedInThePast(months: number, delta: number): Promise<void> {
+  const lower = monthsAgo(months);
+  const partition = nameOf(lower);
+  await shop.db.pool.query(
+    `create table ${partition} partition of inventory_transactions
+     for values from ('${lower.toISOString()}') to ('${monthsAgo(months - 1).toISOString()}')`,
+  );
+  await shop.db.pool.query(
+    `with target as (
+       select p.id as product_id, w.id as warehouse_id from products p, warehouses w where p.sku = $1 and w.code = 'AMS'
+     ), counted as (
+       insert into stock as s (product_id, warehouse_id, on_hand) select product_id, warehouse_id, greatest($2::int, 0) from target
+       on conflict (product_id, warehouse_id) do update set on_hand = s.on_hand + $2::int
+     )
+     insert into inventory_transactions (at, product_id, warehouse_id, kind, on_hand_delta, reserved_delta, effect_id)
+     select $3::timestamptz + interval '1 day', product_id, warehouse_id, 'receipt', $2::int, 0, gen_random_uuid() from target`,
+    [sku, delta, lower],
+  );
+}
+
+async function partitions(): Promise<string[]> {
+  const found = await shop.db.pool.query<{ partition: string }>(
+    'select partition::text from ledger_partitions order by lower_bound',
+  );
+  return found.rows.map((row) => row.partition);
+}
+
+function receive(delta: number, effectId = newId()) {
+  return adjustStock(shop.db, {
+    sku,
+    location: 'AMS',
+    change: { delta },
+    reason: 'receipt',
+    actor: 'test',
+    effectId,
+  });
+}
+
+/** Stock as it was so many months ago, at the 20th. */
+async function onHandThen(months: number): Promise<number | undefined> {
+  const at = new Date(monthsAgo(months).getTime() + 19 * 86_400_000);
+  return (await readStock(shop.db, sku, at))?.onHand;
+}
+
+test('months that are old enough become opening balances, and every answer stays the same', async () => {
+  await receivedInThePast(6, 10);
+  await receivedInThePast(5, 20);
+  await receivedInThePast(4, -5);
+  await receivedInThePast(3, 100);
+  await receive(7);
+  await sealLedger(shop.db);
+  const now = await readStock(shop.db, sku);
+  expect(await Promise.all([6, 5, 4, 3].map(onHandThen))).toEqual([10, 30, 25, 125]);
+
+  expect(await foldOldPartitions(shop.db, 3)).toEqual([6, 5, 4].map((months) => nameOf(monthsAgo(months))));
+
+  expect(await partitions()).not.toContain(nameOf(monthsAgo(4)));
+  expect(await partitions()).toContain(nameOf(monthsAgo(3)));
+  expect(await readStock(shop.db, sku)).toEqual({ ...now, asOf: expect.any(String) });
+  expect(await onHandThen(3)).toBe(125);
+  expect((await readStock(shop.db, sku, monthsAgo(3)))?.onHand).toBe(25);
+  const opening = await shop.db.pool.query('select on_hand, reserved, as_of from ledger_opening');
+  expect(opening.rows).toEqual([{ on_hand: 25, reserved: 0, as_of: monthsAgo(3) }]);
+  const folds = await shop.db.pool.query('select partition, entries from ledger_folds order by lower_bound');
+  expect(folds.rows.map((row: { entries: number }) => row.entries)).toEqual([1, 1, 1]);
+});
+
+test('a time before the horizon is refused with its code and the horizon', async () => {
+  await receivedInThePast(4, 5);
+  await sealLedger(shop.db);
+  await foldOldPartitions(shop.db, 2);
+  await expect(onHandThen(4)).rejects.toMatchObject({
+    code: 'ASOF_BEFORE_RETENTION',
+    details: { horizon: monthsAgo(3).toISOString() },
+  });
+});
+
+test('what is not sealed stays, and so does what came after it', async () => {
+  await receivedInThePast(5, 10);
+  await receivedInThePast(4, 10);
+  expect(await foldOldPartitions(shop.db, 2)).toEqual([]);
+  await sealLedger(shop.db);
+  expect(await foldOldPartitions(shop.db, 2)).toHaveLength(2);
+});
+
+test('again it does nothing, and the months to come are still made', async () => {
+  await receivedInThePast(4, 10);
+  await sealLedger(shop.db);
+  expect(await foldOldPartitions(shop.db, 2)).toHaveLength(1);
+  const [second] = await twice(shop.db, () => foldOldPartitions(shop.db, 2));
+  expect(second).toEqual([]);
+  expect(await ensurePartitions(shop.db, 13)).toBe(1);
+});
+
+test('several at once fold each month once', async () => {
+  for (const months of [6, 5, 4]) await receivedInThePast(months, 10);
+  await sealLedger(shop.db);
+  const folded = await Promise.all([1, 2, 3].map(() => foldOldPartitions(shop.db, 2)));
+  expect(folded.flat().sort()).toEqual([6, 5, 4].map((months) => nameOf(monthsAgo(months))).sort());
+});
+
+test('an effect of a dropped month is still applied once', async () => {
+  await receivedInThePast(4, 10);
+  const effectId = newId();
+  await receive(1, effectId);
+  await sealLedger(shop.db);
+  await foldOldPartitions(shop.db, 2);
+  await receive(1, effectId);
+  expect((await readStock(shop.db, sku))?.onHand).toBe(11);
+  const keys = await shop.db.pool.query(
+    `select count(*)::int as keys from ledger_keys where key like 'receipt:%'`,
+  );
+  expect(keys.rows).toEqual([{ keys: 1 }]);
+});
+
+test('while stock is changed, and its ledger summed, no entry is missed or counted twice', async () => {
+  for (const months of [8, 7, 6, 5, 4]) await receivedInThePast(months, 10);
+  await sealLedger(shop.db);
+  let folding = true;
+  const seen: (number | undefined)[] = [];
+  const readers = Array.from({ length: 3 }, async () => {
+    while (folding) seen.push((await readStock(shop.db, sku, new Date()))?.onHand);
+  });
+  const writer = (async () => {
+    for (let n = 0; folding || n < 20; n++) await receive(n % 2 === 0 ? 1 : -1);
+  })();
+  await foldOldPartitions(shop.db, 2);
+  folding = false;
+  await Promise.all([...readers, writer]);
+  expect(seen.length).toBeGreaterThan(0);
+  expect(seen.filter((onHand) => onHand !== 50 && onHand !== 51)).toEqual([]);
+});

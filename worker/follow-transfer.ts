@@ -1,0 +1,56 @@
+import { WorkflowNotFoundError, type Client } from '@temporalio/client';
+import { readProgress } from '../domain/transfers/views';
+import type { Database } from '../platform/database';
+import { wakeSignal } from '../workflows/messages';
+import { WORKFLOW_TYPES, type EngineNames } from '../workflows/names';
+import { transferStartOptions } from '../workflows/start';
+
+const CALL_DEADLINE_MS = 5_000;
+
+interface Engine {
+  client: Client;
+  names: EngineNames;
+}
+
+/**
+ * Rings the workflow of a transfer, and starts it where it does not run while the transfer is open. Safe to repeat: the
+ * workflow reads the transfer again.
+ */
+export async function followTransfer(
+  { db, client, names }: Engine & { db: Database },
+  transferId: string,
+): Promise<void> {
+  const transfer = await readProgress(db, transferId);
+  if (!transfer) return;
+  const workflowId = names.transferWorkflowId(transferId);
+  try {
+    await client.withDeadline(Date.now() + CALL_DEADLINE_MS, () =>
+      transfer.status === 'in_transit'
+        ? client.workflow.signalWithStart(WORKFLOW_TYPES.stockTransfer, {
+            ...transferStartOptions({ names, transferId, transfer }),
+            signal: wakeSignal,
+            signalArgs: [],
+          })
+        : client.workflow
+            .getHandle(workflowId)
+            .signal(wakeSignal)
+            .then(() => undefined),
+    );
+  } catch (error) {
+    // It has ended, as its transfer has.
+    if (!(error instanceof WorkflowNotFoundError)) throw error;
+  }
+}
+
+/** Whether the workflow of a transfer runs, by the engine's own record. */
+export async function isFollowed({ client, names }: Engine, transferId: string): Promise<boolean> {
+  try {
+    const { status } = await client.withDeadline(Date.now() + CALL_DEADLINE_MS, () =>
+      client.workflow.getHandle(names.transferWorkflowId(transferId)).describe(),
+    );
+    return status.name === 'RUNNING';
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return false;
+    throw error;
+  }
+}
