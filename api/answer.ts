@@ -5,9 +5,16 @@ import { retryAfter, toProblem, type Problem } from './problems';
 export interface Answer {
   status: number;
   body: unknown;
+  /** Instead of `body`, as text. */
+  json?: string;
   headers?: Readonly<Record<string, string>>;
   /** Default: JSON, or a problem document from 400 on. */
   contentType?: string;
+}
+
+/** 200 with JSON that is text already. */
+export function okJson(json: string): Answer {
+  return { status: 200, body: undefined, json };
 }
 
 export function ok(body: unknown): Answer {
@@ -29,5 +36,5 @@ export function send(res: Response, answer: Answer): void {
   res.status(answer.status);
   for (const [name, value] of Object.entries(answer.headers ?? {})) res.setHeader(name, value);
   res.type(answer.contentType ?? (answer.status >= 400 ? 'application/problem+json' : 'application/json'));
-  res.send(JSON.stringify(answer.body));
+  res.send(answer.json ?? JSON.stringify(answer.body));
 }

@@ -15,6 +15,7 @@ import type { ApiContext } from './context';
 import { z } from 'zod';
 
 export const BODY_LIMIT_BYTES = 1_048_576;
+const BODY_READ_MS = 30_000;
 const JSON_TYPES = ['application/json', 'application/*+json'];
 /** What a client gets who left before the answer; only metrics see it. */
 const CLIENT_GONE = 499;
@@ -61,7 +62,7 @@ function mount(app: Express, mounted: Route): void {
     if (answer) send(res, answer);
   };
   const body = mounted.schemas.body ? jsonBody(mounted.bodyLimitBytes) : [];
-  const steps = [nameRoute(mounted.path), ...body, handle];
+  const steps = [nameRoute(mounted.path), ...(mounted.upload ? [] : [readInTime]), ...body, handle];
   for (const method of mounted.methods) app[method](expressPath(mounted.path), ...steps);
 }
 
@@ -71,6 +72,17 @@ function nameRoute(path: string): RequestHandler {
     next();
   };
 }
+
+/** A body that does not come in time is not waited for any longer. Uploads have a patience of their own. */
+const readInTime: RequestHandler = (req, res, next) => {
+  const timer = setTimeout(() => {
+    if (!req.complete) req.destroy();
+  }, BODY_READ_MS);
+  res.once('close', () => {
+    clearTimeout(timer);
+  });
+  next();
+};
 
 function jsonBody(limit = BODY_LIMIT_BYTES): readonly RequestHandler[] {
   return [

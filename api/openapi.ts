@@ -32,7 +32,7 @@ const idempotencyKey = z.string().min(1).max(255).optional().meta({
 });
 
 function register(registry: OpenAPIRegistry, route: Route, method: Method): void {
-  const { params, query, body } = route.schemas;
+  const { params, query } = route.schemas;
   registry.registerPath({
     method,
     path: route.path,
@@ -44,10 +44,20 @@ function register(registry: OpenAPIRegistry, route: Route, method: Method): void
       params,
       query,
       headers: route.keyed ? z.object({ 'Idempotency-Key': idempotencyKey }) : undefined,
-      body: body && { required: !route.bodyOptional, content: { 'application/json': { schema: body } } },
+      body: requestBody(route),
     },
     responses: { ...problemResponses(problemsOf(route)), ...answerResponses(route.answers) },
   });
+}
+
+function requestBody(route: Route) {
+  const { body } = route.schemas;
+  if (body) return { required: !route.bodyOptional, content: { 'application/json': { schema: body } } };
+  if (!route.upload) return undefined;
+  return {
+    required: true,
+    content: Object.fromEntries(route.upload.map((type) => [type, { schema: z.string() }])),
+  };
 }
 
 /** `post /api/v1/orders/{id}/cancel` → `postOrdersIdCancel`. */

@@ -28,6 +28,8 @@ export interface RouteDocs {
   problems?: readonly ProblemCode[];
   /** Takes an `Idempotency-Key`. */
   keyed?: boolean;
+  /** Media types of a body that the handler reads itself, as it comes. */
+  upload?: readonly string[];
   /** May be called without a body. */
   bodyOptional?: boolean;
   /** Bytes a body may have, where that is more than usual. */

@@ -21,6 +21,7 @@ import { batchRoutes } from './routes/batch';
 import { carrierRoutes } from './routes/carriers';
 import { catalogueRoutes } from './routes/catalogue';
 import { inventoryRoutes } from './routes/inventory';
+import { feedRoutes } from './routes/feeds';
 import { jobRoutes } from './routes/jobs';
 import { ledgerRoutes } from './routes/ledger';
 import { operationRoutes } from './routes/operations';
@@ -55,7 +56,9 @@ export interface Api {
 const QUEUE_SHARE = 1 / 3;
 /** Longer than the 60 s after which common load balancers drop an idle connection, so that they close it and not we. */
 const KEEP_ALIVE_MS = 65_000;
-const REQUEST_READ_MS = 30_000;
+const HEADERS_READ_MS = 30_000;
+/** Of a feed that is uploaded; other bodies have less time, see `app.ts`. */
+const UPLOAD_READ_MS = 3_600_000;
 const IDLE_SWEEP_MS = 50;
 
 /**
@@ -73,7 +76,7 @@ export async function startApi(options: ApiOptions): Promise<Api> {
   const stopping = new AbortController();
   const context = createContext(options, listener, stopping.signal);
   const server = createServer(
-    { keepAliveTimeout: KEEP_ALIVE_MS, headersTimeout: REQUEST_READ_MS, requestTimeout: REQUEST_READ_MS },
+    { keepAliveTimeout: KEEP_ALIVE_MS, headersTimeout: HEADERS_READ_MS, requestTimeout: UPLOAD_READ_MS },
     createApp(context, apiRoutes(context)),
   );
   const closeUnused = watchUnused(server);
@@ -115,6 +118,7 @@ export function apiRoutes(context: ApiContext): Route[] {
     ...inventoryRoutes(context),
     ...reservationRoutes(context),
     ...carrierRoutes(context),
+    ...feedRoutes(context),
     ...jobRoutes(context),
     ...operationRoutes(context),
   ];

@@ -1,8 +1,10 @@
+import { benchBatch } from './batch';
 import { benchOrders } from './orders';
 import { benchReserve } from './reserve';
 
 const BENCHES: Readonly<Record<string, () => Promise<void>>> = {
   reserve: benchReserve,
+  batch: benchBatch,
   orders: benchOrders,
 };
 

@@ -31,7 +31,7 @@ async function main() {
       let f = await resolveFeed(db, jobId, Number(process.env.L ?? 2)); T('resolve', t); t = performance.now();
       await Promise.all(f.openLanes.map(async (lane) => { while ((await applyNextBatch(db, { jobId, lane, size: Number(process.env.B ?? 20000), makeStock: false })).left > 0); })); f = await readFeedState(db, jobId);
       T('apply', t); T('TOTAL', t0); console.log(f, N/((performance.now()-t0)/1000), 'rows/s'); t = performance.now();
-      await forgetStaged(db, f.id, () => undefined); T('forget', t); await q('vacuum'); await q('checkpoint');
+      await forgetStaged(db, f.id); T('forget', t); await q('vacuum'); await q('checkpoint');
     }
   } finally { await db.close(); await server.stop(); }
 }

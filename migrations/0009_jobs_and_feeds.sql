@@ -36,6 +36,8 @@ create table feeds (
   id       bigint generated always as identity primary key,
   job_id   uuid not null unique references jobs,
   mode     text not null check (mode in ('set', 'delta')),
+  -- SHA-256 of what was uploaded, unpacked: another feed under the same idempotency key is refused.
+  digest   text,
   -- Rows that were read, good and bad.
   lines    bigint not null default 0,
   -- Rows that were refused before anything was applied.

@@ -7,6 +7,7 @@ import { claim, type OutboxMessage, type OutboxTopic } from '../platform/outbox'
 import { isPassing, ringDispatcher, ringHoldExpiry, wakeOrder, type Receivers } from './deliver';
 import { createDoorbell } from './doorbell';
 import { createSettler } from './settler';
+import { followReturn } from './follow-return';
 import { followTransfer } from './follow-transfer';
 import { startJobWorkflow } from './start-job';
 
@@ -85,6 +86,8 @@ export function startRelay(options: RelayOptions): Relay {
         return startJobWorkflow(options, key);
       case 'transfer.wake':
         return followTransfer(options, key);
+      case 'return.wake':
+        return followReturn(options, key);
     }
   }
 

@@ -51,6 +51,18 @@ export async function ensureSchedules(
       staticSummary: 'Starts again the workflow of any open transfer that has none',
     },
   });
+  await ensureSchedule(client, {
+    scheduleId: names.stockUpkeepScheduleId,
+    spec: { intervals: [{ every: '1 hour' }] },
+    policies: { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow: '1 hour' },
+    action: {
+      type: 'startWorkflow',
+      workflowType: WORKFLOW_TYPES.stockUpkeep,
+      workflowId: names.stockUpkeepScheduleId,
+      taskQueue: names.jobsQueue,
+      staticSummary: 'Takes expired lots out of sale; starts again the workflow of any overdue return that has none',
+    },
+  });
 }
 
 async function ensureSchedule(client: Client, options: ScheduleOptions): Promise<void> {

@@ -1,10 +1,12 @@
 import type { Client } from '@temporalio/client';
 import { Worker, type NativeConnection, type WorkerOptions } from '@temporalio/worker';
+import { createFeedActivities } from '../activities/feeds';
 import { createFulfilmentActivities } from '../activities/fulfilment';
 import { createHoldActivities } from '../activities/holds';
 import { createMaintenanceActivities } from '../activities/maintenance';
 import { createOrderActivities } from '../activities/orders';
 import { createPaymentActivities } from '../activities/payments';
+import { createStockKeepingActivities } from '../activities/stock-keeping';
 import { createTransferActivities } from '../activities/transfers';
 import { ensurePartitions } from '../domain/inventory/queries';
 import { createWarehouseDirectory } from '../domain/inventory/warehouses';
@@ -51,6 +53,8 @@ export interface RunningWorker {
 const SWEEP_GRACE_SECONDS = 30;
 const SWEEP_RECHECK_SECONDS = 600;
 const DISPATCH_BATCH = 200;
+/** How long an import waits for a database that is slow or failing before it tries one batch. */
+const FEED_PAUSE_MS = 5_000;
 
 /** Runs everything that is durable: sagas and their activities, the dispatcher, the schedules, the relay and the carrier. */
 export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
@@ -80,7 +84,18 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
     },
     jobs: {
       dispatchShipments: fulfilment.dispatchShipments,
+      ...createFeedActivities({
+        db,
+        lanes: settings.FEED_LANES,
+        pace: {
+          maxRows: settings.FEED_BATCH_ROWS,
+          slowMs: settings.FEED_SLOW_BATCH_MS,
+          pauseMs: FEED_PAUSE_MS,
+        },
+        log,
+      }),
       ...createHoldActivities({ db }),
+      ...createStockKeepingActivities({ db }),
       ...createTransferActivities({
         db,
         isFollowed: (transferId) => isFollowed({ client, names }, transferId),

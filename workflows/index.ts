@@ -1,6 +1,8 @@
 /** Everything a worker can run: the entry of the workflow bundle. */
 export { shipmentDispatcher } from './dispatcher';
 export { holdExpiry } from './hold-expiry';
+export { feedImport } from './feed-import';
 export { ledgerMaintenance, orderSweep } from './maintenance';
 export { orderSaga } from './order-saga';
+export { customerReturn, stockUpkeep } from './returns';
 export { stockTransfer, transferSweep } from './transfers';

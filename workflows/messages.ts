@@ -41,7 +41,7 @@ export type CancelResult =
 
 export const payUpdate = defineUpdate<PayResult, [PayRequest]>('pay');
 export const cancelUpdate = defineUpdate<CancelResult, [CancelRequest]>('cancel');
-/** A doorbell: a saga, or the workflow of a transfer, reads its rows again. */
+/** A doorbell: a saga, or the workflow of a transfer or return, reads its rows again. */
 export const wakeSignal = defineSignal('wake');
 
 export interface DispatcherInput {
@@ -73,6 +73,11 @@ export const holdsDueSignal = defineSignal('holdsDue');
 /** Of the workflow of a transfer: how far it has come stands in its row. */
 export interface TransferInput {
   transferId: string;
+}
+
+/** Of the workflow of a customer's return: how far it has come stands in its rows. */
+export interface ReturnInput {
+  returnId: string;
 }
 
 /** A doorbell: there are shipments to book. */

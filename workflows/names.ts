@@ -10,6 +10,8 @@ export const WORKFLOW_TYPES = {
   holdExpiry: 'holdExpiry',
   stockTransfer: 'stockTransfer',
   transferSweep: 'transferSweep',
+  customerReturn: 'customerReturn',
+  stockUpkeep: 'stockUpkeep',
   feedImport: 'feedImport',
 } as const;
 
@@ -31,11 +33,13 @@ export interface EngineNames {
   orderWorkflowId(orderId: string): string;
   jobWorkflowId(jobId: string): string;
   transferWorkflowId(transferId: string): string;
+  returnWorkflowId(returnId: string): string;
   dispatcherWorkflowId: string;
   holdExpiryWorkflowId: string;
   sweepScheduleId: string;
   ledgerScheduleId: string;
   transferSweepScheduleId: string;
+  stockUpkeepScheduleId: string;
 }
 
 export function engineNames(prefix = ''): EngineNames {
@@ -44,11 +48,13 @@ export function engineNames(prefix = ''): EngineNames {
     jobsQueue: `${prefix}${TASK_QUEUES.jobs}`,
     orderWorkflowId: (orderId) => `${prefix}order:${orderId}`,
     jobWorkflowId: (jobId) => `${prefix}job:${jobId}`,
+    returnWorkflowId: (returnId) => `${prefix}return:${returnId}`,
     transferWorkflowId: (transferId) => `${prefix}transfer:${transferId}`,
     dispatcherWorkflowId: `${prefix}shipment-dispatcher`,
     holdExpiryWorkflowId: `${prefix}hold-expiry`,
     sweepScheduleId: `${prefix}sweep-orders`,
     ledgerScheduleId: `${prefix}ledger-partitions`,
+    stockUpkeepScheduleId: `${prefix}stock-upkeep`,
     transferSweepScheduleId: `${prefix}sweep-transfers`,
   };
 }

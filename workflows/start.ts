@@ -1,10 +1,12 @@
 import type { WorkflowStartOptions } from '@temporalio/client';
 import type { OrderInput } from '../domain/orders/types';
+import type { ReturnProgress } from '../domain/returns/types';
 import type { TransferProgress } from '../domain/transfers/types';
 import {
   CUSTOMER_ID,
   ORDER_STATUS,
   type OrderSagaInput,
+  type ReturnInput,
   type SagaTimeouts,
   type TransferInput,
 } from './messages';
@@ -64,6 +66,24 @@ export function transferStartOptions(request: {
     workflowIdReusePolicy: 'ALLOW_DUPLICATE',
     staticSummary: transferSummary(transfer),
     staticDetails: `**Transfer** \`${transferId}\` of ${transfer.quantity} × \`${transfer.sku}\` from ${transfer.from} to ${transfer.to}`,
+  };
+}
+
+/** How the workflow of an open return is started. One that was terminated, or has ended too early, is started again. */
+export function returnStartOptions(request: {
+  names: EngineNames;
+  goods: ReturnProgress;
+}): WorkflowStartOptions & { args: [ReturnInput] } {
+  const { names, goods } = request;
+  const { returnId, orderId } = goods;
+  return {
+    workflowId: names.returnWorkflowId(returnId),
+    taskQueue: names.jobsQueue,
+    args: [{ returnId }],
+    workflowIdConflictPolicy: 'USE_EXISTING',
+    workflowIdReusePolicy: 'ALLOW_DUPLICATE',
+    staticSummary: `Goods sent back of order ${orderId}`,
+    staticDetails: `**Return** \`${returnId}\` of order \`${orderId}\``,
   };
 }
 

@@ -1,9 +1,11 @@
 import { z } from 'zod';
 import { adjustStock } from '../../domain/inventory/adjust';
 import { readStock } from '../../domain/inventory/availability';
+import { createStockReader } from '../../domain/inventory/stock-reader';
+import { createWarehouseDirectory } from '../../domain/inventory/warehouses';
 import { isAppError } from '../../platform/errors';
 import { derivedId, newId } from '../../platform/ids';
-import { ok } from '../answer';
+import { ok, okJson } from '../answer';
 import { answerOnce } from '../answer-once';
 import type { ApiContext } from '../context';
 import { API_BASE } from '../order-answers';
@@ -15,6 +17,7 @@ import { adjustment, location, locationOnTheWay, stock } from '../schemas/stock'
 const TAG = 'Inventory';
 
 export function inventoryRoutes({ db }: ApiContext): Route[] {
+  const reader = createStockReader({ db, warehouses: createWarehouseDirectory(db) });
   return [
     route(
       {
@@ -27,14 +30,19 @@ export function inventoryRoutes({ db }: ApiContext): Route[] {
           asOf: timeQuery.optional().meta({ description: 'Answer from the ledger, as it was at this time' }),
         }),
         answers: { 200: { description: 'The stock', schema: stock } },
-        problems: ['VALIDATION_FAILED'],
+        problems: ['ASOF_BEFORE_RETENTION', 'VALIDATION_FAILED'],
       },
       async ({ params, query: { asOf } }) => {
         if (asOf && asOf.getTime() > Date.now())
           throw invalid([{ path: 'asOf', message: 'must not be in the future' }]);
-        const found = await readStock(db, params.sku, asOf);
-        if (!found) throw noSuchProduct();
-        return ok(found);
+        if (asOf) {
+          const then = await readStock(db, params.sku, asOf);
+          if (!then) throw noSuchProduct();
+          return ok(then);
+        }
+        const now = await reader.readJson(params.sku);
+        if (now === null) throw noSuchProduct();
+        return okJson(now);
       },
     ),
     route(

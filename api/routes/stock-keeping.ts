@@ -3,8 +3,14 @@ import type { Route } from '../route';
 import { countRoutes } from './counts';
 import { qualityHoldRoutes } from './quality-holds';
 import { receiptRoutes } from './receipts';
+import { returnRoutes } from './returns';
 
 /** Deliveries, counts, quality holds, returns, lots, serial numbers and what stock is worth. */
 export function stockKeepingRoutes(context: ApiContext): Route[] {
-  return [...receiptRoutes(context), ...countRoutes(context), ...qualityHoldRoutes(context)];
+  return [
+    ...receiptRoutes(context),
+    ...countRoutes(context),
+    ...qualityHoldRoutes(context),
+    ...returnRoutes(context),
+  ];
 }

@@ -32,9 +32,17 @@ export const FLOW_CHECKS: readonly SqlCheck[] = [
     repair: 'A disabled trigger is enabled, a constraint validated. A missing one is for a person.',
     statement: ({ limit }) => ({
       name: 'consistency.guards',
-      text: `select g.kind || ':' || g.of_table || '.' || g.name as subject,
+      text: `with guard as (
+          select * from ${GUARDS}
+          -- Each partition of the ledger has its own, which may be disabled alone.
+          union
+          select 'trigger', i.inhrelid::regclass::text, e.name from pg_inherits i,
+            (values ('inventory_transactions_append_only'), ('no_truncate'), ('keys')) as e (name)
+          where i.inhparent = 'inventory_transactions'::regclass
+        )
+        select g.kind || ':' || g.of_table || '.' || g.name as subject,
           jsonb_build_object('kind', g.kind, 'table', g.of_table, 'name', g.name, 'state', state) as details
-        from ${GUARDS}
+        from guard g
         left join pg_constraint c on g.kind = 'constraint' and c.conrelid = to_regclass(g.of_table) and c.conname = g.name
         left join pg_trigger t on g.kind = 'trigger' and t.tgrelid = to_regclass(g.of_table) and t.tgname = g.name
         cross join lateral (select case

@@ -117,21 +117,21 @@ export function insertFindings(
   );
 }
 
-/** Findings of a job after the one with id `after`, in the order in which they were found. */
-export function selectFindings(
+/** Findings of a check that the script can repair, after the one with id `after`. */
+export function selectRepairable(
   on: Queryable,
-  { jobId, after, limit }: { jobId: string; after: number; limit: number },
+  { jobId, check, after, limit }: { jobId: string; check: CheckId; after: number; limit: number },
 ): Promise<StoredFinding[]> {
   return rows<StoredFinding>(
     on,
-    'consistency.findings',
+    'consistency.repairable',
     `select id, check_id as check, severity, subject, details, repairable
-     from consistency_findings where job_id = $1 and id > $2 order by id limit $3`,
-    [jobId, after, limit],
+     from consistency_findings where job_id = $1 and check_id = $2 and repairable and id > $3 order by id limit $4`,
+    [jobId, check, after, limit],
   );
 }
 
-/** The same for `GET /jobs/{id}/findings`, which can be asked for some only. */
+/** Findings of a job, or some of them, in the order in which they were found. */
 export function listFindings(
   on: Database,
   filter: {
@@ -201,4 +201,9 @@ export function selectSettledDrift(
      order by 1, 2`,
     [jobId, checks],
   );
+}
+
+/** Runs a repair, whose text is made for its finding: it is prepared under no name. */
+export async function runRepair(tx: Transaction, sql: string): Promise<void> {
+  await tx.query({ name: '', text: sql });
 }

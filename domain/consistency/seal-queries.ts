@@ -136,7 +136,7 @@ export function selectBrokenLinks(
      where hash <> ledger_seal_hash(previous_hash, seq, from_xid, from_id, to_xid, to_id, row_count, made_at, parts)
         or (seq = $1 and hash <> $2)
      union all
-     select seq, 'seal_missing', (seq - before - 1)::int from linked where seq <> before + 1
+     select before + 1, 'seal_missing', (seq - before - 1)::int from linked where seq <> before + 1
      union all
      select seq, 'chain_broken', 0 from linked
      where seq = before + 1 and (previous_hash <> hash_before or (from_xid, from_id) <> (xid_before, id_before))

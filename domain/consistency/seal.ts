@@ -40,24 +40,27 @@ export async function sealLedger(db: Database, options: SealOptions = {}): Promi
   const { rowsPerSeal = ROWS_PER_SEAL, sealsPerStep = SEALS_PER_STEP } = options;
   const sealed = { seals: 0, rows: 0 };
   let window = FIRST_WINDOW;
+  // Where the run ends: under load rows would otherwise come as fast as they are sealed.
+  let end: number | undefined;
   while (!options.signal?.aborted) {
     const step = await db.retrying(async (tx) => {
       if (!(await trySealerLock(tx))) return null;
       await prepareLongReading(tx);
       const bound = await selectSealBound(tx);
       refuseTurnedBack(bound);
-      const before = Math.min(bound.horizon, bound.xid + window);
+      end ??= bound.horizon;
+      const before = Math.min(end, bound.xid + window);
       const made = await insertSeals(tx, bound, { before, seals: sealsPerStep, rowsPerSeal });
       const rows = made.reduce((sum, seal) => sum + seal.rowCount, 0);
-      return { bound, before, made, rows };
+      return { bound, isLast: before === end, made, rows };
     });
     if (!step) return sealed;
-    const { bound, before, made, rows } = step;
+    const { bound, isLast, made, rows } = step;
     sealed.seals += made.length;
     sealed.rows += rows;
     options.onProgress?.(sealed);
     const full = rows === rowsPerSeal * sealsPerStep;
-    if (!full && before === bound.horizon) return sealed;
+    if (!full && isLast) return sealed;
     // A window without a row moves nothing on: the next one has to reach further from the same place.
     window = full ? Math.max(FIRST_WINDOW, 2 * ((made.at(-1)?.toXid ?? bound.xid) - bound.xid)) : 4 * window;
   }

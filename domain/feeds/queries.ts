@@ -15,8 +15,36 @@ export async function insertFeed(tx: Transaction, jobId: string, mode: FeedMode)
 export const COPY_ROWS =
   'copy feed_rows (feed_id, line, sku, location, quantity, reason, reference, given, code, detail) from stdin';
 
-export async function setLines(tx: Transaction, feedId: number, lines: number): Promise<void> {
-  await execute(tx, 'feeds.set_lines', 'update feeds set lines = $2 where id = $1', [feedId, lines]);
+export async function setRead(
+  tx: Transaction,
+  feedId: number,
+  read: { lines: number; digest: string },
+): Promise<void> {
+  await execute(tx, 'feeds.set_read', 'update feeds set lines = $2, digest = $3 where id = $1', [
+    feedId,
+    read.lines,
+    read.digest,
+  ]);
+}
+
+export async function selectDigest(on: Queryable, jobId: string): Promise<string | undefined> {
+  const row = await firstRow<{ digest: string }>(
+    on,
+    'feeds.digest',
+    'select digest from feeds where job_id = $1',
+    [jobId],
+  );
+  return row?.digest;
+}
+
+export async function locationExists(on: Queryable, code: string): Promise<boolean> {
+  const row = await firstRow(
+    on,
+    'feeds.location_exists',
+    'select 1 from warehouses where lower(code) = lower($1)',
+    [code],
+  );
+  return row !== undefined;
 }
 
 /** Where a feed stands, over all of its lanes. */
@@ -197,12 +225,7 @@ export function selectLaneForUpdate(
 }
 
 /** Moves a lane on by one batch, with what became of it. */
-export async function advance(
-  tx: Transaction,
-  lane: Lane,
-  upTo: number,
-  counts: FeedCounts,
-): Promise<void> {
+export async function advance(tx: Transaction, lane: Lane, upTo: number, counts: FeedCounts): Promise<void> {
   await execute(
     tx,
     'feeds.advance',

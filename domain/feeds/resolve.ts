@@ -58,10 +58,10 @@ const REASONS = {
 
 const DELETED_AT_ONCE = 100_000;
 
-/** Forgets the rows of a feed that is done with; its rejects stay. `onPart` is called between the parts. */
-export async function forgetStaged(db: Database, feedId: number, onPart: () => void): Promise<void> {
+/** Forgets the rows of a feed that is done with; its rejects stay. */
+export async function forgetStaged(db: Database, feedId: number): Promise<void> {
   for (const remove of [deleteStaged, deleteChanges]) {
-    while ((await remove(db, feedId, DELETED_AT_ONCE)) > 0) onPart();
+    while ((await remove(db, feedId, DELETED_AT_ONCE)) > 0);
   }
 }
 

@@ -74,6 +74,39 @@ export function selectStock(on: Queryable, sku: string): Promise<StockRow | unde
   );
 }
 
+/** Numbers in the text of a PostgreSQL array: the least that both sides can do for a location. */
+export interface PackedStockRow {
+  sku: string;
+  /** Milliseconds since 1970 by PostgreSQL's clock. */
+  asOfMs: number;
+  /** `{{warehouse id, on hand, reserved, low-stock threshold}, ...}` */
+  levels: string | null;
+  /** `{{warehouse id, units on their way there}, ...}` */
+  incoming: string | null;
+}
+
+/**
+ * The same for many products at once. With `json_agg` and the codes of warehouses joined here 100 locations took 350 µs, with
+ * arrays of numbers 120 µs, and a quarter of the time in Node.
+ */
+export function selectStockOfMany(on: Queryable, skus: readonly string[]): Promise<PackedStockRow[]> {
+  return rows<PackedStockRow>(
+    on,
+    'inventory.stock_of_skus',
+    `select p.sku, floor(extract(epoch from clock_timestamp()) * 1000)::bigint as "asOfMs", s.levels, t.incoming
+     from products p
+     cross join lateral (
+       select array_agg(array[warehouse_id, on_hand, reserved, low_stock_threshold])::text as levels
+       from stock where product_id = p.id) s
+     cross join lateral (
+       select array_agg(array[target_id, units])::text as incoming
+       from (select target_id, sum(open) as units from transfers
+             where product_id = p.id and status = 'in_transit' group by target_id) i) t
+     where p.sku = any ($1::text[])`,
+    [skus],
+  );
+}
+
 /** `horizon`: what was before it is known only as a sum; null: everything is known. */
 export interface PastStockRow extends StockRow {
   horizon: Date | null;

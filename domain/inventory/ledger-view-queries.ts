@@ -73,10 +73,13 @@ export function selectLedgerPage(
     ]);
   }
   const query = db
-    .builder('products as p')
-    .join('stock as s', 's.product_id', 'p.id')
-    .join('warehouses as w', 'w.id', 's.warehouse_id')
-    .joinRaw('cross join lateral ? as t', [entries])
+    .builder(
+      db.builder.raw(
+        `products as p join stock as s on s.product_id = p.id join warehouses as w on w.id = s.warehouse_id
+         cross join lateral ? as t`,
+        entries,
+      ),
+    )
     .where('p.sku', filter.sku)
     .select(
       db.builder.raw(

@@ -2,9 +2,9 @@ import type { Database, Transaction } from '../../platform/database';
 import { isUniqueViolation } from '../../platform/errors';
 import { lockStock } from './ledger';
 import { Availability, Candidates, planHold, RankingCache, type HoldPlan, type HoldRequest } from './plan';
-import { insertEmptyStock, selectCandidates, selectFreeStock } from './queries';
+import { insertEmptyStock, selectCandidates, selectFreeStock, type CandidateRow } from './queries';
 import { insertHolds, selectReclaimableProducts } from './reservation-queries';
-import type { SourcingStrategy, StockKey } from './types';
+import type { SourcingStrategy, StockKey, Warehouse } from './types';
 import type { WarehouseDirectory } from './warehouses';
 
 /** What goes into the same transaction as the holds: the order's own rows, or nothing. */
@@ -176,7 +176,12 @@ export function createReserver<Request extends HoldRequest, Verdict>(
 
   async function readCandidates(requests: readonly Request[]): Promise<Candidates> {
     const skus = [...new Set(requests.flatMap((request) => request.lines.map((line) => line.sku)))];
-    return new Candidates(await selectCandidates(db, skus), await options.warehouses.all());
+    const rows = await selectCandidates(db, skus);
+    const warehouses = await options.warehouses.all();
+    const named = requests.flatMap(({ warehouse }) => (warehouse ? [warehouse] : []));
+    // A warehouse that was made a moment ago has stock, or a name, before the directory knows it.
+    const isKnown = knows(warehouses, rows, named);
+    return new Candidates(rows, isKnown ? warehouses : await options.warehouses.refreshed());
   }
 
   return {
@@ -192,6 +197,19 @@ export function createReserver<Request extends HoldRequest, Verdict>(
       return new Set(requests.filter(touchesBusy).map((request) => request.reservationId));
     },
   };
+}
+
+function knows(
+  warehouses: readonly Warehouse[],
+  stock: readonly CandidateRow[],
+  named: readonly string[],
+): boolean {
+  const ids = new Set(warehouses.map(({ id }) => id));
+  const codes = new Set(warehouses.map(({ code }) => code));
+  return (
+    stock.every(({ warehouseId }) => warehouseId === 0 || ids.has(warehouseId)) &&
+    named.every((code) => codes.has(code))
+  );
 }
 
 /** Answers when each new hold falls due. */

@@ -71,9 +71,9 @@ describe('the stock of a product', () => {
     const { body } = await test.call('GET', '/inventory/LAMP-1');
     expect(body).toMatchObject({ sku: 'LAMP-1', onHand: 12, reserved: 0, available: 12 });
     expect(body.locations).toEqual([
-      { warehouse: 'AMS', onHand: 10, reserved: 0, available: 10, status: 'available' },
-      { warehouse: 'EWR', onHand: 0, reserved: 0, available: 0, status: 'out_of_stock' },
-      { warehouse: 'LON', onHand: 2, reserved: 0, available: 2, status: 'low_stock' },
+      { warehouse: 'AMS', onHand: 10, reserved: 0, available: 10, incoming: 0, status: 'available' },
+      { warehouse: 'EWR', onHand: 0, reserved: 0, available: 0, incoming: 0, status: 'out_of_stock' },
+      { warehouse: 'LON', onHand: 2, reserved: 0, available: 2, incoming: 0, status: 'low_stock' },
     ]);
     expect(Math.abs(Date.parse(body.asOf) - Date.now())).toBeLessThan(60_000);
     expect((await test.call('GET', '/inventory/LAMP-1/location/LON')).body).toEqual(body.locations[2]);

@@ -211,6 +211,9 @@ const TABLES = [
   'refunds',
   'shipments',
   'outbox',
+  'transfers',
+  'batch_chunks',
+  'alerts',
   'receipts',
   'receipt_lines',
   'lots',
@@ -223,6 +226,12 @@ const TABLES = [
   'customer_returns',
   'customer_return_lines',
   'customer_return_steps',
+  'jobs',
+  'feeds',
+  'feed_lanes',
+  'feed_rows',
+  'feed_changes',
+  'feed_rejects',
 ];
 
 /** Everything an order's steps may change, folded into a few characters per table. */

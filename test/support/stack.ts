@@ -153,6 +153,7 @@ async function removeStanding({ client }: TemporalLink, names: EngineNames): Pro
     client.schedule.getHandle(names.sweepScheduleId).delete(),
     client.schedule.getHandle(names.ledgerScheduleId).delete(),
     client.schedule.getHandle(names.transferSweepScheduleId).delete(),
+    client.schedule.getHandle(names.stockUpkeepScheduleId).delete(),
     client.workflow.getHandle(names.dispatcherWorkflowId).terminate(),
     client.workflow.getHandle(names.holdExpiryWorkflowId).terminate(),
   ]);

@@ -1,0 +1,138 @@
+import { Context } from '@temporalio/activity';
+import { applyNextBatch } from '../domain/feeds/apply';
+import { finishFeed, type FeedEnding } from '../domain/feeds/finish';
+import { readFeedState, resolveFeed } from '../domain/feeds/resolve';
+import type { FeedCounts } from '../domain/feeds/types';
+import { beginJob, isCancelRequested, reportProgress } from '../domain/jobs/jobs';
+import { jobHasEnded } from '../domain/jobs/rules';
+import type { Database } from '../platform/database';
+import { isRetryable } from '../platform/errors';
+import type { Logger } from '../platform/log';
+import { asFailure, withFailures } from './failure';
+import { createPace, isPaused, type PaceOptions } from './feed-pace';
+
+export interface FeedProgress extends FeedCounts {
+  /** Rows that were read. */
+  total: number;
+}
+
+/**
+ * `done`: nothing is left. `more`: this slice is over. `paused`: the database is slow or failing, ask again after
+ * `pauseMs`. `cancelled`: somebody wishes it to end.
+ */
+export interface FeedSlice extends FeedProgress {
+  state: 'done' | 'more' | 'paused' | 'cancelled';
+  pauseMs: number;
+  batchRows: number;
+}
+
+export interface FeedActivities {
+  /** Marks the job as running and looks up what its rows are about. Null: the job has ended already. */
+  beginFeed(jobId: string): Promise<FeedProgress | null>;
+  /** Applies batches, lanes beside each other, for a while. Repeated after a crash it goes on where the last commit left it. */
+  applyFeed(jobId: string): Promise<FeedSlice>;
+  /** Ends the job, the first way it is told, and forgets the staged rows. */
+  finishFeed(request: { jobId: string; end: FeedEnding }): Promise<Readonly<Record<string, unknown>>>;
+}
+
+export interface FeedDeps {
+  db: Database;
+  /** Batches of one feed under way at once. */
+  lanes: number;
+  pace: PaceOptions;
+  log: Logger;
+}
+
+const HEARTBEAT_MS = 5_000;
+const REPORT_MS = 300;
+/** An activity that returns now and then lets the workflow say how far it is. */
+const SLICE_MS = 20_000;
+
+const PERMANENT = new Set(['FEED_NOT_FOUND', 'JOB_NOT_FOUND']);
+
+export function createFeedActivities({ db, lanes, pace: paceOptions, log }: FeedDeps): FeedActivities {
+  // One for all feeds: what is slow is the database, not a feed.
+  const pace = createPace(paceOptions);
+
+  async function progress(jobId: string): Promise<FeedProgress> {
+    const { applied, unchanged, rejected, lines } = await readFeedState(db, jobId);
+    return { applied, unchanged, rejected, total: lines };
+  }
+
+  async function report(jobId: string, breaker: 'closed' | 'open'): Promise<FeedProgress> {
+    const now = await progress(jobId);
+    const { applied, unchanged, rejected, total } = now;
+    await reportProgress(db, jobId, {
+      processed: applied + unchanged + rejected,
+      total,
+      details: { applied, unchanged, rejected, breaker, batchRows: pace.rows },
+    });
+    return now;
+  }
+
+  return withFailures<FeedActivities>(
+    {
+      async beginFeed(jobId) {
+        const job = await beginJob(db, jobId);
+        if (jobHasEnded(job.status)) return null;
+        const { lines } = await readFeedState(db, jobId);
+        await reportProgress(db, jobId, { processed: 0, total: lines, details: { breaker: 'closed' } });
+        await beating(() => resolveFeed(db, jobId, lanes));
+        return report(jobId, 'closed');
+      },
+
+      async applyFeed(jobId) {
+        const context = Context.current();
+        const until = performance.now() + SLICE_MS;
+        let reportedAt = performance.now();
+        let state: FeedSlice['state'] = 'done';
+
+        async function applyLane(lane: number): Promise<void> {
+          let makeStock = false;
+          while (state === 'done') {
+            const isUnwanted = context.cancellationDetails?.cancelRequested ?? false;
+            if (isUnwanted || (await isCancelRequested(db, jobId))) state = 'cancelled';
+            // A worker that shuts down leaves the rest to another.
+            else if (context.cancellationSignal.aborted || performance.now() > until) state = 'more';
+            else {
+              const batch = await pace.run((size) => applyNextBatch(db, { jobId, lane, size, makeStock }));
+              makeStock = batch.madeStock;
+              if (performance.now() - reportedAt > REPORT_MS) {
+                reportedAt = performance.now();
+                context.heartbeat(await report(jobId, 'closed'));
+              }
+              if (batch.left === 0) return;
+            }
+          }
+        }
+
+        const { openLanes } = await readFeedState(db, jobId);
+        const ends = await beating(() => Promise.allSettled(openLanes.map(applyLane)));
+        const failures = ends.flatMap((end) => (end.status === 'rejected' ? [end.reason as unknown] : []));
+        const [failure] = failures.filter((reason) => !isPaused(reason));
+        if (failure !== undefined && !isRetryable(failure)) throw asFailure(failure, PERMANENT);
+        if (failure !== undefined)
+          log.warn({ err: failure, jobId }, 'a batch of a feed failed; it is done again');
+        if (failures.length > 0) state = 'paused';
+        const now = await report(jobId, state === 'paused' ? 'open' : 'closed');
+        return { ...now, state, pauseMs: paceOptions.pauseMs, batchRows: pace.rows };
+      },
+
+      async finishFeed({ jobId, end }) {
+        return beating(() => finishFeed(db, jobId, end));
+      },
+    },
+    PERMANENT,
+  );
+}
+
+/** Heartbeats while something long is under way. */
+async function beating<T>(work: () => Promise<T>): Promise<T> {
+  const context = Context.current();
+  const timer = setInterval(() => context.heartbeat(), HEARTBEAT_MS);
+  try {
+    return await work();
+  } finally {
+    clearInterval(timer);
+  }
+}

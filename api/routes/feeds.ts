@@ -1,0 +1,122 @@
+import { z } from 'zod';
+import { stageFeed } from '../../domain/feeds/stage';
+import type { FeedFormat } from '../../domain/feeds/types';
+import { acceptKey, fingerprintOf, isSameRequest } from '../../platform/idempotency';
+import { derivedId, newId } from '../../platform/ids';
+import { keyReused } from '../answer-once';
+import type { ApiContext } from '../context';
+import { jobAccepted } from '../job-answers';
+import { API_BASE } from '../order-answers';
+import { problem } from '../problems';
+import { route, type Route } from '../route';
+import { warehouseCode } from '../schemas/common';
+import { jobAcceptedBody } from '../schemas/jobs';
+import { uploadOf } from '../upload';
+
+const SCOPE = 'POST /jobs/feed';
+const IDLE_MS = 30_000;
+const MEGABYTE = 1_048_576;
+/** Each has a connection of its own to the database. */
+const MAX_UPLOADS = 4;
+
+const FORMATS: Readonly<Record<string, FeedFormat>> = {
+  'text/csv': 'csv',
+  'application/csv': 'csv',
+  'application/x-ndjson': 'ndjson',
+  'application/ndjson': 'ndjson',
+  'application/jsonl': 'ndjson',
+};
+
+const query = z.object({
+  mode: z.enum(['set', 'delta']).default('set').meta({
+    description: '`set`: quantities are what is on hand; `delta`: what is added or taken',
+  }),
+  location: warehouseCode.optional().meta({ description: 'Of rows that name none' }),
+});
+
+export function feedRoutes(context: ApiContext): Route[] {
+  const { db, settings } = context;
+  let uploads = 0;
+  return [
+    route(
+      {
+        methods: ['post'],
+        path: `${API_BASE}/jobs/feed`,
+        tag: 'Jobs',
+        summary: 'Import an inventory feed',
+        description:
+          'CSV with a header, or JSON lines, in UTF-8, also with `Content-Encoding: gzip`. Answered when all of it is stored; ' +
+          'the import then goes on by itself. Rows that are wrong are rejected, each with its line and the reason, and do not ' +
+          'hold up the others. An upload that breaks off leaves nothing.',
+        keyed: true,
+        upload: Object.keys(FORMATS),
+        query,
+        answers: { 202: { description: 'Stored', schema: jobAcceptedBody } },
+        problems: [
+          'REQUEST_TIMEOUT',
+          'IDEMPOTENCY_IN_FLIGHT',
+          'PAYLOAD_TOO_LARGE',
+          'UNSUPPORTED_MEDIA_TYPE',
+          'VALIDATION_FAILED',
+          'UNKNOWN_LOCATION',
+          'IDEMPOTENCY_KEY_REUSED',
+          'FEED_EMPTY',
+          'FEED_HEADER_INVALID',
+          'FEED_COLUMN_MISSING',
+          'FEED_COLUMN_AMBIGUOUS',
+          'FEED_ENCODING_INVALID',
+          'FEED_COMPRESSION_INVALID',
+          'OVERLOADED',
+        ],
+      },
+      async ({ req, res, query: { mode, location = null }, caller, idempotencyKey }) => {
+        // What is refused before it is read to its end must not be waited for by the next request.
+        res.setHeader('connection', 'close');
+        const format = FORMATS[mediaType(req.get('content-type'))];
+        if (!format) throw problem('UNSUPPORTED_MEDIA_TYPE', `Send ${Object.keys(FORMATS).join(' or ')}.`);
+        const source = uploadOf(req, { maxBytes: settings.FEED_MAX_MB * MEGABYTE, idleMs: IDLE_MS });
+        if (uploads >= MAX_UPLOADS) {
+          throw problem('OVERLOADED', `${MAX_UPLOADS} feeds are being uploaded. Try again.`);
+        }
+        uploads += 1;
+        try {
+          const jobId = await idOf({ mode, location, format });
+          const { job, isNew } = await stageFeed(db, {
+            jobId,
+            actor: caller,
+            mode,
+            location,
+            format,
+            source,
+          });
+          const accepted = jobAccepted(job);
+          return isNew
+            ? accepted
+            : { ...accepted, headers: { ...accepted.headers, 'idempotency-replayed': 'true' } };
+        } finally {
+          uploads -= 1;
+        }
+
+        /** The feed itself is compared once it has been read. */
+        async function idOf(options: object): Promise<string> {
+          if (idempotencyKey === null) return newId();
+          const subjectId = derivedId('feed', caller, idempotencyKey);
+          const wanted = {
+            caller,
+            key: idempotencyKey,
+            scope: SCOPE,
+            fingerprint: fingerprintOf(options),
+            subjectId,
+          };
+          const entry = await acceptKey(db, wanted);
+          if (!isSameRequest(entry, wanted)) throw keyReused();
+          return subjectId;
+        }
+      },
+    ),
+  ];
+}
+
+function mediaType(header: string | undefined): string {
+  return (header ?? '').split(';', 1).join('').trim().toLowerCase();
+}

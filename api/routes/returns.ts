@@ -1,0 +1,169 @@
+import { z } from 'zod';
+import { authoriseReturn } from '../../domain/returns/authorise';
+import { cancelReturn } from '../../domain/returns/end';
+import { inspectReturn } from '../../domain/returns/inspect';
+import { receiveReturn } from '../../domain/returns/receive';
+import { listReturns, readReturn } from '../../domain/returns/views';
+import { ok } from '../answer';
+import type { ApiContext } from '../context';
+import { encodeCursor } from '../cursor';
+import { onceForKey } from '../keyed-call';
+import { API_BASE } from '../order-answers';
+import { problem } from '../problems';
+import { route, type Route } from '../route';
+import { idParams, uuid } from '../schemas/common';
+import {
+  customerReturn,
+  inspection,
+  newReturn,
+  returnPage,
+  returnReceipt,
+  returnStatus,
+} from '../schemas/returns';
+import { documentQuery } from '../schemas/stock-keeping';
+
+const TAG = 'Returns';
+const PATH = `${API_BASE}/returns`;
+
+export function returnRoutes(context: ApiContext): Route[] {
+  return [...returnSteps(context), ...returnReads(context)];
+}
+
+function returnSteps(context: ApiContext): Route[] {
+  const { db, settings } = context;
+  const answers = { 200: { description: 'The return afterwards', schema: customerReturn } };
+  return [
+    route(
+      {
+        methods: ['post'],
+        path: PATH,
+        tag: TAG,
+        summary: 'Authorise a return',
+        description: 'Of what was shipped and is not returned yet. No money moves.',
+        keyed: true,
+        body: newReturn,
+        answers: { 201: { description: 'Authorised', schema: customerReturn } },
+        problems: [
+          'NOT_RETURNABLE',
+          'UNKNOWN_ORDER',
+          'VALIDATION_FAILED',
+          'IDEMPOTENCY_KEY_REUSED',
+          'IDEMPOTENCY_IN_FLIGHT',
+        ],
+      },
+      (call) =>
+        onceForKey(context, call, 'POST /returns', async (returnId) => {
+          const made = await authoriseReturn(db, {
+            returnId,
+            ...call.body,
+            days: settings.RETURN_AUTHORISATION_DAYS,
+            actor: call.caller,
+          });
+          return { status: 201, body: made, headers: { location: `${PATH}/${made.id}` } };
+        }),
+    ),
+    route(
+      {
+        methods: ['post'],
+        path: `${PATH}/{id}/receive`,
+        tag: TAG,
+        summary: 'Note that goods came in',
+        description: 'They are on hand only once they are inspected.',
+        keyed: true,
+        params: idParams,
+        body: returnReceipt,
+        answers,
+        problems: [
+          'RETURN_CLOSED',
+          'RETURN_EXCEEDS_AUTHORISED',
+          'RETURN_AT_ANOTHER_LOCATION',
+          'UNKNOWN_LOCATION',
+          'VALIDATION_FAILED',
+          'IDEMPOTENCY_KEY_REUSED',
+          'IDEMPOTENCY_IN_FLIGHT',
+        ],
+      },
+      (call) =>
+        onceForKey(context, call, `POST /returns/${call.params.id}/receive`, async (stepId) =>
+          ok(
+            await receiveReturn(db, { returnId: call.params.id, stepId, ...call.body, actor: call.caller }),
+          ),
+        ),
+    ),
+    route(
+      {
+        methods: ['post'],
+        path: `${PATH}/{id}/inspect`,
+        tag: TAG,
+        summary: 'Decide what becomes of goods that came in',
+        description: 'Restocked units are on hand at once, for waiting backorders first.',
+        keyed: true,
+        params: idParams,
+        body: inspection,
+        answers,
+        problems: [
+          'RETURN_CLOSED',
+          'RETURN_EXCEEDS_RECEIVED',
+          'QUANTITY_OVERFLOW',
+          'VALIDATION_FAILED',
+          'IDEMPOTENCY_KEY_REUSED',
+          'IDEMPOTENCY_IN_FLIGHT',
+        ],
+      },
+      (call) =>
+        onceForKey(context, call, `POST /returns/${call.params.id}/inspect`, async (stepId) =>
+          ok(
+            await inspectReturn(db, { returnId: call.params.id, stepId, ...call.body, actor: call.caller }),
+          ),
+        ),
+    ),
+    route(
+      {
+        methods: ['post'],
+        path: `${PATH}/{id}/cancel`,
+        tag: TAG,
+        summary: 'Call off a return of which nothing has come in',
+        description: 'Safe to repeat.',
+        params: idParams,
+        answers,
+        problems: ['RETURN_NOT_CANCELLABLE'],
+      },
+      async ({ params }) => ok(await cancelReturn(db, params.id)),
+    ),
+  ];
+}
+
+function returnReads({ db }: ApiContext): Route[] {
+  return [
+    route(
+      {
+        methods: ['get'],
+        path: PATH,
+        tag: TAG,
+        summary: 'List returns, newest first',
+        query: z.object({ ...documentQuery, orderId: uuid.optional(), status: returnStatus.optional() }),
+        answers: { 200: { description: 'A page', schema: returnPage } },
+        problems: ['VALIDATION_FAILED'],
+      },
+      async ({ query: { cursor, ...filter } }) => {
+        const page = await listReturns(db, { ...filter, after: cursor });
+        return ok({ items: page.items, nextCursor: page.next && encodeCursor(page.next) });
+      },
+    ),
+    route(
+      {
+        methods: ['get'],
+        path: `${PATH}/{id}`,
+        tag: TAG,
+        summary: 'A return',
+        params: idParams,
+        answers: { 200: { description: 'The return', schema: customerReturn } },
+      },
+      async ({ params }) => {
+        const found = await readReturn(db, params.id);
+        if (!found) throw problem('NOT_FOUND', 'There is no such return.');
+        return ok(found);
+      },
+    ),
+  ];
+}

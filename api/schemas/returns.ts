@@ -1,0 +1,70 @@
+import { z } from 'zod';
+import { count, line, pageOf, sku, time, uuid, warehouseCode } from './common';
+import { MAX_UNITS, units } from './stock-keeping';
+
+const MAX_ITEMS = 100;
+
+/** A list in which each SKU is named once: units of the same product would be counted against each other. */
+function itemsOf<Item extends z.ZodType<{ sku: string }>>(item: Item) {
+  return z
+    .array(item)
+    .min(1)
+    .max(MAX_ITEMS)
+    .refine((items) => new Set(items.map((given) => given.sku)).size === items.length, {
+      message: 'must name each SKU once',
+    });
+}
+
+export const newReturn = z
+  .object({ orderId: uuid, items: itemsOf(z.object({ sku, quantity: units, reason: line(200) })) })
+  .meta({ id: 'NewReturn' });
+
+export const returnReceipt = z
+  .object({ location: warehouseCode, items: itemsOf(z.object({ sku, quantity: units })) })
+  .meta({ id: 'ReturnReceipt' });
+
+const part = z.int().min(0).max(MAX_UNITS).default(0);
+
+export const inspection = z
+  .object({
+    results: itemsOf(
+      z
+        .object({
+          sku,
+          restock: part.meta({ description: 'Units that go back on hand' }),
+          writeOff: part.meta({ description: 'Units that are given up' }),
+        })
+        .refine((given) => given.restock + given.writeOff > 0, {
+          message: 'restock or writeOff must be at least 1',
+          path: ['restock'],
+        }),
+    ),
+  })
+  .meta({ id: 'Inspection' });
+
+export const returnStatus = z.enum(['authorised', 'received', 'completed', 'expired', 'cancelled']);
+
+export const customerReturn = z
+  .object({
+    id: uuid,
+    orderId: uuid,
+    status: returnStatus,
+    location: z.string().nullable(),
+    items: z.array(
+      z.object({
+        sku: z.string(),
+        quantity: count,
+        reason: z.string(),
+        received: count,
+        restocked: count,
+        writtenOff: count,
+      }),
+    ),
+    expiresAt: time.meta({ description: 'Until when goods may come in' }),
+    actor: z.string(),
+    createdAt: time,
+    updatedAt: time,
+  })
+  .meta({ id: 'CustomerReturn' });
+
+export const returnPage = pageOf('CustomerReturnPage', customerReturn);

@@ -1,0 +1,53 @@
+import express from 'express';
+import { startApi } from '../api/server';
+import { readSettings } from '../platform/config';
+import { openDatabase } from '../platform/database';
+import { createLogger } from '../platform/log';
+import { lazyTemporalClient } from '../platform/temporal';
+import { engineNames } from '../workflows/names';
+
+/** What a process of `bench availability` is told when it is to serve. */
+export type TargetOrder = { serve: 'api'; databaseUrl: string } | { serve: 'bare'; document: unknown };
+
+/** One of the two servers that are compared, in a process of its own. Tells its URL, and ends when it is disconnected. */
+process.once('message', (order: TargetOrder) => {
+  void (order.serve === 'api' ? serveApi(order.databaseUrl) : serveBare(order.document)).then((url) =>
+    process.send?.(url),
+  );
+});
+process.once('disconnect', () => process.exit());
+
+/** The product's API as it is, all of its routes and its middleware. It never needs the engine here. */
+async function serveApi(databaseUrl: string): Promise<string> {
+  const settings = { ...readSettings({}), PORT: 0 };
+  const log = createLogger('warn', 'bench');
+  const db = openDatabase({ url: databaseUrl, poolSize: settings.DATABASE_POOL_SIZE, log });
+  const { client } = lazyTemporalClient(settings, { address: '127.0.0.1:9' });
+  const api = await startApi({
+    settings,
+    db,
+    databaseUrl,
+    client,
+    names: engineNames(),
+    eagerStart: false,
+    log,
+  });
+  return api.url;
+}
+
+/** Express with one handler that answers the same document from memory. */
+async function serveBare(document: unknown): Promise<string> {
+  const app = express();
+  app.disable('x-powered-by');
+  app.disable('etag');
+  app.get('/api/v1/inventory/:sku', (_req, res) => {
+    res.json(document);
+  });
+  return new Promise((resolve, reject) => {
+    const server = app.listen(0, '127.0.0.1', (error) => {
+      const address = server.address();
+      if (error || typeof address !== 'object' || !address) reject(error ?? new Error('no address'));
+      else resolve(`http://127.0.0.1:${address.port}`);
+    });
+  });
+}

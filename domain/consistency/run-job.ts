@@ -1,0 +1,87 @@
+import { z } from 'zod';
+import { raiseAlert, resolveAlert } from '../alerts/alerts';
+import { beginJob, cancelJob, completeJob, isCancelRequested, reportProgress } from '../jobs/jobs';
+import { selectJobInput } from '../jobs/queries';
+import type { JobView } from '../jobs/types';
+import type { Database } from '../../platform/database';
+import { advanceCheckpoint } from './checkpoint';
+import { checkOf, DRIFT_CHECKS } from './checks';
+import { countRepairable, selectChecks, selectDrifting, selectSettledDrift } from './queries';
+import { CHECK_IDS, type CheckId, type CheckMode, type CheckResult } from './types';
+
+/** What a consistency job is asked to do, as its row has it. */
+export const consistencyInput = z.object({
+  mode: z.enum(['incremental', 'full']),
+  checks: z.array(z.enum(CHECK_IDS)).min(1),
+});
+
+export interface ConsistencyPlan {
+  mode: CheckMode;
+  checks: CheckId[];
+}
+
+/** Marks a job as running. Answers its checks, in the order in which they run. @throws AppError `JOB_NOT_FOUND` */
+export async function beginConsistencyJob(db: Database, jobId: string): Promise<ConsistencyPlan> {
+  await beginJob(db, jobId);
+  const { mode, checks } = consistencyInput.parse(await selectJobInput(db, jobId));
+  const plan = { mode, checks: CHECK_IDS.filter((id) => checks.includes(id)) };
+  await reportProgress(db, jobId, { processed: 0, total: plan.checks.length });
+  return plan;
+}
+
+/** Tells that the checks up to `done` have run. Answers whether somebody wishes the job to stop. */
+export async function reportChecked(db: Database, jobId: string, done: number): Promise<boolean> {
+  await reportProgress(db, jobId, { processed: done });
+  return isCancelRequested(db, jobId);
+}
+
+/**
+ * Ends a job with what its checks found. A job that ran to its end also moves the kept sums of the ledger on, and raises and
+ * resolves the alerts `ledger_drift` of products and locations. Repeated, it changes nothing.
+ */
+export async function finishConsistencyJob(
+  db: Database,
+  { jobId, mode, cancelled }: { jobId: string; mode: CheckMode; cancelled: boolean },
+): Promise<JobView> {
+  const checks = await readResults(db, jobId);
+  if (!cancelled) {
+    const ran = new Set(checks.map((check) => check.id));
+    if (ran.has('seals')) await advanceCheckpoint(db, mode);
+    if (DRIFT_CHECKS.every((id) => ran.has(id))) await followDrift(db, jobId);
+  }
+  const findings = checks.reduce((sum, check) => sum + check.findings, 0);
+  const repairable = await countRepairable(db, jobId);
+  const outcome = {
+    result: { mode, checks, findings, repairable },
+    ...(repairable > 0 ? { file: 'sql' as const } : {}),
+  };
+  return cancelled ? cancelJob(db, jobId, outcome) : completeJob(db, jobId, outcome);
+}
+
+async function readResults(db: Database, jobId: string): Promise<CheckResult[]> {
+  const stored = await selectChecks(db, jobId);
+  return CHECK_IDS.flatMap((id) => {
+    const check = stored.find((one) => one.id === id);
+    const { title, severity } = checkOf(id);
+    return check ? [{ ...check, milliseconds: Math.round(check.milliseconds), title, severity }] : [];
+  });
+}
+
+/** Alerts of one transaction: each takes a row's lock. */
+const ALERTS_AT_ONCE = 200;
+
+/** In the order of their stock rows, below which alerts are locked. */
+async function followDrift(db: Database, jobId: string): Promise<void> {
+  const drifting = await selectDrifting(db, jobId, DRIFT_CHECKS);
+  for (let start = 0; start < drifting.length; start += ALERTS_AT_ONCE) {
+    await db.retrying(async (tx) => {
+      for (const row of drifting.slice(start, start + ALERTS_AT_ONCE)) {
+        await raiseAlert(tx, { kind: 'ledger_drift', ...row });
+      }
+    });
+  }
+  const settled = await selectSettledDrift(db, jobId, DRIFT_CHECKS);
+  await db.retrying(async (tx) => {
+    for (const row of settled) await resolveAlert(tx, { kind: 'ledger_drift', ...row });
+  });
+}

@@ -1,0 +1,100 @@
+import type { Database, Transaction } from '../../platform/database';
+import { AppError } from '../../platform/errors';
+import { lockStock, postLedger } from '../inventory/ledger';
+import { insertEmptyStock } from '../inventory/queries';
+import type { Allocation, LedgerEntry, StockKey } from '../inventory/types';
+import { allocateBackorders, applyAllocation } from '../orders/allocate';
+import { appendEvents } from '../orders/events';
+import { lockOrders, type NewEvent } from '../orders/queries';
+import {
+  selectReturnLines,
+  updateReturn,
+  updateReturnLines,
+  type LineChange,
+  type LockedReturn,
+} from './queries';
+import { afterReturnEvent, isSettled } from './rules';
+import { changesOf, onReturn } from './steps';
+import type { ReturnStep, ReturnView } from './types';
+
+export interface InspectionResult {
+  sku: string;
+  /** Units as good as new: back on hand, to waiting backorders first. */
+  restock: number;
+  /** Units given up: in the ledger as returned and as written off, so that they are seen, and nothing is left on hand. */
+  writeOff: number;
+}
+
+const MAX_ON_HAND = 2_147_483_647;
+
+/**
+ * Decides what becomes of goods that came in. When the last of them is decided and no more are awaited, the return is completed.
+ *
+ * @throws NOT_FOUND; RETURN_CLOSED before anything came in or after the end; RETURN_EXCEEDS_RECEIVED; QUANTITY_OVERFLOW
+ */
+export function inspectReturn(
+  db: Database,
+  request: ReturnStep & { results: readonly InspectionResult[] },
+): Promise<ReturnView> {
+  const { returnId } = request;
+  return onReturn(db, { ...request, step: 'inspect' }, async (tx, goods) => {
+    const { warehouseId } = goods;
+    if (warehouseId === null) throw new Error('a return that was received has no location');
+    const { changes } = await changesOf(tx, {
+      returnId,
+      asked: request.results,
+      change: ({ restock, writeOff }) => ({ received: 0, restocked: restock, writtenOff: writeOff }),
+      room: (line) => line.received - line.restocked - line.writtenOff,
+      code: 'RETURN_EXCEEDS_RECEIVED',
+    });
+    const keys = changes.map(({ productId }): StockKey => ({ productId, warehouseId }));
+    await insertEmptyStock(tx, keys);
+    for (const { onHand, productId } of await lockStock(tx, keys)) {
+      const change = changes.find((candidate) => candidate.productId === productId);
+      if (onHand + (change?.restocked ?? 0) > MAX_ON_HAND)
+        throw new AppError('QUANTITY_OVERFLOW', `At most ${MAX_ON_HAND} can be on hand.`);
+    }
+    await updateReturnLines(tx, returnId, changes);
+    const settled = isSettled(await selectReturnLines(tx, returnId), goods.closedToArrivals);
+    const status = settled ? afterReturnEvent(goods.next, 'complete') : goods.next;
+    await updateReturn(tx, returnId, { status: status ?? goods.next });
+    const freed = await takeBack(tx, request, goods, changes, warehouseId);
+    await tellOrders(tx, freed, {
+      orderId: goods.orderId,
+      type: settled ? 'return_completed' : 'return_inspected',
+      data: { returnId, results: request.results },
+    });
+  });
+}
+
+async function takeBack(
+  tx: Transaction,
+  { returnId, stepId: effectId, actor }: ReturnStep,
+  { orderId }: LockedReturn,
+  changes: readonly LineChange[],
+  warehouseId: number,
+): Promise<Allocation[]> {
+  const entry = (productId: number, kind: 'return' | 'write_off', onHandDelta: number): LedgerEntry => {
+    const reference = `return:${returnId}`;
+    return { productId, warehouseId, kind, onHandDelta, reservedDelta: 0, effectId, orderId, reference, actor };
+  };
+  await postLedger(
+    tx,
+    changes.flatMap(({ productId, restocked, writtenOff }) => [
+      ...(restocked + writtenOff > 0 ? [entry(productId, 'return', restocked + writtenOff)] : []),
+      ...(writtenOff > 0 ? [entry(productId, 'write_off', -writtenOff)] : []),
+    ]),
+  );
+  return changes
+    .filter(({ restocked }) => restocked > 0)
+    .map(({ productId, restocked }) => ({ productId, warehouseId, quantity: restocked }));
+}
+
+async function tellOrders(tx: Transaction, freed: readonly Allocation[], event: NewEvent): Promise<void> {
+  const allocated = await allocateBackorders(tx, freed);
+  // All order rows in one go, in their order: the single calls below lock subsets of them.
+  const events = [event, ...allocated.events];
+  await lockOrders(tx, [...new Set(events.map(({ orderId }) => orderId))]);
+  await applyAllocation(tx, allocated);
+  await appendEvents(tx, [event]);
+}

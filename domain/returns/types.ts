@@ -1,0 +1,66 @@
+/**
+ * `authorised`: goods may come in; `received`: some are here; `completed`: all that came is inspected and no more is awaited;
+ * `expired`: nothing came in time; `cancelled`: called off before anything came.
+ */
+export type ReturnStatus = 'authorised' | 'received' | 'completed' | 'expired' | 'cancelled';
+
+/** What happens to a return. `complete`: the last of it was decided. */
+export type ReturnEvent = 'receive' | 'inspect' | 'complete' | 'expire' | 'cancel';
+
+export interface ReturnLine {
+  sku: string;
+  /** Units authorised. */
+  quantity: number;
+  reason: string;
+  received: number;
+  /** Inspected and back on hand. */
+  restocked: number;
+  /** Inspected and given up. */
+  writtenOff: number;
+}
+
+export interface ReturnView {
+  id: string;
+  orderId: string;
+  status: ReturnStatus;
+  /** Where the goods came in; null: nothing has. */
+  location: string | null;
+  items: ReturnLine[];
+  /** Until when goods may come in. */
+  expiresAt: string;
+  actor: string;
+  createdAt: string;
+  updatedAt: string;
+}
+
+/** How far a return has come: all that its workflow needs to know. */
+export interface ReturnProgress {
+  returnId: string;
+  orderId: string;
+  status: ReturnStatus;
+  /** Units that may still come in. */
+  awaited: number;
+  /** Units that are here and not inspected. */
+  uninspected: number;
+  restocked: number;
+  writtenOff: number;
+  /** Milliseconds by PostgreSQL's clock until the rest is no longer awaited; null: nothing is awaited. */
+  msLeft: number | null;
+}
+
+export interface NewReturn {
+  returnId: string;
+  orderId: string;
+  /** Each SKU once. */
+  items: readonly { sku: string; quantity: number; reason: string }[];
+  /** How long goods may come in. */
+  days: number;
+  actor: string;
+}
+
+export interface ReturnStep {
+  returnId: string;
+  /** Makes the step happen once, however often it is sent. */
+  stepId: string;
+  actor: string;
+}

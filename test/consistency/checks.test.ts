@@ -1,0 +1,314 @@
+import type { CheckId } from '../../domain/consistency/types';
+import { newId } from '../../platform/ids';
+import {
+  addProduct,
+  capture,
+  fingerprintOf,
+  levelsOf,
+  openOrderShop,
+  orderOf,
+  PAYMENT,
+  ship,
+  type OrderShop,
+} from '../db/support';
+import { expectInvariants } from '../support/invariants';
+import { applyScript, check, tamper } from './support';
+
+let shop: OrderShop;
+let deps: { db: OrderShop['db'] };
+
+beforeEach(async () => {
+  shop = await openOrderShop();
+  deps = { db: shop.db };
+  // Messages of the orders below, which no relay carries here.
+  await shop.db.pool.query('delete from outbox');
+});
+afterEach(() => shop.close());
+
+interface Defect {
+  /** Checks that see it: the same wrong counter may be wrong in more than one way. */
+  found: CheckId[];
+  /** What the one finding of the first check is about. */
+  details: Record<string, unknown>;
+  repaired: boolean;
+  /** Plants it. */
+  plant(world: World): Promise<void>;
+}
+
+interface World {
+  sku: string;
+  /** Of an unpaid order of 2 units from AMS. */
+  orderId: string;
+  reservationId: string;
+  /** Of a paid order of 1 unit that was picked up. */
+  shippedId: string;
+  sql(...statements: string[]): Promise<void>;
+}
+
+const STOCK_HERE = `product_id = (select min(product_id) from stock) and warehouse_id = (select id from warehouses where code = 'AMS')`;
+
+const DEFECTS: Record<string, Defect> = {
+  'a counter of units on hand that was changed by hand': {
+    found: ['on_hand_ledger'],
+    details: { counter: 12, ledger: 9 },
+    repaired: true,
+    plant: ({ sql }) => sql(`update stock set on_hand = on_hand + 3 where ${STOCK_HERE}`),
+  },
+  'a counter of units on hand that fell below what is reserved': {
+    found: ['on_hand_ledger', 'phantom_stock', 'guards'],
+    details: { counter: 1, ledger: 9 },
+    repaired: true,
+    plant: ({ sql }) =>
+      sql(
+        'alter table stock drop constraint stock_on_hand_covers_reserved',
+        `update stock set on_hand = 1 where ${STOCK_HERE}`,
+        'alter table stock add constraint stock_on_hand_covers_reserved check (on_hand >= reserved) not valid',
+      ),
+  },
+  'an entry of the ledger that changed no counter': {
+    found: ['on_hand_ledger'],
+    details: { counter: 9, ledger: 14 },
+    repaired: true,
+    plant: ({ sql }) =>
+      sql(
+        `insert into inventory_transactions (product_id, warehouse_id, kind, on_hand_delta, reserved_delta, effect_id)
+         select product_id, warehouse_id, 'adjust', 5, 0, '6f1c1e0c-0000-4000-8000-000000000001' from stock where ${STOCK_HERE}`,
+        `insert into ledger_keys values ('adjust:6f1c1e0c-0000-4000-8000-000000000001')`,
+      ),
+  },
+  'a counter of reserved units that drifted from ledger and holds': {
+    found: ['reserved_ledger', 'reserved_holds'],
+    details: { counter: 5, ledger: 2 },
+    repaired: true,
+    plant: ({ sql }) => sql(`update stock set reserved = reserved + 3 where ${STOCK_HERE}`),
+  },
+  'a hold that ended without giving its units back': {
+    found: ['reserved_holds'],
+    details: { counter: 4, held: 2 },
+    repaired: true,
+    plant: ({ sql }) =>
+      sql(
+        `update stock set reserved = reserved + 2 where ${STOCK_HERE}`,
+        `insert into inventory_transactions (product_id, warehouse_id, kind, on_hand_delta, reserved_delta, effect_id)
+         select product_id, warehouse_id, 'reserve', 0, 2, '6f1c1e0c-0000-4000-8000-000000000002' from stock where ${STOCK_HERE}`,
+        `insert into ledger_keys values ('reserve:6f1c1e0c-0000-4000-8000-000000000002')`,
+      ),
+  },
+  'an order hold without an order': {
+    found: ['orphaned_holds'],
+    details: { why: 'no_order' },
+    repaired: true,
+    plant: ({ orderId, sql }) =>
+      sql(
+        `delete from orders where id = '${orderId}'`,
+        `delete from order_items where order_id = '${orderId}'`,
+        `delete from order_events where order_id = '${orderId}'`,
+      ),
+  },
+  'a live hold of an order that ended': {
+    found: ['orphaned_holds', 'order_ended_units'],
+    details: { why: 'order_ended' },
+    repaired: true,
+    plant: ({ orderId, sql }) => sql(`update orders set status = 'cancelled' where id = '${orderId}'`),
+  },
+  'a hold without an order that is long past due': {
+    found: ['orphaned_holds'],
+    details: { why: 'past_due', kind: 'hold' },
+    repaired: true,
+    plant: async ({ sql }) => {
+      const id = newId();
+      await sql(
+        `insert into reservations (id, kind, status, expires_at) values ('${id}', 'hold', 'pending', now() - interval '1 hour')`,
+        `insert into reservation_lines select '${id}', product_id, warehouse_id, 3, 3 from stock where ${STOCK_HERE}`,
+        `update stock set reserved = reserved + 3 where ${STOCK_HERE}`,
+        `insert into inventory_transactions (product_id, warehouse_id, kind, on_hand_delta, reserved_delta, effect_id)
+         select product_id, warehouse_id, 'reserve', 0, 3, '${id}' from stock where ${STOCK_HERE}`,
+        `insert into ledger_keys values ('reserve:${id}')`,
+      );
+    },
+  },
+  'a hold that ended and still shows open units': {
+    found: ['ended_holds'],
+    details: { status: 'expired', units: 4 },
+    repaired: true,
+    plant: async ({ sql }) => {
+      const id = newId();
+      await sql(
+        `insert into reservations (id, kind, status, expires_at) values ('${id}', 'hold', 'expired', now())`,
+        `insert into reservation_lines select '${id}', product_id, warehouse_id, 4, 4 from stock where ${STOCK_HERE}`,
+      );
+    },
+  },
+  'lines without a hold': {
+    found: ['lines_without_hold'],
+    details: { units: 4 },
+    repaired: true,
+    plant: ({ sql }) =>
+      sql(
+        `insert into reservation_lines select '${newId()}', product_id, warehouse_id, 4, 4 from stock where ${STOCK_HERE}`,
+      ),
+  },
+  'an effect that nothing remembers': {
+    found: ['ledger_keys'],
+    details: {},
+    repaired: true,
+    plant: ({ orderId, sql }) =>
+      sql(
+        `delete from ledger_keys where key = (select 'reserve:' || effect_id from inventory_transactions where order_id = '${orderId}')`,
+      ),
+  },
+  'an item that is owed more than its holds hold': {
+    found: ['order_items_holds'],
+    details: { reserved: 3, held: 2 },
+    repaired: false,
+    plant: ({ orderId, sql }) =>
+      sql(
+        `update order_items set reserved_quantity = 3, quantity = 3 where order_id = '${orderId}'`,
+      ),
+  },
+  'a place in the queue that was lost': {
+    found: ['order_backorders'],
+    details: { backordered: 1, waiting: 0 },
+    repaired: false,
+    plant: ({ orderId, sql }) =>
+      sql(`update order_items set backordered_quantity = 1, quantity = 3 where order_id = '${orderId}'`),
+  },
+  'an event that is gone': {
+    found: ['order_events'],
+    details: { expected: 2, found: 1 },
+    repaired: false,
+    plant: ({ orderId, sql }) => sql(`delete from order_events where order_id = '${orderId}' and seq = 1`),
+  },
+  'a shipment that says less than its order': {
+    found: ['order_shipments', 'order_payments'],
+    details: { fulfilled: 1, shipped: 0 },
+    repaired: false,
+    plant: ({ shippedId, sql }) =>
+      sql(
+        `update shipments set status = 'voided' where order_id = '${shippedId}'`,
+        `update orders set updated_at = updated_at - interval '1 day' where id = '${shippedId}'`,
+      ),
+  },
+  'a refund that the payment does not know': {
+    found: ['order_payments'],
+    details: { why: 'refunds_differ', refundedMinor: 0, refundsMinor: 100 },
+    repaired: false,
+    plant: ({ shippedId, sql }) =>
+      sql(
+        `insert into refunds (id, payment_id, order_id, amount_minor, reason, status)
+         select '${newId()}', id, order_id, 100, 'by hand', 'succeeded' from payments where order_id = '${shippedId}'`,
+      ),
+  },
+  'an order that is fulfilled and was never paid': {
+    found: ['order_payments'],
+    details: { why: 'unpaid' },
+    repaired: false,
+    plant: ({ shippedId, sql }) =>
+      sql(`update payments set status = 'declined' where order_id = '${shippedId}'`),
+  },
+  'a transfer that lost units': {
+    found: ['transfers_lost_units'],
+    details: { open: 4, ledger: 0 },
+    repaired: false,
+    plant: ({ sql }) =>
+      sql(
+        `insert into transfers (id, product_id, source_id, target_id, mode, status, quantity, actor, expected_at)
+         select '${newId()}', (select min(product_id) from stock), min(id), max(id), 'in_transit', 'in_transit', 4, 'test', now() from warehouses`,
+      ),
+  },
+  'a message that nobody can deliver': {
+    found: ['outbox_stuck'],
+    details: { topic: 'order.wake', attempts: 12 },
+    repaired: true,
+    plant: ({ sql }) =>
+      sql(
+        `insert into outbox (topic, key, attempts, created_at, available_at)
+         values ('order.wake', 'nobody', 12, now() - interval '1 hour', now() + interval '1 minute')`,
+      ),
+  },
+  'an append-only trigger that was disabled': {
+    found: ['guards'],
+    details: { name: 'ledger_keys_append_only', state: 'disabled' },
+    repaired: true,
+    plant: ({ sql }) => sql('alter table ledger_keys disable trigger ledger_keys_append_only'),
+  },
+  'a trigger of one partition that was disabled': {
+    found: ['guards'],
+    details: { name: 'inventory_transactions_append_only', state: 'disabled' },
+    repaired: true,
+    plant: ({ sql }) =>
+      sql(
+        `do $$ begin execute format('alter table %s disable trigger inventory_transactions_append_only',
+           (select min(inhrelid::regclass::text) from pg_inherits where inhparent = 'inventory_transactions'::regclass)); end $$`,
+      ),
+  },
+  'a constraint that was dropped': {
+    found: ['guards'],
+    details: { name: 'stock_on_hand_not_negative', state: 'missing' },
+    repaired: false,
+    plant: ({ sql }) => sql('alter table stock drop constraint stock_on_hand_not_negative'),
+  },
+};
+
+async function openWorld(): Promise<World> {
+  const sku = await shop.product({ AMS: 10, BER: 5 });
+  const [open, shipped] = [orderOf({ [sku]: 2 }), orderOf({ [sku]: 1 }, { payment: PAYMENT })];
+  await shop.place(shipped);
+  await capture(shop.db, shipped.orderId);
+  await ship(shop.db, shipped.orderId, 'AMS', 'delivered');
+  await shop.place(open);
+  const hold = await shop.db.pool.query<{ id: string }>('select id from reservations where order_id = $1', [
+    open.orderId,
+  ]);
+  return {
+    sku,
+    orderId: open.orderId,
+    reservationId: hold.rows[0]!.id,
+    shippedId: shipped.orderId,
+    sql: (...statements) => tamper(shop.url, ...statements),
+  };
+}
+
+test('what the product wrote has no finding, in either mode', async () => {
+  await openWorld();
+  expect((await check(deps)).findings).toEqual([]);
+  const { job } = await check(deps, 'incremental');
+  expect(job).toMatchObject({ status: 'completed', progress: 100, result: { findings: 0, repairable: 0 }, file: null });
+});
+
+test.each(Object.entries(DEFECTS))('%s is found, and repaired where that can be', async (_, defect) => {
+  const world = await openWorld();
+  await defect.plant(world);
+  const { jobId, findings, job } = await check(deps);
+  expect([...new Set(findings.map((finding) => finding.check))].sort()).toEqual([...defect.found].sort());
+  expect(findings.find((finding) => finding.check === defect.found[0])?.details).toMatchObject(defect.details);
+  expect(findings.find((finding) => finding.check === defect.found[0])?.repairable).toBe(defect.repaired);
+  expect(job).toMatchObject({ result: { findings: findings.length }, file: defect.repaired ? 'sql' : null });
+
+  await applyScript(shop.url, deps, jobId);
+  if (defect.repaired) {
+    expect((await check(deps)).findings).toEqual([]);
+    await expectInvariants(shop.db);
+  }
+  const before = await fingerprintOf(shop.db);
+  await applyScript(shop.url, deps, jobId);
+  expect(await fingerprintOf(shop.db)).toEqual(before);
+});
+
+test('the incremental check finds a counter changed by hand and an entry without a counter since the last verified seal', async () => {
+  await openWorld();
+  await addProduct(shop.db, 'UNTOUCHED');
+  expect((await check(deps, 'incremental')).findings).toEqual([]);
+  for (const name of ['a counter of units on hand that was changed by hand', 'an entry of the ledger that changed no counter']) {
+    const { sku } = await openWorld();
+    expect((await check(deps, 'incremental')).findings).toEqual([]);
+    await DEFECTS[name]!.plant({ sql: (...statements) => tamper(shop.url, ...statements) } as World);
+    const first = await check(deps, 'incremental');
+    expect(first.findings.map((finding) => finding.check)).toEqual(['on_hand_ledger']);
+    // It stays found until it is repaired, although nothing touches the row any more.
+    expect((await check(deps, 'incremental')).findings).toHaveLength(1);
+    await applyScript(shop.url, deps, first.jobId);
+    expect((await check(deps, 'incremental')).findings).toEqual([]);
+    expect(Object.keys(await levelsOf(shop.db, sku))).toContain('AMS');
+  }
+});

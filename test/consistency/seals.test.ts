@@ -1,0 +1,256 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { sealLedger } from '../../domain/consistency/seal';
+import { verifySeals } from '../../domain/consistency/verify-seals';
+import type { CheckMode } from '../../domain/consistency/types';
+import { openTestShop, type TestShop } from '../support/fixtures';
+import { waitFor } from '../support/wait';
+import { check, tamper } from './support';
+
+let shop: TestShop;
+beforeEach(async () => {
+  shop = await openTestShop();
+  await shop.db.pool.query(`insert into products (sku, name, price_minor, currency) values ('A', 'A', 1, 'USD')`);
+  await shop.db.pool.query(
+    `insert into warehouses (code, name, latitude, longitude, region) values ('W', 'W', 52, 5, 'eu')`,
+  );
+  await shop.db.pool.query('insert into stock (product_id, warehouse_id) values (1, 1)');
+});
+afterEach(() => shop.close());
+
+/** One transaction of `count` entries. */
+const ENTRIES = `insert into inventory_transactions (product_id, warehouse_id, kind, on_hand_delta, reserved_delta, effect_id)
+  select 1, 1, 'adjust', 1, 0, gen_random_uuid() from generate_series(1, $1::int)`;
+
+async function write(count: number): Promise<void> {
+  await shop.db.transaction(async (tx) => {
+    await tx.query({ name: 'test.entries', text: ENTRIES, values: [count] });
+    await tx.query({ name: 'test.stock', text: 'update stock set on_hand = on_hand + $1', values: [count] });
+  });
+}
+
+const SMALL = { rowsPerSeal: 10, sealsPerStep: 3 };
+const seal = () => sealLedger(shop.db, SMALL);
+
+/** Seals until these many rows more are sealed: transactions of other databases of the server may delay that. */
+async function sealRows(count: number): Promise<void> {
+  let rows = 0;
+  await waitFor(async () => (rows += (await seal()).rows) === count);
+}
+
+async function verify(mode: CheckMode = 'full') {
+  const { findings, ...read } = await verifySeals(shop.db, { mode, limit: 100 });
+  return { ...read, findings: findings.map(({ subject, details }) => `${subject} ${String(details['what'])}`) };
+}
+
+async function seals(): Promise<{ seq: number; rows: number }[]> {
+  const found = await shop.db.pool.query<{ seq: number; rows: number }>(
+    'select seq, row_count as rows from ledger_seals order by seq',
+  );
+  return found.rows;
+}
+
+test('rows are sealed in seals of bounded size, also those of one large transaction, and each once', async () => {
+  expect(await seal()).toEqual({ seals: 0, rows: 0 });
+  for (const count of [3, 4, 95, 1]) await write(count);
+  await sealRows(103);
+  expect((await seals()).every(({ rows }) => rows <= 10)).toBe(true);
+  expect((await seals()).length).toBeLessThanOrEqual(14);
+  expect(await seal()).toEqual({ seals: 0, rows: 0 });
+  expect(await verify()).toMatchObject({ rows: 103, findings: [] });
+});
+
+test('a row is not sealed before every transaction that began before its own has ended', async () => {
+  await write(2);
+  const slow = await shop.db.pool.connect();
+  try {
+    await slow.query('begin');
+    await slow.query(ENTRIES, [1]);
+    await write(5);
+    await sealRows(2);
+    expect(await seal()).toEqual({ seals: 0, rows: 0 });
+    await slow.query('commit');
+  } finally {
+    slow.release();
+  }
+  await sealRows(6);
+  expect(await verify()).toMatchObject({ rows: 8, findings: [] });
+});
+
+test('of several sealers at once one seals, and nothing is sealed twice', async () => {
+  await write(200);
+  let rows = 0;
+  await waitFor(async () => {
+    const made = await Promise.all(Array.from({ length: 6 }, seal));
+    rows += made.reduce((sum, one) => sum + one.rows, 0);
+    return rows === 200;
+  });
+  expect(await verify()).toMatchObject({ rows: 200, findings: [] });
+});
+
+test('rows written while seals are made are all sealed in the end, and none of them looks wrong meanwhile', async () => {
+  let writing = true;
+  const writers = Array.from({ length: 4 }, async () => {
+    while (writing) {
+      await write(1 + Math.floor(Math.random() * 20));
+      await delay(5);
+    }
+  });
+  for (let round = 0; round < 6; round++) {
+    await sealLedger(shop.db, { rowsPerSeal: 200 });
+    expect((await verify('incremental')).findings).toEqual([]);
+    expect((await check({ db: shop.db }, 'incremental', ['on_hand_ledger', 'seals'])).findings).toEqual([]);
+  }
+  writing = false;
+  await Promise.all(writers);
+  const total = await shop.db.pool.query<{ count: number }>('select count(*) from inventory_transactions');
+  await waitFor(async () => {
+    await seal();
+    return (await seals()).reduce((sum, { rows }) => sum + rows, 0) === total.rows[0]!.count;
+  });
+  expect(await verify()).toMatchObject({ rows: total.rows[0]!.count, findings: [] });
+});
+
+test('seals cannot be changed, deleted or cut off', async () => {
+  await write(5);
+  await sealRows(5);
+  for (const statement of [
+    'update ledger_seals set row_count = 4',
+    'delete from ledger_seal_parts',
+    'truncate ledger_seal_parts, ledger_seals',
+  ]) {
+    await expect(shop.db.pool.query(statement)).rejects.toThrow(/append-only/);
+  }
+});
+
+describe('what was done to sealed rows is found and named', () => {
+  beforeEach(async () => {
+    await write(10);
+    await sealRows(10);
+    await write(10);
+    await sealRows(10);
+    for (const count of [4, 6]) await write(count);
+    await waitFor(async () => {
+      // In one seal: the names below count on it.
+      const { rows: ready } = await shop.db.pool.query<{ ready: boolean }>(
+        'select pg_snapshot_xmin(pg_current_snapshot()) > max(xid) as ready from inventory_transactions',
+      );
+      return ready[0]!.ready;
+    });
+    await sealRows(10);
+    expect(await verify()).toMatchObject({ seals: 3, rows: 30, findings: [] });
+  });
+
+  test.each([
+    ['a changed row', `update inventory_transactions set on_hand_delta = 100 where id = 7`, ['ledger-row:7 changed']],
+    ['a changed actor', `update inventory_transactions set actor = 'nobody' where id = 30`, ['ledger-row:30 changed']],
+    ['a deleted row', 'delete from inventory_transactions where id = 12', ['ledger-row:12 missing']],
+    [
+      'several rows',
+      `update inventory_transactions set reason = 'x' where id in (3, 28)`,
+      ['ledger-row:3 changed', 'ledger-row:28 changed'],
+    ],
+    [
+      'a row put into an old range',
+      `insert into inventory_transactions overriding system value
+       select * from (select 9999::bigint, at, product_id, warehouse_id, kind, 50, 0, gen_random_uuid(), null::uuid, null::uuid,
+                             'by hand', null, 'system', xid from inventory_transactions where id = 8) x`,
+      ['ledger-row:9999 added'],
+    ],
+    [
+      'a row moved to another transaction',
+      `update inventory_transactions set xid = (select max(xid) from inventory_transactions) where id = 2`,
+      ['ledger-row:2 changed', 'ledger-row:2 added'],
+    ],
+    ['a changed seal', 'update ledger_seals set row_count = 9 where seq = 2', ['seal:2 seal_changed']],
+    ['a seal with another hash', `update ledger_seals set hash = sha256('x') where seq = 1`, ['seal:1 seal_changed', 'seal:2 chain_broken']],
+    ['a missing seal', 'delete from ledger_seals where seq = 2', ['seal:2 seal_missing']],
+    ['a missing last seal', 'delete from ledger_seals where seq = 3', ['seal:3 seal_missing']],
+    ['all seals missing', 'delete from ledger_seals', ['seal:1 seal_missing']],
+    [
+      'changed evidence',
+      `update ledger_seal_parts set row_ids = row_ids || 1::bigint where seq = 1`,
+      ['seal:1:2026-11-01 evidence_changed'],
+    ],
+  ])('%s', async (_, statement, expected) => {
+    const month = new Date().toISOString().slice(0, 7);
+    await tamper(shop.url, statement);
+    expect((await verify()).findings).toEqual(expected.map((text) => text.replace('2026-11', month)));
+  });
+
+  test('by a job as well, which leaves the sums where they were verified last', async () => {
+    await check({ db: shop.db }, 'incremental', ['seals']);
+    await write(10);
+    await sealRows(10);
+    await tamper(shop.url, 'update inventory_transactions set on_hand_delta = 100 where id = 33');
+    const { findings } = await check({ db: shop.db }, 'incremental', ['seals']);
+    expect(findings).toMatchObject([
+      { check: 'seals', severity: 'critical', subject: 'ledger-row:33', repairable: false },
+    ]);
+    const found = await shop.db.pool.query('select sums_seq, seals_seq from ledger_verified');
+    expect(found.rows).toEqual([{ sums_seq: 3, seals_seq: 3 }]);
+  });
+});
+
+describe('a month that the retention drops', () => {
+  /** Two years ago, where the partitions of today do not reach. */
+  async function writeLongAgo(): Promise<string> {
+    const name = 'inventory_transactions_2020_01';
+    await shop.db.pool.query(
+      `create table ${name} partition of inventory_transactions for values from ('2020-01-01 00:00:00+00') to ('2020-02-01 00:00:00+00')`,
+    );
+    await shop.db.pool.query(
+      `insert into inventory_transactions (at, product_id, warehouse_id, kind, on_hand_delta, reserved_delta, effect_id)
+       select '2020-01-15', 1, 1, 'adjust', 1, 0, gen_random_uuid() from generate_series(1, 15)`,
+    );
+    await shop.db.pool.query('update stock set on_hand = on_hand + 15');
+    return name;
+  }
+
+  const isSealed = async (name: string) =>
+    (await shop.db.pool.query<{ sealed: boolean }>(`select ledger_partition_is_sealed($1) as sealed`, [name]))
+      .rows[0]!.sealed;
+
+  test('may go once it is sealed, takes no other evidence with it, and neither sums nor seals complain', async () => {
+    const name = await writeLongAgo();
+    await write(8);
+    expect(await isSealed(name)).toBe(false);
+    await sealRows(23);
+    expect(await isSealed(name)).toBe(true);
+    await check({ db: shop.db }, 'incremental');
+    await shop.db.pool.query('select fold_ledger_partition(1)');
+    const [{ gone }] = (await shop.db.pool.query<{ gone: boolean }>(`select to_regclass($1) is null as gone`, [name]))
+      .rows as [{ gone: boolean }];
+    expect(gone).toBe(true);
+    await write(3);
+    await sealRows(3);
+    for (const mode of ['incremental', 'full', 'incremental'] as const) {
+      expect((await check({ db: shop.db }, mode)).findings).toEqual([]);
+    }
+    await tamper(shop.url, `update inventory_transactions set reason = 'x' where id = 17`);
+    expect((await verify()).findings).toEqual(['ledger-row:17 changed']);
+  });
+
+  test('without being summed up is reported row by row', async () => {
+    const name = await writeLongAgo();
+    await sealRows(15);
+    await shop.db.pool.query(`drop table ${name}`);
+    expect((await verify()).findings).toHaveLength(15);
+  });
+});
+
+test('the time up to which everything is sealed is that of the first row that is not', async () => {
+  const until = async () =>
+    (await shop.db.pool.query<{ until: Date }>('select ledger_sealed_until() as until')).rows[0]!.until;
+  await write(1);
+  await sealRows(1);
+  expect(await until()).toBe(Infinity);
+  await write(1);
+  expect(await until()).toBeInstanceOf(Date);
+});
+
+test('a server whose count of transactions is behind the seals is refused, with what to do', async () => {
+  await write(1);
+  await sealRows(1);
+  await tamper(shop.url, 'update ledger_seals set to_xid = to_xid + 1000000');
+  await expect(seal()).rejects.toMatchObject({ code: 'LEDGER_XIDS_WENT_BACK' });
+});

@@ -1,0 +1,65 @@
+import { Client } from 'pg';
+import { createJob } from '../../domain/jobs/jobs';
+import { repairsOf } from '../../domain/consistency/repair';
+import { beginConsistencyJob, finishConsistencyJob } from '../../domain/consistency/run-job';
+import { runCheck, type CheckDeps } from '../../domain/consistency/run-check';
+import { listFindings } from '../../domain/consistency/queries';
+import { CHECK_IDS, type CheckId, type CheckMode, type StoredFinding } from '../../domain/consistency/types';
+import type { JobView } from '../../domain/jobs/types';
+import { newId } from '../../platform/ids';
+
+/** Those that need no engine. */
+export const OWN_CHECKS = CHECK_IDS.filter((id) => !id.startsWith('workflow_'));
+
+export interface CheckedJob {
+  jobId: string;
+  job: JobView;
+  findings: StoredFinding[];
+}
+
+/** Runs a consistency job as its workflow does. */
+export async function check(
+  deps: CheckDeps,
+  mode: CheckMode = 'full',
+  checks: readonly CheckId[] = OWN_CHECKS,
+  graceSeconds = 60,
+): Promise<CheckedJob> {
+  const { db } = deps;
+  const jobId = newId();
+  await createJob(db, { id: jobId, type: 'consistency', input: { mode, checks }, actor: 'test' });
+  // Nobody starts a workflow for it here.
+  await db.pool.query(`delete from outbox where topic = 'job.start' and key = $1`, [jobId]);
+  const plan = await beginConsistencyJob(db, jobId);
+  for (const id of plan.checks) await runCheck(deps, { jobId, check: id, mode: plan.mode, graceSeconds });
+  const job = await finishConsistencyJob(db, { jobId, mode, cancelled: false });
+  const findings = await listFindings(db, { jobId, after: 0, limit: 1_000, offset: 0 });
+  return { jobId, job, findings };
+}
+
+/** Runs statements by hand, past triggers and foreign keys. */
+export async function tamper(url: string, ...statements: string[]): Promise<void> {
+  const client = new Client({ connectionString: url });
+  await client.connect();
+  try {
+    await client.query('set session_replication_role = replica');
+    for (const statement of statements) await client.query(statement);
+  } finally {
+    await client.end();
+  }
+}
+
+/** Applies a repair script as psql does: statement by statement, each on its own, going on after one that fails. */
+export async function applyScript(url: string, deps: CheckDeps, jobId: string): Promise<string[]> {
+  const client = new Client({ connectionString: url });
+  const notices: string[] = [];
+  client.on('notice', (notice) => notices.push(notice.message ?? ''));
+  await client.connect();
+  try {
+    for await (const { sql } of repairsOf(deps.db, jobId)) {
+      await client.query(`begin;\n${sql}\ncommit;`);
+    }
+  } finally {
+    await client.end();
+  }
+  return notices;
+}

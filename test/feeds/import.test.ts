@@ -1,0 +1,253 @@
+import { createHash } from 'node:crypto';
+import { connect } from 'node:net';
+import { gzipSync } from 'node:zlib';
+import { newId } from '../../platform/ids';
+import { keepHistory } from '../replay/record';
+import { addStock } from '../support/fixtures';
+import { expectInvariants } from '../support/invariants';
+import { startStack, type Stack } from '../support/stack';
+import { waitFor } from '../support/wait';
+import { openUploads, type Uploads } from './uploads';
+
+let stack: Stack;
+let feeds: Uploads;
+beforeAll(async () => {
+  stack = await startStack({ api: true, settings: { FEED_BATCH_ROWS: 2 } });
+  feeds = openUploads(stack);
+  for (const location of ['AMS', 'BER']) {
+    for (const sku of ['LAMP', 'DESK', 'CHAIR']) await addStock(stack.db, sku, location, 10);
+  }
+});
+afterAll(() => stack.stop());
+afterEach(() => expectInvariants(stack.db));
+
+/** On hand by location. */
+async function onHand(sku: string): Promise<Record<string, number>> {
+  const found = await stack.db.pool.query<{ code: string; on_hand: number }>(
+    `select w.code, s.on_hand from stock s join products p on p.id = s.product_id join warehouses w on w.id = s.warehouse_id
+     where p.sku = $1`,
+    [sku],
+  );
+  return Object.fromEntries(found.rows.map((row) => [row.code, row.on_hand]));
+}
+
+async function staged(): Promise<number> {
+  const found = await stack.db.pool.query<{ rows: number }>(
+    `select ((select count(*) from feed_rows) + (select count(*) from feed_changes))::int as rows`,
+  );
+  return found.rows[0]!.rows;
+}
+
+test('a CSV feed sets what is on hand, says what it did, and lists what it rejected', async () => {
+  const { jobId } = await feeds.accepted(
+    [
+      'Item No;Warehouse;On-hand;Note',
+      'LAMP;AMS;7;counted',
+      'LAMP;BER;10;',
+      'lamp;ams;8;the later line wins',
+      '"DESK";AMS;"1,200";',
+      'NOTHING;AMS;1;',
+      'DESK;NOWHERE;1;',
+      'CHAIR;AMS;many;',
+      '"CHAIR;AMS;3;',
+      ' CHAIR ; BER ; 0 ; ',
+    ].join('\r\n'),
+  );
+  const job = await feeds.ended(jobId);
+  expect(job).toMatchObject({
+    type: 'feed',
+    status: 'completed',
+    progress: 100,
+    processed: 9,
+    total: 9,
+    rejected: 5,
+    result: { applied: 3, unchanged: 1, rejected: 5, left: 0 },
+    downloadUrl: `/api/v1/downloads/${jobId}.csv`,
+    error: null,
+  });
+  expect(await onHand('LAMP')).toEqual({ AMS: 8, BER: 10 });
+  expect(await onHand('DESK')).toEqual({ AMS: 1200, BER: 10 });
+  expect(await onHand('CHAIR')).toEqual({ AMS: 10, BER: 0 });
+  const file = await feeds.get(`/downloads/${jobId}.csv`);
+  expect(file.headers.get('content-type')).toMatch(/^text\/csv/);
+  expect(file.text.split('\n')).toEqual([
+    'line,sku,location,quantity,code,reason',
+    '2,LAMP,AMS,7,SUPERSEDED,A later line of the feed is about the same product and location.',
+    '6,NOTHING,AMS,1,UNKNOWN_SKU,There is no such product.',
+    '7,DESK,NOWHERE,1,UNKNOWN_LOCATION,There is no such location.',
+    '8,CHAIR,AMS,many,QUANTITY_INVALID,The quantity is not a whole number.',
+    '9,,,,QUOTE_BROKEN,"A quote is not closed on its line, or text follows it."',
+    '',
+  ]);
+  const handle = stack.temporal.client.workflow.getHandle(stack.names.jobWorkflowId(jobId));
+  await handle.result();
+  await keepHistory(handle, 'feed-imported');
+  expect(await staged()).toBe(0);
+  const ledger = await stack.db.pool.query<{ kind: string; reason: string | null; reference: string }>(
+    `select kind, reason, reference from inventory_transactions where kind = 'feed' and reason is not null`,
+  );
+  expect(ledger.rows).toEqual([{ kind: 'feed', reason: 'the later line wins', reference: jobId }]);
+});
+
+test('JSON lines, gzip, a default location and a delta go together', async () => {
+  const before = await onHand('LAMP');
+  const lines = [{ product: 'LAMP', qty: 5 }, { product: 'LAMP', qty: '-2', location: 'AMS' }, { product: 'LAMP' }];
+  const body = gzipSync(lines.map((line) => JSON.stringify(line)).join('\n'));
+  const { jobId } = await feeds.accepted(body, {
+    query: '?mode=delta&location=ams',
+    type: 'application/x-ndjson',
+    headers: { 'content-encoding': 'gzip' },
+  });
+  expect((await feeds.ended(jobId)).result).toMatchObject({ applied: 2, unchanged: 0, rejected: 1 });
+  expect(await onHand('LAMP')).toEqual({ ...before, AMS: before['AMS']! + 3 });
+});
+
+test('the live stream of a job tells its progress and its end, and a repeat of its last message is spared', async () => {
+  const { jobId } = await feeds.accepted('sku,location,qty\nLAMP,AMS,3\nLAMP,BER,3\nDESK,AMS,3\nDESK,BER,3\nCHAIR,AMS,3');
+  const messages = await feeds.stream(jobId);
+  expect(messages.at(-1)).toMatchObject({ event: 'completed', data: { jobId, processed: 5, progress: 100 } });
+  expect(messages.slice(0, -1).every(({ event }) => event === 'progress')).toBe(true);
+  const versions = messages.map(({ id }) => id);
+  expect(versions).toEqual([...versions].sort((a, b) => a - b));
+  const again = await feeds.get(`/jobs/${jobId}/events`, { 'last-event-id': String(versions.at(-1)) });
+  expect(again.status).toBe(204);
+});
+
+test('the same key and feed are one job, whichever way it is packed; another feed under the key is refused', async () => {
+  const headers = { 'idempotency-key': newId() };
+  const text = 'sku,location,qty\nDESK,AMS,50';
+  const first = await feeds.post(text, { headers });
+  const again = await feeds.post(gzipSync(text), { headers: { ...headers, 'content-encoding': 'gzip' } });
+  expect(again.status).toBe(202);
+  expect(again.body['jobId']).toBe(first.body['jobId']);
+  expect(again.headers.get('idempotency-replayed')).toBe('true');
+  for (const [body, query] of [
+    [`${text}1`, ''],
+    [text, '?mode=delta'],
+  ] as const) {
+    const other = await feeds.post(body, { headers, query });
+    expect([other.status, other.body['code']]).toEqual([422, 'IDEMPOTENCY_KEY_REUSED']);
+  }
+  await feeds.ended(String(first.body['jobId']));
+  expect(await onHand('DESK')).toMatchObject({ AMS: 50 });
+});
+
+const CSV = 'sku,location,qty\n';
+test.each([
+  ['no rows', '\n\n', {}, 422, 'FEED_EMPTY'],
+  ['nothing at all', '', {}, 422, 'FEED_EMPTY'],
+  ['a missing column', 'sku,qty\nLAMP,1', {}, 422, 'FEED_COLUMN_MISSING'],
+  ['a missing member', '{"sku":"LAMP","place":"AMS","qty":1}', { type: 'application/x-ndjson' }, 422, 'FEED_COLUMN_MISSING'],
+  ['two columns for one thing', 'sku,location,qty,stock\nLAMP,AMS,1,2', {}, 422, 'FEED_COLUMN_AMBIGUOUS'],
+  ['a broken header', 'sku,"location,qty\nLAMP,AMS,1', {}, 422, 'FEED_HEADER_INVALID'],
+  ['10 MB where the header should be', 'x'.repeat(10_000_000), {}, 422, 'FEED_HEADER_INVALID'],
+  ['Latin-1', Buffer.from(`${CSV}CAFÉ,AMS,1`, 'latin1'), {}, 422, 'FEED_ENCODING_INVALID'],
+  ['UTF-16', Buffer.from(`\ufeff${CSV}LAMP,AMS,1`, 'utf16le'), {}, 422, 'FEED_ENCODING_INVALID'],
+  ['gzip that is cut off', gzipSync(CSV + 'LAMP,AMS,1\n'.repeat(1_000)).subarray(0, 60), { headers: { 'content-encoding': 'gzip' } }, 422, 'FEED_COMPRESSION_INVALID'],
+  ['gzip that is none', CSV, { headers: { 'content-encoding': 'gzip' } }, 422, 'FEED_COMPRESSION_INVALID'],
+  ['an unknown encoding', CSV, { headers: { 'content-encoding': 'br' } }, 415, 'UNSUPPORTED_MEDIA_TYPE'],
+  ['another media type', CSV, { type: 'application/json' }, 415, 'UNSUPPORTED_MEDIA_TYPE'],
+  ['an unknown mode', CSV, { query: '?mode=add' }, 422, 'VALIDATION_FAILED'],
+  ['an unknown default location', CSV, { query: '?location=MOON' }, 422, 'UNKNOWN_LOCATION'],
+])('%s is refused at once, and nothing is left', async (_what, body, options, status, code) => {
+  const before = await feeds.jobCount();
+  const reply = await feeds.post(body, options);
+  expect([reply.status, reply.body['code']]).toEqual([status, code]);
+  expect(await feeds.jobCount()).toBe(before);
+  expect(await staged()).toBe(0);
+});
+
+test('a line of 10 MB in the middle is one reject', async () => {
+  const body = `${CSV}LAMP,AMS,21\n${'x'.repeat(10_000_000)}\nLAMP,BER,22\n`;
+  const { jobId } = await feeds.accepted(body);
+  expect((await feeds.ended(jobId)).result).toMatchObject({ applied: 2, rejected: 1 });
+  expect((await feeds.get(`/downloads/${jobId}.csv`)).text).toContain('\n3,,,,LINE_TOO_LONG,');
+});
+
+test('an upload that breaks off leaves nothing', async () => {
+  const before = await feeds.jobCount();
+  const { hostname, port } = new URL(stack.url);
+  const socket = connect(Number(port), hostname);
+  socket.write(
+    `POST /api/v1/jobs/feed HTTP/1.1\r\nHost: x\r\nContent-Type: text/csv\r\nContent-Length: 10000000\r\n\r\n${CSV}` +
+      'LAMP,AMS,1\n'.repeat(50_000),
+  );
+  await waitFor(async () => {
+    const found = await stack.db.pool.query(`select 1 from pg_stat_activity where query like 'copy feed_rows%' and datname = current_database()`);
+    return found.rowCount === 1;
+  });
+  socket.destroy();
+  await waitFor(async () => {
+    const found = await stack.db.pool.query(`select 1 from pg_stat_activity where application_name like '%-bulk' and datname = current_database()`);
+    return found.rowCount === 0;
+  });
+  expect(await feeds.jobCount()).toBe(before);
+  expect(await staged()).toBe(0);
+});
+
+test('a job that is cancelled stops between two batches; what it did stays, and its result tells', async () => {
+  await stack.stopWorker();
+  for (let i = 0; i < 20; i++) await addStock(stack.db, `PART-${i}`, 'AMS', 1);
+  const { jobId } = await feeds.accepted(
+    CSV + Array.from({ length: 20 }, (_, i) => `PART-${i},AMS,9`).join('\n'),
+  );
+  await stack.db.pool.query(`
+    create function slow_feed() returns trigger language plpgsql as $$ begin perform pg_sleep(0.3); return null; end $$;
+    create trigger slow_feed after insert on inventory_transactions for each statement execute function slow_feed()`);
+  try {
+    await stack.startWorker();
+    await waitFor(async () => (await feeds.job(jobId)).processed > 0);
+    const asked = await feeds.send('POST', `/jobs/${jobId}/cancel`);
+    expect(asked.status).toBe(202);
+    expect((await feeds.send('POST', `/jobs/${jobId}/cancel`)).status).toBe(202);
+    const job = await feeds.ended(jobId);
+    expect(job).toMatchObject({ status: 'cancelled', cancelRequested: true });
+    const { applied, left } = job.result as { applied: number; left: number };
+    expect(applied).toBeGreaterThan(0);
+    expect(applied + left).toBe(20);
+    const changed = await stack.db.pool.query(
+      `select 1 from stock s join products p on p.id = s.product_id where p.sku like 'PART-%' and s.on_hand = 9`,
+    );
+    expect(changed.rowCount).toBe(applied);
+    expect((await feeds.send('POST', `/jobs/${jobId}/cancel`)).status).toBe(202);
+  } finally {
+    await stack.db.pool.query('drop function slow_feed cascade');
+  }
+  const handle = stack.temporal.client.workflow.getHandle(stack.names.jobWorkflowId(jobId));
+  await handle.result();
+  await keepHistory(handle, 'feed-cancelled');
+  expect(await staged()).toBe(0);
+});
+
+test('a job that was made while Temporal had no worker, and whose workflow was terminated, is carried on', async () => {
+  await stack.stopWorker();
+  const { jobId } = await feeds.accepted(`${CSV}LAMP,AMS,31\nLAMP,BER,32`);
+  const digest = createHash('sha256').update('x').digest('hex');
+  expect(digest).toHaveLength(64);
+  await stack.startWorker();
+  expect((await feeds.ended(jobId)).status).toBe('completed');
+  expect(await onHand('LAMP')).toEqual({ AMS: 31, BER: 32 });
+});
+
+test('a job that has ended cannot be cancelled, and one that never was is not found', async () => {
+  const { jobId } = await feeds.accepted(`${CSV}LAMP,AMS,31`);
+  await feeds.ended(jobId);
+  const refused = await feeds.send('POST', `/jobs/${jobId}/cancel`);
+  expect([refused.status, refused.body['code']]).toEqual([409, 'JOB_ENDED']);
+  for (const path of [`/jobs/${newId()}`, `/jobs/${newId()}/events`, `/downloads/${newId()}.csv`, `/downloads/${jobId}.sql`]) {
+    expect((await feeds.get(path)).status).toBe(404);
+  }
+  expect((await feeds.send('POST', `/jobs/${newId()}/cancel`)).status).toBe(404);
+});
+
+test('the list of jobs is newest first, by pages, by type and by status', async () => {
+  const all = await feeds.list('?limit=100&type=feed');
+  expect(all.items.length).toBeGreaterThan(3);
+  const first = await feeds.list('?limit=2');
+  const second = await feeds.list(`?limit=2&cursor=${first.nextCursor}`);
+  expect([...first.items, ...second.items]).toEqual(all.items.slice(0, 4));
+  const cancelled = await feeds.list('?status=cancelled');
+  expect(cancelled.items.map((job) => job.status)).toEqual(['cancelled']);
+  expect((await feeds.list('?type=consistency')).items).toEqual([]);
+  expect((await feeds.get('/jobs?type=unknown')).status).toBe(422);
+});
