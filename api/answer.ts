@@ -35,6 +35,13 @@ export function problemAnswer(error: unknown, requestId: string): Answer & { bod
 export function send(res: Response, answer: Answer): void {
   res.status(answer.status);
   for (const [name, value] of Object.entries(answer.headers ?? {})) res.setHeader(name, value);
+  if (answer.json !== undefined) {
+    // Past `res.send`, which would copy it into a buffer first, to be written apart from the headers.
+    res.setHeader('content-type', 'application/json; charset=utf-8');
+    res.setHeader('content-length', Buffer.byteLength(answer.json));
+    res.end(answer.json);
+    return;
+  }
   res.type(answer.contentType ?? (answer.status >= 400 ? 'application/problem+json' : 'application/json'));
-  res.send(answer.json ?? JSON.stringify(answer.body));
+  res.send(JSON.stringify(answer.body));
 }

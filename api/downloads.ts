@@ -1,5 +1,6 @@
 import type { JobFile, JobType } from '../domain/jobs/types';
 import type { Queryable } from '../platform/database';
+import { repairScript } from '../domain/consistency/repair';
 import { feedRejectsCsv } from '../domain/feeds/rejects';
 
 /** The file of a job, read from PostgreSQL piece by piece as the client takes it. */
@@ -8,4 +9,5 @@ export type FileWriter = (on: Queryable, jobId: string) => AsyncIterable<string>
 /** What each type of job has to download. */
 export const DOWNLOADS: Partial<Record<JobType, { file: JobFile; write: FileWriter }>> = {
   feed: { file: 'csv', write: feedRejectsCsv },
+  consistency: { file: 'sql', write: repairScript },
 };

@@ -63,6 +63,7 @@ export const PROBLEMS = {
   UNKNOWN_ORDER: { status: 422, title: 'The order is not known' },
   UNKNOWN_CATEGORY: { status: 422, title: 'The category is not known' },
   UNKNOWN_LOT: { status: 422, title: 'The lot is not known' },
+  CURRENCY_MISMATCH: { status: 422, title: 'The costs of one product have one currency' },
   LOT_REQUIRED: { status: 422, title: 'The product is kept by lot' },
   LOT_EXPIRY_MISMATCH: { status: 422, title: 'The lot is known with another expiry date' },
   SERIALS_REQUIRED: { status: 422, title: 'Each unit of the product needs a serial number' },

@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { randomFillSync } from 'node:crypto';
 import type { Request, RequestHandler, Response } from 'express';
 import { newId } from '../platform/ids';
 import type { Logger } from '../platform/log';
@@ -23,25 +23,19 @@ export function requestContext(
   log: Logger,
   observe: (context: RequestContext, req: Request, res: Response, seconds: number) => void,
 ): RequestHandler {
+  const randomHex = createRandomHex();
   return (req, res, next) => {
     const started = process.hrtime.bigint();
-    const gone = new AbortController();
     const requestId = validRequestId(req.get('x-request-id')) ?? newId();
-    const traceparent = continueTrace(req.get('traceparent'));
-    const context: RequestContext = {
-      requestId,
-      traceparent,
-      log: log.child({ requestId, traceparent }),
-      signal: gone.signal,
-      route: 'unmatched',
-    };
-    res.locals['context'] = context;
+    const traceparent = continueTrace(req.get('traceparent'), randomHex);
+    const exchange = lazyContext(log, requestId, traceparent);
+    res.locals['context'] = exchange.context;
     res.setHeader('x-request-id', requestId);
     res.setHeader('traceparent', traceparent);
     res.setHeader('x-content-type-options', 'nosniff');
     res.once('close', () => {
-      if (!res.writableFinished) gone.abort();
-      observe(context, req, res, Number(process.hrtime.bigint() - started) / 1e9);
+      if (!res.writableFinished) exchange.abort();
+      observe(exchange.context, req, res, Number(process.hrtime.bigint() - started) / 1e9);
     });
     next();
   };
@@ -62,7 +56,53 @@ function validRequestId(given: string | undefined): string | undefined {
 }
 
 /** The caller's trace with a span of our own, or a new trace where none, or an invalid one, came in. */
-function continueTrace(given: string | undefined): string {
-  const [, traceId, flags] = TRACEPARENT.exec(given ?? '') ?? [];
-  return `00-${traceId ?? randomBytes(16).toString('hex')}-${randomBytes(8).toString('hex')}-${flags ?? '00'}`;
+function continueTrace(given: string | undefined, randomHex: (bytes: number) => string): string {
+  const [, traceId, flags] = given === undefined ? [] : (TRACEPARENT.exec(given) ?? []);
+  return `00-${traceId ?? randomHex(16)}-${randomHex(8)}-${flags ?? '00'}`;
+}
+
+/** The logger and the signal are made when they are first asked for: most requests never do, and together they cost 10 µs. */
+function lazyContext(
+  log: Logger,
+  requestId: string,
+  traceparent: string,
+): { context: RequestContext; abort(): void } {
+  let child: Logger | undefined;
+  let gone: AbortController | undefined;
+  let aborted = false;
+  return {
+    context: {
+      requestId,
+      traceparent,
+      route: 'unmatched',
+      get log() {
+        return (child ??= log.child({ requestId, traceparent }));
+      },
+      get signal() {
+        gone ??= new AbortController();
+        if (aborted) gone.abort();
+        return gone.signal;
+      },
+    },
+    abort() {
+      aborted = true;
+      gone?.abort();
+    },
+  };
+}
+
+const RANDOM_POOL_BYTES = 4_096;
+
+/** Hexadecimal digits of so many random bytes, out of a pool: the system is asked once for many. */
+function createRandomHex(): (bytes: number) => string {
+  const pool = Buffer.alloc(RANDOM_POOL_BYTES);
+  let at = pool.length;
+  return (bytes) => {
+    if (at + bytes > pool.length) {
+      randomFillSync(pool);
+      at = 0;
+    }
+    at += bytes;
+    return pool.toString('hex', at - bytes, at);
+  };
 }

@@ -80,8 +80,18 @@ export function route<
     ...described,
     schemas: { params, query, body },
     handle(req, res) {
+      const context = contextOf(res);
       const call: Call<{ params: P; query: Q; body: B }> = {
-        ...contextOf(res),
+        requestId: context.requestId,
+        traceparent: context.traceparent,
+        route: context.route,
+        // These are made when they are first asked for, which most reads never do.
+        get log() {
+          return context.log;
+        },
+        get signal() {
+          return context.signal;
+        },
         params: parsePath(params ?? NOTHING, req.params) as z.output<P>,
         query: parse(query ?? NOTHING, req.query) as z.output<Q>,
         body: parse(body ?? NOTHING, givenBody(req, docs)) as z.output<B>,

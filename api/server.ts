@@ -20,7 +20,9 @@ import { alertRoutes } from './routes/alerts';
 import { batchRoutes } from './routes/batch';
 import { carrierRoutes } from './routes/carriers';
 import { catalogueRoutes } from './routes/catalogue';
+import { insightRoutes } from './routes/insight';
 import { inventoryRoutes } from './routes/inventory';
+import { consistencyRoutes } from './routes/consistency';
 import { feedRoutes } from './routes/feeds';
 import { jobRoutes } from './routes/jobs';
 import { ledgerRoutes } from './routes/ledger';
@@ -111,6 +113,7 @@ export function apiRoutes(context: ApiContext): Route[] {
     ...catalogueRoutes(context),
     // Before what takes a SKU in the same place.
     ...alertRoutes(context),
+    ...insightRoutes(context),
     ...stockKeepingRoutes(context),
     ...batchRoutes(context),
     ...ledgerRoutes(context),
@@ -119,6 +122,7 @@ export function apiRoutes(context: ApiContext): Route[] {
     ...reservationRoutes(context),
     ...carrierRoutes(context),
     ...feedRoutes(context),
+    ...consistencyRoutes(context),
     ...jobRoutes(context),
     ...operationRoutes(context),
   ];

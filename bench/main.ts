@@ -1,11 +1,17 @@
+import { benchAvailability } from './availability';
 import { benchBatch } from './batch';
+import { benchExpiry } from './expiry';
 import { benchOrders } from './orders';
 import { benchReserve } from './reserve';
+import { benchVerify } from './verify';
 
 const BENCHES: Readonly<Record<string, () => Promise<void>>> = {
   reserve: benchReserve,
   batch: benchBatch,
   orders: benchOrders,
+  expiry: benchExpiry,
+  availability: benchAvailability,
+  verify: benchVerify,
 };
 
 /** `npm run bench [NAME ...]`: one JSON line per result on standard output. */

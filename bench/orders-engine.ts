@@ -6,7 +6,7 @@ import { createSandboxCarrier } from '../domain/fulfilment/sandbox-carrier';
 import type { CarrierEvent } from '../domain/fulfilment/types';
 import { createSandboxGateway } from '../domain/payments/sandbox-gateway';
 import { readSettings } from '../platform/config';
-import { openDatabase } from '../platform/database';
+import { openDatabase, type Database } from '../platform/database';
 import { findTemporalCli } from '../platform/embedded/temporal-cli';
 import { startTemporalServer } from '../platform/embedded/temporal';
 import { connectTemporal, installTemporalRuntime } from '../platform/temporal';
@@ -19,6 +19,7 @@ import { createTextbookActivities } from './textbook/activities';
 
 export interface BenchEngine {
   client: Client;
+  db: Database;
   /** Of the API. */
   url: string;
   /** Where the empty workflow and the textbook saga run. */
@@ -89,6 +90,7 @@ export async function startBenchEngine(skus: number): Promise<BenchEngine> {
 
   return {
     client,
+    db,
     url: api.url,
     queue,
     analyze: () => db.pool.query('analyze'),

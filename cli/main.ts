@@ -1,9 +1,11 @@
 #!/usr/bin/env node
 import { Command, InvalidArgumentError } from 'commander';
+import { validate } from 'uuid';
 import { isAppError } from '../platform/errors';
 import { VERSION } from '../platform/version';
 import { DOCTOR_PARTS, type DoctorPart } from './doctor-parts';
 import { isGiven, loadEnvFile, readCommandSettings, type GivenSettings } from './environment';
+import { addJobCommands } from './job-commands';
 import { createOutput } from './output';
 
 /** Settings that can't be used, apart from 1 for what went wrong while running. */
@@ -88,6 +90,31 @@ Exit codes: 0 all went well, 1 something failed, 2 wrong usage or settings.`,
     });
 
   program
+    .command('verify')
+    .description(
+      'check that stock, ledger, holds, orders and workflows agree (exit code 1 when something is found)',
+    )
+    .option('--full', 'read everything, not only what changed since it was verified last')
+    .option('--seals', 'only that no sealed row of the ledger was changed, removed or added')
+    .option('--json', 'one JSON object')
+    .action(async (options: { full?: boolean; seals?: boolean; json?: boolean }) => {
+      const settings = readCommandSettings({}, 'warn');
+      const { full = false, seals = false, json = false } = options;
+      finish(await (await import('./verify.js')).runVerify(settings, { full, seals, json }, output));
+    });
+
+  program
+    .command('repair')
+    .description('show and apply the repair script of a consistency job, then check again')
+    .requiredOption('--job <id>', 'the job that has found what is to be repaired', jobArgument)
+    .option('--yes', 'do not ask')
+    .action(async (options: { job: string; yes?: boolean }) => {
+      const settings = readCommandSettings({}, 'warn');
+      const { runRepairs } = await import('./repair.js');
+      finish(await runRepairs(settings, { job: options.job, yes: options.yes ?? false }, output));
+    });
+
+  program
     .command('doctor')
     .description('tell what is reachable, which settings are in force, and what to do about each problem')
     .argument('[parts...]', `only these: ${DOCTOR_PARTS.join(', ')}`, doctorPart)
@@ -98,12 +125,19 @@ Exit codes: 0 all went well, 1 something failed, 2 wrong usage or settings.`,
       finish(await runDoctor(settings, { parts, thisHost: options.thisHost ?? false }, output));
     });
 
+  addJobCommands(program, output, finish);
+
   for (const command of program.commands) command.configureHelp({ sortOptions: true });
   return program;
 }
 
 function portSetting(port: string | undefined): GivenSettings {
   return port === undefined ? {} : { PORT: port };
+}
+
+function jobArgument(text: string): string {
+  if (!validate(text)) throw new InvalidArgumentError('The id of a job is a UUID.');
+  return text;
 }
 
 function doctorPart(text: string, previous: DoctorPart[] = []): DoctorPart[] {

@@ -32,6 +32,15 @@ create table receipt_lines (
 -- GET /receipts?sku=, and the cost layers of a product
 create index receipt_lines_by_product on receipt_lines (product_id, receipt_id);
 
+-- What a unit of a product costs on average, all locations together. One product's cost has one currency.
+-- Locked after the stock rows.
+create table product_costs (
+  product_id    int primary key references products,
+  currency      char(3) not null check (currency ~ '^[A-Z]{3}$'),
+  -- Minor units; null: nothing with a cost has come in yet.
+  average_minor numeric(24, 6) check (average_minor >= 0)
+);
+
 alter table products
   add column lot_tracked boolean not null default false,
   add column serialised  boolean not null default false;
@@ -148,9 +157,9 @@ begin
       select l.code, l.expires_on, l.quantity - l.held as free from lots l
       where l.product_id = product and l.warehouse_id = warehouse and l.quantity > l.held
       order by
-        -- A return that is written off at once takes what it has just brought.
+        -- A write-off that comes with an arrival (a return, a loss on the way) takes what that has just brought.
         (entry_kind = 'write_off' and exists (select from lot_movements m
-           where m.effect_id = entry_effect and m.kind = 'return' and m.lot_id = l.id)) desc,
+           where m.effect_id = entry_effect and m.kind in ('return', 'transfer_in') and m.lot_id = l.id)) desc,
         (entry_kind = 'ship' and l.expires_on < (now() at time zone 'UTC')::date) is true,
         l.expires_on nulls last, l.id
     loop
@@ -209,7 +218,7 @@ begin
                else false end
     order by
       (entry_kind = 'write_off' and exists (select from serial_movements m
-         where m.effect_id = entry_effect and m.kind = 'return' and m.serial_id = s.id)) desc,
+         where m.effect_id = entry_effect and m.kind in ('return', 'transfer_in') and m.serial_id = s.id)) desc,
       s.id
     limit rest
   ), moved as (

@@ -24,6 +24,7 @@ export const settingsSchema = z.object({
   PORT: port.default(8080),
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
   HOLDFAST_HOME: z.string().min(1).default('.holdfast'),
+  HOLDFAST_URL: z.url({ protocol: /^https?$/ }).optional(),
 
   DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/ }).optional(),
   DATABASE_POOL_SIZE: positive.max(500).default(20),
@@ -68,6 +69,8 @@ export const settingsSchema = z.object({
   RETURN_AUTHORISATION_DAYS: positive.max(3_650).default(30),
   COUNT_TOLERANCE_UNITS: z.coerce.number().int().min(0).default(0),
   SWEEP_INTERVAL_SECONDS: positive.default(30),
+  SEAL_INTERVAL_SECONDS: positive.default(300),
+  CONSISTENCY_INTERVAL_SECONDS: positive.default(3_600),
   TRANSFER_TRANSIT_SECONDS: positive.default(604_800),
   SHUTDOWN_GRACE_SECONDS: positive.default(15),
 });

@@ -42,9 +42,9 @@ export async function ringDispatcher({ client, names, dispatcher }: Receivers): 
 
 /**
  * 500 holds take 50 to 100 ms, and their stock rows are locked as long. What falls due within 200 ms is freed together:
- * ten thousand holds in a minute are then five rounds a second of some 30, and not 167 of one.
+ * ten thousand holds in a minute are then five transactions a second of some 30, and not 167 of one.
  */
-const HOLD_EXPIRY: HoldExpiryInput = { batchSize: 500, batches: 20, pauseMs: 200 };
+const HOLD_EXPIRY: HoldExpiryInput = { batchSize: 500, pauseMs: 200, roundMs: 10_000 };
 /** How soon the engine gives a task to another worker when the one that has it is gone. */
 const EXPIRY_TASK_SECONDS = 5;
 

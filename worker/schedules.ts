@@ -12,7 +12,7 @@ const CALL_DEADLINE_MS = 10_000;
 export async function ensureSchedules(
   client: Client,
   names: EngineNames,
-  settings: { sweepIntervalSeconds: number },
+  settings: { sweepIntervalSeconds: number; sealIntervalSeconds: number; consistencyIntervalSeconds: number },
 ): Promise<void> {
   await ensureSchedule(client, {
     scheduleId: names.sweepScheduleId,
@@ -24,6 +24,30 @@ export async function ensureSchedules(
       workflowId: names.sweepScheduleId,
       taskQueue: names.jobsQueue,
       staticSummary: 'Starts again the saga of any open order that has none',
+    },
+  });
+  await ensureSchedule(client, {
+    scheduleId: names.sealScheduleId,
+    spec: { intervals: [{ every: settings.sealIntervalSeconds * 1_000 }] },
+    policies: { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow: '1 minute' },
+    action: {
+      type: 'startWorkflow',
+      workflowType: WORKFLOW_TYPES.ledgerSeal,
+      workflowId: names.sealScheduleId,
+      taskQueue: names.jobsQueue,
+      staticSummary: 'Seals the rows of the ledger that nothing can be added to any more',
+    },
+  });
+  await ensureSchedule(client, {
+    scheduleId: names.consistencyScheduleId,
+    spec: { intervals: [{ every: settings.consistencyIntervalSeconds * 1_000 }] },
+    policies: { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow: '1 minute' },
+    action: {
+      type: 'startWorkflow',
+      workflowType: WORKFLOW_TYPES.scheduledConsistency,
+      workflowId: names.consistencyScheduleId,
+      taskQueue: names.jobsQueue,
+      staticSummary: 'Asks for an incremental check of stock, ledger, holds, orders and workflows',
     },
   });
   await ensureSchedule(client, {

@@ -1,5 +1,6 @@
 import type { Client } from '@temporalio/client';
 import { Worker, type NativeConnection, type WorkerOptions } from '@temporalio/worker';
+import { createConsistencyActivities } from '../activities/consistency';
 import { createFeedActivities } from '../activities/feeds';
 import { createFulfilmentActivities } from '../activities/fulfilment';
 import { createHoldActivities } from '../activities/holds';
@@ -52,6 +53,8 @@ export interface RunningWorker {
 /** How long an order may rest before the sweep looks at it; and again, while it merely waits to be paid. */
 const SWEEP_GRACE_SECONDS = 30;
 const SWEEP_RECHECK_SECONDS = 600;
+/** What is younger is not yet called stuck or orphaned: it may be on its way. */
+const CONSISTENCY_GRACE_SECONDS = 300;
 const DISPATCH_BATCH = 200;
 /** How long an import waits for a database that is slow or failing before it tries one batch. */
 const FEED_PAUSE_MS = 5_000;
@@ -62,7 +65,11 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
   const { gateway, carrier } = deps.seams ?? openSeams(deps);
   await ensurePartitions(db, settings.LEDGER_PARTITIONS_AHEAD);
   // Before there are workers: one that never ran cannot be shut down, and keeps its connection from being closed.
-  await ensureSchedules(client, names, { sweepIntervalSeconds: settings.SWEEP_INTERVAL_SECONDS });
+  await ensureSchedules(client, names, {
+    sweepIntervalSeconds: settings.SWEEP_INTERVAL_SECONDS,
+    sealIntervalSeconds: settings.SEAL_INTERVAL_SECONDS,
+    consistencyIntervalSeconds: settings.CONSISTENCY_INTERVAL_SECONDS,
+  });
   await ringHoldExpiry({ client, names });
   const timeouts = sagaTimeouts(settings);
   const sagas = createSagas({ client, names, timeouts });
@@ -92,6 +99,12 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
           slowMs: settings.FEED_SLOW_BATCH_MS,
           pauseMs: FEED_PAUSE_MS,
         },
+        log,
+      }),
+      ...createConsistencyActivities({
+        db,
+        describe: sagas.describe,
+        graceSeconds: CONSISTENCY_GRACE_SECONDS,
         log,
       }),
       ...createHoldActivities({ db }),

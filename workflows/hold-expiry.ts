@@ -2,7 +2,7 @@ import {
   allHandlersFinished,
   condition,
   continueAsNew,
-  proxyLocalActivities,
+  proxyActivities,
   setCurrentDetails,
   setHandler,
   workflowInfo,
@@ -11,22 +11,19 @@ import type { HoldActivities } from '../activities/holds';
 import type { ExpiryRound } from '../domain/holds/types';
 import { holdsDueSignal, type HoldExpiryInput } from './messages';
 
-/**
- * A local activity: while holds fall due it runs a few times a second, and each time costs a third of what a regular one
- * does. Retried for ever; beyond `localRetryThreshold` the wait is a durable timer, as long as PostgreSQL is away.
- */
-const { expireDueHolds } = proxyLocalActivities<HoldActivities>({
-  startToCloseTimeout: '30 seconds',
-  localRetryThreshold: '1 second',
+const { expireDueHolds } = proxyActivities<HoldActivities>({
+  summary: 'Free holds that are past due',
+  startToCloseTimeout: '1 minute',
+  heartbeatTimeout: '5 seconds',
   retry: { initialInterval: '100 milliseconds', backoffCoefficient: 2, maximumInterval: '2 seconds' },
 });
 
-/** A round is 6 to 8 events, so a run ends well below the 4,096 at which the server suggests it, and replays quickly. */
-const ROUNDS_PER_RUN = 400;
+/** A round is about 11 events, so a run ends well below the 4,096 at which the server suggests it, and replays quickly. */
+const ROUNDS_PER_RUN = 300;
 
 /**
  * Frees holds without an order when they fall due. One runs at a time, for ever: it sleeps until the next hold falls due, by
- * PostgreSQL's clock, is rung by one that falls due earlier, and continues as new before its history grows long. It keeps
+ * PostgreSQL's clock, or rather shortly before; is rung by one that falls due earlier, and continues as new before its history grows long. It keeps
  * nothing in memory that matters, since what is due stands in PostgreSQL; so a run begins with a look, and a ring too many
  * is harmless.
  */
@@ -36,14 +33,13 @@ export async function holdExpiry(input: HoldExpiryInput): Promise<void> {
     state.rung = true;
   });
 
-  const { batchSize, batches, pauseMs } = input;
-  const rounds = input.roundsPerRun ?? ROUNDS_PER_RUN;
+  const { roundsPerRun: rounds = ROUNDS_PER_RUN, ...request } = input;
   for (let round = 0; round < rounds && !workflowInfo().continueAsNewSuggested; round++) {
     setCurrentDetails(describe(state, 'Freeing holds that are past due.'));
     state.rung = false;
-    const done = await expireDueHolds({ batchSize, batches, pauseMs });
+    const done = await expireDueHolds(request);
     state.freed += done.freed;
-    if (done.more) continue;
+    if (done.sleepMs === 0) continue;
     setCurrentDetails(describe(state, inWords(done)));
     await condition(() => state.rung, done.sleepMs, { summary: 'look for holds that are due' });
   }

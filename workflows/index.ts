@@ -1,4 +1,5 @@
 /** Everything a worker can run: the entry of the workflow bundle. */
+export { consistencyCheck, ledgerSeal, scheduledConsistency } from './consistency';
 export { shipmentDispatcher } from './dispatcher';
 export { holdExpiry } from './hold-expiry';
 export { feedImport } from './feed-import';

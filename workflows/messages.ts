@@ -59,10 +59,10 @@ export interface JobWorkflowInput {
 export interface HoldExpiryInput {
   /** Holds that one transaction frees at most. */
   batchSize: number;
-  /** Batches of one round. */
-  batches: number;
-  /** Least time between two rounds, milliseconds. */
+  /** Least time between two looks, milliseconds. */
   pauseMs: number;
+  /** The longest that one round takes, milliseconds. */
+  roundMs: number;
   /** Rounds until it continues as new, at the latest. */
   roundsPerRun?: number;
 }

@@ -13,12 +13,15 @@ export const WORKFLOW_TYPES = {
   customerReturn: 'customerReturn',
   stockUpkeep: 'stockUpkeep',
   feedImport: 'feedImport',
+  consistencyCheck: 'consistencyCheck',
+  scheduledConsistency: 'scheduledConsistency',
+  ledgerSeal: 'ledgerSeal',
 } as const;
 
 /** The workflow of each type of job. */
 export const JOB_WORKFLOW_TYPES = {
   feed: WORKFLOW_TYPES.feedImport,
-  consistency: 'consistencyCheck',
+  consistency: WORKFLOW_TYPES.consistencyCheck,
   settlement: 'settlement',
 } as const satisfies Record<JobType, string>;
 
@@ -38,6 +41,8 @@ export interface EngineNames {
   holdExpiryWorkflowId: string;
   sweepScheduleId: string;
   ledgerScheduleId: string;
+  sealScheduleId: string;
+  consistencyScheduleId: string;
   transferSweepScheduleId: string;
   stockUpkeepScheduleId: string;
 }
@@ -54,6 +59,8 @@ export function engineNames(prefix = ''): EngineNames {
     holdExpiryWorkflowId: `${prefix}hold-expiry`,
     sweepScheduleId: `${prefix}sweep-orders`,
     ledgerScheduleId: `${prefix}ledger-partitions`,
+    sealScheduleId: `${prefix}seal-ledger`,
+    consistencyScheduleId: `${prefix}verify-consistency`,
     stockUpkeepScheduleId: `${prefix}stock-upkeep`,
     transferSweepScheduleId: `${prefix}sweep-transfers`,
   };

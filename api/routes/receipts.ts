@@ -34,6 +34,7 @@ export function receiptRoutes(context: ApiContext): Route[] {
           'VALIDATION_FAILED',
           'UNKNOWN_SKU',
           'UNKNOWN_LOCATION',
+          'CURRENCY_MISMATCH',
           'LOT_REQUIRED',
           'SERIALS_REQUIRED',
           'NOT_TRACKED',

@@ -4,6 +4,8 @@ import { countRoutes } from './counts';
 import { qualityHoldRoutes } from './quality-holds';
 import { receiptRoutes } from './receipts';
 import { returnRoutes } from './returns';
+import { trackingRoutes } from './tracking';
+import { valuationRoutes } from './valuation';
 
 /** Deliveries, counts, quality holds, returns, lots, serial numbers and what stock is worth. */
 export function stockKeepingRoutes(context: ApiContext): Route[] {
@@ -12,5 +14,7 @@ export function stockKeepingRoutes(context: ApiContext): Route[] {
     ...countRoutes(context),
     ...qualityHoldRoutes(context),
     ...returnRoutes(context),
+    ...trackingRoutes(context),
+    ...valuationRoutes(context),
   ];
 }

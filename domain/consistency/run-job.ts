@@ -1,9 +1,11 @@
 import { z } from 'zod';
 import { raiseAlert, resolveAlert } from '../alerts/alerts';
-import { beginJob, cancelJob, completeJob, isCancelRequested, reportProgress } from '../jobs/jobs';
-import { selectJobInput } from '../jobs/queries';
+import { beginJob, cancelJob, completeJob, createJob, isCancelRequested, reportProgress } from '../jobs/jobs';
+import { insertJob, selectJobInput } from '../jobs/queries';
+import { jobHasEnded } from '../jobs/rules';
 import type { JobView } from '../jobs/types';
 import type { Database } from '../../platform/database';
+import { derivedId, newId } from '../../platform/ids';
 import { advanceCheckpoint } from './checkpoint';
 import { checkOf, DRIFT_CHECKS } from './checks';
 import { countRepairable, selectChecks, selectDrifting, selectSettledDrift } from './queries';
@@ -20,9 +22,27 @@ export interface ConsistencyPlan {
   checks: CheckId[];
 }
 
-/** Marks a job as running. Answers its checks, in the order in which they run. @throws AppError `JOB_NOT_FOUND` */
-export async function beginConsistencyJob(db: Database, jobId: string): Promise<ConsistencyPlan> {
-  await beginJob(db, jobId);
+/** Asks for an incremental run of all checks; once for the same occasion. Answers the job. */
+export async function requestScheduledCheck(db: Database, occasion: string): Promise<string> {
+  const input: ConsistencyPlan = { mode: 'incremental', checks: [...CHECK_IDS] };
+  const id = derivedId('scheduled-consistency', occasion);
+  return (await createJob(db, { id, type: 'consistency', input: { ...input }, actor: 'schedule' })).jobId;
+}
+
+/** Makes a job that the caller runs itself: no workflow is started for it. Answers its id. */
+export async function openConsistencyJob(db: Database, plan: ConsistencyPlan, actor: string): Promise<string> {
+  const id = newId();
+  await db.retrying((tx) => insertJob(tx, { id, type: 'consistency', input: { ...plan }, actor }));
+  return id;
+}
+
+/**
+ * Marks a job as running. Answers its checks, in the order in which they run; null when it has ended.
+ *
+ * @throws AppError `JOB_NOT_FOUND`
+ */
+export async function beginConsistencyJob(db: Database, jobId: string): Promise<ConsistencyPlan | null> {
+  if (jobHasEnded((await beginJob(db, jobId)).status)) return null;
   const { mode, checks } = consistencyInput.parse(await selectJobInput(db, jobId));
   const plan = { mode, checks: CHECK_IDS.filter((id) => checks.includes(id)) };
   await reportProgress(db, jobId, { processed: 0, total: plan.checks.length });

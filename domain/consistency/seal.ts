@@ -31,7 +31,8 @@ const FIRST_WINDOW = 10_000;
 
 /**
  * Seals every row of the ledger that no running transaction can add to: those of transactions below the oldest that runs, never
- * by the clock. Does nothing while another sealer is at it.
+ * by the clock. Transactions of other databases of the server count as well: a long one anywhere delays it. Does nothing
+ * while another sealer is at it.
  *
  * @throws AppError `LEDGER_XIDS_WENT_BACK` on a server that counts transactions from below those that are sealed, as one does
  * into which the database was loaded from a dump

@@ -1,34 +1,56 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Database, Transaction } from '../../platform/database';
 import { isLockTimeout } from '../../platform/errors';
 import { openLines } from '../inventory/holds';
 import { selectFreeStock } from '../inventory/queries';
 import { freeHolds, freeLockedLines } from './free';
 import { publishNextLook, selectDueHoldsForUpdate, selectDueHoldsOnForUpdate } from './queries';
+import { AWAKE_BEFORE_MS } from './rules';
 import type { ExpiryRound } from './types';
 
 export interface ExpiryRequest {
   /** Holds that one transaction frees at most: as long as it runs, their stock rows are locked. */
   batchSize: number;
-  /** Batches of one round, which then says that there is more. */
-  batches: number;
-  /** Least time until the next look, milliseconds: what falls due meanwhile is freed together. */
+  /** Least time between two looks, milliseconds: what falls due meanwhile is freed together. */
   pauseMs: number;
+  /** A round ends after this long, milliseconds, even though more holds fall due. */
+  roundMs: number;
 }
 
+/** A hold that is made while a round waits for the next one to fall due may fall due before it: looked for this often. */
+const LOOK_MS = 300;
+
 /**
- * Frees holds without an order that are past due by PostgreSQL's clock, set-based and soonest first, and says when to look
- * again. Several at once share the work: each skips what another has locked.
+ * A round of the expiry: frees holds without an order that are past due by PostgreSQL's clock, set-based and soonest first,
+ * waits for those that fall due in a moment, and says when the next round must begin. Several at once share the work: each
+ * skips what another has locked. Ends early when `signal` is aborted.
  */
-export async function expireDueHolds(db: Database, request: ExpiryRequest): Promise<ExpiryRound> {
+export async function expireDueHolds(
+  db: Database,
+  request: ExpiryRequest,
+  signal: AbortSignal,
+): Promise<ExpiryRound> {
+  const end = performance.now() + request.roundMs;
+  const isOver = () => signal.aborted || performance.now() >= end;
   let freed = 0;
-  let more = true;
-  for (let batch = 0; more && batch < request.batches; batch++) {
-    const { found, freed: now } = await expireBatch(db, request.batchSize);
-    freed += now;
-    more = found === request.batchSize && now > 0;
+  for (;;) {
+    freed += await freeDue(db, request.batchSize, isOver);
+    const next = await publishNextLook(db, request.pauseMs / 1_000);
+    const sleepMs = Math.max(0, next.inMs - AWAKE_BEFORE_MS);
+    if (sleepMs > 0 || isOver()) {
+      return { freed, sleepMs, nextDueAt: next.nextDueAt?.toISOString() ?? null };
+    }
+    await delay(Math.min(next.inMs, LOOK_MS), undefined, { signal }).catch(() => undefined);
   }
-  const { sleepMs, nextDueAt } = await publishNextLook(db, request.pauseMs / 1_000);
-  return { freed, more, sleepMs, nextDueAt: nextDueAt?.toISOString() ?? null };
+}
+
+async function freeDue(db: Database, batchSize: number, isOver: () => boolean): Promise<number> {
+  let freed = 0;
+  for (;;) {
+    const batch = await expireBatch(db, batchSize);
+    freed += batch.freed;
+    if (batch.found < batchSize || batch.freed === 0 || isOver()) return freed;
+  }
 }
 
 interface Batch {

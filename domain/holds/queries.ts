@@ -40,7 +40,8 @@ export async function selectDueHoldsOnForUpdate(
 }
 
 export interface NextLook {
-  sleepMs: number;
+  /** Milliseconds until then. */
+  inMs: number;
   nextDueAt: Date | null;
 }
 
@@ -63,7 +64,7 @@ export async function publishNextLook(on: Queryable, pauseSeconds: number): Prom
      update hold_expiry e
      set wakes_at = case when e.wakes_at > clock_timestamp() + make_interval(secs => $3) then least(e.wakes_at, n.at) else n.at end
      from next n
-     returning greatest(0, ceil(extract(epoch from e.wakes_at - clock_timestamp()) * 1000))::float8 as "sleepMs",
+     returning greatest(0, ceil(extract(epoch from e.wakes_at - clock_timestamp()) * 1000))::float8 as "inMs",
                n.due_at as "nextDueAt"`,
     [pauseSeconds, LOOK_EVERY_SECONDS, COMMIT_SECONDS],
   );

@@ -67,6 +67,13 @@ export const MAX_HOLD_SECONDS = 2_592_000;
 export const LOOK_EVERY_SECONDS = 30;
 
 /**
+ * The expiry is awake for this long before a hold falls due, milliseconds. Temporal fires a timer up to a second late (a
+ * short one is moved behind what its queue has read ahead), so the last stretch is waited for in the activity: measured
+ * with 167 holds a second, the lag was 530 ms at the median and 1,030 ms at p99 with timers alone.
+ */
+export const AWAKE_BEFORE_MS = 1_500;
+
+/**
  * Longer than a hold takes from its statement to its commit, seconds. The expiry may look while a hold is in between: it
  * does not see the hold, nor did the hold see when the expiry will look next. Within this time of the next look a hold
  * therefore rings to be safe.

@@ -29,9 +29,7 @@ export interface HoldItemView {
 export interface ExpiryRound {
   /** Holds that were freed. */
   freed: number;
-  /** Some that are due were left for the next round. */
-  more: boolean;
-  /** Milliseconds until it must look again, by PostgreSQL's clock. */
+  /** Milliseconds until the next round must begin; 0: at once. */
   sleepMs: number;
   /** When the next hold falls due, RFC 3339; null: none is pending. */
   nextDueAt: string | null;

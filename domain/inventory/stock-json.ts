@@ -10,7 +10,7 @@ interface Place {
 
 export type Places = ReadonlyMap<number, Place>;
 
-/** @param warehouses in the order in which locations are listed */
+/** @param warehouses in the order in which locations are listed; that of the map */
 export function placesOf(warehouses: readonly Warehouse[]): Places {
   return new Map(
     warehouses.map(({ id, code }, rank) => [
@@ -26,27 +26,29 @@ const LEVEL_WIDTH = 4;
 export function stockJson(row: PackedStockRow, places: Places): string | null {
   const levels = unpack(row.levels);
   const incoming = unpackPairs(row.incoming);
-  const entries: { rank: number; text: string }[] = [];
-  let [totalOnHand, totalReserved, inTransit] = [0, 0, 0];
+  // By rank, the place in `levels` from 1 on; 0: nothing is there. An object for each location would be what is slowest here.
+  const order = new Uint32Array(places.size);
   for (let at = 0; at < levels.length; at += LEVEL_WIDTH) {
-    const warehouseId = levels[at] ?? 0;
-    const onHand = levels[at + 1] ?? 0;
-    const reserved = levels[at + 2] ?? 0;
-    const place = places.get(warehouseId);
+    const place = places.get(levels[at] ?? 0);
     if (!place) return null;
+    order[place.rank] = at + 1;
+  }
+  let [totalOnHand, totalReserved, inTransit, locations] = [0, 0, 0, ''];
+  for (const [warehouseId, { rank, head }] of places) {
+    const at = order[rank] ?? 0;
+    if (at === 0) continue;
+    const onHand = levels[at] ?? 0;
+    const reserved = levels[at + 1] ?? 0;
     const available = onHand - reserved;
     const units = incoming?.get(warehouseId) ?? 0;
     totalOnHand += onHand;
     totalReserved += reserved;
     inTransit += units;
-    const text =
-      `${place.head}${onHand},"reserved":${reserved},"available":${available},"incoming":${units},` +
-      `"status":"${stockStatus(available, levels[at + 3] ?? 0)}"}`;
-    entries.push({ rank: place.rank, text });
+    if (locations !== '') locations += ',';
+    locations +=
+      `${head}${onHand},"reserved":${reserved},"available":${available},"incoming":${units},` +
+      `"status":"${stockStatus(available, levels[at + 2] ?? 0)}"}`;
   }
-  entries.sort((a, b) => a.rank - b.rank);
-  let locations = '';
-  for (const { text } of entries) locations += locations === '' ? text : `,${text}`;
   return (
     `{"sku":${JSON.stringify(row.sku)},"onHand":${totalOnHand},"reserved":${totalReserved},` +
     `"available":${totalOnHand - totalReserved},"inTransit":${inTransit},"locations":[${locations}],` +

@@ -1,5 +1,6 @@
 import type { Database, Transaction } from '../../platform/database';
 import { AppError, translateDatabaseError } from '../../platform/errors';
+import { noteCosts } from '../costing/note-costs';
 import { lockStock, postLedger } from '../inventory/ledger';
 import { insertEmptyStock, selectWarehouseId } from '../inventory/queries';
 import type { Allocation, LedgerEntry } from '../inventory/types';
@@ -26,7 +27,7 @@ interface Line extends NewReceiptLine {
  * to waiting backorders. The same receipt again answers the first and changes nothing.
  *
  * @throws UNKNOWN_SKU, UNKNOWN_LOCATION; DUPLICATE_RECEIPT for a supplier's reference that was received before;
- * LOT_REQUIRED, SERIALS_REQUIRED, NOT_TRACKED, LOT_EXPIRY_MISMATCH; DUPLICATE_SERIAL; QUANTITY_OVERFLOW
+ * CURRENCY_MISMATCH for a cost in another currency than the product's earlier ones; LOT_REQUIRED, SERIALS_REQUIRED, NOT_TRACKED, LOT_EXPIRY_MISMATCH; DUPLICATE_SERIAL; QUANTITY_OVERFLOW
  */
 export async function receiveGoods(db: Database, input: ReceiptInput): Promise<ReceiptView> {
   const warehouseId = await selectWarehouseId(db, input.location);
@@ -77,6 +78,7 @@ async function writeReceipt(tx: Transaction, input: ReceiptInput, warehouseId: n
       throw new AppError('QUANTITY_OVERFLOW', `At most ${MAX_ON_HAND} can be on hand.`);
   }
   await insertReceiptLines(tx, receiptId, lines);
+  await noteCosts(tx, lines);
   await nameUnits(tx, input, lines, warehouseId);
   await postLedger(
     tx,

@@ -52,3 +52,21 @@ export interface SerialView {
   createdAt: string;
   updatedAt: string;
 }
+
+export interface LotMovementView {
+  at: string;
+  warehouse: string;
+  /** Of the entry of the ledger. */
+  kind: string;
+  /** Signed. */
+  quantity: number;
+  orderId: string | null;
+  reference: string | null;
+}
+
+export interface SerialMovementView {
+  at: string;
+  kind: string;
+  warehouse: string;
+  orderId: string | null;
+}

@@ -52,7 +52,9 @@ test('transfers into the same location share an alert, which is resolved when th
 test('one more transfer opens an acknowledged alert again', async () => {
   const [first, second] = [newId(), newId()];
   await overdue(first);
-  await shop.db.pool.query(`update alerts set status = 'acknowledged', acknowledged_at = now() where status = 'open'`);
+  await shop.db.pool.query(
+    `update alerts set status = 'acknowledged', acknowledged_at = now() where status = 'open'`,
+  );
   await overdue(first);
   expect(await readAlerts(shop.db, sku)).toEqual(['transfer_overdue acknowledged']);
   await overdue(second);

@@ -30,6 +30,7 @@ export async function check(
   // Nobody starts a workflow for it here.
   await db.pool.query(`delete from outbox where topic = 'job.start' and key = $1`, [jobId]);
   const plan = await beginConsistencyJob(db, jobId);
+  if (!plan) throw new Error('the job has ended before it began');
   for (const id of plan.checks) await runCheck(deps, { jobId, check: id, mode: plan.mode, graceSeconds });
   const job = await finishConsistencyJob(db, { jobId, mode, cancelled: false });
   const findings = await listFindings(db, { jobId, after: 0, limit: 1_000, offset: 0 });

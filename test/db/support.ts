@@ -216,6 +216,7 @@ const TABLES = [
   'alerts',
   'receipts',
   'receipt_lines',
+  'product_costs',
   'lots',
   'lot_movements',
   'serials',

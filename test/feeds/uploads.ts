@@ -79,11 +79,13 @@ export function openUploads(stack: Pick<Stack, 'url' | 'db'>): Uploads {
       (await uploads.get(`/jobs${query}`)).body as unknown as { items: JobBody[]; nextCursor: string | null },
     async stream(jobId) {
       const { text } = await uploads.get(`/jobs/${jobId}/events`);
-      return [...text.matchAll(/^id: (\d+)\nevent: (\w+)\ndata: (.*)$/gm)].map(([, id, event = '', data = '']) => ({
-        id: Number(id),
-        event,
-        data: JSON.parse(data) as JobBody,
-      }));
+      return [...text.matchAll(/^id: (\d+)\nevent: (\w+)\ndata: (.*)$/gm)].map(
+        ([, id, event = '', data = '']) => ({
+          id: Number(id),
+          event,
+          data: JSON.parse(data) as JobBody,
+        }),
+      );
     },
     async jobCount() {
       const found = await stack.db.pool.query<{ jobs: number }>('select count(*)::int as jobs from jobs');

@@ -31,7 +31,7 @@ test('a delivery is on hand, in the ledger under its reference, and kept as a do
   const input = receiptOf([
     { sku, quantity: 4, unitCostMinor: 250 },
     { sku: other, quantity: 2 },
-    { sku, quantity: 1, unitCostMinor: 300, currency: 'EUR' },
+    { sku, quantity: 1, unitCostMinor: 300, currency: 'USD' },
   ]);
   const made = await receive(input);
   expect(made).toMatchObject({
@@ -42,7 +42,7 @@ test('a delivery is on hand, in the ledger under its reference, and kept as a do
     lines: [
       { sku, quantity: 4, unitCostMinor: 250, currency: 'USD', lot: null, serials: [] },
       { sku: other, quantity: 2, unitCostMinor: null, currency: null },
-      { sku, quantity: 1, unitCostMinor: 300, currency: 'EUR' },
+      { sku, quantity: 1, unitCostMinor: 300, currency: 'USD' },
     ],
   });
   expect(await readReceipt(shop.db, made.id)).toEqual(made);

@@ -64,6 +64,11 @@ export const PATHS = [
   'feed-cancelled',
   'feed-paused',
   'feed-refused',
+  'consistency-clean',
+  'consistency-findings',
+  'consistency-cancelled',
+  'consistency-scheduled',
+  'ledger-seal',
 ] as const;
 
 export type Path = (typeof PATHS)[number];

@@ -59,6 +59,8 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     SANDBOX_CARRIER_DELAY_MS: 0,
     SHUTDOWN_GRACE_SECONDS: 5,
     SWEEP_INTERVAL_SECONDS: 3_600,
+    SEAL_INTERVAL_SECONDS: 86_400,
+    CONSISTENCY_INTERVAL_SECONDS: 86_400,
     PAYMENT_CALL_TIMEOUT_MS: 8_000,
     ...options.settings,
   };
@@ -152,6 +154,8 @@ async function removeStanding({ client }: TemporalLink, names: EngineNames): Pro
   await Promise.allSettled([
     client.schedule.getHandle(names.sweepScheduleId).delete(),
     client.schedule.getHandle(names.ledgerScheduleId).delete(),
+    client.schedule.getHandle(names.sealScheduleId).delete(),
+    client.schedule.getHandle(names.consistencyScheduleId).delete(),
     client.schedule.getHandle(names.transferSweepScheduleId).delete(),
     client.schedule.getHandle(names.stockUpkeepScheduleId).delete(),
     client.workflow.getHandle(names.dispatcherWorkflowId).terminate(),

@@ -139,7 +139,7 @@ test('it frees in batches, is rung, and continues as new', async () => {
   const sku = await newSku(250);
   const ids = await Promise.all(Array.from({ length: 250 }, () => reserve(sku, 900_000)));
   await expiry().terminate('by hand');
-  const run = await startWith({ batchSize: 20, batches: 2, pauseMs: 100, roundsPerRun: 4 });
+  const run = await startWith({ batchSize: 20, pauseMs: 100, roundMs: 500, roundsPerRun: 6 });
   await waitFor(async () => (await detailsOf()).startsWith('Sleeping'));
   await fallDue(ids, 10);
   await run.signal(holdsDueSignal);
@@ -155,9 +155,11 @@ test('it outlives a database that fails for a while', async () => {
   const id = await reserve(sku, 900_000);
   await expiry().terminate('by hand');
   await stack.db.pool.query('alter table hold_expiry rename to hold_expiry_away');
-  const run = await startWith({ batchSize: 20, batches: 2, pauseMs: 100, roundsPerRun: 1 });
-  // Tries that wait longer than a second do so by a durable timer, which the history shows.
-  await waitFor(async () => (await run.fetchHistory()).events?.some((e) => e.timerStartedEventAttributes));
+  const run = await startWith({ batchSize: 20, pauseMs: 100, roundMs: 500, roundsPerRun: 1 });
+  await waitFor(async () => {
+    const pending = (await run.describe()).raw.pendingActivities ?? [];
+    return pending.some(({ attempt }) => (attempt ?? 0) >= 4);
+  });
   await fallDue([id], 0);
   await stack.db.pool.query('alter table hold_expiry_away rename to hold_expiry');
   await untilFreed([id]);

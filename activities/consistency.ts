@@ -1,0 +1,121 @@
+import { Context } from '@temporalio/activity';
+import type { DescribeSaga } from '../domain/consistency/checks-engine';
+import { runCheck } from '../domain/consistency/run-check';
+import {
+  beginConsistencyJob,
+  finishConsistencyJob,
+  reportChecked,
+  requestScheduledCheck,
+  type ConsistencyPlan,
+} from '../domain/consistency/run-job';
+import { sealLedger, type SealResult } from '../domain/consistency/seal';
+import type { CheckId, CheckMode } from '../domain/consistency/types';
+import { isCancelRequested } from '../domain/jobs/jobs';
+import type { Database } from '../platform/database';
+import { isAppError } from '../platform/errors';
+import type { Logger } from '../platform/log';
+import { withFailures } from './failure';
+
+export interface CheckStep {
+  jobId: string;
+  check: CheckId;
+  mode: CheckMode;
+  /** Checks of the job that have run before. */
+  done: number;
+}
+
+export interface ConsistencyActivities {
+  /** Marks the job as running. Null: it has ended already. */
+  beginConsistency(jobId: string): Promise<ConsistencyPlan | null>;
+  /** Runs one check and stores what it finds; one that was run before is not run again. */
+  runConsistencyCheck(step: CheckStep): Promise<{ findings: number; cancelled: boolean }>;
+  /** Ends the job with what its checks found. */
+  finishConsistency(end: {
+    jobId: string;
+    mode: CheckMode;
+    cancelled: boolean;
+  }): Promise<Readonly<Record<string, unknown>> | null>;
+  /** Asks for an incremental check of everything, as a job of its own; once a run of the workflow. */
+  requestConsistencyCheck(): Promise<{ jobId: string }>;
+  /** Seals what no running transaction can add to. */
+  sealLedgerRows(): Promise<SealResult>;
+}
+
+export interface ConsistencyDeps {
+  db: Database;
+  describe: DescribeSaga;
+  /** What is younger than this may be on its way. */
+  graceSeconds: number;
+  log: Logger;
+}
+
+const BEAT_MS = 1_000;
+const PERMANENT = new Set(['JOB_NOT_FOUND', 'LEDGER_XIDS_WENT_BACK']);
+
+export function createConsistencyActivities(deps: ConsistencyDeps): ConsistencyActivities {
+  const { db, describe, graceSeconds, log } = deps;
+  return withFailures<ConsistencyActivities>(
+    {
+      beginConsistency: (jobId) => beginConsistencyJob(db, jobId),
+
+      async runConsistencyCheck({ jobId, check, mode, done }) {
+        if (await isCancelRequested(db, jobId)) return { findings: 0, cancelled: true };
+        const { signal, stop } = watch(() => isCancelRequested(db, jobId));
+        try {
+          const { findings, severity } = await runCheck({ db, describe, signal }, { jobId, check, mode, graceSeconds });
+          if (findings > 0) log.warn({ jobId, check, severity, findings }, 'a consistency check has found something');
+          return { findings, cancelled: await reportChecked(db, jobId, done + 1) };
+        } catch (error) {
+          if (!isAppError(error, 'CHECK_CANCELLED')) throw error;
+          // Cancelled in the engine, or this worker shuts down: both are told as such.
+          Context.current().cancellationSignal.throwIfAborted();
+          return { findings: 0, cancelled: true };
+        } finally {
+          stop();
+        }
+      },
+
+      async finishConsistency(end) {
+        const { stop } = watch(() => Promise.resolve(false));
+        try {
+          return (await finishConsistencyJob(db, end)).result;
+        } finally {
+          stop();
+        }
+      },
+
+      async requestConsistencyCheck() {
+        const { workflowExecution } = Context.current().info;
+        return { jobId: await requestScheduledCheck(db, workflowExecution?.runId ?? '') };
+      },
+
+      async sealLedgerRows() {
+        const { signal, stop } = watch(() => Promise.resolve(false));
+        try {
+          return await sealLedger(db, { signal });
+        } finally {
+          stop();
+        }
+      },
+    },
+    PERMANENT,
+  );
+}
+
+/** Heartbeats, and asks now and then whether the work is still wanted: the signal tells when it is not. */
+function watch(isUnwanted: () => Promise<boolean>): { signal: AbortSignal; stop(): void } {
+  const context = Context.current();
+  const unwanted = new AbortController();
+  const timer = setInterval(() => {
+    context.heartbeat();
+    // A database that is away is noticed by the work itself.
+    isUnwanted().then(
+      (is) => is && unwanted.abort(),
+      () => undefined,
+    );
+  }, BEAT_MS);
+  return {
+    signal: AbortSignal.any([context.cancellationSignal, unwanted.signal]),
+    stop: () => clearInterval(timer),
+  };
+}

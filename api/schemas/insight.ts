@@ -1,0 +1,41 @@
+import { z } from 'zod';
+import { count, time } from './common';
+
+export const inventoryMetrics = z
+  .object({
+    asOf: time.meta({ description: 'When this was counted: seconds ago, on a large table up to a minute' }),
+    products: count,
+    locations: count,
+    places: count.meta({ description: 'Pairs of product and location that have a stock row' }),
+    units: z.object({ onHand: count, reserved: count, available: count, inTransit: count }),
+    holds: z
+      .object({ open: count, units: count })
+      .meta({ description: 'Holds that are neither confirmed nor over, and what they hold' }),
+    stock: z
+      .object({ low: count, out: count, overstock: count })
+      .meta({ description: 'Places with an alert of this kind that is not resolved' }),
+    alerts: z.object({ open: count, acknowledged: count }),
+    ledgerDrift: z
+      .object({ checkedAt: time, findings: count })
+      .nullable()
+      .meta({
+        description: 'What the last check of counters against the ledger found; null: there was none',
+      }),
+  })
+  .meta({ id: 'InventoryMetrics' });
+
+export const inventoryHealth = z
+  .object({
+    status: z.enum(['ok', 'degraded']),
+    reasons: z.array(
+      z.object({
+        code: z.enum(['OUTBOX_BEHIND', 'HOLDS_OVERDUE', 'PARTITIONS_MISSING', 'LEDGER_DRIFT']),
+        message: z.string(),
+      }),
+    ),
+    outboxSeconds: count.meta({ description: 'Age of the oldest message that was not delivered' }),
+    overdueHolds: count,
+    partitionsAhead: count.meta({ description: 'Months to come that the ledger has a partition for' }),
+    driftAlerts: count,
+  })
+  .meta({ id: 'InventoryHealth' });

@@ -1,0 +1,46 @@
+import { z } from 'zod';
+import { count, line, money, time, uuid, warehouseCode } from './common';
+
+export const valuationMethod = z.enum(['fifo', 'average']).default('fifo');
+
+export const valuationQuery = z.object({
+  method: valuationMethod,
+  location: warehouseCode.optional(),
+  category: line(100).optional().meta({ description: 'Code of a category' }),
+});
+
+const method = z.enum(['fifo', 'average']);
+
+export const valuation = z
+  .object({
+    method,
+    totals: z.array(
+      z.object({ currency: z.string(), products: count, quantity: count, valueMinor: money }),
+    ),
+    uncosted: count.meta({ description: 'Units on hand whose cost nobody knows' }),
+  })
+  .meta({ id: 'Valuation' });
+
+export const productValuation = z
+  .object({
+    sku: z.string(),
+    method,
+    currency: z.string().nullable(),
+    onHand: count,
+    valueMinor: money,
+    uncosted: count,
+    unitCostMinor: z.number().nullable().meta({ description: 'Of one unit, on average, with a fraction' }),
+    layers: z
+      .array(
+        z.object({
+          receiptId: uuid,
+          supplierReference: z.string(),
+          receivedAt: time,
+          quantity: count,
+          unitCostMinor: money.nullable(),
+        }),
+      )
+      .optional()
+      .meta({ description: 'By FIFO, newest first' }),
+  })
+  .meta({ id: 'ProductValuation' });

@@ -1,0 +1,133 @@
+import { CHECK_IDS, type CheckId, type CheckMode, type CheckResult } from '../domain/consistency/types';
+import { checkOf } from '../domain/consistency/checks';
+import type { DescribeSaga } from '../domain/consistency/checks-engine';
+import { listFindings } from '../domain/consistency/queries';
+import { runCheck } from '../domain/consistency/run-check';
+import { beginConsistencyJob, finishConsistencyJob, openConsistencyJob } from '../domain/consistency/run-job';
+import { selectSealHead } from '../domain/consistency/seal-queries';
+import type { Settings } from '../platform/config';
+import { openDatabase, type Database } from '../platform/database';
+import { createLogger } from '../platform/log';
+import { lazyTemporalClient } from '../platform/temporal';
+import { engineNames } from '../workflows/names';
+import { sagaTimeouts } from '../workflows/start';
+import { createSagas } from '../worker/sagas';
+import type { Output } from './output';
+import { locateDatabase, locateTemporal } from './servers';
+
+export interface VerifyOptions {
+  full: boolean;
+  /** Only the seals, all of them. */
+  seals: boolean;
+  json: boolean;
+}
+
+/** What is younger is not yet called stuck or orphaned: it may be on its way. */
+const GRACE_SECONDS = 300;
+const ENGINE_CALL_MS = 3_000;
+/** Findings of one check that are shown. */
+const SHOWN = 20;
+
+/** `holdfast verify`: runs the consistency checks in this process. Exit code 1 tells that something was found. */
+export async function runVerify(settings: Settings, options: VerifyOptions, output: Output): Promise<number> {
+  return withDatabase(settings, async (db) => {
+    const mode: CheckMode = options.full || options.seals ? 'full' : 'incremental';
+    const engine = options.seals ? undefined : await connectEngine(settings);
+    const checks = options.seals
+      ? (['seals'] as const)
+      : CHECK_IDS.filter((id) => engine || !needsEngine(id));
+    try {
+      const { jobId, results } = await runChecks(db, { mode, checks, describe: engine?.describe });
+      const findings = await listFindings(db, { jobId, after: 0, limit: 1_000, offset: 0 });
+      const head = await selectSealHead(db);
+      if (options.json) output.line(JSON.stringify({ jobId, mode, checks: results, findings, seals: head }));
+      else tell();
+      return findings.length === 0 ? 0 : 1;
+
+      function tell(): void {
+        output.line(`Consistency, ${mode}, job ${jobId}`);
+        tellResults(output, results);
+        if (!engine && !options.seals) output.line('  skipped: what asks Temporal, which is not known here or away');
+        for (const { id, findings: found } of results.filter((check) => check.findings > 0)) {
+          output.line(`\n${id}: ${found}`);
+          const own = findings.filter((finding) => finding.check === id);
+          for (const { severity, subject, details } of own.slice(0, SHOWN)) {
+            output.line(`  ${severity.padEnd(9)} ${subject}  ${JSON.stringify(details)}`);
+          }
+          if (found > SHOWN) output.line(`  and ${found - SHOWN} more: GET /api/v1/jobs/${jobId}/findings`);
+        }
+        if (head.hash)
+          output.line(`\n${head.seals} seals over ${head.rows} rows; seal ${head.seq}: ${head.hash}`);
+        const repairable = findings.filter((finding) => finding.repairable).length;
+        if (repairable > 0) output.line(`\n${repairable} can be repaired: holdfast repair --job ${jobId}`);
+        else
+          output.line(findings.length === 0 ? '\nNothing was found.' : '\nWhat was found is for a person.');
+      }
+    } finally {
+      await engine?.close();
+    }
+  });
+}
+
+export function needsEngine(check: CheckId): boolean {
+  return check === 'workflow_gone' || check === 'workflow_outlives_order';
+}
+
+export function tellResults(output: Output, results: readonly CheckResult[]): void {
+  const width = Math.max(...CHECK_IDS.map((id) => id.length));
+  for (const { id, severity, findings, milliseconds } of results) {
+    const found = findings === 0 ? 'ok' : `${findings} found, ${severity}`;
+    output.line(`  ${id.padEnd(width)}  ${found.padEnd(20)} ${Math.round(milliseconds)} ms`);
+  }
+}
+
+/** Runs checks as a job of this process, so that what they find can be repaired. */
+export async function runChecks(
+  db: Database,
+  {
+    mode,
+    checks,
+    describe,
+  }: { mode: CheckMode; checks: readonly CheckId[]; describe?: DescribeSaga | undefined },
+): Promise<{ jobId: string; results: CheckResult[] }> {
+  const jobId = await openConsistencyJob(db, { mode, checks: [...checks] }, 'cli');
+  await beginConsistencyJob(db, jobId);
+  const results: CheckResult[] = [];
+  for (const check of checks) {
+    const request = { jobId, check, mode, graceSeconds: GRACE_SECONDS };
+    const result = await runCheck({ db, ...(describe ? { describe } : {}) }, request);
+    results.push({ ...result, title: checkOf(check).title });
+  }
+  await finishConsistencyJob(db, { jobId, mode, cancelled: false });
+  return { jobId, results };
+}
+
+export async function withDatabase(
+  settings: Settings,
+  work: (db: Database) => Promise<number>,
+): Promise<number> {
+  const log = createLogger(settings.LOG_LEVEL);
+  const db = openDatabase({ url: await locateDatabase(settings), poolSize: 4, log });
+  try {
+    return await work(db);
+  } finally {
+    await db.close();
+  }
+}
+
+/** Undefined where neither the settings nor a running `holdfast up` name a Temporal, or it is away. */
+export async function connectEngine(
+  settings: Settings,
+): Promise<{ describe: DescribeSaga; close(): Promise<void> } | undefined> {
+  const target = await locateTemporal(settings).catch(() => undefined);
+  if (!target) return undefined;
+  const { client, connection, close } = lazyTemporalClient(settings, target);
+  try {
+    await connection.withDeadline(Date.now() + ENGINE_CALL_MS, () => connection.workflowService.getSystemInfo({}));
+  } catch {
+    await close();
+    return undefined;
+  }
+  const sagas = createSagas({ client, names: engineNames(), timeouts: sagaTimeouts(settings) });
+  return { describe: sagas.describe, close };
+}

@@ -1,0 +1,32 @@
+import type { CostLayer } from './types';
+
+/**
+ * What is on hand, first in, first out: units leave in the order in which they came, so those on hand are the ones that came
+ * last (IAS 2 Inventories, paragraph 27). A unit that comes back or is found is the one that left last.
+ *
+ * @param received every receipt of the product, newest first, with the units that came
+ * @returns the layers that cover what is on hand, newest first, each with the units of it that are left
+ */
+export function fifoLayers(received: readonly CostLayer[], onHand: number): CostLayer[] {
+  const layers: CostLayer[] = [];
+  let open = onHand;
+  for (const layer of received) {
+    if (open <= 0) break;
+    const quantity = Math.min(open, layer.quantity);
+    layers.push({ ...layer, quantity });
+    open -= quantity;
+  }
+  return layers;
+}
+
+/** What layers are worth, in minor units, and how many of their units have a cost. */
+export function worthOf(layers: readonly CostLayer[]): { valueMinor: number; costed: number } {
+  let valueMinor = 0;
+  let costed = 0;
+  for (const { quantity, unitCostMinor } of layers) {
+    if (unitCostMinor === null) continue;
+    valueMinor += quantity * unitCostMinor;
+    costed += quantity;
+  }
+  return { valueMinor, costed };
+}

@@ -1,0 +1,34 @@
+export type ValuationMethod = 'fifo' | 'average';
+
+/** Units that came in together at one cost and are still on hand. */
+export interface CostLayer {
+  receiptId: string;
+  supplierReference: string;
+  receivedAt: string;
+  quantity: number;
+  /** Of one unit, minor units; null: not known. */
+  unitCostMinor: number | null;
+}
+
+export interface ProductValuation {
+  sku: string;
+  method: ValuationMethod;
+  /** ISO 4217; null: no cost is known. */
+  currency: string | null;
+  onHand: number;
+  /** Minor units, of the units whose cost is known. */
+  valueMinor: number;
+  /** Units on hand whose cost nobody knows. */
+  uncosted: number;
+  /** Minor units, with a fraction: what one unit costs on average by this method. */
+  unitCostMinor: number | null;
+  /** By FIFO, newest first. */
+  layers?: CostLayer[];
+}
+
+export interface Valuation {
+  method: ValuationMethod;
+  totals: { currency: string; products: number; quantity: number; valueMinor: number }[];
+  /** Units on hand whose cost nobody knows. */
+  uncosted: number;
+}

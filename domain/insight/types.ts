@@ -1,0 +1,31 @@
+/** Everything counted at `asOf`, which is seconds to a minute ago on a large table. */
+export interface InventoryMetrics {
+  /** RFC 3339. */
+  asOf: string;
+  products: number;
+  locations: number;
+  /** Pairs of product and location that have a stock row. */
+  places: number;
+  units: { onHand: number; reserved: number; available: number; inTransit: number };
+  /** Holds that are neither confirmed nor over, and what they hold. */
+  holds: { open: number; units: number };
+  stock: { low: number; out: number; overstock: number };
+  alerts: { open: number; acknowledged: number };
+  /** What the latest checks of the counters against the ledger found; null: there was none yet. */
+  ledgerDrift: { checkedAt: string; findings: number } | null;
+}
+
+export type HealthCode = 'OUTBOX_BEHIND' | 'HOLDS_OVERDUE' | 'PARTITIONS_MISSING' | 'LEDGER_DRIFT';
+
+export interface InventoryHealth {
+  status: 'ok' | 'degraded';
+  reasons: { code: HealthCode; message: string }[];
+  /** Age of the oldest message that was not delivered, seconds. */
+  outboxSeconds: number;
+  /** Holds past due that nobody has released. */
+  overdueHolds: number;
+  /** Months to come that the ledger has a partition for. */
+  partitionsAhead: number;
+  /** Places whose counters were found to disagree with the ledger, and not repaired since. */
+  driftAlerts: number;
+}

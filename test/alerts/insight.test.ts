@@ -1,0 +1,92 @@
+import { createMetricsReader } from '../../domain/insight/metrics';
+import { raiseAlert } from '../../domain/alerts/alerts';
+import { openTestApi, type TestApi } from '../api/support';
+import { addPaidOrder, addStock } from '../support/fixtures';
+import { expectInvariants } from '../support/invariants';
+import { waitFor } from '../support/wait';
+
+let test: TestApi;
+
+beforeAll(async () => {
+  test = await openTestApi();
+  await addStock(test.db, 'LAMP', 'AMS', 10);
+  await addStock(test.db, 'LAMP', 'LON', 5);
+  await addStock(test.db, 'DESK', 'AMS', 3);
+});
+afterEach(() => expectInvariants(test.db));
+afterAll(() => test.close());
+
+interface Health {
+  status: string;
+  reasons: { code: string; message: string }[];
+}
+const health = async () => (await test.call('GET', '/inventory/health')).body as unknown as Health;
+const reader = () => createMetricsReader({ db: test.db, driftChecks: ['on_hand_ledger'], freshMs: 0 });
+
+it('totals are those of all stock, holds and alerts', async () => {
+  await addPaidOrder(test.db, [{ sku: 'LAMP', warehouse: 'AMS', quantity: 4 }]);
+  await test.call('POST', '/inventory/DESK/adjust', { body: { location: 'AMS', setTo: 0, reason: 'gone' } });
+  await test.call('PUT', '/inventory/LAMP/thresholds', {
+    body: { location: 'LON', lowStock: 5, overstock: null },
+  });
+  expect(await reader().read()).toEqual({
+    asOf: expect.any(String),
+    products: 2,
+    locations: 2,
+    places: 3,
+    units: { onHand: 15, reserved: 4, available: 11, inTransit: 0 },
+    holds: { open: 0, units: 0 },
+    stock: { low: 1, out: 1, overstock: 0 },
+    alerts: { open: 2, acknowledged: 0 },
+    ledgerDrift: null,
+  });
+  const reply = await test.call('GET', '/inventory/metrics');
+  expect(reply).toMatchObject({ status: 200, body: { places: 3 } });
+});
+
+it('figures are answered at once and counted anew behind the answer, once for all who ask', async () => {
+  const metrics = reader();
+  const first = await metrics.read();
+  await addStock(test.db, 'SEAT', 'AMS', 7);
+  await waitFor(async () => (await metrics.read()).places === first.places + 1);
+  const [a, b] = await Promise.all(
+    [reader(), reader()].map((fresh) => Promise.all([fresh.read(), fresh.read()])),
+  );
+  expect(a?.[0]).toBe(a?.[1]);
+  expect(b?.[0]).toBe(b?.[1]);
+});
+
+it('upkeep that keeps up is ok', async () => {
+  expect(await health()).toEqual({
+    status: 'ok',
+    reasons: [],
+    outboxSeconds: 0,
+    overdueHolds: 0,
+    partitionsAhead: 12,
+    driftAlerts: 0,
+  });
+});
+
+it('each thing that is behind is named', async () => {
+  const run = (text: string) => test.db.pool.query(text);
+  await run(
+    `insert into outbox (topic, key, created_at) values ('order.wake', 'x', now() - interval '10 minutes')`,
+  );
+  await run(
+    `insert into reservations (id, kind, status, expires_at) values (gen_random_uuid(), 'hold', 'pending', now() - interval '5 minutes')`,
+  );
+  await test.db.transaction((tx) =>
+    raiseAlert(tx, { kind: 'ledger_drift', productId: 1, warehouseId: 1, details: {} }),
+  );
+  const found = await run('select partition::text as name from ledger_partitions where lower_bound > now()');
+  for (const { name } of found.rows as { name: string }[]) await run(`drop table ${name}`);
+  const { status, reasons } = await health();
+  expect(status).toBe('degraded');
+  expect(reasons.map((reason) => reason.code)).toEqual([
+    'OUTBOX_BEHIND',
+    'HOLDS_OVERDUE',
+    'PARTITIONS_MISSING',
+    'LEDGER_DRIFT',
+  ]);
+  await run(`update reservations set status = 'expired' where kind = 'hold'`);
+});

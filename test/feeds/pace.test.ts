@@ -1,0 +1,39 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { createPace, isPaused } from '../../activities/feed-pace';
+
+const ok = () => Promise.resolve('done');
+const slow = () => delay(30, 'done');
+const fail = () => Promise.reject(new Error('away'));
+
+test('slow batches get smaller by halves, quick ones grow back', async () => {
+  const pace = createPace({ maxRows: 4_000, slowMs: 20, pauseMs: 1_000 });
+  for (const rows of [4_000, 2_000, 1_000, 500]) {
+    expect(pace.rows).toBe(rows);
+    await pace.run(slow);
+  }
+  expect(pace.rows).toBe(500);
+  for (const rows of [500, 1_000, 2_000, 4_000]) {
+    expect(pace.rows).toBe(rows);
+    await pace.run(ok);
+  }
+  expect(pace.rows).toBe(4_000);
+});
+
+test('after three failures it is paused, and one batch may try once the pause is over', async () => {
+  const pace = createPace({ maxRows: 4_000, slowMs: 1_000, pauseMs: 50 });
+  for (let i = 0; i < 3; i++) await expect(pace.run(fail)).rejects.toThrow('away');
+  const turnedAway = await pace.run(ok).catch((error: unknown) => error);
+  expect(isPaused(turnedAway)).toBe(true);
+  await delay(60);
+  await expect(pace.run(fail)).rejects.toThrow('away');
+  expect(isPaused(await pace.run(ok).catch((error: unknown) => error))).toBe(true);
+  await delay(60);
+  expect(await pace.run(ok)).toBe('done');
+  expect(await pace.run(ok)).toBe('done');
+});
+
+test('batches that are slow at the smallest size pause it too, and each of them counts as done', async () => {
+  const pace = createPace({ maxRows: 500, slowMs: 5, pauseMs: 10_000 });
+  for (let i = 0; i < 3; i++) expect(await pace.run(slow)).toBe('done');
+  expect(isPaused(await pace.run(ok).catch((error: unknown) => error))).toBe(true);
+});
