@@ -1,0 +1,37 @@
+import { openStackApi } from './stack-api';
+import { addStock } from '../support/fixtures';
+import { waitFor } from '../support/wait';
+test('scratch', async () => {
+  const { stack, call } = await openStackApi();
+  const out: string[] = [];
+  const show = async (m: string, p: string, body?: object) => {
+    const r = await call(m, p, { body, headers: m === 'POST' ? { 'idempotency-key': `k-${out.length}` } : {} });
+    out.push(`${m} ${p} ${body ? JSON.stringify(body) : ''}\n→ ${r.status} ${r.text}`);
+    return r;
+  };
+  await addStock(stack.db, 'LAPTOP-001', 'AMS', 40);
+  await addStock(stack.db, 'LAPTOP-001', 'BER', 5);
+  await show('POST', '/inventory/batch', { updates: [ { sku: 'LAPTOP-001', location: 'AMS', delta: 10, reason: 'delivery', reference: 'PO-7' }, { sku: 'LAPTOP-001', location: 'BER', delta: -8, reason: 'breakage' }, { sku: 'NOPE', location: 'AMS', delta: 1, reason: 'delivery' } ] });
+  await show('POST', '/inventory/batch', { atomic: true, updates: [ { sku: 'LAPTOP-001', location: 'AMS', delta: 10, reason: 'delivery' }, { sku: 'LAPTOP-001', location: 'BER', delta: -8, reason: 'breakage' } ] });
+  const t = await show('POST', '/inventory/transfer', { sku: 'LAPTOP-001', from: 'AMS', to: 'BER', quantity: 20, mode: 'in_transit', reason: 'balance', transitSeconds: 2 });
+  await show('GET', '/inventory/LAPTOP-001');
+  const id = t.body.id;
+  const h = stack.temporal.client.workflow.getHandle(stack.names.transferWorkflowId(id));
+  const details = async () => (await h.query<{ currentDetails?: string }>('__temporal_workflow_metadata')).currentDetails ?? '';
+  await waitFor(async () => (await details()).includes('expected by'));
+  out.push(await details());
+  await waitFor(async () => (await details()).includes('overdue'));
+  out.push(await details());
+  await show('GET', '/inventory/alerts?status=open');
+  await show('POST', `/transfers/${id}/receive`, { quantity: 18 });
+  await show('POST', `/transfers/${id}/receive`, { lost: 1, reason: 'crushed' });
+  await show('POST', `/transfers/${id}/receive`, { quantity: 2 });
+  await show('POST', `/transfers/${id}/cancel`, { reason: 'not needed' });
+  await h.result();
+  out.push(await details());
+  await show('GET', `/inventory/LAPTOP-001/transactions?reference=transfer:${id}`);
+  await show('POST', '/inventory/transfer', { sku: 'LAPTOP-001', from: 'BER', to: 'AMS', quantity: 3, mode: 'immediate' });
+  await show('POST', '/inventory/transfer', { sku: 'LAPTOP-001', from: 'BER', to: 'AMS', quantity: 300, mode: 'immediate' });
+  process.stdout.write(out.join('\n\n'));
+  await stack.stop();
+});
