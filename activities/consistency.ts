@@ -62,8 +62,12 @@ export function createConsistencyActivities(deps: ConsistencyDeps): ConsistencyA
         if (await isCancelRequested(db, jobId)) return { findings: 0, cancelled: true };
         const { signal, stop } = watch(() => isCancelRequested(db, jobId));
         try {
-          const { findings, severity } = await runCheck({ db, describe, signal }, { jobId, check, mode, graceSeconds });
-          if (findings > 0) log.warn({ jobId, check, severity, findings }, 'a consistency check has found something');
+          const { findings, severity } = await runCheck(
+            { db, describe, signal },
+            { jobId, check, mode, graceSeconds },
+          );
+          if (findings > 0)
+            log.warn({ jobId, check, severity, findings }, 'a consistency check has found something');
           return { findings, cancelled: await reportChecked(db, jobId, done + 1) };
         } catch (error) {
           if (!isAppError(error, 'CHECK_CANCELLED')) throw error;

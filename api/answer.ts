@@ -38,8 +38,10 @@ export function send(res: Response, answer: Answer): void {
   if (answer.json !== undefined) {
     // Past `res.send`, which would copy it into a buffer first, to be written apart from the headers.
     res.setHeader('content-type', 'application/json; charset=utf-8');
-    res.setHeader('content-length', Buffer.byteLength(answer.json));
-    res.end(answer.json);
+    const bytes = Buffer.byteLength(answer.json);
+    res.setHeader('content-length', bytes);
+    // Nothing but ASCII needs no encoding.
+    res.end(answer.json, bytes === answer.json.length ? 'latin1' : 'utf8');
     return;
   }
   res.type(answer.contentType ?? (answer.status >= 400 ? 'application/problem+json' : 'application/json'));

@@ -45,9 +45,9 @@ async function* inTime(source: AsyncIterator<unknown>, idleMs: number): AsyncGen
 }
 
 async function* unpacked(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
-  let failure: unknown;
+  let failure: Error | undefined;
   const given = Readable.from(source, { objectMode: false });
-  given.once('error', (error) => (failure = error));
+  given.once('error', (error: Error) => (failure = error));
   const gunzip = pipeline(given, createGunzip(), () => undefined);
   try {
     for await (const chunk of gunzip) yield chunk as Buffer;

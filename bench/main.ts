@@ -1,6 +1,7 @@
 import { benchAvailability } from './availability';
 import { benchBatch } from './batch';
 import { benchExpiry } from './expiry';
+import { benchFeed } from './feed';
 import { benchOrders } from './orders';
 import { benchReserve } from './reserve';
 import { benchVerify } from './verify';
@@ -12,6 +13,7 @@ const BENCHES: Readonly<Record<string, () => Promise<void>>> = {
   expiry: benchExpiry,
   availability: benchAvailability,
   verify: benchVerify,
+  feed: benchFeed,
 };
 
 /** `npm run bench [NAME ...]`: one JSON line per result on standard output. */

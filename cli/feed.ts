@@ -2,6 +2,7 @@ import { createReadStream, createWriteStream } from 'node:fs';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { SingleBar } from 'cli-progress';
+import { z } from 'zod';
 import type { Settings } from '../platform/config';
 import { AppError, isAppError } from '../platform/errors';
 import { newId } from '../platform/ids';
@@ -128,18 +129,26 @@ function wordsOf({ details }: CliJob): string {
   return details['breaker'] === 'open' ? '(paused: the database is slow or failing)' : '';
 }
 
+const figure = z.number().default(0);
+const resultSchema = z.object({
+  applied: figure,
+  unchanged: figure,
+  rejected: figure,
+  left: figure,
+  seconds: figure,
+  rowsPerSecond: figure,
+});
+
 async function tellEnd(
   client: JobClient,
   job: CliJob,
   { file }: FeedImportOptions,
   output: Output,
 ): Promise<number> {
-  const result = job.result ?? {};
-  const figures = ['applied', 'unchanged', 'rejected', 'left']
-    .filter((name) => name !== 'left' || job.status !== 'completed')
-    .map((name) => `${String(result[name] ?? 0)} ${name}`);
+  const { applied, unchanged, rejected, left, seconds, rowsPerSecond } = resultSchema.parse(job.result ?? {});
+  const rest = job.status === 'completed' ? '' : `, ${left} left`;
   output.line(
-    `${job.status}: ${figures.join(', ')}; ${String(result['seconds'] ?? 0)} s, ${String(result['rowsPerSecond'] ?? 0)} rows/s`,
+    `${job.status}: ${applied} applied, ${unchanged} unchanged, ${rejected} rejected${rest}; ${seconds} s, ${rowsPerSecond} rows/s`,
   );
   if (job.error) output.line(`${job.error.code}: ${job.error.detail}`);
   if (job.rejected) {

@@ -47,7 +47,8 @@ export async function runVerify(settings: Settings, options: VerifyOptions, outp
       function tell(): void {
         output.line(`Consistency, ${mode}, job ${jobId}`);
         tellResults(output, results);
-        if (!engine && !options.seals) output.line('  skipped: what asks Temporal, which is not known here or away');
+        if (!engine && !options.seals)
+          output.line('  skipped: what asks Temporal, which is not known here or away');
         for (const { id, findings: found } of results.filter((check) => check.findings > 0)) {
           output.line(`\n${id}: ${found}`);
           const own = findings.filter((finding) => finding.check === id);
@@ -123,7 +124,9 @@ export async function connectEngine(
   if (!target) return undefined;
   const { client, connection, close } = lazyTemporalClient(settings, target);
   try {
-    await connection.withDeadline(Date.now() + ENGINE_CALL_MS, () => connection.workflowService.getSystemInfo({}));
+    await connection.withDeadline(Date.now() + ENGINE_CALL_MS, () =>
+      connection.workflowService.getSystemInfo({}),
+    );
   } catch {
     await close();
     return undefined;

@@ -44,8 +44,6 @@ create table product_costs (
 alter table products
   add column lot_tracked boolean not null default false,
   add column serialised  boolean not null default false;
--- Asked by every change of what is on hand. Where no product is tracked it is empty, and so is the answer.
-create index products_tracked on products (id) where lot_tracked or serialised;
 
 -- Of a lot-tracked product, always: the lots of a place add up to what is on hand there.
 -- Rows are changed only under the lock of their stock row.
@@ -238,11 +236,16 @@ create function move_tracked_units() returns trigger language plpgsql as $$
 declare
   entry record;
 begin
+  -- Holds, the most frequent entries, move nothing.
+  if not exists (select from added where on_hand_delta <> 0) then return null; end if;
   for entry in
     select a.product_id, a.warehouse_id, a.kind, a.effect_id, a.order_id, a.reference, sum(a.on_hand_delta)::int as units,
            p.lot_tracked, p.serialised
-    from added a join products p on p.id = a.product_id
-    where a.on_hand_delta <> 0 and (p.lot_tracked or p.serialised)
+    from added a,
+      -- Looked up entry by entry (OFFSET keeps it so): the planner would rather hash every tracked product there is.
+      lateral (select t.lot_tracked, t.serialised from products t
+               where t.id = a.product_id and (t.lot_tracked or t.serialised) offset 0) p
+    where a.on_hand_delta <> 0
     group by a.product_id, a.warehouse_id, a.kind, a.effect_id, a.order_id, a.reference, p.lot_tracked, p.serialised
     -- What takes units that another entry brings comes after it.
     order by a.kind in ('transfer_in', 'write_off'), min(a.id)

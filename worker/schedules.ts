@@ -84,7 +84,8 @@ export async function ensureSchedules(
       workflowType: WORKFLOW_TYPES.stockUpkeep,
       workflowId: names.stockUpkeepScheduleId,
       taskQueue: names.jobsQueue,
-      staticSummary: 'Takes expired lots out of sale; starts again the workflow of any overdue return that has none',
+      staticSummary:
+        'Takes expired lots out of sale; starts again the workflow of any overdue return that has none',
     },
   });
 }

@@ -86,7 +86,7 @@ export function consistencyRoutes(context: ApiContext): Route[] {
       async ({ params, query }) => {
         const job = await readJob(db, params.id);
         if (job?.type !== 'consistency') throw problem('NOT_FOUND', 'There is no such consistency job.');
-        const { limit, offset = 0, cursor, check, severity: wanted } = query;
+        const { limit, offset, cursor, check, severity: wanted } = query;
         const found = await listFindings(db, {
           jobId: params.id,
           after: cursor?.id ?? 0,

@@ -85,9 +85,7 @@ function returnSteps(context: ApiContext): Route[] {
       },
       (call) =>
         onceForKey(context, call, `POST /returns/${call.params.id}/receive`, async (stepId) =>
-          ok(
-            await receiveReturn(db, { returnId: call.params.id, stepId, ...call.body, actor: call.caller }),
-          ),
+          ok(await receiveReturn(db, { returnId: call.params.id, stepId, ...call.body, actor: call.caller })),
         ),
     ),
     route(
@@ -112,9 +110,7 @@ function returnSteps(context: ApiContext): Route[] {
       },
       (call) =>
         onceForKey(context, call, `POST /returns/${call.params.id}/inspect`, async (stepId) =>
-          ok(
-            await inspectReturn(db, { returnId: call.params.id, stepId, ...call.body, actor: call.caller }),
-          ),
+          ok(await inspectReturn(db, { returnId: call.params.id, stepId, ...call.body, actor: call.caller })),
         ),
     ),
     route(

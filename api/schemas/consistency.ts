@@ -8,7 +8,8 @@ export const severity = z.enum(['critical', 'error', 'warning']);
 export const consistencyRequest = z
   .strictObject({
     mode: z.enum(['incremental', 'full']).default('incremental').meta({
-      description: '`incremental`: what changed since the last verified seal or the last run; `full`: everything',
+      description:
+        '`incremental`: what changed since the last verified seal or the last run; `full`: everything',
     }),
     checks: z
       .array(checkId)

@@ -15,12 +15,9 @@ export const inventoryMetrics = z
       .object({ low: count, out: count, overstock: count })
       .meta({ description: 'Places with an alert of this kind that is not resolved' }),
     alerts: z.object({ open: count, acknowledged: count }),
-    ledgerDrift: z
-      .object({ checkedAt: time, findings: count })
-      .nullable()
-      .meta({
-        description: 'What the last check of counters against the ledger found; null: there was none',
-      }),
+    ledgerDrift: z.object({ checkedAt: time, findings: count }).nullable().meta({
+      description: 'What the last check of counters against the ledger found; null: there was none',
+    }),
   })
   .meta({ id: 'InventoryMetrics' });
 

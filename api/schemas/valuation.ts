@@ -14,9 +14,7 @@ const method = z.enum(['fifo', 'average']);
 export const valuation = z
   .object({
     method,
-    totals: z.array(
-      z.object({ currency: z.string(), products: count, quantity: count, valueMinor: money }),
-    ),
+    totals: z.array(z.object({ currency: z.string(), products: count, quantity: count, valueMinor: money })),
     uncosted: count.meta({ description: 'Units on hand whose cost nobody knows' }),
   })
   .meta({ id: 'Valuation' });

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { Database, Queryable, Statement, Transaction } from '../../platform/database';
 
 /** What a function of the product sent to PostgreSQL. */
@@ -34,7 +35,9 @@ export async function recordStatements(
         async list<Row>(built: Parameters<Database['list']>[0]) {
           const { sql, bindings } = built.toSQL().toNative();
           recorded.push({ name: 'list', text: sql, values: [...bindings] });
-          return (await tx.query({ name: `explain.${recorded.length}`, text: sql, values: [...bindings] })).rows as Row[];
+          // A name must always mean one text.
+          const name = `list.${createHash('sha256').update(sql).digest('hex').slice(0, 16)}`;
+          return (await tx.query({ name, text: sql, values: [...bindings] })).rows as Row[];
         },
       };
       await work(on);

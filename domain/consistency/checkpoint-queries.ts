@@ -101,10 +101,7 @@ export function addToCheckpoint(
 }
 
 /** Makes the sums anew from all that the ledger has up to a position. */
-export async function rebuildCheckpoint(
-  tx: Transaction,
-  to: { xid: number; id: number },
-): Promise<void> {
+export async function rebuildCheckpoint(tx: Transaction, to: { xid: number; id: number }): Promise<void> {
   await execute(
     tx,
     'consistency.rebuild_checkpoint',

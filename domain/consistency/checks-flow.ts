@@ -57,7 +57,8 @@ export const FLOW_CHECKS: readonly SqlCheck[] = [
     id: 'transfers_lost_units',
     title: 'Every unit that a transfer took arrived, is on its way, is back or was written down as lost',
     severity: 'error',
-    finding: 'A transfer: transferId, open (by the transfer), ledger (units that left minus units that arrived)',
+    finding:
+      'A transfer: transferId, open (by the transfer), ledger (units that left minus units that arrived)',
     repair: 'For a person: count both places, then adjust.',
     statement: ({ limit, since }) => ({
       name: 'consistency.transfers_lost_units',

@@ -1,4 +1,11 @@
-import { execute, firstRow, rows, type Database, type Queryable, type Transaction } from '../../platform/database';
+import {
+  execute,
+  firstRow,
+  rows,
+  type Database,
+  type Queryable,
+  type Transaction,
+} from '../../platform/database';
 import type { CheckId, CheckMode, Finding, Severity, StoredFinding } from './types';
 
 /**
@@ -6,11 +13,7 @@ import type { CheckId, CheckMode, Finding, Severity, StoredFinding } from './typ
  * reading would be gone although its sums are not seen yet.
  */
 export async function openSnapshot(tx: Transaction): Promise<void> {
-  await execute(
-    tx,
-    'consistency.one_snapshot',
-    'set transaction isolation level repeatable read, read only',
-  );
+  await execute(tx, 'consistency.one_snapshot', 'set transaction isolation level repeatable read, read only');
   await execute(tx, 'consistency.keep_ledger', 'lock table inventory_transactions in access share mode');
 }
 
@@ -22,6 +25,17 @@ export async function selectBackend(tx: Transaction): Promise<number> {
 /** Ends the statement that another connection runs. */
 export function cancelBackend(on: Queryable, pid: number): Promise<number> {
   return execute(on, 'consistency.cancel_backend', 'select pg_cancel_backend($1)', [pid]);
+}
+
+/** What a job was asked to do. */
+export async function selectInput(on: Queryable, jobId: string): Promise<unknown> {
+  const row = await firstRow<{ input: unknown }>(
+    on,
+    'consistency.job_input',
+    'select input from jobs where id = $1',
+    [jobId],
+  );
+  return row?.input;
 }
 
 export interface StoredCheck {

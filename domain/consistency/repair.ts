@@ -84,7 +84,7 @@ export async function* repairsOf(on: Queryable, jobId: string): AsyncGenerator<R
   // Several checks may find the same counters wrong: one transaction puts them right.
   const repaired = new Set<string>();
   for (const check of ORDER) {
-    for (let after = 0; ; ) {
+    for (let after = 0; ;) {
       const findings = await selectRepairable(on, { jobId, check, after, limit: PAGE });
       for (const finding of findings) {
         after = finding.id;

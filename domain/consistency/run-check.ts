@@ -55,7 +55,8 @@ export async function findInconsistencies(
   if (byStatement) return readFindings(deps, byStatement, run);
   const byEngine = ENGINE_CHECKS.find(({ id }) => id === check);
   if (!byEngine) return (await verifySeals(db, { mode, limit, ...signal, ...onProgress })).findings;
-  if (!deps.describe) throw new AppError('ENGINE_UNAVAILABLE', 'This check asks the engine, and there is none.');
+  if (!deps.describe)
+    throw new AppError('ENGINE_UNAVAILABLE', 'This check asks the engine, and there is none.');
   return byEngine.find({ db, describe: deps.describe, ...signal, ...onProgress }, run);
 }
 

@@ -1,14 +1,14 @@
 import { z } from 'zod';
 import { raiseAlert, resolveAlert } from '../alerts/alerts';
 import { beginJob, cancelJob, completeJob, createJob, isCancelRequested, reportProgress } from '../jobs/jobs';
-import { insertJob, selectJobInput } from '../jobs/queries';
+import { insertJob } from '../jobs/queries';
 import { jobHasEnded } from '../jobs/rules';
 import type { JobView } from '../jobs/types';
 import type { Database } from '../../platform/database';
 import { derivedId, newId } from '../../platform/ids';
 import { advanceCheckpoint } from './checkpoint';
 import { checkOf, DRIFT_CHECKS } from './checks';
-import { countRepairable, selectChecks, selectDrifting, selectSettledDrift } from './queries';
+import { countRepairable, selectChecks, selectDrifting, selectInput, selectSettledDrift } from './queries';
 import { CHECK_IDS, type CheckId, type CheckMode, type CheckResult } from './types';
 
 /** What a consistency job is asked to do, as its row has it. */
@@ -30,7 +30,11 @@ export async function requestScheduledCheck(db: Database, occasion: string): Pro
 }
 
 /** Makes a job that the caller runs itself: no workflow is started for it. Answers its id. */
-export async function openConsistencyJob(db: Database, plan: ConsistencyPlan, actor: string): Promise<string> {
+export async function openConsistencyJob(
+  db: Database,
+  plan: ConsistencyPlan,
+  actor: string,
+): Promise<string> {
   const id = newId();
   await db.retrying((tx) => insertJob(tx, { id, type: 'consistency', input: { ...plan }, actor }));
   return id;
@@ -43,7 +47,7 @@ export async function openConsistencyJob(db: Database, plan: ConsistencyPlan, ac
  */
 export async function beginConsistencyJob(db: Database, jobId: string): Promise<ConsistencyPlan | null> {
   if (jobHasEnded((await beginJob(db, jobId)).status)) return null;
-  const { mode, checks } = consistencyInput.parse(await selectJobInput(db, jobId));
+  const { mode, checks } = consistencyInput.parse(await selectInput(db, jobId));
   const plan = { mode, checks: CHECK_IDS.filter((id) => checks.includes(id)) };
   await reportProgress(db, jobId, { processed: 0, total: plan.checks.length });
   return plan;

@@ -161,7 +161,7 @@ export interface VerifiedPart {
 /** The rows of the ledger that a seal covers, with their hashes, as `actual`. */
 const ACTUAL = `
   with seal as (select * from ledger_seals where seq = $1),
-  actual as (
+  actual as materialized (
     select t.id, t.${XID} as xid, date_trunc('month', t.at at time zone 'UTC')::date as month, ledger_row_hash(t) as hash
     from inventory_transactions t
     where ${afterPosition('$2', '$3')} and ${upToPosition('$4', '$5')}

@@ -1,5 +1,11 @@
 import type { Database } from '../../platform/database';
-import { prepareLongReading, selectBrokenLinks, selectSeals, selectWrongRows, verifySealRows } from './seal-queries';
+import {
+  prepareLongReading,
+  selectBrokenLinks,
+  selectSeals,
+  selectWrongRows,
+  verifySealRows,
+} from './seal-queries';
 import { markSealsVerified, selectDroppedMonths, selectVerified } from './checkpoint-queries';
 import type { CheckMode, Finding } from './types';
 
@@ -87,7 +93,10 @@ async function verifySeal(
       );
       // The rows and what was noted of each agree, yet not with the seal: it was the seal's part that was changed.
       if (wrong.length === 0) {
-        findings.push({ subject: `seal:${seal.seq}:${part.month}`, details: { ...about, what: 'evidence_changed' } });
+        findings.push({
+          subject: `seal:${seal.seq}:${part.month}`,
+          details: { ...about, what: 'evidence_changed' },
+        });
       }
     }
     return findings;

@@ -42,11 +42,7 @@ export function updateAverages(
        lateral (select case when o.average_minor is null then 0 else h.on_hand end as units
                 from product_costs o where o.product_id = a.product_id) b
      where c.product_id = a.product_id`,
-    [
-      arrivals.map((a) => a.productId),
-      arrivals.map((a) => a.quantity),
-      arrivals.map((a) => a.valueMinor),
-    ],
+    [arrivals.map((a) => a.productId), arrivals.map((a) => a.quantity), arrivals.map((a) => a.valueMinor)],
   );
 }
 
@@ -131,10 +127,7 @@ export function selectFifoTotals(on: Queryable, { warehouseId, categoryId }: Sco
 }
 
 /** The moving average of every product times what is on hand. */
-export function selectAverageTotals(
-  on: Queryable,
-  { warehouseId, categoryId }: Scope,
-): Promise<TotalRow[]> {
+export function selectAverageTotals(on: Queryable, { warehouseId, categoryId }: Scope): Promise<TotalRow[]> {
   return rows<TotalRow>(
     on,
     'costing.average_totals',

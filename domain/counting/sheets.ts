@@ -25,17 +25,11 @@ export const MAX_SHEET_LINES = 5_000;
  */
 export async function makeSheet(db: Database, sheet: NewSheet): Promise<SheetView> {
   const warehouseId = await selectWarehouseId(db, sheet.location);
-  if (warehouseId === null)
-    throw new AppError('UNKNOWN_LOCATION', `There is no location ${sheet.location}.`);
+  if (warehouseId === null) throw new AppError('UNKNOWN_LOCATION', `There is no location ${sheet.location}.`);
   const selection = await select(db, sheet);
   return db.retrying(async (tx) => {
     if (await insertSheet(tx, sheet, warehouseId)) {
-      const made = await insertLines(
-        tx,
-        { id: sheet.sheetId, warehouseId },
-        selection,
-        MAX_SHEET_LINES + 1,
-      );
+      const made = await insertLines(tx, { id: sheet.sheetId, warehouseId }, selection, MAX_SHEET_LINES + 1);
       if (made === 0) throw new AppError('VALIDATION_FAILED', 'There is nothing to count.');
       if (made > MAX_SHEET_LINES)
         throw new AppError('VALIDATION_FAILED', `A sheet has at most ${MAX_SHEET_LINES} lines.`);

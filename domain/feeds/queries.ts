@@ -52,12 +52,11 @@ export function selectFeed(on: Queryable, jobId: string): Promise<FeedState | un
   return firstRow<FeedState>(
     on,
     'feeds.by_job',
-    `select f.id, f.mode, f.lines, f.stage, j.actor,
+    `select f.id, f.mode, f.lines, f.stage,
             coalesce(sum(l.applied), 0)::int as applied, coalesce(sum(l.unchanged), 0)::int as unchanged,
             (f.rejected + coalesce(sum(l.rejected), 0))::int as rejected,
             coalesce(array_agg(l.lane order by l.lane) filter (where l.position < l.last_seq), '{}') as "openLanes"
-     from feeds f join jobs j on j.id = f.job_id left join feed_lanes l on l.feed_id = f.id
-     where f.job_id = $1 group by f.id, j.id`,
+     from feeds f left join feed_lanes l on l.feed_id = f.id where f.job_id = $1 group by f.id`,
     [jobId],
   );
 }

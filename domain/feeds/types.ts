@@ -66,7 +66,6 @@ export interface FeedCounts {
 export interface FeedState extends FeedCounts {
   id: number;
   mode: FeedMode;
-  actor: string;
   /** Rows that were read. */
   lines: number;
   stage: 'staged' | 'resolved';

@@ -66,6 +66,7 @@ export interface Refusal {
 export class Candidates {
   readonly products = new Map<string, ProductSnapshot>();
   readonly stock = new Availability();
+  private readonly expiries = new Map<string, string>();
 
   constructor(
     rows: readonly CandidateRow[],
@@ -79,8 +80,13 @@ export class Candidates {
       const { sku, productId, priceMinor, currency } = row;
       this.products.set(sku, { sku, productId, priceMinor, currency });
       if (active.has(row.warehouseId)) this.stock.set(row, row.available);
+      if (row.expiresOn !== null) this.expiries.set(`${productId}:${row.warehouseId}`, row.expiresOn);
     }
   }
+
+  /** The soonest expiry of what may be sold of a product in a warehouse; null: it does not expire. */
+  expiryOf = (productId: number, warehouseId: number): string | null =>
+    this.expiries.get(`${productId}:${warehouseId}`) ?? null;
 
   /** Rows that a request may take from, as far as they exist. */
   rowsOf(request: HoldRequest): StockKey[] {
@@ -170,7 +176,14 @@ export function planHold<Request extends HoldRequest>(
   // What was not locked was still looked at, and belongs to the reasons.
   const seen = (productId: number, warehouseId: number) =>
     (available.has({ productId, warehouseId }) ? available : candidates.stock).get(productId, warehouseId);
-  const plan: SourcingPlan = sourceLines({ lines, ranked, strategy, available: available.get, seen });
+  const plan: SourcingPlan = sourceLines({
+    lines,
+    ranked,
+    strategy,
+    available: available.get,
+    seen,
+    expiry: candidates.expiryOf,
+  });
   const shortages = lines.flatMap(({ sku, productId, quantity }) => {
     const lacking = plan.missing.get(productId) ?? 0;
     return lacking > 0 ? [{ sku, requested: quantity, available: quantity - lacking }] : [];

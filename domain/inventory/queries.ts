@@ -16,15 +16,24 @@ export interface CandidateRow extends StockKey {
   currency: string;
   active: boolean;
   available: number;
+  /** Of a product that is kept by lot: the soonest expiry of what may be sold there, YYYY-MM-DD. */
+  expiresOn: string | null;
 }
 
-/** Products by SKU with their stock, unlocked. A product without stock rows comes with `warehouseId` 0. */
+/**
+ * Products by SKU with their stock, unlocked. A product without stock rows comes with `warehouseId` 0. Lots are looked at only
+ * for a product that is kept by lot: for the others the subquery is not run.
+ */
 export function selectCandidates(on: Queryable, skus: readonly string[]): Promise<CandidateRow[]> {
   return rows<CandidateRow>(
     on,
     'inventory.candidates',
     `select p.sku, p.id as "productId", p.price_minor as "priceMinor", p.currency, p.active,
-            coalesce(s.warehouse_id, 0) as "warehouseId", coalesce(s.available, 0) as available
+            coalesce(s.warehouse_id, 0) as "warehouseId", coalesce(s.available, 0) as available,
+            case when p.lot_tracked then (
+              select min(l.expires_on)::text from lots l
+              where l.product_id = p.id and l.warehouse_id = s.warehouse_id and l.quantity > l.held
+                and l.expires_on >= (now() at time zone 'UTC')::date) end as "expiresOn"
      from products p left join stock s on s.product_id = p.id
      where p.sku = any ($1::text[])`,
     [skus],

@@ -129,9 +129,9 @@ export interface NewHold {
   attempt: number;
   holdSeconds: number;
   /** When it falls due, instead of `holdSeconds` from now. */
-  expiresAt: Date | null;
+  expiresAt?: Date | null;
   /** What the caller calls the thing it holds stock for. */
-  reference: string | null;
+  reference?: string | null;
   allocations: readonly Allocation[];
 }
 
@@ -193,8 +193,8 @@ export function insertHolds(
       lines.map((l) => l.productId),
       lines.map((l) => l.warehouseId),
       lines.map((l) => l.quantity),
-      holds.map((h) => h.expiresAt),
-      holds.map((h) => h.reference),
+      holds.map((h) => h.expiresAt ?? null),
+      holds.map((h) => h.reference ?? null),
       LOOK_EVERY_SECONDS,
       COMMIT_SECONDS,
     ],

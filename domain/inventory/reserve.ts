@@ -228,8 +228,8 @@ async function writeHolds(
       status: request.status,
       attempt: request.status === 'charging' ? 1 : 0,
       holdSeconds: request.holdSeconds,
-      expiresAt: request.expiresAt ?? null,
-      reference: request.reference ?? null,
+      expiresAt: request.expiresAt,
+      reference: request.reference,
       allocations,
     })),
   );

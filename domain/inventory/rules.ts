@@ -75,6 +75,7 @@ export interface SourcingPlan {
  * Splits lines over warehouses. Every unit that exists is found: a line is short only by what all warehouses together lack.
  *
  * @param input.available units of a product in a warehouse that may be taken
+ * @param input.expiry the soonest expiry of a product in a warehouse, YYYY-MM-DD; null: it does not expire
  * @param input.seen the same for the decision's candidates, also where it was only read and nothing may be taken
  */
 export function sourceLines(input: {
@@ -83,8 +84,9 @@ export function sourceLines(input: {
   strategy: SourcingStrategy;
   available: (productId: number, warehouseId: number) => number;
   seen?: (productId: number, warehouseId: number) => number;
+  expiry?: (productId: number, warehouseId: number) => string | null;
 }): SourcingPlan {
-  const { lines, strategy, available, seen = available } = input;
+  const { lines, strategy, available, seen = available, expiry = () => null } = input;
   const ranked = strategy === 'fewest_shipments' ? byCoverage(input) : input.ranked;
   const allocations: Allocation[] = [];
   const missing = new Map<number, number>();
@@ -92,7 +94,8 @@ export function sourceLines(input: {
   for (const { sku, productId, quantity } of lines) {
     let open = quantity;
     const decision: SourcingDecision = { sku, strategy, requested: quantity, candidates: [] };
-    for (const { warehouse, distanceKm: distance } of ranked) {
+    const inTurn = firstExpiredFirst(ranked, strategy, (warehouseId) => expiry(productId, warehouseId));
+    for (const { warehouse, distanceKm: distance } of inTurn) {
       const has = Math.max(0, available(productId, warehouse.id));
       const taken = Math.min(open, has);
       if (taken > 0) allocations.push({ productId, warehouseId: warehouse.id, quantity: taken });
@@ -112,6 +115,31 @@ export function sourceLines(input: {
   }
   return { allocations, missing, decisions };
 }
+
+/**
+ * Among equally near warehouses, what expires first goes first; with the strategy `priority` among equally preferred ones that
+ * are equally near. The fewest shipments stay the fewest.
+ */
+function firstExpiredFirst(
+  ranked: readonly RankedWarehouse[],
+  strategy: SourcingStrategy,
+  expiryOf: (warehouseId: number) => string | null,
+): readonly RankedWarehouse[] {
+  if (strategy === 'fewest_shipments' || ranked.every(({ warehouse }) => expiryOf(warehouse.id) === null)) {
+    return ranked;
+  }
+  return [...ranked].sort((a, b) => {
+    const nearer = (a.distanceKm ?? 0) - (b.distanceKm ?? 0);
+    const preferred = a.warehouse.priority - b.warehouse.priority;
+    const order = strategy === 'priority' ? preferred || nearer : nearer;
+    if (order !== 0) return order;
+    const [first, second] = [expiryOf(a.warehouse.id) ?? NEVER, expiryOf(b.warehouse.id) ?? NEVER];
+    return first === second ? 0 : first < second ? -1 : 1;
+  });
+}
+
+/** Sorts after every day. */
+const NEVER = '~';
 
 /** Greedy set cover: next the warehouse that can take the most of what is still open; the ranking breaks ties. */
 function byCoverage(input: {

@@ -72,6 +72,7 @@ export async function insertJob(tx: Transaction, job: NewJob): Promise<boolean> 
   return added === 1;
 }
 
+/** What a job was asked for, as `createJob` was told. */
 export async function selectJobInput(
   on: Queryable,
   id: string,

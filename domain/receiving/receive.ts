@@ -7,11 +7,7 @@ import type { Allocation, LedgerEntry } from '../inventory/types';
 import { allocateBackorders, applyAllocation } from '../orders/allocate';
 import { insertSerials, moveLots, selectOtherExpiry, selectTracked } from '../tracking/queries';
 import type { TrackedProduct } from '../tracking/types';
-import {
-  insertReceipt,
-  insertReceiptLines,
-  type NewReceiptLine,
-} from './queries';
+import { insertReceipt, insertReceiptLines, type NewReceiptLine } from './queries';
 import { readReceipt } from './receipts';
 import { receiptFault } from './rules';
 import type { ReceiptInput, ReceiptLineInput, ReceiptView } from './types';
@@ -31,8 +27,7 @@ interface Line extends NewReceiptLine {
  */
 export async function receiveGoods(db: Database, input: ReceiptInput): Promise<ReceiptView> {
   const warehouseId = await selectWarehouseId(db, input.location);
-  if (warehouseId === null)
-    throw new AppError('UNKNOWN_LOCATION', `There is no location ${input.location}.`);
+  if (warehouseId === null) throw new AppError('UNKNOWN_LOCATION', `There is no location ${input.location}.`);
   try {
     return await db.retrying((tx) => takeIn(tx, input, warehouseId));
   } catch (error) {
@@ -115,8 +110,7 @@ function asLine(line: ReceiptLineInput, product: TrackedProduct): Line {
 /** One arrival a product, in the order of the stock's locks. */
 function foldByProduct(lines: readonly Line[], warehouseId: number): Allocation[] {
   const units = new Map<number, number>();
-  for (const { productId, quantity } of lines)
-    units.set(productId, (units.get(productId) ?? 0) + quantity);
+  for (const { productId, quantity } of lines) units.set(productId, (units.get(productId) ?? 0) + quantity);
   return [...units]
     .map(([productId, quantity]) => ({ productId, warehouseId, quantity }))
     .sort((a, b) => a.productId - b.productId);

@@ -2,13 +2,7 @@ import type { Database, Queryable } from '../../platform/database';
 import { AppError } from '../../platform/errors';
 import { enqueue } from '../../platform/outbox';
 import { appendEvents } from '../orders/events';
-import {
-  lockReturn,
-  selectOverdueReturns,
-  selectProgress,
-  selectReturnLines,
-  updateReturn,
-} from './queries';
+import { lockReturn, selectOverdueReturns, selectProgress, selectReturnLines, updateReturn } from './queries';
 import { afterReturnEvent, isSettled, returnHasEnded } from './rules';
 import type { ReturnProgress, ReturnView } from './types';
 import { returnIn } from './views';

@@ -76,7 +76,17 @@ async function takeBack(
 ): Promise<Allocation[]> {
   const entry = (productId: number, kind: 'return' | 'write_off', onHandDelta: number): LedgerEntry => {
     const reference = `return:${returnId}`;
-    return { productId, warehouseId, kind, onHandDelta, reservedDelta: 0, effectId, orderId, reference, actor };
+    return {
+      productId,
+      warehouseId,
+      kind,
+      onHandDelta,
+      reservedDelta: 0,
+      effectId,
+      orderId,
+      reference,
+      actor,
+    };
   };
   await postLedger(
     tx,

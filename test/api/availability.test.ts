@@ -53,7 +53,10 @@ const parsed = async (text: Promise<string | null>): Promise<unknown> => {
 
 test.each(['LAMP', 'DESK', 'BARE'])('the text of %s says what the view says', async (sku) => {
   const view = await readStock(shop.db, sku);
-  expect(await parsed(open().reader.readJson(sku))).toEqual({ ...view, asOf: expect.any(String) });
+  const text = (await open().reader.readJson(sku)) ?? '';
+  // The time is that of the statement; everything else is the same, in the same order.
+  const withoutTime = (json: string) => json.replace(/"asOf":"[^"]+Z"/, '"asOf":""');
+  expect(JSON.parse(withoutTime(text))).toEqual(JSON.parse(withoutTime(JSON.stringify(view))));
 });
 
 test('a product that does not exist is null, also beside one that does', async () => {

@@ -162,9 +162,7 @@ const DEFECTS: Record<string, Defect> = {
     details: { reserved: 3, held: 2 },
     repaired: false,
     plant: ({ orderId, sql }) =>
-      sql(
-        `update order_items set reserved_quantity = 3, quantity = 3 where order_id = '${orderId}'`,
-      ),
+      sql(`update order_items set reserved_quantity = 3, quantity = 3 where order_id = '${orderId}'`),
   },
   'a place in the queue that was lost': {
     found: ['order_backorders'],
@@ -273,7 +271,12 @@ test('what the product wrote has no finding, in either mode', async () => {
   await openWorld();
   expect((await check(deps)).findings).toEqual([]);
   const { job } = await check(deps, 'incremental');
-  expect(job).toMatchObject({ status: 'completed', progress: 100, result: { findings: 0, repairable: 0 }, file: null });
+  expect(job).toMatchObject({
+    status: 'completed',
+    progress: 100,
+    result: { findings: 0, repairable: 0 },
+    file: null,
+  });
 });
 
 test.each(Object.entries(DEFECTS))('%s is found, and repaired where that can be', async (_, defect) => {
@@ -281,7 +284,9 @@ test.each(Object.entries(DEFECTS))('%s is found, and repaired where that can be'
   await defect.plant(world);
   const { jobId, findings, job } = await check(deps);
   expect([...new Set(findings.map((finding) => finding.check))].sort()).toEqual([...defect.found].sort());
-  expect(findings.find((finding) => finding.check === defect.found[0])?.details).toMatchObject(defect.details);
+  expect(findings.find((finding) => finding.check === defect.found[0])?.details).toMatchObject(
+    defect.details,
+  );
   expect(findings.find((finding) => finding.check === defect.found[0])?.repairable).toBe(defect.repaired);
   expect(job).toMatchObject({ result: { findings: findings.length }, file: defect.repaired ? 'sql' : null });
 
@@ -299,7 +304,10 @@ test('the incremental check finds a counter changed by hand and an entry without
   await openWorld();
   await addProduct(shop.db, 'UNTOUCHED');
   expect((await check(deps, 'incremental')).findings).toEqual([]);
-  for (const name of ['a counter of units on hand that was changed by hand', 'an entry of the ledger that changed no counter']) {
+  for (const name of [
+    'a counter of units on hand that was changed by hand',
+    'an entry of the ledger that changed no counter',
+  ]) {
     const { sku } = await openWorld();
     expect((await check(deps, 'incremental')).findings).toEqual([]);
     await DEFECTS[name]!.plant({ sql: (...statements) => tamper(shop.url, ...statements) } as World);

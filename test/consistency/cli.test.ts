@@ -39,7 +39,9 @@ const verify = (options: Partial<Parameters<typeof runVerify>[1]> = {}, env: Nod
 
 const repair = (job: string, answer: boolean | 'do not ask') =>
   run((output) =>
-    runRepairs(settingsOf(), { job, yes: answer === 'do not ask' }, output, () => Promise.resolve(answer === true)),
+    runRepairs(settingsOf(), { job, yes: answer === 'do not ask' }, output, () =>
+      Promise.resolve(answer === true),
+    ),
   );
 
 test('verify of a sound database finds nothing, asks Temporal where it is there, and says when it is not', async () => {

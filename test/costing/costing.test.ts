@@ -63,15 +63,13 @@ test('the newest layers are worth what a queue of units is worth', () => {
     fc.property(moves, (made) => {
       const received = made
         .filter(({ units }) => units > 0)
-        .map(
-          ({ units, cost }): CostLayer => ({
-            receiptId: '',
-            supplierReference: '',
-            receivedAt: '',
-            quantity: units,
-            unitCostMinor: cost,
-          }),
-        )
+        .map(({ units, cost }): CostLayer => ({
+          receiptId: '',
+          supplierReference: '',
+          receivedAt: '',
+          quantity: units,
+          unitCostMinor: cost,
+        }))
         .reverse();
       const { onHand, fifo } = naiveBooks(made);
       const layers = fifoLayers(received, onHand);
@@ -87,10 +85,10 @@ test('random deliveries and sales at several places are worth, in the database, 
     const at: Record<string, number> = { AMS: 0, BER: 0 };
     const made: Move[] = [];
     for (let n = 0; n < 25; n++) {
-      const place = random.int(0, 1) === 0 ? 'AMS' : 'BER';
+      const place = random.whole(0, 1) === 0 ? 'AMS' : 'BER';
       const here = at[place] ?? 0;
-      const units = here > 0 && random.int(0, 1) === 0 ? -random.int(1, here) : random.int(1, 9);
-      const cost = random.int(0, 400);
+      const units = here > 0 && random.whole(0, 1) === 0 ? -random.whole(1, here) : random.whole(1, 9);
+      const cost = random.whole(0, 400);
       if (units > 0) await deliverAt(sku, units, cost, place);
       else await take(sku, -units, place);
       at[place] = here + units;

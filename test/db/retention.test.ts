@@ -88,7 +88,7 @@ test('months that are old enough become opening balances, and every answer stays
 
   expect(await partitions()).not.toContain(nameOf(monthsAgo(4)));
   expect(await partitions()).toContain(nameOf(monthsAgo(3)));
-  expect(await readStock(shop.db, sku)).toEqual({ ...now, asOf: expect.any(String) });
+  expect({ ...(await readStock(shop.db, sku)), asOf: '' }).toEqual({ ...now, asOf: '' });
   expect(await onHandThen(3)).toBe(125);
   expect((await readStock(shop.db, sku, monthsAgo(3)))?.onHand).toBe(25);
   const opening = await shop.db.pool.query('select on_hand, reserved, as_of from ledger_opening');
@@ -148,16 +148,16 @@ test('an effect of a dropped month is still applied once', async () => {
 test('while stock is changed, and its ledger summed, no entry is missed or counted twice', async () => {
   for (const months of [8, 7, 6, 5, 4]) await receivedInThePast(months, 10);
   await sealLedger(shop.db);
-  let folding = true;
+  const folding = new AbortController();
   const seen: (number | undefined)[] = [];
   const readers = Array.from({ length: 3 }, async () => {
-    while (folding) seen.push((await readStock(shop.db, sku, new Date()))?.onHand);
+    while (!folding.signal.aborted) seen.push((await readStock(shop.db, sku, new Date()))?.onHand);
   });
   const writer = (async () => {
-    for (let n = 0; folding || n < 20; n++) await receive(n % 2 === 0 ? 1 : -1);
+    for (let n = 0; !folding.signal.aborted || n < 20; n++) await receive(n % 2 === 0 ? 1 : -1);
   })();
   await foldOldPartitions(shop.db, 2);
-  folding = false;
+  folding.abort();
   await Promise.all([...readers, writer]);
   expect(seen.length).toBeGreaterThan(0);
   expect(seen.filter((onHand) => onHand !== 50 && onHand !== 51)).toEqual([]);

@@ -1,4 +1,5 @@
 import { adjustStock } from '../../domain/inventory/adjust';
+import { readStock } from '../../domain/inventory/availability';
 import { markOverdue } from '../../domain/transfers/overdue';
 import { claimUnattended } from '../../domain/transfers/queries';
 import { readTransfer } from '../../domain/transfers/views';
@@ -123,12 +124,13 @@ test('transfers back and forth at once, with orders and corrections between, nei
   const skus = await Promise.all([1, 2, 3].map(() => shop.product({ AMS: 100, BER: 100, NYC: 100 })));
   const random = seededRandom();
   const places = ['AMS', 'BER', 'NYC'] as const;
-  const move = async () => {
+  /** Answers how many units there are more, or fewer, for it. */
+  const move = async (): Promise<number> => {
     const from = random.pick(places);
     const to = random.pick(places);
     const sku = skus[random.whole(0, 2)]!;
     if (from === to) {
-      return adjustStock(shop.db, {
+      await adjustStock(shop.db, {
         sku,
         location: to,
         change: { delta: 1 },
@@ -136,13 +138,24 @@ test('transfers back and forth at once, with orders and corrections between, nei
         actor: 't',
         effectId: newId(),
       });
+      return 1;
     }
-    if (random.chance(0.5)) return start(sku, random.whole(1, 3), { from, to, mode: 'immediate' });
-    const transfer = await start(sku, random.whole(1, 3), { from, to });
-    return random.chance(0.5) ? receive(transfer, { lost: 1 }) : cancel(transfer);
+    const immediate = random.chance(0.5);
+    const transfer = await start(sku, random.whole(1, 3), {
+      from,
+      to,
+      mode: immediate ? 'immediate' : 'in_transit',
+    });
+    if (immediate) return 0;
+    if (random.chance(0.5)) return -(await receive(transfer, { lost: 1 })).lost;
+    await cancel(transfer);
+    return 0;
   };
-  await Promise.all([
-    ...Array.from({ length: 120 }, move),
-    ...Array.from({ length: 20 }, () => shop.place(orderOf({ [skus[random.whole(0, 2)]!]: 3 }))),
+  const [gained] = await Promise.all([
+    Promise.all(Array.from({ length: 120 }, move)),
+    Promise.all(Array.from({ length: 20 }, () => shop.place(orderOf({ [skus[random.whole(0, 2)]!]: 3 })))),
   ]);
+  const stock = await Promise.all(skus.map((sku) => readStock(shop.db, sku)));
+  const units = stock.reduce((sum, view) => sum + (view?.onHand ?? 0) + (view?.inTransit ?? 0), 0);
+  expect(units).toBe(900 + gained.reduce((sum, units) => sum + units, 0));
 });

@@ -229,11 +229,7 @@ test.each([
     (id: string, sku: string) => comesIn(shop.db, id, { [sku]: 4 }),
     'RETURN_EXCEEDS_AUTHORISED',
   ],
-  [
-    'another product',
-    (id: string) => comesIn(shop.db, id, { 'NO-SUCH': 1 }),
-    'RETURN_EXCEEDS_AUTHORISED',
-  ],
+  ['another product', (id: string) => comesIn(shop.db, id, { 'NO-SUCH': 1 }), 'RETURN_EXCEEDS_AUTHORISED'],
   [
     'at an unknown location',
     (id: string, sku: string) => comesIn(shop.db, id, { [sku]: 1 }, { location: 'NO-SUCH' }),

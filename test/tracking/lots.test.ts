@@ -54,7 +54,11 @@ test('parcels take what expires first, across lots, and a recall finds the order
   const sku = await threeLots();
   const orderId = await shippedOrder(shop, { [sku]: 5 });
   expect(await lotsOf(shop.db, sku)).toEqual(['LATE@AMS: 2', 'NEVER@AMS: 5']);
-  const movements = await selectLotMovements(shop.db, { sku, code: 'SOON' }, { after: 0, limit: 9, offset: 0 });
+  const movements = await selectLotMovements(
+    shop.db,
+    { sku, code: 'SOON' },
+    { after: 0, limit: 9, offset: 0 },
+  );
   expect(movements).toMatchObject([
     { kind: 'receipt', quantity: 3, orderId: null },
     { kind: 'ship', quantity: -3, orderId },
@@ -64,7 +68,12 @@ test('parcels take what expires first, across lots, and a recall finds the order
 test('a correction downwards takes what expires first; what nobody named is in the lot UNKNOWN, and taken last', async () => {
   const sku = await threeLots();
   await adjust(sku, 2);
-  expect(await lotsOf(shop.db, sku)).toEqual(['SOON@AMS: 3', 'LATE@AMS: 4', 'NEVER@AMS: 5', 'UNKNOWN@AMS: 2']);
+  expect(await lotsOf(shop.db, sku)).toEqual([
+    'SOON@AMS: 3',
+    'LATE@AMS: 4',
+    'NEVER@AMS: 5',
+    'UNKNOWN@AMS: 2',
+  ]);
   await adjust(sku, -13);
   expect(await lotsOf(shop.db, sku)).toEqual(['UNKNOWN@AMS: 1']);
 });
@@ -142,12 +151,7 @@ test('a transfer takes its lots with it', async () => {
     actor: 'test',
     transitSeconds: 3_600,
   });
-  expect(await lotsOf(shop.db, sku)).toEqual([
-    'SOON@BER: 3',
-    'LATE@AMS: 3',
-    'LATE@BER: 1',
-    'NEVER@AMS: 5',
-  ]);
+  expect(await lotsOf(shop.db, sku)).toEqual(['SOON@BER: 3', 'LATE@AMS: 3', 'LATE@BER: 1', 'NEVER@AMS: 5']);
 });
 
 test('a lot has one expiry date, everywhere', async () => {

@@ -24,7 +24,8 @@ async function withSerials(...serials: string[]): Promise<string> {
 test('a delivery names each unit, and every number is taken once for a product', async () => {
   const sku = await withSerials('A', 'B');
   expect(await serialsOf(shop.db, sku)).toEqual(['A@AMS: in_stock', 'B@AMS: in_stock']);
-  const again = (serials: string[], quantity = serials.length) => deliver(shop.db, [{ sku, quantity, serials }]);
+  const again = (serials: string[], quantity = serials.length) =>
+    deliver(shop.db, [{ sku, quantity, serials }]);
   await expect(again(['C', 'A'])).rejects.toMatchObject({ code: 'DUPLICATE_SERIAL' });
   await expect(again(['C', 'C'])).rejects.toMatchObject({ code: 'DUPLICATE_SERIAL' });
   await expect(again(['C'], 2)).rejects.toMatchObject({ code: 'SERIALS_REQUIRED' });
@@ -99,7 +100,6 @@ test('parcels at once never ship one number twice', async () => {
   const orders = await Promise.all(Array.from({ length: 6 }, () => shippedOrder(shop, { [sku]: 2 })));
   const page = { sku, limit: 100, offset: 0 };
   const shipped = await selectSerialPage(shop.db, { ...page, status: 'shipped' });
-  for (const orderId of orders)
-    expect(shipped.filter((unit) => unit.orderId === orderId)).toHaveLength(2);
+  for (const orderId of orders) expect(shipped.filter((unit) => unit.orderId === orderId)).toHaveLength(2);
   expect(await selectSerialPage(shop.db, { ...page, location: 'BER' })).toEqual([]);
 });

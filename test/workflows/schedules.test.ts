@@ -41,7 +41,13 @@ test('a schedule is brought to new settings where it is, and stays paused when a
   await sweepSchedule().pause('looking into something');
   const { client } = stack.temporal;
   await Promise.all(
-    [60, 60].map((sweepIntervalSeconds) => ensureSchedules(client, stack.names, { sweepIntervalSeconds, sealIntervalSeconds: 300, consistencyIntervalSeconds: 3_600 })),
+    [60, 60].map((sweepIntervalSeconds) =>
+      ensureSchedules(client, stack.names, {
+        sweepIntervalSeconds,
+        sealIntervalSeconds: 300,
+        consistencyIntervalSeconds: 3_600,
+      }),
+    ),
   );
   const sweep = await sweepSchedule().describe();
   expect(sweep.spec.intervals).toEqual([expect.objectContaining({ every: 60_000 })]);

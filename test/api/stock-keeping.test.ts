@@ -1,0 +1,429 @@
+import { newId } from '../../platform/ids';
+import { addStock } from '../support/fixtures';
+import { expectInvariants } from '../support/invariants';
+import { startStack, type Stack } from '../support/stack';
+import { waitFor } from '../support/wait';
+import { callApi, order, type Reply } from './support';
+
+let stack: Stack;
+beforeAll(async () => {
+  stack = await startStack({ api: true });
+  for (const sku of ['LAMP', 'DESK', 'MILK', 'PHONE']) await addStock(stack.db, sku, 'AMS', 0);
+  await addStock(stack.db, 'LAMP', 'BER', 0);
+});
+afterEach(() => expectInvariants(stack.db));
+afterAll(() => stack.stop());
+
+/** The members that these tests read. */
+interface Body {
+  id: string;
+  code: string;
+  status: string;
+  items: { id: string; serial: string; kind: string; code: string }[];
+  lines: { sku: string; expected: number | null; variance: number | null }[];
+  errors: { path: string }[];
+  nextCursor: string | null;
+}
+
+async function call(method: string, path: string, body?: unknown, key?: string) {
+  const reply: Reply = await callApi(stack.url.replace('/api/v1', ''), method, path, {
+    body,
+    headers: key === undefined ? {} : { 'idempotency-key': key },
+  });
+  return { status: reply.status, headers: reply.headers, body: reply.body as unknown as Body };
+}
+
+const receipt = (lines: unknown, rest: object = {}) => ({
+  location: 'AMS',
+  supplier: 'ACME',
+  supplierReference: newId(),
+  lines,
+  ...rest,
+});
+const onHand = async (sku: string) =>
+  (await call('GET', `/inventory/${sku}`)).body as unknown as { onHand: number; reserved: number };
+
+describe('a receipt', () => {
+  it('is taken once for its key and once for its reference, and is found again', async () => {
+    const body = receipt([{ sku: 'DESK', quantity: 4, unitCostMinor: 250 }]);
+    const key = newId();
+    const first = await call('POST', '/receipts', body, key);
+    expect(first.status).toBe(201);
+    expect(first.headers.get('location')).toBe(`/api/v1/receipts/${first.body.id}`);
+    const again = await call('POST', '/receipts', body, key);
+    expect([again.status, again.body, again.headers.get('idempotency-replayed')]).toEqual([
+      201,
+      first.body,
+      'true',
+    ]);
+    expect(await call('POST', '/receipts', body)).toMatchObject({
+      status: 409,
+      body: { code: 'DUPLICATE_RECEIPT' },
+    });
+    expect(await call('POST', '/receipts', receipt(body.lines), key)).toMatchObject({
+      status: 422,
+      body: { code: 'IDEMPOTENCY_KEY_REUSED' },
+    });
+    expect(await onHand('DESK')).toMatchObject({ onHand: 4 });
+    expect((await call('GET', `/receipts/${first.body.id}`)).body).toEqual(first.body);
+    const found = await call('GET', `/receipts?supplierReference=${body.supplierReference}&sku=DESK&limit=1`);
+    expect(found.body).toEqual({ items: [first.body], nextCursor: null });
+    expect((await call('GET', `/receipts/${newId()}`)).status).toBe(404);
+  });
+
+  it.each([
+    ['no lines', receipt([]), 'lines'],
+    ['no list of lines', receipt({ sku: 'DESK', quantity: 1 }), 'lines'],
+    ['501 lines', receipt(Array.from({ length: 501 }, () => ({ sku: 'DESK', quantity: 1 }))), 'lines'],
+    ['no SKU', receipt([{ quantity: 1 }]), 'lines.0.sku'],
+    ['a quantity of zero', receipt([{ sku: 'DESK', quantity: 0 }]), 'lines.0.quantity'],
+    ['a negative quantity', receipt([{ sku: 'DESK', quantity: -1 }]), 'lines.0.quantity'],
+    ['half a unit', receipt([{ sku: 'DESK', quantity: 0.5 }]), 'lines.0.quantity'],
+    ['a quantity in words', receipt([{ sku: 'DESK', quantity: '1' }]), 'lines.0.quantity'],
+    ['too large a quantity', receipt([{ sku: 'DESK', quantity: 1e9 + 1 }]), 'lines.0.quantity'],
+    ['a negative cost', receipt([{ sku: 'DESK', quantity: 1, unitCostMinor: -1 }]), 'lines.0.unitCostMinor'],
+    [
+      'a currency that is none',
+      receipt([{ sku: 'DESK', quantity: 1, unitCostMinor: 1, currency: 'usd' }]),
+      'lines.0.currency',
+    ],
+    [
+      'a currency without a cost',
+      receipt([{ sku: 'DESK', quantity: 1, currency: 'USD' }]),
+      'lines.0.currency',
+    ],
+    [
+      'an expiry that is no day',
+      receipt([{ sku: 'DESK', quantity: 1, lot: { code: 'L', expiresOn: '2030-02-30' } }]),
+      'lines.0.lot.expiresOn',
+    ],
+    ['a lot without a code', receipt([{ sku: 'DESK', quantity: 1, lot: {} }]), 'lines.0.lot.code'],
+    ['an empty serial number', receipt([{ sku: 'DESK', quantity: 1, serials: [''] }]), 'lines.0.serials.0'],
+    [
+      'no reference',
+      receipt([{ sku: 'DESK', quantity: 1 }], { supplierReference: undefined }),
+      'supplierReference',
+    ],
+    [
+      'a reference of two lines',
+      receipt([{ sku: 'DESK', quantity: 1 }], { supplierReference: 'a\nb' }),
+      'supplierReference',
+    ],
+    ['an empty supplier', receipt([{ sku: 'DESK', quantity: 1 }], { supplier: '' }), 'supplier'],
+    ['no location', receipt([{ sku: 'DESK', quantity: 1 }], { location: undefined }), 'location'],
+  ])('with %s is refused', async (_name, body, path) => {
+    const reply = await call('POST', '/receipts', body);
+    expect(reply).toMatchObject({ status: 422, body: { code: 'VALIDATION_FAILED' } });
+    expect(reply.body.errors.map((error) => error.path)).toContain(path);
+  });
+
+  it.each([
+    ['an unknown product', receipt([{ sku: 'NO-SUCH', quantity: 1 }]), 'UNKNOWN_SKU'],
+    [
+      'an unknown location',
+      receipt([{ sku: 'DESK', quantity: 1 }], { location: 'NO-SUCH' }),
+      'UNKNOWN_LOCATION',
+    ],
+    [
+      'a lot where there are none',
+      receipt([{ sku: 'DESK', quantity: 1, lot: { code: 'L' } }]),
+      'NOT_TRACKED',
+    ],
+    [
+      'a cost in another currency',
+      receipt([{ sku: 'DESK', quantity: 1, unitCostMinor: 1, currency: 'EUR' }]),
+      'CURRENCY_MISMATCH',
+    ],
+  ])('with %s is refused', async (_name, body, code) => {
+    expect(await call('POST', '/receipts', body)).toMatchObject({ status: 422, body: { code } });
+  });
+});
+
+describe('a count', () => {
+  it('goes from sheet to approval', async () => {
+    await call('POST', '/receipts', receipt([{ sku: 'LAMP', quantity: 10 }]));
+    const key = newId();
+    const body = { location: 'AMS', skus: ['LAMP'], blind: true };
+    const sheet = await call('POST', '/counts', body, key);
+    expect(sheet).toMatchObject({
+      status: 201,
+      body: { status: 'open', lines: [{ sku: 'LAMP', expected: null }] },
+    });
+    expect((await call('POST', '/counts', body, key)).body).toEqual(sheet.body);
+    const at = `/counts/${sheet.body.id}`;
+    expect(await call('POST', `${at}/submit`)).toMatchObject({
+      status: 409,
+      body: { code: 'COUNT_INCOMPLETE', skus: ['LAMP'] },
+    });
+    expect((await call('PUT', `${at}/lines`, { sku: 'LAMP', counted: 8 })).status).toBe(200);
+    expect((await call('PUT', `${at}/lines`, { lines: [{ sku: 'LAMP', counted: 9 }] })).status).toBe(200);
+    expect((await call('POST', `${at}/submit`)).body).toMatchObject({
+      status: 'review',
+      lines: [{ expected: 10, variance: -1 }],
+    });
+    expect((await call('POST', `${at}/recount`, { skus: ['LAMP'] })).body.status).toBe('open');
+    expect(await call('POST', `${at}/approve`)).toMatchObject({
+      status: 409,
+      body: { code: 'COUNT_NOT_IN_REVIEW' },
+    });
+    await call('PUT', `${at}/lines`, { sku: 'LAMP', counted: 9 });
+    await call('POST', `${at}/submit`);
+    expect((await call('POST', `${at}/approve`)).body.status).toBe('closed');
+    expect(await onHand('LAMP')).toMatchObject({ onHand: 9 });
+    expect((await call('GET', at)).body.status).toBe('closed');
+    const list = await call('GET', '/counts?status=closed&location=AMS&limit=1');
+    expect(list.body.items.map((item) => item.id)).toEqual([sheet.body.id]);
+    const other = await call('POST', '/counts', { location: 'AMS' });
+    expect((await call('POST', `/counts/${other.body.id}/reject`)).body.status).toBe('closed');
+  });
+
+  it.each([
+    ['both SKUs and a category', { location: 'AMS', skus: ['LAMP'], category: 'x' }, 'category'],
+    ['no SKU at all', { location: 'AMS', skus: [] }, 'skus'],
+    ['a tolerance below zero', { location: 'AMS', tolerance: -1 }, 'tolerance'],
+    ['a blindness that is a word', { location: 'AMS', blind: 'yes' }, 'blind'],
+    ['no location', {}, 'location'],
+  ])('with %s is refused', async (_name, body, path) => {
+    const reply = await call('POST', '/counts', body);
+    expect(reply).toMatchObject({ status: 422, body: { code: 'VALIDATION_FAILED' } });
+    expect(reply.body.errors.map((error) => error.path)).toContain(path);
+  });
+
+  it('takes only whole numbers of products that are on its sheet', async () => {
+    const { id } = (await call('POST', '/counts', { location: 'AMS', skus: ['LAMP'] })).body;
+    const put = (body: unknown) => call('PUT', `/counts/${id}/lines`, body);
+    for (const counted of [-1, 1.5, '3', null, 1e10])
+      expect(await put({ sku: 'LAMP', counted })).toMatchObject({ status: 422 });
+    for (const body of [{}, { lines: [] }, { sku: 'LAMP' }])
+      expect(await put(body)).toMatchObject({ status: 422 });
+    expect((await put({ sku: 'DESK', counted: 1 })).body.code).toBe('UNKNOWN_SKU');
+    expect((await call('PUT', `/counts/${newId()}/lines`, { sku: 'LAMP', counted: 1 })).status).toBe(404);
+    expect((await call('POST', '/counts', { location: 'NO-SUCH' })).body.code).toBe('UNKNOWN_LOCATION');
+    expect((await call('POST', '/counts', { location: 'AMS', category: 'x' })).body.code).toBe(
+      'UNKNOWN_CATEGORY',
+    );
+    expect((await call('POST', '/counts', { location: 'AMS', skus: ['X'] })).body.code).toBe('UNKNOWN_SKU');
+  });
+});
+
+describe('a quality hold', () => {
+  const body = { location: 'AMS', quantity: 3, reason: 'scratched' };
+
+  it('is made, listed, released in part and written off', async () => {
+    await call('POST', '/receipts', receipt([{ sku: 'LAMP', quantity: 5 }]));
+    const before = await onHand('LAMP');
+    const key = newId();
+    const made = await call('POST', '/inventory/LAMP/quality-hold', body, key);
+    expect(made).toMatchObject({ status: 201, body: { status: 'open', open: 3, sku: 'LAMP' } });
+    expect((await call('POST', '/inventory/LAMP/quality-hold', body, key)).body).toEqual(made.body);
+    const at = `/quality-holds/${made.body.id}`;
+    const releaseKey = newId();
+    for (let n = 0; n < 2; n++) {
+      expect((await call('POST', `${at}/release`, { quantity: 1 }, releaseKey)).body).toMatchObject({
+        open: 2,
+        released: 1,
+      });
+    }
+    expect(await call('POST', `${at}/release`, { quantity: 3 })).toMatchObject({
+      status: 409,
+      body: { code: 'QUALITY_HOLD_EXCEEDED', open: 2 },
+    });
+    expect((await call('GET', '/quality-holds?status=open&sku=LAMP&location=AMS')).body.items).toHaveLength(
+      1,
+    );
+    expect((await call('POST', `${at}/write-off`)).body).toMatchObject({ status: 'closed', writtenOff: 2 });
+    expect((await call('GET', at)).body.status).toBe('closed');
+    expect(await onHand('LAMP')).toMatchObject({ onHand: before.onHand - 2, reserved: before.reserved });
+  });
+
+  it('is refused where it breaks a rule', async () => {
+    const hold = (change: object, sku = 'LAMP') =>
+      call('POST', `/inventory/${sku}/quality-hold`, { ...body, ...change });
+    for (const change of [
+      { quantity: 0 },
+      { quantity: 1.5 },
+      { reason: '' },
+      { reason: undefined },
+      { location: 7 },
+      { lot: '' },
+    ])
+      expect(await hold(change)).toMatchObject({ status: 422, body: { code: 'VALIDATION_FAILED' } });
+    expect(await hold({ quantity: 1e6 })).toMatchObject({ status: 409, body: { code: 'OUT_OF_STOCK' } });
+    expect((await hold({ location: 'NO-SUCH' })).body.code).toBe('UNKNOWN_LOCATION');
+    expect((await hold({ lot: 'L' })).body.code).toBe('NOT_TRACKED');
+    expect((await hold({}, 'NO-SUCH')).status).toBe(404);
+    expect((await call('POST', `/quality-holds/${newId()}/release`)).status).toBe(404);
+    expect((await call('GET', '/quality-holds?status=maybe')).status).toBe(422);
+  });
+});
+
+describe('a return', () => {
+  /** An order of two desks that was shipped. */
+  async function shipped(): Promise<string> {
+    const placed = await call(
+      'POST',
+      '/orders',
+      order('DESK', 2, { payment: { method: 'card', token: 'tok_ok' } }),
+    );
+    await waitFor(
+      async () => (await call('GET', `/orders/${placed.body.id}/status`)).body.status === 'fulfilled',
+    );
+    return placed.body.id;
+  }
+
+  it('is authorised, received, inspected, and seen in the history of its order', async () => {
+    const orderId = await shipped();
+    const before = await onHand('DESK');
+    const key = newId();
+    const body = { orderId, items: [{ sku: 'DESK', quantity: 2, reason: 'too large' }] };
+    const made = await call('POST', '/returns', body, key);
+    expect(made).toMatchObject({ status: 201, body: { status: 'authorised', orderId, location: null } });
+    expect((await call('POST', '/returns', body, key)).body).toEqual(made.body);
+    expect(await call('POST', '/returns', body)).toMatchObject({
+      status: 409,
+      body: { code: 'NOT_RETURNABLE', items: [{ sku: 'DESK', requested: 2, returnable: 0 }] },
+    });
+    const at = `/returns/${made.body.id}`;
+    const goods = { location: 'AMS', items: [{ sku: 'DESK', quantity: 2 }] };
+    const receiveKey = newId();
+    for (let n = 0; n < 2; n++)
+      expect(await call('POST', `${at}/receive`, goods, receiveKey)).toMatchObject({
+        status: 200,
+        body: { status: 'received', items: [{ received: 2 }] },
+      });
+    expect((await call('POST', `${at}/receive`, goods)).body.code).toBe('RETURN_EXCEEDS_AUTHORISED');
+    expect(await onHand('DESK')).toMatchObject({ onHand: before.onHand });
+    const results = [{ sku: 'DESK', restock: 1, writeOff: 1 }];
+    const inspectKey = newId();
+    for (let n = 0; n < 2; n++)
+      expect(await call('POST', `${at}/inspect`, { results }, inspectKey)).toMatchObject({
+        status: 200,
+        body: { status: 'completed', items: [{ restocked: 1, writtenOff: 1 }] },
+      });
+    expect(await onHand('DESK')).toMatchObject({ onHand: before.onHand + 1 });
+    expect((await call('POST', `${at}/cancel`)).body.code).toBe('RETURN_NOT_CANCELLABLE');
+    expect((await call('GET', `/returns?orderId=${orderId}&status=completed`)).body.items).toEqual([
+      (await call('GET', at)).body,
+    ]);
+    const events = (await call('GET', `/orders/${orderId}/events`)).body as unknown as {
+      items: { type: string }[];
+    };
+    expect(events.items.map((event) => event.type)).toEqual(
+      expect.arrayContaining(['return_authorised', 'return_completed']),
+    );
+  });
+
+  it('can be called off, and is refused where it breaks a rule', async () => {
+    await call('POST', '/receipts', receipt([{ sku: 'DESK', quantity: 2 }]));
+    const orderId = await shipped();
+    const item = { sku: 'DESK', quantity: 1, reason: 'x' };
+    for (const body of [
+      {},
+      { orderId, items: [] },
+      { orderId: 'no uuid', items: [item] },
+      { orderId, items: [item, item] },
+      { orderId, items: [{ ...item, quantity: 0 }] },
+      { orderId, items: [{ ...item, reason: '' }] },
+    ])
+      expect(await call('POST', '/returns', body)).toMatchObject({
+        status: 422,
+        body: { code: 'VALIDATION_FAILED' },
+      });
+    expect((await call('POST', '/returns', { orderId: newId(), items: [item] })).body.code).toBe(
+      'UNKNOWN_ORDER',
+    );
+    const { id } = (await call('POST', '/returns', { orderId, items: [item] })).body;
+    for (const body of [
+      {},
+      { location: 'AMS', items: [] },
+      { location: 'AMS', items: [{ sku: 'DESK', quantity: -1 }] },
+    ])
+      expect((await call('POST', `/returns/${id}/receive`, body)).status).toBe(422);
+    for (const results of [
+      [],
+      [{ sku: 'DESK' }],
+      [{ sku: 'DESK', restock: -1, writeOff: 2 }],
+      [{ sku: 'DESK', restock: 0.5 }],
+    ])
+      expect((await call('POST', `/returns/${id}/inspect`, { results })).status).toBe(422);
+    const inspect = await call('POST', `/returns/${id}/inspect`, { results: [{ sku: 'DESK', restock: 1 }] });
+    expect(inspect).toMatchObject({ status: 409, body: { code: 'RETURN_CLOSED' } });
+    for (let n = 0; n < 2; n++)
+      expect((await call('POST', `/returns/${id}/cancel`)).body.status).toBe('cancelled');
+    expect((await call('POST', `/returns/${newId()}/cancel`)).status).toBe(404);
+  });
+});
+
+describe('lots and serial numbers', () => {
+  it('are kept where a product asks for them, and are found', async () => {
+    expect((await call('PUT', '/products/MILK/tracking', { lots: true, serials: false })).body).toEqual({
+      sku: 'MILK',
+      lots: true,
+      serials: false,
+    });
+    await call('PUT', '/products/PHONE/tracking', { lots: false, serials: true });
+    const lot = { code: 'M-1', expiresOn: '2099-01-31' };
+    const milk = [{ sku: 'MILK', quantity: 4, lot }];
+    expect((await call('POST', '/receipts', receipt(milk))).status).toBe(201);
+    expect((await call('POST', '/receipts', receipt([{ sku: 'MILK', quantity: 4 }]))).body.code).toBe(
+      'LOT_REQUIRED',
+    );
+    expect((await call('GET', '/inventory/MILK/lots?location=AMS')).body).toEqual({
+      sku: 'MILK',
+      items: [
+        { code: 'M-1', warehouse: 'AMS', expiresOn: '2099-01-31', expired: false, quantity: 4, held: 0 },
+      ],
+    });
+    const phones = [{ sku: 'PHONE', quantity: 2, serials: ['IMEI-1', 'IMEI-2'] }];
+    expect((await call('POST', '/receipts', receipt(phones))).status).toBe(201);
+    expect(await call('POST', '/receipts', receipt(phones))).toMatchObject({
+      status: 409,
+      body: { code: 'DUPLICATE_SERIAL' },
+    });
+    const first = (await call('GET', '/inventory/PHONE/serials?status=in_stock&limit=1')).body;
+    expect(first.items.map((item) => item.serial)).toEqual(['IMEI-1']);
+    const second = (await call('GET', `/inventory/PHONE/serials?cursor=${first.nextCursor ?? ''}`)).body;
+    expect(second).toMatchObject({ items: [{ serial: 'IMEI-2' }], nextCursor: null });
+    expect((await call('GET', '/serials/IMEI-1')).body.items).toMatchObject([
+      { sku: 'PHONE', status: 'in_stock', movements: [{ kind: 'receipt' }] },
+    ]);
+    expect((await call('GET', '/inventory/MILK/lots/M-1/movements')).body.items).toMatchObject([
+      { kind: 'receipt', quantity: 4 },
+    ]);
+  });
+
+  it('are refused where they break a rule', async () => {
+    expect((await call('PUT', '/products/MILK/tracking', { lots: false, serials: false })).body.code).toBe(
+      'PRODUCT_HAS_STOCK',
+    );
+    for (const body of [{}, { lots: 'yes', serials: false }, { lots: true }])
+      expect((await call('PUT', '/products/MILK/tracking', body)).status).toBe(422);
+    for (const path of ['/products/NO-SUCH/tracking', '/inventory/NO-SUCH/lots', '/serials/NO-SUCH'])
+      expect((await call('GET', path)).status).toBe(404);
+    expect((await call('GET', '/inventory/PHONE/serials?status=lost')).status).toBe(422);
+    expect((await call('GET', '/products/MILK/tracking')).body).toEqual({
+      sku: 'MILK',
+      lots: true,
+      serials: false,
+    });
+  });
+});
+
+describe('what the stock is worth', () => {
+  it('is shown in all and for a product, by either method', async () => {
+    for (const method of ['fifo', 'average']) {
+      expect((await call('GET', `/inventory/valuation?method=${method}&location=AMS`)).body).toMatchObject({
+        method,
+        totals: [{ currency: 'USD' }],
+      });
+      expect((await call('GET', `/inventory/DESK/valuation?method=${method}`)).body).toMatchObject({
+        sku: 'DESK',
+        method,
+        currency: 'USD',
+      });
+    }
+    expect((await call('GET', '/inventory/valuation?method=lifo')).status).toBe(422);
+    expect((await call('GET', '/inventory/valuation?location=NO-SUCH')).body.code).toBe('UNKNOWN_LOCATION');
+    expect((await call('GET', '/inventory/NO-SUCH/valuation')).status).toBe(404);
+  });
+});
