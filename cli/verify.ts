@@ -57,8 +57,7 @@ export async function runVerify(settings: Settings, options: VerifyOptions, outp
           }
           if (found > SHOWN) output.line(`  and ${found - SHOWN} more: GET /api/v1/jobs/${jobId}/findings`);
         }
-        if (head.hash)
-          output.line(`\n${head.seals} seals over ${head.rows} rows; seal ${head.seq}: ${head.hash}`);
+        if (head.hash) output.line(`\nSealed rows: ${head.rows}. Seal ${head.seq}: ${head.hash}`);
         const repairable = findings.filter((finding) => finding.repairable).length;
         if (repairable > 0) output.line(`\n${repairable} can be repaired: holdfast repair --job ${jobId}`);
         else

@@ -8,8 +8,8 @@ alter table reservations add column reference text;
 drop index reservations_due;
 create index reservations_due on reservations (kind, expires_at) where status = 'pending';
 
--- GET /reservations, newest first
-create index reservations_newest on reservations (created_at desc, id desc) where kind = 'hold';
+-- GET /reservations, newest first. Without the id, which breaks ties: times hardly ever tie, and a wider entry costs each hold.
+create index reservations_newest on reservations (created_at) where kind = 'hold';
 
 -- When the expiry of holds looks again by itself. Whoever makes a hold that falls due earlier rings it.
 create table hold_expiry (

@@ -45,6 +45,9 @@ alter table products
   add column lot_tracked boolean not null default false,
   add column serialised  boolean not null default false;
 
+-- Asked by every change of what is on hand: where no product is tracked it is empty.
+create index products_tracked on products (id) where lot_tracked or serialised;
+
 -- Of a lot-tracked product, always: the lots of a place add up to what is on hand there.
 -- Rows are changed only under the lock of their stock row.
 create table lots (
@@ -238,6 +241,10 @@ declare
 begin
   -- Holds, the most frequent entries, move nothing.
   if not exists (select from added where on_hand_delta <> 0) then return null; end if;
+  -- Most installations track nothing. ORDER BY keeps this on its small index: a scan of the table, which the planner prefers
+  -- once half of the products are tracked, took 2.5 ms to find the first.
+  perform id from products where lot_tracked or serialised order by id limit 1;
+  if not found then return null; end if;
   for entry in
     select a.product_id, a.warehouse_id, a.kind, a.effect_id, a.order_id, a.reference, sum(a.on_hand_delta)::int as units,
            p.lot_tracked, p.serialised

@@ -40,7 +40,7 @@ function incrementalDrift(counter: Counter): string {
       union
       select (f.details ->> 'productId')::int, (f.details ->> 'warehouseId')::int from consistency_findings f
       where (f.job_id, f.check_id) = (select c.job_id, c.check_id from consistency_checks c
-                                      where false and c.check_id = '${counter}_ledger' order by c.started_at desc limit 1)
+                                      where c.check_id = '${counter}_ledger' order by c.started_at desc limit 1)
     ), drift as (
       select product_id, warehouse_id, s.${counter} as counter, coalesce(c.${counter}, 0) + coalesce(r.units, 0) as ledger
       from touched

@@ -89,6 +89,13 @@ const PROMISED: Record<string, string> = {
   'GET /ready': '200',
   'GET /metrics': '200',
   'GET /openapi.json': '200',
+  'GET /api/v1/downloads/{jobId}.csv': '200',
+  'GET /api/v1/downloads/{jobId}.sql': '200',
+  'GET /api/v1/jobs': '200',
+  'GET /api/v1/jobs/{id}': '200',
+  'GET /api/v1/jobs/{id}/events': '200 204',
+  'POST /api/v1/jobs/feed': '202',
+  'POST /api/v1/jobs/{id}/cancel': '202',
 };
 
 interface Operation {

@@ -100,7 +100,7 @@ test('verify of the seals names a changed row and shows the head of the chain', 
   await waitFor(async () => (await sealLedger(shop.db)).rows > 0);
   const sound = await verify({ seals: true });
   expect(sound.code).toBe(0);
-  expect(sound.text).toMatch(/1 seals over 1 rows; seal 1: [0-9a-f]{64}/);
+  expect(sound.text).toMatch(/Sealed rows: 1\. Seal 1: [0-9a-f]{64}/);
   await tamper(shop.url, `update inventory_transactions set on_hand_delta = 6`);
   const broken = await verify({ seals: true });
   expect(broken.code).toBe(1);

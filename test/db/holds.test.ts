@@ -1,5 +1,5 @@
 import { confirmHold, extendHold, releaseHold, shipHold } from '../../domain/holds/change';
-import { decideHold, holdState, type HoldAction, type HoldState } from '../../domain/holds/rules';
+import { decideHold, type HoldAction, type HoldState } from '../../domain/holds/rules';
 import { listHolds } from '../../domain/holds/views';
 import { checkAvailability } from '../../domain/inventory/availability';
 import { newId } from '../../platform/ids';
@@ -205,15 +205,6 @@ describe('an action', () => {
     await releaseHold(shop.db, single, sku);
     expect(await levelsOf(shop.db, sku)).toEqual({ AMS: [2, 1] });
   });
-});
-
-test('a charging hold counts as pending, and one without a due time is never due', () => {
-  expect(holdState('charging', -1)).toBe('pending');
-  expect([holdState('pending', 1), holdState('pending', 0), holdState('pending', null)]).toEqual([
-    'pending',
-    'due',
-    'pending',
-  ]);
 });
 
 describe('a shortage', () => {

@@ -180,13 +180,13 @@ test('a feed and changes of the same stock by others at the same time lose nothi
   for (const sku of skus) expect(await levels(sku)).toEqual({ AMS: '107/3', BER: '102/0' });
 });
 
-test('two that apply one lane at the same time apply each row once', async () => {
+test('two that look up one feed, and apply one lane, at the same time apply each row once', async () => {
   const skus = await Promise.all(Array.from({ length: 10 }, () => shop.product({ AMS: 0 })));
   const jobId = await stage(
     'delta',
     skus.map((sku) => [sku, 'AMS', 1] as const),
   );
-  await resolveFeed(shop.db, jobId, 1);
+  await Promise.all([resolveFeed(shop.db, jobId, 1), resolveFeed(shop.db, jobId, 1)]);
   await Promise.all([drain(jobId, 1), drain(jobId, 1), drain(jobId, 3)]);
   expect((await readFeedState(shop.db, jobId)).applied).toBe(10);
   for (const sku of skus) expect(await levels(sku)).toEqual({ AMS: '1/0' });
