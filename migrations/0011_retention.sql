@@ -33,7 +33,7 @@ begin
 end $$;
 
 -- Folds and drops the oldest partition if all of it is older than `months` full months; answers its name, or null when there
--- is none or it may not be dropped yet. One transaction: whoever sums ledger and opening balances in one statement sees every
+-- is none, when it may not be dropped yet, or while somebody else folds. One transaction: whoever sums ledger and opening balances in one statement sees every
 -- entry once, before and after.
 create function fold_ledger_partition(months int) returns text language plpgsql as $$
 declare
@@ -42,8 +42,8 @@ declare
   counted bigint;
   name text;
 begin
-  -- One at a time, and not while partitions are made.
-  perform pg_advisory_xact_lock(hashtext('ensure_ledger_partitions'));
+  -- Whoever is at it goes on to the next month itself.
+  if not pg_try_advisory_xact_lock(hashtext('fold_ledger_partition')) then return null; end if;
   select * into oldest from ledger_partitions p order by p.lower_bound limit 1;
   if oldest.upper_bound is null or oldest.upper_bound > horizon then return null; end if;
   name := oldest.partition::text;

@@ -1,7 +1,14 @@
 import { execute, rows, type Queryable, type Transaction } from './database';
 
 /** `order.wake`: ring the saga of order `key`; `shipments.ready`: ring the dispatcher; `allocation.drain`: hand reservation `key` on; `holds.due`: ring the expiry of holds; `job.start`: start the workflow of job `key`; `transfer.wake`: start or ring the workflow of transfer `key`; `return.wake`: the same for a customer's return. */
-export type OutboxTopic = 'order.wake' | 'shipments.ready' | 'allocation.drain' | 'holds.due' | 'job.start' | 'transfer.wake' | 'return.wake';
+export type OutboxTopic =
+  | 'order.wake'
+  | 'shipments.ready'
+  | 'allocation.drain'
+  | 'holds.due'
+  | 'job.start'
+  | 'transfer.wake'
+  | 'return.wake';
 
 export interface OutboxMessage {
   id: number;

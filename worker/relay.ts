@@ -50,8 +50,8 @@ interface Delivery {
 }
 
 /**
- * Carries the outbox to whom it concerns: rings sagas, the dispatcher and the expiry of holds, drains allocations, starts jobs. At least once, in no
- * order; receivers are doorbells. A message that cannot be delivered is put off and never holds up another. While
+ * Carries the outbox to whom it concerns: rings sagas, the dispatcher and the expiry of holds, drains allocations, starts jobs,
+ * starts and rings the workflows of transfers. At least once, in no order; receivers are doorbells. A message that cannot be delivered is put off and never holds up another. While
  * PostgreSQL or the engine is away it tries again with backoff. Several relays at once share the work.
  */
 export function startRelay(options: RelayOptions): Relay {

@@ -95,6 +95,9 @@ const PROMISED: Record<string, string> = {
   'GET /api/v1/jobs/{id}': '200',
   'GET /api/v1/jobs/{id}/events': '200 204',
   'POST /api/v1/jobs/feed': '202',
+  'POST /api/v1/jobs/consistency': '202',
+  'GET /api/v1/jobs/consistency/checks': '200',
+  'GET /api/v1/jobs/{id}/findings': '200',
   'POST /api/v1/jobs/{id}/cancel': '202',
 };
 
