@@ -33,8 +33,8 @@ begin
 end $$;
 
 -- Folds and drops the oldest partition if all of it is older than `months` full months; answers its name, or null when there
--- is none, when it may not be dropped yet, or while somebody else folds. One transaction: whoever sums ledger and opening balances in one statement sees every
--- entry once, before and after.
+-- is none, when it may not be dropped yet, or while somebody else folds. One transaction: whoever sums ledger and opening
+-- balances in one statement sees every entry once, before and after.
 create function fold_ledger_partition(months int) returns text language plpgsql as $$
 declare
   oldest record;
