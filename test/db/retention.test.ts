@@ -5,6 +5,7 @@ import { ensurePartitions } from '../../domain/inventory/queries';
 import { foldOldPartitions } from '../../domain/inventory/retention';
 import { newId } from '../../platform/ids';
 import { expectInvariants } from '../support/invariants';
+import { waitFor } from '../support/wait';
 import { openOrderShop, twice, type OrderShop } from './support';
 
 let shop: OrderShop;
@@ -50,6 +51,17 @@ async function receivedInThePast(months: number, delta: number): Promise<void> {
   );
 }
 
+/** Transactions that run meanwhile, also those of other tests in other databases, keep what is younger from being sealed. */
+async function sealEverything(): Promise<void> {
+  await waitFor(async () => {
+    await sealLedger(shop.db);
+    const found = await shop.db.pool.query<{ done: boolean }>(
+      `select ledger_sealed_until() = 'infinity' as done`,
+    );
+    return found.rows[0]?.done === true;
+  });
+}
+
 async function partitions(): Promise<string[]> {
   const found = await shop.db.pool.query<{ partition: string }>(
     'select partition::text from ledger_partitions order by lower_bound',
@@ -80,7 +92,7 @@ test('months that are old enough become opening balances, and every answer stays
   await receivedInThePast(4, -5);
   await receivedInThePast(3, 100);
   await receive(7);
-  await sealLedger(shop.db);
+  await sealEverything();
   const now = await readStock(shop.db, sku);
   expect(await Promise.all([6, 5, 4, 3].map(onHandThen))).toEqual([10, 30, 25, 125]);
 
@@ -99,7 +111,7 @@ test('months that are old enough become opening balances, and every answer stays
 
 test('a time before the horizon is refused with its code and the horizon', async () => {
   await receivedInThePast(4, 5);
-  await sealLedger(shop.db);
+  await sealEverything();
   await foldOldPartitions(shop.db, 2);
   await expect(onHandThen(4)).rejects.toMatchObject({
     code: 'ASOF_BEFORE_RETENTION',
@@ -111,13 +123,13 @@ test('what is not sealed stays, and so does what came after it', async () => {
   await receivedInThePast(5, 10);
   await receivedInThePast(4, 10);
   expect(await foldOldPartitions(shop.db, 2)).toEqual([]);
-  await sealLedger(shop.db);
+  await sealEverything();
   expect(await foldOldPartitions(shop.db, 2)).toHaveLength(2);
 });
 
 test('again it does nothing, and the months to come are still made', async () => {
   await receivedInThePast(4, 10);
-  await sealLedger(shop.db);
+  await sealEverything();
   expect(await foldOldPartitions(shop.db, 2)).toHaveLength(1);
   const [second] = await twice(shop.db, () => foldOldPartitions(shop.db, 2));
   expect(second).toEqual([]);
@@ -126,7 +138,7 @@ test('again it does nothing, and the months to come are still made', async () =>
 
 test('several at once fold each month once', async () => {
   for (const months of [6, 5, 4]) await receivedInThePast(months, 10);
-  await sealLedger(shop.db);
+  await sealEverything();
   const folded = await Promise.all([1, 2, 3].map(() => foldOldPartitions(shop.db, 2)));
   expect(folded.flat().sort()).toEqual([6, 5, 4].map((months) => nameOf(monthsAgo(months))).sort());
 });
@@ -135,7 +147,7 @@ test('an effect of a dropped month is still applied once', async () => {
   await receivedInThePast(4, 10);
   const effectId = newId();
   await receive(1, effectId);
-  await sealLedger(shop.db);
+  await sealEverything();
   await foldOldPartitions(shop.db, 2);
   await receive(1, effectId);
   expect((await readStock(shop.db, sku))?.onHand).toBe(11);
@@ -147,7 +159,7 @@ test('an effect of a dropped month is still applied once', async () => {
 
 test('while stock is changed, and its ledger summed, no entry is missed or counted twice', async () => {
   for (const months of [8, 7, 6, 5, 4]) await receivedInThePast(months, 10);
-  await sealLedger(shop.db);
+  await sealEverything();
   const folding = new AbortController();
   const seen: (number | undefined)[] = [];
   const readers = Array.from({ length: 3 }, async () => {
