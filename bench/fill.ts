@@ -28,7 +28,8 @@ export async function fillProducts(pool: Pool, count: number): Promise<void> {
 }
 
 /**
- * A stock row of each of `products` products at each of `warehouses` warehouses, in the order of their key. Of a hundred places
+ * A stock row of each of `products` products at each of `warehouses` warehouses, in the order of their key, as a feed import
+ * makes them. Of a hundred places
  * six are empty; of a thousand four are low; half of the rest hold less than 60 units and a few hold hundreds.
  */
 export async function fillStock(
@@ -44,7 +45,7 @@ export async function fillStock(
         `insert into stock (product_id, warehouse_id, on_hand, low_stock_threshold)
          select p, w, case when random() < 0.06 then 0 when random() < 0.004 then 1 + floor(random() * 5)::int
                       else 6 + floor(power(random(), 3) * 400)::int end, 5
-         from generate_series($1::int, $2::int) p, generate_series(1, $3::int) w`,
+         from generate_series($1::int, $2::int) p, generate_series(1, $3::int) w order by p, w`,
         [from, to, size.warehouses],
       );
       told(to * size.warehouses);
