@@ -1,14 +1,12 @@
 import { rows, type Database, type Queryable } from '../../platform/database';
+import { newestFirst, utc, utcMicros, type PageRequest } from '../../platform/pages';
 import type { ReservationStatus } from '../inventory/types';
 import type { HoldView } from './types';
-
-const utc = (time: string, fraction = 'MS') =>
-  `to_char(${time} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.${fraction}"Z"')`;
 
 /** The whole hold `r` in one row, so that what a client reads is from one snapshot. */
 const HOLD = `
   r.id, r.kind, r.status, coalesce(r.reference, r.order_id::text) as "orderId", ${utc('r.expires_at')} as "expiresAt",
-  ${utc('r.created_at')} as "createdAt", ${utc('r.updated_at')} as "updatedAt", ${utc('r.created_at', 'US')} as "createdAtMicros",
+  ${utc('r.created_at')} as "createdAt", ${utc('r.updated_at')} as "updatedAt", ${utcMicros('r.created_at')} as "createdAtMicros",
   coalesce((select json_agg(json_build_object('sku', i.sku, 'quantity', i.quantity, 'openQuantity', i.open_quantity,
       'allocations', i.allocations) order by i.sku)
     from (select p.sku, sum(l.quantity) as quantity, sum(l.open_quantity) as open_quantity,
@@ -32,32 +30,14 @@ export function selectHoldViews(on: Queryable, ids: readonly string[]): Promise<
   );
 }
 
-/** Where a page begins: right after the hold that was made then and has this id. */
-export interface HoldPosition {
-  createdAtMicros: string;
-  id: string;
-}
-
-export interface HoldFilter {
-  status?: HoldView['status'];
-  sku?: string;
-  after?: HoldPosition;
-  limit: number;
-  offset: number;
+export interface HoldFilter extends PageRequest {
+  status?: HoldView['status'] | undefined;
+  sku?: string | undefined;
 }
 
 /** Holds without an order, newest first; one more than asked for, to tell whether there are more. */
 export function selectHoldPage(db: Database, filter: HoldFilter): Promise<HoldRow[]> {
-  const query = db
-    .builder('reservations as r')
-    .select(db.builder.raw(HOLD))
-    .where('r.kind', 'hold')
-    .orderBy([
-      { column: 'r.created_at', order: 'desc' },
-      { column: 'r.id', order: 'desc' },
-    ])
-    .limit(filter.limit + 1)
-    .offset(filter.offset);
+  const query = db.builder('reservations as r').select(db.builder.raw(HOLD)).where('r.kind', 'hold');
   if (filter.status !== undefined) void query.where('r.status', filter.status);
   // By the primary key of the lines, hold by hold: an index of them by product would be one more entry a line to write.
   if (filter.sku !== undefined) {
@@ -67,11 +47,5 @@ export function selectHoldPage(db: Database, filter: HoldFilter): Promise<HoldRo
       [filter.sku],
     );
   }
-  if (filter.after !== undefined) {
-    void query.whereRaw('(r.created_at, r.id) < (?::timestamptz, ?::uuid)', [
-      filter.after.createdAtMicros,
-      filter.after.id,
-    ]);
-  }
-  return db.list<HoldRow>(query);
+  return db.list<HoldRow>(newestFirst(query, { time: 'r.created_at', id: 'r.id' }, filter));
 }

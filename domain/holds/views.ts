@@ -1,14 +1,7 @@
 import type { Database, Queryable } from '../../platform/database';
+import { pageIn, type Page } from '../../platform/pages';
 import type { HoldView } from './types';
-import {
-  selectHoldPage,
-  selectHoldViews,
-  type HoldFilter,
-  type HoldPosition,
-  type HoldRow,
-} from './view-queries';
-
-export type { HoldFilter, HoldPosition };
+import { selectHoldPage, selectHoldViews, type HoldFilter, type HoldRow } from './view-queries';
 
 /** Those of these holds that exist, by id, in one statement. */
 export async function readHolds(on: Queryable, ids: readonly string[]): Promise<Map<string, HoldView>> {
@@ -22,17 +15,8 @@ export async function readHold(on: Queryable, id: string): Promise<HoldView | nu
 }
 
 /** A page of holds without an order, newest first. `next` is where the next page begins, or null at the end. */
-export async function listHolds(
-  db: Database,
-  filter: HoldFilter,
-): Promise<{ items: HoldView[]; next: HoldPosition | null }> {
-  const found = await selectHoldPage(db, filter);
-  const page = found.slice(0, filter.limit);
-  const last = page.at(-1);
-  return {
-    items: page.map(asView),
-    next: found.length > filter.limit && last ? { createdAtMicros: last.createdAtMicros, id: last.id } : null,
-  };
+export async function listHolds(db: Database, filter: HoldFilter): Promise<Page<HoldView>> {
+  return pageIn(await selectHoldPage(db, filter), filter.limit, asView);
 }
 
 function asView({ createdAtMicros: _sortedBy, ...row }: HoldRow): HoldView {

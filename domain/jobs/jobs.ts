@@ -1,4 +1,5 @@
 import type { Database, Queryable, Transaction } from '../../platform/database';
+import { pageIn, type Page, type PagePosition } from '../../platform/pages';
 import { AppError } from '../../platform/errors';
 import { enqueue } from '../../platform/outbox';
 import {
@@ -14,7 +15,7 @@ import {
   type JobRow,
 } from './queries';
 import { jobHasEnded, jobProgress } from './rules';
-import type { JobOutcome, JobPosition, JobProgress, JobStatus, JobType, JobView, NewJob } from './types';
+import type { JobOutcome, JobProgress, JobStatus, JobType, JobView, NewJob } from './types';
 
 /** A transaction of the caller's, or the database: then each call is a transaction of its own. */
 type Place = Database | Transaction;
@@ -89,16 +90,11 @@ export async function readJob(on: Queryable, id: string): Promise<JobView | null
 /** Jobs, newest first. `next` is where the next page begins; null: there is none. */
 export async function listJobs(
   on: Database,
-  filter: { type?: JobType; status?: JobStatus; limit: number; cursor?: JobPosition; offset?: number },
-): Promise<{ items: JobView[]; next: JobPosition | null }> {
+  filter: { type?: JobType; status?: JobStatus; limit: number; cursor?: PagePosition; offset?: number },
+): Promise<Page<JobView>> {
   const { limit, cursor, offset = 0, ...rest } = filter;
-  const found = await selectJobs(on, { ...rest, limit: limit + 1, offset, after: cursor });
-  const page = found.slice(0, limit);
-  const last = page.at(-1);
-  return {
-    items: page.map(asView),
-    next: found.length > limit && last ? { createdAtMicros: last.createdAtMicros, id: last.id } : null,
-  };
+  const found = await selectJobs(on, { ...rest, limit, offset, after: cursor });
+  return pageIn(found, limit, asView);
 }
 
 function start(tx: Transaction, id: string): Promise<void> {

@@ -1,7 +1,8 @@
 import type { Database, Queryable, Transaction } from '../../platform/database';
 import { execute, firstRow } from '../../platform/database';
+import { newestFirst, utcMicros, type PageRequest } from '../../platform/pages';
 import { JOB_TRANSITIONS } from './rules';
-import type { JobFile, JobPosition, JobProgress, JobStatus, JobType, NewJob } from './types';
+import type { JobFile, JobProgress, JobStatus, JobType, NewJob } from './types';
 
 export interface JobRow {
   id: string;
@@ -30,35 +31,21 @@ const COLUMNS = `
   cancel_requested_at is not null as "cancelRequested",
   extract(epoch from coalesce(finished_at, clock_timestamp()) - started_at)::float8 as seconds, version,
   created_at as "createdAt", started_at as "startedAt", finished_at as "finishedAt",
-  to_char(created_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as "createdAtMicros"`;
+  ${utcMicros('created_at')} as "createdAtMicros"`;
 
 export function selectJob(on: Queryable, id: string): Promise<JobRow | undefined> {
   return firstRow<JobRow>(on, 'jobs.by_id', `select ${COLUMNS} from jobs where id = $1`, [id]);
 }
 
-/** A page of jobs, newest first; one more than `limit` tells that there are others. */
+/** Newest first; one more than asked for, to tell whether there are more. */
 export function selectJobs(
   on: Database,
-  filter: { type?: JobType; status?: JobStatus; after?: JobPosition; limit: number; offset: number },
+  filter: PageRequest & { type?: JobType | undefined; status?: JobStatus | undefined },
 ): Promise<JobRow[]> {
-  const query = on.builder
-    .select(on.builder.raw(COLUMNS))
-    .from('jobs')
-    .orderBy([
-      { column: 'created_at', order: 'desc' },
-      { column: 'id', order: 'desc' },
-    ])
-    .limit(filter.limit)
-    .offset(filter.offset);
+  const query = on.builder.select(on.builder.raw(COLUMNS)).from('jobs');
   if (filter.type) void query.where('type', filter.type);
   if (filter.status) void query.where('status', filter.status);
-  if (filter.after) {
-    void query.whereRaw('(created_at, id) < (?::timestamptz, ?::uuid)', [
-      filter.after.createdAtMicros,
-      filter.after.id,
-    ]);
-  }
-  return on.list<JobRow>(query);
+  return on.list<JobRow>(newestFirst(query, { time: 'created_at', id: 'id' }, filter));
 }
 
 /** Answers false when a job with this id is there already. */

@@ -50,9 +50,3 @@ export interface JobOutcome {
   /** There is a file to download. */
   file?: JobFile;
 }
-
-/** A place in the list of jobs, newest first. */
-export interface JobPosition {
-  createdAtMicros: string;
-  id: string;
-}

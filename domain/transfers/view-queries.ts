@@ -1,7 +1,6 @@
 import { firstRow, type Database, type Queryable } from '../../platform/database';
+import { newestFirst, utc, utcMicros, type PageRequest } from '../../platform/pages';
 import type { TransferStatus, TransferView } from './types';
-
-const utc = (time: string) => `to_char(${time} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
 
 const VIEW = `t.id, p.sku, f.code as "from", g.code as "to", t.mode, t.status, t.quantity, t.received, t.lost, t.returned, t.open,
   t.reason, t.reference, ${utc('t.expected_at')} as "expectedAt", ${utc('t.overdue_at')} as "overdueAt",
@@ -17,20 +16,11 @@ export function selectTransfer(on: Queryable, transferId: string): Promise<Trans
   );
 }
 
-/** Where a page begins: right after the transfer that was made then and has this id. */
-export interface TransferPosition {
-  createdAtMicros: string;
-  id: string;
-}
-
-export interface TransferFilter {
-  status?: TransferStatus;
-  sku?: string;
+export interface TransferFilter extends PageRequest {
+  status?: TransferStatus | undefined;
+  sku?: string | undefined;
   /** Code of the warehouse that it leaves or goes to. */
-  location?: string;
-  after?: TransferPosition;
-  limit: number;
-  offset: number;
+  location?: string | undefined;
 }
 
 /** Newest first; one more than asked for, to tell whether there are more. */
@@ -44,27 +34,11 @@ export function selectTransferPage(
     .join('warehouses as f', 'f.id', 't.source_id')
     .join('warehouses as g', 'g.id', 't.target_id')
     .select(db.builder.raw(VIEW))
-    .select(
-      db.builder.raw(
-        `to_char(t.created_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as "createdAtMicros"`,
-      ),
-    )
-    .orderBy([
-      { column: 't.created_at', order: 'desc' },
-      { column: 't.id', order: 'desc' },
-    ])
-    .limit(filter.limit + 1)
-    .offset(filter.offset);
+    .select(db.builder.raw(`${utcMicros('t.created_at')} as "createdAtMicros"`));
   if (filter.status !== undefined) void query.where('t.status', filter.status);
   if (filter.sku !== undefined) void query.where('p.sku', filter.sku);
   if (filter.location !== undefined) {
     void query.whereRaw('(f.code = ? or g.code = ?)', [filter.location, filter.location]);
   }
-  if (filter.after !== undefined) {
-    void query.whereRaw('(t.created_at, t.id) < (?::timestamptz, ?::uuid)', [
-      filter.after.createdAtMicros,
-      filter.after.id,
-    ]);
-  }
-  return db.list(query);
+  return db.list(newestFirst(query, { time: 't.created_at', id: 't.id' }, filter));
 }
