@@ -8,86 +8,78 @@ import { WORKFLOW_TYPES, type EngineNames } from '../workflows/names';
 
 const CALL_DEADLINE_MS = 10_000;
 
+interface Scheduled {
+  /** Of the schedule, and of the workflow that it starts. */
+  id: string;
+  spec: ScheduleOptions['spec'];
+  /** How late a run that was missed is still made up for; a minute unless given. */
+  catchupWindow?: '1 hour' | '2 days';
+  workflowType: string;
+  summary: string;
+}
+
 /** Makes the schedules, or brings existing ones to the present settings. Safe to run by every worker that starts. */
 export async function ensureSchedules(
   client: Client,
   names: EngineNames,
   settings: { sweepIntervalSeconds: number; sealIntervalSeconds: number; consistencyIntervalSeconds: number },
 ): Promise<void> {
-  await ensureSchedule(client, {
-    scheduleId: names.sweepScheduleId,
-    spec: { intervals: [{ every: settings.sweepIntervalSeconds * 1_000 }] },
-    policies: { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow: '1 minute' },
-    action: {
-      type: 'startWorkflow',
+  const every = (seconds: number) => ({ intervals: [{ every: seconds * 1_000 }] });
+  const schedules: Scheduled[] = [
+    {
+      id: names.sweepScheduleId,
+      spec: every(settings.sweepIntervalSeconds),
       workflowType: WORKFLOW_TYPES.orderSweep,
-      workflowId: names.sweepScheduleId,
-      taskQueue: names.jobsQueue,
-      staticSummary: 'Starts again the saga of any open order that has none',
+      summary: 'Starts again the saga of any open order that has none',
     },
-  });
-  await ensureSchedule(client, {
-    scheduleId: names.sealScheduleId,
-    spec: { intervals: [{ every: settings.sealIntervalSeconds * 1_000 }] },
-    policies: { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow: '1 minute' },
-    action: {
-      type: 'startWorkflow',
+    {
+      id: names.sealScheduleId,
+      spec: every(settings.sealIntervalSeconds),
       workflowType: WORKFLOW_TYPES.ledgerSeal,
-      workflowId: names.sealScheduleId,
-      taskQueue: names.jobsQueue,
-      staticSummary: 'Seals the rows of the ledger that nothing can be added to any more',
+      summary: 'Seals the rows of the ledger that nothing can be added to any more',
     },
-  });
-  await ensureSchedule(client, {
-    scheduleId: names.consistencyScheduleId,
-    spec: { intervals: [{ every: settings.consistencyIntervalSeconds * 1_000 }] },
-    policies: { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow: '1 minute' },
-    action: {
-      type: 'startWorkflow',
+    {
+      id: names.consistencyScheduleId,
+      spec: every(settings.consistencyIntervalSeconds),
       workflowType: WORKFLOW_TYPES.scheduledConsistency,
-      workflowId: names.consistencyScheduleId,
-      taskQueue: names.jobsQueue,
-      staticSummary: 'Asks for an incremental check of stock, ledger, holds, orders and workflows',
+      summary: 'Asks for an incremental check of stock, ledger, holds, orders and workflows',
     },
-  });
-  await ensureSchedule(client, {
-    scheduleId: names.ledgerScheduleId,
-    spec: { calendars: [{ hour: 3, minute: 17, comment: 'daily' }] },
-    policies: { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow: '2 days' },
-    action: {
-      type: 'startWorkflow',
+    {
+      id: names.ledgerScheduleId,
+      spec: { calendars: [{ hour: 3, minute: 17, comment: 'daily' }] },
+      catchupWindow: '2 days',
       workflowType: WORKFLOW_TYPES.ledgerMaintenance,
-      workflowId: names.ledgerScheduleId,
-      taskQueue: names.jobsQueue,
-      staticSummary:
-        "Makes the ledger's partitions of the months to come; drops those older than the retention",
+      summary: "Makes the ledger's partitions of the months to come; drops those older than the retention",
     },
-  });
-  await ensureSchedule(client, {
-    scheduleId: names.transferSweepScheduleId,
-    spec: { intervals: [{ every: settings.sweepIntervalSeconds * 1_000 }] },
-    policies: { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow: '1 minute' },
-    action: {
-      type: 'startWorkflow',
+    {
+      id: names.transferSweepScheduleId,
+      spec: every(settings.sweepIntervalSeconds),
       workflowType: WORKFLOW_TYPES.transferSweep,
-      workflowId: names.transferSweepScheduleId,
-      taskQueue: names.jobsQueue,
-      staticSummary: 'Starts again the workflow of any open transfer that has none',
+      summary: 'Starts again the workflow of any open transfer that has none',
     },
-  });
-  await ensureSchedule(client, {
-    scheduleId: names.stockUpkeepScheduleId,
-    spec: { intervals: [{ every: '1 hour' }] },
-    policies: { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow: '1 hour' },
-    action: {
-      type: 'startWorkflow',
+    {
+      id: names.stockUpkeepScheduleId,
+      spec: every(3_600),
+      catchupWindow: '1 hour',
       workflowType: WORKFLOW_TYPES.stockUpkeep,
-      workflowId: names.stockUpkeepScheduleId,
-      taskQueue: names.jobsQueue,
-      staticSummary:
+      summary:
         'Takes expired lots out of sale; starts again the workflow of any overdue return that has none',
     },
-  });
+  ];
+  for (const { id, spec, catchupWindow = '1 minute', workflowType, summary } of schedules) {
+    await ensureSchedule(client, {
+      scheduleId: id,
+      spec,
+      policies: { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow },
+      action: {
+        type: 'startWorkflow',
+        workflowType,
+        workflowId: id,
+        taskQueue: names.jobsQueue,
+        staticSummary: summary,
+      },
+    });
+  }
 }
 
 async function ensureSchedule(client: Client, options: ScheduleOptions): Promise<void> {
