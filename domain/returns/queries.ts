@@ -128,9 +128,11 @@ export function lockReturn(tx: Transaction, id: string): Promise<LockedReturn | 
   return firstRow<LockedReturn>(
     tx,
     'returns.lock',
-    `select order_id as "orderId", status, warehouse_id as "warehouseId", closed_to_arrivals as "closedToArrivals",
+    // The clock is read by the outer part: beside the lock it would be read before the wait.
+    `with locked as materialized (select * from customer_returns where id = $1 for no key update)
+     select order_id as "orderId", status, warehouse_id as "warehouseId", closed_to_arrivals as "closedToArrivals",
             expires_at <= clock_timestamp() as "isDue"
-     from customer_returns where id = $1 for no key update`,
+     from locked`,
     [id],
   );
 }
