@@ -1,9 +1,9 @@
 import { WorkflowNotFoundError, type Client } from '@temporalio/client';
 import { readProgress } from '../domain/transfers/views';
 import type { Database } from '../platform/database';
-import { wakeSignal } from '../workflows/messages';
 import { WORKFLOW_TYPES, type EngineNames } from '../workflows/names';
 import { transferStartOptions } from '../workflows/start';
+import { followDocument } from './follow';
 
 const CALL_DEADLINE_MS = 5_000;
 
@@ -12,34 +12,20 @@ interface Engine {
   names: EngineNames;
 }
 
-/**
- * Rings the workflow of a transfer, and starts it where it does not run while the transfer is open. Safe to repeat: the
- * workflow reads the transfer again.
- */
+/** Rings the workflow of a transfer, and starts it where it does not run while the transfer is open. */
 export async function followTransfer(
   { db, client, names }: Engine & { db: Database },
   transferId: string,
 ): Promise<void> {
   const transfer = await readProgress(db, transferId);
   if (!transfer) return;
-  const workflowId = names.transferWorkflowId(transferId);
-  try {
-    await client.withDeadline(Date.now() + CALL_DEADLINE_MS, () =>
-      transfer.status === 'in_transit'
-        ? client.workflow.signalWithStart(WORKFLOW_TYPES.stockTransfer, {
-            ...transferStartOptions({ names, transferId, transfer }),
-            signal: wakeSignal,
-            signalArgs: [],
-          })
-        : client.workflow
-            .getHandle(workflowId)
-            .signal(wakeSignal)
-            .then(() => undefined),
-    );
-  } catch (error) {
-    // It has ended, as its transfer has.
-    if (!(error instanceof WorkflowNotFoundError)) throw error;
-  }
+  const options = transferStartOptions({ names, transferId, transfer });
+  const start = { type: WORKFLOW_TYPES.stockTransfer, options };
+  await followDocument(
+    client,
+    names.transferWorkflowId(transferId),
+    transfer.status === 'in_transit' ? start : null,
+  );
 }
 
 /** Whether the workflow of a transfer runs, by the engine's own record. */
