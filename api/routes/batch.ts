@@ -1,8 +1,7 @@
 import { applyUpdates } from '../../domain/inventory/batch';
-import { derivedId, newId } from '../../platform/ids';
 import { ok } from '../answer';
-import { answerOnce } from '../answer-once';
 import type { ApiContext } from '../context';
+import { onceForKey } from '../keyed-call';
 import { API_BASE } from '../order-answers';
 import { route, type Route } from '../route';
 import { batch, batchResult, MAX_UPDATES } from '../schemas/batch';
@@ -10,7 +9,7 @@ import { batch, batchResult, MAX_UPDATES } from '../schemas/batch';
 /** So that the most updates, each with every text at its longest, fit. */
 const BODY_LIMIT_BYTES = 4 * 1_048_576;
 
-export function batchRoutes({ db }: ApiContext): Route[] {
+export function batchRoutes(context: ApiContext): Route[] {
   return [
     route(
       {
@@ -27,17 +26,12 @@ export function batchRoutes({ db }: ApiContext): Route[] {
         answers: { 200: { description: 'A verdict for each update, in their order', schema: batchResult } },
         problems: ['BATCH_REJECTED', 'IDEMPOTENCY_IN_FLIGHT', 'IDEMPOTENCY_KEY_REUSED', 'VALIDATION_FAILED'],
       },
-      ({ body, caller, idempotencyKey, requestId, log }) => {
-        const key = idempotencyKey === null ? null : { caller, key: idempotencyKey };
-        const batchId = key ? derivedId('batch', caller, key.key) : newId();
-        return answerOnce(
-          { db, key, scope: 'POST /inventory/batch', body, subjectId: batchId, requestId, log },
-          async () => {
-            const { verdicts, ...counts } = await applyUpdates(db, { batchId, actor: caller, ...body });
-            return ok({ ...counts, results: verdicts });
-          },
-        );
-      },
+      (call) =>
+        onceForKey(context, call, 'POST /inventory/batch', async (batchId) => {
+          const wanted = { batchId, actor: call.caller, ...call.body };
+          const { verdicts, ...counts } = await applyUpdates(context.db, wanted);
+          return ok({ ...counts, results: verdicts });
+        }),
     ),
   ];
 }
