@@ -162,9 +162,9 @@ export function planHold<Request extends HoldRequest>(
     if (product) products.set(sku, product);
   }
   const refusal = refusalOf(request, candidates, products);
-  const base = { request, products, refusal };
   if (refusal) {
-    return { ...base, outcome: 'refused', allocations: [], missing: new Map(), shortages: [], decisions: [] };
+    const nothing = { allocations: [], missing: new Map<number, number>(), shortages: [], decisions: [] };
+    return { request, products, refusal, outcome: 'refused', ...nothing };
   }
   const lines = request.lines.flatMap(({ sku, quantity }) => {
     const product = products.get(sku);
@@ -192,8 +192,11 @@ export function planHold<Request extends HoldRequest>(
     request.mode === 'complete'
       ? shortages.length === 0
       : plan.allocations.length > 0 || request.mode === 'backorder';
+  // Named one by one: spread from an object they took longer than all of the planning.
   return {
-    ...base,
+    request,
+    products,
+    refusal,
     outcome: held ? 'held' : 'short',
     allocations: held ? plan.allocations : [],
     missing: plan.missing,

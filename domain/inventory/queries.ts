@@ -23,6 +23,9 @@ export interface CandidateRow extends StockKey {
 /**
  * Products by SKU with their stock, unlocked. A product without stock rows comes with `warehouseId` 0. Lots are looked at only
  * for a product that is kept by lot: for the others the subquery is not run.
+ *
+ * The inner SELECT hides the length of the list from the planner. Where it is short, a plan made for it looks cheaper than the
+ * prepared one, so it would be planned anew each time: on one hot SKU that took longer than the rest of the statement.
  */
 export function selectCandidates(on: Queryable, skus: readonly string[]): Promise<CandidateRow[]> {
   return rows<CandidateRow>(
@@ -35,19 +38,22 @@ export function selectCandidates(on: Queryable, skus: readonly string[]): Promis
               where l.product_id = p.id and l.warehouse_id = s.warehouse_id and l.quantity > l.held
                 and l.expires_on >= (now() at time zone 'UTC')::date) end as "expiresOn"
      from products p left join stock s on s.product_id = p.id
-     where p.sku = any ($1::text[])`,
+     where p.sku = any ((select $1::text[])::text[])`,
     [skus],
   );
 }
 
-/** Locks stock rows in the one lock order and answers them as they are after the wait. Rows that do not exist are left out. */
+/**
+ * Locks stock rows in the one lock order and answers them as they are after the wait. Rows that do not exist are left out.
+ * The inner SELECTs are for the planner, as in `selectCandidates`.
+ */
 export function selectStockForUpdate(tx: Transaction, keys: readonly StockKey[]): Promise<StockLevel[]> {
   return rows<StockLevel>(
     tx,
     'inventory.lock_stock',
     `select s.product_id as "productId", s.warehouse_id as "warehouseId", s.on_hand as "onHand", s.reserved, s.available
      from stock s
-     where (s.product_id, s.warehouse_id) in (select * from unnest($1::int[], $2::int[]))
+     where (s.product_id, s.warehouse_id) in (select * from unnest((select $1::int[]), (select $2::int[])))
      order by s.product_id, s.warehouse_id
      for no key update`,
     [keys.map((k) => k.productId), keys.map((k) => k.warehouseId)],
