@@ -33,7 +33,7 @@ export function ledgerRoutes({ db }: ApiContext): Route[] {
         problems: ['VALIDATION_FAILED'],
       },
       async ({ params, query: { cursor, ...filter } }) => {
-        const page = await listLedger(db, { ...filter, sku: params.sku, after: cursor });
+        const page = await listLedger(db, params.sku, { ...filter, after: cursor });
         if (!page) throw problem('NOT_FOUND', 'There is no such product.');
         return ok({ items: page.items, nextCursor: page.next && encodeCursor(page.next) });
       },

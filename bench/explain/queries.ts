@@ -14,7 +14,7 @@ import {
   selectStockAsOf,
   selectStockOfMany,
 } from '../../domain/inventory/availability-queries';
-import { selectLedgerPage } from '../../domain/inventory/ledger-view-queries';
+import { listLedger } from '../../domain/inventory/ledger-views';
 import {
   effectIsApplied,
   insertLedger,
@@ -97,13 +97,13 @@ export const STOCK_QUERIES: readonly ExplainedQuery[] = [
     title: 'The ledger of a product, newest first',
     usedBy: '`GET /inventory/{sku}/transactions`',
     index: '`inventory_transactions_by_stock`, one month after the other until the page is full.',
-    run: (on, { hotSku }) => selectLedgerPage(on, { ...page, sku: hotSku }),
+    run: (on, { hotSku }) => listLedger(on, hotSku, page),
   },
   {
     title: 'The ledger of a product at one place',
     usedBy: '`GET /inventory/{sku}/transactions?location=`',
     index: '`inventory_transactions_by_stock` with both of its first columns.',
-    run: (on, { coldSku }) => selectLedgerPage(on, { ...page, sku: coldSku, location: 'W001' }),
+    run: (on, { coldSku }) => listLedger(on, coldSku, { ...page, location: 'W001' }),
   },
   {
     title: 'Lock a hundred stock rows',

@@ -32,9 +32,14 @@ export function selectShort(
      from unnest($1::text[], $2::int[]) with ordinality as t (sku, quantity, line)
      left join products p on p.sku = t.sku and p.active
      left join lateral (
-       select coalesce((select sum(s.available) from stock s join warehouses w on w.id = s.warehouse_id and w.active
-                        where s.product_id = p.id), 0)
-            + coalesce((select d.units from due d where d.product_id = p.id), 0) as units
+       select coalesce(sum(s.available), 0) as units
+       from stock s join warehouses w on w.id = s.warehouse_id and w.active
+       where s.product_id = p.id
+     ) free on true
+     left join lateral (
+       -- What is due is looked for only where somebody is short without it.
+       select case when free.units >= t.quantity then free.units
+                   else free.units + coalesce((select d.units from due d where d.product_id = p.id), 0) end as units
      ) a on true
      where p.id is null or a.units < t.quantity
      order by t.line`,

@@ -23,7 +23,6 @@ export interface LedgerPosition {
 }
 
 export interface LedgerFilter {
-  sku: string;
   /** Warehouse code. */
   location?: string;
   kind?: LedgerKind;
@@ -44,9 +43,12 @@ const time = (format: string) => `to_char(t.at at time zone 'UTC', 'YYYY-MM-DD"T
  *
  * Each location's newest entries are taken from the index by (product, warehouse, at), which the partitions serve in order, and
  * merged: a product has at most some hundred locations, where an index by product alone would cost every write of the ledger.
+ * The product is a value, not joined by its SKU, so that the planner knows which products have very many entries: it sorts the
+ * few that a product has in the mean, and reads the index in its order only where they are many.
  */
 export function selectLedgerPage(
   db: Database,
+  productId: number,
   filter: LedgerFilter,
 ): Promise<(LedgerView & { atMicros: string })[]> {
   const newest = [
@@ -57,7 +59,8 @@ export function selectLedgerPage(
   const entries = db
     .builder('inventory_transactions as t')
     .select('t.*')
-    .whereRaw('t.product_id = s.product_id and t.warehouse_id = s.warehouse_id')
+    .where('t.product_id', productId)
+    .whereRaw('t.warehouse_id = s.warehouse_id')
     // Leaves out the partitions of months to come, each a look into an empty index for every location.
     .whereRaw(`t.at < now() + interval '1 day'`)
     .orderBy(newest)
@@ -77,12 +80,11 @@ export function selectLedgerPage(
   const query = db
     .builder(
       db.builder.raw(
-        `products as p join stock as s on s.product_id = p.id join warehouses as w on w.id = s.warehouse_id
-         cross join lateral ? as t`,
+        'stock as s join warehouses as w on w.id = s.warehouse_id cross join lateral ? as t',
         entries,
       ),
     )
-    .where('p.sku', filter.sku)
+    .where('s.product_id', productId)
     .select(
       db.builder.raw(
         `t.id, ${time('MS')} as at, t.kind, w.code as warehouse, t.on_hand_delta as "onHandDelta",
@@ -97,7 +99,12 @@ export function selectLedgerPage(
   return db.list(query);
 }
 
-export async function productExists(on: Queryable, sku: string): Promise<boolean> {
-  const row = await firstRow(on, 'inventory.product_exists', 'select 1 from products where sku = $1', [sku]);
-  return row !== undefined;
+export async function selectProductId(on: Queryable, sku: string): Promise<number | undefined> {
+  const row = await firstRow<{ id: number }>(
+    on,
+    'inventory.product_id',
+    'select id from products where sku = $1',
+    [sku],
+  );
+  return row?.id;
 }

@@ -1,7 +1,7 @@
 import type { Database } from '../../platform/database';
 import {
-  productExists,
   selectLedgerPage,
+  selectProductId,
   type LedgerFilter,
   type LedgerPosition,
   type LedgerView,
@@ -12,10 +12,12 @@ export type { LedgerFilter, LedgerPosition, LedgerView };
 /** A page of a product's ledger, newest first, or null when there is no such product. `next`: where the next one begins. */
 export async function listLedger(
   db: Database,
+  sku: string,
   filter: LedgerFilter,
 ): Promise<{ items: LedgerView[]; next: LedgerPosition | null } | null> {
-  const found = await selectLedgerPage(db, filter);
-  if (found.length === 0 && !(await productExists(db, filter.sku))) return null;
+  const productId = await selectProductId(db, sku);
+  if (productId === undefined) return null;
+  const found = await selectLedgerPage(db, productId, filter);
   const page = found.slice(0, filter.limit);
   const last = found.length > filter.limit ? page.at(-1) : undefined;
   return {
