@@ -16,13 +16,15 @@ import type { ApiContext } from './context';
 import { z } from 'zod';
 
 export const BODY_LIMIT_BYTES = 1_048_576;
-const BODY_READ_MS = 30_000;
 const JSON_TYPES = ['application/json', 'application/*+json'];
 /** What a client gets who left before the answer; only metrics see it. */
 const CLIENT_GONE = 499;
 
 /** The HTTP application over these routes: the same table is mounted and described. */
-export function createApp(context: Pick<ApiContext, 'log' | 'metrics'>, served: readonly Route[]): Express {
+export function createApp(
+  context: Pick<ApiContext, 'settings' | 'log' | 'metrics'>,
+  served: readonly Route[],
+): Express {
   const routes = [...served, descriptionRoute(() => document)];
   const document = describeApi(routes);
 
@@ -31,7 +33,8 @@ export function createApp(context: Pick<ApiContext, 'log' | 'metrics'>, served: 
   app.disable('etag');
   app.use(requestContext(context.log, (of, req, res, seconds) => observe(context, of, req, res, seconds)));
   const routerOf = areaRouters(app);
-  for (const each of routes) mount(routerOf(each.path), each);
+  const readBody = readInTime(context.settings.REQUEST_BODY_SECONDS);
+  for (const each of routes) mount(routerOf(each.path), each, readBody);
   app.use(
     '/docs',
     swaggerUi.serveFiles(document),
@@ -86,13 +89,13 @@ function areaRouters(app: Express): (path: string) => Area {
   };
 }
 
-function mount({ router, prefix }: Area, mounted: Route): void {
+function mount({ router, prefix }: Area, mounted: Route, readBody: RequestHandler): void {
   const handle: RequestHandler = async (req, res) => {
     const answer = await mounted.handle(req, res);
     if (answer) send(res, answer);
   };
   const body = mounted.schemas.body ? jsonBody(mounted.bodyLimitBytes) : [];
-  const steps = [nameRoute(mounted.path), ...(mounted.upload ? [] : [readInTime]), ...body, handle];
+  const steps = [nameRoute(mounted.path), ...(mounted.upload ? [] : [readBody]), ...body, handle];
   const path = expressPath(mounted.path.slice(prefix.length));
   for (const method of mounted.methods) router[method](path, ...steps);
 }
@@ -105,19 +108,25 @@ function nameRoute(path: string): RequestHandler {
 }
 
 /** A body that does not come in time is not waited for any longer. Uploads have a patience of their own. */
-const readInTime: RequestHandler = (req, res, next) => {
-  if (!hasBody(req)) {
+function readInTime(seconds: number): RequestHandler {
+  return (req, res, next) => {
+    if (!hasBody(req)) {
+      next();
+      return;
+    }
+    const timer = setTimeout(() => {
+      if (req.complete) return;
+      // What else comes on this connection would be taken for the rest of the body.
+      res.setHeader('connection', 'close');
+      res.once('finish', () => req.destroy());
+      next(problem('REQUEST_TIMEOUT', `The body did not come within ${seconds} s.`));
+    }, seconds * 1_000);
+    res.once('close', () => {
+      clearTimeout(timer);
+    });
     next();
-    return;
-  }
-  const timer = setTimeout(() => {
-    if (!req.complete) req.destroy();
-  }, BODY_READ_MS);
-  res.once('close', () => {
-    clearTimeout(timer);
-  });
-  next();
-};
+  };
+}
 
 function hasBody({ headers }: Request): boolean {
   return headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0';

@@ -6,49 +6,47 @@ import { Readable } from 'node:stream';
 import { readJob } from '../domain/jobs/jobs';
 import { jobHasEnded } from '../domain/jobs/rules';
 import type { Database } from '../platform/database';
-import { startBenchEngine, type BenchEngine } from './orders-engine';
+import { startBenchProcesses, type BenchProcesses } from './processes';
 import { report, rounded } from './windows';
 
 const ROWS = Number(process.env.BENCH_FEED_ROWS ?? 1_000_000);
 const LOCATIONS = 10;
 const ROUNDS = 2;
 const POLL_MS = 20;
-const RSS_EVERY_MS = 50;
 
 /**
  * Rows a second from the first byte of the upload to the job's end, over HTTP and Temporal, with ledger, rejects and
  * progress; beside what PostgreSQL does at best with the same file on the same stock: a bare COPY and one UPDATE … FROM.
- * Turns alternate. Every row changes its counter. `maxRssMb` is of this process: API, worker and the client that uploads.
+ * Turns alternate. Every row changes its counter. API and worker are processes of their own, whose peaks of memory are told.
  */
 export async function benchFeed(): Promise<void> {
-  const engine = await startBenchEngine(1);
+  const product = await startBenchProcesses();
   const file = join(tmpdir(), `holdfast-feed-${process.pid}.csv`);
   try {
-    await stockUpFeed(engine.db);
-    const feed = { seconds: 0, maxRss: 0 };
-    const idleRss = process.memoryUsage.rss();
+    await stockUpFeed(product.db);
+    const atRest = await product.peakRssMb();
+    let feed = 0;
     let bare = 0;
     for (let round = 1; round <= ROUNDS; round++) {
-      bare += await timed(engine.db, file, round * 10, () => importBare(engine.db, file));
-      let maxRss = 0;
-      const watch = setInterval(() => (maxRss = Math.max(maxRss, process.memoryUsage.rss())), RSS_EVERY_MS);
-      feed.seconds += await timed(engine.db, file, round * 10 + 1, () => importFeed(engine, file));
-      clearInterval(watch);
-      feed.maxRss = Math.max(feed.maxRss, maxRss);
+      bare += await timed(product.db, file, round * 10, () => importBare(product.db, file));
+      feed += await timed(product.db, file, round * 10 + 1, () => importFeed(product, file));
     }
     const rows = ROWS * ROUNDS;
+    const peak = await product.peakRssMb();
     report({
       bench: 'feed',
       rows: ROWS,
-      rowsPerSecond: Math.round(rows / feed.seconds),
+      rowsPerSecond: Math.round(rows / feed),
       barePerSecond: Math.round(rows / bare),
-      ratio: rounded(bare / feed.seconds),
-      idleRssMb: Math.round(idleRss / 1_048_576),
-      maxRssMb: Math.round(feed.maxRss / 1_048_576),
+      ratio: rounded(bare / feed),
+      apiRssMbAtRest: atRest.api,
+      apiRssMbPeak: peak.api,
+      workerRssMbAtRest: atRest.worker,
+      workerRssMbPeak: peak.worker,
     });
   } finally {
     await rm(file, { force: true });
-    await engine.stop();
+    await product.stop();
   }
 }
 
@@ -125,7 +123,7 @@ async function importBare(db: Database, file: string): Promise<void> {
   });
 }
 
-async function importFeed({ db, url }: BenchEngine, file: string): Promise<void> {
+async function importFeed({ db, url }: BenchProcesses, file: string): Promise<void> {
   // `duplex` is what fetch asks for where a body is a stream; its types do not know it.
   const init: RequestInit & { duplex: 'half' } = {
     method: 'POST',

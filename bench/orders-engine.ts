@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import type { Client, WorkflowHandle } from '@temporalio/client';
 import { Worker } from '@temporalio/worker';
 import { startApi } from '../api/server';
@@ -7,14 +6,12 @@ import type { CarrierEvent } from '../domain/fulfilment/types';
 import { createSandboxGateway } from '../domain/payments/sandbox-gateway';
 import { readSettings } from '../platform/config';
 import { openDatabase, type Database } from '../platform/database';
-import { findTemporalCli } from '../platform/embedded/temporal-cli';
-import { startTemporalServer } from '../platform/embedded/temporal';
 import { connectTemporal, installTemporalRuntime } from '../platform/temporal';
 import { ensureSearchAttributes } from '../platform/temporal-namespace';
 import { startWorker } from '../worker/worker';
 import { engineNames } from '../workflows/names';
 import { stockUp } from './reserve-interactive';
-import { startBenchPostgres } from './servers';
+import { startBenchPostgres, startBenchTemporal } from './servers';
 import { createTextbookActivities } from './textbook/activities';
 
 export interface BenchEngine {
@@ -35,13 +32,7 @@ export interface BenchEngine {
 export async function startBenchEngine(skus: number): Promise<BenchEngine> {
   const postgres = await startBenchPostgres();
   const { log, url: databaseUrl } = postgres;
-  const cliPath = await findTemporalCli({ explicitPath: process.env.TEMPORAL_CLI_PATH, log });
-  const server = await startTemporalServer({
-    cliPath,
-    stateFile: join(postgres.folder, 'temporal.db'),
-    ui: false,
-    log,
-  });
+  const server = await startBenchTemporal(postgres);
   installTemporalRuntime(log);
   const settings = { ...readSettings({}), PORT: 0, SANDBOX_CARRIER_DELAY_MS: 0 };
   const { client, connection, namespace, close } = await connectTemporal(settings, {

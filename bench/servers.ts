@@ -2,6 +2,8 @@ import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startEmbeddedPostgres } from '../platform/embedded/postgres';
+import { startTemporalServer, type TemporalServer } from '../platform/embedded/temporal';
+import { findTemporalCli } from '../platform/embedded/temporal-cli';
 import { createLogger, type Logger } from '../platform/log';
 import { migrate } from '../platform/migrations';
 
@@ -30,4 +32,10 @@ export async function startBenchPostgres(): Promise<BenchPostgres> {
       await rm(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** A fresh Temporal dev server beside it, without UI. */
+export async function startBenchTemporal({ folder, log }: BenchPostgres): Promise<TemporalServer> {
+  const cliPath = await findTemporalCli({ explicitPath: process.env.TEMPORAL_CLI_PATH, log });
+  return startTemporalServer({ cliPath, stateFile: join(folder, 'temporal.db'), ui: false, log });
 }

@@ -59,6 +59,7 @@ export const settingsSchema = z.object({
   HOLD_QUEUE: positive.default(2_000),
   COMBINER_LANES: positive.max(64).default(2),
   COMBINER_MAX_BATCH: positive.max(5_000).default(256),
+  REQUEST_BODY_SECONDS: positive.max(3_600).default(30),
   VERDICT_TIMEOUT_MS: positive.default(10_000),
   FEED_BATCH_ROWS: positive.max(200_000).default(20_000),
   FEED_LANES: positive.max(16).default(2),

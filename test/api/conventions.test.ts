@@ -5,7 +5,7 @@ import { openTestApi, order, type TestApi } from './support';
 let test: TestApi;
 
 beforeAll(async () => {
-  test = await openTestApi();
+  test = await openTestApi({ env: { REQUEST_BODY_SECONDS: '2' } });
 });
 afterAll(() => test.close());
 
@@ -59,6 +59,29 @@ describe('errors', () => {
       sent.end('{}');
     });
     expect(status).toBe(413);
+  });
+
+  it('answers a body that does not come in time with 408, and closes the connection', async () => {
+    const { status, headers, text } = await new Promise<{
+      status: number | undefined;
+      headers: Headers;
+      text: string;
+    }>((resolve, reject) => {
+      const sent = httpRequest(
+        `${test.api.url}/api/v1/orders`,
+        { method: 'POST', headers: { 'content-type': 'application/json', 'content-length': '100' } },
+        (response) => {
+          const headers = new Headers(response.headers as Record<string, string>);
+          let text = '';
+          response.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
+          response.once('end', () => resolve({ status: response.statusCode, headers, text }));
+        },
+      );
+      sent.once('error', reject);
+      sent.write('{"items":');
+    });
+    expectProblem({ status: status ?? 0, headers, body: JSON.parse(text) }, 408, 'REQUEST_TIMEOUT');
+    expect(headers.get('connection')).toBe('close');
   });
 
   it('answers a body that is not JSON with 415', async () => {

@@ -1,0 +1,75 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { openDatabase, type Database } from '../platform/database';
+import { choosePort } from '../platform/embedded/ports';
+import { startBenchPostgres, startBenchTemporal } from './servers';
+
+export interface BenchProcesses {
+  db: Database;
+  /** Of the API. */
+  url: string;
+  /** The most memory each process has had resident since it started, in MB of 2^20 bytes; null where Linux does not tell. */
+  peakRssMb(): Promise<{ api: number | null; worker: number | null }>;
+  stop(): Promise<void>;
+}
+
+const PROGRAM = join(__dirname, '..', 'cli', 'main.js');
+const READY_SECONDS = 60;
+
+/** `holdfast api` and `holdfast worker`, each a process of its own as in service, on fresh servers. */
+export async function startBenchProcesses(): Promise<BenchProcesses> {
+  const postgres = await startBenchPostgres();
+  const temporal = await startBenchTemporal(postgres);
+  const port = await choosePort(undefined, 'the benchmark', postgres.log);
+  const env = {
+    ...process.env,
+    DATABASE_URL: postgres.url,
+    TEMPORAL_ADDRESS: temporal.address,
+    PORT: String(port),
+    LOG_LEVEL: 'error',
+  };
+  const start = (part: string) =>
+    spawn(process.execPath, [PROGRAM, part], { env, stdio: ['ignore', 'ignore', 'inherit'] });
+  const [api, worker] = [start('api'), start('worker')];
+  const db = openDatabase({ url: postgres.url, poolSize: 4, log: postgres.log });
+  const url = `http://127.0.0.1:${port}`;
+  await untilReady(url, [api, worker]);
+  return {
+    db,
+    url,
+    peakRssMb: async () => ({ api: await peakRssMb(api), worker: await peakRssMb(worker) }),
+    async stop() {
+      await Promise.all([api, worker].map(end));
+      await db.close();
+      await temporal.stop();
+      await postgres.stop();
+    },
+  };
+}
+
+/** `/ready` answers 200 once PostgreSQL and Temporal answer. The worker connects meanwhile; jobs wait for it. */
+async function untilReady(url: string, children: readonly ChildProcess[]): Promise<void> {
+  for (let second = 0; second < READY_SECONDS; second++) {
+    if (children.some((child) => child.exitCode !== null)) break;
+    const response = await fetch(`${url}/ready`).catch(() => undefined);
+    if (response?.ok) return;
+    await delay(1_000);
+  }
+  throw new Error('the API or the worker did not start');
+}
+
+async function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const exited = once(child, 'exit');
+  child.kill('SIGTERM');
+  await exited;
+}
+
+async function peakRssMb({ pid }: ChildProcess): Promise<number | null> {
+  const status = await readFile(`/proc/${String(pid)}/status`, 'utf8').catch(() => '');
+  const kilobytes = /^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1];
+  return kilobytes === undefined ? null : Math.round(Number(kilobytes) / 1024);
+}
