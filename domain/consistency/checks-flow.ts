@@ -14,12 +14,17 @@ const GUARDS = `(values
   ('trigger', 'inventory_transactions', 'inventory_transactions_append_only'),
   ('trigger', 'inventory_transactions', 'inventory_transactions_no_truncate'),
   ('trigger', 'inventory_transactions', 'inventory_transactions_keys'),
+  ('trigger', 'inventory_transactions', 'inventory_transactions_tracked_units'),
   ('trigger', 'ledger_keys', 'ledger_keys_append_only'),
   ('trigger', 'ledger_keys', 'ledger_keys_no_truncate'),
   ('trigger', 'ledger_seals', 'ledger_seals_append_only'),
   ('trigger', 'ledger_seals', 'ledger_seals_no_truncate'),
   ('trigger', 'ledger_seal_parts', 'ledger_seal_parts_append_only'),
   ('trigger', 'ledger_seal_parts', 'ledger_seal_parts_no_truncate'),
+  ('trigger', 'lot_movements', 'lot_movements_append_only'),
+  ('trigger', 'serial_movements', 'serial_movements_append_only'),
+  ('constraint', 'lots', 'lots_held_within_quantity'),
+  ('constraint', 'quality_holds', 'quality_holds_every_unit_accounted'),
   ('trigger', 'order_events', 'order_events_append_only')) as g (kind, of_table, name)`;
 
 /** What moves between places and parts of the system, and what keeps it all in bounds. */

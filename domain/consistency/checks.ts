@@ -3,6 +3,7 @@ import { FLOW_CHECKS } from './checks-flow';
 import { HOLD_CHECKS } from './checks-holds';
 import { ORDER_CHECKS } from './checks-orders';
 import { STOCK_CHECKS } from './checks-stock';
+import { TRACKING_CHECKS } from './checks-tracking';
 import { CHECK_IDS, type CheckId, type CheckInfo, type SqlCheck } from './types';
 
 /** The check of tamper evidence reads the ledger range by range: domain/consistency/verify-seals.ts. */
@@ -15,7 +16,10 @@ const SEALS_CHECK: CheckInfo = {
 };
 
 export const SQL_CHECKS: ReadonlyMap<CheckId, SqlCheck> = new Map(
-  [...STOCK_CHECKS, ...HOLD_CHECKS, ...ORDER_CHECKS, ...FLOW_CHECKS].map((check) => [check.id, check]),
+  [...STOCK_CHECKS, ...HOLD_CHECKS, ...ORDER_CHECKS, ...TRACKING_CHECKS, ...FLOW_CHECKS].map((check) => [
+    check.id,
+    check,
+  ]),
 );
 
 const ALL = new Map<CheckId, CheckInfo>([
