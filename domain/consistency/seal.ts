@@ -26,7 +26,10 @@ export interface SealResult {
 
 const ROWS_PER_SEAL = 50_000;
 const SEALS_PER_STEP = 4;
-/** Transactions looked at first. Grows while they are too few to fill a step, so that a backlog is not read again for each. */
+/**
+ * Transactions looked at first. Each step reads every row of its window to order them, so the window follows the size of the
+ * transactions: a backlog of large ones would otherwise be read again for each step, one of small ones take a step for each.
+ */
 const FIRST_WINDOW = 10_000;
 
 /**
@@ -62,8 +65,9 @@ export async function sealLedger(db: Database, options: SealOptions = {}): Promi
     options.onProgress?.(sealed);
     const full = rows === rowsPerSeal * sealsPerStep;
     if (!full && isLast) return sealed;
-    // A window without a row moves nothing on: the next one has to reach further from the same place.
-    window = full ? Math.max(FIRST_WINDOW, 2 * ((made.at(-1)?.toXid ?? bound.xid) - bound.xid)) : 4 * window;
+    // A window without a row moves nothing on: the next one has to reach further from the same place. Within one transaction,
+    // which a step may not get through, it reaches no further than that.
+    window = full ? Math.max(1, 2 * ((made.at(-1)?.toXid ?? bound.xid) - bound.xid)) : 4 * window;
   }
   return sealed;
 }

@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { sealLedger } from '../../domain/consistency/seal';
 import { verifySeals } from '../../domain/consistency/verify-seals';
 import type { CheckMode } from '../../domain/consistency/types';
+import type { Database } from '../../platform/database';
 import { openTestShop, type TestShop } from '../support/fixtures';
 import { waitFor } from '../support/wait';
 import { check, tamper } from './support';
@@ -62,6 +63,33 @@ test('rows are sealed in seals of bounded size, also those of one large transact
   expect((await seals()).length).toBeLessThanOrEqual(14);
   expect(await seal()).toEqual({ seals: 0, rows: 0 });
   expect(await verify()).toMatchObject({ rows: 103, findings: [] });
+});
+
+test('a backlog of large transactions is not read again for each step', async () => {
+  const total = 60 * 20;
+  for (let n = 0; n < 60; n++) await write(20);
+  const windows: unknown[][] = [];
+  const retrying: Database['retrying'] = (work, attempts) =>
+    shop.db.retrying((tx) => {
+      const query: Database['query'] = (statement) => {
+        if (statement.name === 'consistency.insert_seals') windows.push(statement.values ?? []);
+        return tx.query(statement);
+      };
+      return work({ ...tx, query });
+    }, attempts);
+  let rows = 0;
+  await waitFor(async () => (rows += (await sealLedger({ ...shop.db, retrying }, SMALL)).rows) === total);
+  let read = 0;
+  for (const [xid, id, before] of windows) {
+    const found = await shop.db.pool.query<{ count: number }>(
+      `select count(*) from inventory_transactions
+       where (xid::text::bigint, id) > ($1::bigint, $2::bigint) and xid::text::bigint < $3::bigint`,
+      [xid, id, before],
+    );
+    read += found.rows[0]!.count;
+  }
+  // Each of the 40 steps would read half of it on average, were the window as wide as the backlog.
+  expect(read).toBeLessThan(8 * total);
 });
 
 test('a row is not sealed before every transaction that began before its own has ended', async () => {
