@@ -41,7 +41,7 @@ Exit codes: 0 all went well, 1 something failed, 2 wrong usage or settings.`,
   program
     .command('up')
     .description('run everything here: PostgreSQL, Temporal, demo catalogue, worker, API')
-    .option('--no-demo', 'place no demo orders')
+    .option('--no-demo', 'place no demo orders; leave the catalogue of a database of your own as it is')
     .option('--port <port>', 'port of the API (default: PORT, or 8080, or a free one)', portArgument)
     .option('--smoke', 'end after the demo; the exit code tells whether it went right')
     .action(async (options: { demo: boolean; port?: string; smoke?: boolean }) => {

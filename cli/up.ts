@@ -73,7 +73,9 @@ async function startEverything(around: Surroundings, options: UpOptions, output:
   const applied = await migrate(databaseUrl, log, { createDatabase: true });
   output.item('Migrations', applied.length > 0 ? `${applied.length} applied` : 'none pending');
   const db = openDatabasePart(around, databaseUrl);
-  output.item('Catalogue', describeSeed(await seedCatalogue(db)));
+  // Somebody's own database keeps its own catalogue, unless the demo is wanted there.
+  const seeds = options.demo || settings.DATABASE_URL === undefined;
+  output.item('Catalogue', seeds ? describeSeed(await seedCatalogue(db)) : 'as it is');
   service.stopping.throwIfAborted();
 
   const temporal = await connectTemporalPart(around, servers);

@@ -2,6 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { buildGoTool } from '../../platform/embedded/go-tool';
 import { findProcesses, isRunning } from '../../platform/embedded/processes';
+import { createTestDatabase } from '../support/database';
 import { scratchFolder, testLogger } from '../support/servers';
 import { waitFor } from '../support/wait';
 import { ensureBuilt } from './build';
@@ -101,6 +102,22 @@ describe('holdfast up', () => {
     again.kill('SIGINT');
     expectStopped(await again.ended);
     await home.expectNothingLeft(again);
+  });
+
+  it('puts neither catalogue nor orders into a database of the user with --no-demo', async () => {
+    const database = await createTestDatabase();
+    try {
+      const started = home.up(['--no-demo'], { DATABASE_URL: database.url });
+      await started.says(READY);
+      const { baseUrl } = await home.devFile();
+      const products = await fetch(`${baseUrl}/api/v1/products`);
+      expect(await products.json()).toMatchObject({ items: [] });
+      started.kill('SIGINT');
+      expectStopped(await started.ended);
+      await home.expectNothingLeft(started);
+    } finally {
+      await database.drop();
+    }
   });
 
   it('stops everything and fails when PostgreSQL ends under it', async () => {
