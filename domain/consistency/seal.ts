@@ -1,5 +1,6 @@
 import type { Database } from '../../platform/database';
 import { AppError } from '../../platform/errors';
+import { keepBlockRanges } from './block-ranges';
 import {
   insertSeals,
   prepareLongReading,
@@ -42,6 +43,7 @@ const FIRST_WINDOW = 10_000;
  */
 export async function sealLedger(db: Database, options: SealOptions = {}): Promise<SealResult> {
   const { rowsPerSeal = ROWS_PER_SEAL, sealsPerStep = SEALS_PER_STEP } = options;
+  await keepBlockRanges(db);
   const sealed = { seals: 0, rows: 0 };
   let window = FIRST_WINDOW;
   // Where the run ends: under load rows would otherwise come as fast as they are sealed.
