@@ -1,4 +1,5 @@
 import { firstRow, rows, type Queryable } from '../../platform/database';
+import { listOf } from '../../platform/list-parameter';
 
 /** One wanted SKU that cannot be had in full, or is not sold at all. */
 export interface ShortRow {
@@ -29,7 +30,7 @@ export function selectShort(
        group by l.product_id
      )
      select t.sku, p.id is not null as "isKnown", t.quantity as requested, coalesce(a.units, 0) as available
-     from unnest($1::text[], $2::int[]) with ordinality as t (sku, quantity, line)
+     from unnest(${listOf(1, 'text')}, $2::int[]) with ordinality as t (sku, quantity, line)
      left join products p on p.sku = t.sku and p.active
      left join lateral (
        select coalesce(sum(s.available), 0) as units

@@ -1,4 +1,5 @@
 import { execute, firstRow, rows, type Queryable, type Transaction } from '../../platform/database';
+import { listOf } from '../../platform/list-parameter';
 import type { LedgerEntry, StockKey, StockLevel, Warehouse } from './types';
 
 export function selectWarehouses(on: Queryable): Promise<Warehouse[]> {
@@ -23,9 +24,6 @@ export interface CandidateRow extends StockKey {
 /**
  * Products by SKU with their stock, unlocked. A product without stock rows comes with `warehouseId` 0. Lots are looked at only
  * for a product that is kept by lot: for the others the subquery is not run.
- *
- * The inner SELECT hides the length of the list from the planner. Where it is short, a plan made for it looks cheaper than the
- * prepared one, so it would be planned anew each time: on one hot SKU that took longer than the rest of the statement.
  */
 export function selectCandidates(on: Queryable, skus: readonly string[]): Promise<CandidateRow[]> {
   return rows<CandidateRow>(
@@ -38,22 +36,19 @@ export function selectCandidates(on: Queryable, skus: readonly string[]): Promis
               where l.product_id = p.id and l.warehouse_id = s.warehouse_id and l.quantity > l.held
                 and l.expires_on >= (now() at time zone 'UTC')::date) end as "expiresOn"
      from products p left join stock s on s.product_id = p.id
-     where p.sku = any ((select $1::text[])::text[])`,
+     where p.sku = any (${listOf(1, 'text')})`,
     [skus],
   );
 }
 
-/**
- * Locks stock rows in the one lock order and answers them as they are after the wait. Rows that do not exist are left out.
- * The inner SELECTs are for the planner, as in `selectCandidates`.
- */
+/** Locks stock rows in the one lock order and answers them as they are after the wait. Rows that do not exist are left out. */
 export function selectStockForUpdate(tx: Transaction, keys: readonly StockKey[]): Promise<StockLevel[]> {
   return rows<StockLevel>(
     tx,
     'inventory.lock_stock',
     `select s.product_id as "productId", s.warehouse_id as "warehouseId", s.on_hand as "onHand", s.reserved, s.available
      from stock s
-     where (s.product_id, s.warehouse_id) in (select * from unnest((select $1::int[]), (select $2::int[])))
+     where (s.product_id, s.warehouse_id) in (select * from unnest(${listOf(1, 'int')}, $2::int[]))
      order by s.product_id, s.warehouse_id
      for no key update`,
     [keys.map((k) => k.productId), keys.map((k) => k.warehouseId)],
@@ -86,7 +81,7 @@ export function updateStock(tx: Transaction, changes: readonly StockChange[]): P
     'inventory.update_stock',
     `update stock s
      set on_hand = s.on_hand + d.on_hand, reserved = s.reserved + d.reserved, version = s.version + 1
-     from unnest($1::int[], $2::int[], $3::int[], $4::int[]) as d (product_id, warehouse_id, on_hand, reserved)
+     from unnest(${listOf(1, 'int')}, $2::int[], $3::int[], $4::int[]) as d (product_id, warehouse_id, on_hand, reserved)
      where s.product_id = d.product_id and s.warehouse_id = d.warehouse_id`,
     [
       changes.map((c) => c.productId),
@@ -116,7 +111,7 @@ export function insertLedger(tx: Transaction, entries: readonly LedgerEntry[]): 
     'inventory.insert_ledger',
     `insert into inventory_transactions
        (product_id, warehouse_id, kind, on_hand_delta, reserved_delta, effect_id, reservation_id, order_id, reason, reference, actor)
-     select * from unnest($1::int[], $2::int[], $3::text[], $4::int[], $5::int[], $6::uuid[], $7::uuid[], $8::uuid[],
+     select * from unnest(${listOf(1, 'int')}, $2::int[], $3::text[], $4::int[], $5::int[], $6::uuid[], $7::uuid[], $8::uuid[],
                           $9::text[], $10::text[], $11::text[])`,
     [
       entries.map((e) => e.productId),

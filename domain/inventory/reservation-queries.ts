@@ -1,6 +1,7 @@
 import { execute, rows, type Queryable, type Transaction } from '../../platform/database';
 import { COMMIT_SECONDS, LOOK_EVERY_SECONDS } from '../holds/rules';
 import type { Allocation, ReservationStatus, StockKey } from './types';
+import { listOf } from '../../platform/list-parameter';
 
 export interface ReservationRow {
   id: string;
@@ -29,9 +30,12 @@ export function selectReservationsForUpdate(
   tx: Transaction,
   ids: readonly string[],
 ): Promise<ReservationRow[]> {
-  return rows<ReservationRow>(tx, 'inventory.lock_reservations', lockThenRead('id = any ($1::uuid[])'), [
-    ids,
-  ]);
+  return rows<ReservationRow>(
+    tx,
+    'inventory.lock_reservations',
+    lockThenRead(`id = any (${listOf(1, 'uuid')})`),
+    [ids],
+  );
 }
 
 /** All holds of an order, locked. */
@@ -243,7 +247,7 @@ export function reduceOpenLines(tx: Transaction, lines: readonly OpenLine[]): Pr
     tx,
     'inventory.reduce_open_lines',
     `update reservation_lines l set open_quantity = l.open_quantity - d.quantity
-     from unnest($1::uuid[], $2::int[], $3::int[], $4::int[]) as d (id, product, warehouse, quantity)
+     from unnest(${listOf(1, 'uuid')}, $2::int[], $3::int[], $4::int[]) as d (id, product, warehouse, quantity)
      where l.reservation_id = d.id and l.product_id = d.product and l.warehouse_id = d.warehouse`,
     [
       lines.map((l) => l.reservationId),

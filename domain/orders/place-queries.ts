@@ -1,5 +1,6 @@
 import { execute, rows, type Queryable, type Transaction } from '../../platform/database';
 import type { Fulfilment, OrderInput, OrderStatus, PaymentMethod, SourcingDecision, Shortage } from './types';
+import { listOf } from '../../platform/list-parameter';
 
 export interface NewOrder {
   id: string;
@@ -136,7 +137,7 @@ export function selectVerdicts(on: Queryable, orderIds: readonly string[]): Prom
     'orders.verdicts',
     `select id as "orderId", status, failure_code as "failureCode", failure_detail as "failureDetail", shortages,
             exists (select 1 from order_items i where i.order_id = o.id) as "hasItems"
-     from orders o where id = any ($1::uuid[])`,
+     from orders o where id = any (${listOf(1, 'uuid')})`,
     [orderIds],
   );
 }

@@ -1,5 +1,6 @@
 import { execute, rows, type Queryable, type Transaction } from '../../platform/database';
 import type { OrderStatus } from './types';
+import { listOf } from '../../platform/list-parameter';
 
 export interface NewEvent {
   orderId: string;
@@ -63,7 +64,7 @@ export function updateItems(tx: Transaction, deltas: readonly ItemDelta[]): Prom
          backordered_quantity = i.backordered_quantity + d.backordered,
          fulfilled_quantity = i.fulfilled_quantity + d.fulfilled,
          cancelled_quantity = i.cancelled_quantity + d.cancelled
-     from unnest($1::uuid[], $2::int[], $3::int[], $4::int[], $5::int[], $6::int[])
+     from unnest(${listOf(1, 'uuid')}, $2::int[], $3::int[], $4::int[], $5::int[], $6::int[])
        as d (order_id, product_id, reserved, backordered, fulfilled, cancelled)
      where i.order_id = d.order_id and i.product_id = d.product_id`,
     [
@@ -98,7 +99,7 @@ export async function endSettledOrders(
          failure_detail = case when u.fulfilled > 0 then o.failure_detail else coalesce($4, o.failure_detail) end,
          updated_at = clock_timestamp()
      from (select order_id, sum(reserved_quantity + backordered_quantity) as open, sum(fulfilled_quantity) as fulfilled
-           from order_items where order_id = any ($1::uuid[]) group by order_id) u
+           from order_items where order_id = any (${listOf(1, 'uuid')}) group by order_id) u
      where o.id = u.order_id and u.open = 0 and o.status in ('reserved', 'paid', 'fulfilling')
      returning o.id as "orderId", o.status`,
     [orderIds, end.endAs, failure?.code ?? null, failure?.detail ?? null, end.from, end.otherwise],
@@ -112,7 +113,7 @@ export function lockOrders(
   return rows(
     tx,
     'orders.lock',
-    'select id, status from orders where id = any ($1::uuid[]) order by id for no key update',
+    `select id, status from orders where id = any (${listOf(1, 'uuid')}) order by id for no key update`,
     [orderIds],
   );
 }
@@ -129,7 +130,7 @@ export async function updateStatus(
     tx,
     'orders.update_status',
     `update orders set status = $3, updated_at = clock_timestamp()
-     where id = any ($1::uuid[]) and status = any ($2::text[]) returning id`,
+     where id = any (${listOf(1, 'uuid')}) and status = any (${listOf(2, 'text')}) returning id`,
     [orderIds, from, to],
   );
   return moved.map((row) => row.id);
@@ -173,7 +174,7 @@ export function selectProgress(on: Queryable, orderIds: readonly string[]): Prom
                        where l.reservation_id = s.reservation_id and l.warehouse_id = s.warehouse_id
                          and l.open_quantity > 0)) as "uncutShipments",
        (select count(*)::int from refunds f where f.order_id = o.id and f.status = 'pending') as "pendingRefunds"
-     from orders o where o.id = any ($1::uuid[])`,
+     from orders o where o.id = any (${listOf(1, 'uuid')})`,
     [orderIds],
   );
 }

@@ -11,6 +11,7 @@ import type {
   ReservationView,
   ShipmentView,
 } from './types';
+import { listOf } from '../../platform/list-parameter';
 
 const utc = (time: string) => `to_char(${time} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
 
@@ -78,9 +79,12 @@ export interface OrderRow {
 }
 
 export function selectOrders(on: Queryable, orderIds: readonly string[]): Promise<OrderRow[]> {
-  return rows<OrderRow>(on, 'orders.views', `select ${ORDER} from orders o where o.id = any ($1::uuid[])`, [
-    orderIds,
-  ]);
+  return rows<OrderRow>(
+    on,
+    'orders.views',
+    `select ${ORDER} from orders o where o.id = any (${listOf(1, 'uuid')})`,
+    [orderIds],
+  );
 }
 
 /** Where a page begins: right after the order that was made then and has this id. */
