@@ -72,7 +72,9 @@ function problemsOf(route: Route): ProblemCode[] {
   return [
     ...(route.problems ?? []),
     ...(params ? (['NOT_FOUND'] as const) : []),
-    ...(body ? (['MALFORMED_JSON', 'REQUEST_TIMEOUT', 'PAYLOAD_TOO_LARGE', 'UNSUPPORTED_MEDIA_TYPE'] as const) : []),
+    ...(body
+      ? (['MALFORMED_JSON', 'REQUEST_TIMEOUT', 'PAYLOAD_TOO_LARGE', 'UNSUPPORTED_MEDIA_TYPE'] as const)
+      : []),
     ...(route.path.startsWith('/api/') ? (['DATABASE_UNAVAILABLE', 'INTERNAL'] as const) : []),
   ];
 }

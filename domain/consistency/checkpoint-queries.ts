@@ -1,5 +1,6 @@
 import { execute, firstRow, rows, type Queryable, type Transaction } from '../../platform/database';
 import { afterPosition, upToPosition } from './ledger-range';
+import type { LedgerPosition } from './types';
 
 /** Months, `YYYY-MM-DD` of their first day, that the retention has summed up and dropped. */
 export async function selectDroppedMonths(on: Queryable): Promise<Set<string>> {
@@ -11,14 +12,21 @@ export async function selectDroppedMonths(on: Queryable): Promise<Set<string>> {
   return new Set(found.map((row) => row.month));
 }
 
-/** Whether partitions were dropped since the kept sums were made: what these lack can no longer be added to them. */
-export async function selectSumsAreStale(on: Queryable): Promise<boolean> {
-  const row = await firstRow<{ stale: boolean }>(
+export interface KeptSums extends LedgerPosition {
+  /** Partitions were dropped since they were made: what they lack can no longer be added to them. */
+  stale: boolean;
+}
+
+/** Up to where the ledger's sums are kept, and whether they can be used. */
+export async function selectKeptSums(on: Queryable): Promise<KeptSums> {
+  const row = await firstRow<KeptSums>(
     on,
-    'consistency.sums_are_stale',
-    'select (select count(*) from ledger_folds) <> sums_folds as stale from ledger_verified',
+    'consistency.kept_sums',
+    `select coalesce(s.to_xid, 0) as xid, coalesce(s.to_id, 0) as id,
+            (select count(*) from ledger_folds) <> v.sums_folds as stale
+     from ledger_verified v left join ledger_seals s on s.seq = v.sums_seq`,
   );
-  return row?.stale ?? false;
+  return row ?? { xid: 0, id: 0, stale: false };
 }
 
 export interface Verified {

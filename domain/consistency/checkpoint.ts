@@ -4,7 +4,7 @@ import {
   keepPartitions,
   lockCheckpoint,
   rebuildCheckpoint,
-  selectSumsAreStale,
+  selectKeptSums,
   setSumsSeq,
 } from './checkpoint-queries';
 import { prepareLongReading } from './seal-queries';
@@ -20,7 +20,7 @@ export function advanceCheckpoint(db: Database, mode: CheckMode): Promise<number
     await keepPartitions(tx);
     const { sumsSeq, sumsXid, sumsId, toSeq, toXid, toId } = await lockCheckpoint(tx);
     const to = { xid: toXid, id: toId };
-    if (mode === 'full' || (await selectSumsAreStale(tx))) await rebuildCheckpoint(tx, to);
+    if (mode === 'full' || (await selectKeptSums(tx)).stale) await rebuildCheckpoint(tx, to);
     else if (toSeq > sumsSeq) await addToCheckpoint(tx, { xid: sumsXid, id: sumsId }, to);
     else return sumsSeq;
     await setSumsSeq(tx, toSeq);

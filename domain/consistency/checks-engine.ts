@@ -2,13 +2,13 @@ import type { Database } from '../../platform/database';
 import { readProgresses } from '../orders/progress';
 import { hasEnded, nextStep } from '../orders/rules';
 import { selectEndedOrders, selectRestingOrders } from './engine-queries';
-import type { CheckInfo, CheckRun, Finding } from './types';
+import type { CheckInfo, CheckScope, Finding } from './types';
 
 /** What the engine knows of an order's workflow: by its own record, not by its list, which lags. */
 export type DescribeSaga = (orderId: string) => Promise<'running' | 'completed' | 'gone'>;
 
 export interface EngineCheck extends CheckInfo {
-  find(deps: EngineDeps, run: CheckRun): Promise<Finding[]>;
+  find(deps: EngineDeps, run: CheckScope): Promise<Finding[]>;
 }
 
 export interface EngineDeps {

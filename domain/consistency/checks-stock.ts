@@ -22,25 +22,23 @@ function fullDrift(counter: Counter): string {
 /**
  * Sums up to the last verified seal are kept, so only later rows of the ledger are read. Looked at are the stock rows that
  * these name, those that anybody has written since, by whatever means (`xmin`, which costs a scan of the stock but none of
- * the ledger), and those that were found to drift by the last run.
+ * the ledger), and those that were found to drift by the last run, or by one that was not yet stored when the last one began.
  */
 function incrementalDrift(counter: Counter): string {
   return `
-    with sealed as (
-      select coalesce(s.to_xid, 0) as xid, coalesce(s.to_id, 0) as id
-      from ledger_verified v left join ledger_seals s on s.seq = v.sums_seq
-    ), recent as (
+    with recent as (
       select t.product_id, t.warehouse_id, sum(t.${counter}_delta) as units
-      from sealed, inventory_transactions t where ${afterPosition('sealed.xid', 'sealed.id')} group by 1, 2
+      from inventory_transactions t where ${afterPosition('$2', '$3')} group by 1, 2
     ), touched as (
       select product_id, warehouse_id from recent
       union
-      select s.product_id, s.warehouse_id from sealed, stock s
-      where age(s.xmin) <= least(pg_snapshot_xmax(pg_current_snapshot())::text::bigint - sealed.xid, 2147483646)
+      select s.product_id, s.warehouse_id from stock s
+      where age(s.xmin) <= least(pg_snapshot_xmax(pg_current_snapshot())::text::bigint - $2, 2147483646)
       union
-      select (f.details ->> 'productId')::int, (f.details ->> 'warehouseId')::int from consistency_findings f
-      where (f.job_id, f.check_id) = (select c.job_id, c.check_id from consistency_checks c
-                                      where c.check_id = '${counter}_ledger' order by c.started_at desc limit 1)
+      select (f.details ->> 'productId')::int, (f.details ->> 'warehouseId')::int
+      from consistency_checks c join consistency_findings f using (job_id, check_id)
+      where c.check_id = '${counter}_ledger'
+        and c.finished_at > (select max(started_at) - interval '1 minute' from consistency_checks where check_id = '${counter}_ledger')
     ), drift as (
       select product_id, warehouse_id, s.${counter} as counter, coalesce(c.${counter}, 0) + coalesce(r.units, 0) as ledger
       from touched
@@ -51,14 +49,14 @@ function incrementalDrift(counter: Counter): string {
       limit $1)`;
 }
 
-function drift(counter: Counter, { mode, limit }: CheckRun) {
+function drift(counter: Counter, { mode, limit, summedUp }: CheckRun) {
   return {
     name: `consistency.${counter}_ledger.${mode}`,
     text: `${mode === 'incremental' ? incrementalDrift(counter) : fullDrift(counter)}
       select ${PLACE} as subject,
         jsonb_build_object('productId', d.product_id, 'warehouseId', d.warehouse_id, 'counter', d.counter, 'ledger', d.ledger) as details
       from drift d ${NAMES} order by d.product_id, d.warehouse_id`,
-    values: [limit],
+    values: mode === 'incremental' ? [limit, summedUp.xid, summedUp.id] : [limit],
   };
 }
 
@@ -128,17 +126,14 @@ export const STOCK_CHECKS: readonly SqlCheck[] = [
     severity: 'error',
     finding: 'An effect that could be applied again, since nothing remembers it: key',
     repair: 'The key is written.',
-    statement: ({ mode, limit }) => ({
+    statement: ({ mode, limit, summedUp }) => ({
       name: `consistency.ledger_keys.${mode}`,
-      text: `with sealed as (
-          select coalesce(s.to_xid, 0) as xid, coalesce(s.to_id, 0) as id
-          from ledger_verified v left join ledger_seals s on s.seq = v.sums_seq)
-        select distinct 'effect:' || t.kind || ':' || t.effect_id as subject,
+      text: `select distinct 'effect:' || t.kind || ':' || t.effect_id as subject,
           jsonb_build_object('key', t.kind || ':' || t.effect_id) as details
-        from ${mode === 'full' ? 'inventory_transactions t where true' : `sealed, inventory_transactions t where ${afterPosition('sealed.xid', 'sealed.id')}`}
+        from inventory_transactions t where ${mode === 'full' ? 'true' : afterPosition('$2', '$3')}
           and not exists (select from ledger_keys k where k.key = t.kind || ':' || t.effect_id)
         limit $1`,
-      values: [limit],
+      values: mode === 'incremental' ? [limit, summedUp.xid, summedUp.id] : [limit],
     }),
   },
 ];

@@ -180,7 +180,10 @@ export async function countRepairable(on: Queryable, jobId: string): Promise<num
   return row?.count ?? 0;
 }
 
-/** Products and locations that these checks of a job found wrong, with what they found. */
+/**
+ * Products and locations that these checks of a job found wrong, with what they found. Not what a run that began later no
+ * longer finds: the job may have waited for a worker meanwhile.
+ */
 export function selectDrifting(
   on: Queryable,
   jobId: string,
@@ -191,13 +194,21 @@ export function selectDrifting(
     'consistency.drifting',
     `select (f.details ->> 'productId')::int as "productId", (f.details ->> 'warehouseId')::int as "warehouseId",
             jsonb_build_object('jobId', $1::uuid, 'findings', jsonb_object_agg(f.check_id, f.details - 'productId' - 'warehouseId')) as details
-     from consistency_findings f where f.job_id = $1::uuid and f.check_id = any ($2::text[])
+     from consistency_findings f join consistency_checks c using (job_id, check_id)
+     where f.job_id = $1::uuid and f.check_id = any ($2::text[])
+       and not exists (select from consistency_checks later
+                       where later.check_id = c.check_id and later.started_at > c.finished_at and not later.truncated
+                         and not exists (select from consistency_findings still
+                                         where still.job_id = later.job_id and still.check_id = f.check_id and still.subject = f.subject))
      group by 1, 2 order by 1, 2`,
     [jobId, checks],
   );
 }
 
-/** Products and locations whose alert `ledger_drift` is not over, but which these checks of a job did not find wrong. */
+/**
+ * Products and locations whose alert `ledger_drift` is not over, but which neither these checks of a job found wrong nor those
+ * of any job that was stored since they began.
+ */
 export function selectSettledDrift(
   on: Queryable,
   jobId: string,
@@ -206,12 +217,14 @@ export function selectSettledDrift(
   return rows(
     on,
     'consistency.settled_drift',
-    `select a.product_id as "productId", a.warehouse_id as "warehouseId" from alerts a
+    `with known as (
+       select (f.details ->> 'productId')::int as product_id, (f.details ->> 'warehouseId')::int as warehouse_id
+       from consistency_checks c join consistency_findings f using (job_id, check_id)
+       where c.check_id = any ($2::text[])
+         and c.finished_at > (select min(started_at) from consistency_checks where job_id = $1 and check_id = any ($2::text[])))
+     select a.product_id as "productId", a.warehouse_id as "warehouseId" from alerts a
      where a.kind = 'ledger_drift' and a.status <> 'resolved'
-       and not exists (select from consistency_findings f
-                       where f.job_id = $1 and f.check_id = any ($2::text[])
-                         and (f.details ->> 'productId')::int = a.product_id
-                         and (f.details ->> 'warehouseId')::int = a.warehouse_id)
+       and not exists (select from known k where k.product_id = a.product_id and k.warehouse_id = a.warehouse_id)
      order by 1, 2`,
     [jobId, checks],
   );

@@ -3,7 +3,7 @@ import { sqlState } from '../../platform/errors';
 import { AppError } from '../../platform/errors';
 import { checkOf, SQL_CHECKS } from './checks';
 import { ENGINE_CHECKS, type DescribeSaga } from './checks-engine';
-import { selectSumsAreStale } from './checkpoint-queries';
+import { selectKeptSums } from './checkpoint-queries';
 import {
   cancelBackend,
   insertCheck,
@@ -16,7 +16,7 @@ import {
 } from './queries';
 import { repairOf } from './repair';
 import { prepareLongReading } from './seal-queries';
-import type { CheckId, CheckMode, CheckResult, CheckRun, Finding, SqlCheck } from './types';
+import type { CheckId, CheckMode, CheckResult, CheckScope, Finding, SqlCheck } from './types';
 import { verifySeals } from './verify-seals';
 
 export interface CheckDeps {
@@ -48,7 +48,7 @@ export async function findInconsistencies(
   const { db } = deps;
   const { check, graceSeconds, mode } = request;
   const since = mode === 'incremental' ? await selectLastStart(db, check, graceSeconds) : null;
-  const run: CheckRun = { mode, graceSeconds, limit, since };
+  const run: CheckScope = { mode, graceSeconds, limit, since };
   const signal = deps.signal ? { signal: deps.signal } : {};
   const onProgress = deps.onProgress ? { onProgress: deps.onProgress } : {};
   const byStatement = SQL_CHECKS.get(check);
@@ -87,24 +87,25 @@ export async function runCheck(deps: CheckDeps, request: CheckRequest): Promise<
   return stored;
 }
 
-/** In one snapshot with the question whether the kept sums can be used. */
+/** In one snapshot with the question up to where sums are kept and whether they can be used: the plan depends on it. */
 async function readFindings(
   { db, signal, onProgress }: CheckDeps,
   check: SqlCheck,
-  run: CheckRun,
+  run: CheckScope,
 ): Promise<Finding[]> {
   try {
     return await db.transaction(async (tx) => {
       await openSnapshot(tx);
       await prepareLongReading(tx);
       const pid = await selectBackend(tx);
-      const mode = run.mode === 'incremental' && (await selectSumsAreStale(tx)) ? 'full' : run.mode;
+      const summedUp = await selectKeptSums(tx);
+      const mode = run.mode === 'incremental' && summedUp.stale ? 'full' : run.mode;
       onProgress?.();
       const cancel = () => void cancelBackend(db, pid).catch(() => undefined);
       signal?.addEventListener('abort', cancel, { once: true });
       try {
         if (signal?.aborted) throw checkCancelled();
-        const { rows } = await tx.query(check.statement({ ...run, mode }));
+        const { rows } = await tx.query(check.statement({ ...run, mode, summedUp }));
         // Every check's statement selects these two.
         return rows.map((row) => ({
           subject: String(row['subject']),

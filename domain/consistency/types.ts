@@ -17,7 +17,7 @@ export interface CheckInfo {
 }
 
 /** What a check may need to know of the run it is part of. */
-export interface CheckRun {
+export interface CheckScope {
   mode: CheckMode;
   /** Findings that are read at most. */
   limit: number;
@@ -25,6 +25,18 @@ export interface CheckRun {
   graceSeconds: number;
   /** Rows of orders and transfers that were not touched since are left out; null: none are. */
   since: Date | null;
+}
+
+/** And, where it is one statement, of the snapshot it reads. */
+export interface CheckRun extends CheckScope {
+  /** Up to where the ledger's sums are kept: the last row that is in them. Zero: none is. */
+  summedUp: LedgerPosition;
+}
+
+/** Of a row of the ledger, in the order of its transactions. */
+export interface LedgerPosition {
+  xid: number;
+  id: number;
 }
 
 /** A check that is one SQL statement, so that it sees one snapshot whatever runs beside it. Selects `subject` and `details`. */

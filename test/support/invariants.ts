@@ -1,5 +1,5 @@
 import { checkOf, SQL_CHECKS } from '../../domain/consistency/checks';
-import type { CheckId } from '../../domain/consistency/types';
+import type { CheckId, CheckRun } from '../../domain/consistency/types';
 import type { Queryable } from '../../platform/database';
 
 /** Checks of the product that hold after every transaction (docs/architecture.md, "Data"). */
@@ -21,6 +21,14 @@ const ALWAYS: readonly CheckId[] = [
   'serials_in_stock',
   'quality_holds',
 ];
+
+const EVERYTHING: CheckRun = {
+  mode: 'full',
+  limit: 10,
+  graceSeconds: 0,
+  since: null,
+  summedUp: { xid: 0, id: 0 },
+};
 
 /** What must hold as well once nothing is under way. */
 const AT_REST: Readonly<Record<string, string>> = {
@@ -50,7 +58,7 @@ const AT_REST: Readonly<Record<string, string>> = {
 /** Fails, naming the check and the rows, when stock, ledger, holds, items or events disagree. To be called after every database test. */
 export async function expectInvariants(db: Queryable): Promise<void> {
   for (const id of ALWAYS) {
-    const check = SQL_CHECKS.get(id)?.statement({ mode: 'full', limit: 10, graceSeconds: 0, since: null });
+    const check = SQL_CHECKS.get(id)?.statement(EVERYTHING);
     if (!check) throw new Error(`there is no check ${id}`);
     expectNone(checkOf(id).title, (await db.query(check)).rows);
   }
