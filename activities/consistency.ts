@@ -6,6 +6,7 @@ import {
   finishConsistencyJob,
   reportChecked,
   requestScheduledCheck,
+  type ConsistencyEnd,
   type ConsistencyPlan,
 } from '../domain/consistency/run-job';
 import { sealLedger, type SealResult } from '../domain/consistency/seal';
@@ -30,11 +31,7 @@ export interface ConsistencyActivities {
   /** Runs one check and stores what it finds; one that was run before is not run again. */
   runConsistencyCheck(step: CheckStep): Promise<{ findings: number; cancelled: boolean }>;
   /** Ends the job with what its checks found. */
-  finishConsistency(end: {
-    jobId: string;
-    mode: CheckMode;
-    cancelled: boolean;
-  }): Promise<Readonly<Record<string, unknown>> | null>;
+  finishConsistency(end: ConsistencyEnd): Promise<Readonly<Record<string, unknown>> | null>;
   /** Asks for an incremental check of everything, as a job of its own; once a run of the workflow. */
   requestConsistencyCheck(): Promise<{ jobId: string }>;
   /** Seals what no running transaction can add to. */

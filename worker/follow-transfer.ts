@@ -1,11 +1,10 @@
-import { WorkflowNotFoundError, type Client } from '@temporalio/client';
+import type { Client } from '@temporalio/client';
 import { readProgress } from '../domain/transfers/views';
 import type { Database } from '../platform/database';
 import { WORKFLOW_TYPES, type EngineNames } from '../workflows/names';
 import { transferStartOptions } from '../workflows/start';
 import { followDocument } from './follow';
-
-const CALL_DEADLINE_MS = 5_000;
+import { workflowState } from './workflow-state';
 
 interface Engine {
   client: Client;
@@ -30,13 +29,5 @@ export async function followTransfer(
 
 /** Whether the workflow of a transfer runs, by the engine's own record. */
 export async function isFollowed({ client, names }: Engine, transferId: string): Promise<boolean> {
-  try {
-    const { status } = await client.withDeadline(Date.now() + CALL_DEADLINE_MS, () =>
-      client.workflow.getHandle(names.transferWorkflowId(transferId)).describe(),
-    );
-    return status.name === 'RUNNING';
-  } catch (error) {
-    if (error instanceof WorkflowNotFoundError) return false;
-    throw error;
-  }
+  return (await workflowState(client, names.transferWorkflowId(transferId))) === 'running';
 }

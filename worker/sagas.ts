@@ -1,9 +1,10 @@
-import { WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError, type Client } from '@temporalio/client';
+import { WorkflowExecutionAlreadyStartedError, type Client } from '@temporalio/client';
 import type { SagaState } from '../activities/maintenance';
 import type { OrderInput } from '../domain/orders/types';
 import type { SagaTimeouts } from '../workflows/messages';
 import { WORKFLOW_TYPES, type EngineNames } from '../workflows/names';
 import { orderStartOptions } from '../workflows/start';
+import { workflowState } from './workflow-state';
 
 const CALL_DEADLINE_MS = 10_000;
 
@@ -17,24 +18,17 @@ export interface Sagas {
 
 export function createSagas(options: { client: Client; names: EngineNames; timeouts: SagaTimeouts }): Sagas {
   const { client, names, timeouts } = options;
-  const bounded = <T>(call: () => Promise<T>) => client.withDeadline(Date.now() + CALL_DEADLINE_MS, call);
   return {
     async describe(orderId) {
-      try {
-        const { status } = await bounded(() =>
-          client.workflow.getHandle(names.orderWorkflowId(orderId)).describe(),
-        );
-        if (status.name === 'RUNNING') return 'running';
-        return status.name === 'COMPLETED' ? 'completed' : 'gone';
-      } catch (error) {
-        if (error instanceof WorkflowNotFoundError) return 'gone';
-        throw error;
-      }
+      const state = await workflowState(client, names.orderWorkflowId(orderId));
+      return state === 'failed' ? 'gone' : state;
     },
     async restart(order) {
       const options = orderStartOptions({ names, order, timeouts, restart: true, eager: false });
       try {
-        await bounded(() => client.workflow.start(WORKFLOW_TYPES.orderSaga, options));
+        await client.withDeadline(Date.now() + CALL_DEADLINE_MS, () =>
+          client.workflow.start(WORKFLOW_TYPES.orderSaga, options),
+        );
       } catch (error) {
         if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
       }

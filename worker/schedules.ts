@@ -58,6 +58,12 @@ export async function ensureSchedules(
       summary: 'Starts again the workflow of any open transfer that has none',
     },
     {
+      id: names.jobSweepScheduleId,
+      spec: every(settings.sweepIntervalSeconds),
+      workflowType: WORKFLOW_TYPES.jobSweep,
+      summary: 'Starts again the workflow of any job that has not ended and has none',
+    },
+    {
       id: names.stockUpkeepScheduleId,
       spec: every(3_600),
       catchupWindow: '1 hour',

@@ -1,4 +1,4 @@
-import { WorkflowExecutionAlreadyStartedError, type Client } from '@temporalio/client';
+import type { Client } from '@temporalio/client';
 import { jobHasEnded } from '../domain/jobs/rules';
 import { readJob } from '../domain/jobs/jobs';
 import type { Database } from '../platform/database';
@@ -13,8 +13,8 @@ const SUMMARIES = {
 } as const;
 
 /**
- * Starts the workflow of a job that has not ended; one that runs is left alone. One that was terminated is started again,
- * and finds in its rows how far it had come.
+ * Starts the workflow of a job that has not ended; one that runs is left alone. One that was terminated, or has ended too
+ * early, is started again, and finds in its rows how far it had come.
  */
 export async function startJobWorkflow(
   { db, client, names }: { db: Database; client: Client; names: EngineNames },
@@ -22,20 +22,15 @@ export async function startJobWorkflow(
 ): Promise<void> {
   const job = await readJob(db, jobId);
   if (!job || jobHasEnded(job.status)) return;
-  try {
-    await client.withDeadline(Date.now() + CALL_DEADLINE_MS, () =>
-      client.workflow.start(JOB_WORKFLOW_TYPES[job.type], {
-        workflowId: names.jobWorkflowId(jobId),
-        taskQueue: names.jobsQueue,
-        args: [{ jobId }],
-        workflowIdConflictPolicy: 'USE_EXISTING',
-        workflowIdReusePolicy: 'ALLOW_DUPLICATE_FAILED_ONLY',
-        staticSummary: SUMMARIES[job.type],
-        staticDetails: `Job \`${jobId}\`, asked for at ${job.createdAt}.`,
-      }),
-    );
-  } catch (error) {
-    // It has completed: there is nothing left to start.
-    if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
-  }
+  await client.withDeadline(Date.now() + CALL_DEADLINE_MS, () =>
+    client.workflow.start(JOB_WORKFLOW_TYPES[job.type], {
+      workflowId: names.jobWorkflowId(jobId),
+      taskQueue: names.jobsQueue,
+      args: [{ jobId }],
+      workflowIdConflictPolicy: 'USE_EXISTING',
+      workflowIdReusePolicy: 'ALLOW_DUPLICATE',
+      staticSummary: SUMMARIES[job.type],
+      staticDetails: `Job \`${jobId}\`, asked for at ${job.createdAt}.`,
+    }),
+  );
 }

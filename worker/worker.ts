@@ -4,6 +4,7 @@ import { createConsistencyActivities } from '../activities/consistency';
 import { createFeedActivities } from '../activities/feeds';
 import { createFulfilmentActivities } from '../activities/fulfilment';
 import { createHoldActivities } from '../activities/holds';
+import { createJobActivities } from '../activities/jobs';
 import { createMaintenanceActivities } from '../activities/maintenance';
 import { createOrderActivities } from '../activities/orders';
 import { createPaymentActivities } from '../activities/payments';
@@ -26,6 +27,8 @@ import { startRelay } from './relay';
 import { createSagas } from './sagas';
 import { ensureSchedules } from './schedules';
 import { openSeams, type Seams } from './seams';
+import { startJobWorkflow } from './start-job';
+import { workflowState } from './workflow-state';
 
 export interface WorkerDeps {
   settings: Settings;
@@ -50,7 +53,7 @@ export interface RunningWorker {
   drain(): Promise<void>;
 }
 
-/** How long an order may rest before the sweep looks at it; and again, while it merely waits to be paid. */
+/** How long an order, a transfer or a job may rest before the sweep looks at it; and again, while it merely waits to be paid. */
 const SWEEP_GRACE_SECONDS = 30;
 const SWEEP_RECHECK_SECONDS = 600;
 /** What is younger is not yet called stuck or orphaned: it may be on its way. */
@@ -115,6 +118,13 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
         follow: (transferId) => followTransfer({ db, client, names }, transferId),
         graceSeconds: SWEEP_GRACE_SECONDS,
         recheckSeconds: SWEEP_RECHECK_SECONDS,
+        log,
+      }),
+      ...createJobActivities({
+        db,
+        describe: (jobId) => workflowState(client, names.jobWorkflowId(jobId)),
+        start: (jobId) => startJobWorkflow({ db, client, names }, jobId),
+        graceSeconds: SWEEP_GRACE_SECONDS,
         log,
       }),
       ...createMaintenanceActivities({

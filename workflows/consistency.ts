@@ -1,6 +1,7 @@
 import { CancellationScope, isCancellation, proxyActivities, setCurrentDetails } from '@temporalio/workflow';
 import type { ConsistencyActivities } from '../activities/consistency';
 import type { SealResult } from '../domain/consistency/seal';
+import { refusalIn } from './job-failure';
 import type { JobWorkflowInput } from './messages';
 
 const retry = {
@@ -35,15 +36,16 @@ type Result = Readonly<Record<string, unknown>>;
 
 /**
  * Runs the checks of a job, one activity each. What they find stands in PostgreSQL: a run that begins anew does not repeat
- * them. Cancelled in the engine it ends as if the job had been cancelled.
+ * them. Cancelled in the engine it ends as if the job had been cancelled; a check that the data refuses ends it as failed.
  */
 export async function consistencyCheck({ jobId }: JobWorkflowInput): Promise<Result | null> {
   setCurrentDetails('Starting.');
-  const plan = await beginConsistency(jobId);
+  // Without what it was asked for it could not be ended as cancelled.
+  const plan = await CancellationScope.nonCancellable(() => beginConsistency(jobId));
   if (!plan) return null;
   const { mode, checks } = plan;
-  const finish = (cancelled: boolean) =>
-    CancellationScope.nonCancellable(() => finishConsistency({ jobId, mode, cancelled }));
+  const finish = (cancelled: boolean, error?: { code: string; detail: string }) =>
+    CancellationScope.nonCancellable(() => finishConsistency({ jobId, mode, cancelled, error }));
   let found = 0;
   try {
     for (const [done, check] of checks.entries()) {
@@ -60,6 +62,8 @@ export async function consistencyCheck({ jobId }: JobWorkflowInput): Promise<Res
     return await finish(false);
   } catch (error) {
     if (isCancellation(error)) return finish(true);
+    const refusal = refusalIn(error);
+    if (refusal) await finish(false, refusal);
     throw error;
   }
 }

@@ -1,6 +1,4 @@
 import {
-  ActivityFailure,
-  ApplicationFailure,
   CancellationScope,
   continueAsNew,
   isCancellation,
@@ -10,6 +8,7 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import type { FeedActivities, FeedProgress, FeedSlice } from '../activities/feeds';
+import { refusalIn } from './job-failure';
 import type { JobWorkflowInput } from './messages';
 
 const retry = {
@@ -64,10 +63,8 @@ export async function feedImport({ jobId }: JobWorkflowInput): Promise<Result | 
     }
   } catch (error) {
     if (isCancellation(error)) return finish({ as: 'cancelled' });
-    const cause = error instanceof ActivityFailure ? error.cause : undefined;
-    if (!(cause instanceof ApplicationFailure)) throw error;
-    // Not that a database was away, which is tried again: the data itself is refused.
-    await finish({ as: 'failed', error: { code: cause.type ?? 'INTERNAL', detail: cause.message } });
+    const refusal = refusalIn(error);
+    if (refusal) await finish({ as: 'failed', error: refusal });
     throw error;
   }
 }

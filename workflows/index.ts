@@ -3,7 +3,7 @@ export { consistencyCheck, ledgerSeal, scheduledConsistency } from './consistenc
 export { shipmentDispatcher } from './dispatcher';
 export { holdExpiry } from './hold-expiry';
 export { feedImport } from './feed-import';
-export { ledgerMaintenance, orderSweep } from './maintenance';
+export { jobSweep, ledgerMaintenance, orderSweep } from './maintenance';
 export { orderSaga } from './order-saga';
 export { customerReturn, stockUpkeep } from './returns';
 export { stockTransfer, transferSweep } from './transfers';

@@ -1,7 +1,10 @@
 import { patched, proxyActivities } from '@temporalio/workflow';
+import type { JobActivities, JobSweepResult } from '../activities/jobs';
 import type { MaintenanceActivities, SweepResult } from '../activities/maintenance';
 
-const { sweepOrders, ensureLedgerPartitions } = proxyActivities<MaintenanceActivities>({
+const { sweepOrders, sweepJobs, ensureLedgerPartitions } = proxyActivities<
+  MaintenanceActivities & JobActivities
+>({
   startToCloseTimeout: '5 minutes',
   heartbeatTimeout: '30 seconds',
   // The schedule comes again soon: a run that keeps failing must not pile up behind itself.
@@ -19,6 +22,11 @@ const { foldLedgerPartitions } = proxyActivities<MaintenanceActivities>({
 /** Finds open orders whose saga is gone and starts it again. Run by a schedule. */
 export function orderSweep(): Promise<SweepResult> {
   return sweepOrders();
+}
+
+/** Finds jobs that have not ended and whose workflow is gone, and starts it again. Run by a schedule. */
+export function jobSweep(): Promise<JobSweepResult> {
+  return sweepJobs();
 }
 
 /** Makes the ledger's partitions ahead of time, and folds those that are older than the retention. Run by a schedule. */

@@ -10,6 +10,7 @@ export const WORKFLOW_TYPES = {
   holdExpiry: 'holdExpiry',
   stockTransfer: 'stockTransfer',
   transferSweep: 'transferSweep',
+  jobSweep: 'jobSweep',
   customerReturn: 'customerReturn',
   stockUpkeep: 'stockUpkeep',
   feedImport: 'feedImport',
@@ -44,6 +45,7 @@ export interface EngineNames {
   sealScheduleId: string;
   consistencyScheduleId: string;
   transferSweepScheduleId: string;
+  jobSweepScheduleId: string;
   stockUpkeepScheduleId: string;
 }
 
@@ -63,5 +65,6 @@ export function engineNames(prefix = ''): EngineNames {
     consistencyScheduleId: `${prefix}verify-consistency`,
     stockUpkeepScheduleId: `${prefix}stock-upkeep`,
     transferSweepScheduleId: `${prefix}sweep-transfers`,
+    jobSweepScheduleId: `${prefix}sweep-jobs`,
   };
 }

@@ -1,6 +1,14 @@
 import { z } from 'zod';
 import { raiseAlert, resolveAlert } from '../alerts/alerts';
-import { beginJob, cancelJob, completeJob, createJob, isCancelRequested, reportProgress } from '../jobs/jobs';
+import {
+  beginJob,
+  cancelJob,
+  completeJob,
+  createJob,
+  failJob,
+  isCancelRequested,
+  reportProgress,
+} from '../jobs/jobs';
 import { insertJob } from '../jobs/queries';
 import { jobHasEnded } from '../jobs/rules';
 import type { JobView } from '../jobs/types';
@@ -22,6 +30,14 @@ export interface ConsistencyPlan {
   checks: CheckId[];
 }
 
+export interface ConsistencyEnd {
+  jobId: string;
+  mode: CheckMode;
+  cancelled: boolean;
+  /** Why it could not go on. */
+  error?: { code: string; detail: string } | undefined;
+}
+
 /** Asks for an incremental run of all checks; once for the same occasion. Answers the job. */
 export async function requestScheduledCheck(db: Database, occasion: string): Promise<string> {
   const input: ConsistencyPlan = { mode: 'incremental', checks: [...CHECK_IDS] };
@@ -29,14 +45,16 @@ export async function requestScheduledCheck(db: Database, occasion: string): Pro
   return (await createJob(db, { id, type: 'consistency', input: { ...input }, actor: 'schedule' })).jobId;
 }
 
-/** Makes a job that the caller runs itself: no workflow is started for it. Answers its id. */
+/** Makes a job that the caller runs itself: no workflow is started for it, nor by the sweep for a day. Answers its id. */
 export async function openConsistencyJob(
   db: Database,
   plan: ConsistencyPlan,
   actor: string,
 ): Promise<string> {
   const id = newId();
-  await db.retrying((tx) => insertJob(tx, { id, type: 'consistency', input: { ...plan }, actor }));
+  await db.retrying((tx) =>
+    insertJob(tx, { id, type: 'consistency', input: { ...plan, runByCaller: true }, actor }),
+  );
   return id;
 }
 
@@ -60,15 +78,15 @@ export async function reportChecked(db: Database, jobId: string, done: number): 
 }
 
 /**
- * Ends a job with what its checks found. A job that ran to its end also moves the kept sums of the ledger on, and raises and
+ * Ends a job with what its checks found. One that ran to its end also moves the kept sums of the ledger on, and raises and
  * resolves the alerts `ledger_drift` of products and locations. Repeated, it changes nothing.
  */
 export async function finishConsistencyJob(
   db: Database,
-  { jobId, mode, cancelled }: { jobId: string; mode: CheckMode; cancelled: boolean },
+  { jobId, mode, cancelled, error }: ConsistencyEnd,
 ): Promise<JobView> {
   const checks = await readResults(db, jobId);
-  if (!cancelled) {
+  if (!cancelled && !error) {
     const ran = new Set(checks.map((check) => check.id));
     if (ran.has('seals')) await advanceCheckpoint(db, mode);
     if (DRIFT_CHECKS.every((id) => ran.has(id))) await followDrift(db, jobId);
@@ -79,6 +97,7 @@ export async function finishConsistencyJob(
     result: { mode, checks, findings, repairable },
     ...(repairable > 0 ? { file: 'sql' as const } : {}),
   };
+  if (error) return failJob(db, jobId, error, outcome);
   return cancelled ? cancelJob(db, jobId, outcome) : completeJob(db, jobId, outcome);
 }
 

@@ -1,7 +1,7 @@
 import type { Database, Transaction } from '../../platform/database';
 import { cancelJob, completeJob, failJob, readJob, reportProgress } from '../jobs/jobs';
 import type { JobView } from '../jobs/types';
-import { selectFeed } from './queries';
+import { closeLanes, selectFeed } from './queries';
 import { forgetStaged, readFeedState } from './resolve';
 
 export type FeedEnding =
@@ -9,7 +9,7 @@ export type FeedEnding =
 
 /**
  * Ends the job of a feed with what has become of its rows, and forgets the staged ones; the rejects stay to be downloaded.
- * The first end stays.
+ * The first end stays. A batch of a run that was terminated may be under way: it is counted, and none begins after it.
  *
  * @returns the job's result: rows `applied`, `unchanged`, `rejected`, `left`, whole `seconds` and `rowsPerSecond`
  * @throws AppError `FEED_NOT_FOUND`, `JOB_NOT_FOUND`
@@ -20,12 +20,17 @@ export async function finishFeed(
   ending: FeedEnding,
 ): Promise<Readonly<Record<string, unknown>>> {
   const { id } = await readFeedState(db, jobId);
-  const job = await db.retrying((tx) => end(tx, jobId, ending));
+  const job = await db.retrying((tx) => end(tx, { feedId: id, jobId }, ending));
   await forgetStaged(db, id);
   return job.result ?? {};
 }
 
-async function end(tx: Transaction, jobId: string, ending: FeedEnding): Promise<JobView> {
+async function end(
+  tx: Transaction,
+  { feedId, jobId }: { feedId: number; jobId: string },
+  ending: FeedEnding,
+): Promise<JobView> {
+  await closeLanes(tx, feedId);
   const feed = await selectFeed(tx, jobId);
   const { applied, unchanged, rejected, lines } = feed ?? { applied: 0, unchanged: 0, rejected: 0, lines: 0 };
   const processed = applied + unchanged + rejected;

@@ -234,6 +234,16 @@ export async function advance(tx: Transaction, lane: Lane, upTo: number, counts:
   );
 }
 
+/** Waits for the batches that are under way, and leaves nothing to those that come after them. */
+export function closeLanes(tx: Transaction, feedId: number): Promise<number> {
+  return execute(
+    tx,
+    'feeds.close_lanes',
+    'update feed_lanes set last_seq = position where feed_id = $1 and position < last_seq',
+    [feedId],
+  );
+}
+
 /** Forgets up to `limit` staged rows; answers how many there were. */
 export function deleteStaged(on: Queryable, feedId: number, limit: number): Promise<number> {
   return execute(

@@ -1,6 +1,6 @@
 import type { Database, Queryable, Transaction } from '../../platform/database';
-import { execute, firstRow } from '../../platform/database';
-import { newestFirst, utcMicros, type PageRequest } from '../../platform/pages';
+import { execute, firstRow, rows } from '../../platform/database';
+import { newestFirst, utcMicros, type PagePosition, type PageRequest } from '../../platform/pages';
 import { JOB_TRANSITIONS } from './rules';
 import type { JobFile, JobProgress, JobStatus, JobType, NewJob } from './types';
 
@@ -46,6 +46,32 @@ export function selectJobs(
   if (filter.type) void query.where('type', filter.type);
   if (filter.status) void query.where('status', filter.status);
   return on.list<JobRow>(newestFirst(query, { time: 'created_at', id: 'id' }, filter));
+}
+
+/**
+ * Jobs that have not ended, and were made and begun more than `graceSeconds` ago, oldest first: their workflow may be gone.
+ * One that its caller runs itself is left alone for a day, after which that process is taken for dead.
+ *
+ * Open jobs have no index of their own: the last 30 days are read from that of the newest, which is not searched by
+ * `clock_timestamp()`.
+ */
+export function selectResting(
+  on: Queryable,
+  { graceSeconds, after, limit }: { graceSeconds: number; after: PagePosition | undefined; limit: number },
+): Promise<PagePosition[]> {
+  return rows<PagePosition>(
+    on,
+    'jobs.resting',
+    `select id, ${utcMicros('created_at')} as "createdAtMicros" from jobs
+     where status in ('queued', 'running')
+       and created_at between statement_timestamp() - interval '30 days'
+                          and statement_timestamp() - make_interval(secs => $1)
+       and coalesce(started_at, created_at) < statement_timestamp() - make_interval(secs => $1)
+       and (not input ? 'runByCaller' or created_at < statement_timestamp() - interval '1 day')
+       and ($2::timestamptz is null or (created_at, id) > ($2, $3::uuid))
+     order by created_at, id limit $4`,
+    [graceSeconds, after?.createdAtMicros ?? null, after?.id ?? null, limit],
+  );
 }
 
 /** Answers false when a job with this id is there already. */

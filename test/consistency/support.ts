@@ -49,6 +49,17 @@ export async function tamper(url: string, ...statements: string[]): Promise<void
   }
 }
 
+/** Lets whoever reads transfers wait, as a large table would. Answers how to undo that, which waits for those who read. */
+export async function slowTransfers(url: string): Promise<() => Promise<void>> {
+  await tamper(
+    url,
+    'alter table transfers rename to real_transfers',
+    // Asked once a statement, whatever its plan, and before any row is read.
+    'create view transfers as select * from real_transfers where (select pg_sleep(600)) is not null',
+  );
+  return () => tamper(url, 'drop view transfers', 'alter table real_transfers rename to transfers');
+}
+
 /** Applies a repair script as psql does: statement by statement, each on its own, going on after one that fails. */
 export async function applyScript(url: string, deps: CheckDeps, jobId: string): Promise<string[]> {
   const client = new Client({ connectionString: url });

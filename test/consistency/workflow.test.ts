@@ -1,5 +1,6 @@
 import { CHECK_IDS } from '../../domain/consistency/types';
 import { newId } from '../../platform/ids';
+import { startJobWorkflow } from '../../worker/start-job';
 import { WORKFLOW_TYPES } from '../../workflows/names';
 import { callApi, type CallOptions } from '../api/support';
 import { keepHistory } from '../replay/record';
@@ -9,7 +10,7 @@ import { expectInvariants } from '../support/invariants';
 import { startStack, type Stack } from '../support/stack';
 import { waitFor } from '../support/wait';
 import { place } from '../workflows/order';
-import { applyScript, tamper } from './support';
+import { applyScript, slowTransfers, tamper } from './support';
 
 let stack: Stack;
 beforeAll(async () => {
@@ -107,19 +108,8 @@ test('findings are listed, raise an alert, and are gone, as the alert is, once t
   expect(await alerts('resolved')).toHaveLength(1);
 });
 
-/** Lets whoever reads transfers wait, as a large table would. */
-async function slowTransfers(): Promise<() => Promise<void>> {
-  await tamper(
-    stack.databaseUrl,
-    'alter table transfers rename to real_transfers',
-    'create view transfers as select t.* from pg_sleep(60), real_transfers t',
-  );
-  return () =>
-    tamper(stack.databaseUrl, 'drop view transfers', 'alter table real_transfers rename to transfers');
-}
-
 test('a job that is cancelled stops what PostgreSQL does for it, and keeps what it has found', async () => {
-  const undo = await slowTransfers();
+  const undo = await slowTransfers(stack.databaseUrl);
   try {
     const checks = ['phantom_stock', 'transfers_lost_units', 'outbox_stuck'];
     const { job } = await call('POST', '/jobs/consistency', { body: { checks } });
@@ -132,7 +122,7 @@ test('a job that is cancelled stops what PostgreSQL does for it, and keeps what 
     expect(ended).toMatchObject({ status: 'cancelled', result: { findings: 0 } });
     expect(ended.result.checks.map((check) => check.id)).toEqual(['phantom_stock']);
     const busy = await stack.db.pool.query(
-      `select from pg_stat_activity where datname = current_database() and state = 'active' and query like '%transfers t%' and pid <> pg_backend_pid()`,
+      `select from pg_stat_activity where datname = current_database() and state = 'active' and query like '%from transfers%' and pid <> pg_backend_pid()`,
     );
     expect(busy.rowCount).toBe(0);
   } finally {
@@ -141,7 +131,7 @@ test('a job that is cancelled stops what PostgreSQL does for it, and keeps what 
 });
 
 test('a job whose workflow is cancelled in the engine ends as cancelled', async () => {
-  const undo = await slowTransfers();
+  const undo = await slowTransfers(stack.databaseUrl);
   try {
     const { job } = await call('POST', '/jobs/consistency', { body: { checks: ['transfers_lost_units'] } });
     await waitFor(async () => (await call('GET', `/jobs/${job.jobId}`)).job.status === 'running');
@@ -150,6 +140,42 @@ test('a job whose workflow is cancelled in the engine ends as cancelled', async 
     expect((await call('GET', `/jobs/${job.jobId}`)).job.status).toBe('cancelled');
   } finally {
     await undo();
+  }
+});
+
+test('a job that is cancelled in the engine before it has begun ends as cancelled', async () => {
+  await stack.stopWorker();
+  const { job } = await call('POST', '/jobs/consistency', { body: { checks: ['phantom_stock'] } });
+  const { db, names, temporal } = stack;
+  await startJobWorkflow({ db, names, client: temporal.client }, job.jobId);
+  await jobWorkflow(job.jobId).cancel();
+  await stack.startWorker();
+  await jobWorkflow(job.jobId).result();
+  await keepHistory(jobWorkflow(job.jobId), 'consistency-cancelled-at-the-start');
+  expect((await call('GET', `/jobs/${job.jobId}`)).job.status).toBe('cancelled');
+});
+
+test('a check that PostgreSQL refuses ends the job as failed, with what was found before', async () => {
+  await tamper(
+    stack.databaseUrl,
+    'alter table transfers rename to real_transfers',
+    'create view transfers as select * from real_transfers where current_user::text::int = 0',
+  );
+  try {
+    const checks = ['phantom_stock', 'transfers_lost_units', 'outbox_stuck'];
+    const { job } = await call('POST', '/jobs/consistency', { body: { checks } });
+    const ended = await waitFor(async () => {
+      const { body } = await call('GET', `/jobs/${job.jobId}`);
+      return body.status === 'failed' ? body : undefined;
+    });
+    expect(ended).toMatchObject({
+      error: { code: 'INVALID_DATA', detail: expect.stringContaining('integer') as string },
+      result: { findings: 0, checks: [{ id: 'phantom_stock' }] },
+    });
+    await expect(jobWorkflow(job.jobId).result()).rejects.toThrow();
+    await keepHistory(jobWorkflow(job.jobId), 'consistency-refused');
+  } finally {
+    await tamper(stack.databaseUrl, 'drop view transfers', 'alter table real_transfers rename to transfers');
   }
 });
 

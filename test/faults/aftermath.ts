@@ -106,3 +106,15 @@ export async function expectNothingDoubled({ db }: Pick<World, 'db'>): Promise<v
     expect({ [what]: rows }).toEqual({ [what]: [] });
   }
 }
+
+/** Waits until what dead processes have begun in PostgreSQL is over, one way or the other; nobody else may be at work. */
+export async function untilBuried({ db }: Pick<World, 'db'>): Promise<void> {
+  await waitFor(async () => {
+    const { rows } = await db.pool.query(
+      `select state, query from pg_stat_activity
+       where datname = current_database() and backend_type = 'client backend' and state <> 'idle' and pid <> pg_backend_pid()`,
+    );
+    if (rows.length > 0) throw new Error(`still at work: ${JSON.stringify(rows)}`);
+    return true;
+  });
+}

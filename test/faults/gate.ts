@@ -9,6 +9,13 @@ export interface Gate {
   open(): Promise<void>;
 }
 
+/** Rows by what is done to them, and by a condition on `new` and `old`. */
+export interface Write {
+  on: string;
+  when: string;
+  at: 'once' | 'commit';
+}
+
 /** Gates of one database, and their end. */
 export interface Gates {
   /**
@@ -16,30 +23,67 @@ export interface Gates {
    * committed whoever inserts the same key. Waits until the statement finds its row.
    */
   shut(statement: string, values?: unknown[]): Promise<Gate>;
+  /**
+   * Holds up who writes such rows, for as long as it takes: right after the statement that does, with the rest of its
+   * transaction to come, or as it commits. Waits for those who are writing the table.
+   */
+  shutWrites(write: Write): Promise<Gate>;
   openAll(): Promise<void>;
 }
 
 export function openGates(databaseUrl: string): Gates {
   const gates: Gate[] = [];
+  let triggers = 0;
+
+  async function shut(statement: string, values: unknown[] = []): Promise<Gate> {
+    let failure: unknown;
+    const gate = await waitFor(
+      () =>
+        shutGate(databaseUrl, statement, values).catch((error: unknown) => {
+          failure = error;
+          return 'failed' as const;
+        }),
+      60_000,
+    );
+    if (gate === 'failed') throw failure;
+    gates.push(gate);
+    return gate;
+  }
+
   return {
-    async shut(statement, values) {
-      let failure: unknown;
-      const gate = await waitFor(
-        () =>
-          shutGate(databaseUrl, statement, values ?? []).catch((error: unknown) => {
-            failure = error;
-            return 'failed' as const;
-          }),
-        60_000,
-      );
-      if (gate === 'failed') throw failure;
-      gates.push(gate);
+    shut,
+    async shutWrites(write) {
+      const number = (triggers += 1);
+      const gate = await shut('select pg_advisory_xact_lock($1, $2)', [LOCKS, number]);
+      await addTrigger(databaseUrl, write, number);
       return gate;
     },
     async openAll() {
       for (const gate of gates.splice(0)) await gate.open();
     },
   };
+}
+
+/** Those of gates among advisory locks. */
+const LOCKS = 20_261_121;
+
+/** Lets writers wait for the lock of that number. */
+async function addTrigger(databaseUrl: string, { on, when, at }: Write, number: number): Promise<void> {
+  const client = new Client({ connectionString: databaseUrl, application_name: 'test-gate' });
+  await client.connect();
+  try {
+    await client.query(`
+      create or replace function wait_at_gate() returns trigger language plpgsql as $$ begin
+        perform set_config('lock_timeout', '0', true);
+        perform pg_advisory_xact_lock_shared(${LOCKS}, tg_argv[0]::int);
+        return null;
+      end $$;
+      create constraint trigger gate_${number} after ${on}
+        deferrable initially ${at === 'once' ? 'immediate' : 'deferred'}
+        for each row when (${when}) execute function wait_at_gate(${number})`);
+  } finally {
+    await client.end();
+  }
 }
 
 /** Undefined: the statement concerns no row (yet). */

@@ -1,37 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { migrate } from '../../platform/migrations';
 import { newId } from '../../platform/ids';
-import type { Reply } from '../api/support';
 import { addStock } from '../support/fixtures';
-import { insist } from '../support/insist';
 import { expectInvariants } from '../support/invariants';
 import { startPrivatePostgres, startPrivateTemporal, testLogger } from '../support/servers';
 import { startStack, type Stack } from '../support/stack';
 import { waitFor } from '../support/wait';
+import { ask, send, transferOf } from './transfers';
 import { worldOf, type World } from './world';
-
-/** A client that sends the same request with the same key until it has an answer. */
-function ask({ call }: Pick<World, 'call'>, path: string, body: object): Promise<Reply> {
-  const headers = { 'idempotency-key': newId() };
-  return insist(() => call('POST', path, { body, headers }));
-}
-
-/** Such a client, for what is on its way: 202 is an answer here. */
-async function send({ call }: Pick<World, 'call'>, body: object, key = newId()): Promise<Reply> {
-  const headers = { 'idempotency-key': key };
-  return insist(async () => {
-    const reply = await call('POST', '/inventory/transfer', { body, headers });
-    return reply.status === 202 ? { ...reply, status: 201 } : reply;
-  });
-}
-
-const transferOf = (quantity: number) => ({
-  sku: 'LAMP',
-  from: 'AMS',
-  to: 'BER',
-  quantity,
-  mode: 'in_transit',
-});
 
 async function onHand({ call }: Pick<World, 'call'>): Promise<number> {
   return (await call('GET', '/inventory/LAMP')).body.onHand;

@@ -7,7 +7,9 @@ import type { FeedMode } from '../../domain/feeds/types';
 import { beginJob } from '../../domain/jobs/jobs';
 import { newId } from '../../platform/ids';
 import { openOrderShop, orderOf, receive, twice, viewOf, type OrderShop } from '../db/support';
+import { openGates } from '../faults/gate';
 import { expectInvariants } from '../support/invariants';
+import { waitFor } from '../support/wait';
 
 let shop: OrderShop;
 beforeAll(async () => {
@@ -153,6 +155,37 @@ test('every step that is repeated changes nothing', async () => {
   expect(results[0]).toEqual(results[1]);
   expect(results[0]).toMatchObject({ applied: 2, unchanged: 0, rejected: 0, left: 0 });
   await twice(shop.db, () => finishFeed(shop.db, jobId, { as: 'cancelled' }));
+});
+
+test('the end of a feed counts the batch that is under way, and none begins after it', async () => {
+  const sku = await shop.product({ AMS: 1, BER: 1, NYC: 1 });
+  const jobId = await stage('set', [
+    [sku, 'AMS', 5],
+    [sku, 'BER', 6],
+    [sku, 'NYC', 7],
+  ]);
+  await resolveFeed(shop.db, jobId, 1);
+  const gates = openGates(shop.url);
+  const gate = await gates.shut(
+    `select from stock s join products p on p.id = s.product_id where p.sku = $1 for update of s`,
+    [sku],
+  );
+  const batch = applyNextBatch(shop.db, { jobId, lane: 1, size: 1, makeStock: false });
+  await gate.reached();
+  let ended = false;
+  const ending = finishFeed(shop.db, jobId, { as: 'cancelled' }).finally(() => (ended = true));
+  await waitFor(async () => {
+    const waiting = await shop.db.pool.query(
+      `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
+    );
+    return ended || waiting.rowCount === 2;
+  });
+  await gates.openAll();
+  await batch;
+  expect(await ending).toMatchObject({ applied: 1, left: 2 });
+  const late = await applyNextBatch(shop.db, { jobId, lane: 1, size: 1, makeStock: false });
+  expect(late).toMatchObject({ applied: 0, left: 0 });
+  expect(await levels(sku)).toEqual({ AMS: '5/0', BER: '1/0', NYC: '1/0' });
 });
 
 test('what a feed brings goes to waiting backorders, first come, first served', async () => {

@@ -51,6 +51,7 @@ export const PATHS = [
   'hold-expiry',
   'hold-expiry-database-away',
   'sweep',
+  'job-sweep',
   // As it was before there was a retention; no test walks it any more.
   'ledger-partitions',
   'ledger-retention',
@@ -68,6 +69,8 @@ export const PATHS = [
   'consistency-findings',
   'consistency-cancelled',
   'consistency-scheduled',
+  'consistency-refused',
+  'consistency-cancelled-at-the-start',
   'ledger-seal',
 ] as const;
 

@@ -157,6 +157,7 @@ async function removeStanding({ client }: TemporalLink, names: EngineNames): Pro
     client.schedule.getHandle(names.sealScheduleId).delete(),
     client.schedule.getHandle(names.consistencyScheduleId).delete(),
     client.schedule.getHandle(names.transferSweepScheduleId).delete(),
+    client.schedule.getHandle(names.jobSweepScheduleId).delete(),
     client.schedule.getHandle(names.stockUpkeepScheduleId).delete(),
     client.workflow.getHandle(names.dispatcherWorkflowId).terminate(),
     client.workflow.getHandle(names.holdExpiryWorkflowId).terminate(),

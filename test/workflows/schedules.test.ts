@@ -1,4 +1,4 @@
-import { ScheduleOverlapPolicy, type ScheduleDescription } from '@temporalio/client';
+import { ScheduleOverlapPolicy } from '@temporalio/client';
 import { WORKFLOW_TYPES } from '../../workflows/names';
 import { ensureSchedules } from '../../worker/schedules';
 import { keepHistory } from '../replay/record';
@@ -19,22 +19,38 @@ function sweepSchedule() {
   return stack.temporal.client.schedule.getHandle(stack.names.sweepScheduleId);
 }
 
-function workflowOf({ action }: ScheduleDescription): { type: string; taskQueue: string } {
-  return { type: action.workflowType, taskQueue: action.taskQueue };
-}
-
-test('a worker that starts makes the schedules of the sweep and of the ledger', async () => {
-  const sweep = await sweepSchedule().describe();
-  expect(workflowOf(sweep)).toEqual({ type: WORKFLOW_TYPES.orderSweep, taskQueue: stack.names.jobsQueue });
-  expect(sweep.spec.intervals).toEqual([expect.objectContaining({ every: 3_600_000 })]);
-  expect(sweep.policies.overlap).toBe(ScheduleOverlapPolicy.SKIP);
-
-  const ledger = await stack.temporal.client.schedule.getHandle(stack.names.ledgerScheduleId).describe();
-  expect(workflowOf(ledger)).toEqual({
-    type: WORKFLOW_TYPES.ledgerMaintenance,
-    taskQueue: stack.names.jobsQueue,
-  });
-  expect(ledger.spec.calendars).toHaveLength(1);
+test('a worker that starts makes every schedule', async () => {
+  const hourly = { intervals: [3_600_000] };
+  const daily = { intervals: [86_400_000] };
+  const expected = {
+    'sweep-orders': { ...hourly, type: 'orderSweep' },
+    'sweep-transfers': { ...hourly, type: 'transferSweep' },
+    'sweep-jobs': { ...hourly, type: 'jobSweep' },
+    'stock-upkeep': { ...hourly, type: 'stockUpkeep', catchupWindow: 3_600_000 },
+    'seal-ledger': { ...daily, type: 'ledgerSeal' },
+    'verify-consistency': { ...daily, type: 'scheduledConsistency' },
+    'ledger-partitions': { times: ['3:17'], type: 'ledgerMaintenance', catchupWindow: 2 * 86_400_000 },
+  };
+  const { names, temporal } = stack;
+  const prefix = names.sweepScheduleId.length - 'sweep-orders'.length;
+  const ids = Object.entries(names).flatMap(([name, id]) =>
+    name.endsWith('ScheduleId') && typeof id === 'string' ? [id] : [],
+  );
+  const made = await Promise.all(
+    ids.map(async (id) => {
+      const { spec, action, policies } = await temporal.client.schedule.getHandle(id).describe();
+      const intervals = spec.intervals?.map(({ every }) => every) ?? [];
+      const times = spec.calendars?.map(({ hour, minute }) => `${hour[0]?.start}:${minute[0]?.start}`) ?? [];
+      expect(action).toMatchObject({ workflowId: id, taskQueue: names.jobsQueue });
+      expect(policies.overlap).toBe(ScheduleOverlapPolicy.SKIP);
+      const { workflowType: type } = action;
+      return [id.slice(prefix), { type, intervals, times, catchupWindow: policies.catchupWindow }];
+    }),
+  );
+  const usual = { intervals: [], times: [], catchupWindow: 60_000 };
+  expect(Object.fromEntries(made)).toEqual(
+    Object.fromEntries(Object.entries(expected).map(([id, one]) => [id, { ...usual, ...one }])),
+  );
 });
 
 test('a schedule is brought to new settings where it is, and stays paused when an operator paused it', async () => {

@@ -1,0 +1,104 @@
+import { runCheck } from '../../domain/consistency/run-check';
+import { beginConsistencyJob, finishConsistencyJob } from '../../domain/consistency/run-job';
+import { sealLedger } from '../../domain/consistency/seal';
+import type { CheckId, CheckMode } from '../../domain/consistency/types';
+import { createJob } from '../../domain/jobs/jobs';
+import { newId } from '../../platform/ids';
+import { openGates, type Gates } from '../faults/gate';
+import { addStock, openTestShop, type TestShop } from '../support/fixtures';
+import { expectInvariants } from '../support/invariants';
+import { waitFor } from '../support/wait';
+import { applyScript, check, tamper } from './support';
+
+let shop: TestShop;
+let gates: Gates;
+beforeEach(async () => {
+  shop = await openTestShop();
+  gates = openGates(shop.url);
+  await addStock(shop.db, 'LAMP', 'AMS', 5);
+});
+afterEach(async () => {
+  await gates.openAll();
+  await shop.close();
+});
+
+const DRIFT: readonly CheckId[] = ['on_hand_ledger', 'reserved_ledger', 'reserved_holds'];
+
+/** A job step by step, as when its worker is away between two of them. */
+async function slowJob(mode: CheckMode) {
+  const jobId = newId();
+  await createJob(shop.db, { id: jobId, type: 'consistency', input: { mode, checks: DRIFT }, actor: 'test' });
+  await beginConsistencyJob(shop.db, jobId);
+  return {
+    jobId,
+    /** Again where they fail, as its workflow does. */
+    async runChecks() {
+      for (const check of DRIFT) {
+        await waitFor(() => runCheck({ db: shop.db }, { jobId, check, mode, graceSeconds: 60 }));
+      }
+    },
+    finish: () => finishConsistencyJob(shop.db, { jobId, mode, cancelled: false }),
+  };
+}
+
+async function alerts(): Promise<string[]> {
+  const found = await shop.db.pool.query<{ status: string }>(
+    `select status from alerts where kind = 'ledger_drift' order by raised_at`,
+  );
+  return found.rows.map((row) => row.status);
+}
+
+test.each(['full', 'incremental'] as const)(
+  'a job that ends late raises no alert about what was repaired since, as a newer %s one has seen',
+  async (mode) => {
+    await tamper(shop.url, 'update stock set reserved = 2');
+    const late = await slowJob('full');
+    await late.runChecks();
+    await applyScript(shop.url, { db: shop.db }, late.jobId);
+    expect((await check({ db: shop.db }, mode)).findings).toEqual([]);
+    expect(await late.finish()).toMatchObject({ result: { findings: 2 } });
+    expect(await alerts()).toEqual([]);
+    await expectInvariants(shop.db);
+  },
+);
+
+test('a job that ends late leaves the alert about what a newer one has found', async () => {
+  const late = await slowJob('full');
+  await late.runChecks();
+  await tamper(shop.url, 'update stock set reserved = 2');
+  const newer = await check({ db: shop.db });
+  await late.finish();
+  expect(await alerts()).toEqual(['open']);
+  await applyScript(shop.url, { db: shop.db }, newer.jobId);
+  expect((await check({ db: shop.db }, 'incremental')).findings).toEqual([]);
+  expect(await alerts()).toEqual(['resolved']);
+  await expectInvariants(shop.db);
+});
+
+test('what a slow job finds stays found, although a quick one that does not look there runs meanwhile', async () => {
+  await tamper(shop.url, 'update stock set on_hand = 7');
+  // Sealed and verified, so that nothing but a full check reads that row any more.
+  await addStock(shop.db, 'LAMP', 'BER', 5);
+  await waitFor(async () => (await sealLedger(shop.db)).rows > 0);
+  await check({ db: shop.db }, 'full', ['seals']);
+  const slow = await slowJob('full');
+  // Read by full checks only.
+  const gate = await gates.shut('lock table ledger_opening in access exclusive mode');
+  const checking = slow.runChecks();
+  await gate.reached();
+  const quick = await slowJob('incremental');
+  await quick.runChecks();
+  await gate.open();
+  await checking;
+  expect(await slow.finish()).toMatchObject({ result: { findings: 1 } });
+  expect(await quick.finish()).toMatchObject({ result: { findings: 0 } });
+  expect(await alerts()).toEqual(['open']);
+
+  const next = await check({ db: shop.db }, 'incremental');
+  expect(next.findings).toMatchObject([{ check: 'on_hand_ledger', subject: 'LAMP@AMS' }]);
+  expect(await alerts()).toEqual(['open']);
+  await applyScript(shop.url, { db: shop.db }, next.jobId);
+  expect((await check({ db: shop.db }, 'incremental')).findings).toEqual([]);
+  expect(await alerts()).toEqual(['resolved']);
+  await expectInvariants(shop.db);
+});
