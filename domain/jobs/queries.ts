@@ -51,9 +51,6 @@ export function selectJobs(
 /**
  * Jobs that have not ended, and were made and begun more than `graceSeconds` ago, oldest first: their workflow may be gone.
  * One that its caller runs itself is left alone for a day, after which that process is taken for dead.
- *
- * Open jobs have no index of their own: the last 30 days are read from that of the newest, which is not searched by
- * `clock_timestamp()`.
  */
 export function selectResting(
   on: Queryable,
@@ -64,8 +61,7 @@ export function selectResting(
     'jobs.resting',
     `select id, ${utcMicros('created_at')} as "createdAtMicros" from jobs
      where status in ('queued', 'running')
-       and created_at between statement_timestamp() - interval '30 days'
-                          and statement_timestamp() - make_interval(secs => $1)
+       and created_at < statement_timestamp() - make_interval(secs => $1)
        and coalesce(started_at, created_at) < statement_timestamp() - make_interval(secs => $1)
        and (not input ? 'runByCaller' or created_at < statement_timestamp() - interval '1 day')
        and ($2::timestamptz is null or (created_at, id) > ($2, $3::uuid))

@@ -109,7 +109,7 @@ test('jobs that have ended cost it nothing: years of them are not read', async (
   await shop.db.pool.query(
     `insert into jobs (id, type, actor, status, created_at, finished_at)
      select gen_random_uuid(), 'consistency', 'test', 'completed', at, at
-     from generate_series(now() - interval '3 years', now() - interval '31 days', interval '1 hour') at`,
+     from generate_series(now() - interval '3 years', now(), interval '1 hour') at`,
   );
   await shop.db.pool.query('analyze jobs');
   await newJob();
@@ -118,6 +118,6 @@ test('jobs that have ended cost it nothing: years of them are not read', async (
     query: ({ text, values }) => shop.db.pool.query(`explain ${text}`, values),
   };
   const plan = await selectResting(planOf, { graceSeconds: 30, after: undefined, limit: 100 });
-  expect(JSON.stringify(plan)).toMatch(/Index Scan Backward using jobs_newest.*Index Cond: .*created_at >=/);
+  expect(JSON.stringify(plan)).toMatch(/(using|on) jobs_open /);
   expect(await sweep()).toMatchObject({ looked: 1, restarted: 1 });
 });
