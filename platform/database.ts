@@ -90,6 +90,9 @@ export function openDatabase(options: DatabaseOptions): Database {
     idle_in_transaction_session_timeout: 10_000,
   });
   pool.on('error', (error) => options.log.warn({ err: error }, 'an idle database connection was lost'));
+  // Between the moment the pool hands a connection on and the moment its new holder listens, nobody does. An error that comes
+  // just then, in one packet with the answer that the holder before had waited for, would end the process.
+  pool.on('connect', (client) => client.on('error', () => undefined));
   const builder = knex({ client: 'pg' });
   const notifier = createNotifier(pool, options.log);
 

@@ -1,0 +1,64 @@
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+import { openDatabase } from '../../platform/database';
+import { createTestDatabase, type TestDatabase } from '../support/database';
+import { testLogger } from '../support/servers';
+import { waitFor } from '../support/wait';
+
+let database: TestDatabase;
+beforeAll(async () => {
+  database = await createTestDatabase();
+});
+afterAll(() => database.drop());
+
+/** Between a client and PostgreSQL; once `held`, what PostgreSQL sends is kept back and goes out in one packet. */
+async function openProxy(target: URL) {
+  const sockets: Socket[] = [];
+  let held: Buffer[] | undefined;
+  let near: Socket | undefined;
+  const server = createServer((client) => {
+    const far = connect(Number(target.port), target.hostname);
+    near = client;
+    sockets.push(client, far);
+    client.pipe(far);
+    far.on('data', (chunk: Buffer) => (held ? held.push(chunk) : client.write(chunk)));
+    for (const socket of [client, far]) socket.on('error', () => undefined);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const url = new URL(target);
+  url.port = String((server.address() as AddressInfo).port);
+  return {
+    url: url.toString(),
+    hold: () => void (held = []),
+    heldText: () => Buffer.concat(held ?? []).toString('latin1'),
+    flush: () => near?.write(Buffer.concat(held ?? [])),
+    close() {
+      for (const socket of sockets) socket.destroy();
+      server.close();
+    },
+  };
+}
+
+test('a connection that ends just as it is handed on to the next who waits harms nobody but that one', async () => {
+  const proxy = await openProxy(new URL(database.url));
+  const db = openDatabase({ url: proxy.url, poolSize: 1, log: testLogger() });
+  const direct = openDatabase({ url: database.url, poolSize: 1, log: testLogger() });
+  try {
+    const { rows } = await db.pool.query<{ pid: number }>('select pg_backend_pid() as pid');
+    proxy.hold();
+    const first = db.pool.query(`select 'answered' as text`);
+    await waitFor(() => proxy.heldText().includes('answered'));
+    const next = db
+      .transaction((tx) => tx.query({ name: 'test.next', text: 'select 1' }))
+      .catch((error: unknown) => error);
+    await direct.pool.query('select pg_terminate_backend($1)', [rows[0]!.pid]);
+    await waitFor(() => proxy.heldText().includes('57P01'));
+    // The answer and the end of the connection, in one packet.
+    proxy.flush();
+    expect((await first).rows).toEqual([{ text: 'answered' }]);
+    expect(await next).toMatchObject({ message: expect.stringContaining('not queryable') as string });
+  } finally {
+    proxy.close();
+    await db.close();
+    await direct.close();
+  }
+});
