@@ -43,7 +43,8 @@ describe('while Temporal is away', () => {
       Promise.all(Array.from({ length: 100 }, () => test.call('POST', '/orders', { body: order('A', 1) }))),
     );
     expect(new Set(answer.map((reply) => reply.status))).toEqual(new Set([503]));
-    expect(ms).toBeLessThan(5_000);
+    // One after the other would take minutes.
+    expect(ms).toBeLessThan(30_000);
   });
 
   it('still refuses what is sold out', async () => {
