@@ -36,17 +36,23 @@ export async function startBenchProcesses(): Promise<BenchProcesses> {
   const [api, worker] = [start('api'), start('worker')];
   const db = openDatabase({ url: postgres.url, poolSize: 4, log: postgres.log });
   const url = `http://127.0.0.1:${port}`;
-  await untilReady(url, [api, worker]);
+  const stop = async () => {
+    await Promise.all([api, worker].map(end));
+    await db.close();
+    await temporal.stop();
+    await postgres.stop();
+  };
+  try {
+    await untilReady(url, [api, worker]);
+  } catch (error) {
+    await stop();
+    throw error;
+  }
   return {
     db,
     url,
     peakRssMb: async () => ({ api: await peakRssMb(api), worker: await peakRssMb(worker) }),
-    async stop() {
-      await Promise.all([api, worker].map(end));
-      await db.close();
-      await temporal.stop();
-      await postgres.stop();
-    },
+    stop,
   };
 }
 

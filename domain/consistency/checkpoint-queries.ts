@@ -1,6 +1,6 @@
 import { execute, firstRow, rows, type Queryable, type Transaction } from '../../platform/database';
 import { afterPosition, upToPosition } from './ledger-range';
-import type { LedgerPosition } from './types';
+import type { TransactionPosition } from './types';
 
 /** Months, `YYYY-MM-DD` of their first day, that the retention has summed up and dropped. */
 export async function selectDroppedMonths(on: Queryable): Promise<Set<string>> {
@@ -12,7 +12,7 @@ export async function selectDroppedMonths(on: Queryable): Promise<Set<string>> {
   return new Set(found.map((row) => row.month));
 }
 
-export interface KeptSums extends LedgerPosition {
+export interface KeptSums extends TransactionPosition {
   /** Partitions were dropped since they were made: what they lack can no longer be added to them. */
   stale: boolean;
 }
@@ -92,8 +92,8 @@ export async function lockCheckpoint(
 /** Adds the sums of the ledger between two positions. */
 export function addToCheckpoint(
   tx: Transaction,
-  from: { xid: number; id: number },
-  to: { xid: number; id: number },
+  from: TransactionPosition,
+  to: TransactionPosition,
 ): Promise<number> {
   return execute(
     tx,
@@ -109,7 +109,7 @@ export function addToCheckpoint(
 }
 
 /** Makes the sums anew from all that the ledger has up to a position. */
-export async function rebuildCheckpoint(tx: Transaction, to: { xid: number; id: number }): Promise<void> {
+export async function rebuildCheckpoint(tx: Transaction, to: TransactionPosition): Promise<void> {
   await execute(
     tx,
     'consistency.rebuild_checkpoint',

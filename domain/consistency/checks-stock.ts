@@ -1,9 +1,6 @@
 import { afterPosition } from './ledger-range';
+import { NAMES, PLACE } from './place';
 import type { CheckRun, SqlCheck } from './types';
-
-/** How a stock row is called: SKU@WAREHOUSE, or their keys where one of the two is unknown. */
-const PLACE = `coalesce(p.sku, d.product_id::text) || '@' || coalesce(w.code, d.warehouse_id::text)`;
-const NAMES = `left join products p on p.id = d.product_id left join warehouses w on w.id = d.warehouse_id`;
 
 type Counter = 'on_hand' | 'reserved';
 

@@ -1,7 +1,6 @@
+import { NAMES, PLACE } from './place';
 import type { SqlCheck } from './types';
 
-const PLACE = `p.sku || '@' || w.code`;
-const NAMES = `join products p on p.id = d.product_id join warehouses w on w.id = d.warehouse_id`;
 const COUNT_THE_PLACE = 'For a person: count the place lot by lot, by a count sheet or an adjustment.';
 
 /** What lots, serial numbers and quality holds say of the same stock. */
@@ -82,7 +81,7 @@ export const TRACKING_CHECKS: readonly SqlCheck[] = [
           jsonb_build_object('lotId', coalesce(d.id, h.lot_id), 'lot', d.code, 'held', d.held, 'open', coalesce(h.open, 0))
         from lots d
         full join (select lot_id, sum(open) as open from quality_holds where lot_id is not null group by 1) h on h.lot_id = d.id
-        left join products p on p.id = d.product_id left join warehouses w on w.id = d.warehouse_id
+        ${NAMES}
         where coalesce(d.held, 0) <> coalesce(h.open, 0)
         order by 1 limit $1`,
       values: [limit],

@@ -30,11 +30,11 @@ export interface CheckScope {
 /** And, where it is one statement, of the snapshot it reads. */
 export interface CheckRun extends CheckScope {
   /** Up to where the ledger's sums are kept: the last row that is in them. Zero: none is. */
-  summedUp: LedgerPosition;
+  summedUp: TransactionPosition;
 }
 
 /** Of a row of the ledger, in the order of its transactions. */
-export interface LedgerPosition {
+export interface TransactionPosition {
   xid: number;
   id: number;
 }
