@@ -38,6 +38,10 @@ export const PROBLEMS = {
   ALERT_RESOLVED: { status: 409, title: 'The alert is resolved' },
   DUPLICATE_RECEIPT: { status: 409, title: "This supplier's delivery was received before" },
   DUPLICATE_SERIAL: { status: 409, title: 'The product already has this serial number' },
+  SERIAL_NOT_THERE: { status: 409, title: 'A serial number is not there' },
+  SERIAL_PACKED: { status: 409, title: 'A serial number is packed for another parcel' },
+  LOT_SHORT: { status: 409, title: 'The lot has less than that' },
+  PARCEL_STOPPED: { status: 409, title: 'The parcel will not leave' },
   PRODUCT_HAS_STOCK: { status: 409, title: 'The product has stock' },
   COUNT_NOT_OPEN: { status: 409, title: 'The sheet is not being counted' },
   COUNT_INCOMPLETE: { status: 409, title: 'Not every line of the sheet is counted' },
@@ -67,6 +71,8 @@ export const PROBLEMS = {
   LOT_REQUIRED: { status: 422, title: 'The product is kept by lot' },
   LOT_EXPIRY_MISMATCH: { status: 422, title: 'The lot is known with another expiry date' },
   SERIALS_REQUIRED: { status: 422, title: 'Each unit of the product needs a serial number' },
+  TOO_MANY_UNITS_NAMED: { status: 422, title: 'More units are named than move' },
+  NOT_IN_PARCEL: { status: 422, title: 'The parcel has nothing of it' },
   NOT_TRACKED: { status: 422, title: 'The product keeps no lots or serial numbers' },
   ASOF_BEFORE_RETENTION: { status: 422, title: 'The ledger does not go back that far' },
   FEED_EMPTY: { status: 422, title: 'The feed has no rows' },
@@ -83,6 +89,16 @@ export const PROBLEMS = {
 } as const satisfies Record<string, ProblemKind>;
 
 export type ProblemCode = keyof typeof PROBLEMS;
+
+/** What naming the units that leave may be answered with. */
+export const NAMING_PROBLEMS = [
+  'NOT_TRACKED',
+  'TOO_MANY_UNITS_NAMED',
+  'SERIAL_NOT_THERE',
+  'SERIAL_PACKED',
+  'UNKNOWN_LOT',
+  'LOT_SHORT',
+] as const satisfies readonly ProblemCode[];
 
 /** RFC 9457, with Holdfast's own members. */
 export interface Problem {

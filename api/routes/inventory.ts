@@ -9,7 +9,7 @@ import { ok, okJson } from '../answer';
 import { answerOnce } from '../answer-once';
 import type { ApiContext } from '../context';
 import { API_BASE } from '../order-answers';
-import { invalid, problem } from '../problems';
+import { invalid, NAMING_PROBLEMS, problem } from '../problems';
 import { route, type Route } from '../route';
 import { skuParams, timeQuery, warehouseCode } from '../schemas/common';
 import { adjustment, location, locationOnTheWay, stock } from '../schemas/stock';
@@ -76,6 +76,9 @@ export function inventoryRoutes({ db }: ApiContext): Route[] {
           'WOULD_GO_NEGATIVE',
           'BELOW_RESERVED',
           'QUANTITY_OVERFLOW',
+          ...NAMING_PROBLEMS,
+          'DUPLICATE_SERIAL',
+          'LOT_EXPIRY_MISMATCH',
           'IDEMPOTENCY_IN_FLIGHT',
           'IDEMPOTENCY_KEY_REUSED',
           'UNKNOWN_LOCATION',
@@ -97,7 +100,7 @@ export function inventoryRoutes({ db }: ApiContext): Route[] {
             log: call.log,
           },
           async () => {
-            const { location: warehouse, delta, setTo, reason, reference } = body;
+            const { location: warehouse, delta, setTo, reason, reference, serials, lots } = body;
             const change = delta === undefined ? { setTo: setTo ?? 0 } : { delta };
             const level = await adjustStock(db, {
               sku: params.sku,
@@ -105,6 +108,7 @@ export function inventoryRoutes({ db }: ApiContext): Route[] {
               change,
               reason,
               reference,
+              named: { serials, lots },
               actor: caller,
               effectId,
             }).catch((error: unknown) => {

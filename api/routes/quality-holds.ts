@@ -9,7 +9,7 @@ import type { ApiContext } from '../context';
 import { encodeCursor } from '../cursor';
 import { onceForKey } from '../keyed-call';
 import { API_BASE } from '../order-answers';
-import { problem } from '../problems';
+import { problem, type ProblemCode } from '../problems';
 import { route, type Route } from '../route';
 import { idParams, sku, skuParams, warehouseCode } from '../schemas/common';
 import {
@@ -18,6 +18,7 @@ import {
   qualityHoldPage,
   qualityHoldStatus,
   qualityVerdict,
+  qualityWriteOff,
 } from '../schemas/quality';
 import { documentQuery } from '../schemas/stock-keeping';
 
@@ -30,6 +31,7 @@ export function qualityHoldRoutes(context: ApiContext): Route[] {
   function verdict(
     word: string,
     summary: string,
+    docs: { body: typeof qualityVerdict | typeof qualityWriteOff; problems: readonly ProblemCode[] },
     settle: (verdict: QualityVerdict) => Promise<QualityHoldView>,
   ): Route {
     return route(
@@ -40,11 +42,12 @@ export function qualityHoldRoutes(context: ApiContext): Route[] {
         summary,
         keyed: true,
         params: idParams,
-        body: qualityVerdict,
+        body: docs.body,
         bodyOptional: true,
         answers: { 200: { description: 'The hold afterwards', schema: qualityHold } },
         problems: [
           'QUALITY_HOLD_EXCEEDED',
+          ...docs.problems,
           'VALIDATION_FAILED',
           'IDEMPOTENCY_KEY_REUSED',
           'IDEMPOTENCY_IN_FLIGHT',
@@ -55,7 +58,7 @@ export function qualityHoldRoutes(context: ApiContext): Route[] {
           ok(
             await settle({
               holdId: call.params.id,
-              quantity: call.body.quantity,
+              ...call.body,
               actor: call.caller,
               effectId,
             }),
@@ -131,8 +134,18 @@ export function qualityHoldRoutes(context: ApiContext): Route[] {
         return ok(found);
       },
     ),
-    verdict('release', 'Give units back to sale', (wanted) => releaseFromHold(db, wanted)),
-    verdict('write-off', 'Take units off the stock for good', (wanted) => writeOffHold(db, wanted)),
+    verdict('release', 'Give units back to sale', { body: qualityVerdict, problems: [] }, (wanted) =>
+      releaseFromHold(db, wanted),
+    ),
+    verdict(
+      'write-off',
+      'Take units off the stock for good',
+      {
+        body: qualityWriteOff,
+        problems: ['NOT_TRACKED', 'TOO_MANY_UNITS_NAMED', 'SERIAL_NOT_THERE', 'SERIAL_PACKED'],
+      },
+      (wanted) => writeOffHold(db, wanted),
+    ),
   ];
 }
 

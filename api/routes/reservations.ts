@@ -8,10 +8,11 @@ import { cursorOf, encodeCursor } from '../cursor';
 import { checkedDue, noSuchHold, RESERVATIONS, viewAnswer } from '../hold-answers';
 import { onceForKey } from '../keyed-call';
 import { API_BASE } from '../order-answers';
-import type { ProblemCode } from '../problems';
+import { NAMING_PROBLEMS, type ProblemCode } from '../problems';
 import { route, type Call, type Route, type RouteSchemas } from '../route';
 import { newHoldRoutes } from './new-holds';
 import { idParams, pageQuery, sku, skuParams } from '../schemas/common';
+import { holdShipment } from '../schemas/naming';
 import { extension, hold, holdPage, holdStatus, skuRelease } from '../schemas/reservations';
 
 const listQuery = z.object({
@@ -124,14 +125,34 @@ function holdActions(context: ApiContext): Route[] {
       },
       (id) => releaseHold(db, id),
     ),
-    action(
-      'ship',
+    route(
       {
+        methods: ['post'],
+        path: `${API_BASE}/reservations/{id}/ship`,
+        tag: RESERVATIONS,
         summary: 'The units of a confirmed hold leave',
-        description: 'What is on hand goes down with what is reserved. Safe to repeat.',
-        problems: ['HOLD_NOT_CONFIRMED', 'HOLD_EXPIRED', 'HOLD_RELEASED', 'HOLD_OF_ORDER'],
+        description:
+          'What is on hand goes down with what is reserved. Lots and serial numbers that are not named are chosen by rule. ' +
+          'Safe to repeat.',
+        keyed: true,
+        params: idParams,
+        body: holdShipment,
+        bodyOptional: true,
+        answers: { 200: { description: 'The hold afterwards', schema: hold } },
+        problems: [
+          'HOLD_NOT_CONFIRMED',
+          'HOLD_EXPIRED',
+          'HOLD_RELEASED',
+          'HOLD_OF_ORDER',
+          'NOT_IN_PARCEL',
+          ...NAMING_PROBLEMS,
+          ...KEY_PROBLEMS,
+        ],
       },
-      (id) => shipHold(db, id),
+      (call) => {
+        const what = `POST /reservations/${call.params.id}/ship`;
+        return act(context, call, call.params.id, what, (id) => shipHold(db, id, call.body.items));
+      },
     ),
     route(
       {

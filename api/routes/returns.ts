@@ -103,6 +103,8 @@ function returnSteps(context: ApiContext): Route[] {
           'RETURN_CLOSED',
           'RETURN_EXCEEDS_RECEIVED',
           'QUANTITY_OVERFLOW',
+          'NOT_TRACKED',
+          'SERIAL_NOT_THERE',
           'VALIDATION_FAILED',
           'IDEMPOTENCY_KEY_REUSED',
           'IDEMPOTENCY_IN_FLIGHT',

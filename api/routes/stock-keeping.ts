@@ -4,6 +4,7 @@ import { countRoutes } from './counts';
 import { qualityHoldRoutes } from './quality-holds';
 import { receiptRoutes } from './receipts';
 import { returnRoutes } from './returns';
+import { shipmentRoutes } from './shipments';
 import { trackingRoutes } from './tracking';
 import { valuationRoutes } from './valuation';
 
@@ -15,6 +16,7 @@ export function stockKeepingRoutes(context: ApiContext): Route[] {
     ...qualityHoldRoutes(context),
     ...returnRoutes(context),
     ...trackingRoutes(context),
+    ...shipmentRoutes(context),
     ...valuationRoutes(context),
   ];
 }

@@ -9,7 +9,7 @@ import { answerOnce } from '../answer-once';
 import type { ApiContext } from '../context';
 import { cursorOf, encodeCursor } from '../cursor';
 import { API_BASE } from '../order-answers';
-import { invalid, problem } from '../problems';
+import { invalid, NAMING_PROBLEMS, problem } from '../problems';
 import { route, type Route } from '../route';
 import { idParams, pageQuery, sku, warehouseCode } from '../schemas/common';
 import {
@@ -71,6 +71,7 @@ export function transferRoutes({ db, settings }: ApiContext): Route[] {
         problems: [
           'OUT_OF_STOCK',
           'QUANTITY_OVERFLOW',
+          ...NAMING_PROBLEMS,
           'UNKNOWN_SKU',
           'UNKNOWN_LOCATION',
           'IDEMPOTENCY_IN_FLIGHT',
@@ -79,7 +80,7 @@ export function transferRoutes({ db, settings }: ApiContext): Route[] {
         ],
       },
       (call) => {
-        const { expectedBy, transitSeconds, ...body } = call.body;
+        const { expectedBy, transitSeconds, serials, lots, ...body } = call.body;
         const expectedAt = expectedBy === undefined ? undefined : new Date(expectedBy);
         return once(
           call,
@@ -93,6 +94,7 @@ export function transferRoutes({ db, settings }: ApiContext): Route[] {
               known ??
               (await startTransfer(db, {
                 ...body,
+                named: { serials, lots },
                 transferId,
                 actor: call.caller,
                 expectedAt,

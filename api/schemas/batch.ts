@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { count, line, sku, warehouseCode } from './common';
-import { location, MAX_UNITS } from './stock';
+import { count, line, MAX_UNITS, sku, warehouseCode } from './common';
+import { location } from './stock';
 
 export const MAX_UPDATES = 5_000;
 

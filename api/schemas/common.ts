@@ -23,6 +23,9 @@ export const currency = z
   .meta({ description: 'ISO 4217', examples: ['USD'] });
 export const count = z.int();
 
+/** Units that one request may move: below the counters' own limit, so that a sum of two still fits. */
+export const MAX_UNITS = 1_000_000_000;
+
 export const idParams = z.object({ id: uuid });
 export const skuParams = z.object({ sku });
 

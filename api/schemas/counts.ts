@@ -1,6 +1,5 @@
 import { z } from 'zod';
-import { count, line, pageOf, sku, time, uuid, warehouseCode } from './common';
-import { MAX_UNITS } from './stock-keeping';
+import { count, line, MAX_UNITS, pageOf, sku, time, uuid, warehouseCode } from './common';
 
 const MAX_SHEET_LINES = 5_000;
 const counted = z.int().min(0).max(MAX_UNITS);

@@ -115,11 +115,22 @@ const refund = z
   })
   .meta({ id: 'Refund' });
 
+export const shipmentStatus = z.enum([
+  'pending',
+  'booking',
+  'booked',
+  'picked_up',
+  'delivered',
+  'voiding',
+  'voided',
+  'failed',
+]);
+
 const shipment = z
   .object({
     id: uuid,
     warehouse: warehouseCode,
-    status: z.enum(['pending', 'booking', 'booked', 'picked_up', 'delivered', 'voiding', 'voided', 'failed']),
+    status: shipmentStatus,
     trackingNumber: z.string().nullable(),
     items: z.array(z.object({ sku: z.string(), quantity: count })),
   })

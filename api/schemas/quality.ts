@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { count, line, pageOf, time, uuid, warehouseCode } from './common';
+import { namedSerials } from './naming';
 import { units } from './stock-keeping';
 
 export const newQualityHold = z
@@ -14,6 +15,10 @@ export const newQualityHold = z
 export const qualityVerdict = z
   .object({ quantity: units.optional().meta({ description: 'Default: all that is still on hold' }) })
   .meta({ id: 'QualityVerdict' });
+
+export const qualityWriteOff = qualityVerdict
+  .extend({ serials: namedSerials })
+  .meta({ id: 'QualityWriteOff' });
 
 export const qualityHoldStatus = z.enum(['open', 'closed']);
 

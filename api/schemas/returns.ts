@@ -1,6 +1,7 @@
 import { z } from 'zod';
-import { count, line, pageOf, sku, time, uuid, warehouseCode } from './common';
-import { MAX_UNITS, units } from './stock-keeping';
+import { count, line, MAX_UNITS, pageOf, sku, time, uuid, warehouseCode } from './common';
+import { namedSerials } from './naming';
+import { units } from './stock-keeping';
 
 const MAX_ITEMS = 100;
 
@@ -33,7 +34,22 @@ export const inspection = z
           sku,
           restock: part.meta({ description: 'Units that go back on hand' }),
           writeOff: part.meta({ description: 'Units that are given up' }),
+          serials: namedSerials,
+          writeOffSerials: namedSerials,
         })
+        .refine(({ restock, serials = [] }) => serials.length <= restock, {
+          message: 'must not be more than are restocked',
+          path: ['serials'],
+        })
+        .refine(({ writeOff, writeOffSerials = [] }) => writeOffSerials.length <= writeOff, {
+          message: 'must not be more than are written off',
+          path: ['writeOffSerials'],
+        })
+        .refine(
+          ({ serials = [], writeOffSerials = [] }) =>
+            !writeOffSerials.some((serial) => serials.includes(serial)),
+          { message: 'must not name a number that is restocked', path: ['writeOffSerials'] },
+        )
         .refine((given) => given.restock + given.writeOff > 0, {
           message: 'restock or writeOff must be at least 1',
           path: ['restock'],

@@ -1,8 +1,19 @@
 import { z } from 'zod';
 import { cursorOf } from '../cursor';
-import { count, currency, line, money, pageOf, pageQuery, sku, time, uuid, warehouseCode } from './common';
+import {
+  count,
+  currency,
+  line,
+  MAX_UNITS,
+  money,
+  pageOf,
+  pageQuery,
+  sku,
+  time,
+  uuid,
+  warehouseCode,
+} from './common';
 
-export const MAX_UNITS = 1_000_000_000;
 const MAX_LINES = 500;
 const MAX_SERIALS = 10_000;
 

@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { count, currency, line, money, pageOf, time, warehouseCode } from './common';
+import { count, currency, line, MAX_UNITS, money, pageOf, time, warehouseCode } from './common';
+import { foundLots, namedSerials } from './naming';
 
 export const product = z
   .object({
@@ -59,9 +60,6 @@ export const stock = z
   })
   .meta({ id: 'Stock' });
 
-/** Below the counters' own limit, so that a sum of two still fits. */
-export const MAX_UNITS = 1_000_000_000;
-
 export const adjustment = z
   .object({
     location: warehouseCode,
@@ -69,6 +67,8 @@ export const adjustment = z
     setTo: z.int().min(0).max(MAX_UNITS).optional(),
     reason: line(200),
     reference: line(200).optional(),
+    serials: namedSerials,
+    lots: foundLots,
   })
   .refine((given) => (given.delta === undefined) !== (given.setTo === undefined), {
     message: 'exactly one of delta and setTo is needed',

@@ -60,7 +60,13 @@ export const serialHistory = z
     items: z.array(
       serial.extend({
         movements: z.array(
-          z.object({ at: time, kind: z.string(), warehouse: z.string(), orderId: uuid.nullable() }),
+          z.object({
+            at: time,
+            kind: z.string(),
+            warehouse: z.string(),
+            orderId: uuid.nullable(),
+            named: z.boolean().meta({ description: 'false: taken as the oldest, nobody read it off' }),
+          }),
         ),
       }),
     ),

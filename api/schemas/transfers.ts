@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { count, line, pageOf, sku, time, uuid, warehouseCode } from './common';
-import { MAX_UNITS } from './stock';
+import { count, line, MAX_UNITS, pageOf, sku, time, uuid, warehouseCode } from './common';
+import { namedLots, namedSerials } from './naming';
 
 const MAX_TRANSIT_SECONDS = 31_536_000;
 const units = z.int().min(1).max(MAX_UNITS);
@@ -16,6 +16,8 @@ export const newTransfer = z
     mode: z.enum(['immediate', 'in_transit']),
     reason: line(200).optional(),
     reference: line(200).optional(),
+    serials: namedSerials,
+    lots: namedLots,
     expectedBy: time.optional().meta({ description: 'When it is overdue; only for one in transit' }),
     transitSeconds: z
       .int()

@@ -1,4 +1,5 @@
 import { execute, firstRow, rows, type Queryable, type Transaction } from '../../platform/database';
+import type { NamedProduct } from '../tracking/types';
 import type { CarrierEvent, ShipmentStatus, ShipmentToBook } from './types';
 
 export interface ShipmentRow {
@@ -148,6 +149,24 @@ export function lockShipments(tx: Transaction, shipmentIds: readonly string[]): 
   );
 }
 
+/** A parcel as its units are named in it. */
+export interface Parcel extends ShipmentRow {
+  items: (NamedProduct & { quantity: number })[];
+}
+
+export function selectParcel(on: Queryable, shipmentId: string): Promise<Parcel | undefined> {
+  return firstRow<Parcel>(
+    on,
+    'fulfilment.parcel',
+    `select ${SHIPMENT_COLUMNS},
+       (select json_agg(json_build_object('productId', p.id, 'sku', i.sku, 'quantity', i.quantity,
+                                          'lotTracked', p.lot_tracked, 'serialised', p.serialised) order by i.sku)
+        from shipment_items i join products p on p.id = i.product_id where i.shipment_id = s.id) as items
+     from shipments s join warehouses w on w.id = s.warehouse_id where s.id = $1`,
+    [shipmentId],
+  );
+}
+
 export function lockShipmentsOfOrder(tx: Transaction, orderId: string): Promise<ShipmentRow[]> {
   return rows<ShipmentRow>(
     tx,
@@ -167,13 +186,21 @@ export interface ShipmentChange {
   error?: string;
 }
 
-/** Changes shipments whose locks the caller has. One that stays `booking` keeps its lease. */
+/**
+ * Changes shipments whose locks the caller has. One that stays `booking` keeps its lease; what was packed into one that will
+ * not leave is free again.
+ */
 export async function updateShipments(tx: Transaction, changes: readonly ShipmentChange[]): Promise<void> {
   if (changes.length === 0) return;
   await execute(
     tx,
     'fulfilment.update_shipments',
-    `update shipments s
+    `with unpacked as (
+       delete from packed_units u
+       using unnest($1::uuid[], $2::text[]) as c (id, status)
+       where u.shipment_id = c.id and c.status in ('voided', 'failed')
+     )
+     update shipments s
      set status = c.status, tracking_number = coalesce(c.tracking_number, s.tracking_number),
          label_url = coalesce(c.label_url, s.label_url), error = coalesce(c.error, s.error),
          lease_until = case when c.status = 'booking' then s.lease_until end, updated_at = clock_timestamp()

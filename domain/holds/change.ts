@@ -8,7 +8,11 @@ import {
   type ReservationRow,
 } from '../inventory/holds';
 import { lockStock, postLedger } from '../inventory/ledger';
+import { selectWarehouses } from '../inventory/queries';
 import type { LedgerEntry } from '../inventory/types';
+import { nameUnits } from '../tracking/name-units';
+import { selectTracked } from '../tracking/queries';
+import type { NamedUnits } from '../tracking/types';
 import { freeHolds } from './free';
 import { selectSkusOfHold, updateDueTime } from './queries';
 import { decideHold, holdState, type HoldAction, type HoldRefusal } from './rules';
@@ -58,33 +62,64 @@ export function extendHold(
   });
 }
 
+/** Units of one SKU that leave with a hold. */
+export interface NamedItem extends NamedUnits {
+  sku: string;
+  /** Warehouse code: where they are. Needed where the hold takes the SKU from several. */
+  location?: string | undefined;
+}
+
 /**
  * The units of a confirmed hold leave: what is on hand and what is reserved go down together. Again, it changes nothing.
  *
- * @throws HOLD_NOT_FOUND, HOLD_OF_ORDER, HOLD_NOT_CONFIRMED, HOLD_EXPIRED, HOLD_RELEASED
+ * @throws HOLD_NOT_FOUND, HOLD_OF_ORDER, HOLD_NOT_CONFIRMED, HOLD_EXPIRED, HOLD_RELEASED; NOT_IN_PARCEL for a named item that
+ * the hold has not, and what `nameUnits` throws
  */
-export function shipHold(db: Database, id: string): Promise<void> {
+export function shipHold(db: Database, id: string, items: readonly NamedItem[] = []): Promise<void> {
   return changeHold(db, id, 'ship', async (tx) => {
     const lines = await openLines(tx, [id]);
     await lockStock(tx, lines);
     await closeLines(tx, lines);
     await setReservationStatus(tx, [id], 'shipped');
-    await postLedger(
-      tx,
-      lines.map(({ productId, warehouseId, openQuantity }): LedgerEntry => {
-        const delta = -openQuantity;
-        return {
-          productId,
-          warehouseId,
-          kind: 'ship',
-          onHandDelta: delta,
-          reservedDelta: delta,
-          effectId: id,
-          reservationId: id,
-        };
-      }),
-    );
+    const entries = lines.map(({ productId, warehouseId, openQuantity }): LedgerEntry => {
+      const delta = -openQuantity;
+      return {
+        productId,
+        warehouseId,
+        kind: 'ship',
+        onHandDelta: delta,
+        reservedDelta: delta,
+        effectId: id,
+        reservationId: id,
+      };
+    });
+    if (items.length > 0) await nameItems(tx, entries, items);
+    await postLedger(tx, entries);
   });
+}
+
+async function nameItems(
+  tx: Transaction,
+  entries: readonly LedgerEntry[],
+  items: readonly NamedItem[],
+): Promise<void> {
+  const products = await selectTracked(tx, [...new Set(items.map(({ sku }) => sku))]);
+  const warehouses = new Map((await selectWarehouses(tx)).map(({ id, code }) => [code, id]));
+  for (const { sku, location, ...named } of items) {
+    const productId = products.find((product) => product.sku === sku)?.productId;
+    const [entry, ...others] = entries.filter(
+      (candidate) =>
+        candidate.productId === productId &&
+        (location === undefined || candidate.warehouseId === warehouses.get(location)),
+    );
+    if (!entry || others.length > 0) {
+      const detail = entry
+        ? `${sku} leaves from several locations: name one.`
+        : `Nothing of ${sku} leaves with this hold${location === undefined ? '' : ` from ${location}`}.`;
+      throw new AppError('NOT_IN_PARCEL', detail, { sku });
+    }
+    await nameUnits(tx, { sku, entry, named });
+  }
 }
 
 const REFUSALS: Readonly<Record<HoldRefusal, string>> = {

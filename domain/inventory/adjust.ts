@@ -1,10 +1,13 @@
 import type { Database, Transaction } from '../../platform/database';
 import { AppError, translateDatabaseError } from '../../platform/errors';
 import { allocateBackorders, applyAllocation } from '../orders/allocate';
+import { nameUnits } from '../tracking/name-units';
+import type { NamedUnits } from '../tracking/types';
+import { MAX_ON_HAND } from './decide-updates';
 import { lockStock, postLedger } from './ledger';
 import { effectIsApplied, insertEmptyStock, selectStockKey, selectThreshold } from './queries';
 import { stockStatus } from './rules';
-import type { StockKey, StockLevel, StockStatus } from './types';
+import type { LedgerEntry, StockKey, StockLevel, StockStatus } from './types';
 
 export interface Adjustment {
   sku: string;
@@ -14,6 +17,8 @@ export interface Adjustment {
   change: { delta: number } | { setTo: number };
   reason: string;
   reference?: string | undefined;
+  /** Which units were found or are missing, as far as somebody read it off. */
+  named?: NamedUnits | undefined;
   actor: string;
   /** Makes the adjustment happen once, however often it is sent. */
   effectId: string;
@@ -26,7 +31,8 @@ export interface AdjustedLevel extends StockLevel {
 /**
  * Changes what is on hand at one location and writes why. Units that arrive go to waiting backorders in the same transaction.
  *
- * @throws UNKNOWN_SKU, UNKNOWN_LOCATION; WOULD_GO_NEGATIVE below zero; BELOW_RESERVED below what is held; QUANTITY_OVERFLOW
+ * @throws UNKNOWN_SKU, UNKNOWN_LOCATION; WOULD_GO_NEGATIVE below zero; BELOW_RESERVED below what is held; QUANTITY_OVERFLOW;
+ * what `nameUnits` throws
  */
 export async function adjustStock(db: Database, adjustment: Adjustment): Promise<AdjustedLevel> {
   const key = await selectStockKey(db, adjustment.sku, adjustment.location);
@@ -40,14 +46,12 @@ export async function adjustStock(db: Database, adjustment: Adjustment): Promise
   }
 }
 
-const MAX_ON_HAND = 2_147_483_647;
-
 async function applyAdjustment(
   tx: Transaction,
   key: StockKey,
   adjustment: Adjustment,
 ): Promise<AdjustedLevel> {
-  const { effectId, change, reason, reference, actor } = adjustment;
+  const { sku, effectId, change, reason, reference, named = {}, actor } = adjustment;
   await insertEmptyStock(tx, [key]);
   const [before] = await lockStock(tx, [key]);
   const threshold = await selectThreshold(tx, key);
@@ -64,18 +68,18 @@ async function applyAdjustment(
   }
   if (onHand > MAX_ON_HAND) throw new AppError('QUANTITY_OVERFLOW', `At most ${MAX_ON_HAND} can be on hand.`);
 
-  await postLedger(tx, [
-    {
-      ...key,
-      kind: 'adjust',
-      onHandDelta: delta,
-      reservedDelta: 0,
-      effectId,
-      reason,
-      actor,
-      ...(reference ? { reference } : {}),
-    },
-  ]);
+  const entry: LedgerEntry = {
+    ...key,
+    kind: 'adjust',
+    onHandDelta: delta,
+    reservedDelta: 0,
+    effectId,
+    reason,
+    actor,
+    ...(reference ? { reference } : {}),
+  };
+  await nameUnits(tx, { sku, entry, named });
+  await postLedger(tx, [entry]);
   if (delta > 0) await applyAllocation(tx, await allocateBackorders(tx, [{ ...key, quantity: delta }]));
   const [after] = await lockStock(tx, [key]);
   return withStatus(after ?? before, threshold);

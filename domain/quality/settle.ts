@@ -3,7 +3,9 @@ import { AppError } from '../../platform/errors';
 import { closeLines, lockReservations, setReservationStatus } from '../inventory/holds';
 import { lockStock, postLedger } from '../inventory/ledger';
 import { effectIsApplied } from '../inventory/queries';
+import type { LedgerEntry } from '../inventory/types';
 import { allocateBackorders, applyAllocation } from '../orders/allocate';
+import { nameUnits } from '../tracking/name-units';
 import { moveLots } from '../tracking/queries';
 import { holdIn } from './holds';
 import { lockHold, updateHold, updateLotHeld, type LockedHold } from './queries';
@@ -21,7 +23,7 @@ export function releaseFromHold(db: Database, verdict: QualityVerdict): Promise<
 /**
  * Takes units on quality hold off the stock for good.
  *
- * @throws NOT_FOUND; QUALITY_HOLD_EXCEEDED with `open` when less than that is on hold
+ * @throws NOT_FOUND; QUALITY_HOLD_EXCEEDED with `open` when less than that is on hold; what `nameUnits` throws
  */
 export function writeOffHold(db: Database, verdict: QualityVerdict): Promise<QualityHoldView> {
   return settle(db, verdict, 'write_off');
@@ -48,10 +50,10 @@ function settle(db: Database, verdict: QualityVerdict, kind: Kind): Promise<Qual
 async function take(
   tx: Transaction,
   hold: LockedHold,
-  { holdId, quantity, actor, effectId }: QualityVerdict & { quantity: number },
+  { holdId, quantity, serials, actor, effectId }: QualityVerdict & { quantity: number },
   kind: Kind,
 ): Promise<void> {
-  const { productId, warehouseId, lotId, lotCode, expiresOn } = hold;
+  const { sku, productId, warehouseId, lotId, lotCode, expiresOn } = hold;
   const key = { productId, warehouseId };
   const gone = kind === 'write_off' ? quantity : 0;
   const reference = `quality-hold:${holdId}`;
@@ -64,17 +66,17 @@ async function take(
     await moveLots(tx, [move], { kind, effectId, orderId: null, reference });
   }
   if (quantity === hold.open) await setReservationStatus(tx, [holdId], 'cancelled');
-  await postLedger(tx, [
-    {
-      ...key,
-      kind,
-      onHandDelta: -gone,
-      reservedDelta: -quantity,
-      effectId,
-      reservationId: holdId,
-      reference,
-      actor,
-    },
-  ]);
+  const entry: LedgerEntry = {
+    ...key,
+    kind,
+    onHandDelta: -gone,
+    reservedDelta: -quantity,
+    effectId,
+    reservationId: holdId,
+    reference,
+    actor,
+  };
+  if (gone > 0) await nameUnits(tx, { sku, entry, named: { serials } });
+  await postLedger(tx, [entry]);
   if (gone === 0) await applyAllocation(tx, await allocateBackorders(tx, [{ ...key, quantity }]));
 }

@@ -32,6 +32,8 @@ export interface QualityVerdict {
   holdId: string;
   /** Undefined: all that is still on hold. */
   quantity?: number | undefined;
+  /** Serial numbers of units that are written off, as far as they were read off. */
+  serials?: readonly string[] | undefined;
   actor: string;
   /** Makes it happen once, however often it is sent. */
   effectId: string;

@@ -1,18 +1,18 @@
 import type { Database, Transaction } from '../../platform/database';
 import { AppError, translateDatabaseError } from '../../platform/errors';
 import { noteCosts } from '../costing/note-costs';
+import { MAX_ON_HAND } from '../inventory/decide-updates';
 import { lockStock, postLedger } from '../inventory/ledger';
 import { insertEmptyStock, selectWarehouseId } from '../inventory/queries';
 import type { Allocation, LedgerEntry } from '../inventory/types';
 import { allocateBackorders, applyAllocation } from '../orders/allocate';
-import { insertSerials, moveLots, selectOtherExpiry, selectTracked } from '../tracking/queries';
+import { moveKnownLots } from '../tracking/move-lots';
+import { insertSerials, selectTracked } from '../tracking/queries';
 import type { TrackedProduct } from '../tracking/types';
 import { insertReceipt, insertReceiptLines, type NewReceiptLine } from './queries';
 import { readReceipt } from './receipts';
 import { receiptFault } from './rules';
 import type { ReceiptInput, ReceiptLineInput, ReceiptView } from './types';
-
-const MAX_ON_HAND = 2_147_483_647;
 
 interface Line extends NewReceiptLine {
   sku: string;
@@ -125,18 +125,10 @@ async function nameUnits(
   const lots = lines.flatMap(({ productId, lotCode: code, expiresOn, quantity: units }) =>
     code === null ? [] : [{ productId, warehouseId, code, expiresOn, units }],
   );
-  if (lots.length > 0) {
-    await moveLots(tx, lots, { kind: 'receipt', effectId: receiptId, orderId: null, reference });
-    const other = await selectOtherExpiry(tx, lots);
-    if (other) {
-      throw new AppError(
-        'LOT_EXPIRY_MISMATCH',
-        `Lot ${other.code} is known with ${other.expiresOn === null ? 'no expiry' : `expiry ${other.expiresOn}`}.`,
-      );
-    }
-  }
+  const entry = { kind: 'receipt', effectId: receiptId, orderId: null, reference };
+  if (lots.length > 0) await moveKnownLots(tx, lots, entry);
   const serials = lines.flatMap(({ productId, serials: given }) =>
     given.map((serial) => ({ productId, warehouseId, serial })),
   );
-  if (serials.length > 0) await insertSerials(tx, serials, { id: receiptId, reference });
+  if (serials.length > 0) await insertSerials(tx, serials, entry);
 }

@@ -1,11 +1,13 @@
 import type { Database, Transaction } from '../../platform/database';
 import { AppError } from '../../platform/errors';
+import { MAX_ON_HAND } from '../inventory/decide-updates';
 import { lockStock, postLedger } from '../inventory/ledger';
 import { insertEmptyStock } from '../inventory/queries';
 import type { Allocation, LedgerEntry, StockKey } from '../inventory/types';
 import { allocateBackorders, applyAllocation } from '../orders/allocate';
 import { appendEvents } from '../orders/events';
 import { lockOrders, type NewEvent } from '../orders/queries';
+import { nameUnits } from '../tracking/name-units';
 import {
   selectReturnLines,
   updateReturn,
@@ -23,14 +25,16 @@ export interface InspectionResult {
   restock: number;
   /** Units given up: in the ledger as returned and as written off, so that they are seen, and nothing is left on hand. */
   writeOff: number;
+  /** Serial numbers of units that are restocked, and of those that are given up, as far as they were read off. */
+  serials?: readonly string[] | undefined;
+  writeOffSerials?: readonly string[] | undefined;
 }
-
-const MAX_ON_HAND = 2_147_483_647;
 
 /**
  * Decides what becomes of goods that came in. When the last of them is decided and no more are awaited, the return is completed.
  *
- * @throws NOT_FOUND; RETURN_CLOSED before anything came in or after the end; RETURN_EXCEEDS_RECEIVED; QUANTITY_OVERFLOW
+ * @throws NOT_FOUND; RETURN_CLOSED before anything came in or after the end; RETURN_EXCEEDS_RECEIVED; QUANTITY_OVERFLOW;
+ * what `nameUnits` throws
  */
 export function inspectReturn(
   db: Database,
@@ -67,9 +71,10 @@ export function inspectReturn(
   });
 }
 
+/** `changes` are in the order of the results. */
 async function takeBack(
   tx: Transaction,
-  { returnId, stepId: effectId, actor }: ReturnStep,
+  { returnId, stepId: effectId, actor, results }: ReturnStep & { results: readonly InspectionResult[] },
   { orderId }: LockedReturn,
   changes: readonly LineChange[],
   warehouseId: number,
@@ -88,13 +93,18 @@ async function takeBack(
       actor,
     };
   };
-  await postLedger(
-    tx,
-    changes.flatMap(({ productId, restocked, writtenOff }) => [
-      ...(restocked + writtenOff > 0 ? [entry(productId, 'return', restocked + writtenOff)] : []),
-      ...(writtenOff > 0 ? [entry(productId, 'write_off', -writtenOff)] : []),
-    ]),
-  );
+  const entries: LedgerEntry[] = [];
+  for (const [index, { productId, restocked, writtenOff }] of changes.entries()) {
+    const { sku = '', serials = [], writeOffSerials = [] } = results[index] ?? {};
+    const back = entry(productId, 'return', restocked + writtenOff);
+    await nameUnits(tx, { sku, entry: back, named: { serials: [...serials, ...writeOffSerials] } });
+    entries.push(back);
+    if (writtenOff === 0) continue;
+    const gone = entry(productId, 'write_off', -writtenOff);
+    await nameUnits(tx, { sku, entry: gone, named: { serials: writeOffSerials } });
+    entries.push(gone);
+  }
+  await postLedger(tx, entries);
   return changes
     .filter(({ restocked }) => restocked > 0)
     .map(({ productId, restocked }) => ({ productId, warehouseId, quantity: restocked }));

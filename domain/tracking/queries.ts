@@ -56,25 +56,26 @@ export function selectOtherExpiry(
 export function insertSerials(
   tx: Transaction,
   serials: readonly (StockKey & { serial: string })[],
-  receipt: { id: string; reference: string },
+  entry: MovingEntry,
 ): Promise<number> {
   return execute(
     tx,
     'tracking.insert_serials',
     `with made as (
        insert into serials (product_id, warehouse_id, serial, status, receipt_id, reference)
-       select product_id, warehouse_id, serial, 'in_stock', $4, $5
+       select product_id, warehouse_id, serial, 'in_stock', case when $4 = 'receipt' then $5::uuid end, $6
        from unnest($1::int[], $2::int[], $3::text[]) as s (product_id, warehouse_id, serial)
        returning id, warehouse_id
      )
-     insert into serial_movements (serial_id, warehouse_id, kind, effect_id)
-     select id, warehouse_id, 'receipt', $4 from made`,
+     insert into serial_movements (serial_id, warehouse_id, kind, effect_id, named)
+     select id, warehouse_id, $4, $5, true from made`,
     [
       serials.map((s) => s.productId),
       serials.map((s) => s.warehouseId),
       serials.map((s) => s.serial),
-      receipt.id,
-      receipt.reference,
+      entry.kind,
+      entry.effectId,
+      entry.reference,
     ],
   );
 }

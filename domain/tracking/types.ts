@@ -8,6 +8,9 @@ export interface TrackedProduct {
   serialised: boolean;
 }
 
+/** As much of it as one must know who names its units. */
+export type NamedProduct = Omit<TrackedProduct, 'currency'>;
+
 /** Units of one lot that an entry of the ledger brings or takes. */
 export interface LotMove {
   productId: number;
@@ -66,7 +69,50 @@ export interface LotMovementView {
 
 export interface SerialMovementView {
   at: string;
+  /** Of the entry of the ledger; `exchange`: another number was in the parcel it had been taken for. */
   kind: string;
   warehouse: string;
   orderId: string | null;
+  /** Somebody read it off; false: it was taken as the oldest. */
+  named: boolean;
+}
+
+/** What a caller read off the units that an entry of the ledger moves. Units that are not named are chosen by rule. */
+export interface NamedUnits {
+  /** Each once. */
+  serials?: readonly string[] | undefined;
+  /** Each code once. */
+  lots?: readonly NamedLot[] | undefined;
+}
+
+export interface NamedLot {
+  code: string;
+  quantity: number;
+  /** YYYY-MM-DD, of a lot that comes in; absent: as it is known, or it does not expire. */
+  expiresOn?: string | undefined;
+}
+
+/** A serial number of a product, as the one who names it must know it. */
+export interface KnownSerial {
+  id: number;
+  serial: string;
+  status: SerialStatus;
+  warehouseId: number;
+  orderId: string | null;
+  reference: string | null;
+  /** The parcel it is packed into, which has not left. */
+  packedFor: string | null;
+  /** Of its latest movement. */
+  effectId: string;
+  /** Somebody named it then; false: it was taken as the oldest. */
+  named: boolean;
+}
+
+/** A lot at one place. */
+export interface KnownLot {
+  id: number;
+  code: string;
+  expiresOn: string | null;
+  /** Units that are neither on quality hold nor packed. */
+  free: number;
 }

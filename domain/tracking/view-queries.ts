@@ -75,8 +75,8 @@ export function selectSerial(
     on,
     'tracking.serial',
     `select ${SERIAL}, coalesce((
-       select json_agg(json_build_object('at', ${utc('m.at')}, 'kind', m.kind, 'warehouse', mw.code, 'orderId', m.order_id)
-         order by m.id)
+       select json_agg(json_build_object('at', ${utc('m.at')}, 'kind', m.kind, 'warehouse', mw.code, 'orderId', m.order_id,
+           'named', m.named) order by m.id)
        from serial_movements m join warehouses mw on mw.id = m.warehouse_id where m.serial_id = s.id), '[]') as movements
      from serials s join products p on p.id = s.product_id join warehouses w on w.id = s.warehouse_id
      where s.serial = $1 order by p.sku`,

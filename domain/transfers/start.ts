@@ -6,6 +6,8 @@ import { lockStock, postLedger } from '../inventory/ledger';
 import { insertEmptyStock } from '../inventory/queries';
 import type { LedgerEntry, StockKey } from '../inventory/types';
 import { allocateBackorders, applyAllocation } from '../orders/allocate';
+import { nameUnits } from '../tracking/name-units';
+import type { NamedUnits } from '../tracking/types';
 import { ledgerReference } from './ledger-reference';
 import { insertTransfer, selectPlaces } from './queries';
 import type { TransferMode, TransferView } from './types';
@@ -26,13 +28,16 @@ export interface TransferRequest {
   /** When it should have arrived; `transitSeconds` from now where it is not given. */
   expectedAt?: Date | undefined;
   transitSeconds: number;
+  /** Which units leave, as far as somebody read it off. */
+  named?: NamedUnits | undefined;
 }
 
 /**
  * Takes units from one warehouse to another: at once, or out of the first and on their way to the second. Only what is
  * available may leave. Units that are there at once go to waiting backorders in the same transaction.
  *
- * @throws UNKNOWN_SKU, UNKNOWN_LOCATION; OUT_OF_STOCK with `shortages`; QUANTITY_OVERFLOW at the target
+ * @throws UNKNOWN_SKU, UNKNOWN_LOCATION; OUT_OF_STOCK with `shortages`; QUANTITY_OVERFLOW at the target; what `nameUnits`
+ * throws
  */
 export async function startTransfer(db: Database, request: TransferRequest): Promise<TransferView> {
   const places = await selectPlaces(db, request);
@@ -57,7 +62,7 @@ async function moveOut(
   request: TransferRequest,
   { productId, sourceId, targetId }: { productId: number; sourceId: number; targetId: number },
 ): Promise<void> {
-  const { transferId, mode, quantity, reason = null, reference = null, actor } = request;
+  const { sku, transferId, mode, quantity, reason = null, reference = null, named = {}, actor } = request;
   const isNew = await insertTransfer(tx, {
     id: transferId,
     productId,
@@ -81,7 +86,7 @@ async function moveOut(
   const available = at(source)?.available ?? 0;
   if (available < quantity) {
     throw new AppError('OUT_OF_STOCK', `Only ${available} may leave ${request.from}.`, {
-      shortages: [{ sku: request.sku, requested: quantity, available }],
+      shortages: [{ sku, requested: quantity, available }],
     });
   }
   const arrives = mode === 'immediate';
@@ -97,6 +102,7 @@ async function moveOut(
   };
   const out: LedgerEntry = { ...source, ...shared, kind: 'transfer_out', onHandDelta: -quantity };
   const into: LedgerEntry = { ...target, ...shared, kind: 'transfer_in', onHandDelta: quantity };
+  await nameUnits(tx, { sku, entry: out, named });
   await postLedger(tx, arrives ? [out, into] : [out]);
   if (arrives) await applyAllocation(tx, await allocateBackorders(tx, [{ ...target, quantity }]));
   else await enqueue(tx, [{ topic: 'transfer.wake', key: transferId }]);

@@ -82,6 +82,8 @@ const PROMISED: Record<string, string> = {
   'GET /api/v1/inventory/{sku}/lots/{lot}/movements': '200',
   'GET /api/v1/inventory/{sku}/serials': '200',
   'GET /api/v1/serials/{serial}': '200',
+  'GET /api/v1/shipments/{id}/units': '200',
+  'PUT /api/v1/shipments/{id}/units': '200',
   'GET /api/v1/inventory/valuation': '200',
   'GET /api/v1/inventory/{sku}/valuation': '200',
   'POST /api/v1/carriers/{name}/events': '200',

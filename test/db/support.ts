@@ -221,6 +221,7 @@ const TABLES = [
   'lot_movements',
   'serials',
   'serial_movements',
+  'packed_units',
   'count_sheets',
   'count_lines',
   'quality_holds',

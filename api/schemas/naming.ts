@@ -1,0 +1,81 @@
+import { z } from 'zod';
+import { count, line, MAX_UNITS, sku, uuid, warehouseCode } from './common';
+import { shipmentStatus } from './orders';
+
+const MAX_NAMED = 10_000;
+
+function eachOnce<Item>(what: string, items: z.ZodType<Item[]>, name: (item: Item) => string) {
+  return items.refine((given) => new Set(given.map(name)).size === given.length, {
+    message: `must name each ${what} once`,
+  });
+}
+
+/** Serial numbers that somebody read off the units. */
+export const namedSerials = eachOnce('number', z.array(line(100)).max(MAX_NAMED), (serial) => serial)
+  .optional()
+  .meta({ description: 'Serial numbers of these units; the others are chosen by rule' });
+
+const namedLot = z.object({ code: line(100), quantity: z.int().min(1).max(MAX_UNITS) });
+
+/** Lots that somebody read off the units that leave. */
+export const namedLots = eachOnce('lot', z.array(namedLot).max(MAX_NAMED), ({ code }) => code)
+  .optional()
+  .meta({ description: 'Lots of these units; the others are chosen by rule: first expired, first out' });
+
+/** The same for units that may come in as well. */
+export const foundLots = eachOnce(
+  'lot',
+  z.array(namedLot.extend({ expiresOn: z.iso.date().optional() })).max(MAX_NAMED),
+  ({ code }) => code,
+)
+  .optional()
+  .meta({ description: 'Lots of these units. `expiresOn`: of a new lot that comes in' });
+
+const namedUnits = { sku, serials: namedSerials, lots: namedLots };
+
+export const parcelNaming = z
+  .object({
+    items: eachOnce('SKU', z.array(z.object(namedUnits)).max(100), (item) => item.sku),
+  })
+  .meta({ id: 'ParcelNaming', description: 'Instead of what was named before' });
+
+export const holdShipment = z
+  .object({
+    items: z
+      .array(
+        z.object({
+          ...namedUnits,
+          location: warehouseCode
+            .optional()
+            .meta({ description: 'Where they are; needed where the hold takes the SKU from several' }),
+        }),
+      )
+      .max(100)
+      .optional(),
+  })
+  .meta({ id: 'HoldShipment', description: 'Which units leave, as far as somebody read it off' });
+
+export const parcelUnits = z
+  .object({
+    shipmentId: uuid,
+    orderId: uuid,
+    warehouse: z.string(),
+    status: shipmentStatus,
+    items: z.array(
+      z.object({
+        sku: z.string(),
+        quantity: count,
+        serials: z.array(
+          z.object({
+            serial: z.string(),
+            named: z.boolean().meta({ description: 'false: taken as the oldest, nobody read it off' }),
+          }),
+        ),
+        lots: z.array(z.object({ code: z.string(), quantity: count })),
+      }),
+    ),
+  })
+  .meta({
+    id: 'ParcelUnits',
+    description: 'Before the parcel leaves: those that were named; after that: those that left',
+  });

@@ -1,0 +1,135 @@
+import type { Database, Queryable, Transaction } from '../../platform/database';
+import { AppError } from '../../platform/errors';
+import { lockStock } from '../inventory/ledger';
+import { exchangeLots, exchangeSerials } from '../tracking/exchange';
+import {
+  replacePacked,
+  selectKnownLots,
+  selectKnownSerials,
+  selectLotsOfParcel,
+  selectPacked,
+  selectSerialsOfParcel,
+  type PackedUnit,
+} from '../tracking/name-queries';
+import { refuse } from '../tracking/name-units';
+import { lotFault, namingFault, packedFault, serialFault } from '../tracking/rules';
+import type { NamedUnits, NamedProduct } from '../tracking/types';
+import { lockShipments, selectParcel, type Parcel } from './queries';
+import { hasLeft, mayStillLeave } from './rules';
+import type { ShipmentStatus } from './types';
+
+export interface ParcelUnits {
+  shipmentId: string;
+  orderId: string;
+  /** Code. */
+  warehouse: string;
+  status: ShipmentStatus;
+  items: {
+    sku: string;
+    quantity: number;
+    /** `named`: somebody read it off; otherwise it was taken as the oldest when the parcel left. */
+    serials: { serial: string; named: boolean }[];
+    lots: { code: string; quantity: number }[];
+  }[];
+}
+
+/** Which units are in a parcel: before it leaves those that were named, after that those that left. Null: no such parcel. */
+export async function readParcelUnits(on: Queryable, shipmentId: string): Promise<ParcelUnits | null> {
+  const parcel = await selectParcel(on, shipmentId);
+  if (!parcel) return null;
+  const { orderId, warehouse, status } = parcel;
+  const packed = await selectPacked(on, shipmentId);
+  const items: ParcelUnits['items'] = [];
+  for (const { productId, sku, quantity } of parcel.items) {
+    const mine = packed.filter((unit) => unit.productId === productId);
+    const left = hasLeft(status);
+    const serials = left
+      ? (await selectSerialsOfParcel(on, productId, parcel)).map(({ serial, named }) => ({ serial, named }))
+      : mine.flatMap(({ serial }) => (serial === null ? [] : [{ serial, named: true }]));
+    const lots = left
+      ? (await selectLotsOfParcel(on, productId, shipmentId)).map(({ code, quantity: units }) => ({
+          code,
+          quantity: units,
+        }))
+      : mine.flatMap(({ lot, quantity: units }) => (lot === null ? [] : [{ code: lot, quantity: units }]));
+    items.push({ sku, quantity, serials, lots });
+  }
+  return { shipmentId, orderId, warehouse, status, items };
+}
+
+/**
+ * Says which units are in a parcel, instead of what was said before. Of one that has not left they are kept for it, and
+ * leave with it; of one that has, they are exchanged at once for those that were taken without being named. What is not
+ * named is chosen by rule: first expired, first out; the oldest numbers.
+ *
+ * @throws NOT_FOUND; PARCEL_STOPPED when it will not leave; NOT_IN_PARCEL; NOT_TRACKED, TOO_MANY_UNITS_NAMED, SERIAL_NOT_THERE, SERIAL_PACKED,
+ * UNKNOWN_LOT, LOT_SHORT
+ */
+export function nameParcelUnits(
+  db: Database,
+  request: { shipmentId: string; items: readonly (NamedUnits & { sku: string })[] },
+): Promise<ParcelUnits> {
+  const { shipmentId } = request;
+  return db.retrying(async (tx) => {
+    const parcel = await selectParcel(tx, shipmentId);
+    if (!parcel) throw new AppError('NOT_FOUND', 'There is no such shipment.');
+    const { warehouseId } = parcel;
+    await lockStock(
+      tx,
+      parcel.items.map(({ productId }) => ({ productId, warehouseId })),
+    );
+    // Under the locks with which a parcel leaves: whether it has is now known.
+    const [locked] = await lockShipments(tx, [shipmentId]);
+    const status = locked?.status ?? parcel.status;
+    if (!hasLeft(status) && !mayStillLeave(status))
+      throw new AppError('PARCEL_STOPPED', `The shipment is ${status}: it will not leave.`, { status });
+
+    const packed: PackedUnit[] = [];
+    for (const { sku, ...named } of request.items) {
+      const item = parcel.items.find((candidate) => candidate.sku === sku);
+      if (!item) throw new AppError('NOT_IN_PARCEL', `There is nothing of ${sku} in this parcel.`, { sku });
+      refuse(namingFault(item, item.quantity, named));
+      if (hasLeft(status)) await exchange(tx, parcel, item, named);
+      else packed.push(...(await pack(tx, parcel, item, named)));
+    }
+    if (!hasLeft(status)) await replacePacked(tx, shipmentId, packed);
+    const units = await readParcelUnits(tx, shipmentId);
+    if (!units) throw new Error('a shipment disappeared');
+    return units;
+  });
+}
+
+async function pack(
+  tx: Transaction,
+  { shipmentId, warehouseId }: Parcel,
+  { sku, productId }: NamedProduct,
+  { serials = [], lots = [] }: NamedUnits,
+): Promise<PackedUnit[]> {
+  const known = await selectKnownSerials(tx, productId, serials);
+  refuse(serialFault(sku, serials, known, (s) => s.status === 'in_stock' && s.warehouseId === warehouseId));
+  refuse(packedFault(sku, known, shipmentId));
+  const codes = lots.map(({ code }) => code);
+  const there = await selectKnownLots(tx, { productId, warehouseId }, codes, shipmentId);
+  refuse(lotFault(sku, lots, there));
+  const ids = new Map(there.map(({ code, id }) => [code, id]));
+  return [
+    ...known.map(({ id }) => ({ productId, serialId: id, lotId: null, quantity: 1 })),
+    ...lots.map(({ code, quantity }) => ({
+      productId,
+      serialId: null,
+      lotId: ids.get(code) ?? null,
+      quantity,
+    })),
+  ];
+}
+
+async function exchange(
+  tx: Transaction,
+  { shipmentId, orderId, warehouseId }: Parcel,
+  product: NamedProduct,
+  { serials = [], lots = [] }: NamedUnits,
+): Promise<void> {
+  const parcel = { shipmentId, orderId, warehouseId };
+  if (serials.length > 0) await exchangeSerials(tx, parcel, product, serials);
+  if (lots.length > 0) await exchangeLots(tx, parcel, product, lots);
+}
