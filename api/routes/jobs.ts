@@ -1,5 +1,3 @@
-import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import { z } from 'zod';
 import { listJobs, readJob, requestCancel } from '../../domain/jobs/jobs';
 import { jobHasEnded } from '../../domain/jobs/rules';
@@ -9,6 +7,7 @@ import { ok } from '../answer';
 import type { ApiContext } from '../context';
 import { cursorOf, encodeCursor } from '../cursor';
 import { DOWNLOADS } from '../downloads';
+import { sendFile } from '../file-answer';
 import { jobBody } from '../job-answers';
 import { streamJob } from '../job-stream';
 import { lastEventId } from '../last-event-id';
@@ -120,12 +119,8 @@ function download({ db }: ApiContext, file: JobFile, summary: string): Route {
       const found = await readJob(db, jobId);
       const writer = found?.file === file ? DOWNLOADS[found.type] : undefined;
       if (writer?.file !== file) throw problem('NOT_FOUND', 'There is no such file.');
-      res.status(200).type(MEDIA_TYPES[file]);
-      res.setHeader('content-disposition', `attachment; filename="${jobId}.${file}"`);
-      // A client that leaves, or a database that fails half-way, cuts the answer off: that cannot be taken for its end.
-      await pipeline(Readable.from(writer.write(db, jobId)), res, { signal }).catch((error: unknown) => {
-        if (!signal.aborted) throw error;
-      });
+      const name = `${jobId}.${file}`;
+      await sendFile(res, { mediaType: MEDIA_TYPES[file], name, pieces: writer.write(db, jobId) }, signal);
       return null;
     },
   );

@@ -1,12 +1,21 @@
 import { z } from 'zod';
-import { valueProduct, valueStock } from '../../domain/costing/valuation';
+import { listWorths, valueProduct, valueStock, worthsCsv } from '../../domain/costing/valuation';
 import { ok } from '../answer';
 import type { ApiContext } from '../context';
+import { encodeCursor } from '../cursor';
+import { sendFile } from '../file-answer';
 import { API_BASE } from '../order-answers';
 import { problem } from '../problems';
 import { route, type Route } from '../route';
 import { skuParams } from '../schemas/common';
-import { productValuation, valuation, valuationMethod, valuationQuery } from '../schemas/valuation';
+import {
+  productValuation,
+  valuation,
+  valuationMethod,
+  valuationQuery,
+  valuedProductPage,
+  worthsQuery,
+} from '../schemas/valuation';
 
 const TAG = 'Valuation';
 
@@ -23,6 +32,36 @@ export function valuationRoutes({ db }: ApiContext): Route[] {
         problems: ['UNKNOWN_LOCATION', 'UNKNOWN_CATEGORY', 'VALIDATION_FAILED'],
       },
       async ({ query }) => ok(await valueStock(db, query)),
+    ),
+    route(
+      {
+        methods: ['get'],
+        path: `${API_BASE}/inventory/valuation/products`,
+        tag: TAG,
+        summary: 'What the stock is worth, product by product',
+        description:
+          'Products of which any is on hand, by SKU. With `Accept: text/csv` all of them, as a file.',
+        query: worthsQuery,
+        answers: {
+          200: {
+            description: 'A page, or the file',
+            content: { 'application/json': valuedProductPage, 'text/csv': z.string() },
+          },
+        },
+        problems: ['UNKNOWN_LOCATION', 'UNKNOWN_CATEGORY', 'VALIDATION_FAILED'],
+      },
+      async ({ query: { cursor, limit, offset, ...request }, req, res, signal }) => {
+        if (req.accepts(['application/json', 'text/csv']) === 'text/csv') {
+          const pieces = await worthsCsv(db, request);
+          await sendFile(res, { mediaType: 'text/csv', name: 'valuation.csv', pieces }, signal);
+          return null;
+        }
+        const page = await listWorths(db, request, { after: cursor?.sku ?? '', limit, offset });
+        return ok({
+          items: page.items,
+          nextCursor: page.next === null ? null : encodeCursor({ sku: page.next }),
+        });
+      },
     ),
     route(
       {

@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { count, line, money, time, uuid, warehouseCode } from './common';
+import { cursorOf } from '../cursor';
+import { count, line, money, pageOf, pageQuery, sku, time, uuid, warehouseCode } from './common';
 
 export const valuationMethod = z.enum(['fifo', 'average']).default('fifo');
 
@@ -7,6 +8,11 @@ export const valuationQuery = z.object({
   method: valuationMethod,
   location: warehouseCode.optional(),
   category: line(100).optional().meta({ description: 'Code of a category' }),
+});
+
+export const worthsQuery = valuationQuery.extend({
+  ...pageQuery,
+  cursor: cursorOf(z.object({ sku })).optional(),
 });
 
 const method = z.enum(['fifo', 'average']);
@@ -18,6 +24,18 @@ export const valuation = z
     uncosted: count.meta({ description: 'Units on hand whose cost nobody knows' }),
   })
   .meta({ id: 'Valuation' });
+
+export const valuedProductPage = pageOf(
+  'ValuedProductPage',
+  z.object({
+    sku: z.string(),
+    quantity: count,
+    currency: z.string().nullable(),
+    valueMinor: money,
+    uncosted: count,
+    unitCostMinor: z.number().nullable().meta({ description: 'Of one unit, on average, with a fraction' }),
+  }),
+);
 
 export const productValuation = z
   .object({

@@ -29,6 +29,11 @@ export async function fillForExplain(
   await makePastPartitions(pool);
   await asLoader(pool, async (client) => {
     await fillLedger(client, size, products, told);
+    await client.query(
+      `insert into ledger_checkpoint (product_id, warehouse_id, on_hand, reserved)
+       select product_id, warehouse_id, on_hand, reserved from stock`,
+    );
+    await client.query(moves(RECENTLY), [products, 50_000, WAREHOUSES]);
     await fillOrders(client, Math.ceil(size.stockRows / 30), products);
     told('orders and holds');
     await client.query(OTHERS, [products]);
@@ -61,7 +66,7 @@ async function fillLedger(
   }
   const pairs = Math.max(0, Math.floor((ledgerRows - products * WAREHOUSES) / 2));
   for (let done = 0; done < pairs; done += STEP / 2) {
-    await client.query(MOVES, [products, Math.min(STEP / 2, pairs - done), WAREHOUSES]);
+    await client.query(moves(LONG_AGO), [products, Math.min(STEP / 2, pairs - done), WAREHOUSES]);
     told(`${Math.min(pairs, done + STEP / 2)} holds in the ledger`);
   }
 }
@@ -76,12 +81,16 @@ const OPENING = `
     from stock s join effect e on e.p = s.product_id)
   insert into ledger_keys (key) select 'opening:' || id from effect`;
 
+/** Of entries: up to eleven months, and since the last check of consistency. */
+const LONG_AGO = `interval '2 hours' + power(random(), 1.5) * (now() - interval '3 hours' - date_trunc('month', now()) + interval '11 months')`;
+const RECENTLY = `interval '1 hour' + random() * interval '1 minute'`;
+
 /** Holds that were made and released within the hour; the cube makes a tenth of the products sell half of all. */
-const MOVES = `
+const moves = (ago: string) => `
   with move as materialized (
     select 1 + floor(power(random(), 3) * $1::int)::int as product, 1 + floor(random() * $3::int)::int as warehouse,
       1 + floor(random() * 3)::int as units, gen_random_uuid() as id,
-      now() - interval '2 hours' - power(random(), 1.5) * (now() - interval '3 hours' - date_trunc('month', now()) + interval '11 months') as at
+      now() - (${ago}) as at
     from generate_series(1, $2::int)
   ), posted as (
     insert into inventory_transactions (at, product_id, warehouse_id, kind, on_hand_delta, reserved_delta, effect_id, reservation_id)

@@ -6,6 +6,7 @@ import { startBenchPostgres } from '../servers';
 import { asDocument, type Chapter, type Explained } from './document';
 import { fillForExplain, type ExplainSize } from './fill';
 import {
+  CONSISTENCY_QUERIES,
   HOLD_QUERIES,
   ORDER_QUERIES,
   OTHER_QUERIES,
@@ -20,6 +21,7 @@ const CHAPTERS = [
   { title: 'Holds', queries: HOLD_QUERIES },
   { title: 'Orders', queries: ORDER_QUERIES },
   { title: 'Alerts, upkeep, lists', queries: OTHER_QUERIES },
+  { title: 'Consistency', queries: CONSISTENCY_QUERIES },
 ];
 
 /**
@@ -67,18 +69,19 @@ async function explainQuery(db: Database, query: ExplainedQuery, some: Samples):
   const recorded = await recordStatements(db, (on) => query.run(on, some));
   const explained: Explained[] = [];
   for (const statement of recorded) {
-    await explain(db, statement);
-    explained.push(await explain(db, statement));
+    await explain(db, query, statement);
+    explained.push(await explain(db, query, statement));
   }
   return explained;
 }
 
 /** What it writes is rolled back. */
-async function explain(db: Database, statement: Recorded): Promise<Explained> {
+async function explain(db: Database, query: ExplainedQuery, statement: Recorded): Promise<Explained> {
   const rolledBack = new Error('rolled back');
   let plan = '';
   await db
     .transaction(async (tx) => {
+      await query.prepare?.(tx);
       plan = await planOf(tx, statement);
       throw rolledBack;
     })
@@ -108,7 +111,9 @@ async function findSamples(pool: Pool): Promise<Samples> {
           where product_id in (select id from products order by hashtext(sku) limit 300) and available > 5
           order by hashtext(product_id::text || warehouse_id) limit 100) s) as keys,
        (select id from orders where status = 'paid' limit 1) as "orderId",
-       (select customer_id from orders limit 1) as "customerId"`,
+       (select customer_id from orders limit 1) as "customerId",
+       (select json_build_object('xid', xid::text::bigint, 'id', id) from inventory_transactions
+        order by id desc offset 100000 limit 1) as recent`,
   );
   const [samples] = rows;
   if (!samples) throw new Error('the database is empty');

@@ -1,6 +1,9 @@
 import { selectAlerts } from '../../domain/alerts/queries';
 import { selectProducts } from '../../domain/catalog/product-queries';
 import { claimToBook } from '../../domain/fulfilment/queries';
+import { statementOf, SQL_CHECKS } from '../../domain/consistency/checks';
+import { prepareLongReading } from '../../domain/consistency/seal-queries';
+import type { CheckMode, TransactionPosition } from '../../domain/consistency/types';
 import { selectDueHoldsForUpdate } from '../../domain/holds/queries';
 import {
   selectAlertCounts,
@@ -38,6 +41,8 @@ export interface ExplainedQuery {
   usedBy: string;
   /** Which index serves it, and why that one. */
   index: string;
+  /** What is set for its transaction. */
+  prepare?(tx: Transaction): Promise<void>;
   run(on: Database & Transaction, some: Samples): Promise<unknown>;
 }
 
@@ -52,6 +57,8 @@ export interface Samples {
   keys: StockKey[];
   orderId: string;
   customerId: string;
+  /** Of the ledger, where the last 100,000 entries begin. */
+  recent: TransactionPosition;
 }
 
 const page = { limit: 20, offset: 0 };
@@ -294,5 +301,31 @@ export const OTHER_QUERIES: readonly ExplainedQuery[] = [
     usedBy: '`GET /transfers?sku=`',
     index: '`transfers_by_product (product_id, created_at desc, id desc)`',
     run: (on, { hotSku }) => selectTransferPage(on, { ...page, sku: hotSku }),
+  },
+];
+
+function onHandCheck(on: Transaction, mode: CheckMode, { recent }: Samples): Promise<unknown> {
+  const check = SQL_CHECKS.get('on_hand_ledger');
+  if (!check) throw new Error('the check is gone');
+  return on.query(
+    statementOf(check, { mode, limit: 10_001, graceSeconds: 300, since: null, summedUp: recent }),
+  );
+}
+
+export const CONSISTENCY_QUERIES: readonly ExplainedQuery[] = [
+  {
+    title: 'On hand against the whole ledger',
+    usedBy: '`holdfast verify --full`',
+    index: 'None: it reads all there is, once.',
+    prepare: prepareLongReading,
+    run: (on, some) => onHandCheck(on, 'full', some),
+  },
+  {
+    title: 'On hand against the ledger since the last seal',
+    usedBy: '`holdfast verify`, every hour',
+    index:
+      '`inventory_transactions_by_xid`, a BRIN index: of the ledger only ranges of pages with later transactions are read. Of stock, what was written since is found by a scan (`xmin`).',
+    prepare: prepareLongReading,
+    run: (on, some) => onHandCheck(on, 'incremental', some),
   },
 ];

@@ -35,7 +35,7 @@ export const FLOW_CHECKS: readonly SqlCheck[] = [
     severity: 'critical',
     finding: 'A guard: kind (constraint, trigger), table, name, state (missing, disabled, not valid)',
     repair: 'A disabled trigger is enabled, a constraint validated. A missing one is for a person.',
-    statement: ({ limit }) => ({
+    statement: () => ({
       name: 'consistency.guards',
       text: `with guard as (
           select * from ${GUARDS}
@@ -54,8 +54,8 @@ export const FLOW_CHECKS: readonly SqlCheck[] = [
           when c.oid is null and t.oid is null then 'missing'
           when t.tgenabled not in ('O', 'A') then 'disabled'
           when not c.convalidated then 'not valid' end as state) s
-        where state is not null order by 1 limit $1`,
-      values: [limit],
+        where state is not null order by 1`,
+      values: [],
     }),
   },
   {
@@ -65,7 +65,7 @@ export const FLOW_CHECKS: readonly SqlCheck[] = [
     finding:
       'A transfer: transferId, open (by the transfer), ledger (units that left minus units that arrived)',
     repair: 'For a person: count both places, then adjust.',
-    statement: ({ limit, since }) => ({
+    statement: ({ since }) => ({
       name: 'consistency.transfers_lost_units',
       // The ledger is indexed by place, not by reference: each transfer looks at its own places, from its own time on. What it
       // did before the retention's horizon is no longer known.
@@ -77,10 +77,10 @@ export const FLOW_CHECKS: readonly SqlCheck[] = [
           where e.product_id = t.product_id and e.warehouse_id in (t.source_id, t.target_id)
             and e.at >= t.created_at - interval '1 minute'
             and e.kind in ('transfer_out', 'transfer_in') and e.reference = 'transfer:' || t.id) l
-        where ($2::timestamptz is null or t.updated_at >= $2) and t.open <> -l.units
+        where ($1::timestamptz is null or t.updated_at >= $1) and t.open <> -l.units
           and t.created_at >= coalesce((select max(upper_bound) from ledger_folds), '-infinity')
-        order by t.id limit $1`,
-      values: [limit, since],
+        order by t.id`,
+      values: [since],
     }),
   },
   {
@@ -89,16 +89,16 @@ export const FLOW_CHECKS: readonly SqlCheck[] = [
     severity: 'warning',
     finding: 'A message: outboxId, topic, key, attempts, createdAt, availableAt',
     repair: 'It is made ready at once. Should it get stuck again, the log of the worker says why.',
-    statement: ({ limit, graceSeconds }) => ({
+    statement: ({ graceSeconds }) => ({
       name: 'consistency.outbox_stuck',
       text: `select 'outbox:' || id as subject,
           jsonb_build_object('outboxId', id, 'topic', topic, 'key', key, 'attempts', attempts, 'createdAt', created_at,
                              'availableAt', available_at) as details
         from outbox
-        where created_at < statement_timestamp() - make_interval(secs => $2)
-          and (attempts >= ${MANY_ATTEMPTS} or available_at < statement_timestamp() - make_interval(secs => $2))
-        order by id limit $1`,
-      values: [limit, graceSeconds],
+        where created_at < statement_timestamp() - make_interval(secs => $1)
+          and (attempts >= ${MANY_ATTEMPTS} or available_at < statement_timestamp() - make_interval(secs => $1))
+        order by id`,
+      values: [graceSeconds],
     }),
   },
 ];

@@ -1,10 +1,10 @@
 import type { CheckRun, SqlCheck } from './types';
 
 /** Orders that were not touched since the last run are left out of an incremental one. */
-const RECENT = `($2::timestamptz is null or o.updated_at >= $2)`;
+const RECENT = `($1::timestamptz is null or o.updated_at >= $1)`;
 
-function check(name: string, text: string, { limit, since }: CheckRun) {
-  return { name: `consistency.${name}`, text, values: [limit, since] };
+function check(name: string, text: string, { since }: CheckRun) {
+  return { name: `consistency.${name}`, text, values: [since] };
 }
 
 /** The parts of an order against each other. Each rule holds after every transaction, except for `order_payments`. */
@@ -25,7 +25,7 @@ export const ORDER_CHECKS: readonly SqlCheck[] = [
                    from reservation_lines l join reservations r on r.id = l.reservation_id
                    where r.order_id is not null and l.open_quantity > 0 group by 1, 2) h
           on h.order_id = i.order_id and h.product_id = i.product_id
-        where ${RECENT} and i.reserved_quantity <> coalesce(h.open, 0) order by 1 limit $1`,
+        where ${RECENT} and i.reserved_quantity <> coalesce(h.open, 0) order by 1`,
         run,
       ),
   },
@@ -42,7 +42,7 @@ export const ORDER_CHECKS: readonly SqlCheck[] = [
           jsonb_build_object('orderId', i.order_id, 'sku', i.sku, 'backordered', i.backordered_quantity, 'waiting', coalesce(b.waiting, 0)) as details
         from orders o join order_items i on i.order_id = o.id
         left join backorders b on b.order_id = i.order_id and b.product_id = i.product_id
-        where ${RECENT} and i.backordered_quantity <> coalesce(b.waiting, 0) order by 1 limit $1`,
+        where ${RECENT} and i.backordered_quantity <> coalesce(b.waiting, 0) order by 1`,
         run,
       ),
   },
@@ -60,7 +60,7 @@ export const ORDER_CHECKS: readonly SqlCheck[] = [
                              'backordered', i.backordered_quantity) as details
         from orders o join order_items i on i.order_id = o.id
         where ${RECENT} and o.status not in ('reserved', 'paid', 'fulfilling')
-          and i.reserved_quantity + i.backordered_quantity > 0 order by 1 limit $1`,
+          and i.reserved_quantity + i.backordered_quantity > 0 order by 1`,
         run,
       ),
   },
@@ -77,7 +77,7 @@ export const ORDER_CHECKS: readonly SqlCheck[] = [
           jsonb_build_object('orderId', o.id, 'expected', o.event_seq, 'found', count(e.seq), 'last', coalesce(max(e.seq), 0)) as details
         from orders o left join order_events e on e.order_id = o.id
         where ${RECENT}
-        group by o.id having count(e.seq) <> o.event_seq or coalesce(max(e.seq), 0) <> o.event_seq order by o.id limit $1`,
+        group by o.id having count(e.seq) <> o.event_seq or coalesce(max(e.seq), 0) <> o.event_seq order by o.id`,
         run,
       ),
   },
@@ -93,11 +93,11 @@ export const ORDER_CHECKS: readonly SqlCheck[] = [
         `select 'order:' || i.order_id || ':' || i.sku as subject,
           jsonb_build_object('orderId', i.order_id, 'sku', i.sku, 'fulfilled', i.fulfilled_quantity, 'shipped', coalesce(s.units, 0)) as details
         from orders o join order_items i on i.order_id = o.id
-        left join (select s.order_id, si.product_id, sum(si.quantity) as units
-                   from shipments s join shipment_items si on si.shipment_id = s.id
-                   where s.status in ('picked_up', 'delivered') group by 1, 2) s
+        left join (select o.id as order_id, si.product_id, sum(si.quantity) as units
+                   from orders o join shipments s on s.order_id = o.id join shipment_items si on si.shipment_id = s.id
+                   where ${RECENT} and s.status in ('picked_up', 'delivered') group by 1, 2) s
           on s.order_id = i.order_id and s.product_id = i.product_id
-        where ${RECENT} and i.fulfilled_quantity <> coalesce(s.units, 0) order by 1 limit $1`,
+        where ${RECENT} and i.fulfilled_quantity <> coalesce(s.units, 0) order by 1`,
         run,
       ),
   },
@@ -108,16 +108,23 @@ export const ORDER_CHECKS: readonly SqlCheck[] = [
     finding:
       'A payment: orderId, paymentId, why (refunds_differ, unpaid, kept), amountMinor, refundedMinor, refundsMinor, shippedMinor, currency',
     repair: 'For a person: money is never moved by a script.',
-    statement: ({ limit, since, graceSeconds }) => ({
+    statement: ({ since, graceSeconds }) => ({
       name: 'consistency.order_payments',
-      text: `with payment as (
+      // Sums by joins, not by a subquery for each payment: those take 17 µs an order where all are looked at.
+      text: `with refunded as (
+          select r.payment_id, sum(r.amount_minor) as minor
+          from orders o join payments p on p.order_id = o.id join refunds r on r.payment_id = p.id
+          where ${RECENT} and r.status = 'succeeded' group by 1
+        ), shipped as (
+          select s.reservation_id, sum(si.quantity * i.unit_price_minor) as minor
+          from orders o join shipments s on s.order_id = o.id join shipment_items si on si.shipment_id = s.id
+          join order_items i on i.order_id = o.id and i.product_id = si.product_id
+          where ${RECENT} and s.status in ('picked_up', 'delivered') group by 1
+        ), payment as (
           select p.*, o.status as order_status, o.updated_at as order_updated_at,
-            (select coalesce(sum(r.amount_minor), 0) from refunds r where r.payment_id = p.id and r.status = 'succeeded') as refunds_minor,
-            (select coalesce(sum(si.quantity * i.unit_price_minor), 0)
-             from shipments s join shipment_items si on si.shipment_id = s.id
-             join order_items i on i.order_id = s.order_id and i.product_id = si.product_id
-             where s.reservation_id = p.reservation_id and s.status in ('picked_up', 'delivered')) as shipped_minor
+            coalesce(r.minor, 0) as refunds_minor, coalesce(s.minor, 0) as shipped_minor
           from orders o join payments p on p.order_id = o.id
+          left join refunded r on r.payment_id = p.id left join shipped s on s.reservation_id = p.reservation_id
           where ${RECENT} and p.status in ('captured', 'refunded', 'partially_refunded')
         ), wrong as (
           select order_id, id as payment_id, amount_minor, refunded_minor, refunds_minor, shipped_minor, currency,
@@ -125,7 +132,7 @@ export const ORDER_CHECKS: readonly SqlCheck[] = [
           from payment
           where refunded_minor <> refunds_minor
              or (order_status not in ('reserved', 'paid', 'fulfilling')
-                 and order_updated_at < statement_timestamp() - make_interval(secs => $3)
+                 and order_updated_at < statement_timestamp() - make_interval(secs => $2)
                  and refund_planned_minor = refunded_minor and amount_minor - refunded_minor <> shipped_minor)
           union all
           select o.id, null, o.total_minor, 0, 0, 0, o.currency, 'unpaid' from orders o
@@ -135,8 +142,8 @@ export const ORDER_CHECKS: readonly SqlCheck[] = [
         select 'order:' || order_id || coalesce(':' || payment_id, '') as subject,
           jsonb_build_object('orderId', order_id, 'paymentId', payment_id, 'why', why, 'amountMinor', amount_minor, 'refundedMinor',
             refunded_minor, 'refundsMinor', refunds_minor, 'shippedMinor', shipped_minor, 'currency', trim(currency)) as details
-        from wrong order by 1 limit $1`,
-      values: [limit, since, graceSeconds],
+        from wrong order by 1`,
+      values: [since, graceSeconds],
     }),
   },
 ];

@@ -13,7 +13,7 @@ function fullDrift(counter: Counter): string {
                  from inventory_transactions group by 1, 2) l using (product_id, warehouse_id)
       full join (select product_id, warehouse_id, ${counter} as units from ledger_opening) o using (product_id, warehouse_id)
       where coalesce(s.${counter}, 0) <> coalesce(l.units, 0) + coalesce(o.units, 0)
-      limit $1)`;
+    )`;
 }
 
 /**
@@ -25,12 +25,12 @@ function incrementalDrift(counter: Counter): string {
   return `
     with recent as (
       select t.product_id, t.warehouse_id, sum(t.${counter}_delta) as units
-      from inventory_transactions t where ${afterPosition('$2', '$3')} group by 1, 2
+      from inventory_transactions t where ${afterPosition('$1', '$2')} group by 1, 2
     ), touched as (
       select product_id, warehouse_id from recent
       union
       select s.product_id, s.warehouse_id from stock s
-      where age(s.xmin) <= least(pg_snapshot_xmax(pg_current_snapshot())::text::bigint - $2, 2147483646)
+      where age(s.xmin) <= least(pg_snapshot_xmax(pg_current_snapshot())::text::bigint - $1, 2147483646)
       union
       select (f.details ->> 'productId')::int, (f.details ->> 'warehouseId')::int
       from consistency_checks c join consistency_findings f using (job_id, check_id)
@@ -43,17 +43,17 @@ function incrementalDrift(counter: Counter): string {
       left join ledger_checkpoint c using (product_id, warehouse_id)
       left join recent r using (product_id, warehouse_id)
       where coalesce(s.${counter}, 0) <> coalesce(c.${counter}, 0) + coalesce(r.units, 0)
-      limit $1)`;
+    )`;
 }
 
-function drift(counter: Counter, { mode, limit, summedUp }: CheckRun) {
+function drift(counter: Counter, { mode, summedUp }: CheckRun) {
   return {
     name: `consistency.${counter}_ledger.${mode}`,
     text: `${mode === 'incremental' ? incrementalDrift(counter) : fullDrift(counter)}
       select ${PLACE} as subject,
         jsonb_build_object('productId', d.product_id, 'warehouseId', d.warehouse_id, 'counter', d.counter, 'ledger', d.ledger) as details
       from drift d ${NAMES} order by d.product_id, d.warehouse_id`,
-    values: mode === 'incremental' ? [limit, summedUp.xid, summedUp.id] : [limit],
+    values: mode === 'incremental' ? [summedUp.xid, summedUp.id] : [],
   };
 }
 
@@ -85,7 +85,7 @@ export const STOCK_CHECKS: readonly SqlCheck[] = [
     finding: 'A stock row: counter, held (units)',
     repair:
       'The counter is set to the open units of live holds, with a ledger entry `repair`. More held than on hand is for a person.',
-    statement: ({ limit }) => ({
+    statement: () => ({
       name: 'consistency.reserved_holds',
       text: `with drift as (
           select product_id, warehouse_id, s.reserved as counter, coalesce(h.open, 0) as held
@@ -94,11 +94,11 @@ export const STOCK_CHECKS: readonly SqlCheck[] = [
                      from reservation_lines l join reservations r on r.id = l.reservation_id
                      where r.status in ('pending', 'charging', 'confirmed') and l.open_quantity > 0 group by 1, 2) h
             using (product_id, warehouse_id)
-          where coalesce(s.reserved, 0) <> coalesce(h.open, 0) limit $1)
+          where coalesce(s.reserved, 0) <> coalesce(h.open, 0))
         select ${PLACE} as subject,
           jsonb_build_object('productId', d.product_id, 'warehouseId', d.warehouse_id, 'counter', d.counter, 'held', d.held) as details
         from drift d ${NAMES} order by d.product_id, d.warehouse_id`,
-      values: [limit],
+      values: [],
     }),
   },
   {
@@ -108,13 +108,13 @@ export const STOCK_CHECKS: readonly SqlCheck[] = [
     finding: 'A stock row whose counters its constraints do not allow: onHand, reserved (units)',
     repair:
       'For a person, unless the repair of its counters settles it: count the place, then adjust or cut orders.',
-    statement: ({ limit }) => ({
+    statement: () => ({
       name: 'consistency.phantom_stock',
       text: `select ${PLACE} as subject,
           jsonb_build_object('productId', d.product_id, 'warehouseId', d.warehouse_id, 'onHand', d.on_hand, 'reserved', d.reserved) as details
         from stock d ${NAMES} where d.on_hand < 0 or d.reserved < 0 or d.on_hand < d.reserved
-        order by d.product_id, d.warehouse_id limit $1`,
-      values: [limit],
+        order by d.product_id, d.warehouse_id`,
+      values: [],
     }),
   },
   {
@@ -123,14 +123,14 @@ export const STOCK_CHECKS: readonly SqlCheck[] = [
     severity: 'error',
     finding: 'An effect that could be applied again, since nothing remembers it: key',
     repair: 'The key is written.',
-    statement: ({ mode, limit, summedUp }) => ({
+    statement: ({ mode, summedUp }) => ({
       name: `consistency.ledger_keys.${mode}`,
-      text: `select distinct 'effect:' || t.kind || ':' || t.effect_id as subject,
-          jsonb_build_object('key', t.kind || ':' || t.effect_id) as details
-        from inventory_transactions t where ${mode === 'full' ? 'true' : afterPosition('$2', '$3')}
-          and not exists (select from ledger_keys k where k.key = t.kind || ':' || t.effect_id)
-        limit $1`,
-      values: mode === 'incremental' ? [limit, summedUp.xid, summedUp.id] : [limit],
+      text: `select 'effect:' || key as subject, jsonb_build_object('key', key) as details
+        from (select distinct t.kind || ':' || t.effect_id as key from inventory_transactions t
+              where ${mode === 'full' ? 'true' : afterPosition('$1', '$2')}
+                and not exists (select from ledger_keys k where k.key = t.kind || ':' || t.effect_id)) m
+        order by 1`,
+      values: mode === 'incremental' ? [summedUp.xid, summedUp.id] : [],
     }),
   },
 ];

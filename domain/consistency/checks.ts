@@ -1,10 +1,11 @@
+import type { Statement } from '../../platform/database';
 import { ENGINE_CHECKS } from './checks-engine';
 import { FLOW_CHECKS } from './checks-flow';
 import { HOLD_CHECKS } from './checks-holds';
 import { ORDER_CHECKS } from './checks-orders';
 import { STOCK_CHECKS } from './checks-stock';
 import { TRACKING_CHECKS } from './checks-tracking';
-import { CHECK_IDS, type CheckId, type CheckInfo, type SqlCheck } from './types';
+import { CHECK_IDS, type CheckId, type CheckInfo, type CheckRun, type SqlCheck } from './types';
 
 /** The check of tamper evidence reads the ledger range by range: domain/consistency/verify-seals.ts. */
 const SEALS_CHECK: CheckInfo = {
@@ -35,6 +36,20 @@ export function checkOf(id: CheckId): CheckInfo {
   const check = ALL.get(id);
   if (!check) throw new Error(`there is no check ${id}`);
   return check;
+}
+
+/**
+ * The statement of a check that answers `limit` findings at most. What it limits is worked out as a whole: for a bare LIMIT the
+ * planner prefers what is quick to find a first row, and mostly there is none. At three million ledger rows that took 12.5 s
+ * instead of 2.4.
+ */
+export function statementOf(check: SqlCheck, run: CheckRun): Statement {
+  const { name, text, values = [] } = check.statement(run);
+  return {
+    name,
+    text: `with finding as materialized (${text}) select subject, details from finding limit $${values.length + 1}`,
+    values: [...values, run.limit],
+  };
 }
 
 /** Checks whose findings are about a product at a location, and raise its alert `ledger_drift`. */

@@ -1,7 +1,7 @@
 import type { Database } from '../../platform/database';
 import { sqlState } from '../../platform/errors';
 import { AppError } from '../../platform/errors';
-import { checkOf, SQL_CHECKS } from './checks';
+import { checkOf, SQL_CHECKS, statementOf } from './checks';
 import { ENGINE_CHECKS, type DescribeSaga } from './checks-engine';
 import { selectKeptSums } from './checkpoint-queries';
 import {
@@ -105,7 +105,7 @@ async function readFindings(
       signal?.addEventListener('abort', cancel, { once: true });
       try {
         if (signal?.aborted) throw checkCancelled();
-        const { rows } = await tx.query(check.statement({ ...run, mode, summedUp }));
+        const { rows } = await tx.query(statementOf(check, { ...run, mode, summedUp }));
         // Every check's statement selects these two.
         return rows.map((row) => ({
           subject: String(row['subject']),

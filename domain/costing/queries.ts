@@ -1,6 +1,6 @@
 import { execute, firstRow, rows, type Queryable, type Transaction } from '../../platform/database';
 import { utc } from '../../platform/pages';
-import type { CostLayer } from './types';
+import type { CostLayer, ValuationMethod, ValuedProduct } from './types';
 
 /** Locks the cost rows of products, made where there are none, in their order. Answers their currencies. */
 export async function lockCosts(
@@ -88,55 +88,82 @@ export interface TotalRow {
   valueMinor: number;
 }
 
-interface Scope {
+export interface Scope {
   warehouseId: number | null;
   categoryId: number | null;
 }
 
-const HELD = `
-  select s.product_id, sum(s.on_hand) as on_hand,
-         sum(s.on_hand) filter (where $1::int is null or s.warehouse_id = $1) as here
-  from stock s join products p on p.id = s.product_id
-  where $2::int is null or p.category_id = $2
-  group by s.product_id
-  having sum(s.on_hand) filter (where $1::int is null or s.warehouse_id = $1) > 0`;
-
-/** FIFO over every product: the newest receipts that cover what is on hand. A location has its share of each product. */
-export function selectFifoTotals(on: Queryable, { warehouseId, categoryId }: Scope): Promise<TotalRow[]> {
-  return rows<TotalRow>(
-    on,
-    'costing.fifo_totals',
-    `with held as (${HELD}), received as (
+/**
+ * What each product of `held` (product_id, on_hand, here) is worth: `costed` units of those `here` have a cost, and `value` is
+ * theirs. FIFO: the newest receipts that cover what is on hand, of which a location has its share. Average: the moving one.
+ */
+const WORTH: Readonly<Record<ValuationMethod, string>> = {
+  fifo: `received as (
        select l.product_id, l.quantity, l.unit_cost_minor, sum(l.quantity) over
          (partition by l.product_id order by r.received_at desc, r.id desc, l.line desc) - l.quantity as newer
        from receipt_lines l join receipts r on r.id = l.receipt_id where l.product_id in (select product_id from held)
-     ), worth as (
+     ), covered as (
        select h.product_id, h.on_hand, h.here,
               coalesce(sum(least(r.quantity, h.on_hand - r.newer) * r.unit_cost_minor), 0) as value,
               coalesce(sum(least(r.quantity, h.on_hand - r.newer)) filter (where r.unit_cost_minor is not null), 0) as costed
        from held h left join received r on r.product_id = h.product_id and r.newer < h.on_hand
        group by h.product_id, h.on_hand, h.here
-     )
-     select c.currency, count(*)::int as products, sum(w.here)::float8 as quantity,
-            sum(round(w.costed * w.here / w.on_hand))::float8 as costed,
-            sum(round(w.value * w.here / w.on_hand))::float8 as "valueMinor"
-     from worth w left join product_costs c on c.product_id = w.product_id
-     group by c.currency order by c.currency`,
+     ), worth as (
+       select v.product_id, v.here, c.currency, round(v.costed * v.here / v.on_hand) as costed, round(v.value * v.here / v.on_hand) as value
+       from covered v left join product_costs c on c.product_id = v.product_id
+     )`,
+  average: `worth as (
+       select h.product_id, h.here, c.currency, case when c.average_minor is null then 0 else h.here end as costed,
+              coalesce(round(h.here * c.average_minor), 0) as value
+       from held h left join product_costs c on c.product_id = h.product_id
+     )`,
+};
+
+/** What the products on hand are worth, per currency. */
+export function selectTotals(
+  on: Queryable,
+  method: ValuationMethod,
+  { warehouseId, categoryId }: Scope,
+): Promise<TotalRow[]> {
+  return rows<TotalRow>(
+    on,
+    `costing.totals.${method}`,
+    `with held as (
+       select s.product_id, sum(s.on_hand) as on_hand,
+              sum(s.on_hand) filter (where $1::int is null or s.warehouse_id = $1) as here
+       from stock s join products p on p.id = s.product_id
+       where $2::int is null or p.category_id = $2
+       group by s.product_id
+       having sum(s.on_hand) filter (where $1::int is null or s.warehouse_id = $1) > 0
+     ), ${WORTH[method]}
+     select currency, count(*)::int as products, sum(here)::float8 as quantity, sum(costed)::float8 as costed,
+            sum(value)::float8 as "valueMinor"
+     from worth group by currency order by currency`,
     [warehouseId, categoryId],
   );
 }
 
-/** The moving average of every product times what is on hand. */
-export function selectAverageTotals(on: Queryable, { warehouseId, categoryId }: Scope): Promise<TotalRow[]> {
-  return rows<TotalRow>(
+/** The same product by product, in the order of their SKUs: those after `page.after` of which any is on hand. */
+export function selectWorths(
+  on: Queryable,
+  method: ValuationMethod,
+  { warehouseId, categoryId }: Scope,
+  page: { after: string; limit: number; offset: number },
+): Promise<ValuedProduct[]> {
+  return rows<ValuedProduct>(
     on,
-    'costing.average_totals',
-    `with held as (${HELD})
-     select c.currency, count(*)::int as products, sum(h.here)::float8 as quantity,
-            coalesce(sum(h.here) filter (where c.average_minor is not null), 0)::float8 as costed,
-            coalesce(sum(round(h.here * c.average_minor)), 0)::float8 as "valueMinor"
-     from held h left join product_costs c on c.product_id = h.product_id
-     group by c.currency order by c.currency`,
-    [warehouseId, categoryId],
+    `costing.worths.${method}`,
+    `with held as materialized (
+       select p.id as product_id, p.sku, h.on_hand, h.here
+       from products p cross join lateral (
+         select sum(s.on_hand) as on_hand, sum(s.on_hand) filter (where $1::int is null or s.warehouse_id = $1) as here
+         from stock s where s.product_id = p.id) h
+       where p.sku > $3 and ($2::int is null or p.category_id = $2) and h.here > 0
+       order by p.sku limit $4 offset $5
+     ), ${WORTH[method]}
+     select h.sku, w.here::float8 as quantity, w.currency, w.value::float8 as "valueMinor",
+            (w.here - w.costed)::float8 as uncosted, (w.value / nullif(w.costed, 0))::float8 as "unitCostMinor"
+     from worth w join held h on h.product_id = w.product_id order by h.sku`,
+    [warehouseId, categoryId, page.after, page.limit, page.offset],
   );
 }

@@ -32,3 +32,27 @@ export interface Valuation {
   /** Units on hand whose cost nobody knows. */
   uncosted: number;
 }
+
+/** A line of the valuation report. */
+export interface ValuedProduct {
+  sku: string;
+  /** Units on hand at the places the report is about. */
+  quantity: number;
+  /** ISO 4217; null: no cost is known. */
+  currency: string | null;
+  /** Minor units, of the units whose cost is known. */
+  valueMinor: number;
+  /** Units on hand whose cost nobody knows. */
+  uncosted: number;
+  /** Minor units, with a fraction: what one unit costs on average by this method; null: no cost is known. */
+  unitCostMinor: number | null;
+}
+
+/** What a valuation is about: all products of all locations, or fewer. */
+export interface ValuationRequest {
+  method: ValuationMethod;
+  /** Warehouse code. */
+  location?: string | undefined;
+  /** Code of a category. */
+  category?: string | undefined;
+}

@@ -1,3 +1,4 @@
+import { csvLine } from '../../platform/csv';
 import type { Queryable } from '../../platform/database';
 import { selectRejects } from './queries';
 
@@ -13,16 +14,10 @@ export async function* feedRejectsCsv(on: Queryable, jobId: string): AsyncGenera
     if (!last) return;
     yield page
       .map(({ line, sku, location, quantity, code, reason }) =>
-        [String(line), quoted(sku), quoted(location), quoted(quantity), code, quoted(reason)].join(','),
+        csvLine([line, sku, location, quantity, code, reason]),
       )
-      .join('\n')
-      .concat('\n');
+      .join('');
     if (page.length < PAGE) return;
     after = last.line;
   }
-}
-
-function quoted(text: string | null): string {
-  if (text === null) return '';
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }

@@ -85,6 +85,7 @@ const PROMISED: Record<string, string> = {
   'GET /api/v1/shipments/{id}/units': '200',
   'PUT /api/v1/shipments/{id}/units': '200',
   'GET /api/v1/inventory/valuation': '200',
+  'GET /api/v1/inventory/valuation/products': '200',
   'GET /api/v1/inventory/{sku}/valuation': '200',
   'POST /api/v1/carriers/{name}/events': '200',
   'GET /health': '200',

@@ -304,6 +304,24 @@ describe('what the stock is worth', () => {
         currency: 'USD',
       });
     }
+    const report = '/inventory/valuation/products';
+    const first = await call('GET', `${report}?limit=1&method=average`);
+    expect(first.body.items).toHaveLength(1);
+    const all = await call('GET', `${report}?limit=100&method=average`);
+    const rest = await call(
+      'GET',
+      `${report}?limit=100&method=average&cursor=${first.body.nextCursor ?? ''}`,
+    );
+    expect([...first.body.items, ...rest.body.items]).toEqual(all.body.items);
+    expect(all.body.items).toEqual(
+      expect.arrayContaining([expect.objectContaining({ sku: 'DESK', currency: 'USD', unitCostMinor: 250 })]),
+    );
+    const file = await fetch(`${stack.url}${report}?location=AMS`, { headers: { accept: 'text/csv' } });
+    expect(file.headers.get('content-type')).toContain('text/csv');
+    expect(await file.text()).toMatch(/^sku,quantity,currency,.*\nDESK,\d+,USD,/);
+    for (const wrong of ['limit=0', 'cursor=x', 'method=lifo'])
+      expect((await call('GET', `${report}?${wrong}`)).status).toBe(422);
+    expect((await call('GET', `${report}?category=NO-SUCH`)).body.code).toBe('UNKNOWN_CATEGORY');
     expect((await call('GET', '/inventory/valuation?method=lifo')).status).toBe(422);
     expect((await call('GET', '/inventory/valuation?location=NO-SUCH')).body.code).toBe('UNKNOWN_LOCATION');
     expect((await call('GET', '/inventory/NO-SUCH/valuation')).status).toBe(404);

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { fifoLayers, worthOf } from '../../domain/costing/rules';
 import type { CostLayer } from '../../domain/costing/types';
-import { valueProduct, valueStock } from '../../domain/costing/valuation';
+import { listWorths, valueProduct, valueStock, worthsCsv } from '../../domain/costing/valuation';
 import { adjustStock } from '../../domain/inventory/adjust';
 import { newId } from '../../platform/ids';
 import { openOrderShop, type OrderShop } from '../db/support';
@@ -178,6 +178,32 @@ test('the stock is worth the sum of its products, per currency, in all, at a pla
     valueMinor: 900,
   });
   expect((await valueStock(shop.db, { method: 'average' })).totals.length).toBeGreaterThan(1);
+  // The same by product: in pages, and as a file of all.
+  const lines = [];
+  for (let after: string | null = ''; after !== null;) {
+    const page: Awaited<ReturnType<typeof listWorths>> = await listWorths(
+      shop.db,
+      { method: 'fifo', category, location: 'AMS' },
+      { after, limit: 1, offset: 0 },
+    );
+    lines.push(...page.items);
+    after = page.next;
+  }
+  const expected = [
+    { sku: skus[0], quantity: 2, currency: 'USD', valueMinor: 333, uncosted: 0, unitCostMinor: 166.5 },
+    { sku: skus[1], quantity: 3, currency: 'EUR', valueMinor: 150, uncosted: 0, unitCostMinor: 50 },
+    { sku: skus[2], quantity: 7, currency: null, valueMinor: 0, uncosted: 7, unitCostMinor: null },
+  ].sort((a, b) => (a.sku < b.sku ? -1 : 1));
+  expect(lines).toEqual(expected);
+  const csv = [];
+  for await (const piece of await worthsCsv(shop.db, { method: 'average', category })) csv.push(piece);
+  const average = [`${skus[0]},6,USD,900,0,150`, `${skus[1]},3,EUR,150,0,50`, `${skus[2]},7,,0,7,`].sort();
+  expect(csv.join('')).toBe(
+    ['sku,quantity,currency,value_minor,uncosted,unit_cost_minor', ...average, ''].join('\n'),
+  );
+  await expect(worthsCsv(shop.db, { method: 'fifo', location: 'NO-SUCH' })).rejects.toMatchObject({
+    code: 'UNKNOWN_LOCATION',
+  });
   await expect(valueStock(shop.db, { method: 'fifo', location: 'NO-SUCH' })).rejects.toMatchObject({
     code: 'UNKNOWN_LOCATION',
   });

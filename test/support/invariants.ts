@@ -1,4 +1,4 @@
-import { checkOf, SQL_CHECKS } from '../../domain/consistency/checks';
+import { SQL_CHECKS, statementOf } from '../../domain/consistency/checks';
 import type { CheckId, CheckRun } from '../../domain/consistency/types';
 import type { Queryable } from '../../platform/database';
 
@@ -58,9 +58,9 @@ const AT_REST: Readonly<Record<string, string>> = {
 /** Fails, naming the check and the rows, when stock, ledger, holds, items or events disagree. To be called after every database test. */
 export async function expectInvariants(db: Queryable): Promise<void> {
   for (const id of ALWAYS) {
-    const check = SQL_CHECKS.get(id)?.statement(EVERYTHING);
+    const check = SQL_CHECKS.get(id);
     if (!check) throw new Error(`there is no check ${id}`);
-    expectNone(checkOf(id).title, (await db.query(check)).rows);
+    expectNone(check.title, (await db.query(statementOf(check, EVERYTHING))).rows);
   }
 }
 
