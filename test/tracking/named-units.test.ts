@@ -9,7 +9,7 @@ import { openHoldShop, type HoldShop } from '../db/hold-shop';
 import { twice } from '../db/support';
 import { authorise, comesIn, inspect, shippedOrder } from '../returns/support';
 import { expectInvariants } from '../support/invariants';
-import { deliver, inDays, lotsOf, serialsOf, trackedProduct } from './support';
+import { deliver, inDays, lotsOf, serialsOf, trackedProduct, withSerials } from './support';
 
 let shop: HoldShop;
 beforeAll(async () => {
@@ -17,13 +17,6 @@ beforeAll(async () => {
 });
 afterEach(() => expectInvariants(shop.db));
 afterAll(() => shop.close());
-
-/** A product with these numbers in AMS. */
-async function withSerials(...serials: string[]): Promise<string> {
-  const sku = await trackedProduct(shop, { serials: true });
-  await deliver(shop.db, [{ sku, quantity: serials.length, serials }]);
-  return sku;
-}
 
 function adjust(sku: string, delta: number, named: NamedUnits, effectId = newId()) {
   const change = { delta };
@@ -46,7 +39,7 @@ async function confirmedHold(sku: string, quantity: number): Promise<string> {
 
 describe('a hold that is shipped', () => {
   test('takes the numbers that were read off, once', async () => {
-    const sku = await withSerials('A', 'B', 'C');
+    const sku = await withSerials(shop, 'A', 'B', 'C');
     const id = await confirmedHold(sku, 2);
     await twice(shop.db, () => shipHold(shop.db, id, [{ sku, serials: ['C'] }]));
     expect(await serialsOf(shop.db, sku)).toEqual(['A@AMS: shipped', 'B@AMS: in_stock', 'C@AMS: shipped']);
@@ -64,7 +57,7 @@ describe('a hold that is shipped', () => {
   });
 
   test('is refused as a whole when a name is wrong', async () => {
-    const sku = await withSerials('A', 'B');
+    const sku = await withSerials(shop, 'A', 'B');
     await deliver(shop.db, [{ sku, quantity: 1, serials: ['ELSEWHERE'] }], 'BER');
     const id = await confirmedHold(sku, 1);
     const refused = (item: Partial<NamedItem>, code: string) =>
@@ -79,7 +72,7 @@ describe('a hold that is shipped', () => {
   });
 
   test('must say from where when the hold takes a product from several places', async () => {
-    const sku = await withSerials('A', 'B');
+    const sku = await withSerials(shop, 'A', 'B');
     await deliver(shop.db, [{ sku, quantity: 2, serials: ['C', 'D'] }], 'BER');
     const id = await confirmedHold(sku, 4);
     await expect(shipHold(shop.db, id, [{ sku, serials: ['A'] }])).rejects.toMatchObject({
@@ -128,7 +121,7 @@ test('a transfer takes the numbers and lots that were read off', async () => {
 
 describe('a correction', () => {
   test('downwards takes the numbers that are missing, once', async () => {
-    const sku = await withSerials('A', 'B', 'C');
+    const sku = await withSerials(shop, 'A', 'B', 'C');
     const effectId = newId();
     await twice(shop.db, () => adjust(sku, -1, { serials: ['B'] }, effectId));
     expect(await serialsOf(shop.db, sku)).toEqual(['A@AMS: in_stock', 'B@AMS: removed', 'C@AMS: in_stock']);
@@ -136,7 +129,7 @@ describe('a correction', () => {
   });
 
   test('upwards brings back what was given up, and new numbers', async () => {
-    const sku = await withSerials('A', 'B');
+    const sku = await withSerials(shop, 'A', 'B');
     await adjust(sku, -1, { serials: ['A'] });
     const effectId = newId();
     await twice(shop.db, () => adjust(sku, 2, { serials: ['A', 'NEW'] }, effectId));
@@ -178,7 +171,7 @@ describe('a correction', () => {
 });
 
 test('a return brings back the numbers that came, and gives up those that are broken', async () => {
-  const sku = await withSerials('A', 'B', 'C', 'D');
+  const sku = await withSerials(shop, 'A', 'B', 'C', 'D');
   const orderId = await shippedOrder(shop, { [sku]: 3 });
   const { id } = await authorise(shop.db, orderId, { [sku]: 3 });
   await comesIn(shop.db, id, { [sku]: 3 });
@@ -196,7 +189,7 @@ test('a return brings back the numbers that came, and gives up those that are br
 });
 
 test('a return that names what is restocked gives up another', async () => {
-  const sku = await withSerials('A', 'B');
+  const sku = await withSerials(shop, 'A', 'B');
   const orderId = await shippedOrder(shop, { [sku]: 2 });
   const { id } = await authorise(shop.db, orderId, { [sku]: 2 });
   await comesIn(shop.db, id, { [sku]: 2 });
@@ -205,7 +198,7 @@ test('a return that names what is restocked gives up another', async () => {
 });
 
 test('units on quality hold are written off by number', async () => {
-  const sku = await withSerials('A', 'B', 'C');
+  const sku = await withSerials(shop, 'A', 'B', 'C');
   const holdId = newId();
   await putOnHold(shop.db, { holdId, sku, location: 'AMS', quantity: 2, reason: 'dented', actor: 'test' });
   const effectId = newId();

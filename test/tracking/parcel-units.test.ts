@@ -16,7 +16,7 @@ import {
   type OrderShop,
 } from '../db/support';
 import { expectInvariants } from '../support/invariants';
-import { deliver, inDays, lotsOf, serialsOf, trackedProduct } from './support';
+import { deliver, inDays, lotsOf, serialsOf, trackedProduct, withSerials } from './support';
 
 let shop: OrderShop;
 beforeAll(async () => {
@@ -24,13 +24,6 @@ beforeAll(async () => {
 });
 afterEach(() => expectInvariants(shop.db));
 afterAll(() => shop.close());
-
-/** A product with these numbers in AMS. */
-async function withSerials(...serials: string[]): Promise<string> {
-  const sku = await trackedProduct(shop, { serials: true });
-  await deliver(shop.db, [{ sku, quantity: serials.length, serials }]);
-  return sku;
-}
 
 /** A product with so many units of these lots in AMS; the first expires first. */
 async function withLots(lots: Readonly<Record<string, number>>): Promise<string> {
@@ -63,7 +56,7 @@ const lotsIn = async (shipmentId: string) => (await readParcelUnits(shop.db, shi
 
 describe('serial numbers that were packed', () => {
   test('leave with their parcel, and the rest of it is the oldest', async () => {
-    const sku = await withSerials('A', 'B', 'C', 'D');
+    const sku = await withSerials(shop, 'A', 'B', 'C', 'D');
     const { orderId, shipmentId } = await parcelOf(sku, 2);
     const [first, again] = await twice(shop.db, () => name(shipmentId, sku, { serials: ['C'] }));
     expect(again).toEqual(first);
@@ -89,7 +82,7 @@ describe('serial numbers that were packed', () => {
   });
 
   test('are kept from other parcels while there are others, and may be named anew', async () => {
-    const sku = await withSerials('A', 'B', 'C');
+    const sku = await withSerials(shop, 'A', 'B', 'C');
     const mine = await parcelOf(sku, 1);
     const other = await parcelOf(sku, 1);
     await name(mine.shipmentId, sku, { serials: ['A'] });
@@ -106,7 +99,7 @@ describe('serial numbers that were packed', () => {
   });
 
   test('go where they must when nothing else is there', async () => {
-    const sku = await withSerials('A', 'B');
+    const sku = await withSerials(shop, 'A', 'B');
     const mine = await parcelOf(sku, 1);
     await name(mine.shipmentId, sku, { serials: ['B'] });
     await startTransfer(shop.db, {
@@ -125,7 +118,7 @@ describe('serial numbers that were packed', () => {
   });
 
   test('are free again when the parcel is stopped, and it takes no more names', async () => {
-    const sku = await withSerials('A', 'B');
+    const sku = await withSerials(shop, 'A', 'B');
     const { orderId, shipmentId } = await parcelOf(sku, 1);
     await name(shipmentId, sku, { serials: ['A'] });
     await voidShipments({ db: shop.db, carriers: [obligingCarrier], orderId, which: 'all' });
@@ -137,7 +130,7 @@ describe('serial numbers that were packed', () => {
   });
 
   test('that are named while the parcel leaves are in it, before or after', async () => {
-    const sku = await withSerials(...Array.from({ length: 16 }, (_, n) => `N${n}`));
+    const sku = await withSerials(shop, ...Array.from({ length: 16 }, (_, n) => `N${n}`));
     const parcels = await Promise.all(Array.from({ length: 8 }, () => parcelOf(sku, 1)));
     await Promise.all(
       parcels.flatMap(({ shipmentId }, index) => [
@@ -154,7 +147,7 @@ describe('serial numbers that were packed', () => {
 
 describe('serial numbers that are named after the parcel has left', () => {
   test('take the place of those that nobody named', async () => {
-    const sku = await withSerials('A', 'B', 'C', 'D');
+    const sku = await withSerials(shop, 'A', 'B', 'C', 'D');
     const { orderId, shipmentId } = await parcelOf(sku, 2);
     await leaves(shipmentId);
     await twice(shop.db, () => name(shipmentId, sku, { serials: ['D', 'B'] }));
@@ -181,7 +174,7 @@ describe('serial numbers that are named after the parcel has left', () => {
   });
 
   test('are exchanged between two parcels when each was taken for the other', async () => {
-    const sku = await withSerials('A', 'B');
+    const sku = await withSerials(shop, 'A', 'B');
     const [one, two] = [await parcelOf(sku, 1), await parcelOf(sku, 1)];
     await leaves(one.shipmentId);
     await leaves(two.shipmentId);
@@ -196,7 +189,7 @@ describe('serial numbers that are named after the parcel has left', () => {
   });
 
   test('may be of a unit that had none when it left', async () => {
-    const sku = await withSerials('A');
+    const sku = await withSerials(shop, 'A');
     const { shipmentId } = await parcelOf(sku, 1);
     await leaves(shipmentId);
     await deliver(shop.db, [{ sku, quantity: 1, serials: ['B'] }]);
@@ -261,7 +254,7 @@ describe('lots that were packed', () => {
 });
 
 test('what is not in a parcel, not there or not kept cannot be named', async () => {
-  const sku = await withSerials('A', 'B');
+  const sku = await withSerials(shop, 'A', 'B');
   const plain = await shop.product({ AMS: 5 });
   const { shipmentId } = await parcelOf(sku, 1);
   const refused = async (named: NamedUnits, code: string, of = sku) => {

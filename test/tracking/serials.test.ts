@@ -5,7 +5,7 @@ import { newId } from '../../platform/ids';
 import { authorise, comesIn, inspect, shippedOrder } from '../returns/support';
 import { openOrderShop, type OrderShop } from '../db/support';
 import { expectInvariants } from '../support/invariants';
-import { deliver, inDays, lotsOf, serialsOf, trackedProduct } from './support';
+import { deliver, inDays, lotsOf, serialsOf, trackedProduct, withSerials } from './support';
 
 let shop: OrderShop;
 beforeAll(async () => {
@@ -14,15 +14,8 @@ beforeAll(async () => {
 afterEach(() => expectInvariants(shop.db));
 afterAll(() => shop.close());
 
-/** A serialised product with these units in AMS. */
-async function withSerials(...serials: string[]): Promise<string> {
-  const sku = await trackedProduct(shop, { serials: true });
-  await deliver(shop.db, [{ sku, quantity: serials.length, serials }]);
-  return sku;
-}
-
 test('a delivery names each unit, and every number is taken once for a product', async () => {
-  const sku = await withSerials('A', 'B');
+  const sku = await withSerials(shop, 'A', 'B');
   expect(await serialsOf(shop.db, sku)).toEqual(['A@AMS: in_stock', 'B@AMS: in_stock']);
   const again = (serials: string[], quantity = serials.length) =>
     deliver(shop.db, [{ sku, quantity, serials }]);
@@ -30,11 +23,11 @@ test('a delivery names each unit, and every number is taken once for a product',
   await expect(again(['C', 'C'])).rejects.toMatchObject({ code: 'DUPLICATE_SERIAL' });
   await expect(again(['C'], 2)).rejects.toMatchObject({ code: 'SERIALS_REQUIRED' });
   await expect(again([], 1)).rejects.toMatchObject({ code: 'SERIALS_REQUIRED' });
-  await withSerials('A');
+  await withSerials(shop, 'A');
 });
 
 test('a parcel takes the oldest numbers, and a return gives the same back', async () => {
-  const sku = await withSerials('A', 'B', 'C');
+  const sku = await withSerials(shop, 'A', 'B', 'C');
   const orderId = await shippedOrder(shop, { [sku]: 2 });
   expect(await serialsOf(shop.db, sku)).toEqual(['A@AMS: shipped', 'B@AMS: shipped', 'C@AMS: in_stock']);
   const { id } = await authorise(shop.db, orderId, { [sku]: 2 });
@@ -54,7 +47,7 @@ test('a parcel takes the oldest numbers, and a return gives the same back', asyn
 });
 
 test('a transfer takes its numbers with it', async () => {
-  const sku = await withSerials('A', 'B', 'C');
+  const sku = await withSerials(shop, 'A', 'B', 'C');
   await startTransfer(shop.db, {
     transferId: newId(),
     sku,
@@ -69,7 +62,7 @@ test('a transfer takes its numbers with it', async () => {
 });
 
 test('units that nobody read a number off have none, and units that are lost lose theirs', async () => {
-  const sku = await withSerials('A', 'B');
+  const sku = await withSerials(shop, 'A', 'B');
   const adjust = (delta: number) =>
     adjustStock(shop.db, {
       sku,
@@ -96,7 +89,7 @@ test('a product may keep both lots and numbers', async () => {
 });
 
 test('parcels at once never ship one number twice', async () => {
-  const sku = await withSerials(...Array.from({ length: 12 }, (_, n) => `N${n}`));
+  const sku = await withSerials(shop, ...Array.from({ length: 12 }, (_, n) => `N${n}`));
   const orders = await Promise.all(Array.from({ length: 6 }, () => shippedOrder(shop, { [sku]: 2 })));
   const page = { sku, limit: 100, offset: 0 };
   const shipped = await selectSerialPage(shop.db, { ...page, status: 'shipped' });

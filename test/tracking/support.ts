@@ -23,6 +23,13 @@ export function deliver(db: Database, lines: readonly ReceiptLineInput[], locati
   });
 }
 
+/** A serialised product with these units in AMS. */
+export async function withSerials(shop: OrderShop, ...serials: string[]): Promise<string> {
+  const sku = await trackedProduct(shop, { serials: true });
+  await deliver(shop.db, [{ sku, quantity: serials.length, serials }]);
+  return sku;
+}
+
 /** A day so many days from now, YYYY-MM-DD in UTC. */
 export function inDays(days: number): string {
   return new Date(Date.now() + days * 86_400_000).toISOString().slice(0, 10);
