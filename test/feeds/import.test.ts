@@ -268,10 +268,12 @@ test('a job whose workflow was terminated by hand can still be cancelled', async
 });
 
 test('a workflow that is cancelled in the engine ends its job as cancelled', async () => {
+  // Seconds of batches, since the activity hears of it by a heartbeat.
+  const skus = Array.from({ length: 60 }, (_, i) => `PIECE-${i}`);
+  for (const sku of skus) await addStock(stack.db, sku, 'AMS', 1);
   await stack.db.pool.query(SLOW);
-  const { jobId } = await feeds.accepted(
-    `${CSV}LAMP,AMS,51\nLAMP,BER,52\nDESK,AMS,53\nDESK,BER,54\nCHAIR,AMS,55`,
-  );
+  const lines = skus.flatMap((sku) => [`${sku},AMS,51`, `${sku},BER,52`]);
+  const { jobId } = await feeds.accepted(CSV + lines.join('\n'));
   try {
     await waitFor(async () => (await feeds.job(jobId)).status === 'running');
     await stack.temporal.client.workflow.getHandle(stack.names.jobWorkflowId(jobId)).cancel();
