@@ -1,5 +1,5 @@
 /** A field of a CSV file (RFC 4180). Null is an empty field. */
-export function csvField(value: string | number | null): string {
+function csvField(value: string | number | null): string {
   if (value === null) return '';
   const text = String(value);
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;

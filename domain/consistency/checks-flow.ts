@@ -55,7 +55,6 @@ export const FLOW_CHECKS: readonly SqlCheck[] = [
           when t.tgenabled not in ('O', 'A') then 'disabled'
           when not c.convalidated then 'not valid' end as state) s
         where state is not null order by 1`,
-      values: [],
     }),
   },
   {

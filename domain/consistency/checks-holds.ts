@@ -41,7 +41,6 @@ export const HOLD_CHECKS: readonly SqlCheck[] = [
           jsonb_build_object('reservationId', r.id, 'status', r.status, 'units', sum(l.open_quantity)) as details
         from reservations r join reservation_lines l on l.reservation_id = r.id
         where r.status not in ${LIVE} and l.open_quantity <> 0 group by r.id order by r.id`,
-      values: [],
     }),
   },
   {
@@ -59,7 +58,6 @@ export const HOLD_CHECKS: readonly SqlCheck[] = [
         where ${mode === 'full' ? 'true' : 'l.open_quantity <> 0'}
           and not exists (select from reservations r where r.id = l.reservation_id)
         group by l.reservation_id order by l.reservation_id`,
-      values: [],
     }),
   },
 ];

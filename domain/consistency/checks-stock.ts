@@ -103,7 +103,6 @@ export const STOCK_CHECKS: readonly SqlCheck[] = [
         select ${PLACE} as subject,
           jsonb_build_object('productId', d.product_id, 'warehouseId', d.warehouse_id, 'counter', d.counter, 'held', d.held) as details
         from drift d ${NAMES} order by d.product_id, d.warehouse_id`,
-      values: [],
     }),
   },
   {
@@ -119,7 +118,6 @@ export const STOCK_CHECKS: readonly SqlCheck[] = [
           jsonb_build_object('productId', d.product_id, 'warehouseId', d.warehouse_id, 'onHand', d.on_hand, 'reserved', d.reserved) as details
         from stock d ${NAMES} where d.on_hand < 0 or d.reserved < 0 or d.on_hand < d.reserved
         order by d.product_id, d.warehouse_id`,
-      values: [],
     }),
   },
   {

@@ -22,7 +22,6 @@ export const TRACKING_CHECKS: readonly SqlCheck[] = [
         select ${PLACE} as subject,
           jsonb_build_object('productId', d.product_id, 'warehouseId', d.warehouse_id, 'onHand', d.on_hand, 'lots', d.units) as details
         from drift d ${NAMES} order by d.product_id, d.warehouse_id`,
-      values: [],
     }),
   },
   {
@@ -40,7 +39,6 @@ export const TRACKING_CHECKS: readonly SqlCheck[] = [
         select ${PLACE} || ' lot ' || d.code as subject,
           jsonb_build_object('lotId', d.id, 'lot', d.code, 'quantity', d.quantity, 'moved', d.moved) as details
         from drift d ${NAMES} order by d.id`,
-      values: [],
     }),
   },
   {
@@ -59,7 +57,6 @@ export const TRACKING_CHECKS: readonly SqlCheck[] = [
         select ${PLACE} as subject,
           jsonb_build_object('productId', d.product_id, 'warehouseId', d.warehouse_id, 'onHand', d.on_hand, 'serials', d.serials) as details
         from drift d ${NAMES} order by d.product_id, d.warehouse_id`,
-      values: [],
     }),
   },
   {
@@ -84,7 +81,6 @@ export const TRACKING_CHECKS: readonly SqlCheck[] = [
         ${NAMES}
         where coalesce(d.held, 0) <> coalesce(h.open, 0)
         order by 1`,
-      values: [],
     }),
   },
 ];

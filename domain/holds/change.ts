@@ -118,7 +118,7 @@ async function nameItems(
         : `Nothing of ${sku} leaves with this hold${location === undefined ? '' : ` from ${location}`}.`;
       throw new AppError('NOT_IN_PARCEL', detail, { sku });
     }
-    await nameUnits(tx, { sku, entry, named });
+    await nameUnits(tx, entry, named);
   }
 }
 

@@ -51,7 +51,7 @@ async function applyAdjustment(
   key: StockKey,
   adjustment: Adjustment,
 ): Promise<AdjustedLevel> {
-  const { sku, effectId, change, reason, reference, named = {}, actor } = adjustment;
+  const { effectId, change, reason, reference, named = {}, actor } = adjustment;
   await insertEmptyStock(tx, [key]);
   const [before] = await lockStock(tx, [key]);
   const threshold = await selectThreshold(tx, key);
@@ -78,7 +78,7 @@ async function applyAdjustment(
     actor,
     ...(reference ? { reference } : {}),
   };
-  await nameUnits(tx, { sku, entry, named });
+  await nameUnits(tx, entry, named);
   await postLedger(tx, [entry]);
   if (delta > 0) await applyAllocation(tx, await allocateBackorders(tx, [{ ...key, quantity: delta }]));
   const [after] = await lockStock(tx, [key]);

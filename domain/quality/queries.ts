@@ -63,7 +63,6 @@ export function insertHold(
 }
 
 export interface LockedHold extends StockKey {
-  sku: string;
   open: number;
   lotId: number | null;
   lotCode: string | null;
@@ -75,10 +74,9 @@ export function lockHold(tx: Transaction, id: string): Promise<LockedHold | unde
   return firstRow<LockedHold>(
     tx,
     'quality.lock_hold',
-    `select p.sku, h.product_id as "productId", h.warehouse_id as "warehouseId", h.open, h.lot_id as "lotId",
+    `select h.product_id as "productId", h.warehouse_id as "warehouseId", h.open, h.lot_id as "lotId",
             l.code as "lotCode", l.expires_on::text as "expiresOn"
-     from quality_holds h join products p on p.id = h.product_id left join lots l on l.id = h.lot_id
-     where h.id = $1 for no key update of h`,
+     from quality_holds h left join lots l on l.id = h.lot_id where h.id = $1 for no key update of h`,
     [id],
   );
 }

@@ -53,7 +53,7 @@ async function take(
   { holdId, quantity, serials, actor, effectId }: QualityVerdict & { quantity: number },
   kind: Kind,
 ): Promise<void> {
-  const { sku, productId, warehouseId, lotId, lotCode, expiresOn } = hold;
+  const { productId, warehouseId, lotId, lotCode, expiresOn } = hold;
   const key = { productId, warehouseId };
   const gone = kind === 'write_off' ? quantity : 0;
   const reference = `quality-hold:${holdId}`;
@@ -76,7 +76,7 @@ async function take(
     reference,
     actor,
   };
-  if (gone > 0) await nameUnits(tx, { sku, entry, named: { serials } });
+  if (gone > 0) await nameUnits(tx, entry, { serials });
   await postLedger(tx, [entry]);
   if (gone === 0) await applyAllocation(tx, await allocateBackorders(tx, [{ ...key, quantity }]));
 }

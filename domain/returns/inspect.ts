@@ -95,13 +95,13 @@ async function takeBack(
   };
   const entries: LedgerEntry[] = [];
   for (const [index, { productId, restocked, writtenOff }] of changes.entries()) {
-    const { sku = '', serials = [], writeOffSerials = [] } = results[index] ?? {};
+    const { serials = [], writeOffSerials = [] } = results[index] ?? {};
     const back = entry(productId, 'return', restocked + writtenOff);
-    await nameUnits(tx, { sku, entry: back, named: { serials: [...serials, ...writeOffSerials] } });
+    await nameUnits(tx, back, { serials: [...serials, ...writeOffSerials] });
     entries.push(back);
     if (writtenOff === 0) continue;
     const gone = entry(productId, 'write_off', -writtenOff);
-    await nameUnits(tx, { sku, entry: gone, named: { serials: writeOffSerials } });
+    await nameUnits(tx, gone, { serials: writeOffSerials });
     entries.push(gone);
   }
   await postLedger(tx, entries);

@@ -3,7 +3,7 @@ import { AppError } from '../../platform/errors';
 import type { LedgerEntry } from '../inventory/types';
 import { moveSerials, selectKnownLots, selectKnownSerials } from './name-queries';
 import { moveKnownLots } from './move-lots';
-import { insertSerials, selectTracked } from './queries';
+import { insertSerials, selectTrackedProduct } from './queries';
 import { lotFault, namingFault, packedFault, serialFault, type NamingFault } from './rules';
 import type { KnownSerial, MovingEntry, NamedLot, NamedUnits, NamedProduct } from './types';
 
@@ -17,15 +17,12 @@ import type { KnownSerial, MovingEntry, NamedLot, NamedUnits, NamedProduct } fro
  * @throws NOT_TRACKED, TOO_MANY_UNITS_NAMED, SERIAL_NOT_THERE, SERIAL_PACKED, DUPLICATE_SERIAL, UNKNOWN_LOT, LOT_SHORT,
  * LOT_EXPIRY_MISMATCH
  */
-export async function nameUnits(
-  tx: Transaction,
-  { sku, entry, named }: { sku: string; entry: LedgerEntry; named: NamedUnits },
-): Promise<void> {
+export async function nameUnits(tx: Transaction, entry: LedgerEntry, named: NamedUnits): Promise<void> {
   const { serials = [], lots = [] } = named;
   if (serials.length === 0 && lots.length === 0) return;
   // Under the stock's lock: what a product keeps is changed only under it.
-  const [product] = await selectTracked(tx, [sku]);
-  if (!product) throw new AppError('UNKNOWN_SKU', `There is no product ${sku}.`);
+  const product = await selectTrackedProduct(tx, entry.productId);
+  if (!product) throw new Error('a product disappeared');
   refuse(namingFault(product, Math.abs(entry.onHandDelta), named));
   if (lots.length > 0) await moveNamedLots(tx, entry, product, lots);
   if (serials.length > 0) await moveNamedSerials(tx, entry, product, serials);

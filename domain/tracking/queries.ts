@@ -14,6 +14,16 @@ export function selectTracked(on: Queryable, skus: readonly string[]): Promise<T
   );
 }
 
+/** One of them by its key. */
+export function selectTrackedProduct(on: Queryable, productId: number): Promise<TrackedProduct | undefined> {
+  return firstRow<TrackedProduct>(
+    on,
+    'tracking.product',
+    `select ${TRACKED} from products p where p.id = $1`,
+    [productId],
+  );
+}
+
 /** Moves units of named lots; the ledger's trigger then leaves them alone. Before the entry itself, under the stock's locks. */
 export function moveLots(tx: Transaction, moves: readonly LotMove[], entry: MovingEntry): Promise<number> {
   return execute(

@@ -102,7 +102,7 @@ async function moveOut(
   };
   const out: LedgerEntry = { ...source, ...shared, kind: 'transfer_out', onHandDelta: -quantity };
   const into: LedgerEntry = { ...target, ...shared, kind: 'transfer_in', onHandDelta: quantity };
-  await nameUnits(tx, { sku, entry: out, named });
+  await nameUnits(tx, out, named);
   await postLedger(tx, arrives ? [out, into] : [out]);
   if (arrives) await applyAllocation(tx, await allocateBackorders(tx, [{ ...target, quantity }]));
   else await enqueue(tx, [{ topic: 'transfer.wake', key: transferId }]);
