@@ -1,4 +1,5 @@
-import { problem } from './problems';
+import { createPace } from './pace';
+import { overloaded } from './problems';
 
 export interface AdmissionOptions {
   /** Orders in work at once. */
@@ -13,12 +14,15 @@ export interface Admission {
   /**
    * Runs `work` when its turn comes, first come, first served.
    *
-   * @throws AppError `OVERLOADED` when the queue is full or the turn did not come in time; `work` was then never begun.
+   * @throws AppError `OVERLOADED` when the queue is full, or the turn did not come in time or cannot by the speed at which
+   *   turns end; `work` was then never begun.
    * @throws Error when the caller gave up while waiting; `work` was then never begun either.
    */
   run<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T>;
   /** True while the queue takes nobody: for the very beginning of a request, before anything is spent on it. */
   readonly full: boolean;
+  /** What to throw at somebody whom the queue does not take: when to come again depends on how many were told before. */
+  refusal(): Error;
   readonly running: number;
   readonly queued: number;
 }
@@ -31,10 +35,16 @@ interface Waiter {
 export function createAdmission(options: AdmissionOptions): Admission {
   // A Set keeps arrival order and gives up a waiter in constant time.
   const waiting = new Set<Waiter>();
+  const pace = createPace(options.limit);
   let running = 0;
 
   function isFull(): boolean {
-    return running >= options.limit && waiting.size >= options.queue;
+    if (running < options.limit) return false;
+    return waiting.size >= options.queue || (pace.expectedMs(waiting.size + 1) ?? 0) > options.maxWaitMs;
+  }
+
+  function refusal(): Error {
+    return overloaded('Too many orders are waiting for their turn.', pace.comeAgainIn());
   }
 
   function turn(signal: AbortSignal): Promise<void> {
@@ -43,7 +53,8 @@ export function createAdmission(options: AdmissionOptions): Admission {
       running++;
       return Promise.resolve();
     }
-    if (isFull()) return Promise.reject(overloaded());
+    pace.begin();
+    if (isFull()) return Promise.reject(refusal());
     return new Promise((resolve, reject) => {
       const leave = () => {
         waiting.delete(waiter);
@@ -56,7 +67,7 @@ export function createAdmission(options: AdmissionOptions): Admission {
       };
       const timer = setTimeout(() => {
         leave();
-        reject(overloaded());
+        reject(refusal());
       }, options.maxWaitMs);
       const waiter: Waiter = {
         // The place is handed over, not freed: nobody who comes now can overtake.
@@ -72,8 +83,13 @@ export function createAdmission(options: AdmissionOptions): Admission {
 
   function leaveTurn(): void {
     const [next] = waiting;
-    if (next) next.admit();
-    else running--;
+    if (next) {
+      pace.moved();
+      next.admit();
+    } else {
+      pace.end();
+      running--;
+    }
   }
 
   return {
@@ -88,6 +104,7 @@ export function createAdmission(options: AdmissionOptions): Admission {
     get full() {
       return isFull();
     },
+    refusal,
     get running() {
       return running;
     },
@@ -95,11 +112,6 @@ export function createAdmission(options: AdmissionOptions): Admission {
       return waiting.size;
     },
   };
-}
-
-/** Nothing was begun. */
-export function overloaded(): Error {
-  return problem('OVERLOADED', 'Too many orders are waiting for their turn. Nothing was done; try again.');
 }
 
 /** Nobody is there to be told. */

@@ -24,7 +24,7 @@ export function ok(body: unknown): Answer {
 /** A problem as an answer, so that it can be stored under an idempotency key. */
 export function problemAnswer(error: unknown, requestId: string): Answer & { body: Problem } {
   const body = toProblem(error, requestId);
-  const seconds = retryAfter(body.code);
+  const seconds = retryAfter(body);
   return {
     status: body.status,
     body,

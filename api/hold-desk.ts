@@ -8,7 +8,8 @@ import { createCombiner } from '../platform/combiner';
 import type { Settings } from '../platform/config';
 import type { Database } from '../platform/database';
 import type { Logger } from '../platform/log';
-import { problem } from './problems';
+import { createPace } from './pace';
+import { overloaded } from './problems';
 
 /** Where holds without an order are asked for: requests that come together share transactions. */
 export interface HoldDesk {
@@ -52,15 +53,19 @@ export function createHoldDesk({ db, settings, log }: HoldDeskOptions): HoldDesk
     // It reads, and so waits for nobody's lock.
     busy: () => Promise.resolve(new Set()),
   });
+  const pace = createPace(settings.HOLD_QUEUE);
   return {
     async reserve(request, signal) {
       if (reserver.pending >= settings.HOLD_QUEUE) {
-        throw problem(
-          'OVERLOADED',
-          'Too many holds are waiting for their turn. Nothing was done; try again.',
-        );
+        pace.begin();
+        throw overloaded('Too many holds are waiting for their turn.', pace.comeAgainIn());
       }
-      return reserver.submit(request, signal);
+      try {
+        return await reserver.submit(request, signal);
+      } finally {
+        if (reserver.pending * 2 < settings.HOLD_QUEUE) pace.end();
+        else pace.moved();
+      }
     },
     view: (id) => reader.submit(id),
     get pending() {

@@ -15,7 +15,6 @@ import {
 } from '../platform/idempotency';
 import { derivedId, newId } from '../platform/ids';
 import { problemAnswer, type Answer } from './answer';
-import { overloaded } from './admission';
 import { keyReused, replayed } from './answer-once';
 import type { ApiContext } from './context';
 import { unavailable } from './engine';
@@ -74,10 +73,10 @@ export async function placeOrder(context: ApiContext, placement: Placement): Pro
 async function answerWhenFull(context: ApiContext, placement: Placement): Promise<Answer> {
   const { order, wanted } = requested(placement);
   const found = wanted && (await findKey(context.db, wanted));
-  if (!found) throw overloaded();
+  if (!found) throw context.admission.refusal();
   if (!isSameRequest(found, wanted)) throw keyReused();
   if (found.answer) return replay(context, order.orderId, found.answer);
-  if (found.state !== 'started') throw overloaded();
+  if (found.state !== 'started') throw context.admission.refusal();
   const record = await readOrder(context.db, order.orderId);
   if (record) return conclude(context, { key: wanted, placement, order }, record);
   context.metrics.placed('undecided');

@@ -123,6 +123,11 @@ export function problem(code: ProblemCode, detail: string, members: Record<strin
   return new AppError(code, detail, members);
 }
 
+/** `OVERLOADED`: nothing was done, and the same request may succeed after so many seconds. */
+export function overloaded(detail: string, retryAfterSeconds: number): AppError {
+  return problem('OVERLOADED', `${detail} Nothing was done; try again.`, { retryAfter: retryAfterSeconds });
+}
+
 /** `VALIDATION_FAILED` with what is wrong where. */
 export function invalid(errors: readonly FieldError[]): AppError {
   const [first] = errors;
@@ -130,10 +135,10 @@ export function invalid(errors: readonly FieldError[]): AppError {
   return problem('VALIDATION_FAILED', detail, { errors });
 }
 
-/** Seconds for `Retry-After`, or undefined where trying again is of no use. */
-export function retryAfter(code: ProblemCode): number | undefined {
+/** Seconds for `Retry-After`, or undefined where trying again is of no use. A document's own `retryAfter` goes first. */
+export function retryAfter({ code, retryAfter: told }: Problem): number | undefined {
   const kind: ProblemKind = PROBLEMS[code];
-  return kind.retryAfter;
+  return typeof told === 'number' ? told : kind.retryAfter;
 }
 
 /**

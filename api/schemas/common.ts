@@ -56,5 +56,9 @@ export const problemSchema = z
     code: z.string().meta({ description: 'Stable; switch on this' }),
     instance: z.string().meta({ description: 'The request id' }),
     errors: z.array(z.object({ path: z.string(), message: z.string() })).optional(),
+    retryAfter: z
+      .int()
+      .optional()
+      .meta({ description: 'With OVERLOADED: seconds until your turn to try again, as in Retry-After' }),
   })
   .meta({ id: 'Problem', description: 'RFC 9457 problem details' });

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { createAdmission } from '../../api/admission';
 
 const never = new AbortController().signal;
@@ -64,6 +65,30 @@ describe('the admission queue', () => {
     await expect(admission.run(never, () => Promise.resolve())).rejects.toMatchObject({ code: 'OVERLOADED' });
     first.end();
     await running;
+    await expect(admission.run(never, () => Promise.resolve('free again'))).resolves.toBe('free again');
+  });
+
+  it('refuses at once whose turn cannot come in time, by the speed at which turns end, until the queue is gone', async () => {
+    const admission = createAdmission({ limit: 1, queue: 1_000, maxWaitMs: 5_000 });
+    const enter = <T>(work: () => Promise<T>) => admission.run(new AbortController().signal, work);
+    const turns = Array.from({ length: 10 }, () => enter(() => delay(100)));
+    const end = held();
+    const last = enter(end.work);
+    await Promise.all(turns);
+    const waiting: Promise<unknown>[] = [];
+    while (!admission.full) {
+      waiting.push(enter(() => Promise.resolve()).catch((error: unknown) => error));
+    }
+    // A tenth of a second each, if not longer.
+    expect(admission.queued).toBeGreaterThan(0);
+    expect(admission.queued).toBeLessThan(100);
+    await expect(enter(() => Promise.resolve())).rejects.toMatchObject({
+      code: 'OVERLOADED',
+      details: { retryAfter: 1 },
+    });
+    end.end();
+    await Promise.all([last, ...waiting]);
+    expect(admission.full).toBe(false);
     await expect(admission.run(never, () => Promise.resolve('free again'))).resolves.toBe('free again');
   });
 

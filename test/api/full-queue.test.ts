@@ -33,10 +33,10 @@ it('refuses what is new while the queue is full, but never a repeat of what was 
   const first = place('FULL-1', started);
   await waitFor(async () => (await keyState(started)) === 'started');
 
-  expect((await place('FULL-1')).body.code).toBe('OVERLOADED');
+  expect((await place('FULL-1')).body).toMatchObject({ code: 'OVERLOADED', retryAfter: 1 });
   const refused = await place('FULL-1', fresh);
   expect([refused.status, refused.body.code]).toEqual([503, 'OVERLOADED']);
-  expect(refused.headers.get('retry-after')).toBe('1');
+  expect(refused.headers.get('retry-after')).toMatch(/^[12]$/);
   expect(await keyState(fresh)).toBeUndefined();
 
   const replay = await place('NO-SUCH-SKU', answered);

@@ -1,0 +1,61 @@
+/** How fast a queue moves while it is full, and when those whom it turns away should come again. */
+export interface Pace {
+  /** The queue is short of room from now on; nothing if it was before. */
+  begin(): void;
+  /** Somebody's turn came or ended, and made room. */
+  moved(): void;
+  /** There is room again: what was measured no longer says how fast the queue could move. */
+  end(): void;
+  /** How long so many turns take, in milliseconds; null while too few were seen to tell. */
+  expectedMs(turns: number): number | null;
+  /** Seconds for `Retry-After`, in whole seconds from 1 to 30. */
+  comeAgainIn(): number;
+}
+
+/** Turns by which the speed is measured: few enough to follow a change within seconds. */
+const WINDOW = 256;
+/** With fewer than this nothing is foretold. */
+const ENOUGH = 8;
+const LONGEST_MS = 30_000;
+
+/**
+ * Everybody who is turned away is given a turn of his own to come again, one after the other at the speed at which the queue
+ * moves. So a crowd comes back as fast as it can be served, instead of all of it every second: answering those would take
+ * what the requests under way need, and who gets in would be luck.
+ *
+ * @param assumedPerSecond the speed until something was seen.
+ */
+export function createPace(assumedPerSecond: number, now: () => number = () => performance.now()): Pace {
+  /** When the queue became short of room, or the oldest turn left in the window ended. */
+  let since: number | null = null;
+  let moves: number[] = [];
+  /** When the last one who was turned away was told to come. */
+  let lastTurn = 0;
+
+  function perMs(): number {
+    if (since === null) return assumedPerSecond / 1_000;
+    const seen = (moves.length + 1) / Math.max(1, now() - since);
+    return moves.length < ENOUGH ? Math.min(assumedPerSecond / 1_000, seen) : seen;
+  }
+
+  return {
+    begin() {
+      since ??= now();
+    },
+    moved() {
+      if (since === null) return;
+      moves.push(now());
+      if (moves.length > WINDOW) since = moves.shift() ?? since;
+    },
+    end() {
+      since = null;
+      moves = [];
+    },
+    expectedMs: (turns) => (moves.length < ENOUGH ? null : turns / perMs()),
+    comeAgainIn() {
+      const at = now();
+      lastTurn = Math.min(Math.max(lastTurn, at) + 1 / perMs(), at + LONGEST_MS);
+      return Math.ceil((lastTurn - at) / 1_000);
+    },
+  };
+}

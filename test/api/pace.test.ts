@@ -1,0 +1,84 @@
+import { createPace, type Pace } from '../../api/pace';
+
+/** A pace with a clock that the test moves. */
+function paceOf(assumedPerSecond: number): { pace: Pace; after(ms: number): void } {
+  let now = 1_000;
+  return { pace: createPace(assumedPerSecond, () => now), after: (ms) => void (now += ms) };
+}
+
+function told(pace: Pace, count: number): number[] {
+  return Array.from({ length: count }, () => pace.comeAgainIn());
+}
+
+/** A turn ends every `ms`. */
+function move({ pace, after }: ReturnType<typeof paceOf>, turns: number, ms: number): void {
+  for (let turn = 0; turn < turns; turn++) {
+    after(ms);
+    pace.moved();
+  }
+}
+
+describe('when those who are turned away come again', () => {
+  it('is one after the other, at the assumed speed while nothing was seen', () => {
+    const { pace } = paceOf(100);
+    pace.begin();
+    expect(told(pace, 100)).toEqual(Array(100).fill(1));
+    expect(told(pace, 100)).toEqual(Array(100).fill(2));
+  });
+
+  it('is at the speed at which turns end, faster or slower than assumed', () => {
+    for (const [assumed, everyMs] of [
+      [100, 100],
+      [1, 10],
+    ] as const) {
+      const at = paceOf(assumed);
+      at.pace.begin();
+      move(at, 200, everyMs);
+      const perSecond = 1_000 / everyMs;
+      const seconds = told(at.pace, perSecond * 5);
+      expect(seconds[0]).toBe(1);
+      expect(seconds.at(-1)).toBeGreaterThanOrEqual(4);
+      expect(seconds.at(-1)).toBeLessThanOrEqual(5);
+    }
+  });
+
+  it('goes by the last turns, so that a queue that slows down is noticed', () => {
+    const at = paceOf(100);
+    at.pace.begin();
+    move(at, 10_000, 1);
+    expect(at.pace.expectedMs(100)).toBeCloseTo(100, -1);
+    move(at, 300, 50);
+    expect(at.pace.expectedMs(100)).toBeCloseTo(5_000, -2);
+  });
+
+  it('is later the longer no turn ends at all, and half a minute at most', () => {
+    const { pace, after } = paceOf(100);
+    pace.begin();
+    after(10_000);
+    expect(told(pace, 5)).toEqual([10, 20, 30, 30, 30]);
+    after(30_000);
+    expect(told(pace, 1)).toEqual([30]);
+  });
+
+  it('gives turns that passed unused to nobody: who comes later does not wait for them', () => {
+    const { pace, after } = paceOf(10);
+    pace.begin();
+    expect(told(pace, 50).at(-1)).toBe(5);
+    after(60_000);
+    pace.end();
+    expect(told(pace, 1)).toEqual([1]);
+  });
+
+  it('foretells nothing from a few turns, nor from those of a queue that is gone', () => {
+    const at = paceOf(10);
+    move(at, 100, 10);
+    expect(at.pace.expectedMs(1)).toBeNull();
+    at.pace.begin();
+    move(at, 7, 10);
+    expect(at.pace.expectedMs(1)).toBeNull();
+    move(at, 1, 10);
+    expect(at.pace.expectedMs(9)).toBeCloseTo(80, 0);
+    at.pace.end();
+    expect(at.pace.expectedMs(1)).toBeNull();
+  });
+});
