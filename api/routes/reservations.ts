@@ -9,7 +9,7 @@ import { checkedDue, noSuchHold, RESERVATIONS, viewAnswer } from '../hold-answer
 import { onceForKey } from '../keyed-call';
 import { API_BASE } from '../order-answers';
 import { NAMING_PROBLEMS, type ProblemCode } from '../problems';
-import { route, type Call, type Route, type RouteSchemas } from '../route';
+import { route, type Call, type Route, type RouteDocs, type RouteSchemas } from '../route';
 import { newHoldRoutes } from './new-holds';
 import { idParams, pageQuery, sku, skuParams } from '../schemas/common';
 import { holdShipment } from '../schemas/naming';
@@ -65,11 +65,14 @@ const ENDED = ['HOLD_RELEASED', 'ALREADY_SHIPPED', 'HOLD_OF_ORDER'] as const;
 function holdActions(context: ApiContext): Route[] {
   const { db } = context;
 
-  /** What is done to a hold by its id alone, once for a key. */
-  function action(
+  /** What is done to a hold by its id, once for a key. */
+  function action<Body extends z.ZodType>(
     name: string,
-    docs: { summary: string; description: string; problems: readonly ProblemCode[] },
-    work: (id: string) => Promise<void>,
+    docs: Pick<RouteDocs, 'summary' | 'description' | 'bodyOptional'> & {
+      problems: readonly ProblemCode[];
+      body?: Body;
+    },
+    work: (id: string, body: z.output<Body>) => Promise<void>,
   ): Route {
     return route(
       {
@@ -82,7 +85,10 @@ function holdActions(context: ApiContext): Route[] {
         params: idParams,
         answers: { 200: { description: 'The hold afterwards', schema: hold } },
       },
-      (call) => act(context, call, call.params.id, `POST /reservations/${call.params.id}/${name}`, work),
+      (call) =>
+        act(context, call, call.params.id, `POST /reservations/${call.params.id}/${name}`, (id) =>
+          work(id, call.body),
+        ),
     );
   }
 
@@ -125,20 +131,13 @@ function holdActions(context: ApiContext): Route[] {
       },
       (id) => releaseHold(db, id),
     ),
-    route(
+    action(
+      'ship',
       {
-        methods: ['post'],
-        path: `${API_BASE}/reservations/{id}/ship`,
-        tag: RESERVATIONS,
         summary: 'The units of a confirmed hold leave',
         description:
           'What is on hand goes down with what is reserved. Lots and serial numbers that are not named are chosen by rule. ' +
           'Safe to repeat.',
-        keyed: true,
-        params: idParams,
-        body: holdShipment,
-        bodyOptional: true,
-        answers: { 200: { description: 'The hold afterwards', schema: hold } },
         problems: [
           'HOLD_NOT_CONFIRMED',
           'HOLD_EXPIRED',
@@ -146,31 +145,21 @@ function holdActions(context: ApiContext): Route[] {
           'HOLD_OF_ORDER',
           'NOT_IN_PARCEL',
           ...NAMING_PROBLEMS,
-          ...KEY_PROBLEMS,
         ],
+        body: holdShipment,
+        bodyOptional: true,
       },
-      (call) => {
-        const what = `POST /reservations/${call.params.id}/ship`;
-        return act(context, call, call.params.id, what, (id) => shipHold(db, id, call.body.items));
-      },
+      (id, { items }) => shipHold(db, id, items),
     ),
-    route(
+    action(
+      'extend',
       {
-        methods: ['post'],
-        path: `${API_BASE}/reservations/{id}/extend`,
-        tag: RESERVATIONS,
         summary: 'Let a hold fall due later',
         description: 'Never earlier than it does already.',
-        keyed: true,
-        params: idParams,
+        problems: ['HOLD_EXPIRED', 'HOLD_CONFIRMED', 'NOT_LATER', ...ENDED],
         body: extension,
-        answers: { 200: { description: 'The hold afterwards', schema: hold } },
-        problems: ['HOLD_EXPIRED', 'HOLD_CONFIRMED', 'NOT_LATER', ...ENDED, ...KEY_PROBLEMS],
       },
-      (call) => {
-        const what = `POST /reservations/${call.params.id}/extend`;
-        return act(context, call, call.params.id, what, (id) => extendHold(db, id, checkedDue(call.body)));
-      },
+      (id, due) => extendHold(db, id, checkedDue(due)),
     ),
   ];
 }

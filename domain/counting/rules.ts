@@ -1,3 +1,4 @@
+import { MAX_ON_HAND } from '../inventory/decide-updates';
 import type { LineStatus, SheetStatus } from './types';
 
 /** A sheet stands where its least advanced line does. */
@@ -11,8 +12,6 @@ export function sheetStatus(lines: readonly { status: LineStatus }[]): SheetStat
 export function isWithinTolerance(variance: number, tolerance: number): boolean {
   return Math.abs(variance) <= tolerance;
 }
-
-const MAX_ON_HAND = 2_147_483_647;
 
 /** Why a variance cannot be applied to what is there now, or null. */
 export function approvalProblem(

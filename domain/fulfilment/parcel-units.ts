@@ -38,23 +38,36 @@ export async function readParcelUnits(on: Queryable, shipmentId: string): Promis
   const parcel = await selectParcel(on, shipmentId);
   if (!parcel) return null;
   const { orderId, warehouse, status } = parcel;
-  const packed = await selectPacked(on, shipmentId);
   const items: ParcelUnits['items'] = [];
-  for (const { productId, sku, quantity } of parcel.items) {
-    const mine = packed.filter((unit) => unit.productId === productId);
-    const left = hasLeft(status);
-    const serials = left
-      ? (await selectSerialsOfParcel(on, productId, parcel)).map(({ serial, named }) => ({ serial, named }))
-      : mine.flatMap(({ serial }) => (serial === null ? [] : [{ serial, named: true }]));
-    const lots = left
-      ? (await selectLotsOfParcel(on, productId, shipmentId)).map(({ code, quantity: units }) => ({
-          code,
-          quantity: units,
-        }))
-      : mine.flatMap(({ lot, quantity: units }) => (lot === null ? [] : [{ code: lot, quantity: units }]));
-    items.push({ sku, quantity, serials, lots });
+  const packed = hasLeft(status) ? null : await selectPacked(on, shipmentId);
+  for (const item of parcel.items) {
+    const units = packed ? packedOf(packed, item) : await leftOf(on, parcel, item);
+    items.push({ sku: item.sku, quantity: item.quantity, ...units });
   }
   return { shipmentId, orderId, warehouse, status, items };
+}
+
+type UnitsOfItem = Pick<ParcelUnits['items'][number], 'serials' | 'lots'>;
+
+function packedOf(
+  packed: Awaited<ReturnType<typeof selectPacked>>,
+  { productId }: NamedProduct,
+): UnitsOfItem {
+  const mine = packed.filter((unit) => unit.productId === productId);
+  return {
+    serials: mine.flatMap(({ serial }) => (serial === null ? [] : [{ serial, named: true }])),
+    lots: mine.flatMap(({ lot, quantity }) => (lot === null ? [] : [{ code: lot, quantity }])),
+  };
+}
+
+async function leftOf(on: Queryable, parcel: Parcel, { productId }: NamedProduct): Promise<UnitsOfItem> {
+  // Whatever the product keeps today: it may have kept more when the parcel left.
+  const serials = await selectSerialsOfParcel(on, productId, parcel);
+  const lots = await selectLotsOfParcel(on, productId, parcel.shipmentId);
+  return {
+    serials: serials.map(({ serial, named }) => ({ serial, named })),
+    lots: lots.map(({ code, quantity }) => ({ code, quantity })),
+  };
 }
 
 /**
@@ -105,11 +118,12 @@ async function pack(
   { sku, productId }: NamedProduct,
   { serials = [], lots = [] }: NamedUnits,
 ): Promise<PackedUnit[]> {
-  const known = await selectKnownSerials(tx, productId, serials);
+  const known = serials.length > 0 ? await selectKnownSerials(tx, productId, serials) : [];
   refuse(serialFault(sku, serials, known, (s) => s.status === 'in_stock' && s.warehouseId === warehouseId));
   refuse(packedFault(sku, known, shipmentId));
   const codes = lots.map(({ code }) => code);
-  const there = await selectKnownLots(tx, { productId, warehouseId }, codes, shipmentId);
+  const there =
+    codes.length > 0 ? await selectKnownLots(tx, { productId, warehouseId }, codes, shipmentId) : [];
   refuse(lotFault(sku, lots, there));
   const ids = new Map(there.map(({ code, id }) => [code, id]));
   return [

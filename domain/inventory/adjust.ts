@@ -3,7 +3,7 @@ import { AppError, translateDatabaseError } from '../../platform/errors';
 import { allocateBackorders, applyAllocation } from '../orders/allocate';
 import { nameUnits } from '../tracking/name-units';
 import type { NamedUnits } from '../tracking/types';
-import { MAX_ON_HAND } from './decide-updates';
+import { checkCountable } from './decide-updates';
 import { lockStock, postLedger } from './ledger';
 import { effectIsApplied, insertEmptyStock, selectStockKey, selectThreshold } from './queries';
 import { stockStatus } from './rules';
@@ -66,7 +66,7 @@ async function applyAdjustment(
   if (onHand < before.reserved) {
     throw new AppError('BELOW_RESERVED', `${before.reserved} are reserved.`, { reserved: before.reserved });
   }
-  if (onHand > MAX_ON_HAND) throw new AppError('QUANTITY_OVERFLOW', `At most ${MAX_ON_HAND} can be on hand.`);
+  checkCountable(onHand);
 
   const entry: LedgerEntry = {
     ...key,

@@ -1,5 +1,5 @@
 import type { BatchLevel, StoredVerdict } from './batch-queries';
-import { MAX_ON_HAND, type BatchCode } from './decide-updates';
+import { OVERFLOW_DETAIL, type BatchCode } from './decide-updates';
 import { stockStatus } from './rules';
 import type { StockStatus } from './types';
 
@@ -57,6 +57,6 @@ function detailOf(code: BatchCode, { sku, location }: { sku: string; location: s
     case 'BELOW_RESERVED':
       return `It would leave less of ${sku} at ${location} than is reserved.`;
     case 'QUANTITY_OVERFLOW':
-      return `At most ${MAX_ON_HAND} can be on hand.`;
+      return OVERFLOW_DETAIL;
   }
 }

@@ -1,7 +1,15 @@
+import { AppError } from '../../platform/errors';
 import type { StockKey } from './types';
 
 /** Counters hold PostgreSQL's int. */
 export const MAX_ON_HAND = 2_147_483_647;
+
+export const OVERFLOW_DETAIL = `At most ${MAX_ON_HAND} can be on hand.`;
+
+/** @throws AppError `QUANTITY_OVERFLOW` for more units than a stock row can count. */
+export function checkCountable(onHand: number): void {
+  if (onHand > MAX_ON_HAND) throw new AppError('QUANTITY_OVERFLOW', OVERFLOW_DETAIL);
+}
 
 export type UpdateRefusal = 'WOULD_GO_NEGATIVE' | 'BELOW_RESERVED' | 'QUANTITY_OVERFLOW';
 export type BatchCode = UpdateRefusal | 'UNKNOWN_SKU' | 'UNKNOWN_LOCATION';

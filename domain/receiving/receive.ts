@@ -1,7 +1,7 @@
 import type { Database, Transaction } from '../../platform/database';
 import { AppError, translateDatabaseError } from '../../platform/errors';
 import { noteCosts } from '../costing/note-costs';
-import { MAX_ON_HAND } from '../inventory/decide-updates';
+import { checkCountable } from '../inventory/decide-updates';
 import { lockStock, postLedger } from '../inventory/ledger';
 import { insertEmptyStock, selectWarehouseId } from '../inventory/queries';
 import type { Allocation, LedgerEntry } from '../inventory/types';
@@ -69,8 +69,7 @@ async function writeReceipt(tx: Transaction, input: ReceiptInput, warehouseId: n
   const arrivals = foldByProduct(lines, warehouseId);
   const onHand = new Map(levels.map((level) => [level.productId, level.onHand]));
   for (const { productId, quantity } of arrivals) {
-    if ((onHand.get(productId) ?? 0) + quantity > MAX_ON_HAND)
-      throw new AppError('QUANTITY_OVERFLOW', `At most ${MAX_ON_HAND} can be on hand.`);
+    checkCountable((onHand.get(productId) ?? 0) + quantity);
   }
   await insertReceiptLines(tx, receiptId, lines);
   await noteCosts(tx, lines);

@@ -1,6 +1,5 @@
 import type { Database, Transaction } from '../../platform/database';
-import { AppError } from '../../platform/errors';
-import { MAX_ON_HAND } from '../inventory/decide-updates';
+import { checkCountable } from '../inventory/decide-updates';
 import { lockStock, postLedger } from '../inventory/ledger';
 import { insertEmptyStock } from '../inventory/queries';
 import type { Allocation, LedgerEntry, StockKey } from '../inventory/types';
@@ -55,8 +54,7 @@ export function inspectReturn(
     await insertEmptyStock(tx, keys);
     for (const { onHand, productId } of await lockStock(tx, keys)) {
       const change = changes.find((candidate) => candidate.productId === productId);
-      if (onHand + (change?.restocked ?? 0) > MAX_ON_HAND)
-        throw new AppError('QUANTITY_OVERFLOW', `At most ${MAX_ON_HAND} can be on hand.`);
+      checkCountable(onHand + (change?.restocked ?? 0));
     }
     await updateReturnLines(tx, returnId, changes);
     const settled = isSettled(await selectReturnLines(tx, returnId), goods.closedToArrivals);

@@ -3,7 +3,7 @@ import { AppError, translateDatabaseError } from '../../platform/errors';
 import { derivedId } from '../../platform/ids';
 import { enqueue } from '../../platform/outbox';
 import { lockStock, postLedger } from '../inventory/ledger';
-import { MAX_ON_HAND } from '../inventory/decide-updates';
+import { checkCountable } from '../inventory/decide-updates';
 import { allocateBackorders, applyAllocation } from '../orders/allocate';
 import { ledgerReference } from './ledger-reference';
 import { updateUnits, type TransferRow } from './queries';
@@ -42,9 +42,7 @@ async function callBack(
   const { productId, sourceId, open } = transfer;
   const source = { productId, warehouseId: sourceId };
   const [level] = await lockStock(tx, [source]);
-  if ((level?.onHand ?? 0) + open > MAX_ON_HAND) {
-    throw new AppError('QUANTITY_OVERFLOW', `At most ${MAX_ON_HAND} can be on hand.`);
-  }
+  checkCountable((level?.onHand ?? 0) + open);
   await postLedger(tx, [
     {
       ...source,

@@ -2,7 +2,7 @@ import type { Database, Transaction } from '../../platform/database';
 import { AppError, translateDatabaseError } from '../../platform/errors';
 import { enqueue } from '../../platform/outbox';
 import { resolveTransferOverdue } from '../alerts/alerts';
-import { MAX_ON_HAND } from '../inventory/decide-updates';
+import { checkCountable } from '../inventory/decide-updates';
 import { lockStock, postLedger } from '../inventory/ledger';
 import { effectIsApplied } from '../inventory/queries';
 import type { LedgerEntry } from '../inventory/types';
@@ -74,9 +74,7 @@ async function take(tx: Transaction, transfer: TransferRow, receipt: ReceiptOfTr
   }
   const target = { productId: transfer.productId, warehouseId: transfer.targetId };
   const [level] = await lockStock(tx, [target]);
-  if ((level?.onHand ?? 0) + quantity > MAX_ON_HAND) {
-    throw new AppError('QUANTITY_OVERFLOW', `At most ${MAX_ON_HAND} can be on hand.`);
-  }
+  checkCountable((level?.onHand ?? 0) + quantity);
   const shared = {
     ...target,
     reservedDelta: 0,

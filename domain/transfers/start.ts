@@ -1,7 +1,7 @@
 import type { Database, Transaction } from '../../platform/database';
 import { AppError, translateDatabaseError } from '../../platform/errors';
 import { enqueue } from '../../platform/outbox';
-import { MAX_ON_HAND } from '../inventory/decide-updates';
+import { checkCountable } from '../inventory/decide-updates';
 import { lockStock, postLedger } from '../inventory/ledger';
 import { insertEmptyStock } from '../inventory/queries';
 import type { LedgerEntry, StockKey } from '../inventory/types';
@@ -90,9 +90,7 @@ async function moveOut(
     });
   }
   const arrives = mode === 'immediate';
-  if (arrives && (at(target)?.onHand ?? 0) + quantity > MAX_ON_HAND) {
-    throw new AppError('QUANTITY_OVERFLOW', `At most ${MAX_ON_HAND} can be on hand.`);
-  }
+  if (arrives) checkCountable((at(target)?.onHand ?? 0) + quantity);
   const shared = {
     reservedDelta: 0,
     effectId: transferId,
