@@ -8,7 +8,9 @@ export function jobBody({ file, version: _version, ...job }: JobView): Record<st
   return { ...job, downloadUrl };
 }
 
-/** 202 for a job that was made: where it can be watched. */
-export function jobAccepted({ jobId, status }: Pick<JobView, 'jobId' | 'status'>): Answer {
-  return { status: 202, body: { jobId, status }, headers: { location: `${API_BASE}/jobs/${jobId}` } };
+/** 202 for a job that was made, now or by an earlier request: where it can be watched. */
+export function jobAccepted({ jobId, status }: Pick<JobView, 'jobId' | 'status'>, isRepeat: boolean): Answer {
+  const location = `${API_BASE}/jobs/${jobId}`;
+  const headers = { location, ...(isRepeat ? { 'idempotency-replayed': 'true' } : {}) };
+  return { status: 202, body: { jobId, status }, headers };
 }

@@ -2,13 +2,11 @@ import { z } from 'zod';
 import { CHECKS } from '../../domain/consistency/checks';
 import { listFindings } from '../../domain/consistency/queries';
 import { createJob, readJob } from '../../domain/jobs/jobs';
-import { acceptKey, fingerprintOf, isSameRequest } from '../../platform/idempotency';
-import { derivedId, newId } from '../../platform/ids';
 import { ok } from '../answer';
-import { keyReused } from '../answer-once';
 import type { ApiContext } from '../context';
 import { cursorOf, encodeCursor } from '../cursor';
 import { jobAccepted } from '../job-answers';
+import { keyedId, noteKey } from '../keyed-call';
 import { API_BASE } from '../order-answers';
 import { problem } from '../problems';
 import { route, type Route } from '../route';
@@ -29,13 +27,6 @@ const findingsQuery = z.object({
 export function consistencyRoutes(context: ApiContext): Route[] {
   const { db } = context;
 
-  async function isKnown(caller: string, key: string, subjectId: string, body: unknown): Promise<boolean> {
-    const wanted = { caller, key, scope: SCOPE, fingerprint: fingerprintOf(body), subjectId };
-    const entry = await acceptKey(db, wanted);
-    if (!isSameRequest(entry, wanted)) throw keyReused();
-    return !entry.isNew;
-  }
-
   return [
     route(
       {
@@ -51,15 +42,12 @@ export function consistencyRoutes(context: ApiContext): Route[] {
         answers: { 202: { description: 'It will run', schema: jobAcceptedBody } },
         problems: ['VALIDATION_FAILED', 'IDEMPOTENCY_KEY_REUSED'],
       },
-      async ({ body, caller, idempotencyKey }) => {
-        // The job is made once by its id, so a repeat needs no stored answer.
-        const id = idempotencyKey === null ? newId() : derivedId('consistency', caller, idempotencyKey);
-        const isRepeat = idempotencyKey !== null && (await isKnown(caller, idempotencyKey, id, body));
-        const accepted = jobAccepted(
-          await createJob(db, { id, type: 'consistency', input: body, actor: caller }),
-        );
-        if (!isRepeat) return accepted;
-        return { ...accepted, headers: { ...accepted.headers, 'idempotency-replayed': 'true' } };
+      async (call) => {
+        const { body, caller } = call;
+        const id = keyedId(call, 'consistency');
+        const isRepeat = await noteKey(context, call, { what: SCOPE, request: body, subjectId: id });
+        const job = await createJob(db, { id, type: 'consistency', input: body, actor: caller });
+        return jobAccepted(job, isRepeat);
       },
     ),
     route(

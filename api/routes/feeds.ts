@@ -1,11 +1,9 @@
 import { z } from 'zod';
 import { stageFeed } from '../../domain/feeds/stage';
 import type { FeedFormat } from '../../domain/feeds/types';
-import { acceptKey, fingerprintOf, isSameRequest } from '../../platform/idempotency';
-import { derivedId, newId } from '../../platform/ids';
-import { keyReused } from '../answer-once';
 import type { ApiContext } from '../context';
 import { jobAccepted } from '../job-answers';
+import { keyedId, noteKey } from '../keyed-call';
 import { API_BASE } from '../order-answers';
 import { problem } from '../problems';
 import { route, type Route } from '../route';
@@ -69,7 +67,9 @@ export function feedRoutes(context: ApiContext): Route[] {
           'OVERLOADED',
         ],
       },
-      async ({ req, res, query: { mode, location = null }, caller, idempotencyKey }) => {
+      async (call) => {
+        const { req, res, caller } = call;
+        const { mode, location = null } = call.query;
         // What is refused before it is read to its end must not be waited for by the next request.
         res.setHeader('connection', 'close');
         const format = FORMATS[mediaType(req.get('content-type'))];
@@ -80,7 +80,13 @@ export function feedRoutes(context: ApiContext): Route[] {
         }
         uploads += 1;
         try {
-          const jobId = await idOf({ mode, location, format });
+          const jobId = keyedId(call, 'feed');
+          // The feed itself is compared once it has been read.
+          await noteKey(context, call, {
+            what: SCOPE,
+            request: { mode, location, format },
+            subjectId: jobId,
+          });
           const { job, isNew } = await stageFeed(db, {
             jobId,
             actor: caller,
@@ -89,28 +95,9 @@ export function feedRoutes(context: ApiContext): Route[] {
             format,
             source,
           });
-          const accepted = jobAccepted(job);
-          return isNew
-            ? accepted
-            : { ...accepted, headers: { ...accepted.headers, 'idempotency-replayed': 'true' } };
+          return jobAccepted(job, !isNew);
         } finally {
           uploads -= 1;
-        }
-
-        /** The feed itself is compared once it has been read. */
-        async function idOf(options: object): Promise<string> {
-          if (idempotencyKey === null) return newId();
-          const subjectId = derivedId('feed', caller, idempotencyKey);
-          const wanted = {
-            caller,
-            key: idempotencyKey,
-            scope: SCOPE,
-            fingerprint: fingerprintOf(options),
-            subjectId,
-          };
-          const entry = await acceptKey(db, wanted);
-          if (!isSameRequest(entry, wanted)) throw keyReused();
-          return subjectId;
         }
       },
     ),

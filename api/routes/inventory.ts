@@ -4,10 +4,9 @@ import { readStock } from '../../domain/inventory/availability';
 import { createStockReader } from '../../domain/inventory/stock-reader';
 import { createWarehouseDirectory } from '../../domain/inventory/warehouses';
 import { isAppError } from '../../platform/errors';
-import { derivedId, newId } from '../../platform/ids';
 import { ok, okJson } from '../answer';
-import { answerOnce } from '../answer-once';
 import type { ApiContext } from '../context';
+import { keyedId, onceForKey } from '../keyed-call';
 import { API_BASE } from '../order-answers';
 import { invalid, NAMING_PROBLEMS, problem } from '../problems';
 import { route, type Route } from '../route';
@@ -16,7 +15,8 @@ import { adjustment, location, locationOnTheWay, stock } from '../schemas/stock'
 
 const TAG = 'Inventory';
 
-export function inventoryRoutes({ db }: ApiContext): Route[] {
+export function inventoryRoutes(context: ApiContext): Route[] {
+  const { db } = context;
   const reader = createStockReader({ db, warehouses: createWarehouseDirectory(db) });
   return [
     route(
@@ -86,20 +86,12 @@ export function inventoryRoutes({ db }: ApiContext): Route[] {
         ],
       },
       (call) => {
-        const { caller, idempotencyKey, params, body } = call;
-        const effectId =
-          idempotencyKey === null ? newId() : derivedId('adjust', params.sku, caller, idempotencyKey);
-        return answerOnce(
-          {
-            db,
-            key: idempotencyKey === null ? null : { caller, key: idempotencyKey },
-            scope: `POST /inventory/${params.sku}/adjust`,
-            body,
-            subjectId: effectId,
-            requestId: call.requestId,
-            log: call.log,
-          },
-          async () => {
+        const { caller, params, body } = call;
+        return onceForKey(
+          context,
+          call,
+          `POST /inventory/${params.sku}/adjust`,
+          async (effectId) => {
             const { location: warehouse, delta, setTo, reason, reference, serials, lots } = body;
             const change = delta === undefined ? { setTo: setTo ?? 0 } : { delta };
             const level = await adjustStock(db, {
@@ -118,6 +110,7 @@ export function inventoryRoutes({ db }: ApiContext): Route[] {
             const { onHand, reserved, available, status } = level;
             return ok({ warehouse, onHand, reserved, available, status });
           },
+          keyedId(call, 'adjust', params.sku),
         );
       },
     ),

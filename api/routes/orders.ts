@@ -1,11 +1,10 @@
 import { z } from 'zod';
 import { listOrders, readOrder, readOrderStatus, readSourcing } from '../../domain/orders/views';
-import { derivedId, newId } from '../../platform/ids';
 import { ok, type Answer } from '../answer';
-import { answerOnce } from '../answer-once';
 import { cancelOrder } from '../cancel-order';
 import type { ApiContext } from '../context';
 import { cursorOf, encodeCursor } from '../cursor';
+import { keyedId, onceForKey } from '../keyed-call';
 import { API_BASE } from '../order-answers';
 import { payOrder } from '../pay-order';
 import { placeOrder } from '../place-order';
@@ -105,16 +104,14 @@ export function orderActions(context: ApiContext, knownTokens: readonly string[]
       },
       (call) => {
         checkToken(call.body.token, 'token');
-        const updateId = keyedId('pay', call);
         const { id: orderId } = call.params;
-        return answerOnce(
-          {
-            ...once(context, call),
-            scope: `POST /orders/${orderId}/payments`,
-            body: call.body,
-            subjectId: updateId,
-          },
-          () => payOrder(context, { orderId, method: call.body, updateId, traceparent: call.traceparent }),
+        return onceForKey(
+          context,
+          call,
+          `POST /orders/${orderId}/payments`,
+          (updateId) =>
+            payOrder(context, { orderId, method: call.body, updateId, traceparent: call.traceparent }),
+          keyedId(call, 'pay', orderId),
         );
       },
     ),
@@ -138,33 +135,11 @@ export function orderActions(context: ApiContext, knownTokens: readonly string[]
         cancelOrder(context, {
           orderId: call.params.id,
           reason: call.body.reason ?? null,
-          updateId: keyedId('cancel', call),
+          updateId: keyedId(call, 'cancel', call.params.id),
           traceparent: call.traceparent,
         }),
     ),
   ];
-}
-
-/** What a request with a key makes has an id that follows from the key. */
-function keyedId(
-  what: string,
-  call: { caller: string; idempotencyKey: string | null; params: { id: string } },
-): string {
-  return call.idempotencyKey === null
-    ? newId()
-    : derivedId(what, call.params.id, call.caller, call.idempotencyKey);
-}
-
-function once(
-  context: ApiContext,
-  call: { caller: string; idempotencyKey: string | null; requestId: string; log: ApiContext['log'] },
-) {
-  return {
-    db: context.db,
-    key: call.idempotencyKey === null ? null : { caller: call.caller, key: call.idempotencyKey },
-    requestId: call.requestId,
-    log: call.log,
-  };
 }
 
 export function orderReads({ db }: ApiContext): Route[] {

@@ -3,11 +3,10 @@ import { cancelTransfer } from '../../domain/transfers/cancel';
 import { receiveTransfer } from '../../domain/transfers/receive';
 import { startTransfer } from '../../domain/transfers/start';
 import { listTransfers, readTransfer } from '../../domain/transfers/views';
-import { derivedId, newId } from '../../platform/ids';
-import { ok, type Answer } from '../answer';
-import { answerOnce } from '../answer-once';
+import { ok } from '../answer';
 import type { ApiContext } from '../context';
 import { cursorOf, encodeCursor } from '../cursor';
+import { keyedId, onceForKey } from '../keyed-call';
 import { API_BASE } from '../order-answers';
 import { invalid, NAMING_PROBLEMS, problem } from '../problems';
 import { route, type Route } from '../route';
@@ -31,27 +30,8 @@ const listQuery = z.object({
   location: warehouseCode.optional().meta({ description: 'Where it leaves or goes to' }),
 });
 
-interface Keyed {
-  caller: string;
-  idempotencyKey: string | null;
-  requestId: string;
-  log: ApiContext['log'];
-}
-
-export function transferRoutes({ db, settings }: ApiContext): Route[] {
-  /** `work` gets an id that follows from the key, so that it can see that it was done. */
-  function once(
-    call: Keyed,
-    request: { scope: string; body: unknown; parts: readonly string[] },
-    work: (id: string) => Promise<Answer>,
-  ): Promise<Answer> {
-    const { caller, idempotencyKey, requestId, log } = call;
-    const key = idempotencyKey === null ? null : { caller, key: idempotencyKey };
-    const id = key ? derivedId(...request.parts, caller, key.key) : newId();
-    const { scope, body } = request;
-    return answerOnce({ db, key, scope, body, subjectId: id, requestId, log }, () => work(id));
-  }
-
+export function transferRoutes(context: ApiContext): Route[] {
+  const { db, settings } = context;
   return [
     route(
       {
@@ -82,9 +62,10 @@ export function transferRoutes({ db, settings }: ApiContext): Route[] {
       (call) => {
         const { expectedBy, transitSeconds, serials, lots, ...body } = call.body;
         const expectedAt = expectedBy === undefined ? undefined : new Date(expectedBy);
-        return once(
+        return onceForKey(
+          context,
           call,
-          { scope: 'POST /inventory/transfer', body: call.body, parts: ['transfer'] },
+          'POST /inventory/transfer',
           async (transferId) => {
             // What was in the future when it was first sent may be past when it is sent again.
             const known = await readTransfer(db, transferId);
@@ -106,6 +87,7 @@ export function transferRoutes({ db, settings }: ApiContext): Route[] {
             };
             return { status: made.status === 'in_transit' ? 202 : 200, body: made, headers };
           },
+          keyedId(call, 'transfer'),
         );
       },
     ),
@@ -162,9 +144,13 @@ export function transferRoutes({ db, settings }: ApiContext): Route[] {
       },
       (call) => {
         const { params, body, caller } = call;
-        const scope = `POST /transfers/${params.id}/receive`;
-        return once(call, { scope, body, parts: ['transfer-receipt', params.id] }, async (receiptId) =>
-          ok(await receiveTransfer(db, { ...body, transferId: params.id, receiptId, actor: caller })),
+        return onceForKey(
+          context,
+          call,
+          `POST /transfers/${params.id}/receive`,
+          async (receiptId) =>
+            ok(await receiveTransfer(db, { ...body, transferId: params.id, receiptId, actor: caller })),
+          keyedId(call, 'transfer-receipt', params.id),
         );
       },
     ),
@@ -190,9 +176,12 @@ export function transferRoutes({ db, settings }: ApiContext): Route[] {
       },
       (call) => {
         const { params, body, caller } = call;
-        const scope = `POST /transfers/${params.id}/cancel`;
-        return once(call, { scope, body, parts: ['transfer-cancel', params.id] }, async () =>
-          ok(await cancelTransfer(db, { ...body, transferId: params.id, actor: caller })),
+        return onceForKey(
+          context,
+          call,
+          `POST /transfers/${params.id}/cancel`,
+          async () => ok(await cancelTransfer(db, { ...body, transferId: params.id, actor: caller })),
+          keyedId(call, 'transfer-cancel', params.id),
         );
       },
     ),
