@@ -1,5 +1,5 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from '../platform/log';
+import { within } from '../platform/within';
 
 /** A running command, as the parts it starts see it. */
 export interface Service {
@@ -102,25 +102,16 @@ export async function runService(
 }
 
 async function settled(run: Promise<unknown>): Promise<number> {
-  const timer = new AbortController();
-  const noticed = run.then(
-    () => undefined,
-    () => undefined,
-  );
-  await Promise.race([noticed, delay(START_NOTICE_MS, undefined, { signal: timer.signal })]);
-  timer.abort();
+  await within(Promise.allSettled([run]), START_NOTICE_MS);
   return 0;
 }
 
 async function stopParts(parts: Part[], { log, stopSeconds }: ServiceOptions): Promise<void> {
   for (let part = parts.at(-1); part; part = parts.at(-1)) {
     const { name } = part;
-    const timer = new AbortController();
-    const late = delay(stopSeconds * 1_000, 'late', { signal: timer.signal });
-    const outcome = await Promise.race([part.stop(), late]).catch((error: unknown) =>
+    const outcome = await within(part.stop(), stopSeconds * 1_000).catch((error: unknown) =>
       log.error({ err: error }, `${name} did not stop properly`),
     );
-    timer.abort();
     if (outcome === 'late') {
       log.error(`${name} has not stopped after ${stopSeconds} s`);
       part.kill?.();

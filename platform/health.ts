@@ -1,5 +1,5 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { firstRow, type Queryable } from './database';
+import { within } from './within';
 
 export interface HealthCheck {
   status: 'up' | 'down';
@@ -9,15 +9,11 @@ export interface HealthCheck {
 /** Runs a check; one that fails, or takes longer than `timeoutMs`, is `down`. Never throws. */
 export async function checkHealth(check: () => Promise<unknown>, timeoutMs: number): Promise<HealthCheck> {
   const started = performance.now();
-  const timeout = new AbortController();
-  const status = await Promise.race([
-    check().then(
-      () => 'up' as const,
-      () => 'down' as const,
-    ),
-    delay(timeoutMs, 'down' as const, { signal: timeout.signal }).catch(() => 'down' as const),
-  ]);
-  timeout.abort();
+  const asked = check().then(
+    () => 'up' as const,
+    () => 'down' as const,
+  );
+  const status = (await within(asked, timeoutMs)) === 'up' ? 'up' : 'down';
   return { status, latencyMs: Math.round((performance.now() - started) * 10) / 10 };
 }
 

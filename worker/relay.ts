@@ -20,6 +20,8 @@ export interface RelayOptions extends Receivers {
   paceMs?: number;
   /** How long a claimed message is ours alone, seconds. */
   leaseSeconds?: number;
+  /** How long an idle relay waits for a notice before it looks by itself, milliseconds. */
+  pollMs?: number;
 }
 
 export interface Relay {
@@ -55,7 +57,7 @@ interface Delivery {
  * PostgreSQL or the engine is away it tries again with backoff. Several relays at once share the work.
  */
 export function startRelay(options: RelayOptions): Relay {
-  const { db, log, leaseSeconds = LEASE_SECONDS } = options;
+  const { db, log, leaseSeconds = LEASE_SECONDS, pollMs = POLL_MS } = options;
   const nudge = createNudge();
   const settler = createSettler(db, log);
   const dispatcherBell = createDoorbell({
@@ -127,7 +129,7 @@ export function startRelay(options: RelayOptions): Relay {
     let failures = 0;
     while (!stopping) {
       try {
-        if ((await claimSome()) === 'all') await nudge.wait(POLL_MS);
+        if ((await claimSome()) === 'all') await nudge.wait(pollMs);
         failures = 0;
       } catch (error) {
         failures += 1;

@@ -18,6 +18,7 @@ import { selectInput } from '../domain/orders/sweep-queries';
 import type { Settings } from '../platform/config';
 import type { Database } from '../platform/database';
 import type { Logger } from '../platform/log';
+import { within } from '../platform/within';
 import type { EngineNames } from '../workflows/names';
 import { sagaTimeouts } from '../workflows/start';
 import { workflowBundle } from './bundle';
@@ -49,7 +50,10 @@ export interface WorkerDeps {
 export interface RunningWorker {
   /** Rejects when the worker ends by itself; stays pending while it runs and after `drain`. */
   failed: Promise<never>;
-  /** Finishes what runs, up to the grace, then the combiner, the relay and the seams. */
+  /**
+   * Finishes what runs, up to the grace and a little more, then the combiner, the relay and the seams. What has not ended
+   * by then is left behind, and done again by another worker. May be called again, to wait for it once more.
+   */
   drain(): Promise<void>;
 }
 
@@ -59,6 +63,8 @@ const SWEEP_RECHECK_SECONDS = 600;
 /** What is younger is not yet called stuck or orphaned: it may be on its way. */
 const CONSISTENCY_GRACE_SECONDS = 300;
 const DISPATCH_BATCH = 200;
+/** What was cancelled at the end of the grace gets this long to end. */
+const CANCELLED_SECONDS = 5;
 /** How long an import waits for a database that is slow or failing before it tries one batch. */
 const FEED_PAUSE_MS = 5_000;
 
@@ -163,16 +169,27 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
   });
   carrier.start();
 
+  let closing: Promise<void> | undefined;
+  async function close(): Promise<void> {
+    await relay.stop();
+    await carrier.close();
+    await gateway.close();
+  }
+
   return {
     failed,
     async drain() {
       draining = true;
       for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
-      await running.catch((error: unknown) => log.error({ err: error }, 'the worker ended with an error'));
-      await reserver.close();
-      await relay.stop();
-      await carrier.close();
-      await gateway.close();
+      const ended = running
+        .catch((error: unknown) => log.error({ err: error }, 'the worker ended with an error'))
+        .then(() => reserver.close());
+      const limitSeconds = settings.SHUTDOWN_GRACE_SECONDS + CANCELLED_SECONDS;
+      if ((await within(ended, limitSeconds * 1_000)) === 'late') {
+        log.error(`the worker has not ended after ${limitSeconds} s; what it does is done again by another`);
+      }
+      closing ??= close();
+      await closing;
     },
   };
 }
@@ -185,8 +202,8 @@ async function createWorkers(
     connection,
     namespace,
     ...(workerOptions?.workflowBundle ? {} : { workflowBundle: await workflowBundle() }),
+    // Without shutdownForceTime: a worker that is cut off by it waits for ever for what nobody polls any more.
     shutdownGraceTime: settings.SHUTDOWN_GRACE_SECONDS * 1_000,
-    shutdownForceTime: (settings.SHUTDOWN_GRACE_SECONDS + 5) * 1_000,
     ...workerOptions,
   };
   // As many slots as orders may be under way: with the default of 40 the combiner's batches could not grow beyond it.

@@ -1,5 +1,6 @@
 import { keepBlockRanges } from '../../domain/consistency/block-ranges';
 import { openTestShop, type TestShop } from '../support/fixtures';
+import { openTransaction } from '../support/transaction';
 import { waitFor } from '../support/wait';
 
 let shop: TestShop;
@@ -77,9 +78,8 @@ test('the mark of a cancelled summary, which spoils every search, is found and m
 
 test('a partition that somebody vacuums is left for the next time', async () => {
   await leaveMark();
-  const client = await shop.db.pool.connect();
+  const client = await openTransaction(shop.db);
   try {
-    await client.query('begin');
     await client.query('lock table inventory_transactions in share update exclusive mode');
     expect(await keepBlockRanges(shop.db, { slackPages: 0 })).toEqual([]);
   } finally {

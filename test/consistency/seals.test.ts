@@ -4,6 +4,7 @@ import { verifySeals } from '../../domain/consistency/verify-seals';
 import type { CheckMode } from '../../domain/consistency/types';
 import type { Database } from '../../platform/database';
 import { openTestShop, type TestShop } from '../support/fixtures';
+import { openTransaction } from '../support/transaction';
 import { waitFor } from '../support/wait';
 import { check, tamper } from './support';
 
@@ -94,9 +95,8 @@ test('a backlog of large transactions is not read again for each step', async ()
 
 test('a row is not sealed before every transaction that began before its own has ended', async () => {
   await write(2);
-  const slow = await shop.db.pool.connect();
+  const slow = await openTransaction(shop.db);
   try {
-    await slow.query('begin');
     await slow.query(ENTRIES, [1]);
     await write(5);
     await sealRows(2);

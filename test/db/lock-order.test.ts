@@ -1,6 +1,7 @@
 import { applyUpdates } from '../../domain/inventory/batch';
 import { newId } from '../../platform/ids';
 import { expectInvariants } from '../support/invariants';
+import { openTransaction } from '../support/transaction';
 import { waitFor } from '../support/wait';
 import { openOrderShop, orderOf, type OrderShop } from './support';
 
@@ -34,10 +35,9 @@ test.each(Object.entries(LOCKERS))(
     for (const sku of [...skus].reverse()) await shop.db.pool.query(NEW_VERSION, [sku]);
     // Asked for the last first. Somebody holds the row in the middle, so that it stops there.
     const middle = skus[COUNT / 2]!;
-    const holder = await shop.db.pool.connect();
+    const holder = await openTransaction(shop.db);
     let locking: Promise<unknown>;
     try {
-      await holder.query('begin');
       const { rows } = await holder.query<{ pid: number }>(
         `select pg_backend_pid() as pid from stock ${OF_SKU}`,
         [middle],

@@ -86,7 +86,8 @@ test('a message wakes its saga and is forgotten; the same message twice in a bat
 test('an idle relay hears of a message at once, and of one that nobody announced by polling', async () => {
   const [heard, polled] = [newId(), newId()];
   await Promise.all([startIdleSaga(engine, heard), startIdleSaga(engine, polled)]);
-  openRelay();
+  // One that hardly ever polls.
+  openRelay({ pollMs: 600_000 });
   await waitFor(() =>
     shop.db.pool
       .query(
@@ -94,10 +95,9 @@ test('an idle relay hears of a message at once, and of one that nobody announced
       )
       .then((r) => r.rowCount),
   );
-  const started = performance.now();
   await send('order.wake', heard);
   await outboxIsEmpty();
-  expect(performance.now() - started).toBeLessThan(900);
+  openRelay();
   await shop.db.pool.query(`insert into outbox (topic, key) values ('order.wake', $1)`, [polled]);
   await outboxIsEmpty();
   expect([await wakesOf(heard), await wakesOf(polled)]).toEqual([1, 1]);

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
 /** Asks again until the answer is truthy, and answers it. Fails after `deadlineMs` with the last answer or error. */
-export async function waitFor<T>(ask: () => Promise<T> | T, deadlineMs = 30_000): Promise<NonNullable<T>> {
+export async function waitFor<T>(ask: () => Promise<T> | T, deadlineMs = 60_000): Promise<NonNullable<T>> {
   const deadline = Date.now() + deadlineMs;
   for (;;) {
     let last: unknown;

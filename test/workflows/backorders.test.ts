@@ -3,6 +3,7 @@ import { newId } from '../../platform/ids';
 import { addStock } from '../support/fixtures';
 import { expectAtRest } from '../support/invariants';
 import { startStack, type Stack } from '../support/stack';
+import { SOON_MS } from '../support/soon';
 import { waitFor } from '../support/wait';
 import { lateness, place, refusalOf, type PlacedOrder } from './order';
 
@@ -108,7 +109,7 @@ test('a wish to cancel that comes too late does not prolong a hold', async () =>
   await waitFor(() => Date.parse(reservation!.expiresAt) - Date.now() < 1_500);
   await order.handle.cancel();
   expect(await order.closed('workflow-cancelled-when-part-has-left')).toEqual({ status: 'fulfilled' });
-  expect(await lateness(stack, order)).toBeLessThan(2_000);
+  expect(await lateness(stack, order)).toBeLessThan(SOON_MS);
 });
 
 test('an order that is cancelled while it waits for stock leaves the queue, and the next in it is served', async () => {

@@ -7,10 +7,8 @@ import { newId } from '../../platform/ids';
 import { addStock } from '../support/fixtures';
 import { expectInvariants } from '../support/invariants';
 import { startStack, type Stack } from '../support/stack';
+import { SOON_MS } from '../support/soon';
 import { waitFor } from '../support/wait';
-
-/** Far below the half minute after which it would look by itself, and far above what it takes on a machine that is busy. */
-const SOON_MS = 12_000;
 
 let stack: Stack;
 beforeAll(async () => {

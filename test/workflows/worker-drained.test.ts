@@ -1,3 +1,4 @@
+import { openGates } from '../faults/gate';
 import { addStock } from '../support/fixtures';
 import { expectAtRest } from '../support/invariants';
 import { startStack, type Stack } from '../support/stack';
@@ -34,4 +35,32 @@ test('a worker that drains in the middle of sagas, and the next one, lose nothin
     expect(await gatewayBooks(stack, order)).toEqual([{ status: 'captured', calls: 1 }]);
   }
   expect(await gatewayBooks(stack, charging)).toEqual([{ status: 'captured', calls: 1 }]);
+});
+
+test('a drain ends although a step does not: everything else is closed, and the next worker goes on', async () => {
+  const slow = await startStack({ settings: { SHUTDOWN_GRACE_SECONDS: 1 }, worker: false });
+  try {
+    const gates = openGates(slow.databaseUrl);
+    const stuck = await slow.startWorker();
+    await addStock(slow.db, 'LAMP', 'AMS', 1);
+    const gate = await gates.shutWrites({ on: 'insert on orders', when: 'true', at: 'once' });
+    const order = await place(slow, { items: { LAMP: 1 } });
+    await gate.reached();
+
+    await slow.stopWorker();
+    const listening = await slow.db.pool.query(
+      `select 1 from pg_stat_activity where query like 'listen holdfast_outbox%' and datname = current_database()`,
+    );
+    expect(listening.rowCount).toBe(0);
+
+    await gates.openAll();
+    await stuck.drain();
+    await slow.startWorker();
+    await order.until('reserved');
+    await order.cancel();
+    expect(await order.handle.result()).toEqual({ status: 'cancelled' });
+    await expectAtRest(slow.db);
+  } finally {
+    await slow.stop();
+  }
 });

@@ -1,6 +1,7 @@
 import { addStock } from '../support/fixtures';
 import { expectAtRest } from '../support/invariants';
 import { startStack, type Stack } from '../support/stack';
+import { openTransaction } from '../support/transaction';
 import { waitFor } from '../support/wait';
 import { NEVER_MS, pickUpUnheard, untilShipments, carrierSays } from './carrier';
 import { place } from './order';
@@ -14,8 +15,7 @@ afterAll(() => stack.stop());
 afterEach(() => expectAtRest(stack.db));
 
 test('a workflow cancelled while it reserves leaves a tombstone, and the late reserve is refused by it', async () => {
-  const blocker = await stack.db.pool.connect();
-  await blocker.query('begin');
+  const blocker = await openTransaction(stack.db);
   await blocker.query(
     `select 1 from stock s join products p on p.id = s.product_id where p.sku = 'LAMP' for update of s`,
   );

@@ -1,0 +1,13 @@
+import type { PoolClient } from 'pg';
+import type { Database } from '../../platform/database';
+
+/**
+ * A connection in a transaction that stays open for as long as the test takes: the server ends those of the product that
+ * idle for ten seconds. The caller ends it, and releases the connection.
+ */
+export async function openTransaction(db: Database): Promise<PoolClient> {
+  const client = await db.pool.connect();
+  await client.query('begin');
+  await client.query('set local idle_in_transaction_session_timeout = 0');
+  return client;
+}
