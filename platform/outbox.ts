@@ -1,6 +1,10 @@
 import { execute, rows, type Queryable, type Transaction } from './database';
 
-/** `order.wake`: ring the saga of order `key`; `shipments.ready`: ring the dispatcher; `allocation.drain`: hand reservation `key` on; `holds.due`: ring the expiry of holds; `job.start`: start the workflow of job `key`; `transfer.wake`: start or ring the workflow of transfer `key`; `return.wake`: the same for a customer's return. */
+/**
+ * `order.wake`: ring the saga of order `key`; `shipments.ready`: ring the dispatcher; `allocation.drain`: hand reservation `key`
+ * on; `holds.due`: ring the expiry of holds; `job.start`: start the workflow of job `key`; `transfer.wake`: start or ring the
+ * workflow of transfer `key`; `return.wake`: the same for a customer's return.
+ */
 export type OutboxTopic =
   | 'order.wake'
   | 'shipments.ready'
@@ -18,19 +22,21 @@ export interface OutboxMessage {
   attempts: number;
 }
 
-/** Leaves messages for the relay in the transaction that makes them true. */
+/** Leaves messages for the relay in the transaction that makes them true; it takes them at once, or after so many seconds. */
 export async function enqueue(
   tx: Transaction,
   messages: readonly { topic: OutboxTopic; key: string }[],
+  afterSeconds = 0,
 ): Promise<void> {
   if (messages.length === 0) return;
   await execute(
     tx,
     'outbox.enqueue',
-    'insert into outbox (topic, key) select * from unnest($1::text[], $2::text[])',
-    [messages.map((m) => m.topic), messages.map((m) => m.key)],
+    `insert into outbox (topic, key, available_at)
+     select topic, key, clock_timestamp() + make_interval(secs => $3) from unnest($1::text[], $2::text[]) as m (topic, key)`,
+    [messages.map((m) => m.topic), messages.map((m) => m.key), afterSeconds],
   );
-  tx.notice('holdfast_outbox', '');
+  if (afterSeconds === 0) tx.notice('holdfast_outbox', '');
 }
 
 /**

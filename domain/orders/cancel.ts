@@ -1,5 +1,6 @@
 import type { Database, Transaction } from '../../platform/database';
 import { AppError } from '../../platform/errors';
+import { enqueue } from '../../platform/outbox';
 import { openLines, setReservationStatus } from '../inventory/holds';
 import { selectOrderReservationsForUpdate, type ReservationRow } from '../inventory/reservation-queries';
 import { selectRefundsDue } from '../payments/queries';
@@ -18,7 +19,14 @@ async function progressOf(db: Database, orderId: string): Promise<OrderProgress>
   return progress;
 }
 
-/** Remembers, with the order, that it is to be cancelled: whoever carries on with it after a crash knows. */
+/** Longer than a cancellation takes: a bell that rings into it would make the engine fail the update. */
+const LOOK_AGAIN_SECONDS = 15;
+
+/**
+ * Remembers, with the order, that it is to be cancelled: whoever carries on with it after a crash knows. The saga is rung
+ * later, although it is the saga that asks: the engine forgets an update whose task was lost too often, and with it the saga
+ * what its own lost steps have done.
+ */
 export async function requestCancel(
   db: Database,
   { orderId, reason }: { orderId: string; reason: string },
@@ -26,6 +34,7 @@ export async function requestCancel(
   await db.retrying(async (tx) => {
     if (await claimCancel(tx, orderId, reason)) {
       await appendEvents(tx, [{ orderId, type: 'cancel_requested', data: { reason } }]);
+      await enqueue(tx, [{ topic: 'order.wake', key: orderId }], LOOK_AGAIN_SECONDS);
     }
   });
   return progressOf(db, orderId);

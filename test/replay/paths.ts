@@ -18,6 +18,7 @@ export const PATHS = [
   'hold-given-up-then-refunded',
   'hold-given-up-never-charged',
   'cancelled-unpaid',
+  'cancel-forgotten',
   'cancelled-while-charging',
   'cancelled-before-booking',
   'cancelled-while-booking',

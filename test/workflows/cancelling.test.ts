@@ -1,4 +1,5 @@
 import { WorkflowNotFoundError } from '@temporalio/client';
+import { cancelUnpaid, requestCancel } from '../../domain/orders/cancel';
 import { addStock } from '../support/fixtures';
 import { expectAtRest } from '../support/invariants';
 import { startStack, type Stack } from '../support/stack';
@@ -38,6 +39,17 @@ test('an unpaid order is cancelled, its stock is back, and cancelling it again i
     payments: [],
     reservation: { status: 'cancelled' },
   });
+});
+
+test('a saga whose cancel was forgotten by the engine, after its steps were done, ends with its order', async () => {
+  const order = await place(stack, { items: { LAMP: 1 } });
+  await order.until('reserved');
+  const { orderId } = order;
+  // As a task does that is lost before it is answered.
+  await requestCancel(stack.db, { orderId, reason: 'changed my mind' });
+  await cancelUnpaid(stack.db, orderId);
+  expect(await order.closed('cancel-forgotten')).toEqual({ status: 'cancelled' });
+  expect(await order.view()).toMatchObject({ status: 'cancelled', cancelReason: 'changed my mind' });
 });
 
 test('cancelling while a card is charged waits for the charge and gives the money back', async () => {
