@@ -7,6 +7,8 @@ export interface PaceOptions {
   slowMs: number;
   /** How long the breaker stays open before it lets one batch try, milliseconds. */
   pauseMs: number;
+  /** Milliseconds that have passed since some time. */
+  now?: () => number;
 }
 
 /** How fast batches may go to the database: smaller ones while it is slow, none for a while when that does not help. */
@@ -25,7 +27,8 @@ const FAILURES = 3;
  * A batch that takes longer than `slowMs` halves the next ones, one that takes less than half of it doubles them. Errors and
  * batches that are slow at the smallest size count against the circuit breaker: it opens, and half-opens after `pauseMs`.
  */
-export function createPace({ maxRows, slowMs, pauseMs }: PaceOptions): Pace {
+export function createPace(options: PaceOptions): Pace {
+  const { maxRows, slowMs, pauseMs, now = () => performance.now() } = options;
   const minRows = Math.min(MIN_ROWS, maxRows);
   const breaker = circuitBreaker(
     handleAll.orWhenResult((result) => isTimed(result) && result.tooSlow),
@@ -43,10 +46,10 @@ export function createPace({ maxRows, slowMs, pauseMs }: PaceOptions): Pace {
     async run(batch) {
       const timed = await breaker.execute(async () => {
         const asked = rows;
-        const begun = performance.now();
+        const begun = now();
         try {
           const value = await batch(asked);
-          const ms = performance.now() - begun;
+          const ms = now() - begun;
           if (ms > slowMs) rows = Math.max(minRows, Math.floor(asked / 2));
           else if (ms < slowMs / 2) rows = Math.min(maxRows, Math.max(rows, asked * 2));
           return { value, tooSlow: ms > slowMs && asked <= minRows };

@@ -2,11 +2,23 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { createPace, isPaused } from '../../activities/feed-pace';
 
 const ok = () => Promise.resolve('done');
-const slow = () => delay(30, 'done');
 const fail = () => Promise.reject(new Error('away'));
 
+/** A clock, and a batch by which it is late. */
+function slowClock() {
+  let at = 0;
+  return {
+    now: () => at,
+    slow: () => {
+      at += 30;
+      return Promise.resolve('done');
+    },
+  };
+}
+
 test('slow batches get smaller by halves, quick ones grow back', async () => {
-  const pace = createPace({ maxRows: 4_000, slowMs: 20, pauseMs: 1_000 });
+  const { now, slow } = slowClock();
+  const pace = createPace({ maxRows: 4_000, slowMs: 20, pauseMs: 1_000, now });
   for (const rows of [4_000, 2_000, 1_000, 500]) {
     expect(pace.rows).toBe(rows);
     await pace.run(slow);
@@ -20,20 +32,21 @@ test('slow batches get smaller by halves, quick ones grow back', async () => {
 });
 
 test('after three failures it is paused, and one batch may try once the pause is over', async () => {
-  const pace = createPace({ maxRows: 4_000, slowMs: 1_000, pauseMs: 50 });
+  const pace = createPace({ maxRows: 4_000, slowMs: 60_000, pauseMs: 3_000 });
   for (let i = 0; i < 3; i++) await expect(pace.run(fail)).rejects.toThrow('away');
   const turnedAway = await pace.run(ok).catch((error: unknown) => error);
   expect(isPaused(turnedAway)).toBe(true);
-  await delay(60);
+  await delay(3_100);
   await expect(pace.run(fail)).rejects.toThrow('away');
   expect(isPaused(await pace.run(ok).catch((error: unknown) => error))).toBe(true);
-  await delay(60);
+  await delay(3_100);
   expect(await pace.run(ok)).toBe('done');
   expect(await pace.run(ok)).toBe('done');
 });
 
 test('batches that are slow at the smallest size pause it too, and each of them counts as done', async () => {
-  const pace = createPace({ maxRows: 500, slowMs: 5, pauseMs: 10_000 });
+  const { now, slow } = slowClock();
+  const pace = createPace({ maxRows: 500, slowMs: 5, pauseMs: 60_000, now });
   for (let i = 0; i < 3; i++) expect(await pace.run(slow)).toBe('done');
   expect(isPaused(await pace.run(ok).catch((error: unknown) => error))).toBe(true);
 });
