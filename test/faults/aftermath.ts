@@ -5,7 +5,7 @@ import { waitFor } from '../support/wait';
 import { ask, STEPS, type Standing, type Step } from './steps';
 import { driverComes, type World } from './world';
 
-const DEADLINE_MS = 240_000;
+const DEADLINE_MS = 480_000;
 
 /** What remains to be done for the orders from outside, and that everything is as if nothing had happened. */
 export async function expectAsIfNothingHappened(world: World, standing: Standing): Promise<void> {

@@ -13,7 +13,7 @@ const WAIT_MS = 500;
 export async function insist(
   ask: () => Promise<Reply>,
   putOff: PutOff = {},
-  deadlineMs = 600_000,
+  deadlineMs = 900_000,
 ): Promise<Reply> {
   const deadline = Date.now() + deadlineMs;
   for (;;) {
