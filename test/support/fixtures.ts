@@ -65,6 +65,15 @@ export async function addPaidOrder(db: Database, lines: readonly FixtureLine[]):
   await db.transaction(async (tx) => {
     const run = (name: string, text: string, values: unknown[]) =>
       tx.query({ name: `fixture.${name}`, text, values });
+    // In the one order in which the product locks them too: tests make many of these at once.
+    await run(
+      'lock',
+      `select 1 from unnest($1::text[], $2::text[]) as l (sku, warehouse)
+       join products p on p.sku = l.sku join warehouses w on w.code = l.warehouse
+       join stock s on s.product_id = p.id and s.warehouse_id = w.id
+       order by s.product_id, s.warehouse_id for no key update of s`,
+      [skus, warehouses],
+    );
     await run(
       'order',
       `insert into orders (id, customer_id, status, fulfilment, currency, total_minor, hold_seconds, input)
