@@ -17,6 +17,8 @@ const WINDOW = 256;
 /** With fewer than this nothing is foretold. */
 const ENOUGH = 8;
 const LONGEST_MS = 30_000;
+/** The first turns that are seen began together, so none ends for a while: only after this is it taken for a queue that stands. */
+const STANDS_MS = 5_000;
 
 /**
  * Everybody who is turned away is given a turn of his own to come again, one after the other at the speed at which the queue
@@ -26,16 +28,20 @@ const LONGEST_MS = 30_000;
  * @param assumedPerSecond the speed until something was seen.
  */
 export function createPace(assumedPerSecond: number, now: () => number = () => performance.now()): Pace {
-  /** When the queue became short of room, or the oldest turn left in the window ended. */
+  /** When the queue became short of room. */
   let since: number | null = null;
+  /** When the last turns ended. */
   let moves: number[] = [];
   /** When the last one who was turned away was told to come. */
   let lastTurn = 0;
 
   function perMs(): number {
-    if (since === null) return assumedPerSecond / 1_000;
-    const seen = (moves.length + 1) / Math.max(1, now() - since);
-    return moves.length < ENOUGH ? Math.min(assumedPerSecond / 1_000, seen) : seen;
+    const assumed = assumedPerSecond / 1_000;
+    const at = now();
+    const [first = at] = moves;
+    if (moves.length >= ENOUGH) return moves.length / Math.max(1, at - first);
+    if (since === null || at - since < STANDS_MS) return assumed;
+    return Math.min(assumed, (moves.length + 1) / (at - since));
   }
 
   return {
@@ -45,7 +51,7 @@ export function createPace(assumedPerSecond: number, now: () => number = () => p
     moved() {
       if (since === null) return;
       moves.push(now());
-      if (moves.length > WINDOW) since = moves.shift() ?? since;
+      if (moves.length > WINDOW) moves.shift();
     },
     end() {
       since = null;
@@ -55,7 +61,8 @@ export function createPace(assumedPerSecond: number, now: () => number = () => p
     comeAgainIn() {
       const at = now();
       lastTurn = Math.min(Math.max(lastTurn, at) + 1 / perMs(), at + LONGEST_MS);
-      return Math.ceil((lastTurn - at) / 1_000);
+      // Whole milliseconds: a sum of fractions may be a hair more than the second that was meant.
+      return Math.ceil(Math.round(lastTurn - at) / 1_000);
     },
   };
 }

@@ -60,6 +60,26 @@ describe('when those who are turned away come again', () => {
     expect(told(pace, 1)).toEqual([30]);
   });
 
+  it('is not put off by the time that the first turns take together', () => {
+    const at = paceOf(100);
+    at.pace.begin();
+    at.after(3_000);
+    expect(told(at.pace, 1)).toEqual([1]);
+    move(at, 20, 10);
+    expect(at.pace.expectedMs(100)).toBeCloseTo(950, 0);
+  });
+
+  it('is in whole seconds, half a minute at most, whatever the clock shows', () => {
+    const at = paceOf(1);
+    for (let n = 0; n < 1_000; n++) {
+      at.after(Math.random());
+      expect(at.pace.comeAgainIn()).toBeLessThanOrEqual(30);
+      const { pace, after } = paceOf(1);
+      after(Math.random());
+      expect(pace.comeAgainIn()).toBe(1);
+    }
+  });
+
   it('gives turns that passed unused to nobody: who comes later does not wait for them', () => {
     const { pace, after } = paceOf(10);
     pace.begin();
@@ -77,7 +97,7 @@ describe('when those who are turned away come again', () => {
     move(at, 7, 10);
     expect(at.pace.expectedMs(1)).toBeNull();
     move(at, 1, 10);
-    expect(at.pace.expectedMs(9)).toBeCloseTo(80, 0);
+    expect(at.pace.expectedMs(8)).toBeCloseTo(70, 0);
     at.pace.end();
     expect(at.pace.expectedMs(1)).toBeNull();
   });
