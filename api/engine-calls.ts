@@ -1,4 +1,5 @@
 import type { Client } from '@temporalio/client';
+import { within } from '../platform/within';
 
 export interface EngineCalls {
   /**
@@ -38,15 +39,7 @@ export function createEngineCalls(client: Client): EngineCalls {
 }
 
 async function before<T>(ms: number, answer: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const overdue = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
-      reject(new Error(`the workflow engine gave no answer in ${ms} ms`));
-    }, ms);
-  });
-  try {
-    return await Promise.race([answer, overdue]);
-  } finally {
-    clearTimeout(timer);
-  }
+  const result = await within(answer, ms);
+  if (result === 'late') throw new Error(`the workflow engine gave no answer in ${ms} ms`);
+  return result;
 }
