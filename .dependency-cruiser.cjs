@@ -1,4 +1,4 @@
-/** The right-hand column of docs/architecture.md's table of folders, as rules. */
+/** The rooms of docs/architecture.md and what each may import, as rules. */
 const only = (name, from, to, comment) => ({
   name,
   severity: 'error',
@@ -7,14 +7,59 @@ const only = (name, from, to, comment) => ({
   to: { path: to },
 });
 
+/** Rooms of the domain, lowest first: a room imports only rooms that come before it. */
+const ROOMS = [
+  'catalog',
+  'jobs',
+  'stock',
+  'orders',
+  'payments',
+  'fulfilment',
+  'warehousing',
+  'ordering',
+  'assurance',
+  'demo',
+];
+
+const roomsLookDown = ROOMS.map((room, place) =>
+  only(
+    `${room}-looks-down`,
+    `^domain/${room}/`,
+    `^domain/(?!(${ROOMS.slice(0, place + 1).join('|')})/)`,
+    'Rooms of the domain import only rooms below them; what a lower room needs of a higher one is handed in.',
+  ),
+);
+
 module.exports = {
   forbidden: [
     { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
     {
+      name: 'no-folder-cycles',
+      severity: 'error',
+      scope: 'folder',
+      from: { pathNot: '^test' },
+      to: { circular: true, pathNot: '^test' },
+    },
+    {
       name: 'no-orphans',
       severity: 'error',
-      from: { orphan: true, path: '^(activities|api|domain|platform|worker|workflows)/' },
+      from: { orphan: true, path: '^(activities|api|domain|integrations|platform|worker|workflows)/' },
       to: {},
+    },
+    ...roomsLookDown,
+    {
+      name: 'queries-are-private',
+      severity: 'error',
+      comment: "A folder's statements are its own: others call its public functions.",
+      from: { path: '^((?:domain|integrations)/.+)/[^/]+\\.ts$' },
+      to: { path: '^(domain|integrations)/.*queries\\.ts$', pathNot: '^$1/[^/]+\\.ts$' },
+    },
+    {
+      name: 'statements-stay-in-the-domain',
+      severity: 'error',
+      comment: 'Callers of the domain use its public functions, not its statements.',
+      from: { path: '^(activities|api|cli|worker|workflows)/' },
+      to: { path: '^(domain|integrations)/.*queries\\.ts$' },
     },
     {
       name: 'workflows-are-pure',
@@ -26,7 +71,7 @@ module.exports = {
         path: '.*',
         pathNot: [
           '^workflows/',
-          '^domain/[^/]+/(rules|types)\\.ts$',
+          '^domain/.+/(rules|types)\\.ts$',
           '^node_modules/@temporalio/(workflow|common)/',
           '^node_modules/uuid/',
         ],
@@ -35,23 +80,24 @@ module.exports = {
     },
     only(
       'rules-are-pure',
-      '^domain/[^/]+/rules\\.ts$',
-      '^(platform|activities|api|worker|cli|bench|test)/|queries',
+      '^domain/.+/rules\\.ts$',
+      '^(platform|integrations|activities|api|worker|cli|bench|test)/|queries',
       'Rules are pure functions of their arguments.',
     ),
     only(
       'domain-looks-down',
       '^domain/',
-      '^(workflows|activities|api|worker|cli|bench|test)/',
-      'The domain knows nothing of who calls it.',
+      '^(integrations|workflows|activities|api|worker|cli|bench|test)/',
+      'The domain knows nothing of who calls it, nor of third parties.',
     ),
     only(
       'platform-is-the-floor',
       '^platform/',
-      '^(domain|workflows|activities|api|worker|cli|bench|test)/',
+      '^(domain|integrations|workflows|activities|api|worker|cli|bench|test)/',
       'Nothing of ours is under platform/.',
     ),
-    only('activities-look-down', '^activities/', '^(api|worker|cli|bench|test)/'),
+    only('integrations-look-down', '^integrations/', '^(workflows|activities|api|worker|cli|bench|test)/'),
+    only('activities-look-down', '^activities/', '^(integrations|api|worker|cli|bench|test)/'),
     only('api-never-runs-activities', '^api/', '^(activities|worker|cli|bench|test)/'),
     only('worker-knows-no-http', '^worker/', '^(api|cli|bench|test)/'),
     only('only-tests-import-tests', '^(?!test/)', '^test/'),
@@ -59,17 +105,17 @@ module.exports = {
       name: 'workflow-code-by-path-only',
       severity: 'error',
       comment: 'Outside the bundle only names and messages of a workflow are imported, never its code.',
-      from: { path: '^(api|activities|worker|cli|domain|platform)/' },
+      from: { path: '^(api|activities|worker|cli|domain|integrations|platform)/' },
       to: {
         path: '^workflows/',
-        pathNot: '^workflows/(names|messages|start)\\.ts$',
+        pathNot: '^workflows/contract/(names|messages|start)\\.ts$',
         dependencyTypesNot: ['type-only'],
       },
     },
     {
       name: 'sql-has-one-home',
       severity: 'error',
-      comment: 'pg and knex are reached through platform/database.ts.',
+      comment: 'pg and knex are reached through platform/database/.',
       from: { pathNot: '^(platform|test|bench)/' },
       to: { path: '^node_modules/(pg|knex)/', dependencyTypesNot: ['type-only'] },
     },

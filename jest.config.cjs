@@ -30,7 +30,7 @@ module.exports = {
   ],
   collectCoverage: coverage,
   coverageProvider: 'babel',
-  collectCoverageFrom: ['{activities,api,domain,platform,workflows}/**/*.ts'],
+  collectCoverageFrom: ['{activities,api,domain,integrations,platform,workflows}/**/*.ts'],
   coverageReporters: ['text-summary', 'lcov'],
   ...(coverage ? { coverageThreshold: { global: { lines: 85 } } } : {}),
 };

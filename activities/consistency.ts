@@ -1,6 +1,6 @@
 import { Context } from '@temporalio/activity';
-import type { DescribeSaga } from '../domain/consistency/checks-engine';
-import { runCheck } from '../domain/consistency/run-check';
+import type { DescribeSaga } from '../domain/assurance/checks/workflows';
+import { runCheck } from '../domain/assurance/checks/run-check';
 import {
   beginConsistencyJob,
   finishConsistencyJob,
@@ -8,13 +8,13 @@ import {
   requestScheduledCheck,
   type ConsistencyEnd,
   type ConsistencyPlan,
-} from '../domain/consistency/run-job';
-import { sealLedger, type SealResult } from '../domain/consistency/seal';
-import type { CheckId, CheckMode } from '../domain/consistency/types';
+} from '../domain/assurance/job';
+import { sealLedger, type SealResult } from '../domain/assurance/seals/seal';
+import type { CheckId, CheckMode } from '../domain/assurance/types';
 import { isCancelRequested } from '../domain/jobs/jobs';
-import type { Database } from '../platform/database';
+import type { Database } from '../platform/database/database';
 import { isAppError } from '../platform/errors';
-import type { Logger } from '../platform/log';
+import type { Logger } from '../platform/telemetry/log';
 import { withFailures } from './failure';
 
 export interface CheckStep {

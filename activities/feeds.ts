@@ -1,15 +1,15 @@
 import { Context } from '@temporalio/activity';
-import { applyNextBatch } from '../domain/feeds/apply';
-import { finishFeed, type FeedEnding } from '../domain/feeds/finish';
-import { readFeedState, resolveFeed } from '../domain/feeds/resolve';
-import type { FeedCounts } from '../domain/feeds/types';
+import { applyNextBatch } from '../domain/stock/feeds/apply';
+import { finishFeed, type FeedEnding } from '../domain/stock/feeds/finish';
+import { readFeedState, resolveFeed } from '../domain/stock/feeds/resolve';
+import type { FeedCounts } from '../domain/stock/feeds/types';
 import { beginJob, isCancelRequested, reportProgress } from '../domain/jobs/jobs';
 import { jobHasEnded } from '../domain/jobs/rules';
-import type { Database } from '../platform/database';
+import type { Database } from '../platform/database/database';
 import { isRetryable } from '../platform/errors';
-import type { Logger } from '../platform/log';
+import type { Logger } from '../platform/telemetry/log';
 import { asFailure, withFailures } from './failure';
-import { createPace, isPaused, type PaceOptions } from './feed-pace';
+import { createPace, isPaused, type PaceOptions } from './feed-throttle';
 
 export interface FeedProgress extends FeedCounts {
   /** Rows that were read. */

@@ -1,5 +1,5 @@
 import { Context } from '@temporalio/activity';
-import type { Database } from '../platform/database';
+import type { Database } from '../platform/database/database';
 import { claimShipments, recordBookings, releaseClaims } from '../domain/fulfilment/book';
 import type { Carrier, ShipmentToBook } from '../domain/fulfilment/types';
 import { voidShipments, type VoidRequest } from '../domain/fulfilment/void';

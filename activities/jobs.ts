@@ -2,9 +2,9 @@ import { Context } from '@temporalio/activity';
 import { failJob, readJob } from '../domain/jobs/jobs';
 import { selectResting } from '../domain/jobs/queries';
 import { jobHasEnded } from '../domain/jobs/rules';
-import type { Database } from '../platform/database';
-import type { Logger } from '../platform/log';
-import type { PagePosition } from '../platform/pages';
+import type { Database } from '../platform/database/database';
+import type { Logger } from '../platform/telemetry/log';
+import type { PagePosition } from '../platform/database/pages';
 
 export interface JobSweepResult {
   looked: number;

@@ -1,12 +1,12 @@
 import { Context } from '@temporalio/activity';
-import { ensurePartitions } from '../domain/inventory/queries';
-import { foldOldPartitions } from '../domain/inventory/retention';
-import { readProgress } from '../domain/orders/progress';
+import { ensurePartitions } from '../domain/stock/ledger/queries';
+import { foldOldPartitions } from '../domain/stock/retention/retention';
+import { readProgress } from '../domain/ordering/progress';
 import { nextStep } from '../domain/orders/rules';
-import { claimSuspects } from '../domain/orders/sweep-queries';
+import { claimSuspects } from '../domain/ordering/reconcile-queries';
 import type { OrderInput } from '../domain/orders/types';
-import type { Database } from '../platform/database';
-import type { Logger } from '../platform/log';
+import type { Database } from '../platform/database/database';
+import type { Logger } from '../platform/telemetry/log';
 import { heartbeating } from './heartbeat';
 
 export interface SweepResult {

@@ -1,25 +1,25 @@
 import { Context } from '@temporalio/activity';
 import {
-  abandonHold,
+  abandonReservation,
   cancelUnpaid,
   refuseCancel,
   releaseCutShipments,
   requestCancel,
-} from '../domain/orders/cancel';
+} from '../domain/ordering/cancel';
 import {
   beginCharge,
   settleCharge,
   type BeginChargeRequest,
   type BeginChargeResult,
-} from '../domain/orders/charge';
-import { expireHold } from '../domain/orders/expire';
-import type { OrderReserver } from '../domain/orders/place';
-import { readProgress } from '../domain/orders/progress';
-import type { OrderInput, OrderProgress, ReserveVerdict } from '../domain/orders/types';
-import { undoReserve } from '../domain/orders/undo-reserve';
+} from '../domain/ordering/pay';
+import { expireReservation } from '../domain/ordering/expire';
+import type { OrderReserver } from '../domain/ordering/place';
+import { readProgress } from '../domain/ordering/progress';
+import type { OrderInput, OrderProgress, ReserveOutcome } from '../domain/orders/types';
+import { undoReserve } from '../domain/ordering/undo-reserve';
 import { markUnknown } from '../domain/payments/charge';
 import type { ChargeOutcome } from '../domain/payments/types';
-import type { Database } from '../platform/database';
+import type { Database } from '../platform/database/database';
 import { AppError } from '../platform/errors';
 import { withFailures } from './failure';
 import { heartbeating } from './heartbeat';
@@ -37,16 +37,16 @@ export interface OrderActivityDeps {
  * answers where the order stands. All but the last are short enough to be local activities.
  */
 export interface OrderActivities {
-  reserveOrder(order: OrderInput): Promise<ReserveVerdict>;
+  reserveOrder(order: OrderInput): Promise<ReserveOutcome>;
   readOrder(orderId: string): Promise<OrderProgress>;
   beginCharge(request: Omit<BeginChargeRequest, 'gateway'>): Promise<BeginChargeResult>;
   settleCharge(request: {
     paymentId: string;
     outcome: Exclude<ChargeOutcome, { status: 'unknown' }>;
   }): Promise<OrderProgress>;
-  holdUnknownCharge(request: { orderId: string; paymentId: string }): Promise<OrderProgress>;
-  abandonHold(request: { orderId: string; reservationId: string }): Promise<OrderProgress>;
-  expireHold(request: { orderId: string; reservationId: string }): Promise<OrderProgress>;
+  recordUnknownCharge(request: { orderId: string; paymentId: string }): Promise<OrderProgress>;
+  abandonReservation(request: { orderId: string; reservationId: string }): Promise<OrderProgress>;
+  expireReservation(request: { orderId: string; reservationId: string }): Promise<OrderProgress>;
   requestCancel(request: { orderId: string; reason: string }): Promise<OrderProgress>;
   refuseCancel(orderId: string): Promise<OrderProgress>;
   cancelUnpaid(orderId: string): Promise<OrderProgress>;
@@ -74,12 +74,12 @@ export function createOrderActivities({
       readOrder: (orderId) => existing(orderId, readProgress(db, orderId)),
       beginCharge: (request) => beginCharge(db, { ...request, gateway }),
       settleCharge: (request) => settleCharge(db, { ...request, carrier }),
-      async holdUnknownCharge({ orderId, paymentId }) {
+      async recordUnknownCharge({ orderId, paymentId }) {
         await markUnknown(db, paymentId);
         return existing(orderId, readProgress(db, orderId));
       },
-      abandonHold: (request) => abandonHold(db, request),
-      expireHold: (request) => expireHold(db, request),
+      abandonReservation: (request) => abandonReservation(db, request),
+      expireReservation: (request) => expireReservation(db, request),
       requestCancel: (request) => requestCancel(db, request),
       refuseCancel: (orderId) => refuseCancel(db, orderId),
       cancelUnpaid: (orderId) => cancelUnpaid(db, orderId),

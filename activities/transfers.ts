@@ -1,11 +1,11 @@
 import { Context } from '@temporalio/activity';
-import { markOverdue } from '../domain/transfers/overdue';
-import { claimUnattended } from '../domain/transfers/queries';
-import type { TransferProgress } from '../domain/transfers/types';
-import { readProgress } from '../domain/transfers/views';
-import type { Database } from '../platform/database';
+import { markOverdue } from '../domain/stock/transfers/overdue';
+import { claimUnattended } from '../domain/stock/transfers/queries';
+import type { TransferProgress } from '../domain/stock/transfers/types';
+import { readProgress } from '../domain/stock/transfers/views';
+import type { Database } from '../platform/database/database';
 import { AppError } from '../platform/errors';
-import type { Logger } from '../platform/log';
+import type { Logger } from '../platform/telemetry/log';
 import { withFailures } from './failure';
 
 export interface TransferSweepResult {
@@ -25,7 +25,7 @@ export interface TransferActivities {
 export interface TransferDependencies {
   db: Database;
   /** By the engine's own record, never by visibility, which lags. */
-  isFollowed(transferId: string): Promise<boolean>;
+  transferWorkflowRuns(transferId: string): Promise<boolean>;
   /** Starts the workflow of a transfer, or rings it where it runs. */
   follow(transferId: string): Promise<void>;
   /** A transfer that has not moved for this long is looked at. */
@@ -55,7 +55,7 @@ export function createTransferActivities(deps: TransferDependencies): TransferAc
             // Each may take the engine's whole deadline.
             Context.current().heartbeat(result);
             result.looked += 1;
-            if (await deps.isFollowed(transferId)) continue;
+            if (await deps.transferWorkflowRuns(transferId)) continue;
             log.warn({ transferId }, 'an open transfer has no workflow; it is started again');
             await deps.follow(transferId);
             result.restarted += 1;

@@ -1,13 +1,13 @@
-import type { OrderRecord } from '../domain/orders/views';
+import type { OrderRecord } from '../domain/ordering/views';
 import type { Settings } from '../platform/config';
-import type { Database } from '../platform/database';
-import type { Logger } from '../platform/log';
-import type { Admission } from './admission';
-import type { Engine } from './engine';
-import type { HoldDesk } from './hold-desk';
+import type { Database } from '../platform/database/database';
+import type { Logger } from '../platform/telemetry/log';
+import type { Admission } from './use-cases/admission';
+import type { Engine } from './temporal/engine';
+import type { ReservationService } from './use-cases/reservation-service';
 import type { ApiMetrics } from './metrics';
-import type { ChangeFeed } from './change-feed';
-import type { Verdicts } from './verdicts';
+import type { ChangeFeed } from './streams/change-feed';
+import type { OrderOutcomes } from './use-cases/order-outcomes';
 
 /** What the routes work with. Made once, in `server.ts`. */
 export interface ApiContext {
@@ -17,9 +17,9 @@ export interface ApiContext {
   /** Orders that change. */
   feed: ChangeFeed;
   jobChanges: ChangeFeed;
-  verdicts: Verdicts<OrderRecord>;
+  verdicts: OrderOutcomes<OrderRecord>;
   admission: Admission;
-  holds: HoldDesk;
+  holds: ReservationService;
   metrics: ApiMetrics;
   log: Logger;
   /** Aborted when the API stops: streams end, and it is no longer ready. */

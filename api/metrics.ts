@@ -1,7 +1,7 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
-import type { Database } from '../platform/database';
-import { createMetricsRegistry } from '../platform/metrics';
-import type { Admission } from './admission';
+import type { Database } from '../platform/database/database';
+import { createMetricsRegistry } from '../platform/telemetry/metrics';
+import type { Admission } from './use-cases/admission';
 
 /** How `POST /orders` ended. */
 export type PlacementOutcome =
@@ -12,7 +12,7 @@ export interface ApiMetrics {
   request(labels: { method: string; route: string; status: number }, seconds: number): void;
   placed(outcome: PlacementOutcome): void;
   /** From the start of the saga to its verdict. */
-  verdictWaited(seconds: number): void;
+  outcomeWaited(seconds: number): void;
   streams: Gauge;
 }
 
@@ -41,7 +41,7 @@ export function createApiMetrics(parts: {
     labelNames: ['outcome'],
     registers,
   });
-  const verdictWaits = new Histogram({
+  const outcomeWaits = new Histogram({
     name: 'holdfast_verdict_wait_seconds',
     help: 'From the start of a saga to its verdict.',
     buckets: BUCKETS,
@@ -73,7 +73,7 @@ export function createApiMetrics(parts: {
     request: ({ method, route, status }, seconds) =>
       requests.observe({ method, route, status: String(status) }, seconds),
     placed: (outcome) => placements.inc({ outcome }),
-    verdictWaited: (seconds) => verdictWaits.observe(seconds),
+    outcomeWaited: (seconds) => outcomeWaits.observe(seconds),
     streams: new Gauge({ name: 'holdfast_event_streams', help: 'Open streams of order events.', registers }),
   };
 }

@@ -1,26 +1,26 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Client } from '@temporalio/client';
-import { readOrders } from '../domain/orders/views';
+import { readOrders } from '../domain/ordering/views';
 import { SANDBOX_TOKENS } from '../domain/payments/rules';
 import type { Settings } from '../platform/config';
-import type { Database } from '../platform/database';
+import type { Database } from '../platform/database/database';
 import { AppError } from '../platform/errors';
-import { openListener, type Listener } from '../platform/listener';
-import type { Logger } from '../platform/log';
-import type { EngineNames } from '../workflows/names';
-import { createAdmission } from './admission';
-import { createApp } from './app';
-import { createChangeFeed } from './change-feed';
+import { openListener, type Listener } from '../platform/database/listener';
+import type { Logger } from '../platform/telemetry/log';
+import type { EngineNames } from '../workflows/contract/names';
+import { createAdmission } from './use-cases/admission';
+import { createApp } from './http/app';
+import { createChangeFeed } from './streams/change-feed';
 import type { ApiContext } from './context';
-import { createEngine } from './engine';
-import { createHoldDesk } from './hold-desk';
+import { createEngine } from './temporal/engine';
+import { createReservationService } from './use-cases/reservation-service';
 import { createApiMetrics } from './metrics';
 import { alertRoutes } from './routes/alerts';
 import { batchRoutes } from './routes/batch';
 import { carrierRoutes } from './routes/carriers';
 import { catalogueRoutes } from './routes/catalogue';
-import { insightRoutes } from './routes/insight';
+import { insightRoutes } from './routes/metrics';
 import { inventoryRoutes } from './routes/inventory';
 import { consistencyRoutes } from './routes/consistency';
 import { feedRoutes } from './routes/feeds';
@@ -30,10 +30,10 @@ import { operationRoutes } from './routes/operations';
 import { orderEvents } from './routes/order-events';
 import { orderActions, orderReads } from './routes/orders';
 import { reservationRoutes } from './routes/reservations';
-import { stockKeepingRoutes } from './routes/stock-keeping';
+import { stockKeepingRoutes } from './routes/warehousing';
 import { transferRoutes } from './routes/transfers';
-import type { Route } from './route';
-import { createVerdicts } from './verdicts';
+import type { Route } from './http/route';
+import { createOrderOutcomes } from './use-cases/order-outcomes';
 
 export interface ApiOptions {
   settings: Settings;
@@ -131,13 +131,13 @@ export function apiRoutes(context: ApiContext): Route[] {
 function createContext(options: ApiOptions, listener: Listener, stopping: AbortSignal): ApiContext {
   const feed = createChangeFeed(listener, 'holdfast_orders');
   const { settings, db, client, names, eagerStart, log } = options;
-  const verdicts = createVerdicts({ feed, log, read: (orderIds) => readOrders(db, orderIds) });
+  const verdicts = createOrderOutcomes({ feed, log, read: (orderIds) => readOrders(db, orderIds) });
   const admission = createAdmission({
     limit: settings.ADMISSION_LIMIT,
     queue: settings.ADMISSION_QUEUE,
-    maxWaitMs: settings.VERDICT_TIMEOUT_MS * QUEUE_SHARE,
+    maxWaitMs: settings.OUTCOME_TIMEOUT_MS * QUEUE_SHARE,
   });
-  const holds = createHoldDesk({ db, settings, log });
+  const holds = createReservationService({ db, settings, log });
   return {
     settings,
     db,

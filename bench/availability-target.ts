@@ -1,10 +1,10 @@
 import express from 'express';
 import { startApi } from '../api/server';
 import { readSettings } from '../platform/config';
-import { openDatabase } from '../platform/database';
-import { createLogger } from '../platform/log';
-import { lazyTemporalClient } from '../platform/temporal';
-import { engineNames } from '../workflows/names';
+import { openDatabase } from '../platform/database/database';
+import { createLogger } from '../platform/telemetry/log';
+import { lazyTemporalClient } from '../platform/temporal/connection';
+import { engineNames } from '../workflows/contract/names';
 
 /** What a process of `bench availability` is told when it is to serve. */
 export type TargetOrder = { serve: 'api'; databaseUrl: string } | { serve: 'bare'; document: unknown };

@@ -1,5 +1,5 @@
-import { applyUpdates, type BatchUpdate } from '../domain/inventory/batch';
-import { openDatabase, type Database } from '../platform/database';
+import { applyUpdates, type BatchUpdate } from '../domain/stock/adjustments/batch';
+import { openDatabase, type Database } from '../platform/database/database';
 import { newId } from '../platform/ids';
 import { adjustInteractively } from './adjust-interactive';
 import { stockUp } from './reserve-interactive';

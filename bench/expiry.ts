@@ -1,14 +1,14 @@
-import { createHoldReserver } from '../domain/inventory/hold';
-import { createWarehouseDirectory } from '../domain/inventory/warehouses';
-import { reclaimExpired } from '../domain/orders/expire';
-import { createLogger } from '../platform/log';
+import { createStandaloneReserver } from '../domain/stock/reservations/standalone';
+import { createWarehouseDirectory } from '../domain/catalog/warehouses';
+import { reclaimExpired } from '../domain/ordering/expire';
+import { createLogger } from '../platform/telemetry/log';
 import { newId } from '../platform/ids';
 import { setTimeout as delay } from 'node:timers/promises';
 import { startBenchEngine, type BenchEngine } from './orders-engine';
 import { report, rounded } from './windows';
 
 const SKUS = 1_000;
-const HOLDS = Number(process.env.BENCH_EXPIRY_HOLDS ?? 10_000);
+const HOLDS = Number(process.env.BENCH_EXPIRY_RESERVATIONS ?? 10_000);
 /** Over how long they fall due, seconds. */
 const SECONDS = Number(process.env.BENCH_EXPIRY_SECONDS ?? 60);
 const MADE_PER_SECOND = 1_000;
@@ -23,7 +23,7 @@ export async function benchExpiry(): Promise<void> {
   const engine = await startBenchEngine(SKUS);
   try {
     await engine.analyze();
-    const lastDue = await makeHolds(engine);
+    const lastDue = await makeReservations(engine);
     await delay(Math.max(0, lastDue - Date.now()));
     const measured = await untilFreed(engine);
     report({ bench: 'expiry', holds: HOLDS, seconds: SECONDS, ...measured });
@@ -33,8 +33,8 @@ export async function benchExpiry(): Promise<void> {
 }
 
 /** Answers when the last one falls due. */
-async function makeHolds({ db }: BenchEngine): Promise<number> {
-  const combiner = createHoldReserver({
+async function makeReservations({ db }: BenchEngine): Promise<number> {
+  const combiner = createStandaloneReserver({
     db,
     warehouses: createWarehouseDirectory(db),
     strategy: 'nearest',

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { readJob } from '../domain/jobs/jobs';
 import { jobHasEnded } from '../domain/jobs/rules';
-import type { Database } from '../platform/database';
+import type { Database } from '../platform/database/database';
 import { startBenchProcesses, type BenchProcesses } from './processes';
 import { report, rounded } from './windows';
 

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { openDatabase, type Database } from '../platform/database';
+import { openDatabase, type Database } from '../platform/database/database';
 import { choosePort } from '../platform/embedded/ports';
 import { startBenchPostgres, startBenchTemporal } from './servers';
 

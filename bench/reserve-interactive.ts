@@ -1,5 +1,5 @@
 import type { Pool } from 'pg';
-import type { Database } from '../platform/database';
+import type { Database } from '../platform/database/database';
 
 const UNITS = 1_000_000;
 

@@ -1,8 +1,8 @@
-import { createHoldReserver } from '../domain/inventory/hold';
-import { createWarehouseDirectory } from '../domain/inventory/warehouses';
-import { reclaimExpired } from '../domain/orders/expire';
+import { createStandaloneReserver } from '../domain/stock/reservations/standalone';
+import { createWarehouseDirectory } from '../domain/catalog/warehouses';
+import { reclaimExpired } from '../domain/ordering/expire';
 import { readSettings } from '../platform/config';
-import { openDatabase, type Database } from '../platform/database';
+import { openDatabase, type Database } from '../platform/database/database';
 import { newId } from '../platform/ids';
 import { reserveInteractively, stockUp } from './reserve-interactive';
 import { startBenchPostgres } from './servers';
@@ -33,16 +33,16 @@ export async function benchReserve(): Promise<void> {
 
 async function benchVariant(
   db: Database,
-  log: Parameters<typeof createHoldReserver>[0]['log'],
+  log: Parameters<typeof createStandaloneReserver>[0]['log'],
   variant: Variant,
 ) {
   const settings = readSettings({});
-  const combiner = createHoldReserver({
+  const combiner = createStandaloneReserver({
     db,
     warehouses: createWarehouseDirectory(db),
     strategy: 'nearest',
-    lanes: settings.COMBINER_LANES,
-    maxBatch: settings.COMBINER_MAX_BATCH,
+    lanes: settings.RESERVE_LANES,
+    maxBatch: settings.RESERVE_MAX_BATCH,
     reclaim: (productIds) => reclaimExpired(db, productIds),
     log,
   });

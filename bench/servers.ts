@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { startEmbeddedPostgres } from '../platform/embedded/postgres';
 import { startTemporalServer, type TemporalServer } from '../platform/embedded/temporal';
 import { findTemporalCli } from '../platform/embedded/temporal-cli';
-import { createLogger, type Logger } from '../platform/log';
-import { migrate } from '../platform/migrations';
+import { createLogger, type Logger } from '../platform/telemetry/log';
+import { migrate } from '../platform/database/migrations';
 
 export interface BenchPostgres {
   url: string;

@@ -1,10 +1,10 @@
 import { performance } from 'node:perf_hooks';
-import { advanceCheckpoint } from '../domain/consistency/checkpoint';
-import { findInconsistencies } from '../domain/consistency/run-check';
-import { sealLedger } from '../domain/consistency/seal';
-import { CHECK_IDS, type CheckId, type CheckMode } from '../domain/consistency/types';
-import { verifySeals } from '../domain/consistency/verify-seals';
-import { openDatabase, type Database } from '../platform/database';
+import { advanceCheckpoint } from '../domain/assurance/checks/checkpoint';
+import { findInconsistencies } from '../domain/assurance/checks/run-check';
+import { sealLedger } from '../domain/assurance/seals/seal';
+import { CHECK_IDS, type CheckId, type CheckMode } from '../domain/assurance/types';
+import { verifySeals } from '../domain/assurance/seals/verify';
+import { openDatabase, type Database } from '../platform/database/database';
 import { startBenchPostgres } from './servers';
 import { report, rounded } from './windows';
 

@@ -1,6 +1,6 @@
-import { createLogger } from '../platform/log';
+import { createLogger } from '../platform/telemetry/log';
 import type { Settings } from '../platform/config';
-import { engineNames } from '../workflows/names';
+import { engineNames } from '../workflows/contract/names';
 import { lazyTemporalPart, openDatabasePart, startApiPart, stopSeconds } from './parts';
 import { locateDatabase, locateTemporal } from './servers';
 import { runService } from './service';

@@ -1,9 +1,9 @@
 import type { Settings } from '../platform/config';
-import { openDatabase, type Database } from '../platform/database';
-import { readDatabaseInfo } from '../platform/database-info';
+import { openDatabase, type Database } from '../platform/database/database';
+import { readDatabaseInfo } from '../platform/database/database-info';
 import { sqlState } from '../platform/errors';
-import { createLogger } from '../platform/log';
-import { migrationStatus } from '../platform/migrations';
+import { createLogger } from '../platform/telemetry/log';
+import { migrationStatus } from '../platform/database/migrations';
 import type { Finding } from './doctor-parts';
 import { reasonOf } from './reasons';
 import { locateDatabase } from './servers';

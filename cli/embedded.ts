@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { startEmbeddedPostgres } from '../platform/embedded/postgres';
 import { startTemporalServer } from '../platform/embedded/temporal';
 import { findTemporalCli } from '../platform/embedded/temporal-cli';
-import type { TemporalTarget } from '../platform/temporal';
+import type { TemporalTarget } from '../platform/temporal/connection';
 import { createNarrator, type Output } from './output';
 import type { Surroundings } from './parts';
 

@@ -1,6 +1,6 @@
 import type { Settings } from '../platform/config';
-import { createLogger } from '../platform/log';
-import { migrate, migrationStatus } from '../platform/migrations';
+import { createLogger } from '../platform/telemetry/log';
+import { migrate, migrationStatus } from '../platform/database/migrations';
 import type { Output } from './output';
 import { locateDatabase } from './servers';
 

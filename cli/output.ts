@@ -1,5 +1,5 @@
 import pino from 'pino';
-import type { Logger } from '../platform/log';
+import type { Logger } from '../platform/telemetry/log';
 
 /** What a command tells its user, on standard output. Logs go to standard error. */
 export interface Output {

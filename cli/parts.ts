@@ -1,8 +1,8 @@
 import type { Client } from '@temporalio/client';
 import { startApi } from '../api/server';
 import type { Settings } from '../platform/config';
-import { openDatabase, type Database } from '../platform/database';
-import type { Logger } from '../platform/log';
+import { openDatabase, type Database } from '../platform/database/database';
+import type { Logger } from '../platform/telemetry/log';
 import {
   connectTemporal,
   installTemporalRuntime,
@@ -10,9 +10,9 @@ import {
   type LazyTemporalLink,
   type TemporalLink,
   type TemporalTarget,
-} from '../platform/temporal';
+} from '../platform/temporal/connection';
 import { startWorker } from '../worker/worker';
-import type { EngineNames } from '../workflows/names';
+import type { EngineNames } from '../workflows/contract/names';
 import type { Service } from './service';
 
 /** What every part of a running command is given. Each function below starts one part and says how it is stopped. */

@@ -1,8 +1,8 @@
 import { createInterface } from 'node:readline/promises';
-import { applyRepair, planRepairs, type RepairPlan } from '../domain/consistency/apply';
-import { repairText } from '../domain/consistency/repair';
+import { applyRepair, planRepairs, type RepairPlan } from '../domain/assurance/repair/apply';
+import { repairText } from '../domain/assurance/repair/repair';
 import type { Settings } from '../platform/config';
-import type { Database } from '../platform/database';
+import type { Database } from '../platform/database/database';
 import { AppError } from '../platform/errors';
 import type { Output } from './output';
 import { needsEngine, runChecks, tellResults, withDatabase } from './verify';

@@ -1,9 +1,9 @@
-import { seedCatalogue, type SeedResult } from '../domain/catalog/seed';
+import { seedCatalogue, type SeedResult } from '../domain/demo/seed';
 import type { Settings } from '../platform/config';
-import { openDatabase } from '../platform/database';
+import { openDatabase } from '../platform/database/database';
 import { AppError } from '../platform/errors';
-import { createLogger } from '../platform/log';
-import { migrationStatus } from '../platform/migrations';
+import { createLogger } from '../platform/telemetry/log';
+import { migrationStatus } from '../platform/database/migrations';
 import type { Output } from './output';
 import { locateDatabase } from './servers';
 

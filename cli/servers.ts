@@ -1,6 +1,6 @@
 import type { Settings } from '../platform/config';
 import { configError } from '../platform/errors';
-import type { TemporalTarget } from '../platform/temporal';
+import type { TemporalTarget } from '../platform/temporal/connection';
 import { readDevFile } from './dev-file';
 
 /** Where a command finds PostgreSQL. The settings name it, or a running `holdfast up` of the same home has it. */

@@ -1,5 +1,5 @@
-import type { Logger } from '../platform/log';
-import { within } from '../platform/within';
+import type { Logger } from '../platform/telemetry/log';
+import { withTimeout } from '../platform/with-timeout';
 
 /** A running command, as the parts it starts see it. */
 export interface Service {
@@ -102,14 +102,14 @@ export async function runService(
 }
 
 async function settled(run: Promise<unknown>): Promise<number> {
-  await within(Promise.allSettled([run]), START_NOTICE_MS);
+  await withTimeout(Promise.allSettled([run]), START_NOTICE_MS);
   return 0;
 }
 
 async function stopParts(parts: Part[], { log, stopSeconds }: ServiceOptions): Promise<void> {
   for (let part = parts.at(-1); part; part = parts.at(-1)) {
     const { name } = part;
-    const outcome = await within(part.stop(), stopSeconds * 1_000).catch((error: unknown) =>
+    const outcome = await withTimeout(part.stop(), stopSeconds * 1_000).catch((error: unknown) =>
       log.error({ err: error }, `${name} did not stop properly`),
     );
     if (outcome === 'late') {

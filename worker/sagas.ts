@@ -1,9 +1,9 @@
 import { WorkflowExecutionAlreadyStartedError, type Client } from '@temporalio/client';
 import type { SagaState } from '../activities/maintenance';
 import type { OrderInput } from '../domain/orders/types';
-import type { SagaTimeouts } from '../workflows/messages';
-import { WORKFLOW_TYPES, type EngineNames } from '../workflows/names';
-import { orderStartOptions } from '../workflows/start';
+import type { SagaTimeouts } from '../workflows/contract/messages';
+import { WORKFLOW_TYPES, type EngineNames } from '../workflows/contract/names';
+import { orderStartOptions } from '../workflows/contract/start';
 import { workflowState } from './workflow-state';
 
 const CALL_DEADLINE_MS = 10_000;

@@ -4,7 +4,7 @@ import {
   type Client,
   type ScheduleOptions,
 } from '@temporalio/client';
-import { WORKFLOW_TYPES, type EngineNames } from '../workflows/names';
+import { WORKFLOW_TYPES, type EngineNames } from '../workflows/contract/names';
 
 const CALL_DEADLINE_MS = 10_000;
 

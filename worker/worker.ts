@@ -3,32 +3,32 @@ import { Worker, type NativeConnection, type WorkerOptions } from '@temporalio/w
 import { createConsistencyActivities } from '../activities/consistency';
 import { createFeedActivities } from '../activities/feeds';
 import { createFulfilmentActivities } from '../activities/fulfilment';
-import { createHoldActivities } from '../activities/holds';
+import { createReservationActivities } from '../activities/reservations';
 import { createJobActivities } from '../activities/jobs';
 import { createMaintenanceActivities } from '../activities/maintenance';
 import { createOrderActivities } from '../activities/orders';
 import { createPaymentActivities } from '../activities/payments';
-import { createStockKeepingActivities } from '../activities/stock-keeping';
+import { createStockKeepingActivities } from '../activities/warehousing';
 import { createTransferActivities } from '../activities/transfers';
-import { ensurePartitions } from '../domain/inventory/queries';
-import { createWarehouseDirectory } from '../domain/inventory/warehouses';
-import { drainAllocation } from '../domain/orders/drain-allocation';
-import { createOrderReserver } from '../domain/orders/place';
-import { selectInput } from '../domain/orders/sweep-queries';
+import { ensurePartitions } from '../domain/stock/ledger/queries';
+import { createWarehouseDirectory } from '../domain/catalog/warehouses';
+import { drainAllocation } from '../domain/ordering/backorders/drain-allocation';
+import { createOrderReserver } from '../domain/ordering/place';
+import { selectInput } from '../domain/ordering/reconcile-queries';
 import type { Settings } from '../platform/config';
-import type { Database } from '../platform/database';
-import type { Logger } from '../platform/log';
-import { within } from '../platform/within';
-import type { EngineNames } from '../workflows/names';
-import { sagaTimeouts } from '../workflows/start';
+import type { Database } from '../platform/database/database';
+import type { Logger } from '../platform/telemetry/log';
+import { withTimeout } from '../platform/with-timeout';
+import type { EngineNames } from '../workflows/contract/names';
+import { sagaTimeouts } from '../workflows/contract/start';
 import { workflowBundle } from './bundle';
-import { ringHoldExpiry } from './deliver';
-import { followTransfer, isFollowed } from './follow-transfer';
-import { startRelay } from './relay';
+import { signalReservationExpiry } from './outbox/receivers';
+import { ensureTransferWorkflow, transferWorkflowRuns } from './ensure-transfer-workflow';
+import { startRelay } from './outbox/relay';
 import { createSagas } from './sagas';
 import { ensureSchedules } from './schedules';
-import { openSeams, type Seams } from './seams';
-import { startJobWorkflow } from './start-job';
+import { openIntegrations, type Integrations } from './integrations';
+import { ensureJobWorkflow } from './ensure-job-workflow';
 import { workflowState } from './workflow-state';
 
 export interface WorkerDeps {
@@ -42,7 +42,7 @@ export interface WorkerDeps {
   names: EngineNames;
   log: Logger;
   /** Instead of those that the settings ask for. Closed with the worker. */
-  seams?: Seams;
+  seams?: Integrations;
   /** For tests: a bundle made before, and whatever else is to differ. */
   workerOptions?: Partial<WorkerOptions>;
 }
@@ -71,7 +71,7 @@ const FEED_PAUSE_MS = 5_000;
 /** Runs everything that is durable: sagas and their activities, the dispatcher, the schedules, the relay and the carrier. */
 export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
   const { settings, db, client, names, log } = deps;
-  const { gateway, carrier } = deps.seams ?? openSeams(deps);
+  const { gateway, carrier } = deps.seams ?? openIntegrations(deps);
   await ensurePartitions(db, settings.LEDGER_PARTITIONS_AHEAD);
   // Before there are workers: one that never ran cannot be shut down, and keeps its connection from being closed.
   await ensureSchedules(client, names, {
@@ -79,7 +79,7 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
     sealIntervalSeconds: settings.SEAL_INTERVAL_SECONDS,
     consistencyIntervalSeconds: settings.CONSISTENCY_INTERVAL_SECONDS,
   });
-  await ringHoldExpiry({ client, names });
+  await signalReservationExpiry({ client, names });
   const timeouts = sagaTimeouts(settings);
   const sagas = createSagas({ client, names, timeouts });
   const reserver = createOrderReserver({
@@ -87,8 +87,8 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
     warehouses: createWarehouseDirectory(db),
     gateway: gateway.name,
     strategy: settings.SOURCING_STRATEGY,
-    lanes: settings.COMBINER_LANES,
-    maxBatch: settings.COMBINER_MAX_BATCH,
+    lanes: settings.RESERVE_LANES,
+    maxBatch: settings.RESERVE_MAX_BATCH,
     log,
   });
   const fulfilment = createFulfilmentActivities({ db, carriers: [carrier] });
@@ -116,12 +116,12 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
         graceSeconds: CONSISTENCY_GRACE_SECONDS,
         log,
       }),
-      ...createHoldActivities({ db }),
+      ...createReservationActivities({ db }),
       ...createStockKeepingActivities({ db }),
       ...createTransferActivities({
         db,
-        isFollowed: (transferId) => isFollowed({ client, names }, transferId),
-        follow: (transferId) => followTransfer({ db, client, names }, transferId),
+        transferWorkflowRuns: (transferId) => transferWorkflowRuns({ client, names }, transferId),
+        follow: (transferId) => ensureTransferWorkflow({ db, client, names }, transferId),
         graceSeconds: SWEEP_GRACE_SECONDS,
         recheckSeconds: SWEEP_RECHECK_SECONDS,
         log,
@@ -129,7 +129,7 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
       ...createJobActivities({
         db,
         describe: (jobId) => workflowState(client, names.jobWorkflowId(jobId)),
-        start: (jobId) => startJobWorkflow({ db, client, names }, jobId),
+        start: (jobId) => ensureJobWorkflow({ db, client, names }, jobId),
         graceSeconds: SWEEP_GRACE_SECONDS,
         log,
       }),
@@ -185,7 +185,7 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
         .catch((error: unknown) => log.error({ err: error }, 'the worker ended with an error'))
         .then(() => reserver.close());
       const limitSeconds = settings.SHUTDOWN_GRACE_SECONDS + CANCELLED_SECONDS;
-      if ((await within(ended, limitSeconds * 1_000)) === 'late') {
+      if ((await withTimeout(ended, limitSeconds * 1_000)) === 'late') {
         log.error(`the worker has not ended after ${limitSeconds} s; what it does is done again by another`);
       }
       closing ??= close();

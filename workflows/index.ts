@@ -1,9 +1,9 @@
 /** Everything a worker can run: the entry of the workflow bundle. */
-export { consistencyCheck, ledgerSeal, scheduledConsistency } from './consistency';
-export { shipmentDispatcher } from './dispatcher';
-export { holdExpiry } from './hold-expiry';
-export { feedImport } from './feed-import';
-export { jobSweep, ledgerMaintenance, orderSweep } from './maintenance';
-export { orderSaga } from './order-saga';
-export { customerReturn, stockUpkeep } from './returns';
-export { stockTransfer, transferSweep } from './transfers';
+export { consistencyCheck, ledgerSeal, scheduledConsistency } from './jobs/consistency';
+export { shipmentDispatcher } from './orders/dispatcher';
+export { reservationExpiry } from './stock/reservation-expiry';
+export { feedImport } from './jobs/feed-import';
+export { jobSweep, ledgerMaintenance, orderSweep } from './jobs/maintenance';
+export { orderSaga } from './orders/saga';
+export { customerReturn, stockUpkeep } from './stock/returns';
+export { stockTransfer, transferSweep } from './stock/transfers';

@@ -1,13 +1,13 @@
 import { z } from 'zod';
-import { acknowledgeAlert, listAlerts } from '../../domain/alerts/list';
-import { readThresholds, setCategoryThresholds, setThresholds } from '../../domain/alerts/thresholds';
+import { acknowledgeAlert, listAlerts } from '../../domain/stock/alerts/list';
+import { readThresholds, setCategoryThresholds, setThresholds } from '../../domain/stock/alerts/thresholds';
 import { isAppError } from '../../platform/errors';
-import { ok, type Answer } from '../answer';
+import { ok, type Answer } from '../http/answer';
 import type { ApiContext } from '../context';
-import { cursorOf, encodeCursor } from '../cursor';
-import { API_BASE } from '../order-answers';
-import { problem } from '../problems';
-import { route, type Route } from '../route';
+import { cursorOf, encodeCursor } from '../http/cursor';
+import { API_BASE } from '../use-cases/order-answers';
+import { problem } from '../http/problems';
+import { route, type Route } from '../http/route';
 import {
   acknowledgement,
   alert,

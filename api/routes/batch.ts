@@ -1,9 +1,9 @@
-import { applyUpdates } from '../../domain/inventory/batch';
-import { ok } from '../answer';
+import { applyUpdates } from '../../domain/stock/adjustments/batch';
+import { ok } from '../http/answer';
 import type { ApiContext } from '../context';
-import { onceForKey } from '../keyed-call';
-import { API_BASE } from '../order-answers';
-import { route, type Route } from '../route';
+import { onceForKey } from '../idempotency/keyed-call';
+import { API_BASE } from '../use-cases/order-answers';
+import { route, type Route } from '../http/route';
 import { batch, batchResult, MAX_UPDATES } from '../schemas/batch';
 
 /** So that the most updates, each with every text at its longest, fit. */

@@ -1,12 +1,12 @@
 import { z } from 'zod';
-import { applyCarrierEvents } from '../../domain/fulfilment/apply-updates';
+import { applyCarrierEvents } from '../../domain/fulfilment/carrier-updates';
 import { CARRIER_NAMES } from '../../domain/fulfilment/carrier-names';
-import { ok } from '../answer';
+import { ok } from '../http/answer';
 import type { ApiContext } from '../context';
-import { API_BASE } from '../order-answers';
-import { problem } from '../problems';
-import { route, type Route } from '../route';
-import { carrierEvents, carrierVerdicts } from '../schemas/carriers';
+import { API_BASE } from '../use-cases/order-answers';
+import { problem } from '../http/problems';
+import { route, type Route } from '../http/route';
+import { carrierEvents, carrierOutcomes } from '../schemas/carriers';
 
 export function carrierRoutes({ db }: ApiContext): Route[] {
   return [
@@ -20,7 +20,7 @@ export function carrierRoutes({ db }: ApiContext): Route[] {
           'Repeated, delayed and reordered updates are harmless: each is taken once, and statuses only go forward.',
         params: z.object({ name: z.string() }),
         body: carrierEvents,
-        answers: { 200: { description: 'A verdict for each, in their order', schema: carrierVerdicts } },
+        answers: { 200: { description: 'A verdict for each, in their order', schema: carrierOutcomes } },
         problems: ['VALIDATION_FAILED'],
       },
       async ({ params: { name }, body }) => {

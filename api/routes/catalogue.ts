@@ -1,12 +1,12 @@
 import { z } from 'zod';
 import { listProducts, readProduct } from '../../domain/catalog/products';
-import { listWarehouses } from '../../domain/inventory/warehouses';
-import { ok } from '../answer';
+import { listWarehouses } from '../../domain/catalog/warehouses';
+import { ok } from '../http/answer';
 import type { ApiContext } from '../context';
-import { cursorOf, encodeCursor } from '../cursor';
-import { API_BASE } from '../order-answers';
-import { problem } from '../problems';
-import { route, type Route } from '../route';
+import { cursorOf, encodeCursor } from '../http/cursor';
+import { API_BASE } from '../use-cases/order-answers';
+import { problem } from '../http/problems';
+import { route, type Route } from '../http/route';
 import { line, pageQuery, sku, skuParams } from '../schemas/common';
 import { product, productPage, warehousePage } from '../schemas/stock';
 

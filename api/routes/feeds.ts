@@ -1,15 +1,15 @@
 import { z } from 'zod';
-import { stageFeed } from '../../domain/feeds/stage';
-import type { FeedFormat } from '../../domain/feeds/types';
+import { stageFeed } from '../../domain/stock/feeds/stage';
+import type { FeedFormat } from '../../domain/stock/feeds/types';
 import type { ApiContext } from '../context';
-import { jobAccepted } from '../job-answers';
-import { keyedId, noteKey } from '../keyed-call';
-import { API_BASE } from '../order-answers';
-import { problem } from '../problems';
-import { route, type Route } from '../route';
+import { jobAccepted } from '../use-cases/job-answers';
+import { keyedId, noteKey } from '../idempotency/keyed-call';
+import { API_BASE } from '../use-cases/order-answers';
+import { problem } from '../http/problems';
+import { route, type Route } from '../http/route';
 import { warehouseCode } from '../schemas/common';
 import { jobAcceptedBody } from '../schemas/jobs';
-import { uploadOf } from '../upload';
+import { uploadOf } from '../http/upload';
 
 const SCOPE = 'POST /jobs/feed';
 const IDLE_MS = 30_000;

@@ -1,15 +1,15 @@
 import { z } from 'zod';
-import { adjustStock } from '../../domain/inventory/adjust';
-import { readStock } from '../../domain/inventory/availability';
-import { createStockReader } from '../../domain/inventory/stock-reader';
-import { createWarehouseDirectory } from '../../domain/inventory/warehouses';
+import { adjustStock } from '../../domain/stock/adjustments/adjust';
+import { readStock } from '../../domain/stock/availability/availability';
+import { createStockReader } from '../../domain/stock/availability/stock-reader';
+import { createWarehouseDirectory } from '../../domain/catalog/warehouses';
 import { isAppError } from '../../platform/errors';
-import { ok, okJson } from '../answer';
+import { ok, okJson } from '../http/answer';
 import type { ApiContext } from '../context';
-import { keyedId, onceForKey } from '../keyed-call';
-import { API_BASE } from '../order-answers';
-import { invalid, NAMING_PROBLEMS, problem } from '../problems';
-import { route, type Route } from '../route';
+import { keyedId, onceForKey } from '../idempotency/keyed-call';
+import { API_BASE } from '../use-cases/order-answers';
+import { invalid, NAMING_PROBLEMS, problem } from '../http/problems';
+import { route, type Route } from '../http/route';
 import { skuParams, timeQuery, warehouseCode } from '../schemas/common';
 import { adjustment, location, locationOnTheWay, stock } from '../schemas/stock';
 

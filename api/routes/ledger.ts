@@ -1,11 +1,11 @@
 import { z } from 'zod';
-import { listLedger } from '../../domain/inventory/ledger-views';
-import { ok } from '../answer';
+import { listLedger } from '../../domain/stock/ledger/history';
+import { ok } from '../http/answer';
 import type { ApiContext } from '../context';
-import { cursorOf, encodeCursor } from '../cursor';
-import { API_BASE } from '../order-answers';
-import { problem } from '../problems';
-import { route, type Route } from '../route';
+import { cursorOf, encodeCursor } from '../http/cursor';
+import { API_BASE } from '../use-cases/order-answers';
+import { problem } from '../http/problems';
+import { route, type Route } from '../http/route';
 import { line, pageQuery, skuParams, timeQuery, warehouseCode } from '../schemas/common';
 import { ledgerKind, ledgerPage } from '../schemas/ledger';
 

@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import { checkHealth, pingDatabase } from '../../platform/health';
+import { checkHealth, pingDatabase } from '../../platform/telemetry/health';
 import { VERSION } from '../../platform/version';
 import type { ApiContext } from '../context';
-import { route, type Route } from '../route';
+import { route, type Route } from '../http/route';
 
 const TAG = 'Operations';
 const CHECK_TIMEOUT_MS = 2_000;

@@ -1,13 +1,13 @@
 import { z } from 'zod';
-import { readOrderEvents } from '../../domain/orders/views';
-import { ok } from '../answer';
+import { readOrderEvents } from '../../domain/ordering/views';
+import { ok } from '../http/answer';
 import type { ApiContext } from '../context';
-import { cursorOf, encodeCursor } from '../cursor';
-import { readFirstEvents, streamOrderEvents } from '../event-stream';
-import { lastEventId } from '../last-event-id';
-import { API_BASE } from '../order-answers';
-import { route, type Route } from '../route';
-import { orderNotFound } from '../saga-update';
+import { cursorOf, encodeCursor } from '../http/cursor';
+import { readFirstEvents, streamOrderEvents } from '../streams/event-stream';
+import { lastEventId } from '../streams/last-event-id';
+import { API_BASE } from '../use-cases/order-answers';
+import { route, type Route } from '../http/route';
+import { orderNotFound } from '../use-cases/saga-update';
 import { idParams, pageQuery } from '../schemas/common';
 import { eventPage } from '../schemas/orders';
 

@@ -1,16 +1,16 @@
 import { z } from 'zod';
-import { listOrders, readOrder, readOrderStatus, readSourcing } from '../../domain/orders/views';
-import { ok, type Answer } from '../answer';
-import { cancelOrder } from '../cancel-order';
+import { listOrders, readOrder, readOrderStatus, readSourcing } from '../../domain/ordering/views';
+import { ok, type Answer } from '../http/answer';
+import { cancelOrder } from '../use-cases/cancel-order';
 import type { ApiContext } from '../context';
-import { cursorOf, encodeCursor } from '../cursor';
-import { keyedId, onceForKey } from '../keyed-call';
-import { API_BASE } from '../order-answers';
-import { payOrder } from '../pay-order';
-import { placeOrder } from '../place-order';
-import { invalid } from '../problems';
-import { route, type Route } from '../route';
-import { orderNotFound } from '../saga-update';
+import { cursorOf, encodeCursor } from '../http/cursor';
+import { keyedId, onceForKey } from '../idempotency/keyed-call';
+import { API_BASE } from '../use-cases/order-answers';
+import { payOrder } from '../use-cases/pay-order';
+import { placeOrder } from '../use-cases/place-order';
+import { invalid } from '../http/problems';
+import { route, type Route } from '../http/route';
+import { orderNotFound } from '../use-cases/saga-update';
 import { idParams, line, pageQuery, sku, timeQuery } from '../schemas/common';
 import {
   cancelBody,

@@ -1,16 +1,16 @@
 import { z } from 'zod';
-import { listQualityHolds, readQualityHold } from '../../domain/quality/holds';
-import { putOnHold } from '../../domain/quality/put-on-hold';
-import { releaseFromHold, writeOffHold } from '../../domain/quality/settle';
-import type { QualityHoldView, QualityVerdict } from '../../domain/quality/types';
+import { listQualityHolds, readQualityHold } from '../../domain/warehousing/quality/holds';
+import { putOnHold } from '../../domain/warehousing/quality/put-on-hold';
+import { releaseFromHold, writeOffHold } from '../../domain/warehousing/quality/settle';
+import type { QualityHoldView, QualityVerdict } from '../../domain/warehousing/quality/types';
 import { isAppError, type AppError } from '../../platform/errors';
-import { ok } from '../answer';
+import { ok } from '../http/answer';
 import type { ApiContext } from '../context';
-import { encodeCursor } from '../cursor';
-import { onceForKey } from '../keyed-call';
-import { API_BASE } from '../order-answers';
-import { problem, type ProblemCode } from '../problems';
-import { route, type Route } from '../route';
+import { encodeCursor } from '../http/cursor';
+import { onceForKey } from '../idempotency/keyed-call';
+import { API_BASE } from '../use-cases/order-answers';
+import { problem, type ProblemCode } from '../http/problems';
+import { route, type Route } from '../http/route';
 import { idParams, sku, skuParams, warehouseCode } from '../schemas/common';
 import {
   newQualityHold,
@@ -20,7 +20,7 @@ import {
   qualityVerdict,
   qualityWriteOff,
 } from '../schemas/quality';
-import { documentQuery } from '../schemas/stock-keeping';
+import { documentQuery } from '../schemas/warehousing';
 
 const TAG = 'Quality';
 const PATH = `${API_BASE}/quality-holds`;

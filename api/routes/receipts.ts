@@ -1,15 +1,15 @@
 import { z } from 'zod';
-import { receiveGoods } from '../../domain/receiving/receive';
-import { listReceipts, readReceipt } from '../../domain/receiving/receipts';
-import { ok } from '../answer';
+import { receiveGoods } from '../../domain/warehousing/receiving/receive';
+import { listReceipts, readReceipt } from '../../domain/warehousing/receiving/receipts';
+import { ok } from '../http/answer';
 import type { ApiContext } from '../context';
-import { encodeCursor } from '../cursor';
-import { onceForKey } from '../keyed-call';
-import { API_BASE } from '../order-answers';
-import { problem } from '../problems';
-import { route, type Route } from '../route';
+import { encodeCursor } from '../http/cursor';
+import { onceForKey } from '../idempotency/keyed-call';
+import { API_BASE } from '../use-cases/order-answers';
+import { problem } from '../http/problems';
+import { route, type Route } from '../http/route';
 import { idParams, line, sku, warehouseCode } from '../schemas/common';
-import { documentQuery, newReceipt, receipt, receiptPage } from '../schemas/stock-keeping';
+import { documentQuery, newReceipt, receipt, receiptPage } from '../schemas/warehousing';
 
 const TAG = 'Receipts';
 

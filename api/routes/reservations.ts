@@ -1,24 +1,29 @@
 import { z } from 'zod';
-import { confirmHold, extendHold, releaseHold, shipHold } from '../../domain/holds/change';
-import { listHolds } from '../../domain/holds/views';
+import {
+  confirmReservation,
+  extendReservation,
+  releaseReservation,
+  shipReservation,
+} from '../../domain/stock/reservations/actions';
+import { listReservations } from '../../domain/stock/reservations/views';
 import { isAppError } from '../../platform/errors';
-import { ok, type Answer } from '../answer';
+import { ok, type Answer } from '../http/answer';
 import type { ApiContext } from '../context';
-import { cursorOf, encodeCursor } from '../cursor';
-import { checkedDue, noSuchHold, RESERVATIONS, viewAnswer } from '../hold-answers';
-import { onceForKey } from '../keyed-call';
-import { API_BASE } from '../order-answers';
-import { NAMING_PROBLEMS, type ProblemCode } from '../problems';
-import { route, type Call, type Route, type RouteDocs, type RouteSchemas } from '../route';
-import { newHoldRoutes } from './new-holds';
+import { cursorOf, encodeCursor } from '../http/cursor';
+import { checkedDue, noSuchReservation, RESERVATIONS, viewAnswer } from '../use-cases/reservation-answers';
+import { onceForKey } from '../idempotency/keyed-call';
+import { API_BASE } from '../use-cases/order-answers';
+import { NAMING_PROBLEMS, type ProblemCode } from '../http/problems';
+import { route, type Call, type Route, type RouteDocs, type RouteSchemas } from '../http/route';
+import { newReservationRoutes } from './new-reservations';
 import { idParams, pageQuery, sku, skuParams } from '../schemas/common';
 import { holdShipment } from '../schemas/naming';
-import { extension, hold, holdPage, holdStatus, skuRelease } from '../schemas/reservations';
+import { extension, hold, reservationPage, reservationStatus, skuRelease } from '../schemas/reservations';
 
 const listQuery = z.object({
   ...pageQuery,
   cursor: cursorOf(z.object({ createdAtMicros: z.iso.datetime(), id: z.uuid() })).optional(),
-  status: holdStatus.optional(),
+  status: reservationStatus.optional(),
   sku: sku.optional(),
 });
 
@@ -26,10 +31,10 @@ const KEY_PROBLEMS = ['IDEMPOTENCY_IN_FLIGHT', 'IDEMPOTENCY_KEY_REUSED', 'VALIDA
 
 /** Holds that are made without an order: making, reading and changing them. */
 export function reservationRoutes(context: ApiContext): Route[] {
-  return [...newHoldRoutes(context), ...holdReads(context), ...holdActions(context)];
+  return [...newReservationRoutes(context), ...reservationReads(context), ...reservationActions(context)];
 }
 
-function holdReads(context: ApiContext): Route[] {
+function reservationReads(context: ApiContext): Route[] {
   return [
     route(
       {
@@ -38,11 +43,11 @@ function holdReads(context: ApiContext): Route[] {
         tag: RESERVATIONS,
         summary: 'List holds that were made without an order, newest first',
         query: listQuery,
-        answers: { 200: { description: 'A page', schema: holdPage } },
+        answers: { 200: { description: 'A page', schema: reservationPage } },
         problems: ['VALIDATION_FAILED'],
       },
       async ({ query: { cursor, ...filter } }) => {
-        const page = await listHolds(context.db, { ...filter, after: cursor });
+        const page = await listReservations(context.db, { ...filter, after: cursor });
         return ok({ items: page.items, nextCursor: page.next && encodeCursor(page.next) });
       },
     ),
@@ -62,7 +67,7 @@ function holdReads(context: ApiContext): Route[] {
 
 const ENDED = ['HOLD_RELEASED', 'ALREADY_SHIPPED', 'HOLD_OF_ORDER'] as const;
 
-function holdActions(context: ApiContext): Route[] {
+function reservationActions(context: ApiContext): Route[] {
   const { db } = context;
 
   /** What is done to a hold by its id, once for a key. */
@@ -109,7 +114,7 @@ function holdActions(context: ApiContext): Route[] {
       (call) => {
         const what = `POST /inventory/${call.params.sku}/release`;
         return act(context, call, call.body.reservationId, what, (id) =>
-          releaseHold(db, id, call.params.sku),
+          releaseReservation(db, id, call.params.sku),
         );
       },
     ),
@@ -120,7 +125,7 @@ function holdActions(context: ApiContext): Route[] {
         description: 'It no longer falls due. Safe to repeat.',
         problems: ['HOLD_EXPIRED', ...ENDED],
       },
-      (id) => confirmHold(db, id),
+      (id) => confirmReservation(db, id),
     ),
     action(
       'release',
@@ -129,7 +134,7 @@ function holdActions(context: ApiContext): Route[] {
         description: 'Units go to waiting backorders at once. Safe to repeat, also when it has expired.',
         problems: ['ALREADY_SHIPPED', 'HOLD_OF_ORDER'],
       },
-      (id) => releaseHold(db, id),
+      (id) => releaseReservation(db, id),
     ),
     action(
       'ship',
@@ -149,7 +154,7 @@ function holdActions(context: ApiContext): Route[] {
         body: holdShipment,
         bodyOptional: true,
       },
-      (id, { items }) => shipHold(db, id, items),
+      (id, { items }) => shipReservation(db, id, items),
     ),
     action(
       'extend',
@@ -159,7 +164,7 @@ function holdActions(context: ApiContext): Route[] {
         problems: ['HOLD_EXPIRED', 'HOLD_CONFIRMED', 'NOT_LATER', ...ENDED],
         body: extension,
       },
-      (id, due) => extendHold(db, id, checkedDue(due)),
+      (id, due) => extendReservation(db, id, checkedDue(due)),
     ),
   ];
 }
@@ -175,7 +180,7 @@ function act(
     try {
       await work(id);
     } catch (error) {
-      throw isAppError(error, 'HOLD_NOT_FOUND') ? noSuchHold() : error;
+      throw isAppError(error, 'HOLD_NOT_FOUND') ? noSuchReservation() : error;
     }
     return viewAnswer(context, id);
   });

@@ -1,16 +1,16 @@
 import { z } from 'zod';
-import { authoriseReturn } from '../../domain/returns/authorise';
-import { cancelReturn } from '../../domain/returns/end';
-import { inspectReturn } from '../../domain/returns/inspect';
-import { receiveReturn } from '../../domain/returns/receive';
-import { listReturns, readReturn } from '../../domain/returns/views';
-import { ok } from '../answer';
+import { authoriseReturn } from '../../domain/warehousing/returns/authorise';
+import { cancelReturn } from '../../domain/warehousing/returns/end';
+import { inspectReturn } from '../../domain/warehousing/returns/inspect';
+import { receiveReturn } from '../../domain/warehousing/returns/receive';
+import { listReturns, readReturn } from '../../domain/warehousing/returns/views';
+import { ok } from '../http/answer';
 import type { ApiContext } from '../context';
-import { encodeCursor } from '../cursor';
-import { onceForKey } from '../keyed-call';
-import { API_BASE } from '../order-answers';
-import { problem } from '../problems';
-import { route, type Route } from '../route';
+import { encodeCursor } from '../http/cursor';
+import { onceForKey } from '../idempotency/keyed-call';
+import { API_BASE } from '../use-cases/order-answers';
+import { problem } from '../http/problems';
+import { route, type Route } from '../http/route';
 import { idParams, uuid } from '../schemas/common';
 import {
   customerReturn,
@@ -20,7 +20,7 @@ import {
   returnReceipt,
   returnStatus,
 } from '../schemas/returns';
-import { documentQuery } from '../schemas/stock-keeping';
+import { documentQuery } from '../schemas/warehousing';
 
 const TAG = 'Returns';
 const PATH = `${API_BASE}/returns`;

@@ -1,9 +1,9 @@
 import { nameParcelUnits, readParcelUnits } from '../../domain/fulfilment/parcel-units';
-import { ok } from '../answer';
+import { ok } from '../http/answer';
 import type { ApiContext } from '../context';
-import { API_BASE } from '../order-answers';
-import { NAMING_PROBLEMS, problem } from '../problems';
-import { route, type Route } from '../route';
+import { API_BASE } from '../use-cases/order-answers';
+import { NAMING_PROBLEMS, problem } from '../http/problems';
+import { route, type Route } from '../http/route';
 import { idParams } from '../schemas/common';
 import { parcelNaming, parcelUnits } from '../schemas/naming';
 

@@ -1,17 +1,17 @@
 import { z } from 'zod';
-import { readTracking, setTracking } from '../../domain/tracking/set-tracking';
+import { readTracking, setTracking } from '../../domain/stock/tracking/set-tracking';
 import {
   selectLotMovements,
   selectLots,
   selectSerial,
   selectSerialPage,
-} from '../../domain/tracking/view-queries';
-import { ok } from '../answer';
+} from '../../domain/stock/tracking/view-queries';
+import { ok } from '../http/answer';
 import type { ApiContext } from '../context';
-import { cursorOf, encodeCursor } from '../cursor';
-import { API_BASE } from '../order-answers';
-import { problem } from '../problems';
-import { route, type Route } from '../route';
+import { cursorOf, encodeCursor } from '../http/cursor';
+import { API_BASE } from '../use-cases/order-answers';
+import { problem } from '../http/problems';
+import { route, type Route } from '../http/route';
 import { line, pageQuery, skuParams, warehouseCode } from '../schemas/common';
 import {
   lotMovementPage,

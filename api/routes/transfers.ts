@@ -1,15 +1,15 @@
 import { z } from 'zod';
-import { cancelTransfer } from '../../domain/transfers/cancel';
-import { receiveTransfer } from '../../domain/transfers/receive';
-import { startTransfer } from '../../domain/transfers/start';
-import { listTransfers, readTransfer } from '../../domain/transfers/views';
-import { ok } from '../answer';
+import { cancelTransfer } from '../../domain/stock/transfers/cancel';
+import { receiveTransfer } from '../../domain/stock/transfers/receive';
+import { startTransfer } from '../../domain/stock/transfers/start';
+import { listTransfers, readTransfer } from '../../domain/stock/transfers/views';
+import { ok } from '../http/answer';
 import type { ApiContext } from '../context';
-import { cursorOf, encodeCursor } from '../cursor';
-import { keyedId, onceForKey } from '../keyed-call';
-import { API_BASE } from '../order-answers';
-import { invalid, NAMING_PROBLEMS, problem } from '../problems';
-import { route, type Route } from '../route';
+import { cursorOf, encodeCursor } from '../http/cursor';
+import { keyedId, onceForKey } from '../idempotency/keyed-call';
+import { API_BASE } from '../use-cases/order-answers';
+import { invalid, NAMING_PROBLEMS, problem } from '../http/problems';
+import { route, type Route } from '../http/route';
 import { idParams, pageQuery, sku, warehouseCode } from '../schemas/common';
 import {
   newTransfer,

@@ -1,12 +1,12 @@
 import { z } from 'zod';
-import { listWorths, valueProduct, valueStock, worthsCsv } from '../../domain/costing/valuation';
-import { ok } from '../answer';
+import { listWorths, valueProduct, valueStock, worthsCsv } from '../../domain/warehousing/costing/valuation';
+import { ok } from '../http/answer';
 import type { ApiContext } from '../context';
-import { encodeCursor } from '../cursor';
-import { sendFile } from '../file-answer';
-import { API_BASE } from '../order-answers';
-import { problem } from '../problems';
-import { route, type Route } from '../route';
+import { encodeCursor } from '../http/cursor';
+import { sendFile } from '../http/file-answer';
+import { API_BASE } from '../use-cases/order-answers';
+import { problem } from '../http/problems';
+import { route, type Route } from '../http/route';
 import { skuParams } from '../schemas/common';
 import {
   productValuation,

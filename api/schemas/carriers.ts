@@ -21,7 +21,7 @@ export const carrierEvents = z
   })
   .meta({ id: 'CarrierEvents' });
 
-export const carrierVerdicts = z
+export const carrierOutcomes = z
   .object({
     results: z.array(
       z.object({
@@ -30,4 +30,4 @@ export const carrierVerdicts = z
       }),
     ),
   })
-  .meta({ id: 'CarrierVerdicts' });
+  .meta({ id: 'CarrierOutcomes' });

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { CHECK_IDS } from '../../domain/consistency/types';
+import { CHECK_IDS } from '../../domain/assurance/types';
 import { count, pageOf } from './common';
 
 export const checkId = z.enum(CHECK_IDS).meta({ id: 'ConsistencyCheck' });

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { count, line, pageOf, time, uuid, warehouseCode } from './common';
 import { namedSerials } from './naming';
-import { units } from './stock-keeping';
+import { units } from './warehousing';
 
 export const newQualityHold = z
   .object({

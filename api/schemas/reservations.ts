@@ -1,10 +1,10 @@
 import { z } from 'zod';
-import { MAX_HOLD_SECONDS } from '../../domain/holds/rules';
-import type { HoldView } from '../../domain/holds/types';
+import { MAX_RESERVATION_SECONDS } from '../../domain/stock/reservations/rules';
+import type { ReservationDetails } from '../../domain/stock/reservations/types';
 import { count, line, pageOf, time, uuid, warehouseCode } from './common';
 import { items, quantity, shipTo } from './orders';
 
-const DEFAULT_HOLD_SECONDS = 900;
+const DEFAULT_RESERVATION_SECONDS = 900;
 
 const due = {
   expiresAt: time
@@ -13,7 +13,7 @@ const due = {
   holdSeconds: z
     .int()
     .min(1)
-    .max(MAX_HOLD_SECONDS)
+    .max(MAX_RESERVATION_SECONDS)
     .nullish()
     .meta({ description: 'Falls due so many seconds from now, instead of at `expiresAt`' }),
 };
@@ -33,7 +33,7 @@ const notBoth: [(given: Due) => boolean, { message: string; path: string[] }] = 
 export function dueOf({ expiresAt, holdSeconds }: Due): { expiresAt: Date | null; holdSeconds: number } {
   return {
     expiresAt: expiresAt ? new Date(expiresAt) : null,
-    holdSeconds: holdSeconds ?? DEFAULT_HOLD_SECONDS,
+    holdSeconds: holdSeconds ?? DEFAULT_RESERVATION_SECONDS,
   };
 }
 
@@ -42,12 +42,12 @@ const reference = line(200)
   .meta({ description: 'What you hold the stock for: an id of your own, kept with the hold' });
 const location = warehouseCode.nullish().meta({ description: 'Take from this warehouse only' });
 
-export const newSkuHold = z
+export const newSkuReservation = z
   .object({ location, quantity, orderId: reference, ...due })
   .refine(...notBoth)
-  .meta({ id: 'NewSkuHold' });
+  .meta({ id: 'NewSkuReservation' });
 
-export const newHold = z
+export const newReservation = z
   .object({
     items,
     shipTo: shipTo.nullish().transform((given) => given ?? null),
@@ -56,7 +56,7 @@ export const newHold = z
     ...due,
   })
   .refine(...notBoth)
-  .meta({ id: 'NewHold' });
+  .meta({ id: 'NewReservationWithLines' });
 
 export const extension = z
   .object(due)
@@ -65,17 +65,17 @@ export const extension = z
     message: 'one of expiresAt and holdSeconds is needed',
     path: ['expiresAt'],
   })
-  .meta({ id: 'HoldExtension' });
+  .meta({ id: 'ReservationExtension' });
 
 export const skuRelease = z.object({ reservationId: uuid }).meta({ id: 'SkuRelease' });
 
-export const holdStatus = z.enum(['pending', 'confirmed', 'shipped', 'cancelled', 'expired']);
+export const reservationStatus = z.enum(['pending', 'confirmed', 'shipped', 'cancelled', 'expired']);
 
-export const hold: z.ZodType<HoldView> = z
+export const hold: z.ZodType<ReservationDetails> = z
   .object({
     id: uuid,
     kind: z.enum(['hold', 'order']).meta({ description: '`order`: belongs to an order of ours' }),
-    status: holdStatus,
+    status: reservationStatus,
     orderId: z.string().nullable(),
     expiresAt: time,
     items: z.array(
@@ -91,4 +91,4 @@ export const hold: z.ZodType<HoldView> = z
   })
   .meta({ id: 'Hold' });
 
-export const holdPage = pageOf('HoldPage', hold);
+export const reservationPage = pageOf('ReservationPage', hold);

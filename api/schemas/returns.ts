@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { count, line, MAX_UNITS, pageOf, sku, time, uuid, warehouseCode } from './common';
 import { namedSerials } from './naming';
-import { units } from './stock-keeping';
+import { units } from './warehousing';
 
 const MAX_ITEMS = 100;
 

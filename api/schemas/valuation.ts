@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { cursorOf } from '../cursor';
+import { cursorOf } from '../http/cursor';
 import { count, line, money, pageOf, pageQuery, sku, time, uuid, warehouseCode } from './common';
 
 export const valuationMethod = z.enum(['fifo', 'average']).default('fifo');

@@ -1,13 +1,13 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Pool } from 'pg';
-import { openDatabase, type Database, type Queryable } from '../../platform/database';
+import { openDatabase, type Database, type Queryable } from '../../platform/database/database';
 import { startBenchPostgres } from '../servers';
 import { asDocument, type Chapter, type Explained } from './document';
 import { fillForExplain, type ExplainSize } from './fill';
 import {
   CONSISTENCY_QUERIES,
-  HOLD_QUERIES,
+  RESERVATION_QUERIES,
   ORDER_QUERIES,
   OTHER_QUERIES,
   STOCK_QUERIES,
@@ -18,7 +18,7 @@ import { recordStatements, type Recorded } from './recorder';
 
 const CHAPTERS = [
   { title: 'Stock and its ledger', queries: STOCK_QUERIES },
-  { title: 'Holds', queries: HOLD_QUERIES },
+  { title: 'Holds', queries: RESERVATION_QUERIES },
   { title: 'Orders', queries: ORDER_QUERIES },
   { title: 'Alerts, upkeep, lists', queries: OTHER_QUERIES },
   { title: 'Consistency', queries: CONSISTENCY_QUERIES },

@@ -1,39 +1,42 @@
-import { selectAlerts } from '../../domain/alerts/queries';
+import { selectAlerts } from '../../domain/stock/alerts/queries';
 import { selectProducts } from '../../domain/catalog/product-queries';
 import { claimToBook } from '../../domain/fulfilment/queries';
-import { statementOf, SQL_CHECKS } from '../../domain/consistency/checks';
-import { prepareLongReading } from '../../domain/consistency/seal-queries';
-import type { CheckMode, TransactionPosition } from '../../domain/consistency/types';
-import { selectDueHoldsForUpdate } from '../../domain/holds/queries';
+import { statementOf, SQL_CHECKS } from '../../domain/assurance/checks/checks';
+import { prepareLongReading } from '../../domain/assurance/seals/queries';
+import type { CheckMode, TransactionPosition } from '../../domain/assurance/types';
+import { selectDueForUpdate } from '../../domain/stock/reservations/expiry-queries';
 import {
   selectAlertCounts,
-  selectHoldTotals,
+  selectReservationTotals,
   selectStockTotals,
   selectUpkeep,
-} from '../../domain/insight/queries';
+} from '../../domain/stock/metrics/queries';
 import {
   selectShort,
   selectStock,
   selectStockAsOf,
   selectStockOfMany,
-} from '../../domain/inventory/availability-queries';
-import { listLedger } from '../../domain/inventory/ledger-views';
+} from '../../domain/stock/availability/queries';
+import { listLedger } from '../../domain/stock/ledger/history';
 import {
   effectIsApplied,
   insertLedger,
   selectCandidates,
   selectStockForUpdate,
   updateStock,
-} from '../../domain/inventory/queries';
-import { insertHolds, selectReclaimableProducts } from '../../domain/inventory/reservation-queries';
-import type { LedgerEntry, StockKey } from '../../domain/inventory/types';
-import { selectQueueForUpdate } from '../../domain/orders/stock-queries';
-import { claimSuspects } from '../../domain/orders/sweep-queries';
-import { selectOrderEvents, selectOrderPage, selectOrders } from '../../domain/orders/view-queries';
-import { selectTransferPage } from '../../domain/transfers/view-queries';
-import type { Database, Transaction } from '../../platform/database';
+} from '../../domain/stock/ledger/queries';
+import {
+  insertReservationsWithLines,
+  selectReclaimableProducts,
+} from '../../domain/stock/reservations/queries';
+import type { LedgerEntry, StockKey } from '../../domain/stock/ledger/types';
+import { selectQueueForUpdate } from '../../domain/ordering/backorders/queries';
+import { claimSuspects } from '../../domain/ordering/reconcile-queries';
+import { selectOrderEvents, selectOrderPage, selectOrders } from '../../domain/ordering/view-queries';
+import { selectTransferPage } from '../../domain/stock/transfers/view-queries';
+import type { Database, Transaction } from '../../platform/database/database';
 import { newId } from '../../platform/ids';
-import { claim } from '../../platform/outbox';
+import { claim } from '../../platform/database/outbox';
 
 /** A query of the product, as `docs/queries.md` tells of it. */
 export interface ExplainedQuery {
@@ -151,7 +154,7 @@ export const STOCK_QUERIES: readonly ExplainedQuery[] = [
   },
 ];
 
-export const HOLD_QUERIES: readonly ExplainedQuery[] = [
+export const RESERVATION_QUERIES: readonly ExplainedQuery[] = [
   {
     title: 'Candidates of a batch of reservations',
     usedBy: 'The reservation path, unlocked',
@@ -164,7 +167,7 @@ export const HOLD_QUERIES: readonly ExplainedQuery[] = [
     index:
       '`stock_pkey` to update; primary keys, `reservations_due` and the indexes of the ledger are written.',
     run: (on, { keys }) =>
-      insertHolds(
+      insertReservationsWithLines(
         on,
         keys.slice(0, 64).map((key) => ({
           id: newId(),
@@ -196,13 +199,13 @@ export const HOLD_QUERIES: readonly ExplainedQuery[] = [
     title: 'Holds without an order that are past due',
     usedBy: 'The expiry workflow',
     index: 'The partial index of holds without an order by the time they fall due.',
-    run: (on) => selectDueHoldsForUpdate(on, 500),
+    run: (on) => selectDueForUpdate(on, 500),
   },
   {
     title: 'Units on hold',
     usedBy: '`GET /inventory/metrics`',
     index: '`reservations_due`, then the lines’ primary key.',
-    run: (on) => selectHoldTotals(on),
+    run: (on) => selectReservationTotals(on),
   },
   {
     title: 'Who waits for a product',

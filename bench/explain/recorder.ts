@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Database, Queryable, Statement, Transaction } from '../../platform/database';
+import type { Database, Queryable, Statement, Transaction } from '../../platform/database/database';
 
 /** What a function of the product sent to PostgreSQL. */
 export interface Recorded {

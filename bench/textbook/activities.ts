@@ -1,6 +1,6 @@
 import type { Carrier } from '../../domain/fulfilment/types';
 import type { PaymentGateway } from '../../domain/payments/types';
-import type { Database } from '../../platform/database';
+import type { Database } from '../../platform/database/database';
 import { reserveInteractively } from '../reserve-interactive';
 
 export interface TextbookDeps {

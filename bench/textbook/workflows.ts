@@ -8,7 +8,7 @@ import {
   upsertSearchAttributes,
   workflowInfo,
 } from '@temporalio/workflow';
-import { ORDER_STATUS } from '../../workflows/messages';
+import { ORDER_STATUS } from '../../workflows/contract/messages';
 import type { TextbookActivities } from './activities';
 
 export const placed = defineUpdate<boolean>('placed');

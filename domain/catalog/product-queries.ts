@@ -1,4 +1,4 @@
-import { firstRow, type Database, type Queryable } from '../../platform/database';
+import { firstRow, type Database, type Queryable } from '../../platform/database/database';
 import type { ProductFilter } from './types';
 
 export interface ProductRow {

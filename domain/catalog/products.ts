@@ -1,4 +1,4 @@
-import type { Database, Queryable } from '../../platform/database';
+import type { Database, Queryable } from '../../platform/database/database';
 import { selectProduct, selectProducts, type ProductRow } from './product-queries';
 import type { ProductFilter, ProductView } from './types';
 

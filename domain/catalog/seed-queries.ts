@@ -1,7 +1,7 @@
-import { execute, rows, type Transaction } from '../../platform/database';
-import type { StockKey } from '../inventory/types';
-import type { DemoProduct } from './demo-catalogue';
-import type { DemoCategory, DemoWarehouse } from './demo-data';
+import { execute, rows, type Transaction } from '../../platform/database/database';
+import type { StockKey } from '../stock/ledger/types';
+import type { DemoProduct } from '../demo/demo-catalogue';
+import type { DemoCategory, DemoWarehouse } from '../demo/demo-data';
 
 /** Adds categories that are missing; answers how many. */
 export function insertCategories(tx: Transaction, categories: readonly DemoCategory[]): Promise<number> {

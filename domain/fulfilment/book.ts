@@ -1,5 +1,5 @@
-import type { Database, Queryable, Transaction } from '../../platform/database';
-import { enqueue } from '../../platform/outbox';
+import type { Database, Queryable, Transaction } from '../../platform/database/database';
+import { enqueue } from '../../platform/database/outbox';
 import { appendEvents } from '../orders/events';
 import type { NewEvent } from '../orders/queries';
 import { advanceStatus } from '../orders/status';

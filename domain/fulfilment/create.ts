@@ -1,7 +1,7 @@
 import { derivedId } from '../../platform/ids';
-import { enqueue } from '../../platform/outbox';
-import type { Transaction } from '../../platform/database';
-import { openLines, type OpenLine } from '../inventory/holds';
+import { enqueue } from '../../platform/database/outbox';
+import type { Transaction } from '../../platform/database/database';
+import { openLines, type OpenLine } from '../stock/reservations/reservations';
 import { appendEvents } from '../orders/events';
 import { insertShipments, type NewShipment } from './queries';
 

@@ -1,7 +1,7 @@
-import type { Database, Queryable, Transaction } from '../../platform/database';
+import type { Database, Queryable, Transaction } from '../../platform/database/database';
 import { AppError } from '../../platform/errors';
-import { lockStock } from '../inventory/ledger';
-import { exchangeLots, exchangeSerials } from '../tracking/exchange';
+import { lockStock } from '../stock/ledger/ledger';
+import { exchangeLots, exchangeSerials } from '../stock/tracking/exchange';
 import {
   replacePacked,
   selectKnownLots,
@@ -10,10 +10,10 @@ import {
   selectPacked,
   selectSerialsOfParcel,
   type PackedUnit,
-} from '../tracking/name-queries';
-import { refuse } from '../tracking/name-units';
-import { lotFault, namingFault, packedFault, serialFault } from '../tracking/rules';
-import type { NamedUnits, NamedProduct } from '../tracking/types';
+} from '../stock/tracking/assign-queries';
+import { refuse } from '../stock/tracking/assign-units';
+import { lotFault, namingFault, packedFault, serialFault } from '../stock/tracking/rules';
+import type { NamedUnits, NamedProduct } from '../stock/tracking/types';
 import { lockShipments, selectParcel, type Parcel } from './queries';
 import { hasLeft, mayStillLeave } from './rules';
 import type { ShipmentStatus } from './types';

@@ -1,5 +1,5 @@
-import { execute, firstRow, rows, type Queryable, type Transaction } from '../../platform/database';
-import type { NamedProduct } from '../tracking/types';
+import { execute, firstRow, rows, type Queryable, type Transaction } from '../../platform/database/database';
+import type { NamedProduct } from '../stock/tracking/types';
 import type { CarrierEvent, ShipmentStatus, ShipmentToBook } from './types';
 
 export interface ShipmentRow {

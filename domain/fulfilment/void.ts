@@ -1,4 +1,4 @@
-import type { Database, Transaction } from '../../platform/database';
+import type { Database, Transaction } from '../../platform/database/database';
 import { appendEvents } from '../orders/events';
 import type { NewEvent } from '../orders/queries';
 import { carrierNamed } from './carriers';

@@ -1,7 +1,7 @@
-import type { Database, Queryable, Transaction } from '../../platform/database';
-import { pageIn, type Page, type PagePosition } from '../../platform/pages';
+import type { Database, Queryable, Transaction } from '../../platform/database/database';
+import { pageIn, type Page, type PagePosition } from '../../platform/database/pages';
 import { AppError } from '../../platform/errors';
-import { enqueue } from '../../platform/outbox';
+import { enqueue } from '../../platform/database/outbox';
 import {
   endJob,
   insertJob,

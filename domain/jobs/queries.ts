@@ -1,6 +1,6 @@
-import type { Database, Queryable, Transaction } from '../../platform/database';
-import { execute, firstRow, rows } from '../../platform/database';
-import { newestFirst, utcMicros, type PagePosition, type PageRequest } from '../../platform/pages';
+import type { Database, Queryable, Transaction } from '../../platform/database/database';
+import { execute, firstRow, rows } from '../../platform/database/database';
+import { newestFirst, utcMicros, type PagePosition, type PageRequest } from '../../platform/database/pages';
 import { JOB_TRANSITIONS } from './rules';
 import type { JobFile, JobProgress, JobStatus, JobType, NewJob } from './types';
 

@@ -1,6 +1,6 @@
-import { execute, rows, type Queryable, type Transaction } from '../../platform/database';
+import { execute, rows, type Queryable, type Transaction } from '../../platform/database/database';
 import type { Fulfilment, OrderInput, OrderStatus, PaymentMethod, SourcingDecision, Shortage } from './types';
-import { listOf } from '../../platform/list-parameter';
+import { listOf } from '../../platform/database/list-parameter';
 
 export interface NewOrder {
   id: string;
@@ -122,7 +122,7 @@ export function insertBackorders(tx: Transaction, backorders: readonly NewBackor
   );
 }
 
-export interface VerdictRow {
+export interface OutcomeRow {
   orderId: string;
   status: OrderStatus;
   failureCode: string | null;
@@ -131,8 +131,8 @@ export interface VerdictRow {
   hasItems: boolean;
 }
 
-export function selectVerdicts(on: Queryable, orderIds: readonly string[]): Promise<VerdictRow[]> {
-  return rows<VerdictRow>(
+export function selectOutcomes(on: Queryable, orderIds: readonly string[]): Promise<OutcomeRow[]> {
+  return rows<OutcomeRow>(
     on,
     'orders.verdicts',
     `select id as "orderId", status, failure_code as "failureCode", failure_detail as "failureDetail", shortages,

@@ -1,6 +1,6 @@
-import { execute, rows, type Queryable, type Transaction } from '../../platform/database';
+import { execute, rows, type Queryable, type Transaction } from '../../platform/database/database';
 import type { OrderStatus } from './types';
-import { listOf } from '../../platform/list-parameter';
+import { listOf } from '../../platform/database/list-parameter';
 
 export interface NewEvent {
   orderId: string;

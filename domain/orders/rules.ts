@@ -1,4 +1,4 @@
-import type { HoldProgress, ItemStatus, OrderProgress, OrderStatus } from './types';
+import type { ReservationProgress, ItemStatus, OrderProgress, OrderStatus } from './types';
 
 /** Every change of an order's status that may happen. */
 export const ORDER_TRANSITIONS: Readonly<Record<OrderStatus, readonly OrderStatus[]>> = {
@@ -50,7 +50,7 @@ export type NextStep =
   /** Ask PostgreSQL whether the hold is due. */
   | { do: 'expire'; reservationId: string }
   /** Nothing to do before a message arrives or, where a hold is waited on, before that hold falls due. */
-  | { do: 'wait'; for: 'payment'; hold: HoldProgress }
+  | { do: 'wait'; for: 'payment'; hold: ReservationProgress }
   | { do: 'wait'; for: 'shipment' | 'stock' };
 
 /**
@@ -80,8 +80,8 @@ export function nextStep(progress: OrderProgress): NextStep {
   return { do: 'wait', for: unitsUnderWay(progress) ? 'shipment' : 'stock' };
 }
 
-function earliest(holds: readonly HoldProgress[]): HoldProgress | undefined {
-  return holds.reduce<HoldProgress | undefined>(
+function earliest(holds: readonly ReservationProgress[]): ReservationProgress | undefined {
+  return holds.reduce<ReservationProgress | undefined>(
     (soonest, hold) => (soonest === undefined || hold.msLeft < soonest.msLeft ? hold : soonest),
     undefined,
   );

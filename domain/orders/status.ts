@@ -1,4 +1,4 @@
-import type { Transaction } from '../../platform/database';
+import type { Transaction } from '../../platform/database/database';
 import { appendEvents } from './events';
 import { endSettledOrders, updateStatus } from './queries';
 import { mayBecome } from './rules';

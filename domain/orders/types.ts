@@ -1,4 +1,4 @@
-import type { ReservationStatus, ShipTo, SourcingDecision, Shortage } from '../inventory/types';
+import type { ReservationStatus, ShipTo, SourcingDecision, Shortage } from '../stock/ledger/types';
 import type { PaymentStatus } from '../payments/types';
 import type { ShipmentStatus } from '../fulfilment/types';
 
@@ -31,7 +31,7 @@ export interface OrderInput {
 }
 
 /** One hold of an order, with its time left as PostgreSQL's clock sees it. */
-export interface HoldProgress {
+export interface ReservationProgress {
   reservationId: string;
   seq: number;
   status: ReservationStatus;
@@ -50,7 +50,7 @@ export interface OrderProgress {
   status: OrderStatus;
   failureCode: string | null;
   /** Live holds (pending, charging, confirmed), oldest first. */
-  holds: HoldProgress[];
+  holds: ReservationProgress[];
   /** The charge in flight. */
   charge: {
     paymentId: string;
@@ -73,7 +73,7 @@ export interface OrderProgress {
 }
 
 /** A reserve request's answer. It is stored: the same order asked again gets the same verdict and its current progress. */
-export interface ReserveVerdict {
+export interface ReserveOutcome {
   verdict: 'held' | 'rejected' | 'refused';
   shortages: Shortage[];
   /** Why it was refused (UNKNOWN_SKU, ORDER_FAILED, ...). */

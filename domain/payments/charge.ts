@@ -1,4 +1,4 @@
-import type { Database } from '../../platform/database';
+import type { Database } from '../../platform/database/database';
 import { AppError, isAppError } from '../../platform/errors';
 import { appendEvents } from '../orders/events';
 import { gatewayUnavailable, paymentNotFound } from './errors';

@@ -1,4 +1,4 @@
-import { execute, firstRow, rows, type Queryable, type Transaction } from '../../platform/database';
+import { execute, firstRow, rows, type Queryable, type Transaction } from '../../platform/database/database';
 import type { PaymentStatus } from './types';
 
 export interface PaymentRow {

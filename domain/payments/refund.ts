@@ -1,4 +1,4 @@
-import type { Database, Transaction } from '../../platform/database';
+import type { Database, Transaction } from '../../platform/database/database';
 import { newId } from '../../platform/ids';
 import { appendEvents } from '../orders/events';
 import { assertOwnGateway } from './charge';

@@ -1,5 +1,5 @@
 import { createServer } from 'node:net';
-import type { Logger } from '../log';
+import type { Logger } from '../telemetry/log';
 
 /** True when nothing listens on this port of 127.0.0.1. */
 export function isPortFree(port: number): Promise<boolean> {

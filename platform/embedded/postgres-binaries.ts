@@ -2,7 +2,7 @@ import { constants, existsSync } from 'node:fs';
 import { access, chmod, cp, mkdir, readFile, rename, rm, stat, symlink } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import { AppError } from '../errors';
-import type { Logger } from '../log';
+import type { Logger } from '../telemetry/log';
 import { cacheFolder } from './folders';
 import { errorCode } from './processes';
 import { canUse, provideSharedFolder, type SystemUser } from './system-user';

@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import { appendFile, chown, open, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AppError } from '../errors';
-import type { Logger } from '../log';
+import type { Logger } from '../telemetry/log';
 import { logSince, logSize, rotateLog, tailOf } from './log-files';
 import type { PostgresBinaries } from './postgres-binaries';
 import { describeProcess, errorCode } from './processes';

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { AppError, isAppError } from '../errors';
-import type { Logger } from '../log';
+import type { Logger } from '../telemetry/log';
 import { claimOwnership } from './owner';
 import { preparePostgresBinaries } from './postgres-binaries';
 import {

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { isAppError } from '../errors';
-import type { Logger } from '../log';
+import type { Logger } from '../telemetry/log';
 import { buildGoTool, type GoTool } from './go-tool';
 import { endProcess } from './processes';
 

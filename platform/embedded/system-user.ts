@@ -4,7 +4,7 @@ import { chmod, chown, lstat, mkdir, realpath, rm, rmdir, stat, symlink } from '
 import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 import { AppError } from '../errors';
-import type { Logger } from '../log';
+import type { Logger } from '../telemetry/log';
 import { errorCode } from './processes';
 
 const run = promisify(execFile);

@@ -4,7 +4,7 @@ import { access, mkdtemp, rename, rm } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
 import { AppError } from '../errors';
-import type { Logger } from '../log';
+import type { Logger } from '../telemetry/log';
 import { cacheFolder } from './folders';
 import { buildGoTool, once, toolPath, type GoTool } from './go-tool';
 import { errorText } from './processes';

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { basename, dirname, extname, join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { AppError, isAppError } from '../errors';
-import type { Logger } from '../log';
+import type { Logger } from '../telemetry/log';
 import { logSince, logSize, tailOf } from './log-files';
 import { choosePort } from './ports';
 import { endProcess } from './processes';

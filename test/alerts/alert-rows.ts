@@ -1,4 +1,4 @@
-import type { Database } from '../../platform/database';
+import type { Database } from '../../platform/database/database';
 
 /** `kind status` of a product's alerts, oldest first. */
 export async function readAlerts(db: Database, sku: string): Promise<string[]> {

@@ -1,4 +1,4 @@
-import { raiseAlert, resolveAlert } from '../../domain/alerts/alerts';
+import { raiseAlert, resolveAlert } from '../../domain/stock/alerts/alerts';
 import { newId } from '../../platform/ids';
 import { openTestApi, type TestApi } from '../api/support';
 import { addStock } from '../support/fixtures';

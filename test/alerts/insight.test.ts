@@ -1,5 +1,5 @@
-import { createMetricsReader } from '../../domain/insight/metrics';
-import { raiseAlert } from '../../domain/alerts/alerts';
+import { createMetricsReader } from '../../domain/stock/metrics/metrics';
+import { raiseAlert } from '../../domain/stock/alerts/alerts';
 import { openTestApi, type TestApi } from '../api/support';
 import { addPaidOrder, addStock } from '../support/fixtures';
 import { expectInvariants } from '../support/invariants';

@@ -1,8 +1,8 @@
-import { adjustStock } from '../../domain/inventory/adjust';
+import { adjustStock } from '../../domain/stock/adjustments/adjust';
 import { newId } from '../../platform/ids';
 import { expectInvariants } from '../support/invariants';
 import { openOrderShop, orderOf, makeDue, type OrderShop } from '../db/support';
-import { reclaimExpired } from '../../domain/orders/expire';
+import { reclaimExpired } from '../../domain/ordering/expire';
 import { readAlerts } from './alert-rows';
 
 let shop: OrderShop;

@@ -1,4 +1,4 @@
-import { raiseTransferOverdue, resolveTransferOverdue } from '../../domain/alerts/alerts';
+import { raiseTransferOverdue, resolveTransferOverdue } from '../../domain/stock/alerts/alerts';
 import { newId } from '../../platform/ids';
 import { expectInvariants } from '../support/invariants';
 import { openOrderShop, type OrderShop } from '../db/support';

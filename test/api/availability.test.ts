@@ -1,7 +1,7 @@
-import { readStock } from '../../domain/inventory/availability';
-import { createStockReader } from '../../domain/inventory/stock-reader';
-import { createWarehouseDirectory } from '../../domain/inventory/warehouses';
-import type { Database } from '../../platform/database';
+import { readStock } from '../../domain/stock/availability/availability';
+import { createStockReader } from '../../domain/stock/availability/stock-reader';
+import { createWarehouseDirectory } from '../../domain/catalog/warehouses';
+import type { Database } from '../../platform/database/database';
 import { newId } from '../../platform/ids';
 import { addPaidOrder, addStock, openTestShop, type TestShop } from '../support/fixtures';
 import { expectInvariants } from '../support/invariants';

@@ -1,4 +1,4 @@
-import { openDatabase } from '../../platform/database';
+import { openDatabase } from '../../platform/database/database';
 import { newId } from '../../platform/ids';
 import { addStock } from '../support/fixtures';
 import { expectInvariants } from '../support/invariants';

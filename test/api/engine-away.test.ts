@@ -83,7 +83,7 @@ describe('when Temporal comes back', () => {
     const place = (api: TestApi) => api.call('POST', '/orders', { body: order('A', 1), headers });
     expect((await place(test)).status).toBe(503);
     const temporal = await startPrivateTemporal();
-    const back = await openTestApi({ shop, temporal: temporal.address, env: { VERDICT_TIMEOUT_MS: '1500' } });
+    const back = await openTestApi({ shop, temporal: temporal.address, env: { OUTCOME_TIMEOUT_MS: '1500' } });
     try {
       // No worker runs here: the order was taken by the engine and is not decided in time.
       const reply = await place(back);

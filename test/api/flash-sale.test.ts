@@ -15,7 +15,7 @@ afterEach(async () => {
 });
 
 async function openSale(queue: number, onHand: number): Promise<string> {
-  test = await openTestApi({ env: { HOLD_QUEUE: String(queue), DATABASE_POOL_SIZE: '10' } });
+  test = await openTestApi({ env: { RESERVATION_QUEUE: String(queue), DATABASE_POOL_SIZE: '10' } });
   const sku = `SALE-${newId()}`;
   await addStock(test.db, sku, 'AMS', onHand);
   return sku;

@@ -8,7 +8,7 @@ let test: TestApi;
 
 beforeAll(async () => {
   test = await openTestApi({
-    env: { ADMISSION_LIMIT: '1', ADMISSION_QUEUE: '0', VERDICT_TIMEOUT_MS: '6000' },
+    env: { ADMISSION_LIMIT: '1', ADMISSION_QUEUE: '0', OUTCOME_TIMEOUT_MS: '6000' },
   });
   await addStock(test.db, 'FULL-1', 'AMS', 10);
 });

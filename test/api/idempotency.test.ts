@@ -8,7 +8,7 @@ import {
   releaseKey,
   startKey,
   type NewKey,
-} from '../../platform/idempotency';
+} from '../../platform/database/idempotency';
 import { newId } from '../../platform/ids';
 import { openTestShop, type TestShop } from '../support/fixtures';
 

@@ -1,6 +1,6 @@
 import Ajv2020 from 'ajv/dist/2020';
 import addFormats from 'ajv-formats';
-import type { OpenApiDocument } from '../../api/openapi';
+import type { OpenApiDocument } from '../../api/http/openapi';
 import { addPaidOrder, addStock } from '../support/fixtures';
 import { openTestApi, type TestApi } from './support';
 

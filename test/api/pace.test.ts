@@ -1,4 +1,4 @@
-import { createPace, type Pace } from '../../api/pace';
+import { createPace, type Pace } from '../../api/use-cases/retry-after-estimate';
 
 /** A pace with a clock that the test moves. */
 function paceOf(assumedPerSecond: number): { pace: Pace; after(ms: number): void } {

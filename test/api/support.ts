@@ -2,8 +2,8 @@ import { randomBytes } from 'node:crypto';
 import type { Client } from '@temporalio/client';
 import { startApi, type Api } from '../../api/server';
 import { readSettings, type Settings } from '../../platform/config';
-import { lazyTemporalClient } from '../../platform/temporal';
-import { engineNames, type EngineNames } from '../../workflows/names';
+import { lazyTemporalClient } from '../../platform/temporal/connection';
+import { engineNames, type EngineNames } from '../../workflows/contract/names';
 import { openTestShop, type TestShop } from '../support/fixtures';
 import { temporalAddress, testLogger } from '../support/servers';
 

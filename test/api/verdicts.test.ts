@@ -1,7 +1,7 @@
-import { createChangeFeed } from '../../api/change-feed';
-import { createVerdicts } from '../../api/verdicts';
+import { createChangeFeed } from '../../api/streams/change-feed';
+import { createOrderOutcomes } from '../../api/use-cases/order-outcomes';
 import { newId } from '../../platform/ids';
-import { openListener, type Listener } from '../../platform/listener';
+import { openListener, type Listener } from '../../platform/database/listener';
 import { openTestShop, type TestShop } from '../support/fixtures';
 import { testLogger } from '../support/servers';
 import { waitFor } from '../support/wait';
@@ -24,7 +24,7 @@ afterAll(async () => {
 function scene() {
   const rows = new Map<string, string>();
   const reads: (readonly string[])[] = [];
-  const verdicts = createVerdicts<string>({
+  const verdicts = createOrderOutcomes<string>({
     feed: createChangeFeed(listener, 'holdfast_orders'),
     log: testLogger(),
     read: (orderIds) => {
@@ -105,7 +105,7 @@ describe('waiting for verdicts', () => {
   it('goes on after reading has failed', async () => {
     const orderId = newId();
     let failures = 2;
-    const verdicts = createVerdicts<string>({
+    const verdicts = createOrderOutcomes<string>({
       feed: createChangeFeed(listener, 'holdfast_orders'),
       log: testLogger(),
       read: () => {

@@ -1,4 +1,4 @@
-import { openDatabase, type Database } from '../../platform/database';
+import { openDatabase, type Database } from '../../platform/database/database';
 import { createEmptyDatabase, type TestDatabase } from '../support/database';
 import { expectInvariants } from '../support/invariants';
 import { scratchFolder, testLogger } from '../support/servers';

@@ -1,6 +1,6 @@
 import { readdir } from 'node:fs/promises';
-import { seedCatalogue } from '../../domain/catalog/seed';
-import { openDatabase, type Database } from '../../platform/database';
+import { seedCatalogue } from '../../domain/demo/seed';
+import { openDatabase, type Database } from '../../platform/database/database';
 import { choosePort } from '../../platform/embedded/ports';
 import type { TemporalServer } from '../../platform/embedded/temporal';
 import { createTestDatabase, type TestDatabase } from '../support/database';

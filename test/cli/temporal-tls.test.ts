@@ -4,7 +4,7 @@ import { connect, type AddressInfo, type Server } from 'node:net';
 import { join } from 'node:path';
 import { createServer as createTlsServer } from 'node:tls';
 import { readSettings } from '../../platform/config';
-import { connectTemporal, lazyTemporalClient } from '../../platform/temporal';
+import { connectTemporal, lazyTemporalClient } from '../../platform/temporal/connection';
 import { temporalAddress, testLogger } from '../support/servers';
 
 /** Made for these tests alone, for the name temporal.test, by an authority whose key was thrown away. */

@@ -1,4 +1,4 @@
-import { keepBlockRanges } from '../../domain/consistency/block-ranges';
+import { keepBlockRanges } from '../../domain/assurance/seals/block-ranges';
 import { openTestShop, type TestShop } from '../support/fixtures';
 import { openTransaction } from '../support/transaction';
 import { waitFor } from '../support/wait';

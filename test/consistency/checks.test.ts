@@ -1,4 +1,4 @@
-import type { CheckId } from '../../domain/consistency/types';
+import type { CheckId } from '../../domain/assurance/types';
 import { newId } from '../../platform/ids';
 import {
   addProduct,

@@ -2,7 +2,7 @@ import { PassThrough } from 'node:stream';
 import { createOutput } from '../../cli/output';
 import { runRepairs } from '../../cli/repair';
 import { runVerify } from '../../cli/verify';
-import { sealLedger } from '../../domain/consistency/seal';
+import { sealLedger } from '../../domain/assurance/seals/seal';
 import { readSettings } from '../../platform/config';
 import { newId } from '../../platform/ids';
 import { addStock, openTestShop, type TestShop } from '../support/fixtures';

@@ -1,7 +1,7 @@
-import { runCheck } from '../../domain/consistency/run-check';
-import { beginConsistencyJob, finishConsistencyJob } from '../../domain/consistency/run-job';
-import { sealLedger } from '../../domain/consistency/seal';
-import type { CheckId, CheckMode } from '../../domain/consistency/types';
+import { runCheck } from '../../domain/assurance/checks/run-check';
+import { beginConsistencyJob, finishConsistencyJob } from '../../domain/assurance/job';
+import { sealLedger } from '../../domain/assurance/seals/seal';
+import type { CheckId, CheckMode } from '../../domain/assurance/types';
 import { createJob } from '../../domain/jobs/jobs';
 import { newId } from '../../platform/ids';
 import { openGates, type Gates } from '../faults/gate';

@@ -1,6 +1,6 @@
-import { SQL_CHECKS, statementOf } from '../../domain/consistency/checks';
-import { prepareLongReading } from '../../domain/consistency/seal-queries';
-import type { CheckId, CheckMode } from '../../domain/consistency/types';
+import { SQL_CHECKS, statementOf } from '../../domain/assurance/checks/checks';
+import { prepareLongReading } from '../../domain/assurance/seals/queries';
+import type { CheckId, CheckMode } from '../../domain/assurance/types';
 import { openTestShop, type TestShop } from '../support/fixtures';
 import { tamper } from './support';
 

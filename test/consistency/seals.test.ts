@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { sealLedger } from '../../domain/consistency/seal';
-import { verifySeals } from '../../domain/consistency/verify-seals';
-import type { CheckMode } from '../../domain/consistency/types';
-import type { Database } from '../../platform/database';
+import { sealLedger } from '../../domain/assurance/seals/seal';
+import { verifySeals } from '../../domain/assurance/seals/verify';
+import type { CheckMode } from '../../domain/assurance/types';
+import type { Database } from '../../platform/database/database';
 import { openTestShop, type TestShop } from '../support/fixtures';
 import { openTransaction } from '../support/transaction';
 import { waitFor } from '../support/wait';

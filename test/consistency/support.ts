@@ -1,10 +1,10 @@
 import { Client } from 'pg';
 import { createJob } from '../../domain/jobs/jobs';
-import { repairsOf } from '../../domain/consistency/repair';
-import { beginConsistencyJob, finishConsistencyJob } from '../../domain/consistency/run-job';
-import { runCheck, type CheckDeps } from '../../domain/consistency/run-check';
-import { listFindings } from '../../domain/consistency/queries';
-import { CHECK_IDS, type CheckId, type CheckMode, type StoredFinding } from '../../domain/consistency/types';
+import { repairsOf } from '../../domain/assurance/repair/repair';
+import { beginConsistencyJob, finishConsistencyJob } from '../../domain/assurance/job';
+import { runCheck, type CheckDeps } from '../../domain/assurance/checks/run-check';
+import { listFindings } from '../../domain/assurance/queries';
+import { CHECK_IDS, type CheckId, type CheckMode, type StoredFinding } from '../../domain/assurance/types';
 import type { JobView } from '../../domain/jobs/types';
 import { newId } from '../../platform/ids';
 

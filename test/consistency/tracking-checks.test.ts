@@ -1,5 +1,5 @@
-import type { CheckId } from '../../domain/consistency/types';
-import { putOnHold } from '../../domain/quality/put-on-hold';
+import type { CheckId } from '../../domain/assurance/types';
+import { putOnHold } from '../../domain/warehousing/quality/put-on-hold';
 import { newId } from '../../platform/ids';
 import { openOrderShop, type OrderShop } from '../db/support';
 import { expectInvariants } from '../support/invariants';

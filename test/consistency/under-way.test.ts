@@ -1,10 +1,10 @@
-import { runCheck } from '../../domain/consistency/run-check';
-import { finishConsistencyJob } from '../../domain/consistency/run-job';
-import { sealLedger } from '../../domain/consistency/seal';
-import { expireHold } from '../../domain/orders/expire';
-import { cancelUnpaid } from '../../domain/orders/cancel';
+import { runCheck } from '../../domain/assurance/checks/run-check';
+import { finishConsistencyJob } from '../../domain/assurance/job';
+import { sealLedger } from '../../domain/assurance/seals/seal';
+import { expireReservation } from '../../domain/ordering/expire';
+import { cancelUnpaid } from '../../domain/ordering/cancel';
 import { orderReservationId } from '../../domain/orders/ids';
-import { migrate } from '../../platform/migrations';
+import { migrate } from '../../platform/database/migrations';
 import {
   capture,
   fingerprintOf,
@@ -45,7 +45,7 @@ describe('while orders run', () => {
       await cancelUnpaid(shop.db, orderId);
     } else {
       await makeDue(shop.db, orderId);
-      await expireHold(shop.db, { orderId, reservationId: orderReservationId(orderId, 1) });
+      await expireReservation(shop.db, { orderId, reservationId: orderReservationId(orderId, 1) });
     }
   }
 

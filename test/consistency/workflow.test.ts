@@ -1,7 +1,7 @@
-import { CHECK_IDS } from '../../domain/consistency/types';
+import { CHECK_IDS } from '../../domain/assurance/types';
 import { newId } from '../../platform/ids';
-import { startJobWorkflow } from '../../worker/start-job';
-import { WORKFLOW_TYPES } from '../../workflows/names';
+import { ensureJobWorkflow } from '../../worker/ensure-job-workflow';
+import { WORKFLOW_TYPES } from '../../workflows/contract/names';
 import { callApi, type CallOptions } from '../api/support';
 import { keepHistory } from '../replay/record';
 import type { Path } from '../replay/paths';
@@ -147,7 +147,7 @@ test('a job that is cancelled in the engine before it has begun ends as cancelle
   await stack.stopWorker();
   const { job } = await call('POST', '/jobs/consistency', { body: { checks: ['phantom_stock'] } });
   const { db, names, temporal } = stack;
-  await startJobWorkflow({ db, names, client: temporal.client }, job.jobId);
+  await ensureJobWorkflow({ db, names, client: temporal.client }, job.jobId);
   await jobWorkflow(job.jobId).cancel();
   await stack.startWorker();
   await jobWorkflow(job.jobId).result();

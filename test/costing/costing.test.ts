@@ -1,8 +1,8 @@
 import fc from 'fast-check';
-import { fifoLayers, worthOf } from '../../domain/costing/rules';
-import type { CostLayer } from '../../domain/costing/types';
-import { listWorths, valueProduct, valueStock, worthsCsv } from '../../domain/costing/valuation';
-import { adjustStock } from '../../domain/inventory/adjust';
+import { fifoLayers, worthOf } from '../../domain/warehousing/costing/rules';
+import type { CostLayer } from '../../domain/warehousing/costing/types';
+import { listWorths, valueProduct, valueStock, worthsCsv } from '../../domain/warehousing/costing/valuation';
+import { adjustStock } from '../../domain/stock/adjustments/adjust';
 import { newId } from '../../platform/ids';
 import { openOrderShop, type OrderShop } from '../db/support';
 import { expectInvariants } from '../support/invariants';

@@ -1,7 +1,7 @@
-import { countLines } from '../../domain/counting/count';
-import { approveCount, recount, rejectCount, submitCount } from '../../domain/counting/decide';
-import { listSheets, makeSheet, readSheet } from '../../domain/counting/sheets';
-import type { NewSheet, SheetView } from '../../domain/counting/types';
+import { countLines } from '../../domain/warehousing/counting/count';
+import { approveCount, recount, rejectCount, submitCount } from '../../domain/warehousing/counting/decide';
+import { listSheets, makeSheet, readSheet } from '../../domain/warehousing/counting/sheets';
+import type { NewSheet, SheetView } from '../../domain/warehousing/counting/types';
 import { newId } from '../../platform/ids';
 import {
   capture,

@@ -1,4 +1,4 @@
-import { adjustStock, type Adjustment } from '../../domain/inventory/adjust';
+import { adjustStock, type Adjustment } from '../../domain/stock/adjustments/adjust';
 import { newId } from '../../platform/ids';
 import { expectInvariants } from '../support/invariants';
 import { levelsOf, openOrderShop, orderOf, receive, twice, type OrderShop } from './support';

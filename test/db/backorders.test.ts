@@ -1,6 +1,6 @@
-import { adjustStock } from '../../domain/inventory/adjust';
-import { cancelUnpaid } from '../../domain/orders/cancel';
-import { drainAllocation } from '../../domain/orders/drain-allocation';
+import { adjustStock } from '../../domain/stock/adjustments/adjust';
+import { cancelUnpaid } from '../../domain/ordering/cancel';
+import { drainAllocation } from '../../domain/ordering/backorders/drain-allocation';
 import type { OrderInput } from '../../domain/orders/types';
 import { newId } from '../../platform/ids';
 import { eventTypes } from '../support/fixtures';

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { applyUpdates, type BatchRequest, type BatchUpdate } from '../../domain/inventory/batch';
-import type { UpdateVerdict } from '../../domain/inventory/batch-verdicts';
-import type { Database } from '../../platform/database';
+import { applyUpdates, type BatchRequest, type BatchUpdate } from '../../domain/stock/adjustments/batch';
+import type { UpdateOutcome } from '../../domain/stock/adjustments/batch-outcomes';
+import type { Database } from '../../platform/database/database';
 import { newId } from '../../platform/ids';
 import { expectInvariants } from '../support/invariants';
 import { seededRandom } from '../support/random';
@@ -25,7 +25,7 @@ function apply(updates: readonly BatchUpdate[], rest: Partial<BatchRequest> = {}
   return applyUpdates(db, { batchId: newId(), atomic: false, actor: 'tester', updates, ...rest });
 }
 
-const codes = ({ verdicts }: { verdicts: UpdateVerdict[] }) => verdicts.map((v) => v.code ?? v.status);
+const codes = ({ verdicts }: { verdicts: UpdateOutcome[] }) => verdicts.map((v) => v.code ?? v.status);
 
 async function ledgerOf(sku: string): Promise<number[]> {
   const found = await shop.db.pool.query<{ delta: number }>(

@@ -1,4 +1,4 @@
-import { cancelUnpaid, refuseCancel, requestCancel } from '../../domain/orders/cancel';
+import { cancelUnpaid, refuseCancel, requestCancel } from '../../domain/ordering/cancel';
 import { newId } from '../../platform/ids';
 import { eventTypes } from '../support/fixtures';
 import { expectInvariants } from '../support/invariants';

@@ -1,5 +1,5 @@
-import { abandonHold } from '../../domain/orders/cancel';
-import { beginCharge, settleCharge } from '../../domain/orders/charge';
+import { abandonReservation } from '../../domain/ordering/cancel';
+import { beginCharge, settleCharge } from '../../domain/ordering/pay';
 import { orderPaymentId, orderReservationId } from '../../domain/orders/ids';
 import { newId } from '../../platform/ids';
 import { eventTypes } from '../support/fixtures';
@@ -200,7 +200,7 @@ describe('a later part of an order', () => {
 
 describe('a hold whose charge stays without an answer', () => {
   const abandon = (orderId: string) =>
-    abandonHold(shop.db, { orderId, reservationId: orderReservationId(orderId, 1) });
+    abandonReservation(shop.db, { orderId, reservationId: orderReservationId(orderId, 1) });
 
   test('is given up once, and what is captured for it afterwards goes back', async () => {
     const { orderId, sku } = await placeUnpaid();

@@ -1,4 +1,4 @@
-import { releaseCutShipments } from '../../domain/orders/cancel';
+import { releaseCutShipments } from '../../domain/ordering/cancel';
 import { refundDue } from '../../domain/payments/refund';
 import { expectInvariants } from '../support/invariants';
 import { compensate, levelsOf, openOrderShop, placePaid, ship, viewOf, type OrderShop } from './support';

@@ -1,4 +1,4 @@
-import { expireHold, reclaimExpired } from '../../domain/orders/expire';
+import { expireReservation, reclaimExpired } from '../../domain/ordering/expire';
 import { orderReservationId } from '../../domain/orders/ids';
 import { eventTypes } from '../support/fixtures';
 import { expectInvariants } from '../support/invariants';
@@ -30,7 +30,7 @@ afterEach(() => expectInvariants(shop.db));
 afterAll(() => shop.close());
 
 function expire(orderId: string, reservationId = orderReservationId(orderId, 1)) {
-  return expireHold(shop.db, { orderId, reservationId });
+  return expireReservation(shop.db, { orderId, reservationId });
 }
 
 /** Id of the order's latest hold. */

@@ -1,26 +1,26 @@
 import { MockActivityEnvironment } from '@temporalio/testing';
-import { createHoldActivities } from '../../activities/holds';
-import { expireDueHolds } from '../../domain/holds/expire';
-import { holdsAreOverdue } from '../../domain/holds/queries';
-import type { ExpiryRound } from '../../domain/holds/types';
-import { AWAKE_BEFORE_MS, LOOK_EVERY_SECONDS } from '../../domain/holds/rules';
-import { lockStock } from '../../domain/inventory/ledger';
+import { createReservationActivities } from '../../activities/reservations';
+import { expireDueReservations } from '../../domain/stock/reservations/expire';
+import { reservationsAreOverdue } from '../../domain/stock/reservations/expiry-queries';
+import type { ExpiryRound } from '../../domain/stock/reservations/types';
+import { AWAKE_BEFORE_MS, LOOK_EVERY_SECONDS } from '../../domain/stock/reservations/rules';
+import { lockStock } from '../../domain/stock/ledger/ledger';
 import { expectInvariants } from '../support/invariants';
 import { waitFor } from '../support/wait';
 import {
-  holdOf,
+  reservationOf,
   ledgerOf,
-  makeHoldsDue,
-  openHoldShop,
+  makeReservationsDue,
+  openReservationShop,
   ringsOf,
-  viewOfHold,
-  type HoldShop,
+  viewOfReservation,
+  type ReservationShop,
 } from './hold-shop';
 import { levelsOf, orderOf, twice, viewOf } from './support';
 
-let shop: HoldShop;
+let shop: ReservationShop;
 beforeEach(async () => {
-  shop = await openHoldShop();
+  shop = await openReservationShop();
 });
 afterEach(async () => {
   await expectInvariants(shop.db);
@@ -32,7 +32,7 @@ const LOOK_MS = LOOK_EVERY_SECONDS * 1_000 - AWAKE_BEFORE_MS;
 /** One look, however soon the next hold falls due. */
 const REQUEST = { batchSize: 500, pauseMs: 200, roundMs: 0 };
 const never = new AbortController().signal;
-const look = () => expireDueHolds(shop.db, REQUEST, never);
+const look = () => expireDueReservations(shop.db, REQUEST, never);
 
 /** Said in the statement that reads the clock once more at its end. */
 function expectSleep({ sleepMs }: ExpiryRound, ms: number): void {
@@ -65,11 +65,15 @@ test('a look frees what is due and nothing else, and again changes nothing', asy
   ];
   const order = orderOf({ [await shop.product({ AMS: 1 })]: 1 });
   await shop.place(order);
-  await makeHoldsDue(shop.db, [due, confirmed, (await viewOf(shop.db, order.orderId)).reservation!.id]);
+  await makeReservationsDue(shop.db, [
+    due,
+    confirmed,
+    (await viewOf(shop.db, order.orderId)).reservation!.id,
+  ]);
   await shop.db.pool.query(`update reservations set status = 'confirmed' where id = $1`, [confirmed]);
   const [first, second] = await twice(shop.db, look);
   expect([first.freed, second.freed]).toEqual([1, 0]);
-  const statuses = await Promise.all([due, kept, confirmed].map((id) => viewOfHold(shop.db, id)));
+  const statuses = await Promise.all([due, kept, confirmed].map((id) => viewOfReservation(shop.db, id)));
   expect(statuses.map((view) => view.status)).toEqual(['expired', 'pending', 'confirmed']);
   // A hold of an order is its saga's.
   expect((await viewOf(shop.db, order.orderId)).status).toBe('reserved');
@@ -80,8 +84,8 @@ test('a look frees what is due and nothing else, and again changes nothing', asy
 test('as an activity it answers the same twice', async () => {
   const sku = await shop.product({ AMS: 1 });
   const id = await shop.hold({ [sku]: 1 });
-  await makeHoldsDue(shop.db, [id]);
-  const { expireDueHolds: activity } = createHoldActivities({ db: shop.db });
+  await makeReservationsDue(shop.db, [id]);
+  const { expireDueReservations: activity } = createReservationActivities({ db: shop.db });
   const run = async (): Promise<ExpiryRound> => new MockActivityEnvironment().run(() => activity(REQUEST));
   const [first, second] = await twice(shop.db, run);
   expect([first.freed, second.freed]).toEqual([1, 0]);
@@ -90,9 +94,9 @@ test('as an activity it answers the same twice', async () => {
 test('a round goes through batch after batch, waits for what falls due in a moment, and ends when nothing does', async () => {
   const sku = await shop.product({ AMS: 25 });
   const ids = await Promise.all(Array.from({ length: 25 }, () => shop.hold({ [sku]: 1 })));
-  await makeHoldsDue(shop.db, ids.slice(0, 12));
-  await makeHoldsDue(shop.db, ids.slice(12, 24), 900);
-  const done = await expireDueHolds(shop.db, { batchSize: 5, pauseMs: 50, roundMs: 60_000 }, never);
+  await makeReservationsDue(shop.db, ids.slice(0, 12));
+  await makeReservationsDue(shop.db, ids.slice(12, 24), 900);
+  const done = await expireDueReservations(shop.db, { batchSize: 5, pauseMs: 50, roundMs: 60_000 }, never);
   expect(done.freed).toBe(24);
   expectSleep(done, LOOK_MS);
 });
@@ -100,14 +104,14 @@ test('a round goes through batch after batch, waits for what falls due in a mome
 test('a round ends at its time, or when it is told to, and the next begins at once', async () => {
   const sku = await shop.product({ AMS: 25 });
   const ids = await Promise.all(Array.from({ length: 25 }, () => shop.hold({ [sku]: 1 })));
-  await makeHoldsDue(shop.db, ids);
+  await makeReservationsDue(shop.db, ids);
   const small = { ...REQUEST, batchSize: 5 };
-  expect(await expireDueHolds(shop.db, small, never)).toMatchObject({ freed: 5, sleepMs: 0 });
+  expect(await expireDueReservations(shop.db, small, never)).toMatchObject({ freed: 5, sleepMs: 0 });
   await look();
   const stuck = await shop.hold({ [sku]: 1 });
-  await makeHoldsDue(shop.db, [stuck], 1_400);
+  await makeReservationsDue(shop.db, [stuck], 1_400);
   const stopping = new AbortController();
-  const waiting = expireDueHolds(shop.db, { ...REQUEST, roundMs: 60_000 }, stopping.signal);
+  const waiting = expireDueReservations(shop.db, { ...REQUEST, roundMs: 60_000 }, stopping.signal);
   stopping.abort();
   expect(await waiting).toMatchObject({ freed: 0, sleepMs: 0 });
 });
@@ -117,11 +121,11 @@ test('what is freed goes to backorders in their order, before anybody else can h
   const id = await shop.hold({ [sku]: 2 });
   const waiting = [1, 3].map((quantity) => orderOf({ [sku]: quantity }, { fulfilment: 'backorder' }));
   for (const order of waiting) await shop.place(order);
-  await makeHoldsDue(shop.db, [id]);
+  await makeReservationsDue(shop.db, [id]);
   await look();
   const views = await Promise.all(waiting.map((order) => viewOf(shop.db, order.orderId)));
   expect(views.map((view) => view.items[0]?.reservedQuantity)).toEqual([1, 1]);
-  expect((await shop.holds.submit(holdOf({ [sku]: 1 }))).outcome).toBe('short');
+  expect((await shop.holds.submit(reservationOf({ [sku]: 1 }))).outcome).toBe('short');
 });
 
 test('a stock row that somebody keeps locked holds up the holds on it, and no others', async () => {
@@ -131,7 +135,7 @@ test('a stock row that somebody keeps locked holds up the holds on it, and no ot
     await shop.hold({ [busy]: 1, [free]: 1 }),
     await shop.hold({ [free]: 1 }),
   ];
-  await makeHoldsDue(shop.db, [stuck, both, loose]);
+  await makeReservationsDue(shop.db, [stuck, both, loose]);
   const found = await shop.db.pool.query<{ productId: number; warehouseId: number }>(
     `select product_id as "productId", warehouse_id as "warehouseId" from stock s
      join products p on p.id = s.product_id where p.sku = $1`,
@@ -142,8 +146,8 @@ test('a stock row that somebody keeps locked holds up the holds on it, and no ot
     const done = await look();
     expect(done.freed).toBe(1);
     expectSleep(done, 0);
-    expect((await viewOfHold(shop.db, loose)).status).toBe('expired');
-    expect((await viewOfHold(shop.db, both)).status).toBe('pending');
+    expect((await viewOfReservation(shop.db, loose)).status).toBe('expired');
+    expect((await viewOfReservation(shop.db, both)).status).toBe('pending');
   });
   expect(await look()).toMatchObject({ freed: 2 });
 });
@@ -158,13 +162,13 @@ describe('the next look', () => {
     await looksIn(0);
     const far = await look();
     expectSleep(far, LOOK_MS);
-    expect(far.nextDueAt).toBe((await viewOfHold(shop.db, id)).expiresAt);
-    await makeHoldsDue(shop.db, [id], 5_000);
+    expect(far.nextDueAt).toBe((await viewOfReservation(shop.db, id)).expiresAt);
+    await makeReservationsDue(shop.db, [id], 5_000);
     await looksIn(0);
     const near = (await look()).sleepMs;
     expect(near).toBeGreaterThan(1_000);
     expect(near).toBeLessThanOrEqual(5_000 - AWAKE_BEFORE_MS);
-    await makeHoldsDue(shop.db, [id], 100);
+    await makeReservationsDue(shop.db, [id], 100);
     await looksIn(0);
     expectSleep(await look(), 0);
   });
@@ -220,9 +224,9 @@ describe('a new hold', () => {
 test('a hold that is past due and still pending is noticed', async () => {
   const sku = await shop.product({ AMS: 1 });
   const id = await shop.hold({ [sku]: 1 });
-  await makeHoldsDue(shop.db, [id], -500);
-  expect(await holdsAreOverdue(shop.db, 60)).toBe(false);
-  await waitFor(() => holdsAreOverdue(shop.db, 0.5));
+  await makeReservationsDue(shop.db, [id], -500);
+  expect(await reservationsAreOverdue(shop.db, 60)).toBe(false);
+  await waitFor(() => reservationsAreOverdue(shop.db, 0.5));
   await look();
-  expect(await holdsAreOverdue(shop.db, 0)).toBe(false);
+  expect(await reservationsAreOverdue(shop.db, 0)).toBe(false);
 });

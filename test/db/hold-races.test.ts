@@ -1,40 +1,45 @@
-import { confirmHold, extendHold, releaseHold, shipHold } from '../../domain/holds/change';
-import { expireDueHolds } from '../../domain/holds/expire';
-import type { HoldAction } from '../../domain/holds/rules';
-import type { HoldVerdict } from '../../domain/inventory/hold';
-import { lockReservations } from '../../domain/inventory/holds';
+import {
+  confirmReservation,
+  extendReservation,
+  releaseReservation,
+  shipReservation,
+} from '../../domain/stock/reservations/actions';
+import { expireDueReservations } from '../../domain/stock/reservations/expire';
+import type { ReservationAction } from '../../domain/stock/reservations/rules';
+import type { ReservationOutcome } from '../../domain/stock/reservations/standalone';
+import { lockReservations } from '../../domain/stock/reservations/reservations';
 import { expectInvariants } from '../support/invariants';
 import { waitFor } from '../support/wait';
 import {
-  holdOf,
+  reservationOf,
   ledgerOf,
-  makeHoldsDue,
-  openHoldReserver,
-  openHoldShop,
-  viewOfHold,
-  type HoldShop,
+  makeReservationsDue,
+  openStandaloneReserver,
+  openReservationShop,
+  viewOfReservation,
+  type ReservationShop,
 } from './hold-shop';
 import { levelsOf, orderOf, receive, viewOf } from './support';
 
-let shop: HoldShop;
+let shop: ReservationShop;
 beforeAll(async () => {
-  shop = await openHoldShop();
+  shop = await openReservationShop();
 });
 afterEach(() => expectInvariants(shop.db));
 afterAll(() => shop.close());
 
 const never = new AbortController().signal;
-const round = () => expireDueHolds(shop.db, { batchSize: 500, pauseMs: 200, roundMs: 0 }, never);
+const round = () => expireDueReservations(shop.db, { batchSize: 500, pauseMs: 200, roundMs: 0 }, never);
 
-type Contender = HoldAction | 'expire';
+type Contender = ReservationAction | 'expire';
 
 /** Answers the code it was refused with, or 'ok'. */
 async function contend(contender: Contender, id: string): Promise<string> {
   const act: Record<Contender, () => Promise<unknown>> = {
-    confirm: () => confirmHold(shop.db, id),
-    release: () => releaseHold(shop.db, id),
-    extend: () => extendHold(shop.db, id, { expiresAt: null, holdSeconds: 3_600 }),
-    ship: () => shipHold(shop.db, id),
+    confirm: () => confirmReservation(shop.db, id),
+    release: () => releaseReservation(shop.db, id),
+    extend: () => extendReservation(shop.db, id, { expiresAt: null, holdSeconds: 3_600 }),
+    ship: () => shipReservation(shop.db, id),
     expire: round,
   };
   try {
@@ -57,7 +62,7 @@ test('confirm, release, extend and expiry of one hold at the moment it falls due
   for (let n = 0; n < 150; n++) {
     const sku = await shop.product({ AMS: 1 });
     const id = await shop.hold({ [sku]: 1 });
-    await makeHoldsDue(shop.db, [id], n % 6);
+    await makeReservationsDue(shop.db, [id], n % 6);
     const contenders = shuffled<Contender>([
       'confirm',
       'release',
@@ -71,7 +76,7 @@ test('confirm, release, extend and expiry of one hold at the moment it falls due
       contenders.map(async (contender) => [contender, await contend(contender, id)] as const),
     );
     const oks = (contender: Contender) => said.some(([who, what]) => who === contender && what === 'ok');
-    const { status } = await viewOfHold(shop.db, id);
+    const { status } = await viewOfReservation(shop.db, id);
     const ledger = (await ledgerOf(shop.db, id)).slice(1);
     ends[status] = (ends[status] ?? 0) + 1;
     switch (status) {
@@ -96,14 +101,14 @@ test('a confirmation and the expiry at the moment a hold falls due: exactly one 
   for (let n = 0; n < 150; n++) {
     const sku = await shop.product({ AMS: 1 });
     const id = await shop.hold({ [sku]: 1 });
-    await makeHoldsDue(shop.db, [id], n % 5);
+    await makeReservationsDue(shop.db, [id], n % 5);
     const [confirmed] = await Promise.all([
       contend('confirm', id),
       (async () => {
-        while ((await viewOfHold(shop.db, id)).status === 'pending') await round();
+        while ((await viewOfReservation(shop.db, id)).status === 'pending') await round();
       })(),
     ]);
-    const { status } = await viewOfHold(shop.db, id);
+    const { status } = await viewOfReservation(shop.db, id);
     expect([confirmed, status]).toEqual(
       status === 'confirmed' ? ['ok', 'confirmed'] : ['HOLD_EXPIRED', 'expired'],
     );
@@ -118,12 +123,12 @@ test('a release and a shipping of one confirmed hold: exactly one of them wins',
   for (let n = 0; n < 100; n++) {
     const sku = await shop.product({ AMS: 2 });
     const id = await shop.hold({ [sku]: 2 });
-    await confirmHold(shop.db, id);
+    await confirmReservation(shop.db, id);
     const order = n % 2 === 0 ? (['release', 'ship'] as const) : (['ship', 'release'] as const);
     const said = Object.fromEntries(
       await Promise.all(order.map(async (who) => [who, await contend(who, id)] as const)),
     );
-    const { status } = await viewOfHold(shop.db, id);
+    const { status } = await viewOfReservation(shop.db, id);
     expect({ status, ...said }).toEqual(
       status === 'shipped'
         ? { status, ship: 'ok', release: 'ALREADY_SHIPPED' }
@@ -138,13 +143,13 @@ test('a release and a shipping of one confirmed hold: exactly one of them wins',
 test('a hold that falls due while its confirmation waits for the lock is expired', async () => {
   const sku = await shop.product({ AMS: 1 });
   const id = await shop.hold({ [sku]: 1 });
-  await makeHoldsDue(shop.db, [id], 150);
+  await makeReservationsDue(shop.db, [id], 150);
   let confirming: Promise<string> | undefined;
   await shop.db.transaction(async (tx) => {
     await lockReservations(tx, [id]);
     confirming = contend('confirm', id);
     // Its expiry skips a hold that somebody works on, and looks again soon.
-    await waitFor(async () => (await viewOfHold(shop.db, id)).expiresAt < new Date().toISOString());
+    await waitFor(async () => (await viewOfReservation(shop.db, id)).expiresAt < new Date().toISOString());
     expect(await round()).toMatchObject({ freed: 0, sleepMs: 0 });
   });
   expect(await confirming).toBe('HOLD_EXPIRED');
@@ -154,12 +159,12 @@ test('a hold that falls due while its confirmation waits for the lock is expired
 test('three expiries at once over two thousand due holds free each of them once', async () => {
   const skus = await Promise.all(Array.from({ length: 5 }, () => shop.product({ AMS: 200, BER: 200 })));
   const ids = await Promise.all(Array.from({ length: 2_000 }, (_, n) => shop.hold({ [skus[n % 5]!]: 1 })));
-  await makeHoldsDue(shop.db, ids);
+  await makeReservationsDue(shop.db, ids);
   let freed = 0;
   await Promise.all(
     [100, 150, 200].map(async (batchSize) => {
       for (;;) {
-        const done = await expireDueHolds(shop.db, { batchSize, pauseMs: 50, roundMs: 50 }, never);
+        const done = await expireDueReservations(shop.db, { batchSize, pauseMs: 50, roundMs: 50 }, never);
         freed += done.freed;
         const left = await shop.db.pool.query(
           `select 1 from reservations where id = any ($1::uuid[]) and status = 'pending' limit 1`,
@@ -175,17 +180,17 @@ test('three expiries at once over two thousand due holds free each of them once'
 
 test('holds that expire while others are made, confirmed and released never drift, and backorders get what is freed', async () => {
   const sku = await shop.product({ AMS: 30, BER: 20 });
-  const there = openHoldReserver(shop.db);
+  const there = openStandaloneReserver(shop.db);
   const waiting = orderOf({ [sku]: 60 }, { fulfilment: 'backorder' });
-  const verdicts: HoldVerdict[] = [];
+  const verdicts: ReservationOutcome[] = [];
   const ids = await Promise.all(Array.from({ length: 50 }, () => shop.hold({ [sku]: 1 })));
   await shop.place(waiting);
-  await makeHoldsDue(shop.db, ids.slice(0, 40), 20);
+  await makeReservationsDue(shop.db, ids.slice(0, 40), 20);
   await Promise.all([
     ...ids.slice(30, 40).map((id) => contend('confirm', id)),
     ...ids.slice(40).map((id) => contend('release', id)),
     ...Array.from({ length: 20 }, async (_, n) =>
-      verdicts.push(await (n % 2 === 0 ? there : shop.holds).submit(holdOf({ [sku]: 1 }))),
+      verdicts.push(await (n % 2 === 0 ? there : shop.holds).submit(reservationOf({ [sku]: 1 }))),
     ),
     (async () => {
       for (let n = 0; n < 20; n++) await round();
@@ -202,7 +207,7 @@ test('holds that expire while others are made, confirmed and released never drif
   await there.close();
   // Whatever was freed went to the order that waits, so nobody else got any.
   expect(verdicts.every((verdict) => verdict.outcome === 'short')).toBe(true);
-  const statuses = await Promise.all(ids.map(async (id) => (await viewOfHold(shop.db, id)).status));
+  const statuses = await Promise.all(ids.map(async (id) => (await viewOfReservation(shop.db, id)).status));
   const confirmed = statuses.filter((status) => status === 'confirmed').length;
   expect((await viewOf(shop.db, waiting.orderId)).items[0]).toMatchObject({
     reservedQuantity: 55 - confirmed,

@@ -1,30 +1,33 @@
-import { createHoldReserver, type HoldVerdict } from '../../domain/inventory/hold';
-import type { HoldRequest } from '../../domain/inventory/plan';
-import { createWarehouseDirectory } from '../../domain/inventory/warehouses';
-import { readHold } from '../../domain/holds/views';
-import type { HoldView } from '../../domain/holds/types';
-import { reclaimExpired } from '../../domain/orders/expire';
-import type { Combiner } from '../../platform/combiner';
-import type { Database } from '../../platform/database';
+import {
+  createStandaloneReserver,
+  type ReservationOutcome,
+} from '../../domain/stock/reservations/standalone';
+import type { ReservationRequest } from '../../domain/stock/reservations/plan';
+import { createWarehouseDirectory } from '../../domain/catalog/warehouses';
+import { readReservation } from '../../domain/stock/reservations/views';
+import type { ReservationDetails } from '../../domain/stock/reservations/types';
+import { reclaimExpired } from '../../domain/ordering/expire';
+import type { RequestBatcher } from '../../platform/request-batcher';
+import type { Database } from '../../platform/database/database';
 import { newId } from '../../platform/ids';
 import { testLogger } from '../support/servers';
 import { AMSTERDAM, openOrderShop, type OrderShop } from './support';
 
 /** A shop that holds stock without orders as well. */
-export interface HoldShop extends OrderShop {
-  holds: Combiner<HoldRequest, HoldVerdict>;
+export interface ReservationShop extends OrderShop {
+  holds: RequestBatcher<ReservationRequest, ReservationOutcome>;
   /** A hold that is held, by its id. */
-  hold(items: Readonly<Record<string, number>>, rest?: Partial<HoldRequest>): Promise<string>;
+  hold(items: Readonly<Record<string, number>>, rest?: Partial<ReservationRequest>): Promise<string>;
 }
 
-export async function openHoldShop(): Promise<HoldShop> {
+export async function openReservationShop(): Promise<ReservationShop> {
   const shop = await openOrderShop();
-  const holds = openHoldReserver(shop.db);
+  const holds = openStandaloneReserver(shop.db);
   return {
     ...shop,
     holds,
     async hold(items, rest) {
-      const request = holdOf(items, rest);
+      const request = reservationOf(items, rest);
       const verdict = await holds.submit(request);
       if (verdict.outcome !== 'held') throw new Error(`not held: ${JSON.stringify(verdict)}`);
       return request.reservationId;
@@ -36,8 +39,11 @@ export async function openHoldShop(): Promise<HoldShop> {
   };
 }
 
-export function openHoldReserver(db: Database, lanes = 2): Combiner<HoldRequest, HoldVerdict> {
-  return createHoldReserver({
+export function openStandaloneReserver(
+  db: Database,
+  lanes = 2,
+): RequestBatcher<ReservationRequest, ReservationOutcome> {
+  return createStandaloneReserver({
     db,
     warehouses: createWarehouseDirectory(db),
     strategy: 'nearest',
@@ -48,10 +54,10 @@ export function openHoldReserver(db: Database, lanes = 2): Combiner<HoldRequest,
   });
 }
 
-export function holdOf(
+export function reservationOf(
   items: Readonly<Record<string, number>>,
-  rest: Partial<HoldRequest> = {},
-): HoldRequest {
+  rest: Partial<ReservationRequest> = {},
+): ReservationRequest {
   return {
     reservationId: newId(),
     kind: 'hold',
@@ -65,14 +71,14 @@ export function holdOf(
   };
 }
 
-export async function viewOfHold(db: Database, id: string): Promise<HoldView> {
-  const view = await readHold(db, id);
+export async function viewOfReservation(db: Database, id: string): Promise<ReservationDetails> {
+  const view = await readReservation(db, id);
   if (!view) throw new Error('There is no such hold.');
   return view;
 }
 
 /** Lets holds fall due now, or `ms` milliseconds from now. */
-export async function makeHoldsDue(db: Database, ids: readonly string[], ms = 0): Promise<void> {
+export async function makeReservationsDue(db: Database, ids: readonly string[], ms = 0): Promise<void> {
   await db.pool.query(
     `update reservations set expires_at = clock_timestamp() + make_interval(secs => $2) where id = any ($1::uuid[])`,
     [ids, ms / 1_000],

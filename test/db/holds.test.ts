@@ -1,30 +1,46 @@
-import { confirmHold, extendHold, releaseHold, shipHold } from '../../domain/holds/change';
-import { decideHold, type HoldAction, type HoldState } from '../../domain/holds/rules';
-import { listHolds } from '../../domain/holds/views';
-import { checkAvailability } from '../../domain/inventory/availability';
+import {
+  confirmReservation,
+  extendReservation,
+  releaseReservation,
+  shipReservation,
+} from '../../domain/stock/reservations/actions';
+import {
+  decideReservation,
+  type ReservationAction,
+  type ReservationState,
+} from '../../domain/stock/reservations/rules';
+import { listReservations } from '../../domain/stock/reservations/views';
+import { checkAvailability } from '../../domain/stock/availability/availability';
 import { newId } from '../../platform/ids';
 import { expectInvariants } from '../support/invariants';
-import { holdOf, ledgerOf, makeHoldsDue, openHoldShop, viewOfHold, type HoldShop } from './hold-shop';
+import {
+  reservationOf,
+  ledgerOf,
+  makeReservationsDue,
+  openReservationShop,
+  viewOfReservation,
+  type ReservationShop,
+} from './hold-shop';
 import { addProduct, levelsOf, orderOf, receive, twice, viewOf } from './support';
 
-let shop: HoldShop;
+let shop: ReservationShop;
 beforeAll(async () => {
-  shop = await openHoldShop();
+  shop = await openReservationShop();
 });
 afterEach(() => expectInvariants(shop.db));
 afterAll(() => shop.close());
 
-const act: Record<HoldAction, (id: string) => Promise<void>> = {
-  confirm: (id) => confirmHold(shop.db, id),
-  release: (id) => releaseHold(shop.db, id),
-  extend: (id) => extendHold(shop.db, id, { expiresAt: null, holdSeconds: 3_600 }),
-  ship: (id) => shipHold(shop.db, id),
+const act: Record<ReservationAction, (id: string) => Promise<void>> = {
+  confirm: (id) => confirmReservation(shop.db, id),
+  release: (id) => releaseReservation(shop.db, id),
+  extend: (id) => extendReservation(shop.db, id, { expiresAt: null, holdSeconds: 3_600 }),
+  ship: (id) => shipReservation(shop.db, id),
 };
-const ACTIONS = Object.keys(act) as HoldAction[];
+const ACTIONS = Object.keys(act) as ReservationAction[];
 
-const bringTo: Record<HoldState, (id: string) => Promise<unknown>> = {
+const bringTo: Record<ReservationState, (id: string) => Promise<unknown>> = {
   pending: () => Promise.resolve(),
-  due: (id) => makeHoldsDue(shop.db, [id]),
+  due: (id) => makeReservationsDue(shop.db, [id]),
   confirmed: (id) => act.confirm(id),
   shipped: async (id) => {
     await act.confirm(id);
@@ -32,16 +48,16 @@ const bringTo: Record<HoldState, (id: string) => Promise<unknown>> = {
   },
   cancelled: (id) => act.release(id),
   expired: async (id) => {
-    await makeHoldsDue(shop.db, [id]);
-    const { lines } = holdOf(
-      Object.fromEntries((await viewOfHold(shop.db, id)).items.map((i) => [i.sku, 3])),
+    await makeReservationsDue(shop.db, [id]);
+    const { lines } = reservationOf(
+      Object.fromEntries((await viewOfReservation(shop.db, id)).items.map((i) => [i.sku, 3])),
     );
     // Somebody is short of it.
-    await shop.holds.submit({ ...holdOf({}), lines });
+    await shop.holds.submit({ ...reservationOf({}), lines });
   },
 };
-const STATES = Object.keys(bringTo) as HoldState[];
-const AFTER: Record<HoldAction, string> = {
+const STATES = Object.keys(bringTo) as ReservationState[];
+const AFTER: Record<ReservationAction, string> = {
   confirm: 'confirmed',
   release: 'cancelled',
   extend: 'pending',
@@ -51,10 +67,10 @@ const AFTER: Record<HoldAction, string> = {
 describe('a hold without an order', () => {
   test('takes from the nearest warehouses, keeps the caller’s reference, and gets one verdict', async () => {
     const sku = await shop.product({ AMS: 2, BER: 5 });
-    const request = holdOf({ [sku]: 3 }, { reference: 'order 42 / ü' });
+    const request = reservationOf({ [sku]: 3 }, { reference: 'order 42 / ü' });
     const [first] = await twice(shop.db, () => shop.holds.submit(request));
     expect(first).toMatchObject({ outcome: 'held', status: 'pending' });
-    expect(await viewOfHold(shop.db, request.reservationId)).toMatchObject({
+    expect(await viewOfReservation(shop.db, request.reservationId)).toMatchObject({
       kind: 'hold',
       status: 'pending',
       orderId: 'order 42 / ü',
@@ -75,7 +91,7 @@ describe('a hold without an order', () => {
   test('at one location takes nothing from the others, and is short by what that location lacks', async () => {
     const sku = await shop.product({ AMS: 5, BER: 2, NYC: 5 });
     await shop.hold({ [sku]: 1 }, { warehouse: 'BER' });
-    expect(await shop.holds.submit(holdOf({ [sku]: 2 }, { warehouse: 'BER' }))).toEqual({
+    expect(await shop.holds.submit(reservationOf({ [sku]: 2 }, { warehouse: 'BER' }))).toEqual({
       outcome: 'short',
       shortages: [{ sku, requested: 2, available: 1 }],
     });
@@ -84,11 +100,11 @@ describe('a hold without an order', () => {
 
   test('at a location that does not exist, or of a SKU that does not, is refused and leaves nothing', async () => {
     const sku = await shop.product({ AMS: 5 });
-    expect(await shop.holds.submit(holdOf({ [sku]: 1 }, { warehouse: 'NOWHERE' }))).toMatchObject({
+    expect(await shop.holds.submit(reservationOf({ [sku]: 1 }, { warehouse: 'NOWHERE' }))).toMatchObject({
       outcome: 'refused',
       refusal: { code: 'UNKNOWN_LOCATION' },
     });
-    expect(await shop.holds.submit(holdOf({ [sku]: 1, 'NO-SUCH': 1 }))).toMatchObject({
+    expect(await shop.holds.submit(reservationOf({ [sku]: 1, 'NO-SUCH': 1 }))).toMatchObject({
       outcome: 'refused',
       refusal: { code: 'UNKNOWN_SKU' },
     });
@@ -107,7 +123,7 @@ describe('a hold without an order', () => {
     const sku = await shop.product({ AMS: 1 });
     const expiresAt = new Date(Date.now() + 86_400_000);
     const id = await shop.hold({ [sku]: 1 }, { expiresAt });
-    expect((await viewOfHold(shop.db, id)).expiresAt).toBe(expiresAt.toISOString());
+    expect((await viewOfReservation(shop.db, id)).expiresAt).toBe(expiresAt.toISOString());
   });
 });
 
@@ -118,8 +134,8 @@ describe('an action', () => {
       const sku = await shop.product({ AMS: 2, BER: 1 });
       const id = await shop.hold({ [sku]: 3 });
       await bringTo[state](id);
-      const before = await viewOfHold(shop.db, id);
-      const decision = decideHold(action, state);
+      const before = await viewOfReservation(shop.db, id);
+      const decision = decideReservation(action, state);
       if (decision === 'do' || decision === 'done') {
         // Extending by seconds from now is another extension each time.
         if (action === 'extend') await act.extend(id);
@@ -127,7 +143,7 @@ describe('an action', () => {
       } else {
         await expect(act[action](id)).rejects.toMatchObject({ code: decision });
       }
-      const { status } = await viewOfHold(shop.db, id);
+      const { status } = await viewOfReservation(shop.db, id);
       expect(status).toBe(decision === 'do' ? AFTER[action] : before.status);
     },
   );
@@ -139,7 +155,7 @@ describe('an action', () => {
     await act.ship(id);
     expect(await levelsOf(shop.db, sku)).toEqual({ BER: [1, 0] });
     expect(await ledgerOf(shop.db, id)).toEqual(['reserve 0 2', 'reserve 0 1', 'ship -2 -2', 'ship -1 -1']);
-    expect((await viewOfHold(shop.db, id)).items).toMatchObject([{ quantity: 3, openQuantity: 0 }]);
+    expect((await viewOfReservation(shop.db, id)).items).toMatchObject([{ quantity: 3, openQuantity: 0 }]);
   });
 
   test('that releases gives the units to who waits for them', async () => {
@@ -163,7 +179,7 @@ describe('an action', () => {
         details: { orderId: order.orderId },
       });
     }
-    expect(await viewOfHold(shop.db, id)).toMatchObject({ kind: 'order', orderId: order.orderId });
+    expect(await viewOfReservation(shop.db, id)).toMatchObject({ kind: 'order', orderId: order.orderId });
   });
 
   test('on no hold, or on one that is not for clients, finds none', async () => {
@@ -181,28 +197,30 @@ describe('an action', () => {
   test('that extends never brings the due time forward', async () => {
     const sku = await shop.product({ AMS: 1 });
     const id = await shop.hold({ [sku]: 1 }, { holdSeconds: 600 });
-    const { expiresAt } = await viewOfHold(shop.db, id);
-    const extend = (until: Date) => extendHold(shop.db, id, { expiresAt: until, holdSeconds: 1 });
+    const { expiresAt } = await viewOfReservation(shop.db, id);
+    const extend = (until: Date) => extendReservation(shop.db, id, { expiresAt: until, holdSeconds: 1 });
     await expect(extend(new Date(Date.now() + 60_000))).rejects.toMatchObject({ code: 'NOT_LATER' });
-    await expect(extendHold(shop.db, id, { expiresAt: null, holdSeconds: 60 })).rejects.toMatchObject({
+    await expect(extendReservation(shop.db, id, { expiresAt: null, holdSeconds: 60 })).rejects.toMatchObject({
       code: 'NOT_LATER',
     });
-    expect((await viewOfHold(shop.db, id)).expiresAt).toBe(expiresAt);
+    expect((await viewOfReservation(shop.db, id)).expiresAt).toBe(expiresAt);
     const later = new Date(Date.now() + 3_600_000);
     await extend(later);
     await extend(later);
-    expect((await viewOfHold(shop.db, id)).expiresAt).toBe(later.toISOString());
+    expect((await viewOfReservation(shop.db, id)).expiresAt).toBe(later.toISOString());
   });
 
   test('that releases one SKU finds only a hold on it, and refuses one that is on others too', async () => {
     const [sku, other] = [await shop.product({ AMS: 2 }), await shop.product({ AMS: 2 })];
     const [single, both] = [await shop.hold({ [sku]: 1 }), await shop.hold({ [sku]: 1, [other]: 1 })];
-    await expect(releaseHold(shop.db, single, other)).rejects.toMatchObject({ code: 'HOLD_NOT_FOUND' });
-    await expect(releaseHold(shop.db, both, sku)).rejects.toMatchObject({
+    await expect(releaseReservation(shop.db, single, other)).rejects.toMatchObject({
+      code: 'HOLD_NOT_FOUND',
+    });
+    await expect(releaseReservation(shop.db, both, sku)).rejects.toMatchObject({
       code: 'HOLD_OF_SEVERAL_SKUS',
       details: { skus: [sku, other].sort() },
     });
-    await releaseHold(shop.db, single, sku);
+    await releaseReservation(shop.db, single, sku);
     expect(await levelsOf(shop.db, sku)).toEqual({ AMS: [2, 1] });
   });
 });
@@ -212,15 +230,15 @@ describe('a shortage', () => {
     for (const wish of ['hold', 'order'] as const) {
       const sku = await shop.product({ AMS: 1, BER: 1 });
       const [late, kept] = [await shop.hold({ [sku]: 1 }), await shop.hold({ [sku]: 1 })];
-      await makeHoldsDue(shop.db, [late]);
+      await makeReservationsDue(shop.db, [late]);
       expect((await checkAvailability(shop.db, [{ sku, quantity: 1 }])).shortages).toEqual([]);
       expect((await checkAvailability(shop.db, [{ sku, quantity: 2 }])).shortages).toMatchObject([
         { available: 1 },
       ]);
       if (wish === 'hold') await shop.hold({ [sku]: 1 });
       else expect((await shop.place(orderOf({ [sku]: 1 }))).verdict).toBe('held');
-      expect((await viewOfHold(shop.db, late)).status).toBe('expired');
-      expect((await viewOfHold(shop.db, kept)).status).toBe('pending');
+      expect((await viewOfReservation(shop.db, late)).status).toBe('expired');
+      expect((await viewOfReservation(shop.db, kept)).status).toBe('pending');
       expect(await ledgerOf(shop.db, late)).toEqual(['reserve 0 1', 'expire 0 -1']);
     }
   });
@@ -228,7 +246,7 @@ describe('a shortage', () => {
   test('with more holds past due than one transaction frees is none either', async () => {
     const sku = await shop.product({ AMS: 1_100 });
     const late = await Promise.all(Array.from({ length: 1_100 }, () => shop.hold({ [sku]: 1 })));
-    await makeHoldsDue(shop.db, late);
+    await makeReservationsDue(shop.db, late);
     await shop.hold({ [sku]: 1_100 });
     expect(await levelsOf(shop.db, sku)).toEqual({ AMS: [1_100, 1_100] });
   });
@@ -239,10 +257,14 @@ describe('a shortage', () => {
     const order = orderOf({ [sku]: 1 });
     await shop.place(order);
     await act.confirm(confirmed);
-    await makeHoldsDue(shop.db, [late, confirmed, (await viewOf(shop.db, order.orderId)).reservation!.id]);
+    await makeReservationsDue(shop.db, [
+      late,
+      confirmed,
+      (await viewOf(shop.db, order.orderId)).reservation!.id,
+    ]);
     await shop.hold({ [sku]: 2 });
     expect((await viewOf(shop.db, order.orderId)).status).toBe('expired');
-    expect((await viewOfHold(shop.db, confirmed)).status).toBe('confirmed');
+    expect((await viewOfReservation(shop.db, confirmed)).status).toBe('confirmed');
   });
 });
 
@@ -254,16 +276,18 @@ describe('the list', () => {
     await shop.place(orderOf({ [sku]: 1 }));
     await act.release(made[1]!);
     const page = { sku, limit: 2, offset: 0 };
-    const first = await listHolds(shop.db, page);
-    const second = await listHolds(shop.db, { ...page, after: first.next! });
-    const third = await listHolds(shop.db, { ...page, after: second.next! });
+    const first = await listReservations(shop.db, page);
+    const second = await listReservations(shop.db, { ...page, after: first.next! });
+    const third = await listReservations(shop.db, { ...page, after: second.next! });
     expect([...first.items, ...second.items, ...third.items].map((hold) => hold.id)).toEqual(made);
     expect(third.next).toBeNull();
     const by = async (status: 'pending' | 'cancelled') =>
-      (await listHolds(shop.db, { ...page, limit: 10, status })).items.map((hold) => hold.id);
+      (await listReservations(shop.db, { ...page, limit: 10, status })).items.map((hold) => hold.id);
     expect(await by('cancelled')).toEqual([made[1]]);
     expect(await by('pending')).toEqual(made.filter((id) => id !== made[1]));
-    expect((await listHolds(shop.db, { ...page, offset: 3 })).items.map((h) => h.id)).toEqual(made.slice(3));
-    expect((await listHolds(shop.db, { ...page, sku: 'NO-SUCH' })).items).toEqual([]);
+    expect((await listReservations(shop.db, { ...page, offset: 3 })).items.map((h) => h.id)).toEqual(
+      made.slice(3),
+    );
+    expect((await listReservations(shop.db, { ...page, sku: 'NO-SUCH' })).items).toEqual([]);
   });
 });

@@ -1,6 +1,6 @@
-import { lockStock, postLedger } from '../../domain/inventory/ledger';
-import { ensurePartitions } from '../../domain/inventory/queries';
-import type { LedgerEntry } from '../../domain/inventory/types';
+import { lockStock, postLedger } from '../../domain/stock/ledger/ledger';
+import { ensurePartitions } from '../../domain/stock/ledger/queries';
+import type { LedgerEntry } from '../../domain/stock/ledger/types';
 import { translateDatabaseError } from '../../platform/errors';
 import { newId } from '../../platform/ids';
 import { expectInvariants } from '../support/invariants';

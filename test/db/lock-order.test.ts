@@ -1,4 +1,4 @@
-import { applyUpdates } from '../../domain/inventory/batch';
+import { applyUpdates } from '../../domain/stock/adjustments/batch';
 import { newId } from '../../platform/ids';
 import { expectInvariants } from '../support/invariants';
 import { openTransaction } from '../support/transaction';

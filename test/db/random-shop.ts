@@ -1,23 +1,23 @@
-import { createSandboxGateway } from '../../domain/payments/sandbox-gateway';
+import { createSandboxGateway } from '../../integrations/sandbox-gateway/gateway';
 import { executeCharge, markUnknown } from '../../domain/payments/charge';
 import { executeRefunds } from '../../domain/payments/refund';
 import type { ClosableGateway } from '../../domain/payments/types';
 import { claimShipments, recordBookings } from '../../domain/fulfilment/book';
 import { voidShipments } from '../../domain/fulfilment/void';
 import {
-  abandonHold,
+  abandonReservation,
   cancelUnpaid,
   refuseCancel,
   releaseCutShipments,
   requestCancel,
-} from '../../domain/orders/cancel';
-import { beginCharge, settleCharge } from '../../domain/orders/charge';
-import { drainAllocation } from '../../domain/orders/drain-allocation';
-import { expireHold } from '../../domain/orders/expire';
-import { readProgress } from '../../domain/orders/progress';
+} from '../../domain/ordering/cancel';
+import { beginCharge, settleCharge } from '../../domain/ordering/pay';
+import { drainAllocation } from '../../domain/ordering/backorders/drain-allocation';
+import { expireReservation } from '../../domain/ordering/expire';
+import { readProgress } from '../../domain/ordering/progress';
 import { mayCancel, nextStep } from '../../domain/orders/rules';
 import type { OrderInput, OrderProgress } from '../../domain/orders/types';
-import { undoReserve } from '../../domain/orders/undo-reserve';
+import { undoReserve } from '../../domain/ordering/undo-reserve';
 import { isAppError } from '../../platform/errors';
 import { newId } from '../../platform/ids';
 import { testLogger } from '../support/servers';
@@ -85,7 +85,7 @@ export class RandomShop {
       case 'settle':
         return progress.charge ? this.settle(progress.charge.paymentId) : undefined;
       case 'abandon':
-        if (progress.charge) await abandonHold(db, { orderId, ...progress.charge });
+        if (progress.charge) await abandonReservation(db, { orderId, ...progress.charge });
         return;
       // Nobody expires it: a shortage may.
       case 'due':
@@ -156,7 +156,7 @@ export class RandomShop {
   private async expire({ orderId, holds }: OrderProgress): Promise<void> {
     const [hold] = holds.filter((each) => each.status === 'pending');
     await makeDue(this.shop.db, orderId);
-    if (hold) await expireHold(this.shop.db, { orderId, reservationId: hold.reservationId });
+    if (hold) await expireReservation(this.shop.db, { orderId, reservationId: hold.reservationId });
   }
 
   private async cancel(progress: OrderProgress): Promise<void> {

@@ -1,8 +1,8 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { OrderReserver } from '../../domain/orders/place';
-import type { OrderInput, ReserveVerdict } from '../../domain/orders/types';
-import { undoReserve } from '../../domain/orders/undo-reserve';
-import { lockStock, postLedger } from '../../domain/inventory/ledger';
+import type { OrderReserver } from '../../domain/ordering/place';
+import type { OrderInput, ReserveOutcome } from '../../domain/orders/types';
+import { undoReserve } from '../../domain/ordering/undo-reserve';
+import { lockStock, postLedger } from '../../domain/stock/ledger/ledger';
 import { newId } from '../../platform/ids';
 import { eventTypes } from '../support/fixtures';
 import { expectInvariants } from '../support/invariants';
@@ -37,16 +37,16 @@ afterAll(async () => {
   await shop.close();
 });
 
-function verdicts(given: readonly ReserveVerdict[]): string[] {
+function verdicts(given: readonly ReserveOutcome[]): string[] {
   return given.map((each) => each.verdict);
 }
 
-function count(given: readonly ReserveVerdict[], verdict: ReserveVerdict['verdict']): number {
+function count(given: readonly ReserveOutcome[], verdict: ReserveOutcome['verdict']): number {
   return given.filter((each) => each.verdict === verdict).length;
 }
 
 /** Submits all in one batch: the lane is busy with something else when they come. */
-async function inOneBatch(reserver: OrderReserver, orders: readonly OrderInput[]): Promise<ReserveVerdict[]> {
+async function inOneBatch(reserver: OrderReserver, orders: readonly OrderInput[]): Promise<ReserveOutcome[]> {
   const first = reserver.submit(orderOf({ [await shop.product({ AMS: 1 })]: 1 }));
   const all = Promise.all(orders.map((order) => reserver.submit(order)));
   await first;

@@ -1,8 +1,8 @@
-import { readSourcing } from '../../domain/orders/views';
+import { readSourcing } from '../../domain/ordering/views';
 import { newId } from '../../platform/ids';
 import { eventTypes } from '../support/fixtures';
 import { expectInvariants } from '../support/invariants';
-import { expireHold } from '../../domain/orders/expire';
+import { expireReservation } from '../../domain/ordering/expire';
 import { orderReservationId } from '../../domain/orders/ids';
 import {
   addProduct,
@@ -201,7 +201,7 @@ describe('the same order again', () => {
     const order = orderOf({ [sku]: 1 });
     await shop.place(order);
     await makeDue(shop.db, order.orderId);
-    await expireHold(shop.db, {
+    await expireReservation(shop.db, {
       orderId: order.orderId,
       reservationId: orderReservationId(order.orderId, 1),
     });

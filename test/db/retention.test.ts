@@ -1,8 +1,8 @@
-import { sealLedger } from '../../domain/consistency/seal';
-import { readStock } from '../../domain/inventory/availability';
-import { adjustStock } from '../../domain/inventory/adjust';
-import { ensurePartitions } from '../../domain/inventory/queries';
-import { foldOldPartitions } from '../../domain/inventory/retention';
+import { sealLedger } from '../../domain/assurance/seals/seal';
+import { readStock } from '../../domain/stock/availability/availability';
+import { adjustStock } from '../../domain/stock/adjustments/adjust';
+import { ensurePartitions } from '../../domain/stock/ledger/queries';
+import { foldOldPartitions } from '../../domain/stock/retention/retention';
 import { newId } from '../../platform/ids';
 import { expectInvariants } from '../support/invariants';
 import { waitFor } from '../support/wait';

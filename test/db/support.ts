@@ -1,21 +1,21 @@
-import { adjustStock } from '../../domain/inventory/adjust';
+import { adjustStock } from '../../domain/stock/adjustments/adjust';
 import { voidShipments } from '../../domain/fulfilment/void';
-import { createWarehouseDirectory } from '../../domain/inventory/warehouses';
-import { applyCarrierEvents } from '../../domain/fulfilment/apply-updates';
+import { createWarehouseDirectory } from '../../domain/catalog/warehouses';
+import { applyCarrierEvents } from '../../domain/fulfilment/carrier-updates';
 import { recordBookings } from '../../domain/fulfilment/book';
 import type { Carrier, CarrierEventType } from '../../domain/fulfilment/types';
-import { beginCharge, settleCharge, type BeginChargeResult } from '../../domain/orders/charge';
-import { releaseCutShipments } from '../../domain/orders/cancel';
+import { beginCharge, settleCharge, type BeginChargeResult } from '../../domain/ordering/pay';
+import { releaseCutShipments } from '../../domain/ordering/cancel';
 import { orderPaymentId } from '../../domain/orders/ids';
 import {
   createOrderReserver,
   type OrderReserver,
   type OrderReserverOptions,
-} from '../../domain/orders/place';
-import type { OrderInput, OrderProgress, OrderView, ReserveVerdict } from '../../domain/orders/types';
-import { readOrder } from '../../domain/orders/views';
+} from '../../domain/ordering/place';
+import type { OrderInput, OrderProgress, OrderView, ReserveOutcome } from '../../domain/orders/types';
+import { readOrder } from '../../domain/ordering/views';
 import { refundDue } from '../../domain/payments/refund';
-import type { Database } from '../../platform/database';
+import type { Database } from '../../platform/database/database';
 import { newId } from '../../platform/ids';
 import { addStock, openTestShop, type TestShop } from '../support/fixtures';
 import { testLogger } from '../support/servers';
@@ -34,7 +34,7 @@ export const CARRIER = 'sandbox';
 
 export interface OrderShop extends TestShop {
   reserver: OrderReserver;
-  place(order: OrderInput): Promise<ReserveVerdict>;
+  place(order: OrderInput): Promise<ReserveOutcome>;
   /** Stock of a product of one's own, whose SKU is answered. */
   product(levels: Partial<Record<'AMS' | 'BER' | 'NYC', number>>): Promise<string>;
 }

@@ -1,8 +1,8 @@
-import { adjustStock } from '../../domain/inventory/adjust';
-import { readStock } from '../../domain/inventory/availability';
-import { markOverdue } from '../../domain/transfers/overdue';
-import { claimUnattended } from '../../domain/transfers/queries';
-import { readTransfer } from '../../domain/transfers/views';
+import { adjustStock } from '../../domain/stock/adjustments/adjust';
+import { readStock } from '../../domain/stock/availability/availability';
+import { markOverdue } from '../../domain/stock/transfers/overdue';
+import { claimUnattended } from '../../domain/stock/transfers/queries';
+import { readTransfer } from '../../domain/stock/transfers/views';
 import { newId } from '../../platform/ids';
 import { expectInvariants } from '../support/invariants';
 import { seededRandom } from '../support/random';

@@ -1,7 +1,7 @@
-import { cancelTransfer } from '../../domain/transfers/cancel';
-import { receiveTransfer, type ReceiptOfTransfer } from '../../domain/transfers/receive';
-import { startTransfer, type TransferRequest } from '../../domain/transfers/start';
-import type { TransferView } from '../../domain/transfers/types';
+import { cancelTransfer } from '../../domain/stock/transfers/cancel';
+import { receiveTransfer, type ReceiptOfTransfer } from '../../domain/stock/transfers/receive';
+import { startTransfer, type TransferRequest } from '../../domain/stock/transfers/start';
+import type { TransferView } from '../../domain/stock/transfers/types';
 import { newId } from '../../platform/ids';
 import type { OrderShop } from './support';
 

@@ -1,5 +1,5 @@
-import { receiveGoods } from '../../domain/receiving/receive';
-import type { ReceiptInput } from '../../domain/receiving/types';
+import { receiveGoods } from '../../domain/warehousing/receiving/receive';
+import type { ReceiptInput } from '../../domain/warehousing/receiving/types';
 import { newId } from '../../platform/ids';
 import { expectInvariants } from '../support/invariants';
 import { levelsOf, openOrderShop, type OrderShop } from './support';

@@ -1,6 +1,6 @@
-import { readStock } from '../../domain/inventory/availability';
-import { markOverdue } from '../../domain/transfers/overdue';
-import { readTransfer } from '../../domain/transfers/views';
+import { readStock } from '../../domain/stock/availability/availability';
+import { markOverdue } from '../../domain/stock/transfers/overdue';
+import { readTransfer } from '../../domain/stock/transfers/views';
 import { newId } from '../../platform/ids';
 import { expectInvariants } from '../support/invariants';
 import {

@@ -1,8 +1,8 @@
-import { sealLedger } from '../../domain/consistency/seal';
-import { CHECK_IDS, type CheckId } from '../../domain/consistency/types';
-import { verifySeals } from '../../domain/consistency/verify-seals';
+import { sealLedger } from '../../domain/assurance/seals/seal';
+import { CHECK_IDS, type CheckId } from '../../domain/assurance/types';
+import { verifySeals } from '../../domain/assurance/seals/verify';
 import { derivedId, newId } from '../../platform/ids';
-import { WORKFLOW_TYPES } from '../../workflows/names';
+import { WORKFLOW_TYPES } from '../../workflows/contract/names';
 import { applyScript, slowTransfers, tamper } from '../consistency/support';
 import { addStock } from '../support/fixtures';
 import { expectInvariants } from '../support/invariants';

@@ -1,4 +1,4 @@
-import { migrate } from '../../platform/migrations';
+import { migrate } from '../../platform/database/migrations';
 import { manyParts, slowDown, speedUp, unitsOfParts } from '../feeds/slow-database';
 import { openUploads } from '../feeds/uploads';
 import { expectInvariants } from '../support/invariants';

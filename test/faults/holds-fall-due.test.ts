@@ -1,4 +1,4 @@
-import { migrate } from '../../platform/migrations';
+import { migrate } from '../../platform/database/migrations';
 import { newId } from '../../platform/ids';
 import type { World } from './world';
 import { worldOf } from './world';

@@ -1,4 +1,4 @@
-import { migrate } from '../../platform/migrations';
+import { migrate } from '../../platform/database/migrations';
 import { newId } from '../../platform/ids';
 import { insist } from '../support/insist';
 import { expectAtRest } from '../support/invariants';

@@ -1,8 +1,8 @@
 import { startApi } from '../../api/server';
 import { readSettings } from '../../platform/config';
-import { openDatabase } from '../../platform/database';
-import { lazyTemporalClient } from '../../platform/temporal';
-import { engineNames } from '../../workflows/names';
+import { openDatabase } from '../../platform/database/database';
+import { lazyTemporalClient } from '../../platform/temporal/connection';
+import { engineNames } from '../../workflows/contract/names';
 import { callApi } from '../api/support';
 import { ensureBuilt } from '../cli/build';
 import { startHoldfast, type Running } from '../cli/holdfast';

@@ -1,6 +1,6 @@
-import { repairsOf } from '../../domain/consistency/repair';
-import { findInconsistencies } from '../../domain/consistency/run-check';
-import { drainAllocation } from '../../domain/orders/drain-allocation';
+import { repairsOf } from '../../domain/assurance/repair/repair';
+import { findInconsistencies } from '../../domain/assurance/checks/run-check';
+import { drainAllocation } from '../../domain/ordering/backorders/drain-allocation';
 import { ensureBuilt } from '../cli/build';
 import { startHoldfast, type Running } from '../cli/holdfast';
 import { check, OWN_CHECKS } from '../consistency/support';

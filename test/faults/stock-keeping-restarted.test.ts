@@ -1,4 +1,4 @@
-import { migrate } from '../../platform/migrations';
+import { migrate } from '../../platform/database/migrations';
 import { newId } from '../../platform/ids';
 import { addStock } from '../support/fixtures';
 import { insist } from '../support/insist';

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { migrate } from '../../platform/migrations';
+import { migrate } from '../../platform/database/migrations';
 import { newId } from '../../platform/ids';
 import { addStock } from '../support/fixtures';
 import { expectInvariants } from '../support/invariants';

@@ -1,6 +1,6 @@
 import type { Client } from '@temporalio/client';
-import type { Database } from '../../platform/database';
-import type { EngineNames } from '../../workflows/names';
+import type { Database } from '../../platform/database/database';
+import type { EngineNames } from '../../workflows/contract/names';
 import { callApi, type CallOptions, type Reply } from '../api/support';
 import type { Stack } from '../support/stack';
 

@@ -1,9 +1,9 @@
-import { finishFeed } from '../../domain/feeds/finish';
-import { applyNextBatch } from '../../domain/feeds/apply';
-import { feedRejectsCsv } from '../../domain/feeds/rejects';
-import { readFeedState, resolveFeed } from '../../domain/feeds/resolve';
-import { stageFeed } from '../../domain/feeds/stage';
-import type { FeedMode } from '../../domain/feeds/types';
+import { finishFeed } from '../../domain/stock/feeds/finish';
+import { applyNextBatch } from '../../domain/stock/feeds/apply';
+import { feedRejectsCsv } from '../../domain/stock/feeds/rejects';
+import { readFeedState, resolveFeed } from '../../domain/stock/feeds/resolve';
+import { stageFeed } from '../../domain/stock/feeds/stage';
+import type { FeedMode } from '../../domain/stock/feeds/types';
 import { beginJob } from '../../domain/jobs/jobs';
 import { newId } from '../../platform/ids';
 import { openOrderShop, orderOf, receive, twice, viewOf, type OrderShop } from '../db/support';

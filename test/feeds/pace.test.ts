@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { createPace, isPaused } from '../../activities/feed-pace';
+import { createPace, isPaused } from '../../activities/feed-throttle';
 
 const ok = () => Promise.resolve('done');
 const fail = () => Promise.reject(new Error('away'));

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
-import { readFeed } from '../../domain/feeds/read-feed';
-import type { FeedFormat, FeedReject, FeedRow } from '../../domain/feeds/types';
+import { readFeed } from '../../domain/stock/feeds/read-feed';
+import type { FeedFormat, FeedReject, FeedRow } from '../../domain/stock/feeds/types';
 
 async function* pieces(bytes: Buffer, size: number): AsyncGenerator<Buffer> {
   await Promise.resolve();

@@ -7,7 +7,7 @@ import {
   parseQuantity,
   readHeader,
   splitLine,
-} from '../../domain/feeds/rules';
+} from '../../domain/stock/feeds/rules';
 
 test.each([
   ['5', 5],

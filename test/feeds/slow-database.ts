@@ -1,4 +1,4 @@
-import type { Database } from '../../platform/database';
+import type { Database } from '../../platform/database/database';
 
 /** Lets every statement that writes the ledger take so long. */
 export async function slowDown(db: Database, seconds: number): Promise<void> {

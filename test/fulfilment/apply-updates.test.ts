@@ -1,4 +1,4 @@
-import { applyCarrierEvents } from '../../domain/fulfilment/apply-updates';
+import { applyCarrierEvents } from '../../domain/fulfilment/carrier-updates';
 import { claimShipments, recordBookings } from '../../domain/fulfilment/book';
 import type { CarrierEvent } from '../../domain/fulfilment/types';
 import { newId } from '../../platform/ids';

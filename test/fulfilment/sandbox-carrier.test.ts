@@ -2,7 +2,7 @@ import {
   createSandboxCarrier,
   type SandboxCarrier,
   type SandboxCarrierOptions,
-} from '../../domain/fulfilment/sandbox-carrier';
+} from '../../integrations/sandbox-carrier/carrier';
 import type { CarrierEvent, ShipmentToBook } from '../../domain/fulfilment/types';
 import { newId } from '../../platform/ids';
 import { openTestShop, type TestShop } from '../support/fixtures';

@@ -6,7 +6,7 @@ import type {
   CarrierEventType,
   ShipmentStatus,
 } from '../../domain/fulfilment/types';
-import type { Database } from '../../platform/database';
+import type { Database } from '../../platform/database/database';
 import { newId } from '../../platform/ids';
 import { addPaidOrder, type FixtureLine, type FixtureOrder } from '../support/fixtures';
 

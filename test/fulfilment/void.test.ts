@@ -1,6 +1,6 @@
-import { applyCarrierEvents } from '../../domain/fulfilment/apply-updates';
+import { applyCarrierEvents } from '../../domain/fulfilment/carrier-updates';
 import { claimShipments, recordBookings } from '../../domain/fulfilment/book';
-import { createSandboxCarrier, type SandboxCarrier } from '../../domain/fulfilment/sandbox-carrier';
+import { createSandboxCarrier, type SandboxCarrier } from '../../integrations/sandbox-carrier/carrier';
 import type { Carrier } from '../../domain/fulfilment/types';
 import { voidShipments } from '../../domain/fulfilment/void';
 import { addStock, eventTypes, openTestShop, type TestShop } from '../support/fixtures';

@@ -1,10 +1,10 @@
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { DefaultLogger } from '@temporalio/worker';
 import { createJobActivities, type JobSweepResult, type WorkflowState } from '../../activities/jobs';
-import { openConsistencyJob } from '../../domain/consistency/run-job';
+import { openConsistencyJob } from '../../domain/assurance/job';
 import { beginJob, cancelJob, createJob, readJob } from '../../domain/jobs/jobs';
 import { selectResting } from '../../domain/jobs/queries';
-import type { Queryable } from '../../platform/database';
+import type { Queryable } from '../../platform/database/database';
 import { newId } from '../../platform/ids';
 import { twice } from '../db/support';
 import { openTestShop, type TestShop } from '../support/fixtures';

@@ -2,7 +2,7 @@ import type { JobSweepResult } from '../../activities/jobs';
 import { createJob } from '../../domain/jobs/jobs';
 import type { JobType } from '../../domain/jobs/types';
 import { newId } from '../../platform/ids';
-import { WORKFLOW_TYPES } from '../../workflows/names';
+import { WORKFLOW_TYPES } from '../../workflows/contract/names';
 import { openGates, type Gates } from '../faults/gate';
 import { manyParts, slowDown, speedUp } from '../feeds/slow-database';
 import { openUploads, type Uploads } from '../feeds/uploads';

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { DefaultLogger } from '@temporalio/worker';
 import { createPaymentActivities, type PaymentActivities } from '../../activities/payments';
-import { createSandboxGateway } from '../../domain/payments/sandbox-gateway';
+import { createSandboxGateway } from '../../integrations/sandbox-gateway/gateway';
 import type { ChargeOutcome, ClosableGateway } from '../../domain/payments/types';
 import { openTestShop, type TestShop } from '../support/fixtures';
 import { testLogger } from '../support/servers';

@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { executeCharge, markUnknown } from '../../domain/payments/charge';
-import { createSandboxGateway } from '../../domain/payments/sandbox-gateway';
+import { createSandboxGateway } from '../../integrations/sandbox-gateway/gateway';
 import type { ChargeOutcome, ClosableGateway } from '../../domain/payments/types';
 import { eventTypes, openTestShop, type TestShop } from '../support/fixtures';
 import { testLogger } from '../support/servers';
 import { waitFor } from '../support/wait';
 import {
-  abandonHold,
+  abandonReservation,
   insertOrder,
   insertPayment,
   type PaymentSeed,
@@ -151,7 +151,7 @@ test('a charge that never got through is not made any more once its hold was giv
   const order = await insertOrder(database.db);
   const paymentId = await insertPayment(database.db, order, { token: 'tok_flaky' });
   await expect(charge(paymentId)).rejects.toMatchObject({ code: 'PAYMENT_GATEWAY_UNAVAILABLE' });
-  await abandonHold(database.db, order.reservationId);
+  await abandonReservation(database.db, order.reservationId);
   const abandoned = await charge(paymentId);
   expect(abandoned).toMatchObject({ status: 'declined', declineCode: 'abandoned' });
   expect(await charge(paymentId)).toEqual(abandoned);
@@ -165,7 +165,7 @@ test('a charge that never got through is not made any more once its hold was giv
 test('a charge that was never sent is not sent once its hold was given up', async () => {
   const order = await insertOrder(database.db);
   const paymentId = await insertPayment(database.db, order);
-  await abandonHold(database.db, order.reservationId);
+  await abandonReservation(database.db, order.reservationId);
   expect(await charge(paymentId)).toMatchObject({ status: 'declined', declineCode: 'abandoned' });
   expect((await readSandboxBooks(database.db, [paymentId])).charges).toMatchObject([{ status: 'declined' }]);
 });
@@ -174,7 +174,7 @@ test('a charge that was captured before its hold was given up is told as capture
   const order = await insertOrder(database.db);
   const paymentId = await insertPayment(database.db, order);
   const captured = await charge(paymentId);
-  await abandonHold(database.db, order.reservationId);
+  await abandonReservation(database.db, order.reservationId);
   expect(await charge(paymentId)).toEqual(captured);
 });
 

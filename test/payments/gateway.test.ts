@@ -1,6 +1,6 @@
-import { createGateway } from '../../domain/payments/gateway';
+import { createGateway } from '../../integrations/gateways';
 import { readSettings } from '../../platform/config';
-import { createLogger } from '../../platform/log';
+import { createLogger } from '../../platform/telemetry/log';
 
 const deps = { databaseUrl: 'postgresql://postgres@127.0.0.1:1/none', log: createLogger('silent') };
 

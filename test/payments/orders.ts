@@ -1,5 +1,5 @@
 import type { PaymentStatus } from '../../domain/payments/types';
-import { execute, firstRow, rows, type Database } from '../../platform/database';
+import { execute, firstRow, rows, type Database } from '../../platform/database/database';
 import { newId } from '../../platform/ids';
 
 /** Rows that the payment steps stand on, written plainly: how they come about is tested elsewhere. */
@@ -115,7 +115,7 @@ export async function insertShippedItem(
 }
 
 /** What happens to a hold whose charge stayed unresolved for too long. */
-export async function abandonHold(db: Database, reservationId: string): Promise<void> {
+export async function abandonReservation(db: Database, reservationId: string): Promise<void> {
   await execute(db, 'test.abandon_hold', `update reservations set status = 'cancelled' where id = $1`, [
     reservationId,
   ]);

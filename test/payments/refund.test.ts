@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { executeCharge } from '../../domain/payments/charge';
 import { executeRefund, executeRefunds, refundDue } from '../../domain/payments/refund';
-import { createSandboxGateway } from '../../domain/payments/sandbox-gateway';
+import { createSandboxGateway } from '../../integrations/sandbox-gateway/gateway';
 import type { ClosableGateway } from '../../domain/payments/types';
-import { execute } from '../../platform/database';
+import { execute } from '../../platform/database/database';
 import { translateDatabaseError } from '../../platform/errors';
 import { eventTypes, openTestShop, type TestShop } from '../support/fixtures';
 import { testLogger } from '../support/servers';

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { SANDBOX_TOKENS } from '../../domain/payments/rules';
-import { createSandboxGateway } from '../../domain/payments/sandbox-gateway';
+import { createSandboxGateway } from '../../integrations/sandbox-gateway/gateway';
 import type { ChargeRequest, ClosableGateway, RefundRequest } from '../../domain/payments/types';
 import { openTestShop, type TestShop } from '../support/fixtures';
 import { testLogger } from '../support/servers';

@@ -1,4 +1,4 @@
-import { abandonHold } from './orders';
+import { abandonReservation } from './orders';
 import { resets, UNAVAILABLE, useStripe } from './stripe-fixture';
 
 const { stripe, db, payment, charge, captures } = useStripe();
@@ -73,7 +73,7 @@ describe('a charge', () => {
       stripe().fail(...resets(route, 'before'));
       const { paymentId, reservationId } = await payment();
       await expect(charge(paymentId)).rejects.toMatchObject(UNAVAILABLE);
-      await abandonHold(db(), reservationId);
+      await abandonReservation(db(), reservationId);
       expect(await charge(paymentId)).toEqual({ status: 'declined', gatewayRef, declineCode: 'abandoned' });
       expect(stripe().intents.get('pi_1')?.status ?? 'pi_none').toBe(status);
     },
@@ -81,7 +81,7 @@ describe('a charge', () => {
 
   test('whose hold is given up while its intent is created is not confirmed', async () => {
     const { paymentId, reservationId } = await payment();
-    stripe().onCreate = () => abandonHold(db(), reservationId);
+    stripe().onCreate = () => abandonReservation(db(), reservationId);
     expect(await charge(paymentId)).toEqual({ status: 'unknown' });
     expect(await charge(paymentId)).toEqual({
       status: 'declined',

@@ -1,7 +1,7 @@
 import { executeCharge } from '../../domain/payments/charge';
-import { createStripeGateway } from '../../domain/payments/stripe-gateway';
+import { createStripeGateway } from '../../integrations/stripe/gateway';
 import type { ChargeOutcome, ClosableGateway } from '../../domain/payments/types';
-import type { Database } from '../../platform/database';
+import type { Database } from '../../platform/database/database';
 import { openTestShop, type TestShop } from '../support/fixtures';
 import { testLogger } from '../support/servers';
 import { insertOrder, insertPayment, type OrderRows } from './orders';

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { createStripeGateway } from '../../domain/payments/stripe-gateway';
+import { createStripeGateway } from '../../integrations/stripe/gateway';
 import type { ChargeRequest, ClosableGateway } from '../../domain/payments/types';
 import { startStripeMock } from '../../platform/embedded/stripe-mock';
-import { createLogger } from '../../platform/log';
+import { createLogger } from '../../platform/telemetry/log';
 
 /**
  * stripe-mock checks every request against Stripe's own OpenAPI description and answers with fixtures. It keeps no state:

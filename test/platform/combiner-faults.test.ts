@@ -1,6 +1,6 @@
 import { Client } from 'pg';
-import { openDatabase, type Database } from '../../platform/database';
-import type { OrderReserver } from '../../domain/orders/place';
+import { openDatabase, type Database } from '../../platform/database/database';
+import type { OrderReserver } from '../../domain/ordering/place';
 import { levelsOf, openOrderShop, openReserver, orderOf, PAYMENT, type OrderShop } from '../db/support';
 import { eventTypes } from '../support/fixtures';
 import { expectInvariants } from '../support/invariants';

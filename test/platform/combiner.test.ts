@@ -1,4 +1,4 @@
-import { createCombiner, type CombinerOptions } from '../../platform/combiner';
+import { createRequestBatcher, type RequestBatcherOptions } from '../../platform/request-batcher';
 import { testLogger } from '../support/servers';
 import { waitFor } from '../support/wait';
 
@@ -7,7 +7,7 @@ interface Ask {
   key: string;
 }
 
-type Options = CombinerOptions<Ask, string>;
+type Options = RequestBatcherOptions<Ask, string>;
 
 /** A combiner whose batches are noted, and end when they are let go. */
 function gated(options: Partial<Options> = {}) {
@@ -15,7 +15,7 @@ function gated(options: Partial<Options> = {}) {
   const gates: (() => void)[] = [];
   let running = 0;
   let mostAtOnce = 0;
-  const combiner = createCombiner<Ask, string>({
+  const combiner = createRequestBatcher<Ask, string>({
     lanes: 1,
     maxBatch: 100,
     idOf: (ask) => ask.id,

@@ -1,4 +1,11 @@
-import { backoffMs, execute, firstRow, openDatabase, rows, type Database } from '../../platform/database';
+import {
+  backoffMs,
+  execute,
+  firstRow,
+  openDatabase,
+  rows,
+  type Database,
+} from '../../platform/database/database';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { testLogger } from '../support/servers';
 

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import { defineSearchAttributeKey } from '@temporalio/common';
 import { isRunning } from '../../platform/embedded/processes';
-import { ensureSearchAttributes } from '../../platform/temporal-namespace';
+import { ensureSearchAttributes } from '../../platform/temporal/namespace';
 import { startChild } from '../support/child';
 import { recordingLogger } from '../support/recording-logger';
 import { scratchFolder, startPrivateTemporal, temporalAddress, temporalCliPath } from '../support/servers';

@@ -1,5 +1,5 @@
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
-import { openDatabase } from '../../platform/database';
+import { openDatabase } from '../../platform/database/database';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { testLogger } from '../support/servers';
 import { waitFor } from '../support/wait';

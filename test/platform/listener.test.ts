@@ -1,5 +1,5 @@
-import { openDatabase, type Database } from '../../platform/database';
-import { openListener, type Listener } from '../../platform/listener';
+import { openDatabase, type Database } from '../../platform/database/database';
+import { openListener, type Listener } from '../../platform/database/listener';
 import { newId } from '../../platform/ids';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { testLogger } from '../support/servers';

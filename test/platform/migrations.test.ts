@@ -1,7 +1,7 @@
 import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Client, type QueryResultRow } from 'pg';
-import { migrate, migrationStatus } from '../../platform/migrations';
+import { migrate, migrationStatus } from '../../platform/database/migrations';
 import { startChild } from '../support/child';
 import { createEmptyDatabase, createTestDatabase, type TestDatabase } from '../support/database';
 import { recordingLogger } from '../support/recording-logger';

@@ -1,5 +1,5 @@
 import { Client } from 'pg';
-import { openDatabase, type Database } from '../../platform/database';
+import { openDatabase, type Database } from '../../platform/database/database';
 import { newId } from '../../platform/ids';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { testLogger } from '../support/servers';

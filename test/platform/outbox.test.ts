@@ -1,5 +1,5 @@
-import { openDatabase, type Database } from '../../platform/database';
-import { claim, enqueue, finish, postpone } from '../../platform/outbox';
+import { openDatabase, type Database } from '../../platform/database/database';
+import { claim, enqueue, finish, postpone } from '../../platform/database/outbox';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { testLogger } from '../support/servers';
 import { waitFor } from '../support/wait';

@@ -7,7 +7,7 @@ import {
   nextStep,
   ORDER_TRANSITIONS,
 } from '../../domain/orders/rules';
-import type { HoldProgress, OrderProgress, OrderStatus } from '../../domain/orders/types';
+import type { ReservationProgress, OrderProgress, OrderStatus } from '../../domain/orders/types';
 import type { ShipmentStatus } from '../../domain/fulfilment/types';
 
 const STATUSES = Object.keys(ORDER_TRANSITIONS) as OrderStatus[];
@@ -23,7 +23,7 @@ const SHIPMENTS: ShipmentStatus[] = [
 ];
 
 const status = fc.constantFrom(...STATUSES);
-const hold: fc.Arbitrary<HoldProgress> = fc.record({
+const hold: fc.Arbitrary<ReservationProgress> = fc.record({
   reservationId: fc.uuid(),
   seq: fc.integer({ min: 1, max: 5 }),
   status: fc.constantFrom('pending', 'charging', 'confirmed'),

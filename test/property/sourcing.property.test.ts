@@ -1,6 +1,6 @@
 import fc from 'fast-check';
-import { distanceKm, rankWarehouses, sourceLines } from '../../domain/inventory/rules';
-import type { ShipTo, SourcingStrategy, Warehouse } from '../../domain/inventory/types';
+import { distanceKm, rankWarehouses, sourceLines } from '../../domain/stock/sourcing/rules';
+import type { ShipTo, SourcingStrategy, Warehouse } from '../../domain/stock/ledger/types';
 
 const point = fc.record({
   latitude: fc.double({ min: -90, max: 90, noNaN: true }),

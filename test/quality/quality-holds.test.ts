@@ -1,7 +1,7 @@
-import { listQualityHolds, readQualityHold } from '../../domain/quality/holds';
-import { putOnHold } from '../../domain/quality/put-on-hold';
-import { releaseFromHold, writeOffHold } from '../../domain/quality/settle';
-import type { NewQualityHold } from '../../domain/quality/types';
+import { listQualityHolds, readQualityHold } from '../../domain/warehousing/quality/holds';
+import { putOnHold } from '../../domain/warehousing/quality/put-on-hold';
+import { releaseFromHold, writeOffHold } from '../../domain/warehousing/quality/settle';
+import type { NewQualityHold } from '../../domain/warehousing/quality/types';
 import { newId } from '../../platform/ids';
 import { levelsOf, openOrderShop, orderOf, twice, viewOf, type OrderShop } from '../db/support';
 import { expectInvariants } from '../support/invariants';

@@ -1,6 +1,6 @@
-import { receiveGoods } from '../../domain/receiving/receive';
-import { listReceipts, readReceipt } from '../../domain/receiving/receipts';
-import type { ReceiptInput } from '../../domain/receiving/types';
+import { receiveGoods } from '../../domain/warehousing/receiving/receive';
+import { listReceipts, readReceipt } from '../../domain/warehousing/receiving/receipts';
+import type { ReceiptInput } from '../../domain/warehousing/receiving/types';
 import { newId } from '../../platform/ids';
 import { levelsOf, openOrderShop, orderOf, twice, viewOf, type OrderShop } from '../db/support';
 import { expectInvariants } from '../support/invariants';

@@ -1,13 +1,13 @@
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { DefaultLogger, NativeConnection, Worker } from '@temporalio/worker';
 import { createFulfilmentActivities } from '../../activities/fulfilment';
-import { applyCarrierEvents } from '../../domain/fulfilment/apply-updates';
+import { applyCarrierEvents } from '../../domain/fulfilment/carrier-updates';
 import { claimShipments } from '../../domain/fulfilment/book';
-import { createSandboxCarrier, type SandboxCarrier } from '../../domain/fulfilment/sandbox-carrier';
+import { createSandboxCarrier, type SandboxCarrier } from '../../integrations/sandbox-carrier/carrier';
 import type { Carrier, ShipmentStatus } from '../../domain/fulfilment/types';
-import { installTemporalRuntime } from '../../platform/temporal';
-import type { DispatcherInput } from '../../workflows/messages';
-import { startRelay, type Relay } from '../../worker/relay';
+import { installTemporalRuntime } from '../../platform/temporal/connection';
+import type { DispatcherInput } from '../../workflows/contract/messages';
+import { startRelay, type Relay } from '../../worker/outbox/relay';
 import { addShippingOrder, CARRIER, orderStatus, readShipments, statuses } from '../fulfilment/shipping';
 import { addStock, openTestShop, type TestShop } from '../support/fixtures';
 import { expectInvariants } from '../support/invariants';

@@ -1,7 +1,7 @@
 import { createServer, connect, type AddressInfo, type Socket } from 'node:net';
 import { Client, Connection, WorkflowNotFoundError } from '@temporalio/client';
 import { randomBytes } from 'node:crypto';
-import { engineNames, WORKFLOW_TYPES, type EngineNames } from '../../workflows/names';
+import { engineNames, WORKFLOW_TYPES, type EngineNames } from '../../workflows/contract/names';
 import { temporalAddress } from '../support/servers';
 
 export interface TestEngine {

@@ -1,8 +1,8 @@
 import { NativeConnection } from '@temporalio/worker';
 import { Client } from '@temporalio/client';
 import { newId } from '../../platform/ids';
-import { claim, enqueue, type OutboxTopic } from '../../platform/outbox';
-import { startRelay, type Relay, type RelayOptions } from '../../worker/relay';
+import { claim, enqueue, type OutboxTopic } from '../../platform/database/outbox';
+import { startRelay, type Relay, type RelayOptions } from '../../worker/outbox/relay';
 import { addPaidOrder, addStock, openTestShop, type TestShop } from '../support/fixtures';
 import { temporalAddress, testLogger } from '../support/servers';
 import { waitFor } from '../support/wait';

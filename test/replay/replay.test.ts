@@ -1,6 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { Worker } from '@temporalio/worker';
-import { installTemporalRuntime } from '../../platform/temporal';
+import { installTemporalRuntime } from '../../platform/temporal/connection';
 import { testLogger } from '../support/servers';
 import { withWorkflowBundle } from '../support/workflow-bundle';
 import { PATHS } from './paths';

@@ -1,5 +1,5 @@
-import { cancelReturn, expireReturn, wakeOverdueReturns } from '../../domain/returns/end';
-import { listReturns, readReturn } from '../../domain/returns/views';
+import { cancelReturn, expireReturn, wakeOverdueReturns } from '../../domain/warehousing/returns/end';
+import { listReturns, readReturn } from '../../domain/warehousing/returns/views';
 import { newId } from '../../platform/ids';
 import { levelsOf, openOrderShop, orderOf, twice, viewOf, type OrderShop } from '../db/support';
 import { eventTypes } from '../support/fixtures';

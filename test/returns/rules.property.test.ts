@@ -1,6 +1,11 @@
 import fc from 'fast-check';
-import { afterReturnEvent, isSettled, RETURN_TRANSITIONS, returnHasEnded } from '../../domain/returns/rules';
-import type { ReturnEvent, ReturnStatus } from '../../domain/returns/types';
+import {
+  afterReturnEvent,
+  isSettled,
+  RETURN_TRANSITIONS,
+  returnHasEnded,
+} from '../../domain/warehousing/returns/rules';
+import type { ReturnEvent, ReturnStatus } from '../../domain/warehousing/returns/types';
 
 const STATUSES = Object.keys(RETURN_TRANSITIONS) as ReturnStatus[];
 const EVENTS: ReturnEvent[] = ['receive', 'inspect', 'complete', 'expire', 'cancel'];

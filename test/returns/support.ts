@@ -1,8 +1,8 @@
-import { authoriseReturn } from '../../domain/returns/authorise';
-import { inspectReturn, type InspectionResult } from '../../domain/returns/inspect';
-import { receiveReturn } from '../../domain/returns/receive';
-import type { NewReturn } from '../../domain/returns/types';
-import type { Database } from '../../platform/database';
+import { authoriseReturn } from '../../domain/warehousing/returns/authorise';
+import { inspectReturn, type InspectionResult } from '../../domain/warehousing/returns/inspect';
+import { receiveReturn } from '../../domain/warehousing/returns/receive';
+import type { NewReturn } from '../../domain/warehousing/returns/types';
+import type { Database } from '../../platform/database/database';
 import { newId } from '../../platform/ids';
 import { capture, orderOf, PAYMENT, ship, type OrderShop } from '../db/support';
 

@@ -1,21 +1,33 @@
-import { decideHold, holdState, type HoldAction, type HoldState } from '../../domain/holds/rules';
+import {
+  decideReservation,
+  reservationState,
+  type ReservationAction,
+  type ReservationState,
+} from '../../domain/stock/reservations/rules';
 
-const STATES: readonly HoldState[] = ['pending', 'due', 'confirmed', 'shipped', 'cancelled', 'expired'];
+const STATES: readonly ReservationState[] = [
+  'pending',
+  'due',
+  'confirmed',
+  'shipped',
+  'cancelled',
+  'expired',
+];
 
-test.each<[HoldAction, string]>([
+test.each<[ReservationAction, string]>([
   ['confirm', 'do HOLD_EXPIRED done ALREADY_SHIPPED HOLD_RELEASED HOLD_EXPIRED'],
   ['release', 'do do do ALREADY_SHIPPED done done'],
   ['extend', 'do HOLD_EXPIRED HOLD_CONFIRMED ALREADY_SHIPPED HOLD_RELEASED HOLD_EXPIRED'],
   ['ship', 'HOLD_NOT_CONFIRMED HOLD_EXPIRED do done HOLD_RELEASED HOLD_EXPIRED'],
 ])('to %s a hold that is pending, due, confirmed, shipped, cancelled or expired: %s', (action, decisions) => {
-  expect(STATES.map((state) => decideHold(action, state)).join(' ')).toBe(decisions);
+  expect(STATES.map((state) => decideReservation(action, state)).join(' ')).toBe(decisions);
 });
 
 test('a charging hold counts as pending, and one without a due time is never due', () => {
-  expect(holdState('charging', -1)).toBe('pending');
-  expect([holdState('pending', 1), holdState('pending', 0), holdState('pending', null)]).toEqual([
-    'pending',
-    'due',
-    'pending',
-  ]);
+  expect(reservationState('charging', -1)).toBe('pending');
+  expect([
+    reservationState('pending', 1),
+    reservationState('pending', 0),
+    reservationState('pending', null),
+  ]).toEqual(['pending', 'due', 'pending']);
 });

@@ -7,7 +7,7 @@ import {
   ORDER_TRANSITIONS,
   type NextStep,
 } from '../../domain/orders/rules';
-import type { HoldProgress, OrderProgress, OrderStatus } from '../../domain/orders/types';
+import type { ReservationProgress, OrderProgress, OrderStatus } from '../../domain/orders/types';
 
 const STATUSES: readonly OrderStatus[] = [
   'reserved',
@@ -65,7 +65,7 @@ describe('the status of an item', () => {
   });
 });
 
-function hold(id: string, rest: Partial<HoldProgress> = {}): HoldProgress {
+function hold(id: string, rest: Partial<ReservationProgress> = {}): ReservationProgress {
   const expiresAt = '2030-01-01T00:00:00.000Z';
   return { reservationId: id, seq: 1, status: 'pending', attempt: 0, expiresAt, msLeft: 1_000, ...rest };
 }

@@ -1,5 +1,5 @@
-import { distanceKm, rankWarehouses, sourceLines, stockStatus } from '../../domain/inventory/rules';
-import type { SourcingStrategy, Warehouse } from '../../domain/inventory/types';
+import { distanceKm, rankWarehouses, sourceLines, stockStatus } from '../../domain/stock/sourcing/rules';
+import type { SourcingStrategy, Warehouse } from '../../domain/stock/ledger/types';
 
 const AMSTERDAM = { latitude: 52.37, longitude: 4.9 };
 const [LAMP, DESK] = [1, 2];

@@ -1,4 +1,4 @@
-import { openDatabase, type Database } from '../../platform/database';
+import { openDatabase, type Database } from '../../platform/database/database';
 import { newId } from '../../platform/ids';
 import { createTestDatabase } from './database';
 import { testLogger } from './servers';

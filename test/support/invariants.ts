@@ -1,6 +1,6 @@
-import { SQL_CHECKS, statementOf } from '../../domain/consistency/checks';
-import type { CheckId, CheckRun } from '../../domain/consistency/types';
-import type { Queryable } from '../../platform/database';
+import { SQL_CHECKS, statementOf } from '../../domain/assurance/checks/checks';
+import type { CheckId, CheckRun } from '../../domain/assurance/types';
+import type { Queryable } from '../../platform/database/database';
 
 /** Checks of the product that hold after every transaction (docs/architecture.md, "Data"). */
 const ALWAYS: readonly CheckId[] = [

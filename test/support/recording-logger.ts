@@ -1,6 +1,6 @@
 import { Writable } from 'node:stream';
 import pino from 'pino';
-import type { Logger } from '../../platform/log';
+import type { Logger } from '../../platform/telemetry/log';
 
 /** A logger whose messages a test can read. */
 export function recordingLogger(): { log: Logger; messages: string[] } {

@@ -10,7 +10,7 @@ import {
   type TemporalServer,
   type TemporalServerOptions,
 } from '../../platform/embedded/temporal';
-import { createLogger, type Logger } from '../../platform/log';
+import { createLogger, type Logger } from '../../platform/telemetry/log';
 import { fromSetup } from './run';
 
 /** URL of a database on the run's PostgreSQL, `postgres` unless named. Data there need not survive a crash (fsync off). */

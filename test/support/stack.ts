@@ -1,14 +1,18 @@
 import { randomBytes } from 'node:crypto';
 import { startApi, type Api } from '../../api/server';
-import { createSandboxCarrier } from '../../domain/fulfilment/sandbox-carrier';
-import { applyCarrierEvents } from '../../domain/fulfilment/apply-updates';
-import { createSandboxGateway } from '../../domain/payments/sandbox-gateway';
+import { createSandboxCarrier } from '../../integrations/sandbox-carrier/carrier';
+import { applyCarrierEvents } from '../../domain/fulfilment/carrier-updates';
+import { createSandboxGateway } from '../../integrations/sandbox-gateway/gateway';
 import { readSettings, type Settings } from '../../platform/config';
-import { openDatabase, type Database } from '../../platform/database';
-import { connectTemporal, installTemporalRuntime, type TemporalLink } from '../../platform/temporal';
+import { openDatabase, type Database } from '../../platform/database/database';
+import {
+  connectTemporal,
+  installTemporalRuntime,
+  type TemporalLink,
+} from '../../platform/temporal/connection';
 import { startWorker, type RunningWorker } from '../../worker/worker';
-import type { Seams } from '../../worker/seams';
-import { engineNames, type EngineNames } from '../../workflows/names';
+import type { Integrations } from '../../worker/integrations';
+import { engineNames, type EngineNames } from '../../workflows/contract/names';
 import { createTestDatabase } from './database';
 import { temporalAddress, testLogger } from './servers';
 import { withWorkflowBundle } from './workflow-bundle';
@@ -28,7 +32,7 @@ export interface StackOptions {
   /** A server or database of the test's own, instead of the run's. */
   databaseUrl?: string;
   temporalAddress?: string;
-  seams?: (made: Seams) => Seams;
+  seams?: (made: Integrations) => Integrations;
 }
 
 /** Everything that runs an order, on the real servers, in names of its own: several share one namespace. */
@@ -73,8 +77,8 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
   let worker: RunningWorker | undefined;
   let api: Api | undefined;
 
-  function openSeams(): Seams {
-    const made: Seams = {
+  function openIntegrations(): Integrations {
+    const made: Integrations = {
       gateway: createSandboxGateway({
         url: databaseUrl,
         log,
@@ -113,7 +117,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
         namespace,
         names,
         log,
-        seams: openSeams(),
+        seams: openIntegrations(),
         workerOptions: withWorkflowBundle({ taskQueue: '' }),
       });
       worker.failed.catch((error: unknown) => log.error({ err: error }, 'the worker of a test failed'));
@@ -160,6 +164,6 @@ async function removeStanding({ client }: TemporalLink, names: EngineNames): Pro
     client.schedule.getHandle(names.jobSweepScheduleId).delete(),
     client.schedule.getHandle(names.stockUpkeepScheduleId).delete(),
     client.workflow.getHandle(names.dispatcherWorkflowId).terminate(),
-    client.workflow.getHandle(names.holdExpiryWorkflowId).terminate(),
+    client.workflow.getHandle(names.reservationExpiryWorkflowId).terminate(),
   ]);
 }

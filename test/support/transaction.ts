@@ -1,5 +1,5 @@
 import type { PoolClient } from 'pg';
-import type { Database } from '../../platform/database';
+import type { Database } from '../../platform/database/database';
 
 /**
  * A connection in a transaction that stays open for as long as the test takes: the server ends those of the product that

@@ -1,9 +1,9 @@
-import { startTransfer } from '../../domain/transfers/start';
-import { holdExpiredLots, putOnHold } from '../../domain/quality/put-on-hold';
-import { releaseFromHold, writeOffHold } from '../../domain/quality/settle';
-import { readTracking, setTracking } from '../../domain/tracking/set-tracking';
-import { selectLotMovements, selectLots } from '../../domain/tracking/view-queries';
-import { adjustStock } from '../../domain/inventory/adjust';
+import { startTransfer } from '../../domain/stock/transfers/start';
+import { holdExpiredLots, putOnHold } from '../../domain/warehousing/quality/put-on-hold';
+import { releaseFromHold, writeOffHold } from '../../domain/warehousing/quality/settle';
+import { readTracking, setTracking } from '../../domain/stock/tracking/set-tracking';
+import { selectLotMovements, selectLots } from '../../domain/stock/tracking/view-queries';
+import { adjustStock } from '../../domain/stock/adjustments/adjust';
 import { newId } from '../../platform/ids';
 import { authorise, comesIn, inspect, shippedOrder } from '../returns/support';
 import { levelsOf, openOrderShop, orderOf, twice, type OrderShop } from '../db/support';

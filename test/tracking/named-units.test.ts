@@ -1,19 +1,19 @@
-import { confirmHold, shipHold, type NamedItem } from '../../domain/holds/change';
-import { adjustStock } from '../../domain/inventory/adjust';
-import { putOnHold } from '../../domain/quality/put-on-hold';
-import { writeOffHold } from '../../domain/quality/settle';
-import type { NamedUnits } from '../../domain/tracking/types';
-import { startTransfer } from '../../domain/transfers/start';
+import { confirmReservation, shipReservation, type NamedItem } from '../../domain/stock/reservations/actions';
+import { adjustStock } from '../../domain/stock/adjustments/adjust';
+import { putOnHold } from '../../domain/warehousing/quality/put-on-hold';
+import { writeOffHold } from '../../domain/warehousing/quality/settle';
+import type { NamedUnits } from '../../domain/stock/tracking/types';
+import { startTransfer } from '../../domain/stock/transfers/start';
 import { newId } from '../../platform/ids';
-import { openHoldShop, type HoldShop } from '../db/hold-shop';
+import { openReservationShop, type ReservationShop } from '../db/hold-shop';
 import { twice } from '../db/support';
 import { authorise, comesIn, inspect, shippedOrder } from '../returns/support';
 import { expectInvariants } from '../support/invariants';
 import { deliver, inDays, lotsOf, serialsOf, trackedProduct, withSerials } from './support';
 
-let shop: HoldShop;
+let shop: ReservationShop;
 beforeAll(async () => {
-  shop = await openHoldShop();
+  shop = await openReservationShop();
 });
 afterEach(() => expectInvariants(shop.db));
 afterAll(() => shop.close());
@@ -33,7 +33,7 @@ function adjust(sku: string, delta: number, named: NamedUnits, effectId = newId(
 
 async function confirmedHold(sku: string, quantity: number): Promise<string> {
   const id = await shop.hold({ [sku]: quantity });
-  await confirmHold(shop.db, id);
+  await confirmReservation(shop.db, id);
   return id;
 }
 
@@ -41,7 +41,7 @@ describe('a hold that is shipped', () => {
   test('takes the numbers that were read off, once', async () => {
     const sku = await withSerials(shop, 'A', 'B', 'C');
     const id = await confirmedHold(sku, 2);
-    await twice(shop.db, () => shipHold(shop.db, id, [{ sku, serials: ['C'] }]));
+    await twice(shop.db, () => shipReservation(shop.db, id, [{ sku, serials: ['C'] }]));
     expect(await serialsOf(shop.db, sku)).toEqual(['A@AMS: shipped', 'B@AMS: in_stock', 'C@AMS: shipped']);
   });
 
@@ -52,7 +52,7 @@ describe('a hold that is shipped', () => {
       { sku, quantity: 4, lot: { code: 'LATE', expiresOn: inDays(9) } },
     ]);
     const id = await confirmedHold(sku, 3);
-    await shipHold(shop.db, id, [{ sku, location: 'AMS', lots: [{ code: 'LATE', quantity: 2 }] }]);
+    await shipReservation(shop.db, id, [{ sku, location: 'AMS', lots: [{ code: 'LATE', quantity: 2 }] }]);
     expect(await lotsOf(shop.db, sku)).toEqual(['SOON@AMS: 3', 'LATE@AMS: 2']);
   });
 
@@ -61,13 +61,13 @@ describe('a hold that is shipped', () => {
     await deliver(shop.db, [{ sku, quantity: 1, serials: ['ELSEWHERE'] }], 'BER');
     const id = await confirmedHold(sku, 1);
     const refused = (item: Partial<NamedItem>, code: string) =>
-      expect(shipHold(shop.db, id, [{ sku, ...item }])).rejects.toMatchObject({ code });
+      expect(shipReservation(shop.db, id, [{ sku, ...item }])).rejects.toMatchObject({ code });
     await refused({ serials: ['ELSEWHERE'] }, 'SERIAL_NOT_THERE');
     await refused({ serials: ['A', 'B'] }, 'TOO_MANY_UNITS_NAMED');
     await refused({ location: 'BER' }, 'NOT_IN_PARCEL');
     await refused({ sku: 'NO-SUCH' }, 'NOT_IN_PARCEL');
     await refused({ lots: [{ code: 'L', quantity: 1 }] }, 'NOT_TRACKED');
-    await shipHold(shop.db, id, [{ sku, serials: ['B'] }]);
+    await shipReservation(shop.db, id, [{ sku, serials: ['B'] }]);
     expect((await serialsOf(shop.db, sku)).slice(0, 2)).toEqual(['A@AMS: in_stock', 'B@AMS: shipped']);
   });
 
@@ -75,10 +75,10 @@ describe('a hold that is shipped', () => {
     const sku = await withSerials(shop, 'A', 'B');
     await deliver(shop.db, [{ sku, quantity: 2, serials: ['C', 'D'] }], 'BER');
     const id = await confirmedHold(sku, 4);
-    await expect(shipHold(shop.db, id, [{ sku, serials: ['A'] }])).rejects.toMatchObject({
+    await expect(shipReservation(shop.db, id, [{ sku, serials: ['A'] }])).rejects.toMatchObject({
       code: 'NOT_IN_PARCEL',
     });
-    await shipHold(shop.db, id, [
+    await shipReservation(shop.db, id, [
       { sku, location: 'AMS', serials: ['A'] },
       { sku, location: 'BER', serials: ['D', 'C'] },
     ]);

@@ -1,8 +1,8 @@
 import { nameParcelUnits, readParcelUnits } from '../../domain/fulfilment/parcel-units';
 import { voidShipments } from '../../domain/fulfilment/void';
-import { startTransfer } from '../../domain/transfers/start';
-import { selectSerial } from '../../domain/tracking/view-queries';
-import type { NamedUnits } from '../../domain/tracking/types';
+import { startTransfer } from '../../domain/stock/transfers/start';
+import { selectSerial } from '../../domain/stock/tracking/view-queries';
+import type { NamedUnits } from '../../domain/stock/tracking/types';
 import { newId } from '../../platform/ids';
 import {
   capture,

@@ -1,6 +1,6 @@
-import { startTransfer } from '../../domain/transfers/start';
-import { adjustStock } from '../../domain/inventory/adjust';
-import { selectSerial, selectSerialPage } from '../../domain/tracking/view-queries';
+import { startTransfer } from '../../domain/stock/transfers/start';
+import { adjustStock } from '../../domain/stock/adjustments/adjust';
+import { selectSerial, selectSerialPage } from '../../domain/stock/tracking/view-queries';
 import { newId } from '../../platform/ids';
 import { authorise, comesIn, inspect, shippedOrder } from '../returns/support';
 import { openOrderShop, type OrderShop } from '../db/support';

@@ -1,7 +1,7 @@
-import { receiveGoods } from '../../domain/receiving/receive';
-import type { ReceiptLineInput } from '../../domain/receiving/types';
-import { setTracking } from '../../domain/tracking/set-tracking';
-import type { Database } from '../../platform/database';
+import { receiveGoods } from '../../domain/warehousing/receiving/receive';
+import type { ReceiptLineInput } from '../../domain/warehousing/receiving/types';
+import { setTracking } from '../../domain/stock/tracking/set-tracking';
+import type { Database } from '../../platform/database/database';
 import { newId } from '../../platform/ids';
 import type { OrderShop } from '../db/support';
 

@@ -1,8 +1,8 @@
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { DefaultLogger } from '@temporalio/worker';
 import { createOrderActivities, type OrderActivities } from '../../activities/orders';
-import { createWarehouseDirectory } from '../../domain/inventory/warehouses';
-import { createOrderReserver, type OrderReserver } from '../../domain/orders/place';
+import { createWarehouseDirectory } from '../../domain/catalog/warehouses';
+import { createOrderReserver, type OrderReserver } from '../../domain/ordering/place';
 import type { OrderInput, OrderProgress } from '../../domain/orders/types';
 import { addStock, openTestShop, type TestShop } from '../support/fixtures';
 import { expectInvariants } from '../support/invariants';
@@ -106,21 +106,21 @@ const STEPS: Record<
     const { paymentId } = await charging();
     return () => run(activities.settleCharge, { paymentId, outcome: declined });
   },
-  async holdUnknownCharge() {
+  async recordUnknownCharge() {
     const { orderId, paymentId } = await charging();
-    return () => run(activities.holdUnknownCharge, { orderId, paymentId });
+    return () => run(activities.recordUnknownCharge, { orderId, paymentId });
   },
-  async abandonHold() {
+  async abandonReservation() {
     const { orderId, reservationId } = await charging();
-    return () => run(activities.abandonHold, { orderId, reservationId });
+    return () => run(activities.abandonReservation, { orderId, reservationId });
   },
-  async expireHold() {
+  async expireReservation() {
     const { order, progress } = await placed();
     const { reservationId } = progress.holds[0]!;
     await shop.db.pool.query('update reservations set expires_at = clock_timestamp() where id = $1', [
       reservationId,
     ]);
-    return () => run(activities.expireHold, { orderId: order.orderId, reservationId });
+    return () => run(activities.expireReservation, { orderId: order.orderId, reservationId });
   },
   async requestCancel() {
     const { orderId } = (await placed()).order;
@@ -175,7 +175,7 @@ test('a reserve that runs after its undo is refused and holds nothing', async ()
 test('a hold that is not due is not expired, and the answer says how long is left', async () => {
   const { order, progress } = await placed();
   const { reservationId } = progress.holds[0]!;
-  const answer = await run(activities.expireHold, { orderId: order.orderId, reservationId });
+  const answer = await run(activities.expireReservation, { orderId: order.orderId, reservationId });
   expect(answer).toMatchObject({ status: 'reserved', holds: [{ reservationId, status: 'pending' }] });
   expect(answer.holds[0]?.msLeft).toBeGreaterThan(0);
 });

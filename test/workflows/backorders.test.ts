@@ -1,4 +1,4 @@
-import { adjustStock } from '../../domain/inventory/adjust';
+import { adjustStock } from '../../domain/stock/adjustments/adjust';
 import { newId } from '../../platform/ids';
 import { addStock } from '../support/fixtures';
 import { expectAtRest } from '../support/invariants';

@@ -1,5 +1,5 @@
 import { WorkflowNotFoundError } from '@temporalio/client';
-import { cancelUnpaid, requestCancel } from '../../domain/orders/cancel';
+import { cancelUnpaid, requestCancel } from '../../domain/ordering/cancel';
 import { addStock } from '../support/fixtures';
 import { expectAtRest } from '../support/invariants';
 import { startStack, type Stack } from '../support/stack';

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { applyCarrierEvents } from '../../domain/fulfilment/apply-updates';
+import { applyCarrierEvents } from '../../domain/fulfilment/carrier-updates';
 import type { CarrierEventType, ShipmentStatus } from '../../domain/fulfilment/types';
-import type { Seams } from '../../worker/seams';
+import type { Integrations } from '../../worker/integrations';
 import type { Stack } from '../support/stack';
 import type { PlacedOrder } from './order';
 
@@ -42,7 +42,7 @@ export async function untilShipments(order: PlacedOrder, status: ShipmentStatus)
 
 /** A carrier whose bookings wait at a gate until it is opened. */
 export interface Gate {
-  seams(made: Seams): Seams;
+  seams(made: Integrations): Integrations;
   /** Bookings that have come to the gate so far. */
   arrived(): number;
   shut(): void;

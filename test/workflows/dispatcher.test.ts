@@ -1,5 +1,5 @@
-import type { DispatcherInput } from '../../workflows/messages';
-import { WORKFLOW_TYPES } from '../../workflows/names';
+import type { DispatcherInput } from '../../workflows/contract/messages';
+import { WORKFLOW_TYPES } from '../../workflows/contract/names';
 import { keepHistory } from '../replay/record';
 import { addStock } from '../support/fixtures';
 import { expectAtRest } from '../support/invariants';

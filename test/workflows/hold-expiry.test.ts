@@ -1,6 +1,6 @@
 import type { WorkflowHandle } from '@temporalio/client';
-import { holdsDueSignal, type HoldExpiryInput } from '../../workflows/messages';
-import { WORKFLOW_TYPES } from '../../workflows/names';
+import { reservationsDueSignal, type ReservationExpiryInput } from '../../workflows/contract/messages';
+import { WORKFLOW_TYPES } from '../../workflows/contract/names';
 import { callApi } from '../api/support';
 import { keepHistory } from '../replay/record';
 import { newId } from '../../platform/ids';
@@ -17,7 +17,7 @@ beforeAll(async () => {
 afterAll(() => stack.stop());
 afterEach(() => expectInvariants(stack.db));
 
-const expiry = () => stack.temporal.client.workflow.getHandle(stack.names.holdExpiryWorkflowId);
+const expiry = () => stack.temporal.client.workflow.getHandle(stack.names.reservationExpiryWorkflowId);
 
 async function newSku(onHand: number): Promise<string> {
   const sku = `SKU-${newId()}`;
@@ -45,11 +45,11 @@ async function fallDue(ids: readonly string[], everyMs: number): Promise<void> {
 }
 
 /** The handle of this very run. */
-async function startWith(input: HoldExpiryInput): Promise<WorkflowHandle> {
+async function startWith(input: ReservationExpiryInput): Promise<WorkflowHandle> {
   const { workflowId, firstExecutionRunId } = await stack.temporal.client.workflow.start(
-    WORKFLOW_TYPES.holdExpiry,
+    WORKFLOW_TYPES.reservationExpiry,
     {
-      workflowId: stack.names.holdExpiryWorkflowId,
+      workflowId: stack.names.reservationExpiryWorkflowId,
       taskQueue: stack.names.jobsQueue,
       workflowTaskTimeout: '5 seconds',
       args: [input],
@@ -140,7 +140,7 @@ test('it frees in batches, is rung, and continues as new', async () => {
   const run = await startWith({ batchSize: 20, pauseMs: 100, roundMs: 500, roundsPerRun: 4 });
   await waitFor(async () => (await detailsOf()).startsWith('Sleeping'));
   await fallDue(ids, 10);
-  await run.signal(holdsDueSignal);
+  await run.signal(reservationsDueSignal);
   await untilFreed(ids);
   await waitFor(async () => (await run.describe()).status.name === 'CONTINUED_AS_NEW', 100_000);
   await keepHistory(run, 'hold-expiry');
@@ -160,7 +160,7 @@ test('it outlives a database that fails for a while', async () => {
   await fallDue([id], 0);
   await stack.db.pool.query('alter table hold_expiry_away rename to hold_expiry');
   await untilFreed([id]);
-  await run.signal(holdsDueSignal);
+  await run.signal(reservationsDueSignal);
   await waitFor(async () => (await run.describe()).status.name === 'CONTINUED_AS_NEW', 100_000);
   await keepHistory(run, 'hold-expiry-database-away');
   expect(await lagsOf([id])).toHaveLength(1);

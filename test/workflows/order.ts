@@ -1,7 +1,7 @@
 import { WorkflowUpdateFailedError, type WorkflowHandle } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
 import type { History } from '@temporalio/common/lib/proto-utils';
-import { readOrder } from '../../domain/orders/views';
+import { readOrder } from '../../domain/ordering/views';
 import type { OrderInput, OrderStatus, OrderView } from '../../domain/orders/types';
 import { newId } from '../../platform/ids';
 import {
@@ -12,9 +12,9 @@ import {
   type CancelResult,
   type PayResult,
   type SagaTimeouts,
-} from '../../workflows/messages';
-import { WORKFLOW_TYPES } from '../../workflows/names';
-import { orderStartOptions } from '../../workflows/start';
+} from '../../workflows/contract/messages';
+import { WORKFLOW_TYPES } from '../../workflows/contract/names';
+import { orderStartOptions } from '../../workflows/contract/start';
 import { eventTypes } from '../support/fixtures';
 import type { Path } from '../replay/paths';
 import { keepHistory } from '../replay/record';

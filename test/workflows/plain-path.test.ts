@@ -1,4 +1,4 @@
-import { CUSTOMER_ID, ORDER_STATUS } from '../../workflows/messages';
+import { CUSTOMER_ID, ORDER_STATUS } from '../../workflows/contract/messages';
 import { addStock } from '../support/fixtures';
 import { expectAtRest } from '../support/invariants';
 import { startStack, type Stack } from '../support/stack';

@@ -1,9 +1,9 @@
 import type { WorkflowHandle } from '@temporalio/client';
 import { MockActivityEnvironment } from '@temporalio/testing';
-import { createStockKeepingActivities } from '../../activities/stock-keeping';
-import { cancelReturn } from '../../domain/returns/end';
-import { readReturn } from '../../domain/returns/views';
-import { WORKFLOW_TYPES } from '../../workflows/names';
+import { createStockKeepingActivities } from '../../activities/warehousing';
+import { cancelReturn } from '../../domain/warehousing/returns/end';
+import { readReturn } from '../../domain/warehousing/returns/views';
+import { WORKFLOW_TYPES } from '../../workflows/contract/names';
 import { authorise, comesIn, inspect, runOut } from '../returns/support';
 import type { Path } from '../replay/paths';
 import { keepHistory } from '../replay/record';

@@ -1,5 +1,5 @@
 import { ScheduleOverlapPolicy } from '@temporalio/client';
-import { WORKFLOW_TYPES } from '../../workflows/names';
+import { WORKFLOW_TYPES } from '../../workflows/contract/names';
 import { ensureSchedules } from '../../worker/schedules';
 import { keepHistory } from '../replay/record';
 import { addStock } from '../support/fixtures';

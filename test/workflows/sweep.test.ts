@@ -1,7 +1,7 @@
 import type { SweepResult } from '../../activities/maintenance';
-import { abandonHold } from '../../domain/orders/cancel';
+import { abandonReservation } from '../../domain/ordering/cancel';
 import { newId } from '../../platform/ids';
-import { WORKFLOW_TYPES } from '../../workflows/names';
+import { WORKFLOW_TYPES } from '../../workflows/contract/names';
 import { keepHistory } from '../replay/record';
 import { addStock } from '../support/fixtures';
 import { expectAtRest } from '../support/invariants';
@@ -133,7 +133,7 @@ test('a saga terminated after its hold was given up still finds out about the ch
   // What the saga does when the charge stays unknown for too long.
   await stack.db.pool.query(`update payments set status = 'unknown' where order_id = $1`, [order.orderId]);
   const { reservation } = await order.view();
-  await abandonHold(stack.db, { orderId: order.orderId, reservationId: reservation!.id });
+  await abandonReservation(stack.db, { orderId: order.orderId, reservationId: reservation!.id });
   await order.until('failed');
   expect(await sweepLater(order)).toEqual({ looked: 1, restarted: 1 });
 

@@ -1,7 +1,7 @@
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { DefaultLogger } from '@temporalio/worker';
 import { createTransferActivities, type TransferActivities } from '../../activities/transfers';
-import { startTransfer } from '../../domain/transfers/start';
+import { startTransfer } from '../../domain/stock/transfers/start';
 import { newId } from '../../platform/ids';
 import { openOrderShop, twice, type OrderShop } from '../db/support';
 import { expectInvariants } from '../support/invariants';
@@ -15,7 +15,7 @@ beforeAll(async () => {
   shop = await openOrderShop();
   activities = createTransferActivities({
     db: shop.db,
-    isFollowed: () => Promise.resolve(false),
+    transferWorkflowRuns: () => Promise.resolve(false),
     follow: (transferId) => {
       followed.push(transferId);
       return Promise.resolve();

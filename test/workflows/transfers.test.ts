@@ -1,11 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { TransferSweepResult } from '../../activities/transfers';
-import { cancelTransfer } from '../../domain/transfers/cancel';
-import { receiveTransfer } from '../../domain/transfers/receive';
-import { startTransfer } from '../../domain/transfers/start';
-import { readTransfer } from '../../domain/transfers/views';
+import { cancelTransfer } from '../../domain/stock/transfers/cancel';
+import { receiveTransfer } from '../../domain/stock/transfers/receive';
+import { startTransfer } from '../../domain/stock/transfers/start';
+import { readTransfer } from '../../domain/stock/transfers/views';
 import { newId } from '../../platform/ids';
-import { WORKFLOW_TYPES } from '../../workflows/names';
+import { WORKFLOW_TYPES } from '../../workflows/contract/names';
 import { keepHistory } from '../replay/record';
 import { addStock } from '../support/fixtures';
 import { expectInvariants } from '../support/invariants';

@@ -1,5 +1,5 @@
 import { buildGoTool } from '../../../platform/embedded/go-tool';
-import { createLogger } from '../../../platform/log';
+import { createLogger } from '../../../platform/telemetry/log';
 
 /** Builds a Go tool (package, version, cache folder) and says where it is. */
 const [, , name = '', version = '', cacheDir = ''] = process.argv;

@@ -1,5 +1,5 @@
-import { createLogger } from '../../../platform/log';
-import { migrate } from '../../../platform/migrations';
+import { createLogger } from '../../../platform/telemetry/log';
+import { migrate } from '../../../platform/database/migrations';
 
 /** Migrates a database (url, directory) and says which files this process applied. */
 const [, , url = '', directory = ''] = process.argv;

@@ -1,5 +1,5 @@
 import { startTemporalServer } from '../../../platform/embedded/temporal';
-import { createLogger } from '../../../platform/log';
+import { createLogger } from '../../../platform/telemetry/log';
 
 /** Starts Temporal (program, state file), says where, and waits to be killed. */
 const [, , cliPath = '', stateFile = ''] = process.argv;

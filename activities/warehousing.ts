@@ -1,0 +1,34 @@
+import { Context } from '@temporalio/activity';
+import { holdExpiredLots } from '../domain/warehousing/quality/put-on-hold';
+import { expireReturn, readReturnProgress, wakeOverdueReturns } from '../domain/warehousing/returns/end';
+import type { ReturnProgress } from '../domain/warehousing/returns/types';
+import type { Database } from '../platform/database/database';
+import { withFailures } from './failure';
+
+export interface StockKeepingActivities {
+  /** How far a return has come. */
+  readReturn(returnId: string): Promise<ReturnProgress>;
+  /** Ends the wait for goods of a return that is due; one that is not is left alone. */
+  expireReturn(returnId: string): Promise<ReturnProgress>;
+  /** Puts what is left of expired lots on quality hold; answers the units. */
+  holdExpiredLots(): Promise<{ units: number }>;
+  /** Has the workflows of returns that should have ended their wait started again. */
+  wakeOverdueReturns(): Promise<{ woken: number }>;
+}
+
+export function createStockKeepingActivities({ db }: { db: Database }): StockKeepingActivities {
+  return withFailures<StockKeepingActivities>(
+    {
+      readReturn: (returnId) => readReturnProgress(db, returnId),
+      expireReturn: (returnId) => expireReturn(db, returnId),
+      async holdExpiredLots() {
+        const context = Context.current();
+        return { units: await holdExpiredLots(db, () => context.heartbeat()) };
+      },
+      async wakeOverdueReturns() {
+        return { woken: await wakeOverdueReturns(db) };
+      },
+    },
+    new Set(['NOT_FOUND']),
+  );
+}

@@ -1,0 +1,113 @@
+import { OpenAPIRegistry, OpenApiGeneratorV31, type ResponseConfig } from '@asteasolutions/zod-to-openapi';
+import { z } from 'zod';
+import { VERSION } from '../../platform/version';
+import { PROBLEMS, type ProblemCode } from './problems';
+import type { DocumentedAnswer, Method, Route } from './route';
+import { problemSchema } from '../schemas/common';
+
+export type OpenApiDocument = ReturnType<OpenApiGeneratorV31['generateDocument']>;
+
+/** The OpenAPI 3.1 description of these routes, made from the very schemas that validate their requests. */
+export function describeApi(routes: readonly Route[]): OpenApiDocument {
+  const registry = new OpenAPIRegistry();
+  for (const route of routes) {
+    for (const method of route.methods) register(registry, route, method);
+  }
+  return new OpenApiGeneratorV31(registry.definitions).generateDocument({
+    openapi: '3.1.0',
+    info: {
+      title: 'Holdfast',
+      version: VERSION,
+      description:
+        'Durable orders on Temporal and PostgreSQL. Money is in integer minor units, times are RFC 3339 in UTC, errors are ' +
+        'RFC 9457 problem documents with a stable `code`. Lists page by `cursor`. `X-Request-Id` is echoed or made.',
+      license: { name: 'MIT', identifier: 'MIT' },
+    },
+    servers: [{ url: '/' }],
+  });
+}
+
+const idempotencyKey = z.string().min(1).max(255).optional().meta({
+  description: 'The same key and body gives the first answer again, with `Idempotency-Replayed: true`.',
+});
+
+function register(registry: OpenAPIRegistry, route: Route, method: Method): void {
+  const { params, query } = route.schemas;
+  registry.registerPath({
+    method,
+    path: route.path,
+    operationId: operationId(method, route.path),
+    tags: [route.tag],
+    summary: route.summary,
+    description: route.description,
+    request: {
+      params,
+      query,
+      headers: route.keyed ? z.object({ 'Idempotency-Key': idempotencyKey }) : undefined,
+      body: requestBody(route),
+    },
+    responses: { ...problemResponses(problemsOf(route)), ...answerResponses(route.answers) },
+  });
+}
+
+function requestBody(route: Route) {
+  const { body } = route.schemas;
+  if (body) return { required: !route.bodyOptional, content: { 'application/json': { schema: body } } };
+  if (!route.upload) return undefined;
+  return {
+    required: true,
+    content: Object.fromEntries(route.upload.map((type) => [type, { schema: z.string() }])),
+  };
+}
+
+/** `post /api/v1/orders/{id}/cancel` → `postOrdersIdCancel`. */
+function operationId(method: Method, path: string): string {
+  const words = path.replace('/api/v1', '').match(/[A-Za-z]+/g) ?? [];
+  return method + words.map((word) => word.charAt(0).toUpperCase() + word.slice(1)).join('');
+}
+
+/** What every route of a kind can answer, besides what it says itself. */
+function problemsOf(route: Route): ProblemCode[] {
+  const { params, body } = route.schemas;
+  return [
+    ...(route.problems ?? []),
+    ...(params ? (['NOT_FOUND'] as const) : []),
+    ...(body
+      ? (['MALFORMED_JSON', 'REQUEST_TIMEOUT', 'PAYLOAD_TOO_LARGE', 'UNSUPPORTED_MEDIA_TYPE'] as const)
+      : []),
+    ...(route.path.startsWith('/api/') ? (['DATABASE_UNAVAILABLE', 'INTERNAL'] as const) : []),
+  ];
+}
+
+function problemResponses(codes: readonly ProblemCode[]): Record<string, ResponseConfig> {
+  const statuses = [...new Set(codes.map((code) => PROBLEMS[code].status))];
+  return Object.fromEntries(
+    statuses.map((status) => [
+      String(status),
+      {
+        description: codes
+          .filter((code) => PROBLEMS[code].status === status)
+          .map((code) => `\`${code}\`: ${PROBLEMS[code].title}`)
+          .join('. '),
+        content: { 'application/problem+json': { schema: problemSchema } },
+      },
+    ]),
+  );
+}
+
+function answerResponses(
+  answers: Readonly<Record<number, DocumentedAnswer>>,
+): Record<string, ResponseConfig> {
+  return Object.fromEntries(
+    Object.entries(answers).map(([status, { description, schema, content }]) => {
+      const media = content ?? (schema ? { 'application/json': schema } : {});
+      return [
+        status,
+        {
+          description,
+          content: Object.fromEntries(Object.entries(media).map(([type, body]) => [type, { schema: body }])),
+        },
+      ];
+    }),
+  );
+}

@@ -1,0 +1,203 @@
+import { AppError, isAppError, isRetryable } from '../../platform/errors';
+
+interface ProblemKind {
+  status: number;
+  title: string;
+  /** Seconds after which the same request may succeed. */
+  retryAfter?: number;
+}
+
+/** Every code an answer can carry, with its status. Codes are the public contract; titles and details are for people. */
+export const PROBLEMS = {
+  BAD_REQUEST: { status: 400, title: 'The request cannot be understood' },
+  MALFORMED_JSON: { status: 400, title: 'The body is not valid JSON' },
+  PAYMENT_DECLINED: { status: 402, title: 'The payment was declined' },
+  NOT_FOUND: { status: 404, title: 'There is no such thing' },
+  METHOD_NOT_ALLOWED: { status: 405, title: 'This method is not allowed here' },
+  OUT_OF_STOCK: { status: 409, title: 'There is not enough stock' },
+  ORDER_FAILED: { status: 409, title: 'The order was undone' },
+  ORDER_NOT_PAYABLE: { status: 409, title: 'The order cannot be paid' },
+  HOLD_EXPIRED: { status: 409, title: 'The hold has expired' },
+  HOLD_RELEASED: { status: 409, title: 'The hold was released' },
+  HOLD_CONFIRMED: { status: 409, title: 'The hold is confirmed' },
+  HOLD_NOT_CONFIRMED: { status: 409, title: 'The hold is not confirmed' },
+  HOLD_OF_ORDER: { status: 409, title: 'The hold belongs to an order' },
+  HOLD_OF_SEVERAL_SKUS: { status: 409, title: 'The hold is on several SKUs' },
+  NOT_LATER: { status: 409, title: 'The hold falls due later already' },
+  ALREADY_SHIPPED: { status: 409, title: 'The units have left' },
+  PAYMENT_IN_PROGRESS: { status: 409, title: 'Another payment is in progress' },
+  NOT_CANCELLABLE: { status: 409, title: 'The order can no longer be cancelled' },
+  BATCH_REJECTED: { status: 409, title: 'Not every update of the batch can be applied' },
+  TRANSFER_NOT_OPEN: { status: 409, title: 'The transfer has ended' },
+  OVER_RECEIPT: { status: 409, title: 'More than is on its way' },
+  WOULD_GO_NEGATIVE: { status: 409, title: 'Stock would go below zero' },
+  BELOW_RESERVED: { status: 409, title: 'Less would be on hand than is reserved' },
+  REQUEST_TIMEOUT: { status: 408, title: 'The body did not come in time' },
+  JOB_ENDED: { status: 409, title: 'The job has ended' },
+  QUANTITY_OVERFLOW: { status: 409, title: 'More would be on hand than can be counted' },
+  ALERT_RESOLVED: { status: 409, title: 'The alert is resolved' },
+  DUPLICATE_RECEIPT: { status: 409, title: "This supplier's delivery was received before" },
+  DUPLICATE_SERIAL: { status: 409, title: 'The product already has this serial number' },
+  SERIAL_NOT_THERE: { status: 409, title: 'A serial number is not there' },
+  SERIAL_PACKED: { status: 409, title: 'A serial number is packed for another parcel' },
+  LOT_SHORT: { status: 409, title: 'The lot has less than that' },
+  PARCEL_STOPPED: { status: 409, title: 'The parcel will not leave' },
+  PRODUCT_HAS_STOCK: { status: 409, title: 'The product has stock' },
+  COUNT_NOT_OPEN: { status: 409, title: 'The sheet is not being counted' },
+  COUNT_INCOMPLETE: { status: 409, title: 'Not every line of the sheet is counted' },
+  COUNT_NOT_IN_REVIEW: { status: 409, title: 'Nothing of the sheet awaits a decision' },
+  QUALITY_HOLD_EXCEEDED: { status: 409, title: 'Less than that is on quality hold' },
+  NOT_RETURNABLE: { status: 409, title: 'More than was shipped and not returned yet' },
+  RETURN_CLOSED: { status: 409, title: 'The return takes nothing more' },
+  RETURN_NOT_CANCELLABLE: { status: 409, title: 'The return can no longer be cancelled' },
+  RETURN_EXCEEDS_AUTHORISED: { status: 409, title: 'More than the return was authorised for' },
+  RETURN_EXCEEDS_RECEIVED: { status: 409, title: 'More than was received and not inspected yet' },
+  RETURN_AT_ANOTHER_LOCATION: { status: 409, title: 'The return came in at another location' },
+  IDEMPOTENCY_IN_FLIGHT: {
+    status: 409,
+    title: 'The first request with this key is still running',
+    retryAfter: 1,
+  },
+  PAYLOAD_TOO_LARGE: { status: 413, title: 'The body is too large' },
+  UNSUPPORTED_MEDIA_TYPE: { status: 415, title: 'This media type is not supported' },
+  VALIDATION_FAILED: { status: 422, title: 'The request breaks a rule' },
+  UNKNOWN_SKU: { status: 422, title: 'A SKU is not known' },
+  MIXED_CURRENCIES: { status: 422, title: 'One order has one currency' },
+  UNKNOWN_LOCATION: { status: 422, title: 'A location is not known' },
+  UNKNOWN_ORDER: { status: 422, title: 'The order is not known' },
+  UNKNOWN_CATEGORY: { status: 422, title: 'The category is not known' },
+  UNKNOWN_LOT: { status: 422, title: 'The lot is not known' },
+  CURRENCY_MISMATCH: { status: 422, title: 'The costs of one product have one currency' },
+  LOT_REQUIRED: { status: 422, title: 'The product is kept by lot' },
+  LOT_EXPIRY_MISMATCH: { status: 422, title: 'The lot is known with another expiry date' },
+  SERIALS_REQUIRED: { status: 422, title: 'Each unit of the product needs a serial number' },
+  TOO_MANY_UNITS_NAMED: { status: 422, title: 'More units are named than move' },
+  NOT_IN_PARCEL: { status: 422, title: 'The parcel has nothing of it' },
+  NOT_TRACKED: { status: 422, title: 'The product keeps no lots or serial numbers' },
+  ASOF_BEFORE_RETENTION: { status: 422, title: 'The ledger does not go back that far' },
+  FEED_EMPTY: { status: 422, title: 'The feed has no rows' },
+  FEED_HEADER_INVALID: { status: 422, title: 'The header of the feed cannot be read' },
+  FEED_COLUMN_MISSING: { status: 422, title: 'A column of the feed is missing' },
+  FEED_COLUMN_AMBIGUOUS: { status: 422, title: 'Two columns of the feed mean the same' },
+  FEED_ENCODING_INVALID: { status: 422, title: 'The feed is not UTF-8' },
+  FEED_COMPRESSION_INVALID: { status: 422, title: 'The feed cannot be unpacked' },
+  IDEMPOTENCY_KEY_REUSED: { status: 422, title: 'This idempotency key belongs to another request' },
+  INTERNAL: { status: 500, title: 'Something went wrong on our side' },
+  OVERLOADED: { status: 503, title: 'Too many requests are waiting', retryAfter: 1 },
+  ENGINE_UNAVAILABLE: { status: 503, title: 'The workflow engine cannot be reached', retryAfter: 2 },
+  DATABASE_UNAVAILABLE: { status: 503, title: 'The database cannot be reached', retryAfter: 2 },
+} as const satisfies Record<string, ProblemKind>;
+
+export type ProblemCode = keyof typeof PROBLEMS;
+
+/** What naming the units that leave may be answered with. */
+export const NAMING_PROBLEMS = [
+  'NOT_TRACKED',
+  'TOO_MANY_UNITS_NAMED',
+  'SERIAL_NOT_THERE',
+  'SERIAL_PACKED',
+  'UNKNOWN_LOT',
+  'LOT_SHORT',
+] as const satisfies readonly ProblemCode[];
+
+/** RFC 9457, with Holdfast's own members. */
+export interface Problem {
+  type: string;
+  title: string;
+  status: number;
+  detail: string;
+  code: ProblemCode;
+  /** The request's id. */
+  instance: string;
+  [member: string]: unknown;
+}
+
+export interface FieldError {
+  /** Dotted path into the body, or the name of the query parameter or header. */
+  path: string;
+  message: string;
+}
+
+/** The error to throw for a problem. `members` become members of the document. */
+export function problem(code: ProblemCode, detail: string, members: Record<string, unknown> = {}): AppError {
+  return new AppError(code, detail, members);
+}
+
+/** `OVERLOADED`: nothing was done, and the same request may succeed after so many seconds. */
+export function overloaded(detail: string, retryAfterSeconds: number): AppError {
+  return problem('OVERLOADED', `${detail} Nothing was done; try again.`, { retryAfter: retryAfterSeconds });
+}
+
+/** `VALIDATION_FAILED` with what is wrong where. */
+export function invalid(errors: readonly FieldError[]): AppError {
+  const [first] = errors;
+  const detail = first ? `${first.path || 'body'}: ${first.message}` : 'The request breaks a rule.';
+  return problem('VALIDATION_FAILED', detail, { errors });
+}
+
+/** Seconds for `Retry-After`, or undefined where trying again is of no use. A document's own `retryAfter` goes first. */
+export function retryAfter({ code, retryAfter: told }: Problem): number | undefined {
+  const kind: ProblemKind = PROBLEMS[code];
+  return typeof told === 'number' ? told : kind.retryAfter;
+}
+
+/**
+ * Any error as what the client may know of it: never a stack, SQL or a driver's message.
+ * An error that is nobody's known code is `INTERNAL`, or `DATABASE_UNAVAILABLE` when trying again may help.
+ */
+export function toProblem(error: unknown, requestId: string): Problem {
+  const known = asKnown(error);
+  const { status, title } = PROBLEMS[known.code];
+  return {
+    ...known.members,
+    type: `urn:holdfast:problem:${known.code.toLowerCase().replaceAll('_', '-')}`,
+    title,
+    status,
+    detail: known.detail,
+    code: known.code,
+    instance: requestId,
+  };
+}
+
+interface KnownProblem {
+  code: ProblemCode;
+  detail: string;
+  members: Readonly<Record<string, unknown>>;
+}
+
+function asKnown(error: unknown): KnownProblem {
+  if (isAppError(error) && isProblemCode(error.code)) {
+    return { code: error.code, detail: error.message, members: error.details };
+  }
+  const fromHttp = asHttpError(error);
+  if (fromHttp) return { ...fromHttp, members: {} };
+  if (isRetryable(error)) {
+    return { code: 'DATABASE_UNAVAILABLE', detail: 'The database is busy or away. Try again.', members: {} };
+  }
+  return { code: 'INTERNAL', detail: 'The error is in our log, under the request id.', members: {} };
+}
+
+function isProblemCode(code: string): code is ProblemCode {
+  return Object.hasOwn(PROBLEMS, code);
+}
+
+const MEGABYTE = 1_048_576;
+
+/** What Express and its body parser throw, by their `type` and `status`. */
+function asHttpError(error: unknown): { code: ProblemCode; detail: string } | undefined {
+  if (typeof error !== 'object' || error === null) return undefined;
+  const { type, status, limit } = error as { type?: unknown; status?: unknown; limit?: unknown };
+  if (type === 'entity.parse.failed')
+    return { code: 'MALFORMED_JSON', detail: 'The body is not valid JSON.' };
+  if (type === 'entity.too.large')
+    return {
+      code: 'PAYLOAD_TOO_LARGE',
+      detail: `A body may have at most ${Number(limit) / MEGABYTE} MB here.`,
+    };
+  if (status === 415)
+    return { code: 'UNSUPPORTED_MEDIA_TYPE', detail: 'This encoding of the body is not supported.' };
+  if (typeof status === 'number' && status >= 400 && status < 500) {
+    return { code: 'BAD_REQUEST', detail: 'The request cannot be understood.' };
+  }
+  return undefined;
+}

@@ -1,0 +1,109 @@
+import type { ReservationRequest } from '../../domain/stock/reservations/plan';
+import type { Answer } from '../http/answer';
+import type { ApiContext } from '../context';
+import { checkedDue, RESERVATIONS } from '../use-cases/reservation-answers';
+import { onceForKey } from '../idempotency/keyed-call';
+import { API_BASE } from '../use-cases/order-answers';
+import { problem, type ProblemCode } from '../http/problems';
+import { route, type Call, type Route, type RouteSchemas } from '../http/route';
+import { skuParams } from '../schemas/common';
+import { hold, newReservation, newSkuReservation, type Due } from '../schemas/reservations';
+
+const RESERVE_PROBLEMS = [
+  'OUT_OF_STOCK',
+  'UNKNOWN_LOCATION',
+  'OVERLOADED',
+  'IDEMPOTENCY_IN_FLIGHT',
+  'IDEMPOTENCY_KEY_REUSED',
+  'VALIDATION_FAILED',
+] as const;
+
+/** Making holds without an order. */
+export function newReservationRoutes(context: ApiContext): Route[] {
+  return [
+    route(
+      {
+        methods: ['post'],
+        path: `${API_BASE}/inventory/{sku}/reserve`,
+        tag: RESERVATIONS,
+        summary: 'Hold units of a product',
+        description:
+          'Nearest warehouses first, or one location only. What is not confirmed in time is freed.',
+        keyed: true,
+        params: skuParams,
+        body: newSkuReservation,
+        answers: { 201: { description: 'Held', schema: hold } },
+        problems: RESERVE_PROBLEMS,
+      },
+      (call) =>
+        reserve(context, call, `POST /inventory/${call.params.sku}/reserve`, {
+          lines: [{ sku: call.params.sku, quantity: call.body.quantity }],
+          shipTo: null,
+          // The SKU is part of the address here: an unknown one is a thing that does not exist.
+          unknownSku: 'NOT_FOUND',
+        }),
+    ),
+    route(
+      {
+        methods: ['post'],
+        path: `${API_BASE}/reservations`,
+        tag: RESERVATIONS,
+        summary: 'Hold units of several products, all or nothing',
+        keyed: true,
+        body: newReservation,
+        answers: { 201: { description: 'Held', schema: hold } },
+        problems: ['UNKNOWN_SKU', ...RESERVE_PROBLEMS],
+      },
+      (call) =>
+        reserve(context, call, 'POST /reservations', {
+          lines: call.body.items,
+          shipTo: call.body.shipTo,
+          unknownSku: 'UNKNOWN_SKU',
+        }),
+    ),
+  ];
+}
+
+interface ReservationBody extends Due {
+  location?: string | null | undefined;
+  orderId?: string | null | undefined;
+}
+
+function reserve(
+  context: ApiContext,
+  call: Call<RouteSchemas> & { body: ReservationBody },
+  what: string,
+  { unknownSku, ...wanted }: Pick<ReservationRequest, 'lines' | 'shipTo'> & { unknownSku: ProblemCode },
+): Promise<Answer> {
+  const { location, orderId } = call.body;
+  return onceForKey(context, call, what, async (reservationId) => {
+    const verdict = await context.holds.reserve(
+      {
+        ...wanted,
+        ...checkedDue(call.body),
+        reservationId,
+        kind: 'hold',
+        orderId: null,
+        warehouse: location ?? null,
+        reference: orderId ?? null,
+        mode: 'complete',
+        status: 'pending',
+      },
+      call.signal,
+    );
+    switch (verdict.outcome) {
+      case 'short':
+        throw problem('OUT_OF_STOCK', 'There is not enough stock.', { shortages: verdict.shortages });
+      case 'refused': {
+        const { code, detail } = verdict.refusal;
+        throw problem(code === 'UNKNOWN_SKU' ? unknownSku : code, detail);
+      }
+      case 'held':
+        return {
+          status: 201,
+          body: await context.holds.view(reservationId),
+          headers: { location: `${API_BASE}/reservations/${reservationId}` },
+        };
+    }
+  });
+}

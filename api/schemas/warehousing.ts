@@ -1,0 +1,83 @@
+import { z } from 'zod';
+import { cursorOf } from '../http/cursor';
+import {
+  count,
+  currency,
+  line,
+  MAX_UNITS,
+  money,
+  pageOf,
+  pageQuery,
+  sku,
+  time,
+  uuid,
+  warehouseCode,
+} from './common';
+
+const MAX_LINES = 500;
+const MAX_SERIALS = 10_000;
+
+export const units = z.int().min(1).max(MAX_UNITS);
+export const date = z.iso.date().meta({ description: 'Day, YYYY-MM-DD' });
+const isoCurrency = z.string().regex(/^[A-Z]{3}$/, 'must be three capital letters (ISO 4217)');
+
+/** What every list of documents takes. */
+export const documentQuery = {
+  ...pageQuery,
+  cursor: cursorOf(z.object({ createdAtMicros: z.iso.datetime(), id: z.uuid() })).optional(),
+};
+
+const receiptLine = z
+  .object({
+    sku,
+    quantity: units,
+    unitCostMinor: z.int().min(0).max(Number.MAX_SAFE_INTEGER).optional().meta({
+      description: 'What one unit cost, minor units',
+    }),
+    currency: isoCurrency.optional().meta({ description: "ISO 4217; the product's own unless given" }),
+    lot: z
+      .object({ code: line(100), expiresOn: date.optional() })
+      .optional()
+      .meta({ description: 'Needed where the product is kept by lot' }),
+    serials: z
+      .array(line(100))
+      .max(MAX_SERIALS)
+      .optional()
+      .meta({ description: 'One for each unit, where the product has serial numbers' }),
+  })
+  .refine((given) => given.currency === undefined || given.unitCostMinor !== undefined, {
+    message: 'is of no use without unitCostMinor',
+    path: ['currency'],
+  });
+
+export const newReceipt = z
+  .object({
+    location: warehouseCode,
+    supplier: line(200).optional(),
+    supplierReference: line(200).meta({ description: "The supplier's number of the delivery: taken once" }),
+    lines: z.array(receiptLine).min(1).max(MAX_LINES),
+  })
+  .meta({ id: 'NewReceipt' });
+
+export const receipt = z
+  .object({
+    id: uuid,
+    location: warehouseCode,
+    supplier: z.string().nullable(),
+    supplierReference: z.string(),
+    lines: z.array(
+      z.object({
+        sku: z.string(),
+        quantity: count,
+        unitCostMinor: money.nullable(),
+        currency: currency.nullable(),
+        lot: z.object({ code: z.string(), expiresOn: z.string().nullable() }).nullable(),
+        serials: z.array(z.string()),
+      }),
+    ),
+    actor: z.string(),
+    receivedAt: time,
+  })
+  .meta({ id: 'Receipt' });
+
+export const receiptPage = pageOf('ReceiptPage', receipt);

@@ -1,0 +1,120 @@
+import { createPace } from './retry-after-estimate';
+import { overloaded } from '../http/problems';
+
+export interface AdmissionOptions {
+  /** Orders in work at once. */
+  limit: number;
+  /** Orders that may wait for their turn. */
+  queue: number;
+  /** How long one may wait, in milliseconds. */
+  maxWaitMs: number;
+}
+
+export interface Admission {
+  /**
+   * Runs `work` when its turn comes, first come, first served.
+   *
+   * @throws AppError `OVERLOADED` when the queue is full, or the turn did not come in time or cannot by the speed at which
+   *   turns end; `work` was then never begun.
+   * @throws Error when the caller gave up while waiting; `work` was then never begun either.
+   */
+  run<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T>;
+  /** True while the queue takes nobody: for the very beginning of a request, before anything is spent on it. */
+  readonly full: boolean;
+  /** What to throw at somebody whom the queue does not take: when to come again depends on how many were told before. */
+  refusal(): Error;
+  readonly running: number;
+  readonly queued: number;
+}
+
+interface Waiter {
+  admit(): void;
+}
+
+/** Keeps a burst from becoming thousands of sagas in work at once: what cannot be decided soon waits here, or is told so. */
+export function createAdmission(options: AdmissionOptions): Admission {
+  // A Set keeps arrival order and gives up a waiter in constant time.
+  const waiting = new Set<Waiter>();
+  const pace = createPace(options.limit);
+  let running = 0;
+
+  function isFull(): boolean {
+    if (running < options.limit) return false;
+    return waiting.size >= options.queue || (pace.expectedMs(waiting.size + 1) ?? 0) > options.maxWaitMs;
+  }
+
+  function refusal(): Error {
+    return overloaded('Too many orders are waiting for their turn.', pace.comeAgainIn());
+  }
+
+  function turn(signal: AbortSignal): Promise<void> {
+    if (signal.aborted) return Promise.reject(clientLeft());
+    if (running < options.limit) {
+      running++;
+      return Promise.resolve();
+    }
+    pace.begin();
+    if (isFull()) return Promise.reject(refusal());
+    return new Promise((resolve, reject) => {
+      const leave = () => {
+        waiting.delete(waiter);
+        clearTimeout(timer);
+        signal.removeEventListener('abort', onAbort);
+      };
+      const onAbort = () => {
+        leave();
+        reject(clientLeft());
+      };
+      const timer = setTimeout(() => {
+        leave();
+        reject(refusal());
+      }, options.maxWaitMs);
+      const waiter: Waiter = {
+        // The place is handed over, not freed: nobody who comes now can overtake.
+        admit() {
+          leave();
+          resolve();
+        },
+      };
+      waiting.add(waiter);
+      signal.addEventListener('abort', onAbort, { once: true });
+    });
+  }
+
+  function leaveTurn(): void {
+    const [next] = waiting;
+    if (next) {
+      pace.moved();
+      next.admit();
+    } else {
+      pace.end();
+      running--;
+    }
+  }
+
+  return {
+    async run(signal, work) {
+      await turn(signal);
+      try {
+        return await work();
+      } finally {
+        leaveTurn();
+      }
+    },
+    get full() {
+      return isFull();
+    },
+    refusal,
+    get running() {
+      return running;
+    },
+    get queued() {
+      return waiting.size;
+    },
+  };
+}
+
+/** Nobody is there to be told. */
+function clientLeft(): Error {
+  return new Error('the client left before its turn came');
+}

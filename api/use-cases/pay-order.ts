@@ -1,0 +1,79 @@
+import type { PaymentMethod, PaymentView } from '../../domain/orders/types';
+import { readPaymentOfUpdate } from '../../domain/ordering/views';
+import { ok, type Answer } from '../http/answer';
+import type { ApiContext } from '../context';
+import { orderPath } from './order-answers';
+import { problem, type ProblemCode } from '../http/problems';
+import { askSaga } from './saga-update';
+
+export interface PayOrder {
+  orderId: string;
+  method: PaymentMethod;
+  /** The same id is the same charge, whoever sends it and however often. */
+  updateId: string;
+  traceparent: string;
+}
+
+const REFUSALS: ReadonlySet<string> = new Set(['HOLD_EXPIRED', 'ORDER_NOT_PAYABLE', 'PAYMENT_IN_PROGRESS']);
+
+const REFUSAL_DETAILS: Partial<Record<ProblemCode, string>> = {
+  HOLD_EXPIRED: 'The stock is no longer held for this order. Place a new one.',
+  ORDER_NOT_PAYABLE: 'There is nothing to pay.',
+  PAYMENT_IN_PROGRESS: 'Wait for the outcome of the other payment.',
+};
+
+/**
+ * Charges an order's hold, and waits up to 10 s for the outcome.
+ *
+ * @throws AppError `NOT_FOUND`, `PAYMENT_DECLINED` with `declineCode`, `HOLD_EXPIRED`, `ORDER_NOT_PAYABLE`,
+ *   `PAYMENT_IN_PROGRESS`, `ENGINE_UNAVAILABLE`.
+ */
+export async function payOrder(
+  context: ApiContext,
+  { orderId, method, updateId, traceparent }: PayOrder,
+): Promise<Answer> {
+  const asked = await askSaga(context, { id: orderId, traceparent }, () =>
+    context.engine.pay(orderId, { ...method, updateId }),
+  );
+  const payment = await readPaymentOfUpdate(context.db, orderId, updateId);
+  if (payment) return paymentAnswer(orderId, payment);
+  switch (asked.kind) {
+    case 'undecided':
+      return pending(orderId, { status: 'pending' });
+    case 'refused':
+      throw refusal(asked.code);
+    case 'ended':
+      throw refusal(asked.status === 'expired' ? 'HOLD_EXPIRED' : 'ORDER_NOT_PAYABLE');
+    case 'answer':
+      throw refusal(asked.answer.outcome === 'refused' ? asked.answer.code : 'ORDER_NOT_PAYABLE');
+  }
+}
+
+/** A charge that was made is the answer, whatever happened to the order since. */
+function paymentAnswer(orderId: string, payment: PaymentView): Answer {
+  switch (payment.status) {
+    case 'pending':
+    case 'unknown':
+      return pending(orderId, payment);
+    case 'declined':
+      throw problem(
+        'PAYMENT_DECLINED',
+        'The card was declined. The hold stays until it expires; try another card.',
+        {
+          declineCode: payment.declineCode ?? null,
+          paymentId: payment.id,
+        },
+      );
+    default:
+      return ok(payment);
+  }
+}
+
+function pending(orderId: string, body: unknown): Answer {
+  return { status: 202, body, headers: { location: orderPath(orderId), 'retry-after': '1' } };
+}
+
+function refusal(code: string): Error {
+  const known = REFUSALS.has(code) ? (code as ProblemCode) : 'ORDER_NOT_PAYABLE';
+  return problem(known, REFUSAL_DETAILS[known] ?? 'The order cannot be paid.');
+}

@@ -1,0 +1,86 @@
+import {
+  createStandaloneReserver,
+  type ReservationOutcome,
+} from '../../domain/stock/reservations/standalone';
+import type { ReservationRequest } from '../../domain/stock/reservations/plan';
+import { createWarehouseDirectory } from '../../domain/catalog/warehouses';
+import type { ReservationDetails } from '../../domain/stock/reservations/types';
+import { readReservations } from '../../domain/stock/reservations/views';
+import { reclaimExpired } from '../../domain/ordering/expire';
+import { createRequestBatcher } from '../../platform/request-batcher';
+import type { Settings } from '../../platform/config';
+import type { Database } from '../../platform/database/database';
+import type { Logger } from '../../platform/telemetry/log';
+import { createPace } from './retry-after-estimate';
+import { overloaded } from '../http/problems';
+
+/** Where holds without an order are asked for: requests that come together share transactions. */
+export interface ReservationService {
+  /**
+   * Queues a request and answers its verdict. One whose client leaves before its turn leaves the queue.
+   *
+   * @throws AppError `OVERLOADED` while the queue is full; nothing was done then.
+   */
+  reserve(request: ReservationRequest, signal: AbortSignal): Promise<ReservationOutcome>;
+  /** A hold as it is now; those asked for together are read in one statement. Null: there is none. */
+  view(id: string): Promise<ReservationDetails | null>;
+  /** Requests queued or running. */
+  readonly pending: number;
+  /** Resolves when every request is answered. */
+  close(): Promise<void>;
+}
+
+export interface ReservationServiceOptions {
+  db: Database;
+  settings: Pick<Settings, 'SOURCING_STRATEGY' | 'RESERVE_LANES' | 'RESERVE_MAX_BATCH' | 'RESERVATION_QUEUE'>;
+  log: Logger;
+}
+
+export function createReservationService({
+  db,
+  settings,
+  log,
+}: ReservationServiceOptions): ReservationService {
+  const size = { lanes: settings.RESERVE_LANES, maxBatch: settings.RESERVE_MAX_BATCH, log };
+  const reserver = createStandaloneReserver({
+    ...size,
+    db,
+    warehouses: createWarehouseDirectory(db),
+    strategy: settings.SOURCING_STRATEGY,
+    reclaim: (productIds) => reclaimExpired(db, productIds),
+  });
+  const reader = createRequestBatcher<string, ReservationDetails | null>({
+    ...size,
+    idOf: (id) => id,
+    laneKey: (id) => id,
+    async run(ids) {
+      const found = await readReservations(db, ids);
+      return new Map(ids.map((id) => [id, found.get(id) ?? null]));
+    },
+    // It reads, and so waits for nobody's lock.
+    busy: () => Promise.resolve(new Set()),
+  });
+  const pace = createPace(settings.RESERVATION_QUEUE);
+  return {
+    async reserve(request, signal) {
+      if (reserver.pending >= settings.RESERVATION_QUEUE) {
+        pace.begin();
+        throw overloaded('Too many holds are waiting for their turn.', pace.comeAgainIn());
+      }
+      try {
+        return await reserver.submit(request, signal);
+      } finally {
+        if (reserver.pending * 2 < settings.RESERVATION_QUEUE) pace.end();
+        else pace.moved();
+      }
+    },
+    view: (id) => reader.submit(id),
+    get pending() {
+      return reserver.pending;
+    },
+    async close() {
+      await reserver.close();
+      await reader.close();
+    },
+  };
+}

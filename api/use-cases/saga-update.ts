@@ -1,0 +1,40 @@
+import { hasEnded } from '../../domain/orders/rules';
+import type { OrderStatus } from '../../domain/orders/types';
+import { readOrderInput } from '../../domain/ordering/views';
+import type { ApiContext } from '../context';
+import type { Updated } from '../temporal/engine';
+import { problem } from '../http/problems';
+
+/** What became of an update: the saga's word, no answer in time, or an order that had ended before it could be asked. */
+export type SagaAnswer<Result> =
+  Exclude<Updated<Result>, { kind: 'gone' }> | { kind: 'ended'; status: OrderStatus };
+
+/** A saga that was started again and is gone once more has ended its order, or something ends it as fast as we start it. */
+const MAX_TRIES = 3;
+
+/**
+ * Asks an order's saga. One that is gone while its order is open (terminated by hand, or lost with its server) is started
+ * again with the input that is stored with the order, and asked again.
+ *
+ * @throws AppError `NOT_FOUND` for an order that does not exist, `ENGINE_UNAVAILABLE` when nothing was sent.
+ */
+export async function askSaga<Result>(
+  context: ApiContext,
+  order: { id: string; traceparent: string },
+  ask: () => Promise<Updated<Result>>,
+): Promise<SagaAnswer<Result>> {
+  for (let tries = 1; tries <= MAX_TRIES; tries++) {
+    const updated = await ask();
+    if (updated.kind !== 'gone') return updated;
+    const stored = await readOrderInput(context.db, order.id);
+    if (!stored) throw orderNotFound();
+    if (hasEnded(stored.status)) return { kind: 'ended', status: stored.status };
+    context.log.warn({ orderId: order.id }, 'an open order has no saga; it is started again');
+    await context.engine.restart(stored.input, order.traceparent);
+  }
+  return { kind: 'undecided' };
+}
+
+export function orderNotFound(): Error {
+  return problem('NOT_FOUND', 'There is no such order.');
+}

@@ -1,0 +1,55 @@
+import type { Statement } from '../../../platform/database/database';
+import { ENGINE_CHECKS } from './workflows';
+import { FLOW_CHECKS } from './flow';
+import { RESERVATION_CHECKS } from './reservations';
+import { ORDER_CHECKS } from './orders';
+import { STOCK_CHECKS } from './stock';
+import { TRACKING_CHECKS } from './tracking';
+import { CHECK_IDS, type CheckId, type CheckInfo, type CheckRun, type SqlCheck } from '../types';
+
+/** The check of tamper evidence reads the ledger range by range: domain/consistency/verify-seals.ts. */
+const SEALS_CHECK: CheckInfo = {
+  id: 'seals',
+  title: 'Sealed rows of the ledger are as they were sealed',
+  severity: 'critical',
+  finding: 'A ledger row (seal, month, ledgerId, what: changed, missing, added) or a seal (seal, what)',
+  repair: 'For a person: find out who wrote to the ledger by hand, and restore the rows from a backup.',
+};
+
+export const SQL_CHECKS: ReadonlyMap<CheckId, SqlCheck> = new Map(
+  [...STOCK_CHECKS, ...RESERVATION_CHECKS, ...ORDER_CHECKS, ...TRACKING_CHECKS, ...FLOW_CHECKS].map(
+    (check) => [check.id, check],
+  ),
+);
+
+const ALL = new Map<CheckId, CheckInfo>([
+  ...SQL_CHECKS,
+  ...ENGINE_CHECKS.map((check) => [check.id, check] as const),
+  [SEALS_CHECK.id, SEALS_CHECK],
+]);
+
+/** All checks in the order in which they run. */
+export const CHECKS: readonly CheckInfo[] = CHECK_IDS.map(checkOf);
+
+export function checkOf(id: CheckId): CheckInfo {
+  const check = ALL.get(id);
+  if (!check) throw new Error(`there is no check ${id}`);
+  return check;
+}
+
+/**
+ * The statement of a check that answers `limit` findings at most. What it limits is worked out as a whole: for a bare LIMIT the
+ * planner prefers what is quick to find a first row, and mostly there is none. At three million ledger rows that took 12.5 s
+ * instead of 2.4.
+ */
+export function statementOf(check: SqlCheck, run: CheckRun): Statement {
+  const { name, text, values = [] } = check.statement(run);
+  return {
+    name,
+    text: `with finding as materialized (${text}) select subject, details from finding limit $${values.length + 1}`,
+    values: [...values, run.limit],
+  };
+}
+
+/** Checks whose findings are about a product at a location, and raise its alert `ledger_drift`. */
+export const DRIFT_CHECKS: readonly CheckId[] = ['on_hand_ledger', 'reserved_ledger', 'reserved_holds'];

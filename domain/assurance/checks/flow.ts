@@ -1,0 +1,103 @@
+import type { SqlCheck } from '../types';
+
+/** Tried this often, a message is not merely late. */
+const MANY_ATTEMPTS = 5;
+
+/** Constraints and triggers that keep the numbers right by themselves: kind, table, name. */
+const GUARDS = `(values
+  ('constraint', 'stock', 'stock_on_hand_not_negative'),
+  ('constraint', 'stock', 'stock_reserved_not_negative'),
+  ('constraint', 'stock', 'stock_on_hand_covers_reserved'),
+  ('constraint', 'reservation_lines', 'reservation_lines_open_within_quantity'),
+  ('constraint', 'order_items', 'order_items_every_unit_accounted'),
+  ('constraint', 'payments', 'refunds_within_capture'),
+  ('trigger', 'inventory_transactions', 'inventory_transactions_append_only'),
+  ('trigger', 'inventory_transactions', 'inventory_transactions_no_truncate'),
+  ('trigger', 'inventory_transactions', 'inventory_transactions_keys'),
+  ('trigger', 'inventory_transactions', 'inventory_transactions_tracked_units'),
+  ('trigger', 'ledger_keys', 'ledger_keys_append_only'),
+  ('trigger', 'ledger_keys', 'ledger_keys_no_truncate'),
+  ('trigger', 'ledger_seals', 'ledger_seals_append_only'),
+  ('trigger', 'ledger_seals', 'ledger_seals_no_truncate'),
+  ('trigger', 'ledger_seal_parts', 'ledger_seal_parts_append_only'),
+  ('trigger', 'ledger_seal_parts', 'ledger_seal_parts_no_truncate'),
+  ('trigger', 'lot_movements', 'lot_movements_append_only'),
+  ('trigger', 'serial_movements', 'serial_movements_append_only'),
+  ('constraint', 'lots', 'lots_held_within_quantity'),
+  ('constraint', 'quality_holds', 'quality_holds_every_unit_accounted'),
+  ('trigger', 'order_events', 'order_events_append_only')) as g (kind, of_table, name)`;
+
+/** What moves between places and parts of the system, and what keeps it all in bounds. */
+export const FLOW_CHECKS: readonly SqlCheck[] = [
+  {
+    id: 'guards',
+    title: 'The constraints and triggers that keep the numbers right are in force',
+    severity: 'critical',
+    finding: 'A guard: kind (constraint, trigger), table, name, state (missing, disabled, not valid)',
+    repair: 'A disabled trigger is enabled, a constraint validated. A missing one is for a person.',
+    statement: () => ({
+      name: 'consistency.guards',
+      text: `with guard as (
+          select * from ${GUARDS}
+          -- Each partition of the ledger has its own, which may be disabled alone.
+          union
+          select 'trigger', i.inhrelid::regclass::text, e.name from pg_inherits i,
+            (values ('inventory_transactions_append_only'), ('no_truncate'), ('keys')) as e (name)
+          where i.inhparent = 'inventory_transactions'::regclass
+        )
+        select g.kind || ':' || g.of_table || '.' || g.name as subject,
+          jsonb_build_object('kind', g.kind, 'table', g.of_table, 'name', g.name, 'state', state) as details
+        from guard g
+        left join pg_constraint c on g.kind = 'constraint' and c.conrelid = to_regclass(g.of_table) and c.conname = g.name
+        left join pg_trigger t on g.kind = 'trigger' and t.tgrelid = to_regclass(g.of_table) and t.tgname = g.name
+        cross join lateral (select case
+          when c.oid is null and t.oid is null then 'missing'
+          when t.tgenabled not in ('O', 'A') then 'disabled'
+          when not c.convalidated then 'not valid' end as state) s
+        where state is not null order by 1`,
+    }),
+  },
+  {
+    id: 'transfers_lost_units',
+    title: 'Every unit that a transfer took arrived, is on its way, is back or was written down as lost',
+    severity: 'error',
+    finding:
+      'A transfer: transferId, open (by the transfer), ledger (units that left minus units that arrived)',
+    repair: 'For a person: count both places, then adjust.',
+    statement: ({ since }) => ({
+      name: 'consistency.transfers_lost_units',
+      // The ledger is indexed by place, not by reference: each transfer looks at its own places, from its own time on. What it
+      // did before the retention's horizon is no longer known.
+      text: `select 'transfer:' || t.id as subject,
+          jsonb_build_object('transferId', t.id, 'open', t.open, 'ledger', -l.units, 'status', t.status) as details
+        from transfers t
+        cross join lateral (
+          select coalesce(sum(e.on_hand_delta), 0) as units from inventory_transactions e
+          where e.product_id = t.product_id and e.warehouse_id in (t.source_id, t.target_id)
+            and e.at >= t.created_at - interval '1 minute'
+            and e.kind in ('transfer_out', 'transfer_in') and e.reference = 'transfer:' || t.id) l
+        where ($1::timestamptz is null or t.updated_at >= $1) and t.open <> -l.units
+          and t.created_at >= coalesce((select max(upper_bound) from ledger_folds), '-infinity')
+        order by t.id`,
+      values: [since],
+    }),
+  },
+  {
+    id: 'outbox_stuck',
+    title: 'Messages between the parts of the system arrive',
+    severity: 'warning',
+    finding: 'A message: outboxId, topic, key, attempts, createdAt, availableAt',
+    repair: 'It is made ready at once. Should it get stuck again, the log of the worker says why.',
+    statement: ({ graceSeconds }) => ({
+      name: 'consistency.outbox_stuck',
+      text: `select 'outbox:' || id as subject,
+          jsonb_build_object('outboxId', id, 'topic', topic, 'key', key, 'attempts', attempts, 'createdAt', created_at,
+                             'availableAt', available_at) as details
+        from outbox
+        where created_at < statement_timestamp() - make_interval(secs => $1)
+          and (attempts >= ${MANY_ATTEMPTS} or available_at < statement_timestamp() - make_interval(secs => $1))
+        order by id`,
+      values: [graceSeconds],
+    }),
+  },
+];

@@ -1,0 +1,139 @@
+import { afterPosition } from '../seals/ledger-range';
+import { NAMES, PLACE } from './place';
+import type { CheckRun, SqlCheck } from '../types';
+
+type Counter = 'on_hand' | 'reserved';
+
+function fullDrift(counter: Counter): string {
+  return `
+    with drift as (
+      select product_id, warehouse_id, s.${counter} as counter, coalesce(l.units, 0) + coalesce(o.units, 0) as ledger
+      from stock s
+      full join (select product_id, warehouse_id, sum(${counter}_delta) as units
+                 from inventory_transactions group by 1, 2) l using (product_id, warehouse_id)
+      full join (select product_id, warehouse_id, ${counter} as units from ledger_opening) o using (product_id, warehouse_id)
+      where coalesce(s.${counter}, 0) <> coalesce(l.units, 0) + coalesce(o.units, 0)
+    )`;
+}
+
+/**
+ * Sums up to the last verified seal are kept, so only later rows of the ledger are read. Looked at are the stock rows that
+ * these name, those that anybody has written since, by whatever means (`xmin`, which costs a scan of the stock but none of
+ * the ledger), and those that were found to drift by the last run, or by one that was not yet stored when the last one began.
+ *
+ * The lower bound of the age is always true: the planner takes a range for a small part of the table, and a lone upper bound for a
+ * third, for which it reads all of stock and sums again. The upper bound is worked out once, not for each row. Ten million stock
+ * rows, 100,000 new entries: 9.5 s without these, 4.3 s with.
+ */
+function incrementalDrift(counter: Counter): string {
+  return `
+    with recent as (
+      select t.product_id, t.warehouse_id, sum(t.${counter}_delta) as units
+      from inventory_transactions t where ${afterPosition('$1', '$2')} group by 1, 2
+    ), touched as (
+      select product_id, warehouse_id from recent
+      union
+      select s.product_id, s.warehouse_id from stock s
+      where age(s.xmin) between -2147483648
+        and (select least(pg_snapshot_xmax(pg_current_snapshot())::text::bigint - $1, 2147483646))
+      union
+      select (f.details ->> 'productId')::int, (f.details ->> 'warehouseId')::int
+      from consistency_checks c join consistency_findings f using (job_id, check_id)
+      where c.check_id = '${counter}_ledger'
+        and c.finished_at > (select max(started_at) - interval '1 minute' from consistency_checks where check_id = '${counter}_ledger')
+    ), drift as (
+      select product_id, warehouse_id, s.${counter} as counter, coalesce(c.${counter}, 0) + coalesce(r.units, 0) as ledger
+      from touched
+      left join stock s using (product_id, warehouse_id)
+      left join ledger_checkpoint c using (product_id, warehouse_id)
+      left join recent r using (product_id, warehouse_id)
+      where coalesce(s.${counter}, 0) <> coalesce(c.${counter}, 0) + coalesce(r.units, 0)
+    )`;
+}
+
+function drift(counter: Counter, { mode, summedUp }: CheckRun) {
+  return {
+    name: `consistency.${counter}_ledger.${mode}`,
+    text: `${mode === 'incremental' ? incrementalDrift(counter) : fullDrift(counter)}
+      select ${PLACE} as subject,
+        jsonb_build_object('productId', d.product_id, 'warehouseId', d.warehouse_id, 'counter', d.counter, 'ledger', d.ledger) as details
+      from drift d ${NAMES} order by d.product_id, d.warehouse_id`,
+    values: mode === 'incremental' ? [summedUp.xid, summedUp.id] : [],
+  };
+}
+
+/** Counters of stock against what explains them. */
+export const STOCK_CHECKS: readonly SqlCheck[] = [
+  {
+    id: 'on_hand_ledger',
+    title: 'On hand equals the sum of the ledger',
+    severity: 'critical',
+    finding:
+      'A stock row: counter, ledger (units). A counter of null: the ledger names a place that has no stock row.',
+    repair:
+      'The ledger is the truth: the counter is set to its sum. Where that is below zero or below what is reserved, it is for a person.',
+    statement: (run) => drift('on_hand', run),
+  },
+  {
+    id: 'reserved_ledger',
+    title: 'Reserved equals the sum of the ledger',
+    severity: 'critical',
+    finding: 'A stock row: counter, ledger (units)',
+    repair:
+      'Live holds are the truth: the counter is set to their open units, and a ledger entry `repair` makes up the difference.',
+    statement: (run) => drift('reserved', run),
+  },
+  {
+    id: 'reserved_holds',
+    title: 'Reserved equals the open units of live holds',
+    severity: 'critical',
+    finding: 'A stock row: counter, held (units)',
+    repair:
+      'The counter is set to the open units of live holds, with a ledger entry `repair`. More held than on hand is for a person.',
+    statement: () => ({
+      name: 'consistency.reserved_holds',
+      text: `with drift as (
+          select product_id, warehouse_id, s.reserved as counter, coalesce(h.open, 0) as held
+          from stock s
+          full join (select l.product_id, l.warehouse_id, sum(l.open_quantity) as open
+                     from reservation_lines l join reservations r on r.id = l.reservation_id
+                     where r.status in ('pending', 'charging', 'confirmed') and l.open_quantity > 0 group by 1, 2) h
+            using (product_id, warehouse_id)
+          where coalesce(s.reserved, 0) <> coalesce(h.open, 0))
+        select ${PLACE} as subject,
+          jsonb_build_object('productId', d.product_id, 'warehouseId', d.warehouse_id, 'counter', d.counter, 'held', d.held) as details
+        from drift d ${NAMES} order by d.product_id, d.warehouse_id`,
+    }),
+  },
+  {
+    id: 'phantom_stock',
+    title: 'No stock is sold that is not there',
+    severity: 'critical',
+    finding: 'A stock row whose counters its constraints do not allow: onHand, reserved (units)',
+    repair:
+      'For a person, unless the repair of its counters settles it: count the place, then adjust or cut orders.',
+    statement: () => ({
+      name: 'consistency.phantom_stock',
+      text: `select ${PLACE} as subject,
+          jsonb_build_object('productId', d.product_id, 'warehouseId', d.warehouse_id, 'onHand', d.on_hand, 'reserved', d.reserved) as details
+        from stock d ${NAMES} where d.on_hand < 0 or d.reserved < 0 or d.on_hand < d.reserved
+        order by d.product_id, d.warehouse_id`,
+    }),
+  },
+  {
+    id: 'ledger_keys',
+    title: 'Every effect in the ledger has its key',
+    severity: 'error',
+    finding: 'An effect that could be applied again, since nothing remembers it: key',
+    repair: 'The key is written.',
+    statement: ({ mode, summedUp }) => ({
+      name: `consistency.ledger_keys.${mode}`,
+      text: `select 'effect:' || key as subject, jsonb_build_object('key', key) as details
+        from (select distinct t.kind || ':' || t.effect_id as key from inventory_transactions t
+              where ${mode === 'full' ? 'true' : afterPosition('$1', '$2')}
+                and not exists (select from ledger_keys k where k.key = t.kind || ':' || t.effect_id)) m
+        order by 1`,
+      values: mode === 'incremental' ? [summedUp.xid, summedUp.id] : [],
+    }),
+  },
+];

@@ -1,0 +1,36 @@
+import { rows, type Queryable } from '../../../platform/database/database';
+
+interface Limits {
+  limit: number;
+  graceSeconds: number;
+}
+
+/** Open orders that have rested for a while, the longest first. */
+export async function selectRestingOrders(on: Queryable, limits: Limits): Promise<string[]> {
+  const found = await rows<{ id: string }>(
+    on,
+    'consistency.resting_orders',
+    `select id from orders where status in ('reserved', 'paid', 'fulfilling')
+       and updated_at < statement_timestamp() - make_interval(secs => $2)
+     order by updated_at, id limit $1`,
+    [limits.limit, limits.graceSeconds],
+  );
+  return found.map((row) => row.id);
+}
+
+/** Orders that ended, the latest first, since a time or ever. */
+export async function selectEndedOrders(
+  on: Queryable,
+  { limit, graceSeconds, since }: Limits & { since: Date | null },
+): Promise<string[]> {
+  const found = await rows<{ id: string }>(
+    on,
+    'consistency.ended_orders',
+    `select id from orders where status not in ('reserved', 'paid', 'fulfilling')
+       and updated_at < statement_timestamp() - make_interval(secs => $2)
+       and ($3::timestamptz is null or updated_at >= $3)
+     order by updated_at desc, id limit $1`,
+    [limit, graceSeconds, since],
+  );
+  return found.map((row) => row.id);
+}

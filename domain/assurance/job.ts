@@ -1,0 +1,130 @@
+import { z } from 'zod';
+import { raiseAlert, resolveAlert } from '../stock/alerts/alerts';
+import {
+  beginJob,
+  cancelJob,
+  completeJob,
+  createJob,
+  failJob,
+  isCancelRequested,
+  reportProgress,
+} from '../jobs/jobs';
+import { insertJob } from '../jobs/queries';
+import { jobHasEnded } from '../jobs/rules';
+import type { JobView } from '../jobs/types';
+import type { Database } from '../../platform/database/database';
+import { derivedId, newId } from '../../platform/ids';
+import { advanceCheckpoint } from './checks/checkpoint';
+import { checkOf, DRIFT_CHECKS } from './checks/checks';
+import { countRepairable, selectChecks, selectDrifting, selectInput, selectSettledDrift } from './queries';
+import { CHECK_IDS, type CheckId, type CheckMode, type CheckResult } from './types';
+
+/** What a consistency job is asked to do, as its row has it. */
+export const consistencyInput = z.object({
+  mode: z.enum(['incremental', 'full']),
+  checks: z.array(z.enum(CHECK_IDS)).min(1),
+});
+
+export interface ConsistencyPlan {
+  mode: CheckMode;
+  checks: CheckId[];
+}
+
+export interface ConsistencyEnd {
+  jobId: string;
+  mode: CheckMode;
+  cancelled: boolean;
+  /** Why it could not go on. */
+  error?: { code: string; detail: string } | undefined;
+}
+
+/** Asks for an incremental run of all checks; once for the same occasion. Answers the job. */
+export async function requestScheduledCheck(db: Database, occasion: string): Promise<string> {
+  const input: ConsistencyPlan = { mode: 'incremental', checks: [...CHECK_IDS] };
+  const id = derivedId('scheduled-consistency', occasion);
+  return (await createJob(db, { id, type: 'consistency', input: { ...input }, actor: 'schedule' })).jobId;
+}
+
+/** Makes a job that the caller runs itself: no workflow is started for it, nor by the sweep for a day. Answers its id. */
+export async function openConsistencyJob(
+  db: Database,
+  plan: ConsistencyPlan,
+  actor: string,
+): Promise<string> {
+  const id = newId();
+  await db.retrying((tx) =>
+    insertJob(tx, { id, type: 'consistency', input: { ...plan, runByCaller: true }, actor }),
+  );
+  return id;
+}
+
+/**
+ * Marks a job as running. Answers its checks, in the order in which they run; null when it has ended.
+ *
+ * @throws AppError `JOB_NOT_FOUND`
+ */
+export async function beginConsistencyJob(db: Database, jobId: string): Promise<ConsistencyPlan | null> {
+  if (jobHasEnded((await beginJob(db, jobId)).status)) return null;
+  const { mode, checks } = consistencyInput.parse(await selectInput(db, jobId));
+  const plan = { mode, checks: CHECK_IDS.filter((id) => checks.includes(id)) };
+  await reportProgress(db, jobId, { processed: 0, total: plan.checks.length });
+  return plan;
+}
+
+/** Tells that the checks up to `done` have run. Answers whether somebody wishes the job to stop. */
+export async function reportChecked(db: Database, jobId: string, done: number): Promise<boolean> {
+  await reportProgress(db, jobId, { processed: done });
+  return isCancelRequested(db, jobId);
+}
+
+/**
+ * Ends a job with what its checks found. One that ran to its end also moves the kept sums of the ledger on, and raises and
+ * resolves the alerts `ledger_drift` of products and locations. Repeated, it changes nothing.
+ */
+export async function finishConsistencyJob(
+  db: Database,
+  { jobId, mode, cancelled, error }: ConsistencyEnd,
+): Promise<JobView> {
+  const checks = await readResults(db, jobId);
+  if (!cancelled && !error) {
+    const ran = new Set(checks.map((check) => check.id));
+    if (ran.has('seals')) await advanceCheckpoint(db, mode);
+    if (DRIFT_CHECKS.every((id) => ran.has(id))) await trackDrift(db, jobId);
+  }
+  const findings = checks.reduce((sum, check) => sum + check.findings, 0);
+  const repairable = await countRepairable(db, jobId);
+  const outcome = {
+    result: { mode, checks, findings, repairable },
+    ...(repairable > 0 ? { file: 'sql' as const } : {}),
+  };
+  if (error) return failJob(db, jobId, error, outcome);
+  return cancelled ? cancelJob(db, jobId, outcome) : completeJob(db, jobId, outcome);
+}
+
+async function readResults(db: Database, jobId: string): Promise<CheckResult[]> {
+  const stored = await selectChecks(db, jobId);
+  return CHECK_IDS.flatMap((id) => {
+    const check = stored.find((one) => one.id === id);
+    const { title, severity } = checkOf(id);
+    return check ? [{ ...check, milliseconds: Math.round(check.milliseconds), title, severity }] : [];
+  });
+}
+
+/** Alerts of one transaction: each takes a row's lock. */
+const ALERTS_AT_ONCE = 200;
+
+/** In the order of their stock rows, below which alerts are locked. */
+async function trackDrift(db: Database, jobId: string): Promise<void> {
+  const drifting = await selectDrifting(db, jobId, DRIFT_CHECKS);
+  for (let start = 0; start < drifting.length; start += ALERTS_AT_ONCE) {
+    await db.retrying(async (tx) => {
+      for (const row of drifting.slice(start, start + ALERTS_AT_ONCE)) {
+        await raiseAlert(tx, { kind: 'ledger_drift', ...row });
+      }
+    });
+  }
+  const settled = await selectSettledDrift(db, jobId, DRIFT_CHECKS);
+  await db.retrying(async (tx) => {
+    for (const row of settled) await resolveAlert(tx, { kind: 'ledger_drift', ...row });
+  });
+}

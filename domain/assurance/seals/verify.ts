@@ -1,0 +1,104 @@
+import type { Database } from '../../../platform/database/database';
+import {
+  prepareLongReading,
+  selectBrokenLinks,
+  selectSeals,
+  selectWrongRows,
+  verifySealRows,
+} from './queries';
+import { markSealsVerified, selectDroppedMonths, selectVerified } from '../checks/checkpoint-queries';
+import type { CheckMode, Finding } from '../types';
+
+export interface VerifySealsOptions {
+  /** `incremental`: rows only of the seals made since the last verification; the chain itself always. */
+  mode: CheckMode;
+  /** Findings at most. */
+  limit: number;
+  onProgress?: (seals: number) => void;
+  signal?: AbortSignal;
+}
+
+export interface SealsOutcome {
+  /** Seals whose rows were read again, and how many these are. */
+  seals: number;
+  rows: number;
+  findings: Finding[];
+}
+
+const BATCH = 100;
+
+/**
+ * Reads sealed rows again and compares them with their seals, and the seals with each other. Names each row that was changed,
+ * is missing or was added, and each seal that was changed or is missing. Rows of months whose partition was dropped by the
+ * retention are known to be gone.
+ */
+export async function verifySeals(db: Database, options: VerifySealsOptions): Promise<SealsOutcome> {
+  const verified = await selectVerified(db);
+  const verdict: SealsOutcome = { seals: 0, rows: 0, findings: [] };
+  const broken = await db.transaction(async (tx) => {
+    await prepareLongReading(tx);
+    return selectBrokenLinks(tx, {
+      lastSeq: verified.sealsSeq,
+      lastHash: verified.sealsHash,
+      limit: options.limit,
+    });
+  });
+  verdict.findings.push(
+    ...broken.map(({ seq, why, missing }) => ({
+      subject: `seal:${seq}`,
+      details: { seal: seq, what: why, ...(missing > 0 ? { missing } : {}) },
+    })),
+  );
+  const dropped = await selectDroppedMonths(db);
+  let after = options.mode === 'full' ? 0 : verified.sealsSeq;
+  let intactUpTo = broken.length === 0 ? after : null;
+  for (;;) {
+    const seals = await selectSeals(db, after, BATCH);
+    for (const seal of seals) {
+      if (options.signal?.aborted || verdict.findings.length >= options.limit) return verdict;
+      const findings = await verifySeal(db, seal, dropped, options.limit - verdict.findings.length);
+      verdict.findings.push(...findings);
+      verdict.seals += 1;
+      verdict.rows += seal.rowCount;
+      if (findings.length > 0) intactUpTo = null;
+      if (intactUpTo !== null) intactUpTo = seal.seq;
+      after = seal.seq;
+      options.onProgress?.(verdict.seals);
+    }
+    if (seals.length < BATCH) break;
+  }
+  if (intactUpTo !== null) await markSealsVerified(db, intactUpTo);
+  return verdict;
+}
+
+async function verifySeal(
+  db: Database,
+  seal: Awaited<ReturnType<typeof selectSeals>>[number],
+  dropped: ReadonlySet<string>,
+  limit: number,
+): Promise<Finding[]> {
+  return db.transaction(async (tx) => {
+    await prepareLongReading(tx);
+    const findings: Finding[] = [];
+    for (const part of await verifySealRows(tx, seal)) {
+      const gone = dropped.has(part.month) && part.actual === null;
+      if (gone || (part.intact && part.evidenceIntact)) continue;
+      const about = { seal: seal.seq, month: part.month };
+      const wrong = part.intact ? [] : await selectWrongRows(tx, seal, part.month, limit);
+      findings.push(
+        ...wrong.map(({ rowId, what }) => ({
+          subject: `ledger-row:${rowId}`,
+          details: { ...about, ledgerId: rowId, what },
+        })),
+      );
+      // The rows and what was noted of each agree, yet not with the seal: it was the seal's part that was changed.
+      if (wrong.length === 0) {
+        findings.push({
+          subject: `seal:${seal.seq}:${part.month}`,
+          details: { ...about, what: 'evidence_changed' },
+        });
+      }
+    }
+    return findings;
+  });
+}

@@ -1,0 +1,97 @@
+import type { Statement } from '../../platform/database/database';
+
+/** `critical`: what is sold or owed may be wrong; `error`: data disagrees; `warning`: something does not move. */
+export type Severity = 'critical' | 'error' | 'warning';
+
+/** `incremental`: what changed since the last verified seal or the last run; `full`: everything. */
+export type CheckMode = 'incremental' | 'full';
+
+export interface CheckInfo {
+  id: CheckId;
+  title: string;
+  severity: Severity;
+  /** What one finding is about, and what its details hold. */
+  finding: string;
+  /** What the repair script does about it, or why it is left to a person. */
+  repair: string;
+}
+
+/** What a check may need to know of the run it is part of. */
+export interface CheckScope {
+  mode: CheckMode;
+  /** Findings that are read at most. */
+  limit: number;
+  /** What is younger than this may be on its way, seconds. */
+  graceSeconds: number;
+  /** Rows of orders and transfers that were not touched since are left out; null: none are. */
+  since: Date | null;
+}
+
+/** And, where it is one statement, of the snapshot it reads. */
+export interface CheckRun extends CheckScope {
+  /** Up to where the ledger's sums are kept: the last row that is in them. Zero: none is. */
+  summedUp: TransactionPosition;
+}
+
+/** Of a row of the ledger, in the order of its transactions. */
+export interface TransactionPosition {
+  xid: number;
+  id: number;
+}
+
+/** A check that is one SQL statement, so that it sees one snapshot whatever runs beside it. Selects `subject` and `details`. */
+export interface SqlCheck extends CheckInfo {
+  statement(run: CheckRun): Statement;
+}
+
+export interface Finding {
+  /** In words an operator knows: SKU@WAREHOUSE, order:<id>, hold:<id>, ... */
+  subject: string;
+  details: Readonly<Record<string, unknown>>;
+}
+
+export interface StoredFinding extends Finding {
+  id: number;
+  check: CheckId;
+  severity: Severity;
+  repairable: boolean;
+}
+
+export interface CheckResult {
+  id: CheckId;
+  title: string;
+  severity: Severity;
+  findings: number;
+  /** There were more than are stored. */
+  truncated: boolean;
+  milliseconds: number;
+}
+
+export const CHECK_IDS = [
+  'guards',
+  'on_hand_ledger',
+  'reserved_ledger',
+  'reserved_holds',
+  'phantom_stock',
+  'orphaned_holds',
+  'ended_holds',
+  'lines_without_hold',
+  'ledger_keys',
+  'order_items_holds',
+  'order_backorders',
+  'order_ended_units',
+  'order_events',
+  'order_shipments',
+  'order_payments',
+  'lots_on_hand',
+  'lot_movements',
+  'serials_in_stock',
+  'quality_holds',
+  'transfers_lost_units',
+  'outbox_stuck',
+  'workflow_gone',
+  'workflow_outlives_order',
+  'seals',
+] as const;
+
+export type CheckId = (typeof CHECK_IDS)[number];

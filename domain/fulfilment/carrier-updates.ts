@@ -1,0 +1,255 @@
+import { validate } from 'uuid';
+import type { Database, Transaction } from '../../platform/database/database';
+import { enqueue } from '../../platform/database/outbox';
+import {
+  closeLines,
+  lockReservations,
+  openLines,
+  setReservationStatus,
+  type OpenLine,
+} from '../stock/reservations/reservations';
+import { lockStock, postLedger } from '../stock/ledger/ledger';
+import { appendEvents } from '../orders/events';
+import { moveUnits } from '../orders/items';
+import type { NewEvent } from '../orders/queries';
+import { advanceStatus, settleStatus } from '../orders/status';
+import {
+  insertCarrierEvents,
+  lockShipments,
+  selectShipments,
+  updateShipments,
+  type ShipmentChange,
+  type ShipmentRow,
+} from './queries';
+import { afterCarrierEvent, mayStillLeave } from './rules';
+import type { CarrierEvent } from './types';
+
+export type UpdateResult = 'applied' | 'duplicate' | 'stale' | 'unknown_shipment';
+
+export interface UpdateOutcome {
+  eventId: string;
+  result: UpdateResult;
+}
+
+/**
+ * Applies a carrier's updates, at most 500, in one transaction and answers a verdict for each, in their order.
+ *
+ * An update is taken once, by carrier and event id; statuses only go forward, so repeats, delays and any order are
+ * harmless. `picked_up`, also when a `delivered` implies it, takes the goods off the stock and out of the hold and
+ * wakes the saga; the order ends when nothing is left to leave. `failed` before pick-up wakes the saga to undo that
+ * shipment; after pick-up it only goes into the history.
+ */
+export function applyCarrierEvents(
+  db: Database,
+  carrier: string,
+  events: readonly CarrierEvent[],
+): Promise<UpdateOutcome[]> {
+  return db.retrying((tx) => applyAll(tx, carrier, events));
+}
+
+async function applyAll(
+  tx: Transaction,
+  carrier: string,
+  events: readonly CarrierEvent[],
+): Promise<UpdateOutcome[]> {
+  const asked = [
+    ...new Set(events.map((event) => event.shipmentId.toLowerCase()).filter((id) => validate(id))),
+  ];
+  const known = new Map((await selectShipments(tx, carrier, asked)).map((row) => [row.shipmentId, row]));
+  const fresh = await takeFresh(
+    tx,
+    carrier,
+    events.filter((event) => known.has(event.shipmentId.toLowerCase())),
+  );
+  const touched = [...new Set(fresh.map((event) => event.shipmentId.toLowerCase()))];
+  const held = await lockGoods(
+    tx,
+    touched.flatMap((id) => known.get(id) ?? []),
+  );
+  const shipments = new Map((await lockShipments(tx, touched)).map((row) => [row.shipmentId, row]));
+  const outcome = foldEvents(carrier, fresh, shipments);
+  await writeOutcome(tx, carrier, outcome, held);
+
+  const results = new Map<string, UpdateResult>(
+    fresh.map(({ eventId }) => [eventId, outcome.applied.has(eventId) ? 'applied' : 'stale']),
+  );
+  return events.map(({ eventId, shipmentId }) => {
+    if (!known.has(shipmentId.toLowerCase())) return { eventId, result: 'unknown_shipment' };
+    const result = results.get(eventId) ?? 'duplicate';
+    results.delete(eventId);
+    return { eventId, result };
+  });
+}
+
+/** The events that nobody has taken before, each once, in the order given. */
+async function takeFresh(
+  tx: Transaction,
+  carrier: string,
+  events: readonly CarrierEvent[],
+): Promise<CarrierEvent[]> {
+  const first = new Map<string, CarrierEvent>();
+  for (const event of events) if (!first.has(event.eventId)) first.set(event.eventId, event);
+  if (first.size === 0) return [];
+  const sorted = [...first.values()].sort((a, b) => (a.eventId < b.eventId ? -1 : 1));
+  const added = new Set(await insertCarrierEvents(tx, carrier, sorted));
+  return [...first.values()].filter((event) => added.has(event.eventId));
+}
+
+interface HeldGoods {
+  /** Confirmed holds: the only ones that may become `shipped`. */
+  confirmed: ReadonlySet<string>;
+  /** All open lines of the holds, not only those of the shipments in question. */
+  lines: readonly OpenLine[];
+}
+
+/**
+ * Locks holds and stock of the shipments that may still leave. A status read without a lock is enough to leave out the
+ * others: once gone or ended, they stay so.
+ */
+async function lockGoods(tx: Transaction, shipments: readonly ShipmentRow[]): Promise<HeldGoods> {
+  const leaving = shipments.filter((shipment) => mayStillLeave(shipment.status));
+  const reservationIds = [...new Set(leaving.map((shipment) => shipment.reservationId))];
+  const reservations = await lockReservations(tx, reservationIds);
+  const lines = await openLines(tx, reservationIds);
+  const parcels = new Set(leaving.map((shipment) => parcelKey(shipment)));
+  await lockStock(
+    tx,
+    lines.filter((line) => parcels.has(parcelKey(line))),
+  );
+  return {
+    confirmed: new Set(reservations.filter((r) => r.status === 'confirmed').map((r) => r.id)),
+    lines,
+  };
+}
+
+function parcelKey(of: { reservationId: string; warehouseId: number }): string {
+  return `${of.reservationId}:${of.warehouseId}`;
+}
+
+interface Outcome {
+  /** Ids of events. */
+  applied: ReadonlySet<string>;
+  changed: ReadonlyMap<string, Omit<ShipmentChange, 'shipmentId'>>;
+  /** Shipments as they were before they left. */
+  left: readonly ShipmentRow[];
+  failed: readonly ShipmentRow[];
+  history: readonly NewEvent[];
+}
+
+function foldEvents(
+  carrier: string,
+  events: readonly CarrierEvent[],
+  shipments: ReadonlyMap<string, ShipmentRow>,
+): Outcome {
+  const applied = new Set<string>();
+  const changed = new Map<string, Omit<ShipmentChange, 'shipmentId'>>();
+  const left: ShipmentRow[] = [];
+  const failed: ShipmentRow[] = [];
+  const history: NewEvent[] = [];
+  for (const event of events) {
+    const shipment = shipments.get(event.shipmentId.toLowerCase());
+    if (!shipment) continue;
+    const { shipmentId, orderId, warehouse } = shipment;
+    // A dispatcher that died between the booking and its record left none, and nobody books again what has left.
+    const trackingNumber =
+      shipment.trackingNumber ?? changed.get(shipmentId)?.trackingNumber ?? event.trackingNumber;
+    const verdict = afterCarrierEvent(changed.get(shipmentId)?.status ?? shipment.status, event.type);
+    if (verdict.effect === 'stale') continue;
+    applied.add(event.eventId);
+    const data = {
+      shipmentId,
+      warehouse,
+      carrier,
+      trackingNumber,
+      detail: event.detail,
+      occurredAt: event.occurredAt,
+    };
+    if (verdict.effect === 'lost') {
+      history.push({ orderId, type: 'shipment_lost', data });
+      continue;
+    }
+    for (const status of verdict.through) {
+      changed.set(shipmentId, {
+        status,
+        trackingNumber,
+        error: status === 'failed' ? (event.detail ?? 'the carrier failed') : undefined,
+      });
+      history.push({ orderId, type: `shipment_${status}`, data });
+      if (status === 'picked_up') left.push(shipment);
+      if (status === 'failed') failed.push(shipment);
+    }
+  }
+  return { applied, changed, left, failed, history };
+}
+
+async function writeOutcome(
+  tx: Transaction,
+  carrier: string,
+  outcome: Outcome,
+  held: HeldGoods,
+): Promise<void> {
+  const { left, failed } = outcome;
+  const parcels = new Map(left.map((shipment) => [parcelKey(shipment), shipment]));
+  const shipped = held.lines.flatMap((line) => {
+    const shipment = parcels.get(parcelKey(line));
+    return shipment ? [{ line, shipment }] : [];
+  });
+  await postLedger(
+    tx,
+    shipped.map(({ line, shipment }) => ({
+      kind: 'ship',
+      productId: line.productId,
+      warehouseId: line.warehouseId,
+      onHandDelta: -line.openQuantity,
+      reservedDelta: -line.openQuantity,
+      effectId: shipment.shipmentId,
+      reservationId: shipment.reservationId,
+      orderId: shipment.orderId,
+      actor: `carrier:${carrier}`,
+    })),
+  );
+  await closeLines(
+    tx,
+    shipped.map(({ line }) => line),
+  );
+  await setReservationStatus(tx, emptied(held, left, parcels), 'shipped');
+  await updateShipments(
+    tx,
+    [...outcome.changed].map(([shipmentId, change]) => ({ shipmentId, ...change })),
+  );
+  await enqueue(
+    tx,
+    orderIdsOf([...left, ...failed]).map((orderId) => ({ topic: 'order.wake', key: orderId })),
+  );
+  await moveUnits(
+    tx,
+    shipped.map(({ line, shipment }) => ({
+      orderId: shipment.orderId,
+      productId: line.productId,
+      from: 'reserved',
+      to: 'fulfilled',
+      quantity: line.openQuantity,
+    })),
+  );
+  // Locks the rows of all these orders, in order; what follows touches only orders among them.
+  await appendEvents(tx, outcome.history);
+  await advanceStatus(tx, orderIdsOf(left.filter((shipment) => shipment.status !== 'booked')), 'fulfilling');
+  await settleStatus(tx, orderIdsOf(left), 'fulfilled');
+}
+
+/** The holds that hold nothing any more. */
+function emptied(
+  held: HeldGoods,
+  left: readonly ShipmentRow[],
+  parcels: ReadonlyMap<string, ShipmentRow>,
+): string[] {
+  const stillHeld = new Set(
+    held.lines.filter((line) => !parcels.has(parcelKey(line))).map((line) => line.reservationId),
+  );
+  const candidates = new Set(left.map((shipment) => shipment.reservationId));
+  return [...candidates].filter((id) => held.confirmed.has(id) && !stillHeld.has(id));
+}
+
+function orderIdsOf(shipments: readonly ShipmentRow[]): string[] {
+  return [...new Set(shipments.map((shipment) => shipment.orderId))];
+}

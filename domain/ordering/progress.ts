@@ -1,0 +1,27 @@
+import type { Queryable } from '../../platform/database/database';
+import { selectProgress, type ProgressRow } from '../orders/queries';
+import type { OrderProgress } from '../orders/types';
+
+/** Where an order stands, or null when there is no such order. */
+export async function readProgress(on: Queryable, orderId: string): Promise<OrderProgress | null> {
+  return (await readProgresses(on, [orderId])).get(orderId) ?? null;
+}
+
+/** Where each of these orders stands; ids without an order are left out. */
+export async function readProgresses(
+  on: Queryable,
+  orderIds: readonly string[],
+): Promise<Map<string, OrderProgress>> {
+  const found = orderIds.length === 0 ? [] : await selectProgress(on, orderIds);
+  return new Map(found.map((row) => [row.orderId, asProgress(row)]));
+}
+
+/** The JSON columns are built by `selectProgress` to exactly these shapes. */
+function asProgress(row: ProgressRow): OrderProgress {
+  return {
+    ...row,
+    holds: row.holds as OrderProgress['holds'],
+    charge: row.charge as OrderProgress['charge'],
+    shipments: row.shipments as OrderProgress['shipments'],
+  };
+}

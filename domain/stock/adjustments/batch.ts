@@ -1,0 +1,229 @@
+import type { Database, Transaction } from '../../../platform/database/database';
+import { AppError, translateDatabaseError } from '../../../platform/errors';
+import { derivedId } from '../../../platform/ids';
+import { allocateBackorders, applyAllocation } from '../../ordering/backorders/allocate';
+import {
+  insertChunk,
+  selectChunk,
+  selectLevelsForUpdate,
+  selectStockKeys,
+  type BatchLevel,
+  type ResolvedKey,
+  type StoredOutcome,
+} from './queries';
+import { asOutcome, stored, type UpdateOutcome } from './batch-outcomes';
+import { decideUpdates, stockKeyOf, type BatchCode } from '../ledger/rules';
+import { postLedger } from '../ledger/ledger';
+import { insertEmptyStock } from '../ledger/queries';
+import type { Allocation, LedgerEntry, LedgerKind, StockKey } from '../ledger/types';
+
+export interface BatchUpdate {
+  sku: string;
+  /** Warehouse code. */
+  location: string;
+  /** Units to add or take; not zero. */
+  delta: number;
+  reason: string;
+  reference?: string | undefined;
+}
+
+export interface BatchRequest {
+  /** Makes the batch happen once: the same id must always come with the same updates. */
+  batchId: string;
+  /** All updates or none. */
+  atomic: boolean;
+  updates: readonly BatchUpdate[];
+  actor: string;
+  /** What the ledger calls it; `adjust` unless given. */
+  kind?: Extract<LedgerKind, 'adjust' | 'receipt' | 'feed'>;
+  /** Updates in one transaction where the batch is not atomic. Part of what the batch is: the same for every try. */
+  chunkSize?: number;
+}
+
+export interface BatchResult {
+  applied: number;
+  rejected: number;
+  verdicts: UpdateOutcome[];
+}
+
+/** Short enough that nobody waits long for a row, long enough that a statement's own cost hardly counts. */
+const CHUNK_SIZE = 1_000;
+/** Batches over the same rows queue for them; each turn is some tens of milliseconds. */
+const ATTEMPTS = 12;
+
+/** An update with its place in the batch and the row it is about, if there can be one. */
+interface PlacedUpdate extends BatchUpdate {
+  index: number;
+  key: ResolvedKey | undefined;
+}
+
+/**
+ * Changes many rows with a handful of statements and says of each update what became of it. Updates of one row are judged in
+ * their order, each after the one before it. Units that arrive go to waiting backorders in the same transaction.
+ *
+ * Not atomic: in transactions of `chunkSize` updates, each remembered with its verdicts. A batch that broke off and is sent
+ * again goes on where it was, and answers for what was done as it did the first time.
+ *
+ * @throws BATCH_REJECTED (atomic) with `rejected`, the updates that cannot be applied; nothing is changed then
+ */
+export async function applyUpdates(db: Database, request: BatchRequest): Promise<BatchResult> {
+  const { atomic, updates, chunkSize = CHUNK_SIZE } = request;
+  const placed = await place(db, updates);
+  const size = atomic ? Math.max(1, placed.length) : chunkSize;
+  const verdicts: UpdateOutcome[] = [];
+  for (let start = 0, chunk = 0; start < placed.length; start += size, chunk++) {
+    verdicts.push(...(await applyChunk(db, request, chunk, placed.slice(start, start + size))));
+  }
+  const applied = verdicts.filter((verdict) => verdict.status === 'applied').length;
+  return { applied, rejected: verdicts.length - applied, verdicts };
+}
+
+async function place(db: Database, updates: readonly BatchUpdate[]): Promise<PlacedUpdate[]> {
+  const nameOf = (pair: { sku: string; location: string }) => JSON.stringify([pair.sku, pair.location]);
+  const pairs = new Map(updates.map(({ sku, location }) => [nameOf({ sku, location }), { sku, location }]));
+  const resolved = await selectStockKeys(db, [...pairs.values()]);
+  const byName = new Map(resolved.map((key) => [nameOf(key), key]));
+  return updates.map((update, index) => ({ ...update, index, key: byName.get(nameOf(update)) }));
+}
+
+async function applyChunk(
+  db: Database,
+  request: BatchRequest,
+  chunk: number,
+  updates: readonly PlacedUpdate[],
+): Promise<UpdateOutcome[]> {
+  try {
+    const stored = await db.retrying((tx) => runChunk(tx, request, chunk, updates), ATTEMPTS);
+    return updates.map((update, place) => asOutcome(update, stored[place] ?? [null, null, null, null]));
+  } catch (error) {
+    throw translateDatabaseError(error);
+  }
+}
+
+async function runChunk(
+  tx: Transaction,
+  request: BatchRequest,
+  chunk: number,
+  updates: readonly PlacedUpdate[],
+): Promise<StoredOutcome[]> {
+  const { batchId, atomic } = request;
+  const keys = distinctKeys(updates);
+  // Only an arrival makes a row. First of all locks, and in their order, so that it waits for nobody who waits for us.
+  const missing = distinctKeys(updates.filter(({ key, delta }) => key?.hasRow === false && delta > 0));
+  if (missing.length > 0) await insertEmptyStock(tx, missing);
+  // Looked for behind the locks: whoever applied this chunk meanwhile held them until it was written.
+  const [locked, known] = await Promise.all([
+    selectLevelsForUpdate(tx, keys),
+    selectChunk(tx, batchId, chunk),
+  ]);
+  if (known) return known;
+
+  const before = new Map(locked.map((level) => [stockKeyOf(level), level]));
+  const levels = new Map<string, { onHand: number; reserved: number }>(before);
+  const codes = judge(levels, updates);
+  if (atomic) refuseUnlessAll(updates, codes, before);
+  const applied = updates.filter((_, place) => codes[place] === null);
+  await postLedger(tx, entriesOf(request, applied));
+  const effects = await allocateBackorders(tx, arrivals(applied));
+  // Backorders that were served changed what is reserved.
+  const after =
+    effects.moves.length === 0 ? withCounters(locked, levels) : await selectLevelsForUpdate(tx, keys);
+  const verdicts = storedOutcomes(updates, codes, after);
+  await applyAllocation(tx, effects);
+  const added = await insertChunk(tx, batchId, chunk, verdicts);
+  // Without a row to lock, somebody else may have judged the same chunk at the same time; nothing was applied by either.
+  return added ? verdicts : ((await selectChunk(tx, batchId, chunk)) ?? verdicts);
+}
+
+function hasIds(key: ResolvedKey | undefined): key is ResolvedKey & StockKey {
+  return key !== undefined && key.productId !== null && key.warehouseId !== null;
+}
+
+function distinctKeys(updates: readonly PlacedUpdate[]): StockKey[] {
+  const found = updates.flatMap(({ key }) => (hasIds(key) ? [[stockKeyOf(key), key] as const] : []));
+  return [...new Map(found).values()];
+}
+
+function judge(
+  levels: Map<string, { onHand: number; reserved: number }>,
+  updates: readonly PlacedUpdate[],
+): (BatchCode | null)[] {
+  const known = updates.flatMap(({ key, delta }) =>
+    hasIds(key) ? [{ productId: key.productId, warehouseId: key.warehouseId, delta }] : [],
+  );
+  const decisions = decideUpdates(levels, known).values();
+  return updates.map(({ key }) => {
+    if (hasIds(key)) return decisions.next().value ?? null;
+    return key && key.productId !== null ? 'UNKNOWN_LOCATION' : 'UNKNOWN_SKU';
+  });
+}
+
+function refuseUnlessAll(
+  updates: readonly PlacedUpdate[],
+  codes: readonly (BatchCode | null)[],
+  before: ReadonlyMap<string, BatchLevel>,
+): void {
+  const rejected = updates.flatMap((update, place) => {
+    const code = codes[place];
+    if (!code) return [];
+    const level = hasIds(update.key) ? before.get(stockKeyOf(update.key)) : undefined;
+    return [asOutcome(update, stored(code, level))];
+  });
+  if (rejected.length === 0) return;
+  throw new AppError(
+    'BATCH_REJECTED',
+    `${rejected.length} of ${updates.length} updates cannot be applied, so none was.`,
+    { rejected },
+  );
+}
+
+function entriesOf(request: BatchRequest, applied: readonly PlacedUpdate[]): LedgerEntry[] {
+  const { batchId, actor, kind = 'adjust' } = request;
+  return applied.flatMap(({ key, index, delta, reason, reference }): LedgerEntry[] =>
+    hasIds(key)
+      ? [
+          {
+            productId: key.productId,
+            warehouseId: key.warehouseId,
+            kind,
+            onHandDelta: delta,
+            reservedDelta: 0,
+            effectId: derivedId('batch', batchId, index),
+            reason,
+            actor,
+            ...(reference ? { reference } : {}),
+          },
+        ]
+      : [],
+  );
+}
+
+/** What each row has more than before: only that can be given to those who wait. */
+function arrivals(applied: readonly PlacedUpdate[]): Allocation[] {
+  const net = new Map<string, Allocation>();
+  for (const { key, delta } of applied) {
+    if (!hasIds(key)) continue;
+    const { productId, warehouseId } = key;
+    const quantity = (net.get(stockKeyOf(key))?.quantity ?? 0) + delta;
+    net.set(stockKeyOf(key), { productId, warehouseId, quantity });
+  }
+  return [...net.values()].filter(({ quantity }) => quantity > 0);
+}
+
+function withCounters(
+  locked: readonly BatchLevel[],
+  levels: ReadonlyMap<string, { onHand: number; reserved: number }>,
+): BatchLevel[] {
+  return locked.map((level) => ({ ...level, ...levels.get(stockKeyOf(level)) }));
+}
+
+function storedOutcomes(
+  updates: readonly PlacedUpdate[],
+  codes: readonly (BatchCode | null)[],
+  after: readonly BatchLevel[],
+): StoredOutcome[] {
+  const levels = new Map(after.map((level) => [stockKeyOf(level), level]));
+  return updates.map(({ key }, place) =>
+    stored(codes[place] ?? null, hasIds(key) ? levels.get(stockKeyOf(key)) : undefined),
+  );
+}

@@ -1,0 +1,87 @@
+import {
+  execute,
+  firstRow,
+  rows,
+  type Queryable,
+  type Transaction,
+} from '../../../platform/database/database';
+import type { BatchCode } from '../ledger/rules';
+import type { StockKey, StockLevel } from '../ledger/types';
+
+export interface ResolvedKey {
+  sku: string;
+  location: string;
+  productId: number | null;
+  warehouseId: number | null;
+  /** There is a stock row. Rows are never deleted. */
+  hasRow: boolean;
+}
+
+/** What these names mean; one answer for each pair. */
+export function selectStockKeys(
+  on: Queryable,
+  pairs: readonly { sku: string; location: string }[],
+): Promise<ResolvedKey[]> {
+  return rows<ResolvedKey>(
+    on,
+    'inventory.stock_keys',
+    `select u.sku, u.location, p.id as "productId", w.id as "warehouseId", s.product_id is not null as "hasRow"
+     from unnest($1::text[], $2::text[]) as u (sku, location)
+     left join products p on p.sku = u.sku
+     left join warehouses w on w.code = u.location
+     left join stock s on s.product_id = p.id and s.warehouse_id = w.id`,
+    [pairs.map((pair) => pair.sku), pairs.map((pair) => pair.location)],
+  );
+}
+
+export interface BatchLevel extends StockLevel {
+  lowStockThreshold: number;
+}
+
+/** Locks stock rows in the one lock order and answers them, with their thresholds, as they are after the wait. */
+export function selectLevelsForUpdate(tx: Transaction, keys: readonly StockKey[]): Promise<BatchLevel[]> {
+  return rows<BatchLevel>(
+    tx,
+    'inventory.lock_levels',
+    `select s.product_id as "productId", s.warehouse_id as "warehouseId", s.on_hand as "onHand", s.reserved, s.available,
+            s.low_stock_threshold as "lowStockThreshold"
+     from stock s
+     where (s.product_id, s.warehouse_id) in (select * from unnest($1::int[], $2::int[]))
+     order by s.product_id, s.warehouse_id
+     for no key update`,
+    [keys.map((key) => key.productId), keys.map((key) => key.warehouseId)],
+  );
+}
+
+/** `[code or null, on hand, reserved, threshold]`: small, since each update has one. The counts are null where there is no row. */
+export type StoredOutcome = [BatchCode | null, number | null, number | null, number | null];
+
+export async function selectChunk(
+  on: Queryable,
+  batchId: string,
+  chunk: number,
+): Promise<StoredOutcome[] | undefined> {
+  const row = await firstRow<{ verdicts: StoredOutcome[] }>(
+    on,
+    'inventory.batch_chunk',
+    'select verdicts from batch_chunks where batch_id = $1 and chunk = $2',
+    [batchId, chunk],
+  );
+  return row?.verdicts;
+}
+
+/** False: it was there before. */
+export async function insertChunk(
+  tx: Transaction,
+  batchId: string,
+  chunk: number,
+  verdicts: readonly StoredOutcome[],
+): Promise<boolean> {
+  const added = await execute(
+    tx,
+    'inventory.insert_batch_chunk',
+    'insert into batch_chunks (batch_id, chunk, verdicts) values ($1, $2, $3) on conflict do nothing',
+    [batchId, chunk, JSON.stringify(verdicts)],
+  );
+  return added === 1;
+}

@@ -1,0 +1,30 @@
+import type { Database } from '../../../platform/database/database';
+import { AppError } from '../../../platform/errors';
+import { acknowledgeOpenAlert, selectAlert, selectAlerts, type AlertFilter } from './queries';
+import type { AlertView } from './types';
+
+/** A page of alerts, newest first. `next` is the id to go on after, or null at the end. */
+export async function listAlerts(
+  db: Database,
+  filter: AlertFilter,
+): Promise<{ items: AlertView[]; next: string | null }> {
+  const found = await selectAlerts(db, filter);
+  const items = found.slice(0, filter.limit);
+  return { items, next: found.length > filter.limit ? (items.at(-1)?.id ?? null) : null };
+}
+
+/**
+ * Says that somebody looks after an alert. Again it changes nothing: who was first stays.
+ *
+ * @throws ALERT_RESOLVED when there is nothing left to look after. Null: there is no such alert.
+ */
+export async function acknowledgeAlert(
+  db: Database,
+  request: { id: string; by: string; note: string | null },
+): Promise<AlertView | null> {
+  const changed = await acknowledgeOpenAlert(db, request);
+  const alert = await selectAlert(db, request.id);
+  if (alert?.status === 'resolved' && changed === 0)
+    throw new AppError('ALERT_RESOLVED', `It was resolved at ${alert.resolvedAt}.`, { alert });
+  return alert ?? null;
+}

@@ -1,0 +1,132 @@
+import {
+  execute,
+  firstRow,
+  type Database,
+  type Queryable,
+  type Transaction,
+} from '../../../platform/database/database';
+import type { AlertKey, AlertKind, AlertStatus, AlertView, OverdueTransfer } from './types';
+
+export function insertAlert(
+  tx: Transaction,
+  { kind, productId, warehouseId, details }: AlertKey & { details: Readonly<Record<string, unknown>> },
+): Promise<number> {
+  return execute(
+    tx,
+    'alerts.raise',
+    `insert into alerts as a (kind, product_id, warehouse_id, details) values ($1, $2, $3, $4)
+     on conflict (product_id, warehouse_id, kind) where status <> 'resolved' do update set details = excluded.details
+     where a.details <> excluded.details`,
+    [kind, productId, warehouseId, JSON.stringify(details)],
+  );
+}
+
+export function resolveOpenAlert(
+  tx: Transaction,
+  { kind, productId, warehouseId }: AlertKey,
+): Promise<number> {
+  return execute(
+    tx,
+    'alerts.resolve',
+    `update alerts set status = 'resolved', resolved_at = clock_timestamp()
+     where product_id = $1 and warehouse_id = $2 and kind = $3 and status <> 'resolved'`,
+    [productId, warehouseId, kind],
+  );
+}
+
+export function insertTransferAlert(
+  tx: Transaction,
+  { productId, warehouseId, transferId }: OverdueTransfer,
+): Promise<number> {
+  return execute(
+    tx,
+    'alerts.raise_transfer_overdue',
+    `insert into alerts as a (kind, product_id, warehouse_id, details)
+     values ('transfer_overdue', $1, $2, jsonb_build_object('transferIds', jsonb_build_array($3::text)))
+     on conflict (product_id, warehouse_id, kind) where status <> 'resolved'
+     do update set status = 'open', acknowledged_at = null, acknowledged_by = null, note = null,
+       details = jsonb_build_object('transferIds', a.details -> 'transferIds' || to_jsonb($3::text))
+     where not a.details -> 'transferIds' ? $3::text`,
+    [productId, warehouseId, transferId],
+  );
+}
+
+export function removeTransfer(
+  tx: Transaction,
+  { productId, warehouseId, transferId }: OverdueTransfer,
+): Promise<number> {
+  return execute(
+    tx,
+    'alerts.resolve_transfer_overdue',
+    `update alerts a
+     set details = case when a.details -> 'transferIds' = jsonb_build_array($3::text) then a.details
+                        else jsonb_build_object('transferIds', (a.details -> 'transferIds') - $3::text) end,
+         status = case when a.details -> 'transferIds' = jsonb_build_array($3::text) then 'resolved' else a.status end,
+         resolved_at = case when a.details -> 'transferIds' = jsonb_build_array($3::text) then clock_timestamp() end
+     where product_id = $1 and warehouse_id = $2 and kind = 'transfer_overdue' and status <> 'resolved'
+       and a.details -> 'transferIds' ? $3::text`,
+    [productId, warehouseId, transferId],
+  );
+}
+
+const utc = (time: string) => `to_char(${time} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
+
+const VIEW = `a.id, a.kind, a.status, p.sku, w.code as location, a.details, ${utc('a.raised_at')} as "raisedAt",
+  ${utc('a.acknowledged_at')} as "acknowledgedAt", a.acknowledged_by as "acknowledgedBy", a.note,
+  ${utc('a.resolved_at')} as "resolvedAt"`;
+
+export interface AlertFilter {
+  status?: AlertStatus | undefined;
+  kind?: AlertKind | undefined;
+  sku?: string | undefined;
+  /** Warehouse code. */
+  location?: string | undefined;
+  /** Id of the alert that the page comes after. */
+  after?: string | undefined;
+  limit: number;
+  offset: number;
+}
+
+/** Newest first; one more than asked for, to tell whether there are more. */
+export function selectAlerts(db: Database, filter: AlertFilter): Promise<AlertView[]> {
+  const query = db
+    .builder('alerts as a')
+    .join('products as p', 'p.id', 'a.product_id')
+    .join('warehouses as w', 'w.id', 'a.warehouse_id')
+    .select(db.builder.raw(VIEW))
+    .orderBy('a.id', 'desc')
+    .limit(filter.limit + 1)
+    .offset(filter.offset);
+  if (filter.status !== undefined) void query.where('a.status', filter.status);
+  if (filter.kind !== undefined) void query.where('a.kind', filter.kind);
+  if (filter.sku !== undefined)
+    void query.whereRaw('a.product_id = (select id from products where sku = ?)', [filter.sku]);
+  if (filter.location !== undefined)
+    void query.whereRaw('a.warehouse_id = (select id from warehouses where code = ?)', [filter.location]);
+  if (filter.after !== undefined) void query.where('a.id', '<', filter.after);
+  return db.list<AlertView>(query);
+}
+
+/** Only an open alert is changed: what was acknowledged first stays. */
+export function acknowledgeOpenAlert(
+  on: Queryable,
+  { id, by, note }: { id: string; by: string; note: string | null },
+): Promise<number> {
+  return execute(
+    on,
+    'alerts.acknowledge',
+    `update alerts set status = 'acknowledged', acknowledged_at = clock_timestamp(), acknowledged_by = $2, note = $3
+     where id = $1 and status = 'open'`,
+    [id, by, note],
+  );
+}
+
+export function selectAlert(on: Queryable, id: string): Promise<AlertView | undefined> {
+  return firstRow<AlertView>(
+    on,
+    'alerts.view',
+    `select ${VIEW} from alerts a join products p on p.id = a.product_id join warehouses w on w.id = a.warehouse_id
+     where a.id = $1`,
+    [id],
+  );
+}

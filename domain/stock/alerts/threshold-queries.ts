@@ -1,0 +1,148 @@
+import {
+  execute,
+  firstRow,
+  rows,
+  type Queryable,
+  type Transaction,
+} from '../../../platform/database/database';
+import type { StockKey } from '../ledger/types';
+import type { Thresholds } from './types';
+
+/** Whose default: exactly one of the two is set. */
+export interface DefaultOwner {
+  productId: number | null;
+  categoryId: number | null;
+}
+
+/**
+ * Until the transaction ends. `alone`: who makes stock rows waits, or is waited for (migration 0010). `shared`: defaults stay as
+ * they are.
+ */
+export function lockDefaults(tx: Transaction, how: 'alone' | 'shared'): Promise<number> {
+  return how === 'alone'
+    ? execute(tx, 'thresholds.lock_defaults', 'select pg_advisory_xact_lock(threshold_lock())')
+    : execute(tx, 'thresholds.keep_defaults', 'select pg_advisory_xact_lock_shared(threshold_lock())');
+}
+
+export function upsertDefault(
+  tx: Transaction,
+  { productId, categoryId }: DefaultOwner,
+  { lowStock, overstock }: Thresholds,
+): Promise<number> {
+  return execute(
+    tx,
+    'thresholds.upsert_default',
+    `merge into threshold_defaults d
+     using (values ($1::int, $2::int)) as o (product_id, category_id)
+       on d.product_id = o.product_id or d.category_id = o.category_id
+     when matched then update set low_stock = $3, overstock = $4::int, updated_at = clock_timestamp()
+     when not matched then insert (product_id, category_id, low_stock, overstock)
+       values (o.product_id, o.category_id, $3, $4::int)`,
+    [productId, categoryId, lowStock, overstock],
+  );
+}
+
+export function deleteProductDefault(tx: Transaction, productId: number): Promise<number> {
+  return execute(
+    tx,
+    'thresholds.delete_product_default',
+    'delete from threshold_defaults where product_id = $1',
+    [productId],
+  );
+}
+
+/** Products of a category after a SKU, in the order of their index. */
+export function selectProductsOfCategory(
+  on: Queryable,
+  categoryId: number,
+  after: string,
+  limit: number,
+): Promise<{ id: number; sku: string }[]> {
+  return rows(
+    on,
+    'thresholds.products_of_category',
+    'select id, sku from products where category_id = $1 and sku > $2 order by sku limit $3',
+    [categoryId, after, limit],
+  );
+}
+
+/** Rows of these products that follow a default and have other values than it gives, locked in the one lock order. */
+export function selectOutdatedForUpdate(
+  tx: Transaction,
+  productIds: readonly number[],
+): Promise<(StockKey & Thresholds)[]> {
+  return rows(
+    tx,
+    'thresholds.lock_outdated',
+    `select s.product_id as "productId", s.warehouse_id as "warehouseId", coalesce(d.low_stock, 0) as "lowStock", d.overstock
+     from stock s left join product_thresholds d on d.product_id = s.product_id
+     where s.product_id = any ($1::int[]) and not s.own_thresholds
+       and (s.low_stock_threshold, s.overstock_threshold) is distinct from (coalesce(d.low_stock, 0), d.overstock)
+     order by s.product_id, s.warehouse_id for no key update of s`,
+    [productIds],
+  );
+}
+
+/** The trigger on stock raises and resolves what this changes. The caller holds the rows' locks. */
+export function updateThresholds(
+  tx: Transaction,
+  wanted: readonly (StockKey & Thresholds)[],
+  own: boolean,
+): Promise<number> {
+  return execute(
+    tx,
+    'thresholds.update',
+    `update stock s set low_stock_threshold = t.low_stock, overstock_threshold = t.overstock, own_thresholds = $5
+     from unnest($1::int[], $2::int[], $3::int[], $4::int[]) as t (product_id, warehouse_id, low_stock, overstock)
+     where s.product_id = t.product_id and s.warehouse_id = t.warehouse_id`,
+    [
+      wanted.map((w) => w.productId),
+      wanted.map((w) => w.warehouseId),
+      wanted.map((w) => w.lowStock),
+      wanted.map((w) => w.overstock),
+      own,
+    ],
+  );
+}
+
+/** What a product's rows inherit; undefined: nothing. */
+export function selectInherited(on: Queryable, productId: number): Promise<Thresholds | undefined> {
+  return firstRow<Thresholds>(
+    on,
+    'thresholds.inherited',
+    'select low_stock as "lowStock", overstock from product_thresholds where product_id = $1',
+    [productId],
+  );
+}
+
+export interface ThresholdsRow {
+  sku: string;
+  default: (Thresholds & { from: 'product' | 'category' }) | null;
+  locations: (Thresholds & { warehouse: string; own: boolean })[];
+}
+
+export function selectThresholds(on: Queryable, sku: string): Promise<ThresholdsRow | undefined> {
+  return firstRow<ThresholdsRow>(
+    on,
+    'thresholds.of_sku',
+    `select p.sku,
+       (select json_build_object('lowStock', d.low_stock, 'overstock', d.overstock, 'from',
+          case when exists (select from threshold_defaults o where o.product_id = p.id) then 'product' else 'category' end)
+        from product_thresholds d where d.product_id = p.id) as default,
+       coalesce((select json_agg(json_build_object('warehouse', w.code, 'lowStock', s.low_stock_threshold,
+           'overstock', s.overstock_threshold, 'own', s.own_thresholds) order by w.code)
+         from stock s join warehouses w on w.id = s.warehouse_id where s.product_id = p.id), '[]') as locations
+     from products p where p.sku = $1`,
+    [sku],
+  );
+}
+
+export async function selectCategoryId(on: Queryable, code: string): Promise<number | undefined> {
+  const row = await firstRow<{ id: number }>(
+    on,
+    'thresholds.category_id',
+    'select id from categories where code = $1',
+    [code],
+  );
+  return row?.id;
+}

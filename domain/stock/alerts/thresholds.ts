@@ -1,0 +1,109 @@
+import type { Database } from '../../../platform/database/database';
+import { AppError } from '../../../platform/errors';
+import { lockStock } from '../ledger/ledger';
+import { insertEmptyStock, selectStockKey } from '../ledger/queries';
+import type { StockKey } from '../ledger/types';
+import {
+  deleteProductDefault,
+  lockDefaults,
+  selectCategoryId,
+  selectInherited,
+  selectOutdatedForUpdate,
+  selectProductsOfCategory,
+  selectThresholds,
+  updateThresholds,
+  upsertDefault,
+  type DefaultOwner,
+  type ThresholdsRow,
+} from './threshold-queries';
+import type { Thresholds } from './types';
+
+/** With 100 locations a product 5,000 rows are locked together at most. */
+const PRODUCTS_PER_BATCH = 50;
+
+/** Thresholds of a product: what it inherits, and what is in force at each of its locations. Null: no such product. */
+export async function readThresholds(db: Database, sku: string): Promise<ThresholdsRow | null> {
+  return (await selectThresholds(db, sku)) ?? null;
+}
+
+/**
+ * Sets a product's thresholds at one location, or (without one) at every location that has none of its own, also those that
+ * will get stock later. `inherit` gives up what was set there: the next wider default holds again. Alerts follow at once.
+ *
+ * @throws UNKNOWN_SKU, UNKNOWN_LOCATION
+ */
+export async function setThresholds(
+  db: Database,
+  request: { sku: string; location: string | null; thresholds: Thresholds | 'inherit' },
+): Promise<void> {
+  const { sku, location, thresholds } = request;
+  const { productId, warehouseId } = (await selectStockKey(db, sku, location ?? '')) ?? {};
+  if (!productId) throw new AppError('UNKNOWN_SKU', `There is no product ${sku}.`);
+  if (location === null) {
+    await changeDefault(db, { productId, categoryId: null }, thresholds);
+    await applyDefaults(db, [productId]);
+    return;
+  }
+  if (!warehouseId) throw new AppError('UNKNOWN_LOCATION', `There is no location ${location}.`);
+  await setAtLocation(db, { productId, warehouseId }, thresholds);
+}
+
+/**
+ * Sets what the products of a category inherit. Rows without thresholds of their own follow in batches before it returns; a
+ * process that dies meanwhile leaves the rest with the old values until it is set again.
+ *
+ * @returns stock rows that were changed
+ * @throws UNKNOWN_CATEGORY
+ */
+export async function setCategoryThresholds(
+  db: Database,
+  code: string,
+  thresholds: Thresholds,
+): Promise<number> {
+  const categoryId = await selectCategoryId(db, code);
+  if (categoryId === undefined) throw new AppError('UNKNOWN_CATEGORY', `There is no category ${code}.`);
+  await changeDefault(db, { productId: null, categoryId }, thresholds);
+  let changed = 0;
+  for (let after = ''; ;) {
+    const products = await selectProductsOfCategory(db, categoryId, after, PRODUCTS_PER_BATCH);
+    changed += await applyDefaults(
+      db,
+      products.map((product) => product.id),
+    );
+    const last = products.at(-1);
+    if (!last || products.length < PRODUCTS_PER_BATCH) return changed;
+    after = last.sku;
+  }
+}
+
+async function setAtLocation(db: Database, key: StockKey, thresholds: Thresholds | 'inherit'): Promise<void> {
+  await db.retrying(async (tx) => {
+    await lockDefaults(tx, 'shared');
+    await insertEmptyStock(tx, [key]);
+    await lockStock(tx, [key]);
+    const inherited = { lowStock: 0, overstock: null };
+    const values =
+      thresholds === 'inherit' ? ((await selectInherited(tx, key.productId)) ?? inherited) : thresholds;
+    await updateThresholds(tx, [{ ...key, ...values }], thresholds !== 'inherit');
+  });
+}
+
+async function changeDefault(
+  db: Database,
+  owner: DefaultOwner,
+  thresholds: Thresholds | 'inherit',
+): Promise<void> {
+  await db.retrying(async (tx) => {
+    await lockDefaults(tx, 'alone');
+    if (thresholds !== 'inherit') await upsertDefault(tx, owner, thresholds);
+    else if (owner.productId !== null) await deleteProductDefault(tx, owner.productId);
+  });
+}
+
+function applyDefaults(db: Database, productIds: readonly number[]): Promise<number> {
+  return db.retrying(async (tx) => {
+    await lockDefaults(tx, 'shared');
+    const outdated = await selectOutdatedForUpdate(tx, productIds);
+    return outdated.length === 0 ? 0 : updateThresholds(tx, outdated, false);
+  });
+}

@@ -1,0 +1,42 @@
+import type { StockKey } from '../ledger/types';
+
+/**
+ * `low_stock`, `out_of_stock` and `overstock` follow the stock by themselves (a trigger raises and resolves them in the
+ * transaction that changes it); `transfer_overdue` and `ledger_drift` are raised and resolved by who finds out.
+ */
+export type AlertKind = 'low_stock' | 'out_of_stock' | 'overstock' | 'transfer_overdue' | 'ledger_drift';
+
+export type AlertStatus = 'open' | 'acknowledged' | 'resolved';
+
+export interface AlertView {
+  id: string;
+  kind: AlertKind;
+  status: AlertStatus;
+  sku: string;
+  location: string;
+  /** The figures, or the transfers, that raised it. */
+  details: Readonly<Record<string, unknown>>;
+  /** All times RFC 3339. */
+  raisedAt: string;
+  acknowledgedAt: string | null;
+  acknowledgedBy: string | null;
+  note: string | null;
+  resolvedAt: string | null;
+}
+
+/** Units at which a location's stock is low, and above which it is too much; null: there is no such limit. */
+export interface Thresholds {
+  lowStock: number;
+  overstock: number | null;
+}
+
+/** A product at a location, and what is the matter there. */
+export interface AlertKey extends StockKey {
+  kind: AlertKind;
+}
+
+export interface OverdueTransfer extends StockKey {
+  /** The location that the units should have reached. */
+  warehouseId: number;
+  transferId: string;
+}

@@ -1,0 +1,85 @@
+import type { PackedStockRow } from './queries';
+import { stockStatus } from '../sourcing/rules';
+import type { Warehouse } from '../ledger/types';
+
+/** Where a warehouse comes in the list of locations, and how its entry begins. */
+interface Place {
+  rank: number;
+  head: string;
+}
+
+export type Places = ReadonlyMap<number, Place>;
+
+/** @param warehouses in the order in which locations are listed; that of the map */
+export function placesOf(warehouses: readonly Warehouse[]): Places {
+  return new Map(
+    warehouses.map(({ id, code }, rank) => [
+      id,
+      { rank, head: `{"warehouse":${JSON.stringify(code)},"onHand":` },
+    ]),
+  );
+}
+
+const LEVEL_WIDTH = 4;
+
+/** The JSON text of a product's `StockView`. Null: a warehouse is not among the places, so these are not of today. */
+export function stockJson(row: PackedStockRow, places: Places): string | null {
+  const levels = unpack(row.levels);
+  const incoming = unpackPairs(row.incoming);
+  // By rank, the place in `levels` from 1 on; 0: nothing is there. An object for each location would be what is slowest here.
+  const order = new Uint32Array(places.size);
+  for (let at = 0; at < levels.length; at += LEVEL_WIDTH) {
+    const place = places.get(levels[at] ?? 0);
+    if (!place) return null;
+    order[place.rank] = at + 1;
+  }
+  let [totalOnHand, totalReserved, inTransit, locations] = [0, 0, 0, ''];
+  for (const [warehouseId, { rank, head }] of places) {
+    const at = order[rank] ?? 0;
+    if (at === 0) continue;
+    const onHand = levels[at] ?? 0;
+    const reserved = levels[at + 1] ?? 0;
+    const available = onHand - reserved;
+    const units = incoming?.get(warehouseId) ?? 0;
+    totalOnHand += onHand;
+    totalReserved += reserved;
+    inTransit += units;
+    if (locations !== '') locations += ',';
+    locations +=
+      `${head}${onHand},"reserved":${reserved},"available":${available},"incoming":${units},` +
+      `"status":"${stockStatus(available, levels[at + 2] ?? 0)}"}`;
+  }
+  return (
+    `{"sku":${JSON.stringify(row.sku)},"onHand":${totalOnHand},"reserved":${totalReserved},` +
+    `"available":${totalOnHand - totalReserved},"inTransit":${inTransit},"locations":[${locations}],` +
+    `"asOf":"${new Date(row.asOfMs).toISOString()}"}`
+  );
+}
+
+const ZERO = 48;
+const NINE = 57;
+
+/** The numbers of a PostgreSQL array of whole numbers from 0 on, whatever its dimensions. */
+function unpack(text: string | null): number[] {
+  const numbers: number[] = [];
+  if (text === null) return numbers;
+  let value = -1;
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code >= ZERO && code <= NINE) {
+      value = (value < 0 ? 0 : value * 10) + code - ZERO;
+    } else if (value >= 0) {
+      numbers.push(value);
+      value = -1;
+    }
+  }
+  return numbers;
+}
+
+function unpackPairs(text: string | null): Map<number, number> | undefined {
+  if (text === null) return undefined;
+  const numbers = unpack(text);
+  const pairs = new Map<number, number>();
+  for (let at = 0; at < numbers.length; at += 2) pairs.set(numbers[at] ?? 0, numbers[at + 1] ?? 0);
+  return pairs;
+}

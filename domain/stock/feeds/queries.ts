@@ -1,0 +1,296 @@
+import {
+  execute,
+  firstRow,
+  rows,
+  type Queryable,
+  type Transaction,
+} from '../../../platform/database/database';
+import type { FeedCounts, FeedMode, FeedState, Lane } from './types';
+
+export async function insertFeed(tx: Transaction, jobId: string, mode: FeedMode): Promise<number> {
+  const row = await firstRow<{ id: number }>(
+    tx,
+    'feeds.insert',
+    'insert into feeds (job_id, mode) values ($1, $2) returning id',
+    [jobId, mode],
+  );
+  if (!row) throw new Error('a feed was not written');
+  return row.id;
+}
+
+export const COPY_ROWS =
+  'copy feed_rows (feed_id, line, sku, location, quantity, reason, reference, given, code, detail) from stdin';
+
+export async function setRead(
+  tx: Transaction,
+  feedId: number,
+  read: { lines: number; digest: string },
+): Promise<void> {
+  await execute(tx, 'feeds.set_read', 'update feeds set lines = $2, digest = $3 where id = $1', [
+    feedId,
+    read.lines,
+    read.digest,
+  ]);
+}
+
+export async function selectDigest(on: Queryable, jobId: string): Promise<string | undefined> {
+  const row = await firstRow<{ digest: string }>(
+    on,
+    'feeds.digest',
+    'select digest from feeds where job_id = $1',
+    [jobId],
+  );
+  return row?.digest;
+}
+
+export async function locationExists(on: Queryable, code: string): Promise<boolean> {
+  const row = await firstRow(
+    on,
+    'feeds.location_exists',
+    'select 1 from warehouses where lower(code) = lower($1)',
+    [code],
+  );
+  return row !== undefined;
+}
+
+/** Where a feed stands, over all of its lanes. */
+export function selectFeed(on: Queryable, jobId: string): Promise<FeedState | undefined> {
+  return firstRow<FeedState>(
+    on,
+    'feeds.by_job',
+    `select f.id, f.mode, f.lines, f.stage,
+            coalesce(sum(l.applied), 0)::int as applied, coalesce(sum(l.unchanged), 0)::int as unchanged,
+            (f.rejected + coalesce(sum(l.rejected), 0))::int as rejected,
+            coalesce(array_agg(l.lane order by l.lane) filter (where l.position < l.last_seq), '{}') as "openLanes"
+     from feeds f left join feed_lanes l on l.feed_id = f.id where f.job_id = $1 group by f.id`,
+    [jobId],
+  );
+}
+
+/** Of two that look keys up for one feed, the second waits and then sees that it is done. */
+export function selectFeedForUpdate(
+  tx: Transaction,
+  jobId: string,
+): Promise<{ id: number; mode: FeedMode; lines: number; stage: string } | undefined> {
+  return firstRow(
+    tx,
+    'feeds.lock',
+    'select id, mode, lines, stage from feeds where job_id = $1 for no key update',
+    [jobId],
+  );
+}
+
+/** For statements over a whole feed: no time limit, and room to sort in. */
+export async function allowLongWork(tx: Transaction): Promise<void> {
+  await execute(
+    tx,
+    'feeds.allow_long_work',
+    `select set_config('statement_timeout', '0', true), set_config('work_mem', '64MB', true)`,
+  );
+}
+
+/** Rows that were just loaded have no statistics, and a plan for a few rows takes minutes for a million. */
+export async function analyzeStaged(on: Queryable): Promise<void> {
+  await execute(on, 'feeds.analyze_rows', 'analyze feed_rows (feed_id, line, sku, location, code)');
+}
+
+/** A feed is numbered without gaps and read by number, so these alone tell how many rows a batch has. */
+export async function analyzeChanges(on: Queryable): Promise<void> {
+  await execute(on, 'feeds.analyze_changes', 'analyze feed_changes (feed_id, seq)');
+}
+
+/** Rejects that were known as such when they were read. */
+export function rejectUnreadable(tx: Transaction, feedId: number): Promise<number> {
+  return execute(
+    tx,
+    'feeds.reject_unreadable',
+    `insert into feed_rejects (feed_id, line, sku, location, quantity, code, reason)
+     select feed_id, line, sku, location, given, code, detail from feed_rows where feed_id = $1 and code is not null`,
+    [feedId],
+  );
+}
+
+/**
+ * The keys of a feed's products and locations. One that nothing has exactly is looked for without regard to capitals, and
+ * taken if just one fits.
+ */
+const LOOKED_UP = `
+  staged as not materialized (
+    select line, sku, location, quantity, reason, reference from feed_rows where feed_id = $1 and code is null
+  ), skus as materialized (
+    select g.sku, coalesce(p.id, i.id) as id
+    from (select distinct sku from staged) g
+    left join products p on p.sku = g.sku
+    left join lateral (select min(q.id) as id from products q
+                       where p.id is null and lower(q.sku) = lower(g.sku) having count(*) = 1) i on true
+  ), locations as materialized (
+    select g.location, coalesce(w.id, i.id) as id
+    from (select distinct location from staged) g
+    left join warehouses w on w.code = g.location
+    left join lateral (select min(q.id) as id from warehouses q
+                       where w.id is null and lower(q.code) = lower(g.location) having count(*) = 1) i on true
+  )`;
+
+/**
+ * Numbers what can be applied by (product, warehouse), the order in which stock is locked; answers how many there are, and
+ * of how many lines. Of several lines about one stock row a `set` keeps the last, a `delta` the sum.
+ */
+export async function resolveRows(
+  tx: Transaction,
+  feedId: number,
+  mode: FeedMode,
+): Promise<{ changes: number; lines: number }> {
+  await execute(
+    tx,
+    'feeds.resolve',
+    `with ${LOOKED_UP}
+     insert into feed_changes (feed_id, seq, line, product_id, warehouse_id, lines, quantity, reason, reference)
+     select $1, row_number() over (order by product_id, warehouse_id), line, product_id, warehouse_id,
+            case when $2 = 'delta' then lines else 1 end, case when $2 = 'delta' then total else quantity end,
+            reason, reference
+     from (
+       select r.*, s.id as product_id, l.id as warehouse_id, lead(r.line) over same_row as later,
+              sum(r.quantity) over same_row as total, count(*) over same_row as lines
+       from staged r join skus s on s.sku = r.sku join locations l on l.location = r.location
+       where s.id is not null and l.id is not null
+       window same_row as (partition by s.id, l.id order by r.line)
+     ) ordered
+     where later is null`,
+    [feedId, mode],
+  );
+  const row = await firstRow<{ changes: number; lines: number }>(
+    tx,
+    'feeds.count_changes',
+    'select count(*)::int as changes, coalesce(sum(lines), 0)::int as lines from feed_changes where feed_id = $1',
+    [feedId],
+  );
+  return row ?? { changes: 0, lines: 0 };
+}
+
+/** Rejects the rows that `resolveRows` left out. `reasons`: by code. */
+export function rejectUnresolved(
+  tx: Transaction,
+  feedId: number,
+  mode: FeedMode,
+  reasons: Readonly<Record<string, string>>,
+): Promise<number> {
+  return execute(
+    tx,
+    'feeds.reject_unresolved',
+    `with ${LOOKED_UP}
+     insert into feed_rejects (feed_id, line, sku, location, quantity, code, reason)
+     select $1, line, sku, location, quantity, code, $3::jsonb ->> code
+     from (
+       select r.line, r.sku, r.location, r.quantity,
+              case when s.id is null then 'UNKNOWN_SKU' when l.id is null then 'UNKNOWN_LOCATION'
+                   when $2 = 'set' then 'SUPERSEDED' end as code
+       from staged r join skus s on s.sku = r.sku join locations l on l.location = r.location
+       where not exists (select from feed_changes c where c.feed_id = $1 and c.line = r.line)
+     ) left_out
+     where code is not null`,
+    [feedId, mode, JSON.stringify(reasons)],
+  );
+}
+
+/** Ends the look-up: the numbered rows are split into `lanes` parts of about the same length. */
+export async function setResolved(
+  tx: Transaction,
+  feedId: number,
+  resolved: { changes: number; rejected: number; lanes: number },
+): Promise<void> {
+  await execute(
+    tx,
+    'feeds.set_resolved',
+    `update feeds set stage = 'resolved', rejected = $2 where id = $1 and stage = 'staged'`,
+    [feedId, resolved.rejected],
+  );
+  await execute(
+    tx,
+    'feeds.insert_lanes',
+    `insert into feed_lanes (feed_id, lane, position, last_seq)
+     select $1, lane, $2::bigint * (lane - 1) / $3, $2::bigint * lane / $3 from generate_series(1, $3::int) lane`,
+    [feedId, resolved.changes, resolved.lanes],
+  );
+}
+
+/** The lock under which a lane moves on. */
+export function selectLaneForUpdate(
+  tx: Transaction,
+  jobId: string,
+  lane: number,
+): Promise<(Lane & { mode: FeedMode; actor: string }) | undefined> {
+  return firstRow(
+    tx,
+    'feeds.lock_lane',
+    `select l.feed_id as "feedId", l.lane, l.position, l.last_seq as "lastSeq", f.mode, j.actor
+     from feed_lanes l join feeds f on f.id = l.feed_id join jobs j on j.id = f.job_id
+     where f.job_id = $1 and l.lane = $2 for no key update of l`,
+    [jobId, lane],
+  );
+}
+
+/** Moves a lane on by one batch, with what became of it. */
+export async function advance(tx: Transaction, lane: Lane, upTo: number, counts: FeedCounts): Promise<void> {
+  await execute(
+    tx,
+    'feeds.advance',
+    `update feed_lanes set position = $3, applied = applied + $4, unchanged = unchanged + $5, rejected = rejected + $6
+     where feed_id = $1 and lane = $2`,
+    [lane.feedId, lane.lane, upTo, counts.applied, counts.unchanged, counts.rejected],
+  );
+}
+
+/** Waits for the batches that are under way, and leaves nothing to those that come after them. */
+export function closeLanes(tx: Transaction, feedId: number): Promise<number> {
+  return execute(
+    tx,
+    'feeds.close_lanes',
+    'update feed_lanes set last_seq = position where feed_id = $1 and position < last_seq',
+    [feedId],
+  );
+}
+
+/** Forgets up to `limit` staged rows; answers how many there were. */
+export function deleteStaged(on: Queryable, feedId: number, limit: number): Promise<number> {
+  return execute(
+    on,
+    'feeds.delete_staged',
+    `delete from feed_rows where ctid = any (array(select ctid from feed_rows where feed_id = $1 limit $2))`,
+    [feedId, limit],
+  );
+}
+
+export function deleteChanges(on: Queryable, feedId: number, limit: number): Promise<number> {
+  return execute(
+    on,
+    'feeds.delete_changes',
+    `delete from feed_changes where ctid = any (array(select ctid from feed_changes where feed_id = $1 order by seq limit $2))`,
+    [feedId, limit],
+  );
+}
+
+export interface RejectRow {
+  line: number;
+  sku: string | null;
+  location: string | null;
+  quantity: string | null;
+  code: string;
+  reason: string;
+}
+
+/** Rejects of a job after a line, in the order of lines. */
+export function selectRejects(
+  on: Queryable,
+  jobId: string,
+  after: number,
+  limit: number,
+): Promise<RejectRow[]> {
+  return rows<RejectRow>(
+    on,
+    'feeds.rejects',
+    `select r.line, r.sku, r.location, r.quantity, r.code, r.reason
+     from feed_rejects r where r.feed_id = (select id from feeds where job_id = $1) and r.line > $2
+     order by r.line limit $3`,
+    [jobId, after, limit],
+  );
+}

@@ -1,0 +1,70 @@
+import type { Database, Transaction } from '../../../platform/database/database';
+import { AppError } from '../../../platform/errors';
+import {
+  allowLongWork,
+  analyzeChanges,
+  analyzeStaged,
+  deleteChanges,
+  deleteStaged,
+  rejectUnreadable,
+  rejectUnresolved,
+  resolveRows,
+  selectFeed,
+  selectFeedForUpdate,
+  setResolved,
+} from './queries';
+import { reasonOf } from './rules';
+import type { FeedState } from './types';
+
+/** Where a feed stands. @throws AppError `FEED_NOT_FOUND` */
+export async function readFeedState(db: Database, jobId: string): Promise<FeedState> {
+  const feed = await selectFeed(db, jobId);
+  if (!feed) throw notFound(jobId);
+  return feed;
+}
+
+/**
+ * Looks up what a staged feed is about and numbers its rows, once: repeated, it changes nothing.
+ *
+ * @param lanes parts that can be applied beside each other
+ * @throws AppError `FEED_NOT_FOUND`
+ */
+export async function resolveFeed(db: Database, jobId: string, lanes: number): Promise<FeedState> {
+  const before = await readFeedState(db, jobId);
+  if (before.stage !== 'staged') return before;
+  await analyzeStaged(db);
+  await db.retrying((tx) => resolve(tx, jobId, lanes));
+  await analyzeChanges(db);
+  return readFeedState(db, jobId);
+}
+
+async function resolve(tx: Transaction, jobId: string, lanes: number): Promise<void> {
+  const feed = await selectFeedForUpdate(tx, jobId);
+  if (!feed) throw notFound(jobId);
+  if (feed.stage !== 'staged') return;
+  await allowLongWork(tx);
+  const unreadable = await rejectUnreadable(tx, feed.id);
+  const { changes, lines } = await resolveRows(tx, feed.id, feed.mode);
+  const isWhole = lines + unreadable === feed.lines;
+  const unresolved = isWhole ? 0 : await rejectUnresolved(tx, feed.id, feed.mode, REASONS);
+  await setResolved(tx, feed.id, { changes, rejected: unreadable + unresolved, lanes });
+}
+
+const REASONS = {
+  UNKNOWN_SKU: reasonOf('UNKNOWN_SKU'),
+  UNKNOWN_LOCATION: reasonOf('UNKNOWN_LOCATION'),
+  SUPERSEDED: reasonOf('SUPERSEDED'),
+};
+
+const DELETED_AT_ONCE = 100_000;
+
+/** Forgets the rows of a feed that is done with; its rejects stay. */
+export async function forgetStaged(db: Database, feedId: number): Promise<void> {
+  for (const remove of [deleteStaged, deleteChanges]) {
+    while ((await remove(db, feedId, DELETED_AT_ONCE)) > 0);
+  }
+}
+
+function notFound(jobId: string): AppError {
+  return new AppError('FEED_NOT_FOUND', 'There is no such feed.', { jobId });
+}

@@ -1,0 +1,108 @@
+import { createHash, type Hash } from 'node:crypto';
+import type { Database } from '../../../platform/database/database';
+import { AppError, isLockTimeout } from '../../../platform/errors';
+import { createJob, readJob } from '../../jobs/jobs';
+import type { JobView } from '../../jobs/types';
+import { COPY_ROWS, insertFeed, locationExists, selectDigest, setRead } from './queries';
+import { readFeed } from './read-feed';
+import type { FeedOptions, FeedReject, FeedRow } from './types';
+
+export interface NewFeed extends FeedOptions {
+  jobId: string;
+  actor: string;
+  /** The feed itself, unpacked. */
+  source: AsyncIterable<Buffer>;
+}
+
+/** COPY takes large pieces best; two of these are in memory at most. */
+const PIECE_CHARACTERS = 262_144;
+
+/**
+ * Reads a feed and stages its rows together with the job that will import them, in one transaction: an upload that breaks
+ * off leaves nothing. Memory is that of a few chunks, however long the feed.
+ * A job that is there already is answered (`isNew` false) when it was made from the very same feed.
+ *
+ * @throws what `readFeed` throws; AppError `UNKNOWN_LOCATION` for the default; `IDEMPOTENCY_KEY_REUSED` for a job of another
+ *   feed; `IDEMPOTENCY_IN_FLIGHT` while the same job is being uploaded elsewhere
+ */
+export async function stageFeed(db: Database, feed: NewFeed): Promise<{ job: JobView; isNew: boolean }> {
+  const { jobId, actor, source, ...options } = feed;
+  const { location } = options;
+  if (location !== null && !(await locationExists(db, location))) {
+    throw new AppError('UNKNOWN_LOCATION', `There is no location ${location}.`, { location });
+  }
+  const known = await readJob(db, jobId);
+  if (known) return { job: await sameJob(db, known, source), isNew: false };
+  try {
+    const job = await db.bulk(async (tx) => {
+      const digest = createHash('sha256');
+      const made = await createJob(tx, { id: jobId, type: 'feed', input: { ...options }, actor });
+      const feedId = await insertFeed(tx, jobId, options.mode);
+      const rows = readFeed(digested(source, digest), options);
+      const lines = await tx.copyIn(COPY_ROWS, copyRows(feedId, rows));
+      await setRead(tx, feedId, { lines, digest: digest.digest('hex') });
+      return made;
+    });
+    return { job, isNew: true };
+  } catch (error) {
+    if (!isLockTimeout(error)) throw error;
+    throw new AppError('IDEMPOTENCY_IN_FLIGHT', 'The first upload with this key has not ended yet.');
+  }
+}
+
+async function sameJob(db: Database, job: JobView, source: AsyncIterable<Buffer>): Promise<JobView> {
+  const digest = createHash('sha256');
+  for await (const chunk of source) digest.update(chunk);
+  if ((await selectDigest(db, job.jobId)) === digest.digest('hex')) return job;
+  throw new AppError(
+    'IDEMPOTENCY_KEY_REUSED',
+    'This key was used with another feed. Use a new key for a new feed.',
+  );
+}
+
+async function* digested(source: AsyncIterable<Buffer>, digest: Hash): AsyncGenerator<Buffer> {
+  for await (const chunk of source) {
+    digest.update(chunk);
+    yield chunk;
+  }
+}
+
+/** Rows in PostgreSQL's text format of COPY, gathered into pieces. */
+async function* copyRows(
+  feedId: number,
+  source: AsyncIterable<(FeedRow | FeedReject)[]>,
+): AsyncGenerator<Buffer> {
+  let text = '';
+  for await (const read of source) {
+    for (const row of read) {
+      text += 'code' in row ? rejectLine(feedId, row) : rowLine(feedId, row);
+      if (text.length >= PIECE_CHARACTERS) {
+        yield Buffer.from(text);
+        text = '';
+      }
+    }
+  }
+  if (text !== '') yield Buffer.from(text);
+}
+
+function rowLine(feedId: number, row: FeedRow): string {
+  const { line, sku, location, quantity, reason, reference } = row;
+  return (
+    `${feedId}\t${line}\t${escaped(sku)}\t${escaped(location)}\t${quantity}\t${escaped(reason)}\t${escaped(reference)}` +
+    '\t\\N\t\\N\t\\N\n'
+  );
+}
+
+function rejectLine(feedId: number, row: FeedReject): string {
+  const { line, sku, location, quantity, code, reason } = row;
+  return (
+    `${feedId}\t${line}\t${escaped(sku)}\t${escaped(location)}\t\\N\t\\N\t\\N` +
+    `\t${escaped(quantity)}\t${code}\t${escaped(reason)}\n`
+  );
+}
+
+/** Control characters are not in it any more, so a backslash is all that COPY would take for something else. */
+function escaped(text: string | null): string {
+  if (text === null) return '\\N';
+  return text.includes('\\') ? text.replaceAll('\\', '\\\\') : text;
+}

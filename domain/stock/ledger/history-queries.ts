@@ -1,0 +1,110 @@
+import { firstRow, type Database, type Queryable } from '../../../platform/database/database';
+import type { LedgerKind } from './types';
+
+export interface LedgerView {
+  id: number;
+  /** RFC 3339. */
+  at: string;
+  kind: LedgerKind;
+  warehouse: string;
+  onHandDelta: number;
+  reservedDelta: number;
+  reservationId: string | null;
+  orderId: string | null;
+  reason: string | null;
+  reference: string | null;
+  actor: string;
+}
+
+/** Where a page begins: right after the entry that was written then and has this id. */
+export interface LedgerPosition {
+  atMicros: string;
+  id: number;
+}
+
+export interface LedgerFilter {
+  /** Warehouse code. */
+  location?: string;
+  kind?: LedgerKind;
+  reference?: string;
+  /** Written at this time or later. */
+  from?: Date;
+  /** Written before this time. */
+  to?: Date;
+  after?: LedgerPosition;
+  limit: number;
+  offset: number;
+}
+
+const time = (format: string) => `to_char(t.at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.${format}"Z"')`;
+
+/**
+ * Newest first; one more than asked for, to tell whether there are more.
+ *
+ * Each location's newest entries are taken from the index by (product, warehouse, at), which the partitions serve in order, and
+ * merged: a product has at most some hundred locations, where an index by product alone would cost every write of the ledger.
+ * The product is a value, not joined by its SKU, so that the planner knows which products have very many entries: it sorts the
+ * few that a product has in the mean, and reads the index in its order only where they are many.
+ */
+export function selectLedgerPage(
+  db: Database,
+  productId: number,
+  filter: LedgerFilter,
+): Promise<(LedgerView & { atMicros: string })[]> {
+  const newest = [
+    { column: 't.at', order: 'desc' },
+    { column: 't.id', order: 'desc' },
+  ];
+  const reach = filter.offset + filter.limit + 1;
+  const entries = db
+    .builder('inventory_transactions as t')
+    .select('t.*')
+    .where('t.product_id', productId)
+    .whereRaw('t.warehouse_id = s.warehouse_id')
+    // Leaves out the partitions of months to come, each a look into an empty index for every location.
+    .whereRaw(`t.at < now() + interval '1 day'`)
+    .orderBy(newest)
+    .limit(reach);
+  if (filter.kind !== undefined) void entries.where('t.kind', filter.kind);
+  if (filter.reference !== undefined) void entries.where('t.reference', filter.reference);
+  if (filter.from !== undefined) void entries.where('t.at', '>=', filter.from);
+  if (filter.to !== undefined) void entries.where('t.at', '<', filter.to);
+  if (filter.after !== undefined) {
+    // The first condition is implied by the second, and is what the index and the partitions are searched by.
+    void entries.whereRaw('t.at <= ?::timestamptz and (t.at, t.id) < (?::timestamptz, ?::bigint)', [
+      filter.after.atMicros,
+      filter.after.atMicros,
+      filter.after.id,
+    ]);
+  }
+  const query = db
+    .builder(
+      db.builder.raw(
+        'stock as s join warehouses as w on w.id = s.warehouse_id cross join lateral ? as t',
+        entries,
+      ),
+    )
+    .where('s.product_id', productId)
+    .select(
+      db.builder.raw(
+        `t.id, ${time('MS')} as at, t.kind, w.code as warehouse, t.on_hand_delta as "onHandDelta",
+         t.reserved_delta as "reservedDelta", t.reservation_id as "reservationId", t.order_id as "orderId",
+         t.reason, t.reference, t.actor, ${time('US')} as "atMicros"`,
+      ),
+    )
+    .orderBy(newest)
+    .limit(filter.limit + 1)
+    .offset(filter.offset);
+  if (filter.location !== undefined) void query.where('w.code', filter.location);
+  return db.list(query);
+}
+
+export async function selectProductId(on: Queryable, sku: string): Promise<number | undefined> {
+  const row = await firstRow<{ id: number }>(
+    on,
+    'inventory.product_id',
+    'select id from products where sku = $1',
+    [sku],
+  );
+  return row?.id;
+}

@@ -1,0 +1,50 @@
+import type { Queryable } from '../../../platform/database/database';
+import { selectUpkeep, type UpkeepRow } from './queries';
+import type { HealthCode, InventoryHealth } from './types';
+
+/** Seconds after which a message that nobody has delivered means that the relay is away or stuck. */
+const OUTBOX_LATE_SECONDS = 60;
+/** Seconds after which a hold past due means that nobody releases them: it takes one at most. */
+const RESERVATION_LATE_SECONDS = 30;
+
+/** Whether the upkeep of the inventory keeps up, and if not why. */
+export async function readInventoryHealth(on: Queryable): Promise<InventoryHealth> {
+  const upkeep = await selectUpkeep(on, RESERVATION_LATE_SECONDS);
+  const reasons = REASONS.flatMap(({ code, message }) => {
+    const found = message(upkeep);
+    return found === null ? [] : [{ code, message: found }];
+  });
+  const outboxSeconds = Math.max(0, Math.round(upkeep.outboxSeconds));
+  return { status: reasons.length === 0 ? 'ok' : 'degraded', reasons, ...upkeep, outboxSeconds };
+}
+
+const REASONS: readonly { code: HealthCode; message: (upkeep: UpkeepRow) => string | null }[] = [
+  {
+    code: 'OUTBOX_BEHIND',
+    message: ({ outboxSeconds }) =>
+      outboxSeconds > OUTBOX_LATE_SECONDS
+        ? `A message has waited for ${Math.round(outboxSeconds)} s: is a worker running, and Temporal up?`
+        : null,
+  },
+  {
+    code: 'HOLDS_OVERDUE',
+    message: ({ overdueHolds }) =>
+      overdueHolds > 0
+        ? `${overdueHolds} holds have been past due for more than ${RESERVATION_LATE_SECONDS} s: is a worker running?`
+        : null,
+  },
+  {
+    code: 'PARTITIONS_MISSING',
+    message: ({ partitionsAhead }) =>
+      partitionsAhead < 1
+        ? 'The ledger has no partition for the next month: start a worker, or run the schedule ledger-partitions.'
+        : null,
+  },
+  {
+    code: 'LEDGER_DRIFT',
+    message: ({ driftAlerts }) =>
+      driftAlerts > 0
+        ? `${driftAlerts} places disagree with the ledger: see GET /inventory/alerts?kind=ledger_drift.`
+        : null,
+  },
+];

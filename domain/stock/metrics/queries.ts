@@ -1,0 +1,118 @@
+import {
+  execute,
+  firstRow,
+  rows,
+  type Queryable,
+  type Transaction,
+} from '../../../platform/database/database';
+
+export interface StockTotals {
+  products: number;
+  locations: number;
+  /** Products at locations. */
+  places: number;
+  onHand: number;
+  reserved: number;
+  available: number;
+}
+
+/** A sum of ten million rows may take longer than the pool allows a statement. */
+export function lengthenStatements(tx: Transaction): Promise<number> {
+  return execute(tx, 'insight.timeout', `select set_config('statement_timeout', '5min', true)`);
+}
+
+/** Reads the whole table, with parallel workers where there are any: no index may hold what changes with each sale. */
+export async function selectStockTotals(on: Queryable): Promise<StockTotals> {
+  const row = await firstRow<StockTotals>(
+    on,
+    'insight.stock_totals',
+    `select (select count(*) from products) as products, (select count(*) from warehouses) as locations, s.*
+     from (select count(*) as places, coalesce(sum(on_hand), 0)::bigint as "onHand",
+             coalesce(sum(reserved), 0)::bigint as reserved, coalesce(sum(available), 0)::bigint as available from stock) s`,
+  );
+  return row ?? { products: 0, locations: 0, places: 0, onHand: 0, reserved: 0, available: 0 };
+}
+
+export interface ReservationTotals {
+  /** Unpaid or unconfirmed holds. */
+  open: number;
+  units: number;
+  inTransit: number;
+}
+
+/** By the partial indexes of holds that may fall due and of transfers on their way. */
+export async function selectReservationTotals(on: Queryable): Promise<ReservationTotals> {
+  const row = await firstRow<ReservationTotals>(
+    on,
+    'insight.hold_totals',
+    `select count(distinct r.id) as open, coalesce(sum(l.open_quantity), 0)::bigint as units,
+       (select coalesce(sum(open), 0)::bigint from transfers where status = 'in_transit') as "inTransit"
+     from reservations r left join reservation_lines l on l.reservation_id = r.id where r.status = 'pending'`,
+  );
+  return row ?? { open: 0, units: 0, inTransit: 0 };
+}
+
+export interface AlertCount {
+  kind: string;
+  open: number;
+  acknowledged: number;
+}
+
+/** What is not resolved, by the index that holds nothing else. */
+export function selectAlertCounts(on: Queryable): Promise<AlertCount[]> {
+  return rows<AlertCount>(
+    on,
+    'insight.alert_counts',
+    `select kind, count(*) filter (where status = 'open') as open,
+       count(*) filter (where status = 'acknowledged') as acknowledged
+     from alerts where status <> 'resolved' group by kind`,
+  );
+}
+
+export interface LedgerCheck {
+  at: Date;
+  findings: number;
+}
+
+/** What the latest checks of counters against the ledger found; undefined: there was none yet. */
+export function selectLedgerCheck(
+  on: Queryable,
+  checkIds: readonly string[],
+): Promise<LedgerCheck | undefined> {
+  return firstRow<LedgerCheck>(
+    on,
+    'insight.ledger_check',
+    `select max(latest.finished_at) as at, sum(latest.findings)::bigint as findings
+     from unnest($1::text[]) as wanted (check_id)
+     cross join lateral (
+       select finished_at, findings from consistency_checks c
+       where c.check_id = wanted.check_id order by c.started_at desc limit 1) latest
+     having count(*) > 0`,
+    [checkIds],
+  );
+}
+
+export interface UpkeepRow {
+  /** Age of the oldest message that nobody has taken, seconds; 0: there is none. */
+  outboxSeconds: number;
+  overdueHolds: number;
+  /** Months after this one that the ledger has a partition for. */
+  partitionsAhead: number;
+  driftAlerts: number;
+}
+
+/** @param holdGraceSeconds how long after it fell due a hold may still be there */
+export async function selectUpkeep(on: Queryable, holdGraceSeconds: number): Promise<UpkeepRow> {
+  const row = await firstRow<UpkeepRow>(
+    on,
+    'insight.upkeep',
+    `select
+       coalesce((select extract(epoch from clock_timestamp() - min(created_at)) from outbox), 0)::float8 as "outboxSeconds",
+       (select count(*) from reservations
+        where status = 'pending' and expires_at < statement_timestamp() - make_interval(secs => $1)) as "overdueHolds",
+       (select count(*) from ledger_partitions where lower_bound > statement_timestamp()) as "partitionsAhead",
+       (select count(*) from alerts where status <> 'resolved' and kind = 'ledger_drift') as "driftAlerts"`,
+    [holdGraceSeconds],
+  );
+  return row ?? { outboxSeconds: 0, overdueHolds: 0, partitionsAhead: 0, driftAlerts: 0 };
+}

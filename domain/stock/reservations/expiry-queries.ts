@@ -1,0 +1,120 @@
+import {
+  execute,
+  firstRow,
+  rows,
+  type Queryable,
+  type Transaction,
+} from '../../../platform/database/database';
+import { COMMIT_SECONDS, LOOK_EVERY_SECONDS } from './rules';
+
+/**
+ * Locks holds without an order that are past due, soonest first, skipping any that somebody works on. `status` is tested
+ * again by the lock itself, so one that was just confirmed is not taken. The clock stands in a subquery, since an index is
+ * not searched by a function that may change from row to row.
+ */
+export async function selectDueForUpdate(tx: Transaction, limit: number): Promise<string[]> {
+  const found = await rows<{ id: string }>(
+    tx,
+    'holds.lock_due',
+    `select id from reservations
+     where kind = 'hold' and status = 'pending' and expires_at <= (select clock_timestamp())
+     order by expires_at limit $1
+     for no key update skip locked`,
+    [limit],
+  );
+  return found.map((row) => row.id);
+}
+
+/** The same for holds on some products: what a shortage takes back. */
+export async function selectDueOnProductsForUpdate(
+  tx: Transaction,
+  productIds: readonly number[],
+  limit: number,
+): Promise<string[]> {
+  const found = await rows<{ id: string }>(
+    tx,
+    'holds.lock_due_on',
+    `select r.id from reservations r
+     where r.kind = 'hold' and r.status = 'pending' and r.expires_at <= (select clock_timestamp())
+       and exists (select 1 from reservation_lines l
+                   where l.reservation_id = r.id and l.open_quantity > 0 and l.product_id = any ($1::int[]))
+     order by r.expires_at limit $2
+     for no key update skip locked`,
+    [productIds, limit],
+  );
+  return found.map((row) => row.id);
+}
+
+export interface NextLook {
+  /** Milliseconds until then. */
+  inMs: number;
+  nextDueAt: Date | null;
+}
+
+/**
+ * Says when the expiry looks again: when the next hold falls due, but not before `pauseSeconds` and not after
+ * `LOOK_EVERY_SECONDS`. A time that was said before and is still ahead is only ever brought forward: a hold that counted on
+ * it did not ring.
+ */
+export async function publishNextLook(on: Queryable, pauseSeconds: number): Promise<NextLook> {
+  const row = await firstRow<NextLook>(
+    on,
+    'holds.publish_next_look',
+    `with due as (
+       select min(expires_at) as at from reservations where kind = 'hold' and status = 'pending'
+     ), next as (
+       select at as due_at, clock_timestamp() + make_interval(secs => least($2::float8, greatest($1::float8,
+         coalesce(extract(epoch from at - clock_timestamp())::float8, $2::float8)))) as at
+       from due
+     )
+     update hold_expiry e
+     set wakes_at = case when e.wakes_at > clock_timestamp() + make_interval(secs => $3) then least(e.wakes_at, n.at) else n.at end
+     from next n
+     returning greatest(0, ceil(extract(epoch from e.wakes_at - clock_timestamp()) * 1000))::float8 as "inMs",
+               n.due_at as "nextDueAt"`,
+    [pauseSeconds, LOOK_EVERY_SECONDS, COMMIT_SECONDS],
+  );
+  if (!row) throw new Error('the row of hold_expiry is gone');
+  return row;
+}
+
+/** Whether a hold without an order has been past due for so long, which no expiry that lives lets happen. */
+export async function reservationsAreOverdue(on: Queryable, seconds: number): Promise<boolean> {
+  const row = await firstRow(
+    on,
+    'holds.overdue',
+    `select 1 from reservations
+     where kind = 'hold' and status = 'pending' and expires_at < statement_timestamp() - make_interval(secs => $1)
+     limit 1`,
+    [seconds],
+  );
+  return row !== undefined;
+}
+
+/** Moves the due time of a hold whose lock the caller has; answers whether it was not moved back. */
+export async function updateDueTime(
+  tx: Transaction,
+  id: string,
+  until: { expiresAt: Date | null; holdSeconds: number },
+): Promise<boolean> {
+  const moved = await execute(
+    tx,
+    'holds.extend',
+    `update reservations
+     set expires_at = coalesce($2::timestamptz, clock_timestamp() + make_interval(secs => $3)), updated_at = clock_timestamp()
+     where id = $1 and coalesce($2::timestamptz, clock_timestamp() + make_interval(secs => $3)) >= expires_at`,
+    [id, until.expiresAt, until.holdSeconds],
+  );
+  return moved > 0;
+}
+
+/** SKUs that a hold holds, or held. */
+export async function selectSkusOfReservation(on: Queryable, id: string): Promise<string[]> {
+  const found = await rows<{ sku: string }>(
+    on,
+    'holds.skus',
+    `select distinct p.sku from reservation_lines l join products p on p.id = l.product_id where l.reservation_id = $1`,
+    [id],
+  );
+  return found.map((row) => row.sku);
+}

@@ -1,0 +1,76 @@
+import { createRequestBatcher, type RequestBatcher } from '../../../platform/request-batcher';
+import type { Database, Transaction } from '../../../platform/database/database';
+import type { Logger } from '../../../platform/telemetry/log';
+import type { ReservationPlan, ReservationRequest, Refusal } from './plan';
+import { selectReservations } from './queries';
+import { createReserver } from './reserve';
+import type { ReservationStatus, Shortage, SourcingStrategy } from '../ledger/types';
+import type { WarehouseDirectory } from '../../catalog/warehouses';
+
+/** How a wish for a hold without an order ended. A refusal is not stored: asked again, it is decided anew. */
+export type ReservationOutcome =
+  | { outcome: 'held'; reservationId: string; status: ReservationStatus; expiresAt: Date | null }
+  | { outcome: 'short'; shortages: Shortage[] }
+  | { outcome: 'refused'; refusal: Refusal };
+
+export interface StandaloneReserverOptions {
+  db: Database;
+  warehouses: WarehouseDirectory;
+  strategy: SourcingStrategy;
+  lanes: number;
+  maxBatch: number;
+  reclaim: (productIds: readonly number[]) => Promise<void>;
+  log: Logger;
+}
+
+/** Holds stock without an order, on the same path as orders; concurrent ones share transactions. */
+export function createStandaloneReserver(
+  options: StandaloneReserverOptions,
+): RequestBatcher<ReservationRequest, ReservationOutcome> {
+  const reserver = createReserver<ReservationRequest, ReservationOutcome>({
+    ...options,
+    book: { decided, record },
+  });
+  return createRequestBatcher<ReservationRequest, ReservationOutcome>({
+    lanes: options.lanes,
+    maxBatch: options.maxBatch,
+    log: options.log,
+    idOf: (request) => request.reservationId,
+    laneKey: (request) => request.lines[0]?.sku ?? '',
+    run: (requests) => reserver.reserve(requests),
+    busy: (requests) => reserver.busy(requests),
+  });
+}
+
+async function decided(
+  tx: Transaction,
+  requests: readonly ReservationRequest[],
+): Promise<Map<string, ReservationOutcome>> {
+  const ids = requests.map((request) => request.reservationId);
+  const found = await selectReservations(tx, ids);
+  return new Map(
+    found.map(({ id, status, expiresAt }) => [id, { outcome: 'held', reservationId: id, status, expiresAt }]),
+  );
+}
+
+async function record(
+  tx: Transaction,
+  plans: readonly ReservationPlan[],
+  dueTimes: Promise<ReadonlyMap<string, Date | null>>,
+): Promise<Map<string, ReservationOutcome>> {
+  // Nothing but the holds is written.
+  tx.finish();
+  const due = await dueTimes;
+  return new Map(
+    plans.map(
+      ({ outcome, refusal, shortages, request: { reservationId, status } }): [string, ReservationOutcome] => {
+        if (refusal) return [reservationId, { outcome: 'refused', refusal }];
+        if (outcome === 'short') return [reservationId, { outcome, shortages }];
+        return [
+          reservationId,
+          { outcome: 'held', reservationId, status, expiresAt: due.get(reservationId) ?? null },
+        ];
+      },
+    ),
+  );
+}

@@ -1,0 +1,51 @@
+import { rows, type Database, type Queryable } from '../../../platform/database/database';
+import { newestFirst, utc, utcMicros, type PageRequest } from '../../../platform/database/pages';
+import type { ReservationStatus } from '../ledger/types';
+import type { ReservationDetails } from './types';
+
+/** The whole hold `r` in one row, so that what a client reads is from one snapshot. */
+const HOLD = `
+  r.id, r.kind, r.status, coalesce(r.reference, r.order_id::text) as "orderId", ${utc('r.expires_at')} as "expiresAt",
+  ${utc('r.created_at')} as "createdAt", ${utc('r.updated_at')} as "updatedAt", ${utcMicros('r.created_at')} as "createdAtMicros",
+  coalesce((select json_agg(json_build_object('sku', i.sku, 'quantity', i.quantity, 'openQuantity', i.open_quantity,
+      'allocations', i.allocations) order by i.sku)
+    from (select p.sku, sum(l.quantity) as quantity, sum(l.open_quantity) as open_quantity,
+            json_agg(json_build_object('warehouse', w.code, 'quantity', l.quantity) order by w.code) as allocations
+          from reservation_lines l join products p on p.id = l.product_id join warehouses w on w.id = l.warehouse_id
+          where l.reservation_id = r.id group by p.sku) i), '[]') as items`;
+
+export interface HoldRow extends Omit<ReservationDetails, 'status'> {
+  status: ReservationStatus;
+  /** With the microseconds that the list is sorted by. */
+  createdAtMicros: string;
+}
+
+/** Holds that clients may see: without an order, and of orders. */
+export function selectReservationViews(on: Queryable, ids: readonly string[]): Promise<HoldRow[]> {
+  return rows<HoldRow>(
+    on,
+    'holds.views',
+    `select ${HOLD} from reservations r where r.id = any ($1::uuid[]) and r.kind in ('hold', 'order')`,
+    [ids],
+  );
+}
+
+export interface HoldFilter extends PageRequest {
+  status?: ReservationDetails['status'] | undefined;
+  sku?: string | undefined;
+}
+
+/** Holds without an order, newest first; one more than asked for, to tell whether there are more. */
+export function selectReservationPage(db: Database, filter: HoldFilter): Promise<HoldRow[]> {
+  const query = db.builder('reservations as r').select(db.builder.raw(HOLD)).where('r.kind', 'hold');
+  if (filter.status !== undefined) void query.where('r.status', filter.status);
+  // By the primary key of the lines, hold by hold: an index of them by product would be one more entry a line to write.
+  if (filter.sku !== undefined) {
+    void query.whereRaw(
+      `exists (select 1 from reservation_lines l
+               where l.reservation_id = r.id and l.product_id = (select p.id from products p where p.sku = ?))`,
+      [filter.sku],
+    );
+  }
+  return db.list<HoldRow>(newestFirst(query, { time: 'r.created_at', id: 'r.id' }, filter));
+}

@@ -1,0 +1,24 @@
+import { execute, firstRow, type Transaction } from '../../../platform/database/database';
+
+/**
+ * Of this transaction alone. Summing a month may take minutes; but everybody who comes to the ledger queues behind a drop that
+ * waits for its lock, so it gives up soon and is tried again.
+ */
+export function setFoldTimeouts(tx: Transaction): Promise<number> {
+  return execute(
+    tx,
+    'retention.timeouts',
+    `select set_config('statement_timeout', '30min', true), set_config('lock_timeout', '500ms', true)`,
+  );
+}
+
+/** Null: nothing is old enough, or what is may not be dropped yet. */
+export async function foldOldestPartition(tx: Transaction, months: number): Promise<string | null> {
+  const row = await firstRow<{ partition: string | null }>(
+    tx,
+    'retention.fold',
+    'select fold_ledger_partition($1) as partition',
+    [months],
+  );
+  return row?.partition ?? null;
+}

@@ -1,0 +1,173 @@
+import { execute, rows, type Queryable, type Transaction } from '../../../platform/database/database';
+import type { StockKey } from '../ledger/types';
+import type { KnownLot, KnownSerial, MovingEntry } from './types';
+
+const KNOWN_SERIAL = `s.id, s.serial, s.status, s.warehouse_id as "warehouseId", s.order_id as "orderId", s.reference,
+  (select u.shipment_id from packed_units u where u.serial_id = s.id) as "packedFor",
+  m.effect_id as "effectId", m.named
+  from serials s join lateral (
+    select effect_id, named from serial_movements where serial_id = s.id order by id desc limit 1) m on true`;
+
+/** Those of these serial numbers that the product has. To be asked under the lock of the stock row they are at. */
+export function selectKnownSerials(
+  on: Queryable,
+  productId: number,
+  serials: readonly string[],
+): Promise<KnownSerial[]> {
+  return rows<KnownSerial>(
+    on,
+    'tracking.known_serials',
+    `select ${KNOWN_SERIAL} where s.product_id = $1 and s.serial = any ($2::text[]) order by s.id`,
+    [productId, serials],
+  );
+}
+
+/** The serial numbers that are out with a parcel; the newest first, and those that nobody named before the others. */
+export function selectSerialsOfParcel(
+  on: Queryable,
+  productId: number,
+  parcel: { shipmentId: string; orderId: string },
+): Promise<KnownSerial[]> {
+  return rows<KnownSerial>(
+    on,
+    'tracking.serials_of_parcel',
+    `select ${KNOWN_SERIAL}
+     where s.product_id = $1 and s.order_id = $3 and s.status = 'shipped' and m.effect_id = $2
+     order by m.named, s.id desc`,
+    [productId, parcel.shipmentId, parcel.orderId],
+  );
+}
+
+/** Moves known serial numbers to where an entry of the ledger takes them; its trigger then leaves them alone. */
+export function moveSerials(
+  tx: Transaction,
+  ids: readonly number[],
+  to: { warehouseId: number; incoming: boolean },
+  entry: MovingEntry,
+): Promise<number> {
+  return execute(
+    tx,
+    'tracking.move_serials',
+    'select move_serials($1::bigint[], $2, $3, true, $4, $5, $6, $7)',
+    [ids, to.warehouseId, to.incoming, entry.kind, entry.effectId, entry.orderId, entry.reference],
+  );
+}
+
+/** Where a serial number is to be from now on, whatever the rules of moving say. */
+export interface PlacedSerial {
+  id: number;
+  status: KnownSerial['status'];
+  orderId: string | null;
+  reference: string | null;
+  /** The movement to note. */
+  kind: 'ship' | 'exchange';
+  effectId: string;
+  named: boolean;
+}
+
+/** Corrects which serial numbers are where. All stay at their warehouse, so no counter changes. */
+export function placeSerials(tx: Transaction, placed: readonly PlacedSerial[]): Promise<number> {
+  return execute(
+    tx,
+    'tracking.place_serials',
+    `with p as (
+       select * from unnest($1::bigint[], $2::text[], $3::uuid[], $4::text[], $5::text[], $6::uuid[], $7::boolean[])
+         with ordinality as t (id, status, order_id, reference, kind, effect_id, named, n)
+     ), placed as (
+       update serials s set status = p.status, order_id = p.order_id, reference = p.reference, updated_at = clock_timestamp()
+       from p where s.id = p.id
+       returning s.id, s.warehouse_id
+     )
+     insert into serial_movements (serial_id, warehouse_id, kind, effect_id, order_id, named)
+     select p.id, x.warehouse_id, p.kind, p.effect_id, p.order_id, p.named from p join placed x using (id) order by p.n`,
+    [
+      placed.map((s) => s.id),
+      placed.map((s) => s.status),
+      placed.map((s) => s.orderId),
+      placed.map((s) => s.reference),
+      placed.map((s) => s.kind),
+      placed.map((s) => s.effectId),
+      placed.map((s) => s.named),
+    ],
+  );
+}
+
+/** Those of these lots that the place has. Units that are packed into `shipmentId` count as free. */
+export function selectKnownLots(
+  on: Queryable,
+  key: StockKey,
+  codes: readonly string[],
+  shipmentId: string | null,
+): Promise<KnownLot[]> {
+  return rows<KnownLot>(
+    on,
+    'tracking.known_lots',
+    `select l.id, l.code, l.expires_on::text as "expiresOn",
+            (l.quantity - l.held - coalesce((select sum(u.quantity) from packed_units u
+              where u.lot_id = l.id and u.shipment_id is distinct from $4), 0))::int as free
+     from lots l where l.product_id = $1 and l.warehouse_id = $2 and l.code = any ($3::text[]) order by l.id`,
+    [key.productId, key.warehouseId, codes, shipmentId],
+  );
+}
+
+/** Of each lot, the units that went out with a parcel. */
+export function selectLotsOfParcel(
+  on: Queryable,
+  productId: number,
+  shipmentId: string,
+): Promise<{ code: string; expiresOn: string | null; quantity: number }[]> {
+  return rows(
+    on,
+    'tracking.lots_of_parcel',
+    `select l.code, l.expires_on::text as "expiresOn", (-sum(m.quantity))::int as quantity
+     from lot_movements m join lots l on l.id = m.lot_id
+     where m.effect_id = $2 and m.kind = 'ship' and m.product_id = $1
+     group by l.code, l.expires_on having sum(m.quantity) < 0 order by l.expires_on nulls last, l.code`,
+    [productId, shipmentId],
+  );
+}
+
+/** What is named in a parcel that has not left. */
+export function selectPacked(
+  on: Queryable,
+  shipmentId: string,
+): Promise<{ productId: number; serial: string | null; lot: string | null; quantity: number }[]> {
+  return rows(
+    on,
+    'tracking.packed',
+    `select u.product_id as "productId", s.serial, l.code as lot, u.quantity
+     from packed_units u left join serials s on s.id = u.serial_id left join lots l on l.id = u.lot_id
+     where u.shipment_id = $1 order by s.id, l.expires_on nulls last, l.id`,
+    [shipmentId],
+  );
+}
+
+export interface PackedUnit {
+  productId: number;
+  serialId: number | null;
+  lotId: number | null;
+  quantity: number;
+}
+
+/** What is packed into a parcel, instead of what was packed into it before. */
+export async function replacePacked(
+  tx: Transaction,
+  shipmentId: string,
+  units: readonly PackedUnit[],
+): Promise<void> {
+  await execute(tx, 'tracking.unpack', 'delete from packed_units where shipment_id = $1', [shipmentId]);
+  if (units.length === 0) return;
+  await execute(
+    tx,
+    'tracking.pack',
+    `insert into packed_units (shipment_id, product_id, serial_id, lot_id, quantity)
+     select $1, * from unnest($2::int[], $3::bigint[], $4::bigint[], $5::int[])`,
+    [
+      shipmentId,
+      units.map((u) => u.productId),
+      units.map((u) => u.serialId),
+      units.map((u) => u.lotId),
+      units.map((u) => u.quantity),
+    ],
+  );
+}

@@ -1,0 +1,123 @@
+import {
+  execute,
+  firstRow,
+  rows,
+  type Queryable,
+  type Transaction,
+} from '../../../platform/database/database';
+import type { StockKey } from '../ledger/types';
+import type { LotMove, MovingEntry, TrackedProduct } from './types';
+
+const TRACKED = `p.id as "productId", p.sku, p.currency, p.lot_tracked as "lotTracked", p.serialised`;
+
+/** Those of these products that exist. */
+export function selectTracked(on: Queryable, skus: readonly string[]): Promise<TrackedProduct[]> {
+  return rows<TrackedProduct>(
+    on,
+    'tracking.products',
+    `select ${TRACKED} from products p where p.sku = any ($1::text[])`,
+    [skus],
+  );
+}
+
+/** One of them by its key. */
+export function selectTrackedProduct(on: Queryable, productId: number): Promise<TrackedProduct | undefined> {
+  return firstRow<TrackedProduct>(
+    on,
+    'tracking.product',
+    `select ${TRACKED} from products p where p.id = $1`,
+    [productId],
+  );
+}
+
+/** Moves units of named lots; the ledger's trigger then leaves them alone. Before the entry itself, under the stock's locks. */
+export function moveLots(tx: Transaction, moves: readonly LotMove[], entry: MovingEntry): Promise<number> {
+  return execute(
+    tx,
+    'tracking.move_lots',
+    `select move_lot(product, warehouse, code, expires_on, units, $6, $7, $8, $9)
+     from unnest($1::int[], $2::int[], $3::text[], $4::date[], $5::int[])
+       as m (product, warehouse, code, expires_on, units)`,
+    [
+      moves.map((m) => m.productId),
+      moves.map((m) => m.warehouseId),
+      moves.map((m) => m.code),
+      moves.map((m) => m.expiresOn),
+      moves.map((m) => m.units),
+      entry.kind,
+      entry.effectId,
+      entry.orderId,
+      entry.reference,
+    ],
+  );
+}
+
+/** A lot of these products, anywhere, that has another expiry date than the one named here. */
+export function selectOtherExpiry(
+  on: Queryable,
+  lots: readonly { productId: number; code: string; expiresOn: string | null }[],
+): Promise<{ code: string; expiresOn: string | null } | undefined> {
+  return firstRow(
+    on,
+    'tracking.other_expiry',
+    `select l.code, l.expires_on::text as "expiresOn"
+     from unnest($1::int[], $2::text[], $3::date[]) as n (product_id, code, expires_on)
+     join lots l on l.product_id = n.product_id and l.code = n.code
+     where l.expires_on is distinct from n.expires_on limit 1`,
+    [lots.map((l) => l.productId), lots.map((l) => l.code), lots.map((l) => l.expiresOn)],
+  );
+}
+
+/** New serial numbers, in stock. One that the product has already had violates `serials_unique_per_product`. */
+export function insertSerials(
+  tx: Transaction,
+  serials: readonly (StockKey & { serial: string })[],
+  entry: MovingEntry,
+): Promise<number> {
+  return execute(
+    tx,
+    'tracking.insert_serials',
+    `with made as (
+       insert into serials (product_id, warehouse_id, serial, status, receipt_id, reference)
+       select product_id, warehouse_id, serial, 'in_stock', case when $4 = 'receipt' then $5::uuid end, $6
+       from unnest($1::int[], $2::int[], $3::text[]) as s (product_id, warehouse_id, serial)
+       returning id, warehouse_id
+     )
+     insert into serial_movements (serial_id, warehouse_id, kind, effect_id, named)
+     select id, warehouse_id, $4, $5, true from made`,
+    [
+      serials.map((s) => s.productId),
+      serials.map((s) => s.warehouseId),
+      serials.map((s) => s.serial),
+      entry.kind,
+      entry.effectId,
+      entry.reference,
+    ],
+  );
+}
+
+/** Every stock row of a product, made where there is none, so that locking them all keeps any first unit from coming in. */
+export function insertAllStock(tx: Transaction, productId: number): Promise<StockKey[]> {
+  return rows<StockKey>(
+    tx,
+    'tracking.insert_all_stock',
+    `with made as (
+       insert into stock (product_id, warehouse_id) select $1, id from warehouses order by id on conflict do nothing)
+     select $1::int as "productId", id as "warehouseId" from warehouses order by id`,
+    [productId],
+  );
+}
+
+export function updateTracking(
+  tx: Transaction,
+  productId: number,
+  keep: { lots: boolean; serials: boolean },
+): Promise<number> {
+  return execute(
+    tx,
+    'tracking.update_product',
+    `update products set lot_tracked = $2, serialised = $3, updated_at = clock_timestamp()
+     where id = $1 and (lot_tracked, serialised) is distinct from ($2, $3)`,
+    [productId, keep.lots, keep.serials],
+  );
+}

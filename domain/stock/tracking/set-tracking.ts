@@ -1,0 +1,41 @@
+import type { Database, Queryable } from '../../../platform/database/database';
+import { AppError } from '../../../platform/errors';
+import { lockStock } from '../ledger/ledger';
+import { insertAllStock, selectTracked, updateTracking } from './queries';
+
+export interface Tracking {
+  sku: string;
+  /** Kept by lot, with expiry dates. */
+  lots: boolean;
+  /** Each unit has a serial number. */
+  serials: boolean;
+}
+
+/** What a product keeps beside counts. Null: no such product. */
+export async function readTracking(on: Queryable, sku: string): Promise<Tracking | null> {
+  const [product] = await selectTracked(on, [sku]);
+  return product ? { sku, lots: product.lotTracked, serials: product.serialised } : null;
+}
+
+/**
+ * Decides what a product keeps beside counts: only while none of it is on hand anywhere, since nobody knows the lots and
+ * serial numbers of units that are there already. Again: the same answer.
+ *
+ * @throws UNKNOWN_SKU; PRODUCT_HAS_STOCK
+ */
+export function setTracking(db: Database, wanted: Tracking): Promise<Tracking> {
+  return db.retrying(async (tx) => {
+    const [product] = await selectTracked(tx, [wanted.sku]);
+    if (!product) throw new AppError('UNKNOWN_SKU', `There is no product ${wanted.sku}.`);
+    if (product.lotTracked === wanted.lots && product.serialised === wanted.serials) return wanted;
+    const levels = await lockStock(tx, await insertAllStock(tx, product.productId));
+    if (levels.some((level) => level.onHand > 0)) {
+      throw new AppError(
+        'PRODUCT_HAS_STOCK',
+        `${wanted.sku} has stock: this can be changed while none is on hand.`,
+      );
+    }
+    await updateTracking(tx, product.productId, wanted);
+    return wanted;
+  });
+}

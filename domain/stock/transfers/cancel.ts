@@ -1,0 +1,62 @@
+import type { Database, Transaction } from '../../../platform/database/database';
+import { AppError, translateDatabaseError } from '../../../platform/errors';
+import { derivedId } from '../../../platform/ids';
+import { enqueue } from '../../../platform/database/outbox';
+import { lockStock, postLedger } from '../ledger/ledger';
+import { checkCountable } from '../ledger/rules';
+import { allocateBackorders, applyAllocation } from '../../ordering/backorders/allocate';
+import { ledgerReference } from './ledger-reference';
+import { updateUnits, type TransferRow } from './queries';
+import { lockTransfer, settleEnd, viewOf } from './receive';
+import type { TransferView } from './types';
+
+/**
+ * Calls back what is still on its way: it is on hand at the source again, and goes to waiting backorders. What was received or
+ * lost before stays so. A transfer that is cancelled already is answered as it is.
+ *
+ * @throws NOT_FOUND; TRANSFER_NOT_OPEN once it is completed
+ */
+export async function cancelTransfer(
+  db: Database,
+  request: { transferId: string; reason?: string | undefined; actor: string },
+): Promise<TransferView> {
+  try {
+    return await db.retrying(async (tx) => {
+      const transfer = await lockTransfer(tx, request.transferId);
+      if (transfer.status === 'completed') {
+        throw new AppError('TRANSFER_NOT_OPEN', 'The transfer is completed.', { status: 'completed' });
+      }
+      if (transfer.status === 'in_transit') await callBack(tx, transfer, request);
+      return viewOf(tx, request.transferId);
+    });
+  } catch (error) {
+    throw translateDatabaseError(error);
+  }
+}
+
+async function callBack(
+  tx: Transaction,
+  transfer: TransferRow,
+  { transferId, reason, actor }: { transferId: string; reason?: string | undefined; actor: string },
+): Promise<void> {
+  const { productId, sourceId, open } = transfer;
+  const source = { productId, warehouseId: sourceId };
+  const [level] = await lockStock(tx, [source]);
+  checkCountable((level?.onHand ?? 0) + open);
+  await postLedger(tx, [
+    {
+      ...source,
+      kind: 'transfer_in',
+      onHandDelta: open,
+      reservedDelta: 0,
+      effectId: derivedId('transfer-cancel', transferId),
+      reference: ledgerReference(transferId),
+      actor,
+      ...(reason === undefined ? {} : { reason }),
+    },
+  ]);
+  await updateUnits(tx, transferId, { returned: open, status: 'cancelled' });
+  await settleEnd(tx, transfer);
+  await enqueue(tx, [{ topic: 'transfer.wake', key: transferId }]);
+  await applyAllocation(tx, await allocateBackorders(tx, [{ ...source, quantity: open }]));
+}

@@ -1,0 +1,26 @@
+import type { Database } from '../../../platform/database/database';
+import { AppError } from '../../../platform/errors';
+import { raiseTransferOverdue } from '../alerts/alerts';
+import { selectTransferForUpdate, updateOverdue } from './queries';
+import type { TransferProgress } from './types';
+import { readProgress } from './views';
+
+/**
+ * Marks a transfer that has not arrived in time and raises the alert. One that is not due yet, has ended or is marked already
+ * is left as it is. Answers how far it has come.
+ *
+ * @throws NOT_FOUND
+ */
+export async function markOverdue(db: Database, transferId: string): Promise<TransferProgress> {
+  await db.retrying(async (tx) => {
+    const transfer = await selectTransferForUpdate(tx, transferId);
+    if (transfer?.status !== 'in_transit' || transfer.isOverdue) return;
+    if (transfer.msLeft === null || transfer.msLeft > 0) return;
+    const { productId, targetId: warehouseId } = transfer;
+    await updateOverdue(tx, transferId);
+    await raiseTransferOverdue(tx, { productId, warehouseId, transferId });
+  });
+  const progress = await readProgress(db, transferId);
+  if (!progress) throw new AppError('NOT_FOUND', 'There is no such transfer.');
+  return progress;
+}

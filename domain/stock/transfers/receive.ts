@@ -1,0 +1,94 @@
+import type { Database, Transaction } from '../../../platform/database/database';
+import { AppError, translateDatabaseError } from '../../../platform/errors';
+import { enqueue } from '../../../platform/database/outbox';
+import { resolveTransferOverdue } from '../alerts/alerts';
+import { checkCountable } from '../ledger/rules';
+import { lockStock, postLedger } from '../ledger/ledger';
+import { effectIsApplied } from '../ledger/queries';
+import type { LedgerEntry } from '../ledger/types';
+import { allocateBackorders, applyAllocation } from '../../ordering/backorders/allocate';
+import { ledgerReference } from './ledger-reference';
+import { selectTransferForUpdate, updateUnits, type TransferRow } from './queries';
+import type { TransferView } from './types';
+import { selectTransfer } from './view-queries';
+
+export interface ReceiptOfTransfer {
+  transferId: string;
+  /** Makes the receipt happen once, however often it is sent. */
+  receiptId: string;
+  /** Units that arrived whole; all that are open when neither this nor `lost` is given. */
+  quantity?: number | undefined;
+  /** Units that will not arrive, or arrived broken. */
+  lost?: number | undefined;
+  reason?: string | undefined;
+  actor: string;
+}
+
+/**
+ * Writes what arrived of a transfer, and what was lost of it. A loss arrives and is written off in one step, so that the ledger
+ * explains it. Units that arrived go to waiting backorders in the same transaction; the last one completes the transfer.
+ *
+ * @throws NOT_FOUND; TRANSFER_NOT_OPEN once it has ended; OVER_RECEIPT beyond what is open; QUANTITY_OVERFLOW
+ */
+export async function receiveTransfer(db: Database, receipt: ReceiptOfTransfer): Promise<TransferView> {
+  try {
+    return await db.retrying(async (tx) => {
+      const transfer = await lockTransfer(tx, receipt.transferId);
+      if (!(await effectIsApplied(tx, 'transfer_in', receipt.receiptId))) await take(tx, transfer, receipt);
+      return viewOf(tx, receipt.transferId);
+    });
+  } catch (error) {
+    throw translateDatabaseError(error);
+  }
+}
+
+/** @throws NOT_FOUND */
+export async function lockTransfer(tx: Transaction, transferId: string): Promise<TransferRow> {
+  const transfer = await selectTransferForUpdate(tx, transferId);
+  if (!transfer) throw new AppError('NOT_FOUND', 'There is no such transfer.');
+  return transfer;
+}
+
+export async function viewOf(tx: Transaction, transferId: string): Promise<TransferView> {
+  const view = await selectTransfer(tx, transferId);
+  if (!view) throw new Error('a transfer disappeared');
+  return view;
+}
+
+/** What remains when a transfer has ended: nobody waits for it any more. */
+export async function settleEnd(tx: Transaction, transfer: TransferRow): Promise<void> {
+  const { id: transferId, productId, targetId: warehouseId } = transfer;
+  if (transfer.isOverdue) await resolveTransferOverdue(tx, { productId, warehouseId, transferId });
+}
+
+async function take(tx: Transaction, transfer: TransferRow, receipt: ReceiptOfTransfer): Promise<void> {
+  const { transferId, receiptId, lost = 0, reason, actor } = receipt;
+  if (transfer.status !== 'in_transit') {
+    throw new AppError('TRANSFER_NOT_OPEN', `The transfer is ${transfer.status}.`, {
+      status: transfer.status,
+    });
+  }
+  const quantity = receipt.quantity ?? (lost > 0 ? 0 : transfer.open);
+  if (quantity + lost > transfer.open) {
+    throw new AppError('OVER_RECEIPT', `Only ${transfer.open} are on their way.`, { open: transfer.open });
+  }
+  const target = { productId: transfer.productId, warehouseId: transfer.targetId };
+  const [level] = await lockStock(tx, [target]);
+  checkCountable((level?.onHand ?? 0) + quantity);
+  const shared = {
+    ...target,
+    reservedDelta: 0,
+    effectId: receiptId,
+    reference: ledgerReference(transferId),
+    actor,
+    ...(reason === undefined ? {} : { reason }),
+  };
+  const entries: LedgerEntry[] = [{ ...shared, kind: 'transfer_in', onHandDelta: quantity + lost }];
+  if (lost > 0) entries.push({ ...shared, kind: 'write_off', onHandDelta: -lost });
+  await postLedger(tx, entries);
+  const ends = quantity + lost === transfer.open;
+  await updateUnits(tx, transferId, { received: quantity, lost, status: ends ? 'completed' : 'in_transit' });
+  if (ends) await settleEnd(tx, transfer);
+  await enqueue(tx, [{ topic: 'transfer.wake', key: transferId }]);
+  if (quantity > 0) await applyAllocation(tx, await allocateBackorders(tx, [{ ...target, quantity }]));
+}

@@ -1,0 +1,44 @@
+import { firstRow, type Database, type Queryable } from '../../../platform/database/database';
+import { newestFirst, utc, utcMicros, type PageRequest } from '../../../platform/database/pages';
+import type { TransferStatus, TransferView } from './types';
+
+const VIEW = `t.id, p.sku, f.code as "from", g.code as "to", t.mode, t.status, t.quantity, t.received, t.lost, t.returned, t.open,
+  t.reason, t.reference, ${utc('t.expected_at')} as "expectedAt", ${utc('t.overdue_at')} as "overdueAt",
+  ${utc('t.created_at')} as "createdAt", ${utc('t.updated_at')} as "updatedAt"`;
+
+export function selectTransfer(on: Queryable, transferId: string): Promise<TransferView | undefined> {
+  return firstRow<TransferView>(
+    on,
+    'transfers.view',
+    `select ${VIEW} from transfers t join products p on p.id = t.product_id
+     join warehouses f on f.id = t.source_id join warehouses g on g.id = t.target_id where t.id = $1`,
+    [transferId],
+  );
+}
+
+export interface TransferFilter extends PageRequest {
+  status?: TransferStatus | undefined;
+  sku?: string | undefined;
+  /** Code of the warehouse that it leaves or goes to. */
+  location?: string | undefined;
+}
+
+/** Newest first; one more than asked for, to tell whether there are more. */
+export function selectTransferPage(
+  db: Database,
+  filter: TransferFilter,
+): Promise<(TransferView & { createdAtMicros: string })[]> {
+  const query = db
+    .builder('transfers as t')
+    .join('products as p', 'p.id', 't.product_id')
+    .join('warehouses as f', 'f.id', 't.source_id')
+    .join('warehouses as g', 'g.id', 't.target_id')
+    .select(db.builder.raw(VIEW))
+    .select(db.builder.raw(`${utcMicros('t.created_at')} as "createdAtMicros"`));
+  if (filter.status !== undefined) void query.where('t.status', filter.status);
+  if (filter.sku !== undefined) void query.where('p.sku', filter.sku);
+  if (filter.location !== undefined) {
+    void query.whereRaw('(f.code = ? or g.code = ?)', [filter.location, filter.location]);
+  }
+  return db.list(newestFirst(query, { time: 't.created_at', id: 't.id' }, filter));
+}

@@ -1,0 +1,208 @@
+import {
+  execute,
+  firstRow,
+  rows,
+  type Database,
+  type Queryable,
+  type Transaction,
+} from '../../../platform/database/database';
+import { newestFirst, utc, utcMicros, type PageRequest } from '../../../platform/database/pages';
+import type { LineStatus, NewSheet, SheetStatus, SheetView } from './types';
+
+/** A sheet `c`, whole. What a blind one expects is not shown to who counts. */
+const SHEET = `
+  c.id, w.code as location, c.status, c.blind, c.tolerance, c.actor, ${utc('c.created_at')} as "createdAt",
+  ${utc('c.submitted_at')} as "submittedAt", ${utc('c.closed_at')} as "closedAt",
+  ${utcMicros('c.created_at')} as "createdAtMicros",
+  coalesce((select json_agg(json_build_object('sku', p.sku, 'status', l.status,
+      'expected', case when shown then l.expected end, 'counted', l.counted,
+      'moved', case when shown then l.moved end, 'variance', case when shown then l.variance end,
+      'round', l.round, 'countedBy', l.counted_by, 'countedAt', ${utc('l.counted_at')}, 'decidedBy', l.decided_by,
+      'code', l.code) order by p.sku)
+    from count_lines l join products p on p.id = l.product_id,
+      lateral (select not c.blind or l.status not in ('open', 'counted') as shown) s
+    where l.sheet_id = c.id), '[]') as lines`;
+
+export type SheetRow = SheetView & { createdAtMicros: string };
+
+export function selectSheet(on: Queryable, id: string): Promise<SheetRow | undefined> {
+  return firstRow<SheetRow>(
+    on,
+    'counting.sheet',
+    `select ${SHEET} from count_sheets c join warehouses w on w.id = c.warehouse_id where c.id = $1`,
+    [id],
+  );
+}
+
+export interface SheetFilter extends PageRequest {
+  status?: SheetStatus | undefined;
+  /** Warehouse code. */
+  location?: string | undefined;
+}
+
+/** Newest first; one more than asked for. */
+export function selectSheetPage(db: Database, filter: SheetFilter): Promise<SheetRow[]> {
+  const query = db
+    .builder('count_sheets as c')
+    .join('warehouses as w', 'w.id', 'c.warehouse_id')
+    .select(db.builder.raw(SHEET));
+  if (filter.status !== undefined) void query.where('c.status', filter.status);
+  if (filter.location !== undefined) void query.where('w.code', filter.location);
+  return db.list<SheetRow>(newestFirst(query, { time: 'c.created_at', id: 'c.id' }, filter));
+}
+
+/** False: this sheet is there already. */
+export async function insertSheet(tx: Transaction, sheet: NewSheet, warehouseId: number): Promise<boolean> {
+  const added = await execute(
+    tx,
+    'counting.insert_sheet',
+    `insert into count_sheets (id, warehouse_id, blind, tolerance, actor) values ($1, $2, $3, $4, $5)
+     on conflict (id) do nothing`,
+    [sheet.sheetId, warehouseId, sheet.blind, sheet.tolerance, sheet.actor],
+  );
+  return added === 1;
+}
+
+export function selectCategoryId(on: Queryable, code: string): Promise<{ id: number } | undefined> {
+  return firstRow(on, 'counting.category', 'select id from categories where code = $1', [code]);
+}
+
+export interface Selection {
+  productIds: readonly number[] | null;
+  categoryId: number | null;
+}
+
+/**
+ * Writes a line for each product with what is on hand and where the ledger stands, both from one snapshot. Products that
+ * are named are counted also where the location never had any. Answers how many; `limit` at most.
+ */
+export function insertLines(
+  tx: Transaction,
+  sheet: { id: string; warehouseId: number },
+  { productIds, categoryId }: Selection,
+  limit: number,
+): Promise<number> {
+  return execute(
+    tx,
+    'counting.insert_lines',
+    `insert into count_lines (sheet_id, product_id, expected, position)
+     select $1, p.id, coalesce(s.on_hand, 0), coalesce((
+       select t.id from inventory_transactions t where t.product_id = p.id and t.warehouse_id = $2
+       order by t.at desc, t.id desc limit 1), 0)
+     from products p left join stock s on s.product_id = p.id and s.warehouse_id = $2
+     where case when $3::int[] is not null then p.id = any ($3) else s.product_id is not null end
+       and ($4::int is null or p.category_id = $4)
+     limit $5`,
+    [sheet.id, sheet.warehouseId, productIds, categoryId, limit],
+  );
+}
+
+export interface LockedSheet {
+  warehouseId: number;
+  tolerance: number;
+}
+
+/** The sheet's lock is taken before any stock row's. */
+export function lockSheet(tx: Transaction, id: string): Promise<LockedSheet | undefined> {
+  return firstRow<LockedSheet>(
+    tx,
+    'counting.lock_sheet',
+    `select warehouse_id as "warehouseId", tolerance from count_sheets where id = $1 for no key update`,
+    [id],
+  );
+}
+
+export interface LineRow {
+  productId: number;
+  sku: string;
+  status: LineStatus;
+  counted: number | null;
+  variance: number | null;
+  round: number;
+}
+
+export function selectLines(tx: Transaction, sheetId: string): Promise<LineRow[]> {
+  return rows<LineRow>(
+    tx,
+    'counting.lines',
+    `select l.product_id as "productId", p.sku, l.status, l.counted, l.variance, l.round
+     from count_lines l join products p on p.id = l.product_id where l.sheet_id = $1 order by l.product_id`,
+    [sheetId],
+  );
+}
+
+/**
+ * Notes counts. What the ledger moved since the sheet is what is on hand now less what was then: the two are read in one
+ * statement with the count, and stock always equals its ledger.
+ */
+export function updateCounts(
+  tx: Transaction,
+  sheet: { id: string; warehouseId: number },
+  counts: readonly { productId: number; counted: number }[],
+  actor: string,
+): Promise<number> {
+  return execute(
+    tx,
+    'counting.update_counts',
+    `update count_lines l
+     set status = 'counted', counted = c.counted, counted_by = $5, counted_at = clock_timestamp(),
+         moved = c.on_hand - l.expected, variance = c.counted - c.on_hand
+     from (select n.product_id, n.counted, coalesce(s.on_hand, 0) as on_hand
+           from unnest($3::int[], $4::int[]) as n (product_id, counted)
+           left join stock s on s.product_id = n.product_id and s.warehouse_id = $2) c
+     where l.sheet_id = $1 and l.product_id = c.product_id`,
+    [sheet.id, sheet.warehouseId, counts.map((c) => c.productId), counts.map((c) => c.counted), actor],
+  );
+}
+
+export interface LineDecision {
+  productId: number;
+  status: LineStatus;
+  code: string | null;
+}
+
+/** Decides lines. One that goes back to be counted loses its count and begins a new round. */
+export function updateLines(
+  tx: Transaction,
+  sheetId: string,
+  decisions: readonly LineDecision[],
+  actor: string | null,
+): Promise<number> {
+  return execute(
+    tx,
+    'counting.update_lines',
+    `update count_lines l
+     set status = d.status, code = d.code, decided_by = $5,
+         round = l.round + (d.status = 'open')::int,
+         counted = case when d.status <> 'open' then l.counted end,
+         moved = case when d.status <> 'open' then l.moved end,
+         variance = case when d.status <> 'open' then l.variance end,
+         counted_by = case when d.status <> 'open' then l.counted_by end,
+         counted_at = case when d.status <> 'open' then l.counted_at end
+     from unnest($2::int[], $3::text[], $4::text[]) as d (product_id, status, code)
+     where l.sheet_id = $1 and l.product_id = d.product_id`,
+    [
+      sheetId,
+      decisions.map((d) => d.productId),
+      decisions.map((d) => d.status),
+      decisions.map((d) => d.code),
+      actor,
+    ],
+  );
+}
+
+export function updateSheet(
+  tx: Transaction,
+  id: string,
+  change: { status: SheetStatus; submitted: boolean },
+): Promise<number> {
+  return execute(
+    tx,
+    'counting.update_sheet',
+    `update count_sheets
+     set status = $2, closed_at = case when $2 = 'closed' then clock_timestamp() end,
+         submitted_at = case when $3 then clock_timestamp() else submitted_at end
+     where id = $1`,
+    [id, change.status, change.submitted],
+  );
+}

@@ -1,0 +1,24 @@
+import { MAX_ON_HAND } from '../../stock/ledger/rules';
+import type { LineStatus, SheetStatus } from './types';
+
+/** A sheet stands where its least advanced line does. */
+export function sheetStatus(lines: readonly { status: LineStatus }[]): SheetStatus {
+  const has = (...wanted: LineStatus[]) => lines.some((line) => wanted.includes(line.status));
+  if (has('open', 'counted')) return 'open';
+  return has('review') ? 'review' : 'closed';
+}
+
+/** A variance within the tolerance needs nobody's decision. */
+export function isWithinTolerance(variance: number, tolerance: number): boolean {
+  return Math.abs(variance) <= tolerance;
+}
+
+/** Why a variance cannot be applied to what is there now, or null. */
+export function approvalProblem(
+  level: { onHand: number; reserved: number },
+  variance: number,
+): 'BELOW_RESERVED' | 'QUANTITY_OVERFLOW' | null {
+  const onHand = level.onHand + variance;
+  if (onHand > MAX_ON_HAND) return 'QUANTITY_OVERFLOW';
+  return onHand < level.reserved ? 'BELOW_RESERVED' : null;
+}

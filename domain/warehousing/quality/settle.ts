@@ -1,0 +1,82 @@
+import type { Database, Transaction } from '../../../platform/database/database';
+import { AppError } from '../../../platform/errors';
+import { closeLines, lockReservations, setReservationStatus } from '../../stock/reservations/reservations';
+import { lockStock, postLedger } from '../../stock/ledger/ledger';
+import { effectIsApplied } from '../../stock/ledger/queries';
+import type { LedgerEntry } from '../../stock/ledger/types';
+import { allocateBackorders, applyAllocation } from '../../ordering/backorders/allocate';
+import { assignUnits } from '../../stock/tracking/assign-units';
+import { moveLots } from '../../stock/tracking/queries';
+import { holdIn } from './holds';
+import { lockHold, updateHold, updateLotHeld, type LockedHold } from './queries';
+import type { QualityHoldView, QualityVerdict } from './types';
+
+/**
+ * Gives units on quality hold back to sale: waiting backorders first. Of a hold that is closed already, "all" is nothing.
+ *
+ * @throws NOT_FOUND; QUALITY_HOLD_EXCEEDED with `open` when less than that is on hold
+ */
+export function releaseFromHold(db: Database, verdict: QualityVerdict): Promise<QualityHoldView> {
+  return settle(db, verdict, 'quality_release');
+}
+
+/**
+ * Takes units on quality hold off the stock for good.
+ *
+ * @throws NOT_FOUND; QUALITY_HOLD_EXCEEDED with `open` when less than that is on hold; what `assignUnits` throws
+ */
+export function writeOffHold(db: Database, verdict: QualityVerdict): Promise<QualityHoldView> {
+  return settle(db, verdict, 'write_off');
+}
+
+type Kind = 'quality_release' | 'write_off';
+
+function settle(db: Database, verdict: QualityVerdict, kind: Kind): Promise<QualityHoldView> {
+  const { holdId, effectId } = verdict;
+  return db.retrying(async (tx) => {
+    const [reservation] = await lockReservations(tx, [holdId]);
+    const hold = reservation?.kind === 'quality' ? await lockHold(tx, holdId) : undefined;
+    if (!hold) throw new AppError('NOT_FOUND', 'There is no such quality hold.');
+    const quantity = verdict.quantity ?? hold.open;
+    if (quantity === 0 || (await effectIsApplied(tx, kind, effectId))) return holdIn(tx, holdId);
+    if (quantity > hold.open) {
+      throw new AppError('QUALITY_HOLD_EXCEEDED', `Only ${hold.open} are on hold.`, { open: hold.open });
+    }
+    await take(tx, hold, { ...verdict, quantity }, kind);
+    return holdIn(tx, holdId);
+  });
+}
+
+async function take(
+  tx: Transaction,
+  hold: LockedHold,
+  { holdId, quantity, serials, actor, effectId }: QualityVerdict & { quantity: number },
+  kind: Kind,
+): Promise<void> {
+  const { productId, warehouseId, lotId, lotCode, expiresOn } = hold;
+  const key = { productId, warehouseId };
+  const gone = kind === 'write_off' ? quantity : 0;
+  const reference = `quality-hold:${holdId}`;
+  await lockStock(tx, [key]);
+  await closeLines(tx, [{ ...key, reservationId: holdId, openQuantity: quantity }]);
+  await updateHold(tx, holdId, { released: quantity - gone, writtenOff: gone });
+  if (lotId !== null) await updateLotHeld(tx, lotId, -quantity);
+  if (lotCode !== null && gone > 0) {
+    const move = { ...key, code: lotCode, expiresOn, units: -gone };
+    await moveLots(tx, [move], { kind, effectId, orderId: null, reference });
+  }
+  if (quantity === hold.open) await setReservationStatus(tx, [holdId], 'cancelled');
+  const entry: LedgerEntry = {
+    ...key,
+    kind,
+    onHandDelta: -gone,
+    reservedDelta: -quantity,
+    effectId,
+    reservationId: holdId,
+    reference,
+    actor,
+  };
+  if (gone > 0) await assignUnits(tx, entry, { serials });
+  await postLedger(tx, [entry]);
+  if (gone === 0) await applyAllocation(tx, await allocateBackorders(tx, [{ ...key, quantity }]));
+}

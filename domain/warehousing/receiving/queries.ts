@@ -1,0 +1,104 @@
+import {
+  execute,
+  rows,
+  type Database,
+  type Queryable,
+  type Transaction,
+} from '../../../platform/database/database';
+import { newestFirst, utc, utcMicros, type PageRequest } from '../../../platform/database/pages';
+import type { ReceiptView } from './types';
+
+/** A receipt `r`, whole. */
+const RECEIPT = `
+  r.id, w.code as location, r.supplier, r.supplier_reference as "supplierReference", r.actor,
+  ${utc('r.received_at')} as "receivedAt", ${utcMicros('r.received_at')} as "createdAtMicros",
+  (select json_agg(json_build_object('sku', p.sku, 'quantity', l.quantity, 'unitCostMinor', l.unit_cost_minor,
+      'currency', l.currency,
+      'lot', case when l.lot_code is not null then json_build_object('code', l.lot_code, 'expiresOn', l.expires_on) end,
+      'serials', to_json(l.serials)) order by l.line)
+   from receipt_lines l join products p on p.id = l.product_id where l.receipt_id = r.id) as lines`;
+
+export type ReceiptRow = ReceiptView & { createdAtMicros: string };
+
+export function selectReceipts(on: Queryable, ids: readonly string[]): Promise<ReceiptRow[]> {
+  return rows<ReceiptRow>(
+    on,
+    'receiving.receipts',
+    `select ${RECEIPT} from receipts r join warehouses w on w.id = r.warehouse_id where r.id = any ($1::uuid[])`,
+    [ids],
+  );
+}
+
+export interface ReceiptFilter extends PageRequest {
+  supplier?: string | undefined;
+  supplierReference?: string | undefined;
+  sku?: string | undefined;
+  /** Warehouse code. */
+  location?: string | undefined;
+}
+
+/** Newest first; one more than asked for. */
+export function selectReceiptPage(db: Database, filter: ReceiptFilter): Promise<ReceiptRow[]> {
+  const query = db
+    .builder('receipts as r')
+    .join('warehouses as w', 'w.id', 'r.warehouse_id')
+    .select(db.builder.raw(RECEIPT));
+  if (filter.supplier !== undefined) void query.where('r.supplier', filter.supplier);
+  if (filter.supplierReference !== undefined)
+    void query.where('r.supplier_reference', filter.supplierReference);
+  if (filter.location !== undefined) void query.where('w.code', filter.location);
+  if (filter.sku !== undefined) {
+    void query.whereRaw(
+      `r.id in (select l.receipt_id from receipt_lines l join products p on p.id = l.product_id where p.sku = ?)`,
+      [filter.sku],
+    );
+  }
+  return db.list<ReceiptRow>(newestFirst(query, { time: 'r.received_at', id: 'r.id' }, filter));
+}
+
+export interface NewReceipt {
+  id: string;
+  warehouseId: number;
+  supplier: string | null;
+  supplierReference: string;
+  actor: string;
+}
+
+/** False: this receipt is there already. Waits for a transaction that is just writing it. */
+export async function insertReceipt(tx: Transaction, receipt: NewReceipt): Promise<boolean> {
+  const added = await execute(
+    tx,
+    'receiving.insert_receipt',
+    `insert into receipts (id, warehouse_id, supplier, supplier_reference, actor) values ($1, $2, $3, $4, $5)
+     on conflict (id) do nothing`,
+    [receipt.id, receipt.warehouseId, receipt.supplier, receipt.supplierReference, receipt.actor],
+  );
+  return added === 1;
+}
+
+export interface NewReceiptLine {
+  productId: number;
+  quantity: number;
+  unitCostMinor: number | null;
+  currency: string | null;
+  lotCode: string | null;
+  expiresOn: string | null;
+  serials: readonly string[];
+}
+
+export function insertReceiptLines(
+  tx: Transaction,
+  receiptId: string,
+  lines: readonly NewReceiptLine[],
+): Promise<number> {
+  // Arrays of arrays must be of one length in PostgreSQL, so lines travel as JSON.
+  return execute(
+    tx,
+    'receiving.insert_lines',
+    `insert into receipt_lines (receipt_id, line, product_id, quantity, unit_cost_minor, currency, lot_code, expires_on, serials)
+     select $1, line, (l ->> 'productId')::int, (l ->> 'quantity')::int, (l ->> 'unitCostMinor')::bigint, l ->> 'currency',
+            l ->> 'lotCode', (l ->> 'expiresOn')::date, array(select jsonb_array_elements_text(l -> 'serials'))
+     from jsonb_array_elements($2::jsonb) with ordinality as t (l, line)`,
+    [receiptId, JSON.stringify(lines)],
+  );
+}

@@ -1,0 +1,133 @@
+import type { Database, Transaction } from '../../../platform/database/database';
+import { AppError, translateDatabaseError } from '../../../platform/errors';
+import { noteCosts } from '../costing/note-costs';
+import { checkCountable } from '../../stock/ledger/rules';
+import { lockStock, postLedger } from '../../stock/ledger/ledger';
+import { insertEmptyStock, selectWarehouseId } from '../../stock/ledger/queries';
+import type { Allocation, LedgerEntry } from '../../stock/ledger/types';
+import { allocateBackorders, applyAllocation } from '../../ordering/backorders/allocate';
+import { moveKnownLots } from '../../stock/tracking/move-lots';
+import { insertSerials, selectTracked } from '../../stock/tracking/queries';
+import type { TrackedProduct } from '../../stock/tracking/types';
+import { insertReceipt, insertReceiptLines, type NewReceiptLine } from './queries';
+import { readReceipt } from './receipts';
+import { receiptFault } from './rules';
+import type { ReceiptInput, ReceiptLineInput, ReceiptView } from './types';
+
+interface Line extends NewReceiptLine {
+  sku: string;
+}
+
+/**
+ * Takes a delivery in: document, stock, ledger, lots and serial numbers in one transaction, whose last step gives the units
+ * to waiting backorders. The same receipt again answers the first and changes nothing.
+ *
+ * @throws UNKNOWN_SKU, UNKNOWN_LOCATION; DUPLICATE_RECEIPT for a supplier's reference that was received before;
+ * CURRENCY_MISMATCH for a cost in another currency than the product's earlier ones; LOT_REQUIRED, SERIALS_REQUIRED, NOT_TRACKED, LOT_EXPIRY_MISMATCH; DUPLICATE_SERIAL; QUANTITY_OVERFLOW
+ */
+export async function receiveGoods(db: Database, input: ReceiptInput): Promise<ReceiptView> {
+  const warehouseId = await selectWarehouseId(db, input.location);
+  if (warehouseId === null) throw new AppError('UNKNOWN_LOCATION', `There is no location ${input.location}.`);
+  try {
+    return await db.retrying((tx) => takeIn(tx, input, warehouseId));
+  } catch (error) {
+    throw translateDatabaseError(error);
+  }
+}
+
+async function takeIn(tx: Transaction, input: ReceiptInput, warehouseId: number): Promise<ReceiptView> {
+  const { receiptId, supplier, supplierReference, actor } = input;
+  const isNew = await insertReceipt(tx, {
+    id: receiptId,
+    warehouseId,
+    supplier: supplier ?? null,
+    supplierReference,
+    actor,
+  });
+  if (isNew) await writeReceipt(tx, input, warehouseId);
+  const receipt = await readReceipt(tx, receiptId);
+  if (!receipt) throw new Error('a receipt disappeared');
+  return receipt;
+}
+
+async function writeReceipt(tx: Transaction, input: ReceiptInput, warehouseId: number): Promise<void> {
+  const { receiptId, supplierReference: reference, actor } = input;
+  const skus = [...new Set(input.lines.map((line) => line.sku))];
+  const known = await selectTracked(tx, skus);
+  const keys = known.map(({ productId }) => ({ productId, warehouseId }));
+  await insertEmptyStock(tx, keys);
+  const levels = await lockStock(tx, keys);
+  // Read again below the locks: what a product keeps is changed only under them.
+  const products = new Map((await selectTracked(tx, skus)).map((product) => [product.sku, product]));
+  const fault = receiptFault(input.lines, products);
+  if (fault) throw new AppError(fault.code, fault.detail, { line: fault.line });
+  const lines = input.lines.flatMap((line) => {
+    const product = products.get(line.sku);
+    return product ? [asLine(line, product)] : [];
+  });
+
+  const arrivals = foldByProduct(lines, warehouseId);
+  const onHand = new Map(levels.map((level) => [level.productId, level.onHand]));
+  for (const { productId, quantity } of arrivals) {
+    checkCountable((onHand.get(productId) ?? 0) + quantity);
+  }
+  await insertReceiptLines(tx, receiptId, lines);
+  await noteCosts(tx, lines);
+  await assignUnits(tx, input, lines, warehouseId);
+  await postLedger(
+    tx,
+    arrivals.map(({ productId, quantity }): LedgerEntry => {
+      const key = { productId, warehouseId };
+      return {
+        ...key,
+        kind: 'receipt',
+        onHandDelta: quantity,
+        reservedDelta: 0,
+        effectId: receiptId,
+        reference,
+        actor,
+      };
+    }),
+  );
+  await applyAllocation(tx, await allocateBackorders(tx, arrivals));
+}
+
+function asLine(line: ReceiptLineInput, product: TrackedProduct): Line {
+  const { sku, quantity, unitCostMinor, currency, lot, serials = [] } = line;
+  return {
+    sku,
+    productId: product.productId,
+    quantity,
+    unitCostMinor: unitCostMinor ?? null,
+    currency: unitCostMinor === undefined ? null : (currency ?? product.currency),
+    lotCode: lot?.code ?? null,
+    expiresOn: lot?.expiresOn ?? null,
+    serials,
+  };
+}
+
+/** One arrival a product, in the order of the stock's locks. */
+function foldByProduct(lines: readonly Line[], warehouseId: number): Allocation[] {
+  const units = new Map<number, number>();
+  for (const { productId, quantity } of lines) units.set(productId, (units.get(productId) ?? 0) + quantity);
+  return [...units]
+    .map(([productId, quantity]) => ({ productId, warehouseId, quantity }))
+    .sort((a, b) => a.productId - b.productId);
+}
+
+async function assignUnits(
+  tx: Transaction,
+  { receiptId, supplierReference: reference }: ReceiptInput,
+  lines: readonly Line[],
+  warehouseId: number,
+): Promise<void> {
+  const lots = lines.flatMap(({ productId, lotCode: code, expiresOn, quantity: units }) =>
+    code === null ? [] : [{ productId, warehouseId, code, expiresOn, units }],
+  );
+  const entry = { kind: 'receipt', effectId: receiptId, orderId: null, reference };
+  if (lots.length > 0) await moveKnownLots(tx, lots, entry);
+  const serials = lines.flatMap(({ productId, serials: given }) =>
+    given.map((serial) => ({ productId, warehouseId, serial })),
+  );
+  if (serials.length > 0) await insertSerials(tx, serials, entry);
+}

@@ -1,0 +1,75 @@
+import type { Database, Queryable } from '../../../platform/database/database';
+import { AppError } from '../../../platform/errors';
+import { enqueue } from '../../../platform/database/outbox';
+import { appendEvents } from '../../orders/events';
+import { lockReturn, selectOverdueReturns, selectProgress, selectReturnLines, updateReturn } from './queries';
+import { afterReturnEvent, isSettled, returnHasEnded } from './rules';
+import type { ReturnProgress, ReturnView } from './types';
+import { returnIn } from './views';
+
+/**
+ * Calls off a return of which nothing has come in. Again: the same answer.
+ *
+ * @throws NOT_FOUND; RETURN_NOT_CANCELLABLE once goods came in or the return has ended
+ */
+export function cancelReturn(db: Database, returnId: string): Promise<ReturnView> {
+  return db.retrying(async (tx) => {
+    const goods = await lockReturn(tx, returnId);
+    if (!goods) throw new AppError('NOT_FOUND', 'There is no such return.');
+    if (goods.status === 'cancelled') return returnIn(tx, returnId);
+    const status = afterReturnEvent(goods.status, 'cancel');
+    if (status === null) throw new AppError('RETURN_NOT_CANCELLABLE', `The return is ${goods.status}.`);
+    await updateReturn(tx, returnId, { status });
+    await enqueue(tx, [{ topic: 'return.wake', key: returnId }]);
+    await appendEvents(tx, [{ orderId: goods.orderId, type: 'return_cancelled', data: { returnId } }]);
+    return returnIn(tx, returnId);
+  });
+}
+
+/**
+ * Ends the wait for goods of a return whose authorisation has run out, by PostgreSQL's clock. One that is not due is left
+ * alone; the progress answered says for how long. What is here already is still to be inspected.
+ *
+ * @throws NOT_FOUND
+ */
+export async function expireReturn(db: Database, returnId: string): Promise<ReturnProgress> {
+  await db.retrying(async (tx) => {
+    const goods = await lockReturn(tx, returnId);
+    if (!goods?.isDue || goods.closedToArrivals) return;
+    const next = afterReturnEvent(goods.status, 'expire');
+    if (next === null) return;
+    const settled = next === 'received' && isSettled(await selectReturnLines(tx, returnId), true);
+    const status = settled ? (afterReturnEvent(next, 'complete') ?? next) : next;
+    await updateReturn(tx, returnId, { status, closedToArrivals: true });
+    const type = returnHasEnded(status) ? `return_${status}` : 'return_closed_to_arrivals';
+    await appendEvents(tx, [{ orderId: goods.orderId, type, data: { returnId } }]);
+  });
+  return readReturnProgress(db, returnId);
+}
+
+/**
+ * How far a return has come.
+ *
+ * @throws NOT_FOUND
+ */
+export async function readReturnProgress(on: Queryable, returnId: string): Promise<ReturnProgress> {
+  const progress = await selectProgress(on, returnId);
+  if (!progress) throw new AppError('NOT_FOUND', 'There is no such return.');
+  return progress;
+}
+
+/** A workflow that lives ends a wait within seconds. */
+const OVERDUE_SECONDS = 60;
+const OVERDUE_BATCH = 500;
+
+/** Has the relay start again the workflow of returns that should have ended their wait: theirs is gone. Answers how many. */
+export function wakeOverdueReturns(db: Database): Promise<number> {
+  return db.retrying(async (tx) => {
+    const overdue = await selectOverdueReturns(tx, OVERDUE_SECONDS, OVERDUE_BATCH);
+    await enqueue(
+      tx,
+      overdue.map(({ id: key }) => ({ topic: 'return.wake', key })),
+    );
+    return overdue.length;
+  });
+}

@@ -1,0 +1,234 @@
+import {
+  execute,
+  firstRow,
+  rows,
+  type Database,
+  type Queryable,
+  type Transaction,
+} from '../../../platform/database/database';
+import { newestFirst, utc, utcMicros, type PageRequest } from '../../../platform/database/pages';
+import type { NewReturn, ReturnProgress, ReturnStatus, ReturnView } from './types';
+
+const RETURN = `
+  r.id, r.order_id as "orderId", r.status, w.code as location, ${utc('r.expires_at')} as "expiresAt", r.actor,
+  ${utc('r.created_at')} as "createdAt", ${utc('r.updated_at')} as "updatedAt",
+  ${utcMicros('r.created_at')} as "createdAtMicros",
+  (select json_agg(json_build_object('sku', l.sku, 'quantity', l.quantity, 'reason', l.reason, 'received', l.received,
+      'restocked', l.restocked, 'writtenOff', l.written_off) order by l.sku)
+   from customer_return_lines l where l.return_id = r.id) as items`;
+
+export type ReturnRow = ReturnView & { createdAtMicros: string };
+
+export function selectReturn(on: Queryable, id: string): Promise<ReturnRow | undefined> {
+  return firstRow<ReturnRow>(
+    on,
+    'returns.return',
+    `select ${RETURN} from customer_returns r left join warehouses w on w.id = r.warehouse_id where r.id = $1`,
+    [id],
+  );
+}
+
+export interface ReturnFilter extends PageRequest {
+  orderId?: string | undefined;
+  status?: ReturnStatus | undefined;
+}
+
+/** Newest first; one more than asked for. */
+export function selectReturnPage(db: Database, filter: ReturnFilter): Promise<ReturnRow[]> {
+  const query = db
+    .builder('customer_returns as r')
+    .leftJoin('warehouses as w', 'w.id', 'r.warehouse_id')
+    .select(db.builder.raw(RETURN));
+  if (filter.orderId !== undefined) void query.where('r.order_id', filter.orderId);
+  if (filter.status !== undefined) void query.where('r.status', filter.status);
+  return db.list<ReturnRow>(newestFirst(query, { time: 'r.created_at', id: 'r.id' }, filter));
+}
+
+const AWAITED = `case when r.status in ('authorised', 'received') and not r.closed_to_arrivals
+  then sum(l.quantity - l.received) else 0 end`;
+
+export function selectProgress(on: Queryable, id: string): Promise<ReturnProgress | undefined> {
+  return firstRow<ReturnProgress>(
+    on,
+    'returns.progress',
+    `select r.id as "returnId", r.order_id as "orderId", r.status, (${AWAITED})::int as awaited,
+            sum(l.received - l.restocked - l.written_off)::int as uninspected,
+            sum(l.restocked)::int as restocked, sum(l.written_off)::int as "writtenOff",
+            case when ${AWAITED} > 0
+              then ceil(extract(epoch from r.expires_at - clock_timestamp()) * 1000)::float8 end as "msLeft"
+     from customer_returns r join customer_return_lines l on l.return_id = r.id where r.id = $1 group by r.id`,
+    [id],
+  );
+}
+
+export interface ReturnableRow {
+  productId: number;
+  sku: string;
+  /** Shipped and neither returned nor authorised to be. */
+  returnable: number;
+}
+
+/**
+ * What of an order may be returned. A return counts with what it is authorised for, and once nothing more is awaited of it,
+ * with what came in. The caller has the order's lock.
+ */
+export function selectReturnable(tx: Transaction, orderId: string): Promise<ReturnableRow[]> {
+  return rows<ReturnableRow>(
+    tx,
+    'returns.returnable',
+    `select i.product_id as "productId", i.sku, i.fulfilled_quantity - coalesce(b.units, 0)::int as returnable
+     from order_items i left join lateral (
+       select sum(case when r.status in ('authorised', 'received') and not r.closed_to_arrivals then l.quantity
+                       else l.received end) as units
+       from customer_returns r join customer_return_lines l on l.return_id = r.id
+       where r.order_id = i.order_id and l.product_id = i.product_id) b on true
+     where i.order_id = $1`,
+    [orderId],
+  );
+}
+
+export async function insertReturn(
+  tx: Transaction,
+  made: NewReturn,
+  items: readonly { productId: number; sku: string; quantity: number; reason: string }[],
+): Promise<void> {
+  await execute(
+    tx,
+    'returns.insert',
+    `insert into customer_returns (id, order_id, expires_at, actor)
+     values ($1, $2, clock_timestamp() + make_interval(days => $3), $4)`,
+    [made.returnId, made.orderId, made.days, made.actor],
+  );
+  await execute(
+    tx,
+    'returns.insert_lines',
+    `insert into customer_return_lines (return_id, product_id, sku, quantity, reason)
+     select $1, * from unnest($2::int[], $3::text[], $4::int[], $5::text[])`,
+    [
+      made.returnId,
+      items.map((i) => i.productId),
+      items.map((i) => i.sku),
+      items.map((i) => i.quantity),
+      items.map((i) => i.reason),
+    ],
+  );
+}
+
+export interface LockedReturn {
+  orderId: string;
+  status: ReturnStatus;
+  warehouseId: number | null;
+  closedToArrivals: boolean;
+  /** By PostgreSQL's clock, after any wait for the lock. */
+  isDue: boolean;
+}
+
+/** Before the lock of any stock row. */
+export function lockReturn(tx: Transaction, id: string): Promise<LockedReturn | undefined> {
+  return firstRow<LockedReturn>(
+    tx,
+    'returns.lock',
+    // The clock is read by the outer part: beside the lock it would be read before the wait.
+    `with locked as materialized (select * from customer_returns where id = $1 for no key update)
+     select order_id as "orderId", status, warehouse_id as "warehouseId", closed_to_arrivals as "closedToArrivals",
+            expires_at <= clock_timestamp() as "isDue"
+     from locked`,
+    [id],
+  );
+}
+
+export interface ReturnLineRow {
+  productId: number;
+  sku: string;
+  quantity: number;
+  received: number;
+  restocked: number;
+  writtenOff: number;
+}
+
+export function selectReturnLines(tx: Transaction, id: string): Promise<ReturnLineRow[]> {
+  return rows<ReturnLineRow>(
+    tx,
+    'returns.lines',
+    `select product_id as "productId", sku, quantity, received, restocked, written_off as "writtenOff"
+     from customer_return_lines where return_id = $1 order by product_id`,
+    [id],
+  );
+}
+
+/** False: this step was taken before. */
+export async function insertStep(
+  tx: Transaction,
+  step: { stepId: string; returnId: string; step: 'receive' | 'inspect' },
+): Promise<boolean> {
+  const added = await execute(
+    tx,
+    'returns.insert_step',
+    'insert into customer_return_steps (id, return_id, step) values ($1, $2, $3) on conflict (id) do nothing',
+    [step.stepId, step.returnId, step.step],
+  );
+  return added === 1;
+}
+
+export interface LineChange {
+  productId: number;
+  received: number;
+  restocked: number;
+  writtenOff: number;
+}
+
+/** Adds to the lines' counts. */
+export function updateReturnLines(
+  tx: Transaction,
+  id: string,
+  changes: readonly LineChange[],
+): Promise<number> {
+  return execute(
+    tx,
+    'returns.update_lines',
+    `update customer_return_lines l
+     set received = l.received + c.received, restocked = l.restocked + c.restocked, written_off = l.written_off + c.written_off
+     from unnest($2::int[], $3::int[], $4::int[], $5::int[]) as c (product_id, received, restocked, written_off)
+     where l.return_id = $1 and l.product_id = c.product_id`,
+    [
+      id,
+      changes.map((c) => c.productId),
+      changes.map((c) => c.received),
+      changes.map((c) => c.restocked),
+      changes.map((c) => c.writtenOff),
+    ],
+  );
+}
+
+export function updateReturn(
+  tx: Transaction,
+  id: string,
+  change: { status: ReturnStatus; warehouseId?: number; closedToArrivals?: boolean },
+): Promise<number> {
+  return execute(
+    tx,
+    'returns.update',
+    `update customer_returns
+     set status = $2, warehouse_id = coalesce($3, warehouse_id), closed_to_arrivals = closed_to_arrivals or $4,
+         updated_at = clock_timestamp()
+     where id = $1`,
+    [id, change.status, change.warehouseId ?? null, change.closedToArrivals ?? false],
+  );
+}
+
+/** Returns whose workflow should have ended their wait `seconds` ago. */
+export function selectOverdueReturns(
+  tx: Transaction,
+  seconds: number,
+  limit: number,
+): Promise<{ id: string }[]> {
+  return rows(
+    tx,
+    'returns.overdue',
+    `select id from customer_returns
+     where status in ('authorised', 'received') and not closed_to_arrivals
+       and expires_at < statement_timestamp() - make_interval(secs => $1)
+     order by expires_at limit $2`,
+    [seconds, limit],
+  );
+}

@@ -1,0 +1,37 @@
+import type { Database } from '../../../platform/database/database';
+import { AppError } from '../../../platform/errors';
+import { selectWarehouseId } from '../../stock/ledger/queries';
+import { updateReturn, updateReturnLines } from './queries';
+import { changesOf, onReturn } from './steps';
+import type { ReturnStep, ReturnView } from './types';
+
+/**
+ * Notes that goods of a return came in. They are no stock until they are inspected: nothing can be promised of what nobody has
+ * looked at. All of a return comes in at one location.
+ *
+ * @throws NOT_FOUND, UNKNOWN_LOCATION; RETURN_CLOSED, also once the authorisation has run out; RETURN_EXCEEDS_AUTHORISED;
+ * RETURN_AT_ANOTHER_LOCATION
+ */
+export async function receiveReturn(
+  db: Database,
+  request: ReturnStep & { location: string; items: readonly { sku: string; quantity: number }[] },
+): Promise<ReturnView> {
+  const { returnId, location, items } = request;
+  const warehouseId = await selectWarehouseId(db, location);
+  if (warehouseId === null) throw new AppError('UNKNOWN_LOCATION', `There is no location ${location}.`);
+  return onReturn(db, { ...request, step: 'receive' }, async (tx, goods) => {
+    if (goods.isDue || goods.closedToArrivals)
+      throw new AppError('RETURN_CLOSED', 'The authorisation has run out.');
+    if (goods.warehouseId !== null && goods.warehouseId !== warehouseId)
+      throw new AppError('RETURN_AT_ANOTHER_LOCATION', 'Part of it came in at another location.');
+    const { changes } = await changesOf(tx, {
+      returnId,
+      asked: items,
+      change: ({ quantity }) => ({ received: quantity, restocked: 0, writtenOff: 0 }),
+      room: (line) => line.quantity - line.received,
+      code: 'RETURN_EXCEEDS_AUTHORISED',
+    });
+    await updateReturnLines(tx, returnId, changes);
+    await updateReturn(tx, returnId, { status: goods.next, warehouseId });
+  });
+}

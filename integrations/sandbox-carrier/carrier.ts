@@ -1,0 +1,163 @@
+import { backoffMs, openDatabase } from '../../platform/database/database';
+import { derivedId } from '../../platform/ids';
+import type { Logger } from '../../platform/telemetry/log';
+import { createAutoResetEvent } from '../../platform/auto-reset-event';
+import {
+  bookParcels,
+  forgetTold,
+  msUntilDue,
+  takeDueParcels,
+  tellLater,
+  voidParcel,
+  type NewParcel,
+  type Parcel,
+} from './queries';
+import type { BookingOutcome, Carrier, CarrierEvent, ShipmentToBook } from '../../domain/fulfilment/types';
+
+export interface SandboxCarrierOptions {
+  /** The database that holds the schema `sandbox_carrier`. */
+  url: string;
+  /** From booking to pick-up, and from pick-up to delivery, milliseconds. */
+  stageDelayMs: number;
+  /** The webhook: at most 500 events a call, told again until it resolves. */
+  deliver(events: readonly CarrierEvent[]): Promise<void>;
+  /** Codes of warehouses where it picks nothing up: bookings are refused. */
+  refuseWarehouses?: readonly string[];
+  /** Codes of warehouses where it loses parcels before they are picked up. */
+  loseWarehouses?: readonly string[];
+  log: Logger;
+}
+
+export interface SandboxCarrier extends Carrier {
+  /** Begins to move parcels and to tell the webhook. Any number of processes may. */
+  start(): void;
+  /** Stops, after what is being told has been answered. */
+  close(): Promise<void>;
+}
+
+/** Both stages of a parcel may be untold, so a call to the webhook has at most 500 events. */
+const PARCELS_PER_ROUND = 250;
+const CONNECTIONS = 3;
+/** How long one process may take to tell the webhook before another does. */
+const LEASE_SECONDS = 30;
+/** A booking made by another process that has died since is found after this. */
+const LONGEST_SLEEP_MS = 5_000;
+const RETRY_BASE_MS = 100;
+const RETRY_CAP_MS = 10_000;
+
+/**
+ * A carrier that keeps its books in PostgreSQL, on connections of its own: what it has booked, picked up or delivered stays
+ * so when its answer, the caller or Holdfast's own transaction is lost. What it could not tell the webhook it tells later.
+ */
+export function createSandboxCarrier(options: SandboxCarrierOptions): SandboxCarrier {
+  const { log, stageDelayMs } = options;
+  const refused = new Set(options.refuseWarehouses);
+  const lost = new Set(options.loseWarehouses);
+  const books = openDatabase({
+    url: options.url,
+    poolSize: CONNECTIONS,
+    log,
+    applicationName: 'holdfast-sandbox-carrier',
+  });
+  const nudge = createAutoResetEvent();
+  let running: Promise<void> | undefined;
+  let closing: Promise<void> | undefined;
+
+  function asParcel({ shipmentId, warehouse }: ShipmentToBook): NewParcel {
+    const outlook = refused.has(warehouse)
+      ? { stage: 'refused' as const, nextStage: null }
+      : {
+          stage: 'booked' as const,
+          nextStage: lost.has(warehouse) ? ('failed' as const) : ('picked_up' as const),
+        };
+    return { shipmentId, ...labelOf(shipmentId), ...outlook };
+  }
+
+  /** Moves on what is due and tells of it. Answers the milliseconds to sleep. */
+  async function round(failures: number): Promise<number> {
+    const taken = await takeDueParcels(books, {
+      limit: PARCELS_PER_ROUND,
+      stageDelayMs,
+      leaseSeconds: LEASE_SECONDS,
+    });
+    if (taken.length === 0) return Math.max(0, (await msUntilDue(books)) ?? LONGEST_SLEEP_MS);
+    const shipmentIds = taken.map((parcel) => parcel.shipmentId);
+    const events = taken.flatMap((parcel) => parcel.untold);
+    try {
+      await options.deliver(events);
+    } catch (error) {
+      await tellLater(books, shipmentIds, backoffMs(failures, RETRY_BASE_MS, RETRY_CAP_MS) / 1000);
+      throw error;
+    }
+    await forgetTold(
+      books,
+      shipmentIds,
+      events.map((event) => event.eventId),
+    );
+    return 0;
+  }
+
+  async function run(): Promise<void> {
+    let failures = 0;
+    while (!closing) {
+      let sleepMs: number;
+      try {
+        sleepMs = await round(failures);
+        failures = 0;
+      } catch (error) {
+        log.warn(
+          { err: error, failures },
+          'the sandbox carrier could not tell what happened to its parcels; it will again',
+        );
+        sleepMs = backoffMs(failures, RETRY_BASE_MS, RETRY_CAP_MS);
+        failures += 1;
+      }
+      if (sleepMs > 0) await nudge.wait(Math.min(sleepMs, LONGEST_SLEEP_MS));
+    }
+  }
+
+  async function end(): Promise<void> {
+    nudge.ring();
+    await running;
+    await books.close();
+  }
+
+  return {
+    name: 'sandbox',
+
+    async book(shipments) {
+      const byId = new Map(shipments.map((shipment) => [shipment.shipmentId, asParcel(shipment)]));
+      const sorted = [...byId.values()].sort((a, b) => (a.shipmentId < b.shipmentId ? -1 : 1));
+      const parcels = await bookParcels(books, sorted, stageDelayMs);
+      nudge.ring();
+      return parcels.map(asOutcome);
+    },
+
+    async void(shipmentId) {
+      const stage = await voidParcel(books, { shipmentId, ...labelOf(shipmentId) });
+      return stage === 'picked_up' || stage === 'delivered' ? 'refused' : 'voided';
+    },
+
+    start() {
+      running ??= run();
+    },
+
+    close() {
+      closing ??= end();
+      return closing;
+    },
+  };
+}
+
+function labelOf(shipmentId: string): { trackingNumber: string; labelUrl: string } {
+  const trackingNumber = `SBX${derivedId('parcel', shipmentId).replaceAll('-', '').slice(0, 16).toUpperCase()}`;
+  return { trackingNumber, labelUrl: `https://sandbox-carrier.example/labels/${trackingNumber}.pdf` };
+}
+
+function asOutcome({ shipmentId, trackingNumber, labelUrl, stage }: Parcel): BookingOutcome {
+  if (stage === 'refused')
+    return { shipmentId, status: 'refused', reason: 'The carrier does not serve this warehouse.' };
+  if (stage === 'voided')
+    return { shipmentId, status: 'refused', reason: 'The shipment was voided before it was booked.' };
+  return { shipmentId, status: 'booked', trackingNumber, labelUrl };
+}

@@ -1,0 +1,149 @@
+import { execute, firstRow, rows, type Queryable } from '../../platform/database/database';
+import type { CarrierEvent } from '../../domain/fulfilment/types';
+
+/** The sandbox carrier's own books, apart from everything else in Holdfast. */
+export type ParcelStage = 'refused' | 'booked' | 'picked_up' | 'delivered' | 'voided' | 'failed';
+
+export interface NewParcel {
+  shipmentId: string;
+  trackingNumber: string;
+  labelUrl: string;
+  stage: 'refused' | 'booked';
+  nextStage: 'picked_up' | 'failed' | null;
+}
+
+export interface Parcel {
+  shipmentId: string;
+  trackingNumber: string;
+  labelUrl: string;
+  stage: ParcelStage;
+}
+
+/** Takes parcels into the books; those that are known are answered as they are. Callers give each id once, sorted. */
+export function bookParcels(
+  on: Queryable,
+  parcels: readonly NewParcel[],
+  stageDelayMs: number,
+): Promise<Parcel[]> {
+  return rows<Parcel>(
+    on,
+    'sandbox_carrier.book',
+    `insert into sandbox_carrier.parcels as p (shipment_id, tracking_number, label_url, stage, next_stage, next_at)
+     select id, tracking, label, stage, next_stage,
+       case when next_stage is not null then clock_timestamp() + make_interval(secs => $6::float8 / 1000) end
+     from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[])
+       as t (id, tracking, label, stage, next_stage)
+     on conflict (shipment_id) do update set stage = p.stage
+     returning p.shipment_id as "shipmentId", p.tracking_number as "trackingNumber", p.label_url as "labelUrl", p.stage`,
+    [
+      parcels.map((p) => p.shipmentId),
+      parcels.map((p) => p.trackingNumber),
+      parcels.map((p) => p.labelUrl),
+      parcels.map((p) => p.stage),
+      parcels.map((p) => p.nextStage),
+      stageDelayMs,
+    ],
+  );
+}
+
+/** Stops a parcel that has not been picked up, also one that was never booked, so that its booking comes too late. */
+export async function voidParcel(
+  on: Queryable,
+  parcel: Pick<NewParcel, 'shipmentId' | 'trackingNumber' | 'labelUrl'>,
+): Promise<ParcelStage | undefined> {
+  const found = await firstRow<{ stage: ParcelStage }>(
+    on,
+    'sandbox_carrier.void',
+    `insert into sandbox_carrier.parcels as p (shipment_id, tracking_number, label_url, stage)
+     values ($1, $2, $3, 'voided')
+     on conflict (shipment_id) do update
+       set stage = case when p.stage in ('refused', 'booked') then 'voided' else p.stage end,
+           next_stage = case when p.stage in ('refused', 'booked') then null else p.next_stage end,
+           next_at = case when p.stage in ('refused', 'booked') then null else p.next_at end
+     returning p.stage`,
+    [parcel.shipmentId, parcel.trackingNumber, parcel.labelUrl],
+  );
+  return found?.stage;
+}
+
+export interface TakenParcel {
+  shipmentId: string;
+  /** Never empty. */
+  untold: CarrierEvent[];
+}
+
+/**
+ * Moves parcels on to the stage whose time has come, and answers everything that the webhook has not accepted, of those and
+ * of parcels that are to be told again. They are not told by anybody else for `leaseSeconds`.
+ */
+export function takeDueParcels(
+  on: Queryable,
+  take: { limit: number; stageDelayMs: number; leaseSeconds: number },
+): Promise<TakenParcel[]> {
+  return rows<TakenParcel>(
+    on,
+    'sandbox_carrier.take_due',
+    `with due as (
+       select shipment_id, coalesce(next_at <= statement_timestamp(), false) as reached
+       from sandbox_carrier.parcels
+       where next_at <= statement_timestamp() or tell_at <= statement_timestamp()
+       limit $1 for update skip locked
+     )
+     update sandbox_carrier.parcels p
+     set stage = case when reached then p.next_stage else p.stage end,
+         next_stage = case when not reached then p.next_stage when p.next_stage = 'picked_up' then 'delivered' end,
+         next_at = case when not reached then p.next_at
+                        when p.next_stage = 'picked_up' then clock_timestamp() + make_interval(secs => $2::float8 / 1000) end,
+         untold = case when not reached then p.untold else p.untold || jsonb_build_object(
+           'eventId', p.tracking_number || '-' || p.next_stage, 'shipmentId', p.shipment_id, 'type', p.next_stage,
+           'trackingNumber', p.tracking_number,
+           'occurredAt', to_char(clock_timestamp() at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')) end,
+         tell_at = clock_timestamp() + make_interval(secs => $3)
+     from due where p.shipment_id = due.shipment_id
+     returning p.shipment_id as "shipmentId", p.untold`,
+    [take.limit, take.stageDelayMs, take.leaseSeconds],
+  );
+}
+
+/** Forgets what the webhook has accepted; what happened meanwhile is told next. */
+export function forgetTold(
+  on: Queryable,
+  shipmentIds: readonly string[],
+  eventIds: readonly string[],
+): Promise<number> {
+  return execute(
+    on,
+    'sandbox_carrier.forget_told',
+    `update sandbox_carrier.parcels p
+     set untold = n.rest, tell_at = case when n.rest <> '[]' then clock_timestamp() end
+     from (select q.shipment_id, coalesce((select jsonb_agg(e) from jsonb_array_elements(q.untold) e
+                                           where e ->> 'eventId' <> all ($2::text[])), '[]') as rest
+           from sandbox_carrier.parcels q where q.shipment_id = any ($1::uuid[])
+           order by q.shipment_id for update) n
+     where p.shipment_id = n.shipment_id`,
+    [shipmentIds, eventIds],
+  );
+}
+
+/** Puts off telling of these parcels by `seconds`. */
+export function tellLater(on: Queryable, shipmentIds: readonly string[], seconds: number): Promise<number> {
+  return execute(
+    on,
+    'sandbox_carrier.tell_later',
+    `update sandbox_carrier.parcels set tell_at = clock_timestamp() + make_interval(secs => $2)
+     where shipment_id = any ($1::uuid[]) and tell_at is not null`,
+    [shipmentIds, seconds],
+  );
+}
+
+/** Milliseconds until a parcel is due, zero or less when one is; null when none ever will be. */
+export async function msUntilDue(on: Queryable): Promise<number | null> {
+  const found = await firstRow<{ ms: number | null }>(
+    on,
+    'sandbox_carrier.ms_until_due',
+    `select extract(epoch from least(
+       (select min(next_at) from sandbox_carrier.parcels),
+       (select min(tell_at) from sandbox_carrier.parcels)) - clock_timestamp())::float8 * 1000 as ms`,
+  );
+  return found?.ms ?? null;
+}

@@ -1,0 +1,143 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import { openDatabase } from '../../platform/database/database';
+import type { Logger } from '../../platform/telemetry/log';
+import {
+  gatewayUnavailable,
+  keyReused,
+  refundExceedsCapture,
+  refundFailed,
+} from '../../domain/payments/errors';
+import { ABANDONED, sandboxCard } from '../../domain/payments/rules';
+import {
+  abandonCharge,
+  insertSandboxRefund,
+  lockCharge,
+  receiveCharge,
+  selectCharge,
+  selectSandboxRefund,
+  type SandboxCharge,
+} from './queries';
+import type { ChargeOutcome, ClosableGateway } from '../../domain/payments/types';
+
+export interface SandboxGatewayOptions {
+  /** The database that holds the schema `sandbox_gateway`. */
+  url: string;
+  log: Logger;
+  /** Longest wait for an answer, milliseconds. */
+  callTimeoutMs: number;
+  /** How long a slow card takes, milliseconds. */
+  slowMs?: number;
+}
+
+/** Enough for the orders in flight: one call is one short statement, and slow cards wait without a connection. */
+const CONNECTIONS = 4;
+
+/**
+ * A payment gateway that keeps its books in PostgreSQL, on connections of its own and committed alone: a charge that it
+ * has captured stays captured when the answer, the caller or Holdfast's own transaction is lost. The tokens of
+ * `rules.ts` make it decline, fail, lose answers or take its time.
+ *
+ * @throws `PAYMENT_GATEWAY_UNAVAILABLE` and errors of the connection; `PAYMENT_KEY_REUSED` for a known key with another
+ * amount, currency or card; `REFUND_EXCEEDS_CAPTURE`, `REFUND_FAILED` from `refund`.
+ */
+export function createSandboxGateway(options: SandboxGatewayOptions): ClosableGateway {
+  const { callTimeoutMs, slowMs = 5_000 } = options;
+  const books = openDatabase({
+    url: options.url,
+    poolSize: CONNECTIONS,
+    log: options.log,
+    applicationName: 'holdfast-sandbox-gateway',
+    lockTimeoutMs: callTimeoutMs,
+    statementTimeoutMs: callTimeoutMs,
+  });
+  const closing = new AbortController();
+
+  /** The charge settles at its own time; only the caller's patience ends here. */
+  async function waitUntilSettled(charge: SandboxCharge): Promise<void> {
+    if (charge.msLeft <= 0) return;
+    await delay(Math.min(charge.msLeft, callTimeoutMs), undefined, { signal: closing.signal });
+    if (charge.msLeft > callTimeoutMs) throw gatewayUnavailable('it took too long');
+  }
+
+  return {
+    name: 'sandbox',
+
+    prepare: () => Promise.resolve({ status: 'prepared', gatewayRef: null }),
+
+    async charge(request) {
+      const card = sandboxCard(request.token);
+      const charge = await receiveCharge(books, {
+        key: request.paymentId,
+        ref: newChargeRef(),
+        amountMinor: request.amountMinor,
+        currency: request.currency,
+        token: request.token,
+        verdict: card.verdict,
+        declineCode: card.declineCode,
+        networkErrors: card.networkErrors,
+        settlesInMs: card.slow ? slowMs : 0,
+      });
+      if (!charge) throw keyReused(request.paymentId);
+      if (charge.status === 'received') throw gatewayUnavailable('the connection was reset');
+      await waitUntilSettled(charge);
+      if (card.answerLost) throw gatewayUnavailable('the answer was lost');
+      return asOutcome({ ...charge, msLeft: 0 });
+    },
+
+    async find(request) {
+      const charge = await selectCharge(books, request.paymentId);
+      return charge && charge.status !== 'received' ? asOutcome(charge) : null;
+    },
+
+    async abandon(request) {
+      const { paymentId: key, amountMinor, currency, token } = request;
+      const ref = newChargeRef();
+      const charge = await abandonCharge(books, {
+        key,
+        ref,
+        amountMinor,
+        currency,
+        token,
+        declineCode: ABANDONED,
+      });
+      return charge ? asOutcome(charge) : { status: 'unknown' };
+    },
+
+    refund: (request) =>
+      books.transaction(async (tx) => {
+        const charge = await lockCharge(tx, request.gatewayRef);
+        if (!charge || asOutcome(charge).status !== 'captured') {
+          throw refundFailed('there is no such captured charge.');
+        }
+        const known = await selectSandboxRefund(tx, request.refundId);
+        if (known) {
+          if (known.chargeRef !== charge.ref || known.amountMinor !== request.amountMinor) {
+            throw keyReused(request.refundId);
+          }
+          return known.ref;
+        }
+        const ref = `sandbox_re_${randomUUID()}`;
+        const { refundId: key, amountMinor } = request;
+        const written = await insertSandboxRefund(tx, { key, ref, chargeRef: charge.ref, amountMinor });
+        if (!written) throw refundExceedsCapture();
+        return ref;
+      }),
+
+    async close() {
+      closing.abort();
+      await books.close();
+    },
+  };
+}
+
+function newChargeRef(): string {
+  return `sandbox_ch_${randomUUID()}`;
+}
+
+function asOutcome(charge: SandboxCharge): ChargeOutcome {
+  if (charge.status === 'received' || charge.msLeft > 0) return { status: 'unknown' };
+  return charge.status === 'captured'
+    ? { status: 'captured', gatewayRef: charge.ref }
+    : { status: 'declined', gatewayRef: charge.ref, declineCode: charge.declineCode ?? 'card_declined' };
+}

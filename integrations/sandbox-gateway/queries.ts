@@ -1,0 +1,131 @@
+import { execute, firstRow, type Queryable, type Transaction } from '../../platform/database/database';
+
+/** The sandbox gateway's own books, apart from everything else in Holdfast. */
+export interface SandboxCharge {
+  ref: string;
+  status: 'received' | 'captured' | 'declined';
+  amountMinor: number;
+  declineCode: string | null;
+  /** Milliseconds until the outcome is known; zero or less: it is. */
+  msLeft: number;
+}
+
+export interface SandboxCall {
+  key: string;
+  ref: string;
+  amountMinor: number;
+  currency: string;
+  token: string;
+  verdict: 'captured' | 'declined';
+  declineCode: string | null;
+  networkErrors: number;
+  settlesInMs: number;
+}
+
+/**
+ * Takes one call: the first makes the charge, later ones with the same key find it, in one statement, so that calls at the
+ * same time make one charge. None: the key is known for another amount, currency or card.
+ */
+export function receiveCharge(on: Queryable, call: SandboxCall): Promise<SandboxCharge | undefined> {
+  return firstRow<SandboxCharge>(
+    on,
+    'sandbox_gateway.receive_charge',
+    `insert into sandbox_gateway.charges as c
+       (idempotency_key, ref, amount_minor, currency, token, status, decline_code, calls, settles_at)
+     values ($1, $2, $3, $4, $5, case when $8::int > 0 then 'received' else $6::text end, $7, 1,
+       clock_timestamp() + make_interval(secs => $9::float8 / 1000))
+     on conflict (idempotency_key) do update
+       set calls = c.calls + 1,
+           status = case when c.status = 'received' and c.calls >= $8::int then $6::text else c.status end
+       where c.amount_minor = excluded.amount_minor and c.currency = excluded.currency and c.token = excluded.token
+     returning c.ref, c.status, c.amount_minor as "amountMinor", c.decline_code as "declineCode",
+       extract(epoch from c.settles_at - clock_timestamp())::float8 * 1000 as "msLeft"`,
+    [
+      call.key,
+      call.ref,
+      call.amountMinor,
+      call.currency,
+      call.token,
+      call.verdict,
+      call.declineCode,
+      call.networkErrors,
+      call.settlesInMs,
+    ],
+  );
+}
+
+/** Ends a charge that was never made, or never got through, as declined; any other is answered as it is. */
+export function abandonCharge(
+  on: Queryable,
+  call: Pick<SandboxCall, 'key' | 'ref' | 'amountMinor' | 'currency' | 'token' | 'declineCode'>,
+): Promise<SandboxCharge | undefined> {
+  return firstRow<SandboxCharge>(
+    on,
+    'sandbox_gateway.abandon_charge',
+    `insert into sandbox_gateway.charges as c
+       (idempotency_key, ref, amount_minor, currency, token, status, decline_code)
+     values ($1, $2, $3, $4, $5, 'declined', $6)
+     on conflict (idempotency_key) do update
+       set status = case when c.status = 'received' then 'declined' else c.status end,
+           decline_code = case when c.status = 'received' then excluded.decline_code else c.decline_code end
+     returning c.ref, c.status, c.amount_minor as "amountMinor", c.decline_code as "declineCode",
+       extract(epoch from c.settles_at - clock_timestamp())::float8 * 1000 as "msLeft"`,
+    [call.key, call.ref, call.amountMinor, call.currency, call.token, call.declineCode],
+  );
+}
+
+export function selectCharge(on: Queryable, key: string): Promise<SandboxCharge | undefined> {
+  return firstRow<SandboxCharge>(
+    on,
+    'sandbox_gateway.charge',
+    `select ref, status, amount_minor as "amountMinor", decline_code as "declineCode",
+       extract(epoch from settles_at - clock_timestamp())::float8 * 1000 as "msLeft"
+     from sandbox_gateway.charges where idempotency_key = $1`,
+    [key],
+  );
+}
+
+/** Refunds of one charge wait for each other here. */
+export function lockCharge(tx: Transaction, ref: string): Promise<SandboxCharge | undefined> {
+  return firstRow<SandboxCharge>(
+    tx,
+    'sandbox_gateway.lock_charge',
+    `select ref, status, amount_minor as "amountMinor", decline_code as "declineCode",
+       extract(epoch from settles_at - clock_timestamp())::float8 * 1000 as "msLeft"
+     from sandbox_gateway.charges where ref = $1 for no key update`,
+    [ref],
+  );
+}
+
+export interface SandboxRefund {
+  ref: string;
+  chargeRef: string;
+  amountMinor: number;
+}
+
+export function selectSandboxRefund(tx: Transaction, key: string): Promise<SandboxRefund | undefined> {
+  return firstRow<SandboxRefund>(
+    tx,
+    'sandbox_gateway.refund',
+    `select ref, charge_ref as "chargeRef", amount_minor as "amountMinor"
+     from sandbox_gateway.refunds where idempotency_key = $1`,
+    [key],
+  );
+}
+
+/** Writes a refund unless the charge's refunds would then exceed it; answers whether it was written. */
+export async function insertSandboxRefund(
+  tx: Transaction,
+  refund: { key: string; ref: string; chargeRef: string; amountMinor: number },
+): Promise<boolean> {
+  const written = await execute(
+    tx,
+    'sandbox_gateway.insert_refund',
+    `insert into sandbox_gateway.refunds (idempotency_key, ref, charge_ref, amount_minor)
+     select $1, $2, c.ref, $4 from sandbox_gateway.charges c
+     where c.ref = $3 and c.amount_minor >= $4::bigint + coalesce(
+       (select sum(r.amount_minor) from sandbox_gateway.refunds r where r.charge_ref = c.ref), 0)`,
+    [refund.key, refund.ref, refund.chargeRef, refund.amountMinor],
+  );
+  return written === 1;
+}

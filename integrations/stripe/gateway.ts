@@ -1,0 +1,187 @@
+import { Agent as HttpAgent } from 'node:http';
+import { Agent as HttpsAgent } from 'node:https';
+import Stripe from 'stripe';
+import { AppError } from '../../platform/errors';
+import type { Logger } from '../../platform/telemetry/log';
+import { refundFailed } from '../../domain/payments/errors';
+import { ABANDONED } from '../../domain/payments/rules';
+import { asThrown, cardDecline, declinedAs, intentOutcome, isRefusal } from './outcome';
+import type {
+  ChargeOutcome,
+  ChargeRequest,
+  ClosableGateway,
+  RefundRequest,
+} from '../../domain/payments/types';
+
+export interface StripeGatewayOptions {
+  apiKey: string;
+  /** Another address than Stripe's own: a proxy, stripe-mock. */
+  apiBase?: string;
+  /** Milliseconds without a byte from Stripe after which a call has failed. */
+  timeoutMs: number;
+  log: Logger;
+}
+
+const PUBLIC_API = 'https://api.stripe.com';
+
+/**
+ * Stripe behind the seam. One payment is one PaymentIntent: created unconfirmed (its id is stored before money can move),
+ * then confirmed. Stripe may forget an idempotency key after 24 hours, but an intent is captured once however often it is
+ * confirmed; so what became of a charge is read from the intent, and no other intent is made while its id is known.
+ *
+ * Amounts go as they are: Stripe counts in the currency's minor unit too. `token` is the id of a payment method (`pm_…`).
+ *
+ * @throws `PAYMENT_GATEWAY_UNAVAILABLE` without a usable answer; `PAYMENT_KEY_REUSED`; `REFUND_FAILED`.
+ */
+export function createStripeGateway(options: StripeGatewayOptions): ClosableGateway {
+  const base = new URL(options.apiBase ?? PUBLIC_API);
+  const secure = base.protocol === 'https:';
+  const agent = secure ? new HttpsAgent({ keepAlive: true }) : new HttpAgent({ keepAlive: true });
+  const stripe = new Stripe(options.apiKey, {
+    protocol: secure ? 'https' : 'http',
+    host: base.hostname,
+    port: base.port || (secure ? 443 : 80),
+    timeout: options.timeoutMs,
+    // Whoever calls retries, and looks the charge up before. (The SDK still repeats a call once when the connection was
+    // closed under it; each call has its key, so that is harmless.)
+    maxNetworkRetries: 0,
+    telemetry: false,
+    httpAgent: agent,
+  });
+
+  /** Nobody is there to answer a bank's question, so an intent that waits for a customer is ended, for good. */
+  async function settle(intent: Stripe.PaymentIntent): Promise<ChargeOutcome | null> {
+    if (intent.status !== 'requires_action') return intentOutcome(intent);
+    await stripe.paymentIntents.cancel(intent.id, { cancellation_reason: 'abandoned' });
+    return declinedAs(intent.id, 'authentication_required');
+  }
+
+  /** Either the intent is past its confirmation, or it is not to be confirmed any more: then it is ended, for good. */
+  async function settleOrEnd(ref: string, declineCode: string): Promise<ChargeOutcome> {
+    const outcome = await settle(await stripe.paymentIntents.retrieve(ref));
+    if (outcome) return outcome;
+    await stripe.paymentIntents.cancel(ref, { cancellation_reason: 'abandoned' });
+    return declinedAs(ref, declineCode);
+  }
+
+  async function confirm(request: ChargeRequest, ref: string): Promise<ChargeOutcome> {
+    try {
+      const intent = await stripe.paymentIntents.confirm(
+        ref,
+        { error_on_requires_action: true },
+        { idempotencyKey: `${request.paymentId}:confirm` },
+      );
+      return (await settle(intent)) ?? { status: 'unknown' };
+    } catch (error) {
+      const decline = cardDecline(error, ref);
+      if (decline) return decline;
+      if (isRefusal(error)) return settleOrEnd(ref, error.code ?? 'refused');
+      throw error;
+    }
+  }
+
+  /**
+   * A refund made earlier under this id, if need be by a person who gave it that id. A failed one is not tried again by
+   * itself: its key would replay the answer from before it failed.
+   */
+  async function earlierRefund(request: RefundRequest): Promise<Stripe.Refund | undefined> {
+    const refunds = await stripe.refunds.list({ payment_intent: request.gatewayRef, limit: 100 });
+    const ours = refunds.data.filter((refund) => refund.metadata?.refundId === request.refundId);
+    return ours.find(stands) ?? ours[0];
+  }
+
+  return {
+    name: 'stripe',
+
+    async prepare(request) {
+      try {
+        const intent = await stripe.paymentIntents.create(
+          {
+            amount: request.amountMinor,
+            currency: request.currency.toLowerCase(),
+            payment_method: request.token,
+            confirm: false,
+            capture_method: 'automatic',
+            automatic_payment_methods: { enabled: true, allow_redirects: 'never' },
+            metadata: { orderId: request.orderId, paymentId: request.paymentId },
+          },
+          { idempotencyKey: request.paymentId },
+        );
+        return { status: 'prepared', gatewayRef: intent.id };
+      } catch (error) {
+        const decline = cardDecline(error, null);
+        if (decline) return decline;
+        if (!isRefusal(error)) throw asThrown(error, request.paymentId);
+        const { code = 'refused', message: why, requestId } = error;
+        options.log.warn({ paymentId: request.paymentId, code, why, requestId }, 'Stripe refused a payment');
+        return declinedAs(null, code);
+      }
+    },
+
+    async charge(request) {
+      if (!request.gatewayRef) {
+        throw new AppError(
+          'PAYMENT_NOT_PREPARED',
+          'A PaymentIntent is created and stored before it is confirmed.',
+        );
+      }
+      try {
+        return await confirm(request, request.gatewayRef);
+      } catch (error) {
+        throw asThrown(error, request.paymentId);
+      }
+    },
+
+    async find(request) {
+      // Without an id nothing was confirmed, even if an intent was created and its answer lost.
+      if (!request.gatewayRef) return null;
+      try {
+        return await settle(await stripe.paymentIntents.retrieve(request.gatewayRef));
+      } catch (error) {
+        throw asThrown(error, request.paymentId);
+      }
+    },
+
+    async abandon(request) {
+      // Whoever still creates an intent can't store its id any more, and without that does not confirm it.
+      if (!request.gatewayRef) return declinedAs(null, ABANDONED);
+      try {
+        return await settleOrEnd(request.gatewayRef, ABANDONED);
+      } catch (error) {
+        throw asThrown(error, request.paymentId);
+      }
+    },
+
+    async refund(request) {
+      try {
+        const refund = (await earlierRefund(request)) ?? (await createRefund(stripe, request));
+        if (!stands(refund)) throw refundFailed(`its status is ${refund.status ?? 'not known'}.`);
+        return refund.id;
+      } catch (error) {
+        if (isRefusal(error)) throw refundFailed(error.message, error);
+        throw asThrown(error, request.refundId);
+      }
+    },
+
+    close() {
+      agent.destroy();
+      return Promise.resolve();
+    },
+  };
+}
+
+function createRefund(stripe: Stripe, request: RefundRequest): Promise<Stripe.Refund> {
+  return stripe.refunds.create(
+    {
+      payment_intent: request.gatewayRef,
+      amount: request.amountMinor,
+      metadata: { refundId: request.refundId, paymentId: request.paymentId, reason: request.reason },
+    },
+    { idempotencyKey: request.refundId },
+  );
+}
+
+/** `pending` counts: from then on the money is Stripe's to deliver. */
+function stands(refund: Stripe.Refund): boolean {
+  return refund.status !== 'failed' && refund.status !== 'canceled';
+}

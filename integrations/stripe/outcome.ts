@@ -1,0 +1,54 @@
+import Stripe from 'stripe';
+import { gatewayUnavailable, keyReused } from '../../domain/payments/errors';
+import type { ChargeOutcome } from '../../domain/payments/types';
+
+type Declined = Extract<ChargeOutcome, { status: 'declined' }>;
+
+/**
+ * What a PaymentIntent's status says of the charge; null: it was never confirmed, so nothing can have been captured.
+ * An intent that was declined goes back to `requires_payment_method`. We give every intent one payment method and confirm
+ * it without naming another, so from there it cannot be captured any more.
+ */
+export function intentOutcome(intent: Stripe.PaymentIntent): ChargeOutcome | null {
+  const { id, last_payment_error: error } = intent;
+  switch (intent.status) {
+    case 'succeeded':
+      return { status: 'captured', gatewayRef: id };
+    case 'canceled':
+      return declinedAs(id, error?.decline_code ?? error?.code ?? 'canceled');
+    case 'requires_payment_method':
+      return declinedAs(id, error?.decline_code ?? error?.code ?? 'payment_method_required');
+    case 'requires_confirmation':
+      return null;
+    default:
+      // processing, requires_capture, or a status that Stripe adds one day: it may still come to a capture.
+      return { status: 'unknown' };
+  }
+}
+
+/** A refused card as its outcome; undefined when `error` is something else. */
+export function cardDecline(error: unknown, gatewayRef: string | null): Declined | undefined {
+  if (!(error instanceof Stripe.errors.StripeCardError)) return undefined;
+  // Widened: the issuer's own code is there only when the issuer refused, whatever the narrower type says.
+  const refusal: Stripe.errors.StripeError = error;
+  return declinedAs(gatewayRef, refusal.decline_code ?? refusal.code ?? 'card_declined');
+}
+
+/** A request that Stripe will never take (unknown payment method, amount too small): it has moved no money. */
+export function isRefusal(error: unknown): error is Stripe.errors.StripeInvalidRequestError {
+  return error instanceof Stripe.errors.StripeInvalidRequestError;
+}
+
+export function declinedAs(gatewayRef: string | null, declineCode: string): Declined {
+  return { status: 'declined', gatewayRef, declineCode };
+}
+
+/**
+ * What is left: a known key with another body, or no usable answer (connection, timeout, 5xx, rate limit, a wrong key).
+ * Neither says whether money moved.
+ */
+export function asThrown(error: unknown, key: string): unknown {
+  if (error instanceof Stripe.errors.StripeIdempotencyError) return keyReused(key, error);
+  if (error instanceof Stripe.errors.StripeError) return gatewayUnavailable(error.message, error);
+  return error;
+}

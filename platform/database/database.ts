@@ -1,0 +1,250 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import knex, { type Knex } from 'knex';
+import { Client, Pool, types, type ClientBase, type QueryResultRow } from 'pg';
+import { copyIn } from './copy-in';
+import { isRetryable } from '../errors';
+import type { Logger } from '../telemetry/log';
+import { createNotifier, type Channel, type Notice } from './notifier';
+
+// int8 as number: money in minor units and sequence numbers stay far below 2^53.
+types.setTypeParser(types.builtins.INT8, Number);
+
+/** Anything a named statement can run on: the pool (alone, commits by itself) or a transaction. */
+export interface Queryable {
+  query(statement: Statement): Promise<{ rows: QueryResultRow[]; rowCount: number | null }>;
+}
+
+/** A prepared statement: `name` is its key on the server, so one name must always mean one text. */
+export interface Statement {
+  name: string;
+  text: string;
+  values?: unknown[];
+}
+
+/** A running transaction. Only `transaction` makes one. */
+export interface Transaction extends Queryable {
+  readonly inTransaction: true;
+  /** Tells listeners of `channel` about `key` once this transaction has committed, and never if it does not. */
+  notice(channel: Channel, key: string): void;
+  /**
+   * Sends COMMIT behind the statements sent so far, which saves the round trip of asking for it later. Nothing more can be
+   * sent; should one of them fail, COMMIT rolls back.
+   */
+  finish(): void;
+}
+
+/** A transaction on a connection of its own, which may take its time. */
+export interface BulkTransaction extends Transaction {
+  /** Runs a `copy … from stdin` with what `source` yields, as fast as the server takes it; answers the count of rows. */
+  copyIn(text: string, source: AsyncIterable<Buffer>): Promise<number>;
+}
+
+export interface Database extends Queryable {
+  /** Runs `work` in one READ COMMITTED transaction; any error rolls back and is rethrown untranslated. */
+  transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T>;
+  /** `transaction`, again on serialisation failure, deadlock, lock timeout or lost connection, up to `attempts` times. */
+  retrying<T>(work: (tx: Transaction) => Promise<T>, attempts?: number): Promise<T>;
+  /** One transaction outside the pool and without a statement timeout, for loads that last as long as their client sends. */
+  bulk<T>(work: (tx: BulkTransaction) => Promise<T>): Promise<T>;
+  /** Query builder for lists whose filters vary; runs through `query`. Never connects by itself. */
+  readonly builder: Knex;
+  /** Runs a built query. */
+  list<Row extends QueryResultRow>(query: Knex.QueryBuilder): Promise<Row[]>;
+  readonly pool: Pool;
+  /** Resolves when every notice of a committed transaction has been sent; then closes all connections. */
+  close(): Promise<void>;
+}
+
+export interface DatabaseOptions {
+  url: string;
+  poolSize: number;
+  log: Logger;
+  applicationName?: string;
+  /** Milliseconds a statement may wait for a row lock. */
+  lockTimeoutMs?: number;
+  statementTimeoutMs?: number;
+}
+
+const BACKOFF_BASE_MS = 10;
+const BACKOFF_CAP_MS = 500;
+
+/** Jittered exponential backoff: a random wait between 0 and min(cap, base · 2^attempt) milliseconds. */
+export function backoffMs(attempt: number, base = BACKOFF_BASE_MS, cap = BACKOFF_CAP_MS): number {
+  return Math.random() * Math.min(cap, base * 2 ** attempt);
+}
+
+/** Opens a pool. Connects lazily, so that a server that is away does not stop the process from starting. */
+export function openDatabase(options: DatabaseOptions): Database {
+  const pool = new Pool({
+    connectionString: options.url,
+    // Statements that are not awaited one by one share a round trip. An error still fails the transaction: what was sent
+    // after it is refused by the server.
+    pipeline: true,
+    max: options.poolSize,
+    application_name: options.applicationName ?? 'holdfast',
+    connectionTimeoutMillis: 5_000,
+    idleTimeoutMillis: 30_000,
+    lock_timeout: options.lockTimeoutMs ?? 2_000,
+    statement_timeout: options.statementTimeoutMs ?? 30_000,
+    // A process that is paused (or a debugger) must not keep hot rows locked.
+    idle_in_transaction_session_timeout: 10_000,
+  });
+  pool.on('error', (error) => options.log.warn({ err: error }, 'an idle database connection was lost'));
+  // Between the moment the pool hands a connection on and the moment its new holder listens, nobody does. An error that comes
+  // just then, in one packet with the answer that the holder before had waited for, would end the process.
+  pool.on('connect', (client) => client.on('error', () => undefined));
+  const builder = knex({ client: 'pg' });
+  const notifier = createNotifier(pool, options.log);
+
+  const query: Queryable['query'] = (statement) => pool.query(statement);
+
+  async function transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
+    const client = await pool.connect();
+    let broken: Error | undefined;
+    try {
+      return await run(client, work, (error) => (broken = error));
+    } finally {
+      client.release(broken);
+    }
+  }
+
+  async function bulk<T>(work: (tx: BulkTransaction) => Promise<T>): Promise<T> {
+    const client = new Client({
+      connectionString: options.url,
+      application_name: `${options.applicationName ?? 'holdfast'}-bulk`,
+      connectionTimeoutMillis: 5_000,
+      lock_timeout: options.lockTimeoutMs ?? 2_000,
+      // Not pipelined: COPY has the connection to itself.
+    });
+    const ignore = () => undefined;
+    client.on('error', ignore);
+    await client.connect();
+    try {
+      return await run(
+        client,
+        (tx) => work({ ...tx, copyIn: (text, source) => copyIn(client, text, source) }),
+        ignore,
+      );
+    } finally {
+      await client.end().catch(ignore);
+    }
+  }
+
+  /** @param onBroken told when the connection cannot be used any more */
+  async function run<T>(
+    client: ClientBase,
+    work: (tx: Transaction) => Promise<T>,
+    onBroken: (error: Error) => void,
+  ): Promise<T> {
+    client.on('error', onBroken);
+    const notices: Notice[] = [];
+    const tx = asTransaction(client, notices);
+    try {
+      // Sent with the first statement of `work`, whose failure would be this one's.
+      const begun = client.query('BEGIN');
+      const [result] = await Promise.all([work(tx), begun]);
+      tx.finish();
+      const command = await tx.committed();
+      // A transaction in which a statement failed is rolled back by COMMIT, which does not call that an error.
+      if (command !== 'COMMIT') throw new Error('a transaction that had failed was not committed');
+      notifier.send(notices);
+      return result;
+    } catch (error) {
+      tx.end();
+      await client.query('ROLLBACK').catch((rollbackError: unknown) => {
+        onBroken(rollbackError instanceof Error ? rollbackError : new Error(String(rollbackError)));
+      });
+      throw error;
+    } finally {
+      client.off('error', onBroken);
+    }
+  }
+
+  async function retrying<T>(work: (tx: Transaction) => Promise<T>, attempts = 8): Promise<T> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await transaction(work);
+      } catch (error) {
+        if (attempt >= attempts || !isRetryable(error)) throw error;
+        options.log.debug({ err: error, attempt }, 'transaction is tried again');
+        await delay(backoffMs(attempt));
+      }
+    }
+  }
+
+  return {
+    query,
+    transaction,
+    retrying,
+    bulk,
+    builder,
+    pool,
+    async list<Row extends QueryResultRow>(built: Knex.QueryBuilder) {
+      const { sql, bindings } = built.toSQL().toNative();
+      const result = await pool.query<Row>(sql, [...bindings]);
+      return result.rows;
+    },
+    async close() {
+      await notifier.idle();
+      await pool.end();
+      await builder.destroy();
+    },
+  };
+}
+
+interface RunningTransaction extends Transaction {
+  /** The command that COMMIT turned out to be; undefined before `finish`. */
+  committed(): Promise<string> | undefined;
+  end(): void;
+}
+
+/** A branch of `work` that goes on after the transaction has failed must not write outside it. */
+function asTransaction(client: ClientBase, notices: Notice[]): RunningTransaction {
+  let open = true;
+  let commit: Promise<string> | undefined;
+  return {
+    inTransaction: true,
+    query: (statement) =>
+      open ? client.query(statement) : Promise.reject(new Error('this transaction has ended')),
+    notice: (channel, key) => notices.push({ channel, key }),
+    finish() {
+      open = false;
+      commit ??= client.query('COMMIT').then(({ command }) => command);
+      // Its failure is reported by whoever awaits it, unless a statement before it failed first.
+      commit.catch(() => undefined);
+    },
+    committed: () => commit,
+    end: () => (open = false),
+  };
+}
+
+/** All rows of a prepared statement. */
+export async function rows<Row extends QueryResultRow>(
+  on: Queryable,
+  name: string,
+  text: string,
+  values: unknown[] = [],
+): Promise<Row[]> {
+  // What a statement selects is written beside it; PostgreSQL gives no type to check that against.
+  return (await on.query({ name, text, values })).rows as Row[];
+}
+
+/** The first row of a prepared statement, or undefined. */
+export async function firstRow<Row extends QueryResultRow>(
+  on: Queryable,
+  name: string,
+  text: string,
+  values: unknown[] = [],
+): Promise<Row | undefined> {
+  return (await rows<Row>(on, name, text, values))[0];
+}
+
+/** Runs a prepared statement for its effect; answers the count of rows it touched. */
+export async function execute(
+  on: Queryable,
+  name: string,
+  text: string,
+  values: unknown[] = [],
+): Promise<number> {
+  return (await on.query({ name, text, values })).rowCount ?? 0;
+}

@@ -1,0 +1,206 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { backoffMs } from './database/database';
+import { isLockTimeout, isRetryable, translateDatabaseError } from './errors';
+import type { Logger } from './telemetry/log';
+
+export interface RequestBatcher<Request, Result> {
+  /**
+   * Queues a request and answers its own result. The same id asked twice in one batch is run once and answered twice.
+   * With `signal`, a request whose caller gave up leaves the lane before it runs.
+   */
+  submit(request: Request, signal?: AbortSignal): Promise<Result>;
+  /** Requests queued or running. */
+  readonly pending: number;
+  /** Refuses new requests; resolves when all others are answered. */
+  close(): Promise<void>;
+}
+
+export interface RequestBatcherOptions<Request, Result> {
+  /** Batches in flight at once. */
+  lanes: number;
+  maxBatch: number;
+  idOf(request: Request): string;
+  /** Requests for the same thing, by this key, never run side by side, and run in the order of arrival. */
+  laneKey(request: Request): string;
+  /** Runs a batch in arrival order as one unit: all of it or nothing. Answers a result per id. */
+  run(batch: readonly Request[]): Promise<ReadonlyMap<string, Result>>;
+  /** Which requests of a batch wait for a row that somebody else has locked. Never waits itself. */
+  busy(batch: readonly Request[]): Promise<ReadonlySet<string>>;
+  log: Logger;
+}
+
+interface Entry<Request, Result> {
+  request: Request;
+  key: string;
+  signal: AbortSignal | undefined;
+  /** How often it was set aside for a busy row. */
+  aside: number;
+  resolve(result: Result): void;
+  reject(error: unknown): void;
+}
+
+const TRANSIENT_ATTEMPTS = 6;
+const ASIDE_ATTEMPTS = 4;
+const ASIDE_BASE_MS = 50;
+
+/**
+ * Turns concurrent requests into set-based batches: per lane one batch is in flight, and whatever arrives meanwhile is the
+ * next one. No timer, so nothing is delayed when idle, and batches grow exactly as fast as the database falls behind.
+ *
+ * A lane that is free takes its share of all that waits, except what is for the same thing as another lane's batch. (Lanes
+ * fixed by a hash of the key leave a fifth of the requests waiting beside a lane that is not theirs.)
+ *
+ * One request never spoils another's: an error of the data bisects the batch until the bad request stands alone; a lock
+ * timeout sets aside only the requests on the busy row; after a lost connection, when nobody knows whether the batch was
+ * committed, the batch runs again, and `run` answers what was decided before.
+ */
+export function createRequestBatcher<Request, Result>(
+  options: RequestBatcherOptions<Request, Result>,
+): RequestBatcher<Request, Result> {
+  type LaneEntry = Entry<Request, Result>;
+  /** Keys of the batches in flight. */
+  const taken = new Set<string>();
+  let queue: LaneEntry[] = [];
+  let idleLanes = options.lanes;
+  const idleWaiters: (() => void)[] = [];
+  let pending = 0;
+  let closed = false;
+
+  function settled(): void {
+    pending -= 1;
+    if (pending === 0) for (const wake of idleWaiters.splice(0)) wake();
+  }
+
+  async function drain(): Promise<void> {
+    idleLanes -= 1;
+    for (let batch = take(); batch.length > 0; batch = take()) {
+      wakeIdleLane();
+      await settle(batch);
+      // Whoever was answered by this batch and asks again gets to queue before the next is taken: batches are twice as
+      // full, and a quarter more is done on one hot SKU.
+      await new Promise(setImmediate);
+      for (const { key } of batch) taken.delete(key);
+    }
+    idleLanes += 1;
+  }
+
+  /** Takes a lane's share of what waits, oldest first; and whatever is for the same things, which no other lane may take. */
+  function take(): LaneEntry[] {
+    const share = Math.ceil(pending / options.lanes);
+    const own = new Set<string>();
+    const batch: LaneEntry[] = [];
+    const left: LaneEntry[] = [];
+    for (const entry of queue) {
+      if (entry.signal?.aborted) {
+        entry.reject(entry.signal.reason);
+      } else if (
+        batch.length < options.maxBatch &&
+        (own.has(entry.key) || (batch.length < share && !taken.has(entry.key)))
+      ) {
+        own.add(entry.key);
+        batch.push(entry);
+      } else {
+        left.push(entry);
+      }
+    }
+    queue = left;
+    for (const key of own) taken.add(key);
+    return batch;
+  }
+
+  function wakeIdleLane(): void {
+    if (idleLanes > 0 && queue.some((entry) => !taken.has(entry.key))) void drain();
+  }
+
+  function enqueue(entry: LaneEntry): void {
+    queue.push(entry);
+    if (idleLanes > 0 && !taken.has(entry.key)) void drain();
+  }
+
+  async function settle(entries: LaneEntry[]): Promise<void> {
+    const ready = entries.some((entry) => entry.aside > 0) ? await withoutBusy(entries) : entries;
+    if (ready.length === 0) return;
+    const batch = [...new Map(ready.map((entry) => [options.idOf(entry.request), entry.request])).values()];
+    for (let attempt = 1; ; attempt++) {
+      try {
+        const results = await options.run(batch);
+        for (const entry of ready) {
+          const result = results.get(options.idOf(entry.request));
+          if (result === undefined) entry.reject(new Error('the batch answered nothing for this request'));
+          else entry.resolve(result);
+        }
+        return;
+      } catch (error) {
+        if (isLockTimeout(error)) {
+          const free = await withoutBusy(ready);
+          if (free.length < ready.length) await settle(free);
+          // Whoever was in the way is gone by now, or holds a row that the probe does not look at: halves find out for whom.
+          else if (free.length > 1) await settleHalves(free);
+          else setAside(free);
+          return;
+        }
+        if (isRetryable(error) && attempt < TRANSIENT_ATTEMPTS) {
+          options.log.debug({ err: error, attempt, size: batch.length }, 'a batch is run again');
+          await delay(backoffMs(attempt));
+          continue;
+        }
+        if (isRetryable(error) || ready.length === 1) {
+          const translated = translateDatabaseError(error);
+          for (const entry of ready) entry.reject(translated);
+          return;
+        }
+        await settleHalves(ready);
+        return;
+      }
+    }
+  }
+
+  async function settleHalves(entries: LaneEntry[]): Promise<void> {
+    const middle = Math.ceil(entries.length / 2);
+    await settle(entries.slice(0, middle));
+    await settle(entries.slice(middle));
+  }
+
+  /** Sets aside what waits for a locked row; answers the rest. */
+  async function withoutBusy(entries: LaneEntry[]): Promise<LaneEntry[]> {
+    let busy: ReadonlySet<string>;
+    try {
+      busy = await options.busy(entries.map((entry) => entry.request));
+    } catch (error) {
+      for (const entry of entries) entry.reject(translateDatabaseError(error));
+      return [];
+    }
+    const isBusy = (entry: LaneEntry) => busy.has(options.idOf(entry.request));
+    setAside(entries.filter(isBusy));
+    return entries.filter((entry) => !isBusy(entry));
+  }
+
+  /** They come back to the end of the queue after a while, and give up with an error that says "try again". */
+  function setAside(entries: readonly LaneEntry[]): void {
+    for (const entry of entries) {
+      entry.aside += 1;
+      if (entry.aside > ASIDE_ATTEMPTS) {
+        entry.reject(Object.assign(new Error('the rows of this request stay locked'), { code: '55P03' }));
+      } else {
+        setTimeout(() => enqueue(entry), ASIDE_BASE_MS * 2 ** entry.aside);
+      }
+    }
+  }
+
+  return {
+    submit(request, signal) {
+      if (closed) return Promise.reject(new Error('the combiner is closed'));
+      pending += 1;
+      return new Promise<Result>((resolve, reject) => {
+        enqueue({ request, key: options.laneKey(request), signal, aside: 0, resolve, reject });
+      }).finally(settled);
+    },
+    get pending() {
+      return pending;
+    },
+    async close() {
+      closed = true;
+      if (pending > 0) await new Promise<void>((resolve) => idleWaiters.push(resolve));
+    },
+  };
+}

@@ -1,0 +1,23 @@
+import { firstRow, type Queryable } from '../database/database';
+import { withTimeout } from '../with-timeout';
+
+export interface HealthCheck {
+  status: 'up' | 'down';
+  latencyMs: number;
+}
+
+/** Runs a check; one that fails, or takes longer than `timeoutMs`, is `down`. Never throws. */
+export async function checkHealth(check: () => Promise<unknown>, timeoutMs: number): Promise<HealthCheck> {
+  const started = performance.now();
+  const asked = check().then(
+    () => 'up' as const,
+    () => 'down' as const,
+  );
+  const status = (await withTimeout(asked, timeoutMs)) === 'up' ? 'up' : 'down';
+  return { status, latencyMs: Math.round((performance.now() - started) * 10) / 10 };
+}
+
+/** Asks the database for a sign of life. */
+export async function pingDatabase(on: Queryable): Promise<void> {
+  await firstRow(on, 'platform.ping', 'select 1');
+}

@@ -1,0 +1,100 @@
+import type { WorkflowStartOptions } from '@temporalio/client';
+import type { OrderInput } from '../../domain/orders/types';
+import type { ReturnProgress } from '../../domain/warehousing/returns/types';
+import type { TransferProgress } from '../../domain/stock/transfers/types';
+import {
+  CUSTOMER_ID,
+  ORDER_STATUS,
+  type OrderSagaInput,
+  type ReturnInput,
+  type SagaTimeouts,
+  type TransferInput,
+} from './messages';
+import type { EngineNames } from './names';
+import { orderDetails, orderSummary } from './order-summary';
+import { transferSummary } from './transfer-summary';
+
+/** Eager work that is lost with its process waits this out before another worker gets it. */
+const WORKFLOW_TASK_TIMEOUT = '5s';
+
+/**
+ * How an order's saga is started, by the API as by the sweep.
+ *
+ * @param request.restart a completed saga is started again as well: its order is known to be open
+ * @param request.trace W3C traceparent, kept as memo
+ */
+export function orderStartOptions(request: {
+  names: EngineNames;
+  order: OrderInput;
+  timeouts: SagaTimeouts;
+  restart: boolean;
+  eager: boolean;
+  trace?: string;
+}): WorkflowStartOptions & { args: [OrderSagaInput] } {
+  const { names, order, timeouts, restart, eager, trace } = request;
+  return {
+    workflowId: names.orderWorkflowId(order.orderId),
+    taskQueue: names.ordersQueue,
+    args: [{ order, timeouts }],
+    workflowIdConflictPolicy: 'USE_EXISTING',
+    // A terminated saga may be started again; a completed one has decided.
+    workflowIdReusePolicy: restart ? 'ALLOW_DUPLICATE' : 'ALLOW_DUPLICATE_FAILED_ONLY',
+    requestEagerStart: eager,
+    workflowTaskTimeout: WORKFLOW_TASK_TIMEOUT,
+    typedSearchAttributes: [
+      { key: CUSTOMER_ID, value: order.customerId },
+      { key: ORDER_STATUS, value: 'reserving' },
+    ],
+    ...(trace ? { memo: { traceparent: trace } } : {}),
+    staticSummary: orderSummary(order),
+    staticDetails: orderDetails(order),
+  };
+}
+
+/** How the workflow of an open transfer is started. One that was terminated, or has ended too early, is started again. */
+export function transferStartOptions(request: {
+  names: EngineNames;
+  transferId: string;
+  transfer: TransferProgress;
+}): WorkflowStartOptions & { args: [TransferInput] } {
+  const { names, transferId, transfer } = request;
+  return {
+    workflowId: names.transferWorkflowId(transferId),
+    taskQueue: names.jobsQueue,
+    args: [{ transferId }],
+    workflowIdConflictPolicy: 'USE_EXISTING',
+    workflowIdReusePolicy: 'ALLOW_DUPLICATE',
+    staticSummary: transferSummary(transfer),
+    staticDetails: `**Transfer** \`${transferId}\` of ${transfer.quantity} × \`${transfer.sku}\` from ${transfer.from} to ${transfer.to}`,
+  };
+}
+
+/** How the workflow of an open return is started. One that was terminated, or has ended too early, is started again. */
+export function returnStartOptions(request: {
+  names: EngineNames;
+  goods: ReturnProgress;
+}): WorkflowStartOptions & { args: [ReturnInput] } {
+  const { names, goods } = request;
+  const { returnId, orderId } = goods;
+  return {
+    workflowId: names.returnWorkflowId(returnId),
+    taskQueue: names.jobsQueue,
+    args: [{ returnId }],
+    workflowIdConflictPolicy: 'USE_EXISTING',
+    workflowIdReusePolicy: 'ALLOW_DUPLICATE',
+    staticSummary: `Goods sent back of order ${orderId}`,
+    staticDetails: `**Return** \`${returnId}\` of order \`${orderId}\``,
+  };
+}
+
+/** The limits a saga runs with, from the settings of whoever starts it. */
+export function sagaTimeouts(settings: {
+  PAYMENT_CALL_TIMEOUT_MS: number;
+  PAYMENT_UNKNOWN_LIMIT_SECONDS: number;
+}): SagaTimeouts {
+  return {
+    paymentCallMs: settings.PAYMENT_CALL_TIMEOUT_MS,
+    paymentUnknownSeconds: settings.PAYMENT_UNKNOWN_LIMIT_SECONDS,
+    resolveInitialMs: 1_000,
+  };
+}

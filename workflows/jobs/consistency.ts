@@ -1,0 +1,79 @@
+import { CancellationScope, isCancellation, proxyActivities, setCurrentDetails } from '@temporalio/workflow';
+import type { ConsistencyActivities } from '../../activities/consistency';
+import type { SealResult } from '../../domain/assurance/seals/seal';
+import { refusalIn } from './job-failure';
+import type { JobWorkflowInput } from '../contract/messages';
+
+const retry = {
+  initialInterval: '500 milliseconds',
+  backoffCoefficient: 2,
+  maximumInterval: '15 seconds',
+} as const;
+
+const { beginConsistency, requestConsistencyCheck } = proxyActivities<
+  Pick<ConsistencyActivities, 'beginConsistency' | 'requestConsistencyCheck'>
+>({ startToCloseTimeout: '1 minute', retry });
+const { runConsistencyCheck } = proxyActivities<Pick<ConsistencyActivities, 'runConsistencyCheck'>>({
+  startToCloseTimeout: '6 hours',
+  heartbeatTimeout: '30 seconds',
+  cancellationType: 'WAIT_CANCELLATION_COMPLETED',
+  retry,
+});
+const { finishConsistency } = proxyActivities<Pick<ConsistencyActivities, 'finishConsistency'>>({
+  summary: 'Tell the result, raise and resolve alerts',
+  startToCloseTimeout: '1 hour',
+  heartbeatTimeout: '30 seconds',
+  retry,
+});
+const { sealLedgerRows } = proxyActivities<Pick<ConsistencyActivities, 'sealLedgerRows'>>({
+  startToCloseTimeout: '1 hour',
+  heartbeatTimeout: '30 seconds',
+  // The schedule comes again soon: a run that keeps failing must not pile up behind itself.
+  retry: { initialInterval: '1 second', maximumAttempts: 3 },
+});
+
+type Result = Readonly<Record<string, unknown>>;
+
+/**
+ * Runs the checks of a job, one activity each. What they find stands in PostgreSQL: a run that begins anew does not repeat
+ * them. Cancelled in the engine it ends as if the job had been cancelled; a check that the data refuses ends it as failed.
+ */
+export async function consistencyCheck({ jobId }: JobWorkflowInput): Promise<Result | null> {
+  setCurrentDetails('Starting.');
+  // Without what it was asked for it could not be ended as cancelled.
+  const plan = await CancellationScope.nonCancellable(() => beginConsistency(jobId));
+  if (!plan) return null;
+  const { mode, checks } = plan;
+  const finish = (cancelled: boolean, error?: { code: string; detail: string }) =>
+    CancellationScope.nonCancellable(() => finishConsistency({ jobId, mode, cancelled, error }));
+  let found = 0;
+  try {
+    for (const [done, check] of checks.entries()) {
+      setCurrentDetails(
+        `Check ${done + 1} of ${checks.length}, ${mode}: \`${check}\`.\n\n${found} findings so far.`,
+      );
+      const { findings, cancelled } = await runConsistencyCheck.executeWithOptions({ summary: check }, [
+        { jobId, check, mode, done },
+      ]);
+      found += findings;
+      if (cancelled) return await finish(true);
+    }
+    setCurrentDetails(`${found} findings. Telling the result.`);
+    return await finish(false);
+  } catch (error) {
+    if (isCancellation(error)) return finish(true);
+    const refusal = refusalIn(error);
+    if (refusal) await finish(false, refusal);
+    throw error;
+  }
+}
+
+/** Asks for an incremental check of everything. Run by a schedule; the check itself is a job like any other. */
+export function scheduledConsistency(): Promise<{ jobId: string }> {
+  return requestConsistencyCheck();
+}
+
+/** Seals the ledger up to now. Run by a schedule. */
+export function ledgerSeal(): Promise<SealResult> {
+  return sealLedgerRows();
+}

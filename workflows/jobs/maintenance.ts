@@ -1,0 +1,38 @@
+import { patched, proxyActivities } from '@temporalio/workflow';
+import type { JobActivities, JobSweepResult } from '../../activities/jobs';
+import type { MaintenanceActivities, SweepResult } from '../../activities/maintenance';
+
+const { sweepOrders, sweepJobs, ensureLedgerPartitions } = proxyActivities<
+  MaintenanceActivities & JobActivities
+>({
+  startToCloseTimeout: '5 minutes',
+  heartbeatTimeout: '30 seconds',
+  // The schedule comes again soon: a run that keeps failing must not pile up behind itself.
+  retry: { initialInterval: '1 second', maximumAttempts: 3 },
+});
+
+const { foldLedgerPartitions } = proxyActivities<MaintenanceActivities>({
+  // Each partition is a transaction of its own: what was folded before a failure stays folded.
+  startToCloseTimeout: '2 hours',
+  heartbeatTimeout: '30 seconds',
+  retry: { initialInterval: '5 seconds', maximumAttempts: 3 },
+  summary: 'Sum and drop months of the ledger that are older than the retention',
+});
+
+/** Finds open orders whose saga is gone and starts it again. Run by a schedule. */
+export function orderSweep(): Promise<SweepResult> {
+  return sweepOrders();
+}
+
+/** Finds jobs that have not ended and whose workflow is gone, and starts it again. Run by a schedule. */
+export function jobSweep(): Promise<JobSweepResult> {
+  return sweepJobs();
+}
+
+/** Makes the ledger's partitions ahead of time, and folds those that are older than the retention. Run by a schedule. */
+export async function ledgerMaintenance(): Promise<{ made: number; folded: string[] }> {
+  const { made } = await ensureLedgerPartitions();
+  if (!patched('ledger-retention')) return { made, folded: [] };
+  const { folded } = await foldLedgerPartitions();
+  return { made, folded };
+}
