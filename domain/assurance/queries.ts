@@ -1,7 +1,7 @@
 import {
   execute,
-  firstRow,
-  rows,
+  maybeOne,
+  many,
   type Database,
   type Queryable,
   type Transaction,
@@ -18,7 +18,7 @@ export async function openSnapshot(tx: Transaction): Promise<void> {
 }
 
 export async function selectBackend(tx: Transaction): Promise<number> {
-  const row = await firstRow<{ pid: number }>(tx, 'consistency.backend', 'select pg_backend_pid() as pid');
+  const row = await maybeOne<{ pid: number }>(tx, 'consistency.backend', 'select pg_backend_pid() as pid');
   return row?.pid ?? 0;
 }
 
@@ -29,7 +29,7 @@ export function cancelBackend(on: Queryable, pid: number): Promise<number> {
 
 /** What a job was asked to do. */
 export async function selectInput(on: Queryable, jobId: string): Promise<unknown> {
-  const row = await firstRow<{ input: unknown }>(
+  const row = await maybeOne<{ input: unknown }>(
     on,
     'consistency.job_input',
     'select input from jobs where id = $1',
@@ -49,7 +49,7 @@ const CHECK_COLUMNS = `check_id as id, findings, truncated,
   (extract(epoch from finished_at - started_at) * 1000)::float8 as milliseconds`;
 
 export function selectCheck(on: Queryable, jobId: string, check: CheckId): Promise<StoredCheck | undefined> {
-  return firstRow<StoredCheck>(
+  return maybeOne<StoredCheck>(
     on,
     'consistency.check',
     `select ${CHECK_COLUMNS} from consistency_checks where job_id = $1 and check_id = $2`,
@@ -58,7 +58,7 @@ export function selectCheck(on: Queryable, jobId: string, check: CheckId): Promi
 }
 
 export function selectChecks(on: Queryable, jobId: string): Promise<StoredCheck[]> {
-  return rows<StoredCheck>(
+  return many<StoredCheck>(
     on,
     'consistency.checks',
     `select ${CHECK_COLUMNS} from consistency_checks where job_id = $1`,
@@ -72,7 +72,7 @@ export async function selectLastStart(
   check: CheckId,
   lessSeconds: number,
 ): Promise<Date | null> {
-  const row = await firstRow<{ at: Date | null }>(
+  const row = await maybeOne<{ at: Date | null }>(
     on,
     'consistency.last_start',
     `select max(started_at) - make_interval(secs => $2) as at from consistency_checks where check_id = $1`,
@@ -82,7 +82,7 @@ export async function selectLastStart(
 }
 
 export async function selectNow(on: Queryable): Promise<Date> {
-  const row = await firstRow<{ at: Date }>(on, 'consistency.now', 'select clock_timestamp() as at');
+  const row = await maybeOne<{ at: Date }>(on, 'consistency.now', 'select clock_timestamp() as at');
   return row?.at ?? new Date();
 }
 
@@ -136,7 +136,7 @@ export function selectRepairable(
   on: Queryable,
   { jobId, check, after, limit }: { jobId: string; check: CheckId; after: number; limit: number },
 ): Promise<StoredFinding[]> {
-  return rows<StoredFinding>(
+  return many<StoredFinding>(
     on,
     'consistency.repairable',
     `select id, check_id as check, severity, subject, details, repairable
@@ -171,7 +171,7 @@ export function listFindings(
 }
 
 export async function countRepairable(on: Queryable, jobId: string): Promise<number> {
-  const row = await firstRow<{ count: number }>(
+  const row = await maybeOne<{ count: number }>(
     on,
     'consistency.count_repairable',
     'select count(*)::int as count from consistency_findings where job_id = $1 and repairable',
@@ -189,7 +189,7 @@ export function selectDrifting(
   jobId: string,
   checks: readonly CheckId[],
 ): Promise<{ productId: number; warehouseId: number; details: Record<string, unknown> }[]> {
-  return rows(
+  return many(
     on,
     'consistency.drifting',
     `select (f.details ->> 'productId')::int as "productId", (f.details ->> 'warehouseId')::int as "warehouseId",
@@ -214,7 +214,7 @@ export function selectSettledDrift(
   jobId: string,
   checks: readonly CheckId[],
 ): Promise<{ productId: number; warehouseId: number }[]> {
-  return rows(
+  return many(
     on,
     'consistency.settled_drift',
     `with known as (

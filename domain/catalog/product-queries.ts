@@ -1,4 +1,4 @@
-import { firstRow, type Database, type Queryable } from '../../platform/database/database';
+import { maybeOne, type Database, type Queryable } from '../../platform/database/database';
 import type { ProductFilter } from './types';
 
 export interface ProductRow {
@@ -17,7 +17,7 @@ const COLUMNS = `p.sku, p.name, p.description, c.code as category, p.price_minor
   p.created_at as "createdAt", p.updated_at as "updatedAt"`;
 
 export function selectProduct(on: Queryable, sku: string): Promise<ProductRow | undefined> {
-  return firstRow<ProductRow>(
+  return maybeOne<ProductRow>(
     on,
     'catalog.product',
     `select ${COLUMNS} from products p left join categories c on c.id = p.category_id where p.sku = $1`,

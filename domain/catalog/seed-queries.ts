@@ -1,4 +1,4 @@
-import { execute, rows, type Transaction } from '../../platform/database/database';
+import { execute, many, type Transaction } from '../../platform/database/database';
 import type { StockKey } from '../stock/ledger/types';
 import type { DemoProduct } from '../demo/demo-catalogue';
 import type { DemoCategory, DemoWarehouse } from '../demo/demo-data';
@@ -39,7 +39,7 @@ export function insertProducts(
   products: readonly DemoProduct[],
   currency: string,
 ): Promise<{ id: number; sku: string }[]> {
-  return rows<{ id: number; sku: string }>(
+  return many<{ id: number; sku: string }>(
     tx,
     'catalog.seed_products',
     `insert into products (sku, name, description, category_id, price_minor, currency)

@@ -1,4 +1,4 @@
-import { execute, firstRow, rows, type Queryable, type Transaction } from '../../platform/database/database';
+import { execute, maybeOne, many, type Queryable, type Transaction } from '../../platform/database/database';
 import type { NamedProduct } from '../stock/tracking/types';
 import type { CarrierEvent, ShipmentStatus, ShipmentToBook } from './types';
 
@@ -34,7 +34,7 @@ export function insertShipments(
   shipments: readonly NewShipment[],
   items: readonly NewShipmentItem[],
 ): Promise<{ shipmentId: string; orderId: string; warehouse: string }[]> {
-  return rows(
+  return many(
     tx,
     'fulfilment.insert_shipments',
     `with made as (
@@ -73,7 +73,7 @@ export function claimToBook(
   limit: number,
   leaseSeconds: number,
 ): Promise<ShipmentToBook[]> {
-  return rows<ShipmentToBook>(
+  return many<ShipmentToBook>(
     on,
     'fulfilment.claim_to_book',
     `with taken as (
@@ -109,7 +109,7 @@ export function endLeases(on: Queryable, shipmentIds: readonly string[]): Promis
 
 /** Is there a shipment that nobody has begun to book for `seconds`, or a claim whose lease has run out? */
 export async function existsOverdue(on: Queryable, seconds: number): Promise<boolean> {
-  const found = await firstRow<{ overdue: boolean }>(
+  const found = await maybeOne<{ overdue: boolean }>(
     on,
     'fulfilment.exists_overdue',
     `select exists (select 1 from shipments where status in ('pending', 'booking')
@@ -129,7 +129,7 @@ export function selectShipments(
   carrier: string,
   shipmentIds: readonly string[],
 ): Promise<ShipmentRow[]> {
-  return rows<ShipmentRow>(
+  return many<ShipmentRow>(
     on,
     'fulfilment.shipments',
     `select ${SHIPMENT_COLUMNS} from shipments s join warehouses w on w.id = s.warehouse_id
@@ -140,7 +140,7 @@ export function selectShipments(
 
 /** Locks shipments by id: after reservations and stock, before orders. */
 export function lockShipments(tx: Transaction, shipmentIds: readonly string[]): Promise<ShipmentRow[]> {
-  return rows<ShipmentRow>(
+  return many<ShipmentRow>(
     tx,
     'fulfilment.lock_shipments',
     `select ${SHIPMENT_COLUMNS} from shipments s join warehouses w on w.id = s.warehouse_id
@@ -155,7 +155,7 @@ export interface Parcel extends ShipmentRow {
 }
 
 export function selectParcel(on: Queryable, shipmentId: string): Promise<Parcel | undefined> {
-  return firstRow<Parcel>(
+  return maybeOne<Parcel>(
     on,
     'fulfilment.parcel',
     `select ${SHIPMENT_COLUMNS},
@@ -168,7 +168,7 @@ export function selectParcel(on: Queryable, shipmentId: string): Promise<Parcel 
 }
 
 export function lockShipmentsOfOrder(tx: Transaction, orderId: string): Promise<ShipmentRow[]> {
-  return rows<ShipmentRow>(
+  return many<ShipmentRow>(
     tx,
     'fulfilment.lock_shipments_of_order',
     `select ${SHIPMENT_COLUMNS} from shipments s join warehouses w on w.id = s.warehouse_id
@@ -226,7 +226,7 @@ export async function insertCarrierEvents(
   carrier: string,
   events: readonly CarrierEvent[],
 ): Promise<string[]> {
-  const added = await rows<{ eventId: string }>(
+  const added = await many<{ eventId: string }>(
     tx,
     'fulfilment.insert_carrier_events',
     `insert into carrier_events (carrier, event_id, shipment_id, type, occurred_at)

@@ -1,5 +1,5 @@
 import type { Database, Queryable, Transaction } from '../../platform/database/database';
-import { execute, firstRow, rows } from '../../platform/database/database';
+import { execute, many, maybeOne } from '../../platform/database/database';
 import { newestFirst, utcMicros, type PagePosition, type PageRequest } from '../../platform/database/pages';
 import { JOB_TRANSITIONS } from './rules';
 import type { JobFile, JobProgress, JobStatus, JobType, NewJob } from './types';
@@ -34,7 +34,7 @@ const COLUMNS = `
   ${utcMicros('created_at')} as "createdAtMicros"`;
 
 export function selectJob(on: Queryable, id: string): Promise<JobRow | undefined> {
-  return firstRow<JobRow>(on, 'jobs.by_id', `select ${COLUMNS} from jobs where id = $1`, [id]);
+  return maybeOne<JobRow>(on, 'jobs.by_id', `select ${COLUMNS} from jobs where id = $1`, [id]);
 }
 
 /** Newest first; one more than asked for, to tell whether there are more. */
@@ -56,7 +56,7 @@ export function selectResting(
   on: Queryable,
   { graceSeconds, after, limit }: { graceSeconds: number; after: PagePosition | undefined; limit: number },
 ): Promise<PagePosition[]> {
-  return rows<PagePosition>(
+  return many<PagePosition>(
     on,
     'jobs.resting',
     `select id, ${utcMicros('created_at')} as "createdAtMicros" from jobs
@@ -86,7 +86,7 @@ export async function selectJobInput(
   on: Queryable,
   id: string,
 ): Promise<Record<string, unknown> | undefined> {
-  const row = await firstRow<{ input: Record<string, unknown> }>(
+  const row = await maybeOne<{ input: Record<string, unknown> }>(
     on,
     'jobs.input',
     'select input from jobs where id = $1',
@@ -159,7 +159,7 @@ export async function markCancel(tx: Transaction, id: string): Promise<boolean> 
 }
 
 export async function selectCancelRequested(on: Queryable, id: string): Promise<boolean> {
-  const row = await firstRow(
+  const row = await maybeOne(
     on,
     'jobs.cancel_requested',
     'select 1 from jobs where id = $1 and cancel_requested_at is not null',

@@ -1,4 +1,4 @@
-import { firstRow, rows, type Queryable } from '../../platform/database/database';
+import { maybeOne, many, type Queryable } from '../../platform/database/database';
 import type { OrderInput } from '../orders/types';
 
 export interface Suspect {
@@ -16,7 +16,7 @@ export function claimSuspects(
   on: Queryable,
   limits: { graceSeconds: number; recheckSeconds: number; limit: number },
 ): Promise<Suspect[]> {
-  return rows<Suspect>(
+  return many<Suspect>(
     on,
     'orders.claim_suspects',
     `with unsettled as (
@@ -43,7 +43,7 @@ export function claimSuspects(
 
 /** What an order's saga was started with. */
 export async function selectInput(on: Queryable, orderId: string): Promise<OrderInput | undefined> {
-  const row = await firstRow<{ input: OrderInput }>(
+  const row = await maybeOne<{ input: OrderInput }>(
     on,
     'orders.input',
     'select input from orders where id = $1',

@@ -1,4 +1,4 @@
-import { firstRow, rows, type Database, type Queryable } from '../../platform/database/database';
+import { maybeOne, many, type Database, type Queryable } from '../../platform/database/database';
 import type { ReservationStatus, Shortage, SourcingDecision } from '../stock/ledger/types';
 import type {
   Fulfilment,
@@ -79,7 +79,7 @@ export interface OrderRow {
 }
 
 export function selectOrders(on: Queryable, orderIds: readonly string[]): Promise<OrderRow[]> {
-  return rows<OrderRow>(
+  return many<OrderRow>(
     on,
     'orders.views',
     `select ${ORDER} from orders o where o.id = any (${listOf(1, 'uuid')})`,
@@ -143,7 +143,7 @@ export interface StatusRow {
 }
 
 export function selectOrderStatus(on: Queryable, orderId: string): Promise<StatusRow | undefined> {
-  return firstRow<StatusRow>(
+  return maybeOne<StatusRow>(
     on,
     'orders.status',
     `select o.id, o.status, ${utc('o.updated_at')} as "updatedAt" from orders o where o.id = $1`,
@@ -162,7 +162,7 @@ export function selectOrderEvents(
   orderId: string,
   page: { after: number; limit: number; offset: number },
 ): Promise<EventsRow | undefined> {
-  return firstRow<EventsRow>(
+  return maybeOne<EventsRow>(
     on,
     'orders.events',
     `select o.status, coalesce((
@@ -177,14 +177,14 @@ export function selectSourcing(
   on: Queryable,
   orderId: string,
 ): Promise<{ sourcing: SourcingDecision[] } | undefined> {
-  return firstRow(on, 'orders.sourcing', 'select sourcing from orders where id = $1', [orderId]);
+  return maybeOne(on, 'orders.sourcing', 'select sourcing from orders where id = $1', [orderId]);
 }
 
 export function selectInput(
   on: Queryable,
   orderId: string,
 ): Promise<{ status: OrderStatus; input: OrderInput } | undefined> {
-  return firstRow(on, 'orders.input', 'select status, input from orders where id = $1', [orderId]);
+  return maybeOne(on, 'orders.input', 'select status, input from orders where id = $1', [orderId]);
 }
 
 export async function selectPaymentOfUpdate(
@@ -192,7 +192,7 @@ export async function selectPaymentOfUpdate(
   orderId: string,
   updateId: string,
 ): Promise<PaymentView | undefined> {
-  const row = await firstRow<{ payment: PaymentView }>(
+  const row = await maybeOne<{ payment: PaymentView }>(
     on,
     'orders.payment_of_update',
     `select ${PAYMENT} as payment from payments p where p.order_id = $1 and p.update_id = $2`,

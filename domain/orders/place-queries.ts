@@ -1,4 +1,4 @@
-import { execute, rows, type Queryable, type Transaction } from '../../platform/database/database';
+import { execute, many, type Queryable, type Transaction } from '../../platform/database/database';
 import type { Fulfilment, OrderInput, OrderStatus, PaymentMethod, SourcingDecision, Shortage } from './types';
 import { listOf } from '../../platform/database/list-parameter';
 
@@ -132,7 +132,7 @@ export interface OutcomeRow {
 }
 
 export function selectOutcomes(on: Queryable, orderIds: readonly string[]): Promise<OutcomeRow[]> {
-  return rows<OutcomeRow>(
+  return many<OutcomeRow>(
     on,
     'orders.verdicts',
     `select id as "orderId", status, failure_code as "failureCode", failure_detail as "failureDetail", shortages,

@@ -1,4 +1,4 @@
-import { execute, rows, type Queryable, type Transaction } from '../../platform/database/database';
+import { execute, many, type Queryable, type Transaction } from '../../platform/database/database';
 import type { OrderStatus } from './types';
 import { listOf } from '../../platform/database/list-parameter';
 
@@ -90,7 +90,7 @@ export async function endSettledOrders(
   failure: { code: string; detail: string } | null,
 ): Promise<{ orderId: string; status: OrderStatus }[]> {
   await lockOrders(tx, orderIds);
-  return rows(
+  return many(
     tx,
     'orders.end_settled',
     `update orders o
@@ -110,7 +110,7 @@ export function lockOrders(
   tx: Transaction,
   orderIds: readonly string[],
 ): Promise<{ id: string; status: OrderStatus }[]> {
-  return rows(
+  return many(
     tx,
     'orders.lock',
     `select id, status from orders where id = any (${listOf(1, 'uuid')}) order by id for no key update`,
@@ -126,7 +126,7 @@ export async function updateStatus(
   to: OrderStatus,
 ): Promise<string[]> {
   await lockOrders(tx, orderIds);
-  const moved = await rows<{ id: string }>(
+  const moved = await many<{ id: string }>(
     tx,
     'orders.update_status',
     `update orders set status = $3, updated_at = clock_timestamp()
@@ -152,7 +152,7 @@ export interface ProgressRow {
 
 /** Everything the saga decides on, in one statement and so from one snapshot. */
 export function selectProgress(on: Queryable, orderIds: readonly string[]): Promise<ProgressRow[]> {
-  return rows<ProgressRow>(
+  return many<ProgressRow>(
     on,
     'orders.progress',
     `select o.id as "orderId", o.status, o.failure_code as "failureCode", o.payment_method is not null as "hasPaymentMethod",

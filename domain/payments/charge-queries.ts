@@ -1,4 +1,4 @@
-import { execute, firstRow, rows, type Queryable, type Transaction } from '../../platform/database/database';
+import { execute, maybeOne, many, type Queryable, type Transaction } from '../../platform/database/database';
 import type { PaymentStatus } from './types';
 import type { OrderStatus, PaymentMethod } from '../orders/types';
 
@@ -57,7 +57,7 @@ const PAYMENT_COLUMNS = `id, order_id as "orderId", reservation_id as "reservati
 
 /** All charges of an order, oldest first. */
 export function selectOrderPayments(on: Queryable, orderId: string): Promise<PaymentRow[]> {
-  return rows<PaymentRow>(
+  return many<PaymentRow>(
     on,
     'orders.payments',
     `select ${PAYMENT_COLUMNS} from payments where order_id = $1 order by attempt`,
@@ -66,13 +66,13 @@ export function selectOrderPayments(on: Queryable, orderId: string): Promise<Pay
 }
 
 export function selectPayment(on: Queryable, paymentId: string): Promise<PaymentRow | undefined> {
-  return firstRow<PaymentRow>(on, 'orders.payment', `select ${PAYMENT_COLUMNS} from payments where id = $1`, [
+  return maybeOne<PaymentRow>(on, 'orders.payment', `select ${PAYMENT_COLUMNS} from payments where id = $1`, [
     paymentId,
   ]);
 }
 
 export function selectOrderPaymentsForUpdate(tx: Transaction, orderId: string): Promise<PaymentRow[]> {
-  return rows<PaymentRow>(
+  return many<PaymentRow>(
     tx,
     'orders.lock_payments',
     `select ${PAYMENT_COLUMNS} from payments where order_id = $1 order by id for no key update`,
@@ -124,7 +124,7 @@ export function selectReservationAmount(
   on: Queryable,
   reservationId: string,
 ): Promise<{ amountMinor: number; currency: string } | undefined> {
-  return firstRow(
+  return maybeOne(
     on,
     'orders.hold_amount',
     `select coalesce(sum(l.open_quantity * i.unit_price_minor), 0)::bigint as "amountMinor", o.currency
@@ -141,7 +141,7 @@ export function selectOrderForPayment(
   on: Queryable,
   orderId: string,
 ): Promise<{ status: OrderStatus; paymentMethod: PaymentMethod | null } | undefined> {
-  return firstRow(
+  return maybeOne(
     on,
     'orders.for_payment',
     'select status, payment_method as "paymentMethod" from orders where id = $1',

@@ -1,4 +1,4 @@
-import { execute, firstRow, rows, type Queryable, type Transaction } from '../../platform/database/database';
+import { execute, maybeOne, many, type Queryable, type Transaction } from '../../platform/database/database';
 import type { PaymentStatus } from './types';
 
 export interface PaymentRow {
@@ -18,7 +18,7 @@ export interface PaymentRow {
 }
 
 export function selectPayment(on: Queryable, paymentId: string): Promise<PaymentRow | undefined> {
-  return firstRow<PaymentRow>(
+  return maybeOne<PaymentRow>(
     on,
     'payments.payment',
     `select p.id, p.order_id as "orderId", p.reservation_id as "reservationId", p.status, p.amount_minor as "amountMinor",
@@ -38,7 +38,7 @@ export async function storeGatewayRef(
   paymentId: string,
   ref: string,
 ): Promise<string | undefined> {
-  const stored = await firstRow<{ ref: string }>(
+  const stored = await maybeOne<{ ref: string }>(
     on,
     'payments.store_gateway_ref',
     `update payments p set gateway_ref = coalesce(gateway_ref, $2), updated_at = clock_timestamp()
@@ -52,7 +52,7 @@ export async function storeGatewayRef(
 
 /** `pending` to `unknown`; answers the payment's order, none when it was not pending. */
 export async function updateToUnknown(tx: Transaction, paymentId: string): Promise<string | undefined> {
-  const changed = await firstRow<{ orderId: string }>(
+  const changed = await maybeOne<{ orderId: string }>(
     tx,
     'payments.mark_unknown',
     `update payments set status = 'unknown', updated_at = clock_timestamp()
@@ -64,7 +64,7 @@ export async function updateToUnknown(tx: Transaction, paymentId: string): Promi
 
 /** Captured payments of an order, locked by id. */
 export async function lockCapturedPayments(tx: Transaction, orderId: string): Promise<string[]> {
-  const locked = await rows<{ id: string }>(
+  const locked = await many<{ id: string }>(
     tx,
     'payments.lock_captured',
     `select id from payments where order_id = $1 and status in ('captured', 'partially_refunded')
@@ -84,7 +84,7 @@ export interface PaymentDue {
  * units that shipments carry or still will. The caller holds the payments' locks.
  */
 export function selectRefundsDue(tx: Transaction, paymentIds: readonly string[]): Promise<PaymentDue[]> {
-  return rows<PaymentDue>(
+  return many<PaymentDue>(
     tx,
     'payments.refunds_due',
     `select * from (
@@ -130,7 +130,7 @@ export function insertRefunds(tx: Transaction, refunds: readonly NewRefund[]): P
 
 /** Refunds of an order that the gateway has not made yet, oldest first. */
 export async function selectPendingRefunds(on: Queryable, orderId: string): Promise<string[]> {
-  const pending = await rows<{ id: string }>(
+  const pending = await many<{ id: string }>(
     on,
     'payments.pending_refunds',
     `select id from refunds where order_id = $1 and status = 'pending' order by id`,
@@ -152,7 +152,7 @@ export interface RefundRow {
 }
 
 export function selectRefund(on: Queryable, refundId: string): Promise<RefundRow | undefined> {
-  return firstRow<RefundRow>(
+  return maybeOne<RefundRow>(
     on,
     'payments.refund',
     `select r.id, r.payment_id as "paymentId", r.order_id as "orderId", r.amount_minor as "amountMinor", p.currency,
@@ -183,7 +183,7 @@ export async function completeRefund(tx: Transaction, refundId: string, ref: str
 
 /** Money of an order that is back with the customer, minor units. */
 export async function sumRefunded(on: Queryable, orderId: string): Promise<number> {
-  const sum = await firstRow<{ refunded: number }>(
+  const sum = await maybeOne<{ refunded: number }>(
     on,
     'payments.sum_refunded',
     `select coalesce(sum(refunded_minor), 0)::bigint as refunded from payments where order_id = $1`,

@@ -1,4 +1,4 @@
-import { execute, firstRow, rows, type Queryable } from '../../platform/database/database';
+import { execute, maybeOne, many, type Queryable } from '../../platform/database/database';
 import type { CarrierEvent } from '../../domain/fulfilment/types';
 
 /** The sandbox carrier's own books, apart from everything else in Holdfast. */
@@ -25,7 +25,7 @@ export function bookParcels(
   parcels: readonly NewParcel[],
   stageDelayMs: number,
 ): Promise<Parcel[]> {
-  return rows<Parcel>(
+  return many<Parcel>(
     on,
     'sandbox_carrier.book',
     `insert into sandbox_carrier.parcels as p (shipment_id, tracking_number, label_url, stage, next_stage, next_at)
@@ -51,7 +51,7 @@ export async function voidParcel(
   on: Queryable,
   parcel: Pick<NewParcel, 'shipmentId' | 'trackingNumber' | 'labelUrl'>,
 ): Promise<ParcelStage | undefined> {
-  const found = await firstRow<{ stage: ParcelStage }>(
+  const found = await maybeOne<{ stage: ParcelStage }>(
     on,
     'sandbox_carrier.void',
     `insert into sandbox_carrier.parcels as p (shipment_id, tracking_number, label_url, stage)
@@ -80,7 +80,7 @@ export function takeDueParcels(
   on: Queryable,
   take: { limit: number; stageDelayMs: number; leaseSeconds: number },
 ): Promise<TakenParcel[]> {
-  return rows<TakenParcel>(
+  return many<TakenParcel>(
     on,
     'sandbox_carrier.take_due',
     `with due as (
@@ -138,7 +138,7 @@ export function tellLater(on: Queryable, shipmentIds: readonly string[], seconds
 
 /** Milliseconds until a parcel is due, zero or less when one is; null when none ever will be. */
 export async function msUntilDue(on: Queryable): Promise<number | null> {
-  const found = await firstRow<{ ms: number | null }>(
+  const found = await maybeOne<{ ms: number | null }>(
     on,
     'sandbox_carrier.ms_until_due',
     `select extract(epoch from least(

@@ -1,4 +1,4 @@
-import { execute, firstRow, type Queryable, type Transaction } from '../../platform/database/database';
+import { execute, maybeOne, type Queryable, type Transaction } from '../../platform/database/database';
 
 /** The sandbox gateway's own books, apart from everything else in Holdfast. */
 export interface SandboxCharge {
@@ -27,7 +27,7 @@ export interface SandboxCall {
  * same time make one charge. None: the key is known for another amount, currency or card.
  */
 export function receiveCharge(on: Queryable, call: SandboxCall): Promise<SandboxCharge | undefined> {
-  return firstRow<SandboxCharge>(
+  return maybeOne<SandboxCharge>(
     on,
     'sandbox_gateway.receive_charge',
     `insert into sandbox_gateway.charges as c
@@ -59,7 +59,7 @@ export function abandonCharge(
   on: Queryable,
   call: Pick<SandboxCall, 'key' | 'ref' | 'amountMinor' | 'currency' | 'token' | 'declineCode'>,
 ): Promise<SandboxCharge | undefined> {
-  return firstRow<SandboxCharge>(
+  return maybeOne<SandboxCharge>(
     on,
     'sandbox_gateway.abandon_charge',
     `insert into sandbox_gateway.charges as c
@@ -75,7 +75,7 @@ export function abandonCharge(
 }
 
 export function selectCharge(on: Queryable, key: string): Promise<SandboxCharge | undefined> {
-  return firstRow<SandboxCharge>(
+  return maybeOne<SandboxCharge>(
     on,
     'sandbox_gateway.charge',
     `select ref, status, amount_minor as "amountMinor", decline_code as "declineCode",
@@ -87,7 +87,7 @@ export function selectCharge(on: Queryable, key: string): Promise<SandboxCharge 
 
 /** Refunds of one charge wait for each other here. */
 export function lockCharge(tx: Transaction, ref: string): Promise<SandboxCharge | undefined> {
-  return firstRow<SandboxCharge>(
+  return maybeOne<SandboxCharge>(
     tx,
     'sandbox_gateway.lock_charge',
     `select ref, status, amount_minor as "amountMinor", decline_code as "declineCode",
@@ -104,7 +104,7 @@ export interface SandboxRefund {
 }
 
 export function selectSandboxRefund(tx: Transaction, key: string): Promise<SandboxRefund | undefined> {
-  return firstRow<SandboxRefund>(
+  return maybeOne<SandboxRefund>(
     tx,
     'sandbox_gateway.refund',
     `select ref, charge_ref as "chargeRef", amount_minor as "amountMinor"

@@ -1,4 +1,4 @@
-import { firstRow, type Queryable } from './database';
+import { maybeOne, type Queryable } from './database';
 
 export interface DatabaseInfo {
   /** Such as 18.4. */
@@ -9,7 +9,7 @@ export interface DatabaseInfo {
 
 /** Which server and database a connection has reached. */
 export async function readDatabaseInfo(on: Queryable): Promise<DatabaseInfo | undefined> {
-  return firstRow<DatabaseInfo & Record<string, unknown>>(
+  return maybeOne<DatabaseInfo & Record<string, unknown>>(
     on,
     'platform.database_info',
     `select split_part(current_setting('server_version'), ' ', 1) as version,

@@ -219,7 +219,7 @@ function asTransaction(client: ClientBase, notices: Notice[]): RunningTransactio
 }
 
 /** All rows of a prepared statement. */
-export async function rows<Row extends QueryResultRow>(
+export async function many<Row extends QueryResultRow>(
   on: Queryable,
   name: string,
   text: string,
@@ -229,17 +229,39 @@ export async function rows<Row extends QueryResultRow>(
   return (await on.query({ name, text, values })).rows as Row[];
 }
 
-/** The first row of a prepared statement, or undefined. */
-export async function firstRow<Row extends QueryResultRow>(
+/**
+ * The row of a prepared statement that finds one or none.
+ *
+ * @throws Error for more than one row
+ */
+export async function maybeOne<Row extends QueryResultRow>(
   on: Queryable,
   name: string,
   text: string,
   values: unknown[] = [],
 ): Promise<Row | undefined> {
-  return (await rows<Row>(on, name, text, values))[0];
+  const found = await many<Row>(on, name, text, values);
+  if (found.length > 1) throw new Error(`${name}: at most one row was expected, found ${found.length}`);
+  return found[0];
 }
 
-/** Runs a prepared statement for its effect; answers the count of rows it touched. */
+/**
+ * The row of a prepared statement that always finds one: an aggregate, an insert that returns what it made.
+ *
+ * @throws Error for no row and for more than one
+ */
+export async function one<Row extends QueryResultRow>(
+  on: Queryable,
+  name: string,
+  text: string,
+  values: unknown[] = [],
+): Promise<Row> {
+  const row = await maybeOne<Row>(on, name, text, values);
+  if (!row) throw new Error(`${name}: one row was expected, found none`);
+  return row;
+}
+
+/** Runs a prepared statement for its effect; returns the count of rows it touched. */
 export async function execute(
   on: Queryable,
   name: string,

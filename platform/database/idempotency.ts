@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { execute, firstRow, type Queryable } from './database';
+import { execute, maybeOne, type Queryable } from './database';
 
 /** Whose key it is. Callers cannot see each other's. */
 export interface KeyId {
@@ -170,7 +170,7 @@ async function readKey(on: Queryable, id: KeyId): Promise<KeyEntry> {
 
 /** What is there under a key, or null. Writes nothing. */
 export async function findKey(on: Queryable, id: KeyId): Promise<KeyEntry | null> {
-  const row = await firstRow<KeyRow>(
+  const row = await maybeOne<KeyRow>(
     on,
     'idempotency.read',
     'select scope, fingerprint, state, status, body from idempotency_keys where caller = $1 and key = $2',

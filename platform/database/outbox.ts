@@ -1,4 +1,4 @@
-import { execute, rows, type Queryable, type Transaction } from './database';
+import { execute, many, type Queryable, type Transaction } from './database';
 
 /**
  * `order.wake`: ring the saga of order `key`; `shipments.ready`: ring the dispatcher; `allocation.drain`: hand reservation `key`
@@ -47,7 +47,7 @@ export async function enqueue(
  * would read them all to find that none is ready.
  */
 export function claim(on: Queryable, limit: number, leaseSeconds: number): Promise<OutboxMessage[]> {
-  return rows<OutboxMessage & { topic: OutboxTopic }>(
+  return many<OutboxMessage & { topic: OutboxTopic }>(
     on,
     'outbox.claim',
     `update outbox set attempts = attempts + 1, available_at = clock_timestamp() + make_interval(secs => $2)

@@ -1,4 +1,4 @@
-import { firstRow, type Queryable } from '../database/database';
+import { maybeOne, type Queryable } from '../database/database';
 import { withTimeout } from '../with-timeout';
 
 export interface HealthCheck {
@@ -19,5 +19,5 @@ export async function checkHealth(check: () => Promise<unknown>, timeoutMs: numb
 
 /** Asks the database for a sign of life. */
 export async function pingDatabase(on: Queryable): Promise<void> {
-  await firstRow(on, 'platform.ping', 'select 1');
+  await maybeOne(on, 'platform.ping', 'select 1');
 }

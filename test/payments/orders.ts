@@ -1,5 +1,5 @@
 import type { PaymentStatus } from '../../domain/payments/types';
-import { execute, firstRow, rows, type Database } from '../../platform/database/database';
+import { execute, maybeOne, many, type Database } from '../../platform/database/database';
 import { newId } from '../../platform/ids';
 
 /** Rows that the payment steps stand on, written plainly: how they come about is tested elsewhere. */
@@ -77,14 +77,14 @@ export async function insertShippedItem(
   order: OrderRows,
   item: { sku: string; quantity: number; unitPriceMinor: number; warehouse: string },
 ): Promise<string> {
-  const product = await firstRow<{ id: number }>(
+  const product = await maybeOne<{ id: number }>(
     db,
     'test.product',
     `insert into products (sku, name, price_minor, currency) values ($1, $1, $2, 'USD')
      on conflict (sku) do update set name = excluded.name returning id`,
     [item.sku, item.unitPriceMinor],
   );
-  const warehouse = await firstRow<{ id: number }>(
+  const warehouse = await maybeOne<{ id: number }>(
     db,
     'test.warehouse',
     `insert into warehouses (code, name, latitude, longitude, region) values ($1, $1, 0, 0, 'eu-west')
@@ -148,7 +148,7 @@ export interface StoredPayment {
 }
 
 export async function readPayment(db: Database, paymentId: string): Promise<StoredPayment> {
-  const payment = await firstRow<StoredPayment>(
+  const payment = await maybeOne<StoredPayment>(
     db,
     'test.read_payment',
     `select status, gateway_ref as "gatewayRef", refund_planned_minor as planned, refunded_minor as refunded
@@ -165,13 +165,13 @@ export interface SandboxBooks {
 
 /** What the sandbox gateway itself has on record about these payments. */
 export async function readSandboxBooks(db: Database, paymentIds: string[]): Promise<SandboxBooks> {
-  const charges = await rows<SandboxBooks['charges'][number]>(
+  const charges = await many<SandboxBooks['charges'][number]>(
     db,
     'test.sandbox_charges',
     `select idempotency_key as key, status, calls from sandbox_gateway.charges where idempotency_key = any ($1)`,
     [paymentIds],
   );
-  const refunds = await firstRow<{ sum: number }>(
+  const refunds = await maybeOne<{ sum: number }>(
     db,
     'test.sandbox_refunds',
     `select coalesce(sum(r.amount_minor), 0)::bigint as sum

@@ -1,9 +1,9 @@
 import {
   backoffMs,
   execute,
-  firstRow,
+  maybeOne,
   openDatabase,
-  rows,
+  many,
   type Database,
 } from '../../platform/database/database';
 import { createTestDatabase, type TestDatabase } from '../support/database';
@@ -28,7 +28,7 @@ afterAll(async () => {
 const add = 'insert into notes values ($1, $2)';
 
 function notes(): Promise<{ id: number; text: string }[]> {
-  return rows(db, 'test.notes', 'select id, text from notes order by id');
+  return many(db, 'test.notes', 'select id, text from notes order by id');
 }
 
 test('a transaction keeps all of its work, or none', async () => {
@@ -99,7 +99,7 @@ test('a connection that is killed in mid-transaction is made again, and the work
     ran += 1;
     await execute(tx, 'test.add', add, [3, 'three']);
     if (ran > 1) return;
-    const me = await firstRow<{ pid: number }>(tx, 'test.pid', 'select pg_backend_pid() as pid');
+    const me = await maybeOne<{ pid: number }>(tx, 'test.pid', 'select pg_backend_pid() as pid');
     await db.pool.query('select pg_terminate_backend($1)', [me?.pid]);
   });
   expect(ran).toBe(2);
@@ -123,7 +123,7 @@ test('what would only fail again is not tried again, and what always fails is gi
 });
 
 test('big counters are numbers, and a list that is built runs through the same pool', async () => {
-  expect(await firstRow(db, 'test.big', 'select 9007199254740991::bigint as big')).toEqual({
+  expect(await maybeOne(db, 'test.big', 'select 9007199254740991::bigint as big')).toEqual({
     big: 9007199254740991,
   });
   const built = db.builder('notes').select('text').where('id', '>', 1);

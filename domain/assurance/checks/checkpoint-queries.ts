@@ -1,7 +1,7 @@
 import {
   execute,
-  firstRow,
-  rows,
+  maybeOne,
+  many,
   type Queryable,
   type Transaction,
 } from '../../../platform/database/database';
@@ -10,7 +10,7 @@ import type { TransactionPosition } from '../types';
 
 /** Months, `YYYY-MM-DD` of their first day, that the retention has summed up and dropped. */
 export async function selectDroppedMonths(on: Queryable): Promise<Set<string>> {
-  const found = await rows<{ month: string }>(
+  const found = await many<{ month: string }>(
     on,
     'consistency.dropped_months',
     `select to_char(lower_bound at time zone 'UTC', 'YYYY-MM-DD') as month from ledger_folds`,
@@ -25,7 +25,7 @@ export interface KeptSums extends TransactionPosition {
 
 /** Up to where the ledger's sums are kept, and whether they can be used. */
 export async function selectKeptSums(on: Queryable): Promise<KeptSums> {
-  const row = await firstRow<KeptSums>(
+  const row = await maybeOne<KeptSums>(
     on,
     'consistency.kept_sums',
     `select coalesce(s.to_xid, 0) as xid, coalesce(s.to_id, 0) as id,
@@ -42,7 +42,7 @@ export interface Verified {
 }
 
 export async function selectVerified(on: Queryable): Promise<Verified> {
-  const row = await firstRow<Verified>(
+  const row = await maybeOne<Verified>(
     on,
     'consistency.verified',
     'select sums_seq as "sumsSeq", seals_seq as "sealsSeq", seals_hash as "sealsHash" from ledger_verified',
@@ -63,7 +63,7 @@ export function markSealsVerified(on: Queryable, seq: number): Promise<number> {
 
 /** Keeps partitions from being dropped until the transaction ends. */
 export async function keepPartitions(tx: Transaction): Promise<void> {
-  await rows(
+  await many(
     tx,
     'consistency.keep_partitions',
     `select pg_advisory_xact_lock_shared(hashtext('ensure_ledger_partitions'))`,
@@ -74,7 +74,7 @@ export async function keepPartitions(tx: Transaction): Promise<void> {
 export async function lockCheckpoint(
   tx: Transaction,
 ): Promise<{ sumsSeq: number; sumsXid: number; sumsId: number; toSeq: number; toXid: number; toId: number }> {
-  const row = await firstRow<{
+  const row = await maybeOne<{
     sumsSeq: number;
     sumsXid: number;
     sumsId: number;

@@ -1,4 +1,4 @@
-import { rows, type Queryable } from '../../../platform/database/database';
+import { many, type Queryable } from '../../../platform/database/database';
 
 interface Limits {
   limit: number;
@@ -7,7 +7,7 @@ interface Limits {
 
 /** Open orders that have rested for a while, the longest first. */
 export async function selectRestingOrders(on: Queryable, limits: Limits): Promise<string[]> {
-  const found = await rows<{ id: string }>(
+  const found = await many<{ id: string }>(
     on,
     'consistency.resting_orders',
     `select id from orders where status in ('reserved', 'paid', 'fulfilling')
@@ -23,7 +23,7 @@ export async function selectEndedOrders(
   on: Queryable,
   { limit, graceSeconds, since }: Limits & { since: Date | null },
 ): Promise<string[]> {
-  const found = await rows<{ id: string }>(
+  const found = await many<{ id: string }>(
     on,
     'consistency.ended_orders',
     `select id from orders where status not in ('reserved', 'paid', 'fulfilling')

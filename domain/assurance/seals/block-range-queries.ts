@@ -1,4 +1,4 @@
-import { firstRow, rows, type Queryable, type Transaction } from '../../../platform/database/database';
+import { maybeOne, many, type Queryable, type Transaction } from '../../../platform/database/database';
 
 export interface LedgerPartition {
   /** Of one month of the ledger, and its part of `inventory_transactions_by_xid`, as SQL names. */
@@ -11,7 +11,7 @@ export interface LedgerPartition {
 const PAGES_PER_RANGE = 32;
 
 export function selectLedgerPartitions(on: Queryable): Promise<LedgerPartition[]> {
-  return rows<LedgerPartition>(
+  return many<LedgerPartition>(
     on,
     'consistency.ledger_partitions',
     `select x.indrelid::regclass::text as name, x.indexrelid::regclass::text as index, pg_relation_size(x.indrelid) / 8192 as pages
@@ -26,7 +26,7 @@ export function selectLedgerPartitions(on: Queryable): Promise<LedgerPartition[]
  * that one, and so leave a mark behind. The work itself may take its time: cancelled, it leaves one as well.
  */
 export function prepareRanges(tx: Transaction): Promise<unknown> {
-  return rows(
+  return many(
     tx,
     'consistency.prepare_ranges',
     `select set_config('lock_timeout', '500ms', true), set_config('statement_timeout', '0', true), set_config('enable_seqscan', 'off', true)`,
@@ -34,18 +34,18 @@ export function prepareRanges(tx: Transaction): Promise<unknown> {
 }
 
 export function summariseRanges(tx: Transaction, { index }: LedgerPartition): Promise<unknown> {
-  return rows(tx, 'consistency.summarise_ranges', 'select brin_summarize_new_values($1::regclass)', [index]);
+  return many(tx, 'consistency.summarise_ranges', 'select brin_summarize_new_values($1::regclass)', [index]);
 }
 
 /** Pages that a search for a transaction reads that does not exist. */
 export async function pagesReadInVain(tx: Transaction, { name }: LedgerPartition): Promise<number> {
   const before = await pagesFetched(tx, name);
-  await rows(tx, `consistency.probe.${name}`, `select count(*) from ${name} where xid::text::bigint = -1`);
+  await many(tx, `consistency.probe.${name}`, `select count(*) from ${name} where xid::text::bigint = -1`);
   return (await pagesFetched(tx, name)) - before;
 }
 
 async function pagesFetched(tx: Transaction, name: string): Promise<number> {
-  const row = await firstRow<{ pages: number }>(
+  const row = await maybeOne<{ pages: number }>(
     tx,
     'consistency.pages_fetched',
     'select pg_stat_get_xact_blocks_fetched($1::regclass) as pages',
@@ -55,7 +55,7 @@ async function pagesFetched(tx: Transaction, name: string): Promise<number> {
 }
 
 export function forgetRanges(tx: Transaction, { index, pages }: LedgerPartition): Promise<unknown> {
-  return rows(
+  return many(
     tx,
     'consistency.forget_ranges',
     'select count(brin_desummarize_range($1::regclass, page)) from generate_series(0, $2::bigint, $3::bigint) page',

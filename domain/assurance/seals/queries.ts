@@ -1,9 +1,9 @@
-import { firstRow, rows, type Queryable, type Transaction } from '../../../platform/database/database';
+import { maybeOne, many, type Queryable, type Transaction } from '../../../platform/database/database';
 import { afterPosition, upToPosition, XID } from './ledger-range';
 
 /** Only one sealer at a time; false: another one is at it. Held until the transaction ends. */
 export async function trySealerLock(tx: Transaction): Promise<boolean> {
-  const row = await firstRow<{ locked: boolean }>(
+  const row = await maybeOne<{ locked: boolean }>(
     tx,
     'consistency.try_sealer_lock',
     `select pg_try_advisory_xact_lock(hashtext('holdfast.seal_ledger')) as locked`,
@@ -17,7 +17,7 @@ export async function trySealerLock(tx: Transaction): Promise<boolean> {
  * still there: it would read to the end for one that died. A server on Windows cannot look, and refuses to be told to.
  */
 export async function prepareLongReading(tx: Transaction): Promise<void> {
-  await rows(
+  await many(
     tx,
     'consistency.prepare_long_reading',
     `select set_config('plan_cache_mode', 'force_custom_plan', true), set_config('statement_timeout', '0', true),
@@ -37,7 +37,7 @@ export interface SealBound {
 
 /** Where sealing goes on, and how far it may go. */
 export async function selectSealBound(on: Queryable): Promise<SealBound> {
-  const row = await firstRow<SealBound>(
+  const row = await maybeOne<SealBound>(
     on,
     'consistency.seal_bound',
     `select coalesce(s.seq, 0) as seq, coalesce(s.to_xid, 0) as xid, coalesce(s.to_id, 0) as id,
@@ -64,7 +64,7 @@ export function insertSeals(
   bound: SealBound,
   { before, seals, rowsPerSeal }: { before: number; seals: number; rowsPerSeal: number },
 ): Promise<MadeSeal[]> {
-  return rows<MadeSeal>(
+  return many<MadeSeal>(
     tx,
     'consistency.insert_seals',
     `with recursive picked as (
@@ -121,7 +121,7 @@ export function selectBrokenLinks(
   on: Queryable,
   { lastSeq, lastHash, limit }: { lastSeq: number; lastHash: Buffer | null; limit: number },
 ): Promise<BrokenLink[]> {
-  return rows<BrokenLink>(
+  return many<BrokenLink>(
     on,
     'consistency.broken_links',
     `with seal as (
@@ -172,7 +172,7 @@ const ACTUAL = `
 
 /** Reads a seal's rows again. Answers each month that it has rows in, or should have. */
 export function verifySealRows(on: Queryable, seal: SealRange): Promise<VerifiedPart[]> {
-  return rows<VerifiedPart>(
+  return many<VerifiedPart>(
     on,
     'consistency.verify_seal_rows',
     `${ACTUAL}, found as (
@@ -199,7 +199,7 @@ export function selectWrongRows(
   month: string,
   limit: number,
 ): Promise<WrongRow[]> {
-  return rows<WrongRow>(
+  return many<WrongRow>(
     on,
     'consistency.wrong_rows',
     `${ACTUAL}, expected as (
@@ -235,7 +235,7 @@ function rangeValues({ seq, fromXid, fromId, toXid, toId }: SealRange): unknown[
 
 /** Seals after `after`, in order. */
 export function selectSeals(on: Queryable, after: number, limit: number): Promise<SealRange[]> {
-  return rows<SealRange>(
+  return many<SealRange>(
     on,
     'consistency.seals',
     `select seq, from_xid as "fromXid", from_id as "fromId", to_xid as "toXid", to_id as "toId", row_count as "rowCount", hash
@@ -248,7 +248,7 @@ export function selectSeals(on: Queryable, after: number, limit: number): Promis
 export async function selectSealHead(
   on: Queryable,
 ): Promise<{ seals: number; rows: number; seq: number; hash: string | null; sealedUntil: Date | null }> {
-  const row = await firstRow<{
+  const row = await maybeOne<{
     seals: number;
     rows: number;
     seq: number;

@@ -1,4 +1,4 @@
-import { execute, rows, type Queryable, type Transaction } from '../../../platform/database/database';
+import { execute, many, type Queryable, type Transaction } from '../../../platform/database/database';
 
 export interface WaitingRow {
   id: number;
@@ -13,7 +13,7 @@ export function selectQueueForUpdate(
   productIds: readonly number[],
   limit: number,
 ): Promise<WaitingRow[]> {
-  return rows<WaitingRow>(
+  return many<WaitingRow>(
     tx,
     'orders.lock_backorder_queue',
     `select id, product_id as "productId", order_id as "orderId", waiting
@@ -29,7 +29,7 @@ export function selectWaitingUnits(
   on: Queryable,
   productIds: readonly number[],
 ): Promise<{ productId: number; units: number }[]> {
-  return rows(
+  return many(
     on,
     'orders.waiting_units',
     `select product_id as "productId", sum(waiting)::int as units
@@ -53,7 +53,7 @@ export function reduceWaiting(
 
 /** Waiting backorders of an order, locked in the one order. */
 export function selectOrderBackordersForUpdate(tx: Transaction, orderId: string): Promise<WaitingRow[]> {
-  return rows<WaitingRow>(
+  return many<WaitingRow>(
     tx,
     'orders.lock_backorders',
     `select id, product_id as "productId", order_id as "orderId", waiting
@@ -67,7 +67,7 @@ export function selectLastSeqs(
   on: Queryable,
   orderIds: readonly string[],
 ): Promise<{ orderId: string; seq: number }[]> {
-  return rows(
+  return many(
     on,
     'orders.last_seqs',
     `select order_id as "orderId", max(seq) as seq from reservations where order_id = any ($1::uuid[]) group by order_id`,
@@ -79,7 +79,7 @@ export function selectReservationSeconds(
   on: Queryable,
   orderIds: readonly string[],
 ): Promise<{ orderId: string; holdSeconds: number }[]> {
-  return rows(
+  return many(
     on,
     'orders.hold_seconds',
     'select id as "orderId", hold_seconds as "holdSeconds" from orders where id = any ($1::uuid[])',
@@ -89,7 +89,7 @@ export function selectReservationSeconds(
 
 /** Orders among these that were ever paid for. */
 export async function selectPaidOrders(on: Queryable, orderIds: readonly string[]): Promise<Set<string>> {
-  const found = await rows<{ orderId: string }>(
+  const found = await many<{ orderId: string }>(
     on,
     'orders.paid_among',
     `select distinct order_id as "orderId" from payments
@@ -112,7 +112,7 @@ export function selectCutLines(
     shipmentId: string;
   }[]
 > {
-  return rows(
+  return many(
     on,
     'orders.cut_lines',
     `select l.reservation_id as "reservationId", l.product_id as "productId", l.warehouse_id as "warehouseId",
@@ -130,7 +130,7 @@ export async function selectShippedReservations(
   on: Queryable,
   reservationIds: readonly string[],
 ): Promise<Set<string>> {
-  const found = await rows<{ id: string }>(
+  const found = await many<{ id: string }>(
     on,
     'orders.shipped_reservations',
     `select distinct reservation_id as id from shipments

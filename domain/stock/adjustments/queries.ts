@@ -1,7 +1,7 @@
 import {
   execute,
-  firstRow,
-  rows,
+  maybeOne,
+  many,
   type Queryable,
   type Transaction,
 } from '../../../platform/database/database';
@@ -22,7 +22,7 @@ export function selectStockKeys(
   on: Queryable,
   pairs: readonly { sku: string; location: string }[],
 ): Promise<ResolvedKey[]> {
-  return rows<ResolvedKey>(
+  return many<ResolvedKey>(
     on,
     'inventory.stock_keys',
     `select u.sku, u.location, p.id as "productId", w.id as "warehouseId", s.product_id is not null as "hasRow"
@@ -40,7 +40,7 @@ export interface BatchLevel extends StockLevel {
 
 /** Locks stock rows in the one lock order and answers them, with their thresholds, as they are after the wait. */
 export function selectLevelsForUpdate(tx: Transaction, keys: readonly StockKey[]): Promise<BatchLevel[]> {
-  return rows<BatchLevel>(
+  return many<BatchLevel>(
     tx,
     'inventory.lock_levels',
     `select s.product_id as "productId", s.warehouse_id as "warehouseId", s.on_hand as "onHand", s.reserved, s.available,
@@ -61,7 +61,7 @@ export async function selectChunk(
   batchId: string,
   chunk: number,
 ): Promise<StoredOutcome[] | undefined> {
-  const row = await firstRow<{ verdicts: StoredOutcome[] }>(
+  const row = await maybeOne<{ verdicts: StoredOutcome[] }>(
     on,
     'inventory.batch_chunk',
     'select verdicts from batch_chunks where batch_id = $1 and chunk = $2',

@@ -1,6 +1,6 @@
 import {
   execute,
-  firstRow,
+  maybeOne,
   type Database,
   type Queryable,
   type Transaction,
@@ -122,7 +122,7 @@ export function acknowledgeOpenAlert(
 }
 
 export function selectAlert(on: Queryable, id: string): Promise<AlertView | undefined> {
-  return firstRow<AlertView>(
+  return maybeOne<AlertView>(
     on,
     'alerts.view',
     `select ${VIEW} from alerts a join products p on p.id = a.product_id join warehouses w on w.id = a.warehouse_id

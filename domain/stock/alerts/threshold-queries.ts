@@ -1,7 +1,7 @@
 import {
   execute,
-  firstRow,
-  rows,
+  maybeOne,
+  many,
   type Queryable,
   type Transaction,
 } from '../../../platform/database/database';
@@ -58,7 +58,7 @@ export function selectProductsOfCategory(
   after: string,
   limit: number,
 ): Promise<{ id: number; sku: string }[]> {
-  return rows(
+  return many(
     on,
     'thresholds.products_of_category',
     'select id, sku from products where category_id = $1 and sku > $2 order by sku limit $3',
@@ -71,7 +71,7 @@ export function selectOutdatedForUpdate(
   tx: Transaction,
   productIds: readonly number[],
 ): Promise<(StockKey & Thresholds)[]> {
-  return rows(
+  return many(
     tx,
     'thresholds.lock_outdated',
     `select s.product_id as "productId", s.warehouse_id as "warehouseId", coalesce(d.low_stock, 0) as "lowStock", d.overstock
@@ -107,7 +107,7 @@ export function updateThresholds(
 
 /** What a product's rows inherit; undefined: nothing. */
 export function selectInherited(on: Queryable, productId: number): Promise<Thresholds | undefined> {
-  return firstRow<Thresholds>(
+  return maybeOne<Thresholds>(
     on,
     'thresholds.inherited',
     'select low_stock as "lowStock", overstock from product_thresholds where product_id = $1',
@@ -122,7 +122,7 @@ export interface ThresholdsRow {
 }
 
 export function selectThresholds(on: Queryable, sku: string): Promise<ThresholdsRow | undefined> {
-  return firstRow<ThresholdsRow>(
+  return maybeOne<ThresholdsRow>(
     on,
     'thresholds.of_sku',
     `select p.sku,
@@ -138,7 +138,7 @@ export function selectThresholds(on: Queryable, sku: string): Promise<Thresholds
 }
 
 export async function selectCategoryId(on: Queryable, code: string): Promise<number | undefined> {
-  const row = await firstRow<{ id: number }>(
+  const row = await maybeOne<{ id: number }>(
     on,
     'thresholds.category_id',
     'select id from categories where code = $1',

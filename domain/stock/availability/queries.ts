@@ -1,4 +1,4 @@
-import { firstRow, rows, type Queryable } from '../../../platform/database/database';
+import { maybeOne, many, type Queryable } from '../../../platform/database/database';
 import { listOf } from '../../../platform/database/list-parameter';
 
 /** One wanted SKU that cannot be had in full, or is not sold at all. */
@@ -18,7 +18,7 @@ export function selectShort(
   skus: readonly string[],
   quantities: readonly number[],
 ): Promise<ShortRow[]> {
-  return rows<ShortRow>(
+  return many<ShortRow>(
     on,
     'inventory.short',
     `with due as materialized (
@@ -65,7 +65,7 @@ export interface StockRow {
 }
 
 export function selectStock(on: Queryable, sku: string): Promise<StockRow | undefined> {
-  return firstRow<StockRow>(
+  return maybeOne<StockRow>(
     on,
     'inventory.stock_of_sku',
     `select p.sku, clock_timestamp() as "asOf",
@@ -96,7 +96,7 @@ export interface PackedStockRow {
  * arrays of numbers 120 µs, and a quarter of the time in Node.
  */
 export function selectStockOfMany(on: Queryable, skus: readonly string[]): Promise<PackedStockRow[]> {
-  return rows<PackedStockRow>(
+  return many<PackedStockRow>(
     on,
     'inventory.stock_of_skus',
     `select p.sku, floor(extract(epoch from clock_timestamp()) * 1000)::bigint as "asOfMs", s.levels, t.incoming
@@ -130,7 +130,7 @@ const INCOMING_AS_OF = `
 
 /** The counters as the ledger explains them at a point in time, with the thresholds of today. */
 export function selectStockAsOf(on: Queryable, sku: string, asOf: Date): Promise<PastStockRow | undefined> {
-  return firstRow<PastStockRow>(
+  return maybeOne<PastStockRow>(
     on,
     'inventory.stock_of_sku_as_of',
     `select p.sku, $2::timestamptz as "asOf", (select max(upper_bound) from ledger_folds) as horizon,

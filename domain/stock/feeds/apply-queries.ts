@@ -1,4 +1,4 @@
-import { execute, firstRow, rows, type Transaction } from '../../../platform/database/database';
+import { execute, maybeOne, many, type Transaction } from '../../../platform/database/database';
 import type { Allocation } from '../ledger/types';
 import { MAX_QUANTITY, reasonOf } from './rules';
 import type { FeedCounts, FeedMode } from './types';
@@ -53,7 +53,7 @@ export async function applyChanges(
   batch: Batch,
   as: { mode: FeedMode; effectId: string; reference: string; actor: string },
 ): Promise<BatchOutcome> {
-  const row = await firstRow<BatchOutcome>(
+  const row = await maybeOne<BatchOutcome>(
     tx,
     'feeds.apply',
     `with batch as not materialized (
@@ -120,7 +120,7 @@ const REFUSALS = {
 
 /** Products of a batch that somebody waits for. To be asked once the batch's stock is locked. */
 export async function selectWaitedFor(tx: Transaction, batch: Batch): Promise<number[]> {
-  const found = await rows<{ id: number }>(
+  const found = await many<{ id: number }>(
     tx,
     'feeds.waited_for',
     `select b.id from (select distinct product_id as id from backorders where waiting > 0) b
@@ -137,7 +137,7 @@ export function selectAdded(
   productIds: readonly number[],
   effectId: string,
 ): Promise<Allocation[]> {
-  return rows<Allocation>(
+  return many<Allocation>(
     tx,
     'feeds.added',
     `select product_id as "productId", warehouse_id as "warehouseId", on_hand_delta as quantity

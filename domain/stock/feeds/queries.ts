@@ -1,14 +1,14 @@
 import {
   execute,
-  firstRow,
-  rows,
+  maybeOne,
+  many,
   type Queryable,
   type Transaction,
 } from '../../../platform/database/database';
 import type { FeedCounts, FeedMode, FeedState, Lane } from './types';
 
 export async function insertFeed(tx: Transaction, jobId: string, mode: FeedMode): Promise<number> {
-  const row = await firstRow<{ id: number }>(
+  const row = await maybeOne<{ id: number }>(
     tx,
     'feeds.insert',
     'insert into feeds (job_id, mode) values ($1, $2) returning id',
@@ -34,7 +34,7 @@ export async function setRead(
 }
 
 export async function selectDigest(on: Queryable, jobId: string): Promise<string | undefined> {
-  const row = await firstRow<{ digest: string }>(
+  const row = await maybeOne<{ digest: string }>(
     on,
     'feeds.digest',
     'select digest from feeds where job_id = $1',
@@ -44,7 +44,7 @@ export async function selectDigest(on: Queryable, jobId: string): Promise<string
 }
 
 export async function locationExists(on: Queryable, code: string): Promise<boolean> {
-  const row = await firstRow(
+  const row = await maybeOne(
     on,
     'feeds.location_exists',
     'select 1 from warehouses where lower(code) = lower($1)',
@@ -55,7 +55,7 @@ export async function locationExists(on: Queryable, code: string): Promise<boole
 
 /** Where a feed stands, over all of its lanes. */
 export function selectFeed(on: Queryable, jobId: string): Promise<FeedState | undefined> {
-  return firstRow<FeedState>(
+  return maybeOne<FeedState>(
     on,
     'feeds.by_job',
     `select f.id, f.mode, f.lines, f.stage,
@@ -72,7 +72,7 @@ export function selectFeedForUpdate(
   tx: Transaction,
   jobId: string,
 ): Promise<{ id: number; mode: FeedMode; lines: number; stage: string } | undefined> {
-  return firstRow(
+  return maybeOne(
     tx,
     'feeds.lock',
     'select id, mode, lines, stage from feeds where job_id = $1 for no key update',
@@ -158,7 +158,7 @@ export async function resolveRows(
      where later is null`,
     [feedId, mode],
   );
-  const row = await firstRow<{ changes: number; lines: number }>(
+  const row = await maybeOne<{ changes: number; lines: number }>(
     tx,
     'feeds.count_changes',
     'select count(*)::int as changes, coalesce(sum(lines), 0)::int as lines from feed_changes where feed_id = $1',
@@ -219,7 +219,7 @@ export function selectLaneForUpdate(
   jobId: string,
   lane: number,
 ): Promise<(Lane & { mode: FeedMode; actor: string }) | undefined> {
-  return firstRow(
+  return maybeOne(
     tx,
     'feeds.lock_lane',
     `select l.feed_id as "feedId", l.lane, l.position, l.last_seq as "lastSeq", f.mode, j.actor
@@ -285,7 +285,7 @@ export function selectRejects(
   after: number,
   limit: number,
 ): Promise<RejectRow[]> {
-  return rows<RejectRow>(
+  return many<RejectRow>(
     on,
     'feeds.rejects',
     `select r.line, r.sku, r.location, r.quantity, r.code, r.reason

@@ -1,4 +1,4 @@
-import { firstRow, type Database, type Queryable } from '../../../platform/database/database';
+import { maybeOne, type Database, type Queryable } from '../../../platform/database/database';
 import type { LedgerKind } from './types';
 
 export interface LedgerView {
@@ -100,7 +100,7 @@ export function selectLedgerPage(
 }
 
 export async function selectProductId(on: Queryable, sku: string): Promise<number | undefined> {
-  const row = await firstRow<{ id: number }>(
+  const row = await maybeOne<{ id: number }>(
     on,
     'inventory.product_id',
     'select id from products where sku = $1',

@@ -1,7 +1,7 @@
 import {
   execute,
-  firstRow,
-  rows,
+  maybeOne,
+  many,
   type Queryable,
   type Transaction,
 } from '../../../platform/database/database';
@@ -9,7 +9,7 @@ import { listOf } from '../../../platform/database/list-parameter';
 import type { LedgerEntry, StockKey, StockLevel, Warehouse } from './types';
 
 export function selectWarehouses(on: Queryable): Promise<Warehouse[]> {
-  return rows<Warehouse>(
+  return many<Warehouse>(
     on,
     'inventory.warehouses',
     `select id, code, name, type, address, latitude, longitude, region, priority, active
@@ -32,7 +32,7 @@ export interface CandidateRow extends StockKey {
  * for a product that is kept by lot: for the others the subquery is not run.
  */
 export function selectCandidates(on: Queryable, skus: readonly string[]): Promise<CandidateRow[]> {
-  return rows<CandidateRow>(
+  return many<CandidateRow>(
     on,
     'inventory.candidates',
     `select p.sku, p.id as "productId", p.price_minor as "priceMinor", p.currency, p.active,
@@ -49,7 +49,7 @@ export function selectCandidates(on: Queryable, skus: readonly string[]): Promis
 
 /** Locks stock rows in the one lock order and answers them as they are after the wait. Rows that do not exist are left out. */
 export function selectStockForUpdate(tx: Transaction, keys: readonly StockKey[]): Promise<StockLevel[]> {
-  return rows<StockLevel>(
+  return many<StockLevel>(
     tx,
     'inventory.lock_stock',
     `select s.product_id as "productId", s.warehouse_id as "warehouseId", s.on_hand as "onHand", s.reserved, s.available
@@ -63,7 +63,7 @@ export function selectStockForUpdate(tx: Transaction, keys: readonly StockKey[])
 
 /** Which of these rows can be locked at once: the others are held by somebody else. */
 export function selectFreeStock(tx: Transaction, keys: readonly StockKey[]): Promise<StockKey[]> {
-  return rows<StockKey>(
+  return many<StockKey>(
     tx,
     'inventory.probe_stock',
     `select s.product_id as "productId", s.warehouse_id as "warehouseId"
@@ -141,7 +141,7 @@ export async function effectIsApplied(
   kind: LedgerEntry['kind'],
   effectId: string,
 ): Promise<boolean> {
-  const row = await firstRow(on, 'inventory.effect_is_applied', 'select 1 from ledger_keys where key = $1', [
+  const row = await maybeOne(on, 'inventory.effect_is_applied', 'select 1 from ledger_keys where key = $1', [
     `${kind}:${effectId}`,
   ]);
   return row !== undefined;
@@ -152,7 +152,7 @@ export function selectStockKey(
   sku: string,
   location: string,
 ): Promise<{ productId: number | null; warehouseId: number | null } | undefined> {
-  return firstRow(
+  return maybeOne(
     on,
     'inventory.stock_key',
     `select (select id from products where sku = $1) as "productId", (select id from warehouses where code = $2) as "warehouseId"`,
@@ -162,7 +162,7 @@ export function selectStockKey(
 
 /** Of a location's code; null: there is no such location. */
 export async function selectWarehouseId(on: Queryable, code: string): Promise<number | null> {
-  const row = await firstRow<{ id: number }>(
+  const row = await maybeOne<{ id: number }>(
     on,
     'inventory.warehouse_id',
     'select id from warehouses where code = $1',
@@ -172,7 +172,7 @@ export async function selectWarehouseId(on: Queryable, code: string): Promise<nu
 }
 
 export async function selectThreshold(on: Queryable, key: StockKey): Promise<number> {
-  const row = await firstRow<{ threshold: number }>(
+  const row = await maybeOne<{ threshold: number }>(
     on,
     'inventory.threshold',
     'select low_stock_threshold as threshold from stock where product_id = $1 and warehouse_id = $2',
@@ -183,7 +183,7 @@ export async function selectThreshold(on: Queryable, key: StockKey): Promise<num
 
 /** Makes the ledger's partitions of this month and `months` more; answers how many were new. */
 export async function ensurePartitions(on: Queryable, months: number): Promise<number> {
-  const row = await firstRow<{ made: number }>(
+  const row = await maybeOne<{ made: number }>(
     on,
     'inventory.ensure_partitions',
     'select ensure_ledger_partitions($1) as made',

@@ -1,7 +1,7 @@
 import {
   execute,
-  firstRow,
-  rows,
+  maybeOne,
+  many,
   type Queryable,
   type Transaction,
 } from '../../../platform/database/database';
@@ -23,7 +23,7 @@ export function lengthenStatements(tx: Transaction): Promise<number> {
 
 /** Reads the whole table, with parallel workers where there are any: no index may hold what changes with each sale. */
 export async function selectStockTotals(on: Queryable): Promise<StockTotals> {
-  const row = await firstRow<StockTotals>(
+  const row = await maybeOne<StockTotals>(
     on,
     'insight.stock_totals',
     `select (select count(*) from products) as products, (select count(*) from warehouses) as locations, s.*
@@ -42,7 +42,7 @@ export interface ReservationTotals {
 
 /** By the partial indexes of holds that may fall due and of transfers on their way. */
 export async function selectReservationTotals(on: Queryable): Promise<ReservationTotals> {
-  const row = await firstRow<ReservationTotals>(
+  const row = await maybeOne<ReservationTotals>(
     on,
     'insight.hold_totals',
     `select count(distinct r.id) as open, coalesce(sum(l.open_quantity), 0)::bigint as units,
@@ -60,7 +60,7 @@ export interface AlertCount {
 
 /** What is not resolved, by the index that holds nothing else. */
 export function selectAlertCounts(on: Queryable): Promise<AlertCount[]> {
-  return rows<AlertCount>(
+  return many<AlertCount>(
     on,
     'insight.alert_counts',
     `select kind, count(*) filter (where status = 'open') as open,
@@ -79,7 +79,7 @@ export function selectLedgerCheck(
   on: Queryable,
   checkIds: readonly string[],
 ): Promise<LedgerCheck | undefined> {
-  return firstRow<LedgerCheck>(
+  return maybeOne<LedgerCheck>(
     on,
     'insight.ledger_check',
     `select max(latest.finished_at) as at, sum(latest.findings)::bigint as findings
@@ -103,7 +103,7 @@ export interface UpkeepRow {
 
 /** @param holdGraceSeconds how long after it fell due a hold may still be there */
 export async function selectUpkeep(on: Queryable, holdGraceSeconds: number): Promise<UpkeepRow> {
-  const row = await firstRow<UpkeepRow>(
+  const row = await maybeOne<UpkeepRow>(
     on,
     'insight.upkeep',
     `select

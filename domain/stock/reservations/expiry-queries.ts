@@ -1,7 +1,7 @@
 import {
   execute,
-  firstRow,
-  rows,
+  maybeOne,
+  many,
   type Queryable,
   type Transaction,
 } from '../../../platform/database/database';
@@ -13,7 +13,7 @@ import { COMMIT_SECONDS, LOOK_EVERY_SECONDS } from './rules';
  * not searched by a function that may change from row to row.
  */
 export async function selectDueForUpdate(tx: Transaction, limit: number): Promise<string[]> {
-  const found = await rows<{ id: string }>(
+  const found = await many<{ id: string }>(
     tx,
     'holds.lock_due',
     `select id from reservations
@@ -31,7 +31,7 @@ export async function selectDueOnProductsForUpdate(
   productIds: readonly number[],
   limit: number,
 ): Promise<string[]> {
-  const found = await rows<{ id: string }>(
+  const found = await many<{ id: string }>(
     tx,
     'holds.lock_due_on',
     `select r.id from reservations r
@@ -57,7 +57,7 @@ export interface NextLook {
  * it did not ring.
  */
 export async function publishNextLook(on: Queryable, pauseSeconds: number): Promise<NextLook> {
-  const row = await firstRow<NextLook>(
+  const row = await maybeOne<NextLook>(
     on,
     'holds.publish_next_look',
     `with due as (
@@ -80,7 +80,7 @@ export async function publishNextLook(on: Queryable, pauseSeconds: number): Prom
 
 /** Whether a hold without an order has been past due for so long, which no expiry that lives lets happen. */
 export async function reservationsAreOverdue(on: Queryable, seconds: number): Promise<boolean> {
-  const row = await firstRow(
+  const row = await maybeOne(
     on,
     'holds.overdue',
     `select 1 from reservations
@@ -110,7 +110,7 @@ export async function updateDueTime(
 
 /** SKUs that a hold holds, or held. */
 export async function selectSkusOfReservation(on: Queryable, id: string): Promise<string[]> {
-  const found = await rows<{ sku: string }>(
+  const found = await many<{ sku: string }>(
     on,
     'holds.skus',
     `select distinct p.sku from reservation_lines l join products p on p.id = l.product_id where l.reservation_id = $1`,

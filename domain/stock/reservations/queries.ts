@@ -1,4 +1,4 @@
-import { execute, rows, type Queryable, type Transaction } from '../../../platform/database/database';
+import { execute, many, type Queryable, type Transaction } from '../../../platform/database/database';
 import { COMMIT_SECONDS, LOOK_EVERY_SECONDS } from './rules';
 import type { Allocation, ReservationStatus, StockKey } from '../ledger/types';
 import { listOf } from '../../../platform/database/list-parameter';
@@ -30,7 +30,7 @@ export function selectReservationsForUpdate(
   tx: Transaction,
   ids: readonly string[],
 ): Promise<ReservationRow[]> {
-  return rows<ReservationRow>(
+  return many<ReservationRow>(
     tx,
     'inventory.lock_reservations',
     lockThenRead(`id = any (${listOf(1, 'uuid')})`),
@@ -43,7 +43,7 @@ export function selectOrderReservationsForUpdate(
   tx: Transaction,
   orderId: string,
 ): Promise<ReservationRow[]> {
-  return rows<ReservationRow>(tx, 'inventory.lock_order_reservations', lockThenRead('order_id = $1'), [
+  return many<ReservationRow>(tx, 'inventory.lock_order_reservations', lockThenRead('order_id = $1'), [
     orderId,
   ]);
 }
@@ -58,7 +58,7 @@ export function selectDueReservationsForUpdate(
   productIds: readonly number[],
   limit: number,
 ): Promise<ReservationRow[]> {
-  return rows<ReservationRow>(
+  return many<ReservationRow>(
     tx,
     'inventory.lock_due_reservations',
     `select ${RESERVATION_COLUMNS} from reservations r
@@ -77,7 +77,7 @@ export async function selectReclaimableProducts(
   on: Queryable,
   productIds: readonly number[],
 ): Promise<Set<number>> {
-  const found = await rows<{ productId: number }>(
+  const found = await many<{ productId: number }>(
     on,
     'inventory.reclaimable_products',
     `select distinct l.product_id as "productId"
@@ -105,7 +105,7 @@ export function insertReservations(
   tx: Transaction,
   reservations: readonly NewReservation[],
 ): Promise<{ id: string; expiresAt: Date | null }[]> {
-  return rows(
+  return many(
     tx,
     'inventory.insert_reservations',
     `insert into reservations (id, kind, order_id, seq, status, attempt, expires_at)
@@ -154,7 +154,7 @@ export function insertReservationsWithLines(
   const lines = holds.flatMap(({ allocations }, index) =>
     allocations.map((line) => ({ ...line, hold: index + 1 })),
   );
-  return rows(
+  return many(
     tx,
     'inventory.insert_holds',
     `with line as (
@@ -231,7 +231,7 @@ export interface OpenLine extends StockKey {
 }
 
 export function selectOpenLines(on: Queryable, reservationIds: readonly string[]): Promise<OpenLine[]> {
-  return rows<OpenLine>(
+  return many<OpenLine>(
     on,
     'inventory.open_lines',
     `select reservation_id as "reservationId", product_id as "productId", warehouse_id as "warehouseId",
@@ -275,7 +275,7 @@ export function selectReservations(
   on: Queryable,
   ids: readonly string[],
 ): Promise<{ id: string; status: ReservationStatus; expiresAt: Date | null }[]> {
-  return rows(
+  return many(
     on,
     'inventory.holds',
     'select id, status, expires_at as "expiresAt" from reservations where id = any ($1::uuid[])',

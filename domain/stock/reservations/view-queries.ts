@@ -1,4 +1,4 @@
-import { rows, type Database, type Queryable } from '../../../platform/database/database';
+import { many, type Database, type Queryable } from '../../../platform/database/database';
 import { newestFirst, utc, utcMicros, type PageRequest } from '../../../platform/database/pages';
 import type { ReservationStatus } from '../ledger/types';
 import type { ReservationDetails } from './types';
@@ -22,7 +22,7 @@ export interface HoldRow extends Omit<ReservationDetails, 'status'> {
 
 /** Holds that clients may see: without an order, and of orders. */
 export function selectReservationViews(on: Queryable, ids: readonly string[]): Promise<HoldRow[]> {
-  return rows<HoldRow>(
+  return many<HoldRow>(
     on,
     'holds.views',
     `select ${HOLD} from reservations r where r.id = any ($1::uuid[]) and r.kind in ('hold', 'order')`,

@@ -1,4 +1,4 @@
-import { execute, firstRow, type Transaction } from '../../../platform/database/database';
+import { execute, maybeOne, type Transaction } from '../../../platform/database/database';
 
 /**
  * Of this transaction alone. Summing a month may take minutes; but everybody who comes to the ledger queues behind a drop that
@@ -14,7 +14,7 @@ export function setFoldTimeouts(tx: Transaction): Promise<number> {
 
 /** Null: nothing is old enough, or what is may not be dropped yet. */
 export async function foldOldestPartition(tx: Transaction, months: number): Promise<string | null> {
-  const row = await firstRow<{ partition: string | null }>(
+  const row = await maybeOne<{ partition: string | null }>(
     tx,
     'retention.fold',
     'select fold_ledger_partition($1) as partition',

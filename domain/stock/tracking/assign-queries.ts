@@ -1,4 +1,4 @@
-import { execute, rows, type Queryable, type Transaction } from '../../../platform/database/database';
+import { execute, many, type Queryable, type Transaction } from '../../../platform/database/database';
 import type { StockKey } from '../ledger/types';
 import type { KnownLot, KnownSerial, MovingEntry } from './types';
 
@@ -14,7 +14,7 @@ export function selectKnownSerials(
   productId: number,
   serials: readonly string[],
 ): Promise<KnownSerial[]> {
-  return rows<KnownSerial>(
+  return many<KnownSerial>(
     on,
     'tracking.known_serials',
     `select ${KNOWN_SERIAL} where s.product_id = $1 and s.serial = any ($2::text[]) order by s.id`,
@@ -28,7 +28,7 @@ export function selectSerialsOfParcel(
   productId: number,
   parcel: { shipmentId: string; orderId: string },
 ): Promise<KnownSerial[]> {
-  return rows<KnownSerial>(
+  return many<KnownSerial>(
     on,
     'tracking.serials_of_parcel',
     `select ${KNOWN_SERIAL}
@@ -99,7 +99,7 @@ export function selectKnownLots(
   codes: readonly string[],
   shipmentId: string | null,
 ): Promise<KnownLot[]> {
-  return rows<KnownLot>(
+  return many<KnownLot>(
     on,
     'tracking.known_lots',
     `select l.id, l.code, l.expires_on::text as "expiresOn",
@@ -116,7 +116,7 @@ export function selectLotsOfParcel(
   productId: number,
   shipmentId: string,
 ): Promise<{ code: string; expiresOn: string | null; quantity: number }[]> {
-  return rows(
+  return many(
     on,
     'tracking.lots_of_parcel',
     `select l.code, l.expires_on::text as "expiresOn", (-sum(m.quantity))::int as quantity
@@ -132,7 +132,7 @@ export function selectPacked(
   on: Queryable,
   shipmentId: string,
 ): Promise<{ productId: number; serial: string | null; lot: string | null; quantity: number }[]> {
-  return rows(
+  return many(
     on,
     'tracking.packed',
     `select u.product_id as "productId", s.serial, l.code as lot, u.quantity

@@ -1,7 +1,7 @@
 import {
   execute,
-  firstRow,
-  rows,
+  maybeOne,
+  many,
   type Queryable,
   type Transaction,
 } from '../../../platform/database/database';
@@ -12,7 +12,7 @@ const TRACKED = `p.id as "productId", p.sku, p.currency, p.lot_tracked as "lotTr
 
 /** Those of these products that exist. */
 export function selectTracked(on: Queryable, skus: readonly string[]): Promise<TrackedProduct[]> {
-  return rows<TrackedProduct>(
+  return many<TrackedProduct>(
     on,
     'tracking.products',
     `select ${TRACKED} from products p where p.sku = any ($1::text[])`,
@@ -22,7 +22,7 @@ export function selectTracked(on: Queryable, skus: readonly string[]): Promise<T
 
 /** One of them by its key. */
 export function selectTrackedProduct(on: Queryable, productId: number): Promise<TrackedProduct | undefined> {
-  return firstRow<TrackedProduct>(
+  return maybeOne<TrackedProduct>(
     on,
     'tracking.product',
     `select ${TRACKED} from products p where p.id = $1`,
@@ -57,7 +57,7 @@ export function selectOtherExpiry(
   on: Queryable,
   lots: readonly { productId: number; code: string; expiresOn: string | null }[],
 ): Promise<{ code: string; expiresOn: string | null } | undefined> {
-  return firstRow(
+  return maybeOne(
     on,
     'tracking.other_expiry',
     `select l.code, l.expires_on::text as "expiresOn"
@@ -98,7 +98,7 @@ export function insertSerials(
 
 /** Every stock row of a product, made where there is none, so that locking them all keeps any first unit from coming in. */
 export function insertAllStock(tx: Transaction, productId: number): Promise<StockKey[]> {
-  return rows<StockKey>(
+  return many<StockKey>(
     tx,
     'tracking.insert_all_stock',
     `with made as (

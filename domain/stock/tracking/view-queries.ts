@@ -1,10 +1,10 @@
-import { rows, type Database, type Queryable } from '../../../platform/database/database';
+import { many, type Database, type Queryable } from '../../../platform/database/database';
 import { utc } from '../../../platform/database/pages';
 import type { LotMovementView, LotView, SerialMovementView, SerialStatus, SerialView } from './types';
 
 /** Lots with anything in them, in the order in which they are taken. */
 export function selectLots(on: Queryable, sku: string, location: string | null): Promise<LotView[]> {
-  return rows<LotView>(
+  return many<LotView>(
     on,
     'tracking.lots',
     `select l.code, w.code as warehouse, l.expires_on::text as "expiresOn",
@@ -22,7 +22,7 @@ export function selectLotMovements(
   lot: { sku: string; code: string },
   page: { after: number; limit: number; offset: number },
 ): Promise<(LotMovementView & { id: number })[]> {
-  return rows(
+  return many(
     on,
     'tracking.lot_movements',
     `select m.id, ${utc('m.at')} as at, w.code as warehouse, m.kind, m.quantity, m.order_id as "orderId", m.reference
@@ -71,7 +71,7 @@ export function selectSerial(
   on: Queryable,
   serial: string,
 ): Promise<(SerialView & { movements: SerialMovementView[] })[]> {
-  return rows(
+  return many(
     on,
     'tracking.serial',
     `select ${SERIAL}, coalesce((

@@ -1,7 +1,7 @@
 import {
   execute,
-  firstRow,
-  rows,
+  maybeOne,
+  many,
   type Queryable,
   type Transaction,
 } from '../../../platform/database/database';
@@ -69,7 +69,7 @@ export function selectTransferForUpdate(
   tx: Transaction,
   transferId: string,
 ): Promise<TransferRow | undefined> {
-  return firstRow<TransferRow>(
+  return maybeOne<TransferRow>(
     tx,
     'transfers.lock',
     `select t.id, t.product_id as "productId", t.source_id as "sourceId", t.target_id as "targetId", t.status, t.open,
@@ -106,7 +106,7 @@ export function updateOverdue(tx: Transaction, transferId: string): Promise<numb
 }
 
 export function selectProgress(on: Queryable, transferId: string): Promise<TransferProgress | undefined> {
-  return firstRow<TransferProgress>(
+  return maybeOne<TransferProgress>(
     on,
     'transfers.progress',
     `select t.status, p.sku, f.code as "from", g.code as "to", t.quantity, t.received, t.lost, t.returned, t.open,
@@ -127,7 +127,7 @@ export function claimUnattended(
   on: Queryable,
   limits: { graceSeconds: number; recheckSeconds: number; limit: number },
 ): Promise<{ id: string }[]> {
-  return rows(
+  return many(
     on,
     'transfers.claim_unattended',
     `with suspects as (
@@ -147,7 +147,7 @@ export function selectPlaces(
   on: Queryable,
   names: { sku: string; from: string; to: string },
 ): Promise<{ productId: number | null; sourceId: number | null; targetId: number | null } | undefined> {
-  return firstRow(
+  return maybeOne(
     on,
     'transfers.places',
     `select (select id from products where sku = $1) as "productId",

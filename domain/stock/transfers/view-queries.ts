@@ -1,4 +1,4 @@
-import { firstRow, type Database, type Queryable } from '../../../platform/database/database';
+import { maybeOne, type Database, type Queryable } from '../../../platform/database/database';
 import { newestFirst, utc, utcMicros, type PageRequest } from '../../../platform/database/pages';
 import type { TransferStatus, TransferView } from './types';
 
@@ -7,7 +7,7 @@ const VIEW = `t.id, p.sku, f.code as "from", g.code as "to", t.mode, t.status, t
   ${utc('t.created_at')} as "createdAt", ${utc('t.updated_at')} as "updatedAt"`;
 
 export function selectTransfer(on: Queryable, transferId: string): Promise<TransferView | undefined> {
-  return firstRow<TransferView>(
+  return maybeOne<TransferView>(
     on,
     'transfers.view',
     `select ${VIEW} from transfers t join products p on p.id = t.product_id

@@ -1,7 +1,7 @@
 import {
   execute,
-  firstRow,
-  rows,
+  maybeOne,
+  many,
   type Queryable,
   type Transaction,
 } from '../../../platform/database/database';
@@ -21,7 +21,7 @@ export async function lockCosts(
      on conflict do nothing`,
     [ids, costs.map((cost) => cost.currency)],
   );
-  return rows(
+  return many(
     tx,
     'costing.lock_costs',
     `select product_id as "productId", currency from product_costs where product_id = any ($1::int[])
@@ -60,7 +60,7 @@ export interface CostRow {
 }
 
 export function selectCost(on: Queryable, sku: string): Promise<CostRow | undefined> {
-  return firstRow<CostRow>(
+  return maybeOne<CostRow>(
     on,
     'costing.cost',
     `select p.id as "productId", c.currency, c.average_minor::float8 as "averageMinor",
@@ -72,7 +72,7 @@ export function selectCost(on: Queryable, sku: string): Promise<CostRow | undefi
 
 /** The newest receipts of a product that together brought at least `units`, newest first. */
 export function selectReceived(on: Queryable, productId: number, units: number): Promise<CostLayer[]> {
-  return rows<CostLayer>(
+  return many<CostLayer>(
     on,
     'costing.received',
     `select "receiptId", "supplierReference", "receivedAt", quantity, "unitCostMinor" from (
@@ -131,7 +131,7 @@ export function selectTotals(
   method: ValuationMethod,
   { warehouseId, categoryId }: Scope,
 ): Promise<TotalRow[]> {
-  return rows<TotalRow>(
+  return many<TotalRow>(
     on,
     `costing.totals.${method}`,
     `with held as (
@@ -156,7 +156,7 @@ export function selectWorths(
   { warehouseId, categoryId }: Scope,
   page: { after: string; limit: number; offset: number },
 ): Promise<ValuedProduct[]> {
-  return rows<ValuedProduct>(
+  return many<ValuedProduct>(
     on,
     `costing.worths.${method}`,
     `with held as materialized (

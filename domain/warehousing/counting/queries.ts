@@ -1,7 +1,7 @@
 import {
   execute,
-  firstRow,
-  rows,
+  maybeOne,
+  many,
   type Database,
   type Queryable,
   type Transaction,
@@ -26,7 +26,7 @@ const SHEET = `
 export type SheetRow = SheetView & { createdAtMicros: string };
 
 export function selectSheet(on: Queryable, id: string): Promise<SheetRow | undefined> {
-  return firstRow<SheetRow>(
+  return maybeOne<SheetRow>(
     on,
     'counting.sheet',
     `select ${SHEET} from count_sheets c join warehouses w on w.id = c.warehouse_id where c.id = $1`,
@@ -64,7 +64,7 @@ export async function insertSheet(tx: Transaction, sheet: NewSheet, warehouseId:
 }
 
 export function selectCategoryId(on: Queryable, code: string): Promise<{ id: number } | undefined> {
-  return firstRow(on, 'counting.category', 'select id from categories where code = $1', [code]);
+  return maybeOne(on, 'counting.category', 'select id from categories where code = $1', [code]);
 }
 
 export interface Selection {
@@ -104,7 +104,7 @@ export interface LockedSheet {
 
 /** The sheet's lock is taken before any stock row's. */
 export function lockSheet(tx: Transaction, id: string): Promise<LockedSheet | undefined> {
-  return firstRow<LockedSheet>(
+  return maybeOne<LockedSheet>(
     tx,
     'counting.lock_sheet',
     `select warehouse_id as "warehouseId", tolerance from count_sheets where id = $1 for no key update`,
@@ -122,7 +122,7 @@ export interface LineRow {
 }
 
 export function selectLines(tx: Transaction, sheetId: string): Promise<LineRow[]> {
-  return rows<LineRow>(
+  return many<LineRow>(
     tx,
     'counting.lines',
     `select l.product_id as "productId", p.sku, l.status, l.counted, l.variance, l.round

@@ -1,7 +1,7 @@
 import {
   execute,
-  firstRow,
-  rows,
+  maybeOne,
+  many,
   type Database,
   type Queryable,
   type Transaction,
@@ -19,7 +19,7 @@ const HOLD = `
 export type HoldRow = QualityHoldView & { createdAtMicros: string };
 
 export function selectHold(on: Queryable, id: string): Promise<HoldRow | undefined> {
-  return firstRow<HoldRow>(
+  return maybeOne<HoldRow>(
     on,
     'quality.hold',
     `select ${HOLD} from quality_holds h join products p on p.id = h.product_id
@@ -71,7 +71,7 @@ export interface LockedHold extends StockKey {
 
 /** After its reservation's lock and before that of the stock. */
 export function lockHold(tx: Transaction, id: string): Promise<LockedHold | undefined> {
-  return firstRow<LockedHold>(
+  return maybeOne<LockedHold>(
     tx,
     'quality.lock_hold',
     `select h.product_id as "productId", h.warehouse_id as "warehouseId", h.open, h.lot_id as "lotId",
@@ -104,7 +104,7 @@ export interface LotRow {
 
 /** A lot by its code, under the lock of its stock row. */
 export function selectLot(tx: Transaction, key: StockKey, code: string): Promise<LotRow | undefined> {
-  return firstRow<LotRow>(
+  return maybeOne<LotRow>(
     tx,
     'quality.lot',
     `select id, code, quantity - held as free from lots where product_id = $1 and warehouse_id = $2 and code = $3`,
@@ -129,7 +129,7 @@ export interface ExpiredLot {
 
 /** Lots past their last day of sale with units that are not on hold, and of which some may be put on hold. */
 export function selectExpiredLots(on: Queryable, limit: number): Promise<ExpiredLot[]> {
-  return rows<ExpiredLot>(
+  return many<ExpiredLot>(
     on,
     'quality.expired_lots',
     `select p.sku, w.code as location, l.code, l.expires_on::text as "expiresOn"

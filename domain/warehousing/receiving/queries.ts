@@ -1,6 +1,6 @@
 import {
   execute,
-  rows,
+  many,
   type Database,
   type Queryable,
   type Transaction,
@@ -21,7 +21,7 @@ const RECEIPT = `
 export type ReceiptRow = ReceiptView & { createdAtMicros: string };
 
 export function selectReceipts(on: Queryable, ids: readonly string[]): Promise<ReceiptRow[]> {
-  return rows<ReceiptRow>(
+  return many<ReceiptRow>(
     on,
     'receiving.receipts',
     `select ${RECEIPT} from receipts r join warehouses w on w.id = r.warehouse_id where r.id = any ($1::uuid[])`,

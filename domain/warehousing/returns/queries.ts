@@ -1,7 +1,7 @@
 import {
   execute,
-  firstRow,
-  rows,
+  maybeOne,
+  many,
   type Database,
   type Queryable,
   type Transaction,
@@ -20,7 +20,7 @@ const RETURN = `
 export type ReturnRow = ReturnView & { createdAtMicros: string };
 
 export function selectReturn(on: Queryable, id: string): Promise<ReturnRow | undefined> {
-  return firstRow<ReturnRow>(
+  return maybeOne<ReturnRow>(
     on,
     'returns.return',
     `select ${RETURN} from customer_returns r left join warehouses w on w.id = r.warehouse_id where r.id = $1`,
@@ -48,7 +48,7 @@ const AWAITED = `case when r.status in ('authorised', 'received') and not r.clos
   then sum(l.quantity - l.received) else 0 end`;
 
 export function selectProgress(on: Queryable, id: string): Promise<ReturnProgress | undefined> {
-  return firstRow<ReturnProgress>(
+  return maybeOne<ReturnProgress>(
     on,
     'returns.progress',
     `select r.id as "returnId", r.order_id as "orderId", r.status, (${AWAITED})::int as awaited,
@@ -73,7 +73,7 @@ export interface ReturnableRow {
  * with what came in. The caller has the order's lock.
  */
 export function selectReturnable(tx: Transaction, orderId: string): Promise<ReturnableRow[]> {
-  return rows<ReturnableRow>(
+  return many<ReturnableRow>(
     tx,
     'returns.returnable',
     `select i.product_id as "productId", i.sku, i.fulfilled_quantity - coalesce(b.units, 0)::int as returnable
@@ -125,7 +125,7 @@ export interface LockedReturn {
 
 /** Before the lock of any stock row. */
 export function lockReturn(tx: Transaction, id: string): Promise<LockedReturn | undefined> {
-  return firstRow<LockedReturn>(
+  return maybeOne<LockedReturn>(
     tx,
     'returns.lock',
     // The clock is read by the outer part: beside the lock it would be read before the wait.
@@ -147,7 +147,7 @@ export interface ReturnLineRow {
 }
 
 export function selectReturnLines(tx: Transaction, id: string): Promise<ReturnLineRow[]> {
-  return rows<ReturnLineRow>(
+  return many<ReturnLineRow>(
     tx,
     'returns.lines',
     `select product_id as "productId", sku, quantity, received, restocked, written_off as "writtenOff"
@@ -222,7 +222,7 @@ export function selectOverdueReturns(
   seconds: number,
   limit: number,
 ): Promise<{ id: string }[]> {
-  return rows(
+  return many(
     tx,
     'returns.overdue',
     `select id from customer_returns
