@@ -1,10 +1,12 @@
 import { Context } from '@temporalio/activity';
+import { actOnEach, failedSubjects, forgetFailures } from '../domain/stock/alerts/failed-work';
 import { failJob, readJob } from '../domain/jobs/jobs';
 import { selectResting } from '../domain/jobs/queries';
 import { jobHasEnded } from '../domain/jobs/rules';
 import type { Database } from '../platform/database/database';
 import type { Logger } from '../platform/telemetry/log';
 import type { PagePosition } from '../platform/database/pages';
+import { isRefusedByEngine } from '../platform/temporal/connection';
 
 export interface JobSweepResult {
   looked: number;
@@ -58,22 +60,30 @@ export function createJobActivities({
     async sweepJobs() {
       const result = { looked: 0, restarted: 0, failed: 0 };
       let after: PagePosition | undefined;
+      const unstarted = await failedSubjects(db, 'start_job');
+      for (const jobId of unstarted) if (await isDone(jobId)) await forgetFailures(db, 'start_job', [jobId]);
       for (;;) {
         const suspects = await selectResting(db, { graceSeconds, after, limit: BATCH });
-        for (const { id: jobId } of suspects) {
-          // Each may take the engine's whole deadline.
-          Context.current().heartbeat(result);
-          result.looked += 1;
-          const state = await describe(jobId);
-          if (state === 'running' || (await isDone(jobId))) continue;
-          if (state === 'failed') {
-            log.error(
-              { jobId },
-              'the workflow of a job has failed and left it open; the job is ended as failed',
-            );
-            await failJob(db, jobId, WORKFLOW_FAILED);
-            result.failed += 1;
-          } else {
+        await actOnEach(suspects, unstarted, {
+          db,
+          work: 'start_job',
+          idOf: ({ id }) => id,
+          isOwn: isRefusedByEngine,
+          async act({ id: jobId }) {
+            // Each may take the engine's whole deadline.
+            Context.current().heartbeat(result);
+            result.looked += 1;
+            const state = await describe(jobId);
+            if (state === 'running' || (await isDone(jobId))) return;
+            if (state === 'failed') {
+              log.error(
+                { jobId },
+                'the workflow of a job has failed and left it open; the job is ended as failed',
+              );
+              await failJob(db, jobId, WORKFLOW_FAILED);
+              result.failed += 1;
+              return;
+            }
             // A workflow that completed and left its job open is a defect of ours, or the database was set back.
             log[state === 'completed' ? 'error' : 'warn'](
               { jobId, state },
@@ -81,8 +91,8 @@ export function createJobActivities({
             );
             await start(jobId);
             result.restarted += 1;
-          }
-        }
+          },
+        });
         if (suspects.length < BATCH) return result;
         after = suspects.at(-1);
       }

@@ -1,4 +1,5 @@
 import { Context } from '@temporalio/activity';
+import { actOnEach, failedSubjects, forgetFailures } from '../domain/stock/alerts/failed-work';
 import { ensurePartitions } from '../domain/stock/ledger/queries';
 import { foldOldPartitions } from '../domain/stock/retention/retention';
 import { readProgress } from '../domain/ordering/progress';
@@ -7,6 +8,7 @@ import { claimSuspects } from '../domain/ordering/reconcile-queries';
 import type { OrderInput } from '../domain/orders/types';
 import type { Database } from '../platform/database/database';
 import type { Logger } from '../platform/telemetry/log';
+import { isRefusedByEngine } from '../platform/temporal/connection';
 import { heartbeating } from './heartbeat';
 
 export interface SweepResult {
@@ -57,20 +59,29 @@ export function createMaintenanceActivities(deps: MaintenanceDeps): MaintenanceA
   return {
     async sweepOrders() {
       const result = { looked: 0, restarted: 0 };
+      const failed = await failedSubjects(db, 'start_order_saga');
+      for (const orderId of failed)
+        if (await isDone(orderId)) await forgetFailures(db, 'start_order_saga', [orderId]);
       for (;;) {
         const suspects = await claimSuspects(db, { graceSeconds, recheckSeconds, limit: BATCH });
-        for (const { orderId, input } of suspects) {
-          // Each may take the engine's whole deadline.
-          Context.current().heartbeat(result);
-          result.looked += 1;
-          const state = await deps.describeSaga(orderId);
-          if (state === 'running' || (await isDone(orderId))) continue;
-          const message = 'an order has something left to do and no saga; it is started again';
-          // A saga that completed and left its order open is a defect of ours, not a fault of the world.
-          log[state === 'completed' ? 'error' : 'warn']({ orderId, state }, message);
-          await deps.startSaga(input);
-          result.restarted += 1;
-        }
+        await actOnEach(suspects, failed, {
+          db,
+          work: 'start_order_saga',
+          idOf: ({ orderId }) => orderId,
+          isOwn: isRefusedByEngine,
+          async act({ orderId, input }) {
+            // Each may take the engine's whole deadline.
+            Context.current().heartbeat(result);
+            result.looked += 1;
+            const state = await deps.describeSaga(orderId);
+            if (state === 'running' || (await isDone(orderId))) return;
+            const message = 'an order has something left to do and no saga; it is started again';
+            // A saga that completed and left its order open is a defect of ours, not a fault of the world.
+            log[state === 'completed' ? 'error' : 'warn']({ orderId, state }, message);
+            await deps.startSaga(input);
+            result.restarted += 1;
+          },
+        });
         if (suspects.length < BATCH) return result;
       }
     },

@@ -1,4 +1,5 @@
 import { Context } from '@temporalio/activity';
+import { actOnEach, failedSubjects, forgetFailures } from '../domain/stock/alerts/failed-work';
 import { markOverdue } from '../domain/stock/transfers/overdue';
 import { claimUnattended } from '../domain/stock/transfers/queries';
 import type { TransferProgress } from '../domain/stock/transfers/types';
@@ -6,6 +7,7 @@ import { readProgress } from '../domain/stock/transfers/views';
 import type { Database } from '../platform/database/database';
 import { AppError } from '../platform/errors';
 import type { Logger } from '../platform/telemetry/log';
+import { isRefusedByEngine } from '../platform/temporal/connection';
 import { withFailures } from './failure';
 
 export interface TransferSweepResult {
@@ -39,6 +41,12 @@ const BATCH = 100;
 
 export function createTransferActivities(deps: TransferDependencies): TransferActivities {
   const { db, graceSeconds, recheckSeconds, log } = deps;
+
+  async function hasEnded(transferId: string): Promise<boolean> {
+    const progress = await readProgress(db, transferId);
+    return progress?.status !== 'in_transit';
+  }
+
   return withFailures<TransferActivities>(
     {
       async readTransfer(transferId) {
@@ -49,17 +57,26 @@ export function createTransferActivities(deps: TransferDependencies): TransferAc
       raiseOverdue: (transferId) => markOverdue(db, transferId),
       async sweepTransfers() {
         const result = { looked: 0, restarted: 0 };
+        const failed = await failedSubjects(db, 'start_transfer');
+        for (const transferId of failed)
+          if (await hasEnded(transferId)) await forgetFailures(db, 'start_transfer', [transferId]);
         for (;;) {
           const suspects = await claimUnattended(db, { graceSeconds, recheckSeconds, limit: BATCH });
-          for (const { id: transferId } of suspects) {
-            // Each may take the engine's whole deadline.
-            Context.current().heartbeat(result);
-            result.looked += 1;
-            if (await deps.transferWorkflowRuns(transferId)) continue;
-            log.warn({ transferId }, 'an open transfer has no workflow; it is started again');
-            await deps.follow(transferId);
-            result.restarted += 1;
-          }
+          await actOnEach(suspects, failed, {
+            db,
+            work: 'start_transfer',
+            idOf: ({ id }) => id,
+            isOwn: isRefusedByEngine,
+            async act({ id: transferId }) {
+              // Each may take the engine's whole deadline.
+              Context.current().heartbeat(result);
+              result.looked += 1;
+              if (await deps.transferWorkflowRuns(transferId)) return;
+              log.warn({ transferId }, 'an open transfer has no workflow; it is started again');
+              await deps.follow(transferId);
+              result.restarted += 1;
+            },
+          });
           if (suspects.length < BATCH) return result;
         }
       },

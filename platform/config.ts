@@ -54,6 +54,8 @@ export const settingsSchema = z.object({
   SANDBOX_CARRIER_WEBHOOK_URL: z.url().optional(),
 
   SOURCING_STRATEGY: z.enum(['nearest', 'fewest_shipments', 'priority']).default('nearest'),
+  BACKORDER_LIMIT_PRODUCT: positive.max(1_000_000_000).default(1_000_000),
+  BACKORDER_LIMIT_CUSTOMER: positive.max(1_000_000_000).default(100_000),
   ADMISSION_LIMIT: positive.default(128),
   ADMISSION_QUEUE: z.coerce.number().int().min(0).default(2_000),
   RESERVATION_QUEUE: positive.default(2_000),

@@ -14,7 +14,7 @@ import { ensurePartitions } from '../domain/stock/ledger/queries';
 import { createWarehouseDirectory } from '../domain/catalog/warehouses';
 import { drainAllocation } from '../domain/ordering/backorders/drain-allocation';
 import { createOrderReserver } from '../domain/ordering/place';
-import { selectInput } from '../domain/ordering/reconcile-queries';
+import { readOrderInput } from '../domain/ordering/views';
 import type { Settings } from '../platform/config';
 import type { Database } from '../platform/database/database';
 import type { Logger } from '../platform/telemetry/log';
@@ -87,6 +87,10 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
     warehouses: createWarehouseDirectory(db),
     gateway: gateway.name,
     strategy: settings.SOURCING_STRATEGY,
+    backorderLimits: {
+      product: settings.BACKORDER_LIMIT_PRODUCT,
+      customer: settings.BACKORDER_LIMIT_CUSTOMER,
+    },
     lanes: settings.RESERVE_LANES,
     maxBatch: settings.RESERVE_MAX_BATCH,
     log,
@@ -161,7 +165,7 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
     names,
     dispatcher: { taskQueue: names.jobsQueue, input: { batchSize: DISPATCH_BATCH } },
     restartSaga: async (orderId) => {
-      const order = await selectInput(db, orderId);
+      const order = (await readOrderInput(db, orderId))?.input;
       if (order) await sagas.restart(order);
     },
     drainAllocation: (reservationId) => drainAllocation(db, reservationId),

@@ -54,7 +54,9 @@ export function orderActions(context: ApiContext, knownTokens: readonly string[]
         summary: 'Place an order',
         description:
           'Answers once the stock is held; a payment that comes with the order is charged afterwards. Without one the ' +
-          'order waits to be paid until its hold expires.',
+          'order waits to be paid until its hold expires. An order of which more units would wait for stock than may is ' +
+          'refused with BACKORDER_LIMIT: `scope` says whether the limit is that of a product (`sku`) or of the customer ' +
+          '(`skus`), `limit` how many units may wait, `waiting` how many do, and `wanted` how many more would.',
         keyed: true,
         body: newOrder,
         answers: {
@@ -63,6 +65,7 @@ export function orderActions(context: ApiContext, knownTokens: readonly string[]
         },
         problems: [
           'OUT_OF_STOCK',
+          'BACKORDER_LIMIT',
           'ORDER_FAILED',
           'VALIDATION_FAILED',
           'UNKNOWN_SKU',

@@ -7,6 +7,7 @@ export const alertKind = z.enum([
   'overstock',
   'transfer_overdue',
   'ledger_drift',
+  'work_failed',
 ]);
 export const alertStatus = z.enum(['open', 'acknowledged', 'resolved']);
 
@@ -15,11 +16,11 @@ export const alert = z
     id: uuid,
     kind: alertKind,
     status: alertStatus,
-    sku: z.string(),
-    location: z.string(),
-    details: z
-      .record(z.string(), z.unknown())
-      .meta({ description: 'The figures, or the transfers, that raised it' }),
+    sku: z.string().nullable().meta({ description: 'Null for `work_failed`, which is not about a place' }),
+    location: z.string().nullable(),
+    details: z.record(z.string(), z.unknown()).meta({
+      description: 'The figures, the transfers or the failure that raised it; of `work_failed` also `advice`',
+    }),
     raisedAt: time,
     acknowledgedAt: time.nullable(),
     acknowledgedBy: z.string().nullable(),

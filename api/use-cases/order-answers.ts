@@ -24,7 +24,12 @@ export type PlacementDecision =
   | { outcome: Extract<PlacementOutcome, 'held'>; answer: Answer }
   | { outcome: Exclude<PlacementOutcome, 'held'>; error: Error };
 
-export function outcomeOf({ view, shortages, failureDetail }: OrderRecord): PlacementDecision {
+export function outcomeOf({
+  view,
+  shortages,
+  failureDetail,
+  failureDetails,
+}: OrderRecord): PlacementDecision {
   if (view.status === 'rejected') return { outcome: 'rejected', error: outOfStock(shortages, view.id) };
   if (view.status !== 'failed') {
     return {
@@ -39,6 +44,12 @@ export function outcomeOf({ view, shortages, failureDetail }: OrderRecord): Plac
   }
   if (view.failureCode === 'MIXED_CURRENCIES') {
     return { outcome: 'failed', error: problem('MIXED_CURRENCIES', detail, members) };
+  }
+  if (view.failureCode === 'BACKORDER_LIMIT') {
+    return {
+      outcome: 'failed',
+      error: problem('BACKORDER_LIMIT', detail, { ...failureDetails, ...members }),
+    };
   }
   return {
     outcome: 'failed',

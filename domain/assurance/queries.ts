@@ -174,7 +174,7 @@ export async function countRepairable(on: Queryable, jobId: string): Promise<num
   const row = await maybeOne<{ count: number }>(
     on,
     'consistency.count_repairable',
-    'select count(*)::int as count from consistency_findings where job_id = $1 and repairable',
+    'select count(*) as count from consistency_findings where job_id = $1 and repairable',
     [jobId],
   );
   return row?.count ?? 0;

@@ -1,5 +1,8 @@
 import type { Database, Queryable, Transaction } from '../../platform/database/database';
+import { isSubjectsOwn } from '../../platform/errors';
+import { runInHalves } from '../../platform/halves';
 import { enqueue } from '../../platform/database/outbox';
+import { forgetFailures, recordFailure } from '../stock/alerts/failed-work';
 import { appendEvents } from '../orders/events';
 import type { NewEvent } from '../orders/queries';
 import { advanceStatus } from '../orders/status';
@@ -7,6 +10,7 @@ import {
   claimToBook,
   endLeases,
   existsOverdue,
+  extendLease,
   lockShipments,
   updateShipments,
   type ShipmentChange,
@@ -47,15 +51,31 @@ export function shipmentsAreOverdue(on: Queryable, seconds: number): Promise<boo
 /**
  * Writes down how bookings ended. Booked: tracking number, label, the order `fulfilling`. Refused for good: the shipment
  * `failed` and the order's saga woken to undo it. A shipment that is being voided or was picked up meanwhile keeps its
- * status and still gets its tracking number. Recorded again, it changes nothing.
+ * status and still gets its tracking number. Recorded again, it changes nothing. A shipment that cannot be written by an error
+ * of its own stops no other: an alert tells of it, and it is booked again after a while.
  *
  * @returns how many shipments became `booked` and `failed`.
  */
-export function recordBookings(
+export async function recordBookings(
   db: Database,
   outcomes: readonly BookingOutcome[],
 ): Promise<{ booked: number; refused: number }> {
-  return db.retrying((tx) => record(tx, new Map(outcomes.map((outcome) => [outcome.shipmentId, outcome]))));
+  const total = { booked: 0, refused: 0 };
+  await runInHalves(
+    outcomes,
+    async (some) => {
+      const byId = new Map(some.map((outcome) => [outcome.shipmentId, outcome]));
+      const { booked, refused } = await db.retrying((tx) => record(tx, byId));
+      total.booked += booked;
+      total.refused += refused;
+    },
+    async ({ shipmentId }, error) => {
+      const retryAt = await recordFailure(db, { work: 'record_booking', subject: shipmentId, error });
+      await extendLease(db, shipmentId, retryAt);
+    },
+    isSubjectsOwn,
+  );
+  return total;
 }
 
 async function record(
@@ -85,6 +105,7 @@ async function record(
   // Locks the rows of all these orders, in order; what follows touches only orders among them.
   await appendEvents(tx, events);
   await advanceStatus(tx, [...new Set(booked)], 'fulfilling');
+  await forgetFailures(tx, 'record_booking', [...outcomes.keys()]);
   return { booked: booked.length, refused: refused.length };
 }
 

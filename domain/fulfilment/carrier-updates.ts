@@ -1,5 +1,7 @@
 import { validate } from 'uuid';
 import type { Database, Transaction } from '../../platform/database/database';
+import { isSubjectsOwn } from '../../platform/errors';
+import { runInHalves } from '../../platform/halves';
 import { enqueue } from '../../platform/database/outbox';
 import {
   closeLines,
@@ -32,19 +34,33 @@ export interface UpdateOutcome {
 }
 
 /**
- * Applies a carrier's updates, at most 500, in one transaction and answers a verdict for each, in their order.
+ * Applies a carrier's updates, at most 500, in one transaction and answers a verdict for each, in their order. Where one fails
+ * by an error of its own, the others are applied all the same, and then that error is thrown: sent again, they are duplicates.
  *
  * An update is taken once, by carrier and event id; statuses only go forward, so repeats, delays and any order are
  * harmless. `picked_up`, also when a `delivered` implies it, takes the goods off the stock and out of the hold and
  * wakes the saga; the order ends when nothing is left to leave. `failed` before pick-up wakes the saga to undo that
  * shipment; after pick-up it only goes into the history.
  */
-export function applyCarrierEvents(
+export async function applyCarrierEvents(
   db: Database,
   carrier: string,
   events: readonly CarrierEvent[],
 ): Promise<UpdateOutcome[]> {
-  return db.retrying((tx) => applyAll(tx, carrier, events));
+  const verdicts: UpdateOutcome[] = [];
+  const failures: unknown[] = [];
+  await runInHalves(
+    events,
+    async (some) => {
+      verdicts.push(...(await db.retrying((tx) => applyAll(tx, carrier, some))));
+    },
+    (_, error) => {
+      failures.push(error);
+    },
+    isSubjectsOwn,
+  );
+  if (failures.length > 0) throw failures[0];
+  return verdicts;
 }
 
 async function applyAll(

@@ -107,6 +107,16 @@ export function endLeases(on: Queryable, shipmentIds: readonly string[]): Promis
   );
 }
 
+/** Lets the claim of a shipment count until `until`, so that it is not taken again before. */
+export function extendLease(on: Queryable, shipmentId: string, until: Date): Promise<number> {
+  return execute(
+    on,
+    'fulfilment.extend_lease',
+    `update shipments set lease_until = $2 where id = $1 and status = 'booking'`,
+    [shipmentId, until],
+  );
+}
+
 /** Is there a shipment that nobody has begun to book for `seconds`, or a claim whose lease has run out? */
 export async function existsOverdue(on: Queryable, seconds: number): Promise<boolean> {
   const found = await maybeOne<{ overdue: boolean }>(

@@ -1,6 +1,8 @@
 import type { Database, Transaction } from '../../platform/database/database';
-import { AppError } from '../../platform/errors';
+import { AppError, isSubjectsOwn } from '../../platform/errors';
+import { runInHalves } from '../../platform/halves';
 import { enqueue } from '../../platform/database/outbox';
+import { recordFailure } from '../stock/alerts/failed-work';
 import { reclaimStandalone } from '../stock/reservations/expire';
 import { lockReservations, openLines, setReservationStatus } from '../stock/reservations/reservations';
 import {
@@ -81,15 +83,37 @@ export async function reclaimExpired(db: Database, productIds: readonly number[]
 
 async function reclaimOfOrders(db: Database, productIds: readonly number[]): Promise<void> {
   for (;;) {
-    const freed = await db.retrying(async (tx) => {
-      const holds = await selectDueReservationsForUpdate(tx, productIds, RECLAIM_LIMIT);
-      await expireReservations(tx, holds);
-      await enqueue(
-        tx,
-        holds.flatMap(({ orderId }) => (orderId ? [{ topic: 'order.wake' as const, key: orderId }] : [])),
+    let found: ReservationRow[] = [];
+    let freed = 0;
+    const reclaim = (select: (tx: Transaction) => Promise<ReservationRow[]>) =>
+      db.retrying(async (tx) => expireAndWake(tx, await select(tx)));
+    try {
+      freed = await reclaim(
+        async (tx) => (found = await selectDueReservationsForUpdate(tx, productIds, RECLAIM_LIMIT)),
       );
-      return holds.length;
-    });
-    if (freed < RECLAIM_LIMIT) return;
+    } catch (error) {
+      if (!isSubjectsOwn(error)) throw error;
+      await runInHalves(
+        found.map(({ id }) => id),
+        async (ids) => {
+          freed += await reclaim(async (tx) => (await lockReservations(tx, ids)).filter(isDue));
+        },
+        async (subject, failure) => {
+          await recordFailure(db, { work: 'expire_hold', subject, error: failure });
+        },
+        isSubjectsOwn,
+      );
+    }
+    if (found.length < RECLAIM_LIMIT || freed === 0) return;
   }
+}
+
+/** Returns how many holds were freed. */
+async function expireAndWake(tx: Transaction, holds: readonly ReservationRow[]): Promise<number> {
+  await expireReservations(tx, holds);
+  await enqueue(
+    tx,
+    holds.flatMap(({ orderId }) => (orderId ? [{ topic: 'order.wake' as const, key: orderId }] : [])),
+  );
+  return holds.length;
 }

@@ -1,11 +1,12 @@
 import { createRequestBatcher, type RequestBatcher } from '../../platform/request-batcher';
 import type { Database, Transaction } from '../../platform/database/database';
 import type { Logger } from '../../platform/telemetry/log';
-import type { ReservationPlan, ReservationRequest } from '../stock/reservations/plan';
+import type { ReservationPlan, ReservationRequest, Refusal } from '../stock/reservations/plan';
 import { createReserver } from '../stock/reservations/reserve';
 import type { SourcingStrategy } from '../stock/ledger/types';
 import type { WarehouseDirectory } from '../catalog/warehouses';
 import { insertPayments, type NewPayment } from '../payments/charge-queries';
+import { checkBackorderLimits, type BackorderLimits } from '../orders/backorder-limits';
 import { appendEvents } from '../orders/events';
 import { reclaimExpired } from './expire';
 import { orderPaymentId, orderReservationId } from '../orders/ids';
@@ -38,6 +39,7 @@ export interface OrderReserverOptions {
   /** Name of the payment gateway that charges are recorded for. */
   gateway: string;
   strategy: SourcingStrategy;
+  backorderLimits: BackorderLimits;
   lanes: number;
   maxBatch: number;
   log: Logger;
@@ -54,7 +56,11 @@ export function createOrderReserver(options: OrderReserverOptions): OrderReserve
     warehouses: options.warehouses,
     strategy: options.strategy,
     reclaim: (productIds) => reclaimExpired(db, productIds),
-    book: { decided, record: (tx, plans) => record(tx, plans, gateway) },
+    book: {
+      decided,
+      limit: (tx, requests, productIdOf) => limitOf(tx, requests, productIdOf, options.backorderLimits),
+      record: (tx, plans) => record(tx, plans, gateway),
+    },
   });
   return createRequestBatcher<OrderInput, ReserveOutcome>({
     lanes: options.lanes,
@@ -104,6 +110,22 @@ async function decided(
     requests.map((request) => request.orderId),
   );
   return outcomesOf(tx, known);
+}
+
+async function limitOf(
+  tx: Transaction,
+  requests: readonly OrderReservationRequest[],
+  productIdOf: (sku: string) => number | undefined,
+  limits: BackorderLimits,
+): Promise<(plan: ReservationPlan<OrderReservationRequest>) => Refusal | null> {
+  const waits = requests.filter(({ mode }) => mode === 'backorder');
+  const check = await checkBackorderLimits(tx, limits, {
+    productIds: [
+      ...new Set(waits.flatMap(({ lines }) => lines.flatMap(({ sku }) => productIdOf(sku) ?? []))),
+    ],
+    customerIds: [...new Set(waits.map(({ order }) => order.customerId))],
+  });
+  return (plan) => (plan.request.mode === 'backorder' ? check(plan.request.order.customerId, plan) : null);
 }
 
 async function outcomesOf(
@@ -170,6 +192,7 @@ function orderOf(plan: ReservationPlan<OrderReservationRequest>): NewOrder {
     holdSeconds: order.holdSeconds,
     failureCode: plan.refusal?.code ?? null,
     failureDetail: plan.refusal?.detail ?? null,
+    failureDetails: plan.refusal?.details ?? {},
     paymentMethod: order.payment,
     input: order,
     sourcing: plan.decisions,

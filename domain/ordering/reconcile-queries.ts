@@ -1,4 +1,4 @@
-import { maybeOne, many, type Queryable } from '../../platform/database/database';
+import { many, type Queryable } from '../../platform/database/database';
 import type { OrderInput } from '../orders/types';
 
 export interface Suspect {
@@ -39,15 +39,4 @@ export function claimSuspects(
      returning o.id as "orderId", o.input`,
     [limits.graceSeconds, limits.recheckSeconds, limits.limit],
   );
-}
-
-/** What an order's saga was started with. */
-export async function selectInput(on: Queryable, orderId: string): Promise<OrderInput | undefined> {
-  const row = await maybeOne<{ input: OrderInput }>(
-    on,
-    'orders.input',
-    'select input from orders where id = $1',
-    [orderId],
-  );
-  return row?.input;
 }

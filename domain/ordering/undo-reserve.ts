@@ -27,6 +27,7 @@ export async function undoReserve(
       holdSeconds: order.holdSeconds,
       failureCode: code,
       failureDetail: detail,
+      failureDetails: {},
       paymentMethod: null,
       input: order,
       sourcing: [],

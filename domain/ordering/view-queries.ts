@@ -34,7 +34,8 @@ const ALLOCATIONS = `
 /** The whole order `o` in one row, so that what a client reads is from one snapshot. */
 const ORDER = `
   o.id, o.status, o.customer_id as "customerId", o.fulfilment, o.currency, o.total_minor as "totalMinor",
-  o.failure_code as "failureCode", o.failure_detail as "failureDetail", o.cancel_reason as "cancelReason", o.shortages,
+  o.failure_code as "failureCode", o.failure_detail as "failureDetail", o.failure_details as "failureDetails",
+  o.cancel_reason as "cancelReason", o.shortages,
   ${utc('o.created_at')} as "createdAt", ${utc('o.updated_at')} as "updatedAt",
   to_char(o.created_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as "createdAtMicros",
   coalesce((select json_agg(json_build_object('sku', i.sku, 'quantity', i.quantity, 'unitPriceMinor', i.unit_price_minor,
@@ -65,6 +66,7 @@ export interface OrderRow {
   totalMinor: number;
   failureCode: string | null;
   failureDetail: string | null;
+  failureDetails: Readonly<Record<string, unknown>>;
   cancelReason: string | null;
   shortages: Shortage[];
   createdAt: string;

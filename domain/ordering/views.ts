@@ -30,6 +30,8 @@ export interface OrderRecord {
   view: OrderView;
   shortages: Shortage[];
   failureDetail: string | null;
+  /** Figures that belong to the failure's code. */
+  failureDetails: Readonly<Record<string, unknown>>;
 }
 
 /** Those of these orders that exist, by id, in one statement. */
@@ -130,6 +132,7 @@ function asRecord(row: OrderRow): OrderRecord {
     },
     shortages: row.shortages,
     failureDetail: row.failureDetail,
+    failureDetails: row.failureDetails,
   };
 }
 

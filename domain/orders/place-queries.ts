@@ -13,6 +13,8 @@ export interface NewOrder {
   holdSeconds: number;
   failureCode: string | null;
   failureDetail: string | null;
+  /** Figures that belong to the code. */
+  failureDetails: Readonly<Record<string, unknown>>;
   paymentMethod: PaymentMethod | null;
   input: OrderInput;
   sourcing: SourcingDecision[];
@@ -24,9 +26,9 @@ export function insertOrders(tx: Transaction, orders: readonly NewOrder[]): Prom
     tx,
     'orders.insert',
     `insert into orders (id, customer_id, status, fulfilment, currency, total_minor, ship_to, hold_seconds,
-                         failure_code, failure_detail, payment_method, input, sourcing, shortages)
+                         failure_code, failure_detail, payment_method, input, sourcing, shortages, failure_details)
      select * from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::jsonb[], $8::int[],
-                          $9::text[], $10::text[], $11::jsonb[], $12::jsonb[], $13::jsonb[], $14::jsonb[])`,
+                          $9::text[], $10::text[], $11::jsonb[], $12::jsonb[], $13::jsonb[], $14::jsonb[], $15::jsonb[])`,
     [
       orders.map((o) => o.id),
       orders.map((o) => o.customerId),
@@ -42,6 +44,7 @@ export function insertOrders(tx: Transaction, orders: readonly NewOrder[]): Prom
       orders.map((o) => JSON.stringify(o.input)),
       orders.map((o) => JSON.stringify(o.sourcing)),
       orders.map((o) => JSON.stringify(o.shortages)),
+      orders.map((o) => JSON.stringify(o.failureDetails)),
     ],
   );
 }

@@ -165,7 +165,7 @@ export function selectProgress(on: Queryable, orderIds: readonly string[]): Prom
        (select json_build_object('paymentId', p.id, 'reservationId', p.reservation_id, 'status', p.status,
            'ageSeconds', extract(epoch from clock_timestamp() - p.created_at)::float8)
          from payments p where p.order_id = o.id and p.status in ('pending', 'unknown')) as charge,
-       coalesce((select sum(b.waiting) from backorders b where b.order_id = o.id), 0)::int as "waitingUnits",
+       coalesce((select sum(b.waiting) from backorders b where b.order_id = o.id), 0) as "waitingUnits",
        coalesce((select json_object_agg(s.status, s.count)
          from (select status, count(*) from shipments where order_id = o.id group by status) s), '{}') as shipments,
        (select count(*)::int from shipments s

@@ -8,7 +8,7 @@ import {
   type LogMetadata,
 } from '@temporalio/worker';
 import type { Settings } from '../config';
-import { AppError, configError } from '../errors';
+import { AppError, configError, isRetryable, sqlState } from '../errors';
 import type { Logger } from '../telemetry/log';
 
 /** The connection of a process that runs a worker. Client and worker share it: without that no start is eager. */
@@ -184,4 +184,19 @@ function temporalLogger(log: Logger): TemporalLogger {
     warn: (message, meta) => write('WARN', message, meta),
     error: (message, meta) => write('ERROR', message, meta),
   };
+}
+
+/** gRPC: INVALID_ARGUMENT, FAILED_PRECONDITION, OUT_OF_RANGE. */
+const REFUSED_CODES: ReadonlySet<number> = new Set([3, 9, 11]);
+
+/**
+ * True when the engine refused what it was asked about one workflow, or the input of one could not be sent: the same again
+ * fails again, and another workflow may succeed. Not when the engine or PostgreSQL is away, busy or set up wrongly.
+ */
+export function isRefusedByEngine(error: unknown): boolean {
+  for (let cause = error; cause instanceof Error; cause = cause.cause) {
+    if (isGrpcServiceError(cause)) return REFUSED_CODES.has(cause.code);
+    if (isRetryable(cause) || sqlState(cause) !== undefined) return false;
+  }
+  return error instanceof Error;
 }

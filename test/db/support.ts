@@ -73,6 +73,7 @@ export function openReserver(db: Database, options: Partial<OrderReserverOptions
     warehouses: createWarehouseDirectory(db),
     gateway: 'sandbox',
     strategy: 'nearest',
+    backorderLimits: { product: 1_000_000, customer: 100_000 },
     lanes: 2,
     maxBatch: 256,
     log: testLogger(),

@@ -1,5 +1,6 @@
 import { NativeConnection } from '@temporalio/worker';
 import { Client } from '@temporalio/client';
+import { listAlerts } from '../../domain/stock/alerts/list';
 import { newId } from '../../platform/ids';
 import { claim, enqueue, type OutboxTopic } from '../../platform/database/outbox';
 import { startRelay, type Relay, type RelayOptions } from '../../worker/outbox/relay';
@@ -253,4 +254,34 @@ test('a relay that stops has delivered what it had claimed', async () => {
   await waitFor(() => begun === 2);
   await relay.stop();
   expect(await waiting()).toBe(0);
+});
+
+test('a message that cannot be delivered stops no other, and once it has failed some times an alert tells of it', async () => {
+  const [bad, good] = [newId(), newId()];
+  let isBad = true;
+  await send('allocation.drain', bad, good);
+  openRelay({
+    drainAllocation(reservationId) {
+      if (reservationId === bad && isBad) return Promise.reject(new Error('its rows cannot be changed'));
+      drained.push(reservationId);
+      return Promise.resolve();
+    },
+  });
+  await waitFor(() => Promise.resolve(drained.includes(good)));
+  const told = async () => (await listAlerts(shop.db, { kind: 'work_failed', limit: 10, offset: 0 })).items;
+  expect(await told()).toEqual([]);
+  const ripen = (attempts: number) =>
+    shop.db.pool.query('update outbox set attempts = $1, available_at = clock_timestamp()', [attempts]);
+  await ripen(5);
+  await waitFor(async () => (await told()).length === 1);
+  expect(await told()).toMatchObject([
+    { status: 'open', details: { work: 'deliver_message', id: `allocation.drain ${bad}` } },
+  ]);
+  isBad = false;
+  await waitFor(async () => {
+    await ripen(6);
+    return (await waiting()) === 0;
+  });
+  await waitFor(async () => (await told())[0]?.status === 'resolved');
+  expect(drained).toEqual([good, bad]);
 });

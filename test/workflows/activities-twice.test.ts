@@ -20,6 +20,7 @@ beforeAll(async () => {
     warehouses: createWarehouseDirectory(shop.db),
     gateway: 'sandbox',
     strategy: 'nearest',
+    backorderLimits: { product: 1_000_000, customer: 100_000 },
     lanes: 1,
     maxBatch: 10,
     log: testLogger(),

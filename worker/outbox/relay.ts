@@ -1,3 +1,4 @@
+import { forgetFailures, recordFailure } from '../../domain/stock/alerts/failed-work';
 import { shipmentsAreOverdue } from '../../domain/fulfilment/book';
 import { reservationsAreOverdue } from '../../domain/stock/reservations/expiry-queries';
 import { backoffMs } from '../../platform/database/database';
@@ -36,6 +37,8 @@ const POLL_MS = 1_000;
 const PACE_MS = 250;
 const RETRY_BASE_SECONDS = 0.5;
 const RETRY_CAP_SECONDS = 60;
+/** A message that has failed so often, for half a minute, is told of by an alert. */
+const ALERT_AFTER_ATTEMPTS = 5;
 /** While PostgreSQL or the engine is away nothing is wrong with the message; it need not wait long once they are back. */
 const PASSING_CAP_SECONDS = 3;
 const OVERDUE_CHECK_MS = 30_000;
@@ -53,7 +56,7 @@ interface Delivery {
 
 /**
  * Carries the outbox to whom it concerns: rings sagas, the dispatcher and the expiry of holds, drains allocations, starts jobs,
- * starts and rings the workflows of transfers. At least once, in no order; receivers are doorbells. A message that cannot be delivered is put off and never holds up another. While
+ * starts and rings the workflows of transfers. At least once, in no order; receivers are doorbells. A message that cannot be delivered is put off and never holds up another; once it has failed some times an alert tells of it. While
  * PostgreSQL or the engine is away it tries again with backoff. Several relays at once share the work.
  */
 export function startRelay(options: RelayOptions): Relay {
@@ -101,11 +104,24 @@ export function startRelay(options: RelayOptions): Relay {
     try {
       await deliver(delivery);
       settler.done(ids);
+      if (attempts >= ALERT_AFTER_ATTEMPTS)
+        await tell(() => forgetFailures(db, 'deliver_message', [about(delivery)]));
     } catch (error) {
       const cap = isPassing(error) ? PASSING_CAP_SECONDS : RETRY_CAP_SECONDS;
       const seconds = Math.min(cap, RETRY_BASE_SECONDS * 2 ** attempts);
       log.warn({ err: error, topic, key, attempts, seconds }, 'an outbox message is put off');
       settler.later(ids, seconds);
+      if (attempts >= ALERT_AFTER_ATTEMPTS && !isPassing(error))
+        await tell(() => recordFailure(db, { work: 'deliver_message', subject: about(delivery), error }));
+    }
+  }
+
+  /** The message is what counts: what is told of it is told the next time. */
+  async function tell(work: () => Promise<unknown>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      log.debug({ err: error }, 'a failed delivery could not be told of');
     }
   }
 
@@ -190,17 +206,21 @@ function isRing(topic: OutboxTopic): boolean {
   return topic === 'shipments.ready' || topic === 'holds.due';
 }
 
+function about({ topic, key }: Delivery): string {
+  return `${topic} ${key}`;
+}
+
 function fold(messages: readonly OutboxMessage[]): Delivery[] {
   const deliveries = new Map<string, Delivery>();
   for (const { id, topic, key, attempts } of messages) {
     // One ring of the dispatcher is for all shipments, and one of the expiry for all holds.
-    const about = isRing(topic) ? topic : `${topic} ${key}`;
-    const known = deliveries.get(about);
+    const asked = isRing(topic) ? topic : `${topic} ${key}`;
+    const known = deliveries.get(asked);
     if (known) {
       known.ids.push(id);
       known.attempts = Math.max(known.attempts, attempts);
     } else {
-      deliveries.set(about, { topic, key, ids: [id], attempts });
+      deliveries.set(asked, { topic, key, ids: [id], attempts });
     }
   }
   return [...deliveries.values()];

@@ -46,7 +46,8 @@ export function repairCounters(jobId: string, productId: number, warehouseId: nu
               'reserved set to what live holds hold', 'job:${jobId}', 'repair');
   end if;
   update stock set on_hand = ledger_on_hand, reserved = held, version = version + 1 where ${here};
-  perform keep_for_backorders(${productId}, ${warehouseId}, (ledger_on_hand - held - s.on_hand + s.reserved)::int);`,
+  perform keep_for_backorders(${productId}, ${warehouseId}, 
+    least(ledger_on_hand - held - s.on_hand + s.reserved, 2147483647)::int);`,
   );
 }
 
@@ -80,7 +81,7 @@ export function releaseReservation(jobId: string, reservationId: string): string
   perform from orders where id = h.order_id for no key update;
   update order_items i
     set reserved_quantity = i.reserved_quantity - l.units, cancelled_quantity = i.cancelled_quantity + l.units
-    from (select product_id, sum(open_quantity)::int as units from ${lines} group by 1) l
+    from (select product_id, sum(open_quantity) as units from ${lines} group by 1) l
     where i.order_id = h.order_id and i.product_id = l.product_id and i.reserved_quantity >= l.units;
   with counted as (
     update orders set event_seq = event_seq + 1, updated_at = clock_timestamp() where id = h.order_id returning id, event_seq)

@@ -32,9 +32,25 @@ export function selectWaitingUnits(
   return many(
     on,
     'orders.waiting_units',
-    `select product_id as "productId", sum(waiting)::int as units
+    `select product_id as "productId", sum(waiting) as units
      from backorders where product_id = any ($1::int[]) and waiting > 0 group by product_id`,
     [productIds],
+  );
+}
+
+/** Units that still wait for customers, over all of their open orders. */
+export function selectWaitingOfCustomers(
+  on: Queryable,
+  customerIds: readonly string[],
+): Promise<{ customerId: string; units: number }[]> {
+  return many(
+    on,
+    'orders.waiting_of_customers',
+    `select o.customer_id as "customerId", sum(b.waiting) as units
+     from orders o join backorders b on b.order_id = o.id and b.waiting > 0
+     where o.customer_id = any ($1::text[]) and o.fulfilment = 'backorder' and o.status in ('reserved', 'paid', 'fulfilling')
+     group by o.customer_id`,
+    [customerIds],
   );
 }
 

@@ -3,8 +3,20 @@ import type { StockKey } from '../ledger/types';
 /**
  * `low_stock`, `out_of_stock` and `overstock` follow the stock by themselves (a trigger raises and resolves them in the
  * transaction that changes it); `transfer_overdue` and `ledger_drift` are raised and resolved by who finds out.
+ * `work_failed` is about work on one subject that failed by an error of its own, and not about a place.
  */
-export type AlertKind = 'low_stock' | 'out_of_stock' | 'overstock' | 'transfer_overdue' | 'ledger_drift';
+export type PlaceAlertKind = 'low_stock' | 'out_of_stock' | 'overstock' | 'transfer_overdue' | 'ledger_drift';
+export type AlertKind = PlaceAlertKind | 'work_failed';
+
+/** Work that is done on many subjects and goes on without one that fails. */
+export type Work =
+  | 'expire_hold'
+  | 'hold_expired_lot'
+  | 'start_order_saga'
+  | 'start_transfer'
+  | 'start_job'
+  | 'record_booking'
+  | 'deliver_message';
 
 export type AlertStatus = 'open' | 'acknowledged' | 'resolved';
 
@@ -12,9 +24,10 @@ export interface AlertView {
   id: string;
   kind: AlertKind;
   status: AlertStatus;
-  sku: string;
-  location: string;
-  /** The figures, or the transfers, that raised it. */
+  /** Null for `work_failed`, which is not about a product at a location. */
+  sku: string | null;
+  location: string | null;
+  /** The figures, the transfers or the failure that raised it. */
   details: Readonly<Record<string, unknown>>;
   /** All times RFC 3339. */
   raisedAt: string;
@@ -32,7 +45,7 @@ export interface Thresholds {
 
 /** A product at a location, and what is the matter there. */
 export interface AlertKey extends StockKey {
-  kind: AlertKind;
+  kind: PlaceAlertKind;
 }
 
 export interface OverdueTransfer extends StockKey {

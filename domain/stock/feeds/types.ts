@@ -44,7 +44,8 @@ export type RejectCode =
   | 'UNKNOWN_LOCATION'
   | 'SUPERSEDED'
   | 'WOULD_GO_NEGATIVE'
-  | 'BELOW_RESERVED';
+  | 'BELOW_RESERVED'
+  | 'ROW_FAILED';
 
 export interface FeedOptions {
   mode: FeedMode;

@@ -1,4 +1,5 @@
 import { execute, many, type Queryable, type Transaction } from '../../../platform/database/database';
+import { notPutOff } from '../alerts/failed-work-queries';
 import { COMMIT_SECONDS, LOOK_EVERY_SECONDS } from './rules';
 import type { Allocation, ReservationStatus, StockKey } from '../ledger/types';
 import { listOf } from '../../../platform/database/list-parameter';
@@ -66,6 +67,7 @@ export function selectDueReservationsForUpdate(
        and exists (select 1 from reservation_lines l
                    where l.reservation_id = r.id and l.open_quantity > 0 and l.product_id = any ($1::int[]))
        and not exists (select 1 from backorders b where b.order_id = r.order_id and b.waiting > 0)
+       and ${notPutOff('expire_hold', 'r.id')}
      order by r.id limit $2
      for no key update skip locked`,
     [productIds, limit],
@@ -83,7 +85,7 @@ export async function selectReclaimableProducts(
     `select distinct l.product_id as "productId"
      from reservations r join reservation_lines l on l.reservation_id = r.id
      where r.kind in ('order', 'hold') and r.status = 'pending' and r.expires_at <= (select clock_timestamp())
-       and l.open_quantity > 0 and l.product_id = any ($1::int[])`,
+       and l.open_quantity > 0 and l.product_id = any ($1::int[]) and ${notPutOff('expire_hold', 'r.id')}`,
     [productIds],
   );
   return new Set(found.map((row) => row.productId));

@@ -51,9 +51,9 @@ export function selectProgress(on: Queryable, id: string): Promise<ReturnProgres
   return maybeOne<ReturnProgress>(
     on,
     'returns.progress',
-    `select r.id as "returnId", r.order_id as "orderId", r.status, (${AWAITED})::int as awaited,
-            sum(l.received - l.restocked - l.written_off)::int as uninspected,
-            sum(l.restocked)::int as restocked, sum(l.written_off)::int as "writtenOff",
+    `select r.id as "returnId", r.order_id as "orderId", r.status, ${AWAITED} as awaited,
+            sum(l.received - l.restocked - l.written_off) as uninspected,
+            sum(l.restocked) as restocked, sum(l.written_off) as "writtenOff",
             case when ${AWAITED} > 0
               then ceil(extract(epoch from r.expires_at - clock_timestamp()) * 1000)::float8 end as "msLeft"
      from customer_returns r join customer_return_lines l on l.return_id = r.id where r.id = $1 group by r.id`,
@@ -76,7 +76,7 @@ export function selectReturnable(tx: Transaction, orderId: string): Promise<Retu
   return many<ReturnableRow>(
     tx,
     'returns.returnable',
-    `select i.product_id as "productId", i.sku, i.fulfilled_quantity - coalesce(b.units, 0)::int as returnable
+    `select i.product_id as "productId", i.sku, i.fulfilled_quantity - coalesce(b.units, 0) as returnable
      from order_items i left join lateral (
        select sum(case when r.status in ('authorised', 'received') and not r.closed_to_arrivals then l.quantity
                        else l.received end) as units
