@@ -6,7 +6,7 @@ import { createReserver } from '../stock/reservations/reserve';
 import type { SourcingStrategy } from '../stock/ledger/types';
 import type { WarehouseDirectory } from '../catalog/warehouses';
 import { insertPayments, type NewPayment } from '../payments/charge-queries';
-import { checkBackorderLimits, type BackorderLimits } from '../orders/backorder-limits';
+import { checkBackorderLimits, type BackorderLimits } from './backorders/limits';
 import { appendEvents } from '../orders/events';
 import { reclaimExpired } from './expire';
 import { orderPaymentId, orderReservationId } from '../orders/ids';

@@ -1,7 +1,7 @@
-import type { Transaction } from '../../platform/database/database';
-import type { ReservationPlan, Refusal } from '../stock/reservations/plan';
-import type { OrderInput } from './types';
-import { selectWaitingOfCustomers, selectWaitingUnits } from '../ordering/backorders/queries';
+import type { Transaction } from '../../../platform/database/database';
+import type { ReservationPlan, Refusal } from '../../stock/reservations/plan';
+import type { OrderInput } from '../../orders/types';
+import { selectWaitingOfCustomers, selectWaitingUnits } from './queries';
 
 /** Units that may wait for stock at the same time. */
 export interface BackorderLimits {
