@@ -83,7 +83,7 @@ export function claimToBook(
        order by created_at limit $2 for no key update skip locked
      ), claimed as (
        update shipments s
-       set status = 'booking', attempts = s.attempts + 1, updated_at = clock_timestamp(),
+       set status = 'booking', updated_at = clock_timestamp(),
            lease_until = clock_timestamp() + make_interval(secs => $3)
        from taken where s.id = taken.id
        returning s.id, s.order_id, s.warehouse_id, s.created_at

@@ -25,7 +25,7 @@ export function insertOrders(tx: Transaction, orders: readonly NewOrder[]): Prom
   return execute(
     tx,
     'orders.insert',
-    `insert into orders (id, customer_id, status, fulfilment, currency, total_minor, ship_to, hold_seconds,
+    `insert into orders (id, customer_id, status, fulfilment, currency, total_minor, ship_to, reservation_seconds,
                          failure_code, failure_detail, payment_method, input, sourcing, shortages, failure_details)
      select * from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::jsonb[], $8::int[],
                           $9::text[], $10::text[], $11::jsonb[], $12::jsonb[], $13::jsonb[], $14::jsonb[], $15::jsonb[])`,
@@ -54,7 +54,7 @@ export async function insertTombstone(tx: Transaction, order: NewOrder): Promise
   const made = await execute(
     tx,
     'orders.insert_tombstone',
-    `insert into orders (id, customer_id, status, fulfilment, currency, total_minor, ship_to, hold_seconds,
+    `insert into orders (id, customer_id, status, fulfilment, currency, total_minor, ship_to, reservation_seconds,
                          failure_code, failure_detail, input)
      values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
      on conflict (id) do nothing`,

@@ -113,7 +113,7 @@ export function setPendingAgain(tx: Transaction, reservationId: string): Promise
     'orders.set_pending_again',
     `update reservations r
      set status = 'pending', updated_at = clock_timestamp(),
-         expires_at = case when r.seq > 1 and r.attempt = 1 then clock_timestamp() + make_interval(secs => o.hold_seconds) else r.expires_at end
+         expires_at = case when r.seq > 1 and r.attempt = 1 then clock_timestamp() + make_interval(secs => o.reservation_seconds) else r.expires_at end
      from orders o where o.id = r.order_id and r.id = $1 and r.status = 'charging'`,
     [reservationId],
   );

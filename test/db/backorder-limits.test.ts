@@ -137,7 +137,7 @@ describe('more units than 32 bits can count, left by an older version', () => {
   async function overfullQueue(sku: string): Promise<string> {
     const made = await shop.db.pool.query<{ id: string }>(
       `with made as (
-         insert into orders (id, customer_id, status, fulfilment, currency, total_minor, hold_seconds, input)
+         insert into orders (id, customer_id, status, fulfilment, currency, total_minor, reservation_seconds, input)
          select gen_random_uuid(), 'c-old', 'reserved', 'backorder', 'USD', 1000, 900, '{}' from generate_series(1, $2)
          returning id
        ), items as (

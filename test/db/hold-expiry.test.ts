@@ -44,7 +44,7 @@ function expectSleep({ sleepMs }: ExpiryRound, ms: number): void {
 /** The expiry will look again in so many milliseconds. */
 async function looksIn(ms: number): Promise<void> {
   await shop.db.pool.query(
-    `update hold_expiry set wakes_at = clock_timestamp() + make_interval(secs => $1)`,
+    `update reservation_expiry set wakes_at = clock_timestamp() + make_interval(secs => $1)`,
     [ms / 1_000],
   );
 }
@@ -196,7 +196,7 @@ describe('a new hold', () => {
   test('rings to be safe while the expiry looks, or has never looked, unless the look after that is soon enough', async () => {
     await looksIn(1_000);
     expect([await rings(5_000), await rings(31_000), await rings(900_000)]).toEqual([true, true, false]);
-    await shop.db.pool.query(`update hold_expiry set wakes_at = '-infinity'`);
+    await shop.db.pool.query(`update reservation_expiry set wakes_at = '-infinity'`);
     expect([await rings(5_000), await rings(900_000)]).toEqual([true, false]);
   });
 
@@ -216,7 +216,7 @@ describe('a new hold', () => {
       const [id] = await Promise.all([shop.hold({ [sku]: 1 }, { holdSeconds }), look(), look()]);
       const said = await shop.db.pool.query<{ covered: boolean }>(
         `select h.wakes_at <= r.expires_at or r.expires_at > clock_timestamp() + make_interval(secs => $2) as covered
-         from hold_expiry h, reservations r where r.id = $1`,
+         from reservation_expiry h, reservations r where r.id = $1`,
         [id, LOOK_EVERY_SECONDS],
       );
       expect((await ringsOf(shop.db)) > before || said.rows[0]?.covered).toBe(true);

@@ -59,7 +59,7 @@ async function halfWay(): Promise<string> {
   const gate = await gates.shut(
     `insert into stock (product_id, warehouse_id)
      select p.id, w.id from products p, warehouses w where p.sku = 'PART-30' and w.code = 'AMS'
-     on conflict (product_id, warehouse_id) do update set version = stock.version`,
+     on conflict (product_id, warehouse_id) do update set on_hand = stock.on_hand`,
   );
   const { jobId } = await feeds.accepted(feed, { query: '?mode=delta' });
   await gate.reached();

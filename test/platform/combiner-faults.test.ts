@@ -84,7 +84,7 @@ test("locks that are on no stock row are found by halving, and spoil nobody else
   // As undos of these very orders would that were paused before their commit.
   await other.query('begin');
   await other.query(
-    `insert into orders (id, customer_id, status, fulfilment, currency, total_minor, hold_seconds, input)
+    `insert into orders (id, customer_id, status, fulfilment, currency, total_minor, reservation_seconds, input)
      select id, 'c', 'failed', 'complete', 'XXX', 0, 1, '{}' from unnest($1::uuid[]) as t (id)`,
     [stuck.map((order) => order.orderId)],
   );

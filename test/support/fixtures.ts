@@ -76,7 +76,7 @@ export async function addPaidOrder(db: Database, lines: readonly FixtureLine[]):
     );
     await run(
       'order',
-      `insert into orders (id, customer_id, status, fulfilment, currency, total_minor, hold_seconds, input)
+      `insert into orders (id, customer_id, status, fulfilment, currency, total_minor, reservation_seconds, input)
        values ($1, 'c-test', 'paid', 'complete', 'USD', 0, 900, '{}')`,
       [orderId],
     );

@@ -151,14 +151,14 @@ test('it outlives a database that fails for a while', async () => {
   const sku = await newSku(1);
   const id = await reserve(sku, 900_000);
   await expiry().terminate('by hand');
-  await stack.db.pool.query('alter table hold_expiry rename to hold_expiry_away');
+  await stack.db.pool.query('alter table reservation_expiry rename to reservation_expiry_away');
   const run = await startWith({ batchSize: 20, pauseMs: 100, roundMs: 500, roundsPerRun: 1 });
   await waitFor(async () => {
     const pending = (await run.describe()).raw.pendingActivities ?? [];
     return pending.some(({ attempt }) => (attempt ?? 0) >= 4);
   });
   await fallDue([id], 0);
-  await stack.db.pool.query('alter table hold_expiry_away rename to hold_expiry');
+  await stack.db.pool.query('alter table reservation_expiry_away rename to reservation_expiry');
   await untilFreed([id]);
   await run.signal(reservationsDueSignal);
   await waitFor(async () => (await run.describe()).status.name === 'CONTINUED_AS_NEW', 100_000);

@@ -63,7 +63,7 @@ export async function findInconsistencies(
 /** Runs one check of a job and stores what it finds. A check that was run before is answered from what is stored. */
 export async function runCheck(deps: CheckDeps, request: CheckRequest): Promise<CheckResult> {
   const { db, signal } = deps;
-  const { jobId, check: id, mode } = request;
+  const { jobId, check: id } = request;
   const { title, severity } = checkOf(id);
   const answer = async (): Promise<CheckResult | undefined> => {
     const stored = await selectCheck(db, jobId, id);
@@ -79,7 +79,7 @@ export async function runCheck(deps: CheckDeps, request: CheckRequest): Promise<
   });
   const truncated = found.length > MAX_FINDINGS;
   await db.retrying(async (tx) => {
-    const isNew = await insertCheck(tx, { jobId, id, mode, findings: findings.length, truncated, startedAt });
+    const isNew = await insertCheck(tx, { jobId, id, findings: findings.length, truncated, startedAt });
     if (isNew) await insertFindings(tx, { jobId, check: id, severity }, findings);
   });
   const stored = await answer();

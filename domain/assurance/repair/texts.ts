@@ -45,7 +45,7 @@ export function repairCounters(jobId: string, productId: number, warehouseId: nu
       values (${productId}, ${warehouseId}, 'repair', 0, held - ledger_reserved, '${effect}',
               'reserved set to what live holds hold', 'job:${jobId}', 'repair');
   end if;
-  update stock set on_hand = ledger_on_hand, reserved = held, version = version + 1 where ${here};
+  update stock set on_hand = ledger_on_hand, reserved = held where ${here};
   perform keep_for_backorders(${productId}, ${warehouseId}, 
     least(ledger_on_hand - held - s.on_hand + s.reserved, 2147483647)::int);`,
   );
@@ -72,7 +72,7 @@ export function releaseReservation(jobId: string, reservationId: string): string
     (product_id, warehouse_id, kind, on_hand_delta, reserved_delta, effect_id, reservation_id, order_id, reason, reference, actor)
     select product_id, warehouse_id, 'repair', 0, -open_quantity, '${effect}', h.id, h.order_id, 'orphaned hold released',
            'job:${jobId}', 'repair' from ${lines};
-  update stock s set reserved = s.reserved - l.open_quantity, version = s.version + 1
+  update stock s set reserved = s.reserved - l.open_quantity
     from (select product_id, warehouse_id, open_quantity from ${lines}) l
     where s.product_id = l.product_id and s.warehouse_id = l.warehouse_id;
   for line in select product_id, warehouse_id, open_quantity from ${lines} order by 1, 2 loop

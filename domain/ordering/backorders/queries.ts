@@ -97,8 +97,8 @@ export function selectReservationSeconds(
 ): Promise<{ orderId: string; holdSeconds: number }[]> {
   return many(
     on,
-    'orders.hold_seconds',
-    'select id as "orderId", hold_seconds as "holdSeconds" from orders where id = any ($1::uuid[])',
+    'orders.reservation_seconds',
+    'select id as "orderId", reservation_seconds as "holdSeconds" from orders where id = any ($1::uuid[])',
     [orderIds],
   );
 }

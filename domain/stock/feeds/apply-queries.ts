@@ -59,8 +59,7 @@ export async function applyChanges(
     `with batch as not materialized (
        select * from feed_changes where feed_id = $1 and seq > $2 and seq <= $3
      ), counted as (
-       update stock s set on_hand = case when $4 = 'set' then c.quantity else s.on_hand + c.quantity end,
-                          version = s.version + 1
+       update stock s set on_hand = case when $4 = 'set' then c.quantity else s.on_hand + c.quantity end
        from (select * from batch order by seq) c
        where s.product_id = c.product_id and s.warehouse_id = c.warehouse_id
          and case when $4 = 'set' then c.quantity else s.on_hand + c.quantity end between s.reserved and $5::bigint

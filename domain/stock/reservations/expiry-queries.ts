@@ -100,14 +100,14 @@ export async function publishNextLook(on: Queryable, pauseSeconds: number): Prom
          coalesce(extract(epoch from at - clock_timestamp())::float8, $2::float8)))) as at
        from due
      )
-     update hold_expiry e
+     update reservation_expiry e
      set wakes_at = case when e.wakes_at > clock_timestamp() + make_interval(secs => $3) then least(e.wakes_at, n.at) else n.at end
      from next n
      returning greatest(0, ceil(extract(epoch from e.wakes_at - clock_timestamp()) * 1000))::float8 as "inMs",
                n.due_at as "nextDueAt"`,
     [pauseSeconds, LOOK_EVERY_SECONDS, COMMIT_SECONDS],
   );
-  if (!row) throw new Error('the row of hold_expiry is gone');
+  if (!row) throw new Error('the row of reservation_expiry is gone');
   return row;
 }
 

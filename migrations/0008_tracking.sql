@@ -1,52 +1,5 @@
--- Goods that arrive, and for products that ask for it: lots with expiry dates and serial numbers.
-
-create table receipts (
-  id                 uuid primary key,
-  warehouse_id       int not null references warehouses,
-  supplier           text check (supplier <> ''),
-  -- The number of the supplier's delivery note: one delivery is received once.
-  supplier_reference text not null check (supplier_reference <> ''),
-  actor              text not null,
-  received_at        timestamptz not null default clock_timestamp(),
-  constraint receipts_once_per_reference unique nulls not distinct (supplier, supplier_reference)
-);
--- GET /receipts, newest first; ?supplierReference=
-create index receipts_newest on receipts (received_at desc, id desc);
-create index receipts_by_reference on receipts (supplier_reference);
-
-create table receipt_lines (
-  receipt_id      uuid not null references receipts,
-  line            int not null check (line >= 1),
-  product_id      int not null references products,
-  quantity        int not null check (quantity > 0),
-  -- What one unit cost, in minor units of `currency`; null: not known.
-  unit_cost_minor bigint check (unit_cost_minor >= 0),
-  currency        char(3) check (currency ~ '^[A-Z]{3}$'),
-  lot_code        text check (lot_code <> ''),
-  expires_on      date,
-  serials         text[] not null default '{}',
-  primary key (receipt_id, line),
-  constraint receipt_lines_cost_has_currency check ((unit_cost_minor is null) = (currency is null)),
-  constraint receipt_lines_expiry_has_lot check (expires_on is null or lot_code is not null)
-);
--- GET /receipts?sku=, and the cost layers of a product
-create index receipt_lines_by_product on receipt_lines (product_id, receipt_id);
-
--- What a unit of a product costs on average, all locations together. One product's cost has one currency.
--- Locked after the stock rows.
-create table product_costs (
-  product_id    int primary key references products,
-  currency      char(3) not null check (currency ~ '^[A-Z]{3}$'),
-  -- Minor units; null: nothing with a cost has come in yet.
-  average_minor numeric(24, 6) check (average_minor >= 0)
-);
-
-alter table products
-  add column lot_tracked boolean not null default false,
-  add column serialised  boolean not null default false;
-
--- Asked by every change of what is on hand: where no product is tracked it is empty.
-create index products_tracked on products (id) where lot_tracked or serialised;
+-- For products that ask for it: lots with expiry dates, and serial numbers. The ledger's trigger keeps them, since that is where
+-- every change of what is on hand passes.
 
 -- Of a lot-tracked product, always: the lots of a place add up to what is on hand there.
 -- Rows are changed only under the lock of their stock row.
@@ -65,6 +18,7 @@ create table lots (
   constraint lots_quantity_not_negative check (quantity >= 0),
   constraint lots_held_within_quantity check (held between 0 and quantity)
 ) with (fillfactor = 80);
+
 -- Those that expire, soonest first
 create index lots_by_expiry on lots (expires_on) where expires_on is not null;
 
@@ -81,6 +35,7 @@ create table lot_movements (
   order_id     uuid,
   reference    text
 );
+
 create index lot_movements_by_effect on lot_movements (effect_id, kind);
 create index lot_movements_by_lot on lot_movements (lot_id, id);
 create index lot_movements_by_order on lot_movements (order_id, product_id) where order_id is not null;
@@ -103,6 +58,7 @@ create table serials (
   updated_at   timestamptz not null default clock_timestamp(),
   constraint serials_unique_per_product unique (product_id, serial)
 ) with (fillfactor = 80);
+
 create index serials_by_serial on serials (serial);
 -- First in, first out: the oldest in stock of a place
 create index serials_in_stock on serials (product_id, warehouse_id, id) where status = 'in_stock';
@@ -115,8 +71,11 @@ create table serial_movements (
   warehouse_id int not null,
   kind         text not null,
   effect_id    uuid not null,
-  order_id     uuid
+  order_id     uuid,
+  -- False: nobody named the unit, it was taken as the oldest.
+  named        boolean not null default false
 );
+
 create index serial_movements_by_effect on serial_movements (effect_id, kind);
 create index serial_movements_by_serial on serial_movements (serial_id, id);
 
@@ -124,6 +83,23 @@ create trigger lot_movements_append_only before update or delete on lot_movement
   for each row execute function refuse_change();
 create trigger serial_movements_append_only before update or delete on serial_movements
   for each row execute function refuse_change();
+
+-- Serial numbers and lots that a packer put into a parcel: named before the parcel leaves, and taken when it does. A parcel that
+-- will not leave, or has left, has no rows here.
+create table packed_units (
+  shipment_id uuid not null references shipments,
+  product_id  int not null,
+  serial_id   bigint references serials,
+  lot_id      bigint references lots,
+  quantity    int not null check (quantity > 0),
+  constraint packed_units_serial_or_lot check (num_nonnulls(serial_id, lot_id) = 1),
+  constraint packed_units_one_per_serial check (serial_id is null or quantity = 1)
+);
+
+create unique index packed_units_serial_in_one_parcel on packed_units (serial_id) where serial_id is not null;
+-- What of a lot is packed, and a parcel's units
+create unique index packed_units_by_lot on packed_units (lot_id, shipment_id) where lot_id is not null;
+create index packed_units_by_shipment on packed_units (shipment_id);
 
 -- Moves units of one lot, which is made where it is new, and notes on behalf of which entry of the ledger.
 create function move_lot(
@@ -141,8 +117,9 @@ begin
     values (moved, product, warehouse, entry_kind, entry_effect, units, entry_order, entry_reference);
 end $$;
 
--- What an entry moved without naming lots. Out: first expired, first out; what has expired ships last; what is on quality
--- hold, never. In: a transfer and a return bring back the lots that left with them; whatever else nobody named is UNKNOWN.
+-- What an entry moved without naming lots. Out: what a packer named goes with its parcel, and with no other while there is
+-- anything else; the rest first expired, first out; what has expired ships last; what is on quality hold, never. In: a transfer
+-- and a return bring back the lots that left with them; whatever else nobody named is UNKNOWN.
 create function move_unnamed_lots(
   product int, warehouse int, units int, entry_kind text, entry_effect uuid, entry_order uuid, entry_reference text
 ) returns void language plpgsql as $$
@@ -154,20 +131,42 @@ begin
   select units - coalesce(sum(m.quantity), 0) into rest from lot_movements m
     where m.effect_id = entry_effect and m.kind = entry_kind and m.product_id = product and m.warehouse_id = warehouse;
   if rest < 0 then
-    for lot in
-      select l.code, l.expires_on, l.quantity - l.held as free from lots l
-      where l.product_id = product and l.warehouse_id = warehouse and l.quantity > l.held
-      order by
-        -- A write-off that comes with an arrival (a return, a loss on the way) takes what that has just brought.
-        (entry_kind = 'write_off' and exists (select from lot_movements m
-           where m.effect_id = entry_effect and m.kind in ('return', 'transfer_in') and m.lot_id = l.id)) desc,
-        (entry_kind = 'ship' and l.expires_on < (now() at time zone 'UTC')::date) is true,
-        l.expires_on nulls last, l.id
-    loop
+    if entry_kind = 'ship' then
+      for lot in
+        select l.code, l.expires_on, least(u.quantity, l.quantity - l.held) as free
+        from packed_units u join lots l on l.id = u.lot_id
+        where u.shipment_id = entry_effect and l.product_id = product and l.warehouse_id = warehouse and l.quantity > l.held
+        order by l.expires_on nulls last, l.id
+      loop
+        exit when rest = 0;
+        part := least(lot.free, -rest);
+        perform move_lot(product, warehouse, lot.code, lot.expires_on, -part, entry_kind, entry_effect, entry_order, entry_reference);
+        rest := rest + part;
+      end loop;
+      delete from packed_units where shipment_id = entry_effect and product_id = product and lot_id is not null;
+    end if;
+    -- First without what is packed for others, then with it: it has left the place, whoever it was meant for.
+    for pass in 1..2 loop
+      for lot in
+        select l.code, l.expires_on, l.quantity - l.held
+          - case pass when 1 then least(l.quantity - l.held, coalesce((select sum(u.quantity) from packed_units u where u.lot_id = l.id), 0))
+                      else 0 end as free
+        from lots l
+        where l.product_id = product and l.warehouse_id = warehouse and l.quantity > l.held
+        order by
+          -- A write-off that comes with an arrival (a return, a loss on the way) takes what that has just brought.
+          (entry_kind = 'write_off' and exists (select from lot_movements m
+             where m.effect_id = entry_effect and m.kind in ('return', 'transfer_in') and m.lot_id = l.id)) desc,
+          (entry_kind = 'ship' and l.expires_on < (now() at time zone 'UTC')::date) is true,
+          l.expires_on nulls last, l.id
+      loop
+        exit when rest = 0;
+        part := least(lot.free, -rest);
+        continue when part = 0;
+        perform move_lot(product, warehouse, lot.code, lot.expires_on, -part, entry_kind, entry_effect, entry_order, entry_reference);
+        rest := rest + part;
+      end loop;
       exit when rest = 0;
-      part := least(lot.free, -rest);
-      perform move_lot(product, warehouse, lot.code, lot.expires_on, -part, entry_kind, entry_effect, entry_order, entry_reference);
-      rest := rest + part;
     end loop;
     if rest < 0 then
       raise exception 'the lots of product % at % lack % units', product, warehouse, -rest using errcode = 'check_violation';
@@ -193,6 +192,27 @@ begin
   end if;
 end $$;
 
+-- Moves serial numbers on behalf of an entry of the ledger.
+create function move_serials(
+  moved bigint[], warehouse int, incoming boolean, by_name boolean,
+  entry_kind text, entry_effect uuid, entry_order uuid, entry_reference text
+) returns void language sql as $$
+  with placed as (
+    update serials s
+    set warehouse_id = warehouse, reference = entry_reference, updated_at = clock_timestamp(),
+        status = case when incoming then 'in_stock'
+                      when entry_kind = 'ship' then 'shipped'
+                      when entry_kind = 'transfer_out' then 'in_transit'
+                      when entry_kind = 'write_off' then 'written_off'
+                      else 'removed' end,
+        order_id = case when incoming then null when entry_kind = 'ship' then entry_order else s.order_id end
+    where s.id = any (moved)
+    returning s.id
+  )
+  insert into serial_movements (serial_id, warehouse_id, kind, effect_id, order_id, named)
+    select id, warehouse, entry_kind, entry_effect, entry_order, by_name from placed order by id
+$$;
+
 -- The same for serial numbers: out, first in, first out; in, those that left with the transfer or the order. Other units
 -- that come in have no serial number until somebody reads it off, so there may be fewer numbers in stock than units.
 create function move_unnamed_serials(
@@ -200,37 +220,60 @@ create function move_unnamed_serials(
 ) returns void language plpgsql as $$
 declare
   rest int;
-  becomes text;
+  chosen bigint[];
 begin
   select abs(units) - count(*) into rest from serial_movements m join serials s on s.id = m.serial_id
     where m.effect_id = entry_effect and m.kind = entry_kind and s.product_id = product and m.warehouse_id = warehouse;
   if rest <= 0 then return; end if;
-  becomes := case when units > 0 then 'in_stock'
-                  when entry_kind = 'ship' then 'shipped'
-                  when entry_kind = 'transfer_out' then 'in_transit'
-                  when entry_kind = 'write_off' then 'written_off'
-                  else 'removed' end;
-  with chosen as (
-    select s.id from serials s
-    where s.product_id = product
-      and case when units < 0 then s.warehouse_id = warehouse and s.status = 'in_stock'
-               when entry_kind = 'transfer_in' then s.status = 'in_transit' and s.reference = entry_reference
-               when entry_kind = 'return' then s.status = 'shipped' and s.order_id = entry_order
-               else false end
-    order by
-      (entry_kind = 'write_off' and exists (select from serial_movements m
-         where m.effect_id = entry_effect and m.kind in ('return', 'transfer_in') and m.serial_id = s.id)) desc,
-      s.id
-    limit rest
-  ), moved as (
-    update serials s
-    set status = becomes, warehouse_id = warehouse, reference = entry_reference, updated_at = clock_timestamp(),
-        order_id = case when becomes = 'shipped' then entry_order when becomes = 'in_stock' then null else s.order_id end
-    from chosen c where s.id = c.id
-    returning s.id
-  )
-  insert into serial_movements (serial_id, warehouse_id, kind, effect_id, order_id)
-    select id, warehouse, entry_kind, entry_effect, entry_order from moved;
+
+  if units > 0 then
+    select array_agg(id) into chosen from (
+      select s.id from serials s
+      where s.product_id = product
+        and case when entry_kind = 'transfer_in' then s.status = 'in_transit' and s.reference = entry_reference
+                 when entry_kind = 'return' then s.status = 'shipped' and s.order_id = entry_order
+                 else false end
+      order by s.id limit rest) found;
+    if chosen is not null then
+      perform move_serials(chosen, warehouse, true, false, entry_kind, entry_effect, entry_order, entry_reference);
+    end if;
+    return;
+  end if;
+
+  if entry_kind = 'ship' then
+    select array_agg(id) into chosen from (
+      select s.id from packed_units u join serials s on s.id = u.serial_id
+      where u.shipment_id = entry_effect and s.product_id = product and s.warehouse_id = warehouse and s.status = 'in_stock'
+      order by s.id limit rest) found;
+    if chosen is not null then
+      perform move_serials(chosen, warehouse, false, true, entry_kind, entry_effect, entry_order, entry_reference);
+      rest := rest - cardinality(chosen);
+    end if;
+    delete from packed_units where shipment_id = entry_effect and product_id = product and serial_id is not null;
+  elsif entry_kind = 'write_off' then
+    -- One that comes with an arrival (a return, a loss on the way) takes what that has just brought and nobody named.
+    select array_agg(id) into chosen from (
+      select s.id from serial_movements m join serials s on s.id = m.serial_id
+      where m.effect_id = entry_effect and m.kind in ('return', 'transfer_in')
+        and not m.named and s.product_id = product and s.warehouse_id = warehouse and s.status = 'in_stock'
+      order by s.id limit rest) found;
+    if chosen is not null then
+      perform move_serials(chosen, warehouse, false, false, entry_kind, entry_effect, entry_order, entry_reference);
+      rest := rest - cardinality(chosen);
+    end if;
+  end if;
+  -- The oldest first: those that are packed for nobody, then whatever is left.
+  for pass in 1..2 loop
+    exit when rest = 0;
+    select array_agg(id) into chosen from (
+      select s.id from serials s
+      where s.product_id = product and s.warehouse_id = warehouse and s.status = 'in_stock'
+        and (pass = 2 or not exists (select from packed_units u where u.serial_id = s.id))
+      order by s.id limit rest) found;
+    continue when chosen is null;
+    perform move_serials(chosen, warehouse, false, false, entry_kind, entry_effect, entry_order, entry_reference);
+    rest := rest - cardinality(chosen);
+  end loop;
 end $$;
 
 -- On the ledger, since that is where every change of what is on hand passes, whoever makes it. The caller of the ledger

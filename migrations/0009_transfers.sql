@@ -1,14 +1,4 @@
--- Batches of updates and transfers between warehouses.
-
--- What became of a chunk of a batch, written in the transaction that applied it: sent again, it is answered from here and
--- applied no second time. One entry an update: [code or null, on hand, reserved, low-stock threshold], counts null where there is no row.
-create table batch_chunks (
-  batch_id   uuid not null,
-  chunk      int not null check (chunk >= 0),
-  verdicts   jsonb not null,
-  created_at timestamptz not null default clock_timestamp(),
-  primary key (batch_id, chunk)
-);
+-- Transfers between warehouses.
 
 -- Units that leave one warehouse for another. Every unit that left is on the way, received, lost or back at the source;
 -- the ledger names the transfer in `reference` ('transfer:<id>'), and its transfer_out and transfer_in add up to minus `open`.

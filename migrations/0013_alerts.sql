@@ -12,19 +12,15 @@ create table threshold_defaults (
   check (num_nonnulls(product_id, category_id) = 1)
 );
 
-alter table stock
-  -- More than this on hand is too much; null: there is no such limit.
-  add column overstock_threshold int check (overstock_threshold >= 0),
-  -- The row keeps its thresholds when a default changes.
-  add column own_thresholds boolean not null default false;
-update stock set own_thresholds = true where low_stock_threshold > 0;
-
 create table alerts (
   -- Time-ordered: GET /inventory/alerts, newest first, goes by it
   id              uuid primary key default uuidv7(),
-  kind            text not null check (kind in ('low_stock', 'out_of_stock', 'overstock', 'transfer_overdue', 'ledger_drift')),
-  product_id      int not null,
-  warehouse_id    int not null,
+  kind            text not null check (kind in
+    ('low_stock', 'out_of_stock', 'overstock', 'transfer_overdue', 'ledger_drift', 'work_failed')),
+  -- Null for `work_failed`, which is about a subject
+  product_id      int,
+  warehouse_id    int,
+  subject         text,
   status          text not null default 'open' check (status in ('open', 'acknowledged', 'resolved')),
   details         jsonb not null default '{}',
   raised_at       timestamptz not null default clock_timestamp(),
@@ -33,15 +29,31 @@ create table alerts (
   note            text,
   resolved_at     timestamptz,
   check ((status = 'resolved') = (resolved_at is not null)),
-  check (status <> 'acknowledged' or acknowledged_at is not null)
+  check (status <> 'acknowledged' or acknowledged_at is not null),
+  constraint alerts_about_one_thing check
+    (case kind when 'work_failed' then subject is not null and num_nonnulls(product_id, warehouse_id) = 0
+               else subject is null and num_nulls(product_id, warehouse_id) = 0 end)
 ) with (fillfactor = 80);
 
 -- Raising: at most one alert that is not over per product, location and kind. Resolving finds it by the same index.
 create unique index alerts_one_open on alerts (product_id, warehouse_id, kind) where status <> 'resolved';
+create unique index alerts_one_open_per_subject on alerts (subject) where status <> 'resolved' and subject is not null;
 -- GET /inventory/alerts?status=open, where resolved ones have piled up; GET /inventory/metrics counts them
 create index alerts_unresolved on alerts (id, kind, status) where status <> 'resolved';
 -- GET /inventory/alerts?sku=
 create index alerts_by_product on alerts (product_id, id);
+
+-- Work on one subject that failed by an error of its data, although the rest of its batch was done. Until `retry_at` the work
+-- leaves the subject out, so that one subject neither stops the others nor is tried without a pause.
+create table failed_work (
+  -- expire_hold, hold_expired_lot, ...
+  work     text not null,
+  -- Id of what the work is about.
+  subject  text not null,
+  attempts int not null default 1,
+  retry_at timestamptz not null,
+  primary key (work, subject)
+);
 
 -- An alert on stock is open exactly while its condition holds: low_stock while 0 < available <= threshold, out_of_stock while
 -- nothing is available (and something was), overstock while more than its threshold is on hand.
@@ -139,14 +151,3 @@ begin
 end $$;
 create trigger products_follow_category after update of category_id on products for each row
   when (old.category_id is distinct from new.category_id) execute function follow_category();
-
--- Stock that was there before alerts were. Of rows without stock, only those that had some once.
-insert into alerts (kind, product_id, warehouse_id, details)
-select k.kind, s.product_id, s.warehouse_id,
-       json_build_object('onHand', s.on_hand, 'available', s.available, 'threshold', k.threshold)
-from stock s
-cross join lateral (values
-  ('out_of_stock', s.available = 0 and (s.on_hand > 0 or s.version > 0), 0),
-  ('low_stock', s.available between 1 and s.low_stock_threshold, s.low_stock_threshold)) as k (kind, holds, threshold)
-where k.holds
-order by s.product_id, s.warehouse_id;

@@ -1,4 +1,48 @@
--- Cycle counts, units on quality hold, and goods that customers send back.
+-- What a warehouse does with stock: deliveries that arrive and what they cost, cycle counts, units on quality hold, and goods
+-- that customers send back.
+
+create table receipts (
+  id                 uuid primary key,
+  warehouse_id       int not null references warehouses,
+  supplier           text check (supplier <> ''),
+  -- The number of the supplier's delivery note: one delivery is received once.
+  supplier_reference text not null check (supplier_reference <> ''),
+  actor              text not null,
+  received_at        timestamptz not null default clock_timestamp(),
+  constraint receipts_once_per_reference unique nulls not distinct (supplier, supplier_reference)
+);
+
+-- GET /receipts, newest first; ?supplierReference=
+create index receipts_newest on receipts (received_at desc, id desc);
+create index receipts_by_reference on receipts (supplier_reference);
+
+create table receipt_lines (
+  receipt_id      uuid not null references receipts,
+  line            int not null check (line >= 1),
+  product_id      int not null references products,
+  quantity        int not null check (quantity > 0),
+  -- What one unit cost, in minor units of `currency`; null: not known.
+  unit_cost_minor bigint check (unit_cost_minor >= 0),
+  currency        char(3) check (currency ~ '^[A-Z]{3}$'),
+  lot_code        text check (lot_code <> ''),
+  expires_on      date,
+  serials         text[] not null default '{}',
+  primary key (receipt_id, line),
+  constraint receipt_lines_cost_has_currency check ((unit_cost_minor is null) = (currency is null)),
+  constraint receipt_lines_expiry_has_lot check (expires_on is null or lot_code is not null)
+);
+
+-- GET /receipts?sku=, and the cost layers of a product
+create index receipt_lines_by_product on receipt_lines (product_id, receipt_id);
+
+-- What a unit of a product costs on average, all locations together. One product's cost has one currency.
+-- Locked after the stock rows.
+create table product_costs (
+  product_id    int primary key references products,
+  currency      char(3) not null check (currency ~ '^[A-Z]{3}$'),
+  -- Minor units; null: nothing with a cost has come in yet.
+  average_minor numeric(24, 6) check (average_minor >= 0)
+);
 
 create table count_sheets (
   id            uuid primary key,
@@ -15,6 +59,7 @@ create table count_sheets (
   closed_at     timestamptz,
   constraint count_sheets_closed_at check ((status = 'closed') = (closed_at is not null))
 );
+
 -- GET /counts, newest first
 create index count_sheets_newest on count_sheets (created_at desc, id desc);
 
@@ -58,6 +103,7 @@ create table quality_holds (
   updated_at   timestamptz not null default clock_timestamp(),
   constraint quality_holds_every_unit_accounted check (released + written_off <= quantity)
 );
+
 -- GET /quality-holds, newest first; of a product
 create index quality_holds_newest on quality_holds (created_at desc, id desc);
 create index quality_holds_by_product on quality_holds (product_id, created_at desc);
@@ -77,6 +123,7 @@ create table customer_returns (
   created_at   timestamptz not null default clock_timestamp(),
   updated_at   timestamptz not null default clock_timestamp()
 ) with (fillfactor = 80);
+
 create index customer_returns_by_order on customer_returns (order_id);
 -- GET /returns, newest first
 create index customer_returns_newest on customer_returns (created_at desc, id desc);

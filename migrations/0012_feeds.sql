@@ -1,35 +1,4 @@
--- Long work that a client starts and then watches, and the import of inventory feeds.
-
-create table jobs (
-  id                  uuid primary key,
-  type                text not null check (type in ('feed', 'consistency', 'settlement')),
-  status              text not null default 'queued' check (status in ('queued', 'running', 'completed', 'cancelled', 'failed')),
-  input               jsonb not null default '{}',
-  actor               text not null,
-  processed           bigint not null default 0 check (processed >= 0),
-  -- null: not known yet
-  total               bigint check (total >= 0),
-  -- What each type of job has to say of its course.
-  details             jsonb not null default '{}',
-  result              jsonb,
-  -- Which file GET /downloads has of it, once it has ended.
-  file                text check (file in ('csv', 'sql')),
-  error_code          text,
-  error_detail        text,
-  cancel_requested_at timestamptz,
-  -- Counts changes: the id of a message of its live stream.
-  version             int not null default 1,
-  created_at          timestamptz not null default clock_timestamp(),
-  started_at          timestamptz,
-  finished_at         timestamptz,
-  check ((status in ('completed', 'cancelled', 'failed')) = (finished_at is not null)),
-  check ((status = 'failed') = (error_code is not null))
-) with (fillfactor = 70);
--- No index on what changes as it runs: reports of progress stay HOT.
-
--- GET /jobs, newest first, and by type
-create index jobs_newest on jobs (created_at desc, id desc);
-create index jobs_by_type on jobs (type, created_at desc, id desc);
+-- Inventory feeds, and batches of updates.
 
 -- An inventory feed that was uploaded.
 create table feeds (
@@ -103,5 +72,12 @@ create table feed_rejects (
   primary key (feed_id, line)
 );
 
--- A SKU or location code that is written with other capitals in a feed is looked for here, when nothing has it exactly.
-create index products_by_lower_sku on products (lower(sku));
+-- What became of a chunk of a batch, written in the transaction that applied it: sent again, it is answered from here and
+-- applied no second time. One entry an update: [code or null, on hand, reserved, low-stock threshold], counts null where there is no row.
+create table batch_chunks (
+  batch_id   uuid not null,
+  chunk      int not null check (chunk >= 0),
+  verdicts   jsonb not null,
+  created_at timestamptz not null default clock_timestamp(),
+  primary key (batch_id, chunk)
+);

@@ -1,3 +1,5 @@
+-- Money: payments, one for each attempt to charge a reservation, and refunds.
+
 create table payments (
   id             uuid primary key,
   order_id       uuid not null references orders,
@@ -27,7 +29,7 @@ create table payments (
 ) with (fillfactor = 70);
 
 create unique index payments_one_in_flight on payments (order_id) where status in ('pending', 'unknown');
-create unique index payments_one_capture_per_hold on payments (reservation_id)
+create unique index payments_one_capture_per_reservation on payments (reservation_id)
   where status in ('captured', 'refunded', 'partially_refunded');
 
 create table refunds (
@@ -41,6 +43,7 @@ create table refunds (
   created_at   timestamptz not null default clock_timestamp(),
   updated_at   timestamptz not null default clock_timestamp()
 );
+
 create index refunds_by_order on refunds (order_id);
 -- The sweep: money that is still to be given back
 create index refunds_pending on refunds (order_id) where status = 'pending';

@@ -1,3 +1,5 @@
+-- Parcels, what carriers report of them, and the sandbox carrier.
+
 create table shipments (
   id              uuid primary key,
   order_id        uuid not null references orders,
@@ -8,7 +10,6 @@ create table shipments (
   carrier         text not null,
   tracking_number text,
   label_url       text,
-  attempts        int not null default 0,
   -- Until when the dispatcher that claimed a `booking` shipment is trusted to be at it.
   lease_until     timestamptz,
   error           text,
@@ -17,6 +18,7 @@ create table shipments (
   constraint shipments_one_per_warehouse unique (reservation_id, warehouse_id),
   check ((status = 'booking') = (lease_until is not null))
 ) with (fillfactor = 70);
+
 create index shipments_by_order on shipments (order_id);
 -- The dispatcher's queue, and bookings that a dead dispatcher left behind
 create index shipments_to_book on shipments (created_at) where status in ('pending', 'booking');
