@@ -2,7 +2,7 @@ import { Context } from '@temporalio/activity';
 import { ensurePartitions } from '../domain/stock/ledger/queries';
 import { foldOldPartitions } from '../domain/stock/retention/retention';
 import { readProgress } from '../domain/ordering/progress';
-import { nextStep } from '../domain/orders/rules';
+import { nextStep } from '../domain/ordering/rules';
 import { claimSuspects } from '../domain/ordering/reconcile-queries';
 import type { OrderInput } from '../domain/orders/types';
 import type { Database } from '../platform/database/database';

@@ -1,4 +1,5 @@
-import type { PaymentMethod, PaymentView } from '../../domain/orders/types';
+import type { PaymentView } from '../../domain/payments/types';
+import type { PaymentMethod } from '../../domain/orders/types';
 import { readPaymentOfUpdate } from '../../domain/ordering/views';
 import { ok, type Answer } from '../http/answer';
 import type { ApiContext } from '../context';

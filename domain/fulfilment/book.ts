@@ -1,7 +1,7 @@
 import type { Database, Queryable, Transaction } from '../../platform/database/database';
 import { enqueue } from '../../platform/database/outbox';
 import { appendEvents } from '../orders/events';
-import type { NewEvent } from '../orders/queries';
+import type { NewEvent } from '../orders/types';
 import { advanceStatus } from '../orders/status';
 import {
   claimToBook,

@@ -11,7 +11,7 @@ import {
 import { lockStock, postLedger } from '../stock/ledger/ledger';
 import { appendEvents } from '../orders/events';
 import { moveUnits } from '../orders/items';
-import type { NewEvent } from '../orders/queries';
+import type { NewEvent } from '../orders/types';
 import { advanceStatus, settleStatus } from '../orders/status';
 import {
   insertCarrierEvents,

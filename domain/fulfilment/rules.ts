@@ -1,4 +1,10 @@
-import type { BookingOutcome, CarrierEventType, ShipmentStatus } from './types';
+import {
+  LEFT_SHIPMENT_STATUSES,
+  WAITING_SHIPMENT_STATUSES,
+  type BookingOutcome,
+  type CarrierEventType,
+  type ShipmentStatus,
+} from './types';
 
 /** Every change of a shipment's status that may happen. */
 export const SHIPMENT_TRANSITIONS: Readonly<Record<ShipmentStatus, readonly ShipmentStatus[]>> = {
@@ -21,12 +27,16 @@ export function shipmentMayBecome(from: ShipmentStatus, to: ShipmentStatus): boo
 
 /** True once the goods have left the warehouse: nothing can be stopped or put back any more. */
 export function hasLeft(status: ShipmentStatus): boolean {
-  return status === 'picked_up' || status === 'delivered';
+  return isOneOf(LEFT_SHIPMENT_STATUSES, status);
 }
 
 /** True while the goods are in the warehouse and may still leave it. Once false, false for ever. */
 export function mayStillLeave(status: ShipmentStatus): boolean {
-  return status === 'pending' || status === 'booking' || status === 'booked' || status === 'voiding';
+  return isOneOf(WAITING_SHIPMENT_STATUSES, status);
+}
+
+function isOneOf(statuses: readonly ShipmentStatus[], status: ShipmentStatus): boolean {
+  return statuses.includes(status);
 }
 
 /** What a carrier's update means for a shipment. */
@@ -50,7 +60,7 @@ export function afterCarrierEvent(status: ShipmentStatus, type: CarrierEventType
   return first && shipmentMayBecome(status, first) ? { effect: 'moves', through } : { effect: 'stale' };
 }
 
-/** The status after the carrier answered a booking, or null: the answer changes none (it is being voided, or has moved on). */
+/** The status after the carrier's outcome of a booking, or null where it changes none: the shipment is being voided, or has moved on. */
 export function afterBooking(
   status: ShipmentStatus,
   outcome: BookingOutcome['status'],
@@ -65,8 +75,8 @@ export function beginVoid(status: ShipmentStatus): 'voided' | 'voiding' | null {
   return status === 'booking' || status === 'booked' ? 'voiding' : null;
 }
 
-/** The status after the carrier answered a void, or null: updates have moved the shipment on meanwhile. */
-export function afterVoid(status: ShipmentStatus, answer: 'voided' | 'refused'): ShipmentStatus | null {
+/** The status after the carrier's outcome of a void, or null: updates have moved the shipment on meanwhile. */
+export function afterVoid(status: ShipmentStatus, outcome: 'voided' | 'refused'): ShipmentStatus | null {
   if (status !== 'voiding') return null;
-  return answer === 'voided' ? 'voided' : 'booked';
+  return outcome === 'voided' ? 'voided' : 'booked';
 }

@@ -1,5 +1,30 @@
-export type ShipmentStatus =
-  'pending' | 'booking' | 'booked' | 'picked_up' | 'delivered' | 'voiding' | 'voided' | 'failed';
+export const SHIPMENT_STATUSES = [
+  'pending',
+  'booking',
+  'booked',
+  'picked_up',
+  'delivered',
+  'voiding',
+  'voided',
+  'failed',
+] as const;
+export type ShipmentStatus = (typeof SHIPMENT_STATUSES)[number];
+
+/** Not booked yet: waiting for the dispatcher, or taken by one that has not recorded the booking. */
+export const UNBOOKED_SHIPMENT_STATUSES = ['pending', 'booking'] as const satisfies readonly ShipmentStatus[];
+
+/** The goods are in the warehouse and may still leave it. */
+export const WAITING_SHIPMENT_STATUSES = [
+  ...UNBOOKED_SHIPMENT_STATUSES,
+  'booked',
+  'voiding',
+] as const satisfies readonly ShipmentStatus[];
+
+/** The goods have left the warehouse: nothing can be stopped or put back any more. */
+export const LEFT_SHIPMENT_STATUSES = ['picked_up', 'delivered'] as const satisfies readonly ShipmentStatus[];
+
+/** The goods stay in the warehouse for good. */
+export const STOPPED_SHIPMENT_STATUSES = ['voided', 'failed'] as const satisfies readonly ShipmentStatus[];
 
 /** A shipment as the carrier needs it. Its id is the carrier's idempotency key. */
 export interface ShipmentToBook {
@@ -15,7 +40,8 @@ export type BookingOutcome =
   /** The carrier will never take it. A passing failure is thrown instead. */
   | { shipmentId: string; status: 'refused'; reason: string };
 
-export type CarrierEventType = 'picked_up' | 'delivered' | 'failed';
+export const CARRIER_EVENT_TYPES = ['picked_up', 'delivered', 'failed'] as const;
+export type CarrierEventType = (typeof CARRIER_EVENT_TYPES)[number];
 
 /** One update as `POST /carriers/{name}/events` takes it. */
 export interface CarrierEvent {
@@ -37,4 +63,13 @@ export interface Carrier {
   book(shipments: readonly ShipmentToBook[]): Promise<BookingOutcome[]>;
   /** Takes a booking back. `refused`: it is already picked up. Safe to repeat, also for a shipment it never heard of. */
   void(shipmentId: string): Promise<'voided' | 'refused'>;
+}
+
+/** A shipment as clients see it. */
+export interface ShipmentView {
+  id: string;
+  warehouse: string;
+  status: ShipmentStatus;
+  trackingNumber: string | null;
+  items: { sku: string; quantity: number }[];
 }

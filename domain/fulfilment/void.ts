@@ -1,6 +1,6 @@
 import type { Database, Transaction } from '../../platform/database/database';
 import { appendEvents } from '../orders/events';
-import type { NewEvent } from '../orders/queries';
+import type { NewEvent } from '../orders/types';
 import { carrierNamed } from './carriers';
 import {
   lockShipments,

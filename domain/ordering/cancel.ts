@@ -11,7 +11,7 @@ import { readProgress } from './progress';
 import { releaseLines, type ReleasedLine } from './release';
 import { settleStatus } from '../orders/status';
 import { claimCancel, dropCancel, selectCutLines, selectShippedReservations } from './backorders/queries';
-import type { OrderProgress } from '../orders/types';
+import type { OrderProgress } from './types';
 
 async function progressOf(db: Database, orderId: string): Promise<OrderProgress> {
   const progress = await readProgress(db, orderId);

@@ -12,7 +12,7 @@ import { closeBackorders } from './backorders/close-backorders';
 import { readProgress } from './progress';
 import { releaseLines } from './release';
 import { selectPaidOrders } from './backorders/queries';
-import type { OrderProgress } from '../orders/types';
+import type { OrderProgress } from './types';
 
 /**
  * Ends an unpaid hold that is past due, by PostgreSQL's clock. One that is not due, or that was paid or ended meanwhile, is

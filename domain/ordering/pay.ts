@@ -23,7 +23,8 @@ import { orderPaymentId } from '../orders/ids';
 import { readProgress } from './progress';
 import { lockOrders } from '../orders/queries';
 import { advanceStatus } from '../orders/status';
-import type { OrderProgress, PaymentMethod } from '../orders/types';
+import type { OrderProgress } from './types';
+import type { PaymentMethod } from '../orders/types';
 
 export interface BeginChargeRequest {
   orderId: string;

@@ -21,8 +21,8 @@ import {
 } from '../orders/place-queries';
 import { readProgresses } from './progress';
 import { NO_CURRENCY } from '../orders/rules';
-import type { NewEvent } from '../orders/queries';
-import type { OrderInput, OrderProgress, ReserveOutcome } from '../orders/types';
+import type { OrderProgress, ReserveOutcome } from './types';
+import type { NewEvent, OrderInput } from '../orders/types';
 
 interface OrderReservationRequest extends ReservationRequest {
   orderId: string;

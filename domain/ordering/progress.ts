@@ -1,6 +1,6 @@
 import type { Queryable } from '../../platform/database/database';
-import { selectProgress, type ProgressRow } from '../orders/queries';
-import type { OrderProgress } from '../orders/types';
+import { selectProgress, type ProgressRow } from './progress-queries';
+import type { OrderProgress } from './types';
 
 /** Where an order stands, or null when there is no such order. */
 export async function readProgress(on: Queryable, orderId: string): Promise<OrderProgress | null> {

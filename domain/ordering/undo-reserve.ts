@@ -3,7 +3,8 @@ import { appendEvents } from '../orders/events';
 import { insertTombstone } from '../orders/place-queries';
 import { readProgress } from './progress';
 import { NO_CURRENCY } from '../orders/rules';
-import type { OrderInput, OrderProgress } from '../orders/types';
+import type { OrderProgress } from './types';
+import type { OrderInput } from '../orders/types';
 
 /**
  * The undo of a reserve that may not have happened yet. Where there is no order it leaves a failed one, a tombstone: a

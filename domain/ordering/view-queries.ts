@@ -1,16 +1,9 @@
 import { maybeOne, many, type Database, type Queryable } from '../../platform/database/database';
 import type { ReservationStatus, Shortage, SourcingDecision } from '../stock/ledger/types';
-import type {
-  Fulfilment,
-  OrderEvent,
-  OrderInput,
-  OrderItemView,
-  OrderStatus,
-  PaymentView,
-  RefundView,
-  ReservationView,
-  ShipmentView,
-} from '../orders/types';
+import type { OrderItemView, ReservationView } from './types';
+import type { PaymentView, RefundView } from '../payments/types';
+import type { ShipmentView } from '../fulfilment/types';
+import type { Fulfilment, OrderEvent, OrderInput, OrderStatus } from '../orders/types';
 import { listOf } from '../../platform/database/list-parameter';
 
 const utc = (time: string) => `to_char(${time} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;

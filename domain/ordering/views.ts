@@ -1,14 +1,9 @@
 import type { Database, Queryable } from '../../platform/database/database';
 import type { Shortage, SourcingDecision } from '../stock/ledger/types';
 import { hasEnded, itemStatus } from '../orders/rules';
-import type {
-  OrderEvent,
-  OrderInput,
-  OrderStatus,
-  OrderView,
-  PaymentView,
-  ReservationView,
-} from '../orders/types';
+import type { OrderView, ReservationView } from './types';
+import type { PaymentView } from '../payments/types';
+import type { OrderEvent, OrderInput, OrderStatus } from '../orders/types';
 import {
   selectInput,
   selectOrderEvents,

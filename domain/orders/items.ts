@@ -1,5 +1,6 @@
 import type { Transaction } from '../../platform/database/database';
-import { lockOrders, updateItems, type ItemDelta, type UnitMove } from './queries';
+import type { UnitMove } from './types';
+import { lockOrders, updateItems, type ItemDelta } from './queries';
 
 /**
  * Moves units of order items from one state to another; a database constraint keeps their sum.

@@ -1,5 +1,6 @@
 import { execute, many, type Queryable, type Transaction } from '../../platform/database/database';
-import type { Fulfilment, OrderInput, OrderStatus, PaymentMethod, SourcingDecision, Shortage } from './types';
+import type { SourcingDecision, Shortage } from '../stock/ledger/types';
+import type { Fulfilment, OrderInput, OrderStatus, PaymentMethod } from './types';
 import { listOf } from '../../platform/database/list-parameter';
 
 export interface NewOrder {

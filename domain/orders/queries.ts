@@ -1,12 +1,6 @@
-import { execute, many, type Queryable, type Transaction } from '../../platform/database/database';
-import type { OrderStatus } from './types';
+import { execute, many, type Transaction } from '../../platform/database/database';
+import type { NewEvent, OrderStatus } from './types';
 import { listOf } from '../../platform/database/list-parameter';
-
-export interface NewEvent {
-  orderId: string;
-  type: string;
-  data?: Record<string, unknown>;
-}
 
 /**
  * Events of one order get consecutive numbers under its row lock. Order rows are locked by id, and last of all.
@@ -35,14 +29,6 @@ export function insertEvents(tx: Transaction, events: readonly NewEvent[]): Prom
       events.map((e) => JSON.stringify(e.data ?? {})),
     ],
   );
-}
-
-export interface UnitMove {
-  orderId: string;
-  productId: number;
-  from: 'reserved' | 'backordered';
-  to: 'reserved' | 'fulfilled' | 'cancelled';
-  quantity: number;
 }
 
 /** One row per order and product: callers fold. */
@@ -134,47 +120,4 @@ export async function updateStatus(
     [orderIds, from, to],
   );
   return moved.map((row) => row.id);
-}
-
-export interface ProgressRow {
-  orderId: string;
-  status: OrderStatus;
-  failureCode: string | null;
-  hasPaymentMethod: boolean;
-  cancelRequested: boolean;
-  holds: unknown;
-  charge: unknown;
-  waitingUnits: number;
-  shipments: unknown;
-  uncutShipments: number;
-  pendingRefunds: number;
-}
-
-/** Everything the saga decides on, in one statement and so from one snapshot. */
-export function selectProgress(on: Queryable, orderIds: readonly string[]): Promise<ProgressRow[]> {
-  return many<ProgressRow>(
-    on,
-    'orders.progress',
-    `select o.id as "orderId", o.status, o.failure_code as "failureCode", o.payment_method is not null as "hasPaymentMethod",
-       o.cancel_reason is not null and o.status in ('reserved', 'paid', 'fulfilling') as "cancelRequested",
-       coalesce((select json_agg(json_build_object(
-           'reservationId', r.id, 'seq', r.seq, 'status', r.status, 'attempt', r.attempt,
-           'expiresAt', to_char(r.expires_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
-           'msLeft', ceil(extract(epoch from r.expires_at - clock_timestamp()) * 1000)) order by r.seq)
-         from reservations r where r.order_id = o.id and r.status in ('pending', 'charging', 'confirmed')), '[]') as holds,
-       (select json_build_object('paymentId', p.id, 'reservationId', p.reservation_id, 'status', p.status,
-           'ageSeconds', extract(epoch from clock_timestamp() - p.created_at)::float8)
-         from payments p where p.order_id = o.id and p.status in ('pending', 'unknown')) as charge,
-       coalesce((select sum(b.waiting) from backorders b where b.order_id = o.id), 0)::int as "waitingUnits",
-       coalesce((select json_object_agg(s.status, s.count)
-         from (select status, count(*) from shipments where order_id = o.id group by status) s), '{}') as shipments,
-       (select count(*)::int from shipments s
-         where s.order_id = o.id and s.status in ('voiding', 'voided', 'failed')
-           and exists (select 1 from reservation_lines l
-                       where l.reservation_id = s.reservation_id and l.warehouse_id = s.warehouse_id
-                         and l.open_quantity > 0)) as "uncutShipments",
-       (select count(*)::int from refunds f where f.order_id = o.id and f.status = 'pending') as "pendingRefunds"
-     from orders o where o.id = any (${listOf(1, 'uuid')})`,
-    [orderIds],
-  );
 }

@@ -1,5 +1,31 @@
-export type PaymentStatus =
-  'pending' | 'captured' | 'declined' | 'unknown' | 'refunded' | 'partially_refunded';
+export const PAYMENT_STATUSES = [
+  'pending',
+  'captured',
+  'declined',
+  'unknown',
+  'refunded',
+  'partially_refunded',
+] as const;
+export type PaymentStatus = (typeof PAYMENT_STATUSES)[number];
+
+/** The gateway has no final outcome of these yet. */
+export const PAYMENT_STATUSES_IN_FLIGHT = ['pending', 'unknown'] as const satisfies readonly PaymentStatus[];
+
+/** Money of these came in, whatever went back since. */
+export const CAPTURED_PAYMENT_STATUSES = [
+  'captured',
+  'refunded',
+  'partially_refunded',
+] as const satisfies readonly PaymentStatus[];
+
+/** Of these there is money left that may go back. */
+export const REFUNDABLE_PAYMENT_STATUSES = [
+  'captured',
+  'partially_refunded',
+] as const satisfies readonly PaymentStatus[];
+
+export const REFUND_STATUSES = ['pending', 'succeeded'] as const;
+export type RefundStatus = (typeof REFUND_STATUSES)[number];
 
 /** How a charge ended, as far as is known. */
 export type ChargeOutcome =
@@ -65,4 +91,25 @@ export interface PaymentGateway {
 export interface ClosableGateway extends PaymentGateway {
   /** Ends every connection; a call that still waits for its answer fails. */
   close(): Promise<void>;
+}
+
+/** A payment as clients see it. Money in minor units, times RFC 3339. */
+export interface PaymentView {
+  id: string;
+  status: PaymentStatus;
+  amountMinor: number;
+  refundedMinor: number;
+  currency: string;
+  declineCode?: string;
+  at: string;
+}
+
+/** A refund as clients see it. */
+export interface RefundView {
+  id: string;
+  paymentId: string;
+  amountMinor: number;
+  reason: string;
+  status: RefundStatus;
+  at: string;
 }

@@ -12,7 +12,8 @@ import {
   type OrderReserver,
   type OrderReserverOptions,
 } from '../../domain/ordering/place';
-import type { OrderInput, OrderProgress, OrderView, ReserveOutcome } from '../../domain/orders/types';
+import type { OrderProgress, OrderView, ReserveOutcome } from '../../domain/ordering/types';
+import type { OrderInput } from '../../domain/orders/types';
 import { readOrder } from '../../domain/ordering/views';
 import { refundDue } from '../../domain/payments/refund';
 import type { Database } from '../../platform/database/database';

@@ -1,13 +1,8 @@
 import fc from 'fast-check';
-import {
-  hasEnded,
-  itemStatus,
-  mayBecome,
-  mayCancel,
-  nextStep,
-  ORDER_TRANSITIONS,
-} from '../../domain/orders/rules';
-import type { ReservationProgress, OrderProgress, OrderStatus } from '../../domain/orders/types';
+import { mayCancel, nextStep } from '../../domain/ordering/rules';
+import type { ReservationProgress, OrderProgress } from '../../domain/ordering/types';
+import { hasEnded, itemStatus, mayBecome, ORDER_TRANSITIONS } from '../../domain/orders/rules';
+import type { OrderStatus } from '../../domain/orders/types';
 import type { ShipmentStatus } from '../../domain/fulfilment/types';
 
 const STATUSES = Object.keys(ORDER_TRANSITIONS) as OrderStatus[];

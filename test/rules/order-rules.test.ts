@@ -1,13 +1,7 @@
-import {
-  hasEnded,
-  itemStatus,
-  mayBecome,
-  mayCancel,
-  nextStep,
-  ORDER_TRANSITIONS,
-  type NextStep,
-} from '../../domain/orders/rules';
-import type { ReservationProgress, OrderProgress, OrderStatus } from '../../domain/orders/types';
+import { mayCancel, nextStep, type NextStep } from '../../domain/ordering/rules';
+import type { ReservationProgress, OrderProgress } from '../../domain/ordering/types';
+import { hasEnded, itemStatus, mayBecome, ORDER_TRANSITIONS } from '../../domain/orders/rules';
+import type { OrderStatus } from '../../domain/orders/types';
 
 const STATUSES: readonly OrderStatus[] = [
   'reserved',

@@ -1,5 +1,5 @@
-import type { NextStep } from '../../domain/orders/rules';
-import type { OrderProgress } from '../../domain/orders/types';
+import type { NextStep } from '../../domain/ordering/rules';
+import type { OrderProgress } from '../../domain/ordering/types';
 
 /** The latest steps kept in an order's details: an order that is retried for days must not grow without bound. */
 const MAX_LINES = 20;

@@ -10,8 +10,10 @@ import {
   TemporalFailure,
   upsertSearchAttributes,
 } from '@temporalio/workflow';
-import { hasEnded, mayCancel, nextStep, type NextStep } from '../../domain/orders/rules';
-import type { OrderProgress, OrderStatus } from '../../domain/orders/types';
+import { mayCancel, nextStep, type NextStep } from '../../domain/ordering/rules';
+import type { OrderProgress } from '../../domain/ordering/types';
+import { hasEnded } from '../../domain/orders/rules';
+import type { OrderStatus } from '../../domain/orders/types';
 import type { ChargeOutcome } from '../../domain/payments/types';
 import { Compensation, FAILED_SHIPMENTS, WHOLE_ORDER, type Cut } from './compensation';
 import {

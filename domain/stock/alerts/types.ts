@@ -4,9 +4,17 @@ import type { StockKey } from '../ledger/types';
  * `low_stock`, `out_of_stock` and `overstock` follow the stock by themselves (a trigger raises and resolves them in the
  * transaction that changes it); `transfer_overdue` and `ledger_drift` are raised and resolved by who finds out.
  */
-export type AlertKind = 'low_stock' | 'out_of_stock' | 'overstock' | 'transfer_overdue' | 'ledger_drift';
+export const ALERT_KINDS = [
+  'low_stock',
+  'out_of_stock',
+  'overstock',
+  'transfer_overdue',
+  'ledger_drift',
+] as const;
+export type AlertKind = (typeof ALERT_KINDS)[number];
 
-export type AlertStatus = 'open' | 'acknowledged' | 'resolved';
+export const ALERT_STATUSES = ['open', 'acknowledged', 'resolved'] as const;
+export type AlertStatus = (typeof ALERT_STATUSES)[number];
 
 export interface AlertView {
   id: string;

@@ -1,5 +1,6 @@
 /** `set`: quantities are what is on hand; `delta`: what is added or taken. */
-export type FeedMode = 'set' | 'delta';
+export const FEED_MODES = ['set', 'delta'] as const;
+export type FeedMode = (typeof FEED_MODES)[number];
 
 export type FeedFormat = 'csv' | 'ndjson';
 
