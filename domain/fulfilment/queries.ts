@@ -1,6 +1,8 @@
 import { execute, maybeOne, many, type Queryable, type Transaction } from '../../platform/database/database';
 import type { NamedProduct } from '../stock/tracking/types';
 import type { CarrierEvent, ShipmentStatus, ShipmentToBook } from './types';
+import { literals } from '../../platform/database/literals';
+import { STOPPED_SHIPMENT_STATUSES, UNBOOKED_SHIPMENT_STATUSES } from './types';
 
 export interface ShipmentRow {
   shipmentId: string;
@@ -78,7 +80,7 @@ export function claimToBook(
     'fulfilment.claim_to_book',
     `with taken as (
        select id from shipments
-       where status in ('pending', 'booking') and carrier = $1
+       where status in ${literals(UNBOOKED_SHIPMENT_STATUSES)} and carrier = $1
          and (status = 'pending' or lease_until <= statement_timestamp())
        order by created_at limit $2 for no key update skip locked
      ), claimed as (
@@ -112,7 +114,7 @@ export async function existsOverdue(on: Queryable, seconds: number): Promise<boo
   const found = await maybeOne<{ overdue: boolean }>(
     on,
     'fulfilment.exists_overdue',
-    `select exists (select 1 from shipments where status in ('pending', 'booking')
+    `select exists (select 1 from shipments where status in ${literals(UNBOOKED_SHIPMENT_STATUSES)}
        and (status = 'booking' or created_at < statement_timestamp() - make_interval(secs => $1))
        and (status = 'pending' or lease_until <= statement_timestamp())) as overdue`,
     [seconds],
@@ -198,7 +200,7 @@ export async function updateShipments(tx: Transaction, changes: readonly Shipmen
     `with unpacked as (
        delete from packed_units u
        using unnest($1::uuid[], $2::text[]) as c (id, status)
-       where u.shipment_id = c.id and c.status in ('voided', 'failed')
+       where u.shipment_id = c.id and c.status in ${literals(STOPPED_SHIPMENT_STATUSES)}
      )
      update shipments s
      set status = c.status, tracking_number = coalesce(c.tracking_number, s.tracking_number),

@@ -1,5 +1,8 @@
 import { maybeOne, many, type Queryable } from '../../platform/database/database';
 import type { OrderInput } from '../orders/types';
+import { literals } from '../../platform/database/literals';
+import { OPEN_ORDER_STATUSES } from '../orders/types';
+import { PAYMENT_STATUSES_IN_FLIGHT } from '../payments/types';
 
 export interface Suspect {
   orderId: string;
@@ -20,11 +23,11 @@ export function claimSuspects(
     on,
     'orders.claim_suspects',
     `with unsettled as (
-       select order_id as id from payments where status in ('pending', 'unknown')
+       select order_id as id from payments where status in ${literals(PAYMENT_STATUSES_IN_FLIGHT)}
        union select order_id from refunds where status = 'pending'
      ), suspects as (
        select o.id from orders o
-       where (o.status in ('reserved', 'paid', 'fulfilling') or o.id in (select id from unsettled))
+       where (o.status in ${literals(OPEN_ORDER_STATUSES)} or o.id in (select id from unsettled))
          and o.updated_at < clock_timestamp() - make_interval(secs => $1)
          and (o.checked_at is null
               or o.checked_at < clock_timestamp() - make_interval(secs => case

@@ -5,6 +5,8 @@ import type { PaymentView, RefundView } from '../payments/types';
 import type { ShipmentView } from '../fulfilment/types';
 import type { Fulfilment, OrderEvent, OrderInput, OrderStatus } from '../orders/types';
 import { listOf } from '../../platform/database/list-parameter';
+import { literals } from '../../platform/database/literals';
+import { LEFT_SHIPMENT_STATUSES } from '../fulfilment/types';
 
 const utc = (time: string) => `to_char(${time} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
 
@@ -19,7 +21,7 @@ const ALLOCATIONS = `
   join reservation_lines l on l.reservation_id = r.id and l.product_id = i.product_id
   join warehouses w on w.id = l.warehouse_id
   left join shipments s on s.reservation_id = r.id and s.warehouse_id = l.warehouse_id
-    and s.status in ('picked_up', 'delivered')
+    and s.status in ${literals(LEFT_SHIPMENT_STATUSES)}
   left join shipment_items si on si.shipment_id = s.id and si.product_id = l.product_id
   where r.order_id = o.id
   group by w.code having sum(l.open_quantity + coalesce(si.quantity, 0)) > 0`;

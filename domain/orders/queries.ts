@@ -1,6 +1,8 @@
 import { execute, many, type Transaction } from '../../platform/database/database';
 import type { NewEvent, OrderStatus } from './types';
 import { listOf } from '../../platform/database/list-parameter';
+import { literals } from '../../platform/database/literals';
+import { OPEN_ORDER_STATUSES } from './types';
 
 /**
  * Events of one order get consecutive numbers under its row lock. Order rows are locked by id, and last of all.
@@ -86,7 +88,7 @@ export async function endSettledOrders(
          updated_at = clock_timestamp()
      from (select order_id, sum(reserved_quantity + backordered_quantity) as open, sum(fulfilled_quantity) as fulfilled
            from order_items where order_id = any (${listOf(1, 'uuid')}) group by order_id) u
-     where o.id = u.order_id and u.open = 0 and o.status in ('reserved', 'paid', 'fulfilling')
+     where o.id = u.order_id and u.open = 0 and o.status in ${literals(OPEN_ORDER_STATUSES)}
      returning o.id as "orderId", o.status`,
     [orderIds, end.endAs, failure?.code ?? null, failure?.detail ?? null, end.from, end.otherwise],
   );

@@ -13,6 +13,13 @@ export const ORDER_STATUSES = [
 ] as const;
 export type OrderStatus = (typeof ORDER_STATUSES)[number];
 
+/** An order that was paid for, once at least, and not undone. */
+export const PAID_ORDER_STATUSES = [
+  'paid',
+  'fulfilling',
+  'fulfilled',
+] as const satisfies readonly OrderStatus[];
+
 /** An open order has units to pay for, to ship or to wait for. All others have ended. */
 export const OPEN_ORDER_STATUSES = [
   'reserved',

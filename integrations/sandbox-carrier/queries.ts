@@ -1,8 +1,20 @@
 import { execute, maybeOne, many, type Queryable } from '../../platform/database/database';
+import { literals } from '../../platform/database/literals';
 import type { CarrierEvent } from '../../domain/fulfilment/types';
 
-/** The sandbox carrier's own books, apart from everything else in Holdfast. */
-export type ParcelStage = 'refused' | 'booked' | 'picked_up' | 'delivered' | 'voided' | 'failed';
+/** Stages of a parcel in the sandbox carrier's own tables. */
+export const PARCEL_STAGES = ['refused', 'booked', 'picked_up', 'delivered', 'voided', 'failed'] as const;
+export type ParcelStage = (typeof PARCEL_STAGES)[number];
+
+/** The carrier has not picked these up, nor will it once they are voided. */
+const STOPPABLE = literals(['refused', 'booked'] satisfies ParcelStage[]);
+
+/** Stages that a parcel may be moved to when its time has come. */
+export const NEXT_PARCEL_STAGES = [
+  'picked_up',
+  'delivered',
+  'failed',
+] as const satisfies readonly ParcelStage[];
 
 export interface NewParcel {
   shipmentId: string;
@@ -57,9 +69,9 @@ export async function voidParcel(
     `insert into sandbox_carrier.parcels as p (shipment_id, tracking_number, label_url, stage)
      values ($1, $2, $3, 'voided')
      on conflict (shipment_id) do update
-       set stage = case when p.stage in ('refused', 'booked') then 'voided' else p.stage end,
-           next_stage = case when p.stage in ('refused', 'booked') then null else p.next_stage end,
-           next_at = case when p.stage in ('refused', 'booked') then null else p.next_at end
+       set stage = case when p.stage in ${STOPPABLE} then 'voided' else p.stage end,
+           next_stage = case when p.stage in ${STOPPABLE} then null else p.next_stage end,
+           next_at = case when p.stage in ${STOPPABLE} then null else p.next_at end
      returning p.stage`,
     [parcel.shipmentId, parcel.trackingNumber, parcel.labelUrl],
   );

@@ -1,9 +1,12 @@
 import { execute, maybeOne, type Queryable, type Transaction } from '../../platform/database/database';
 
-/** The sandbox gateway's own books, apart from everything else in Holdfast. */
+/** `received`: a call came in, and failed before there was an outcome. */
+export const SANDBOX_CHARGE_STATUSES = ['received', 'captured', 'declined'] as const;
+
+/** A charge in the sandbox gateway's own tables. */
 export interface SandboxCharge {
   ref: string;
-  status: 'received' | 'captured' | 'declined';
+  status: (typeof SANDBOX_CHARGE_STATUSES)[number];
   amountMinor: number;
   declineCode: string | null;
   /** Milliseconds until the outcome is known; zero or less: it is. */

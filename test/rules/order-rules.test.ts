@@ -1,7 +1,7 @@
 import { mayCancel, nextStep, type NextStep } from '../../domain/ordering/rules';
 import type { ReservationProgress, OrderProgress } from '../../domain/ordering/types';
 import { hasEnded, itemStatus, mayBecome, ORDER_TRANSITIONS } from '../../domain/orders/rules';
-import type { OrderStatus } from '../../domain/orders/types';
+import { OPEN_ORDER_STATUSES, type OrderStatus } from '../../domain/orders/types';
 
 const STATUSES: readonly OrderStatus[] = [
   'reserved',
@@ -43,6 +43,10 @@ describe('the table of transitions', () => {
 
   test('an order ends where nothing leads on', () => {
     expect(STATUSES.filter(hasEnded)).toEqual(['fulfilled', 'rejected', 'expired', 'cancelled', 'failed']);
+  });
+
+  test('the orders that are called open are those that have not ended', () => {
+    expect(STATUSES.filter((status) => !hasEnded(status))).toEqual(OPEN_ORDER_STATUSES);
   });
 });
 

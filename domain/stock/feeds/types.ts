@@ -63,13 +63,17 @@ export interface FeedCounts {
   rejected: number;
 }
 
+/** `resolved`: products and locations of every row were looked up. */
+export const FEED_STAGES = ['staged', 'resolved'] as const;
+export type FeedStage = (typeof FEED_STAGES)[number];
+
 /** Where a feed stands. */
 export interface FeedState extends FeedCounts {
   id: number;
   mode: FeedMode;
   /** Rows that were read. */
   lines: number;
-  stage: 'staged' | 'resolved';
+  stage: FeedStage;
   /** Lanes that have rows left to apply. */
   openLanes: number[];
 }

@@ -50,6 +50,9 @@ export const LEDGER_KINDS = [
 ] as const;
 export type LedgerKind = (typeof LEDGER_KINDS)[number];
 
+/** What moves units from one warehouse to another. */
+export const TRANSFER_LEDGER_KINDS = ['transfer_out', 'transfer_in'] as const satisfies readonly LedgerKind[];
+
 /** Where an order goes: a point (degrees, WGS 84) or the name of a region. */
 export type ShipTo = { latitude: number; longitude: number } | { region: string };
 

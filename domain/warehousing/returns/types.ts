@@ -8,6 +8,9 @@ export type ReturnStatus = (typeof RETURN_STATUSES)[number];
 /** Statuses in which goods may still come in, unless the return is closed to arrivals. */
 export const AWAITED_RETURN_STATUSES = ['authorised', 'received'] as const satisfies readonly ReturnStatus[];
 
+/** Steps of a return that a client asks for; each request counts once. */
+export const RETURN_STEPS = ['receive', 'inspect'] as const;
+
 /** What happens to a return. `complete`: the last of it was decided. */
 export type ReturnEvent = 'receive' | 'inspect' | 'complete' | 'expire' | 'cancel';
 
