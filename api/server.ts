@@ -2,7 +2,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Client } from '@temporalio/client';
 import { readOrders } from '../domain/ordering/views';
-import { SANDBOX_TOKENS } from '../domain/payments/rules';
+import { SANDBOX_TOKENS } from '../integrations/sandbox-gateway/cards';
 import type { Settings } from '../platform/config';
 import type { Database } from '../platform/database/database';
 import { AppError } from '../platform/errors';

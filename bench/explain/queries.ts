@@ -32,7 +32,8 @@ import {
 import type { LedgerEntry, StockKey } from '../../domain/stock/ledger/types';
 import { selectQueueForUpdate } from '../../domain/ordering/backorders/queries';
 import { claimSuspects } from '../../domain/ordering/reconcile-queries';
-import { selectOrderEvents, selectOrderPage, selectOrders } from '../../domain/ordering/view-queries';
+import { selectOrderEvents } from '../../domain/orders/view-queries';
+import { selectOrderPage, selectOrders } from '../../domain/ordering/view-queries';
 import { selectTransferPage } from '../../domain/stock/transfers/view-queries';
 import type { Database, Transaction } from '../../platform/database/database';
 import { newId } from '../../platform/ids';

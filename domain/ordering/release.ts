@@ -6,7 +6,7 @@ import { allocateBackorders } from './backorders/allocate';
 import { appendEvents } from '../orders/events';
 import { moveUnits } from '../orders/items';
 import type { NewEvent, UnitMove } from '../orders/types';
-import { lockOrders } from '../orders/queries';
+import { lockOrders } from '../orders/lock';
 import { settleStatus } from '../orders/status';
 
 /** A line to give back, and the key under which that is done once. */

@@ -67,7 +67,7 @@ export function updateItems(tx: Transaction, deltas: readonly ItemDelta[]): Prom
 }
 
 /**
- * Ends the open orders among these whose every unit is fulfilled or cancelled; answers those that ended.
+ * Ends the open orders among these whose every unit is fulfilled or cancelled; returns those that ended.
  * Order rows are locked first, so that the units are read after any other transaction on the same order.
  */
 export async function endSettledOrders(
@@ -77,7 +77,7 @@ export async function endSettledOrders(
   end: { endAs: OrderStatus; from: readonly OrderStatus[]; otherwise: OrderStatus },
   failure: { code: string; detail: string } | null,
 ): Promise<{ orderId: string; status: OrderStatus }[]> {
-  await lockOrders(tx, orderIds);
+  await selectForUpdate(tx, orderIds);
   return many(
     tx,
     'orders.end_settled',
@@ -94,7 +94,7 @@ export async function endSettledOrders(
   );
 }
 
-export function lockOrders(
+export function selectForUpdate(
   tx: Transaction,
   orderIds: readonly string[],
 ): Promise<{ id: string; status: OrderStatus }[]> {
@@ -106,14 +106,14 @@ export function lockOrders(
   );
 }
 
-/** Moves orders from one status to the next; the others are left alone. Answers those that moved. */
+/** Moves orders from one status to the next; the others are left alone. Returns those that moved. */
 export async function updateStatus(
   tx: Transaction,
   orderIds: readonly string[],
   from: readonly OrderStatus[],
   to: OrderStatus,
 ): Promise<string[]> {
-  await lockOrders(tx, orderIds);
+  await selectForUpdate(tx, orderIds);
   const moved = await many<{ id: string }>(
     tx,
     'orders.update_status',

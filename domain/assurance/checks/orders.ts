@@ -1,3 +1,4 @@
+import { priceSql } from '../../orders/price-sql';
 import type { CheckRun, SqlCheck } from '../types';
 import { literals } from '../../../platform/database/literals';
 import { OPEN_ORDER_STATUSES, PAID_ORDER_STATUSES } from '../../orders/types';
@@ -120,7 +121,7 @@ export const ORDER_CHECKS: readonly SqlCheck[] = [
           from orders o join payments p on p.order_id = o.id join refunds r on r.payment_id = p.id
           where ${RECENT} and r.status = 'succeeded' group by 1
         ), shipped as (
-          select s.reservation_id, sum(si.quantity * i.unit_price_minor) as minor
+          select s.reservation_id, ${priceSql('si.quantity', 'i')} as minor
           from orders o join shipments s on s.order_id = o.id join shipment_items si on si.shipment_id = s.id
           join order_items i on i.order_id = o.id and i.product_id = si.product_id
           where ${RECENT} and s.status in ${literals(LEFT_SHIPMENT_STATUSES)} group by 1

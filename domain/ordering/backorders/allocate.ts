@@ -12,7 +12,7 @@ import type { Allocation, LedgerEntry } from '../../stock/ledger/types';
 import { appendEvents } from '../../orders/events';
 import { moveUnits } from '../../orders/items';
 import type { NewEvent, UnitMove } from '../../orders/types';
-import { lockOrders } from '../../orders/queries';
+import { lockOrders } from '../../orders/lock';
 import {
   reduceWaiting,
   selectReservationSeconds,

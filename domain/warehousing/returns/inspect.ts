@@ -6,7 +6,7 @@ import type { Allocation, LedgerEntry, StockKey } from '../../stock/ledger/types
 import { allocateBackorders, applyAllocation } from '../../ordering/backorders/allocate';
 import { appendEvents } from '../../orders/events';
 import type { NewEvent } from '../../orders/types';
-import { lockOrders } from '../../orders/queries';
+import { lockOrders } from '../../orders/lock';
 import { assignUnits } from '../../stock/tracking/assign-units';
 import {
   selectReturnLines,
