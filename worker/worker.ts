@@ -14,7 +14,7 @@ import { ensurePartitions } from '../domain/stock/ledger/queries';
 import { createWarehouseDirectory } from '../domain/catalog/warehouses';
 import { drainAllocation } from '../domain/ordering/backorders/drain-allocation';
 import { createOrderReserver } from '../domain/ordering/place';
-import { selectInput } from '../domain/ordering/reconcile-queries';
+import { readOrderInput } from '../domain/orders/views';
 import type { Settings } from '../platform/config';
 import type { Database } from '../platform/database/database';
 import type { Logger } from '../platform/telemetry/log';
@@ -161,8 +161,8 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
     names,
     dispatcher: { taskQueue: names.jobsQueue, input: { batchSize: DISPATCH_BATCH } },
     restartSaga: async (orderId) => {
-      const order = await selectInput(db, orderId);
-      if (order) await sagas.restart(order);
+      const order = await readOrderInput(db, orderId);
+      if (order) await sagas.restart(order.input);
     },
     drainAllocation: (reservationId) => drainAllocation(db, reservationId),
     log,

@@ -3,15 +3,8 @@ import { enqueue } from '../../platform/database/outbox';
 import { appendEvents } from '../orders/events';
 import type { NewEvent } from '../orders/types';
 import { advanceStatus } from '../orders/status';
-import {
-  claimToBook,
-  endLeases,
-  existsOverdue,
-  lockShipments,
-  updateShipments,
-  type ShipmentChange,
-  type ShipmentRow,
-} from './queries';
+import { claimToBook, endLeases, existsOverdue, lockShipments, type ShipmentRow } from './queries';
+import { changeShipments, type ShipmentChange } from './change';
 import { afterBooking } from './rules';
 import type { BookingOutcome, ShipmentToBook } from './types';
 
@@ -33,19 +26,19 @@ export function claimShipments(on: Queryable, request: ClaimRequest): Promise<Sh
 
 /**
  * Gives claims back after a passing failure of the carrier. They stay `booking`: the carrier may have them although its
- * answer was lost, so a cancellation must ask it before it may count them as stopped.
+ * response was lost, so a cancellation must ask it before it counts them as stopped.
  */
 export async function releaseClaims(on: Queryable, shipmentIds: readonly string[]): Promise<void> {
   if (shipmentIds.length > 0) await endLeases(on, shipmentIds);
 }
 
-/** True when a shipment has waited `seconds` for the dispatcher, or its claim has run out: the bell was lost on the way. */
+/** True when a shipment has waited `seconds` for the dispatcher, or its claim has run out: the signal was lost. */
 export function shipmentsAreOverdue(on: Queryable, seconds: number): Promise<boolean> {
   return existsOverdue(on, seconds);
 }
 
 /**
- * Writes down how bookings ended. Booked: tracking number, label, the order `fulfilling`. Refused for good: the shipment
+ * Records how bookings ended. Booked: tracking number, label, the order `fulfilling`. Refused for good: the shipment
  * `failed` and the order's saga woken to undo it. A shipment that is being voided or was picked up meanwhile keeps its
  * status and still gets its tracking number. Recorded again, it changes nothing.
  *
@@ -77,7 +70,7 @@ async function record(
     changes.push(changeOf(shipment, outcome, status ?? shipment.status));
     events.push(eventOf(shipment, outcome));
   }
-  await updateShipments(tx, changes);
+  await changeShipments(tx, changes);
   await enqueue(
     tx,
     [...new Set(refused)].map((orderId) => ({ topic: 'order.wake', key: orderId })),

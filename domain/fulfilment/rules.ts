@@ -1,5 +1,6 @@
 import {
   LEFT_SHIPMENT_STATUSES,
+  STOPPED_SHIPMENT_STATUSES,
   WAITING_SHIPMENT_STATUSES,
   type BookingOutcome,
   type CarrierEventType,
@@ -10,7 +11,7 @@ import {
 export const SHIPMENT_TRANSITIONS: Readonly<Record<ShipmentStatus, readonly ShipmentStatus[]>> = {
   // The carrier knows nothing of it yet, so taking it back needs nobody's consent.
   pending: ['booking', 'voided'],
-  // The carrier may pick a parcel up before its answer to the booking has been written down.
+  // The carrier may pick a parcel up before its response to the booking has been recorded.
   booking: ['booked', 'picked_up', 'voiding', 'failed'],
   booked: ['picked_up', 'voiding', 'failed'],
   picked_up: ['delivered'],
@@ -33,6 +34,11 @@ export function hasLeft(status: ShipmentStatus): boolean {
 /** True while the goods are in the warehouse and may still leave it. Once false, false for ever. */
 export function mayStillLeave(status: ShipmentStatus): boolean {
   return isOneOf(WAITING_SHIPMENT_STATUSES, status);
+}
+
+/** True once the goods stay in the warehouse for good. */
+export function hasStopped(status: ShipmentStatus): boolean {
+  return isOneOf(STOPPED_SHIPMENT_STATUSES, status);
 }
 
 function isOneOf(statuses: readonly ShipmentStatus[], status: ShipmentStatus): boolean {

@@ -49,14 +49,14 @@ export interface CarrierEvent {
   eventId: string;
   shipmentId: string;
   type: CarrierEventType;
-  /** The carrier's number of the parcel: taken where the answer to the booking was lost, and so the number with it. */
+  /** The carrier's number of the parcel: taken where the response to the booking was lost, and the number with it. */
   trackingNumber?: string;
   /** RFC 3339. */
   occurredAt?: string;
   detail?: string;
 }
 
-/** The seam to whoever moves the parcels. Implementation: `sandbox-carrier.ts`. */
+/** Whoever moves the parcels. Implementations are under `integrations/`. */
 export interface Carrier {
   readonly name: string;
   /** Books many at once. Safe to repeat: the same shipment id gets the same tracking number. */
