@@ -65,6 +65,14 @@ export interface Carrier {
   void(shipmentId: string): Promise<'voided' | 'refused'>;
 }
 
+/** A carrier that works on its own between the calls. */
+export interface RunningCarrier extends Carrier {
+  /** Begins that work. Any number of processes may. */
+  start(): void;
+  /** Stops after what is under way. */
+  close(): Promise<void>;
+}
+
 /** A shipment as clients see it. */
 export interface ShipmentView {
   id: string;

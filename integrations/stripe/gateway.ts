@@ -25,13 +25,13 @@ export interface StripeGatewayOptions {
 const PUBLIC_API = 'https://api.stripe.com';
 
 /**
- * Stripe behind the seam. One payment is one PaymentIntent: created unconfirmed (its id is stored before money can move),
+ * Stripe as a `PaymentGateway`. One payment is one PaymentIntent: created unconfirmed (its id is stored before money can move),
  * then confirmed. Stripe may forget an idempotency key after 24 hours, but an intent is captured once however often it is
  * confirmed; so what became of a charge is read from the intent, and no other intent is made while its id is known.
  *
  * Amounts go as they are: Stripe counts in the currency's minor unit too. `token` is the id of a payment method (`pm_…`).
  *
- * @throws `PAYMENT_GATEWAY_UNAVAILABLE` without a usable answer; `PAYMENT_KEY_REUSED`; `REFUND_FAILED`.
+ * @throws `PAYMENT_GATEWAY_UNAVAILABLE` without a usable response; `PAYMENT_KEY_REUSED`; `REFUND_FAILED`.
  */
 export function createStripeGateway(options: StripeGatewayOptions): ClosableGateway {
   const base = new URL(options.apiBase ?? PUBLIC_API);

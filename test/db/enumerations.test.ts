@@ -25,6 +25,7 @@ import {
   LEDGER_KINDS,
   RESERVATION_KINDS,
   RESERVATION_STATUSES,
+  SOURCING_STRATEGIES,
   TRANSFER_LEDGER_KINDS,
 } from '../../domain/stock/ledger/types';
 import { SERIAL_STATUSES } from '../../domain/stock/tracking/types';
@@ -40,6 +41,7 @@ import {
   RETURN_STEPS,
 } from '../../domain/warehousing/returns/types';
 import { KEY_STATES } from '../../platform/database/idempotency';
+import { settingsSchema } from '../../platform/config';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 
 type Words = readonly string[];
@@ -193,4 +195,10 @@ test.each([
   } finally {
     await client.query('rollback');
   }
+});
+
+test('the setting of the sourcing strategy takes every strategy there is', () => {
+  const setting = settingsSchema.shape.SOURCING_STRATEGY;
+  for (const strategy of SOURCING_STRATEGIES) expect(setting.safeParse(strategy).success).toBe(true);
+  expect(setting.unwrap().options).toEqual(SOURCING_STRATEGIES);
 });
