@@ -16,7 +16,7 @@ export type NextStep =
   /** Ask PostgreSQL whether the reservation is due. */
   | { do: 'expire'; reservationId: string }
   /** Nothing to do before a message arrives or, where a reservation is waited on, before it falls due. */
-  | { do: 'wait'; for: 'payment'; hold: ReservationProgress }
+  | { do: 'wait'; for: 'payment'; reservation: ReservationProgress }
   | { do: 'wait'; for: 'shipment' | 'stock' };
 
 /**
@@ -42,7 +42,7 @@ export function nextStep(progress: OrderProgress): NextStep {
   const due = pending.find(({ msLeft }) => msLeft <= 0);
   if (due) return { do: 'expire', reservationId: due.reservationId };
   const soonest = earliest(pending);
-  if (soonest) return { do: 'wait', for: 'payment', hold: soonest };
+  if (soonest) return { do: 'wait', for: 'payment', reservation: soonest };
   return { do: 'wait', for: unitsUnderWay(progress) ? 'shipment' : 'stock' };
 }
 

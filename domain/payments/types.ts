@@ -76,7 +76,7 @@ export interface PaymentDue {
 export type ChargeOutcome =
   | { status: 'captured'; gatewayRef: string }
   | { status: 'declined'; gatewayRef: string | null; declineCode: string }
-  /** The gateway has no final answer: it may still capture. Ask again; never charge anew. */
+  /** The gateway has no final outcome: it may still capture. Ask again; never charge anew. */
   | { status: 'unknown' };
 
 /** What preparing a charge came to. Nothing can be captured yet, whichever it is. */

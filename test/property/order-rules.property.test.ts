@@ -93,7 +93,7 @@ test('the next step finishes only what has ended, and waits only while no hold i
       if (step.do === 'expire') expect(due.map((h) => h.reservationId)).toContain(step.reservationId);
       if (step.do === 'wait' && step.for === 'payment') {
         const pending = given.holds.filter((h) => h.status === 'pending');
-        expect(step.hold.msLeft).toBe(Math.min(...pending.map((h) => h.msLeft)));
+        expect(step.reservation.msLeft).toBe(Math.min(...pending.map((h) => h.msLeft)));
       }
     }),
   );

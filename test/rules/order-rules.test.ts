@@ -113,7 +113,7 @@ const STEPS: readonly [string, Partial<OrderProgress>, NextStep][] = [
   [
     'a part that was declined is not charged again without asking',
     { hasPaymentMethod: true, holds: [hold('h', { attempt: 1 })] },
-    { do: 'wait', for: 'payment', hold: hold('h', { attempt: 1 }) },
+    { do: 'wait', for: 'payment', reservation: hold('h', { attempt: 1 }) },
   ],
   [
     'a part that is past due is not charged any more',
@@ -124,7 +124,7 @@ const STEPS: readonly [string, Partial<OrderProgress>, NextStep][] = [
   [
     'of several unpaid holds the soonest is waited on',
     { holds: [hold('a', { msLeft: 900 }), hold('b', { msLeft: 300 }), hold('c', { msLeft: 600 })] },
-    { do: 'wait', for: 'payment', hold: hold('b', { msLeft: 300 }) },
+    { do: 'wait', for: 'payment', reservation: hold('b', { msLeft: 300 }) },
   ],
   [
     'a hold being charged by nobody known is not expired',

@@ -323,7 +323,7 @@ class OrderSaga {
   private async wait(step: NextStep & { do: 'wait' }, progress: OrderProgress): Promise<OrderProgress> {
     const called = () => this.rung || this.paying !== undefined || this.cancelling !== undefined;
     if (step.for === 'payment') {
-      const { reservationId, msLeft } = step.hold;
+      const { reservationId, msLeft } = step.reservation;
       if (!(await condition(called, msLeft, { summary: 'the hold expires' })))
         return this.expire(reservationId);
     } else {
