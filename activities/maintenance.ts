@@ -3,8 +3,8 @@ import { actOnEach, failedSubjects, forgetFailures } from '../domain/stock/alert
 import { ensurePartitions } from '../domain/stock/ledger/queries';
 import { foldOldPartitions } from '../domain/stock/retention/retention';
 import { readProgress } from '../domain/ordering/progress';
-import { nextStep } from '../domain/orders/rules';
-import { claimSuspects } from '../domain/ordering/reconcile-queries';
+import { nextStep } from '../domain/ordering/rules';
+import { claimSuspects } from '../domain/ordering/reconcile';
 import type { OrderInput } from '../domain/orders/types';
 import type { Database } from '../platform/database/database';
 import type { Logger } from '../platform/telemetry/log';

@@ -14,7 +14,9 @@ import { ensurePartitions } from '../domain/stock/ledger/queries';
 import { createWarehouseDirectory } from '../domain/catalog/warehouses';
 import { drainAllocation } from '../domain/ordering/backorders/drain-allocation';
 import { createOrderReserver } from '../domain/ordering/place';
-import { readOrderInput } from '../domain/ordering/views';
+import { readOrderInput } from '../domain/orders/views';
+import { openCarriers } from '../integrations/carriers';
+import { openGateway } from '../integrations/gateways';
 import type { Settings } from '../platform/config';
 import type { Database } from '../platform/database/database';
 import type { Logger } from '../platform/telemetry/log';
@@ -27,7 +29,7 @@ import { ensureTransferWorkflow, transferWorkflowRuns } from './ensure-transfer-
 import { startRelay } from './outbox/relay';
 import { createSagas } from './sagas';
 import { ensureSchedules } from './schedules';
-import { openIntegrations, type Integrations } from './integrations';
+import type { Integrations } from './integrations';
 import { ensureJobWorkflow } from './ensure-job-workflow';
 import { workflowState } from './workflow-state';
 
@@ -42,7 +44,7 @@ export interface WorkerDeps {
   names: EngineNames;
   log: Logger;
   /** Instead of those that the settings ask for. Closed with the worker. */
-  seams?: Integrations;
+  integrations?: Integrations;
   /** For tests: a bundle made before, and whatever else is to differ. */
   workerOptions?: Partial<WorkerOptions>;
 }
@@ -51,7 +53,7 @@ export interface RunningWorker {
   /** Rejects when the worker ends by itself; stays pending while it runs and after `drain`. */
   failed: Promise<never>;
   /**
-   * Finishes what runs, up to the grace and a little more, then the combiner, the relay and the seams. What has not ended
+   * Finishes what runs, up to the grace and a little more, then the request batcher, the relay and the integrations. What has not ended
    * by then is left behind, and done again by another worker. May be called again, to wait for it once more.
    */
   drain(): Promise<void>;
@@ -68,10 +70,12 @@ const CANCELLED_SECONDS = 5;
 /** How long an import waits for a database that is slow or failing before it tries one batch. */
 const FEED_PAUSE_MS = 5_000;
 
-/** Runs everything that is durable: sagas and their activities, the dispatcher, the schedules, the relay and the carrier. */
+/** Runs everything that is durable: sagas and their activities, the dispatcher, the schedules, the relay and the carriers. */
 export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
   const { settings, db, client, names, log } = deps;
-  const { gateway, carrier } = deps.seams ?? openIntegrations(deps);
+  const { gateway, carriers } = deps.integrations ?? openIntegrations(deps);
+  const [carrier] = carriers;
+  if (!carrier) throw new Error('no carrier is set up');
   await ensurePartitions(db, settings.LEDGER_PARTITIONS_AHEAD);
   // Before there are workers: one that never ran cannot be shut down, and keeps its connection from being closed.
   await ensureSchedules(client, names, {
@@ -95,7 +99,7 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
     maxBatch: settings.RESERVE_MAX_BATCH,
     log,
   });
-  const fulfilment = createFulfilmentActivities({ db, carriers: [carrier] });
+  const fulfilment = createFulfilmentActivities({ db, carriers });
   const workers = await createWorkers(deps, {
     orders: {
       ...createOrderActivities({ db, reserver, gateway: gateway.name, carrier: carrier.name }),
@@ -165,18 +169,18 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
     names,
     dispatcher: { taskQueue: names.jobsQueue, input: { batchSize: DISPATCH_BATCH } },
     restartSaga: async (orderId) => {
-      const order = (await readOrderInput(db, orderId))?.input;
-      if (order) await sagas.restart(order);
+      const order = await readOrderInput(db, orderId);
+      if (order) await sagas.restart(order.input);
     },
     drainAllocation: (reservationId) => drainAllocation(db, reservationId),
     log,
   });
-  carrier.start();
+  for (const { start } of carriers) start();
 
   let closing: Promise<void> | undefined;
   async function close(): Promise<void> {
     await relay.stop();
-    await carrier.close();
+    await Promise.all(carriers.map(({ close }) => close()));
     await gateway.close();
   }
 
@@ -196,6 +200,11 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
       await closing;
     },
   };
+}
+
+function openIntegrations({ settings, databaseUrl, log }: WorkerDeps): Integrations {
+  const deps = { databaseUrl, log };
+  return { gateway: openGateway(settings, deps), carriers: openCarriers(settings, deps) };
 }
 
 async function createWorkers(

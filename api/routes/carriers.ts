@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { applyCarrierEvents } from '../../domain/fulfilment/carrier-updates';
-import { CARRIER_NAMES } from '../../domain/fulfilment/carrier-names';
+import { CARRIER_NAMES } from '../../integrations/carriers';
 import { ok } from '../http/answer';
 import type { ApiContext } from '../context';
 import { API_BASE } from '../use-cases/order-answers';

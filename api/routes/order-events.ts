@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { readOrderEvents } from '../../domain/ordering/views';
+import { readOrderEvents } from '../../domain/orders/views';
 import { ok } from '../http/answer';
 import type { ApiContext } from '../context';
 import { cursorOf, encodeCursor } from '../http/cursor';

@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { listOrders, readOrder, readOrderStatus, readSourcing } from '../../domain/ordering/views';
+import { readOrderStatus, readSourcing } from '../../domain/orders/views';
+import { listOrders, readOrder } from '../../domain/ordering/views';
 import { ok, type Answer } from '../http/answer';
 import { cancelOrder } from '../use-cases/cancel-order';
 import type { ApiContext } from '../context';

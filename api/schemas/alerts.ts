@@ -1,15 +1,9 @@
 import { z } from 'zod';
+import { ALERT_KINDS, ALERT_STATUSES } from '../../domain/stock/alerts/types';
 import { line, pageOf, time, uuid, warehouseCode } from './common';
 
-export const alertKind = z.enum([
-  'low_stock',
-  'out_of_stock',
-  'overstock',
-  'transfer_overdue',
-  'ledger_drift',
-  'work_failed',
-]);
-export const alertStatus = z.enum(['open', 'acknowledged', 'resolved']);
+export const alertKind = z.enum(ALERT_KINDS);
+export const alertStatus = z.enum(ALERT_STATUSES);
 
 export const alert = z
   .object({

@@ -1,8 +1,9 @@
 import { z } from 'zod';
+import { JOB_STATUSES, JOB_TYPES } from '../../domain/jobs/types';
 import { count, pageOf, time, uuid } from './common';
 
-export const jobType = z.enum(['feed', 'consistency', 'settlement']);
-export const jobStatus = z.enum(['queued', 'running', 'completed', 'cancelled', 'failed']);
+export const jobType = z.enum(JOB_TYPES);
+export const jobStatus = z.enum(JOB_STATUSES);
 
 export const jobAcceptedBody = z.object({ jobId: uuid, status: jobStatus }).meta({ id: 'JobAccepted' });
 

@@ -1,4 +1,4 @@
-import type { OrderView } from '../../domain/orders/types';
+import type { OrderView } from '../../domain/ordering/types';
 import { readOrder } from '../../domain/ordering/views';
 import { ok, type Answer } from '../http/answer';
 import type { ApiContext } from '../context';

@@ -1,5 +1,6 @@
-import type { PaymentMethod, PaymentView } from '../../domain/orders/types';
-import { readPaymentOfUpdate } from '../../domain/ordering/views';
+import type { PaymentView } from '../../domain/payments/types';
+import type { PaymentMethod } from '../../domain/orders/types';
+import { readPaymentOfUpdate } from '../../domain/payments/views';
 import { ok, type Answer } from '../http/answer';
 import type { ApiContext } from '../context';
 import { orderPath } from './order-answers';

@@ -1,6 +1,6 @@
 import { hasEnded } from '../../domain/orders/rules';
 import type { OrderStatus } from '../../domain/orders/types';
-import { readOrderInput } from '../../domain/ordering/views';
+import { readOrderInput } from '../../domain/orders/views';
 import type { ApiContext } from '../context';
 import type { Updated } from '../temporal/engine';
 import { problem } from '../http/problems';

@@ -4,7 +4,7 @@ import { runInHalves } from '../../platform/halves';
 import { enqueue } from '../../platform/database/outbox';
 import { forgetFailures, recordFailure } from '../stock/alerts/failed-work';
 import { appendEvents } from '../orders/events';
-import type { NewEvent } from '../orders/queries';
+import type { NewEvent } from '../orders/types';
 import { advanceStatus } from '../orders/status';
 import {
   claimToBook,
@@ -12,10 +12,9 @@ import {
   existsOverdue,
   extendLease,
   lockShipments,
-  updateShipments,
-  type ShipmentChange,
   type ShipmentRow,
 } from './queries';
+import { changeShipments, type ShipmentChange } from './change';
 import { afterBooking } from './rules';
 import type { BookingOutcome, ShipmentToBook } from './types';
 
@@ -37,19 +36,19 @@ export function claimShipments(on: Queryable, request: ClaimRequest): Promise<Sh
 
 /**
  * Gives claims back after a passing failure of the carrier. They stay `booking`: the carrier may have them although its
- * answer was lost, so a cancellation must ask it before it may count them as stopped.
+ * response was lost, so a cancellation must ask it before it counts them as stopped.
  */
 export async function releaseClaims(on: Queryable, shipmentIds: readonly string[]): Promise<void> {
   if (shipmentIds.length > 0) await endLeases(on, shipmentIds);
 }
 
-/** True when a shipment has waited `seconds` for the dispatcher, or its claim has run out: the bell was lost on the way. */
+/** True when a shipment has waited `seconds` for the dispatcher, or its claim has run out: the signal was lost. */
 export function shipmentsAreOverdue(on: Queryable, seconds: number): Promise<boolean> {
   return existsOverdue(on, seconds);
 }
 
 /**
- * Writes down how bookings ended. Booked: tracking number, label, the order `fulfilling`. Refused for good: the shipment
+ * Records how bookings ended. Booked: tracking number, label, the order `fulfilling`. Refused for good: the shipment
  * `failed` and the order's saga woken to undo it. A shipment that is being voided or was picked up meanwhile keeps its
  * status and still gets its tracking number. Recorded again, it changes nothing. A shipment that cannot be written by an error
  * of its own stops no other: an alert tells of it, and it is booked again after a while.
@@ -97,7 +96,7 @@ async function record(
     changes.push(changeOf(shipment, outcome, status ?? shipment.status));
     events.push(eventOf(shipment, outcome));
   }
-  await updateShipments(tx, changes);
+  await changeShipments(tx, changes);
   await enqueue(
     tx,
     [...new Set(refused)].map((orderId) => ({ topic: 'order.wake', key: orderId })),

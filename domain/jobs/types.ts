@@ -1,9 +1,19 @@
-export type JobType = 'feed' | 'consistency' | 'settlement';
+export const JOB_TYPES = ['feed', 'consistency', 'settlement'] as const;
+export type JobType = (typeof JOB_TYPES)[number];
 
-export type JobStatus = 'queued' | 'running' | 'completed' | 'cancelled' | 'failed';
+export const JOB_STATUSES = ['queued', 'running', 'completed', 'cancelled', 'failed'] as const;
+export type JobStatus = (typeof JOB_STATUSES)[number];
+
+export const OPEN_JOB_STATUSES = ['queued', 'running'] as const satisfies readonly JobStatus[];
+export const ENDED_JOB_STATUSES = [
+  'completed',
+  'cancelled',
+  'failed',
+] as const satisfies readonly JobStatus[];
 
 /** What `GET /downloads/{jobId}` has of a job that has ended. */
-export type JobFile = 'csv' | 'sql';
+export const JOB_FILES = ['csv', 'sql'] as const;
+export type JobFile = (typeof JOB_FILES)[number];
 
 export interface JobView {
   jobId: string;

@@ -223,10 +223,20 @@ interface RunningTransaction extends Transaction {
 function asTransaction(client: ClientBase, notices: Notice[]): RunningTransaction {
   let open = true;
   let commit: Promise<string> | undefined;
+  let failure: Error | undefined;
+
+  /** What was sent after a statement that failed is refused for it: whoever waits for either gets the reason. */
+  function asFirstFailure(error: unknown): never {
+    failure ??= error instanceof Error ? error : new Error(String(error));
+    throw failure;
+  }
+
   return {
     inTransaction: true,
     query: (statement) =>
-      open ? client.query(statement) : Promise.reject(new Error('this transaction has ended')),
+      open
+        ? client.query(statement).catch(asFirstFailure)
+        : Promise.reject(new Error('this transaction has ended')),
     notice: (channel, key) => notices.push({ channel, key }),
     finish() {
       open = false;

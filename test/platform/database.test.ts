@@ -51,6 +51,15 @@ test('a transaction that swallowed the error of a statement is not taken for com
   expect(await notes()).toHaveLength(2);
 });
 
+test('of statements that are sent together the first that failed says why, whoever waits for it', async () => {
+  const failing = db.transaction(async (tx) => {
+    const failed = execute(tx, 'test.add', add, [1, 'again']);
+    const slow = Promise.all([Promise.all([Promise.all([failed])])]);
+    await Promise.all([slow, execute(tx, 'test.add', add, [3, 'three'])]);
+  });
+  await expect(failing).rejects.toMatchObject({ code: '23505' });
+});
+
 test('a transaction that sends its commit early keeps all of its work', async () => {
   const result = await db.transaction(async (tx) => {
     const added = execute(tx, 'test.add', add, [3, 'three']);

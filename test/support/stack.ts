@@ -32,7 +32,7 @@ export interface StackOptions {
   /** A server or database of the test's own, instead of the run's. */
   databaseUrl?: string;
   temporalAddress?: string;
-  seams?: (made: Integrations) => Integrations;
+  integrations?: (made: Integrations) => Integrations;
 }
 
 /** Everything that runs an order, on the real servers, in names of its own: several share one namespace. */
@@ -85,18 +85,20 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
         callTimeoutMs: settings.PAYMENT_CALL_TIMEOUT_MS,
         ...(options.slowMs === undefined ? {} : { slowMs: options.slowMs }),
       }),
-      carrier: createSandboxCarrier({
-        url: databaseUrl,
-        stageDelayMs: settings.SANDBOX_CARRIER_DELAY_MS,
-        refuseWarehouses: options.refuseWarehouses ?? [],
-        loseWarehouses: options.loseWarehouses ?? [],
-        deliver: async (events) => {
-          await applyCarrierEvents(db, 'sandbox', events);
-        },
-        log,
-      }),
+      carriers: [
+        createSandboxCarrier({
+          url: databaseUrl,
+          stageDelayMs: settings.SANDBOX_CARRIER_DELAY_MS,
+          refuseWarehouses: options.refuseWarehouses ?? [],
+          loseWarehouses: options.loseWarehouses ?? [],
+          deliver: async (events) => {
+            await applyCarrierEvents(db, 'sandbox', events);
+          },
+          log,
+        }),
+      ],
     };
-    return options.seams ? options.seams(made) : made;
+    return options.integrations ? options.integrations(made) : made;
   }
 
   const stack: Stack = {
@@ -117,7 +119,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
         namespace,
         names,
         log,
-        seams: openIntegrations(),
+        integrations: openIntegrations(),
         workerOptions: withWorkflowBundle({ taskQueue: '' }),
       });
       worker.failed.catch((error: unknown) => log.error({ err: error }, 'the worker of a test failed'));

@@ -1,6 +1,6 @@
 import { isGrpcServiceError, WorkflowNotFoundError, type Client } from '@temporalio/client';
 import { readProgress } from '../../domain/ordering/progress';
-import { nextStep } from '../../domain/orders/rules';
+import { nextStep } from '../../domain/ordering/rules';
 import type { Database } from '../../platform/database/database';
 import { isRetryable } from '../../platform/errors';
 import type { Logger } from '../../platform/telemetry/log';

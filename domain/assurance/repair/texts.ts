@@ -1,9 +1,13 @@
 import { derivedId } from '../../../platform/ids';
+import { literals } from '../../../platform/database/literals';
+import { OPEN_ORDER_STATUSES } from '../../orders/types';
+import { PAYMENT_STATUSES_IN_FLIGHT } from '../../payments/types';
+import { LIVE_RESERVATION_STATUSES } from '../../stock/ledger/types';
 
 /** Blocks of the repair script. Each looks again under the locks that it takes, in the one lock order, before it writes. */
 
-const LIVE = `('pending', 'charging', 'confirmed')`;
-const OPEN = `('reserved', 'paid', 'fulfilling')`;
+const LIVE = literals(LIVE_RESERVATION_STATUSES);
+const OPEN = literals(OPEN_ORDER_STATUSES);
 
 /** As SQL. What comes from the database may hold anything. */
 export function literal(text: string): string {
@@ -62,7 +66,7 @@ export function releaseReservation(jobId: string, reservationId: string): string
   if h.id is null or h.status not in ${LIVE} then return; end if;
   if h.kind = 'order' and exists (select from orders where id = h.order_id and status in ${OPEN}) then return; end if;
   if h.kind <> 'order' and (h.status <> 'pending' or h.expires_at is null or h.expires_at > clock_timestamp()) then return; end if;
-  if exists (select from payments where reservation_id = h.id and status in ('pending', 'unknown')) then
+  if exists (select from payments where reservation_id = h.id and status in ${literals(PAYMENT_STATUSES_IN_FLIGHT)}) then
     raise warning 'For a person: a charge for hold % is not resolved.', h.id;
     return;
   end if;

@@ -5,8 +5,16 @@ import type { StockKey } from '../ledger/types';
  * transaction that changes it); `transfer_overdue` and `ledger_drift` are raised and resolved by who finds out.
  * `work_failed` is about work on one subject that failed by an error of its own, and not about a place.
  */
-export type PlaceAlertKind = 'low_stock' | 'out_of_stock' | 'overstock' | 'transfer_overdue' | 'ledger_drift';
-export type AlertKind = PlaceAlertKind | 'work_failed';
+export const ALERT_KINDS = [
+  'low_stock',
+  'out_of_stock',
+  'overstock',
+  'transfer_overdue',
+  'ledger_drift',
+  'work_failed',
+] as const;
+export type AlertKind = (typeof ALERT_KINDS)[number];
+export type PlaceAlertKind = Exclude<AlertKind, 'work_failed'>;
 
 /** Work that is done on many subjects and goes on without one that fails. */
 export type Work =
@@ -18,7 +26,8 @@ export type Work =
   | 'record_booking'
   | 'deliver_message';
 
-export type AlertStatus = 'open' | 'acknowledged' | 'resolved';
+export const ALERT_STATUSES = ['open', 'acknowledged', 'resolved'] as const;
+export type AlertStatus = (typeof ALERT_STATUSES)[number];
 
 export interface AlertView {
   id: string;

@@ -1,12 +1,12 @@
 import { execute, many, type Queryable, type Transaction } from '../../../platform/database/database';
 import { notPutOff } from '../alerts/failed-work-queries';
 import { COMMIT_SECONDS, LOOK_EVERY_SECONDS } from './rules';
-import type { Allocation, ReservationStatus, StockKey } from '../ledger/types';
+import type { Allocation, ReservationKind, ReservationStatus, StockKey } from '../ledger/types';
 import { listOf } from '../../../platform/database/list-parameter';
 
 export interface ReservationRow {
   id: string;
-  kind: 'order' | 'hold' | 'allocation' | 'quality';
+  kind: ReservationKind;
   orderId: string | null;
   seq: number;
   status: ReservationStatus;

@@ -1,7 +1,9 @@
-export type TransferStatus = 'in_transit' | 'completed' | 'cancelled';
+export const TRANSFER_STATUSES = ['in_transit', 'completed', 'cancelled'] as const;
+export type TransferStatus = (typeof TRANSFER_STATUSES)[number];
 
 /** `immediate`: the units are there at once; `in_transit`: they are on their way until they are received. */
-export type TransferMode = 'immediate' | 'in_transit';
+export const TRANSFER_MODES = ['immediate', 'in_transit'] as const;
+export type TransferMode = (typeof TRANSFER_MODES)[number];
 
 /** A transfer as clients see it. Every unit is received, lost, returned or still open. */
 export interface TransferView {

@@ -1,5 +1,6 @@
 import { execute, many, type Queryable, type Transaction } from '../../platform/database/database';
-import type { Fulfilment, OrderInput, OrderStatus, PaymentMethod, SourcingDecision, Shortage } from './types';
+import type { SourcingDecision, Shortage } from '../stock/ledger/types';
+import type { Fulfilment, OrderInput, OrderStatus, PaymentMethod } from './types';
 import { listOf } from '../../platform/database/list-parameter';
 
 export interface NewOrder {
@@ -49,7 +50,7 @@ export function insertOrders(tx: Transaction, orders: readonly NewOrder[]): Prom
   );
 }
 
-/** A failed order where none is: whoever reserves it later finds it and refuses. Answers false when there was an order. */
+/** Writes an order without items unless there is one with its id; returns whether it was written. */
 export async function insertTombstone(tx: Transaction, order: NewOrder): Promise<boolean> {
   const made = await execute(
     tx,
@@ -108,24 +109,8 @@ export function insertItems(tx: Transaction, items: readonly NewItem[]): Promise
   );
 }
 
-export interface NewBackorder {
-  orderId: string;
-  productId: number;
-  quantity: number;
-}
-
-export function insertBackorders(tx: Transaction, backorders: readonly NewBackorder[]): Promise<number> {
-  return execute(
-    tx,
-    'orders.insert_backorders',
-    `insert into backorders (product_id, order_id, quantity, waiting)
-     select product_id, order_id, quantity, quantity
-     from unnest($1::int[], $2::uuid[], $3::int[]) with ordinality as b (product_id, order_id, quantity, n) order by n`,
-    [backorders.map((b) => b.productId), backorders.map((b) => b.orderId), backorders.map((b) => b.quantity)],
-  );
-}
-
-export interface OutcomeRow {
+/** What became of an order when it was placed. */
+export interface PlacedOrder {
   orderId: string;
   status: OrderStatus;
   failureCode: string | null;
@@ -134,10 +119,10 @@ export interface OutcomeRow {
   hasItems: boolean;
 }
 
-export function selectOutcomes(on: Queryable, orderIds: readonly string[]): Promise<OutcomeRow[]> {
-  return many<OutcomeRow>(
+export function selectPlaced(on: Queryable, orderIds: readonly string[]): Promise<PlacedOrder[]> {
+  return many<PlacedOrder>(
     on,
-    'orders.verdicts',
+    'orders.placed',
     `select id as "orderId", status, failure_code as "failureCode", failure_detail as "failureDetail", shortages,
             exists (select 1 from order_items i where i.order_id = o.id) as "hasItems"
      from orders o where id = any (${listOf(1, 'uuid')})`,
