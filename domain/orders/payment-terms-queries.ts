@@ -14,7 +14,7 @@ export function selectPaymentTerms(on: Queryable, orderId: string): Promise<Paym
   return maybeOne<PaymentTerms>(
     on,
     'orders.payment_terms',
-    `select currency, payment_method as "paymentMethod", hold_seconds as "holdSeconds" from orders where id = $1`,
+    `select currency, payment_method as "paymentMethod", reservation_seconds as "holdSeconds" from orders where id = $1`,
     [orderId],
   );
 }

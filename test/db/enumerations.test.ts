@@ -50,7 +50,6 @@ type Words = readonly string[];
 const ENUMERATIONS: Readonly<Record<string, { all: Words; parts?: readonly Words[] }>> = {
   'alerts.kind': { all: ALERT_KINDS },
   'alerts.status': { all: ALERT_STATUSES },
-  'consistency_checks.mode': { all: CHECK_MODES },
   'consistency_findings.severity': { all: SEVERITIES },
   'count_lines.status': { all: LINE_STATUSES, parts: [COMPARED_LINE_STATUSES] },
   'count_sheets.status': { all: SHEET_STATUSES },
