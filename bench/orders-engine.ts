@@ -48,7 +48,7 @@ export async function startBenchEngine(skus: number): Promise<BenchEngine> {
   const waiting = new Map<string, string>();
   const deliver = (events: readonly CarrierEvent[]) =>
     deliverEvents(events, { client, waiting, url: api.url });
-  const seams = {
+  const integrations = {
     gateway: createSandboxGateway({ url: databaseUrl, log, callTimeoutMs: settings.PAYMENT_CALL_TIMEOUT_MS }),
     carrier: createSandboxCarrier({ url: databaseUrl, stageDelayMs: 0, deliver, log }),
   };
@@ -61,7 +61,7 @@ export async function startBenchEngine(skus: number): Promise<BenchEngine> {
     namespace,
     names,
     log,
-    seams,
+    integrations,
   });
   worker.failed.catch((error: unknown) => log.error({ err: error }, 'the worker failed'));
   const queue = 'textbook';
@@ -72,7 +72,7 @@ export async function startBenchEngine(skus: number): Promise<BenchEngine> {
     workflowsPath: require.resolve('./textbook/workflows'),
     activities: createTextbookActivities({
       db,
-      ...seams,
+      ...integrations,
       expectPickUp: (shipmentId, workflowId) => waiting.set(shipmentId, workflowId),
     }),
     maxConcurrentWorkflowTaskExecutions: settings.ADMISSION_LIMIT,

@@ -7,7 +7,7 @@ import type { Logger } from '../platform/telemetry/log';
 
 const WEBHOOK_TIMEOUT_MS = 10_000;
 
-/** The two ways out of Holdfast. Whoever opens them closes them. */
+/** The third parties that a worker calls. Whoever opens them closes them. */
 export interface Integrations {
   gateway: ClosableGateway;
   carrier: SandboxCarrier;

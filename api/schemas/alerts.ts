@@ -1,13 +1,11 @@
 import { z } from 'zod';
+import { ALERT_KINDS, type AlertKind } from '../../domain/stock/alerts/types';
 import { line, pageOf, time, uuid, warehouseCode } from './common';
 
-export const alertKind = z.enum([
-  'low_stock',
-  'out_of_stock',
-  'overstock',
-  'transfer_overdue',
-  'ledger_drift',
-]);
+const KINDS = Object.entries(ALERT_KINDS);
+export const alertKind = z.enum(Object.keys(ALERT_KINDS) as readonly AlertKind[]).meta({
+  description: KINDS.map(([kind, { title }]) => `${kind}: ${title.toLowerCase()}`).join('; '),
+});
 export const alertStatus = z.enum(['open', 'acknowledged', 'resolved']);
 
 export const alert = z

@@ -1,7 +1,8 @@
 import { z } from 'zod';
+import { JOB_TYPES } from '../../domain/jobs/types';
 import { count, pageOf, time, uuid } from './common';
 
-export const jobType = z.enum(['feed', 'consistency', 'settlement']);
+export const jobType = z.enum(JOB_TYPES);
 export const jobStatus = z.enum(['queued', 'running', 'completed', 'cancelled', 'failed']);
 
 export const jobAcceptedBody = z.object({ jobId: uuid, status: jobStatus }).meta({ id: 'JobAccepted' });

@@ -31,7 +31,7 @@ import {
 } from '../../domain/stock/reservations/queries';
 import type { LedgerEntry, StockKey } from '../../domain/stock/ledger/types';
 import { selectQueueForUpdate } from '../../domain/ordering/backorders/queries';
-import { claimSuspects } from '../../domain/ordering/reconcile-queries';
+import { claimResting } from '../../domain/ordering/reconcile-queries';
 import { selectOrderEvents, selectOrderPage, selectOrders } from '../../domain/ordering/view-queries';
 import { selectTransferPage } from '../../domain/stock/transfers/view-queries';
 import type { Database, Transaction } from '../../platform/database/database';
@@ -250,9 +250,9 @@ export const ORDER_QUERIES: readonly ExplainedQuery[] = [
   },
   {
     title: 'Open orders that have not moved',
-    usedBy: 'The sweep, every 30 seconds',
+    usedBy: 'The reconciler, every 30 seconds',
     index: '`orders_open (updated_at)`, partial: orders that ended are not in it.',
-    run: (on) => claimSuspects(on, { graceSeconds: 30, recheckSeconds: 600, limit: 100 }),
+    run: (on) => claimResting(on, { graceSeconds: 30, recheckSeconds: 600, limit: 100 }),
   },
   {
     title: 'Shipments to book',

@@ -39,7 +39,7 @@ export async function releaseClaims(on: Queryable, shipmentIds: readonly string[
   if (shipmentIds.length > 0) await endLeases(on, shipmentIds);
 }
 
-/** True when a shipment has waited `seconds` for the dispatcher, or its claim has run out: the bell was lost on the way. */
+/** True when a shipment has waited `seconds` for the dispatcher, or its claim has run out. */
 export function shipmentsAreOverdue(on: Queryable, seconds: number): Promise<boolean> {
   return existsOverdue(on, seconds);
 }

@@ -38,3 +38,10 @@ export interface Carrier {
   /** Takes a booking back. `refused`: it is already picked up. Safe to repeat, also for a shipment it never heard of. */
   void(shipmentId: string): Promise<'voided' | 'refused'>;
 }
+
+declare module '../../platform/database/outbox' {
+  interface OutboxTopics {
+    /** There are shipments to book. */
+    'shipments.ready': null;
+  }
+}

@@ -1,24 +1,18 @@
-import { maybeOne, many, type Queryable } from '../../platform/database/database';
-import type { OrderInput } from '../orders/types';
-
-export interface Suspect {
-  orderId: string;
-  input: OrderInput;
-}
+import { many, type Queryable } from '../../platform/database/database';
 
 /**
  * Orders with something left to do that have not moved for `graceSeconds`: open ones, and ended ones with a charge or refund
- * that is not final. The longer one has rested, the less often it is looked at again, at least every `recheckSeconds`;
- * one that waits for a hold to fall due only that often. Marks them as looked at, so that several sweeps share the work and
- * a long list is gone through in turn.
+ * that is not final. The longer one has rested, the less often it is returned again, at least every `recheckSeconds`;
+ * one that waits for a reservation to fall due only that often. Marks them as looked at, so that several reconcilers share
+ * the work and a long list is gone through in turn.
  */
-export function claimSuspects(
+export function claimResting(
   on: Queryable,
   limits: { graceSeconds: number; recheckSeconds: number; limit: number },
-): Promise<Suspect[]> {
-  return many<Suspect>(
+): Promise<{ id: string }[]> {
+  return many(
     on,
-    'orders.claim_suspects',
+    'orders.claim_resting',
     `with unsettled as (
        select order_id as id from payments where status in ('pending', 'unknown')
        union select order_id from refunds where status = 'pending'
@@ -36,18 +30,7 @@ export function claimSuspects(
        limit $3 for no key update skip locked
      )
      update orders o set checked_at = clock_timestamp() from suspects s where o.id = s.id
-     returning o.id as "orderId", o.input`,
+     returning o.id`,
     [limits.graceSeconds, limits.recheckSeconds, limits.limit],
   );
-}
-
-/** What an order's saga was started with. */
-export async function selectInput(on: Queryable, orderId: string): Promise<OrderInput | undefined> {
-  const row = await maybeOne<{ input: OrderInput }>(
-    on,
-    'orders.input',
-    'select input from orders where id = $1',
-    [orderId],
-  );
-  return row?.input;
 }

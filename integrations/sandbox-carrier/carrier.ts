@@ -117,7 +117,7 @@ export function createSandboxCarrier(options: SandboxCarrierOptions): SandboxCar
   }
 
   async function end(): Promise<void> {
-    nudge.ring();
+    nudge.set();
     await running;
     await books.close();
   }
@@ -129,7 +129,7 @@ export function createSandboxCarrier(options: SandboxCarrierOptions): SandboxCar
       const byId = new Map(shipments.map((shipment) => [shipment.shipmentId, asParcel(shipment)]));
       const sorted = [...byId.values()].sort((a, b) => (a.shipmentId < b.shipmentId ? -1 : 1));
       const parcels = await bookParcels(books, sorted, stageDelayMs);
-      nudge.ring();
+      nudge.set();
       return parcels.map(asOutcome);
     },
 

@@ -1,10 +1,23 @@
 import type { StockKey } from '../ledger/types';
 
 /**
- * `low_stock`, `out_of_stock` and `overstock` follow the stock by themselves (a trigger raises and resolves them in the
- * transaction that changes it); `transfer_overdue` and `ledger_drift` are raised and resolved by who finds out.
+ * Every kind of alert, with what it says and what raises and resolves it: `stock`, a trigger, in the transaction that changes
+ * the stock; `program`, the code that finds out. The CHECK constraint of the table `alerts` names the same kinds.
  */
-export type AlertKind = 'low_stock' | 'out_of_stock' | 'overstock' | 'transfer_overdue' | 'ledger_drift';
+export const ALERT_KINDS = {
+  low_stock: { title: 'No more than the threshold is available', raisedBy: 'stock' },
+  out_of_stock: { title: 'Nothing is available', raisedBy: 'stock' },
+  overstock: { title: 'More than the threshold is on hand', raisedBy: 'stock' },
+  transfer_overdue: { title: 'Transfers have not arrived in time', raisedBy: 'program' },
+  ledger_drift: { title: 'The stock differs from its ledger', raisedBy: 'program' },
+} as const satisfies Record<string, { title: string; raisedBy: 'stock' | 'program' }>;
+
+export type AlertKind = keyof typeof ALERT_KINDS;
+
+/** Kinds that code raises and resolves through `raiseAlert` and `resolveAlert`. */
+export type RaisedAlertKind = {
+  [Kind in AlertKind]: (typeof ALERT_KINDS)[Kind]['raisedBy'] extends 'program' ? Kind : never;
+}[AlertKind];
 
 export type AlertStatus = 'open' | 'acknowledged' | 'resolved';
 
@@ -32,7 +45,7 @@ export interface Thresholds {
 
 /** A product at a location, and what is the matter there. */
 export interface AlertKey extends StockKey {
-  kind: AlertKind;
+  kind: RaisedAlertKind;
 }
 
 export interface OverdueTransfer extends StockKey {

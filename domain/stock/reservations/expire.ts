@@ -4,7 +4,12 @@ import { isLockTimeout } from '../../../platform/errors';
 import { openLines } from './reservations';
 import { selectFreeStock } from '../ledger/queries';
 import { freeReservations, freeLockedLines } from './free';
-import { publishNextLook, selectDueForUpdate, selectDueOnProductsForUpdate } from './expiry-queries';
+import {
+  hasOverdueReservation,
+  publishNextLook,
+  selectDueForUpdate,
+  selectDueOnProductsForUpdate,
+} from './expiry-queries';
 import { AWAKE_BEFORE_MS } from './rules';
 import type { ExpiryRound } from './types';
 
@@ -101,4 +106,9 @@ export async function reclaimStandalone(db: Database, productIds: readonly numbe
     });
     if (freed < RECLAIM_LIMIT) return;
   }
+}
+
+/** Whether a reservation without an order is past due for `seconds`: an expiry that runs frees it within half a second. */
+export function reservationsAreOverdue(db: Database, seconds: number): Promise<boolean> {
+  return hasOverdueReservation(db, seconds);
 }

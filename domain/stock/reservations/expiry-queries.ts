@@ -78,8 +78,8 @@ export async function publishNextLook(on: Queryable, pauseSeconds: number): Prom
   return row;
 }
 
-/** Whether a hold without an order has been past due for so long, which no expiry that lives lets happen. */
-export async function reservationsAreOverdue(on: Queryable, seconds: number): Promise<boolean> {
+/** Whether a reservation without an order has been past due for `seconds`. */
+export async function hasOverdueReservation(on: Queryable, seconds: number): Promise<boolean> {
   const row = await maybeOne(
     on,
     'holds.overdue',
