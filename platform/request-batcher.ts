@@ -5,13 +5,13 @@ import type { Logger } from './telemetry/log';
 
 export interface RequestBatcher<Request, Result> {
   /**
-   * Queues a request and answers its own result. The same id asked twice in one batch is run once and answered twice.
+   * Queues a request and returns its own result. The same id asked twice in one batch is run once, and both get its result.
    * With `signal`, a request whose caller gave up leaves the lane before it runs.
    */
   submit(request: Request, signal?: AbortSignal): Promise<Result>;
   /** Requests queued or running. */
   readonly pending: number;
-  /** Refuses new requests; resolves when all others are answered. */
+  /** Refuses new requests; resolves when all others have ended. */
   close(): Promise<void>;
 }
 
@@ -22,7 +22,7 @@ export interface RequestBatcherOptions<Request, Result> {
   idOf(request: Request): string;
   /** Requests for the same thing, by this key, never run side by side, and run in the order of arrival. */
   laneKey(request: Request): string;
-  /** Runs a batch in arrival order as one unit: all of it or nothing. Answers a result per id. */
+  /** Runs a batch in arrival order as one unit: all of it or nothing. Returns a result per id. */
   run(batch: readonly Request[]): Promise<ReadonlyMap<string, Result>>;
   /** Which requests of a batch wait for a row that somebody else has locked. Never waits itself. */
   busy(batch: readonly Request[]): Promise<ReadonlySet<string>>;
@@ -52,7 +52,7 @@ const ASIDE_BASE_MS = 50;
  *
  * One request never spoils another's: an error of the data bisects the batch until the bad request stands alone; a lock
  * timeout sets aside only the requests on the busy row; after a lost connection, when nobody knows whether the batch was
- * committed, the batch runs again, and `run` answers what was decided before.
+ * committed, the batch runs again, and `run` returns what was decided before.
  */
 export function createRequestBatcher<Request, Result>(
   options: RequestBatcherOptions<Request, Result>,
@@ -66,7 +66,7 @@ export function createRequestBatcher<Request, Result>(
   let pending = 0;
   let closed = false;
 
-  function settled(): void {
+  function ended(): void {
     pending -= 1;
     if (pending === 0) for (const wake of idleWaiters.splice(0)) wake();
   }
@@ -75,8 +75,8 @@ export function createRequestBatcher<Request, Result>(
     idleLanes -= 1;
     for (let batch = take(); batch.length > 0; batch = take()) {
       wakeIdleLane();
-      await settle(batch);
-      // Whoever was answered by this batch and asks again gets to queue before the next is taken: batches are twice as
+      await runEntries(batch);
+      // Whoever got a result from this batch and asks again gets to queue before the next is taken: batches are twice as
       // full, and a quarter more is done on one hot SKU.
       await new Promise(setImmediate);
       for (const { key } of batch) taken.delete(key);
@@ -117,7 +117,7 @@ export function createRequestBatcher<Request, Result>(
     if (idleLanes > 0 && !taken.has(entry.key)) void drain();
   }
 
-  async function settle(entries: LaneEntry[]): Promise<void> {
+  async function runEntries(entries: LaneEntry[]): Promise<void> {
     const ready = entries.some((entry) => entry.aside > 0) ? await withoutBusy(entries) : entries;
     if (ready.length === 0) return;
     const batch = [...new Map(ready.map((entry) => [options.idOf(entry.request), entry.request])).values()];
@@ -126,16 +126,16 @@ export function createRequestBatcher<Request, Result>(
         const results = await options.run(batch);
         for (const entry of ready) {
           const result = results.get(options.idOf(entry.request));
-          if (result === undefined) entry.reject(new Error('the batch answered nothing for this request'));
+          if (result === undefined) entry.reject(new Error('the batch returned nothing for this request'));
           else entry.resolve(result);
         }
         return;
       } catch (error) {
         if (isLockTimeout(error)) {
           const free = await withoutBusy(ready);
-          if (free.length < ready.length) await settle(free);
+          if (free.length < ready.length) await runEntries(free);
           // Whoever was in the way is gone by now, or holds a row that the probe does not look at: halves find out for whom.
-          else if (free.length > 1) await settleHalves(free);
+          else if (free.length > 1) await runHalves(free);
           else setAside(free);
           return;
         }
@@ -149,19 +149,19 @@ export function createRequestBatcher<Request, Result>(
           for (const entry of ready) entry.reject(translated);
           return;
         }
-        await settleHalves(ready);
+        await runHalves(ready);
         return;
       }
     }
   }
 
-  async function settleHalves(entries: LaneEntry[]): Promise<void> {
+  async function runHalves(entries: LaneEntry[]): Promise<void> {
     const middle = Math.ceil(entries.length / 2);
-    await settle(entries.slice(0, middle));
-    await settle(entries.slice(middle));
+    await runEntries(entries.slice(0, middle));
+    await runEntries(entries.slice(middle));
   }
 
-  /** Sets aside what waits for a locked row; answers the rest. */
+  /** Sets aside what waits for a locked row; returns the rest. */
   async function withoutBusy(entries: LaneEntry[]): Promise<LaneEntry[]> {
     let busy: ReadonlySet<string>;
     try {
@@ -189,11 +189,11 @@ export function createRequestBatcher<Request, Result>(
 
   return {
     submit(request, signal) {
-      if (closed) return Promise.reject(new Error('the combiner is closed'));
+      if (closed) return Promise.reject(new Error('the request batcher is closed'));
       pending += 1;
       return new Promise<Result>((resolve, reject) => {
         enqueue({ request, key: options.laneKey(request), signal, aside: 0, resolve, reject });
-      }).finally(settled);
+      }).finally(ended);
     },
     get pending() {
       return pending;

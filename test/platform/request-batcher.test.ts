@@ -209,5 +209,5 @@ test('closing refuses what is new and waits for what is there', async () => {
 
 test('a request that its batch says nothing about is an error, not a wait without end', async () => {
   const lane = plain(() => Promise.resolve(new Map()));
-  await expect(lane.submit('a')).rejects.toThrow('answered nothing');
+  await expect(lane.submit('a')).rejects.toThrow('returned nothing');
 });
