@@ -2,7 +2,7 @@
 
 create table jobs (
   id                  uuid primary key,
-  type                text not null check (type in ('feed', 'consistency', 'settlement')),
+  type                text not null check (type in ('feed', 'consistency')),
   status              text not null default 'queued' check (status in ('queued', 'running', 'completed', 'cancelled', 'failed')),
   input               jsonb not null default '{}',
   actor               text not null,

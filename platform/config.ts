@@ -71,7 +71,7 @@ export const settingsSchema = z.object({
   LEDGER_RETENTION_MONTHS: z.coerce.number().int().min(0).max(1_200).default(0),
   RETURN_AUTHORISATION_DAYS: positive.max(3_650).default(30),
   COUNT_TOLERANCE_UNITS: z.coerce.number().int().min(0).default(0),
-  SWEEP_INTERVAL_SECONDS: positive.default(30),
+  RECONCILE_INTERVAL_SECONDS: positive.default(30),
   SEAL_INTERVAL_SECONDS: positive.default(300),
   CONSISTENCY_INTERVAL_SECONDS: positive.default(3_600),
   TRANSFER_TRANSIT_SECONDS: positive.default(604_800),

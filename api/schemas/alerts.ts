@@ -1,8 +1,11 @@
 import { z } from 'zod';
-import { ALERT_KINDS, ALERT_STATUSES } from '../../domain/stock/alerts/types';
+import { ALERT_KINDS, ALERT_STATUSES, type AlertKind } from '../../domain/stock/alerts/types';
 import { line, pageOf, time, uuid, warehouseCode } from './common';
 
-export const alertKind = z.enum(ALERT_KINDS);
+const KINDS = Object.entries(ALERT_KINDS);
+export const alertKind = z.enum(Object.keys(ALERT_KINDS) as readonly AlertKind[]).meta({
+  description: KINDS.map(([kind, { title }]) => `${kind}: ${title.toLowerCase()}`).join('; '),
+});
 export const alertStatus = z.enum(ALERT_STATUSES);
 
 export const alert = z

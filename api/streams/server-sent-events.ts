@@ -31,7 +31,7 @@ export async function answerWithStream(
   const stop = AbortSignal.any([gone, context.stopping]);
   const nudge = createAutoResetEvent();
   const ring = () => {
-    nudge.ring();
+    nudge.set();
   };
   const unwatch = watch(ring);
   stop.addEventListener('abort', ring);

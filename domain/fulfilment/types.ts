@@ -81,3 +81,10 @@ export interface ShipmentView {
   trackingNumber: string | null;
   items: { sku: string; quantity: number }[];
 }
+
+declare module '../../platform/database/outbox' {
+  interface OutboxTopics {
+    /** There are shipments to book. */
+    'shipments.ready': null;
+  }
+}

@@ -9,6 +9,7 @@ import {
   selectCancelRequested,
   selectJob,
   selectJobs,
+  selectResting,
   startRunning,
   updateProgress,
   type JobEnd,
@@ -95,6 +96,17 @@ export async function listJobs(
   const { limit, cursor, offset = 0, ...rest } = filter;
   const found = await selectJobs(on, { ...rest, limit, offset, after: cursor });
   return pageIn(found, limit, asView);
+}
+
+/**
+ * Jobs that have not ended and were made and begun more than `graceSeconds` ago, oldest first, `limit` at most, those after
+ * `after`. One that its caller runs itself is among them only after a day.
+ */
+export function findRestingJobs(
+  on: Queryable,
+  page: { graceSeconds: number; after: PagePosition | undefined; limit: number },
+): Promise<PagePosition[]> {
+  return selectResting(on, page);
 }
 
 function start(tx: Transaction, id: string): Promise<void> {

@@ -81,3 +81,17 @@ export interface PricedUnits {
   quantity: number;
   unitPriceMinor: number;
 }
+
+declare module '../../platform/database/outbox' {
+  interface OutboxTopics {
+    /** Wakes the saga of an order, which reads its rows again. */
+    'order.wake': 'orderId';
+  }
+}
+
+declare module '../../platform/database/notifier' {
+  interface Channels {
+    /** Orders that changed. */
+    holdfast_orders: 'orderId';
+  }
+}

@@ -118,7 +118,7 @@ export function createSandboxCarrier(options: SandboxCarrierOptions): SandboxCar
   }
 
   async function end(): Promise<void> {
-    wakeUp.ring();
+    wakeUp.set();
     await running;
     await tables.close();
   }
@@ -130,7 +130,7 @@ export function createSandboxCarrier(options: SandboxCarrierOptions): SandboxCar
       const byId = new Map(shipments.map((shipment) => [shipment.shipmentId, asParcel(shipment)]));
       const sorted = [...byId.values()].sort((a, b) => (a.shipmentId < b.shipmentId ? -1 : 1));
       const parcels = await bookParcels(tables, sorted, stageDelayMs);
-      wakeUp.ring();
+      wakeUp.set();
       return parcels.map(asOutcome);
     },
 

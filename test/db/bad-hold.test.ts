@@ -1,5 +1,5 @@
 import { expireDueReservations } from '../../domain/stock/reservations/expire';
-import { reservationsAreOverdue } from '../../domain/stock/reservations/expiry-queries';
+import { reservationsAreOverdue } from '../../domain/stock/reservations/expire';
 import { listAlerts } from '../../domain/stock/alerts/list';
 import { reclaimExpired } from '../../domain/ordering/expire';
 import { expectInvariants } from '../support/invariants';

@@ -1,8 +1,3 @@
-import { MockActivityEnvironment } from '@temporalio/testing';
-import { DefaultLogger } from '@temporalio/worker';
-import { createJobActivities } from '../../activities/jobs';
-import { createMaintenanceActivities } from '../../activities/maintenance';
-import { createTransferActivities } from '../../activities/transfers';
 import { listAlerts } from '../../domain/stock/alerts/list';
 import { applyNextBatch } from '../../domain/stock/feeds/apply';
 import { feedRejectsCsv } from '../../domain/stock/feeds/rejects';
@@ -11,9 +6,8 @@ import { stageFeed } from '../../domain/stock/feeds/stage';
 import { applyCarrierEvents } from '../../domain/fulfilment/carrier-updates';
 import { claimShipments, recordBookings, shipmentsAreOverdue } from '../../domain/fulfilment/book';
 import { applyUpdates } from '../../domain/stock/adjustments/batch';
-import { beginJob, createJob } from '../../domain/jobs/jobs';
+import { beginJob } from '../../domain/jobs/jobs';
 import { holdExpiredLots } from '../../domain/warehousing/quality/put-on-hold';
-import { startTransfer } from '../../domain/stock/transfers/start';
 import { newId } from '../../platform/ids';
 import {
   addBookedOrder,
@@ -25,9 +19,8 @@ import {
   type ShippingOrder,
 } from '../fulfilment/shipping';
 import { expectInvariants } from '../support/invariants';
-import { testLogger } from '../support/servers';
 import { deliver, inDays, trackedProduct } from '../tracking/support';
-import { levelsOf, openOrderShop, orderOf, type OrderShop } from './support';
+import { levelsOf, openOrderShop, type OrderShop } from './support';
 
 let shop: OrderShop;
 beforeEach(async () => {
@@ -55,7 +48,6 @@ async function alerts() {
 }
 
 const letRetry = () => shop.db.pool.query('update failed_work set retry_at = clock_timestamp()');
-const activity = () => new MockActivityEnvironment({}, { logger: new DefaultLogger('ERROR') });
 
 test('a batch of updates applies all but the one that fails, and answers the same again', async () => {
   const skus = [
@@ -176,105 +168,4 @@ test('an expired lot that cannot be put on hold stops no other, and is tried aga
   await letRetry();
   expect(await holdExpiredLots(shop.db)).toBe(3);
   expect(await alerts()).toMatchObject([['hold_expired_lot', expect.anything(), 'resolved']]);
-});
-
-describe('a workflow that the engine refuses to start', () => {
-  /** A start that fails for one subject, while it is bad. */
-  function starter() {
-    const started: string[] = [];
-    const state = { bad: '', started };
-    return {
-      state,
-      start(id: string) {
-        if (id === state.bad) return Promise.reject(new Error('its input cannot be sent'));
-        started.push(id);
-        return Promise.resolve();
-      },
-    };
-  }
-
-  test('stops no other job', async () => {
-    const { state, start } = starter();
-    const ids = [newId(), newId(), newId()];
-    for (const id of ids) await createJob(shop.db, { id, type: 'feed', input: {}, actor: 'test' });
-    await shop.db.pool.query(`update jobs set created_at = now() - interval '1 hour'`);
-    const describe = () => Promise.resolve('gone' as const);
-    const { sweepJobs } = createJobActivities({
-      db: shop.db,
-      describe,
-      start,
-      graceSeconds: 30,
-      log: testLogger(),
-    });
-    state.bad = ids[1]!;
-    expect(await activity().run(sweepJobs)).toEqual({ looked: 3, restarted: 2, failed: 0 });
-    expect(await alerts()).toEqual([['start_job', state.bad, 'open']]);
-    state.bad = '';
-    await activity().run(sweepJobs);
-    expect(await alerts()).toEqual([['start_job', ids[1], 'resolved']]);
-  });
-
-  test('stops no other order', async () => {
-    const { state, start } = starter();
-    const sku = await shop.product({ AMS: 10 });
-    const orders = [orderOf({ [sku]: 1 }), orderOf({ [sku]: 1 }), orderOf({ [sku]: 1 })];
-    for (const order of orders) await shop.place(order);
-    const rest = () =>
-      shop.db.pool.query(`update orders set updated_at = now() - interval '1 hour', checked_at = null`);
-    const { sweepOrders } = createMaintenanceActivities({
-      db: shop.db,
-      describeSaga: () => Promise.resolve('gone'),
-      startSaga: ({ orderId }) => start(orderId),
-      graceSeconds: 30,
-      recheckSeconds: 60,
-      partitionsAhead: 1,
-      retentionMonths: 0,
-      log: testLogger(),
-    });
-    state.bad = orders[1]!.orderId;
-    await rest();
-    expect(await activity().run(sweepOrders)).toEqual({ looked: 3, restarted: 2 });
-    expect(await alerts()).toEqual([['start_order_saga', state.bad, 'open']]);
-    state.bad = '';
-    await rest();
-    await activity().run(sweepOrders);
-    expect(await alerts()).toEqual([['start_order_saga', orders[1]!.orderId, 'resolved']]);
-  });
-
-  test('stops no other transfer, unlike a database that is away', async () => {
-    const { state, start } = starter();
-    const sku = await shop.product({ AMS: 10 });
-    const ids = [newId(), newId(), newId()];
-    for (const transferId of ids) {
-      await startTransfer(shop.db, {
-        transferId,
-        sku,
-        from: 'AMS',
-        to: 'BER',
-        quantity: 1,
-        mode: 'in_transit',
-        actor: 'test',
-        transitSeconds: 3_600,
-      });
-    }
-    const rest = () =>
-      shop.db.pool.query(`update transfers set updated_at = now() - interval '1 hour', checked_at = null`);
-    let transferWorkflowRuns = () => Promise.resolve(false);
-    const { sweepTransfers } = createTransferActivities({
-      db: shop.db,
-      transferWorkflowRuns: () => transferWorkflowRuns(),
-      follow: start,
-      graceSeconds: 30,
-      recheckSeconds: 60,
-      log: testLogger(),
-    });
-    state.bad = ids[1]!;
-    await rest();
-    expect(await activity().run(sweepTransfers)).toEqual({ looked: 3, restarted: 2 });
-    expect(await alerts()).toEqual([['start_transfer', state.bad, 'open']]);
-    transferWorkflowRuns = () => Promise.reject(Object.assign(new Error('away'), { code: '57P01' }));
-    await rest();
-    await expect(activity().run(sweepTransfers)).rejects.toThrow('away');
-    expect(await alerts()).toHaveLength(1);
-  });
 });

@@ -1,7 +1,7 @@
 import { Client } from 'pg';
 import { NEXT_PARCEL_STAGES, PARCEL_STAGES } from '../../integrations/sandbox-carrier/queries';
 import { SANDBOX_CHARGE_STATUSES } from '../../integrations/sandbox-gateway/queries';
-import { CHECK_MODES, SEVERITIES } from '../../domain/assurance/types';
+import { SEVERITIES } from '../../domain/assurance/types';
 import { WAREHOUSE_TYPES } from '../../domain/catalog/types';
 import { SHIPMENT_STATUSES, UNBOOKED_SHIPMENT_STATUSES } from '../../domain/fulfilment/types';
 import {
@@ -48,7 +48,7 @@ type Words = readonly string[];
 
 /** Every enumeration of the schema: by column, its constant and the parts of it that constraints and indexes name. */
 const ENUMERATIONS: Readonly<Record<string, { all: Words; parts?: readonly Words[] }>> = {
-  'alerts.kind': { all: ALERT_KINDS },
+  'alerts.kind': { all: Object.keys(ALERT_KINDS) },
   'alerts.status': { all: ALERT_STATUSES },
   'consistency_findings.severity': { all: SEVERITIES },
   'count_lines.status': { all: LINE_STATUSES, parts: [COMPARED_LINE_STATUSES] },

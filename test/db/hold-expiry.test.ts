@@ -1,7 +1,6 @@
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { createReservationActivities } from '../../activities/reservations';
-import { expireDueReservations } from '../../domain/stock/reservations/expire';
-import { reservationsAreOverdue } from '../../domain/stock/reservations/expiry-queries';
+import { expireDueReservations, reservationsAreOverdue } from '../../domain/stock/reservations/expire';
 import type { ExpiryRound } from '../../domain/stock/reservations/types';
 import { AWAKE_BEFORE_MS, LOOK_EVERY_SECONDS } from '../../domain/stock/reservations/rules';
 import { lockStock } from '../../domain/stock/ledger/ledger';

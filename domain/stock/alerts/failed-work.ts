@@ -16,6 +16,8 @@ const ADVICE: Readonly<Record<Work, string>> = {
     'This order has something left to do and no workflow runs for it. Look at the order and the log of the worker.',
   start_transfer: 'No workflow watches this transfer. Look at the transfer and the log of the worker.',
   start_job: 'This job has not ended and no workflow runs for it. Look at the job and the log of the worker.',
+  start_return:
+    'This return waits for its goods and no workflow runs for it. Look at the return and the log of the worker.',
   record_booking:
     'The carrier was asked to book this shipment, and what it answered could not be written. Look at the shipment and its order.',
   deliver_message:

@@ -1,20 +1,25 @@
 import type { StockKey } from '../ledger/types';
 
 /**
- * `low_stock`, `out_of_stock` and `overstock` follow the stock by themselves (a trigger raises and resolves them in the
- * transaction that changes it); `transfer_overdue` and `ledger_drift` are raised and resolved by who finds out.
- * `work_failed` is about work on one subject that failed by an error of its own, and not about a place.
+ * Every kind of alert, with what it says and what raises and resolves it: `stock`, a trigger, in the transaction that changes
+ * the stock; `program`, the code that finds out; `isolation`, a batch that goes on without the subject that fails, which is not
+ * about a place. The CHECK constraint of the table `alerts` names the same kinds.
  */
-export const ALERT_KINDS = [
-  'low_stock',
-  'out_of_stock',
-  'overstock',
-  'transfer_overdue',
-  'ledger_drift',
-  'work_failed',
-] as const;
-export type AlertKind = (typeof ALERT_KINDS)[number];
-export type PlaceAlertKind = Exclude<AlertKind, 'work_failed'>;
+export const ALERT_KINDS = {
+  low_stock: { title: 'No more than the threshold is available', raisedBy: 'stock' },
+  out_of_stock: { title: 'Nothing is available', raisedBy: 'stock' },
+  overstock: { title: 'More than the threshold is on hand', raisedBy: 'stock' },
+  transfer_overdue: { title: 'Transfers have not arrived in time', raisedBy: 'program' },
+  ledger_drift: { title: 'The stock differs from its ledger', raisedBy: 'program' },
+  work_failed: { title: 'Work on one thing failed by an error of its own data', raisedBy: 'isolation' },
+} as const satisfies Record<string, { title: string; raisedBy: 'stock' | 'program' | 'isolation' }>;
+
+export type AlertKind = keyof typeof ALERT_KINDS;
+
+/** Kinds that code raises and resolves through `raiseAlert` and `resolveAlert`. */
+export type RaisedAlertKind = {
+  [Kind in AlertKind]: (typeof ALERT_KINDS)[Kind]['raisedBy'] extends 'program' ? Kind : never;
+}[AlertKind];
 
 /** Work that is done on many subjects and goes on without one that fails. */
 export type Work =
@@ -23,6 +28,7 @@ export type Work =
   | 'start_order_saga'
   | 'start_transfer'
   | 'start_job'
+  | 'start_return'
   | 'record_booking'
   | 'deliver_message';
 
@@ -54,7 +60,7 @@ export interface Thresholds {
 
 /** A product at a location, and what is the matter there. */
 export interface AlertKey extends StockKey {
-  kind: PlaceAlertKind;
+  kind: RaisedAlertKind;
 }
 
 export interface OverdueTransfer extends StockKey {

@@ -7,6 +7,7 @@ import { openLines } from './reservations';
 import { selectFreeStock } from '../ledger/queries';
 import { freeReservations, freeLockedLines } from './free';
 import {
+  hasOverdueReservation,
   publishNextLook,
   selectDueAmongForUpdate,
   selectDueForUpdate,
@@ -135,4 +136,9 @@ export async function reclaimStandalone(db: Database, productIds: readonly numbe
     const batch = await expireBatch(db, (tx) => selectDueOnProductsForUpdate(tx, productIds, RECLAIM_LIMIT));
     if (batch.found < RECLAIM_LIMIT || batch.freed === 0) return;
   }
+}
+
+/** Whether a reservation without an order is past due for `seconds`: an expiry that runs frees it within half a second. */
+export function reservationsAreOverdue(db: Database, seconds: number): Promise<boolean> {
+  return hasOverdueReservation(db, seconds);
 }

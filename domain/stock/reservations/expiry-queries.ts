@@ -115,7 +115,7 @@ export async function publishNextLook(on: Queryable, pauseSeconds: number): Prom
  * Whether a hold without an order has been past due for so long, which no expiry that lives lets happen, except to a hold
  * that it could not free.
  */
-export async function reservationsAreOverdue(on: Queryable, seconds: number): Promise<boolean> {
+export async function hasOverdueReservation(on: Queryable, seconds: number): Promise<boolean> {
   const row = await maybeOne(
     on,
     'holds.overdue',

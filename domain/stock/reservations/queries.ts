@@ -182,7 +182,7 @@ export function insertReservationsWithLines(
        select id, product_id, warehouse_id, quantity, quantity from line
      ), rung as (
        insert into outbox (topic, key)
-       select 'holds.due', '' from reservation_expiry e, (select min(expires_at) as at from held where kind = 'hold') due
+       select 'reservations.due', '' from reservation_expiry e, (select min(expires_at) as at from held where kind = 'hold') due
        where due.at < clock_timestamp() + make_interval(secs => $13::float8 + $14::float8)
          and (due.at < e.wakes_at or e.wakes_at < clock_timestamp() + make_interval(secs => $14::float8))
        returning 1

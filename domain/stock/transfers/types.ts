@@ -47,3 +47,10 @@ export interface TransferProgress {
   /** Milliseconds by PostgreSQL's clock until it should have arrived; null: it is not waited for. */
   msLeft: number | null;
 }
+
+declare module '../../../platform/database/outbox' {
+  interface OutboxTopics {
+    /** Wakes the workflow of a transfer, or starts it. */
+    'transfer.wake': 'transferId';
+  }
+}

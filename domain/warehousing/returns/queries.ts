@@ -7,7 +7,7 @@ import {
   type Transaction,
 } from '../../../platform/database/database';
 import { newestFirst, utc, utcMicros, type PageRequest } from '../../../platform/database/pages';
-import type { NewReturn, ReturnProgress, ReturnStatus, ReturnView } from './types';
+import type { NewReturn, OverdueReturn, ReturnProgress, ReturnStatus, ReturnView } from './types';
 
 const RETURN = `
   r.id, r.order_id as "orderId", r.status, w.code as location, ${utc('r.expires_at')} as "expiresAt", r.actor,
@@ -216,19 +216,19 @@ export function updateReturn(
   );
 }
 
-/** Returns whose workflow should have ended their wait `seconds` ago. */
+/** Returns whose workflow should have ended their wait `seconds` ago, soonest due first. */
 export function selectOverdueReturns(
-  tx: Transaction,
-  seconds: number,
-  limit: number,
-): Promise<{ id: string }[]> {
-  return many(
-    tx,
+  on: Queryable,
+  request: { seconds: number; after: OverdueReturn | undefined; limit: number },
+): Promise<OverdueReturn[]> {
+  return many<OverdueReturn>(
+    on,
     'returns.overdue',
-    `select id from customer_returns
+    `select id, ${utcMicros('expires_at')} as "expiresAtMicros" from customer_returns
      where status in ('authorised', 'received') and not closed_to_arrivals
        and expires_at < statement_timestamp() - make_interval(secs => $1)
-     order by expires_at limit $2`,
-    [seconds, limit],
+       and ($2::timestamptz is null or (expires_at, id) > ($2, $3::uuid))
+     order by expires_at, id limit $4`,
+    [request.seconds, request.after?.expiresAtMicros ?? null, request.after?.id ?? null, request.limit],
   );
 }

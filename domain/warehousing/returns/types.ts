@@ -71,3 +71,16 @@ export interface ReturnStep {
   stepId: string;
   actor: string;
 }
+
+/** A return that should have ended its wait; `expiresAtMicros` is RFC 3339, to the microsecond. */
+export interface OverdueReturn {
+  id: string;
+  expiresAtMicros: string;
+}
+
+declare module '../../../platform/database/outbox' {
+  interface OutboxTopics {
+    /** Wakes the workflow of a customer's return, or starts it. */
+    'return.wake': 'returnId';
+  }
+}

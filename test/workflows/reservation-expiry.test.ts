@@ -35,7 +35,7 @@ async function reserve(sku: string, ms: number): Promise<string> {
   return reply.body.id;
 }
 
-/** Lets holds fall due one after the other, from now on, without a ring. */
+/** Lets reservations fall due one after the other, from now on, without a signal. */
 async function fallDue(ids: readonly string[], everyMs: number): Promise<void> {
   await stack.db.pool.query(
     `update reservations r set expires_at = clock_timestamp() + make_interval(secs => d.place * $2::float8 / 1000)
@@ -80,7 +80,7 @@ async function detailsOf(): Promise<string> {
 }
 
 async function rings(): Promise<number> {
-  return (await stack.db.pool.query(`select 1 from outbox where topic = 'holds.due'`)).rowCount ?? 0;
+  return (await stack.db.pool.query(`select 1 from outbox where topic = 'reservations.due'`)).rowCount ?? 0;
 }
 
 async function eventsOf(): Promise<number> {
@@ -89,14 +89,14 @@ async function eventsOf(): Promise<number> {
 
 test('a worker that starts has the expiry run, which sleeps and says until when', async () => {
   expect((await expiry().describe()).status.name).toBe('RUNNING');
-  await waitFor(async () => (await detailsOf()).includes('no hold is waiting'));
+  await waitFor(async () => (await detailsOf()).includes('no reservation is waiting'));
 });
 
 test('a hold that falls due before the expiry looks again wakes it, and is freed on time', async () => {
   await waitFor(async () => (await detailsOf()).startsWith('Sleeping'));
   const sku = await newSku(3);
   const late = await reserve(sku, 25_000);
-  await waitFor(async () => (await detailsOf()).includes('the next hold falls due at'));
+  await waitFor(async () => (await detailsOf()).includes('the next reservation falls due at'));
   const ids = [await reserve(sku, 3_000), await reserve(sku, 1_500)];
   const lags = await untilFreed(ids);
   expect(Math.min(...lags)).toBeGreaterThanOrEqual(0);

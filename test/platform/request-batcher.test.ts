@@ -9,13 +9,13 @@ interface Ask {
 
 type Options = RequestBatcherOptions<Ask, string>;
 
-/** A combiner whose batches are noted, and end when they are let go. */
+/** A request batcher whose batches are noted, and end when they are let go. */
 function gated(options: Partial<Options> = {}) {
   const batches: string[][] = [];
   const gates: (() => void)[] = [];
   let running = 0;
   let mostAtOnce = 0;
-  const combiner = createRequestBatcher<Ask, string>({
+  const batcher = createRequestBatcher<Ask, string>({
     lanes: 1,
     maxBatch: 100,
     idOf: (ask) => ask.id,
@@ -32,22 +32,22 @@ function gated(options: Partial<Options> = {}) {
     ...options,
   });
   return {
-    combiner,
+    batcher,
     batches,
-    submit: (id: string, key = 'k', signal?: AbortSignal) => combiner.submit({ id, key }, signal),
+    submit: (id: string, key = 'k', signal?: AbortSignal) => batcher.submit({ id, key }, signal),
     /** Lets the batches that run now end. */
     letGo: () => gates.splice(0).forEach((open) => open()),
     /** Lets every batch end as soon as it has begun, until all are answered. */
     letAllGo: () =>
       waitFor(() => {
         gates.splice(0).forEach((open) => open());
-        return combiner.pending === 0;
+        return batcher.pending === 0;
       }),
     mostAtOnce: () => mostAtOnce,
   };
 }
 
-/** A combiner on a `run` that ends by itself. */
+/** A request batcher on a `run` that ends by itself. */
 function plain(run: Options['run'], options: Partial<Options> = {}) {
   const batches: string[][] = [];
   const lane = gated({
@@ -195,19 +195,19 @@ test('closing refuses what is new and waits for what is there', async () => {
   const lane = gated();
   const all = ['a', 'b'].map((id) => lane.submit(id));
   let closed = false;
-  const closing = lane.combiner.close().then(() => (closed = true));
+  const closing = lane.batcher.close().then(() => (closed = true));
   await expect(lane.submit('c')).rejects.toThrow('closed');
   lane.letGo();
   await waitFor(() => lane.batches.length === 2);
   expect(closed).toBe(false);
-  expect(lane.combiner.pending).toBe(1);
+  expect(lane.batcher.pending).toBe(1);
   await lane.letAllGo();
   await closing;
   expect(await Promise.all(all)).toEqual(['done a', 'done b']);
-  await lane.combiner.close();
+  await lane.batcher.close();
 });
 
 test('a request that its batch says nothing about is an error, not a wait without end', async () => {
   const lane = plain(() => Promise.resolve(new Map()));
-  await expect(lane.submit('a')).rejects.toThrow('answered nothing');
+  await expect(lane.submit('a')).rejects.toThrow('returned nothing');
 });

@@ -1,10 +1,10 @@
-import type { SweepResult } from '../../activities/maintenance';
+import type { ReconcileResult } from '../../activities/reconcile';
 import { abandonReservation } from '../../domain/ordering/cancel';
-import { newId } from '../../platform/ids';
 import { WORKFLOW_TYPES } from '../../workflows/contract/names';
 import { keepHistory } from '../replay/record';
 import { addStock } from '../support/fixtures';
 import { expectAtRest } from '../support/invariants';
+import { reconcile, reconciled } from '../support/reconcile';
 import { startStack, type Stack } from '../support/stack';
 import { waitFor } from '../support/wait';
 import { carrierSays, NEVER_MS, untilShipments } from './carrier';
@@ -19,17 +19,13 @@ beforeAll(async () => {
 afterAll(() => stack.stop());
 afterEach(() => expectAtRest(stack.db));
 
-/** Runs the sweep as its schedule does, an hour after the order was last touched. */
-async function sweepLater(order: PlacedOrder): Promise<SweepResult> {
+/** Runs the reconciler as its schedule does, an hour after the order was last touched. */
+async function reconcileLater(order: PlacedOrder): Promise<ReconcileResult> {
   await stack.db.pool.query(
     `update orders set updated_at = updated_at - interval '1 hour', checked_at = null where id = $1`,
     [order.orderId],
   );
-  const handle = await stack.temporal.client.workflow.start(WORKFLOW_TYPES.orderSweep, {
-    workflowId: `${stack.names.sweepScheduleId}-${newId()}`,
-    taskQueue: stack.names.jobsQueue,
-  });
-  const result = (await handle.result()) as SweepResult;
+  const { result, handle } = await reconcile(stack, 'orders');
   await keepHistory(handle, 'sweep');
   return result;
 }
@@ -42,7 +38,7 @@ test('a saga terminated while it waits for payment is started again and can be p
   const order = await place(stack, { items: { LAMP: 1 } });
   await isWaiting(order);
   await order.handle.terminate('by hand');
-  expect(await sweepLater(order)).toEqual({ looked: 1, restarted: 1 });
+  expect(await reconcileLater(order)).toEqual(reconciled({ looked: 1, restarted: 1 }));
 
   expect(await order.pay('tok_ok')).toMatchObject({ outcome: 'captured' });
   await untilShipments(order, 'booked');
@@ -56,7 +52,7 @@ test('an attempt to pay that is sent again to a saga started again is answered b
   await isWaiting(order);
   const first = await order.pay('tok_declined', 'attempt-1');
   await order.handle.terminate('by hand');
-  expect(await sweepLater(order)).toEqual({ looked: 1, restarted: 1 });
+  expect(await reconcileLater(order)).toEqual(reconciled({ looked: 1, restarted: 1 }));
   expect(await order.pay('tok_declined', 'attempt-1')).toEqual(first);
   expect(await gatewayBooks(stack, order)).toEqual([{ status: 'declined', calls: 1 }]);
   await order.cancel();
@@ -67,7 +63,7 @@ test('a saga terminated while it charges a card finds out what became of the cha
   const order = await place(stack, { items: { LAMP: 1 }, token: 'tok_slow', holdSeconds: 1 });
   await waitFor(async () => (await gatewayBooks(stack, order)).length === 1);
   await order.handle.terminate('by hand');
-  expect(await sweepLater(order)).toEqual({ looked: 1, restarted: 1 });
+  expect(await reconcileLater(order)).toEqual(reconciled({ looked: 1, restarted: 1 }));
 
   await untilShipments(order, 'booked');
   await carrierSays(stack, order, 'picked_up');
@@ -80,7 +76,7 @@ test('a saga terminated while it waits for the carrier carries on waiting', asyn
   const order = await place(stack, { items: { LAMP: 1 }, token: 'tok_ok' });
   await untilShipments(order, 'booked');
   await order.handle.terminate('by hand');
-  expect(await sweepLater(order)).toEqual({ looked: 1, restarted: 1 });
+  expect(await reconcileLater(order)).toEqual(reconciled({ looked: 1, restarted: 1 }));
   await isWaiting(order);
   expect(await order.view()).toMatchObject({ status: 'fulfilling', payment: { refundedMinor: 0 } });
 
@@ -98,7 +94,7 @@ test('a saga terminated in the middle of a cancellation finishes it and refunds 
   await waitFor(async () => (await order.stuck()) === true);
   await order.handle.terminate('by hand');
   await back();
-  expect(await sweepLater(order)).toEqual({ looked: 1, restarted: 1 });
+  expect(await reconcileLater(order)).toEqual(reconciled({ looked: 1, restarted: 1 }));
 
   expect(await order.closed('restarted-while-cancelling')).toEqual({ status: 'cancelled' });
   expect(await order.view()).toMatchObject({
@@ -116,7 +112,7 @@ test('a wish to cancel outlives a saga that is terminated while its charge is un
   await waitFor(async () => (await order.events()).includes('cancel_requested'));
   await order.handle.terminate('by hand');
   await back();
-  expect(await sweepLater(order)).toEqual({ looked: 1, restarted: 1 });
+  expect(await reconcileLater(order)).toEqual(reconciled({ looked: 1, restarted: 1 }));
 
   expect(await order.closed('restarted-with-a-wish-to-cancel')).toEqual({ status: 'cancelled' });
   expect(await order.view()).toMatchObject({ payment: { status: 'refunded' } });
@@ -135,7 +131,7 @@ test('a saga terminated after its hold was given up still finds out about the ch
   const { reservation } = await order.view();
   await abandonReservation(stack.db, { orderId: order.orderId, reservationId: reservation!.id });
   await order.until('failed');
-  expect(await sweepLater(order)).toEqual({ looked: 1, restarted: 1 });
+  expect(await reconcileLater(order)).toEqual(reconciled({ looked: 1, restarted: 1 }));
 
   expect(await order.handle.result()).toEqual({ status: 'failed' });
   expect(await order.view()).toMatchObject({ payment: { status: 'refunded' } });
@@ -145,7 +141,7 @@ test('a saga that lives is left alone, however slow it is', async () => {
   const order = await place(stack, { items: { LAMP: 1 } });
   await isWaiting(order);
   const { runId } = await order.handle.describe();
-  expect(await sweepLater(order)).toEqual({ looked: 1, restarted: 0 });
+  expect(await reconcileLater(order)).toEqual(reconciled({ looked: 1, restarted: 0 }));
   expect((await order.handle.describe()).runId).toBe(runId);
   await order.cancel();
   await order.handle.result();
@@ -160,13 +156,13 @@ test('an open order whose workflow has completed is taken up again', async () =>
     workflowId: stack.names.orderWorkflowId(order.orderId),
     taskQueue: stack.names.jobsQueue,
   });
-  expect(await sweepLater(order)).toEqual({ looked: 1, restarted: 1 });
+  expect(await reconcileLater(order)).toEqual(reconciled({ looked: 1, restarted: 1 }));
   expect(await order.cancel()).toEqual({ outcome: 'cancelled' });
   expect(await order.handle.result()).toEqual({ status: 'cancelled' });
 });
 
-test('orders that have ended are none of its business', async () => {
+test('orders that have ended are not looked at', async () => {
   const order = await place(stack, { items: { LAMP: 1 }, holdSeconds: 1 });
   await order.handle.result();
-  expect(await sweepLater(order)).toEqual({ looked: 0, restarted: 0 });
+  expect(await reconcileLater(order)).toEqual(reconciled({ looked: 0, restarted: 0 }));
 });

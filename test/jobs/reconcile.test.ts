@@ -1,13 +1,13 @@
-import type { JobSweepResult } from '../../activities/jobs';
+import type { ReconcileResult } from '../../activities/reconcile';
 import { createJob } from '../../domain/jobs/jobs';
 import type { JobType } from '../../domain/jobs/types';
 import { newId } from '../../platform/ids';
-import { WORKFLOW_TYPES } from '../../workflows/contract/names';
 import { openGates, type Gates } from '../faults/gate';
 import { manyParts, slowDown, speedUp } from '../feeds/slow-database';
 import { openUploads, type Uploads } from '../feeds/uploads';
 import { keepHistory } from '../replay/record';
 import { expectInvariants } from '../support/invariants';
+import { reconcile, reconciled } from '../support/reconcile';
 import { startStack, type Stack } from '../support/stack';
 import { waitFor } from '../support/wait';
 
@@ -36,23 +36,19 @@ function workflow(jobId: string) {
   return stack.temporal.client.workflow.getHandle(stack.names.jobWorkflowId(jobId));
 }
 
-/** Runs the sweep as its schedule does, an hour after the job was made. */
-async function sweepLater(jobId: string): Promise<JobSweepResult> {
+/** Runs the reconciler as its schedule does, an hour after the job was made. */
+async function reconcileLater(jobId: string): Promise<ReconcileResult> {
   await stack.db.pool.query(
     `update jobs set created_at = created_at - interval '1 hour', started_at = started_at - interval '1 hour' where id = $1`,
     [jobId],
   );
-  const handle = await stack.temporal.client.workflow.start(WORKFLOW_TYPES.jobSweep, {
-    workflowId: `${stack.names.jobSweepScheduleId}-${newId()}`,
-    taskQueue: stack.names.jobsQueue,
-  });
-  const result = (await handle.result()) as JobSweepResult;
+  const { result, handle } = await reconcile(stack, 'jobs');
   await keepHistory(handle, 'job-sweep');
   return result;
 }
 
-const RESTARTED = { looked: 1, restarted: 1, failed: 0 };
-const LEFT_ALONE = { looked: 1, restarted: 0, failed: 0 };
+const RESTARTED = reconciled({ looked: 1, restarted: 1 });
+const LEFT_ALONE = reconciled({ looked: 1 });
 
 /** A delta feed of a unit for each part, half-way: rows are applied, and the next batch waits at a gate. */
 async function halfWay(): Promise<string> {
@@ -90,7 +86,7 @@ test('a feed whose workflow is terminated half-way is completed, and every row i
   const jobId = await halfWay();
   await workflow(jobId).terminate('by hand');
   // What the worker was at when it was terminated is still under way.
-  expect(await sweepLater(jobId)).toEqual(RESTARTED);
+  expect(await reconcileLater(jobId)).toEqual(RESTARTED);
   await gates.openAll();
   expect(await feeds.ended(jobId)).toMatchObject({
     status: 'completed',
@@ -108,7 +104,7 @@ test('a feed that somebody wished to end before its workflow was terminated ends
     return left.rowCount === 0;
   });
   await workflow(jobId).terminate('by hand');
-  expect(await sweepLater(jobId)).toEqual(RESTARTED);
+  expect(await reconcileLater(jobId)).toEqual(RESTARTED);
   await gates.openAll();
   const job = await feeds.ended(jobId);
   expect(job.status).toBe('cancelled');
@@ -136,7 +132,7 @@ test('a consistency check whose workflow is terminated goes on with the checks t
   const before = await ran();
   expect(before.map(({ id }) => id)).toEqual(['phantom_stock']);
   await workflow(jobId).terminate('by hand');
-  expect(await sweepLater(jobId)).toEqual(RESTARTED);
+  expect(await reconcileLater(jobId)).toEqual(RESTARTED);
   await gates.openAll();
   expect(await feeds.ended(jobId)).toMatchObject({
     status: 'completed',
@@ -149,10 +145,10 @@ test('a consistency check whose workflow is terminated goes on with the checks t
 test('a job whose start message was lost is started', async () => {
   const jobId = await neverStarted('consistency', { mode: 'full', checks: ['phantom_stock'] });
   expect(await feeds.job(jobId)).toMatchObject({ status: 'queued' });
-  expect(await sweepLater(jobId)).toEqual(RESTARTED);
+  expect(await reconcileLater(jobId)).toEqual(RESTARTED);
   expect(await feeds.ended(jobId)).toMatchObject({ status: 'completed' });
   await workflow(jobId).result();
-  expect(await sweepLater(jobId)).toEqual({ looked: 0, restarted: 0, failed: 0 });
+  expect(await reconcileLater(jobId)).toEqual(reconciled({}));
 });
 
 test('an import that is paused by its circuit breaker is left alone', async () => {
@@ -160,7 +156,7 @@ test('an import that is paused by its circuit breaker is left alone', async () =
   const { jobId } = await feeds.accepted(feed, { query: '?mode=delta' });
   await waitFor(async () => (await feeds.job(jobId)).details['breaker'] === 'open', 60_000);
   const { runId } = await workflow(jobId).describe();
-  expect(await sweepLater(jobId)).toEqual(LEFT_ALONE);
+  expect(await reconcileLater(jobId)).toEqual(LEFT_ALONE);
   await speedUp(stack.db);
   expect(await feeds.ended(jobId)).toMatchObject({ status: 'completed' });
   expect((await workflow(jobId).describe()).runId).toBe(runId);
@@ -170,24 +166,24 @@ test('an import that is paused by its circuit breaker is left alone', async () =
 test('a job that its workflow has failed to end is ended as failed, and not started again', async () => {
   // There is no feed of this job: neither can it be imported, nor its end be told.
   const jobId = await neverStarted('feed', {});
-  expect(await sweepLater(jobId)).toEqual(RESTARTED);
+  expect(await reconcileLater(jobId)).toEqual(RESTARTED);
   await expect(workflow(jobId).result()).rejects.toThrow();
   const { runId } = await workflow(jobId).describe();
   expect(await feeds.job(jobId)).toMatchObject({ status: 'running' });
-  expect(await sweepLater(jobId)).toEqual({ looked: 1, restarted: 0, failed: 1 });
+  expect(await reconcileLater(jobId)).toEqual(reconciled({ looked: 1, ended: 1 }));
   expect(await feeds.job(jobId)).toMatchObject({ status: 'failed', error: { code: 'WORKFLOW_FAILED' } });
   expect((await workflow(jobId).describe()).runId).toBe(runId);
 });
 
 test('a job that was set back with its database, after its workflow had completed, ends again', async () => {
   const jobId = await neverStarted('consistency', { mode: 'full', checks: ['phantom_stock'] });
-  await sweepLater(jobId);
+  await reconcileLater(jobId);
   await workflow(jobId).result();
   await stack.db.pool.query(
     `update jobs set status = 'running', finished_at = null, result = null where id = $1`,
     [jobId],
   );
-  expect(await sweepLater(jobId)).toEqual(RESTARTED);
+  expect(await reconcileLater(jobId)).toEqual(RESTARTED);
   expect(await feeds.ended(jobId)).toMatchObject({ status: 'completed', result: { findings: 0 } });
   await workflow(jobId).result();
 });
