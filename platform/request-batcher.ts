@@ -76,7 +76,7 @@ export function createRequestBatcher<Request, Result>(
     idleLanes -= 1;
     for (let batch = take(); batch.length > 0; batch = take()) {
       wakeIdleLane();
-      await settle(batch);
+      await runEntries(batch);
       // Whoever was answered by this batch and asks again gets to queue before the next is taken: batches are twice as
       // full, and a quarter more is done on one hot SKU.
       await new Promise(setImmediate);
@@ -118,7 +118,7 @@ export function createRequestBatcher<Request, Result>(
     if (idleLanes > 0 && !taken.has(entry.key)) void drain();
   }
 
-  async function settle(entries: readonly LaneEntry[]): Promise<void> {
+  async function runEntries(entries: readonly LaneEntry[]): Promise<void> {
     const ready = entries.some((entry) => entry.aside > 0) ? await withoutBusy(entries) : entries;
     await runInHalves(ready, attempt, (entry, error) => {
       if (isLockTimeout(error)) setAside([entry]);
@@ -134,7 +134,7 @@ export function createRequestBatcher<Request, Result>(
         const results = await options.run(batch);
         for (const entry of ready) {
           const result = results.get(options.idOf(entry.request));
-          if (result === undefined) entry.reject(new Error('the batch answered nothing for this request'));
+          if (result === undefined) entry.reject(new Error('the batch returned nothing for this request'));
           else entry.resolve(result);
         }
         return;
@@ -143,7 +143,7 @@ export function createRequestBatcher<Request, Result>(
           const free = await withoutBusy(ready);
           // Whoever was in the way is gone by now, or holds a row that the probe does not look at: halves find out for whom.
           if (free.length === ready.length) throw error;
-          await settle(free);
+          await runEntries(free);
           return;
         }
         if (isRetryable(error) && attempt < TRANSIENT_ATTEMPTS) {
@@ -159,7 +159,7 @@ export function createRequestBatcher<Request, Result>(
     }
   }
 
-  /** Sets aside what waits for a locked row; answers the rest. */
+  /** Sets aside what waits for a locked row; returns the rest. */
   async function withoutBusy(entries: readonly LaneEntry[]): Promise<readonly LaneEntry[]> {
     let busy: ReadonlySet<string>;
     try {
