@@ -1,5 +1,5 @@
 import { Context } from '@temporalio/activity';
-import { ensurePartitions } from '../domain/stock/ledger/queries';
+import { ensurePartitions } from '../domain/stock/retention/retention';
 import { foldOldPartitions } from '../domain/stock/retention/retention';
 import { readProgress } from '../domain/ordering/progress';
 import { nextStep } from '../domain/orders/rules';

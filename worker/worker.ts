@@ -10,9 +10,10 @@ import { createOrderActivities } from '../activities/orders';
 import { createPaymentActivities } from '../activities/payments';
 import { createStockKeepingActivities } from '../activities/warehousing';
 import { createTransferActivities } from '../activities/transfers';
-import { ensurePartitions } from '../domain/stock/ledger/queries';
+import { ensurePartitions } from '../domain/stock/retention/retention';
 import { createWarehouseDirectory } from '../domain/catalog/warehouses';
 import { drainAllocation } from '../domain/ordering/backorders/drain-allocation';
+import { stock } from '../domain/ordering/backorders/stock';
 import { createOrderReserver } from '../domain/ordering/place';
 import { selectInput } from '../domain/ordering/reconcile-queries';
 import type { Settings } from '../platform/config';
@@ -102,6 +103,7 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
       dispatchShipments: fulfilment.dispatchShipments,
       ...createFeedActivities({
         db,
+        stock,
         lanes: settings.FEED_LANES,
         pace: {
           maxRows: settings.FEED_BATCH_ROWS,
@@ -116,7 +118,7 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
         graceSeconds: CONSISTENCY_GRACE_SECONDS,
         log,
       }),
-      ...createReservationActivities({ db }),
+      ...createReservationActivities({ db, stock }),
       ...createStockKeepingActivities({ db }),
       ...createTransferActivities({
         db,

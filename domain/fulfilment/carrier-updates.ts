@@ -8,10 +8,8 @@ import {
   setReservationStatus,
   type OpenLine,
 } from '../stock/reservations/reservations';
-import { lockStock, postLedger } from '../stock/ledger/ledger';
-import { appendEvents } from '../orders/events';
-import { moveUnits } from '../orders/items';
-import type { NewEvent } from '../orders/queries';
+import { lockStock, type StockLedger } from '../stock/ledger/stock-ledger';
+import { writeOrderEffects, type NewEvent, type OrderEffects, type UnitMove } from '../orders/effects';
 import { advanceStatus, settleStatus } from '../orders/status';
 import {
   insertCarrierEvents,
@@ -40,15 +38,16 @@ export interface UpdateOutcome {
  * shipment; after pick-up it only goes into the history.
  */
 export function applyCarrierEvents(
-  db: Database,
+  { db, stock }: { db: Database; stock: StockLedger<OrderEffects> },
   carrier: string,
   events: readonly CarrierEvent[],
 ): Promise<UpdateOutcome[]> {
-  return db.retrying((tx) => applyAll(tx, carrier, events));
+  return db.retrying((tx) => applyAll(tx, stock, carrier, events));
 }
 
 async function applyAll(
   tx: Transaction,
+  stock: StockLedger<OrderEffects>,
   carrier: string,
   events: readonly CarrierEvent[],
 ): Promise<UpdateOutcome[]> {
@@ -68,7 +67,7 @@ async function applyAll(
   );
   const shipments = new Map((await lockShipments(tx, touched)).map((row) => [row.shipmentId, row]));
   const outcome = foldEvents(carrier, fresh, shipments);
-  await writeOutcome(tx, carrier, outcome, held);
+  await writeOutcome(tx, stock, carrier, { outcome, held });
 
   const results = new Map<string, UpdateResult>(
     fresh.map(({ eventId }) => [eventId, outcome.applied.has(eventId) ? 'applied' : 'stale']),
@@ -184,9 +183,9 @@ function foldEvents(
 
 async function writeOutcome(
   tx: Transaction,
+  stock: StockLedger<OrderEffects>,
   carrier: string,
-  outcome: Outcome,
-  held: HeldGoods,
+  { outcome, held }: { outcome: Outcome; held: HeldGoods },
 ): Promise<void> {
   const { left, failed } = outcome;
   const parcels = new Map(left.map((shipment) => [parcelKey(shipment), shipment]));
@@ -194,7 +193,7 @@ async function writeOutcome(
     const shipment = parcels.get(parcelKey(line));
     return shipment ? [{ line, shipment }] : [];
   });
-  await postLedger(
+  const taken = await stock.post(
     tx,
     shipped.map(({ line, shipment }) => ({
       kind: 'ship',
@@ -221,18 +220,13 @@ async function writeOutcome(
     tx,
     orderIdsOf([...left, ...failed]).map((orderId) => ({ topic: 'order.wake', key: orderId })),
   );
-  await moveUnits(
-    tx,
-    shipped.map(({ line, shipment }) => ({
-      orderId: shipment.orderId,
-      productId: line.productId,
-      from: 'reserved',
-      to: 'fulfilled',
-      quantity: line.openQuantity,
-    })),
-  );
+  const moves = shipped.map(({ line, shipment }): UnitMove => {
+    const { orderId } = shipment;
+    const { productId, openQuantity: quantity } = line;
+    return { orderId, productId, from: 'reserved', to: 'fulfilled', quantity };
+  });
   // Locks the rows of all these orders, in order; what follows touches only orders among them.
-  await appendEvents(tx, outcome.history);
+  await writeOrderEffects(tx, [{ moves, events: outcome.history }, taken?.effects]);
   await advanceStatus(tx, orderIdsOf(left.filter((shipment) => shipment.status !== 'booked')), 'fulfilling');
   await settleStatus(tx, orderIdsOf(left), 'fulfilled');
 }

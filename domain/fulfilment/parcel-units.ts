@@ -1,6 +1,6 @@
 import type { Database, Queryable, Transaction } from '../../platform/database/database';
 import { AppError } from '../../platform/errors';
-import { lockStock } from '../stock/ledger/ledger';
+import { lockStock } from '../stock/ledger/stock-ledger';
 import { exchangeLots, exchangeSerials } from '../stock/tracking/exchange';
 import {
   replacePacked,
@@ -10,7 +10,7 @@ import {
   selectPacked,
   selectSerialsOfParcel,
   type PackedUnit,
-} from '../stock/tracking/assign-queries';
+} from '../stock/tracking/tracking';
 import { refuse } from '../stock/tracking/assign-units';
 import { lotFault, namingFault, packedFault, serialFault } from '../stock/tracking/rules';
 import type { NamedUnits, NamedProduct } from '../stock/tracking/types';

@@ -2,7 +2,7 @@ import type { Database, Transaction } from '../../platform/database/database';
 import { AppError } from '../../platform/errors';
 import { enqueue } from '../../platform/database/outbox';
 import { openLines, setReservationStatus } from '../stock/reservations/reservations';
-import { selectOrderReservationsForUpdate, type ReservationRow } from '../stock/reservations/queries';
+import { lockOrderReservations, type ReservationRow } from '../stock/reservations/reservations';
 import { selectRefundsDue } from '../payments/queries';
 import { selectOrderPayments } from '../payments/charge-queries';
 import { closeBackorders } from './backorders/close-backorders';
@@ -55,7 +55,7 @@ export async function refuseCancel(db: Database, orderId: string): Promise<Order
 export async function cancelUnpaid(db: Database, orderId: string): Promise<OrderProgress> {
   await db.retrying((tx) => closeBackorders(tx, orderId));
   await db.retrying(async (tx) => {
-    const holds = await selectOrderReservationsForUpdate(tx, orderId);
+    const holds = await lockOrderReservations(tx, orderId);
     await releaseReservations(
       tx,
       holds.filter((hold) => hold.status === 'pending'),
@@ -78,7 +78,7 @@ export async function abandonReservation(
 ): Promise<OrderProgress> {
   const failure = { code: 'PAYMENT_UNRESOLVED', detail: 'The payment gateway gave no final answer in time.' };
   const abandoned = async (tx: Transaction) => {
-    const holds = await selectOrderReservationsForUpdate(tx, orderId);
+    const holds = await lockOrderReservations(tx, orderId);
     return holds.filter((hold) => hold.id === reservationId && hold.status === 'charging');
   };
   await db.retrying(async (tx) => {
@@ -125,7 +125,7 @@ export async function releaseCutShipments(
   { orderId, endAs, failure }: EndRequest,
 ): Promise<OrderProgress> {
   await db.retrying(async (tx) => {
-    const holds = await selectOrderReservationsForUpdate(tx, orderId);
+    const holds = await lockOrderReservations(tx, orderId);
     const failed = await selectCutLines(tx, orderId);
     const unrefunded = await reservationsWithRefundDue(tx, orderId);
     const cut = failed.filter((line) => !unrefunded.has(line.reservationId));

@@ -3,11 +3,9 @@ import { AppError } from '../../platform/errors';
 import { enqueue } from '../../platform/database/outbox';
 import { reclaimStandalone } from '../stock/reservations/expire';
 import { lockReservations, openLines, setReservationStatus } from '../stock/reservations/reservations';
-import {
-  selectDueReservationsForUpdate,
-  selectOrderReservationsForUpdate,
-  type ReservationRow,
-} from '../stock/reservations/queries';
+import { selectDueReservationsForUpdate } from './due-queries';
+import { lockOrderReservations, type ReservationRow } from '../stock/reservations/reservations';
+import { stock } from './backorders/stock';
 import { closeBackorders } from './backorders/close-backorders';
 import { readProgress } from './progress';
 import { releaseLines } from './release';
@@ -24,7 +22,7 @@ export async function expireReservation(
   { orderId, reservationId }: { orderId: string; reservationId: string },
 ): Promise<OrderProgress> {
   await db.retrying(async (tx) => {
-    const holds = await selectOrderReservationsForUpdate(tx, orderId);
+    const holds = await lockOrderReservations(tx, orderId);
     if (!holds.some((hold) => hold.id === reservationId && isDue(hold))) return;
     // A charge takes all of these locks too, so who is not paid for here is not being paid for meanwhile.
     const beingPaid = holds.some((hold) => hold.status === 'charging');
@@ -44,7 +42,10 @@ function isDue(hold: ReservationRow): boolean {
 }
 
 /** Frees holds whose locks the caller has and which are due. */
-async function expireReservations(tx: Transaction, holds: readonly ReservationRow[]): Promise<void> {
+async function expireReservations(
+  tx: Transaction,
+  holds: readonly Pick<ReservationRow, 'id' | 'orderId'>[],
+): Promise<void> {
   const orderOf = new Map(holds.flatMap(({ id, orderId }) => (orderId ? [[id, orderId] as const] : [])));
   const ids = [...orderOf.keys()];
   if (ids.length === 0) return;
@@ -75,7 +76,7 @@ const RECLAIM_LIMIT = 200;
  */
 export async function reclaimExpired(db: Database, productIds: readonly number[]): Promise<void> {
   // Apart, since orders are locked last of all.
-  await reclaimStandalone(db, productIds);
+  await reclaimStandalone({ db, stock }, productIds);
   await reclaimOfOrders(db, productIds);
 }
 
@@ -86,7 +87,7 @@ async function reclaimOfOrders(db: Database, productIds: readonly number[]): Pro
       await expireReservations(tx, holds);
       await enqueue(
         tx,
-        holds.flatMap(({ orderId }) => (orderId ? [{ topic: 'order.wake' as const, key: orderId }] : [])),
+        holds.map(({ orderId }) => ({ topic: 'order.wake' as const, key: orderId })),
       );
       return holds.length;
     });

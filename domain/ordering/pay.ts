@@ -2,7 +2,7 @@ import type { Database, Transaction } from '../../platform/database/database';
 import { AppError } from '../../platform/errors';
 import { createShipments } from '../fulfilment/create';
 import { setReservationStatus } from '../stock/reservations/reservations';
-import { selectOrderReservationsForUpdate, type ReservationRow } from '../stock/reservations/queries';
+import { lockOrderReservations, type ReservationRow } from '../stock/reservations/reservations';
 import { refundDue } from '../payments/refund';
 import type { ChargeOutcome, PaymentStatus } from '../payments/types';
 import {
@@ -21,7 +21,7 @@ import {
 import { appendEvents } from '../orders/events';
 import { orderPaymentId } from '../orders/ids';
 import { readProgress } from './progress';
-import { lockOrders } from '../orders/queries';
+import { lockOrders } from '../orders/effects';
 import { advanceStatus } from '../orders/status';
 import type { OrderProgress, PaymentMethod } from '../orders/types';
 
@@ -63,7 +63,7 @@ type Begun =
 
 async function tryBeginCharge(tx: Transaction, request: BeginChargeRequest): Promise<Begun> {
   const { orderId, updateId } = request;
-  const holds = await selectOrderReservationsForUpdate(tx, orderId);
+  const holds = await lockOrderReservations(tx, orderId);
   const payments = await selectOrderPayments(tx, orderId);
   const earlier = payments.find((payment) => payment.updateId === updateId);
   if (earlier) return { begun: true, paymentId: earlier.id, status: earlier.status };
@@ -139,7 +139,7 @@ async function trySettle(
   const known = await selectPayment(tx, paymentId);
   if (!known) throw new AppError('PAYMENT_NOT_FOUND', 'There is no such payment.', { paymentId });
   const { orderId, reservationId } = known;
-  const holds = await selectOrderReservationsForUpdate(tx, orderId);
+  const holds = await lockOrderReservations(tx, orderId);
   const hold = holds.find((candidate) => candidate.id === reservationId);
   const payments = await selectOrderPaymentsForUpdate(tx, orderId);
   const payment = payments.find((candidate) => candidate.id === paymentId);

@@ -1,9 +1,9 @@
 import { createRequestBatcher, type RequestBatcher } from '../../platform/request-batcher';
 import type { Database, Transaction } from '../../platform/database/database';
 import type { Logger } from '../../platform/telemetry/log';
-import type { ReservationPlan, ReservationRequest } from '../stock/reservations/plan';
+import type { ReservationPlan, ReservationRequest } from '../stock/reservations/plan-reservation';
 import { createReserver } from '../stock/reservations/reserve';
-import type { SourcingStrategy } from '../stock/ledger/types';
+import type { SourcingStrategy } from '../stock/sourcing/types';
 import type { WarehouseDirectory } from '../catalog/warehouses';
 import { insertPayments, type NewPayment } from '../payments/charge-queries';
 import { appendEvents } from '../orders/events';
@@ -21,7 +21,7 @@ import {
 } from '../orders/place-queries';
 import { readProgresses } from './progress';
 import { NO_CURRENCY } from '../orders/rules';
-import type { NewEvent } from '../orders/queries';
+import type { NewEvent } from '../orders/effects';
 import type { OrderInput, OrderProgress, ReserveOutcome } from '../orders/types';
 
 interface OrderReservationRequest extends ReservationRequest {

@@ -1,5 +1,6 @@
 import { maybeOne, many, type Database, type Queryable } from '../../platform/database/database';
-import type { ReservationStatus, Shortage, SourcingDecision } from '../stock/ledger/types';
+import type { ReservationStatus } from '../stock/reservations/types';
+import type { Shortage, SourcingDecision } from '../stock/sourcing/types';
 import type {
   Fulfilment,
   OrderEvent,

@@ -1,5 +1,5 @@
 import type { Database, Queryable } from '../../platform/database/database';
-import type { Shortage, SourcingDecision } from '../stock/ledger/types';
+import type { Shortage, SourcingDecision } from '../stock/sourcing/types';
 import { hasEnded, itemStatus } from '../orders/rules';
 import type {
   OrderEvent,

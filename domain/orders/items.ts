@@ -8,7 +8,12 @@ import { lockOrders, updateItems, type ItemDelta, type UnitMove } from './querie
 export async function moveUnits(tx: Transaction, moves: readonly UnitMove[]): Promise<void> {
   if (moves.length === 0) return;
   await lockOrders(tx, [...new Set(moves.map((move) => move.orderId))]);
-  await updateItems(tx, foldMoves(moves));
+  await moveLockedUnits(tx, moves);
+}
+
+/** The same where the caller has locked the orders' rows. */
+export async function moveLockedUnits(tx: Transaction, moves: readonly UnitMove[]): Promise<void> {
+  if (moves.length > 0) await updateItems(tx, foldMoves(moves));
 }
 
 function foldMoves(moves: readonly UnitMove[]): ItemDelta[] {

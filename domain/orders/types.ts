@@ -1,4 +1,5 @@
-import type { ReservationStatus, ShipTo, SourcingDecision, Shortage } from '../stock/ledger/types';
+import type { ReservationStatus } from '../stock/reservations/types';
+import type { ShipTo, SourcingDecision, Shortage } from '../stock/sourcing/types';
 import type { PaymentStatus } from '../payments/types';
 import type { ShipmentStatus } from '../fulfilment/types';
 

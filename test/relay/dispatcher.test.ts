@@ -15,6 +15,7 @@ import { temporalAddress, testLogger } from '../support/servers';
 import { waitFor } from '../support/wait';
 import { withWorkflowBundle } from '../support/workflow-bundle';
 import { openEngine, startIdleSaga, type TestEngine } from './engine';
+import { withStock } from '../support/stock';
 
 let shop: TestShop;
 let engine: TestEngine;
@@ -31,7 +32,7 @@ beforeEach(async () => {
     stageDelayMs: 0,
     refuseWarehouses: ['FAR'],
     deliver: async (events) => {
-      await applyCarrierEvents(shop.db, CARRIER, events);
+      await applyCarrierEvents(withStock(shop.db), CARRIER, events);
     },
     log: testLogger(),
   });

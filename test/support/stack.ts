@@ -16,6 +16,7 @@ import { engineNames, type EngineNames } from '../../workflows/contract/names';
 import { createTestDatabase } from './database';
 import { temporalAddress, testLogger } from './servers';
 import { withWorkflowBundle } from './workflow-bundle';
+import { withStock } from './stock';
 
 export interface StackOptions {
   /** Over the defaults, which are short. */
@@ -91,7 +92,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
         refuseWarehouses: options.refuseWarehouses ?? [],
         loseWarehouses: options.loseWarehouses ?? [],
         deliver: async (events) => {
-          await applyCarrierEvents(db, 'sandbox', events);
+          await applyCarrierEvents(withStock(db), 'sandbox', events);
         },
         log,
       }),

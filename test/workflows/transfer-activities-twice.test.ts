@@ -6,6 +6,7 @@ import { newId } from '../../platform/ids';
 import { openOrderShop, twice, type OrderShop } from '../db/support';
 import { expectInvariants } from '../support/invariants';
 import { testLogger } from '../support/servers';
+import { withStock } from '../support/stock';
 
 let shop: OrderShop;
 let activities: TransferActivities;
@@ -39,7 +40,7 @@ function run<Args extends unknown[], Result>(
 }
 
 async function late(): Promise<string> {
-  const { id } = await startTransfer(shop.db, {
+  const { id } = await startTransfer(withStock(shop.db), {
     transferId: newId(),
     sku: await shop.product({ AMS: 5 }),
     from: 'AMS',

@@ -24,6 +24,16 @@ export function selectQueueForUpdate(
   );
 }
 
+/** Products that any backorder waits for. */
+export async function selectWaitedFor(on: Queryable): Promise<number[]> {
+  const found = await many<{ productId: number }>(
+    on,
+    'orders.waited_for',
+    'select distinct product_id as "productId" from backorders where waiting > 0',
+  );
+  return found.map((row) => row.productId);
+}
+
 /** Units that still wait for a product. */
 export function selectWaitingUnits(
   on: Queryable,
@@ -62,7 +72,7 @@ export function selectOrderBackordersForUpdate(tx: Transaction, orderId: string)
   );
 }
 
-/** The highest hold number of each order that has a hold. */
+/** The highest reservation number of each order that has a reservation. */
 export function selectLastSeqs(
   on: Queryable,
   orderIds: readonly string[],
@@ -99,7 +109,7 @@ export async function selectPaidOrders(on: Queryable, orderIds: readonly string[
   return new Set(found.map((row) => row.orderId));
 }
 
-/** Lines of confirmed holds whose shipment will not happen: what compensation gives back. */
+/** Lines of confirmed reservations whose shipment will not happen: what compensation gives back. */
 export function selectCutLines(
   on: Queryable,
   orderId: string,
@@ -125,7 +135,7 @@ export function selectCutLines(
   );
 }
 
-/** Holds among these of which something has left. */
+/** Reservations among these of which something has left. */
 export async function selectShippedReservations(
   on: Queryable,
   reservationIds: readonly string[],

@@ -1,7 +1,7 @@
 import type { Database } from '../../../platform/database/database';
 import { selectStockOfMany, type PackedStockRow } from './queries';
 import { placesOf, stockJson, type Places } from './stock-json';
-import type { Warehouse } from '../ledger/types';
+import type { Warehouse } from '../../catalog/types';
 import type { WarehouseDirectory } from '../../catalog/warehouses';
 
 export interface StockReader {

@@ -1,32 +1,33 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Database, Transaction } from '../../../platform/database/database';
+import type { Transaction } from '../../../platform/database/database';
 import { isLockTimeout } from '../../../platform/errors';
 import { openLines } from './reservations';
-import { selectFreeStock } from '../ledger/queries';
-import { freeReservations, freeLockedLines } from './free';
+import { lockUnlockedStock, type StockAccess, type StockLedger } from '../ledger/stock-ledger';
+import { stockKeyOf } from '../ledger/rules';
+import { freeReservations, freeLockedLines } from './free-reservations';
 import { publishNextLook, selectDueForUpdate, selectDueOnProductsForUpdate } from './expiry-queries';
 import { AWAKE_BEFORE_MS } from './rules';
 import type { ExpiryRound } from './types';
 
 export interface ExpiryRequest {
-  /** Holds that one transaction frees at most: as long as it runs, their stock rows are locked. */
+  /** Reservations that one transaction frees at most: as long as it runs, their stock rows are locked. */
   batchSize: number;
   /** Least time between two looks, milliseconds: what falls due meanwhile is freed together. */
   pauseMs: number;
-  /** A round ends after this long, milliseconds, even though more holds fall due. */
+  /** A round ends after this long, milliseconds, even though more fall due. */
   roundMs: number;
 }
 
-/** A hold that is made while a round waits for the next one to fall due may fall due before it: looked for this often. */
+/** A reservation that is made while a round waits for the next one to fall due may fall due before it: looked for this often. */
 const LOOK_MS = 300;
 
 /**
- * A round of the expiry: frees holds without an order that are past due by PostgreSQL's clock, set-based and soonest first,
+ * A round of the expiry: frees reservations without an order that are past due by PostgreSQL's clock, set-based and soonest first,
  * waits for those that fall due in a moment, and says when the next round must begin. Several at once share the work: each
  * skips what another has locked. Ends early when `signal` is aborted.
  */
 export async function expireDueReservations(
-  db: Database,
+  access: StockAccess,
   request: ExpiryRequest,
   signal: AbortSignal,
 ): Promise<ExpiryRound> {
@@ -34,8 +35,8 @@ export async function expireDueReservations(
   const isOver = () => signal.aborted || performance.now() >= end;
   let freed = 0;
   for (;;) {
-    freed += await freeDue(db, request.batchSize, isOver);
-    const next = await publishNextLook(db, request.pauseMs / 1_000);
+    freed += await freeDue(access, request.batchSize, isOver);
+    const next = await publishNextLook(access.db, request.pauseMs / 1_000);
     const sleepMs = Math.max(0, next.inMs - AWAKE_BEFORE_MS);
     if (sleepMs > 0 || isOver()) {
       return { freed, sleepMs, nextDueAt: next.nextDueAt?.toISOString() ?? null };
@@ -44,59 +45,62 @@ export async function expireDueReservations(
   }
 }
 
-async function freeDue(db: Database, batchSize: number, isOver: () => boolean): Promise<number> {
+async function freeDue(access: StockAccess, batchSize: number, isOver: () => boolean): Promise<number> {
   let freed = 0;
   for (;;) {
-    const batch = await expireBatch(db, batchSize);
+    const batch = await expireBatch(access, batchSize);
     freed += batch.freed;
     if (batch.found < batchSize || batch.freed === 0 || isOver()) return freed;
   }
 }
 
 interface Batch {
-  /** Holds that were due. */
+  /** Reservations that were due. */
   found: number;
   freed: number;
 }
 
-async function expireBatch(db: Database, limit: number): Promise<Batch> {
+async function expireBatch({ db, stock }: StockAccess, limit: number): Promise<Batch> {
   try {
     return await db.transaction(async (tx) => {
       const ids = await selectDueForUpdate(tx, limit);
-      if (ids.length > 0) await freeReservations(tx, ids, 'expire');
+      if (ids.length > 0) await freeReservations(tx, stock, ids, 'expire');
       return { found: ids.length, freed: ids.length };
     });
   } catch (error) {
-    // Somebody who is paused, say, keeps a stock row locked: the holds on all other rows need not wait for that.
-    if (isLockTimeout(error)) return db.transaction((tx) => expireUnlocked(tx, limit));
+    // Somebody who is paused, say, keeps a stock row locked: the reservations on all other rows need not wait for that.
+    if (isLockTimeout(error)) return db.transaction((tx) => expireUnlocked(tx, stock, limit));
     throw error;
   }
 }
 
-async function expireUnlocked(tx: Transaction, limit: number): Promise<Batch> {
+async function expireUnlocked(tx: Transaction, stock: StockLedger, limit: number): Promise<Batch> {
   const ids = await selectDueForUpdate(tx, limit);
   const lines = await openLines(tx, ids);
-  const keyOf = (row: { productId: number; warehouseId: number }) => `${row.productId}:${row.warehouseId}`;
-  const unique = new Map(lines.map((line) => [keyOf(line), line]));
-  const locked = new Set((await selectFreeStock(tx, [...unique.values()])).map(keyOf));
-  const busy = new Set(lines.filter((line) => !locked.has(keyOf(line))).map((line) => line.reservationId));
+  const locked = new Set((await lockUnlockedStock(tx, lines)).map(stockKeyOf));
+  const busy = new Set(
+    lines.filter((line) => !locked.has(stockKeyOf(line))).map((line) => line.reservationId),
+  );
   const free = ids.filter((id) => !busy.has(id));
   if (free.length > 0) {
     const theirs = lines.filter((line) => !busy.has(line.reservationId));
-    await freeLockedLines(tx, free, theirs, 'expire');
+    await freeLockedLines(tx, stock, { ids: free, lines: theirs, as: 'expire' });
   }
   return { found: ids.length, freed: free.length };
 }
 
-/** Holds in one transaction; many may fall due together. */
+/** Reservations in one transaction; many may fall due together. */
 const RECLAIM_LIMIT = 500;
 
-/** Frees holds without an order on these products that are past due and that the expiry has not come to yet. */
-export async function reclaimStandalone(db: Database, productIds: readonly number[]): Promise<void> {
+/** Frees reservations without an order on these products that are past due and that the expiry has not come to yet. */
+export async function reclaimStandalone(
+  { db, stock }: StockAccess,
+  productIds: readonly number[],
+): Promise<void> {
   for (;;) {
     const freed = await db.retrying(async (tx) => {
       const ids = await selectDueOnProductsForUpdate(tx, productIds, RECLAIM_LIMIT);
-      if (ids.length > 0) await freeReservations(tx, ids, 'expire');
+      if (ids.length > 0) await freeReservations(tx, stock, ids, 'expire');
       return ids.length;
     });
     if (freed < RECLAIM_LIMIT) return;

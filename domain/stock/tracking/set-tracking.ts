@@ -1,6 +1,6 @@
 import type { Database, Queryable } from '../../../platform/database/database';
 import { AppError } from '../../../platform/errors';
-import { lockStock } from '../ledger/ledger';
+import { lockStock } from '../ledger/stock-ledger';
 import { insertAllStock, selectTracked, updateTracking } from './queries';
 
 export interface Tracking {

@@ -63,10 +63,6 @@ export async function insertSheet(tx: Transaction, sheet: NewSheet, warehouseId:
   return added === 1;
 }
 
-export function selectCategoryId(on: Queryable, code: string): Promise<{ id: number } | undefined> {
-  return maybeOne(on, 'counting.category', 'select id from categories where code = $1', [code]);
-}
-
 export interface Selection {
   productIds: readonly number[] | null;
   categoryId: number | null;
