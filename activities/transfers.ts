@@ -1,6 +1,5 @@
 import { Context } from '@temporalio/activity';
-import { markOverdue } from '../domain/stock/transfers/overdue';
-import { claimUnattended } from '../domain/stock/transfers/queries';
+import { claimUnattended, markOverdue } from '../domain/stock/transfers/overdue';
 import type { TransferProgress } from '../domain/stock/transfers/types';
 import { readProgress } from '../domain/stock/transfers/views';
 import type { Database } from '../platform/database/database';

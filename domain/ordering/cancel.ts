@@ -9,8 +9,8 @@ import { closeBackorders } from './backorders/close-backorders';
 import { appendEvents } from '../orders/events';
 import { readProgress } from './progress';
 import { releaseLines, type ReleasedLine } from './release';
-import { settleStatus } from '../orders/status';
-import { claimCancel, dropCancel, selectCutLines, selectShippedReservations } from './backorders/queries';
+import { claimCancel, dropCancel, settleStatus } from '../orders/status';
+import { selectCutLines, selectShippedReservations } from './cancel-queries';
 import type { OrderProgress } from '../orders/types';
 
 async function progressOf(db: Database, orderId: string): Promise<OrderProgress> {

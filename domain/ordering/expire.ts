@@ -9,7 +9,7 @@ import { stock } from './backorders/stock';
 import { closeBackorders } from './backorders/close-backorders';
 import { readProgress } from './progress';
 import { releaseLines } from './release';
-import { selectPaidOrders } from './backorders/queries';
+import { selectPaidOrders } from './cancel-queries';
 import type { OrderProgress } from '../orders/types';
 
 /**

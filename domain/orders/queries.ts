@@ -178,3 +178,27 @@ export function selectProgress(on: Queryable, orderIds: readonly string[]): Prom
     [orderIds],
   );
 }
+
+/** Notes with an order that is still open that it is to be cancelled; false: it has ended, or that was noted before. */
+export async function claimCancel(tx: Transaction, orderId: string, reason: string): Promise<boolean> {
+  const claimed = await execute(
+    tx,
+    'orders.claim_cancel',
+    `update orders set cancel_reason = $2, updated_at = clock_timestamp()
+     where id = $1 and cancel_reason is null and status in ('reserved', 'paid', 'fulfilling')`,
+    [orderId, reason],
+  );
+  return claimed > 0;
+}
+
+/** Forgets that an open order is to be cancelled; false: it has ended, or is not to be cancelled. */
+export async function dropCancel(tx: Transaction, orderId: string): Promise<boolean> {
+  const dropped = await execute(
+    tx,
+    'orders.drop_cancel',
+    `update orders set cancel_reason = null, updated_at = clock_timestamp()
+     where id = $1 and cancel_reason is not null and status in ('reserved', 'paid', 'fulfilling')`,
+    [orderId],
+  );
+  return dropped > 0;
+}

@@ -1,8 +1,10 @@
 import type { Transaction } from '../../platform/database/database';
 import { appendEvents } from './events';
-import { endSettledOrders, updateStatus } from './queries';
+import { claimCancel, dropCancel, endSettledOrders, updateStatus } from './queries';
 import { mayBecome } from './rules';
 import type { OrderStatus } from './types';
+
+export { claimCancel, dropCancel };
 
 const OPEN: readonly OrderStatus[] = ['reserved', 'paid', 'fulfilling'];
 

@@ -1,5 +1,5 @@
 import { shipmentsAreOverdue } from '../../domain/fulfilment/book';
-import { reservationsAreOverdue } from '../../domain/stock/reservations/expiry-queries';
+import { reservationsAreOverdue } from '../../domain/stock/reservations/expire';
 import { backoffMs } from '../../platform/database/database';
 import { openListener } from '../../platform/database/listener';
 import { createAutoResetEvent } from '../../platform/auto-reset-event';

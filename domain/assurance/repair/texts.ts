@@ -50,6 +50,20 @@ export function repairCounters(jobId: string, productId: number, warehouseId: nu
   );
 }
 
+/** Keeps free units of a stock row for the backorders that wait for them. */
+export function keepForBackorders(productId: number, warehouseId: number): string {
+  return block(
+    `  free int;
+  wanted bigint;`,
+    `  select available into free from stock
+    where product_id = ${productId} and warehouse_id = ${warehouseId} for no key update;
+  select coalesce((select sum(waiting) from backorders where product_id = ${productId} and waiting > 0), 0)
+    - coalesce((select sum(l.open_quantity) from reservations r join reservation_lines l on l.reservation_id = r.id
+                where r.kind = 'allocation' and r.status = 'pending' and l.product_id = ${productId}), 0) into wanted;
+  perform keep_for_backorders(${productId}, ${warehouseId}, least(free, wanted)::int);`,
+  );
+}
+
 /** Gives a hold back that nobody will end. */
 export function releaseReservation(jobId: string, reservationId: string): string {
   const effect = derivedId('consistency-repair', jobId, reservationId);

@@ -5,9 +5,16 @@ import { openLines } from './reservations';
 import { lockUnlockedStock, type StockAccess, type StockLedger } from '../ledger/stock-ledger';
 import { stockKeyOf } from '../ledger/rules';
 import { freeReservations, freeLockedLines } from './free-reservations';
-import { publishNextLook, selectDueForUpdate, selectDueOnProductsForUpdate } from './expiry-queries';
+import {
+  publishNextLook,
+  reservationsAreOverdue,
+  selectDueForUpdate,
+  selectDueOnProductsForUpdate,
+} from './expiry-queries';
 import { AWAKE_BEFORE_MS } from './rules';
 import type { ExpiryRound } from './types';
+
+export { reservationsAreOverdue };
 
 export interface ExpiryRequest {
   /** Reservations that one transaction frees at most: as long as it runs, their stock rows are locked. */

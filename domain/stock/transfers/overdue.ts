@@ -1,9 +1,11 @@
 import type { Database } from '../../../platform/database/database';
 import { AppError } from '../../../platform/errors';
 import { raiseTransferOverdue } from '../alerts/alerts';
-import { selectTransferForUpdate, updateOverdue } from './queries';
+import { claimUnattended, selectTransferForUpdate, updateOverdue } from './queries';
 import type { TransferProgress } from './types';
 import { readProgress } from './views';
+
+export { claimUnattended };
 
 /**
  * Marks a transfer that has not arrived in time and raises the alert. One that is not due yet, has ended or is marked already
