@@ -5,7 +5,7 @@ import { openLines, setReservationStatus } from '../stock/reservations/reservati
 import { lockOrderReservations, type ReservationRow } from '../stock/reservations/reservations';
 import { selectRefundsDue } from '../payments/queries';
 import { selectOrderPayments } from '../payments/charge-queries';
-import { closeBackorders } from './backorders/close-backorders';
+import { closeBackorders } from './backorders/backorders';
 import { appendEvents } from '../orders/events';
 import { readProgress } from './progress';
 import { releaseLines, type ReleasedLine } from './release';

@@ -6,7 +6,7 @@ import { lockReservations, openLines, setReservationStatus } from '../stock/rese
 import { selectDueReservationsForUpdate } from './due-queries';
 import { lockOrderReservations, type ReservationRow } from '../stock/reservations/reservations';
 import { stock } from './backorders/stock';
-import { closeBackorders } from './backorders/close-backorders';
+import { closeBackorders } from './backorders/backorders';
 import { readProgress } from './progress';
 import { releaseLines } from './release';
 import { selectPaidOrders } from './cancel-queries';

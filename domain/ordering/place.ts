@@ -7,14 +7,13 @@ import type { SourcingStrategy } from '../stock/sourcing/types';
 import type { WarehouseDirectory } from '../catalog/warehouses';
 import { insertPayments, type NewPayment } from '../payments/charge-queries';
 import { appendEvents } from '../orders/events';
+import { insertBackorders, type NewBackorder } from './backorders/backorders';
 import { reclaimExpired } from './expire';
 import { orderPaymentId, orderReservationId } from '../orders/ids';
 import {
-  insertBackorders,
   insertItems,
   insertOrders,
   selectOutcomes,
-  type NewBackorder,
   type NewItem,
   type NewOrder,
   type OutcomeRow,

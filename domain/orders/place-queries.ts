@@ -105,23 +105,6 @@ export function insertItems(tx: Transaction, items: readonly NewItem[]): Promise
   );
 }
 
-export interface NewBackorder {
-  orderId: string;
-  productId: number;
-  quantity: number;
-}
-
-export function insertBackorders(tx: Transaction, backorders: readonly NewBackorder[]): Promise<number> {
-  return execute(
-    tx,
-    'orders.insert_backorders',
-    `insert into backorders (product_id, order_id, quantity, waiting)
-     select product_id, order_id, quantity, quantity
-     from unnest($1::int[], $2::uuid[], $3::int[]) with ordinality as b (product_id, order_id, quantity, n) order by n`,
-    [backorders.map((b) => b.productId), backorders.map((b) => b.orderId), backorders.map((b) => b.quantity)],
-  );
-}
-
 export interface OutcomeRow {
   orderId: string;
   status: OrderStatus;

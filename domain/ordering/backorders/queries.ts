@@ -1,5 +1,23 @@
 import { execute, many, type Queryable, type Transaction } from '../../../platform/database/database';
 
+export interface NewBackorder {
+  orderId: string;
+  productId: number;
+  quantity: number;
+}
+
+/** Puts orders at the end of the queues of what they wait for, in the order given. */
+export function insertBackorders(tx: Transaction, backorders: readonly NewBackorder[]): Promise<number> {
+  return execute(
+    tx,
+    'orders.insert_backorders',
+    `insert into backorders (product_id, order_id, quantity, waiting)
+     select product_id, order_id, quantity, quantity
+     from unnest($1::int[], $2::uuid[], $3::int[]) with ordinality as b (product_id, order_id, quantity, n) order by n`,
+    [backorders.map((b) => b.productId), backorders.map((b) => b.orderId), backorders.map((b) => b.quantity)],
+  );
+}
+
 export interface WaitingRow {
   id: number;
   productId: number;

@@ -8,7 +8,7 @@ export {
   selectSerialsOfParcel,
   type PackedUnit,
 } from './assign-queries';
-export { insertSerials, moveLots, selectTracked as findTracked } from './queries';
+export { insertSerials, moveLots, selectTracked as findTracked, updateLotHeld } from './queries';
 export {
   selectLotMovements as listLotMovements,
   selectLots as listLots,

@@ -9,9 +9,9 @@ import {
 } from '../../stock/ledger/stock-ledger';
 import type { LedgerEntry } from '../../stock/ledger/types';
 import { assignUnits } from '../../stock/tracking/assign-units';
-import { moveLots } from '../../stock/tracking/tracking';
+import { moveLots, updateLotHeld } from '../../stock/tracking/tracking';
 import { holdIn } from './holds';
-import { lockHold, updateHold, updateLotHeld, type LockedHold } from './queries';
+import { lockHold, updateHold, type LockedHold } from './queries';
 import type { QualityHoldView, QualityDecision } from './types';
 
 /**

@@ -3,9 +3,9 @@ import { AppError } from '../../../platform/errors';
 import { newId } from '../../../platform/ids';
 import { findStockKey, lockStock, reserve } from '../../stock/ledger/stock-ledger';
 import type { StockKey } from '../../stock/ledger/types';
-import { findTracked } from '../../stock/tracking/tracking';
+import { findTracked, updateLotHeld } from '../../stock/tracking/tracking';
 import { holdIn, readQualityHold } from './holds';
-import { insertHold, selectExpiredLots, selectLot, updateLotHeld, type LotRow } from './queries';
+import { insertHold, selectExpiredLots, selectLot, type LotRow } from './queries';
 import type { NewQualityHold, QualityHoldView } from './types';
 
 /**

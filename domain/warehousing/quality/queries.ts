@@ -112,13 +112,6 @@ export function selectLot(tx: Transaction, key: StockKey, code: string): Promise
   );
 }
 
-export function updateLotHeld(tx: Transaction, lotId: number, units: number): Promise<number> {
-  return execute(tx, 'quality.update_lot_held', 'update lots set held = held + $2 where id = $1', [
-    lotId,
-    units,
-  ]);
-}
-
 export interface ExpiredLot {
   sku: string;
   location: string;
