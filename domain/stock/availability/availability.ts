@@ -13,7 +13,7 @@ export interface Availability {
 
 /**
  * Whether these quantities could be held right now, all warehouses together. A look, not a promise: it locks nothing.
- * Unpaid holds that are past due count as available.
+ * Unpaid reservations that are past due count as available.
  */
 export async function checkAvailability(
   on: Queryable,

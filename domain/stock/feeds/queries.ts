@@ -2,6 +2,7 @@ import {
   execute,
   maybeOne,
   many,
+  one,
   type Queryable,
   type Transaction,
 } from '../../../platform/database/database';
@@ -132,7 +133,7 @@ const LOOKED_UP = `
   )`;
 
 /**
- * Numbers what can be applied by (product, warehouse), the order in which stock is locked; answers how many there are, and
+ * Numbers what can be applied by (product, warehouse), the order in which stock is locked; returns how many there are, and
  * of how many lines. Of several lines about one stock row a `set` keeps the last, a `delta` the sum.
  */
 export async function resolveRows(
@@ -158,13 +159,12 @@ export async function resolveRows(
      where later is null`,
     [feedId, mode],
   );
-  const row = await maybeOne<{ changes: number; lines: number }>(
+  return one<{ changes: number; lines: number }>(
     tx,
     'feeds.count_changes',
     'select count(*)::int as changes, coalesce(sum(lines), 0)::int as lines from feed_changes where feed_id = $1',
     [feedId],
   );
-  return row ?? { changes: 0, lines: 0 };
 }
 
 /** Rejects the rows that `resolveRows` left out. `reasons`: by code. */
@@ -250,7 +250,7 @@ export function closeLanes(tx: Transaction, feedId: number): Promise<number> {
   );
 }
 
-/** Forgets up to `limit` staged rows; answers how many there were. */
+/** Forgets up to `limit` staged rows; returns how many there were. */
 export function deleteStaged(on: Queryable, feedId: number, limit: number): Promise<number> {
   return execute(
     on,

@@ -34,7 +34,7 @@ export function stockKeyOf({ productId, warehouseId }: StockKey): string {
 }
 
 /**
- * Judges updates in their order, each on what those before it have left: a refused one changes nothing for the next.
+ * Decides updates in their order, each on what those before it have left: a refused one changes nothing for the next.
  *
  * @param levels what the rows count now, by `stockKeyOf`; brought to what they count after the updates
  * @returns for each update why it is refused, or null when it is to be applied

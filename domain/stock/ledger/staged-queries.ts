@@ -36,7 +36,7 @@ export type StagedOutcome = StagedCounts & { undecided: number };
 /**
  * Applies a batch: changes the counters where the change is allowed, writes the ledger, and rejects the rest. A million rows
  * are never seen by this process. Locking the rows before deciding, in a step of its own, took a third longer: here the
- * update decides on the row it has locked, and those it leaves out are judged by the statement's snapshot. Where the two
+ * update decides on the row it has locked, and those it leaves out are decided by the statement's snapshot. Where the two
  * contradict each other somebody changed the row meanwhile; it is `undecided`, and the caller does the batch again.
  * The ledger's entries share one effect id, so that the batch is applied once and costs one ledger key.
  */
@@ -62,7 +62,7 @@ export function applyStaged(tx: Transaction, changes: StagedChanges): Promise<St
        from counted
      ), left_out as (
        select seq from batch except select seq from counted
-     ), judged as materialized (
+     ), decided as materialized (
        select c.*, case when target < 0 then 'WOULD_GO_NEGATIVE'
                         when target > $5::bigint then 'QUANTITY_OVERFLOW'
                         when target < reserved then 'BELOW_RESERVED'
@@ -77,14 +77,14 @@ export function applyStaged(tx: Transaction, changes: StagedChanges): Promise<St
        insert into feed_rejects (feed_id, line, sku, location, quantity, code, reason)
        select $1, j.line, p.sku, w.code, j.quantity, j.refusal,
               ($9::jsonb ->> j.refusal) || case when j.lines > 1 then format(' %s lines are summed here.', j.lines) else '' end
-       from judged j join products p on p.id = j.product_id join warehouses w on w.id = j.warehouse_id
+       from decided j join products p on p.id = j.product_id join warehouses w on w.id = j.warehouse_id
        where j.refusal <> 'UNCHANGED'
      )
      select (select coalesce(sum(lines), 0)::int from counted) as applied,
             coalesce(sum(lines) filter (where refusal = 'UNCHANGED'), 0)::int as unchanged,
             coalesce(sum(lines) filter (where refusal <> 'UNCHANGED'), 0)::int as rejected,
             count(*) filter (where refusal is null)::int as undecided
-     from judged`,
+     from decided`,
     [
       changes.feedId,
       changes.after,

@@ -70,7 +70,7 @@ export interface Selection {
 
 /**
  * Writes a line for each product with what is on hand and where the ledger stands, both from one snapshot. Products that
- * are named are counted also where the location never had any. Answers how many; `limit` at most.
+ * are named are counted also where the location never had any. Returns how many; `limit` at most.
  */
 export function insertLines(
   tx: Transaction,

@@ -8,7 +8,7 @@ import type { ReturnProgress, ReturnView } from './types';
 import { returnIn } from './views';
 
 /**
- * Calls off a return of which nothing has come in. Again: the same answer.
+ * Calls off a return of which nothing has come in. Again, it changes nothing.
  *
  * @throws NOT_FOUND; RETURN_NOT_CANCELLABLE once goods came in or the return has ended
  */
@@ -28,7 +28,7 @@ export function cancelReturn(db: Database, returnId: string): Promise<ReturnView
 
 /**
  * Ends the wait for goods of a return whose authorisation has run out, by PostgreSQL's clock. One that is not due is left
- * alone; the progress answered says for how long. What is here already is still to be inspected.
+ * alone; the progress that is returned says for how long. What is here already is still to be inspected.
  *
  * @throws NOT_FOUND
  */
@@ -62,7 +62,7 @@ export async function readReturnProgress(on: Queryable, returnId: string): Promi
 const OVERDUE_SECONDS = 60;
 const OVERDUE_BATCH = 500;
 
-/** Has the relay start again the workflow of returns that should have ended their wait: theirs is gone. Answers how many. */
+/** Has the relay start again the workflow of returns that should have ended their wait: theirs is gone. Returns how many. */
 export function wakeOverdueReturns(db: Database): Promise<number> {
   return db.retrying(async (tx) => {
     const overdue = await selectOverdueReturns(tx, OVERDUE_SECONDS, OVERDUE_BATCH);
