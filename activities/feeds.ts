@@ -1,11 +1,11 @@
 import { Context } from '@temporalio/activity';
-import { applyNextBatch } from '../domain/stock/feeds/apply';
+import { applyNextBatch } from '../domain/stock/feeds/next-batch';
 import { finishFeed, type FeedEnding } from '../domain/stock/feeds/finish';
 import { readFeedState, resolveFeed } from '../domain/stock/feeds/resolve';
 import type { FeedCounts } from '../domain/stock/feeds/types';
 import { beginJob, isCancelRequested, reportProgress } from '../domain/jobs/jobs';
 import { jobHasEnded } from '../domain/jobs/rules';
-import type { Database } from '../platform/database/database';
+import type { StockAccess } from '../domain/stock/ledger/stock-ledger';
 import { isRetryable } from '../platform/errors';
 import type { Logger } from '../platform/telemetry/log';
 import { asFailure, withFailures } from './failure';
@@ -35,8 +35,7 @@ export interface FeedActivities {
   finishFeed(request: { jobId: string; end: FeedEnding }): Promise<Readonly<Record<string, unknown>>>;
 }
 
-export interface FeedDeps {
-  db: Database;
+export interface FeedDeps extends StockAccess {
   /** Batches of one feed under way at once. */
   lanes: number;
   throttle: FeedThrottleOptions;
@@ -50,7 +49,7 @@ const SLICE_MS = 20_000;
 
 const PERMANENT = new Set(['FEED_NOT_FOUND', 'JOB_NOT_FOUND']);
 
-export function createFeedActivities({ db, lanes, throttle: options, log }: FeedDeps): FeedActivities {
+export function createFeedActivities({ db, stock, lanes, throttle: options, log }: FeedDeps): FeedActivities {
   // One for all feeds: what is slow is the database, not a feed.
   const throttle = createFeedThrottle(options);
 
@@ -96,7 +95,7 @@ export function createFeedActivities({ db, lanes, throttle: options, log }: Feed
             else if (context.cancellationSignal.aborted || performance.now() > until) state = 'more';
             else {
               const batch = await throttle.run((size) =>
-                applyNextBatch(db, { jobId, lane, size, makeStock }),
+                applyNextBatch({ db, stock }, { jobId, lane, size, makeStock }),
               );
               makeStock = batch.madeStock;
               if (performance.now() - reportedAt > REPORT_MS) {

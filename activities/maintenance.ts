@@ -1,5 +1,4 @@
-import { ensureLedgerPartitions } from '../domain/stock/ledger/partitions';
-import { foldOldPartitions } from '../domain/stock/retention/retention';
+import { ensurePartitions, foldOldPartitions } from '../domain/stock/retention/retention';
 import type { Database } from '../platform/database/database';
 import type { Logger } from '../platform/telemetry/log';
 import { heartbeating } from './heartbeat';
@@ -23,7 +22,7 @@ export function createMaintenanceActivities(deps: MaintenanceDeps): MaintenanceA
   const { db, log } = deps;
   return {
     async ensureLedgerPartitions() {
-      return { made: await ensureLedgerPartitions(db, deps.partitionsAhead) };
+      return { made: await ensurePartitions(db, deps.partitionsAhead) };
     },
     async foldLedgerPartitions() {
       const months = deps.retentionMonths;

@@ -1,7 +1,7 @@
 import { Context } from '@temporalio/activity';
 import { expireDueReservations, type ExpiryRequest } from '../domain/stock/reservations/expire';
+import type { StockAccess } from '../domain/stock/ledger/stock-ledger';
 import type { ExpiryRound } from '../domain/stock/reservations/types';
-import type { Database } from '../platform/database/database';
 import { withFailures } from './failure';
 
 export interface ReservationActivities {
@@ -11,14 +11,14 @@ export interface ReservationActivities {
 
 const HEARTBEAT_EVERY_MS = 1_000;
 
-export function createReservationActivities({ db }: { db: Database }): ReservationActivities {
+export function createReservationActivities(access: StockAccess): ReservationActivities {
   return withFailures<ReservationActivities>(
     {
       async expireDueReservations(request) {
         const context = Context.current();
         const beat = setInterval(() => context.heartbeat(), HEARTBEAT_EVERY_MS);
         try {
-          return await expireDueReservations(db, request, context.cancellationSignal);
+          return await expireDueReservations(access, request, context.cancellationSignal);
         } finally {
           clearInterval(beat);
         }

@@ -1,4 +1,6 @@
 import type { OrderRecord } from '../domain/ordering/views';
+import type { OrderEffects } from '../domain/orders/effects';
+import type { StockLedger } from '../domain/stock/ledger/stock-ledger';
 import type { Settings } from '../platform/config';
 import type { Database } from '../platform/database/database';
 import type { Logger } from '../platform/telemetry/log';
@@ -13,6 +15,7 @@ import type { OrderOutcomes } from './use-cases/order-outcomes';
 export interface ApiContext {
   settings: Settings;
   db: Database;
+  stock: StockLedger<OrderEffects>;
   engine: Engine;
   /** Orders that change. */
   feed: ChangeFeed;

@@ -1,6 +1,7 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Client } from '@temporalio/client';
+import { stock } from '../domain/ordering/backorders/stock';
 import { readOrders } from '../domain/ordering/views';
 import { acceptedTokens } from '../integrations/gateways';
 import type { Settings } from '../platform/config';
@@ -140,6 +141,7 @@ function createContext(options: ApiOptions, listener: Listener, stopping: AbortS
   return {
     settings,
     db,
+    stock,
     engine: createEngine({ client, names, settings, eagerStart, log }),
     feed,
     jobChanges: createChangeFeed(listener, 'holdfast_jobs'),

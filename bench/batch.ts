@@ -1,3 +1,4 @@
+import { stock } from '../domain/ordering/backorders/stock';
 import { applyUpdates, type BatchUpdate } from '../domain/stock/adjustments/batch';
 import { openDatabase, type Database } from '../platform/database/database';
 import { newId } from '../platform/ids';
@@ -77,7 +78,10 @@ function batches(db: Database, rows: number, inFlight: number): Variant {
     const updates = Array.from({ length: rows }, (): BatchUpdate => {
       return { ...pick(), location: 'AMS', reason: 'bench' };
     });
-    const { rejected } = await applyUpdates(db, { batchId: newId(), atomic: false, actor: 'bench', updates });
+    const { rejected } = await applyUpdates(
+      { db, stock },
+      { batchId: newId(), atomic: false, actor: 'bench', updates },
+    );
     if (rejected > 0) throw new Error(`${rejected} were rejected`);
   }
   return { rows, inFlight, work, windows: [] };

@@ -9,6 +9,7 @@ import { createReservationActivities } from '../activities/reservations';
 import { createTransferActivities } from '../activities/transfers';
 import { createStockKeepingActivities } from '../activities/warehousing';
 import type { createOrderReserver } from '../domain/ordering/place';
+import type { StockLedger } from '../domain/stock/ledger/stock-ledger';
 import type { Settings } from '../platform/config';
 import type { Logger } from '../platform/telemetry/log';
 import { describeOrderWorkflow, type EnsureOrderContext } from './ensure/ensure-order-workflow';
@@ -17,6 +18,7 @@ import { createReconcileSubjects } from './reconcile-subjects';
 
 export interface ActivityContext extends EnsureOrderContext, Integrations {
   settings: Settings;
+  stock: StockLedger;
   reserver: ReturnType<typeof createOrderReserver>;
   log: Logger;
 }
@@ -28,7 +30,7 @@ const FEED_PAUSE_MS = 5_000;
 
 /** All activities, by the task queue that they are run from. */
 export function createActivities(context: ActivityContext): { orders: object; jobs: object } {
-  const { db, engine, settings, reserver, gateway, carriers, log } = context;
+  const { db, stock, engine, settings, reserver, gateway, carriers, log } = context;
   const [carrier] = carriers;
   if (!carrier) throw new Error('no carrier is set up');
   const { dispatchShipments, voidShipments } = createFulfilmentActivities({ db, carriers });
@@ -42,6 +44,7 @@ export function createActivities(context: ActivityContext): { orders: object; jo
       dispatchShipments,
       ...createFeedActivities({
         db,
+        stock,
         lanes: settings.FEED_LANES,
         throttle: {
           maxRows: settings.FEED_BATCH_ROWS,
@@ -56,7 +59,7 @@ export function createActivities(context: ActivityContext): { orders: object; jo
         graceSeconds: CONSISTENCY_GRACE_SECONDS,
         log,
       }),
-      ...createReservationActivities({ db }),
+      ...createReservationActivities({ db, stock }),
       ...createStockKeepingActivities({ db }),
       ...createTransferActivities({ db }),
       ...createReconcileActivities({

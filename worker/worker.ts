@@ -4,7 +4,8 @@ import { createWarehouseDirectory } from '../domain/catalog/warehouses';
 import { createOrderReserver } from '../domain/ordering/place';
 import { openCarriers } from '../integrations/carriers';
 import { openGateway } from '../integrations/gateways';
-import { ensureLedgerPartitions } from '../domain/stock/ledger/partitions';
+import { ensurePartitions } from '../domain/stock/retention/retention';
+import { stock } from '../domain/ordering/backorders/stock';
 import type { Settings } from '../platform/config';
 import type { Database } from '../platform/database/database';
 import type { Logger } from '../platform/telemetry/log';
@@ -54,8 +55,18 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
   const { settings, db, names, log } = deps;
   const { gateway, carriers } = deps.integrations ?? openIntegrations(deps);
   const engine = createEngineClient(deps.client);
-  const context = { db, engine, names, timeouts: sagaTimeouts(settings), settings, gateway, carriers, log };
-  await ensureLedgerPartitions(db, settings.LEDGER_PARTITIONS_AHEAD);
+  const context = {
+    db,
+    stock,
+    engine,
+    names,
+    timeouts: sagaTimeouts(settings),
+    settings,
+    gateway,
+    carriers,
+    log,
+  };
+  await ensurePartitions(db, settings.LEDGER_PARTITIONS_AHEAD);
   // Before there are workers: one that never ran cannot be shut down, and keeps its connection from being closed.
   await ensureSchedules(engine, names, settings);
   await signalReservationExpiry({ engine, names });

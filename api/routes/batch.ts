@@ -29,8 +29,8 @@ export function batchRoutes(context: ApiContext): Route[] {
       (call) =>
         onceForKey(context, call, 'POST /inventory/batch', async (batchId) => {
           const wanted = { batchId, actor: call.caller, ...call.body };
-          const { verdicts, ...counts } = await applyUpdates(context.db, wanted);
-          return ok({ ...counts, results: verdicts });
+          const { outcomes, ...counts } = await applyUpdates(context, wanted);
+          return ok({ ...counts, results: outcomes });
         }),
     ),
   ];

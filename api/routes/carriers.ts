@@ -8,7 +8,7 @@ import { problem } from '../http/problems';
 import { route, type Route } from '../http/route';
 import { carrierEvents, carrierOutcomes } from '../schemas/carriers';
 
-export function carrierRoutes({ db }: ApiContext): Route[] {
+export function carrierRoutes(context: ApiContext): Route[] {
   return [
     route(
       {
@@ -25,7 +25,7 @@ export function carrierRoutes({ db }: ApiContext): Route[] {
       },
       async ({ params: { name }, body }) => {
         if (!CARRIER_NAMES.includes(name)) throw problem('NOT_FOUND', 'There is no such carrier.');
-        return ok({ results: await applyCarrierEvents(db, name, body.events) });
+        return ok({ results: await applyCarrierEvents(context, name, body.events) });
       },
     ),
   ];

@@ -1,6 +1,11 @@
 import { z } from 'zod';
 import { countLines } from '../../domain/warehousing/counting/count';
-import { approveCount, recount, rejectCount, submitCount } from '../../domain/warehousing/counting/decide';
+import {
+  approveCount,
+  recount,
+  rejectCount,
+  submitCount,
+} from '../../domain/warehousing/counting/decide-lines';
 import { listSheets, makeSheet, readSheet } from '../../domain/warehousing/counting/sheets';
 import type { SheetView } from '../../domain/warehousing/counting/types';
 import { ok } from '../http/answer';
@@ -126,7 +131,7 @@ export function countRoutes(context: ApiContext): Route[] {
         answers: { 200: { description: 'The sheet afterwards', schema: sheet } },
         problems: ['COUNT_INCOMPLETE'],
       },
-      async ({ params }) => ok(await submitCount(db, params.id)),
+      async ({ params }) => ok(await submitCount(context, params.id)),
     ),
     decision(
       'approve',
@@ -135,7 +140,7 @@ export function countRoutes(context: ApiContext): Route[] {
         description: 'A line that would leave less than is reserved stays, with the code BELOW_RESERVED.',
         problems: ['COUNT_NOT_IN_REVIEW', 'UNKNOWN_SKU', 'VALIDATION_FAILED'],
       },
-      (request) => approveCount(db, request),
+      (request) => approveCount(context, request),
     ),
     decision(
       'reject',

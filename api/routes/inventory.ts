@@ -94,7 +94,7 @@ export function inventoryRoutes(context: ApiContext): Route[] {
           async (effectId) => {
             const { location: warehouse, delta, setTo, reason, reference, serials, lots } = body;
             const change = delta === undefined ? { setTo: setTo ?? 0 } : { delta };
-            const level = await adjustStock(db, {
+            const level = await adjustStock(context, {
               sku: params.sku,
               location: warehouse,
               change,

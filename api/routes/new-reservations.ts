@@ -1,4 +1,4 @@
-import type { ReservationRequest } from '../../domain/stock/reservations/plan';
+import type { ReservationRequest } from '../../domain/stock/reservations/plan-reservation';
 import type { Answer } from '../http/answer';
 import type { ApiContext } from '../context';
 import { checkedDue, RESERVATIONS } from '../use-cases/reservation-answers';

@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { listQualityHolds, readQualityHold } from '../../domain/warehousing/quality/holds';
 import { putOnHold } from '../../domain/warehousing/quality/put-on-hold';
-import { releaseFromHold, writeOffHold } from '../../domain/warehousing/quality/settle';
-import type { QualityHoldView, QualityVerdict } from '../../domain/warehousing/quality/types';
+import { releaseFromHold, writeOffHold } from '../../domain/warehousing/quality/end-hold';
+import type { QualityHoldView, QualityDecision } from '../../domain/warehousing/quality/types';
 import { isAppError, type AppError } from '../../platform/errors';
 import { ok } from '../http/answer';
 import type { ApiContext } from '../context';
@@ -32,7 +32,7 @@ export function qualityHoldRoutes(context: ApiContext): Route[] {
     word: string,
     summary: string,
     docs: { body: typeof qualityVerdict | typeof qualityWriteOff; problems: readonly ProblemCode[] },
-    settle: (verdict: QualityVerdict) => Promise<QualityHoldView>,
+    settle: (verdict: QualityDecision) => Promise<QualityHoldView>,
   ): Route {
     return route(
       {
@@ -135,7 +135,7 @@ export function qualityHoldRoutes(context: ApiContext): Route[] {
       },
     ),
     verdict('release', 'Give units back to sale', { body: qualityVerdict, problems: [] }, (wanted) =>
-      releaseFromHold(db, wanted),
+      releaseFromHold(context, wanted),
     ),
     verdict(
       'write-off',
@@ -144,7 +144,7 @@ export function qualityHoldRoutes(context: ApiContext): Route[] {
         body: qualityWriteOff,
         problems: ['NOT_TRACKED', 'TOO_MANY_UNITS_NAMED', 'SERIAL_NOT_THERE', 'SERIAL_PACKED'],
       },
-      (wanted) => writeOffHold(db, wanted),
+      (wanted) => writeOffHold(context, wanted),
     ),
   ];
 }

@@ -45,7 +45,7 @@ export function receiptRoutes(context: ApiContext): Route[] {
       },
       (call) =>
         onceForKey(context, call, 'POST /receipts', async (receiptId) => {
-          const made = await receiveGoods(db, { receiptId, ...call.body, actor: call.caller });
+          const made = await receiveGoods(context, { receiptId, ...call.body, actor: call.caller });
           return { status: 201, body: made, headers: { location: `${API_BASE}/receipts/${made.id}` } };
         }),
     ),

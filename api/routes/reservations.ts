@@ -4,7 +4,7 @@ import {
   extendReservation,
   releaseReservation,
   shipReservation,
-} from '../../domain/stock/reservations/actions';
+} from '../../domain/stock/reservations/change-reservation';
 import { listReservations } from '../../domain/stock/reservations/views';
 import { isAppError } from '../../platform/errors';
 import { ok, type Answer } from '../http/answer';
@@ -114,7 +114,7 @@ function reservationActions(context: ApiContext): Route[] {
       (call) => {
         const what = `POST /inventory/${call.params.sku}/release`;
         return act(context, call, call.body.reservationId, what, (id) =>
-          releaseReservation(db, id, call.params.sku),
+          releaseReservation(context, id, call.params.sku),
         );
       },
     ),
@@ -134,7 +134,7 @@ function reservationActions(context: ApiContext): Route[] {
         description: 'Units go to waiting backorders at once. Safe to repeat, also when it has expired.',
         problems: ['ALREADY_SHIPPED', 'HOLD_OF_ORDER'],
       },
-      (id) => releaseReservation(db, id),
+      (id) => releaseReservation(context, id),
     ),
     action(
       'ship',
@@ -154,7 +154,7 @@ function reservationActions(context: ApiContext): Route[] {
         body: holdShipment,
         bodyOptional: true,
       },
-      (id, { items }) => shipReservation(db, id, items),
+      (id, { items }) => shipReservation(context, id, items),
     ),
     action(
       'extend',

@@ -112,7 +112,14 @@ function returnSteps(context: ApiContext): Route[] {
       },
       (call) =>
         onceForKey(context, call, `POST /returns/${call.params.id}/inspect`, async (stepId) =>
-          ok(await inspectReturn(db, { returnId: call.params.id, stepId, ...call.body, actor: call.caller })),
+          ok(
+            await inspectReturn(context, {
+              returnId: call.params.id,
+              stepId,
+              ...call.body,
+              actor: call.caller,
+            }),
+          ),
         ),
     ),
     route(

@@ -1,11 +1,6 @@
 import { z } from 'zod';
 import { readTracking, setTracking } from '../../domain/stock/tracking/set-tracking';
-import {
-  selectLotMovements,
-  selectLots,
-  selectSerial,
-  selectSerialPage,
-} from '../../domain/stock/tracking/view-queries';
+import { listLotMovements, listLots, listSerials, readSerial } from '../../domain/stock/tracking/tracking';
 import { ok } from '../http/answer';
 import type { ApiContext } from '../context';
 import { cursorOf, encodeCursor } from '../http/cursor';
@@ -85,7 +80,7 @@ function lotRoutes({ db }: ApiContext): Route[] {
       },
       async ({ params, query }) => {
         if (!(await readTracking(db, params.sku))) throw noSuchProduct();
-        return ok({ sku: params.sku, items: await selectLots(db, params.sku, query.location ?? null) });
+        return ok({ sku: params.sku, items: await listLots(db, params.sku, query.location ?? null) });
       },
     ),
     route(
@@ -101,7 +96,7 @@ function lotRoutes({ db }: ApiContext): Route[] {
       },
       async ({ params, query: { cursor, limit, offset } }) => {
         const page = { after: cursor?.id ?? 0, limit: limit + 1, offset };
-        return ok(paged(await selectLotMovements(db, { sku: params.sku, code: params.lot }, page), limit));
+        return ok(paged(await listLotMovements(db, { sku: params.sku, code: params.lot }, page), limit));
       },
     ),
   ];
@@ -125,7 +120,7 @@ function serialRoutes({ db }: ApiContext): Route[] {
         problems: ['VALIDATION_FAILED'],
       },
       async ({ params, query: { cursor, ...filter } }) => {
-        const found = await selectSerialPage(db, { sku: params.sku, ...filter, after: cursor?.id });
+        const found = await listSerials(db, { sku: params.sku, ...filter, after: cursor?.id });
         return ok(paged(found, filter.limit));
       },
     ),
@@ -139,7 +134,7 @@ function serialRoutes({ db }: ApiContext): Route[] {
         answers: { 200: { description: 'The unit of each product that has it', schema: serialHistory } },
       },
       async ({ params }) => {
-        const items = await selectSerial(db, params.serial);
+        const items = await readSerial(db, params.serial);
         if (items.length === 0) throw problem('NOT_FOUND', 'There is no such serial number.');
         return ok({ items });
       },

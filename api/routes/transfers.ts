@@ -73,7 +73,7 @@ export function transferRoutes(context: ApiContext): Route[] {
               throw invalid([{ path: 'expectedBy', message: 'must be in the future' }]);
             const made =
               known ??
-              (await startTransfer(db, {
+              (await startTransfer(context, {
                 ...body,
                 named: { serials, lots },
                 transferId,
@@ -149,7 +149,7 @@ export function transferRoutes(context: ApiContext): Route[] {
           call,
           `POST /transfers/${params.id}/receive`,
           async (receiptId) =>
-            ok(await receiveTransfer(db, { ...body, transferId: params.id, receiptId, actor: caller })),
+            ok(await receiveTransfer(context, { ...body, transferId: params.id, receiptId, actor: caller })),
           keyedId(call, 'transfer-receipt', params.id),
         );
       },
@@ -180,7 +180,7 @@ export function transferRoutes(context: ApiContext): Route[] {
           context,
           call,
           `POST /transfers/${params.id}/cancel`,
-          async () => ok(await cancelTransfer(db, { ...body, transferId: params.id, actor: caller })),
+          async () => ok(await cancelTransfer(context, { ...body, transferId: params.id, actor: caller })),
           keyedId(call, 'transfer-cancel', params.id),
         );
       },

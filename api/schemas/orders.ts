@@ -3,7 +3,8 @@ import { SHIPMENT_STATUSES } from '../../domain/fulfilment/types';
 import { FULFILMENTS, ITEM_STATUSES, ORDER_STATUSES } from '../../domain/orders/types';
 import type { OrderView } from '../../domain/ordering/types';
 import { PAYMENT_STATUSES, REFUND_STATUSES } from '../../domain/payments/types';
-import { SHOWN_RESERVATION_STATUSES, SOURCING_STRATEGIES } from '../../domain/stock/ledger/types';
+import { SHOWN_RESERVATION_STATUSES } from '../../domain/stock/reservations/types';
+import { SOURCING_STRATEGIES } from '../../domain/stock/sourcing/types';
 import { count, currency, line, money, pageOf, sku, time, uuid, warehouseCode } from './common';
 
 const MAX_QUANTITY = 1_000_000;

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { MAX_RESERVATION_SECONDS } from '../../domain/stock/reservations/rules';
-import { SHOWN_RESERVATION_STATUSES } from '../../domain/stock/ledger/types';
+import { SHOWN_RESERVATION_STATUSES } from '../../domain/stock/reservations/types';
 import type { ReservationDetails } from '../../domain/stock/reservations/types';
 import { count, line, pageOf, time, uuid, warehouseCode } from './common';
 import { items, quantity, shipTo } from './orders';

@@ -1,4 +1,4 @@
-import type { Shortage } from '../../domain/stock/ledger/types';
+import type { Shortage } from '../../domain/stock/sourcing/types';
 import type { OrderRecord } from '../../domain/ordering/views';
 import type { Answer } from '../http/answer';
 import type { PlacementOutcome } from '../metrics';

@@ -21,14 +21,12 @@ import { listLedger } from '../../domain/stock/ledger/history';
 import {
   effectIsApplied,
   insertLedger,
-  selectCandidates,
   selectStockForUpdate,
   updateStock,
-} from '../../domain/stock/ledger/queries';
-import {
-  insertReservationsWithLines,
-  selectReclaimableProducts,
-} from '../../domain/stock/reservations/queries';
+} from '../../domain/stock/ledger/entry-queries';
+import { selectCandidates } from '../../domain/stock/reservations/queries';
+import { reserve } from '../../domain/stock/ledger/stock-ledger';
+import { selectReclaimableProducts } from '../../domain/stock/reservations/queries';
 import type { LedgerEntry, StockKey } from '../../domain/stock/ledger/types';
 import { selectQueueForUpdate } from '../../domain/ordering/backorders/queries';
 import { selectSuspectsForUpdate } from '../../domain/ordering/reconcile-queries';
@@ -124,7 +122,7 @@ export const STOCK_QUERIES: readonly ExplainedQuery[] = [
   },
   {
     title: 'Change a hundred stock rows',
-    usedBy: 'Batches, feeds, releases, shipments (`postLedger`)',
+    usedBy: 'Batches, feeds, releases, shipments (`StockLedger.change`)',
     index: '`stock_pkey`. The triggers on alerts run only for rows that cross a threshold.',
     run: (on, { keys }) =>
       updateStock(
@@ -163,14 +161,14 @@ export const RESERVATION_QUERIES: readonly ExplainedQuery[] = [
     run: (on, { skus }) => selectCandidates(on, skus),
   },
   {
-    title: 'Write a batch of holds',
-    usedBy: 'The reservation path: holds, lines, counters and ledger in one statement',
+    title: 'Write a batch of reservations',
+    usedBy: 'The reservation path: reservations, lines, counters and ledger in one statement',
     index:
       '`stock_pkey` to update; primary keys, `reservations_due` and the indexes of the ledger are written.',
     run: (on, { keys }) =>
-      insertReservationsWithLines(
-        on,
-        keys.slice(0, 64).map((key) => ({
+      reserve(on, {
+        kind: 'reserve',
+        reservations: keys.slice(0, 64).map((key) => ({
           id: newId(),
           kind: 'hold',
           orderId: null,
@@ -181,7 +179,7 @@ export const RESERVATION_QUERIES: readonly ExplainedQuery[] = [
           reference: null,
           allocations: [{ ...key, quantity: 1 }],
         })),
-      ),
+      }),
   },
   {
     title: 'Is there enough',

@@ -29,8 +29,7 @@ export async function recordStatements(
         inTransaction: true,
         query,
         notice: () => undefined,
-        finish: () => undefined,
-        transaction: (inner) => inner(on),
+        transaction: (inner) => inner(on, () => undefined),
         retrying: (inner) => inner(on),
         async list<Row>(built: Parameters<Database['list']>[0]) {
           const { sql, bindings } = built.toSQL().toNative();

@@ -81,6 +81,7 @@ export const CHECK_IDS = [
   'ledger_keys',
   'order_items_holds',
   'order_backorders',
+  'free_beside_waiting',
   'order_ended_units',
   'order_events',
   'order_shipments',

@@ -1,4 +1,10 @@
-import { maybeOne, type Database, type Queryable } from '../../platform/database/database';
+import {
+  execute,
+  maybeOne,
+  type Database,
+  type Queryable,
+  type Transaction,
+} from '../../platform/database/database';
 import type { ProductFilter } from './types';
 
 export interface ProductRow {
@@ -42,4 +48,19 @@ export function selectProducts(db: Database, filter: ProductFilter): Promise<Pro
     void query.whereRaw('(p.sku ilike ? or p.name ilike ?)', [pattern, pattern]);
   }
   return db.list<ProductRow>(query);
+}
+
+/** What a product keeps beside counts. */
+export function updateTracking(
+  tx: Transaction,
+  productId: number,
+  keep: { lots: boolean; serials: boolean },
+): Promise<number> {
+  return execute(
+    tx,
+    'catalog.update_tracking',
+    `update products set lot_tracked = $2, serialised = $3, updated_at = clock_timestamp()
+     where id = $1 and (lot_tracked, serialised) is distinct from ($2, $3)`,
+    [productId, keep.lots, keep.serials],
+  );
 }

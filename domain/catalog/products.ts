@@ -1,6 +1,8 @@
 import type { Database, Queryable } from '../../platform/database/database';
-import { selectProduct, selectProducts, type ProductRow } from './product-queries';
+import { selectProduct, selectProducts, updateTracking, type ProductRow } from './product-queries';
 import type { ProductFilter, ProductView } from './types';
+
+export { updateTracking };
 
 /** A product, also one that is no longer sold. Null: no such product. */
 export async function readProduct(on: Queryable, sku: string): Promise<ProductView | null> {

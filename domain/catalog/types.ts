@@ -24,3 +24,17 @@ export interface ProductFilter {
   limit: number;
   offset: number;
 }
+
+export interface Warehouse {
+  id: number;
+  code: string;
+  name: string;
+  type: string;
+  address: string;
+  latitude: number;
+  longitude: number;
+  region: string;
+  /** Lower is preferred between equally near warehouses. */
+  priority: number;
+  active: boolean;
+}

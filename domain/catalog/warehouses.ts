@@ -1,10 +1,15 @@
 import type { Queryable } from '../../platform/database/database';
-import { selectWarehouses } from '../stock/ledger/queries';
-import type { Warehouse } from '../stock/ledger/types';
+import { AppError } from '../../platform/errors';
+import type { Warehouse } from './types';
+import { selectWarehouseId, selectWarehouses } from './warehouse-queries';
 
-/** All warehouses, also inactive ones, by code. */
-export function listWarehouses(on: Queryable): Promise<Warehouse[]> {
-  return selectWarehouses(on);
+export { selectWarehouses as listWarehouses };
+
+/** @throws AppError `UNKNOWN_LOCATION` */
+export async function findWarehouseId(on: Queryable, code: string): Promise<number> {
+  const found = await selectWarehouseId(on, code);
+  if (!found) throw new AppError('UNKNOWN_LOCATION', `There is no location ${code}.`);
+  return found.id;
 }
 
 /** The warehouses, read at most once every few seconds: a small table that every reservation needs and that hardly changes. */
@@ -20,7 +25,7 @@ export function createWarehouseDirectory(db: Queryable): WarehouseDirectory {
   let cached: { read: Promise<Warehouse[]>; until: number } | undefined;
 
   function refreshed(): Promise<Warehouse[]> {
-    const read = listWarehouses(db);
+    const read = selectWarehouses(db);
     cached = { read, until: Date.now() + FRESH_MS };
     // A failed read is not kept.
     read.catch(() => (cached = undefined));

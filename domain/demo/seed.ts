@@ -1,10 +1,11 @@
 import type { Database } from '../../platform/database/database';
 import { derivedId } from '../../platform/ids';
-import { postLedger } from '../stock/ledger/ledger';
+import { insertStockRows } from '../stock/ledger/stock-ledger';
+import { stock } from '../ordering/backorders/stock';
 import { listWarehouses } from '../catalog/warehouses';
 import { demoProducts } from './demo-catalogue';
 import { DEMO_CATEGORIES, DEMO_CURRENCY, DEMO_WAREHOUSES } from './demo-data';
-import { insertCategories, insertProducts, insertStockRows, insertWarehouses } from '../catalog/seed-queries';
+import { insertCategories, insertProducts, insertWarehouses } from '../catalog/seed';
 
 /** How many of each were missing and have been added. */
 export interface SeedResult {
@@ -43,8 +44,8 @@ export async function seedCatalogue(db: Database): Promise<SeedResult> {
         levels.map(({ key }) => key),
         LOW_STOCK_THRESHOLD,
       );
-      // The rows are this transaction's own, so they need no other lock; and new products have no backorders to serve.
-      await postLedger(
+      // The rows are this transaction's own, so they need no other lock.
+      await stock.change(
         tx,
         levels
           .filter(({ units }) => units > 0)

@@ -10,10 +10,9 @@ import {
   setReservationStatus,
   type OpenLine,
 } from '../stock/reservations/reservations';
-import { lockStock, postLedger } from '../stock/ledger/ledger';
-import { appendEvents } from '../orders/events';
-import { moveUnits } from '../orders/items';
-import type { NewEvent } from '../orders/types';
+import { lockStock, type StockLedger } from '../stock/ledger/stock-ledger';
+import { writeOrderEffects, type OrderEffects } from '../orders/effects';
+import type { NewEvent, UnitMove } from '../orders/types';
 import { advanceStatus, settleStatus } from '../orders/status';
 import { insertCarrierEvents, lockShipments, selectShipments, type ShipmentRow } from './queries';
 import { changeShipments, type ShipmentChange } from './change';
@@ -37,16 +36,16 @@ export interface UpdateOutcome {
  * shipment; after pick-up it only goes into the history.
  */
 export async function applyCarrierEvents(
-  db: Database,
+  { db, stock }: { db: Database; stock: StockLedger<OrderEffects> },
   carrier: string,
   events: readonly CarrierEvent[],
 ): Promise<UpdateOutcome[]> {
-  const verdicts: UpdateOutcome[] = [];
+  const outcomes: UpdateOutcome[] = [];
   const failures: unknown[] = [];
   await runInHalves(
     events,
     async (some) => {
-      verdicts.push(...(await db.retrying((tx) => applyAll(tx, carrier, some))));
+      outcomes.push(...(await db.retrying((tx) => applyAll(tx, stock, carrier, some))));
     },
     (_, error) => {
       failures.push(error);
@@ -54,11 +53,12 @@ export async function applyCarrierEvents(
     isSubjectsOwn,
   );
   if (failures.length > 0) throw failures[0];
-  return verdicts;
+  return outcomes;
 }
 
 async function applyAll(
   tx: Transaction,
+  stock: StockLedger<OrderEffects>,
   carrier: string,
   events: readonly CarrierEvent[],
 ): Promise<UpdateOutcome[]> {
@@ -78,7 +78,7 @@ async function applyAll(
   );
   const shipments = new Map((await lockShipments(tx, touched)).map((row) => [row.shipmentId, row]));
   const outcome = foldEvents(carrier, fresh, shipments);
-  await writeOutcome(tx, carrier, outcome, reserved);
+  await writeOutcome(tx, stock, carrier, { outcome, reserved });
 
   const results = new Map<string, UpdateResult>(
     fresh.map(({ eventId }) => [eventId, outcome.applied.has(eventId) ? 'applied' : 'stale']),
@@ -194,9 +194,9 @@ function foldEvents(
 
 async function writeOutcome(
   tx: Transaction,
+  stock: StockLedger<OrderEffects>,
   carrier: string,
-  outcome: Outcome,
-  reserved: ReservedGoods,
+  { outcome, reserved }: { outcome: Outcome; reserved: ReservedGoods },
 ): Promise<void> {
   const { left, failed } = outcome;
   const parcels = new Map(left.map((shipment) => [parcelKey(shipment), shipment]));
@@ -204,7 +204,7 @@ async function writeOutcome(
     const shipment = parcels.get(parcelKey(line));
     return shipment ? [{ line, shipment }] : [];
   });
-  await postLedger(
+  const taken = await stock.post(
     tx,
     shipped.map(({ line, shipment }) => ({
       kind: 'ship',
@@ -231,18 +231,13 @@ async function writeOutcome(
     tx,
     orderIdsOf([...left, ...failed]).map((orderId) => ({ topic: 'order.wake', key: orderId })),
   );
-  await moveUnits(
-    tx,
-    shipped.map(({ line, shipment }) => ({
-      orderId: shipment.orderId,
-      productId: line.productId,
-      from: 'reserved',
-      to: 'fulfilled',
-      quantity: line.openQuantity,
-    })),
-  );
+  const moves = shipped.map(({ line, shipment }): UnitMove => {
+    const { orderId } = shipment;
+    const { productId, openQuantity: quantity } = line;
+    return { orderId, productId, from: 'reserved', to: 'fulfilled', quantity };
+  });
   // Locks the rows of all these orders, in order; what follows touches only orders among them.
-  await appendEvents(tx, outcome.history);
+  await writeOrderEffects(tx, [{ moves, events: outcome.history }, taken?.effects]);
   await advanceStatus(tx, orderIdsOf(left.filter((shipment) => shipment.status !== 'booked')), 'fulfilling');
   await settleStatus(tx, orderIdsOf(left), 'fulfilled');
 }

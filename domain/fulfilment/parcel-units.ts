@@ -1,6 +1,6 @@
 import type { Database, Queryable, Transaction } from '../../platform/database/database';
 import { AppError } from '../../platform/errors';
-import { lockStock } from '../stock/ledger/ledger';
+import { lockStock } from '../stock/ledger/stock-ledger';
 import { exchangeLots, exchangeSerials } from '../stock/tracking/exchange';
 import {
   findToPack,

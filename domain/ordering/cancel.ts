@@ -11,7 +11,7 @@ import {
   type OpenLine,
   type ReservationRow,
 } from '../stock/reservations/reservations';
-import { closeBackorders } from './backorders/close-backorders';
+import { closeBackorders } from './backorders/backorders';
 import { existingProgress } from './progress';
 import { refundsDue } from './refund';
 import { releaseLines, type ReleasedLine } from './release';

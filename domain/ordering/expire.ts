@@ -6,14 +6,15 @@ import { wasEverPaid } from '../payments/payments';
 import { recordFailure } from '../stock/alerts/failed-work';
 import { reclaimStandalone } from '../stock/reservations/expire';
 import {
-  lockDueReservations,
   lockOrderReservations,
   lockReservations,
   openLines,
   setReservationStatus,
   type ReservationRow,
 } from '../stock/reservations/reservations';
-import { closeBackorders } from './backorders/close-backorders';
+import { selectDueReservationsForUpdate } from './due-queries';
+import { stock } from './backorders/stock';
+import { closeBackorders } from './backorders/backorders';
 import { existingProgress } from './progress';
 import { releaseLines } from './release';
 import type { OrderProgress } from './types';
@@ -47,7 +48,10 @@ function isDue({ status, msLeft }: ReservationRow): boolean {
 }
 
 /** Frees reservations whose locks the caller has and which are due. */
-async function expireReservations(tx: Transaction, due: readonly ReservationRow[]): Promise<void> {
+async function expireReservations(
+  tx: Transaction,
+  due: readonly Pick<ReservationRow, 'id' | 'orderId'>[],
+): Promise<void> {
   const orderOf = new Map(due.flatMap(({ id, orderId }) => (orderId ? [[id, orderId] as const] : [])));
   const ids = [...orderOf.keys()];
   if (ids.length === 0) return;
@@ -78,18 +82,22 @@ const RECLAIM_LIMIT = 200;
  */
 export async function reclaimExpired(db: Database, productIds: readonly number[]): Promise<void> {
   // Apart, since orders are locked last of all.
-  await reclaimStandalone(db, productIds);
+  await reclaimStandalone({ db, stock }, productIds);
   await reclaimOfOrders(db, productIds);
 }
 
+type DueReservation = Pick<ReservationRow, 'id' | 'orderId'>;
+
 async function reclaimOfOrders(db: Database, productIds: readonly number[]): Promise<void> {
   for (;;) {
-    let found: ReservationRow[] = [];
+    let found: DueReservation[] = [];
     let freed = 0;
-    const reclaim = (select: (tx: Transaction) => Promise<ReservationRow[]>) =>
+    const reclaim = (select: (tx: Transaction) => Promise<DueReservation[]>) =>
       db.retrying(async (tx) => expireAndWake(tx, await select(tx)));
     try {
-      freed = await reclaim(async (tx) => (found = await lockDueReservations(tx, productIds, RECLAIM_LIMIT)));
+      freed = await reclaim(
+        async (tx) => (found = await selectDueReservationsForUpdate(tx, productIds, RECLAIM_LIMIT)),
+      );
     } catch (error) {
       if (!isSubjectsOwn(error)) throw error;
       await runInHalves(
@@ -107,12 +115,12 @@ async function reclaimOfOrders(db: Database, productIds: readonly number[]): Pro
   }
 }
 
-/** Returns how many holds were freed. */
-async function expireAndWake(tx: Transaction, holds: readonly ReservationRow[]): Promise<number> {
-  await expireReservations(tx, holds);
+/** Returns how many reservations were freed. */
+async function expireAndWake(tx: Transaction, due: readonly DueReservation[]): Promise<number> {
+  await expireReservations(tx, due);
   await enqueue(
     tx,
-    holds.flatMap(({ orderId }) => (orderId ? [{ topic: 'order.wake' as const, key: orderId }] : [])),
+    due.flatMap(({ orderId }) => (orderId ? [{ topic: 'order.wake' as const, key: orderId }] : [])),
   );
-  return holds.length;
+  return due.length;
 }

@@ -8,10 +8,10 @@ import { appendEvents } from '../orders/events';
 import { orderReservationId } from '../orders/ids';
 import type { OrderInput } from '../orders/types';
 import { createPayments } from '../payments/payments';
-import type { SourcingStrategy } from '../stock/ledger/types';
-import type { ReservationPlan, Refusal } from '../stock/reservations/plan';
+import type { SourcingStrategy } from '../stock/sourcing/types';
+import type { ReservationPlan, Refusal } from '../stock/reservations/plan-reservation';
 import { createReserver } from '../stock/reservations/reserve';
-import { openBackorders } from './backorders/open-backorders';
+import { openBackorders } from './backorders/backorders';
 import { reclaimExpired } from './expire';
 import {
   backordersOf,

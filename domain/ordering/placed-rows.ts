@@ -3,8 +3,8 @@ import { orderPaymentId } from '../orders/ids';
 import { NO_CURRENCY, priceOf } from '../orders/rules';
 import type { NewEvent, OrderInput } from '../orders/types';
 import type { NewPayment } from '../payments/types';
-import type { ReservationPlan, ReservationRequest } from '../stock/reservations/plan';
-import type { NewBackorder } from './backorders/open-backorders';
+import type { ReservationPlan, ReservationRequest } from '../stock/reservations/plan-reservation';
+import type { NewBackorder } from './backorders/backorders';
 
 /** A reservation that is asked for by an order. */
 export interface OrderReservationRequest extends ReservationRequest {

@@ -5,7 +5,7 @@ import { literals } from '../../platform/database/literals';
 import { OPEN_ORDER_STATUSES } from '../orders/types';
 import { PAYMENT_STATUSES_IN_FLIGHT } from '../payments/types';
 import { STOPPED_SHIPMENT_STATUSES } from '../fulfilment/types';
-import { LIVE_RESERVATION_STATUSES } from '../stock/ledger/types';
+import { LIVE_RESERVATION_STATUSES } from '../stock/reservations/types';
 
 export interface ProgressRow {
   orderId: string;

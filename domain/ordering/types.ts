@@ -1,7 +1,8 @@
 import type { ShipmentStatus, ShipmentView } from '../fulfilment/types';
 import type { Fulfilment, ItemStatus, OrderStatus } from '../orders/types';
 import type { PaymentView, RefundView } from '../payments/types';
-import type { ReservationStatus, Shortage } from '../stock/ledger/types';
+import type { ReservationStatus } from '../stock/reservations/types';
+import type { Shortage } from '../stock/sourcing/types';
 
 /** One reservation of an order, with its time left by PostgreSQL's clock. */
 export interface ReservationProgress {

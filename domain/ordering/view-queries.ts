@@ -6,7 +6,8 @@ import { LEFT_SHIPMENT_STATUSES, type ShipmentView } from '../fulfilment/types';
 import type { Fulfilment, OrderStatus } from '../orders/types';
 import type { PaymentView, RefundView } from '../payments/types';
 import { PAYMENT_JSON, REFUND_JSON } from '../payments/view-sql';
-import type { ReservationStatus, Shortage } from '../stock/ledger/types';
+import type { ReservationStatus } from '../stock/reservations/types';
+import type { Shortage } from '../stock/sourcing/types';
 import type { OrderItemView, ReservationView } from './types';
 
 /** What is still reserved in a warehouse for an item, and what was picked up there: not what was given back. */

@@ -1,7 +1,7 @@
 import type { Database, Queryable } from '../../platform/database/database';
 import { pageIn, type Page } from '../../platform/database/pages';
 import { itemStatus } from '../orders/rules';
-import type { Shortage } from '../stock/ledger/types';
+import type { Shortage } from '../stock/sourcing/types';
 import type { OrderView, ReservationView } from './types';
 import { selectOrderPage, selectOrders, type OrderFilter, type OrderRow } from './view-queries';
 

@@ -1,5 +1,5 @@
 import { execute, many, type Queryable, type Transaction } from '../../platform/database/database';
-import type { SourcingDecision, Shortage } from '../stock/ledger/types';
+import type { SourcingDecision, Shortage } from '../stock/sourcing/types';
 import type { Fulfilment, OrderInput, OrderStatus, PaymentMethod } from './types';
 import { listOf } from '../../platform/database/list-parameter';
 

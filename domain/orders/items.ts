@@ -13,7 +13,12 @@ export async function moveUnits(tx: Transaction, moves: readonly UnitMove[]): Pr
     tx,
     moves.map((move) => move.orderId),
   );
-  await updateItems(tx, foldMoves(moves));
+  await moveLockedUnits(tx, moves);
+}
+
+/** The same where the caller has locked the orders' rows. */
+export async function moveLockedUnits(tx: Transaction, moves: readonly UnitMove[]): Promise<void> {
+  if (moves.length > 0) await updateItems(tx, foldMoves(moves));
 }
 
 function foldMoves(moves: readonly UnitMove[]): ItemDelta[] {

@@ -1,4 +1,4 @@
-import type { ShipTo } from '../stock/ledger/types';
+import type { ShipTo } from '../stock/sourcing/types';
 
 /** In the order they are passed through; see `rules.ts` for the table of transitions. */
 export const ORDER_STATUSES = [

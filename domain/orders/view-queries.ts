@@ -1,6 +1,6 @@
 import { maybeOne, type Queryable } from '../../platform/database/database';
 import { utc } from '../../platform/database/pages';
-import type { SourcingDecision } from '../stock/ledger/types';
+import type { SourcingDecision } from '../stock/sourcing/types';
 import type { OrderEvent, OrderInput, OrderStatus } from './types';
 
 export interface StatusRow {

@@ -1,5 +1,5 @@
 import type { Queryable } from '../../platform/database/database';
-import type { SourcingDecision } from '../stock/ledger/types';
+import type { SourcingDecision } from '../stock/sourcing/types';
 import { hasEnded } from './rules';
 import type { OrderEvent, OrderInput, OrderStatus } from './types';
 import {

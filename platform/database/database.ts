@@ -27,12 +27,13 @@ export interface Transaction extends Queryable {
   readonly inTransaction: true;
   /** Tells listeners of `channel` about `key` once this transaction has committed, and never if it does not. */
   notice(channel: Channel, key: string): void;
-  /**
-   * Sends COMMIT behind the statements sent so far, which saves the round trip of asking for it later. Nothing more can be
-   * sent; should one of them fail, COMMIT rolls back.
-   */
-  finish(): void;
 }
+
+/**
+ * Sends COMMIT behind the statements sent so far, which saves the round trip of asking for it later. Nothing more can be
+ * sent; should one of them fail, COMMIT rolls back. Only who began the transaction has it: `work` does not hand it on.
+ */
+export type CommitEarly = () => void;
 
 /** A transaction on a connection of its own, which may take its time. */
 export interface BulkTransaction extends Transaction {
@@ -45,7 +46,7 @@ export interface Database extends Queryable {
    * Runs `work` in one READ COMMITTED transaction; any error rolls back and is rethrown untranslated. Inside of it nothing
    * runs on the pool: neither a statement nor another transaction.
    */
-  transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T>;
+  transaction<T>(work: (tx: Transaction, commitEarly: CommitEarly) => Promise<T>): Promise<T>;
   /** `transaction`, again on serialisation failure, deadlock, lock timeout or lost connection, up to `attempts` times. */
   retrying<T>(work: (tx: Transaction) => Promise<T>, attempts?: number): Promise<T>;
   /** One transaction outside the pool and without a statement timeout, for loads that last as long as their client sends. */
@@ -117,7 +118,7 @@ export function openDatabase(options: DatabaseOptions): Database {
     return pool.query(statement);
   };
 
-  async function transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
+  async function transaction<T>(work: (tx: Transaction, commitEarly: CommitEarly) => Promise<T>): Promise<T> {
     refuseInsideTransaction('a transaction');
     const client = await pool.connect();
     let broken: Error | undefined;
@@ -153,24 +154,27 @@ export function openDatabase(options: DatabaseOptions): Database {
   /** @param onBroken told when the connection cannot be used any more */
   async function run<T>(
     client: ClientBase,
-    work: (tx: Transaction) => Promise<T>,
+    work: (tx: Transaction, commitEarly: CommitEarly) => Promise<T>,
     onBroken: (error: Error) => void,
   ): Promise<T> {
     client.on('error', onBroken);
     const notices: Notice[] = [];
-    const tx = asTransaction(client, notices);
+    const running = asTransaction(client, notices);
+    const { tx, commit } = running;
     try {
       // Sent with the first statement of `work`, whose failure would be this one's.
       const begun = client.query('BEGIN');
-      const [result] = await Promise.all([runningTransaction.run(true, () => work(tx)), begun]);
-      tx.finish();
-      const command = await tx.committed();
+      const [result] = await Promise.all([
+        runningTransaction.run(true, () => work(tx, () => void commit())),
+        begun,
+      ]);
+      const command = await commit();
       // A transaction in which a statement failed is rolled back by COMMIT, which does not call that an error.
       if (command !== 'COMMIT') throw new Error('a transaction that had failed was not committed');
       notifier.send(notices);
       return result;
     } catch (error) {
-      tx.end();
+      running.end();
       await client.query('ROLLBACK').catch((rollbackError: unknown) => {
         onBroken(rollbackError instanceof Error ? rollbackError : new Error(String(rollbackError)));
       });
@@ -213,16 +217,18 @@ export function openDatabase(options: DatabaseOptions): Database {
   };
 }
 
-interface RunningTransaction extends Transaction {
-  /** The command that COMMIT turned out to be; undefined before `finish`. */
-  committed(): Promise<string> | undefined;
+interface RunningTransaction {
+  tx: Transaction;
+  /** Sends COMMIT, once; resolves with the command that it turned out to be. */
+  commit(): Promise<string>;
+  /** Sends nothing more. */
   end(): void;
 }
 
 /** A branch of `work` that goes on after the transaction has failed must not write outside it. */
 function asTransaction(client: ClientBase, notices: Notice[]): RunningTransaction {
   let open = true;
-  let commit: Promise<string> | undefined;
+  let committed: Promise<string> | undefined;
   let failure: Error | undefined;
 
   /** What was sent after a statement that failed is refused for it: whoever waits for either gets the reason. */
@@ -231,20 +237,23 @@ function asTransaction(client: ClientBase, notices: Notice[]): RunningTransactio
     throw failure;
   }
 
-  return {
+  const tx: Transaction = {
     inTransaction: true,
     query: (statement) =>
       open
         ? client.query(statement).catch(asFirstFailure)
         : Promise.reject(new Error('this transaction has ended')),
     notice: (channel, key) => notices.push({ channel, key }),
-    finish() {
+  };
+  return {
+    tx,
+    commit() {
       open = false;
-      commit ??= client.query('COMMIT').then(({ command }) => command);
+      committed ??= client.query('COMMIT').then(({ command }) => command);
       // Its failure is reported by whoever awaits it, unless a statement before it failed first.
-      commit.catch(() => undefined);
+      committed.catch(() => undefined);
+      return committed;
     },
-    committed: () => commit,
     end: () => (open = false),
   };
 }

@@ -4,6 +4,7 @@ import { expectInvariants } from '../support/invariants';
 import { openOrderShop, orderOf, makeDue, type OrderShop } from '../db/support';
 import { reclaimExpired } from '../../domain/ordering/expire';
 import { readAlerts } from './alert-rows';
+import { withStock } from '../support/stock';
 
 let shop: OrderShop;
 
@@ -29,7 +30,7 @@ async function productWith(
 }
 
 function setTo(sku: string, count: number) {
-  return adjustStock(shop.db, {
+  return adjustStock(withStock(shop.db), {
     sku,
     location: 'AMS',
     change: { setTo: count },

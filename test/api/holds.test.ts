@@ -3,6 +3,7 @@ import { newId } from '../../platform/ids';
 import { addStock } from '../support/fixtures';
 import { expectInvariants } from '../support/invariants';
 import { openTestApi, type Reply, type TestApi } from './support';
+import { withStock } from '../support/stock';
 
 let test: TestApi;
 beforeAll(async () => {
@@ -311,7 +312,7 @@ describe('a hold', () => {
     const sku = await newSku({ AMS: 3 });
     await reserve(sku, { quantity: 2 });
     const take = { sku, location: 'AMS', change: { delta: -2 }, reason: 'x', actor: 'x', effectId: newId() };
-    await expect(adjustStock(test.db, take)).rejects.toMatchObject({ code: 'BELOW_RESERVED' });
+    await expect(adjustStock(withStock(test.db), take)).rejects.toMatchObject({ code: 'BELOW_RESERVED' });
   });
 });
 

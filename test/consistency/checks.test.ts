@@ -171,6 +171,23 @@ const DEFECTS: Record<string, Defect> = {
     plant: ({ orderId, sql }) =>
       sql(`update order_items set backordered_quantity = 1, quantity = 3 where order_id = '${orderId}'`),
   },
+  'units that came in past those who wait for them': {
+    found: ['free_beside_waiting'],
+    details: { free: 4, waiting: 3, kept: 0 },
+    repaired: true,
+    plant: async ({ sql }) => {
+      const sku = await shop.product({ AMS: 2 });
+      await shop.place(orderOf({ [sku]: 5 }, { fulfilment: 'backorder' }));
+      const id = newId();
+      const here = `product_id = (select id from products where sku = '${sku}') and on_hand > 0`;
+      await sql(
+        `insert into inventory_transactions (product_id, warehouse_id, kind, on_hand_delta, reserved_delta, effect_id)
+         select product_id, warehouse_id, 'adjust', 4, 0, '${id}' from stock where ${here}`,
+        `insert into ledger_keys values ('adjust:${id}')`,
+        `update stock set on_hand = on_hand + 4 where ${here}`,
+      );
+    },
+  },
   'an event that is gone': {
     found: ['order_events'],
     details: { expected: 2, found: 1 },
@@ -298,6 +315,32 @@ test.each(Object.entries(DEFECTS))('%s is found, and repaired where that can be'
   const before = await fingerprintOf(shop.db);
   await applyScript(shop.url, deps, jobId);
   expect(await fingerprintOf(shop.db)).toEqual(before);
+});
+
+test('free units beside a backorder are no finding where they may not be taken', async () => {
+  const [inactive, kept] = [await shop.product({ BER: 1 }), await shop.product({ BER: 1 })];
+  await shop.place(orderOf({ [inactive]: 3 }, { fulfilment: 'backorder' }));
+  await shop.place(orderOf({ [kept]: 3 }, { fulfilment: 'backorder' }));
+  const add = (sku: string, code: string, units: number) =>
+    tamper(
+      shop.url,
+      `insert into stock (product_id, warehouse_id)
+       select p.id, w.id from products p, warehouses w where p.sku = '${sku}' and w.code = '${code}' on conflict do nothing`,
+      `update stock s set on_hand = on_hand + ${units} from products p, warehouses w
+       where s.product_id = p.id and s.warehouse_id = w.id and p.sku = '${sku}' and w.code = '${code}'`,
+    );
+  await add(inactive, 'NYC', 1);
+  await add(kept, 'AMS', 5);
+  const found = async () =>
+    (await check(deps, 'full', ['free_beside_waiting'])).findings.map(({ subject }) => subject).sort();
+  expect(await found()).toEqual([`${inactive}@NYC`, `${kept}@AMS`].sort());
+
+  await tamper(shop.url, `update warehouses set active = false where code = 'NYC'`);
+  await shop.db.pool.query(
+    `select keep_for_backorders(p.id, w.id, 5) from products p, warehouses w where p.sku = $1 and w.code = 'AMS'`,
+    [kept],
+  );
+  expect(await found()).toEqual([]);
 });
 
 test('the incremental check finds a counter changed by hand and an entry without a counter since the last verified seal', async () => {

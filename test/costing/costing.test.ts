@@ -8,6 +8,7 @@ import { openOrderShop, type OrderShop } from '../db/support';
 import { expectInvariants } from '../support/invariants';
 import { seededRandom } from '../support/random';
 import { deliver } from '../tracking/support';
+import { withStock } from '../support/stock';
 
 let shop: OrderShop;
 beforeAll(async () => {
@@ -17,7 +18,7 @@ afterEach(() => expectInvariants(shop.db));
 afterAll(() => shop.close());
 
 const take = (sku: string, units: number, location = 'AMS') =>
-  adjustStock(shop.db, {
+  adjustStock(withStock(shop.db), {
     sku,
     location,
     change: { delta: -units },

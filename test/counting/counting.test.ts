@@ -1,5 +1,10 @@
 import { countLines } from '../../domain/warehousing/counting/count';
-import { approveCount, recount, rejectCount, submitCount } from '../../domain/warehousing/counting/decide';
+import {
+  approveCount,
+  recount,
+  rejectCount,
+  submitCount,
+} from '../../domain/warehousing/counting/decide-lines';
 import { listSheets, makeSheet, readSheet } from '../../domain/warehousing/counting/sheets';
 import type { NewSheet, SheetView } from '../../domain/warehousing/counting/types';
 import { newId } from '../../platform/ids';
@@ -16,6 +21,7 @@ import {
   type OrderShop,
 } from '../db/support';
 import { expectInvariants } from '../support/invariants';
+import { withStock } from '../support/stock';
 
 let shop: OrderShop;
 beforeAll(async () => {
@@ -38,7 +44,7 @@ function sheetOf(skus: string[], rest: Partial<NewSheet> = {}): Promise<SheetVie
 
 const count = (sheet: SheetView, sku: string, counted: number) =>
   countLines(shop.db, sheet.id, [{ sku, counted }], 'counter');
-const submit = (sheet: SheetView) => submitCount(shop.db, sheet.id);
+const submit = (sheet: SheetView) => submitCount(withStock(shop.db), sheet.id);
 const about = (sheet: SheetView, skus?: string[]) => ({ sheetId: sheet.id, skus, actor: 'boss' });
 
 /** Sells and ships one unit from AMS. */
@@ -166,7 +172,7 @@ test('a variance within the tolerance is applied at once; a larger one awaits a 
 test('an approval is applied once to what is there now, and says so in the ledger', async () => {
   const { sku, sheet } = await submitted(7);
   await receive(shop.db, sku, 'AMS', 5);
-  const [first, again] = await twice(shop.db, () => approveCount(shop.db, about(sheet)));
+  const [first, again] = await twice(shop.db, () => approveCount(withStock(shop.db), about(sheet)));
   expect(again).toEqual(first);
   expect(first).toMatchObject({ status: 'closed', lines: [{ status: 'approved', decidedBy: 'boss' }] });
   expect(await levelsOf(shop.db, sku)).toEqual({ AMS: [12, 0] });
@@ -179,7 +185,7 @@ test('an approval is applied once to what is there now, and says so in the ledge
 
 test('ten approvals at once are one', async () => {
   const { sku, sheet } = await submitted(13);
-  await Promise.all(Array.from({ length: 10 }, () => approveCount(shop.db, about(sheet))));
+  await Promise.all(Array.from({ length: 10 }, () => approveCount(withStock(shop.db), about(sheet))));
   expect(await levelsOf(shop.db, sku)).toEqual({ AMS: [13, 0] });
 });
 
@@ -192,10 +198,12 @@ test('a variance below what is reserved stays for a person, and is applied once 
     status: 'review',
     lines: [{ status: 'review', code: 'BELOW_RESERVED', variance: -7 }],
   });
-  expect((await approveCount(shop.db, about(sheet))).lines[0]).toMatchObject({ code: 'BELOW_RESERVED' });
+  expect((await approveCount(withStock(shop.db), about(sheet))).lines[0]).toMatchObject({
+    code: 'BELOW_RESERVED',
+  });
   expect(await levelsOf(shop.db, sku)).toEqual({ AMS: [10, 6] });
   await receive(shop.db, sku, 'AMS', 3);
-  expect((await approveCount(shop.db, about(sheet))).lines[0]).toMatchObject({
+  expect((await approveCount(withStock(shop.db), about(sheet))).lines[0]).toMatchObject({
     status: 'approved',
     code: null,
   });
@@ -209,7 +217,7 @@ test('units that are found go to waiting backorders', async () => {
   const sheet = await sheetOf([sku]);
   await count(sheet, sku, 3);
   await submit(sheet);
-  await approveCount(shop.db, about(sheet));
+  await approveCount(withStock(shop.db), about(sheet));
   expect(await levelsOf(shop.db, sku)).toEqual({ AMS: [3, 2] });
   expect((await viewOf(shop.db, order.orderId)).items[0]).toMatchObject({ reservedQuantity: 2 });
 });
@@ -218,7 +226,9 @@ test('a rejected line leaves the stock, and a sheet that nobody counts can be en
   const { sku, sheet } = await submitted(3);
   await twice(shop.db, () => rejectCount(shop.db, about(sheet)));
   expect(await levelsOf(shop.db, sku)).toEqual({ AMS: [10, 0] });
-  await expect(approveCount(shop.db, about(sheet))).rejects.toMatchObject({ code: 'COUNT_NOT_IN_REVIEW' });
+  await expect(approveCount(withStock(shop.db), about(sheet))).rejects.toMatchObject({
+    code: 'COUNT_NOT_IN_REVIEW',
+  });
   const unused = await sheetOf([sku]);
   expect(await rejectCount(shop.db, about(unused))).toMatchObject({ status: 'closed' });
 });
@@ -246,7 +256,7 @@ test('a recount begins a new round, while the other lines stay where they are', 
   });
   await expect(count(sheet, b, 3)).rejects.toMatchObject({ code: 'COUNT_NOT_OPEN' });
   await expect(submit(sheet)).rejects.toMatchObject({ code: 'COUNT_INCOMPLETE', details: { skus: [a] } });
-  await approveCount(shop.db, about(sheet, [b]));
+  await approveCount(withStock(shop.db), about(sheet, [b]));
   await count(sheet, a, 10);
   expect(await submit(sheet)).toMatchObject({ status: 'closed' });
   expect([await levelsOf(shop.db, a), await levelsOf(shop.db, b)]).toEqual([
@@ -260,7 +270,7 @@ test('a first count of something that a location never had makes its stock', asy
   const sheet = await sheetOf([sku]);
   await count(sheet, sku, 2);
   await submit(sheet);
-  await approveCount(shop.db, about(sheet));
+  await approveCount(withStock(shop.db), about(sheet));
   expect(await levelsOf(shop.db, sku)).toEqual({ AMS: [2, 0] });
 });
 
@@ -278,7 +288,7 @@ test('counts, submissions and approvals of crossing sheets at once never lose or
         'counter',
       );
       await submit(sheet);
-      if (n > 0) await approveCount(shop.db, about(sheet));
+      if (n > 0) await approveCount(withStock(shop.db), about(sheet));
     }),
   );
   // Each sheet found n more than the books of its moment; which moment that was is chance, the books are not.
@@ -291,7 +301,7 @@ test('counts, submissions and approvals of crossing sheets at once never lose or
 });
 
 test.each([
-  ['a sheet that is not there', () => submitCount(shop.db, newId()), 'NOT_FOUND'],
+  ['a sheet that is not there', () => submitCount(withStock(shop.db), newId()), 'NOT_FOUND'],
   [
     'a count for a sheet that is not there',
     () => countLines(shop.db, newId(), [{ sku: 'A', counted: 1 }], 'x'),
@@ -304,7 +314,7 @@ test.each([
   ],
   [
     'an approval before anything was submitted',
-    async () => approveCount(shop.db, about(await sheetOf([await shop.product({})]))),
+    async () => approveCount(withStock(shop.db), about(await sheetOf([await shop.product({})]))),
     'COUNT_NOT_IN_REVIEW',
   ],
 ] as const)('%s is refused', async (_name, attempt, code) => {

@@ -2,6 +2,7 @@ import { adjustStock, type Adjustment } from '../../domain/stock/adjustments/adj
 import { newId } from '../../platform/ids';
 import { expectInvariants } from '../support/invariants';
 import { levelsOf, openOrderShop, orderOf, receive, twice, type OrderShop } from './support';
+import { withStock } from '../support/stock';
 
 let shop: OrderShop;
 
@@ -15,7 +16,7 @@ afterAll(() => shop.close());
 
 function adjust(sku: string, change: Adjustment['change'], rest: Partial<Adjustment> = {}) {
   const base = { sku, location: 'AMS', change, reason: 'test', actor: 'tester', effectId: newId() };
-  return adjustStock(shop.db, { ...base, ...rest });
+  return adjustStock(withStock(shop.db), { ...base, ...rest });
 }
 
 /** A product with 10 on hand in AMS, 4 of them reserved. */

@@ -1,6 +1,7 @@
+import { withStock } from '../support/stock';
 import { adjustStock } from '../../domain/stock/adjustments/adjust';
 import { expireDueReservations } from '../../domain/stock/reservations/expire';
-import { releaseReservation } from '../../domain/stock/reservations/actions';
+import { releaseReservation } from '../../domain/stock/reservations/change-reservation';
 import { cancelUnpaid } from '../../domain/ordering/cancel';
 import { readProgress } from '../../domain/ordering/progress';
 import { readOrder } from '../../domain/ordering/views';
@@ -158,11 +159,11 @@ describe('more units than 32 bits can count, left by an older version', () => {
     const first = await overfullQueue(sku);
     await receive(shop.db, sku, 'AMS', 5);
     const change = { sku, location: 'AMS', reason: 'count', actor: 'test', change: { setTo: 40 } };
-    await adjustStock(shop.db, { ...change, effectId: newId() });
-    await releaseReservation(shop.db, released);
+    await adjustStock(withStock(shop.db), { ...change, effectId: newId() });
+    await releaseReservation(withStock(shop.db), released);
     await makeReservationsDue(shop.db, [due]);
     const round = { batchSize: 500, pauseMs: 200, roundMs: 0 };
-    await expireDueReservations(shop.db, round, new AbortController().signal);
+    await expireDueReservations(withStock(shop.db), round, new AbortController().signal);
     // What arrived and what was given back went to those who wait; the rest is kept for them.
     expect((await levelsOf(shop.db, sku))['AMS']).toEqual([40, 25]);
     expect(await waitingFor(sku)).toBe(ORDERS * 1_000_000 - 25);

@@ -6,6 +6,7 @@ import { newId } from '../../platform/ids';
 import { eventTypes } from '../support/fixtures';
 import { expectInvariants } from '../support/invariants';
 import { levelsOf, openOrderShop, orderOf, receive, twice, viewOf, type OrderShop } from './support';
+import { withStock } from '../support/stock';
 
 let shop: OrderShop;
 
@@ -67,14 +68,16 @@ describe('stock that arrives', () => {
     const sku = await shop.product({});
     const orders = await queueUp(sku, 2);
     const change = { sku, location: 'AMS', reason: 'count', actor: 'test' };
-    expect(await adjustStock(shop.db, { ...change, change: { setTo: 3 }, effectId: newId() })).toMatchObject({
+    expect(
+      await adjustStock(withStock(shop.db), { ...change, change: { setTo: 3 }, effectId: newId() }),
+    ).toMatchObject({
       onHand: 3,
       reserved: 2,
       available: 1,
     });
     expect(await unitsOf(orders)).toEqual(['2/0']);
     await expect(
-      adjustStock(shop.db, { ...change, change: { setTo: 1 }, effectId: newId() }),
+      adjustStock(withStock(shop.db), { ...change, change: { setTo: 1 }, effectId: newId() }),
     ).rejects.toMatchObject({ code: 'BELOW_RESERVED' });
   });
 

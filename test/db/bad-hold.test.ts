@@ -1,3 +1,4 @@
+import { withStock } from '../support/stock';
 import { expireDueReservations } from '../../domain/stock/reservations/expire';
 import { reservationsAreOverdue } from '../../domain/stock/reservations/expire';
 import { listAlerts } from '../../domain/stock/alerts/list';
@@ -18,7 +19,11 @@ beforeEach(async () => {
 afterEach(() => shop.close());
 
 const look = (roundMs = 0) =>
-  expireDueReservations(shop.db, { batchSize: 500, pauseMs: 200, roundMs }, new AbortController().signal);
+  expireDueReservations(
+    withStock(shop.db),
+    { batchSize: 500, pauseMs: 200, roundMs },
+    new AbortController().signal,
+  );
 
 /** A stock row whose units cannot be given back: fewer are reserved than its holds hold. */
 async function spoil(sku: string, by = 1): Promise<void> {

@@ -1,5 +1,6 @@
+import { withStock } from '../support/stock';
 import { listAlerts } from '../../domain/stock/alerts/list';
-import { applyNextBatch } from '../../domain/stock/feeds/apply';
+import { applyNextBatch } from '../../domain/stock/feeds/next-batch';
 import { feedRejectsCsv } from '../../domain/stock/feeds/rejects';
 import { readFeedState, resolveFeed } from '../../domain/stock/feeds/resolve';
 import { stageFeed } from '../../domain/stock/feeds/stage';
@@ -62,16 +63,18 @@ test('a batch of updates applies all but the one that fails, and answers the sam
     actor: 'tester',
     updates: [...skus, skus[0]!].map((sku) => ({ sku, location: 'AMS', delta: 2, reason: 'test' })),
   };
-  const first = await applyUpdates(shop.db, request);
+  const first = await applyUpdates(withStock(shop.db), request);
   expect(first).toMatchObject({ applied: 3, rejected: 1 });
-  expect(first.verdicts[1]).toMatchObject({ status: 'rejected', code: 'UPDATE_FAILED' });
-  expect(await applyUpdates(shop.db, request)).toEqual(first);
+  expect(first.outcomes[1]).toMatchObject({ status: 'rejected', code: 'UPDATE_FAILED' });
+  expect(await applyUpdates(withStock(shop.db), request)).toEqual(first);
   expect(await Promise.all(skus.map((sku) => levelsOf(shop.db, sku)))).toEqual([
     { AMS: [5, 0] },
     { AMS: [1, 0] },
     { AMS: [3, 0] },
   ]);
-  await expect(applyUpdates(shop.db, { ...request, batchId: newId(), atomic: true })).rejects.toMatchObject({
+  await expect(
+    applyUpdates(withStock(shop.db), { ...request, batchId: newId(), atomic: true }),
+  ).rejects.toMatchObject({
     code: '23514',
   });
 });
@@ -96,7 +99,7 @@ test('a feed applies all rows but the one that fails, which is rejected with its
   await beginJob(shop.db, jobId);
   await resolveFeed(shop.db, jobId, 1);
   const [lane] = (await readFeedState(shop.db, jobId)).openLanes;
-  const done = await applyNextBatch(shop.db, { jobId, lane: lane!, size: 20, makeStock: false });
+  const done = await applyNextBatch(withStock(shop.db), { jobId, lane: lane!, size: 20, makeStock: false });
   expect(done).toMatchObject({ applied: 8, rejected: 1, left: 0 });
   let rejects = '';
   for await (const part of feedRejectsCsv(shop.db, jobId)) rejects += part;
@@ -134,14 +137,14 @@ test('a carrier’s update that fails stops no other of its call, and its sender
   }
   const mend = await refuse('shipments', `id <> '${orders[2]!.shipmentIds[0]!}'`);
   const events = orders.map(({ shipmentIds: [id] }) => update(id!, 'picked_up'));
-  await expect(applyCarrierEvents(shop.db, CARRIER, events)).rejects.toMatchObject({
+  await expect(applyCarrierEvents(withStock(shop.db), CARRIER, events)).rejects.toMatchObject({
     constraint: 'bad_subject',
   });
   const now = async () =>
     Promise.all(orders.map(async ({ orderId }) => (await statuses(shop.db, orderId))[0]));
   expect(await now()).toEqual(['picked_up', 'picked_up', 'booked', 'picked_up', 'picked_up']);
   await mend();
-  const again = await applyCarrierEvents(shop.db, CARRIER, events);
+  const again = await applyCarrierEvents(withStock(shop.db), CARRIER, events);
   expect(again.map(({ result }) => result)).toEqual([
     'duplicate',
     'duplicate',

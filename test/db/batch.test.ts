@@ -6,6 +6,7 @@ import { newId } from '../../platform/ids';
 import { expectInvariants } from '../support/invariants';
 import { seededRandom } from '../support/random';
 import { levelsOf, openOrderShop, orderOf, PAYMENT, twice, viewOf, type OrderShop } from './support';
+import { withStock } from '../support/stock';
 
 let shop: OrderShop;
 
@@ -22,10 +23,10 @@ function update(sku: string, delta: number, rest: Partial<BatchUpdate> = {}): Ba
 }
 
 function apply(updates: readonly BatchUpdate[], rest: Partial<BatchRequest> = {}, db: Database = shop.db) {
-  return applyUpdates(db, { batchId: newId(), atomic: false, actor: 'tester', updates, ...rest });
+  return applyUpdates(withStock(db), { batchId: newId(), atomic: false, actor: 'tester', updates, ...rest });
 }
 
-const codes = ({ verdicts }: { verdicts: UpdateOutcome[] }) => verdicts.map((v) => v.code ?? v.status);
+const codes = ({ outcomes }: { outcomes: UpdateOutcome[] }) => outcomes.map((v) => v.code ?? v.status);
 
 async function ledgerOf(sku: string): Promise<number[]> {
   const found = await shop.db.pool.query<{ delta: number }>(
@@ -88,16 +89,16 @@ test('each update has a verdict, and the level its transaction leaves', async ()
     'applied',
   ]);
   expect(result).toMatchObject({ applied: 2, rejected: 6 });
-  expect(result.verdicts.map((v) => v.index)).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
-  expect(result.verdicts[0]?.location).toEqual({
+  expect(result.outcomes.map((v) => v.index)).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
+  expect(result.outcomes[0]?.location).toEqual({
     warehouse: 'AMS',
     onHand: 15,
     reserved: 4,
     available: 11,
     status: 'available',
   });
-  expect(result.verdicts[3]?.location).toBeNull();
-  expect(result.verdicts[7]?.location).toMatchObject({ warehouse: 'NYC', onHand: 7 });
+  expect(result.outcomes[3]?.location).toBeNull();
+  expect(result.outcomes[7]?.location).toMatchObject({ warehouse: 'NYC', onHand: 7 });
   expect(await levelsOf(shop.db, a)).toEqual({ AMS: [15, 4] });
   expect(await levelsOf(shop.db, b)).toEqual({ AMS: [10, 0], BER: [2, 0], NYC: [7, 0] });
 });
@@ -233,7 +234,7 @@ test('what a batch brings goes to those who wait, first come first served', asyn
   expect(codes(result)).toEqual(['applied', 'applied', 'applied']);
   // 4 net in AMS and 1 in BER: the first and second in full, and two of three for the last.
   expect(await levelsOf(shop.db, sku)).toEqual({ AMS: [4, 4], BER: [1, 1] });
-  expect(result.verdicts[0]?.location).toMatchObject({
+  expect(result.outcomes[0]?.location).toMatchObject({
     onHand: 4,
     reserved: 4,
     available: 0,
@@ -295,6 +296,6 @@ test('the ledger keeps what each update said', async () => {
 });
 
 test('an empty batch is applied', async () => {
-  expect(await apply([])).toEqual({ applied: 0, rejected: 0, verdicts: [] });
-  expect(await apply([], { atomic: true })).toEqual({ applied: 0, rejected: 0, verdicts: [] });
+  expect(await apply([])).toEqual({ applied: 0, rejected: 0, outcomes: [] });
+  expect(await apply([], { atomic: true })).toEqual({ applied: 0, rejected: 0, outcomes: [] });
 });

@@ -20,14 +20,13 @@ import {
 } from '../../domain/payments/types';
 import { ALERT_KINDS, ALERT_STATUSES } from '../../domain/stock/alerts/types';
 import { FEED_MODES, FEED_STAGES } from '../../domain/stock/feeds/types';
+import { LEDGER_KINDS, TRANSFER_LEDGER_KINDS } from '../../domain/stock/ledger/types';
 import {
   ENDLESS_RESERVATION_KINDS,
-  LEDGER_KINDS,
   RESERVATION_KINDS,
   RESERVATION_STATUSES,
-  SOURCING_STRATEGIES,
-  TRANSFER_LEDGER_KINDS,
-} from '../../domain/stock/ledger/types';
+} from '../../domain/stock/reservations/types';
+import { SOURCING_STRATEGIES } from '../../domain/stock/sourcing/types';
 import { SERIAL_STATUSES } from '../../domain/stock/tracking/types';
 import { TRANSFER_MODES, TRANSFER_STATUSES } from '../../domain/stock/transfers/types';
 import {

@@ -2,8 +2,9 @@ import { MockActivityEnvironment } from '@temporalio/testing';
 import { createReservationActivities } from '../../activities/reservations';
 import { expireDueReservations, reservationsAreOverdue } from '../../domain/stock/reservations/expire';
 import type { ExpiryRound } from '../../domain/stock/reservations/types';
-import { AWAKE_BEFORE_MS, LOOK_EVERY_SECONDS } from '../../domain/stock/reservations/rules';
-import { lockStock } from '../../domain/stock/ledger/ledger';
+import { LOOK_EVERY_SECONDS } from '../../domain/stock/ledger/rules';
+import { AWAKE_BEFORE_MS } from '../../domain/stock/reservations/rules';
+import { lockStock } from '../../domain/stock/ledger/stock-ledger';
 import { expectInvariants } from '../support/invariants';
 import { asAnotherProcess } from '../support/transaction';
 import { waitFor } from '../support/wait';
@@ -17,6 +18,7 @@ import {
   type ReservationShop,
 } from './hold-shop';
 import { levelsOf, orderOf, twice, viewOf } from './support';
+import { withStock } from '../support/stock';
 
 let shop: ReservationShop;
 beforeEach(async () => {
@@ -32,7 +34,7 @@ const LOOK_MS = LOOK_EVERY_SECONDS * 1_000 - AWAKE_BEFORE_MS;
 /** One look, however soon the next hold falls due. */
 const REQUEST = { batchSize: 500, pauseMs: 200, roundMs: 0 };
 const never = new AbortController().signal;
-const look = () => expireDueReservations(shop.db, REQUEST, never);
+const look = () => expireDueReservations(withStock(shop.db), REQUEST, never);
 
 /** Said in the statement that reads the clock once more at its end. */
 function expectSleep({ sleepMs }: ExpiryRound, ms: number): void {
@@ -85,7 +87,7 @@ test('as an activity it answers the same twice', async () => {
   const sku = await shop.product({ AMS: 1 });
   const id = await shop.hold({ [sku]: 1 });
   await makeReservationsDue(shop.db, [id]);
-  const { expireDueReservations: activity } = createReservationActivities({ db: shop.db });
+  const { expireDueReservations: activity } = createReservationActivities(withStock(shop.db));
   const run = async (): Promise<ExpiryRound> => new MockActivityEnvironment().run(() => activity(REQUEST));
   const [first, second] = await twice(shop.db, run);
   expect([first.freed, second.freed]).toEqual([1, 0]);
@@ -96,7 +98,11 @@ test('a round goes through batch after batch, waits for what falls due in a mome
   const ids = await Promise.all(Array.from({ length: 25 }, () => shop.hold({ [sku]: 1 })));
   await makeReservationsDue(shop.db, ids.slice(0, 12));
   await makeReservationsDue(shop.db, ids.slice(12, 24), 900);
-  const done = await expireDueReservations(shop.db, { batchSize: 5, pauseMs: 50, roundMs: 60_000 }, never);
+  const done = await expireDueReservations(
+    withStock(shop.db),
+    { batchSize: 5, pauseMs: 50, roundMs: 60_000 },
+    never,
+  );
   expect(done.freed).toBe(24);
   expectSleep(done, LOOK_MS);
 });
@@ -106,12 +112,15 @@ test('a round ends at its time, or when it is told to, and the next begins at on
   const ids = await Promise.all(Array.from({ length: 25 }, () => shop.hold({ [sku]: 1 })));
   await makeReservationsDue(shop.db, ids);
   const small = { ...REQUEST, batchSize: 5 };
-  expect(await expireDueReservations(shop.db, small, never)).toMatchObject({ freed: 5, sleepMs: 0 });
+  expect(await expireDueReservations(withStock(shop.db), small, never)).toMatchObject({
+    freed: 5,
+    sleepMs: 0,
+  });
   await look();
   const stuck = await shop.hold({ [sku]: 1 });
   await makeReservationsDue(shop.db, [stuck], 1_400);
   const stopping = new AbortController();
-  const waiting = expireDueReservations(shop.db, { ...REQUEST, roundMs: 60_000 }, stopping.signal);
+  const waiting = expireDueReservations(withStock(shop.db), { ...REQUEST, roundMs: 60_000 }, stopping.signal);
   stopping.abort();
   expect(await waiting).toMatchObject({ freed: 0, sleepMs: 0 });
 });

@@ -3,7 +3,7 @@ import {
   extendReservation,
   releaseReservation,
   shipReservation,
-} from '../../domain/stock/reservations/actions';
+} from '../../domain/stock/reservations/change-reservation';
 import { expireDueReservations } from '../../domain/stock/reservations/expire';
 import type { ReservationAction } from '../../domain/stock/reservations/rules';
 import type { ReservationOutcome } from '../../domain/stock/reservations/standalone';
@@ -21,6 +21,7 @@ import {
   type ReservationShop,
 } from './hold-shop';
 import { levelsOf, orderOf, receive, viewOf } from './support';
+import { withStock } from '../support/stock';
 
 let shop: ReservationShop;
 beforeAll(async () => {
@@ -30,7 +31,8 @@ afterEach(() => expectInvariants(shop.db));
 afterAll(() => shop.close());
 
 const never = new AbortController().signal;
-const round = () => expireDueReservations(shop.db, { batchSize: 500, pauseMs: 200, roundMs: 0 }, never);
+const round = () =>
+  expireDueReservations(withStock(shop.db), { batchSize: 500, pauseMs: 200, roundMs: 0 }, never);
 
 type Contender = ReservationAction | 'expire';
 
@@ -38,9 +40,9 @@ type Contender = ReservationAction | 'expire';
 async function contend(contender: Contender, id: string): Promise<string> {
   const act: Record<Contender, () => Promise<unknown>> = {
     confirm: () => confirmReservation(shop.db, id),
-    release: () => releaseReservation(shop.db, id),
+    release: () => releaseReservation(withStock(shop.db), id),
     extend: () => extendReservation(shop.db, id, { expiresAt: null, holdSeconds: 3_600 }),
-    ship: () => shipReservation(shop.db, id),
+    ship: () => shipReservation(withStock(shop.db), id),
     expire: round,
   };
   try {
@@ -167,7 +169,11 @@ test('three expiries at once over two thousand due holds free each of them once'
   await Promise.all(
     [100, 150, 200].map(async (batchSize) => {
       for (;;) {
-        const done = await expireDueReservations(shop.db, { batchSize, pauseMs: 50, roundMs: 50 }, never);
+        const done = await expireDueReservations(
+          withStock(shop.db),
+          { batchSize, pauseMs: 50, roundMs: 50 },
+          never,
+        );
         freed += done.freed;
         const left = await shop.db.pool.query(
           `select 1 from reservations where id = any ($1::uuid[]) and status = 'pending' limit 1`,

@@ -2,7 +2,7 @@ import {
   createStandaloneReserver,
   type ReservationOutcome,
 } from '../../domain/stock/reservations/standalone';
-import type { ReservationRequest } from '../../domain/stock/reservations/plan';
+import type { ReservationRequest } from '../../domain/stock/reservations/plan-reservation';
 import { createWarehouseDirectory } from '../../domain/catalog/warehouses';
 import { readReservation } from '../../domain/stock/reservations/views';
 import type { ReservationDetails } from '../../domain/stock/reservations/types';

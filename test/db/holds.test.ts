@@ -3,7 +3,7 @@ import {
   extendReservation,
   releaseReservation,
   shipReservation,
-} from '../../domain/stock/reservations/actions';
+} from '../../domain/stock/reservations/change-reservation';
 import {
   decideReservation,
   type ReservationAction,
@@ -22,6 +22,7 @@ import {
   type ReservationShop,
 } from './hold-shop';
 import { addProduct, levelsOf, orderOf, receive, twice, viewOf } from './support';
+import { withStock } from '../support/stock';
 
 let shop: ReservationShop;
 beforeAll(async () => {
@@ -32,9 +33,9 @@ afterAll(() => shop.close());
 
 const act: Record<ReservationAction, (id: string) => Promise<void>> = {
   confirm: (id) => confirmReservation(shop.db, id),
-  release: (id) => releaseReservation(shop.db, id),
+  release: (id) => releaseReservation(withStock(shop.db), id),
   extend: (id) => extendReservation(shop.db, id, { expiresAt: null, holdSeconds: 3_600 }),
-  ship: (id) => shipReservation(shop.db, id),
+  ship: (id) => shipReservation(withStock(shop.db), id),
 };
 const ACTIONS = Object.keys(act) as ReservationAction[];
 
@@ -213,14 +214,14 @@ describe('an action', () => {
   test('that releases one SKU finds only a hold on it, and refuses one that is on others too', async () => {
     const [sku, other] = [await shop.product({ AMS: 2 }), await shop.product({ AMS: 2 })];
     const [single, both] = [await shop.hold({ [sku]: 1 }), await shop.hold({ [sku]: 1, [other]: 1 })];
-    await expect(releaseReservation(shop.db, single, other)).rejects.toMatchObject({
+    await expect(releaseReservation(withStock(shop.db), single, other)).rejects.toMatchObject({
       code: 'HOLD_NOT_FOUND',
     });
-    await expect(releaseReservation(shop.db, both, sku)).rejects.toMatchObject({
+    await expect(releaseReservation(withStock(shop.db), both, sku)).rejects.toMatchObject({
       code: 'HOLD_OF_SEVERAL_SKUS',
       details: { skus: [sku, other].sort() },
     });
-    await releaseReservation(shop.db, single, sku);
+    await releaseReservation(withStock(shop.db), single, sku);
     expect(await levelsOf(shop.db, sku)).toEqual({ AMS: [2, 1] });
   });
 });

@@ -1,5 +1,6 @@
-import { lockStock, postLedger } from '../../domain/stock/ledger/ledger';
-import { ensurePartitions } from '../../domain/stock/ledger/queries';
+import { stock } from '../../domain/ordering/backorders/stock';
+import { lockStock } from '../../domain/stock/ledger/stock-ledger';
+import { ensurePartitions } from '../../domain/stock/retention/retention';
 import type { LedgerEntry } from '../../domain/stock/ledger/types';
 import { translateDatabaseError } from '../../platform/errors';
 import { newId } from '../../platform/ids';
@@ -47,7 +48,7 @@ function entry(rest: Partial<LedgerEntry> = {}): LedgerEntry {
 function post(...entries: LedgerEntry[]): Promise<void> {
   return shop.db.transaction(async (tx) => {
     await lockStock(tx, entries);
-    await postLedger(tx, entries);
+    await stock.change(tx, entries);
   });
 }
 

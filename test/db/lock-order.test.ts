@@ -4,6 +4,7 @@ import { expectInvariants } from '../support/invariants';
 import { openTransaction } from '../support/transaction';
 import { waitFor } from '../support/wait';
 import { openOrderShop, orderOf, type OrderShop } from './support';
+import { withStock } from '../support/stock';
 
 let shop: OrderShop;
 beforeAll(async () => {
@@ -17,7 +18,7 @@ const COUNT = 16;
 /** Whoever takes the locks of many stock rows. All of them must take them in the one order: (product, warehouse). */
 const LOCKERS: Record<string, (skus: readonly string[]) => Promise<unknown>> = {
   'a batch of updates': (skus) =>
-    applyUpdates(shop.db, {
+    applyUpdates(withStock(shop.db), {
       batchId: newId(),
       atomic: true,
       actor: 'tester',

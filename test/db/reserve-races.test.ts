@@ -3,7 +3,8 @@ import type { OrderReserver } from '../../domain/ordering/place';
 import type { ReserveOutcome } from '../../domain/ordering/types';
 import type { OrderInput } from '../../domain/orders/types';
 import { undoReserve } from '../../domain/ordering/undo-reserve';
-import { lockStock, postLedger } from '../../domain/stock/ledger/ledger';
+import { stock } from '../../domain/ordering/backorders/stock';
+import { lockStock } from '../../domain/stock/ledger/stock-ledger';
 import { newId } from '../../platform/ids';
 import { eventTypes } from '../support/fixtures';
 import { expectInvariants } from '../support/invariants';
@@ -113,7 +114,9 @@ test('a choice that others made stale before its rows were locked is made again 
   const taken = shop.db.transaction(async (tx) => {
     const key = await keyOf(sku, 'AMS');
     await lockStock(tx, [key]);
-    await postLedger(tx, [{ ...key, kind: 'adjust', onHandDelta: -1, reservedDelta: 0, effectId: newId() }]);
+    await stock.change(tx, [
+      { ...key, kind: 'adjust', onHandDelta: -1, reservedDelta: 0, effectId: newId() },
+    ]);
     locked.resolve();
     await taking;
   });

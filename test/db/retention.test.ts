@@ -1,12 +1,13 @@
 import { sealLedger } from '../../domain/assurance/seals/seal';
 import { readStock } from '../../domain/stock/availability/availability';
 import { adjustStock } from '../../domain/stock/adjustments/adjust';
-import { ensurePartitions } from '../../domain/stock/ledger/queries';
+import { ensurePartitions } from '../../domain/stock/retention/retention';
 import { foldOldPartitions } from '../../domain/stock/retention/retention';
 import { newId } from '../../platform/ids';
 import { expectInvariants } from '../support/invariants';
 import { waitFor } from '../support/wait';
 import { openOrderShop, twice, type OrderShop } from './support';
+import { withStock } from '../support/stock';
 
 let shop: OrderShop;
 let sku: string;
@@ -70,7 +71,7 @@ async function partitions(): Promise<string[]> {
 }
 
 function receive(delta: number, effectId = newId()) {
-  return adjustStock(shop.db, {
+  return adjustStock(withStock(shop.db), {
     sku,
     location: 'AMS',
     change: { delta },

@@ -20,6 +20,7 @@ import type { Database } from '../../platform/database/database';
 import { newId } from '../../platform/ids';
 import { addStock, openTestShop, type TestShop } from '../support/fixtures';
 import { testLogger } from '../support/servers';
+import { withStock } from '../support/stock';
 
 /** Nearest first from `AMSTERDAM`: AMS, BER, NYC. */
 export const AMSTERDAM = { latitude: 52.37, longitude: 4.9 };
@@ -168,11 +169,18 @@ export async function carry(db: Database, shipmentId: string, type: CarrierEvent
   );
   const label = { trackingNumber: shipmentId, labelUrl: 'https://labels.example/1' };
   await recordBookings(db, [{ shipmentId, status: 'booked', ...label }]);
-  await applyCarrierEvents(db, CARRIER, [{ eventId: newId(), shipmentId, type }]);
+  await applyCarrierEvents(withStock(db), CARRIER, [{ eventId: newId(), shipmentId, type }]);
 }
 
 export function receive(db: Database, sku: string, location: string, delta: number, effectId = newId()) {
-  return adjustStock(db, { sku, location, change: { delta }, reason: 'receipt', actor: 'test', effectId });
+  return adjustStock(withStock(db), {
+    sku,
+    location,
+    change: { delta },
+    reason: 'receipt',
+    actor: 'test',
+    effectId,
+  });
 }
 
 /** A carrier that takes back whatever it is asked to. */

@@ -8,6 +8,7 @@ import { expectInvariants } from '../support/invariants';
 import { seededRandom } from '../support/random';
 import { levelsOf, openOrderShop, orderOf, type OrderShop } from './support';
 import { transferSteps, type TransferSteps } from './transfer-steps';
+import { withStock } from '../support/stock';
 
 let shop: OrderShop;
 let start: TransferSteps['start'];
@@ -130,7 +131,7 @@ test('transfers back and forth at once, with orders and corrections between, nei
     const to = random.pick(places);
     const sku = skus[random.whole(0, 2)]!;
     if (from === to) {
-      await adjustStock(shop.db, {
+      await adjustStock(withStock(shop.db), {
         sku,
         location: to,
         change: { delta: 1 },

@@ -4,6 +4,7 @@ import { startTransfer, type TransferRequest } from '../../domain/stock/transfer
 import type { TransferView } from '../../domain/stock/transfers/types';
 import { newId } from '../../platform/ids';
 import type { OrderShop } from './support';
+import { withStock } from '../support/stock';
 
 export interface TransferSteps {
   /** In transit from AMS to BER, unless told otherwise. */
@@ -20,7 +21,7 @@ export interface TransferSteps {
 export function transferSteps({ db }: OrderShop): TransferSteps {
   return {
     start: (sku, quantity, rest = {}) =>
-      startTransfer(db, {
+      startTransfer(withStock(db), {
         transferId: newId(),
         sku,
         from: 'AMS',
@@ -32,8 +33,9 @@ export function transferSteps({ db }: OrderShop): TransferSteps {
         ...rest,
       }),
     receive: ({ id }, rest = {}) =>
-      receiveTransfer(db, { transferId: id, receiptId: newId(), actor: 'tester', ...rest }),
-    cancel: ({ id }) => cancelTransfer(db, { transferId: id, actor: 'tester', reason: 'recalled' }),
+      receiveTransfer(withStock(db), { transferId: id, receiptId: newId(), actor: 'tester', ...rest }),
+    cancel: ({ id }) =>
+      cancelTransfer(withStock(db), { transferId: id, actor: 'tester', reason: 'recalled' }),
     async ledgerOf({ id }) {
       const found = await db.pool.query<{ kind: string; code: string; delta: number }>(
         `select t.kind, w.code, t.on_hand_delta as delta from inventory_transactions t

@@ -4,6 +4,7 @@ import { newId } from '../../platform/ids';
 import { expectInvariants } from '../support/invariants';
 import { levelsOf, openOrderShop, type OrderShop } from './support';
 import { transferSteps, type TransferSteps } from './transfer-steps';
+import { withStock } from '../support/stock';
 
 let shop: OrderShop;
 let start: TransferSteps['start'];
@@ -32,7 +33,7 @@ describe('units with a lot or a serial number', () => {
   ) {
     const sku = await shop.product({});
     await shop.db.pool.query(`update products set ${flag} = true where sku = $1`, [sku]);
-    await receiveGoods(shop.db, {
+    await receiveGoods(withStock(shop.db), {
       receiptId: newId(),
       location: 'AMS',
       supplierReference: newId(),

@@ -1,5 +1,5 @@
 import { finishFeed } from '../../domain/stock/feeds/finish';
-import { applyNextBatch } from '../../domain/stock/feeds/apply';
+import { applyNextBatch } from '../../domain/stock/feeds/next-batch';
 import { feedRejectsCsv } from '../../domain/stock/feeds/rejects';
 import { readFeedState, resolveFeed } from '../../domain/stock/feeds/resolve';
 import { stageFeed } from '../../domain/stock/feeds/stage';
@@ -10,6 +10,7 @@ import { openOrderShop, orderOf, receive, twice, viewOf, type OrderShop } from '
 import { openGates } from '../faults/gate';
 import { expectInvariants } from '../support/invariants';
 import { waitFor } from '../support/wait';
+import { withStock } from '../support/stock';
 
 let shop: OrderShop;
 beforeAll(async () => {
@@ -41,7 +42,7 @@ async function drain(jobId: string, size = 2): Promise<void> {
   const { openLanes } = await readFeedState(shop.db, jobId);
   await Promise.all(
     openLanes.map(async (lane) => {
-      while ((await applyNextBatch(shop.db, { jobId, lane, size, makeStock: false })).left > 0);
+      while ((await applyNextBatch(withStock(shop.db), { jobId, lane, size, makeStock: false })).left > 0);
     }),
   );
 }
@@ -149,7 +150,7 @@ test('every step that is repeated changes nothing', async () => {
   const jobId = newId();
   await twice(shop.db, () => stage('set', rows, jobId));
   await twice(shop.db, () => resolveFeed(shop.db, jobId, 1));
-  await applyNextBatch(shop.db, { jobId, lane: 1, size: 1, makeStock: false });
+  await applyNextBatch(withStock(shop.db), { jobId, lane: 1, size: 1, makeStock: false });
   await twice(shop.db, () => drain(jobId, 1));
   const results = await twice(shop.db, () => finishFeed(shop.db, jobId, { as: 'completed' }));
   expect(results[0]).toEqual(results[1]);
@@ -170,7 +171,7 @@ test('the end of a feed counts the batch that is under way, and none begins afte
     `select from stock s join products p on p.id = s.product_id where p.sku = $1 for update of s`,
     [sku],
   );
-  const batch = applyNextBatch(shop.db, { jobId, lane: 1, size: 1, makeStock: false });
+  const batch = applyNextBatch(withStock(shop.db), { jobId, lane: 1, size: 1, makeStock: false });
   await gate.reached();
   let ended = false;
   const ending = finishFeed(shop.db, jobId, { as: 'cancelled' }).finally(() => (ended = true));
@@ -183,7 +184,7 @@ test('the end of a feed counts the batch that is under way, and none begins afte
   await gates.openAll();
   await batch;
   expect(await ending).toMatchObject({ applied: 1, left: 2 });
-  const late = await applyNextBatch(shop.db, { jobId, lane: 1, size: 1, makeStock: false });
+  const late = await applyNextBatch(withStock(shop.db), { jobId, lane: 1, size: 1, makeStock: false });
   expect(late).toMatchObject({ applied: 0, left: 0 });
   expect(await levels(sku)).toEqual({ AMS: '5/0', BER: '1/0', NYC: '1/0' });
 });

@@ -15,6 +15,7 @@ import {
   statuses,
   update,
 } from './shipping';
+import { withStock } from '../support/stock';
 
 let shop: TestShop;
 
@@ -30,7 +31,7 @@ afterEach(() => expectInvariants(shop.db));
 afterAll(() => shop.close());
 
 async function apply(events: readonly CarrierEvent[]): Promise<string[]> {
-  return (await applyCarrierEvents(shop.db, CARRIER, events)).map((verdict) => verdict.result);
+  return (await applyCarrierEvents(withStock(shop.db), CARRIER, events)).map((verdict) => verdict.result);
 }
 
 async function stockOf(sku: string, warehouse: string): Promise<{ onHand: number; reserved: number }> {
@@ -184,7 +185,7 @@ test('unknown shipments, other carriers and ids that are none do not spoil the r
       update(shipmentId!, 'picked_up'),
     ]),
   ).toEqual(['unknown_shipment', 'unknown_shipment', 'applied']);
-  const foreign = await applyCarrierEvents(shop.db, 'other', [update(shipmentId!, 'delivered')]);
+  const foreign = await applyCarrierEvents(withStock(shop.db), 'other', [update(shipmentId!, 'delivered')]);
   expect(foreign.map((verdict) => verdict.result)).toEqual(['unknown_shipment']);
 });
 

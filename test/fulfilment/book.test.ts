@@ -19,6 +19,7 @@ import {
   statuses,
   update,
 } from './shipping';
+import { withStock } from '../support/stock';
 
 let shop: TestShop;
 
@@ -143,8 +144,8 @@ test('a batch of bookings and updates on the same orders, all at once, ends with
   const events = claimed.map((shipment) => update(shipment.shipmentId, 'picked_up')).reverse();
   await Promise.all([
     recordBookings(shop.db, outcomes),
-    applyCarrierEvents(shop.db, CARRIER, events.slice(0, 40)),
-    applyCarrierEvents(shop.db, CARRIER, events.slice(20)),
+    applyCarrierEvents(withStock(shop.db), CARRIER, events.slice(0, 40)),
+    applyCarrierEvents(withStock(shop.db), CARRIER, events.slice(20)),
   ]);
   for (const order of orders) {
     expect(await orderStatus(shop.db, order.orderId)).toBe('fulfilled');

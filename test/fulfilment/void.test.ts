@@ -7,6 +7,7 @@ import { addStock, eventTypes, openTestShop, type TestShop } from '../support/fi
 import { expectInvariants } from '../support/invariants';
 import { testLogger } from '../support/servers';
 import { addShippingOrder, CARRIER, readShipments, statuses, update } from './shipping';
+import { withStock } from '../support/stock';
 
 const HOUR_MS = 3_600_000;
 let shop: TestShop;
@@ -109,7 +110,7 @@ test('a shipment picked up while it is being voided stays picked up and counts a
   const { orderId, shipmentIds } = await addShippingOrder(shop.db, LINES.slice(0, 1));
   await book();
   const late = withVoid(async (shipmentId) => {
-    await applyCarrierEvents(shop.db, CARRIER, [update(shipmentId, 'picked_up')]);
+    await applyCarrierEvents(withStock(shop.db), CARRIER, [update(shipmentId, 'picked_up')]);
     return 'refused';
   });
   expect(await stop(orderId, 'all', late)).toEqual({ refused: 1 });

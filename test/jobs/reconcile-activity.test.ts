@@ -1,3 +1,4 @@
+import { withStock } from '../support/stock';
 import { listAlerts } from '../../domain/stock/alerts/list';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { DefaultLogger } from '@temporalio/worker';
@@ -198,7 +199,7 @@ test('while the engine is away the run ends soon and changes nothing', async () 
 test('the workflow of a transfer is started once by two runs', async () => {
   await addStock(shop.db, 'LAMP', 'AMS', 5);
   await addStock(shop.db, 'LAMP', 'BER', 5);
-  const { id } = await startTransfer(shop.db, {
+  const { id } = await startTransfer(withStock(shop.db), {
     transferId: newId(),
     sku: 'LAMP',
     from: 'AMS',

@@ -61,9 +61,9 @@ test('of statements that are sent together the first that failed says why, whoev
 });
 
 test('a transaction that sends its commit early keeps all of its work', async () => {
-  const result = await db.transaction(async (tx) => {
+  const result = await db.transaction(async (tx, commitEarly) => {
     const added = execute(tx, 'test.add', add, [3, 'three']);
-    tx.finish();
+    commitEarly();
     await expect(execute(tx, 'test.add', add, [4, 'four'])).rejects.toThrow('has ended');
     return added;
   });
@@ -72,10 +72,10 @@ test('a transaction that sends its commit early keeps all of its work', async ()
 });
 
 test('a statement that fails before a commit that was sent early undoes the whole transaction', async () => {
-  const failing = db.transaction(async (tx) => {
+  const failing = db.transaction(async (tx, commitEarly) => {
     const first = execute(tx, 'test.add', add, [3, 'three']);
     const second = execute(tx, 'test.add', add, [1, 'again']);
-    tx.finish();
+    commitEarly();
     await first;
     return second;
   });

@@ -154,12 +154,12 @@ test('a session that the server ended for idling in its transaction is a lost co
   const paused: Database = {
     ...shop.db,
     transaction: (work) =>
-      shop.db.transaction(async (tx) => {
+      shop.db.transaction(async (tx, commitEarly) => {
         if (pauses++ === 0) {
           await tx.query({ name: 'test.idle', text: 'set local idle_in_transaction_session_timeout = 50' });
           await waitFor(async () => (await idleInTransaction()) === 0);
         }
-        return work(tx);
+        return work(tx, commitEarly);
       }),
   };
   const slow = openReserver(paused, { lanes: 1 });

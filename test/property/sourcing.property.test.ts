@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { distanceKm, rankWarehouses, sourceLines } from '../../domain/stock/sourcing/rules';
-import type { ShipTo, SourcingStrategy, Warehouse } from '../../domain/stock/ledger/types';
+import type { ShipTo, SourcingStrategy } from '../../domain/stock/sourcing/types';
+import type { Warehouse } from '../../domain/catalog/types';
 
 const point = fc.record({
   latitude: fc.double({ min: -90, max: 90, noNaN: true }),

@@ -1,10 +1,11 @@
 import { listQualityHolds, readQualityHold } from '../../domain/warehousing/quality/holds';
 import { putOnHold } from '../../domain/warehousing/quality/put-on-hold';
-import { releaseFromHold, writeOffHold } from '../../domain/warehousing/quality/settle';
+import { releaseFromHold, writeOffHold } from '../../domain/warehousing/quality/end-hold';
 import type { NewQualityHold } from '../../domain/warehousing/quality/types';
 import { newId } from '../../platform/ids';
 import { levelsOf, openOrderShop, orderOf, twice, viewOf, type OrderShop } from '../db/support';
 import { expectInvariants } from '../support/invariants';
+import { withStock } from '../support/stock';
 
 let shop: OrderShop;
 beforeAll(async () => {
@@ -71,12 +72,12 @@ test('a release, in part or in whole, gives units back once, to backorders first
   const order = orderOf({ [sku]: 2 }, { fulfilment: 'backorder' });
   await shop.place(order);
   const part = verdict(made.id, 3);
-  const [first, again] = await twice(shop.db, () => releaseFromHold(shop.db, part));
+  const [first, again] = await twice(shop.db, () => releaseFromHold(withStock(shop.db), part));
   expect(again).toEqual(first);
   expect(first).toMatchObject({ status: 'open', open: 7, released: 3 });
   expect(await levelsOf(shop.db, sku)).toEqual({ AMS: [10, 9] });
   expect((await viewOf(shop.db, order.orderId)).items[0]).toMatchObject({ reservedQuantity: 2 });
-  await twice(shop.db, () => releaseFromHold(shop.db, verdict(made.id)));
+  await twice(shop.db, () => releaseFromHold(withStock(shop.db), verdict(made.id)));
   expect(await readQualityHold(shop.db, made.id)).toMatchObject({ status: 'closed', open: 0, released: 10 });
 });
 
@@ -84,9 +85,12 @@ test('a write-off takes units off the stock, once', async () => {
   const sku = await shop.product({ AMS: 10 });
   const made = await hold(sku, 4);
   const part = verdict(made.id, 1);
-  await twice(shop.db, () => writeOffHold(shop.db, part));
+  await twice(shop.db, () => writeOffHold(withStock(shop.db), part));
   expect(await levelsOf(shop.db, sku)).toEqual({ AMS: [9, 3] });
-  expect(await writeOffHold(shop.db, verdict(made.id))).toMatchObject({ status: 'closed', writtenOff: 4 });
+  expect(await writeOffHold(withStock(shop.db), verdict(made.id))).toMatchObject({
+    status: 'closed',
+    writtenOff: 4,
+  });
   expect(await levelsOf(shop.db, sku)).toEqual({ AMS: [6, 0] });
 });
 
@@ -96,7 +100,7 @@ test('releases and write-offs at once never settle more than is on hold', async 
     const made = await hold(sku, 5);
     const outcomes = await Promise.allSettled(
       Array.from({ length: 8 }, (_, n) =>
-        (n % 2 ? releaseFromHold : writeOffHold)(shop.db, verdict(made.id, 1)),
+        (n % 2 ? releaseFromHold : writeOffHold)(withStock(shop.db), verdict(made.id, 1)),
       ),
     );
     expect(outcomes.filter((outcome) => outcome.status === 'fulfilled')).toHaveLength(5);
@@ -108,7 +112,7 @@ test('releases and write-offs at once never settle more than is on hold', async 
 test('holds are listed newest first by product, place and status', async () => {
   const sku = await shop.product({ AMS: 10, BER: 10 });
   const [a, b] = [await hold(sku, 1), await hold(sku, 2, { location: 'BER' })];
-  await releaseFromHold(shop.db, verdict(a.id));
+  await releaseFromHold(withStock(shop.db), verdict(a.id));
   const page = { sku, limit: 10, offset: 0 };
   const ids = async (filter: object) =>
     (await listQualityHolds(shop.db, { ...page, ...filter })).items.map((item) => item.id);
@@ -129,13 +133,17 @@ test.each([
 test('a verdict about more than is on hold, or about something else, is refused', async () => {
   const sku = await shop.product({ AMS: 10 });
   const made = await hold(sku, 4);
-  await expect(releaseFromHold(shop.db, verdict(made.id, 5))).rejects.toMatchObject({
+  await expect(releaseFromHold(withStock(shop.db), verdict(made.id, 5))).rejects.toMatchObject({
     code: 'QUALITY_HOLD_EXCEEDED',
     details: { open: 4 },
   });
-  await expect(writeOffHold(shop.db, verdict(newId()))).rejects.toMatchObject({ code: 'NOT_FOUND' });
+  await expect(writeOffHold(withStock(shop.db), verdict(newId()))).rejects.toMatchObject({
+    code: 'NOT_FOUND',
+  });
   const order = orderOf({ [sku]: 1 });
   await shop.place(order);
   const orderHold = (await viewOf(shop.db, order.orderId)).reservation!.id;
-  await expect(releaseFromHold(shop.db, verdict(orderHold))).rejects.toMatchObject({ code: 'NOT_FOUND' });
+  await expect(releaseFromHold(withStock(shop.db), verdict(orderHold))).rejects.toMatchObject({
+    code: 'NOT_FOUND',
+  });
 });

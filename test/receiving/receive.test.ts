@@ -4,6 +4,7 @@ import type { ReceiptInput } from '../../domain/warehousing/receiving/types';
 import { newId } from '../../platform/ids';
 import { levelsOf, openOrderShop, orderOf, twice, viewOf, type OrderShop } from '../db/support';
 import { expectInvariants } from '../support/invariants';
+import { withStock } from '../support/stock';
 
 let shop: OrderShop;
 beforeAll(async () => {
@@ -24,7 +25,7 @@ function receiptOf(lines: ReceiptInput['lines'], rest: Partial<ReceiptInput> = {
   };
 }
 
-const receive = (input: ReceiptInput) => receiveGoods(shop.db, input);
+const receive = (input: ReceiptInput) => receiveGoods(withStock(shop.db), input);
 
 test('a delivery is on hand, in the ledger under its reference, and kept as a document', async () => {
   const [sku, other] = [await shop.product({ AMS: 1 }), await shop.product({})];

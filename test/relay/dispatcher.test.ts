@@ -1,3 +1,4 @@
+import { withStock } from '../support/stock';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { DefaultLogger, NativeConnection, Worker } from '@temporalio/worker';
 import { createFulfilmentActivities } from '../../activities/fulfilment';
@@ -33,7 +34,7 @@ beforeEach(async () => {
     stageDelayMs: 0,
     refuseWarehouses: ['FAR'],
     deliver: async (events) => {
-      await applyCarrierEvents(shop.db, CARRIER, events);
+      await applyCarrierEvents(withStock(shop.db), CARRIER, events);
     },
     log: testLogger(),
   });

@@ -5,6 +5,7 @@ import type { NewReturn } from '../../domain/warehousing/returns/types';
 import type { Database } from '../../platform/database/database';
 import { newId } from '../../platform/ids';
 import { capture, orderOf, PAYMENT, ship, type OrderShop } from '../db/support';
+import { withStock } from '../support/stock';
 
 /** Units by SKU. */
 export type Units = Readonly<Record<string, number>>;
@@ -39,7 +40,7 @@ export function inspect(
   results: readonly InspectionResult[],
   stepId = newId(),
 ) {
-  return inspectReturn(db, { returnId, stepId, results, actor: 'inspector' });
+  return inspectReturn(withStock(db), { returnId, stepId, results, actor: 'inspector' });
 }
 
 /** Lets an authorisation run out now. */

@@ -1,5 +1,7 @@
-import { distanceKm, rankWarehouses, sourceLines, stockStatus } from '../../domain/stock/sourcing/rules';
-import type { SourcingStrategy, Warehouse } from '../../domain/stock/ledger/types';
+import { distanceKm, rankWarehouses, sourceLines } from '../../domain/stock/sourcing/rules';
+import { stockStatus } from '../../domain/stock/ledger/rules';
+import type { SourcingStrategy } from '../../domain/stock/sourcing/types';
+import type { Warehouse } from '../../domain/catalog/types';
 
 const AMSTERDAM = { latitude: 52.37, longitude: 4.9 };
 const [LAMP, DESK] = [1, 2];

@@ -13,6 +13,7 @@ const ALWAYS: readonly CheckId[] = [
   'ledger_keys',
   'order_items_holds',
   'order_backorders',
+  'free_beside_waiting',
   'order_ended_units',
   'order_events',
   'order_shipments',

@@ -1,3 +1,4 @@
+import { withStock } from './stock';
 import { randomBytes } from 'node:crypto';
 import { startApi, type Api } from '../../api/server';
 import { createSandboxCarrier } from '../../integrations/sandbox-carrier/carrier';
@@ -93,7 +94,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
           refuseWarehouses: options.refuseWarehouses ?? [],
           loseWarehouses: options.loseWarehouses ?? [],
           deliver: async (events) => {
-            await applyCarrierEvents(db, 'sandbox', events);
+            await applyCarrierEvents(withStock(db), 'sandbox', events);
           },
           log,
         }),

@@ -1,6 +1,6 @@
 import { startTransfer } from '../../domain/stock/transfers/start';
 import { holdExpiredLots, putOnHold } from '../../domain/warehousing/quality/put-on-hold';
-import { releaseFromHold, writeOffHold } from '../../domain/warehousing/quality/settle';
+import { releaseFromHold, writeOffHold } from '../../domain/warehousing/quality/end-hold';
 import { readTracking, setTracking } from '../../domain/stock/tracking/set-tracking';
 import { selectLotMovements, selectLots } from '../../domain/stock/tracking/view-queries';
 import { adjustStock } from '../../domain/stock/adjustments/adjust';
@@ -9,6 +9,7 @@ import { authorise, comesIn, inspect, shippedOrder } from '../returns/support';
 import { levelsOf, openOrderShop, orderOf, twice, type OrderShop } from '../db/support';
 import { expectInvariants } from '../support/invariants';
 import { deliver, inDays, lotsOf, trackedProduct } from './support';
+import { withStock } from '../support/stock';
 
 let shop: OrderShop;
 beforeAll(async () => {
@@ -19,7 +20,7 @@ afterAll(() => shop.close());
 
 const lotted = () => trackedProduct(shop, { lots: true });
 const adjust = (sku: string, delta: number) =>
-  adjustStock(shop.db, {
+  adjustStock(withStock(shop.db), {
     sku,
     location: 'AMS',
     change: { delta },
@@ -112,8 +113,8 @@ test('units of a lot on quality hold are not shipped, and are written off from t
   await shippedOrder(shop, { [sku]: 2 });
   expect(await lotsOf(shop.db, sku)).toEqual(['SOON@AMS: 3', 'LATE@AMS: 2', 'NEVER@AMS: 5']);
   const verdict = () => ({ holdId: held.id, quantity: 1, actor: 'test', effectId: newId() });
-  await writeOffHold(shop.db, verdict());
-  await releaseFromHold(shop.db, verdict());
+  await writeOffHold(withStock(shop.db), verdict());
+  await releaseFromHold(withStock(shop.db), verdict());
   expect(await selectLots(shop.db, sku, null)).toMatchObject([
     { code: 'SOON', quantity: 2, held: 1 },
     { code: 'LATE', quantity: 2, held: 0 },
@@ -141,7 +142,7 @@ test('a return brings back the lots that the order took, and what is written off
 
 test('a transfer takes its lots with it', async () => {
   const sku = await threeLots();
-  await startTransfer(shop.db, {
+  await startTransfer(withStock(shop.db), {
     transferId: newId(),
     sku,
     from: 'AMS',

@@ -1,7 +1,11 @@
-import { confirmReservation, shipReservation, type NamedItem } from '../../domain/stock/reservations/actions';
+import {
+  confirmReservation,
+  shipReservation,
+  type NamedItem,
+} from '../../domain/stock/reservations/change-reservation';
 import { adjustStock } from '../../domain/stock/adjustments/adjust';
 import { putOnHold } from '../../domain/warehousing/quality/put-on-hold';
-import { writeOffHold } from '../../domain/warehousing/quality/settle';
+import { writeOffHold } from '../../domain/warehousing/quality/end-hold';
 import type { NamedUnits } from '../../domain/stock/tracking/types';
 import { startTransfer } from '../../domain/stock/transfers/start';
 import { newId } from '../../platform/ids';
@@ -10,6 +14,7 @@ import { twice } from '../db/support';
 import { authorise, comesIn, inspect, shippedOrder } from '../returns/support';
 import { expectInvariants } from '../support/invariants';
 import { deliver, inDays, lotsOf, serialsOf, trackedProduct, withSerials } from './support';
+import { withStock } from '../support/stock';
 
 let shop: ReservationShop;
 beforeAll(async () => {
@@ -20,7 +25,7 @@ afterAll(() => shop.close());
 
 function adjust(sku: string, delta: number, named: NamedUnits, effectId = newId()) {
   const change = { delta };
-  return adjustStock(shop.db, {
+  return adjustStock(withStock(shop.db), {
     sku,
     location: 'AMS',
     change,
@@ -41,7 +46,7 @@ describe('a hold that is shipped', () => {
   test('takes the numbers that were read off, once', async () => {
     const sku = await withSerials(shop, 'A', 'B', 'C');
     const id = await confirmedHold(sku, 2);
-    await twice(shop.db, () => shipReservation(shop.db, id, [{ sku, serials: ['C'] }]));
+    await twice(shop.db, () => shipReservation(withStock(shop.db), id, [{ sku, serials: ['C'] }]));
     expect(await serialsOf(shop.db, sku)).toEqual(['A@AMS: shipped', 'B@AMS: in_stock', 'C@AMS: shipped']);
   });
 
@@ -52,7 +57,9 @@ describe('a hold that is shipped', () => {
       { sku, quantity: 4, lot: { code: 'LATE', expiresOn: inDays(9) } },
     ]);
     const id = await confirmedHold(sku, 3);
-    await shipReservation(shop.db, id, [{ sku, location: 'AMS', lots: [{ code: 'LATE', quantity: 2 }] }]);
+    await shipReservation(withStock(shop.db), id, [
+      { sku, location: 'AMS', lots: [{ code: 'LATE', quantity: 2 }] },
+    ]);
     expect(await lotsOf(shop.db, sku)).toEqual(['SOON@AMS: 3', 'LATE@AMS: 2']);
   });
 
@@ -61,13 +68,13 @@ describe('a hold that is shipped', () => {
     await deliver(shop.db, [{ sku, quantity: 1, serials: ['ELSEWHERE'] }], 'BER');
     const id = await confirmedHold(sku, 1);
     const refused = (item: Partial<NamedItem>, code: string) =>
-      expect(shipReservation(shop.db, id, [{ sku, ...item }])).rejects.toMatchObject({ code });
+      expect(shipReservation(withStock(shop.db), id, [{ sku, ...item }])).rejects.toMatchObject({ code });
     await refused({ serials: ['ELSEWHERE'] }, 'SERIAL_NOT_THERE');
     await refused({ serials: ['A', 'B'] }, 'TOO_MANY_UNITS_NAMED');
     await refused({ location: 'BER' }, 'NOT_IN_PARCEL');
     await refused({ sku: 'NO-SUCH' }, 'NOT_IN_PARCEL');
     await refused({ lots: [{ code: 'L', quantity: 1 }] }, 'NOT_TRACKED');
-    await shipReservation(shop.db, id, [{ sku, serials: ['B'] }]);
+    await shipReservation(withStock(shop.db), id, [{ sku, serials: ['B'] }]);
     expect((await serialsOf(shop.db, sku)).slice(0, 2)).toEqual(['A@AMS: in_stock', 'B@AMS: shipped']);
   });
 
@@ -75,10 +82,10 @@ describe('a hold that is shipped', () => {
     const sku = await withSerials(shop, 'A', 'B');
     await deliver(shop.db, [{ sku, quantity: 2, serials: ['C', 'D'] }], 'BER');
     const id = await confirmedHold(sku, 4);
-    await expect(shipReservation(shop.db, id, [{ sku, serials: ['A'] }])).rejects.toMatchObject({
+    await expect(shipReservation(withStock(shop.db), id, [{ sku, serials: ['A'] }])).rejects.toMatchObject({
       code: 'NOT_IN_PARCEL',
     });
-    await shipReservation(shop.db, id, [
+    await shipReservation(withStock(shop.db), id, [
       { sku, location: 'AMS', serials: ['A'] },
       { sku, location: 'BER', serials: ['D', 'C'] },
     ]);
@@ -94,7 +101,7 @@ test('a transfer takes the numbers and lots that were read off', async () => {
     { sku, quantity: 2, lot: { code: 'SOON', expiresOn: inDays(3) }, serials: ['A', 'B'] },
     { sku, quantity: 2, lot: { code: 'LATE', expiresOn: inDays(9) }, serials: ['C', 'D'] },
   ]);
-  await startTransfer(shop.db, {
+  await startTransfer(withStock(shop.db), {
     transferId: newId(),
     sku,
     from: 'AMS',
@@ -203,7 +210,7 @@ test('units on quality hold are written off by number', async () => {
   await putOnHold(shop.db, { holdId, sku, location: 'AMS', quantity: 2, reason: 'dented', actor: 'test' });
   const effectId = newId();
   await twice(shop.db, () =>
-    writeOffHold(shop.db, { holdId, quantity: 1, serials: ['B'], actor: 'test', effectId }),
+    writeOffHold(withStock(shop.db), { holdId, quantity: 1, serials: ['B'], actor: 'test', effectId }),
   );
   expect(await serialsOf(shop.db, sku)).toEqual(['A@AMS: in_stock', 'B@AMS: written_off', 'C@AMS: in_stock']);
 });

@@ -17,6 +17,7 @@ import {
 } from '../db/support';
 import { expectInvariants } from '../support/invariants';
 import { deliver, inDays, lotsOf, serialsOf, trackedProduct, withSerials } from './support';
+import { withStock } from '../support/stock';
 
 let shop: OrderShop;
 beforeAll(async () => {
@@ -102,7 +103,7 @@ describe('serial numbers that were packed', () => {
     const sku = await withSerials(shop, 'A', 'B');
     const mine = await parcelOf(sku, 1);
     await name(mine.shipmentId, sku, { serials: ['B'] });
-    await startTransfer(shop.db, {
+    await startTransfer(withStock(shop.db), {
       transferId: newId(),
       sku,
       from: 'AMS',

@@ -6,6 +6,7 @@ import { authorise, comesIn, inspect, shippedOrder } from '../returns/support';
 import { openOrderShop, type OrderShop } from '../db/support';
 import { expectInvariants } from '../support/invariants';
 import { deliver, inDays, lotsOf, serialsOf, trackedProduct, withSerials } from './support';
+import { withStock } from '../support/stock';
 
 let shop: OrderShop;
 beforeAll(async () => {
@@ -48,7 +49,7 @@ test('a parcel takes the oldest numbers, and a return gives the same back', asyn
 
 test('a transfer takes its numbers with it', async () => {
   const sku = await withSerials(shop, 'A', 'B', 'C');
-  await startTransfer(shop.db, {
+  await startTransfer(withStock(shop.db), {
     transferId: newId(),
     sku,
     from: 'AMS',
@@ -64,7 +65,7 @@ test('a transfer takes its numbers with it', async () => {
 test('units that nobody read a number off have none, and units that are lost lose theirs', async () => {
   const sku = await withSerials(shop, 'A', 'B');
   const adjust = (delta: number) =>
-    adjustStock(shop.db, {
+    adjustStock(withStock(shop.db), {
       sku,
       location: 'AMS',
       change: { delta },

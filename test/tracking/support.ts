@@ -4,6 +4,7 @@ import { setTracking } from '../../domain/stock/tracking/set-tracking';
 import type { Database } from '../../platform/database/database';
 import { newId } from '../../platform/ids';
 import type { OrderShop } from '../db/support';
+import { withStock } from '../support/stock';
 
 /** A product that keeps lots, serial numbers or both, with nothing on hand. */
 export async function trackedProduct(shop: OrderShop, keep: { lots?: boolean; serials?: boolean }) {
@@ -14,7 +15,7 @@ export async function trackedProduct(shop: OrderShop, keep: { lots?: boolean; se
 
 /** A delivery to AMS unless told otherwise. */
 export function deliver(db: Database, lines: readonly ReceiptLineInput[], location = 'AMS') {
-  return receiveGoods(db, {
+  return receiveGoods(withStock(db), {
     receiptId: newId(),
     location,
     supplierReference: newId(),

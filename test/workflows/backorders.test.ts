@@ -6,6 +6,7 @@ import { startStack, type Stack } from '../support/stack';
 import { SOON_MS } from '../support/soon';
 import { waitFor } from '../support/wait';
 import { lateness, place, refusalOf, type PlacedOrder } from './order';
+import { withStock } from '../support/stock';
 
 let stack: Stack;
 beforeAll(async () => {
@@ -15,7 +16,7 @@ afterAll(() => stack.stop());
 afterEach(() => expectAtRest(stack.db));
 
 async function arrive(sku: string, delta: number): Promise<number> {
-  const { available } = await adjustStock(stack.db, {
+  const { available } = await adjustStock(withStock(stack.db), {
     sku,
     location: 'AMS',
     change: { delta },

@@ -4,6 +4,7 @@ import type { CarrierEventType, ShipmentStatus } from '../../domain/fulfilment/t
 import type { Integrations } from '../../worker/integrations';
 import type { Stack } from '../support/stack';
 import type { PlacedOrder } from './order';
+import { withStock } from '../support/stock';
 
 /** Long enough that the sandbox carrier picks nothing up by itself during a test. */
 export const NEVER_MS = 3_600_000;
@@ -20,7 +21,7 @@ export async function carrierSays(
     (shipment) => warehouse === undefined || shipment.warehouse === warehouse,
   );
   const events = concerned.map(({ id }) => ({ eventId: randomUUID(), shipmentId: id, type }));
-  await applyCarrierEvents(db, 'sandbox', events);
+  await applyCarrierEvents(withStock(db), 'sandbox', events);
 }
 
 /** The carrier has taken the parcels and Holdfast has not heard of it yet. */

@@ -1,3 +1,4 @@
+import { withStock } from '../support/stock';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { DefaultLogger } from '@temporalio/worker';
 import { createTransferActivities, type TransferActivities } from '../../activities/transfers';
@@ -24,7 +25,7 @@ function run<Args extends unknown[], Result>(
 }
 
 async function late(): Promise<string> {
-  const { id } = await startTransfer(shop.db, {
+  const { id } = await startTransfer(withStock(shop.db), {
     transferId: newId(),
     sku: await shop.product({ AMS: 5 }),
     from: 'AMS',

@@ -11,6 +11,7 @@ import { expectInvariants } from '../support/invariants';
 import { reconcile, reconciled } from '../support/reconcile';
 import { startStack, type Stack } from '../support/stack';
 import { waitFor } from '../support/wait';
+import { withStock } from '../support/stock';
 
 let stack: Stack;
 beforeAll(async () => {
@@ -22,7 +23,7 @@ afterAll(() => stack.stop());
 afterEach(() => expectInvariants(stack.db));
 
 async function start(quantity: number, transitSeconds = 3_600) {
-  const { id } = await startTransfer(stack.db, {
+  const { id } = await startTransfer(withStock(stack.db), {
     transferId: newId(),
     sku: 'LAMP',
     from: 'AMS',
@@ -43,8 +44,8 @@ async function start(quantity: number, transitSeconds = 3_600) {
     details,
     says: (words: string) => waitFor(async () => (await details()).includes(words)),
     receive: (units: { quantity?: number; lost?: number } = {}) =>
-      receiveTransfer(stack.db, { transferId: id, receiptId: newId(), actor: 'tester', ...units }),
-    cancel: () => cancelTransfer(stack.db, { transferId: id, actor: 'tester' }),
+      receiveTransfer(withStock(stack.db), { transferId: id, receiptId: newId(), actor: 'tester', ...units }),
+    cancel: () => cancelTransfer(withStock(stack.db), { transferId: id, actor: 'tester' }),
   };
 }
 
@@ -122,7 +123,7 @@ test('a timer that ends before PostgreSQL says so is armed again and raises noth
 test('an immediate transfer needs no workflow', async () => {
   const transferId = newId();
   const request = { sku: 'LAMP', from: 'AMS', to: 'BER', quantity: 1, actor: 'tester', transitSeconds: 1 };
-  await startTransfer(stack.db, { ...request, transferId, mode: 'immediate' });
+  await startTransfer(withStock(stack.db), { ...request, transferId, mode: 'immediate' });
   const left = await stack.db.pool.query('select 1 from outbox where key = $1', [transferId]);
   expect(left.rowCount).toBe(0);
 });

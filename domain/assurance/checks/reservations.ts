@@ -1,7 +1,7 @@
 import type { SqlCheck } from '../types';
 import { literals } from '../../../platform/database/literals';
 import { OPEN_ORDER_STATUSES } from '../../orders/types';
-import { LIVE_RESERVATION_STATUSES } from '../../stock/ledger/types';
+import { LIVE_RESERVATION_STATUSES } from '../../stock/reservations/types';
 
 const LIVE = literals(LIVE_RESERVATION_STATUSES);
 

@@ -2,7 +2,7 @@ import { afterPosition } from '../seals/ledger-range';
 import { NAMES, PLACE } from './place';
 import type { CheckRun, SqlCheck } from '../types';
 import { literals } from '../../../platform/database/literals';
-import { LIVE_RESERVATION_STATUSES } from '../../stock/ledger/types';
+import { LIVE_RESERVATION_STATUSES } from '../../stock/reservations/types';
 
 type Counter = 'on_hand' | 'reserved';
 
@@ -119,6 +119,32 @@ export const STOCK_CHECKS: readonly SqlCheck[] = [
       text: `select ${PLACE} as subject,
           jsonb_build_object('productId', d.product_id, 'warehouseId', d.warehouse_id, 'onHand', d.on_hand, 'reserved', d.reserved) as details
         from stock d ${NAMES} where d.on_hand < 0 or d.reserved < 0 or d.on_hand < d.reserved
+        order by d.product_id, d.warehouse_id`,
+    }),
+  },
+  {
+    id: 'free_beside_waiting',
+    title: 'No unit is free while a backorder waits for it',
+    severity: 'error',
+    finding:
+      'A stock row: free (units that may be sold), waiting (units that backorders of the product wait for), kept (units that are reserved for them already)',
+    repair: 'Free units, as many as are waited for, are kept for the backorders and handed on by the relay.',
+    // Orders are placed from active warehouses only: free units elsewhere may stay beside an order that waits. Units that were
+    // too many for one transaction are kept by a reservation of kind `allocation`, and are not free.
+    statement: () => ({
+      name: 'consistency.free_beside_waiting',
+      text: `with waiting as (
+          select product_id, sum(waiting) as units from backorders where waiting > 0 group by 1
+        )
+        select ${PLACE} as subject,
+          jsonb_build_object('productId', d.product_id, 'warehouseId', d.warehouse_id, 'free', d.available,
+                             'waiting', b.units, 'kept', k.units) as details
+        from waiting b join stock d on d.product_id = b.product_id and d.available > 0 ${NAMES}
+        cross join lateral (
+          select coalesce(sum(l.open_quantity), 0) as units
+          from reservations r join reservation_lines l on l.reservation_id = r.id
+          where r.kind = 'allocation' and r.status = 'pending' and l.product_id = d.product_id) k
+        where w.active and b.units > k.units
         order by d.product_id, d.warehouse_id`,
     }),
   },

@@ -6,6 +6,7 @@ import {
   closeEndedHold,
   deleteLines,
   enableTrigger,
+  keepForBackorders,
   readyMessage,
   releaseReservation,
   repairCounters,
@@ -30,6 +31,7 @@ const ORDER: readonly CheckId[] = [
   'reserved_ledger',
   'reserved_holds',
   'orphaned_holds',
+  'free_beside_waiting',
   'ledger_keys',
   'outbox_stuck',
   'workflow_gone',
@@ -50,6 +52,10 @@ export function repairOf(jobId: string, check: CheckId, { details }: Finding): s
     case 'reserved_holds': {
       const { productId, warehouseId } = place.parse(details);
       return repairCounters(jobId, productId, warehouseId);
+    }
+    case 'free_beside_waiting': {
+      const { productId, warehouseId } = place.parse(details);
+      return keepForBackorders(productId, warehouseId);
     }
     case 'orphaned_holds': {
       const { reservationId, kind, why } = hold.parse(details);

@@ -2,7 +2,7 @@ import { derivedId } from '../../../platform/ids';
 import { literals } from '../../../platform/database/literals';
 import { OPEN_ORDER_STATUSES } from '../../orders/types';
 import { PAYMENT_STATUSES_IN_FLIGHT } from '../../payments/types';
-import { LIVE_RESERVATION_STATUSES } from '../../stock/ledger/types';
+import { LIVE_RESERVATION_STATUSES } from '../../stock/reservations/types';
 
 /** Blocks of the repair script. Each looks again under the locks that it takes, in the one lock order, before it writes. */
 
@@ -52,6 +52,20 @@ export function repairCounters(jobId: string, productId: number, warehouseId: nu
   update stock set on_hand = ledger_on_hand, reserved = held where ${here};
   perform keep_for_backorders(${productId}, ${warehouseId}, 
     least(ledger_on_hand - held - s.on_hand + s.reserved, 2147483647)::int);`,
+  );
+}
+
+/** Keeps free units of a stock row for the backorders that wait for them. */
+export function keepForBackorders(productId: number, warehouseId: number): string {
+  return block(
+    `  free int;
+  wanted bigint;`,
+    `  select available into free from stock
+    where product_id = ${productId} and warehouse_id = ${warehouseId} for no key update;
+  select coalesce((select sum(waiting) from backorders where product_id = ${productId} and waiting > 0), 0)
+    - coalesce((select sum(l.open_quantity) from reservations r join reservation_lines l on l.reservation_id = r.id
+                where r.kind = 'allocation' and r.status = 'pending' and l.product_id = ${productId}), 0) into wanted;
+  perform keep_for_backorders(${productId}, ${warehouseId}, least(free, wanted)::int);`,
   );
 }
 

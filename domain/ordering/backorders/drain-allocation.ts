@@ -1,29 +1,29 @@
 import type { Database } from '../../../platform/database/database';
+import { lockStock } from '../../stock/ledger/stock-ledger';
+import type { LedgerEntry } from '../../stock/ledger/types';
 import {
   closeLines,
   lockReservations,
   openLines,
   setReservationStatus,
 } from '../../stock/reservations/reservations';
-import { lockStock, postLedger } from '../../stock/ledger/ledger';
-import type { LedgerEntry } from '../../stock/ledger/types';
-import { allocateBackorders, applyAllocation } from './allocate';
+import { stock } from './stock';
 
 /**
  * Hands on stock that was kept for backorders when a large arrival was more than one transaction should allocate. The whole
- * hold is opened and allocated again under the same locks; what is still too much is kept in a new hold, with its own message.
- * A hold that is gone was drained before.
+ * reservation is released and its units are allocated again under the same locks; what is still too much is kept in a new
+ * one, with its own message. A reservation that has ended was drained before.
  */
 export async function drainAllocation(db: Database, reservationId: string): Promise<void> {
   await db.retrying(async (tx) => {
-    const [hold] = await lockReservations(tx, [reservationId]);
-    if (hold?.kind !== 'allocation' || hold.status !== 'pending') return;
+    const [reservation] = await lockReservations(tx, [reservationId]);
+    if (reservation?.kind !== 'allocation' || reservation.status !== 'pending') return;
     const lines = await openLines(tx, [reservationId]);
     await lockStock(tx, lines);
     await closeLines(tx, lines);
     await setReservationStatus(tx, [reservationId], 'cancelled');
     const effectId = reservationId;
-    await postLedger(
+    await stock.change(
       tx,
       lines.map(({ productId, warehouseId, openQuantity }): LedgerEntry => {
         return {
@@ -37,12 +37,6 @@ export async function drainAllocation(db: Database, reservationId: string): Prom
         };
       }),
     );
-    const freed = lines.map(({ productId, warehouseId, openQuantity: quantity }) => ({
-      productId,
-      warehouseId,
-      quantity,
-    }));
-    await applyAllocation(tx, await allocateBackorders(tx, freed));
   });
 }
 

@@ -1,5 +1,5 @@
 import type { Transaction } from '../../../platform/database/database';
-import type { ReservationPlan, Refusal } from '../../stock/reservations/plan';
+import type { ReservationPlan, Refusal } from '../../stock/reservations/plan-reservation';
 import type { OrderInput } from '../../orders/types';
 import { selectWaitingOfCustomers, selectWaitingUnits } from './queries';
 

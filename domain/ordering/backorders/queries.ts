@@ -2,6 +2,24 @@ import { execute, many, type Queryable, type Transaction } from '../../../platfo
 import { literals } from '../../../platform/database/literals';
 import { OPEN_ORDER_STATUSES } from '../../orders/types';
 
+export interface NewBackorder {
+  orderId: string;
+  productId: number;
+  quantity: number;
+}
+
+/** Puts orders at the end of the queues of what they wait for, in the order given. */
+export function insertBackorders(tx: Transaction, backorders: readonly NewBackorder[]): Promise<number> {
+  return execute(
+    tx,
+    'orders.insert_backorders',
+    `insert into backorders (product_id, order_id, quantity, waiting)
+     select product_id, order_id, quantity, quantity
+     from unnest($1::int[], $2::uuid[], $3::int[]) with ordinality as b (product_id, order_id, quantity, n) order by n`,
+    [backorders.map((b) => b.productId), backorders.map((b) => b.orderId), backorders.map((b) => b.quantity)],
+  );
+}
+
 export interface WaitingRow {
   id: number;
   productId: number;
@@ -24,6 +42,16 @@ export function selectQueueForUpdate(
      for no key update`,
     [productIds, limit],
   );
+}
+
+/** Products that any backorder waits for. */
+export async function selectWaitedFor(on: Queryable): Promise<number[]> {
+  const found = await many<{ productId: number }>(
+    on,
+    'orders.waited_for',
+    'select distinct product_id as "productId" from backorders where waiting > 0',
+  );
+  return found.map((row) => row.productId);
 }
 
 /** Units that still wait for a product. */
@@ -80,7 +108,7 @@ export function selectOrderBackordersForUpdate(tx: Transaction, orderId: string)
   );
 }
 
-/** The highest hold number of each order that has a hold. */
+/** The highest reservation number of each order that has a reservation. */
 export function selectLastSeqs(
   on: Queryable,
   orderIds: readonly string[],

@@ -1,12 +1,17 @@
-import type { Database, Transaction } from '../../../platform/database/database';
+import type { Transaction } from '../../../platform/database/database';
 import { AppError, translateDatabaseError } from '../../../platform/errors';
-import { allocateBackorders, applyAllocation } from '../../ordering/backorders/allocate';
 import { assignUnits } from '../tracking/assign-units';
 import type { NamedUnits } from '../tracking/types';
-import { checkCountable } from '../ledger/rules';
-import { lockStock, postLedger } from '../ledger/ledger';
-import { effectIsApplied, insertEmptyStock, selectStockKey, selectThreshold } from '../ledger/queries';
-import { stockStatus } from '../sourcing/rules';
+import { stockStatus } from '../ledger/rules';
+import {
+  checkCountable,
+  effectIsApplied,
+  findStockKey,
+  insertEmptyStock,
+  lockStock,
+  type StockAccess,
+  type StockLedger,
+} from '../ledger/stock-ledger';
 import type { LedgerEntry, StockKey, StockLevel, StockStatus } from '../ledger/types';
 
 export interface Adjustment {
@@ -31,16 +36,16 @@ export interface AdjustedLevel extends StockLevel {
 /**
  * Changes what is on hand at one location and writes why. Units that arrive go to waiting backorders in the same transaction.
  *
- * @throws UNKNOWN_SKU, UNKNOWN_LOCATION; WOULD_GO_NEGATIVE below zero; BELOW_RESERVED below what is held; QUANTITY_OVERFLOW;
+ * @throws UNKNOWN_SKU, UNKNOWN_LOCATION; WOULD_GO_NEGATIVE below zero; BELOW_RESERVED below what is reserved; QUANTITY_OVERFLOW;
  * what `assignUnits` throws
  */
-export async function adjustStock(db: Database, adjustment: Adjustment): Promise<AdjustedLevel> {
-  const key = await selectStockKey(db, adjustment.sku, adjustment.location);
-  const { productId, warehouseId } = key ?? {};
-  if (!productId) throw new AppError('UNKNOWN_SKU', `There is no product ${adjustment.sku}.`);
-  if (!warehouseId) throw new AppError('UNKNOWN_LOCATION', `There is no location ${adjustment.location}.`);
+export async function adjustStock(
+  { db, stock }: StockAccess,
+  adjustment: Adjustment,
+): Promise<AdjustedLevel> {
+  const key = await findStockKey(db, adjustment);
   try {
-    return await db.retrying((tx) => applyAdjustment(tx, { productId, warehouseId }, adjustment));
+    return await db.retrying((tx) => applyAdjustment(tx, stock, key, adjustment));
   } catch (error) {
     throw translateDatabaseError(error);
   }
@@ -48,15 +53,15 @@ export async function adjustStock(db: Database, adjustment: Adjustment): Promise
 
 async function applyAdjustment(
   tx: Transaction,
+  stock: StockLedger,
   key: StockKey,
   adjustment: Adjustment,
 ): Promise<AdjustedLevel> {
   const { effectId, change, reason, reference, named = {}, actor } = adjustment;
   await insertEmptyStock(tx, [key]);
   const [before] = await lockStock(tx, [key]);
-  const threshold = await selectThreshold(tx, key);
   if (!before) throw new AppError('UNKNOWN_LOCATION', `There is no location ${adjustment.location}.`);
-  if (await effectIsApplied(tx, 'adjust', effectId)) return withStatus(before, threshold);
+  if (await effectIsApplied(tx, 'adjust', effectId)) return withStatus(before);
 
   const delta = 'delta' in change ? change.delta : change.setTo - before.onHand;
   const onHand = before.onHand + delta;
@@ -79,12 +84,11 @@ async function applyAdjustment(
     ...(reference ? { reference } : {}),
   };
   await assignUnits(tx, entry, named);
-  await postLedger(tx, [entry]);
-  if (delta > 0) await applyAllocation(tx, await allocateBackorders(tx, [{ ...key, quantity: delta }]));
+  await stock.change(tx, [entry]);
   const [after] = await lockStock(tx, [key]);
-  return withStatus(after ?? before, threshold);
+  return withStatus(after ?? before);
 }
 
-function withStatus(level: StockLevel, threshold: number): AdjustedLevel {
-  return { ...level, status: stockStatus(level.available, threshold) };
+function withStatus(level: StockLevel): AdjustedLevel {
+  return { ...level, status: stockStatus(level.available, level.lowStockThreshold) };
 }

@@ -1,7 +1,6 @@
-import type { BatchLevel, StoredOutcome } from './queries';
-import { OVERFLOW_DETAIL, type BatchCode } from '../ledger/rules';
-import { stockStatus } from '../sourcing/rules';
-import type { StockStatus } from '../ledger/types';
+import { OVERFLOW_DETAIL, stockStatus, type BatchCode } from '../ledger/rules';
+import type { StockLevel, StockStatus } from '../ledger/types';
+import type { StoredOutcome } from './queries';
 
 export interface LocationAfter {
   warehouse: string;
@@ -21,12 +20,12 @@ export interface UpdateOutcome {
   location: LocationAfter | null;
 }
 
-/** A verdict as its chunk keeps it. */
-export function stored(code: BatchCode | null, level: BatchLevel | undefined): StoredOutcome {
+/** An outcome as its chunk keeps it. */
+export function stored(code: BatchCode | null, level: StockLevel | undefined): StoredOutcome {
   return [code, level?.onHand ?? null, level?.reserved ?? null, level?.lowStockThreshold ?? null];
 }
 
-/** A kept verdict as the caller is told it. */
+/** A kept outcome as the caller is told it. */
 export function asOutcome(
   update: { index: number; sku: string; location: string },
   [code, onHand, reserved, threshold]: StoredOutcome,

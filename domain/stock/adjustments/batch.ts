@@ -2,21 +2,11 @@ import type { Database, Transaction } from '../../../platform/database/database'
 import { AppError, isAppError, isSubjectsOwn, translateDatabaseError } from '../../../platform/errors';
 import { runInHalves } from '../../../platform/halves';
 import { derivedId } from '../../../platform/ids';
-import { allocateBackorders, applyAllocation } from '../../ordering/backorders/allocate';
-import {
-  insertChunk,
-  selectChunk,
-  selectLevelsForUpdate,
-  selectStockKeys,
-  type BatchLevel,
-  type ResolvedKey,
-  type StoredOutcome,
-} from './queries';
-import { asOutcome, stored, type UpdateOutcome } from './batch-outcomes';
 import { decideUpdates, stockKeyOf, type BatchCode } from '../ledger/rules';
-import { postLedger } from '../ledger/ledger';
-import { insertEmptyStock } from '../ledger/queries';
-import type { Allocation, LedgerEntry, LedgerKind, StockKey } from '../ledger/types';
+import { insertEmptyStock, lockStock, type StockAccess, type StockLedger } from '../ledger/stock-ledger';
+import type { LedgerEntry, LedgerKind, StockKey, StockLevel } from '../ledger/types';
+import { asOutcome, stored, type UpdateOutcome } from './batch-outcomes';
+import { insertChunk, selectChunk, selectStockKeys, type ResolvedKey, type StoredOutcome } from './queries';
 
 export interface BatchUpdate {
   sku: string;
@@ -44,7 +34,7 @@ export interface BatchRequest {
 export interface BatchResult {
   applied: number;
   rejected: number;
-  verdicts: UpdateOutcome[];
+  outcomes: UpdateOutcome[];
 }
 
 /** Short enough that nobody waits long for a row, long enough that a statement's own cost hardly counts. */
@@ -59,25 +49,25 @@ interface PlacedUpdate extends BatchUpdate {
 }
 
 /**
- * Changes many rows with a handful of statements and says of each update what became of it. Updates of one row are judged in
+ * Changes many rows with a handful of statements and says of each update what became of it. Updates of one row are decided in
  * their order, each after the one before it. Units that arrive go to waiting backorders in the same transaction.
  *
- * Not atomic: in transactions of `chunkSize` updates, each remembered with its verdicts. A batch that broke off and is sent
- * again goes on where it was, and answers for what was done as it did the first time. An update that fails by an error of its
- * own is rejected as `UPDATE_FAILED`, and the others are applied.
+ * Not atomic: in transactions of `chunkSize` updates, each remembered with its outcomes. A batch that broke off and is sent
+ * again goes on where it was, and returns for what was done what it returned the first time. An update that fails by an error of
+ * its own is rejected as `UPDATE_FAILED`, and the others are applied.
  *
  * @throws BATCH_REJECTED (atomic) with `rejected`, the updates that cannot be applied; nothing is changed then
  */
-export async function applyUpdates(db: Database, request: BatchRequest): Promise<BatchResult> {
+export async function applyUpdates(access: StockAccess, request: BatchRequest): Promise<BatchResult> {
   const { atomic, updates, chunkSize = CHUNK_SIZE } = request;
-  const placed = await place(db, updates);
+  const placed = await place(access.db, updates);
   const size = atomic ? Math.max(1, placed.length) : chunkSize;
-  const verdicts: UpdateOutcome[] = [];
+  const outcomes: UpdateOutcome[] = [];
   for (let start = 0, chunk = 0; start < placed.length; start += size, chunk++) {
-    verdicts.push(...(await applyChunk(db, request, chunk, placed.slice(start, start + size))));
+    outcomes.push(...(await applyChunk(access, request, chunk, placed.slice(start, start + size))));
   }
-  const applied = verdicts.filter((verdict) => verdict.status === 'applied').length;
-  return { applied, rejected: verdicts.length - applied, verdicts };
+  const applied = outcomes.filter((outcome) => outcome.status === 'applied').length;
+  return { applied, rejected: outcomes.length - applied, outcomes };
 }
 
 async function place(db: Database, updates: readonly BatchUpdate[]): Promise<PlacedUpdate[]> {
@@ -89,17 +79,17 @@ async function place(db: Database, updates: readonly BatchUpdate[]): Promise<Pla
 }
 
 async function applyChunk(
-  db: Database,
+  { db, stock }: StockAccess,
   request: BatchRequest,
   chunk: number,
   updates: readonly PlacedUpdate[],
 ): Promise<UpdateOutcome[]> {
   const run = (failed: ReadonlySet<number>) =>
-    db.retrying((tx) => runChunk(tx, request, chunk, updates, failed), ATTEMPTS);
+    db.retrying((tx) => runChunk(tx, stock, request, { chunk, updates, failing: failed }), ATTEMPTS);
   try {
     const stored = await run(new Set()).catch(async (error: unknown) => {
       if (request.atomic || isAppError(error) || !isSubjectsOwn(error)) throw error;
-      return run(await findFailing(db, request, chunk, updates));
+      return run(await findFailing({ db, stock }, request, { chunk, updates }));
     });
     return updates.map((update, place) => asOutcome(update, stored[place] ?? [null, null, null, null]));
   } catch (error) {
@@ -107,19 +97,25 @@ async function applyChunk(
   }
 }
 
+interface ChunkOfUpdates {
+  chunk: number;
+  updates: readonly PlacedUpdate[];
+  /** Places, in the batch, of updates that are not to be tried. */
+  failing: ReadonlySet<number>;
+}
+
 class Tried extends Error {}
 
 /** Places, in the batch, of the updates that fail by an error of their own: tries them in transactions that are rolled back. */
 async function findFailing(
-  db: Database,
+  { db, stock }: StockAccess,
   request: BatchRequest,
-  chunk: number,
-  updates: readonly PlacedUpdate[],
+  { chunk, updates }: Omit<ChunkOfUpdates, 'failing'>,
 ): Promise<Set<number>> {
   const failing = new Set<number>();
   const attempt = (some: readonly PlacedUpdate[]) =>
     db.retrying(async (tx) => {
-      await runChunk(tx, request, chunk, some, failing);
+      await runChunk(tx, stock, request, { chunk, updates: some, failing });
       throw new Tried();
     }, ATTEMPTS);
   await runInHalves(
@@ -138,11 +134,9 @@ async function findFailing(
 
 async function runChunk(
   tx: Transaction,
+  stock: StockLedger,
   request: BatchRequest,
-  chunk: number,
-  updates: readonly PlacedUpdate[],
-  /** Places of updates that are not to be tried. */
-  failing: ReadonlySet<number>,
+  { chunk, updates, failing }: ChunkOfUpdates,
 ): Promise<StoredOutcome[]> {
   const { batchId, atomic } = request;
   const keys = distinctKeys(updates);
@@ -150,27 +144,22 @@ async function runChunk(
   const missing = distinctKeys(updates.filter(({ key, delta }) => key?.hasRow === false && delta > 0));
   if (missing.length > 0) await insertEmptyStock(tx, missing);
   // Looked for behind the locks: whoever applied this chunk meanwhile held them until it was written.
-  const [locked, known] = await Promise.all([
-    selectLevelsForUpdate(tx, keys),
-    selectChunk(tx, batchId, chunk),
-  ]);
+  const [locked, known] = await Promise.all([lockStock(tx, keys), selectChunk(tx, batchId, chunk)]);
   if (known) return known;
 
   const before = new Map(locked.map((level) => [stockKeyOf(level), level]));
   const levels = new Map<string, { onHand: number; reserved: number }>(before);
-  const codes = judge(levels, updates, failing);
+  const codes = decide(levels, updates, failing);
   if (atomic) refuseUnlessAll(updates, codes, before);
   const applied = updates.filter((_, place) => codes[place] === null);
-  await postLedger(tx, entriesOf(request, applied));
-  const effects = await allocateBackorders(tx, arrivals(applied));
-  // Backorders that were served changed what is reserved.
-  const after =
-    effects.moves.length === 0 ? withCounters(locked, levels) : await selectLevelsForUpdate(tx, keys);
-  const verdicts = storedOutcomes(updates, codes, after);
-  await applyAllocation(tx, effects);
-  const added = await insertChunk(tx, batchId, chunk, verdicts);
-  // Without a row to lock, somebody else may have judged the same chunk at the same time; nothing was applied by either.
-  return added ? verdicts : ((await selectChunk(tx, batchId, chunk)) ?? verdicts);
+  const taken = await stock.post(tx, entriesOf(request, applied));
+  // Who waited for what arrived changed what is reserved.
+  const after = taken ? await lockStock(tx, keys) : withCounters(locked, levels);
+  const outcomes = storedOutcomes(updates, codes, after);
+  const added = await insertChunk(tx, batchId, chunk, outcomes);
+  await taken?.write();
+  // Without a row to lock, somebody else may have decided the same chunk at the same time; nothing was applied by either.
+  return added ? outcomes : ((await selectChunk(tx, batchId, chunk)) ?? outcomes);
 }
 
 function hasIds(key: ResolvedKey | undefined): key is ResolvedKey & StockKey {
@@ -182,7 +171,7 @@ function distinctKeys(updates: readonly PlacedUpdate[]): StockKey[] {
   return [...new Map(found).values()];
 }
 
-function judge(
+function decide(
   levels: Map<string, { onHand: number; reserved: number }>,
   updates: readonly PlacedUpdate[],
   failing: ReadonlySet<number>,
@@ -203,7 +192,7 @@ function judge(
 function refuseUnlessAll(
   updates: readonly PlacedUpdate[],
   codes: readonly (BatchCode | null)[],
-  before: ReadonlyMap<string, BatchLevel>,
+  before: ReadonlyMap<string, StockLevel>,
 ): void {
   const rejected = updates.flatMap((update, place) => {
     const code = codes[place];
@@ -240,29 +229,17 @@ function entriesOf(request: BatchRequest, applied: readonly PlacedUpdate[]): Led
   );
 }
 
-/** What each row has more than before: only that can be given to those who wait. */
-function arrivals(applied: readonly PlacedUpdate[]): Allocation[] {
-  const net = new Map<string, Allocation>();
-  for (const { key, delta } of applied) {
-    if (!hasIds(key)) continue;
-    const { productId, warehouseId } = key;
-    const quantity = (net.get(stockKeyOf(key))?.quantity ?? 0) + delta;
-    net.set(stockKeyOf(key), { productId, warehouseId, quantity });
-  }
-  return [...net.values()].filter(({ quantity }) => quantity > 0);
-}
-
 function withCounters(
-  locked: readonly BatchLevel[],
+  locked: readonly StockLevel[],
   levels: ReadonlyMap<string, { onHand: number; reserved: number }>,
-): BatchLevel[] {
+): StockLevel[] {
   return locked.map((level) => ({ ...level, ...levels.get(stockKeyOf(level)) }));
 }
 
 function storedOutcomes(
   updates: readonly PlacedUpdate[],
   codes: readonly (BatchCode | null)[],
-  after: readonly BatchLevel[],
+  after: readonly StockLevel[],
 ): StoredOutcome[] {
   const levels = new Map(after.map((level) => [stockKeyOf(level), level]));
   return updates.map(({ key }, place) =>

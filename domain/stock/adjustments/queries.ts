@@ -6,7 +6,6 @@ import {
   type Transaction,
 } from '../../../platform/database/database';
 import type { BatchCode } from '../ledger/rules';
-import type { StockKey, StockLevel } from '../ledger/types';
 
 export interface ResolvedKey {
   sku: string;
@@ -17,7 +16,7 @@ export interface ResolvedKey {
   hasRow: boolean;
 }
 
-/** What these names mean; one answer for each pair. */
+/** What these names mean; one row for each pair. */
 export function selectStockKeys(
   on: Queryable,
   pairs: readonly { sku: string; location: string }[],
@@ -31,25 +30,6 @@ export function selectStockKeys(
      left join warehouses w on w.code = u.location
      left join stock s on s.product_id = p.id and s.warehouse_id = w.id`,
     [pairs.map((pair) => pair.sku), pairs.map((pair) => pair.location)],
-  );
-}
-
-export interface BatchLevel extends StockLevel {
-  lowStockThreshold: number;
-}
-
-/** Locks stock rows in the one lock order and answers them, with their thresholds, as they are after the wait. */
-export function selectLevelsForUpdate(tx: Transaction, keys: readonly StockKey[]): Promise<BatchLevel[]> {
-  return many<BatchLevel>(
-    tx,
-    'inventory.lock_levels',
-    `select s.product_id as "productId", s.warehouse_id as "warehouseId", s.on_hand as "onHand", s.reserved, s.available,
-            s.low_stock_threshold as "lowStockThreshold"
-     from stock s
-     where (s.product_id, s.warehouse_id) in (select * from unnest($1::int[], $2::int[]))
-     order by s.product_id, s.warehouse_id
-     for no key update`,
-    [keys.map((key) => key.productId), keys.map((key) => key.warehouseId)],
   );
 }
 
@@ -75,13 +55,13 @@ export async function insertChunk(
   tx: Transaction,
   batchId: string,
   chunk: number,
-  verdicts: readonly StoredOutcome[],
+  outcomes: readonly StoredOutcome[],
 ): Promise<boolean> {
   const added = await execute(
     tx,
     'inventory.insert_batch_chunk',
     'insert into batch_chunks (batch_id, chunk, verdicts) values ($1, $2, $3) on conflict do nothing',
-    [batchId, chunk, JSON.stringify(verdicts)],
+    [batchId, chunk, JSON.stringify(outcomes)],
   );
   return added === 1;
 }

@@ -136,13 +136,3 @@ export function selectThresholds(on: Queryable, sku: string): Promise<Thresholds
     [sku],
   );
 }
-
-export async function selectCategoryId(on: Queryable, code: string): Promise<number | undefined> {
-  const row = await maybeOne<{ id: number }>(
-    on,
-    'thresholds.category_id',
-    'select id from categories where code = $1',
-    [code],
-  );
-  return row?.id;
-}

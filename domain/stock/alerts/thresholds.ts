@@ -1,12 +1,11 @@
 import type { Database } from '../../../platform/database/database';
 import { AppError } from '../../../platform/errors';
-import { lockStock } from '../ledger/ledger';
-import { insertEmptyStock, selectStockKey } from '../ledger/queries';
+import { findCategoryId } from '../../catalog/categories';
+import { insertEmptyStock, lockStock, selectStockKey } from '../ledger/stock-ledger';
 import type { StockKey } from '../ledger/types';
 import {
   deleteProductDefault,
   lockDefaults,
-  selectCategoryId,
   selectInherited,
   selectOutdatedForUpdate,
   selectProductsOfCategory,
@@ -37,14 +36,14 @@ export async function setThresholds(
   request: { sku: string; location: string | null; thresholds: Thresholds | 'inherit' },
 ): Promise<void> {
   const { sku, location, thresholds } = request;
-  const { productId, warehouseId } = (await selectStockKey(db, sku, location ?? '')) ?? {};
-  if (!productId) throw new AppError('UNKNOWN_SKU', `There is no product ${sku}.`);
+  const { productId, warehouseId } = await selectStockKey(db, sku, location ?? '');
+  if (productId === null) throw new AppError('UNKNOWN_SKU', `There is no product ${sku}.`);
   if (location === null) {
     await changeDefault(db, { productId, categoryId: null }, thresholds);
     await applyDefaults(db, [productId]);
     return;
   }
-  if (!warehouseId) throw new AppError('UNKNOWN_LOCATION', `There is no location ${location}.`);
+  if (warehouseId === null) throw new AppError('UNKNOWN_LOCATION', `There is no location ${location}.`);
   await setAtLocation(db, { productId, warehouseId }, thresholds);
 }
 
@@ -60,8 +59,7 @@ export async function setCategoryThresholds(
   code: string,
   thresholds: Thresholds,
 ): Promise<number> {
-  const categoryId = await selectCategoryId(db, code);
-  if (categoryId === undefined) throw new AppError('UNKNOWN_CATEGORY', `There is no category ${code}.`);
+  const categoryId = await findCategoryId(db, code);
   await changeDefault(db, { productId: null, categoryId }, thresholds);
   let changed = 0;
   for (let after = ''; ;) {

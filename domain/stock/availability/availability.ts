@@ -1,8 +1,9 @@
 import type { Queryable } from '../../../platform/database/database';
 import { AppError } from '../../../platform/errors';
 import { selectShort, selectStock, selectStockAsOf, type LocationRow, type StockRow } from './queries';
-import { stockStatus } from '../sourcing/rules';
-import type { Shortage, StockStatus } from '../ledger/types';
+import { stockStatus } from '../ledger/rules';
+import type { Shortage } from '../sourcing/types';
+import type { StockStatus } from '../ledger/types';
 
 export interface Availability {
   /** SKUs that are not sold. */
@@ -12,7 +13,7 @@ export interface Availability {
 
 /**
  * Whether these quantities could be held right now, all warehouses together. A look, not a promise: it locks nothing.
- * Unpaid holds that are past due count as available.
+ * Unpaid reservations that are past due count as available.
  */
 export async function checkAvailability(
   on: Queryable,

@@ -10,7 +10,7 @@ export interface ShortRow {
 }
 
 /**
- * Unpaid holds that are past due count as available: whoever is short of them frees them. There are few, so they are
+ * Unpaid reservations that are past due count as available: a request that lacks units frees them. There are few, so they are
  * found first, by their partial index; from a hot SKU's side one would read every line it ever had.
  */
 export function selectShort(

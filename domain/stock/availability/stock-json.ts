@@ -1,6 +1,6 @@
 import type { PackedStockRow } from './queries';
-import { stockStatus } from '../sourcing/rules';
-import type { Warehouse } from '../ledger/types';
+import { stockStatus } from '../ledger/rules';
+import type { Warehouse } from '../../catalog/types';
 
 /** Where a warehouse comes in the list of locations, and how its entry begins. */
 interface Place {

@@ -1,7 +1,7 @@
 import type { Database } from '../../../platform/database/database';
 import { selectStockOfMany, type PackedStockRow } from './queries';
 import { placesOf, stockJson, type Places } from './stock-json';
-import type { Warehouse } from '../ledger/types';
+import type { Warehouse } from '../../catalog/types';
 import type { WarehouseDirectory } from '../../catalog/warehouses';
 
 export interface StockReader {
@@ -28,14 +28,14 @@ interface Waiting {
 
 /**
  * Reads of many callers share statements: a statement for each costs as much again as its rows. Nobody waits for others, nothing
- * is kept: while a lane is free a read goes out in the same turn of the event loop, and every answer is read after it was asked for.
+ * is kept: while a lane is free a read goes out in the same turn of the event loop, and every result is read after it was asked for.
  *
- * The answer is text. Of a product at 100 locations, objects on the way from PostgreSQL to the socket cost more than the query.
+ * The result is text. Of a product at 100 locations, objects on the way from PostgreSQL to the socket cost more than the query.
  */
 export function createStockReader(options: StockReaderOptions): StockReader {
   const { db, warehouses, lanes = LANES, maxBatch = MAX_BATCH } = options;
   const waiting = new Map<string, Waiting[]>();
-  /** Of the list that the directory answered last. */
+  /** Of the list that the directory returned last. */
   let places: { of: readonly Warehouse[]; map: Places } | undefined;
   let running = 0;
   let scheduled = false;

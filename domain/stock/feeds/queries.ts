@@ -1,7 +1,9 @@
+import type { StagedBatch } from '../ledger/types';
 import {
   execute,
   maybeOne,
   many,
+  one,
   type Queryable,
   type Transaction,
 } from '../../../platform/database/database';
@@ -132,7 +134,7 @@ const LOOKED_UP = `
   )`;
 
 /**
- * Numbers what can be applied by (product, warehouse), the order in which stock is locked; answers how many there are, and
+ * Numbers what can be applied by (product, warehouse), the order in which stock is locked; returns how many there are, and
  * of how many lines. Of several lines about one stock row a `set` keeps the last, a `delta` the sum.
  */
 export async function resolveRows(
@@ -158,13 +160,12 @@ export async function resolveRows(
      where later is null`,
     [feedId, mode],
   );
-  const row = await maybeOne<{ changes: number; lines: number }>(
+  return one<{ changes: number; lines: number }>(
     tx,
     'feeds.count_changes',
     'select count(*) as changes, coalesce(sum(lines), 0) as lines from feed_changes where feed_id = $1',
     [feedId],
   );
-  return row ?? { changes: 0, lines: 0 };
 }
 
 /** Rejects the rows that `resolveRows` left out. `reasons`: by code. */
@@ -250,7 +251,7 @@ export function closeLanes(tx: Transaction, feedId: number): Promise<number> {
   );
 }
 
-/** Forgets up to `limit` staged rows; answers how many there were. */
+/** Forgets up to `limit` staged rows; returns how many there were. */
 export function deleteStaged(on: Queryable, feedId: number, limit: number): Promise<number> {
   return execute(
     on,
@@ -293,4 +294,24 @@ export function selectRejects(
      order by r.line limit $3`,
     [jobId, after, limit],
   );
+}
+
+/** Rejects the one row of a batch, which fails by an error of its own. Returns how many lines of the feed that is. */
+export async function rejectChange(
+  tx: Transaction,
+  batch: StagedBatch & { reason: string },
+): Promise<number> {
+  const row = await one<{ lines: number }>(
+    tx,
+    'feeds.reject_change',
+    `with refused as (
+       insert into feed_rejects (feed_id, line, sku, location, quantity, code, reason)
+       select $1, c.line, p.sku, w.code, c.quantity, 'ROW_FAILED', $4
+       from feed_changes c join products p on p.id = c.product_id join warehouses w on w.id = c.warehouse_id
+       where c.feed_id = $1 and c.seq > $2 and c.seq <= $3
+     )
+     select coalesce(sum(lines), 0) as lines from feed_changes where feed_id = $1 and seq > $2 and seq <= $3`,
+    [batch.feedId, batch.after, batch.upTo, batch.reason],
+  );
+  return row.lines;
 }

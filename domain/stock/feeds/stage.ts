@@ -20,7 +20,7 @@ const PIECE_CHARACTERS = 262_144;
 /**
  * Reads a feed and stages its rows together with the job that will import them, in one transaction: an upload that breaks
  * off leaves nothing. Memory is that of a few chunks, however long the feed.
- * A job that is there already is answered (`isNew` false) when it was made from the very same feed.
+ * A job that is there already is returned (`isNew` false) when it was made from the very same feed.
  *
  * @throws what `readFeed` throws; AppError `UNKNOWN_LOCATION` for the default; `IDEMPOTENCY_KEY_REUSED` for a job of another
  *   feed; `IDEMPOTENCY_IN_FLIGHT` while the same job is being uploaded elsewhere

@@ -1,21 +1,15 @@
-import { AppError } from '../../../platform/errors';
-import type { StockKey } from './types';
+import type { Allocation, StockChange, StockKey, StockStatus } from './types';
 
 /** Counters hold PostgreSQL's int. */
 export const MAX_ON_HAND = 2_147_483_647;
 
 export const OVERFLOW_DETAIL = `At most ${MAX_ON_HAND} can be on hand.`;
 
-/** @throws AppError `QUANTITY_OVERFLOW` for more units than a stock row can count. */
-export function checkCountable(onHand: number): void {
-  if (onHand > MAX_ON_HAND) throw new AppError('QUANTITY_OVERFLOW', OVERFLOW_DETAIL);
-}
-
 export type UpdateRefusal = 'WOULD_GO_NEGATIVE' | 'BELOW_RESERVED' | 'QUANTITY_OVERFLOW';
 /** `UPDATE_FAILED`: it failed by an error of its own, which is no rule of the stock. */
 export type BatchCode = UpdateRefusal | 'UNKNOWN_SKU' | 'UNKNOWN_LOCATION' | 'UPDATE_FAILED';
 
-/** What one stock row counts. */
+/** The counters of one stock row. */
 export interface Counters {
   onHand: number;
   reserved: number;
@@ -35,12 +29,13 @@ export function refusalOf({ onHand, reserved }: Counters, delta: number): Update
   return after > MAX_ON_HAND ? 'QUANTITY_OVERFLOW' : null;
 }
 
+/** A stock row's key as one string, for maps. */
 export function stockKeyOf({ productId, warehouseId }: StockKey): string {
   return `${productId}:${warehouseId}`;
 }
 
 /**
- * Judges updates in their order, each on what those before it have left: a refused one changes nothing for the next.
+ * Decides updates in their order, each on what those before it have left: a refused one changes nothing for the next.
  *
  * @param levels what the rows count now, by `stockKeyOf`; brought to what they count after the updates
  * @returns for each update why it is refused, or null when it is to be applied
@@ -57,3 +52,47 @@ export function decideUpdates(
     return refusal;
   });
 }
+
+/** One change for each stock row, in the order in which the rows first occur. */
+export function foldChanges(changes: readonly StockChange[]): StockChange[] {
+  const byRow = new Map<string, StockChange>();
+  for (const { productId, warehouseId, onHandDelta, reservedDelta } of changes) {
+    const key = stockKeyOf({ productId, warehouseId });
+    const known = byRow.get(key);
+    if (known) {
+      known.onHandDelta += onHandDelta;
+      known.reservedDelta += reservedDelta;
+    } else {
+      byRow.set(key, { productId, warehouseId, onHandDelta, reservedDelta });
+    }
+  }
+  return [...byRow.values()];
+}
+
+/** Units that changes make available; each row is named once. */
+export function freedUnits(folded: readonly StockChange[]): Allocation[] {
+  return folded.flatMap(({ productId, warehouseId, onHandDelta, reservedDelta }) => {
+    const quantity = onHandDelta - reservedDelta;
+    return quantity > 0 ? [{ productId, warehouseId, quantity }] : [];
+  });
+}
+
+/** How a location's stock is shown. A threshold of 0 never makes it low. */
+export function stockStatus(available: number, lowStockThreshold: number): StockStatus {
+  if (available <= 0) return 'out_of_stock';
+  return available <= lowStockThreshold ? 'low_stock' : 'available';
+}
+
+/**
+ * The expiry of reservations looks again at least this often, seconds, whether it is asked to or not. A reservation that falls
+ * due later than this is therefore found without a message, so that reservations of the usual length cost the expiry nothing
+ * when they are made.
+ */
+export const LOOK_EVERY_SECONDS = 30;
+
+/**
+ * Longer than a reservation takes from its statement to its commit, seconds. The expiry may look while one is in between: it
+ * does not see the reservation, nor did the reservation see when the expiry will look next. Within this time of the next look
+ * a reservation therefore sends a message to be safe.
+ */
+export const COMMIT_SECONDS = 2;

@@ -1,34 +1,3 @@
-/** Statuses of a reservation as API clients see them: `charging` is shown as `pending`. */
-export const SHOWN_RESERVATION_STATUSES = [
-  'pending',
-  'confirmed',
-  'shipped',
-  'cancelled',
-  'expired',
-] as const;
-export const RESERVATION_STATUSES = ['charging', ...SHOWN_RESERVATION_STATUSES] as const;
-export type ReservationStatus = (typeof RESERVATION_STATUSES)[number];
-
-/** A live reservation keeps units from being sold; one that is not has no open line. */
-export const LIVE_RESERVATION_STATUSES = [
-  'pending',
-  'charging',
-  'confirmed',
-] as const satisfies readonly ReservationStatus[];
-
-/**
- * `order`: made by an order; `hold`: asked for by a client without an order; `allocation`: kept for backorders that are
- * served later; `quality`: on quality hold.
- */
-export const RESERVATION_KINDS = ['order', 'hold', 'allocation', 'quality'] as const;
-export type ReservationKind = (typeof RESERVATION_KINDS)[number];
-
-/** Kinds that may live without ever falling due. */
-export const ENDLESS_RESERVATION_KINDS = [
-  'allocation',
-  'quality',
-] as const satisfies readonly ReservationKind[];
-
 export const LEDGER_KINDS = [
   'opening',
   'receipt',
@@ -53,23 +22,6 @@ export type LedgerKind = (typeof LEDGER_KINDS)[number];
 /** What moves units from one warehouse to another. */
 export const TRANSFER_LEDGER_KINDS = ['transfer_out', 'transfer_in'] as const satisfies readonly LedgerKind[];
 
-/** Where an order goes: a point (degrees, WGS 84) or the name of a region. */
-export type ShipTo = { latitude: number; longitude: number } | { region: string };
-
-export interface Warehouse {
-  id: number;
-  code: string;
-  name: string;
-  type: string;
-  address: string;
-  latitude: number;
-  longitude: number;
-  region: string;
-  /** Lower is preferred between equally near warehouses. */
-  priority: number;
-  active: boolean;
-}
-
 /** Key of one stock row. Locked everywhere in the order (productId, warehouseId). */
 export interface StockKey {
   productId: number;
@@ -80,10 +32,12 @@ export interface StockKey {
 export const STOCK_STATUSES = ['available', 'low_stock', 'out_of_stock'] as const;
 export type StockStatus = (typeof STOCK_STATUSES)[number];
 
+/** What one stock row counts. */
 export interface StockLevel extends StockKey {
   onHand: number;
   reserved: number;
   available: number;
+  lowStockThreshold: number;
 }
 
 /** `quantity` units of one product in one warehouse. */
@@ -91,39 +45,79 @@ export interface Allocation extends StockKey {
   quantity: number;
 }
 
-/** One change of a stock row together with the ledger entry that explains it. */
-export interface LedgerEntry extends StockKey {
-  kind: LedgerKind;
+/** Changes of a stock row's counters. */
+export interface StockChange extends StockKey {
   onHandDelta: number;
   reservedDelta: number;
+}
+
+/** One change of a stock row together with the ledger entry that explains it. */
+export interface LedgerEntry extends StockChange {
+  kind: LedgerKind;
   /** With `kind` the key under which the effect is applied once. */
   effectId: string;
   reservationId?: string;
   orderId?: string;
   reason?: string;
   reference?: string;
+  /** `system` unless given. */
   actor?: string;
 }
 
-export interface Shortage {
-  sku: string;
-  requested: number;
-  available: number;
+/** A new reservation with the units it takes. */
+export interface NewReservation {
+  id: string;
+  /** `order`: of an order; `hold`: without one; `allocation`: kept for backorders; `quality`: on quality hold. */
+  kind: 'order' | 'hold' | 'allocation' | 'quality';
+  orderId: string | null;
+  /** Its number among the reservations of its order; 1 unless given. */
+  seq?: number;
+  status: 'pending' | 'charging' | 'confirmed';
+  attempt: number;
+  /** Seconds until it falls due; null: it never does, unless `expiresAt` is given. */
+  holdSeconds: number | null;
+  /** When it falls due, instead of `holdSeconds` from now. */
+  expiresAt?: Date | null;
+  /** What the caller calls the thing it reserves stock for. */
+  reference?: string | null;
+  allocations: readonly Allocation[];
 }
 
-/** Why these warehouses, for one SKU: `GET /orders/{id}/sourcing`. */
-export interface SourcingDecision {
-  sku: string;
-  strategy: SourcingStrategy;
-  requested: number;
-  candidates: {
-    warehouse: string;
-    /** Great-circle kilometres to the destination; null when it is not known. */
-    distanceKm: number | null;
-    available: number;
-    taken: number;
-  }[];
+/** Reservations that are written together, and how the ledger explains them. */
+export interface ReservationBatch {
+  kind: Extract<LedgerKind, 'reserve' | 'allocate' | 'quality_hold'>;
+  reservations: readonly NewReservation[];
+  reason?: string;
+  /** `system` unless given. */
+  actor?: string;
 }
 
-export const SOURCING_STRATEGIES = ['nearest', 'fewest_shipments', 'priority'] as const;
-export type SourcingStrategy = (typeof SOURCING_STRATEGIES)[number];
+/** Rows of `feed_changes` from after `after` up to and with `upTo`. */
+export interface StagedBatch {
+  feedId: number;
+  after: number;
+  upTo: number;
+}
+
+/** Why a staged row cannot be applied. */
+export type StagedRefusal = 'WOULD_GO_NEGATIVE' | 'BELOW_RESERVED' | 'QUANTITY_OVERFLOW';
+
+export interface StagedChanges extends StagedBatch {
+  /** `set`: quantities are what is on hand; `delta`: what is added or taken. */
+  mode: 'set' | 'delta';
+  /** All entries share it, so that the batch is applied once and costs one ledger key. */
+  effectId: string;
+  reference: string;
+  actor: string;
+  /** Makes stock rows that are missing first, instead of finding out that they are. */
+  makeRows: boolean;
+  /** What a refused row is told. */
+  refusals: Readonly<Record<StagedRefusal, string>>;
+}
+
+/** Source rows, of which several may be summed in one staged row. */
+export interface StagedCounts {
+  applied: number;
+  unchanged: number;
+  rejected: number;
+}

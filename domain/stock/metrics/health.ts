@@ -4,7 +4,7 @@ import type { HealthCode, InventoryHealth } from './types';
 
 /** Seconds after which a message that nobody has delivered means that the relay is away or stuck. */
 const OUTBOX_LATE_SECONDS = 60;
-/** Seconds after which a hold past due means that nobody releases them: it takes one at most. */
+/** Seconds after which a reservation past due means that nobody releases them: it takes one at most. */
 const RESERVATION_LATE_SECONDS = 30;
 
 /** Whether the upkeep of the inventory keeps up, and if not why. */

@@ -9,7 +9,7 @@ import {
 import type { InventoryMetrics } from './types';
 
 export interface MetricsReader {
-  /** Answers at once with the last figures, however old, and counts anew when they are no longer fresh; the first caller waits. */
+  /** Returns at once the last figures, however old, and counts anew when they are no longer fresh; the first caller waits. */
   read(): Promise<InventoryMetrics>;
 }
 
@@ -58,7 +58,7 @@ export function createMetricsReader(options: MetricsReaderOptions): MetricsReade
 
 async function countAll(db: Database, driftChecks: readonly string[]): Promise<InventoryMetrics> {
   const asOf = new Date();
-  const [stock, holds, counts, drift] = await Promise.all([
+  const [stock, reservations, counts, drift] = await Promise.all([
     db.transaction(async (tx) => {
       await lengthenStatements(tx);
       return selectStockTotals(tx);
@@ -78,8 +78,8 @@ async function countAll(db: Database, driftChecks: readonly string[]): Promise<I
     products,
     locations,
     places,
-    units: { onHand, reserved, available, inTransit: holds.inTransit },
-    holds: { open: holds.open, units: holds.units },
+    units: { onHand, reserved, available, inTransit: reservations.inTransit },
+    holds: { open: reservations.open, units: reservations.units },
     // An alert on stock is open exactly while its condition holds, so these need not be counted in the table itself.
     stock: {
       low: unresolved('low_stock'),

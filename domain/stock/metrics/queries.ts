@@ -2,6 +2,7 @@ import {
   execute,
   maybeOne,
   many,
+  one,
   type Queryable,
   type Transaction,
 } from '../../../platform/database/database';
@@ -22,34 +23,32 @@ export function lengthenStatements(tx: Transaction): Promise<number> {
 }
 
 /** Reads the whole table, with parallel workers where there are any: no index may hold what changes with each sale. */
-export async function selectStockTotals(on: Queryable): Promise<StockTotals> {
-  const row = await maybeOne<StockTotals>(
+export function selectStockTotals(on: Queryable): Promise<StockTotals> {
+  return one<StockTotals>(
     on,
     'insight.stock_totals',
     `select (select count(*) from products) as products, (select count(*) from warehouses) as locations, s.*
      from (select count(*) as places, coalesce(sum(on_hand), 0)::bigint as "onHand",
              coalesce(sum(reserved), 0)::bigint as reserved, coalesce(sum(available), 0)::bigint as available from stock) s`,
   );
-  return row ?? { products: 0, locations: 0, places: 0, onHand: 0, reserved: 0, available: 0 };
 }
 
 export interface ReservationTotals {
-  /** Unpaid or unconfirmed holds. */
+  /** Unpaid or unconfirmed reservations. */
   open: number;
   units: number;
   inTransit: number;
 }
 
-/** By the partial indexes of holds that may fall due and of transfers on their way. */
-export async function selectReservationTotals(on: Queryable): Promise<ReservationTotals> {
-  const row = await maybeOne<ReservationTotals>(
+/** By the partial indexes of reservations that may fall due and of transfers on their way. */
+export function selectReservationTotals(on: Queryable): Promise<ReservationTotals> {
+  return one<ReservationTotals>(
     on,
     'insight.hold_totals',
     `select count(distinct r.id) as open, coalesce(sum(l.open_quantity), 0)::bigint as units,
        (select coalesce(sum(open), 0)::bigint from transfers where status = 'in_transit') as "inTransit"
      from reservations r left join reservation_lines l on l.reservation_id = r.id where r.status = 'pending'`,
   );
-  return row ?? { open: 0, units: 0, inTransit: 0 };
 }
 
 export interface AlertCount {
@@ -101,9 +100,9 @@ export interface UpkeepRow {
   driftAlerts: number;
 }
 
-/** @param holdGraceSeconds how long after it fell due a hold may still be there */
-export async function selectUpkeep(on: Queryable, holdGraceSeconds: number): Promise<UpkeepRow> {
-  const row = await maybeOne<UpkeepRow>(
+/** @param holdGraceSeconds how long after it fell due a reservation may still be there */
+export function selectUpkeep(on: Queryable, holdGraceSeconds: number): Promise<UpkeepRow> {
+  return one<UpkeepRow>(
     on,
     'insight.upkeep',
     `select
@@ -114,5 +113,4 @@ export async function selectUpkeep(on: Queryable, holdGraceSeconds: number): Pro
        (select count(*) from alerts where status <> 'resolved' and kind = 'ledger_drift') as "driftAlerts"`,
     [holdGraceSeconds],
   );
-  return row ?? { outboxSeconds: 0, overdueHolds: 0, partitionsAhead: 0, driftAlerts: 0 };
 }

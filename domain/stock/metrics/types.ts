@@ -7,7 +7,7 @@ export interface InventoryMetrics {
   /** Pairs of product and location that have a stock row. */
   places: number;
   units: { onHand: number; reserved: number; available: number; inTransit: number };
-  /** Holds that are neither confirmed nor over, and what they hold. */
+  /** Reservations that are neither confirmed nor over, and the units they keep. */
   holds: { open: number; units: number };
   stock: { low: number; out: number; overstock: number };
   alerts: { open: number; acknowledged: number };

@@ -4,8 +4,9 @@ import { isLockTimeout, isSubjectsOwn } from '../../../platform/errors';
 import { runInHalves } from '../../../platform/halves';
 import { forgetFailures, recordFailure } from '../alerts/failed-work';
 import { openLines } from './reservations';
-import { selectFreeStock } from '../ledger/queries';
-import { freeReservations, freeLockedLines } from './free';
+import { lockUnlockedStock, type StockAccess, type StockLedger } from '../ledger/stock-ledger';
+import { stockKeyOf } from '../ledger/rules';
+import { freeReservations, freeLockedLines } from './free-reservations';
 import {
   hasOverdueReservation,
   publishNextLook,
@@ -18,25 +19,25 @@ import { AWAKE_BEFORE_MS } from './rules';
 import type { ExpiryRound } from './types';
 
 export interface ExpiryRequest {
-  /** Holds that one transaction frees at most: as long as it runs, their stock rows are locked. */
+  /** Reservations that one transaction frees at most: as long as it runs, their stock rows are locked. */
   batchSize: number;
   /** Least time between two looks, milliseconds: what falls due meanwhile is freed together. */
   pauseMs: number;
-  /** A round ends after this long, milliseconds, even though more holds fall due. */
+  /** A round ends after this long, milliseconds, even though more fall due. */
   roundMs: number;
 }
 
-/** A hold that is made while a round waits for the next one to fall due may fall due before it: looked for this often. */
+/** A reservation that is made while a round waits for the next one to fall due may fall due before it: looked for this often. */
 const LOOK_MS = 300;
 
 /**
- * A round of the expiry: frees holds without an order that are past due by PostgreSQL's clock, set-based and soonest first,
+ * A round of the expiry: frees reservations without an order that are past due by PostgreSQL's clock, set-based and soonest first,
  * waits for those that fall due in a moment, and says when the next round must begin. Several at once share the work: each
  * skips what another has locked. A hold that cannot be freed by an error of its own stops no other: an alert tells of it, and it
  * is tried again after a while. Ends early when `signal` is aborted.
  */
 export async function expireDueReservations(
-  db: Database,
+  access: StockAccess,
   request: ExpiryRequest,
   signal: AbortSignal,
 ): Promise<ExpiryRound> {
@@ -44,9 +45,9 @@ export async function expireDueReservations(
   const isOver = () => signal.aborted || performance.now() >= end;
   let freed = 0;
   for (;;) {
-    freed += await freeDue(db, request.batchSize, isOver);
-    await forgetFailures(db, 'expire_hold', await selectSettledFailures(db));
-    const next = await publishNextLook(db, request.pauseMs / 1_000);
+    freed += await freeDue(access, request.batchSize, isOver);
+    await forgetFailures(access.db, 'expire_hold', await selectSettledFailures(access.db));
+    const next = await publishNextLook(access.db, request.pauseMs / 1_000);
     const sleepMs = Math.max(0, next.inMs - AWAKE_BEFORE_MS);
     if (sleepMs > 0 || isOver()) {
       return { freed, sleepMs, nextDueAt: next.nextDueAt?.toISOString() ?? null };
@@ -55,39 +56,39 @@ export async function expireDueReservations(
   }
 }
 
-async function freeDue(db: Database, batchSize: number, isOver: () => boolean): Promise<number> {
+async function freeDue(access: StockAccess, batchSize: number, isOver: () => boolean): Promise<number> {
   let freed = 0;
   for (;;) {
-    const batch = await expireBatch(db, (tx) => selectDueForUpdate(tx, batchSize));
+    const batch = await expireBatch(access, (tx) => selectDueForUpdate(tx, batchSize));
     freed += batch.freed;
     if (batch.found < batchSize || batch.freed === 0 || isOver()) return freed;
   }
 }
 
 interface Batch {
-  /** Holds that were due. */
+  /** Reservations that were due. */
   found: number;
   freed: number;
 }
 
-/** Locks holds that are due. */
+/** Locks reservations that are due. */
 type SelectDue = (tx: Transaction) => Promise<string[]>;
 
-/** Frees what `select` finds, all in one transaction, or in several where one of the holds cannot be freed. */
-async function expireBatch(db: Database, select: SelectDue): Promise<Batch> {
+/** Frees what `select` finds, all in one transaction, or in several where one of the reservations cannot be freed. */
+async function expireBatch(access: StockAccess, select: SelectDue): Promise<Batch> {
   let ids: string[] = [];
   try {
-    return await expireTogether(db, async (tx) => (ids = await select(tx)));
+    return await expireTogether(access, async (tx) => (ids = await select(tx)));
   } catch (error) {
     if (!isSubjectsOwn(error)) throw error;
     const batch = { found: ids.length, freed: 0 };
     await runInHalves(
       ids,
       async (some) => {
-        batch.freed += (await expireTogether(db, (tx) => selectDueAmongForUpdate(tx, some))).freed;
+        batch.freed += (await expireTogether(access, (tx) => selectDueAmongForUpdate(tx, some))).freed;
       },
       async (subject, failure) => {
-        await recordFailure(db, { work: 'expire_hold', subject, error: failure });
+        await recordFailure(access.db, { work: 'expire_hold', subject, error: failure });
       },
       isSubjectsOwn,
     );
@@ -95,45 +96,47 @@ async function expireBatch(db: Database, select: SelectDue): Promise<Batch> {
   }
 }
 
-async function expireTogether(db: Database, select: SelectDue): Promise<Batch> {
+async function expireTogether({ db, stock }: StockAccess, select: SelectDue): Promise<Batch> {
   try {
     return await db.transaction(async (tx) => {
       const ids = await select(tx);
-      if (ids.length > 0) await freeReservations(tx, ids, 'expire');
+      if (ids.length > 0) await freeReservations(tx, stock, ids, 'expire');
       return { found: ids.length, freed: ids.length };
     });
   } catch (error) {
-    // Somebody who is paused, say, keeps a stock row locked: the holds on all other rows need not wait for that.
-    if (isLockTimeout(error)) return db.transaction((tx) => expireUnlocked(tx, select));
+    // Somebody who is paused, say, keeps a stock row locked: the reservations on all other rows need not wait for that.
+    if (isLockTimeout(error)) return db.transaction((tx) => expireUnlocked(tx, stock, select));
     throw error;
   }
 }
 
-async function expireUnlocked(tx: Transaction, select: SelectDue): Promise<Batch> {
+async function expireUnlocked(tx: Transaction, stock: StockLedger, select: SelectDue): Promise<Batch> {
   const ids = await select(tx);
   const lines = await openLines(tx, ids);
-  const keyOf = (row: { productId: number; warehouseId: number }) => `${row.productId}:${row.warehouseId}`;
-  const unique = new Map(lines.map((line) => [keyOf(line), line]));
-  const locked = new Set((await selectFreeStock(tx, [...unique.values()])).map(keyOf));
-  const busy = new Set(lines.filter((line) => !locked.has(keyOf(line))).map((line) => line.reservationId));
+  const locked = new Set((await lockUnlockedStock(tx, lines)).map(stockKeyOf));
+  const busy = new Set(
+    lines.filter((line) => !locked.has(stockKeyOf(line))).map((line) => line.reservationId),
+  );
   const free = ids.filter((id) => !busy.has(id));
   if (free.length > 0) {
     const theirs = lines.filter((line) => !busy.has(line.reservationId));
-    await freeLockedLines(tx, free, theirs, 'expire');
+    await freeLockedLines(tx, stock, { ids: free, lines: theirs, as: 'expire' });
   }
   return { found: ids.length, freed: free.length };
 }
 
-/** Holds in one transaction; many may fall due together. */
+/** Reservations in one transaction; many may fall due together. */
 const RECLAIM_LIMIT = 500;
 
 /**
- * Frees holds without an order on these products that are past due and that the expiry has not come to yet. Those that cannot
+ * Frees reservations without an order on these products that are past due and that the expiry has not come to yet. Those that cannot
  * be freed are left to it.
  */
-export async function reclaimStandalone(db: Database, productIds: readonly number[]): Promise<void> {
+export async function reclaimStandalone(access: StockAccess, productIds: readonly number[]): Promise<void> {
   for (;;) {
-    const batch = await expireBatch(db, (tx) => selectDueOnProductsForUpdate(tx, productIds, RECLAIM_LIMIT));
+    const batch = await expireBatch(access, (tx) =>
+      selectDueOnProductsForUpdate(tx, productIds, RECLAIM_LIMIT),
+    );
     if (batch.found < RECLAIM_LIMIT || batch.freed === 0) return;
   }
 }

@@ -1,16 +1,11 @@
-import {
-  execute,
-  maybeOne,
-  many,
-  type Queryable,
-  type Transaction,
-} from '../../../platform/database/database';
-import { notPutOff } from '../alerts/failed-work-queries';
-import { COMMIT_SECONDS, LOOK_EVERY_SECONDS } from './rules';
+import { execute, many, one, type Queryable, type Transaction } from '../../../platform/database/database';
+import { notPutOff } from '../alerts/put-off-sql';
+import { COMMIT_SECONDS, LOOK_EVERY_SECONDS } from '../ledger/rules';
 
 /**
- * Locks holds without an order that are past due, soonest first, skipping any that somebody works on. `status` is tested
- * again by the lock itself, so one that was just confirmed is not taken. One that could not be freed is left out for a while. The clock stands in a subquery, since an index is
+ * Locks reservations without an order that are past due, soonest first, skipping any that somebody works on. `status` is tested
+ * again by the lock itself, so one that was just confirmed is not taken. One that could not be freed is left out for a while.
+ * The clock stands in a subquery, since an index is
  * not searched by a function that may change from row to row.
  */
 export async function selectDueForUpdate(tx: Transaction, limit: number): Promise<string[]> {
@@ -27,7 +22,7 @@ export async function selectDueForUpdate(tx: Transaction, limit: number): Promis
   return found.map((row) => row.id);
 }
 
-/** The same for holds on some products: what a shortage takes back. */
+/** The same for reservations of some products: what a shortage takes back. */
 export async function selectDueOnProductsForUpdate(
   tx: Transaction,
   productIds: readonly number[],
@@ -81,12 +76,12 @@ export interface NextLook {
 }
 
 /**
- * Says when the expiry looks again: when the next hold falls due, but not before `pauseSeconds` and not after
- * `LOOK_EVERY_SECONDS`. A time that was said before and is still ahead is only ever brought forward: a hold that counted on
- * it did not ring. A hold that could not be freed counts from when it is tried again.
+ * Says when the expiry looks again: when the next reservation falls due, but not before `pauseSeconds` and not after
+ * `LOOK_EVERY_SECONDS`. A time that was said before and is still ahead is only ever brought forward: a reservation that
+ * counted on it sent no message. One that could not be freed counts from when it is tried again.
  */
-export async function publishNextLook(on: Queryable, pauseSeconds: number): Promise<NextLook> {
-  const row = await maybeOne<NextLook>(
+export function publishNextLook(on: Queryable, pauseSeconds: number): Promise<NextLook> {
+  return one<NextLook>(
     on,
     'holds.publish_next_look',
     `with due as (
@@ -107,28 +102,26 @@ export async function publishNextLook(on: Queryable, pauseSeconds: number): Prom
                n.due_at as "nextDueAt"`,
     [pauseSeconds, LOOK_EVERY_SECONDS, COMMIT_SECONDS],
   );
-  if (!row) throw new Error('the row of reservation_expiry is gone');
-  return row;
 }
 
 /**
- * Whether a hold without an order has been past due for so long, which no expiry that lives lets happen, except to a hold
+ * Whether a reservation without an order has been past due for so long, which no expiry that runs lets happen, except to one
  * that it could not free.
  */
 export async function hasOverdueReservation(on: Queryable, seconds: number): Promise<boolean> {
-  const row = await maybeOne(
+  const row = await one<{ overdue: boolean }>(
     on,
     'holds.overdue',
-    `select 1 from reservations r
-     where r.kind = 'hold' and r.status = 'pending' and r.expires_at < statement_timestamp() - make_interval(secs => $1)
-       and ${notPutOff('expire_hold', 'r.id')}
-     limit 1`,
+    `select exists (
+       select from reservations r
+       where r.kind = 'hold' and r.status = 'pending' and r.expires_at < statement_timestamp() - make_interval(secs => $1)
+         and ${notPutOff('expire_hold', 'r.id')}) as overdue`,
     [seconds],
   );
-  return row !== undefined;
+  return row.overdue;
 }
 
-/** Moves the due time of a hold whose lock the caller has; answers whether it was not moved back. */
+/** Moves the due time of a reservation whose lock the caller has; returns whether it was not moved back. */
 export async function updateDueTime(
   tx: Transaction,
   id: string,
@@ -145,7 +138,7 @@ export async function updateDueTime(
   return moved > 0;
 }
 
-/** SKUs that a hold holds, or held. */
+/** SKUs that a reservation keeps, or kept. */
 export async function selectSkusOfReservation(on: Queryable, id: string): Promise<string[]> {
   const found = await many<{ sku: string }>(
     on,

@@ -1,12 +1,12 @@
+import { notPutOff } from '../alerts/put-off-sql';
 import { execute, many, type Queryable, type Transaction } from '../../../platform/database/database';
-import { notPutOff } from '../alerts/failed-work-queries';
-import { COMMIT_SECONDS, LOOK_EVERY_SECONDS } from './rules';
-import type { Allocation, ReservationKind, ReservationStatus, StockKey } from '../ledger/types';
 import { listOf } from '../../../platform/database/list-parameter';
+import type { NewReservation, StockKey } from '../ledger/types';
+import type { ReservationStatus } from './types';
 
 export interface ReservationRow {
   id: string;
-  kind: ReservationKind;
+  kind: NewReservation['kind'];
   orderId: string | null;
   seq: number;
   status: ReservationStatus;
@@ -21,7 +21,7 @@ const RESERVATION_COLUMNS = `r.id, r.kind, r.order_id as "orderId", r.seq, r.sta
 
 /**
  * Locks reservations in the one order and reads the clock afterwards. In the statement that locks, PostgreSQL reads it
- * before the wait: a hold that falls due while somebody else has it would still look as if it had time left.
+ * before the wait: one that falls due while somebody else has it locked would still look as if it had time left.
  */
 const lockThenRead = (which: string) =>
   `with locked as materialized (select * from reservations where ${which} order by id for no key update)
@@ -39,7 +39,7 @@ export function selectReservationsForUpdate(
   );
 }
 
-/** All holds of an order, locked. */
+/** All reservations of an order, locked. */
 export function selectOrderReservationsForUpdate(
   tx: Transaction,
   orderId: string,
@@ -49,32 +49,7 @@ export function selectOrderReservationsForUpdate(
   ]);
 }
 
-/**
- * Locks pending order holds on these products that are past due, skipping any that somebody works on, and those whose order
- * also waits for stock: its queue places must be given up first, which is its saga's work.
- * `status = 'pending'` is tested again by the lock itself, so one that was just paid is not taken.
- */
-export function selectDueReservationsForUpdate(
-  tx: Transaction,
-  productIds: readonly number[],
-  limit: number,
-): Promise<ReservationRow[]> {
-  return many<ReservationRow>(
-    tx,
-    'inventory.lock_due_reservations',
-    `select ${RESERVATION_COLUMNS} from reservations r
-     where r.kind = 'order' and r.status = 'pending' and r.expires_at <= (select clock_timestamp())
-       and exists (select 1 from reservation_lines l
-                   where l.reservation_id = r.id and l.open_quantity > 0 and l.product_id = any ($1::int[]))
-       and not exists (select 1 from backorders b where b.order_id = r.order_id and b.waiting > 0)
-       and ${notPutOff('expire_hold', 'r.id')}
-     order by r.id limit $2
-     for no key update skip locked`,
-    [productIds, limit],
-  );
-}
-
-/** Products among these on which an unpaid hold is past due. */
+/** Products among these on which an unpaid reservation is past due. */
 export async function selectReclaimableProducts(
   on: Queryable,
   productIds: readonly number[],
@@ -89,142 +64,6 @@ export async function selectReclaimableProducts(
     [productIds],
   );
   return new Set(found.map((row) => row.productId));
-}
-
-export interface NewReservation {
-  id: string;
-  kind: ReservationRow['kind'];
-  orderId: string | null;
-  seq: number;
-  status: ReservationStatus;
-  attempt: number;
-  /** Seconds from now; null: it never falls due. */
-  holdSeconds: number | null;
-}
-
-/** Answers each new hold's due time, as PostgreSQL set it. */
-export function insertReservations(
-  tx: Transaction,
-  reservations: readonly NewReservation[],
-): Promise<{ id: string; expiresAt: Date | null }[]> {
-  return many(
-    tx,
-    'inventory.insert_reservations',
-    `insert into reservations (id, kind, order_id, seq, status, attempt, expires_at)
-     select id, kind, order_id, seq, status, attempt, clock_timestamp() + make_interval(secs => reservation_seconds)
-     from unnest($1::uuid[], $2::text[], $3::uuid[], $4::int[], $5::text[], $6::int[], $7::float8[])
-       as r (id, kind, order_id, seq, status, attempt, reservation_seconds)
-     returning id, expires_at as "expiresAt"`,
-    [
-      reservations.map((r) => r.id),
-      reservations.map((r) => r.kind),
-      reservations.map((r) => r.orderId),
-      reservations.map((r) => r.seq),
-      reservations.map((r) => r.status),
-      reservations.map((r) => r.attempt),
-      reservations.map((r) => r.holdSeconds),
-    ],
-  );
-}
-
-export interface NewReservationWithLines {
-  id: string;
-  kind: ReservationRow['kind'];
-  orderId: string | null;
-  status: ReservationStatus;
-  attempt: number;
-  holdSeconds: number;
-  /** When it falls due, instead of `holdSeconds` from now. */
-  expiresAt?: Date | null;
-  /** What the caller calls the thing it holds stock for. */
-  reference?: string | null;
-  allocations: readonly Allocation[];
-}
-
-/**
- * The reservation path's only write: holds, lines, counters and ledger in one statement, so that each value is sent and
- * parsed once. The caller holds the stock rows' locks. Answers each hold's due time, as PostgreSQL set it.
- *
- * Where a hold without an order falls due before the expiry looks again, a message for the expiry is left in the outbox:
- * `rang`. In this statement, so that a hold costs no round trip more and none is made without its ring.
- */
-export function insertReservationsWithLines(
-  tx: Transaction,
-  holds: readonly NewReservationWithLines[],
-): Promise<{ id: string; expiresAt: Date | null; rang: boolean }[]> {
-  // Lines name their hold by its place, from 1: an id would be sent once more for each.
-  const lines = holds.flatMap(({ allocations }, index) =>
-    allocations.map((line) => ({ ...line, hold: index + 1 })),
-  );
-  return many(
-    tx,
-    'inventory.insert_holds',
-    `with line as (
-       select ($1::uuid[])[hold] as id, ($3::uuid[])[hold] as order_id, product_id, warehouse_id, quantity
-       from unnest($7::int[], $8::int[], $9::int[], $10::int[]) as l (hold, product_id, warehouse_id, quantity)
-     ), counted as (
-       update stock s set reserved = s.reserved + d.quantity
-       from (select product_id, warehouse_id, sum(quantity)::int as quantity from line group by 1, 2) d
-       where s.product_id = d.product_id and s.warehouse_id = d.warehouse_id
-     ), posted as (
-       insert into inventory_transactions
-         (product_id, warehouse_id, kind, on_hand_delta, reserved_delta, effect_id, reservation_id, order_id)
-       select product_id, warehouse_id, 'reserve', 0, quantity, id, id, order_id from line
-     ), held as (
-       insert into reservations (id, kind, order_id, status, attempt, expires_at, reference)
-       select id, kind, order_id, status, attempt,
-              coalesce(expires_at, clock_timestamp() + make_interval(secs => reservation_seconds)), reference
-       from unnest($1::uuid[], $2::text[], $3::uuid[], $4::text[], $5::int[], $6::float8[], $11::timestamptz[], $12::text[])
-         as r (id, kind, order_id, status, attempt, reservation_seconds, expires_at, reference)
-       returning id, kind, expires_at
-     ), lined as (
-       insert into reservation_lines (reservation_id, product_id, warehouse_id, quantity, open_quantity)
-       select id, product_id, warehouse_id, quantity, quantity from line
-     ), rung as (
-       insert into outbox (topic, key)
-       select 'reservations.due', '' from reservation_expiry e, (select min(expires_at) as at from held where kind = 'hold') due
-       where due.at < clock_timestamp() + make_interval(secs => $13::float8 + $14::float8)
-         and (due.at < e.wakes_at or e.wakes_at < clock_timestamp() + make_interval(secs => $14::float8))
-       returning 1
-     )
-     select id, expires_at as "expiresAt", exists (select 1 from rung) as rang from held`,
-    [
-      holds.map((h) => h.id),
-      holds.map((h) => h.kind),
-      holds.map((h) => h.orderId),
-      holds.map((h) => h.status),
-      holds.map((h) => h.attempt),
-      holds.map((h) => h.holdSeconds),
-      lines.map((l) => l.hold),
-      lines.map((l) => l.productId),
-      lines.map((l) => l.warehouseId),
-      lines.map((l) => l.quantity),
-      holds.map((h) => h.expiresAt ?? null),
-      holds.map((h) => h.reference ?? null),
-      LOOK_EVERY_SECONDS,
-      COMMIT_SECONDS,
-    ],
-  );
-}
-
-export interface ReservationLine extends Allocation {
-  reservationId: string;
-}
-
-export function insertLines(tx: Transaction, lines: readonly ReservationLine[]): Promise<number> {
-  return execute(
-    tx,
-    'inventory.insert_lines',
-    `insert into reservation_lines (reservation_id, product_id, warehouse_id, quantity, open_quantity)
-     select id, product, warehouse, quantity, quantity
-     from unnest($1::uuid[], $2::int[], $3::int[], $4::int[]) as l (id, product, warehouse, quantity)`,
-    [
-      lines.map((l) => l.reservationId),
-      lines.map((l) => l.productId),
-      lines.map((l) => l.warehouseId),
-      lines.map((l) => l.quantity),
-    ],
-  );
 }
 
 export interface OpenLine extends StockKey {
@@ -270,6 +109,37 @@ export function updateReservationStatus(
     'inventory.update_reservation_status',
     `update reservations set status = $2, updated_at = clock_timestamp() where id = any ($1::uuid[])`,
     [ids, status],
+  );
+}
+
+/** Products by SKU with their stock, as a batch of reservations reads them. */
+export interface CandidateRow extends StockKey {
+  sku: string;
+  priceMinor: number;
+  currency: string;
+  active: boolean;
+  available: number;
+  /** Of a product that is kept by lot: the soonest expiry of what may be sold there, YYYY-MM-DD. */
+  expiresOn: string | null;
+}
+
+/**
+ * Products by SKU with their stock, unlocked. A product without stock rows comes with `warehouseId` 0. Lots are looked at only
+ * for a product that is kept by lot: for the others the subquery is not run.
+ */
+export function selectCandidates(on: Queryable, skus: readonly string[]): Promise<CandidateRow[]> {
+  return many<CandidateRow>(
+    on,
+    'inventory.candidates',
+    `select p.sku, p.id as "productId", p.price_minor as "priceMinor", p.currency, p.active,
+            coalesce(s.warehouse_id, 0) as "warehouseId", coalesce(s.available, 0) as available,
+            case when p.lot_tracked then (
+              select min(l.expires_on)::text from lots l
+              where l.product_id = p.id and l.warehouse_id = s.warehouse_id and l.quantity > l.held
+                and l.expires_on >= (now() at time zone 'UTC')::date) end as "expiresOn"
+     from products p left join stock s on s.product_id = p.id
+     where p.sku = any (${listOf(1, 'text')})`,
+    [skus],
   );
 }
 

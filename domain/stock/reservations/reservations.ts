@@ -2,35 +2,33 @@ import type { Transaction } from '../../../platform/database/database';
 import {
   reduceOpenLines,
   selectOpenLines,
+  selectOrderReservationsForUpdate,
   selectReservationsForUpdate,
   updateReservationStatus,
   type OpenLine,
   type ReservationRow,
 } from './queries';
-import type { ReservationStatus } from '../ledger/types';
+import type { ReservationStatus } from './types';
 
+export { selectOrderReservationsForUpdate as lockOrderReservations };
 export type { OpenLine, ReservationRow };
-export {
-  selectDueReservationsForUpdate as lockDueReservations,
-  selectOrderReservationsForUpdate as lockOrderReservations,
-} from './queries';
 
-/** Locks holds by id: the first locks of every transaction that changes one. */
+/** Locks reservations by id: the first locks of every transaction that changes one. */
 export async function lockReservations(tx: Transaction, ids: readonly string[]): Promise<ReservationRow[]> {
   return ids.length === 0 ? [] : selectReservationsForUpdate(tx, ids);
 }
 
-/** What these holds still hold. */
+/** What these reservations still keep. */
 export async function openLines(tx: Transaction, reservationIds: readonly string[]): Promise<OpenLine[]> {
   return reservationIds.length === 0 ? [] : selectOpenLines(tx, reservationIds);
 }
 
-/** Takes `openQuantity` of each line off what it holds. The stock itself is changed through the ledger. */
+/** Takes `openQuantity` of each line off what it keeps. The stock itself is changed through the ledger. */
 export async function closeLines(tx: Transaction, lines: readonly OpenLine[]): Promise<void> {
   if (lines.length > 0) await reduceOpenLines(tx, lines);
 }
 
-/** Sets holds whose locks the caller has. */
+/** Sets the status of reservations whose locks the caller has. */
 export async function setReservationStatus(
   tx: Transaction,
   ids: readonly string[],

@@ -1,6 +1,10 @@
-import type { Database, Transaction } from '../../../platform/database/database';
+import type { CommitEarly, Database, Transaction } from '../../../platform/database/database';
 import { isUniqueViolation } from '../../../platform/errors';
-import { lockStock } from '../ledger/ledger';
+import type { Warehouse } from '../../catalog/types';
+import type { WarehouseDirectory } from '../../catalog/warehouses';
+import { insertEmptyStock, lockStock, lockUnlockedStock, reserve } from '../ledger/stock-ledger';
+import type { StockKey } from '../ledger/types';
+import type { SourcingStrategy } from '../sourcing/types';
 import {
   Availability,
   Candidates,
@@ -10,16 +14,13 @@ import {
   type ReservationPlan,
   type ReservationRequest,
   type Refusal,
-} from './plan';
-import { insertEmptyStock, selectCandidates, selectFreeStock, type CandidateRow } from '../ledger/queries';
-import { insertReservationsWithLines, selectReclaimableProducts } from './queries';
-import type { SourcingStrategy, StockKey, Warehouse } from '../ledger/types';
-import type { WarehouseDirectory } from '../../catalog/warehouses';
+} from './plan-reservation';
+import { selectCandidates, selectReclaimableProducts, type CandidateRow } from './queries';
 
-/** What goes into the same transaction as the holds: the order's own rows, or nothing. */
-export interface ReservationBook<Request extends ReservationRequest, Verdict> {
-  /** OrderOutcomes that were given before, by reservation id. Asked after the stock is locked, so that none is missed. */
-  decided(tx: Transaction, requests: readonly Request[]): Promise<Map<string, Verdict>>;
+/** What goes into the same transaction as the reservations: the order's own rows, or nothing. */
+export interface ReservationBook<Request extends ReservationRequest, Outcome> {
+  /** Outcomes that were given before, by reservation id. Asked after the stock is locked, so that none is missed. */
+  decided(tx: Transaction, requests: readonly Request[]): Promise<Map<string, Outcome>>;
   /**
    * Asked, where there is such a limit, once every stock row of the products is locked. Returns a check of plans that leave
    * units missing, called in their order: why those units may not wait, or null.
@@ -30,28 +31,30 @@ export interface ReservationBook<Request extends ReservationRequest, Verdict> {
     productIdOf: (sku: string) => number | undefined,
   ): Promise<(plan: ReservationPlan<Request>) => Refusal | null>;
   /**
-   * Writes what belongs to the plans and answers a verdict for each, by reservation id. Runs while the holds are being
+   * Writes what belongs to the plans and returns an outcome for each, by reservation id. Runs while the reservations are being
    * written, on the same connection and after them; `dueTimes` resolves when they are.
    */
   record(
     tx: Transaction,
     plans: readonly ReservationPlan<Request>[],
     dueTimes: Promise<ReadonlyMap<string, Date | null>>,
-  ): Promise<Map<string, Verdict>>;
+  ): Promise<Map<string, Outcome>>;
 }
 
-export interface ReserverOptions<Request extends ReservationRequest, Verdict> {
+export interface ReserverOptions<Request extends ReservationRequest, Outcome> {
   db: Database;
   warehouses: WarehouseDirectory;
-  book: ReservationBook<Request, Verdict>;
+  book: ReservationBook<Request, Outcome>;
+  /** The book writes nothing: COMMIT is sent with the reservations, which saves its round trip. */
+  commitWithWrites?: boolean;
   strategy: SourcingStrategy;
-  /** Frees unpaid holds on these products that are past due, in a transaction of its own. */
+  /** Frees unpaid reservations of these products that are past due, in a transaction of its own. */
   reclaim: (productIds: readonly number[]) => Promise<void>;
 }
 
-export interface Reserver<Request extends ReservationRequest, Verdict> {
-  /** Reserves a batch in arrival order. A single request is a batch of one. Answers a verdict for every request. */
-  reserve(requests: readonly Request[]): Promise<Map<string, Verdict>>;
+export interface Reserver<Request extends ReservationRequest, Outcome> {
+  /** Reserves a batch in arrival order. A single request is a batch of one. Returns an outcome for every request. */
+  reserve(requests: readonly Request[]): Promise<Map<string, Outcome>>;
   /** Requests of a batch that touch a stock row which somebody else has locked. */
   busy(requests: readonly Request[]): Promise<Set<string>>;
 }
@@ -59,7 +62,7 @@ export interface Reserver<Request extends ReservationRequest, Verdict> {
 /** A transaction that locks more rows than this keeps others waiting for longer than its batching saves. */
 const MAX_LOCKED_ROWS = 2_000;
 
-/** `wide`: lock every row of the SKUs, which alone lets a shortage be decided. `mayReclaim`: put off who is short while a due hold could be freed. */
+/** `wide`: lock every row of the SKUs, which alone lets a shortage be decided. `mayReclaim`: put off what is short while a due reservation could be freed. */
 interface RoundMode {
   wide: boolean;
   mayReclaim: boolean;
@@ -71,8 +74,8 @@ interface Chunk<Request> {
   candidates: Candidates;
 }
 
-interface Round<Request, Verdict> {
-  verdicts: Map<string, Verdict>;
+interface Round<Request, Outcome> {
+  outcomes: Map<string, Outcome>;
   putOff: Request[];
   reclaimable: ReadonlySet<number>;
 }
@@ -82,46 +85,46 @@ interface Round<Request, Verdict> {
  * 2,100 a second on two cores, and 300 to 600 on one hot SKU; set-based batches reach tens of thousands.
  *
  * A round reads candidates unlocked, chooses warehouses, locks only the chosen rows in the one lock order, plans in memory
- * in arrival order against what the locks show, and writes everything with a handful of set-based statements. Who is short
- * on the chosen rows goes into a second round that locks every row of its SKUs: only there is a shortage decided. Who is
- * short there while an unpaid hold is past due goes, once, into a third, after that hold was freed.
+ * in arrival order against what the locks show, and writes everything with a handful of set-based statements. What is short
+ * on the chosen rows goes into a second round that locks every row of its SKUs: only there is a shortage decided. What is
+ * short there while an unpaid reservation is past due goes, once, into a third, after that was freed.
  */
-export function createReserver<Request extends ReservationRequest, Verdict>(
-  options: ReserverOptions<Request, Verdict>,
-): Reserver<Request, Verdict> {
+export function createReserver<Request extends ReservationRequest, Outcome>(
+  options: ReserverOptions<Request, Outcome>,
+): Reserver<Request, Outcome> {
   const { db, book, strategy } = options;
 
-  async function reserve(requests: readonly Request[]): Promise<Map<string, Verdict>> {
+  async function reserveBatch(requests: readonly Request[]): Promise<Map<string, Outcome>> {
     const narrow = await runRounds(requests, { wide: false, mayReclaim: false });
     const wide = await runRounds(narrow.putOff, { wide: true, mayReclaim: true });
     if (wide.putOff.length > 0) await options.reclaim([...wide.reclaimable]);
     const last = await runRounds(wide.putOff, { wide: true, mayReclaim: false });
-    return new Map([...narrow.verdicts, ...wide.verdicts, ...last.verdicts]);
+    return new Map([...narrow.outcomes, ...wide.outcomes, ...last.outcomes]);
   }
 
-  async function runRounds(requests: readonly Request[], mode: RoundMode): Promise<Round<Request, Verdict>> {
+  async function runRounds(requests: readonly Request[], mode: RoundMode): Promise<Round<Request, Outcome>> {
     const all = {
-      verdicts: new Map<string, Verdict>(),
+      outcomes: new Map<string, Outcome>(),
       putOff: [] as Request[],
       reclaimable: new Set<number>(),
     };
     if (requests.length === 0) return all;
     for (const chunk of await cutIntoChunks(requests, mode)) {
       const round = await runChunk(chunk, mode);
-      for (const [id, verdict] of round.verdicts) all.verdicts.set(id, verdict);
+      for (const [id, outcome] of round.outcomes) all.outcomes.set(id, outcome);
       for (const productId of round.reclaimable) all.reclaimable.add(productId);
       all.putOff.push(...round.putOff);
     }
     return all;
   }
 
-  async function runChunk(chunk: Chunk<Request>, mode: RoundMode): Promise<Round<Request, Verdict>> {
-    const run = () => db.transaction((tx) => runRound(tx, chunk, mode));
+  async function runChunk(chunk: Chunk<Request>, mode: RoundMode): Promise<Round<Request, Outcome>> {
+    const run = () => db.transaction((tx, commitEarly) => runRound(tx, chunk, mode, commitEarly));
     try {
       return await run();
     } catch (error) {
       if (!isUniqueViolation(error)) throw error;
-      // Somebody decided one of these at the same moment, on other rows or on none: now its verdict is there.
+      // Somebody decided one of these at the same moment, on other rows or on none: now its outcome is there.
       return run();
     }
   }
@@ -159,18 +162,19 @@ export function createReserver<Request extends ReservationRequest, Verdict>(
     tx: Transaction,
     { requests, keys, candidates }: Chunk<Request>,
     mode: RoundMode,
-  ): Promise<Round<Request, Verdict>> {
+    commitEarly: CommitEarly,
+  ): Promise<Round<Request, Outcome>> {
     // A row that does not exist cannot be locked; a first receipt that is just making one must not miss a backorder.
     const absent = keys.filter((key) => !candidates.stock.has(key));
     if (absent.length > 0) await insertEmptyStock(tx, absent);
     // One round trip; the server runs them one after the other, so the second sees what was committed before the locks.
-    const [levels, verdicts, refusalOf] = await Promise.all([
+    const [levels, outcomes, refusalOf] = await Promise.all([
       lockStock(tx, keys),
       book.decided(tx, requests),
       mode.wide ? book.limit?.(tx, requests, (sku) => candidates.products.get(sku)?.productId) : undefined,
     ]);
     const available = Availability.of(levels);
-    const undecided = requests.filter((request) => !verdicts.has(request.reservationId));
+    const undecided = requests.filter((request) => !outcomes.has(request.reservationId));
     const reclaimable = mode.mayReclaim
       ? await selectReclaimableProducts(tx, [...new Set(keys.map((key) => key.productId))])
       : new Set<number>();
@@ -193,9 +197,11 @@ export function createReserver<Request extends ReservationRequest, Verdict>(
       }
     }
     const dueTimes = writeReservations(tx, plans);
-    const [recorded] = await Promise.all([book.record(tx, plans, dueTimes), dueTimes]);
-    for (const [id, verdict] of recorded) verdicts.set(id, verdict);
-    return { verdicts, putOff, reclaimable };
+    const written = Promise.all([book.record(tx, plans, dueTimes), dueTimes]);
+    if (options.commitWithWrites) commitEarly();
+    const [recorded] = await written;
+    for (const [id, outcome] of recorded) outcomes.set(id, outcome);
+    return { outcomes, putOff, reclaimable };
   }
 
   async function readCandidates(requests: readonly Request[]): Promise<Candidates> {
@@ -209,12 +215,12 @@ export function createReserver<Request extends ReservationRequest, Verdict>(
   }
 
   return {
-    reserve,
+    reserve: reserveBatch,
     async busy(requests) {
       const candidates = await readCandidates(requests);
       const all = candidates.stock.keys();
       const free = Availability.of([]);
-      for (const key of await db.transaction((tx) => selectFreeStock(tx, all))) free.set(key, 0);
+      for (const key of await db.transaction((tx) => lockUnlockedStock(tx, all))) free.set(key, 0);
       const busyProducts = new Set(all.filter((key) => !free.has(key)).map((key) => key.productId));
       const touchesBusy = (request: Request) =>
         candidates.rowsOf(request).some((key) => busyProducts.has(key.productId));
@@ -236,27 +242,24 @@ function knows(
   );
 }
 
-/** Answers when each new hold falls due. */
-async function writeReservations(
+/** Returns when each new reservation falls due. */
+function writeReservations(
   tx: Transaction,
   plans: readonly ReservationPlan[],
 ): Promise<ReadonlyMap<string, Date | null>> {
   const held = plans.filter((plan) => plan.allocations.length > 0);
-  if (held.length === 0) return new Map();
-  const made = await insertReservationsWithLines(
-    tx,
-    held.map(({ request, allocations }) => ({
+  return reserve(tx, {
+    kind: 'reserve',
+    reservations: held.map(({ request, allocations }) => ({
       id: request.reservationId,
       kind: request.kind,
       orderId: request.orderId,
       status: request.status,
       attempt: request.status === 'charging' ? 1 : 0,
       holdSeconds: request.holdSeconds,
-      expiresAt: request.expiresAt,
-      reference: request.reference,
+      expiresAt: request.expiresAt ?? null,
+      reference: request.reference ?? null,
       allocations,
     })),
-  );
-  if (made.some(({ rang }) => rang)) tx.notice('holdfast_outbox', '');
-  return new Map(made.map(({ id, expiresAt }) => [id, expiresAt]));
+  });
 }

@@ -1,8 +1,8 @@
-import type { ReservationStatus } from '../ledger/types';
+import type { ReservationStatus } from './types';
 
 export type ReservationAction = 'confirm' | 'release' | 'extend' | 'ship';
 
-/** A status, where a pending hold that is past due is told apart: its stock is on its way back. */
+/** A status, where a pending reservation that is past due is told apart: its stock is on its way back. */
 export type ReservationState = 'pending' | 'due' | 'confirmed' | 'shipped' | 'cancelled' | 'expired';
 
 export type ReservationRefusal =
@@ -11,7 +11,7 @@ export type ReservationRefusal =
 /** `do`: it is to be done. `done`: what is wanted is so already. */
 export type ReservationDecision = 'do' | 'done' | ReservationRefusal;
 
-/** Every action in every state. What was done is answered again; what somebody else did first is refused by its name. */
+/** Every action in every state. What was done already is accepted again; what somebody else did first is refused by its name. */
 const DECISIONS: Readonly<
   Record<ReservationAction, Readonly<Record<ReservationState, ReservationDecision>>>
 > = {
@@ -59,25 +59,12 @@ export function reservationState(status: ReservationStatus, msLeft: number | nul
   return status === 'pending' && msLeft !== null && msLeft <= 0 ? 'due' : status;
 }
 
-/** The longest time that stock is held without being confirmed, seconds: 30 days. */
+/** The longest time that stock is reserved without being confirmed, seconds: 30 days. */
 export const MAX_RESERVATION_SECONDS = 2_592_000;
 
 /**
- * The expiry of holds looks again at least this often, seconds, whoever rings or does not. A hold that falls due later than
- * this is therefore found without a ring, so that holds of the usual length cost the expiry nothing when they are made.
- */
-export const LOOK_EVERY_SECONDS = 30;
-
-/**
- * The expiry is awake for this long before a hold falls due, milliseconds. Temporal fires a timer up to a second late (a
+ * The expiry is awake for this long before a reservation falls due, milliseconds. Temporal fires a timer up to a second late (a
  * short one is moved behind what its queue has read ahead), so the last stretch is waited for in the activity: measured
- * with 167 holds a second, the lag was 530 ms at the median and 1,030 ms at p99 with timers alone.
+ * with 167 reservations a second, the lag was 530 ms at the median and 1,030 ms at p99 with timers alone.
  */
 export const AWAKE_BEFORE_MS = 1_500;
-
-/**
- * Longer than a hold takes from its statement to its commit, seconds. The expiry may look while a hold is in between: it
- * does not see the hold, nor did the hold see when the expiry will look next. Within this time of the next look a hold
- * therefore rings to be safe.
- */
-export const COMMIT_SECONDS = 2;

@@ -1,13 +1,14 @@
 import { createRequestBatcher, type RequestBatcher } from '../../../platform/request-batcher';
 import type { Database, Transaction } from '../../../platform/database/database';
 import type { Logger } from '../../../platform/telemetry/log';
-import type { ReservationPlan, ReservationRequest, Refusal } from './plan';
+import type { WarehouseDirectory } from '../../catalog/warehouses';
+import type { Shortage, SourcingStrategy } from '../sourcing/types';
+import type { ReservationPlan, ReservationRequest, Refusal } from './plan-reservation';
 import { selectReservations } from './queries';
 import { createReserver } from './reserve';
-import type { ReservationStatus, Shortage, SourcingStrategy } from '../ledger/types';
-import type { WarehouseDirectory } from '../../catalog/warehouses';
+import type { ReservationStatus } from './types';
 
-/** How a wish for a hold without an order ended. A refusal is not stored: asked again, it is decided anew. */
+/** How a request for a reservation without an order ended. A refusal is not stored: asked again, it is decided anew. */
 export type ReservationOutcome =
   | { outcome: 'held'; reservationId: string; status: ReservationStatus; expiresAt: Date | null }
   | { outcome: 'short'; shortages: Shortage[] }
@@ -23,13 +24,14 @@ export interface StandaloneReserverOptions {
   log: Logger;
 }
 
-/** Holds stock without an order, on the same path as orders; concurrent ones share transactions. */
+/** Reserves stock without an order, on the same path as orders; concurrent ones share transactions. */
 export function createStandaloneReserver(
   options: StandaloneReserverOptions,
 ): RequestBatcher<ReservationRequest, ReservationOutcome> {
   const reserver = createReserver<ReservationRequest, ReservationOutcome>({
     ...options,
     book: { decided, record },
+    commitWithWrites: true,
   });
   return createRequestBatcher<ReservationRequest, ReservationOutcome>({
     lanes: options.lanes,
@@ -54,12 +56,10 @@ async function decided(
 }
 
 async function record(
-  tx: Transaction,
+  _tx: Transaction,
   plans: readonly ReservationPlan[],
   dueTimes: Promise<ReadonlyMap<string, Date | null>>,
 ): Promise<Map<string, ReservationOutcome>> {
-  // Nothing but the holds is written.
-  tx.finish();
   const due = await dueTimes;
   return new Map(
     plans.map(

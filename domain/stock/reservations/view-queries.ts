@@ -1,10 +1,10 @@
 import { many, type Database, type Queryable } from '../../../platform/database/database';
 import { newestFirst, utc, utcMicros, type PageRequest } from '../../../platform/database/pages';
-import type { ReservationStatus } from '../ledger/types';
+import type { ReservationStatus } from './types';
 import type { ReservationDetails } from './types';
 
-/** The whole hold `r` in one row, so that what a client reads is from one snapshot. */
-const HOLD = `
+/** The whole reservation `r` in one row, so that what a client reads is from one snapshot. */
+const RESERVATION = `
   r.id, r.kind, r.status, coalesce(r.reference, r.order_id::text) as "orderId", ${utc('r.expires_at')} as "expiresAt",
   ${utc('r.created_at')} as "createdAt", ${utc('r.updated_at')} as "updatedAt", ${utcMicros('r.created_at')} as "createdAtMicros",
   coalesce((select json_agg(json_build_object('sku', i.sku, 'quantity', i.quantity, 'openQuantity', i.open_quantity,
@@ -14,32 +14,35 @@ const HOLD = `
           from reservation_lines l join products p on p.id = l.product_id join warehouses w on w.id = l.warehouse_id
           where l.reservation_id = r.id group by p.sku) i), '[]') as items`;
 
-export interface HoldRow extends Omit<ReservationDetails, 'status'> {
+export interface ReservationViewRow extends Omit<ReservationDetails, 'status'> {
   status: ReservationStatus;
   /** With the microseconds that the list is sorted by. */
   createdAtMicros: string;
 }
 
-/** Holds that clients may see: without an order, and of orders. */
-export function selectReservationViews(on: Queryable, ids: readonly string[]): Promise<HoldRow[]> {
-  return many<HoldRow>(
+/** Reservations that clients may see: without an order, and of orders. */
+export function selectReservationViews(on: Queryable, ids: readonly string[]): Promise<ReservationViewRow[]> {
+  return many<ReservationViewRow>(
     on,
     'holds.views',
-    `select ${HOLD} from reservations r where r.id = any ($1::uuid[]) and r.kind in ('hold', 'order')`,
+    `select ${RESERVATION} from reservations r where r.id = any ($1::uuid[]) and r.kind in ('hold', 'order')`,
     [ids],
   );
 }
 
-export interface HoldFilter extends PageRequest {
+export interface ReservationFilter extends PageRequest {
   status?: ReservationDetails['status'] | undefined;
   sku?: string | undefined;
 }
 
-/** Holds without an order, newest first; one more than asked for, to tell whether there are more. */
-export function selectReservationPage(db: Database, filter: HoldFilter): Promise<HoldRow[]> {
-  const query = db.builder('reservations as r').select(db.builder.raw(HOLD)).where('r.kind', 'hold');
+/** Reservations without an order, newest first; one more than asked for, to tell whether there are more. */
+export function selectReservationPage(
+  db: Database,
+  filter: ReservationFilter,
+): Promise<ReservationViewRow[]> {
+  const query = db.builder('reservations as r').select(db.builder.raw(RESERVATION)).where('r.kind', 'hold');
   if (filter.status !== undefined) void query.where('r.status', filter.status);
-  // By the primary key of the lines, hold by hold: an index of them by product would be one more entry a line to write.
+  // By the primary key of the lines, reservation by reservation: an index of them by product would be one more entry a line to write.
   if (filter.sku !== undefined) {
     void query.whereRaw(
       `exists (select 1 from reservation_lines l
@@ -47,5 +50,5 @@ export function selectReservationPage(db: Database, filter: HoldFilter): Promise
       [filter.sku],
     );
   }
-  return db.list<HoldRow>(newestFirst(query, { time: 'r.created_at', id: 'r.id' }, filter));
+  return db.list<ReservationViewRow>(newestFirst(query, { time: 'r.created_at', id: 'r.id' }, filter));
 }

@@ -1,4 +1,4 @@
-import { execute, maybeOne, type Transaction } from '../../../platform/database/database';
+import { execute, one, type Queryable, type Transaction } from '../../../platform/database/database';
 
 /**
  * Of this transaction alone. Summing a month may take minutes; but everybody who comes to the ledger queues behind a drop that
@@ -14,11 +14,22 @@ export function setFoldTimeouts(tx: Transaction): Promise<number> {
 
 /** Null: nothing is old enough, or what is may not be dropped yet. */
 export async function foldOldestPartition(tx: Transaction, months: number): Promise<string | null> {
-  const row = await maybeOne<{ partition: string | null }>(
+  const row = await one<{ partition: string | null }>(
     tx,
     'retention.fold',
     'select fold_ledger_partition($1) as partition',
     [months],
   );
-  return row?.partition ?? null;
+  return row.partition;
+}
+
+/** Makes the ledger's partitions of this month and `months` more; returns how many were new. */
+export async function ensurePartitions(on: Queryable, months: number): Promise<number> {
+  const row = await one<{ made: number }>(
+    on,
+    'inventory.ensure_partitions',
+    'select ensure_ledger_partitions($1) as made',
+    [months],
+  );
+  return row.made;
 }

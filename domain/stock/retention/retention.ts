@@ -1,5 +1,7 @@
 import type { Database } from '../../../platform/database/database';
-import { foldOldestPartition, setFoldTimeouts } from './queries';
+import { ensurePartitions, foldOldestPartition, setFoldTimeouts } from './queries';
+
+export { ensurePartitions };
 
 /**
  * Sums every monthly partition of the ledger that is older than `months` full months into opening balances and drops it, the

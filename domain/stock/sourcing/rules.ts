@@ -1,11 +1,6 @@
-import type {
-  Allocation,
-  ShipTo,
-  SourcingDecision,
-  SourcingStrategy,
-  StockStatus,
-  Warehouse,
-} from '../ledger/types';
+import type { Allocation, StockStatus } from '../ledger/types';
+import type { ShipTo, SourcingDecision, SourcingStrategy } from './types';
+import type { Warehouse } from '../../catalog/types';
 
 const EARTH_RADIUS_KM = 6371.0088;
 

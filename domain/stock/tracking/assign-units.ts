@@ -2,7 +2,7 @@ import type { Transaction } from '../../../platform/database/database';
 import { AppError } from '../../../platform/errors';
 import type { LedgerEntry } from '../ledger/types';
 import { moveSerials, selectKnownLots, selectKnownSerials } from './assign-queries';
-import { moveKnownLots } from './move-lots';
+import { moveKnownLots } from './lots';
 import { insertSerials, selectTrackedProduct } from './queries';
 import { lotFault, namingFault, packedFault, serialFault, type NamingFault } from './rules';
 import type { KnownSerial, MovingEntry, NamedLot, NamedUnits, NamedProduct } from './types';

@@ -96,28 +96,10 @@ export function insertSerials(
   );
 }
 
-/** Every stock row of a product, made where there is none, so that locking them all keeps any first unit from coming in. */
-export function insertAllStock(tx: Transaction, productId: number): Promise<StockKey[]> {
-  return many<StockKey>(
-    tx,
-    'tracking.insert_all_stock',
-    `with made as (
-       insert into stock (product_id, warehouse_id) select $1, id from warehouses order by id on conflict do nothing)
-     select $1::int as "productId", id as "warehouseId" from warehouses order by id`,
-    [productId],
-  );
-}
-
-export function updateTracking(
-  tx: Transaction,
-  productId: number,
-  keep: { lots: boolean; serials: boolean },
-): Promise<number> {
-  return execute(
-    tx,
-    'tracking.update_product',
-    `update products set lot_tracked = $2, serialised = $3, updated_at = clock_timestamp()
-     where id = $1 and (lot_tracked, serialised) is distinct from ($2, $3)`,
-    [productId, keep.lots, keep.serials],
-  );
+/** Changes how many units of a lot are on quality hold; a constraint keeps them within what is there. */
+export function updateLotHeld(tx: Transaction, lotId: number, units: number): Promise<number> {
+  return execute(tx, 'tracking.update_lot_held', 'update lots set held = held + $2 where id = $1', [
+    lotId,
+    units,
+  ]);
 }

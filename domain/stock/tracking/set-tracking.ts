@@ -1,7 +1,9 @@
 import type { Database, Queryable } from '../../../platform/database/database';
 import { AppError } from '../../../platform/errors';
-import { lockStock } from '../ledger/ledger';
-import { insertAllStock, selectTracked, updateTracking } from './queries';
+import { updateTracking } from '../../catalog/products';
+import { listWarehouses } from '../../catalog/warehouses';
+import { insertEmptyStock, lockStock } from '../ledger/stock-ledger';
+import { selectTracked } from './queries';
 
 export interface Tracking {
   sku: string;
@@ -19,7 +21,7 @@ export async function readTracking(on: Queryable, sku: string): Promise<Tracking
 
 /**
  * Decides what a product keeps beside counts: only while none of it is on hand anywhere, since nobody knows the lots and
- * serial numbers of units that are there already. Again: the same answer.
+ * serial numbers of units that are there already. Again, it changes nothing.
  *
  * @throws UNKNOWN_SKU; PRODUCT_HAS_STOCK
  */
@@ -28,14 +30,18 @@ export function setTracking(db: Database, wanted: Tracking): Promise<Tracking> {
     const [product] = await selectTracked(tx, [wanted.sku]);
     if (!product) throw new AppError('UNKNOWN_SKU', `There is no product ${wanted.sku}.`);
     if (product.lotTracked === wanted.lots && product.serialised === wanted.serials) return wanted;
-    const levels = await lockStock(tx, await insertAllStock(tx, product.productId));
+    const { productId } = product;
+    const keys = (await listWarehouses(tx)).map(({ id: warehouseId }) => ({ productId, warehouseId }));
+    // Made where there is none, so that locking them all keeps any first unit from coming in.
+    await insertEmptyStock(tx, keys);
+    const levels = await lockStock(tx, keys);
     if (levels.some((level) => level.onHand > 0)) {
       throw new AppError(
         'PRODUCT_HAS_STOCK',
         `${wanted.sku} has stock: this can be changed while none is on hand.`,
       );
     }
-    await updateTracking(tx, product.productId, wanted);
+    await updateTracking(tx, productId, wanted);
     return wanted;
   });
 }

@@ -1,23 +1,21 @@
-import type { Database, Transaction } from '../../../platform/database/database';
+import type { Transaction } from '../../../platform/database/database';
 import { AppError, translateDatabaseError } from '../../../platform/errors';
 import { derivedId } from '../../../platform/ids';
 import { enqueue } from '../../../platform/database/outbox';
-import { lockStock, postLedger } from '../ledger/ledger';
-import { checkCountable } from '../ledger/rules';
-import { allocateBackorders, applyAllocation } from '../../ordering/backorders/allocate';
+import { checkCountable, lockStock, type StockAccess, type StockLedger } from '../ledger/stock-ledger';
 import { ledgerReference } from './ledger-reference';
 import { updateUnits, type TransferRow } from './queries';
-import { lockTransfer, settleEnd, viewOf } from './receive';
+import { lockTransfer, resolveOverdue, viewOf } from './receive';
 import type { TransferView } from './types';
 
 /**
- * Calls back what is still on its way: it is on hand at the source again, and goes to waiting backorders. What was received or
- * lost before stays so. A transfer that is cancelled already is answered as it is.
+ * Calls back what is still on its way: it is on hand at the source again, and goes to those who wait. What was received or
+ * lost before stays so. A transfer that is cancelled already is returned as it is.
  *
  * @throws NOT_FOUND; TRANSFER_NOT_OPEN once it is completed
  */
 export async function cancelTransfer(
-  db: Database,
+  { db, stock }: StockAccess,
   request: { transferId: string; reason?: string | undefined; actor: string },
 ): Promise<TransferView> {
   try {
@@ -26,7 +24,7 @@ export async function cancelTransfer(
       if (transfer.status === 'completed') {
         throw new AppError('TRANSFER_NOT_OPEN', 'The transfer is completed.', { status: 'completed' });
       }
-      if (transfer.status === 'in_transit') await callBack(tx, transfer, request);
+      if (transfer.status === 'in_transit') await callBack(tx, stock, transfer, request);
       return viewOf(tx, request.transferId);
     });
   } catch (error) {
@@ -36,6 +34,7 @@ export async function cancelTransfer(
 
 async function callBack(
   tx: Transaction,
+  stock: StockLedger,
   transfer: TransferRow,
   { transferId, reason, actor }: { transferId: string; reason?: string | undefined; actor: string },
 ): Promise<void> {
@@ -43,7 +42,10 @@ async function callBack(
   const source = { productId, warehouseId: sourceId };
   const [level] = await lockStock(tx, [source]);
   checkCountable((level?.onHand ?? 0) + open);
-  await postLedger(tx, [
+  await updateUnits(tx, transferId, { returned: open, status: 'cancelled' });
+  await resolveOverdue(tx, transfer);
+  await enqueue(tx, [{ topic: 'transfer.wake', key: transferId }]);
+  await stock.change(tx, [
     {
       ...source,
       kind: 'transfer_in',
@@ -55,8 +57,4 @@ async function callBack(
       ...(reason === undefined ? {} : { reason }),
     },
   ]);
-  await updateUnits(tx, transferId, { returned: open, status: 'cancelled' });
-  await settleEnd(tx, transfer);
-  await enqueue(tx, [{ topic: 'transfer.wake', key: transferId }]);
-  await applyAllocation(tx, await allocateBackorders(tx, [{ ...source, quantity: open }]));
 }

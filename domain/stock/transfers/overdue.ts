@@ -5,9 +5,11 @@ import { claimUnattended, selectTransferForUpdate, updateOverdue } from './queri
 import type { TransferProgress } from './types';
 import { readProgress } from './views';
 
+export { claimUnattended };
+
 /**
  * Marks a transfer that has not arrived in time and raises the alert. One that is not due yet, has ended or is marked already
- * is left as it is. Answers how far it has come.
+ * is left as it is. Returns how far it has come.
  *
  * @throws NOT_FOUND
  */

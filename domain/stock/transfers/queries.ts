@@ -1,7 +1,8 @@
 import {
   execute,
-  maybeOne,
   many,
+  maybeOne,
+  one,
   type Queryable,
   type Transaction,
 } from '../../../platform/database/database';
@@ -146,8 +147,8 @@ export function claimUnattended(
 export function selectPlaces(
   on: Queryable,
   names: { sku: string; from: string; to: string },
-): Promise<{ productId: number | null; sourceId: number | null; targetId: number | null } | undefined> {
-  return maybeOne(
+): Promise<{ productId: number | null; sourceId: number | null; targetId: number | null }> {
+  return one(
     on,
     'transfers.places',
     `select (select id from products where sku = $1) as "productId",

@@ -1,12 +1,15 @@
-import type { Database, Transaction } from '../../../platform/database/database';
+import type { Transaction } from '../../../platform/database/database';
 import { AppError, translateDatabaseError } from '../../../platform/errors';
 import { enqueue } from '../../../platform/database/outbox';
 import { resolveTransferOverdue } from '../alerts/alerts';
-import { checkCountable } from '../ledger/rules';
-import { lockStock, postLedger } from '../ledger/ledger';
-import { effectIsApplied } from '../ledger/queries';
+import {
+  checkCountable,
+  effectIsApplied,
+  lockStock,
+  type StockAccess,
+  type StockLedger,
+} from '../ledger/stock-ledger';
 import type { LedgerEntry } from '../ledger/types';
-import { allocateBackorders, applyAllocation } from '../../ordering/backorders/allocate';
 import { ledgerReference } from './ledger-reference';
 import { selectTransferForUpdate, updateUnits, type TransferRow } from './queries';
 import type { TransferView } from './types';
@@ -26,15 +29,19 @@ export interface ReceiptOfTransfer {
 
 /**
  * Writes what arrived of a transfer, and what was lost of it. A loss arrives and is written off in one step, so that the ledger
- * explains it. Units that arrived go to waiting backorders in the same transaction; the last one completes the transfer.
+ * explains it. Units that arrived go to those who wait in the same transaction; the last one completes the transfer.
  *
  * @throws NOT_FOUND; TRANSFER_NOT_OPEN once it has ended; OVER_RECEIPT beyond what is open; QUANTITY_OVERFLOW
  */
-export async function receiveTransfer(db: Database, receipt: ReceiptOfTransfer): Promise<TransferView> {
+export async function receiveTransfer(
+  { db, stock }: StockAccess,
+  receipt: ReceiptOfTransfer,
+): Promise<TransferView> {
   try {
     return await db.retrying(async (tx) => {
       const transfer = await lockTransfer(tx, receipt.transferId);
-      if (!(await effectIsApplied(tx, 'transfer_in', receipt.receiptId))) await take(tx, transfer, receipt);
+      if (!(await effectIsApplied(tx, 'transfer_in', receipt.receiptId)))
+        await take(tx, stock, transfer, receipt);
       return viewOf(tx, receipt.transferId);
     });
   } catch (error) {
@@ -55,13 +62,18 @@ export async function viewOf(tx: Transaction, transferId: string): Promise<Trans
   return view;
 }
 
-/** What remains when a transfer has ended: nobody waits for it any more. */
-export async function settleEnd(tx: Transaction, transfer: TransferRow): Promise<void> {
+/** Resolves the alert of a transfer that has ended. */
+export async function resolveOverdue(tx: Transaction, transfer: TransferRow): Promise<void> {
   const { id: transferId, productId, targetId: warehouseId } = transfer;
   if (transfer.isOverdue) await resolveTransferOverdue(tx, { productId, warehouseId, transferId });
 }
 
-async function take(tx: Transaction, transfer: TransferRow, receipt: ReceiptOfTransfer): Promise<void> {
+async function take(
+  tx: Transaction,
+  stock: StockLedger,
+  transfer: TransferRow,
+  receipt: ReceiptOfTransfer,
+): Promise<void> {
   const { transferId, receiptId, lost = 0, reason, actor } = receipt;
   if (transfer.status !== 'in_transit') {
     throw new AppError('TRANSFER_NOT_OPEN', `The transfer is ${transfer.status}.`, {
@@ -85,10 +97,9 @@ async function take(tx: Transaction, transfer: TransferRow, receipt: ReceiptOfTr
   };
   const entries: LedgerEntry[] = [{ ...shared, kind: 'transfer_in', onHandDelta: quantity + lost }];
   if (lost > 0) entries.push({ ...shared, kind: 'write_off', onHandDelta: -lost });
-  await postLedger(tx, entries);
   const ends = quantity + lost === transfer.open;
   await updateUnits(tx, transferId, { received: quantity, lost, status: ends ? 'completed' : 'in_transit' });
-  if (ends) await settleEnd(tx, transfer);
+  if (ends) await resolveOverdue(tx, transfer);
   await enqueue(tx, [{ topic: 'transfer.wake', key: transferId }]);
-  if (quantity > 0) await applyAllocation(tx, await allocateBackorders(tx, [{ ...target, quantity }]));
+  await stock.change(tx, entries);
 }

@@ -1,11 +1,14 @@
-import type { Database, Transaction } from '../../../platform/database/database';
+import type { Transaction } from '../../../platform/database/database';
 import { AppError, translateDatabaseError } from '../../../platform/errors';
 import { enqueue } from '../../../platform/database/outbox';
-import { checkCountable } from '../ledger/rules';
-import { lockStock, postLedger } from '../ledger/ledger';
-import { insertEmptyStock } from '../ledger/queries';
+import {
+  checkCountable,
+  insertEmptyStock,
+  lockStock,
+  type StockAccess,
+  type StockLedger,
+} from '../ledger/stock-ledger';
 import type { LedgerEntry, StockKey } from '../ledger/types';
-import { allocateBackorders, applyAllocation } from '../../ordering/backorders/allocate';
 import { assignUnits } from '../tracking/assign-units';
 import type { NamedUnits } from '../tracking/types';
 import { ledgerReference } from './ledger-reference';
@@ -34,20 +37,23 @@ export interface TransferRequest {
 
 /**
  * Takes units from one warehouse to another: at once, or out of the first and on their way to the second. Only what is
- * available may leave. Units that are there at once go to waiting backorders in the same transaction.
+ * available may leave. Units that are there at once go to those who wait in the same transaction.
  *
  * @throws UNKNOWN_SKU, UNKNOWN_LOCATION; OUT_OF_STOCK with `shortages`; QUANTITY_OVERFLOW at the target; what `assignUnits`
  * throws
  */
-export async function startTransfer(db: Database, request: TransferRequest): Promise<TransferView> {
+export async function startTransfer(
+  { db, stock }: StockAccess,
+  request: TransferRequest,
+): Promise<TransferView> {
   const places = await selectPlaces(db, request);
-  const { productId, sourceId, targetId } = places ?? {};
-  if (!productId) throw new AppError('UNKNOWN_SKU', `There is no product ${request.sku}.`);
-  if (!sourceId) throw new AppError('UNKNOWN_LOCATION', `There is no location ${request.from}.`);
-  if (!targetId) throw new AppError('UNKNOWN_LOCATION', `There is no location ${request.to}.`);
+  const { productId, sourceId, targetId } = places;
+  if (productId === null) throw new AppError('UNKNOWN_SKU', `There is no product ${request.sku}.`);
+  if (sourceId === null) throw new AppError('UNKNOWN_LOCATION', `There is no location ${request.from}.`);
+  if (targetId === null) throw new AppError('UNKNOWN_LOCATION', `There is no location ${request.to}.`);
   try {
     return await db.retrying(async (tx) => {
-      await moveOut(tx, request, { productId, sourceId, targetId });
+      await moveOut(tx, stock, request, { productId, sourceId, targetId });
       const view = await selectTransfer(tx, request.transferId);
       if (!view) throw new Error('a transfer disappeared');
       return view;
@@ -59,6 +65,7 @@ export async function startTransfer(db: Database, request: TransferRequest): Pro
 
 async function moveOut(
   tx: Transaction,
+  stock: StockLedger,
   request: TransferRequest,
   { productId, sourceId, targetId }: { productId: number; sourceId: number; targetId: number },
 ): Promise<void> {
@@ -101,7 +108,6 @@ async function moveOut(
   const out: LedgerEntry = { ...source, ...shared, kind: 'transfer_out', onHandDelta: -quantity };
   const into: LedgerEntry = { ...target, ...shared, kind: 'transfer_in', onHandDelta: quantity };
   await assignUnits(tx, out, named);
-  await postLedger(tx, arrives ? [out, into] : [out]);
-  if (arrives) await applyAllocation(tx, await allocateBackorders(tx, [{ ...target, quantity }]));
-  else await enqueue(tx, [{ topic: 'transfer.wake', key: transferId }]);
+  if (!arrives) await enqueue(tx, [{ topic: 'transfer.wake', key: transferId }]);
+  await stock.change(tx, arrives ? [out, into] : [out]);
 }

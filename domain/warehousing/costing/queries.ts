@@ -8,7 +8,7 @@ import {
 import { utc } from '../../../platform/database/pages';
 import type { CostLayer, ValuationMethod, ValuedProduct } from './types';
 
-/** Locks the cost rows of products, made where there are none, in their order. Answers their currencies. */
+/** Locks the cost rows of products, made where there are none, in their order. Returns their currencies. */
 export async function lockCosts(
   tx: Transaction,
   costs: readonly { productId: number; currency: string }[],

@@ -1,8 +1,7 @@
 import { csvLine } from '../../../platform/csv';
 import type { Queryable } from '../../../platform/database/database';
-import { AppError } from '../../../platform/errors';
-import { selectWarehouseId } from '../../stock/ledger/queries';
-import { selectCategoryId } from '../counting/queries';
+import { findCategoryId } from '../../catalog/categories';
+import { findWarehouseId } from '../../catalog/warehouses';
 import { selectCost, selectReceived, selectTotals, selectWorths, type Scope } from './queries';
 import { fifoLayers, worthOf } from './rules';
 import type { ProductValuation, Valuation, ValuationMethod, ValuationRequest, ValuedProduct } from './types';
@@ -96,11 +95,8 @@ async function* pagesOf(on: Queryable, method: ValuationMethod, scope: Scope): A
 }
 
 async function scopeOf(on: Queryable, { location, category }: ValuationRequest): Promise<Scope> {
-  const warehouseId = location === undefined ? null : await selectWarehouseId(on, location);
-  if (location !== undefined && warehouseId === null)
-    throw new AppError('UNKNOWN_LOCATION', `There is no location ${location}.`);
-  const found = category === undefined ? null : await selectCategoryId(on, category);
-  if (category !== undefined && !found)
-    throw new AppError('UNKNOWN_CATEGORY', `There is no category ${category}.`);
-  return { warehouseId, categoryId: found?.id ?? null };
+  return {
+    warehouseId: location === undefined ? null : await findWarehouseId(on, location),
+    categoryId: category === undefined ? null : await findCategoryId(on, category),
+  };
 }

@@ -63,10 +63,6 @@ export async function insertSheet(tx: Transaction, sheet: NewSheet, warehouseId:
   return added === 1;
 }
 
-export function selectCategoryId(on: Queryable, code: string): Promise<{ id: number } | undefined> {
-  return maybeOne(on, 'counting.category', 'select id from categories where code = $1', [code]);
-}
-
 export interface Selection {
   productIds: readonly number[] | null;
   categoryId: number | null;
@@ -74,7 +70,7 @@ export interface Selection {
 
 /**
  * Writes a line for each product with what is on hand and where the ledger stands, both from one snapshot. Products that
- * are named are counted also where the location never had any. Answers how many; `limit` at most.
+ * are named are counted also where the location never had any. Returns how many; `limit` at most.
  */
 export function insertLines(
   tx: Transaction,

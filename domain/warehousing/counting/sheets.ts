@@ -1,12 +1,12 @@
 import type { Database, Queryable, Transaction } from '../../../platform/database/database';
 import { AppError } from '../../../platform/errors';
 import { pageIn, type Page } from '../../../platform/database/pages';
-import { selectWarehouseId } from '../../stock/ledger/queries';
-import { selectTracked } from '../../stock/tracking/queries';
+import { findCategoryId } from '../../catalog/categories';
+import { findWarehouseId } from '../../catalog/warehouses';
+import { findTracked } from '../../stock/tracking/tracking';
 import {
   insertLines,
   insertSheet,
-  selectCategoryId,
   selectSheet,
   selectSheetPage,
   type Selection,
@@ -19,13 +19,12 @@ import type { NewSheet, SheetView } from './types';
 export const MAX_SHEET_LINES = 5_000;
 
 /**
- * Makes a sheet to count by, with what is on hand now. The same sheet again answers the first.
+ * Makes a sheet to count by, with what is on hand now. The same sheet again returns the first.
  *
  * @throws UNKNOWN_LOCATION, UNKNOWN_SKU, UNKNOWN_CATEGORY; VALIDATION_FAILED when nothing, or too much, is to be counted
  */
 export async function makeSheet(db: Database, sheet: NewSheet): Promise<SheetView> {
-  const warehouseId = await selectWarehouseId(db, sheet.location);
-  if (warehouseId === null) throw new AppError('UNKNOWN_LOCATION', `There is no location ${sheet.location}.`);
+  const warehouseId = await findWarehouseId(db, sheet.location);
   const selection = await select(db, sheet);
   return db.retrying(async (tx) => {
     if (await insertSheet(tx, sheet, warehouseId)) {
@@ -41,16 +40,12 @@ export async function makeSheet(db: Database, sheet: NewSheet): Promise<SheetVie
 async function select(db: Database, { skus, category }: NewSheet): Promise<Selection> {
   const selection: Selection = { productIds: null, categoryId: null };
   if (skus !== undefined) {
-    const known = new Map((await selectTracked(db, skus)).map((product) => [product.sku, product]));
+    const known = new Map((await findTracked(db, skus)).map((product) => [product.sku, product]));
     const unknown = skus.filter((sku) => !known.has(sku));
     if (unknown.length > 0) throw new AppError('UNKNOWN_SKU', `There is no product ${unknown.join(', ')}.`);
     selection.productIds = [...known.values()].map((product) => product.productId);
   }
-  if (category !== undefined) {
-    const found = await selectCategoryId(db, category);
-    if (!found) throw new AppError('UNKNOWN_CATEGORY', `There is no category ${category}.`);
-    selection.categoryId = found.id;
-  }
+  if (category !== undefined) selection.categoryId = await findCategoryId(db, category);
   return selection;
 }
 

@@ -2,30 +2,21 @@ import type { Database, Transaction } from '../../../platform/database/database'
 import { AppError, isSubjectsOwn } from '../../../platform/errors';
 import { newId } from '../../../platform/ids';
 import { actOnEach, failedSubjects, forgetFailures } from '../../stock/alerts/failed-work';
-import { lockStock, postLedger } from '../../stock/ledger/ledger';
-import { selectStockKey } from '../../stock/ledger/queries';
-import { insertLines, insertReservations } from '../../stock/reservations/queries';
+import { findStockKey, lockStock, reserve } from '../../stock/ledger/stock-ledger';
 import type { StockKey } from '../../stock/ledger/types';
-import { selectTracked } from '../../stock/tracking/queries';
+import { findTracked, updateLotHeld } from '../../stock/tracking/tracking';
 import { holdIn, readQualityHold } from './holds';
-import {
-  insertHold,
-  selectExpiredLots,
-  selectLot,
-  selectSettledLotFailures,
-  updateLotHeld,
-  type LotRow,
-} from './queries';
+import { insertHold, selectExpiredLots, selectLot, selectSettledLotFailures, type LotRow } from './queries';
 import type { NewQualityHold, QualityHoldView } from './types';
 
 /**
- * Takes available units out of sale: they are reserved by a hold of kind `quality`, which never falls due. Units that are
- * promised to somebody cannot be put on hold. The same hold again answers the first and changes nothing.
+ * Takes available units out of sale: they are reserved by a reservation of kind `quality`, which never falls due. Units that are
+ * promised to somebody cannot be put on hold. The same hold again returns the first and changes nothing.
  *
  * @throws UNKNOWN_SKU, UNKNOWN_LOCATION; OUT_OF_STOCK with `available`; LOT_REQUIRED, NOT_TRACKED, UNKNOWN_LOT
  */
 export async function putOnHold(db: Database, wanted: NewQualityHold): Promise<QualityHoldView> {
-  const key = await keyOf(db, wanted);
+  const key = await findStockKey(db, wanted);
   return db.retrying(async (tx) => {
     const [level] = await lockStock(tx, [key]);
     const known = await readQualityHold(tx, wanted.holdId);
@@ -45,7 +36,7 @@ const EXPIRED_BATCH = 100;
 /**
  * Puts what is left of lots past their last day of sale on hold, as far as it is not promised to anybody. Safe to run at any
  * time: what is on hold is not put there again. A lot that fails by an error of its own stops no other: an alert tells of it, and
- * it is tried again after a while. Answers the units.
+ * it is tried again after a while. Returns the units.
  */
 export async function holdExpiredLots(db: Database, beat: () => void = () => undefined): Promise<number> {
   let units = 0;
@@ -71,7 +62,7 @@ export async function holdExpiredLots(db: Database, beat: () => void = () => und
 }
 
 async function holdWhatIsFree(db: Database, wanted: Omit<NewQualityHold, 'quantity'>): Promise<number> {
-  const key = await keyOf(db, wanted);
+  const key = await findStockKey(db, wanted);
   return db.retrying(async (tx) => {
     const [level] = await lockStock(tx, [key]);
     const lot = await selectLot(tx, key, wanted.lot ?? '');
@@ -82,15 +73,8 @@ async function holdWhatIsFree(db: Database, wanted: Omit<NewQualityHold, 'quanti
   });
 }
 
-async function keyOf(db: Database, { sku, location }: { sku: string; location: string }): Promise<StockKey> {
-  const { productId, warehouseId } = (await selectStockKey(db, sku, location)) ?? {};
-  if (!productId) throw new AppError('UNKNOWN_SKU', `There is no product ${sku}.`);
-  if (!warehouseId) throw new AppError('UNKNOWN_LOCATION', `There is no location ${location}.`);
-  return { productId, warehouseId };
-}
-
 async function lotOf(tx: Transaction, key: StockKey, { sku, lot }: NewQualityHold): Promise<LotRow | null> {
-  const [product] = await selectTracked(tx, [sku]);
+  const [product] = await findTracked(tx, [sku]);
   if (!product?.lotTracked) {
     if (lot !== undefined) throw new AppError('NOT_TRACKED', `${sku} is not kept by lot.`);
     return null;
@@ -107,22 +91,22 @@ async function writeHold(
   { holdId: id, quantity, reason, actor }: Omit<NewQualityHold, 'sku' | 'location' | 'lot'>,
   lot: LotRow | null,
 ): Promise<void> {
-  await insertReservations(tx, [
-    { id, kind: 'quality', orderId: null, seq: 1, status: 'confirmed', attempt: 0, holdSeconds: null },
-  ]);
-  await insertLines(tx, [{ ...key, reservationId: id, quantity }]);
+  await reserve(tx, {
+    kind: 'quality_hold',
+    reservations: [
+      {
+        id,
+        kind: 'quality',
+        orderId: null,
+        status: 'confirmed',
+        attempt: 0,
+        holdSeconds: null,
+        allocations: [{ ...key, quantity }],
+      },
+    ],
+    reason,
+    actor,
+  });
   await insertHold(tx, { ...key, id, lotId: lot?.id ?? null, quantity, reason, actor });
   if (lot) await updateLotHeld(tx, lot.id, quantity);
-  await postLedger(tx, [
-    {
-      ...key,
-      kind: 'quality_hold',
-      onHandDelta: 0,
-      reservedDelta: quantity,
-      effectId: id,
-      reservationId: id,
-      reason,
-      actor,
-    },
-  ]);
 }

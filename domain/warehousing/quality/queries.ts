@@ -7,7 +7,7 @@ import {
   type Transaction,
 } from '../../../platform/database/database';
 import { newestFirst, utc, utcMicros, type PageRequest } from '../../../platform/database/pages';
-import { notPutOff } from '../../stock/alerts/failed-work-queries';
+import { notPutOff } from '../../stock/alerts/put-off-sql';
 import type { StockKey } from '../../stock/ledger/types';
 import type { QualityHoldView } from './types';
 
@@ -111,13 +111,6 @@ export function selectLot(tx: Transaction, key: StockKey, code: string): Promise
     `select id, code, quantity - held as free from lots where product_id = $1 and warehouse_id = $2 and code = $3`,
     [key.productId, key.warehouseId, code],
   );
-}
-
-export function updateLotHeld(tx: Transaction, lotId: number, units: number): Promise<number> {
-  return execute(tx, 'quality.update_lot_held', 'update lots set held = held + $2 where id = $1', [
-    lotId,
-    units,
-  ]);
 }
 
 export interface ExpiredLot {

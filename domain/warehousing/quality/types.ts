@@ -28,7 +28,7 @@ export interface NewQualityHold {
   actor: string;
 }
 
-export interface QualityVerdict {
+export interface QualityDecision {
   holdId: string;
   /** Undefined: all that is still on hold. */
   quantity?: number | undefined;

@@ -1,13 +1,17 @@
-import type { Database, Transaction } from '../../../platform/database/database';
+import type { Transaction } from '../../../platform/database/database';
 import { AppError, translateDatabaseError } from '../../../platform/errors';
 import { noteCosts } from '../costing/note-costs';
-import { checkCountable } from '../../stock/ledger/rules';
-import { lockStock, postLedger } from '../../stock/ledger/ledger';
-import { insertEmptyStock, selectWarehouseId } from '../../stock/ledger/queries';
+import { findWarehouseId } from '../../catalog/warehouses';
+import {
+  checkCountable,
+  insertEmptyStock,
+  lockStock,
+  type StockAccess,
+  type StockLedger,
+} from '../../stock/ledger/stock-ledger';
 import type { Allocation, LedgerEntry } from '../../stock/ledger/types';
-import { allocateBackorders, applyAllocation } from '../../ordering/backorders/allocate';
-import { moveKnownLots } from '../../stock/tracking/move-lots';
-import { insertSerials, selectTracked } from '../../stock/tracking/queries';
+import { moveKnownLots } from '../../stock/tracking/lots';
+import { findTracked, insertSerials } from '../../stock/tracking/tracking';
 import type { TrackedProduct } from '../../stock/tracking/types';
 import { insertReceipt, insertReceiptLines, type NewReceiptLine } from './queries';
 import { readReceipt } from './receipts';
@@ -20,22 +24,26 @@ interface Line extends NewReceiptLine {
 
 /**
  * Takes a delivery in: document, stock, ledger, lots and serial numbers in one transaction, whose last step gives the units
- * to waiting backorders. The same receipt again answers the first and changes nothing.
+ * to those who wait. The same receipt again returns the first and changes nothing.
  *
  * @throws UNKNOWN_SKU, UNKNOWN_LOCATION; DUPLICATE_RECEIPT for a supplier's reference that was received before;
  * CURRENCY_MISMATCH for a cost in another currency than the product's earlier ones; LOT_REQUIRED, SERIALS_REQUIRED, NOT_TRACKED, LOT_EXPIRY_MISMATCH; DUPLICATE_SERIAL; QUANTITY_OVERFLOW
  */
-export async function receiveGoods(db: Database, input: ReceiptInput): Promise<ReceiptView> {
-  const warehouseId = await selectWarehouseId(db, input.location);
-  if (warehouseId === null) throw new AppError('UNKNOWN_LOCATION', `There is no location ${input.location}.`);
+export async function receiveGoods({ db, stock }: StockAccess, input: ReceiptInput): Promise<ReceiptView> {
+  const warehouseId = await findWarehouseId(db, input.location);
   try {
-    return await db.retrying((tx) => takeIn(tx, input, warehouseId));
+    return await db.retrying((tx) => takeIn(tx, stock, input, warehouseId));
   } catch (error) {
     throw translateDatabaseError(error);
   }
 }
 
-async function takeIn(tx: Transaction, input: ReceiptInput, warehouseId: number): Promise<ReceiptView> {
+async function takeIn(
+  tx: Transaction,
+  stock: StockLedger,
+  input: ReceiptInput,
+  warehouseId: number,
+): Promise<ReceiptView> {
   const { receiptId, supplier, supplierReference, actor } = input;
   const isNew = await insertReceipt(tx, {
     id: receiptId,
@@ -44,21 +52,26 @@ async function takeIn(tx: Transaction, input: ReceiptInput, warehouseId: number)
     supplierReference,
     actor,
   });
-  if (isNew) await writeReceipt(tx, input, warehouseId);
+  if (isNew) await writeReceipt(tx, stock, input, warehouseId);
   const receipt = await readReceipt(tx, receiptId);
   if (!receipt) throw new Error('a receipt disappeared');
   return receipt;
 }
 
-async function writeReceipt(tx: Transaction, input: ReceiptInput, warehouseId: number): Promise<void> {
+async function writeReceipt(
+  tx: Transaction,
+  stock: StockLedger,
+  input: ReceiptInput,
+  warehouseId: number,
+): Promise<void> {
   const { receiptId, supplierReference: reference, actor } = input;
   const skus = [...new Set(input.lines.map((line) => line.sku))];
-  const known = await selectTracked(tx, skus);
+  const known = await findTracked(tx, skus);
   const keys = known.map(({ productId }) => ({ productId, warehouseId }));
   await insertEmptyStock(tx, keys);
   const levels = await lockStock(tx, keys);
   // Read again below the locks: what a product keeps is changed only under them.
-  const products = new Map((await selectTracked(tx, skus)).map((product) => [product.sku, product]));
+  const products = new Map((await findTracked(tx, skus)).map((product) => [product.sku, product]));
   const fault = receiptFault(input.lines, products);
   if (fault) throw new AppError(fault.code, fault.detail, { line: fault.line });
   const lines = input.lines.flatMap((line) => {
@@ -74,7 +87,7 @@ async function writeReceipt(tx: Transaction, input: ReceiptInput, warehouseId: n
   await insertReceiptLines(tx, receiptId, lines);
   await noteCosts(tx, lines);
   await assignUnits(tx, input, lines, warehouseId);
-  await postLedger(
+  await stock.change(
     tx,
     arrivals.map(({ productId, quantity }): LedgerEntry => {
       const key = { productId, warehouseId };
@@ -89,7 +102,6 @@ async function writeReceipt(tx: Transaction, input: ReceiptInput, warehouseId: n
       };
     }),
   );
-  await applyAllocation(tx, await allocateBackorders(tx, arrivals));
 }
 
 function asLine(line: ReceiptLineInput, product: TrackedProduct): Line {

@@ -9,7 +9,7 @@ import { readReturn, returnIn } from './views';
 
 /**
  * Allows a customer to send back what was shipped to them and is not returned yet. The row is written first; the relay then
- * starts the workflow that follows it, so the engine may be away. The same return again answers the first. Money is no part
+ * starts the workflow that follows it, so the engine may be away. The same return again returns the first. Money is no part
  * of it.
  *
  * @throws UNKNOWN_ORDER; NOT_RETURNABLE with `items: [{sku, requested, returnable}]`

@@ -8,7 +8,7 @@ import type { OverdueReturn, ReturnProgress, ReturnView } from './types';
 import { returnIn } from './views';
 
 /**
- * Calls off a return of which nothing has come in. Again: the same answer.
+ * Calls off a return of which nothing has come in. Again, it changes nothing.
  *
  * @throws NOT_FOUND; RETURN_NOT_CANCELLABLE once goods came in or the return has ended
  */
@@ -28,7 +28,7 @@ export function cancelReturn(db: Database, returnId: string): Promise<ReturnView
 
 /**
  * Ends the wait for goods of a return whose authorisation has run out, by PostgreSQL's clock. One that is not due is left
- * alone; the progress answered says for how long. What is here already is still to be inspected.
+ * alone; the progress that is returned says for how long. What is here already is still to be inspected.
  *
  * @throws NOT_FOUND
  */

@@ -1,12 +1,12 @@
 import type { Database, Transaction } from '../../../platform/database/database';
-import { checkCountable } from '../../stock/ledger/rules';
-import { lockStock, postLedger } from '../../stock/ledger/ledger';
-import { insertEmptyStock } from '../../stock/ledger/queries';
-import type { Allocation, LedgerEntry, StockKey } from '../../stock/ledger/types';
-import { allocateBackorders, applyAllocation } from '../../ordering/backorders/allocate';
-import { appendEvents } from '../../orders/events';
-import type { NewEvent } from '../../orders/types';
-import { lockOrders } from '../../orders/lock';
+import { writeOrderEffects, type OrderEffects } from '../../orders/effects';
+import {
+  checkCountable,
+  insertEmptyStock,
+  lockStock,
+  type StockLedger,
+} from '../../stock/ledger/stock-ledger';
+import type { LedgerEntry, StockKey } from '../../stock/ledger/types';
 import { assignUnits } from '../../stock/tracking/assign-units';
 import {
   selectReturnLines,
@@ -21,7 +21,7 @@ import type { ReturnStep, ReturnView } from './types';
 
 export interface InspectionResult {
   sku: string;
-  /** Units as good as new: back on hand, to waiting backorders first. */
+  /** Units as good as new: back on hand, for those who wait first. */
   restock: number;
   /** Units given up: in the ledger as returned and as written off, so that they are seen, and nothing is left on hand. */
   writeOff: number;
@@ -37,7 +37,7 @@ export interface InspectionResult {
  * what `assignUnits` throws
  */
 export function inspectReturn(
-  db: Database,
+  { db, stock }: { db: Database; stock: StockLedger<OrderEffects> },
   request: ReturnStep & { results: readonly InspectionResult[] },
 ): Promise<ReturnView> {
   const { returnId } = request;
@@ -61,23 +61,23 @@ export function inspectReturn(
     const settled = isSettled(await selectReturnLines(tx, returnId), goods.closedToArrivals);
     const status = settled ? afterReturnEvent(goods.next, 'complete') : goods.next;
     await updateReturn(tx, returnId, { status: status ?? goods.next });
-    const freed = await takeBack(tx, request, goods, changes, warehouseId);
-    await tellOrders(tx, freed, {
+    const taken = await stock.post(tx, await unitsBack(tx, request, goods, { changes, warehouseId }));
+    const event = {
       orderId: goods.orderId,
       type: settled ? 'return_completed' : 'return_inspected',
       data: { returnId, results: request.results },
-    });
+    };
+    await writeOrderEffects(tx, [taken?.effects, { moves: [], events: [event] }]);
   });
 }
 
-/** `changes` are in the order of the results. */
-async function takeBack(
+/** Entries for units that come back, with the units that were named moved. `changes` are in the order of the results. */
+async function unitsBack(
   tx: Transaction,
   { returnId, stepId: effectId, actor, results }: ReturnStep & { results: readonly InspectionResult[] },
   { orderId }: LockedReturn,
-  changes: readonly LineChange[],
-  warehouseId: number,
-): Promise<Allocation[]> {
+  { changes, warehouseId }: { changes: readonly LineChange[]; warehouseId: number },
+): Promise<LedgerEntry[]> {
   const entry = (productId: number, kind: 'return' | 'write_off', onHandDelta: number): LedgerEntry => {
     const reference = `return:${returnId}`;
     return {
@@ -103,17 +103,5 @@ async function takeBack(
     await assignUnits(tx, gone, { serials: writeOffSerials });
     entries.push(gone);
   }
-  await postLedger(tx, entries);
-  return changes
-    .filter(({ restocked }) => restocked > 0)
-    .map(({ productId, restocked }) => ({ productId, warehouseId, quantity: restocked }));
-}
-
-async function tellOrders(tx: Transaction, freed: readonly Allocation[], event: NewEvent): Promise<void> {
-  const allocated = await allocateBackorders(tx, freed);
-  // All order rows in one go, in their order: the single calls below lock subsets of them.
-  const events = [event, ...allocated.events];
-  await lockOrders(tx, [...new Set(events.map(({ orderId }) => orderId))]);
-  await applyAllocation(tx, allocated);
-  await appendEvents(tx, [event]);
+  return entries;
 }

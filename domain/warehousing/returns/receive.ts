@@ -1,6 +1,6 @@
 import type { Database } from '../../../platform/database/database';
 import { AppError } from '../../../platform/errors';
-import { selectWarehouseId } from '../../stock/ledger/queries';
+import { findWarehouseId } from '../../catalog/warehouses';
 import { updateReturn, updateReturnLines } from './queries';
 import { changesOf, onReturn } from './steps';
 import type { ReturnStep, ReturnView } from './types';
@@ -17,8 +17,7 @@ export async function receiveReturn(
   request: ReturnStep & { location: string; items: readonly { sku: string; quantity: number }[] },
 ): Promise<ReturnView> {
   const { returnId, location, items } = request;
-  const warehouseId = await selectWarehouseId(db, location);
-  if (warehouseId === null) throw new AppError('UNKNOWN_LOCATION', `There is no location ${location}.`);
+  const warehouseId = await findWarehouseId(db, location);
   return onReturn(db, { ...request, step: 'receive' }, async (tx, goods) => {
     if (goods.isDue || goods.closedToArrivals)
       throw new AppError('RETURN_CLOSED', 'The authorisation has run out.');

@@ -14,7 +14,7 @@ import type { ReturnStatus, ReturnStep, ReturnView } from './types';
 import { returnIn } from './views';
 
 /**
- * Runs a step of a return once, under its lock, and rings its workflow. `work` answers nothing: what it changed is read.
+ * Runs a step of a return once, under its lock, and wakes its workflow. `work` returns nothing: what it changed is read.
  *
  * @throws NOT_FOUND; RETURN_CLOSED where the step cannot happen any more
  */

@@ -1,10 +1,13 @@
 import type { Database, Transaction } from '../../../platform/database/database';
 import { AppError } from '../../../platform/errors';
 import { derivedId } from '../../../platform/ids';
-import { lockStock, postLedger } from '../../stock/ledger/ledger';
-import { insertEmptyStock } from '../../stock/ledger/queries';
+import {
+  insertEmptyStock,
+  lockStock,
+  type StockAccess,
+  type StockLedger,
+} from '../../stock/ledger/stock-ledger';
 import type { LedgerEntry, StockKey } from '../../stock/ledger/types';
-import { allocateBackorders, applyAllocation } from '../../ordering/backorders/allocate';
 import {
   lockSheet,
   selectLines,
@@ -27,11 +30,11 @@ interface Decision {
 
 /**
  * Ends the counting. Lines within the sheet's tolerance are approved at once; the others wait for `approveCount`,
- * `rejectCount` or `recount`. Submitted again, it answers how the sheet stands.
+ * `rejectCount` or `recount`. Submitted again, it returns how the sheet stands.
  *
  * @throws NOT_FOUND; COUNT_INCOMPLETE with the SKUs that have no count
  */
-export function submitCount(db: Database, sheetId: string): Promise<SheetView> {
+export function submitCount({ db, stock }: StockAccess, sheetId: string): Promise<SheetView> {
   return onSheet(db, sheetId, async (tx, sheet, lines) => {
     const missing = lines.filter((line) => line.status === 'open').map((line) => line.sku);
     if (missing.length > 0)
@@ -40,21 +43,22 @@ export function submitCount(db: Database, sheetId: string): Promise<SheetView> {
     const small = counted.filter((line) => isWithinTolerance(line.variance ?? 0, sheet.tolerance));
     const large = counted.filter((line) => !small.includes(line));
     await set(tx, sheetId, large, 'review', null);
-    await applyVariances(tx, { ...sheet, sheetId }, small, null);
+    await applyVariances(tx, stock, { ...sheet, sheetId }, { lines: small, actor: null });
     return counted.length > 0;
   });
 }
 
 /**
  * Applies the variance of lines that await it: to what is on hand now, so that what was sold since the count stays sold. A
- * line that would leave less than is reserved stays, with the code BELOW_RESERVED, for a person to free what is held.
+ * line that would leave less than is reserved stays, with the code BELOW_RESERVED, for a person to free what is reserved.
  *
  * @throws NOT_FOUND; UNKNOWN_SKU; COUNT_NOT_IN_REVIEW where a line awaits no decision. One that is approved already is left.
  */
-export function approveCount(db: Database, decision: Decision): Promise<SheetView> {
+export function approveCount({ db, stock }: StockAccess, decision: Decision): Promise<SheetView> {
   const { sheetId, skus, actor } = decision;
   return onSheet(db, sheetId, async (tx, sheet, lines) => {
-    await applyVariances(tx, { ...sheet, sheetId }, decidable(lines, skus, 'approved', ['review']), actor);
+    const chosen = decidable(lines, skus, 'approved', ['review']);
+    await applyVariances(tx, stock, { ...sheet, sheetId }, { lines: chosen, actor });
     return false;
   });
 }
@@ -142,9 +146,9 @@ async function set(
 /** The last step of a transaction: orders may be locked here. */
 async function applyVariances(
   tx: Transaction,
+  stock: StockLedger,
   sheet: LockedSheet & { sheetId: string },
-  lines: readonly LineRow[],
-  actor: string | null,
+  { lines, actor }: { lines: readonly LineRow[]; actor: string | null },
 ): Promise<void> {
   if (lines.length === 0) return;
   const { sheetId, warehouseId } = sheet;
@@ -175,12 +179,5 @@ async function applyVariances(
     return { productId, status: 'approved', code: null };
   });
   await updateLines(tx, sheetId, decisions, actor);
-  await postLedger(tx, entries);
-  const found = entries.filter((entry) => entry.onHandDelta > 0);
-  const freed = found.map((entry) => ({
-    productId: entry.productId,
-    warehouseId,
-    quantity: entry.onHandDelta,
-  }));
-  await applyAllocation(tx, await allocateBackorders(tx, freed));
+  await stock.change(tx, entries);
 }

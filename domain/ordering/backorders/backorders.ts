@@ -1,9 +1,21 @@
 import type { Transaction } from '../../../platform/database/database';
 import { appendEvents } from '../../orders/events';
 import { moveUnits } from '../../orders/items';
-import { reduceWaiting, selectOrderBackordersForUpdate } from './queries';
+import {
+  insertBackorders,
+  reduceWaiting,
+  selectOrderBackordersForUpdate,
+  type NewBackorder,
+} from './queries';
 
-/** Takes an order out of every queue for stock; answers how many units it gave up. A second call gives up nothing. */
+export type { NewBackorder };
+
+/** Puts orders at the end of the queues for stock, in the order given. */
+export async function openBackorders(tx: Transaction, backorders: readonly NewBackorder[]): Promise<void> {
+  if (backorders.length > 0) await insertBackorders(tx, backorders);
+}
+
+/** Takes an order out of every queue for stock; returns how many units it gave up. A second call gives up nothing. */
 export async function closeBackorders(tx: Transaction, orderId: string): Promise<number> {
   const waiting = await selectOrderBackordersForUpdate(tx, orderId);
   if (waiting.length === 0) return 0;

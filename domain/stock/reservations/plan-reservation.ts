@@ -1,19 +1,12 @@
-import type { CandidateRow } from '../ledger/queries';
+import type { Warehouse } from '../../catalog/types';
+import type { Allocation, StockKey, StockLevel } from '../ledger/types';
 import { rankWarehouses, sourceLines, type RankedWarehouse, type SourcingPlan } from '../sourcing/rules';
-import type {
-  Allocation,
-  ShipTo,
-  Shortage,
-  SourcingDecision,
-  SourcingStrategy,
-  StockKey,
-  StockLevel,
-  Warehouse,
-} from '../ledger/types';
+import type { ShipTo, Shortage, SourcingDecision, SourcingStrategy } from '../sourcing/types';
+import type { CandidateRow } from './queries';
 
-/** A wish to hold stock: an order's first hold, or a hold without an order. */
+/** Stock that is to be reserved: an order's first reservation, or one without an order. */
 export interface ReservationRequest {
-  /** Of the reservation. The same id again gets the verdict it got first. */
+  /** Of the reservation. The same id again gets the outcome it got first. */
   reservationId: string;
   kind: 'order' | 'hold';
   orderId: string | null;
@@ -27,9 +20,9 @@ export interface ReservationRequest {
   expiresAt?: Date | null;
   /** Code of the one warehouse it may be taken from. */
   warehouse?: string | null;
-  /** What the caller calls the thing it holds stock for. */
+  /** What the caller calls the thing it reserves stock for. */
   reference?: string | null;
-  /** `charging` when a charge follows at once, so that the hold cannot expire before it. */
+  /** `charging` when a charge follows at once, so that the reservation cannot expire before it. */
   status: 'pending' | 'charging';
 }
 
@@ -45,9 +38,9 @@ export interface ProductSnapshot {
 export interface ReservationPlan<Request extends ReservationRequest = ReservationRequest> {
   request: Request;
   outcome: 'held' | 'short' | 'refused';
-  /** Why it can never be held. */
+  /** Why it can never be reserved. */
   refusal: Refusal | null;
-  /** Taken from the stock; empty unless held. */
+  /** Taken from the stock; empty unless `held`. */
   allocations: Allocation[];
   /** Units of each product that no warehouse has. */
   missing: ReadonlyMap<number, number>;

@@ -7,13 +7,13 @@ import {
   setReservationStatus,
   type ReservationRow,
 } from './reservations';
-import { lockStock, postLedger } from '../ledger/ledger';
-import { selectWarehouses } from '../ledger/queries';
+import { listWarehouses } from '../../catalog/warehouses';
+import { lockStock, type StockAccess } from '../ledger/stock-ledger';
 import type { LedgerEntry } from '../ledger/types';
 import { assignUnits } from '../tracking/assign-units';
-import { selectTracked } from '../tracking/queries';
+import { findTracked } from '../tracking/tracking';
 import type { NamedUnits } from '../tracking/types';
-import { freeReservations } from './free';
+import { freeReservations } from './free-reservations';
 import { selectSkusOfReservation, updateDueTime } from './expiry-queries';
 import {
   decideReservation,
@@ -23,7 +23,7 @@ import {
 } from './rules';
 
 /**
- * Keeps a hold until it is shipped or released: it no longer falls due. Again, it changes nothing.
+ * Keeps a reservation until it is shipped or released: it no longer falls due. Again, it changes nothing.
  *
  * @throws HOLD_NOT_FOUND, HOLD_OF_ORDER, HOLD_EXPIRED (also when it is due and not freed yet), HOLD_RELEASED, ALREADY_SHIPPED
  */
@@ -32,12 +32,16 @@ export function confirmReservation(db: Database, id: string): Promise<void> {
 }
 
 /**
- * Gives a hold's stock back, confirmed or not. Again, or after it expired, it changes nothing.
+ * Gives a reservation's stock back, confirmed or not. Again, or after it expired, it changes nothing.
  *
- * @param sku releases only a hold on this SKU and no other
+ * @param sku releases only a reservation of this SKU and no other
  * @throws HOLD_NOT_FOUND, HOLD_OF_ORDER, HOLD_OF_SEVERAL_SKUS, ALREADY_SHIPPED
  */
-export async function releaseReservation(db: Database, id: string, sku?: string): Promise<void> {
+export async function releaseReservation(
+  { db, stock }: StockAccess,
+  id: string,
+  sku?: string,
+): Promise<void> {
   if (sku !== undefined) {
     const skus = await selectSkusOfReservation(db, id);
     if (!skus.includes(sku)) throw notFound();
@@ -47,11 +51,11 @@ export async function releaseReservation(db: Database, id: string, sku?: string)
       });
     }
   }
-  await changeReservation(db, id, 'release', (tx) => freeReservations(tx, [id], 'release'));
+  await changeReservation(db, id, 'release', (tx) => freeReservations(tx, stock, [id], 'release'));
 }
 
 /**
- * Lets a hold fall due later: at `expiresAt`, or `holdSeconds` from now.
+ * Lets a reservation fall due later: at `expiresAt`, or `holdSeconds` from now.
  *
  * @throws HOLD_NOT_FOUND, HOLD_OF_ORDER, HOLD_EXPIRED, HOLD_CONFIRMED (it no longer falls due), HOLD_RELEASED,
  *   ALREADY_SHIPPED; NOT_LATER when it would fall due earlier than it does now
@@ -67,20 +71,24 @@ export function extendReservation(
   });
 }
 
-/** Units of one SKU that leave with a hold. */
+/** Units of one SKU that leave with a reservation. */
 export interface NamedItem extends NamedUnits {
   sku: string;
-  /** Warehouse code: where they are. Needed where the hold takes the SKU from several. */
+  /** Warehouse code: where they are. Needed where the reservation takes the SKU from several. */
   location?: string | undefined;
 }
 
 /**
- * The units of a confirmed hold leave: what is on hand and what is reserved go down together. Again, it changes nothing.
+ * The units of a confirmed reservation leave: what is on hand and what is reserved go down together. Again, it changes nothing.
  *
  * @throws HOLD_NOT_FOUND, HOLD_OF_ORDER, HOLD_NOT_CONFIRMED, HOLD_EXPIRED, HOLD_RELEASED; NOT_IN_PARCEL for a named item that
- * the hold has not, and what `assignUnits` throws
+ * the reservation has not, and what `assignUnits` throws
  */
-export function shipReservation(db: Database, id: string, items: readonly NamedItem[] = []): Promise<void> {
+export function shipReservation(
+  { db, stock }: StockAccess,
+  id: string,
+  items: readonly NamedItem[] = [],
+): Promise<void> {
   return changeReservation(db, id, 'ship', async (tx) => {
     const lines = await openLines(tx, [id]);
     await lockStock(tx, lines);
@@ -98,18 +106,18 @@ export function shipReservation(db: Database, id: string, items: readonly NamedI
         reservationId: id,
       };
     });
-    if (items.length > 0) await nameItems(tx, entries, items);
-    await postLedger(tx, entries);
+    if (items.length > 0) await assignItems(tx, entries, items);
+    await stock.change(tx, entries);
   });
 }
 
-async function nameItems(
+async function assignItems(
   tx: Transaction,
   entries: readonly LedgerEntry[],
   items: readonly NamedItem[],
 ): Promise<void> {
-  const products = await selectTracked(tx, [...new Set(items.map(({ sku }) => sku))]);
-  const warehouses = new Map((await selectWarehouses(tx)).map(({ id, code }) => [code, id]));
+  const products = await findTracked(tx, [...new Set(items.map(({ sku }) => sku))]);
+  const warehouses = new Map((await listWarehouses(tx)).map(({ id, code }) => [code, id]));
   for (const { sku, location, ...named } of items) {
     const productId = products.find((product) => product.sku === sku)?.productId;
     const [entry, ...others] = entries.filter(
@@ -135,26 +143,26 @@ const REFUSALS: Readonly<Record<ReservationRefusal, string>> = {
   ALREADY_SHIPPED: 'The units of this hold have left.',
 };
 
-/** Decides under the hold's lock, by PostgreSQL's clock, so that of several at once exactly one is done. */
+/** Decides under the reservation's lock, by PostgreSQL's clock, so that of several at once exactly one is done. */
 function changeReservation(
   db: Database,
   id: string,
   action: ReservationAction,
-  change: (tx: Transaction, hold: ReservationRow) => Promise<void>,
+  change: (tx: Transaction, reservation: ReservationRow) => Promise<void>,
 ): Promise<void> {
   return db.retrying(async (tx) => {
-    const [hold] = await lockReservations(tx, [id]);
-    if (hold?.kind === 'order') {
-      const { orderId } = hold;
+    const [reservation] = await lockReservations(tx, [id]);
+    if (reservation?.kind === 'order') {
+      const { orderId } = reservation;
       throw new AppError('HOLD_OF_ORDER', 'This hold belongs to an order, which alone may change it.', {
         orderId,
       });
     }
-    if (hold?.kind !== 'hold') throw notFound();
-    const decision = decideReservation(action, reservationState(hold.status, hold.msLeft));
+    if (reservation?.kind !== 'hold') throw notFound();
+    const decision = decideReservation(action, reservationState(reservation.status, reservation.msLeft));
     if (decision === 'done') return;
     if (decision !== 'do') throw new AppError(decision, REFUSALS[decision]);
-    await change(tx, hold);
+    await change(tx, reservation);
   });
 }
 

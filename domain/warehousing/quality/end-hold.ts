@@ -1,23 +1,26 @@
-import type { Database, Transaction } from '../../../platform/database/database';
+import type { Transaction } from '../../../platform/database/database';
 import { AppError } from '../../../platform/errors';
 import { closeLines, lockReservations, setReservationStatus } from '../../stock/reservations/reservations';
-import { lockStock, postLedger } from '../../stock/ledger/ledger';
-import { effectIsApplied } from '../../stock/ledger/queries';
+import {
+  effectIsApplied,
+  lockStock,
+  type StockAccess,
+  type StockLedger,
+} from '../../stock/ledger/stock-ledger';
 import type { LedgerEntry } from '../../stock/ledger/types';
-import { allocateBackorders, applyAllocation } from '../../ordering/backorders/allocate';
 import { assignUnits } from '../../stock/tracking/assign-units';
-import { moveLots } from '../../stock/tracking/queries';
+import { moveLots, updateLotHeld } from '../../stock/tracking/tracking';
 import { holdIn } from './holds';
-import { lockHold, updateHold, updateLotHeld, type LockedHold } from './queries';
-import type { QualityHoldView, QualityVerdict } from './types';
+import { lockHold, updateHold, type LockedHold } from './queries';
+import type { QualityHoldView, QualityDecision } from './types';
 
 /**
- * Gives units on quality hold back to sale: waiting backorders first. Of a hold that is closed already, "all" is nothing.
+ * Gives units on quality hold back to sale: to those who wait first. Of a hold that is closed already, "all" is nothing.
  *
  * @throws NOT_FOUND; QUALITY_HOLD_EXCEEDED with `open` when less than that is on hold
  */
-export function releaseFromHold(db: Database, verdict: QualityVerdict): Promise<QualityHoldView> {
-  return settle(db, verdict, 'quality_release');
+export function releaseFromHold(access: StockAccess, decision: QualityDecision): Promise<QualityHoldView> {
+  return endHold(access, decision, 'quality_release');
 }
 
 /**
@@ -25,32 +28,37 @@ export function releaseFromHold(db: Database, verdict: QualityVerdict): Promise<
  *
  * @throws NOT_FOUND; QUALITY_HOLD_EXCEEDED with `open` when less than that is on hold; what `assignUnits` throws
  */
-export function writeOffHold(db: Database, verdict: QualityVerdict): Promise<QualityHoldView> {
-  return settle(db, verdict, 'write_off');
+export function writeOffHold(access: StockAccess, decision: QualityDecision): Promise<QualityHoldView> {
+  return endHold(access, decision, 'write_off');
 }
 
 type Kind = 'quality_release' | 'write_off';
 
-function settle(db: Database, verdict: QualityVerdict, kind: Kind): Promise<QualityHoldView> {
-  const { holdId, effectId } = verdict;
+function endHold(
+  { db, stock }: StockAccess,
+  decision: QualityDecision,
+  kind: Kind,
+): Promise<QualityHoldView> {
+  const { holdId, effectId } = decision;
   return db.retrying(async (tx) => {
     const [reservation] = await lockReservations(tx, [holdId]);
     const hold = reservation?.kind === 'quality' ? await lockHold(tx, holdId) : undefined;
     if (!hold) throw new AppError('NOT_FOUND', 'There is no such quality hold.');
-    const quantity = verdict.quantity ?? hold.open;
+    const quantity = decision.quantity ?? hold.open;
     if (quantity === 0 || (await effectIsApplied(tx, kind, effectId))) return holdIn(tx, holdId);
     if (quantity > hold.open) {
       throw new AppError('QUALITY_HOLD_EXCEEDED', `Only ${hold.open} are on hold.`, { open: hold.open });
     }
-    await take(tx, hold, { ...verdict, quantity }, kind);
+    await take(tx, stock, hold, { ...decision, quantity }, kind);
     return holdIn(tx, holdId);
   });
 }
 
 async function take(
   tx: Transaction,
+  stock: StockLedger,
   hold: LockedHold,
-  { holdId, quantity, serials, actor, effectId }: QualityVerdict & { quantity: number },
+  { holdId, quantity, serials, actor, effectId }: QualityDecision & { quantity: number },
   kind: Kind,
 ): Promise<void> {
   const { productId, warehouseId, lotId, lotCode, expiresOn } = hold;
@@ -77,6 +85,5 @@ async function take(
     actor,
   };
   if (gone > 0) await assignUnits(tx, entry, { serials });
-  await postLedger(tx, [entry]);
-  if (gone === 0) await applyAllocation(tx, await allocateBackorders(tx, [{ ...key, quantity }]));
+  await stock.change(tx, [entry]);
 }

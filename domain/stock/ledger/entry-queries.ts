@@ -1,0 +1,134 @@
+import { execute, many, one, type Queryable, type Transaction } from '../../../platform/database/database';
+import { listOf } from '../../../platform/database/list-parameter';
+import type { LedgerEntry, StockChange, StockKey, StockLevel } from './types';
+
+/** Locks stock rows in the one lock order and returns them as they are after the wait. Rows that do not exist are left out. */
+export function selectStockForUpdate(tx: Transaction, keys: readonly StockKey[]): Promise<StockLevel[]> {
+  return many<StockLevel>(
+    tx,
+    'inventory.lock_stock',
+    `select s.product_id as "productId", s.warehouse_id as "warehouseId", s.on_hand as "onHand", s.reserved, s.available,
+            s.low_stock_threshold as "lowStockThreshold"
+     from stock s
+     where (s.product_id, s.warehouse_id) in (select * from unnest(${listOf(1, 'int')}, $2::int[]))
+     order by s.product_id, s.warehouse_id
+     for no key update`,
+    [keys.map((k) => k.productId), keys.map((k) => k.warehouseId)],
+  );
+}
+
+/** Locks those of these rows that can be locked at once, and returns their keys: somebody else has locked the others. */
+export function selectUnlockedStockForUpdate(
+  tx: Transaction,
+  keys: readonly StockKey[],
+): Promise<StockKey[]> {
+  return many<StockKey>(
+    tx,
+    'inventory.probe_stock',
+    `select s.product_id as "productId", s.warehouse_id as "warehouseId"
+     from stock s
+     where (s.product_id, s.warehouse_id) in (select * from unnest($1::int[], $2::int[]))
+     order by s.product_id, s.warehouse_id
+     for no key update skip locked`,
+    [keys.map((k) => k.productId), keys.map((k) => k.warehouseId)],
+  );
+}
+
+/** One change per row: callers fold first, since UPDATE … FROM applies only one of several matches. */
+export function updateStock(tx: Transaction, changes: readonly StockChange[]): Promise<number> {
+  return execute(
+    tx,
+    'inventory.update_stock',
+    `update stock s
+     set on_hand = s.on_hand + d.on_hand, reserved = s.reserved + d.reserved
+     from unnest(${listOf(1, 'int')}, $2::int[], $3::int[], $4::int[]) as d (product_id, warehouse_id, on_hand, reserved)
+     where s.product_id = d.product_id and s.warehouse_id = d.warehouse_id`,
+    [
+      changes.map((c) => c.productId),
+      changes.map((c) => c.warehouseId),
+      changes.map((c) => c.onHandDelta),
+      changes.map((c) => c.reservedDelta),
+    ],
+  );
+}
+
+/** Makes stock rows that do not exist yet, empty. */
+export function insertEmptyStock(tx: Transaction, keys: readonly StockKey[]): Promise<number> {
+  return execute(
+    tx,
+    'inventory.insert_empty_stock',
+    `insert into stock (product_id, warehouse_id)
+     select * from unnest($1::int[], $2::int[]) order by 1, 2
+     on conflict do nothing`,
+    [keys.map((k) => k.productId), keys.map((k) => k.warehouseId)],
+  );
+}
+
+/** Makes empty stock rows that warn below `lowStockThreshold` units. */
+export function insertStockRows(
+  tx: Transaction,
+  keys: readonly StockKey[],
+  lowStockThreshold: number,
+): Promise<number> {
+  return execute(
+    tx,
+    'inventory.insert_stock_rows',
+    `insert into stock (product_id, warehouse_id, low_stock_threshold)
+     select product, warehouse, $3 from unnest($1::int[], $2::int[]) as k (product, warehouse) order by 1, 2`,
+    [keys.map((k) => k.productId), keys.map((k) => k.warehouseId), lowStockThreshold],
+  );
+}
+
+/** The trigger on the ledger records `kind:effect_id`, and refuses one that is there already. */
+export function insertLedger(tx: Transaction, entries: readonly LedgerEntry[]): Promise<number> {
+  return execute(
+    tx,
+    'inventory.insert_ledger',
+    `insert into inventory_transactions
+       (product_id, warehouse_id, kind, on_hand_delta, reserved_delta, effect_id, reservation_id, order_id, reason, reference, actor)
+     select * from unnest(${listOf(1, 'int')}, $2::int[], $3::text[], $4::int[], $5::int[], $6::uuid[], $7::uuid[], $8::uuid[],
+                          $9::text[], $10::text[], $11::text[])`,
+    [
+      entries.map((e) => e.productId),
+      entries.map((e) => e.warehouseId),
+      entries.map((e) => e.kind),
+      entries.map((e) => e.onHandDelta),
+      entries.map((e) => e.reservedDelta),
+      entries.map((e) => e.effectId),
+      entries.map((e) => e.reservationId ?? null),
+      entries.map((e) => e.orderId ?? null),
+      entries.map((e) => e.reason ?? null),
+      entries.map((e) => e.reference ?? null),
+      entries.map((e) => e.actor ?? 'system'),
+    ],
+  );
+}
+
+/** Whether an effect is in the ledger. */
+export async function effectIsApplied(
+  on: Queryable,
+  kind: LedgerEntry['kind'],
+  effectId: string,
+): Promise<boolean> {
+  const row = await one<{ applied: boolean }>(
+    on,
+    'inventory.effect_is_applied',
+    'select exists (select from ledger_keys where key = $1) as applied',
+    [`${kind}:${effectId}`],
+  );
+  return row.applied;
+}
+
+/** What these names mean; null: there is no such product, or location. */
+export function selectStockKey(
+  on: Queryable,
+  sku: string,
+  location: string,
+): Promise<{ productId: number | null; warehouseId: number | null }> {
+  return one(
+    on,
+    'inventory.stock_key',
+    `select (select id from products where sku = $1) as "productId", (select id from warehouses where code = $2) as "warehouseId"`,
+    [sku, location],
+  );
+}

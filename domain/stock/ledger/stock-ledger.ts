@@ -1,0 +1,175 @@
+import type { Database, Transaction } from '../../../platform/database/database';
+import { AppError } from '../../../platform/errors';
+import {
+  effectIsApplied,
+  insertEmptyStock,
+  insertLedger,
+  insertStockRows,
+  selectStockForUpdate,
+  selectStockKey,
+  selectUnlockedStockForUpdate,
+  updateStock,
+} from './entry-queries';
+import { insertReservationBatch } from './reservation-queries';
+import { foldChanges, freedUnits, MAX_ON_HAND, OVERFLOW_DETAIL, stockKeyOf } from './rules';
+import { applyStaged, insertMissingStock, lockInOrder, selectAdded } from './staged-queries';
+import type {
+  Allocation,
+  LedgerEntry,
+  ReservationBatch,
+  StagedChanges,
+  StagedCounts,
+  StockKey,
+  StockLevel,
+} from './types';
+
+export { effectIsApplied, insertEmptyStock, insertStockRows, selectStockKey };
+
+/**
+ * Those who wait for stock, as far as the stock has to know them. In two halves that keep the lock order: stock rows, then
+ * what waits, then whatever else it concerns.
+ */
+export interface Demand<Effects> {
+  /** Products that anybody waits for. Asked under the locks of the stock rows that are changed. */
+  products(tx: Transaction): Promise<number[]>;
+  /**
+   * Gives units that just became free to those who wait, so that nobody else can take them first. Locks what waits and nothing
+   * after it. Its first statement is sent together with those that free the units, and behind them.
+   *
+   * @param freed each stock row once; the transaction has their locks
+   * @returns what is still to be written, null where nobody took any
+   */
+  allocate(tx: Transaction, freed: readonly Allocation[]): Promise<Effects | null>;
+  /** Writes the rest. The last step of a transaction: nothing may be locked after it. */
+  write(tx: Transaction, effects: Effects): Promise<void>;
+}
+
+/** What became of units that were freed and that somebody waited for. */
+export interface Taken<Effects> {
+  effects: Effects;
+  /** Writes what the effects mean: as the last step of the transaction, unless the caller writes them with its own. */
+  write(): Promise<void>;
+}
+
+/**
+ * The one way in which counters of stock change and the ledger is written: by entries, by a staged table, and by a batch of
+ * reservations (`reserve`, which frees nothing and so needs to know of nobody who waits). What an entry makes available goes to
+ * those who wait, in the same transaction.
+ */
+export interface StockLedger<Effects = unknown> {
+  /**
+   * Changes stock and writes why. The caller holds the rows' locks (`lockStock`); the last step of its transaction.
+   *
+   * @throws the constraint's error (BELOW_RESERVED, WOULD_GO_NEGATIVE, ALREADY_APPLIED after translation), and changes nothing
+   */
+  change(tx: Transaction, entries: readonly LedgerEntry[]): Promise<void>;
+  /** The same without its last statements, for a transaction that has more to do: they are in what it returns. */
+  post(tx: Transaction, entries: readonly LedgerEntry[]): Promise<Taken<Effects> | null>;
+  /**
+   * Changes stock by the next rows of `feed_changes`, which are never seen by this process, and rejects those that cannot be
+   * applied. Locks the stock rows itself.
+   *
+   * @returns null where rows could not be decided, since their stock row was missing or changed just now: the transaction is to
+   *   be rolled back and done again with `makeRows`
+   */
+  postStaged(tx: Transaction, changes: StagedChanges): Promise<StagedPosting<Effects> | null>;
+}
+
+export interface StagedPosting<Effects> extends StagedCounts {
+  /** Some stock rows were missing and have been made. */
+  madeRows: boolean;
+  taken: Taken<Effects> | null;
+}
+
+/** What a use case that changes stock works with. */
+export interface StockAccess {
+  db: Database;
+  stock: StockLedger;
+}
+
+/** @param demand who is given what becomes free */
+export function createStockLedger<Effects>(demand: Demand<Effects>): StockLedger<Effects> {
+  function taken(tx: Transaction, effects: Effects | null): Taken<Effects> | null {
+    return effects === null ? null : { effects, write: () => demand.write(tx, effects) };
+  }
+
+  async function post(tx: Transaction, entries: readonly LedgerEntry[]): Promise<Taken<Effects> | null> {
+    if (entries.length === 0) return null;
+    const changes = foldChanges(entries);
+    const freed = freedUnits(changes);
+    // Sent together, and run by the server in this order.
+    const [, , effects] = await Promise.all([
+      updateStock(tx, changes),
+      insertLedger(tx, entries),
+      freed.length > 0 ? demand.allocate(tx, freed) : null,
+    ]);
+    return taken(tx, effects);
+  }
+
+  return {
+    post,
+    async change(tx, entries) {
+      await (await post(tx, entries))?.write();
+    },
+    async postStaged(tx, changes) {
+      await lockInOrder(tx);
+      const made = changes.makeRows ? await insertMissingStock(tx, changes) : 0;
+      const { undecided, ...counts } = await applyStaged(tx, changes);
+      if (undecided > 0) return null;
+      const products = await demand.products(tx);
+      const added = products.length > 0 ? await selectAdded(tx, products, changes.effectId) : [];
+      const effects = added.length > 0 ? await demand.allocate(tx, added) : null;
+      return { ...counts, madeRows: made > 0, taken: taken(tx, effects) };
+    },
+  };
+}
+
+/**
+ * Writes new reservations: rows, lines, counters and ledger in one statement. The caller holds the stock rows' locks and has
+ * seen that the units are available. An expiry that would look too late for one of them is woken after the commit.
+ *
+ * @returns when each reservation falls due, by id; null: never
+ */
+export async function reserve(
+  tx: Transaction,
+  batch: ReservationBatch,
+): Promise<ReadonlyMap<string, Date | null>> {
+  if (batch.reservations.length === 0) return new Map();
+  const made = await insertReservationBatch(tx, batch);
+  if (made.some(({ wakesExpiry }) => wakesExpiry)) tx.notice('holdfast_outbox', '');
+  return new Map(made.map(({ id, expiresAt }) => [id, expiresAt]));
+}
+
+/** Locks stock rows in the one lock order, (product, warehouse), and returns them. Keys may repeat; rows that do not exist are left out. */
+export async function lockStock(tx: Transaction, keys: readonly StockKey[]): Promise<StockLevel[]> {
+  return keys.length === 0 ? [] : selectStockForUpdate(tx, distinctKeys(keys));
+}
+
+/** Locks those rows that nobody else has locked, without waiting, and returns their keys. Keys may repeat. */
+export async function lockUnlockedStock(tx: Transaction, keys: readonly StockKey[]): Promise<StockKey[]> {
+  return keys.length === 0 ? [] : selectUnlockedStockForUpdate(tx, distinctKeys(keys));
+}
+
+function distinctKeys(keys: readonly StockKey[]): StockKey[] {
+  return [...new Map(keys.map((key) => [stockKeyOf(key), key])).values()];
+}
+
+/**
+ * The stock row that a SKU and a location's code mean, whether it exists or not.
+ *
+ * @throws AppError `UNKNOWN_SKU`, `UNKNOWN_LOCATION`
+ */
+export async function findStockKey(
+  db: Database,
+  { sku, location }: { sku: string; location: string },
+): Promise<StockKey> {
+  const { productId, warehouseId } = await selectStockKey(db, sku, location);
+  if (productId === null) throw new AppError('UNKNOWN_SKU', `There is no product ${sku}.`);
+  if (warehouseId === null) throw new AppError('UNKNOWN_LOCATION', `There is no location ${location}.`);
+  return { productId, warehouseId };
+}
+
+/** @throws AppError `QUANTITY_OVERFLOW` for more units than a stock row can count. */
+export function checkCountable(onHand: number): void {
+  if (onHand > MAX_ON_HAND) throw new AppError('QUANTITY_OVERFLOW', OVERFLOW_DETAIL);
+}

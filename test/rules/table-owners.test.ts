@@ -1,0 +1,122 @@
+import { join } from 'node:path';
+import {
+  ownershipFaults,
+  tableWrites,
+  UNKNOWN_TABLE,
+  writtenTables,
+  type Ownership,
+} from '../support/table-writes';
+
+/** Who writes what. Triggers and functions of the database belong to the migrations, and are not seen here. */
+const OWNERSHIP: Ownership = {
+  owners: {
+    'platform/database': ['idempotency_keys', 'outbox'],
+    'domain/catalog': ['categories', 'products', 'warehouses'],
+    'domain/jobs': ['jobs'],
+    'domain/stock/ledger': ['inventory_transactions', 'stock'],
+    'domain/stock': [
+      'feed_rejects',
+      'hold_expiry',
+      'lots',
+      'packed_units',
+      'reservation_lines',
+      'reservations',
+    ],
+    'domain/stock/adjustments': ['batch_chunks'],
+    'domain/stock/alerts': ['alerts', 'threshold_defaults'],
+    'domain/stock/feeds': ['feed_changes', 'feed_lanes', 'feed_rows', 'feeds'],
+    'domain/stock/tracking': ['serial_movements', 'serials'],
+    'domain/stock/transfers': ['transfers'],
+    'domain/orders': ['order_events', 'order_items', 'orders'],
+    'domain/payments': ['payments', 'refunds'],
+    'domain/fulfilment': ['carrier_events', 'shipment_items', 'shipments'],
+    'domain/warehousing/costing': ['product_costs'],
+    'domain/warehousing/counting': ['count_lines', 'count_sheets'],
+    'domain/warehousing/quality': ['quality_holds'],
+    'domain/warehousing/receiving': ['receipt_lines', 'receipts'],
+    'domain/warehousing/returns': ['customer_return_lines', 'customer_return_steps', 'customer_returns'],
+    'domain/ordering/backorders': ['backorders'],
+    'domain/assurance': [
+      'consistency_checks',
+      'consistency_findings',
+      'ledger_checkpoint',
+      'ledger_seal_parts',
+      'ledger_seals',
+      'ledger_verified',
+    ],
+    'integrations/sandbox-carrier': ['sandbox_carrier.parcels'],
+    'integrations/sandbox-gateway': ['sandbox_gateway.charges', 'sandbox_gateway.refunds'],
+  },
+  exceptions: {
+    // A message to the expiry, in the statement that makes it true: on its own it would cost each reservation a round trip.
+    'domain/stock/ledger/reservation-queries.ts': ['outbox'],
+    // Thresholds are columns of the stock row, so that the trigger that compares them with its counters reads one row.
+    'domain/stock/alerts/threshold-queries.ts': ['stock'],
+    // A script for an operator, which puts right what all rooms have written.
+    'domain/assurance/repair/texts.ts': [
+      'inventory_transactions',
+      'ledger_keys',
+      'order_events',
+      'order_items',
+      'orders',
+      'outbox',
+      'reservation_lines',
+      'reservations',
+      'stock',
+    ],
+    // Not moved to their owners yet.
+    'domain/fulfilment/queries.ts': ['packed_units'],
+    'domain/ordering/reconcile-queries.ts': ['orders'],
+    'domain/payments/charge-queries.ts': ['orders', 'reservations'],
+  },
+};
+
+test('each table is written by one room only', () => {
+  const writes = tableWrites(join(__dirname, '../..'), ['domain', 'integrations', 'platform']);
+  expect(ownershipFaults(writes, OWNERSHIP)).toEqual([]);
+});
+
+describe('a statement that writes a table is found', () => {
+  test.each([
+    ['an insert', "many(on, 'n', `with a as (\n  insert into orders (id) select 1)`)", ['orders']],
+    ['an update', "execute(on, 'n', 'update stock s set on_hand = 1')", ['stock']],
+    ['an update without an alias', "execute(on, 'n', 'update only stock set on_hand = 1')", ['stock']],
+    ['a delete', "'DELETE FROM lots'", ['lots']],
+    ['a merge', "'merge into lots using x on true when matched then update set a = 1'", ['lots']],
+    ['a truncate', "'truncate table sandbox_gateway.charges'", ['sandbox_gateway.charges']],
+    ['a copy', "'copy feed_rows from stdin'", ['feed_rows']],
+    ['one in a text that is put into another', '`select ${`delete from lots`}`', ['lots']],
+    ['one behind a value that is put in', "`${WHICH} update serials set status = 'x'`", ['serials']],
+    ['one whose table is put in', '`insert into ${table} values (1)`', [UNKNOWN_TABLE]],
+    ['no lock', "'select 1 from stock for no key update of s skip locked'", []],
+    ['no conflict', "'on conflict (id) do update set a = 1'", []],
+    ['no comment, and no name', '// update stock set x\nexport function insertIntoOrders() {}', []],
+  ])('%s', (_, source, tables) => {
+    expect(writtenTables(source)).toEqual(tables);
+  });
+});
+
+test('a write from another room, and a table list that is not true, are found', () => {
+  const writes = [
+    { file: 'domain/stock/ledger/queries.ts', table: 'stock' },
+    { file: 'domain/orders/queries.ts', table: 'stock' },
+    { file: 'domain/orders/queries.ts', table: 'nobodys' },
+    { file: 'domain/stock-takers/queries.ts', table: 'stock' },
+  ];
+  const owners = { 'domain/stock': ['stock', 'gone'], 'domain/jobs': ['stock'] };
+  expect(ownershipFaults(writes, { owners: { 'domain/stock': ['stock'] }, exceptions: {} })).toEqual([
+    'domain/orders/queries.ts writes stock, which only domain/stock may write',
+    'domain/orders/queries.ts writes nobodys, which has no owner',
+    'domain/stock-takers/queries.ts writes stock, which only domain/stock may write',
+  ]);
+  expect(ownershipFaults(writes.slice(0, 1), { owners, exceptions: {} })).toEqual(
+    expect.arrayContaining([
+      'gone is not written by its owner domain/stock',
+      'stock has two owners: domain/stock and domain/jobs',
+    ]),
+  );
+  const exceptions = { 'domain/orders/queries.ts': ['stock', 'lots'] };
+  expect(ownershipFaults(writes.slice(0, 2), { owners: { 'domain/stock': ['stock'] }, exceptions })).toEqual([
+    'domain/orders/queries.ts needs no exception for lots',
+  ]);
+});

@@ -1,0 +1,7 @@
+import { stock } from '../../domain/ordering/backorders/stock';
+import type { Database } from '../../platform/database/database';
+
+/** A database with the stock of a shop that takes backorders, as the API and the worker put them together. */
+export function withStock(db: Database) {
+  return { db, stock };
+}
