@@ -25,7 +25,7 @@ export function insertReservationBatch(
        select ($1::uuid[])[place] as id, ($3::uuid[])[place] as order_id, product_id, warehouse_id, quantity
        from unnest($7::int[], $8::int[], $9::int[], $10::int[]) as l (place, product_id, warehouse_id, quantity)
      ), counted as (
-       update stock s set reserved = s.reserved + d.quantity, version = s.version + 1
+       update stock s set reserved = s.reserved + d.quantity
        from (select product_id, warehouse_id, sum(quantity)::int as quantity from line group by 1, 2) d
        where s.product_id = d.product_id and s.warehouse_id = d.warehouse_id
      ), posted as (
@@ -35,17 +35,17 @@ export function insertReservationBatch(
      ), made as (
        insert into reservations (id, kind, order_id, seq, status, attempt, expires_at, reference)
        select id, kind, order_id, coalesce(seq, 1), status, attempt,
-              coalesce(expires_at, clock_timestamp() + make_interval(secs => hold_seconds)), reference
+              coalesce(expires_at, clock_timestamp() + make_interval(secs => reservation_seconds)), reference
        from unnest($1::uuid[], $2::text[], $3::uuid[], $4::text[], $5::int[], $6::float8[], $11::timestamptz[], $12::text[],
                    $18::int[])
-         as r (id, kind, order_id, status, attempt, hold_seconds, expires_at, reference, seq)
+         as r (id, kind, order_id, status, attempt, reservation_seconds, expires_at, reference, seq)
        returning id, kind, expires_at
      ), lined as (
        insert into reservation_lines (reservation_id, product_id, warehouse_id, quantity, open_quantity)
        select id, product_id, warehouse_id, quantity, quantity from line
      ), woken as (
        insert into outbox (topic, key)
-       select 'holds.due', '' from hold_expiry e, (select min(expires_at) as at from made where kind = 'hold') due
+       select 'reservations.due', '' from reservation_expiry e, (select min(expires_at) as at from made where kind = 'hold') due
        where due.at < clock_timestamp() + make_interval(secs => $13::float8 + $14::float8)
          and (due.at < e.wakes_at or e.wakes_at < clock_timestamp() + make_interval(secs => $14::float8))
        returning 1
