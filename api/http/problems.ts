@@ -123,6 +123,20 @@ export function problem(code: ProblemCode, detail: string, members: Record<strin
   return new AppError(code, detail, members);
 }
 
+export function notFound(detail: string): AppError {
+  return problem('NOT_FOUND', detail);
+}
+
+/**
+ * For the `catch` of work on a thing that the address names: an error with this code, which says that there is no such thing,
+ * becomes `NOT_FOUND`. Any other error is thrown on.
+ */
+export function asNotFound(code: string, detail: string): (error: unknown) => never {
+  return (error) => {
+    throw isAppError(error, code) ? notFound(detail) : error;
+  };
+}
+
 /** `OVERLOADED`: nothing was done, and the same request may succeed after so many seconds. */
 export function overloaded(detail: string, retryAfterSeconds: number): AppError {
   return problem('OVERLOADED', `${detail} Nothing was done; try again.`, { retryAfter: retryAfterSeconds });

@@ -1,10 +1,10 @@
 import { applyUpdates } from '../../domain/stock/adjustments/batch';
-import { ok } from '../http/answer';
-import type { ApiContext } from '../context';
-import { onceForKey } from '../idempotency/keyed-call';
-import { API_BASE } from '../use-cases/order-answers';
+import { API_BASE } from '../http/paths';
+import { ok } from '../http/response';
 import { route, type Route } from '../http/route';
+import { runOnce } from '../idempotency/run-once';
 import { batch, batchResult, MAX_UPDATES } from '../schemas/batch';
+import type { ApiContext } from '../services/context';
 
 /** So that the most updates, each with every text at its longest, fit. */
 const BODY_LIMIT_BYTES = 4 * 1_048_576;
@@ -23,11 +23,11 @@ export function batchRoutes(context: ApiContext): Route[] {
         keyed: true,
         body: batch,
         bodyLimitBytes: BODY_LIMIT_BYTES,
-        answers: { 200: { description: 'A verdict for each update, in their order', schema: batchResult } },
+        responses: { 200: { description: 'A verdict for each update, in their order', schema: batchResult } },
         problems: ['BATCH_REJECTED', 'IDEMPOTENCY_IN_FLIGHT', 'IDEMPOTENCY_KEY_REUSED', 'VALIDATION_FAILED'],
       },
       (call) =>
-        onceForKey(context, call, 'POST /inventory/batch', async (batchId) => {
+        runOnce(context, call, 'POST /inventory/batch', async (batchId) => {
           const wanted = { batchId, actor: call.caller, ...call.body };
           const { verdicts, ...counts } = await applyUpdates(context.db, wanted);
           return ok({ ...counts, results: verdicts });

@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import type { JobView } from '../../domain/jobs/types';
+import { API_BASE } from '../http/paths';
 import { count, pageOf, time, uuid } from './common';
 
 export const jobType = z.enum(['feed', 'consistency', 'settlement']);
@@ -30,3 +32,8 @@ export const job = z
   .meta({ id: 'Job' });
 
 export const jobPage = pageOf('JobPage', job);
+
+/** A job as clients see it. */
+export function jobBody({ file, version: _version, ...view }: JobView): Record<string, unknown> {
+  return { ...view, downloadUrl: file && `${API_BASE}/downloads/${view.jobId}.${file}` };
+}

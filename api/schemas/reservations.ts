@@ -71,7 +71,7 @@ export const skuRelease = z.object({ reservationId: uuid }).meta({ id: 'SkuRelea
 
 export const reservationStatus = z.enum(['pending', 'confirmed', 'shipped', 'cancelled', 'expired']);
 
-export const hold: z.ZodType<ReservationDetails> = z
+export const reservation: z.ZodType<ReservationDetails> = z
   .object({
     id: uuid,
     kind: z.enum(['hold', 'order']).meta({ description: '`order`: belongs to an order of ours' }),
@@ -91,4 +91,4 @@ export const hold: z.ZodType<ReservationDetails> = z
   })
   .meta({ id: 'Hold' });
 
-export const reservationPage = pageOf('ReservationPage', hold);
+export const reservationPage = pageOf('ReservationPage', reservation);

@@ -19,9 +19,9 @@ import {
 } from '../../workflows/contract/messages';
 import { WORKFLOW_TYPES, type EngineNames } from '../../workflows/contract/names';
 import { orderStartOptions, sagaTimeouts } from '../../workflows/contract/start';
+import { problem } from '../http/problems';
 import { createEngineCalls } from './engine-calls';
 import { createEngineHealth, type EngineHealth } from './engine-health';
-import { problem } from '../http/problems';
 
 /**
  * `running`: the saga is there, made by this call or before. `closed`: it has ended. `unknown`: the call may or may not

@@ -1,10 +1,10 @@
 import type { OrderView } from '../../domain/orders/types';
 import { readOrder } from '../../domain/ordering/views';
-import { ok, type Answer } from '../http/answer';
-import type { ApiContext } from '../context';
-import { orderPath } from './order-answers';
+import { orderPath } from '../http/paths';
 import { problem } from '../http/problems';
-import { askSaga, orderNotFound } from './saga-update';
+import { ok, type ApiResponse } from '../http/response';
+import type { ApiContext } from '../services/context';
+import { updateSaga, orderNotFound } from './saga-update';
 
 export interface CancelOrder {
   orderId: string;
@@ -21,10 +21,10 @@ export interface CancelOrder {
 export async function cancelOrder(
   context: ApiContext,
   { orderId, reason, updateId, traceparent }: CancelOrder,
-): Promise<Answer> {
+): Promise<ApiResponse> {
   const before = await readView(context, orderId);
   if (isUndone(before)) return ok(before);
-  const asked = await askSaga(context, { id: orderId, traceparent }, () =>
+  const asked = await updateSaga(context, { id: orderId, traceparent }, () =>
     context.engine.cancel(orderId, updateId, { reason }),
   );
   if (asked.kind === 'refused' || (asked.kind === 'answer' && asked.answer.outcome === 'refused'))

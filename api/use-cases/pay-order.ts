@@ -1,10 +1,10 @@
 import type { PaymentMethod, PaymentView } from '../../domain/orders/types';
 import { readPaymentOfUpdate } from '../../domain/ordering/views';
-import { ok, type Answer } from '../http/answer';
-import type { ApiContext } from '../context';
-import { orderPath } from './order-answers';
+import { orderPath } from '../http/paths';
 import { problem, type ProblemCode } from '../http/problems';
-import { askSaga } from './saga-update';
+import { ok, type ApiResponse } from '../http/response';
+import type { ApiContext } from '../services/context';
+import { updateSaga } from './saga-update';
 
 export interface PayOrder {
   orderId: string;
@@ -31,12 +31,12 @@ const REFUSAL_DETAILS: Partial<Record<ProblemCode, string>> = {
 export async function payOrder(
   context: ApiContext,
   { orderId, method, updateId, traceparent }: PayOrder,
-): Promise<Answer> {
-  const asked = await askSaga(context, { id: orderId, traceparent }, () =>
+): Promise<ApiResponse> {
+  const asked = await updateSaga(context, { id: orderId, traceparent }, () =>
     context.engine.pay(orderId, { ...method, updateId }),
   );
   const payment = await readPaymentOfUpdate(context.db, orderId, updateId);
-  if (payment) return paymentAnswer(orderId, payment);
+  if (payment) return paymentResponse(orderId, payment);
   switch (asked.kind) {
     case 'undecided':
       return pending(orderId, { status: 'pending' });
@@ -50,7 +50,7 @@ export async function payOrder(
 }
 
 /** A charge that was made is the answer, whatever happened to the order since. */
-function paymentAnswer(orderId: string, payment: PaymentView): Answer {
+function paymentResponse(orderId: string, payment: PaymentView): ApiResponse {
   switch (payment.status) {
     case 'pending':
     case 'unknown':
@@ -69,7 +69,7 @@ function paymentAnswer(orderId: string, payment: PaymentView): Answer {
   }
 }
 
-function pending(orderId: string, body: unknown): Answer {
+function pending(orderId: string, body: unknown): ApiResponse {
   return { status: 202, body, headers: { location: orderPath(orderId), 'retry-after': '1' } };
 }
 

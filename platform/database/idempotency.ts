@@ -16,7 +16,7 @@ export interface NewKey extends KeyId {
 }
 
 /** An answer as it was first given. */
-export interface StoredAnswer {
+export interface StoredResponse {
   status: number;
   body: unknown;
 }
@@ -28,7 +28,7 @@ export interface KeyEntry {
   fingerprint: string;
   state: KeyState;
   /** Set when `state` is `done`. */
-  answer: StoredAnswer | null;
+  response: StoredResponse | null;
 }
 
 interface KeyRow {
@@ -75,7 +75,7 @@ export async function acceptKey(on: Queryable, request: NewKey): Promise<KeyEntr
       scope: request.scope,
       fingerprint: request.fingerprint,
       state: 'accepted',
-      answer: null,
+      response: null,
     };
   }
   return { isNew: false, ...(await readKey(on, request)) };
@@ -119,7 +119,7 @@ export async function releaseKey(on: Queryable, id: KeyId): Promise<void> {
  * Records that the engine is about to be asked. Null: it may be. Otherwise the answer that another request with the same
  * key was refused with meanwhile, and then the engine must not be asked.
  */
-export async function startKey(on: Queryable, id: KeyId): Promise<StoredAnswer | null> {
+export async function startKey(on: Queryable, id: KeyId): Promise<StoredResponse | null> {
   const started = await execute(
     on,
     'idempotency.start',
@@ -127,7 +127,7 @@ export async function startKey(on: Queryable, id: KeyId): Promise<StoredAnswer |
      where caller = $1 and key = $2 and state <> 'done'`,
     [id.caller, id.key],
   );
-  return started === 1 ? null : (await readKey(on, id)).answer;
+  return started === 1 ? null : (await readKey(on, id)).response;
 }
 
 /**
@@ -137,8 +137,8 @@ export async function startKey(on: Queryable, id: KeyId): Promise<StoredAnswer |
 export async function refuseKey(
   on: Queryable,
   id: KeyId,
-  answer: StoredAnswer,
-): Promise<StoredAnswer | null> {
+  answer: StoredResponse,
+): Promise<StoredResponse | null> {
   const refused = await execute(
     on,
     'idempotency.refuse',
@@ -146,11 +146,11 @@ export async function refuseKey(
      where caller = $1 and key = $2 and state = 'accepted'`,
     [id.caller, id.key, answer.status, JSON.stringify(answer.body)],
   );
-  return refused === 1 ? answer : (await readKey(on, id)).answer;
+  return refused === 1 ? answer : (await readKey(on, id)).response;
 }
 
 /** Stores the final answer. The first one stays; what is answered is what is stored. */
-export async function finishKey(on: Queryable, id: KeyId, answer: StoredAnswer): Promise<StoredAnswer> {
+export async function finishKey(on: Queryable, id: KeyId, answer: StoredResponse): Promise<StoredResponse> {
   const stored = await execute(
     on,
     'idempotency.finish',
@@ -158,7 +158,7 @@ export async function finishKey(on: Queryable, id: KeyId, answer: StoredAnswer):
      where caller = $1 and key = $2 and state <> 'done'`,
     [id.caller, id.key, answer.status, JSON.stringify(answer.body)],
   );
-  return stored === 1 ? answer : ((await readKey(on, id)).answer ?? answer);
+  return stored === 1 ? answer : ((await readKey(on, id)).response ?? answer);
 }
 
 /** Keys are never deleted, so a key that was just seen is there. */
@@ -178,5 +178,5 @@ export async function findKey(on: Queryable, id: KeyId): Promise<KeyEntry | null
   );
   if (!row) return null;
   const { scope, fingerprint, state, status, body } = row;
-  return { scope, fingerprint, state, answer: status === null ? null : { status, body } };
+  return { scope, fingerprint, state, response: status === null ? null : { status, body } };
 }

@@ -1,15 +1,15 @@
 /** How fast a queue moves while it is full, and when those whom it turns away should come again. */
-export interface Pace {
+export interface RetryAfterEstimate {
   /** The queue is short of room from now on; nothing if it was before. */
-  begin(): void;
+  start(): void;
   /** Somebody's turn came or ended, and made room. */
-  moved(): void;
+  turnEnded(): void;
   /** There is room again: what was measured no longer says how fast the queue could move. */
-  end(): void;
+  stop(): void;
   /** How long so many turns take, in milliseconds; null while too few were seen to tell. */
   expectedMs(turns: number): number | null;
   /** Seconds for `Retry-After`, in whole seconds from 1 to 30. */
-  comeAgainIn(): number;
+  retryAfterSeconds(): number;
 }
 
 /** Turns by which the speed is measured: few enough to follow a change within seconds. */
@@ -27,7 +27,10 @@ const STANDS_MS = 5_000;
  *
  * @param assumedPerSecond the speed until something was seen.
  */
-export function createPace(assumedPerSecond: number, now: () => number = () => performance.now()): Pace {
+export function createRetryAfterEstimate(
+  assumedPerSecond: number,
+  now: () => number = () => performance.now(),
+): RetryAfterEstimate {
   /** When the queue became short of room. */
   let since: number | null = null;
   /** When the last turns ended. */
@@ -45,20 +48,20 @@ export function createPace(assumedPerSecond: number, now: () => number = () => p
   }
 
   return {
-    begin() {
+    start() {
       since ??= now();
     },
-    moved() {
+    turnEnded() {
       if (since === null) return;
       moves.push(now());
       if (moves.length > WINDOW) moves.shift();
     },
-    end() {
+    stop() {
       since = null;
       moves = [];
     },
     expectedMs: (turns) => (moves.length < ENOUGH ? null : turns / perMs()),
-    comeAgainIn() {
+    retryAfterSeconds() {
       const at = now();
       lastTurn = Math.min(Math.max(lastTurn, at) + 1 / perMs(), at + LONGEST_MS);
       // Whole milliseconds: a sum of fractions may be a hair more than the second that was meant.

@@ -1,7 +1,7 @@
 import type { JobFile, JobType } from '../../domain/jobs/types';
-import type { Queryable } from '../../platform/database/database';
 import { repairScript } from '../../domain/assurance/repair/repair';
 import { feedRejectsCsv } from '../../domain/stock/feeds/rejects';
+import type { Queryable } from '../../platform/database/database';
 
 /** The file of a job, read from PostgreSQL piece by piece as the client takes it. */
 export type FileWriter = (on: Queryable, jobId: string) => AsyncIterable<string>;

@@ -1,11 +1,13 @@
 import { MAX_RESERVATION_SECONDS } from '../../domain/stock/reservations/rules';
-import { ok, type Answer } from '../http/answer';
-import type { ApiContext } from '../context';
-import { invalid, problem } from '../http/problems';
+import { invalid } from '../http/problems';
+import { type ApiResponse, okOrNotFound } from '../http/response';
 import { dueOf, type Due } from '../schemas/reservations';
+import type { ApiContext } from '../services/context';
 
 /** The tag of their routes. */
 export const RESERVATIONS = 'Reservations';
+
+export const NO_RESERVATION = 'There is no such hold.';
 
 /**
  * When a hold is to fall due.
@@ -22,12 +24,9 @@ export function checkedDue(given: Due): ReturnType<typeof dueOf> {
 }
 
 /** 200 with the hold as it is now. */
-export async function viewAnswer({ holds }: Pick<ApiContext, 'holds'>, id: string): Promise<Answer> {
-  const view = await holds.view(id);
-  if (!view) throw noSuchReservation();
-  return ok(view);
-}
-
-export function noSuchReservation(): Error {
-  return problem('NOT_FOUND', 'There is no such hold.');
+export async function reservationResponse(
+  { reservations }: Pick<ApiContext, 'reservations'>,
+  id: string,
+): Promise<ApiResponse> {
+  return okOrNotFound(await reservations.view(id), NO_RESERVATION);
 }

@@ -1,29 +1,26 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
-import type { Database } from '../platform/database/database';
-import { createMetricsRegistry } from '../platform/telemetry/metrics';
-import type { Admission } from './use-cases/admission';
-
-/** How `POST /orders` ended. */
-export type PlacementOutcome =
-  'held' | 'rejected' | 'out_of_stock' | 'unknown_sku' | 'failed' | 'undecided' | 'replayed';
+import type { Database } from '../../platform/database/database';
+import { createMetricsRegistry } from '../../platform/telemetry/metrics';
+import type { Admission } from './admission';
 
 export interface ApiMetrics {
   registry: Registry;
   request(labels: { method: string; route: string; status: number }, seconds: number): void;
-  placed(outcome: PlacementOutcome): void;
-  /** From the start of the saga to its verdict. */
+  /** Counts a `POST /orders` by how it ended: one of a few words. */
+  placed(outcome: string): void;
+  /** From the start of the saga until the order's outcome is known. */
   outcomeWaited(seconds: number): void;
   streams: Gauge;
 }
 
-/** Buckets in seconds around what matters: a first answer in 10 to 25 ms, a verdict's limit of 10 s. */
+/** Buckets in seconds around what matters: a first response in 10 to 25 ms, an order's outcome in at most 10 s. */
 const BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20];
 
 /** Labels are few by design: route templates, never paths, ids or SKUs. */
 export function createApiMetrics(parts: {
   admission: Admission;
-  holds: { readonly pending: number };
-  verdicts: { readonly waiting: number };
+  reservations: { readonly pending: number };
+  orderOutcomes: { readonly waiting: number };
   db: Database;
 }): ApiMetrics {
   const registry = createMetricsRegistry('api');
@@ -42,8 +39,8 @@ export function createApiMetrics(parts: {
     registers,
   });
   const outcomeWaits = new Histogram({
-    name: 'holdfast_verdict_wait_seconds',
-    help: 'From the start of a saga to its verdict.',
+    name: 'holdfast_order_outcome_wait_seconds',
+    help: 'From the start of a saga until the outcome of its order is known.',
     buckets: BUCKETS,
     registers,
   });
@@ -56,10 +53,18 @@ export function createApiMetrics(parts: {
         this.set(read());
       },
     });
-  gauge('holdfast_admission_running', 'Orders in work.', () => parts.admission.running);
+  gauge('holdfast_admission_running', 'Orders that are being placed.', () => parts.admission.running);
   gauge('holdfast_admission_queued', 'Orders that wait for their turn.', () => parts.admission.queued);
-  gauge('holdfast_holds_pending', 'Requests for holds, queued or running.', () => parts.holds.pending);
-  gauge('holdfast_verdicts_waiting', 'Orders whose verdict is waited for.', () => parts.verdicts.waiting);
+  gauge(
+    'holdfast_reservations_pending',
+    'Requests for reservations, queued or running.',
+    () => parts.reservations.pending,
+  );
+  gauge(
+    'holdfast_order_outcomes_waiting',
+    'Orders whose outcome is awaited.',
+    () => parts.orderOutcomes.waiting,
+  );
   gauge('holdfast_db_pool_connections', 'Open database connections.', () => parts.db.pool.totalCount);
   gauge('holdfast_db_pool_idle', 'Database connections without work.', () => parts.db.pool.idleCount);
   gauge(

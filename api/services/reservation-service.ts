@@ -11,8 +11,8 @@ import { createRequestBatcher } from '../../platform/request-batcher';
 import type { Settings } from '../../platform/config';
 import type { Database } from '../../platform/database/database';
 import type { Logger } from '../../platform/telemetry/log';
-import { createPace } from './retry-after-estimate';
 import { overloaded } from '../http/problems';
+import { createRetryAfterEstimate } from './retry-after-estimate';
 
 /** Where holds without an order are asked for: requests that come together share transactions. */
 export interface ReservationService {
@@ -60,18 +60,18 @@ export function createReservationService({
     // It reads, and so waits for nobody's lock.
     busy: () => Promise.resolve(new Set()),
   });
-  const pace = createPace(settings.RESERVATION_QUEUE);
+  const pace = createRetryAfterEstimate(settings.RESERVATION_QUEUE);
   return {
     async reserve(request, signal) {
       if (reserver.pending >= settings.RESERVATION_QUEUE) {
-        pace.begin();
-        throw overloaded('Too many holds are waiting for their turn.', pace.comeAgainIn());
+        pace.start();
+        throw overloaded('Too many holds are waiting for their turn.', pace.retryAfterSeconds());
       }
       try {
         return await reserver.submit(request, signal);
       } finally {
-        if (reserver.pending * 2 < settings.RESERVATION_QUEUE) pace.end();
-        else pace.moved();
+        if (reserver.pending * 2 < settings.RESERVATION_QUEUE) pace.stop();
+        else pace.turnEnded();
       }
     },
     view: (id) => reader.submit(id),

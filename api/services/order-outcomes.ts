@@ -3,7 +3,7 @@ import type { ChangeFeed } from '../streams/change-feed';
 
 export interface Expectation<Row> {
   /** The order's row, or null when it is not there after `timeoutMs`. */
-  verdict(timeoutMs: number): Promise<Row | null>;
+  outcome(timeoutMs: number): Promise<Row | null>;
   /** Reads the row now: it may have been there before anybody was told. */
   recheck(): void;
   /** Must be called, whatever happened. */
@@ -86,7 +86,7 @@ export function createOrderOutcomes<Row>(options: OrderOutcomesOptions<Row>): Or
       schedule();
 
       return {
-        async verdict(timeoutMs) {
+        async outcome(timeoutMs) {
           if (found === undefined) {
             let timeout: NodeJS.Timeout | undefined;
             await new Promise<void>((resolve) => {

@@ -1,5 +1,5 @@
 import { createChangeFeed } from '../../api/streams/change-feed';
-import { createOrderOutcomes } from '../../api/use-cases/order-outcomes';
+import { createOrderOutcomes } from '../../api/services/order-outcomes';
 import { newId } from '../../platform/ids';
 import { openListener, type Listener } from '../../platform/database/listener';
 import { openTestShop, type TestShop } from '../support/fixtures';
@@ -50,7 +50,7 @@ describe('waiting for verdicts', () => {
       const orderId = newId();
       const expected = verdicts.expect(orderId);
       const begun = performance.now();
-      const waiting = expected.verdict(10_000);
+      const waiting = expected.outcome(10_000);
       rows.set(orderId, 'held');
       await tell([orderId]);
       await expect(waiting).resolves.toBe('held');
@@ -66,7 +66,7 @@ describe('waiting for verdicts', () => {
     const { rows, reads, verdicts } = scene();
     const orderIds = Array.from({ length: 300 }, () => newId());
     const expected = orderIds.map((orderId) => verdicts.expect(orderId));
-    const waiting = Promise.all(expected.map((one) => one.verdict(10_000)));
+    const waiting = Promise.all(expected.map((one) => one.outcome(10_000)));
     for (const orderId of orderIds) rows.set(orderId, orderId);
     await tell(orderIds);
     await expect(waiting).resolves.toEqual(orderIds);
@@ -78,7 +78,7 @@ describe('waiting for verdicts', () => {
     const { rows, verdicts } = scene();
     const orderId = newId();
     const expected = verdicts.expect(orderId);
-    const waiting = expected.verdict(10_000);
+    const waiting = expected.outcome(10_000);
     rows.set(orderId, 'held');
     await expect(waiting).resolves.toBe('held');
     expected.release();
@@ -90,7 +90,7 @@ describe('waiting for verdicts', () => {
     const both = [verdicts.expect(orderId), verdicts.expect(orderId)];
     rows.set(orderId, 'held');
     both[0]?.recheck();
-    await expect(Promise.all(both.map((one) => one.verdict(10_000)))).resolves.toEqual(['held', 'held']);
+    await expect(Promise.all(both.map((one) => one.outcome(10_000)))).resolves.toEqual(['held', 'held']);
     for (const one of both) one.release();
     expect(verdicts.waiting).toBe(0);
   });
@@ -98,7 +98,7 @@ describe('waiting for verdicts', () => {
   it('answers null when the time is over', async () => {
     const { verdicts } = scene();
     const expected = verdicts.expect(newId());
-    await expect(expected.verdict(30)).resolves.toBeNull();
+    await expect(expected.outcome(30)).resolves.toBeNull();
     expected.release();
   });
 
@@ -114,7 +114,7 @@ describe('waiting for verdicts', () => {
       },
     });
     const expected = verdicts.expect(orderId);
-    await expect(expected.verdict(10_000)).resolves.toBe('held');
+    await expect(expected.outcome(10_000)).resolves.toBe('held');
     expected.release();
   });
 
@@ -122,7 +122,7 @@ describe('waiting for verdicts', () => {
     const { rows, verdicts } = scene();
     const orderId = newId();
     const expected = verdicts.expect(orderId);
-    const waiting = expected.verdict(10_000);
+    const waiting = expected.outcome(10_000);
     await shop.db.pool.query(
       `select pg_terminate_backend(pid) from pg_stat_activity
        where datname = current_database() and application_name = 'holdfast-listener'`,

@@ -15,7 +15,7 @@ import {
   ringsOf,
   viewOfReservation,
   type ReservationShop,
-} from './hold-shop';
+} from './reservation-shop';
 import { levelsOf, orderOf, twice, viewOf } from './support';
 
 let shop: ReservationShop;

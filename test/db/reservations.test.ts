@@ -20,7 +20,7 @@ import {
   openReservationShop,
   viewOfReservation,
   type ReservationShop,
-} from './hold-shop';
+} from './reservation-shop';
 import { addProduct, levelsOf, orderOf, receive, twice, viewOf } from './support';
 
 let shop: ReservationShop;

@@ -1,17 +1,11 @@
 import type { Shortage } from '../../domain/stock/ledger/types';
 import type { OrderRecord } from '../../domain/ordering/views';
-import type { Answer } from '../http/answer';
-import type { PlacementOutcome } from '../metrics';
+import { orderPath } from '../http/paths';
 import { problem } from '../http/problems';
-
-export const API_BASE = '/api/v1';
-
-export function orderPath(orderId: string): string {
-  return `${API_BASE}/orders/${orderId}`;
-}
+import type { ApiResponse } from '../http/response';
 
 /** 202: the client asks again at `Location`, or sends the same request with the same key. */
-export function undecidedAnswer(orderId: string): Answer {
+export function undecidedResponse(orderId: string): ApiResponse {
   return {
     status: 202,
     body: { id: orderId, status: 'pending' },
@@ -19,17 +13,21 @@ export function undecidedAnswer(orderId: string): Answer {
   };
 }
 
-/** What a placed order's row says: the order, or the problem that ended it before anything was held. */
-export type PlacementDecision =
-  | { outcome: Extract<PlacementOutcome, 'held'>; answer: Answer }
-  | { outcome: Exclude<PlacementOutcome, 'held'>; error: Error };
+/** How `POST /orders` ended. */
+export type PlacementOutcome =
+  'reserved' | 'rejected' | 'out_of_stock' | 'unknown_sku' | 'failed' | 'undecided' | 'replayed';
 
-export function outcomeOf({ view, shortages, failureDetail }: OrderRecord): PlacementDecision {
+/** What a placed order's row says: the order, or the problem that ended it before anything was held. */
+export type PlacementResult =
+  | { outcome: Extract<PlacementOutcome, 'reserved'>; response: ApiResponse }
+  | { outcome: Exclude<PlacementOutcome, 'reserved'>; error: Error };
+
+export function placementResult({ view, shortages, failureDetail }: OrderRecord): PlacementResult {
   if (view.status === 'rejected') return { outcome: 'rejected', error: outOfStock(shortages, view.id) };
   if (view.status !== 'failed') {
     return {
-      outcome: 'held',
-      answer: { status: 201, body: view, headers: { location: orderPath(view.id) } },
+      outcome: 'reserved',
+      response: { status: 201, body: view, headers: { location: orderPath(view.id) } },
     };
   }
   const detail = failureDetail ?? 'The order was undone.';

@@ -1,5 +1,5 @@
-import { createPace } from './retry-after-estimate';
 import { overloaded } from '../http/problems';
+import { createRetryAfterEstimate } from './retry-after-estimate';
 
 export interface AdmissionOptions {
   /** Orders in work at once. */
@@ -35,7 +35,7 @@ interface Waiter {
 export function createAdmission(options: AdmissionOptions): Admission {
   // A Set keeps arrival order and gives up a waiter in constant time.
   const waiting = new Set<Waiter>();
-  const pace = createPace(options.limit);
+  const pace = createRetryAfterEstimate(options.limit);
   let running = 0;
 
   function isFull(): boolean {
@@ -44,7 +44,7 @@ export function createAdmission(options: AdmissionOptions): Admission {
   }
 
   function refusal(): Error {
-    return overloaded('Too many orders are waiting for their turn.', pace.comeAgainIn());
+    return overloaded('Too many orders are waiting for their turn.', pace.retryAfterSeconds());
   }
 
   function turn(signal: AbortSignal): Promise<void> {
@@ -53,7 +53,7 @@ export function createAdmission(options: AdmissionOptions): Admission {
       running++;
       return Promise.resolve();
     }
-    pace.begin();
+    pace.start();
     if (isFull()) return Promise.reject(refusal());
     return new Promise((resolve, reject) => {
       const leave = () => {
@@ -84,10 +84,10 @@ export function createAdmission(options: AdmissionOptions): Admission {
   function leaveTurn(): void {
     const [next] = waiting;
     if (next) {
-      pace.moved();
+      pace.turnEnded();
       next.admit();
     } else {
-      pace.end();
+      pace.stop();
       running--;
     }
   }

@@ -18,7 +18,7 @@ import {
   openReservationShop,
   viewOfReservation,
   type ReservationShop,
-} from './hold-shop';
+} from './reservation-shop';
 import { levelsOf, orderOf, receive, viewOf } from './support';
 
 let shop: ReservationShop;

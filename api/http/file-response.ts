@@ -3,7 +3,7 @@ import { pipeline } from 'node:stream/promises';
 import type { Response } from 'express';
 
 /** A file that is made while the client takes it. */
-export interface FileAnswer {
+export interface FileResponse {
   mediaType: string;
   /** By which the client saves it. */
   name: string;
@@ -11,7 +11,7 @@ export interface FileAnswer {
 }
 
 /** Answers a file piece by piece. A client that leaves, or a database that fails half-way, cuts it off: that cannot be taken for its end. */
-export async function sendFile(res: Response, file: FileAnswer, signal: AbortSignal): Promise<void> {
+export async function sendFile(res: Response, file: FileResponse, signal: AbortSignal): Promise<void> {
   res.status(200).type(file.mediaType);
   res.setHeader('content-disposition', `attachment; filename="${file.name}"`);
   await pipeline(Readable.from(file.pieces), res, { signal }).catch((error: unknown) => {
