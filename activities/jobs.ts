@@ -1,6 +1,5 @@
 import { Context } from '@temporalio/activity';
-import { failJob, readJob } from '../domain/jobs/jobs';
-import { selectResting } from '../domain/jobs/queries';
+import { failJob, listRestingJobs, readJob } from '../domain/jobs/jobs';
 import { jobHasEnded } from '../domain/jobs/rules';
 import type { Database } from '../platform/database/database';
 import type { Logger } from '../platform/telemetry/log';
@@ -59,7 +58,7 @@ export function createJobActivities({
       const result = { looked: 0, restarted: 0, failed: 0 };
       let after: PagePosition | undefined;
       for (;;) {
-        const suspects = await selectResting(db, { graceSeconds, after, limit: BATCH });
+        const suspects = await listRestingJobs(db, { graceSeconds, after, limit: BATCH });
         for (const { id: jobId } of suspects) {
           // Each may take the engine's whole deadline.
           Context.current().heartbeat(result);

@@ -1,7 +1,7 @@
 import { createLogger } from '../platform/telemetry/log';
 import type { Settings } from '../platform/config';
 import { engineNames } from '../workflows/contract/names';
-import { lazyTemporalPart, openDatabasePart, startApiPart, stopSeconds } from './parts';
+import { lazyTemporalPart, openDatabasePart, startApiPart, stopSeconds } from './service-parts';
 import { locateDatabase, locateTemporal } from './servers';
 import { runService } from './service';
 

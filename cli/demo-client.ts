@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
-import { serverSentData } from './server-sent';
+import { serverSentData } from './event-source';
 
 const orderSchema = z.object({
   id: z.string(),

@@ -1,5 +1,5 @@
 import type { DemoClient } from './demo-client';
-import { Storyteller, type Course } from './demo-course';
+import { Storyteller, type Course } from './demo-order-log';
 
 const CARD_OK = { payment: { method: 'card', token: 'tok_ok' } };
 

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { createDemoClient, type DemoClient } from './demo-client';
-import { DEMO_CUSTOMER, type Course } from './demo-course';
+import { DEMO_CUSTOMER, type Course } from './demo-order-log';
 import { DEMO_SCENARIOS, type DemoScenario } from './demo-orders';
 import type { Output } from './output';
 

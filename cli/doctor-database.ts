@@ -4,8 +4,8 @@ import { readDatabaseInfo } from '../platform/database/database-info';
 import { sqlState } from '../platform/errors';
 import { createLogger } from '../platform/telemetry/log';
 import { migrationStatus } from '../platform/database/migrations';
-import type { Finding } from './doctor-parts';
-import { reasonOf } from './reasons';
+import type { Finding } from './doctor-checks';
+import { reasonOf } from './error-text';
 import { locateDatabase } from './servers';
 
 const OLDEST_MAJOR = 18;
@@ -29,13 +29,12 @@ export async function checkDatabase(settings: Settings): Promise<Finding[]> {
 async function checkServer(db: Database, url: string): Promise<Finding> {
   const { host } = new URL(url);
   try {
-    const info = await readDatabaseInfo(db);
-    const version = info?.version ?? 'unknown';
+    const { version, database, user } = await readDatabaseInfo(db);
     const ok = Number.parseInt(version, 10) >= OLDEST_MAJOR;
     return {
       name: 'PostgreSQL',
       ok,
-      detail: `${version} at ${host}, database ${info?.database ?? '?'} as ${info?.user ?? '?'}`,
+      detail: `${version} at ${host}, database ${database} as ${user}`,
       advice: ok ? undefined : `Holdfast is made for PostgreSQL ${OLDEST_MAJOR} and later`,
     };
   } catch (error) {

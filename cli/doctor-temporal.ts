@@ -5,8 +5,8 @@ import type { Settings } from '../platform/config';
 import { lazyTemporalClient, type LazyTemporalLink } from '../platform/temporal/connection';
 import { SEARCH_ATTRIBUTES } from '../platform/temporal/namespace';
 import { engineNames } from '../workflows/contract/names';
-import type { DoctorOptions, Finding } from './doctor-parts';
-import { reasonOf } from './reasons';
+import type { DoctorOptions, Finding } from './doctor-checks';
+import { reasonOf } from './error-text';
 import { locateTemporal } from './servers';
 
 const CALL_MS = 5_000;

@@ -2,11 +2,11 @@ import { settingsSchema, type Settings } from '../platform/config';
 import { VERSION } from '../platform/version';
 import { checkApi } from './doctor-api';
 import { checkDatabase } from './doctor-database';
-import { DOCTOR_PARTS, type DoctorOptions, type DoctorPart, type Finding } from './doctor-parts';
+import { DOCTOR_PARTS, type DoctorOptions, type DoctorPart, type Finding } from './doctor-checks';
 import { checkTemporal, checkWorkers } from './doctor-temporal';
 import { isGiven } from './environment';
 import type { Output } from './output';
-import { reasonOf } from './reasons';
+import { reasonOf } from './error-text';
 
 const CHECKS: Readonly<
   Record<DoctorPart, (settings: Settings, options: DoctorOptions) => Promise<Finding[]>>

@@ -4,7 +4,7 @@ import { startTemporalServer } from '../platform/embedded/temporal';
 import { findTemporalCli } from '../platform/embedded/temporal-cli';
 import type { TemporalTarget } from '../platform/temporal/connection';
 import { createNarrator, type Output } from './output';
-import type { Surroundings } from './parts';
+import type { Surroundings } from './service-parts';
 
 /** Ports that the embedded servers take when they are free, so that bookmarks and psql history stay useful. */
 const POSTGRES_PORT = 15_432;

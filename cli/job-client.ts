@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { Settings } from '../platform/config';
 import { AppError } from '../platform/errors';
 import { readDevFile } from './dev-file';
-import { serverSentData } from './server-sent';
+import { serverSentData } from './event-source';
 
 const jobSchema = z.object({
   jobId: z.string(),

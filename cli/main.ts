@@ -3,7 +3,7 @@ import { Command, InvalidArgumentError } from 'commander';
 import { validate } from 'uuid';
 import { isAppError } from '../platform/errors';
 import { VERSION } from '../platform/version';
-import { DOCTOR_PARTS, type DoctorPart } from './doctor-parts';
+import { DOCTOR_PARTS, type DoctorPart } from './doctor-checks';
 import { isGiven, loadEnvFile, readCommandSettings, type GivenSettings } from './environment';
 import { addJobCommands } from './job-commands';
 import { createOutput } from './output';
@@ -147,7 +147,7 @@ function doctorPart(text: string, previous: DoctorPart[] = []): DoctorPart[] {
 }
 
 async function report(error: unknown): Promise<number> {
-  const { explain } = await import('./reasons.js');
+  const { explain } = await import('./error-text.js');
   process.stderr.write(`holdfast: ${explain(error)}\n`);
   return isAppError(error, 'CONFIG_INVALID') ? EXIT_USAGE : 1;
 }

@@ -1,6 +1,6 @@
 import { createInterface } from 'node:readline/promises';
-import { applyRepair, planRepairs, type RepairPlan } from '../domain/assurance/repair/apply';
-import { repairText } from '../domain/assurance/repair/repair';
+import { applyRepair, planRepairs, type RepairPlan } from '../domain/assurance/repair/run-repairs';
+import { repairText } from '../domain/assurance/repair/repair-script';
 import type { Settings } from '../platform/config';
 import type { Database } from '../platform/database/database';
 import { AppError } from '../platform/errors';

@@ -21,7 +21,7 @@ import {
   stopSeconds,
   type ApiParts,
   type Surroundings,
-} from './parts';
+} from './service-parts';
 import { describeSeed } from './seed';
 import { runService } from './service';
 

@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import { CHECKS } from '../../domain/assurance/checks/checks';
-import { listFindings } from '../../domain/assurance/queries';
+import { listFindings } from '../../domain/assurance/findings';
 import { createJob, readJob } from '../../domain/jobs/jobs';
 import { cursorOf } from '../http/cursor';
-import { okPage, pageIn } from '../http/pages';
+import { okPage } from '../http/pages';
 import { API_BASE } from '../http/paths';
 import { notFound } from '../http/problems';
 import { ok } from '../http/response';
@@ -76,15 +76,15 @@ export function consistencyRoutes(context: ApiContext): Route[] {
         const job = await readJob(db, params.id);
         if (job?.type !== 'consistency') throw notFound('There is no such consistency job.');
         const { limit, offset, cursor, check, severity: wanted } = query;
-        const found = await listFindings(db, {
+        const page = await listFindings(db, {
           jobId: params.id,
-          after: cursor?.id ?? 0,
-          limit: limit + 1,
+          after: cursor?.id,
+          limit,
           offset,
-          ...(check ? { check } : {}),
-          ...(wanted ? { severity: wanted } : {}),
+          check,
+          severity: wanted,
         });
-        return okPage(pageIn(found, limit, ({ id }) => ({ id })));
+        return okPage({ ...page, next: page.next === null ? null : { id: page.next } });
       },
     ),
   ];

@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { checkHealth, pingDatabase } from '../../platform/telemetry/health';
+import { pingDatabase } from '../../platform/database/database-info';
+import { checkHealth } from '../../platform/telemetry/health';
 import { VERSION } from '../../platform/version';
 import { route, type Route } from '../http/route';
 import type { ApiContext } from '../services/context';

@@ -1,13 +1,8 @@
 import { z } from 'zod';
 import { readTracking, setTracking } from '../../domain/stock/tracking/set-tracking';
-import {
-  selectLotMovements,
-  selectLots,
-  selectSerial,
-  selectSerialPage,
-} from '../../domain/stock/tracking/view-queries';
+import { listLotMovements, listLots, listSerials, readSerial } from '../../domain/stock/tracking/views';
 import { cursorOf } from '../http/cursor';
-import { okPage, pageIn } from '../http/pages';
+import { okPage } from '../http/pages';
 import { API_BASE } from '../http/paths';
 import { notFound } from '../http/problems';
 import { ok, okOrNotFound } from '../http/response';
@@ -84,8 +79,8 @@ function lotRoutes({ db }: ApiContext): Route[] {
         problems: ['VALIDATION_FAILED'],
       },
       async ({ params, query }) => {
-        if (!(await readTracking(db, params.sku))) throw notFound(NO_PRODUCT);
-        return ok({ sku: params.sku, items: await selectLots(db, params.sku, query.location ?? null) });
+        const items = await listLots(db, { sku: params.sku, ...query });
+        return okOrNotFound(items && { sku: params.sku, items }, NO_PRODUCT);
       },
     ),
     route(
@@ -99,9 +94,9 @@ function lotRoutes({ db }: ApiContext): Route[] {
         responses: { 200: { description: 'A page, oldest first', schema: lotMovementPage } },
         problems: ['VALIDATION_FAILED'],
       },
-      async ({ params, query: { cursor, limit, offset } }) => {
-        const page = { after: cursor?.id ?? 0, limit: limit + 1, offset };
-        return withoutId(await selectLotMovements(db, { sku: params.sku, code: params.lot }, page), limit);
+      async ({ params, query: { cursor, ...page } }) => {
+        const lot = { sku: params.sku, code: params.lot };
+        return okPage(byId(await listLotMovements(db, lot, { ...page, after: cursor?.id })));
       },
     ),
   ];
@@ -125,8 +120,7 @@ function serialRoutes({ db }: ApiContext): Route[] {
         problems: ['VALIDATION_FAILED'],
       },
       async ({ params, query: { cursor, ...filter } }) => {
-        const found = await selectSerialPage(db, { sku: params.sku, ...filter, after: cursor?.id });
-        return withoutId(found, filter.limit);
+        return okPage(byId(await listSerials(db, { sku: params.sku, ...filter, after: cursor?.id })));
       },
     ),
     route(
@@ -139,16 +133,14 @@ function serialRoutes({ db }: ApiContext): Route[] {
         responses: { 200: { description: 'The unit of each product that has it', schema: serialHistory } },
       },
       async ({ params }) => {
-        const items = await selectSerial(db, params.serial);
-        if (items.length === 0) throw notFound('There is no such serial number.');
-        return ok({ items });
+        const items = await readSerial(db, params.serial);
+        return okOrNotFound(items && { items }, 'There is no such serial number.');
       },
     ),
   ];
 }
 
-/** A page of rows that are listed by their id, which is not shown. */
-function withoutId(found: readonly { id: number }[], limit: number) {
-  const { items, next } = pageIn(found, limit, ({ id }) => ({ id }));
-  return okPage({ items: items.map(({ id: _, ...view }) => view), next });
+/** The cursor of these lists is an object, so that it may get more members. */
+function byId<View>({ items, next }: { items: View[]; next: number | null }) {
+  return { items, next: next === null ? null : { id: next } };
 }

@@ -1,5 +1,5 @@
 import type { JobFile, JobType } from '../../domain/jobs/types';
-import { repairScript } from '../../domain/assurance/repair/repair';
+import { repairScript } from '../../domain/assurance/repair/repair-script';
 import { feedRejectsCsv } from '../../domain/stock/feeds/rejects';
 import type { Queryable } from '../../platform/database/database';
 

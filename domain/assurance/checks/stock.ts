@@ -1,5 +1,5 @@
 import { afterPosition } from '../seals/ledger-range';
-import { NAMES, PLACE } from './place';
+import { NAMES, PLACE } from './place-subject';
 import type { CheckRun, SqlCheck } from '../types';
 
 type Counter = 'on_hand' | 'reserved';

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { DemoClient, DemoEvent, DemoInventory, DemoOrder } from './demo-client';
-import { describeEvent } from './demo-words';
+import { describeEvent } from './demo-event-texts';
 
 /** One demo order's story: what happened, and what did not happen as it should have. */
 export interface Course {

@@ -1,10 +1,8 @@
 import { execute, many, type Transaction } from '../../platform/database/database';
-import type { StockKey } from '../stock/ledger/types';
-import type { DemoProduct } from '../demo/demo-catalogue';
-import type { DemoCategory, DemoWarehouse } from '../demo/demo-data';
+import type { NewCategory, NewProduct, NewWarehouse } from './types';
 
-/** Adds categories that are missing; answers how many. */
-export function insertCategories(tx: Transaction, categories: readonly DemoCategory[]): Promise<number> {
+/** Adds categories that are missing; returns how many. */
+export function insertCategories(tx: Transaction, categories: readonly NewCategory[]): Promise<number> {
   return execute(
     tx,
     'catalog.seed_categories',
@@ -13,8 +11,8 @@ export function insertCategories(tx: Transaction, categories: readonly DemoCateg
   );
 }
 
-/** Adds warehouses that are missing; answers how many. */
-export function insertWarehouses(tx: Transaction, warehouses: readonly DemoWarehouse[]): Promise<number> {
+/** Adds warehouses that are missing; returns how many. */
+export function insertWarehouses(tx: Transaction, warehouses: readonly NewWarehouse[]): Promise<number> {
   return execute(
     tx,
     'catalog.seed_warehouses',
@@ -33,10 +31,10 @@ export function insertWarehouses(tx: Transaction, warehouses: readonly DemoWareh
   );
 }
 
-/** Adds products that are missing and leaves the others, price and all; answers the ones added. */
+/** Adds products that are missing and leaves the others, price and all; returns the ones added. */
 export function insertProducts(
   tx: Transaction,
-  products: readonly DemoProduct[],
+  products: readonly NewProduct[],
   currency: string,
 ): Promise<{ id: number; sku: string }[]> {
   return many<{ id: number; sku: string }>(
@@ -58,20 +56,5 @@ export function insertProducts(
       products.map((p) => p.priceMinor),
       currency,
     ],
-  );
-}
-
-/** Makes empty stock rows that warn below `lowStockThreshold` units. */
-export function insertStockRows(
-  tx: Transaction,
-  keys: readonly StockKey[],
-  lowStockThreshold: number,
-): Promise<number> {
-  return execute(
-    tx,
-    'catalog.seed_stock',
-    `insert into stock (product_id, warehouse_id, low_stock_threshold)
-     select product, warehouse, $3 from unnest($1::int[], $2::int[]) as k (product, warehouse) order by 1, 2`,
-    [keys.map((k) => k.productId), keys.map((k) => k.warehouseId), lowStockThreshold],
   );
 }

@@ -1,8 +1,8 @@
 import type { Database } from '../../../platform/database/database';
 import { AppError } from '../../../platform/errors';
 import { readJob } from '../../jobs/jobs';
-import { runRepair } from '../queries';
-import { repairsOf, type Repair } from './repair';
+import { runRepair } from './queries';
+import { repairsOf, type Repair } from './repair-script';
 import { checksToRepeat } from '../rules';
 import type { CheckId } from '../types';
 

@@ -1,9 +1,7 @@
-import type { Database } from '../../../platform/database/database';
-import { sqlState } from '../../../platform/errors';
-import { AppError } from '../../../platform/errors';
-import { checkOf, SQL_CHECKS, statementOf } from './checks';
-import { ENGINE_CHECKS, type DescribeSaga } from './workflows';
-import { selectKeptSums } from './checkpoint-queries';
+import type { Database } from '../../platform/database/database';
+import { AppError, sqlState } from '../../platform/errors';
+import { checkOf, SQL_CHECKS, statementOf } from './checks/checks';
+import { ENGINE_CHECKS, type DescribeSaga } from './checks/workflows';
 import {
   cancelBackend,
   insertCheck,
@@ -13,11 +11,11 @@ import {
   selectCheck,
   selectLastStart,
   selectNow,
-} from '../queries';
-import { repairOf } from '../repair/repair';
-import { prepareLongReading } from '../seals/queries';
-import type { CheckId, CheckMode, CheckResult, CheckScope, Finding, SqlCheck } from '../types';
-import { verifySeals } from '../seals/verify';
+} from './queries';
+import { repairOf } from './repair/repair-script';
+import { beginLedgerReading } from './seals/checkpoint';
+import type { CheckId, CheckMode, CheckResult, CheckScope, Finding, SqlCheck } from './types';
+import { verifySeals } from './seals/verify';
 
 export interface CheckDeps {
   db: Database;
@@ -60,16 +58,16 @@ export async function findInconsistencies(
   return byEngine.find({ db, describe: deps.describe, ...signal, ...onProgress }, run);
 }
 
-/** Runs one check of a job and stores what it finds. A check that was run before is answered from what is stored. */
+/** Runs one check of a job and stores what it finds. A check that has run before is not run again: what is stored is returned. */
 export async function runCheck(deps: CheckDeps, request: CheckRequest): Promise<CheckResult> {
   const { db, signal } = deps;
   const { jobId, check: id, mode } = request;
   const { title, severity } = checkOf(id);
-  const answer = async (): Promise<CheckResult | undefined> => {
+  const readResult = async (): Promise<CheckResult | undefined> => {
     const stored = await selectCheck(db, jobId, id);
     return stored && { ...stored, title, severity };
   };
-  const before = await answer();
+  const before = await readResult();
   if (before) return before;
   const startedAt = await selectNow(db);
   const found = await findInconsistencies(deps, request);
@@ -82,7 +80,7 @@ export async function runCheck(deps: CheckDeps, request: CheckRequest): Promise<
     const isNew = await insertCheck(tx, { jobId, id, mode, findings: findings.length, truncated, startedAt });
     if (isNew) await insertFindings(tx, { jobId, check: id, severity }, findings);
   });
-  const stored = await answer();
+  const stored = await readResult();
   if (!stored) throw new Error(`check ${id} of job ${jobId} was not stored`);
   return stored;
 }
@@ -96,9 +94,8 @@ async function readFindings(
   try {
     return await db.transaction(async (tx) => {
       await openSnapshot(tx);
-      await prepareLongReading(tx);
       const pid = await selectBackend(tx);
-      const summedUp = await selectKeptSums(tx);
+      const summedUp = await beginLedgerReading(tx);
       const mode = run.mode === 'incremental' && summedUp.stale ? 'full' : run.mode;
       onProgress?.();
       const cancel = () => void cancelBackend(db, pid).catch(() => undefined);

@@ -1,4 +1,4 @@
-import type { Database } from '../../../platform/database/database';
+import type { Database, Transaction } from '../../../platform/database/database';
 import {
   addToCheckpoint,
   keepPartitions,
@@ -6,13 +6,14 @@ import {
   rebuildCheckpoint,
   selectKeptSums,
   setSumsSeq,
+  type KeptSums,
 } from './checkpoint-queries';
-import { prepareLongReading } from '../seals/queries';
+import { prepareLongReading } from './queries';
 import type { CheckMode } from '../types';
 
 /**
  * Brings the kept sums of the ledger up to the last seal whose rows were verified. `incremental` adds what was sealed since,
- * `full` makes them anew, as must be done once partitions were dropped. Answers up to which seal they go.
+ * `full` makes them anew, as must be done once partitions were dropped. Returns up to which seal they go.
  */
 export function advanceCheckpoint(db: Database, mode: CheckMode): Promise<number> {
   return db.retrying(async (tx) => {
@@ -26,4 +27,14 @@ export function advanceCheckpoint(db: Database, mode: CheckMode): Promise<number
     await setSumsSeq(tx, toSeq);
     return toSeq;
   });
+}
+
+/**
+ * Prepares a transaction for reading the ledger, which may take long.
+ *
+ * @returns up to where the ledger's sums are kept, and whether they can be used
+ */
+export async function beginLedgerReading(tx: Transaction): Promise<KeptSums> {
+  await prepareLongReading(tx);
+  return selectKeptSums(tx);
 }

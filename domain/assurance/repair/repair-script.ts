@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Queryable } from '../../../platform/database/database';
 import { checkOf } from '../checks/checks';
-import { selectRepairable } from '../queries';
+import { selectRepairable } from './queries';
 import {
   closeEndedHold,
   deleteLines,
@@ -12,7 +12,7 @@ import {
   validateConstraint,
   wakeOrder,
   writeKey,
-} from './texts';
+} from './repair-sql';
 import type { CheckId, Finding, StoredFinding } from '../types';
 
 /** One transaction of the repair script. */

@@ -5,7 +5,7 @@ import {
   type Queryable,
   type Transaction,
 } from '../../../platform/database/database';
-import { afterPosition, upToPosition } from '../seals/ledger-range';
+import { afterPosition, upToPosition } from './ledger-range';
 import type { TransactionPosition } from '../types';
 
 /** Months, `YYYY-MM-DD` of their first day, that the retention has summed up and dropped. */
