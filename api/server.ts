@@ -64,7 +64,7 @@ const UPLOAD_READ_MS = 3_600_000;
 const IDLE_CHECK_MS = 50;
 
 /**
- * Starts the HTTP API. PostgreSQL and Temporal may be away: it listens, answers 503 and is not ready until they are back.
+ * Starts the HTTP API. PostgreSQL and Temporal may be away: it listens, responds with 503 and is not ready until they are back.
  *
  * @throws AppError `PORT_TAKEN` when it cannot listen on HOST and PORT.
  */

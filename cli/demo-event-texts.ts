@@ -19,8 +19,10 @@ const placements = z.array(z.object({ warehouse: z.string(), quantity: z.number(
 
 type Data = DemoEvent['data'];
 
-/** What happened, in two or three words, and what there is to say of it. Types not listed are shown by their name. */
-const WORDS: Readonly<Record<string, { what: string; say?: (data: Data, currency: string) => string }>> = {
+/** An event's text and its details. Types that are not listed are shown by their name. */
+const EVENT_TEXTS: Readonly<
+  Record<string, { what: string; say?: (data: Data, currency: string) => string }>
+> = {
   order_placed: { what: 'placed', say: (data) => listUnits(data.items) },
   stock_reserved: { what: 'held', say: (data) => listPlacements(data.allocations) },
   payment_started: { what: 'charging', say: (data, currency) => amountOf(data, currency) },
@@ -46,18 +48,18 @@ const WORDS: Readonly<Record<string, { what: string; say?: (data: Data, currency
   order_rejected: { what: 'REJECTED' },
 };
 
-/** Steps that say nothing a reader of the demo has not seen in the line before or will in the next. */
-const UNTOLD = new Set(['shipments_created', 'refund_started']);
+/** Events that add nothing to the lines before and after them. */
+const SKIPPED = new Set(['shipments_created', 'refund_started']);
 
-/** An event as a line of the order's course; undefined for one that is left out. */
+/** An event as a line of the order's log; undefined for one that is left out. */
 export function describeEvent(
   event: DemoEvent,
   currency: string,
 ): { what: string; detail: string } | undefined {
-  if (UNTOLD.has(event.type)) return undefined;
-  const words = WORDS[event.type];
-  if (!words) return { what: event.type.replaceAll('_', ' '), detail: '' };
-  return { what: words.what, detail: words.say?.(event.data, currency) ?? '' };
+  if (SKIPPED.has(event.type)) return undefined;
+  const text = EVENT_TEXTS[event.type];
+  if (!text) return { what: event.type.replaceAll('_', ' '), detail: '' };
+  return { what: text.what, detail: text.say?.(event.data, currency) ?? '' };
 }
 
 function listUnits(value: unknown): string {

@@ -2,8 +2,8 @@ import { randomUUID } from 'node:crypto';
 import type { DemoClient, DemoEvent, DemoInventory, DemoOrder } from './demo-client';
 import { describeEvent } from './demo-event-texts';
 
-/** One demo order's story: what happened, and what did not happen as it should have. */
-export interface Course {
+/** What happened to one demo order, and what did not happen as it should have. */
+export interface OrderLog {
   title: string;
   lines: string[];
   problems: string[];
@@ -14,9 +14,9 @@ const ORDER_ENDS = ['order_fulfilled', 'order_expired', 'order_cancelled', 'orde
 /** Demo orders go to the middle of Amsterdam. */
 const SHIP_TO = { latitude: 52.37, longitude: 4.9 };
 
-/** Follows one order over HTTP and writes its course down. */
-export class Storyteller {
-  readonly course: Course;
+/** Runs one demo order over HTTP and logs its events. */
+export class DemoOrderRunner {
+  readonly log: OrderLog;
   private startedAt = Date.now();
   private readonly run = randomUUID();
   private calls = 0;
@@ -25,17 +25,17 @@ export class Storyteller {
     readonly client: DemoClient,
     title: string,
   ) {
-    this.course = { title, lines: [], problems: [] };
+    this.log = { title, lines: [], problems: [] };
   }
 
   /** A line with the time since the order was placed; null for what came before. */
-  tell(what: string, detail = '', at: number | null = Date.now()): void {
+  addLine(what: string, detail = '', at: number | null = Date.now()): void {
     const time = at === null ? '' : `${Math.max(0, (at - this.startedAt) / 1_000).toFixed(1)} s`;
-    this.course.lines.push(`${time.padStart(7)}  ${what.padEnd(16)}  ${detail}`.trimEnd());
+    this.log.lines.push(`${time.padStart(7)}  ${what.padEnd(16)}  ${detail}`.trimEnd());
   }
 
   expect(holds: boolean, otherwise: string): void {
-    if (!holds) this.course.problems.push(otherwise);
+    if (!holds) this.log.problems.push(otherwise);
   }
 
   /** Brings what a warehouse can sell up to `units`; never takes any away. */
@@ -46,10 +46,10 @@ export class Storyteller {
     const change = { location, delta: missing, reason: 'restocked for the demo' };
     const { status, body } = await this.client.call('POST', `/inventory/${sku}/adjust`, change, this.key());
     if (status !== 200) throw new Error(`adjusting ${sku} answered ${status}: ${JSON.stringify(body)}`);
-    this.tell('restocked', `${missing} × ${sku} in ${location}, sold by earlier runs`, null);
+    this.addLine('restocked', `${missing} × ${sku} in ${location}, sold by earlier runs`, null);
   }
 
-  /** Places an order; undefined when it was refused, which the course then tells. */
+  /** Places an order; undefined when it was refused, which the log then shows. */
   async place(
     sku: string,
     quantity: number,
@@ -66,16 +66,16 @@ export class Storyteller {
     const { status, body } = await this.client.call('POST', '/orders', order, this.key());
     if (status === 201 || status === 202) return this.client.order(idOf(body));
     const problem = refusalOf(body);
-    this.tell('refused', `${status} ${problem}`);
+    this.addLine('refused', `${status} ${problem}`);
     return undefined;
   }
 
-  /** Charges a card; answers the status and code of the answer. */
+  /** Charges a card; returns the status and body of the response. */
   async pay(orderId: string, token: string): Promise<{ status: number; body: unknown }> {
     return this.client.call('POST', `/orders/${orderId}/payments`, { method: 'card', token }, this.key());
   }
 
-  /** Tells an order's events until all of `until` have come, or it has ended otherwise; `react` may act on each. */
+  /** Logs an order's events until all of `until` have come, or it has ended otherwise; `react` may act on each. */
   async follow(
     order: DemoOrder,
     until: readonly string[],
@@ -83,8 +83,8 @@ export class Storyteller {
   ): Promise<void> {
     const awaited = new Set(until);
     for await (const event of this.client.events(order.id)) {
-      const words = describeEvent(event, order.currency);
-      if (words) this.tell(words.what, words.detail, Date.parse(event.at));
+      const text = describeEvent(event, order.currency);
+      if (text) this.addLine(text.what, text.detail, Date.parse(event.at));
       await react(event);
       const ended = ORDER_ENDS.includes(event.type) && !awaited.has(event.type);
       awaited.delete(event.type);

@@ -1,9 +1,9 @@
-/** What `holdfast doctor` can be asked to look at. */
-export const DOCTOR_PARTS = ['database', 'temporal', 'worker', 'api'] as const;
+/** What `holdfast doctor` can check. */
+export const DOCTOR_CHECKS = ['database', 'temporal', 'worker', 'api'] as const;
 
-export type DoctorPart = (typeof DOCTOR_PARTS)[number];
+export type DoctorCheck = (typeof DOCTOR_CHECKS)[number];
 
-/** What the doctor found out about one thing. */
+/** The result of one check. */
 export interface Finding {
   name: string;
   ok: boolean;
@@ -14,7 +14,7 @@ export interface Finding {
 
 export interface DoctorOptions {
   /** Empty for all. */
-  parts: readonly DoctorPart[];
+  checks: readonly DoctorCheck[];
   /** Counts only workers of this host. */
   thisHost: boolean;
 }

@@ -5,7 +5,7 @@ import { sqlState } from '../platform/errors';
 import { createLogger } from '../platform/telemetry/log';
 import { migrationStatus } from '../platform/database/migrations';
 import type { Finding } from './doctor-checks';
-import { reasonOf } from './error-text';
+import { errorText } from './error-text';
 import { locateDatabase } from './servers';
 
 const OLDEST_MAJOR = 18;
@@ -41,7 +41,7 @@ async function checkServer(db: Database, url: string): Promise<Finding> {
     return {
       name: 'PostgreSQL',
       ok: false,
-      detail: `${host}: ${reasonOf(error)}`,
+      detail: `${host}: ${errorText(error)}`,
       advice: ADVICE_BY_STATE[sqlState(error) ?? ''] ?? 'is it running, and DATABASE_URL right?',
     };
   }

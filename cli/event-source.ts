@@ -1,5 +1,5 @@
 /** The `data` of each event of a `text/event-stream`. */
-export async function* serverSentData(response: Response): AsyncGenerator<string, void> {
+export async function* eventData(response: Response): AsyncGenerator<string, void> {
   if (!response.ok || response.body === null) throw new Error(`the event stream answered ${response.status}`);
   let text = '';
   for await (const chunk of response.body.pipeThrough(new TextDecoderStream())) {

@@ -15,8 +15,8 @@ import { startWorker } from '../worker/worker';
 import type { EngineNames } from '../workflows/contract/names';
 import type { Service } from './service';
 
-/** What every part of a running command is given. Each function below starts one part and says how it is stopped. */
-export interface Surroundings {
+/** What every part of a running command is given. Each function below starts one part and registers how it is stopped. */
+export interface PartContext {
   service: Service;
   settings: Settings;
   log: Logger;
@@ -29,7 +29,7 @@ export function stopSeconds(settings: Settings): number {
   return settings.SHUTDOWN_GRACE_SECONDS + 10;
 }
 
-export function openDatabasePart({ service, settings, log }: Surroundings, url: string): Database {
+export function openDatabasePart({ service, settings, log }: PartContext, url: string): Database {
   const db = openDatabase({ url, poolSize: settings.DATABASE_POOL_SIZE, log });
   service.onStop({ name: 'database', stop: () => db.close() });
   return db;
@@ -37,7 +37,7 @@ export function openDatabasePart({ service, settings, log }: Surroundings, url: 
 
 /** For a process with a worker: fails when Temporal is away. */
 export async function connectTemporalPart(
-  { service, settings, log }: Surroundings,
+  { service, settings, log }: PartContext,
   target: TemporalTarget,
 ): Promise<TemporalLink> {
   installTemporalRuntime(log);
@@ -48,7 +48,7 @@ export async function connectTemporalPart(
 
 /** For a process without a worker: Temporal may be away. */
 export function lazyTemporalPart(
-  { service, settings }: Surroundings,
+  { service, settings }: PartContext,
   target: TemporalTarget,
 ): LazyTemporalLink {
   const link = lazyTemporalClient(settings, target);
@@ -63,8 +63,8 @@ export interface WorkerParts {
   names: EngineNames;
 }
 
-export async function startWorkerPart(around: Surroundings, parts: WorkerParts): Promise<void> {
-  const { service, settings, log } = around;
+export async function startWorkerPart(context: PartContext, parts: WorkerParts): Promise<void> {
+  const { service, settings, log } = context;
   const { db, databaseUrl, names } = parts;
   const { connection, client, namespace } = parts.temporal;
   const worker = await startWorker({ settings, db, databaseUrl, connection, client, namespace, names, log });
@@ -82,9 +82,9 @@ export interface ApiParts {
   eagerStart: boolean;
 }
 
-/** Answers the URL it listens on. */
-export async function startApiPart(around: Surroundings, parts: ApiParts): Promise<string> {
-  const { service, settings, log } = around;
+/** Returns the URL it listens on. */
+export async function startApiPart(context: PartContext, parts: ApiParts): Promise<string> {
+  const { service, settings, log } = context;
   const api = await startApi({ settings, log, ...parts });
   service.onStop({ name: HTTP_SERVER, stop: () => api.close() });
   return api.url;

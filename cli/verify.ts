@@ -41,12 +41,12 @@ export async function runVerify(settings: Settings, options: VerifyOptions, outp
       const { items: findings } = await listFindings(db, { jobId, limit: 1_000 });
       const head = await readSealHead(db);
       if (options.json) output.line(JSON.stringify({ jobId, mode, checks: results, findings, seals: head }));
-      else tell();
+      else print();
       return findings.length === 0 ? 0 : 1;
 
-      function tell(): void {
+      function print(): void {
         output.line(`Consistency, ${mode}, job ${jobId}`);
-        tellResults(output, results);
+        printResults(output, results);
         if (!engine && !options.seals)
           output.line('  skipped: what asks Temporal, which is not known here or away');
         for (const { id, findings: found } of results.filter((check) => check.findings > 0)) {
@@ -73,7 +73,7 @@ export function needsEngine(check: CheckId): boolean {
   return check === 'workflow_gone' || check === 'workflow_outlives_order';
 }
 
-export function tellResults(output: Output, results: readonly CheckResult[]): void {
+export function printResults(output: Output, results: readonly CheckResult[]): void {
   const width = Math.max(...CHECK_IDS.map((id) => id.length));
   for (const { id, severity, findings, milliseconds } of results) {
     const found = findings === 0 ? 'ok' : `${findings} found, ${severity}`;

@@ -81,7 +81,7 @@ function operationId(method: Method, path: string): string {
   return method + words.map((word) => word.charAt(0).toUpperCase() + word.slice(1)).join('');
 }
 
-/** What every route of a kind can answer, besides what it says itself. */
+/** Problems that every route of a kind can return, besides those it declares itself. */
 function problemsOf(route: Route): ProblemCode[] {
   const { params, body } = route.schemas;
   return [
@@ -111,10 +111,10 @@ function problemResponses(codes: readonly ProblemCode[]): Record<string, Respons
 }
 
 function documentedResponses(
-  answers: Readonly<Record<number, DocumentedResponse>>,
+  responses: Readonly<Record<number, DocumentedResponse>>,
 ): Record<string, ResponseConfig> {
   return Object.fromEntries(
-    Object.entries(answers).map(([status, { description, schema, content }]) => {
+    Object.entries(responses).map(([status, { description, schema, content }]) => {
       const media = content ?? (schema ? { 'application/json': schema } : {});
       return [
         status,

@@ -7,7 +7,7 @@ interface ProblemKind {
   retryAfter?: number;
 }
 
-/** Every code an answer can carry, with its status. Codes are the public contract; titles and details are for people. */
+/** Every code a response can carry, with its status. Codes are the public contract; titles and details are for people. */
 export const PROBLEMS = {
   BAD_REQUEST: { status: 400, title: 'The request cannot be understood' },
   MALFORMED_JSON: { status: 400, title: 'The body is not valid JSON' },
@@ -157,7 +157,7 @@ export function retryAfter({ code, retryAfter: told }: Problem): number | undefi
 
 /**
  * Any error as what the client may know of it: never a stack, SQL or a driver's message.
- * An error that is nobody's known code is `INTERNAL`, or `DATABASE_UNAVAILABLE` when trying again may help.
+ * An error with no known code is `INTERNAL`, or `DATABASE_UNAVAILABLE` when trying again may help.
  */
 export function toProblem(error: unknown, requestId: string): Problem {
   const known = asKnown(error);

@@ -6,7 +6,7 @@ import type { ApiResponse } from './response';
 
 export type Method = 'get' | 'post' | 'put';
 
-/** One possible answer of a route, for the description. */
+/** One possible response of a route, for the description. */
 export interface DocumentedResponse {
   description: string;
   /** Of a JSON body. */
@@ -56,7 +56,7 @@ export interface Call<S extends RouteSchemas> extends RequestContext {
 /** A route as the app mounts it and as OpenAPI describes it: one table for both. */
 export interface Route extends RouteDocs {
   schemas: Partial<RouteSchemas>;
-  /** Null: the handler has answered by itself. */
+  /** Null: the handler has responded by itself. */
   handle(req: Request, res: Response): Promise<ApiResponse | null>;
 }
 

@@ -18,12 +18,14 @@ export function batchRoutes(context: ApiContext): Route[] {
         tag: 'Inventory',
         summary: 'Change what is on hand in many places',
         description:
-          `Up to ${MAX_UPDATES} updates, judged in their order. Atomic: all or none. Otherwise each has a verdict of its own; ` +
+          `Up to ${MAX_UPDATES} updates, judged in their order. Atomic: all or none. Otherwise each has its own outcome; ` +
           'a batch that broke off and is sent again with its key goes on where it was.',
         keyed: true,
         body: batch,
         bodyLimitBytes: BODY_LIMIT_BYTES,
-        responses: { 200: { description: 'A verdict for each update, in their order', schema: batchResult } },
+        responses: {
+          200: { description: 'The outcome of each update, in their order', schema: batchResult },
+        },
         problems: ['BATCH_REJECTED', 'IDEMPOTENCY_IN_FLIGHT', 'IDEMPOTENCY_KEY_REUSED', 'VALIDATION_FAILED'],
       },
       (call) =>

@@ -20,7 +20,7 @@ export function carrierRoutes({ db }: ApiContext): Route[] {
           'Repeated, delayed and reordered updates are harmless: each is taken once, and statuses only go forward.',
         params: z.object({ name: z.string() }),
         body: carrierEvents,
-        responses: { 200: { description: 'A verdict for each, in their order', schema: carrierOutcomes } },
+        responses: { 200: { description: 'The outcome of each, in their order', schema: carrierOutcomes } },
         problems: ['VALIDATION_FAILED'],
       },
       async ({ params: { name }, body }) => {

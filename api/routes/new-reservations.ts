@@ -18,7 +18,7 @@ const RESERVE_PROBLEMS = [
   'VALIDATION_FAILED',
 ] as const;
 
-/** Making holds without an order. */
+/** Making reservations without an order. */
 export function newReservationRoutes(context: ApiContext): Route[] {
   return [
     route(
@@ -77,7 +77,7 @@ function reserve(
 ): Promise<ApiResponse> {
   const { location, orderId } = call.body;
   return runOnce(context, call, what, async (reservationId) => {
-    const verdict = await context.reservations.reserve(
+    const result = await context.reservations.reserve(
       {
         ...wanted,
         ...checkedDue(call.body),
@@ -91,11 +91,11 @@ function reserve(
       },
       call.signal,
     );
-    switch (verdict.outcome) {
+    switch (result.outcome) {
       case 'short':
-        throw problem('OUT_OF_STOCK', 'There is not enough stock.', { shortages: verdict.shortages });
+        throw problem('OUT_OF_STOCK', 'There is not enough stock.', { shortages: result.shortages });
       case 'refused': {
-        const { code, detail } = verdict.refusal;
+        const { code, detail } = result.refusal;
         throw problem(code === 'UNKNOWN_SKU' ? unknownSku : code, detail);
       }
       case 'held':

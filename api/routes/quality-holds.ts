@@ -27,11 +27,11 @@ const PATH = `${API_BASE}/quality-holds`;
 export function qualityHoldRoutes(context: ApiContext): Route[] {
   const { db } = context;
 
-  function verdict(
+  function holdAction(
     word: string,
     summary: string,
     docs: { body: typeof qualityDecision | typeof qualityWriteOff; problems: readonly ProblemCode[] },
-    settle: (verdict: QualityVerdict) => Promise<QualityHoldView>,
+    settle: (request: QualityVerdict) => Promise<QualityHoldView>,
   ): Route {
     return route(
       {
@@ -130,10 +130,10 @@ export function qualityHoldRoutes(context: ApiContext): Route[] {
         return okOrNotFound(await readQualityHold(db, params.id), 'There is no such quality hold.');
       },
     ),
-    verdict('release', 'Give units back to sale', { body: qualityDecision, problems: [] }, (wanted) =>
+    holdAction('release', 'Give units back to sale', { body: qualityDecision, problems: [] }, (wanted) =>
       releaseFromHold(db, wanted),
     ),
-    verdict(
+    holdAction(
       'write-off',
       'Take units off the stock for good',
       {

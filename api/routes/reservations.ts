@@ -40,7 +40,7 @@ const listQuery = z.object({
 
 const KEY_PROBLEMS = ['IDEMPOTENCY_IN_FLIGHT', 'IDEMPOTENCY_KEY_REUSED', 'VALIDATION_FAILED'] as const;
 
-/** Holds that are made without an order: making, reading and changing them. */
+/** Reservations that are made without an order: making, reading and changing them. */
 export function reservationRoutes(context: ApiContext): Route[] {
   return [...newReservationRoutes(context), ...reservationReads(context), ...reservationActions(context)];
 }
@@ -81,7 +81,7 @@ const ENDED = ['HOLD_RELEASED', 'ALREADY_SHIPPED', 'HOLD_OF_ORDER'] as const;
 function reservationActions(context: ApiContext): Route[] {
   const { db } = context;
 
-  /** What is done to a hold by its id, once for a key. */
+  /** A change of a reservation by its id, once for a key. */
   function action<Body extends z.ZodType>(
     name: string,
     docs: Pick<RouteDocs, 'summary' | 'description' | 'bodyOptional'> & {

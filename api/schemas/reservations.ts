@@ -18,7 +18,7 @@ const due = {
     .meta({ description: 'Falls due so many seconds from now, instead of at `expiresAt`' }),
 };
 
-/** When a hold is to fall due, as a client says it. */
+/** When a reservation is to fall due, as a client says it. */
 export interface Due {
   expiresAt?: string | null | undefined;
   holdSeconds?: number | null | undefined;
@@ -29,7 +29,7 @@ const notBoth: [(given: Due) => boolean, { message: string; path: string[] }] = 
   { message: 'only one of expiresAt and holdSeconds may be given', path: ['expiresAt'] },
 ];
 
-/** Of a validated body: when the hold is to fall due. `expiresAt` wins over `holdSeconds`. */
+/** Of a validated body: when the reservation falls due. `expiresAt` wins over `holdSeconds`. */
 export function dueOf({ expiresAt, holdSeconds }: Due): { expiresAt: Date | null; holdSeconds: number } {
   return {
     expiresAt: expiresAt ? new Date(expiresAt) : null,

@@ -2,7 +2,7 @@ import { overloaded } from '../http/problems';
 import { createRetryAfterEstimate } from './retry-after-estimate';
 
 export interface AdmissionOptions {
-  /** Orders in work at once. */
+  /** Orders being placed at once. */
   limit: number;
   /** Orders that may wait for their turn. */
   queue: number;
@@ -19,9 +19,9 @@ export interface Admission {
    * @throws Error when the caller gave up while waiting; `work` was then never begun either.
    */
   run<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T>;
-  /** True while the queue takes nobody: for the very beginning of a request, before anything is spent on it. */
+  /** True while the queue is full: for the very beginning of a request, before anything is spent on it. */
   readonly full: boolean;
-  /** What to throw at somebody whom the queue does not take: when to come again depends on how many were told before. */
+  /** The error for a request that the queue refuses. Its `retryAfter` depends on how many were refused before. */
   refusal(): Error;
   readonly running: number;
   readonly queued: number;
@@ -31,20 +31,23 @@ interface Waiter {
   admit(): void;
 }
 
-/** Keeps a burst from becoming thousands of sagas in work at once: what cannot be decided soon waits here, or is told so. */
+/** Keeps a burst from becoming thousands of sagas at once: what cannot be placed soon waits here or is refused. */
 export function createAdmission(options: AdmissionOptions): Admission {
   // A Set keeps arrival order and gives up a waiter in constant time.
   const waiting = new Set<Waiter>();
-  const pace = createRetryAfterEstimate(options.limit);
+  const retryAfterEstimate = createRetryAfterEstimate(options.limit);
   let running = 0;
 
   function isFull(): boolean {
     if (running < options.limit) return false;
-    return waiting.size >= options.queue || (pace.expectedMs(waiting.size + 1) ?? 0) > options.maxWaitMs;
+    return (
+      waiting.size >= options.queue ||
+      (retryAfterEstimate.expectedMs(waiting.size + 1) ?? 0) > options.maxWaitMs
+    );
   }
 
   function refusal(): Error {
-    return overloaded('Too many orders are waiting for their turn.', pace.retryAfterSeconds());
+    return overloaded('Too many orders are waiting for their turn.', retryAfterEstimate.retryAfterSeconds());
   }
 
   function turn(signal: AbortSignal): Promise<void> {
@@ -53,7 +56,7 @@ export function createAdmission(options: AdmissionOptions): Admission {
       running++;
       return Promise.resolve();
     }
-    pace.start();
+    retryAfterEstimate.start();
     if (isFull()) return Promise.reject(refusal());
     return new Promise((resolve, reject) => {
       const leave = () => {
@@ -70,7 +73,7 @@ export function createAdmission(options: AdmissionOptions): Admission {
         reject(refusal());
       }, options.maxWaitMs);
       const waiter: Waiter = {
-        // The place is handed over, not freed: nobody who comes now can overtake.
+        // The place is handed over, not freed: no later request can overtake.
         admit() {
           leave();
           resolve();
@@ -84,10 +87,10 @@ export function createAdmission(options: AdmissionOptions): Admission {
   function leaveTurn(): void {
     const [next] = waiting;
     if (next) {
-      pace.turnEnded();
+      retryAfterEstimate.turnEnded();
       next.admit();
     } else {
-      pace.stop();
+      retryAfterEstimate.stop();
       running--;
     }
   }
@@ -114,7 +117,7 @@ export function createAdmission(options: AdmissionOptions): Admission {
   };
 }
 
-/** Nobody is there to be told. */
+/** The client does not get it: the connection is closed. */
 function clientLeft(): Error {
   return new Error('the client left before its turn came');
 }

@@ -1,7 +1,7 @@
 import type { Logger } from '../../platform/telemetry/log';
 import type { ChangeFeed } from '../streams/change-feed';
 
-export interface Expectation<Row> {
+export interface ExpectedOutcome<Row> {
   /** The order's row, or null when it is not there after `timeoutMs`. */
   outcome(timeoutMs: number): Promise<Row | null>;
   /** Reads the row now: it may have been there before anybody was told. */
@@ -12,7 +12,7 @@ export interface Expectation<Row> {
 
 export interface OrderOutcomes<Row> {
   /** Begins to wait for an order's row. Called before the order is asked for, so that the notice cannot be missed. */
-  expect(orderId: string): Expectation<Row>;
+  expect(orderId: string): ExpectedOutcome<Row>;
   /** Orders that are waited for. */
   readonly waiting: number;
 }
@@ -29,8 +29,8 @@ const POLL_LIVE_MS = 250;
 const POLL_BLIND_MS = 40;
 
 /**
- * Waits for the verdicts of orders, for all requests of this process together: one statement reads every order that was
- * heard of, and while it runs the next ones gather. Five hundred waiting orders cost a few statements, not five hundred.
+ * Waits for the outcomes of orders, for all requests of this process together: one statement reads every order that has
+ * changed, and while it runs the next ones gather. Five hundred waiting orders cost a few statements, not five hundred.
  */
 export function createOrderOutcomes<Row>(options: OrderOutcomesOptions<Row>): OrderOutcomes<Row> {
   const waiters = new Map<string, Set<(row: Row) => void>>();
@@ -38,7 +38,7 @@ export function createOrderOutcomes<Row>(options: OrderOutcomesOptions<Row>): Or
   let reading = false;
   let timer: NodeJS.Timeout | undefined;
 
-  function ask(orderIds: Iterable<string>): void {
+  function read(orderIds: Iterable<string>): void {
     for (const orderId of orderIds) if (waiters.has(orderId)) due.add(orderId);
     if (!reading && due.size > 0) void drain();
   }
@@ -55,7 +55,7 @@ export function createOrderOutcomes<Row>(options: OrderOutcomesOptions<Row>): Or
         for (const [orderId, row] of rows) for (const settle of waiters.get(orderId) ?? []) settle(row);
       }
     } catch (error) {
-      options.log.warn({ err: error }, 'verdicts could not be read; the next poll tries again');
+      options.log.warn({ err: error }, 'order outcomes could not be read; the next poll tries again');
     } finally {
       reading = false;
     }
@@ -64,7 +64,7 @@ export function createOrderOutcomes<Row>(options: OrderOutcomesOptions<Row>): Or
   function poll(): void {
     timer = undefined;
     if (waiters.size === 0) return;
-    ask(waiters.keys());
+    read(waiters.keys());
     schedule();
   }
 
@@ -82,7 +82,7 @@ export function createOrderOutcomes<Row>(options: OrderOutcomesOptions<Row>): Or
       };
       const settlers = waiters.get(orderId) ?? new Set();
       waiters.set(orderId, settlers.add(settle));
-      const unwatch = options.feed.watch(orderId, () => ask([orderId]));
+      const unwatch = options.feed.watch(orderId, () => read([orderId]));
       schedule();
 
       return {
@@ -97,7 +97,7 @@ export function createOrderOutcomes<Row>(options: OrderOutcomesOptions<Row>): Or
           }
           return found ?? null;
         },
-        recheck: () => ask([orderId]),
+        recheck: () => read([orderId]),
         release() {
           unwatch();
           settlers.delete(settle);

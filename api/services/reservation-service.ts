@@ -14,19 +14,19 @@ import type { Logger } from '../../platform/telemetry/log';
 import { overloaded } from '../http/problems';
 import { createRetryAfterEstimate } from './retry-after-estimate';
 
-/** Where holds without an order are asked for: requests that come together share transactions. */
+/** Makes and reads reservations without an order. Requests that come together share transactions. */
 export interface ReservationService {
   /**
-   * Queues a request and answers its verdict. One whose client leaves before its turn leaves the queue.
+   * Queues a request and returns its outcome. A request whose client leaves before its turn leaves the queue.
    *
    * @throws AppError `OVERLOADED` while the queue is full; nothing was done then.
    */
   reserve(request: ReservationRequest, signal: AbortSignal): Promise<ReservationOutcome>;
-  /** A hold as it is now; those asked for together are read in one statement. Null: there is none. */
+  /** A reservation as it is now; those read together share one statement. Null: there is none. */
   view(id: string): Promise<ReservationDetails | null>;
   /** Requests queued or running. */
   readonly pending: number;
-  /** Resolves when every request is answered. */
+  /** Resolves when every request has ended. */
   close(): Promise<void>;
 }
 
@@ -57,21 +57,24 @@ export function createReservationService({
       const found = await readReservations(db, ids);
       return new Map(ids.map((id) => [id, found.get(id) ?? null]));
     },
-    // It reads, and so waits for nobody's lock.
+    // A read waits for no lock.
     busy: () => Promise.resolve(new Set()),
   });
-  const pace = createRetryAfterEstimate(settings.RESERVATION_QUEUE);
+  const retryAfterEstimate = createRetryAfterEstimate(settings.RESERVATION_QUEUE);
   return {
     async reserve(request, signal) {
       if (reserver.pending >= settings.RESERVATION_QUEUE) {
-        pace.start();
-        throw overloaded('Too many holds are waiting for their turn.', pace.retryAfterSeconds());
+        retryAfterEstimate.start();
+        throw overloaded(
+          'Too many holds are waiting for their turn.',
+          retryAfterEstimate.retryAfterSeconds(),
+        );
       }
       try {
         return await reserver.submit(request, signal);
       } finally {
-        if (reserver.pending * 2 < settings.RESERVATION_QUEUE) pace.stop();
-        else pace.turnEnded();
+        if (reserver.pending * 2 < settings.RESERVATION_QUEUE) retryAfterEstimate.stop();
+        else retryAfterEstimate.turnEnded();
       }
     },
     view: (id) => reader.submit(id),

@@ -14,7 +14,7 @@ export interface CancelOrder {
 }
 
 /**
- * Cancels an order and waits up to 10 s until its money and its stock are back. Again on a cancelled order: the same answer.
+ * Cancels an order and waits up to 10 s until its money and its stock are back. On a cancelled order it returns the same response again.
  *
  * @throws AppError `NOT_FOUND`, `NOT_CANCELLABLE`, `ENGINE_UNAVAILABLE`.
  */

@@ -17,7 +17,7 @@ export function undecidedResponse(orderId: string): ApiResponse {
 export type PlacementOutcome =
   'reserved' | 'rejected' | 'out_of_stock' | 'unknown_sku' | 'failed' | 'undecided' | 'replayed';
 
-/** What a placed order's row says: the order, or the problem that ended it before anything was held. */
+/** What a placed order's row says: the order, or the problem that ended it before anything was reserved. */
 export type PlacementResult =
   | { outcome: Extract<PlacementOutcome, 'reserved'>; response: ApiResponse }
   | { outcome: Exclude<PlacementOutcome, 'reserved'>; error: Error };

@@ -23,7 +23,7 @@ const REFUSAL_DETAILS: Partial<Record<ProblemCode, string>> = {
 };
 
 /**
- * Charges an order's hold, and waits up to 10 s for the outcome.
+ * Charges an order's reservation, and waits up to 10 s for the outcome.
  *
  * @throws AppError `NOT_FOUND`, `PAYMENT_DECLINED` with `declineCode`, `HOLD_EXPIRED`, `ORDER_NOT_PAYABLE`,
  *   `PAYMENT_IN_PROGRESS`, `ENGINE_UNAVAILABLE`.
@@ -49,7 +49,7 @@ export async function payOrder(
   }
 }
 
-/** A charge that was made is the answer, whatever happened to the order since. */
+/** A charge that was made is the response, whatever happened to the order since. */
 function paymentResponse(orderId: string, payment: PaymentView): ApiResponse {
   switch (payment.status) {
     case 'pending':

@@ -10,7 +10,7 @@ export const RESERVATIONS = 'Reservations';
 export const NO_RESERVATION = 'There is no such hold.';
 
 /**
- * When a hold is to fall due.
+ * When a reservation falls due.
  *
  * @throws AppError `VALIDATION_FAILED` for a time that is past or too far ahead.
  */
@@ -23,7 +23,7 @@ export function checkedDue(given: Due): ReturnType<typeof dueOf> {
   return due;
 }
 
-/** 200 with the hold as it is now. */
+/** 200 with the reservation as it is now. */
 export async function reservationResponse(
   { reservations }: Pick<ApiContext, 'reservations'>,
   id: string,

@@ -5,7 +5,7 @@ import { notFound } from '../http/problems';
 import type { ApiContext } from '../services/context';
 import type { Updated } from '../temporal/engine';
 
-/** What became of an update: the saga's word, no answer in time, or an order that had ended before it could be asked. */
+/** What became of an update: the saga's result, no result in time, or an order that had ended before. */
 export type SagaUpdateResult<Result> =
   Exclude<Updated<Result>, { kind: 'gone' }> | { kind: 'ended'; status: OrderStatus };
 

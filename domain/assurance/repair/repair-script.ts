@@ -3,14 +3,14 @@ import type { Queryable } from '../../../platform/database/database';
 import { checkOf } from '../checks/checks';
 import { selectRepairable } from './queries';
 import {
-  closeEndedHold,
+  closeEndedReservation,
   deleteLines,
   enableTrigger,
   readyMessage,
   releaseReservation,
   repairCounters,
   validateConstraint,
-  wakeOrder,
+  wakeSaga,
   writeKey,
 } from './repair-sql';
 import type { CheckId, Finding, StoredFinding } from '../types';
@@ -22,7 +22,7 @@ export interface Repair {
   sql: string;
 }
 
-/** Lines before counters, and counters before the holds that are taken off them; what guards them last. */
+/** Lines before counters, and counters before the reservations that are released from them; guards last. */
 const ORDER: readonly CheckId[] = [
   'lines_without_hold',
   'ended_holds',
@@ -38,7 +38,11 @@ const ORDER: readonly CheckId[] = [
 ];
 
 const place = z.object({ productId: z.int(), warehouseId: z.int() });
-const hold = z.object({ reservationId: z.uuid(), kind: z.string().optional(), why: z.string().optional() });
+const reservationDetails = z.object({
+  reservationId: z.uuid(),
+  kind: z.string().optional(),
+  why: z.string().optional(),
+});
 const order = z.object({ orderId: z.uuid() });
 const guard = z.object({ kind: z.string(), table: z.string(), name: z.string(), state: z.string() });
 
@@ -52,21 +56,21 @@ export function repairOf(jobId: string, check: CheckId, { details }: Finding): s
       return repairCounters(jobId, productId, warehouseId);
     }
     case 'orphaned_holds': {
-      const { reservationId, kind, why } = hold.parse(details);
-      if (kind === 'order' && why === 'past_due') return wakeOrder(order.parse(details).orderId);
+      const { reservationId, kind, why } = reservationDetails.parse(details);
+      if (kind === 'order' && why === 'past_due') return wakeSaga(order.parse(details).orderId);
       return releaseReservation(jobId, reservationId);
     }
     case 'ended_holds':
-      return closeEndedHold(hold.parse(details).reservationId);
+      return closeEndedReservation(reservationDetails.parse(details).reservationId);
     case 'lines_without_hold':
-      return deleteLines(hold.parse(details).reservationId);
+      return deleteLines(reservationDetails.parse(details).reservationId);
     case 'ledger_keys':
       return writeKey(z.object({ key: z.string() }).parse(details).key);
     case 'outbox_stuck':
       return readyMessage(z.object({ outboxId: z.int() }).parse(details).outboxId);
     case 'workflow_gone':
     case 'workflow_outlives_order':
-      return wakeOrder(order.parse(details).orderId);
+      return wakeSaga(order.parse(details).orderId);
     case 'guards': {
       const { kind, table, name, state } = guard.parse(details);
       if (state === 'disabled' && kind === 'trigger') return enableTrigger(table, name);

@@ -14,7 +14,7 @@ function block(declarations: string, body: string): string {
   return `do $repair$\ndeclare\n${declarations}\nbegin\n${body}\nend $repair$;`;
 }
 
-/** Counters of a stock row: what the ledger and the live holds say. */
+/** Counters of a stock row: what the ledger and the live reservations say. */
 export function repairCounters(jobId: string, productId: number, warehouseId: number): string {
   const here = `product_id = ${productId} and warehouse_id = ${warehouseId}`;
   const effect = derivedId('consistency-repair', jobId, productId, warehouseId);
@@ -50,7 +50,7 @@ export function repairCounters(jobId: string, productId: number, warehouseId: nu
   );
 }
 
-/** Gives a hold back that nobody will end. */
+/** Releases a reservation that nothing else will end. */
 export function releaseReservation(jobId: string, reservationId: string): string {
   const effect = derivedId('consistency-repair', jobId, reservationId);
   const lines = `reservation_lines where reservation_id = h.id and open_quantity > 0`;
@@ -92,8 +92,8 @@ export function releaseReservation(jobId: string, reservationId: string): string
   );
 }
 
-/** Closes the lines of a hold that ended. */
-export function closeEndedHold(reservationId: string): string {
+/** Closes the lines of a reservation that ended. */
+export function closeEndedReservation(reservationId: string): string {
   return block(
     '  h reservations;',
     `  select * into h from reservations where id = '${reservationId}' for no key update;
@@ -105,7 +105,7 @@ export function closeEndedHold(reservationId: string): string {
   );
 }
 
-/** Deletes lines of a hold that does not exist. */
+/** Deletes lines of a reservation that does not exist. */
 export function deleteLines(reservationId: string): string {
   return block(
     `  hold uuid := '${reservationId}';`,
@@ -127,7 +127,7 @@ export function readyMessage(outboxId: number): string {
 }
 
 /** Asks for an order's workflow to look at its rows again, once. */
-export function wakeOrder(orderId: string): string {
+export function wakeSaga(orderId: string): string {
   return `insert into outbox (topic, key)
   select 'order.wake', id::text from orders where id = '${orderId}'
     and not exists (select from outbox where topic = 'order.wake' and key = '${orderId}');`;

@@ -2,6 +2,7 @@ import {
   execute,
   maybeOne,
   many,
+  one,
   type Queryable,
   type Transaction,
 } from '../../../platform/database/database';
@@ -70,18 +71,20 @@ export async function keepPartitions(tx: Transaction): Promise<void> {
   );
 }
 
-/** Where the kept sums end and, while nobody else moves them, up to which seal they may go. */
-export async function lockCheckpoint(
-  tx: Transaction,
-): Promise<{ sumsSeq: number; sumsXid: number; sumsId: number; toSeq: number; toXid: number; toId: number }> {
-  const row = await maybeOne<{
-    sumsSeq: number;
-    sumsXid: number;
-    sumsId: number;
-    toSeq: number;
-    toXid: number;
-    toId: number;
-  }>(
+export interface CheckpointRange {
+  /** Seal and position that the kept sums end at. */
+  sumsSeq: number;
+  sumsXid: number;
+  sumsId: number;
+  /** The last verified seal. */
+  toSeq: number;
+  toXid: number;
+  toId: number;
+}
+
+/** Locks the kept sums; returns where they end and up to which seal they may go. */
+export function lockCheckpoint(tx: Transaction): Promise<CheckpointRange> {
+  return one<CheckpointRange & Record<string, unknown>>(
     tx,
     'consistency.lock_checkpoint',
     `select v.sums_seq as "sumsSeq", coalesce(f.to_xid, 0) as "sumsXid", coalesce(f.to_id, 0) as "sumsId",
@@ -91,8 +94,6 @@ export async function lockCheckpoint(
      left join ledger_seals t on t.seq = v.seals_seq
      for no key update of v`,
   );
-  if (!row) throw new Error('the checkpoint has no row');
-  return row;
 }
 
 /** Adds the sums of the ledger between two positions. */
