@@ -1,6 +1,6 @@
 import { BrokenCircuitError, circuitBreaker, ConsecutiveBreaker, handleAll } from 'cockatiel';
 
-export interface PaceOptions {
+export interface FeedThrottleOptions {
   /** Rows of a batch at most. */
   maxRows: number;
   /** A batch should take no longer, milliseconds. */
@@ -12,7 +12,7 @@ export interface PaceOptions {
 }
 
 /** How fast batches may go to the database: smaller ones while it is slow, none for a while when that does not help. */
-export interface Pace {
+export interface FeedThrottle {
   /** Rows that the next batch should have. */
   readonly rows: number;
   /** @throws what `batch` throws; `BrokenCircuitError` while the breaker is open: nothing was tried. */
@@ -27,7 +27,7 @@ const FAILURES = 3;
  * A batch that takes longer than `slowMs` halves the next ones, one that takes less than half of it doubles them. Errors and
  * batches that are slow at the smallest size count against the circuit breaker: it opens, and half-opens after `pauseMs`.
  */
-export function createPace(options: PaceOptions): Pace {
+export function createFeedThrottle(options: FeedThrottleOptions): FeedThrottle {
   const { maxRows, slowMs, pauseMs, now = () => performance.now() } = options;
   const minRows = Math.min(MIN_ROWS, maxRows);
   const breaker = circuitBreaker(

@@ -9,7 +9,7 @@ import type { Database } from '../platform/database/database';
 import { isRetryable } from '../platform/errors';
 import type { Logger } from '../platform/telemetry/log';
 import { asFailure, withFailures } from './failure';
-import { createPace, isPaused, type PaceOptions } from './feed-throttle';
+import { createFeedThrottle, isPaused, type FeedThrottleOptions } from './feed-throttle';
 
 export interface FeedProgress extends FeedCounts {
   /** Rows that were read. */
@@ -18,7 +18,7 @@ export interface FeedProgress extends FeedCounts {
 
 /**
  * `done`: nothing is left. `more`: this slice is over. `paused`: the database is slow or failing, ask again after
- * `pauseMs`. `cancelled`: somebody wishes it to end.
+ * `pauseMs`. `cancelled`: the job is to be cancelled.
  */
 export interface FeedSlice extends FeedProgress {
   state: 'done' | 'more' | 'paused' | 'cancelled';
@@ -39,7 +39,7 @@ export interface FeedDeps {
   db: Database;
   /** Batches of one feed under way at once. */
   lanes: number;
-  pace: PaceOptions;
+  throttle: FeedThrottleOptions;
   log: Logger;
 }
 
@@ -50,9 +50,9 @@ const SLICE_MS = 20_000;
 
 const PERMANENT = new Set(['FEED_NOT_FOUND', 'JOB_NOT_FOUND']);
 
-export function createFeedActivities({ db, lanes, pace: paceOptions, log }: FeedDeps): FeedActivities {
+export function createFeedActivities({ db, lanes, throttle: options, log }: FeedDeps): FeedActivities {
   // One for all feeds: what is slow is the database, not a feed.
-  const pace = createPace(paceOptions);
+  const throttle = createFeedThrottle(options);
 
   async function progress(jobId: string): Promise<FeedProgress> {
     const { applied, unchanged, rejected, lines } = await readFeedState(db, jobId);
@@ -65,7 +65,7 @@ export function createFeedActivities({ db, lanes, pace: paceOptions, log }: Feed
     await reportProgress(db, jobId, {
       processed: applied + unchanged + rejected,
       total,
-      details: { applied, unchanged, rejected, breaker, batchRows: pace.rows },
+      details: { applied, unchanged, rejected, breaker, batchRows: throttle.rows },
     });
     return now;
   }
@@ -95,7 +95,9 @@ export function createFeedActivities({ db, lanes, pace: paceOptions, log }: Feed
             // A worker that shuts down leaves the rest to another.
             else if (context.cancellationSignal.aborted || performance.now() > until) state = 'more';
             else {
-              const batch = await pace.run((size) => applyNextBatch(db, { jobId, lane, size, makeStock }));
+              const batch = await throttle.run((size) =>
+                applyNextBatch(db, { jobId, lane, size, makeStock }),
+              );
               makeStock = batch.madeStock;
               if (performance.now() - reportedAt > REPORT_MS) {
                 reportedAt = performance.now();
@@ -115,7 +117,7 @@ export function createFeedActivities({ db, lanes, pace: paceOptions, log }: Feed
           log.warn({ err: failure, jobId }, 'a batch of a feed failed; it is done again');
         if (failures.length > 0) state = 'paused';
         const now = await report(jobId, state === 'paused' ? 'open' : 'closed');
-        return { ...now, state, pauseMs: paceOptions.pauseMs, batchRows: pace.rows };
+        return { ...now, state, pauseMs: options.pauseMs, batchRows: throttle.rows };
       },
 
       async finishFeed({ jobId, end }) {

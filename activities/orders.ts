@@ -15,7 +15,8 @@ import {
 import { expireReservation } from '../domain/ordering/expire';
 import type { OrderReserver } from '../domain/ordering/place';
 import { readProgress } from '../domain/ordering/progress';
-import type { OrderInput, OrderProgress, ReserveOutcome } from '../domain/orders/types';
+import type { OrderProgress, ReserveOutcome } from '../domain/ordering/types';
+import type { OrderInput } from '../domain/orders/types';
 import { undoReserve } from '../domain/ordering/undo-reserve';
 import { markUnknown } from '../domain/payments/charge';
 import type { ChargeOutcome } from '../domain/payments/types';

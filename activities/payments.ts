@@ -1,5 +1,6 @@
 import { executeCharge } from '../domain/payments/charge';
-import { executeRefunds, type RefundDeps } from '../domain/payments/refund';
+import { refundOrder } from '../domain/ordering/refund';
+import type { RefundDeps } from '../domain/payments/refund';
 import type { ChargeOutcome } from '../domain/payments/types';
 import { withFailures } from './failure';
 import { heartbeating } from './heartbeat';
@@ -23,7 +24,7 @@ export function createPaymentActivities(deps: RefundDeps): PaymentActivities {
     {
       chargePayment: (paymentId) => heartbeating(() => executeCharge({ ...deps, paymentId })),
       refundOrder: (request) =>
-        heartbeating((beat) => executeRefunds({ ...deps, ...request, onProgress: beat })),
+        heartbeating((beat) => refundOrder({ ...deps, ...request, onProgress: beat })),
     },
     PERMANENT,
   );

@@ -5,7 +5,7 @@ import type { Database } from '../platform/database/database';
 import { withFailures } from './failure';
 
 export interface ReservationActivities {
-  /** A round of the expiry of holds. Run twice, it frees nothing twice; it ends early when the worker shuts down. */
+  /** A round of the expiry of reservations. Run twice, it frees nothing twice; it ends early when the worker shuts down. */
   expireDueReservations(request: ExpiryRequest): Promise<ExpiryRound>;
 }
 

@@ -1,6 +1,6 @@
 import { Context } from '@temporalio/activity';
 import { holdExpiredLots } from '../domain/warehousing/quality/put-on-hold';
-import { expireReturn, readReturnProgress, wakeOverdueReturns } from '../domain/warehousing/returns/end';
+import { expireReturn, readReturnProgress } from '../domain/warehousing/returns/end';
 import type { ReturnProgress } from '../domain/warehousing/returns/types';
 import type { Database } from '../platform/database/database';
 import { withFailures } from './failure';
@@ -10,10 +10,8 @@ export interface StockKeepingActivities {
   readReturn(returnId: string): Promise<ReturnProgress>;
   /** Ends the wait for goods of a return that is due; one that is not is left alone. */
   expireReturn(returnId: string): Promise<ReturnProgress>;
-  /** Puts what is left of expired lots on quality hold; answers the units. */
+  /** Puts what is left of expired lots on quality hold; returns the units. */
   holdExpiredLots(): Promise<{ units: number }>;
-  /** Has the workflows of returns that should have ended their wait started again. */
-  wakeOverdueReturns(): Promise<{ woken: number }>;
 }
 
 export function createStockKeepingActivities({ db }: { db: Database }): StockKeepingActivities {
@@ -24,9 +22,6 @@ export function createStockKeepingActivities({ db }: { db: Database }): StockKee
       async holdExpiredLots() {
         const context = Context.current();
         return { units: await holdExpiredLots(db, () => context.heartbeat()) };
-      },
-      async wakeOverdueReturns() {
-        return { woken: await wakeOverdueReturns(db) };
       },
     },
     new Set(['NOT_FOUND']),

@@ -2,7 +2,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Client } from '@temporalio/client';
 import { readOrders } from '../domain/ordering/views';
-import { SANDBOX_TOKENS } from '../domain/payments/rules';
+import { acceptedTokens } from '../integrations/gateways';
 import type { Settings } from '../platform/config';
 import type { Database } from '../platform/database/database';
 import { AppError } from '../platform/errors';
@@ -105,9 +105,8 @@ export async function startApi(options: ApiOptions): Promise<Api> {
 
 /** Every route of the API. */
 export function apiRoutes(context: ApiContext): Route[] {
-  const knownTokens = context.settings.PAYMENT_GATEWAY === 'sandbox' ? SANDBOX_TOKENS : null;
   return [
-    ...orderActions(context, knownTokens),
+    ...orderActions(context, acceptedTokens(context.settings)),
     ...orderReads(context),
     ...orderEvents(context),
     ...catalogueRoutes(context),

@@ -24,7 +24,7 @@ export async function adjustInteractively(
     if (!row || row.on_hand + update.delta < row.reserved) throw new Error('cannot be applied');
     await step(
       'adjust_update',
-      'update stock set on_hand = on_hand + $2, version = version + 1 where product_id = $1 and warehouse_id = 1',
+      'update stock set on_hand = on_hand + $2 where product_id = $1 and warehouse_id = 1',
       [row.product_id, update.delta],
     );
     await step(

@@ -115,7 +115,7 @@ async function importBare(db: Database, file: string): Promise<void> {
     await tx.query({ name: 'bench.bare_analyze', text: 'analyze bare' });
     const { rowCount } = await tx.query({
       name: 'bench.bare_update',
-      text: `update stock s set on_hand = b.quantity, version = s.version + 1
+      text: `update stock s set on_hand = b.quantity
              from bare b join products p on p.sku = b.sku join warehouses w on w.code = b.location
              where s.product_id = p.id and s.warehouse_id = w.id`,
     });

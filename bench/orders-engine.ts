@@ -48,10 +48,12 @@ export async function startBenchEngine(skus: number): Promise<BenchEngine> {
   const waiting = new Map<string, string>();
   const deliver = (events: readonly CarrierEvent[]) =>
     deliverEvents(events, { client, waiting, url: api.url });
-  const seams = {
-    gateway: createSandboxGateway({ url: databaseUrl, log, callTimeoutMs: settings.PAYMENT_CALL_TIMEOUT_MS }),
-    carrier: createSandboxCarrier({ url: databaseUrl, stageDelayMs: 0, deliver, log }),
-  };
+  const gateway = createSandboxGateway({
+    url: databaseUrl,
+    log,
+    callTimeoutMs: settings.PAYMENT_CALL_TIMEOUT_MS,
+  });
+  const carrier = createSandboxCarrier({ url: databaseUrl, stageDelayMs: 0, deliver, log });
   const worker = await startWorker({
     settings,
     db,
@@ -61,7 +63,7 @@ export async function startBenchEngine(skus: number): Promise<BenchEngine> {
     namespace,
     names,
     log,
-    seams,
+    integrations: { gateway, carriers: [carrier] },
   });
   worker.failed.catch((error: unknown) => log.error({ err: error }, 'the worker failed'));
   const queue = 'textbook';
@@ -72,7 +74,8 @@ export async function startBenchEngine(skus: number): Promise<BenchEngine> {
     workflowsPath: require.resolve('./textbook/workflows'),
     activities: createTextbookActivities({
       db,
-      ...seams,
+      gateway,
+      carrier,
       expectPickUp: (shipmentId, workflowId) => waiting.set(shipmentId, workflowId),
     }),
     maxConcurrentWorkflowTaskExecutions: settings.ADMISSION_LIMIT,

@@ -38,7 +38,7 @@ export async function reserveInteractively(pool: Pool, productNumber: number, id
     if (!row || row.available < 1) throw new Error('out of stock');
     await step(
       'update',
-      'update stock set reserved = reserved + 1, version = version + 1 where product_id = $1 and warehouse_id = 1',
+      'update stock set reserved = reserved + 1 where product_id = $1 and warehouse_id = 1',
       [row.product_id],
     );
     await step(

@@ -117,7 +117,7 @@ async function write(db: Database, products: number, count: number, counted = tr
        insert into inventory_transactions (product_id, warehouse_id, kind, on_hand_delta, reserved_delta, effect_id, reason, actor)
        select product_id, warehouse_id, 'adjust', 1, 0, gen_random_uuid(), 'count', 'bench' from entry
      )
-     update stock s set on_hand = s.on_hand + e.units, version = s.version + 1
+     update stock s set on_hand = s.on_hand + e.units
      from (select product_id, warehouse_id, count(*)::int as units from entry where $4 group by 1, 2) e
      where s.product_id = e.product_id and s.warehouse_id = e.warehouse_id`,
     [products, WAREHOUSES, count, counted],

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { OPEN_ORDER_STATUSES } from '../domain/orders/types';
 import { z } from 'zod';
 import { eventData } from './event-source';
 
@@ -47,7 +48,6 @@ export interface DemoClient {
 const TRIES_WHEN_BUSY = 10;
 /** Longer than any demo order takes, however slow the machine. */
 const CALL_TIMEOUT_MS = 60_000;
-const OPEN_STATUSES = ['reserved', 'paid', 'fulfilling'];
 
 export function createDemoClient(baseUrl: string, stopping: AbortSignal): DemoClient {
   const api = `${baseUrl}/api/v1`;
@@ -86,7 +86,7 @@ export function createDemoClient(baseUrl: string, stopping: AbortSignal): DemoCl
     order: (id) => get(`/orders/${id}`, orderSchema),
     async openOrders(customerId) {
       const pages = await Promise.all(
-        OPEN_STATUSES.map((status) =>
+        OPEN_ORDER_STATUSES.map((status) =>
           get(
             `/orders?customerId=${customerId}&status=${status}&limit=100`,
             z.object({ items: z.array(orderSchema) }),

@@ -3,12 +3,11 @@ import { openDatabase, type Database } from '../platform/database/database';
 import { readDatabaseInfo } from '../platform/database/database-info';
 import { sqlState } from '../platform/errors';
 import { createLogger } from '../platform/telemetry/log';
-import { migrationStatus } from '../platform/database/migrations';
+import { migrationStatus, OLDEST_POSTGRES } from '../platform/database/migrations';
 import type { Finding } from './doctor-checks';
 import { errorText } from './error-text';
 import { locateDatabase } from './servers';
 
-const OLDEST_MAJOR = 18;
 const ADVICE_BY_STATE: Readonly<Record<string, string>> = {
   '3D000': 'holdfast migrate makes the database',
   '28P01': 'the password in DATABASE_URL is not right',
@@ -30,12 +29,12 @@ async function checkServer(db: Database, url: string): Promise<Finding> {
   const { host } = new URL(url);
   try {
     const { version, database, user } = await readDatabaseInfo(db);
-    const ok = Number.parseInt(version, 10) >= OLDEST_MAJOR;
+    const ok = Number.parseInt(version, 10) >= OLDEST_POSTGRES;
     return {
       name: 'PostgreSQL',
       ok,
       detail: `${version} at ${host}, database ${database} as ${user}`,
-      advice: ok ? undefined : `Holdfast is made for PostgreSQL ${OLDEST_MAJOR} and later`,
+      advice: ok ? undefined : `Holdfast is made for PostgreSQL ${OLDEST_POSTGRES} and later`,
     };
   } catch (error) {
     return {
@@ -48,8 +47,11 @@ async function checkServer(db: Database, url: string): Promise<Finding> {
 }
 
 async function checkMigrations(url: string): Promise<Finding> {
-  const { applied, pending } = await migrationStatus(url);
-  return pending.length === 0
-    ? { name: 'Migrations', ok: true, detail: `${applied.length} applied, none pending` }
-    : { name: 'Migrations', ok: false, detail: `pending: ${pending.join(', ')}`, advice: 'holdfast migrate' };
+  const { applied, pending, unknown } = await migrationStatus(url);
+  if (pending.length > 0) {
+    const detail = `pending: ${pending.join(', ')}`;
+    return { name: 'Migrations', ok: false, detail, advice: 'holdfast migrate' };
+  }
+  const newer = unknown.length > 0 ? `, ${unknown.length} of them by a newer version` : '';
+  return { name: 'Migrations', ok: true, detail: `${applied.length} applied, none pending${newer}` };
 }

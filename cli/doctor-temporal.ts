@@ -1,7 +1,8 @@
 import { hostname } from 'node:os';
-import { isGrpcServiceError } from '@temporalio/client';
 import { temporal as protocol } from '@temporalio/proto';
 import type { Settings } from '../platform/config';
+import { boundedCall, DEADLINES_MS } from '../platform/temporal/bounded-call';
+import { isNotFound } from '../platform/temporal/call-failure';
 import { lazyTemporalClient, type LazyTemporalLink } from '../platform/temporal/connection';
 import { SEARCH_ATTRIBUTES } from '../platform/temporal/namespace';
 import { engineNames } from '../workflows/contract/names';
@@ -9,9 +10,6 @@ import type { DoctorOptions, Finding } from './doctor-checks';
 import { errorText } from './error-text';
 import { locateTemporal } from './servers';
 
-const CALL_MS = 5_000;
-/** A gRPC status code. */
-const NOT_FOUND = 5;
 /** A worker asks for work at least once a minute, and Temporal remembers for five who did. */
 const POLLED_WITHIN_MS = 90_000;
 
@@ -53,7 +51,7 @@ export async function checkWorkers(settings: Settings, { thisHost }: DoctorOptio
 async function withTemporal<T>(settings: Settings, work: (call: Call) => Promise<T>): Promise<T> {
   const link = lazyTemporalClient(settings, await locateTemporal(settings));
   try {
-    return await work((request) => link.connection.withDeadline(Date.now() + CALL_MS, () => request(link)));
+    return await work((request) => boundedCall(link.connection, DEADLINES_MS.call, () => request(link)));
   } finally {
     await link.close();
   }
@@ -79,9 +77,7 @@ async function checkNamespace(call: Call, namespace: string): Promise<Finding> {
     const days = Math.round(Number(config?.workflowExecutionRetentionTtl?.seconds ?? 0) / 86_400);
     return { name, ok: true, detail: `${namespace}, keeps ended orders for ${days} days` };
   } catch (error) {
-    const code: number | undefined = isGrpcServiceError(error) ? error.code : undefined;
-    const missing = code === NOT_FOUND;
-    return missing
+    return isNotFound(error)
       ? {
           name,
           ok: false,

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
+import { JOB_STATUSES } from '../domain/jobs/types';
 import type { Settings } from '../platform/config';
 import { AppError } from '../platform/errors';
 import { readDevFile } from './dev-file';
@@ -8,7 +9,7 @@ import { eventData } from './event-source';
 const jobSchema = z.object({
   jobId: z.string(),
   type: z.string(),
-  status: z.enum(['queued', 'running', 'completed', 'cancelled', 'failed']),
+  status: z.enum(JOB_STATUSES),
   progress: z.number(),
   processed: z.number(),
   total: z.number().nullable(),

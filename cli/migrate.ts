@@ -13,10 +13,10 @@ export async function runMigrate(settings: Settings, output: Output): Promise<nu
   return 0;
 }
 
-/** `holdfast migrate --status`: exit code 1 tells that something is pending. */
+/** `holdfast migrate --status`: exit code 1 tells that something is pending. `unknown`: applied, but not by this version. */
 export async function showMigrations(settings: Settings, output: Output): Promise<number> {
-  const { applied, pending } = await migrationStatus(await locateDatabase(settings));
-  for (const name of applied) output.item('applied', name);
+  const { applied, pending, unknown } = await migrationStatus(await locateDatabase(settings));
+  for (const name of applied) output.item(unknown.includes(name) ? 'unknown' : 'applied', name);
   for (const name of pending) output.item('pending', name);
   return pending.length === 0 ? 0 : 1;
 }

@@ -9,9 +9,9 @@ import type { Settings } from '../platform/config';
 import { openDatabase, type Database } from '../platform/database/database';
 import { createLogger } from '../platform/telemetry/log';
 import { lazyTemporalClient } from '../platform/temporal/connection';
+import { createEngineClient } from '../platform/temporal/engine-client';
 import { engineNames } from '../workflows/contract/names';
-import { sagaTimeouts } from '../workflows/contract/start';
-import { createSagas } from '../worker/sagas';
+import { describeOrderWorkflow } from '../worker/ensure/ensure-order-workflow';
 import type { Output } from './output';
 import { locateDatabase, locateTemporal } from './servers';
 
@@ -24,7 +24,6 @@ export interface VerifyOptions {
 
 /** What is younger is not yet called stuck or orphaned: it may be on its way. */
 const GRACE_SECONDS = 300;
-const ENGINE_CALL_MS = 3_000;
 /** Findings of one check that are shown. */
 const SHOWN = 20;
 
@@ -121,15 +120,18 @@ export async function connectEngine(
 ): Promise<{ describe: DescribeSaga; close(): Promise<void> } | undefined> {
   const target = await locateTemporal(settings).catch(() => undefined);
   if (!target) return undefined;
-  const { client, connection, close } = lazyTemporalClient(settings, target);
+  const link = lazyTemporalClient(settings, target);
+  const engine = createEngineClient(link.client);
+  const close = async () => {
+    await engine.idle();
+    await link.close();
+  };
   try {
-    await connection.withDeadline(Date.now() + ENGINE_CALL_MS, () =>
-      connection.workflowService.getSystemInfo({}),
-    );
+    await engine.health.probe();
   } catch {
     await close();
     return undefined;
   }
-  const sagas = createSagas({ client, names: engineNames(), timeouts: sagaTimeouts(settings) });
-  return { describe: sagas.describe, close };
+  const names = engineNames();
+  return { describe: (orderId) => describeOrderWorkflow({ engine, names }, orderId), close };
 }

@@ -1,25 +1,36 @@
-import type { Settings } from '../platform/config';
-import { configError } from '../platform/errors';
-import type { Logger } from '../platform/telemetry/log';
-import { createSandboxGateway } from './sandbox-gateway/gateway';
-import { createStripeGateway } from './stripe/gateway';
 import type { ClosableGateway } from '../domain/payments/types';
+import type { Settings } from '../platform/config';
+import type { Logger } from '../platform/telemetry/log';
+import { sandboxGatewayEntry } from './sandbox-gateway/entry';
+import { stripeEntry } from './stripe/entry';
 
-export type GatewaySettings = Pick<
+type GatewaySettings = Pick<
   Settings,
   'PAYMENT_GATEWAY' | 'PAYMENT_CALL_TIMEOUT_MS' | 'STRIPE_API_KEY' | 'STRIPE_API_BASE'
 >;
 
-/** The payment gateway that the settings ask for. Whoever makes it closes it. */
-export function createGateway(
+interface GatewayEntry {
+  /** The only tokens that it takes; null: it knows its own. */
+  tokens: readonly string[] | null;
+  /** @throws `CONFIG_INVALID` for a setting that it needs */
+  open(settings: GatewaySettings, deps: { databaseUrl: string; log: Logger }): ClosableGateway;
+}
+
+/** Every payment gateway, by the value of `PAYMENT_GATEWAY`. */
+const GATEWAYS: Readonly<Record<Settings['PAYMENT_GATEWAY'], GatewayEntry>> = {
+  sandbox: sandboxGatewayEntry,
+  stripe: stripeEntry,
+};
+
+/** The payment gateway that the settings ask for. Whoever opens it closes it. */
+export function openGateway(
   settings: GatewaySettings,
-  { databaseUrl, log }: { databaseUrl: string; log: Logger },
+  deps: { databaseUrl: string; log: Logger },
 ): ClosableGateway {
-  const timeoutMs = settings.PAYMENT_CALL_TIMEOUT_MS;
-  if (settings.PAYMENT_GATEWAY === 'sandbox') {
-    return createSandboxGateway({ url: databaseUrl, log, callTimeoutMs: timeoutMs });
-  }
-  const apiKey = settings.STRIPE_API_KEY;
-  if (!apiKey) throw configError(['STRIPE_API_KEY: is needed when PAYMENT_GATEWAY is stripe']);
-  return createStripeGateway({ apiKey, apiBase: settings.STRIPE_API_BASE, timeoutMs, log });
+  return GATEWAYS[settings.PAYMENT_GATEWAY].open(settings, deps);
+}
+
+/** The tokens that the configured gateway takes; null: any, it decides itself. */
+export function acceptedTokens(settings: Pick<Settings, 'PAYMENT_GATEWAY'>): readonly string[] | null {
+  return GATEWAYS[settings.PAYMENT_GATEWAY].tokens;
 }

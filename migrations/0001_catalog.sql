@@ -17,11 +17,18 @@ create table products (
   currency    char(3) not null check (currency ~ '^[A-Z]{3}$'),
   active      boolean not null default true,
   created_at  timestamptz not null default now(),
-  updated_at  timestamptz not null default now()
+  updated_at  timestamptz not null default now(),
+  -- Its units are kept by lot, with expiry dates; each has a serial number.
+  lot_tracked boolean not null default false,
+  serialised  boolean not null default false
 );
 
 -- GET /products?category=
 create index products_by_category on products (category_id, sku);
+-- A SKU or location code that is written with other capitals in a feed is looked for here, when nothing has it exactly.
+create index products_by_lower_sku on products (lower(sku));
+-- Asked by every change of what is on hand: where no product is tracked it is empty.
+create index products_tracked on products (id) where lot_tracked or serialised;
 
 create table warehouses (
   id        int generated always as identity primary key,

@@ -1,21 +1,21 @@
 export interface AutoResetEvent {
   /** Ends the wait that is going on, or the next one before it begins. */
-  ring(): void;
-  /** Resolves when rung, or after `ms` milliseconds. One waiter at a time. */
+  set(): void;
+  /** Resolves when the event is set, or after `ms` milliseconds; the event is reset then. One waiter at a time. */
   wait(ms: number): Promise<void>;
 }
 
-/** The sleep of a loop that somebody may cut short. A ring while the loop is at work is not lost. */
+/** A wait of a loop that can be ended early. An event that is set while the loop works is not lost. */
 export function createAutoResetEvent(): AutoResetEvent {
-  let rung = false;
+  let isSet = false;
   let wake: (() => void) | undefined;
   return {
-    ring() {
-      rung = true;
+    set() {
+      isSet = true;
       wake?.();
     },
     async wait(ms) {
-      if (!rung) {
+      if (!isSet) {
         await new Promise<void>((resolve) => {
           const timer = setTimeout(resolve, ms);
           wake = () => {
@@ -25,7 +25,7 @@ export function createAutoResetEvent(): AutoResetEvent {
         });
         wake = undefined;
       }
-      rung = false;
+      isSet = false;
     },
   };
 }

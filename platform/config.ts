@@ -54,6 +54,8 @@ export const settingsSchema = z.object({
   SANDBOX_CARRIER_WEBHOOK_URL: z.url().optional(),
 
   SOURCING_STRATEGY: z.enum(['nearest', 'fewest_shipments', 'priority']).default('nearest'),
+  BACKORDER_LIMIT_PRODUCT: positive.max(1_000_000_000).default(1_000_000),
+  BACKORDER_LIMIT_CUSTOMER: positive.max(1_000_000_000).default(100_000),
   ADMISSION_LIMIT: positive.default(128),
   ADMISSION_QUEUE: z.coerce.number().int().min(0).default(2_000),
   RESERVATION_QUEUE: positive.default(2_000),
@@ -69,7 +71,7 @@ export const settingsSchema = z.object({
   LEDGER_RETENTION_MONTHS: z.coerce.number().int().min(0).max(1_200).default(0),
   RETURN_AUTHORISATION_DAYS: positive.max(3_650).default(30),
   COUNT_TOLERANCE_UNITS: z.coerce.number().int().min(0).default(0),
-  SWEEP_INTERVAL_SECONDS: positive.default(30),
+  RECONCILE_INTERVAL_SECONDS: positive.default(30),
   SEAL_INTERVAL_SECONDS: positive.default(300),
   CONSISTENCY_INTERVAL_SECONDS: positive.default(3_600),
   TRANSFER_TRANSIT_SECONDS: positive.default(604_800),

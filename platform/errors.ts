@@ -89,6 +89,19 @@ export function isRetryable(error: unknown): boolean {
   return state === '40001' || state === '40P01' || state === '55P03' || isLostConnection(error);
 }
 
+/**
+ * True when an error belongs to what a transaction was about: the same again fails again, and another subject may succeed.
+ * Of PostgreSQL's errors these are bad values (class 22), violated constraints (23) and errors that our own functions raise
+ * (P0); and our own errors with a code. Not the server, the schema or the connection, which fail every subject alike. A check constraint without a name is
+ * a row for which no partition exists yet: that passes.
+ */
+export function isSubjectsOwn(error: unknown): boolean {
+  const state = sqlState(error);
+  if (state === undefined) return isAppError(error);
+  if (state === '23514' && constraintOf(error) === undefined) return false;
+  return ['22', '23', 'P0'].includes(state.slice(0, 2));
+}
+
 /** Names of constraints → what their violation means to a caller. The one place where the two meet. */
 const CONSTRAINT_ERRORS: Readonly<Record<string, { code: string; message: string }>> = {
   stock_on_hand_covers_reserved: {
@@ -113,7 +126,7 @@ const CONSTRAINT_ERRORS: Readonly<Record<string, { code: string; message: string
     code: 'PAYMENT_IN_PROGRESS',
     message: 'Another payment of this order is in progress.',
   },
-  payments_one_capture_per_hold: { code: 'ALREADY_PAID', message: 'This hold is already paid.' },
+  payments_one_capture_per_reservation: { code: 'ALREADY_PAID', message: 'This hold is already paid.' },
   refunds_within_capture: {
     code: 'REFUND_EXCEEDS_CAPTURE',
     message: 'A refund may not exceed what was captured.',

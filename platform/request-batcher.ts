@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { backoffMs } from './database/database';
 import { isLockTimeout, isRetryable, translateDatabaseError } from './errors';
+import { runInHalves } from './halves';
 import type { Logger } from './telemetry/log';
 
 export interface RequestBatcher<Request, Result> {
@@ -75,7 +76,7 @@ export function createRequestBatcher<Request, Result>(
     idleLanes -= 1;
     for (let batch = take(); batch.length > 0; batch = take()) {
       wakeIdleLane();
-      await settle(batch);
+      await runEntries(batch);
       // Whoever was answered by this batch and asks again gets to queue before the next is taken: batches are twice as
       // full, and a quarter more is done on one hot SKU.
       await new Promise(setImmediate);
@@ -117,26 +118,32 @@ export function createRequestBatcher<Request, Result>(
     if (idleLanes > 0 && !taken.has(entry.key)) void drain();
   }
 
-  async function settle(entries: LaneEntry[]): Promise<void> {
+  async function runEntries(entries: readonly LaneEntry[]): Promise<void> {
     const ready = entries.some((entry) => entry.aside > 0) ? await withoutBusy(entries) : entries;
-    if (ready.length === 0) return;
+    await runInHalves(ready, attempt, (entry, error) => {
+      if (isLockTimeout(error)) setAside([entry]);
+      else entry.reject(translateDatabaseError(error));
+    });
+  }
+
+  /** Runs entries as one batch and settles them. Throws what halves of the batch are to be tried for. */
+  async function attempt(ready: readonly LaneEntry[]): Promise<void> {
     const batch = [...new Map(ready.map((entry) => [options.idOf(entry.request), entry.request])).values()];
     for (let attempt = 1; ; attempt++) {
       try {
         const results = await options.run(batch);
         for (const entry of ready) {
           const result = results.get(options.idOf(entry.request));
-          if (result === undefined) entry.reject(new Error('the batch answered nothing for this request'));
+          if (result === undefined) entry.reject(new Error('the batch returned nothing for this request'));
           else entry.resolve(result);
         }
         return;
       } catch (error) {
         if (isLockTimeout(error)) {
           const free = await withoutBusy(ready);
-          if (free.length < ready.length) await settle(free);
           // Whoever was in the way is gone by now, or holds a row that the probe does not look at: halves find out for whom.
-          else if (free.length > 1) await settleHalves(free);
-          else setAside(free);
+          if (free.length === ready.length) throw error;
+          await runEntries(free);
           return;
         }
         if (isRetryable(error) && attempt < TRANSIENT_ATTEMPTS) {
@@ -144,25 +151,16 @@ export function createRequestBatcher<Request, Result>(
           await delay(backoffMs(attempt));
           continue;
         }
-        if (isRetryable(error) || ready.length === 1) {
-          const translated = translateDatabaseError(error);
-          for (const entry of ready) entry.reject(translated);
-          return;
-        }
-        await settleHalves(ready);
+        if (!isRetryable(error)) throw error;
+        const translated = translateDatabaseError(error);
+        for (const entry of ready) entry.reject(translated);
         return;
       }
     }
   }
 
-  async function settleHalves(entries: LaneEntry[]): Promise<void> {
-    const middle = Math.ceil(entries.length / 2);
-    await settle(entries.slice(0, middle));
-    await settle(entries.slice(middle));
-  }
-
-  /** Sets aside what waits for a locked row; answers the rest. */
-  async function withoutBusy(entries: LaneEntry[]): Promise<LaneEntry[]> {
+  /** Sets aside what waits for a locked row; returns the rest. */
+  async function withoutBusy(entries: readonly LaneEntry[]): Promise<readonly LaneEntry[]> {
     let busy: ReadonlySet<string>;
     try {
       busy = await options.busy(entries.map((entry) => entry.request));

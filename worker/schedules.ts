@@ -1,108 +1,91 @@
-import {
-  ScheduleAlreadyRunning,
-  ScheduleOverlapPolicy,
-  type Client,
-  type ScheduleOptions,
-} from '@temporalio/client';
+import { ScheduleOverlapPolicy, type ScheduleOptions } from '@temporalio/client';
+import type { ReconcileSubject } from '../activities/reconcile';
+import type { Settings } from '../platform/config';
+import type { EngineClient } from '../platform/temporal/engine-client';
 import { WORKFLOW_TYPES, type EngineNames } from '../workflows/contract/names';
 
-const CALL_DEADLINE_MS = 10_000;
+/** Settings that say how often something runs. */
+export type ScheduleSettings = Pick<
+  Settings,
+  'RECONCILE_INTERVAL_SECONDS' | 'SEAL_INTERVAL_SECONDS' | 'CONSISTENCY_INTERVAL_SECONDS'
+>;
 
 interface Scheduled {
-  /** Of the schedule, and of the workflow that it starts. */
-  id: string;
-  spec: ScheduleOptions['spec'];
+  workflowType: keyof typeof WORKFLOW_TYPES;
+  args?: readonly unknown[];
+  spec(settings: ScheduleSettings): ScheduleOptions['spec'];
   /** How late a run that was missed is still made up for; a minute unless given. */
   catchupWindow?: '1 hour' | '2 days';
-  workflowType: string;
   summary: string;
 }
 
-/** Makes the schedules, or brings existing ones to the present settings. Safe to run by every worker that starts. */
-export async function ensureSchedules(
-  client: Client,
-  names: EngineNames,
-  settings: { sweepIntervalSeconds: number; sealIntervalSeconds: number; consistencyIntervalSeconds: number },
-): Promise<void> {
-  const every = (seconds: number) => ({ intervals: [{ every: seconds * 1_000 }] });
-  const schedules: Scheduled[] = [
-    {
-      id: names.sweepScheduleId,
-      spec: every(settings.sweepIntervalSeconds),
-      workflowType: WORKFLOW_TYPES.orderSweep,
-      summary: 'Starts again the saga of any open order that has none',
-    },
-    {
-      id: names.sealScheduleId,
-      spec: every(settings.sealIntervalSeconds),
-      workflowType: WORKFLOW_TYPES.ledgerSeal,
-      summary: 'Seals the rows of the ledger that nothing can be added to any more',
-    },
-    {
-      id: names.consistencyScheduleId,
-      spec: every(settings.consistencyIntervalSeconds),
-      workflowType: WORKFLOW_TYPES.scheduledConsistency,
-      summary: 'Asks for an incremental check of stock, ledger, holds, orders and workflows',
-    },
-    {
-      id: names.ledgerScheduleId,
-      spec: { calendars: [{ hour: 3, minute: 17, comment: 'daily' }] },
-      catchupWindow: '2 days',
-      workflowType: WORKFLOW_TYPES.ledgerMaintenance,
-      summary: "Makes the ledger's partitions of the months to come; drops those older than the retention",
-    },
-    {
-      id: names.transferSweepScheduleId,
-      spec: every(settings.sweepIntervalSeconds),
-      workflowType: WORKFLOW_TYPES.transferSweep,
-      summary: 'Starts again the workflow of any open transfer that has none',
-    },
-    {
-      id: names.jobSweepScheduleId,
-      spec: every(settings.sweepIntervalSeconds),
-      workflowType: WORKFLOW_TYPES.jobSweep,
-      summary: 'Starts again the workflow of any job that has not ended and has none',
-    },
-    {
-      id: names.stockUpkeepScheduleId,
-      spec: every(3_600),
-      catchupWindow: '1 hour',
-      workflowType: WORKFLOW_TYPES.stockUpkeep,
-      summary:
-        'Takes expired lots out of sale; starts again the workflow of any overdue return that has none',
-    },
-  ];
-  for (const { id, spec, catchupWindow = '1 minute', workflowType, summary } of schedules) {
-    await ensureSchedule(client, {
-      scheduleId: id,
-      spec,
-      policies: { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow },
-      action: {
-        type: 'startWorkflow',
-        workflowType,
-        workflowId: id,
-        taskQueue: names.jobsQueue,
-        staticSummary: summary,
-      },
-    });
-  }
+const every = (seconds: number): ScheduleOptions['spec'] => ({ intervals: [{ every: seconds * 1_000 }] });
+
+function reconciles(subject: ReconcileSubject, summary: string): Scheduled {
+  return {
+    workflowType: 'reconcile',
+    args: [{ subject }],
+    spec: (settings) => every(settings.RECONCILE_INTERVAL_SECONDS),
+    summary,
+  };
 }
 
-async function ensureSchedule(client: Client, options: ScheduleOptions): Promise<void> {
-  const bounded = <T>(call: () => Promise<T>) => client.withDeadline(Date.now() + CALL_DEADLINE_MS, call);
-  try {
-    await bounded(() => client.schedule.create(options));
-  } catch (error) {
-    if (!(error instanceof ScheduleAlreadyRunning)) throw error;
-    const { spec, action, policies } = options;
-    // The state stays as it is: an operator may have paused it.
-    await bounded(() =>
-      client.schedule.getHandle(options.scheduleId).update((previous) => ({
-        state: previous.state,
-        spec,
-        policies,
-        action: { ...previous.action, ...action },
-      })),
-    );
+/** Every schedule, by its name: its id, and that of the workflow that it starts. */
+export const SCHEDULES: Readonly<Record<string, Scheduled>> = {
+  'reconcile-orders': reconciles('orders', 'Starts again the saga of any open order that has none'),
+  'reconcile-transfers': reconciles(
+    'transfers',
+    'Starts again the workflow of any open transfer that has none',
+  ),
+  'reconcile-jobs': reconciles('jobs', 'Starts again the workflow of any open job that has none'),
+  'reconcile-returns': reconciles('returns', 'Starts again the workflow of any overdue return that has none'),
+  'seal-ledger': {
+    workflowType: 'ledgerSeal',
+    spec: (settings) => every(settings.SEAL_INTERVAL_SECONDS),
+    summary: 'Seals the rows of the ledger that nothing can be added to any more',
+  },
+  'verify-consistency': {
+    workflowType: 'scheduledConsistency',
+    spec: (settings) => every(settings.CONSISTENCY_INTERVAL_SECONDS),
+    summary: 'Asks for an incremental check of stock, ledger, reservations, orders and workflows',
+  },
+  'ledger-partitions': {
+    workflowType: 'ledgerMaintenance',
+    spec: () => ({ calendars: [{ hour: 3, minute: 17, comment: 'daily' }] }),
+    catchupWindow: '2 days',
+    summary: "Makes the ledger's partitions of the months to come; drops those older than the retention",
+  },
+  'stock-upkeep': {
+    workflowType: 'stockUpkeep',
+    spec: () => every(3_600),
+    catchupWindow: '1 hour',
+    summary: 'Takes expired lots out of sale',
+  },
+};
+
+/** Makes the schedules, or brings existing ones to the present settings. Safe to run by every worker that starts. */
+export async function ensureSchedules(
+  engine: EngineClient,
+  names: EngineNames,
+  settings: ScheduleSettings,
+): Promise<void> {
+  for (const [name, scheduled] of Object.entries(SCHEDULES)) {
+    const scheduleId = names.scheduleId(name);
+    await engine.ensureSchedule({
+      scheduleId,
+      spec: scheduled.spec(settings),
+      policies: {
+        overlap: ScheduleOverlapPolicy.SKIP,
+        catchupWindow: scheduled.catchupWindow ?? '1 minute',
+      },
+      action: {
+        type: 'startWorkflow',
+        workflowType: WORKFLOW_TYPES[scheduled.workflowType],
+        workflowId: scheduleId,
+        taskQueue: names.jobsQueue,
+        args: [...(scheduled.args ?? [])],
+        staticSummary: scheduled.summary,
+      },
+    });
   }
 }

@@ -3,7 +3,8 @@ export { consistencyCheck, ledgerSeal, scheduledConsistency } from './jobs/consi
 export { shipmentDispatcher } from './orders/dispatcher';
 export { reservationExpiry } from './stock/reservation-expiry';
 export { feedImport } from './jobs/feed-import';
-export { jobSweep, ledgerMaintenance, orderSweep } from './jobs/maintenance';
+export { ledgerMaintenance } from './jobs/maintenance';
+export { reconcile } from './jobs/reconcile';
 export { orderSaga } from './orders/saga';
 export { customerReturn, stockUpkeep } from './stock/returns';
-export { stockTransfer, transferSweep } from './stock/transfers';
+export { stockTransfer } from './stock/transfers';

@@ -15,6 +15,7 @@ export const PROBLEMS = {
   NOT_FOUND: { status: 404, title: 'There is no such thing' },
   METHOD_NOT_ALLOWED: { status: 405, title: 'This method is not allowed here' },
   OUT_OF_STOCK: { status: 409, title: 'There is not enough stock' },
+  BACKORDER_LIMIT: { status: 409, title: 'Too many units would wait for stock' },
   ORDER_FAILED: { status: 409, title: 'The order was undone' },
   ORDER_NOT_PAYABLE: { status: 409, title: 'The order cannot be paid' },
   HOLD_EXPIRED: { status: 409, title: 'The hold has expired' },

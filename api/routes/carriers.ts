@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { applyCarrierEvents } from '../../domain/fulfilment/carrier-updates';
-import { CARRIER_NAMES } from '../../domain/fulfilment/carrier-names';
+import { CARRIER_NAMES } from '../../integrations/carriers';
 import { API_BASE } from '../http/paths';
 import { notFound } from '../http/problems';
 import { ok } from '../http/response';

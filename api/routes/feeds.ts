@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { stageFeed } from '../../domain/stock/feeds/stage';
-import type { FeedFormat } from '../../domain/stock/feeds/types';
+import { FEED_MODES, type FeedFormat } from '../../domain/stock/feeds/types';
 import { API_BASE } from '../http/paths';
 import { problem } from '../http/problems';
 import { route, type Route } from '../http/route';
@@ -26,7 +26,7 @@ const FORMATS: Readonly<Record<string, FeedFormat>> = {
 };
 
 const query = z.object({
-  mode: z.enum(['set', 'delta']).default('set').meta({
+  mode: z.enum(FEED_MODES).default('set').meta({
     description: '`set`: quantities are what is on hand; `delta`: what is added or taken',
   }),
   location: warehouseCode.optional().meta({ description: 'Of rows that name none' }),

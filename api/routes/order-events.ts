@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { readOrderEvents } from '../../domain/ordering/views';
+import { readOrderEvents } from '../../domain/orders/views';
 import { cursorOf } from '../http/cursor';
 import { okPage, pageIn } from '../http/pages';
 import { API_BASE } from '../http/paths';

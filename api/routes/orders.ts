@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { listOrders, readOrder, readOrderStatus, readSourcing } from '../../domain/ordering/views';
+import { listOrders, readOrder } from '../../domain/ordering/views';
+import { readOrderStatus, readSourcing } from '../../domain/orders/views';
 import { cursorOf } from '../http/cursor';
 import { okPage } from '../http/pages';
 import { API_BASE } from '../http/paths';
@@ -56,7 +57,9 @@ export function orderActions(context: ApiContext, knownTokens: readonly string[]
         summary: 'Place an order',
         description:
           'Answers once the stock is held; a payment that comes with the order is charged afterwards. Without one the ' +
-          'order waits to be paid until its hold expires.',
+          'order waits to be paid until its hold expires. An order of which more units would wait for stock than may is ' +
+          'refused with BACKORDER_LIMIT: `scope` says whether the limit is that of a product (`sku`) or of the customer ' +
+          '(`skus`), `limit` how many units may wait, `waiting` how many do, and `wanted` how many more would.',
         keyed: true,
         body: newOrder,
         responses: {
@@ -65,6 +68,7 @@ export function orderActions(context: ApiContext, knownTokens: readonly string[]
         },
         problems: [
           'OUT_OF_STOCK',
+          'BACKORDER_LIMIT',
           'ORDER_FAILED',
           'VALIDATION_FAILED',
           'UNKNOWN_SKU',

@@ -1,25 +1,23 @@
 import { z } from 'zod';
+import { ALERT_KINDS, ALERT_STATUSES, type AlertKind } from '../../domain/stock/alerts/types';
 import { line, pageOf, time, uuid, warehouseCode } from './common';
 
-export const alertKind = z.enum([
-  'low_stock',
-  'out_of_stock',
-  'overstock',
-  'transfer_overdue',
-  'ledger_drift',
-]);
-export const alertStatus = z.enum(['open', 'acknowledged', 'resolved']);
+const KINDS = Object.entries(ALERT_KINDS);
+export const alertKind = z.enum(Object.keys(ALERT_KINDS) as readonly AlertKind[]).meta({
+  description: KINDS.map(([kind, { title }]) => `${kind}: ${title.toLowerCase()}`).join('; '),
+});
+export const alertStatus = z.enum(ALERT_STATUSES);
 
 export const alert = z
   .object({
     id: uuid,
     kind: alertKind,
     status: alertStatus,
-    sku: z.string(),
-    location: z.string(),
-    details: z
-      .record(z.string(), z.unknown())
-      .meta({ description: 'The figures, or the transfers, that raised it' }),
+    sku: z.string().nullable().meta({ description: 'Null for `work_failed`, which is not about a place' }),
+    location: z.string().nullable(),
+    details: z.record(z.string(), z.unknown()).meta({
+      description: 'The figures, the transfers or the failure that raised it; of `work_failed` also `advice`',
+    }),
     raisedAt: time,
     acknowledgedAt: time.nullable(),
     acknowledgedBy: z.string().nullable(),

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { CARRIER_EVENT_TYPES } from '../../domain/fulfilment/types';
 import { line, time, uuid } from './common';
 
 export const carrierEvents = z
@@ -8,7 +9,7 @@ export const carrierEvents = z
         z.object({
           eventId: line(200).meta({ description: "The carrier's own id of the update: taken once" }),
           shipmentId: uuid,
-          type: z.enum(['picked_up', 'delivered', 'failed']),
+          type: z.enum(CARRIER_EVENT_TYPES),
           trackingNumber: line(200).optional().meta({
             description: 'Taken where the answer to the booking was lost, and so the number with it',
           }),

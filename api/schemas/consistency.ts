@@ -1,13 +1,13 @@
 import { z } from 'zod';
-import { CHECK_IDS } from '../../domain/assurance/types';
+import { CHECK_IDS, CHECK_MODES, SEVERITIES } from '../../domain/assurance/types';
 import { count, pageOf } from './common';
 
 export const checkId = z.enum(CHECK_IDS).meta({ id: 'ConsistencyCheck' });
-export const severity = z.enum(['critical', 'error', 'warning']);
+export const severity = z.enum(SEVERITIES);
 
 export const consistencyRequest = z
   .strictObject({
-    mode: z.enum(['incremental', 'full']).default('incremental').meta({
+    mode: z.enum(CHECK_MODES).default('incremental').meta({
       description:
         '`incremental`: what changed since the last verified seal or the last run; `full`: everything',
     }),

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { LINE_STATUSES, SHEET_STATUSES } from '../../domain/warehousing/counting/types';
 import { count, line, MAX_UNITS, pageOf, sku, time, uuid, warehouseCode } from './common';
 
 const MAX_SHEET_LINES = 5_000;
@@ -34,7 +35,7 @@ export const countDecision = z
   .object({ skus: skus.optional().meta({ description: 'Default: every line that awaits it' }) })
   .meta({ id: 'CountDecision' });
 
-export const sheetStatus = z.enum(['open', 'review', 'closed']);
+export const sheetStatus = z.enum(SHEET_STATUSES);
 
 export const sheet = z
   .object({
@@ -46,7 +47,7 @@ export const sheet = z
     lines: z.array(
       z.object({
         sku: z.string(),
-        status: z.enum(['open', 'counted', 'review', 'approved', 'rejected']),
+        status: z.enum(LINE_STATUSES),
         expected: count.nullable().meta({ description: 'On hand when the sheet was made' }),
         counted: count.nullable(),
         moved: count.nullable().meta({ description: 'By the ledger, between the sheet and the count' }),

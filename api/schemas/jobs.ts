@@ -1,10 +1,10 @@
 import { z } from 'zod';
-import type { JobView } from '../../domain/jobs/types';
+import { JOB_STATUSES, JOB_TYPES, type JobView } from '../../domain/jobs/types';
 import { API_BASE } from '../http/paths';
 import { count, pageOf, time, uuid } from './common';
 
-export const jobType = z.enum(['feed', 'consistency', 'settlement']);
-export const jobStatus = z.enum(['queued', 'running', 'completed', 'cancelled', 'failed']);
+export const jobType = z.enum(JOB_TYPES);
+export const jobStatus = z.enum(JOB_STATUSES);
 
 export const jobAcceptedBody = z.object({ jobId: uuid, status: jobStatus }).meta({ id: 'JobAccepted' });
 

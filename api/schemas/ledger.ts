@@ -1,25 +1,8 @@
 import { z } from 'zod';
+import { LEDGER_KINDS } from '../../domain/stock/ledger/types';
 import { count, pageOf, time } from './common';
 
-export const ledgerKind = z.enum([
-  'opening',
-  'receipt',
-  'adjust',
-  'reserve',
-  'allocate',
-  'release',
-  'expire',
-  'ship',
-  'transfer_out',
-  'transfer_in',
-  'return',
-  'count',
-  'write_off',
-  'repair',
-  'quality_hold',
-  'quality_release',
-  'feed',
-]);
+export const ledgerKind = z.enum(LEDGER_KINDS);
 
 export const ledgerEntry = z
   .object({

@@ -1,5 +1,9 @@
 import { z } from 'zod';
-import type { OrderStatus, OrderView } from '../../domain/orders/types';
+import { SHIPMENT_STATUSES } from '../../domain/fulfilment/types';
+import { FULFILMENTS, ITEM_STATUSES, ORDER_STATUSES } from '../../domain/orders/types';
+import type { OrderView } from '../../domain/ordering/types';
+import { PAYMENT_STATUSES, REFUND_STATUSES } from '../../domain/payments/types';
+import { SHOWN_RESERVATION_STATUSES, SOURCING_STRATEGIES } from '../../domain/stock/ledger/types';
 import { count, currency, line, money, pageOf, sku, time, uuid, warehouseCode } from './common';
 
 const MAX_QUANTITY = 1_000_000;
@@ -47,7 +51,7 @@ export const newOrder = z
     items,
     customerId: line(200).meta({ examples: ['c-42'] }),
     shipTo: shipTo.nullish().transform((given) => given ?? null),
-    fulfilment: z.enum(['complete', 'partial', 'backorder']).default('complete'),
+    fulfilment: z.enum(FULFILMENTS).default('complete'),
     holdSeconds: z.int().min(1).max(86_400).default(900),
     payment: paymentMethod.nullish().transform((given) => given ?? null),
   })
@@ -57,17 +61,6 @@ export type NewOrder = z.output<typeof newOrder>;
 
 export const cancelBody = z.object({ reason: line(500).nullish() }).meta({ id: 'Cancellation' });
 
-const ORDER_STATUSES = [
-  'reserved',
-  'paid',
-  'fulfilling',
-  'fulfilled',
-  'rejected',
-  'expired',
-  'cancelled',
-  'failed',
-] as const satisfies readonly OrderStatus[];
-
 export const orderStatus = z.enum(ORDER_STATUSES);
 
 const item = z
@@ -75,7 +68,7 @@ const item = z
     sku: z.string(),
     quantity: count,
     unitPriceMinor: money,
-    status: z.enum(['reserved', 'backordered', 'fulfilled', 'cancelled']),
+    status: z.enum(ITEM_STATUSES),
     reservedQuantity: count,
     backorderedQuantity: count,
     fulfilledQuantity: count,
@@ -87,7 +80,7 @@ const item = z
 const reservation = z
   .object({
     id: uuid,
-    status: z.enum(['pending', 'confirmed', 'shipped', 'cancelled', 'expired']),
+    status: z.enum(SHOWN_RESERVATION_STATUSES),
     expiresAt: time,
   })
   .meta({ id: 'Reservation' });
@@ -95,7 +88,7 @@ const reservation = z
 export const payment = z
   .object({
     id: uuid,
-    status: z.enum(['pending', 'captured', 'declined', 'unknown', 'refunded', 'partially_refunded']),
+    status: z.enum(PAYMENT_STATUSES),
     amountMinor: money,
     refundedMinor: money,
     currency,
@@ -110,21 +103,12 @@ const refund = z
     paymentId: uuid,
     amountMinor: money,
     reason: z.string(),
-    status: z.enum(['pending', 'succeeded']),
+    status: z.enum(REFUND_STATUSES),
     at: time,
   })
   .meta({ id: 'Refund' });
 
-export const shipmentStatus = z.enum([
-  'pending',
-  'booking',
-  'booked',
-  'picked_up',
-  'delivered',
-  'voiding',
-  'voided',
-  'failed',
-]);
+export const shipmentStatus = z.enum(SHIPMENT_STATUSES);
 
 const shipment = z
   .object({
@@ -141,7 +125,7 @@ export const order: z.ZodType<OrderView> = z
     id: uuid,
     status: orderStatus,
     customerId: z.string(),
-    fulfilment: z.enum(['complete', 'partial', 'backorder']),
+    fulfilment: z.enum(FULFILMENTS),
     currency,
     totalMinor: money,
     failureCode: z.string().optional(),
@@ -180,7 +164,7 @@ export const sourcing = z
     decisions: z.array(
       z.object({
         sku: z.string(),
-        strategy: z.enum(['nearest', 'fewest_shipments', 'priority']),
+        strategy: z.enum(SOURCING_STRATEGIES),
         requested: count,
         candidates: z.array(
           z.object({

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { MAX_RESERVATION_SECONDS } from '../../domain/stock/reservations/rules';
+import { SHOWN_RESERVATION_STATUSES } from '../../domain/stock/ledger/types';
 import type { ReservationDetails } from '../../domain/stock/reservations/types';
 import { count, line, pageOf, time, uuid, warehouseCode } from './common';
 import { items, quantity, shipTo } from './orders';
@@ -69,7 +70,7 @@ export const extension = z
 
 export const skuRelease = z.object({ reservationId: uuid }).meta({ id: 'SkuRelease' });
 
-export const reservationStatus = z.enum(['pending', 'confirmed', 'shipped', 'cancelled', 'expired']);
+export const reservationStatus = z.enum(SHOWN_RESERVATION_STATUSES);
 
 export const reservation: z.ZodType<ReservationDetails> = z
   .object({

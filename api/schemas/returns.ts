@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { RETURN_STATUSES } from '../../domain/warehousing/returns/types';
 import { count, line, MAX_UNITS, pageOf, sku, time, uuid, warehouseCode } from './common';
 import { namedSerials } from './naming';
 import { units } from './warehousing';
@@ -58,7 +59,7 @@ export const inspection = z
   })
   .meta({ id: 'Inspection' });
 
-export const returnStatus = z.enum(['authorised', 'received', 'completed', 'expired', 'cancelled']);
+export const returnStatus = z.enum(RETURN_STATUSES);
 
 export const customerReturn = z
   .object({

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { STOCK_STATUSES } from '../../domain/stock/ledger/types';
 import { count, currency, line, MAX_UNITS, money, pageOf, time, warehouseCode } from './common';
 import { foundLots, namedSerials } from './naming';
 
@@ -40,7 +41,7 @@ export const location = z
     onHand: count,
     reserved: count,
     available: count,
-    status: z.enum(['available', 'low_stock', 'out_of_stock']),
+    status: z.enum(STOCK_STATUSES),
   })
   .meta({ id: 'StockLocation' });
 

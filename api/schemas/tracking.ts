@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { SERIAL_STATUSES } from '../../domain/stock/tracking/types';
 import { count, pageOf, time, uuid } from './common';
 
 export const trackingBody = z
@@ -40,7 +41,7 @@ export const lotMovementPage = pageOf(
   }),
 );
 
-export const serialStatus = z.enum(['in_stock', 'in_transit', 'shipped', 'written_off', 'removed']);
+export const serialStatus = z.enum(SERIAL_STATUSES);
 
 const serial = z.object({
   serial: z.string(),

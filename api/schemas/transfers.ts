@@ -1,11 +1,12 @@
 import { z } from 'zod';
+import { TRANSFER_MODES, TRANSFER_STATUSES } from '../../domain/stock/transfers/types';
 import { count, line, MAX_UNITS, pageOf, sku, time, uuid, warehouseCode } from './common';
 import { namedLots, namedSerials } from './naming';
 
 const MAX_TRANSIT_SECONDS = 31_536_000;
 const units = z.int().min(1).max(MAX_UNITS);
 
-export const transferStatus = z.enum(['in_transit', 'completed', 'cancelled']);
+export const transferStatus = z.enum(TRANSFER_STATUSES);
 
 export const newTransfer = z
   .object({
@@ -13,7 +14,7 @@ export const newTransfer = z
     from: warehouseCode,
     to: warehouseCode,
     quantity: units,
-    mode: z.enum(['immediate', 'in_transit']),
+    mode: z.enum(TRANSFER_MODES),
     reason: line(200).optional(),
     reference: line(200).optional(),
     serials: namedSerials,
@@ -44,7 +45,7 @@ export const transfer = z
     sku: z.string(),
     from: z.string(),
     to: z.string(),
-    mode: z.enum(['immediate', 'in_transit']),
+    mode: z.enum(TRANSFER_MODES),
     status: transferStatus,
     quantity: count,
     received: count,

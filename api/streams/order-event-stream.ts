@@ -1,5 +1,5 @@
 import type { Response } from 'express';
-import { readOrderEvents } from '../../domain/ordering/views';
+import { readOrderEvents } from '../../domain/orders/views';
 import type { OrderEvent } from '../../domain/orders/types';
 import type { Queryable } from '../../platform/database/database';
 import type { ChangeFeed } from './change-feed';

@@ -37,7 +37,7 @@ export async function sendEventStream(
   const stop = AbortSignal.any([gone, context.stopping]);
   const change = createAutoResetEvent();
   const onChange = () => {
-    change.ring();
+    change.set();
   };
   const unwatch = watch(onChange);
   stop.addEventListener('abort', onChange);

@@ -1,14 +1,11 @@
-import {
-  isGrpcServiceError,
-  WorkflowExecutionAlreadyStartedError,
-  WorkflowNotFoundError,
-  WorkflowUpdateFailedError,
-  type Client,
-} from '@temporalio/client';
-import { ApplicationFailure, NamespaceNotFoundError, type UpdateDefinition } from '@temporalio/common';
+import type { Client } from '@temporalio/client';
+import type { UpdateDefinition } from '@temporalio/common';
 import type { OrderInput } from '../../domain/orders/types';
 import type { Settings } from '../../platform/config';
 import type { Logger } from '../../platform/telemetry/log';
+import { callFailure } from '../../platform/temporal/call-failure';
+import { createEngineClient, type UpdateOutcome } from '../../platform/temporal/engine-client';
+import type { EngineHealth } from '../../platform/temporal/engine-health';
 import {
   cancelUpdate,
   payUpdate,
@@ -20,8 +17,6 @@ import {
 import { WORKFLOW_TYPES, type EngineNames } from '../../workflows/contract/names';
 import { orderStartOptions, sagaTimeouts } from '../../workflows/contract/start';
 import { problem } from '../http/problems';
-import { createEngineCalls } from './engine-calls';
-import { createEngineHealth, type EngineHealth } from './engine-health';
 
 /**
  * `running`: the saga is there, made by this call or before. `closed`: it has ended. `unknown`: the call may or may not
@@ -29,12 +24,8 @@ import { createEngineHealth, type EngineHealth } from './engine-health';
  */
 export type StartOutcome = 'running' | 'closed' | 'unknown';
 
-/** `gone`: no saga runs for this order. `undecided`: no answer in time; the same update id may be asked again. */
-export type Updated<Result> =
-  | { kind: 'answer'; answer: Result }
-  | { kind: 'refused'; code: string }
-  | { kind: 'gone' }
-  | { kind: 'undecided' };
+/** `gone`: no saga runs for this order. `undecided`: no answer in time; the same update id may be sent again. */
+export type Updated<Result> = UpdateOutcome<Result> | { kind: 'undecided' };
 
 export interface Engine {
   readonly health: EngineHealth;
@@ -58,77 +49,41 @@ export interface EngineOptions {
   log: Logger;
 }
 
-const START_DEADLINE_MS = 5_000;
-const UPDATE_DEADLINE_MS = 10_000;
-/** What a call that was given up may still take: its deadline and the client's longest pause between two tries. */
-const IDLE_LIMIT_MS = 10_000;
-
-/**
- * gRPC codes with which the server itself says no: INVALID_ARGUMENT, NOT_FOUND, PERMISSION_DENIED, FAILED_PRECONDITION,
- * UNIMPLEMENTED, UNAUTHENTICATED. Any other failure is ambiguous, UNAVAILABLE too: the client retries it by itself, and
- * one of its tries may have broken off after it had arrived.
- */
-const SERVER_SAID_NO = new Set([3, 5, 7, 9, 12, 16]);
-
-/** The saga after an update was accepted, when it closed before the update's handler returned. */
-const CLOSED_DURING_UPDATE = 'AcceptedUpdateCompletedWorkflow';
-
-/** What the API asks of Temporal, each call with a deadline and each failure told apart by what may have happened. */
+/** What the API asks of Temporal about orders, each failure told apart by what may have happened. */
 export function createEngine(options: EngineOptions): Engine {
-  const { client, names, log } = options;
-  const calls = createEngineCalls(client);
-  const health = createEngineHealth(client, calls);
+  const { names, log } = options;
+  const client = createEngineClient(options.client);
+  const { health } = client;
   const timeouts = sagaTimeouts(options.settings);
 
   async function start(order: OrderInput, trace: string, restart: boolean): Promise<StartOutcome> {
     const request = orderStartOptions({ names, order, timeouts, restart, eager: options.eagerStart, trace });
     try {
-      await calls.within(START_DEADLINE_MS, () => client.workflow.start(WORKFLOW_TYPES.orderSaga, request));
-      health.proved();
-      return 'running';
+      return await client.start(WORKFLOW_TYPES.orderSaga, request);
     } catch (error) {
-      if (error instanceof WorkflowExecutionAlreadyStartedError) {
-        health.proved();
-        return 'closed';
-      }
       log.error({ err: error, orderId: order.orderId }, 'a saga could not be started');
-      if (serverSaidNo(error)) throw unavailable();
+      if (callFailure(error) === 'refused') throw unavailable();
       return 'unknown';
     }
   }
 
   async function update<Result, Request>(
     definition: UpdateDefinition<Result, [Request]>,
-    target: { orderId: string; updateId: string; request: Request },
+    { orderId, ...target }: { orderId: string; updateId: string; request: Request },
   ): Promise<Updated<Result>> {
     if (!(await health.reachable())) throw unavailable();
-    const handle = client.workflow.getHandle(names.orderWorkflowId(target.orderId));
     try {
-      const answer = await calls.within(UPDATE_DEADLINE_MS, () =>
-        handle.executeUpdate(definition, { args: [target.request], updateId: target.updateId }),
-      );
-      health.proved();
-      return { kind: 'answer', answer };
+      return await client.update(definition, { workflowId: names.orderWorkflowId(orderId), ...target });
     } catch (error) {
-      if (error instanceof WorkflowNotFoundError) return { kind: 'gone' };
-      const refusal = error instanceof WorkflowUpdateFailedError ? error.cause : undefined;
-      if (refusal instanceof ApplicationFailure && refusal.type) {
-        return refusal.type === CLOSED_DURING_UPDATE
-          ? { kind: 'gone' }
-          : { kind: 'refused', code: refusal.type };
-      }
-      log.warn(
-        { err: error, orderId: target.orderId, update: definition.name },
-        'an update was not answered',
-      );
-      if (serverSaidNo(error)) throw unavailable();
+      log.warn({ err: error, orderId, update: definition.name }, 'an update has no outcome yet');
+      if (callFailure(error) === 'refused') throw unavailable();
       return { kind: 'undecided' };
     }
   }
 
   return {
     health,
-    idle: () => calls.idle(IDLE_LIMIT_MS),
+    idle: () => client.idle(),
     start: (order, trace) => start(order, trace, false),
     restart: (order, trace) => start(order, trace, true),
     pay: (orderId, request) => update(payUpdate, { orderId, updateId: request.updateId, request }),
@@ -136,15 +91,7 @@ export function createEngine(options: EngineOptions): Engine {
   };
 }
 
-/** For answers that leave before anything was sent. */
+/** For requests that end before anything was sent. */
 export function unavailable(): Error {
   return problem('ENGINE_UNAVAILABLE', 'The workflow engine cannot be reached. Nothing was done; try again.');
-}
-
-function serverSaidNo(error: unknown): boolean {
-  for (let at: unknown = error; at instanceof Error; at = at.cause) {
-    if (at instanceof NamespaceNotFoundError) return true;
-    if (isGrpcServiceError(at)) return SERVER_SAID_NO.has(at.code);
-  }
-  return false;
 }

@@ -1,4 +1,4 @@
-import type { OrderView } from '../../domain/orders/types';
+import type { OrderView } from '../../domain/ordering/types';
 import { readOrder } from '../../domain/ordering/views';
 import { orderPath } from '../http/paths';
 import { problem } from '../http/problems';

@@ -22,7 +22,12 @@ export type PlacementResult =
   | { outcome: Extract<PlacementOutcome, 'reserved'>; response: ApiResponse }
   | { outcome: Exclude<PlacementOutcome, 'reserved'>; error: Error };
 
-export function placementResult({ view, shortages, failureDetail }: OrderRecord): PlacementResult {
+export function placementResult({
+  view,
+  shortages,
+  failureDetail,
+  failureDetails,
+}: OrderRecord): PlacementResult {
   if (view.status === 'rejected') return { outcome: 'rejected', error: outOfStock(shortages, view.id) };
   if (view.status !== 'failed') {
     return {
@@ -37,6 +42,12 @@ export function placementResult({ view, shortages, failureDetail }: OrderRecord)
   }
   if (view.failureCode === 'MIXED_CURRENCIES') {
     return { outcome: 'failed', error: problem('MIXED_CURRENCIES', detail, members) };
+  }
+  if (view.failureCode === 'BACKORDER_LIMIT') {
+    return {
+      outcome: 'failed',
+      error: problem('BACKORDER_LIMIT', detail, { ...failureDetails, ...members }),
+    };
   }
   return {
     outcome: 'failed',

@@ -1,6 +1,6 @@
 import { hasEnded } from '../../domain/orders/rules';
 import type { OrderStatus } from '../../domain/orders/types';
-import { readOrderInput } from '../../domain/ordering/views';
+import { readOrderInput } from '../../domain/orders/views';
 import { notFound } from '../http/problems';
 import type { ApiContext } from '../services/context';
 import type { Updated } from '../temporal/engine';

@@ -109,7 +109,7 @@ async function fillOrders(client: PoolClient, count: number, products: number): 
     [count, products],
   );
   await client.query(
-    `insert into orders (id, customer_id, status, fulfilment, currency, total_minor, hold_seconds, input, event_seq, created_at, updated_at)
+    `insert into orders (id, customer_id, status, fulfilment, currency, total_minor, reservation_seconds, input, event_seq, created_at, updated_at)
      select order_id, 'c-' || 1 + floor(power(random(), 2) * $1::int)::int, status, 'complete', 'USD', 1000, 900, '{}', 3, at, at from made`,
     [Math.max(1, Math.floor(count / 10))],
   );

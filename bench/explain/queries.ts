@@ -31,8 +31,9 @@ import {
 } from '../../domain/stock/reservations/queries';
 import type { LedgerEntry, StockKey } from '../../domain/stock/ledger/types';
 import { selectQueueForUpdate } from '../../domain/ordering/backorders/queries';
-import { claimSuspects } from '../../domain/ordering/reconcile-queries';
-import { selectOrderEvents, selectOrderPage, selectOrders } from '../../domain/ordering/view-queries';
+import { selectSuspectsForUpdate } from '../../domain/ordering/reconcile-queries';
+import { selectOrderEvents } from '../../domain/orders/view-queries';
+import { selectOrderPage, selectOrders } from '../../domain/ordering/view-queries';
 import { selectTransferPage } from '../../domain/stock/transfers/view-queries';
 import type { Database, Transaction } from '../../platform/database/database';
 import { newId } from '../../platform/ids';
@@ -252,7 +253,7 @@ export const ORDER_QUERIES: readonly ExplainedQuery[] = [
     title: 'Open orders that have not moved',
     usedBy: 'The sweep, every 30 seconds',
     index: '`orders_open (updated_at)`, partial: orders that ended are not in it.',
-    run: (on) => claimSuspects(on, { graceSeconds: 30, recheckSeconds: 600, limit: 100 }),
+    run: (on) => selectSuspectsForUpdate(on, { graceSeconds: 30, recheckSeconds: 600, limit: 100 }),
   },
   {
     title: 'Shipments to book',

@@ -32,7 +32,7 @@ export function createTextbookActivities(deps: TextbookDeps): TextbookActivities
       await reserveInteractively(db.pool, productNumber, orderId);
       await run(
         'order',
-        `insert into orders (id, customer_id, status, fulfilment, currency, total_minor, hold_seconds, input)
+        `insert into orders (id, customer_id, status, fulfilment, currency, total_minor, reservation_seconds, input)
          values ($1, 'bench', 'reserved', 'complete', 'USD', ${PRICE_MINOR}, 900, '{}')`,
         orderId,
       );

@@ -18,11 +18,11 @@ import { derivedId, newId } from '../../platform/ids';
 import { advanceCheckpoint } from './seals/checkpoint';
 import { checkOf, DRIFT_CHECKS } from './checks/checks';
 import { countRepairable, selectChecks, selectDrifting, selectSettledDrift } from './queries';
-import { CHECK_IDS, type CheckId, type CheckMode, type CheckResult } from './types';
+import { CHECK_IDS, CHECK_MODES, type CheckId, type CheckMode, type CheckResult } from './types';
 
 /** What a consistency job is asked to do, as its row has it. */
 export const consistencyInput = z.object({
-  mode: z.enum(['incremental', 'full']),
+  mode: z.enum(CHECK_MODES),
   checks: z.array(z.enum(CHECK_IDS)).min(1),
 });
 

@@ -7,7 +7,7 @@ import {
   type Queryable,
   type Transaction,
 } from '../../platform/database/database';
-import type { CheckId, CheckMode, Finding, Severity, StoredFinding } from './types';
+import type { CheckId, Finding, Severity, StoredFinding } from './types';
 
 /**
  * Makes the transaction read one snapshot. The lock comes first: a partition that is dropped between the snapshot and the
@@ -83,7 +83,6 @@ export async function insertCheck(
   check: {
     jobId: string;
     id: CheckId;
-    mode: CheckMode;
     findings: number;
     truncated: boolean;
     startedAt: Date;
@@ -92,9 +91,9 @@ export async function insertCheck(
   const added = await execute(
     tx,
     'consistency.insert_check',
-    `insert into consistency_checks (job_id, check_id, mode, findings, truncated, started_at)
-     values ($1, $2, $3, $4, $5, $6) on conflict do nothing`,
-    [check.jobId, check.id, check.mode, check.findings, check.truncated, check.startedAt],
+    `insert into consistency_checks (job_id, check_id, findings, truncated, started_at)
+     values ($1, $2, $3, $4, $5) on conflict do nothing`,
+    [check.jobId, check.id, check.findings, check.truncated, check.startedAt],
   );
   return added === 1;
 }
@@ -151,7 +150,7 @@ export async function countRepairable(on: Queryable, jobId: string): Promise<num
   const { count } = await one<{ count: number }>(
     on,
     'consistency.count_repairable',
-    'select count(*)::int as count from consistency_findings where job_id = $1 and repairable',
+    'select count(*) as count from consistency_findings where job_id = $1 and repairable',
     [jobId],
   );
   return count;

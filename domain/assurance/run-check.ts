@@ -61,7 +61,7 @@ export async function findInconsistencies(
 /** Runs one check of a job and stores what it finds. A check that has run before is not run again: what is stored is returned. */
 export async function runCheck(deps: CheckDeps, request: CheckRequest): Promise<CheckResult> {
   const { db, signal } = deps;
-  const { jobId, check: id, mode } = request;
+  const { jobId, check: id } = request;
   const { title, severity } = checkOf(id);
   const readResult = async (): Promise<CheckResult | undefined> => {
     const stored = await selectCheck(db, jobId, id);
@@ -77,7 +77,7 @@ export async function runCheck(deps: CheckDeps, request: CheckRequest): Promise<
   });
   const truncated = found.length > MAX_FINDINGS;
   await db.retrying(async (tx) => {
-    const isNew = await insertCheck(tx, { jobId, id, mode, findings: findings.length, truncated, startedAt });
+    const isNew = await insertCheck(tx, { jobId, id, findings: findings.length, truncated, startedAt });
     if (isNew) await insertFindings(tx, { jobId, check: id, severity }, findings);
   });
   const stored = await readResult();

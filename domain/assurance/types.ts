@@ -1,10 +1,12 @@
 import type { Statement } from '../../platform/database/database';
 
 /** `critical`: what is sold or owed may be wrong; `error`: data disagrees; `warning`: something does not move. */
-export type Severity = 'critical' | 'error' | 'warning';
+export const SEVERITIES = ['critical', 'error', 'warning'] as const;
+export type Severity = (typeof SEVERITIES)[number];
 
 /** `incremental`: what changed since the last verified seal or the last run; `full`: everything. */
-export type CheckMode = 'incremental' | 'full';
+export const CHECK_MODES = ['incremental', 'full'] as const;
+export type CheckMode = (typeof CHECK_MODES)[number];
 
 export interface CheckInfo {
   id: CheckId;

@@ -1,3 +1,5 @@
+export const WAREHOUSE_TYPES = ['warehouse', 'store', 'dropship'] as const;
+
 /** A product as `GET /products/{sku}` shows it. Money in minor units, times RFC 3339. */
 export interface ProductView {
   sku: string;

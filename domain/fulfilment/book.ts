@@ -1,17 +1,20 @@
 import type { Database, Queryable, Transaction } from '../../platform/database/database';
+import { isSubjectsOwn } from '../../platform/errors';
+import { runInHalves } from '../../platform/halves';
 import { enqueue } from '../../platform/database/outbox';
+import { forgetFailures, recordFailure } from '../stock/alerts/failed-work';
 import { appendEvents } from '../orders/events';
-import type { NewEvent } from '../orders/queries';
+import type { NewEvent } from '../orders/types';
 import { advanceStatus } from '../orders/status';
 import {
   claimToBook,
   endLeases,
   existsOverdue,
+  extendLease,
   lockShipments,
-  updateShipments,
-  type ShipmentChange,
   type ShipmentRow,
 } from './queries';
+import { changeShipments, type ShipmentChange } from './change';
 import { afterBooking } from './rules';
 import type { BookingOutcome, ShipmentToBook } from './types';
 
@@ -33,29 +36,45 @@ export function claimShipments(on: Queryable, request: ClaimRequest): Promise<Sh
 
 /**
  * Gives claims back after a passing failure of the carrier. They stay `booking`: the carrier may have them although its
- * answer was lost, so a cancellation must ask it before it may count them as stopped.
+ * response was lost, so a cancellation must ask it before it counts them as stopped.
  */
 export async function releaseClaims(on: Queryable, shipmentIds: readonly string[]): Promise<void> {
   if (shipmentIds.length > 0) await endLeases(on, shipmentIds);
 }
 
-/** True when a shipment has waited `seconds` for the dispatcher, or its claim has run out: the bell was lost on the way. */
+/** True when a shipment has waited `seconds` for the dispatcher, or its claim has run out: the signal was lost. */
 export function shipmentsAreOverdue(on: Queryable, seconds: number): Promise<boolean> {
   return existsOverdue(on, seconds);
 }
 
 /**
- * Writes down how bookings ended. Booked: tracking number, label, the order `fulfilling`. Refused for good: the shipment
+ * Records how bookings ended. Booked: tracking number, label, the order `fulfilling`. Refused for good: the shipment
  * `failed` and the order's saga woken to undo it. A shipment that is being voided or was picked up meanwhile keeps its
- * status and still gets its tracking number. Recorded again, it changes nothing.
+ * status and still gets its tracking number. Recorded again, it changes nothing. A shipment that cannot be written by an error
+ * of its own stops no other: an alert tells of it, and it is booked again after a while.
  *
  * @returns how many shipments became `booked` and `failed`.
  */
-export function recordBookings(
+export async function recordBookings(
   db: Database,
   outcomes: readonly BookingOutcome[],
 ): Promise<{ booked: number; refused: number }> {
-  return db.retrying((tx) => record(tx, new Map(outcomes.map((outcome) => [outcome.shipmentId, outcome]))));
+  const total = { booked: 0, refused: 0 };
+  await runInHalves(
+    outcomes,
+    async (some) => {
+      const byId = new Map(some.map((outcome) => [outcome.shipmentId, outcome]));
+      const { booked, refused } = await db.retrying((tx) => record(tx, byId));
+      total.booked += booked;
+      total.refused += refused;
+    },
+    async ({ shipmentId }, error) => {
+      const retryAt = await recordFailure(db, { work: 'record_booking', subject: shipmentId, error });
+      await extendLease(db, shipmentId, retryAt);
+    },
+    isSubjectsOwn,
+  );
+  return total;
 }
 
 async function record(
@@ -77,7 +96,7 @@ async function record(
     changes.push(changeOf(shipment, outcome, status ?? shipment.status));
     events.push(eventOf(shipment, outcome));
   }
-  await updateShipments(tx, changes);
+  await changeShipments(tx, changes);
   await enqueue(
     tx,
     [...new Set(refused)].map((orderId) => ({ topic: 'order.wake', key: orderId })),
@@ -85,6 +104,7 @@ async function record(
   // Locks the rows of all these orders, in order; what follows touches only orders among them.
   await appendEvents(tx, events);
   await advanceStatus(tx, [...new Set(booked)], 'fulfilling');
+  await forgetFailures(tx, 'record_booking', [...outcomes.keys()]);
   return { booked: booked.length, refused: refused.length };
 }
 

@@ -1,5 +1,7 @@
 import { validate } from 'uuid';
 import type { Database, Transaction } from '../../platform/database/database';
+import { isSubjectsOwn } from '../../platform/errors';
+import { runInHalves } from '../../platform/halves';
 import { enqueue } from '../../platform/database/outbox';
 import {
   closeLines,
@@ -11,16 +13,10 @@ import {
 import { lockStock, postLedger } from '../stock/ledger/ledger';
 import { appendEvents } from '../orders/events';
 import { moveUnits } from '../orders/items';
-import type { NewEvent } from '../orders/queries';
+import type { NewEvent } from '../orders/types';
 import { advanceStatus, settleStatus } from '../orders/status';
-import {
-  insertCarrierEvents,
-  lockShipments,
-  selectShipments,
-  updateShipments,
-  type ShipmentChange,
-  type ShipmentRow,
-} from './queries';
+import { insertCarrierEvents, lockShipments, selectShipments, type ShipmentRow } from './queries';
+import { changeShipments, type ShipmentChange } from './change';
 import { afterCarrierEvent, mayStillLeave } from './rules';
 import type { CarrierEvent } from './types';
 
@@ -32,19 +28,33 @@ export interface UpdateOutcome {
 }
 
 /**
- * Applies a carrier's updates, at most 500, in one transaction and answers a verdict for each, in their order.
+ * Applies a carrier's updates, at most 500, in one transaction, and returns what became of each, in their order. Where one
+ * fails by an error of its own, the others are applied all the same, and then that error is thrown: sent again, they are duplicates.
  *
  * An update is taken once, by carrier and event id; statuses only go forward, so repeats, delays and any order are
- * harmless. `picked_up`, also when a `delivered` implies it, takes the goods off the stock and out of the hold and
- * wakes the saga; the order ends when nothing is left to leave. `failed` before pick-up wakes the saga to undo that
+ * harmless. `picked_up`, also when a `delivered` implies it, takes the goods off the stock and out of the reservation
+ * and wakes the saga; the order ends when nothing is left to leave. `failed` before pick-up wakes the saga to undo that
  * shipment; after pick-up it only goes into the history.
  */
-export function applyCarrierEvents(
+export async function applyCarrierEvents(
   db: Database,
   carrier: string,
   events: readonly CarrierEvent[],
 ): Promise<UpdateOutcome[]> {
-  return db.retrying((tx) => applyAll(tx, carrier, events));
+  const verdicts: UpdateOutcome[] = [];
+  const failures: unknown[] = [];
+  await runInHalves(
+    events,
+    async (some) => {
+      verdicts.push(...(await db.retrying((tx) => applyAll(tx, carrier, some))));
+    },
+    (_, error) => {
+      failures.push(error);
+    },
+    isSubjectsOwn,
+  );
+  if (failures.length > 0) throw failures[0];
+  return verdicts;
 }
 
 async function applyAll(
@@ -62,13 +72,13 @@ async function applyAll(
     events.filter((event) => known.has(event.shipmentId.toLowerCase())),
   );
   const touched = [...new Set(fresh.map((event) => event.shipmentId.toLowerCase()))];
-  const held = await lockGoods(
+  const reserved = await lockGoods(
     tx,
     touched.flatMap((id) => known.get(id) ?? []),
   );
   const shipments = new Map((await lockShipments(tx, touched)).map((row) => [row.shipmentId, row]));
   const outcome = foldEvents(carrier, fresh, shipments);
-  await writeOutcome(tx, carrier, outcome, held);
+  await writeOutcome(tx, carrier, outcome, reserved);
 
   const results = new Map<string, UpdateResult>(
     fresh.map(({ eventId }) => [eventId, outcome.applied.has(eventId) ? 'applied' : 'stale']),
@@ -81,7 +91,7 @@ async function applyAll(
   });
 }
 
-/** The events that nobody has taken before, each once, in the order given. */
+/** The events that were not taken before, each once, in the order given. */
 async function takeFresh(
   tx: Transaction,
   carrier: string,
@@ -95,18 +105,18 @@ async function takeFresh(
   return [...first.values()].filter((event) => added.has(event.eventId));
 }
 
-interface HeldGoods {
-  /** Confirmed holds: the only ones that may become `shipped`. */
+interface ReservedGoods {
+  /** Confirmed reservations: the only ones that may become `shipped`. */
   confirmed: ReadonlySet<string>;
-  /** All open lines of the holds, not only those of the shipments in question. */
+  /** All open lines of the reservations, not only those of the shipments in question. */
   lines: readonly OpenLine[];
 }
 
 /**
- * Locks holds and stock of the shipments that may still leave. A status read without a lock is enough to leave out the
+ * Locks reservations and stock of the shipments that may still leave. A status read without a lock is enough to leave out the
  * others: once gone or ended, they stay so.
  */
-async function lockGoods(tx: Transaction, shipments: readonly ShipmentRow[]): Promise<HeldGoods> {
+async function lockGoods(tx: Transaction, shipments: readonly ShipmentRow[]): Promise<ReservedGoods> {
   const leaving = shipments.filter((shipment) => mayStillLeave(shipment.status));
   const reservationIds = [...new Set(leaving.map((shipment) => shipment.reservationId))];
   const reservations = await lockReservations(tx, reservationIds);
@@ -150,11 +160,11 @@ function foldEvents(
     const shipment = shipments.get(event.shipmentId.toLowerCase());
     if (!shipment) continue;
     const { shipmentId, orderId, warehouse } = shipment;
-    // A dispatcher that died between the booking and its record left none, and nobody books again what has left.
+    // A dispatcher that died between the booking and its record left none, and what has left is not booked again.
     const trackingNumber =
       shipment.trackingNumber ?? changed.get(shipmentId)?.trackingNumber ?? event.trackingNumber;
-    const verdict = afterCarrierEvent(changed.get(shipmentId)?.status ?? shipment.status, event.type);
-    if (verdict.effect === 'stale') continue;
+    const effect = afterCarrierEvent(changed.get(shipmentId)?.status ?? shipment.status, event.type);
+    if (effect.effect === 'stale') continue;
     applied.add(event.eventId);
     const data = {
       shipmentId,
@@ -164,11 +174,11 @@ function foldEvents(
       detail: event.detail,
       occurredAt: event.occurredAt,
     };
-    if (verdict.effect === 'lost') {
+    if (effect.effect === 'lost') {
       history.push({ orderId, type: 'shipment_lost', data });
       continue;
     }
-    for (const status of verdict.through) {
+    for (const status of effect.through) {
       changed.set(shipmentId, {
         status,
         trackingNumber,
@@ -186,11 +196,11 @@ async function writeOutcome(
   tx: Transaction,
   carrier: string,
   outcome: Outcome,
-  held: HeldGoods,
+  reserved: ReservedGoods,
 ): Promise<void> {
   const { left, failed } = outcome;
   const parcels = new Map(left.map((shipment) => [parcelKey(shipment), shipment]));
-  const shipped = held.lines.flatMap((line) => {
+  const shipped = reserved.lines.flatMap((line) => {
     const shipment = parcels.get(parcelKey(line));
     return shipment ? [{ line, shipment }] : [];
   });
@@ -212,8 +222,8 @@ async function writeOutcome(
     tx,
     shipped.map(({ line }) => line),
   );
-  await setReservationStatus(tx, emptied(held, left, parcels), 'shipped');
-  await updateShipments(
+  await setReservationStatus(tx, emptied(reserved, left, parcels), 'shipped');
+  await changeShipments(
     tx,
     [...outcome.changed].map(([shipmentId, change]) => ({ shipmentId, ...change })),
   );
@@ -237,17 +247,17 @@ async function writeOutcome(
   await settleStatus(tx, orderIdsOf(left), 'fulfilled');
 }
 
-/** The holds that hold nothing any more. */
+/** The reservations that have no open line any more. */
 function emptied(
-  held: HeldGoods,
+  reserved: ReservedGoods,
   left: readonly ShipmentRow[],
   parcels: ReadonlyMap<string, ShipmentRow>,
 ): string[] {
-  const stillHeld = new Set(
-    held.lines.filter((line) => !parcels.has(parcelKey(line))).map((line) => line.reservationId),
+  const stillReserved = new Set(
+    reserved.lines.filter((line) => !parcels.has(parcelKey(line))).map((line) => line.reservationId),
   );
   const candidates = new Set(left.map((shipment) => shipment.reservationId));
-  return [...candidates].filter((id) => held.confirmed.has(id) && !stillHeld.has(id));
+  return [...candidates].filter((id) => reserved.confirmed.has(id) && !stillReserved.has(id));
 }
 
 function orderIdsOf(shipments: readonly ShipmentRow[]): string[] {

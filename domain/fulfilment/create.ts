@@ -12,14 +12,16 @@ export interface ShipmentsRequest {
   carrier: string;
 }
 
-/** The same for the same hold and warehouse: made again, it is the same shipment. */
+/** The same for the same reservation and warehouse: made again, it is the same shipment. */
 export function shipmentIdOf(reservationId: string, warehouseId: number): string {
   return derivedId('shipment', reservationId, warehouseId);
 }
 
 /**
- * Writes one shipment per warehouse for what confirmed holds still hold, and rings the dispatcher. The caller has locked
- * the reservations. Asked again it changes nothing. Answers the ids of the shipments that are new.
+ * Writes one shipment per warehouse for what confirmed reservations still hold, and signals the dispatcher. The caller has
+ * locked the reservations. A second call changes nothing.
+ *
+ * @returns the ids of the shipments that are new
  */
 export async function createShipments(
   tx: Transaction,

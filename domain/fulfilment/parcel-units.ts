@@ -3,16 +3,15 @@ import { AppError } from '../../platform/errors';
 import { lockStock } from '../stock/ledger/ledger';
 import { exchangeLots, exchangeSerials } from '../stock/tracking/exchange';
 import {
+  findToPack,
+  readPacked,
+  readShippedUnits,
   replacePacked,
-  selectKnownLots,
-  selectKnownSerials,
-  selectLotsOfParcel,
-  selectPacked,
-  selectSerialsOfParcel,
   type PackedUnit,
-} from '../stock/tracking/assign-queries';
+  type UnitsOfProduct,
+} from '../stock/tracking/packing';
 import { refuse } from '../stock/tracking/assign-units';
-import { lotFault, namingFault, packedFault, serialFault } from '../stock/tracking/rules';
+import { namingFault } from '../stock/tracking/rules';
 import type { NamedUnits, NamedProduct } from '../stock/tracking/types';
 import { lockShipments, selectParcel, type Parcel } from './queries';
 import { hasLeft, mayStillLeave } from './rules';
@@ -24,50 +23,23 @@ export interface ParcelUnits {
   /** Code. */
   warehouse: string;
   status: ShipmentStatus;
-  items: {
-    sku: string;
-    quantity: number;
-    /** `named`: somebody read it off; otherwise it was taken as the oldest when the parcel left. */
-    serials: { serial: string; named: boolean }[];
-    lots: { code: string; quantity: number }[];
-  }[];
+  items: ({ sku: string; quantity: number } & UnitsOfProduct)[];
 }
 
-/** Which units are in a parcel: before it leaves those that were named, after that those that left. Null: no such parcel. */
+/** Which units are in a parcel: before it leaves those that were named, then those that left. Null: no such parcel. */
 export async function readParcelUnits(on: Queryable, shipmentId: string): Promise<ParcelUnits | null> {
   const parcel = await selectParcel(on, shipmentId);
   if (!parcel) return null;
   const { orderId, warehouse, status } = parcel;
   const items: ParcelUnits['items'] = [];
-  const packed = hasLeft(status) ? null : await selectPacked(on, shipmentId);
-  for (const item of parcel.items) {
-    const units = packed ? packedOf(packed, item) : await leftOf(on, parcel, item);
-    items.push({ sku: item.sku, quantity: item.quantity, ...units });
+  const packed = hasLeft(status) ? null : await readPacked(on, shipmentId);
+  for (const { sku, productId, quantity } of parcel.items) {
+    const units = packed
+      ? (packed.get(productId) ?? { serials: [], lots: [] })
+      : await readShippedUnits(on, parcel, productId);
+    items.push({ sku, quantity, ...units });
   }
   return { shipmentId, orderId, warehouse, status, items };
-}
-
-type UnitsOfItem = Pick<ParcelUnits['items'][number], 'serials' | 'lots'>;
-
-function packedOf(
-  packed: Awaited<ReturnType<typeof selectPacked>>,
-  { productId }: NamedProduct,
-): UnitsOfItem {
-  const mine = packed.filter((unit) => unit.productId === productId);
-  return {
-    serials: mine.flatMap(({ serial }) => (serial === null ? [] : [{ serial, named: true }])),
-    lots: mine.flatMap(({ lot, quantity }) => (lot === null ? [] : [{ code: lot, quantity }])),
-  };
-}
-
-async function leftOf(on: Queryable, parcel: Parcel, { productId }: NamedProduct): Promise<UnitsOfItem> {
-  // Whatever the product keeps today: it may have kept more when the parcel left.
-  const serials = await selectSerialsOfParcel(on, productId, parcel);
-  const lots = await selectLotsOfParcel(on, productId, parcel.shipmentId);
-  return {
-    serials: serials.map(({ serial, named }) => ({ serial, named })),
-    lots: lots.map(({ code, quantity }) => ({ code, quantity })),
-  };
 }
 
 /**
@@ -103,38 +75,13 @@ export function nameParcelUnits(
       if (!item) throw new AppError('NOT_IN_PARCEL', `There is nothing of ${sku} in this parcel.`, { sku });
       refuse(namingFault(item, item.quantity, named));
       if (hasLeft(status)) await exchange(tx, parcel, item, named);
-      else packed.push(...(await pack(tx, parcel, item, named)));
+      else packed.push(...(await findToPack(tx, parcel, item, named)));
     }
     if (!hasLeft(status)) await replacePacked(tx, shipmentId, packed);
     const units = await readParcelUnits(tx, shipmentId);
     if (!units) throw new Error('a shipment disappeared');
     return units;
   });
-}
-
-async function pack(
-  tx: Transaction,
-  { shipmentId, warehouseId }: Parcel,
-  { sku, productId }: NamedProduct,
-  { serials = [], lots = [] }: NamedUnits,
-): Promise<PackedUnit[]> {
-  const known = serials.length > 0 ? await selectKnownSerials(tx, productId, serials) : [];
-  refuse(serialFault(sku, serials, known, (s) => s.status === 'in_stock' && s.warehouseId === warehouseId));
-  refuse(packedFault(sku, known, shipmentId));
-  const codes = lots.map(({ code }) => code);
-  const there =
-    codes.length > 0 ? await selectKnownLots(tx, { productId, warehouseId }, codes, shipmentId) : [];
-  refuse(lotFault(sku, lots, there));
-  const ids = new Map(there.map(({ code, id }) => [code, id]));
-  return [
-    ...known.map(({ id }) => ({ productId, serialId: id, lotId: null, quantity: 1 })),
-    ...lots.map(({ code, quantity }) => ({
-      productId,
-      serialId: null,
-      lotId: ids.get(code) ?? null,
-      quantity,
-    })),
-  ];
 }
 
 async function exchange(

@@ -1,6 +1,19 @@
-import { execute, maybeOne, many, type Queryable, type Transaction } from '../../platform/database/database';
+import {
+  execute,
+  many,
+  maybeOne,
+  one,
+  type Queryable,
+  type Transaction,
+} from '../../platform/database/database';
+import { literals } from '../../platform/database/literals';
 import type { NamedProduct } from '../stock/tracking/types';
-import type { CarrierEvent, ShipmentStatus, ShipmentToBook } from './types';
+import {
+  UNBOOKED_SHIPMENT_STATUSES,
+  type CarrierEvent,
+  type ShipmentStatus,
+  type ShipmentToBook,
+} from './types';
 
 export interface ShipmentRow {
   shipmentId: string;
@@ -28,7 +41,7 @@ export interface NewShipmentItem {
   quantity: number;
 }
 
-/** Writes shipments with their items; those that exist are left alone. Answers the new ones. */
+/** Writes shipments with their items; those that exist are left alone. Returns the new ones. */
 export function insertShipments(
   tx: Transaction,
   shipments: readonly NewShipment[],
@@ -64,8 +77,8 @@ export function insertShipments(
 }
 
 /**
- * Takes shipments to book, oldest first. Times that an index is searched by are `statement_timestamp()`: it is as good as
- * `clock_timestamp()` where nothing waits for a lock, but does not change within the statement.
+ * Takes shipments to book, oldest first. An index is searched by `statement_timestamp()`, which does not change within the
+ * statement; it is as good as `clock_timestamp()` where nothing waits for a lock.
  */
 export function claimToBook(
   on: Queryable,
@@ -78,12 +91,12 @@ export function claimToBook(
     'fulfilment.claim_to_book',
     `with taken as (
        select id from shipments
-       where status in ('pending', 'booking') and carrier = $1
+       where status in ${literals(UNBOOKED_SHIPMENT_STATUSES)} and carrier = $1
          and (status = 'pending' or lease_until <= statement_timestamp())
        order by created_at limit $2 for no key update skip locked
      ), claimed as (
        update shipments s
-       set status = 'booking', attempts = s.attempts + 1, updated_at = clock_timestamp(),
+       set status = 'booking', updated_at = clock_timestamp(),
            lease_until = clock_timestamp() + make_interval(secs => $3)
        from taken where s.id = taken.id
        returning s.id, s.order_id, s.warehouse_id, s.created_at
@@ -107,17 +120,27 @@ export function endLeases(on: Queryable, shipmentIds: readonly string[]): Promis
   );
 }
 
+/** Lets the claim of a shipment count until `until`, so that it is not taken again before. */
+export function extendLease(on: Queryable, shipmentId: string, until: Date): Promise<number> {
+  return execute(
+    on,
+    'fulfilment.extend_lease',
+    `update shipments set lease_until = $2 where id = $1 and status = 'booking'`,
+    [shipmentId, until],
+  );
+}
+
 /** Is there a shipment that nobody has begun to book for `seconds`, or a claim whose lease has run out? */
 export async function existsOverdue(on: Queryable, seconds: number): Promise<boolean> {
-  const found = await maybeOne<{ overdue: boolean }>(
+  const { overdue } = await one<{ overdue: boolean }>(
     on,
     'fulfilment.exists_overdue',
-    `select exists (select 1 from shipments where status in ('pending', 'booking')
+    `select exists (select 1 from shipments where status in ${literals(UNBOOKED_SHIPMENT_STATUSES)}
        and (status = 'booking' or created_at < statement_timestamp() - make_interval(secs => $1))
        and (status = 'pending' or lease_until <= statement_timestamp())) as overdue`,
     [seconds],
   );
-  return found?.overdue ?? false;
+  return overdue;
 }
 
 const SHIPMENT_COLUMNS = `s.id as "shipmentId", s.order_id as "orderId", s.reservation_id as "reservationId",
@@ -149,7 +172,7 @@ export function lockShipments(tx: Transaction, shipmentIds: readonly string[]): 
   );
 }
 
-/** A parcel as its units are named in it. */
+/** A parcel with what its products keep of their units. */
 export interface Parcel extends ShipmentRow {
   items: (NamedProduct & { quantity: number })[];
 }
@@ -186,21 +209,12 @@ export interface ShipmentChange {
   error?: string;
 }
 
-/**
- * Changes shipments whose locks the caller has. One that stays `booking` keeps its lease; what was packed into one that will
- * not leave is free again.
- */
-export async function updateShipments(tx: Transaction, changes: readonly ShipmentChange[]): Promise<void> {
-  if (changes.length === 0) return;
-  await execute(
+/** Changes shipments whose locks the caller has. One that stays `booking` keeps its lease. */
+export function updateShipments(tx: Transaction, changes: readonly ShipmentChange[]): Promise<number> {
+  return execute(
     tx,
     'fulfilment.update_shipments',
-    `with unpacked as (
-       delete from packed_units u
-       using unnest($1::uuid[], $2::text[]) as c (id, status)
-       where u.shipment_id = c.id and c.status in ('voided', 'failed')
-     )
-     update shipments s
+    `update shipments s
      set status = c.status, tracking_number = coalesce(c.tracking_number, s.tracking_number),
          label_url = coalesce(c.label_url, s.label_url), error = coalesce(c.error, s.error),
          lease_until = case when c.status = 'booking' then s.lease_until end, updated_at = clock_timestamp()
@@ -218,7 +232,7 @@ export async function updateShipments(tx: Transaction, changes: readonly Shipmen
 }
 
 /**
- * Notes carrier updates; answers the ids of those that are new. Callers sort by event id: two transactions that note the
+ * Notes carrier updates; returns the ids of those that are new. Callers sort by event id: two transactions that note the
  * same updates wait for each other here, before either has locked anything else.
  */
 export async function insertCarrierEvents(

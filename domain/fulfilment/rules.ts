@@ -1,10 +1,17 @@
-import type { BookingOutcome, CarrierEventType, ShipmentStatus } from './types';
+import {
+  LEFT_SHIPMENT_STATUSES,
+  STOPPED_SHIPMENT_STATUSES,
+  WAITING_SHIPMENT_STATUSES,
+  type BookingOutcome,
+  type CarrierEventType,
+  type ShipmentStatus,
+} from './types';
 
 /** Every change of a shipment's status that may happen. */
 export const SHIPMENT_TRANSITIONS: Readonly<Record<ShipmentStatus, readonly ShipmentStatus[]>> = {
   // The carrier knows nothing of it yet, so taking it back needs nobody's consent.
   pending: ['booking', 'voided'],
-  // The carrier may pick a parcel up before its answer to the booking has been written down.
+  // The carrier may pick a parcel up before its response to the booking has been recorded.
   booking: ['booked', 'picked_up', 'voiding', 'failed'],
   booked: ['picked_up', 'voiding', 'failed'],
   picked_up: ['delivered'],
@@ -21,12 +28,21 @@ export function shipmentMayBecome(from: ShipmentStatus, to: ShipmentStatus): boo
 
 /** True once the goods have left the warehouse: nothing can be stopped or put back any more. */
 export function hasLeft(status: ShipmentStatus): boolean {
-  return status === 'picked_up' || status === 'delivered';
+  return isOneOf(LEFT_SHIPMENT_STATUSES, status);
 }
 
 /** True while the goods are in the warehouse and may still leave it. Once false, false for ever. */
 export function mayStillLeave(status: ShipmentStatus): boolean {
-  return status === 'pending' || status === 'booking' || status === 'booked' || status === 'voiding';
+  return isOneOf(WAITING_SHIPMENT_STATUSES, status);
+}
+
+/** True once the goods stay in the warehouse for good. */
+export function hasStopped(status: ShipmentStatus): boolean {
+  return isOneOf(STOPPED_SHIPMENT_STATUSES, status);
+}
+
+function isOneOf(statuses: readonly ShipmentStatus[], status: ShipmentStatus): boolean {
+  return statuses.includes(status);
 }
 
 /** What a carrier's update means for a shipment. */
@@ -50,7 +66,7 @@ export function afterCarrierEvent(status: ShipmentStatus, type: CarrierEventType
   return first && shipmentMayBecome(status, first) ? { effect: 'moves', through } : { effect: 'stale' };
 }
 
-/** The status after the carrier answered a booking, or null: the answer changes none (it is being voided, or has moved on). */
+/** The status after the carrier's outcome of a booking, or null where it changes none: the shipment is being voided, or has moved on. */
 export function afterBooking(
   status: ShipmentStatus,
   outcome: BookingOutcome['status'],
@@ -65,8 +81,8 @@ export function beginVoid(status: ShipmentStatus): 'voided' | 'voiding' | null {
   return status === 'booking' || status === 'booked' ? 'voiding' : null;
 }
 
-/** The status after the carrier answered a void, or null: updates have moved the shipment on meanwhile. */
-export function afterVoid(status: ShipmentStatus, answer: 'voided' | 'refused'): ShipmentStatus | null {
+/** The status after the carrier's outcome of a void, or null: updates have moved the shipment on meanwhile. */
+export function afterVoid(status: ShipmentStatus, outcome: 'voided' | 'refused'): ShipmentStatus | null {
   if (status !== 'voiding') return null;
-  return answer === 'voided' ? 'voided' : 'booked';
+  return outcome === 'voided' ? 'voided' : 'booked';
 }

@@ -1,5 +1,30 @@
-export type ShipmentStatus =
-  'pending' | 'booking' | 'booked' | 'picked_up' | 'delivered' | 'voiding' | 'voided' | 'failed';
+export const SHIPMENT_STATUSES = [
+  'pending',
+  'booking',
+  'booked',
+  'picked_up',
+  'delivered',
+  'voiding',
+  'voided',
+  'failed',
+] as const;
+export type ShipmentStatus = (typeof SHIPMENT_STATUSES)[number];
+
+/** Not booked yet: waiting for the dispatcher, or taken by one that has not recorded the booking. */
+export const UNBOOKED_SHIPMENT_STATUSES = ['pending', 'booking'] as const satisfies readonly ShipmentStatus[];
+
+/** The goods are in the warehouse and may still leave it. */
+export const WAITING_SHIPMENT_STATUSES = [
+  ...UNBOOKED_SHIPMENT_STATUSES,
+  'booked',
+  'voiding',
+] as const satisfies readonly ShipmentStatus[];
+
+/** The goods have left the warehouse: nothing can be stopped or put back any more. */
+export const LEFT_SHIPMENT_STATUSES = ['picked_up', 'delivered'] as const satisfies readonly ShipmentStatus[];
+
+/** The goods stay in the warehouse for good. */
+export const STOPPED_SHIPMENT_STATUSES = ['voided', 'failed'] as const satisfies readonly ShipmentStatus[];
 
 /** A shipment as the carrier needs it. Its id is the carrier's idempotency key. */
 export interface ShipmentToBook {
@@ -15,7 +40,8 @@ export type BookingOutcome =
   /** The carrier will never take it. A passing failure is thrown instead. */
   | { shipmentId: string; status: 'refused'; reason: string };
 
-export type CarrierEventType = 'picked_up' | 'delivered' | 'failed';
+export const CARRIER_EVENT_TYPES = ['picked_up', 'delivered', 'failed'] as const;
+export type CarrierEventType = (typeof CARRIER_EVENT_TYPES)[number];
 
 /** One update as `POST /carriers/{name}/events` takes it. */
 export interface CarrierEvent {
@@ -23,18 +49,42 @@ export interface CarrierEvent {
   eventId: string;
   shipmentId: string;
   type: CarrierEventType;
-  /** The carrier's number of the parcel: taken where the answer to the booking was lost, and so the number with it. */
+  /** The carrier's number of the parcel: taken where the response to the booking was lost, and the number with it. */
   trackingNumber?: string;
   /** RFC 3339. */
   occurredAt?: string;
   detail?: string;
 }
 
-/** The seam to whoever moves the parcels. Implementation: `sandbox-carrier.ts`. */
+/** Whoever moves the parcels. Implementations are under `integrations/`. */
 export interface Carrier {
   readonly name: string;
   /** Books many at once. Safe to repeat: the same shipment id gets the same tracking number. */
   book(shipments: readonly ShipmentToBook[]): Promise<BookingOutcome[]>;
   /** Takes a booking back. `refused`: it is already picked up. Safe to repeat, also for a shipment it never heard of. */
   void(shipmentId: string): Promise<'voided' | 'refused'>;
+}
+
+/** A carrier that works on its own between the calls. */
+export interface RunningCarrier extends Carrier {
+  /** Begins that work. Any number of processes may. */
+  start(): void;
+  /** Stops after what is under way. */
+  close(): Promise<void>;
+}
+
+/** A shipment as clients see it. */
+export interface ShipmentView {
+  id: string;
+  warehouse: string;
+  status: ShipmentStatus;
+  trackingNumber: string | null;
+  items: { sku: string; quantity: number }[];
+}
+
+declare module '../../platform/database/outbox' {
+  interface OutboxTopics {
+    /** There are shipments to book. */
+    'shipments.ready': null;
+  }
 }

@@ -1,14 +1,9 @@
 import type { Database, Transaction } from '../../platform/database/database';
 import { appendEvents } from '../orders/events';
-import type { NewEvent } from '../orders/queries';
+import type { NewEvent } from '../orders/types';
 import { carrierNamed } from './carriers';
-import {
-  lockShipments,
-  lockShipmentsOfOrder,
-  updateShipments,
-  type ShipmentChange,
-  type ShipmentRow,
-} from './queries';
+import { lockShipments, lockShipmentsOfOrder, type ShipmentRow } from './queries';
+import { changeShipments, type ShipmentChange } from './change';
 import { afterVoid, beginVoid, hasLeft } from './rules';
 import type { Carrier } from './types';
 
@@ -20,7 +15,7 @@ export interface VoidRequest {
   which: 'all' | 'failed-only';
 }
 
-type VoidAnswer = Awaited<ReturnType<Carrier['void']>>;
+type VoidOutcome = Awaited<ReturnType<Carrier['void']>>;
 
 /**
  * Stops an order's shipments before they leave. A `pending` one is simply voided. For the others the carrier is asked,
@@ -28,21 +23,21 @@ type VoidAnswer = Awaited<ReturnType<Carrier['void']>>;
  * call, and a booking still on its way to the carrier meets the void there and is refused.
  *
  * @returns how many could not be stopped: they have left, or the carrier refused. With `failed-only`, of those asked now.
- * @throws what the carrier threw (after the other answers were recorded); the same call again carries on.
+ * @throws what the carrier threw (after the other outcomes were recorded); the same call again carries on.
  */
 export async function voidShipments(request: VoidRequest): Promise<{ refused: number }> {
   const { db, carriers, orderId, which } = request;
   const { asked, left } = await db.retrying((tx) => begin(tx, orderId, which));
-  const answers = new Map<string, VoidAnswer>();
+  const outcomes = new Map<string, VoidOutcome>();
   const calls = await Promise.allSettled(
     asked.map(async ({ shipmentId, carrier }) => {
-      answers.set(shipmentId, await carrierNamed(carriers, carrier).void(shipmentId));
+      outcomes.set(shipmentId, await carrierNamed(carriers, carrier).void(shipmentId));
     }),
   );
-  if (answers.size > 0) await db.retrying((tx) => finish(tx, answers));
+  if (outcomes.size > 0) await db.retrying((tx) => finish(tx, outcomes));
   const failure = calls.find((call) => call.status === 'rejected');
   if (failure) throw failure.reason;
-  const refusals = [...answers.values()].filter((answer) => answer === 'refused').length;
+  const refusals = [...outcomes.values()].filter((outcome) => outcome === 'refused').length;
   return { refused: refusals + (which === 'all' ? left : 0) };
 }
 
@@ -62,22 +57,22 @@ async function begin(
     events.push(eventOf(shipment, `shipment_${status}`));
     if (status === 'voiding') asked.push(shipment);
   }
-  await updateShipments(tx, changes);
+  await changeShipments(tx, changes);
   await appendEvents(tx, events);
   return { asked, left: shipments.filter((shipment) => hasLeft(shipment.status)).length };
 }
 
-async function finish(tx: Transaction, answers: ReadonlyMap<string, VoidAnswer>): Promise<void> {
+async function finish(tx: Transaction, outcomes: ReadonlyMap<string, VoidOutcome>): Promise<void> {
   const changes: ShipmentChange[] = [];
   const events: NewEvent[] = [];
-  for (const shipment of await lockShipments(tx, [...answers.keys()])) {
-    const answer = answers.get(shipment.shipmentId);
-    const status = answer && afterVoid(shipment.status, answer);
+  for (const shipment of await lockShipments(tx, [...outcomes.keys()])) {
+    const outcome = outcomes.get(shipment.shipmentId);
+    const status = outcome && afterVoid(shipment.status, outcome);
     if (!status) continue;
     changes.push({ shipmentId: shipment.shipmentId, status });
     events.push(eventOf(shipment, status === 'voided' ? 'shipment_voided' : 'shipment_void_refused'));
   }
-  await updateShipments(tx, changes);
+  await changeShipments(tx, changes);
   await appendEvents(tx, events);
 }
 

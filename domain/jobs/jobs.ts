@@ -97,14 +97,6 @@ export function isCancelRequested(on: Queryable, id: string): Promise<boolean> {
   return selectCancelRequested(on, id);
 }
 
-/** Jobs that have not ended and have rested for `graceSeconds`, oldest first: their workflows may be gone. */
-export function listRestingJobs(
-  on: Queryable,
-  page: { graceSeconds: number; after: PagePosition | undefined; limit: number },
-): Promise<PagePosition[]> {
-  return selectResting(on, page);
-}
-
 /** Null: there is no such job. */
 export async function readJob(on: Queryable, id: string): Promise<JobView | null> {
   const row = await selectJob(on, id);
@@ -119,6 +111,17 @@ export async function listJobs(
   const { limit, cursor, offset = 0, ...rest } = filter;
   const found = await selectJobs(on, { ...rest, limit, offset, after: cursor });
   return pageIn(found, limit, asView);
+}
+
+/**
+ * Jobs that have not ended and were made and begun more than `graceSeconds` ago, oldest first, `limit` at most, those after
+ * `after`. One that its caller runs itself is among them only after a day.
+ */
+export function findRestingJobs(
+  on: Queryable,
+  page: { graceSeconds: number; after: PagePosition | undefined; limit: number },
+): Promise<PagePosition[]> {
+  return selectResting(on, page);
 }
 
 function start(tx: Transaction, id: string): Promise<void> {

@@ -1,9 +1,33 @@
-export type JobType = 'feed' | 'consistency' | 'settlement';
+/**
+ * Every type of job: the workflow that does its work (a name of `WORKFLOW_TYPES`), and what the Temporal UI shows of it.
+ * The API, the worker and the reconciler take the types of jobs from here.
+ */
+export const JOBS = {
+  feed: { workflow: 'feedImport', summary: 'Imports an inventory feed' },
+  consistency: {
+    workflow: 'consistencyCheck',
+    summary: 'Checks that stock, ledger, reservations, orders and workflows agree',
+  },
+} as const satisfies Record<string, { workflow: string; summary: string }>;
 
-export type JobStatus = 'queued' | 'running' | 'completed' | 'cancelled' | 'failed';
+export type JobType = keyof typeof JOBS;
+
+/** The keys of `JOBS`. */
+export const JOB_TYPES = Object.keys(JOBS) as readonly JobType[];
+
+export const JOB_STATUSES = ['queued', 'running', 'completed', 'cancelled', 'failed'] as const;
+export type JobStatus = (typeof JOB_STATUSES)[number];
+
+export const OPEN_JOB_STATUSES = ['queued', 'running'] as const satisfies readonly JobStatus[];
+export const ENDED_JOB_STATUSES = [
+  'completed',
+  'cancelled',
+  'failed',
+] as const satisfies readonly JobStatus[];
 
 /** What `GET /downloads/{jobId}` has of a job that has ended. */
-export type JobFile = 'csv' | 'sql';
+export const JOB_FILES = ['csv', 'sql'] as const;
+export type JobFile = (typeof JOB_FILES)[number];
 
 export interface JobView {
   jobId: string;
@@ -49,4 +73,18 @@ export interface JobOutcome {
   result: Readonly<Record<string, unknown>>;
   /** There is a file to download. */
   file?: JobFile;
+}
+
+declare module '../../platform/database/outbox' {
+  interface OutboxTopics {
+    /** Starts the workflow of a job. */
+    'job.start': 'jobId';
+  }
+}
+
+declare module '../../platform/database/notifier' {
+  interface Channels {
+    /** Jobs that changed. */
+    holdfast_jobs: 'jobId';
+  }
 }

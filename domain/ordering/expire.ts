@@ -1,51 +1,54 @@
 import type { Database, Transaction } from '../../platform/database/database';
-import { AppError } from '../../platform/errors';
+import { isSubjectsOwn } from '../../platform/errors';
+import { runInHalves } from '../../platform/halves';
 import { enqueue } from '../../platform/database/outbox';
+import { wasEverPaid } from '../payments/payments';
+import { recordFailure } from '../stock/alerts/failed-work';
 import { reclaimStandalone } from '../stock/reservations/expire';
-import { lockReservations, openLines, setReservationStatus } from '../stock/reservations/reservations';
 import {
-  selectDueReservationsForUpdate,
-  selectOrderReservationsForUpdate,
+  lockDueReservations,
+  lockOrderReservations,
+  lockReservations,
+  openLines,
+  setReservationStatus,
   type ReservationRow,
-} from '../stock/reservations/queries';
+} from '../stock/reservations/reservations';
 import { closeBackorders } from './backorders/close-backorders';
-import { readProgress } from './progress';
+import { existingProgress } from './progress';
 import { releaseLines } from './release';
-import { selectPaidOrders } from './backorders/queries';
-import type { OrderProgress } from '../orders/types';
+import type { OrderProgress } from './types';
 
 /**
- * Ends an unpaid hold that is past due, by PostgreSQL's clock. One that is not due, or that was paid or ended meanwhile, is
- * left alone; the progress answered says which. Of an order that was never paid, what waits for stock is given up as well,
- * first and in a transaction of its own, so that the freed stock is not allocated to it.
+ * Ends an unpaid reservation that is past due, by PostgreSQL's clock. One that is not due, or that was paid or ended
+ * meanwhile, is left alone; the progress returned says which. Of an order that was never paid, what waits for stock is given
+ * up as well, first and in a transaction of its own, so that the freed stock is not allocated to it.
+ *
+ * @throws `ORDER_NOT_FOUND`
  */
 export async function expireReservation(
   db: Database,
   { orderId, reservationId }: { orderId: string; reservationId: string },
 ): Promise<OrderProgress> {
   await db.retrying(async (tx) => {
-    const holds = await selectOrderReservationsForUpdate(tx, orderId);
-    if (!holds.some((hold) => hold.id === reservationId && isDue(hold))) return;
-    // A charge takes all of these locks too, so who is not paid for here is not being paid for meanwhile.
-    const beingPaid = holds.some((hold) => hold.status === 'charging');
-    if (!beingPaid && !(await selectPaidOrders(tx, [orderId])).has(orderId))
-      await closeBackorders(tx, orderId);
+    const reservations = await lockOrderReservations(tx, orderId);
+    if (!reservations.some((reservation) => reservation.id === reservationId && isDue(reservation))) return;
+    // A charge takes all of these locks too, so an order that is not being paid here is not paid meanwhile.
+    const beingPaid = reservations.some(({ status }) => status === 'charging');
+    if (!beingPaid && !(await wasEverPaid(tx, orderId))) await closeBackorders(tx, orderId);
   });
   await db.retrying(async (tx) => {
     await expireReservations(tx, (await lockReservations(tx, [reservationId])).filter(isDue));
   });
-  const progress = await readProgress(db, orderId);
-  if (!progress) throw new AppError('ORDER_NOT_FOUND', 'There is no such order.');
-  return progress;
+  return existingProgress(db, orderId);
 }
 
-function isDue(hold: ReservationRow): boolean {
-  return hold.status === 'pending' && hold.msLeft !== null && hold.msLeft <= 0;
+function isDue({ status, msLeft }: ReservationRow): boolean {
+  return status === 'pending' && msLeft !== null && msLeft <= 0;
 }
 
-/** Frees holds whose locks the caller has and which are due. */
-async function expireReservations(tx: Transaction, holds: readonly ReservationRow[]): Promise<void> {
-  const orderOf = new Map(holds.flatMap(({ id, orderId }) => (orderId ? [[id, orderId] as const] : [])));
+/** Frees reservations whose locks the caller has and which are due. */
+async function expireReservations(tx: Transaction, due: readonly ReservationRow[]): Promise<void> {
+  const orderOf = new Map(due.flatMap(({ id, orderId }) => (orderId ? [[id, orderId] as const] : [])));
   const ids = [...orderOf.keys()];
   if (ids.length === 0) return;
   const lines = await openLines(tx, ids);
@@ -65,13 +68,13 @@ async function expireReservations(tx: Transaction, holds: readonly ReservationRo
   });
 }
 
-/** Holds in one transaction; many may fall due together. */
+/** Reservations in one transaction; many may fall due together. */
 const RECLAIM_LIMIT = 200;
 
 /**
- * Frees unpaid holds on these products, of orders and without one, that are past due and whose saga, or the expiry, has not
- * done it yet, so that a shortage is never decided while stock is only late in coming back. Skips what anybody else works on.
- * Sagas are woken to see it.
+ * Frees unpaid reservations on these products, of orders and without one, that are past due and whose saga, or the expiry,
+ * has not done it yet, so that a shortage is never decided while stock is only late in coming back. Skips what somebody else
+ * works on. Sagas are woken to see it.
  */
 export async function reclaimExpired(db: Database, productIds: readonly number[]): Promise<void> {
   // Apart, since orders are locked last of all.
@@ -81,15 +84,35 @@ export async function reclaimExpired(db: Database, productIds: readonly number[]
 
 async function reclaimOfOrders(db: Database, productIds: readonly number[]): Promise<void> {
   for (;;) {
-    const freed = await db.retrying(async (tx) => {
-      const holds = await selectDueReservationsForUpdate(tx, productIds, RECLAIM_LIMIT);
-      await expireReservations(tx, holds);
-      await enqueue(
-        tx,
-        holds.flatMap(({ orderId }) => (orderId ? [{ topic: 'order.wake' as const, key: orderId }] : [])),
+    let found: ReservationRow[] = [];
+    let freed = 0;
+    const reclaim = (select: (tx: Transaction) => Promise<ReservationRow[]>) =>
+      db.retrying(async (tx) => expireAndWake(tx, await select(tx)));
+    try {
+      freed = await reclaim(async (tx) => (found = await lockDueReservations(tx, productIds, RECLAIM_LIMIT)));
+    } catch (error) {
+      if (!isSubjectsOwn(error)) throw error;
+      await runInHalves(
+        found.map(({ id }) => id),
+        async (ids) => {
+          freed += await reclaim(async (tx) => (await lockReservations(tx, ids)).filter(isDue));
+        },
+        async (subject, failure) => {
+          await recordFailure(db, { work: 'expire_hold', subject, error: failure });
+        },
+        isSubjectsOwn,
       );
-      return holds.length;
-    });
-    if (freed < RECLAIM_LIMIT) return;
+    }
+    if (found.length < RECLAIM_LIMIT || freed === 0) return;
   }
+}
+
+/** Returns how many holds were freed. */
+async function expireAndWake(tx: Transaction, holds: readonly ReservationRow[]): Promise<number> {
+  await expireReservations(tx, holds);
+  await enqueue(
+    tx,
+    holds.flatMap(({ orderId }) => (orderId ? [{ topic: 'order.wake' as const, key: orderId }] : [])),
+  );
+  return holds.length;
 }

@@ -1,29 +1,30 @@
 import type { Database, Transaction } from '../../platform/database/database';
-import { AppError } from '../../platform/errors';
 import { createShipments } from '../fulfilment/create';
-import { setReservationStatus } from '../stock/reservations/reservations';
-import { selectOrderReservationsForUpdate, type ReservationRow } from '../stock/reservations/queries';
-import { refundDue } from '../payments/refund';
-import type { ChargeOutcome, PaymentStatus } from '../payments/types';
-import {
-  insertPayments,
-  selectReservationAmount,
-  selectOrderForPayment,
-  selectOrderPayments,
-  selectPayment,
-  selectOrderPaymentsForUpdate,
-  setCharging,
-  setPendingAgain,
-  updatePaymentMethod,
-  updatePaymentOutcome,
-  type PaymentRow,
-} from '../payments/charge-queries';
 import { appendEvents } from '../orders/events';
 import { orderPaymentId } from '../orders/ids';
-import { readProgress } from './progress';
-import { lockOrders } from '../orders/queries';
+import { pricesOf, readPaymentTerms, storePaymentMethod } from '../orders/payment-terms';
 import { advanceStatus } from '../orders/status';
-import type { OrderProgress, PaymentMethod } from '../orders/types';
+import type { PaymentMethod } from '../orders/types';
+import {
+  createPayments,
+  lockOrderPayments,
+  readOrderPayments,
+  readPayment,
+  settlePayment,
+} from '../payments/payments';
+import { paymentNotFound } from '../payments/errors';
+import { isInFlight } from '../payments/rules';
+import type { ChargeOutcome, PaymentStatus } from '../payments/types';
+import { beginCharging, endCharging } from '../stock/reservations/charging';
+import {
+  lockOrderReservations,
+  openLines,
+  setReservationStatus,
+  type ReservationRow,
+} from '../stock/reservations/reservations';
+import { existingProgress } from './progress';
+import { planRefunds } from './refund';
+import type { OrderProgress } from './types';
 
 export interface BeginChargeRequest {
   orderId: string;
@@ -31,13 +32,13 @@ export interface BeginChargeRequest {
   updateId: string;
   /** Absent: the order's stored method, for a part that was allocated later. */
   payment: PaymentMethod | null;
-  /** Absent: the oldest unpaid hold. */
+  /** Absent: the oldest unpaid reservation. */
   reservationId: string | null;
   gateway: string;
 }
 
 export type BeginChargeResult =
-  /** `status` is `pending` for a new charge; an id that was used before answers how that charge stands. */
+  /** `status` is `pending` for a new charge; for an id that was used before, how that charge stands. */
   | { begun: true; paymentId: string; status: PaymentStatus; progress: OrderProgress }
   | {
       begun: false;
@@ -46,15 +47,15 @@ export type BeginChargeResult =
     };
 
 /**
- * Takes an order's oldest unpaid hold from `pending` to `charging`, where it cannot expire, and writes the charge that is
- * about to be made. Nothing is charged unless this succeeded: a hold that is past due is refused here.
- * Asked again with the same `updateId` it answers the same charge.
+ * Takes an order's oldest unpaid reservation from `pending` to `charging`, where it cannot expire, and writes the charge that
+ * is about to be made. Nothing is charged unless this succeeded: a reservation that is past due is refused here. The same
+ * `updateId` again is the same charge.
+ *
+ * @throws `ORDER_NOT_FOUND`
  */
 export async function beginCharge(db: Database, request: BeginChargeRequest): Promise<BeginChargeResult> {
   const outcome = await db.retrying((tx) => tryBeginCharge(tx, request));
-  const progress = await readProgress(db, request.orderId);
-  if (!progress) throw new AppError('ORDER_NOT_FOUND', 'There is no such order.');
-  return { ...outcome, progress };
+  return { ...outcome, progress: await existingProgress(db, request.orderId) };
 }
 
 type Begun =
@@ -62,117 +63,96 @@ type Begun =
   | { begun: false; code: 'HOLD_EXPIRED' | 'ORDER_NOT_PAYABLE' | 'PAYMENT_IN_PROGRESS' };
 
 async function tryBeginCharge(tx: Transaction, request: BeginChargeRequest): Promise<Begun> {
-  const { orderId, updateId } = request;
-  const holds = await selectOrderReservationsForUpdate(tx, orderId);
-  const payments = await selectOrderPayments(tx, orderId);
+  const { orderId, updateId, gateway } = request;
+  const reservations = await lockOrderReservations(tx, orderId);
+  const payments = await readOrderPayments(tx, orderId);
   const earlier = payments.find((payment) => payment.updateId === updateId);
   if (earlier) return { begun: true, paymentId: earlier.id, status: earlier.status };
   if (payments.some(isInFlight)) return { begun: false, code: 'PAYMENT_IN_PROGRESS' };
 
-  const order = await selectOrderForPayment(tx, orderId);
-  const payment = request.payment ?? order?.paymentMethod;
-  const hold = oldestPending(
-    holds.filter((h) => request.reservationId === null || h.id === request.reservationId),
-  );
-  if (!order || !payment || !hold) return { begun: false, code: whyNotPayable(holds) };
-  if ((await setCharging(tx, hold.id)) === 0) return { begun: false, code: 'HOLD_EXPIRED' };
+  const terms = await readPaymentTerms(tx, orderId);
+  const method = request.payment ?? terms?.paymentMethod;
+  const asked = request.reservationId;
+  const reservation = oldestPending(reservations.filter(({ id }) => asked === null || id === asked));
+  if (!terms || !method || !reservation) return { begun: false, code: whyNotPayable(reservations) };
+  const reservationId = reservation.id;
+  if (!(await beginCharging(tx, reservationId))) return { begun: false, code: 'HOLD_EXPIRED' };
 
-  const amount = await selectReservationAmount(tx, hold.id);
-  if (!amount) throw new AppError('ORDER_NOT_FOUND', 'There is no such order.');
+  const amountMinor = await priceOfReservation(tx, orderId, reservationId);
   const attempt = payments.length + 1;
   const paymentId = orderPaymentId(orderId, attempt);
-  await insertPayments(tx, [
-    {
-      id: paymentId,
-      orderId,
-      reservationId: hold.id,
-      attempt,
-      updateId,
-      ...amount,
-      ...payment,
-      gateway: request.gateway,
-    },
+  const { currency } = terms;
+  await createPayments(tx, [
+    { id: paymentId, orderId, reservationId, attempt, updateId, amountMinor, currency, ...method, gateway },
   ]);
-  await lockOrders(tx, [orderId]);
-  await updatePaymentMethod(tx, orderId, payment);
-  await appendEvents(tx, [
-    { orderId, type: 'payment_started', data: { paymentId, amountMinor: amount.amountMinor, attempt } },
-  ]);
+  await storePaymentMethod(tx, orderId, method);
+  await appendEvents(tx, [{ orderId, type: 'payment_started', data: { paymentId, amountMinor, attempt } }]);
   return { begun: true, paymentId, status: 'pending' };
 }
 
-function isInFlight(payment: PaymentRow): boolean {
-  return payment.status === 'pending' || payment.status === 'unknown';
+/** What the open units of a reservation cost, minor units. */
+async function priceOfReservation(tx: Transaction, orderId: string, reservationId: string): Promise<number> {
+  const lines = await openLines(tx, [reservationId]);
+  const prices = await pricesOf(
+    tx,
+    orderId,
+    lines.map(({ productId, openQuantity }) => ({ group: reservationId, productId, quantity: openQuantity })),
+  );
+  return prices.get(reservationId) ?? 0;
 }
 
 /** One that is past due only where there is no other: it is about to end. */
-function oldestPending(holds: readonly ReservationRow[]): ReservationRow | undefined {
-  const pending = holds.filter((hold) => hold.status === 'pending').sort((a, b) => a.seq - b.seq);
-  return pending.find((hold) => (hold.msLeft ?? 0) > 0) ?? pending[0];
+function oldestPending(reservations: readonly ReservationRow[]): ReservationRow | undefined {
+  const pending = reservations.filter(({ status }) => status === 'pending').sort((a, b) => a.seq - b.seq);
+  return pending.find(({ msLeft }) => (msLeft ?? 0) > 0) ?? pending[0];
 }
 
-function whyNotPayable(holds: readonly ReservationRow[]): 'HOLD_EXPIRED' | 'ORDER_NOT_PAYABLE' {
-  return holds.length > 0 && holds.every((hold) => hold.status === 'expired')
+function whyNotPayable(reservations: readonly ReservationRow[]): 'HOLD_EXPIRED' | 'ORDER_NOT_PAYABLE' {
+  return reservations.length > 0 && reservations.every(({ status }) => status === 'expired')
     ? 'HOLD_EXPIRED'
     : 'ORDER_NOT_PAYABLE';
 }
 
 /**
- * Writes how a charge ended, and with it, in the same transaction, what follows for the hold: captured → confirmed, with one
- * shipment per warehouse; declined → pending again, so that another card may be tried until it expires.
- * A charge that is settled already is left as it is. Money that was captured for a hold given up meanwhile goes back.
+ * Writes how a charge ended and, in the same transaction, what follows for its reservation: captured → confirmed, with one
+ * shipment per warehouse; declined → pending again, so that another card may be tried until it expires. A charge that was
+ * settled before is left as it is. Money that was captured for a reservation given up meanwhile goes back.
+ *
+ * @throws `PAYMENT_NOT_FOUND`
  */
 export async function settleCharge(
   db: Database,
   request: { paymentId: string; outcome: Exclude<ChargeOutcome, { status: 'unknown' }>; carrier: string },
 ): Promise<OrderProgress> {
   const orderId = await db.retrying((tx) => trySettle(tx, request));
-  const progress = await readProgress(db, orderId);
-  if (!progress) throw new AppError('ORDER_NOT_FOUND', 'There is no such order.');
-  return progress;
+  return existingProgress(db, orderId);
 }
 
 async function trySettle(
   tx: Transaction,
   { paymentId, outcome, carrier }: Parameters<typeof settleCharge>[1],
-) {
-  const known = await selectPayment(tx, paymentId);
-  if (!known) throw new AppError('PAYMENT_NOT_FOUND', 'There is no such payment.', { paymentId });
+): Promise<string> {
+  const known = await readPayment(tx, paymentId);
+  if (!known) throw paymentNotFound(paymentId);
   const { orderId, reservationId } = known;
-  const holds = await selectOrderReservationsForUpdate(tx, orderId);
-  const hold = holds.find((candidate) => candidate.id === reservationId);
-  const payments = await selectOrderPaymentsForUpdate(tx, orderId);
-  const payment = payments.find((candidate) => candidate.id === paymentId);
+  const reservations = await lockOrderReservations(tx, orderId);
+  const payment = (await lockOrderPayments(tx, orderId)).find(({ id }) => id === paymentId);
   if (!payment || !isInFlight(payment)) return orderId;
 
+  const stillWanted = reservations.some(({ id, status }) => id === reservationId && status === 'charging');
   if (outcome.status === 'declined') {
-    const { gatewayRef, declineCode } = outcome;
-    await updatePaymentOutcome(tx, { id: paymentId, status: 'declined', gatewayRef, declineCode });
-    await setPendingAgain(tx, reservationId);
-    await appendEvents(tx, [{ orderId, type: 'payment_declined', data: { paymentId, declineCode } }]);
+    const terms = stillWanted ? await readPaymentTerms(tx, orderId) : undefined;
+    if (terms) await endCharging(tx, reservationId, terms.holdSeconds);
+    await settlePayment(tx, payment, outcome);
     return orderId;
   }
-  const captured = {
-    id: paymentId,
-    status: 'captured',
-    gatewayRef: outcome.gatewayRef,
-    declineCode: null,
-  } as const;
-  await updatePaymentOutcome(tx, captured);
-  const stillHeld = hold?.status === 'charging';
-  if (stillHeld) await setReservationStatus(tx, [reservationId], 'confirmed');
-  await appendEvents(tx, [
-    {
-      orderId,
-      type: 'payment_captured',
-      data: { paymentId, amountMinor: payment.amountMinor, currency: payment.currency },
-    },
-  ]);
-  if (stillHeld) {
+  if (stillWanted) await setReservationStatus(tx, [reservationId], 'confirmed');
+  await settlePayment(tx, payment, outcome);
+  if (stillWanted) {
     await createShipments(tx, [{ orderId, reservationId, carrier }]);
     await advanceStatus(tx, [orderId], 'paid');
   } else {
-    await refundDue(tx, orderId, 'the hold was given up before the charge was resolved');
+    await planRefunds(tx, orderId, 'the hold was given up before the charge was resolved');
   }
   return orderId;
 }

@@ -1,33 +1,28 @@
-import { createRequestBatcher, type RequestBatcher } from '../../platform/request-batcher';
 import type { Database, Transaction } from '../../platform/database/database';
+import { createRequestBatcher, type RequestBatcher } from '../../platform/request-batcher';
 import type { Logger } from '../../platform/telemetry/log';
-import type { ReservationPlan, ReservationRequest } from '../stock/reservations/plan';
-import { createReserver } from '../stock/reservations/reserve';
-import type { SourcingStrategy } from '../stock/ledger/types';
 import type { WarehouseDirectory } from '../catalog/warehouses';
-import { insertPayments, type NewPayment } from '../payments/charge-queries';
+import { createOrders, readPlaced, type PlacedOrder } from '../orders/create';
+import { checkBackorderLimits, type BackorderLimits } from './backorders/limits';
 import { appendEvents } from '../orders/events';
+import { orderReservationId } from '../orders/ids';
+import type { OrderInput } from '../orders/types';
+import { createPayments } from '../payments/payments';
+import type { SourcingStrategy } from '../stock/ledger/types';
+import type { ReservationPlan, Refusal } from '../stock/reservations/plan';
+import { createReserver } from '../stock/reservations/reserve';
+import { openBackorders } from './backorders/open-backorders';
 import { reclaimExpired } from './expire';
-import { orderPaymentId, orderReservationId } from '../orders/ids';
 import {
-  insertBackorders,
-  insertItems,
-  insertOrders,
-  selectOutcomes,
-  type NewBackorder,
-  type NewItem,
-  type NewOrder,
-  type OutcomeRow,
-} from '../orders/place-queries';
+  backordersOf,
+  eventsOf,
+  firstChargeOf,
+  itemsOf,
+  orderOf,
+  type OrderReservationRequest,
+} from './placed-rows';
 import { readProgresses } from './progress';
-import { NO_CURRENCY } from '../orders/rules';
-import type { NewEvent } from '../orders/queries';
-import type { OrderInput, OrderProgress, ReserveOutcome } from '../orders/types';
-
-interface OrderReservationRequest extends ReservationRequest {
-  orderId: string;
-  order: OrderInput;
-}
+import type { OrderProgress, ReserveOutcome } from './types';
 
 /** Reserves orders; concurrent ones share transactions. */
 export type OrderReserver = RequestBatcher<OrderInput, ReserveOutcome>;
@@ -38,14 +33,15 @@ export interface OrderReserverOptions {
   /** Name of the payment gateway that charges are recorded for. */
   gateway: string;
   strategy: SourcingStrategy;
+  backorderLimits: BackorderLimits;
   lanes: number;
   maxBatch: number;
   log: Logger;
 }
 
 /**
- * Places orders: order, items with their price, sourcing decision, hold, ledger, first charge and events in one transaction.
- * An order that is placed again gets its first verdict and its present progress.
+ * Places orders: order, items with their price, sourcing decision, reservation, ledger, first charge and events in one
+ * transaction. An order that is placed again gets its first outcome and its present progress.
  */
 export function createOrderReserver(options: OrderReserverOptions): OrderReserver {
   const { db, gateway } = options;
@@ -54,7 +50,11 @@ export function createOrderReserver(options: OrderReserverOptions): OrderReserve
     warehouses: options.warehouses,
     strategy: options.strategy,
     reclaim: (productIds) => reclaimExpired(db, productIds),
-    book: { decided, record: (tx, plans) => record(tx, plans, gateway) },
+    book: {
+      decided,
+      limit: (tx, requests, productIdOf) => limitOf(tx, requests, productIdOf, options.backorderLimits),
+      record: (tx, plans) => record(tx, plans, gateway),
+    },
   });
   return createRequestBatcher<OrderInput, ReserveOutcome>({
     lanes: options.lanes,
@@ -63,8 +63,8 @@ export function createOrderReserver(options: OrderReserverOptions): OrderReserve
     idOf: (order) => order.orderId,
     laneKey: (order) => order.items[0]?.sku ?? '',
     run: async (orders) => {
-      const verdicts = await reserver.reserve(orders.map(asReservationRequest));
-      return new Map(orders.flatMap((order) => answerFor(order, verdicts)));
+      const outcomes = await reserver.reserve(orders.map(asReservationRequest));
+      return new Map(orders.flatMap((order) => outcomeFor(order, outcomes)));
     },
     busy: async (orders) => {
       const busy = await reserver.busy(orders.map(asReservationRequest));
@@ -73,12 +73,12 @@ export function createOrderReserver(options: OrderReserverOptions): OrderReserve
   });
 }
 
-function answerFor(
+function outcomeFor(
   order: OrderInput,
-  verdicts: ReadonlyMap<string, ReserveOutcome>,
+  outcomes: ReadonlyMap<string, ReserveOutcome>,
 ): [string, ReserveOutcome][] {
-  const verdict = verdicts.get(orderReservationId(order.orderId, 1));
-  return verdict ? [[order.orderId, verdict]] : [];
+  const outcome = outcomes.get(orderReservationId(order.orderId, 1));
+  return outcome ? [[order.orderId, outcome]] : [];
 }
 
 function asReservationRequest(order: OrderInput): OrderReservationRequest {
@@ -99,16 +99,32 @@ async function decided(
   tx: Transaction,
   requests: readonly OrderReservationRequest[],
 ): Promise<Map<string, ReserveOutcome>> {
-  const known = await selectOutcomes(
+  const known = await readPlaced(
     tx,
     requests.map((request) => request.orderId),
   );
   return outcomesOf(tx, known);
 }
 
+async function limitOf(
+  tx: Transaction,
+  requests: readonly OrderReservationRequest[],
+  productIdOf: (sku: string) => number | undefined,
+  limits: BackorderLimits,
+): Promise<(plan: ReservationPlan<OrderReservationRequest>) => Refusal | null> {
+  const waits = requests.filter(({ mode }) => mode === 'backorder');
+  const check = await checkBackorderLimits(tx, limits, {
+    productIds: [
+      ...new Set(waits.flatMap(({ lines }) => lines.flatMap(({ sku }) => productIdOf(sku) ?? []))),
+    ],
+    customerIds: [...new Set(waits.map(({ order }) => order.customerId))],
+  });
+  return (plan) => (plan.request.mode === 'backorder' ? check(plan.request.order.customerId, plan) : null);
+}
+
 async function outcomesOf(
   tx: Transaction,
-  found: readonly OutcomeRow[],
+  found: readonly PlacedOrder[],
 ): Promise<Map<string, ReserveOutcome>> {
   const progress = await readProgresses(
     tx,
@@ -122,9 +138,9 @@ async function outcomesOf(
   );
 }
 
-function asOutcome(row: OutcomeRow, progress: OrderProgress | null): ReserveOutcome {
+function asOutcome(row: PlacedOrder, progress: OrderProgress | null): ReserveOutcome {
   const { shortages, failureCode: code, failureDetail: detail } = row;
-  // An order that was held and failed later was held: only one that never had an item was refused.
+  // An order that was reserved and failed later was reserved: only one that never had an item was refused.
   const verdict =
     row.status === 'rejected' ? 'rejected' : row.status === 'failed' && !row.hasItems ? 'refused' : 'held';
   return { verdict, shortages, code, detail, progress };
@@ -137,137 +153,20 @@ async function record(
 ): Promise<Map<string, ReserveOutcome>> {
   if (plans.length === 0) return new Map();
   const orders = plans.map((plan) => ({ ...orderOf(plan), hasItems: plan.outcome !== 'refused' }));
-  const charges = plans.flatMap((plan) => firstChargeOf(plan, gateway));
   // Sent together, and run by the server in this order.
   const written = [
-    insertOrders(tx, orders),
-    insertItems(tx, plans.flatMap(itemsOf)),
-    insertBackorders(tx, plans.flatMap(backordersOf)),
-    insertPayments(tx, charges),
+    createOrders(tx, orders, plans.flatMap(itemsOf)),
+    openBackorders(tx, plans.flatMap(backordersOf)),
+    createPayments(
+      tx,
+      plans.flatMap((plan) => firstChargeOf(plan, gateway)),
+    ),
     appendEvents(tx, plans.flatMap(eventsOf)),
   ];
-  const verdicts = outcomesOf(
+  const outcomes = outcomesOf(
     tx,
     orders.map((order) => ({ ...order, orderId: order.id })),
   );
-  const [answered] = await Promise.all([verdicts, ...written]);
-  return answered;
-}
-
-function orderOf(plan: ReservationPlan<OrderReservationRequest>): NewOrder {
-  const { order } = plan.request;
-  const [product] = plan.products.values();
-  return {
-    id: order.orderId,
-    customerId: order.customerId,
-    status: plan.outcome === 'held' ? 'reserved' : plan.outcome === 'short' ? 'rejected' : 'failed',
-    fulfilment: order.fulfilment,
-    currency: plan.refusal ? NO_CURRENCY : (product?.currency ?? NO_CURRENCY),
-    totalMinor: total(
-      itemsOf(plan).map((item) => ({ ...item, quantity: item.quantity - cutFromHeld(plan, item) })),
-    ),
-    shipTo: order.shipTo,
-    holdSeconds: order.holdSeconds,
-    failureCode: plan.refusal?.code ?? null,
-    failureDetail: plan.refusal?.detail ?? null,
-    paymentMethod: order.payment,
-    input: order,
-    sourcing: plan.decisions,
-    shortages: plan.shortages,
-  };
-}
-
-/** What a partial order does not get is not part of its total; a rejected order keeps the total that was asked for. */
-function cutFromHeld(plan: ReservationPlan<OrderReservationRequest>, item: NewItem): number {
-  return plan.outcome === 'held' ? item.cancelled : 0;
-}
-
-function total(items: readonly { quantity: number; unitPriceMinor: number }[]): number {
-  return items.reduce((sum, item) => sum + item.quantity * item.unitPriceMinor, 0);
-}
-
-function itemsOf(plan: ReservationPlan<OrderReservationRequest>): NewItem[] {
-  const { request, products, missing, outcome } = plan;
-  if (outcome === 'refused') return [];
-  return request.lines.flatMap(({ sku, quantity }, index) => {
-    const product = products.get(sku);
-    if (!product) return [];
-    const lacking = outcome === 'short' ? quantity : (missing.get(product.productId) ?? 0);
-    const waits = outcome === 'held' && request.mode === 'backorder';
-    return [
-      {
-        orderId: request.orderId,
-        line: index + 1,
-        productId: product.productId,
-        sku,
-        quantity,
-        unitPriceMinor: product.priceMinor,
-        reserved: quantity - lacking,
-        backordered: waits ? lacking : 0,
-        cancelled: waits ? 0 : lacking,
-      },
-    ];
-  });
-}
-
-function backordersOf(plan: ReservationPlan<OrderReservationRequest>): NewBackorder[] {
-  return itemsOf(plan)
-    .filter((item) => item.backordered > 0)
-    .map(({ orderId, productId, backordered }) => ({ orderId, productId, quantity: backordered }));
-}
-
-/** A hold that is paid with the order starts in `charging`, with its charge already written. */
-function firstChargeOf(plan: ReservationPlan<OrderReservationRequest>, gateway: string): NewPayment[] {
-  const { orderId, order, reservationId } = plan.request;
-  if (!order.payment || plan.allocations.length === 0) return [];
-  return [
-    {
-      id: orderPaymentId(orderId, 1),
-      orderId,
-      reservationId,
-      attempt: 1,
-      updateId: 'order',
-      amountMinor: total(itemsOf(plan).map((item) => ({ ...item, quantity: item.reserved }))),
-      currency: orderOf(plan).currency,
-      method: order.payment.method,
-      token: order.payment.token,
-      gateway,
-    },
-  ];
-}
-
-function eventsOf(plan: ReservationPlan<OrderReservationRequest>): NewEvent[] {
-  const { orderId, lines, order, reservationId } = plan.request;
-  const events: NewEvent[] = [
-    {
-      orderId,
-      type: 'order_placed',
-      data: { items: lines, fulfilment: order.fulfilment, customerId: order.customerId },
-    },
-  ];
-  if (plan.outcome === 'short') {
-    return [...events, { orderId, type: 'order_rejected', data: { shortages: plan.shortages } }];
-  }
-  if (plan.refusal) return [...events, { orderId, type: 'order_failed', data: { ...plan.refusal } }];
-  if (plan.allocations.length > 0) {
-    const allocations = plan.decisions.flatMap(({ sku, candidates }) =>
-      candidates
-        .filter((c) => c.taken > 0)
-        .map(({ warehouse, taken }) => ({ sku, warehouse, quantity: taken })),
-    );
-    events.push({ orderId, type: 'stock_reserved', data: { reservationId, allocations } });
-  }
-  if (plan.shortages.length > 0) {
-    const type = order.fulfilment === 'backorder' ? 'items_backordered' : 'items_cut';
-    events.push({ orderId, type, data: { shortages: plan.shortages } });
-  }
-  const [charge] = firstChargeOf(plan, '');
-  if (charge) {
-    events.push({
-      orderId,
-      type: 'payment_started',
-      data: { paymentId: charge.id, amountMinor: charge.amountMinor },
-    });
-  }
-  return events;
+  const [stored] = await Promise.all([outcomes, ...written]);
+  return stored;
 }

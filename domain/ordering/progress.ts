@@ -1,10 +1,22 @@
+import { AppError } from '../../platform/errors';
 import type { Queryable } from '../../platform/database/database';
-import { selectProgress, type ProgressRow } from '../orders/queries';
-import type { OrderProgress } from '../orders/types';
+import { selectProgress, type ProgressRow } from './progress-queries';
+import type { OrderProgress } from './types';
 
 /** Where an order stands, or null when there is no such order. */
 export async function readProgress(on: Queryable, orderId: string): Promise<OrderProgress | null> {
   return (await readProgresses(on, [orderId])).get(orderId) ?? null;
+}
+
+/**
+ * Where an order stands.
+ *
+ * @throws `ORDER_NOT_FOUND`
+ */
+export async function existingProgress(on: Queryable, orderId: string): Promise<OrderProgress> {
+  const progress = await readProgress(on, orderId);
+  if (!progress) throw new AppError('ORDER_NOT_FOUND', 'There is no such order.', { orderId });
+  return progress;
 }
 
 /** Where each of these orders stands; ids without an order are left out. */

@@ -5,7 +5,8 @@ import type { Allocation, LedgerEntry } from '../stock/ledger/types';
 import { allocateBackorders } from './backorders/allocate';
 import { appendEvents } from '../orders/events';
 import { moveUnits } from '../orders/items';
-import { lockOrders, type NewEvent, type UnitMove } from '../orders/queries';
+import type { NewEvent, UnitMove } from '../orders/types';
+import { lockOrders } from '../orders/lock';
 import { settleStatus } from '../orders/status';
 
 /** A line to give back, and the key under which that is done once. */

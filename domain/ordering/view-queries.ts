@@ -1,32 +1,22 @@
-import { maybeOne, many, type Database, type Queryable } from '../../platform/database/database';
-import type { ReservationStatus, Shortage, SourcingDecision } from '../stock/ledger/types';
-import type {
-  Fulfilment,
-  OrderEvent,
-  OrderInput,
-  OrderItemView,
-  OrderStatus,
-  PaymentView,
-  RefundView,
-  ReservationView,
-  ShipmentView,
-} from '../orders/types';
+import { many, type Database, type Queryable } from '../../platform/database/database';
 import { listOf } from '../../platform/database/list-parameter';
+import { literals } from '../../platform/database/literals';
+import { newestFirst, utc, utcMicros, type PageRequest } from '../../platform/database/pages';
+import { LEFT_SHIPMENT_STATUSES, type ShipmentView } from '../fulfilment/types';
+import type { Fulfilment, OrderStatus } from '../orders/types';
+import type { PaymentView, RefundView } from '../payments/types';
+import { PAYMENT_JSON, REFUND_JSON } from '../payments/view-sql';
+import type { ReservationStatus, Shortage } from '../stock/ledger/types';
+import type { OrderItemView, ReservationView } from './types';
 
-const utc = (time: string) => `to_char(${time} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
-
-/** Of a payment `p`. Null members are dropped by `json_strip_nulls`. */
-const PAYMENT = `json_strip_nulls(json_build_object('id', p.id, 'status', p.status, 'amountMinor', p.amount_minor,
-  'refundedMinor', p.refunded_minor, 'currency', p.currency, 'declineCode', p.decline_code, 'at', ${utc('p.created_at')}))`;
-
-/** What is still held in a warehouse for an item, and what was picked up there: not what was let go again. */
+/** What is still reserved in a warehouse for an item, and what was picked up there: not what was given back. */
 const ALLOCATIONS = `
   select w.code, sum(l.open_quantity + coalesce(si.quantity, 0)) as quantity
   from reservations r
   join reservation_lines l on l.reservation_id = r.id and l.product_id = i.product_id
   join warehouses w on w.id = l.warehouse_id
   left join shipments s on s.reservation_id = r.id and s.warehouse_id = l.warehouse_id
-    and s.status in ('picked_up', 'delivered')
+    and s.status in ${literals(LEFT_SHIPMENT_STATUSES)}
   left join shipment_items si on si.shipment_id = s.id and si.product_id = l.product_id
   where r.order_id = o.id
   group by w.code having sum(l.open_quantity + coalesce(si.quantity, 0)) > 0`;
@@ -34,9 +24,10 @@ const ALLOCATIONS = `
 /** The whole order `o` in one row, so that what a client reads is from one snapshot. */
 const ORDER = `
   o.id, o.status, o.customer_id as "customerId", o.fulfilment, o.currency, o.total_minor as "totalMinor",
-  o.failure_code as "failureCode", o.failure_detail as "failureDetail", o.cancel_reason as "cancelReason", o.shortages,
+  o.failure_code as "failureCode", o.failure_detail as "failureDetail", o.failure_details as "failureDetails",
+  o.cancel_reason as "cancelReason", o.shortages,
   ${utc('o.created_at')} as "createdAt", ${utc('o.updated_at')} as "updatedAt",
-  to_char(o.created_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as "createdAtMicros",
+  ${utcMicros('o.created_at')} as "createdAtMicros",
   coalesce((select json_agg(json_build_object('sku', i.sku, 'quantity', i.quantity, 'unitPriceMinor', i.unit_price_minor,
       'reservedQuantity', i.reserved_quantity, 'backorderedQuantity', i.backordered_quantity,
       'fulfilledQuantity', i.fulfilled_quantity, 'cancelledQuantity', i.cancelled_quantity,
@@ -46,9 +37,8 @@ const ORDER = `
   coalesce((select json_agg(json_build_object('id', r.id, 'status', r.status, 'expiresAt', ${utc('r.expires_at')})
       order by r.seq)
     from reservations r where r.order_id = o.id), '[]') as reservations,
-  coalesce((select json_agg(${PAYMENT} order by p.attempt) from payments p where p.order_id = o.id), '[]') as payments,
-  coalesce((select json_agg(json_build_object('id', f.id, 'paymentId', f.payment_id, 'amountMinor', f.amount_minor,
-      'reason', f.reason, 'status', f.status, 'at', ${utc('f.created_at')}) order by f.created_at, f.id)
+  coalesce((select json_agg(${PAYMENT_JSON} order by p.attempt) from payments p where p.order_id = o.id), '[]') as payments,
+  coalesce((select json_agg(${REFUND_JSON} order by f.created_at, f.id)
     from refunds f where f.order_id = o.id), '[]') as refunds,
   coalesce((select json_agg(json_build_object('id', s.id, 'warehouse', w.code, 'status', s.status,
       'trackingNumber', s.tracking_number,
@@ -65,6 +55,7 @@ export interface OrderRow {
   totalMinor: number;
   failureCode: string | null;
   failureDetail: string | null;
+  failureDetails: Readonly<Record<string, unknown>>;
   cancelReason: string | null;
   shortages: Shortage[];
   createdAt: string;
@@ -87,13 +78,7 @@ export function selectOrders(on: Queryable, orderIds: readonly string[]): Promis
   );
 }
 
-/** Where a page begins: right after the order that was made then and has this id. */
-export interface OrderPosition {
-  createdAtMicros: string;
-  id: string;
-}
-
-export interface OrderFilter {
+export interface OrderFilter extends PageRequest {
   status?: OrderStatus;
   customerId?: string;
   sku?: string;
@@ -101,22 +86,11 @@ export interface OrderFilter {
   from?: Date;
   /** Made before this time. */
   to?: Date;
-  after?: OrderPosition;
-  limit: number;
-  offset: number;
 }
 
 /** Newest first; one more than asked for, to tell whether there are more. */
 export function selectOrderPage(db: Database, filter: OrderFilter): Promise<OrderRow[]> {
-  const query = db
-    .builder('orders as o')
-    .select(db.builder.raw(ORDER))
-    .orderBy([
-      { column: 'o.created_at', order: 'desc' },
-      { column: 'o.id', order: 'desc' },
-    ])
-    .limit(filter.limit + 1)
-    .offset(filter.offset);
+  const query = db.builder('orders as o').select(db.builder.raw(ORDER));
   if (filter.status !== undefined) void query.where('o.status', filter.status);
   if (filter.customerId !== undefined) void query.where('o.customer_id', filter.customerId);
   if (filter.from !== undefined) void query.where('o.created_at', '>=', filter.from);
@@ -127,76 +101,5 @@ export function selectOrderPage(db: Database, filter: OrderFilter): Promise<Orde
       [filter.sku],
     );
   }
-  if (filter.after !== undefined) {
-    void query.whereRaw('(o.created_at, o.id) < (?::timestamptz, ?::uuid)', [
-      filter.after.createdAtMicros,
-      filter.after.id,
-    ]);
-  }
-  return db.list<OrderRow>(query);
-}
-
-export interface StatusRow {
-  id: string;
-  status: OrderStatus;
-  updatedAt: string;
-}
-
-export function selectOrderStatus(on: Queryable, orderId: string): Promise<StatusRow | undefined> {
-  return maybeOne<StatusRow>(
-    on,
-    'orders.status',
-    `select o.id, o.status, ${utc('o.updated_at')} as "updatedAt" from orders o where o.id = $1`,
-    [orderId],
-  );
-}
-
-export interface EventsRow {
-  status: OrderStatus;
-  items: OrderEvent[];
-}
-
-/** Events after a number, in order, with the status they led to: both from one snapshot. */
-export function selectOrderEvents(
-  on: Queryable,
-  orderId: string,
-  page: { after: number; limit: number; offset: number },
-): Promise<EventsRow | undefined> {
-  return maybeOne<EventsRow>(
-    on,
-    'orders.events',
-    `select o.status, coalesce((
-       select json_agg(json_build_object('seq', e.seq, 'type', e.type, 'at', ${utc('e.at')}, 'data', e.data) order by e.seq)
-       from (select * from order_events where order_id = o.id and seq > $2 order by seq limit $3 offset $4) e), '[]') as items
-     from orders o where o.id = $1`,
-    [orderId, page.after, page.limit, page.offset],
-  );
-}
-
-export function selectSourcing(
-  on: Queryable,
-  orderId: string,
-): Promise<{ sourcing: SourcingDecision[] } | undefined> {
-  return maybeOne(on, 'orders.sourcing', 'select sourcing from orders where id = $1', [orderId]);
-}
-
-export function selectInput(
-  on: Queryable,
-  orderId: string,
-): Promise<{ status: OrderStatus; input: OrderInput } | undefined> {
-  return maybeOne(on, 'orders.input', 'select status, input from orders where id = $1', [orderId]);
-}
-
-export async function selectPaymentOfUpdate(
-  on: Queryable,
-  orderId: string,
-  updateId: string,
-): Promise<PaymentView | undefined> {
-  const row = await maybeOne<{ payment: PaymentView }>(
-    on,
-    'orders.payment_of_update',
-    `select ${PAYMENT} as payment from payments p where p.order_id = $1 and p.update_id = $2`,
-    [orderId, updateId],
-  );
-  return row?.payment;
+  return db.list<OrderRow>(newestFirst(query, { time: 'o.created_at', id: 'o.id' }, filter));
 }

@@ -1,35 +1,17 @@
 import type { Database, Queryable } from '../../platform/database/database';
-import type { Shortage, SourcingDecision } from '../stock/ledger/types';
-import { hasEnded, itemStatus } from '../orders/rules';
-import type {
-  OrderEvent,
-  OrderInput,
-  OrderStatus,
-  OrderView,
-  PaymentView,
-  ReservationView,
-} from '../orders/types';
-import {
-  selectInput,
-  selectOrderEvents,
-  selectOrderPage,
-  selectOrders,
-  selectOrderStatus,
-  selectPaymentOfUpdate,
-  selectSourcing,
-  type OrderFilter,
-  type OrderPosition,
-  type OrderRow,
-  type StatusRow,
-} from './view-queries';
+import { pageIn, type Page } from '../../platform/database/pages';
+import { itemStatus } from '../orders/rules';
+import type { Shortage } from '../stock/ledger/types';
+import type { OrderView, ReservationView } from './types';
+import { selectOrderPage, selectOrders, type OrderFilter, type OrderRow } from './view-queries';
 
-export type { OrderFilter, OrderPosition, StatusRow };
-
-/** An order as clients see it, with what an answer about a refused one is made of. */
+/** An order as clients see it, with what is told of one that was refused. */
 export interface OrderRecord {
   view: OrderView;
   shortages: Shortage[];
   failureDetail: string | null;
+  /** Figures that belong to the failure's code. */
+  failureDetails: Readonly<Record<string, unknown>>;
 }
 
 /** Those of these orders that exist, by id, in one statement. */
@@ -47,54 +29,8 @@ export async function readOrder(on: Queryable, orderId: string): Promise<OrderRe
 }
 
 /** A page of orders, newest first. `next` is where the next page begins, or null at the end. */
-export async function listOrders(
-  db: Database,
-  filter: OrderFilter,
-): Promise<{ items: OrderView[]; next: OrderPosition | null }> {
-  const found = await selectOrderPage(db, filter);
-  const page = found.slice(0, filter.limit);
-  const last = page.at(-1);
-  return {
-    items: page.map((row) => asRecord(row).view),
-    next: found.length > filter.limit && last ? { createdAtMicros: last.createdAtMicros, id: last.id } : null,
-  };
-}
-
-/** Null: no such order. */
-export async function readOrderStatus(on: Queryable, orderId: string): Promise<StatusRow | null> {
-  return (await selectOrderStatus(on, orderId)) ?? null;
-}
-
-/** Events numbered above `after`, and whether the order has ended, as of the same moment. Null: no such order. */
-export async function readOrderEvents(
-  on: Queryable,
-  orderId: string,
-  page: { after: number; limit: number; offset?: number },
-): Promise<{ items: OrderEvent[]; ended: boolean } | null> {
-  const row = await selectOrderEvents(on, orderId, { offset: 0, ...page });
-  return row ? { items: row.items, ended: hasEnded(row.status) } : null;
-}
-
-/** Why these warehouses: the decisions as they were made. Null: no such order. */
-export async function readSourcing(on: Queryable, orderId: string): Promise<SourcingDecision[] | null> {
-  return (await selectSourcing(on, orderId))?.sourcing ?? null;
-}
-
-/** What the order's saga was started with, to start it again. Null: no such order. */
-export async function readOrderInput(
-  on: Queryable,
-  orderId: string,
-): Promise<{ status: OrderStatus; input: OrderInput } | null> {
-  return (await selectInput(on, orderId)) ?? null;
-}
-
-/** The charge that an attempt to pay led to. Null: none (yet). */
-export async function readPaymentOfUpdate(
-  on: Queryable,
-  orderId: string,
-  updateId: string,
-): Promise<PaymentView | null> {
-  return (await selectPaymentOfUpdate(on, orderId, updateId)) ?? null;
+export async function listOrders(db: Database, filter: OrderFilter): Promise<Page<OrderView>> {
+  return pageIn(await selectOrderPage(db, filter), filter.limit, (row) => asRecord(row).view);
 }
 
 function asRecord(row: OrderRow): OrderRecord {
@@ -130,10 +66,11 @@ function asRecord(row: OrderRow): OrderRecord {
     },
     shortages: row.shortages,
     failureDetail: row.failureDetail,
+    failureDetails: row.failureDetails,
   };
 }
 
-/** `charging` is ours; a client sees a hold that is not decided yet. */
+/** `charging` is ours; a client sees a reservation that is not paid yet. */
 function asReservation({ id, status, expiresAt }: OrderRow['reservations'][number]): ReservationView {
   return { id, status: status === 'charging' ? 'pending' : status, expiresAt };
 }

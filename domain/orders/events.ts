@@ -1,5 +1,6 @@
 import type { Transaction } from '../../platform/database/database';
-import { insertEvents, type NewEvent } from './queries';
+import type { NewEvent } from './types';
+import { insertEvents } from './queries';
 
 /**
  * Writes what happened to orders, numbered without gaps per order, and tells listeners after the commit.

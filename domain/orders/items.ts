@@ -1,5 +1,7 @@
 import type { Transaction } from '../../platform/database/database';
-import { lockOrders, updateItems, type ItemDelta, type UnitMove } from './queries';
+import type { UnitMove } from './types';
+import { lockOrders } from './lock';
+import { updateItems, type ItemDelta } from './queries';
 
 /**
  * Moves units of order items from one state to another; a database constraint keeps their sum.
@@ -7,7 +9,10 @@ import { lockOrders, updateItems, type ItemDelta, type UnitMove } from './querie
  */
 export async function moveUnits(tx: Transaction, moves: readonly UnitMove[]): Promise<void> {
   if (moves.length === 0) return;
-  await lockOrders(tx, [...new Set(moves.map((move) => move.orderId))]);
+  await lockOrders(
+    tx,
+    moves.map((move) => move.orderId),
+  );
   await updateItems(tx, foldMoves(moves));
 }
 

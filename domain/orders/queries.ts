@@ -1,12 +1,8 @@
-import { execute, many, type Queryable, type Transaction } from '../../platform/database/database';
-import type { OrderStatus } from './types';
+import { execute, many, type Transaction } from '../../platform/database/database';
+import type { NewEvent, OrderStatus } from './types';
 import { listOf } from '../../platform/database/list-parameter';
-
-export interface NewEvent {
-  orderId: string;
-  type: string;
-  data?: Record<string, unknown>;
-}
+import { literals } from '../../platform/database/literals';
+import { OPEN_ORDER_STATUSES } from './types';
 
 /**
  * Events of one order get consecutive numbers under its row lock. Order rows are locked by id, and last of all.
@@ -35,14 +31,6 @@ export function insertEvents(tx: Transaction, events: readonly NewEvent[]): Prom
       events.map((e) => JSON.stringify(e.data ?? {})),
     ],
   );
-}
-
-export interface UnitMove {
-  orderId: string;
-  productId: number;
-  from: 'reserved' | 'backordered';
-  to: 'reserved' | 'fulfilled' | 'cancelled';
-  quantity: number;
 }
 
 /** One row per order and product: callers fold. */
@@ -79,7 +67,7 @@ export function updateItems(tx: Transaction, deltas: readonly ItemDelta[]): Prom
 }
 
 /**
- * Ends the open orders among these whose every unit is fulfilled or cancelled; answers those that ended.
+ * Ends the open orders among these whose every unit is fulfilled or cancelled; returns those that ended.
  * Order rows are locked first, so that the units are read after any other transaction on the same order.
  */
 export async function endSettledOrders(
@@ -89,7 +77,7 @@ export async function endSettledOrders(
   end: { endAs: OrderStatus; from: readonly OrderStatus[]; otherwise: OrderStatus },
   failure: { code: string; detail: string } | null,
 ): Promise<{ orderId: string; status: OrderStatus }[]> {
-  await lockOrders(tx, orderIds);
+  await selectForUpdate(tx, orderIds);
   return many(
     tx,
     'orders.end_settled',
@@ -100,13 +88,13 @@ export async function endSettledOrders(
          updated_at = clock_timestamp()
      from (select order_id, sum(reserved_quantity + backordered_quantity) as open, sum(fulfilled_quantity) as fulfilled
            from order_items where order_id = any (${listOf(1, 'uuid')}) group by order_id) u
-     where o.id = u.order_id and u.open = 0 and o.status in ('reserved', 'paid', 'fulfilling')
+     where o.id = u.order_id and u.open = 0 and o.status in ${literals(OPEN_ORDER_STATUSES)}
      returning o.id as "orderId", o.status`,
     [orderIds, end.endAs, failure?.code ?? null, failure?.detail ?? null, end.from, end.otherwise],
   );
 }
 
-export function lockOrders(
+export function selectForUpdate(
   tx: Transaction,
   orderIds: readonly string[],
 ): Promise<{ id: string; status: OrderStatus }[]> {
@@ -118,14 +106,14 @@ export function lockOrders(
   );
 }
 
-/** Moves orders from one status to the next; the others are left alone. Answers those that moved. */
+/** Moves orders from one status to the next; the others are left alone. Returns those that moved. */
 export async function updateStatus(
   tx: Transaction,
   orderIds: readonly string[],
   from: readonly OrderStatus[],
   to: OrderStatus,
 ): Promise<string[]> {
-  await lockOrders(tx, orderIds);
+  await selectForUpdate(tx, orderIds);
   const moved = await many<{ id: string }>(
     tx,
     'orders.update_status',
@@ -134,47 +122,4 @@ export async function updateStatus(
     [orderIds, from, to],
   );
   return moved.map((row) => row.id);
-}
-
-export interface ProgressRow {
-  orderId: string;
-  status: OrderStatus;
-  failureCode: string | null;
-  hasPaymentMethod: boolean;
-  cancelRequested: boolean;
-  holds: unknown;
-  charge: unknown;
-  waitingUnits: number;
-  shipments: unknown;
-  uncutShipments: number;
-  pendingRefunds: number;
-}
-
-/** Everything the saga decides on, in one statement and so from one snapshot. */
-export function selectProgress(on: Queryable, orderIds: readonly string[]): Promise<ProgressRow[]> {
-  return many<ProgressRow>(
-    on,
-    'orders.progress',
-    `select o.id as "orderId", o.status, o.failure_code as "failureCode", o.payment_method is not null as "hasPaymentMethod",
-       o.cancel_reason is not null and o.status in ('reserved', 'paid', 'fulfilling') as "cancelRequested",
-       coalesce((select json_agg(json_build_object(
-           'reservationId', r.id, 'seq', r.seq, 'status', r.status, 'attempt', r.attempt,
-           'expiresAt', to_char(r.expires_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
-           'msLeft', ceil(extract(epoch from r.expires_at - clock_timestamp()) * 1000)) order by r.seq)
-         from reservations r where r.order_id = o.id and r.status in ('pending', 'charging', 'confirmed')), '[]') as holds,
-       (select json_build_object('paymentId', p.id, 'reservationId', p.reservation_id, 'status', p.status,
-           'ageSeconds', extract(epoch from clock_timestamp() - p.created_at)::float8)
-         from payments p where p.order_id = o.id and p.status in ('pending', 'unknown')) as charge,
-       coalesce((select sum(b.waiting) from backorders b where b.order_id = o.id), 0)::int as "waitingUnits",
-       coalesce((select json_object_agg(s.status, s.count)
-         from (select status, count(*) from shipments where order_id = o.id group by status) s), '{}') as shipments,
-       (select count(*)::int from shipments s
-         where s.order_id = o.id and s.status in ('voiding', 'voided', 'failed')
-           and exists (select 1 from reservation_lines l
-                       where l.reservation_id = s.reservation_id and l.warehouse_id = s.warehouse_id
-                         and l.open_quantity > 0)) as "uncutShipments",
-       (select count(*)::int from refunds f where f.order_id = o.id and f.status = 'pending') as "pendingRefunds"
-     from orders o where o.id = any (${listOf(1, 'uuid')})`,
-    [orderIds],
-  );
 }

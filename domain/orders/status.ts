@@ -2,14 +2,12 @@ import type { Transaction } from '../../platform/database/database';
 import { appendEvents } from './events';
 import { endSettledOrders, updateStatus } from './queries';
 import { mayBecome } from './rules';
-import type { OrderStatus } from './types';
-
-const OPEN: readonly OrderStatus[] = ['reserved', 'paid', 'fulfilling'];
+import { OPEN_ORDER_STATUSES, type OrderStatus } from './types';
 
 /**
- * Ends the orders among these that have no unit left to hold, ship or wait for: `fulfilled` if any unit was picked up,
+ * Ends the orders among these that have no unit left to reserve, ship or wait for: `fulfilled` if any unit was picked up,
  * else `endAs`, or `cancelled` where the table does not allow that (a paid order whose last part expired). The others are
- * left alone. Answers the ids that ended.
+ * left alone. Returns the ids that ended.
  */
 export async function settleStatus(
   tx: Transaction,
@@ -18,7 +16,7 @@ export async function settleStatus(
   failure: { code: string; detail: string } | null = null,
 ): Promise<string[]> {
   if (orderIds.length === 0) return [];
-  const from = OPEN.filter((status) => mayBecome(status, endAs));
+  const from = OPEN_ORDER_STATUSES.filter((status) => mayBecome(status, endAs));
   const ended = await endSettledOrders(tx, orderIds, { endAs, from, otherwise: 'cancelled' }, failure);
   await appendEvents(
     tx,
@@ -41,7 +39,7 @@ export async function advanceStatus(
   return updateStatus(
     tx,
     orderIds,
-    OPEN.filter((from) => mayBecome(from, to)),
+    OPEN_ORDER_STATUSES.filter((from) => mayBecome(from, to)),
     to,
   );
 }

@@ -1,14 +1,37 @@
-import type { ReservationStatus, ShipTo, SourcingDecision, Shortage } from '../stock/ledger/types';
-import type { PaymentStatus } from '../payments/types';
-import type { ShipmentStatus } from '../fulfilment/types';
+import type { ShipTo } from '../stock/ledger/types';
 
 /** In the order they are passed through; see `rules.ts` for the table of transitions. */
-export type OrderStatus =
-  'reserved' | 'paid' | 'fulfilling' | 'fulfilled' | 'rejected' | 'expired' | 'cancelled' | 'failed';
+export const ORDER_STATUSES = [
+  'reserved',
+  'paid',
+  'fulfilling',
+  'fulfilled',
+  'rejected',
+  'expired',
+  'cancelled',
+  'failed',
+] as const;
+export type OrderStatus = (typeof ORDER_STATUSES)[number];
 
-export type Fulfilment = 'complete' | 'partial' | 'backorder';
+/** An order that was paid for, once at least, and not undone. */
+export const PAID_ORDER_STATUSES = [
+  'paid',
+  'fulfilling',
+  'fulfilled',
+] as const satisfies readonly OrderStatus[];
 
-export type ItemStatus = 'reserved' | 'backordered' | 'fulfilled' | 'cancelled';
+/** An open order has units to pay for, to ship or to wait for. All others have ended. */
+export const OPEN_ORDER_STATUSES = [
+  'reserved',
+  'paid',
+  'fulfilling',
+] as const satisfies readonly OrderStatus[];
+
+export const FULFILMENTS = ['complete', 'partial', 'backorder'] as const;
+export type Fulfilment = (typeof FULFILMENTS)[number];
+
+export const ITEM_STATUSES = ['reserved', 'backordered', 'fulfilled', 'cancelled'] as const;
+export type ItemStatus = (typeof ITEM_STATUSES)[number];
 
 /** What an order is charged with. `token` is the gateway's word for a card, never a card number. */
 export interface PaymentMethod {
@@ -30,58 +53,6 @@ export interface OrderInput {
   fingerprint: string | null;
 }
 
-/** One hold of an order, with its time left as PostgreSQL's clock sees it. */
-export interface ReservationProgress {
-  reservationId: string;
-  seq: number;
-  status: ReservationStatus;
-  attempt: number;
-  expiresAt: string;
-  /** Milliseconds until it falls due; zero or less: it is due. */
-  msLeft: number;
-}
-
-/**
- * Where an order stands, read from its rows in one statement. The saga decides every next step from this alone, so a saga
- * that is started again after being terminated carries on where the rows are.
- */
-export interface OrderProgress {
-  orderId: string;
-  status: OrderStatus;
-  failureCode: string | null;
-  /** Live holds (pending, charging, confirmed), oldest first. */
-  holds: ReservationProgress[];
-  /** The charge in flight. */
-  charge: {
-    paymentId: string;
-    reservationId: string;
-    status: 'pending' | 'unknown';
-    ageSeconds: number;
-  } | null;
-  /** True when parts that are allocated later can be charged without asking. */
-  hasPaymentMethod: boolean;
-  /** Somebody asked to cancel it, and that is not yet done or refused. */
-  cancelRequested: boolean;
-  /** Units that wait for stock. */
-  waitingUnits: number;
-  /** Count of shipments by status. */
-  shipments: Partial<Record<ShipmentStatus, number>>;
-  /** Shipments that failed or were voided and whose units are still held or not yet refunded. */
-  uncutShipments: number;
-  /** Refunds not yet made at the gateway. */
-  pendingRefunds: number;
-}
-
-/** A reserve request's answer. It is stored: the same order asked again gets the same verdict and its current progress. */
-export interface ReserveOutcome {
-  verdict: 'held' | 'rejected' | 'refused';
-  shortages: Shortage[];
-  /** Why it was refused (UNKNOWN_SKU, ORDER_FAILED, ...). */
-  code: string | null;
-  detail: string | null;
-  progress: OrderProgress | null;
-}
-
 export interface OrderEvent {
   seq: number;
   type: string;
@@ -89,71 +60,38 @@ export interface OrderEvent {
   data: Record<string, unknown>;
 }
 
-/** The order as `GET /orders/{id}` shows it. Money in minor units, times RFC 3339. */
-export interface OrderView {
-  id: string;
-  status: OrderStatus;
-  customerId: string;
-  fulfilment: Fulfilment;
-  currency: string;
-  totalMinor: number;
-  failureCode?: string;
-  cancelReason?: string;
-  items: OrderItemView[];
-  reservation: ReservationView | null;
-  reservations: ReservationView[];
-  payment: PaymentView | null;
-  payments: PaymentView[];
-  refunds: RefundView[];
-  shipments: ShipmentView[];
-  createdAt: string;
-  updatedAt: string;
+/** What happened to an order, before it has its number. */
+export interface NewEvent {
+  orderId: string;
+  type: string;
+  data?: Record<string, unknown>;
 }
 
-export interface OrderItemView {
-  sku: string;
+/** Units of one item that go from one state to another. */
+export interface UnitMove {
+  orderId: string;
+  productId: number;
+  from: 'reserved' | 'backordered';
+  to: 'reserved' | 'fulfilled' | 'cancelled';
+  quantity: number;
+}
+
+/** A quantity and the price of one unit, minor units. */
+export interface PricedUnits {
   quantity: number;
   unitPriceMinor: number;
-  status: ItemStatus;
-  reservedQuantity: number;
-  backorderedQuantity: number;
-  fulfilledQuantity: number;
-  cancelledQuantity: number;
-  allocations: { warehouse: string; quantity: number }[];
 }
 
-export interface ReservationView {
-  id: string;
-  /** `charging` is shown as `pending`. */
-  status: Exclude<ReservationStatus, 'charging'>;
-  expiresAt: string;
+declare module '../../platform/database/outbox' {
+  interface OutboxTopics {
+    /** Wakes the saga of an order, which reads its rows again. */
+    'order.wake': 'orderId';
+  }
 }
 
-export interface PaymentView {
-  id: string;
-  status: PaymentStatus;
-  amountMinor: number;
-  refundedMinor: number;
-  currency: string;
-  declineCode?: string;
-  at: string;
+declare module '../../platform/database/notifier' {
+  interface Channels {
+    /** Orders that changed. */
+    holdfast_orders: 'orderId';
+  }
 }
-
-export interface RefundView {
-  id: string;
-  paymentId: string;
-  amountMinor: number;
-  reason: string;
-  status: 'pending' | 'succeeded';
-  at: string;
-}
-
-export interface ShipmentView {
-  id: string;
-  warehouse: string;
-  status: ShipmentStatus;
-  trackingNumber: string | null;
-  items: { sku: string; quantity: number }[];
-}
-
-export type { SourcingDecision, Shortage };

@@ -2,8 +2,8 @@ import type { Database } from '../../platform/database/database';
 import { AppError, isAppError } from '../../platform/errors';
 import { appendEvents } from '../orders/events';
 import { gatewayUnavailable, paymentNotFound } from './errors';
-import { selectPayment, storeGatewayRef, updateToUnknown, type PaymentRow } from './queries';
-import { ABANDONED } from './rules';
+import { selectCharge, storeGatewayRef, updateToUnknown, type ChargeRow } from './charge-queries';
+import { ABANDONED, isInFlight } from './rules';
 import type { ChargeOutcome, ChargeRequest, PaymentGateway } from './types';
 
 /** Stands for the gateway's id where nothing had to be charged. */
@@ -16,18 +16,18 @@ export interface ChargeCall {
 }
 
 /**
- * Makes the charge of a payment row at the gateway, or finds out what became of it. Stores nothing but the gateway's id of
- * it: what the outcome means for payment, hold and order is decided elsewhere, in one transaction.
+ * Makes the charge of a payment at the gateway, or finds out what became of it. Stores nothing but the gateway's id of it:
+ * payment, reservation and order are changed by the caller, in one transaction.
  *
- * A row that is settled answers its stored outcome. A charge that was not made before its hold was given up is declined as
- * `abandoned`, never made. `unknown` says that the gateway may still capture: call again later.
+ * Of a payment that is settled it returns the stored outcome. A charge that was not made before its reservation was given up
+ * is declined as `abandoned`, never made. `unknown`: the gateway may still capture; call again later.
  *
  * @throws `PAYMENT_GATEWAY_UNAVAILABLE`: call again, the charge is looked up first and is never made twice;
  * `PAYMENT_GATEWAY_CHANGED`: it belongs to another gateway than the one configured; `PAYMENT_NOT_FOUND`;
  * `PAYMENT_KEY_REUSED`: the gateway knows this payment with another amount or card.
  */
 export async function executeCharge({ db, gateway, paymentId }: ChargeCall): Promise<ChargeOutcome> {
-  const payment = await selectPayment(db, paymentId);
+  const payment = await selectCharge(db, paymentId);
   if (!payment) throw paymentNotFound(paymentId);
   const stored = storedOutcome(payment);
   if (stored) return stored;
@@ -39,7 +39,7 @@ export async function executeCharge({ db, gateway, paymentId }: ChargeCall): Pro
   const request = asRequest(payment);
   const earlier = await ask(() => gateway.find(request));
   if (earlier) return earlier;
-  // The hold was given up while the charge was unknown: nobody may be charged for stock that is no longer held.
+  // The reservation was given up while the charge was unknown: nobody may be charged for stock that is no longer reserved.
   if (!payment.wanted) return ask(() => gateway.abandon(request));
 
   const prepared = await prepare(db, gateway, request);
@@ -48,7 +48,7 @@ export async function executeCharge({ db, gateway, paymentId }: ChargeCall): Pro
 }
 
 /**
- * Records that a pending payment has no final answer yet, with an event; any other payment is left as it is.
+ * Records that a pending payment has no final outcome yet, with an event; any other payment is left as it is.
  */
 export async function markUnknown(db: Database, paymentId: string): Promise<void> {
   await db.retrying(async (tx) => {
@@ -66,29 +66,21 @@ export function assertOwnGateway(name: string, gateway: PaymentGateway): void {
   );
 }
 
-function storedOutcome(payment: PaymentRow): ChargeOutcome | null {
-  switch (payment.status) {
-    case 'pending':
-    case 'unknown':
-      return null;
-    case 'declined':
-      return {
-        status: 'declined',
-        gatewayRef: payment.gatewayRef,
-        declineCode: payment.declineCode ?? 'declined',
-      };
-    default:
-      return { status: 'captured', gatewayRef: payment.gatewayRef ?? NO_CHARGE_REF };
-  }
+function storedOutcome(payment: ChargeRow): ChargeOutcome | null {
+  if (isInFlight(payment)) return null;
+  const { gatewayRef, declineCode } = payment;
+  return payment.status === 'declined'
+    ? { status: 'declined', gatewayRef, declineCode: declineCode ?? 'declined' }
+    : { status: 'captured', gatewayRef: gatewayRef ?? NO_CHARGE_REF };
 }
 
-function free(payment: PaymentRow): ChargeOutcome {
+function free(payment: ChargeRow): ChargeOutcome {
   return payment.wanted
     ? { status: 'captured', gatewayRef: NO_CHARGE_REF }
     : { status: 'declined', gatewayRef: null, declineCode: ABANDONED };
 }
 
-function asRequest(payment: PaymentRow): ChargeRequest {
+function asRequest(payment: ChargeRow): ChargeRequest {
   const { id: paymentId, orderId, amountMinor, currency, method, token, gatewayRef } = payment;
   return { paymentId, orderId, amountMinor, currency, method, token, gatewayRef };
 }
@@ -102,8 +94,8 @@ async function prepare(db: Database, gateway: PaymentGateway, request: ChargeReq
   if (!prepared.gatewayRef) return { status: 'ready', request };
   const gatewayRef = await storeGatewayRef(db, request.paymentId, prepared.gatewayRef);
   if (gatewayRef) return { status: 'ready', request: { ...request, gatewayRef } };
-  // Somebody else has settled it meanwhile, or the hold was given up.
-  const payment = await selectPayment(db, request.paymentId);
+  // Another call has settled it meanwhile, or the reservation was given up.
+  const payment = await selectCharge(db, request.paymentId);
   return (payment && storedOutcome(payment)) ?? { status: 'unknown' };
 }
 

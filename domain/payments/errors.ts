@@ -1,6 +1,6 @@
 import { AppError } from '../../platform/errors';
 
-/** `PAYMENT_GATEWAY_UNAVAILABLE`: no answer, or none that says how it ended. The same request may be sent again. */
+/** `PAYMENT_GATEWAY_UNAVAILABLE`: no response, or none that says how it ended. The same request may be sent again. */
 export function gatewayUnavailable(why: string, cause?: unknown): AppError {
   return new AppError(
     'PAYMENT_GATEWAY_UNAVAILABLE',
@@ -30,7 +30,7 @@ export function refundNotFound(refundId: string): AppError {
   return new AppError('REFUND_NOT_FOUND', 'There is no such refund.', { refundId });
 }
 
-/** `REFUND_FAILED`: the gateway has an answer, and it is no. A person has to look. */
+/** `REFUND_FAILED`: the gateway refused it for good. A person has to look. */
 export function refundFailed(why: string, cause?: unknown): AppError {
   return new AppError('REFUND_FAILED', `The payment gateway refused the refund: ${why}`, {}, { cause });
 }

@@ -1,43 +1,43 @@
-import type { Database, Transaction } from '../../platform/database/database';
+import type { Database, Queryable, Transaction } from '../../platform/database/database';
 import { newId } from '../../platform/ids';
 import { appendEvents } from '../orders/events';
 import { assertOwnGateway } from './charge';
 import { refundFailed, refundNotFound } from './errors';
-import {
-  completeRefund,
-  insertRefunds,
-  lockCapturedPayments,
-  selectPendingRefunds,
-  selectRefund,
-  selectRefundsDue,
+import { completeRefund, insertRefunds, selectRefund, type RefundRow } from './refund-queries';
+import type { PaymentDue, PaymentGateway } from './types';
+
+export {
+  selectPendingRefunds as readPendingRefunds,
+  selectRefundable as readRefundable,
+  selectRefundableForUpdate as lockRefundable,
   sumRefunded,
-  type RefundRow,
-} from './queries';
-import type { PaymentGateway } from './types';
+} from './refund-queries';
 
 /**
- * Plans to give back what an order has paid for and will not get: of each captured payment everything but the price of
- * the units in shipments that are neither voided nor failed, and but what is planned already. So a second run plans nothing.
- * Locks the order's payments, then its row.
- *
- * @returns the ids of all the order's refunds that the gateway has not made yet
+ * Plans refunds of these amounts, with an event for each: they are set aside on their payments, which the caller has locked,
+ * and made at the gateway later. Locks the order's row.
  */
-export async function refundDue(tx: Transaction, orderId: string, reason: string): Promise<string[]> {
-  const paymentIds = await lockCapturedPayments(tx, orderId);
-  const due = paymentIds.length === 0 ? [] : await selectRefundsDue(tx, paymentIds);
-  if (due.length > 0) {
-    const refunds = due.map((payment) => ({ ...payment, refundId: newId(), orderId, reason }));
-    await insertRefunds(tx, refunds);
-    await appendEvents(
-      tx,
-      refunds.map(({ refundId, paymentId, amountMinor }) => ({
-        orderId,
-        type: 'refund_started',
-        data: { refundId, paymentId, amountMinor, reason },
-      })),
-    );
-  }
-  return selectPendingRefunds(tx, orderId);
+export async function createRefunds(
+  tx: Transaction,
+  request: { orderId: string; reason: string; due: readonly PaymentDue[] },
+): Promise<void> {
+  const { orderId, reason, due } = request;
+  if (due.length === 0) return;
+  const refunds = due.map((payment) => ({ ...payment, refundId: newId(), orderId, reason }));
+  await insertRefunds(tx, refunds);
+  await appendEvents(
+    tx,
+    refunds.map(({ refundId, paymentId, amountMinor }) => ({
+      orderId,
+      type: 'refund_started',
+      data: { refundId, paymentId, amountMinor, reason },
+    })),
+  );
+}
+
+export interface RefundDeps {
+  db: Database;
+  gateway: PaymentGateway;
 }
 
 /**
@@ -48,8 +48,7 @@ export async function refundDue(tx: Transaction, orderId: string, reason: string
  */
 export async function executeRefund(deps: RefundDeps, refundId: string): Promise<void> {
   const { db, gateway } = deps;
-  const refund = await selectRefund(db, refundId);
-  if (!refund) throw refundNotFound(refundId);
+  const refund = await existingRefund(db, refundId);
   if (refund.status === 'succeeded') return;
   assertOwnGateway(refund.gateway, gateway);
   const gatewayRef = await gateway.refund(asRequest(refund));
@@ -62,32 +61,10 @@ export async function executeRefund(deps: RefundDeps, refundId: string): Promise
   });
 }
 
-export interface RefundDeps {
-  db: Database;
-  gateway: PaymentGateway;
-}
-
-/**
- * Gives back everything that is due to an order's customer: plans it, then makes every refund that is still open, whoever
- * planned it.
- *
- * @returns what is back with the customer by then, all refunds of the order together, minor units
- * @throws as `executeRefund`; refunds made before the one that failed stay made
- */
-export async function executeRefunds(
-  deps: RefundDeps & {
-    orderId: string;
-    reason: string;
-    /** Called before each call of the gateway. */
-    onProgress?: (refundId: string) => void;
-  },
-): Promise<{ refundedMinor: number }> {
-  const { db, orderId, reason } = deps;
-  for (const refundId of await db.retrying((tx) => refundDue(tx, orderId, reason))) {
-    deps.onProgress?.(refundId);
-    await executeRefund(deps, refundId);
-  }
-  return { refundedMinor: await sumRefunded(db, orderId) };
+async function existingRefund(on: Queryable, refundId: string): Promise<RefundRow> {
+  const refund = await selectRefund(on, refundId);
+  if (!refund) throw refundNotFound(refundId);
+  return refund;
 }
 
 function asRequest(refund: RefundRow) {

@@ -1,11 +1,82 @@
-export type PaymentStatus =
-  'pending' | 'captured' | 'declined' | 'unknown' | 'refunded' | 'partially_refunded';
+export const PAYMENT_STATUSES = [
+  'pending',
+  'captured',
+  'declined',
+  'unknown',
+  'refunded',
+  'partially_refunded',
+] as const;
+export type PaymentStatus = (typeof PAYMENT_STATUSES)[number];
+
+/** The gateway has no final outcome of these yet. */
+export const PAYMENT_STATUSES_IN_FLIGHT = ['pending', 'unknown'] as const satisfies readonly PaymentStatus[];
+
+/** Money of these came in, whatever went back since. */
+export const CAPTURED_PAYMENT_STATUSES = [
+  'captured',
+  'refunded',
+  'partially_refunded',
+] as const satisfies readonly PaymentStatus[];
+
+/** Of these there is money left that may go back. */
+export const REFUNDABLE_PAYMENT_STATUSES = [
+  'captured',
+  'partially_refunded',
+] as const satisfies readonly PaymentStatus[];
+
+export const REFUND_STATUSES = ['pending', 'succeeded'] as const;
+export type RefundStatus = (typeof REFUND_STATUSES)[number];
+
+/** An attempt to get the money for one reservation. Money in minor units. */
+export interface PaymentRow {
+  id: string;
+  orderId: string;
+  reservationId: string;
+  attempt: number;
+  updateId: string;
+  status: PaymentStatus;
+  amountMinor: number;
+  currency: string;
+  gatewayRef: string | null;
+  declineCode: string | null;
+}
+
+/** A payment that is about to be charged. */
+export interface NewPayment {
+  id: string;
+  orderId: string;
+  reservationId: string;
+  attempt: number;
+  /** Binds the attempt: the same id again is the same charge. */
+  updateId: string;
+  amountMinor: number;
+  currency: string;
+  method: string;
+  token: string;
+  gateway: string;
+}
+
+/** A payment of which money may go back, minor units. */
+export interface RefundablePayment {
+  paymentId: string;
+  reservationId: string;
+  /** Captured. */
+  amountMinor: number;
+  /** Of that, what went back or is planned to. */
+  refundPlannedMinor: number;
+}
+
+/** What a payment owes to the customer, minor units. */
+export interface PaymentDue {
+  paymentId: string;
+  amountMinor: number;
+}
 
 /** How a charge ended, as far as is known. */
 export type ChargeOutcome =
   | { status: 'captured'; gatewayRef: string }
   | { status: 'declined'; gatewayRef: string | null; declineCode: string }
-  /** The gateway has no final answer: it may still capture. Ask again; never charge anew. */
+  /** The gateway has no final outcome: it may still capture. Ask again; never charge anew. */
   | { status: 'unknown' };
 
 /** What preparing a charge came to. Nothing can be captured yet, whichever it is. */
@@ -38,31 +109,52 @@ export interface RefundRequest {
 }
 
 /**
- * The seam to whoever moves the money. A network failure or timeout is thrown (any error); a decline is an outcome.
- * Implementations: `sandbox-gateway.ts`, `stripe-gateway.ts`.
+ * Whoever moves the money. A network failure or timeout is thrown (any error); a decline is an outcome. Implementations are
+ * under `integrations/`.
  */
 export interface PaymentGateway {
   readonly name: string;
   /**
-   * Makes the charge known to the gateway and answers its id, where the gateway works in two steps (Stripe: create the
+   * Makes the charge known to the gateway and returns its id, where the gateway works in two steps (Stripe: create the
    * PaymentIntent), so that the id is stored before money can move. The id is null where the idempotency key alone finds
    * the charge.
    */
   prepare(request: ChargeRequest): Promise<Prepared>;
   /** Charges. Safe to repeat with the same `paymentId`. */
   charge(request: ChargeRequest): Promise<ChargeOutcome>;
-  /** What became of a charge whose answer was lost; null: the gateway never got it, so it may be sent again. */
+  /** What became of a charge whose outcome was lost; null: the gateway never got it, so it may be sent again. */
   find(request: ChargeRequest): Promise<ChargeOutcome | null>;
   /**
-   * Makes sure that a charge which has captured nothing never will, whoever still sends it; answers how the charge ended:
+   * Makes sure that a charge which has captured nothing never will, whoever still sends it. Returns how the charge ended:
    * `declined` as `abandoned`, unless it had ended otherwise before.
    */
   abandon(request: ChargeRequest): Promise<ChargeOutcome>;
-  /** Gives money back. Safe to repeat with the same `refundId`. Answers the gateway's id of the refund. */
+  /** Gives money back. Safe to repeat with the same `refundId`. Returns the gateway's id of the refund. */
   refund(request: RefundRequest): Promise<string>;
 }
 
 export interface ClosableGateway extends PaymentGateway {
-  /** Ends every connection; a call that still waits for its answer fails. */
+  /** Ends every connection; a call that is still waiting fails. */
   close(): Promise<void>;
+}
+
+/** A payment as clients see it. Money in minor units, times RFC 3339. */
+export interface PaymentView {
+  id: string;
+  status: PaymentStatus;
+  amountMinor: number;
+  refundedMinor: number;
+  currency: string;
+  declineCode?: string;
+  at: string;
+}
+
+/** A refund as clients see it. */
+export interface RefundView {
+  id: string;
+  paymentId: string;
+  amountMinor: number;
+  reason: string;
+  status: RefundStatus;
+  at: string;
 }

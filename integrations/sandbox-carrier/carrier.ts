@@ -12,7 +12,12 @@ import {
   type NewParcel,
   type Parcel,
 } from './queries';
-import type { BookingOutcome, Carrier, CarrierEvent, ShipmentToBook } from '../../domain/fulfilment/types';
+import type {
+  BookingOutcome,
+  CarrierEvent,
+  RunningCarrier,
+  ShipmentToBook,
+} from '../../domain/fulfilment/types';
 
 export interface SandboxCarrierOptions {
   /** The database that holds the schema `sandbox_carrier`. */
@@ -28,12 +33,8 @@ export interface SandboxCarrierOptions {
   log: Logger;
 }
 
-export interface SandboxCarrier extends Carrier {
-  /** Begins to move parcels and to tell the webhook. Any number of processes may. */
-  start(): void;
-  /** Stops, after what is being told has been answered. */
-  close(): Promise<void>;
-}
+/** Moves its parcels, and tells the webhook of it, between `start` and `close`. */
+export type SandboxCarrier = RunningCarrier;
 
 /** Both stages of a parcel may be untold, so a call to the webhook has at most 500 events. */
 const PARCELS_PER_ROUND = 250;
@@ -46,20 +47,20 @@ const RETRY_BASE_MS = 100;
 const RETRY_CAP_MS = 10_000;
 
 /**
- * A carrier that keeps its books in PostgreSQL, on connections of its own: what it has booked, picked up or delivered stays
- * so when its answer, the caller or Holdfast's own transaction is lost. What it could not tell the webhook it tells later.
+ * A carrier with its own tables in PostgreSQL, on connections of its own: what it has booked, picked up or delivered stays so
+ * when its response, the caller or Holdfast's own transaction is lost. What it could not tell the webhook it tells later.
  */
 export function createSandboxCarrier(options: SandboxCarrierOptions): SandboxCarrier {
   const { log, stageDelayMs } = options;
   const refused = new Set(options.refuseWarehouses);
   const lost = new Set(options.loseWarehouses);
-  const books = openDatabase({
+  const tables = openDatabase({
     url: options.url,
     poolSize: CONNECTIONS,
     log,
     applicationName: 'holdfast-sandbox-carrier',
   });
-  const nudge = createAutoResetEvent();
+  const wakeUp = createAutoResetEvent();
   let running: Promise<void> | undefined;
   let closing: Promise<void> | undefined;
 
@@ -73,24 +74,24 @@ export function createSandboxCarrier(options: SandboxCarrierOptions): SandboxCar
     return { shipmentId, ...labelOf(shipmentId), ...outlook };
   }
 
-  /** Moves on what is due and tells of it. Answers the milliseconds to sleep. */
+  /** Moves on what is due and tells of it. Returns the milliseconds to sleep. */
   async function round(failures: number): Promise<number> {
-    const taken = await takeDueParcels(books, {
+    const taken = await takeDueParcels(tables, {
       limit: PARCELS_PER_ROUND,
       stageDelayMs,
       leaseSeconds: LEASE_SECONDS,
     });
-    if (taken.length === 0) return Math.max(0, (await msUntilDue(books)) ?? LONGEST_SLEEP_MS);
+    if (taken.length === 0) return Math.max(0, (await msUntilDue(tables)) ?? LONGEST_SLEEP_MS);
     const shipmentIds = taken.map((parcel) => parcel.shipmentId);
     const events = taken.flatMap((parcel) => parcel.untold);
     try {
       await options.deliver(events);
     } catch (error) {
-      await tellLater(books, shipmentIds, backoffMs(failures, RETRY_BASE_MS, RETRY_CAP_MS) / 1000);
+      await tellLater(tables, shipmentIds, backoffMs(failures, RETRY_BASE_MS, RETRY_CAP_MS) / 1000);
       throw error;
     }
     await forgetTold(
-      books,
+      tables,
       shipmentIds,
       events.map((event) => event.eventId),
     );
@@ -112,14 +113,14 @@ export function createSandboxCarrier(options: SandboxCarrierOptions): SandboxCar
         sleepMs = backoffMs(failures, RETRY_BASE_MS, RETRY_CAP_MS);
         failures += 1;
       }
-      if (sleepMs > 0) await nudge.wait(Math.min(sleepMs, LONGEST_SLEEP_MS));
+      if (sleepMs > 0) await wakeUp.wait(Math.min(sleepMs, LONGEST_SLEEP_MS));
     }
   }
 
   async function end(): Promise<void> {
-    nudge.ring();
+    wakeUp.set();
     await running;
-    await books.close();
+    await tables.close();
   }
 
   return {
@@ -128,13 +129,13 @@ export function createSandboxCarrier(options: SandboxCarrierOptions): SandboxCar
     async book(shipments) {
       const byId = new Map(shipments.map((shipment) => [shipment.shipmentId, asParcel(shipment)]));
       const sorted = [...byId.values()].sort((a, b) => (a.shipmentId < b.shipmentId ? -1 : 1));
-      const parcels = await bookParcels(books, sorted, stageDelayMs);
-      nudge.ring();
+      const parcels = await bookParcels(tables, sorted, stageDelayMs);
+      wakeUp.set();
       return parcels.map(asOutcome);
     },
 
     async void(shipmentId) {
-      const stage = await voidParcel(books, { shipmentId, ...labelOf(shipmentId) });
+      const stage = await voidParcel(tables, { shipmentId, ...labelOf(shipmentId) });
       return stage === 'picked_up' || stage === 'delivered' ? 'refused' : 'voided';
     },
 

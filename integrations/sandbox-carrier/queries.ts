@@ -1,8 +1,20 @@
-import { execute, maybeOne, many, type Queryable } from '../../platform/database/database';
+import { execute, many, one, type Queryable } from '../../platform/database/database';
+import { literals } from '../../platform/database/literals';
 import type { CarrierEvent } from '../../domain/fulfilment/types';
 
-/** The sandbox carrier's own books, apart from everything else in Holdfast. */
-export type ParcelStage = 'refused' | 'booked' | 'picked_up' | 'delivered' | 'voided' | 'failed';
+/** Stages of a parcel in the sandbox carrier's own tables. */
+export const PARCEL_STAGES = ['refused', 'booked', 'picked_up', 'delivered', 'voided', 'failed'] as const;
+export type ParcelStage = (typeof PARCEL_STAGES)[number];
+
+/** The carrier has not picked these up, nor will it once they are voided. */
+const STOPPABLE = literals(['refused', 'booked'] satisfies ParcelStage[]);
+
+/** Stages that a parcel may be moved to when its time has come. */
+export const NEXT_PARCEL_STAGES = [
+  'picked_up',
+  'delivered',
+  'failed',
+] as const satisfies readonly ParcelStage[];
 
 export interface NewParcel {
   shipmentId: string;
@@ -19,7 +31,7 @@ export interface Parcel {
   stage: ParcelStage;
 }
 
-/** Takes parcels into the books; those that are known are answered as they are. Callers give each id once, sorted. */
+/** Writes parcels; those that are known are returned as they are. Callers give each id once, sorted. */
 export function bookParcels(
   on: Queryable,
   parcels: readonly NewParcel[],
@@ -50,20 +62,20 @@ export function bookParcels(
 export async function voidParcel(
   on: Queryable,
   parcel: Pick<NewParcel, 'shipmentId' | 'trackingNumber' | 'labelUrl'>,
-): Promise<ParcelStage | undefined> {
-  const found = await maybeOne<{ stage: ParcelStage }>(
+): Promise<ParcelStage> {
+  const { stage } = await one<{ stage: ParcelStage }>(
     on,
     'sandbox_carrier.void',
     `insert into sandbox_carrier.parcels as p (shipment_id, tracking_number, label_url, stage)
      values ($1, $2, $3, 'voided')
      on conflict (shipment_id) do update
-       set stage = case when p.stage in ('refused', 'booked') then 'voided' else p.stage end,
-           next_stage = case when p.stage in ('refused', 'booked') then null else p.next_stage end,
-           next_at = case when p.stage in ('refused', 'booked') then null else p.next_at end
+       set stage = case when p.stage in ${STOPPABLE} then 'voided' else p.stage end,
+           next_stage = case when p.stage in ${STOPPABLE} then null else p.next_stage end,
+           next_at = case when p.stage in ${STOPPABLE} then null else p.next_at end
      returning p.stage`,
     [parcel.shipmentId, parcel.trackingNumber, parcel.labelUrl],
   );
-  return found?.stage;
+  return stage;
 }
 
 export interface TakenParcel {
@@ -73,8 +85,8 @@ export interface TakenParcel {
 }
 
 /**
- * Moves parcels on to the stage whose time has come, and answers everything that the webhook has not accepted, of those and
- * of parcels that are to be told again. They are not told by anybody else for `leaseSeconds`.
+ * Moves parcels on to the stage whose time has come, and returns everything that the webhook has not accepted, of those and
+ * of parcels that are to be told again. No other process tells of them for `leaseSeconds`.
  */
 export function takeDueParcels(
   on: Queryable,
@@ -138,12 +150,12 @@ export function tellLater(on: Queryable, shipmentIds: readonly string[], seconds
 
 /** Milliseconds until a parcel is due, zero or less when one is; null when none ever will be. */
 export async function msUntilDue(on: Queryable): Promise<number | null> {
-  const found = await maybeOne<{ ms: number | null }>(
+  const { ms } = await one<{ ms: number | null }>(
     on,
     'sandbox_carrier.ms_until_due',
     `select extract(epoch from least(
        (select min(next_at) from sandbox_carrier.parcels),
        (select min(tell_at) from sandbox_carrier.parcels)) - clock_timestamp())::float8 * 1000 as ms`,
   );
-  return found?.ms ?? null;
+  return ms;
 }

@@ -8,7 +8,8 @@ import {
   refundExceedsCapture,
   refundFailed,
 } from '../../domain/payments/errors';
-import { ABANDONED, sandboxCard } from '../../domain/payments/rules';
+import { ABANDONED } from '../../domain/payments/rules';
+import { sandboxCard } from './cards';
 import {
   abandonCharge,
   insertSandboxRefund,
@@ -24,7 +25,7 @@ export interface SandboxGatewayOptions {
   /** The database that holds the schema `sandbox_gateway`. */
   url: string;
   log: Logger;
-  /** Longest wait for an answer, milliseconds. */
+  /** Longest wait of a call, milliseconds. */
   callTimeoutMs: number;
   /** How long a slow card takes, milliseconds. */
   slowMs?: number;
@@ -34,16 +35,16 @@ export interface SandboxGatewayOptions {
 const CONNECTIONS = 4;
 
 /**
- * A payment gateway that keeps its books in PostgreSQL, on connections of its own and committed alone: a charge that it
- * has captured stays captured when the answer, the caller or Holdfast's own transaction is lost. The tokens of
- * `rules.ts` make it decline, fail, lose answers or take its time.
+ * A payment gateway with its own tables in PostgreSQL, on connections of its own and committed alone: a charge that it has
+ * captured stays captured when the response, the caller or Holdfast's own transaction is lost. The tokens of `cards.ts` make
+ * it decline, fail, lose responses or be slow.
  *
  * @throws `PAYMENT_GATEWAY_UNAVAILABLE` and errors of the connection; `PAYMENT_KEY_REUSED` for a known key with another
  * amount, currency or card; `REFUND_EXCEEDS_CAPTURE`, `REFUND_FAILED` from `refund`.
  */
 export function createSandboxGateway(options: SandboxGatewayOptions): ClosableGateway {
   const { callTimeoutMs, slowMs = 5_000 } = options;
-  const books = openDatabase({
+  const tables = openDatabase({
     url: options.url,
     poolSize: CONNECTIONS,
     log: options.log,
@@ -53,7 +54,7 @@ export function createSandboxGateway(options: SandboxGatewayOptions): ClosableGa
   });
   const closing = new AbortController();
 
-  /** The charge settles at its own time; only the caller's patience ends here. */
+  /** The charge settles at its own time; only the call ends at its limit. */
   async function waitUntilSettled(charge: SandboxCharge): Promise<void> {
     if (charge.msLeft <= 0) return;
     await delay(Math.min(charge.msLeft, callTimeoutMs), undefined, { signal: closing.signal });
@@ -67,13 +68,13 @@ export function createSandboxGateway(options: SandboxGatewayOptions): ClosableGa
 
     async charge(request) {
       const card = sandboxCard(request.token);
-      const charge = await receiveCharge(books, {
+      const charge = await receiveCharge(tables, {
         key: request.paymentId,
         ref: newChargeRef(),
         amountMinor: request.amountMinor,
         currency: request.currency,
         token: request.token,
-        verdict: card.verdict,
+        outcome: card.outcome,
         declineCode: card.declineCode,
         networkErrors: card.networkErrors,
         settlesInMs: card.slow ? slowMs : 0,
@@ -81,19 +82,19 @@ export function createSandboxGateway(options: SandboxGatewayOptions): ClosableGa
       if (!charge) throw keyReused(request.paymentId);
       if (charge.status === 'received') throw gatewayUnavailable('the connection was reset');
       await waitUntilSettled(charge);
-      if (card.answerLost) throw gatewayUnavailable('the answer was lost');
+      if (card.responseLost) throw gatewayUnavailable('the response was lost');
       return asOutcome({ ...charge, msLeft: 0 });
     },
 
     async find(request) {
-      const charge = await selectCharge(books, request.paymentId);
+      const charge = await selectCharge(tables, request.paymentId);
       return charge && charge.status !== 'received' ? asOutcome(charge) : null;
     },
 
     async abandon(request) {
       const { paymentId: key, amountMinor, currency, token } = request;
       const ref = newChargeRef();
-      const charge = await abandonCharge(books, {
+      const charge = await abandonCharge(tables, {
         key,
         ref,
         amountMinor,
@@ -105,7 +106,7 @@ export function createSandboxGateway(options: SandboxGatewayOptions): ClosableGa
     },
 
     refund: (request) =>
-      books.transaction(async (tx) => {
+      tables.transaction(async (tx) => {
         const charge = await lockCharge(tx, request.gatewayRef);
         if (!charge || asOutcome(charge).status !== 'captured') {
           throw refundFailed('there is no such captured charge.');
@@ -126,7 +127,7 @@ export function createSandboxGateway(options: SandboxGatewayOptions): ClosableGa
 
     async close() {
       closing.abort();
-      await books.close();
+      await tables.close();
     },
   };
 }

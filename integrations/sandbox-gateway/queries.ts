@@ -1,9 +1,12 @@
 import { execute, maybeOne, type Queryable, type Transaction } from '../../platform/database/database';
 
-/** The sandbox gateway's own books, apart from everything else in Holdfast. */
+/** `received`: a call came in, and failed before there was an outcome. */
+export const SANDBOX_CHARGE_STATUSES = ['received', 'captured', 'declined'] as const;
+
+/** A charge in the sandbox gateway's own tables. */
 export interface SandboxCharge {
   ref: string;
-  status: 'received' | 'captured' | 'declined';
+  status: (typeof SANDBOX_CHARGE_STATUSES)[number];
   amountMinor: number;
   declineCode: string | null;
   /** Milliseconds until the outcome is known; zero or less: it is. */
@@ -16,7 +19,7 @@ export interface SandboxCall {
   amountMinor: number;
   currency: string;
   token: string;
-  verdict: 'captured' | 'declined';
+  outcome: 'captured' | 'declined';
   declineCode: string | null;
   networkErrors: number;
   settlesInMs: number;
@@ -46,7 +49,7 @@ export function receiveCharge(on: Queryable, call: SandboxCall): Promise<Sandbox
       call.amountMinor,
       call.currency,
       call.token,
-      call.verdict,
+      call.outcome,
       call.declineCode,
       call.networkErrors,
       call.settlesInMs,
@@ -54,7 +57,7 @@ export function receiveCharge(on: Queryable, call: SandboxCall): Promise<Sandbox
   );
 }
 
-/** Ends a charge that was never made, or never got through, as declined; any other is answered as it is. */
+/** Ends a charge that was never made, or never got through, as declined; any other is returned as it is. */
 export function abandonCharge(
   on: Queryable,
   call: Pick<SandboxCall, 'key' | 'ref' | 'amountMinor' | 'currency' | 'token' | 'declineCode'>,
@@ -113,7 +116,7 @@ export function selectSandboxRefund(tx: Transaction, key: string): Promise<Sandb
   );
 }
 
-/** Writes a refund unless the charge's refunds would then exceed it; answers whether it was written. */
+/** Writes a refund unless the charge's refunds would then exceed it; returns whether it was written. */
 export async function insertSandboxRefund(
   tx: Transaction,
   refund: { key: string; ref: string; chargeRef: string; amountMinor: number },

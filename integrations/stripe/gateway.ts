@@ -25,13 +25,13 @@ export interface StripeGatewayOptions {
 const PUBLIC_API = 'https://api.stripe.com';
 
 /**
- * Stripe behind the seam. One payment is one PaymentIntent: created unconfirmed (its id is stored before money can move),
+ * Stripe as a `PaymentGateway`. One payment is one PaymentIntent: created unconfirmed (its id is stored before money can move),
  * then confirmed. Stripe may forget an idempotency key after 24 hours, but an intent is captured once however often it is
  * confirmed; so what became of a charge is read from the intent, and no other intent is made while its id is known.
  *
  * Amounts go as they are: Stripe counts in the currency's minor unit too. `token` is the id of a payment method (`pm_…`).
  *
- * @throws `PAYMENT_GATEWAY_UNAVAILABLE` without a usable answer; `PAYMENT_KEY_REUSED`; `REFUND_FAILED`.
+ * @throws `PAYMENT_GATEWAY_UNAVAILABLE` without a usable response; `PAYMENT_KEY_REUSED`; `REFUND_FAILED`.
  */
 export function createStripeGateway(options: StripeGatewayOptions): ClosableGateway {
   const base = new URL(options.apiBase ?? PUBLIC_API);
@@ -49,7 +49,7 @@ export function createStripeGateway(options: StripeGatewayOptions): ClosableGate
     httpAgent: agent,
   });
 
-  /** Nobody is there to answer a bank's question, so an intent that waits for a customer is ended, for good. */
+  /** No customer is present to authenticate, so an intent that asks for it is ended for good. */
   async function settle(intent: Stripe.PaymentIntent): Promise<ChargeOutcome | null> {
     if (intent.status !== 'requires_action') return intentOutcome(intent);
     await stripe.paymentIntents.cancel(intent.id, { cancellation_reason: 'abandoned' });
@@ -82,7 +82,7 @@ export function createStripeGateway(options: StripeGatewayOptions): ClosableGate
 
   /**
    * A refund made earlier under this id, if need be by a person who gave it that id. A failed one is not tried again by
-   * itself: its key would replay the answer from before it failed.
+   * itself: its key would return the response from before it failed.
    */
   async function earlierRefund(request: RefundRequest): Promise<Stripe.Refund | undefined> {
     const refunds = await stripe.refunds.list({ payment_intent: request.gatewayRef, limit: 100 });
@@ -133,7 +133,7 @@ export function createStripeGateway(options: StripeGatewayOptions): ClosableGate
     },
 
     async find(request) {
-      // Without an id nothing was confirmed, even if an intent was created and its answer lost.
+      // Without an id nothing was confirmed, even if an intent was created and its response lost.
       if (!request.gatewayRef) return null;
       try {
         return await settle(await stripe.paymentIntents.retrieve(request.gatewayRef));

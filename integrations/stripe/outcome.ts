@@ -44,7 +44,7 @@ export function declinedAs(gatewayRef: string | null, declineCode: string): Decl
 }
 
 /**
- * What is left: a known key with another body, or no usable answer (connection, timeout, 5xx, rate limit, a wrong key).
+ * What is left: a known key with another body, or no usable response (connection, timeout, 5xx, rate limit, a wrong key).
  * Neither says whether money moved.
  */
 export function asThrown(error: unknown, key: string): unknown {

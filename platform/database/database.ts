@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { setTimeout as delay } from 'node:timers/promises';
 import knex, { type Knex } from 'knex';
 import { Client, Pool, types, type ClientBase, type QueryResultRow } from 'pg';
@@ -40,7 +41,10 @@ export interface BulkTransaction extends Transaction {
 }
 
 export interface Database extends Queryable {
-  /** Runs `work` in one READ COMMITTED transaction; any error rolls back and is rethrown untranslated. */
+  /**
+   * Runs `work` in one READ COMMITTED transaction; any error rolls back and is rethrown untranslated. Inside of it nothing
+   * runs on the pool: neither a statement nor another transaction.
+   */
   transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T>;
   /** `transaction`, again on serialisation failure, deadlock, lock timeout or lost connection, up to `attempts` times. */
   retrying<T>(work: (tx: Transaction) => Promise<T>, attempts?: number): Promise<T>;
@@ -96,9 +100,25 @@ export function openDatabase(options: DatabaseOptions): Database {
   const builder = knex({ client: 'pg' });
   const notifier = createNotifier(pool, options.log);
 
-  const query: Queryable['query'] = (statement) => pool.query(statement);
+  /** Set for everything that the work of a transaction calls. */
+  const runningTransaction = new AsyncLocalStorage<true>();
+
+  /**
+   * A statement on the pool inside a transaction waits for a second connection, does not see what the transaction has
+   * written, and stays when it rolls back.
+   */
+  function refuseInsideTransaction(what: string): void {
+    if (runningTransaction.getStore())
+      throw new Error(`${what} inside a transaction must run on that transaction, not on the pool`);
+  }
+
+  const query: Queryable['query'] = async (statement) => {
+    refuseInsideTransaction(`the statement ${statement.name}`);
+    return pool.query(statement);
+  };
 
   async function transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
+    refuseInsideTransaction('a transaction');
     const client = await pool.connect();
     let broken: Error | undefined;
     try {
@@ -142,7 +162,7 @@ export function openDatabase(options: DatabaseOptions): Database {
     try {
       // Sent with the first statement of `work`, whose failure would be this one's.
       const begun = client.query('BEGIN');
-      const [result] = await Promise.all([work(tx), begun]);
+      const [result] = await Promise.all([runningTransaction.run(true, () => work(tx)), begun]);
       tx.finish();
       const command = await tx.committed();
       // A transaction in which a statement failed is rolled back by COMMIT, which does not call that an error.
@@ -180,6 +200,7 @@ export function openDatabase(options: DatabaseOptions): Database {
     builder,
     pool,
     async list<Row extends QueryResultRow>(built: Knex.QueryBuilder) {
+      refuseInsideTransaction('a list');
       const { sql, bindings } = built.toSQL().toNative();
       const result = await pool.query<Row>(sql, [...bindings]);
       return result.rows;
@@ -202,10 +223,20 @@ interface RunningTransaction extends Transaction {
 function asTransaction(client: ClientBase, notices: Notice[]): RunningTransaction {
   let open = true;
   let commit: Promise<string> | undefined;
+  let failure: Error | undefined;
+
+  /** What was sent after a statement that failed is refused for it: whoever waits for either gets the reason. */
+  function asFirstFailure(error: unknown): never {
+    failure ??= error instanceof Error ? error : new Error(String(error));
+    throw failure;
+  }
+
   return {
     inTransaction: true,
     query: (statement) =>
-      open ? client.query(statement) : Promise.reject(new Error('this transaction has ended')),
+      open
+        ? client.query(statement).catch(asFirstFailure)
+        : Promise.reject(new Error('this transaction has ended')),
     notice: (channel, key) => notices.push({ channel, key }),
     finish() {
       open = false;

@@ -21,7 +21,8 @@ export interface StoredResponse {
   body: unknown;
 }
 
-export type KeyState = 'accepted' | 'started' | 'done';
+export const KEY_STATES = ['accepted', 'started', 'done'] as const;
+export type KeyState = (typeof KEY_STATES)[number];
 
 export interface KeyEntry {
   scope: string;

@@ -1,9 +1,11 @@
 import { existsSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import knex, { type Knex } from 'knex';
-import { Client, escapeIdentifier, type ClientBase } from 'pg';
-import { AppError, sqlState } from '../errors';
+import { DatabaseError, type ClientBase } from 'pg';
+import { ensureDatabase } from './create-database';
+import { AppError } from '../errors';
 import type { Logger } from '../telemetry/log';
 
 export interface MigrateOptions {
@@ -18,192 +20,155 @@ export interface MigrationStatus {
   applied: string[];
   /** File names that `migrate` would apply now, in order. */
   pending: string[];
+  /** Those of `applied` that this program has no file for. */
+  unknown: string[];
 }
 
+/** Oldest major version of PostgreSQL that the schema works on. */
+export const OLDEST_POSTGRES = 18;
+
 const TABLE = 'knex_migrations';
-/** Two numbers nobody else uses for an advisory lock in a database of ours. */
-const LOCK = [1_751_606_374, 1] as const;
-const FILE_NAME = /^(\d{4,})_[a-z0-9_-]+\.sql$/;
-const DUPLICATE_DATABASE = '42P04';
-const UNIQUE_VIOLATION = '23505';
 
 /**
- * Applies all pending migrations in one transaction: all or none. Any number of processes may do so at once; one works
- * and the others find nothing left to do.
+ * Applies all pending migrations in the order of their names, each in a transaction of its own, or without one when its first
+ * line is `-- no transaction`. Any number of processes may do so at once: one works, the others wait and find nothing left to
+ * do. A database that is newer than this program is left as it is, with a warning.
  *
  * @returns the file names that this call applied
- * @throws AppError `MIGRATION_FAILED` with file and line; `MIGRATIONS_INVALID` when files are misnamed, or missing
- *   although applied (the database is newer than this program).
+ * @throws AppError `MIGRATION_FAILED` with file and line (the files before it stay applied), `POSTGRES_TOO_OLD`, or
+ *   `MIGRATIONS_FROM_OLD_HISTORY` when the database has other migrations in the place of ours
  */
-export async function migrate(
-  databaseUrl: string,
-  log: Logger,
-  options: MigrateOptions = {},
-): Promise<string[]> {
-  const source = sqlFiles(options.directory ?? migrationsDirectory());
-  const files = await source.getMigrations([]);
-  if (options.createDatabase) await createDatabase(databaseUrl, log);
-  return underLock(databaseUrl, log, async (client) => {
-    const { applied, pending } = await readStatus(client, files);
-    const unknown = applied.filter((name) => !files.includes(name));
-    if (unknown.length > 0) {
-      throw new AppError(
-        'MIGRATIONS_INVALID',
-        `The database has migrations that this version does not know (${unknown.join(', ')}): run a newer version.`,
-      );
+export async function migrate(url: string, log: Logger, options: MigrateOptions = {}): Promise<string[]> {
+  const { directory = migrationsDirectory() } = options;
+  if (options.createDatabase) await ensureDatabase(url, log);
+  const config = { migrationSource: sqlFiles(directory), tableName: TABLE };
+  return onDatabase(url, async (db) => {
+    const done: string[] = [];
+    for (;;) {
+      await takeLock(db, log);
+      const { pending, unknown } = await readStatus(db, directory);
+      const [next] = pending;
+      if (next !== undefined && unknown.length > 0) throw fromOldHistory(unknown, next);
+      if (unknown.length > 0) log.warn({ unknown }, 'the database is newer than this program');
+      if (next === undefined) return done;
+      // We have the lock, so whoever left Knex's own mark there is dead.
+      await db.migrate.forceFreeMigrationsLock(config);
+      await db.migrate.up(config);
+      log.info(`applied ${next}`);
+      done.push(next);
     }
-    if (pending.length === 0) return [];
-    await runPending(databaseUrl, source, log);
-    log.info({ applied: pending }, `applied ${pending.length} migrations`);
-    return pending;
   });
 }
 
 /** What of `migrations/` is in this database. Changes nothing, and works on an empty database. */
-export async function migrationStatus(
-  databaseUrl: string,
-  options: Pick<MigrateOptions, 'directory'> = {},
+export function migrationStatus(
+  url: string,
+  { directory = migrationsDirectory() }: Pick<MigrateOptions, 'directory'> = {},
 ): Promise<MigrationStatus> {
-  const files = await sqlFiles(options.directory ?? migrationsDirectory()).getMigrations([]);
-  return withClient(databaseUrl, (client) => readStatus(client, files));
+  return onDatabase(url, (db) => readStatus(db, directory));
 }
 
 /** `migrations/` lies in the package's root: two folders up from the sources, three up from `dist/platform/database`. */
 function migrationsDirectory(): string {
-  const candidates = [
-    join(__dirname, '..', '..', 'migrations'),
-    join(__dirname, '..', '..', '..', 'migrations'),
-  ];
-  const found = candidates.find((folder) => existsSync(folder));
-  if (found === undefined)
-    throw new AppError('MIGRATIONS_INVALID', `No migrations in ${candidates.join(' or ')}.`);
-  return found;
+  const beside = join(__dirname, '..', '..', 'migrations');
+  return existsSync(beside) ? beside : join(__dirname, '..', '..', '..', 'migrations');
+}
+
+function fromOldHistory(unknown: readonly string[], missing: string): AppError {
+  return new AppError(
+    'MIGRATIONS_FROM_OLD_HISTORY',
+    `This database was made by a version whose migrations this one does not continue: it has ${unknown.join(', ')}, ` +
+      `and lacks ${missing}. Nothing was changed. Use an empty database: let DATABASE_URL name another one, or, where that ` +
+      'is not set, move the folder of HOLDFAST_HOME (.holdfast) away or set HOLDFAST_HOME to another folder.',
+  );
+}
+
+/**
+ * Belongs to the session, which is also the one that migrates: it is free once nothing of a dead process runs any more. Asked
+ * for again and again, since a statement that waits has a snapshot, and CREATE INDEX CONCURRENTLY waits for those: the two
+ * would wait for each other. While a migration waits for a table, every later statement on that table waits for it: it gives
+ * up as soon as the product's own statements do.
+ */
+async function takeLock(db: Knex, log: Logger): Promise<void> {
+  const sql = `select current_setting('server_version') as version, set_config('lock_timeout', '2s', false),
+                      pg_try_advisory_lock(1751606374, 1) as free`;
+  for (let tries = 0; ; tries += 1) {
+    const [row] = (await db.raw<{ rows: { version: string; free: boolean }[] }>(sql)).rows;
+    if (Number.parseInt(row?.version ?? '', 10) < OLDEST_POSTGRES) {
+      const needed = `Holdfast needs PostgreSQL ${OLDEST_POSTGRES} or later`;
+      throw new AppError('POSTGRES_TOO_OLD', `${needed}: this server is ${row?.version}.`);
+    }
+    if (row?.free) return;
+    if (tries === 0) log.info('waiting for another process that migrates this database');
+    await delay(100);
+  }
+}
+
+async function readStatus(db: Knex, directory: string): Promise<MigrationStatus> {
+  const files = await sqlFiles(directory).getMigrations([]);
+  const applied: string[] = (await db.schema.hasTable(TABLE))
+    ? await db<{ id: number; name: string }>(TABLE).orderBy('id').pluck('name')
+    : [];
+  return {
+    applied,
+    pending: files.filter((name) => !applied.includes(name)),
+    unknown: applied.filter((name) => !files.includes(name)),
+  };
 }
 
 function sqlFiles(directory: string): Knex.MigrationSource<string> {
   return {
-    async getMigrations() {
-      const names = (await readdir(directory)).filter((name) => name.endsWith('.sql')).sort();
-      const numbers = names.map((name) => FILE_NAME.exec(name)?.[1]);
-      const bad = names.filter(
-        (_, index) => numbers.indexOf(numbers[index]) !== index || numbers[index] === undefined,
-      );
-      if (bad.length > 0) {
-        const rule = 'names are a number of four digits, used once, and words: 0001_catalog.sql';
-        throw new AppError('MIGRATIONS_INVALID', `${directory}: ${bad.join(', ')}: ${rule}`);
-      }
-      return names;
-    },
+    getMigrations: async () => (await readdir(directory)).filter((name) => name.endsWith('.sql')).sort(),
     getMigrationName: (name) => name,
     async getMigration(name) {
       const sql = await readFile(join(directory, name), 'utf8');
+      const transaction = !/^-- no transaction\r?\n/.test(sql);
       return {
-        up: (trx) => runFile(trx, name, sql),
-        down: () =>
-          Promise.reject<undefined>(new AppError('MIGRATIONS_INVALID', 'Migrations only go forward.')),
+        // Several statements in one query are a transaction too.
+        up: (db) => runQueries(db, name, transaction ? [sql] : sql.split(/(?<=;)$/m)),
+        down: () => Promise.reject<undefined>(new Error('migrations only go forward')),
+        config: { transaction },
       };
     },
   };
 }
 
-/** As one simple query on the transaction's connection: `knex.raw` would take every `?` in the SQL for a parameter. */
-async function runFile(trx: Knex, name: string, sql: string): Promise<void> {
-  // Knex has no type for its dialect; a transaction of the pg dialect hands out the client it runs on.
-  const connection = await (trx.client as { acquireConnection(): Promise<ClientBase> }).acquireConnection();
+/** On the connection itself: `knex.raw` would take every `?` in the SQL for a parameter. */
+async function runQueries(db: Knex, file: string, queries: readonly string[]): Promise<void> {
+  // Knex has no type for its dialect; the pg dialect hands out the client that it runs on.
+  const dialect = db.client as {
+    acquireConnection(): Promise<ClientBase>;
+    releaseConnection(connection: ClientBase): Promise<void>;
+  };
+  const connection = await dialect.acquireConnection();
+  let before = '';
   try {
-    await connection.query(sql);
+    for (const query of queries) {
+      await connection.query(query);
+      before += query;
+    }
   } catch (cause) {
-    const position = cause instanceof Error && 'position' in cause ? Number(cause.position) : 0;
-    const line = position > 0 ? `:${sql.slice(0, position).split('\n').length}` : '';
-    const why = cause instanceof Error ? cause.message : String(cause);
-    throw new AppError('MIGRATION_FAILED', `${name}${line}: ${why}`, { file: name }, { cause });
+    if (!(cause instanceof DatabaseError)) throw cause;
+    const above = queries.join('').slice(0, before.length + Number(cause.position));
+    const place = cause.position === undefined ? file : `${file}:${above.split('\n').length}`;
+    throw new AppError('MIGRATION_FAILED', `${place}: ${cause.message}`, { file }, { cause });
+  } finally {
+    await dialect.releaseConnection(connection);
   }
 }
 
-async function runPending(
-  databaseUrl: string,
-  source: Knex.MigrationSource<string>,
-  log: Logger,
-): Promise<void> {
-  const quiet = (message: unknown) => log.debug({ knex: message }, 'knex');
-  const runner = knex({
+async function onDatabase<T>(url: string, work: (db: Knex) => Promise<T>): Promise<T> {
+  const quiet = () => undefined;
+  const db = knex({
     client: 'pg',
-    connection: { connectionString: databaseUrl, application_name: 'holdfast-migrate' },
+    connection: { connectionString: url, application_name: 'holdfast-migrate' },
     pool: { min: 0, max: 1 },
+    // Whatever fails is thrown as well.
     log: { debug: quiet, warn: quiet, error: quiet, deprecate: quiet },
   });
   try {
-    const config: Knex.MigratorConfig = { migrationSource: source, tableName: TABLE };
-    if (await isKnexLocked(runner)) {
-      // We hold the advisory lock, so the process that set Knex's own mark is dead.
-      log.warn('a process died while it migrated; its mark is removed');
-      await runner.migrate.forceFreeMigrationsLock(config);
-    }
-    await runner.migrate.latest(config);
+    return await work(db);
   } finally {
-    await runner.destroy();
-  }
-}
-
-async function isKnexLocked(runner: Knex): Promise<boolean> {
-  if (!(await runner.schema.hasTable(`${TABLE}_lock`))) return false;
-  const locked: unknown = await runner(`${TABLE}_lock`).where({ is_locked: 1 }).first();
-  return locked !== undefined;
-}
-
-async function readStatus(client: Client, files: readonly string[]): Promise<MigrationStatus> {
-  const table = await client.query<{ oid: string | null }>('select to_regclass($1) as oid', [TABLE]);
-  const rows =
-    (table.rows[0]?.oid ?? null) === null
-      ? []
-      : (await client.query<{ name: string }>(`select name from ${TABLE} order by id`)).rows;
-  const applied = rows.map(({ name }) => name);
-  return { applied, pending: files.filter((name) => !applied.includes(name)) };
-}
-
-async function underLock<T>(
-  databaseUrl: string,
-  log: Logger,
-  work: (client: Client) => Promise<T>,
-): Promise<T> {
-  return withClient(databaseUrl, async (client) => {
-    const tried = await client.query<{ free: boolean }>('select pg_try_advisory_lock($1, $2) as free', [
-      ...LOCK,
-    ]);
-    if (tried.rows[0]?.free !== true) {
-      log.info('waiting for another process that migrates this database');
-      await client.query('select pg_advisory_lock($1, $2)', [...LOCK]);
-    }
-    // The lock belongs to the session and ends with it.
-    return work(client);
-  });
-}
-
-async function createDatabase(databaseUrl: string, log: Logger): Promise<void> {
-  const url = new URL(databaseUrl);
-  const name = decodeURIComponent(url.pathname.slice(1));
-  url.pathname = '/postgres';
-  await withClient(url.href, async (client) => {
-    const found = await client.query('select from pg_database where datname = $1', [name]);
-    if (found.rowCount) return;
-    try {
-      await client.query(`create database ${escapeIdentifier(name)} template template0 encoding 'UTF8'`);
-      log.info(`created database ${name}`);
-    } catch (error) {
-      // Another starter was faster.
-      if (![DUPLICATE_DATABASE, UNIQUE_VIOLATION].includes(sqlState(error) ?? '')) throw error;
-    }
-  });
-}
-
-async function withClient<T>(url: string, work: (client: Client) => Promise<T>): Promise<T> {
-  const client = new Client({ connectionString: url, application_name: 'holdfast-migrate' });
-  // A lost connection also fails the query that is running, which is where it is reported.
-  client.on('error', () => undefined);
-  await client.connect();
-  try {
-    return await work(client);
-  } finally {
-    await client.end();
+    await db.destroy();
   }
 }

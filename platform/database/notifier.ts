@@ -1,8 +1,13 @@
 import type { Pool } from 'pg';
 import type { Logger } from '../telemetry/log';
 
-/** `holdfast_orders`, `holdfast_jobs`: ids of orders, or jobs, that changed; `holdfast_outbox`: there is something for the relay. */
-export type Channel = 'holdfast_orders' | 'holdfast_outbox' | 'holdfast_jobs';
+/** Every channel, with what the keys of its notices are; null: they have none. Rooms of the domain merge theirs in. */
+export interface Channels {
+  /** There is something for the relay. */
+  holdfast_outbox: null;
+}
+
+export type Channel = keyof Channels;
 
 export interface Notice {
   channel: Channel;
@@ -21,8 +26,8 @@ export interface Notifier {
 const KEYS_PER_PAYLOAD = 200;
 
 /**
- * Sends NOTIFY outside the transactions it tells of: NOTIFY takes a global lock until commit, which would serialise the
- * hot path. One statement is in flight at a time and whatever is queued meanwhile goes, folded, with the next one.
+ * Sends NOTIFY outside of the transactions that it reports: NOTIFY takes a global lock until commit, which would serialise the
+ * hot path. One statement is in flight at a time and whatever is queued meanwhile is sent with the next one, each key once.
  * A lost notice costs only latency, since every listener also polls; so a failure is logged and dropped.
  */
 export function createNotifier(pool: Pool, log: Logger): Notifier {

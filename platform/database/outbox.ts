@@ -1,28 +1,28 @@
 import { execute, many, type Queryable, type Transaction } from './database';
 
 /**
- * `order.wake`: ring the saga of order `key`; `shipments.ready`: ring the dispatcher; `allocation.drain`: hand reservation `key`
- * on; `holds.due`: ring the expiry of holds; `job.start`: start the workflow of job `key`; `transfer.wake`: start or ring the
- * workflow of transfer `key`; `return.wake`: the same for a customer's return.
+ * Every topic, with what the `key` of its messages is (as logs name it; null: they carry none, and all ask for the same).
+ * The rooms that send messages add theirs by declaration merging, and the worker has one receiver for each: the compiler
+ * refuses a topic without a receiver.
  */
-export type OutboxTopic =
-  | 'order.wake'
-  | 'shipments.ready'
-  | 'allocation.drain'
-  | 'holds.due'
-  | 'job.start'
-  | 'transfer.wake'
-  | 'return.wake';
+// eslint-disable-next-line @typescript-eslint/no-empty-object-type -- members are merged in by the rooms of the domain
+export interface OutboxTopics {}
+
+export type OutboxTopic = keyof OutboxTopics;
 
 export interface OutboxMessage {
   id: number;
-  topic: OutboxTopic;
+  /** Any text: it may have been sent by another version of the program. */
+  topic: string;
   key: string;
   /** How many times it was claimed before this one. */
   attempts: number;
 }
 
-/** Leaves messages for the relay in the transaction that makes them true; it takes them at once, or after so many seconds. */
+/**
+ * Leaves messages for the relay, in the transaction that makes them true. They are delivered at once, or after
+ * `afterSeconds` seconds; at least once each, in no order.
+ */
 export async function enqueue(
   tx: Transaction,
   messages: readonly { topic: OutboxTopic; key: string }[],
@@ -40,14 +40,14 @@ export async function enqueue(
 }
 
 /**
- * Takes up to `limit` messages for `leaseSeconds`. A relay that dies simply never finishes them: they are ready again
- * when the lease runs out. Receivers are doorbells, so a second delivery is harmless.
+ * Takes up to `limit` messages for `leaseSeconds`. A relay that dies does not finish them: they are ready again
+ * when the lease runs out. Receivers only cause rows to be read again, so a second delivery is harmless.
  *
  * `statement_timestamp()`, since an index is not searched by `clock_timestamp()`: with many messages postponed, the scan
  * would read them all to find that none is ready.
  */
 export function claim(on: Queryable, limit: number, leaseSeconds: number): Promise<OutboxMessage[]> {
-  return many<OutboxMessage & { topic: OutboxTopic }>(
+  return many<OutboxMessage>(
     on,
     'outbox.claim',
     `update outbox set attempts = attempts + 1, available_at = clock_timestamp() + make_interval(secs => $2)
@@ -59,7 +59,7 @@ export function claim(on: Queryable, limit: number, leaseSeconds: number): Promi
   );
 }
 
-/** Forgets delivered messages. */
+/** Removes delivered messages. */
 export async function finish(on: Queryable, ids: readonly number[]): Promise<void> {
   if (ids.length > 0)
     await execute(on, 'outbox.finish', 'delete from outbox where id = any ($1::bigint[])', [ids]);

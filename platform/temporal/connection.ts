@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { Client, Connection, isGrpcServiceError, type ConnectionOptions } from '@temporalio/client';
+import { Client, Connection, type ConnectionOptions } from '@temporalio/client';
 import {
   NativeConnection,
   Runtime,
@@ -10,6 +10,8 @@ import {
 import type { Settings } from '../config';
 import { AppError, configError } from '../errors';
 import type { Logger } from '../telemetry/log';
+import { boundedCall, DEADLINES_MS } from './bounded-call';
+import { isNotFound } from './call-failure';
 
 /** The connection of a process that runs a worker. Client and worker share it: without that no start is eager. */
 export interface TemporalLink {
@@ -35,10 +37,6 @@ export interface TemporalTarget {
   namespace?: string;
 }
 
-const NAMESPACE_CALL_MS = 5_000;
-/** A gRPC status code. */
-const NOT_FOUND = 5;
-
 type Access = Pick<ConnectionOptions, 'address' | 'tls'> & { apiKey?: string };
 
 /**
@@ -54,8 +52,8 @@ export function installTemporalRuntime(log: Logger): void {
 }
 
 /**
- * Connects to Temporal and proves that it answers. Calls on the client have no deadline of their own: callers set one
- * with `connection.withDeadline`.
+ * Connects to Temporal and proves that it answers. Calls on the client have no deadline of their own: make them through
+ * `createEngineClient` or `boundedCall`.
  *
  * @throws AppError `ENGINE_UNAVAILABLE` when nothing answers, `NAMESPACE_MISSING`, and `CONFIG_INVALID` for a TLS file that can't be read.
  */
@@ -104,15 +102,14 @@ export function lazyTemporalClient(settings: Settings, target: TemporalTarget): 
   };
 }
 
-/** Where it may not be asked, the first call that needs it tells. */
+/** Where these credentials may not ask, the first call that needs the namespace fails instead. */
 async function assertNamespace(connection: NativeConnection, namespace: string): Promise<void> {
   try {
-    await connection.withDeadline(Date.now() + NAMESPACE_CALL_MS, () =>
+    await boundedCall(connection, DEADLINES_MS.call, () =>
       connection.workflowService.describeNamespace({ namespace }),
     );
   } catch (cause) {
-    const code: number | undefined = isGrpcServiceError(cause) ? cause.code : undefined;
-    if (code !== NOT_FOUND) return;
+    if (!isNotFound(cause)) return;
     throw new AppError(
       'NAMESPACE_MISSING',
       `Temporal has no namespace ${namespace}: set TEMPORAL_NAMESPACE, or make it with ` +

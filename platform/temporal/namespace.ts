@@ -3,6 +3,7 @@ import { isGrpcServiceError, type Connection } from '@temporalio/client';
 import { msToTs } from '@temporalio/common/lib/time';
 import { temporal } from '@temporalio/proto';
 import { AppError } from '../errors';
+import { boundedCall, DEADLINES_MS } from './bounded-call';
 
 /** What of a connection is used here; a worker's NativeConnection has it as well. */
 type Services = Pick<Connection, 'operatorService' | 'workflowService' | 'withDeadline'>;
@@ -21,7 +22,6 @@ const TYPE_NAMES: Readonly<Record<number, string>> = {
   [IndexedValueType.INDEXED_VALUE_TYPE_BOOL]: 'Bool',
 };
 
-const CALL_MS = 10_000;
 const VISIBLE_MS = 90_000;
 /** Each service re-reads namespaces every 2 s (system.namespaceCacheRefreshInterval), and only then knows a new name. */
 const REFRESH_MS = 2_500;
@@ -79,7 +79,7 @@ export async function raiseRetention(connection: Services, namespace: string, da
 }
 
 function call<T>(connection: Services, request: () => Promise<T>): Promise<T> {
-  return connection.withDeadline(Date.now() + CALL_MS, request);
+  return boundedCall(connection, DEADLINES_MS.slowCall, request);
 }
 
 async function areTaken(connection: Services, namespace: string): Promise<boolean> {

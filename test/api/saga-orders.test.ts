@@ -161,6 +161,31 @@ describe('placing an order', () => {
     });
   });
 
+  it('answers 409 for an order of which more units would wait than may, and the same again for its key', async () => {
+    const sku = await test.newSku(0);
+    const key = newId();
+    const body = { ...order(sku, 100_001), fulfilment: 'backorder', customerId: newId() };
+    const refused = await test.place(body, key);
+    expect(refused).toMatchObject({
+      status: 409,
+      body: {
+        code: 'BACKORDER_LIMIT',
+        scope: 'customer',
+        skus: [sku],
+        waiting: 0,
+        wanted: 100_001,
+        limit: 100_000,
+      },
+    });
+    expect(await test.status(refused.body.orderId)).toBe('failed');
+    expect((await test.place(body, key)).body).toMatchObject({
+      code: 'BACKORDER_LIMIT',
+      orderId: refused.body.orderId,
+    });
+    const smaller = { ...body, items: [{ sku, quantity: 100_000 }] };
+    expect((await test.place(smaller, newId())).status).toBe(201);
+  });
+
   it('answers 409 for an order that was undone', async () => {
     const sku = await test.newSku(1);
     const key = newId();

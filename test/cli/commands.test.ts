@@ -62,6 +62,20 @@ describe('setting up a database', () => {
     expect(status.stdout).not.toContain('pending');
   });
 
+  it('migrate of an older version warns of a newer database, and lets a rollback go on', async () => {
+    await db.pool.query(`insert into knex_migrations (name) values ('9999_newer.sql')`);
+    const { code, stdout, stderr } = await holdfast(['migrate'], { cwd, env });
+    expect({ code, stdout }).toEqual({ code: 0, stdout: 'Nothing to apply.\n' });
+    expect(stderr).toContain('the database is newer than this program');
+    const status = await holdfast(['migrate', '--status'], { cwd, env });
+    expect(status.code).toBe(0);
+    expect(status.stdout).toMatch(/unknown +9999_newer\.sql/);
+    expect((await holdfast(['doctor', 'database'], { cwd, env })).stdout).toContain(
+      'none pending, 1 of them by a newer version',
+    );
+    await db.pool.query(`delete from knex_migrations where name = '9999_newer.sql'`);
+  });
+
   it('seed loads the demo catalogue, with each unit of stock in the ledger', async () => {
     const { code, stdout } = await holdfast(['seed'], { cwd, env });
     expect({ code, stdout }).toEqual({

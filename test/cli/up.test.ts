@@ -1,9 +1,10 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { Client } from 'pg';
 import { buildGoTool } from '../../platform/embedded/go-tool';
 import { findProcesses, isRunning } from '../../platform/embedded/processes';
 import { createTestDatabase } from '../support/database';
-import { scratchFolder, testLogger } from '../support/servers';
+import { scratchFolder, startPrivatePostgres, testLogger } from '../support/servers';
 import { waitFor } from '../support/wait';
 import { ensureBuilt } from './build';
 import { createHome, expectStopped, READY, type Home } from './home';
@@ -174,5 +175,23 @@ describe('holdfast up', () => {
     await stuck.body?.cancel().catch(() => undefined);
     await waitFor(async () => (await findProcesses(home.path)).length === 0, 10_000);
     expect(isRunning(started.pid)).toBe(false);
+  });
+
+  it('says what to do with a folder of a version with other migrations, and starts nothing on it', async () => {
+    const server = await startPrivatePostgres({ dataDir: join(home.path, 'postgres') });
+    const client = new Client({ connectionString: server.url('holdfast') });
+    await client.connect();
+    await client.query(`delete from knex_migrations;
+      insert into knex_migrations (name) values ('0001_catalog.sql'), ('0002_inventory.sql'), ('0016_named_units.sql')`);
+    await client.end();
+    await server.stop();
+
+    const refused = home.up(['--no-demo']);
+    const { code, stdout, stderr } = await refused.ended;
+    expect(code).toBe(1);
+    expect(stderr).toContain('0002_inventory.sql, 0016_named_units.sql, and lacks 0002_stock.sql');
+    expect(stderr).toContain('set HOLDFAST_HOME to another folder');
+    expect(stdout).not.toContain('API');
+    await home.expectNothingLeft(refused);
   });
 });

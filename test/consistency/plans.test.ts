@@ -20,7 +20,7 @@ beforeAll(async () => {
     `insert into inventory_transactions (product_id, warehouse_id, kind, on_hand_delta, reserved_delta, effect_id, xid)
      select 1 + n % ${PLACES}, 1, 'adjust', 1, 0, gen_random_uuid(), n::text::xid8 from generate_series(1, ${LEDGER}) n`,
     `insert into ledger_keys (key) select kind || ':' || effect_id from inventory_transactions`,
-    `insert into orders (id, customer_id, status, fulfilment, currency, total_minor, hold_seconds, input, created_at, updated_at)
+    `insert into orders (id, customer_id, status, fulfilment, currency, total_minor, reservation_seconds, input, created_at, updated_at)
      select gen_random_uuid(), 'c', 'cancelled', 'complete', 'USD', 0, 900, '{}', at, at
      from generate_series(1, ${ORDERS}) n, lateral (select now() - make_interval(mins => ${ORDERS} - n) as at) t`,
     `insert into order_items (order_id, line, product_id, sku, quantity, unit_price_minor, cancelled_quantity)

@@ -1,6 +1,7 @@
 import { CHECK_IDS } from '../../domain/assurance/types';
 import { newId } from '../../platform/ids';
-import { ensureJobWorkflow } from '../../worker/ensure-job-workflow';
+import { createEngineClient } from '../../platform/temporal/engine-client';
+import { ensureJobWorkflow } from '../../worker/ensure/ensure-job-workflow';
 import { WORKFLOW_TYPES } from '../../workflows/contract/names';
 import { callApi, type CallOptions } from '../api/support';
 import { keepHistory } from '../replay/record';
@@ -147,7 +148,7 @@ test('a job that is cancelled in the engine before it has begun ends as cancelle
   await stack.stopWorker();
   const { job } = await call('POST', '/jobs/consistency', { body: { checks: ['phantom_stock'] } });
   const { db, names, temporal } = stack;
-  await ensureJobWorkflow({ db, names, client: temporal.client }, job.jobId);
+  await ensureJobWorkflow({ db, names, engine: createEngineClient(temporal.client) }, job.jobId);
   await jobWorkflow(job.jobId).cancel();
   await stack.startWorker();
   await jobWorkflow(job.jobId).result();
@@ -221,18 +222,22 @@ test('the schedules seal the ledger and ask for a check', async () => {
   const { client } = stack.temporal;
   const start = (type: string, id: string) =>
     client.workflow.start(type, { workflowId: `${id}-by-hand`, taskQueue: stack.names.jobsQueue });
-  for (const id of [stack.names.sealScheduleId, stack.names.consistencyScheduleId]) {
+  const [sealing, verifying] = [
+    stack.names.scheduleId('seal-ledger'),
+    stack.names.scheduleId('verify-consistency'),
+  ];
+  for (const id of [sealing, verifying]) {
     expect((await client.schedule.getHandle(id).describe()).spec.intervals).toHaveLength(1);
   }
   await waitFor(async () => {
-    const sealing = await start(WORKFLOW_TYPES.ledgerSeal, `${stack.names.sealScheduleId}-${newId()}`);
-    await sealing.result();
-    await keepHistory(sealing, 'ledger-seal');
+    const seal = await start(WORKFLOW_TYPES.ledgerSeal, `${sealing}-${newId()}`);
+    await seal.result();
+    await keepHistory(seal, 'ledger-seal');
     const found = await stack.db.pool.query('select from ledger_seals');
     return (found.rowCount ?? 0) > 0;
   });
 
-  const asking = await start(WORKFLOW_TYPES.scheduledConsistency, stack.names.consistencyScheduleId);
+  const asking = await start(WORKFLOW_TYPES.scheduledConsistency, verifying);
   const { jobId } = (await asking.result()) as { jobId: string };
   await keepHistory(asking, 'consistency-scheduled');
   await waitFor(async () => (await call('GET', `/jobs/${jobId}`)).job.status === 'completed');

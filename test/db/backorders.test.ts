@@ -122,7 +122,7 @@ describe('an arrival for more orders than one transaction should serve', () => {
   async function longQueue(sku: string): Promise<void> {
     await shop.db.pool.query(
       `with made as (
-         insert into orders (id, customer_id, status, fulfilment, currency, total_minor, hold_seconds, input)
+         insert into orders (id, customer_id, status, fulfilment, currency, total_minor, reservation_seconds, input)
          select gen_random_uuid(), 'c', 'reserved', 'backorder', 'USD', 1000, 900, '{}' from generate_series(1, $2)
          returning id
        ), items as (

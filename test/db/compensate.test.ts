@@ -1,5 +1,5 @@
 import { releaseCutShipments } from '../../domain/ordering/cancel';
-import { refundDue } from '../../domain/payments/refund';
+import { planRefunds } from '../../domain/ordering/refund';
 import { expectInvariants } from '../support/invariants';
 import { compensate, levelsOf, openOrderShop, placePaid, ship, viewOf, type OrderShop } from './support';
 
@@ -60,7 +60,7 @@ test('a shipment that fails while another is being compensated keeps its goods u
   const { db } = shop;
   const { orderId, sku } = await placePaid(shop);
   await ship(db, orderId, 'BER', 'failed');
-  await db.transaction((tx) => refundDue(tx, orderId, 'test'));
+  await db.transaction((tx) => planRefunds(tx, orderId, 'test'));
   await ship(db, orderId, 'AMS', 'failed');
   const between = await releaseCutShipments(db, { orderId, endAs: 'failed' });
   // What is asked for again is what makes the saga compensate again.

@@ -1,6 +1,6 @@
 import { createSandboxGateway } from '../../integrations/sandbox-gateway/gateway';
 import { executeCharge, markUnknown } from '../../domain/payments/charge';
-import { executeRefunds } from '../../domain/payments/refund';
+import { refundOrder } from '../../domain/ordering/refund';
 import type { ClosableGateway } from '../../domain/payments/types';
 import { claimShipments, recordBookings } from '../../domain/fulfilment/book';
 import { voidShipments } from '../../domain/fulfilment/void';
@@ -15,8 +15,9 @@ import { beginCharge, settleCharge } from '../../domain/ordering/pay';
 import { drainAllocation } from '../../domain/ordering/backorders/drain-allocation';
 import { expireReservation } from '../../domain/ordering/expire';
 import { readProgress } from '../../domain/ordering/progress';
-import { mayCancel, nextStep } from '../../domain/orders/rules';
-import type { OrderInput, OrderProgress } from '../../domain/orders/types';
+import { mayCancel, nextStep } from '../../domain/ordering/rules';
+import type { OrderProgress } from '../../domain/ordering/types';
+import type { OrderInput } from '../../domain/orders/types';
 import { undoReserve } from '../../domain/ordering/undo-reserve';
 import { isAppError } from '../../platform/errors';
 import { newId } from '../../platform/ids';
@@ -176,7 +177,7 @@ export class RandomShop {
   private async compensate(orderId: string, which: 'all' | 'failed-only'): Promise<void> {
     const { db } = this.shop;
     await voidShipments({ db, carriers: [obligingCarrier], orderId, which });
-    await executeRefunds({ db, gateway: this.gateway, orderId, reason: 'test' });
+    await refundOrder({ db, gateway: this.gateway, orderId, reason: 'test' });
     await releaseCutShipments(db, { orderId, endAs: which === 'all' ? 'cancelled' : 'failed' });
   }
 

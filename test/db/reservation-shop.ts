@@ -96,6 +96,6 @@ export async function ledgerOf(db: Database, id: string): Promise<string[]> {
 }
 
 export async function ringsOf(db: Database): Promise<number> {
-  const found = await db.pool.query(`select 1 from outbox where topic = 'holds.due'`);
+  const found = await db.pool.query(`select 1 from outbox where topic = 'reservations.due'`);
   return found.rowCount ?? 0;
 }

@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { OrderReserver } from '../../domain/ordering/place';
-import type { OrderInput, ReserveOutcome } from '../../domain/orders/types';
+import type { ReserveOutcome } from '../../domain/ordering/types';
+import type { OrderInput } from '../../domain/orders/types';
 import { undoReserve } from '../../domain/ordering/undo-reserve';
 import { lockStock, postLedger } from '../../domain/stock/ledger/ledger';
 import { newId } from '../../platform/ids';

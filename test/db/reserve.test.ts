@@ -1,4 +1,4 @@
-import { readSourcing } from '../../domain/ordering/views';
+import { readSourcing } from '../../domain/orders/views';
 import { newId } from '../../platform/ids';
 import { eventTypes } from '../support/fixtures';
 import { expectInvariants } from '../support/invariants';

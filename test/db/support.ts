@@ -12,9 +12,10 @@ import {
   type OrderReserver,
   type OrderReserverOptions,
 } from '../../domain/ordering/place';
-import type { OrderInput, OrderProgress, OrderView, ReserveOutcome } from '../../domain/orders/types';
+import type { OrderProgress, OrderView, ReserveOutcome } from '../../domain/ordering/types';
+import type { OrderInput } from '../../domain/orders/types';
 import { readOrder } from '../../domain/ordering/views';
-import { refundDue } from '../../domain/payments/refund';
+import { planRefunds } from '../../domain/ordering/refund';
 import type { Database } from '../../platform/database/database';
 import { newId } from '../../platform/ids';
 import { addStock, openTestShop, type TestShop } from '../support/fixtures';
@@ -73,6 +74,7 @@ export function openReserver(db: Database, options: Partial<OrderReserverOptions
     warehouses: createWarehouseDirectory(db),
     gateway: 'sandbox',
     strategy: 'nearest',
+    backorderLimits: { product: 1_000_000, customer: 100_000 },
     lanes: 2,
     maxBatch: 256,
     log: testLogger(),
@@ -184,7 +186,7 @@ export const obligingCarrier: Carrier = {
 export async function compensate(db: Database, orderId: string, which: 'all' | 'failed-only') {
   const endAs = which === 'all' ? 'cancelled' : 'failed';
   await twice(db, () => voidShipments({ db, carriers: [obligingCarrier], orderId, which }));
-  await twice(db, () => db.transaction((tx) => refundDue(tx, orderId, 'test')));
+  await twice(db, () => db.transaction((tx) => planRefunds(tx, orderId, 'test')));
   return (await twice(db, () => releaseCutShipments(db, { orderId, endAs })))[0];
 }
 

@@ -24,7 +24,11 @@ afterAll(async () => {
 
 /** Schedules that would do what the test asks for. */
 const DAY = '86400';
-const env = { SEAL_INTERVAL_SECONDS: DAY, CONSISTENCY_INTERVAL_SECONDS: DAY, SWEEP_INTERVAL_SECONDS: DAY };
+const env = {
+  SEAL_INTERVAL_SECONDS: DAY,
+  CONSISTENCY_INTERVAL_SECONDS: DAY,
+  RECONCILE_INTERVAL_SECONDS: DAY,
+};
 
 const DRIFT = ['on_hand_ledger', 'reserved_ledger', 'reserved_holds'] as const;
 /** What a job finds of two places whose units reserved were changed by hand. */

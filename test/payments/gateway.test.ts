@@ -1,4 +1,4 @@
-import { createGateway } from '../../integrations/gateways';
+import { openGateway } from '../../integrations/gateways';
 import { readSettings } from '../../platform/config';
 import { createLogger } from '../../platform/telemetry/log';
 
@@ -9,12 +9,12 @@ test.each([
   ['sandbox', { PAYMENT_GATEWAY: 'sandbox' }],
   ['stripe', { PAYMENT_GATEWAY: 'stripe', STRIPE_API_KEY: 'sk_test_1' }],
 ])('the gateway is %s with the settings %j, and connects to nothing by itself', async (name, env) => {
-  const gateway = createGateway(readSettings(env), deps);
+  const gateway = openGateway(readSettings(env), deps);
   expect(gateway.name).toBe(name);
   await gateway.close();
 });
 
 test('Stripe without a key is refused by the name of the variable', () => {
   const settings = { ...readSettings({}), PAYMENT_GATEWAY: 'stripe' as const };
-  expect(() => createGateway(settings, deps)).toThrow(/STRIPE_API_KEY/);
+  expect(() => openGateway(settings, deps)).toThrow(/STRIPE_API_KEY/);
 });

@@ -22,7 +22,7 @@ export async function insertOrder(db: Database): Promise<OrderRows> {
   await execute(
     db,
     'test.order',
-    `insert into orders (id, customer_id, status, fulfilment, currency, total_minor, hold_seconds, input)
+    `insert into orders (id, customer_id, status, fulfilment, currency, total_minor, reservation_seconds, input)
      values ($1, 'c-1', 'reserved', 'complete', 'USD', 100, 900, '{}')`,
     [orderId],
   );

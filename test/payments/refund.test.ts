@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { executeCharge } from '../../domain/payments/charge';
-import { executeRefund, executeRefunds, refundDue } from '../../domain/payments/refund';
+import { planRefunds, refundOrder } from '../../domain/ordering/refund';
+import { executeRefund } from '../../domain/payments/refund';
 import { createSandboxGateway } from '../../integrations/sandbox-gateway/gateway';
 import type { ClosableGateway } from '../../domain/payments/types';
 import { execute } from '../../platform/database/database';
@@ -63,11 +64,11 @@ async function insertCaptured(order: OrderRows, amountMinor: number, attempt: nu
 }
 
 function plan(orderId: string): Promise<string[]> {
-  return database.db.transaction((tx) => refundDue(tx, orderId, 'cancelled'));
+  return database.db.transaction((tx) => planRefunds(tx, orderId, 'cancelled'));
 }
 
 function refundAll(orderId: string, at = gateway): Promise<{ refundedMinor: number }> {
-  return executeRefunds({ db: database.db, gateway: at, orderId, reason: 'cancelled' });
+  return refundOrder({ db: database.db, gateway: at, orderId, reason: 'cancelled' });
 }
 
 async function money(paymentId: string) {

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { SANDBOX_TOKENS } from '../../domain/payments/rules';
+import { SANDBOX_TOKENS } from '../../integrations/sandbox-gateway/cards';
 import { createSandboxGateway } from '../../integrations/sandbox-gateway/gateway';
 import type { ChargeRequest, ClosableGateway, RefundRequest } from '../../domain/payments/types';
 import { openTestShop, type TestShop } from '../support/fixtures';

@@ -1,4 +1,4 @@
-import { executeRefunds } from '../../domain/payments/refund';
+import { refundOrder } from '../../domain/ordering/refund';
 import { setCaptured } from './orders';
 import { UNAVAILABLE, useStripe } from './stripe-fixture';
 
@@ -13,7 +13,7 @@ describe('a refund', () => {
   }
 
   function refund(orderId: string): Promise<{ refundedMinor: number }> {
-    return executeRefunds({ db: db(), gateway: gateway(), orderId, reason: 'cancelled' });
+    return refundOrder({ db: db(), gateway: gateway(), orderId, reason: 'cancelled' });
   }
 
   test('is made once, also when its answer was lost and Stripe has forgotten its key', async () => {

@@ -2,6 +2,7 @@ import {
   backoffMs,
   execute,
   maybeOne,
+  one,
   openDatabase,
   many,
   type Database,
@@ -48,6 +49,15 @@ test('a transaction that swallowed the error of a statement is not taken for com
   });
   await expect(swallowing).rejects.toThrow('not committed');
   expect(await notes()).toHaveLength(2);
+});
+
+test('of statements that are sent together the first that failed says why, whoever waits for it', async () => {
+  const failing = db.transaction(async (tx) => {
+    const failed = execute(tx, 'test.add', add, [1, 'again']);
+    const slow = Promise.all([Promise.all([Promise.all([failed])])]);
+    await Promise.all([slow, execute(tx, 'test.add', add, [3, 'three'])]);
+  });
+  await expect(failing).rejects.toMatchObject({ code: '23505' });
 });
 
 test('a transaction that sends its commit early keeps all of its work', async () => {
@@ -137,4 +147,45 @@ test('the wait before a retry grows, is jittered and is capped', () => {
     expect(wait).toBeLessThan(Math.min(500, 10 * 2 ** attempt));
   }
   expect(new Set(Array.from({ length: 10 }, () => backoffMs(5))).size).toBeGreaterThan(1);
+});
+
+describe('a query that says how many rows it means', () => {
+  const all = 'select id from notes order by id';
+  const none = 'select id from notes where id = 0';
+
+  test('returns them all, one or none, or the one there always is', async () => {
+    expect(await many(db, 'test.all_ids', all)).toEqual([{ id: 1 }, { id: 2 }]);
+    expect(await maybeOne(db, 'test.no_id', none)).toBeUndefined();
+    expect(await one(db, 'test.count_notes', 'select count(*)::int as notes from notes')).toEqual({
+      notes: 2,
+    });
+  });
+
+  test('fails when there are more, or fewer', async () => {
+    await expect(maybeOne(db, 'test.all_ids', all)).rejects.toThrow('test.all_ids: at most one row');
+    await expect(one(db, 'test.all_ids', all)).rejects.toThrow('at most one row');
+    await expect(one(db, 'test.no_id', none)).rejects.toThrow('test.no_id: one row was expected');
+  });
+});
+
+describe('inside a transaction nothing runs on the pool', () => {
+  const refused = 'inside a transaction must run on that transaction';
+
+  test.each<[string, () => Promise<unknown>]>([
+    ['a statement', () => notes()],
+    ['a built list', () => db.list(db.builder('notes').select('text'))],
+    ['another transaction', () => db.transaction(() => Promise.resolve())],
+    ['a transaction that is retried', () => db.retrying(() => Promise.resolve())],
+  ])('not %s', async (_what, onThePool) => {
+    await expect(db.transaction(() => onThePool())).rejects.toThrow(refused);
+    await expect(db.transaction(async () => void (await Promise.resolve().then(onThePool)))).rejects.toThrow(
+      refused,
+    );
+  });
+
+  test('what runs beside it may use the pool, and so may what follows it', async () => {
+    const beside = db.transaction((tx) => execute(tx, 'test.add', add, [3, 'three']));
+    expect(await Promise.all([beside, notes()])).toHaveLength(2);
+    expect(await notes()).toHaveLength(3);
+  });
 });

@@ -1,6 +1,6 @@
 import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Client, type QueryResultRow } from 'pg';
+import { Client, escapeIdentifier, type QueryResultRow } from 'pg';
 import { migrate, migrationStatus } from '../../platform/database/migrations';
 import { startChild } from '../support/child';
 import { createEmptyDatabase, createTestDatabase, type TestDatabase } from '../support/database';
@@ -43,12 +43,14 @@ test('files are applied in the order of their numbers, once', async () => {
   expect(await migrationStatus(database.url, { directory })).toEqual({
     applied: [],
     pending: ['0001_first.sql', '0002_second.sql'],
+    unknown: [],
   });
   expect(await migrate(database.url, testLogger(), { directory })).toEqual(Object.keys(TWO));
   expect(await migrate(database.url, testLogger(), { directory })).toEqual([]);
   expect(await migrationStatus(database.url, { directory })).toEqual({
     applied: Object.keys(TWO),
     pending: [],
+    unknown: [],
   });
   expect(await query('select * from t')).toEqual([{ n: 1, m: 2 }]);
 });
@@ -61,34 +63,107 @@ test('a later file is applied to a database that has the earlier ones', async ()
   expect(applied).toEqual(['0002_second.sql']);
 });
 
-test('a mistake is told with file and line, and nothing of the run is kept', async () => {
-  const directory = await folderOf({ ...TWO, '0003_wrong.sql': 'select 1;\n\nselect nothing_such;' });
+test('a mistake is told with file and line; its file leaves nothing behind, and those before it stay', async () => {
+  const wrong = 'create table half ();\n\nselect nothing_such;';
+  const directory = await folderOf({ ...TWO, '0003_wrong.sql': wrong });
   await expect(migrate(database.url, testLogger(), { directory })).rejects.toMatchObject({
     code: 'MIGRATION_FAILED',
     message: '0003_wrong.sql:3: column "nothing_such" does not exist',
   });
-  expect((await migrationStatus(database.url, { directory })).applied).toEqual([]);
-  expect(await query(`select to_regclass('t') as t`)).toEqual([{ t: null }]);
+  expect((await migrationStatus(database.url, { directory })).applied).toEqual(Object.keys(TWO));
+  expect(await query(`select to_regclass('half') as half`)).toEqual([{ half: null }]);
 });
 
-test.each([
-  ['without a number', { 'first.sql': '' }],
-  ['with the same number', { '0001_a.sql': '', '0001_b.sql': '' }],
-])('file names %s are refused', async (_what, files) => {
+test('an index is made concurrently by a file that says it wants no transaction, and a mistake there has its line', async () => {
+  const index = '-- no transaction\ncreate index concurrently t_n\n  on t (n);\n';
+  await migrate(database.url, testLogger(), {
+    directory: await folderOf({ ...TWO, '0003_index.sql': index }),
+  });
+  expect(await query(`select indisvalid from pg_index where indexrelid = 't_n'::regclass`)).toEqual([
+    { indisvalid: true },
+  ]);
+  const again = {
+    ...TWO,
+    '0003_index.sql': index,
+    '0004_wrong.sql': `${index.replace('t_n', 't_m')}select oops;`,
+  };
   await expect(
-    migrate(database.url, testLogger(), { directory: await folderOf(files) }),
-  ).rejects.toMatchObject({
-    code: 'MIGRATIONS_INVALID',
+    migrate(database.url, testLogger(), { directory: await folderOf(again) }),
+  ).rejects.toMatchObject({ message: '0004_wrong.sql:4: column "oops" does not exist' });
+  expect(await query(`select to_regclass('t_m') as name`)).toEqual([{ name: 't_m' }]);
+});
+
+test('a migration gives up soon when it does not get the lock of a table, and can be tried again', async () => {
+  await migrate(database.url, testLogger(), {
+    directory: await folderOf({ '0001_first.sql': TWO['0001_first.sql'] }),
+  });
+  const directory = await folderOf(TWO);
+  const other = new Client({ connectionString: database.url });
+  await other.connect();
+  await other.query('begin; lock table t in access share mode');
+  await expect(migrate(database.url, testLogger(), { directory })).rejects.toMatchObject({
+    code: 'MIGRATION_FAILED',
+    message: '0002_second.sql: canceling statement due to lock timeout',
+  });
+  await other.end();
+  expect(await migrate(database.url, testLogger(), { directory })).toEqual(['0002_second.sql']);
+});
+
+test('a database that is newer than the program is left as it is, with a warning', async () => {
+  await migrate(database.url, testLogger(), { directory: await folderOf(TWO) });
+  const directory = await folderOf({ '0001_first.sql': TWO['0001_first.sql'] });
+  const { log, messages } = recordingLogger();
+  expect(await migrate(database.url, log, { directory })).toEqual([]);
+  expect(messages).toEqual(['the database is newer than this program']);
+  expect(await migrationStatus(database.url, { directory })).toEqual({
+    applied: Object.keys(TWO),
+    pending: [],
+    unknown: ['0002_second.sql'],
   });
 });
 
-test('a database that is newer than the program is refused', async () => {
+test('a database of another history is refused before anything is changed', async () => {
   await migrate(database.url, testLogger(), { directory: await folderOf(TWO) });
-  const older = await folderOf({ '0001_first.sql': TWO['0001_first.sql'] });
-  await expect(migrate(database.url, testLogger(), { directory: older })).rejects.toMatchObject({
-    code: 'MIGRATIONS_INVALID',
-    message: expect.stringContaining('0002_second.sql') as string,
+  const directory = await folderOf({
+    '0001_first.sql': TWO['0001_first.sql'],
+    '0002_other.sql': 'create table other ()',
   });
+  await expect(migrate(database.url, testLogger(), { directory })).rejects.toMatchObject({
+    code: 'MIGRATIONS_FROM_OLD_HISTORY',
+    message: expect.stringMatching(/0002_second\.sql.*0002_other\.sql.*HOLDFAST_HOME/) as string,
+  });
+  expect(await query(`select to_regclass('other') as other`)).toEqual([{ other: null }]);
+});
+
+test('a server that is too old is told by its version', async () => {
+  // Found before the function of the same name that every server has.
+  await query(`create schema old;
+    create function old.current_setting(text) returns text language sql return '17.9 (Debian)';
+    alter database ${escapeIdentifier(new URL(database.url).pathname.slice(1))} set search_path = old, pg_catalog`);
+  const directory = await folderOf(TWO);
+  await expect(migrate(database.url, testLogger(), { directory })).rejects.toMatchObject({
+    code: 'POSTGRES_TOO_OLD',
+    message: 'Holdfast needs PostgreSQL 18 or later: this server is 17.9 (Debian).',
+  });
+  expect((await migrationStatus(database.url, { directory })).applied).toEqual([]);
+});
+
+test('a role that may not connect to the database postgres migrates one that is there', async () => {
+  const name = escapeIdentifier(new URL(database.url).pathname.slice(1));
+  const url = new URL(database.url);
+  url.username = url.password = 'only_migrates';
+  const refused = new URL(postgresUrl());
+  refused.username = refused.password = 'only_migrates';
+  await query(`create role only_migrates login password 'only_migrates'; alter database ${name} owner to only_migrates;
+    revoke connect on database postgres from public`);
+  try {
+    await expect(query('select 1', refused.href)).rejects.toMatchObject({ code: '42501' });
+    const options = { directory: await folderOf(TWO), createDatabase: true };
+    expect(await migrate(url.href, testLogger(), options)).toEqual(Object.keys(TWO));
+  } finally {
+    await database.drop();
+    await query('grant connect on database postgres to public; drop role only_migrates', postgresUrl());
+  }
 });
 
 test('two processes that start at once make the database and migrate it once', async () => {
@@ -118,9 +193,25 @@ test("Knex's own mark of a dead process is removed", async () => {
   const directory = await folderOf({ '0001_first.sql': TWO['0001_first.sql'] });
   await migrate(database.url, testLogger(), { directory });
   await query('update knex_migrations_lock set is_locked = 1');
+  const options = { directory: await folderOf(TWO) };
+  expect(await migrate(database.url, testLogger(), options)).toEqual(['0002_second.sql']);
+});
+
+test('a process that waits for another one does not hold up an index that this one makes concurrently', async () => {
+  const directory = await folderOf({
+    '0001_gate.sql': 'create table t (n int); set local lock_timeout = 0; select pg_advisory_xact_lock(7)',
+    '0002_index.sql': '-- no transaction\nset lock_timeout = 0;\ncreate index concurrently t_n on t (n);\n',
+  });
+  const gate = new Client({ connectionString: database.url });
+  await gate.connect();
+  await gate.query('select pg_advisory_lock(7)');
+  const first = migrate(database.url, testLogger(), { directory });
+  await waitFor(async () => (await query(`select from pg_locks where objid = 7 and not granted`)).length > 0);
   const { log, messages } = recordingLogger();
-  expect(await migrate(database.url, log, { directory: await folderOf(TWO) })).toEqual(['0002_second.sql']);
-  expect(messages).toContain('a process died while it migrated; its mark is removed');
+  const second = migrate(database.url, log, { directory });
+  await waitFor(() => messages.includes('waiting for another process that migrates this database'));
+  await gate.end();
+  expect(await Promise.all([first, second])).toEqual([['0001_gate.sql', '0002_index.sql'], []]);
 });
 
 test('a missing database is made only when asked for', async () => {
@@ -137,6 +228,13 @@ test('the template that tests clone has all of the project’s own migrations', 
   const own = (await readdir(join(__dirname, '..', '..', 'migrations')))
     .filter((name) => name.endsWith('.sql'))
     .sort();
-  expect(await migrationStatus(clone.url)).toEqual({ applied: own, pending: [] });
+  expect(await migrationStatus(clone.url)).toEqual({ applied: own, pending: [], unknown: [] });
   await clone.drop();
+});
+
+test('the project’s own migrations are numbered in a row', async () => {
+  const own = (await readdir(join(__dirname, '..', '..', 'migrations'))).sort();
+  expect(own.map((name) => /^(\d{4})_[a-z_]+\.sql$/.exec(name)?.[1])).toEqual(
+    own.map((_, index) => String(index + 1).padStart(4, '0')),
+  );
 });

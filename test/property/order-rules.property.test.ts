@@ -1,28 +1,11 @@
 import fc from 'fast-check';
-import {
-  hasEnded,
-  itemStatus,
-  mayBecome,
-  mayCancel,
-  nextStep,
-  ORDER_TRANSITIONS,
-} from '../../domain/orders/rules';
-import type { ReservationProgress, OrderProgress, OrderStatus } from '../../domain/orders/types';
-import type { ShipmentStatus } from '../../domain/fulfilment/types';
+import { mayCancel, nextStep } from '../../domain/ordering/rules';
+import type { ReservationProgress, OrderProgress } from '../../domain/ordering/types';
+import { hasEnded, itemStatus, mayBecome } from '../../domain/orders/rules';
+import { ORDER_STATUSES, type OrderStatus } from '../../domain/orders/types';
+import { SHIPMENT_STATUSES } from '../../domain/fulfilment/types';
 
-const STATUSES = Object.keys(ORDER_TRANSITIONS) as OrderStatus[];
-const SHIPMENTS: ShipmentStatus[] = [
-  'pending',
-  'booking',
-  'booked',
-  'picked_up',
-  'delivered',
-  'voiding',
-  'voided',
-  'failed',
-];
-
-const status = fc.constantFrom(...STATUSES);
+const status = fc.constantFrom(...ORDER_STATUSES);
 const hold: fc.Arbitrary<ReservationProgress> = fc.record({
   reservationId: fc.uuid(),
   seq: fc.integer({ min: 1, max: 5 }),
@@ -47,7 +30,7 @@ const progress: fc.Arbitrary<OrderProgress> = fc.record({
   hasPaymentMethod: fc.boolean(),
   cancelRequested: fc.boolean(),
   waitingUnits: fc.nat(3),
-  shipments: fc.dictionary(fc.constantFrom(...SHIPMENTS), fc.nat(2)),
+  shipments: fc.dictionary(fc.constantFrom(...SHIPMENT_STATUSES), fc.nat(2)),
   uncutShipments: fc.nat(2),
   pendingRefunds: fc.nat(2),
 });
@@ -110,7 +93,7 @@ test('the next step finishes only what has ended, and waits only while no hold i
       if (step.do === 'expire') expect(due.map((h) => h.reservationId)).toContain(step.reservationId);
       if (step.do === 'wait' && step.for === 'payment') {
         const pending = given.holds.filter((h) => h.status === 'pending');
-        expect(step.hold.msLeft).toBe(Math.min(...pending.map((h) => h.msLeft)));
+        expect(step.reservation.msLeft).toBe(Math.min(...pending.map((h) => h.msLeft)));
       }
     }),
   );

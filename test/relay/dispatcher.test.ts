@@ -7,6 +7,8 @@ import { createSandboxCarrier, type SandboxCarrier } from '../../integrations/sa
 import type { Carrier, ShipmentStatus } from '../../domain/fulfilment/types';
 import { installTemporalRuntime } from '../../platform/temporal/connection';
 import type { DispatcherInput } from '../../workflows/contract/messages';
+import { signalDispatcher } from '../../worker/ensure/signal-standing-workflows';
+import { createReceivers } from '../../worker/outbox/receivers';
 import { startRelay, type Relay } from '../../worker/outbox/relay';
 import { addShippingOrder, CARRIER, orderStatus, readShipments, statuses } from '../fulfilment/shipping';
 import { addStock, openTestShop, type TestShop } from '../support/fixtures';
@@ -14,7 +16,7 @@ import { expectInvariants } from '../support/invariants';
 import { temporalAddress, testLogger } from '../support/servers';
 import { waitFor } from '../support/wait';
 import { withWorkflowBundle } from '../support/workflow-bundle';
-import { openEngine, startIdleSaga, type TestEngine } from './engine';
+import { openEngine, receiverContext, startIdleSaga, type TestEngine } from './engine';
 
 let shop: TestShop;
 let engine: TestEngine;
@@ -64,15 +66,16 @@ async function startDispatching(
     }),
   );
   const running = worker.run();
+  const context = receiverContext(shop.db, engine);
+  const receivers = createReceivers(context);
+  const receive = () => signalDispatcher(context, { batchSize: 10, ...options.input });
   const relay = startRelay({
     db: shop.db,
     databaseUrl: shop.url,
-    client: engine.client,
-    names: engine.names,
-    dispatcher: { taskQueue: engine.names.jobsQueue, input: { batchSize: 10, ...options.input } },
-    restartSaga: () => Promise.resolve(),
-    drainAllocation: () => Promise.resolve(),
-    paceMs: 20,
+    receivers: {
+      ...receivers,
+      'shipments.ready': { ...receivers['shipments.ready'], receive, longestPauseMs: 20 },
+    },
     log: testLogger(),
   });
   stop = async () => {
@@ -100,7 +103,7 @@ const addOrder = (...warehouses: string[]) =>
     warehouses.map((warehouse) => ({ sku: 'LAMP', warehouse, quantity: 1 })),
   );
 
-test('shipments are booked, picked up and delivered, and their sagas are rung', async () => {
+test('shipments are booked, picked up and delivered, and their sagas are signalled', async () => {
   carrier.start();
   await startDispatching();
   const orders = [];
@@ -166,7 +169,7 @@ test('a carrier that is away does not hold up another', async () => {
   expect(await statuses(shop.db, stuck.orderId)).toEqual(['booking']);
 });
 
-test('it continues as new after its rounds and loses no bell on the way', async () => {
+test('it continues as new after its rounds and loses no signal on the way', async () => {
   await startDispatching({ input: { roundsPerRun: 2 } });
   const runs = new Set<string>();
   for (let n = 0; n < 30; n++) {
@@ -177,7 +180,7 @@ test('it continues as new after its rounds and loses no bell on the way', async 
   expect(runs.size).toBeGreaterThan(2);
 });
 
-test('a dispatcher that was terminated by hand is back with the next bell', async () => {
+test('a dispatcher that was terminated by hand is back with the next message', async () => {
   await startDispatching();
   const before = await addOrder('AMS');
   await expectSoon(before.orderId, 'booked');

@@ -1,8 +1,13 @@
 import { createServer, connect, type AddressInfo, type Socket } from 'node:net';
 import { Client, Connection, WorkflowNotFoundError } from '@temporalio/client';
 import { randomBytes } from 'node:crypto';
+import { readSettings } from '../../platform/config';
+import type { Database } from '../../platform/database/database';
+import { createEngineClient } from '../../platform/temporal/engine-client';
+import type { ReceiverContext } from '../../worker/outbox/receivers';
+import { sagaTimeouts } from '../../workflows/contract/start';
 import { engineNames, WORKFLOW_TYPES, type EngineNames } from '../../workflows/contract/names';
-import { temporalAddress } from '../support/servers';
+import { temporalAddress, testLogger } from '../support/servers';
 
 export interface TestEngine {
   client: Client;
@@ -18,6 +23,12 @@ export async function openEngine(address = temporalAddress()): Promise<TestEngin
     names: engineNames(`relay-${randomBytes(4).toString('hex')}-`),
     close: () => connection.close(),
   };
+}
+
+/** What the receivers of a worker are made with. */
+export function receiverContext(db: Database, { client, names }: TestEngine): ReceiverContext {
+  const timeouts = sagaTimeouts(readSettings({}));
+  return { db, engine: createEngineClient(client), names, timeouts, log: testLogger() };
 }
 
 /** Starts a saga that no worker runs: its history shows every signal that arrives. */

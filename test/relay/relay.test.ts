@@ -1,22 +1,23 @@
 import { NativeConnection } from '@temporalio/worker';
 import { Client } from '@temporalio/client';
+import { listAlerts } from '../../domain/stock/alerts/list';
 import { newId } from '../../platform/ids';
 import { claim, enqueue, type OutboxTopic } from '../../platform/database/outbox';
+import { createReceivers, type Receivers } from '../../worker/outbox/receivers';
 import { startRelay, type Relay, type RelayOptions } from '../../worker/outbox/relay';
 import { addPaidOrder, addStock, openTestShop, type TestShop } from '../support/fixtures';
 import { temporalAddress, testLogger } from '../support/servers';
 import { waitFor } from '../support/wait';
-import { openEngine, openLine, signalsOf, startIdleSaga, type TestEngine } from './engine';
+import { openEngine, openLine, receiverContext, signalsOf, startIdleSaga, type TestEngine } from './engine';
 
 let shop: TestShop;
 let engine: TestEngine;
-let restarted: string[];
 let drained: string[];
 const relays: Relay[] = [];
 
 beforeEach(async () => {
   [shop, engine] = await Promise.all([openTestShop(), openEngine()]);
-  [restarted, drained] = [[], []];
+  drained = [];
 });
 
 afterEach(async () => {
@@ -29,26 +30,34 @@ afterEach(async () => {
   await shop.close();
 });
 
-function openRelay(options: Partial<RelayOptions> = {}): Relay {
+/** A relay with the receivers of a worker; what is drained is only noted. */
+function openRelay(
+  options: Omit<Partial<RelayOptions>, 'receivers'> & {
+    client?: Client;
+    receivers?: Partial<Receivers>;
+  } = {},
+): Relay {
+  const { client = engine.client, receivers, ...rest } = options;
   const relay = startRelay({
     db: shop.db,
     databaseUrl: shop.url,
-    client: engine.client,
-    names: engine.names,
-    dispatcher: { taskQueue: engine.names.jobsQueue, input: { batchSize: 100 } },
-    restartSaga: (orderId) => {
-      restarted.push(orderId);
-      return Promise.resolve();
-    },
-    drainAllocation: (reservationId) => {
-      drained.push(reservationId);
-      return Promise.resolve();
-    },
     log: testLogger(),
-    ...options,
+    ...rest,
+    receivers: {
+      ...createReceivers(receiverContext(shop.db, { ...engine, client })),
+      'allocation.drain': draining((reservationId) => {
+        drained.push(reservationId);
+        return Promise.resolve();
+      }),
+      ...receivers,
+    },
   });
   relays.push(relay);
   return relay;
+}
+
+function draining(receive: (reservationId: string) => Promise<void>): Receivers['allocation.drain'] {
+  return { key: 'reservationId', receive };
 }
 
 const send = (topic: OutboxTopic, ...keys: string[]) =>
@@ -65,6 +74,8 @@ async function waiting(): Promise<number> {
 }
 
 const outboxIsEmpty = () => waitFor(async () => (await waiting()) === 0);
+const sagaState = async (orderId: string) =>
+  (await engine.client.workflow.getHandle(engine.names.orderWorkflowId(orderId)).describe()).status.name;
 const wakesOf = (orderId: string) => signalsOf(engine, engine.names.orderWorkflowId(orderId));
 
 async function addOpenOrder(): Promise<string> {
@@ -74,7 +85,7 @@ async function addOpenOrder(): Promise<string> {
   return (await addPaidOrder(shop.db, [{ sku, warehouse: 'AMS', quantity: 1 }])).orderId;
 }
 
-test('a message wakes its saga and is forgotten; the same message twice in a batch rings once', async () => {
+test('a message wakes its saga and is forgotten; the same message twice in a batch is one signal', async () => {
   const orderId = newId();
   await startIdleSaga(engine, orderId);
   await send('order.wake', orderId, orderId, orderId);
@@ -139,31 +150,49 @@ describe.each(['a gRPC connection', "the worker's native connection"])('over %s'
     await send('order.wake', open, ended, newId());
     const relay = openRelay({ client });
     await outboxIsEmpty();
-    expect(restarted).toEqual([open]);
+    expect([await sagaState(open), await sagaState(ended)]).toEqual(['RUNNING', 'TERMINATED']);
+    await engine.client.workflow.getHandle(engine.names.orderWorkflowId(open)).terminate();
     await relay.stop();
     await native?.close();
   });
 });
 
-test('a message that fails is put off and tried again, and holds up nobody', async () => {
-  const bad = await addOpenOrder();
-  const good = newId();
+test('a message that fails is postponed and delivered later, and holds up nobody', async () => {
+  const [bad, good] = [newId(), newId()];
   await startIdleSaga(engine, good);
   let failures = 2;
   openRelay({
-    restartSaga: (orderId) => {
-      if (failures-- > 0) return Promise.reject(new Error('not now'));
-      restarted.push(orderId);
-      return Promise.resolve();
+    receivers: {
+      'allocation.drain': draining((reservationId) => {
+        if (failures-- > 0) return Promise.reject(new Error('not now'));
+        drained.push(reservationId);
+        return Promise.resolve();
+      }),
     },
   });
-  await send('order.wake', bad);
+  await send('allocation.drain', bad);
   await waitFor(() => failures < 2);
   await send('order.wake', good);
   await waitFor(async () => (await wakesOf(good)) === 1);
-  expect(restarted).toEqual([]);
+  expect(drained).toEqual([]);
   await outboxIsEmpty();
-  expect(restarted).toEqual([bad]);
+  expect(drained).toEqual([bad]);
+});
+
+test('a message of a topic that this version of the program does not know is kept for another', async () => {
+  const orderId = newId();
+  await startIdleSaga(engine, orderId);
+  await shop.db.pool.query(`insert into outbox (topic, key) values ('of.another', 'x')`);
+  openRelay();
+  await send('order.wake', orderId);
+  await waitFor(async () => (await wakesOf(orderId)) === 1);
+  await waitFor(async () => {
+    const { rows } = await shop.db.pool.query<{ topic: string; attempts: number }>(
+      'select topic, attempts from outbox where available_at > now()',
+    );
+    return rows[0]?.topic === 'of.another' && rows[0].attempts > 0;
+  });
+  expect(await waiting()).toBe(1);
 });
 
 test('a message whose delivery hangs does not hold up the others', async () => {
@@ -171,7 +200,7 @@ test('a message whose delivery hangs does not hold up the others', async () => {
   const hanging = new Promise<void>((resolve) => {
     release = resolve;
   });
-  openRelay({ drainAllocation: () => hanging });
+  openRelay({ receivers: { 'allocation.drain': draining(() => hanging) } });
   await send('allocation.drain', newId());
   const orderId = newId();
   await startIdleSaga(engine, orderId);
@@ -186,7 +215,7 @@ test('a message whose delivery hangs does not hold up the others', async () => {
   await outboxIsEmpty();
 });
 
-test('arrived stock is handed on by whoever was given for it', async () => {
+test('a message is handed to the receiver of its topic, with its key', async () => {
   const reservationId = newId();
   openRelay();
   await send('allocation.drain', reservationId);
@@ -194,15 +223,15 @@ test('arrived stock is handed on by whoever was given for it', async () => {
   expect(drained).toEqual([reservationId]);
 });
 
-test('the dispatcher is started by the first bell, and many bells are few rings', async () => {
+test('the dispatcher is started by the first message, and many messages are few signals', async () => {
   const started = performance.now();
-  openRelay({ paceMs: 250 });
+  openRelay();
   for (let n = 0; n < 200; n++) await send('shipments.ready', '');
   await outboxIsEmpty();
-  const rings = await signalsOf(engine, engine.names.dispatcherWorkflowId);
-  expect(rings).toBeGreaterThanOrEqual(1);
-  // The pause between rings grows to its full length over the first few presses.
-  expect(rings).toBeLessThanOrEqual(Math.ceil((performance.now() - started) / 250) + 10);
+  const signals = await signalsOf(engine, engine.names.dispatcherWorkflowId);
+  expect(signals).toBeGreaterThanOrEqual(1);
+  // The pause between signals grows to its full length over the first few messages.
+  expect(signals).toBeLessThanOrEqual(Math.ceil((performance.now() - started) / 250) + 10);
 });
 
 test('while the engine is away nothing is lost, and when it is back everything arrives', async () => {
@@ -244,13 +273,47 @@ test('when every database connection is lost the relay carries on', async () => 
 test('a relay that stops has delivered what it had claimed', async () => {
   let begun = 0;
   const relay = openRelay({
-    drainAllocation: async () => {
-      begun += 1;
-      await new Promise((resolve) => setTimeout(resolve, 300));
+    receivers: {
+      'allocation.drain': draining(async () => {
+        begun += 1;
+        await new Promise((resolve) => setTimeout(resolve, 300));
+      }),
     },
   });
   await send('allocation.drain', newId(), newId());
   await waitFor(() => begun === 2);
   await relay.stop();
   expect(await waiting()).toBe(0);
+});
+
+test('a message that cannot be delivered stops no other, and once it has failed some times an alert tells of it', async () => {
+  const [bad, good] = [newId(), newId()];
+  let isBad = true;
+  await send('allocation.drain', bad, good);
+  openRelay({
+    receivers: {
+      'allocation.drain': draining((reservationId) => {
+        if (reservationId === bad && isBad) return Promise.reject(new Error('its rows cannot be changed'));
+        drained.push(reservationId);
+        return Promise.resolve();
+      }),
+    },
+  });
+  await waitFor(() => Promise.resolve(drained.includes(good)));
+  const told = async () => (await listAlerts(shop.db, { kind: 'work_failed', limit: 10, offset: 0 })).items;
+  expect(await told()).toEqual([]);
+  const ripen = (attempts: number) =>
+    shop.db.pool.query('update outbox set attempts = $1, available_at = clock_timestamp()', [attempts]);
+  await ripen(5);
+  await waitFor(async () => (await told()).length === 1);
+  expect(await told()).toMatchObject([
+    { status: 'open', details: { work: 'deliver_message', id: `allocation.drain ${bad}` } },
+  ]);
+  isBad = false;
+  await waitFor(async () => {
+    await ripen(6);
+    return (await waiting()) === 0;
+  });
+  await waitFor(async () => (await told())[0]?.status === 'resolved');
+  expect(drained).toEqual([good, bad]);
 });

@@ -1,4 +1,4 @@
-import { cancelReturn, expireReturn, wakeOverdueReturns } from '../../domain/warehousing/returns/end';
+import { cancelReturn, expireReturn, findOverdueReturns } from '../../domain/warehousing/returns/end';
 import { listReturns, readReturn } from '../../domain/warehousing/returns/views';
 import { newId } from '../../platform/ids';
 import { levelsOf, openOrderShop, orderOf, twice, viewOf, type OrderShop } from '../db/support';
@@ -211,16 +211,19 @@ test('when it runs out and all that came is inspected, it is completed', async (
   expect(await expireReturn(shop.db, id)).toMatchObject({ status: 'completed' });
 });
 
-test('the upkeep wakes only returns that should have ended their wait', async () => {
-  const [late, early] = [await authorised(), await authorised()];
-  await shop.db.pool.query('delete from outbox');
+test('only returns that should have ended their wait are overdue, each on one page of the list', async () => {
+  const returns = [await authorised(), await authorised(), await authorised(), await authorised()];
+  const [early, ...late] = returns.map(({ id }) => id);
   await shop.db.pool.query(
-    `update customer_returns set expires_at = clock_timestamp() - interval '2 minutes' where id = $1`,
-    [late.id],
+    `update customer_returns set expires_at = clock_timestamp() - interval '2 minutes' where id = any ($1::uuid[])`,
+    [late],
   );
-  await wakeOverdueReturns(shop.db);
-  expect([await woken(late.id), await woken(early.id)]).toEqual([1, 0]);
-  await expireReturn(shop.db, late.id);
+  const first = await findOverdueReturns(shop.db, { after: undefined, limit: 2 });
+  const rest = await findOverdueReturns(shop.db, { after: first.at(-1), limit: 2 });
+  const found = [...first, ...rest].map(({ id }) => id);
+  expect([first.length, found.sort()]).toEqual([2, late.sort()]);
+  expect(found).not.toContain(early);
+  for (const id of late) await expireReturn(shop.db, id);
 });
 
 test.each([

@@ -1,13 +1,7 @@
-import {
-  hasEnded,
-  itemStatus,
-  mayBecome,
-  mayCancel,
-  nextStep,
-  ORDER_TRANSITIONS,
-  type NextStep,
-} from '../../domain/orders/rules';
-import type { ReservationProgress, OrderProgress, OrderStatus } from '../../domain/orders/types';
+import { mayCancel, nextStep, type NextStep } from '../../domain/ordering/rules';
+import type { ReservationProgress, OrderProgress } from '../../domain/ordering/types';
+import { hasEnded, itemStatus, mayBecome, ORDER_TRANSITIONS } from '../../domain/orders/rules';
+import { OPEN_ORDER_STATUSES, type OrderStatus } from '../../domain/orders/types';
 
 const STATUSES: readonly OrderStatus[] = [
   'reserved',
@@ -49,6 +43,10 @@ describe('the table of transitions', () => {
 
   test('an order ends where nothing leads on', () => {
     expect(STATUSES.filter(hasEnded)).toEqual(['fulfilled', 'rejected', 'expired', 'cancelled', 'failed']);
+  });
+
+  test('the orders that are called open are those that have not ended', () => {
+    expect(STATUSES.filter((status) => !hasEnded(status))).toEqual(OPEN_ORDER_STATUSES);
   });
 });
 
@@ -115,7 +113,7 @@ const STEPS: readonly [string, Partial<OrderProgress>, NextStep][] = [
   [
     'a part that was declined is not charged again without asking',
     { hasPaymentMethod: true, holds: [hold('h', { attempt: 1 })] },
-    { do: 'wait', for: 'payment', hold: hold('h', { attempt: 1 }) },
+    { do: 'wait', for: 'payment', reservation: hold('h', { attempt: 1 }) },
   ],
   [
     'a part that is past due is not charged any more',
@@ -126,7 +124,7 @@ const STEPS: readonly [string, Partial<OrderProgress>, NextStep][] = [
   [
     'of several unpaid holds the soonest is waited on',
     { holds: [hold('a', { msLeft: 900 }), hold('b', { msLeft: 300 }), hold('c', { msLeft: 600 })] },
-    { do: 'wait', for: 'payment', hold: hold('b', { msLeft: 300 }) },
+    { do: 'wait', for: 'payment', reservation: hold('b', { msLeft: 300 }) },
   ],
   [
     'a hold being charged by nobody known is not expired',

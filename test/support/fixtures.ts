@@ -1,3 +1,4 @@
+import type { OrderInput } from '../../domain/orders/types';
 import { openDatabase, type Database } from '../../platform/database/database';
 import { newId } from '../../platform/ids';
 import { createTestDatabase } from './database';
@@ -62,6 +63,16 @@ export async function addPaidOrder(db: Database, lines: readonly FixtureLine[]):
   const skus = lines.map((line) => line.sku);
   const warehouses = lines.map((line) => line.warehouse);
   const quantities = lines.map((line) => line.quantity);
+  const input: OrderInput = {
+    orderId,
+    customerId: 'c-test',
+    items: lines.map(({ sku, quantity }) => ({ sku, quantity })),
+    shipTo: null,
+    fulfilment: 'complete',
+    holdSeconds: 900,
+    payment: null,
+    fingerprint: null,
+  };
   await db.transaction(async (tx) => {
     const run = (name: string, text: string, values: unknown[]) =>
       tx.query({ name: `fixture.${name}`, text, values });
@@ -76,9 +87,9 @@ export async function addPaidOrder(db: Database, lines: readonly FixtureLine[]):
     );
     await run(
       'order',
-      `insert into orders (id, customer_id, status, fulfilment, currency, total_minor, hold_seconds, input)
-       values ($1, 'c-test', 'paid', 'complete', 'USD', 0, 900, '{}')`,
-      [orderId],
+      `insert into orders (id, customer_id, status, fulfilment, currency, total_minor, reservation_seconds, input)
+       values ($1, 'c-test', 'paid', 'complete', 'USD', 0, 900, $2)`,
+      [orderId, JSON.stringify(input)],
     );
     await run(
       'items',

@@ -10,6 +10,7 @@ import {
   installTemporalRuntime,
   type TemporalLink,
 } from '../../platform/temporal/connection';
+import { SCHEDULES } from '../../worker/schedules';
 import { startWorker, type RunningWorker } from '../../worker/worker';
 import type { Integrations } from '../../worker/integrations';
 import { engineNames, type EngineNames } from '../../workflows/contract/names';
@@ -32,7 +33,7 @@ export interface StackOptions {
   /** A server or database of the test's own, instead of the run's. */
   databaseUrl?: string;
   temporalAddress?: string;
-  seams?: (made: Integrations) => Integrations;
+  integrations?: (made: Integrations) => Integrations;
 }
 
 /** Everything that runs an order, on the real servers, in names of its own: several share one namespace. */
@@ -62,7 +63,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     PORT: 0,
     SANDBOX_CARRIER_DELAY_MS: 0,
     SHUTDOWN_GRACE_SECONDS: 5,
-    SWEEP_INTERVAL_SECONDS: 3_600,
+    RECONCILE_INTERVAL_SECONDS: 3_600,
     SEAL_INTERVAL_SECONDS: 86_400,
     CONSISTENCY_INTERVAL_SECONDS: 86_400,
     PAYMENT_CALL_TIMEOUT_MS: 8_000,
@@ -85,18 +86,20 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
         callTimeoutMs: settings.PAYMENT_CALL_TIMEOUT_MS,
         ...(options.slowMs === undefined ? {} : { slowMs: options.slowMs }),
       }),
-      carrier: createSandboxCarrier({
-        url: databaseUrl,
-        stageDelayMs: settings.SANDBOX_CARRIER_DELAY_MS,
-        refuseWarehouses: options.refuseWarehouses ?? [],
-        loseWarehouses: options.loseWarehouses ?? [],
-        deliver: async (events) => {
-          await applyCarrierEvents(db, 'sandbox', events);
-        },
-        log,
-      }),
+      carriers: [
+        createSandboxCarrier({
+          url: databaseUrl,
+          stageDelayMs: settings.SANDBOX_CARRIER_DELAY_MS,
+          refuseWarehouses: options.refuseWarehouses ?? [],
+          loseWarehouses: options.loseWarehouses ?? [],
+          deliver: async (events) => {
+            await applyCarrierEvents(db, 'sandbox', events);
+          },
+          log,
+        }),
+      ],
     };
-    return options.seams ? options.seams(made) : made;
+    return options.integrations ? options.integrations(made) : made;
   }
 
   const stack: Stack = {
@@ -117,7 +120,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
         namespace,
         names,
         log,
-        seams: openIntegrations(),
+        integrations: openIntegrations(),
         workerOptions: withWorkflowBundle({ taskQueue: '' }),
       });
       worker.failed.catch((error: unknown) => log.error({ err: error }, 'the worker of a test failed'));
@@ -156,13 +159,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
 /** A schedule left behind would start workflows that nobody works on, and the dispatcher never ends by itself. */
 async function removeStanding({ client }: TemporalLink, names: EngineNames): Promise<void> {
   await Promise.allSettled([
-    client.schedule.getHandle(names.sweepScheduleId).delete(),
-    client.schedule.getHandle(names.ledgerScheduleId).delete(),
-    client.schedule.getHandle(names.sealScheduleId).delete(),
-    client.schedule.getHandle(names.consistencyScheduleId).delete(),
-    client.schedule.getHandle(names.transferSweepScheduleId).delete(),
-    client.schedule.getHandle(names.jobSweepScheduleId).delete(),
-    client.schedule.getHandle(names.stockUpkeepScheduleId).delete(),
+    ...Object.keys(SCHEDULES).map((name) => client.schedule.getHandle(names.scheduleId(name)).delete()),
     client.workflow.getHandle(names.dispatcherWorkflowId).terminate(),
     client.workflow.getHandle(names.reservationExpiryWorkflowId).terminate(),
   ]);

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import type { PoolClient } from 'pg';
 import type { Database } from '../../platform/database/database';
 
@@ -11,3 +12,9 @@ export async function openTransaction(db: Database): Promise<PoolClient> {
   await client.query('set local idle_in_transaction_session_timeout = 0');
   return client;
 }
+
+/**
+ * Runs what another process would do while a transaction of the test is open: inside that transaction's work the product
+ * refuses the pool.
+ */
+export const asAnotherProcess = AsyncLocalStorage.snapshot();

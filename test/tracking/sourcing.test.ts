@@ -1,4 +1,4 @@
-import { readSourcing } from '../../domain/ordering/views';
+import { readSourcing } from '../../domain/orders/views';
 import { AMSTERDAM, levelsOf, openOrderShop, orderOf, type OrderShop } from '../db/support';
 import { expectInvariants } from '../support/invariants';
 import { deliver, inDays, trackedProduct } from './support';

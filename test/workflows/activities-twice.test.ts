@@ -3,7 +3,8 @@ import { DefaultLogger } from '@temporalio/worker';
 import { createOrderActivities, type OrderActivities } from '../../activities/orders';
 import { createWarehouseDirectory } from '../../domain/catalog/warehouses';
 import { createOrderReserver, type OrderReserver } from '../../domain/ordering/place';
-import type { OrderInput, OrderProgress } from '../../domain/orders/types';
+import type { OrderProgress } from '../../domain/ordering/types';
+import type { OrderInput } from '../../domain/orders/types';
 import { addStock, openTestShop, type TestShop } from '../support/fixtures';
 import { expectInvariants } from '../support/invariants';
 import { testLogger } from '../support/servers';
@@ -20,6 +21,7 @@ beforeAll(async () => {
     warehouses: createWarehouseDirectory(shop.db),
     gateway: 'sandbox',
     strategy: 'nearest',
+    backorderLimits: { product: 1_000_000, customer: 100_000 },
     lanes: 1,
     maxBatch: 10,
     log: testLogger(),

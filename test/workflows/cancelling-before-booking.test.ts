@@ -8,7 +8,7 @@ import { place } from './order';
 const gate = bookingGate();
 let stack: Stack;
 beforeAll(async () => {
-  stack = await startStack({ seams: gate.seams });
+  stack = await startStack({ integrations: gate.integrations });
   await addStock(stack.db, 'LAMP', 'AMS', 100);
 });
 afterAll(async () => {

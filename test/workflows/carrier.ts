@@ -42,7 +42,7 @@ export async function untilShipments(order: PlacedOrder, status: ShipmentStatus)
 
 /** A carrier whose bookings wait at a gate until it is opened. */
 export interface Gate {
-  seams(made: Integrations): Integrations;
+  integrations(made: Integrations): Integrations;
   /** Bookings that have come to the gate so far. */
   arrived(): number;
   shut(): void;
@@ -54,16 +54,16 @@ export function bookingGate(): Gate {
   let open = () => {};
   let arrived = 0;
   return {
-    seams: ({ gateway, carrier }) => ({
+    integrations: ({ gateway, carriers }) => ({
       gateway,
-      carrier: {
+      carriers: carriers.map((carrier) => ({
         ...carrier,
         async book(shipments) {
           arrived += shipments.length;
           await opened;
           return carrier.book(shipments);
         },
-      },
+      })),
     }),
     arrived: () => arrived,
     shut() {

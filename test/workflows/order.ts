@@ -2,7 +2,8 @@ import { WorkflowUpdateFailedError, type WorkflowHandle } from '@temporalio/clie
 import { ApplicationFailure } from '@temporalio/common';
 import type { History } from '@temporalio/common/lib/proto-utils';
 import { readOrder } from '../../domain/ordering/views';
-import type { OrderInput, OrderStatus, OrderView } from '../../domain/orders/types';
+import type { OrderView } from '../../domain/ordering/types';
+import type { OrderInput, OrderStatus } from '../../domain/orders/types';
 import { newId } from '../../platform/ids';
 import {
   cancelUpdate,

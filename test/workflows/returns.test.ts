@@ -9,6 +9,7 @@ import type { Path } from '../replay/paths';
 import { keepHistory } from '../replay/record';
 import { addStock } from '../support/fixtures';
 import { expectInvariants } from '../support/invariants';
+import { reconcile, reconciled } from '../support/reconcile';
 import { startStack, type Stack } from '../support/stack';
 import { waitFor } from '../support/wait';
 import { place } from './order';
@@ -113,7 +114,7 @@ test('a workflow that was ended by hand is started again by the next step', asyn
   expect(await goods.closed('return-restarted')).toMatchObject({ status: 'completed', restocked: 3 });
 });
 
-test('the upkeep starts again the workflow of an overdue return that has none, which then expires', async () => {
+test('the workflow of an overdue return that has none is started again, and the return expires', async () => {
   const goods = await authorised();
   await goods.says('Waiting for the goods');
   await goods.handle.terminate('by hand');
@@ -121,21 +122,17 @@ test('the upkeep starts again the workflow of an overdue return that has none, w
     `update customer_returns set expires_at = clock_timestamp() - interval '2 minutes' where id = $1`,
     [goods.id],
   );
-  const upkeep = await stack.temporal.client.workflow.start(WORKFLOW_TYPES.stockUpkeep, {
-    workflowId: `${stack.names.stockUpkeepScheduleId}-by-hand`,
-    taskQueue: stack.names.jobsQueue,
-  });
-  expect(await upkeep.result()).toEqual({ units: 0, woken: 1 });
-  await keepHistory(upkeep, 'stock-upkeep');
+  expect((await reconcile(stack, 'returns')).result).toEqual(reconciled({ looked: 1, restarted: 1 }));
   await waitFor(async () => (await readReturn(stack.db, goods.id))?.status === 'expired');
 });
 
-test('a worker that starts makes the schedule of the upkeep', async () => {
-  const { action, spec } = await stack.temporal.client.schedule
-    .getHandle(stack.names.stockUpkeepScheduleId)
-    .describe();
-  expect(action.workflowType).toBe(WORKFLOW_TYPES.stockUpkeep);
-  expect(spec.intervals).toEqual([expect.objectContaining({ every: 3_600_000 })]);
+test('the upkeep of the stock takes expired lots out of sale', async () => {
+  const upkeep = await stack.temporal.client.workflow.start(WORKFLOW_TYPES.stockUpkeep, {
+    workflowId: `${stack.names.scheduleId('stock-upkeep')}-by-hand`,
+    taskQueue: stack.names.jobsQueue,
+  });
+  expect(await upkeep.result()).toEqual({ units: 0 });
+  await keepHistory(upkeep, 'stock-upkeep');
 });
 
 test('steps that are taken while no worker runs are found when one starts', async () => {
@@ -159,7 +156,6 @@ test('each activity run again answers the same', async () => {
     () => activities.expireReturn(goods.id),
     () => activities.readReturn(goods.id),
     () => activities.holdExpiredLots(),
-    () => activities.wakeOverdueReturns(),
   ]) {
     expect(await run<unknown>(activity)).toEqual(await run<unknown>(activity));
   }

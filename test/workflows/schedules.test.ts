@@ -1,6 +1,7 @@
 import { ScheduleOverlapPolicy } from '@temporalio/client';
 import { WORKFLOW_TYPES } from '../../workflows/contract/names';
-import { ensureSchedules } from '../../worker/schedules';
+import { createEngineClient } from '../../platform/temporal/engine-client';
+import { ensureSchedules, SCHEDULES } from '../../worker/schedules';
 import { keepHistory } from '../replay/record';
 import { addStock } from '../support/fixtures';
 import { expectInvariants } from '../support/invariants';
@@ -10,74 +11,72 @@ import { place } from './order';
 
 let stack: Stack;
 beforeAll(async () => {
-  stack = await startStack({ settings: { SWEEP_INTERVAL_SECONDS: 3_600, LEDGER_RETENTION_MONTHS: 12 } });
+  stack = await startStack({ settings: { RECONCILE_INTERVAL_SECONDS: 3_600, LEDGER_RETENTION_MONTHS: 12 } });
 });
 afterAll(() => stack.stop());
 afterEach(() => expectInvariants(stack.db));
 
-function sweepSchedule() {
-  return stack.temporal.client.schedule.getHandle(stack.names.sweepScheduleId);
+function ordersSchedule() {
+  return stack.temporal.client.schedule.getHandle(stack.names.scheduleId('reconcile-orders'));
 }
 
 test('a worker that starts makes every schedule', async () => {
   const hourly = { intervals: [3_600_000] };
   const daily = { intervals: [86_400_000] };
   const expected = {
-    'sweep-orders': { ...hourly, type: 'orderSweep' },
-    'sweep-transfers': { ...hourly, type: 'transferSweep' },
-    'sweep-jobs': { ...hourly, type: 'jobSweep' },
+    'reconcile-orders': { ...hourly, type: 'reconcile', args: [{ subject: 'orders' }] },
+    'reconcile-transfers': { ...hourly, type: 'reconcile', args: [{ subject: 'transfers' }] },
+    'reconcile-jobs': { ...hourly, type: 'reconcile', args: [{ subject: 'jobs' }] },
+    'reconcile-returns': { ...hourly, type: 'reconcile', args: [{ subject: 'returns' }] },
     'stock-upkeep': { ...hourly, type: 'stockUpkeep', catchupWindow: 3_600_000 },
     'seal-ledger': { ...daily, type: 'ledgerSeal' },
     'verify-consistency': { ...daily, type: 'scheduledConsistency' },
     'ledger-partitions': { times: ['3:17'], type: 'ledgerMaintenance', catchupWindow: 2 * 86_400_000 },
   };
   const { names, temporal } = stack;
-  const prefix = names.sweepScheduleId.length - 'sweep-orders'.length;
-  const ids = Object.entries(names).flatMap(([name, id]) =>
-    name.endsWith('ScheduleId') && typeof id === 'string' ? [id] : [],
-  );
   const made = await Promise.all(
-    ids.map(async (id) => {
+    Object.keys(SCHEDULES).map(async (name) => {
+      const id = names.scheduleId(name);
       const { spec, action, policies } = await temporal.client.schedule.getHandle(id).describe();
       const intervals = spec.intervals?.map(({ every }) => every) ?? [];
       const times = spec.calendars?.map(({ hour, minute }) => `${hour[0]?.start}:${minute[0]?.start}`) ?? [];
       expect(action).toMatchObject({ workflowId: id, taskQueue: names.jobsQueue });
       expect(policies.overlap).toBe(ScheduleOverlapPolicy.SKIP);
-      const { workflowType: type } = action;
-      return [id.slice(prefix), { type, intervals, times, catchupWindow: policies.catchupWindow }];
+      const { workflowType: type, args } = action;
+      return [name, { type, args, intervals, times, catchupWindow: policies.catchupWindow }];
     }),
   );
-  const usual = { intervals: [], times: [], catchupWindow: 60_000 };
+  const usual = { args: [], intervals: [], times: [], catchupWindow: 60_000 };
   expect(Object.fromEntries(made)).toEqual(
     Object.fromEntries(Object.entries(expected).map(([id, one]) => [id, { ...usual, ...one }])),
   );
 });
 
 test('a schedule is brought to new settings where it is, and stays paused when an operator paused it', async () => {
-  await sweepSchedule().pause('looking into something');
-  const { client } = stack.temporal;
+  await ordersSchedule().pause('looking into something');
+  const engine = createEngineClient(stack.temporal.client);
   await Promise.all(
-    [60, 60].map((sweepIntervalSeconds) =>
-      ensureSchedules(client, stack.names, {
-        sweepIntervalSeconds,
-        sealIntervalSeconds: 300,
-        consistencyIntervalSeconds: 3_600,
+    [60, 60].map((seconds) =>
+      ensureSchedules(engine, stack.names, {
+        RECONCILE_INTERVAL_SECONDS: seconds,
+        SEAL_INTERVAL_SECONDS: 300,
+        CONSISTENCY_INTERVAL_SECONDS: 3_600,
       }),
     ),
   );
-  const sweep = await sweepSchedule().describe();
-  expect(sweep.spec.intervals).toEqual([expect.objectContaining({ every: 60_000 })]);
-  expect(sweep.state).toMatchObject({ paused: true, note: 'looking into something' });
-  await sweepSchedule().unpause();
+  const { spec, state } = await ordersSchedule().describe();
+  expect(spec.intervals).toEqual([expect.objectContaining({ every: 60_000 })]);
+  expect(state).toMatchObject({ paused: true, note: 'looking into something' });
+  await ordersSchedule().unpause();
 });
 
-test('the schedule of the sweep starts a lost saga again', async () => {
+test('the schedule of the reconciler starts a lost saga again', async () => {
   await addStock(stack.db, 'LAMP', 'AMS', 1);
   const order = await place(stack, { items: { LAMP: 1 } });
   await order.until('reserved');
   await order.handle.terminate('by hand');
   await stack.db.pool.query(`update orders set updated_at = updated_at - interval '1 hour'`);
-  await sweepSchedule().trigger();
+  await ordersSchedule().trigger();
   await waitFor(async () => (await order.handle.describe()).status.name === 'RUNNING');
   expect(await order.cancel()).toEqual({ outcome: 'cancelled' });
   await order.handle.result();
@@ -93,7 +92,7 @@ test('the maintenance of the ledger makes the partitions that are missing and dr
     `create table long_ago partition of inventory_transactions for values from ('2001-01-01Z') to ('2001-02-01Z')`,
   );
   const handle = await stack.temporal.client.workflow.start(WORKFLOW_TYPES.ledgerMaintenance, {
-    workflowId: `${stack.names.ledgerScheduleId}-by-hand`,
+    workflowId: `${stack.names.scheduleId('ledger-partitions')}-by-hand`,
     taskQueue: stack.names.jobsQueue,
   });
   expect(await handle.result()).toEqual({ made: 1, folded: ['long_ago'] });

@@ -5,28 +5,13 @@ import { startTransfer } from '../../domain/stock/transfers/start';
 import { newId } from '../../platform/ids';
 import { openOrderShop, twice, type OrderShop } from '../db/support';
 import { expectInvariants } from '../support/invariants';
-import { testLogger } from '../support/servers';
 
 let shop: OrderShop;
 let activities: TransferActivities;
-let followed: string[];
 
 beforeAll(async () => {
   shop = await openOrderShop();
-  activities = createTransferActivities({
-    db: shop.db,
-    transferWorkflowRuns: () => Promise.resolve(false),
-    follow: (transferId) => {
-      followed.push(transferId);
-      return Promise.resolve();
-    },
-    graceSeconds: 30,
-    recheckSeconds: 600,
-    log: testLogger(),
-  });
-});
-beforeEach(() => {
-  followed = [];
+  activities = createTransferActivities({ db: shop.db });
 });
 afterEach(() => expectInvariants(shop.db));
 afterAll(() => shop.close());
@@ -68,13 +53,6 @@ test.each(['readTransfer', 'raiseOverdue'] as const)(
     expect(first.isOverdue).toBe(name === 'raiseOverdue');
   },
 );
-
-test('a sweep that is run twice starts a workflow once', async () => {
-  const id = await late();
-  const [first, second] = await twice(shop.db, () => run(activities.sweepTransfers));
-  expect([first.restarted > 0, second]).toEqual([true, { looked: 0, restarted: 0 }]);
-  expect(followed.filter((one) => one === id)).toEqual([id]);
-});
 
 test.each(['readTransfer', 'raiseOverdue'] as const)(
   '%s of a transfer that does not exist fails for good, with its code',

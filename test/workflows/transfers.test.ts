@@ -1,14 +1,14 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { TransferSweepResult } from '../../activities/transfers';
+import type { ReconcileResult } from '../../activities/reconcile';
 import { cancelTransfer } from '../../domain/stock/transfers/cancel';
 import { receiveTransfer } from '../../domain/stock/transfers/receive';
 import { startTransfer } from '../../domain/stock/transfers/start';
 import { readTransfer } from '../../domain/stock/transfers/views';
 import { newId } from '../../platform/ids';
-import { WORKFLOW_TYPES } from '../../workflows/contract/names';
 import { keepHistory } from '../replay/record';
 import { addStock } from '../support/fixtures';
 import { expectInvariants } from '../support/invariants';
+import { reconcile, reconciled } from '../support/reconcile';
 import { startStack, type Stack } from '../support/stack';
 import { waitFor } from '../support/wait';
 
@@ -59,12 +59,8 @@ async function alertOf(id: string): Promise<string[]> {
 const touchedLongAgo = (id: string) =>
   stack.db.pool.query(`update transfers set updated_at = updated_at - interval '1 hour' where id = $1`, [id]);
 
-async function sweep(): Promise<TransferSweepResult> {
-  const handle = await stack.temporal.client.workflow.start(WORKFLOW_TYPES.transferSweep, {
-    workflowId: `${stack.names.transferSweepScheduleId}-${newId()}`,
-    taskQueue: stack.names.jobsQueue,
-  });
-  const result = (await handle.result()) as TransferSweepResult;
+async function reconcileTransfers(): Promise<ReconcileResult> {
+  const { result, handle } = await reconcile(stack, 'transfers');
   await keepHistory(handle, 'transfer-sweep');
   return result;
 }
@@ -131,15 +127,15 @@ test('an immediate transfer needs no workflow', async () => {
   expect(left.rowCount).toBe(0);
 });
 
-test('a workflow that was terminated is started again by the sweep, and knows what had arrived', async () => {
+test('a workflow that was terminated is started again by the reconciler, and knows what had arrived', async () => {
   const transfer = await start(3);
   await transfer.says('Waiting');
   await transfer.receive({ quantity: 1 });
   await transfer.says('receive 2 of 3');
   await transfer.handle.terminate('by hand');
-  expect(await sweep()).toEqual({ looked: 0, restarted: 0 });
+  expect(await reconcileTransfers()).toEqual(reconciled({ looked: 0, restarted: 0 }));
   await touchedLongAgo(transfer.id);
-  expect(await sweep()).toEqual({ looked: 1, restarted: 1 });
+  expect(await reconcileTransfers()).toEqual(reconciled({ looked: 1, restarted: 1 }));
   await transfer.says('receive 2 of 3');
   await transfer.receive();
   expect(await transfer.handle.result()).toMatchObject({ status: 'completed', received: 3 });
@@ -165,19 +161,19 @@ test('one whose workflow is gone while it falls due is found soon, and then over
        checked_at = clock_timestamp() - interval '31 seconds', overdue_at = null where id = $1`,
     [transfer.id],
   );
-  expect(await sweep()).toEqual({ looked: 1, restarted: 1 });
+  expect(await reconcileTransfers()).toEqual(reconciled({ looked: 1, restarted: 1 }));
   await transfer.says('**overdue**');
   expect(await alertOf(transfer.id)).toEqual(['open']);
   await transfer.cancel();
   await transfer.handle.result();
 });
 
-test('the sweep leaves a workflow that lives alone', async () => {
+test('the reconciler leaves a workflow that runs alone', async () => {
   const transfer = await start(3);
   await transfer.says('Waiting');
   const { runId } = await transfer.handle.describe();
   await touchedLongAgo(transfer.id);
-  expect(await sweep()).toEqual({ looked: 1, restarted: 0 });
+  expect(await reconcileTransfers()).toEqual(reconciled({ looked: 1, restarted: 0 }));
   expect((await transfer.handle.describe()).runId).toBe(runId);
   await transfer.cancel();
   await transfer.handle.result();

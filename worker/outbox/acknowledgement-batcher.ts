@@ -5,20 +5,20 @@ import { finish, postpone } from '../../platform/database/outbox';
 
 export interface AcknowledgementBatcher {
   /** These messages are delivered. */
-  done(ids: readonly number[]): void;
-  /** These are to be tried again in `seconds`. */
-  later(ids: readonly number[], seconds: number): void;
+  acknowledge(ids: readonly number[]): void;
+  /** These are to be delivered again in `seconds`. */
+  postpone(ids: readonly number[], seconds: number): void;
   /** Resolves when everything is written, or has failed once more: then the messages come back when their lease ends. */
   close(): Promise<void>;
 }
 
 const RETRY_CAP_MS = 2_000;
 
-/** Writes down what became of messages: one statement in flight, and what gathers meanwhile goes with the next. */
+/** Writes what became of messages: one statement in flight, and what comes meanwhile is written by the next. */
 export function createAcknowledgementBatcher(on: Queryable, log: Logger): AcknowledgementBatcher {
   let delivered: number[] = [];
   /** Ids by seconds to wait. */
-  let postponed = new Map<number, number[]>();
+  let waiting = new Map<number, number[]>();
   let writing: Promise<void> | undefined;
   let closing = false;
 
@@ -31,18 +31,18 @@ export function createAcknowledgementBatcher(on: Queryable, log: Logger): Acknow
         throw error;
       });
     }
-    const waits = [...postponed];
-    postponed = new Map();
+    const waits = [...waiting];
+    waiting = new Map();
     for (const [seconds, ids] of waits) await postpone(on, ids, seconds);
   }
 
   async function writeAll(): Promise<void> {
-    for (let failures = 0; delivered.length + postponed.size > 0;) {
+    for (let failures = 0; delivered.length + waiting.size > 0;) {
       try {
         await write();
         failures = 0;
       } catch (error) {
-        log.debug({ err: error }, 'what became of outbox messages could not be written down');
+        log.debug({ err: error }, 'what became of outbox messages could not be written');
         if (closing) return;
         failures += 1;
         await delay(backoffMs(failures, 50, RETRY_CAP_MS));
@@ -55,12 +55,12 @@ export function createAcknowledgementBatcher(on: Queryable, log: Logger): Acknow
   }
 
   return {
-    done(ids) {
+    acknowledge(ids) {
       delivered.push(...ids);
       start();
     },
-    later(ids, seconds) {
-      postponed.set(seconds, [...(postponed.get(seconds) ?? []), ...ids]);
+    postpone(ids, seconds) {
+      waiting.set(seconds, [...(waiting.get(seconds) ?? []), ...ids]);
       start();
     },
     async close() {

@@ -1,45 +1,47 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
 export interface CoalescingTrigger {
-  /** Resolves when a ring that began after this call has arrived; rejects when that ring failed. */
-  press(): Promise<void>;
+  /** Resolves when a call of the action that began after this call has returned; rejects when that call failed. */
+  trigger(): Promise<void>;
 }
 
-/** Presses are counted over this long. */
+/** Calls are counted over this long. */
 const WINDOW_MS = 500;
-/** Each of them asks for this much of a pause between two rings. */
-const PAUSE_PER_PRESS_MS = 15;
+/** Each of them adds so much to the pause between two actions. */
+const PAUSE_PER_CALL_MS = 15;
 
 /**
- * Rings at once while presses are few, and the more there are the longer it gathers them, up to `paceMs`: all who pressed
- * since the last ring began share the next. A ring of the dispatcher costs the engine a signal, a workflow task and an
- * activity, about 29 ms of CPU: little for the one order of a quiet minute, a third of two cores for thirty orders a second.
+ * Runs an action at once while calls are few; the more there are, the longer it gathers them, up to `longestPauseMs`: all who
+ * called since the last action began share the next. A signal of the dispatcher costs the engine a workflow task and an
+ * activity as well, about 29 ms of CPU: little for one order in a quiet minute, a third of two cores for thirty orders a second.
  */
 export function createCoalescingTrigger(options: {
-  ring: () => Promise<void>;
-  paceMs: number;
+  action: () => Promise<void>;
+  /** Milliseconds. */
+  longestPauseMs: number;
 }): CoalescingTrigger {
   let next: Promise<void> | undefined;
-  let ringing: Promise<void> = Promise.resolve();
-  let lastRing = Number.NEGATIVE_INFINITY;
-  let presses: number[] = [];
+  let running: Promise<void> = Promise.resolve();
+  let lastBegun = Number.NEGATIVE_INFINITY;
+  let calls: number[] = [];
 
-  async function ringInTurn(): Promise<void> {
-    await ringing;
-    const wait = lastRing + Math.min(options.paceMs, presses.length * PAUSE_PER_PRESS_MS) - performance.now();
+  async function runInTurn(): Promise<void> {
+    await running;
+    const pause = Math.min(options.longestPauseMs, calls.length * PAUSE_PER_CALL_MS);
+    const wait = lastBegun + pause - performance.now();
     if (wait > 0) await delay(wait);
     next = undefined;
-    lastRing = performance.now();
-    const ring = options.ring();
-    ringing = ring.catch(() => undefined);
-    await ring;
+    lastBegun = performance.now();
+    const action = options.action();
+    running = action.catch(() => undefined);
+    await action;
   }
 
   return {
-    press() {
+    trigger() {
       const now = performance.now();
-      presses = [...presses.filter((at) => at > now - WINDOW_MS), now];
-      next ??= ringInTurn();
+      calls = [...calls.filter((at) => at > now - WINDOW_MS), now];
+      next ??= runInTurn();
       return next;
     },
   };

@@ -1,94 +1,75 @@
-import { isGrpcServiceError, WorkflowNotFoundError, type Client } from '@temporalio/client';
-import { readProgress } from '../../domain/ordering/progress';
-import { nextStep } from '../../domain/orders/rules';
-import type { Database } from '../../platform/database/database';
-import { isRetryable } from '../../platform/errors';
+import { shipmentsAreOverdue } from '../../domain/fulfilment/book';
+import { drainAllocation } from '../../domain/ordering/backorders/drain-allocation';
+import { reservationsAreOverdue } from '../../domain/stock/reservations/expire';
+import type { OutboxTopic, OutboxTopics } from '../../platform/database/outbox';
 import type { Logger } from '../../platform/telemetry/log';
-import {
-  reservationsDueSignal,
-  shipmentsReadySignal,
-  wakeSignal,
-  type DispatcherInput,
-  type ReservationExpiryInput,
-} from '../../workflows/contract/messages';
-import { WORKFLOW_TYPES, type EngineNames } from '../../workflows/contract/names';
+import { ensureJobWorkflow } from '../ensure/ensure-job-workflow';
+import { wakeOrder, type EnsureOrderContext } from '../ensure/ensure-order-workflow';
+import { ensureReturnWorkflow } from '../ensure/ensure-return-workflow';
+import { ensureTransferWorkflow } from '../ensure/ensure-transfer-workflow';
+import { signalDispatcher, signalReservationExpiry } from '../ensure/signal-standing-workflows';
 
-export interface Receivers {
-  db: Database;
-  client: Client;
-  names: EngineNames;
-  /** Where and with what the dispatcher is started. */
-  dispatcher: { taskQueue: string; input: DispatcherInput };
-  /** Starts the saga of an open order that has none. */
-  restartSaga(orderId: string): Promise<void>;
-  log: Logger;
+/** Of a topic whose messages are each about one thing. */
+export interface KeyedReceiver<Key extends string = string> {
+  /** What the key of a message is, in logs. */
+  key: Key;
+  /** Does what a message asks for; again is harmless. The message is delivered again later when it rejects. */
+  receive(key: string): Promise<unknown>;
 }
 
-const CALL_DEADLINE_MS = 5_000;
-
-/** Rings the dispatcher, and starts it where it does not run. */
-export async function signalDispatcher({ client, names, dispatcher }: Receivers): Promise<void> {
-  await client.withDeadline(Date.now() + CALL_DEADLINE_MS, () =>
-    client.workflow.signalWithStart(WORKFLOW_TYPES.shipmentDispatcher, {
-      workflowId: names.dispatcherWorkflowId,
-      taskQueue: dispatcher.taskQueue,
-      args: [dispatcher.input],
-      signal: shipmentsReadySignal,
-      signalArgs: [],
-      staticSummary: 'Books all shipments with their carriers, in batches',
-    }),
-  );
+/** Of a topic whose messages all ask for the same: one call serves all that wait, and calls are spaced under load. */
+export interface CoalescedReceiver {
+  key: null;
+  receive(): Promise<void>;
+  /** The longest pause between two calls under load, milliseconds. */
+  longestPauseMs: number;
+  /** Looks now and then whether something waits that no message has led to: called as for a message then. */
+  overdue: { everyMs: number; look(): Promise<boolean> };
 }
 
-/**
- * 500 holds take 50 to 100 ms, and their stock rows are locked as long. What falls due within 200 ms is freed together:
- * ten thousand holds in a minute are then five transactions a second of some 30, and not 167 of one.
- */
-const RESERVATION_EXPIRY: ReservationExpiryInput = { batchSize: 500, pauseMs: 200, roundMs: 10_000 };
-/** How soon the engine gives a task to another worker when the one that has it is gone. */
-const EXPIRY_TASK_SECONDS = 5;
+export type Receiver = KeyedReceiver | CoalescedReceiver;
 
-/** Rings the expiry of holds, and starts it where it does not run: never was, or was ended by hand. */
-export async function signalReservationExpiry({
-  client,
-  names,
-}: Pick<Receivers, 'client' | 'names'>): Promise<void> {
-  await client.withDeadline(Date.now() + CALL_DEADLINE_MS, () =>
-    client.workflow.signalWithStart(WORKFLOW_TYPES.reservationExpiry, {
-      workflowId: names.reservationExpiryWorkflowId,
-      taskQueue: names.jobsQueue,
-      args: [RESERVATION_EXPIRY],
-      signal: reservationsDueSignal,
-      signalArgs: [],
-      workflowTaskTimeout: `${EXPIRY_TASK_SECONDS} seconds`,
-      staticSummary: 'Frees holds without an order when they fall due',
-    }),
-  );
-}
+/** One receiver for each topic. */
+export type Receivers = {
+  readonly [Topic in OutboxTopic]: OutboxTopics[Topic] extends string
+    ? KeyedReceiver<OutboxTopics[Topic]>
+    : CoalescedReceiver;
+};
 
-/** Rings an order's saga. One that is gone is started again, unless nothing is left to do for its order. */
-export async function wakeOrder(receivers: Receivers, orderId: string): Promise<void> {
-  const { client, names, db, log } = receivers;
-  try {
-    await client.withDeadline(Date.now() + CALL_DEADLINE_MS, () =>
-      client.workflow.getHandle(names.orderWorkflowId(orderId)).signal(wakeSignal),
-    );
-  } catch (error) {
-    if (!(error instanceof WorkflowNotFoundError)) throw error;
-    const progress = await readProgress(db, orderId);
-    if (!progress || nextStep(progress).do === 'finish') return;
-    log.warn({ orderId }, 'the saga of an open order is gone; it is started again');
-    await receivers.restartSaga(orderId);
-  }
-}
+export type ReceiverContext = EnsureOrderContext & { log: Logger };
 
-/** gRPC: CANCELLED, DEADLINE_EXCEEDED, RESOURCE_EXHAUSTED, UNAVAILABLE. */
-const AWAY_CODES: ReadonlySet<number> = new Set([1, 4, 8, 14]);
+const LONGEST_PAUSE_MS = 250;
+/** A message is not lost, but the engine may lose its state, and a claim its worker. */
+const SHIPMENTS_OVERDUE_SECONDS = 30;
+/** An expiry that runs frees a reservation within half a second: somebody may have ended it by hand. */
+const RESERVATIONS_OVERDUE_SECONDS = 1;
 
-/** True when PostgreSQL or the engine was away or busy: nothing is wrong with what was asked. */
-export function isPassing(error: unknown): boolean {
-  if (isGrpcServiceError(error)) return AWAY_CODES.has(error.code);
-  return (
-    isRetryable(error) || (error instanceof Error && error.cause !== undefined && isPassing(error.cause))
-  );
+/** What is done with the messages of each topic. A new topic is one entry here. */
+export function createReceivers(context: ReceiverContext): Receivers {
+  const { db } = context;
+  return {
+    'order.wake': { key: 'orderId', receive: (orderId) => wakeOrder(context, orderId) },
+    'job.start': { key: 'jobId', receive: (jobId) => ensureJobWorkflow(context, jobId) },
+    'transfer.wake': { key: 'transferId', receive: (id) => ensureTransferWorkflow(context, id) },
+    'return.wake': { key: 'returnId', receive: (id) => ensureReturnWorkflow(context, id) },
+    'allocation.drain': { key: 'reservationId', receive: (id) => drainAllocation(db, id) },
+    'shipments.ready': {
+      key: null,
+      receive: () => signalDispatcher(context),
+      longestPauseMs: LONGEST_PAUSE_MS,
+      overdue: {
+        everyMs: SHIPMENTS_OVERDUE_SECONDS * 1_000,
+        look: () => shipmentsAreOverdue(db, SHIPMENTS_OVERDUE_SECONDS),
+      },
+    },
+    'reservations.due': {
+      key: null,
+      receive: () => signalReservationExpiry(context),
+      longestPauseMs: LONGEST_PAUSE_MS,
+      overdue: {
+        everyMs: RESERVATIONS_OVERDUE_SECONDS * 1_000,
+        look: () => reservationsAreOverdue(db, RESERVATIONS_OVERDUE_SECONDS),
+      },
+    },
+  };
 }

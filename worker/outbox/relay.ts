@@ -1,27 +1,26 @@
-import { shipmentsAreOverdue } from '../../domain/fulfilment/book';
-import { reservationsAreOverdue } from '../../domain/stock/reservations/expiry-queries';
-import { backoffMs } from '../../platform/database/database';
-import { openListener } from '../../platform/database/listener';
+import { forgetFailures, recordFailure } from '../../domain/stock/alerts/failed-work';
 import { createAutoResetEvent } from '../../platform/auto-reset-event';
-import { claim, type OutboxMessage, type OutboxTopic } from '../../platform/database/outbox';
-import { isPassing, signalDispatcher, signalReservationExpiry, wakeOrder, type Receivers } from './receivers';
-import { createCoalescingTrigger } from './coalescing-trigger';
+import { backoffMs, type Database } from '../../platform/database/database';
+import { openListener } from '../../platform/database/listener';
+import { claim, type OutboxMessage } from '../../platform/database/outbox';
+import { isRetryable } from '../../platform/errors';
+import { callFailure } from '../../platform/temporal/call-failure';
+import type { Logger } from '../../platform/telemetry/log';
 import { createAcknowledgementBatcher } from './acknowledgement-batcher';
-import { ensureReturnWorkflow } from '../ensure-return-workflow';
-import { ensureTransferWorkflow } from '../ensure-transfer-workflow';
-import { ensureJobWorkflow } from '../ensure-job-workflow';
+import { createCoalescingTrigger } from './coalescing-trigger';
+import { watchOverdue } from './overdue-watch';
+import type { Receiver, Receivers } from './receivers';
 
-export interface RelayOptions extends Receivers {
+export interface RelayOptions {
+  db: Database;
   /** For the listening connection. */
   databaseUrl: string;
-  /** Hands arrived stock that waits in this hold on to backorders. */
-  drainAllocation(reservationId: string): Promise<void>;
-  /** Least time between two rings of the dispatcher under load, milliseconds. */
-  paceMs?: number;
-  /** How long a claimed message is ours alone, seconds. */
+  receivers: Receivers;
+  /** How long a claimed message is left to this relay alone, seconds. */
   leaseSeconds?: number;
   /** How long an idle relay waits for a notice before it looks by itself, milliseconds. */
   pollMs?: number;
+  log: Logger;
 }
 
 export interface Relay {
@@ -33,79 +32,79 @@ export interface Relay {
 const DELIVERIES = 32;
 const LEASE_SECONDS = 30;
 const POLL_MS = 1_000;
-const PACE_MS = 250;
 const RETRY_BASE_SECONDS = 0.5;
 const RETRY_CAP_SECONDS = 60;
 /** While PostgreSQL or the engine is away nothing is wrong with the message; it need not wait long once they are back. */
-const PASSING_CAP_SECONDS = 3;
-const OVERDUE_CHECK_MS = 30_000;
-const OVERDUE_SECONDS = 30;
-/** An expiry that lives frees a hold within half a second: what is past due for longer than this has none. */
-const OVERDUE_RESERVATION_MS = 1_000;
+const AWAY_CAP_SECONDS = 3;
+/** A message that could not be delivered so often gets an alert. */
+const ALERT_AFTER_ATTEMPTS = 5;
 
 /** Messages of one claim that ask for the same. */
 interface Delivery {
-  topic: OutboxTopic;
+  topic: string;
   key: string;
   ids: number[];
   attempts: number;
 }
 
+/** How messages of one topic are delivered. */
+interface Route {
+  /** What the key is, in logs; null: the messages are delivered together. */
+  key: string | null;
+  deliver(key: string): Promise<unknown>;
+  stop(): Promise<void>;
+}
+
 /**
- * Carries the outbox to whom it concerns: rings sagas, the dispatcher and the expiry of holds, drains allocations, starts jobs,
- * starts and rings the workflows of transfers. At least once, in no order; receivers are doorbells. A message that cannot be delivered is put off and never holds up another. While
- * PostgreSQL or the engine is away it tries again with backoff. Several relays at once share the work.
+ * Delivers the messages of the outbox to the receivers of their topics. At least once, in no order: receivers only cause rows
+ * to be read again. A message that cannot be delivered is postponed and never holds up another. While PostgreSQL or the
+ * engine is away it tries again with backoff. Several relays at once share the work.
  */
 export function startRelay(options: RelayOptions): Relay {
   const { db, log, leaseSeconds = LEASE_SECONDS, pollMs = POLL_MS } = options;
-  const nudge = createAutoResetEvent();
-  const settler = createAcknowledgementBatcher(db, log);
-  const dispatcherBell = createCoalescingTrigger({
-    ring: () => signalDispatcher(options),
-    paceMs: options.paceMs ?? PACE_MS,
-  });
-  const expiryBell = createCoalescingTrigger({
-    ring: () => signalReservationExpiry(options),
-    paceMs: PACE_MS,
-  });
+  const routes = new Map(
+    Object.entries<Receiver>(options.receivers).map(([topic, receiver]) => [
+      topic,
+      routeTo(topic, receiver, log),
+    ]),
+  );
+  const mayHaveMessages = createAutoResetEvent();
+  const outcomes = createAcknowledgementBatcher(db, log);
   const listener = openListener({ url: options.databaseUrl, channels: ['holdfast_outbox'], log });
-  listener.on('holdfast_outbox', () => nudge.ring());
-  listener.onReconnect(() => nudge.ring());
+  listener.on('holdfast_outbox', () => mayHaveMessages.set());
+  listener.onReconnect(() => mayHaveMessages.set());
   const underWay = new Set<Promise<void>>();
-  /** Waits for the bell are shared and cheap, so they take no place from the others. */
-  const atTheBell = new Set<Promise<void>>();
+  /** Waits for a coalesced call are shared and cheap, so they take no place from the others. */
+  const coalesced = new Set<Promise<void>>();
   let stopping = false;
-  let watching = false;
 
-  function deliver({ topic, key }: Delivery): Promise<void> {
-    switch (topic) {
-      case 'order.wake':
-        return wakeOrder(options, key);
-      case 'shipments.ready':
-        return dispatcherBell.press();
-      case 'holds.due':
-        return expiryBell.press();
-      case 'allocation.drain':
-        return options.drainAllocation(key);
-      case 'job.start':
-        return ensureJobWorkflow(options, key);
-      case 'transfer.wake':
-        return ensureTransferWorkflow(options, key);
-      case 'return.wake':
-        return ensureReturnWorkflow(options, key);
+  async function deliver({ topic, key, ids, attempts }: Delivery, route: Route | undefined): Promise<void> {
+    try {
+      // It may be of another version of the program, whose relay takes it.
+      if (!route) throw new Error(`no receiver is known for the topic ${topic}`);
+      await route.deliver(key);
+      outcomes.acknowledge(ids);
+      if (attempts >= ALERT_AFTER_ATTEMPTS)
+        await report(() => forgetFailures(db, 'deliver_message', [`${topic} ${key}`]));
+    } catch (error) {
+      const cap = isAway(error) ? AWAY_CAP_SECONDS : RETRY_CAP_SECONDS;
+      const seconds = Math.min(cap, RETRY_BASE_SECONDS * 2 ** attempts);
+      const about = { topic, ...(route?.key ? { [route.key]: key } : { key }) };
+      log.warn({ err: error, ...about, attempts, seconds }, 'an outbox message is postponed');
+      outcomes.postpone(ids, seconds);
+      if (attempts >= ALERT_AFTER_ATTEMPTS && !isAway(error)) {
+        const failure = { work: 'deliver_message', subject: `${topic} ${key}`, error } as const;
+        await report(() => recordFailure(db, failure));
+      }
     }
   }
 
-  async function carry(delivery: Delivery): Promise<void> {
-    const { topic, key, ids, attempts } = delivery;
+  /** The delivery counts: an alert that cannot be written now is written after the next attempt. */
+  async function report(write: () => Promise<unknown>): Promise<void> {
     try {
-      await deliver(delivery);
-      settler.done(ids);
+      await write();
     } catch (error) {
-      const cap = isPassing(error) ? PASSING_CAP_SECONDS : RETRY_CAP_SECONDS;
-      const seconds = Math.min(cap, RETRY_BASE_SECONDS * 2 ** attempts);
-      log.warn({ err: error, topic, key, attempts, seconds }, 'an outbox message is put off');
-      settler.later(ids, seconds);
+      log.debug({ err: error }, 'the alert of a failed delivery could not be written');
     }
   }
 
@@ -113,7 +112,7 @@ export function startRelay(options: RelayOptions): Relay {
     const tracked = work.finally(() => {
       among.delete(tracked);
       // With half of the room at least: a claim for each place that gets free would be a statement a message.
-      if (among === underWay && among.size === DELIVERIES / 2) nudge.ring();
+      if (among === underWay && among.size === DELIVERIES / 2) mayHaveMessages.set();
     });
     among.add(tracked);
   }
@@ -122,8 +121,9 @@ export function startRelay(options: RelayOptions): Relay {
     const room = DELIVERIES - underWay.size;
     if (room < DELIVERIES / 2) return 'all';
     const messages = await claim(db, room, leaseSeconds);
-    for (const delivery of fold(messages)) {
-      track(carry(delivery), isRing(delivery.topic) ? atTheBell : underWay);
+    for (const delivery of merge(messages, (topic) => routes.get(topic)?.key === null)) {
+      const route = routes.get(delivery.topic);
+      track(deliver(delivery, route), route?.key === null ? coalesced : underWay);
     }
     return messages.length === room ? 'more' : 'all';
   }
@@ -132,69 +132,45 @@ export function startRelay(options: RelayOptions): Relay {
     let failures = 0;
     while (!stopping) {
       try {
-        if ((await claimSome()) === 'all') await nudge.wait(pollMs);
+        if ((await claimSome()) === 'all') await mayHaveMessages.wait(pollMs);
         failures = 0;
       } catch (error) {
         failures += 1;
         log.warn({ err: error, failures }, 'the outbox could not be read; it is tried again');
-        await nudge.wait(backoffMs(failures, 100, 2_000));
+        await mayHaveMessages.wait(backoffMs(failures, 100, 2_000));
       }
     }
   }
 
-  /** The bell is durable, but the dispatcher's engine may have lost its state, and a claim its worker. */
-  async function signalIfShipmentsAreOverdue(): Promise<void> {
-    try {
-      if (await shipmentsAreOverdue(db, OVERDUE_SECONDS)) await dispatcherBell.press();
-    } catch (error) {
-      log.debug({ err: error }, 'overdue shipments could not be looked for');
-    }
-  }
-
-  /** The same for the expiry of holds, which somebody may have ended by hand. */
-  async function signalIfReservationsAreOverdue(): Promise<void> {
-    if (watching) return;
-    watching = true;
-    try {
-      if (await reservationsAreOverdue(db, OVERDUE_RESERVATION_MS / 1_000)) await expiryBell.press();
-    } catch (error) {
-      log.debug({ err: error }, 'overdue holds could not be looked for');
-    } finally {
-      watching = false;
-    }
-  }
-
   const running = run();
-  const overdueReservationCheck = setInterval(
-    () => track(signalIfReservationsAreOverdue(), atTheBell),
-    OVERDUE_RESERVATION_MS,
-  );
-  const overdueCheck = setInterval(() => track(signalIfShipmentsAreOverdue(), atTheBell), OVERDUE_CHECK_MS);
 
   return {
     async stop() {
       stopping = true;
-      clearInterval(overdueCheck);
-      clearInterval(overdueReservationCheck);
-      nudge.ring();
-      await running;
-      while (underWay.size + atTheBell.size > 0) await Promise.all([...underWay, ...atTheBell]);
-      await settler.close();
+      mayHaveMessages.set();
+      await Promise.all([running, ...[...routes.values()].map((route) => route.stop())]);
+      while (underWay.size + coalesced.size > 0) await Promise.all([...underWay, ...coalesced]);
+      await outcomes.close();
       await listener.close();
     },
   };
 }
 
-/** Topics that are one bell, whatever their messages are about. */
-function isRing(topic: OutboxTopic): boolean {
-  return topic === 'shipments.ready' || topic === 'holds.due';
+function routeTo(topic: string, receiver: Receiver, log: Logger): Route {
+  if (receiver.key !== null) {
+    return { key: receiver.key, deliver: (key) => receiver.receive(key), stop: () => Promise.resolve() };
+  }
+  const { receive, longestPauseMs, overdue } = receiver;
+  const { trigger } = createCoalescingTrigger({ action: receive, longestPauseMs });
+  const watch = watchOverdue({ topic, ...overdue, trigger, log });
+  return { key: null, deliver: trigger, stop: () => watch.stop() };
 }
 
-function fold(messages: readonly OutboxMessage[]): Delivery[] {
+/** One delivery for all messages that ask for the same: of a topic that is coalesced, or with the same key. */
+function merge(messages: readonly OutboxMessage[], isCoalesced: (topic: string) => boolean): Delivery[] {
   const deliveries = new Map<string, Delivery>();
   for (const { id, topic, key, attempts } of messages) {
-    // One ring of the dispatcher is for all shipments, and one of the expiry for all holds.
-    const about = isRing(topic) ? topic : `${topic} ${key}`;
+    const about = isCoalesced(topic) ? topic : `${topic} ${key}`;
     const known = deliveries.get(about);
     if (known) {
       known.ids.push(id);
@@ -204,4 +180,10 @@ function fold(messages: readonly OutboxMessage[]): Delivery[] {
     }
   }
   return [...deliveries.values()];
+}
+
+/** True when PostgreSQL or the engine was away or busy: nothing is wrong with what was asked. */
+function isAway(error: unknown): boolean {
+  if (isRetryable(error) || callFailure(error) === 'away') return true;
+  return error instanceof Error && error.cause !== undefined && isAway(error.cause);
 }

@@ -41,7 +41,7 @@ export type CancelResult =
 
 export const payUpdate = defineUpdate<PayResult, [PayRequest]>('pay');
 export const cancelUpdate = defineUpdate<CancelResult, [CancelRequest]>('cancel');
-/** A doorbell: a saga, or the workflow of a transfer or return, reads its rows again. */
+/** A saga, or the workflow of a transfer or return, reads its rows again. */
 export const wakeSignal = defineSignal('wake');
 
 export interface DispatcherInput {
@@ -57,7 +57,7 @@ export interface JobWorkflowInput {
 }
 
 export interface ReservationExpiryInput {
-  /** Holds that one transaction frees at most. */
+  /** Reservations that one transaction frees at most. */
   batchSize: number;
   /** Least time between two looks, milliseconds. */
   pauseMs: number;
@@ -67,7 +67,7 @@ export interface ReservationExpiryInput {
   roundsPerRun?: number;
 }
 
-/** A doorbell: a hold falls due before the expiry looks again. */
+/** A reservation falls due before the expiry looks again. */
 export const reservationsDueSignal = defineSignal('reservationsDue');
 
 /** Of the workflow of a transfer: how far it has come stands in its row. */
@@ -80,7 +80,7 @@ export interface ReturnInput {
   returnId: string;
 }
 
-/** A doorbell: there are shipments to book. */
+/** There are shipments to book. */
 export const shipmentsReadySignal = defineSignal('shipmentsReady');
 
 export const ORDER_STATUS = defineSearchAttributeKey('OrderStatus', 'KEYWORD');

@@ -1,16 +1,12 @@
-import type { JobType } from '../../domain/jobs/types';
-
 /** Names that clients and workers must agree on. Search attribute and type names are also what operators filter by. */
 
 export const WORKFLOW_TYPES = {
   orderSaga: 'orderSaga',
   shipmentDispatcher: 'shipmentDispatcher',
-  orderSweep: 'orderSweep',
+  reconcile: 'reconcile',
   ledgerMaintenance: 'ledgerMaintenance',
   reservationExpiry: 'reservationExpiry',
   stockTransfer: 'stockTransfer',
-  transferSweep: 'transferSweep',
-  jobSweep: 'jobSweep',
   customerReturn: 'customerReturn',
   stockUpkeep: 'stockUpkeep',
   feedImport: 'feedImport',
@@ -18,13 +14,6 @@ export const WORKFLOW_TYPES = {
   scheduledConsistency: 'scheduledConsistency',
   ledgerSeal: 'ledgerSeal',
 } as const;
-
-/** The workflow of each type of job. */
-export const JOB_WORKFLOW_TYPES = {
-  feed: WORKFLOW_TYPES.feedImport,
-  consistency: WORKFLOW_TYPES.consistencyCheck,
-  settlement: 'settlement',
-} as const satisfies Record<JobType, string>;
 
 export const TASK_QUEUES = { orders: 'orders', jobs: 'jobs' } as const;
 
@@ -40,13 +29,8 @@ export interface EngineNames {
   returnWorkflowId(returnId: string): string;
   dispatcherWorkflowId: string;
   reservationExpiryWorkflowId: string;
-  sweepScheduleId: string;
-  ledgerScheduleId: string;
-  sealScheduleId: string;
-  consistencyScheduleId: string;
-  transferSweepScheduleId: string;
-  jobSweepScheduleId: string;
-  stockUpkeepScheduleId: string;
+  /** Of a schedule, by its name in `SCHEDULES`; and of the workflow that it starts. */
+  scheduleId(name: string): string;
 }
 
 export function engineNames(prefix = ''): EngineNames {
@@ -58,13 +42,7 @@ export function engineNames(prefix = ''): EngineNames {
     returnWorkflowId: (returnId) => `${prefix}return:${returnId}`,
     transferWorkflowId: (transferId) => `${prefix}transfer:${transferId}`,
     dispatcherWorkflowId: `${prefix}shipment-dispatcher`,
-    reservationExpiryWorkflowId: `${prefix}hold-expiry`,
-    sweepScheduleId: `${prefix}sweep-orders`,
-    ledgerScheduleId: `${prefix}ledger-partitions`,
-    sealScheduleId: `${prefix}seal-ledger`,
-    consistencyScheduleId: `${prefix}verify-consistency`,
-    stockUpkeepScheduleId: `${prefix}stock-upkeep`,
-    transferSweepScheduleId: `${prefix}sweep-transfers`,
-    jobSweepScheduleId: `${prefix}sweep-jobs`,
+    reservationExpiryWorkflowId: `${prefix}reservation-expiry`,
+    scheduleId: (name) => `${prefix}${name}`,
   };
 }

@@ -18,7 +18,7 @@ import { transferSummary } from './transfer-summary';
 const WORKFLOW_TASK_TIMEOUT = '5s';
 
 /**
- * How an order's saga is started, by the API as by the sweep.
+ * How an order's saga is started, by the API as by the reconciler.
  *
  * @param request.restart a completed saga is started again as well: its order is known to be open
  * @param request.trace W3C traceparent, kept as memo

@@ -1,13 +1,10 @@
 import { patched, proxyActivities } from '@temporalio/workflow';
-import type { JobActivities, JobSweepResult } from '../../activities/jobs';
-import type { MaintenanceActivities, SweepResult } from '../../activities/maintenance';
+import type { MaintenanceActivities } from '../../activities/maintenance';
 
-const { sweepOrders, sweepJobs, ensureLedgerPartitions } = proxyActivities<
-  MaintenanceActivities & JobActivities
->({
+const { ensureLedgerPartitions } = proxyActivities<MaintenanceActivities>({
   startToCloseTimeout: '5 minutes',
   heartbeatTimeout: '30 seconds',
-  // The schedule comes again soon: a run that keeps failing must not pile up behind itself.
+  // The schedule comes again soon: runs that keep failing must not accumulate.
   retry: { initialInterval: '1 second', maximumAttempts: 3 },
 });
 
@@ -18,16 +15,6 @@ const { foldLedgerPartitions } = proxyActivities<MaintenanceActivities>({
   retry: { initialInterval: '5 seconds', maximumAttempts: 3 },
   summary: 'Sum and drop months of the ledger that are older than the retention',
 });
-
-/** Finds open orders whose saga is gone and starts it again. Run by a schedule. */
-export function orderSweep(): Promise<SweepResult> {
-  return sweepOrders();
-}
-
-/** Finds jobs that have not ended and whose workflow is gone, and starts it again. Run by a schedule. */
-export function jobSweep(): Promise<JobSweepResult> {
-  return sweepJobs();
-}
 
 /** Makes the ledger's partitions ahead of time, and folds those that are older than the retention. Run by a schedule. */
 export async function ledgerMaintenance(): Promise<{ made: number; folded: string[] }> {

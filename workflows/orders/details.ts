@@ -1,5 +1,5 @@
-import type { NextStep } from '../../domain/orders/rules';
-import type { OrderProgress } from '../../domain/orders/types';
+import type { NextStep } from '../../domain/ordering/rules';
+import type { OrderProgress } from '../../domain/ordering/types';
 
 /** The latest steps kept in an order's details: an order that is retried for days must not grow without bound. */
 const MAX_LINES = 20;
@@ -56,7 +56,7 @@ function waitInWords(step: NextStep & { do: 'wait' }, progress: OrderProgress): 
   const backordered = progress.waitingUnits > 0 ? ` ${progress.waitingUnits} units wait for stock.` : '';
   switch (step.for) {
     case 'payment':
-      return `Waiting for payment until ${step.hold.expiresAt}, when hold ${step.hold.reservationId} expires.${backordered}`;
+      return `Waiting for payment until ${step.reservation.expiresAt}, when hold ${step.reservation.reservationId} expires.${backordered}`;
     case 'shipment':
       return `Waiting for the carrier to pick up ${parcelsInWords(progress)}.${backordered}`;
     case 'stock':

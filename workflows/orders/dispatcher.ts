@@ -21,26 +21,26 @@ const { dispatchShipments } = proxyActivities<Pick<FulfilmentActivities, 'dispat
 const ROUNDS_PER_RUN = 300;
 
 /**
- * Books all shipments of the installation, in batches, whenever the bell rings. One runs at a time, for ever: it continues
- * as new before its history grows long. It keeps nothing in memory that matters, since what is to be booked stands in
- * PostgreSQL; so each run begins with a round that asks, and a bell that rang too early or twice is harmless.
+ * Books all shipments of the installation, in batches, whenever it is signalled. One runs at a time, for ever: it continues
+ * as new before its history grows long. It keeps nothing in memory that matters, since what is to be booked is in
+ * PostgreSQL; so each run begins with a round that asks, and a signal that is early or doubled is harmless.
  */
 export async function shipmentDispatcher(input: DispatcherInput): Promise<void> {
-  const state = { rung: true, booked: 0, refused: 0 };
+  const state = { isWoken: true, booked: 0, refused: 0 };
   setHandler(shipmentsReadySignal, () => {
-    state.rung = true;
+    state.isWoken = true;
   });
 
   const rounds = input.roundsPerRun ?? ROUNDS_PER_RUN;
   for (let round = 0; round < rounds && !workflowInfo().continueAsNewSuggested; round++) {
     setCurrentDetails(describe(state, 'Waiting for shipments.'));
-    await condition(() => state.rung);
-    state.rung = false;
+    await condition(() => state.isWoken);
+    state.isWoken = false;
     setCurrentDetails(describe(state, 'Booking shipments with their carriers.'));
     const done = await dispatchShipments({ batchSize: input.batchSize });
     state.booked += done.booked;
     state.refused += done.refused;
-    if (done.more) state.rung = true;
+    if (done.more) state.isWoken = true;
   }
   await condition(allHandlersFinished);
   await continueAsNew<typeof shipmentDispatcher>(input);

@@ -1,5 +1,5 @@
 import { ActivityFailure, ApplicationFailure } from '@temporalio/workflow';
-import type { OrderProgress } from '../../domain/orders/types';
+import type { OrderProgress } from '../../domain/ordering/types';
 import type { CancelResult } from '../contract/messages';
 
 /** A request that waits for the saga's main loop, which alone acts: one thing at a time. */

@@ -10,8 +10,10 @@ import {
   TemporalFailure,
   upsertSearchAttributes,
 } from '@temporalio/workflow';
-import { hasEnded, mayCancel, nextStep, type NextStep } from '../../domain/orders/rules';
-import type { OrderProgress, OrderStatus } from '../../domain/orders/types';
+import { mayCancel, nextStep, type NextStep } from '../../domain/ordering/rules';
+import type { OrderProgress } from '../../domain/ordering/types';
+import { hasEnded } from '../../domain/orders/rules';
+import type { OrderStatus } from '../../domain/orders/types';
 import type { ChargeOutcome } from '../../domain/payments/types';
 import { Compensation, FAILED_SHIPMENTS, WHOLE_ORDER, type Cut } from './compensation';
 import {
@@ -321,7 +323,7 @@ class OrderSaga {
   private async wait(step: NextStep & { do: 'wait' }, progress: OrderProgress): Promise<OrderProgress> {
     const called = () => this.rung || this.paying !== undefined || this.cancelling !== undefined;
     if (step.for === 'payment') {
-      const { reservationId, msLeft } = step.hold;
+      const { reservationId, msLeft } = step.reservation;
       if (!(await condition(called, msLeft, { summary: 'the hold expires' })))
         return this.expire(reservationId);
     } else {

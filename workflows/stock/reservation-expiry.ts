@@ -12,7 +12,7 @@ import type { ExpiryRound } from '../../domain/stock/reservations/types';
 import { reservationsDueSignal, type ReservationExpiryInput } from '../contract/messages';
 
 const { expireDueReservations } = proxyActivities<ReservationActivities>({
-  summary: 'Free holds that are past due',
+  summary: 'Free reservations that are past due',
   startToCloseTimeout: '1 minute',
   heartbeatTimeout: '5 seconds',
   retry: { initialInterval: '100 milliseconds', backoffCoefficient: 2, maximumInterval: '2 seconds' },
@@ -22,26 +22,26 @@ const { expireDueReservations } = proxyActivities<ReservationActivities>({
 const ROUNDS_PER_RUN = 300;
 
 /**
- * Frees holds without an order when they fall due. One runs at a time, for ever: it sleeps until the next hold falls due, by
- * PostgreSQL's clock, or rather shortly before; is rung by one that falls due earlier, and continues as new before its history grows long. It keeps
- * nothing in memory that matters, since what is due stands in PostgreSQL; so a run begins with a look, and a ring too many
- * is harmless.
+ * Frees reservations without an order when they fall due. One runs at a time, for ever: it sleeps until shortly before the
+ * next one falls due, by PostgreSQL's clock; is signalled for one that falls due earlier, and continues as new before its history
+ * grows long. It keeps nothing in memory that matters, since what is due is in PostgreSQL; so a run begins with a look, and
+ * a superfluous signal is harmless.
  */
 export async function reservationExpiry(input: ReservationExpiryInput): Promise<void> {
-  const state = { rung: false, freed: 0 };
+  const state = { isWoken: false, freed: 0 };
   setHandler(reservationsDueSignal, () => {
-    state.rung = true;
+    state.isWoken = true;
   });
 
   const { roundsPerRun: rounds = ROUNDS_PER_RUN, ...request } = input;
   for (let round = 0; round < rounds && !workflowInfo().continueAsNewSuggested; round++) {
-    setCurrentDetails(describe(state, 'Freeing holds that are past due.'));
-    state.rung = false;
+    setCurrentDetails(describe(state, 'Freeing reservations that are past due.'));
+    state.isWoken = false;
     const done = await expireDueReservations(request);
     state.freed += done.freed;
     if (done.sleepMs === 0) continue;
     setCurrentDetails(describe(state, inWords(done)));
-    await condition(() => state.rung, done.sleepMs, { summary: 'look for holds that are due' });
+    await condition(() => state.isWoken, done.sleepMs, { summary: 'look for reservations that are due' });
   }
   await condition(allHandlersFinished);
   await continueAsNew<typeof reservationExpiry>(input);
@@ -49,10 +49,10 @@ export async function reservationExpiry(input: ReservationExpiryInput): Promise<
 
 function inWords({ nextDueAt }: ExpiryRound): string {
   return nextDueAt === null
-    ? 'Sleeping: no hold is waiting to be confirmed.'
-    : `Sleeping: the next hold falls due at ${nextDueAt}.`;
+    ? 'Sleeping: no reservation is waiting to be confirmed.'
+    : `Sleeping: the next reservation falls due at ${nextDueAt}.`;
 }
 
 function describe(state: { freed: number }, now: string): string {
-  return `${now}\n\nIn this run: ${state.freed} holds freed.`;
+  return `${now}\n\nIn this run: ${state.freed} reservations freed.`;
 }

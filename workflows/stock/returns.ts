@@ -23,10 +23,10 @@ const { expireReturn } = proxyActivities<StockKeepingActivities>({
   retry: { initialInterval: '500 milliseconds', backoffCoefficient: 2, maximumInterval: '30 seconds' },
 });
 
-const { holdExpiredLots, wakeOverdueReturns } = proxyActivities<StockKeepingActivities>({
+const { holdExpiredLots } = proxyActivities<StockKeepingActivities>({
   startToCloseTimeout: '10 minutes',
   heartbeatTimeout: '1 minute',
-  // The schedule comes again soon: a run that keeps failing must not pile up behind itself.
+  // The schedule comes again soon: runs that keep failing must not accumulate.
   retry: { initialInterval: '1 second', maximumAttempts: 3 },
 });
 
@@ -38,17 +38,17 @@ export interface ReturnResult {
 
 /**
  * Follows goods that a customer sends back until every unit that came in is inspected and no more are awaited, and ends the
- * wait when the authorisation runs out. Its steps are transactions in PostgreSQL that ring here, so this keeps nothing in
+ * wait when the authorisation runs out. Its steps are transactions in PostgreSQL that signal it, so this keeps nothing in
  * memory that matters, and may be started again at any time.
  */
 export async function customerReturn({ returnId }: ReturnInput): Promise<ReturnResult> {
-  const state = { rung: false };
+  const state = { isWoken: false };
   setHandler(wakeSignal, () => {
-    state.rung = true;
+    state.isWoken = true;
   });
 
   for (;;) {
-    state.rung = false;
+    state.isWoken = false;
     let goods = await readReturn(returnId);
     if (goods.msLeft !== null && goods.msLeft <= 0) goods = await expireReturn(returnId);
     setCurrentDetails(returnInWords(goods));
@@ -57,15 +57,15 @@ export async function customerReturn({ returnId }: ReturnInput): Promise<ReturnR
       const { status, restocked, writtenOff } = goods;
       return { status, restocked, writtenOff };
     }
-    if (goods.msLeft === null) await condition(() => state.rung);
+    if (goods.msLeft === null) await condition(() => state.isWoken);
     else
-      await condition(() => state.rung, Math.max(1, goods.msLeft), { summary: 'the authorisation runs out' });
+      await condition(() => state.isWoken, Math.max(1, goods.msLeft), {
+        summary: 'the authorisation runs out',
+      });
   }
 }
 
-/** Takes expired lots out of sale, and finds returns whose workflow is gone. Run by a schedule. */
-export async function stockUpkeep(): Promise<{ units: number; woken: number }> {
-  const { units } = await holdExpiredLots();
-  const { woken } = await wakeOverdueReturns();
-  return { units, woken };
+/** Takes expired lots out of sale. Run by a schedule. */
+export function stockUpkeep(): Promise<{ units: number }> {
+  return holdExpiredLots();
 }

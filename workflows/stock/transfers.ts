@@ -6,7 +6,7 @@ import {
   setCurrentDetails,
   setHandler,
 } from '@temporalio/workflow';
-import type { TransferActivities, TransferSweepResult } from '../../activities/transfers';
+import type { TransferActivities } from '../../activities/transfers';
 import type { TransferStatus } from '../../domain/stock/transfers/types';
 import { wakeSignal, type TransferInput } from '../contract/messages';
 import { ended, waitingFor } from '../contract/transfer-summary';
@@ -23,13 +23,6 @@ const { raiseOverdue } = proxyActivities<TransferActivities>({
   retry: { initialInterval: '500 milliseconds', backoffCoefficient: 2, maximumInterval: '30 seconds' },
 });
 
-const { sweepTransfers } = proxyActivities<TransferActivities>({
-  startToCloseTimeout: '5 minutes',
-  heartbeatTimeout: '30 seconds',
-  // The schedule comes again soon: a run that keeps failing must not pile up behind itself.
-  retry: { initialInterval: '1 second', maximumAttempts: 3 },
-});
-
 export interface TransferResult {
   status: TransferStatus;
   received: number;
@@ -39,17 +32,17 @@ export interface TransferResult {
 
 /**
  * Follows units that are on their way until each is received, lost or called back, and raises the alert when they have not
- * arrived in time; it then goes on waiting. Receipts and cancellations are transactions in PostgreSQL that ring here, so
- * this keeps nothing in memory that matters: it reads how far the transfer has come, and may be started again at any time.
+ * arrived in time; it then goes on waiting. Receipts and cancellations are transactions in PostgreSQL that signal it,
+ * so this keeps nothing in memory that matters: it reads how far the transfer has come, and may be started again at any time.
  */
 export async function stockTransfer({ transferId }: TransferInput): Promise<TransferResult> {
-  const state = { rung: false };
+  const state = { isWoken: false };
   setHandler(wakeSignal, () => {
-    state.rung = true;
+    state.isWoken = true;
   });
 
   for (;;) {
-    state.rung = false;
+    state.isWoken = false;
     let transfer = await readTransfer(transferId);
     if (isLate(transfer)) transfer = await raiseOverdue(transferId);
     if (transfer.status !== 'in_transit') {
@@ -59,9 +52,11 @@ export async function stockTransfer({ transferId }: TransferInput): Promise<Tran
       return { status, received, lost, returned };
     }
     setCurrentDetails(waitingFor(transfer));
-    if (transfer.isOverdue || transfer.msLeft === null) await condition(() => state.rung);
+    if (transfer.isOverdue || transfer.msLeft === null) await condition(() => state.isWoken);
     else
-      await condition(() => state.rung, Math.max(1, transfer.msLeft), { summary: 'the transfer is overdue' });
+      await condition(() => state.isWoken, Math.max(1, transfer.msLeft), {
+        summary: 'the transfer is overdue',
+      });
   }
 }
 
@@ -75,9 +70,4 @@ function isLate({
   msLeft: number | null;
 }) {
   return status === 'in_transit' && !isOverdue && msLeft !== null && msLeft <= 0;
-}
-
-/** Finds open transfers whose workflow is gone and starts it again. Run by a schedule. */
-export function transferSweep(): Promise<TransferSweepResult> {
-  return sweepTransfers();
 }

@@ -1,3 +1,5 @@
+import { literals } from '../../../platform/database/literals';
+import { TRANSFER_LEDGER_KINDS } from '../../stock/ledger/types';
 import type { SqlCheck } from '../types';
 
 /** Tried this often, a message is not merely late. */
@@ -75,7 +77,7 @@ export const FLOW_CHECKS: readonly SqlCheck[] = [
           select coalesce(sum(e.on_hand_delta), 0) as units from inventory_transactions e
           where e.product_id = t.product_id and e.warehouse_id in (t.source_id, t.target_id)
             and e.at >= t.created_at - interval '1 minute'
-            and e.kind in ('transfer_out', 'transfer_in') and e.reference = 'transfer:' || t.id) l
+            and e.kind in ${literals(TRANSFER_LEDGER_KINDS)} and e.reference = 'transfer:' || t.id) l
         where ($1::timestamptz is null or t.updated_at >= $1) and t.open <> -l.units
           and t.created_at >= coalesce((select max(upper_bound) from ledger_folds), '-infinity')
         order by t.id`,

@@ -1,4 +1,9 @@
+import { priceSql } from '../../orders/price-sql';
 import type { CheckRun, SqlCheck } from '../types';
+import { literals } from '../../../platform/database/literals';
+import { OPEN_ORDER_STATUSES, PAID_ORDER_STATUSES } from '../../orders/types';
+import { LEFT_SHIPMENT_STATUSES } from '../../fulfilment/types';
+import { CAPTURED_PAYMENT_STATUSES } from '../../payments/types';
 
 /** Orders that were not touched since the last run are left out of an incremental one. */
 const RECENT = `($1::timestamptz is null or o.updated_at >= $1)`;
@@ -59,7 +64,7 @@ export const ORDER_CHECKS: readonly SqlCheck[] = [
           jsonb_build_object('orderId', i.order_id, 'sku', i.sku, 'status', o.status, 'reserved', i.reserved_quantity,
                              'backordered', i.backordered_quantity) as details
         from orders o join order_items i on i.order_id = o.id
-        where ${RECENT} and o.status not in ('reserved', 'paid', 'fulfilling')
+        where ${RECENT} and o.status not in ${literals(OPEN_ORDER_STATUSES)}
           and i.reserved_quantity + i.backordered_quantity > 0 order by 1`,
         run,
       ),
@@ -95,7 +100,7 @@ export const ORDER_CHECKS: readonly SqlCheck[] = [
         from orders o join order_items i on i.order_id = o.id
         left join (select o.id as order_id, si.product_id, sum(si.quantity) as units
                    from orders o join shipments s on s.order_id = o.id join shipment_items si on si.shipment_id = s.id
-                   where ${RECENT} and s.status in ('picked_up', 'delivered') group by 1, 2) s
+                   where ${RECENT} and s.status in ${literals(LEFT_SHIPMENT_STATUSES)} group by 1, 2) s
           on s.order_id = i.order_id and s.product_id = i.product_id
         where ${RECENT} and i.fulfilled_quantity <> coalesce(s.units, 0) order by 1`,
         run,
@@ -116,28 +121,28 @@ export const ORDER_CHECKS: readonly SqlCheck[] = [
           from orders o join payments p on p.order_id = o.id join refunds r on r.payment_id = p.id
           where ${RECENT} and r.status = 'succeeded' group by 1
         ), shipped as (
-          select s.reservation_id, sum(si.quantity * i.unit_price_minor) as minor
+          select s.reservation_id, ${priceSql('si.quantity', 'i')} as minor
           from orders o join shipments s on s.order_id = o.id join shipment_items si on si.shipment_id = s.id
           join order_items i on i.order_id = o.id and i.product_id = si.product_id
-          where ${RECENT} and s.status in ('picked_up', 'delivered') group by 1
+          where ${RECENT} and s.status in ${literals(LEFT_SHIPMENT_STATUSES)} group by 1
         ), payment as (
           select p.*, o.status as order_status, o.updated_at as order_updated_at,
             coalesce(r.minor, 0) as refunds_minor, coalesce(s.minor, 0) as shipped_minor
           from orders o join payments p on p.order_id = o.id
           left join refunded r on r.payment_id = p.id left join shipped s on s.reservation_id = p.reservation_id
-          where ${RECENT} and p.status in ('captured', 'refunded', 'partially_refunded')
+          where ${RECENT} and p.status in ${literals(CAPTURED_PAYMENT_STATUSES)}
         ), wrong as (
           select order_id, id as payment_id, amount_minor, refunded_minor, refunds_minor, shipped_minor, currency,
             case when refunded_minor <> refunds_minor then 'refunds_differ' else 'kept' end as why
           from payment
           where refunded_minor <> refunds_minor
-             or (order_status not in ('reserved', 'paid', 'fulfilling')
+             or (order_status not in ${literals(OPEN_ORDER_STATUSES)}
                  and order_updated_at < statement_timestamp() - make_interval(secs => $2)
                  and refund_planned_minor = refunded_minor and amount_minor - refunded_minor <> shipped_minor)
           union all
           select o.id, null, o.total_minor, 0, 0, 0, o.currency, 'unpaid' from orders o
-          where ${RECENT} and o.status in ('paid', 'fulfilling', 'fulfilled') and o.total_minor > 0
-            and not exists (select from payments p where p.order_id = o.id and p.status in ('captured', 'refunded', 'partially_refunded'))
+          where ${RECENT} and o.status in ${literals(PAID_ORDER_STATUSES)} and o.total_minor > 0
+            and not exists (select from payments p where p.order_id = o.id and p.status in ${literals(CAPTURED_PAYMENT_STATUSES)})
         )
         select 'order:' || order_id || coalesce(':' || payment_id, '') as subject,
           jsonb_build_object('orderId', order_id, 'paymentId', payment_id, 'why', why, 'amountMinor', amount_minor, 'refundedMinor',

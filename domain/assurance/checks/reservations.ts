@@ -1,6 +1,9 @@
 import type { SqlCheck } from '../types';
+import { literals } from '../../../platform/database/literals';
+import { OPEN_ORDER_STATUSES } from '../../orders/types';
+import { LIVE_RESERVATION_STATUSES } from '../../stock/ledger/types';
 
-const LIVE = `('pending', 'charging', 'confirmed')`;
+const LIVE = literals(LIVE_RESERVATION_STATUSES);
 
 /** Holds against what they are for. */
 export const RESERVATION_CHECKS: readonly SqlCheck[] = [
@@ -16,11 +19,11 @@ export const RESERVATION_CHECKS: readonly SqlCheck[] = [
       text: `with orphan as (
           select r.id, r.kind, r.order_id, r.status, r.expires_at,
             case when r.kind = 'order' and o.id is null then 'no_order'
-                 when r.kind = 'order' and o.status not in ('reserved', 'paid', 'fulfilling') then 'order_ended'
+                 when r.kind = 'order' and o.status not in ${literals(OPEN_ORDER_STATUSES)} then 'order_ended'
                  else 'past_due' end as why
           from reservations r left join orders o on o.id = r.order_id
           where r.status in ${LIVE}
-            and ((r.kind = 'order' and (o.id is null or o.status not in ('reserved', 'paid', 'fulfilling')))
+            and ((r.kind = 'order' and (o.id is null or o.status not in ${literals(OPEN_ORDER_STATUSES)}))
                  or (r.status = 'pending' and r.expires_at < statement_timestamp() - make_interval(secs => $1)))
         )
         select 'hold:' || id as subject,

@@ -1,6 +1,8 @@
 import { afterPosition } from '../seals/ledger-range';
 import { NAMES, PLACE } from './place-subject';
 import type { CheckRun, SqlCheck } from '../types';
+import { literals } from '../../../platform/database/literals';
+import { LIVE_RESERVATION_STATUSES } from '../../stock/ledger/types';
 
 type Counter = 'on_hand' | 'reserved';
 
@@ -97,7 +99,7 @@ export const STOCK_CHECKS: readonly SqlCheck[] = [
           from stock s
           full join (select l.product_id, l.warehouse_id, sum(l.open_quantity) as open
                      from reservation_lines l join reservations r on r.id = l.reservation_id
-                     where r.status in ('pending', 'charging', 'confirmed') and l.open_quantity > 0 group by 1, 2) h
+                     where r.status in ${literals(LIVE_RESERVATION_STATUSES)} and l.open_quantity > 0 group by 1, 2) h
             using (product_id, warehouse_id)
           where coalesce(s.reserved, 0) <> coalesce(h.open, 0))
         select ${PLACE} as subject,

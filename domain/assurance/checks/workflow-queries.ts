@@ -1,4 +1,6 @@
 import { many, type Queryable } from '../../../platform/database/database';
+import { literals } from '../../../platform/database/literals';
+import { OPEN_ORDER_STATUSES } from '../../orders/types';
 
 interface Limits {
   limit: number;
@@ -10,7 +12,7 @@ export async function selectRestingOrders(on: Queryable, limits: Limits): Promis
   const found = await many<{ id: string }>(
     on,
     'consistency.resting_orders',
-    `select id from orders where status in ('reserved', 'paid', 'fulfilling')
+    `select id from orders where status in ${literals(OPEN_ORDER_STATUSES)}
        and updated_at < statement_timestamp() - make_interval(secs => $2)
      order by updated_at, id limit $1`,
     [limits.limit, limits.graceSeconds],
@@ -26,7 +28,7 @@ export async function selectEndedOrders(
   const found = await many<{ id: string }>(
     on,
     'consistency.ended_orders',
-    `select id from orders where status not in ('reserved', 'paid', 'fulfilling')
+    `select id from orders where status not in ${literals(OPEN_ORDER_STATUSES)}
        and updated_at < statement_timestamp() - make_interval(secs => $2)
        and ($3::timestamptz is null or updated_at >= $3)
      order by updated_at desc, id limit $1`,

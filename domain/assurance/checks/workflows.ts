@@ -1,6 +1,7 @@
 import type { Database } from '../../../platform/database/database';
 import { readProgresses } from '../../ordering/progress';
-import { hasEnded, nextStep } from '../../orders/rules';
+import { nextStep } from '../../ordering/rules';
+import { hasEnded } from '../../orders/rules';
 import { selectEndedOrders, selectRestingOrders } from './workflow-queries';
 import type { CheckInfo, CheckScope, Finding } from '../types';
 

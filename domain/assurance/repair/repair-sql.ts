@@ -1,9 +1,13 @@
 import { derivedId } from '../../../platform/ids';
+import { literals } from '../../../platform/database/literals';
+import { OPEN_ORDER_STATUSES } from '../../orders/types';
+import { PAYMENT_STATUSES_IN_FLIGHT } from '../../payments/types';
+import { LIVE_RESERVATION_STATUSES } from '../../stock/ledger/types';
 
 /** Blocks of the repair script. Each looks again under the locks that it takes, in the one lock order, before it writes. */
 
-const LIVE = `('pending', 'charging', 'confirmed')`;
-const OPEN = `('reserved', 'paid', 'fulfilling')`;
+const LIVE = literals(LIVE_RESERVATION_STATUSES);
+const OPEN = literals(OPEN_ORDER_STATUSES);
 
 /** As SQL. What comes from the database may hold anything. */
 export function literal(text: string): string {
@@ -45,8 +49,9 @@ export function repairCounters(jobId: string, productId: number, warehouseId: nu
       values (${productId}, ${warehouseId}, 'repair', 0, held - ledger_reserved, '${effect}',
               'reserved set to what live holds hold', 'job:${jobId}', 'repair');
   end if;
-  update stock set on_hand = ledger_on_hand, reserved = held, version = version + 1 where ${here};
-  perform keep_for_backorders(${productId}, ${warehouseId}, (ledger_on_hand - held - s.on_hand + s.reserved)::int);`,
+  update stock set on_hand = ledger_on_hand, reserved = held where ${here};
+  perform keep_for_backorders(${productId}, ${warehouseId}, 
+    least(ledger_on_hand - held - s.on_hand + s.reserved, 2147483647)::int);`,
   );
 }
 
@@ -61,7 +66,7 @@ export function releaseReservation(jobId: string, reservationId: string): string
   if h.id is null or h.status not in ${LIVE} then return; end if;
   if h.kind = 'order' and exists (select from orders where id = h.order_id and status in ${OPEN}) then return; end if;
   if h.kind <> 'order' and (h.status <> 'pending' or h.expires_at is null or h.expires_at > clock_timestamp()) then return; end if;
-  if exists (select from payments where reservation_id = h.id and status in ('pending', 'unknown')) then
+  if exists (select from payments where reservation_id = h.id and status in ${literals(PAYMENT_STATUSES_IN_FLIGHT)}) then
     raise warning 'For a person: a charge for hold % is not resolved.', h.id;
     return;
   end if;
@@ -71,7 +76,7 @@ export function releaseReservation(jobId: string, reservationId: string): string
     (product_id, warehouse_id, kind, on_hand_delta, reserved_delta, effect_id, reservation_id, order_id, reason, reference, actor)
     select product_id, warehouse_id, 'repair', 0, -open_quantity, '${effect}', h.id, h.order_id, 'orphaned hold released',
            'job:${jobId}', 'repair' from ${lines};
-  update stock s set reserved = s.reserved - l.open_quantity, version = s.version + 1
+  update stock s set reserved = s.reserved - l.open_quantity
     from (select product_id, warehouse_id, open_quantity from ${lines}) l
     where s.product_id = l.product_id and s.warehouse_id = l.warehouse_id;
   for line in select product_id, warehouse_id, open_quantity from ${lines} order by 1, 2 loop
@@ -80,7 +85,7 @@ export function releaseReservation(jobId: string, reservationId: string): string
   perform from orders where id = h.order_id for no key update;
   update order_items i
     set reserved_quantity = i.reserved_quantity - l.units, cancelled_quantity = i.cancelled_quantity + l.units
-    from (select product_id, sum(open_quantity)::int as units from ${lines} group by 1) l
+    from (select product_id, sum(open_quantity) as units from ${lines} group by 1) l
     where i.order_id = h.order_id and i.product_id = l.product_id and i.reserved_quantity >= l.units;
   with counted as (
     update orders set event_seq = event_seq + 1, updated_at = clock_timestamp() where id = h.order_id returning id, event_seq)

@@ -132,16 +132,16 @@ export function selectBrokenLinks(
               coalesce(lag(to_xid) over ordered, 0) as xid_before, coalesce(lag(to_id) over ordered, 0) as id_before
        from seal window ordered as (order by seq)
      )
-     select seq, 'seal_changed' as why, 0 as missing from linked
+     select seq, 'seal_changed' as why, 0::bigint as missing from linked
      where hash <> ledger_seal_hash(previous_hash, seq, from_xid, from_id, to_xid, to_id, row_count, made_at, parts)
         or (seq = $1 and hash <> $2)
      union all
-     select before + 1, 'seal_missing', (seq - before - 1)::int from linked where seq <> before + 1
+     select before + 1, 'seal_missing', seq - before - 1 from linked where seq <> before + 1
      union all
      select seq, 'chain_broken', 0 from linked
      where seq = before + 1 and (previous_hash <> hash_before or (from_xid, from_id) <> (xid_before, id_before))
      union all
-     select last.seq + 1, 'seal_missing', ($1 - last.seq)::int
+     select last.seq + 1, 'seal_missing', $1 - last.seq
      from (select coalesce(max(seq), 0) as seq from ledger_seals) last where last.seq < $1
      order by 1 limit $3`,
     [lastSeq, lastHash, limit],
@@ -257,7 +257,7 @@ export function selectSealHead(on: Queryable): Promise<SealHead> {
   return one<SealHead & Record<string, unknown>>(
     on,
     'consistency.seal_head',
-    `select count(*)::int as seals, coalesce(sum(row_count), 0)::bigint as rows, coalesce(max(seq), 0) as seq,
+    `select count(*) as seals, coalesce(sum(row_count), 0)::bigint as rows, coalesce(max(seq), 0) as seq,
             encode((array_agg(hash order by seq desc))[1], 'hex') as hash, max(made_at) as "sealedUntil"
      from ledger_seals`,
   );

@@ -11,7 +11,8 @@ import { postLedger } from '../../stock/ledger/ledger';
 import type { Allocation, LedgerEntry } from '../../stock/ledger/types';
 import { appendEvents } from '../../orders/events';
 import { moveUnits } from '../../orders/items';
-import { lockOrders, type NewEvent, type UnitMove } from '../../orders/queries';
+import type { NewEvent, UnitMove } from '../../orders/types';
+import { lockOrders } from '../../orders/lock';
 import {
   reduceWaiting,
   selectReservationSeconds,

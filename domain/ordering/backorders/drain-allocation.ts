@@ -45,3 +45,10 @@ export async function drainAllocation(db: Database, reservationId: string): Prom
     await applyAllocation(tx, await allocateBackorders(tx, freed));
   });
 }
+
+declare module '../../../platform/database/outbox' {
+  interface OutboxTopics {
+    /** Hands the stock that waits in an allocation to backorders. */
+    'allocation.drain': 'reservationId';
+  }
+}

@@ -1,4 +1,6 @@
 import { execute, many, type Queryable, type Transaction } from '../../../platform/database/database';
+import { literals } from '../../../platform/database/literals';
+import { OPEN_ORDER_STATUSES } from '../../orders/types';
 
 export interface WaitingRow {
   id: number;
@@ -32,9 +34,25 @@ export function selectWaitingUnits(
   return many(
     on,
     'orders.waiting_units',
-    `select product_id as "productId", sum(waiting)::int as units
+    `select product_id as "productId", sum(waiting) as units
      from backorders where product_id = any ($1::int[]) and waiting > 0 group by product_id`,
     [productIds],
+  );
+}
+
+/** Units that still wait for customers, over all of their open orders. */
+export function selectWaitingOfCustomers(
+  on: Queryable,
+  customerIds: readonly string[],
+): Promise<{ customerId: string; units: number }[]> {
+  return many(
+    on,
+    'orders.waiting_of_customers',
+    `select o.customer_id as "customerId", sum(b.waiting) as units
+     from orders o join backorders b on b.order_id = o.id and b.waiting > 0
+     where o.customer_id = any ($1::text[]) and o.fulfilment = 'backorder' and o.status in ${literals(OPEN_ORDER_STATUSES)}
+     group by o.customer_id`,
+    [customerIds],
   );
 }
 
@@ -81,84 +99,8 @@ export function selectReservationSeconds(
 ): Promise<{ orderId: string; holdSeconds: number }[]> {
   return many(
     on,
-    'orders.hold_seconds',
-    'select id as "orderId", hold_seconds as "holdSeconds" from orders where id = any ($1::uuid[])',
+    'orders.reservation_seconds',
+    'select id as "orderId", reservation_seconds as "holdSeconds" from orders where id = any ($1::uuid[])',
     [orderIds],
   );
-}
-
-/** Orders among these that were ever paid for. */
-export async function selectPaidOrders(on: Queryable, orderIds: readonly string[]): Promise<Set<string>> {
-  const found = await many<{ orderId: string }>(
-    on,
-    'orders.paid_among',
-    `select distinct order_id as "orderId" from payments
-     where order_id = any ($1::uuid[]) and status in ('captured', 'refunded', 'partially_refunded')`,
-    [orderIds],
-  );
-  return new Set(found.map((row) => row.orderId));
-}
-
-/** Lines of confirmed holds whose shipment will not happen: what compensation gives back. */
-export function selectCutLines(
-  on: Queryable,
-  orderId: string,
-): Promise<
-  {
-    reservationId: string;
-    productId: number;
-    warehouseId: number;
-    openQuantity: number;
-    shipmentId: string;
-  }[]
-> {
-  return many(
-    on,
-    'orders.cut_lines',
-    `select l.reservation_id as "reservationId", l.product_id as "productId", l.warehouse_id as "warehouseId",
-            l.open_quantity as "openQuantity", s.id as "shipmentId"
-     from shipments s
-     join reservation_lines l on l.reservation_id = s.reservation_id and l.warehouse_id = s.warehouse_id
-     where s.order_id = $1 and s.status in ('voided', 'failed') and l.open_quantity > 0
-     order by l.product_id, l.warehouse_id, l.reservation_id`,
-    [orderId],
-  );
-}
-
-/** Holds among these of which something has left. */
-export async function selectShippedReservations(
-  on: Queryable,
-  reservationIds: readonly string[],
-): Promise<Set<string>> {
-  const found = await many<{ id: string }>(
-    on,
-    'orders.shipped_reservations',
-    `select distinct reservation_id as id from shipments
-     where reservation_id = any ($1::uuid[]) and status in ('picked_up', 'delivered')`,
-    [reservationIds],
-  );
-  return new Set(found.map((row) => row.id));
-}
-
-/** Whether somebody asked to cancel an order that is still open; remembered, so that it survives its saga. */
-export async function claimCancel(tx: Transaction, orderId: string, reason: string): Promise<boolean> {
-  const claimed = await execute(
-    tx,
-    'orders.claim_cancel',
-    `update orders set cancel_reason = $2, updated_at = clock_timestamp()
-     where id = $1 and cancel_reason is null and status in ('reserved', 'paid', 'fulfilling')`,
-    [orderId, reason],
-  );
-  return claimed > 0;
-}
-
-export async function dropCancel(tx: Transaction, orderId: string): Promise<boolean> {
-  const dropped = await execute(
-    tx,
-    'orders.drop_cancel',
-    `update orders set cancel_reason = null, updated_at = clock_timestamp()
-     where id = $1 and cancel_reason is not null and status in ('reserved', 'paid', 'fulfilling')`,
-    [orderId],
-  );
-  return dropped > 0;
 }

@@ -58,5 +58,7 @@ function detailOf(code: BatchCode, { sku, location }: { sku: string; location: s
       return `It would leave less of ${sku} at ${location} than is reserved.`;
     case 'QUANTITY_OVERFLOW':
       return OVERFLOW_DETAIL;
+    case 'UPDATE_FAILED':
+      return `It failed by an error on our side. The stock of ${sku} at ${location} needs a consistency check.`;
   }
 }

@@ -1,5 +1,6 @@
 import type { Database, Transaction } from '../../../platform/database/database';
-import { AppError, translateDatabaseError } from '../../../platform/errors';
+import { AppError, isAppError, isSubjectsOwn, translateDatabaseError } from '../../../platform/errors';
+import { runInHalves } from '../../../platform/halves';
 import { derivedId } from '../../../platform/ids';
 import { allocateBackorders, applyAllocation } from '../../ordering/backorders/allocate';
 import {
@@ -62,7 +63,8 @@ interface PlacedUpdate extends BatchUpdate {
  * their order, each after the one before it. Units that arrive go to waiting backorders in the same transaction.
  *
  * Not atomic: in transactions of `chunkSize` updates, each remembered with its verdicts. A batch that broke off and is sent
- * again goes on where it was, and answers for what was done as it did the first time.
+ * again goes on where it was, and answers for what was done as it did the first time. An update that fails by an error of its
+ * own is rejected as `UPDATE_FAILED`, and the others are applied.
  *
  * @throws BATCH_REJECTED (atomic) with `rejected`, the updates that cannot be applied; nothing is changed then
  */
@@ -92,12 +94,46 @@ async function applyChunk(
   chunk: number,
   updates: readonly PlacedUpdate[],
 ): Promise<UpdateOutcome[]> {
+  const run = (failed: ReadonlySet<number>) =>
+    db.retrying((tx) => runChunk(tx, request, chunk, updates, failed), ATTEMPTS);
   try {
-    const stored = await db.retrying((tx) => runChunk(tx, request, chunk, updates), ATTEMPTS);
+    const stored = await run(new Set()).catch(async (error: unknown) => {
+      if (request.atomic || isAppError(error) || !isSubjectsOwn(error)) throw error;
+      return run(await findFailing(db, request, chunk, updates));
+    });
     return updates.map((update, place) => asOutcome(update, stored[place] ?? [null, null, null, null]));
   } catch (error) {
     throw translateDatabaseError(error);
   }
+}
+
+class Tried extends Error {}
+
+/** Places, in the batch, of the updates that fail by an error of their own: tries them in transactions that are rolled back. */
+async function findFailing(
+  db: Database,
+  request: BatchRequest,
+  chunk: number,
+  updates: readonly PlacedUpdate[],
+): Promise<Set<number>> {
+  const failing = new Set<number>();
+  const attempt = (some: readonly PlacedUpdate[]) =>
+    db.retrying(async (tx) => {
+      await runChunk(tx, request, chunk, some, failing);
+      throw new Tried();
+    }, ATTEMPTS);
+  await runInHalves(
+    updates,
+    (some) =>
+      attempt(some).catch((error: unknown) => {
+        if (!(error instanceof Tried)) throw error;
+      }),
+    ({ index }) => {
+      failing.add(index);
+    },
+    isSubjectsOwn,
+  );
+  return failing;
 }
 
 async function runChunk(
@@ -105,6 +141,8 @@ async function runChunk(
   request: BatchRequest,
   chunk: number,
   updates: readonly PlacedUpdate[],
+  /** Places of updates that are not to be tried. */
+  failing: ReadonlySet<number>,
 ): Promise<StoredOutcome[]> {
   const { batchId, atomic } = request;
   const keys = distinctKeys(updates);
@@ -120,7 +158,7 @@ async function runChunk(
 
   const before = new Map(locked.map((level) => [stockKeyOf(level), level]));
   const levels = new Map<string, { onHand: number; reserved: number }>(before);
-  const codes = judge(levels, updates);
+  const codes = judge(levels, updates, failing);
   if (atomic) refuseUnlessAll(updates, codes, before);
   const applied = updates.filter((_, place) => codes[place] === null);
   await postLedger(tx, entriesOf(request, applied));
@@ -147,12 +185,16 @@ function distinctKeys(updates: readonly PlacedUpdate[]): StockKey[] {
 function judge(
   levels: Map<string, { onHand: number; reserved: number }>,
   updates: readonly PlacedUpdate[],
+  failing: ReadonlySet<number>,
 ): (BatchCode | null)[] {
-  const known = updates.flatMap(({ key, delta }) =>
-    hasIds(key) ? [{ productId: key.productId, warehouseId: key.warehouseId, delta }] : [],
+  const known = updates.flatMap(({ key, delta, index }) =>
+    hasIds(key) && !failing.has(index)
+      ? [{ productId: key.productId, warehouseId: key.warehouseId, delta }]
+      : [],
   );
   const decisions = decideUpdates(levels, known).values();
-  return updates.map(({ key }) => {
+  return updates.map(({ key, index }) => {
+    if (failing.has(index)) return 'UPDATE_FAILED';
     if (hasIds(key)) return decisions.next().value ?? null;
     return key && key.productId !== null ? 'UNKNOWN_LOCATION' : 'UNKNOWN_SKU';
   });

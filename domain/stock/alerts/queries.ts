@@ -91,8 +91,8 @@ export interface AlertFilter {
 export function selectAlerts(db: Database, filter: AlertFilter): Promise<AlertView[]> {
   const query = db
     .builder('alerts as a')
-    .join('products as p', 'p.id', 'a.product_id')
-    .join('warehouses as w', 'w.id', 'a.warehouse_id')
+    .leftJoin('products as p', 'p.id', 'a.product_id')
+    .leftJoin('warehouses as w', 'w.id', 'a.warehouse_id')
     .select(db.builder.raw(VIEW))
     .orderBy('a.id', 'desc')
     .limit(filter.limit + 1)
@@ -125,7 +125,8 @@ export function selectAlert(on: Queryable, id: string): Promise<AlertView | unde
   return maybeOne<AlertView>(
     on,
     'alerts.view',
-    `select ${VIEW} from alerts a join products p on p.id = a.product_id join warehouses w on w.id = a.warehouse_id
+    `select ${VIEW} from alerts a left join products p on p.id = a.product_id
+     left join warehouses w on w.id = a.warehouse_id
      where a.id = $1`,
     [id],
   );

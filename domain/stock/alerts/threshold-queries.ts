@@ -15,8 +15,8 @@ export interface DefaultOwner {
 }
 
 /**
- * Until the transaction ends. `alone`: who makes stock rows waits, or is waited for (migration 0010). `shared`: defaults stay as
- * they are.
+ * Until the transaction ends. `alone`: who makes stock rows (`inherit_thresholds`) waits, or is waited for. `shared`: defaults
+ * stay as they are.
  */
 export function lockDefaults(tx: Transaction, how: 'alone' | 'shared'): Promise<number> {
   return how === 'alone'

@@ -59,8 +59,7 @@ export async function applyChanges(
     `with batch as not materialized (
        select * from feed_changes where feed_id = $1 and seq > $2 and seq <= $3
      ), counted as (
-       update stock s set on_hand = case when $4 = 'set' then c.quantity else s.on_hand + c.quantity end,
-                          version = s.version + 1
+       update stock s set on_hand = case when $4 = 'set' then c.quantity else s.on_hand + c.quantity end
        from (select * from batch order by seq) c
        where s.product_id = c.product_id and s.warehouse_id = c.warehouse_id
          and case when $4 = 'set' then c.quantity else s.on_hand + c.quantity end between s.reserved and $5::bigint
@@ -92,10 +91,10 @@ export async function applyChanges(
        from judged j join products p on p.id = j.product_id join warehouses w on w.id = j.warehouse_id
        where j.verdict <> 'UNCHANGED'
      )
-     select (select coalesce(sum(lines), 0)::int from counted) as applied,
-            coalesce(sum(lines) filter (where verdict = 'UNCHANGED'), 0)::int as unchanged,
-            coalesce(sum(lines) filter (where verdict <> 'UNCHANGED'), 0)::int as rejected,
-            count(*) filter (where verdict is null)::int as undecided
+     select (select coalesce(sum(lines), 0) from counted) as applied,
+            coalesce(sum(lines) filter (where verdict = 'UNCHANGED'), 0) as unchanged,
+            coalesce(sum(lines) filter (where verdict <> 'UNCHANGED'), 0) as rejected,
+            count(*) filter (where verdict is null) as undecided
      from judged`,
     [
       batch.feedId,
@@ -117,6 +116,23 @@ const REFUSALS = {
   QUANTITY_OVERFLOW: reasonOf('QUANTITY_OVERFLOW'),
   BELOW_RESERVED: reasonOf('BELOW_RESERVED'),
 };
+
+/** Rejects the one row of a batch, which fails by an error of its own. Returns how many lines of the feed that is. */
+export async function rejectChange(tx: Transaction, batch: Batch): Promise<number> {
+  const row = await maybeOne<{ lines: number }>(
+    tx,
+    'feeds.reject_change',
+    `with refused as (
+       insert into feed_rejects (feed_id, line, sku, location, quantity, code, reason)
+       select $1, c.line, p.sku, w.code, c.quantity, 'ROW_FAILED', $4
+       from feed_changes c join products p on p.id = c.product_id join warehouses w on w.id = c.warehouse_id
+       where c.feed_id = $1 and c.seq > $2 and c.seq <= $3
+     )
+     select coalesce(sum(lines), 0) as lines from feed_changes where feed_id = $1 and seq > $2 and seq <= $3`,
+    [batch.feedId, batch.after, batch.upTo, reasonOf('ROW_FAILED')],
+  );
+  return row?.lines ?? 0;
+}
 
 /** Products of a batch that somebody waits for. To be asked once the batch's stock is locked. */
 export async function selectWaitedFor(tx: Transaction, batch: Batch): Promise<number[]> {

@@ -1,11 +1,13 @@
 import type { Database, Transaction } from '../../../platform/database/database';
-import { AppError } from '../../../platform/errors';
+import { AppError, isAppError, isSubjectsOwn } from '../../../platform/errors';
+import { runInHalves } from '../../../platform/halves';
 import { derivedId } from '../../../platform/ids';
 import { allocateBackorders, applyAllocation } from '../../ordering/backorders/allocate';
 import {
   applyChanges,
   insertMissingStock,
   lockInOrder,
+  rejectChange,
   selectAdded,
   selectWaitedFor,
   type Batch,
@@ -22,7 +24,8 @@ export interface LaneProgress extends FeedCounts {
 
 /**
  * Applies the next rows of a lane, up to `size`, in one transaction: counters, ledger, rejects, units for waiting
- * backorders, and the lane's position. So whoever repeats it after a crash goes on where the last commit left it.
+ * backorders, and the lane's position. So whoever repeats it after a crash goes on where the last commit left it. A row that
+ * fails by an error of its own is rejected as `ROW_FAILED`, and the others are applied.
  *
  * @param request.makeStock make stock rows that are missing at once, instead of finding out that they are
  * @throws AppError `FEED_NOT_FOUND`
@@ -32,11 +35,61 @@ export async function applyNextBatch(
   request: { jobId: string; lane: number; size: number; makeStock: boolean },
 ): Promise<LaneProgress> {
   try {
+    return await applyRows(db, request);
+  } catch (error) {
+    if (isAppError(error) || !isSubjectsOwn(error)) throw error;
+    return applyApart(db, request);
+  }
+}
+
+async function applyRows(
+  db: Database,
+  request: { jobId: string; lane: number; size: number; makeStock: boolean },
+): Promise<LaneProgress> {
+  try {
     return await db.retrying((tx) => applyBatch(tx, request, request.makeStock));
   } catch (error) {
     if (!(error instanceof Undecided)) throw error;
-    return applyNextBatch(db, { ...request, makeStock: true });
+    return applyRows(db, { ...request, makeStock: true });
   }
+}
+
+/** The same rows in several transactions, each of which goes on where the one before left the lane. */
+async function applyApart(
+  db: Database,
+  request: { jobId: string; lane: number; size: number; makeStock: boolean },
+): Promise<LaneProgress> {
+  const total: LaneProgress = { applied: 0, unchanged: 0, rejected: 0, left: 0, madeStock: false };
+  const add = (done: LaneProgress) => {
+    total.applied += done.applied;
+    total.unchanged += done.unchanged;
+    total.rejected += done.rejected;
+    total.left = done.left;
+    total.madeStock ||= done.madeStock;
+  };
+  await runInHalves(
+    Array.from({ length: request.size }, (_, place) => place),
+    async ({ length: size }) => {
+      add(await applyRows(db, { ...request, size }));
+    },
+    async () => {
+      add(await db.retrying((tx) => rejectNext(tx, request)));
+    },
+    isSubjectsOwn,
+  );
+  return total;
+}
+
+async function rejectNext(
+  tx: Transaction,
+  { jobId, lane: number }: { jobId: string; lane: number },
+): Promise<LaneProgress> {
+  const lane = await selectLaneForUpdate(tx, jobId, number);
+  if (!lane) throw new AppError('FEED_NOT_FOUND', 'There is no such feed.', { jobId });
+  const batch = nextBatch(lane, 1);
+  const counts = { applied: 0, unchanged: 0, rejected: batch ? await rejectChange(tx, batch) : 0 };
+  if (batch) await advance(tx, lane, batch.upTo, counts);
+  return { ...counts, left: lane.lastSeq - (batch?.upTo ?? lane.position), madeStock: false };
 }
 
 /** Stock rows are missing, or were changed while the batch was decided: it is rolled back and done again. */

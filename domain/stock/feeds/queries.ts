@@ -59,8 +59,8 @@ export function selectFeed(on: Queryable, jobId: string): Promise<FeedState | un
     on,
     'feeds.by_job',
     `select f.id, f.mode, f.lines, f.stage,
-            coalesce(sum(l.applied), 0)::int as applied, coalesce(sum(l.unchanged), 0)::int as unchanged,
-            (f.rejected + coalesce(sum(l.rejected), 0))::int as rejected,
+            coalesce(sum(l.applied), 0)::bigint as applied, coalesce(sum(l.unchanged), 0)::bigint as unchanged,
+            (f.rejected + coalesce(sum(l.rejected), 0))::bigint as rejected,
             coalesce(array_agg(l.lane order by l.lane) filter (where l.position < l.last_seq), '{}') as "openLanes"
      from feeds f left join feed_lanes l on l.feed_id = f.id where f.job_id = $1 group by f.id`,
     [jobId],
@@ -161,7 +161,7 @@ export async function resolveRows(
   const row = await maybeOne<{ changes: number; lines: number }>(
     tx,
     'feeds.count_changes',
-    'select count(*)::int as changes, coalesce(sum(lines), 0)::int as lines from feed_changes where feed_id = $1',
+    'select count(*) as changes, coalesce(sum(lines), 0) as lines from feed_changes where feed_id = $1',
     [feedId],
   );
   return row ?? { changes: 0, lines: 0 };

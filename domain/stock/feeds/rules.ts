@@ -187,6 +187,7 @@ const REASONS: Readonly<Record<RejectCode, string>> = {
   SUPERSEDED: 'A later line of the feed is about the same product and location.',
   WOULD_GO_NEGATIVE: 'Less would be on hand than nothing.',
   BELOW_RESERVED: 'Less would be on hand than is reserved.',
+  ROW_FAILED: 'The row failed by an error on our side. The stock of this product needs a consistency check.',
 };
 
 export function reasonOf(code: RejectCode): string {

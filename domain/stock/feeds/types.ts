@@ -1,5 +1,6 @@
 /** `set`: quantities are what is on hand; `delta`: what is added or taken. */
-export type FeedMode = 'set' | 'delta';
+export const FEED_MODES = ['set', 'delta'] as const;
+export type FeedMode = (typeof FEED_MODES)[number];
 
 export type FeedFormat = 'csv' | 'ndjson';
 
@@ -44,7 +45,8 @@ export type RejectCode =
   | 'UNKNOWN_LOCATION'
   | 'SUPERSEDED'
   | 'WOULD_GO_NEGATIVE'
-  | 'BELOW_RESERVED';
+  | 'BELOW_RESERVED'
+  | 'ROW_FAILED';
 
 export interface FeedOptions {
   mode: FeedMode;
@@ -62,13 +64,17 @@ export interface FeedCounts {
   rejected: number;
 }
 
+/** `resolved`: products and locations of every row were looked up. */
+export const FEED_STAGES = ['staged', 'resolved'] as const;
+export type FeedStage = (typeof FEED_STAGES)[number];
+
 /** Where a feed stands. */
 export interface FeedState extends FeedCounts {
   id: number;
   mode: FeedMode;
   /** Rows that were read. */
   lines: number;
-  stage: 'staged' | 'resolved';
+  stage: FeedStage;
   /** Lanes that have rows left to apply. */
   openLanes: number[];
 }

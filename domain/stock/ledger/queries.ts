@@ -86,7 +86,7 @@ export function updateStock(tx: Transaction, changes: readonly StockChange[]): P
     tx,
     'inventory.update_stock',
     `update stock s
-     set on_hand = s.on_hand + d.on_hand, reserved = s.reserved + d.reserved, version = s.version + 1
+     set on_hand = s.on_hand + d.on_hand, reserved = s.reserved + d.reserved
      from unnest(${listOf(1, 'int')}, $2::int[], $3::int[], $4::int[]) as d (product_id, warehouse_id, on_hand, reserved)
      where s.product_id = d.product_id and s.warehouse_id = d.warehouse_id`,
     [

@@ -12,7 +12,8 @@ export function checkCountable(onHand: number): void {
 }
 
 export type UpdateRefusal = 'WOULD_GO_NEGATIVE' | 'BELOW_RESERVED' | 'QUANTITY_OVERFLOW';
-export type BatchCode = UpdateRefusal | 'UNKNOWN_SKU' | 'UNKNOWN_LOCATION';
+/** `UPDATE_FAILED`: it failed by an error of its own, which is no rule of the stock. */
+export type BatchCode = UpdateRefusal | 'UNKNOWN_SKU' | 'UNKNOWN_LOCATION' | 'UPDATE_FAILED';
 
 /** What one stock row counts. */
 export interface Counters {

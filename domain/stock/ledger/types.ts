@@ -1,24 +1,57 @@
-/** `charging` is shown to API clients as `pending`. */
-export type ReservationStatus = 'pending' | 'charging' | 'confirmed' | 'shipped' | 'cancelled' | 'expired';
+/** Statuses of a reservation as API clients see them: `charging` is shown as `pending`. */
+export const SHOWN_RESERVATION_STATUSES = [
+  'pending',
+  'confirmed',
+  'shipped',
+  'cancelled',
+  'expired',
+] as const;
+export const RESERVATION_STATUSES = ['charging', ...SHOWN_RESERVATION_STATUSES] as const;
+export type ReservationStatus = (typeof RESERVATION_STATUSES)[number];
 
-export type LedgerKind =
-  | 'opening'
-  | 'receipt'
-  | 'adjust'
-  | 'reserve'
-  | 'allocate'
-  | 'release'
-  | 'expire'
-  | 'ship'
-  | 'transfer_out'
-  | 'transfer_in'
-  | 'return'
-  | 'count'
-  | 'write_off'
-  | 'repair'
-  | 'quality_hold'
-  | 'quality_release'
-  | 'feed';
+/** A live reservation keeps units from being sold; one that is not has no open line. */
+export const LIVE_RESERVATION_STATUSES = [
+  'pending',
+  'charging',
+  'confirmed',
+] as const satisfies readonly ReservationStatus[];
+
+/**
+ * `order`: made by an order; `hold`: asked for by a client without an order; `allocation`: kept for backorders that are
+ * served later; `quality`: on quality hold.
+ */
+export const RESERVATION_KINDS = ['order', 'hold', 'allocation', 'quality'] as const;
+export type ReservationKind = (typeof RESERVATION_KINDS)[number];
+
+/** Kinds that may live without ever falling due. */
+export const ENDLESS_RESERVATION_KINDS = [
+  'allocation',
+  'quality',
+] as const satisfies readonly ReservationKind[];
+
+export const LEDGER_KINDS = [
+  'opening',
+  'receipt',
+  'adjust',
+  'reserve',
+  'allocate',
+  'release',
+  'expire',
+  'ship',
+  'transfer_out',
+  'transfer_in',
+  'return',
+  'count',
+  'write_off',
+  'repair',
+  'quality_hold',
+  'quality_release',
+  'feed',
+] as const;
+export type LedgerKind = (typeof LEDGER_KINDS)[number];
+
+/** What moves units from one warehouse to another. */
+export const TRANSFER_LEDGER_KINDS = ['transfer_out', 'transfer_in'] as const satisfies readonly LedgerKind[];
 
 /** Where an order goes: a point (degrees, WGS 84) or the name of a region. */
 export type ShipTo = { latitude: number; longitude: number } | { region: string };
@@ -44,7 +77,8 @@ export interface StockKey {
 }
 
 /** `low_stock`: at or below its threshold. */
-export type StockStatus = 'available' | 'low_stock' | 'out_of_stock';
+export const STOCK_STATUSES = ['available', 'low_stock', 'out_of_stock'] as const;
+export type StockStatus = (typeof STOCK_STATUSES)[number];
 
 export interface StockLevel extends StockKey {
   onHand: number;
@@ -91,4 +125,5 @@ export interface SourcingDecision {
   }[];
 }
 
-export type SourcingStrategy = 'nearest' | 'fewest_shipments' | 'priority';
+export const SOURCING_STRATEGIES = ['nearest', 'fewest_shipments', 'priority'] as const;
+export type SourcingStrategy = (typeof SOURCING_STRATEGIES)[number];

@@ -5,20 +5,22 @@ import {
   type Queryable,
   type Transaction,
 } from '../../../platform/database/database';
+import { notPutOff } from '../alerts/failed-work-queries';
 import { COMMIT_SECONDS, LOOK_EVERY_SECONDS } from './rules';
 
 /**
  * Locks holds without an order that are past due, soonest first, skipping any that somebody works on. `status` is tested
- * again by the lock itself, so one that was just confirmed is not taken. The clock stands in a subquery, since an index is
+ * again by the lock itself, so one that was just confirmed is not taken. One that could not be freed is left out for a while. The clock stands in a subquery, since an index is
  * not searched by a function that may change from row to row.
  */
 export async function selectDueForUpdate(tx: Transaction, limit: number): Promise<string[]> {
   const found = await many<{ id: string }>(
     tx,
     'holds.lock_due',
-    `select id from reservations
-     where kind = 'hold' and status = 'pending' and expires_at <= (select clock_timestamp())
-     order by expires_at limit $1
+    `select r.id from reservations r
+     where r.kind = 'hold' and r.status = 'pending' and r.expires_at <= (select clock_timestamp())
+       and ${notPutOff('expire_hold', 'r.id')}
+     order by r.expires_at limit $1
      for no key update skip locked`,
     [limit],
   );
@@ -38,11 +40,38 @@ export async function selectDueOnProductsForUpdate(
      where r.kind = 'hold' and r.status = 'pending' and r.expires_at <= (select clock_timestamp())
        and exists (select 1 from reservation_lines l
                    where l.reservation_id = r.id and l.open_quantity > 0 and l.product_id = any ($1::int[]))
+       and ${notPutOff('expire_hold', 'r.id')}
      order by r.expires_at limit $2
      for no key update skip locked`,
     [productIds, limit],
   );
   return found.map((row) => row.id);
+}
+
+/** The same for holds that are named. */
+export async function selectDueAmongForUpdate(tx: Transaction, ids: readonly string[]): Promise<string[]> {
+  const found = await many<{ id: string }>(
+    tx,
+    'holds.lock_due_among',
+    `select id from reservations
+     where id = any ($1::uuid[]) and kind = 'hold' and status = 'pending' and expires_at <= (select clock_timestamp())
+     order by expires_at
+     for no key update skip locked`,
+    [ids],
+  );
+  return found.map((row) => row.id);
+}
+
+/** Holds that could not be freed and have ended since. */
+export async function selectSettledFailures(on: Queryable): Promise<string[]> {
+  const found = await many<{ subject: string }>(
+    on,
+    'holds.settled_failures',
+    `select f.subject from failed_work f
+     where f.work = 'expire_hold'
+       and not exists (select from reservations r where r.id = f.subject::uuid and r.status in ('pending', 'charging'))`,
+  );
+  return found.map((row) => row.subject);
 }
 
 export interface NextLook {
@@ -54,37 +83,45 @@ export interface NextLook {
 /**
  * Says when the expiry looks again: when the next hold falls due, but not before `pauseSeconds` and not after
  * `LOOK_EVERY_SECONDS`. A time that was said before and is still ahead is only ever brought forward: a hold that counted on
- * it did not ring.
+ * it did not ring. A hold that could not be freed counts from when it is tried again.
  */
 export async function publishNextLook(on: Queryable, pauseSeconds: number): Promise<NextLook> {
   const row = await maybeOne<NextLook>(
     on,
     'holds.publish_next_look',
     `with due as (
-       select min(expires_at) as at from reservations where kind = 'hold' and status = 'pending'
+       select least(
+         (select r.expires_at from reservations r
+          where r.kind = 'hold' and r.status = 'pending' and ${notPutOff('expire_hold', 'r.id')}
+          order by r.expires_at limit 1),
+         (select min(retry_at) from failed_work where work = 'expire_hold' and retry_at > statement_timestamp())) as at
      ), next as (
        select at as due_at, clock_timestamp() + make_interval(secs => least($2::float8, greatest($1::float8,
          coalesce(extract(epoch from at - clock_timestamp())::float8, $2::float8)))) as at
        from due
      )
-     update hold_expiry e
+     update reservation_expiry e
      set wakes_at = case when e.wakes_at > clock_timestamp() + make_interval(secs => $3) then least(e.wakes_at, n.at) else n.at end
      from next n
      returning greatest(0, ceil(extract(epoch from e.wakes_at - clock_timestamp()) * 1000))::float8 as "inMs",
                n.due_at as "nextDueAt"`,
     [pauseSeconds, LOOK_EVERY_SECONDS, COMMIT_SECONDS],
   );
-  if (!row) throw new Error('the row of hold_expiry is gone');
+  if (!row) throw new Error('the row of reservation_expiry is gone');
   return row;
 }
 
-/** Whether a hold without an order has been past due for so long, which no expiry that lives lets happen. */
-export async function reservationsAreOverdue(on: Queryable, seconds: number): Promise<boolean> {
+/**
+ * Whether a hold without an order has been past due for so long, which no expiry that lives lets happen, except to a hold
+ * that it could not free.
+ */
+export async function hasOverdueReservation(on: Queryable, seconds: number): Promise<boolean> {
   const row = await maybeOne(
     on,
     'holds.overdue',
-    `select 1 from reservations
-     where kind = 'hold' and status = 'pending' and expires_at < statement_timestamp() - make_interval(secs => $1)
+    `select 1 from reservations r
+     where r.kind = 'hold' and r.status = 'pending' and r.expires_at < statement_timestamp() - make_interval(secs => $1)
+       and ${notPutOff('expire_hold', 'r.id')}
      limit 1`,
     [seconds],
   );

@@ -58,8 +58,10 @@ export interface ReservationPlan<Request extends ReservationRequest = Reservatio
 }
 
 export interface Refusal {
-  code: 'UNKNOWN_SKU' | 'UNKNOWN_LOCATION' | 'MIXED_CURRENCIES';
+  code: 'UNKNOWN_SKU' | 'UNKNOWN_LOCATION' | 'MIXED_CURRENCIES' | 'BACKORDER_LIMIT';
   detail: string;
+  /** Figures that belong to the code. */
+  details?: Readonly<Record<string, unknown>>;
 }
 
 /** Products of a batch and the stock rows they have in active warehouses, as read without locks. */
@@ -162,10 +164,7 @@ export function planReservation<Request extends ReservationRequest>(
     if (product) products.set(sku, product);
   }
   const refusal = refusalOf(request, candidates, products);
-  if (refusal) {
-    const nothing = { allocations: [], missing: new Map<number, number>(), shortages: [], decisions: [] };
-    return { request, products, refusal, outcome: 'refused', ...nothing };
-  }
+  if (refusal) return refusedPlan({ request, products }, refusal);
   const lines = request.lines.flatMap(({ sku, quantity }) => {
     const product = products.get(sku);
     return product ? [{ sku, quantity, productId: product.productId }] : [];
@@ -203,6 +202,15 @@ export function planReservation<Request extends ReservationRequest>(
     shortages,
     decisions: held ? plan.decisions : plan.decisions.map(withoutTaking),
   };
+}
+
+/** The plan of a request that is refused: it takes nothing and leaves nothing missing. */
+export function refusedPlan<Request extends ReservationRequest>(
+  { request, products }: Pick<ReservationPlan<Request>, 'request' | 'products'>,
+  refusal: Refusal,
+): ReservationPlan<Request> {
+  const nothing = { allocations: [], missing: new Map<number, number>(), shortages: [], decisions: [] };
+  return { request, products, refusal, outcome: 'refused', ...nothing };
 }
 
 /** Products that are not sold in one currency have no total, so they cannot be one order. */

@@ -1,11 +1,12 @@
 import { execute, many, type Queryable, type Transaction } from '../../../platform/database/database';
+import { notPutOff } from '../alerts/failed-work-queries';
 import { COMMIT_SECONDS, LOOK_EVERY_SECONDS } from './rules';
-import type { Allocation, ReservationStatus, StockKey } from '../ledger/types';
+import type { Allocation, ReservationKind, ReservationStatus, StockKey } from '../ledger/types';
 import { listOf } from '../../../platform/database/list-parameter';
 
 export interface ReservationRow {
   id: string;
-  kind: 'order' | 'hold' | 'allocation' | 'quality';
+  kind: ReservationKind;
   orderId: string | null;
   seq: number;
   status: ReservationStatus;
@@ -66,6 +67,7 @@ export function selectDueReservationsForUpdate(
        and exists (select 1 from reservation_lines l
                    where l.reservation_id = r.id and l.open_quantity > 0 and l.product_id = any ($1::int[]))
        and not exists (select 1 from backorders b where b.order_id = r.order_id and b.waiting > 0)
+       and ${notPutOff('expire_hold', 'r.id')}
      order by r.id limit $2
      for no key update skip locked`,
     [productIds, limit],
@@ -83,7 +85,7 @@ export async function selectReclaimableProducts(
     `select distinct l.product_id as "productId"
      from reservations r join reservation_lines l on l.reservation_id = r.id
      where r.kind in ('order', 'hold') and r.status = 'pending' and r.expires_at <= (select clock_timestamp())
-       and l.open_quantity > 0 and l.product_id = any ($1::int[])`,
+       and l.open_quantity > 0 and l.product_id = any ($1::int[]) and ${notPutOff('expire_hold', 'r.id')}`,
     [productIds],
   );
   return new Set(found.map((row) => row.productId));
@@ -109,9 +111,9 @@ export function insertReservations(
     tx,
     'inventory.insert_reservations',
     `insert into reservations (id, kind, order_id, seq, status, attempt, expires_at)
-     select id, kind, order_id, seq, status, attempt, clock_timestamp() + make_interval(secs => hold_seconds)
+     select id, kind, order_id, seq, status, attempt, clock_timestamp() + make_interval(secs => reservation_seconds)
      from unnest($1::uuid[], $2::text[], $3::uuid[], $4::int[], $5::text[], $6::int[], $7::float8[])
-       as r (id, kind, order_id, seq, status, attempt, hold_seconds)
+       as r (id, kind, order_id, seq, status, attempt, reservation_seconds)
      returning id, expires_at as "expiresAt"`,
     [
       reservations.map((r) => r.id),
@@ -161,7 +163,7 @@ export function insertReservationsWithLines(
        select ($1::uuid[])[hold] as id, ($3::uuid[])[hold] as order_id, product_id, warehouse_id, quantity
        from unnest($7::int[], $8::int[], $9::int[], $10::int[]) as l (hold, product_id, warehouse_id, quantity)
      ), counted as (
-       update stock s set reserved = s.reserved + d.quantity, version = s.version + 1
+       update stock s set reserved = s.reserved + d.quantity
        from (select product_id, warehouse_id, sum(quantity)::int as quantity from line group by 1, 2) d
        where s.product_id = d.product_id and s.warehouse_id = d.warehouse_id
      ), posted as (
@@ -171,16 +173,16 @@ export function insertReservationsWithLines(
      ), held as (
        insert into reservations (id, kind, order_id, status, attempt, expires_at, reference)
        select id, kind, order_id, status, attempt,
-              coalesce(expires_at, clock_timestamp() + make_interval(secs => hold_seconds)), reference
+              coalesce(expires_at, clock_timestamp() + make_interval(secs => reservation_seconds)), reference
        from unnest($1::uuid[], $2::text[], $3::uuid[], $4::text[], $5::int[], $6::float8[], $11::timestamptz[], $12::text[])
-         as r (id, kind, order_id, status, attempt, hold_seconds, expires_at, reference)
+         as r (id, kind, order_id, status, attempt, reservation_seconds, expires_at, reference)
        returning id, kind, expires_at
      ), lined as (
        insert into reservation_lines (reservation_id, product_id, warehouse_id, quantity, open_quantity)
        select id, product_id, warehouse_id, quantity, quantity from line
      ), rung as (
        insert into outbox (topic, key)
-       select 'holds.due', '' from hold_expiry e, (select min(expires_at) as at from held where kind = 'hold') due
+       select 'reservations.due', '' from reservation_expiry e, (select min(expires_at) as at from held where kind = 'hold') due
        where due.at < clock_timestamp() + make_interval(secs => $13::float8 + $14::float8)
          and (due.at < e.wakes_at or e.wakes_at < clock_timestamp() + make_interval(secs => $14::float8))
        returning 1

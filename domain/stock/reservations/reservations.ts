@@ -10,6 +10,10 @@ import {
 import type { ReservationStatus } from '../ledger/types';
 
 export type { OpenLine, ReservationRow };
+export {
+  selectDueReservationsForUpdate as lockDueReservations,
+  selectOrderReservationsForUpdate as lockOrderReservations,
+} from './queries';
 
 /** Locks holds by id: the first locks of every transaction that changes one. */
 export async function lockReservations(tx: Transaction, ids: readonly string[]): Promise<ReservationRow[]> {

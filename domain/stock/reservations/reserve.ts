@@ -6,8 +6,10 @@ import {
   Candidates,
   planReservation,
   RankingCache,
+  refusedPlan,
   type ReservationPlan,
   type ReservationRequest,
+  type Refusal,
 } from './plan';
 import { insertEmptyStock, selectCandidates, selectFreeStock, type CandidateRow } from '../ledger/queries';
 import { insertReservationsWithLines, selectReclaimableProducts } from './queries';
@@ -18,6 +20,15 @@ import type { WarehouseDirectory } from '../../catalog/warehouses';
 export interface ReservationBook<Request extends ReservationRequest, Verdict> {
   /** OrderOutcomes that were given before, by reservation id. Asked after the stock is locked, so that none is missed. */
   decided(tx: Transaction, requests: readonly Request[]): Promise<Map<string, Verdict>>;
+  /**
+   * Asked, where there is such a limit, once every stock row of the products is locked. Returns a check of plans that leave
+   * units missing, called in their order: why those units may not wait, or null.
+   */
+  limit?(
+    tx: Transaction,
+    requests: readonly Request[],
+    productIdOf: (sku: string) => number | undefined,
+  ): Promise<(plan: ReservationPlan<Request>) => Refusal | null>;
   /**
    * Writes what belongs to the plans and answers a verdict for each, by reservation id. Runs while the holds are being
    * written, on the same connection and after them; `dueTimes` resolves when they are.
@@ -153,7 +164,11 @@ export function createReserver<Request extends ReservationRequest, Verdict>(
     const absent = keys.filter((key) => !candidates.stock.has(key));
     if (absent.length > 0) await insertEmptyStock(tx, absent);
     // One round trip; the server runs them one after the other, so the second sees what was committed before the locks.
-    const [levels, verdicts] = await Promise.all([lockStock(tx, keys), book.decided(tx, requests)]);
+    const [levels, verdicts, refusalOf] = await Promise.all([
+      lockStock(tx, keys),
+      book.decided(tx, requests),
+      mode.wide ? book.limit?.(tx, requests, (sku) => candidates.products.get(sku)?.productId) : undefined,
+    ]);
     const available = Availability.of(levels);
     const undecided = requests.filter((request) => !verdicts.has(request.reservationId));
     const reclaimable = mode.mayReclaim
@@ -171,8 +186,10 @@ export function createReserver<Request extends ReservationRequest, Verdict>(
       if (mayFindMore) {
         putOff.push(request);
       } else {
-        available.take(plan.allocations);
-        plans.push(plan);
+        const refusal = plan.missing.size > 0 ? refusalOf?.(plan) : null;
+        const stands = refusal ? refusedPlan(plan, refusal) : plan;
+        available.take(stands.allocations);
+        plans.push(stands);
       }
     }
     const dueTimes = writeReservations(tx, plans);

@@ -34,3 +34,10 @@ export interface ExpiryRound {
   /** When the next hold falls due, RFC 3339; null: none is pending. */
   nextDueAt: string | null;
 }
+
+declare module '../../../platform/database/outbox' {
+  interface OutboxTopics {
+    /** A reservation without an order falls due before the expiry looks again. */
+    'reservations.due': null;
+  }
+}

@@ -103,8 +103,8 @@ export function selectKnownLots(
     on,
     'tracking.known_lots',
     `select l.id, l.code, l.expires_on::text as "expiresOn",
-            (l.quantity - l.held - coalesce((select sum(u.quantity) from packed_units u
-              where u.lot_id = l.id and u.shipment_id is distinct from $4), 0))::int as free
+            l.quantity - l.held - coalesce((select sum(u.quantity) from packed_units u
+              where u.lot_id = l.id and u.shipment_id is distinct from $4), 0) as free
      from lots l where l.product_id = $1 and l.warehouse_id = $2 and l.code = any ($3::text[]) order by l.id`,
     [key.productId, key.warehouseId, codes, shipmentId],
   );
@@ -119,7 +119,7 @@ export function selectLotsOfParcel(
   return many(
     on,
     'tracking.lots_of_parcel',
-    `select l.code, l.expires_on::text as "expiresOn", (-sum(m.quantity))::int as quantity
+    `select l.code, l.expires_on::text as "expiresOn", -sum(m.quantity) as quantity
      from lot_movements m join lots l on l.id = m.lot_id
      where m.effect_id = $2 and m.kind = 'ship' and m.product_id = $1
      group by l.code, l.expires_on having sum(m.quantity) < 0 order by l.expires_on nulls last, l.code`,

@@ -41,7 +41,8 @@ export interface LotView {
   held: number;
 }
 
-export type SerialStatus = 'in_stock' | 'in_transit' | 'shipped' | 'written_off' | 'removed';
+export const SERIAL_STATUSES = ['in_stock', 'in_transit', 'shipped', 'written_off', 'removed'] as const;
+export type SerialStatus = (typeof SERIAL_STATUSES)[number];
 
 export interface SerialView {
   serial: string;

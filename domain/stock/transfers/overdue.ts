@@ -1,7 +1,7 @@
 import type { Database } from '../../../platform/database/database';
 import { AppError } from '../../../platform/errors';
 import { raiseTransferOverdue } from '../alerts/alerts';
-import { selectTransferForUpdate, updateOverdue } from './queries';
+import { claimUnattended, selectTransferForUpdate, updateOverdue } from './queries';
 import type { TransferProgress } from './types';
 import { readProgress } from './views';
 
@@ -23,4 +23,15 @@ export async function markOverdue(db: Database, transferId: string): Promise<Tra
   const progress = await readProgress(db, transferId);
   if (!progress) throw new AppError('NOT_FOUND', 'There is no such transfer.');
   return progress;
+}
+
+/**
+ * Takes up to `limit` open transfers whose workflow is to be looked for: those past due for `graceSeconds` that were not
+ * found overdue, and others every `recheckSeconds`. Several callers share them.
+ */
+export function claimUnattendedTransfers(
+  db: Database,
+  limits: { graceSeconds: number; recheckSeconds: number; limit: number },
+): Promise<{ id: string }[]> {
+  return claimUnattended(db, limits);
 }

@@ -121,7 +121,7 @@ export function selectProgress(on: Queryable, transferId: string): Promise<Trans
 
 /**
  * Open transfers whose workflow is to be looked for: any that are past due for `graceSeconds` and were not found overdue, and
- * others every `recheckSeconds`. Marks them as looked at, so that several sweeps share the work.
+ * others every `recheckSeconds`. Marks them as looked at, so that several reconcilers share the work.
  */
 export function claimUnattended(
   on: Queryable,

@@ -1,7 +1,9 @@
-export type TransferStatus = 'in_transit' | 'completed' | 'cancelled';
+export const TRANSFER_STATUSES = ['in_transit', 'completed', 'cancelled'] as const;
+export type TransferStatus = (typeof TRANSFER_STATUSES)[number];
 
 /** `immediate`: the units are there at once; `in_transit`: they are on their way until they are received. */
-export type TransferMode = 'immediate' | 'in_transit';
+export const TRANSFER_MODES = ['immediate', 'in_transit'] as const;
+export type TransferMode = (typeof TRANSFER_MODES)[number];
 
 /** A transfer as clients see it. Every unit is received, lost, returned or still open. */
 export interface TransferView {
@@ -44,4 +46,11 @@ export interface TransferProgress {
   isOverdue: boolean;
   /** Milliseconds by PostgreSQL's clock until it should have arrived; null: it is not waited for. */
   msLeft: number | null;
+}
+
+declare module '../../../platform/database/outbox' {
+  interface OutboxTopics {
+    /** Wakes the workflow of a transfer, or starts it. */
+    'transfer.wake': 'transferId';
+  }
 }

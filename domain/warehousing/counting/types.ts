@@ -1,7 +1,16 @@
 /** `open`: being counted; `review`: somebody must decide about a variance; `closed`: every line is decided. */
-export type SheetStatus = 'open' | 'review' | 'closed';
+export const SHEET_STATUSES = ['open', 'review', 'closed'] as const;
+export type SheetStatus = (typeof SHEET_STATUSES)[number];
 
-export type LineStatus = 'open' | 'counted' | 'review' | 'approved' | 'rejected';
+export const LINE_STATUSES = ['open', 'counted', 'review', 'approved', 'rejected'] as const;
+export type LineStatus = (typeof LINE_STATUSES)[number];
+
+/** Statuses of a line whose units were counted and compared with the ledger. */
+export const COMPARED_LINE_STATUSES = [
+  'counted',
+  'review',
+  'approved',
+] as const satisfies readonly LineStatus[];
 
 export interface CountLineView {
   sku: string;

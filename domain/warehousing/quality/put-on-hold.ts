@@ -1,13 +1,21 @@
 import type { Database, Transaction } from '../../../platform/database/database';
-import { AppError } from '../../../platform/errors';
+import { AppError, isSubjectsOwn } from '../../../platform/errors';
 import { newId } from '../../../platform/ids';
+import { actOnEach, failedSubjects, forgetFailures } from '../../stock/alerts/failed-work';
 import { lockStock, postLedger } from '../../stock/ledger/ledger';
 import { selectStockKey } from '../../stock/ledger/queries';
 import { insertLines, insertReservations } from '../../stock/reservations/queries';
 import type { StockKey } from '../../stock/ledger/types';
 import { selectTracked } from '../../stock/tracking/queries';
 import { holdIn, readQualityHold } from './holds';
-import { insertHold, selectExpiredLots, selectLot, updateLotHeld, type LotRow } from './queries';
+import {
+  insertHold,
+  selectExpiredLots,
+  selectLot,
+  selectSettledLotFailures,
+  updateLotHeld,
+  type LotRow,
+} from './queries';
 import type { NewQualityHold, QualityHoldView } from './types';
 
 /**
@@ -36,18 +44,27 @@ const EXPIRED_BATCH = 100;
 
 /**
  * Puts what is left of lots past their last day of sale on hold, as far as it is not promised to anybody. Safe to run at any
- * time: what is on hold is not put there again. Answers the units.
+ * time: what is on hold is not put there again. A lot that fails by an error of its own stops no other: an alert tells of it, and
+ * it is tried again after a while. Answers the units.
  */
 export async function holdExpiredLots(db: Database, beat: () => void = () => undefined): Promise<number> {
   let units = 0;
+  await forgetFailures(db, 'hold_expired_lot', await selectSettledLotFailures(db));
+  const failed = await failedSubjects(db, 'hold_expired_lot');
   for (;;) {
     const lots = await selectExpiredLots(db, EXPIRED_BATCH);
     let held = 0;
-    for (const { sku, location, code: lot, expiresOn } of lots) {
-      beat();
-      const reason = `lot ${lot} expired on ${expiresOn}`;
-      held += await holdWhatIsFree(db, { holdId: newId(), sku, location, lot, reason, actor: 'system' });
-    }
+    await actOnEach(lots, failed, {
+      db,
+      work: 'hold_expired_lot',
+      idOf: ({ id }) => String(id),
+      isOwn: isSubjectsOwn,
+      async act({ sku, location, code: lot, expiresOn }) {
+        beat();
+        const reason = `lot ${lot} expired on ${expiresOn}`;
+        held += await holdWhatIsFree(db, { holdId: newId(), sku, location, lot, reason, actor: 'system' });
+      },
+    });
     units += held;
     if (lots.length < EXPIRED_BATCH || held === 0) return units;
   }

@@ -7,6 +7,7 @@ import {
   type Transaction,
 } from '../../../platform/database/database';
 import { newestFirst, utc, utcMicros, type PageRequest } from '../../../platform/database/pages';
+import { notPutOff } from '../../stock/alerts/failed-work-queries';
 import type { StockKey } from '../../stock/ledger/types';
 import type { QualityHoldView } from './types';
 
@@ -120,6 +121,7 @@ export function updateLotHeld(tx: Transaction, lotId: number, units: number): Pr
 }
 
 export interface ExpiredLot {
+  id: number;
   sku: string;
   location: string;
   code: string;
@@ -132,11 +134,25 @@ export function selectExpiredLots(on: Queryable, limit: number): Promise<Expired
   return many<ExpiredLot>(
     on,
     'quality.expired_lots',
-    `select p.sku, w.code as location, l.code, l.expires_on::text as "expiresOn"
+    `select l.id, p.sku, w.code as location, l.code, l.expires_on::text as "expiresOn"
      from lots l join products p on p.id = l.product_id join warehouses w on w.id = l.warehouse_id
      join stock s on s.product_id = l.product_id and s.warehouse_id = l.warehouse_id
      where l.expires_on < (now() at time zone 'UTC')::date and l.quantity > l.held and s.available > 0
+       and ${notPutOff('hold_expired_lot', 'l.id')}
      order by l.expires_on, l.id limit $1`,
     [limit],
   );
+}
+
+/** Lots that could not be put on hold and of which nothing is left to put there. */
+export async function selectSettledLotFailures(on: Queryable): Promise<string[]> {
+  const found = await many<{ subject: string }>(
+    on,
+    'quality.settled_lot_failures',
+    `select f.subject from failed_work f
+     where f.work = 'hold_expired_lot'
+       and not exists (select from lots l where l.id = f.subject::bigint and l.quantity > l.held
+                         and l.expires_on < (now() at time zone 'UTC')::date)`,
+  );
+  return found.map(({ subject }) => subject);
 }

@@ -2,7 +2,7 @@ import type { Database, Transaction } from '../../../platform/database/database'
 import { AppError } from '../../../platform/errors';
 import { enqueue } from '../../../platform/database/outbox';
 import { appendEvents } from '../../orders/events';
-import { lockOrders } from '../../orders/queries';
+import { lockOrders } from '../../orders/lock';
 import { insertReturn, selectReturnable } from './queries';
 import type { NewReturn, ReturnView } from './types';
 import { readReturn, returnIn } from './views';

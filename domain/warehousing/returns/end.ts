@@ -4,7 +4,7 @@ import { enqueue } from '../../../platform/database/outbox';
 import { appendEvents } from '../../orders/events';
 import { lockReturn, selectOverdueReturns, selectProgress, selectReturnLines, updateReturn } from './queries';
 import { afterReturnEvent, isSettled, returnHasEnded } from './rules';
-import type { ReturnProgress, ReturnView } from './types';
+import type { OverdueReturn, ReturnProgress, ReturnView } from './types';
 import { returnIn } from './views';
 
 /**
@@ -58,18 +58,13 @@ export async function readReturnProgress(on: Queryable, returnId: string): Promi
   return progress;
 }
 
-/** A workflow that lives ends a wait within seconds. */
+/** A workflow that runs ends a wait within seconds. */
 const OVERDUE_SECONDS = 60;
-const OVERDUE_BATCH = 500;
 
-/** Has the relay start again the workflow of returns that should have ended their wait: theirs is gone. Answers how many. */
-export function wakeOverdueReturns(db: Database): Promise<number> {
-  return db.retrying(async (tx) => {
-    const overdue = await selectOverdueReturns(tx, OVERDUE_SECONDS, OVERDUE_BATCH);
-    await enqueue(
-      tx,
-      overdue.map(({ id: key }) => ({ topic: 'return.wake', key })),
-    );
-    return overdue.length;
-  });
+/** Open returns that should have ended their wait a minute ago, soonest due first, `limit` at most, those after `after`. */
+export function findOverdueReturns(
+  db: Database,
+  page: { after: OverdueReturn | undefined; limit: number },
+): Promise<OverdueReturn[]> {
+  return selectOverdueReturns(db, { seconds: OVERDUE_SECONDS, ...page });
 }

@@ -5,7 +5,8 @@ import { insertEmptyStock } from '../../stock/ledger/queries';
 import type { Allocation, LedgerEntry, StockKey } from '../../stock/ledger/types';
 import { allocateBackorders, applyAllocation } from '../../ordering/backorders/allocate';
 import { appendEvents } from '../../orders/events';
-import { lockOrders, type NewEvent } from '../../orders/queries';
+import type { NewEvent } from '../../orders/types';
+import { lockOrders } from '../../orders/lock';
 import { assignUnits } from '../../stock/tracking/assign-units';
 import {
   selectReturnLines,

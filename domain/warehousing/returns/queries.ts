@@ -7,7 +7,7 @@ import {
   type Transaction,
 } from '../../../platform/database/database';
 import { newestFirst, utc, utcMicros, type PageRequest } from '../../../platform/database/pages';
-import type { NewReturn, ReturnProgress, ReturnStatus, ReturnView } from './types';
+import type { NewReturn, OverdueReturn, ReturnProgress, ReturnStatus, ReturnView } from './types';
 
 const RETURN = `
   r.id, r.order_id as "orderId", r.status, w.code as location, ${utc('r.expires_at')} as "expiresAt", r.actor,
@@ -51,9 +51,9 @@ export function selectProgress(on: Queryable, id: string): Promise<ReturnProgres
   return maybeOne<ReturnProgress>(
     on,
     'returns.progress',
-    `select r.id as "returnId", r.order_id as "orderId", r.status, (${AWAITED})::int as awaited,
-            sum(l.received - l.restocked - l.written_off)::int as uninspected,
-            sum(l.restocked)::int as restocked, sum(l.written_off)::int as "writtenOff",
+    `select r.id as "returnId", r.order_id as "orderId", r.status, ${AWAITED} as awaited,
+            sum(l.received - l.restocked - l.written_off) as uninspected,
+            sum(l.restocked) as restocked, sum(l.written_off) as "writtenOff",
             case when ${AWAITED} > 0
               then ceil(extract(epoch from r.expires_at - clock_timestamp()) * 1000)::float8 end as "msLeft"
      from customer_returns r join customer_return_lines l on l.return_id = r.id where r.id = $1 group by r.id`,
@@ -76,7 +76,7 @@ export function selectReturnable(tx: Transaction, orderId: string): Promise<Retu
   return many<ReturnableRow>(
     tx,
     'returns.returnable',
-    `select i.product_id as "productId", i.sku, i.fulfilled_quantity - coalesce(b.units, 0)::int as returnable
+    `select i.product_id as "productId", i.sku, i.fulfilled_quantity - coalesce(b.units, 0) as returnable
      from order_items i left join lateral (
        select sum(case when r.status in ('authorised', 'received') and not r.closed_to_arrivals then l.quantity
                        else l.received end) as units
@@ -216,19 +216,19 @@ export function updateReturn(
   );
 }
 
-/** Returns whose workflow should have ended their wait `seconds` ago. */
+/** Returns whose workflow should have ended their wait `seconds` ago, soonest due first. */
 export function selectOverdueReturns(
-  tx: Transaction,
-  seconds: number,
-  limit: number,
-): Promise<{ id: string }[]> {
-  return many(
-    tx,
+  on: Queryable,
+  request: { seconds: number; after: OverdueReturn | undefined; limit: number },
+): Promise<OverdueReturn[]> {
+  return many<OverdueReturn>(
+    on,
     'returns.overdue',
-    `select id from customer_returns
+    `select id, ${utcMicros('expires_at')} as "expiresAtMicros" from customer_returns
      where status in ('authorised', 'received') and not closed_to_arrivals
        and expires_at < statement_timestamp() - make_interval(secs => $1)
-     order by expires_at limit $2`,
-    [seconds, limit],
+       and ($2::timestamptz is null or (expires_at, id) > ($2, $3::uuid))
+     order by expires_at, id limit $4`,
+    [request.seconds, request.after?.expiresAtMicros ?? null, request.after?.id ?? null, request.limit],
   );
 }

@@ -2,7 +2,14 @@
  * `authorised`: goods may come in; `received`: some are here; `completed`: all that came is inspected and no more is awaited;
  * `expired`: nothing came in time; `cancelled`: called off before anything came.
  */
-export type ReturnStatus = 'authorised' | 'received' | 'completed' | 'expired' | 'cancelled';
+export const RETURN_STATUSES = ['authorised', 'received', 'completed', 'expired', 'cancelled'] as const;
+export type ReturnStatus = (typeof RETURN_STATUSES)[number];
+
+/** Statuses in which goods may still come in, unless the return is closed to arrivals. */
+export const AWAITED_RETURN_STATUSES = ['authorised', 'received'] as const satisfies readonly ReturnStatus[];
+
+/** Steps of a return that a client asks for; each request counts once. */
+export const RETURN_STEPS = ['receive', 'inspect'] as const;
 
 /** What happens to a return. `complete`: the last of it was decided. */
 export type ReturnEvent = 'receive' | 'inspect' | 'complete' | 'expire' | 'cancel';
@@ -63,4 +70,17 @@ export interface ReturnStep {
   /** Makes the step happen once, however often it is sent. */
   stepId: string;
   actor: string;
+}
+
+/** A return that should have ended its wait; `expiresAtMicros` is RFC 3339, to the microsecond. */
+export interface OverdueReturn {
+  id: string;
+  expiresAtMicros: string;
+}
+
+declare module '../../../platform/database/outbox' {
+  interface OutboxTopics {
+    /** Wakes the workflow of a customer's return, or starts it. */
+    'return.wake': 'returnId';
+  }
 }

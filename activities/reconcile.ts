@@ -1,0 +1,118 @@
+import { Context } from '@temporalio/activity';
+import { failedSubjects, forgetFailures, recordFailure } from '../domain/stock/alerts/failed-work';
+import type { Work } from '../domain/stock/alerts/types';
+import type { Database } from '../platform/database/database';
+import { isRetryable } from '../platform/errors';
+import { callFailure } from '../platform/temporal/call-failure';
+import type { WorkflowState } from '../platform/temporal/engine-client';
+import type { Logger } from '../platform/telemetry/log';
+
+/** What has rows, and a workflow for each row that is open. */
+export type ReconcileSubject = 'orders' | 'transfers' | 'jobs' | 'returns';
+
+export interface ReconcileInput {
+  subject: ReconcileSubject;
+}
+
+export interface ReconcileResult {
+  /** Suspects that were looked at. */
+  looked: number;
+  /** Whose workflow was started again. */
+  restarted: number;
+  /** That were ended, since their workflow had failed. */
+  ended: number;
+  /** That could not be looked at, or started again; they are suspects again later. */
+  failed: number;
+}
+
+/** One kind of row that has a workflow while it is open. */
+export interface Reconciled {
+  /** What an id is, in logs. */
+  key: string;
+  /** Under which the failure of one is recorded. */
+  work: Work;
+  /** Ids of rows that are open and have rested, each once. */
+  suspects(): AsyncIterable<string>;
+  workflowId(id: string): string;
+  /** Starts the workflow; one that runs is left alone. Returns false where nothing is left to do for the row. */
+  restart(id: string): Promise<boolean>;
+  /** Ends a row whose workflow has failed and would fail again. Where it is missing, that workflow is started again. */
+  end?(id: string): Promise<void>;
+}
+
+export interface ReconcileActivities {
+  /**
+   * Starts the workflow of every row that is open and has none. It changes nothing by itself: the workflow reads the rows and
+   * goes on from there. A workflow that runs is left alone, however slow it is. A suspect that fails does not stop the others:
+   * an alert tells of it, and it is tried again in the next run.
+   */
+  reconcileWorkflows(subject: ReconcileSubject): Promise<ReconcileResult>;
+}
+
+export interface ReconcileDependencies {
+  db: Database;
+  subjects: Readonly<Record<ReconcileSubject, Reconciled>>;
+  /** By the engine's own record, never by visibility, which lags. */
+  describe(workflowId: string): Promise<WorkflowState>;
+  log: Logger;
+}
+
+/** With so many suspects in a row for which PostgreSQL or Temporal is away, the rest is left to the next run. */
+const AWAY_LIMIT = 3;
+
+export function createReconcileActivities(deps: ReconcileDependencies): ReconcileActivities {
+  const { db, subjects, describe, log } = deps;
+
+  async function look(subject: Reconciled, id: string): Promise<'left' | 'restarted' | 'ended'> {
+    const about = { [subject.key]: id };
+    const state = await describe(subject.workflowId(id));
+    if (state === 'running') return 'left';
+    if (state === 'failed' && subject.end) {
+      await subject.end(id);
+      log.error(about, 'a workflow has failed and left its row open; the row is ended as failed');
+      return 'ended';
+    }
+    if (!(await subject.restart(id))) return 'left';
+    // A workflow that completed and left its row open is a defect of ours, or the database was set back.
+    const level = state === 'completed' ? 'error' : 'warn';
+    log[level]({ ...about, state }, 'an open row had no workflow; it was started again');
+    return 'restarted';
+  }
+
+  return {
+    async reconcileWorkflows(name) {
+      const subject = subjects[name];
+      const result = { looked: 0, restarted: 0, ended: 0, failed: 0 };
+      const { work } = subject;
+      const failedBefore = await failedSubjects(db, work);
+      let away = 0;
+
+      async function reconcile(id: string): Promise<void> {
+        // Each may take the whole deadline of several calls.
+        Context.current().heartbeat(result);
+        result.looked += 1;
+        try {
+          const outcome = await look(subject, id);
+          if (outcome !== 'left') result[outcome] += 1;
+          if (failedBefore.has(id)) await forgetFailures(db, work, [id]);
+          away = 0;
+        } catch (error) {
+          result.failed += 1;
+          log.error({ err: error, [subject.key]: id }, 'a row could not be reconciled with its workflow');
+          away = isAway(error) ? away + 1 : 0;
+          if (away === AWAY_LIMIT) throw error;
+          if (away === 0) await recordFailure(db, { work, subject: id, error });
+        }
+      }
+
+      // Those that failed before may no longer be suspects: their alerts end with them.
+      for (const id of failedBefore) await reconcile(id);
+      for await (const id of subject.suspects()) if (!failedBefore.has(id)) await reconcile(id);
+      return result;
+    },
+  };
+}
+
+function isAway(error: unknown): boolean {
+  return isRetryable(error) || callFailure(error) === 'away';
+}

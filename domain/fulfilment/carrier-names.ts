@@ -1,2 +1,0 @@
-/** Carriers whose updates are taken. */
-export const CARRIER_NAMES: readonly string[] = ['sandbox'];

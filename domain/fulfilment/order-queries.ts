@@ -1,0 +1,58 @@
+import { many, type Queryable } from '../../platform/database/database';
+import { literals } from '../../platform/database/literals';
+import { LEFT_SHIPMENT_STATUSES, STOPPED_SHIPMENT_STATUSES } from './types';
+
+/** A line of a reservation that is still open although its shipment will not leave. */
+export interface StoppedLine {
+  reservationId: string;
+  productId: number;
+  warehouseId: number;
+  openQuantity: number;
+  shipmentId: string;
+}
+
+/** Open lines of an order's shipments that will not leave: what a compensation puts back on sale. */
+export function selectStoppedLines(on: Queryable, orderId: string): Promise<StoppedLine[]> {
+  return many<StoppedLine>(
+    on,
+    'fulfilment.stopped_lines',
+    `select l.reservation_id as "reservationId", l.product_id as "productId", l.warehouse_id as "warehouseId",
+            l.open_quantity as "openQuantity", s.id as "shipmentId"
+     from shipments s
+     join reservation_lines l on l.reservation_id = s.reservation_id and l.warehouse_id = s.warehouse_id
+     where s.order_id = $1 and s.status in ${literals(STOPPED_SHIPMENT_STATUSES)} and l.open_quantity > 0
+     order by l.product_id, l.warehouse_id, l.reservation_id`,
+    [orderId],
+  );
+}
+
+export function selectReservationsThatLeft(
+  on: Queryable,
+  reservationIds: readonly string[],
+): Promise<{ id: string }[]> {
+  return many(
+    on,
+    'fulfilment.reservations_that_left',
+    `select distinct reservation_id as id from shipments
+     where reservation_id = any ($1::uuid[]) and status in ${literals(LEFT_SHIPMENT_STATUSES)}`,
+    [reservationIds],
+  );
+}
+
+/** Units of an order in shipments that have left or may still leave. */
+export interface UnitsToDeliver {
+  reservationId: string;
+  productId: number;
+  quantity: number;
+}
+
+export function selectUnitsToDeliver(on: Queryable, orderId: string): Promise<UnitsToDeliver[]> {
+  return many<UnitsToDeliver>(
+    on,
+    'fulfilment.units_to_deliver',
+    `select s.reservation_id as "reservationId", i.product_id as "productId", i.quantity
+     from shipments s join shipment_items i on i.shipment_id = s.id
+     where s.order_id = $1 and s.status not in ${literals(STOPPED_SHIPMENT_STATUSES)}`,
+    [orderId],
+  );
+}

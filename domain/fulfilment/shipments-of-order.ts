@@ -1,0 +1,18 @@
+import type { Queryable } from '../../platform/database/database';
+import { selectReservationsThatLeft } from './order-queries';
+
+export {
+  selectStoppedLines as stoppedLines,
+  selectUnitsToDeliver as unitsToDeliver,
+  type StoppedLine,
+  type UnitsToDeliver,
+} from './order-queries';
+
+/** Reservations among these of which something has left. */
+export async function reservationsThatLeft(
+  on: Queryable,
+  reservationIds: readonly string[],
+): Promise<Set<string>> {
+  if (reservationIds.length === 0) return new Set();
+  return new Set((await selectReservationsThatLeft(on, reservationIds)).map(({ id }) => id));
+}

@@ -1,0 +1,133 @@
+import type { NewItem, NewOrder } from '../orders/create';
+import { orderPaymentId } from '../orders/ids';
+import { NO_CURRENCY, priceOf } from '../orders/rules';
+import type { NewEvent, OrderInput } from '../orders/types';
+import type { NewPayment } from '../payments/types';
+import type { ReservationPlan, ReservationRequest } from '../stock/reservations/plan';
+import type { NewBackorder } from './backorders/open-backorders';
+
+/** A reservation that is asked for by an order. */
+export interface OrderReservationRequest extends ReservationRequest {
+  orderId: string;
+  order: OrderInput;
+}
+
+/** What is to be written for an order that is placed. */
+type OrderPlan = ReservationPlan<OrderReservationRequest>;
+
+/** The order's row. */
+export function orderOf(plan: OrderPlan): NewOrder {
+  const { order } = plan.request;
+  const [product] = plan.products.values();
+  return {
+    id: order.orderId,
+    customerId: order.customerId,
+    status: plan.outcome === 'held' ? 'reserved' : plan.outcome === 'short' ? 'rejected' : 'failed',
+    fulfilment: order.fulfilment,
+    currency: plan.refusal ? NO_CURRENCY : (product?.currency ?? NO_CURRENCY),
+    totalMinor: priceOf(
+      itemsOf(plan).map((item) => ({ ...item, quantity: item.quantity - cancelledOfHeld(plan, item) })),
+    ),
+    shipTo: order.shipTo,
+    holdSeconds: order.holdSeconds,
+    failureCode: plan.refusal?.code ?? null,
+    failureDetail: plan.refusal?.detail ?? null,
+    failureDetails: plan.refusal?.details ?? {},
+    paymentMethod: order.payment,
+    input: order,
+    sourcing: plan.decisions,
+    shortages: plan.shortages,
+  };
+}
+
+/** What a partial order does not get is not part of its total; a rejected order keeps the total that was asked for. */
+function cancelledOfHeld(plan: OrderPlan, item: NewItem): number {
+  return plan.outcome === 'held' ? item.cancelled : 0;
+}
+
+/** The rows of its items; a refused order has none. */
+export function itemsOf(plan: OrderPlan): NewItem[] {
+  const { request, products, missing, outcome } = plan;
+  if (outcome === 'refused') return [];
+  return request.lines.flatMap(({ sku, quantity }, index) => {
+    const product = products.get(sku);
+    if (!product) return [];
+    const lacking = outcome === 'short' ? quantity : (missing.get(product.productId) ?? 0);
+    const waits = outcome === 'held' && request.mode === 'backorder';
+    return [
+      {
+        orderId: request.orderId,
+        line: index + 1,
+        productId: product.productId,
+        sku,
+        quantity,
+        unitPriceMinor: product.priceMinor,
+        reserved: quantity - lacking,
+        backordered: waits ? lacking : 0,
+        cancelled: waits ? 0 : lacking,
+      },
+    ];
+  });
+}
+
+export function backordersOf(plan: OrderPlan): NewBackorder[] {
+  return itemsOf(plan)
+    .filter((item) => item.backordered > 0)
+    .map(({ orderId, productId, backordered }) => ({ orderId, productId, quantity: backordered }));
+}
+
+/** A reservation that is paid with the order starts in `charging`, with its charge already written. */
+export function firstChargeOf(plan: OrderPlan, gateway: string): NewPayment[] {
+  const { orderId, order, reservationId } = plan.request;
+  if (!order.payment || plan.allocations.length === 0) return [];
+  return [
+    {
+      id: orderPaymentId(orderId, 1),
+      orderId,
+      reservationId,
+      attempt: 1,
+      updateId: 'order',
+      amountMinor: priceOf(itemsOf(plan).map((item) => ({ ...item, quantity: item.reserved }))),
+      currency: orderOf(plan).currency,
+      method: order.payment.method,
+      token: order.payment.token,
+      gateway,
+    },
+  ];
+}
+
+export function eventsOf(plan: OrderPlan): NewEvent[] {
+  const { orderId, lines, order, reservationId } = plan.request;
+  const events: NewEvent[] = [
+    {
+      orderId,
+      type: 'order_placed',
+      data: { items: lines, fulfilment: order.fulfilment, customerId: order.customerId },
+    },
+  ];
+  if (plan.outcome === 'short') {
+    return [...events, { orderId, type: 'order_rejected', data: { shortages: plan.shortages } }];
+  }
+  if (plan.refusal) return [...events, { orderId, type: 'order_failed', data: { ...plan.refusal } }];
+  if (plan.allocations.length > 0) {
+    const allocations = plan.decisions.flatMap(({ sku, candidates }) =>
+      candidates
+        .filter((c) => c.taken > 0)
+        .map(({ warehouse, taken }) => ({ sku, warehouse, quantity: taken })),
+    );
+    events.push({ orderId, type: 'stock_reserved', data: { reservationId, allocations } });
+  }
+  if (plan.shortages.length > 0) {
+    const type = order.fulfilment === 'backorder' ? 'items_backordered' : 'items_cut';
+    events.push({ orderId, type, data: { shortages: plan.shortages } });
+  }
+  const [charge] = firstChargeOf(plan, '');
+  if (charge) {
+    events.push({
+      orderId,
+      type: 'payment_started',
+      data: { paymentId: charge.id, amountMinor: charge.amountMinor },
+    });
+  }
+  return events;
+}

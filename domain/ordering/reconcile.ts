@@ -1,0 +1,29 @@
+import type { Database } from '../../platform/database/database';
+import { markChecked } from '../orders/checked';
+import type { OrderInput } from '../orders/types';
+import { readOrderInput } from '../orders/views';
+import { readProgress } from './progress';
+import { selectSuspectsForUpdate } from './reconcile-queries';
+import { nextStep } from './rules';
+
+/**
+ * Takes up to `limit` orders that have something left to do and have not moved for `graceSeconds`: open ones, and ended ones
+ * with a charge or refund that is not final. The longer one has rested, the less often it is taken again, at least every
+ * `recheckSeconds`. Several callers at once get different orders, and a long list is gone through in turn.
+ */
+export async function claimRestingOrders(
+  db: Database,
+  limits: { graceSeconds: number; recheckSeconds: number; limit: number },
+): Promise<{ id: string }[]> {
+  const checked = await db.transaction(async (tx) =>
+    markChecked(tx, await selectSuspectsForUpdate(tx, limits)),
+  );
+  return checked.map(({ orderId }) => ({ id: orderId }));
+}
+
+/** What an order's saga is started with, or null when nothing is left to do for the order, or there is none. */
+export async function readUnfinishedOrder(db: Database, orderId: string): Promise<OrderInput | null> {
+  const progress = await readProgress(db, orderId);
+  if (!progress || nextStep(progress).do === 'finish') return null;
+  return (await readOrderInput(db, orderId))?.input ?? null;
+}

@@ -1,0 +1,96 @@
+import type { ShipmentStatus, ShipmentView } from '../fulfilment/types';
+import type { Fulfilment, ItemStatus, OrderStatus } from '../orders/types';
+import type { PaymentView, RefundView } from '../payments/types';
+import type { ReservationStatus, Shortage } from '../stock/ledger/types';
+
+/** One reservation of an order, with its time left by PostgreSQL's clock. */
+export interface ReservationProgress {
+  reservationId: string;
+  seq: number;
+  status: ReservationStatus;
+  attempt: number;
+  expiresAt: string;
+  /** Milliseconds until it falls due; zero or less: it is due. */
+  msLeft: number;
+}
+
+/**
+ * Where an order stands, read from its rows in one statement. The saga decides every next step from this alone, so a saga
+ * that is started again after being terminated carries on where the rows are.
+ */
+export interface OrderProgress {
+  orderId: string;
+  status: OrderStatus;
+  failureCode: string | null;
+  /** Live reservations, oldest first. */
+  holds: ReservationProgress[];
+  /** The charge in flight. */
+  charge: {
+    paymentId: string;
+    reservationId: string;
+    status: 'pending' | 'unknown';
+    ageSeconds: number;
+  } | null;
+  /** True when parts that are allocated later can be charged without asking. */
+  hasPaymentMethod: boolean;
+  /** Somebody asked to cancel it, and that is not yet done or refused. */
+  cancelRequested: boolean;
+  /** Units that wait for stock. */
+  waitingUnits: number;
+  /** Count of shipments by status. */
+  shipments: Partial<Record<ShipmentStatus, number>>;
+  /** Shipments that failed, were voided or are being voided, and whose units are still reserved. */
+  uncutShipments: number;
+  /** Refunds not yet made at the gateway. */
+  pendingRefunds: number;
+}
+
+/** What a reserve request came to. It is stored: the same order asked again gets the same outcome and its current progress. */
+export interface ReserveOutcome {
+  verdict: 'held' | 'rejected' | 'refused';
+  shortages: Shortage[];
+  /** Why it was refused (UNKNOWN_SKU, ORDER_FAILED, ...). */
+  code: string | null;
+  detail: string | null;
+  progress: OrderProgress | null;
+}
+
+/** The order as `GET /orders/{id}` shows it. Money in minor units, times RFC 3339. */
+export interface OrderView {
+  id: string;
+  status: OrderStatus;
+  customerId: string;
+  fulfilment: Fulfilment;
+  currency: string;
+  totalMinor: number;
+  failureCode?: string;
+  cancelReason?: string;
+  items: OrderItemView[];
+  reservation: ReservationView | null;
+  reservations: ReservationView[];
+  payment: PaymentView | null;
+  payments: PaymentView[];
+  refunds: RefundView[];
+  shipments: ShipmentView[];
+  createdAt: string;
+  updatedAt: string;
+}
+
+export interface OrderItemView {
+  sku: string;
+  quantity: number;
+  unitPriceMinor: number;
+  status: ItemStatus;
+  reservedQuantity: number;
+  backorderedQuantity: number;
+  fulfilledQuantity: number;
+  cancelledQuantity: number;
+  allocations: { warehouse: string; quantity: number }[];
+}
+
+export interface ReservationView {
+  id: string;
+  /** `charging` is shown as `pending`. */
+  status: Exclude<ReservationStatus, 'charging'>;
+  expiresAt: string;
+}

@@ -1,0 +1,39 @@
+import type { Queryable } from '../../platform/database/database';
+import type { SourcingDecision } from '../stock/ledger/types';
+import { hasEnded } from './rules';
+import type { OrderEvent, OrderInput, OrderStatus } from './types';
+import {
+  selectInput,
+  selectOrderEvents,
+  selectOrderStatus,
+  selectSourcing,
+  type StatusRow,
+} from './view-queries';
+
+/** Null: no such order. */
+export async function readOrderStatus(on: Queryable, orderId: string): Promise<StatusRow | null> {
+  return (await selectOrderStatus(on, orderId)) ?? null;
+}
+
+/** Events numbered above `after`, and whether the order has ended, as of the same moment. Null: no such order. */
+export async function readOrderEvents(
+  on: Queryable,
+  orderId: string,
+  page: { after: number; limit: number; offset?: number },
+): Promise<{ items: OrderEvent[]; ended: boolean } | null> {
+  const row = await selectOrderEvents(on, orderId, { offset: 0, ...page });
+  return row ? { items: row.items, ended: hasEnded(row.status) } : null;
+}
+
+/** Why these warehouses: the decisions as they were made. Null: no such order. */
+export async function readSourcing(on: Queryable, orderId: string): Promise<SourcingDecision[] | null> {
+  return (await selectSourcing(on, orderId))?.sourcing ?? null;
+}
+
+/** What the order's saga was started with, to start it again. Null: no such order. */
+export async function readOrderInput(
+  on: Queryable,
+  orderId: string,
+): Promise<{ status: OrderStatus; input: OrderInput } | null> {
+  return (await selectInput(on, orderId)) ?? null;
+}

@@ -1,0 +1,1 @@
+export { selectPaymentOfUpdate as readPaymentOfUpdate } from './view-queries';

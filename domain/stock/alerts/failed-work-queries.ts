@@ -1,0 +1,66 @@
+import { execute, maybeOne, many, type Queryable } from '../../../platform/database/database';
+import type { Work } from './types';
+
+export interface NewFailure {
+  work: Work;
+  subject: string;
+  /** Seconds until the second attempt, and at most. */
+  firstSeconds: number;
+  longestSeconds: number;
+  details: Readonly<Record<string, unknown>>;
+}
+
+/** Counts a failure and raises or renews its alert. Returns when the work may be tried again. */
+export async function upsertFailure(on: Queryable, failure: NewFailure): Promise<Date> {
+  const { work, subject, firstSeconds, longestSeconds, details } = failure;
+  const row = await maybeOne<{ retryAt: Date }>(
+    on,
+    'alerts.record_failure',
+    `with failed as (
+       insert into failed_work as f (work, subject, retry_at)
+       values ($1, $2, clock_timestamp() + make_interval(secs => $3::float8))
+       on conflict (work, subject) do update
+         set attempts = f.attempts + 1,
+             retry_at = clock_timestamp() + make_interval(secs => least($3::float8 * 2 ^ least(f.attempts, 30), $4::float8))
+       returning attempts, retry_at
+     ), raised as (
+       insert into alerts as a (kind, subject, details)
+       select 'work_failed', $1 || ':' || $2, $5::jsonb || jsonb_build_object('attempts', attempts, 'retryAt',
+                to_char(retry_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'))
+       from failed
+       on conflict (subject) where status <> 'resolved' and subject is not null do update set details = excluded.details
+     )
+     select retry_at as "retryAt" from failed`,
+    [work, subject, firstSeconds, longestSeconds, JSON.stringify(details)],
+  );
+  if (!row) throw new Error('a failure was not recorded');
+  return row.retryAt;
+}
+
+export async function selectFailures(on: Queryable, work: Work): Promise<string[]> {
+  const found = await many<{ subject: string }>(
+    on,
+    'alerts.failures',
+    'select subject from failed_work where work = $1',
+    [work],
+  );
+  return found.map(({ subject }) => subject);
+}
+
+/** Forgets failures and resolves their alerts. */
+export function deleteFailures(on: Queryable, work: Work, subjects: readonly string[]): Promise<number> {
+  return execute(
+    on,
+    'alerts.forget_failures',
+    `with over as (
+       delete from failed_work where work = $1 and subject = any ($2::text[]) returning work || ':' || subject as subject
+     )
+     update alerts a set status = 'resolved', resolved_at = clock_timestamp()
+     from over where a.subject = over.subject and a.status <> 'resolved'`,
+    [work, subjects],
+  );
+}
+
+/** A condition of SQL: this work on the row with this id is not put off after a failure. */
+export const notPutOff = (work: Work, id: string) =>
+  `not exists (select from failed_work f where f.work = '${work}' and f.subject = ${id}::text and f.retry_at > statement_timestamp())`;

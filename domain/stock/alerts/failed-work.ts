@@ -1,0 +1,104 @@
+import type { Database, Queryable } from '../../../platform/database/database';
+import { constraintOf, sqlState } from '../../../platform/errors';
+import { deleteFailures, selectFailures, upsertFailure } from './failed-work-queries';
+import type { Work } from './types';
+
+/** After the first failure; doubled with each further one, up to the longest. */
+const FIRST_RETRY_SECONDS = 60;
+const LONGEST_RETRY_SECONDS = 3_600;
+
+const ADVICE: Readonly<Record<Work, string>> = {
+  expire_hold:
+    'This hold is past due and its units stay reserved. Look at the hold, its lines and the backorders of its product; run holdfast verify.',
+  hold_expired_lot:
+    'Units of this lot are past their last day of sale and may still be sold. Look at the lot and its stock.',
+  start_order_saga:
+    'This order has something left to do and no workflow runs for it. Look at the order and the log of the worker.',
+  start_transfer: 'No workflow watches this transfer. Look at the transfer and the log of the worker.',
+  start_job: 'This job has not ended and no workflow runs for it. Look at the job and the log of the worker.',
+  start_return:
+    'This return waits for its goods and no workflow runs for it. Look at the return and the log of the worker.',
+  record_booking:
+    'The carrier was asked to book this shipment, and what it answered could not be written. Look at the shipment and its order.',
+  deliver_message:
+    'This message of the outbox cannot be delivered. Look at what it names and the log of the worker.',
+};
+
+/**
+ * Writes down that work on one subject failed by an error of its own, although the rest of the batch was done: an alert
+ * `work_failed` that says what to do, and a time before which the work leaves the subject out. Fails again: the time to the
+ * next attempt doubles, up to an hour, and the alert stays one.
+ *
+ * @returns when it may be tried again
+ */
+export function recordFailure(
+  db: Queryable,
+  { work, subject, error }: { work: Work; subject: string; error: unknown },
+): Promise<Date> {
+  return upsertFailure(db, {
+    work,
+    subject,
+    firstSeconds: FIRST_RETRY_SECONDS,
+    longestSeconds: LONGEST_RETRY_SECONDS,
+    details: {
+      work,
+      id: subject,
+      advice: ADVICE[work],
+      error: error instanceof Error ? error.message : String(error),
+      ...codesOf(error),
+    },
+  });
+}
+
+function codesOf(error: unknown): { sqlState?: string; constraint?: string } {
+  const state = sqlState(error);
+  const constraint = constraintOf(error);
+  return {
+    ...(state === undefined ? {} : { sqlState: state }),
+    ...(constraint === undefined ? {} : { constraint }),
+  };
+}
+
+/** Subjects of a kind of work that failed and have not succeeded since. */
+export async function failedSubjects(on: Queryable, work: Work): Promise<Set<string>> {
+  return new Set(await selectFailures(on, work));
+}
+
+/** The work succeeded, or there is nothing left to do: forgets the failures and resolves their alerts. */
+export async function forgetFailures(db: Queryable, work: Work, subjects: readonly string[]): Promise<void> {
+  if (subjects.length > 0) await deleteFailures(db, work, subjects);
+}
+
+export interface IsolatedWork<Subject> {
+  db: Database;
+  work: Work;
+  idOf(subject: Subject): string;
+  /** Does the work on one subject. */
+  act(subject: Subject): Promise<void>;
+  /** Whether an error is a subject's own. Any other ends the whole call. */
+  isOwn(error: unknown): boolean;
+}
+
+/**
+ * Works on subjects one after the other. One that fails by an error of its own is written down and left out; the others go
+ * on. One that failed before and succeeds now is forgotten.
+ *
+ * @param failed what `failedSubjects` returned at the start
+ */
+export async function actOnEach<Subject>(
+  subjects: readonly Subject[],
+  failed: ReadonlySet<string>,
+  { db, work, idOf, act, isOwn }: IsolatedWork<Subject>,
+): Promise<void> {
+  for (const subject of subjects) {
+    const id = idOf(subject);
+    try {
+      await act(subject);
+    } catch (error) {
+      if (!isOwn(error)) throw error;
+      await recordFailure(db, { work, subject: id, error });
+      continue;
+    }
+    if (failed.has(id)) await forgetFailures(db, work, [id]);
+  }
+}

@@ -1,0 +1,21 @@
+import type { Transaction } from '../../../platform/database/database';
+import { updateToCharging, updateToPending } from './charging-queries';
+
+/** Keeps a pending reservation from falling due while its payment is charged; false: it is past due, or not pending. */
+export async function beginCharging(tx: Transaction, reservationId: string): Promise<boolean> {
+  return (await updateToCharging(tx, reservationId)) > 0;
+}
+
+/**
+ * Lets a reservation wait for another payment: its charge was declined. A later part of an order, which was charged without
+ * asking, gets its whole time again, once: further declines do not make it longer.
+ *
+ * @param holdSeconds the whole time of a reservation of this order
+ */
+export async function endCharging(
+  tx: Transaction,
+  reservationId: string,
+  holdSeconds: number,
+): Promise<void> {
+  await updateToPending(tx, reservationId, holdSeconds);
+}

@@ -1,0 +1,50 @@
+import type { CarrierEvent } from '../../domain/fulfilment/types';
+import type { Settings } from '../../platform/config';
+import type { Logger } from '../../platform/telemetry/log';
+import { createSandboxCarrier, type SandboxCarrier } from './carrier';
+
+const WEBHOOK_TIMEOUT_MS = 10_000;
+
+type SandboxCarrierSettings = Pick<
+  Settings,
+  | 'HOST'
+  | 'PORT'
+  | 'SANDBOX_CARRIER_DELAY_MS'
+  | 'SANDBOX_CARRIER_UNSERVED'
+  | 'SANDBOX_CARRIER_LOSES'
+  | 'SANDBOX_CARRIER_WEBHOOK_URL'
+>;
+
+/** The sandbox carrier as the table of carriers has it. */
+export function openSandboxCarrier(
+  settings: SandboxCarrierSettings,
+  { databaseUrl, log }: { databaseUrl: string; log: Logger },
+): SandboxCarrier {
+  const webhook = settings.SANDBOX_CARRIER_WEBHOOK_URL ?? ownWebhook(settings);
+  return createSandboxCarrier({
+    url: databaseUrl,
+    stageDelayMs: settings.SANDBOX_CARRIER_DELAY_MS,
+    refuseWarehouses: settings.SANDBOX_CARRIER_UNSERVED,
+    loseWarehouses: settings.SANDBOX_CARRIER_LOSES,
+    deliver: (events) => postEvents(webhook, events),
+    log,
+  });
+}
+
+/** The API of the same settings, on this machine. */
+function ownWebhook({ HOST, PORT }: Pick<Settings, 'HOST' | 'PORT'>): string {
+  const anyAddress = HOST === '0.0.0.0' || HOST === '::';
+  const host = anyAddress ? '127.0.0.1' : HOST.includes(':') ? `[${HOST}]` : HOST;
+  return `http://${host}:${PORT}/api/v1/carriers/sandbox/events`;
+}
+
+async function postEvents(url: string, events: readonly CarrierEvent[]): Promise<void> {
+  const response = await fetch(url, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ events }),
+    signal: AbortSignal.timeout(WEBHOOK_TIMEOUT_MS),
+  });
+  await response.arrayBuffer();
+  if (!response.ok) throw new Error(`the carrier webhook returned ${response.status}`);
+}

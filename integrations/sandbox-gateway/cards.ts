@@ -1,0 +1,40 @@
+/** What a sandbox card does when it is charged. */
+export interface SandboxCard {
+  outcome: 'captured' | 'declined';
+  declineCode: string | null;
+  /** So many calls fail before the outcome is reached; nothing is captured by them. */
+  networkErrors: number;
+  /** The outcome is reached, and the response never arrives. */
+  responseLost: boolean;
+  /** The charge takes as long as the gateway's setting says. */
+  slow: boolean;
+}
+
+const GOOD: SandboxCard = {
+  outcome: 'captured',
+  declineCode: null,
+  networkErrors: 0,
+  responseLost: false,
+  slow: false,
+};
+
+function declined(declineCode: string): SandboxCard {
+  return { ...GOOD, outcome: 'declined', declineCode };
+}
+
+const SANDBOX_CARDS: ReadonlyMap<string, SandboxCard> = new Map([
+  ['tok_ok', GOOD],
+  ['tok_declined', declined('card_declined')],
+  ['tok_insufficient_funds', declined('insufficient_funds')],
+  ['tok_flaky', { ...GOOD, networkErrors: 2 }],
+  ['tok_timeout', { ...GOOD, responseLost: true }],
+  ['tok_slow', { ...GOOD, slow: true }],
+]);
+
+/** Every card token the sandbox knows. */
+export const SANDBOX_TOKENS: readonly string[] = [...SANDBOX_CARDS.keys()];
+
+/** How the sandbox treats a token; one it does not know is declined with `invalid_token`. */
+export function sandboxCard(token: string): SandboxCard {
+  return SANDBOX_CARDS.get(token) ?? declined('invalid_token');
+}

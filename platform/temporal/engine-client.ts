@@ -1,0 +1,174 @@
+import {
+  ScheduleAlreadyRunning,
+  WorkflowExecutionAlreadyStartedError,
+  WorkflowNotFoundError,
+  WorkflowUpdateFailedError,
+  type Client,
+  type ScheduleOptions,
+  type WorkflowStartOptions,
+} from '@temporalio/client';
+import { ApplicationFailure, type SignalDefinition, type UpdateDefinition } from '@temporalio/common';
+import { withTimeout } from '../with-timeout';
+import { boundedCall, DEADLINES_MS } from './bounded-call';
+import { createEngineHealth, type EngineHealth } from './engine-health';
+
+/** What became of a workflow. `gone`: terminated, timed out, cancelled, or not known. */
+export type WorkflowState = 'running' | 'completed' | 'failed' | 'gone';
+
+/** `refused`: the handler threw, with this code. `gone`: no such workflow runs, or it closed before its handler returned. */
+export type UpdateOutcome<Result> =
+  { kind: 'answer'; answer: Result } | { kind: 'refused'; code: string } | { kind: 'gone' };
+
+/**
+ * Every call that Holdfast makes to Temporal on behalf of workflows, each with its deadline (`DEADLINES_MS`). What a call throws
+ * is told apart by `callFailure`.
+ */
+export interface EngineClient {
+  readonly health: EngineHealth;
+  /** `running`: it runs, by this call or before. `closed`: it has ended, and its options do not allow it to be started again. */
+  start(type: string, options: WorkflowStartOptions): Promise<'running' | 'closed'>;
+  /** Returns false when no workflow with this id runs. */
+  signal(workflowId: string, signal: SignalDefinition): Promise<boolean>;
+  /** Signals a workflow, and starts it where it does not run. */
+  signalWithStart(type: string, signal: SignalDefinition, options: WorkflowStartOptions): Promise<void>;
+  /** Waits for the handler's result. The same update id may be sent again: the handler runs once. */
+  update<Result, Request>(
+    definition: UpdateDefinition<Result, [Request]>,
+    target: { workflowId: string; updateId: string; request: Request },
+  ): Promise<UpdateOutcome<Result>>;
+  /** By the engine's own record; its list lags. */
+  describe(workflowId: string): Promise<WorkflowState>;
+  /** Makes a schedule, or brings an existing one to these options. One that an operator has paused stays paused. */
+  ensureSchedule(options: ScheduleOptions): Promise<void>;
+  /**
+   * Resolves when no call is on its way, also none that was given up; after ten seconds at the latest. Whoever closes the
+   * connection waits for it: a gRPC connection that retries on a closed channel throws from a timer, which ends the process.
+   */
+  idle(): Promise<void>;
+}
+
+/** What a call that was given up may still take: its deadline and the client's longest pause between two tries. */
+const IDLE_LIMIT_MS = 10_000;
+
+/** The type of the failure of an update that was accepted, when its workflow closed before the handler returned. */
+const CLOSED_DURING_UPDATE = 'AcceptedUpdateCompletedWorkflow';
+
+export function createEngineClient(client: Client): EngineClient {
+  const open = new Set<Promise<unknown>>();
+  const probe = () => bounded(DEADLINES_MS.probe, () => client.workflowService.getSystemInfo({}));
+  const health = createEngineHealth(probe);
+
+  function bounded<T>(ms: number, call: () => Promise<T>): Promise<T> {
+    return boundedCall(client, ms, () => {
+      const result = call();
+      // A failure after the call was given up is ignored.
+      const ended = result.then(
+        () => undefined,
+        () => undefined,
+      );
+      open.add(ended);
+      void ended.then(() => open.delete(ended));
+      return result;
+    });
+  }
+
+  async function succeeding<T>(ms: number, call: () => Promise<T>): Promise<T> {
+    const result = await bounded(ms, call);
+    health.succeeded();
+    return result;
+  }
+
+  return {
+    health,
+
+    async start(type, options) {
+      try {
+        await succeeding(DEADLINES_MS.call, () => client.workflow.start(type, options));
+        return 'running';
+      } catch (error) {
+        if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+        health.succeeded();
+        return 'closed';
+      }
+    },
+
+    async signal(workflowId, signal) {
+      try {
+        await succeeding(DEADLINES_MS.call, () => client.workflow.getHandle(workflowId).signal(signal));
+        return true;
+      } catch (error) {
+        if (error instanceof WorkflowNotFoundError) return false;
+        throw error;
+      }
+    },
+
+    async signalWithStart(type, signal, options) {
+      await succeeding(DEADLINES_MS.call, () =>
+        client.workflow.signalWithStart(type, { ...options, signal, signalArgs: [] }),
+      );
+    },
+
+    async update(definition, { workflowId, updateId, request }) {
+      try {
+        const answer = await succeeding(DEADLINES_MS.slowCall, () =>
+          client.workflow.getHandle(workflowId).executeUpdate(definition, { args: [request], updateId }),
+        );
+        return { kind: 'answer', answer };
+      } catch (error) {
+        if (error instanceof WorkflowNotFoundError) return { kind: 'gone' };
+        const refusal = error instanceof WorkflowUpdateFailedError ? error.cause : undefined;
+        if (!(refusal instanceof ApplicationFailure) || !refusal.type) throw error;
+        return refusal.type === CLOSED_DURING_UPDATE
+          ? { kind: 'gone' }
+          : { kind: 'refused', code: refusal.type };
+      }
+    },
+
+    async describe(workflowId) {
+      try {
+        const { status } = await succeeding(DEADLINES_MS.call, () =>
+          client.workflow.getHandle(workflowId).describe(),
+        );
+        return stateOf(status.name);
+      } catch (error) {
+        if (error instanceof WorkflowNotFoundError) return 'gone';
+        throw error;
+      }
+    },
+
+    async ensureSchedule(options) {
+      try {
+        await succeeding(DEADLINES_MS.slowCall, () => client.schedule.create(options));
+      } catch (error) {
+        if (!(error instanceof ScheduleAlreadyRunning)) throw error;
+        const { scheduleId, spec, action, policies } = options;
+        await succeeding(DEADLINES_MS.slowCall, () =>
+          client.schedule.getHandle(scheduleId).update((previous) => ({
+            state: previous.state,
+            spec,
+            policies,
+            action: { ...previous.action, ...action },
+          })),
+        );
+      }
+    },
+
+    async idle() {
+      await withTimeout(Promise.all(open), IDLE_LIMIT_MS);
+    },
+  };
+}
+
+function stateOf(status: string): WorkflowState {
+  switch (status) {
+    case 'RUNNING':
+    case 'PAUSED':
+      return 'running';
+    case 'COMPLETED':
+      return 'completed';
+    case 'FAILED':
+      return 'failed';
+    default:
+      return 'gone';
+  }
+}

@@ -1,0 +1,135 @@
+import { expireDueReservations } from '../../domain/stock/reservations/expire';
+import { reservationsAreOverdue } from '../../domain/stock/reservations/expire';
+import { listAlerts } from '../../domain/stock/alerts/list';
+import { reclaimExpired } from '../../domain/ordering/expire';
+import { expectInvariants } from '../support/invariants';
+import {
+  makeReservationsDue,
+  openReservationShop,
+  viewOfReservation,
+  type ReservationShop,
+} from './reservation-shop';
+import { orderOf, viewOf } from './support';
+
+let shop: ReservationShop;
+beforeEach(async () => {
+  shop = await openReservationShop();
+});
+afterEach(() => shop.close());
+
+const look = (roundMs = 0) =>
+  expireDueReservations(shop.db, { batchSize: 500, pauseMs: 200, roundMs }, new AbortController().signal);
+
+/** A stock row whose units cannot be given back: fewer are reserved than its holds hold. */
+async function spoil(sku: string, by = 1): Promise<void> {
+  await shop.db.pool.query(
+    'update stock set reserved = reserved - $2 where product_id = (select id from products where sku = $1)',
+    [sku, by],
+  );
+}
+
+const mend = (sku: string) => spoil(sku, -1);
+
+async function alerts() {
+  return (await listAlerts(shop.db, { kind: 'work_failed', limit: 50, offset: 0 })).items;
+}
+
+/** A due hold that cannot be freed among others, by its id. */
+async function badAmong(count: number): Promise<{ bad: string; badSku: string; good: string[] }> {
+  const [goodSku, badSku] = [await shop.product({ AMS: count }), await shop.product({ AMS: 1 })];
+  const good: string[] = [];
+  for (let n = 0; n < count; n++) good.push(await shop.hold({ [goodSku]: 1 }));
+  const bad = await shop.hold({ [badSku]: 1 });
+  await spoil(badSku);
+  await makeReservationsDue(shop.db, [...good, bad]);
+  return { bad, badSku, good };
+}
+
+async function letRetry(): Promise<void> {
+  await shop.db.pool.query('update failed_work set retry_at = clock_timestamp()');
+}
+
+test('a hold that cannot be freed stops no other, raises one alert and is left out for a while', async () => {
+  const { bad, badSku, good } = await badAmong(20);
+  // It is the round that ends by itself: with the hold in its way it would look again for all of this time.
+  const before = performance.now();
+  const round = await look(60_000);
+  expect(performance.now() - before).toBeLessThan(30_000);
+  expect(round.freed).toBe(good.length);
+  expect(round.sleepMs).toBeGreaterThan(10_000);
+  expect((await viewOfReservation(shop.db, bad)).status).toBe('pending');
+  expect(await alerts()).toMatchObject([
+    {
+      status: 'open',
+      sku: null,
+      location: null,
+      details: {
+        work: 'expire_hold',
+        id: bad,
+        attempts: 1,
+        constraint: 'stock_reserved_not_negative',
+        advice: expect.stringContaining('holdfast verify') as unknown,
+      },
+    },
+  ]);
+  // Nothing rings for it, and the next look does not try it.
+  expect(await reservationsAreOverdue(shop.db, 0)).toBe(false);
+  await look();
+  expect((await alerts())[0]?.details['attempts']).toBe(1);
+
+  await letRetry();
+  await look();
+  expect(await alerts()).toMatchObject([{ status: 'open', details: { attempts: 2 } }]);
+
+  await mend(badSku);
+  await letRetry();
+  expect((await look()).freed).toBe(1);
+  expect((await viewOfReservation(shop.db, bad)).status).toBe('expired');
+  expect(await alerts()).toMatchObject([{ status: 'resolved' }]);
+  expect((await shop.db.pool.query('select 1 from failed_work')).rowCount).toBe(0);
+  await expectInvariants(shop.db);
+});
+
+test('orders are still decided for a product with a hold that cannot be freed', async () => {
+  const { bad, badSku } = await badAmong(2);
+  // It is short, and would wait for the due hold to be given back.
+  expect(await shop.place(orderOf({ [badSku]: 5 }))).toMatchObject({ verdict: 'rejected' });
+  expect(await alerts()).toHaveLength(1);
+  expect(await shop.place(orderOf({ [badSku]: 5 }))).toMatchObject({ verdict: 'rejected' });
+  expect((await alerts())[0]?.details).toMatchObject({ id: bad, attempts: 1 });
+});
+
+test('an unpaid order whose hold cannot be freed does not stop the others from being reclaimed', async () => {
+  const skus = [
+    await shop.product({ AMS: 1 }),
+    await shop.product({ AMS: 1 }),
+    await shop.product({ AMS: 1 }),
+  ];
+  const orders = skus.map((sku) => orderOf({ [sku]: 1 }));
+  for (const order of orders) await shop.place(order);
+  const ids = await Promise.all(
+    orders.map(async ({ orderId }) => (await viewOf(shop.db, orderId)).reservation!.id),
+  );
+  await spoil(skus[1]!);
+  await makeReservationsDue(shop.db, ids);
+  const products = await shop.db.pool.query<{ id: number }>('select id from products where sku = any ($1)', [
+    skus,
+  ]);
+  await reclaimExpired(
+    shop.db,
+    products.rows.map(({ id }) => id),
+  );
+  const statuses = await Promise.all(
+    orders.map(async ({ orderId }) => (await viewOf(shop.db, orderId)).status),
+  );
+  expect(statuses).toEqual(['expired', 'reserved', 'expired']);
+  expect(await alerts()).toMatchObject([{ details: { work: 'expire_hold', id: ids[1] } }]);
+});
+
+test('a database that fails every hold alike is no failure of a hold', async () => {
+  await badAmong(3);
+  await shop.db.pool.query('alter table reservation_lines rename column open_quantity to gone');
+  await expect(look()).rejects.toMatchObject({ code: '42703' });
+  await shop.db.pool.query('alter table reservation_lines rename column gone to open_quantity');
+  expect(await alerts()).toEqual([]);
+});

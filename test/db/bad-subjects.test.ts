@@ -1,0 +1,171 @@
+import { listAlerts } from '../../domain/stock/alerts/list';
+import { applyNextBatch } from '../../domain/stock/feeds/apply';
+import { feedRejectsCsv } from '../../domain/stock/feeds/rejects';
+import { readFeedState, resolveFeed } from '../../domain/stock/feeds/resolve';
+import { stageFeed } from '../../domain/stock/feeds/stage';
+import { applyCarrierEvents } from '../../domain/fulfilment/carrier-updates';
+import { claimShipments, recordBookings, shipmentsAreOverdue } from '../../domain/fulfilment/book';
+import { applyUpdates } from '../../domain/stock/adjustments/batch';
+import { beginJob } from '../../domain/jobs/jobs';
+import { holdExpiredLots } from '../../domain/warehousing/quality/put-on-hold';
+import { newId } from '../../platform/ids';
+import {
+  addBookedOrder,
+  addShippingOrder,
+  bookedAs,
+  CARRIER,
+  statuses,
+  update,
+  type ShippingOrder,
+} from '../fulfilment/shipping';
+import { expectInvariants } from '../support/invariants';
+import { deliver, inDays, trackedProduct } from '../tracking/support';
+import { levelsOf, openOrderShop, type OrderShop } from './support';
+
+let shop: OrderShop;
+beforeEach(async () => {
+  shop = await openOrderShop();
+});
+afterEach(async () => {
+  await expectInvariants(shop.db);
+  await shop.close();
+});
+
+/** Lets every change of a row for which this does not hold fail, as damaged data does. Returns how it is mended. */
+async function refuse(table: string, condition: string): Promise<() => Promise<unknown>> {
+  await shop.db.pool.query(`alter table ${table} add constraint bad_subject check (${condition}) not valid`);
+  return () => shop.db.pool.query(`alter table ${table} drop constraint bad_subject`);
+}
+
+async function productId(sku: string): Promise<number> {
+  const found = await shop.db.pool.query<{ id: number }>('select id from products where sku = $1', [sku]);
+  return found.rows[0]!.id;
+}
+
+async function alerts() {
+  const { items } = await listAlerts(shop.db, { kind: 'work_failed', limit: 50, offset: 0 });
+  return items.map(({ status, details }) => [details['work'], details['id'], status]);
+}
+
+const letRetry = () => shop.db.pool.query('update failed_work set retry_at = clock_timestamp()');
+
+test('a batch of updates applies all but the one that fails, and answers the same again', async () => {
+  const skus = [
+    await shop.product({ AMS: 1 }),
+    await shop.product({ AMS: 1 }),
+    await shop.product({ AMS: 1 }),
+  ];
+  await refuse('stock', `product_id <> ${await productId(skus[1]!)}`);
+  const request = {
+    batchId: newId(),
+    atomic: false,
+    actor: 'tester',
+    updates: [...skus, skus[0]!].map((sku) => ({ sku, location: 'AMS', delta: 2, reason: 'test' })),
+  };
+  const first = await applyUpdates(shop.db, request);
+  expect(first).toMatchObject({ applied: 3, rejected: 1 });
+  expect(first.verdicts[1]).toMatchObject({ status: 'rejected', code: 'UPDATE_FAILED' });
+  expect(await applyUpdates(shop.db, request)).toEqual(first);
+  expect(await Promise.all(skus.map((sku) => levelsOf(shop.db, sku)))).toEqual([
+    { AMS: [5, 0] },
+    { AMS: [1, 0] },
+    { AMS: [3, 0] },
+  ]);
+  await expect(applyUpdates(shop.db, { ...request, batchId: newId(), atomic: true })).rejects.toMatchObject({
+    code: '23514',
+  });
+});
+
+test('a feed applies all rows but the one that fails, which is rejected with its line', async () => {
+  const skus = await Promise.all(Array.from({ length: 9 }, () => shop.product({ AMS: 1 })));
+  await refuse('stock', `product_id <> ${await productId(skus[4]!)}`);
+  const jobId = newId();
+  const text = ['sku,location,quantity', ...skus.map((sku) => `${sku},AMS,7`)].join('\n');
+  async function* source() {
+    await Promise.resolve();
+    yield Buffer.from(text);
+  }
+  await stageFeed(shop.db, {
+    jobId,
+    actor: 'test',
+    mode: 'set',
+    format: 'csv',
+    location: null,
+    source: source(),
+  });
+  await beginJob(shop.db, jobId);
+  await resolveFeed(shop.db, jobId, 1);
+  const [lane] = (await readFeedState(shop.db, jobId)).openLanes;
+  const done = await applyNextBatch(shop.db, { jobId, lane: lane!, size: 20, makeStock: false });
+  expect(done).toMatchObject({ applied: 8, rejected: 1, left: 0 });
+  let rejects = '';
+  for await (const part of feedRejectsCsv(shop.db, jobId)) rejects += part;
+  expect(rejects).toContain(`6,${skus[4]},AMS,7,ROW_FAILED,`);
+  expect(await readFeedState(shop.db, jobId)).toMatchObject({ applied: 8, rejected: 1, openLanes: [] });
+  expect(await levelsOf(shop.db, skus[8]!)).toEqual({ AMS: [7, 0] });
+});
+
+test('a booking that cannot be written stops no other, and is made again later', async () => {
+  const sku = await shop.product({ AMS: 10 });
+  const orders: ShippingOrder[] = [];
+  for (let n = 0; n < 5; n++) {
+    orders.push(await addShippingOrder(shop.db, [{ sku, warehouse: 'AMS', quantity: 1 }]));
+  }
+  const bad = orders[2]!.shipmentIds[0]!;
+  const claim = () => claimShipments(shop.db, { carrier: CARRIER, limit: 100, leaseSeconds: 0 });
+  const claimed = await claim();
+  const mend = await refuse('shipments', `id <> '${bad}' or status <> 'booked'`);
+  const outcomes = claimed.map(({ shipmentId }) => bookedAs(shipmentId));
+  expect(await recordBookings(shop.db, outcomes)).toEqual({ booked: 4, refused: 0 });
+  expect(await alerts()).toEqual([['record_booking', bad, 'open']]);
+  // Its claim counts until it is tried again, so that neither the dispatcher nor its bell goes round in circles.
+  expect(await claim()).toEqual([]);
+  expect(await shipmentsAreOverdue(shop.db, 0)).toBe(false);
+  await mend();
+  expect(await recordBookings(shop.db, outcomes)).toEqual({ booked: 1, refused: 0 });
+  expect(await alerts()).toEqual([['record_booking', bad, 'resolved']]);
+});
+
+test('a carrier’s update that fails stops no other of its call, and its sender is told', async () => {
+  const sku = await shop.product({ AMS: 10 });
+  const orders: ShippingOrder[] = [];
+  for (let n = 0; n < 5; n++) {
+    orders.push(await addBookedOrder(shop.db, [{ sku, warehouse: 'AMS', quantity: 1 }]));
+  }
+  const mend = await refuse('shipments', `id <> '${orders[2]!.shipmentIds[0]!}'`);
+  const events = orders.map(({ shipmentIds: [id] }) => update(id!, 'picked_up'));
+  await expect(applyCarrierEvents(shop.db, CARRIER, events)).rejects.toMatchObject({
+    constraint: 'bad_subject',
+  });
+  const now = async () =>
+    Promise.all(orders.map(async ({ orderId }) => (await statuses(shop.db, orderId))[0]));
+  expect(await now()).toEqual(['picked_up', 'picked_up', 'booked', 'picked_up', 'picked_up']);
+  await mend();
+  const again = await applyCarrierEvents(shop.db, CARRIER, events);
+  expect(again.map(({ result }) => result)).toEqual([
+    'duplicate',
+    'duplicate',
+    'applied',
+    'duplicate',
+    'duplicate',
+  ]);
+});
+
+test('an expired lot that cannot be put on hold stops no other, and is tried again later', async () => {
+  const [badSku, sku] = [
+    await trackedProduct(shop, { lots: true }),
+    await trackedProduct(shop, { lots: true }),
+  ];
+  for (const [n, of] of [badSku, sku].entries()) {
+    await deliver(shop.db, [{ sku: of, quantity: 3, lot: { code: `L${n}`, expiresOn: inDays(n + 1) } }]);
+  }
+  await shop.db.pool.query(`update lots set expires_on = expires_on - 30`);
+  const mend = await refuse('quality_holds', `product_id <> ${await productId(badSku)}`);
+  expect(await holdExpiredLots(shop.db)).toBe(3);
+  expect(await holdExpiredLots(shop.db)).toBe(0);
+  expect(await alerts()).toMatchObject([['hold_expired_lot', expect.anything(), 'open']]);
+  await mend();
+  await letRetry();
+  expect(await holdExpiredLots(shop.db)).toBe(3);
+  expect(await alerts()).toMatchObject([['hold_expired_lot', expect.anything(), 'resolved']]);
+});

@@ -1,0 +1,203 @@
+import { Client } from 'pg';
+import { NEXT_PARCEL_STAGES, PARCEL_STAGES } from '../../integrations/sandbox-carrier/queries';
+import { SANDBOX_CHARGE_STATUSES } from '../../integrations/sandbox-gateway/queries';
+import { SEVERITIES } from '../../domain/assurance/types';
+import { WAREHOUSE_TYPES } from '../../domain/catalog/types';
+import { SHIPMENT_STATUSES, UNBOOKED_SHIPMENT_STATUSES } from '../../domain/fulfilment/types';
+import {
+  ENDED_JOB_STATUSES,
+  JOB_FILES,
+  JOB_STATUSES,
+  JOB_TYPES,
+  OPEN_JOB_STATUSES,
+} from '../../domain/jobs/types';
+import { FULFILMENTS, OPEN_ORDER_STATUSES, ORDER_STATUSES } from '../../domain/orders/types';
+import {
+  CAPTURED_PAYMENT_STATUSES,
+  PAYMENT_STATUSES,
+  PAYMENT_STATUSES_IN_FLIGHT,
+  REFUND_STATUSES,
+} from '../../domain/payments/types';
+import { ALERT_KINDS, ALERT_STATUSES } from '../../domain/stock/alerts/types';
+import { FEED_MODES, FEED_STAGES } from '../../domain/stock/feeds/types';
+import {
+  ENDLESS_RESERVATION_KINDS,
+  LEDGER_KINDS,
+  RESERVATION_KINDS,
+  RESERVATION_STATUSES,
+  SOURCING_STRATEGIES,
+  TRANSFER_LEDGER_KINDS,
+} from '../../domain/stock/ledger/types';
+import { SERIAL_STATUSES } from '../../domain/stock/tracking/types';
+import { TRANSFER_MODES, TRANSFER_STATUSES } from '../../domain/stock/transfers/types';
+import {
+  COMPARED_LINE_STATUSES,
+  LINE_STATUSES,
+  SHEET_STATUSES,
+} from '../../domain/warehousing/counting/types';
+import {
+  AWAITED_RETURN_STATUSES,
+  RETURN_STATUSES,
+  RETURN_STEPS,
+} from '../../domain/warehousing/returns/types';
+import { KEY_STATES } from '../../platform/database/idempotency';
+import { settingsSchema } from '../../platform/config';
+import { createTestDatabase, type TestDatabase } from '../support/database';
+
+type Words = readonly string[];
+
+/** Every enumeration of the schema: by column, its constant and the parts of it that constraints and indexes name. */
+const ENUMERATIONS: Readonly<Record<string, { all: Words; parts?: readonly Words[] }>> = {
+  'alerts.kind': { all: Object.keys(ALERT_KINDS) },
+  'alerts.status': { all: ALERT_STATUSES },
+  'consistency_findings.severity': { all: SEVERITIES },
+  'count_lines.status': { all: LINE_STATUSES, parts: [COMPARED_LINE_STATUSES] },
+  'count_sheets.status': { all: SHEET_STATUSES },
+  'customer_return_steps.step': { all: RETURN_STEPS },
+  'customer_returns.status': { all: RETURN_STATUSES, parts: [AWAITED_RETURN_STATUSES] },
+  'feeds.mode': { all: FEED_MODES },
+  'feeds.stage': { all: FEED_STAGES },
+  'idempotency_keys.state': { all: KEY_STATES },
+  'inventory_transactions.kind': { all: LEDGER_KINDS },
+  'jobs.file': { all: JOB_FILES },
+  'jobs.status': { all: JOB_STATUSES, parts: [ENDED_JOB_STATUSES, OPEN_JOB_STATUSES] },
+  'jobs.type': { all: JOB_TYPES },
+  'orders.fulfilment': { all: FULFILMENTS },
+  'orders.status': { all: ORDER_STATUSES, parts: [OPEN_ORDER_STATUSES] },
+  'payments.status': {
+    all: PAYMENT_STATUSES,
+    parts: [CAPTURED_PAYMENT_STATUSES, PAYMENT_STATUSES_IN_FLIGHT],
+  },
+  'refunds.status': { all: REFUND_STATUSES },
+  'reservations.kind': { all: RESERVATION_KINDS, parts: [ENDLESS_RESERVATION_KINDS] },
+  'reservations.status': { all: RESERVATION_STATUSES },
+  'sandbox_carrier.parcels.next_stage': { all: NEXT_PARCEL_STAGES },
+  'sandbox_carrier.parcels.stage': { all: PARCEL_STAGES },
+  'sandbox_gateway.charges.status': { all: SANDBOX_CHARGE_STATUSES },
+  'serials.status': { all: SERIAL_STATUSES },
+  'shipments.status': { all: SHIPMENT_STATUSES, parts: [UNBOOKED_SHIPMENT_STATUSES] },
+  'transfers.mode': { all: TRANSFER_MODES },
+  'transfers.status': { all: TRANSFER_STATUSES },
+  'warehouses.type': { all: WAREHOUSE_TYPES },
+};
+
+/** Columns without a CHECK of their own, whose indexes name a part of what they hold. */
+const UNCHECKED: Readonly<Record<string, readonly Words[]>> = {
+  'lot_movements.kind': [TRANSFER_LEDGER_KINDS],
+};
+
+interface Condition {
+  /** Of the table, with its schema unless that is `public`. */
+  table: string;
+  name: string;
+  text: string;
+}
+
+/** What the schema says of one column: a list it must be in or, of one word, what it is compared with. */
+interface Mention {
+  column: string;
+  name: string;
+  words: Words;
+  /** The whole condition: every value that the column may have. */
+  complete: boolean;
+  list: boolean;
+}
+
+const LIST = /\(?(\w+)\)?(?:::text)? = ANY \(\(?ARRAY\[([^\]]*)\]/g;
+const WORD = /\(?(\w+)\)?(?:::text)? (?:=|<>) '(\w+)'::text/g;
+
+function mentions({ table, name, text }: Condition): Mention[] {
+  const lists = [...text.matchAll(LIST)].map(([, column = '', items = '']) => ({
+    column: `${table}.${column}`,
+    name,
+    words: [...items.matchAll(/'(\w+)'/g)].map(([, word = '']) => word),
+    complete: /^CHECK \(\(\w+ = ANY \(ARRAY\[[^\]]*\]\)\)\)$/.test(text),
+    list: true,
+  }));
+  const words = [...text.matchAll(WORD)].map(([, column = '', word = '']) => ({
+    column: `${table}.${column}`,
+    name,
+    words: [word],
+    complete: false,
+    list: false,
+  }));
+  return [...lists, ...words];
+}
+
+function same(a: Words, b: Words): boolean {
+  return a.length === b.length && a.every((word) => b.includes(word));
+}
+
+/** What is wrong with a mention, or null. */
+function fault({ column, name, words, complete, list }: Mention): string | null {
+  const known = ENUMERATIONS[column];
+  const parts = known?.parts ?? UNCHECKED[column];
+  const says = `${name} (${column}) names ${words.join(', ')}`;
+  if (!list) return known && !words.every((word) => known.all.includes(word)) ? says : null;
+  if (complete) return known && same(words, known.all) ? null : says;
+  return parts?.some((part) => same(words, part)) ? null : says;
+}
+
+let database: TestDatabase;
+let client: Client;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  client = new Client({ connectionString: database.url });
+  await client.connect();
+});
+
+afterAll(async () => {
+  await client.end();
+  await database.drop();
+});
+
+async function conditions(): Promise<Condition[]> {
+  const found = await client.query<Condition>(
+    `select c.conrelid::regclass::text as table, c.conname as name, pg_get_constraintdef(c.oid) as text
+     from pg_constraint c join pg_namespace n on n.oid = c.connamespace join pg_class t on t.oid = c.conrelid
+     where c.contype = 'c' and not t.relispartition and n.nspname not in ('pg_catalog', 'information_schema')
+     union all
+     select i.indrelid::regclass::text, i.indexrelid::regclass::text, pg_get_expr(i.indpred, i.indrelid)
+     from pg_index i join pg_class t on t.oid = i.indrelid where i.indpred is not null and not t.relispartition`,
+  );
+  return found.rows;
+}
+
+test('every list of words in a CHECK and in an index is a constant of the program', async () => {
+  const found = (await conditions()).flatMap(mentions);
+  expect(found.map(fault).filter((text) => text !== null)).toEqual([]);
+  // And the other way round: what is registered here is checked by the schema.
+  const checked = new Set(found.filter(({ complete }) => complete).map(({ column }) => column));
+  expect(Object.keys(ENUMERATIONS).filter((column) => !checked.has(column))).toEqual([]);
+});
+
+test.each([
+  ['of a column that nothing is known of', `create table t (s text check (s in ('a', 'b')))`],
+  ['with a word more', `alter table transfers add check (mode in ('immediate', 'in_transit', 'later'))`],
+  ['with a word less', `alter table refunds add check (status in ('pending', 'failed'))`],
+  ['that is no known part', `create index on orders (id) where status in ('reserved', 'paid')`],
+  ['of one word that is none', `create index on alerts (id) where status <> 'closed'`],
+])('a list %s is found', async (_name, statement) => {
+  const before = (await conditions()).length;
+  await client.query('begin');
+  try {
+    await client.query(statement);
+    const after = await conditions();
+    expect(after).toHaveLength(before + 1);
+    expect(
+      after
+        .flatMap(mentions)
+        .map(fault)
+        .filter((text) => text !== null),
+    ).toHaveLength(1);
+  } finally {
+    await client.query('rollback');
+  }
+});
+
+test('the setting of the sourcing strategy takes every strategy there is', () => {
+  const setting = settingsSchema.shape.SOURCING_STRATEGY;
+  for (const strategy of SOURCING_STRATEGIES) expect(setting.safeParse(strategy).success).toBe(true);
+  expect(setting.unwrap().options).toEqual(SOURCING_STRATEGIES);
+});

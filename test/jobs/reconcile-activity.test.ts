@@ -1,0 +1,217 @@
+import { listAlerts } from '../../domain/stock/alerts/list';
+import { MockActivityEnvironment } from '@temporalio/testing';
+import { DefaultLogger } from '@temporalio/worker';
+import {
+  createReconcileActivities,
+  type ReconcileResult,
+  type ReconcileSubject,
+} from '../../activities/reconcile';
+import { openConsistencyJob } from '../../domain/assurance/job';
+import { beginJob, cancelJob, createJob, readJob } from '../../domain/jobs/jobs';
+import { selectResting } from '../../domain/jobs/queries';
+import { startTransfer } from '../../domain/stock/transfers/start';
+import type { Queryable } from '../../platform/database/database';
+import { newId } from '../../platform/ids';
+import { EngineTimeoutError } from '../../platform/temporal/bounded-call';
+import type { EngineClient, WorkflowState } from '../../platform/temporal/engine-client';
+import { createReconcileSubjects } from '../../worker/reconcile-subjects';
+import { engineNames } from '../../workflows/contract/names';
+import { sagaTimeouts } from '../../workflows/contract/start';
+import { readSettings } from '../../platform/config';
+import { twice } from '../db/support';
+import { addStock, openTestShop, type TestShop } from '../support/fixtures';
+import { expectInvariants } from '../support/invariants';
+import { reconciled } from '../support/reconcile';
+import { testLogger } from '../support/servers';
+
+const names = engineNames();
+
+let shop: TestShop;
+/** Of workflows, by id: those that are not in it are gone. */
+let states: Map<string, WorkflowState>;
+let started: string[];
+beforeEach(async () => {
+  shop = await openTestShop();
+  states = new Map();
+  started = [];
+});
+afterEach(async () => {
+  await expectInvariants(shop.db);
+  await shop.close();
+});
+
+function start(_type: string, { workflowId }: { workflowId: string }): void {
+  started.push(workflowId);
+  states.set(workflowId, 'running');
+}
+
+/** Only what the reconciler uses of it: no server is asked. */
+const engine = {
+  start: (type: string, options: { workflowId: string }) => {
+    start(type, options);
+    return Promise.resolve('running');
+  },
+  signalWithStart: (type: string, _signal: unknown, options: { workflowId: string }) => {
+    start(type, options);
+    return Promise.resolve();
+  },
+} as unknown as EngineClient;
+
+/** Runs the activity as the engine does. */
+function run(
+  subject: ReconcileSubject,
+  onDescribe?: (workflowId: string) => Promise<void>,
+): Promise<ReconcileResult> {
+  const { reconcileWorkflows } = createReconcileActivities({
+    db: shop.db,
+    subjects: createReconcileSubjects({
+      db: shop.db,
+      engine,
+      names,
+      timeouts: sagaTimeouts(readSettings({})),
+    }),
+    async describe(workflowId) {
+      const state = states.get(workflowId) ?? 'gone';
+      await onDescribe?.(workflowId);
+      return state;
+    },
+    log: testLogger(),
+  });
+  return new MockActivityEnvironment({}, { logger: new DefaultLogger('ERROR') }).run(
+    reconcileWorkflows,
+    subject,
+  );
+}
+
+const workflowOf = (jobId: string) => names.jobWorkflowId(jobId);
+
+async function newJob(): Promise<string> {
+  const { jobId } = await createJob(shop.db, { id: newId(), type: 'feed', input: {}, actor: 'test' });
+  return jobId;
+}
+
+async function rest(span: string): Promise<void> {
+  await shop.db.pool.query(`update jobs set created_at = created_at - $1::interval`, [span]);
+}
+
+test('the reconciler, run twice, starts what is gone once, ends what has failed once, and leaves what runs alone', async () => {
+  const [lost, failed, running] = [await newJob(), await newJob(), await newJob()];
+  states.set(workflowOf(failed), 'failed').set(workflowOf(running), 'running');
+  await rest('31 seconds');
+  const [first, second] = await twice(shop.db, () => run('jobs'));
+  expect([first, second]).toEqual([
+    reconciled({ looked: 3, restarted: 1, ended: 1 }),
+    reconciled({ looked: 2 }),
+  ]);
+  expect(started).toEqual([workflowOf(lost)]);
+  expect(await readJob(shop.db, failed)).toMatchObject({
+    status: 'failed',
+    error: { code: 'WORKFLOW_FAILED' },
+  });
+});
+
+test('what was made, or began, within the grace is not looked at', async () => {
+  await newJob();
+  expect((await run('jobs')).looked).toBe(0);
+  const begun = await newJob();
+  await beginJob(shop.db, begun);
+  await rest('1 hour');
+  expect((await run('jobs')).looked).toBe(1);
+  expect(started).not.toContain(workflowOf(begun));
+});
+
+test('a job that ends while the engine is asked about it is not started again', async () => {
+  const jobId = await newJob();
+  await rest('1 hour');
+  const result = await run('jobs', async () => {
+    await cancelJob(shop.db, jobId);
+  });
+  expect([result, started]).toEqual([reconciled({ looked: 1 }), []]);
+});
+
+test('a check that its caller runs is left to it, unless it has not ended after a day', async () => {
+  const jobId = await openConsistencyJob(shop.db, { mode: 'full', checks: ['seals'] }, 'cli');
+  await rest('23 hours');
+  expect((await run('jobs')).looked).toBe(0);
+  await rest('2 hours');
+  expect(await run('jobs')).toMatchObject({ restarted: 1 });
+  expect(started).toEqual([workflowOf(jobId)]);
+});
+
+test('a long list is gone through once, also where jobs were made at one moment', async () => {
+  for (let n = 0; n < 250; n++) await newJob();
+  await shop.db.pool.query(`update jobs set created_at = now() - interval '1 hour'`);
+  expect(await run('jobs')).toEqual(reconciled({ looked: 250, restarted: 250 }));
+  expect(new Set(started).size).toBe(250);
+});
+
+test('jobs that have ended cost it nothing: years of them are not read', async () => {
+  await shop.db.pool.query(
+    `insert into jobs (id, type, actor, status, created_at, finished_at)
+     select gen_random_uuid(), 'consistency', 'test', 'completed', at, at
+     from generate_series(now() - interval '3 years', now(), interval '1 hour') at`,
+  );
+  await shop.db.pool.query('analyze jobs');
+  await newJob();
+  await rest('1 hour');
+  const planOf: Queryable = {
+    query: ({ text, values }) => shop.db.pool.query(`explain ${text}`, values),
+  };
+  const plan = await selectResting(planOf, { graceSeconds: 30, after: undefined, limit: 100 });
+  expect(JSON.stringify(plan)).toMatch(/(using|on) jobs_open /);
+  expect(await run('jobs')).toMatchObject({ looked: 1, restarted: 1 });
+});
+
+test('a suspect that fails does not stop the others, and has an alert until it has been started', async () => {
+  const jobs = [await newJob(), await newJob(), await newJob(), await newJob(), await newJob()];
+  await rest('1 hour');
+  const [bad, ...good] = jobs.map(workflowOf);
+  const failing = (workflowId: string) =>
+    workflowId === bad ? Promise.reject(new Error('not this one')) : Promise.resolve();
+  expect(await run('jobs', failing)).toEqual(reconciled({ looked: 5, restarted: 4, failed: 1 }));
+  expect([...started].sort()).toEqual(good.sort());
+  const alerts = async () =>
+    (await listAlerts(shop.db, { kind: 'work_failed', limit: 10, offset: 0 })).items.map((alert) => [
+      alert.details.work,
+      alert.details.id,
+      alert.status,
+    ]);
+  expect(await alerts()).toEqual([['start_job', jobs[0], 'open']]);
+  expect(await run('jobs')).toEqual(reconciled({ looked: 5, restarted: 1 }));
+  expect(started.at(-1)).toBe(bad);
+  expect(await alerts()).toEqual([['start_job', jobs[0], 'resolved']]);
+});
+
+test('while the engine is away the run ends soon and changes nothing', async () => {
+  for (let n = 0; n < 10; n++) await newJob();
+  await rest('1 hour');
+  let asked = 0;
+  const away = () => {
+    asked += 1;
+    return Promise.reject(new EngineTimeoutError(5_000));
+  };
+  await expect(run('jobs', away)).rejects.toThrow(EngineTimeoutError);
+  expect([asked, started]).toEqual([3, []]);
+  expect((await listAlerts(shop.db, { kind: 'work_failed', limit: 10, offset: 0 })).items).toEqual([]);
+});
+
+test('the workflow of a transfer is started once by two runs', async () => {
+  await addStock(shop.db, 'LAMP', 'AMS', 5);
+  await addStock(shop.db, 'LAMP', 'BER', 5);
+  const { id } = await startTransfer(shop.db, {
+    transferId: newId(),
+    sku: 'LAMP',
+    from: 'AMS',
+    to: 'BER',
+    quantity: 2,
+    mode: 'in_transit',
+    actor: 'tester',
+    transitSeconds: 1,
+  });
+  await shop.db.pool.query(
+    `update transfers set expected_at = clock_timestamp() - interval '1 hour', updated_at = clock_timestamp() - interval '1 hour'`,
+  );
+  const [first, second] = await twice(shop.db, () => run('transfers'));
+  expect([first, second]).toEqual([reconciled({ looked: 1, restarted: 1 }), reconciled({})]);
+  expect(started).toEqual([names.transferWorkflowId(id)]);
+});

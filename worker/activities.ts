@@ -1,0 +1,76 @@
+import { createConsistencyActivities } from '../activities/consistency';
+import { createFeedActivities } from '../activities/feeds';
+import { createFulfilmentActivities } from '../activities/fulfilment';
+import { createMaintenanceActivities } from '../activities/maintenance';
+import { createOrderActivities } from '../activities/orders';
+import { createPaymentActivities } from '../activities/payments';
+import { createReconcileActivities } from '../activities/reconcile';
+import { createReservationActivities } from '../activities/reservations';
+import { createTransferActivities } from '../activities/transfers';
+import { createStockKeepingActivities } from '../activities/warehousing';
+import type { createOrderReserver } from '../domain/ordering/place';
+import type { Settings } from '../platform/config';
+import type { Logger } from '../platform/telemetry/log';
+import { describeOrderWorkflow, type EnsureOrderContext } from './ensure/ensure-order-workflow';
+import type { Integrations } from './integrations';
+import { createReconcileSubjects } from './reconcile-subjects';
+
+export interface ActivityContext extends EnsureOrderContext, Integrations {
+  settings: Settings;
+  reserver: ReturnType<typeof createOrderReserver>;
+  log: Logger;
+}
+
+/** What is younger is not yet called stuck or orphaned: it may be on its way. */
+const CONSISTENCY_GRACE_SECONDS = 300;
+/** How long an import waits for a database that is slow or failing before it tries one batch. */
+const FEED_PAUSE_MS = 5_000;
+
+/** All activities, by the task queue that they are run from. */
+export function createActivities(context: ActivityContext): { orders: object; jobs: object } {
+  const { db, engine, settings, reserver, gateway, carriers, log } = context;
+  const [carrier] = carriers;
+  if (!carrier) throw new Error('no carrier is set up');
+  const { dispatchShipments, voidShipments } = createFulfilmentActivities({ db, carriers });
+  return {
+    orders: {
+      ...createOrderActivities({ db, reserver, gateway: gateway.name, carrier: carrier.name }),
+      ...createPaymentActivities({ db, gateway }),
+      voidShipments,
+    },
+    jobs: {
+      dispatchShipments,
+      ...createFeedActivities({
+        db,
+        lanes: settings.FEED_LANES,
+        throttle: {
+          maxRows: settings.FEED_BATCH_ROWS,
+          slowMs: settings.FEED_SLOW_BATCH_MS,
+          pauseMs: FEED_PAUSE_MS,
+        },
+        log,
+      }),
+      ...createConsistencyActivities({
+        db,
+        describe: (orderId) => describeOrderWorkflow(context, orderId),
+        graceSeconds: CONSISTENCY_GRACE_SECONDS,
+        log,
+      }),
+      ...createReservationActivities({ db }),
+      ...createStockKeepingActivities({ db }),
+      ...createTransferActivities({ db }),
+      ...createReconcileActivities({
+        subjects: createReconcileSubjects(context),
+        db,
+        describe: (workflowId) => engine.describe(workflowId),
+        log,
+      }),
+      ...createMaintenanceActivities({
+        db,
+        partitionsAhead: settings.LEDGER_PARTITIONS_AHEAD,
+        retentionMonths: settings.LEDGER_RETENTION_MONTHS,
+        log,
+      }),
+    },
+  };
+}

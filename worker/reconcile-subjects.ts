@@ -1,0 +1,80 @@
+import type { Reconciled, ReconcileSubject } from '../activities/reconcile';
+import { failJob, findRestingJobs } from '../domain/jobs/jobs';
+import { claimRestingOrders } from '../domain/ordering/reconcile';
+import { claimUnattendedTransfers } from '../domain/stock/transfers/overdue';
+import { findOverdueReturns } from '../domain/warehousing/returns/end';
+import type { OverdueReturn } from '../domain/warehousing/returns/types';
+import type { PagePosition } from '../platform/database/pages';
+import { ensureJobWorkflow } from './ensure/ensure-job-workflow';
+import { ensureOrderWorkflow, type EnsureOrderContext } from './ensure/ensure-order-workflow';
+import { ensureReturnWorkflow } from './ensure/ensure-return-workflow';
+import { ensureTransferWorkflow } from './ensure/ensure-transfer-workflow';
+
+/** How long an order, a transfer or a job may rest before it is a suspect. */
+const GRACE_SECONDS = 30;
+/** How soon one that merely waits (to be paid, to arrive) is a suspect again. */
+const RECHECK_SECONDS = 600;
+
+const WORKFLOW_FAILED = {
+  code: 'WORKFLOW_FAILED',
+  detail: 'The workflow of this job has failed without telling why; its history does.',
+};
+
+/** What the reconciler looks after: rows that have a workflow while they are open. */
+export function createReconcileSubjects(
+  context: EnsureOrderContext,
+): Readonly<Record<ReconcileSubject, Reconciled>> {
+  const { db, names } = context;
+  const claimed = { graceSeconds: GRACE_SECONDS, recheckSeconds: RECHECK_SECONDS };
+  return {
+    orders: {
+      key: 'orderId',
+      work: 'start_order_saga',
+      suspects: () => inBatches((limit) => claimRestingOrders(db, { ...claimed, limit })),
+      workflowId: (id) => names.orderWorkflowId(id),
+      restart: (id) => ensureOrderWorkflow(context, id),
+    },
+    transfers: {
+      key: 'transferId',
+      work: 'start_transfer',
+      suspects: () => inBatches((limit) => claimUnattendedTransfers(db, { ...claimed, limit })),
+      workflowId: (id) => names.transferWorkflowId(id),
+      restart: (id) => ensureTransferWorkflow(context, id),
+    },
+    jobs: {
+      key: 'jobId',
+      work: 'start_job',
+      suspects: () =>
+        inBatches<PagePosition>((limit, after) =>
+          findRestingJobs(db, { graceSeconds: GRACE_SECONDS, limit, after }),
+        ),
+      workflowId: (id) => names.jobWorkflowId(id),
+      restart: (id) => ensureJobWorkflow(context, id),
+      async end(id) {
+        await failJob(db, id, WORKFLOW_FAILED);
+      },
+    },
+    returns: {
+      key: 'returnId',
+      work: 'start_return',
+      suspects: () => inBatches<OverdueReturn>((limit, after) => findOverdueReturns(db, { limit, after })),
+      workflowId: (id) => names.returnWorkflowId(id),
+      restart: (id) => ensureReturnWorkflow(context, id),
+    },
+  };
+}
+
+const BATCH = 100;
+
+/** Ids, read in batches. `find` claims what it returns, or goes on after the last of the batch before. */
+async function* inBatches<Found extends { id: string }>(
+  find: (limit: number, after: Found | undefined) => Promise<Found[]>,
+): AsyncGenerator<string> {
+  let after: Found | undefined;
+  for (;;) {
+    const found = await find(BATCH, after);
+    for (const { id } of found) yield id;
+    if (found.length < BATCH) return;
+    after = found.at(-1);
+  }
+}

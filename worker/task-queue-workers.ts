@@ -1,0 +1,65 @@
+import { Worker, type NativeConnection, type WorkerOptions } from '@temporalio/worker';
+import type { Settings } from '../platform/config';
+import type { EngineNames } from '../workflows/contract/names';
+import { workflowBundle } from './bundle';
+
+export interface TaskQueueOptions {
+  settings: Settings;
+  connection: NativeConnection;
+  namespace: string;
+  names: EngineNames;
+  activities: { orders: object; jobs: object };
+  /** For tests: a bundle made before, and whatever else is to differ. */
+  workerOptions?: Partial<WorkerOptions>;
+}
+
+/** One of Temporal's workers for each task queue. They poll once they are run. */
+export async function createTaskQueueWorkers(options: TaskQueueOptions): Promise<Worker[]> {
+  const { settings, connection, namespace, names, activities, workerOptions } = options;
+  const shared = {
+    connection,
+    namespace,
+    ...(workerOptions?.workflowBundle ? {} : { workflowBundle: await workflowBundle() }),
+    // Without shutdownForceTime: a worker that it cuts off waits for ever for tasks that nothing polls any more.
+    shutdownGraceTime: settings.SHUTDOWN_GRACE_SECONDS * 1_000,
+    ...workerOptions,
+  };
+  // As many slots as orders may be under way: with the default of 40 the batches of the reserver could not grow beyond it.
+  const slots = Math.max(settings.ADMISSION_LIMIT, 40);
+  return [
+    await Worker.create({
+      ...shared,
+      taskQueue: names.ordersQueue,
+      activities: activities.orders,
+      maxConcurrentWorkflowTaskExecutions: slots,
+      maxConcurrentLocalActivityExecutions: slots,
+    }),
+    await Worker.create({ ...shared, taskQueue: names.jobsQueue, activities: activities.jobs }),
+  ];
+}
+
+export interface RunningWorkers {
+  /** Rejects when a worker ends by itself; stays pending while they run and after `shutDown`. */
+  failed: Promise<never>;
+  /** Lets the workers finish what they run; resolves when they have. May be called again. */
+  shutDown(): Promise<void>;
+}
+
+export function runWorkers(workers: readonly Worker[]): RunningWorkers {
+  let isShutDown = false;
+  const running = Promise.all(workers.map((worker) => worker.run()));
+  const failed = new Promise<never>((_, reject) => {
+    running.then(
+      () => isShutDown || reject(new Error('the worker stopped by itself')),
+      (error: unknown) => isShutDown || reject(error instanceof Error ? error : new Error(String(error))),
+    );
+  });
+  return {
+    failed,
+    async shutDown() {
+      isShutDown = true;
+      for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
+      await running;
+    },
+  };
+}
