@@ -1,6 +1,6 @@
 import { Context } from '@temporalio/activity';
 import type { DescribeSaga } from '../domain/assurance/checks/workflows';
-import { runCheck } from '../domain/assurance/checks/run-check';
+import { runCheck } from '../domain/assurance/run-check';
 import {
   beginConsistencyJob,
   finishConsistencyJob,

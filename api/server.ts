@@ -10,31 +10,31 @@ import { AppError } from '../platform/errors';
 import { openListener, type Listener } from '../platform/database/listener';
 import type { Logger } from '../platform/telemetry/log';
 import type { EngineNames } from '../workflows/contract/names';
-import { createAdmission } from './use-cases/admission';
 import { createApp } from './http/app';
-import { createChangeFeed } from './streams/change-feed';
-import type { ApiContext } from './context';
-import { createEngine } from './temporal/engine';
-import { createReservationService } from './use-cases/reservation-service';
-import { createApiMetrics } from './metrics';
+import type { Route } from './http/route';
 import { alertRoutes } from './routes/alerts';
 import { batchRoutes } from './routes/batch';
 import { carrierRoutes } from './routes/carriers';
 import { catalogueRoutes } from './routes/catalogue';
-import { insightRoutes } from './routes/metrics';
-import { inventoryRoutes } from './routes/inventory';
 import { consistencyRoutes } from './routes/consistency';
 import { feedRoutes } from './routes/feeds';
+import { inventoryRoutes } from './routes/inventory';
 import { jobRoutes } from './routes/jobs';
 import { ledgerRoutes } from './routes/ledger';
+import { metricsRoutes } from './routes/metrics';
 import { operationRoutes } from './routes/operations';
 import { orderEvents } from './routes/order-events';
 import { orderActions, orderReads } from './routes/orders';
 import { reservationRoutes } from './routes/reservations';
-import { stockKeepingRoutes } from './routes/warehousing';
 import { transferRoutes } from './routes/transfers';
-import type { Route } from './http/route';
-import { createOrderOutcomes } from './use-cases/order-outcomes';
+import { warehousingRoutes } from './routes/warehousing';
+import { createAdmission } from './services/admission';
+import type { ApiContext } from './services/context';
+import { createApiMetrics } from './services/metrics';
+import { createOrderOutcomes } from './services/order-outcomes';
+import { createReservationService } from './services/reservation-service';
+import { createChangeFeed } from './streams/change-feed';
+import { createEngine } from './temporal/engine';
 
 export interface ApiOptions {
   settings: Settings;
@@ -51,21 +51,21 @@ export interface ApiOptions {
 export interface Api {
   /** Where it listens. */
   url: string;
-  /** Stops accepting, ends streams, lets requests end within the grace, cuts the rest off. The client may then be closed. */
+  /** Stops accepting, ends streams, lets requests end within the grace, then closes their connections. The client may then be closed. */
   close(): Promise<void>;
 }
 
-/** A third of the verdict's time at most is spent in the queue: what gets its turn must also have time for its verdict. */
+/** An order may spend a third of OUTCOME_TIMEOUT_MS in the queue: the rest is for placing it. */
 const QUEUE_SHARE = 1 / 3;
 /** Longer than the 60 s after which common load balancers drop an idle connection, so that they close it and not we. */
 const KEEP_ALIVE_MS = 65_000;
 const HEADERS_READ_MS = 30_000;
 /** Of a feed that is uploaded; other bodies have less time, see `app.ts`. */
 const UPLOAD_READ_MS = 3_600_000;
-const IDLE_SWEEP_MS = 50;
+const IDLE_CHECK_MS = 50;
 
 /**
- * Starts the HTTP API. PostgreSQL and Temporal may be away: it listens, answers 503 and is not ready until they are back.
+ * Starts the HTTP API. PostgreSQL and Temporal may be away: it listens, responds with 503 and is not ready until they are back.
  *
  * @throws AppError `PORT_TAKEN` when it cannot listen on HOST and PORT.
  */
@@ -97,7 +97,7 @@ export async function startApi(options: ApiOptions): Promise<Api> {
     async close() {
       stopping.abort();
       await drain(server, closeUnused, settings.SHUTDOWN_GRACE_SECONDS * 1_000);
-      await context.holds.close();
+      await context.reservations.close();
       await context.engine.idle();
       await listener.close();
     },
@@ -113,8 +113,8 @@ export function apiRoutes(context: ApiContext): Route[] {
     ...catalogueRoutes(context),
     // Before what takes a SKU in the same place.
     ...alertRoutes(context),
-    ...insightRoutes(context),
-    ...stockKeepingRoutes(context),
+    ...metricsRoutes(context),
+    ...warehousingRoutes(context),
     ...batchRoutes(context),
     ...ledgerRoutes(context),
     ...transferRoutes(context),
@@ -129,26 +129,30 @@ export function apiRoutes(context: ApiContext): Route[] {
 }
 
 function createContext(options: ApiOptions, listener: Listener, stopping: AbortSignal): ApiContext {
-  const feed = createChangeFeed(listener, 'holdfast_orders');
+  const orderChanges = createChangeFeed(listener, 'holdfast_orders');
   const { settings, db, client, names, eagerStart, log } = options;
-  const verdicts = createOrderOutcomes({ feed, log, read: (orderIds) => readOrders(db, orderIds) });
+  const orderOutcomes = createOrderOutcomes({
+    feed: orderChanges,
+    log,
+    read: (orderIds) => readOrders(db, orderIds),
+  });
   const admission = createAdmission({
     limit: settings.ADMISSION_LIMIT,
     queue: settings.ADMISSION_QUEUE,
     maxWaitMs: settings.OUTCOME_TIMEOUT_MS * QUEUE_SHARE,
   });
-  const holds = createReservationService({ db, settings, log });
+  const reservations = createReservationService({ db, settings, log });
   return {
     settings,
     db,
     stock,
     engine: createEngine({ client, names, settings, eagerStart, log }),
-    feed,
+    orderChanges,
     jobChanges: createChangeFeed(listener, 'holdfast_jobs'),
-    verdicts,
+    orderOutcomes,
     admission,
-    holds,
-    metrics: createApiMetrics({ admission, holds, verdicts, db }),
+    reservations,
+    metrics: createApiMetrics({ admission, reservations, orderOutcomes, db }),
     log,
     stopping,
   };
@@ -163,19 +167,19 @@ function listen(server: Server, { HOST, PORT }: Settings): Promise<void> {
   });
 }
 
-/** Connections that are kept alive hold a server open for ever, so those without a request are closed until none is left. */
+/** Kept-alive connections keep a server open for ever, so those without a request are closed until none is left. */
 async function drain(server: Server, closeUnused: () => void, graceMs: number): Promise<void> {
   const closed = new Promise((resolve) => server.close(resolve));
-  const sweep = setInterval(() => {
+  const closing = setInterval(() => {
     server.closeIdleConnections();
     closeUnused();
-  }, IDLE_SWEEP_MS);
-  const cutOff = setTimeout(() => {
+  }, IDLE_CHECK_MS);
+  const deadline = setTimeout(() => {
     server.closeAllConnections();
   }, graceMs);
   await closed;
-  clearInterval(sweep);
-  clearTimeout(cutOff);
+  clearInterval(closing);
+  clearTimeout(deadline);
 }
 
 /** Node counts a connection that never sent a byte as busy (it waits for its headers); browsers open such ones ahead. */

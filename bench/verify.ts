@@ -1,6 +1,6 @@
 import { performance } from 'node:perf_hooks';
-import { advanceCheckpoint } from '../domain/assurance/checks/checkpoint';
-import { findInconsistencies } from '../domain/assurance/checks/run-check';
+import { advanceCheckpoint } from '../domain/assurance/seals/checkpoint';
+import { findInconsistencies } from '../domain/assurance/run-check';
 import { sealLedger } from '../domain/assurance/seals/seal';
 import { CHECK_IDS, type CheckId, type CheckMode } from '../domain/assurance/types';
 import { verifySeals } from '../domain/assurance/seals/verify';

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { OPEN_ORDER_STATUSES } from '../domain/orders/types';
 import { z } from 'zod';
-import { serverSentData } from './server-sent';
+import { eventData } from './event-source';
 
 const orderSchema = z.object({
   id: z.string(),
@@ -29,7 +29,7 @@ export type DemoOrder = z.infer<typeof orderSchema>;
 export type DemoInventory = z.infer<typeof inventorySchema>;
 export type DemoEvent = z.infer<typeof eventSchema>;
 
-export interface DemoAnswer {
+export interface DemoResponse {
   status: number;
   body: unknown;
 }
@@ -37,7 +37,7 @@ export interface DemoAnswer {
 /** The public HTTP API, as any shop would use it. */
 export interface DemoClient {
   /** Any call; a 503 is tried again after as long as it says. */
-  call(method: string, path: string, body?: unknown, idempotencyKey?: string): Promise<DemoAnswer>;
+  call(method: string, path: string, body?: unknown, idempotencyKey?: string): Promise<DemoResponse>;
   inventory(sku: string): Promise<DemoInventory>;
   order(id: string): Promise<DemoOrder>;
   openOrders(customerId: string): Promise<DemoOrder[]>;
@@ -47,7 +47,7 @@ export interface DemoClient {
 
 const TRIES_WHEN_BUSY = 10;
 /** Longer than any demo order takes, however slow the machine. */
-const PATIENCE_MS = 60_000;
+const CALL_TIMEOUT_MS = 60_000;
 
 export function createDemoClient(baseUrl: string, stopping: AbortSignal): DemoClient {
   const api = `${baseUrl}/api/v1`;
@@ -57,7 +57,7 @@ export function createDemoClient(baseUrl: string, stopping: AbortSignal): DemoCl
     path: string,
     body?: unknown,
     idempotencyKey?: string,
-  ): Promise<DemoAnswer> {
+  ): Promise<DemoResponse> {
     for (let attempt = 1; ; attempt++) {
       const response = await fetch(`${api}${path}`, {
         method,
@@ -66,10 +66,10 @@ export function createDemoClient(baseUrl: string, stopping: AbortSignal): DemoCl
           ...(idempotencyKey === undefined ? {} : { 'Idempotency-Key': idempotencyKey }),
         },
         body: body === undefined ? undefined : JSON.stringify(body),
-        signal: AbortSignal.any([stopping, AbortSignal.timeout(PATIENCE_MS)]),
+        signal: AbortSignal.any([stopping, AbortSignal.timeout(CALL_TIMEOUT_MS)]),
       });
-      const answer: DemoAnswer = { status: response.status, body: await response.json() };
-      if (answer.status !== 503 || attempt >= TRIES_WHEN_BUSY) return answer;
+      const result: DemoResponse = { status: response.status, body: await response.json() };
+      if (result.status !== 503 || attempt >= TRIES_WHEN_BUSY) return result;
       await delay(1_000 * Number(response.headers.get('Retry-After') ?? 1), undefined, { signal: stopping });
     }
   }
@@ -96,14 +96,14 @@ export function createDemoClient(baseUrl: string, stopping: AbortSignal): DemoCl
       return pages.flatMap(({ items }) => items);
     },
     async *events(orderId) {
-      const signal = AbortSignal.any([stopping, AbortSignal.timeout(PATIENCE_MS)]);
+      const signal = AbortSignal.any([stopping, AbortSignal.timeout(CALL_TIMEOUT_MS)]);
       let lastSeq = 0;
       for (;;) {
         const response = await fetch(`${api}/orders/${orderId}/events`, {
           headers: { Accept: 'text/event-stream', 'Last-Event-ID': String(lastSeq) },
           signal,
         });
-        for await (const data of serverSentData(response)) {
+        for await (const data of eventData(response)) {
           const event = eventSchema.parse(JSON.parse(data));
           if (event.seq <= lastSeq) continue;
           lastSeq = event.seq;

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { createDemoClient, type DemoClient } from './demo-client';
-import { DEMO_CUSTOMER, type Course } from './demo-course';
+import { DEMO_CUSTOMER, type OrderLog } from './demo-order-log';
 import { DEMO_SCENARIOS, type DemoScenario } from './demo-orders';
 import type { Output } from './output';
 
@@ -27,7 +27,7 @@ export async function runDemo(baseUrl: string, output: Output, stopping: AbortSi
   return wentRight;
 }
 
-async function play(scenario: DemoScenario, client: DemoClient): Promise<Course> {
+async function play(scenario: DemoScenario, client: DemoClient): Promise<OrderLog> {
   try {
     return await scenario(client);
   } catch (error) {

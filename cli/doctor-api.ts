@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Settings } from '../platform/config';
 import { readDevFile } from './dev-file';
-import type { Finding } from './doctor-parts';
+import type { Finding } from './doctor-checks';
 
 const CALL_MS = 5_000;
 const health = z.object({ status: z.string(), version: z.string().optional() });

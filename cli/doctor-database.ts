@@ -4,8 +4,8 @@ import { readDatabaseInfo } from '../platform/database/database-info';
 import { sqlState } from '../platform/errors';
 import { createLogger } from '../platform/telemetry/log';
 import { migrationStatus, OLDEST_POSTGRES } from '../platform/database/migrations';
-import type { Finding } from './doctor-parts';
-import { reasonOf } from './reasons';
+import type { Finding } from './doctor-checks';
+import { errorText } from './error-text';
 import { locateDatabase } from './servers';
 
 const ADVICE_BY_STATE: Readonly<Record<string, string>> = {
@@ -28,20 +28,19 @@ export async function checkDatabase(settings: Settings): Promise<Finding[]> {
 async function checkServer(db: Database, url: string): Promise<Finding> {
   const { host } = new URL(url);
   try {
-    const info = await readDatabaseInfo(db);
-    const version = info?.version ?? 'unknown';
+    const { version, database, user } = await readDatabaseInfo(db);
     const ok = Number.parseInt(version, 10) >= OLDEST_POSTGRES;
     return {
       name: 'PostgreSQL',
       ok,
-      detail: `${version} at ${host}, database ${info?.database ?? '?'} as ${info?.user ?? '?'}`,
+      detail: `${version} at ${host}, database ${database} as ${user}`,
       advice: ok ? undefined : `Holdfast is made for PostgreSQL ${OLDEST_POSTGRES} and later`,
     };
   } catch (error) {
     return {
       name: 'PostgreSQL',
       ok: false,
-      detail: `${host}: ${reasonOf(error)}`,
+      detail: `${host}: ${errorText(error)}`,
       advice: ADVICE_BY_STATE[sqlState(error) ?? ''] ?? 'is it running, and DATABASE_URL right?',
     };
   }

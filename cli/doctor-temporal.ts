@@ -6,8 +6,8 @@ import { isNotFound } from '../platform/temporal/call-failure';
 import { lazyTemporalClient, type LazyTemporalLink } from '../platform/temporal/connection';
 import { SEARCH_ATTRIBUTES } from '../platform/temporal/namespace';
 import { engineNames } from '../workflows/contract/names';
-import type { DoctorOptions, Finding } from './doctor-parts';
-import { reasonOf } from './reasons';
+import type { DoctorOptions, Finding } from './doctor-checks';
+import { errorText } from './error-text';
 import { locateTemporal } from './servers';
 
 /** A worker asks for work at least once a minute, and Temporal remembers for five who did. */
@@ -44,7 +44,7 @@ export async function checkWorkers(settings: Settings, { thisHost }: DoctorOptio
           },
         ];
   } catch (error) {
-    return [{ name, ok: false, detail: `not known: ${reasonOf(error)}` }];
+    return [{ name, ok: false, detail: `not known: ${errorText(error)}` }];
   }
 }
 
@@ -64,7 +64,7 @@ async function checkServer(call: Call, address: string): Promise<Finding> {
     return { name, ok: true, detail: `server ${serverVersion} at ${address}` };
   } catch (error) {
     const advice = 'is it running, and are TEMPORAL_ADDRESS, TEMPORAL_API_KEY and TEMPORAL_TLS* right?';
-    return { name, ok: false, detail: `${address}: ${reasonOf(error)}`, advice };
+    return { name, ok: false, detail: `${address}: ${errorText(error)}`, advice };
   }
 }
 
@@ -84,7 +84,7 @@ async function checkNamespace(call: Call, namespace: string): Promise<Finding> {
           detail: `${namespace} does not exist`,
           advice: `temporal operator namespace create --namespace ${namespace}, or set TEMPORAL_NAMESPACE`,
         }
-      : { name, ok: false, detail: `${namespace}: ${reasonOf(error)}` };
+      : { name, ok: false, detail: `${namespace}: ${errorText(error)}` };
   }
 }
 
@@ -105,7 +105,7 @@ async function checkSearchAttributes(call: Call, namespace: string): Promise<Fin
         };
   } catch (error) {
     // Temporal Cloud has no operator service; a worker that starts there has proved that they work.
-    return { name, ok: true, detail: `can't be listed with these credentials (${reasonOf(error)})` };
+    return { name, ok: true, detail: `can't be listed with these credentials (${errorText(error)})` };
   }
 }
 

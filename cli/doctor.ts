@@ -2,14 +2,14 @@ import { settingsSchema, type Settings } from '../platform/config';
 import { VERSION } from '../platform/version';
 import { checkApi } from './doctor-api';
 import { checkDatabase } from './doctor-database';
-import { DOCTOR_PARTS, type DoctorOptions, type DoctorPart, type Finding } from './doctor-parts';
+import { DOCTOR_CHECKS, type DoctorOptions, type DoctorCheck, type Finding } from './doctor-checks';
 import { checkTemporal, checkWorkers } from './doctor-temporal';
 import { isGiven } from './environment';
 import type { Output } from './output';
-import { reasonOf } from './reasons';
+import { errorText } from './error-text';
 
 const CHECKS: Readonly<
-  Record<DoctorPart, (settings: Settings, options: DoctorOptions) => Promise<Finding[]>>
+  Record<DoctorCheck, (settings: Settings, options: DoctorOptions) => Promise<Finding[]>>
 > = {
   database: checkDatabase,
   temporal: checkTemporal,
@@ -19,29 +19,29 @@ const CHECKS: Readonly<
 
 /** `holdfast doctor`: changes nothing. The exit code is 1 when something is wrong. */
 export async function runDoctor(settings: Settings, options: DoctorOptions, output: Output): Promise<number> {
-  const parts = options.parts.length > 0 ? options.parts : DOCTOR_PARTS;
+  const wanted = options.checks.length > 0 ? options.checks : DOCTOR_CHECKS;
   output.line(`Holdfast ${VERSION}, Node ${process.versions.node}\n`);
-  const checks = await Promise.all(parts.map((part) => examine(part, settings, options)));
+  const checks = await Promise.all(wanted.map((check) => examine(check, settings, options)));
   const findings = checks.flat();
   for (const { name, ok, detail, advice } of findings) {
     output.item(ok ? 'ok' : 'WRONG', `${name.padEnd(18)}${detail}`);
     if (advice) output.item('', `${''.padEnd(18)}→ ${advice}`);
   }
-  if (options.parts.length === 0) tellSettings(settings, output);
+  if (options.checks.length === 0) printSettings(settings, output);
   return findings.every(({ ok }) => ok) ? 0 : 1;
 }
 
-async function examine(part: DoctorPart, settings: Settings, options: DoctorOptions): Promise<Finding[]> {
+async function examine(check: DoctorCheck, settings: Settings, options: DoctorOptions): Promise<Finding[]> {
   try {
-    return await CHECKS[part](settings, options);
+    return await CHECKS[check](settings, options);
   } catch (error) {
     // A setting that is missing: the message begins with its name.
-    const detail = reasonOf(error).replace('Invalid settings:\n', '').trim();
-    return [{ name: part, ok: false, detail }];
+    const detail = errorText(error).replace('Invalid settings:\n', '').trim();
+    return [{ name: check, ok: false, detail }];
   }
 }
 
-function tellSettings(settings: Settings, output: Output): void {
+function printSettings(settings: Settings, output: Output): void {
   output.line('\nSettings in force (* given, the others by default; .env.example explains each)\n');
   for (const name of settingsSchema.keyof().options) {
     const value = settings[name];

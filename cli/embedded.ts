@@ -3,8 +3,8 @@ import { startEmbeddedPostgres } from '../platform/embedded/postgres';
 import { startTemporalServer } from '../platform/embedded/temporal';
 import { findTemporalCli } from '../platform/embedded/temporal-cli';
 import type { TemporalTarget } from '../platform/temporal/connection';
-import { createNarrator, type Output } from './output';
-import type { Surroundings } from './parts';
+import { createProgressLog, type Output } from './output';
+import type { PartContext } from './service-parts';
 
 /** Ports that the embedded servers take when they are free, so that bookmarks and psql history stay useful. */
 const POSTGRES_PORT = 15_432;
@@ -12,8 +12,8 @@ const TEMPORAL_PORT = 7_233;
 const TEMPORAL_UI_PORT = 8_233;
 const DATABASE = 'holdfast';
 
-/** The user's own PostgreSQL, or ours under HOLDFAST_HOME. Answers its URL. */
-export async function providePostgres({ service, settings }: Surroundings, output: Output): Promise<string> {
+/** The user's own PostgreSQL, or ours under HOLDFAST_HOME. Returns its URL. */
+export async function providePostgres({ service, settings }: PartContext, output: Output): Promise<string> {
   if (settings.DATABASE_URL) {
     output.item('PostgreSQL', `${hostOf(settings.DATABASE_URL)} (DATABASE_URL)`);
     return settings.DATABASE_URL;
@@ -21,7 +21,7 @@ export async function providePostgres({ service, settings }: Surroundings, outpu
   const server = await startEmbeddedPostgres({
     dataDir: join(settings.HOLDFAST_HOME, 'postgres'),
     port: POSTGRES_PORT,
-    log: createNarrator('PostgreSQL', output),
+    log: createProgressLog('PostgreSQL', output),
     onExit: () => service.failed('PostgreSQL', new Error('the embedded PostgreSQL ended unasked')),
   });
   // SIGQUIT is PostgreSQL's immediate shutdown: it recovers at its next start.
@@ -39,14 +39,14 @@ export interface ProvidedTemporal extends Required<TemporalTarget> {
 
 /** The user's own Temporal, or a development server with its state under HOLDFAST_HOME. */
 export async function provideTemporal(
-  { service, settings }: Surroundings,
+  { service, settings }: PartContext,
   output: Output,
 ): Promise<ProvidedTemporal> {
   if (settings.TEMPORAL_ADDRESS) {
     output.item('Temporal', `${settings.TEMPORAL_ADDRESS} (TEMPORAL_ADDRESS)`);
     return { address: settings.TEMPORAL_ADDRESS, namespace: settings.TEMPORAL_NAMESPACE, uiUrl: null };
   }
-  const log = createNarrator('Temporal', output);
+  const log = createProgressLog('Temporal', output);
   const cliPath = await findTemporalCli({
     log,
     explicitPath: settings.TEMPORAL_CLI_PATH,

@@ -40,7 +40,7 @@ export async function runFeedImport(
     output.line(`Job ${jobId}`);
     output.line(`Cancel it with: holdfast jobs cancel ${jobId} (Ctrl-C only stops watching)`);
     const job = await watch(client, jobId, output);
-    return await tellEnd(client, job, options, output);
+    return await printEnd(client, job, options, output);
   } catch (error) {
     if (!isAppError(error) || !isRefusal(error)) throw error;
     process.stderr.write(`holdfast: ${error.message} (${error.code})\n`);
@@ -107,7 +107,7 @@ async function watch(client: JobClient, jobId: string, output: Output): Promise<
   let toldAt = Number.NEGATIVE_INFINITY;
   let last: CliJob | undefined;
   for await (const job of client.watch(jobId)) {
-    const shown = { rate: job.rowsPerSecond ?? 0, rejected: job.rejected ?? 0, words: wordsOf(job) };
+    const shown = { rate: job.rowsPerSecond ?? 0, rejected: job.rejected ?? 0, words: pauseText(job) };
     if (bar && !last) bar.start(job.total ?? 0, job.processed, shown);
     if (bar && job.total !== null) bar.setTotal(job.total);
     bar?.update(job.processed, shown);
@@ -125,7 +125,7 @@ async function watch(client: JobClient, jobId: string, output: Output): Promise<
   return last;
 }
 
-function wordsOf({ details }: CliJob): string {
+function pauseText({ details }: CliJob): string {
   return details['breaker'] === 'open' ? '(paused: the database is slow or failing)' : '';
 }
 
@@ -139,7 +139,7 @@ const resultSchema = z.object({
   rowsPerSecond: figure,
 });
 
-async function tellEnd(
+async function printEnd(
   client: JobClient,
   job: CliJob,
   { file }: FeedImportOptions,

@@ -4,7 +4,7 @@ import { JOB_STATUSES } from '../domain/jobs/types';
 import type { Settings } from '../platform/config';
 import { AppError } from '../platform/errors';
 import { readDevFile } from './dev-file';
-import { serverSentData } from './server-sent';
+import { eventData } from './event-source';
 
 const jobSchema = z.object({
   jobId: z.string(),
@@ -74,7 +74,7 @@ export async function openJobClient(settings: Settings, given: string | undefine
       for (;;) {
         try {
           const response = await client.call(`/jobs/${jobId}/events`);
-          for await (const data of serverSentData(response)) yield jobSchema.parse(JSON.parse(data));
+          for await (const data of eventData(response)) yield jobSchema.parse(JSON.parse(data));
         } catch (error) {
           // The API restarts, or a proxy has cut the stream; what is wrong with the request itself stays wrong.
           if (error instanceof AppError && error.code !== 'API_UNAVAILABLE') throw error;

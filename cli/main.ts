@@ -3,7 +3,7 @@ import { Command, InvalidArgumentError } from 'commander';
 import { validate } from 'uuid';
 import { isAppError } from '../platform/errors';
 import { VERSION } from '../platform/version';
-import { DOCTOR_PARTS, type DoctorPart } from './doctor-parts';
+import { DOCTOR_CHECKS, type DoctorCheck } from './doctor-checks';
 import { isGiven, loadEnvFile, readCommandSettings, type GivenSettings } from './environment';
 import { addJobCommands } from './job-commands';
 import { createOutput } from './output';
@@ -117,12 +117,12 @@ Exit codes: 0 all went well, 1 something failed, 2 wrong usage or settings.`,
   program
     .command('doctor')
     .description('tell what is reachable, which settings are in force, and what to do about each problem')
-    .argument('[parts...]', `only these: ${DOCTOR_PARTS.join(', ')}`, doctorPart)
+    .argument('[parts...]', `only these: ${DOCTOR_CHECKS.join(', ')}`, doctorPart)
     .option('--this-host', 'count only workers of this host')
-    .action(async (parts: DoctorPart[], options: { thisHost?: boolean }) => {
+    .action(async (parts: DoctorCheck[], options: { thisHost?: boolean }) => {
       const settings = readCommandSettings({}, 'info');
       const { runDoctor } = await import('./doctor.js');
-      finish(await runDoctor(settings, { parts, thisHost: options.thisHost ?? false }, output));
+      finish(await runDoctor(settings, { checks: parts, thisHost: options.thisHost ?? false }, output));
     });
 
   addJobCommands(program, output, finish);
@@ -140,14 +140,14 @@ function jobArgument(text: string): string {
   return text;
 }
 
-function doctorPart(text: string, previous: DoctorPart[] = []): DoctorPart[] {
-  const part = DOCTOR_PARTS.find((name) => name === text);
-  if (!part) throw new InvalidArgumentError(`Parts are ${DOCTOR_PARTS.join(', ')}.`);
+function doctorPart(text: string, previous: DoctorCheck[] = []): DoctorCheck[] {
+  const part = DOCTOR_CHECKS.find((name) => name === text);
+  if (!part) throw new InvalidArgumentError(`Parts are ${DOCTOR_CHECKS.join(', ')}.`);
   return [...previous, part];
 }
 
 async function report(error: unknown): Promise<number> {
-  const { explain } = await import('./reasons.js');
+  const { commandErrorText: explain } = await import('./error-text.js');
   process.stderr.write(`holdfast: ${explain(error)}\n`);
   return isAppError(error, 'CONFIG_INVALID') ? EXIT_USAGE : 1;
 }

@@ -1,7 +1,7 @@
 import pino from 'pino';
 import type { Logger } from '../platform/telemetry/log';
 
-/** What a command tells its user, on standard output. Logs go to standard error. */
+/** What a command prints on standard output. Logs go to standard error. */
 export interface Output {
   line(text?: string): void;
   /** One aligned line: a name, and what there is to say of it. */
@@ -16,7 +16,7 @@ export function createOutput(stream: NodeJS.WritableStream): Output {
 }
 
 /** A log whose messages are told to the user as they come, for starts that take a while. */
-export function createNarrator(name: string, output: Output): Logger {
+export function createProgressLog(name: string, output: Output): Logger {
   return pino(
     { level: 'info', base: null, timestamp: false },
     { write: (entry: string) => output.item(name, withoutPrefix(name, messageOf(JSON.parse(entry)))) },

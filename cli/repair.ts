@@ -1,11 +1,11 @@
 import { createInterface } from 'node:readline/promises';
-import { applyRepair, planRepairs, type RepairPlan } from '../domain/assurance/repair/apply';
-import { repairText } from '../domain/assurance/repair/repair';
+import { applyRepair, planRepairs, type RepairPlan } from '../domain/assurance/repair/run-repairs';
+import { repairText } from '../domain/assurance/repair/repair-script';
 import type { Settings } from '../platform/config';
 import type { Database } from '../platform/database/database';
 import { AppError } from '../platform/errors';
 import type { Output } from './output';
-import { needsEngine, runChecks, tellResults, withDatabase } from './verify';
+import { needsEngine, runChecks, printResults, withDatabase } from './verify';
 
 export interface RepairOptions {
   job: string;
@@ -67,7 +67,7 @@ async function checkAgain(db: Database, { checks }: RepairPlan, output: Output):
   if (own.length === 0) return true;
   const { jobId, results } = await runChecks(db, { mode: 'full', checks: own });
   output.line(`\nChecked again, job ${jobId}`);
-  tellResults(output, results);
+  printResults(output, results);
   return results.every((check) => check.findings === 0);
 }
 

@@ -20,8 +20,8 @@ import {
   startWorkerPart,
   stopSeconds,
   type ApiParts,
-  type Surroundings,
-} from './parts';
+  type PartContext,
+} from './service-parts';
 import { describeSeed } from './seed';
 import { runService } from './service';
 
@@ -48,14 +48,14 @@ export async function runUp(settings: Settings, options: UpOptions, output: Outp
       output.line(demoWentRight ? 'The demo went right.' : 'The demo went wrong.');
       return demoWentRight ? 0 : 1;
     }
-    tellWhatToTry(started, output);
+    printFirstSteps(started, output);
     await service.untilStopping();
     return 0;
   });
 }
 
 /** One `holdfast up` per home: two would run the same servers and write the same files. */
-async function claimHome({ service, settings }: Surroundings): Promise<void> {
+async function claimHome({ service, settings }: PartContext): Promise<void> {
   const home = resolve(settings.HOLDFAST_HOME);
   const ownership = await claimOwnership(join(home, 'up.owner.json'), `Holdfast in ${home}`);
   service.onStop({ name: 'home', stop: () => ownership.release() });
@@ -66,14 +66,14 @@ interface Started {
   temporalUi: string | null;
 }
 
-async function startEverything(around: Surroundings, options: UpOptions, output: Output): Promise<Started> {
+async function startEverything(around: PartContext, options: UpOptions, output: Output): Promise<Started> {
   const { service, settings, log } = around;
   const [databaseUrl, servers] = await startServers(around, output);
 
   const applied = await migrate(databaseUrl, log, { createDatabase: true });
   output.item('Migrations', applied.length > 0 ? `${applied.length} applied` : 'none pending');
   const db = openDatabasePart(around, databaseUrl);
-  // Somebody's own database keeps its own catalogue, unless the demo is wanted there.
+  // A database of the user keeps its own catalogue, unless the demo is wanted there.
   const seeds = options.demo || settings.DATABASE_URL === undefined;
   output.item('Catalogue', seeds ? describeSeed(await seedCatalogue(db)) : 'as it is');
   service.stopping.throwIfAborted();
@@ -106,7 +106,7 @@ async function startEverything(around: Surroundings, options: UpOptions, output:
 }
 
 /** Both at once. When one fails, the other is waited for, so that it is known when the parts are stopped. */
-async function startServers(around: Surroundings, output: Output): Promise<[string, ProvidedTemporal]> {
+async function startServers(around: PartContext, output: Output): Promise<[string, ProvidedTemporal]> {
   const starts = [providePostgres(around, output), provideTemporal(around, output)] as const;
   await Promise.allSettled(starts);
   around.service.stopping.throwIfAborted();
@@ -115,7 +115,7 @@ async function startServers(around: Surroundings, output: Output): Promise<[stri
 
 /** On the port that was asked for, or else on any when the default one is taken. */
 async function startApi(
-  around: Surroundings,
+  around: PartContext,
   parts: ApiParts,
   options: UpOptions,
   output: Output,
@@ -134,7 +134,7 @@ function isPortTaken(error: unknown): boolean {
   return isAppError(error, 'PORT_TAKEN') && errorCode(error.cause) === 'EADDRINUSE';
 }
 
-function tellWhatToTry({ baseUrl, temporalUi }: Started, output: Output): void {
+function printFirstSteps({ baseUrl, temporalUi }: Started, output: Output): void {
   output.line();
   output.item('API', `${baseUrl}/api/v1, described at ${baseUrl}/docs`);
   if (temporalUi) output.item('Temporal UI', temporalUi);

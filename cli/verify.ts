@@ -1,10 +1,10 @@
 import { CHECK_IDS, type CheckId, type CheckMode, type CheckResult } from '../domain/assurance/types';
 import { checkOf } from '../domain/assurance/checks/checks';
 import type { DescribeSaga } from '../domain/assurance/checks/workflows';
-import { listFindings } from '../domain/assurance/queries';
-import { runCheck } from '../domain/assurance/checks/run-check';
+import { listFindings } from '../domain/assurance/findings';
+import { runCheck } from '../domain/assurance/run-check';
 import { beginConsistencyJob, finishConsistencyJob, openConsistencyJob } from '../domain/assurance/job';
-import { selectSealHead } from '../domain/assurance/seals/queries';
+import { readSealHead } from '../domain/assurance/seals/seal';
 import type { Settings } from '../platform/config';
 import { openDatabase, type Database } from '../platform/database/database';
 import { createLogger } from '../platform/telemetry/log';
@@ -37,15 +37,15 @@ export async function runVerify(settings: Settings, options: VerifyOptions, outp
       : CHECK_IDS.filter((id) => engine || !needsEngine(id));
     try {
       const { jobId, results } = await runChecks(db, { mode, checks, describe: engine?.describe });
-      const findings = await listFindings(db, { jobId, after: 0, limit: 1_000, offset: 0 });
-      const head = await selectSealHead(db);
+      const { items: findings } = await listFindings(db, { jobId, limit: 1_000 });
+      const head = await readSealHead(db);
       if (options.json) output.line(JSON.stringify({ jobId, mode, checks: results, findings, seals: head }));
-      else tell();
+      else print();
       return findings.length === 0 ? 0 : 1;
 
-      function tell(): void {
+      function print(): void {
         output.line(`Consistency, ${mode}, job ${jobId}`);
-        tellResults(output, results);
+        printResults(output, results);
         if (!engine && !options.seals)
           output.line('  skipped: what asks Temporal, which is not known here or away');
         for (const { id, findings: found } of results.filter((check) => check.findings > 0)) {
@@ -72,7 +72,7 @@ export function needsEngine(check: CheckId): boolean {
   return check === 'workflow_gone' || check === 'workflow_outlives_order';
 }
 
-export function tellResults(output: Output, results: readonly CheckResult[]): void {
+export function printResults(output: Output, results: readonly CheckResult[]): void {
   const width = Math.max(...CHECK_IDS.map((id) => id.length));
   for (const { id, severity, findings, milliseconds } of results) {
     const found = findings === 0 ? 'ok' : `${findings} found, ${severity}`;

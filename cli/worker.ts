@@ -2,7 +2,7 @@ import type { Settings } from '../platform/config';
 import { createLogger } from '../platform/telemetry/log';
 import { ensureSearchAttributes } from '../platform/temporal/namespace';
 import { engineNames } from '../workflows/contract/names';
-import { connectTemporalPart, openDatabasePart, startWorkerPart, stopSeconds } from './parts';
+import { connectTemporalPart, openDatabasePart, startWorkerPart, stopSeconds } from './service-parts';
 import { locateDatabase, locateTemporal } from './servers';
 import { runService } from './service';
 

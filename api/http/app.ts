@@ -7,24 +7,32 @@ import express, {
   type Response,
 } from 'express';
 import swaggerUi from 'swagger-ui-express';
-import { send, problemAnswer } from './answer';
-import { describeApi } from './openapi';
-import { problem } from './problems';
-import { contextOf, requestContext, type RequestContext } from './request-context';
-import { route, type Route } from './route';
-import type { ApiContext } from '../context';
 import { z } from 'zod';
+import type { Settings } from '../../platform/config';
+import type { Logger } from '../../platform/telemetry/log';
+import { describeApi } from './openapi';
+import { problem, notFound } from './problems';
+import { contextOf, requestContext, type RequestContext } from './request-context';
+import { send, problemResponse } from './response';
+import { route, type Route } from './route';
 
 export const BODY_LIMIT_BYTES = 1_048_576;
 const JSON_TYPES = ['application/json', 'application/*+json'];
-/** What a client gets who left before the answer; only metrics see it. */
+/** The status in metrics of an exchange whose client left before the response. */
 const CLIENT_GONE = 499;
 
+/** What the HTTP application works with. */
+export interface AppContext {
+  settings: Pick<Settings, 'REQUEST_BODY_SECONDS'>;
+  log: Logger;
+  metrics: {
+    /** Counts one exchange by route template and status, with its duration in seconds. */
+    request(labels: { method: string; route: string; status: number }, seconds: number): void;
+  };
+}
+
 /** The HTTP application over these routes: the same table is mounted and described. */
-export function createApp(
-  context: Pick<ApiContext, 'settings' | 'log' | 'metrics'>,
-  served: readonly Route[],
-): Express {
+export function createApp(context: AppContext, served: readonly Route[]): Express {
   const routes = [...served, descriptionRoute(() => document)];
   const document = describeApi(routes);
 
@@ -32,7 +40,7 @@ export function createApp(
   app.disable('x-powered-by');
   app.disable('etag');
   app.use(requestContext(context.log, (of, req, res, seconds) => observe(context, of, req, res, seconds)));
-  const routerOf = areaRouters(app);
+  const routerOf = prefixRouters(app);
   const readBody = readInTime(context.settings.REQUEST_BODY_SECONDS);
   for (const each of routes) mount(routerOf(each.path), each, readBody);
   app.use(
@@ -45,9 +53,9 @@ export function createApp(
     router.all(expressPath(path.slice(prefix.length)), refuseMethod(methods));
   }
   app.use(() => {
-    throw problem('NOT_FOUND', 'There is nothing at this address.');
+    throw notFound('There is nothing at this address.');
   });
-  app.use(answerError);
+  app.use(respondToError);
   return app;
 }
 
@@ -58,41 +66,41 @@ function descriptionRoute(document: () => unknown): Route {
       path: '/openapi.json',
       tag: 'Operations',
       summary: 'This description',
-      answers: { 200: { description: 'OpenAPI 3.1', schema: z.looseObject({ openapi: z.string() }) } },
+      responses: { 200: { description: 'OpenAPI 3.1', schema: z.looseObject({ openapi: z.string() }) } },
     },
     () => Promise.resolve({ status: 200, body: document() }),
   );
 }
 
-/** Where routes of one area are mounted, and what of a path is left there. */
-interface Area {
+/** The router that serves all paths with one prefix. */
+interface PrefixRouter {
   router: IRouter;
   /** `/api/v1/orders` of `/api/v1/orders/{id}`. */
   prefix: string;
 }
 
-const AREA = /^\/api\/v\d+\/[\w-]+/;
+const ROUTER_PREFIX = /^\/api\/v\d+\/[\w-]+/;
 
 /**
- * A router for each area: Express tries its routes one after the other, and with a hundred of them in one list that took longer
+ * A router for each prefix: Express tries its routes one after the other, and with a hundred of them in one list that took longer
  * than all the rest of a read.
  */
-function areaRouters(app: Express): (path: string) => Area {
-  const areas = new Map<string, Area>();
+function prefixRouters(app: Express): (path: string) => PrefixRouter {
+  const routers = new Map<string, PrefixRouter>();
   return (path) => {
-    const prefix = AREA.exec(path)?.[0];
+    const prefix = ROUTER_PREFIX.exec(path)?.[0];
     if (prefix === undefined) return { router: app, prefix: '' };
-    const area = areas.get(prefix) ?? { router: express.Router(), prefix };
-    if (!areas.has(prefix)) app.use(prefix, area.router);
-    areas.set(prefix, area);
-    return area;
+    const found = routers.get(prefix) ?? { router: express.Router(), prefix };
+    if (!routers.has(prefix)) app.use(prefix, found.router);
+    routers.set(prefix, found);
+    return found;
   };
 }
 
-function mount({ router, prefix }: Area, mounted: Route, readBody: RequestHandler): void {
+function mount({ router, prefix }: PrefixRouter, mounted: Route, readBody: RequestHandler): void {
   const handle: RequestHandler = async (req, res) => {
-    const answer = await mounted.handle(req, res);
-    if (answer) send(res, answer);
+    const response = await mounted.handle(req, res);
+    if (response) send(res, response);
   };
   const body = mounted.schemas.body ? jsonBody(mounted.bodyLimitBytes) : [];
   const steps = [nameRoute(mounted.path), ...(mounted.upload ? [] : [readBody]), ...body, handle];
@@ -107,7 +115,7 @@ function nameRoute(path: string): RequestHandler {
   };
 }
 
-/** A body that does not come in time is not waited for any longer. Uploads have a patience of their own. */
+/** Ends a request whose body does not arrive in time. Uploads are limited by `upload.ts` instead. */
 function readInTime(seconds: number): RequestHandler {
   return (req, res, next) => {
     if (!hasBody(req)) {
@@ -135,7 +143,7 @@ function hasBody({ headers }: Request): boolean {
 function jsonBody(limit = BODY_LIMIT_BYTES): readonly RequestHandler[] {
   return [
     (req, _res, next) => {
-      // null, or a length of zero: there is no body at all, which is for the schema to judge.
+      // null, or a length of zero: there is no body at all, which the schema checks.
       if (req.get('content-length') !== '0' && req.is(JSON_TYPES) === false) {
         throw problem('UNSUPPORTED_MEDIA_TYPE', 'Send the body as application/json.');
       }
@@ -169,18 +177,19 @@ function refuseMethod(allowed: readonly string[]): RequestHandler {
 }
 
 /** Express knows an error handler by its four parameters. */
-const answerError: ErrorRequestHandler = (error: unknown, _req, res, _next) => {
+const respondToError: ErrorRequestHandler = (error: unknown, _req, res, _next) => {
   const { log, requestId, signal } = contextOf(res);
   if (signal.aborted) return;
-  const answer = problemAnswer(error, requestId);
-  if (answer.status === 500) log.error({ err: error }, 'a request failed');
-  else if (answer.status > 500) log.warn({ err: error, code: answer.body.code }, 'a request was turned away');
+  const response = problemResponse(error, requestId);
+  if (response.status === 500) log.error({ err: error }, 'a request failed');
+  else if (response.status > 500)
+    log.warn({ err: error, code: response.body.code }, 'a request was turned away');
   if (res.headersSent) res.destroy();
-  else send(res, answer);
+  else send(res, response);
 };
 
 function observe(
-  { metrics, log }: Pick<ApiContext, 'log' | 'metrics'>,
+  { metrics, log }: AppContext,
   context: RequestContext,
   req: Request,
   res: Response,

@@ -2,8 +2,7 @@ import { OpenAPIRegistry, OpenApiGeneratorV31, type ResponseConfig } from '@aste
 import { z } from 'zod';
 import { VERSION } from '../../platform/version';
 import { PROBLEMS, type ProblemCode } from './problems';
-import type { DocumentedAnswer, Method, Route } from './route';
-import { problemSchema } from '../schemas/common';
+import type { DocumentedResponse, Method, Route } from './route';
 
 export type OpenApiDocument = ReturnType<OpenApiGeneratorV31['generateDocument']>;
 
@@ -27,6 +26,22 @@ export function describeApi(routes: readonly Route[]): OpenApiDocument {
   });
 }
 
+const problemSchema = z
+  .looseObject({
+    type: z.string(),
+    title: z.string(),
+    status: z.int(),
+    detail: z.string(),
+    code: z.string().meta({ description: 'Stable; switch on this' }),
+    instance: z.string().meta({ description: 'The request id' }),
+    errors: z.array(z.object({ path: z.string(), message: z.string() })).optional(),
+    retryAfter: z
+      .int()
+      .optional()
+      .meta({ description: 'With OVERLOADED: seconds until your turn to try again, as in Retry-After' }),
+  })
+  .meta({ id: 'Problem', description: 'RFC 9457 problem details' });
+
 const idempotencyKey = z.string().min(1).max(255).optional().meta({
   description: 'The same key and body gives the first answer again, with `Idempotency-Replayed: true`.',
 });
@@ -46,7 +61,7 @@ function register(registry: OpenAPIRegistry, route: Route, method: Method): void
       headers: route.keyed ? z.object({ 'Idempotency-Key': idempotencyKey }) : undefined,
       body: requestBody(route),
     },
-    responses: { ...problemResponses(problemsOf(route)), ...answerResponses(route.answers) },
+    responses: { ...problemResponses(problemsOf(route)), ...documentedResponses(route.responses) },
   });
 }
 
@@ -66,7 +81,7 @@ function operationId(method: Method, path: string): string {
   return method + words.map((word) => word.charAt(0).toUpperCase() + word.slice(1)).join('');
 }
 
-/** What every route of a kind can answer, besides what it says itself. */
+/** Problems that every route of a kind can return, besides those it declares itself. */
 function problemsOf(route: Route): ProblemCode[] {
   const { params, body } = route.schemas;
   return [
@@ -95,11 +110,11 @@ function problemResponses(codes: readonly ProblemCode[]): Record<string, Respons
   );
 }
 
-function answerResponses(
-  answers: Readonly<Record<number, DocumentedAnswer>>,
+function documentedResponses(
+  responses: Readonly<Record<number, DocumentedResponse>>,
 ): Record<string, ResponseConfig> {
   return Object.fromEntries(
-    Object.entries(answers).map(([status, { description, schema, content }]) => {
+    Object.entries(responses).map(([status, { description, schema, content }]) => {
       const media = content ?? (schema ? { 'application/json': schema } : {});
       return [
         status,

@@ -7,7 +7,7 @@ interface ProblemKind {
   retryAfter?: number;
 }
 
-/** Every code an answer can carry, with its status. Codes are the public contract; titles and details are for people. */
+/** Every code a response can carry, with its status. Codes are the public contract; titles and details are for people. */
 export const PROBLEMS = {
   BAD_REQUEST: { status: 400, title: 'The request cannot be understood' },
   MALFORMED_JSON: { status: 400, title: 'The body is not valid JSON' },
@@ -124,6 +124,20 @@ export function problem(code: ProblemCode, detail: string, members: Record<strin
   return new AppError(code, detail, members);
 }
 
+export function notFound(detail: string): AppError {
+  return problem('NOT_FOUND', detail);
+}
+
+/**
+ * For the `catch` of work on a thing that the address names: an error with this code, which says that there is no such thing,
+ * becomes `NOT_FOUND`. Any other error is thrown on.
+ */
+export function asNotFound(code: string, detail: string): (error: unknown) => never {
+  return (error) => {
+    throw isAppError(error, code) ? notFound(detail) : error;
+  };
+}
+
 /** `OVERLOADED`: nothing was done, and the same request may succeed after so many seconds. */
 export function overloaded(detail: string, retryAfterSeconds: number): AppError {
   return problem('OVERLOADED', `${detail} Nothing was done; try again.`, { retryAfter: retryAfterSeconds });
@@ -144,7 +158,7 @@ export function retryAfter({ code, retryAfter: told }: Problem): number | undefi
 
 /**
  * Any error as what the client may know of it: never a stack, SQL or a driver's message.
- * An error that is nobody's known code is `INTERNAL`, or `DATABASE_UNAVAILABLE` when trying again may help.
+ * An error with no known code is `INTERNAL`, or `DATABASE_UNAVAILABLE` when trying again may help.
  */
 export function toProblem(error: unknown, requestId: string): Problem {
   const known = asKnown(error);

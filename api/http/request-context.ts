@@ -9,7 +9,7 @@ export interface RequestContext {
   /** W3C trace context with this request's own span. */
   traceparent: string;
   log: Logger;
-  /** Aborted when the client goes away before it has its answer. */
+  /** Aborted when the client goes away before it has its response. */
   signal: AbortSignal;
   /** The route's template, for metrics: its values are few, those of paths are not. */
   route: string;

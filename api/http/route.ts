@@ -1,13 +1,13 @@
 import type { Request, Response } from 'express';
 import { z } from 'zod';
-import type { Answer } from './answer';
-import { invalid, problem, type FieldError, type ProblemCode } from './problems';
+import { invalid, type FieldError, type ProblemCode, notFound } from './problems';
 import { callerOf, contextOf, type RequestContext } from './request-context';
+import type { ApiResponse } from './response';
 
 export type Method = 'get' | 'post' | 'put';
 
-/** One possible answer of a route, for the description. */
-export interface DocumentedAnswer {
+/** One possible response of a route, for the description. */
+export interface DocumentedResponse {
   description: string;
   /** Of a JSON body. */
   schema?: z.ZodType;
@@ -24,7 +24,7 @@ export interface RouteDocs {
   tag: string;
   summary: string;
   description?: string;
-  answers: Readonly<Record<number, DocumentedAnswer>>;
+  responses: Readonly<Record<number, DocumentedResponse>>;
   problems?: readonly ProblemCode[];
   /** Takes an `Idempotency-Key`. */
   keyed?: boolean;
@@ -56,8 +56,8 @@ export interface Call<S extends RouteSchemas> extends RequestContext {
 /** A route as the app mounts it and as OpenAPI describes it: one table for both. */
 export interface Route extends RouteDocs {
   schemas: Partial<RouteSchemas>;
-  /** Null: the handler has answered by itself. */
-  handle(req: Request, res: Response): Promise<Answer | null>;
+  /** Null: the handler has responded by itself. */
+  handle(req: Request, res: Response): Promise<ApiResponse | null>;
 }
 
 const NOTHING = z.object({});
@@ -73,7 +73,7 @@ export function route<
   B extends z.ZodType = typeof NOTHING,
 >(
   docs: RouteDocs & { params?: P; query?: Q; body?: B },
-  handle: (call: Call<{ params: P; query: Q; body: B }>) => Promise<Answer | null>,
+  handle: (call: Call<{ params: P; query: Q; body: B }>) => Promise<ApiResponse | null>,
 ): Route {
   const { params, query, body, ...described } = docs;
   return {
@@ -115,7 +115,7 @@ function givenBody(req: Request, docs: { body?: z.ZodType; bodyOptional?: boolea
 function parsePath(schema: z.ZodType, given: unknown): unknown {
   const parsed = schema.safeParse(given);
   if (parsed.success) return parsed.data;
-  throw problem('NOT_FOUND', 'There is nothing at this address.');
+  throw notFound('There is nothing at this address.');
 }
 
 function parse(schema: z.ZodType, given: unknown): unknown {

@@ -33,13 +33,13 @@ async function* inTime(source: AsyncIterator<unknown>, idleMs: number): AsyncGen
       }, idleMs);
     });
     const next = source.next();
-    // When the wait is given up, nobody is told any more how it ended.
+    // After the timeout the outcome of this read is ignored.
     next.catch(() => undefined);
     const result = await Promise.race([next, late]).finally(() => {
       clearTimeout(timer);
     });
     if (result.done) return;
-    // A request that nobody has set an encoding for yields buffers.
+    // A request without an encoding yields buffers.
     yield result.value as Buffer;
   }
 }

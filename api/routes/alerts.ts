@@ -1,12 +1,11 @@
 import { z } from 'zod';
 import { acknowledgeAlert, listAlerts } from '../../domain/stock/alerts/list';
 import { readThresholds, setCategoryThresholds, setThresholds } from '../../domain/stock/alerts/thresholds';
-import { isAppError } from '../../platform/errors';
-import { ok, type Answer } from '../http/answer';
-import type { ApiContext } from '../context';
-import { cursorOf, encodeCursor } from '../http/cursor';
-import { API_BASE } from '../use-cases/order-answers';
-import { problem } from '../http/problems';
+import { cursorOf } from '../http/cursor';
+import { okPage } from '../http/pages';
+import { API_BASE } from '../http/paths';
+import { asNotFound } from '../http/problems';
+import { ok, type ApiResponse, okOrNotFound } from '../http/response';
 import { route, type Route } from '../http/route';
 import {
   acknowledgement,
@@ -20,6 +19,7 @@ import {
   thresholdsChange,
 } from '../schemas/alerts';
 import { idParams, line, pageQuery, sku, skuParams, warehouseCode } from '../schemas/common';
+import type { ApiContext } from '../services/context';
 
 const TAG = 'Alerts';
 
@@ -41,12 +41,12 @@ export function alertRoutes({ db }: ApiContext): Route[] {
         tag: TAG,
         summary: 'List alerts, newest first',
         query: listQuery,
-        answers: { 200: { description: 'A page', schema: alertPage } },
+        responses: { 200: { description: 'A page', schema: alertPage } },
         problems: ['VALIDATION_FAILED'],
       },
       async ({ query: { cursor, ...filter } }) => {
         const page = await listAlerts(db, { ...filter, after: cursor });
-        return ok({ items: page.items, nextCursor: page.next && encodeCursor(page.next) });
+        return okPage(page);
       },
     ),
     route(
@@ -60,13 +60,14 @@ export function alertRoutes({ db }: ApiContext): Route[] {
         params: idParams,
         body: acknowledgement,
         bodyOptional: true,
-        answers: { 200: { description: 'The alert', schema: alert } },
+        responses: { 200: { description: 'The alert', schema: alert } },
         problems: ['ALERT_RESOLVED', 'VALIDATION_FAILED'],
       },
       async ({ params, body, caller }) => {
-        const found = await acknowledgeAlert(db, { id: params.id, by: caller, note: body.note ?? null });
-        if (!found) throw problem('NOT_FOUND', 'There is no such alert.');
-        return ok(found);
+        return okOrNotFound(
+          await acknowledgeAlert(db, { id: params.id, by: caller, note: body.note ?? null }),
+          'There is no such alert.',
+        );
       },
     ),
     ...thresholdRoutes(db),
@@ -74,10 +75,8 @@ export function alertRoutes({ db }: ApiContext): Route[] {
 }
 
 function thresholdRoutes(db: ApiContext['db']): Route[] {
-  async function thresholdsOf(of: string): Promise<Answer> {
-    const found = await readThresholds(db, of);
-    if (!found) throw problem('NOT_FOUND', 'There is no such product.');
-    return ok(found);
+  async function thresholdsOf(of: string): Promise<ApiResponse> {
+    return okOrNotFound(await readThresholds(db, of), 'There is no such product.');
   }
 
   return [
@@ -88,7 +87,7 @@ function thresholdRoutes(db: ApiContext['db']): Route[] {
         tag: TAG,
         summary: 'When the stock of a product is low, or too much, by location',
         params: skuParams,
-        answers: { 200: { description: 'The thresholds in force', schema: thresholds } },
+        responses: { 200: { description: 'The thresholds in force', schema: thresholds } },
       },
       ({ params }) => thresholdsOf(params.sku),
     ),
@@ -101,7 +100,7 @@ function thresholdRoutes(db: ApiContext['db']): Route[] {
         description: 'Alerts are raised and resolved at once by the new values.',
         params: skuParams,
         body: thresholdsChange,
-        answers: { 200: { description: 'The thresholds in force', schema: thresholds } },
+        responses: { 200: { description: 'The thresholds in force', schema: thresholds } },
         problems: ['UNKNOWN_LOCATION', 'VALIDATION_FAILED'],
       },
       async ({ params, body }) => {
@@ -123,7 +122,7 @@ function thresholdRoutes(db: ApiContext['db']): Route[] {
           'Locations without thresholds of their own follow, also those that get stock later. Safe to repeat.',
         params: z.object({ code: line(100) }),
         body: categoryThresholds,
-        answers: {
+        responses: {
           200: { description: 'The default, and how much it changed', schema: categoryThresholdsSet },
         },
         problems: ['VALIDATION_FAILED'],
@@ -136,11 +135,4 @@ function thresholdRoutes(db: ApiContext['db']): Route[] {
       },
     ),
   ];
-}
-
-/** What is named in the address and is not there is a thing that does not exist. */
-function asNotFound(code: string, detail: string): (error: unknown) => never {
-  return (error) => {
-    throw isAppError(error, code) ? problem('NOT_FOUND', detail) : error;
-  };
 }

@@ -1,12 +1,12 @@
 import { z } from 'zod';
 import { applyCarrierEvents } from '../../domain/fulfilment/carrier-updates';
 import { CARRIER_NAMES } from '../../integrations/carriers';
-import { ok } from '../http/answer';
-import type { ApiContext } from '../context';
-import { API_BASE } from '../use-cases/order-answers';
-import { problem } from '../http/problems';
+import { API_BASE } from '../http/paths';
+import { notFound } from '../http/problems';
+import { ok } from '../http/response';
 import { route, type Route } from '../http/route';
 import { carrierEvents, carrierOutcomes } from '../schemas/carriers';
+import type { ApiContext } from '../services/context';
 
 export function carrierRoutes(context: ApiContext): Route[] {
   return [
@@ -20,11 +20,11 @@ export function carrierRoutes(context: ApiContext): Route[] {
           'Repeated, delayed and reordered updates are harmless: each is taken once, and statuses only go forward.',
         params: z.object({ name: z.string() }),
         body: carrierEvents,
-        answers: { 200: { description: 'A verdict for each, in their order', schema: carrierOutcomes } },
+        responses: { 200: { description: 'The outcome of each, in their order', schema: carrierOutcomes } },
         problems: ['VALIDATION_FAILED'],
       },
       async ({ params: { name }, body }) => {
-        if (!CARRIER_NAMES.includes(name)) throw problem('NOT_FOUND', 'There is no such carrier.');
+        if (!CARRIER_NAMES.includes(name)) throw notFound('There is no such carrier.');
         return ok({ results: await applyCarrierEvents(context, name, body.events) });
       },
     ),

@@ -1,14 +1,14 @@
 import { z } from 'zod';
 import { listProducts, readProduct } from '../../domain/catalog/products';
 import { listWarehouses } from '../../domain/catalog/warehouses';
-import { ok } from '../http/answer';
-import type { ApiContext } from '../context';
-import { cursorOf, encodeCursor } from '../http/cursor';
-import { API_BASE } from '../use-cases/order-answers';
-import { problem } from '../http/problems';
+import { cursorOf } from '../http/cursor';
+import { okPage, pageIn } from '../http/pages';
+import { API_BASE } from '../http/paths';
+import { okOrNotFound } from '../http/response';
 import { route, type Route } from '../http/route';
 import { line, pageQuery, sku, skuParams } from '../schemas/common';
 import { product, productPage, warehousePage } from '../schemas/stock';
+import type { ApiContext } from '../services/context';
 
 const TAG = 'Catalogue';
 
@@ -33,15 +33,12 @@ export function catalogueRoutes({ db }: ApiContext): Route[] {
         tag: TAG,
         summary: 'List products, by SKU',
         query: productQuery,
-        answers: { 200: { description: 'A page', schema: productPage } },
+        responses: { 200: { description: 'A page', schema: productPage } },
         problems: ['VALIDATION_FAILED'],
       },
       async ({ query: { cursor, ...filter } }) => {
         const page = await listProducts(db, { ...filter, after: cursor?.sku });
-        return ok({
-          items: page.items,
-          nextCursor: page.next === null ? null : encodeCursor({ sku: page.next }),
-        });
+        return okPage({ ...page, next: page.next === null ? null : { sku: page.next } });
       },
     ),
     route(
@@ -51,12 +48,10 @@ export function catalogueRoutes({ db }: ApiContext): Route[] {
         tag: TAG,
         summary: 'A product',
         params: skuParams,
-        answers: { 200: { description: 'The product', schema: product } },
+        responses: { 200: { description: 'The product', schema: product } },
       },
       async ({ params }) => {
-        const found = await readProduct(db, params.sku);
-        if (!found) throw problem('NOT_FOUND', 'There is no such product.');
-        return ok(found);
+        return okOrNotFound(await readProduct(db, params.sku), 'There is no such product.');
       },
     ),
     route(
@@ -66,19 +61,14 @@ export function catalogueRoutes({ db }: ApiContext): Route[] {
         tag: TAG,
         summary: 'List warehouses, by code',
         query: warehouseQuery,
-        answers: { 200: { description: 'A page', schema: warehousePage } },
+        responses: { 200: { description: 'A page', schema: warehousePage } },
         problems: ['VALIDATION_FAILED'],
       },
       async ({ query: { limit, offset, cursor } }) => {
         // There are few, and the statement reads them all for the planner anyway.
         const all = (await listWarehouses(db)).map(({ id: _id, ...shown }) => shown);
         const rest = all.filter(({ code }) => cursor === undefined || code > cursor.code).slice(offset);
-        const items = rest.slice(0, limit);
-        const last = items.at(-1);
-        return ok({
-          items,
-          nextCursor: rest.length > limit && last ? encodeCursor({ code: last.code }) : null,
-        });
+        return okPage(pageIn(rest, limit, ({ code }) => ({ code })));
       },
     ),
   ];

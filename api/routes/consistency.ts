@@ -1,18 +1,19 @@
 import { z } from 'zod';
 import { CHECKS } from '../../domain/assurance/checks/checks';
-import { listFindings } from '../../domain/assurance/queries';
+import { listFindings } from '../../domain/assurance/findings';
 import { createJob, readJob } from '../../domain/jobs/jobs';
-import { ok } from '../http/answer';
-import type { ApiContext } from '../context';
-import { cursorOf, encodeCursor } from '../http/cursor';
-import { jobAccepted } from '../use-cases/job-answers';
-import { keyedId, noteKey } from '../idempotency/keyed-call';
-import { API_BASE } from '../use-cases/order-answers';
-import { problem } from '../http/problems';
+import { cursorOf } from '../http/cursor';
+import { okPage } from '../http/pages';
+import { API_BASE } from '../http/paths';
+import { notFound } from '../http/problems';
+import { ok } from '../http/response';
 import { route, type Route } from '../http/route';
+import { idForKey, recordKey } from '../idempotency/idempotency-key';
 import { idParams, pageQuery } from '../schemas/common';
 import { checkId, checkList, consistencyRequest, findingPage, severity } from '../schemas/consistency';
 import { jobAcceptedBody } from '../schemas/jobs';
+import type { ApiContext } from '../services/context';
+import { jobAccepted } from '../use-cases/job-responses';
 
 const TAG = 'Jobs';
 const SCOPE = 'POST /jobs/consistency';
@@ -39,13 +40,13 @@ export function consistencyRoutes(context: ApiContext): Route[] {
           'of each check; a script at `downloadUrl` repairs those that can be.',
         keyed: true,
         body: consistencyRequest,
-        answers: { 202: { description: 'It will run', schema: jobAcceptedBody } },
+        responses: { 202: { description: 'It will run', schema: jobAcceptedBody } },
         problems: ['VALIDATION_FAILED', 'IDEMPOTENCY_KEY_REUSED'],
       },
       async (call) => {
         const { body, caller } = call;
-        const id = keyedId(call, 'consistency');
-        const isRepeat = await noteKey(context, call, { what: SCOPE, request: body, subjectId: id });
+        const id = idForKey(call, 'consistency');
+        const isRepeat = await recordKey(context, call, { scope: SCOPE, request: body, subjectId: id });
         const job = await createJob(db, { id, type: 'consistency', input: body, actor: caller });
         return jobAccepted(job, isRepeat);
       },
@@ -56,7 +57,7 @@ export function consistencyRoutes(context: ApiContext): Route[] {
         path: `${API_BASE}/jobs/consistency/checks`,
         tag: TAG,
         summary: 'All consistency checks, and how what they find is repaired',
-        answers: { 200: { description: 'The checks, in the order in which they run', schema: checkList } },
+        responses: { 200: { description: 'The checks, in the order in which they run', schema: checkList } },
       },
       () => Promise.resolve(ok({ items: [...CHECKS].map(checkBody) })),
     ),
@@ -68,24 +69,22 @@ export function consistencyRoutes(context: ApiContext): Route[] {
         summary: 'What a consistency job has found',
         params: idParams,
         query: findingsQuery,
-        answers: { 200: { description: 'A page', schema: findingPage } },
+        responses: { 200: { description: 'A page', schema: findingPage } },
         problems: ['VALIDATION_FAILED'],
       },
       async ({ params, query }) => {
         const job = await readJob(db, params.id);
-        if (job?.type !== 'consistency') throw problem('NOT_FOUND', 'There is no such consistency job.');
+        if (job?.type !== 'consistency') throw notFound('There is no such consistency job.');
         const { limit, offset, cursor, check, severity: wanted } = query;
-        const found = await listFindings(db, {
+        const page = await listFindings(db, {
           jobId: params.id,
-          after: cursor?.id ?? 0,
-          limit: limit + 1,
+          after: cursor?.id,
+          limit,
           offset,
-          ...(check ? { check } : {}),
-          ...(wanted ? { severity: wanted } : {}),
+          check,
+          severity: wanted,
         });
-        const items = found.slice(0, limit);
-        const last = items.at(-1);
-        return ok({ items, nextCursor: found.length > limit && last ? encodeCursor({ id: last.id }) : null });
+        return okPage({ ...page, next: page.next === null ? null : { id: page.next } });
       },
     ),
   ];

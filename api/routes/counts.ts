@@ -8,16 +8,16 @@ import {
 } from '../../domain/warehousing/counting/decide-lines';
 import { listSheets, makeSheet, readSheet } from '../../domain/warehousing/counting/sheets';
 import type { SheetView } from '../../domain/warehousing/counting/types';
-import { ok } from '../http/answer';
-import type { ApiContext } from '../context';
-import { encodeCursor } from '../http/cursor';
-import { onceForKey } from '../idempotency/keyed-call';
-import { API_BASE } from '../use-cases/order-answers';
-import { problem, type ProblemCode } from '../http/problems';
+import { okPage } from '../http/pages';
+import { API_BASE } from '../http/paths';
+import { type ProblemCode } from '../http/problems';
+import { ok, okOrNotFound } from '../http/response';
 import { route, type Route } from '../http/route';
+import { runOnce } from '../idempotency/run-once';
 import { idParams, warehouseCode } from '../schemas/common';
 import { countDecision, countedLines, newCount, sheet, sheetPage, sheetStatus } from '../schemas/counts';
 import { documentQuery } from '../schemas/warehousing';
+import type { ApiContext } from '../services/context';
 
 const TAG = 'Counts';
 const PATH = `${API_BASE}/counts`;
@@ -39,7 +39,7 @@ export function countRoutes(context: ApiContext): Route[] {
         params: idParams,
         body: countDecision,
         bodyOptional: true,
-        answers: { 200: { description: 'The sheet afterwards', schema: sheet } },
+        responses: { 200: { description: 'The sheet afterwards', schema: sheet } },
       },
       async ({ params, body, caller }) =>
         ok(await decide({ sheetId: params.id, skus: body.skus, actor: caller })),
@@ -55,7 +55,7 @@ export function countRoutes(context: ApiContext): Route[] {
         summary: 'Make a sheet to count stock by',
         keyed: true,
         body: newCount,
-        answers: { 201: { description: 'The sheet', schema: sheet } },
+        responses: { 201: { description: 'The sheet', schema: sheet } },
         problems: [
           'VALIDATION_FAILED',
           'UNKNOWN_SKU',
@@ -66,7 +66,7 @@ export function countRoutes(context: ApiContext): Route[] {
         ],
       },
       (call) =>
-        onceForKey(context, call, 'POST /counts', async (sheetId) => {
+        runOnce(context, call, 'POST /counts', async (sheetId) => {
           const { tolerance = settings.COUNT_TOLERANCE_UNITS, ...wanted } = call.body;
           const made = await makeSheet(db, { sheetId, ...wanted, tolerance, actor: call.caller });
           return { status: 201, body: made, headers: { location: `${PATH}/${made.id}` } };
@@ -83,12 +83,12 @@ export function countRoutes(context: ApiContext): Route[] {
           status: sheetStatus.optional(),
           location: warehouseCode.optional(),
         }),
-        answers: { 200: { description: 'A page', schema: sheetPage } },
+        responses: { 200: { description: 'A page', schema: sheetPage } },
         problems: ['VALIDATION_FAILED'],
       },
       async ({ query: { cursor, ...filter } }) => {
         const page = await listSheets(db, { ...filter, after: cursor });
-        return ok({ items: page.items, nextCursor: page.next && encodeCursor(page.next) });
+        return okPage(page);
       },
     ),
     route(
@@ -98,12 +98,10 @@ export function countRoutes(context: ApiContext): Route[] {
         tag: TAG,
         summary: 'A count sheet',
         params: idParams,
-        answers: { 200: { description: 'The sheet', schema: sheet } },
+        responses: { 200: { description: 'The sheet', schema: sheet } },
       },
       async ({ params }) => {
-        const found = await readSheet(db, params.id);
-        if (!found) throw problem('NOT_FOUND', 'There is no such count.');
-        return ok(found);
+        return okOrNotFound(await readSheet(db, params.id), 'There is no such count.');
       },
     ),
     route(
@@ -115,7 +113,7 @@ export function countRoutes(context: ApiContext): Route[] {
         description: 'One line, or several in `lines`. What is sold between sheet and count is no variance.',
         params: idParams,
         body: countedLines,
-        answers: { 200: { description: 'The sheet afterwards', schema: sheet } },
+        responses: { 200: { description: 'The sheet afterwards', schema: sheet } },
         problems: ['COUNT_NOT_OPEN', 'UNKNOWN_SKU', 'VALIDATION_FAILED'],
       },
       async ({ params, body, caller }) => ok(await countLines(db, params.id, body, caller)),
@@ -128,7 +126,7 @@ export function countRoutes(context: ApiContext): Route[] {
         summary: 'End the counting',
         description: 'Lines within the tolerance are approved at once; the others await a decision.',
         params: idParams,
-        answers: { 200: { description: 'The sheet afterwards', schema: sheet } },
+        responses: { 200: { description: 'The sheet afterwards', schema: sheet } },
         problems: ['COUNT_INCOMPLETE'],
       },
       async ({ params }) => ok(await submitCount(context, params.id)),

@@ -1,15 +1,15 @@
 import { z } from 'zod';
 import { stageFeed } from '../../domain/stock/feeds/stage';
 import { FEED_MODES, type FeedFormat } from '../../domain/stock/feeds/types';
-import type { ApiContext } from '../context';
-import { jobAccepted } from '../use-cases/job-answers';
-import { keyedId, noteKey } from '../idempotency/keyed-call';
-import { API_BASE } from '../use-cases/order-answers';
+import { API_BASE } from '../http/paths';
 import { problem } from '../http/problems';
 import { route, type Route } from '../http/route';
+import { uploadOf } from '../http/upload';
+import { idForKey, recordKey } from '../idempotency/idempotency-key';
 import { warehouseCode } from '../schemas/common';
 import { jobAcceptedBody } from '../schemas/jobs';
-import { uploadOf } from '../http/upload';
+import type { ApiContext } from '../services/context';
+import { jobAccepted } from '../use-cases/job-responses';
 
 const SCOPE = 'POST /jobs/feed';
 const IDLE_MS = 30_000;
@@ -49,7 +49,7 @@ export function feedRoutes(context: ApiContext): Route[] {
         keyed: true,
         upload: Object.keys(FORMATS),
         query,
-        answers: { 202: { description: 'Stored', schema: jobAcceptedBody } },
+        responses: { 202: { description: 'Stored', schema: jobAcceptedBody } },
         problems: [
           'REQUEST_TIMEOUT',
           'IDEMPOTENCY_IN_FLIGHT',
@@ -80,10 +80,10 @@ export function feedRoutes(context: ApiContext): Route[] {
         }
         uploads += 1;
         try {
-          const jobId = keyedId(call, 'feed');
+          const jobId = idForKey(call, 'feed');
           // The feed itself is compared once it has been read.
-          await noteKey(context, call, {
-            what: SCOPE,
+          await recordKey(context, call, {
+            scope: SCOPE,
             request: { mode, location, format },
             subjectId: jobId,
           });

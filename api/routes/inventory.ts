@@ -3,17 +3,18 @@ import { adjustStock } from '../../domain/stock/adjustments/adjust';
 import { readStock } from '../../domain/stock/availability/availability';
 import { createStockReader } from '../../domain/stock/availability/stock-reader';
 import { createWarehouseDirectory } from '../../domain/catalog/warehouses';
-import { isAppError } from '../../platform/errors';
-import { ok, okJson } from '../http/answer';
-import type { ApiContext } from '../context';
-import { keyedId, onceForKey } from '../idempotency/keyed-call';
-import { API_BASE } from '../use-cases/order-answers';
-import { invalid, NAMING_PROBLEMS, problem } from '../http/problems';
+import { API_BASE } from '../http/paths';
+import { invalid, NAMING_PROBLEMS, notFound, asNotFound } from '../http/problems';
+import { ok, okJson } from '../http/response';
 import { route, type Route } from '../http/route';
+import { idForKey } from '../idempotency/idempotency-key';
+import { runOnce } from '../idempotency/run-once';
 import { skuParams, timeQuery, warehouseCode } from '../schemas/common';
 import { adjustment, location, locationOnTheWay, stock } from '../schemas/stock';
+import type { ApiContext } from '../services/context';
 
 const TAG = 'Inventory';
+const NO_PRODUCT = 'There is no such product.';
 
 export function inventoryRoutes(context: ApiContext): Route[] {
   const { db } = context;
@@ -29,7 +30,7 @@ export function inventoryRoutes(context: ApiContext): Route[] {
         query: z.object({
           asOf: timeQuery.optional().meta({ description: 'Answer from the ledger, as it was at this time' }),
         }),
-        answers: { 200: { description: 'The stock', schema: stock } },
+        responses: { 200: { description: 'The stock', schema: stock } },
         problems: ['ASOF_BEFORE_RETENTION', 'VALIDATION_FAILED'],
       },
       async ({ params, query: { asOf } }) => {
@@ -37,11 +38,11 @@ export function inventoryRoutes(context: ApiContext): Route[] {
           throw invalid([{ path: 'asOf', message: 'must not be in the future' }]);
         if (asOf) {
           const then = await readStock(db, params.sku, asOf);
-          if (!then) throw noSuchProduct();
+          if (!then) throw notFound(NO_PRODUCT);
           return ok(then);
         }
         const now = await reader.readJson(params.sku);
-        if (now === null) throw noSuchProduct();
+        if (now === null) throw notFound(NO_PRODUCT);
         return okJson(now);
       },
     ),
@@ -52,12 +53,12 @@ export function inventoryRoutes(context: ApiContext): Route[] {
         tag: TAG,
         summary: 'Stock of a product at one location',
         params: skuParams.extend({ code: warehouseCode }),
-        answers: { 200: { description: 'The location', schema: locationOnTheWay } },
+        responses: { 200: { description: 'The location', schema: locationOnTheWay } },
       },
       async ({ params }) => {
         const found = await readStock(db, params.sku);
         const here = found?.locations.find((candidate) => candidate.warehouse === params.code);
-        if (!here) throw problem('NOT_FOUND', 'This product has no stock at this location.');
+        if (!here) throw notFound('This product has no stock at this location.');
         return ok(here);
       },
     ),
@@ -71,7 +72,7 @@ export function inventoryRoutes(context: ApiContext): Route[] {
         keyed: true,
         params: skuParams,
         body: adjustment,
-        answers: { 200: { description: 'The location afterwards', schema: location } },
+        responses: { 200: { description: 'The location afterwards', schema: location } },
         problems: [
           'WOULD_GO_NEGATIVE',
           'BELOW_RESERVED',
@@ -87,7 +88,7 @@ export function inventoryRoutes(context: ApiContext): Route[] {
       },
       (call) => {
         const { caller, params, body } = call;
-        return onceForKey(
+        return runOnce(
           context,
           call,
           `POST /inventory/${params.sku}/adjust`,
@@ -103,20 +104,13 @@ export function inventoryRoutes(context: ApiContext): Route[] {
               named: { serials, lots },
               actor: caller,
               effectId,
-            }).catch((error: unknown) => {
-              // The SKU is part of the address here: an unknown one is a thing that does not exist.
-              throw isAppError(error, 'UNKNOWN_SKU') ? noSuchProduct() : error;
-            });
+            }).catch(asNotFound('UNKNOWN_SKU', NO_PRODUCT));
             const { onHand, reserved, available, status } = level;
             return ok({ warehouse, onHand, reserved, available, status });
           },
-          keyedId(call, 'adjust', params.sku),
+          idForKey(call, 'adjust', params.sku),
         );
       },
     ),
   ];
-}
-
-function noSuchProduct(): Error {
-  return problem('NOT_FOUND', 'There is no such product.');
 }

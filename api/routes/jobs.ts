@@ -1,21 +1,21 @@
 import { z } from 'zod';
 import { listJobs, readJob, requestCancel } from '../../domain/jobs/jobs';
 import { jobHasEnded } from '../../domain/jobs/rules';
-import type { JobFile } from '../../domain/jobs/types';
-import { isAppError } from '../../platform/errors';
-import { ok } from '../http/answer';
-import type { ApiContext } from '../context';
-import { cursorOf, encodeCursor } from '../http/cursor';
-import { DOWNLOADS } from '../http/downloads';
-import { sendFile } from '../http/file-answer';
-import { jobBody } from '../use-cases/job-answers';
-import { streamJob } from '../streams/job-stream';
-import { lastEventId } from '../streams/last-event-id';
-import { API_BASE } from '../use-cases/order-answers';
-import { problem } from '../http/problems';
+import type { JobFile, JobView } from '../../domain/jobs/types';
+import { cursorOf } from '../http/cursor';
+import { sendFile } from '../http/file-response';
+import { okPage } from '../http/pages';
+import { API_BASE } from '../http/paths';
+import { notFound, asNotFound } from '../http/problems';
+import { ok } from '../http/response';
 import { route, type Route } from '../http/route';
 import { idParams, pageQuery, uuid } from '../schemas/common';
+import { jobBody } from '../schemas/jobs';
 import { job, jobPage, jobStatus, jobType } from '../schemas/jobs';
+import type { ApiContext } from '../services/context';
+import { streamJob } from '../streams/job-stream';
+import { lastEventId } from '../streams/last-event-id';
+import { DOWNLOADS } from '../use-cases/job-downloads';
 
 const TAG = 'Jobs';
 
@@ -26,10 +26,19 @@ const listQuery = z.object({
   status: jobStatus.optional(),
 });
 
+const NO_JOB = 'There is no such job.';
+
 const MEDIA_TYPES: Record<JobFile, string> = { csv: 'text/csv', sql: 'application/sql' };
 
 export function jobRoutes(context: ApiContext): Route[] {
   const { db } = context;
+
+  async function existing(id: string): Promise<JobView> {
+    const found = await readJob(db, id);
+    if (!found) throw notFound(NO_JOB);
+    return found;
+  }
+
   return [
     route(
       {
@@ -38,12 +47,12 @@ export function jobRoutes(context: ApiContext): Route[] {
         tag: TAG,
         summary: 'List jobs, newest first',
         query: listQuery,
-        answers: { 200: { description: 'A page', schema: jobPage } },
+        responses: { 200: { description: 'A page', schema: jobPage } },
         problems: ['VALIDATION_FAILED'],
       },
       async ({ query }) => {
         const page = await listJobs(db, query);
-        return ok({ items: page.items.map(jobBody), nextCursor: page.next && encodeCursor(page.next) });
+        return okPage({ ...page, items: page.items.map(jobBody) });
       },
     ),
     route(
@@ -53,9 +62,9 @@ export function jobRoutes(context: ApiContext): Route[] {
         tag: TAG,
         summary: 'A job',
         params: idParams,
-        answers: { 200: { description: 'The job', schema: job } },
+        responses: { 200: { description: 'The job', schema: job } },
       },
-      async ({ params }) => ok(jobBody((await readJob(db, params.id)) ?? notFound())),
+      async ({ params }) => ok(jobBody(await existing(params.id))),
     ),
     route(
       {
@@ -67,14 +76,14 @@ export function jobRoutes(context: ApiContext): Route[] {
           'Server-sent events: `progress` with the whole job whenever it changes, then `completed`, `cancelled` or `failed`, ' +
           'and the stream ends. `Last-Event-ID` leaves out what was seen. 204: it has ended and the client has seen that.',
         params: idParams,
-        answers: {
+        responses: {
           200: { description: 'The stream', content: { 'text/event-stream': z.string() } },
           204: { description: 'Nothing is left to stream' },
         },
         problems: ['VALIDATION_FAILED'],
       },
       async ({ params, req, res }) => {
-        const found = (await readJob(db, params.id)) ?? notFound();
+        const found = await existing(params.id);
         const after = lastEventId(req.get('last-event-id'));
         if (jobHasEnded(found.status) && found.version <= after) res.status(204).end();
         else await streamJob(context, res, { job: found, after });
@@ -90,13 +99,11 @@ export function jobRoutes(context: ApiContext): Route[] {
         description:
           'It stops at its next step. What it has done stays done, and its result tells. Safe to repeat.',
         params: idParams,
-        answers: { 202: { description: 'It will stop, or has been cancelled', schema: job } },
+        responses: { 202: { description: 'It will stop, or has been cancelled', schema: job } },
         problems: ['JOB_ENDED'],
       },
       async ({ params }) => {
-        const cancelled = await requestCancel(db, params.id).catch((error: unknown) => {
-          throw isAppError(error, 'JOB_NOT_FOUND') ? noSuchJob() : error;
-        });
+        const cancelled = await requestCancel(db, params.id).catch(asNotFound('JOB_NOT_FOUND', NO_JOB));
         return { status: 202, body: jobBody(cancelled) };
       },
     ),
@@ -113,23 +120,15 @@ function download({ db }: ApiContext, file: JobFile, summary: string): Route {
       tag: TAG,
       summary,
       params: z.object({ jobId: uuid }),
-      answers: { 200: { description: 'The file', content: { [MEDIA_TYPES[file]]: z.string() } } },
+      responses: { 200: { description: 'The file', content: { [MEDIA_TYPES[file]]: z.string() } } },
     },
     async ({ params: { jobId }, res, signal }) => {
       const found = await readJob(db, jobId);
       const writer = found?.file === file ? DOWNLOADS[found.type] : undefined;
-      if (writer?.file !== file) throw problem('NOT_FOUND', 'There is no such file.');
+      if (writer?.file !== file) throw notFound('There is no such file.');
       const name = `${jobId}.${file}`;
       await sendFile(res, { mediaType: MEDIA_TYPES[file], name, pieces: writer.write(db, jobId) }, signal);
       return null;
     },
   );
-}
-
-function notFound(): never {
-  throw noSuchJob();
-}
-
-function noSuchJob(): Error {
-  return problem('NOT_FOUND', 'There is no such job.');
 }

@@ -1,13 +1,13 @@
 import { z } from 'zod';
 import { listLedger } from '../../domain/stock/ledger/history';
-import { ok } from '../http/answer';
-import type { ApiContext } from '../context';
-import { cursorOf, encodeCursor } from '../http/cursor';
-import { API_BASE } from '../use-cases/order-answers';
-import { problem } from '../http/problems';
+import { cursorOf } from '../http/cursor';
+import { okPage } from '../http/pages';
+import { API_BASE } from '../http/paths';
+import { notFound } from '../http/problems';
 import { route, type Route } from '../http/route';
 import { line, pageQuery, skuParams, timeQuery, warehouseCode } from '../schemas/common';
 import { ledgerKind, ledgerPage } from '../schemas/ledger';
+import type { ApiContext } from '../services/context';
 
 const listQuery = z.object({
   ...pageQuery,
@@ -29,13 +29,13 @@ export function ledgerRoutes({ db }: ApiContext): Route[] {
         summary: 'The ledger of a product, newest first',
         params: skuParams,
         query: listQuery,
-        answers: { 200: { description: 'A page', schema: ledgerPage } },
+        responses: { 200: { description: 'A page', schema: ledgerPage } },
         problems: ['VALIDATION_FAILED'],
       },
       async ({ params, query: { cursor, ...filter } }) => {
         const page = await listLedger(db, params.sku, { ...filter, after: cursor });
-        if (!page) throw problem('NOT_FOUND', 'There is no such product.');
-        return ok({ items: page.items, nextCursor: page.next && encodeCursor(page.next) });
+        if (!page) throw notFound('There is no such product.');
+        return okPage(page);
       },
     ),
   ];

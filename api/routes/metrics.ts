@@ -1,15 +1,15 @@
 import { readInventoryHealth } from '../../domain/stock/metrics/health';
 import { createMetricsReader } from '../../domain/stock/metrics/metrics';
-import { ok } from '../http/answer';
-import type { ApiContext } from '../context';
-import { API_BASE } from '../use-cases/order-answers';
+import { API_BASE } from '../http/paths';
+import { ok } from '../http/response';
 import { route, type Route } from '../http/route';
 import { inventoryHealth, inventoryMetrics } from '../schemas/metrics';
+import type { ApiContext } from '../services/context';
 
 const TAG = 'Inventory';
 const DRIFT_CHECKS = ['on_hand_ledger', 'reserved_ledger'];
 
-export function insightRoutes({ db }: Pick<ApiContext, 'db'>): Route[] {
+export function metricsRoutes({ db }: Pick<ApiContext, 'db'>): Route[] {
   const metrics = createMetricsReader({ db, driftChecks: DRIFT_CHECKS });
   return [
     route(
@@ -19,7 +19,7 @@ export function insightRoutes({ db }: Pick<ApiContext, 'db'>): Route[] {
         tag: TAG,
         summary: 'Totals of stock, holds and alerts',
         description: 'Counted at most every ten seconds; `asOf` says when.',
-        answers: { 200: { description: 'The totals', schema: inventoryMetrics } },
+        responses: { 200: { description: 'The totals', schema: inventoryMetrics } },
       },
       async () => ok(await metrics.read()),
     ),
@@ -31,7 +31,7 @@ export function insightRoutes({ db }: Pick<ApiContext, 'db'>): Route[] {
         summary: 'Does the upkeep of the inventory keep up, and if not why',
         description:
           'Always 200 while the database answers: `degraded` means that somebody should look, not that it is down.',
-        answers: { 200: { description: 'The state', schema: inventoryHealth } },
+        responses: { 200: { description: 'The state', schema: inventoryHealth } },
       },
       async () => ok(await readInventoryHealth(db)),
     ),

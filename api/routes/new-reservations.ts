@@ -1,13 +1,13 @@
 import type { ReservationRequest } from '../../domain/stock/reservations/plan-reservation';
-import type { Answer } from '../http/answer';
-import type { ApiContext } from '../context';
-import { checkedDue, RESERVATIONS } from '../use-cases/reservation-answers';
-import { onceForKey } from '../idempotency/keyed-call';
-import { API_BASE } from '../use-cases/order-answers';
+import { API_BASE } from '../http/paths';
 import { problem, type ProblemCode } from '../http/problems';
+import type { ApiResponse } from '../http/response';
 import { route, type Call, type Route, type RouteSchemas } from '../http/route';
+import { runOnce } from '../idempotency/run-once';
 import { skuParams } from '../schemas/common';
-import { hold, newReservation, newSkuReservation, type Due } from '../schemas/reservations';
+import { reservation, newReservation, newSkuReservation, type Due } from '../schemas/reservations';
+import type { ApiContext } from '../services/context';
+import { checkedDue, RESERVATIONS } from '../use-cases/reservation-responses';
 
 const RESERVE_PROBLEMS = [
   'OUT_OF_STOCK',
@@ -18,7 +18,7 @@ const RESERVE_PROBLEMS = [
   'VALIDATION_FAILED',
 ] as const;
 
-/** Making holds without an order. */
+/** Making reservations without an order. */
 export function newReservationRoutes(context: ApiContext): Route[] {
   return [
     route(
@@ -32,7 +32,7 @@ export function newReservationRoutes(context: ApiContext): Route[] {
         keyed: true,
         params: skuParams,
         body: newSkuReservation,
-        answers: { 201: { description: 'Held', schema: hold } },
+        responses: { 201: { description: 'Held', schema: reservation } },
         problems: RESERVE_PROBLEMS,
       },
       (call) =>
@@ -51,7 +51,7 @@ export function newReservationRoutes(context: ApiContext): Route[] {
         summary: 'Hold units of several products, all or nothing',
         keyed: true,
         body: newReservation,
-        answers: { 201: { description: 'Held', schema: hold } },
+        responses: { 201: { description: 'Held', schema: reservation } },
         problems: ['UNKNOWN_SKU', ...RESERVE_PROBLEMS],
       },
       (call) =>
@@ -74,10 +74,10 @@ function reserve(
   call: Call<RouteSchemas> & { body: ReservationBody },
   what: string,
   { unknownSku, ...wanted }: Pick<ReservationRequest, 'lines' | 'shipTo'> & { unknownSku: ProblemCode },
-): Promise<Answer> {
+): Promise<ApiResponse> {
   const { location, orderId } = call.body;
-  return onceForKey(context, call, what, async (reservationId) => {
-    const verdict = await context.holds.reserve(
+  return runOnce(context, call, what, async (reservationId) => {
+    const result = await context.reservations.reserve(
       {
         ...wanted,
         ...checkedDue(call.body),
@@ -91,17 +91,17 @@ function reserve(
       },
       call.signal,
     );
-    switch (verdict.outcome) {
+    switch (result.outcome) {
       case 'short':
-        throw problem('OUT_OF_STOCK', 'There is not enough stock.', { shortages: verdict.shortages });
+        throw problem('OUT_OF_STOCK', 'There is not enough stock.', { shortages: result.shortages });
       case 'refused': {
-        const { code, detail } = verdict.refusal;
+        const { code, detail } = result.refusal;
         throw problem(code === 'UNKNOWN_SKU' ? unknownSku : code, detail);
       }
       case 'held':
         return {
           status: 201,
-          body: await context.holds.view(reservationId),
+          body: await context.reservations.view(reservationId),
           headers: { location: `${API_BASE}/reservations/${reservationId}` },
         };
     }

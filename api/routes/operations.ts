@@ -1,8 +1,9 @@
 import { z } from 'zod';
-import { checkHealth, pingDatabase } from '../../platform/telemetry/health';
+import { pingDatabase } from '../../platform/database/database-info';
+import { checkHealth } from '../../platform/telemetry/health';
 import { VERSION } from '../../platform/version';
-import type { ApiContext } from '../context';
 import { route, type Route } from '../http/route';
+import type { ApiContext } from '../services/context';
 
 const TAG = 'Operations';
 const CHECK_TIMEOUT_MS = 2_000;
@@ -34,7 +35,7 @@ export function operationRoutes(context: ApiContext): Route[] {
         path: '/health',
         tag: TAG,
         summary: 'Is it alive, and what it depends on',
-        answers: {
+        responses: {
           200: { description: 'Everything is up', schema: health },
           503: { description: 'A dependency is down', schema: health },
         },
@@ -59,7 +60,7 @@ export function operationRoutes(context: ApiContext): Route[] {
         path: '/ready',
         tag: TAG,
         summary: 'May it be sent requests',
-        answers: {
+        responses: {
           200: { description: 'Ready', schema: readiness },
           503: { description: 'A dependency is down, or it is stopping', schema: readiness },
         },
@@ -75,7 +76,7 @@ export function operationRoutes(context: ApiContext): Route[] {
         path: '/metrics',
         tag: TAG,
         summary: 'Metrics for Prometheus',
-        answers: { 200: { description: 'Metrics', content: { 'text/plain': z.string() } } },
+        responses: { 200: { description: 'Metrics', content: { 'text/plain': z.string() } } },
       },
       async ({ res }) => {
         const { registry } = context.metrics;

@@ -1,15 +1,15 @@
 import { z } from 'zod';
 import { readOrderEvents } from '../../domain/orders/views';
-import { ok } from '../http/answer';
-import type { ApiContext } from '../context';
-import { cursorOf, encodeCursor } from '../http/cursor';
-import { readFirstEvents, streamOrderEvents } from '../streams/event-stream';
-import { lastEventId } from '../streams/last-event-id';
-import { API_BASE } from '../use-cases/order-answers';
+import { cursorOf } from '../http/cursor';
+import { okPage, pageIn } from '../http/pages';
+import { API_BASE } from '../http/paths';
 import { route, type Route } from '../http/route';
-import { orderNotFound } from '../use-cases/saga-update';
 import { idParams, pageQuery } from '../schemas/common';
 import { eventPage } from '../schemas/orders';
+import type { ApiContext } from '../services/context';
+import { lastEventId } from '../streams/last-event-id';
+import { readFirstEvents, streamOrderEvents } from '../streams/order-event-stream';
+import { orderNotFound } from '../use-cases/saga-update';
 
 const query = z.object({ ...pageQuery, cursor: cursorOf(z.object({ seq: z.int().min(0) })).optional() });
 
@@ -26,7 +26,7 @@ export function orderEvents(context: ApiContext): Route[] {
           'The id of each message is its `seq`; `Last-Event-ID` resumes after it. 204: the order has ended and nothing is left.',
         params: idParams,
         query,
-        answers: {
+        responses: {
           200: {
             description: 'A page of the history, oldest first, or the stream',
             content: { 'application/json': eventPage, 'text/event-stream': z.string() },
@@ -53,12 +53,7 @@ export function orderEvents(context: ApiContext): Route[] {
           offset,
         });
         if (!page) throw orderNotFound();
-        const items = page.items.slice(0, limit);
-        const last = items.at(-1);
-        return ok({
-          items,
-          nextCursor: page.items.length > limit && last ? encodeCursor({ seq: last.seq }) : null,
-        });
+        return okPage(pageIn(page.items, limit, ({ seq }) => ({ seq })));
       },
     ),
   ];

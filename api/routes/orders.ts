@@ -1,17 +1,14 @@
 import { z } from 'zod';
-import { readOrderStatus, readSourcing } from '../../domain/orders/views';
 import { listOrders, readOrder } from '../../domain/ordering/views';
-import { ok, type Answer } from '../http/answer';
-import { cancelOrder } from '../use-cases/cancel-order';
-import type { ApiContext } from '../context';
-import { cursorOf, encodeCursor } from '../http/cursor';
-import { keyedId, onceForKey } from '../idempotency/keyed-call';
-import { API_BASE } from '../use-cases/order-answers';
-import { payOrder } from '../use-cases/pay-order';
-import { placeOrder } from '../use-cases/place-order';
+import { readOrderStatus, readSourcing } from '../../domain/orders/views';
+import { cursorOf } from '../http/cursor';
+import { okPage } from '../http/pages';
+import { API_BASE } from '../http/paths';
 import { invalid } from '../http/problems';
+import { ok, type ApiResponse } from '../http/response';
 import { route, type Route } from '../http/route';
-import { orderNotFound } from '../use-cases/saga-update';
+import { idForKey } from '../idempotency/idempotency-key';
+import { runOnce } from '../idempotency/run-once';
 import { idParams, line, pageQuery, sku, timeQuery } from '../schemas/common';
 import {
   cancelBody,
@@ -25,6 +22,11 @@ import {
   sourcing,
   undecided,
 } from '../schemas/orders';
+import type { ApiContext } from '../services/context';
+import { cancelOrder } from '../use-cases/cancel-order';
+import { payOrder } from '../use-cases/pay-order';
+import { placeOrder } from '../use-cases/place-order';
+import { orderNotFound } from '../use-cases/saga-update';
 
 const TAG = 'Orders';
 
@@ -60,7 +62,7 @@ export function orderActions(context: ApiContext, knownTokens: readonly string[]
           '(`skus`), `limit` how many units may wait, `waiting` how many do, and `wanted` how many more would.',
         keyed: true,
         body: newOrder,
-        answers: {
+        responses: {
           201: { description: 'The stock is held', schema: order },
           202: { description: 'Not decided in time, or not known whether it arrived', schema: undecided },
         },
@@ -91,7 +93,7 @@ export function orderActions(context: ApiContext, knownTokens: readonly string[]
         keyed: true,
         params: idParams,
         body: paymentMethod,
-        answers: {
+        responses: {
           200: { description: 'Captured', schema: payment },
           202: { description: 'The outcome is not known yet' },
         },
@@ -109,13 +111,13 @@ export function orderActions(context: ApiContext, knownTokens: readonly string[]
       (call) => {
         checkToken(call.body.token, 'token');
         const { id: orderId } = call.params;
-        return onceForKey(
+        return runOnce(
           context,
           call,
           `POST /orders/${orderId}/payments`,
           (updateId) =>
             payOrder(context, { orderId, method: call.body, updateId, traceparent: call.traceparent }),
-          keyedId(call, 'pay', orderId),
+          idForKey(call, 'pay', orderId),
         );
       },
     ),
@@ -129,7 +131,7 @@ export function orderActions(context: ApiContext, knownTokens: readonly string[]
         params: idParams,
         body: cancelBody,
         bodyOptional: true,
-        answers: {
+        responses: {
           200: { description: 'Cancelled, with money and stock back', schema: order },
           202: { description: 'A charge, void or refund is not resolved yet', schema: order },
         },
@@ -139,7 +141,7 @@ export function orderActions(context: ApiContext, knownTokens: readonly string[]
         cancelOrder(context, {
           orderId: call.params.id,
           reason: call.body.reason ?? null,
-          updateId: keyedId(call, 'cancel', call.params.id),
+          updateId: idForKey(call, 'cancel', call.params.id),
           traceparent: call.traceparent,
         }),
     ),
@@ -155,12 +157,12 @@ export function orderReads({ db }: ApiContext): Route[] {
         tag: TAG,
         summary: 'List orders, newest first',
         query: listQuery,
-        answers: { 200: { description: 'A page', schema: orderPage } },
+        responses: { 200: { description: 'A page', schema: orderPage } },
         problems: ['VALIDATION_FAILED'],
       },
       async ({ query: { cursor, ...filter } }) => {
         const page = await listOrders(db, { ...filter, after: cursor });
-        return ok({ items: page.items, nextCursor: page.next && encodeCursor(page.next) });
+        return okPage(page);
       },
     ),
     route(
@@ -170,7 +172,7 @@ export function orderReads({ db }: ApiContext): Route[] {
         tag: TAG,
         summary: 'An order',
         params: idParams,
-        answers: { 200: { description: 'The order', schema: order } },
+        responses: { 200: { description: 'The order', schema: order } },
       },
       async ({ params }) => found((await readOrder(db, params.id))?.view),
     ),
@@ -181,7 +183,7 @@ export function orderReads({ db }: ApiContext): Route[] {
         tag: TAG,
         summary: 'The status of an order',
         params: idParams,
-        answers: { 200: { description: 'The status', schema: orderStatusView } },
+        responses: { 200: { description: 'The status', schema: orderStatusView } },
       },
       async ({ params }) => found(await readOrderStatus(db, params.id)),
     ),
@@ -192,7 +194,7 @@ export function orderReads({ db }: ApiContext): Route[] {
         tag: TAG,
         summary: 'Why these warehouses',
         params: idParams,
-        answers: { 200: { description: 'The decision for each SKU', schema: sourcing } },
+        responses: { 200: { description: 'The decision for each SKU', schema: sourcing } },
       },
       async ({ params }) => {
         const decisions = await readSourcing(db, params.id);
@@ -202,7 +204,7 @@ export function orderReads({ db }: ApiContext): Route[] {
   ];
 }
 
-function found(thing: object | null | undefined): Answer {
+function found(thing: object | null | undefined): ApiResponse {
   if (!thing) throw orderNotFound();
   return ok(thing);
 }

@@ -3,24 +3,23 @@ import { listQualityHolds, readQualityHold } from '../../domain/warehousing/qual
 import { putOnHold } from '../../domain/warehousing/quality/put-on-hold';
 import { releaseFromHold, writeOffHold } from '../../domain/warehousing/quality/end-hold';
 import type { QualityHoldView, QualityDecision } from '../../domain/warehousing/quality/types';
-import { isAppError, type AppError } from '../../platform/errors';
-import { ok } from '../http/answer';
-import type { ApiContext } from '../context';
-import { encodeCursor } from '../http/cursor';
-import { onceForKey } from '../idempotency/keyed-call';
-import { API_BASE } from '../use-cases/order-answers';
-import { problem, type ProblemCode } from '../http/problems';
+import { okPage } from '../http/pages';
+import { API_BASE } from '../http/paths';
+import { type ProblemCode, asNotFound } from '../http/problems';
+import { ok, okOrNotFound } from '../http/response';
 import { route, type Route } from '../http/route';
+import { runOnce } from '../idempotency/run-once';
 import { idParams, sku, skuParams, warehouseCode } from '../schemas/common';
 import {
   newQualityHold,
   qualityHold,
   qualityHoldPage,
   qualityHoldStatus,
-  qualityVerdict,
+  qualityDecision,
   qualityWriteOff,
 } from '../schemas/quality';
 import { documentQuery } from '../schemas/warehousing';
+import type { ApiContext } from '../services/context';
 
 const TAG = 'Quality';
 const PATH = `${API_BASE}/quality-holds`;
@@ -28,11 +27,11 @@ const PATH = `${API_BASE}/quality-holds`;
 export function qualityHoldRoutes(context: ApiContext): Route[] {
   const { db } = context;
 
-  function verdict(
+  function holdAction(
     word: string,
     summary: string,
-    docs: { body: typeof qualityVerdict | typeof qualityWriteOff; problems: readonly ProblemCode[] },
-    settle: (verdict: QualityDecision) => Promise<QualityHoldView>,
+    docs: { body: typeof qualityDecision | typeof qualityWriteOff; problems: readonly ProblemCode[] },
+    end: (request: QualityDecision) => Promise<QualityHoldView>,
   ): Route {
     return route(
       {
@@ -44,7 +43,7 @@ export function qualityHoldRoutes(context: ApiContext): Route[] {
         params: idParams,
         body: docs.body,
         bodyOptional: true,
-        answers: { 200: { description: 'The hold afterwards', schema: qualityHold } },
+        responses: { 200: { description: 'The hold afterwards', schema: qualityHold } },
         problems: [
           'QUALITY_HOLD_EXCEEDED',
           ...docs.problems,
@@ -54,9 +53,9 @@ export function qualityHoldRoutes(context: ApiContext): Route[] {
         ],
       },
       (call) =>
-        onceForKey(context, call, `POST /quality-holds/${call.params.id}/${word}`, async (effectId) =>
+        runOnce(context, call, `POST /quality-holds/${call.params.id}/${word}`, async (effectId) =>
           ok(
-            await settle({
+            await end({
               holdId: call.params.id,
               ...call.body,
               actor: call.caller,
@@ -77,7 +76,7 @@ export function qualityHoldRoutes(context: ApiContext): Route[] {
         keyed: true,
         params: skuParams,
         body: newQualityHold,
-        answers: { 201: { description: 'On hold', schema: qualityHold } },
+        responses: { 201: { description: 'On hold', schema: qualityHold } },
         problems: [
           'OUT_OF_STOCK',
           'UNKNOWN_LOCATION',
@@ -90,12 +89,11 @@ export function qualityHoldRoutes(context: ApiContext): Route[] {
         ],
       },
       (call) =>
-        onceForKey(context, call, `POST /inventory/${call.params.sku}/quality-hold`, async (holdId) => {
+        runOnce(context, call, `POST /inventory/${call.params.sku}/quality-hold`, async (holdId) => {
           const wanted = { holdId, sku: call.params.sku, ...call.body, actor: call.caller };
-          const made = await putOnHold(db, wanted).catch((error: unknown) => {
-            // The SKU is part of the address here: an unknown one is a thing that does not exist.
-            throw isAppError(error, 'UNKNOWN_SKU') ? notFound('There is no such product.') : error;
-          });
+          const made = await putOnHold(db, wanted).catch(
+            asNotFound('UNKNOWN_SKU', 'There is no such product.'),
+          );
           return { status: 201, body: made, headers: { location: `${PATH}/${made.id}` } };
         }),
     ),
@@ -111,12 +109,12 @@ export function qualityHoldRoutes(context: ApiContext): Route[] {
           location: warehouseCode.optional(),
           status: qualityHoldStatus.optional(),
         }),
-        answers: { 200: { description: 'A page', schema: qualityHoldPage } },
+        responses: { 200: { description: 'A page', schema: qualityHoldPage } },
         problems: ['VALIDATION_FAILED'],
       },
       async ({ query: { cursor, ...filter } }) => {
         const page = await listQualityHolds(db, { ...filter, after: cursor });
-        return ok({ items: page.items, nextCursor: page.next && encodeCursor(page.next) });
+        return okPage(page);
       },
     ),
     route(
@@ -126,18 +124,16 @@ export function qualityHoldRoutes(context: ApiContext): Route[] {
         tag: TAG,
         summary: 'A quality hold',
         params: idParams,
-        answers: { 200: { description: 'The hold', schema: qualityHold } },
+        responses: { 200: { description: 'The hold', schema: qualityHold } },
       },
       async ({ params }) => {
-        const found = await readQualityHold(db, params.id);
-        if (!found) throw notFound('There is no such quality hold.');
-        return ok(found);
+        return okOrNotFound(await readQualityHold(db, params.id), 'There is no such quality hold.');
       },
     ),
-    verdict('release', 'Give units back to sale', { body: qualityVerdict, problems: [] }, (wanted) =>
+    holdAction('release', 'Give units back to sale', { body: qualityDecision, problems: [] }, (wanted) =>
       releaseFromHold(context, wanted),
     ),
-    verdict(
+    holdAction(
       'write-off',
       'Take units off the stock for good',
       {
@@ -147,8 +143,4 @@ export function qualityHoldRoutes(context: ApiContext): Route[] {
       (wanted) => writeOffHold(context, wanted),
     ),
   ];
-}
-
-function notFound(detail: string): AppError {
-  return problem('NOT_FOUND', detail);
 }

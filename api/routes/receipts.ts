@@ -1,15 +1,14 @@
 import { z } from 'zod';
 import { receiveGoods } from '../../domain/warehousing/receiving/receive';
 import { listReceipts, readReceipt } from '../../domain/warehousing/receiving/receipts';
-import { ok } from '../http/answer';
-import type { ApiContext } from '../context';
-import { encodeCursor } from '../http/cursor';
-import { onceForKey } from '../idempotency/keyed-call';
-import { API_BASE } from '../use-cases/order-answers';
-import { problem } from '../http/problems';
+import { okPage } from '../http/pages';
+import { API_BASE } from '../http/paths';
+import { okOrNotFound } from '../http/response';
 import { route, type Route } from '../http/route';
+import { runOnce } from '../idempotency/run-once';
 import { idParams, line, sku, warehouseCode } from '../schemas/common';
 import { documentQuery, newReceipt, receipt, receiptPage } from '../schemas/warehousing';
+import type { ApiContext } from '../services/context';
 
 const TAG = 'Receipts';
 
@@ -26,7 +25,7 @@ export function receiptRoutes(context: ApiContext): Route[] {
           'Units go on hand and to waiting backorders at once. A reference of a supplier is received once.',
         keyed: true,
         body: newReceipt,
-        answers: { 201: { description: 'Received', schema: receipt } },
+        responses: { 201: { description: 'Received', schema: receipt } },
         problems: [
           'DUPLICATE_RECEIPT',
           'DUPLICATE_SERIAL',
@@ -44,7 +43,7 @@ export function receiptRoutes(context: ApiContext): Route[] {
         ],
       },
       (call) =>
-        onceForKey(context, call, 'POST /receipts', async (receiptId) => {
+        runOnce(context, call, 'POST /receipts', async (receiptId) => {
           const made = await receiveGoods(context, { receiptId, ...call.body, actor: call.caller });
           return { status: 201, body: made, headers: { location: `${API_BASE}/receipts/${made.id}` } };
         }),
@@ -62,12 +61,12 @@ export function receiptRoutes(context: ApiContext): Route[] {
           sku: sku.optional(),
           location: warehouseCode.optional(),
         }),
-        answers: { 200: { description: 'A page', schema: receiptPage } },
+        responses: { 200: { description: 'A page', schema: receiptPage } },
         problems: ['VALIDATION_FAILED'],
       },
       async ({ query: { cursor, ...filter } }) => {
         const page = await listReceipts(db, { ...filter, after: cursor });
-        return ok({ items: page.items, nextCursor: page.next && encodeCursor(page.next) });
+        return okPage(page);
       },
     ),
     route(
@@ -77,12 +76,10 @@ export function receiptRoutes(context: ApiContext): Route[] {
         tag: TAG,
         summary: 'A receipt',
         params: idParams,
-        answers: { 200: { description: 'The receipt', schema: receipt } },
+        responses: { 200: { description: 'The receipt', schema: receipt } },
       },
       async ({ params }) => {
-        const found = await readReceipt(db, params.id);
-        if (!found) throw problem('NOT_FOUND', 'There is no such receipt.');
-        return ok(found);
+        return okOrNotFound(await readReceipt(db, params.id), 'There is no such receipt.');
       },
     ),
   ];

@@ -6,19 +6,30 @@ import {
   shipReservation,
 } from '../../domain/stock/reservations/change-reservation';
 import { listReservations } from '../../domain/stock/reservations/views';
-import { isAppError } from '../../platform/errors';
-import { ok, type Answer } from '../http/answer';
-import type { ApiContext } from '../context';
-import { cursorOf, encodeCursor } from '../http/cursor';
-import { checkedDue, noSuchReservation, RESERVATIONS, viewAnswer } from '../use-cases/reservation-answers';
-import { onceForKey } from '../idempotency/keyed-call';
-import { API_BASE } from '../use-cases/order-answers';
-import { NAMING_PROBLEMS, type ProblemCode } from '../http/problems';
+import { cursorOf } from '../http/cursor';
+import { okPage } from '../http/pages';
+import { API_BASE } from '../http/paths';
+import { NAMING_PROBLEMS, type ProblemCode, asNotFound } from '../http/problems';
+import { type ApiResponse } from '../http/response';
 import { route, type Call, type Route, type RouteDocs, type RouteSchemas } from '../http/route';
-import { newReservationRoutes } from './new-reservations';
+import { runOnce } from '../idempotency/run-once';
 import { idParams, pageQuery, sku, skuParams } from '../schemas/common';
-import { holdShipment } from '../schemas/naming';
-import { extension, hold, reservationPage, reservationStatus, skuRelease } from '../schemas/reservations';
+import { reservationShipment } from '../schemas/naming';
+import {
+  extension,
+  reservation,
+  reservationPage,
+  reservationStatus,
+  skuRelease,
+} from '../schemas/reservations';
+import type { ApiContext } from '../services/context';
+import {
+  checkedDue,
+  RESERVATIONS,
+  reservationResponse,
+  NO_RESERVATION,
+} from '../use-cases/reservation-responses';
+import { newReservationRoutes } from './new-reservations';
 
 const listQuery = z.object({
   ...pageQuery,
@@ -29,7 +40,7 @@ const listQuery = z.object({
 
 const KEY_PROBLEMS = ['IDEMPOTENCY_IN_FLIGHT', 'IDEMPOTENCY_KEY_REUSED', 'VALIDATION_FAILED'] as const;
 
-/** Holds that are made without an order: making, reading and changing them. */
+/** Reservations that are made without an order: making, reading and changing them. */
 export function reservationRoutes(context: ApiContext): Route[] {
   return [...newReservationRoutes(context), ...reservationReads(context), ...reservationActions(context)];
 }
@@ -43,12 +54,12 @@ function reservationReads(context: ApiContext): Route[] {
         tag: RESERVATIONS,
         summary: 'List holds that were made without an order, newest first',
         query: listQuery,
-        answers: { 200: { description: 'A page', schema: reservationPage } },
+        responses: { 200: { description: 'A page', schema: reservationPage } },
         problems: ['VALIDATION_FAILED'],
       },
       async ({ query: { cursor, ...filter } }) => {
         const page = await listReservations(context.db, { ...filter, after: cursor });
-        return ok({ items: page.items, nextCursor: page.next && encodeCursor(page.next) });
+        return okPage(page);
       },
     ),
     route(
@@ -58,9 +69,9 @@ function reservationReads(context: ApiContext): Route[] {
         tag: RESERVATIONS,
         summary: 'A hold, without an order or of one',
         params: idParams,
-        answers: { 200: { description: 'The hold', schema: hold } },
+        responses: { 200: { description: 'The hold', schema: reservation } },
       },
-      ({ params }) => viewAnswer(context, params.id),
+      ({ params }) => reservationResponse(context, params.id),
     ),
   ];
 }
@@ -70,7 +81,7 @@ const ENDED = ['HOLD_RELEASED', 'ALREADY_SHIPPED', 'HOLD_OF_ORDER'] as const;
 function reservationActions(context: ApiContext): Route[] {
   const { db } = context;
 
-  /** What is done to a hold by its id, once for a key. */
+  /** A change of a reservation by its id, once for a key. */
   function action<Body extends z.ZodType>(
     name: string,
     docs: Pick<RouteDocs, 'summary' | 'description' | 'bodyOptional'> & {
@@ -88,7 +99,7 @@ function reservationActions(context: ApiContext): Route[] {
         problems: [...docs.problems, ...KEY_PROBLEMS],
         keyed: true,
         params: idParams,
-        answers: { 200: { description: 'The hold afterwards', schema: hold } },
+        responses: { 200: { description: 'The hold afterwards', schema: reservation } },
       },
       (call) =>
         act(context, call, call.params.id, `POST /reservations/${call.params.id}/${name}`, (id) =>
@@ -108,7 +119,7 @@ function reservationActions(context: ApiContext): Route[] {
         keyed: true,
         params: skuParams,
         body: skuRelease,
-        answers: { 200: { description: 'The hold afterwards', schema: hold } },
+        responses: { 200: { description: 'The hold afterwards', schema: reservation } },
         problems: ['ALREADY_SHIPPED', 'HOLD_OF_SEVERAL_SKUS', 'HOLD_OF_ORDER', ...KEY_PROBLEMS],
       },
       (call) => {
@@ -151,7 +162,7 @@ function reservationActions(context: ApiContext): Route[] {
           'NOT_IN_PARCEL',
           ...NAMING_PROBLEMS,
         ],
-        body: holdShipment,
+        body: reservationShipment,
         bodyOptional: true,
       },
       (id, { items }) => shipReservation(context, id, items),
@@ -175,13 +186,9 @@ function act(
   id: string,
   what: string,
   work: (id: string) => Promise<void>,
-): Promise<Answer> {
-  return onceForKey(context, call, what, async () => {
-    try {
-      await work(id);
-    } catch (error) {
-      throw isAppError(error, 'HOLD_NOT_FOUND') ? noSuchReservation() : error;
-    }
-    return viewAnswer(context, id);
+): Promise<ApiResponse> {
+  return runOnce(context, call, what, async () => {
+    await work(id).catch(asNotFound('HOLD_NOT_FOUND', NO_RESERVATION));
+    return reservationResponse(context, id);
   });
 }

@@ -4,13 +4,11 @@ import { cancelReturn } from '../../domain/warehousing/returns/end';
 import { inspectReturn } from '../../domain/warehousing/returns/inspect';
 import { receiveReturn } from '../../domain/warehousing/returns/receive';
 import { listReturns, readReturn } from '../../domain/warehousing/returns/views';
-import { ok } from '../http/answer';
-import type { ApiContext } from '../context';
-import { encodeCursor } from '../http/cursor';
-import { onceForKey } from '../idempotency/keyed-call';
-import { API_BASE } from '../use-cases/order-answers';
-import { problem } from '../http/problems';
+import { okPage } from '../http/pages';
+import { API_BASE } from '../http/paths';
+import { ok, okOrNotFound } from '../http/response';
 import { route, type Route } from '../http/route';
+import { runOnce } from '../idempotency/run-once';
 import { idParams, uuid } from '../schemas/common';
 import {
   customerReturn,
@@ -21,6 +19,7 @@ import {
   returnStatus,
 } from '../schemas/returns';
 import { documentQuery } from '../schemas/warehousing';
+import type { ApiContext } from '../services/context';
 
 const TAG = 'Returns';
 const PATH = `${API_BASE}/returns`;
@@ -31,7 +30,7 @@ export function returnRoutes(context: ApiContext): Route[] {
 
 function returnSteps(context: ApiContext): Route[] {
   const { db, settings } = context;
-  const answers = { 200: { description: 'The return afterwards', schema: customerReturn } };
+  const responses = { 200: { description: 'The return afterwards', schema: customerReturn } };
   return [
     route(
       {
@@ -42,7 +41,7 @@ function returnSteps(context: ApiContext): Route[] {
         description: 'Of what was shipped and is not returned yet. No money moves.',
         keyed: true,
         body: newReturn,
-        answers: { 201: { description: 'Authorised', schema: customerReturn } },
+        responses: { 201: { description: 'Authorised', schema: customerReturn } },
         problems: [
           'NOT_RETURNABLE',
           'UNKNOWN_ORDER',
@@ -52,7 +51,7 @@ function returnSteps(context: ApiContext): Route[] {
         ],
       },
       (call) =>
-        onceForKey(context, call, 'POST /returns', async (returnId) => {
+        runOnce(context, call, 'POST /returns', async (returnId) => {
           const made = await authoriseReturn(db, {
             returnId,
             ...call.body,
@@ -72,7 +71,7 @@ function returnSteps(context: ApiContext): Route[] {
         keyed: true,
         params: idParams,
         body: returnReceipt,
-        answers,
+        responses,
         problems: [
           'RETURN_CLOSED',
           'RETURN_EXCEEDS_AUTHORISED',
@@ -84,7 +83,7 @@ function returnSteps(context: ApiContext): Route[] {
         ],
       },
       (call) =>
-        onceForKey(context, call, `POST /returns/${call.params.id}/receive`, async (stepId) =>
+        runOnce(context, call, `POST /returns/${call.params.id}/receive`, async (stepId) =>
           ok(await receiveReturn(db, { returnId: call.params.id, stepId, ...call.body, actor: call.caller })),
         ),
     ),
@@ -98,7 +97,7 @@ function returnSteps(context: ApiContext): Route[] {
         keyed: true,
         params: idParams,
         body: inspection,
-        answers,
+        responses,
         problems: [
           'RETURN_CLOSED',
           'RETURN_EXCEEDS_RECEIVED',
@@ -111,7 +110,7 @@ function returnSteps(context: ApiContext): Route[] {
         ],
       },
       (call) =>
-        onceForKey(context, call, `POST /returns/${call.params.id}/inspect`, async (stepId) =>
+        runOnce(context, call, `POST /returns/${call.params.id}/inspect`, async (stepId) =>
           ok(
             await inspectReturn(context, {
               returnId: call.params.id,
@@ -130,7 +129,7 @@ function returnSteps(context: ApiContext): Route[] {
         summary: 'Call off a return of which nothing has come in',
         description: 'Safe to repeat.',
         params: idParams,
-        answers,
+        responses,
         problems: ['RETURN_NOT_CANCELLABLE'],
       },
       async ({ params }) => ok(await cancelReturn(db, params.id)),
@@ -147,12 +146,12 @@ function returnReads({ db }: ApiContext): Route[] {
         tag: TAG,
         summary: 'List returns, newest first',
         query: z.object({ ...documentQuery, orderId: uuid.optional(), status: returnStatus.optional() }),
-        answers: { 200: { description: 'A page', schema: returnPage } },
+        responses: { 200: { description: 'A page', schema: returnPage } },
         problems: ['VALIDATION_FAILED'],
       },
       async ({ query: { cursor, ...filter } }) => {
         const page = await listReturns(db, { ...filter, after: cursor });
-        return ok({ items: page.items, nextCursor: page.next && encodeCursor(page.next) });
+        return okPage(page);
       },
     ),
     route(
@@ -162,12 +161,10 @@ function returnReads({ db }: ApiContext): Route[] {
         tag: TAG,
         summary: 'A return',
         params: idParams,
-        answers: { 200: { description: 'The return', schema: customerReturn } },
+        responses: { 200: { description: 'The return', schema: customerReturn } },
       },
       async ({ params }) => {
-        const found = await readReturn(db, params.id);
-        if (!found) throw problem('NOT_FOUND', 'There is no such return.');
-        return ok(found);
+        return okOrNotFound(await readReturn(db, params.id), 'There is no such return.');
       },
     ),
   ];

@@ -1,17 +1,17 @@
 import { nameParcelUnits, readParcelUnits } from '../../domain/fulfilment/parcel-units';
-import { ok } from '../http/answer';
-import type { ApiContext } from '../context';
-import { API_BASE } from '../use-cases/order-answers';
-import { NAMING_PROBLEMS, problem } from '../http/problems';
+import { API_BASE } from '../http/paths';
+import { NAMING_PROBLEMS } from '../http/problems';
+import { ok, okOrNotFound } from '../http/response';
 import { route, type Route } from '../http/route';
 import { idParams } from '../schemas/common';
 import { parcelNaming, parcelUnits } from '../schemas/naming';
+import type { ApiContext } from '../services/context';
 
 /** Which lots and serial numbers are in a parcel. */
 export function shipmentRoutes({ db }: ApiContext): Route[] {
   const path = `${API_BASE}/shipments/{id}/units`;
   const tag = 'Lots and serial numbers';
-  const answers = { 200: { description: 'The units of the parcel', schema: parcelUnits } };
+  const responses = { 200: { description: 'The units of the parcel', schema: parcelUnits } };
   return [
     route(
       {
@@ -20,12 +20,10 @@ export function shipmentRoutes({ db }: ApiContext): Route[] {
         tag,
         summary: 'Which lots and serial numbers are in a parcel',
         params: idParams,
-        answers,
+        responses,
       },
       async ({ params }) => {
-        const found = await readParcelUnits(db, params.id);
-        if (!found) throw problem('NOT_FOUND', 'There is no such shipment.');
-        return ok(found);
+        return okOrNotFound(await readParcelUnits(db, params.id), 'There is no such shipment.');
       },
     ),
     route(
@@ -39,7 +37,7 @@ export function shipmentRoutes({ db }: ApiContext): Route[] {
           'taken without being named. Safe to repeat.',
         params: idParams,
         body: parcelNaming,
-        answers,
+        responses,
         problems: ['PARCEL_STOPPED', 'NOT_IN_PARCEL', ...NAMING_PROBLEMS, 'VALIDATION_FAILED'],
       },
       async ({ params, body }) => ok(await nameParcelUnits(db, { shipmentId: params.id, items: body.items })),

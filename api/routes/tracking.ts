@@ -1,11 +1,11 @@
 import { z } from 'zod';
 import { readTracking, setTracking } from '../../domain/stock/tracking/set-tracking';
-import { listLotMovements, listLots, listSerials, readSerial } from '../../domain/stock/tracking/tracking';
-import { ok } from '../http/answer';
-import type { ApiContext } from '../context';
-import { cursorOf, encodeCursor } from '../http/cursor';
-import { API_BASE } from '../use-cases/order-answers';
-import { problem } from '../http/problems';
+import { listLotMovements, listLots, listSerials, readSerial } from '../../domain/stock/tracking/views';
+import { cursorOf } from '../http/cursor';
+import { okPage } from '../http/pages';
+import { API_BASE } from '../http/paths';
+import { notFound } from '../http/problems';
+import { ok, okOrNotFound } from '../http/response';
 import { route, type Route } from '../http/route';
 import { line, pageQuery, skuParams, warehouseCode } from '../schemas/common';
 import {
@@ -17,8 +17,10 @@ import {
   tracking,
   trackingBody,
 } from '../schemas/tracking';
+import type { ApiContext } from '../services/context';
 
 const TAG = 'Lots and serial numbers';
+const NO_PRODUCT = 'There is no such product.';
 
 const positionQuery = { ...pageQuery, cursor: cursorOf(z.object({ id: z.int() })).optional() };
 
@@ -28,7 +30,7 @@ export function trackingRoutes(context: ApiContext): Route[] {
 
 function trackingChoice({ db }: ApiContext): Route[] {
   const path = `${API_BASE}/products/{sku}/tracking`;
-  const answers = { 200: { description: 'What the product keeps', schema: tracking } };
+  const responses = { 200: { description: 'What the product keeps', schema: tracking } };
   return [
     route(
       {
@@ -37,12 +39,10 @@ function trackingChoice({ db }: ApiContext): Route[] {
         tag: TAG,
         summary: 'What a product keeps beside counts',
         params: skuParams,
-        answers,
+        responses,
       },
       async ({ params }) => {
-        const found = await readTracking(db, params.sku);
-        if (!found) throw noSuchProduct();
-        return ok(found);
+        return okOrNotFound(await readTracking(db, params.sku), NO_PRODUCT);
       },
     ),
     route(
@@ -54,11 +54,11 @@ function trackingChoice({ db }: ApiContext): Route[] {
         description: 'Only while none of it is on hand.',
         params: skuParams,
         body: trackingBody,
-        answers,
+        responses,
         problems: ['PRODUCT_HAS_STOCK', 'VALIDATION_FAILED'],
       },
       async ({ params, body }) => {
-        if (!(await readTracking(db, params.sku))) throw noSuchProduct();
+        if (!(await readTracking(db, params.sku))) throw notFound(NO_PRODUCT);
         return ok(await setTracking(db, { sku: params.sku, ...body }));
       },
     ),
@@ -75,12 +75,12 @@ function lotRoutes({ db }: ApiContext): Route[] {
         summary: 'Lots of a product that are on hand',
         params: skuParams,
         query: z.object({ location: warehouseCode.optional() }),
-        answers: { 200: { description: 'The lots', schema: lots } },
+        responses: { 200: { description: 'The lots', schema: lots } },
         problems: ['VALIDATION_FAILED'],
       },
       async ({ params, query }) => {
-        if (!(await readTracking(db, params.sku))) throw noSuchProduct();
-        return ok({ sku: params.sku, items: await listLots(db, params.sku, query.location ?? null) });
+        const items = await listLots(db, { sku: params.sku, ...query });
+        return okOrNotFound(items && { sku: params.sku, items }, NO_PRODUCT);
       },
     ),
     route(
@@ -91,12 +91,12 @@ function lotRoutes({ db }: ApiContext): Route[] {
         summary: 'What became of a lot: what a recall asks',
         params: skuParams.extend({ lot: line(100) }),
         query: z.object(positionQuery),
-        answers: { 200: { description: 'A page, oldest first', schema: lotMovementPage } },
+        responses: { 200: { description: 'A page, oldest first', schema: lotMovementPage } },
         problems: ['VALIDATION_FAILED'],
       },
-      async ({ params, query: { cursor, limit, offset } }) => {
-        const page = { after: cursor?.id ?? 0, limit: limit + 1, offset };
-        return ok(paged(await listLotMovements(db, { sku: params.sku, code: params.lot }, page), limit));
+      async ({ params, query: { cursor, ...page } }) => {
+        const lot = { sku: params.sku, code: params.lot };
+        return okPage(byId(await listLotMovements(db, lot, { ...page, after: cursor?.id })));
       },
     ),
   ];
@@ -116,12 +116,11 @@ function serialRoutes({ db }: ApiContext): Route[] {
           status: serialStatus.optional(),
           location: warehouseCode.optional(),
         }),
-        answers: { 200: { description: 'A page', schema: serialPage } },
+        responses: { 200: { description: 'A page', schema: serialPage } },
         problems: ['VALIDATION_FAILED'],
       },
       async ({ params, query: { cursor, ...filter } }) => {
-        const found = await listSerials(db, { sku: params.sku, ...filter, after: cursor?.id });
-        return ok(paged(found, filter.limit));
+        return okPage(byId(await listSerials(db, { sku: params.sku, ...filter, after: cursor?.id })));
       },
     ),
     route(
@@ -131,26 +130,17 @@ function serialRoutes({ db }: ApiContext): Route[] {
         tag: TAG,
         summary: 'Where a serial number is, and what became of it',
         params: z.object({ serial: line(100) }),
-        answers: { 200: { description: 'The unit of each product that has it', schema: serialHistory } },
+        responses: { 200: { description: 'The unit of each product that has it', schema: serialHistory } },
       },
       async ({ params }) => {
         const items = await readSerial(db, params.serial);
-        if (items.length === 0) throw problem('NOT_FOUND', 'There is no such serial number.');
-        return ok({ items });
+        return okOrNotFound(items && { items }, 'There is no such serial number.');
       },
     ),
   ];
 }
 
-function paged<Row extends { id: number }>(found: readonly Row[], limit: number) {
-  const shown = found.slice(0, limit);
-  const last = shown.at(-1);
-  return {
-    items: shown.map(({ id: _, ...view }) => view),
-    nextCursor: found.length > limit && last ? encodeCursor({ id: last.id }) : null,
-  };
-}
-
-function noSuchProduct(): Error {
-  return problem('NOT_FOUND', 'There is no such product.');
+/** The cursor of these lists is an object, so that it may get more members. */
+function byId<View>({ items, next }: { items: View[]; next: number | null }) {
+  return { items, next: next === null ? null : { id: next } };
 }

@@ -3,13 +3,14 @@ import { cancelTransfer } from '../../domain/stock/transfers/cancel';
 import { receiveTransfer } from '../../domain/stock/transfers/receive';
 import { startTransfer } from '../../domain/stock/transfers/start';
 import { listTransfers, readTransfer } from '../../domain/stock/transfers/views';
-import { ok } from '../http/answer';
-import type { ApiContext } from '../context';
-import { cursorOf, encodeCursor } from '../http/cursor';
-import { keyedId, onceForKey } from '../idempotency/keyed-call';
-import { API_BASE } from '../use-cases/order-answers';
-import { invalid, NAMING_PROBLEMS, problem } from '../http/problems';
+import { cursorOf } from '../http/cursor';
+import { okPage } from '../http/pages';
+import { API_BASE } from '../http/paths';
+import { invalid, NAMING_PROBLEMS } from '../http/problems';
+import { ok, okOrNotFound } from '../http/response';
 import { route, type Route } from '../http/route';
+import { idForKey } from '../idempotency/idempotency-key';
+import { runOnce } from '../idempotency/run-once';
 import { idParams, pageQuery, sku, warehouseCode } from '../schemas/common';
 import {
   newTransfer,
@@ -19,6 +20,7 @@ import {
   transferReceipt,
   transferStatus,
 } from '../schemas/transfers';
+import type { ApiContext } from '../services/context';
 
 const TAG = 'Inventory';
 
@@ -44,7 +46,7 @@ export function transferRoutes(context: ApiContext): Route[] {
           'received, lost or called back; one that does not arrive in time raises an alert.',
         keyed: true,
         body: newTransfer,
-        answers: {
+        responses: {
           200: { description: 'It is there', schema: transfer },
           202: { description: 'It is on its way', schema: transfer },
         },
@@ -62,7 +64,7 @@ export function transferRoutes(context: ApiContext): Route[] {
       (call) => {
         const { expectedBy, transitSeconds, serials, lots, ...body } = call.body;
         const expectedAt = expectedBy === undefined ? undefined : new Date(expectedBy);
-        return onceForKey(
+        return runOnce(
           context,
           call,
           'POST /inventory/transfer',
@@ -87,7 +89,7 @@ export function transferRoutes(context: ApiContext): Route[] {
             };
             return { status: made.status === 'in_transit' ? 202 : 200, body: made, headers };
           },
-          keyedId(call, 'transfer'),
+          idForKey(call, 'transfer'),
         );
       },
     ),
@@ -98,12 +100,12 @@ export function transferRoutes(context: ApiContext): Route[] {
         tag: TAG,
         summary: 'List transfers, newest first',
         query: listQuery,
-        answers: { 200: { description: 'A page', schema: transferPage } },
+        responses: { 200: { description: 'A page', schema: transferPage } },
         problems: ['VALIDATION_FAILED'],
       },
       async ({ query: { cursor, ...filter } }) => {
         const page = await listTransfers(db, { ...filter, after: cursor });
-        return ok({ items: page.items, nextCursor: page.next && encodeCursor(page.next) });
+        return okPage(page);
       },
     ),
     route(
@@ -113,12 +115,10 @@ export function transferRoutes(context: ApiContext): Route[] {
         tag: TAG,
         summary: 'A transfer',
         params: idParams,
-        answers: { 200: { description: 'The transfer', schema: transfer } },
+        responses: { 200: { description: 'The transfer', schema: transfer } },
       },
       async ({ params }) => {
-        const found = await readTransfer(db, params.id);
-        if (!found) throw problem('NOT_FOUND', 'There is no such transfer.');
-        return ok(found);
+        return okOrNotFound(await readTransfer(db, params.id), 'There is no such transfer.');
       },
     ),
     route(
@@ -132,7 +132,7 @@ export function transferRoutes(context: ApiContext): Route[] {
         params: idParams,
         body: transferReceipt,
         bodyOptional: true,
-        answers: { 200: { description: 'The transfer afterwards', schema: transfer } },
+        responses: { 200: { description: 'The transfer afterwards', schema: transfer } },
         problems: [
           'TRANSFER_NOT_OPEN',
           'OVER_RECEIPT',
@@ -144,13 +144,13 @@ export function transferRoutes(context: ApiContext): Route[] {
       },
       (call) => {
         const { params, body, caller } = call;
-        return onceForKey(
+        return runOnce(
           context,
           call,
           `POST /transfers/${params.id}/receive`,
           async (receiptId) =>
             ok(await receiveTransfer(context, { ...body, transferId: params.id, receiptId, actor: caller })),
-          keyedId(call, 'transfer-receipt', params.id),
+          idForKey(call, 'transfer-receipt', params.id),
         );
       },
     ),
@@ -165,7 +165,7 @@ export function transferRoutes(context: ApiContext): Route[] {
         params: idParams,
         body: transferCancel,
         bodyOptional: true,
-        answers: { 200: { description: 'The transfer afterwards', schema: transfer } },
+        responses: { 200: { description: 'The transfer afterwards', schema: transfer } },
         problems: [
           'TRANSFER_NOT_OPEN',
           'QUANTITY_OVERFLOW',
@@ -176,12 +176,12 @@ export function transferRoutes(context: ApiContext): Route[] {
       },
       (call) => {
         const { params, body, caller } = call;
-        return onceForKey(
+        return runOnce(
           context,
           call,
           `POST /transfers/${params.id}/cancel`,
           async () => ok(await cancelTransfer(context, { ...body, transferId: params.id, actor: caller })),
-          keyedId(call, 'transfer-cancel', params.id),
+          idForKey(call, 'transfer-cancel', params.id),
         );
       },
     ),

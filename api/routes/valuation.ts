@@ -1,11 +1,9 @@
 import { z } from 'zod';
 import { listWorths, valueProduct, valueStock, worthsCsv } from '../../domain/warehousing/costing/valuation';
-import { ok } from '../http/answer';
-import type { ApiContext } from '../context';
-import { encodeCursor } from '../http/cursor';
-import { sendFile } from '../http/file-answer';
-import { API_BASE } from '../use-cases/order-answers';
-import { problem } from '../http/problems';
+import { sendFile } from '../http/file-response';
+import { okPage } from '../http/pages';
+import { API_BASE } from '../http/paths';
+import { ok, okOrNotFound } from '../http/response';
 import { route, type Route } from '../http/route';
 import { skuParams } from '../schemas/common';
 import {
@@ -16,6 +14,7 @@ import {
   valuedProductPage,
   worthsQuery,
 } from '../schemas/valuation';
+import type { ApiContext } from '../services/context';
 
 const TAG = 'Valuation';
 
@@ -28,7 +27,7 @@ export function valuationRoutes({ db }: ApiContext): Route[] {
         tag: TAG,
         summary: 'What the stock is worth, per currency',
         query: valuationQuery,
-        answers: { 200: { description: 'The totals', schema: valuation } },
+        responses: { 200: { description: 'The totals', schema: valuation } },
         problems: ['UNKNOWN_LOCATION', 'UNKNOWN_CATEGORY', 'VALIDATION_FAILED'],
       },
       async ({ query }) => ok(await valueStock(db, query)),
@@ -42,7 +41,7 @@ export function valuationRoutes({ db }: ApiContext): Route[] {
         description:
           'Products of which any is on hand, by SKU. With `Accept: text/csv` all of them, as a file.',
         query: worthsQuery,
-        answers: {
+        responses: {
           200: {
             description: 'A page, or the file',
             content: { 'application/json': valuedProductPage, 'text/csv': z.string() },
@@ -57,10 +56,7 @@ export function valuationRoutes({ db }: ApiContext): Route[] {
           return null;
         }
         const page = await listWorths(db, request, { after: cursor?.sku ?? '', limit, offset });
-        return ok({
-          items: page.items,
-          nextCursor: page.next === null ? null : encodeCursor({ sku: page.next }),
-        });
+        return okPage({ ...page, next: page.next === null ? null : { sku: page.next } });
       },
     ),
     route(
@@ -71,13 +67,11 @@ export function valuationRoutes({ db }: ApiContext): Route[] {
         summary: 'What a product on hand is worth, with its cost layers',
         params: skuParams,
         query: z.object({ method: valuationMethod }),
-        answers: { 200: { description: 'The value', schema: productValuation } },
+        responses: { 200: { description: 'The value', schema: productValuation } },
         problems: ['VALIDATION_FAILED'],
       },
       async ({ params, query }) => {
-        const found = await valueProduct(db, params.sku, query.method);
-        if (!found) throw problem('NOT_FOUND', 'There is no such product.');
-        return ok(found);
+        return okOrNotFound(await valueProduct(db, params.sku, query.method), 'There is no such product.');
       },
     ),
   ];

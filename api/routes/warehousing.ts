@@ -1,5 +1,5 @@
-import type { ApiContext } from '../context';
 import type { Route } from '../http/route';
+import type { ApiContext } from '../services/context';
 import { countRoutes } from './counts';
 import { qualityHoldRoutes } from './quality-holds';
 import { receiptRoutes } from './receipts';
@@ -9,7 +9,7 @@ import { trackingRoutes } from './tracking';
 import { valuationRoutes } from './valuation';
 
 /** Deliveries, counts, quality holds, returns, lots, serial numbers and what stock is worth. */
-export function stockKeepingRoutes(context: ApiContext): Route[] {
+export function warehousingRoutes(context: ApiContext): Route[] {
   return [
     ...receiptRoutes(context),
     ...countRoutes(context),

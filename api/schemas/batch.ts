@@ -23,7 +23,7 @@ export const batch = z
   })
   .meta({ id: 'Batch' });
 
-const verdict = z.object({
+const updateOutcome = z.object({
   index: count.meta({ description: 'Place in the batch, from 0' }),
   status: z.enum(['applied', 'rejected']),
   code: z.string().optional().meta({ description: 'Why it was rejected' }),
@@ -32,5 +32,5 @@ const verdict = z.object({
 });
 
 export const batchResult = z
-  .object({ applied: count, rejected: count, results: z.array(verdict) })
+  .object({ applied: count, rejected: count, results: z.array(updateOutcome) })
   .meta({ id: 'BatchResult' });

@@ -46,19 +46,3 @@ export function pageOf(name: string, item: z.ZodType) {
     description: 'Pass `nextCursor` as `cursor` to get the next page; null: this is the last.',
   });
 }
-
-export const problemSchema = z
-  .looseObject({
-    type: z.string(),
-    title: z.string(),
-    status: z.int(),
-    detail: z.string(),
-    code: z.string().meta({ description: 'Stable; switch on this' }),
-    instance: z.string().meta({ description: 'The request id' }),
-    errors: z.array(z.object({ path: z.string(), message: z.string() })).optional(),
-    retryAfter: z
-      .int()
-      .optional()
-      .meta({ description: 'With OVERLOADED: seconds until your turn to try again, as in Retry-After' }),
-  })
-  .meta({ id: 'Problem', description: 'RFC 9457 problem details' });

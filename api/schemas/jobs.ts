@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { JOB_STATUSES, JOB_TYPES } from '../../domain/jobs/types';
+import { JOB_STATUSES, JOB_TYPES, type JobView } from '../../domain/jobs/types';
+import { API_BASE } from '../http/paths';
 import { count, pageOf, time, uuid } from './common';
 
 export const jobType = z.enum(JOB_TYPES);
@@ -31,3 +32,8 @@ export const job = z
   .meta({ id: 'Job' });
 
 export const jobPage = pageOf('JobPage', job);
+
+/** A job as clients see it. */
+export function jobBody({ file, version: _version, ...view }: JobView): Record<string, unknown> {
+  return { ...view, downloadUrl: file && `${API_BASE}/downloads/${view.jobId}.${file}` };
+}

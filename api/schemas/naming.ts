@@ -39,7 +39,7 @@ export const parcelNaming = z
   })
   .meta({ id: 'ParcelNaming', description: 'Instead of what was named before' });
 
-export const holdShipment = z
+export const reservationShipment = z
   .object({
     items: z
       .array(

@@ -12,11 +12,11 @@ export const newQualityHold = z
   })
   .meta({ id: 'NewQualityHold' });
 
-export const qualityVerdict = z
+export const qualityDecision = z
   .object({ quantity: units.optional().meta({ description: 'Default: all that is still on hold' }) })
   .meta({ id: 'QualityVerdict' });
 
-export const qualityWriteOff = qualityVerdict
+export const qualityWriteOff = qualityDecision
   .extend({ serials: namedSerials })
   .meta({ id: 'QualityWriteOff' });
 

@@ -19,7 +19,7 @@ const due = {
     .meta({ description: 'Falls due so many seconds from now, instead of at `expiresAt`' }),
 };
 
-/** When a hold is to fall due, as a client says it. */
+/** When a reservation is to fall due, as a client says it. */
 export interface Due {
   expiresAt?: string | null | undefined;
   holdSeconds?: number | null | undefined;
@@ -30,7 +30,7 @@ const notBoth: [(given: Due) => boolean, { message: string; path: string[] }] = 
   { message: 'only one of expiresAt and holdSeconds may be given', path: ['expiresAt'] },
 ];
 
-/** Of a validated body: when the hold is to fall due. `expiresAt` wins over `holdSeconds`. */
+/** Of a validated body: when the reservation falls due. `expiresAt` wins over `holdSeconds`. */
 export function dueOf({ expiresAt, holdSeconds }: Due): { expiresAt: Date | null; holdSeconds: number } {
   return {
     expiresAt: expiresAt ? new Date(expiresAt) : null,
@@ -72,7 +72,7 @@ export const skuRelease = z.object({ reservationId: uuid }).meta({ id: 'SkuRelea
 
 export const reservationStatus = z.enum(SHOWN_RESERVATION_STATUSES);
 
-export const hold: z.ZodType<ReservationDetails> = z
+export const reservation: z.ZodType<ReservationDetails> = z
   .object({
     id: uuid,
     kind: z.enum(['hold', 'order']).meta({ description: '`order`: belongs to an order of ours' }),
@@ -92,4 +92,4 @@ export const hold: z.ZodType<ReservationDetails> = z
   })
   .meta({ id: 'Hold' });
 
-export const reservationPage = pageOf('ReservationPage', hold);
+export const reservationPage = pageOf('ReservationPage', reservation);

@@ -2,9 +2,15 @@ import type { Response } from 'express';
 import { readJob } from '../../domain/jobs/jobs';
 import { jobHasEnded } from '../../domain/jobs/rules';
 import type { JobView } from '../../domain/jobs/types';
-import type { ApiContext } from '../context';
-import { jobBody } from '../use-cases/job-answers';
-import { answerWithStream } from './server-sent-events';
+import type { Queryable } from '../../platform/database/database';
+import { jobBody } from '../schemas/jobs';
+import type { ChangeFeed } from './change-feed';
+import { sendEventStream, type StreamContext } from './server-sent-events';
+
+interface JobStreamContext extends StreamContext {
+  db: Queryable;
+  jobChanges: ChangeFeed;
+}
 
 /** A comment keeps proxies from closing a silent stream; it also reads again, in case a notice was lost. */
 const HEARTBEAT_MS = 5_000;
@@ -16,22 +22,22 @@ const HEARTBEAT_MS = 5_000;
  * @param from.after version that the client has seen already
  */
 export function streamJob(
-  context: ApiContext,
+  context: JobStreamContext,
   res: Response,
   from: { job: JobView; after: number },
 ): Promise<void> {
-  return answerWithStream(
+  return sendEventStream(
     context,
     res,
-    (ring) => context.jobChanges.watch(from.job.jobId, ring),
-    async ({ nudge, stop, write }) => {
+    (onChange) => context.jobChanges.watch(from.job.jobId, onChange),
+    async ({ change, stop, write }) => {
       let seen = from.after;
       let job: JobView | null = from.job;
       while (job && !stop.aborted) {
         await write(job.version > seen ? asMessage(job) : ': still here\n\n');
         seen = job.version;
         if (jobHasEnded(job.status)) return;
-        await nudge.wait(HEARTBEAT_MS);
+        await change.wait(HEARTBEAT_MS);
         job = await readJob(context.db, job.jobId);
       }
     },

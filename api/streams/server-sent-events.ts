@@ -1,15 +1,21 @@
 import { once } from 'node:events';
 import type { Response } from 'express';
 import { createAutoResetEvent, type AutoResetEvent } from '../../platform/auto-reset-event';
-import type { ApiContext } from '../context';
 import { contextOf } from '../http/request-context';
 
 /** What EventSource waits before it connects again. */
 const RETRY_MS = 1_000;
 
-export interface SseStream {
-  /** Rung when there may be something to send, and when it is time to end. */
-  nudge: AutoResetEvent;
+/** What a stream of events works with. */
+export interface StreamContext {
+  /** Aborted when the API stops. */
+  stopping: AbortSignal;
+  metrics: { streams: { inc(): void; dec(): void } };
+}
+
+export interface EventStream {
+  /** Signalled when there may be something to send, and when it is time to end. */
+  change: AutoResetEvent;
   /** Aborted when the client is gone or the API stops. */
   stop: AbortSignal;
   /** Resolves when the client can take more: a slow one costs no memory here. */
@@ -17,24 +23,24 @@ export interface SseStream {
 }
 
 /**
- * Answers with a stream of server-sent events that `send` writes, until it returns, the client leaves or the API stops.
+ * Responds with a stream of server-sent events that `send` writes, until it returns, the client leaves or the API stops.
  *
- * @param watch is given what to call when there may be something new, and answers how to stop that
+ * @param watch calls its argument when there may be something new, until the function that it returned is called
  */
-export async function answerWithStream(
-  context: Pick<ApiContext, 'stopping' | 'metrics'>,
+export async function sendEventStream(
+  context: StreamContext,
   res: Response,
-  watch: (ring: () => void) => () => void,
-  send: (stream: SseStream) => Promise<void>,
+  watch: (onChange: () => void) => () => void,
+  send: (stream: EventStream) => Promise<void>,
 ): Promise<void> {
   const { signal: gone, log } = contextOf(res);
   const stop = AbortSignal.any([gone, context.stopping]);
-  const nudge = createAutoResetEvent();
-  const ring = () => {
-    nudge.set();
+  const change = createAutoResetEvent();
+  const onChange = () => {
+    change.set();
   };
-  const unwatch = watch(ring);
-  stop.addEventListener('abort', ring);
+  const unwatch = watch(onChange);
+  stop.addEventListener('abort', onChange);
   context.metrics.streams.inc();
   const write = async (text: string) => {
     if (!res.write(text)) await once(res, 'drain', { signal: stop });
@@ -46,12 +52,12 @@ export async function answerWithStream(
       'x-accel-buffering': 'no',
     });
     await write(`retry: ${RETRY_MS}\n\n`);
-    await send({ nudge, stop, write });
+    await send({ change, stop, write });
   } catch (error) {
-    // The client connects again and says how far it got.
+    // The client connects again with the id of the last message that it got.
     if (!stop.aborted) log.warn({ err: error }, 'a stream of events broke off');
   } finally {
-    stop.removeEventListener('abort', ring);
+    stop.removeEventListener('abort', onChange);
     unwatch();
     context.metrics.streams.dec();
     res.end();

@@ -1,10 +1,10 @@
 import type { OrderView } from '../../domain/ordering/types';
 import { readOrder } from '../../domain/ordering/views';
-import { ok, type Answer } from '../http/answer';
-import type { ApiContext } from '../context';
-import { orderPath } from './order-answers';
+import { orderPath } from '../http/paths';
 import { problem } from '../http/problems';
-import { askSaga, orderNotFound } from './saga-update';
+import { ok, type ApiResponse } from '../http/response';
+import type { ApiContext } from '../services/context';
+import { updateSaga, orderNotFound } from './saga-update';
 
 export interface CancelOrder {
   orderId: string;
@@ -14,17 +14,17 @@ export interface CancelOrder {
 }
 
 /**
- * Cancels an order and waits up to 10 s until its money and its stock are back. Again on a cancelled order: the same answer.
+ * Cancels an order and waits up to 10 s until its money and its stock are back. On a cancelled order it returns the same response again.
  *
  * @throws AppError `NOT_FOUND`, `NOT_CANCELLABLE`, `ENGINE_UNAVAILABLE`.
  */
 export async function cancelOrder(
   context: ApiContext,
   { orderId, reason, updateId, traceparent }: CancelOrder,
-): Promise<Answer> {
+): Promise<ApiResponse> {
   const before = await readView(context, orderId);
   if (isUndone(before)) return ok(before);
-  const asked = await askSaga(context, { id: orderId, traceparent }, () =>
+  const asked = await updateSaga(context, { id: orderId, traceparent }, () =>
     context.engine.cancel(orderId, updateId, { reason }),
   );
   if (asked.kind === 'refused' || (asked.kind === 'answer' && asked.answer.outcome === 'refused'))

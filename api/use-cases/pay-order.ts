@@ -1,11 +1,11 @@
-import type { PaymentView } from '../../domain/payments/types';
 import type { PaymentMethod } from '../../domain/orders/types';
+import type { PaymentView } from '../../domain/payments/types';
 import { readPaymentOfUpdate } from '../../domain/payments/views';
-import { ok, type Answer } from '../http/answer';
-import type { ApiContext } from '../context';
-import { orderPath } from './order-answers';
+import { orderPath } from '../http/paths';
 import { problem, type ProblemCode } from '../http/problems';
-import { askSaga } from './saga-update';
+import { ok, type ApiResponse } from '../http/response';
+import type { ApiContext } from '../services/context';
+import { updateSaga } from './saga-update';
 
 export interface PayOrder {
   orderId: string;
@@ -24,7 +24,7 @@ const REFUSAL_DETAILS: Partial<Record<ProblemCode, string>> = {
 };
 
 /**
- * Charges an order's hold, and waits up to 10 s for the outcome.
+ * Charges an order's reservation, and waits up to 10 s for the outcome.
  *
  * @throws AppError `NOT_FOUND`, `PAYMENT_DECLINED` with `declineCode`, `HOLD_EXPIRED`, `ORDER_NOT_PAYABLE`,
  *   `PAYMENT_IN_PROGRESS`, `ENGINE_UNAVAILABLE`.
@@ -32,12 +32,12 @@ const REFUSAL_DETAILS: Partial<Record<ProblemCode, string>> = {
 export async function payOrder(
   context: ApiContext,
   { orderId, method, updateId, traceparent }: PayOrder,
-): Promise<Answer> {
-  const asked = await askSaga(context, { id: orderId, traceparent }, () =>
+): Promise<ApiResponse> {
+  const asked = await updateSaga(context, { id: orderId, traceparent }, () =>
     context.engine.pay(orderId, { ...method, updateId }),
   );
   const payment = await readPaymentOfUpdate(context.db, orderId, updateId);
-  if (payment) return paymentAnswer(orderId, payment);
+  if (payment) return paymentResponse(orderId, payment);
   switch (asked.kind) {
     case 'undecided':
       return pending(orderId, { status: 'pending' });
@@ -50,8 +50,8 @@ export async function payOrder(
   }
 }
 
-/** A charge that was made is the answer, whatever happened to the order since. */
-function paymentAnswer(orderId: string, payment: PaymentView): Answer {
+/** A charge that was made is the response, whatever happened to the order since. */
+function paymentResponse(orderId: string, payment: PaymentView): ApiResponse {
   switch (payment.status) {
     case 'pending':
     case 'unknown':
@@ -70,7 +70,7 @@ function paymentAnswer(orderId: string, payment: PaymentView): Answer {
   }
 }
 
-function pending(orderId: string, body: unknown): Answer {
+function pending(orderId: string, body: unknown): ApiResponse {
   return { status: 202, body, headers: { location: orderPath(orderId), 'retry-after': '1' } };
 }
 

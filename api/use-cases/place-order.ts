@@ -14,14 +14,21 @@ import {
   type NewKey,
 } from '../../platform/database/idempotency';
 import { derivedId, newId } from '../../platform/ids';
-import { problemAnswer, type Answer } from '../http/answer';
-import { keyReused, replayed } from '../idempotency/stored-answer';
-import type { ApiContext } from '../context';
-import { unavailable } from '../temporal/engine';
-import type { PlacementOutcome } from '../metrics';
-import { orderPath, outOfStock, undecidedAnswer, unknownSkus, outcomeOf } from './order-answers';
+import { orderPath } from '../http/paths';
 import type { RequestContext } from '../http/request-context';
+import { problemResponse, type ApiResponse } from '../http/response';
+import { keyReused } from '../idempotency/idempotency-key';
+import { replayed } from '../idempotency/run-once';
 import type { NewOrder } from '../schemas/orders';
+import type { ApiContext } from '../services/context';
+import { unavailable } from '../temporal/engine';
+import {
+  outOfStock,
+  undecidedResponse,
+  unknownSkus,
+  placementResult,
+  type PlacementOutcome,
+} from './order-responses';
 
 /** One request to place an order, validated. */
 export interface Placement extends Pick<RequestContext, 'requestId' | 'traceparent' | 'log' | 'signal'> {
@@ -32,33 +39,33 @@ export interface Placement extends Pick<RequestContext, 'requestId' | 'tracepare
 
 const SCOPE = 'POST /orders';
 
-/** One placement on its way, with what it needs at every step. */
+/** One placement under way, with what each of its steps needs. */
 interface Attempt {
   placement: Placement;
   order: OrderInput;
   key: KeyId | null;
   /** As it was when this request came: null without a key. */
   found: (KeyEntry & { isNew: boolean }) | null;
-  /** When the client must have an answer, by `performance.now()`. */
+  /** When the client must have a response, by `performance.now()`. */
   deadline: number;
 }
 
 /**
- * Places an order: the key's row, a place in the queue, a look at the stock, the saga, its verdict. See the design for why
- * in this order. What must hold at every crash in between:
+ * Places an order: writes the key's row, waits in the queue, checks the stock, starts the saga and waits for its outcome. What
+ * must hold at every crash in between:
  *
  * - The key's row is there before anything else and `started` before the engine is asked. So a retry either finds a key
  *   that was never started, and may be refused, or joins the one saga of its order id.
  * - A refusal and a start exclude each other in PostgreSQL (`refuseKey`, `startKey`). So a retry of the order that took
- *   the last unit cannot be refused for the want of the unit it holds itself, and a request with a key that was accepted
+ *   the last unit cannot be refused for lack of the unit that it reserved itself, and a request with a key that was accepted
  *   but never started (503, or its process died) may still be refused, which keeps sold-out retries cheap.
- * - 503 leaves only while nothing was sent. Once the engine was asked, what is not known is 202.
+ * - 503 is sent only while nothing was started. Once the engine was asked, an unknown outcome is 202.
  */
-export async function placeOrder(context: ApiContext, placement: Placement): Promise<Answer> {
-  // Before the key, whose row costs a write: a crowd that is told to try again must not starve the orders under way.
-  if (context.admission.full) return answerWhenFull(context, placement);
+export async function placeOrder(context: ApiContext, placement: Placement): Promise<ApiResponse> {
+  // Before the key, whose row costs a write: requests that are told to try again must not take what orders under way need.
+  if (context.admission.full) return respondWhenFull(context, placement);
   const { key, found, order } = await accept(context, placement);
-  if (found?.answer) return replay(context, order.orderId, found.answer);
+  if (found?.response) return replay(context, order.orderId, found.response);
   const attempt: Attempt = {
     placement,
     order,
@@ -69,18 +76,18 @@ export async function placeOrder(context: ApiContext, placement: Placement): Pro
   return context.admission.run(placement.signal, () => decide(context, attempt));
 }
 
-/** 503 says that there is no such order, so it is not for the repeat of one that was started or answered. */
-async function answerWhenFull(context: ApiContext, placement: Placement): Promise<Answer> {
+/** 503 says that nothing was done, so a repeat of a request that was started or answered gets that one's response instead. */
+async function respondWhenFull(context: ApiContext, placement: Placement): Promise<ApiResponse> {
   const { order, wanted } = requested(placement);
   const found = wanted && (await findKey(context.db, wanted));
   if (!found) throw context.admission.refusal();
   if (!isSameRequest(found, wanted)) throw keyReused();
-  if (found.answer) return replay(context, order.orderId, found.answer);
+  if (found.response) return replay(context, order.orderId, found.response);
   if (found.state !== 'started') throw context.admission.refusal();
   const record = await readOrder(context.db, order.orderId);
   if (record) return conclude(context, { key: wanted, placement, order }, record);
   context.metrics.placed('undecided');
-  return undecidedAnswer(order.orderId);
+  return undecidedResponse(order.orderId);
 }
 
 /** The order that a request is for, and the row of its key if it has one. */
@@ -110,11 +117,11 @@ async function accept(
   return { key: wanted, found, order };
 }
 
-async function decide(context: ApiContext, attempt: Attempt): Promise<Answer> {
-  const { db, verdicts } = context;
+async function decide(context: ApiContext, attempt: Attempt): Promise<ApiResponse> {
+  const { db, orderOutcomes } = context;
   const { order, found, deadline } = attempt;
-  // Before anything is started, so that the notice of the verdict cannot come too early.
-  const expected = verdicts.expect(order.orderId);
+  // Before anything is started, so that the notice of the outcome cannot be missed.
+  const expected = orderOutcomes.expect(order.orderId);
   try {
     if (found && !found.isNew) {
       const decided = await readOrder(db, order.orderId);
@@ -124,13 +131,13 @@ async function decide(context: ApiContext, attempt: Attempt): Promise<Answer> {
     if (refusal) return refusal;
     const begun = performance.now();
     const started = await startSaga(context, attempt);
-    // Another request may have started it, and its verdict may have been told before anybody here listened.
+    // Another request may have started it, and the notice of its outcome may have come before this request listened.
     if (started !== 'running' || (found && !found.isNew)) expected.recheck();
-    const record = await expected.verdict(Math.max(0, deadline - performance.now()));
+    const record = await expected.outcome(Math.max(0, deadline - performance.now()));
     context.metrics.outcomeWaited((performance.now() - begun) / 1_000);
     if (!record) {
       context.metrics.placed('undecided');
-      return undecidedAnswer(order.orderId);
+      return undecidedResponse(order.orderId);
     }
     return await conclude(context, attempt, record);
   } finally {
@@ -138,19 +145,19 @@ async function decide(context: ApiContext, attempt: Attempt): Promise<Answer> {
   }
 }
 
-/** Everything that may still end the request without the engine. Null: it is to be asked, and the key says so. */
-async function beforeStart(context: ApiContext, attempt: Attempt): Promise<Answer | null> {
+/** What may still end the request without the engine. Null: the engine is asked next, and the key says so. */
+async function beforeStart(context: ApiContext, attempt: Attempt): Promise<ApiResponse | null> {
   const { db, engine } = context;
   const { key, found, order } = attempt;
   if (found?.state === 'started') return null;
-  const refused = await lookAtStock(context, attempt);
+  const refused = await checkStock(context, attempt);
   if (refused) {
-    const stands = key ? await refuseKey(db, key, refused.answer) : refused.answer;
+    const stands = key ? await refuseKey(db, key, refused.response) : refused.response;
     if (stands) {
       context.metrics.placed(refused.outcome);
-      return stands === refused.answer ? refused.answer : replay(context, order.orderId, stands);
+      return stands === refused.response ? refused.response : replay(context, order.orderId, stands);
     }
-    // The same key was started meanwhile: its verdict is this request's too.
+    // The same key was started meanwhile: its outcome is this request's too.
     return null;
   }
   if (!(await engine.health.reachable())) throw unavailable();
@@ -159,19 +166,19 @@ async function beforeStart(context: ApiContext, attempt: Attempt): Promise<Answe
 }
 
 /**
- * A look, which keeps orders for what is sold out away from the engine: 400 refusals cost 400 reads, not 400 sagas. Only an
- * order that wants all or nothing is refused for the want of stock.
+ * Refuses orders for what is sold out before the engine is asked: 400 refusals cost 400 reads, not 400 sagas. Only an order that
+ * wants all or nothing is refused for lack of stock.
  */
-async function lookAtStock(
+async function checkStock(
   context: ApiContext,
   { placement, order }: Attempt,
-): Promise<{ outcome: PlacementOutcome; answer: Answer } | null> {
+): Promise<{ outcome: PlacementOutcome; response: ApiResponse } | null> {
   const { unknownSkus: unknown, shortages } = await checkAvailability(context.db, order.items);
   if (unknown.length > 0) {
-    return { outcome: 'unknown_sku', answer: problemAnswer(unknownSkus(unknown), placement.requestId) };
+    return { outcome: 'unknown_sku', response: problemResponse(unknownSkus(unknown), placement.requestId) };
   }
   if (shortages.length === 0 || order.fulfilment !== 'complete') return null;
-  return { outcome: 'out_of_stock', answer: problemAnswer(outOfStock(shortages), placement.requestId) };
+  return { outcome: 'out_of_stock', response: problemResponse(outOfStock(shortages), placement.requestId) };
 }
 
 async function startSaga(context: ApiContext, { placement, order, found }: Attempt) {
@@ -181,33 +188,37 @@ async function startSaga(context: ApiContext, { placement, order, found }: Attem
   return context.engine.start(order, placement.traceparent);
 }
 
-/** Gives the verdict and keeps it under the key; of several requests with one key, the first answer kept is everybody's. */
+/** Responds with the order's outcome and stores the response under the key; all requests with one key get the first one stored. */
 async function conclude(
   context: ApiContext,
   { key, placement, order }: Pick<Attempt, 'key' | 'placement' | 'order'>,
   record: OrderRecord,
-): Promise<Answer> {
-  const verdict = outcomeOf(record);
-  const answer =
-    verdict.outcome === 'held' ? verdict.answer : problemAnswer(verdict.error, placement.requestId);
-  context.metrics.placed(verdict.outcome);
-  if (!key) return answer;
+): Promise<ApiResponse> {
+  const result = placementResult(record);
+  const response =
+    result.outcome === 'reserved' ? result.response : problemResponse(result.error, placement.requestId);
+  context.metrics.placed(result.outcome);
+  if (!key) return response;
   try {
-    const stored = await finishKey(context.db, key, answer);
-    return stored === answer ? answer : withLocation(order.orderId, replayed(stored));
+    const stored = await finishKey(context.db, key, response);
+    return stored === response ? response : withLocation(order.orderId, replayed(stored));
   } catch (error) {
-    // The order stands, and its row gives a retry the same verdict.
-    placement.log.warn({ err: error }, 'an answer could not be kept under its idempotency key');
-    return answer;
+    // The order stands, and its row gives a retry the same outcome.
+    placement.log.warn({ err: error }, 'a response could not be stored under its idempotency key');
+    return response;
   }
 }
 
-function replay(context: ApiContext, orderId: string, stored: { status: number; body: unknown }): Answer {
+function replay(
+  context: ApiContext,
+  orderId: string,
+  stored: { status: number; body: unknown },
+): ApiResponse {
   context.metrics.placed('replayed');
   return withLocation(orderId, replayed(stored));
 }
 
-function withLocation(orderId: string, answer: Answer): Answer {
-  if (answer.status !== 201) return answer;
-  return { ...answer, headers: { ...answer.headers, location: orderPath(orderId) } };
+function withLocation(orderId: string, response: ApiResponse): ApiResponse {
+  if (response.status !== 201) return response;
+  return { ...response, headers: { ...response.headers, location: orderPath(orderId) } };
 }

@@ -1,12 +1,12 @@
 import { hasEnded } from '../../domain/orders/rules';
 import type { OrderStatus } from '../../domain/orders/types';
 import { readOrderInput } from '../../domain/orders/views';
-import type { ApiContext } from '../context';
+import { notFound } from '../http/problems';
+import type { ApiContext } from '../services/context';
 import type { Updated } from '../temporal/engine';
-import { problem } from '../http/problems';
 
-/** What became of an update: the saga's word, no answer in time, or an order that had ended before it could be asked. */
-export type SagaAnswer<Result> =
+/** What became of an update: the saga's result, no result in time, or an order that had ended before. */
+export type SagaUpdateResult<Result> =
   Exclude<Updated<Result>, { kind: 'gone' }> | { kind: 'ended'; status: OrderStatus };
 
 /** A saga that was started again and is gone once more has ended its order, or something ends it as fast as we start it. */
@@ -18,11 +18,11 @@ const MAX_TRIES = 3;
  *
  * @throws AppError `NOT_FOUND` for an order that does not exist, `ENGINE_UNAVAILABLE` when nothing was sent.
  */
-export async function askSaga<Result>(
+export async function updateSaga<Result>(
   context: ApiContext,
   order: { id: string; traceparent: string },
   ask: () => Promise<Updated<Result>>,
-): Promise<SagaAnswer<Result>> {
+): Promise<SagaUpdateResult<Result>> {
   for (let tries = 1; tries <= MAX_TRIES; tries++) {
     const updated = await ask();
     if (updated.kind !== 'gone') return updated;
@@ -36,5 +36,5 @@ export async function askSaga<Result>(
 }
 
 export function orderNotFound(): Error {
-  return problem('NOT_FOUND', 'There is no such order.');
+  return notFound('There is no such order.');
 }

@@ -4,19 +4,20 @@ import {
   beginJob,
   cancelJob,
   completeJob,
+  createCallerRunJob,
   createJob,
   failJob,
   isCancelRequested,
+  readJobInput,
   reportProgress,
 } from '../jobs/jobs';
-import { insertJob } from '../jobs/queries';
 import { jobHasEnded } from '../jobs/rules';
 import type { JobView } from '../jobs/types';
 import type { Database } from '../../platform/database/database';
 import { derivedId, newId } from '../../platform/ids';
-import { advanceCheckpoint } from './checks/checkpoint';
+import { advanceCheckpoint } from './seals/checkpoint';
 import { checkOf, DRIFT_CHECKS } from './checks/checks';
-import { countRepairable, selectChecks, selectDrifting, selectInput, selectSettledDrift } from './queries';
+import { countRepairable, selectChecks, selectDrifting, selectSettledDrift } from './queries';
 import { CHECK_IDS, CHECK_MODES, type CheckId, type CheckMode, type CheckResult } from './types';
 
 /** What a consistency job is asked to do, as its row has it. */
@@ -38,40 +39,37 @@ export interface ConsistencyEnd {
   error?: { code: string; detail: string } | undefined;
 }
 
-/** Asks for an incremental run of all checks; once for the same occasion. Answers the job. */
+/** Asks for an incremental run of all checks; once for the same occasion. Returns the job's id. */
 export async function requestScheduledCheck(db: Database, occasion: string): Promise<string> {
   const input: ConsistencyPlan = { mode: 'incremental', checks: [...CHECK_IDS] };
   const id = derivedId('scheduled-consistency', occasion);
   return (await createJob(db, { id, type: 'consistency', input: { ...input }, actor: 'schedule' })).jobId;
 }
 
-/** Makes a job that the caller runs itself: no workflow is started for it, nor by the sweep for a day. Answers its id. */
+/** Makes a job that the caller runs itself, without a workflow. Returns its id. */
 export async function openConsistencyJob(
   db: Database,
   plan: ConsistencyPlan,
   actor: string,
 ): Promise<string> {
-  const id = newId();
-  await db.retrying((tx) =>
-    insertJob(tx, { id, type: 'consistency', input: { ...plan, runByCaller: true }, actor }),
-  );
-  return id;
+  const job = { id: newId(), type: 'consistency' as const, input: { ...plan }, actor };
+  return (await createCallerRunJob(db, job)).jobId;
 }
 
 /**
- * Marks a job as running. Answers its checks, in the order in which they run; null when it has ended.
+ * Marks a job as running. Returns its checks, in the order in which they run; null when it has ended.
  *
  * @throws AppError `JOB_NOT_FOUND`
  */
 export async function beginConsistencyJob(db: Database, jobId: string): Promise<ConsistencyPlan | null> {
   if (jobHasEnded((await beginJob(db, jobId)).status)) return null;
-  const { mode, checks } = consistencyInput.parse(await selectInput(db, jobId));
+  const { mode, checks } = consistencyInput.parse(await readJobInput(db, jobId));
   const plan = { mode, checks: CHECK_IDS.filter((id) => checks.includes(id)) };
   await reportProgress(db, jobId, { processed: 0, total: plan.checks.length });
   return plan;
 }
 
-/** Tells that the checks up to `done` have run. Answers whether somebody wishes the job to stop. */
+/** Reports that the checks up to `done` have run. Returns whether the job was asked to stop. */
 export async function reportChecked(db: Database, jobId: string, done: number): Promise<boolean> {
   await reportProgress(db, jobId, { processed: done });
   return isCancelRequested(db, jobId);

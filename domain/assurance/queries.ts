@@ -2,6 +2,7 @@ import {
   execute,
   maybeOne,
   many,
+  one,
   type Database,
   type Queryable,
   type Transaction,
@@ -17,25 +18,15 @@ export async function openSnapshot(tx: Transaction): Promise<void> {
   await execute(tx, 'consistency.keep_ledger', 'lock table inventory_transactions in access share mode');
 }
 
+/** The process of PostgreSQL that serves this transaction, for `cancelBackend`. */
 export async function selectBackend(tx: Transaction): Promise<number> {
-  const row = await maybeOne<{ pid: number }>(tx, 'consistency.backend', 'select pg_backend_pid() as pid');
-  return row?.pid ?? 0;
+  const { pid } = await one<{ pid: number }>(tx, 'consistency.backend', 'select pg_backend_pid() as pid');
+  return pid;
 }
 
 /** Ends the statement that another connection runs. */
 export function cancelBackend(on: Queryable, pid: number): Promise<number> {
   return execute(on, 'consistency.cancel_backend', 'select pg_cancel_backend($1)', [pid]);
-}
-
-/** What a job was asked to do. */
-export async function selectInput(on: Queryable, jobId: string): Promise<unknown> {
-  const row = await maybeOne<{ input: unknown }>(
-    on,
-    'consistency.job_input',
-    'select input from jobs where id = $1',
-    [jobId],
-  );
-  return row?.input;
 }
 
 export interface StoredCheck {
@@ -72,21 +63,21 @@ export async function selectLastStart(
   check: CheckId,
   lessSeconds: number,
 ): Promise<Date | null> {
-  const row = await maybeOne<{ at: Date | null }>(
+  const { at } = await one<{ at: Date | null }>(
     on,
     'consistency.last_start',
     `select max(started_at) - make_interval(secs => $2) as at from consistency_checks where check_id = $1`,
     [check, lessSeconds],
   );
-  return row?.at ?? null;
+  return at;
 }
 
 export async function selectNow(on: Queryable): Promise<Date> {
-  const row = await maybeOne<{ at: Date }>(on, 'consistency.now', 'select clock_timestamp() as at');
-  return row?.at ?? new Date();
+  const { at } = await one<{ at: Date }>(on, 'consistency.now', 'select clock_timestamp() as at');
+  return at;
 }
 
-/** Stores what a check of a job found. Answers false when that is stored already: the first answer stays. */
+/** Stores what a check of a job found. Returns false when that is stored already: the first result stays. */
 export async function insertCheck(
   tx: Transaction,
   check: {
@@ -130,27 +121,13 @@ export function insertFindings(
   );
 }
 
-/** Findings of a check that the script can repair, after the one with id `after`. */
-export function selectRepairable(
-  on: Queryable,
-  { jobId, check, after, limit }: { jobId: string; check: CheckId; after: number; limit: number },
-): Promise<StoredFinding[]> {
-  return many<StoredFinding>(
-    on,
-    'consistency.repairable',
-    `select id, check_id as check, severity, subject, details, repairable
-     from consistency_findings where job_id = $1 and check_id = $2 and repairable and id > $3 order by id limit $4`,
-    [jobId, check, after, limit],
-  );
-}
-
 /** Findings of a job, or some of them, in the order in which they were found. */
-export function listFindings(
+export function selectFindings(
   on: Database,
   filter: {
     jobId: string;
-    check?: CheckId;
-    severity?: Severity;
+    check?: CheckId | undefined;
+    severity?: Severity | undefined;
     after: number;
     limit: number;
     offset: number;
@@ -170,13 +147,13 @@ export function listFindings(
 }
 
 export async function countRepairable(on: Queryable, jobId: string): Promise<number> {
-  const row = await maybeOne<{ count: number }>(
+  const { count } = await one<{ count: number }>(
     on,
     'consistency.count_repairable',
     'select count(*) as count from consistency_findings where job_id = $1 and repairable',
     [jobId],
   );
-  return row?.count ?? 0;
+  return count;
 }
 
 /**
@@ -227,9 +204,4 @@ export function selectSettledDrift(
      order by 1, 2`,
     [jobId, checks],
   );
-}
-
-/** Runs a repair, whose text is made for its finding: it is prepared under no name. */
-export async function runRepair(tx: Transaction, sql: string): Promise<void> {
-  await tx.query({ name: '', text: sql });
 }

@@ -14,6 +14,36 @@ export interface ProductView {
   updatedAt: string;
 }
 
+/** A category to be added. */
+export interface NewCategory {
+  code: string;
+  name: string;
+}
+
+/** A warehouse to be added. */
+export interface NewWarehouse {
+  code: string;
+  name: string;
+  address: string;
+  /** Degrees, WGS 84. */
+  latitude: number;
+  longitude: number;
+  region: string;
+  /** Lower is preferred between equally near warehouses. */
+  priority: number;
+}
+
+/** A product to be added. */
+export interface NewProduct {
+  sku: string;
+  name: string;
+  description: string;
+  /** Code of its category. */
+  category: string;
+  /** Minor units. */
+  priceMinor: number;
+}
+
 export interface ProductFilter {
   /** Code of a category. */
   category?: string;

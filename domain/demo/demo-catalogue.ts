@@ -1,16 +1,12 @@
+import type { NewProduct } from '../catalog/types';
 import { DEMO_CATEGORIES, DEMO_STOCK, DEMO_WAREHOUSES } from './demo-data';
 
-export interface DemoProduct {
-  sku: string;
-  name: string;
-  description: string;
-  category: string;
-  priceMinor: number;
+export interface DemoProduct extends NewProduct {
   /** Units on hand by warehouse code; a warehouse that is missing has none. */
   stock: Readonly<Record<string, number>>;
 }
 
-/** Every product of the demo catalogue: the same names, prices and stock each time, since nothing is left to chance. */
+/** Every product of the demo catalogue: the same names, prices and stock each time: nothing is random. */
 export function demoProducts(): DemoProduct[] {
   return DEMO_CATEGORIES.flatMap((category, categoryIndex) =>
     category.series.flatMap((series, seriesIndex) =>
@@ -30,7 +26,7 @@ export function demoProducts(): DemoProduct[] {
   );
 }
 
-/** Every tenth product is scarce: a handful in one warehouse. The rest have 40 to 260 in each. */
+/** Every tenth product is scarce: 2 to 6 units in one warehouse. The rest have 40 to 260 in each. */
 function generatedStock(n: number): Record<string, number> {
   if (n % 10 === 9) {
     const only = DEMO_WAREHOUSES[Math.floor(n / 10) % DEMO_WAREHOUSES.length];

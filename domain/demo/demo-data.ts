@@ -1,21 +1,9 @@
-/** The demo catalogue's words. `seed.ts` makes products and stock of them, the same ones on every machine. */
+import type { NewCategory, NewWarehouse } from '../catalog/types';
 
-export interface DemoWarehouse {
-  code: string;
-  name: string;
-  address: string;
-  /** Degrees, WGS 84. */
-  latitude: number;
-  longitude: number;
-  region: string;
-  priority: number;
-}
+/** Names, prices and places of the demo catalogue. `seed.ts` makes products and stock of them, the same on every machine. */
 
-/** One product for each pair of a series and a variant, numbered in that order from 001. */
-export interface DemoCategory {
-  /** Also the first part of its SKUs. */
-  code: string;
-  name: string;
+/** One product for each pair of a series and a variant, numbered in that order from 001. SKUs begin with the category's code. */
+export interface DemoCategory extends NewCategory {
   noun: string;
   series: readonly string[];
   variants: readonly string[];
@@ -28,7 +16,7 @@ export interface DemoCategory {
 
 export const DEMO_CURRENCY = 'USD';
 
-export const DEMO_WAREHOUSES: readonly DemoWarehouse[] = [
+export const DEMO_WAREHOUSES: readonly NewWarehouse[] = [
   {
     code: 'AMS',
     name: 'Amsterdam',

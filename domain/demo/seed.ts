@@ -1,11 +1,11 @@
+import { stock } from '../ordering/backorders/stock';
 import type { Database } from '../../platform/database/database';
 import { derivedId } from '../../platform/ids';
-import { insertStockRows } from '../stock/ledger/stock-ledger';
-import { stock } from '../ordering/backorders/stock';
+import { addMissingEntries } from '../catalog/add-missing';
 import { listWarehouses } from '../catalog/warehouses';
+import { openStock } from '../stock/ledger/opening';
 import { demoProducts } from './demo-catalogue';
 import { DEMO_CATEGORIES, DEMO_CURRENCY, DEMO_WAREHOUSES } from './demo-data';
-import { insertCategories, insertProducts, insertWarehouses } from '../catalog/seed';
 
 /** How many of each were missing and have been added. */
 export interface SeedResult {
@@ -26,38 +26,30 @@ export async function seedCatalogue(db: Database): Promise<SeedResult> {
   const products = demoProducts();
   const stockOf = new Map(products.map(({ sku, stock }) => [sku, stock]));
   return db.retrying(async (tx) => {
-    const categories = await insertCategories(tx, DEMO_CATEGORIES);
-    const warehouses = await insertWarehouses(tx, DEMO_WAREHOUSES);
-    const added = await insertProducts(tx, products, DEMO_CURRENCY);
+    const {
+      categories,
+      warehouses,
+      products: added,
+    } = await addMissingEntries(tx, {
+      categories: DEMO_CATEGORIES,
+      warehouses: DEMO_WAREHOUSES,
+      products,
+      currency: DEMO_CURRENCY,
+    });
     if (added.length > 0) {
       const codes = new Set(DEMO_WAREHOUSES.map(({ code }) => code));
-      const ours = (await listWarehouses(tx)).filter(({ code }) => codes.has(code));
+      const demoWarehouses = (await listWarehouses(tx)).filter(({ code }) => codes.has(code));
       const levels = added.flatMap(({ id, sku }) =>
-        ours.map((warehouse) => ({
+        demoWarehouses.map((warehouse) => ({
           key: { productId: id, warehouseId: warehouse.id },
           effectId: derivedId('opening', sku, warehouse.code),
           units: stockOf.get(sku)?.[warehouse.code] ?? 0,
         })),
       );
-      await insertStockRows(
-        tx,
-        levels.map(({ key }) => key),
-        LOW_STOCK_THRESHOLD,
-      );
-      // The rows are this transaction's own, so they need no other lock.
-      await stock.change(
-        tx,
-        levels
-          .filter(({ units }) => units > 0)
-          .map(({ key, effectId, units }) => ({
-            ...key,
-            kind: 'opening' as const,
-            onHandDelta: units,
-            reservedDelta: 0,
-            effectId,
-            reason: 'demo catalogue',
-          })),
-      );
+      await openStock(tx, stock, levels, {
+        lowStockThreshold: LOW_STOCK_THRESHOLD,
+        reason: 'demo catalogue',
+      });
     }
     return { categories, warehouses, products: added.length };
   });

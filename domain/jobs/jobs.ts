@@ -8,6 +8,7 @@ import {
   markCancel,
   selectCancelRequested,
   selectJob,
+  selectJobInput,
   selectJobs,
   selectResting,
   startRunning,
@@ -19,42 +20,50 @@ import { jobHasEnded, jobProgress } from './rules';
 import type { JobOutcome, JobProgress, JobStatus, JobType, JobView, NewJob } from './types';
 
 /** A transaction of the caller's, or the database: then each call is a transaction of its own. */
-type Place = Database | Transaction;
+type Connection = Database | Transaction;
 
 /**
  * Writes a job and, in the same transaction, the message with which the relay starts its workflow: nothing is lost while
- * Temporal is away, and nothing starts that was rolled back. Repeated with the same id it answers the job that is there.
+ * Temporal is away, and nothing starts that was rolled back. Repeated with the same id it returns the existing job.
  */
-export function createJob(on: Place, job: NewJob): Promise<JobView> {
-  return within(on, async (tx) => {
+export function createJob(on: Connection, job: NewJob): Promise<JobView> {
+  return inOwnTransaction(on, async (tx) => {
     if (await insertJob(tx, job)) await start(tx, job.id);
     return existing(await selectJob(tx, job.id), job.id);
   });
 }
 
+/** Writes a job that the caller runs itself: no workflow is started for it, nor by reconciliation for a day. */
+export function createCallerRunJob(on: Connection, job: NewJob): Promise<JobView> {
+  return inOwnTransaction(on, async (tx) => {
+    await insertJob(tx, { ...job, input: { ...job.input, runByCaller: true } });
+    return existing(await selectJob(tx, job.id), job.id);
+  });
+}
+
 /** Marks a queued job as running; one that runs or has ended stays as it is. @throws AppError `JOB_NOT_FOUND` */
-export function beginJob(on: Place, id: string): Promise<JobView> {
+export function beginJob(on: Connection, id: string): Promise<JobView> {
   return changing(on, id, (tx) => startRunning(tx, id));
 }
 
-/** Tells how far a running job is. A report about a job that has ended changes nothing. @throws AppError `JOB_NOT_FOUND` */
-export function reportProgress(on: Place, id: string, progress: JobProgress): Promise<JobView> {
+/** Reports how far a running job is. A report about a job that has ended changes nothing. @throws AppError `JOB_NOT_FOUND` */
+export function reportProgress(on: Connection, id: string, progress: JobProgress): Promise<JobView> {
   return changing(on, id, (tx) => updateProgress(tx, id, progress));
 }
 
-/** Ends a job well. The first end of a job stays, whichever it was. @throws AppError `JOB_NOT_FOUND` */
-export function completeJob(on: Place, id: string, outcome: JobOutcome): Promise<JobView> {
+/** Completes a job. The first end of a job stays, whichever it was. @throws AppError `JOB_NOT_FOUND` */
+export function completeJob(on: Connection, id: string, outcome: JobOutcome): Promise<JobView> {
   return end(on, id, { status: 'completed', error: null, ...ended(outcome) });
 }
 
-/** Ends a job because somebody wished so; the result says what was done and stays done. @throws AppError `JOB_NOT_FOUND` */
-export function cancelJob(on: Place, id: string, outcome?: JobOutcome): Promise<JobView> {
+/** Ends a job that was asked to stop; the result says what was done and stays done. @throws AppError `JOB_NOT_FOUND` */
+export function cancelJob(on: Connection, id: string, outcome?: JobOutcome): Promise<JobView> {
   return end(on, id, { status: 'cancelled', error: null, ...ended(outcome) });
 }
 
-/** Ends a job that cannot go on. `code` is a stable word, `detail` for people. @throws AppError `JOB_NOT_FOUND` */
+/** Ends a job that cannot go on. `code` is stable, `detail` is for people. @throws AppError `JOB_NOT_FOUND` */
 export function failJob(
-  on: Place,
+  on: Connection,
   id: string,
   error: { code: string; detail: string },
   outcome?: JobOutcome,
@@ -63,11 +72,11 @@ export function failJob(
 }
 
 /**
- * Asks a job to stop. Its workflow looks between two steps, and is started again should it be gone.
+ * Asks a job to stop. Its workflow checks between two steps, and is started again if it is gone.
  *
  * @throws AppError `JOB_NOT_FOUND`, `JOB_ENDED` when it is completed or has failed
  */
-export function requestCancel(on: Place, id: string): Promise<JobView> {
+export function requestCancel(on: Connection, id: string): Promise<JobView> {
   return changing(on, id, async (tx) => {
     const marked = await markCancel(tx, id);
     const { status } = existing(await selectJob(tx, id), id);
@@ -79,10 +88,16 @@ export function requestCancel(on: Place, id: string): Promise<JobView> {
   });
 }
 
+/** What a job was asked to do, as `createJob` was given it; undefined: there is no such job. */
+export function readJobInput(on: Queryable, id: string): Promise<Record<string, unknown> | undefined> {
+  return selectJobInput(on, id);
+}
+
 export function isCancelRequested(on: Queryable, id: string): Promise<boolean> {
   return selectCancelRequested(on, id);
 }
 
+/** Null: there is no such job. */
 export async function readJob(on: Queryable, id: string): Promise<JobView | null> {
   const row = await selectJob(on, id);
   return row ? asView(row) : null;
@@ -113,7 +128,7 @@ function start(tx: Transaction, id: string): Promise<void> {
   return enqueue(tx, [{ topic: 'job.start', key: id }]);
 }
 
-function end(on: Place, id: string, how: JobEnd): Promise<JobView> {
+function end(on: Connection, id: string, how: JobEnd): Promise<JobView> {
   return changing(on, id, (tx) => endJob(tx, id, how));
 }
 
@@ -121,14 +136,18 @@ function ended(outcome: JobOutcome | undefined): Pick<JobEnd, 'result' | 'file'>
   return { result: outcome?.result ?? null, file: outcome?.file ?? null };
 }
 
-function changing(on: Place, id: string, change: (tx: Transaction) => Promise<boolean>): Promise<JobView> {
-  return within(on, async (tx) => {
+function changing(
+  on: Connection,
+  id: string,
+  change: (tx: Transaction) => Promise<boolean>,
+): Promise<JobView> {
+  return inOwnTransaction(on, async (tx) => {
     if (await change(tx)) tx.notice('holdfast_jobs', id);
     return existing(await selectJob(tx, id), id);
   });
 }
 
-function within<T>(on: Place, work: (tx: Transaction) => Promise<T>): Promise<T> {
+function inOwnTransaction<T>(on: Connection, work: (tx: Transaction) => Promise<T>): Promise<T> {
   return 'inTransaction' in on ? work(on) : on.retrying(work);
 }
 

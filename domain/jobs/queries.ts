@@ -50,7 +50,7 @@ export function selectJobs(
 
 /**
  * Jobs that have not ended, and were made and begun more than `graceSeconds` ago, oldest first: their workflow may be gone.
- * One that its caller runs itself is left alone for a day, after which that process is taken for dead.
+ * One that its caller runs itself is left alone for a day, after which that process counts as dead.
  */
 export function selectResting(
   on: Queryable,
@@ -70,7 +70,7 @@ export function selectResting(
   );
 }
 
-/** Answers false when a job with this id is there already. */
+/** Returns false when a job with this id is there already. */
 export async function insertJob(tx: Transaction, job: NewJob): Promise<boolean> {
   const added = await execute(
     tx,
@@ -125,7 +125,7 @@ export interface JobEnd {
   error: { code: string; detail: string } | null;
 }
 
-/** Answers false when it has ended before: its first end stays. */
+/** Returns false when it has ended before: its first end stays. */
 export async function endJob(tx: Transaction, id: string, end: JobEnd): Promise<boolean> {
   const changed = await execute(
     tx,
@@ -146,7 +146,7 @@ export async function endJob(tx: Transaction, id: string, end: JobEnd): Promise<
   return changed === 1;
 }
 
-/** The first wish to cancel a job that has not ended. Answers false when there is one already, or it has ended. */
+/** Records that a job that has not ended is to be cancelled. Returns false when that is recorded already, or it has ended. */
 export async function markCancel(tx: Transaction, id: string): Promise<boolean> {
   const changed = await execute(
     tx,

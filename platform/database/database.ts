@@ -37,7 +37,7 @@ export type CommitEarly = () => void;
 
 /** A transaction on a connection of its own, which may take its time. */
 export interface BulkTransaction extends Transaction {
-  /** Runs a `copy … from stdin` with what `source` yields, as fast as the server takes it; answers the count of rows. */
+  /** Runs a `copy … from stdin` with what `source` yields, as fast as the server takes it; returns the count of rows. */
   copyIn(text: string, source: AsyncIterable<Buffer>): Promise<number>;
 }
 

@@ -15,8 +15,8 @@ export interface NewKey extends KeyId {
   subjectId: string;
 }
 
-/** An answer as it was first given. */
-export interface StoredAnswer {
+/** A response as it was first sent. */
+export interface StoredResponse {
   status: number;
   body: unknown;
 }
@@ -29,7 +29,7 @@ export interface KeyEntry {
   fingerprint: string;
   state: KeyState;
   /** Set when `state` is `done`. */
-  answer: StoredAnswer | null;
+  response: StoredResponse | null;
 }
 
 interface KeyRow {
@@ -59,7 +59,7 @@ export function isSameRequest(entry: KeyEntry, request: NewKey): boolean {
 }
 
 /**
- * Writes the key, or answers what is there. `isNew` tells which.
+ * Writes the key, or returns what is there. `isNew` tells which.
  * The row stays for good: it is what makes a retry after a restart the same request.
  */
 export async function acceptKey(on: Queryable, request: NewKey): Promise<KeyEntry & { isNew: boolean }> {
@@ -76,14 +76,14 @@ export async function acceptKey(on: Queryable, request: NewKey): Promise<KeyEntr
       scope: request.scope,
       fingerprint: request.fingerprint,
       state: 'accepted',
-      answer: null,
+      response: null,
     };
   }
   return { isNew: false, ...(await readKey(on, request)) };
 }
 
 /**
- * Takes the key for one run of its request: it is new, its last run ended without an answer, or it began more than
+ * Takes the key for one run of its request: it is new, its last run ended without a response, or it began more than
  * `leaseSeconds` ago and so its process is gone. Null: taken. Otherwise what is there.
  */
 export async function claimKey(
@@ -105,7 +105,7 @@ export async function claimKey(
   return taken === 1 ? null : readKey(on, request);
 }
 
-/** Gives a claimed key back without an answer: the same request may run again. */
+/** Gives a claimed key back without a response: the same request may run again. */
 export async function releaseKey(on: Queryable, id: KeyId): Promise<void> {
   await execute(
     on,
@@ -117,10 +117,10 @@ export async function releaseKey(on: Queryable, id: KeyId): Promise<void> {
 }
 
 /**
- * Records that the engine is about to be asked. Null: it may be. Otherwise the answer that another request with the same
+ * Records that the engine is about to be asked. Null: it may be. Otherwise the response that another request with the same
  * key was refused with meanwhile, and then the engine must not be asked.
  */
-export async function startKey(on: Queryable, id: KeyId): Promise<StoredAnswer | null> {
+export async function startKey(on: Queryable, id: KeyId): Promise<StoredResponse | null> {
   const started = await execute(
     on,
     'idempotency.start',
@@ -128,38 +128,38 @@ export async function startKey(on: Queryable, id: KeyId): Promise<StoredAnswer |
      where caller = $1 and key = $2 and state <> 'done'`,
     [id.caller, id.key],
   );
-  return started === 1 ? null : (await readKey(on, id)).answer;
+  return started === 1 ? null : (await readKey(on, id)).response;
 }
 
 /**
  * Stores a refusal for a key that was never started, as one condition: a refusal and a start of the same key exclude each
- * other, whichever processes they run in. Answers the refusal that stands, or null when the engine was asked meanwhile.
+ * other, whichever processes they run in. Returns the refusal that stands, or null when the engine was asked meanwhile.
  */
 export async function refuseKey(
   on: Queryable,
   id: KeyId,
-  answer: StoredAnswer,
-): Promise<StoredAnswer | null> {
+  response: StoredResponse,
+): Promise<StoredResponse | null> {
   const refused = await execute(
     on,
     'idempotency.refuse',
     `update idempotency_keys set state = 'done', status = $3, body = $4, updated_at = clock_timestamp()
      where caller = $1 and key = $2 and state = 'accepted'`,
-    [id.caller, id.key, answer.status, JSON.stringify(answer.body)],
+    [id.caller, id.key, response.status, JSON.stringify(response.body)],
   );
-  return refused === 1 ? answer : (await readKey(on, id)).answer;
+  return refused === 1 ? response : (await readKey(on, id)).response;
 }
 
-/** Stores the final answer. The first one stays; what is answered is what is stored. */
-export async function finishKey(on: Queryable, id: KeyId, answer: StoredAnswer): Promise<StoredAnswer> {
+/** Stores the final response and returns the one that is stored: the first stays. */
+export async function finishKey(on: Queryable, id: KeyId, response: StoredResponse): Promise<StoredResponse> {
   const stored = await execute(
     on,
     'idempotency.finish',
     `update idempotency_keys set state = 'done', status = $3, body = $4, updated_at = clock_timestamp()
      where caller = $1 and key = $2 and state <> 'done'`,
-    [id.caller, id.key, answer.status, JSON.stringify(answer.body)],
+    [id.caller, id.key, response.status, JSON.stringify(response.body)],
   );
-  return stored === 1 ? answer : ((await readKey(on, id)).answer ?? answer);
+  return stored === 1 ? response : ((await readKey(on, id)).response ?? response);
 }
 
 /** Keys are never deleted, so a key that was just seen is there. */
@@ -179,5 +179,5 @@ export async function findKey(on: Queryable, id: KeyId): Promise<KeyEntry | null
   );
   if (!row) return null;
   const { scope, fingerprint, state, status, body } = row;
-  return { scope, fingerprint, state, answer: status === null ? null : { status, body } };
+  return { scope, fingerprint, state, response: status === null ? null : { status, body } };
 }

@@ -132,7 +132,7 @@ async function start(
       return port;
     } catch (error) {
       const reason = isAppError(error) ? String(error.details.tail) : '';
-      // Somebody bound the port in between, or the last children of a killed server have not noticed its death yet.
+      // Another process bound the port in between, or the last children of a killed server have not noticed its death yet.
       const passing = /could not bind|pre-existing shared memory block|is still in use/i.test(reason);
       if (!passing || Date.now() > deadline) throw error;
       await delay(200);

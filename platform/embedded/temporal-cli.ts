@@ -30,7 +30,7 @@ export interface TemporalCliOptions {
 }
 
 /** A place to get the program from: its path, or why there is none. */
-type Rung = { from: string; find: () => Promise<{ path: string } | { why: string }> };
+type Source = { from: string; find: () => Promise<{ path: string } | { why: string }> };
 
 /**
  * A `temporal` program for the embedded server, from the first of these that has one, each told in one line:
@@ -41,14 +41,14 @@ type Rung = { from: string; find: () => Promise<{ path: string } | { why: string
  */
 export async function findTemporalCli(options: TemporalCliOptions): Promise<string> {
   const tried: string[] = [];
-  for (const rung of options.explicitPath ? explicitRung(options.explicitPath) : rungs(options)) {
-    const outcome = await rung.find();
+  for (const source of options.explicitPath ? explicitSource(options.explicitPath) : sources(options)) {
+    const outcome = await source.find();
     if ('path' in outcome) {
-      options.log.info(`temporal: ${rung.from}: ${outcome.path}`);
+      options.log.info(`temporal: ${source.from}: ${outcome.path}`);
       return outcome.path;
     }
-    options.log.info(`temporal: ${rung.from}: ${outcome.why.split('\n')[0] ?? ''}`);
-    tried.push(`${rung.from}: ${outcome.why}`);
+    options.log.info(`temporal: ${source.from}: ${outcome.why.split('\n')[0] ?? ''}`);
+    tried.push(`${source.from}: ${outcome.why}`);
   }
   throw new AppError(
     'TEMPORAL_CLI_MISSING',
@@ -59,11 +59,11 @@ export async function findTemporalCli(options: TemporalCliOptions): Promise<stri
   );
 }
 
-function explicitRung(path: string): Rung[] {
+function explicitSource(path: string): Source[] {
   return [{ from: 'TEMPORAL_CLI_PATH', find: () => check(path) }];
 }
 
-function rungs(options: TemporalCliOptions): Rung[] {
+function sources(options: TemporalCliOptions): Source[] {
   const { log, tool = TEMPORAL_CLI, cacheDir = cacheFolder(), env = process.env, signal } = options;
   const cached = toolPath(tool, cacheDir);
   const notSet = 'not set';

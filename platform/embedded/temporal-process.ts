@@ -67,7 +67,7 @@ export interface LaunchedTemporal {
   uiUrl: string | undefined;
 }
 
-/** Starts the program, on other ports when somebody takes one in between. */
+/** Starts the program, on other ports when another process takes one in between. */
 export async function launchTemporal(
   options: LaunchOptions,
   place: TemporalPlace,
@@ -88,7 +88,7 @@ export async function launchTemporal(
       return { child, pid, port, address: `127.0.0.1:${port}`, uiUrl };
     } catch (error) {
       if (child.pid !== undefined) await endProcess(child.pid, STOP_MS);
-      // Besides these two ports it takes several free ones by itself; somebody may bind any of them in between.
+      // Besides these two ports it takes several free ones by itself; another process may bind any of them in between.
       if (!isAppError(error) || error.details.portTaken !== true || attempt >= 5) throw error;
     }
   }
@@ -164,11 +164,11 @@ async function untilListening(
 function accepts(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect({ port, host: '127.0.0.1' });
-    const answer = (open: boolean) => {
+    const finish = (open: boolean) => {
       socket.destroy();
       resolve(open);
     };
-    socket.once('connect', () => answer(true));
-    socket.once('error', () => answer(false));
+    socket.once('connect', () => finish(true));
+    socket.once('error', () => finish(false));
   });
 }

@@ -1,4 +1,3 @@
-import { maybeOne, type Queryable } from '../database/database';
 import { withTimeout } from '../with-timeout';
 
 export interface HealthCheck {
@@ -15,9 +14,4 @@ export async function checkHealth(check: () => Promise<unknown>, timeoutMs: numb
   );
   const status = (await withTimeout(asked, timeoutMs)) === 'up' ? 'up' : 'down';
   return { status, latencyMs: Math.round((performance.now() - started) * 10) / 10 };
-}
-
-/** Asks the database for a sign of life. */
-export async function pingDatabase(on: Queryable): Promise<void> {
-  await maybeOne(on, 'platform.ping', 'select 1');
 }

@@ -2,7 +2,7 @@ import pino from 'pino';
 
 export type Logger = pino.Logger;
 
-/** JSON lines on standard error, so that standard output stays for what a command answers. */
+/** JSON lines on standard error, so that standard output stays for what a command prints. */
 export function createLogger(level: string, name = 'holdfast'): Logger {
   return pino(
     { level, name, timestamp: pino.stdTimeFunctions.isoTime, serializers: { err: withoutClient } },

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { createAdmission } from '../../api/use-cases/admission';
+import { createAdmission } from '../../api/services/admission';
 
 const never = new AbortController().signal;
 

@@ -43,7 +43,7 @@ async function heldUnits(sku: string): Promise<{ holds: number; reserved: number
 
 async function pendingHolds(): Promise<number> {
   const { text } = await test.call('GET', '//metrics');
-  return Number(/^holdfast_holds_pending\S* (\d+)$/m.exec(text)?.[1]);
+  return Number(/^holdfast_reservations_pending\S* (\d+)$/m.exec(text)?.[1]);
 }
 
 /** As many connections as are opened at once without waiting for one another. */

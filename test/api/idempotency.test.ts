@@ -59,7 +59,11 @@ describe('the store of idempotency keys', () => {
     await acceptKey(shop.db, wanted);
     expect(await finishKey(shop.db, wanted, created)).toEqual(created);
     expect(await finishKey(shop.db, wanted, refused)).toEqual(created);
-    expect(await acceptKey(shop.db, wanted)).toMatchObject({ isNew: false, state: 'done', answer: created });
+    expect(await acceptKey(shop.db, wanted)).toMatchObject({
+      isNew: false,
+      state: 'done',
+      response: created,
+    });
   });
 
   it('never refuses what was started, and never starts what was refused', async () => {
@@ -89,11 +93,11 @@ describe('the store of idempotency keys', () => {
   it('lends a key to one run at a time, until it is finished', async () => {
     const wanted = request();
     expect(await claimKey(shop.db, wanted, 15)).toBeNull();
-    expect(await claimKey(shop.db, wanted, 15)).toMatchObject({ state: 'started', answer: null });
+    expect(await claimKey(shop.db, wanted, 15)).toMatchObject({ state: 'started', response: null });
     await releaseKey(shop.db, wanted);
     expect(await claimKey(shop.db, wanted, 15)).toBeNull();
     await finishKey(shop.db, wanted, created);
-    expect(await claimKey(shop.db, wanted, 15)).toMatchObject({ state: 'done', answer: created });
+    expect(await claimKey(shop.db, wanted, 15)).toMatchObject({ state: 'done', response: created });
   });
 
   it('lends a key again when its run has died', async () => {

@@ -1,4 +1,4 @@
-import { runCheck } from '../../domain/assurance/checks/run-check';
+import { runCheck } from '../../domain/assurance/run-check';
 import { beginConsistencyJob, finishConsistencyJob } from '../../domain/assurance/job';
 import { sealLedger } from '../../domain/assurance/seals/seal';
 import type { CheckId, CheckMode } from '../../domain/assurance/types';

@@ -1,9 +1,9 @@
 import { Client } from 'pg';
 import { createJob } from '../../domain/jobs/jobs';
-import { repairsOf } from '../../domain/assurance/repair/repair';
+import { repairsOf } from '../../domain/assurance/repair/repair-script';
 import { beginConsistencyJob, finishConsistencyJob } from '../../domain/assurance/job';
-import { runCheck, type CheckDeps } from '../../domain/assurance/checks/run-check';
-import { listFindings } from '../../domain/assurance/queries';
+import { runCheck, type CheckDeps } from '../../domain/assurance/run-check';
+import { listFindings } from '../../domain/assurance/findings';
 import { CHECK_IDS, type CheckId, type CheckMode, type StoredFinding } from '../../domain/assurance/types';
 import type { JobView } from '../../domain/jobs/types';
 import { newId } from '../../platform/ids';
@@ -33,7 +33,7 @@ export async function check(
   if (!plan) throw new Error('the job has ended before it began');
   for (const id of plan.checks) await runCheck(deps, { jobId, check: id, mode: plan.mode, graceSeconds });
   const job = await finishConsistencyJob(db, { jobId, mode, cancelled: false });
-  const findings = await listFindings(db, { jobId, after: 0, limit: 1_000, offset: 0 });
+  const { items: findings } = await listFindings(db, { jobId, limit: 1_000 });
   return { jobId, job, findings };
 }
 

@@ -1,4 +1,4 @@
-import { runCheck } from '../../domain/assurance/checks/run-check';
+import { runCheck } from '../../domain/assurance/run-check';
 import { finishConsistencyJob } from '../../domain/assurance/job';
 import { sealLedger } from '../../domain/assurance/seals/seal';
 import { expireReservation } from '../../domain/ordering/expire';

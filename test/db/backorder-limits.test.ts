@@ -5,11 +5,11 @@ import { releaseReservation } from '../../domain/stock/reservations/change-reser
 import { cancelUnpaid } from '../../domain/ordering/cancel';
 import { readProgress } from '../../domain/ordering/progress';
 import { readOrder } from '../../domain/ordering/views';
-import { outcomeOf } from '../../api/use-cases/order-answers';
+import { placementResult } from '../../api/use-cases/order-responses';
 import { isAppError } from '../../platform/errors';
 import { newId } from '../../platform/ids';
 import { expectInvariants } from '../support/invariants';
-import { makeReservationsDue, openReservationShop, type ReservationShop } from './hold-shop';
+import { makeReservationsDue, openReservationShop, type ReservationShop } from './reservation-shop';
 import { levelsOf, openReserver, orderOf, receive, viewOf } from './support';
 
 const LIMITS = { product: 1_000, customer: 300 };
@@ -117,8 +117,8 @@ test('the refusal is 409 BACKORDER_LIMIT, which names the product and the limit,
     failureCode: 'BACKORDER_LIMIT',
     items: [],
   });
-  const told = outcomeOf((await readOrder(shop.db, order.orderId))!);
-  const error = told.outcome === 'held' ? undefined : told.error;
+  const told = placementResult((await readOrder(shop.db, order.orderId))!);
+  const error = told.outcome === 'reserved' ? undefined : told.error;
   expect(isAppError(error, 'BACKORDER_LIMIT') && error.details).toEqual({
     scope: 'product',
     sku,
@@ -154,7 +154,7 @@ describe('more units than 32 bits can count, left by an older version', () => {
   }
 
   test('stop no receipt, adjustment, release, expiry or order', async () => {
-    const sku = await shop.product({ AMS: 20 });
+    const sku = await shop.product({ AMS: 5 });
     const [released, due] = [await shop.hold({ [sku]: 2 }), await shop.hold({ [sku]: 3 })];
     const first = await overfullQueue(sku);
     await receive(shop.db, sku, 'AMS', 5);
@@ -164,15 +164,12 @@ describe('more units than 32 bits can count, left by an older version', () => {
     await makeReservationsDue(shop.db, [due]);
     const round = { batchSize: 500, pauseMs: 200, roundMs: 0 };
     await expireDueReservations(withStock(shop.db), round, new AbortController().signal);
-    // What arrived and what was given back went to those who wait; the rest is kept for them.
-    expect((await levelsOf(shop.db, sku))['AMS']).toEqual([40, 25]);
-    expect(await waitingFor(sku)).toBe(ORDERS * 1_000_000 - 25);
-    expect((await readProgress(shop.db, first))?.waitingUnits).toBe(1_000_000 - 25);
-    // An order takes what is on sale, and nothing more may wait.
-    expect(await placeAll([waits(sku, 1), waits(sku, 20)])).toMatchObject([
-      { verdict: 'held' },
-      { verdict: 'refused', code: 'BACKORDER_LIMIT' },
-    ]);
+    // What arrived and what was given back went to those who wait.
+    expect((await levelsOf(shop.db, sku))['AMS']).toEqual([40, 40]);
+    expect(await waitingFor(sku)).toBe(ORDERS * 1_000_000 - 40);
+    expect((await readProgress(shop.db, first))?.waitingUnits).toBe(1_000_000 - 40);
+    // Nothing is on sale, and nothing more may wait.
+    expect(await placeAll([waits(sku, 1)])).toMatchObject([{ verdict: 'refused', code: 'BACKORDER_LIMIT' }]);
   });
 
   test('of one order are counted', async () => {

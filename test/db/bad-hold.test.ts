@@ -9,7 +9,7 @@ import {
   openReservationShop,
   viewOfReservation,
   type ReservationShop,
-} from './hold-shop';
+} from './reservation-shop';
 import { orderOf, viewOf } from './support';
 
 let shop: ReservationShop;

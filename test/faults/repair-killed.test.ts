@@ -1,5 +1,5 @@
-import { repairsOf } from '../../domain/assurance/repair/repair';
-import { findInconsistencies } from '../../domain/assurance/checks/run-check';
+import { repairsOf } from '../../domain/assurance/repair/repair-script';
+import { findInconsistencies } from '../../domain/assurance/run-check';
 import { drainAllocation } from '../../domain/ordering/backorders/drain-allocation';
 import { ensureBuilt } from '../cli/build';
 import { startHoldfast, type Running } from '../cli/holdfast';

@@ -1,4 +1,4 @@
-import { findInconsistencies } from '../../domain/assurance/checks/run-check';
+import { findInconsistencies } from '../../domain/assurance/run-check';
 import { derivedId, newId } from '../../platform/ids';
 import { levelsOf } from '../db/support';
 import { addStock } from '../support/fixtures';

@@ -16,14 +16,14 @@ const OWNERSHIP: Ownership = {
     'domain/stock/ledger': ['inventory_transactions', 'stock'],
     'domain/stock': [
       'feed_rejects',
-      'hold_expiry',
       'lots',
       'packed_units',
+      'reservation_expiry',
       'reservation_lines',
       'reservations',
     ],
     'domain/stock/adjustments': ['batch_chunks'],
-    'domain/stock/alerts': ['alerts', 'threshold_defaults'],
+    'domain/stock/alerts': ['alerts', 'failed_work', 'threshold_defaults'],
     'domain/stock/feeds': ['feed_changes', 'feed_lanes', 'feed_rows', 'feeds'],
     'domain/stock/tracking': ['serial_movements', 'serials'],
     'domain/stock/transfers': ['transfers'],
@@ -53,7 +53,7 @@ const OWNERSHIP: Ownership = {
     // Thresholds are columns of the stock row, so that the trigger that compares them with its counters reads one row.
     'domain/stock/alerts/threshold-queries.ts': ['stock'],
     // A script for an operator, which puts right what all rooms have written.
-    'domain/assurance/repair/texts.ts': [
+    'domain/assurance/repair/repair-sql.ts': [
       'inventory_transactions',
       'ledger_keys',
       'order_events',
@@ -64,10 +64,6 @@ const OWNERSHIP: Ownership = {
       'reservations',
       'stock',
     ],
-    // Not moved to their owners yet.
-    'domain/fulfilment/queries.ts': ['packed_units'],
-    'domain/ordering/reconcile-queries.ts': ['orders'],
-    'domain/payments/charge-queries.ts': ['orders', 'reservations'],
   },
 };
 

@@ -9,7 +9,7 @@ import { writeOffHold } from '../../domain/warehousing/quality/end-hold';
 import type { NamedUnits } from '../../domain/stock/tracking/types';
 import { startTransfer } from '../../domain/stock/transfers/start';
 import { newId } from '../../platform/ids';
-import { openReservationShop, type ReservationShop } from '../db/hold-shop';
+import { openReservationShop, type ReservationShop } from '../db/reservation-shop';
 import { twice } from '../db/support';
 import { authorise, comesIn, inspect, shippedOrder } from '../returns/support';
 import { expectInvariants } from '../support/invariants';

@@ -7,7 +7,7 @@ import { STOCK_CHECKS } from './stock';
 import { TRACKING_CHECKS } from './tracking';
 import { CHECK_IDS, type CheckId, type CheckInfo, type CheckRun, type SqlCheck } from '../types';
 
-/** The check of tamper evidence reads the ledger range by range: domain/consistency/verify-seals.ts. */
+/** The check of tamper evidence reads the ledger range by range: domain/assurance/seals/verify.ts. */
 const SEALS_CHECK: CheckInfo = {
   id: 'seals',
   title: 'Sealed rows of the ledger are as they were sealed',
@@ -38,7 +38,7 @@ export function checkOf(id: CheckId): CheckInfo {
 }
 
 /**
- * The statement of a check that answers `limit` findings at most. What it limits is worked out as a whole: for a bare LIMIT the
+ * The statement of a check that returns `limit` findings at most. They are materialized: for a bare LIMIT the
  * planner prefers what is quick to find a first row, and mostly there is none. At three million ledger rows that took 12.5 s
  * instead of 2.4.
  */

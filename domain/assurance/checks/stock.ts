@@ -1,5 +1,5 @@
 import { afterPosition } from '../seals/ledger-range';
-import { NAMES, PLACE } from './place';
+import { NAMES, PLACE } from './place-subject';
 import type { CheckRun, SqlCheck } from '../types';
 import { literals } from '../../../platform/database/literals';
 import { LIVE_RESERVATION_STATUSES } from '../../stock/reservations/types';

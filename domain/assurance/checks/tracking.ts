@@ -1,4 +1,4 @@
-import { NAMES, PLACE } from './place';
+import { NAMES, PLACE } from './place-subject';
 import type { SqlCheck } from '../types';
 
 const COUNT_THE_PLACE = 'For a person: count the place lot by lot, by a count sheet or an adjustment.';

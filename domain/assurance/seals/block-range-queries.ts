@@ -1,4 +1,4 @@
-import { maybeOne, many, type Queryable, type Transaction } from '../../../platform/database/database';
+import { many, one, type Queryable, type Transaction } from '../../../platform/database/database';
 
 export interface LedgerPartition {
   /** Of one month of the ledger, and its part of `inventory_transactions_by_xid`, as SQL names. */
@@ -45,13 +45,13 @@ export async function pagesReadInVain(tx: Transaction, { name }: LedgerPartition
 }
 
 async function pagesFetched(tx: Transaction, name: string): Promise<number> {
-  const row = await maybeOne<{ pages: number }>(
+  const { pages } = await one<{ pages: number }>(
     tx,
     'consistency.pages_fetched',
     'select pg_stat_get_xact_blocks_fetched($1::regclass) as pages',
     [name],
   );
-  return row?.pages ?? 0;
+  return pages;
 }
 
 export function forgetRanges(tx: Transaction, { index, pages }: LedgerPartition): Promise<unknown> {

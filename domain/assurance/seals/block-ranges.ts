@@ -14,10 +14,10 @@ const SLACK_PAGES = 1_000;
 /**
  * Keeps the block ranges of the ledger's index such that a range of transactions is found without reading the whole month.
  *
- * PostgreSQL marks a range while it summarises it. When that is cancelled, as it is in an autovacuum that somebody's lock has to
+ * PostgreSQL marks a range while it summarises it. When that is cancelled, as it is in an autovacuum that another lock has to
  * wait for, or in a crash, the mark stays for good, and every search reads all pages from there to the end of the table
- * (PostgreSQL 18; 7 s instead of 1 ms in the midst of ten million rows). Nothing shows the mark but that. Answers the partitions
- * whose ranges were made anew. One that somebody else works on is left for the next time.
+ * (PostgreSQL 18; 7 s instead of 1 ms in the midst of ten million rows). Nothing shows the mark but that. Returns the partitions
+ * whose ranges were made anew. One that another process works on is left for the next time.
  */
 export async function keepBlockRanges(
   db: Database,

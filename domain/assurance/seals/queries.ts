@@ -1,14 +1,14 @@
-import { maybeOne, many, type Queryable, type Transaction } from '../../../platform/database/database';
+import { many, one, type Queryable, type Transaction } from '../../../platform/database/database';
 import { afterPosition, upToPosition, XID } from './ledger-range';
 
-/** Only one sealer at a time; false: another one is at it. Held until the transaction ends. */
+/** Only one sealer at a time; false: another one runs. Held until the transaction ends. */
 export async function trySealerLock(tx: Transaction): Promise<boolean> {
-  const row = await maybeOne<{ locked: boolean }>(
+  const { locked } = await one<{ locked: boolean }>(
     tx,
     'consistency.try_sealer_lock',
     `select pg_try_advisory_xact_lock(hashtext('holdfast.seal_ledger')) as locked`,
   );
-  return row?.locked ?? false;
+  return locked;
 }
 
 /**
@@ -36,8 +36,8 @@ export interface SealBound {
 }
 
 /** Where sealing goes on, and how far it may go. */
-export async function selectSealBound(on: Queryable): Promise<SealBound> {
-  const row = await maybeOne<SealBound>(
+export function selectSealBound(on: Queryable): Promise<SealBound> {
+  return one<SealBound>(
     on,
     'consistency.seal_bound',
     `select coalesce(s.seq, 0) as seq, coalesce(s.to_xid, 0) as xid, coalesce(s.to_id, 0) as id,
@@ -45,8 +45,6 @@ export async function selectSealBound(on: Queryable): Promise<SealBound> {
             pg_snapshot_xmin(pg_current_snapshot())::text::bigint as horizon
      from (values (1)) one left join (select * from ledger_seals order by seq desc limit 1) s on true`,
   );
-  if (!row) throw new Error('a row of values was not answered');
-  return row;
 }
 
 export interface MadeSeal {
@@ -170,7 +168,7 @@ const ACTUAL = `
       -- Within one transaction the ids alone tell where to look: it may be far larger than a seal.
       and ($2 < $4 or (t.id > $3 and t.id <= $5)))`;
 
-/** Reads a seal's rows again. Answers each month that it has rows in, or should have. */
+/** Reads a seal's rows again. Returns each month that it has rows in, or should have. */
 export function verifySealRows(on: Queryable, seal: SealRange): Promise<VerifiedPart[]> {
   return many<VerifiedPart>(
     on,
@@ -244,22 +242,23 @@ export function selectSeals(on: Queryable, after: number, limit: number): Promis
   );
 }
 
-/** How many seals there are, and the latest. */
-export async function selectSealHead(
-  on: Queryable,
-): Promise<{ seals: number; rows: number; seq: number; hash: string | null; sealedUntil: Date | null }> {
-  const row = await maybeOne<{
-    seals: number;
-    rows: number;
-    seq: number;
-    hash: string | null;
-    sealedUntil: Date | null;
-  }>(
+export interface SealHead {
+  seals: number;
+  /** Rows that are sealed. */
+  rows: number;
+  /** Of the latest seal; 0: there is none. */
+  seq: number;
+  /** Of the latest seal, hexadecimal. */
+  hash: string | null;
+  sealedUntil: Date | null;
+}
+
+export function selectSealHead(on: Queryable): Promise<SealHead> {
+  return one<SealHead & Record<string, unknown>>(
     on,
     'consistency.seal_head',
     `select count(*) as seals, coalesce(sum(row_count), 0)::bigint as rows, coalesce(max(seq), 0) as seq,
             encode((array_agg(hash order by seq desc))[1], 'hex') as hash, max(made_at) as "sealedUntil"
      from ledger_seals`,
   );
-  return row ?? { seals: 0, rows: 0, seq: 0, hash: null, sealedUntil: null };
 }

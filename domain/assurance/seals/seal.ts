@@ -1,7 +1,15 @@
-import type { Database } from '../../../platform/database/database';
+import type { Database, Queryable } from '../../../platform/database/database';
 import { AppError } from '../../../platform/errors';
 import { keepBlockRanges } from './block-ranges';
-import { insertSeals, prepareLongReading, selectSealBound, trySealerLock, type SealBound } from './queries';
+import {
+  insertSeals,
+  prepareLongReading,
+  selectSealBound,
+  selectSealHead,
+  trySealerLock,
+  type SealBound,
+  type SealHead,
+} from './queries';
 
 export interface SealOptions {
   /** Rows of one seal at most: what has to be read again to verify it. */
@@ -30,7 +38,7 @@ const FIRST_WINDOW = 10_000;
 /**
  * Seals every row of the ledger that no running transaction can add to: those of transactions below the oldest that runs, never
  * by the clock. Transactions of other databases of the server count as well: a long one anywhere delays it. Does nothing
- * while another sealer is at it.
+ * while another sealer runs.
  *
  * @throws AppError `LEDGER_XIDS_WENT_BACK` on a server that counts transactions from below those that are sealed, as one does
  * into which the database was loaded from a dump
@@ -66,6 +74,11 @@ export async function sealLedger(db: Database, options: SealOptions = {}): Promi
     window = full ? Math.max(1, 2 * ((made.at(-1)?.toXid ?? bound.xid) - bound.xid)) : 4 * window;
   }
   return sealed;
+}
+
+/** How many seals there are, and the latest. */
+export function readSealHead(on: Queryable): Promise<SealHead> {
+  return selectSealHead(on);
 }
 
 function refuseTurnedBack({ xid, horizon, seq }: SealBound): void {

@@ -6,7 +6,7 @@ import {
   selectWrongRows,
   verifySealRows,
 } from './queries';
-import { markSealsVerified, selectDroppedMonths, selectVerified } from '../checks/checkpoint-queries';
+import { markSealsVerified, selectDroppedMonths, selectVerified } from './checkpoint-queries';
 import type { CheckMode, Finding } from '../types';
 
 export interface VerifySealsOptions {
@@ -34,7 +34,7 @@ const BATCH = 100;
  */
 export async function verifySeals(db: Database, options: VerifySealsOptions): Promise<SealsOutcome> {
   const verified = await selectVerified(db);
-  const verdict: SealsOutcome = { seals: 0, rows: 0, findings: [] };
+  const outcome: SealsOutcome = { seals: 0, rows: 0, findings: [] };
   const broken = await db.transaction(async (tx) => {
     await prepareLongReading(tx);
     return selectBrokenLinks(tx, {
@@ -43,7 +43,7 @@ export async function verifySeals(db: Database, options: VerifySealsOptions): Pr
       limit: options.limit,
     });
   });
-  verdict.findings.push(
+  outcome.findings.push(
     ...broken.map(({ seq, why, missing }) => ({
       subject: `seal:${seq}`,
       details: { seal: seq, what: why, ...(missing > 0 ? { missing } : {}) },
@@ -55,20 +55,20 @@ export async function verifySeals(db: Database, options: VerifySealsOptions): Pr
   for (;;) {
     const seals = await selectSeals(db, after, BATCH);
     for (const seal of seals) {
-      if (options.signal?.aborted || verdict.findings.length >= options.limit) return verdict;
-      const findings = await verifySeal(db, seal, dropped, options.limit - verdict.findings.length);
-      verdict.findings.push(...findings);
-      verdict.seals += 1;
-      verdict.rows += seal.rowCount;
+      if (options.signal?.aborted || outcome.findings.length >= options.limit) return outcome;
+      const findings = await verifySeal(db, seal, dropped, options.limit - outcome.findings.length);
+      outcome.findings.push(...findings);
+      outcome.seals += 1;
+      outcome.rows += seal.rowCount;
       if (findings.length > 0) intactUpTo = null;
       if (intactUpTo !== null) intactUpTo = seal.seq;
       after = seal.seq;
-      options.onProgress?.(verdict.seals);
+      options.onProgress?.(outcome.seals);
     }
     if (seals.length < BATCH) break;
   }
   if (intactUpTo !== null) await markSealsVerified(db, intactUpTo);
-  return verdict;
+  return outcome;
 }
 
 async function verifySeal(

@@ -1,0 +1,57 @@
+import type { Response } from 'express';
+import { notFound, retryAfter, toProblem, type Problem } from './problems';
+
+/** What a route returns. A status of 400 or above carries a problem document. */
+export interface ApiResponse {
+  status: number;
+  body: unknown;
+  /** Instead of `body`, as text. */
+  json?: string;
+  headers?: Readonly<Record<string, string>>;
+  /** Default: JSON, or a problem document from 400 on. */
+  contentType?: string;
+}
+
+/** 200 with JSON that is text already. */
+export function okJson(json: string): ApiResponse {
+  return { status: 200, body: undefined, json };
+}
+
+export function ok(body: unknown): ApiResponse {
+  return { status: 200, body };
+}
+
+/** 200 with a thing that was read. @throws AppError `NOT_FOUND` with this detail where there is none */
+export function okOrNotFound(found: object | null | undefined, detail: string): ApiResponse {
+  if (!found) throw notFound(detail);
+  return ok(found);
+}
+
+/** A problem as a response, so that it can be stored under an idempotency key. */
+export function problemResponse(error: unknown, requestId: string): ApiResponse & { body: Problem } {
+  const body = toProblem(error, requestId);
+  const seconds = retryAfter(body);
+  return {
+    status: body.status,
+    body,
+    headers: seconds === undefined ? {} : { 'retry-after': String(seconds) },
+  };
+}
+
+export function send(res: Response, response: ApiResponse): void {
+  res.status(response.status);
+  for (const [name, value] of Object.entries(response.headers ?? {})) res.setHeader(name, value);
+  if (response.json !== undefined) {
+    // Past `res.send`, which would copy it into a buffer first, to be written apart from the headers.
+    res.setHeader('content-type', 'application/json; charset=utf-8');
+    const bytes = Buffer.byteLength(response.json);
+    res.setHeader('content-length', bytes);
+    // Nothing but ASCII needs no encoding.
+    res.end(response.json, bytes === response.json.length ? 'latin1' : 'utf8');
+    return;
+  }
+  res.type(
+    response.contentType ?? (response.status >= 400 ? 'application/problem+json' : 'application/json'),
+  );
+  res.send(JSON.stringify(response.body));
+}

@@ -1,0 +1,42 @@
+import { acceptKey, fingerprintOf, isSameRequest } from '../../platform/database/idempotency';
+import type { Queryable } from '../../platform/database/database';
+import { derivedId, newId } from '../../platform/ids';
+import { problem } from '../http/problems';
+
+/** The caller of a request and its `Idempotency-Key`, null where it has none. */
+export interface IdempotencyKey {
+  caller: string;
+  idempotencyKey: string | null;
+}
+
+/** The id of what a request makes. It is derived from the key, so that a repeated request has the same one; without a key it is new. */
+export function idForKey({ caller, idempotencyKey }: IdempotencyKey, ...parts: readonly string[]): string {
+  return idempotencyKey === null ? newId() : derivedId(...parts, caller, idempotencyKey);
+}
+
+/**
+ * Records what a request's key is for. For work that is done once by the id of what it makes, and so needs no stored response.
+ *
+ * @param use.scope the action and what it acts on: the key is good for nothing else
+ * @returns whether an earlier request recorded the key
+ * @throws AppError `IDEMPOTENCY_KEY_REUSED` when the key belongs to another request
+ */
+export async function recordKey(
+  { db }: { db: Queryable },
+  { caller, idempotencyKey }: IdempotencyKey,
+  use: { scope: string; request: unknown; subjectId: string },
+): Promise<boolean> {
+  if (idempotencyKey === null) return false;
+  const { scope, request, subjectId } = use;
+  const wanted = { caller, key: idempotencyKey, scope, fingerprint: fingerprintOf(request), subjectId };
+  const entry = await acceptKey(db, wanted);
+  if (!isSameRequest(entry, wanted)) throw keyReused();
+  return !entry.isNew;
+}
+
+export function keyReused(): Error {
+  return problem(
+    'IDEMPOTENCY_KEY_REUSED',
+    'This key was used with another request. Use a new key for a new request.',
+  );
+}

@@ -1,0 +1,92 @@
+import type { Queryable } from '../../platform/database/database';
+import {
+  claimKey,
+  finishKey,
+  fingerprintOf,
+  isSameRequest,
+  releaseKey,
+  type KeyId,
+  type StoredResponse,
+} from '../../platform/database/idempotency';
+import { problem, type ProblemCode } from '../http/problems';
+import type { RequestContext } from '../http/request-context';
+import { problemResponse, type ApiResponse } from '../http/response';
+import { idForKey, keyReused, type IdempotencyKey } from './idempotency-key';
+
+interface IdempotentRequest extends Pick<RequestContext, 'requestId' | 'log'>, IdempotencyKey {
+  /** The validated body. */
+  body: unknown;
+}
+
+/** Longer than any of these requests takes: after it, the process that began is gone. */
+const LEASE_SECONDS = 15;
+
+const FINAL_STATUSES = new Set([200, 201, 402, 409, 422]);
+/** Problems that pass: the same request may succeed a moment later. */
+const TRANSIENT: ReadonlySet<ProblemCode> = new Set<ProblemCode>([
+  'PAYMENT_IN_PROGRESS',
+  'IDEMPOTENCY_IN_FLIGHT',
+]);
+
+/**
+ * Runs `work` once for the request's idempotency key and returns its response, also a problem, to every repeat. `work` must
+ * itself be idempotent by its argument: a process that dies half-way leaves the key to be claimed again. Without a key, `work`
+ * runs every time.
+ *
+ * @param scope the action and what it acts on: the key is good for nothing else
+ * @param subjectId of what the work makes: from `idForKey`
+ * @throws AppError `IDEMPOTENCY_KEY_REUSED`, `IDEMPOTENCY_IN_FLIGHT`, and what `work` throws that is no final response
+ */
+export async function runOnce(
+  { db }: { db: Queryable },
+  request: IdempotentRequest,
+  scope: string,
+  work: (subjectId: string) => Promise<ApiResponse>,
+  subjectId = idForKey(request, scope),
+): Promise<ApiResponse> {
+  const { caller, idempotencyKey, body } = request;
+  if (idempotencyKey === null) return work(subjectId);
+  const key = { caller, key: idempotencyKey, scope, fingerprint: fingerprintOf(body), subjectId };
+  const existing = await claimKey(db, key, LEASE_SECONDS);
+  if (existing) {
+    if (!isSameRequest(existing, key)) throw keyReused();
+    if (existing.response) return replayed(existing.response);
+    throw problem('IDEMPOTENCY_IN_FLIGHT', 'The first request with this key has no answer yet.');
+  }
+  const response = await respond(db, request, key, () => work(subjectId));
+  if (isFinal(response)) await finishKey(db, key, response);
+  else await releaseKey(db, key);
+  return response;
+}
+
+/** The response of `work`. An error that makes a final response becomes one; any other releases the key and is thrown. */
+async function respond(
+  db: Queryable,
+  { requestId, log }: IdempotentRequest,
+  key: KeyId,
+  work: () => Promise<ApiResponse>,
+): Promise<ApiResponse> {
+  try {
+    return await work();
+  } catch (error) {
+    const response = problemResponse(error, requestId);
+    if (isFinal(response)) return response;
+    await releaseKey(db, key).catch((releaseError: unknown) =>
+      log.warn({ err: releaseError }, 'an idempotency key stays claimed until its lease ends'),
+    );
+    throw error;
+  }
+}
+
+function isFinal({ status, body }: ApiResponse): boolean {
+  return FINAL_STATUSES.has(status) && !(isProblem(body) && TRANSIENT.has(body.code));
+}
+
+function isProblem(body: unknown): body is { code: ProblemCode } {
+  return typeof body === 'object' && body !== null && 'code' in body;
+}
+
+/** A stored response as it is sent to a repeated request. */
+export function replayed(response: StoredResponse): ApiResponse {
+  return { ...response, headers: { 'idempotency-replayed': 'true' } };
+}

@@ -1,0 +1,29 @@
+import type { OrderRecord } from '../../domain/ordering/views';
+import type { OrderEffects } from '../../domain/orders/effects';
+import type { StockLedger } from '../../domain/stock/ledger/stock-ledger';
+import type { Settings } from '../../platform/config';
+import type { Database } from '../../platform/database/database';
+import type { Logger } from '../../platform/telemetry/log';
+import type { ChangeFeed } from '../streams/change-feed';
+import type { Engine } from '../temporal/engine';
+import type { Admission } from './admission';
+import type { ApiMetrics } from './metrics';
+import type { OrderOutcomes } from './order-outcomes';
+import type { ReservationService } from './reservation-service';
+
+/** What use cases and routes work with. Made once, in `server.ts`. */
+export interface ApiContext {
+  settings: Settings;
+  db: Database;
+  stock: StockLedger<OrderEffects>;
+  engine: Engine;
+  orderChanges: ChangeFeed;
+  jobChanges: ChangeFeed;
+  orderOutcomes: OrderOutcomes<OrderRecord>;
+  admission: Admission;
+  reservations: ReservationService;
+  metrics: ApiMetrics;
+  log: Logger;
+  /** Aborted when the API stops: streams end, and it is no longer ready. */
+  stopping: AbortSignal;
+}

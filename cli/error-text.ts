@@ -1,0 +1,20 @@
+import { isGrpcServiceError } from '@temporalio/client';
+import { AppError, isLostConnection, sqlState } from '../platform/errors';
+
+/** What went wrong, for the user of a command. */
+export function errorText(error: unknown): string {
+  // Refused on several addresses of one name: the sum of them has no message of its own.
+  if (error instanceof AggregateError) return error.errors.map(errorText).join('; ');
+  if (isGrpcServiceError(error)) return error.details || error.message;
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** The text of an error that ends a command. An unexpected one is shown with its stack. */
+export function commandErrorText(error: unknown): string {
+  if (error instanceof AppError) return error.message;
+  if (isLostConnection(error) || sqlState(error) !== undefined) {
+    return `PostgreSQL: ${errorText(error)} (\`holdfast doctor\` tells more)`;
+  }
+  if (isGrpcServiceError(error)) return `Temporal: ${errorText(error)} (\`holdfast doctor\` tells more)`;
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}

@@ -1,0 +1,91 @@
+import type { Client } from '@temporalio/client';
+import { startApi } from '../api/server';
+import type { Settings } from '../platform/config';
+import { openDatabase, type Database } from '../platform/database/database';
+import type { Logger } from '../platform/telemetry/log';
+import {
+  connectTemporal,
+  installTemporalRuntime,
+  lazyTemporalClient,
+  type LazyTemporalLink,
+  type TemporalLink,
+  type TemporalTarget,
+} from '../platform/temporal/connection';
+import { startWorker } from '../worker/worker';
+import type { EngineNames } from '../workflows/contract/names';
+import type { Service } from './service';
+
+/** What every part of a running command is given. Each function below starts one part and registers how it is stopped. */
+export interface PartContext {
+  service: Service;
+  settings: Settings;
+  log: Logger;
+}
+
+const HTTP_SERVER = 'HTTP server';
+
+/** Seconds that one part may take to stop: its own grace and some more. */
+export function stopSeconds(settings: Settings): number {
+  return settings.SHUTDOWN_GRACE_SECONDS + 10;
+}
+
+export function openDatabasePart({ service, settings, log }: PartContext, url: string): Database {
+  const db = openDatabase({ url, poolSize: settings.DATABASE_POOL_SIZE, log });
+  service.onStop({ name: 'database', stop: () => db.close() });
+  return db;
+}
+
+/** For a process with a worker: fails when Temporal is away. */
+export async function connectTemporalPart(
+  { service, settings, log }: PartContext,
+  target: TemporalTarget,
+): Promise<TemporalLink> {
+  installTemporalRuntime(log);
+  const link = await connectTemporal(settings, { ...target, log });
+  service.onStop({ name: 'temporal connection', stop: () => link.close() });
+  return link;
+}
+
+/** For a process without a worker: Temporal may be away. */
+export function lazyTemporalPart(
+  { service, settings }: PartContext,
+  target: TemporalTarget,
+): LazyTemporalLink {
+  const link = lazyTemporalClient(settings, target);
+  service.onStop({ name: 'temporal connection', stop: () => link.close() });
+  return link;
+}
+
+export interface WorkerParts {
+  db: Database;
+  databaseUrl: string;
+  temporal: TemporalLink;
+  names: EngineNames;
+}
+
+export async function startWorkerPart(context: PartContext, parts: WorkerParts): Promise<void> {
+  const { service, settings, log } = context;
+  const { db, databaseUrl, names } = parts;
+  const { connection, client, namespace } = parts.temporal;
+  const worker = await startWorker({ settings, db, databaseUrl, connection, client, namespace, names, log });
+  // A request that is let end may still start an order, or wait for one.
+  service.onStop({ name: 'worker', stop: () => worker.drain(), stopAfter: HTTP_SERVER });
+  worker.failed.catch((error: unknown) => service.failed('worker', error));
+}
+
+export interface ApiParts {
+  db: Database;
+  databaseUrl: string;
+  client: Client;
+  names: EngineNames;
+  /** True where a worker of this process shares the client's connection. */
+  eagerStart: boolean;
+}
+
+/** Returns the URL it listens on. */
+export async function startApiPart(context: PartContext, parts: ApiParts): Promise<string> {
+  const { service, settings, log } = context;
+  const api = await startApi({ settings, log, ...parts });
+  service.onStop({ name: HTTP_SERVER, stop: () => api.close() });
+  return api.url;
+}
