@@ -1,7 +1,7 @@
 import { newId } from '../../platform/ids';
 import { addPaidOrder, addStock, openTestShop, type TestShop } from '../support/fixtures';
 import { startPrivateTemporal } from '../support/servers';
-import { SOON_MS } from '../support/soon';
+import { REFUSED_WITHIN_MS } from '../support/promised';
 import { NOWHERE, openTestApi, order, type TestApi } from './support';
 
 let shop: TestShop;
@@ -31,7 +31,7 @@ describe('while Temporal is away', () => {
       const { answer, ms } = await timed(place);
       expect(answer).toMatchObject({ status: 503, body: { code: 'ENGINE_UNAVAILABLE' } });
       expect(answer.headers.get('retry-after')).toMatch(/^\d+$/);
-      expect(ms).toBeLessThan(SOON_MS);
+      expect(ms).toBeLessThan(REFUSED_WITHIN_MS);
     }
     const keys = await shop.db.pool.query('select state, status from idempotency_keys where key = $1', [key]);
     expect(keys.rows).toEqual([{ state: 'accepted', status: null }]);
@@ -63,7 +63,7 @@ describe('while Temporal is away', () => {
     ]) {
       const { answer, ms } = await timed(call);
       expect(answer).toMatchObject({ status: 503, body: { code: 'ENGINE_UNAVAILABLE' } });
-      expect(ms).toBeLessThan(SOON_MS);
+      expect(ms).toBeLessThan(REFUSED_WITHIN_MS);
     }
   });
 

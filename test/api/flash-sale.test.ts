@@ -1,5 +1,5 @@
 import { Agent, request as httpRequest } from 'node:http';
-import { openGates } from '../faults/gate';
+import { openBarriers } from '../faults/barrier';
 import { newId } from '../../platform/ids';
 import { addStock } from '../support/fixtures';
 import { expectInvariants } from '../support/invariants';
@@ -101,13 +101,13 @@ it('a queue with room for all of them turns nobody away, and nobody waits for lo
 
 it('a client that leaves before its turn leaves the queue, and holds nothing', async () => {
   const sku = await openSale(3, 10);
-  const gates = openGates(test.url);
-  const gate = await gates.shut(
+  const barriers = openBarriers(test.url);
+  const barrier = await barriers.block(
     'select 1 from stock s join products p on p.id = s.product_id where p.sku = $1 for update of s',
     [sku],
   );
   const first = reserve(sku);
-  await gate.reached();
+  await barrier.reached();
   const leaving = new AbortController();
   const left = [newId(), undefined].map((key) => reserve(sku, { key, signal: leaving.signal }));
   await waitFor(async () => (await pendingHolds()) === 3);
@@ -117,7 +117,7 @@ it('a client that leaves before its turn leaves the queue, and holds nothing', a
   for (const each of left) await expect(each).rejects.toMatchObject({ name: 'AbortError' });
   // The API has noticed by the time it answers somebody who came later.
   await test.call('GET', '//health');
-  await gates.openAll();
+  await barriers.releaseAll();
   expect((await first).status).toBe(201);
   await waitFor(async () => (await pendingHolds()) === 0);
   expect(await heldUnits(sku)).toEqual({ holds: 1, reserved: 1 });
@@ -125,16 +125,16 @@ it('a client that leaves before its turn leaves the queue, and holds nothing', a
 
 it('an API that is closed answers those who are queued', async () => {
   const sku = await openSale(100, 10);
-  const gates = openGates(test.url);
-  const gate = await gates.shut(
+  const barriers = openBarriers(test.url);
+  const barrier = await barriers.block(
     'select 1 from stock s join products p on p.id = s.product_id where p.sku = $1 for update of s',
     [sku],
   );
   const asked = Array.from({ length: 20 }, () => reserve(sku));
-  await gate.reached();
+  await barrier.reached();
   await waitFor(async () => (await pendingHolds()) === 20);
   const closing = test.api.close();
-  await gates.openAll();
+  await barriers.releaseAll();
   const statuses = (await Promise.all(asked)).map((response) => response.status);
   expect(statuses.filter((status) => status === 201)).toHaveLength(10);
   expect(statuses.filter((status) => status === 409)).toHaveLength(10);

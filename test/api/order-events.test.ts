@@ -1,7 +1,7 @@
 import { appendEvents } from '../../domain/orders/events';
 import { newId } from '../../platform/ids';
 import { addPaidOrder, addStock } from '../support/fixtures';
-import { SOON_MS } from '../support/soon';
+import { STREAMED_WITHIN_MS } from '../support/promised';
 import { waitFor } from '../support/wait';
 import { openTestApi, type TestApi } from './support';
 
@@ -98,7 +98,7 @@ describe('the live stream of an order', () => {
     const told = performance.now();
     await waitFor(() => stream.ids().length === 3);
     // By the notice: the heartbeat would take 15 s.
-    expect(performance.now() - told).toBeLessThan(SOON_MS);
+    expect(performance.now() - told).toBeLessThan(STREAMED_WITHIN_MS);
     await append(orderId, 2, 'fulfilled');
     await stream.ended;
     expect(stream.ids()).toEqual(upTo(5));

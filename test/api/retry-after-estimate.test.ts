@@ -1,4 +1,5 @@
 import { createRetryAfterEstimate, type RetryAfterEstimate } from '../../api/services/retry-after-estimate';
+import { seededRandom } from '../support/random';
 
 /** A pace with a clock that the test moves. */
 function paceOf(assumedPerSecond: number): { pace: RetryAfterEstimate; after(ms: number): void } {
@@ -70,12 +71,13 @@ describe('when those who are turned away come again', () => {
   });
 
   it('is in whole seconds, half a minute at most, whatever the clock shows', () => {
+    const random = seededRandom();
     const at = paceOf(1);
     for (let n = 0; n < 1_000; n++) {
-      at.after(Math.random());
+      at.after(random.fraction());
       expect(at.pace.retryAfterSeconds()).toBeLessThanOrEqual(30);
       const { pace, after } = paceOf(1);
-      after(Math.random());
+      after(random.fraction());
       expect(pace.retryAfterSeconds()).toBe(1);
     }
   });

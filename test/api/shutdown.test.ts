@@ -1,5 +1,6 @@
 import { connect } from 'node:net';
 import { addPaidOrder, addStock } from '../support/fixtures';
+import { STOPPED_WITHIN_MS } from '../support/promised';
 import { openTransaction } from '../support/transaction';
 import { waitFor } from '../support/wait';
 import { callApi, openTestApi } from './support';
@@ -55,7 +56,9 @@ describe('stopping the API', () => {
       const waiting = await holder.query(`select 1 from pg_locks where not granted`);
       return waiting.rowCount === 1;
     });
+    const asked = performance.now();
     await test.api.close();
+    expect(performance.now() - asked).toBeLessThan(1_000 + STOPPED_WITHIN_MS);
     expect(await underWay).toBe('cut off');
     await holder.query('rollback');
     holder.release();

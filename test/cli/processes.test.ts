@@ -6,7 +6,7 @@ import type { TemporalServer } from '../../platform/embedded/temporal';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { expectInvariants } from '../support/invariants';
 import { scratchFolder, startPrivateTemporal, testLogger } from '../support/servers';
-import { SOON_MS } from '../support/soon';
+import { REFUSED_WITHIN_MS } from '../support/promised';
 import { waitFor } from '../support/wait';
 import { ensureBuilt } from './build';
 import { holdfast, startHoldfast, type Running } from './holdfast';
@@ -74,7 +74,7 @@ describe('api and worker as processes of their own', () => {
     const asked = Date.now();
     const refused = await placeOrder();
     expect(refused.status).toBe(503);
-    expect(Date.now() - asked).toBeLessThan(SOON_MS);
+    expect(Date.now() - asked).toBeLessThan(REFUSED_WITHIN_MS);
     expect(await json(refused)).toMatchObject({ code: 'ENGINE_UNAVAILABLE' });
 
     const { code, stdout } = await holdfast(['doctor'], { cwd, env });

@@ -1,5 +1,6 @@
 import { keepBlockRanges } from '../../domain/assurance/seals/block-ranges';
 import { openTestShop, type TestShop } from '../support/fixtures';
+import { seededRandom } from '../support/random';
 import { openTransaction } from '../support/transaction';
 import { waitFor } from '../support/wait';
 
@@ -41,6 +42,7 @@ const SUMMARISE = () => `select brin_summarize_new_values('${index}')`;
 
 /** Cancels PostgreSQL while it summarises ranges, until a mark is left in one. */
 async function leaveMark(): Promise<void> {
+  const random = seededRandom();
   const client = await shop.db.pool.connect();
   try {
     await client.query(FORGET());
@@ -49,7 +51,7 @@ async function leaveMark(): Promise<void> {
     const took = performance.now() - begun;
     await waitFor(async () => {
       await client.query(FORGET());
-      await client.query(`set statement_timeout = ${Math.ceil(Math.random() * took)}`);
+      await client.query(`set statement_timeout = ${Math.max(1, Math.ceil(random.fraction() * took))}`);
       await client.query(SUMMARISE()).catch(() => undefined);
       await client.query('set statement_timeout = 0');
       await client.query(SUMMARISE());

@@ -32,10 +32,10 @@ interface Defect {
   details: Record<string, unknown>;
   repaired: boolean;
   /** Plants it. */
-  plant(world: World): Promise<void>;
+  plant(harness: Harness): Promise<void>;
 }
 
-interface World {
+interface Harness {
   sku: string;
   /** Of an unpaid order of 2 units from AMS. */
   orderId: string;
@@ -265,7 +265,7 @@ const DEFECTS: Record<string, Defect> = {
   },
 };
 
-async function openWorld(): Promise<World> {
+async function openWorld(): Promise<Harness> {
   const sku = await shop.product({ AMS: 10, BER: 5 });
   const [open, shipped] = [orderOf({ [sku]: 2 }), orderOf({ [sku]: 1 }, { payment: PAYMENT })];
   await shop.place(shipped);
@@ -297,8 +297,8 @@ test('what the product wrote has no finding, in either mode', async () => {
 });
 
 test.each(Object.entries(DEFECTS))('%s is found, and repaired where that can be', async (_, defect) => {
-  const world = await openWorld();
-  await defect.plant(world);
+  const harness = await openWorld();
+  await defect.plant(harness);
   const { jobId, findings, job } = await check(deps);
   expect([...new Set(findings.map((finding) => finding.check))].sort()).toEqual([...defect.found].sort());
   expect(findings.find((finding) => finding.check === defect.found[0])?.details).toMatchObject(
@@ -353,7 +353,7 @@ test('the incremental check finds a counter changed by hand and an entry without
   ]) {
     const { sku } = await openWorld();
     expect((await check(deps, 'incremental')).findings).toEqual([]);
-    await DEFECTS[name]!.plant({ sql: (...statements) => tamper(shop.url, ...statements) } as World);
+    await DEFECTS[name]!.plant({ sql: (...statements) => tamper(shop.url, ...statements) } as Harness);
     const first = await check(deps, 'incremental');
     expect(first.findings.map((finding) => finding.check)).toEqual(['on_hand_ledger']);
     // It stays found until it is repaired, although nothing touches the row any more.

@@ -4,21 +4,21 @@ import { sealLedger } from '../../domain/assurance/seals/seal';
 import type { CheckId, CheckMode } from '../../domain/assurance/types';
 import { createJob } from '../../domain/jobs/jobs';
 import { newId } from '../../platform/ids';
-import { openGates, type Gates } from '../faults/gate';
+import { openBarriers, type Barriers } from '../faults/barrier';
 import { addStock, openTestShop, type TestShop } from '../support/fixtures';
 import { expectInvariants } from '../support/invariants';
 import { waitFor } from '../support/wait';
 import { applyScript, check, tamper } from './support';
 
 let shop: TestShop;
-let gates: Gates;
+let barriers: Barriers;
 beforeEach(async () => {
   shop = await openTestShop();
-  gates = openGates(shop.url);
+  barriers = openBarriers(shop.url);
   await addStock(shop.db, 'LAMP', 'AMS', 5);
 });
 afterEach(async () => {
-  await gates.openAll();
+  await barriers.releaseAll();
   await shop.close();
 });
 
@@ -83,12 +83,12 @@ test('what a slow job finds stays found, although a quick one that does not look
   await check({ db: shop.db }, 'full', ['seals']);
   const slow = await slowJob('full');
   // Read by full checks only.
-  const gate = await gates.shut('lock table ledger_opening in access exclusive mode');
+  const barrier = await barriers.block('lock table ledger_opening in access exclusive mode');
   const checking = slow.runChecks();
-  await gate.reached();
+  await barrier.reached();
   const quick = await slowJob('incremental');
   await quick.runChecks();
-  await gate.open();
+  await barrier.release();
   await checking;
   expect(await slow.finish()).toMatchObject({ result: { findings: 1 } });
   expect(await quick.finish()).toMatchObject({ result: { findings: 0 } });

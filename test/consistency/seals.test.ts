@@ -4,6 +4,7 @@ import { verifySeals } from '../../domain/assurance/seals/verify';
 import type { CheckMode } from '../../domain/assurance/types';
 import type { Database } from '../../platform/database/database';
 import { openTestShop, type TestShop } from '../support/fixtures';
+import { seededRandom } from '../support/random';
 import { openTransaction } from '../support/transaction';
 import { waitFor } from '../support/wait';
 import { check, tamper } from './support';
@@ -121,10 +122,11 @@ test('of several sealers at once one seals, and nothing is sealed twice', async 
 });
 
 test('rows written while seals are made are all sealed in the end, and none of them looks wrong meanwhile', async () => {
+  const random = seededRandom();
   let writing = true;
   const writers = Array.from({ length: 4 }, async () => {
     while (writing) {
-      await write(1 + Math.floor(Math.random() * 20));
+      await write(random.whole(1, 20));
       await delay(5);
     }
   });

@@ -1,63 +1,248 @@
+import { Readable } from 'node:stream';
+import { countLines } from '../../domain/warehousing/counting/count';
+import { approveCount, submitCount } from '../../domain/warehousing/counting/decide-lines';
+import { makeSheet } from '../../domain/warehousing/counting/sheets';
+import { applyNextBatch } from '../../domain/stock/feeds/next-batch';
+import { readFeedState, resolveFeed } from '../../domain/stock/feeds/resolve';
+import { stageFeed } from '../../domain/stock/feeds/stage';
+import { applyCarrierEvents } from '../../domain/fulfilment/carrier-updates';
+import { claimShipments, recordBookings } from '../../domain/fulfilment/book';
+import {
+  confirmReservation,
+  releaseReservation,
+  shipReservation,
+} from '../../domain/stock/reservations/change-reservation';
+import { expireDueReservations } from '../../domain/stock/reservations/expire';
 import { applyUpdates } from '../../domain/stock/adjustments/batch';
+import { beginJob } from '../../domain/jobs/jobs';
+import { cancelUnpaid, releaseCutShipments, requestCancel } from '../../domain/ordering/cancel';
+import { expireReservation } from '../../domain/ordering/expire';
+import { readProgress } from '../../domain/ordering/progress';
+import { receiveGoods } from '../../domain/warehousing/receiving/receive';
+import { setTracking } from '../../domain/stock/tracking/set-tracking';
+import { startTransfer } from '../../domain/stock/transfers/start';
+import { isAppError } from '../../platform/errors';
 import { newId } from '../../platform/ids';
+import { authorise, comesIn, inspect, shippedOrder } from '../returns/support';
 import { expectInvariants } from '../support/invariants';
 import { openTransaction } from '../support/transaction';
 import { waitFor } from '../support/wait';
-import { openOrderShop, orderOf, type OrderShop } from './support';
 import { withStock } from '../support/stock';
+import { makeReservationsDue, openReservationShop, type ReservationShop } from './reservation-shop';
+import { capture, CARRIER, makeDue, orderOf, PAYMENT, viewOf } from './support';
 
-let shop: OrderShop;
+let shop: ReservationShop;
 beforeAll(async () => {
-  shop = await openOrderShop();
+  shop = await openReservationShop();
 });
 afterEach(() => expectInvariants(shop.db));
 afterAll(() => shop.close());
 
 const COUNT = 16;
 
-/** Whoever takes the locks of many stock rows. All of them must take them in the one order: (product, warehouse). */
-const LOCKERS: Record<string, (skus: readonly string[]) => Promise<unknown>> = {
+type Locker = () => Promise<unknown>;
+
+const oneOfEach = (skus: readonly string[]) => Object.fromEntries(skus.map((sku) => [sku, 1]));
+
+async function placed(skus: readonly string[]): Promise<string> {
+  const order = orderOf(oneOfEach(skus), { payment: PAYMENT });
+  await shop.place(order);
+  return order.orderId;
+}
+
+/** A paid order of one parcel, with all of these products in it. */
+async function withParcel(skus: readonly string[]): Promise<{ orderId: string; shipmentId: string }> {
+  const orderId = await placed(skus);
+  await capture(shop.db, orderId);
+  const [shipment] = (await viewOf(shop.db, orderId)).shipments;
+  return { orderId, shipmentId: shipment!.id };
+}
+
+const updatesOf = (skus: readonly string[]) =>
+  skus.map((sku) => ({ sku, location: 'AMS', delta: 1, reason: 'test' }));
+
+/**
+ * Whoever takes the locks of many stock rows, in the order of (product, warehouse). Each is brought to where the locks are
+ * taken, and returns what takes them.
+ */
+const LOCKERS: Record<string, (skus: readonly string[]) => Promise<Locker>> = {
   'a batch of updates': (skus) =>
-    applyUpdates(withStock(shop.db), {
-      batchId: newId(),
-      atomic: true,
-      actor: 'tester',
-      updates: skus.map((sku) => ({ sku, location: 'AMS', delta: 1, reason: 'test' })),
-    }),
-  'a reservation': (skus) => shop.place(orderOf(Object.fromEntries(skus.map((sku) => [sku, 1])))),
+    Promise.resolve(() =>
+      applyUpdates(withStock(shop.db), {
+        batchId: newId(),
+        atomic: true,
+        actor: 'tester',
+        updates: updatesOf(skus),
+      }),
+    ),
+  'a reservation of an order': (skus) => Promise.resolve(() => placed(skus)),
+  'a reservation without an order': (skus) => Promise.resolve(() => shop.hold(oneOfEach(skus))),
+  async 'the release of a reservation'(skus) {
+    const id = await shop.hold(oneOfEach(skus));
+    return () => releaseReservation(withStock(shop.db), id);
+  },
+  async 'the shipping of a reservation'(skus) {
+    const id = await shop.hold(oneOfEach(skus));
+    await confirmReservation(shop.db, id);
+    return () => shipReservation(withStock(shop.db), id);
+  },
+  async 'the expiry of reservations'(skus) {
+    const ids: string[] = [];
+    for (const sku of skus) ids.push(await shop.hold({ [sku]: 1 }));
+    await makeReservationsDue(shop.db, ids);
+    const look = { batchSize: 500, pauseMs: 200, roundMs: 0 };
+    return () => expireDueReservations(withStock(shop.db), look, new AbortController().signal);
+  },
+  async 'the cancelling of an unpaid order'(skus) {
+    const order = orderOf(oneOfEach(skus));
+    await shop.place(order);
+    await requestCancel(shop.db, { orderId: order.orderId, reason: 'test' });
+    return () => cancelUnpaid(shop.db, order.orderId);
+  },
+  async 'the expiry of an unpaid order'(skus) {
+    const { orderId } = orderOf({});
+    await shop.place(orderOf(oneOfEach(skus), { orderId }));
+    await makeDue(shop.db, orderId);
+    const [hold] = (await readProgress(shop.db, orderId))!.holds;
+    return () => expireReservation(shop.db, { orderId, reservationId: hold!.reservationId });
+  },
+  async 'the release of a parcel that failed'(skus) {
+    const { orderId, shipmentId } = await withParcel(skus);
+    await shop.db.pool.query(`update shipments set status = 'failed' where id = $1`, [shipmentId]);
+    return () => releaseCutShipments(shop.db, { orderId, endAs: 'failed' });
+  },
+  async 'a carrier that picks a parcel up'(skus) {
+    const { shipmentId } = await withParcel(skus);
+    await claimShipments(shop.db, { carrier: CARRIER, limit: 500, leaseSeconds: 30 });
+    const label = { trackingNumber: shipmentId, labelUrl: 'https://labels.example/1' };
+    await recordBookings(shop.db, [{ shipmentId, status: 'booked', ...label }]);
+    return () =>
+      applyCarrierEvents(withStock(shop.db), CARRIER, [{ eventId: newId(), shipmentId, type: 'picked_up' }]);
+  },
+  'a delivery': (skus) => {
+    const lines = skus.map((sku) => ({ sku, quantity: 1 }));
+    const [receiptId, supplierReference] = [newId(), newId()];
+    const receipt = { receiptId, supplierReference, supplier: 'ACME', location: 'AMS', actor: 'tester' };
+    return Promise.resolve(() => receiveGoods(withStock(shop.db), { ...receipt, lines }));
+  },
+  async 'an approved count'(skus) {
+    const { id } = await makeSheet(shop.db, {
+      sheetId: newId(),
+      location: 'AMS',
+      skus: [...skus],
+      blind: false,
+      tolerance: 0,
+      actor: 'planner',
+    });
+    const counts = skus.map((sku) => ({ sku, counted: 8 }));
+    await countLines(shop.db, id, counts, 'counter');
+    await submitCount(shop.db, id);
+    return () => approveCount(withStock(shop.db), { sheetId: id, skus: undefined, actor: 'boss' });
+  },
+  async 'an inspected return'(skus) {
+    const orderId = await shippedOrder(shop, oneOfEach(skus));
+    const { id } = await authorise(shop.db, orderId, oneOfEach(skus));
+    await comesIn(shop.db, id, oneOfEach(skus));
+    const results = skus.map((sku) => ({ sku, restock: 1, writeOff: 0 }));
+    return () => inspect(shop.db, id, results);
+  },
+  async 'a batch of a feed'(skus) {
+    const jobId = newId();
+    const text = ['sku,location,quantity', ...skus.map((sku) => `${sku},AMS,1`)].join('\n');
+    await stageFeed(shop.db, {
+      jobId,
+      actor: 'test',
+      mode: 'delta',
+      format: 'csv',
+      location: null,
+      source: Readable.from([Buffer.from(text)]),
+    });
+    await beginJob(shop.db, jobId);
+    await resolveFeed(shop.db, jobId, 1);
+    const [lane] = (await readFeedState(shop.db, jobId)).openLanes;
+    return () => applyNextBatch(withStock(shop.db), { jobId, lane: lane!, size: COUNT, makeStock: false });
+  },
 };
 
 test.each(Object.entries(LOCKERS))(
   '%s locks its rows in the one order, whatever order they are named in',
-  async (_, locker) => {
+  async (_, prepare) => {
     const skus: string[] = [];
     for (let n = 0; n < COUNT; n++) skus.push(await shop.product({ AMS: 10 }));
+    // Asked for the last first.
+    const locker = await prepare([...skus].reverse());
     // Each row's newest version lies before that of the row that precedes it: no scan of the table meets them in the one order.
     for (const sku of [...skus].reverse()) await shop.db.pool.query(NEW_VERSION, [sku]);
-    // Asked for the last first. Somebody holds the row in the middle, so that it stops there.
-    const middle = skus[COUNT / 2]!;
-    const holder = await openTransaction(shop.db);
-    let locking: Promise<unknown>;
-    try {
-      const { rows } = await holder.query<{ pid: number }>(
-        `select pg_backend_pid() as pid from stock ${OF_SKU}`,
-        [middle],
-      );
-      locking = locker([...skus].reverse());
-      locking.catch(() => undefined);
-      await waitFor(async () => (await waitersFor(rows[0]!.pid)) === 1);
-      expect(await freeOf(skus)).toEqual(skus.slice(COUNT / 2 + 1));
-      await holder.query('commit');
-    } finally {
-      holder.release(true);
-    }
-    await locking;
+    // Somebody holds the row in the middle, so that it stops there.
+    const free = await freeWhile(OF_SKU, [skus[COUNT / 2]!], locker, () => freeOf(skus));
+    expect(free).toEqual(skus.slice(COUNT / 2 + 1));
   },
 );
 
+/** The same for those that lock rows of one product in several warehouses. */
+const IN_WAREHOUSES: Record<string, (sku: string) => Promise<unknown>> = {
+  'a transfer that arrives at once': (sku) =>
+    startTransfer(shop.db, {
+      transferId: newId(),
+      sku,
+      from: 'NYC',
+      to: 'AMS',
+      quantity: 1,
+      mode: 'immediate',
+      actor: 'tester',
+      transitSeconds: 60,
+    }),
+  'a change of what a product keeps': (sku) =>
+    setTracking(shop.db, { sku, lots: true, serials: false }).catch((error: unknown) => {
+      if (!isAppError(error, 'PRODUCT_HAS_STOCK')) throw error;
+    }),
+};
+
+test.each(Object.entries(IN_WAREHOUSES))(
+  '%s locks the rows of its warehouses in the one order',
+  async (_, locker) => {
+    const sku = await shop.product({ AMS: 1, BER: 1, NYC: 1 });
+    const free = await freeWhile(
+      `${OF_SKU_IN} 'AMS')`,
+      [sku],
+      () => locker(sku),
+      () => warehousesOf(sku),
+    );
+    expect(free).toEqual(['BER', 'NYC']);
+  },
+);
+
+/** What is free while somebody holds the row that `where` finds and `locker` waits for it. */
+async function freeWhile(
+  where: string,
+  values: string[],
+  locker: Locker,
+  whatIsFree: () => Promise<string[]>,
+): Promise<string[]> {
+  const holder = await openTransaction(shop.db);
+  let locking: Promise<unknown>;
+  let free: string[];
+  try {
+    const { rows } = await holder.query<{ pid: number }>(
+      `select pg_backend_pid() as pid from stock ${where} for no key update`,
+      values,
+    );
+    locking = locker();
+    locking.catch(() => undefined);
+    await waitFor(async () => (await waitersFor(rows[0]!.pid)) === 1, 10_000);
+    free = await whatIsFree();
+    await holder.query('commit');
+  } finally {
+    holder.release(true);
+  }
+  await locking;
+  return free;
+}
+
 const NEW_VERSION =
   'update stock set on_hand = on_hand where product_id = (select id from products where sku = $1)';
-const OF_SKU = `where product_id = (select id from products where sku = $1) for no key update`;
+const OF_SKU = 'where product_id = (select id from products where sku = $1)';
+const OF_SKU_IN = `${OF_SKU} and warehouse_id = (select id from warehouses where code =`;
 
 async function waitersFor(pid: number): Promise<number> {
   const { rows } = await shop.db.pool.query<{ count: number }>(
@@ -76,4 +261,14 @@ async function freeOf(skus: readonly string[]): Promise<string[]> {
   );
   const free = new Set(rows.map((row) => row.sku));
   return skus.filter((sku) => free.has(sku));
+}
+
+/** Those warehouses of a product whose stock row nobody has locked, in order. */
+async function warehousesOf(sku: string): Promise<string[]> {
+  const { rows } = await shop.db.pool.query<{ code: string }>(
+    `select w.code from stock s join products p on p.id = s.product_id join warehouses w on w.id = s.warehouse_id
+     where p.sku = $1 for no key update of s skip locked`,
+    [sku],
+  );
+  return rows.map(({ code }) => code).sort();
 }

@@ -9,6 +9,7 @@ import type { ReservationAction } from '../../domain/stock/reservations/rules';
 import type { ReservationOutcome } from '../../domain/stock/reservations/standalone';
 import { lockReservations } from '../../domain/stock/reservations/reservations';
 import { expectInvariants } from '../support/invariants';
+import { seededRandom } from '../support/random';
 import { asAnotherProcess } from '../support/transaction';
 import { waitFor } from '../support/wait';
 import {
@@ -53,20 +54,14 @@ async function contend(contender: Contender, id: string): Promise<string> {
   }
 }
 
-function shuffled<T>(list: readonly T[]): T[] {
-  return list
-    .map((item) => [Math.random(), item] as const)
-    .sort(([a], [b]) => a - b)
-    .map(([, item]) => item);
-}
-
 test('confirm, release, extend and expiry of one hold at the moment it falls due: exactly one of them has its way', async () => {
+  const random = seededRandom();
   const ends: Record<string, number> = {};
   for (let n = 0; n < 150; n++) {
     const sku = await shop.product({ AMS: 1 });
     const id = await shop.hold({ [sku]: 1 });
     await makeReservationsDue(shop.db, [id], n % 6);
-    const contenders = shuffled<Contender>([
+    const contenders = random.shuffled<Contender>([
       'confirm',
       'release',
       'expire',

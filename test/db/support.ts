@@ -207,50 +207,22 @@ export async function placePaid(shop: OrderShop): Promise<{ orderId: string; sku
   return { orderId: order.orderId, sku };
 }
 
-const TABLES = [
-  'stock',
-  'inventory_transactions',
-  'ledger_keys',
-  'reservations',
-  'reservation_lines',
-  'orders',
-  'order_items',
-  'order_events',
-  'backorders',
-  'payments',
-  'refunds',
-  'shipments',
-  'outbox',
-  'transfers',
-  'batch_chunks',
-  'alerts',
-  'receipts',
-  'receipt_lines',
-  'product_costs',
-  'lots',
-  'lot_movements',
-  'serials',
-  'serial_movements',
-  'packed_units',
-  'count_sheets',
-  'count_lines',
-  'quality_holds',
-  'customer_returns',
-  'customer_return_lines',
-  'customer_return_steps',
-  'jobs',
-  'feeds',
-  'feed_lanes',
-  'feed_rows',
-  'feed_changes',
-  'feed_rejects',
-];
+/** Every table of the product and of the sandboxes, with schema, but what tells which migrations have run. */
+async function tablesOf(db: Database): Promise<string[]> {
+  const { rows } = await db.pool.query<{ name: string }>(
+    `select c.oid::regclass::text as name from pg_class c join pg_namespace n on n.oid = c.relnamespace
+     where c.relkind in ('r', 'p') and not c.relispartition
+       and n.nspname not in ('pg_catalog', 'information_schema') and n.nspname not like 'pg\\_%'
+       and c.relname not like 'knex\\_%' order by 1`,
+  );
+  return rows.map(({ name }) => name);
+}
 
-/** Everything an order's steps may change, folded into a few characters per table. */
+/** Everything that is stored, folded into a few characters per table. */
 export async function fingerprintOf(db: Database): Promise<Record<string, string>> {
-  const columns = TABLES.map(
+  const columns = (await tablesOf(db)).map(
     (table) =>
-      `(select md5(coalesce(string_agg(t::text, '|' order by t::text), '')) from ${table} t) as ${table}`,
+      `(select md5(coalesce(string_agg(t::text, '|' order by t::text), '')) from ${table} t) as "${table}"`,
   );
   const found = await db.pool.query<Record<string, string>>(`select ${columns.join(', ')}`);
   return found.rows[0] ?? {};

@@ -1,25 +1,25 @@
 import { newId } from '../../platform/ids';
 import { addStock } from '../support/fixtures';
-import { insist } from '../support/insist';
+import { retryUntilFinal } from '../support/retry-until-final';
 import { expectAtRest } from '../support/invariants';
 import { waitFor } from '../support/wait';
-import { expectNothingDoubled, untilAtRest } from './aftermath';
-import { openGates, type Gates } from './gate';
+import { expectNothingDoubled, untilAtRest } from './assertions';
+import { openBarriers, type Barriers } from './barrier';
 import { openProduct, type Product } from './product';
 
 type ApiPart = Awaited<ReturnType<Product['startApi']>>;
 
 let product: Product;
-let gates: Gates;
+let barriers: Barriers;
 let api: ApiPart;
 
 beforeAll(async () => {
   product = await openProduct();
-  gates = openGates(product.databaseUrl);
+  barriers = openBarriers(product.databaseUrl);
   api = await product.startApi({ through: product.line });
 }, 240_000);
 afterAll(async () => {
-  await gates.openAll();
+  await barriers.releaseAll();
   await product.close();
 });
 
@@ -56,10 +56,10 @@ const stateIs = (state: string, { key }: Attempt) =>
   }, 60_000);
 
 const keyRow = ({ key }: Attempt) =>
-  gates.shut('select 1 from idempotency_keys where key = $1 for update', [key]);
+  barriers.block('select 1 from idempotency_keys where key = $1 for update', [key]);
 
 /** Holds up the look at the stock, which comes after the key and before the engine. */
-const catalogue = () => gates.shut('lock table products in access exclusive mode');
+const catalogue = () => barriers.block('lock table products in access exclusive mode');
 
 const MOMENTS: Record<string, (attempt: Attempt) => Promise<void>> = {
   // The first, since no worker runs yet.
@@ -79,26 +79,26 @@ const MOMENTS: Record<string, (attempt: Attempt) => Promise<void>> = {
     await product.startWorker();
   },
   'its key is accepted': async (attempt) => {
-    const gate = await catalogue();
+    const barrier = await catalogue();
     void attempt.send().catch(() => undefined);
     await stateIs('accepted', attempt);
-    await gate.reached();
+    await barrier.reached();
     await api.kill();
   },
   'its key says started and the engine has not heard of it': async (attempt) => {
     const stock = await catalogue();
     void attempt.send().catch(() => undefined);
     const key = await keyRow(attempt);
-    await stock.open();
+    await stock.release();
     await key.reached();
     product.line.cut();
-    await key.open();
+    await key.release();
     await stateIs('started', attempt);
     await api.kill();
     product.line.mend();
   },
   'its stock is held and its client has not been told': async (attempt) => {
-    const stock = await gates.shut(
+    const stock = await barriers.block(
       'select 1 from stock s join products p on p.id = s.product_id where p.sku = $1 for update of s',
       [attempt.sku],
     );
@@ -106,7 +106,7 @@ const MOMENTS: Record<string, (attempt: Attempt) => Promise<void>> = {
     await stateIs('started', attempt);
     await stock.reached();
     const key = await keyRow(attempt);
-    await stock.open();
+    await stock.release();
     await key.reached();
     await api.kill();
   },
@@ -117,10 +117,10 @@ test.each(Object.keys(MOMENTS))(
   async (moment) => {
     const attempt = await newAttempt();
     await MOMENTS[moment]?.(attempt);
-    await gates.openAll();
+    await barriers.releaseAll();
     api = await product.startApi({ through: product.line });
 
-    const reply = await insist(attempt.send);
+    const reply = await retryUntilFinal(attempt.send);
     expect(reply).toMatchObject({
       status: 201,
       body: { items: [{ sku: attempt.sku, reservedQuantity: 2 }] },

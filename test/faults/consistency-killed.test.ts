@@ -7,18 +7,18 @@ import { applyScript, slowTransfers, tamper } from '../consistency/support';
 import { addStock } from '../support/fixtures';
 import { expectInvariants } from '../support/invariants';
 import { waitFor } from '../support/wait';
-import { untilBuried } from './aftermath';
-import { openGates, type Gates } from './gate';
+import { untilIdle } from './assertions';
+import { openBarriers, type Barriers } from './barrier';
 import { openProduct, type Product } from './product';
 
 let product: Product;
-let gates: Gates;
+let barriers: Barriers;
 beforeAll(async () => {
   product = await openProduct();
-  gates = openGates(product.databaseUrl);
+  barriers = openBarriers(product.databaseUrl);
 }, 240_000);
 afterAll(async () => {
-  await gates.openAll();
+  await barriers.releaseAll();
   await product.close();
 });
 
@@ -158,25 +158,25 @@ test('jobs and a sealing whose worker is killed at every step end as if nothing 
   const alerting = jobOf([...DRIFT, 'seals'], 'incremental');
   const summing = jobOf(['seals'], 'incremental');
   const completes = (job: Job) => `new.id = '${job.jobId}' and new.status = 'completed'`;
-  const atFindings = await gates.shutWrites({
+  const atFindings = await barriers.blockWrites({
     on: 'insert on consistency_findings',
     when: `new.job_id = '${storing.jobId}'`,
     at: 'once',
   });
-  const atStored = await gates.shutWrites({
+  const atStored = await barriers.blockWrites({
     on: 'insert on consistency_checks',
     when: `new.job_id = '${stored.jobId}' and new.check_id = 'reserved_holds'`,
     at: 'commit',
   });
-  const atEnd = await gates.shutWrites({ on: 'update on jobs', when: completes(alerting), at: 'once' });
-  const atTold = await gates.shutWrites({ on: 'update on jobs', when: completes(told), at: 'commit' });
+  const atEnd = await barriers.blockWrites({ on: 'update on jobs', when: completes(alerting), at: 'once' });
+  const atTold = await barriers.blockWrites({ on: 'update on jobs', when: completes(told), at: 'commit' });
 
   for (const job of [reading, storing, stored, told]) await job.ask();
   await waitFor(async () => (await rows(READING)).length > 0);
   await sealOne();
   await alerting.ask();
   await atEnd.reached();
-  const atSums = await gates.shutWrites({
+  const atSums = await barriers.blockWrites({
     on: 'update on ledger_verified',
     when: 'new.sums_seq > old.sums_seq',
     at: 'once',
@@ -184,22 +184,22 @@ test('jobs and a sealing whose worker is killed at every step end as if nothing 
   await sealOne();
   await summing.ask();
   await atSums.reached();
-  const atSeal = await gates.shutWrites({ on: 'insert on ledger_seal_parts', when: 'true', at: 'once' });
+  const atSeal = await barriers.blockWrites({ on: 'insert on ledger_seal_parts', when: 'true', at: 'once' });
   await product.client.workflow.start(WORKFLOW_TYPES.ledgerSeal, {
     workflowId: 'seal-by-hand',
     taskQueue: product.names.jobsQueue,
   });
-  for (const gate of [atFindings, atStored, atEnd, atTold, atSums, atSeal]) await gate.reached();
+  for (const barrier of [atFindings, atStored, atEnd, atTold, atSums, atSeal]) await barrier.reached();
 
   // From here on the engine hears nothing of what the worker still does in PostgreSQL.
   product.line.cut();
-  await atStored.open();
-  await atTold.open();
+  await atStored.release();
+  await atTold.release();
   await waitFor(async () => (await storedOf(stored)).length === DRIFT.length);
   await waitFor(async () => (await bodyOf(told)).status === 'completed');
   await worker.kill();
-  await gates.openAll();
-  await untilBuried(product);
+  await barriers.releaseAll();
+  await untilIdle(product);
   expect((await bodyOf(reading)).processed).toBe(CHECK_IDS.indexOf('transfers_lost_units'));
   expect(await findingsOf(storing)).toEqual([]);
   expect((await storedOf(storing)).map(([id]) => id)).toEqual(['on_hand_ledger']);

@@ -1,7 +1,7 @@
 import { newId } from '../../platform/ids';
 import { tamper } from '../consistency/support';
 import { orderOf, type OrderShop } from '../db/support';
-import type { Write } from './gate';
+import type { Write } from './barrier';
 
 /** Something wrong that a script can repair. */
 export interface Defect {

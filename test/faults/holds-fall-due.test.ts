@@ -1,9 +1,9 @@
 import { migrate } from '../../platform/database/migrations';
 import { newId } from '../../platform/ids';
-import type { World } from './world';
-import { worldOf } from './world';
+import type { Harness } from './harness';
+import { harnessOf } from './harness';
 import { openProduct } from './product';
-import { insist } from '../support/insist';
+import { retryUntilFinal } from '../support/retry-until-final';
 import { addStock } from '../support/fixtures';
 import { expectInvariants } from '../support/invariants';
 import { startPrivatePostgres, testLogger } from '../support/servers';
@@ -13,16 +13,16 @@ import { waitFor } from '../support/wait';
 const HOLDS = 300;
 
 /** Holds that fall due one after the other within a few seconds from now. */
-async function holdsFallingDue(world: World): Promise<{ sku: string; ids: string[] }> {
+async function holdsFallingDue(harness: Harness): Promise<{ sku: string; ids: string[] }> {
   const sku = `SKU-${newId()}`;
-  await addStock(world.db, sku, 'AMS', HOLDS);
+  await addStock(harness.db, sku, 'AMS', HOLDS);
   const ids = await Promise.all(
     Array.from({ length: HOLDS }, async () => {
-      const reply = await world.call('POST', `/inventory/${sku}/reserve`, { body: { quantity: 1 } });
+      const reply = await harness.call('POST', `/inventory/${sku}/reserve`, { body: { quantity: 1 } });
       return reply.body.id;
     }),
   );
-  await world.db.pool.query(
+  await harness.db.pool.query(
     `update reservations r set expires_at = clock_timestamp() + make_interval(secs => 0.5 + d.place * 0.015)
      from unnest($1::uuid[]) with ordinality as d (id, place) where r.id = d.id`,
     [ids],
@@ -30,8 +30,8 @@ async function holdsFallingDue(world: World): Promise<{ sku: string; ids: string
   return { sku, ids };
 }
 
-async function freed(world: World, ids: readonly string[]): Promise<number> {
-  const found = await world.db.pool.query(
+async function freed(harness: Harness, ids: readonly string[]): Promise<number> {
+  const found = await harness.db.pool.query(
     `select 1 from reservations where id = any ($1::uuid[]) and status = 'expired'`,
     [ids],
   );
@@ -39,11 +39,11 @@ async function freed(world: World, ids: readonly string[]): Promise<number> {
 }
 
 /** Each was freed once: the ledger's own key sees to that, and the counters agree. */
-async function expectAllFreed(world: World, { sku, ids }: { sku: string; ids: string[] }): Promise<void> {
-  await waitFor(async () => (await freed(world, ids)) === HOLDS, 90_000);
-  const stock = await insist(() => world.call('GET', `/inventory/${sku}`));
+async function expectAllFreed(harness: Harness, { sku, ids }: { sku: string; ids: string[] }): Promise<void> {
+  await waitFor(async () => (await freed(harness, ids)) === HOLDS, 90_000);
+  const stock = await retryUntilFinal(() => harness.call('GET', `/inventory/${sku}`));
   expect(stock.body).toMatchObject({ onHand: HOLDS, reserved: 0, available: HOLDS });
-  await expectInvariants(world.db);
+  await expectInvariants(harness.db);
 }
 
 test('a worker killed while holds fall due leaves them to the next, which frees each once', async () => {
@@ -78,12 +78,12 @@ test('a PostgreSQL that is restarted while holds fall due frees each once when i
   await migrate(databaseUrl, testLogger(), { createDatabase: true });
   const stack = await startStack({ databaseUrl, api: true });
   try {
-    const world = worldOf(stack);
+    const harness = harnessOf(stack);
     for (const mode of ['immediate', 'fast'] as const) {
-      const due = await holdsFallingDue(world);
-      await waitFor(async () => (await freed(world, due.ids)) > 30);
+      const due = await holdsFallingDue(harness);
+      await waitFor(async () => (await freed(harness, due.ids)) > 30);
       await server.restart(mode);
-      await expectAllFreed(world, due);
+      await expectAllFreed(harness, due);
     }
   } finally {
     await stack.stop();

@@ -1,10 +1,10 @@
 import { newId } from '../../platform/ids';
 import { addStock } from '../support/fixtures';
-import { insist } from '../support/insist';
+import { retryUntilFinal } from '../support/retry-until-final';
 import { expectAtRest } from '../support/invariants';
 import { waitFor } from '../support/wait';
-import { expectNothingDoubled, untilAtRest } from './aftermath';
-import { openGates } from './gate';
+import { expectNothingDoubled, untilAtRest } from './assertions';
+import { openBarriers } from './barrier';
 import { openProduct, type Product } from './product';
 
 let product: Product;
@@ -20,7 +20,7 @@ function place(sku: string) {
     items: [{ sku, quantity: 1 }],
     payment: { method: 'card', token: 'tok_ok' },
   };
-  return insist(() => product.call('POST', '/orders', { body, headers }));
+  return retryUntilFinal(() => product.call('POST', '/orders', { body, headers }));
 }
 
 async function idleInTransaction(): Promise<number> {
@@ -32,15 +32,15 @@ async function idleInTransaction(): Promise<number> {
 }
 
 test('a worker that is paused with stock locked does not keep it for long, and finds its order decided when it goes on', async () => {
-  const gates = openGates(product.databaseUrl);
+  const barriers = openBarriers(product.databaseUrl);
   const paused = await product.startWorker();
   await addStock(product.db, 'LAMP', 'AMS', 3);
   // Its reserve has locked the stock when it comes to write the ledger.
-  const ledger = await gates.shut('lock table inventory_transactions in share mode');
+  const ledger = await barriers.block('lock table inventory_transactions in share mode');
   const first = place('LAMP');
   await ledger.reached();
   paused.pause();
-  await ledger.open();
+  await ledger.release();
   await waitFor(idleInTransaction, 60_000);
   const locked = product.db.pool.query('select 1 from stock for update nowait');
   await expect(locked).rejects.toMatchObject({ code: '55P03' });
@@ -62,9 +62,9 @@ test('a worker that is paused with stock locked does not keep it for long, and f
 
 test('a client that hangs up has its order all the same, and one who asks again with its key is told of it', async () => {
   const worker = await product.startWorker();
-  const gates = openGates(product.databaseUrl);
+  const barriers = openBarriers(product.databaseUrl);
   await addStock(product.db, 'DESK', 'AMS', 1);
-  const stock = await gates.shut(
+  const stock = await barriers.block(
     `select 1 from stock s join products p on p.id = s.product_id where p.sku = 'DESK' for update of s`,
   );
   const key = newId();
@@ -83,12 +83,12 @@ test('a client that hangs up has its order all the same, and one who asks again 
   await stock.reached();
   hangUp.abort();
   await expect(heard).rejects.toMatchObject({ name: 'AbortError' });
-  await stock.open();
+  await stock.release();
 
   await waitFor(async () => (await product.call('GET', '/orders?sku=DESK')).body.items.length === 1, 60_000);
   await untilAtRest(product);
   const headers = { 'idempotency-key': key };
-  const reply = await insist(() => product.call('POST', '/orders', { body, headers }));
+  const reply = await retryUntilFinal(() => product.call('POST', '/orders', { body, headers }));
   expect(reply.status).toBe(201);
   expect((await product.call('GET', '/orders?sku=DESK')).body.items).toMatchObject([
     { id: reply.body.id, status: 'fulfilled', payments: [{ status: 'captured' }] },

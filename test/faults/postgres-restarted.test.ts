@@ -1,15 +1,15 @@
 import { migrate } from '../../platform/database/migrations';
 import { newId } from '../../platform/ids';
-import { insist } from '../support/insist';
+import { retryUntilFinal } from '../support/retry-until-final';
 import { expectAtRest } from '../support/invariants';
 import { startMixedOrders } from '../load/mixed';
 import { seededRandom } from '../support/random';
 import { startPrivatePostgres, testLogger } from '../support/servers';
 import { startStack, type Stack } from '../support/stack';
 import { waitFor } from '../support/wait';
-import { expectAsIfNothingHappened, expectNothingDoubled, untilAtRest } from './aftermath';
+import { expectAsIfNothingHappened, expectNothingDoubled, untilAtRest } from './assertions';
 import { standAtSteps } from './steps';
-import { worldOf } from './world';
+import { harnessOf } from './harness';
 
 const NEVER_MS = 3_600_000;
 
@@ -37,23 +37,23 @@ test.each(['immediate', 'fast'] as const)(
   'a PostgreSQL that is restarted (%s) while orders stand at every step changes nothing about how they end',
   async (mode) => {
     await open(`steps_${mode}`, NEVER_MS);
-    const world = worldOf(stack);
-    const standing = await standAtSteps(world);
+    const harness = harnessOf(stack);
+    const standing = await standAtSteps(harness);
     await server.restart(mode);
     const { sku } = standing.order('it waits for stock');
     const receipt = { location: 'AMS', delta: 2, reason: 'receipt' };
     const headers = { 'idempotency-key': newId() };
-    await insist(() => world.call('POST', `/inventory/${sku}/adjust`, { body: receipt, headers }));
-    await expectAsIfNothingHappened(world, standing);
+    await retryUntilFinal(() => harness.call('POST', `/inventory/${sku}/adjust`, { body: receipt, headers }));
+    await expectAsIfNothingHappened(harness, standing);
   },
   600_000,
 );
 
 test('mixed orders that are under way while PostgreSQL is restarted again and again all end as they should', async () => {
   await open('stream', 0);
-  const world = worldOf(stack);
+  const harness = harnessOf(stack);
   const random = seededRandom();
-  const mixed = await startMixedOrders(world, random, { orders: 80, customers: 10 });
+  const mixed = await startMixedOrders(harness, random, { orders: 80, customers: 10 });
   for (const [mode, after] of [
     ['immediate', 10],
     ['fast', 30],
@@ -63,10 +63,10 @@ test('mixed orders that are under way while PostgreSQL is restarted again and ag
     await server.restart(mode);
   }
   await mixed.done;
-  await untilAtRest(world);
+  await untilAtRest(harness);
   process.stdout.write(
-    `seed ${random.seed}: answers ${JSON.stringify(mixed.answers)}, put off ${JSON.stringify(mixed.putOff)}\n`,
+    `seed ${random.seed}: answers ${JSON.stringify(mixed.answers)}, retried ${JSON.stringify(mixed.retries)}\n`,
   );
   await expectAtRest(stack.db);
-  await expectNothingDoubled(world);
+  await expectNothingDoubled(harness);
 }, 600_000);

@@ -10,7 +10,7 @@ import { openLine, type Line } from '../relay/engine';
 import { createTestDatabase } from '../support/database';
 import { scratchFolder, startPrivateTemporal, testLogger } from '../support/servers';
 import { waitFor } from '../support/wait';
-import type { World } from './world';
+import type { Harness } from './harness';
 
 /** A process of the built product. */
 export interface Part {
@@ -21,7 +21,7 @@ export interface Part {
 }
 
 /** The built product with a Temporal server of its own: an API in this process, workers and further APIs in theirs. */
-export interface Product extends World {
+export interface Product extends Harness {
   /** Where orders are placed with the API of this process. */
   url: string;
   /** A way to Temporal that can be cut. */
@@ -29,11 +29,11 @@ export interface Product extends World {
   /** Resolves when it polls. `through`: by the line. */
   startWorker(options?: { through?: Line; env?: Record<string, string> }): Promise<Part>;
   /** Resolves when it listens; `call` reaches this API. */
-  startApi(options?: { through?: Line }): Promise<Part & { call: World['call'] }>;
+  startApi(options?: { through?: Line }): Promise<Part & { call: Harness['call'] }>;
   close(): Promise<void>;
 }
 
-/** Settings of the processes: the carrier takes nothing away by itself, see `driverComes`. */
+/** Settings of the processes: the carrier takes nothing away by itself, see `carrierCollects`. */
 const ENVIRONMENT = { SANDBOX_CARRIER_DELAY_MS: '3600000', SHUTDOWN_GRACE_SECONDS: '5' };
 
 export async function openProduct(): Promise<Product> {

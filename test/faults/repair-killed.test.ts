@@ -9,12 +9,12 @@ import { eventTypes } from '../support/fixtures';
 import { expectInvariants } from '../support/invariants';
 import { scratchFolder } from '../support/servers';
 import { waitFor } from '../support/wait';
-import { untilBuried } from './aftermath';
+import { untilIdle } from './assertions';
 import { plantDefects, type Defect, type Defects } from './defects';
-import { openGates, type Gates } from './gate';
+import { openBarriers, type Barriers } from './barrier';
 
 let shop: OrderShop;
-let gates: Gates;
+let barriers: Barriers;
 let defects: Defects;
 /** Has found them. */
 let jobId: string;
@@ -22,12 +22,12 @@ let jobId: string;
 beforeAll(ensureBuilt, 240_000);
 beforeEach(async () => {
   shop = await openOrderShop();
-  gates = openGates(shop.url);
+  barriers = openBarriers(shop.url);
   defects = await plantDefects(shop);
   ({ jobId } = await check({ db: shop.db }));
 });
 afterEach(async () => {
-  await gates.openAll();
+  await barriers.releaseAll();
   await shop.close();
 });
 
@@ -126,24 +126,28 @@ test('a repair that is killed in the middle of each of its transactions, and beh
     const before = await wrong();
     expect(before.join()).toContain(defect.about);
     for (const at of ['once', 'commit'] as const) {
-      const gate = await gates.shutWrites({ ...defect.writes, at });
+      const barrier = await barriers.blockWrites({ ...defect.writes, at });
       const running = await repair();
-      await gate.reached();
+      await barrier.reached();
       const said = await kill(running);
       expect(said.slice(said.indexOf('  done '))).not.toContain(defect.about);
       const left = at === 'once' ? before : await done(defect);
-      await gate.open();
-      await untilBuried(shop);
+      await barrier.release();
+      await untilIdle(shop);
       expect(await wrong()).toEqual(left);
     }
   }
   // All is repaired but what writes no rows, and it dies as it looks again.
-  const gate = await gates.shutWrites({ on: 'insert on consistency_checks', when: 'true', at: 'once' });
+  const barrier = await barriers.blockWrites({
+    on: 'insert on consistency_checks',
+    when: 'true',
+    at: 'once',
+  });
   const looking = await repair();
-  await gate.reached();
+  await barrier.reached();
   await kill(looking);
-  await gate.open();
-  await untilBuried(shop);
+  await barrier.release();
+  await untilIdle(shop);
 
   const last = await (await repair()).ended;
   expect({ code: last.code, failed: last.stdout.match(/ {2}failed /g) }).toEqual({ code: 0, failed: null });
@@ -156,13 +160,13 @@ test('a repair that is killed in the middle of each of its transactions, and beh
 test('a repair that is started again while the dead one is still being committed waits for it, and makes nothing twice', async () => {
   const held = defects.all.find(({ about }) => about === defects.skus.held);
   if (!held) throw new Error('not planted');
-  const gate = await gates.shutWrites({ ...held.writes, at: 'commit' });
+  const barrier = await barriers.blockWrites({ ...held.writes, at: 'commit' });
   const first = await repair();
-  await gate.reached();
+  await barrier.reached();
   await kill(first);
   const second = await repair();
   await waitFor(async () => (await waiting()) === 2);
-  await gate.open();
+  await barrier.release();
   expect(await second.ended).toMatchObject({ code: 0 });
   await expectRepairedOnce();
 }, 120_000);

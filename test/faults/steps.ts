@@ -4,10 +4,10 @@ import type { OrderStatus } from '../../domain/orders/types';
 import { derivedId, newId } from '../../platform/ids';
 import type { Reply } from '../api/support';
 import { addStock } from '../support/fixtures';
-import { insist } from '../support/insist';
+import { retryUntilFinal } from '../support/retry-until-final';
 import { waitFor } from '../support/wait';
-import { openGates, type Gate } from './gate';
-import type { World } from './world';
+import { openBarriers, type Barrier } from './barrier';
+import type { Harness } from './harness';
 
 /** Where an order stands when the blow comes, and how it must end all the same. */
 export const STEPS = {
@@ -32,7 +32,7 @@ export interface StandingOrder {
   step: Step;
   orderId: string;
   sku: string;
-  /** What its clients, who insist, are answered in the end. */
+  /** What its clients, who retry, are answered in the end. */
   answers: Promise<Reply>[];
 }
 
@@ -42,31 +42,31 @@ export interface Standing {
   /** Lets one of them go on. */
   pass(step: Step): Promise<void>;
   /** Lets all go on. */
-  openAll(): Promise<void>;
+  releaseAll(): Promise<void>;
 }
 
-/** A client of an order that insists on an answer. */
+/** A client of an order that retries until it has an answer. */
 export function ask({ answers }: StandingOrder, call: () => Promise<Reply>): void {
-  const answer = insist(call);
+  const answer = retryUntilFinal(call);
   // Whoever awaits it is told of its failure; nobody does when the test has failed before.
   answer.catch(() => undefined);
   answers.push(answer);
 }
 
 const PARCEL = `insert into sandbox_carrier.parcels (shipment_id, tracking_number, label_url, stage)
-  values ($1, 'gate', '', 'booked')`;
+  values ($1, 'barrier', '', 'booked')`;
 const CHARGE = `insert into sandbox_gateway.charges (idempotency_key, ref, amount_minor, currency, token, status)
-  values ($1, 'gate', 0, 'USD', '', 'captured')`;
+  values ($1, 'barrier', 0, 'USD', '', 'captured')`;
 
 /**
  * Places an order for every step and lets it come just that far. Where a step would be over in milliseconds, a lock of
  * the test's own holds up the next one; such a lock is waited for with a timeout and asked for again, for some ten seconds.
  */
-export async function standAtSteps(world: World): Promise<Standing> {
-  const { db } = world;
-  const gates = openGates(world.databaseUrl);
+export async function standAtSteps(harness: Harness): Promise<Standing> {
+  const { db } = harness;
+  const barriers = openBarriers(harness.databaseUrl);
   const orders = new Map<Step, StandingOrder>();
-  const passes = new Map<Step, Gate>();
+  const passes = new Map<Step, Barrier>();
 
   async function place(
     step: Step,
@@ -86,13 +86,13 @@ export async function standAtSteps(world: World): Promise<Standing> {
     return {
       ...standing,
       send() {
-        ask(standing, () => world.call('POST', '/orders', { body, headers: { 'idempotency-key': key } }));
+        ask(standing, () => harness.call('POST', '/orders', { body, headers: { 'idempotency-key': key } }));
       },
     };
   }
 
   function cancel(order: StandingOrder): void {
-    ask(order, () => world.call('PUT', `/orders/${order.orderId}/cancel`, { body: {} }));
+    ask(order, () => harness.call('PUT', `/orders/${order.orderId}/cancel`, { body: {} }));
   }
 
   const shipmentsAre = (status: string, ...of: StandingOrder[]) =>
@@ -113,12 +113,12 @@ export async function standAtSteps(world: World): Promise<Standing> {
   }
 
   const chargeRow = ({ orderId }: StandingOrder) =>
-    gates.shut('select 1 from sandbox_gateway.charges where idempotency_key = $1 for update', [
+    barriers.block('select 1 from sandbox_gateway.charges where idempotency_key = $1 for update', [
       orderPaymentId(orderId, 1),
     ]);
 
   /** Behind a lock of its charge at the gateway. */
-  async function refund(order: StandingOrder): Promise<Gate> {
+  async function refund(order: StandingOrder): Promise<Barrier> {
     const charge = await chargeRow(order);
     cancel(order);
     await charge.reached();
@@ -134,7 +134,7 @@ export async function standAtSteps(world: World): Promise<Standing> {
       'it waits to be picked up',
     );
     if (!voided || !planned || !made || !back) throw new Error('not all were placed');
-    const parcel = await gates.shut(
+    const parcel = await barriers.block(
       'select 1 from sandbox_carrier.parcels p join shipments s on s.id = p.shipment_id where s.order_id = $1 for update of p',
       [voided.orderId],
     );
@@ -145,17 +145,17 @@ export async function standAtSteps(world: World): Promise<Standing> {
     await refund(planned);
 
     const beforeMade = await refund(made);
-    const refundRow = await gates.shut('select 1 from refunds where order_id = $1 for update', [
+    const refundRow = await barriers.block('select 1 from refunds where order_id = $1 for update', [
       made.orderId,
     ]);
-    await beforeMade.open();
+    await beforeMade.release();
     await refundRow.reached();
 
     const beforeBack = await refund(back);
-    const holdRow = await gates.shut('select 1 from reservations where order_id = $1 for update', [
+    const holdRow = await barriers.block('select 1 from reservations where order_id = $1 for update', [
       back.orderId,
     ]);
-    await beforeBack.open();
+    await beforeBack.release();
     await holdRow.reached();
     await waitFor(async () => {
       const found = await db.pool.query(
@@ -168,14 +168,14 @@ export async function standAtSteps(world: World): Promise<Standing> {
 
   async function capture(): Promise<void> {
     const order = await place('its charge is captured and not written down', { token: 'tok_ok' });
-    const charge = await gates.shut(CHARGE, [orderPaymentId(order.orderId, 1)]);
+    const charge = await barriers.block(CHARGE, [orderPaymentId(order.orderId, 1)]);
     order.send();
     await charge.reached();
-    const hold = await gates.shut('select 1 from reservations where order_id = $1 for update', [
+    const hold = await barriers.block('select 1 from reservations where order_id = $1 for update', [
       order.orderId,
     ]);
     passes.set(order.step, hold);
-    await charge.open();
+    await charge.release();
     await hold.reached();
   }
 
@@ -183,11 +183,11 @@ export async function standAtSteps(world: World): Promise<Standing> {
     const order = await place('the carrier has booked it, which is not written down', { token: 'tok_ok' });
     const ids = await db.pool.query<{ id: number }>(`select id from warehouses where code = 'AMS'`);
     const shipmentId = shipmentIdOf(orderReservationId(order.orderId, 1), ids.rows[0]?.id ?? 0);
-    const parcel = await gates.shut(PARCEL, [shipmentId]);
+    const parcel = await barriers.block(PARCEL, [shipmentId]);
     order.send();
     await parcel.reached();
-    const shipment = await gates.shut('select 1 from shipments where id = $1 for update', [shipmentId]);
-    await parcel.open();
+    const shipment = await barriers.block('select 1 from shipments where id = $1 for update', [shipmentId]);
+    await parcel.release();
     await shipment.reached();
     // The dispatcher is busy with the other one.
     const next = await place('its shipment waits for the dispatcher', { token: 'tok_ok' });
@@ -197,7 +197,7 @@ export async function standAtSteps(world: World): Promise<Standing> {
 
   async function reserve(): Promise<void> {
     const order = await place('its reserve waits for the stock', { token: 'tok_ok' });
-    const stock = await gates.shut(
+    const stock = await barriers.block(
       'select 1 from stock s join products p on p.id = s.product_id where p.sku = $1 for update of s',
       [order.sku],
     );
@@ -239,8 +239,8 @@ export async function standAtSteps(world: World): Promise<Standing> {
       return found;
     },
     async pass(step) {
-      await passes.get(step)?.open();
+      await passes.get(step)?.release();
     },
-    openAll: () => gates.openAll(),
+    releaseAll: () => barriers.releaseAll(),
   };
 }

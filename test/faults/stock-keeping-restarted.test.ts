@@ -1,7 +1,7 @@
 import { migrate } from '../../platform/database/migrations';
 import { newId } from '../../platform/ids';
 import { addStock } from '../support/fixtures';
-import { insist } from '../support/insist';
+import { retryUntilFinal } from '../support/retry-until-final';
 import { expectInvariants } from '../support/invariants';
 import { startPrivatePostgres, testLogger } from '../support/servers';
 import { startStack, type Stack } from '../support/stack';
@@ -27,7 +27,7 @@ afterAll(async () => {
 /** A client that sends the same request, with the same key, until it has a final answer. */
 function persist(method: string, path: string, body: object) {
   const headers = { 'idempotency-key': newId() };
-  return insist(() => callApi(stack.url.replace('/api/v1', ''), method, path, { body, headers }));
+  return retryUntilFinal(() => callApi(stack.url.replace('/api/v1', ''), method, path, { body, headers }));
 }
 
 const DELIVERIES = 60;

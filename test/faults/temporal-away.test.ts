@@ -1,16 +1,16 @@
 import { newId } from '../../platform/ids';
 import { startMixedOrders } from '../load/mixed';
 import { addStock } from '../support/fixtures';
-import { insist } from '../support/insist';
+import { retryUntilFinal } from '../support/retry-until-final';
 import { expectAtRest } from '../support/invariants';
 import { seededRandom } from '../support/random';
 import { startPrivateTemporal } from '../support/servers';
 import { startStack } from '../support/stack';
-import { SOON_MS } from '../support/soon';
+import { REFUSED_WITHIN_MS } from '../support/promised';
 import { waitFor } from '../support/wait';
-import { expectAsIfNothingHappened, expectNothingDoubled, untilAtRest } from './aftermath';
+import { expectAsIfNothingHappened, expectNothingDoubled, untilAtRest } from './assertions';
 import { standAtSteps } from './steps';
-import { worldOf } from './world';
+import { harnessOf } from './harness';
 
 const NEVER_MS = 3_600_000;
 
@@ -30,15 +30,15 @@ test.each(['stopped', 'killed'])(
       api: true,
       settings: { SANDBOX_CARRIER_DELAY_MS: NEVER_MS },
     });
-    const world = worldOf(stack);
+    const harness = harnessOf(stack);
     let back: Temporal | undefined;
     try {
-      const standing = await standAtSteps(world);
+      const standing = await standAtSteps(harness);
       await addStock(stack.db, 'LAMP', 'AMS', 1);
 
       if (how === 'killed') process.kill(temporal.pid, 'SIGKILL');
       else await temporal.stop();
-      await waitFor(async () => (await world.call('GET', '//ready')).status === 503);
+      await waitFor(async () => (await harness.call('GET', '//ready')).status === 503);
 
       const headers = { 'idempotency-key': newId() };
       const body = {
@@ -46,10 +46,10 @@ test.each(['stopped', 'killed'])(
         items: [{ sku: 'LAMP', quantity: 1 }],
         payment: { method: 'card', token: 'tok_ok' },
       };
-      const place = () => world.call('POST', '/orders', { body, headers });
+      const place = () => harness.call('POST', '/orders', { body, headers });
       const begun = performance.now();
       expect(await place()).toMatchObject({ status: 503, body: { code: 'ENGINE_UNAVAILABLE' } });
-      expect(performance.now() - begun).toBeLessThan(SOON_MS);
+      expect(performance.now() - begun).toBeLessThan(REFUSED_WITHIN_MS);
       const left = await stack.db.pool.query(
         `select (select count(*) from order_items where sku = 'LAMP') as orders, s.reserved, k.state, k.status
          from stock s join products p on p.id = s.product_id and p.sku = 'LAMP', idempotency_keys k where k.key = $1`,
@@ -58,24 +58,24 @@ test.each(['stopped', 'killed'])(
       expect(left.rows).toEqual([{ orders: 0, reserved: 0, state: 'accepted', status: null }]);
 
       // What was under way in PostgreSQL ends there, and stock arrives, while nobody can be told.
-      await standing.openAll();
+      await standing.releaseAll();
       const { sku } = standing.order('it waits for stock');
-      await world.call('POST', `/inventory/${sku}/adjust`, {
+      await harness.call('POST', `/inventory/${sku}/adjust`, {
         body: { location: 'AMS', delta: 2, reason: 'receipt' },
       });
       const captured = standing.order('its charge is captured and not written down');
       await waitFor(async () => {
-        const found = await world.call('GET', `/orders/${captured.orderId}`);
+        const found = await harness.call('GET', `/orders/${captured.orderId}`);
         return found.body.shipments.length === 1;
       }, 60_000);
 
       back = await startAgain(temporal);
       expect(back.port).toBe(temporal.port);
-      const placed = await insist(place);
+      const placed = await retryUntilFinal(place);
       expect(placed.status).toBe(201);
       expect(await place()).toMatchObject({ status: 201, body: { id: placed.body.id } });
-      await expectAsIfNothingHappened(world, standing);
-      expect((await world.call('GET', '/orders?sku=LAMP')).body.items).toMatchObject([
+      await expectAsIfNothingHappened(harness, standing);
+      expect((await harness.call('GET', '/orders?sku=LAMP')).body.items).toMatchObject([
         { id: placed.body.id },
       ]);
     } finally {
@@ -91,22 +91,22 @@ test('mixed orders that are under way while Temporal is killed again and again a
   let temporal = await startPrivateTemporal();
   const stack = await startStack({ temporalAddress: temporal.address, api: true, slowMs: 1_500 });
   try {
-    const world = worldOf(stack);
+    const harness = harnessOf(stack);
     const random = seededRandom();
-    const mixed = await startMixedOrders(world, random, { orders: 80, customers: 10 });
+    const mixed = await startMixedOrders(harness, random, { orders: 80, customers: 10 });
     for (const after of [15, 45]) {
       await waitFor(() => mixed.placed() >= after, 120_000);
       process.kill(temporal.pid, 'SIGKILL');
-      await waitFor(async () => (await world.call('GET', '//ready')).status === 503);
+      await waitFor(async () => (await harness.call('GET', '//ready')).status === 503);
       temporal = await startAgain(temporal);
     }
     await mixed.done;
-    await untilAtRest(world);
+    await untilAtRest(harness);
     process.stdout.write(
-      `seed ${random.seed}: answers ${JSON.stringify(mixed.answers)}, put off ${JSON.stringify(mixed.putOff)}\n`,
+      `seed ${random.seed}: answers ${JSON.stringify(mixed.answers)}, retried ${JSON.stringify(mixed.retries)}\n`,
     );
     await expectAtRest(stack.db);
-    await expectNothingDoubled(world);
+    await expectNothingDoubled(harness);
   } finally {
     await stack.stop();
     await temporal.stop();

@@ -4,19 +4,19 @@ import { levelsOf } from '../db/support';
 import { addStock } from '../support/fixtures';
 import { expectInvariants } from '../support/invariants';
 import { waitFor } from '../support/wait';
-import { untilBuried } from './aftermath';
-import { openGates, type Gate, type Gates } from './gate';
+import { untilIdle } from './assertions';
+import { openBarriers, type Barrier, type Barriers } from './barrier';
 import { openProduct, type Product } from './product';
 import { ask, send, transferOf } from './transfers';
 
 let product: Product;
-let gates: Gates;
+let barriers: Barriers;
 beforeAll(async () => {
   product = await openProduct();
-  gates = openGates(product.databaseUrl);
+  barriers = openBarriers(product.databaseUrl);
 }, 240_000);
 afterAll(async () => {
-  await gates.openAll();
+  await barriers.releaseAll();
   await product.close();
 });
 
@@ -163,13 +163,21 @@ test('transfers whose worker and API are killed at every step end as if nothing 
   const marking = at('it is being marked as overdue');
   const marked = at('it is marked as overdue, which the engine has not heard');
   const alertOf = ({ id }: Transfer) => `new.details -> 'transferIds' ? '${id}'`;
-  const atMessage = await gates.shutWrites({
+  const atMessage = await barriers.blockWrites({
     on: 'delete on outbox',
     when: `old.key = '${rung.id}'`,
     at: 'once',
   });
-  const atMarking = await gates.shutWrites({ on: 'insert on alerts', when: alertOf(marking), at: 'once' });
-  const atMarked = await gates.shutWrites({ on: 'insert on alerts', when: alertOf(marked), at: 'commit' });
+  const atMarking = await barriers.blockWrites({
+    on: 'insert on alerts',
+    when: alertOf(marking),
+    at: 'once',
+  });
+  const atMarked = await barriers.blockWrites({
+    on: 'insert on alerts',
+    when: alertOf(marked),
+    at: 'commit',
+  });
 
   const late = [
     marking,
@@ -188,16 +196,16 @@ test('transfers whose worker and API are killed at every step end as if nothing 
   for (const { step } of IN_THE_API.filter(({ wish }) => wish === BACK)) {
     await at(step).wish(clients, ['receive', { quantity: 1 }]);
   }
-  for (const gate of [atMessage, atMarking, atMarked]) await gate.reached();
+  for (const barrier of [atMessage, atMarking, atMarked]) await barrier.reached();
   for (const transfer of late.slice(2)) await transfer.says('**overdue**');
   for (const transfer of all.values()) {
     if (!unsent.includes(transfer) && !late.includes(transfer)) await transfer.says('expected by');
   }
 
-  const inTheApi: Gate[] = [];
+  const inTheApi: Barrier[] = [];
   for (const { step, kind, at: when } of IN_THE_API) {
     inTheApi.push(
-      await gates.shutWrites({
+      await barriers.blockWrites({
         on: 'insert on inventory_transactions',
         when: `new.reference = 'transfer:${at(step).id}' and new.kind = '${kind}'`,
         at: when,
@@ -212,18 +220,18 @@ test('transfers whose worker and API are killed at every step end as if nothing 
   const due = at('it falls due while no worker runs');
   await due.send(product, 15);
   await due.says('expected by');
-  for (const gate of [...inTheApi, atMessage, atMarking, atMarked]) await gate.reached();
+  for (const barrier of [...inTheApi, atMessage, atMarking, atMarked]) await barrier.reached();
 
   // From here on the engine hears nothing of what the worker still does in PostgreSQL.
   product.line.cut();
   const alone = at('nobody follows it yet');
   await alone.send(product);
   await waitFor(async () => (await alone.messages()).some((attempts) => attempts > 0));
-  await atMarked.open();
+  await atMarked.release();
   await waitFor(async () => (await marked.alerts()).length > 0);
   await Promise.all([worker.kill(), api.kill()]);
-  await gates.openAll();
-  await untilBuried(product);
+  await barriers.releaseAll();
+  await untilIdle(product);
 
   expect(await unitsAt(IN_THE_API.map(({ step }) => at(step)))).toEqual([
     undefined,

@@ -5,19 +5,19 @@ import { addStock } from '../support/fixtures';
 import { expectInvariants } from '../support/invariants';
 import { startPrivatePostgres, startPrivateTemporal, testLogger } from '../support/servers';
 import { startStack, type Stack } from '../support/stack';
-import { SOON_MS } from '../support/soon';
+import { REFUSED_WITHIN_MS } from '../support/promised';
 import { waitFor } from '../support/wait';
 import { ask, send, transferOf } from './transfers';
-import { worldOf, type World } from './world';
+import { harnessOf, type Harness } from './harness';
 
-async function onHand({ call }: Pick<World, 'call'>): Promise<number> {
+async function onHand({ call }: Pick<Harness, 'call'>): Promise<number> {
   return (await call('GET', '/inventory/LAMP')).body.onHand;
 }
 
 describe('while PostgreSQL is restarted', () => {
   let server: Awaited<ReturnType<typeof startPrivatePostgres>>;
   let stack: Stack;
-  let world: World;
+  let harness: Harness;
 
   beforeAll(async () => {
     server = await startPrivatePostgres();
@@ -27,7 +27,7 @@ describe('while PostgreSQL is restarted', () => {
     const databaseUrl = server.url(`faults_${randomBytes(4).toString('hex')}`);
     await migrate(databaseUrl, testLogger(), { createDatabase: true });
     stack = await startStack({ databaseUrl, api: true });
-    world = worldOf(stack);
+    harness = harnessOf(stack);
     await addStock(stack.db, 'LAMP', 'AMS', 1_000);
     await addStock(stack.db, 'LAMP', 'BER', 0);
   });
@@ -55,7 +55,7 @@ describe('while PostgreSQL is restarted', () => {
           delta: 1,
           reason: `batch ${nth}`,
         }));
-        return ask(world, '/inventory/batch', { atomic, updates });
+        return ask(harness, '/inventory/batch', { atomic, updates });
       });
       // Some chunks are in, most are not.
       await waitFor(written);
@@ -74,14 +74,14 @@ describe('while PostgreSQL is restarted', () => {
 
   test('transfers that are sent, received and called back lose no unit and make none', async () => {
     const course = async (nth: number) => {
-      const { body } = await send(world, transferOf(3));
+      const { body } = await send(harness, transferOf(3));
       const parts = [
-        () => ask(world, `/transfers/${body.id}/receive`, { quantity: 1 }),
-        () => ask(world, `/transfers/${body.id}/receive`, { lost: 1 }),
+        () => ask(harness, `/transfers/${body.id}/receive`, { quantity: 1 }),
+        () => ask(harness, `/transfers/${body.id}/receive`, { lost: 1 }),
         () =>
           nth % 2 === 0
-            ? ask(world, `/transfers/${body.id}/receive`, {})
-            : ask(world, `/transfers/${body.id}/cancel`, {}),
+            ? ask(harness, `/transfers/${body.id}/receive`, {})
+            : ask(harness, `/transfers/${body.id}/cancel`, {}),
       ];
       for (const part of parts) expect((await part()).status).toBe(200);
       return body.id;
@@ -96,8 +96,8 @@ describe('while PostgreSQL is restarted', () => {
     }
     const ids = await courses;
     // Of 120 units 40 arrive in parts, 20 with the rest, 40 are lost and 20 come back.
-    expect(await onHand(world)).toBe(960);
-    expect((await world.call('GET', '/inventory/LAMP/location/BER')).body).toMatchObject({
+    expect(await onHand(harness)).toBe(960);
+    expect((await harness.call('GET', '/inventory/LAMP/location/BER')).body).toMatchObject({
       onHand: 60,
       incoming: 0,
     });
@@ -122,12 +122,12 @@ test.each(['stopped', 'killed'])(
   async (how) => {
     const temporal = await startPrivateTemporal();
     const stack = await startStack({ temporalAddress: temporal.address, api: true });
-    const world = worldOf(stack);
+    const harness = harnessOf(stack);
     let back: typeof temporal | undefined;
     try {
       await addStock(stack.db, 'LAMP', 'AMS', 10);
       await addStock(stack.db, 'LAMP', 'BER', 0);
-      const before = await send(world, transferOf(2));
+      const before = await send(harness, transferOf(2));
       const detailsOf = async (id: string) => {
         const handle = stack.temporal.client.workflow.getHandle(stack.names.transferWorkflowId(id));
         return (
@@ -138,15 +138,19 @@ test.each(['stopped', 'killed'])(
       await waitFor(async () => (await detailsOf(before.body.id)).includes('receive 2 of 2'));
       if (how === 'killed') process.kill(temporal.pid, 'SIGKILL');
       else await temporal.stop();
-      await waitFor(async () => (await world.call('GET', '//ready')).status === 503);
+      await waitFor(async () => (await harness.call('GET', '//ready')).status === 503);
 
       const begun = performance.now();
       const key = newId();
-      const during = await send(world, { ...transferOf(3), transitSeconds: 1 }, key);
-      expect(performance.now() - begun).toBeLessThan(SOON_MS);
+      const during = await send(harness, { ...transferOf(3), transitSeconds: 1 }, key);
+      expect(performance.now() - begun).toBeLessThan(REFUSED_WITHIN_MS);
       expect(during.body).toMatchObject({ status: 'in_transit', open: 3 });
-      expect((await send(world, { ...transferOf(3), transitSeconds: 1 }, key)).body.id).toBe(during.body.id);
-      expect((await ask(world, `/transfers/${before.body.id}/receive`, { quantity: 1 })).body).toMatchObject({
+      expect((await send(harness, { ...transferOf(3), transitSeconds: 1 }, key)).body.id).toBe(
+        during.body.id,
+      );
+      expect(
+        (await ask(harness, `/transfers/${before.body.id}/receive`, { quantity: 1 })).body,
+      ).toMatchObject({
         open: 1,
       });
 
@@ -157,9 +161,9 @@ test.each(['stopped', 'killed'])(
       await waitFor(async () => (await detailsOf(before.body.id)).includes('receive 1 of 2'), 60_000);
       await waitFor(async () => (await detailsOf(during.body.id)).includes('**overdue**'), 60_000);
       await expectInvariants(stack.db);
-      await ask(world, `/transfers/${before.body.id}/receive`, {});
-      await ask(world, `/transfers/${during.body.id}/cancel`, {});
-      expect(await onHand(world)).toBe(10);
+      await ask(harness, `/transfers/${before.body.id}/receive`, {});
+      await ask(harness, `/transfers/${during.body.id}/cancel`, {});
+      expect(await onHand(harness)).toBe(10);
       await waitFor(async () => {
         const { status } = await stack.temporal.client.workflow
           .getHandle(stack.names.transferWorkflowId(during.body.id))

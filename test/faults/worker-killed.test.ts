@@ -1,4 +1,4 @@
-import { expectAsIfNothingHappened } from './aftermath';
+import { expectAsIfNothingHappened } from './assertions';
 import { openProduct, type Product } from './product';
 import { standAtSteps } from './steps';
 import { waitFor } from '../support/wait';

@@ -7,7 +7,7 @@ import type { FeedMode } from '../../domain/stock/feeds/types';
 import { beginJob } from '../../domain/jobs/jobs';
 import { newId } from '../../platform/ids';
 import { openOrderShop, orderOf, receive, twice, viewOf, type OrderShop } from '../db/support';
-import { openGates } from '../faults/gate';
+import { openBarriers } from '../faults/barrier';
 import { expectInvariants } from '../support/invariants';
 import { waitFor } from '../support/wait';
 import { withStock } from '../support/stock';
@@ -166,13 +166,13 @@ test('the end of a feed counts the batch that is under way, and none begins afte
     [sku, 'NYC', 7],
   ]);
   await resolveFeed(shop.db, jobId, 1);
-  const gates = openGates(shop.url);
-  const gate = await gates.shut(
+  const barriers = openBarriers(shop.url);
+  const barrier = await barriers.block(
     `select from stock s join products p on p.id = s.product_id where p.sku = $1 for update of s`,
     [sku],
   );
   const batch = applyNextBatch(withStock(shop.db), { jobId, lane: 1, size: 1, makeStock: false });
-  await gate.reached();
+  await barrier.reached();
   let ended = false;
   const ending = finishFeed(shop.db, jobId, { as: 'cancelled' }).finally(() => (ended = true));
   await waitFor(async () => {
@@ -181,7 +181,7 @@ test('the end of a feed counts the batch that is under way, and none begins afte
     );
     return ended || waiting.rowCount === 2;
   });
-  await gates.openAll();
+  await barriers.releaseAll();
   await batch;
   expect(await ending).toMatchObject({ applied: 1, left: 2 });
   const late = await applyNextBatch(withStock(shop.db), { jobId, lane: 1, size: 1, makeStock: false });

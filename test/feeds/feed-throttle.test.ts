@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { createFeedThrottle, isPaused } from '../../activities/feed-throttle';
 
 const ok = () => Promise.resolve('done');
@@ -31,15 +30,20 @@ test('slow batches get smaller by halves, quick ones grow back', async () => {
   expect(throttle.rows).toBe(4_000);
 });
 
+afterEach(() => jest.restoreAllMocks());
+
 test('after three failures it is paused, and one batch may try once the pause is over', async () => {
-  const throttle = createFeedThrottle({ maxRows: 4_000, slowMs: 60_000, pauseMs: 3_000 });
+  // The breaker reads the clock of the process.
+  let at = 1_000_000;
+  jest.spyOn(Date, 'now').mockImplementation(() => at);
+  const throttle = createFeedThrottle({ maxRows: 4_000, slowMs: 60_000, pauseMs: 3_000, now: () => at });
   for (let i = 0; i < 3; i++) await expect(throttle.run(fail)).rejects.toThrow('away');
   const turnedAway = await throttle.run(ok).catch((error: unknown) => error);
   expect(isPaused(turnedAway)).toBe(true);
-  await delay(3_100);
+  at += 3_100;
   await expect(throttle.run(fail)).rejects.toThrow('away');
   expect(isPaused(await throttle.run(ok).catch((error: unknown) => error))).toBe(true);
-  await delay(3_100);
+  at += 3_100;
   expect(await throttle.run(ok)).toBe('done');
   expect(await throttle.run(ok)).toBe('done');
 });

@@ -4,6 +4,7 @@ import type { CarrierEvent } from '../../domain/fulfilment/types';
 import { newId } from '../../platform/ids';
 import { addStock, eventTypes, openTestShop, type TestShop } from '../support/fixtures';
 import { expectInvariants } from '../support/invariants';
+import { seededRandom } from '../support/random';
 import {
   addBookedOrder,
   addShippingOrder,
@@ -208,7 +209,8 @@ test('shuffled and repeated updates of many orders, told by several at once, are
   const events = orders.flatMap(({ shipmentIds }) =>
     shipmentIds.flatMap((id) => [update(id, 'picked_up'), update(id, 'delivered')]),
   );
-  const shuffled = () => [...events].sort(() => Math.random() - 0.5);
+  const random = seededRandom();
+  const shuffled = () => random.shuffled(events);
   const told = await Promise.all([apply(shuffled()), apply(shuffled()), apply(shuffled().slice(0, 80))]);
   const applied = told.flat().filter((result) => result === 'applied').length;
   const stale = told.flat().filter((result) => result === 'stale').length;

@@ -2,7 +2,7 @@ import type { ReconcileResult } from '../../activities/reconcile';
 import { createJob } from '../../domain/jobs/jobs';
 import type { JobType } from '../../domain/jobs/types';
 import { newId } from '../../platform/ids';
-import { openGates, type Gates } from '../faults/gate';
+import { openBarriers, type Barriers } from '../faults/barrier';
 import { manyParts, slowDown, speedUp } from '../feeds/slow-database';
 import { openUploads, type Uploads } from '../feeds/uploads';
 import { keepHistory } from '../replay/record';
@@ -15,7 +15,7 @@ const ROWS = 60;
 
 let stack: Stack;
 let feeds: Uploads;
-let gates: Gates;
+let barriers: Barriers;
 let feed: string;
 beforeAll(async () => {
   stack = await startStack({
@@ -23,12 +23,12 @@ beforeAll(async () => {
     settings: { FEED_BATCH_ROWS: 5, FEED_LANES: 1, FEED_SLOW_BATCH_MS: 1_000 },
   });
   feeds = openUploads(stack);
-  gates = openGates(stack.databaseUrl);
+  barriers = openBarriers(stack.databaseUrl);
   feed = await manyParts(stack.db, ROWS);
 });
 afterAll(() => stack.stop());
 afterEach(async () => {
-  await gates.openAll();
+  await barriers.releaseAll();
   await expectInvariants(stack.db);
 });
 
@@ -50,15 +50,15 @@ async function reconcileLater(jobId: string): Promise<ReconcileResult> {
 const RESTARTED = reconciled({ looked: 1, restarted: 1 });
 const LEFT_ALONE = reconciled({ looked: 1 });
 
-/** A delta feed of a unit for each part, half-way: rows are applied, and the next batch waits at a gate. */
+/** A delta feed of a unit for each part, half-way: rows are applied, and the next batch waits at a barrier. */
 async function halfWay(): Promise<string> {
-  const gate = await gates.shut(
+  const barrier = await barriers.block(
     `insert into stock (product_id, warehouse_id)
      select p.id, w.id from products p, warehouses w where p.sku = 'PART-30' and w.code = 'AMS'
      on conflict (product_id, warehouse_id) do update set on_hand = stock.on_hand`,
   );
   const { jobId } = await feeds.accepted(feed, { query: '?mode=delta' });
-  await gate.reached();
+  await barrier.reached();
   await waitFor(async () => (await ledgerOf(jobId)).rows === 30);
   return jobId;
 }
@@ -87,7 +87,7 @@ test('a feed whose workflow is terminated half-way is completed, and every row i
   await workflow(jobId).terminate('by hand');
   // What the worker was at when it was terminated is still under way.
   expect(await reconcileLater(jobId)).toEqual(RESTARTED);
-  await gates.openAll();
+  await barriers.releaseAll();
   expect(await feeds.ended(jobId)).toMatchObject({
     status: 'completed',
     result: { applied: ROWS, rejected: 0, left: 0 },
@@ -105,7 +105,7 @@ test('a feed that somebody wished to end before its workflow was terminated ends
   });
   await workflow(jobId).terminate('by hand');
   expect(await reconcileLater(jobId)).toEqual(RESTARTED);
-  await gates.openAll();
+  await barriers.releaseAll();
   const job = await feeds.ended(jobId);
   expect(job.status).toBe('cancelled');
   const { applied, left } = job.result as { applied: number; left: number };
@@ -117,14 +117,14 @@ test('a feed that somebody wished to end before its workflow was terminated ends
 
 test('a consistency check whose workflow is terminated goes on with the checks that are left', async () => {
   const checks = ['phantom_stock', 'transfers_lost_units', 'outbox_stuck'];
-  const gate = await gates.shut('lock table transfers in access exclusive mode');
+  const barrier = await barriers.block('lock table transfers in access exclusive mode');
   const reply = await fetch(`${stack.url}/jobs/consistency`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify({ mode: 'full', checks }),
   });
   const { jobId } = (await reply.json()) as { jobId: string };
-  await gate.reached();
+  await barrier.reached();
   const ran = async () => {
     const text = `select check_id as id, started_at as at from consistency_checks where job_id = $1 order by started_at`;
     return (await stack.db.pool.query<{ id: string; at: Date }>(text, [jobId])).rows;
@@ -133,7 +133,7 @@ test('a consistency check whose workflow is terminated goes on with the checks t
   expect(before.map(({ id }) => id)).toEqual(['phantom_stock']);
   await workflow(jobId).terminate('by hand');
   expect(await reconcileLater(jobId)).toEqual(RESTARTED);
-  await gates.openAll();
+  await barriers.releaseAll();
   expect(await feeds.ended(jobId)).toMatchObject({
     status: 'completed',
     result: { findings: 0, checks: checks.map((id) => ({ id })) },

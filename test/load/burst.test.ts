@@ -1,26 +1,26 @@
 import { newId } from '../../platform/ids';
 import type { Reply } from '../api/support';
-import { expectNothingDoubled, untilAtRest } from '../faults/aftermath';
-import { worldOf, type World } from '../faults/world';
+import { expectNothingDoubled, untilAtRest } from '../faults/assertions';
+import { harnessOf, type Harness } from '../faults/harness';
 import { addStock } from '../support/fixtures';
-import { insist, type PutOff } from '../support/insist';
+import { retryUntilFinal, type RetryCounts } from '../support/retry-until-final';
 import { expectAtRest, expectInvariants } from '../support/invariants';
 import { seededRandom } from '../support/random';
 import { startStack, type Stack } from '../support/stack';
 
 let stack: Stack;
-let world: World;
+let harness: Harness;
 
 async function open(settings: Parameters<typeof startStack>[0] = {}): Promise<void> {
   stack = await startStack({ api: true, ...settings });
-  world = worldOf(stack);
+  harness = harnessOf(stack);
 }
 afterEach(() => stack.stop());
 
 /** With a key of its own. */
-function place(body: unknown, putOff: PutOff): Promise<Reply> {
+function place(body: unknown, retries: RetryCounts): Promise<Reply> {
   const headers = { 'idempotency-key': newId() };
-  return insist(() => world.call('POST', '/orders', { body, headers }), putOff);
+  return retryUntilFinal(() => harness.call('POST', '/orders', { body, headers }), retries);
 }
 
 function countBy(replies: readonly Reply[]): Record<string, number> {
@@ -33,7 +33,7 @@ function countBy(replies: readonly Reply[]): Record<string, number> {
 }
 
 async function unitsOf(sku: string): Promise<{ onHand: number; reserved: number }> {
-  const { onHand, reserved } = (await world.call('GET', `/inventory/${sku}`)).body;
+  const { onHand, reserved } = (await harness.call('GET', `/inventory/${sku}`)).body;
   return { onHand, reserved };
 }
 
@@ -42,13 +42,13 @@ test('of 500 orders at once for 100 units in three warehouses exactly 100 are he
   await addStock(stack.db, 'LAMP', 'AMS', 40);
   await addStock(stack.db, 'LAMP', 'BER', 35);
   await addStock(stack.db, 'LAMP', 'NYC', 25);
-  const putOff: PutOff = {};
+  const retries: RetryCounts = {};
   const body = { customerId: 'c-1', items: [{ sku: 'LAMP', quantity: 1 }] };
   const begun = performance.now();
-  const replies = await Promise.all(Array.from({ length: 500 }, () => place(body, putOff)));
+  const replies = await Promise.all(Array.from({ length: 500 }, () => place(body, retries)));
   const seconds = (performance.now() - begun) / 1_000;
   process.stdout.write(
-    `500 orders for 100 units: ${seconds.toFixed(1)} s, put off ${JSON.stringify(putOff)}\n`,
+    `500 orders for 100 units: ${seconds.toFixed(1)} s, retried ${JSON.stringify(retries)}\n`,
   );
 
   expect(countBy(replies)).toEqual({ '201': 100, '409 OUT_OF_STOCK': 400 });
@@ -58,11 +58,13 @@ test('of 500 orders at once for 100 units in three warehouses exactly 100 are he
   const held = replies.filter((reply) => reply.status === 201);
   expect(new Set(held.map((reply) => reply.body.id)).size).toBe(100);
   const cancelled = await Promise.all(
-    held.map(({ body: { id } }) => insist(() => world.call('PUT', `/orders/${id}/cancel`, { body: {} }))),
+    held.map(({ body: { id } }) =>
+      retryUntilFinal(() => harness.call('PUT', `/orders/${id}/cancel`, { body: {} })),
+    ),
   );
   expect(countBy(cancelled)).toEqual({ '200': 100 });
   expect(await unitsOf('LAMP')).toEqual({ onHand: 100, reserved: 0 });
-  await untilAtRest(world);
+  await untilAtRest(harness);
   await expectAtRest(stack.db);
 }, 1_800_000);
 
@@ -76,7 +78,7 @@ test('of 1,000 orders at once over 200 SKUs, some scarce, every one ends and non
     await addStock(stack.db, sku, 'AMS', isScarce ? 2 : 20);
     await addStock(stack.db, sku, 'BER', isScarce ? 1 : 20);
   }
-  const putOff: PutOff = {};
+  const retries: RetryCounts = {};
   const begun = performance.now();
   const replies = await Promise.all(
     Array.from({ length: 1_000 }, (_, n) => {
@@ -89,21 +91,21 @@ test('of 1,000 orders at once over 200 SKUs, some scarce, every one ends and non
           items: items.map((sku) => ({ sku, quantity: random.whole(1, 2) })),
           ...(random.chance(0.8) ? { payment: { method: 'card', token: 'tok_ok' } } : { holdSeconds: 5 }),
         },
-        putOff,
+        retries,
       );
     }),
   );
   const answered = (performance.now() - begun) / 1_000;
-  await untilAtRest(world);
+  await untilAtRest(harness);
   const ended = (performance.now() - begun) / 1_000;
   const outcomes = countBy(replies);
   process.stdout.write(
     `1,000 orders (seed ${random.seed}): answered in ${answered.toFixed(1)} s, at rest after ${ended.toFixed(1)} s, ` +
-      `${JSON.stringify(outcomes)}, put off ${JSON.stringify(putOff)}\n`,
+      `${JSON.stringify(outcomes)}, retried ${JSON.stringify(retries)}\n`,
   );
 
   expect(Object.keys(outcomes).sort()).toEqual(['201', '409 OUT_OF_STOCK']);
-  expect(putOff['503 OVERLOADED']).toBeGreaterThan(0);
+  expect(retries['503 OVERLOADED']).toBeGreaterThan(0);
   const held = replies.filter((reply) => reply.status === 201).map((reply) => reply.body.id);
   expect(new Set(held).size).toBe(held.length);
   const stored = await stack.db.pool.query<{ id: string }>(
@@ -117,5 +119,5 @@ test('of 1,000 orders at once over 200 SKUs, some scarce, every one ends and non
   const holds = await stack.db.pool.query('select id from reservations');
   expect(holds.rowCount).toBe(held.length);
   await expectAtRest(stack.db);
-  await expectNothingDoubled(world);
+  await expectNothingDoubled(harness);
 }, 1_800_000);

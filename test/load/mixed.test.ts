@@ -1,6 +1,6 @@
-import { expectNothingDoubled, untilAtRest } from '../faults/aftermath';
+import { expectNothingDoubled, untilAtRest } from '../faults/assertions';
 import { openProduct } from '../faults/product';
-import { worldOf, type World } from '../faults/world';
+import { harnessOf, type Harness } from '../faults/harness';
 import { expectAtRest } from '../support/invariants';
 import { seededRandom, type Random } from '../support/random';
 import { startStack } from '../support/stack';
@@ -9,26 +9,26 @@ import { LOSES, startMixedOrders, UNSERVED, type MixedOrders } from './mixed';
 
 const ORDERS = 200;
 /** Orders after which the worker goes. */
-const BLOWS = [30, 80, 130, 180];
+const INTERRUPTIONS = [30, 80, 130, 180];
 
 async function untilPlaced(mixed: MixedOrders, orders: number): Promise<void> {
   await Promise.race([mixed.done, waitFor(() => mixed.placed() >= orders, 900_000)]);
 }
 
-async function expectAllRight(world: World, mixed: MixedOrders, random: Random): Promise<void> {
+async function expectAllRight(harness: Harness, mixed: MixedOrders, random: Random): Promise<void> {
   await mixed.done;
-  await untilAtRest(world, 600_000);
-  const { rows } = await world.db.pool.query<{ status: string; n: number }>(
+  await untilAtRest(harness, 600_000);
+  const { rows } = await harness.db.pool.query<{ status: string; n: number }>(
     'select status, count(*) as n from orders group by status order by status',
   );
   const ends = Object.fromEntries(rows.map(({ status, n }) => [status, n]));
   process.stdout.write(
     `seed ${random.seed}: orders ${JSON.stringify(ends)}, answers ${JSON.stringify(mixed.answers)}, ` +
-      `put off ${JSON.stringify(mixed.putOff)}\n`,
+      `retried ${JSON.stringify(mixed.retries)}\n`,
   );
   expect(mixed.placed()).toBe(ORDERS);
-  await expectAtRest(world.db);
-  await expectNothingDoubled(world);
+  await expectAtRest(harness.db);
+  await expectNothingDoubled(harness);
 }
 
 test('200 mixed orders through a worker that drains and starts again leave counters, money and parcels right', async () => {
@@ -41,14 +41,14 @@ test('200 mixed orders through a worker that drains and starts again leave count
     settings: { SHUTDOWN_GRACE_SECONDS: 2 },
   });
   try {
-    const world = worldOf(stack);
-    const mixed = await startMixedOrders(world, random, { orders: ORDERS, customers: 24 });
-    for (const orders of BLOWS) {
+    const harness = harnessOf(stack);
+    const mixed = await startMixedOrders(harness, random, { orders: ORDERS, customers: 24 });
+    for (const orders of INTERRUPTIONS) {
       await untilPlaced(mixed, orders);
       await stack.stopWorker();
       await stack.startWorker();
     }
-    await expectAllRight(world, mixed, random);
+    await expectAllRight(harness, mixed, random);
   } finally {
     await stack.stop();
   }
@@ -68,7 +68,7 @@ test('200 mixed orders through workers that are killed leave counters, money and
       });
     let worker = await start();
     const mixed = await startMixedOrders(product, random, { orders: ORDERS, customers: 24 });
-    for (const orders of BLOWS) {
+    for (const orders of INTERRUPTIONS) {
       await untilPlaced(mixed, orders);
       await worker.kill();
       worker = await start();

@@ -1,9 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { newId } from '../../platform/ids';
 import type { Reply } from '../api/support';
-import type { World } from '../faults/world';
+import type { Harness } from '../faults/harness';
 import { addStock } from '../support/fixtures';
-import { insist, type PutOff } from '../support/insist';
+import { retryUntilFinal, type RetryCounts } from '../support/retry-until-final';
 import type { Random } from '../support/random';
 
 /** Where the carrier refuses to come, and where it loses what it takes. */
@@ -42,15 +42,15 @@ export interface MixedOrders {
   done: Promise<void>;
   /** How many requests were answered what. */
   answers: Readonly<Record<string, number>>;
-  putOff: PutOff;
+  retries: RetryCounts;
 }
 
 /**
  * Customers who order, pay, change their cards, cancel and let holds expire, at random, while stock arrives. A worker
- * may come and go meanwhile: they insist.
+ * may come and go meanwhile: they retry.
  */
 export async function startMixedOrders(
-  world: World,
+  harness: Harness,
   random: Random,
   { orders, customers }: { orders: number; customers: number },
 ): Promise<MixedOrders> {
@@ -58,18 +58,18 @@ export async function startMixedOrders(
   for (const [n, sku] of skus.entries()) {
     // Of every other product the good ones have so little that the bad ones are needed.
     const good = n % 4 < 2 ? 20 : 4;
-    for (const warehouse of ['AMS', 'BER']) await addStock(world.db, sku, warehouse, random.whole(0, good));
+    for (const warehouse of ['AMS', 'BER']) await addStock(harness.db, sku, warehouse, random.whole(0, good));
     for (const [m, warehouse] of [UNSERVED, LOSES].entries()) {
-      await addStock(world.db, sku, warehouse, n % 4 === 2 + m ? 6 : 0);
+      await addStock(harness.db, sku, warehouse, n % 4 === 2 + m ? 6 : 0);
     }
   }
   const answers: Record<string, number> = {};
-  const putOff: PutOff = {};
+  const retries: RetryCounts = {};
   let begun = 0;
   let placed = 0;
 
   async function ask(what: keyof typeof RIGHT, call: () => Promise<Reply>): Promise<Reply> {
-    const reply = await insist(call, putOff);
+    const reply = await retryUntilFinal(call, retries);
     const answer = reply.body.code ? `${reply.status} ${reply.body.code}` : String(reply.status);
     answers[`${what}: ${answer}`] = (answers[`${what}: ${answer}`] ?? 0) + 1;
     const right: readonly string[] = RIGHT[what];
@@ -78,7 +78,7 @@ export async function startMixedOrders(
   }
 
   const post = (path: string, body: unknown, headers = { 'idempotency-key': newId() }) => {
-    return () => world.call('POST', path, { body, headers });
+    return () => harness.call('POST', path, { body, headers });
   };
 
   async function pay(orderId: string, token: string): Promise<Reply> {
@@ -113,7 +113,7 @@ export async function startMixedOrders(
     if (random.chance(0.25)) {
       steps.push(
         delay(random.whole(0, 2_000)).then(() =>
-          ask('cancel', () => world.call('PUT', `/orders/${id}/cancel`, { body: {} })),
+          ask('cancel', () => harness.call('PUT', `/orders/${id}/cancel`, { body: {} })),
         ),
       );
     }
@@ -137,5 +137,5 @@ export async function startMixedOrders(
     for (const sku of skus) await receive(sku, orders * 3);
   });
   done.catch(() => undefined);
-  return { placed: () => placed, done, answers, putOff };
+  return { placed: () => placed, done, answers, retries };
 }

@@ -1,3 +1,6 @@
+import { once } from 'node:events';
+import { createServer, type AddressInfo } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import { openDatabase, type Database } from '../../platform/database/database';
 import { openListener, type Listener } from '../../platform/database/listener';
 import { newId } from '../../platform/ids';
@@ -98,11 +101,25 @@ test('who stopped listening is not called any more', async () => {
   expect(calls).toBe(1);
 });
 
-test('a server that is away is tried again until it is closed', async () => {
-  const nowhere = open('postgresql://postgres@127.0.0.1:1/none');
-  await new Promise((resolve) => setTimeout(resolve, 200));
-  expect(nowhere.connected).toBe(false);
-  await nowhere.close();
+test('a server that is away is tried again and again until the listener is closed', async () => {
+  let attempts = 0;
+  const away = createServer((socket) => {
+    attempts += 1;
+    socket.destroy();
+  });
+  away.listen(0, '127.0.0.1');
+  await once(away, 'listening');
+  const { port } = away.address() as AddressInfo;
+  const refused = open(`postgresql://postgres@127.0.0.1:${port}/none`);
+  await waitFor(() => attempts >= 3);
+  expect(refused.connected).toBe(false);
+  await refused.close();
+  const before = attempts;
+  // The fourth attempt would come within 400 ms.
+  await delay(500);
+  expect(attempts).toBe(before);
+  away.close();
+  await once(away, 'close');
 });
 
 test('closed at any moment it stays closed', async () => {

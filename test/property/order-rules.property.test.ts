@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { mayCancel, nextStep } from '../../domain/ordering/rules';
+import { nextStep } from '../../domain/ordering/rules';
 import type { ReservationProgress, OrderProgress } from '../../domain/ordering/types';
 import { hasEnded, itemStatus, mayBecome } from '../../domain/orders/rules';
 import { ORDER_STATUSES, type OrderStatus } from '../../domain/orders/types';
@@ -107,15 +107,6 @@ test('what is charged without asking was never tried, is not past due and has a 
       const charged = given.holds.filter((h) => h.reservationId === step.reservationId);
       expect(given.hasPaymentMethod).toBe(true);
       expect(charged.some((h) => h.status === 'pending' && h.attempt === 0 && h.msLeft > 0)).toBe(true);
-    }),
-  );
-});
-
-test('nothing that has left or ended may be cancelled', () => {
-  fc.assert(
-    fc.property(progress, (given) => {
-      const left = (given.shipments.picked_up ?? 0) + (given.shipments.delivered ?? 0);
-      expect(mayCancel(given)).toBe(!hasEnded(given.status) && left === 0);
     }),
   );
 });

@@ -10,6 +10,7 @@ import { startTemporalServer } from '../../platform/embedded/temporal';
 import { findTemporalCli } from '../../platform/embedded/temporal-cli';
 import { createLogger } from '../../platform/telemetry/log';
 import { migrate } from '../../platform/database/migrations';
+import { copyCluster, createCluster } from './postgres-cluster';
 import { endRun, endRunAndExit, FOLDER_PREFIX, OWNER_FILE, sweepAbandonedRuns } from './run-folders';
 import { ENV, type TestRun } from './run';
 import { buildWorkflowBundle, WORKFLOWS_ENTRY } from './workflow-bundle';
@@ -49,7 +50,11 @@ export default async function setUp(globalConfig: Pick<Config, 'collectCoverage'
   }
 
   async function startPostgres({ folder }: TestRun): Promise<void> {
-    const server = await startEmbeddedPostgres({ dataDir: join(folder, 'postgres'), log, settings: FAST });
+    const [cluster, dataDir] = [join(folder, 'cluster'), join(folder, 'postgres')];
+    await createCluster(cluster, log);
+    await copyCluster(cluster, dataDir);
+    process.env[ENV.cluster] = cluster;
+    const server = await startEmbeddedPostgres({ dataDir, log, settings: FAST });
     run.postgres = server;
     await migrate(server.url(TEMPLATE), log, { createDatabase: true });
     const client = new Client({ connectionString: server.url() });

@@ -6,11 +6,18 @@ export interface Random {
   /** True in that share of cases. */
   chance(share: number): boolean;
   pick<T>(from: readonly [T, ...T[]]): T;
+  /** A number from 0 up to, but not including, 1. */
+  fraction(): number;
+  /** A copy in random order. */
+  shuffled<T>(list: readonly T[]): T[];
 }
 
-/** Seeded by HOLDFAST_TEST_SEED, else differently each time. Mulberry32. */
+/** Seeded by HOLDFAST_TEST_SEED, else differently each time; prints its seed. Mulberry32. */
 export function seededRandom(): Random {
   const seed = Number(process.env.HOLDFAST_TEST_SEED ?? Math.floor(Math.random() * 2 ** 31));
+  process.stdout.write(
+    `HOLDFAST_TEST_SEED=${seed} (${expect.getState().currentTestName ?? 'before the tests'})\n`,
+  );
   let state = seed;
   const next = () => {
     state = (state + 0x6d2b79f5) | 0;
@@ -24,5 +31,11 @@ export function seededRandom(): Random {
     whole,
     chance: (share) => next() < share,
     pick: (from) => from[whole(0, from.length - 1)] ?? from[0],
+    fraction: next,
+    shuffled: (list) =>
+      list
+        .map((item) => [next(), item] as const)
+        .sort(([a], [b]) => a - b)
+        .map(([, item]) => item),
   };
 }

@@ -5,6 +5,7 @@ import type { TemporalServer } from '../../platform/embedded/temporal';
 export const ENV = {
   postgres: 'HOLDFAST_TEST_POSTGRES_URL',
   template: 'HOLDFAST_TEST_TEMPLATE',
+  cluster: 'HOLDFAST_TEST_CLUSTER',
   temporal: 'HOLDFAST_TEST_TEMPORAL_ADDRESS',
   temporalCli: 'HOLDFAST_TEST_TEMPORAL_CLI',
   folder: 'HOLDFAST_TEST_FOLDER',

@@ -11,6 +11,7 @@ import {
   type TemporalServerOptions,
 } from '../../platform/embedded/temporal';
 import { createLogger, type Logger } from '../../platform/telemetry/log';
+import { copyCluster } from './postgres-cluster';
 import { fromSetup } from './run';
 
 /** URL of a database on the run's PostgreSQL, `postgres` unless named. Data there need not survive a crash (fsync off). */
@@ -46,10 +47,16 @@ export function testLogger(): Logger {
 export async function startPrivatePostgres(
   options: Partial<EmbeddedPostgresOptions> = {},
 ): Promise<EmbeddedPostgres & { dataDir: string }> {
-  const dataDir = options.dataDir ?? join(await scratchFolder('postgres'), 'pg');
+  const dataDir = options.dataDir ?? (await newDataDir());
   const server = await startEmbeddedPostgres({ log: testLogger(), ...options, dataDir });
   // Its getters follow a restart, so it is not copied.
   return Object.assign(server, { dataDir });
+}
+
+async function newDataDir(): Promise<string> {
+  const folder = join(await scratchFolder('postgres'), 'pg');
+  await copyCluster(fromSetup('cluster'), folder);
+  return folder;
 }
 
 /** A Temporal server of one's own with its state in a file, to kill and to start again. The caller stops it. */

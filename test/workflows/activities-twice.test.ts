@@ -5,6 +5,7 @@ import { createWarehouseDirectory } from '../../domain/catalog/warehouses';
 import { createOrderReserver, type OrderReserver } from '../../domain/ordering/place';
 import type { OrderProgress } from '../../domain/ordering/types';
 import type { OrderInput } from '../../domain/orders/types';
+import { fingerprintOf } from '../db/support';
 import { addStock, openTestShop, type TestShop } from '../support/fixtures';
 import { expectInvariants } from '../support/invariants';
 import { testLogger } from '../support/servers';
@@ -33,21 +34,6 @@ afterAll(async () => {
   await shop.close();
 });
 afterEach(() => expectInvariants(shop.db));
-
-const TABLES =
-  'orders order_items order_events backorders reservations reservation_lines stock inventory_transactions payments refunds shipments shipment_items outbox'.split(
-    ' ',
-  );
-
-/** Every row of everything an order touches. */
-async function everything(): Promise<unknown[]> {
-  const found = await Promise.all(
-    TABLES.map((table) =>
-      shop.db.pool.query<{ row: string }>(`select t::text as row from ${table} t order by 1`),
-    ),
-  );
-  return found.map(({ rows }) => rows);
-}
 
 function run<Args extends unknown[], Result>(
   activity: (...args: Args) => Promise<Result>,
@@ -158,9 +144,9 @@ test.each(Object.entries(STEPS))(
   async (_name, prepare) => {
     const step = await prepare();
     const first = await step();
-    const after = await everything();
+    const after = await fingerprintOf(shop.db);
     expect(still(await step())).toEqual(still(first));
-    expect(await everything()).toEqual(after);
+    expect(await fingerprintOf(shop.db)).toEqual(after);
   },
 );
 

@@ -3,7 +3,7 @@ import { newId } from '../../platform/ids';
 import { addStock } from '../support/fixtures';
 import { expectAtRest } from '../support/invariants';
 import { startStack, type Stack } from '../support/stack';
-import { SOON_MS } from '../support/soon';
+import { EXPIRED_WITHIN_MS } from '../support/promised';
 import { waitFor } from '../support/wait';
 import { lateness, place, refusalOf, type PlacedOrder } from './order';
 import { withStock } from '../support/stock';
@@ -110,7 +110,7 @@ test('a wish to cancel that comes too late does not prolong a hold', async () =>
   await waitFor(() => Date.parse(reservation!.expiresAt) - Date.now() < 1_500);
   await order.handle.cancel();
   expect(await order.closed('workflow-cancelled-when-part-has-left')).toEqual({ status: 'fulfilled' });
-  expect(await lateness(stack, order)).toBeLessThan(SOON_MS);
+  expect(await lateness(stack, order)).toBeLessThan(EXPIRED_WITHIN_MS);
 });
 
 test('an order that is cancelled while it waits for stock leaves the queue, and the next in it is served', async () => {

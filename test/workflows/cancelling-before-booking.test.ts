@@ -5,22 +5,22 @@ import { waitFor } from '../support/wait';
 import { bookingGate } from './carrier';
 import { place } from './order';
 
-const gate = bookingGate();
+const barrier = bookingGate();
 let stack: Stack;
 beforeAll(async () => {
-  stack = await startStack({ integrations: gate.integrations });
+  stack = await startStack({ integrations: barrier.integrations });
   await addStock(stack.db, 'LAMP', 'AMS', 100);
 });
 afterAll(async () => {
-  gate.open();
+  barrier.open();
   await stack.stop();
 });
 afterEach(() => expectAtRest(stack.db));
 
 test('orders are cancelled while their booking is on its way and before it has begun', async () => {
-  gate.shut();
+  barrier.block();
   const booking = await place(stack, { items: { LAMP: 1 }, token: 'tok_ok' });
-  await waitFor(() => gate.arrived() === 1);
+  await waitFor(() => barrier.arrived() === 1);
   // The dispatcher is held up with the first, so the second is not begun.
   const waiting = await place(stack, { items: { LAMP: 1 }, token: 'tok_ok' });
   await waiting.until('paid');
@@ -31,7 +31,7 @@ test('orders are cancelled while their booking is on its way and before it has b
   expect(await waiting.cancel()).toEqual({ outcome: 'cancelled' });
   await booking.closed('cancelled-while-booking');
   await waiting.closed('cancelled-before-booking');
-  gate.open();
+  barrier.open();
 
   // The late booking finds the void at the carrier and is refused: nothing is picked up.
   const next = await place(stack, { items: { LAMP: 1 }, token: 'tok_ok' });

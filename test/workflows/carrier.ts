@@ -41,16 +41,16 @@ export async function untilShipments(order: PlacedOrder, status: ShipmentStatus)
   );
 }
 
-/** A carrier whose bookings wait at a gate until it is opened. */
-export interface Gate {
+/** A carrier whose bookings wait at a barrier until it is opened. */
+export interface Barrier {
   integrations(made: Integrations): Integrations;
-  /** Bookings that have come to the gate so far. */
+  /** Bookings that have come to the barrier so far. */
   arrived(): number;
-  shut(): void;
+  block(): void;
   open(): void;
 }
 
-export function bookingGate(): Gate {
+export function bookingGate(): Barrier {
   let opened = Promise.resolve();
   let open = () => {};
   let arrived = 0;
@@ -67,7 +67,7 @@ export function bookingGate(): Gate {
       })),
     }),
     arrived: () => arrived,
-    shut() {
+    block() {
       opened = new Promise((resolve) => {
         open = resolve;
       });

@@ -1,7 +1,7 @@
 import { addStock } from '../support/fixtures';
 import { expectAtRest } from '../support/invariants';
 import { startStack, type Stack } from '../support/stack';
-import { SOON_MS } from '../support/soon';
+import { EXPIRED_WITHIN_MS } from '../support/promised';
 import { waitFor } from '../support/wait';
 import { lateness, place, type PlacedOrder } from './order';
 
@@ -30,7 +30,7 @@ test('an unpaid hold expires soon after its time, never before', async () => {
   expect(await order.closed('expired')).toEqual({ status: 'expired' });
   const late = await lateness(stack, order);
   expect(late).toBeGreaterThanOrEqual(0);
-  expect(late).toBeLessThan(SOON_MS);
+  expect(late).toBeLessThan(EXPIRED_WITHIN_MS);
   expect(await order.view()).toMatchObject({ status: 'expired', reservation: { status: 'expired' } });
   expect(await order.details()).toContain('Hold expired.');
 });
@@ -44,7 +44,7 @@ test('a timer that fires before PostgreSQL says the hold is due is set again', a
   expect(await timersStarted(order)).toBe(2);
   const late = await lateness(stack, order);
   expect(late).toBeGreaterThanOrEqual(0);
-  expect(late).toBeLessThan(SOON_MS);
+  expect(late).toBeLessThan(EXPIRED_WITHIN_MS);
 });
 
 test('a payment for a hold that is past due is refused and charges nothing', async () => {
@@ -71,5 +71,5 @@ test('doorbells that ring for no reason change nothing', async () => {
   await order.until('reserved');
   await Promise.all(Array.from({ length: 5 }, () => order.ring()));
   expect(await order.handle.result()).toEqual({ status: 'expired' });
-  expect(await lateness(stack, order)).toBeLessThan(SOON_MS);
+  expect(await lateness(stack, order)).toBeLessThan(EXPIRED_WITHIN_MS);
 });

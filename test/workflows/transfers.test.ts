@@ -1,4 +1,4 @@
-import { setTimeout as delay } from 'node:timers/promises';
+import type { WorkflowHandle } from '@temporalio/client';
 import type { ReconcileResult } from '../../activities/reconcile';
 import { cancelTransfer } from '../../domain/stock/transfers/cancel';
 import { receiveTransfer } from '../../domain/stock/transfers/receive';
@@ -57,6 +57,19 @@ async function alertOf(id: string): Promise<string[]> {
   return found.rows.map((row) => row.status);
 }
 
+async function timersFired({ handle }: { handle: WorkflowHandle }): Promise<number> {
+  const { events } = await handle.fetchHistory();
+  return (events ?? []).filter((event) => event.timerFiredEventAttributes).length;
+}
+
+async function isPastDue({ id }: { id: string }): Promise<boolean> {
+  const found = await stack.db.pool.query(
+    'select 1 from transfers where id = $1 and expected_at < clock_timestamp()',
+    [id],
+  );
+  return found.rowCount === 1;
+}
+
 const touchedLongAgo = (id: string) =>
   stack.db.pool.query(`update transfers set updated_at = updated_at - interval '1 hour' where id = $1`, [id]);
 
@@ -112,7 +125,7 @@ test('a timer that ends before PostgreSQL says so is armed again and raises noth
     `update transfers set expected_at = clock_timestamp() + interval '2 seconds' where id = $1`,
     [transfer.id],
   );
-  await delay(1_300);
+  await waitFor(async () => (await timersFired(transfer)) === 1);
   expect(await alertOf(transfer.id)).toEqual([]);
   await transfer.says('**overdue**');
   await transfer.cancel();
@@ -193,11 +206,11 @@ test('a transfer that is received before anybody could follow it leaves no workf
 });
 
 test('what happens while no worker runs is found out when one does', async () => {
-  const transfer = await start(4, 3);
+  const transfer = await start(4, 2);
   await transfer.says('Waiting');
   await stack.stopWorker();
   await transfer.receive({ quantity: 1 });
-  await delay(3_000);
+  await waitFor(() => isPastDue(transfer));
   expect(await alertOf(transfer.id)).toEqual([]);
   await stack.startWorker();
   await transfer.says('receive 3 of 4, **overdue**');

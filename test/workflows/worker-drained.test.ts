@@ -1,4 +1,4 @@
-import { openGates } from '../faults/gate';
+import { openBarriers } from '../faults/barrier';
 import { addStock } from '../support/fixtures';
 import { expectAtRest } from '../support/invariants';
 import { startStack, type Stack } from '../support/stack';
@@ -40,12 +40,12 @@ test('a worker that drains in the middle of sagas, and the next one, lose nothin
 test('a drain ends although a step does not: everything else is closed, and the next worker goes on', async () => {
   const slow = await startStack({ settings: { SHUTDOWN_GRACE_SECONDS: 1 }, worker: false });
   try {
-    const gates = openGates(slow.databaseUrl);
+    const barriers = openBarriers(slow.databaseUrl);
     const stuck = await slow.startWorker();
     await addStock(slow.db, 'LAMP', 'AMS', 1);
-    const gate = await gates.shutWrites({ on: 'insert on orders', when: 'true', at: 'once' });
+    const barrier = await barriers.blockWrites({ on: 'insert on orders', when: 'true', at: 'once' });
     const order = await place(slow, { items: { LAMP: 1 } });
-    await gate.reached();
+    await barrier.reached();
 
     await slow.stopWorker();
     const listening = await slow.db.pool.query(
@@ -53,7 +53,7 @@ test('a drain ends although a step does not: everything else is closed, and the 
     );
     expect(listening.rowCount).toBe(0);
 
-    await gates.openAll();
+    await barriers.releaseAll();
     await stuck.drain();
     await slow.startWorker();
     await order.until('reserved');

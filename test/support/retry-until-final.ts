@@ -1,18 +1,18 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Reply } from '../api/support';
 
-/** How often a client was put off before it had its answer, by what it was told: `503 OVERLOADED`, `202`, ... */
-export type PutOff = Record<string, number>;
+/** How often a client tried again before it had its answer, by what it was told: `503 OVERLOADED`, `202`, ... */
+export type RetryCounts = Record<string, number>;
 
 const WAIT_MS = 500;
 
 /**
  * A client as the API asks for one: it sends the same request, with the same key, again after 503 and 202, when
- * Retry-After says so, and after a connection that broke. Answers what is final.
+ * Retry-After says so, and after a connection that broke. Returns the final reply.
  */
-export async function insist(
+export async function retryUntilFinal(
   ask: () => Promise<Reply>,
-  putOff: PutOff = {},
+  retries: RetryCounts = {},
   deadlineMs = 900_000,
 ): Promise<Reply> {
   const deadline = Date.now() + deadlineMs;
@@ -22,9 +22,9 @@ export async function insist(
       throw error;
     });
     if (reply && isFinal(reply)) return reply;
-    if (Date.now() > deadline) throw new Error(`no final answer: ${reply?.text ?? 'nobody answers'}`);
+    if (Date.now() > deadline) throw new Error(`no final answer: ${reply?.text ?? 'no reply'}`);
     const told = reply ? [reply.status, reply.body.code].filter(Boolean).join(' ') : 'nothing';
-    putOff[told] = (putOff[told] ?? 0) + 1;
+    retries[told] = (retries[told] ?? 0) + 1;
     await delay(reply ? Number(reply.headers.get('retry-after') ?? 1) * 1_000 : WAIT_MS);
   }
 }

@@ -3,22 +3,22 @@ import { newId } from '../../platform/ids';
 import { expectAtRest } from '../support/invariants';
 import { waitFor } from '../support/wait';
 import { ask, STEPS, type Standing, type Step } from './steps';
-import { driverComes, type World } from './world';
+import { carrierCollects, type Harness } from './harness';
 
 const DEADLINE_MS = 480_000;
 
 /** What remains to be done for the orders from outside, and that everything is as if nothing had happened. */
-export async function expectAsIfNothingHappened(world: World, standing: Standing): Promise<void> {
-  await standing.openAll();
+export async function expectAsIfNothingHappened(harness: Harness, standing: Standing): Promise<void> {
+  await standing.releaseAll();
   const unpaid = standing.order('it waits to be paid');
   const headers = { 'idempotency-key': newId() };
   const body = { method: 'card', token: 'tok_ok' };
-  ask(unpaid, () => world.call('POST', `/orders/${unpaid.orderId}/payments`, { body, headers }));
+  ask(unpaid, () => harness.call('POST', `/orders/${unpaid.orderId}/payments`, { body, headers }));
   // A van that comes before the carrier has heard of a cancellation takes the parcel along, and rightly so.
-  await untilCancelled(world, standing);
-  await untilAtRest(world);
+  await untilCancelled(harness, standing);
+  await untilAtRest(harness);
 
-  const { rows } = await world.db.pool.query<{ id: string; status: OrderStatus }>(
+  const { rows } = await harness.db.pool.query<{ id: string; status: OrderStatus }>(
     'select id, status from orders',
   );
   const statusOf = new Map(rows.map(({ id, status }) => [id, status]));
@@ -29,11 +29,11 @@ export async function expectAsIfNothingHappened(world: World, standing: Standing
     const replies = await Promise.all(answers);
     expect([step, ...replies.map((reply) => reply.status)]).toEqual([step, ...expectedAnswers(step)]);
   }
-  await expectAtRest(world.db);
-  await expectNothingDoubled(world);
+  await expectAtRest(harness.db);
+  await expectNothingDoubled(harness);
 }
 
-async function untilCancelled({ db }: World, { orders }: Standing): Promise<void> {
+async function untilCancelled({ db }: Harness, { orders }: Standing): Promise<void> {
   const ids = orders.filter(({ step }) => STEPS[step] === 'cancelled').map(({ orderId }) => orderId);
   await waitFor(async () => {
     const open = await db.pool.query(
@@ -50,10 +50,10 @@ function expectedAnswers(step: Step): number[] {
 }
 
 /** Waits until every order has ended, no money is on its way and every saga has closed. The carrier's van keeps coming. */
-export async function untilAtRest(world: World, deadlineMs = DEADLINE_MS): Promise<void> {
-  const { db, client, names } = world;
+export async function untilAtRest(harness: Harness, deadlineMs = DEADLINE_MS): Promise<void> {
+  const { db, client, names } = harness;
   await waitFor(async () => {
-    await driverComes(world);
+    await carrierCollects(harness);
     const open = await db.pool.query(
       `select id::text, status || ' after ' || (select string_agg(type, ', ' order by seq) from order_events where order_id = o.id)
          as status from orders o where status in ('reserved', 'paid', 'fulfilling')
@@ -100,7 +100,7 @@ const DOUBLED: Readonly<Record<string, string>> = {
       or count(*) filter (where type not in ('order_placed', 'stock_reserved')) > 1`,
 };
 
-export async function expectNothingDoubled({ db }: Pick<World, 'db'>): Promise<void> {
+export async function expectNothingDoubled({ db }: Pick<Harness, 'db'>): Promise<void> {
   for (const [what, text] of Object.entries(DOUBLED)) {
     const { rows } = await db.pool.query(text);
     expect({ [what]: rows }).toEqual({ [what]: [] });
@@ -108,7 +108,7 @@ export async function expectNothingDoubled({ db }: Pick<World, 'db'>): Promise<v
 }
 
 /** Waits until what dead processes have begun in PostgreSQL is over, one way or the other; nobody else may be at work. */
-export async function untilBuried({ db }: Pick<World, 'db'>): Promise<void> {
+export async function untilIdle({ db }: Pick<Harness, 'db'>): Promise<void> {
   await waitFor(async () => {
     const { rows } = await db.pool.query(
       `select state, query from pg_stat_activity

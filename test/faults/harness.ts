@@ -5,7 +5,7 @@ import { callApi, type CallOptions, type Reply } from '../api/support';
 import type { Stack } from '../support/stack';
 
 /** Where orders are placed and looked at, whoever runs them. */
-export interface World {
+export interface Harness {
   db: Database;
   databaseUrl: string;
   client: Client;
@@ -14,7 +14,7 @@ export interface World {
 }
 
 /** Of a stack with an API. */
-export function worldOf({ db, databaseUrl, temporal, names, url }: Stack): World {
+export function harnessOf({ db, databaseUrl, temporal, names, url }: Stack): Harness {
   return {
     db,
     databaseUrl,
@@ -25,7 +25,7 @@ export function worldOf({ db, databaseUrl, temporal, names, url }: Stack): World
 }
 
 /** Every parcel that waits for the carrier's van reaches its next stage now. */
-export async function driverComes({ db }: Pick<World, 'db'>): Promise<void> {
+export async function carrierCollects({ db }: Pick<Harness, 'db'>): Promise<void> {
   await db.pool.query(
     'update sandbox_carrier.parcels set next_at = clock_timestamp() where next_at > clock_timestamp()',
   );

@@ -2,11 +2,11 @@ import { Client } from 'pg';
 import { waitFor } from '../support/wait';
 
 /** Where a step of the product waits until it is let through: a lock that the test holds in PostgreSQL. */
-export interface Gate {
+export interface Barrier {
   /** Resolves when somebody waits at it. */
   reached(): Promise<void>;
-  /** Lets everybody through. It is open as well once its server has gone down. */
-  open(): Promise<void>;
+  /** Lets everybody through. It is released as well once its server has gone down. */
+  release(): Promise<void>;
 }
 
 /** Rows by what is done to them, and by a condition on `new` and `old`. */
@@ -16,92 +16,92 @@ export interface Write {
   at: 'once' | 'commit';
 }
 
-/** Gates of one database, and their end. */
-export interface Gates {
+/** Barriers of one database, and their end. */
+export interface Barriers {
   /**
    * Runs a statement and keeps its locks: a locked row holds up whoever changes it, and a row that is inserted and not
    * committed whoever inserts the same key. Waits until the statement finds its row.
    */
-  shut(statement: string, values?: unknown[]): Promise<Gate>;
+  block(statement: string, values?: unknown[]): Promise<Barrier>;
   /**
    * Holds up who writes such rows, for as long as it takes: right after the statement that does, with the rest of its
    * transaction to come, or as it commits. Waits for those who are writing the table.
    */
-  shutWrites(write: Write): Promise<Gate>;
-  openAll(): Promise<void>;
+  blockWrites(write: Write): Promise<Barrier>;
+  releaseAll(): Promise<void>;
 }
 
-export function openGates(databaseUrl: string): Gates {
-  const gates: Gate[] = [];
+export function openBarriers(databaseUrl: string): Barriers {
+  const barriers: Barrier[] = [];
   let triggers = 0;
 
-  async function shut(statement: string, values: unknown[] = []): Promise<Gate> {
+  async function block(statement: string, values: unknown[] = []): Promise<Barrier> {
     let failure: unknown;
-    const gate = await waitFor(
+    const barrier = await waitFor(
       () =>
-        shutGate(databaseUrl, statement, values).catch((error: unknown) => {
+        blockAt(databaseUrl, statement, values).catch((error: unknown) => {
           failure = error;
           return 'failed' as const;
         }),
       60_000,
     );
-    if (gate === 'failed') throw failure;
-    gates.push(gate);
-    return gate;
+    if (barrier === 'failed') throw failure;
+    barriers.push(barrier);
+    return barrier;
   }
 
   return {
-    shut,
-    async shutWrites(write) {
+    block,
+    async blockWrites(write) {
       const number = (triggers += 1);
-      const gate = await shut('select pg_advisory_xact_lock($1, $2)', [LOCKS, number]);
+      const barrier = await block('select pg_advisory_xact_lock($1, $2)', [LOCKS, number]);
       await addTrigger(databaseUrl, write, number);
-      return gate;
+      return barrier;
     },
-    async openAll() {
-      for (const gate of gates.splice(0)) await gate.open();
+    async releaseAll() {
+      for (const barrier of barriers.splice(0)) await barrier.release();
     },
   };
 }
 
-/** Those of gates among advisory locks. */
+/** Those of barriers among advisory locks. */
 const LOCKS = 20_261_121;
 
 /** Lets writers wait for the lock of that number. */
 async function addTrigger(databaseUrl: string, { on, when, at }: Write, number: number): Promise<void> {
-  const client = new Client({ connectionString: databaseUrl, application_name: 'test-gate' });
+  const client = new Client({ connectionString: databaseUrl, application_name: 'test-barrier' });
   await client.connect();
   try {
     await client.query(`
-      create or replace function wait_at_gate() returns trigger language plpgsql as $$ begin
+      create or replace function wait_at_barrier() returns trigger language plpgsql as $$ begin
         perform set_config('lock_timeout', '0', true);
         perform pg_advisory_xact_lock_shared(${LOCKS}, tg_argv[0]::int);
         return null;
       end $$;
-      create constraint trigger gate_${number} after ${on}
+      create constraint trigger barrier_${number} after ${on}
         deferrable initially ${at === 'once' ? 'immediate' : 'deferred'}
-        for each row when (${when}) execute function wait_at_gate(${number})`);
+        for each row when (${when}) execute function wait_at_barrier(${number})`);
   } finally {
     await client.end();
   }
 }
 
 /** Undefined: the statement concerns no row (yet). */
-async function shutGate(
+async function blockAt(
   databaseUrl: string,
   statement: string,
   values: unknown[],
-): Promise<Gate | undefined> {
-  const client = new Client({ connectionString: databaseUrl, application_name: 'test-gate' });
+): Promise<Barrier | undefined> {
+  const client = new Client({ connectionString: databaseUrl, application_name: 'test-barrier' });
   // Its server may be restarted under it.
   client.on('error', () => undefined);
   await client.connect();
-  const open = () => client.end().catch(() => undefined);
+  const release = () => client.end().catch(() => undefined);
   try {
     await client.query('begin');
     const { command, rowCount } = await client.query(statement, values);
     if (command !== 'LOCK' && rowCount === 0) {
-      await open();
+      await release();
       return undefined;
     }
     const found = await client.query<{ pid: number }>('select pg_backend_pid() as pid');
@@ -117,10 +117,10 @@ async function shutGate(
           return waiting.rowCount !== 0;
         }, 60_000);
       },
-      open,
+      release,
     };
   } catch (error) {
-    await open();
+    await release();
     throw error;
   }
 }

@@ -1,0 +1,26 @@
+const { default: TestRunner } = require('jest-runner');
+const { kindOf } = require('./test-kinds.cjs');
+
+/** One after the other, each with as many workers at most. A file that mostly waits leaves its core to another. */
+const PHASES = [
+  { kinds: ['pure', 'servers'], workers: 4 },
+  { kinds: ['timed'], workers: 2 },
+  { kinds: ['alone'], workers: 2 },
+];
+
+/**
+ * Jest's own runner, in phases: the files that hold the product to a promised time, and those that load the machine, do
+ * not run beside the rest. All phases are one run: one global set-up, one coverage report, one count.
+ */
+module.exports = class PhasedRunner extends TestRunner {
+  async runTests(tests, watcher, options) {
+    const asked = this._globalConfig;
+    for (const { kinds, workers } of PHASES) {
+      const part = tests.filter((test) => kinds.includes(kindOf(test.path)));
+      if (part.length === 0 || watcher.isInterrupted()) continue;
+      this._globalConfig = { ...asked, maxWorkers: Math.min(asked.maxWorkers, workers) };
+      await super.runTests(part, watcher, options);
+    }
+    this._globalConfig = asked;
+  }
+};
