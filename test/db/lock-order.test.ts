@@ -21,6 +21,7 @@ import { readProgress } from '../../domain/ordering/progress';
 import { receiveGoods } from '../../domain/warehousing/receiving/receive';
 import { setTracking } from '../../domain/stock/tracking/set-tracking';
 import { startTransfer } from '../../domain/stock/transfers/start';
+import { planRefunds } from '../../domain/ordering/refund';
 import { isAppError } from '../../platform/errors';
 import { newId } from '../../platform/ids';
 import { authorise, comesIn, inspect, shippedOrder } from '../returns/support';
@@ -109,6 +110,7 @@ const LOCKERS: Record<string, (skus: readonly string[]) => Promise<Locker>> = {
   async 'the release of a parcel that failed'(skus) {
     const { orderId, shipmentId } = await withParcel(skus);
     await shop.db.pool.query(`update shipments set status = 'failed' where id = $1`, [shipmentId]);
+    await shop.db.transaction((tx) => planRefunds(tx, orderId, 'test'));
     return () => releaseCutShipments(shop.db, { orderId, endAs: 'failed' });
   },
   async 'a carrier that picks a parcel up'(skus) {

@@ -127,8 +127,8 @@ test('when one of two parcels turns out to have left, the other is stopped and r
   expect(await order.handle.result()).toEqual({ status: 'fulfilled' });
 });
 
-/** Of gRPC. */
-const FAILED_PRECONDITION = 9;
+/** FAILED_PRECONDITION of gRPC: the server could not hand an update to its saga. */
+const NOT_TAKEN = new Set<number>([9]);
 
 /** How a message to a saga ended: what it returned, the code with which it was refused, or that it was not taken. */
 async function answerOf(message: Promise<unknown>): Promise<unknown> {
@@ -137,9 +137,8 @@ async function answerOf(message: Promise<unknown>): Promise<unknown> {
   } catch (error) {
     if (error instanceof WorkflowNotFoundError) return 'closed';
     const cause: unknown = error instanceof ServiceError ? error.cause : error;
-    // The server could not hand it to a saga that was closing. The API tells its client to try again.
-    const code: number | undefined = isGrpcServiceError(cause) ? cause.code : undefined;
-    if (code === FAILED_PRECONDITION) return 'not taken';
+    // The saga was closing. The API tells its client to try again.
+    if (isGrpcServiceError(cause) && NOT_TAKEN.has(cause.code)) return 'not taken';
     return refusalOf(message);
   }
 }
