@@ -138,7 +138,7 @@ const LOCKERS: Record<string, (skus: readonly string[]) => Promise<Locker>> = {
     });
     const counts = skus.map((sku) => ({ sku, counted: 8 }));
     await countLines(shop.db, id, counts, 'counter');
-    await submitCount(shop.db, id);
+    await submitCount(withStock(shop.db), id);
     return () => approveCount(withStock(shop.db), { sheetId: id, skus: undefined, actor: 'boss' });
   },
   async 'an inspected return'(skus) {
@@ -184,7 +184,7 @@ test.each(Object.entries(LOCKERS))(
 /** The same for those that lock rows of one product in several warehouses. */
 const IN_WAREHOUSES: Record<string, (sku: string) => Promise<unknown>> = {
   'a transfer that arrives at once': (sku) =>
-    startTransfer(shop.db, {
+    startTransfer(withStock(shop.db), {
       transferId: newId(),
       sku,
       from: 'NYC',
