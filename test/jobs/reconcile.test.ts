@@ -43,7 +43,7 @@ async function reconcileLater(jobId: string): Promise<ReconcileResult> {
     [jobId],
   );
   const { result, handle } = await reconcile(stack, 'jobs');
-  await keepHistory(handle, 'job-sweep');
+  await keepHistory(handle, 'reconcile-jobs');
   return result;
 }
 

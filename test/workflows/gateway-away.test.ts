@@ -54,7 +54,7 @@ test('a charge that is unknown for too long gives up its hold, alerts, and is re
   });
   await waitFor(async () => (await order.details()).includes('its stock was given up'));
 
-  expect(await order.closed('hold-given-up-then-refunded')).toEqual({ status: 'failed' });
+  expect(await order.closed('reservation-given-up-then-refunded')).toEqual({ status: 'failed' });
   expect(await order.stuck()).toBe(false);
   expect(await order.view()).toMatchObject({ payment: { status: 'refunded', refundedMinor: 2_000 } });
   expect(await gatewayBooks(stack, order)).toEqual([{ status: 'captured', calls: 1 }]);
@@ -69,7 +69,7 @@ test('a charge that never reached the gateway before its hold was given up is ne
   });
   await order.until('failed');
   await back();
-  expect(await order.closed('hold-given-up-never-charged')).toEqual({ status: 'failed' });
+  expect(await order.closed('reservation-given-up-never-charged')).toEqual({ status: 'failed' });
   expect(await order.view()).toMatchObject({ payment: { status: 'declined', declineCode: 'abandoned' } });
   expect(await gatewayBooks(stack, order)).toEqual([{ status: 'declined', calls: 0 }]);
   expect(await order.stuck()).toBe(false);

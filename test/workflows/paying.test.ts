@@ -66,7 +66,7 @@ test('a charge whose answer was lost is looked up and not made again', async () 
 
 test('a hold does not expire while the gateway takes longer than it', async () => {
   const order = await place(stack, { items: { LAMP: 1 }, holdSeconds: 1, token: 'tok_slow' });
-  expect(await order.closed('slow-gateway-outlives-the-hold')).toEqual({ status: 'fulfilled' });
+  expect(await order.closed('slow-gateway-outlives-the-reservation')).toEqual({ status: 'fulfilled' });
   const { payment, reservation } = await order.view();
   expect(payment).toMatchObject({ status: 'captured' });
   const { rows } = await stack.db.pool.query<{ late: boolean }>(

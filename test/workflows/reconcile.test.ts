@@ -26,7 +26,7 @@ async function reconcileLater(order: PlacedOrder): Promise<ReconcileResult> {
     [order.orderId],
   );
   const { result, handle } = await reconcile(stack, 'orders');
-  await keepHistory(handle, 'sweep');
+  await keepHistory(handle, 'reconcile-orders');
   return result;
 }
 

@@ -143,7 +143,7 @@ test('it frees in batches, is rung, and continues as new', async () => {
   await run.signal(reservationsDueSignal);
   await untilFreed(ids);
   await waitFor(async () => (await run.describe()).status.name === 'CONTINUED_AS_NEW', 100_000);
-  await keepHistory(run, 'hold-expiry');
+  await keepHistory(run, 'reservation-expiry');
   expect((await expiry().describe()).status.name).toBe('RUNNING');
 });
 
@@ -162,6 +162,6 @@ test('it outlives a database that fails for a while', async () => {
   await untilFreed([id]);
   await run.signal(reservationsDueSignal);
   await waitFor(async () => (await run.describe()).status.name === 'CONTINUED_AS_NEW', 100_000);
-  await keepHistory(run, 'hold-expiry-database-away');
+  await keepHistory(run, 'reservation-expiry-database-away');
   expect(await lagsOf([id])).toHaveLength(1);
 });

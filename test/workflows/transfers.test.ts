@@ -75,7 +75,7 @@ const touchedLongAgo = (id: string) =>
 
 async function reconcileTransfers(): Promise<ReconcileResult> {
   const { result, handle } = await reconcile(stack, 'transfers');
-  await keepHistory(handle, 'transfer-sweep');
+  await keepHistory(handle, 'reconcile-transfers');
   return result;
 }
 
