@@ -9,7 +9,7 @@ const DIST = join(__dirname, '..', '..', 'dist');
 function run(body: string, stopSeconds = 5) {
   const script = `
     const { runService } = require(${JSON.stringify(join(DIST, 'cli', 'service.js'))});
-    const { createLogger } = require(${JSON.stringify(join(DIST, 'platform', 'log.js'))});
+    const { createLogger } = require(${JSON.stringify(join(DIST, 'platform', 'telemetry', 'log.js'))});
     const say = (text) => process.stdout.write(text + '\\n');
     const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
     const part = (name, more = {}) => ({ name, stop: async () => say('stopped ' + name), kill: () => say('killed ' + name), ...more });
