@@ -1,4 +1,4 @@
-import type { Allocation, StockStatus } from '../ledger/types';
+import type { Allocation } from '../ledger/types';
 import type { ShipTo, SourcingDecision, SourcingStrategy } from './types';
 import type { Warehouse } from '../../catalog/types';
 
@@ -173,10 +173,4 @@ function byCoverage(input: {
     }
   }
   return order;
-}
-
-/** How a location's stock is shown. A threshold of 0 never makes it low. */
-export function stockStatus(available: number, lowStockThreshold: number): StockStatus {
-  if (available <= 0) return 'out_of_stock';
-  return available <= lowStockThreshold ? 'low_stock' : 'available';
 }

@@ -5,8 +5,6 @@ import { claimUnattended, selectTransferForUpdate, updateOverdue } from './queri
 import type { TransferProgress } from './types';
 import { readProgress } from './views';
 
-export { claimUnattended };
-
 /**
  * Marks a transfer that has not arrived in time and raises the alert. One that is not due yet, has ended or is marked already
  * is left as it is. Returns how far it has come.
