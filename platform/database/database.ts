@@ -229,12 +229,15 @@ interface RunningTransaction {
 function asTransaction(client: ClientBase, notices: Notice[]): RunningTransaction {
   let open = true;
   let committed: Promise<string> | undefined;
-  let failure: Error | undefined;
+  let failure: { reason: unknown } | undefined;
 
-  /** What was sent after a statement that failed is refused for it: whoever waits for either gets the reason. */
+  /**
+   * What was sent after a statement that failed is refused for it: whoever waits for either gets the reason, as it is.
+   * An error without its `code` would not be known as a lost connection.
+   */
   function asFirstFailure(error: unknown): never {
-    failure ??= error instanceof Error ? error : new Error(String(error));
-    throw failure;
+    failure ??= { reason: error };
+    throw failure.reason;
   }
 
   const tx: Transaction = {

@@ -74,7 +74,9 @@ describe('while PostgreSQL is restarted', () => {
 
   test('transfers that are sent, received and called back lose no unit and make none', async () => {
     const course = async (nth: number) => {
-      const { body } = await send(harness, transferOf(3));
+      const sent = await send(harness, transferOf(3));
+      expect(sent).toMatchObject({ status: 201, body: { status: 'in_transit' } });
+      const { body } = sent;
       const parts = [
         () => ask(harness, `/transfers/${body.id}/receive`, { quantity: 1 }),
         () => ask(harness, `/transfers/${body.id}/receive`, { lost: 1 }),

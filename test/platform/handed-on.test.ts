@@ -31,6 +31,8 @@ async function openProxy(target: URL) {
     hold: () => void (held = []),
     heldText: () => Buffer.concat(held ?? []).toString('latin1'),
     flush: () => near?.write(Buffer.concat(held ?? [])),
+    /** As when the server has died with unread data: the client's socket fails with ECONNRESET. */
+    reset: () => near?.resetAndDestroy(),
     close() {
       for (const socket of sockets) socket.destroy();
       server.close();
@@ -60,5 +62,34 @@ test('a connection that ends just as it is handed on to the next who waits harms
     proxy.close();
     await db.close();
     await direct.close();
+  }
+});
+
+test('a transaction whose connection is reset in the middle of a statement is run again', async () => {
+  const proxy = await openProxy(new URL(database.url));
+  const db = openDatabase({ url: proxy.url, poolSize: 1, log: testLogger() });
+  try {
+    const failures: unknown[] = [];
+    const result = await db.retrying(async (tx) => {
+      // Answered, so that BEGIN is no longer what fails.
+      await tx.query({ name: 'test.first', text: 'select 1' });
+      const isFirst = failures.length === 0;
+      const waiting = tx.query({
+        name: 'test.waits',
+        text: 'select pg_sleep($1::float8)',
+        values: [isFirst ? 60 : 0],
+      });
+      if (isFirst) proxy.reset();
+      await waiting.catch((error: unknown) => {
+        failures.push(error);
+        throw error;
+      });
+      return 'done';
+    });
+    expect(result).toBe('done');
+    expect(failures).toMatchObject([{ code: 'ECONNRESET' }]);
+  } finally {
+    proxy.close();
+    await db.close();
   }
 });

@@ -81,6 +81,6 @@ export default async function setUp(globalConfig: Pick<Config, 'collectCoverage'
 
 async function bundle({ folder }: TestRun, coverage: boolean): Promise<void> {
   if (!existsSync(WORKFLOWS_ENTRY)) return;
-  process.env[ENV.bundle] = await buildWorkflowBundle(folder, coverage);
-  process.env[ENV.coverage] = coverage ? '1' : '';
+  process.env[ENV.bundle] = await buildWorkflowBundle(folder, false);
+  if (coverage) process.env[ENV.countingBundle] = await buildWorkflowBundle(folder, true);
 }

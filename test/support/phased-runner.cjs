@@ -1,11 +1,14 @@
 const { default: TestRunner } = require('jest-runner');
 const { kindOf } = require('./test-kinds.cjs');
 
-/** One after the other, each with as many workers at most. A file that mostly waits leaves its core to another. */
+/**
+ * One after the other, each with as many workers at most. A file that mostly waits leaves its core to another. Counting
+ * lines slows the product, which the last phase loads or stops: what it runs is counted in the phases before.
+ */
 const PHASES = [
-  { kinds: ['pure', 'servers'], workers: 4 },
-  { kinds: ['timed'], workers: 2 },
-  { kinds: ['alone'], workers: 2 },
+  { kinds: ['pure', 'servers'], workers: 4, coverage: true },
+  { kinds: ['timed'], workers: 2, coverage: true },
+  { kinds: ['alone'], workers: 2, coverage: false },
 ];
 
 /**
@@ -15,10 +18,14 @@ const PHASES = [
 module.exports = class PhasedRunner extends TestRunner {
   async runTests(tests, watcher, options) {
     const asked = this._globalConfig;
-    for (const { kinds, workers } of PHASES) {
+    for (const { kinds, workers, coverage } of PHASES) {
       const part = tests.filter((test) => kinds.includes(kindOf(test.path)));
       if (part.length === 0 || watcher.isInterrupted()) continue;
-      this._globalConfig = { ...asked, maxWorkers: Math.min(asked.maxWorkers, workers) };
+      this._globalConfig = {
+        ...asked,
+        maxWorkers: Math.min(asked.maxWorkers, workers),
+        collectCoverage: asked.collectCoverage && coverage,
+      };
       await super.runTests(part, watcher, options);
     }
     this._globalConfig = asked;

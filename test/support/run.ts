@@ -10,7 +10,7 @@ export const ENV = {
   temporalCli: 'HOLDFAST_TEST_TEMPORAL_CLI',
   folder: 'HOLDFAST_TEST_FOLDER',
   bundle: 'HOLDFAST_TEST_WORKFLOW_BUNDLE',
-  coverage: 'HOLDFAST_TEST_COVERAGE',
+  countingBundle: 'HOLDFAST_TEST_COUNTING_WORKFLOW_BUNDLE',
 } as const;
 
 /** What one run of the tests has started, from global set-up to global teardown. */

@@ -25,7 +25,7 @@ type CoverageMap = Record<string, FileCoverage>;
 /** Where Istanbul counts; Jest reads it from the test file's global object. */
 const globals = globalThis as { __coverage__?: CoverageMap };
 
-/** Bundles the workflows once for the whole run, counting which lines run when `coverage` is asked for. */
+/** Bundles the workflows, counting which lines run when `coverage` is asked for. */
 export async function buildWorkflowBundle(
   folder: string,
   coverage: boolean,
@@ -33,7 +33,7 @@ export async function buildWorkflowBundle(
 ): Promise<string> {
   const plain = { workflowsPath: WORKFLOWS_ENTRY, logger: new DefaultLogger('ERROR'), ...options };
   const { code } = await bundleWorkflowCode(coverage ? instrumented(plain) : plain);
-  const file = join(folder, 'workflow-bundle.js');
+  const file = join(folder, coverage ? 'counting-workflow-bundle.js' : 'workflow-bundle.js');
   await writeFile(file, code);
   return file;
 }
@@ -62,8 +62,8 @@ export function hasWorkflowBundle(): boolean {
 }
 
 /**
- * Worker options with the run's workflow bundle, whose line counts (when coverage is asked for) go into Jest's own
- * report as the workflows run. Sinks of the test are kept.
+ * Worker options with the run's workflow bundle. In a test file whose lines Jest counts, those of the workflows go into
+ * Jest's own report as they run. Sinks of the test are kept.
  */
 export function withWorkflowBundle<Options extends WorkerOptions>(
   options: Options,
@@ -71,10 +71,11 @@ export function withWorkflowBundle<Options extends WorkerOptions>(
   const sinks: InjectedSinks<CoverageSinks> = {
     coverage: { merge: { fn: (_info, counted) => mergeCoverage(counted), callDuringReplay: false } },
   };
+  const isCounted = globals.__coverage__ !== undefined && process.env[ENV.countingBundle] !== undefined;
   return {
     ...options,
-    workflowBundle: { codePath: fromSetup('bundle') },
-    ...(process.env[ENV.coverage] ? { sinks: { ...options.sinks, ...sinks } } : {}),
+    workflowBundle: { codePath: fromSetup(isCounted ? 'countingBundle' : 'bundle') },
+    ...(isCounted ? { sinks: { ...options.sinks, ...sinks } } : {}),
   };
 }
 
