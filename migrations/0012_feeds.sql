@@ -77,7 +77,7 @@ create table feed_rejects (
 create table batch_chunks (
   batch_id   uuid not null,
   chunk      int not null check (chunk >= 0),
-  verdicts   jsonb not null,
+  outcomes   jsonb not null,
   created_at timestamptz not null default clock_timestamp(),
   primary key (batch_id, chunk)
 );

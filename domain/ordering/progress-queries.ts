@@ -25,7 +25,7 @@ export interface ProgressRow {
 export function selectProgress(on: Queryable, orderIds: readonly string[]): Promise<ProgressRow[]> {
   return many<ProgressRow>(
     on,
-    'orders.progress',
+    'ordering.progress',
     `select o.id as "orderId", o.status, o.failure_code as "failureCode", o.payment_method is not null as "hasPaymentMethod",
        o.cancel_reason is not null and o.status in ${literals(OPEN_ORDER_STATUSES)} as "cancelRequested",
        coalesce((select json_agg(json_build_object(

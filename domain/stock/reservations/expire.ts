@@ -46,7 +46,7 @@ export async function expireDueReservations(
   let freed = 0;
   for (;;) {
     freed += await freeDue(access, request.batchSize, isOver);
-    await forgetFailures(access.db, 'expire_hold', await selectSettledFailures(access.db));
+    await forgetFailures(access.db, 'expire_reservation', await selectSettledFailures(access.db));
     const next = await publishNextLook(access.db, request.pauseMs / 1_000);
     const sleepMs = Math.max(0, next.inMs - AWAKE_BEFORE_MS);
     if (sleepMs > 0 || isOver()) {
@@ -88,7 +88,7 @@ async function expireBatch(access: StockAccess, select: SelectDue): Promise<Batc
         batch.freed += (await expireTogether(access, (tx) => selectDueAmongForUpdate(tx, some))).freed;
       },
       async (subject, failure) => {
-        await recordFailure(access.db, { work: 'expire_hold', subject, error: failure });
+        await recordFailure(access.db, { work: 'expire_reservation', subject, error: failure });
       },
       isSubjectsOwn,
     );
