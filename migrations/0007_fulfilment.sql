@@ -10,7 +10,7 @@ create table shipments (
   carrier         text not null,
   tracking_number text,
   label_url       text,
-  -- Until when the dispatcher that claimed a `booking` shipment is trusted to be at it.
+  -- Until when the claim of the dispatcher on a `booking` shipment counts.
   lease_until     timestamptz,
   error           text,
   created_at      timestamptz not null default clock_timestamp(),
@@ -42,7 +42,7 @@ create table carrier_events (
   primary key (carrier, event_id)
 );
 
--- The sandbox carrier's own books.
+-- The sandbox carrier's own tables.
 create schema sandbox_carrier;
 create table sandbox_carrier.parcels (
   shipment_id     uuid primary key,

@@ -46,7 +46,7 @@ create index alerts_by_product on alerts (product_id, id);
 -- Work on one subject that failed by an error of its data, although the rest of its batch was done. Until `retry_at` the work
 -- leaves the subject out, so that one subject neither stops the others nor is tried without a pause.
 create table failed_work (
-  -- expire_reservation, hold_expired_lot, ...
+  -- expire_reservation, hold_expired_lot (quality hold), ...
   work     text not null,
   -- Id of what the work is about.
   subject  text not null,

@@ -45,8 +45,8 @@ export async function payOrder(
       throw refusal(asked.code);
     case 'ended':
       throw refusal(asked.status === 'expired' ? 'HOLD_EXPIRED' : 'ORDER_NOT_PAYABLE');
-    case 'answer':
-      throw refusal(asked.answer.outcome === 'refused' ? asked.answer.code : 'ORDER_NOT_PAYABLE');
+    case 'result':
+      throw refusal(asked.result.outcome === 'refused' ? asked.result.code : 'ORDER_NOT_PAYABLE');
   }
 }
 

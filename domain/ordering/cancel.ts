@@ -116,7 +116,7 @@ async function releaseReservations(
  * money went back. What has left or may still leave is kept, and so is what failed after the refund was planned: only while
  * it is reserved does the order's progress ask for another compensation. A second call finds nothing to do.
  */
-export async function releaseCutShipments(
+export async function releaseStoppedShipments(
   db: Database,
   { orderId, endAs, failure }: EndRequest,
 ): Promise<OrderProgress> {

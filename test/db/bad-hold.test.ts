@@ -98,9 +98,9 @@ test('a hold that cannot be freed stops no other, raises one alert and is left o
 test('orders are still decided for a product with a hold that cannot be freed', async () => {
   const { bad, badSku } = await badAmong(2);
   // It is short, and would wait for the due hold to be given back.
-  expect(await shop.place(orderOf({ [badSku]: 5 }))).toMatchObject({ verdict: 'rejected' });
+  expect(await shop.place(orderOf({ [badSku]: 5 }))).toMatchObject({ outcome: 'rejected' });
   expect(await alerts()).toHaveLength(1);
-  expect(await shop.place(orderOf({ [badSku]: 5 }))).toMatchObject({ verdict: 'rejected' });
+  expect(await shop.place(orderOf({ [badSku]: 5 }))).toMatchObject({ outcome: 'rejected' });
   expect((await alerts())[0]?.details).toMatchObject({ id: bad, attempts: 1 });
 });
 

@@ -100,8 +100,8 @@ export interface UpkeepRow {
   driftAlerts: number;
 }
 
-/** @param holdGraceSeconds how long after it fell due a reservation may still be there */
-export function selectUpkeep(on: Queryable, holdGraceSeconds: number): Promise<UpkeepRow> {
+/** @param reservationGraceSeconds how long after it fell due a reservation may still be there */
+export function selectUpkeep(on: Queryable, reservationGraceSeconds: number): Promise<UpkeepRow> {
   return one<UpkeepRow>(
     on,
     'metrics.upkeep',
@@ -111,6 +111,6 @@ export function selectUpkeep(on: Queryable, holdGraceSeconds: number): Promise<U
         where status = 'pending' and expires_at < statement_timestamp() - make_interval(secs => $1)) as "overdueHolds",
        (select count(*) from ledger_partitions where lower_bound > statement_timestamp()) as "partitionsAhead",
        (select count(*) from alerts where status <> 'resolved' and kind = 'ledger_drift') as "driftAlerts"`,
-    [holdGraceSeconds],
+    [reservationGraceSeconds],
   );
 }

@@ -43,7 +43,7 @@ export async function selectDueOnProductsForUpdate(
   return found.map((row) => row.id);
 }
 
-/** The same for holds that are named. */
+/** The same for the reservations with these ids. */
 export async function selectDueAmongForUpdate(tx: Transaction, ids: readonly string[]): Promise<string[]> {
   const found = await many<{ id: string }>(
     tx,
@@ -57,7 +57,7 @@ export async function selectDueAmongForUpdate(tx: Transaction, ids: readonly str
   return found.map((row) => row.id);
 }
 
-/** Holds that could not be freed and have ended since. */
+/** Reservations that could not be freed and have ended since. */
 export async function selectSettledFailures(on: Queryable): Promise<string[]> {
   const found = await many<{ subject: string }>(
     on,

@@ -1,7 +1,7 @@
 import type { Database, Queryable, Transaction } from '../../../platform/database/database';
 import { AppError } from '../../../platform/errors';
 import { pageIn, type Page } from '../../../platform/database/pages';
-import { selectHold, selectReservationPage, type HoldFilter, type HoldRow } from './queries';
+import { selectHold, selectHoldPage, type HoldFilter, type HoldRow } from './queries';
 import type { QualityHoldView } from './types';
 
 /** Null: no such hold. */
@@ -19,7 +19,7 @@ export async function holdIn(tx: Transaction, id: string): Promise<QualityHoldVi
 
 /** A page of quality holds, newest first. */
 export async function listQualityHolds(db: Database, filter: HoldFilter): Promise<Page<QualityHoldView>> {
-  return pageIn(await selectReservationPage(db, filter), filter.limit, asView);
+  return pageIn(await selectHoldPage(db, filter), filter.limit, asView);
 }
 
 function asView({ createdAtMicros: _, ...view }: HoldRow): QualityHoldView {
