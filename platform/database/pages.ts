@@ -53,6 +53,14 @@ export function newestFirst(
   return query;
 }
 
+/** A row without the time by which its list is sorted. */
+export function withoutMicros<Row extends { createdAtMicros: string }>({
+  createdAtMicros: _,
+  ...view
+}: Row): Omit<Row, 'createdAtMicros'> {
+  return view;
+}
+
 /** The page in rows that `newestFirst` cut. */
 export function pageIn<Row extends { id: string; createdAtMicros: string }, Item>(
   found: readonly Row[],
