@@ -1,6 +1,6 @@
 import type { PaymentMethod } from '../../domain/orders/types';
 import type { PaymentView } from '../../domain/payments/types';
-import { readPaymentOfUpdate } from '../../domain/payments/views';
+import { readPaymentOfUpdate } from '../../domain/payments/payments';
 import { orderPath } from '../http/paths';
 import { problem, type ProblemCode } from '../http/problems';
 import { ok, type ApiResponse } from '../http/response';

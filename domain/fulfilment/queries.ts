@@ -130,7 +130,7 @@ export function extendLease(on: Queryable, shipmentId: string, until: Date): Pro
   );
 }
 
-/** Is there a shipment that nobody has begun to book for `seconds`, or a claim whose lease has run out? */
+/** Whether a shipment has waited `seconds` for the dispatcher, or its claim has run out: the signal was lost. */
 export async function existsOverdue(on: Queryable, seconds: number): Promise<boolean> {
   const { overdue } = await one<{ overdue: boolean }>(
     on,

@@ -15,10 +15,11 @@ export async function claimRestingOrders(
   db: Database,
   limits: { graceSeconds: number; recheckSeconds: number; limit: number },
 ): Promise<{ id: string }[]> {
-  const checked = await db.transaction(async (tx) =>
-    markChecked(tx, await selectSuspectsForUpdate(tx, limits)),
-  );
-  return checked.map(({ orderId }) => ({ id: orderId }));
+  return db.transaction(async (tx) => {
+    const orderIds = await selectSuspectsForUpdate(tx, limits);
+    await markChecked(tx, orderIds);
+    return orderIds.map((id) => ({ id }));
+  });
 }
 
 /** What an order's saga is started with, or null when nothing is left to do for the order, or there is none. */

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Database, Transaction } from '../../../platform/database/database';
+import type { Transaction } from '../../../platform/database/database';
 import { isLockTimeout, isSubjectsOwn } from '../../../platform/errors';
 import { runInHalves } from '../../../platform/halves';
 import { forgetFailures, recordFailure } from '../alerts/failed-work';
@@ -8,7 +8,6 @@ import { lockUnlockedStock, type StockAccess, type StockLedger } from '../ledger
 import { stockKeyOf } from '../ledger/rules';
 import { freeReservations, freeLockedLines } from './free-reservations';
 import {
-  hasOverdueReservation,
   publishNextLook,
   selectDueAmongForUpdate,
   selectDueForUpdate,
@@ -17,6 +16,8 @@ import {
 } from './expiry-queries';
 import { AWAKE_BEFORE_MS } from './rules';
 import type { ExpiryRound } from './types';
+
+export { hasOverdueReservation as reservationsAreOverdue } from './expiry-queries';
 
 export interface ExpiryRequest {
   /** Reservations that one transaction frees at most: as long as it runs, their stock rows are locked. */
@@ -139,9 +140,4 @@ export async function reclaimStandalone(access: StockAccess, productIds: readonl
     );
     if (batch.found < RECLAIM_LIMIT || batch.freed === 0) return;
   }
-}
-
-/** Whether a reservation without an order is past due for `seconds`: an expiry that runs frees it within half a second. */
-export function reservationsAreOverdue(db: Database, seconds: number): Promise<boolean> {
-  return hasOverdueReservation(db, seconds);
 }
