@@ -109,7 +109,7 @@ export interface RefundRequest {
 }
 
 /**
- * Whoever moves the money. A network failure or timeout is thrown (any error); a decline is an outcome. Implementations are
+ * A payment gateway. A network failure or timeout is thrown (any error); a decline is an outcome. Implementations are
  * under `integrations/`.
  */
 export interface PaymentGateway {

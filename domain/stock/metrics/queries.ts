@@ -18,8 +18,12 @@ export interface StockTotals {
 }
 
 /** A sum of ten million rows may take longer than the pool allows a statement. */
-export function lengthenStatements(tx: Transaction): Promise<number> {
-  return execute(tx, 'metrics.timeout', `select set_config('statement_timeout', '5min', true)`);
+export function extendStatementTimeout(tx: Transaction): Promise<number> {
+  return execute(
+    tx,
+    'metrics.extend_statement_timeout',
+    `select set_config('statement_timeout', '5min', true)`,
+  );
 }
 
 /** Reads the whole table, with parallel workers where there are any: no index may hold what changes with each sale. */
