@@ -2,7 +2,7 @@
 -- and its retention.
 
 -- Effects are applied once. A partitioned table cannot hold a unique key across its partitions, so the key lives here,
--- written by the ledger's own trigger: an effect that is in the ledger twice is impossible, whoever writes.
+-- written by the ledger's own trigger: an effect that is in the ledger twice is impossible.
 create table ledger_keys (
   key text primary key
 );
@@ -193,7 +193,7 @@ create view ledger_partitions as
   where i.inhparent = 'inventory_transactions'::regclass;
 
 -- Folds and drops the oldest partition if all of it is older than `months` full months; returns its name, or null when there
--- is none, when it may not be dropped yet, or while somebody else folds. One transaction: whoever sums ledger and opening
+-- is none, when it may not be dropped yet, or while another process folds. One transaction: a statement that sums ledger and opening
 -- balances in one statement sees every entry once, before and after.
 create function fold_ledger_partition(months int) returns text language plpgsql as $$
 declare

@@ -232,7 +232,7 @@ export function updateShipments(tx: Transaction, changes: readonly ShipmentChang
 }
 
 /**
- * Notes carrier updates; returns the ids of those that are new. Callers sort by event id: two transactions that note the
+ * Records carrier updates; returns the ids of the new ones. Callers sort by event id: two transactions that record the
  * same updates wait for each other here, before either has locked anything else.
  */
 export async function insertCarrierEvents(

@@ -96,7 +96,7 @@ export function openDatabase(options: DatabaseOptions): Database {
   });
   pool.on('error', (error) => options.log.warn({ err: error }, 'an idle database connection was lost'));
   // Between the moment the pool hands a connection on and the moment its new holder listens, nobody does. An error that comes
-  // just then, in one packet with the answer that the holder before had waited for, would end the process.
+  // just then, in one packet with the response that the previous holder had waited for, would end the process.
   pool.on('connect', (client) => client.on('error', () => undefined));
   const builder = knex({ client: 'pg' });
   const notifier = createNotifier(pool, options.log);
@@ -231,7 +231,7 @@ function asTransaction(client: ClientBase, notices: Notice[]): RunningTransactio
   let committed: Promise<string> | undefined;
   let failure: Error | undefined;
 
-  /** What was sent after a statement that failed is refused for it: whoever waits for either gets the reason. */
+  /** What was sent after a statement that failed is refused for it: a caller that waits for either gets the reason. */
   function asFirstFailure(error: unknown): never {
     failure ??= error instanceof Error ? error : new Error(String(error));
     throw failure;
@@ -250,7 +250,7 @@ function asTransaction(client: ClientBase, notices: Notice[]): RunningTransactio
     commit() {
       open = false;
       committed ??= client.query('COMMIT').then(({ command }) => command);
-      // Its failure is reported by whoever awaits it, unless a statement before it failed first.
+      // Its failure is reported where it is awaited, unless a statement before it failed first.
       committed.catch(() => undefined);
       return committed;
     },

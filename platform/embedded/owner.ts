@@ -10,7 +10,7 @@ export interface OwnerNote extends ProcessIdentity {
 }
 
 export interface Ownership {
-  /** Notes which process the server is, for whoever cleans up after us. */
+  /** Records which process the server is, so that a later start can end it. */
   record(serverPid: number): Promise<void>;
   release(): Promise<void>;
 }

@@ -41,7 +41,7 @@ export interface EngineClient {
   /** Makes a schedule, or brings an existing one to these options. One that an operator has paused stays paused. */
   ensureSchedule(options: ScheduleOptions): Promise<void>;
   /**
-   * Resolves when no call is on its way, also none that was given up; after ten seconds at the latest. Whoever closes the
+   * Resolves when no call is on its way, also none that was given up; after ten seconds at the latest. The caller that closes the
    * connection waits for it: a gRPC connection that retries on a closed channel throws from a timer, which ends the process.
    */
   idle(): Promise<void>;

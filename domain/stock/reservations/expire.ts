@@ -34,8 +34,8 @@ const LOOK_MS = 300;
 /**
  * A round of the expiry: frees reservations without an order that are past due by PostgreSQL's clock, set-based and soonest first,
  * waits for those that fall due in a moment, and says when the next round must begin. Several at once share the work: each
- * skips what another has locked. A reservation that cannot be freed by an error of its own stops no other: an alert tells of it, and it
- * is tried again after a while. Ends early when `signal` is aborted.
+ * skips what another has locked. A reservation that cannot be freed by an error of its own does not stop the others: an alert is raised,
+ * and it is tried again after a while. Ends early when `signal` is aborted.
  */
 export async function expireDueReservations(
   access: StockAccess,
