@@ -109,7 +109,7 @@ export function createReserver<Request extends ReservationRequest, Outcome>(
       reclaimable: new Set<number>(),
     };
     if (requests.length === 0) return all;
-    for (const chunk of await cutIntoChunks(requests, mode)) {
+    for (const chunk of await splitIntoChunks(requests, mode)) {
       const round = await runChunk(chunk, mode);
       for (const [id, outcome] of round.outcomes) all.outcomes.set(id, outcome);
       for (const productId of round.reclaimable) all.reclaimable.add(productId);
@@ -129,8 +129,8 @@ export function createReserver<Request extends ReservationRequest, Outcome>(
     }
   }
 
-  /** Chooses, without locks, the rows each request needs, and cuts the batch where a transaction would lock too many. */
-  async function cutIntoChunks(requests: readonly Request[], mode: RoundMode): Promise<Chunk<Request>[]> {
+  /** Chooses, without locks, the rows each request needs, and splits the batch where a transaction would lock too many. */
+  async function splitIntoChunks(requests: readonly Request[], mode: RoundMode): Promise<Chunk<Request>[]> {
     const candidates = await readCandidates(requests);
     const ranking = new RankingCache(candidates.warehouses, strategy);
     const chunks: Chunk<Request>[] = [];
