@@ -4,8 +4,8 @@ import { Context } from '@temporalio/activity';
 const HEARTBEAT_MS = 1_000;
 
 /**
- * Runs work while telling the server that this worker lives, so that its death is noticed within the heartbeat timeout. A
- * cancelled activity ends at once: its work goes on unheard, and what it did is found by whoever does it again.
+ * Runs work and sends heartbeats meanwhile, so that a dead worker is noticed within the heartbeat timeout. A
+ * cancelled activity ends at once: its work goes on, and the next attempt finds what it did.
  */
 export async function heartbeating<T>(work: (beat: (details: unknown) => void) => Promise<T>): Promise<T> {
   const context = Context.current();

@@ -3,7 +3,7 @@ import {
   abandonReservation,
   cancelUnpaid,
   refuseCancel,
-  releaseCutShipments,
+  releaseStoppedShipments,
   requestCancel,
 } from '../domain/ordering/cancel';
 import {
@@ -35,7 +35,7 @@ export interface OrderActivityDeps {
 
 /**
  * The saga's steps in PostgreSQL. Every one is a transaction that may be repeated: the second time it changes nothing and
- * answers where the order stands. All but the last are short enough to be local activities.
+ * returns the order's progress. All but the last are short enough to be local activities.
  */
 export interface OrderActivities {
   reserveOrder(order: OrderInput): Promise<ReserveOutcome>;
@@ -51,7 +51,7 @@ export interface OrderActivities {
   requestCancel(request: { orderId: string; reason: string }): Promise<OrderProgress>;
   refuseCancel(orderId: string): Promise<OrderProgress>;
   cancelUnpaid(orderId: string): Promise<OrderProgress>;
-  releaseCutShipments(request: Parameters<typeof releaseCutShipments>[1]): Promise<OrderProgress>;
+  releaseStoppedShipments(request: Parameters<typeof releaseStoppedShipments>[1]): Promise<OrderProgress>;
   undoReserve(request: { order: OrderInput; code: string; detail: string }): Promise<OrderProgress>;
 }
 
@@ -84,7 +84,7 @@ export function createOrderActivities({
       requestCancel: (request) => requestCancel(db, request),
       refuseCancel: (orderId) => refuseCancel(db, orderId),
       cancelUnpaid: (orderId) => cancelUnpaid(db, orderId),
-      releaseCutShipments: (request) => heartbeating(() => releaseCutShipments(db, request)),
+      releaseStoppedShipments: (request) => heartbeating(() => releaseStoppedShipments(db, request)),
       undoReserve: (request) => heartbeating(() => existing(request.order.orderId, undoReserve(db, request))),
     },
     PERMANENT,

@@ -5,17 +5,17 @@ import type { ChargeOutcome } from '../domain/payments/types';
 import { withFailures } from './failure';
 import { heartbeating } from './heartbeat';
 
-/** Codes that no retry can mend. Everything else is retried: the gateway or the database will be back. */
+/** Codes for which a retry cannot help. Every other error is retried. */
 const PERMANENT = new Set(['PAYMENT_NOT_FOUND', 'PAYMENT_KEY_REUSED', 'REFUND_EXCEEDS_CAPTURE']);
 
 /**
- * The saga's steps that move money. Each may be repeated at any time: the answer is the same and the money moves once.
+ * The saga's steps that move money. Each may be repeated at any time: the result is the same and the money moves once.
  * Failures carry the error's code as their `type`.
  */
 export interface PaymentActivities {
-  /** Charges a payment, or finds out what became of its charge. A call without an answer fails, to be tried again. */
+  /** Charges a payment, or finds out what became of its charge. A call without a response fails, and is retried. */
   chargePayment(paymentId: string): Promise<ChargeOutcome>;
-  /** Plans and makes every refund that is due to the order's customer; answers all that is back with them by then. */
+  /** Plans and makes every refund that is due to the order's customer; returns all that has gone back by then. */
   refundOrder(request: { orderId: string; reason: string }): Promise<{ refundedMinor: number }>;
 }
 

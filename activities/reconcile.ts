@@ -44,7 +44,7 @@ export interface ReconcileActivities {
   /**
    * Starts the workflow of every row that is open and has none. It changes nothing by itself: the workflow reads the rows and
    * goes on from there. A workflow that runs is left alone, however slow it is. A suspect that fails does not stop the others:
-   * an alert tells of it, and it is tried again in the next run.
+   * an alert is raised, and it is tried again in the next run.
    */
   reconcileWorkflows(subject: ReconcileSubject): Promise<ReconcileResult>;
 }

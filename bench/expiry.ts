@@ -34,7 +34,7 @@ export async function benchExpiry(): Promise<void> {
 
 /** Answers when the last one falls due. */
 async function makeReservations({ db }: BenchEngine): Promise<number> {
-  const combiner = createStandaloneReserver({
+  const reserver = createStandaloneReserver({
     db,
     warehouses: createWarehouseDirectory(db),
     strategy: 'nearest',
@@ -47,7 +47,7 @@ async function makeReservations({ db }: BenchEngine): Promise<number> {
   const dueAt = (n: number) => firstDue + (n / HOLDS) * SECONDS * 1_000;
   const verdicts = await Promise.all(
     Array.from({ length: HOLDS }, (_, n) =>
-      combiner.submit({
+      reserver.submit({
         reservationId: newId(),
         kind: 'hold',
         orderId: null,
@@ -60,8 +60,8 @@ async function makeReservations({ db }: BenchEngine): Promise<number> {
       }),
     ),
   );
-  await combiner.close();
-  const held = verdicts.filter(({ outcome }) => outcome === 'held').length;
+  await reserver.close();
+  const held = verdicts.filter(({ outcome }) => outcome === 'reserved').length;
   if (held < HOLDS) throw new Error(`only ${held} of ${HOLDS} are held`);
   if (Date.now() > firstDue) throw new Error('the first holds fell due before the last were made');
   return dueAt(HOLDS);

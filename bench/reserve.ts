@@ -16,7 +16,7 @@ const SECONDS = 4;
 type Variant = 'uniform' | 'hot';
 
 /**
- * Reservations a second through the combiner against one interactive `SELECT … FOR UPDATE` transaction each, in the same run
+ * Reservations a second through the request batcher against one interactive `SELECT … FOR UPDATE` transaction each, in the same run
  * on the same server, windows alternating. Both write the same rows: hold, line, ledger, ledger key, counter.
  */
 export async function benchReserve(): Promise<void> {
@@ -37,7 +37,7 @@ async function benchVariant(
   variant: Variant,
 ) {
   const settings = readSettings({});
-  const combiner = createStandaloneReserver({
+  const reserver = createStandaloneReserver({
     db,
     warehouses: createWarehouseDirectory(db),
     strategy: 'nearest',
@@ -50,7 +50,7 @@ async function benchVariant(
   const combined: Window[] = [];
   const interactive: Window[] = [];
   const combine = async () => {
-    const verdict = await combiner.submit({
+    const verdict = await reserver.submit({
       reservationId: newId(),
       kind: 'hold',
       orderId: null,
@@ -60,7 +60,7 @@ async function benchVariant(
       holdSeconds: 900,
       status: 'pending',
     });
-    if (verdict.outcome !== 'held') throw new Error(`not held: ${verdict.outcome}`);
+    if (verdict.outcome !== 'reserved') throw new Error(`not held: ${verdict.outcome}`);
   };
   const interact = () => reserveInteractively(db.pool, pick(), newId());
   // Once each, not counted: connections, prepared statements, compiled code.
@@ -73,7 +73,7 @@ async function benchVariant(
     combined.push(await runWindow({ seconds: SECONDS, inFlight: IN_FLIGHT, work: combine }));
     interactive.push(await runWindow({ seconds: SECONDS, inFlight: IN_FLIGHT, work: interact }));
   }
-  await combiner.close();
+  await reserver.close();
   report({
     bench: 'reserve',
     variant,

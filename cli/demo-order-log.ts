@@ -92,7 +92,7 @@ export class DemoOrderRunner {
     }
   }
 
-  /** Notes how an order must have ended, and by how many units its product must have shrunk since `before`. */
+  /** Records how an order must have ended, and by how many units its product must have shrunk since `before`. */
   async expectEnd(
     order: DemoOrder,
     status: string,

@@ -76,7 +76,7 @@ export async function openJobClient(settings: Settings, given: string | undefine
           const response = await client.call(`/jobs/${jobId}/events`);
           for await (const data of eventData(response)) yield jobSchema.parse(JSON.parse(data));
         } catch (error) {
-          // The API restarts, or a proxy has cut the stream; what is wrong with the request itself stays wrong.
+          // The API restarts, or a proxy has closed the stream; what is wrong with the request itself stays wrong.
           if (error instanceof AppError && error.code !== 'API_UNAVAILABLE') throw error;
         }
         const job = await client.job(jobId).catch(() => undefined);

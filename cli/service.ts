@@ -39,7 +39,7 @@ const SAME_SIGNAL_MS = 1_000;
 const START_NOTICE_MS = 5_000;
 
 /**
- * Runs `body` until it has answered its exit code, a signal asks to stop, a part fails or an error is not caught; then
+ * Runs `body` until it returns its exit code, a signal asks to stop, a part fails or an error is not caught; then
  * stops every part. A second signal ends everything at once.
  *
  * @returns `body`'s exit code, or 0 after a signal

@@ -11,7 +11,7 @@ const CARRIERS: Readonly<Record<string, OpenCarrier>> = { sandbox: openSandboxCa
 /** Carriers whose updates are taken. */
 export const CARRIER_NAMES: readonly string[] = Object.keys(CARRIERS);
 
-/** Opens every carrier, in the order of the table. Whoever opens them starts and closes them. */
+/** Opens every carrier, in the order of the table. The caller starts and closes them. */
 export function openCarriers(
   settings: Settings,
   deps: { databaseUrl: string; log: Logger },

@@ -22,7 +22,7 @@ const GATEWAYS: Readonly<Record<Settings['PAYMENT_GATEWAY'], GatewayEntry>> = {
   stripe: stripeEntry,
 };
 
-/** The payment gateway that the settings ask for. Whoever opens it closes it. */
+/** The payment gateway that the settings ask for. The caller closes it. */
 export function openGateway(
   settings: GatewaySettings,
   deps: { databaseUrl: string; log: Logger },

@@ -1,5 +1,5 @@
 -- What is sold, and where it is kept.
--- Keys inside the database are small integers (100 million stock rows must stay small); the outside knows sku and code.
+-- Keys inside the database are small integers (100 million stock rows must stay small); clients use sku and code.
 
 create table categories (
   id   int generated always as identity primary key,

@@ -2,7 +2,7 @@
 -- and its retention.
 
 -- Effects are applied once. A partitioned table cannot hold a unique key across its partitions, so the key lives here,
--- written by the ledger's own trigger: an effect that is in the ledger twice is impossible, whoever writes.
+-- written by the ledger's own trigger: an effect that is in the ledger twice is impossible.
 create table ledger_keys (
   key text primary key
 );
@@ -62,7 +62,7 @@ create trigger inventory_transactions_keys after insert on inventory_transaction
   referencing new table as added
   for each statement execute function record_ledger_keys();
 
--- Makes the partitions of this month and `months` more; answers how many were new. Safe to run at any time, by several at once.
+-- Makes the partitions of this month and `months` more; returns how many were new. Safe to run at any time, by several at once.
 create function ensure_ledger_partitions(months int) returns int language plpgsql as $$
 declare
   first date := date_trunc('month', now() at time zone 'UTC')::date;
@@ -192,8 +192,8 @@ create view ledger_partitions as
   cross join lateral regexp_match(pg_get_expr(c.relpartbound, c.oid), $$FROM \('([^']+)'\) TO \('([^']+)'\)$$) as bounds
   where i.inhparent = 'inventory_transactions'::regclass;
 
--- Folds and drops the oldest partition if all of it is older than `months` full months; answers its name, or null when there
--- is none, when it may not be dropped yet, or while somebody else folds. One transaction: whoever sums ledger and opening
+-- Folds and drops the oldest partition if all of it is older than `months` full months; returns its name, or null when there
+-- is none, when it may not be dropped yet, or while another process folds. One transaction: a statement that sums ledger and opening
 -- balances in one statement sees every entry once, before and after.
 create function fold_ledger_partition(months int) returns text language plpgsql as $$
 declare
@@ -202,12 +202,12 @@ declare
   counted bigint;
   name text;
 begin
-  -- Whoever is at it goes on to the next month itself.
+  -- The process that folds goes on to the next month itself.
   if not pg_try_advisory_xact_lock(hashtext('fold_ledger_partition')) then return null; end if;
   select * into oldest from ledger_partitions p order by p.lower_bound limit 1;
   if oldest.upper_bound is null or oldest.upper_bound > horizon then return null; end if;
   name := oldest.partition::text;
-  -- Whoever may still write there ends first. Readers of the ledger go on until the drop itself.
+  -- Transactions that may still write there end first. Readers of the ledger go on until the drop itself.
   execute format('lock table %s in share mode', oldest.partition);
   -- A seal goes on proving that nothing was changed before the drop.
   if not ledger_partition_is_sealed(oldest.partition) then return null; end if;

@@ -42,7 +42,7 @@ create table reservation_lines (
   constraint reservation_lines_open_within_quantity check (open_quantity between 0 and quantity)
 ) with (fillfactor = 80);
 
--- When the expiry of reservations looks again by itself. Whoever makes a reservation that falls due earlier wakes it.
+-- When the expiry of reservations looks again by itself. A reservation that falls due earlier wakes it.
 create table reservation_expiry (
   one      boolean primary key default true check (one),
   wakes_at timestamptz not null

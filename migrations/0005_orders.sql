@@ -36,7 +36,7 @@ create index orders_by_customer on orders (customer_id, created_at desc, id desc
 -- Units that wait for stock are bounded for each customer: its open backorders are summed when it places another one.
 create index orders_waiting_by_customer on orders (customer_id)
  where fulfilment = 'backorder' and status in ('reserved', 'paid', 'fulfilling');
--- The sweep: orders that have not ended
+-- The reconciler: orders that have not ended
 create index orders_open on orders (updated_at) where status in ('reserved', 'paid', 'fulfilling');
 -- What an incremental consistency check looks at: orders that were touched since the last. Without it each of its statements
 -- read every order there ever was: at a million, 0.2 s each, growing with them. The updates of an order are not HOT anyway, for

@@ -45,11 +45,11 @@ create table refunds (
 );
 
 create index refunds_by_order on refunds (order_id);
--- The sweep: money that is still to be given back
+-- The reconciler: money that is still to be given back
 create index refunds_pending on refunds (order_id) where status = 'pending';
 
--- The sandbox gateway's own books: its own schema, used through its own connection, committed alone, so that
--- "captured, but the answer is lost" is real.
+-- The sandbox gateway's own tables: its own schema, used through its own connection, committed alone, so that
+-- a charge can be captured although its response is lost.
 create schema sandbox_gateway;
 create table sandbox_gateway.charges (
   idempotency_key text primary key,
@@ -57,7 +57,7 @@ create table sandbox_gateway.charges (
   amount_minor    bigint not null,
   currency        char(3) not null,
   token           text not null,
-  -- received: a network error struck before the outcome.
+  -- received: a network error came before the outcome.
   status          text not null check (status in ('received', 'captured', 'declined')),
   decline_code    text,
   calls           int not null default 0,

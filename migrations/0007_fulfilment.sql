@@ -10,7 +10,7 @@ create table shipments (
   carrier         text not null,
   tracking_number text,
   label_url       text,
-  -- Until when the dispatcher that claimed a `booking` shipment is trusted to be at it.
+  -- Until when the claim of the dispatcher on a `booking` shipment counts.
   lease_until     timestamptz,
   error           text,
   created_at      timestamptz not null default clock_timestamp(),
@@ -42,7 +42,7 @@ create table carrier_events (
   primary key (carrier, event_id)
 );
 
--- The sandbox carrier's own books.
+-- The sandbox carrier's own tables.
 create schema sandbox_carrier;
 create table sandbox_carrier.parcels (
   shipment_id     uuid primary key,
@@ -52,12 +52,12 @@ create table sandbox_carrier.parcels (
   -- The stage after this one and when it is reached; null: none is left.
   next_stage      text check (next_stage in ('picked_up', 'delivered', 'failed')),
   next_at         timestamptz,
-  -- Stages that were reached and that the webhook has not accepted yet, oldest first; when to tell it (again).
-  untold          jsonb not null default '[]',
-  tell_at         timestamptz,
+  -- Stages that were reached and that the webhook has not accepted yet, oldest first; when to report them (again).
+  unreported      jsonb not null default '[]',
+  report_at       timestamptz,
   created_at      timestamptz not null default clock_timestamp(),
   check ((next_stage is null) = (next_at is null)),
-  check ((untold = '[]') = (tell_at is null))
+  check ((unreported = '[]') = (report_at is null))
 ) with (fillfactor = 70);
 create index parcels_due on sandbox_carrier.parcels (next_at) where next_at is not null;
-create index parcels_untold on sandbox_carrier.parcels (tell_at) where tell_at is not null;
+create index parcels_unreported on sandbox_carrier.parcels (report_at) where report_at is not null;

@@ -145,7 +145,7 @@ begin
       end loop;
       delete from packed_units where shipment_id = entry_effect and product_id = product and lot_id is not null;
     end if;
-    -- First without what is packed for others, then with it: it has left the place, whoever it was meant for.
+    -- First without what is packed for others, then with it: it has left the place, whatever parcel it was meant for.
     for pass in 1..2 loop
       for lot in
         select l.code, l.expires_on, l.quantity - l.held
@@ -276,13 +276,13 @@ begin
   end loop;
 end $$;
 
--- On the ledger, since that is where every change of what is on hand passes, whoever makes it. The caller of the ledger
+-- On the ledger, since that is where every change of what is on hand passes. The caller of the ledger
 -- holds the stock row's lock, and with it that of its lots and serial numbers.
 create function move_tracked_units() returns trigger language plpgsql as $$
 declare
   entry record;
 begin
-  -- Holds, the most frequent entries, move nothing.
+  -- Reservations, the most frequent entries, move nothing.
   if not exists (select from added where on_hand_delta <> 0) then return null; end if;
   -- Most installations track nothing. ORDER BY keeps this on its small index: a scan of the table, which the planner prefers
   -- once half of the products are tracked, took 2.5 ms to find the first.

@@ -23,7 +23,7 @@ create table transfers (
   expected_at  timestamptz,
   -- When it was found not to have arrived in time.
   overdue_at   timestamptz,
-  -- When the sweep last looked whether its workflow lives.
+  -- When the reconciler last looked whether its workflow runs.
   checked_at   timestamptz,
   created_at   timestamptz not null default clock_timestamp(),
   updated_at   timestamptz not null default clock_timestamp(),
@@ -35,7 +35,7 @@ create table transfers (
 
 -- GET /inventory/{sku}: units on their way to each of its places. Few transfers are open at a time.
 create index transfers_on_the_way on transfers (product_id, target_id) include (open) where status = 'in_transit';
--- The sweep: open transfers, soonest due first
+-- The reconciler: open transfers, soonest due first
 create index transfers_due on transfers (expected_at) where status = 'in_transit';
 -- GET /transfers, newest first; ?sku=
 create index transfers_newest on transfers (created_at desc, id desc);

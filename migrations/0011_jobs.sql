@@ -30,5 +30,5 @@ create table jobs (
 -- GET /jobs, newest first, and by type
 create index jobs_newest on jobs (created_at desc, id desc);
 create index jobs_by_type on jobs (type, created_at desc, id desc);
--- The sweep: those that have not ended
+-- The reconciler: those that have not ended
 create index jobs_open on jobs (created_at, id) where status in ('queued', 'running');

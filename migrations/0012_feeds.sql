@@ -72,12 +72,12 @@ create table feed_rejects (
   primary key (feed_id, line)
 );
 
--- What became of a chunk of a batch, written in the transaction that applied it: sent again, it is answered from here and
--- applied no second time. One entry an update: [code or null, on hand, reserved, low-stock threshold], counts null where there is no row.
+-- What became of a chunk of a batch, written in the transaction that applied it: sent again, it gets this outcome and
+-- is not applied a second time. One entry an update: [code or null, on hand, reserved, low-stock threshold], counts null where there is no row.
 create table batch_chunks (
   batch_id   uuid not null,
   chunk      int not null check (chunk >= 0),
-  verdicts   jsonb not null,
+  outcomes   jsonb not null,
   created_at timestamptz not null default clock_timestamp(),
   primary key (batch_id, chunk)
 );

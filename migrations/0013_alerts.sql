@@ -38,7 +38,7 @@ create table alerts (
 -- Raising: at most one alert that is not over per product, location and kind. Resolving finds it by the same index.
 create unique index alerts_one_open on alerts (product_id, warehouse_id, kind) where status <> 'resolved';
 create unique index alerts_one_open_per_subject on alerts (subject) where status <> 'resolved' and subject is not null;
--- GET /inventory/alerts?status=open, where resolved ones have piled up; GET /inventory/metrics counts them
+-- GET /inventory/alerts?status=open, where many are resolved; GET /inventory/metrics counts them
 create index alerts_unresolved on alerts (id, kind, status) where status <> 'resolved';
 -- GET /inventory/alerts?sku=
 create index alerts_by_product on alerts (product_id, id);
@@ -46,7 +46,7 @@ create index alerts_by_product on alerts (product_id, id);
 -- Work on one subject that failed by an error of its data, although the rest of its batch was done. Until `retry_at` the work
 -- leaves the subject out, so that one subject neither stops the others nor is tried without a pause.
 create table failed_work (
-  -- expire_hold, hold_expired_lot, ...
+  -- expire_reservation, hold_expired_lot (quality hold), ...
   work     text not null,
   -- Id of what the work is about.
   subject  text not null,

@@ -7,7 +7,7 @@ create table idempotency_keys (
   fingerprint text not null,
   -- What the key made: an order, a payment.
   subject_id  uuid not null,
-  -- accepted: written; started: the engine was asked; done: the answer below is final.
+  -- accepted: written; started: the engine was asked; done: the response below is final.
   state       text not null default 'accepted' check (state in ('accepted', 'started', 'done')),
   status      int,
   body        jsonb,

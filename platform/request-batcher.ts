@@ -6,13 +6,13 @@ import type { Logger } from './telemetry/log';
 
 export interface RequestBatcher<Request, Result> {
   /**
-   * Queues a request and answers its own result. The same id asked twice in one batch is run once and answered twice.
-   * With `signal`, a request whose caller gave up leaves the lane before it runs.
+   * Queues a request and resolves with its own result. An id that is twice in one batch is run once, and both get the result.
+   * A request whose `signal` is aborted before its batch begins is not run.
    */
   submit(request: Request, signal?: AbortSignal): Promise<Result>;
   /** Requests queued or running. */
   readonly pending: number;
-  /** Refuses new requests; resolves when all others are answered. */
+  /** Refuses new requests; resolves when all others have ended. */
   close(): Promise<void>;
 }
 
@@ -23,7 +23,7 @@ export interface RequestBatcherOptions<Request, Result> {
   idOf(request: Request): string;
   /** Requests for the same thing, by this key, never run side by side, and run in the order of arrival. */
   laneKey(request: Request): string;
-  /** Runs a batch in arrival order as one unit: all of it or nothing. Answers a result per id. */
+  /** Runs a batch in arrival order as one unit: all of it or nothing. Returns a result per id. */
   run(batch: readonly Request[]): Promise<ReadonlyMap<string, Result>>;
   /** Which requests of a batch wait for a row that somebody else has locked. Never waits itself. */
   busy(batch: readonly Request[]): Promise<ReadonlySet<string>>;
@@ -45,15 +45,15 @@ const ASIDE_ATTEMPTS = 4;
 const ASIDE_BASE_MS = 50;
 
 /**
- * Turns concurrent requests into set-based batches: per lane one batch is in flight, and whatever arrives meanwhile is the
- * next one. No timer, so nothing is delayed when idle, and batches grow exactly as fast as the database falls behind.
+ * Turns concurrent requests into set-based batches: per lane one batch is in flight, and what arrives meanwhile is the next
+ * one. There is no timer: an idle batcher delays nothing, and the slower the database is, the larger are the batches.
  *
  * A lane that is free takes its share of all that waits, except what is for the same thing as another lane's batch. (Lanes
  * fixed by a hash of the key leave a fifth of the requests waiting beside a lane that is not theirs.)
  *
- * One request never spoils another's: an error of the data bisects the batch until the bad request stands alone; a lock
- * timeout sets aside only the requests on the busy row; after a lost connection, when nobody knows whether the batch was
- * committed, the batch runs again, and `run` answers what was decided before.
+ * One request does not fail another: after an error of the data the batch is halved until the bad request is alone; a lock
+ * timeout sets aside only the requests on the busy row; after a lost connection, when it is unknown whether the batch was
+ * committed, the batch runs again, and `run` returns what was decided before.
  */
 export function createRequestBatcher<Request, Result>(
   options: RequestBatcherOptions<Request, Result>,
@@ -77,8 +77,8 @@ export function createRequestBatcher<Request, Result>(
     for (let batch = take(); batch.length > 0; batch = take()) {
       wakeIdleLane();
       await runEntries(batch);
-      // Whoever was answered by this batch and asks again gets to queue before the next is taken: batches are twice as
-      // full, and a quarter more is done on one hot SKU.
+      // Callers of this batch can submit again before the next one is taken: batches are then twice as large, and the
+      // throughput on one hot SKU is a quarter higher.
       await new Promise(setImmediate);
       for (const { key } of batch) taken.delete(key);
     }
@@ -126,7 +126,7 @@ export function createRequestBatcher<Request, Result>(
     });
   }
 
-  /** Runs entries as one batch and settles them. Throws what halves of the batch are to be tried for. */
+  /** Runs entries as one batch and settles them. Throws an error for which halves of the batch are to be tried. */
   async function attempt(ready: readonly LaneEntry[]): Promise<void> {
     const batch = [...new Map(ready.map((entry) => [options.idOf(entry.request), entry.request])).values()];
     for (let attempt = 1; ; attempt++) {
@@ -141,7 +141,7 @@ export function createRequestBatcher<Request, Result>(
       } catch (error) {
         if (isLockTimeout(error)) {
           const free = await withoutBusy(ready);
-          // Whoever was in the way is gone by now, or holds a row that the probe does not look at: halves find out for whom.
+          // The lock is released by now, or is on a row that `busy` does not look at: halving finds the requests that wait for it.
           if (free.length === ready.length) throw error;
           await runEntries(free);
           return;
@@ -173,7 +173,7 @@ export function createRequestBatcher<Request, Result>(
     return entries.filter((entry) => !isBusy(entry));
   }
 
-  /** They come back to the end of the queue after a while, and give up with an error that says "try again". */
+  /** They return to the end of the queue after a while; after `ASIDE_ATTEMPTS` they fail with a retryable error. */
   function setAside(entries: readonly LaneEntry[]): void {
     for (const entry of entries) {
       entry.aside += 1;
@@ -187,7 +187,7 @@ export function createRequestBatcher<Request, Result>(
 
   return {
     submit(request, signal) {
-      if (closed) return Promise.reject(new Error('the combiner is closed'));
+      if (closed) return Promise.reject(new Error('the request batcher is closed'));
       pending += 1;
       return new Promise<Result>((resolve, reject) => {
         enqueue({ request, key: options.laneKey(request), signal, aside: 0, resolve, reject });

@@ -1,7 +1,7 @@
 import type { RunningCarrier } from '../domain/fulfilment/types';
 import type { ClosableGateway } from '../domain/payments/types';
 
-/** The third parties that orders need. Whoever opens them closes them. */
+/** The third parties that orders need. The one that opens them closes them. */
 export interface Integrations {
   gateway: ClosableGateway;
   /** At least one: the first takes new shipments. */

@@ -91,7 +91,7 @@ export const PROBLEMS = {
 
 export type ProblemCode = keyof typeof PROBLEMS;
 
-/** What naming the units that leave may be answered with. */
+/** Problems of naming the units that leave. */
 export const NAMING_PROBLEMS = [
   'NOT_TRACKED',
   'TOO_MANY_UNITS_NAMED',

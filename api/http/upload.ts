@@ -12,7 +12,7 @@ export interface UploadLimits {
 
 /**
  * The body of a request as it comes, unpacked, and no faster than it is taken. A reader that stops early leaves the
- * connection usable, so that the client can still be answered.
+ * connection usable, so that a response can still be sent.
  *
  * @throws AppError `UNSUPPORTED_MEDIA_TYPE`, `REQUEST_TIMEOUT`, `PAYLOAD_TOO_LARGE`, `FEED_COMPRESSION_INVALID`
  */

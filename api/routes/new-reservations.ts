@@ -98,7 +98,7 @@ function reserve(
         const { code, detail } = result.refusal;
         throw problem(code === 'UNKNOWN_SKU' ? unknownSku : code, detail);
       }
-      case 'held':
+      case 'reserved':
         return {
           status: 201,
           body: await context.reservations.view(reservationId),

@@ -1,5 +1,10 @@
 import { z } from 'zod';
-import { listWorths, valueProduct, valueStock, worthsCsv } from '../../domain/warehousing/costing/valuation';
+import {
+  listValuedProducts,
+  valueProduct,
+  valueStock,
+  valuationCsv,
+} from '../../domain/warehousing/costing/valuation';
 import { sendFile } from '../http/file-response';
 import { okPage } from '../http/pages';
 import { API_BASE } from '../http/paths';
@@ -12,7 +17,7 @@ import {
   valuationMethod,
   valuationQuery,
   valuedProductPage,
-  worthsQuery,
+  valuedProductsQuery,
 } from '../schemas/valuation';
 import type { ApiContext } from '../services/context';
 
@@ -40,7 +45,7 @@ export function valuationRoutes({ db }: ApiContext): Route[] {
         summary: 'What the stock is worth, product by product',
         description:
           'Products of which any is on hand, by SKU. With `Accept: text/csv` all of them, as a file.',
-        query: worthsQuery,
+        query: valuedProductsQuery,
         responses: {
           200: {
             description: 'A page, or the file',
@@ -51,11 +56,11 @@ export function valuationRoutes({ db }: ApiContext): Route[] {
       },
       async ({ query: { cursor, limit, offset, ...request }, req, res, signal }) => {
         if (req.accepts(['application/json', 'text/csv']) === 'text/csv') {
-          const pieces = await worthsCsv(db, request);
+          const pieces = await valuationCsv(db, request);
           await sendFile(res, { mediaType: 'text/csv', name: 'valuation.csv', pieces }, signal);
           return null;
         }
-        const page = await listWorths(db, request, { after: cursor?.sku ?? '', limit, offset });
+        const page = await listValuedProducts(db, request, { after: cursor?.sku ?? '', limit, offset });
         return okPage({ ...page, next: page.next === null ? null : { sku: page.next } });
       },
     ),

@@ -14,7 +14,7 @@ export const newQualityHold = z
 
 export const qualityDecision = z
   .object({ quantity: units.optional().meta({ description: 'Default: all that is still on hold' }) })
-  .meta({ id: 'QualityVerdict' });
+  .meta({ id: 'QualityDecision' });
 
 export const qualityWriteOff = qualityDecision
   .extend({ serials: namedSerials })

@@ -10,7 +10,7 @@ export const valuationQuery = z.object({
   category: line(100).optional().meta({ description: 'Code of a category' }),
 });
 
-export const worthsQuery = valuationQuery.extend({
+export const valuedProductsQuery = valuationQuery.extend({
   ...pageQuery,
   cursor: cursorOf(z.object({ sku })).optional(),
 });

@@ -52,7 +52,7 @@ export function createOrderOutcomes<Row>(options: OrderOutcomesOptions<Row>): Or
         const orderIds = [...due];
         due.clear();
         const rows = await options.read(orderIds);
-        for (const [orderId, row] of rows) for (const settle of waiters.get(orderId) ?? []) settle(row);
+        for (const [orderId, row] of rows) for (const resolve of waiters.get(orderId) ?? []) resolve(row);
       }
     } catch (error) {
       options.log.warn({ err: error }, 'order outcomes could not be read; the next poll tries again');
@@ -76,12 +76,12 @@ export function createOrderOutcomes<Row>(options: OrderOutcomesOptions<Row>): Or
     expect(orderId) {
       let found: Row | undefined;
       let wake: (() => void) | undefined;
-      const settle = (row: Row) => {
+      const resolveRow = (row: Row) => {
         found = row;
         wake?.();
       };
-      const settlers = waiters.get(orderId) ?? new Set();
-      waiters.set(orderId, settlers.add(settle));
+      const callbacks = waiters.get(orderId) ?? new Set();
+      waiters.set(orderId, callbacks.add(resolveRow));
       const unwatch = options.feed.watch(orderId, () => read([orderId]));
       schedule();
 
@@ -100,8 +100,8 @@ export function createOrderOutcomes<Row>(options: OrderOutcomesOptions<Row>): Or
         recheck: () => read([orderId]),
         release() {
           unwatch();
-          settlers.delete(settle);
-          if (settlers.size === 0 && waiters.get(orderId) === settlers) waiters.delete(orderId);
+          callbacks.delete(resolveRow);
+          if (callbacks.size === 0 && waiters.get(orderId) === callbacks) waiters.delete(orderId);
           if (waiters.size === 0) {
             clearTimeout(timer);
             timer = undefined;

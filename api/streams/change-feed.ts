@@ -8,7 +8,7 @@ export interface ChangeFeed {
   readonly live: boolean;
 }
 
-/** Spreads the one LISTEN connection's notices to whoever waits for one id. After a reconnection everybody is woken. */
+/** Distributes the notices of the one LISTEN connection to those who wait for an id. After a reconnection all are woken. */
 export function createChangeFeed(listener: Listener, channel: Channel): ChangeFeed {
   const watchers = new Map<string, Set<() => void>>();
 

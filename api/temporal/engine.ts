@@ -24,7 +24,7 @@ import { problem } from '../http/problems';
  */
 export type StartOutcome = 'running' | 'closed' | 'unknown';
 
-/** `gone`: no saga runs for this order. `undecided`: no answer in time; the same update id may be sent again. */
+/** `gone`: no saga runs for this order. `undecided`: no result in time; the same update id may be sent again. */
 export type Updated<Result> = UpdateOutcome<Result> | { kind: 'undecided' };
 
 export interface Engine {

@@ -27,7 +27,7 @@ export async function cancelOrder(
   const asked = await updateSaga(context, { id: orderId, traceparent }, () =>
     context.engine.cancel(orderId, updateId, { reason }),
   );
-  if (asked.kind === 'refused' || (asked.kind === 'answer' && asked.answer.outcome === 'refused'))
+  if (asked.kind === 'refused' || (asked.kind === 'result' && asked.result.outcome === 'refused'))
     throw notCancellable();
   const after = await readView(context, orderId);
   if (isUndone(after)) return ok(after);

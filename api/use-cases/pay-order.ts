@@ -1,6 +1,6 @@
 import type { PaymentMethod } from '../../domain/orders/types';
 import type { PaymentView } from '../../domain/payments/types';
-import { readPaymentOfUpdate } from '../../domain/payments/views';
+import { readPaymentOfUpdate } from '../../domain/payments/payments';
 import { orderPath } from '../http/paths';
 import { problem, type ProblemCode } from '../http/problems';
 import { ok, type ApiResponse } from '../http/response';
@@ -45,8 +45,8 @@ export async function payOrder(
       throw refusal(asked.code);
     case 'ended':
       throw refusal(asked.status === 'expired' ? 'HOLD_EXPIRED' : 'ORDER_NOT_PAYABLE');
-    case 'answer':
-      throw refusal(asked.answer.outcome === 'refused' ? asked.answer.code : 'ORDER_NOT_PAYABLE');
+    case 'result':
+      throw refusal(asked.result.outcome === 'refused' ? asked.result.code : 'ORDER_NOT_PAYABLE');
   }
 }
 

@@ -76,7 +76,7 @@ export async function placeOrder(context: ApiContext, placement: Placement): Pro
   return context.admission.run(placement.signal, () => decide(context, attempt));
 }
 
-/** 503 says that nothing was done, so a repeat of a request that was started or answered gets that one's response instead. */
+/** 503 says that nothing was done, so a repeat of a request that was started or has a response gets that one's response instead. */
 async function respondWhenFull(context: ApiContext, placement: Placement): Promise<ApiResponse> {
   const { order, wanted } = requested(placement);
   const found = wanted && (await findKey(context.db, wanted));

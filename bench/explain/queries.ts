@@ -218,7 +218,7 @@ export const RESERVATION_QUERIES: readonly ExplainedQuery[] = [
 export const ORDER_QUERIES: readonly ExplainedQuery[] = [
   {
     title: 'An order as the API answers it',
-    usedBy: '`GET /orders/{id}`, every verdict',
+    usedBy: '`GET /orders/{id}`, every outcome',
     index:
       '`orders_pkey` and the first column of the key of each table that belongs to it; `reservations_by_order`, `shipments_by_order`, `refunds_by_order`.',
     run: (on, { orderId }) => selectOrders(on, [orderId]),

@@ -5,7 +5,7 @@ import type { NewCategory, NewProduct, NewWarehouse } from './types';
 export function insertCategories(tx: Transaction, categories: readonly NewCategory[]): Promise<number> {
   return execute(
     tx,
-    'catalog.seed_categories',
+    'catalog.insert_categories',
     `insert into categories (code, name) select * from unnest($1::text[], $2::text[]) on conflict (code) do nothing`,
     [categories.map((c) => c.code), categories.map((c) => c.name)],
   );
@@ -15,7 +15,7 @@ export function insertCategories(tx: Transaction, categories: readonly NewCatego
 export function insertWarehouses(tx: Transaction, warehouses: readonly NewWarehouse[]): Promise<number> {
   return execute(
     tx,
-    'catalog.seed_warehouses',
+    'catalog.insert_warehouses',
     `insert into warehouses (code, name, address, latitude, longitude, region, priority)
      select * from unnest($1::text[], $2::text[], $3::text[], $4::float8[], $5::float8[], $6::text[], $7::int[])
      on conflict (code) do nothing`,
@@ -39,7 +39,7 @@ export function insertProducts(
 ): Promise<{ id: number; sku: string }[]> {
   return many<{ id: number; sku: string }>(
     tx,
-    'catalog.seed_products',
+    'catalog.insert_products',
     `insert into products (sku, name, description, category_id, price_minor, currency)
      select p.sku, p.name, p.description, c.id, p.price_minor, $6
      from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[])

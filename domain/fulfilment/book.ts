@@ -6,17 +6,12 @@ import { forgetFailures, recordFailure } from '../stock/alerts/failed-work';
 import { appendEvents } from '../orders/events';
 import type { NewEvent } from '../orders/types';
 import { advanceStatus } from '../orders/status';
-import {
-  claimToBook,
-  endLeases,
-  existsOverdue,
-  extendLease,
-  lockShipments,
-  type ShipmentRow,
-} from './queries';
+import { claimToBook, endLeases, extendLease, lockShipments, type ShipmentRow } from './queries';
 import { changeShipments, type ShipmentChange } from './change';
 import { afterBooking } from './rules';
 import type { BookingOutcome, ShipmentToBook } from './types';
+
+export { existsOverdue as shipmentsAreOverdue } from './queries';
 
 export interface ClaimRequest {
   /** Name of the carrier whose shipments to take. */
@@ -40,11 +35,6 @@ export function claimShipments(on: Queryable, request: ClaimRequest): Promise<Sh
  */
 export async function releaseClaims(on: Queryable, shipmentIds: readonly string[]): Promise<void> {
   if (shipmentIds.length > 0) await endLeases(on, shipmentIds);
-}
-
-/** True when a shipment has waited `seconds` for the dispatcher, or its claim has run out: the signal was lost. */
-export function shipmentsAreOverdue(on: Queryable, seconds: number): Promise<boolean> {
-  return existsOverdue(on, seconds);
 }
 
 /**

@@ -18,7 +18,7 @@ export function shipmentIdOf(reservationId: string, warehouseId: number): string
 }
 
 /**
- * Writes one shipment per warehouse for what confirmed reservations still hold, and signals the dispatcher. The caller has
+ * Writes one shipment per warehouse for what confirmed reservations still keep, and signals the dispatcher. The caller has
  * locked the reservations. A second call changes nothing.
  *
  * @returns the ids of the shipments that are new

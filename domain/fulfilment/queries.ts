@@ -130,7 +130,7 @@ export function extendLease(on: Queryable, shipmentId: string, until: Date): Pro
   );
 }
 
-/** Is there a shipment that nobody has begun to book for `seconds`, or a claim whose lease has run out? */
+/** Whether a shipment has waited `seconds` for the dispatcher, or its claim has run out: the signal was lost. */
 export async function existsOverdue(on: Queryable, seconds: number): Promise<boolean> {
   const { overdue } = await one<{ overdue: boolean }>(
     on,
@@ -232,7 +232,7 @@ export function updateShipments(tx: Transaction, changes: readonly ShipmentChang
 }
 
 /**
- * Notes carrier updates; returns the ids of those that are new. Callers sort by event id: two transactions that note the
+ * Records carrier updates; returns the ids of the new ones. Callers sort by event id: two transactions that record the
  * same updates wait for each other here, before either has locked anything else.
  */
 export async function insertCarrierEvents(

@@ -9,7 +9,7 @@ import {
 
 /** Every change of a shipment's status that may happen. */
 export const SHIPMENT_TRANSITIONS: Readonly<Record<ShipmentStatus, readonly ShipmentStatus[]>> = {
-  // The carrier knows nothing of it yet, so taking it back needs nobody's consent.
+  // The carrier does not know it yet, so it is voided without asking.
   pending: ['booking', 'voided'],
   // The carrier may pick a parcel up before its response to the booking has been recorded.
   booking: ['booked', 'picked_up', 'voiding', 'failed'],
@@ -49,7 +49,7 @@ function isOneOf(statuses: readonly ShipmentStatus[], status: ShipmentStatus): b
 export type CarrierEffect =
   /** The statuses it passes through, in order, at least one. */
   | { effect: 'moves'; through: readonly ShipmentStatus[] }
-  /** Lost after pick-up: worth telling, but the goods are gone either way. */
+  /** Lost after pick-up: recorded as an event; the stock does not change. */
   | { effect: 'lost' }
   /** It says nothing new, or contradicts what is already final. */
   | { effect: 'stale' };

@@ -56,12 +56,12 @@ export interface CarrierEvent {
   detail?: string;
 }
 
-/** Whoever moves the parcels. Implementations are under `integrations/`. */
+/** A carrier. Implementations are under `integrations/`. */
 export interface Carrier {
   readonly name: string;
   /** Books many at once. Safe to repeat: the same shipment id gets the same tracking number. */
   book(shipments: readonly ShipmentToBook[]): Promise<BookingOutcome[]>;
-  /** Takes a booking back. `refused`: it is already picked up. Safe to repeat, also for a shipment it never heard of. */
+  /** Takes a booking back. `refused`: it is already picked up. Safe to repeat, also for a shipment that it does not know. */
   void(shipmentId: string): Promise<'voided' | 'refused'>;
 }
 

@@ -6,9 +6,7 @@ import {
   endJob,
   insertJob,
   markCancel,
-  selectCancelRequested,
   selectJob,
-  selectJobInput,
   selectJobs,
   selectResting,
   startRunning,
@@ -18,6 +16,8 @@ import {
 } from './queries';
 import { jobHasEnded, jobProgress } from './rules';
 import type { JobOutcome, JobProgress, JobStatus, JobType, JobView, NewJob } from './types';
+
+export { selectCancelRequested as isCancelRequested, selectJobInput as readJobInput } from './queries';
 
 /** A transaction of the caller's, or the database: then each call is a transaction of its own. */
 type Connection = Database | Transaction;
@@ -86,15 +86,6 @@ export function requestCancel(on: Connection, id: string): Promise<JobView> {
     if (!jobHasEnded(status)) await start(tx, id);
     return marked;
   });
-}
-
-/** What a job was asked to do, as `createJob` was given it; undefined: there is no such job. */
-export function readJobInput(on: Queryable, id: string): Promise<Record<string, unknown> | undefined> {
-  return selectJobInput(on, id);
-}
-
-export function isCancelRequested(on: Queryable, id: string): Promise<boolean> {
-  return selectCancelRequested(on, id);
 }
 
 /** Null: there is no such job. */

@@ -81,7 +81,7 @@ export async function insertJob(tx: Transaction, job: NewJob): Promise<boolean> 
   return added === 1;
 }
 
-/** What a job was asked for, as `createJob` was told. */
+/** What a job was asked to do, as `createJob` was given it; undefined: there is no such job. */
 export async function selectJobInput(
   on: Queryable,
   id: string,

@@ -1,7 +1,7 @@
 import type { Database, Transaction } from '../../platform/database/database';
 import { enqueue } from '../../platform/database/outbox';
 import { reservationsThatLeft, stoppedLines } from '../fulfilment/shipments-of-order';
-import { noteCancelRequest, refuseCancelRequest } from '../orders/cancel-request';
+import { recordCancelRequest, refuseCancelRequest } from '../orders/cancel-request';
 import { settleStatus } from '../orders/status';
 import { readRefundable } from '../payments/refund';
 import {
@@ -21,9 +21,9 @@ import type { OrderProgress } from './types';
 const LOOK_AGAIN_SECONDS = 15;
 
 /**
- * Notes with an order that it is to be cancelled, so that whoever carries on with it after a crash knows. The saga is woken
- * later, although it is the saga that asks: the engine forgets an update whose task was lost too often, and with it the saga
- * what its own lost steps have done.
+ * Records that an order is to be cancelled, so that a saga that is started again knows. The saga is woken later, although the
+ * saga itself asks: Temporal drops an update whose task was lost too often, and the saga then no longer knows what its lost
+ * steps have done.
  *
  * @throws `ORDER_NOT_FOUND`
  */
@@ -32,7 +32,7 @@ export async function requestCancel(
   { orderId, reason }: { orderId: string; reason: string },
 ): Promise<OrderProgress> {
   await db.retrying(async (tx) => {
-    if (await noteCancelRequest(tx, orderId, reason))
+    if (await recordCancelRequest(tx, orderId, reason))
       await enqueue(tx, [{ topic: 'order.wake', key: orderId }], LOOK_AGAIN_SECONDS);
   });
   return existingProgress(db, orderId);
@@ -116,7 +116,7 @@ async function releaseReservations(
  * money went back. What has left or may still leave is kept, and so is what failed after the refund was planned: only while
  * it is reserved does the order's progress ask for another compensation. A second call finds nothing to do.
  */
-export async function releaseCutShipments(
+export async function releaseStoppedShipments(
   db: Database,
   { orderId, endAs, failure }: EndRequest,
 ): Promise<OrderProgress> {

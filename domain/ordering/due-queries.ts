@@ -13,13 +13,13 @@ export function selectDueReservationsForUpdate(
 ): Promise<{ id: string; orderId: string }[]> {
   return many(
     tx,
-    'inventory.lock_due_reservations',
+    'ordering.lock_due_reservations',
     `select r.id, r.order_id as "orderId" from reservations r
      where r.kind = 'order' and r.status = 'pending' and r.expires_at <= (select clock_timestamp())
        and exists (select 1 from reservation_lines l
                    where l.reservation_id = r.id and l.open_quantity > 0 and l.product_id = any ($1::int[]))
        and not exists (select 1 from backorders b where b.order_id = r.order_id and b.waiting > 0)
-       and ${notPutOff('expire_hold', 'r.id')}
+       and ${notPutOff('expire_reservation', 'r.id')}
      order by r.id limit $2
      for no key update skip locked`,
     [productIds, limit],

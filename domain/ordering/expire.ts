@@ -106,7 +106,7 @@ async function reclaimOfOrders(db: Database, productIds: readonly number[]): Pro
           freed += await reclaim(async (tx) => (await lockReservations(tx, ids)).filter(isDue));
         },
         async (subject, failure) => {
-          await recordFailure(db, { work: 'expire_hold', subject, error: failure });
+          await recordFailure(db, { work: 'expire_reservation', subject, error: failure });
         },
         isSubjectsOwn,
       );

@@ -50,7 +50,7 @@ export function createOrderReserver(options: OrderReserverOptions): OrderReserve
     warehouses: options.warehouses,
     strategy: options.strategy,
     reclaim: (productIds) => reclaimExpired(db, productIds),
-    book: {
+    recorder: {
       decided,
       limit: (tx, requests, productIdOf) => limitOf(tx, requests, productIdOf, options.backorderLimits),
       record: (tx, plans) => record(tx, plans, gateway),
@@ -141,9 +141,13 @@ async function outcomesOf(
 function asOutcome(row: PlacedOrder, progress: OrderProgress | null): ReserveOutcome {
   const { shortages, failureCode: code, failureDetail: detail } = row;
   // An order that was reserved and failed later was reserved: only one that never had an item was refused.
-  const verdict =
-    row.status === 'rejected' ? 'rejected' : row.status === 'failed' && !row.hasItems ? 'refused' : 'held';
-  return { verdict, shortages, code, detail, progress };
+  const outcome =
+    row.status === 'rejected'
+      ? 'rejected'
+      : row.status === 'failed' && !row.hasItems
+        ? 'refused'
+        : 'reserved';
+  return { outcome, shortages, code, detail, progress };
 }
 
 async function record(

@@ -22,11 +22,11 @@ export function orderOf(plan: OrderPlan): NewOrder {
   return {
     id: order.orderId,
     customerId: order.customerId,
-    status: plan.outcome === 'held' ? 'reserved' : plan.outcome === 'short' ? 'rejected' : 'failed',
+    status: plan.outcome === 'reserved' ? 'reserved' : plan.outcome === 'short' ? 'rejected' : 'failed',
     fulfilment: order.fulfilment,
     currency: plan.refusal ? NO_CURRENCY : (product?.currency ?? NO_CURRENCY),
     totalMinor: priceOf(
-      itemsOf(plan).map((item) => ({ ...item, quantity: item.quantity - cancelledOfHeld(plan, item) })),
+      itemsOf(plan).map((item) => ({ ...item, quantity: item.quantity - cancelledOfReserved(plan, item) })),
     ),
     shipTo: order.shipTo,
     holdSeconds: order.holdSeconds,
@@ -41,8 +41,8 @@ export function orderOf(plan: OrderPlan): NewOrder {
 }
 
 /** What a partial order does not get is not part of its total; a rejected order keeps the total that was asked for. */
-function cancelledOfHeld(plan: OrderPlan, item: NewItem): number {
-  return plan.outcome === 'held' ? item.cancelled : 0;
+function cancelledOfReserved(plan: OrderPlan, item: NewItem): number {
+  return plan.outcome === 'reserved' ? item.cancelled : 0;
 }
 
 /** The rows of its items; a refused order has none. */
@@ -53,7 +53,7 @@ export function itemsOf(plan: OrderPlan): NewItem[] {
     const product = products.get(sku);
     if (!product) return [];
     const lacking = outcome === 'short' ? quantity : (missing.get(product.productId) ?? 0);
-    const waits = outcome === 'held' && request.mode === 'backorder';
+    const waits = outcome === 'reserved' && request.mode === 'backorder';
     return [
       {
         orderId: request.orderId,

@@ -13,11 +13,11 @@ export interface ProgressRow {
   failureCode: string | null;
   hasPaymentMethod: boolean;
   cancelRequested: boolean;
-  holds: unknown;
+  reservations: unknown;
   charge: unknown;
   waitingUnits: number;
   shipments: unknown;
-  uncutShipments: number;
+  unreleasedShipments: number;
   pendingRefunds: number;
 }
 
@@ -25,14 +25,14 @@ export interface ProgressRow {
 export function selectProgress(on: Queryable, orderIds: readonly string[]): Promise<ProgressRow[]> {
   return many<ProgressRow>(
     on,
-    'orders.progress',
+    'ordering.progress',
     `select o.id as "orderId", o.status, o.failure_code as "failureCode", o.payment_method is not null as "hasPaymentMethod",
        o.cancel_reason is not null and o.status in ${literals(OPEN_ORDER_STATUSES)} as "cancelRequested",
        coalesce((select json_agg(json_build_object(
            'reservationId', r.id, 'seq', r.seq, 'status', r.status, 'attempt', r.attempt,
            'expiresAt', to_char(r.expires_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
            'msLeft', ceil(extract(epoch from r.expires_at - clock_timestamp()) * 1000)) order by r.seq)
-         from reservations r where r.order_id = o.id and r.status in ${literals(LIVE_RESERVATION_STATUSES)}), '[]') as holds,
+         from reservations r where r.order_id = o.id and r.status in ${literals(LIVE_RESERVATION_STATUSES)}), '[]') as reservations,
        (select json_build_object('paymentId', p.id, 'reservationId', p.reservation_id, 'status', p.status,
            'ageSeconds', extract(epoch from clock_timestamp() - p.created_at)::float8)
          from payments p where p.order_id = o.id and p.status in ${literals(PAYMENT_STATUSES_IN_FLIGHT)}) as charge,
@@ -43,7 +43,7 @@ export function selectProgress(on: Queryable, orderIds: readonly string[]): Prom
          where s.order_id = o.id and s.status in ${literals(['voiding', ...STOPPED_SHIPMENT_STATUSES])}
            and exists (select 1 from reservation_lines l
                        where l.reservation_id = s.reservation_id and l.warehouse_id = s.warehouse_id
-                         and l.open_quantity > 0)) as "uncutShipments",
+                         and l.open_quantity > 0)) as "unreleasedShipments",
        (select count(*)::int from refunds f where f.order_id = o.id and f.status = 'pending') as "pendingRefunds"
      from orders o where o.id = any (${listOf(1, 'uuid')})`,
     [orderIds],

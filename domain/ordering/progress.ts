@@ -32,7 +32,7 @@ export async function readProgresses(
 function asProgress(row: ProgressRow): OrderProgress {
   return {
     ...row,
-    holds: row.holds as OrderProgress['holds'],
+    reservations: row.reservations as OrderProgress['reservations'],
     charge: row.charge as OrderProgress['charge'],
     shipments: row.shipments as OrderProgress['shipments'],
   };

@@ -9,16 +9,17 @@ import { nextStep } from './rules';
 /**
  * Takes up to `limit` orders that have something left to do and have not moved for `graceSeconds`: open ones, and ended ones
  * with a charge or refund that is not final. The longer one has rested, the less often it is taken again, at least every
- * `recheckSeconds`. Several callers at once get different orders, and a long list is gone through in turn.
+ * `recheckSeconds`. Several callers at once get different orders, and a long list is worked off in turns.
  */
 export async function claimRestingOrders(
   db: Database,
   limits: { graceSeconds: number; recheckSeconds: number; limit: number },
 ): Promise<{ id: string }[]> {
-  const checked = await db.transaction(async (tx) =>
-    markChecked(tx, await selectSuspectsForUpdate(tx, limits)),
-  );
-  return checked.map(({ orderId }) => ({ id: orderId }));
+  return db.transaction(async (tx) => {
+    const orderIds = await selectSuspectsForUpdate(tx, limits);
+    await markChecked(tx, orderIds);
+    return orderIds.map((id) => ({ id }));
+  });
 }
 
 /** What an order's saga is started with, or null when nothing is left to do for the order, or there is none. */

@@ -57,8 +57,7 @@ export interface RefundOrderRequest extends RefundDeps {
 }
 
 /**
- * Gives back everything that is due to an order's customer: plans it, then makes every refund that is still open, whoever
- * planned it.
+ * Gives back everything that is due to an order's customer: plans it, then makes every refund that is still open.
  *
  * @returns what is back with the customer by then, all refunds of the order together, minor units
  * @throws as `executeRefund`; refunds made before the one that failed stay made

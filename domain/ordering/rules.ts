@@ -26,15 +26,15 @@ export type NextStep =
  * then what must be undone, then due reservations, and only then waiting.
  */
 export function nextStep(progress: OrderProgress): NextStep {
-  const { charge, holds } = progress;
+  const { charge, reservations } = progress;
   if (charge) {
     return { do: 'charge', paymentId: charge.paymentId, unresolved: charge.status === 'unknown' };
   }
   if (progress.cancelRequested) return { do: 'cancel' };
-  if (progress.uncutShipments > 0 || progress.pendingRefunds > 0) return { do: 'compensate' };
+  if (progress.unreleasedShipments > 0 || progress.pendingRefunds > 0) return { do: 'compensate' };
   if (hasEnded(progress.status)) return { do: 'finish' };
 
-  const pending = holds.filter((reservation) => reservation.status === 'pending');
+  const pending = reservations.filter((reservation) => reservation.status === 'pending');
   const uncharged = progress.hasPaymentMethod
     ? pending.find(({ attempt, msLeft }) => attempt === 0 && msLeft > 0)
     : undefined;
@@ -54,7 +54,7 @@ function earliest(pending: readonly ReservationProgress[]): ReservationProgress 
 }
 
 function unitsUnderWay(progress: OrderProgress): boolean {
-  return progress.holds.some(({ status }) => status === 'confirmed');
+  return progress.reservations.some(({ status }) => status === 'confirmed');
 }
 
 /** True while nothing of an order has left: only then may it be cancelled. */

@@ -24,7 +24,7 @@ export interface OrderProgress {
   status: OrderStatus;
   failureCode: string | null;
   /** Live reservations, oldest first. */
-  holds: ReservationProgress[];
+  reservations: ReservationProgress[];
   /** The charge in flight. */
   charge: {
     paymentId: string;
@@ -41,14 +41,14 @@ export interface OrderProgress {
   /** Count of shipments by status. */
   shipments: Partial<Record<ShipmentStatus, number>>;
   /** Shipments that failed, were voided or are being voided, and whose units are still reserved. */
-  uncutShipments: number;
+  unreleasedShipments: number;
   /** Refunds not yet made at the gateway. */
   pendingRefunds: number;
 }
 
 /** What a reserve request came to. It is stored: the same order asked again gets the same outcome and its current progress. */
 export interface ReserveOutcome {
-  verdict: 'held' | 'rejected' | 'refused';
+  outcome: 'reserved' | 'rejected' | 'refused';
   shortages: Shortage[];
   /** Why it was refused (UNKNOWN_SKU, ORDER_FAILED, ...). */
   code: string | null;

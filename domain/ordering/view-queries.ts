@@ -73,7 +73,7 @@ export interface OrderRow {
 export function selectOrders(on: Queryable, orderIds: readonly string[]): Promise<OrderRow[]> {
   return many<OrderRow>(
     on,
-    'orders.views',
+    'ordering.views',
     `select ${ORDER} from orders o where o.id = any (${listOf(1, 'uuid')})`,
     [orderIds],
   );

@@ -3,14 +3,18 @@ import { clearCancelReason, setCancelReason } from './cancel-request-queries';
 import { appendEvents } from './events';
 
 /**
- * Notes with an open order that somebody asked to cancel it, so that whoever carries on with it knows.
+ * Records that an open order is to be cancelled, so that a saga that is started again knows.
  *
- * @returns false where that was noted before, or the order is not open
+ * @returns false where that was recorded before, or the order is not open
  */
-export async function noteCancelRequest(tx: Transaction, orderId: string, reason: string): Promise<boolean> {
-  const noted = await setCancelReason(tx, orderId, reason);
-  if (noted) await appendEvents(tx, [{ orderId, type: 'cancel_requested', data: { reason } }]);
-  return noted;
+export async function recordCancelRequest(
+  tx: Transaction,
+  orderId: string,
+  reason: string,
+): Promise<boolean> {
+  const recorded = await setCancelReason(tx, orderId, reason);
+  if (recorded) await appendEvents(tx, [{ orderId, type: 'cancel_requested', data: { reason } }]);
+  return recorded;
 }
 
 /** Forgets the request to cancel an open order: it could not be cancelled. */

@@ -1,9 +1,7 @@
 import type { Transaction } from '../../platform/database/database';
-import { updateChecked, type CheckedOrder } from './checked-queries';
+import { updateChecked } from './queries';
 
-export type { CheckedOrder };
-
-/** Notes that these orders, whose locks the caller has, were looked at now. */
-export async function markChecked(tx: Transaction, orderIds: readonly string[]): Promise<CheckedOrder[]> {
-  return orderIds.length === 0 ? [] : updateChecked(tx, orderIds);
+/** Records that these orders, whose locks the caller has, were looked at now. */
+export async function markChecked(tx: Transaction, orderIds: readonly string[]): Promise<void> {
+  if (orderIds.length > 0) await updateChecked(tx, orderIds);
 }

@@ -25,7 +25,7 @@ export async function createOrders(
 }
 
 /**
- * Leaves a failed order where there is none, so that whoever reserves it later finds it and refuses. An order that exists is
+ * Leaves a failed order where there is none, so that a later reserve finds it and is refused. An order that exists is
  * left as it is.
  */
 export async function createFailedOrder(

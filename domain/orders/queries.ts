@@ -123,3 +123,12 @@ export async function updateStatus(
   );
   return moved.map((row) => row.id);
 }
+
+export function updateChecked(tx: Transaction, orderIds: readonly string[]): Promise<number> {
+  return execute(
+    tx,
+    'orders.update_checked',
+    'update orders set checked_at = clock_timestamp() where id = any ($1::uuid[])',
+    [orderIds],
+  );
+}

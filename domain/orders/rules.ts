@@ -29,7 +29,7 @@ export interface ItemUnits {
   cancelled: number;
 }
 
-/** An item's status is that of its units that still have the furthest to go. */
+/** An item's status is that of its least advanced units. */
 export function itemStatus(units: ItemUnits): ItemStatus {
   if (units.backordered > 0) return 'backordered';
   if (units.reserved > 0) return 'reserved';

@@ -39,7 +39,7 @@ export async function executeCharge({ db, gateway, paymentId }: ChargeCall): Pro
   const request = asRequest(payment);
   const earlier = await ask(() => gateway.find(request));
   if (earlier) return earlier;
-  // The reservation was given up while the charge was unknown: nobody may be charged for stock that is no longer reserved.
+  // The reservation was given up while the charge was unknown: a charge without reserved stock must not be made.
   if (!payment.wanted) return ask(() => gateway.abandon(request));
 
   const prepared = await prepare(db, gateway, request);

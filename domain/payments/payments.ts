@@ -8,6 +8,7 @@ export {
   selectById as readPayment,
   selectOfOrder as readOrderPayments,
   selectOfOrderForUpdate as lockOrderPayments,
+  selectOfUpdate as readPaymentOfUpdate,
 } from './queries';
 
 /** Writes payments that are about to be charged. Their events are the caller's to append. */

@@ -7,7 +7,14 @@ import {
   type Transaction,
 } from '../../platform/database/database';
 import { literals } from '../../platform/database/literals';
-import { CAPTURED_PAYMENT_STATUSES, type NewPayment, type PaymentRow, type PaymentStatus } from './types';
+import {
+  CAPTURED_PAYMENT_STATUSES,
+  type NewPayment,
+  type PaymentRow,
+  type PaymentStatus,
+  type PaymentView,
+} from './types';
+import { PAYMENT_JSON } from './view-sql';
 
 export function insertPayments(tx: Transaction, payments: readonly NewPayment[]): Promise<number> {
   return execute(
@@ -83,4 +90,19 @@ export async function existsCaptured(on: Queryable, orderId: string): Promise<bo
     [orderId],
   );
   return paid;
+}
+
+/** The payment that an attempt to pay an order led to; undefined: none yet. */
+export async function selectOfUpdate(
+  on: Queryable,
+  orderId: string,
+  updateId: string,
+): Promise<PaymentView | undefined> {
+  const row = await maybeOne<{ payment: PaymentView }>(
+    on,
+    'payments.of_update',
+    `select ${PAYMENT_JSON} as payment from payments p where p.order_id = $1 and p.update_id = $2`,
+    [orderId, updateId],
+  );
+  return row?.payment;
 }

@@ -109,7 +109,7 @@ export interface RefundRequest {
 }
 
 /**
- * Whoever moves the money. A network failure or timeout is thrown (any error); a decline is an outcome. Implementations are
+ * A payment gateway. A network failure or timeout is thrown (any error); a decline is an outcome. Implementations are
  * under `integrations/`.
  */
 export interface PaymentGateway {
@@ -125,7 +125,7 @@ export interface PaymentGateway {
   /** What became of a charge whose outcome was lost; null: the gateway never got it, so it may be sent again. */
   find(request: ChargeRequest): Promise<ChargeOutcome | null>;
   /**
-   * Makes sure that a charge which has captured nothing never will, whoever still sends it. Returns how the charge ended:
+   * Makes sure that a charge which has captured nothing never will, even if the charge is sent again. Returns how the charge ended:
    * `declined` as `abandoned`, unless it had ended otherwise before.
    */
   abandon(request: ChargeRequest): Promise<ChargeOutcome>;

@@ -4,10 +4,10 @@ import type { Logger } from '../../platform/telemetry/log';
 import { createAutoResetEvent } from '../../platform/auto-reset-event';
 import {
   bookParcels,
-  forgetTold,
+  removeReported,
   msUntilDue,
   takeDueParcels,
-  tellLater,
+  postponeReport,
   voidParcel,
   type NewParcel,
   type Parcel,
@@ -24,7 +24,7 @@ export interface SandboxCarrierOptions {
   url: string;
   /** From booking to pick-up, and from pick-up to delivery, milliseconds. */
   stageDelayMs: number;
-  /** The webhook: at most 500 events a call, told again until it resolves. */
+  /** The webhook: at most 500 events a call, repeated until it resolves. */
   deliver(events: readonly CarrierEvent[]): Promise<void>;
   /** Codes of warehouses where it picks nothing up: bookings are refused. */
   refuseWarehouses?: readonly string[];
@@ -33,13 +33,13 @@ export interface SandboxCarrierOptions {
   log: Logger;
 }
 
-/** Moves its parcels, and tells the webhook of it, between `start` and `close`. */
+/** Moves its parcels, and reports that to the webhook, between `start` and `close`. */
 export type SandboxCarrier = RunningCarrier;
 
-/** Both stages of a parcel may be untold, so a call to the webhook has at most 500 events. */
+/** Two stages of a parcel may be unreported, so a call to the webhook has at most 500 events. */
 const PARCELS_PER_ROUND = 250;
 const CONNECTIONS = 3;
-/** How long one process may take to tell the webhook before another does. */
+/** How long one process may take to call the webhook before another does. */
 const LEASE_SECONDS = 30;
 /** A booking made by another process that has died since is found after this. */
 const LONGEST_SLEEP_MS = 5_000;
@@ -48,7 +48,7 @@ const RETRY_CAP_MS = 10_000;
 
 /**
  * A carrier with its own tables in PostgreSQL, on connections of its own: what it has booked, picked up or delivered stays so
- * when its response, the caller or Holdfast's own transaction is lost. What it could not tell the webhook it tells later.
+ * when its response, the caller or Holdfast's own transaction is lost. What it could not report to the webhook it reports later.
  */
 export function createSandboxCarrier(options: SandboxCarrierOptions): SandboxCarrier {
   const { log, stageDelayMs } = options;
@@ -74,7 +74,7 @@ export function createSandboxCarrier(options: SandboxCarrierOptions): SandboxCar
     return { shipmentId, ...labelOf(shipmentId), ...outlook };
   }
 
-  /** Moves on what is due and tells of it. Returns the milliseconds to sleep. */
+  /** Moves on what is due and reports it. Returns the milliseconds to sleep. */
   async function round(failures: number): Promise<number> {
     const taken = await takeDueParcels(tables, {
       limit: PARCELS_PER_ROUND,
@@ -83,14 +83,14 @@ export function createSandboxCarrier(options: SandboxCarrierOptions): SandboxCar
     });
     if (taken.length === 0) return Math.max(0, (await msUntilDue(tables)) ?? LONGEST_SLEEP_MS);
     const shipmentIds = taken.map((parcel) => parcel.shipmentId);
-    const events = taken.flatMap((parcel) => parcel.untold);
+    const events = taken.flatMap((parcel) => parcel.unreported);
     try {
       await options.deliver(events);
     } catch (error) {
-      await tellLater(tables, shipmentIds, backoffMs(failures, RETRY_BASE_MS, RETRY_CAP_MS) / 1000);
+      await postponeReport(tables, shipmentIds, backoffMs(failures, RETRY_BASE_MS, RETRY_CAP_MS) / 1000);
       throw error;
     }
-    await forgetTold(
+    await removeReported(
       tables,
       shipmentIds,
       events.map((event) => event.eventId),
@@ -108,7 +108,7 @@ export function createSandboxCarrier(options: SandboxCarrierOptions): SandboxCar
       } catch (error) {
         log.warn(
           { err: error, failures },
-          'the sandbox carrier could not tell what happened to its parcels; it will again',
+          'the sandbox carrier could not report what happened to its parcels; it tries again',
         );
         sleepMs = backoffMs(failures, RETRY_BASE_MS, RETRY_CAP_MS);
         failures += 1;

@@ -81,12 +81,12 @@ export async function voidParcel(
 export interface TakenParcel {
   shipmentId: string;
   /** Never empty. */
-  untold: CarrierEvent[];
+  unreported: CarrierEvent[];
 }
 
 /**
  * Moves parcels on to the stage whose time has come, and returns everything that the webhook has not accepted, of those and
- * of parcels that are to be told again. No other process tells of them for `leaseSeconds`.
+ * of parcels that are to be reported again. No other process reports them for `leaseSeconds`.
  */
 export function takeDueParcels(
   on: Queryable,
@@ -98,7 +98,7 @@ export function takeDueParcels(
     `with due as (
        select shipment_id, coalesce(next_at <= statement_timestamp(), false) as reached
        from sandbox_carrier.parcels
-       where next_at <= statement_timestamp() or tell_at <= statement_timestamp()
+       where next_at <= statement_timestamp() or report_at <= statement_timestamp()
        limit $1 for update skip locked
      )
      update sandbox_carrier.parcels p
@@ -106,29 +106,29 @@ export function takeDueParcels(
          next_stage = case when not reached then p.next_stage when p.next_stage = 'picked_up' then 'delivered' end,
          next_at = case when not reached then p.next_at
                         when p.next_stage = 'picked_up' then clock_timestamp() + make_interval(secs => $2::float8 / 1000) end,
-         untold = case when not reached then p.untold else p.untold || jsonb_build_object(
+         unreported = case when not reached then p.unreported else p.unreported || jsonb_build_object(
            'eventId', p.tracking_number || '-' || p.next_stage, 'shipmentId', p.shipment_id, 'type', p.next_stage,
            'trackingNumber', p.tracking_number,
            'occurredAt', to_char(clock_timestamp() at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')) end,
-         tell_at = clock_timestamp() + make_interval(secs => $3)
+         report_at = clock_timestamp() + make_interval(secs => $3)
      from due where p.shipment_id = due.shipment_id
-     returning p.shipment_id as "shipmentId", p.untold`,
+     returning p.shipment_id as "shipmentId", p.unreported`,
     [take.limit, take.stageDelayMs, take.leaseSeconds],
   );
 }
 
-/** Forgets what the webhook has accepted; what happened meanwhile is told next. */
-export function forgetTold(
+/** Removes what the webhook has accepted; what happened meanwhile is reported next. */
+export function removeReported(
   on: Queryable,
   shipmentIds: readonly string[],
   eventIds: readonly string[],
 ): Promise<number> {
   return execute(
     on,
-    'sandbox_carrier.forget_told',
+    'sandbox_carrier.remove_reported',
     `update sandbox_carrier.parcels p
-     set untold = n.rest, tell_at = case when n.rest <> '[]' then clock_timestamp() end
-     from (select q.shipment_id, coalesce((select jsonb_agg(e) from jsonb_array_elements(q.untold) e
+     set unreported = n.rest, report_at = case when n.rest <> '[]' then clock_timestamp() end
+     from (select q.shipment_id, coalesce((select jsonb_agg(e) from jsonb_array_elements(q.unreported) e
                                            where e ->> 'eventId' <> all ($2::text[])), '[]') as rest
            from sandbox_carrier.parcels q where q.shipment_id = any ($1::uuid[])
            order by q.shipment_id for update) n
@@ -137,25 +137,29 @@ export function forgetTold(
   );
 }
 
-/** Puts off telling of these parcels by `seconds`. */
-export function tellLater(on: Queryable, shipmentIds: readonly string[], seconds: number): Promise<number> {
+/** Postpones the report of these parcels by `seconds`. */
+export function postponeReport(
+  on: Queryable,
+  shipmentIds: readonly string[],
+  seconds: number,
+): Promise<number> {
   return execute(
     on,
-    'sandbox_carrier.tell_later',
-    `update sandbox_carrier.parcels set tell_at = clock_timestamp() + make_interval(secs => $2)
-     where shipment_id = any ($1::uuid[]) and tell_at is not null`,
+    'sandbox_carrier.postpone_report',
+    `update sandbox_carrier.parcels set report_at = clock_timestamp() + make_interval(secs => $2)
+     where shipment_id = any ($1::uuid[]) and report_at is not null`,
     [shipmentIds, seconds],
   );
 }
 
-/** Milliseconds until a parcel is due, zero or less when one is; null when none ever will be. */
+/** Milliseconds until a parcel is due, zero or less when one is; null when none will be. */
 export async function msUntilDue(on: Queryable): Promise<number | null> {
   const { ms } = await one<{ ms: number | null }>(
     on,
     'sandbox_carrier.ms_until_due',
     `select extract(epoch from least(
        (select min(next_at) from sandbox_carrier.parcels),
-       (select min(tell_at) from sandbox_carrier.parcels)) - clock_timestamp())::float8 * 1000 as ms`,
+       (select min(report_at) from sandbox_carrier.parcels)) - clock_timestamp())::float8 * 1000 as ms`,
   );
   return ms;
 }

@@ -42,7 +42,7 @@ export function createStripeGateway(options: StripeGatewayOptions): ClosableGate
     host: base.hostname,
     port: base.port || (secure ? 443 : 80),
     timeout: options.timeoutMs,
-    // Whoever calls retries, and looks the charge up before. (The SDK still repeats a call once when the connection was
+    // The caller retries, and looks the charge up before. (The SDK still repeats a call once when the connection was
     // closed under it; each call has its key, so that is harmless.)
     maxNetworkRetries: 0,
     telemetry: false,
@@ -143,7 +143,7 @@ export function createStripeGateway(options: StripeGatewayOptions): ClosableGate
     },
 
     async abandon(request) {
-      // Whoever still creates an intent can't store its id any more, and without that does not confirm it.
+      // A call that still creates an intent can't store its id any more, and without that does not confirm it.
       if (!request.gatewayRef) return declinedAs(null, ABANDONED);
       try {
         return await settleOrEnd(request.gatewayRef, ABANDONED);

@@ -96,7 +96,7 @@ export function openDatabase(options: DatabaseOptions): Database {
   });
   pool.on('error', (error) => options.log.warn({ err: error }, 'an idle database connection was lost'));
   // Between the moment the pool hands a connection on and the moment its new holder listens, nobody does. An error that comes
-  // just then, in one packet with the answer that the holder before had waited for, would end the process.
+  // just then, in one packet with the response that the previous holder had waited for, would end the process.
   pool.on('connect', (client) => client.on('error', () => undefined));
   const builder = knex({ client: 'pg' });
   const notifier = createNotifier(pool, options.log);
@@ -232,8 +232,8 @@ function asTransaction(client: ClientBase, notices: Notice[]): RunningTransactio
   let failure: { reason: unknown } | undefined;
 
   /**
-   * What was sent after a statement that failed is refused for it: whoever waits for either gets the reason, as it is.
-   * An error without its `code` would not be known as a lost connection.
+   * What was sent after a statement that failed is refused for it: a caller that waits for either gets the reason, as it
+   * is. An error without its `code` would not be known as a lost connection.
    */
   function asFirstFailure(error: unknown): never {
     failure ??= { reason: error };
@@ -253,7 +253,7 @@ function asTransaction(client: ClientBase, notices: Notice[]): RunningTransactio
     commit() {
       open = false;
       committed ??= client.query('COMMIT').then(({ command }) => command);
-      // Its failure is reported by whoever awaits it, unless a statement before it failed first.
+      // Its failure is reported where it is awaited, unless a statement before it failed first.
       committed.catch(() => undefined);
       return committed;
     },

@@ -51,7 +51,7 @@ export async function migrate(url: string, log: Logger, options: MigrateOptions 
       if (next !== undefined && unknown.length > 0) throw fromOldHistory(unknown, next);
       if (unknown.length > 0) log.warn({ unknown }, 'the database is newer than this program');
       if (next === undefined) return done;
-      // We have the lock, so whoever left Knex's own mark there is dead.
+      // We have the lock, so the process that left Knex's own mark there is dead.
       await db.migrate.forceFreeMigrationsLock(config);
       await db.migrate.up(config);
       log.info(`applied ${next}`);

@@ -29,7 +29,7 @@ export function utcMicros(time: string): string {
   return `to_char(${time} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`;
 }
 
-/** Cuts a query of documents to one page, newest first, and one row more, to tell whether there are more. */
+/** Limits a query of documents to one page, newest first, and one row more, to tell whether there are more. */
 export function newestFirst(
   query: Knex.QueryBuilder,
   columns: { time: string; id: string },
@@ -53,7 +53,15 @@ export function newestFirst(
   return query;
 }
 
-/** The page in rows that `newestFirst` cut. */
+/** A row without the time by which its list is sorted. */
+export function withoutMicros<Row extends { createdAtMicros: string }>({
+  createdAtMicros: _,
+  ...view
+}: Row): Omit<Row, 'createdAtMicros'> {
+  return view;
+}
+
+/** The page in the rows of a `newestFirst` query. */
 export function pageIn<Row extends { id: string; createdAtMicros: string }, Item>(
   found: readonly Row[],
   limit: number,

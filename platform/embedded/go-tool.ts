@@ -86,7 +86,7 @@ export async function once(
   clearTimeout(waiting);
   try {
     if (existsSync(path)) return path;
-    // We hold the lock, so whoever made these is dead.
+    // We hold the lock, so the process that made these is dead.
     for (const name of await readdir(folder)) {
       if (name.startsWith(DRAFT)) await rm(join(folder, name), { recursive: true, force: true });
     }

@@ -10,7 +10,7 @@ export interface OwnerNote extends ProcessIdentity {
 }
 
 export interface Ownership {
-  /** Notes which process the server is, for whoever cleans up after us. */
+  /** Records which process the server is, so that a later start can end it. */
   record(serverPid: number): Promise<void>;
   release(): Promise<void>;
 }
@@ -56,7 +56,7 @@ export async function readOwner(file: string): Promise<OwnerNote | undefined> {
     const parsed: unknown = JSON.parse(await readFile(file, 'utf8'));
     return isNote(parsed) ? parsed : undefined;
   } catch (error) {
-    // A note torn by a power cut: then its writer is dead.
+    // A note that was written in part, as by a power failure: its writer is dead.
     if (errorCode(error) === 'ENOENT' || error instanceof SyntaxError) return undefined;
     throw error;
   }

@@ -143,7 +143,7 @@ async function untilListening(
   while (pid !== undefined && child.exitCode === null && child.signalCode === null && Date.now() < deadline) {
     if (acceptedAt === undefined && (await accepts(port))) acceptedAt = Date.now();
     if (acceptedAt !== undefined) {
-      // Whoever answers may be the server of another starter that took the port in between; then ours is about to end.
+      // The server that responds may be another process's that took the port in between; then ours is about to end.
       const announced = /\bServer:\s/.test(await logSince(place.logFile, from));
       if (announced || Date.now() - acceptedAt > SILENT_START_MS) return pid;
     }

@@ -17,7 +17,7 @@ export type WorkflowState = 'running' | 'completed' | 'failed' | 'gone';
 
 /** `refused`: the handler threw, with this code. `gone`: no such workflow runs, or it closed before its handler returned. */
 export type UpdateOutcome<Result> =
-  { kind: 'answer'; answer: Result } | { kind: 'refused'; code: string } | { kind: 'gone' };
+  { kind: 'result'; result: Result } | { kind: 'refused'; code: string } | { kind: 'gone' };
 
 /**
  * Every call that Holdfast makes to Temporal on behalf of workflows, each with its deadline (`DEADLINES_MS`). What a call throws
@@ -41,7 +41,7 @@ export interface EngineClient {
   /** Makes a schedule, or brings an existing one to these options. One that an operator has paused stays paused. */
   ensureSchedule(options: ScheduleOptions): Promise<void>;
   /**
-   * Resolves when no call is on its way, also none that was given up; after ten seconds at the latest. Whoever closes the
+   * Resolves when no call is on its way, also none that was given up; after ten seconds at the latest. The caller that closes the
    * connection waits for it: a gRPC connection that retries on a closed channel throws from a timer, which ends the process.
    */
   idle(): Promise<void>;
@@ -51,7 +51,7 @@ export interface EngineClient {
 const IDLE_LIMIT_MS = 10_000;
 
 /** The type of the failure of an update that was accepted, when its workflow closed before the handler returned. */
-const CLOSED_DURING_UPDATE = 'AcceptedUpdateCompletedWorkflow';
+const WORKFLOW_CLOSED_TYPE = 'AcceptedUpdateCompletedWorkflow';
 
 export function createEngineClient(client: Client): EngineClient {
   const open = new Set<Promise<unknown>>();
@@ -110,15 +110,15 @@ export function createEngineClient(client: Client): EngineClient {
 
     async update(definition, { workflowId, updateId, request }) {
       try {
-        const answer = await succeeding(DEADLINES_MS.slowCall, () =>
+        const result = await succeeding(DEADLINES_MS.slowCall, () =>
           client.workflow.getHandle(workflowId).executeUpdate(definition, { args: [request], updateId }),
         );
-        return { kind: 'answer', answer };
+        return { kind: 'result', result };
       } catch (error) {
         if (error instanceof WorkflowNotFoundError) return { kind: 'gone' };
         const refusal = error instanceof WorkflowUpdateFailedError ? error.cause : undefined;
         if (!(refusal instanceof ApplicationFailure) || !refusal.type) throw error;
-        return refusal.type === CLOSED_DURING_UPDATE
+        return refusal.type === WORKFLOW_CLOSED_TYPE
           ? { kind: 'gone' }
           : { kind: 'refused', code: refusal.type };
       }

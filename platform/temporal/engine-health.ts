@@ -3,7 +3,7 @@ export interface EngineHealth {
   reachable(): Promise<boolean>;
   /** Asks now. Rejects when there is no response in time. */
   probe(): Promise<void>;
-  /** Notes that a call just succeeded. */
+  /** Records that a call just succeeded. */
   succeeded(): void;
 }
 

@@ -38,8 +38,7 @@ function open(options: { lanes?: number; maxBatch?: number } = {}) {
   const db: Database = {
     ...shop.db,
     query(statement) {
-      if (statement.name === 'inventory.stock_of_skus')
-        asked.push((statement.values?.[0] as string[]).length);
+      if (statement.name === 'availability.of_skus') asked.push((statement.values?.[0] as string[]).length);
       return shop.db.query(statement);
     },
   };
@@ -113,7 +112,7 @@ test('a statement that fails fails its readers, and nobody after them', async ()
   const db: Database = {
     ...shop.db,
     query: (statement) =>
-      fail && statement.name === 'inventory.stock_of_skus'
+      fail && statement.name === 'availability.of_skus'
         ? Promise.reject(new Error('away'))
         : shop.db.query(statement),
   };

@@ -35,8 +35,8 @@ describe('while orders run', () => {
   /** One order from its beginning to one of its ends. */
   async function walk(sku: string, end: number): Promise<void> {
     const order = orderOf({ [sku]: 2 }, end === 0 ? { payment: PAYMENT } : { fulfilment: 'backorder' });
-    const { verdict } = await shop.place(order);
-    if (verdict !== 'held') return;
+    const { outcome } = await shop.place(order);
+    if (outcome !== 'reserved') return;
     const { orderId } = order;
     if (end === 0) {
       await capture(shop.db, orderId);

@@ -1,7 +1,12 @@
 import fc from 'fast-check';
-import { fifoLayers, worthOf } from '../../domain/warehousing/costing/rules';
+import { fifoLayers, valueOfLayers } from '../../domain/warehousing/costing/rules';
 import type { CostLayer } from '../../domain/warehousing/costing/types';
-import { listWorths, valueProduct, valueStock, worthsCsv } from '../../domain/warehousing/costing/valuation';
+import {
+  listValuedProducts,
+  valueProduct,
+  valueStock,
+  valuationCsv,
+} from '../../domain/warehousing/costing/valuation';
 import { adjustStock } from '../../domain/stock/adjustments/adjust';
 import { newId } from '../../platform/ids';
 import { openOrderShop, type OrderShop } from '../db/support';
@@ -74,7 +79,7 @@ test('the newest layers are worth what a queue of units is worth', () => {
         .reverse();
       const { onHand, fifo } = naiveBooks(made);
       const layers = fifoLayers(received, onHand);
-      expect(worthOf(layers)).toEqual({ valueMinor: fifo, costed: onHand });
+      expect(valueOfLayers(layers)).toEqual({ valueMinor: fifo, costed: onHand });
     }),
   );
 });
@@ -182,7 +187,7 @@ test('the stock is worth the sum of its products, per currency, in all, at a pla
   // The same by product: in pages, and as a file of all.
   const lines = [];
   for (let after: string | null = ''; after !== null;) {
-    const page: Awaited<ReturnType<typeof listWorths>> = await listWorths(
+    const page: Awaited<ReturnType<typeof listValuedProducts>> = await listValuedProducts(
       shop.db,
       { method: 'fifo', category, location: 'AMS' },
       { after, limit: 1, offset: 0 },
@@ -197,12 +202,12 @@ test('the stock is worth the sum of its products, per currency, in all, at a pla
   ].sort((a, b) => (a.sku < b.sku ? -1 : 1));
   expect(lines).toEqual(expected);
   const csv = [];
-  for await (const piece of await worthsCsv(shop.db, { method: 'average', category })) csv.push(piece);
+  for await (const piece of await valuationCsv(shop.db, { method: 'average', category })) csv.push(piece);
   const average = [`${skus[0]},6,USD,900,0,150`, `${skus[1]},3,EUR,150,0,50`, `${skus[2]},7,,0,7,`].sort();
   expect(csv.join('')).toBe(
     ['sku,quantity,currency,value_minor,uncosted,unit_cost_minor', ...average, ''].join('\n'),
   );
-  await expect(worthsCsv(shop.db, { method: 'fifo', location: 'NO-SUCH' })).rejects.toMatchObject({
+  await expect(valuationCsv(shop.db, { method: 'fifo', location: 'NO-SUCH' })).rejects.toMatchObject({
     code: 'UNKNOWN_LOCATION',
   });
   await expect(valueStock(shop.db, { method: 'fifo', location: 'NO-SUCH' })).rejects.toMatchObject({

@@ -47,7 +47,7 @@ test('exactly as many units may wait for a product, whoever places orders at the
   const orders = Array.from({ length: 40 }, () => waits(sku, 100));
   const [one, two] = await Promise.all([placeAll(orders.slice(0, 20)), placeAll(orders.slice(20))]);
   const verdicts = [...one, ...two];
-  expect(verdicts.filter(({ verdict }) => verdict === 'held')).toHaveLength(10);
+  expect(verdicts.filter(({ outcome }) => outcome === 'reserved')).toHaveLength(10);
   expect(verdicts.filter(({ code }) => code === 'BACKORDER_LIMIT')).toHaveLength(30);
   expect(await waitingFor(sku)).toBe(1_000);
 });
@@ -55,16 +55,16 @@ test('exactly as many units may wait for a product, whoever places orders at the
 test('only units that wait count, and what was served or given up makes room', async () => {
   const sku = await shop.product({ AMS: 5_000 });
   const mostlyServed = waits(sku, 5_300);
-  expect(await placeAll([mostlyServed])).toMatchObject([{ verdict: 'held' }]);
+  expect(await placeAll([mostlyServed])).toMatchObject([{ outcome: 'reserved' }]);
   expect(await placeAll([waits(sku, 300), waits(sku, 300), waits(sku, 200)])).toMatchObject([
-    { verdict: 'held' },
-    { verdict: 'held' },
-    { verdict: 'refused' },
+    { outcome: 'reserved' },
+    { outcome: 'reserved' },
+    { outcome: 'refused' },
   ]);
   await cancelUnpaid(shop.db, mostlyServed.orderId);
   // Its 5,000 units served the two orders, so that nothing waits.
   expect(await waitingFor(sku)).toBe(0);
-  expect(await placeAll([waits(sku, 4_400 + 300)])).toMatchObject([{ verdict: 'held' }]);
+  expect(await placeAll([waits(sku, 4_400 + 300)])).toMatchObject([{ outcome: 'reserved' }]);
 });
 
 test('an order that takes what there is, or all or nothing, is not limited', async () => {
@@ -73,24 +73,27 @@ test('an order that takes what there is, or all or nothing, is not limited', asy
     orderOf({ [sku]: 100_000 }, { fulfilment: 'partial' }),
     orderOf({ [sku]: 100_000 }),
   ];
-  expect(await placeAll([complete, partial])).toMatchObject([{ verdict: 'rejected' }, { verdict: 'held' }]);
+  expect(await placeAll([complete, partial])).toMatchObject([
+    { outcome: 'rejected' },
+    { outcome: 'reserved' },
+  ]);
 });
 
 test('a customer has a limit over all products', async () => {
   const [one, two] = [await shop.product({}), await shop.product({})];
   const customerId = newId();
   const both = orderOf({ [one]: 150, [two]: 100 }, { fulfilment: 'backorder', customerId });
-  expect(await placeAll([both])).toMatchObject([{ verdict: 'held' }]);
+  expect(await placeAll([both])).toMatchObject([{ outcome: 'reserved' }]);
   expect(
     await placeAll([waits(one, 51, customerId), waits(one, 50, customerId), waits(two, 51)]),
   ).toMatchObject([
     {
-      verdict: 'refused',
+      outcome: 'refused',
       code: 'BACKORDER_LIMIT',
       detail: expect.stringContaining('for this customer') as unknown,
     },
-    { verdict: 'held' },
-    { verdict: 'held' },
+    { outcome: 'reserved' },
+    { outcome: 'reserved' },
   ]);
 });
 
@@ -98,9 +101,9 @@ test('orders of one customer that are decided together count each other', async 
   const [other, sku, customerId] = [await shop.product({}), await shop.product({}), newId()];
   // The first is a batch of its own, and the other two wait for it.
   const orders = [waits(other, 1), waits(sku, 200, customerId), waits(sku, 200, customerId)];
-  expect((await placeAll(orders, LIMITS, 1)).map(({ verdict }) => verdict)).toEqual([
-    'held',
-    'held',
+  expect((await placeAll(orders, LIMITS, 1)).map(({ outcome }) => outcome)).toEqual([
+    'reserved',
+    'reserved',
     'refused',
   ]);
 });
@@ -110,7 +113,7 @@ test('the refusal is 409 BACKORDER_LIMIT, which names the product and the limit,
   const limits = { product: 1_000, customer: 100_000 };
   const order = waits(sku, 1_008);
   const verdicts = await placeAll([order], limits);
-  expect(verdicts).toMatchObject([{ verdict: 'refused', code: 'BACKORDER_LIMIT' }]);
+  expect(verdicts).toMatchObject([{ outcome: 'refused', code: 'BACKORDER_LIMIT' }]);
   expect(await levelsOf(shop.db, sku)).toEqual({ AMS: [7, 0] });
   expect(await viewOf(shop.db, order.orderId)).toMatchObject({
     status: 'failed',
@@ -129,7 +132,7 @@ test('the refusal is 409 BACKORDER_LIMIT, which names the product and the limit,
   });
   // Asked again it is the same, though there is room by now.
   await receive(shop.db, sku, 'AMS', 1_000);
-  expect(await placeAll([order], limits)).toMatchObject([{ verdict: 'refused', code: 'BACKORDER_LIMIT' }]);
+  expect(await placeAll([order], limits)).toMatchObject([{ outcome: 'refused', code: 'BACKORDER_LIMIT' }]);
 });
 
 describe('more units than 32 bits can count, left by an older version', () => {
@@ -169,7 +172,7 @@ describe('more units than 32 bits can count, left by an older version', () => {
     expect(await waitingFor(sku)).toBe(ORDERS * 1_000_000 - 40);
     expect((await readProgress(shop.db, first))?.waitingUnits).toBe(1_000_000 - 40);
     // Nothing is on sale, and nothing more may wait.
-    expect(await placeAll([waits(sku, 1)])).toMatchObject([{ verdict: 'refused', code: 'BACKORDER_LIMIT' }]);
+    expect(await placeAll([waits(sku, 1)])).toMatchObject([{ outcome: 'refused', code: 'BACKORDER_LIMIT' }]);
   });
 
   test('of one order are counted', async () => {

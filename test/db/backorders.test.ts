@@ -114,7 +114,7 @@ test('new orders at the same moment never take what others wait for', async () =
       ...snipers.map((order) => shop.place(order)),
     ]);
     expect(await unitsOf(orders)).toEqual(['2/0', '2/0']);
-    expect(verdicts.filter((each) => each.verdict === 'held').length).toBeLessThanOrEqual(1);
+    expect(verdicts.filter((each) => each.outcome === 'reserved').length).toBeLessThanOrEqual(1);
   }
 });
 
@@ -162,8 +162,8 @@ describe('an arrival for more orders than one transaction should serve', () => {
     expect(await waitingFor(sku)).toBe(QUEUE - 500);
     await expectInvariants(shop.db);
     // 50 are for whoever comes; all others are spoken for, although they are not allocated yet.
-    expect((await shop.place(orderOf({ [sku]: 51 }))).verdict).toBe('rejected');
-    expect((await shop.place(orderOf({ [sku]: 50 }))).verdict).toBe('held');
+    expect((await shop.place(orderOf({ [sku]: 51 }))).outcome).toBe('rejected');
+    expect((await shop.place(orderOf({ [sku]: 50 }))).outcome).toBe('reserved');
 
     await drainNext();
     expect(await waitingFor(sku)).toBe(QUEUE - 1_000);

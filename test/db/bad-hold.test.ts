@@ -69,7 +69,7 @@ test('a hold that cannot be freed stops no other, raises one alert and is left o
       sku: null,
       location: null,
       details: {
-        work: 'expire_hold',
+        work: 'expire_reservation',
         id: bad,
         attempts: 1,
         constraint: 'stock_reserved_not_negative',
@@ -98,9 +98,9 @@ test('a hold that cannot be freed stops no other, raises one alert and is left o
 test('orders are still decided for a product with a hold that cannot be freed', async () => {
   const { bad, badSku } = await badAmong(2);
   // It is short, and would wait for the due hold to be given back.
-  expect(await shop.place(orderOf({ [badSku]: 5 }))).toMatchObject({ verdict: 'rejected' });
+  expect(await shop.place(orderOf({ [badSku]: 5 }))).toMatchObject({ outcome: 'rejected' });
   expect(await alerts()).toHaveLength(1);
-  expect(await shop.place(orderOf({ [badSku]: 5 }))).toMatchObject({ verdict: 'rejected' });
+  expect(await shop.place(orderOf({ [badSku]: 5 }))).toMatchObject({ outcome: 'rejected' });
   expect((await alerts())[0]?.details).toMatchObject({ id: bad, attempts: 1 });
 });
 
@@ -128,7 +128,7 @@ test('an unpaid order whose hold cannot be freed does not stop the others from b
     orders.map(async ({ orderId }) => (await viewOf(shop.db, orderId)).status),
   );
   expect(statuses).toEqual(['expired', 'reserved', 'expired']);
-  expect(await alerts()).toMatchObject([{ details: { work: 'expire_hold', id: ids[1] } }]);
+  expect(await alerts()).toMatchObject([{ details: { work: 'expire_reservation', id: ids[1] } }]);
 });
 
 test('a database that fails every hold alike is no failure of a hold', async () => {

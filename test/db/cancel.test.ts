@@ -57,7 +57,7 @@ describe('cancelling', () => {
     await shop.place(orderOf({ [sku]: 2 }, { orderId }));
     await requestCancel(shop.db, { orderId, reason: 'changed my mind' });
     const [progress] = await twice(shop.db, () => cancelUnpaid(shop.db, orderId));
-    expect(progress).toMatchObject({ status: 'cancelled', holds: [], cancelRequested: false });
+    expect(progress).toMatchObject({ status: 'cancelled', reservations: [], cancelRequested: false });
     expect(await levelsOf(shop.db, sku)).toEqual({ AMS: [1, 0], BER: [1, 0] });
     expect((await viewOf(shop.db, orderId)).reservation?.status).toBe('cancelled');
   });
@@ -76,7 +76,7 @@ describe('cancelling', () => {
     await shop.place(orderOf({ [sku]: 4 }, { orderId, fulfilment: 'backorder' }));
     const next = orderOf({ [sku]: 1 }, { fulfilment: 'backorder' });
     await shop.place(next);
-    expect(await cancelUnpaid(shop.db, orderId)).toMatchObject({ status: 'cancelled', holds: [] });
+    expect(await cancelUnpaid(shop.db, orderId)).toMatchObject({ status: 'cancelled', reservations: [] });
     expect((await viewOf(shop.db, orderId)).reservations).toHaveLength(1);
     expect((await viewOf(shop.db, next.orderId)).items).toMatchObject([
       { reservedQuantity: 1, backorderedQuantity: 0 },
@@ -89,7 +89,7 @@ describe('cancelling', () => {
     const orderId = newId();
     await shop.place(orderOf({ [sku]: 1 }, { orderId, payment: PAYMENT }));
     const [progress] = await twice(shop.db, () => cancelUnpaid(shop.db, orderId));
-    expect(progress).toMatchObject({ status: 'reserved', holds: [{ status: 'charging' }] });
+    expect(progress).toMatchObject({ status: 'reserved', reservations: [{ status: 'charging' }] });
     await decline(shop.db, orderId);
     expect(await cancelUnpaid(shop.db, orderId)).toMatchObject({ status: 'cancelled' });
   });
@@ -107,8 +107,8 @@ describe('cancelling', () => {
       const progress = await compensate(shop.db, orderId, 'all');
       expect(progress).toMatchObject({
         status: 'cancelled',
-        holds: [],
-        uncutShipments: 0,
+        reservations: [],
+        unreleasedShipments: 0,
         pendingRefunds: 1,
       });
       const view = await viewOf(shop.db, orderId);
@@ -128,7 +128,7 @@ describe('cancelling', () => {
     await cancelUnpaid(shop.db, orderId);
     expect(await compensate(shop.db, orderId, 'all')).toMatchObject({
       status: 'cancelled',
-      holds: [],
+      reservations: [],
       waitingUnits: 0,
     });
     expect(await levelsOf(shop.db, sku)).toEqual({ AMS: [1, 0], BER: [1, 0] });

@@ -45,7 +45,7 @@ describe('beginning a charge', () => {
     const paymentId = orderPaymentId(orderId, 1);
     expect(first).toMatchObject({ begun: true, paymentId, status: 'pending' });
     expect(second).toMatchObject({ begun: true, paymentId, status: 'pending' });
-    expect(first.progress.holds).toMatchObject([{ status: 'charging', attempt: 1 }]);
+    expect(first.progress.reservations).toMatchObject([{ status: 'charging', attempt: 1 }]);
     expect((await viewOf(shop.db, orderId)).payments).toMatchObject([
       { amountMinor: 2_000, status: 'pending' },
     ]);
@@ -88,7 +88,7 @@ describe('beginning a charge', () => {
     await makeDue(shop.db, orderId);
     await receive(shop.db, sku, 'BER', 1);
     const { progress } = await pay(shop.db, orderId);
-    expect(progress.holds.map((hold) => hold.status)).toEqual(['pending', 'charging']);
+    expect(progress.reservations.map((hold) => hold.status)).toEqual(['pending', 'charging']);
   });
 
   test('twenty times at once begins one charge', async () => {
@@ -111,7 +111,7 @@ describe('a charge', () => {
     expect(progress).toMatchObject({
       status: 'paid',
       charge: null,
-      holds: [{ status: 'confirmed' }],
+      reservations: [{ status: 'confirmed' }],
       shipments: { pending: 2 },
     });
     expect((await eventTypes(shop.db, orderId)).slice(2)).toEqual([
@@ -131,7 +131,7 @@ describe('a charge', () => {
     expect(progress).toMatchObject({
       status: 'reserved',
       charge: null,
-      holds: [{ status: 'pending', attempt: 1, expiresAt }],
+      reservations: [{ status: 'pending', attempt: 1, expiresAt }],
     });
     await pay(shop.db, orderId);
     expect(await capture(shop.db, orderId, 2)).toMatchObject({ status: 'paid' });
@@ -187,13 +187,13 @@ describe('a later part of an order', () => {
     const { orderId, charge } = await withLaterPart();
     await charge('allocation');
     await makeDue(shop.db, orderId);
-    const { holds } = await decline(shop.db, orderId, 2);
-    expect(holds[1]).toMatchObject({ status: 'pending', attempt: 1 });
-    expect(holds[1]?.msLeft).toBeGreaterThan(890_000);
+    const { reservations } = await decline(shop.db, orderId, 2);
+    expect(reservations[1]).toMatchObject({ status: 'pending', attempt: 1 });
+    expect(reservations[1]?.msLeft).toBeGreaterThan(890_000);
     await pay(shop.db, orderId);
-    expect((await decline(shop.db, orderId, 3)).holds[1]).toMatchObject({
+    expect((await decline(shop.db, orderId, 3)).reservations[1]).toMatchObject({
       attempt: 2,
-      expiresAt: holds[1]?.expiresAt,
+      expiresAt: reservations[1]?.expiresAt,
     });
   });
 });
@@ -206,7 +206,7 @@ describe('a hold whose charge stays without an answer', () => {
     const { orderId, sku } = await placeUnpaid();
     await pay(shop.db, orderId);
     const [progress] = await twice(shop.db, () => abandon(orderId));
-    expect(progress).toMatchObject({ status: 'failed', failureCode: 'PAYMENT_UNRESOLVED', holds: [] });
+    expect(progress).toMatchObject({ status: 'failed', failureCode: 'PAYMENT_UNRESOLVED', reservations: [] });
     expect(progress.charge).toMatchObject({ status: 'pending' });
     expect(await levelsOf(shop.db, sku)).toEqual({ AMS: [1, 0], BER: [1, 0] });
     const [settled] = await twice(shop.db, () => capture(shop.db, orderId));
@@ -220,7 +220,11 @@ describe('a hold whose charge stays without an answer', () => {
     const { orderId } = await placeUnpaid();
     await pay(shop.db, orderId);
     await abandon(orderId);
-    expect(await decline(shop.db, orderId)).toMatchObject({ status: 'failed', pendingRefunds: 0, holds: [] });
+    expect(await decline(shop.db, orderId)).toMatchObject({
+      status: 'failed',
+      pendingRefunds: 0,
+      reservations: [],
+    });
   });
 
   test('is left alone with its places in the queue when the answer came first', async () => {
@@ -231,7 +235,7 @@ describe('a hold whose charge stays without an answer', () => {
     expect(await abandon(orderId)).toMatchObject({
       status: 'paid',
       waitingUnits: 1,
-      holds: [{ status: 'confirmed' }],
+      reservations: [{ status: 'confirmed' }],
     });
   });
 });

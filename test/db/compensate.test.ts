@@ -1,4 +1,4 @@
-import { releaseCutShipments } from '../../domain/ordering/cancel';
+import { releaseStoppedShipments } from '../../domain/ordering/cancel';
 import { planRefunds } from '../../domain/ordering/refund';
 import { expectInvariants } from '../support/invariants';
 import { compensate, levelsOf, openOrderShop, placePaid, ship, viewOf, type OrderShop } from './support';
@@ -19,7 +19,7 @@ describe('a carrier that fails one of two shipments', () => {
     await ship(shop.db, orderId, 'AMS', 'picked_up');
     await ship(shop.db, orderId, 'BER', 'failed');
     const progress = await compensate(shop.db, orderId, 'failed-only');
-    expect(progress).toMatchObject({ status: 'fulfilled', failureCode: null, holds: [] });
+    expect(progress).toMatchObject({ status: 'fulfilled', failureCode: null, reservations: [] });
     const view = await viewOf(shop.db, orderId);
     expect(view.items).toMatchObject([{ status: 'fulfilled', fulfilledQuantity: 1, cancelledQuantity: 1 }]);
     expect(view.refunds).toMatchObject([{ amountMinor: 1_000 }]);
@@ -33,7 +33,7 @@ describe('a carrier that fails one of two shipments', () => {
     await ship(shop.db, orderId, 'BER', 'failed');
     expect(await compensate(shop.db, orderId, 'failed-only')).toMatchObject({
       status: 'fulfilling',
-      holds: [{ status: 'confirmed' }],
+      reservations: [{ status: 'confirmed' }],
     });
     expect(await levelsOf(shop.db, sku)).toEqual({ AMS: [1, 1], BER: [1, 0] });
     await ship(shop.db, orderId, 'AMS', 'delivered');
@@ -47,7 +47,10 @@ describe('a carrier that fails one of two shipments', () => {
     await ship(shop.db, orderId, 'BER', 'failed');
     await compensate(shop.db, orderId, 'failed-only');
     await ship(shop.db, orderId, 'AMS', 'failed');
-    expect(await compensate(shop.db, orderId, 'failed-only')).toMatchObject({ status: 'failed', holds: [] });
+    expect(await compensate(shop.db, orderId, 'failed-only')).toMatchObject({
+      status: 'failed',
+      reservations: [],
+    });
     expect((await viewOf(shop.db, orderId)).refunds).toMatchObject([
       { amountMinor: 1_000 },
       { amountMinor: 1_000 },
@@ -62,10 +65,13 @@ test('a shipment that fails while another is being compensated keeps its goods u
   await ship(db, orderId, 'BER', 'failed');
   await db.transaction((tx) => planRefunds(tx, orderId, 'test'));
   await ship(db, orderId, 'AMS', 'failed');
-  const between = await releaseCutShipments(db, { orderId, endAs: 'failed' });
+  const between = await releaseStoppedShipments(db, { orderId, endAs: 'failed' });
   // What is asked for again is what makes the saga compensate again.
-  expect(between).toMatchObject({ status: 'fulfilling', uncutShipments: 2 });
-  expect(await compensate(db, orderId, 'failed-only')).toMatchObject({ status: 'failed', uncutShipments: 0 });
+  expect(between).toMatchObject({ status: 'fulfilling', unreleasedShipments: 2 });
+  expect(await compensate(db, orderId, 'failed-only')).toMatchObject({
+    status: 'failed',
+    unreleasedShipments: 0,
+  });
   expect((await viewOf(db, orderId)).refunds).toMatchObject([{ amountMinor: 1_000 }, { amountMinor: 1_000 }]);
   expect(await levelsOf(db, sku)).toEqual({ AMS: [1, 0], BER: [1, 0] });
 });

@@ -44,8 +44,8 @@ describe('a hold', () => {
     const order = orderOf({ [sku]: 1 }, { holdSeconds: 60 });
     await shop.place(order);
     const [progress] = await twice(shop.db, () => expire(order.orderId));
-    expect(progress.holds[0]?.msLeft).toBeGreaterThan(50_000);
-    expect(progress.holds[0]?.msLeft).toBeLessThanOrEqual(60_000);
+    expect(progress.reservations[0]?.msLeft).toBeGreaterThan(50_000);
+    expect(progress.reservations[0]?.msLeft).toBeLessThanOrEqual(60_000);
   });
 
   test('that is due gives its stock back and ends its order, once', async () => {
@@ -54,7 +54,7 @@ describe('a hold', () => {
     await shop.place(order);
     await makeDue(shop.db, order.orderId);
     const [progress] = await twice(shop.db, () => expire(order.orderId));
-    expect(progress).toMatchObject({ status: 'expired', holds: [] });
+    expect(progress).toMatchObject({ status: 'expired', reservations: [] });
     expect(await levelsOf(shop.db, sku)).toEqual({ AMS: [1, 0], BER: [1, 0] });
     const view = await viewOf(shop.db, order.orderId);
     expect(view.reservation?.status).toBe('expired');
@@ -68,9 +68,9 @@ describe('a hold', () => {
     await shop.place(order);
     await makeDue(shop.db, order.orderId);
     const [progress] = await twice(shop.db, () => expire(order.orderId));
-    expect(progress.holds).toMatchObject([{ status: 'charging' }]);
+    expect(progress.reservations).toMatchObject([{ status: 'charging' }]);
     await capture(shop.db, order.orderId);
-    expect((await expire(order.orderId)).holds).toMatchObject([{ status: 'confirmed' }]);
+    expect((await expire(order.orderId)).reservations).toMatchObject([{ status: 'confirmed' }]);
   });
 
   test('and a charge at the moment it falls due: exactly one of them wins', async () => {
@@ -85,8 +85,8 @@ describe('a hold', () => {
       );
       const expiring = async () => {
         for (;;) {
-          const { holds } = await expire(orderId);
-          if (!holds.some((hold) => hold.status === 'pending')) return;
+          const { reservations } = await expire(orderId);
+          if (!reservations.some((hold) => hold.status === 'pending')) return;
         }
       };
       const [begun] = await Promise.all([pay(shop.db, orderId), expiring()]);
@@ -112,7 +112,7 @@ describe('an unpaid order that also waits for stock', () => {
     await shop.place(next);
     await makeDue(shop.db, order.orderId);
     const [progress] = await twice(shop.db, () => expire(order.orderId));
-    expect(progress).toMatchObject({ status: 'expired', waitingUnits: 0, holds: [] });
+    expect(progress).toMatchObject({ status: 'expired', waitingUnits: 0, reservations: [] });
     expect((await eventTypes(shop.db, order.orderId)).slice(-3)).toEqual([
       'backorders_closed',
       'hold_expired',
@@ -132,7 +132,7 @@ describe('an unpaid order that also waits for stock', () => {
     const progress = await expire(order.orderId, await latestHold(order.orderId));
     expect(progress).toMatchObject({ status: 'reserved', waitingUnits: 0 });
     // What the expired part gave back went to the place that was kept.
-    expect(progress.holds.map((hold) => hold.status)).toEqual(['charging', 'pending']);
+    expect(progress.reservations.map((hold) => hold.status)).toEqual(['charging', 'pending']);
   });
 });
 
@@ -151,7 +151,7 @@ describe('a later part of a paid order', () => {
     const { sku, orderId } = await withLaterPart();
     const hold = await latestHold(orderId);
     const [progress] = await twice(shop.db, () => expire(orderId, hold));
-    expect(progress).toMatchObject({ status: 'paid', holds: [{ status: 'confirmed' }] });
+    expect(progress).toMatchObject({ status: 'paid', reservations: [{ status: 'confirmed' }] });
     expect(await levelsOf(shop.db, sku)).toEqual({ AMS: [1, 1], BER: [1, 0] });
     await ship(shop.db, orderId, 'AMS', 'picked_up');
     expect((await viewOf(shop.db, orderId)).status).toBe('fulfilled');
@@ -172,7 +172,7 @@ describe('a shortage', () => {
     const late = orderOf({ [sku]: 3 });
     await shop.place(late);
     await makeDue(shop.db, late.orderId);
-    expect((await shop.place(orderOf({ [sku]: 3 }))).verdict).toBe('held');
+    expect((await shop.place(orderOf({ [sku]: 3 }))).outcome).toBe('reserved');
     expect((await viewOf(shop.db, late.orderId)).status).toBe('expired');
     expect((await eventTypes(shop.db, late.orderId)).slice(2)).toEqual(['hold_expired', 'order_expired']);
     const woken = await shop.db.pool.query(`select 1 from outbox where topic = 'order.wake' and key = $1`, [
@@ -192,7 +192,7 @@ describe('a shortage', () => {
       'update reservations set expires_at = clock_timestamp() where order_id = any ($1::uuid[])',
       [late.map((order) => order.orderId)],
     );
-    expect((await shop.place(orderOf({ [sku]: 450 }))).verdict).toBe('held');
+    expect((await shop.place(orderOf({ [sku]: 450 }))).outcome).toBe('reserved');
   });
 
   test('that remains is a rejection, and nothing that is being charged is taken for it', async () => {
@@ -201,9 +201,9 @@ describe('a shortage', () => {
     await shop.place(late);
     await shop.place(charging);
     for (const { orderId } of [late, charging]) await makeDue(shop.db, orderId);
-    const { verdict, shortages } = await shop.place(orderOf({ [sku]: 2 }));
-    expect({ verdict, shortages }).toEqual({
-      verdict: 'rejected',
+    const { outcome, shortages } = await shop.place(orderOf({ [sku]: 2 }));
+    expect({ outcome, shortages }).toEqual({
+      outcome: 'rejected',
       shortages: [{ sku, requested: 2, available: 1 }],
     });
     expect((await viewOf(shop.db, charging.orderId)).status).toBe('reserved');
@@ -217,7 +217,7 @@ describe('a shortage', () => {
     await makeDue(shop.db, late.orderId);
     const product = await shop.db.pool.query<{ id: number }>('select id from products where sku = $1', [sku]);
     await reclaimExpired(shop.db, [product.rows[0]!.id]);
-    expect((await shop.place(orderOf({ [sku]: 1 }))).verdict).toBe('rejected');
+    expect((await shop.place(orderOf({ [sku]: 1 }))).outcome).toBe('rejected');
     expect((await viewOf(shop.db, late.orderId)).reservations).toMatchObject([{ status: 'pending' }]);
   });
 });

@@ -15,7 +15,7 @@ import {
 import { expireDueReservations } from '../../domain/stock/reservations/expire';
 import { applyUpdates } from '../../domain/stock/adjustments/batch';
 import { beginJob } from '../../domain/jobs/jobs';
-import { cancelUnpaid, releaseCutShipments, requestCancel } from '../../domain/ordering/cancel';
+import { cancelUnpaid, releaseStoppedShipments, requestCancel } from '../../domain/ordering/cancel';
 import { expireReservation } from '../../domain/ordering/expire';
 import { readProgress } from '../../domain/ordering/progress';
 import { receiveGoods } from '../../domain/warehousing/receiving/receive';
@@ -104,14 +104,14 @@ const LOCKERS: Record<string, (skus: readonly string[]) => Promise<Locker>> = {
     const { orderId } = orderOf({});
     await shop.place(orderOf(oneOfEach(skus), { orderId }));
     await makeDue(shop.db, orderId);
-    const [hold] = (await readProgress(shop.db, orderId))!.holds;
+    const [hold] = (await readProgress(shop.db, orderId))!.reservations;
     return () => expireReservation(shop.db, { orderId, reservationId: hold!.reservationId });
   },
   async 'the release of a parcel that failed'(skus) {
     const { orderId, shipmentId } = await withParcel(skus);
     await shop.db.pool.query(`update shipments set status = 'failed' where id = $1`, [shipmentId]);
     await shop.db.transaction((tx) => planRefunds(tx, orderId, 'test'));
-    return () => releaseCutShipments(shop.db, { orderId, endAs: 'failed' });
+    return () => releaseStoppedShipments(shop.db, { orderId, endAs: 'failed' });
   },
   async 'a carrier that picks a parcel up'(skus) {
     const { shipmentId } = await withParcel(skus);

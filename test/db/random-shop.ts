@@ -8,7 +8,7 @@ import {
   abandonReservation,
   cancelUnpaid,
   refuseCancel,
-  releaseCutShipments,
+  releaseStoppedShipments,
   requestCancel,
 } from '../../domain/ordering/cancel';
 import { beginCharge, settleCharge } from '../../domain/ordering/pay';
@@ -154,8 +154,8 @@ export class RandomShop {
     else await settleCharge(db, { paymentId, outcome, carrier: CARRIER });
   }
 
-  private async expire({ orderId, holds }: OrderProgress): Promise<void> {
-    const [hold] = holds.filter((each) => each.status === 'pending');
+  private async expire({ orderId, reservations }: OrderProgress): Promise<void> {
+    const [hold] = reservations.filter((each) => each.status === 'pending');
     await makeDue(this.shop.db, orderId);
     if (hold) await expireReservation(this.shop.db, { orderId, reservationId: hold.reservationId });
   }
@@ -178,7 +178,7 @@ export class RandomShop {
     const { db } = this.shop;
     await voidShipments({ db, carriers: [obligingCarrier], orderId, which });
     await refundOrder({ db, gateway: this.gateway, orderId, reason: 'test' });
-    await releaseCutShipments(db, { orderId, endAs: which === 'all' ? 'cancelled' : 'failed' });
+    await releaseStoppedShipments(db, { orderId, endAs: which === 'all' ? 'cancelled' : 'failed' });
   }
 
   private async book(refuse: boolean): Promise<void> {

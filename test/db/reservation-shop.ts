@@ -29,7 +29,7 @@ export async function openReservationShop(): Promise<ReservationShop> {
     async hold(items, rest) {
       const request = reservationOf(items, rest);
       const verdict = await holds.submit(request);
-      if (verdict.outcome !== 'held') throw new Error(`not held: ${JSON.stringify(verdict)}`);
+      if (verdict.outcome !== 'reserved') throw new Error(`not held: ${JSON.stringify(verdict)}`);
       return request.reservationId;
     },
     async close() {

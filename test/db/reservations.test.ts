@@ -70,7 +70,7 @@ describe('a hold without an order', () => {
     const sku = await shop.product({ AMS: 2, BER: 5 });
     const request = reservationOf({ [sku]: 3 }, { reference: 'order 42 / ü' });
     const [first] = await twice(shop.db, () => shop.holds.submit(request));
-    expect(first).toMatchObject({ outcome: 'held', status: 'pending' });
+    expect(first).toMatchObject({ outcome: 'reserved', status: 'pending' });
     expect(await viewOfReservation(shop.db, request.reservationId)).toMatchObject({
       kind: 'hold',
       status: 'pending',
@@ -237,7 +237,7 @@ describe('a shortage', () => {
         { available: 1 },
       ]);
       if (wish === 'hold') await shop.hold({ [sku]: 1 });
-      else expect((await shop.place(orderOf({ [sku]: 1 }))).verdict).toBe('held');
+      else expect((await shop.place(orderOf({ [sku]: 1 }))).outcome).toBe('reserved');
       expect((await viewOfReservation(shop.db, late)).status).toBe('expired');
       expect((await viewOfReservation(shop.db, kept)).status).toBe('pending');
       expect(await ledgerOf(shop.db, late)).toEqual(['reserve 0 1', 'expire 0 -1']);

@@ -40,11 +40,11 @@ afterAll(async () => {
 });
 
 function verdicts(given: readonly ReserveOutcome[]): string[] {
-  return given.map((each) => each.verdict);
+  return given.map((each) => each.outcome);
 }
 
-function count(given: readonly ReserveOutcome[], verdict: ReserveOutcome['verdict']): number {
-  return given.filter((each) => each.verdict === verdict).length;
+function count(given: readonly ReserveOutcome[], outcome: ReserveOutcome['outcome']): number {
+  return given.filter((each) => each.outcome === outcome).length;
 }
 
 /** Submits all in one batch: the lane is busy with something else when they come. */
@@ -68,7 +68,7 @@ test('a batch is served in the order of arrival, and a large order that is short
   const sku = await shop.product({ AMS: 3, BER: 2 });
   const orders = [2, 2, 3, 1, 1].map((quantity) => orderOf({ [sku]: quantity }));
   const given = await inOneBatch(here, orders);
-  expect(verdicts(given)).toEqual(['held', 'held', 'rejected', 'held', 'rejected']);
+  expect(verdicts(given)).toEqual(['reserved', 'reserved', 'rejected', 'reserved', 'rejected']);
   // Those that were short were decided with all rows locked, and so apart from the others.
   expect(await transactionsOf(orders)).toBe(2);
 });
@@ -78,7 +78,7 @@ test('200 orders at once from two processes for 50 units in three warehouses: ex
   const given = await Promise.all(
     Array.from({ length: 200 }, (_, n) => (n % 2 === 0 ? here : there).submit(orderOf({ [sku]: 1 }))),
   );
-  expect(count(given, 'held')).toBe(50);
+  expect(count(given, 'reserved')).toBe(50);
   expect(count(given, 'rejected')).toBe(150);
   expect(await levelsOf(shop.db, sku)).toEqual({ AMS: [20, 20], BER: [20, 20], NYC: [10, 10] });
 });
@@ -94,7 +94,7 @@ test('batches that want the same rows in opposite orders never fail', async () =
       return (n % 2 === 0 ? here : there).submit(order);
     }),
   );
-  expect(count(given, 'held')).toBe(133);
+  expect(count(given, 'reserved')).toBe(133);
   expect(count(given, 'rejected')).toBe(67);
 });
 
@@ -103,7 +103,7 @@ test('a batch that would lock too many rows is cut into several transactions', a
   for (let n = 0; n < 100; n++) skus.push(await shop.product({ AMS: 30 }));
   const items = Object.fromEntries(skus.map((sku) => [sku, 1]));
   const orders = Array.from({ length: 25 }, () => orderOf(items));
-  expect(count(await inOneBatch(here, orders), 'held')).toBe(25);
+  expect(count(await inOneBatch(here, orders), 'reserved')).toBe(25);
   expect(await transactionsOf(orders)).toBe(2);
 });
 
@@ -126,7 +126,7 @@ test('a choice that others made stale before its rows were locked is made again 
   await waitFor(async () => (await lockWaiters()) > 0);
   commit();
   await taken;
-  expect((await placed).verdict).toBe('held');
+  expect((await placed).outcome).toBe('reserved');
   expect((await viewOf(shop.db, order.orderId)).items[0]?.allocations).toEqual([
     { warehouse: 'BER', quantity: 1 },
   ]);
@@ -143,7 +143,7 @@ test('the same order decided in two processes at once gets one verdict and one h
       here.submit(unknown),
       there.submit(unknown),
     ]);
-    expect(verdicts(given)).toEqual(['held', 'held', 'refused', 'refused']);
+    expect(verdicts(given)).toEqual(['reserved', 'reserved', 'refused', 'refused']);
     expect(await eventTypes(shop.db, unknown.orderId)).toEqual(['order_placed', 'order_failed']);
     const reserved = Object.values(await levelsOf(shop.db, sku)).map(([, units]) => units);
     expect(reserved.reduce((sum, units) => sum + units, 0)).toBe(1);
@@ -182,7 +182,7 @@ describe('the undo of a reserve', () => {
     const sku = await shop.product({ AMS: 1 });
     const order = orderOf({ [sku]: 1 });
     expect(await undo(order)).toMatchObject({ status: 'failed', failureCode: 'CANCELLED' });
-    expect(await here.submit(order)).toMatchObject({ verdict: 'refused', code: 'CANCELLED' });
+    expect(await here.submit(order)).toMatchObject({ outcome: 'refused', code: 'CANCELLED' });
     expect(await undo(order)).toMatchObject({ status: 'failed' });
     expect(await levelsOf(shop.db, sku)).toEqual({ AMS: [1, 0] });
     expect(await eventTypes(shop.db, order.orderId)).toEqual(['order_failed']);
@@ -192,7 +192,7 @@ describe('the undo of a reserve', () => {
     const sku = await shop.product({ AMS: 1 });
     const order = orderOf({ [sku]: 1 });
     await here.submit(order);
-    expect(await undo(order)).toMatchObject({ status: 'reserved', holds: [{ status: 'pending' }] });
+    expect(await undo(order)).toMatchObject({ status: 'reserved', reservations: [{ status: 'pending' }] });
     expect(await eventTypes(shop.db, order.orderId)).toEqual(['order_placed', 'stock_reserved']);
   });
 
@@ -200,10 +200,10 @@ describe('the undo of a reserve', () => {
     for (let round = 0; round < 40; round++) {
       const sku = await shop.product({ AMS: 1 });
       const order = orderOf({ [round % 2 === 0 ? sku : `NO-${sku}`]: 1 });
-      const [undone, { verdict }] = await Promise.all([undo(order), here.submit(order)]);
-      expect(undone?.status).toBe(verdict === 'held' ? 'reserved' : 'failed');
+      const [undone, { outcome }] = await Promise.all([undo(order), here.submit(order)]);
+      expect(undone?.status).toBe(outcome === 'reserved' ? 'reserved' : 'failed');
       const [level] = Object.values(await levelsOf(shop.db, sku));
-      expect(level).toEqual([1, verdict === 'held' ? 1 : 0]);
+      expect(level).toEqual([1, outcome === 'reserved' ? 1 : 0]);
     }
   });
 });

@@ -33,11 +33,11 @@ describe('a complete order', () => {
   test('is held in the nearest warehouse that has it', async () => {
     const sku = await shop.product({ AMS: 5, BER: 5, NYC: 5 });
     const order = orderOf({ [sku]: 2 });
-    const { verdict, progress } = await shop.place(order);
-    expect(verdict).toBe('held');
+    const { outcome, progress } = await shop.place(order);
+    expect(outcome).toBe('reserved');
     expect(progress).toMatchObject({ status: 'reserved', charge: null, waitingUnits: 0 });
-    expect(progress?.holds).toMatchObject([{ seq: 1, status: 'pending', attempt: 0 }]);
-    expect(progress?.holds[0]?.msLeft).toBeGreaterThan(880_000);
+    expect(progress?.reservations).toMatchObject([{ seq: 1, status: 'pending', attempt: 0 }]);
+    expect(progress?.reservations[0]?.msLeft).toBeGreaterThan(880_000);
     expect(await levelsOf(shop.db, sku)).toEqual({ AMS: [5, 2], BER: [5, 0], NYC: [5, 0] });
     expect(await eventTypes(shop.db, order.orderId)).toEqual(['order_placed', 'stock_reserved']);
   });
@@ -45,7 +45,7 @@ describe('a complete order', () => {
   test('takes the rest of what the nearest lacks from the next nearest, up to the last unit of all of them', async () => {
     const sku = await shop.product({ AMS: 1, BER: 2, NYC: 3 });
     const order = orderOf({ [sku]: 6 });
-    expect((await shop.place(order)).verdict).toBe('held');
+    expect((await shop.place(order)).outcome).toBe('reserved');
     expect((await viewOf(shop.db, order.orderId)).items[0]?.allocations).toEqual([
       { warehouse: 'AMS', quantity: 1 },
       { warehouse: 'BER', quantity: 2 },
@@ -75,7 +75,7 @@ describe('a complete order', () => {
     const order = orderOf({ [plenty]: 1, [scarce]: 3 });
     const shortages = [{ sku: scarce, requested: 3, available: 2 }];
     expect(await shop.place(order)).toMatchObject({
-      verdict: 'rejected',
+      outcome: 'rejected',
       shortages,
       progress: { status: 'rejected' },
     });
@@ -90,7 +90,7 @@ describe('a complete order', () => {
     const sku = await shop.product({ AMS: 5 });
     const order = orderOf({ [sku]: 2 }, { payment: PAYMENT });
     const { progress } = await shop.place(order);
-    expect(progress?.holds).toMatchObject([{ status: 'charging', attempt: 1 }]);
+    expect(progress?.reservations).toMatchObject([{ status: 'charging', attempt: 1 }]);
     expect(progress?.charge).toMatchObject({ status: 'pending' });
     const { payments } = await viewOf(shop.db, order.orderId);
     expect(payments).toMatchObject([
@@ -115,9 +115,9 @@ describe('a partial order', () => {
   test('takes what there is and cancels the rest, which it does not cost', async () => {
     const sku = await shop.product({ AMS: 1, NYC: 1 });
     const order = orderOf({ [sku]: 5 }, { fulfilment: 'partial', payment: PAYMENT });
-    const { verdict, shortages } = await shop.place(order);
-    expect({ verdict, shortages }).toEqual({
-      verdict: 'held',
+    const { outcome, shortages } = await shop.place(order);
+    expect({ outcome, shortages }).toEqual({
+      outcome: 'reserved',
       shortages: [{ sku, requested: 5, available: 2 }],
     });
     const view = await viewOf(shop.db, order.orderId);
@@ -128,7 +128,7 @@ describe('a partial order', () => {
 
   test('is rejected when there is nothing at all', async () => {
     const sku = await shop.product({ AMS: 0 });
-    expect((await shop.place(orderOf({ [sku]: 5 }, { fulfilment: 'partial' }))).verdict).toBe('rejected');
+    expect((await shop.place(orderOf({ [sku]: 5 }, { fulfilment: 'partial' }))).outcome).toBe('rejected');
   });
 });
 
@@ -136,7 +136,7 @@ describe('a backorder', () => {
   test('holds what there is, and the rest waits in the queue and counts in the total', async () => {
     const sku = await shop.product({ AMS: 1, BER: 1 });
     const order = orderOf({ [sku]: 5 }, { fulfilment: 'backorder', payment: PAYMENT });
-    expect(await shop.place(order)).toMatchObject({ verdict: 'held', progress: { waitingUnits: 3 } });
+    expect(await shop.place(order)).toMatchObject({ outcome: 'reserved', progress: { waitingUnits: 3 } });
     const view = await viewOf(shop.db, order.orderId);
     expect(view.items).toMatchObject([
       { status: 'backordered', reservedQuantity: 2, backorderedQuantity: 3 },
@@ -147,9 +147,9 @@ describe('a backorder', () => {
   test('for something that is nowhere holds nothing, charges nothing and waits', async () => {
     const sku = await shop.product({});
     const order = orderOf({ [sku]: 5 }, { fulfilment: 'backorder', payment: PAYMENT });
-    const { verdict, progress } = await shop.place(order);
-    expect(verdict).toBe('held');
-    expect(progress).toMatchObject({ status: 'reserved', holds: [], charge: null, waitingUnits: 5 });
+    const { outcome, progress } = await shop.place(order);
+    expect(outcome).toBe('reserved');
+    expect(progress).toMatchObject({ status: 'reserved', reservations: [], charge: null, waitingUnits: 5 });
     expect((await viewOf(shop.db, order.orderId)).reservation).toBeNull();
   });
 });
@@ -158,7 +158,7 @@ describe('an order that can never be held', () => {
   test('for an unknown SKU is failed with its code, and says which', async () => {
     const sku = await shop.product({ AMS: 1 });
     const order = orderOf({ [sku]: 1, 'NO-SUCH': 1 });
-    expect(await shop.place(order)).toMatchObject({ verdict: 'refused', code: 'UNKNOWN_SKU' });
+    expect(await shop.place(order)).toMatchObject({ outcome: 'refused', code: 'UNKNOWN_SKU' });
     const view = await viewOf(shop.db, order.orderId);
     expect(view).toMatchObject({ status: 'failed', failureCode: 'UNKNOWN_SKU', items: [] });
     expect((await shop.place(order)).detail).toContain('NO-SUCH');
@@ -176,14 +176,14 @@ describe('an order that can never be held', () => {
     await addProduct(shop.db, euros, 'EUR');
     await receive(shop.db, euros, 'AMS', 5);
     const order = orderOf({ [dollars]: 1, [euros]: 1 });
-    expect(await shop.place(order)).toMatchObject({ verdict: 'refused', code: 'MIXED_CURRENCIES' });
+    expect(await shop.place(order)).toMatchObject({ outcome: 'refused', code: 'MIXED_CURRENCIES' });
     expect(await levelsOf(shop.db, euros)).toEqual({ AMS: [5, 0] });
   });
 });
 
 describe('the same order again', () => {
   test.each(['complete', 'partial', 'backorder'] as const)(
-    'gets its first verdict and changes nothing (%s)',
+    'gets its first outcome and changes nothing (%s)',
     async (fulfilment) => {
       const sku = await shop.product({ AMS: 2 });
       const enough = orderOf({ [sku]: 1 }, { fulfilment, payment: PAYMENT });
@@ -206,7 +206,7 @@ describe('the same order again', () => {
       reservationId: orderReservationId(order.orderId, 1),
     });
     const [again] = await twice(shop.db, () => shop.place(order));
-    expect(again).toMatchObject({ verdict: 'held', progress: { status: 'expired', holds: [] } });
+    expect(again).toMatchObject({ outcome: 'reserved', progress: { status: 'expired', reservations: [] } });
     expect(await levelsOf(shop.db, sku)).toEqual({ AMS: [1, 0] });
   });
 
@@ -215,7 +215,7 @@ describe('the same order again', () => {
     const order = orderOf({ [sku]: 1 });
     await shop.place(order);
     await receive(shop.db, sku, 'AMS', 5);
-    expect((await shop.place(order)).verdict).toBe('rejected');
+    expect((await shop.place(order)).outcome).toBe('rejected');
   });
 
   test('is still held when it failed for other reasons afterwards', async () => {
@@ -223,7 +223,7 @@ describe('the same order again', () => {
     const order = orderOf({ [sku]: 1 });
     await shop.place(order);
     await shop.db.pool.query(`update orders set status = 'failed' where id = $1`, [order.orderId]);
-    expect((await shop.place(order)).verdict).toBe('held');
+    expect((await shop.place(order)).outcome).toBe('reserved');
     await shop.db.pool.query(`update orders set status = 'reserved' where id = $1`, [order.orderId]);
   });
 });

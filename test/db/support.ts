@@ -5,7 +5,7 @@ import { applyCarrierEvents } from '../../domain/fulfilment/carrier-updates';
 import { recordBookings } from '../../domain/fulfilment/book';
 import type { Carrier, CarrierEventType } from '../../domain/fulfilment/types';
 import { beginCharge, settleCharge, type BeginChargeResult } from '../../domain/ordering/pay';
-import { releaseCutShipments } from '../../domain/ordering/cancel';
+import { releaseStoppedShipments } from '../../domain/ordering/cancel';
 import { orderPaymentId } from '../../domain/orders/ids';
 import {
   createOrderReserver,
@@ -195,7 +195,7 @@ export async function compensate(db: Database, orderId: string, which: 'all' | '
   const endAs = which === 'all' ? 'cancelled' : 'failed';
   await twice(db, () => voidShipments({ db, carriers: [obligingCarrier], orderId, which }));
   await twice(db, () => db.transaction((tx) => planRefunds(tx, orderId, 'test')));
-  return (await twice(db, () => releaseCutShipments(db, { orderId, endAs })))[0];
+  return (await twice(db, () => releaseStoppedShipments(db, { orderId, endAs })))[0];
 }
 
 /** A paid order of a unit from AMS and a unit from BER. */

@@ -66,9 +66,9 @@ function parcel(warehouse = 'AMS'): ShipmentToBook {
   };
 }
 
-async function untold(): Promise<number> {
+async function unreported(): Promise<number> {
   const found = await shop.db.pool.query<{ count: number }>(
-    `select count(*) from sandbox_carrier.parcels where untold <> '[]'`,
+    `select count(*) from sandbox_carrier.parcels where unreported <> '[]'`,
   );
   return found.rows[0]!.count;
 }
@@ -91,7 +91,7 @@ test('each parcel is told picked up first and delivered after that', async () =>
   const parcels = Array.from({ length: 300 }, () => parcel());
   await carrier.book(parcels);
   await waitFor(() => hook.told('delivered').size === 300);
-  await waitFor(async () => (await untold()) === 0);
+  await waitFor(async () => (await unreported()) === 0);
   for (const { shipmentId } of parcels) {
     const types = hook.calls.flat().filter((event) => event.shipmentId === shipmentId);
     expect(types.map((event) => event.type)).toEqual(['picked_up', 'delivered']);
@@ -120,7 +120,7 @@ test('a webhook that fails is told again until it accepts', async () => {
   carrier.start();
   await carrier.book([parcel()]);
   await waitFor(() => hook.told('delivered').size === 1);
-  await waitFor(async () => (await untold()) === 0);
+  await waitFor(async () => (await unreported()) === 0);
   expect(failures).toBeLessThan(0);
 });
 
@@ -129,7 +129,7 @@ test('what a carrier that died had not told, another tells', async () => {
   dying.start();
   const shipments = [parcel(), parcel()];
   await dying.book(shipments);
-  await waitFor(async () => (await untold()) === 2);
+  await waitFor(async () => (await unreported()) === 2);
   await dying.close();
 
   const hook = webhook();
@@ -144,7 +144,7 @@ test('several processes share the parcels and tell each stage once', async () =>
   for (const carrier of carriers) carrier.start();
   await Promise.all(carriers.map((carrier) => carrier.book(Array.from({ length: 200 }, () => parcel()))));
   await waitFor(() => hook.told('delivered').size === 600);
-  await waitFor(async () => (await untold()) === 0);
+  await waitFor(async () => (await unreported()) === 0);
   const perEvent = new Set(hook.calls.flat().map((event) => event.eventId));
   expect(perEvent.size).toBe(1_200);
 });

@@ -66,15 +66,15 @@ test('a locked row keeps only the requests that want it, and they go on when it 
   await lockStockOf(busy);
   const settled: string[] = [];
   const place = async (name: string, items: Record<string, number>) => {
-    const { verdict } = await reserver.submit(orderOf(items));
-    settled.push(`${name} ${verdict}`);
+    const { outcome } = await reserver.submit(orderOf(items));
+    settled.push(`${name} ${outcome}`);
   };
   const waiting = [place('busy', { [busy]: 1 }), place('both', { [free]: 1, [busy]: 1 })];
   await Promise.all(['one', 'two', 'three'].map((name) => place(name, { [free]: 1 })));
-  expect(settled).toEqual(['one held', 'two held', 'three held']);
+  expect(settled).toEqual(['one reserved', 'two reserved', 'three reserved']);
   await other.query('rollback');
   await Promise.all(waiting);
-  expect(settled.slice(3).sort()).toEqual(['both held', 'busy held']);
+  expect(settled.slice(3).sort()).toEqual(['both reserved', 'busy reserved']);
   expect(await levelsOf(db, busy)).toEqual({ AMS: [10, 2] });
 });
 
@@ -91,9 +91,13 @@ test("locks that are on no stock row are found by halving, and spoil nobody else
   const first = reserver.submit(orderOf({ [sku]: 1 }));
   const waiting = stuck.map((order) => reserver.submit(order));
   const verdicts = await Promise.all([1, 2].map(() => reserver.submit(orderOf({ [sku]: 1 }))));
-  expect([await first, ...verdicts].map((each) => each.verdict)).toEqual(['held', 'held', 'held']);
+  expect([await first, ...verdicts].map((each) => each.outcome)).toEqual([
+    'reserved',
+    'reserved',
+    'reserved',
+  ]);
   await other.query('rollback');
-  expect((await Promise.all(waiting)).map((each) => each.verdict)).toEqual(stuck.map(() => 'held'));
+  expect((await Promise.all(waiting)).map((each) => each.outcome)).toEqual(stuck.map(() => 'reserved'));
 });
 
 test('a row that stays locked is given up with an error that can be tried again', async () => {
@@ -102,7 +106,7 @@ test('a row that stays locked is given up with an error that can be tried again'
   const order = orderOf({ [sku]: 1 });
   await expect(reserver.submit(order)).rejects.toMatchObject({ code: '55P03' });
   await other.query('rollback');
-  expect((await reserver.submit(order)).verdict).toBe('held');
+  expect((await reserver.submit(order)).outcome).toBe('reserved');
 });
 
 test('a connection that is lost in mid-batch costs nobody anything', async () => {
@@ -114,8 +118,8 @@ test('a connection that is lost in mid-batch costs nobody anything', async () =>
   const pid = await waitFor(async () => (await waitingPids())[0]);
   await other.query('select pg_terminate_backend($1)', [pid]);
   await other.query('rollback');
-  const verdicts = (await Promise.all(placed)).map((each) => each.verdict);
-  expect(verdicts).toEqual([...Array<string>(5).fill('held'), ...Array<string>(3).fill('rejected')]);
+  const verdicts = (await Promise.all(placed)).map((each) => each.outcome);
+  expect(verdicts).toEqual([...Array<string>(5).fill('reserved'), ...Array<string>(3).fill('rejected')]);
   expect(await levelsOf(db, sku)).toEqual({ AMS: [5, 5] });
   await patient.close();
 });
@@ -134,7 +138,7 @@ test('when the answer to a commit is lost, the batch runs again and every reques
   const unlucky = openReserver(forgetful, { lanes: 1 });
   const orders = [2, 1, 1, 5].map((quantity) => orderOf({ [sku]: quantity }, { payment: PAYMENT }));
   const verdicts = await Promise.all(orders.map((order) => unlucky.submit(order)));
-  expect(verdicts.map((each) => each.verdict)).toEqual(['held', 'held', 'held', 'rejected']);
+  expect(verdicts.map((each) => each.outcome)).toEqual(['reserved', 'reserved', 'reserved', 'rejected']);
   expect(verdicts[3]?.shortages).toEqual([{ sku, requested: 5, available: 0 }]);
   expect(await levelsOf(db, sku)).toEqual({ AMS: [3, 3], BER: [1, 1] });
   for (const order of orders.slice(0, 3)) {
@@ -163,7 +167,7 @@ test('a session that the server ended for idling in its transaction is a lost co
       }),
   };
   const slow = openReserver(paused, { lanes: 1 });
-  expect((await slow.submit(orderOf({ [sku]: 1 }))).verdict).toBe('held');
+  expect((await slow.submit(orderOf({ [sku]: 1 }))).outcome).toBe('reserved');
   expect(pauses).toBe(2);
   await slow.close();
 });

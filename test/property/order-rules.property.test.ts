@@ -18,7 +18,7 @@ const progress: fc.Arbitrary<OrderProgress> = fc.record({
   orderId: fc.uuid(),
   status,
   failureCode: fc.constant(null),
-  holds: fc.array(hold, { maxLength: 4 }),
+  reservations: fc.array(hold, { maxLength: 4 }),
   charge: fc.option(
     fc.record({
       paymentId: fc.uuid(),
@@ -31,7 +31,7 @@ const progress: fc.Arbitrary<OrderProgress> = fc.record({
   cancelRequested: fc.boolean(),
   waitingUnits: fc.nat(3),
   shipments: fc.dictionary(fc.constantFrom(...SHIPMENT_STATUSES), fc.nat(2)),
-  uncutShipments: fc.nat(2),
+  unreleasedShipments: fc.nat(2),
   pendingRefunds: fc.nat(2),
 });
 
@@ -87,12 +87,12 @@ test('the next step finishes only what has ended, and waits only while no hold i
   fc.assert(
     fc.property(progress, (given) => {
       const step = nextStep(given);
-      const due = given.holds.filter((h) => h.status === 'pending' && h.msLeft <= 0);
+      const due = given.reservations.filter((h) => h.status === 'pending' && h.msLeft <= 0);
       if (step.do === 'finish') expect(hasEnded(given.status)).toBe(true);
       if (step.do === 'wait') expect(due).toEqual([]);
       if (step.do === 'expire') expect(due.map((h) => h.reservationId)).toContain(step.reservationId);
       if (step.do === 'wait' && step.for === 'payment') {
-        const pending = given.holds.filter((h) => h.status === 'pending');
+        const pending = given.reservations.filter((h) => h.status === 'pending');
         expect(step.reservation.msLeft).toBe(Math.min(...pending.map((h) => h.msLeft)));
       }
     }),
@@ -104,7 +104,7 @@ test('what is charged without asking was never tried, is not past due and has a 
     fc.property(progress, (given) => {
       const step = nextStep(given);
       if (step.do !== 'begin-charge') return;
-      const charged = given.holds.filter((h) => h.reservationId === step.reservationId);
+      const charged = given.reservations.filter((h) => h.reservationId === step.reservationId);
       expect(given.hasPaymentMethod).toBe(true);
       expect(charged.some((h) => h.status === 'pending' && h.attempt === 0 && h.msLeft > 0)).toBe(true);
     }),

@@ -40,7 +40,7 @@ test('units on hold are reserved and cannot be sold, and the ledger says why', a
   });
   expect(await readQualityHold(shop.db, made.id)).toEqual(made);
   expect(await levelsOf(shop.db, sku)).toEqual({ AMS: [10, 4] });
-  expect(await shop.place(orderOf({ [sku]: 7 }))).toMatchObject({ verdict: 'rejected' });
+  expect(await shop.place(orderOf({ [sku]: 7 }))).toMatchObject({ outcome: 'rejected' });
   const { rows } = await shop.db.pool.query(
     `select on_hand_delta, reserved_delta, reason, actor from inventory_transactions where kind = 'quality_hold' and effect_id = $1`,
     [made.id],

@@ -104,7 +104,7 @@ const STEPS: Record<
   },
   async expireReservation() {
     const { order, progress } = await placed();
-    const { reservationId } = progress.holds[0]!;
+    const { reservationId } = progress.reservations[0]!;
     await shop.db.pool.query('update reservations set expires_at = clock_timestamp() where id = $1', [
       reservationId,
     ]);
@@ -123,11 +123,11 @@ const STEPS: Record<
     const { orderId } = (await placed({ items: { LAMP: 1_000 }, fulfilment: 'backorder' })).order;
     return () => run(activities.cancelUnpaid, orderId);
   },
-  async releaseCutShipments() {
+  async releaseStoppedShipments() {
     const { orderId, paymentId } = await charging();
     await run(activities.settleCharge, { paymentId, outcome: captured });
     await shop.db.pool.query(`update shipments set status = 'failed' where order_id = $1`, [orderId]);
-    return () => run(activities.releaseCutShipments, { orderId, endAs: 'failed' });
+    return () => run(activities.releaseStoppedShipments, { orderId, endAs: 'failed' });
   },
   undoReserve: () => {
     const order = orderInput({ items: { LAMP: 2 } });
@@ -154,18 +154,18 @@ test('a reserve that runs after its undo is refused and holds nothing', async ()
   const order = orderInput({ items: { LAMP: 2 } });
   await run(activities.undoReserve, { order, code: 'CANCELLED', detail: 'undone' });
   expect(await run(activities.reserveOrder, order)).toMatchObject({
-    verdict: 'refused',
+    outcome: 'refused',
     code: 'CANCELLED',
-    progress: { status: 'failed', holds: [] },
+    progress: { status: 'failed', reservations: [] },
   });
 });
 
 test('a hold that is not due is not expired, and the answer says how long is left', async () => {
   const { order, progress } = await placed();
-  const { reservationId } = progress.holds[0]!;
+  const { reservationId } = progress.reservations[0]!;
   const answer = await run(activities.expireReservation, { orderId: order.orderId, reservationId });
-  expect(answer).toMatchObject({ status: 'reserved', holds: [{ reservationId, status: 'pending' }] });
-  expect(answer.holds[0]?.msLeft).toBeGreaterThan(0);
+  expect(answer).toMatchObject({ status: 'reserved', reservations: [{ reservationId, status: 'pending' }] });
+  expect(answer.reservations[0]?.msLeft).toBeGreaterThan(0);
 });
 
 test('a step for an order that does not exist fails for good, with its code', async () => {

@@ -30,7 +30,7 @@ test('while the gateway is away a payment is unknown and the stock stays held; i
   expect(await order.pay('tok_ok')).toMatchObject({ outcome: 'unknown' });
   expect(await order.view()).toMatchObject({ status: 'reserved', payment: { status: 'unknown' } });
   expect(await order.details()).toMatch(
-    /Asking the payment gateway what became of payment .*the stock stays held/,
+    /Asking the payment gateway what became of payment .*the stock stays reserved/,
   );
   expect(await refusalOf(order.pay('tok_ok'))).toBe('PAYMENT_IN_PROGRESS');
   await back();

@@ -6,9 +6,9 @@ import type { OrderInput, PaymentMethod } from '../../domain/orders/types';
 export interface SagaTimeouts {
   /** One call to the payment gateway, start to close. */
   paymentCallMs: number;
-  /** How long a charge without a final answer may hold stock. */
+  /** How long a charge without a final outcome may keep stock reserved. */
   paymentUnknownSeconds: number;
-  /** First wait before a charge without an answer is looked up again; doubles up to five minutes. */
+  /** First wait before a charge without an outcome is looked up again; doubles up to five minutes. */
   resolveInitialMs: number;
 }
 

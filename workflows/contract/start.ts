@@ -87,7 +87,7 @@ export function returnStartOptions(request: {
   };
 }
 
-/** The limits a saga runs with, from the settings of whoever starts it. */
+/** The limits a saga runs with, from the settings of the process that starts it. */
 export function sagaTimeouts(settings: {
   PAYMENT_CALL_TIMEOUT_MS: number;
   PAYMENT_UNKNOWN_LIMIT_SECONDS: number;

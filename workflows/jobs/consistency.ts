@@ -28,7 +28,7 @@ const { finishConsistency } = proxyActivities<Pick<ConsistencyActivities, 'finis
 const { sealLedgerRows } = proxyActivities<Pick<ConsistencyActivities, 'sealLedgerRows'>>({
   startToCloseTimeout: '1 hour',
   heartbeatTimeout: '30 seconds',
-  // The schedule comes again soon: a run that keeps failing must not pile up behind itself.
+  // The schedule starts it again soon: runs that keep failing must not accumulate.
   retry: { initialInterval: '1 second', maximumAttempts: 3 },
 });
 

@@ -17,7 +17,7 @@ export const database = proxyLocalActivities<OrderActivities>({
   retry: { initialInterval: '100 milliseconds', backoffCoefficient: 2, maximumInterval: '10 seconds' },
 });
 
-/** Calls of the payment gateway. A few tries by the server, then the saga itself decides how to go on asking. */
+/** Calls of the payment gateway. The server tries a few times; after that the saga decides when to ask again. */
 export function gatewayActivities({ paymentCallMs }: SagaTimeouts): ActivityInterfaceFor<PaymentActivities> {
   return proxyActivities<PaymentActivities>({
     summary: 'Ask the payment gateway',
@@ -32,7 +32,7 @@ export function gatewayActivities({ paymentCallMs }: SagaTimeouts): ActivityInte
   });
 }
 
-/** Undos are regular activities, so that whoever watches sees each try. After some the saga says that it is stuck. */
+/** Undos are regular activities, so that the Temporal UI shows each try. After five the saga says that it is stuck. */
 const UNDO = {
   startToCloseTimeout: '1 minute',
   heartbeatTimeout: '15 seconds',
@@ -53,7 +53,7 @@ export const undoing = {
     ...UNDO,
     summary: 'Give the money back',
   }),
-  holding: proxyActivities<Pick<OrderActivities, 'releaseCutShipments' | 'undoReserve'>>({
+  reserving: proxyActivities<Pick<OrderActivities, 'releaseStoppedShipments' | 'undoReserve'>>({
     ...UNDO,
     summary: 'Put the stock back on sale',
   }),

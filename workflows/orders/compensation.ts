@@ -3,26 +3,26 @@ import { COMPENSATION_STUCK } from '../contract/messages';
 
 /** One undo. It must be idempotent, since it is repeated until it succeeds. */
 export interface Undo {
-  /** In words, for whoever watches: "give the money back". */
+  /** Shown in the workflow's details: "give the money back". */
   what: string;
   run: () => Promise<void>;
 }
 
 const STUCK_INITIAL_MS = 5_000;
-/** A try adds about 12 events: at this pace a history lasts a month, and a wake signal tries at once. */
+/** A try adds about 12 events, so with this wait a history lasts a month. A wake signal tries at once. */
 const STUCK_CAP_MS = 600_000;
 
 /**
  * What has to be undone, last in, first out. An undo is registered before the step that it undoes is run, so a step whose
- * answer was lost is undone as well. Running it cannot be cancelled and nothing is swallowed: an undo that keeps failing is
+ * result was lost is undone as well. Running it cannot be cancelled and no error is ignored: an undo that keeps failing is
  * tried for ever, and the workflow says so (search attribute CompensationStuck and its details) until it succeeds.
  */
 export class Compensation {
   private readonly undos = new Map<string, Undo>();
 
   /**
-   * @param onState told, in words, what is being undone and what is in the way
-   * @param pause waits before the next try; may end early when somebody rings
+   * @param onState called with what is being undone and why it fails
+   * @param pause waits before the next try; ends early on a wake signal
    */
   constructor(
     private readonly onState: (words: string) => void,
@@ -45,7 +45,7 @@ export class Compensation {
     });
   }
 
-  /** Answers true when it was stuck on the way. */
+  /** Returns whether an attempt failed. */
   private async untilDone(undo: Undo, alreadyStuck: boolean): Promise<boolean> {
     this.onState(`Undoing: ${undo.what}.`);
     for (let failures = 0; ; failures++) {
@@ -65,14 +65,14 @@ export class Compensation {
   }
 }
 
-/** What a compensation undoes, and what it makes of the order. */
-export interface Cut {
+/** The scope of compensation: which shipments it undoes, and the status in which the order ends. */
+export interface CompensationScope {
   which: 'all' | 'failed-only';
   reason: string;
   end: { endAs: 'cancelled' | 'failed'; failure?: { code: string; detail: string } };
 }
 
-export const FAILED_SHIPMENTS: Cut = {
+export const FAILED_SHIPMENTS: CompensationScope = {
   which: 'failed-only',
   reason: 'the carrier failed',
   end: {
@@ -81,7 +81,7 @@ export const FAILED_SHIPMENTS: Cut = {
   },
 };
 
-export const WHOLE_ORDER: Cut = {
+export const WHOLE_ORDER: CompensationScope = {
   which: 'all',
   reason: 'the order was cancelled',
   end: { endAs: 'cancelled' },

@@ -6,7 +6,7 @@ const MAX_LINES = 20;
 
 /**
  * What an operator reads in the Temporal UI when opening an order: what it waits for and until when, and what it did.
- * Kept in the workflow's memory and answered by the UI's query, so it costs no event.
+ * Kept in the workflow's memory and read by the UI's query, so it costs no event.
  */
 export class OrderDetails {
   private readonly lines: string[] = [];
@@ -37,18 +37,18 @@ export function inWords(step: NextStep, progress: OrderProgress): string {
     case 'charge':
       return chargeInWords(step, progress);
     case 'begin-charge':
-      return `Charging the part held as ${step.reservationId}.`;
+      return `Charging the part reserved as ${step.reservationId}.`;
     case 'expire':
-      return `Hold ${step.reservationId} is due and is being freed.`;
+      return `Reservation ${step.reservationId} is due and is being freed.`;
     case 'wait':
       return waitInWords(step, progress);
   }
 }
 
-function chargeInWords(step: NextStep & { do: 'charge' }, { charge, holds }: OrderProgress): string {
+function chargeInWords(step: NextStep & { do: 'charge' }, { charge, reservations }: OrderProgress): string {
   if (!step.unresolved) return `Charging payment ${step.paymentId}.`;
-  const held = holds.some((hold) => hold.reservationId === charge?.reservationId);
-  const stock = held ? 'the stock stays held' : 'its stock was given up';
+  const isReserved = reservations.some((one) => one.reservationId === charge?.reservationId);
+  const stock = isReserved ? 'the stock stays reserved' : 'its stock was given up';
   return `Asking the payment gateway what became of payment ${step.paymentId}; ${stock}.`;
 }
 
@@ -56,7 +56,7 @@ function waitInWords(step: NextStep & { do: 'wait' }, progress: OrderProgress): 
   const backordered = progress.waitingUnits > 0 ? ` ${progress.waitingUnits} units wait for stock.` : '';
   switch (step.for) {
     case 'payment':
-      return `Waiting for payment until ${step.reservation.expiresAt}, when hold ${step.reservation.reservationId} expires.${backordered}`;
+      return `Waiting for payment until ${step.reservation.expiresAt}, when reservation ${step.reservation.reservationId} expires.${backordered}`;
     case 'shipment':
       return `Waiting for the carrier to pick up ${parcelsInWords(progress)}.${backordered}`;
     case 'stock':
@@ -64,7 +64,7 @@ function waitInWords(step: NextStep & { do: 'wait' }, progress: OrderProgress): 
   }
 }
 
-/** The saga hears of a parcel when it leaves or fails, so nothing is said here that changes before. */
+/** The saga is woken when a parcel leaves or fails, so only counts that change then are shown. */
 function parcelsInWords({ shipments }: OrderProgress): string {
   const { picked_up: pickedUp = 0, delivered = 0, failed = 0, voided = 0 } = shipments;
   const all = Object.values(shipments).reduce((sum, count) => sum + count, 0) - failed - voided;

@@ -2,7 +2,7 @@ import { ActivityFailure, ApplicationFailure } from '@temporalio/workflow';
 import type { OrderProgress } from '../../domain/ordering/types';
 import type { CancelResult } from '../contract/messages';
 
-/** A request that waits for the saga's main loop, which alone acts: one thing at a time. */
+/** A request that waits for the saga's main loop, which does one step at a time. */
 export interface Waiting<Request, Result> {
   request: Request;
   result: Result | undefined;
@@ -34,6 +34,6 @@ export function cancelResult(progress: OrderProgress): CancelResult {
 
 export function resultOf<Result>(waiting: Waiting<unknown, Result>): Result {
   if (waiting.result === undefined)
-    throw ApplicationFailure.nonRetryable('answered without a result', 'SAGA_DEFECT');
+    throw ApplicationFailure.nonRetryable('a request without a result', 'SAGA_DEFECT');
   return waiting.result;
 }

@@ -15,7 +15,7 @@ import type { OrderProgress } from '../../domain/ordering/types';
 import { hasEnded } from '../../domain/orders/rules';
 import type { OrderStatus } from '../../domain/orders/types';
 import type { ChargeOutcome } from '../../domain/payments/types';
-import { Compensation, FAILED_SHIPMENTS, WHOLE_ORDER, type Cut } from './compensation';
+import { Compensation, FAILED_SHIPMENTS, WHOLE_ORDER, type CompensationScope } from './compensation';
 import {
   cancelUpdate,
   COMPENSATION_STUCK,
@@ -43,19 +43,20 @@ import { inWords, OrderDetails } from './details';
 const RESOLVE_CAP_MS = 300_000;
 
 /**
- * One order: reserve, take the money, ship, and undo exactly what was done when anything fails or nobody pays in time.
+ * One order: reserve, take the money, ship; undo what was done when a step fails or the order is not paid in time.
  *
- * The order's rows are the truth. Every step answers where the order stands, `nextStep` chooses from that alone, and signals
- * are doorbells; so a saga that is started again after its death carries on, and doubled or reordered messages do no harm.
+ * The order's rows are the source of truth. Every step returns the order's progress, and `nextStep` chooses from that alone. A
+ * signal only causes the rows to be read again. So a saga that is started again carries on, and repeated or reordered messages
+ * do no harm.
  */
 export async function orderSaga(input: OrderSagaInput): Promise<{ status: OrderStatus }> {
   const root = CancellationScope.current();
   try {
-    // Nothing in here is cut off: a cancellation of the workflow is a wish to cancel the order, and is carried out.
+    // Nothing in here is interrupted: a cancellation of the workflow is a request to cancel the order.
     return await CancellationScope.nonCancellable(() => new OrderSaga(input, root).run());
   } catch (error) {
     if (error instanceof TemporalFailure) throw error;
-    // A plain error would retry the workflow task for ever. Failed, the saga is seen, and the sweep starts it again.
+    // A plain error would retry the workflow task for ever. A failed saga is visible, and the reconciler starts it again.
     throw ApplicationFailure.nonRetryable(
       error instanceof Error ? error.message : String(error),
       'SAGA_DEFECT',
@@ -72,16 +73,16 @@ class OrderSaga {
     (ms, summary) => this.pause(ms, summary),
   );
   private progress: OrderProgress | undefined;
-  private rung = false;
+  private isWoken = false;
   private paying: (Waiting<PayRequest, PayResult> & { paymentId?: string }) | undefined;
   private cancelling: Waiting<string, CancelResult> | undefined;
   private shownStatus: OrderStatus | undefined;
   private resolveTries = 0;
   private alerted = false;
   /** What a compensation undoes: by default what failed, on a cancellation all of it. */
-  private cut: Cut = FAILED_SHIPMENTS;
+  private scope: CompensationScope = FAILED_SHIPMENTS;
   private refused = 0;
-  /** What a reserve that was given up leaves behind. */
+  /** Failure of the order that is left when its reserve is given up. */
   private readonly unreserved = {
     code: 'RESERVE_FAILED',
     detail: 'The order could not be reserved and was undone.',
@@ -105,8 +106,8 @@ class OrderSaga {
       if (step.do === 'finish') break;
       this.progress = progress = await this.perform(step, progress);
     }
-    this.answerCancel(progress);
-    this.answerPay({ outcome: 'refused', code: notPayable(progress), paymentId: null });
+    this.resolveCancel(progress);
+    this.resolvePay({ outcome: 'refused', code: notPayable(progress), paymentId: null });
     await condition(allHandlersFinished);
     return { status: progress.status };
   }
@@ -114,7 +115,7 @@ class OrderSaga {
   /** Registered before the first await: a message may come with the very first task. */
   private listen(): void {
     setHandler(wakeSignal, () => {
-      this.rung = true;
+      this.isWoken = true;
     });
     setHandler(
       payUpdate,
@@ -146,7 +147,7 @@ class OrderSaga {
   private refusePay(): void {
     if (this.paying || this.progress?.charge)
       throw refusal('PAYMENT_IN_PROGRESS', 'A payment is in progress.');
-    if (this.progress && !this.progress.holds.some((hold) => hold.status === 'pending')) {
+    if (this.progress && !this.progress.reservations.some(({ status }) => status === 'pending')) {
       throw refusal(notPayable(this.progress), 'There is nothing to pay for.');
     }
   }
@@ -164,17 +165,17 @@ class OrderSaga {
       what: 'put the stock back on sale',
       run: async () => {
         this.progress = await (this.progress
-          ? undoing.holding.releaseCutShipments({ orderId: this.orderId, ...this.cut.end })
-          : undoing.holding.undoReserve({ order, ...this.unreserved }));
+          ? undoing.reserving.releaseStoppedShipments({ orderId: this.orderId, ...this.scope.end })
+          : undoing.reserving.undoReserve({ order, ...this.unreserved }));
       },
     });
-    const scope = new CancellationScope();
-    this.root.cancelRequested.catch(() => scope.cancel());
+    const cancellable = new CancellationScope();
+    this.root.cancelRequested.catch(() => cancellable.cancel());
     try {
-      const { verdict, progress, code } = await scope.run(() => database.reserveOrder(order));
-      if (!progress) throw ApplicationFailure.nonRetryable('a verdict without an order', 'SAGA_DEFECT');
-      const held = progress.holds.length > 0 ? 'Stock reserved.' : 'Queued for stock.';
-      this.details.did(verdict === 'held' ? held : `Not reserved: ${code ?? verdict}.`);
+      const { outcome, progress, code } = await cancellable.run(() => database.reserveOrder(order));
+      if (!progress) throw ApplicationFailure.nonRetryable('an outcome without an order', 'SAGA_DEFECT');
+      const how = progress.reservations.length > 0 ? 'Stock reserved.' : 'Queued for stock.';
+      this.details.did(outcome === 'reserved' ? how : `Not reserved: ${code ?? outcome}.`);
       this.resume(progress);
       return progress;
     } catch (error) {
@@ -186,17 +187,17 @@ class OrderSaga {
     }
   }
 
-  /** What an earlier run of this saga may have done is to be undone like its own steps. */
+  /** Registers the undos of what an earlier run of this saga may have done. */
   private resume(progress: OrderProgress): void {
-    if (progress.holds.some((hold) => hold.status !== 'pending')) this.registerRefund();
-    if (progress.holds.some((hold) => hold.status === 'confirmed')) this.registerVoid();
+    if (progress.reservations.some(({ status }) => status !== 'pending')) this.registerRefund();
+    if (progress.reservations.some(({ status }) => status === 'confirmed')) this.registerVoid();
   }
 
   private registerRefund(): void {
     this.compensation.register('charge', {
       what: 'give the money back',
       run: async () => {
-        await undoing.paying.refundOrder({ orderId: this.orderId, reason: this.cut.reason });
+        await undoing.paying.refundOrder({ orderId: this.orderId, reason: this.scope.reason });
       },
     });
   }
@@ -207,21 +208,21 @@ class OrderSaga {
       run: async () => {
         const { refused } = await undoing.shipping.voidShipments({
           orderId: this.orderId,
-          which: this.cut.which,
+          which: this.scope.which,
         });
         this.refused = refused;
       },
     });
   }
 
-  /** Turns waiting requests into rows, which is what steps are chosen from and what survives this saga. */
+  /** Writes waiting requests to rows: steps are chosen from rows, and rows outlive this saga. */
   private async takeRequests(progress: OrderProgress): Promise<OrderProgress> {
     const { orderId, cancelling, paying } = this;
     if (hasEnded(progress.status)) return progress;
     if (cancelling && !progress.cancelRequested) {
       if (mayCancel(progress)) return database.requestCancel({ orderId, reason: cancelling.request });
-      this.answerCancel(progress);
-      // The wait for it has used up some of the time that the hold had left.
+      this.resolveCancel(progress);
+      // The wait for it has used up some of the time that the reservation had left.
       return database.readOrder(orderId);
     }
     if (!paying || progress.charge || progress.cancelRequested) return progress;
@@ -232,9 +233,9 @@ class OrderSaga {
       payment: { method, token },
       reservationId: null,
     });
-    if (!begun.begun) this.answerPay({ outcome: 'refused', code: begun.code, paymentId: null });
+    if (!begun.begun) this.resolvePay({ outcome: 'refused', code: begun.code, paymentId: null });
     else if (begun.status === 'pending') paying.paymentId = begun.paymentId;
-    else this.answerPay({ outcome: payOutcome(begun.status), paymentId: begun.paymentId });
+    else this.resolvePay({ outcome: payOutcome(begun.status), paymentId: begun.paymentId });
     return begun.progress;
   }
 
@@ -270,21 +271,21 @@ class OrderSaga {
       await this.pause(ms, 'ask the payment gateway again');
     }
     const outcome = await this.askGateway(paymentId);
-    if (outcome.status === 'unknown') return this.holdUnknown(paymentId);
+    if (outcome.status === 'unknown') return this.recordUnknown(paymentId);
     this.registerVoid();
     const progress = await database.settleCharge({ paymentId, outcome });
     this.resolveTries = 0;
     if (this.alerted) upsertSearchAttributes([{ key: COMPENSATION_STUCK, value: false }]);
     this.alerted = false;
     this.details.did(`Payment ${outcome.status}.`);
-    if (this.paying?.paymentId === paymentId) this.answerPay({ outcome: outcome.status, paymentId });
+    if (this.paying?.paymentId === paymentId) this.resolvePay({ outcome: outcome.status, paymentId });
     return progress;
   }
 
-  /** Waits, but no longer than until somebody rings. */
+  /** Waits; a wake signal ends the wait. */
   private async pause(ms: number, summary: string): Promise<void> {
-    this.rung = false;
-    await condition(() => this.rung, ms, { summary });
+    this.isWoken = false;
+    await condition(() => this.isWoken, ms, { summary });
   }
 
   private async askGateway(paymentId: string): Promise<ChargeOutcome> {
@@ -296,17 +297,17 @@ class OrderSaga {
     }
   }
 
-  /** Stock may be held for an answer that does not come, but not for ever. */
-  private async holdUnknown(paymentId: string): Promise<OrderProgress> {
+  /** Records that the outcome is unknown. After `paymentUnknownSeconds` the reservation is given up. */
+  private async recordUnknown(paymentId: string): Promise<OrderProgress> {
     const { orderId } = this;
     const progress = await database.recordUnknownCharge({ orderId, paymentId });
-    if (this.paying?.paymentId === paymentId) this.answerPay({ outcome: 'unknown', paymentId });
+    if (this.paying?.paymentId === paymentId) this.resolvePay({ outcome: 'unknown', paymentId });
     if (!progress.charge || progress.charge.ageSeconds <= this.input.timeouts.paymentUnknownSeconds)
       return progress;
     if (!this.alerted) upsertSearchAttributes([{ key: COMPENSATION_STUCK, value: true }]);
     this.alerted = true;
     const { reservationId } = progress.charge;
-    if (!progress.holds.some((hold) => hold.reservationId === reservationId)) return progress;
+    if (!progress.reservations.some((one) => one.reservationId === reservationId)) return progress;
     this.details.did(
       'No final answer from the payment gateway: the stock was given up, the charge is still looked up.',
     );
@@ -315,22 +316,22 @@ class OrderSaga {
 
   private async expire(reservationId: string): Promise<OrderProgress> {
     const progress = await database.expireReservation({ orderId: this.orderId, reservationId });
-    if (!progress.holds.some((hold) => hold.reservationId === reservationId))
-      this.details.did('Hold expired.');
+    if (!progress.reservations.some((one) => one.reservationId === reservationId))
+      this.details.did('Reservation expired.');
     return progress;
   }
 
   private async wait(step: NextStep & { do: 'wait' }, progress: OrderProgress): Promise<OrderProgress> {
-    const called = () => this.rung || this.paying !== undefined || this.cancelling !== undefined;
+    const hasMessage = () => this.isWoken || this.paying !== undefined || this.cancelling !== undefined;
     if (step.for === 'payment') {
       const { reservationId, msLeft } = step.reservation;
-      if (!(await condition(called, msLeft, { summary: 'the hold expires' })))
+      if (!(await condition(hasMessage, msLeft, { summary: 'the reservation expires' })))
         return this.expire(reservationId);
     } else {
-      await condition(called);
+      await condition(hasMessage);
     }
-    if (!this.rung) return progress;
-    this.rung = false;
+    if (!this.isWoken) return progress;
+    this.isWoken = false;
     return database.readOrder(this.orderId);
   }
 
@@ -341,25 +342,25 @@ class OrderSaga {
     this.details.did(
       progress.status === 'cancelled' ? 'Cancelled.' : `${this.refused} shipments could not be stopped.`,
     );
-    this.answerCancel(progress);
+    this.resolveCancel(progress);
     return progress;
   }
 
-  private async compensate(cut: Cut): Promise<OrderProgress> {
-    this.cut = cut;
+  private async compensate(scope: CompensationScope): Promise<OrderProgress> {
+    this.scope = scope;
     this.registerRefund();
     this.registerVoid();
     await this.compensation.run();
-    this.details.did(`Undone: ${cut.reason}.`);
+    this.details.did(`Undone: ${scope.reason}.`);
     return database.readOrder(this.orderId);
   }
 
-  private answerPay(result: PayResult): void {
+  private resolvePay(result: PayResult): void {
     if (this.paying) this.paying.result = result;
     this.paying = undefined;
   }
 
-  private answerCancel(progress: OrderProgress): void {
+  private resolveCancel(progress: OrderProgress): void {
     if (this.cancelling) this.cancelling.result = cancelResult(progress);
     this.cancelling = undefined;
   }

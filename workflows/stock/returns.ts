@@ -1,32 +1,21 @@
-import {
-  allHandlersFinished,
-  condition,
-  proxyActivities,
-  proxyLocalActivities,
-  setCurrentDetails,
-  setHandler,
-} from '@temporalio/workflow';
+import { proxyActivities, proxyLocalActivities } from '@temporalio/workflow';
 import type { StockKeepingActivities } from '../../activities/warehousing';
 import { returnHasEnded, returnInWords } from '../../domain/warehousing/returns/rules';
 import type { ReturnStatus } from '../../domain/warehousing/returns/types';
-import { wakeSignal, type ReturnInput } from '../contract/messages';
+import type { ReturnInput } from '../contract/messages';
+import { advanceUntilEnded, DUE_OPTIONS, READ_OPTIONS } from './document';
 
-const { readReturn } = proxyLocalActivities<StockKeepingActivities>({
-  startToCloseTimeout: '30 seconds',
-  localRetryThreshold: '1 second',
-  retry: { initialInterval: '100 milliseconds', backoffCoefficient: 2, maximumInterval: '30 seconds' },
-});
+const { readReturn } = proxyLocalActivities<StockKeepingActivities>(READ_OPTIONS);
 
 const { expireReturn } = proxyActivities<StockKeepingActivities>({
+  ...DUE_OPTIONS,
   summary: 'End the wait for goods',
-  startToCloseTimeout: '30 seconds',
-  retry: { initialInterval: '500 milliseconds', backoffCoefficient: 2, maximumInterval: '30 seconds' },
 });
 
 const { holdExpiredLots } = proxyActivities<StockKeepingActivities>({
   startToCloseTimeout: '10 minutes',
   heartbeatTimeout: '1 minute',
-  // The schedule comes again soon: runs that keep failing must not accumulate.
+  // The schedule starts it again soon: runs that keep failing must not accumulate.
   retry: { initialInterval: '1 second', maximumAttempts: 3 },
 });
 
@@ -37,32 +26,21 @@ export interface ReturnResult {
 }
 
 /**
- * Follows goods that a customer sends back until every unit that came in is inspected and no more are awaited, and ends the
- * wait when the authorisation runs out. Its steps are transactions in PostgreSQL that signal it, so this keeps nothing in
- * memory that matters, and may be started again at any time.
+ * A customer's return: open until every unit that came in is inspected and no more are awaited. Ends the wait for goods when the
+ * authorisation runs out.
  */
 export async function customerReturn({ returnId }: ReturnInput): Promise<ReturnResult> {
-  const state = { isWoken: false };
-  setHandler(wakeSignal, () => {
-    state.isWoken = true;
+  const { status, restocked, writtenOff } = await advanceUntilEnded({
+    async advance() {
+      const goods = await readReturn(returnId);
+      return goods.msLeft !== null && goods.msLeft <= 0 ? expireReturn(returnId) : goods;
+    },
+    hasEnded: (goods) => returnHasEnded(goods.status),
+    inWords: returnInWords,
+    msLeft: (goods) => goods.msLeft,
+    due: 'the authorisation runs out',
   });
-
-  for (;;) {
-    state.isWoken = false;
-    let goods = await readReturn(returnId);
-    if (goods.msLeft !== null && goods.msLeft <= 0) goods = await expireReturn(returnId);
-    setCurrentDetails(returnInWords(goods));
-    if (returnHasEnded(goods.status)) {
-      await condition(allHandlersFinished);
-      const { status, restocked, writtenOff } = goods;
-      return { status, restocked, writtenOff };
-    }
-    if (goods.msLeft === null) await condition(() => state.isWoken);
-    else
-      await condition(() => state.isWoken, Math.max(1, goods.msLeft), {
-        summary: 'the authorisation runs out',
-      });
-  }
+  return { status, restocked, writtenOff };
 }
 
 /** Takes expired lots out of sale. Run by a schedule. */

@@ -5,7 +5,7 @@ import { LIVE_RESERVATION_STATUSES } from '../../stock/reservations/types';
 
 const LIVE = literals(LIVE_RESERVATION_STATUSES);
 
-/** Holds against what they are for. */
+/** Reservations against what they are for. */
 export const RESERVATION_CHECKS: readonly SqlCheck[] = [
   {
     id: 'orphaned_holds',
@@ -52,7 +52,7 @@ export const RESERVATION_CHECKS: readonly SqlCheck[] = [
     severity: 'error',
     finding: 'Lines of a hold that does not exist: units',
     repair: 'The lines are deleted: nothing can ever ship or release them.',
-    // An incremental run looks only at lines that hold stock.
+    // An incremental run looks only at lines that reserve stock.
     statement: ({ mode }) => ({
       name: `consistency.lines_without_hold.${mode}`,
       text: `select 'hold:' || l.reservation_id as subject,

@@ -47,7 +47,7 @@ export function repairCounters(jobId: string, productId: number, warehouseId: nu
     end if;
     insert into inventory_transactions (product_id, warehouse_id, kind, on_hand_delta, reserved_delta, effect_id, reason, reference, actor)
       values (${productId}, ${warehouseId}, 'repair', 0, held - ledger_reserved, '${effect}',
-              'reserved set to what live holds hold', 'job:${jobId}', 'repair');
+              'reserved set to the open units of live reservations', 'job:${jobId}', 'repair');
   end if;
   update stock set on_hand = ledger_on_hand, reserved = held where ${here};
   perform keep_for_backorders(${productId}, ${warehouseId}, 
@@ -81,14 +81,14 @@ export function releaseReservation(jobId: string, reservationId: string): string
   if h.kind = 'order' and exists (select from orders where id = h.order_id and status in ${OPEN}) then return; end if;
   if h.kind <> 'order' and (h.status <> 'pending' or h.expires_at is null or h.expires_at > clock_timestamp()) then return; end if;
   if exists (select from payments where reservation_id = h.id and status in ${literals(PAYMENT_STATUSES_IN_FLIGHT)}) then
-    raise warning 'For a person: a charge for hold % is not resolved.', h.id;
+    raise warning 'For a person: a charge for reservation % is not resolved.', h.id;
     return;
   end if;
   perform from stock s where (s.product_id, s.warehouse_id) in (select product_id, warehouse_id from ${lines})
     order by s.product_id, s.warehouse_id for no key update;
   insert into inventory_transactions
     (product_id, warehouse_id, kind, on_hand_delta, reserved_delta, effect_id, reservation_id, order_id, reason, reference, actor)
-    select product_id, warehouse_id, 'repair', 0, -open_quantity, '${effect}', h.id, h.order_id, 'orphaned hold released',
+    select product_id, warehouse_id, 'repair', 0, -open_quantity, '${effect}', h.id, h.order_id, 'orphaned reservation released',
            'job:${jobId}', 'repair' from ${lines};
   update stock s set reserved = s.reserved - l.open_quantity
     from (select product_id, warehouse_id, open_quantity from ${lines}) l
@@ -127,12 +127,12 @@ export function closeEndedReservation(reservationId: string): string {
 /** Deletes lines of a reservation that does not exist. */
 export function deleteLines(reservationId: string): string {
   return block(
-    `  hold uuid := '${reservationId}';`,
-    `  if exists (select from reservations where id = hold) then return; end if;
+    `  reservation uuid := '${reservationId}';`,
+    `  if exists (select from reservations where id = reservation) then return; end if;
   perform from stock s
-    where (s.product_id, s.warehouse_id) in (select product_id, warehouse_id from reservation_lines where reservation_id = hold)
+    where (s.product_id, s.warehouse_id) in (select product_id, warehouse_id from reservation_lines where reservation_id = reservation)
     order by s.product_id, s.warehouse_id for no key update;
-  delete from reservation_lines where reservation_id = hold;`,
+  delete from reservation_lines where reservation_id = reservation;`,
   );
 }
 

@@ -38,7 +38,7 @@ export function summariseRanges(tx: Transaction, { index }: LedgerPartition): Pr
 }
 
 /** Pages that a search for a transaction reads that does not exist. */
-export async function pagesReadInVain(tx: Transaction, { name }: LedgerPartition): Promise<number> {
+export async function countNeedlessPageReads(tx: Transaction, { name }: LedgerPartition): Promise<number> {
   const before = await pagesFetched(tx, name);
   await many(tx, `consistency.probe.${name}`, `select count(*) from ${name} where xid::text::bigint = -1`);
   return (await pagesFetched(tx, name)) - before;
@@ -54,10 +54,10 @@ async function pagesFetched(tx: Transaction, name: string): Promise<number> {
   return pages;
 }
 
-export function forgetRanges(tx: Transaction, { index, pages }: LedgerPartition): Promise<unknown> {
+export function desummariseRanges(tx: Transaction, { index, pages }: LedgerPartition): Promise<unknown> {
   return many(
     tx,
-    'consistency.forget_ranges',
+    'consistency.desummarise_ranges',
     'select count(brin_desummarize_range($1::regclass, page)) from generate_series(0, $2::bigint, $3::bigint) page',
     [index, pages, PAGES_PER_RANGE],
   );

@@ -1,14 +1,14 @@
 import type { Database } from '../../../platform/database/database';
 import { isLockTimeout } from '../../../platform/errors';
 import {
-  forgetRanges,
-  pagesReadInVain,
+  desummariseRanges,
+  countNeedlessPageReads,
   prepareRanges,
   selectLedgerPartitions,
   summariseRanges,
 } from './block-range-queries';
 
-/** Pages that may be read in vain: those written since their range was summarised, and what rebuilding would not be worth. */
+/** Pages that may be read needlessly: those written since their range was summarised, and what rebuilding would not be worth. */
 const SLACK_PAGES = 1_000;
 
 /**
@@ -29,8 +29,9 @@ export async function keepBlockRanges(
       await db.transaction(async (tx) => {
         await prepareRanges(tx);
         await summariseRanges(tx, partition);
-        if (partition.pages <= slackPages || (await pagesReadInVain(tx, partition)) <= slackPages) return;
-        await forgetRanges(tx, partition);
+        if (partition.pages <= slackPages || (await countNeedlessPageReads(tx, partition)) <= slackPages)
+          return;
+        await desummariseRanges(tx, partition);
         await summariseRanges(tx, partition);
         made.push(partition.name);
       });

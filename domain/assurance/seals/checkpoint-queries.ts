@@ -51,7 +51,7 @@ export async function selectVerified(on: Queryable): Promise<Verified> {
   return row ?? { sumsSeq: 0, sealsSeq: 0, sealsHash: null };
 }
 
-/** Notes that all seals up to `seq` were found intact. Never goes back. */
+/** Records that all seals up to `seq` were found intact. Never goes back. */
 export function markSealsVerified(on: Queryable, seq: number): Promise<number> {
   return execute(
     on,

@@ -253,6 +253,7 @@ export interface SealHead {
   sealedUntil: Date | null;
 }
 
+/** How many seals there are, and the latest. */
 export function selectSealHead(on: Queryable): Promise<SealHead> {
   return one<SealHead & Record<string, unknown>>(
     on,

@@ -1,15 +1,9 @@
-import type { Database, Queryable } from '../../../platform/database/database';
+import type { Database } from '../../../platform/database/database';
 import { AppError } from '../../../platform/errors';
 import { keepBlockRanges } from './block-ranges';
-import {
-  insertSeals,
-  prepareLongReading,
-  selectSealBound,
-  selectSealHead,
-  trySealerLock,
-  type SealBound,
-  type SealHead,
-} from './queries';
+import { insertSeals, prepareLongReading, selectSealBound, trySealerLock, type SealBound } from './queries';
+
+export { selectSealHead as readSealHead } from './queries';
 
 export interface SealOptions {
   /** Rows of one seal at most: what has to be read again to verify it. */
@@ -74,11 +68,6 @@ export async function sealLedger(db: Database, options: SealOptions = {}): Promi
     window = full ? Math.max(1, 2 * ((made.at(-1)?.toXid ?? bound.xid) - bound.xid)) : 4 * window;
   }
   return sealed;
-}
-
-/** How many seals there are, and the latest. */
-export function readSealHead(on: Queryable): Promise<SealHead> {
-  return selectSealHead(on);
 }
 
 function refuseTurnedBack({ xid, horizon, seq }: SealBound): void {

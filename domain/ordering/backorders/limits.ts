@@ -17,7 +17,7 @@ type Plan = Pick<ReservationPlan, 'shortages' | 'products'>;
  * Reads what waits for these products and customers and returns a check of plans whose missing units are to wait. The check
  * gives the refusal (`BACKORDER_LIMIT`) or null; what it lets wait counts for the next plan.
  *
- * The caller has locked every stock row of the products. Whoever else lets units of them wait needs the same locks, so the
+ * The caller has locked every stock row of the products. Another transaction that lets units of them wait needs the same locks, so the
  * sum for a product is exact. A customer's orders have no common lock.
  */
 export async function checkBackorderLimits(

@@ -12,7 +12,7 @@ export interface NewBackorder {
 export function insertBackorders(tx: Transaction, backorders: readonly NewBackorder[]): Promise<number> {
   return execute(
     tx,
-    'orders.insert_backorders',
+    'backorders.insert',
     `insert into backorders (product_id, order_id, quantity, waiting)
      select product_id, order_id, quantity, quantity
      from unnest($1::int[], $2::uuid[], $3::int[]) with ordinality as b (product_id, order_id, quantity, n) order by n`,
@@ -35,7 +35,7 @@ export function selectQueueForUpdate(
 ): Promise<WaitingRow[]> {
   return many<WaitingRow>(
     tx,
-    'orders.lock_backorder_queue',
+    'backorders.lock_queue',
     `select id, product_id as "productId", order_id as "orderId", waiting
      from backorders where product_id = any ($1::int[]) and waiting > 0
      order by product_id, id limit $2
@@ -48,7 +48,7 @@ export function selectQueueForUpdate(
 export async function selectWaitedFor(on: Queryable): Promise<number[]> {
   const found = await many<{ productId: number }>(
     on,
-    'orders.waited_for',
+    'backorders.products_waited_for',
     'select distinct product_id as "productId" from backorders where waiting > 0',
   );
   return found.map((row) => row.productId);
@@ -61,7 +61,7 @@ export function selectWaitingUnits(
 ): Promise<{ productId: number; units: number }[]> {
   return many(
     on,
-    'orders.waiting_units',
+    'backorders.waiting_units',
     `select product_id as "productId", sum(waiting) as units
      from backorders where product_id = any ($1::int[]) and waiting > 0 group by product_id`,
     [productIds],
@@ -75,7 +75,7 @@ export function selectWaitingOfCustomers(
 ): Promise<{ customerId: string; units: number }[]> {
   return many(
     on,
-    'orders.waiting_of_customers',
+    'backorders.waiting_of_customers',
     `select o.customer_id as "customerId", sum(b.waiting) as units
      from orders o join backorders b on b.order_id = o.id and b.waiting > 0
      where o.customer_id = any ($1::text[]) and o.fulfilment = 'backorder' and o.status in ${literals(OPEN_ORDER_STATUSES)}
@@ -90,7 +90,7 @@ export function reduceWaiting(
 ): Promise<number> {
   return execute(
     tx,
-    'orders.reduce_waiting',
+    'backorders.reduce_waiting',
     `update backorders b set waiting = b.waiting - d.quantity
      from unnest($1::bigint[], $2::int[]) as d (id, quantity) where b.id = d.id`,
     [taken.map((t) => t.id), taken.map((t) => t.quantity)],
@@ -101,7 +101,7 @@ export function reduceWaiting(
 export function selectOrderBackordersForUpdate(tx: Transaction, orderId: string): Promise<WaitingRow[]> {
   return many<WaitingRow>(
     tx,
-    'orders.lock_backorders',
+    'backorders.lock_of_order',
     `select id, product_id as "productId", order_id as "orderId", waiting
      from backorders where order_id = $1 and waiting > 0 order by product_id, id for no key update`,
     [orderId],
@@ -115,7 +115,7 @@ export function selectLastSeqs(
 ): Promise<{ orderId: string; seq: number }[]> {
   return many(
     on,
-    'orders.last_seqs',
+    'backorders.last_seqs',
     `select order_id as "orderId", max(seq) as seq from reservations where order_id = any ($1::uuid[]) group by order_id`,
     [orderIds],
   );
@@ -127,7 +127,7 @@ export function selectReservationSeconds(
 ): Promise<{ orderId: string; holdSeconds: number }[]> {
   return many(
     on,
-    'orders.reservation_seconds',
+    'backorders.reservation_seconds',
     'select id as "orderId", reservation_seconds as "holdSeconds" from orders where id = any ($1::uuid[])',
     [orderIds],
   );

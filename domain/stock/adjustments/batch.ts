@@ -143,7 +143,7 @@ async function runChunk(
   // Only an arrival makes a row. First of all locks, and in their order, so that it waits for nobody who waits for us.
   const missing = distinctKeys(updates.filter(({ key, delta }) => key?.hasRow === false && delta > 0));
   if (missing.length > 0) await insertEmptyStock(tx, missing);
-  // Looked for behind the locks: whoever applied this chunk meanwhile held them until it was written.
+  // Read after the locks: a transaction that applied this chunk meanwhile had them until the chunk was written.
   const [locked, known] = await Promise.all([lockStock(tx, keys), selectChunk(tx, batchId, chunk)]);
   if (known) return known;
 

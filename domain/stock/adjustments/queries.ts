@@ -23,7 +23,7 @@ export function selectStockKeys(
 ): Promise<ResolvedKey[]> {
   return many<ResolvedKey>(
     on,
-    'inventory.stock_keys',
+    'adjustments.stock_keys',
     `select u.sku, u.location, p.id as "productId", w.id as "warehouseId", s.product_id is not null as "hasRow"
      from unnest($1::text[], $2::text[]) as u (sku, location)
      left join products p on p.sku = u.sku
@@ -41,13 +41,13 @@ export async function selectChunk(
   batchId: string,
   chunk: number,
 ): Promise<StoredOutcome[] | undefined> {
-  const row = await maybeOne<{ verdicts: StoredOutcome[] }>(
+  const row = await maybeOne<{ outcomes: StoredOutcome[] }>(
     on,
-    'inventory.batch_chunk',
-    'select verdicts from batch_chunks where batch_id = $1 and chunk = $2',
+    'adjustments.chunk',
+    'select outcomes from batch_chunks where batch_id = $1 and chunk = $2',
     [batchId, chunk],
   );
-  return row?.verdicts;
+  return row?.outcomes;
 }
 
 /** False: it was there before. */
@@ -59,8 +59,8 @@ export async function insertChunk(
 ): Promise<boolean> {
   const added = await execute(
     tx,
-    'inventory.insert_batch_chunk',
-    'insert into batch_chunks (batch_id, chunk, verdicts) values ($1, $2, $3) on conflict do nothing',
+    'adjustments.insert_chunk',
+    'insert into batch_chunks (batch_id, chunk, outcomes) values ($1, $2, $3) on conflict do nothing',
     [batchId, chunk, JSON.stringify(outcomes)],
   );
   return added === 1;

@@ -8,7 +8,7 @@ const FIRST_RETRY_SECONDS = 60;
 const LONGEST_RETRY_SECONDS = 3_600;
 
 const ADVICE: Readonly<Record<Work, string>> = {
-  expire_hold:
+  expire_reservation:
     'This hold is past due and its units stay reserved. Look at the hold, its lines and the backorders of its product; run holdfast verify.',
   hold_expired_lot:
     'Units of this lot are past their last day of sale and may still be sold. Look at the lot and its stock.',

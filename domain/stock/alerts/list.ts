@@ -14,9 +14,9 @@ export async function listAlerts(
 }
 
 /**
- * Says that somebody looks after an alert. Again it changes nothing: who was first stays.
+ * Acknowledges an alert. Again, it changes nothing: the first acknowledgement stays.
  *
- * @throws ALERT_RESOLVED when there is nothing left to look after. Null: there is no such alert.
+ * @throws ALERT_RESOLVED when it is over. Null: there is no such alert.
  */
 export async function acknowledgeAlert(
   db: Database,

@@ -7,7 +7,11 @@ import {
 } from '../../../platform/database/database';
 import type { AlertKey, AlertKind, AlertStatus, AlertView, OverdueTransfer } from './types';
 
-export function insertAlert(
+/**
+ * Raises an alert, in the transaction that makes it true. While one of this kind is open or acknowledged for the product and
+ * location it stays, with the details of now; raised again with the same details nothing changes.
+ */
+export function raiseAlert(
   tx: Transaction,
   { kind, productId, warehouseId, details }: AlertKey & { details: Readonly<Record<string, unknown>> },
 ): Promise<number> {
@@ -21,10 +25,8 @@ export function insertAlert(
   );
 }
 
-export function resolveOpenAlert(
-  tx: Transaction,
-  { kind, productId, warehouseId }: AlertKey,
-): Promise<number> {
+/** Resolves the open or acknowledged alert of this kind, if there is one. */
+export function resolveAlert(tx: Transaction, { kind, productId, warehouseId }: AlertKey): Promise<number> {
   return execute(
     tx,
     'alerts.resolve',
@@ -34,7 +36,11 @@ export function resolveOpenAlert(
   );
 }
 
-export function insertTransferAlert(
+/**
+ * Tells of a transfer that should have arrived at `warehouseId`. All that are overdue there share one alert, whose details list
+ * them as `transferIds`; a further one opens an acknowledged alert again.
+ */
+export function raiseTransferOverdue(
   tx: Transaction,
   { productId, warehouseId, transferId }: OverdueTransfer,
 ): Promise<number> {
@@ -51,7 +57,8 @@ export function insertTransferAlert(
   );
 }
 
-export function removeTransfer(
+/** Takes a transfer off the alert of its location; without any left the alert is resolved. */
+export function resolveTransferOverdue(
   tx: Transaction,
   { productId, warehouseId, transferId }: OverdueTransfer,
 ): Promise<number> {

@@ -23,7 +23,7 @@ export type RaisedAlertKind = {
 
 /** Work that is done on many subjects and goes on without one that fails. */
 export type Work =
-  | 'expire_hold'
+  | 'expire_reservation'
   | 'hold_expired_lot'
   | 'start_order_saga'
   | 'start_transfer'

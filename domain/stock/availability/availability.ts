@@ -12,7 +12,7 @@ export interface Availability {
 }
 
 /**
- * Whether these quantities could be held right now, all warehouses together. A look, not a promise: it locks nothing.
+ * Whether these quantities could be reserved right now, all warehouses together. Read without locks, so the units may be gone a moment later.
  * Unpaid reservations that are past due count as available.
  */
 export async function checkAvailability(

@@ -20,7 +20,7 @@ export function selectShort(
 ): Promise<ShortRow[]> {
   return many<ShortRow>(
     on,
-    'inventory.short',
+    'availability.shortages',
     `with due as materialized (
        select l.product_id, sum(l.open_quantity) as units
        from reservations r
@@ -67,7 +67,7 @@ export interface StockRow {
 export function selectStock(on: Queryable, sku: string): Promise<StockRow | undefined> {
   return maybeOne<StockRow>(
     on,
-    'inventory.stock_of_sku',
+    'availability.of_sku',
     `select p.sku, clock_timestamp() as "asOf",
        coalesce((select json_agg(json_build_object('warehouse', w.code, 'onHand', s.on_hand, 'reserved', s.reserved,
            'available', s.available, 'lowStockThreshold', s.low_stock_threshold, 'incoming', coalesce(i.units, 0)) order by w.code)
@@ -98,7 +98,7 @@ export interface PackedStockRow {
 export function selectStockOfMany(on: Queryable, skus: readonly string[]): Promise<PackedStockRow[]> {
   return many<PackedStockRow>(
     on,
-    'inventory.stock_of_skus',
+    'availability.of_skus',
     `select p.sku, floor(extract(epoch from clock_timestamp()) * 1000)::bigint as "asOfMs", s.levels, t.incoming
      from products p
      cross join lateral (
@@ -132,7 +132,7 @@ const INCOMING_AS_OF = `
 export function selectStockAsOf(on: Queryable, sku: string, asOf: Date): Promise<PastStockRow | undefined> {
   return maybeOne<PastStockRow>(
     on,
-    'inventory.stock_of_sku_as_of',
+    'availability.of_sku_as_of',
     `select p.sku, $2::timestamptz as "asOf", (select max(upper_bound) from ledger_folds) as horizon,
        coalesce((select json_agg(json_build_object('warehouse', w.code, 'onHand', l.on_hand, 'reserved', l.reserved,
            'available', l.on_hand - l.reserved, 'lowStockThreshold', coalesce(s.low_stock_threshold, 0),

@@ -15,7 +15,7 @@ const BOM = '\ufeff';
 const MAX_BYTES = MAX_LINE * 4;
 
 /**
- * Cuts a stream of bytes into lines, without their ends. Holds one chunk and the start of one line, however long a line is.
+ * Splits a stream of bytes into lines, without their ends. Keeps one chunk and the start of one line, however long a line is.
  *
  * @throws AppError `FEED_ENCODING_INVALID` where it is not UTF-8
  */

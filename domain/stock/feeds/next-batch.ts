@@ -17,7 +17,7 @@ export interface LaneProgress extends FeedCounts {
 
 /**
  * Applies the next rows of a lane, up to `size`, in one transaction: counters, ledger, rejects, units for those who wait, and
- * the lane's position. So whoever repeats it after a crash goes on where the last commit left it. A row that fails by an error
+ * the lane's position. Repeated after a crash, it goes on where the last commit left it. A row that fails by an error
  * of its own is rejected as `ROW_FAILED`, and the others are applied.
  *
  * @param request.makeStock make stock rows that are missing at once, instead of finding out that they are

@@ -83,10 +83,10 @@ export function selectFeedForUpdate(
 }
 
 /** For statements over a whole feed: no time limit, and room to sort in. */
-export async function allowLongWork(tx: Transaction): Promise<void> {
+export async function liftStatementLimits(tx: Transaction): Promise<void> {
   await execute(
     tx,
-    'feeds.allow_long_work',
+    'feeds.lift_statement_limits',
     `select set_config('statement_timeout', '0', true), set_config('work_mem', '64MB', true)`,
   );
 }

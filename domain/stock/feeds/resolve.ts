@@ -1,7 +1,7 @@
 import type { Database, Transaction } from '../../../platform/database/database';
 import { AppError } from '../../../platform/errors';
 import {
-  allowLongWork,
+  liftStatementLimits,
   analyzeChanges,
   analyzeStaged,
   deleteChanges,
@@ -42,7 +42,7 @@ async function resolve(tx: Transaction, jobId: string, lanes: number): Promise<v
   const feed = await selectFeedForUpdate(tx, jobId);
   if (!feed) throw notFound(jobId);
   if (feed.stage !== 'staged') return;
-  await allowLongWork(tx);
+  await liftStatementLimits(tx);
   const unreadable = await rejectUnreadable(tx, feed.id);
   const { changes, lines } = await resolveRows(tx, feed.id, feed.mode);
   const isWhole = lines + unreadable === feed.lines;

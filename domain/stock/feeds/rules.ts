@@ -1,6 +1,6 @@
 import type { FeedField, FeedMode, FeedReject, FeedRow, RejectCode } from './types';
 
-/** A line is cut off here: no product, location and quantity need more. Characters. */
+/** A line is truncated here: no product, location and quantity need more. Characters. */
 export const MAX_LINE = 65_536;
 export const MAX_QUANTITY = 2_147_483_647;
 const MAX_SKU = 100;
@@ -152,10 +152,10 @@ export function parseQuantity(text: string, mode: FeedMode): number | RejectCode
 const UNFIT = /[\p{Cc}\p{Cs}]/u;
 const UNFIT_RUNS = /[\p{Cc}\p{Cs}]+/gu;
 
-/** Text that can be kept on one line, cut to a length. */
+/** Text that can be kept on one line, truncated to a length. */
 export function cleanText(text: string | null | undefined, max = MAX_TEXT): string | null {
   if (text === null || text === undefined || text === '') return null;
-  // Cut first: what is cut may end with half of a pair.
+  // Truncated first: the truncated text may end with half of a pair.
   const short = text.length > max ? text.slice(0, max) : text;
   return UNFIT.test(short) ? short.replace(UNFIT_RUNS, ' ') : short;
 }

@@ -6,7 +6,7 @@ import type { LedgerEntry, StockChange, StockKey, StockLevel } from './types';
 export function selectStockForUpdate(tx: Transaction, keys: readonly StockKey[]): Promise<StockLevel[]> {
   return many<StockLevel>(
     tx,
-    'inventory.lock_stock',
+    'ledger.lock_stock',
     `select s.product_id as "productId", s.warehouse_id as "warehouseId", s.on_hand as "onHand", s.reserved, s.available,
             s.low_stock_threshold as "lowStockThreshold"
      from stock s
@@ -24,7 +24,7 @@ export function selectUnlockedStockForUpdate(
 ): Promise<StockKey[]> {
   return many<StockKey>(
     tx,
-    'inventory.probe_stock',
+    'ledger.lock_unlocked_stock',
     `select s.product_id as "productId", s.warehouse_id as "warehouseId"
      from stock s
      where (s.product_id, s.warehouse_id) in (select * from unnest($1::int[], $2::int[]))
@@ -38,7 +38,7 @@ export function selectUnlockedStockForUpdate(
 export function updateStock(tx: Transaction, changes: readonly StockChange[]): Promise<number> {
   return execute(
     tx,
-    'inventory.update_stock',
+    'ledger.update_stock',
     `update stock s
      set on_hand = s.on_hand + d.on_hand, reserved = s.reserved + d.reserved
      from unnest(${listOf(1, 'int')}, $2::int[], $3::int[], $4::int[]) as d (product_id, warehouse_id, on_hand, reserved)
@@ -56,7 +56,7 @@ export function updateStock(tx: Transaction, changes: readonly StockChange[]): P
 export function insertEmptyStock(tx: Transaction, keys: readonly StockKey[]): Promise<number> {
   return execute(
     tx,
-    'inventory.insert_empty_stock',
+    'ledger.insert_empty_stock',
     `insert into stock (product_id, warehouse_id)
      select * from unnest($1::int[], $2::int[]) order by 1, 2
      on conflict do nothing`,
@@ -72,7 +72,7 @@ export function insertStockRows(
 ): Promise<number> {
   return execute(
     tx,
-    'inventory.insert_stock_rows',
+    'ledger.insert_stock_rows',
     `insert into stock (product_id, warehouse_id, low_stock_threshold)
      select product, warehouse, $3 from unnest($1::int[], $2::int[]) as k (product, warehouse) order by 1, 2`,
     [keys.map((k) => k.productId), keys.map((k) => k.warehouseId), lowStockThreshold],
@@ -83,7 +83,7 @@ export function insertStockRows(
 export function insertLedger(tx: Transaction, entries: readonly LedgerEntry[]): Promise<number> {
   return execute(
     tx,
-    'inventory.insert_ledger',
+    'ledger.insert_entries',
     `insert into inventory_transactions
        (product_id, warehouse_id, kind, on_hand_delta, reserved_delta, effect_id, reservation_id, order_id, reason, reference, actor)
      select * from unnest(${listOf(1, 'int')}, $2::int[], $3::text[], $4::int[], $5::int[], $6::uuid[], $7::uuid[], $8::uuid[],
@@ -112,7 +112,7 @@ export async function effectIsApplied(
 ): Promise<boolean> {
   const row = await one<{ applied: boolean }>(
     on,
-    'inventory.effect_is_applied',
+    'ledger.effect_is_applied',
     'select exists (select from ledger_keys where key = $1) as applied',
     [`${kind}:${effectId}`],
   );
@@ -127,7 +127,7 @@ export function selectStockKey(
 ): Promise<{ productId: number | null; warehouseId: number | null }> {
   return one(
     on,
-    'inventory.stock_key',
+    'ledger.stock_key',
     `select (select id from products where sku = $1) as "productId", (select id from warehouses where code = $2) as "warehouseId"`,
     [sku, location],
   );

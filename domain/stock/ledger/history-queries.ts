@@ -102,7 +102,7 @@ export function selectLedgerPage(
 export async function selectProductId(on: Queryable, sku: string): Promise<number | undefined> {
   const row = await maybeOne<{ id: number }>(
     on,
-    'inventory.product_id',
+    'ledger.product_id',
     'select id from products where sku = $1',
     [sku],
   );

@@ -20,7 +20,7 @@ export function insertReservationBatch(
   const isFirst = reservations.every(({ seq = 1 }) => seq === 1);
   return many(
     tx,
-    'inventory.insert_reservation_batch',
+    'ledger.insert_reservations',
     `with line as (
        select ($1::uuid[])[place] as id, ($3::uuid[])[place] as order_id, product_id, warehouse_id, quantity
        from unnest($7::int[], $8::int[], $9::int[], $10::int[]) as l (place, product_id, warehouse_id, quantity)

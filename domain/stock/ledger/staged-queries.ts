@@ -9,7 +9,7 @@ import type { Allocation, StagedBatch, StagedChanges, StagedCounts } from './typ
 export async function lockInOrder(tx: Transaction): Promise<void> {
   await execute(
     tx,
-    'feeds.lock_in_order',
+    'ledger.lock_staged_in_order',
     `select set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true),
             set_config('enable_material', 'off', true), set_config('enable_bitmapscan', 'off', true)`,
   );
@@ -19,7 +19,7 @@ export async function lockInOrder(tx: Transaction): Promise<void> {
 export function insertMissingStock(tx: Transaction, batch: StagedBatch): Promise<number> {
   return execute(
     tx,
-    'feeds.insert_missing_stock',
+    'ledger.insert_stock_of_staged',
     `insert into stock (product_id, warehouse_id)
      select c.product_id, c.warehouse_id from feed_changes c
      where c.feed_id = $1 and c.seq > $2 and c.seq <= $3 and c.quantity > 0
@@ -43,7 +43,7 @@ export type StagedOutcome = StagedCounts & { undecided: number };
 export function applyStaged(tx: Transaction, changes: StagedChanges): Promise<StagedOutcome> {
   return one<StagedOutcome>(
     tx,
-    'feeds.apply',
+    'ledger.apply_staged',
     `with batch as not materialized (
        select * from feed_changes where feed_id = $1 and seq > $2 and seq <= $3
      ), counted as (
@@ -106,7 +106,7 @@ export function selectAdded(
 ): Promise<Allocation[]> {
   return many<Allocation>(
     tx,
-    'feeds.added',
+    'ledger.added_by_staged',
     `select product_id as "productId", warehouse_id as "warehouseId", on_hand_delta as quantity
      from inventory_transactions
      where product_id = any ($1::int[]) and at >= now() and kind = 'feed' and effect_id = $2 and on_hand_delta > 0

@@ -1,6 +1,6 @@
 import type { Database } from '../../../platform/database/database';
 import {
-  lengthenStatements,
+  extendStatementTimeout,
   selectAlertCounts,
   selectReservationTotals,
   selectLedgerCheck,
@@ -60,7 +60,7 @@ async function countAll(db: Database, driftChecks: readonly string[]): Promise<I
   const asOf = new Date();
   const [stock, reservations, counts, drift] = await Promise.all([
     db.transaction(async (tx) => {
-      await lengthenStatements(tx);
+      await extendStatementTimeout(tx);
       return selectStockTotals(tx);
     }),
     selectReservationTotals(db),

@@ -18,15 +18,19 @@ export interface StockTotals {
 }
 
 /** A sum of ten million rows may take longer than the pool allows a statement. */
-export function lengthenStatements(tx: Transaction): Promise<number> {
-  return execute(tx, 'insight.timeout', `select set_config('statement_timeout', '5min', true)`);
+export function extendStatementTimeout(tx: Transaction): Promise<number> {
+  return execute(
+    tx,
+    'metrics.extend_statement_timeout',
+    `select set_config('statement_timeout', '5min', true)`,
+  );
 }
 
 /** Reads the whole table, with parallel workers where there are any: no index may hold what changes with each sale. */
 export function selectStockTotals(on: Queryable): Promise<StockTotals> {
   return one<StockTotals>(
     on,
-    'insight.stock_totals',
+    'metrics.stock_totals',
     `select (select count(*) from products) as products, (select count(*) from warehouses) as locations, s.*
      from (select count(*) as places, coalesce(sum(on_hand), 0)::bigint as "onHand",
              coalesce(sum(reserved), 0)::bigint as reserved, coalesce(sum(available), 0)::bigint as available from stock) s`,
@@ -44,7 +48,7 @@ export interface ReservationTotals {
 export function selectReservationTotals(on: Queryable): Promise<ReservationTotals> {
   return one<ReservationTotals>(
     on,
-    'insight.hold_totals',
+    'metrics.reservation_totals',
     `select count(distinct r.id) as open, coalesce(sum(l.open_quantity), 0)::bigint as units,
        (select coalesce(sum(open), 0)::bigint from transfers where status = 'in_transit') as "inTransit"
      from reservations r left join reservation_lines l on l.reservation_id = r.id where r.status = 'pending'`,
@@ -61,7 +65,7 @@ export interface AlertCount {
 export function selectAlertCounts(on: Queryable): Promise<AlertCount[]> {
   return many<AlertCount>(
     on,
-    'insight.alert_counts',
+    'metrics.alert_counts',
     `select kind, count(*) filter (where status = 'open') as open,
        count(*) filter (where status = 'acknowledged') as acknowledged
      from alerts where status <> 'resolved' group by kind`,
@@ -80,7 +84,7 @@ export function selectLedgerCheck(
 ): Promise<LedgerCheck | undefined> {
   return maybeOne<LedgerCheck>(
     on,
-    'insight.ledger_check',
+    'metrics.ledger_check',
     `select max(latest.finished_at) as at, sum(latest.findings)::bigint as findings
      from unnest($1::text[]) as wanted (check_id)
      cross join lateral (
@@ -100,17 +104,17 @@ export interface UpkeepRow {
   driftAlerts: number;
 }
 
-/** @param holdGraceSeconds how long after it fell due a reservation may still be there */
-export function selectUpkeep(on: Queryable, holdGraceSeconds: number): Promise<UpkeepRow> {
+/** @param reservationGraceSeconds how long after it fell due a reservation may still be there */
+export function selectUpkeep(on: Queryable, reservationGraceSeconds: number): Promise<UpkeepRow> {
   return one<UpkeepRow>(
     on,
-    'insight.upkeep',
+    'metrics.upkeep',
     `select
        coalesce((select extract(epoch from clock_timestamp() - min(created_at)) from outbox), 0)::float8 as "outboxSeconds",
        (select count(*) from reservations
         where status = 'pending' and expires_at < statement_timestamp() - make_interval(secs => $1)) as "overdueHolds",
        (select count(*) from ledger_partitions where lower_bound > statement_timestamp()) as "partitionsAhead",
        (select count(*) from alerts where status <> 'resolved' and kind = 'ledger_drift') as "driftAlerts"`,
-    [holdGraceSeconds],
+    [reservationGraceSeconds],
   );
 }

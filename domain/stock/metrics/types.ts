@@ -22,7 +22,7 @@ export interface InventoryHealth {
   reasons: { code: HealthCode; message: string }[];
   /** Age of the oldest message that was not delivered, seconds. */
   outboxSeconds: number;
-  /** Holds past due that nobody has released. */
+  /** Reservations past due that were not released. */
   overdueHolds: number;
   /** Months to come that the ledger has a partition for. */
   partitionsAhead: number;

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Database, Transaction } from '../../../platform/database/database';
+import type { Transaction } from '../../../platform/database/database';
 import { isLockTimeout, isSubjectsOwn } from '../../../platform/errors';
 import { runInHalves } from '../../../platform/halves';
 import { forgetFailures, recordFailure } from '../alerts/failed-work';
@@ -8,7 +8,6 @@ import { lockUnlockedStock, type StockAccess, type StockLedger } from '../ledger
 import { stockKeyOf } from '../ledger/rules';
 import { freeReservations, freeLockedLines } from './free-reservations';
 import {
-  hasOverdueReservation,
   publishNextLook,
   selectDueAmongForUpdate,
   selectDueForUpdate,
@@ -17,6 +16,8 @@ import {
 } from './expiry-queries';
 import { AWAKE_BEFORE_MS } from './rules';
 import type { ExpiryRound } from './types';
+
+export { hasOverdueReservation as reservationsAreOverdue } from './expiry-queries';
 
 export interface ExpiryRequest {
   /** Reservations that one transaction frees at most: as long as it runs, their stock rows are locked. */
@@ -33,8 +34,8 @@ const LOOK_MS = 300;
 /**
  * A round of the expiry: frees reservations without an order that are past due by PostgreSQL's clock, set-based and soonest first,
  * waits for those that fall due in a moment, and says when the next round must begin. Several at once share the work: each
- * skips what another has locked. A hold that cannot be freed by an error of its own stops no other: an alert tells of it, and it
- * is tried again after a while. Ends early when `signal` is aborted.
+ * skips what another has locked. A reservation that cannot be freed by an error of its own does not stop the others: an alert is raised,
+ * and it is tried again after a while. Ends early when `signal` is aborted.
  */
 export async function expireDueReservations(
   access: StockAccess,
@@ -46,7 +47,7 @@ export async function expireDueReservations(
   let freed = 0;
   for (;;) {
     freed += await freeDue(access, request.batchSize, isOver);
-    await forgetFailures(access.db, 'expire_hold', await selectSettledFailures(access.db));
+    await forgetFailures(access.db, 'expire_reservation', await selectSettledFailures(access.db));
     const next = await publishNextLook(access.db, request.pauseMs / 1_000);
     const sleepMs = Math.max(0, next.inMs - AWAKE_BEFORE_MS);
     if (sleepMs > 0 || isOver()) {
@@ -88,7 +89,7 @@ async function expireBatch(access: StockAccess, select: SelectDue): Promise<Batc
         batch.freed += (await expireTogether(access, (tx) => selectDueAmongForUpdate(tx, some))).freed;
       },
       async (subject, failure) => {
-        await recordFailure(access.db, { work: 'expire_hold', subject, error: failure });
+        await recordFailure(access.db, { work: 'expire_reservation', subject, error: failure });
       },
       isSubjectsOwn,
     );
@@ -139,9 +140,4 @@ export async function reclaimStandalone(access: StockAccess, productIds: readonl
     );
     if (batch.found < RECLAIM_LIMIT || batch.freed === 0) return;
   }
-}
-
-/** Whether a reservation without an order is past due for `seconds`: an expiry that runs frees it within half a second. */
-export function reservationsAreOverdue(db: Database, seconds: number): Promise<boolean> {
-  return hasOverdueReservation(db, seconds);
 }

@@ -11,10 +11,10 @@ import { COMMIT_SECONDS, LOOK_EVERY_SECONDS } from '../ledger/rules';
 export async function selectDueForUpdate(tx: Transaction, limit: number): Promise<string[]> {
   const found = await many<{ id: string }>(
     tx,
-    'holds.lock_due',
+    'reservations.lock_due',
     `select r.id from reservations r
      where r.kind = 'hold' and r.status = 'pending' and r.expires_at <= (select clock_timestamp())
-       and ${notPutOff('expire_hold', 'r.id')}
+       and ${notPutOff('expire_reservation', 'r.id')}
      order by r.expires_at limit $1
      for no key update skip locked`,
     [limit],
@@ -30,12 +30,12 @@ export async function selectDueOnProductsForUpdate(
 ): Promise<string[]> {
   const found = await many<{ id: string }>(
     tx,
-    'holds.lock_due_on',
+    'reservations.lock_due_on',
     `select r.id from reservations r
      where r.kind = 'hold' and r.status = 'pending' and r.expires_at <= (select clock_timestamp())
        and exists (select 1 from reservation_lines l
                    where l.reservation_id = r.id and l.open_quantity > 0 and l.product_id = any ($1::int[]))
-       and ${notPutOff('expire_hold', 'r.id')}
+       and ${notPutOff('expire_reservation', 'r.id')}
      order by r.expires_at limit $2
      for no key update skip locked`,
     [productIds, limit],
@@ -43,11 +43,11 @@ export async function selectDueOnProductsForUpdate(
   return found.map((row) => row.id);
 }
 
-/** The same for holds that are named. */
+/** The same for the reservations with these ids. */
 export async function selectDueAmongForUpdate(tx: Transaction, ids: readonly string[]): Promise<string[]> {
   const found = await many<{ id: string }>(
     tx,
-    'holds.lock_due_among',
+    'reservations.lock_due_among',
     `select id from reservations
      where id = any ($1::uuid[]) and kind = 'hold' and status = 'pending' and expires_at <= (select clock_timestamp())
      order by expires_at
@@ -57,13 +57,13 @@ export async function selectDueAmongForUpdate(tx: Transaction, ids: readonly str
   return found.map((row) => row.id);
 }
 
-/** Holds that could not be freed and have ended since. */
+/** Reservations that could not be freed and have ended since. */
 export async function selectSettledFailures(on: Queryable): Promise<string[]> {
   const found = await many<{ subject: string }>(
     on,
-    'holds.settled_failures',
+    'reservations.settled_failures',
     `select f.subject from failed_work f
-     where f.work = 'expire_hold'
+     where f.work = 'expire_reservation'
        and not exists (select from reservations r where r.id = f.subject::uuid and r.status in ('pending', 'charging'))`,
   );
   return found.map((row) => row.subject);
@@ -83,13 +83,13 @@ export interface NextLook {
 export function publishNextLook(on: Queryable, pauseSeconds: number): Promise<NextLook> {
   return one<NextLook>(
     on,
-    'holds.publish_next_look',
+    'reservations.publish_next_look',
     `with due as (
        select least(
          (select r.expires_at from reservations r
-          where r.kind = 'hold' and r.status = 'pending' and ${notPutOff('expire_hold', 'r.id')}
+          where r.kind = 'hold' and r.status = 'pending' and ${notPutOff('expire_reservation', 'r.id')}
           order by r.expires_at limit 1),
-         (select min(retry_at) from failed_work where work = 'expire_hold' and retry_at > statement_timestamp())) as at
+         (select min(retry_at) from failed_work where work = 'expire_reservation' and retry_at > statement_timestamp())) as at
      ), next as (
        select at as due_at, clock_timestamp() + make_interval(secs => least($2::float8, greatest($1::float8,
          coalesce(extract(epoch from at - clock_timestamp())::float8, $2::float8)))) as at
@@ -111,11 +111,11 @@ export function publishNextLook(on: Queryable, pauseSeconds: number): Promise<Ne
 export async function hasOverdueReservation(on: Queryable, seconds: number): Promise<boolean> {
   const row = await one<{ overdue: boolean }>(
     on,
-    'holds.overdue',
+    'reservations.overdue',
     `select exists (
        select from reservations r
        where r.kind = 'hold' and r.status = 'pending' and r.expires_at < statement_timestamp() - make_interval(secs => $1)
-         and ${notPutOff('expire_hold', 'r.id')}) as overdue`,
+         and ${notPutOff('expire_reservation', 'r.id')}) as overdue`,
     [seconds],
   );
   return row.overdue;
@@ -129,7 +129,7 @@ export async function updateDueTime(
 ): Promise<boolean> {
   const moved = await execute(
     tx,
-    'holds.extend',
+    'reservations.extend',
     `update reservations
      set expires_at = coalesce($2::timestamptz, clock_timestamp() + make_interval(secs => $3)), updated_at = clock_timestamp()
      where id = $1 and coalesce($2::timestamptz, clock_timestamp() + make_interval(secs => $3)) >= expires_at`,
@@ -142,7 +142,7 @@ export async function updateDueTime(
 export async function selectSkusOfReservation(on: Queryable, id: string): Promise<string[]> {
   const found = await many<{ sku: string }>(
     on,
-    'holds.skus',
+    'reservations.skus',
     `select distinct p.sku from reservation_lines l join products p on p.id = l.product_id where l.reservation_id = $1`,
     [id],
   );

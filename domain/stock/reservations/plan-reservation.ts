@@ -37,10 +37,10 @@ export interface ProductSnapshot {
 /** What was decided for one request. */
 export interface ReservationPlan<Request extends ReservationRequest = ReservationRequest> {
   request: Request;
-  outcome: 'held' | 'short' | 'refused';
+  outcome: 'reserved' | 'short' | 'refused';
   /** Why it can never be reserved. */
   refusal: Refusal | null;
-  /** Taken from the stock; empty unless `held`. */
+  /** Taken from the stock; empty unless `reserved`. */
   allocations: Allocation[];
   /** Units of each product that no warehouse has. */
   missing: ReadonlyMap<number, number>;
@@ -180,7 +180,7 @@ export function planReservation<Request extends ReservationRequest>(
     const lacking = plan.missing.get(productId) ?? 0;
     return lacking > 0 ? [{ sku, requested: quantity, available: quantity - lacking }] : [];
   });
-  const held =
+  const isReserved =
     request.mode === 'complete'
       ? shortages.length === 0
       : plan.allocations.length > 0 || request.mode === 'backorder';
@@ -189,11 +189,11 @@ export function planReservation<Request extends ReservationRequest>(
     request,
     products,
     refusal,
-    outcome: held ? 'held' : 'short',
-    allocations: held ? plan.allocations : [],
+    outcome: isReserved ? 'reserved' : 'short',
+    allocations: isReserved ? plan.allocations : [],
     missing: plan.missing,
     shortages,
-    decisions: held ? plan.decisions : plan.decisions.map(withoutTaking),
+    decisions: isReserved ? plan.decisions : plan.decisions.map(withoutTaking),
   };
 }
 

@@ -31,12 +31,9 @@ export function selectReservationsForUpdate(
   tx: Transaction,
   ids: readonly string[],
 ): Promise<ReservationRow[]> {
-  return many<ReservationRow>(
-    tx,
-    'inventory.lock_reservations',
-    lockThenRead(`id = any (${listOf(1, 'uuid')})`),
-    [ids],
-  );
+  return many<ReservationRow>(tx, 'reservations.lock', lockThenRead(`id = any (${listOf(1, 'uuid')})`), [
+    ids,
+  ]);
 }
 
 /** All reservations of an order, locked. */
@@ -44,9 +41,7 @@ export function selectOrderReservationsForUpdate(
   tx: Transaction,
   orderId: string,
 ): Promise<ReservationRow[]> {
-  return many<ReservationRow>(tx, 'inventory.lock_order_reservations', lockThenRead('order_id = $1'), [
-    orderId,
-  ]);
+  return many<ReservationRow>(tx, 'reservations.lock_of_order', lockThenRead('order_id = $1'), [orderId]);
 }
 
 /** Products among these on which an unpaid reservation is past due. */
@@ -56,11 +51,11 @@ export async function selectReclaimableProducts(
 ): Promise<Set<number>> {
   const found = await many<{ productId: number }>(
     on,
-    'inventory.reclaimable_products',
+    'reservations.reclaimable_products',
     `select distinct l.product_id as "productId"
      from reservations r join reservation_lines l on l.reservation_id = r.id
      where r.kind in ('order', 'hold') and r.status = 'pending' and r.expires_at <= (select clock_timestamp())
-       and l.open_quantity > 0 and l.product_id = any ($1::int[]) and ${notPutOff('expire_hold', 'r.id')}`,
+       and l.open_quantity > 0 and l.product_id = any ($1::int[]) and ${notPutOff('expire_reservation', 'r.id')}`,
     [productIds],
   );
   return new Set(found.map((row) => row.productId));
@@ -74,7 +69,7 @@ export interface OpenLine extends StockKey {
 export function selectOpenLines(on: Queryable, reservationIds: readonly string[]): Promise<OpenLine[]> {
   return many<OpenLine>(
     on,
-    'inventory.open_lines',
+    'reservations.open_lines',
     `select reservation_id as "reservationId", product_id as "productId", warehouse_id as "warehouseId",
             open_quantity as "openQuantity"
      from reservation_lines where reservation_id = any ($1::uuid[]) and open_quantity > 0
@@ -86,7 +81,7 @@ export function selectOpenLines(on: Queryable, reservationIds: readonly string[]
 export function reduceOpenLines(tx: Transaction, lines: readonly OpenLine[]): Promise<number> {
   return execute(
     tx,
-    'inventory.reduce_open_lines',
+    'reservations.reduce_open_lines',
     `update reservation_lines l set open_quantity = l.open_quantity - d.quantity
      from unnest(${listOf(1, 'uuid')}, $2::int[], $3::int[], $4::int[]) as d (id, product, warehouse, quantity)
      where l.reservation_id = d.id and l.product_id = d.product and l.warehouse_id = d.warehouse`,
@@ -106,7 +101,7 @@ export function updateReservationStatus(
 ): Promise<number> {
   return execute(
     tx,
-    'inventory.update_reservation_status',
+    'reservations.update_status',
     `update reservations set status = $2, updated_at = clock_timestamp() where id = any ($1::uuid[])`,
     [ids, status],
   );
@@ -130,7 +125,7 @@ export interface CandidateRow extends StockKey {
 export function selectCandidates(on: Queryable, skus: readonly string[]): Promise<CandidateRow[]> {
   return many<CandidateRow>(
     on,
-    'inventory.candidates',
+    'reservations.candidates',
     `select p.sku, p.id as "productId", p.price_minor as "priceMinor", p.currency, p.active,
             coalesce(s.warehouse_id, 0) as "warehouseId", coalesce(s.available, 0) as available,
             case when p.lot_tracked then (
@@ -149,7 +144,7 @@ export function selectReservations(
 ): Promise<{ id: string; status: ReservationStatus; expiresAt: Date | null }[]> {
   return many(
     on,
-    'inventory.holds',
+    'reservations.statuses',
     'select id, status, expires_at as "expiresAt" from reservations where id = any ($1::uuid[])',
     [ids],
   );

@@ -18,7 +18,7 @@ import {
 import { selectCandidates, selectReclaimableProducts, type CandidateRow } from './queries';
 
 /** What goes into the same transaction as the reservations: the order's own rows, or nothing. */
-export interface ReservationBook<Request extends ReservationRequest, Outcome> {
+export interface ReservationRecorder<Request extends ReservationRequest, Outcome> {
   /** Outcomes that were given before, by reservation id. Asked after the stock is locked, so that none is missed. */
   decided(tx: Transaction, requests: readonly Request[]): Promise<Map<string, Outcome>>;
   /**
@@ -44,8 +44,8 @@ export interface ReservationBook<Request extends ReservationRequest, Outcome> {
 export interface ReserverOptions<Request extends ReservationRequest, Outcome> {
   db: Database;
   warehouses: WarehouseDirectory;
-  book: ReservationBook<Request, Outcome>;
-  /** The book writes nothing: COMMIT is sent with the reservations, which saves its round trip. */
+  recorder: ReservationRecorder<Request, Outcome>;
+  /** The recorder writes nothing: COMMIT is sent with the reservations, which saves its round trip. */
   commitWithWrites?: boolean;
   strategy: SourcingStrategy;
   /** Frees unpaid reservations of these products that are past due, in a transaction of its own. */
@@ -92,7 +92,7 @@ interface Round<Request, Outcome> {
 export function createReserver<Request extends ReservationRequest, Outcome>(
   options: ReserverOptions<Request, Outcome>,
 ): Reserver<Request, Outcome> {
-  const { db, book, strategy } = options;
+  const { db, recorder, strategy } = options;
 
   async function reserveBatch(requests: readonly Request[]): Promise<Map<string, Outcome>> {
     const narrow = await runRounds(requests, { wide: false, mayReclaim: false });
@@ -109,7 +109,7 @@ export function createReserver<Request extends ReservationRequest, Outcome>(
       reclaimable: new Set<number>(),
     };
     if (requests.length === 0) return all;
-    for (const chunk of await cutIntoChunks(requests, mode)) {
+    for (const chunk of await splitIntoChunks(requests, mode)) {
       const round = await runChunk(chunk, mode);
       for (const [id, outcome] of round.outcomes) all.outcomes.set(id, outcome);
       for (const productId of round.reclaimable) all.reclaimable.add(productId);
@@ -129,8 +129,8 @@ export function createReserver<Request extends ReservationRequest, Outcome>(
     }
   }
 
-  /** Chooses, without locks, the rows each request needs, and cuts the batch where a transaction would lock too many. */
-  async function cutIntoChunks(requests: readonly Request[], mode: RoundMode): Promise<Chunk<Request>[]> {
+  /** Chooses, without locks, the rows each request needs, and splits the batch where a transaction would lock too many. */
+  async function splitIntoChunks(requests: readonly Request[], mode: RoundMode): Promise<Chunk<Request>[]> {
     const candidates = await readCandidates(requests);
     const ranking = new RankingCache(candidates.warehouses, strategy);
     const chunks: Chunk<Request>[] = [];
@@ -170,8 +170,10 @@ export function createReserver<Request extends ReservationRequest, Outcome>(
     // One round trip; the server runs them one after the other, so the second sees what was committed before the locks.
     const [levels, outcomes, refusalOf] = await Promise.all([
       lockStock(tx, keys),
-      book.decided(tx, requests),
-      mode.wide ? book.limit?.(tx, requests, (sku) => candidates.products.get(sku)?.productId) : undefined,
+      recorder.decided(tx, requests),
+      mode.wide
+        ? recorder.limit?.(tx, requests, (sku) => candidates.products.get(sku)?.productId)
+        : undefined,
     ]);
     const available = Availability.of(levels);
     const undecided = requests.filter((request) => !outcomes.has(request.reservationId));
@@ -197,7 +199,7 @@ export function createReserver<Request extends ReservationRequest, Outcome>(
       }
     }
     const dueTimes = writeReservations(tx, plans);
-    const written = Promise.all([book.record(tx, plans, dueTimes), dueTimes]);
+    const written = Promise.all([recorder.record(tx, plans, dueTimes), dueTimes]);
     if (options.commitWithWrites) commitEarly();
     const [recorded] = await written;
     for (const [id, outcome] of recorded) outcomes.set(id, outcome);
@@ -247,10 +249,10 @@ function writeReservations(
   tx: Transaction,
   plans: readonly ReservationPlan[],
 ): Promise<ReadonlyMap<string, Date | null>> {
-  const held = plans.filter((plan) => plan.allocations.length > 0);
+  const reserving = plans.filter((plan) => plan.allocations.length > 0);
   return reserve(tx, {
     kind: 'reserve',
-    reservations: held.map(({ request, allocations }) => ({
+    reservations: reserving.map(({ request, allocations }) => ({
       id: request.reservationId,
       kind: request.kind,
       orderId: request.orderId,

@@ -11,7 +11,7 @@ export type ReservationRefusal =
 /** `do`: it is to be done. `done`: what is wanted is so already. */
 export type ReservationDecision = 'do' | 'done' | ReservationRefusal;
 
-/** Every action in every state. What was done already is accepted again; what somebody else did first is refused by its name. */
+/** Every action in every state. What was done already is accepted again; what excludes the action is refused with a code. */
 const DECISIONS: Readonly<
   Record<ReservationAction, Readonly<Record<ReservationState, ReservationDecision>>>
 > = {

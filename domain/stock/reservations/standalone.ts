@@ -10,7 +10,7 @@ import type { ReservationStatus } from './types';
 
 /** How a request for a reservation without an order ended. A refusal is not stored: asked again, it is decided anew. */
 export type ReservationOutcome =
-  | { outcome: 'held'; reservationId: string; status: ReservationStatus; expiresAt: Date | null }
+  | { outcome: 'reserved'; reservationId: string; status: ReservationStatus; expiresAt: Date | null }
   | { outcome: 'short'; shortages: Shortage[] }
   | { outcome: 'refused'; refusal: Refusal };
 
@@ -30,7 +30,7 @@ export function createStandaloneReserver(
 ): RequestBatcher<ReservationRequest, ReservationOutcome> {
   const reserver = createReserver<ReservationRequest, ReservationOutcome>({
     ...options,
-    book: { decided, record },
+    recorder: { decided, record },
     commitWithWrites: true,
   });
   return createRequestBatcher<ReservationRequest, ReservationOutcome>({
@@ -51,7 +51,10 @@ async function decided(
   const ids = requests.map((request) => request.reservationId);
   const found = await selectReservations(tx, ids);
   return new Map(
-    found.map(({ id, status, expiresAt }) => [id, { outcome: 'held', reservationId: id, status, expiresAt }]),
+    found.map(({ id, status, expiresAt }) => [
+      id,
+      { outcome: 'reserved', reservationId: id, status, expiresAt },
+    ]),
   );
 }
 
@@ -68,7 +71,7 @@ async function record(
         if (outcome === 'short') return [reservationId, { outcome, shortages }];
         return [
           reservationId,
-          { outcome: 'held', reservationId, status, expiresAt: due.get(reservationId) ?? null },
+          { outcome: 'reserved', reservationId, status, expiresAt: due.get(reservationId) ?? null },
         ];
       },
     ),

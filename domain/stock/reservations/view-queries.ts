@@ -24,7 +24,7 @@ export interface ReservationViewRow extends Omit<ReservationDetails, 'status'> {
 export function selectReservationViews(on: Queryable, ids: readonly string[]): Promise<ReservationViewRow[]> {
   return many<ReservationViewRow>(
     on,
-    'holds.views',
+    'reservations.views',
     `select ${RESERVATION} from reservations r where r.id = any ($1::uuid[]) and r.kind in ('hold', 'order')`,
     [ids],
   );

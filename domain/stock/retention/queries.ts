@@ -27,7 +27,7 @@ export async function foldOldestPartition(tx: Transaction, months: number): Prom
 export async function ensurePartitions(on: Queryable, months: number): Promise<number> {
   const row = await one<{ made: number }>(
     on,
-    'inventory.ensure_partitions',
+    'retention.ensure_partitions',
     'select ensure_ledger_partitions($1) as made',
     [months],
   );

@@ -1,4 +1,4 @@
-import { execute, type Transaction } from '../../../platform/database/database';
+import { execute, many, type Queryable, type Transaction } from '../../../platform/database/database';
 
 export function deletePacked(tx: Transaction, shipmentIds: readonly string[]): Promise<number> {
   return execute(
@@ -6,5 +6,50 @@ export function deletePacked(tx: Transaction, shipmentIds: readonly string[]): P
     'tracking.delete_packed',
     'delete from packed_units where shipment_id = any ($1::uuid[])',
     [shipmentIds],
+  );
+}
+
+/** What is named in a parcel that has not left. */
+export function selectPacked(
+  on: Queryable,
+  shipmentId: string,
+): Promise<{ productId: number; serial: string | null; lot: string | null; quantity: number }[]> {
+  return many(
+    on,
+    'tracking.packed',
+    `select u.product_id as "productId", s.serial, l.code as lot, u.quantity
+     from packed_units u left join serials s on s.id = u.serial_id left join lots l on l.id = u.lot_id
+     where u.shipment_id = $1 order by s.id, l.expires_on nulls last, l.id`,
+    [shipmentId],
+  );
+}
+
+export interface PackedUnit {
+  productId: number;
+  serialId: number | null;
+  lotId: number | null;
+  quantity: number;
+}
+
+/** What is packed into a parcel, instead of what was packed into it before. */
+export async function replacePacked(
+  tx: Transaction,
+  shipmentId: string,
+  units: readonly PackedUnit[],
+): Promise<void> {
+  await deletePacked(tx, [shipmentId]);
+  if (units.length === 0) return;
+  await execute(
+    tx,
+    'tracking.pack',
+    `insert into packed_units (shipment_id, product_id, serial_id, lot_id, quantity)
+     select $1, * from unnest($2::int[], $3::bigint[], $4::bigint[], $5::int[])`,
+    [
+      shipmentId,
+      units.map((u) => u.productId),
+      units.map((u) => u.serialId),
+      units.map((u) => u.lotId),
+      units.map((u) => u.quantity),
+    ],
   );
 }

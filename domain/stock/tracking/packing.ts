@@ -3,17 +3,14 @@ import {
   selectKnownLots,
   selectKnownSerials,
   selectLotsOfParcel,
-  selectPacked,
   selectSerialsOfParcel,
-  type PackedUnit,
 } from './assign-queries';
 import { refuse } from './assign-units';
-import { deletePacked } from './packing-queries';
+import { deletePacked, selectPacked, type PackedUnit } from './packing-queries';
 import { lotFault, packedFault, serialFault } from './rules';
 import type { NamedProduct, NamedUnits } from './types';
 
-export { replacePacked } from './assign-queries';
-export type { PackedUnit };
+export { replacePacked, type PackedUnit } from './packing-queries';
 
 /** Units of one product in a parcel. */
 export interface UnitsOfProduct {

@@ -1,2 +1,2 @@
-/** What other rooms do with lots and serial numbers. */
+/** What other folders do with lots and serial numbers. */
 export { insertSerials, moveLots, selectTracked as findTracked, updateLotHeld } from './queries';

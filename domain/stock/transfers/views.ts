@@ -1,5 +1,5 @@
 import type { Database, Queryable } from '../../../platform/database/database';
-import { pageIn, type Page } from '../../../platform/database/pages';
+import { pageIn, withoutMicros, type Page } from '../../../platform/database/pages';
 import { selectProgress } from './queries';
 import type { TransferProgress, TransferView } from './types';
 import { selectTransfer, selectTransferPage, type TransferFilter } from './view-queries';
@@ -12,7 +12,7 @@ export async function readTransfer(on: Queryable, transferId: string): Promise<T
 /** A page of transfers, newest first. `next`: where the next one begins, null at the end. */
 export async function listTransfers(db: Database, filter: TransferFilter): Promise<Page<TransferView>> {
   const found = await selectTransferPage(db, filter);
-  return pageIn(found, filter.limit, ({ createdAtMicros: _, ...view }) => view);
+  return pageIn(found, filter.limit, withoutMicros);
 }
 
 /** How far a transfer has come, or null when there is none with this id. */

@@ -150,7 +150,7 @@ export function selectTotals(
 }
 
 /** The same product by product, in the order of their SKUs: those after `page.after` of which any is on hand. */
-export function selectWorths(
+export function selectValuedProducts(
   on: Queryable,
   method: ValuationMethod,
   { warehouseId, categoryId }: Scope,
@@ -158,7 +158,7 @@ export function selectWorths(
 ): Promise<ValuedProduct[]> {
   return many<ValuedProduct>(
     on,
-    `costing.worths.${method}`,
+    `costing.valued_products.${method}`,
     `with held as materialized (
        select p.id as product_id, p.sku, h.on_hand, h.here
        from products p cross join lateral (

@@ -20,7 +20,7 @@ export function fifoLayers(received: readonly CostLayer[], onHand: number): Cost
 }
 
 /** What layers are worth, in minor units, and how many of their units have a cost. */
-export function worthOf(layers: readonly CostLayer[]): { valueMinor: number; costed: number } {
+export function valueOfLayers(layers: readonly CostLayer[]): { valueMinor: number; costed: number } {
   let valueMinor = 0;
   let costed = 0;
   for (const { quantity, unitCostMinor } of layers) {

@@ -2,8 +2,8 @@ import { csvLine } from '../../../platform/csv';
 import type { Queryable } from '../../../platform/database/database';
 import { findCategoryId } from '../../catalog/categories';
 import { findWarehouseId } from '../../catalog/warehouses';
-import { selectCost, selectReceived, selectTotals, selectWorths, type Scope } from './queries';
-import { fifoLayers, worthOf } from './rules';
+import { selectCost, selectReceived, selectTotals, selectValuedProducts, type Scope } from './queries';
+import { fifoLayers, valueOfLayers } from './rules';
 import type { ProductValuation, Valuation, ValuationMethod, ValuationRequest, ValuedProduct } from './types';
 
 /** What all of a product on hand is worth, with its layers by FIFO. Null: no such product. */
@@ -27,14 +27,14 @@ export async function valueProduct(
     };
   }
   const layers = fifoLayers(await selectReceived(on, productId, onHand), onHand);
-  const { valueMinor, costed } = worthOf(layers);
+  const { valueMinor, costed } = valueOfLayers(layers);
   const unitCostMinor = costed === 0 ? null : valueMinor / costed;
   return { sku, method, currency, onHand, valueMinor, uncosted: onHand - costed, unitCostMinor, layers };
 }
 
 /**
  * What the stock is worth, per currency: of all locations or one, of all products or those of a category. Reads every receipt
- * of what is on hand: a report, not a look.
+ * of what is on hand: for reports, not for single requests.
  *
  * @throws UNKNOWN_LOCATION, UNKNOWN_CATEGORY
  */
@@ -55,13 +55,13 @@ export async function valueStock(on: Queryable, request: ValuationRequest): Prom
  *
  * @throws UNKNOWN_LOCATION, UNKNOWN_CATEGORY
  */
-export async function listWorths(
+export async function listValuedProducts(
   on: Queryable,
   request: ValuationRequest,
   page: { after: string; limit: number; offset: number },
 ): Promise<{ items: ValuedProduct[]; next: string | null }> {
   const scope = await scopeOf(on, request);
-  const found = await selectWorths(on, request.method, scope, { ...page, limit: page.limit + 1 });
+  const found = await selectValuedProducts(on, request.method, scope, { ...page, limit: page.limit + 1 });
   const items = found.slice(0, page.limit);
   return { items, next: found.length > page.limit ? (items.at(-1)?.sku ?? null) : null };
 }
@@ -73,7 +73,10 @@ const CSV_PAGE = 2_000;
  *
  * @throws UNKNOWN_LOCATION, UNKNOWN_CATEGORY before anything is written
  */
-export async function worthsCsv(on: Queryable, request: ValuationRequest): Promise<AsyncGenerator<string>> {
+export async function valuationCsv(
+  on: Queryable,
+  request: ValuationRequest,
+): Promise<AsyncGenerator<string>> {
   const scope = await scopeOf(on, request);
   return pagesOf(on, request.method, scope);
 }
@@ -82,7 +85,7 @@ async function* pagesOf(on: Queryable, method: ValuationMethod, scope: Scope): A
   yield csvLine(['sku', 'quantity', 'currency', 'value_minor', 'uncosted', 'unit_cost_minor']);
   let after = '';
   for (;;) {
-    const page = await selectWorths(on, method, scope, { after, limit: CSV_PAGE, offset: 0 });
+    const page = await selectValuedProducts(on, method, scope, { after, limit: CSV_PAGE, offset: 0 });
     yield page
       .map(({ sku, quantity, currency, valueMinor, uncosted, unitCostMinor }) =>
         csvLine([sku, quantity, currency, valueMinor, uncosted, unitCostMinor]),

@@ -5,7 +5,7 @@ import { sheetIn } from './sheets';
 import type { SheetView } from './types';
 
 /**
- * Notes what was found of products of a sheet, and against what: the sheet's snapshot and what the ledger moved since. A
+ * Records what was found of products of a sheet, and against what: the sheet's snapshot and what the ledger moved since. A
  * line may be counted again until it is submitted; the number that it has already is a repeated request, and changes nothing
  * even if stock moved meanwhile.
  *

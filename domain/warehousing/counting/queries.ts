@@ -128,7 +128,7 @@ export function selectLines(tx: Transaction, sheetId: string): Promise<LineRow[]
 }
 
 /**
- * Notes counts. What the ledger moved since the sheet is what is on hand now less what was then: the two are read in one
+ * Records counts. What the ledger moved since the sheet is what is on hand now less what was then: the two are read in one
  * statement with the count, and stock always equals its ledger.
  */
 export function updateCounts(

@@ -8,7 +8,7 @@ export function sheetStatus(lines: readonly { status: LineStatus }[]): SheetStat
   return has('review') ? 'review' : 'closed';
 }
 
-/** A variance within the tolerance needs nobody's decision. */
+/** A variance within the tolerance needs no decision. */
 export function isWithinTolerance(variance: number, tolerance: number): boolean {
   return Math.abs(variance) <= tolerance;
 }

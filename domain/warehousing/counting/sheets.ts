@@ -1,6 +1,6 @@
 import type { Database, Queryable, Transaction } from '../../../platform/database/database';
 import { AppError } from '../../../platform/errors';
-import { pageIn, type Page } from '../../../platform/database/pages';
+import { pageIn, withoutMicros, type Page } from '../../../platform/database/pages';
 import { findCategoryId } from '../../catalog/categories';
 import { findWarehouseId } from '../../catalog/warehouses';
 import { findTracked } from '../../stock/tracking/tracking';
@@ -11,7 +11,6 @@ import {
   selectSheetPage,
   type Selection,
   type SheetFilter,
-  type SheetRow,
 } from './queries';
 import type { NewSheet, SheetView } from './types';
 
@@ -52,7 +51,7 @@ async function select(db: Database, { skus, category }: NewSheet): Promise<Selec
 /** Null: no such sheet. */
 export async function readSheet(on: Queryable, id: string): Promise<SheetView | null> {
   const found = await selectSheet(on, id);
-  return found ? asView(found) : null;
+  return found ? withoutMicros(found) : null;
 }
 
 /** The sheet of a transaction that works on it. */
@@ -64,9 +63,5 @@ export async function sheetIn(tx: Transaction, id: string): Promise<SheetView> {
 
 /** A page of sheets, newest first. */
 export async function listSheets(db: Database, filter: SheetFilter): Promise<Page<SheetView>> {
-  return pageIn(await selectSheetPage(db, filter), filter.limit, asView);
-}
-
-function asView({ createdAtMicros: _, ...view }: SheetRow): SheetView {
-  return view;
+  return pageIn(await selectSheetPage(db, filter), filter.limit, withoutMicros);
 }

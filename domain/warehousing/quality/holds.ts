@@ -1,13 +1,13 @@
 import type { Database, Queryable, Transaction } from '../../../platform/database/database';
 import { AppError } from '../../../platform/errors';
-import { pageIn, type Page } from '../../../platform/database/pages';
-import { selectHold, selectReservationPage, type HoldFilter, type HoldRow } from './queries';
+import { pageIn, withoutMicros, type Page } from '../../../platform/database/pages';
+import { selectHold, selectHoldPage, type HoldFilter } from './queries';
 import type { QualityHoldView } from './types';
 
 /** Null: no such hold. */
 export async function readQualityHold(on: Queryable, id: string): Promise<QualityHoldView | null> {
   const found = await selectHold(on, id);
-  return found ? asView(found) : null;
+  return found ? withoutMicros(found) : null;
 }
 
 /** The hold of a transaction that works on it. */
@@ -19,9 +19,5 @@ export async function holdIn(tx: Transaction, id: string): Promise<QualityHoldVi
 
 /** A page of quality holds, newest first. */
 export async function listQualityHolds(db: Database, filter: HoldFilter): Promise<Page<QualityHoldView>> {
-  return pageIn(await selectReservationPage(db, filter), filter.limit, asView);
-}
-
-function asView({ createdAtMicros: _, ...view }: HoldRow): QualityHoldView {
-  return view;
+  return pageIn(await selectHoldPage(db, filter), filter.limit, withoutMicros);
 }

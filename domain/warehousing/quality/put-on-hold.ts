@@ -53,7 +53,7 @@ export async function holdExpiredLots(db: Database, beat: () => void = () => und
       async act({ sku, location, code: lot, expiresOn }) {
         beat();
         const reason = `lot ${lot} expired on ${expiresOn}`;
-        held += await holdWhatIsFree(db, { holdId: newId(), sku, location, lot, reason, actor: 'system' });
+        held += await holdFreeUnits(db, { holdId: newId(), sku, location, lot, reason, actor: 'system' });
       },
     });
     units += held;
@@ -61,7 +61,7 @@ export async function holdExpiredLots(db: Database, beat: () => void = () => und
   }
 }
 
-async function holdWhatIsFree(db: Database, wanted: Omit<NewQualityHold, 'quantity'>): Promise<number> {
+async function holdFreeUnits(db: Database, wanted: Omit<NewQualityHold, 'quantity'>): Promise<number> {
   const key = await findStockKey(db, wanted);
   return db.retrying(async (tx) => {
     const [level] = await lockStock(tx, [key]);

@@ -1,6 +1,6 @@
 import type { Transaction } from '../../../platform/database/database';
 import { AppError, translateDatabaseError } from '../../../platform/errors';
-import { noteCosts } from '../costing/note-costs';
+import { updateAverageCosts } from '../costing/update-average-costs';
 import { findWarehouseId } from '../../catalog/warehouses';
 import {
   checkCountable,
@@ -85,7 +85,7 @@ async function writeReceipt(
     checkCountable((onHand.get(productId) ?? 0) + quantity);
   }
   await insertReceiptLines(tx, receiptId, lines);
-  await noteCosts(tx, lines);
+  await updateAverageCosts(tx, lines);
   await assignUnits(tx, input, lines, warehouseId);
   await stock.change(
     tx,

@@ -6,8 +6,7 @@ import { changesOf, onReturn } from './steps';
 import type { ReturnStep, ReturnView } from './types';
 
 /**
- * Notes that goods of a return came in. They are no stock until they are inspected: nothing can be promised of what nobody has
- * looked at. All of a return comes in at one location.
+ * Records that goods of a return came in. They are no stock until they are inspected. All of a return comes in at one location.
  *
  * @throws NOT_FOUND, UNKNOWN_LOCATION; RETURN_CLOSED, also once the authorisation has run out; RETURN_EXCEEDS_AUTHORISED;
  * RETURN_AT_ANOTHER_LOCATION

@@ -1,13 +1,13 @@
 import type { Database, Queryable, Transaction } from '../../../platform/database/database';
 import { AppError } from '../../../platform/errors';
-import { pageIn, type Page } from '../../../platform/database/pages';
-import { selectReturn, selectReturnPage, type ReturnFilter, type ReturnRow } from './queries';
+import { pageIn, withoutMicros, type Page } from '../../../platform/database/pages';
+import { selectReturn, selectReturnPage, type ReturnFilter } from './queries';
 import type { ReturnView } from './types';
 
 /** Null: no such return. */
 export async function readReturn(on: Queryable, id: string): Promise<ReturnView | null> {
   const found = await selectReturn(on, id);
-  return found ? asView(found) : null;
+  return found ? withoutMicros(found) : null;
 }
 
 /** The return of a transaction that works on it. */
@@ -19,9 +19,5 @@ export async function returnIn(tx: Transaction, id: string): Promise<ReturnView>
 
 /** A page of returns, newest first. */
 export async function listReturns(db: Database, filter: ReturnFilter): Promise<Page<ReturnView>> {
-  return pageIn(await selectReturnPage(db, filter), filter.limit, asView);
-}
-
-function asView({ createdAtMicros: _, ...view }: ReturnRow): ReturnView {
-  return view;
+  return pageIn(await selectReturnPage(db, filter), filter.limit, withoutMicros);
 }

@@ -16,7 +16,7 @@ interface CostedLine {
  *
  * @throws CURRENCY_MISMATCH for a cost in another currency than the product's earlier ones
  */
-export async function noteCosts(tx: Transaction, lines: readonly CostedLine[]): Promise<void> {
+export async function updateAverageCosts(tx: Transaction, lines: readonly CostedLine[]): Promise<void> {
   const arrivals = new Map<number, { productId: number; quantity: number; valueMinor: number }>();
   const costs = new Map<number, { productId: number; currency: string }>();
   for (const { productId, quantity, unitCostMinor, currency } of lines) {

@@ -1,1 +1,0 @@
-export { selectPaymentOfUpdate as readPaymentOfUpdate } from './view-queries';
