@@ -101,10 +101,12 @@ describe('a reservation without an order', () => {
 
   test('at a location that does not exist, or of a SKU that does not, is refused and leaves nothing', async () => {
     const sku = await shop.product({ AMS: 5 });
-    expect(await shop.standalone.submit(reservationOf({ [sku]: 1 }, { warehouse: 'NOWHERE' }))).toMatchObject({
-      outcome: 'refused',
-      refusal: { code: 'UNKNOWN_LOCATION' },
-    });
+    expect(await shop.standalone.submit(reservationOf({ [sku]: 1 }, { warehouse: 'NOWHERE' }))).toMatchObject(
+      {
+        outcome: 'refused',
+        refusal: { code: 'UNKNOWN_LOCATION' },
+      },
+    );
     expect(await shop.standalone.submit(reservationOf({ [sku]: 1, 'NO-SUCH': 1 }))).toMatchObject({
       outcome: 'refused',
       refusal: { code: 'UNKNOWN_SKU' },

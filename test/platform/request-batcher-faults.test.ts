@@ -78,7 +78,7 @@ test('a locked row keeps only the requests that want it, and they go on when it 
   expect(await levelsOf(db, busy)).toEqual({ AMS: [10, 2] });
 });
 
-test("locks that are on no stock row are found by halving, and fail no other order", async () => {
+test('locks that are on no stock row are found by halving, and fail no other order', async () => {
   const sku = await shop.product({ AMS: 20 });
   const stuck = Array.from({ length: 8 }, () => orderOf({ [sku]: 1 }));
   // As undos of these very orders would that were paused before their commit.
