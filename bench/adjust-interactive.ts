@@ -1,6 +1,6 @@
 import type { Pool } from 'pg';
 
-/** One update the way it is usually written: a transaction that locks the row, looks, and writes, a round trip each. */
+/** One update the way it is usually written: a transaction that locks the row, reads, and writes, a round trip each. */
 export async function adjustInteractively(
   pool: Pool,
   update: { sku: string; delta: number; effectId: string },

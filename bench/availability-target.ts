@@ -6,10 +6,10 @@ import { createLogger } from '../platform/telemetry/log';
 import { lazyTemporalClient } from '../platform/temporal/connection';
 import { engineNames } from '../workflows/contract/names';
 
-/** What a process of `bench availability` is told when it is to serve. */
+/** Input of a server process of `bench availability`. */
 export type TargetOrder = { serve: 'api'; databaseUrl: string } | { serve: 'bare'; document: unknown };
 
-/** One of the two servers that are compared, in a process of its own. Tells its URL, and ends when it is disconnected. */
+/** One of the two servers that are compared, in a process of its own. Reports its URL, and ends when it is disconnected. */
 process.once('message', (order: TargetOrder) => {
   void (order.serve === 'api' ? serveApi(order.databaseUrl) : serveBare(order.document)).then((url) =>
     process.send?.(url),
@@ -17,7 +17,7 @@ process.once('message', (order: TargetOrder) => {
 });
 process.once('disconnect', () => process.exit());
 
-/** The product's API as it is, all of its routes and its middleware. It never needs the engine here. */
+/** The product's API as it is, all of its routes and its middleware. It does not need Temporal here. */
 async function serveApi(databaseUrl: string): Promise<string> {
   const settings = { ...readSettings({}), PORT: 0 };
   const log = createLogger('warn', 'bench');
@@ -35,7 +35,7 @@ async function serveApi(databaseUrl: string): Promise<string> {
   return api.url;
 }
 
-/** Express with one handler that answers the same document from memory. */
+/** Express with one handler that returns the same document from memory. */
 async function serveBare(document: unknown): Promise<string> {
   const app = express();
   app.disable('x-powered-by');

@@ -13,7 +13,7 @@ const PRODUCTS = Number(process.env.BENCH_AVAILABILITY_PRODUCTS ?? 100_000);
 const CONNECTIONS = 64;
 const ROUNDS = 3;
 const SECONDS = Number(process.env.BENCH_AVAILABILITY_SECONDS ?? 8);
-/** A connection goes round these paths of its own; all together they are more than any cache holds by chance. */
+/** Each connection cycles through paths of its own; together they are more than any cache contains. */
 const PATHS_PER_CONNECTION = 500;
 
 interface Target {
@@ -22,7 +22,7 @@ interface Target {
 }
 
 /**
- * GET /inventory/{sku} a second, over random products of a full-sized stock table, beside a bare Express handler that answers
+ * GET /inventory/{sku} a second, over random products of a full-sized stock table, beside a bare Express handler that returns
  * a document of the same product from memory. Each server is a process of its own, the load a third; windows alternate.
  */
 export async function benchAvailability(): Promise<void> {

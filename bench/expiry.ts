@@ -8,16 +8,16 @@ import { startBenchEngine, type BenchEngine } from './orders-engine';
 import { report, rounded } from './windows';
 
 const SKUS = 1_000;
-const HOLDS = Number(process.env.BENCH_EXPIRY_RESERVATIONS ?? 10_000);
+const RESERVATIONS = Number(process.env.BENCH_EXPIRY_RESERVATIONS ?? 10_000);
 /** Over how long they fall due, seconds. */
 const SECONDS = Number(process.env.BENCH_EXPIRY_SECONDS ?? 60);
 const MADE_PER_SECOND = 1_000;
-/** After the last due time, for whatever is late. */
-const PATIENCE_SECONDS = 60;
+/** Allowed after the last due time for reservations that are freed late. */
+const GRACE_SECONDS = 60;
 
 /**
- * Holds that fall due evenly over a minute, on the whole product: how long after its due time, by PostgreSQL's clock, the
- * ledger has each hold's units back.
+ * Reservations that fall due evenly over a minute, on the whole product: how long after its due time, by PostgreSQL's clock,
+ * each one's units are free again in the ledger.
  */
 export async function benchExpiry(): Promise<void> {
   const engine = await startBenchEngine(SKUS);
@@ -26,15 +26,15 @@ export async function benchExpiry(): Promise<void> {
     const lastDue = await makeReservations(engine);
     await delay(Math.max(0, lastDue - Date.now()));
     const measured = await untilFreed(engine);
-    report({ bench: 'expiry', holds: HOLDS, seconds: SECONDS, ...measured });
+    report({ bench: 'expiry', reservations: RESERVATIONS, seconds: SECONDS, ...measured });
   } finally {
     await engine.stop();
   }
 }
 
-/** Answers when the last one falls due. */
+/** Returns when the last one falls due. */
 async function makeReservations({ db }: BenchEngine): Promise<number> {
-  const reserver = createStandaloneReserver({
+  const batcher = createStandaloneReserver({
     db,
     warehouses: createWarehouseDirectory(db),
     strategy: 'nearest',
@@ -43,11 +43,11 @@ async function makeReservations({ db }: BenchEngine): Promise<number> {
     reclaim: (productIds) => reclaimExpired(db, productIds),
     log: createLogger('warn', 'bench'),
   });
-  const firstDue = Date.now() + 2_000 + (HOLDS / MADE_PER_SECOND) * 1_000;
-  const dueAt = (n: number) => firstDue + (n / HOLDS) * SECONDS * 1_000;
-  const verdicts = await Promise.all(
-    Array.from({ length: HOLDS }, (_, n) =>
-      reserver.submit({
+  const firstDue = Date.now() + 2_000 + (RESERVATIONS / MADE_PER_SECOND) * 1_000;
+  const dueAt = (n: number) => firstDue + (n / RESERVATIONS) * SECONDS * 1_000;
+  const results = await Promise.all(
+    Array.from({ length: RESERVATIONS }, (_, n) =>
+      batcher.submit({
         reservationId: newId(),
         kind: 'hold',
         orderId: null,
@@ -60,11 +60,11 @@ async function makeReservations({ db }: BenchEngine): Promise<number> {
       }),
     ),
   );
-  await reserver.close();
-  const held = verdicts.filter(({ outcome }) => outcome === 'reserved').length;
-  if (held < HOLDS) throw new Error(`only ${held} of ${HOLDS} are held`);
-  if (Date.now() > firstDue) throw new Error('the first holds fell due before the last were made');
-  return dueAt(HOLDS);
+  await batcher.close();
+  const reserved = results.filter(({ outcome }) => outcome === 'reserved').length;
+  if (reserved < RESERVATIONS) throw new Error(`only ${reserved} of ${RESERVATIONS} are reserved`);
+  if (Date.now() > firstDue) throw new Error('the first reservations fell due before the last were made');
+  return dueAt(RESERVATIONS);
 }
 
 interface Lag {
@@ -84,11 +84,11 @@ async function untilFreed({ db }: BenchEngine): Promise<Lag> {
              from reservations r join inventory_transactions t on t.reservation_id = r.id and t.kind = 'expire') freed`,
     );
     const [lag] = rows;
-    if (lag?.freed === HOLDS) {
+    if (lag?.freed === RESERVATIONS) {
       const { freed, lagP50Ms, lagP99Ms, lagMaxMs } = lag;
       return { freed, lagP50Ms: rounded(lagP50Ms), lagP99Ms: rounded(lagP99Ms), lagMaxMs: rounded(lagMaxMs) };
     }
-    if (second > PATIENCE_SECONDS) throw new Error(`only ${lag?.freed ?? 0} of ${HOLDS} are freed`);
+    if (second > GRACE_SECONDS) throw new Error(`only ${lag?.freed ?? 0} of ${RESERVATIONS} are freed`);
     await delay(1_000);
   }
 }

@@ -17,7 +17,7 @@ const POLL_MS = 20;
 /**
  * Rows a second from the first byte of the upload to the job's end, over HTTP and Temporal, with ledger, rejects and
  * progress; beside what PostgreSQL does at best with the same file on the same stock: a bare COPY and one UPDATE … FROM.
- * Turns alternate. Every row changes its counter. API and worker are processes of their own, whose peaks of memory are told.
+ * Turns alternate. Every row changes its counter. API and worker are processes of their own, whose peaks of memory are reported.
  */
 export async function benchFeed(): Promise<void> {
   const product = await startBenchProcesses();

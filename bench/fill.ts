@@ -1,6 +1,6 @@
 import type { Pool, PoolClient } from 'pg';
 
-/** One statement of the filling makes this many stock rows: a sign of life every few seconds, and bounded memory. */
+/** One statement of the filling makes this many stock rows: progress every few seconds, and bounded memory. */
 const ROWS_PER_STEP = 1_000_000;
 
 /** Warehouses W001 and on, spread over a map. */
@@ -29,8 +29,8 @@ export async function fillProducts(pool: Pool, count: number): Promise<void> {
 
 /**
  * A stock row of each of `products` products at each of `warehouses` warehouses, in the order of their key, as a feed import
- * makes them. Of a hundred places
- * six are empty; of a thousand four are low; half of the rest hold less than 60 units and a few hold hundreds.
+ * makes them. Of a hundred places six are
+ * empty; of a thousand four are low; half of the rest have less than 60 units and a few have hundreds.
  */
 export async function fillStock(
   pool: Pool,
@@ -54,7 +54,7 @@ export async function fillStock(
 }
 
 /**
- * Without the triggers that check references and follow thresholds, one by one, what is right by the way it is made: ten
+ * Without the triggers that check references and copy thresholds row by row, since the rows are made consistent: ten
  * million rows take one minute instead of ten.
  */
 export async function asLoader(pool: Pool, work: (client: PoolClient) => Promise<void>): Promise<void> {

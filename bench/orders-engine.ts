@@ -103,7 +103,7 @@ export async function startBenchEngine(skus: number): Promise<BenchEngine> {
   };
 }
 
-/** One carrier serves both: the textbook's shipments are answered by a signal each, the product's through its webhook. */
+/** One carrier serves both: the textbook's shipments are reported by a signal each, the product's through its webhook. */
 async function deliverEvents(
   events: readonly CarrierEvent[],
   to: { client: Client; waiting: Map<string, string>; url: string },

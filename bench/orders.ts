@@ -8,7 +8,7 @@ const ROUNDS = 3;
 const SECONDS = 8;
 const SKUS = 1_000;
 
-/** One kind of work: does it once, to its end, and answers how long its caller waited for the first answer, milliseconds. */
+/** One kind of work: does it once, to its end, and returns how long its caller waited for the first response, milliseconds. */
 type Work = () => Promise<number>;
 
 /**

@@ -11,7 +11,7 @@ export interface BenchProcesses {
   db: Database;
   /** Of the API. */
   url: string;
-  /** The most memory each process has had resident since it started, in MB of 2^20 bytes; null where Linux does not tell. */
+  /** The most memory each process has had resident since it started, in MB of 2^20 bytes; null where the system is not Linux. */
   peakRssMb(): Promise<{ api: number | null; worker: number | null }>;
   stop(): Promise<void>;
 }
@@ -56,7 +56,7 @@ export async function startBenchProcesses(): Promise<BenchProcesses> {
   };
 }
 
-/** `/ready` answers 200 once PostgreSQL and Temporal answer. The worker connects meanwhile; jobs wait for it. */
+/** `/ready` responds with 200 once PostgreSQL and Temporal respond. The worker connects meanwhile; jobs wait for it. */
 async function untilReady(url: string, children: readonly ChildProcess[]): Promise<void> {
   for (let second = 0; second < READY_SECONDS; second++) {
     if (children.some((child) => child.exitCode !== null)) break;

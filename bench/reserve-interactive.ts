@@ -21,7 +21,7 @@ export async function stockUp(db: Database, count: number): Promise<void> {
   await db.pool.query('vacuum analyze');
 }
 
-/** One hold the way it is usually written: a transaction that locks the row, looks, and writes, a round trip each. */
+/** One reservation the way it is usually written: a transaction that locks the row, reads, and writes, a round trip each. */
 export async function reserveInteractively(pool: Pool, productNumber: number, id: string): Promise<void> {
   const client = await pool.connect();
   const step = (name: string, text: string, values: unknown[]) =>

@@ -17,7 +17,7 @@ type Variant = 'uniform' | 'hot';
 
 /**
  * Reservations a second through the request batcher against one interactive `SELECT … FOR UPDATE` transaction each, in the same run
- * on the same server, windows alternating. Both write the same rows: hold, line, ledger, ledger key, counter.
+ * on the same server, windows alternating. Both write the same rows: reservation, line, ledger, ledger key, counter.
  */
 export async function benchReserve(): Promise<void> {
   const server = await startBenchPostgres();
@@ -37,7 +37,7 @@ async function benchVariant(
   variant: Variant,
 ) {
   const settings = readSettings({});
-  const reserver = createStandaloneReserver({
+  const batcher = createStandaloneReserver({
     db,
     warehouses: createWarehouseDirectory(db),
     strategy: 'nearest',
@@ -47,10 +47,10 @@ async function benchVariant(
     log,
   });
   const pick = () => (variant === 'hot' ? 1 : 1 + Math.floor(Math.random() * SKUS));
-  const combined: Window[] = [];
+  const batched: Window[] = [];
   const interactive: Window[] = [];
-  const combine = async () => {
-    const verdict = await reserver.submit({
+  const reserveBatched = async () => {
+    const result = await batcher.submit({
       reservationId: newId(),
       kind: 'hold',
       orderId: null,
@@ -60,28 +60,28 @@ async function benchVariant(
       holdSeconds: 900,
       status: 'pending',
     });
-    if (verdict.outcome !== 'reserved') throw new Error(`not held: ${verdict.outcome}`);
+    if (result.outcome !== 'reserved') throw new Error(`not reserved: ${result.outcome}`);
   };
-  const interact = () => reserveInteractively(db.pool, pick(), newId());
+  const reserveAlone = () => reserveInteractively(db.pool, pick(), newId());
   // Once each, not counted: connections, prepared statements, compiled code.
-  await runWindow({ seconds: 1, inFlight: IN_FLIGHT, work: combine });
-  await runWindow({ seconds: 1, inFlight: IN_FLIGHT, work: interact });
+  await runWindow({ seconds: 1, inFlight: IN_FLIGHT, work: reserveBatched });
+  await runWindow({ seconds: 1, inFlight: IN_FLIGHT, work: reserveAlone });
   // Prepared statements keep the plan they were given while the tables were empty until these are analysed; in service
   // autovacuum does that within its first minute.
   await db.pool.query('analyze');
   for (let round = 0; round < ROUNDS; round++) {
-    combined.push(await runWindow({ seconds: SECONDS, inFlight: IN_FLIGHT, work: combine }));
-    interactive.push(await runWindow({ seconds: SECONDS, inFlight: IN_FLIGHT, work: interact }));
+    batched.push(await runWindow({ seconds: SECONDS, inFlight: IN_FLIGHT, work: reserveBatched }));
+    interactive.push(await runWindow({ seconds: SECONDS, inFlight: IN_FLIGHT, work: reserveAlone }));
   }
-  await reserver.close();
+  await batcher.close();
   report({
     bench: 'reserve',
     variant,
-    combinedPerSecond: Math.round(perSecond(combined)),
+    batchedPerSecond: Math.round(perSecond(batched)),
     interactivePerSecond: Math.round(perSecond(interactive)),
-    ratio: rounded(perSecond(combined) / perSecond(interactive)),
-    combinedP50Ms: rounded(percentile(combined, 50)),
-    combinedP99Ms: rounded(percentile(combined, 99)),
+    ratio: rounded(perSecond(batched) / perSecond(interactive)),
+    batchedP50Ms: rounded(percentile(batched, 50)),
+    batchedP99Ms: rounded(percentile(batched, 99)),
     interactiveP50Ms: rounded(percentile(interactive, 50)),
     interactiveP99Ms: rounded(percentile(interactive, 99)),
   });

@@ -14,7 +14,7 @@ export interface BenchPostgres {
   stop(): Promise<void>;
 }
 
-/** A fresh PostgreSQL of the benchmark's own, as durable as the product's, with all migrations. Gone when stopped. */
+/** A fresh PostgreSQL of the benchmark's own, as durable as the product's, with all migrations. Removed when stopped. */
 export async function startBenchPostgres(): Promise<BenchPostgres> {
   const log = createLogger(process.env.LOG_LEVEL ?? 'warn', 'bench');
   const folder = await mkdtemp(join(tmpdir(), 'holdfast-bench-'));

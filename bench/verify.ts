@@ -19,7 +19,7 @@ const LIMIT = 100;
 
 /**
  * Seconds to check a ledger of so many rows, in full and incrementally, to seal it and to verify its seals. A stock row has
- * ten entries in the mean, and the counters say what the ledger says. Checks that ask Temporal are left out.
+ * ten entries in the mean, and the counters agree with the ledger. Checks that ask Temporal are left out.
  */
 export async function benchVerify(): Promise<void> {
   const server = await startBenchPostgres();
@@ -60,7 +60,7 @@ async function timed<T>(work: () => Promise<T>): Promise<{ result: T; seconds: n
   return { result, seconds: (performance.now() - started) / 1_000 };
 }
 
-/** Every check of PostgreSQL but the seals, which are measured by themselves. Answers the seconds of the slowest three. */
+/** Every check of PostgreSQL but the seals, which are measured by themselves. Returns the seconds of the slowest three. */
 async function checkAll(db: Database, mode: CheckMode): Promise<Record<string, number>> {
   const taken: [CheckId, number][] = [];
   for (const check of CHECK_IDS) {

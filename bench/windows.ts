@@ -1,4 +1,4 @@
-/** Runs `work` with `inFlight` calls at a time for `seconds`; answers what was done and how long each call took. */
+/** Runs `work` with `inFlight` calls at a time for `seconds`; returns how long each call took. */
 export async function runWindow(options: {
   seconds: number;
   inFlight: number;
@@ -39,7 +39,7 @@ export function rounded(value: number, digits = 2): number {
   return Number(value.toFixed(digits));
 }
 
-/** One JSON line on standard output: what other programs read. */
+/** Writes one JSON line on standard output, for other programs. */
 export function report(line: Record<string, unknown>): void {
   process.stdout.write(`${JSON.stringify(line)}\n`);
 }

@@ -4,7 +4,7 @@ import { asLoader, fillProducts, fillStock, fillWarehouses } from '../fill';
 export interface ExplainSize {
   /** Rows of stock: products at 100 locations. */
   stockRows: number;
-  /** Entries of the ledger: an opening for each stock row, the rest holds that were made and released. */
+  /** Entries of the ledger: an opening for each stock row, the rest reservations that were made and released. */
   ledgerRows: number;
 }
 
@@ -14,8 +14,8 @@ const MONTHS = 12;
 const STEP = 1_000_000;
 
 /**
- * A shop after a year: stock and ledger that agree, with few products that sell much and many that sell little; orders, holds
- * and transfers, most of them over. Made set by set, with every index in place.
+ * A shop after a year: stock and ledger that agree, with few products that sell much and many that sell little; orders,
+ * reservations and transfers, most of them ended. Made set by set, with every index in place.
  */
 export async function fillForExplain(
   pool: Pool,
@@ -35,7 +35,7 @@ export async function fillForExplain(
     );
     await client.query(moves(RECENTLY), [products, 50_000, WAREHOUSES]);
     await fillOrders(client, Math.ceil(size.stockRows / 30), products);
-    told('orders and holds');
+    told('orders and reservations');
     await client.query(OTHERS, [products]);
   });
   await pool.query('vacuum analyze');
@@ -67,7 +67,7 @@ async function fillLedger(
   const pairs = Math.max(0, Math.floor((ledgerRows - products * WAREHOUSES) / 2));
   for (let done = 0; done < pairs; done += STEP / 2) {
     await client.query(moves(LONG_AGO), [products, Math.min(STEP / 2, pairs - done), WAREHOUSES]);
-    told(`${Math.min(pairs, done + STEP / 2)} holds in the ledger`);
+    told(`${Math.min(pairs, done + STEP / 2)} reservations in the ledger`);
   }
 }
 
@@ -85,7 +85,7 @@ const OPENING = `
 const LONG_AGO = `interval '2 hours' + power(random(), 1.5) * (now() - interval '3 hours' - date_trunc('month', now()) + interval '11 months')`;
 const RECENTLY = `interval '1 hour' + random() * interval '1 minute'`;
 
-/** Holds that were made and released within the hour; the cube makes a tenth of the products sell half of all. */
+/** Reservations that were made and released within the hour; the cube makes a tenth of the products sell half of all. */
 const moves = (ago: string) => `
   with move as materialized (
     select 1 + floor(power(random(), 3) * $1::int)::int as product, 1 + floor(random() * $3::int)::int as warehouse,

@@ -18,7 +18,7 @@ import { recordStatements, type Recorded } from './recorder';
 
 const CHAPTERS = [
   { title: 'Stock and its ledger', queries: STOCK_QUERIES },
-  { title: 'Holds', queries: RESERVATION_QUERIES },
+  { title: 'Reservations', queries: RESERVATION_QUERIES },
   { title: 'Orders', queries: ORDER_QUERIES },
   { title: 'Alerts, upkeep, lists', queries: OTHER_QUERIES },
   { title: 'Consistency', queries: CONSISTENCY_QUERIES },
@@ -26,7 +26,7 @@ const CHAPTERS = [
 
 /**
  * `npm run explain [FILE]`: fills a database of its own and writes the plans of the major queries, to docs/queries.md unless told
- * otherwise. EXPLAIN_STOCK_ROWS and EXPLAIN_LEDGER_ROWS, for trying.
+ * otherwise. EXPLAIN_STOCK_ROWS and EXPLAIN_LEDGER_ROWS change the size.
  */
 async function main(file: string): Promise<void> {
   const size = {

@@ -37,18 +37,18 @@ import type { Database, Transaction } from '../../platform/database/database';
 import { newId } from '../../platform/ids';
 import { claim } from '../../platform/database/outbox';
 
-/** A query of the product, as `docs/queries.md` tells of it. */
+/** A query of the product, as `docs/queries.md` shows it. */
 export interface ExplainedQuery {
   title: string;
   usedBy: string;
   /** Which index serves it, and why that one. */
   index: string;
-  /** What is set for its transaction. */
+  /** Settings of its transaction. */
   prepare?(tx: Transaction): Promise<void>;
   run(on: Database & Transaction, some: Samples): Promise<unknown>;
 }
 
-/** What there is in the database to ask for. */
+/** Keys of rows in the database. */
 export interface Samples {
   /** A product that sells much, and one that hardly does. */
   hotSku: string;
@@ -184,30 +184,30 @@ export const RESERVATION_QUERIES: readonly ExplainedQuery[] = [
   {
     title: 'Is there enough',
     usedBy: '`POST /orders` before it starts a workflow',
-    index: '`stock_pkey`; holds past due by `reservations_due` (partial: unpaid ones).',
+    index: '`stock_pkey`; reservations past due by `reservations_due` (partial: unpaid ones).',
     run: (on, { skus }) => selectShort(on, skus.slice(0, 3), [1, 1, 1]),
   },
   {
-    title: 'Products with a hold that is past due',
+    title: 'Products with a reservation that is past due',
     usedBy: 'A shortage, before it is decided',
     index:
       '`reservations_due (expires_at) where status = pending`: few are past due, so they are found first.',
     run: (on, { keys }) => selectReclaimableProducts(on, [...new Set(keys.map((key) => key.productId))]),
   },
   {
-    title: 'Holds without an order that are past due',
+    title: 'Reservations without an order that are past due',
     usedBy: 'The expiry workflow',
-    index: 'The partial index of holds without an order by the time they fall due.',
+    index: 'The partial index of reservations without an order by the time they fall due.',
     run: (on) => selectDueForUpdate(on, 500),
   },
   {
-    title: 'Units on hold',
+    title: 'Units in pending reservations',
     usedBy: '`GET /inventory/metrics`',
     index: '`reservations_due`, then the lines’ primary key.',
     run: (on) => selectReservationTotals(on),
   },
   {
-    title: 'Who waits for a product',
+    title: 'Backorders that wait for a product',
     usedBy: 'Whatever frees stock',
     index:
       '`backorders_queue (product_id, id) where waiting > 0`: the queue in its order, without those that were served.',
@@ -217,7 +217,7 @@ export const RESERVATION_QUERIES: readonly ExplainedQuery[] = [
 
 export const ORDER_QUERIES: readonly ExplainedQuery[] = [
   {
-    title: 'An order as the API answers it',
+    title: 'An order as the API returns it',
     usedBy: '`GET /orders/{id}`, every outcome',
     index:
       '`orders_pkey` and the first column of the key of each table that belongs to it; `reservations_by_order`, `shipments_by_order`, `refunds_by_order`.',
@@ -249,7 +249,7 @@ export const ORDER_QUERIES: readonly ExplainedQuery[] = [
   },
   {
     title: 'Open orders that have not moved',
-    usedBy: 'The sweep, every 30 seconds',
+    usedBy: 'The reconciler, every 30 seconds',
     index: '`orders_open (updated_at)`, partial: orders that ended are not in it.',
     run: (on) => selectSuspectsForUpdate(on, { graceSeconds: 30, recheckSeconds: 600, limit: 100 }),
   },

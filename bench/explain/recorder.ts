@@ -9,7 +9,7 @@ export interface Recorded {
 }
 
 /**
- * Runs a function of the product and answers the statements it sent, word for word: a document made of them cannot drift from the
+ * Runs a function of the product and returns the statements it sent, word for word: a document made of them cannot drift from the
  * code. Everything happens in one transaction that is rolled back.
  */
 export async function recordStatements(

@@ -7,7 +7,7 @@ export interface TextbookDeps {
   db: Database;
   gateway: PaymentGateway;
   carrier: Carrier;
-  /** Told which workflow waits for a shipment's pick-up. */
+  /** Records which workflow waits for a shipment's pick-up. */
   expectPickUp(shipmentId: string, workflowId: string): void;
 }
 
@@ -22,7 +22,7 @@ export interface TextbookActivities {
 
 const PRICE_MINOR = 1_000;
 
-/** Each step is a transaction or a call of its own. The order's id is also that of its hold, charge and shipment. */
+/** Each step is a transaction or a call of its own. The order's id is also that of its reservation, charge and shipment. */
 export function createTextbookActivities(deps: TextbookDeps): TextbookActivities {
   const { db } = deps;
   const run = (name: string, text: string, orderId: string) =>

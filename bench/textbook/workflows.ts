@@ -16,14 +16,14 @@ export const pickedUp = defineSignal('pickedUp');
 
 const steps = proxyActivities<TextbookActivities>({ startToCloseTimeout: '1 minute' });
 
-/** The least that Temporal can do: a workflow that ends at once. */
+/** The minimum for Temporal: a workflow that ends at once. */
 export function empty(): Promise<void> {
   return Promise.resolve();
 }
 
 /**
- * An order as tutorials write it: the caller starts it with an update that answers when the stock is held, every step is a
- * regular activity of its own, each warehouse a child workflow, and a hold that is not paid runs out by a timer.
+ * An order as tutorials write it: the caller starts it with an update that returns when the stock is reserved, every step is a
+ * regular activity of its own, each warehouse a child workflow, and a reservation that is not paid expires by a timer.
  */
 export async function textbookOrder(input: { orderId: string; productNumber: number }): Promise<void> {
   const { orderId } = input;

@@ -23,7 +23,7 @@ interface Health {
 const health = async () => (await test.call('GET', '/inventory/health')).body as unknown as Health;
 const reader = () => createMetricsReader({ db: test.db, driftChecks: ['on_hand_ledger'], freshMs: 0 });
 
-it('totals are those of all stock, holds and alerts', async () => {
+it('totals are those of all stock, reservations and alerts', async () => {
   await addPaidOrder(test.db, [{ sku: 'LAMP', warehouse: 'AMS', quantity: 4 }]);
   await test.call('POST', '/inventory/DESK/adjust', { body: { location: 'AMS', setTo: 0, reason: 'gone' } });
   await test.call('PUT', '/inventory/LAMP/thresholds', {
@@ -45,7 +45,7 @@ it('totals are those of all stock, holds and alerts', async () => {
   expect(reply).toMatchObject({ status: 200, body: { places: 3 } });
 });
 
-it('figures are answered at once and counted anew behind the answer, once for all who ask', async () => {
+it('figures are returned at once and counted anew after the response, once for all who ask', async () => {
   const metrics = reader();
   const first = await metrics.read();
   await addStock(test.db, 'SEAT', 'AMS', 7);

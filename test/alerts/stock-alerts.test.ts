@@ -60,7 +60,7 @@ test('stock that reaches its threshold is low, until it is above it again', asyn
   expect(await alerts(sku)).toEqual(['low_stock resolved', 'low_stock open']);
 });
 
-test('the alert tells the worst: without any left it is out of stock, and no longer low', async () => {
+test('only the most severe alert is open: without any left it is out of stock, and no longer low', async () => {
   const sku = await productWith(10, { low: 3 });
   await setTo(sku, 2);
   await setTo(sku, 0);
@@ -71,7 +71,7 @@ test('the alert tells the worst: without any left it is out of stock, and no lon
   expect(await alerts(sku)).toEqual(['low_stock resolved', 'out_of_stock resolved', 'low_stock resolved']);
 });
 
-test('what is on hand but all held is out of stock, and recovers when the hold falls due', async () => {
+test('what is on hand but all held is out of stock, and recovers when the reservation falls due', async () => {
   const sku = await productWith(5, {});
   const order = orderOf({ [sku]: 5 });
   await shop.place(order);

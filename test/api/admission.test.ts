@@ -30,7 +30,7 @@ describe('the admission queue', () => {
     expect([admission.running, admission.queued]).toEqual([0, 0]);
   });
 
-  it('serves first come, first served, and nobody who comes later overtakes', async () => {
+  it('serves first come, first served, and no later one overtakes', async () => {
     const admission = createAdmission({ limit: 1, queue: 10, maxWaitMs: 5_000 });
     const first = held();
     const order: number[] = [];

@@ -80,7 +80,7 @@ test('what is asked while the lanes are busy goes together with the next, in bat
   expect(asked).toEqual([1, 4, 4, 1]);
 });
 
-test('an answer is never older than its question', async () => {
+test('a response is never older than its request', async () => {
   const { reader } = open({ lanes: 1 });
   const sku = `SKU-${newId()}`;
   await addStock(shop.db, sku, 'AMS', 0);
@@ -107,7 +107,7 @@ test('a warehouse that was opened a moment ago is listed', async () => {
   });
 });
 
-test('a statement that fails fails its readers, and nobody after them', async () => {
+test('a statement that fails fails its readers, and none after them', async () => {
   let fail = true;
   const db: Database = {
     ...shop.db,

@@ -24,7 +24,7 @@ function send(body: object, key?: string) {
 
 const onHand = async (sku: string) => (await test.call('GET', `/inventory/${sku}`)).body.onHand;
 
-it('a batch answers a verdict for each update, in their order', async () => {
+it('a batch returns an outcome for each update, in their order', async () => {
   const { status, body } = await send({
     updates: [
       update({ delta: -2 }),
@@ -72,7 +72,7 @@ it('an atomic batch with an update that cannot be applied is refused whole, with
   expect(await onHand('LAMP')).toBe(before);
 });
 
-it('a key applies its batch once, and every repeat has the first answer', async () => {
+it('a key applies its batch once, and every repeat has the first response', async () => {
   for (const atomic of [true, false]) {
     const key = newId();
     const before = await onHand('LAMP');
@@ -87,7 +87,7 @@ it('a key applies its batch once, and every repeat has the first answer', async 
   }
 });
 
-it('a batch whose answer was lost is not applied again when it is sent again with its key', async () => {
+it('a batch whose response was lost is not applied again when it is sent again with its key', async () => {
   const key = newId();
   const before = await onHand('LAMP');
   const body = { updates: [update({ delta: 3 }), update({ sku: 'NOPE' })] };

@@ -46,7 +46,7 @@ describe("a carrier's updates", () => {
     await expectInvariants(test.db);
   });
 
-  it('are refused from a carrier that nobody knows', async () => {
+  it('are refused from an unknown carrier', async () => {
     const events = [{ eventId: 'e', shipmentId: newId(), type: 'picked_up' }];
     expect((await test.call('POST', '/carriers/nobody/events', { body: { events } })).status).toBe(404);
   });

@@ -80,7 +80,7 @@ describe('the stock of a product', () => {
     expect((await test.call('GET', '/inventory/LAMP-1/location/NOPE')).status).toBe(404);
   });
 
-  it('is answered from the ledger for a time in the past', async () => {
+  it('is read from the ledger for a time in the past', async () => {
     const before = (await test.call('GET', '/inventory/DESK-1')).body;
     await test.call('POST', '/inventory/DESK-1/adjust', {
       body: { location: 'AMS', delta: 7, reason: 'found' },

@@ -21,30 +21,30 @@ function expectProblem(
 }
 
 describe('errors', () => {
-  it('answers malformed JSON with 400', async () => {
+  it('responds to malformed JSON with 400', async () => {
     for (const raw of ['{"items": [', '{', "{'a': 1}", 'undefined', '\u0000']) {
       expectProblem(await test.call('POST', '/orders', { raw }), 400, 'MALFORMED_JSON');
     }
   });
 
-  it('answers JSON that is no object with 422', async () => {
+  it('responds to JSON that is no object with 422', async () => {
     for (const raw of ['null', '"order"', '[]', '7']) {
       expectProblem(await test.call('POST', '/orders', { raw }), 422, 'VALIDATION_FAILED');
     }
   });
 
-  it('answers a missing body with 422', async () => {
+  it('responds to a missing body with 422', async () => {
     expectProblem(await test.call('POST', '/orders'), 422, 'VALIDATION_FAILED');
   });
 
-  it('answers a body of 2 MB with 413', async () => {
+  it('responds to a body of 2 MB with 413', async () => {
     const body = { ...order('A', 1), note: 'x'.repeat(2 * 1024 * 1024) };
     expectProblem(await test.call('POST', '/orders', { body }), 413, 'PAYLOAD_TOO_LARGE');
     // The connection was not cut: the next request on it is answered.
     expect((await test.call('GET', '/products')).status).toBe(200);
   });
 
-  it('answers a body of 2 MB that comes in chunks, without a length, with 413', async () => {
+  it('responds to a body of 2 MB that comes in chunks, without a length, with 413', async () => {
     const status = await new Promise<number | undefined>((resolve, reject) => {
       const sent = httpRequest(
         `${test.api.url}/api/v1/orders`,
@@ -61,7 +61,7 @@ describe('errors', () => {
     expect(status).toBe(413);
   });
 
-  it('answers a body that does not come in time with 408, and closes the connection', async () => {
+  it('responds to a body that does not come in time with 408, and closes the connection', async () => {
     const { status, headers, text } = await new Promise<{
       status: number | undefined;
       headers: Headers;
@@ -84,7 +84,7 @@ describe('errors', () => {
     expect(headers.get('connection')).toBe('close');
   });
 
-  it('answers a body that is not JSON with 415', async () => {
+  it('responds to a body that is not JSON with 415', async () => {
     const headers = { 'content-type': 'text/plain' };
     expectProblem(
       await test.call('POST', '/orders', { raw: 'hello', headers }),
@@ -99,7 +99,7 @@ describe('errors', () => {
     );
   });
 
-  it('answers what is not there with 404', async () => {
+  it('responds to what is not there with 404', async () => {
     for (const path of [
       '/nothing',
       `/orders/${newId()}`,
@@ -119,11 +119,11 @@ describe('errors', () => {
     expectProblem(await test.call('GET', '/products/%00'), 404, 'NOT_FOUND');
   });
 
-  it('answers a path that cannot be decoded with 400', async () => {
+  it('responds to a path that cannot be decoded with 400', async () => {
     expectProblem(await test.call('GET', '/products/%E0%A4%A'), 400, 'BAD_REQUEST');
   });
 
-  it('answers another method with 405 and says which are allowed', async () => {
+  it('responds to another method with 405 and says which are allowed', async () => {
     const reply = await test.call('DELETE', '/orders');
     expectProblem(reply, 405, 'METHOD_NOT_ALLOWED');
     expect(reply.headers.get('allow')).toBe('POST, GET, HEAD, OPTIONS');
@@ -132,7 +132,7 @@ describe('errors', () => {
     expect([options.status, options.headers.get('allow')]).toEqual([204, 'POST, PUT, OPTIONS']);
   });
 
-  it('answers list parameters that break a rule with 422 and names them', async () => {
+  it('responds to list parameters that break a rule with 422 and names them', async () => {
     const queries = ['limit=0', 'limit=101', 'limit=abc', 'limit=', 'limit=1.5', 'offset=-1', 'cursor=abc'];
     for (const query of [...queries, 'status=lost', 'from=yesterday', 'limit=1&limit=2']) {
       const reply = await test.call('GET', `/orders?${query}`);
@@ -141,7 +141,7 @@ describe('errors', () => {
     }
   });
 
-  it('answers a cursor of another list with 422', async () => {
+  it('responds to a cursor of another list with 422', async () => {
     const cursor = Buffer.from(JSON.stringify({ sku: 'A' })).toString('base64url');
     expect((await test.call('GET', `/products?cursor=${cursor}`)).status).toBe(200);
     expectProblem(await test.call('GET', `/orders?cursor=${cursor}`), 422, 'VALIDATION_FAILED');

@@ -9,7 +9,7 @@ import { waitFor } from '../support/wait';
 import { callApi, NOWHERE, openTestApi, order } from './support';
 
 describe('while PostgreSQL is away', () => {
-  it('answers 503 without a word of the driver, and is not ready', async () => {
+  it('responds with 503 without a word of the driver, and is not ready', async () => {
     const url = `postgresql://postgres@${NOWHERE}/holdfast`;
     const db = openDatabase({ url, poolSize: 2, log: testLogger() });
     const test = await openTestApi({ shop: { db, url, close: () => db.close() } });

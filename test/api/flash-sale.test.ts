@@ -69,7 +69,7 @@ function ask(sku: string, agent: Agent): Promise<string> {
   });
 }
 
-/** Asks so many times, all at once; answers how many were told what. */
+/** Asks so many times, all at once; returns how many were told what. */
 async function rush(sku: string, count: number): Promise<Record<string, number>> {
   const agent = new Agent({ keepAlive: true, maxSockets: CONNECTIONS });
   const told: Record<string, number> = {};
@@ -79,7 +79,7 @@ async function rush(sku: string, count: number): Promise<Record<string, number>>
   return told;
 }
 
-it('a flash sale of 500 units to 3,000 who all ask at once holds exactly 500, and tells the others why not', async () => {
+it('a flash sale of 500 units to 3,000 who all ask at once reserves exactly 500, and tells the others why not', async () => {
   const sku = await openSale(200, 500);
   const told: Record<string, number> = {};
   // Who is told to come again does, until nothing is left.
@@ -93,13 +93,13 @@ it('a flash sale of 500 units to 3,000 who all ask at once holds exactly 500, an
   expect(await heldUnits(sku)).toEqual({ holds: 500, reserved: 500 });
 }, 240_000);
 
-it('a queue with room for all of them turns nobody away, and nobody waits for longer than the sale takes', async () => {
+it('a queue with room for all of them refuses none, and none waits for longer than the sale takes', async () => {
   const sku = await openSale(3_000, 500);
   expect(await rush(sku, 1_500)).toEqual({ held: 500, '409 OUT_OF_STOCK': 1_000 });
   expect(await heldUnits(sku)).toEqual({ holds: 500, reserved: 500 });
 }, 240_000);
 
-it('a client that leaves before its turn leaves the queue, and holds nothing', async () => {
+it('a client that leaves before its turn leaves the queue, and reserves nothing', async () => {
   const sku = await openSale(3, 10);
   const barriers = openBarriers(test.url);
   const barrier = await barriers.block(

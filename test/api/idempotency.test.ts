@@ -54,7 +54,7 @@ describe('the store of idempotency keys', () => {
     expect(await acceptKey(shop.db, { ...wanted, caller: 'somebody else' })).toMatchObject({ isNew: true });
   });
 
-  it('keeps the first final answer', async () => {
+  it('keeps the first final response', async () => {
     const wanted = request();
     await acceptKey(shop.db, wanted);
     expect(await finishKey(shop.db, wanted, created)).toEqual(created);

@@ -132,7 +132,7 @@ describe('a parcel', () => {
 });
 
 describe('units that are named', () => {
-  it('leave with a hold', async () => {
+  it('leave with a reservation', async () => {
     const held = await call('POST', '/inventory/PHONE/reserve', { quantity: 1, location: 'AMS' });
     const at = `/reservations/${held.body.id}`;
     await call('POST', `${at}/confirm`);

@@ -143,7 +143,7 @@ describe('the description of the API', () => {
     expect(Object.fromEntries(described)).toEqual(PROMISED);
   });
 
-  it('has every parameter of a path, an own id for each operation, and a description for each answer', () => {
+  it('has every parameter of a path, an own id for each operation, and a description for each response', () => {
     const ids = operations().map(({ operation }) => operation.operationId);
     expect(new Set(ids).size).toBe(ids.length);
     for (const { path, operation } of operations()) {
@@ -187,7 +187,7 @@ describe('the description of the API', () => {
     });
   });
 
-  it('is true of real answers', async () => {
+  it('is true of real responses', async () => {
     const { orderId } = await addPaidOrder(test.db, [{ sku: 'A', warehouse: 'AMS', quantity: 1 }]);
     const paths: Record<string, string> = {
       '/api/v1/orders': '/orders',

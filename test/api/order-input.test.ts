@@ -40,10 +40,10 @@ describe('an order that breaks a rule', () => {
     ['no customer', { items: lines(1) }, 'customerId'],
     ['an empty customer', order('A', 1, { customerId: '' }), 'customerId'],
     ['a customer of 201 characters', order('A', 1, { customerId: 'c'.repeat(201) }), 'customerId'],
-    ['a hold of no time', order('A', 1, { holdSeconds: 0 }), 'holdSeconds'],
-    ['a hold of more than a day', order('A', 1, { holdSeconds: 86_401 }), 'holdSeconds'],
-    ['a fractional hold', order('A', 1, { holdSeconds: 1.5 }), 'holdSeconds'],
-    ['a hold that is text', order('A', 1, { holdSeconds: '900' }), 'holdSeconds'],
+    ['a reservation of no time', order('A', 1, { holdSeconds: 0 }), 'holdSeconds'],
+    ['a reservation of more than a day', order('A', 1, { holdSeconds: 86_401 }), 'holdSeconds'],
+    ['a fractional reservation', order('A', 1, { holdSeconds: 1.5 }), 'holdSeconds'],
+    ['a reservation that is text', order('A', 1, { holdSeconds: '900' }), 'holdSeconds'],
     ['an unknown way to fulfil', order('A', 1, { fulfilment: 'maybe' }), 'fulfilment'],
     ['a latitude that is not on Earth', order('A', 1, { shipTo: { latitude: 91, longitude: 0 } }), 'shipTo'],
     ['half a point', order('A', 1, { shipTo: { latitude: 52 } }), 'shipTo'],
@@ -63,7 +63,7 @@ describe('an order that breaks a rule', () => {
     expect(keys.rowCount).toBe(0);
   });
 
-  it('is answered with 422 when the idempotency key is not one', async () => {
+  it('gets 422 when the idempotency key is not one', async () => {
     for (const key of ['x'.repeat(256), 'has space']) {
       const reply = await test.call('POST', '/orders', {
         body: order('A', 1),
@@ -107,7 +107,7 @@ describe('an order that cannot be filled', () => {
     }
   });
 
-  it('counts an unpaid hold that is past due as available, and one that is not as taken', async () => {
+  it('counts an unpaid reservation that is past due as available, and one that is not as taken', async () => {
     await addStock(test.db, 'HELD', 'AMS', 10);
     await hold('HELD', 4, '-1 second');
     await hold('HELD', 5, '1 hour');

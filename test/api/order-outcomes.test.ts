@@ -20,11 +20,11 @@ afterAll(async () => {
   await shop.close();
 });
 
-/** A table of verdicts in memory, told about through PostgreSQL. */
+/** A table of outcomes in memory, with notices through PostgreSQL. */
 function scene() {
   const rows = new Map<string, string>();
   const reads: (readonly string[])[] = [];
-  const verdicts = createOrderOutcomes<string>({
+  const outcomes = createOrderOutcomes<string>({
     feed: createChangeFeed(listener, 'holdfast_orders'),
     log: testLogger(),
     read: (orderIds) => {
@@ -32,7 +32,7 @@ function scene() {
       return Promise.resolve(new Map([...rows].filter(([orderId]) => orderIds.includes(orderId))));
     },
   });
-  return { rows, reads, verdicts };
+  return { rows, reads, outcomes };
 }
 
 function tell(orderIds: readonly string[]): Promise<unknown> {
@@ -42,29 +42,29 @@ function tell(orderIds: readonly string[]): Promise<unknown> {
   });
 }
 
-describe('waiting for verdicts', () => {
+describe('waiting for outcomes', () => {
   it('wakes by the notice, and not by the poll', async () => {
     // No timer fires, so nobody polls.
     const timers = jest.spyOn(globalThis, 'setTimeout').mockReturnValue(setTimeout(() => undefined, 0));
     try {
-      const { rows, verdicts } = scene();
+      const { rows, outcomes } = scene();
       const orderId = newId();
-      const expected = verdicts.expect(orderId);
+      const expected = outcomes.expect(orderId);
       const waiting = expected.outcome(10_000);
       rows.set(orderId, 'held');
       await tell([orderId]);
       await expect(waiting).resolves.toBe('held');
       expected.release();
-      expect(verdicts.waiting).toBe(0);
+      expect(outcomes.waiting).toBe(0);
     } finally {
       timers.mockRestore();
     }
   }, 10_000);
 
-  it('reads many orders that were told of together in few statements', async () => {
-    const { rows, reads, verdicts } = scene();
+  it('reads many orders with notices at once in few statements', async () => {
+    const { rows, reads, outcomes } = scene();
     const orderIds = Array.from({ length: 300 }, () => newId());
-    const expected = orderIds.map((orderId) => verdicts.expect(orderId));
+    const expected = orderIds.map((orderId) => outcomes.expect(orderId));
     const waiting = Promise.all(expected.map((one) => one.outcome(10_000)));
     for (const orderId of orderIds) rows.set(orderId, orderId);
     await tell(orderIds);
@@ -73,30 +73,30 @@ describe('waiting for verdicts', () => {
     for (const one of expected) one.release();
   });
 
-  it('finds a row that nobody told of, by polling', async () => {
-    const { rows, verdicts } = scene();
+  it('finds a row without a notice, by polling', async () => {
+    const { rows, outcomes } = scene();
     const orderId = newId();
-    const expected = verdicts.expect(orderId);
+    const expected = outcomes.expect(orderId);
     const waiting = expected.outcome(10_000);
     rows.set(orderId, 'held');
     await expect(waiting).resolves.toBe('held');
     expected.release();
   });
 
-  it('gives the verdict to everybody who waits for the same order', async () => {
-    const { rows, verdicts } = scene();
+  it('gives the outcome to everybody who waits for the same order', async () => {
+    const { rows, outcomes } = scene();
     const orderId = newId();
-    const both = [verdicts.expect(orderId), verdicts.expect(orderId)];
+    const both = [outcomes.expect(orderId), outcomes.expect(orderId)];
     rows.set(orderId, 'held');
     both[0]?.recheck();
     await expect(Promise.all(both.map((one) => one.outcome(10_000)))).resolves.toEqual(['held', 'held']);
     for (const one of both) one.release();
-    expect(verdicts.waiting).toBe(0);
+    expect(outcomes.waiting).toBe(0);
   });
 
-  it('answers null when the time is over', async () => {
-    const { verdicts } = scene();
-    const expected = verdicts.expect(newId());
+  it('returns null when the time is over', async () => {
+    const { outcomes } = scene();
+    const expected = outcomes.expect(newId());
     await expect(expected.outcome(30)).resolves.toBeNull();
     expected.release();
   });
@@ -104,7 +104,7 @@ describe('waiting for verdicts', () => {
   it('goes on after reading has failed', async () => {
     const orderId = newId();
     let failures = 2;
-    const verdicts = createOrderOutcomes<string>({
+    const outcomes = createOrderOutcomes<string>({
       feed: createChangeFeed(listener, 'holdfast_orders'),
       log: testLogger(),
       read: () => {
@@ -112,15 +112,15 @@ describe('waiting for verdicts', () => {
         return Promise.resolve(new Map([[orderId, 'held']]));
       },
     });
-    const expected = verdicts.expect(orderId);
+    const expected = outcomes.expect(orderId);
     await expect(expected.outcome(10_000)).resolves.toBe('held');
     expected.release();
   });
 
   it('wakes everybody when the listening connection is back, since notices were missed', async () => {
-    const { rows, verdicts } = scene();
+    const { rows, outcomes } = scene();
     const orderId = newId();
-    const expected = verdicts.expect(orderId);
+    const expected = outcomes.expect(orderId);
     const waiting = expected.outcome(10_000);
     await shop.db.pool.query(
       `select pg_terminate_backend(pid) from pg_stat_activity

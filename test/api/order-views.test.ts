@@ -17,7 +17,7 @@ function run(text: string, values: unknown[] = []) {
 }
 
 describe('the view of an order', () => {
-  it('shows items with their allocations, holds, payments, refunds and shipments', async () => {
+  it('shows items with their allocations, reservations, payments, refunds and shipments', async () => {
     const { orderId, reservationId } = await addPaidOrder(test.db, [
       { sku: 'A', warehouse: 'AMS', quantity: 2 },
       { sku: 'A', warehouse: 'LON', quantity: 1 },
@@ -90,7 +90,7 @@ describe('the view of an order', () => {
     ]);
   });
 
-  it('shows a hold that is being charged as pending', async () => {
+  it('shows a reservation that is being charged as pending', async () => {
     const { orderId, reservationId } = await addPaidOrder(test.db, [
       { sku: 'B', warehouse: 'AMS', quantity: 1 },
     ]);

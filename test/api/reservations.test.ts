@@ -30,7 +30,7 @@ const levels = async (sku: string) => {
 const said = ({ status, body }: Reply) => [status, body.code];
 
 describe('POST /inventory/{sku}/reserve', () => {
-  it('holds units, and answers the hold with where it is kept', async () => {
+  it('reserves units, and returns the reservation with where it is kept', async () => {
     const sku = await newSku({ AMS: 2, BER: 5 });
     const reply = await reserve(sku, { quantity: 3, location: 'BER', orderId: 'PO-77', holdSeconds: 60 });
     expect(reply.status).toBe(201);
@@ -47,13 +47,13 @@ describe('POST /inventory/{sku}/reserve', () => {
     expect(await levels(sku)).toEqual([7, 3]);
   });
 
-  it('keeps a hold until the time that it names', async () => {
+  it('keeps a reservation until the time that it names', async () => {
     const expiresAt = new Date(Date.now() + 5_000_000).toISOString();
     const reply = await reserve(await newSku(), { quantity: 1, expiresAt });
     expect(reply.body).toMatchObject({ expiresAt });
   });
 
-  it('says what is short, of all locations or of one, and holds nothing', async () => {
+  it('says what is short, of all locations or of one, and reserves nothing', async () => {
     const sku = await newSku({ AMS: 2, BER: 5 });
     const everywhere = await reserve(sku, { quantity: 8 });
     expect(said(everywhere)).toEqual([409, 'OUT_OF_STOCK']);
@@ -122,7 +122,7 @@ describe('POST /inventory/{sku}/reserve', () => {
     expect((await reserve(sku, { quantity: 1, expiresAt }, late)).body).toEqual(named.body);
   });
 
-  it('answers the hold that it made before it lost its answer', async () => {
+  it('returns the reservation that it made before it lost its response', async () => {
     const sku = await newSku({ AMS: 5 });
     const key = newId();
     const first = await reserve(sku, { quantity: 4 }, key);
@@ -150,7 +150,7 @@ describe('POST /inventory/{sku}/release', () => {
     expect(await levels(sku)).toEqual([9, 0]);
   });
 
-  it('knows no hold of another SKU, and refuses wrong ids', async () => {
+  it('knows no reservation of another SKU, and refuses wrong ids', async () => {
     const [sku, other] = [await newSku(), await newSku()];
     const { id } = (await reserve(other, { quantity: 1 })).body;
     for (const reservationId of [id, newId()]) {
@@ -174,7 +174,7 @@ describe('POST /inventory/{sku}/release', () => {
 });
 
 describe('POST /reservations', () => {
-  it('holds several products over several warehouses, all or nothing', async () => {
+  it('reserves several products over several warehouses, all or nothing', async () => {
     const [one, two] = [await newSku({ AMS: 1, NYC: 1 }), await newSku({ BER: 3 })];
     const items = [
       { sku: one, quantity: 1 },
@@ -234,7 +234,7 @@ describe('POST /reservations', () => {
   });
 });
 
-describe('a hold', () => {
+describe('a reservation', () => {
   it('is confirmed and shipped, each once for a key, and refuses what no longer fits', async () => {
     const sku = await newSku();
     const { id } = (await reserve(sku, { quantity: 2 })).body;
@@ -317,7 +317,7 @@ describe('a hold', () => {
 });
 
 describe('GET /reservations', () => {
-  it('pages through holds, newest first, by status and SKU', async () => {
+  it('pages through reservations, newest first, by status and SKU', async () => {
     const sku = await newSku();
     const made: string[] = [];
     for (let n = 0; n < 3; n++) made.unshift((await reserve(sku, { quantity: 1 })).body.id);

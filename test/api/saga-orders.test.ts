@@ -14,7 +14,7 @@ afterEach(() => expectInvariants(test.stack.db));
 afterAll(() => test.stack.stop());
 
 describe('placing an order', () => {
-  it('answers 201 with the order, held, and where it is', async () => {
+  it('responds with 201 and the order, reserved, and where it is', async () => {
     const sku = await test.newSku(10);
     const reply = await test.place({
       ...order(sku, 1),
@@ -43,7 +43,7 @@ describe('placing an order', () => {
     expect(await saga.describe()).toMatchObject({ type: 'orderSaga', status: { name: 'RUNNING' } });
   });
 
-  it('gives the same answer to the same key, also from another process, and none to another body', async () => {
+  it('gives the same response to the same key, also from another process, and none to another body', async () => {
     const sku = await test.newSku(10);
     const key = newId();
     const first = await test.place(order(sku, 2), key);
@@ -72,7 +72,7 @@ describe('placing an order', () => {
     expect((await test.place(order(sku, 3), key)).body.code).toBe('IDEMPOTENCY_KEY_REUSED');
   });
 
-  it('makes one order of many requests with one key at once, and all get its answer', async () => {
+  it('makes one order of many requests with one key at once, and all get its response', async () => {
     const sku = await test.newSku(1);
     const key = newId();
     const replies = await Promise.all(Array.from({ length: 12 }, () => test.place(order(sku, 1), key)));
@@ -82,11 +82,11 @@ describe('placing an order', () => {
     expect(await test.reserved(sku)).toBe(1);
   });
 
-  it('never refuses the retry of the order that took the last unit, when its answer was lost', async () => {
+  it('never refuses the retry of the order that took the last unit, when its response was lost', async () => {
     const sku = await test.newSku(1);
     const key = newId();
     const first = await test.place(order(sku, 1), key);
-    // What is there when the process died after the start and before the answer.
+    // What is there when the process died after the start and before the response.
     await test.forgetAnswer(key, 'started');
     const again = await test.place(order(sku, 1), key);
     expect(again).toMatchObject({ status: 201, body: { id: first.body.id } });
@@ -116,7 +116,7 @@ describe('placing an order', () => {
     expect((await test.call('GET', `/orders?sku=${sku}`)).body.items).toEqual([]);
   });
 
-  it('holds exactly what there is for many at once, and tells the others what is short', async () => {
+  it('reserves exactly what there is for many at once, and tells the others what is short', async () => {
     const sku = await test.newSku(5);
     const replies = await Promise.all(Array.from({ length: 25 }, () => test.place(order(sku, 1))));
     expect(replies.filter((reply) => reply.status === 201)).toHaveLength(5);
@@ -129,7 +129,7 @@ describe('placing an order', () => {
     expect(await test.reserved(sku)).toBe(5);
   });
 
-  it('answers the verdict of a saga that finds no stock with its order', async () => {
+  it('returns the outcome of a saga that finds no stock with its order', async () => {
     const sku = await test.newSku(1);
     const key = newId();
     await test.place(order(sku, 2), key);
@@ -161,7 +161,7 @@ describe('placing an order', () => {
     });
   });
 
-  it('answers 409 for an order of which more units would wait than may, and the same again for its key', async () => {
+  it('responds with 409 for an order of which more units would wait than may, and the same again for its key', async () => {
     const sku = await test.newSku(0);
     const key = newId();
     const body = { ...order(sku, 100_001), fulfilment: 'backorder', customerId: newId() };
@@ -186,7 +186,7 @@ describe('placing an order', () => {
     expect((await test.place(smaller, newId())).status).toBe(201);
   });
 
-  it('answers 409 for an order that was undone', async () => {
+  it('responds with 409 for an order that was undone', async () => {
     const sku = await test.newSku(1);
     const key = newId();
     const { body } = await test.place(order(sku, 1), key);

@@ -23,7 +23,7 @@ describe('paying an order', () => {
     return (await test.place(order(await test.newSku(1), 1, more))).body.id;
   }
 
-  it('answers the payment, once for a key, and then nothing is left to pay', async () => {
+  it('returns the payment, once for a key, and then nothing is left to pay', async () => {
     const orderId = await held();
     const key = newId();
     const first = await pay(orderId, 'tok_ok', key);
@@ -41,7 +41,7 @@ describe('paying an order', () => {
     expect((await test.call('GET', `/orders/${orderId}`)).body.payments).toHaveLength(1);
   });
 
-  it('answers a decline with its reason, and takes another card', async () => {
+  it('returns the reason of a decline, and takes another card', async () => {
     const orderId = await held();
     const key = newId();
     const declined = await pay(orderId, 'tok_insufficient_funds', key);
@@ -57,7 +57,7 @@ describe('paying an order', () => {
     ]);
   });
 
-  it('answers 409 once the hold has expired', async () => {
+  it('responds with 409 once the reservation has expired', async () => {
     const orderId = await held({ holdSeconds: 1 });
     await waitFor(async () => (await test.status(orderId)) === 'expired');
     expect(await pay(orderId, 'tok_ok')).toMatchObject({ status: 409, body: { code: 'HOLD_EXPIRED' } });

@@ -6,7 +6,7 @@ import { waitFor } from '../support/wait';
 import { callApi, openTestApi } from './support';
 
 describe('stopping the API', () => {
-  it('lets a request end, ends streams, closes idle connections and accepts nobody new', async () => {
+  it('lets a request end, ends streams, closes idle connections and accepts no new one', async () => {
     const test = await openTestApi();
     const { url } = test.api;
     await addStock(test.db, 'A', 'AMS', 10);

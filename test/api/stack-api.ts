@@ -13,7 +13,7 @@ export interface StackApi {
   /** A product of its own, with so many units in one warehouse. */
   newSku(onHand: number): Promise<string>;
   reserved(sku: string): Promise<number>;
-  /** The key as it is after a crash that lost the answer. */
+  /** The key as it is after a crash that lost the response. */
   forgetAnswer(key: string, state: 'accepted' | 'started'): Promise<void>;
   /** Ends an order's saga by hand. */
   terminate(orderId: string): Promise<void>;

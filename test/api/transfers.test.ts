@@ -32,7 +32,7 @@ const idOf = async (more: object = {}) => (await start(more)).body.id;
 const lamp = async () => (await test.call('GET', '/inventory/LAMP')).body;
 
 describe('POST /inventory/transfer', () => {
-  it('answers 200 with the transfer when the units are there at once', async () => {
+  it('responds with 200 and the transfer when the units are there at once', async () => {
     expect(
       await start({ sku: 'DESK', mode: 'immediate', reason: 'balance', reference: 'T-1' }),
     ).toMatchObject({
@@ -49,7 +49,7 @@ describe('POST /inventory/transfer', () => {
     });
   });
 
-  it('answers 202 with the transfer and its address when they are on their way', async () => {
+  it('responds with 202 and the transfer and its address when they are on their way', async () => {
     const reply = await start({ transitSeconds: 60 });
     expect(reply).toMatchObject({
       status: 202,
@@ -73,7 +73,7 @@ describe('POST /inventory/transfer', () => {
     expect(Math.abs(dueOf(await start()) - 604_800_000)).toBeLessThan(30_000);
   });
 
-  it('moves once for one key, and answers a repeat by what has become of it', async () => {
+  it('moves once for one key, and a repeat returns its present state', async () => {
     const key = newId();
     const first = await start({ transitSeconds: 1 }, key);
     const again = await start({ transitSeconds: 1 }, key);
@@ -206,7 +206,7 @@ describe('POST /transfers/{id}/receive', () => {
 });
 
 describe('POST /transfers/{id}/cancel', () => {
-  it('brings back what is on its way, again answers the same', async () => {
+  it('brings back what is on its way, and a repeat returns the same', async () => {
     const id = await idOf({ quantity: 5 });
     await post(`/transfers/${id}/receive`, { quantity: 1 });
     const before = await lamp();

@@ -134,7 +134,7 @@ describe('setting up a database', () => {
 });
 
 describe('a database that is away', () => {
-  it('is told in one line by every command', async () => {
+  it('is reported in one line by every command', async () => {
     for (const command of ['migrate', 'seed']) {
       const { code, stderr } = await holdfast([command], {
         cwd,

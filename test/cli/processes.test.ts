@@ -68,7 +68,7 @@ async function json<T>(response: Response): Promise<T> {
 
 // Each part is started in its turn, as an operator would, and each step builds on those before.
 describe('api and worker as processes of their own', () => {
-  it('the API starts while Temporal is away, answers 503, and doctor tells why', async () => {
+  it('the API starts while Temporal is away, responds with 503, and doctor tells why', async () => {
     start('api');
     await waitFor(async () => (await fetch(`${baseUrl}/health`)).status === 503);
     const asked = Date.now();

@@ -76,13 +76,13 @@ const DEFECTS: Record<string, Defect> = {
         `insert into ledger_keys values ('adjust:6f1c1e0c-0000-4000-8000-000000000001')`,
       ),
   },
-  'a counter of reserved units that drifted from ledger and holds': {
+  'a counter of reserved units that drifted from ledger and reservations': {
     found: ['reserved_ledger', 'reserved_holds'],
     details: { counter: 5, ledger: 2 },
     repaired: true,
     plant: ({ sql }) => sql(`update stock set reserved = reserved + 3 where ${STOCK_HERE}`),
   },
-  'a hold that ended without giving its units back': {
+  'a reservation that ended without giving its units back': {
     found: ['reserved_holds'],
     details: { counter: 4, held: 2 },
     repaired: true,
@@ -94,7 +94,7 @@ const DEFECTS: Record<string, Defect> = {
         `insert into ledger_keys values ('reserve:6f1c1e0c-0000-4000-8000-000000000002')`,
       ),
   },
-  'an order hold without an order': {
+  'an order reservation without an order': {
     found: ['orphaned_holds'],
     details: { why: 'no_order' },
     repaired: true,
@@ -105,13 +105,13 @@ const DEFECTS: Record<string, Defect> = {
         `delete from order_events where order_id = '${orderId}'`,
       ),
   },
-  'a live hold of an order that ended': {
+  'a live reservation of an order that ended': {
     found: ['orphaned_holds', 'order_ended_units'],
     details: { why: 'order_ended' },
     repaired: true,
     plant: ({ orderId, sql }) => sql(`update orders set status = 'cancelled' where id = '${orderId}'`),
   },
-  'a hold without an order that is long past due': {
+  'a reservation without an order that is long past due': {
     found: ['orphaned_holds'],
     details: { why: 'past_due', kind: 'hold' },
     repaired: true,
@@ -127,7 +127,7 @@ const DEFECTS: Record<string, Defect> = {
       );
     },
   },
-  'a hold that ended and still shows open units': {
+  'a reservation that ended and still shows open units': {
     found: ['ended_holds'],
     details: { status: 'expired', units: 4 },
     repaired: true,
@@ -139,7 +139,7 @@ const DEFECTS: Record<string, Defect> = {
       );
     },
   },
-  'lines without a hold': {
+  'lines without a reservation': {
     found: ['lines_without_hold'],
     details: { units: 4 },
     repaired: true,
@@ -157,7 +157,7 @@ const DEFECTS: Record<string, Defect> = {
         `delete from ledger_keys where key = (select 'reserve:' || effect_id from inventory_transactions where order_id = '${orderId}')`,
       ),
   },
-  'an item that is owed more than its holds hold': {
+  'an item that is owed more than its reservations hold': {
     found: ['order_items_holds'],
     details: { reserved: 3, held: 2 },
     repaired: false,

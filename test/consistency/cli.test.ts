@@ -20,7 +20,7 @@ beforeEach(async () => {
 });
 afterEach(() => shop.close());
 
-/** Runs a command as its user does. Answers its exit code and what it says. */
+/** Runs a command as its user does. Returns its exit code and what it says. */
 async function run(
   command: (output: ReturnType<typeof createOutput>) => Promise<number>,
 ): Promise<{ code: number; text: string }> {

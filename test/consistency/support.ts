@@ -49,7 +49,7 @@ export async function tamper(url: string, ...statements: string[]): Promise<void
   }
 }
 
-/** Lets whoever reads transfers wait, as a large table would. Answers how to undo that, which waits for those who read. */
+/** Makes readers of transfers wait, as a large table would. Returns how to undo that, which waits for the readers. */
 export async function slowTransfers(url: string): Promise<() => Promise<void>> {
   await tamper(
     url,

@@ -78,7 +78,7 @@ describe('while orders run', () => {
     await Promise.all([...walkers, receiver]);
   });
 
-  test('a check and the end of a job that are run again answer the first answer and change nothing', async () => {
+  test('a check and the end of a job that are run again return the first result and change nothing', async () => {
     await tamper(shop.url, 'update stock set reserved = reserved + 1 where on_hand > reserved');
     const { jobId, findings, job } = await check({ db: shop.db });
     expect(findings.length).toBeGreaterThan(0);

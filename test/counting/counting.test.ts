@@ -82,7 +82,7 @@ test('a sheet shows what was on hand when it was made, with where the ledger sto
   expect(await readSheet(shop.db, sheet.id)).toEqual(sheet);
 });
 
-test('the same sheet again answers the first, with what was expected then', async () => {
+test('the same sheet again returns the first, with what was expected then', async () => {
   const sku = await shop.product({ AMS: 10 });
   const sheetId = newId();
   const [first, again] = await twice(shop.db, () => sheetOf([sku], { sheetId }));
@@ -189,7 +189,7 @@ test('ten approvals at once are one', async () => {
   expect(await levelsOf(shop.db, sku)).toEqual({ AMS: [13, 0] });
 });
 
-test('a variance below what is reserved stays for a person, and is applied once the hold is gone', async () => {
+test('a variance below what is reserved stays for a person, and is applied once the reservation is gone', async () => {
   const sku = await shop.product({ AMS: 10 });
   const sheet = await sheetOf([sku], { tolerance: 100 });
   await shop.place(orderOf({ [sku]: 6 }));

@@ -26,7 +26,7 @@ async function tenWithFourReserved(): Promise<string> {
   return sku;
 }
 
-test('a difference is added or taken, and the answer is the level it leaves', async () => {
+test('a difference is added or taken, and the result is the level it leaves', async () => {
   const sku = await tenWithFourReserved();
   expect(await adjust(sku, { delta: 5 })).toMatchObject({
     onHand: 15,
@@ -62,7 +62,7 @@ test('the first stock of a product in a place makes its row', async () => {
   expect(await levelsOf(shop.db, sku)).toEqual({ NYC: [2, 0] });
 });
 
-test('the same effect again answers the level and changes nothing, whatever it asks for', async () => {
+test('the same effect again returns the level and changes nothing, whatever it asks for', async () => {
   const sku = await tenWithFourReserved();
   const effectId = newId();
   const [first, second] = await twice(shop.db, () => adjust(sku, { delta: -3 }, { effectId }));

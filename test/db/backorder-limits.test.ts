@@ -108,7 +108,7 @@ test('orders of one customer that are decided together count each other', async 
   ]);
 });
 
-test('the refusal is 409 BACKORDER_LIMIT, which names the product and the limit, and holds nothing', async () => {
+test('the refusal is 409 BACKORDER_LIMIT with the product and the limit, and nothing is reserved', async () => {
   const sku = await shop.product({ AMS: 7 });
   const limits = { product: 1_000, customer: 100_000 };
   const order = waits(sku, 1_008);
@@ -158,7 +158,7 @@ describe('more units than 32 bits can count, left by an older version', () => {
 
   test('stop no receipt, adjustment, release, expiry or order', async () => {
     const sku = await shop.product({ AMS: 5 });
-    const [released, due] = [await shop.hold({ [sku]: 2 }), await shop.hold({ [sku]: 3 })];
+    const [released, due] = [await shop.reserve({ [sku]: 2 }), await shop.reserve({ [sku]: 3 })];
     const first = await overfullQueue(sku);
     await receive(shop.db, sku, 'AMS', 5);
     const change = { sku, location: 'AMS', reason: 'count', actor: 'test', change: { setTo: 40 } };

@@ -40,7 +40,7 @@ async function outboxKeys(topic: string): Promise<string[]> {
 }
 
 describe('stock that arrives', () => {
-  test('goes to those who wait, first come first served, each as a hold of its own', async () => {
+  test('goes to those who wait, first come first served, each as a reservation of its own', async () => {
     const sku = await shop.product({});
     const orders = await queueUp(sku, 2, 1, 5);
     await receive(shop.db, sku, 'AMS', 4);
@@ -54,7 +54,7 @@ describe('stock that arrives', () => {
     expect(await levelsOf(shop.db, sku)).toEqual({ AMS: [4, 4] });
   });
 
-  test('in several places fills one wait from all of them, and what nobody waits for is on sale', async () => {
+  test('in several places fills one wait from all of them, and what is not waited for is on sale', async () => {
     const sku = await shop.product({});
     const orders = await queueUp(sku, 5);
     await receive(shop.db, sku, 'NYC', 2);

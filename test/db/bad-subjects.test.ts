@@ -50,7 +50,7 @@ async function alerts() {
 
 const letRetry = () => shop.db.pool.query('update failed_work set retry_at = clock_timestamp()');
 
-test('a batch of updates applies all but the one that fails, and answers the same again', async () => {
+test('a batch of updates applies all but the one that fails, and returns the same again', async () => {
   const skus = [
     await shop.product({ AMS: 1 }),
     await shop.product({ AMS: 1 }),
@@ -121,7 +121,7 @@ test('a booking that cannot be written stops no other, and is made again later',
   const outcomes = claimed.map(({ shipmentId }) => bookedAs(shipmentId));
   expect(await recordBookings(shop.db, outcomes)).toEqual({ booked: 4, refused: 0 });
   expect(await alerts()).toEqual([['record_booking', bad, 'open']]);
-  // Its claim counts until it is tried again, so that neither the dispatcher nor its bell goes round in circles.
+  // Its claim counts until it is tried again, so that neither the dispatcher nor its trigger loops.
   expect(await claim()).toEqual([]);
   expect(await shipmentsAreOverdue(shop.db, 0)).toBe(false);
   await mend();

@@ -49,7 +49,7 @@ function dyingAt(db: Database, nth: number): Database {
   };
 }
 
-/** A database that loses the answer of its nth transaction after it was committed. */
+/** A database that loses the response of its nth transaction after it was committed. */
 function deafAt(db: Database, nth: number): Database {
   let begun = 0;
   return {
@@ -64,7 +64,7 @@ function deafAt(db: Database, nth: number): Database {
   };
 }
 
-test('each update has a verdict, and the level its transaction leaves', async () => {
+test('each update has an outcome, and the level its transaction leaves', async () => {
   const a = await shop.product({ AMS: 10 });
   const b = await shop.product({ AMS: 10, BER: 2 });
   await shop.place(orderOf({ [a]: 4 }));
@@ -170,7 +170,7 @@ test('an atomic batch is one transaction, however long', async () => {
 });
 
 test.each([true, false])(
-  'the same batch again (atomic: %s) gets its first answer and changes nothing',
+  'the same batch again (atomic: %s) gets its first response and changes nothing',
   async (atomic) => {
     const a = await shop.product({ AMS: 10 });
     const request = { batchId: newId(), atomic, chunkSize: 2 };
@@ -209,7 +209,7 @@ test.each([
   },
 );
 
-test('the same batch ten times at once is applied once, and all get one answer', async () => {
+test('the same batch ten times at once is applied once, and all get one response', async () => {
   const sku = await shop.product({ AMS: 3 });
   const request = { batchId: newId(), chunkSize: 2 };
   const updates = [

@@ -28,7 +28,7 @@ afterEach(() => expectInvariants(shop.db));
 
 afterAll(() => shop.close());
 
-describe('a wish to cancel', () => {
+describe('a request to cancel', () => {
   test('is remembered with its first reason, until it is refused', async () => {
     const { orderId } = await placePaid(shop);
     const [asked] = await twice(shop.db, () => requestCancel(shop.db, { orderId, reason: 'too late' }));
@@ -119,7 +119,7 @@ describe('cancelling', () => {
     },
   );
 
-  test('a paid order that also waits and holds an unpaid part undoes all three', async () => {
+  test('a paid order that also waits and has an unpaid part undoes all three', async () => {
     const sku = await shop.product({ AMS: 1 });
     const orderId = newId();
     await shop.place(orderOf({ [sku]: 3 }, { orderId, fulfilment: 'backorder', payment: PAYMENT }));
@@ -134,7 +134,7 @@ describe('cancelling', () => {
     expect(await levelsOf(shop.db, sku)).toEqual({ AMS: [1, 0], BER: [1, 0] });
   });
 
-  test('and stock arriving at the same moment leave nothing held and nobody waiting', async () => {
+  test('and stock arriving at the same moment leave nothing held and none waiting', async () => {
     for (let round = 0; round < 40; round++) {
       const sku = await shop.product({ AMS: 1 });
       const orderId = newId();

@@ -39,7 +39,7 @@ async function placeUnpaid(): Promise<{ orderId: string; sku: string }> {
 }
 
 describe('beginning a charge', () => {
-  test('takes the hold to where it cannot expire and writes the charge, once per update id', async () => {
+  test('takes the reservation to where it cannot expire and writes the charge, once per update id', async () => {
     const { orderId } = await placeUnpaid();
     const [first, second] = await twice(shop.db, () => pay(shop.db, orderId, { updateId: 'u-1' }));
     const paymentId = orderPaymentId(orderId, 1);
@@ -74,7 +74,7 @@ describe('beginning a charge', () => {
     await expect(pay(shop.db, newId())).rejects.toMatchObject({ code: 'ORDER_NOT_FOUND' });
   });
 
-  test('for a hold that is past due is refused, though nobody has expired it yet', async () => {
+  test('for a reservation that is past due is refused, though nobody has expired it yet', async () => {
     const { orderId } = await placeUnpaid();
     await makeDue(shop.db, orderId);
     const [refused] = await twice(shop.db, () => pay(shop.db, orderId));
@@ -104,7 +104,7 @@ describe('beginning a charge', () => {
 });
 
 describe('a charge', () => {
-  test('that is captured confirms the hold and makes a shipment per warehouse, once', async () => {
+  test('that is captured confirms the reservation and makes a shipment per warehouse, once', async () => {
     const { orderId } = await placeUnpaid();
     await pay(shop.db, orderId);
     const [progress] = await twice(shop.db, () => capture(shop.db, orderId));
@@ -123,7 +123,7 @@ describe('a charge', () => {
     expect(await decline(shop.db, orderId)).toMatchObject({ status: 'paid' });
   });
 
-  test('that is declined leaves the hold to be paid with another card until it expires', async () => {
+  test('that is declined leaves the reservation to be paid with another card until it expires', async () => {
     const { orderId } = await placeUnpaid();
     const { expiresAt } = (await viewOf(shop.db, orderId)).reservation!;
     await pay(shop.db, orderId, { token: 'tok_declined' });
@@ -154,7 +154,7 @@ describe('a charge', () => {
     }
   });
 
-  test('that nobody knows of is an error', async () => {
+  test('that is unknown is an error', async () => {
     const paymentId = newId();
     const outcome = { status: 'captured', gatewayRef: 'r' } as const;
     await expect(settleCharge(shop.db, { paymentId, outcome, carrier: CARRIER })).rejects.toMatchObject({
@@ -198,7 +198,7 @@ describe('a later part of an order', () => {
   });
 });
 
-describe('a hold whose charge stays without an answer', () => {
+describe('a reservation whose charge stays without an outcome', () => {
   const abandon = (orderId: string) =>
     abandonReservation(shop.db, { orderId, reservationId: orderReservationId(orderId, 1) });
 
@@ -227,7 +227,7 @@ describe('a hold whose charge stays without an answer', () => {
     });
   });
 
-  test('is left alone with its places in the queue when the answer came first', async () => {
+  test('is left alone with its places in the queue when the outcome came first', async () => {
     const sku = await shop.product({ AMS: 1 });
     const orderId = newId();
     await shop.place(orderOf({ [sku]: 2 }, { orderId, fulfilment: 'backorder', payment: PAYMENT }));

@@ -23,7 +23,7 @@ describe('a carrier that fails one of two shipments', () => {
     const view = await viewOf(shop.db, orderId);
     expect(view.items).toMatchObject([{ status: 'fulfilled', fulfilledQuantity: 1, cancelledQuantity: 1 }]);
     expect(view.refunds).toMatchObject([{ amountMinor: 1_000 }]);
-    // Something of it left, so it is not a hold that was cancelled.
+    // Something of it left, so it is not a reservation that was cancelled.
     expect(view.reservation?.status).toBe('shipped');
     expect(await levelsOf(shop.db, sku)).toEqual({ BER: [1, 0] });
   });

@@ -33,7 +33,7 @@ const COPY = `insert into payments (id, order_id, reservation_id, attempt, updat
 describe('stock', () => {
   test.each([
     ['oversold', 'reserved = on_hand + 1', 'stock_on_hand_covers_reserved'],
-    ['taken away under a hold', 'on_hand = reserved - 1', 'stock_on_hand_covers_reserved'],
+    ['taken away under a reservation', 'on_hand = reserved - 1', 'stock_on_hand_covers_reserved'],
     ['less than nothing', 'on_hand = -1, reserved = -2', 'stock_on_hand_not_negative'],
     ['reserved less than nothing', 'reserved = -1', 'stock_reserved_not_negative'],
   ])('cannot be %s', async (_name, change, constraint) => {
@@ -60,7 +60,7 @@ describe('stock', () => {
 });
 
 describe('money', () => {
-  test('cannot be captured twice for one hold', async () => {
+  test('cannot be captured twice for one reservation', async () => {
     const { paymentId } = await placePaid();
     await expect(raw(COPY, [paymentId, 'again', 'captured'])).rejects.toMatchObject({
       constraint: 'payments_one_capture_per_reservation',
@@ -111,7 +111,7 @@ describe('an order', () => {
     ).rejects.toMatchObject({ constraint: 'order_items_every_unit_accounted' });
   });
 
-  test('cannot ship twice from one warehouse for one hold', async () => {
+  test('cannot ship twice from one warehouse for one reservation', async () => {
     const { orderId } = await placePaid();
     await expect(
       raw(

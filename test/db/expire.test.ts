@@ -33,13 +33,13 @@ function expire(orderId: string, reservationId = orderReservationId(orderId, 1))
   return expireReservation(shop.db, { orderId, reservationId });
 }
 
-/** Id of the order's latest hold. */
+/** Id of the order's latest reservation. */
 async function latestHold(orderId: string): Promise<string> {
   return (await viewOf(shop.db, orderId)).reservations.at(-1)!.id;
 }
 
-describe('a hold', () => {
-  test('that is not due is left alone, and the answer says for how long', async () => {
+describe('a reservation', () => {
+  test('that is not due is left alone, and the result says for how long', async () => {
     const sku = await shop.product({ AMS: 1 });
     const order = orderOf({ [sku]: 1 }, { holdSeconds: 60 });
     await shop.place(order);
@@ -167,7 +167,7 @@ describe('a later part of a paid order', () => {
 });
 
 describe('a shortage', () => {
-  test('with a hold past due is none: the hold is freed first, and its saga is woken', async () => {
+  test('with a reservation past due is none: the reservation is freed first, and its saga is woken', async () => {
     const sku = await shop.product({ AMS: 1, BER: 2 });
     const late = orderOf({ [sku]: 3 });
     await shop.place(late);
@@ -184,7 +184,7 @@ describe('a shortage', () => {
     expect(await levelsOf(shop.db, sku)).toEqual(before);
   });
 
-  test('with hundreds of holds past due is none either', async () => {
+  test('with hundreds of reservations past due is none either', async () => {
     const sku = await shop.product({ AMS: 450 });
     const late = Array.from({ length: 450 }, () => orderOf({ [sku]: 1 }));
     await Promise.all(late.map((order) => shop.place(order)));

@@ -77,19 +77,19 @@ const LOCKERS: Record<string, (skus: readonly string[]) => Promise<Locker>> = {
       }),
     ),
   'a reservation of an order': (skus) => Promise.resolve(() => placed(skus)),
-  'a reservation without an order': (skus) => Promise.resolve(() => shop.hold(oneOfEach(skus))),
+  'a reservation without an order': (skus) => Promise.resolve(() => shop.reserve(oneOfEach(skus))),
   async 'the release of a reservation'(skus) {
-    const id = await shop.hold(oneOfEach(skus));
+    const id = await shop.reserve(oneOfEach(skus));
     return () => releaseReservation(withStock(shop.db), id);
   },
   async 'the shipping of a reservation'(skus) {
-    const id = await shop.hold(oneOfEach(skus));
+    const id = await shop.reserve(oneOfEach(skus));
     await confirmReservation(shop.db, id);
     return () => shipReservation(withStock(shop.db), id);
   },
   async 'the expiry of reservations'(skus) {
     const ids: string[] = [];
-    for (const sku of skus) ids.push(await shop.hold({ [sku]: 1 }));
+    for (const sku of skus) ids.push(await shop.reserve({ [sku]: 1 }));
     await makeReservationsDue(shop.db, ids);
     const look = { batchSize: 500, pauseMs: 200, roundMs: 0 };
     return () => expireDueReservations(withStock(shop.db), look, new AbortController().signal);

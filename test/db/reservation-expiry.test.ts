@@ -50,20 +50,20 @@ async function looksIn(ms: number): Promise<void> {
   );
 }
 
-/** Whether a hold that falls due in so many milliseconds rings. */
+/** Whether a reservation that falls due in so many milliseconds signals the expiry. */
 async function rings(ms: number): Promise<boolean> {
   const before = await ringsOf(shop.db);
   const sku = await shop.product({ AMS: 1 });
-  await shop.hold({ [sku]: 1 }, { holdSeconds: ms / 1_000 });
+  await shop.reserve({ [sku]: 1 }, { holdSeconds: ms / 1_000 });
   return (await ringsOf(shop.db)) > before;
 }
 
 test('a look frees what is due and nothing else, and again changes nothing', async () => {
   const sku = await shop.product({ AMS: 3, BER: 3 });
   const [due, kept, confirmed] = [
-    await shop.hold({ [sku]: 4 }),
-    await shop.hold({ [sku]: 1 }),
-    await shop.hold({ [sku]: 1 }),
+    await shop.reserve({ [sku]: 4 }),
+    await shop.reserve({ [sku]: 1 }),
+    await shop.reserve({ [sku]: 1 }),
   ];
   const order = orderOf({ [await shop.product({ AMS: 1 })]: 1 });
   await shop.place(order);
@@ -77,15 +77,15 @@ test('a look frees what is due and nothing else, and again changes nothing', asy
   expect([first.freed, second.freed]).toEqual([1, 0]);
   const statuses = await Promise.all([due, kept, confirmed].map((id) => viewOfReservation(shop.db, id)));
   expect(statuses.map((view) => view.status)).toEqual(['expired', 'pending', 'confirmed']);
-  // A hold of an order is its saga's.
+  // A reservation of an order is its saga's.
   expect((await viewOf(shop.db, order.orderId)).status).toBe('reserved');
   expect(await ledgerOf(shop.db, due)).toEqual(['reserve 0 3', 'reserve 0 1', 'expire 0 -3', 'expire 0 -1']);
   expect(await levelsOf(shop.db, sku)).toEqual({ AMS: [3, 0], BER: [3, 2] });
 });
 
-test('as an activity it answers the same twice', async () => {
+test('as an activity it returns the same result twice', async () => {
   const sku = await shop.product({ AMS: 1 });
-  const id = await shop.hold({ [sku]: 1 });
+  const id = await shop.reserve({ [sku]: 1 });
   await makeReservationsDue(shop.db, [id]);
   const { expireDueReservations: activity } = createReservationActivities(withStock(shop.db));
   const run = async (): Promise<ExpiryRound> => new MockActivityEnvironment().run(() => activity(REQUEST));
@@ -95,7 +95,7 @@ test('as an activity it answers the same twice', async () => {
 
 test('a round goes through batch after batch, waits for what falls due in a moment, and ends when nothing does', async () => {
   const sku = await shop.product({ AMS: 25 });
-  const ids = await Promise.all(Array.from({ length: 25 }, () => shop.hold({ [sku]: 1 })));
+  const ids = await Promise.all(Array.from({ length: 25 }, () => shop.reserve({ [sku]: 1 })));
   await makeReservationsDue(shop.db, ids.slice(0, 12));
   await makeReservationsDue(shop.db, ids.slice(12, 24), 900);
   const done = await expireDueReservations(
@@ -109,7 +109,7 @@ test('a round goes through batch after batch, waits for what falls due in a mome
 
 test('a round ends at its time, or when it is told to, and the next begins at once', async () => {
   const sku = await shop.product({ AMS: 25 });
-  const ids = await Promise.all(Array.from({ length: 25 }, () => shop.hold({ [sku]: 1 })));
+  const ids = await Promise.all(Array.from({ length: 25 }, () => shop.reserve({ [sku]: 1 })));
   await makeReservationsDue(shop.db, ids);
   const small = { ...REQUEST, batchSize: 5 };
   expect(await expireDueReservations(withStock(shop.db), small, never)).toMatchObject({
@@ -117,7 +117,7 @@ test('a round ends at its time, or when it is told to, and the next begins at on
     sleepMs: 0,
   });
   await look();
-  const stuck = await shop.hold({ [sku]: 1 });
+  const stuck = await shop.reserve({ [sku]: 1 });
   await makeReservationsDue(shop.db, [stuck], 1_400);
   const stopping = new AbortController();
   const waiting = expireDueReservations(withStock(shop.db), { ...REQUEST, roundMs: 60_000 }, stopping.signal);
@@ -127,22 +127,22 @@ test('a round ends at its time, or when it is told to, and the next begins at on
 
 test('what is freed goes to backorders in their order, before anybody else can have it', async () => {
   const sku = await shop.product({ AMS: 2 });
-  const id = await shop.hold({ [sku]: 2 });
+  const id = await shop.reserve({ [sku]: 2 });
   const waiting = [1, 3].map((quantity) => orderOf({ [sku]: quantity }, { fulfilment: 'backorder' }));
   for (const order of waiting) await shop.place(order);
   await makeReservationsDue(shop.db, [id]);
   await look();
   const views = await Promise.all(waiting.map((order) => viewOf(shop.db, order.orderId)));
   expect(views.map((view) => view.items[0]?.reservedQuantity)).toEqual([1, 1]);
-  expect((await shop.holds.submit(reservationOf({ [sku]: 1 }))).outcome).toBe('short');
+  expect((await shop.standalone.submit(reservationOf({ [sku]: 1 }))).outcome).toBe('short');
 });
 
-test('a stock row that somebody keeps locked holds up the holds on it, and no others', async () => {
+test('a stock row that somebody keeps locked delays the reservations on it, and no others', async () => {
   const [busy, free] = [await shop.product({ AMS: 2 }), await shop.product({ AMS: 2 })];
   const [stuck, both, loose] = [
-    await shop.hold({ [busy]: 1 }),
-    await shop.hold({ [busy]: 1, [free]: 1 }),
-    await shop.hold({ [free]: 1 }),
+    await shop.reserve({ [busy]: 1 }),
+    await shop.reserve({ [busy]: 1, [free]: 1 }),
+    await shop.reserve({ [free]: 1 }),
   ];
   await makeReservationsDue(shop.db, [stuck, both, loose]);
   const found = await shop.db.pool.query<{ productId: number; warehouseId: number }>(
@@ -169,7 +169,7 @@ describe('the next look', () => {
     expectSleep(idle, LOOK_MS);
     expect(idle.nextDueAt).toBeNull();
     const sku = await shop.product({ AMS: 3 });
-    const id = await shop.hold({ [sku]: 1 });
+    const id = await shop.reserve({ [sku]: 1 });
     await looksIn(0);
     const far = await look();
     expectSleep(far, LOOK_MS);
@@ -184,7 +184,7 @@ describe('the next look', () => {
     expectSleep(await look(), 0);
   });
 
-  test('that was said is only ever brought forward: a hold that counts on it did not ring', async () => {
+  test('that was published is only ever brought forward: a reservation that relies on it sent no signal', async () => {
     await looksIn(10_000);
     const kept = (await look()).sleepMs;
     expect(kept).toBeGreaterThan(5_000);
@@ -195,33 +195,33 @@ describe('the next look', () => {
   });
 });
 
-describe('a new hold', () => {
-  test('rings when it falls due before the expiry looks again, and otherwise does not', async () => {
+describe('a new reservation', () => {
+  test('signals the expiry when it falls due before the next round, and otherwise does not', async () => {
     await looksIn(20_000);
     expect([await rings(10_000), await rings(25_000), await rings(900_000)]).toEqual([true, false, false]);
   });
 
-  test('rings to be safe while the expiry looks, or has never looked, unless the look after that is soon enough', async () => {
+  test('signals the expiry during a round, or before the first one, unless the round after that is soon enough', async () => {
     await looksIn(1_000);
     expect([await rings(5_000), await rings(31_000), await rings(900_000)]).toEqual([true, true, false]);
     await shop.db.pool.query(`update reservation_expiry set wakes_at = '-infinity'`);
     expect([await rings(5_000), await rings(900_000)]).toEqual([true, false]);
   });
 
-  test('of an order rings nobody', async () => {
+  test('of an order sends no signal', async () => {
     await looksIn(20_000);
     await shop.place(orderOf({ [await shop.product({ AMS: 1 })]: 1 }, { holdSeconds: 1 }));
     expect(await ringsOf(shop.db)).toBe(0);
   });
 
   test('that was not seen by a look, since it had not yet committed, is due before no later look', async () => {
-    // Whatever the expiry says while the hold is on its way: it rang, or it falls due after the time that was said.
+    // Whatever the expiry publishes meanwhile: the reservation has signalled it, or falls due after the published time.
     for (let round = 0; round < 40; round++) {
       await looksIn(round % 2 === 0 ? 1_900 + round * 10 : 25_000);
       const sku = await shop.product({ AMS: 1 });
       const before = await ringsOf(shop.db);
       const holdSeconds = 1 + round;
-      const [id] = await Promise.all([shop.hold({ [sku]: 1 }, { holdSeconds }), look(), look()]);
+      const [id] = await Promise.all([shop.reserve({ [sku]: 1 }, { holdSeconds }), look(), look()]);
       const said = await shop.db.pool.query<{ covered: boolean }>(
         `select h.wakes_at <= r.expires_at or r.expires_at > clock_timestamp() + make_interval(secs => $2) as covered
          from reservation_expiry h, reservations r where r.id = $1`,
@@ -232,9 +232,9 @@ describe('a new hold', () => {
   });
 });
 
-test('a hold that is past due and still pending is noticed', async () => {
+test('a reservation that is past due and still pending is noticed', async () => {
   const sku = await shop.product({ AMS: 1 });
-  const id = await shop.hold({ [sku]: 1 });
+  const id = await shop.reserve({ [sku]: 1 });
   await makeReservationsDue(shop.db, [id], -500);
   expect(await reservationsAreOverdue(shop.db, 60)).toBe(false);
   await waitFor(() => reservationsAreOverdue(shop.db, 0.5));

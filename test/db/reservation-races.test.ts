@@ -37,7 +37,7 @@ const round = () =>
 
 type Contender = ReservationAction | 'expire';
 
-/** Answers the code it was refused with, or 'ok'. */
+/** Returns the code it was refused with, or 'ok'. */
 async function contend(contender: Contender, id: string): Promise<string> {
   const act: Record<Contender, () => Promise<unknown>> = {
     confirm: () => confirmReservation(shop.db, id),
@@ -54,12 +54,12 @@ async function contend(contender: Contender, id: string): Promise<string> {
   }
 }
 
-test('confirm, release, extend and expiry of one hold at the moment it falls due: exactly one of them has its way', async () => {
+test('confirm, release, extend and expiry of one reservation at the moment it falls due: exactly one of them wins', async () => {
   const random = seededRandom();
   const ends: Record<string, number> = {};
   for (let n = 0; n < 150; n++) {
     const sku = await shop.product({ AMS: 1 });
-    const id = await shop.hold({ [sku]: 1 });
+    const id = await shop.reserve({ [sku]: 1 });
     await makeReservationsDue(shop.db, [id], n % 6);
     const contenders = random.shuffled<Contender>([
       'confirm',
@@ -94,11 +94,11 @@ test('confirm, release, extend and expiry of one hold at the moment it falls due
   expect(Object.keys(ends).sort()).toEqual(['cancelled', 'expired']);
 }, 240_000);
 
-test('a confirmation and the expiry at the moment a hold falls due: exactly one of them wins', async () => {
+test('a confirmation and the expiry at the moment a reservation falls due: exactly one of them wins', async () => {
   const ends: Record<string, number> = {};
   for (let n = 0; n < 150; n++) {
     const sku = await shop.product({ AMS: 1 });
-    const id = await shop.hold({ [sku]: 1 });
+    const id = await shop.reserve({ [sku]: 1 });
     await makeReservationsDue(shop.db, [id], n % 5);
     const [confirmed] = await Promise.all([
       contend('confirm', id),
@@ -116,11 +116,11 @@ test('a confirmation and the expiry at the moment a hold falls due: exactly one 
   expect(Object.keys(ends).sort()).toEqual(['confirmed', 'expired']);
 }, 240_000);
 
-test('a release and a shipping of one confirmed hold: exactly one of them wins', async () => {
+test('a release and a shipping of one confirmed reservation: exactly one of them wins', async () => {
   const ends: Record<string, number> = {};
   for (let n = 0; n < 100; n++) {
     const sku = await shop.product({ AMS: 2 });
-    const id = await shop.hold({ [sku]: 2 });
+    const id = await shop.reserve({ [sku]: 2 });
     await confirmReservation(shop.db, id);
     const order = n % 2 === 0 ? (['release', 'ship'] as const) : (['ship', 'release'] as const);
     const said = Object.fromEntries(
@@ -138,9 +138,9 @@ test('a release and a shipping of one confirmed hold: exactly one of them wins',
   expect(Object.keys(ends)).not.toHaveLength(0);
 }, 240_000);
 
-test('a hold that falls due while its confirmation waits for the lock is expired', async () => {
+test('a reservation that falls due while its confirmation waits for the lock is expired', async () => {
   const sku = await shop.product({ AMS: 1 });
-  const id = await shop.hold({ [sku]: 1 });
+  const id = await shop.reserve({ [sku]: 1 });
   await makeReservationsDue(shop.db, [id], 150);
   let confirming: Promise<string> | undefined;
   await shop.db.transaction(async (tx) => {
@@ -156,9 +156,9 @@ test('a hold that falls due while its confirmation waits for the lock is expired
   expect(await round()).toMatchObject({ freed: 1 });
 });
 
-test('three expiries at once over two thousand due holds free each of them once', async () => {
+test('three expiries at once over two thousand due reservations free each of them once', async () => {
   const skus = await Promise.all(Array.from({ length: 5 }, () => shop.product({ AMS: 200, BER: 200 })));
-  const ids = await Promise.all(Array.from({ length: 2_000 }, (_, n) => shop.hold({ [skus[n % 5]!]: 1 })));
+  const ids = await Promise.all(Array.from({ length: 2_000 }, (_, n) => shop.reserve({ [skus[n % 5]!]: 1 })));
   await makeReservationsDue(shop.db, ids);
   let freed = 0;
   await Promise.all(
@@ -182,19 +182,19 @@ test('three expiries at once over two thousand due holds free each of them once'
   for (const sku of skus) expect(await levelsOf(shop.db, sku)).toEqual({ AMS: [200, 0], BER: [200, 0] });
 });
 
-test('holds that expire while others are made, confirmed and released never drift, and backorders get what is freed', async () => {
+test('reservations that expire while others are made, confirmed and released never drift, and backorders get what is freed', async () => {
   const sku = await shop.product({ AMS: 30, BER: 20 });
   const there = openStandaloneReserver(shop.db);
   const waiting = orderOf({ [sku]: 60 }, { fulfilment: 'backorder' });
   const verdicts: ReservationOutcome[] = [];
-  const ids = await Promise.all(Array.from({ length: 50 }, () => shop.hold({ [sku]: 1 })));
+  const ids = await Promise.all(Array.from({ length: 50 }, () => shop.reserve({ [sku]: 1 })));
   await shop.place(waiting);
   await makeReservationsDue(shop.db, ids.slice(0, 40), 20);
   await Promise.all([
     ...ids.slice(30, 40).map((id) => contend('confirm', id)),
     ...ids.slice(40).map((id) => contend('release', id)),
     ...Array.from({ length: 20 }, async (_, n) =>
-      verdicts.push(await (n % 2 === 0 ? there : shop.holds).submit(reservationOf({ [sku]: 1 }))),
+      verdicts.push(await (n % 2 === 0 ? there : shop.standalone).submit(reservationOf({ [sku]: 1 }))),
     ),
     (async () => {
       for (let n = 0; n < 20; n++) await round();

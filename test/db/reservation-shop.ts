@@ -13,27 +13,27 @@ import { newId } from '../../platform/ids';
 import { testLogger } from '../support/servers';
 import { AMSTERDAM, openOrderShop, type OrderShop } from './support';
 
-/** A shop that holds stock without orders as well. */
+/** A shop that reserves stock without orders as well. */
 export interface ReservationShop extends OrderShop {
-  holds: RequestBatcher<ReservationRequest, ReservationOutcome>;
-  /** A hold that is held, by its id. */
-  hold(items: Readonly<Record<string, number>>, rest?: Partial<ReservationRequest>): Promise<string>;
+  standalone: RequestBatcher<ReservationRequest, ReservationOutcome>;
+  /** Makes a reservation and returns its id. */
+  reserve(items: Readonly<Record<string, number>>, rest?: Partial<ReservationRequest>): Promise<string>;
 }
 
 export async function openReservationShop(): Promise<ReservationShop> {
   const shop = await openOrderShop();
-  const holds = openStandaloneReserver(shop.db);
+  const standalone = openStandaloneReserver(shop.db);
   return {
     ...shop,
-    holds,
-    async hold(items, rest) {
+    standalone,
+    async reserve(items, rest) {
       const request = reservationOf(items, rest);
-      const verdict = await holds.submit(request);
-      if (verdict.outcome !== 'reserved') throw new Error(`not held: ${JSON.stringify(verdict)}`);
+      const result = await standalone.submit(request);
+      if (result.outcome !== 'reserved') throw new Error(`not reserved: ${JSON.stringify(result)}`);
       return request.reservationId;
     },
     async close() {
-      await holds.close();
+      await standalone.close();
       await shop.close();
     },
   };
@@ -73,11 +73,11 @@ export function reservationOf(
 
 export async function viewOfReservation(db: Database, id: string): Promise<ReservationDetails> {
   const view = await readReservation(db, id);
-  if (!view) throw new Error('There is no such hold.');
+  if (!view) throw new Error('There is no such reservation.');
   return view;
 }
 
-/** Lets holds fall due now, or `ms` milliseconds from now. */
+/** Lets reservations fall due now, or `ms` milliseconds from now. */
 export async function makeReservationsDue(db: Database, ids: readonly string[], ms = 0): Promise<void> {
   await db.pool.query(
     `update reservations set expires_at = clock_timestamp() + make_interval(secs => $2) where id = any ($1::uuid[])`,
@@ -85,7 +85,7 @@ export async function makeReservationsDue(db: Database, ids: readonly string[], 
   );
 }
 
-/** What the ledger has of a hold, oldest first: `kind on-hand reserved`. */
+/** What the ledger has of a reservation, oldest first: `kind on-hand reserved`. */
 export async function ledgerOf(db: Database, id: string): Promise<string[]> {
   const found = await db.pool.query<{ entry: string }>(
     `select kind || ' ' || on_hand_delta || ' ' || reserved_delta as entry from inventory_transactions

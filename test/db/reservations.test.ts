@@ -54,7 +54,7 @@ const bringTo: Record<ReservationState, (id: string) => Promise<unknown>> = {
       Object.fromEntries((await viewOfReservation(shop.db, id)).items.map((i) => [i.sku, 3])),
     );
     // Somebody is short of it.
-    await shop.holds.submit({ ...reservationOf({}), lines });
+    await shop.standalone.submit({ ...reservationOf({}), lines });
   },
 };
 const STATES = Object.keys(bringTo) as ReservationState[];
@@ -65,11 +65,11 @@ const AFTER: Record<ReservationAction, string> = {
   ship: 'shipped',
 };
 
-describe('a hold without an order', () => {
-  test('takes from the nearest warehouses, keeps the caller’s reference, and gets one verdict', async () => {
+describe('a reservation without an order', () => {
+  test('takes from the nearest warehouses, keeps the caller’s reference, and gets one outcome', async () => {
     const sku = await shop.product({ AMS: 2, BER: 5 });
     const request = reservationOf({ [sku]: 3 }, { reference: 'order 42 / ü' });
-    const [first] = await twice(shop.db, () => shop.holds.submit(request));
+    const [first] = await twice(shop.db, () => shop.standalone.submit(request));
     expect(first).toMatchObject({ outcome: 'reserved', status: 'pending' });
     expect(await viewOfReservation(shop.db, request.reservationId)).toMatchObject({
       kind: 'hold',
@@ -91,8 +91,8 @@ describe('a hold without an order', () => {
 
   test('at one location takes nothing from the others, and is short by what that location lacks', async () => {
     const sku = await shop.product({ AMS: 5, BER: 2, NYC: 5 });
-    await shop.hold({ [sku]: 1 }, { warehouse: 'BER' });
-    expect(await shop.holds.submit(reservationOf({ [sku]: 2 }, { warehouse: 'BER' }))).toEqual({
+    await shop.reserve({ [sku]: 1 }, { warehouse: 'BER' });
+    expect(await shop.standalone.submit(reservationOf({ [sku]: 2 }, { warehouse: 'BER' }))).toEqual({
       outcome: 'short',
       shortages: [{ sku, requested: 2, available: 1 }],
     });
@@ -101,11 +101,13 @@ describe('a hold without an order', () => {
 
   test('at a location that does not exist, or of a SKU that does not, is refused and leaves nothing', async () => {
     const sku = await shop.product({ AMS: 5 });
-    expect(await shop.holds.submit(reservationOf({ [sku]: 1 }, { warehouse: 'NOWHERE' }))).toMatchObject({
-      outcome: 'refused',
-      refusal: { code: 'UNKNOWN_LOCATION' },
-    });
-    expect(await shop.holds.submit(reservationOf({ [sku]: 1, 'NO-SUCH': 1 }))).toMatchObject({
+    expect(await shop.standalone.submit(reservationOf({ [sku]: 1 }, { warehouse: 'NOWHERE' }))).toMatchObject(
+      {
+        outcome: 'refused',
+        refusal: { code: 'UNKNOWN_LOCATION' },
+      },
+    );
+    expect(await shop.standalone.submit(reservationOf({ [sku]: 1, 'NO-SUCH': 1 }))).toMatchObject({
       outcome: 'refused',
       refusal: { code: 'UNKNOWN_SKU' },
     });
@@ -116,24 +118,24 @@ describe('a hold without an order', () => {
     const [dollars, euros] = [await shop.product({ AMS: 1 }), `SKU-${newId()}`];
     await addProduct(shop.db, euros, 'EUR');
     await receive(shop.db, euros, 'AMS', 1);
-    await shop.hold({ [dollars]: 1, [euros]: 1 });
+    await shop.reserve({ [dollars]: 1, [euros]: 1 });
     expect(await levelsOf(shop.db, euros)).toEqual({ AMS: [1, 1] });
   });
 
   test('falls due at the time it names', async () => {
     const sku = await shop.product({ AMS: 1 });
     const expiresAt = new Date(Date.now() + 86_400_000);
-    const id = await shop.hold({ [sku]: 1 }, { expiresAt });
+    const id = await shop.reserve({ [sku]: 1 }, { expiresAt });
     expect((await viewOfReservation(shop.db, id)).expiresAt).toBe(expiresAt.toISOString());
   });
 });
 
 describe('an action', () => {
   test.each(ACTIONS.flatMap((action) => STATES.map((state) => [action, state] as const)))(
-    '%s of a hold that is %s does what the table of decisions says, and again changes nothing',
+    '%s of a reservation that is %s does what the table of decisions says, and again changes nothing',
     async (action, state) => {
       const sku = await shop.product({ AMS: 2, BER: 1 });
-      const id = await shop.hold({ [sku]: 3 });
+      const id = await shop.reserve({ [sku]: 3 });
       await bringTo[state](id);
       const before = await viewOfReservation(shop.db, id);
       const decision = decideReservation(action, state);
@@ -151,7 +153,7 @@ describe('an action', () => {
 
   test('that ships takes the units off what is on hand and off what is reserved', async () => {
     const sku = await shop.product({ AMS: 2, BER: 2 });
-    const id = await shop.hold({ [sku]: 3 });
+    const id = await shop.reserve({ [sku]: 3 });
     await act.confirm(id);
     await act.ship(id);
     expect(await levelsOf(shop.db, sku)).toEqual({ BER: [1, 0] });
@@ -161,7 +163,7 @@ describe('an action', () => {
 
   test('that releases gives the units to who waits for them', async () => {
     const sku = await shop.product({ AMS: 2 });
-    const id = await shop.hold({ [sku]: 2 });
+    const id = await shop.reserve({ [sku]: 2 });
     const waiting = orderOf({ [sku]: 1 }, { fulfilment: 'backorder' });
     await shop.place(waiting);
     await act.release(id);
@@ -169,7 +171,7 @@ describe('an action', () => {
     expect(await levelsOf(shop.db, sku)).toEqual({ AMS: [2, 1] });
   });
 
-  test('on a hold of an order is refused: it belongs to its saga', async () => {
+  test('on a reservation of an order is refused: only its saga changes it', async () => {
     const sku = await shop.product({ AMS: 1 });
     const order = orderOf({ [sku]: 1 });
     await shop.place(order);
@@ -197,7 +199,7 @@ describe('an action', () => {
 
   test('that extends never brings the due time forward', async () => {
     const sku = await shop.product({ AMS: 1 });
-    const id = await shop.hold({ [sku]: 1 }, { holdSeconds: 600 });
+    const id = await shop.reserve({ [sku]: 1 }, { holdSeconds: 600 });
     const { expiresAt } = await viewOfReservation(shop.db, id);
     const extend = (until: Date) => extendReservation(shop.db, id, { expiresAt: until, holdSeconds: 1 });
     await expect(extend(new Date(Date.now() + 60_000))).rejects.toMatchObject({ code: 'NOT_LATER' });
@@ -211,9 +213,9 @@ describe('an action', () => {
     expect((await viewOfReservation(shop.db, id)).expiresAt).toBe(later.toISOString());
   });
 
-  test('that releases one SKU finds only a hold on it, and refuses one that is on others too', async () => {
+  test('that releases one SKU finds only a reservation on it, and refuses one that is on others too', async () => {
     const [sku, other] = [await shop.product({ AMS: 2 }), await shop.product({ AMS: 2 })];
-    const [single, both] = [await shop.hold({ [sku]: 1 }), await shop.hold({ [sku]: 1, [other]: 1 })];
+    const [single, both] = [await shop.reserve({ [sku]: 1 }), await shop.reserve({ [sku]: 1, [other]: 1 })];
     await expect(releaseReservation(withStock(shop.db), single, other)).rejects.toMatchObject({
       code: 'HOLD_NOT_FOUND',
     });
@@ -227,16 +229,16 @@ describe('an action', () => {
 });
 
 describe('a shortage', () => {
-  test('with a hold past due is none: the hold is freed first, for a hold and for an order', async () => {
+  test('with a reservation past due is none: the reservation is freed first, for a reservation and for an order', async () => {
     for (const wish of ['hold', 'order'] as const) {
       const sku = await shop.product({ AMS: 1, BER: 1 });
-      const [late, kept] = [await shop.hold({ [sku]: 1 }), await shop.hold({ [sku]: 1 })];
+      const [late, kept] = [await shop.reserve({ [sku]: 1 }), await shop.reserve({ [sku]: 1 })];
       await makeReservationsDue(shop.db, [late]);
       expect((await checkAvailability(shop.db, [{ sku, quantity: 1 }])).shortages).toEqual([]);
       expect((await checkAvailability(shop.db, [{ sku, quantity: 2 }])).shortages).toMatchObject([
         { available: 1 },
       ]);
-      if (wish === 'hold') await shop.hold({ [sku]: 1 });
+      if (wish === 'hold') await shop.reserve({ [sku]: 1 });
       else expect((await shop.place(orderOf({ [sku]: 1 }))).outcome).toBe('reserved');
       expect((await viewOfReservation(shop.db, late)).status).toBe('expired');
       expect((await viewOfReservation(shop.db, kept)).status).toBe('pending');
@@ -244,17 +246,17 @@ describe('a shortage', () => {
     }
   });
 
-  test('with more holds past due than one transaction frees is none either', async () => {
+  test('with more reservations past due than one transaction frees is none either', async () => {
     const sku = await shop.product({ AMS: 1_100 });
-    const late = await Promise.all(Array.from({ length: 1_100 }, () => shop.hold({ [sku]: 1 })));
+    const late = await Promise.all(Array.from({ length: 1_100 }, () => shop.reserve({ [sku]: 1 })));
     await makeReservationsDue(shop.db, late);
-    await shop.hold({ [sku]: 1_100 });
+    await shop.reserve({ [sku]: 1_100 });
     expect(await levelsOf(shop.db, sku)).toEqual({ AMS: [1_100, 1_100] });
   });
 
-  test('frees due holds of orders and without one together, and takes no confirmed one', async () => {
+  test('frees due reservations of orders and without one together, and takes no confirmed one', async () => {
     const sku = await shop.product({ AMS: 3 });
-    const [late, confirmed] = [await shop.hold({ [sku]: 1 }), await shop.hold({ [sku]: 1 })];
+    const [late, confirmed] = [await shop.reserve({ [sku]: 1 }), await shop.reserve({ [sku]: 1 })];
     const order = orderOf({ [sku]: 1 });
     await shop.place(order);
     await act.confirm(confirmed);
@@ -263,17 +265,17 @@ describe('a shortage', () => {
       confirmed,
       (await viewOf(shop.db, order.orderId)).reservation!.id,
     ]);
-    await shop.hold({ [sku]: 2 });
+    await shop.reserve({ [sku]: 2 });
     expect((await viewOf(shop.db, order.orderId)).status).toBe('expired');
     expect((await viewOfReservation(shop.db, confirmed)).status).toBe('confirmed');
   });
 });
 
 describe('the list', () => {
-  test('has holds without an order, newest first, by status and SKU, page by page', async () => {
+  test('has reservations without an order, newest first, by status and SKU, page by page', async () => {
     const sku = await shop.product({ AMS: 10 });
     const made: string[] = [];
-    for (let n = 0; n < 5; n++) made.unshift(await shop.hold({ [sku]: 1 }));
+    for (let n = 0; n < 5; n++) made.unshift(await shop.reserve({ [sku]: 1 }));
     await shop.place(orderOf({ [sku]: 1 }));
     await act.release(made[1]!);
     const page = { sku, limit: 2, offset: 0 };

@@ -132,7 +132,7 @@ test('a choice that others made stale before its rows were locked is made again 
   ]);
 });
 
-test('the same order decided in two processes at once gets one verdict and one hold', async () => {
+test('the same order decided in two processes at once gets one outcome and one reservation', async () => {
   for (let round = 0; round < 30; round++) {
     const sku = await shop.product({ AMS: 1, BER: 1 });
     const order = orderOf({ [sku]: 1 }, { payment: PAYMENT });
@@ -178,7 +178,7 @@ describe('a backorder and the first receipt at the same moment', () => {
 describe('the undo of a reserve', () => {
   const undo = (order: OrderInput) => undoReserve(shop.db, { order, code: 'CANCELLED', detail: 'Given up.' });
 
-  test('that comes first leaves a tombstone, and the late reserve is refused and holds nothing', async () => {
+  test('that comes first leaves a tombstone, and the late reserve is refused and reserves nothing', async () => {
     const sku = await shop.product({ AMS: 1 });
     const order = orderOf({ [sku]: 1 });
     expect(await undo(order)).toMatchObject({ status: 'failed', failureCode: 'CANCELLED' });
@@ -188,7 +188,7 @@ describe('the undo of a reserve', () => {
     expect(await eventTypes(shop.db, order.orderId)).toEqual(['order_failed']);
   });
 
-  test('that comes after leaves the order as it is and answers where it stands', async () => {
+  test('that comes after leaves the order as it is and returns where it stands', async () => {
     const sku = await shop.product({ AMS: 1 });
     const order = orderOf({ [sku]: 1 });
     await here.submit(order);

@@ -70,7 +70,7 @@ describe('a complete order', () => {
     ]);
   });
 
-  test('is rejected when one unit of one line is missing, holds nothing and says what there was', async () => {
+  test('is rejected when one unit of one line is missing, reserves nothing and says what there was', async () => {
     const [scarce, plenty] = [await shop.product({ AMS: 1, BER: 1 }), await shop.product({ AMS: 9 })];
     const order = orderOf({ [plenty]: 1, [scarce]: 3 });
     const shortages = [{ sku: scarce, requested: 3, available: 2 }];
@@ -133,7 +133,7 @@ describe('a partial order', () => {
 });
 
 describe('a backorder', () => {
-  test('holds what there is, and the rest waits in the queue and counts in the total', async () => {
+  test('reserves what there is, and the rest waits in the queue and counts in the total', async () => {
     const sku = await shop.product({ AMS: 1, BER: 1 });
     const order = orderOf({ [sku]: 5 }, { fulfilment: 'backorder', payment: PAYMENT });
     expect(await shop.place(order)).toMatchObject({ outcome: 'reserved', progress: { waitingUnits: 3 } });
@@ -144,7 +144,7 @@ describe('a backorder', () => {
     expect(view).toMatchObject({ totalMinor: 5_000, payment: { amountMinor: 2_000 } });
   });
 
-  test('for something that is nowhere holds nothing, charges nothing and waits', async () => {
+  test('for something that is nowhere reserves nothing, charges nothing and waits', async () => {
     const sku = await shop.product({});
     const order = orderOf({ [sku]: 5 }, { fulfilment: 'backorder', payment: PAYMENT });
     const { outcome, progress } = await shop.place(order);
@@ -171,7 +171,7 @@ describe('an order that can never be held', () => {
     expect((await shop.place(orderOf({ [sku]: 1 }))).code).toBe('UNKNOWN_SKU');
   });
 
-  test('in two currencies is failed, and holds neither part', async () => {
+  test('in two currencies is failed, and reserves neither part', async () => {
     const [dollars, euros] = [await shop.product({ AMS: 1 }), `EUR-${newId()}`];
     await addProduct(shop.db, euros, 'EUR');
     await receive(shop.db, euros, 'AMS', 5);
@@ -196,7 +196,7 @@ describe('the same order again', () => {
     },
   );
 
-  test('is still held after its hold has expired, and does not hold again', async () => {
+  test('is still placed after its reservation has expired, and does not reserve again', async () => {
     const sku = await shop.product({ AMS: 1 });
     const order = orderOf({ [sku]: 1 });
     await shop.place(order);

@@ -87,7 +87,7 @@ async function onHandThen(months: number): Promise<number | undefined> {
   return (await readStock(shop.db, sku, at))?.onHand;
 }
 
-test('months that are old enough become opening balances, and every answer stays the same', async () => {
+test('months that are old enough become opening balances, and every result stays the same', async () => {
   await receivedInThePast(6, 10);
   await receivedInThePast(5, 20);
   await receivedInThePast(4, -5);

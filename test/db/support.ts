@@ -121,7 +121,7 @@ export async function viewOf(db: Database, orderId: string): Promise<OrderView> 
   return record.view;
 }
 
-/** Lets an order's unpaid holds fall due now. */
+/** Lets an order's unpaid reservations fall due now. */
 export async function makeDue(db: Database, orderId: string): Promise<void> {
   await db.pool.query(
     `update reservations set expires_at = clock_timestamp() where order_id = $1 and status in ('pending', 'charging')`,
@@ -228,7 +228,7 @@ export async function fingerprintOf(db: Database): Promise<Record<string, string
   return found.rows[0] ?? {};
 }
 
-/** Runs a step twice and fails if the second run changes any row. Answers both results. */
+/** Runs a step twice and fails if the second run changes any row. Returns both results. */
 export async function twice<T>(db: Database, step: () => Promise<T>): Promise<[T, T]> {
   const first = await step();
   const before = await fingerprintOf(db);

@@ -56,7 +56,7 @@ describe('a transfer that does not arrive in time', () => {
   });
 });
 
-describe('the sweep looks', () => {
+describe('the reconciler looks', () => {
   const claim = async () =>
     (await claimUnattended(shop.db, { graceSeconds: 30, recheckSeconds: 600, limit: 100 })).map(
       (row) => row.id,
@@ -125,7 +125,7 @@ test('transfers back and forth at once, with orders and corrections between, nei
   const skus = await Promise.all([1, 2, 3].map(() => shop.product({ AMS: 100, BER: 100, NYC: 100 })));
   const random = seededRandom();
   const places = ['AMS', 'BER', 'NYC'] as const;
-  /** Answers how many units there are more, or fewer, for it. */
+  /** Returns how many units there are more, or fewer, for it. */
   const move = async (): Promise<number> => {
     const from = random.pick(places);
     const to = random.pick(places);

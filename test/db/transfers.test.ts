@@ -71,7 +71,7 @@ test('units in transit are on hand nowhere, and are seen where they are going', 
   });
 });
 
-test('what was in transit at a time in the past is answered from the ledger', async () => {
+test('what was in transit at a time in the past is read from the ledger', async () => {
   const sku = await shop.product({ AMS: 10 });
   const seen: object[] = [];
   const look = async () => {
@@ -204,7 +204,7 @@ describe('a receipt is refused, and changes nothing,', () => {
   });
 });
 
-describe('each step, sent again, answers the same and changes nothing:', () => {
+describe('each step, sent again, returns the same and changes nothing:', () => {
   test.each(['immediate', 'in_transit'] as const)('an %s transfer', async (mode) => {
     const sku = await shop.product({ AMS: 10 });
     const transferId = newId();

@@ -69,7 +69,7 @@ describe('docker-compose.yml', () => {
     expect(uses.filter((use) => !use.includes(':?'))).toEqual([]);
   });
 
-  it('opens ports on this host only, since nobody is asked who he is', () => {
+  it('opens ports on this host only, since there is no sign-in', () => {
     const ports = Object.values(services).flatMap((service) => service.ports ?? []);
     expect(ports.length).toBeGreaterThan(0);
     expect(ports.filter((port) => !port.startsWith('127.0.0.1:'))).toEqual([]);

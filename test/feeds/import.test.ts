@@ -105,7 +105,7 @@ test('JSON lines, gzip, a default location and a delta go together', async () =>
   expect(await onHand('LAMP')).toEqual({ ...before, AMS: before['AMS']! + 3 });
 });
 
-test('the live stream of a job tells its progress and its end, and a repeat of its last message is spared', async () => {
+test('the live stream of a job sends its progress and its end, and does not repeat the last message', async () => {
   const { jobId } = await feeds.accepted(
     'sku,location,qty\nLAMP,AMS,3\nLAMP,BER,3\nDESK,AMS,3\nDESK,BER,3\nCHAIR,AMS,3',
   );
@@ -211,7 +211,7 @@ test('an upload that breaks off leaves nothing', async () => {
   expect(await staged()).toBe(0);
 });
 
-test('a job that is cancelled stops between two batches; what it did stays, and its result tells', async () => {
+test('a job that is cancelled stops between two batches; what it did stays, and its result says how much', async () => {
   await stack.stopWorker();
   for (let i = 0; i < 20; i++) await addStock(stack.db, `PART-${i}`, 'AMS', 1);
   const { jobId } = await feeds.accepted(

@@ -32,7 +32,7 @@ afterEach(() => expectInvariants(shop.db));
 afterAll(() => shop.close());
 
 async function apply(events: readonly CarrierEvent[]): Promise<string[]> {
-  return (await applyCarrierEvents(withStock(shop.db), CARRIER, events)).map((verdict) => verdict.result);
+  return (await applyCarrierEvents(withStock(shop.db), CARRIER, events)).map((outcome) => outcome.result);
 }
 
 async function stockOf(sku: string, warehouse: string): Promise<{ onHand: number; reserved: number }> {
@@ -52,7 +52,7 @@ async function reservationStatus(reservationId: string): Promise<string | undefi
   return found.rows[0]?.status;
 }
 
-test('a pick-up takes the goods off stock and hold, ends the order and wakes its saga', async () => {
+test('a pick-up takes the goods off stock and reservation, ends the order and wakes its saga', async () => {
   const before = { lamp: await stockOf('LAMP', 'AMS'), desk: await stockOf('DESK', 'AMS') };
   const order = await addBookedOrder(shop.db, [
     { sku: 'LAMP', warehouse: 'AMS', quantity: 2 },
@@ -87,7 +87,7 @@ test('an order with several shipments is fulfilled by the last pick-up', async (
   expect(await reservationStatus(order.reservationId)).toBe('shipped');
 });
 
-test('a delivery only updates rows: it wakes nobody', async () => {
+test('a delivery only updates rows: it signals no saga', async () => {
   const order = await addBookedOrder(shop.db, [{ sku: 'LAMP', warehouse: 'AMS', quantity: 1 }]);
   await apply([update(order.shipmentIds[0]!, 'picked_up')]);
   const woken = await outboxKeys(shop.db, 'order.wake');
@@ -187,7 +187,7 @@ test('unknown shipments, other carriers and ids that are none do not spoil the r
     ]),
   ).toEqual(['unknown_shipment', 'unknown_shipment', 'applied']);
   const foreign = await applyCarrierEvents(withStock(shop.db), 'other', [update(shipmentId!, 'delivered')]);
-  expect(foreign.map((verdict) => verdict.result)).toEqual(['unknown_shipment']);
+  expect(foreign.map((outcome) => outcome.result)).toEqual(['unknown_shipment']);
 });
 
 test('shuffled and repeated updates of many orders, told by several at once, are each applied once', async () => {

@@ -38,7 +38,7 @@ afterEach(async () => {
 const claim = (limit = 100, leaseSeconds = 30) =>
   claimShipments(shop.db, { carrier: CARRIER, limit, leaseSeconds });
 
-test('an order gets one shipment per warehouse with what that warehouse holds, and the bell is rung once', async () => {
+test('an order gets one shipment per warehouse with what that warehouse has, and the dispatcher is signalled once', async () => {
   const order = await addPaidOrder(shop.db, [
     { sku: 'LAMP', warehouse: 'AMS', quantity: 1 },
     { sku: 'LAMP', warehouse: 'BER', quantity: 2 },
@@ -92,7 +92,7 @@ test('a claim whose dispatcher died is taken again when its lease is over, and n
   expect(again.shipmentId).toBe(order.shipmentIds[0]);
 });
 
-test('a claim that was given back can be taken again at once, but still counts as told to the carrier', async () => {
+test('a claim that was given back can be taken again at once, but still counts as sent to the carrier', async () => {
   const order = await addShippingOrder(shop.db, [{ sku: 'LAMP', warehouse: 'AMS', quantity: 1 }]);
   await claim();
   await releaseClaims(shop.db, order.shipmentIds);

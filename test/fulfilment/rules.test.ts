@@ -53,21 +53,21 @@ const EFFECTS: Record<ShipmentStatus, Record<CarrierEventType, string>> = {
 test.each(STATUSES.flatMap((status) => EVENTS.map((type) => [status, type] as const)))(
   'a shipment that is %s takes the update %s as the table says',
   (status, type) => {
-    const verdict = afterCarrierEvent(status, type);
-    expect(verdict.effect === 'moves' ? verdict.through.join(', ') : verdict.effect).toBe(
+    const outcome = afterCarrierEvent(status, type);
+    expect(outcome.effect === 'moves' ? outcome.through.join(', ') : outcome.effect).toBe(
       EFFECTS[status][type],
     );
   },
 );
 
-test('the answer to a booking counts only while the booking is waited for', () => {
+test('the result of a booking counts only while the booking is waited for', () => {
   for (const status of STATUSES) {
     expect(afterBooking(status, 'booked')).toBe(status === 'booking' ? 'booked' : null);
     expect(afterBooking(status, 'refused')).toBe(status === 'booking' ? 'failed' : null);
   }
 });
 
-test('the answer to a void counts only while the void is waited for', () => {
+test('the result of a void counts only while the void is waited for', () => {
   for (const status of STATUSES) {
     expect(afterVoid(status, 'voided')).toBe(status === 'voiding' ? 'voided' : null);
     expect(afterVoid(status, 'refused')).toBe(status === 'voiding' ? 'booked' : null);
@@ -107,8 +107,8 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 function take(status: ShipmentStatus, next: Step): readonly ShipmentStatus[] {
   switch (next.by) {
     case 'carrier': {
-      const verdict = afterCarrierEvent(status, next.type);
-      return verdict.effect === 'moves' ? verdict.through : [];
+      const outcome = afterCarrierEvent(status, next.type);
+      return outcome.effect === 'moves' ? outcome.through : [];
     }
     case 'claim':
       return status === 'pending' ? ['booking'] : [];

@@ -84,7 +84,7 @@ test('the same shipment booked again, also twice in one call, has the same track
   expect(await openCarrier({ stageDelayMs: HOUR_MS }).book([one, two])).toEqual(first);
 });
 
-test('each parcel is told picked up first and delivered after that', async () => {
+test('each parcel is reported picked up first and delivered after that', async () => {
   const hook = webhook();
   const carrier = openCarrier({ deliver: hook.deliver });
   carrier.start();
@@ -111,7 +111,7 @@ test('stages take their time', async () => {
   expect(performance.now() - started).toBeGreaterThanOrEqual(790);
 });
 
-test('a webhook that fails is told again until it accepts', async () => {
+test('a webhook that fails is called again until it accepts', async () => {
   const hook = webhook();
   let failures = 3;
   const carrier = openCarrier({
@@ -124,7 +124,7 @@ test('a webhook that fails is told again until it accepts', async () => {
   expect(failures).toBeLessThan(0);
 });
 
-test('what a carrier that died had not told, another tells', async () => {
+test('what a carrier that died had not reported, another reports', async () => {
   const dying = openCarrier({ deliver: () => Promise.reject(new Error('gone')) });
   dying.start();
   const shipments = [parcel(), parcel()];

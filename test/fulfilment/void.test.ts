@@ -96,7 +96,7 @@ test('a booking recorded while it is being voided leaves its tracking number and
   ]);
 });
 
-test('a refusal leaves the shipment booked, and asking again gets the same answer', async () => {
+test('a refusal leaves the shipment booked, and asking again gets the same result', async () => {
   const { orderId } = await addShippingOrder(shop.db, LINES);
   await book();
   const stubborn = withVoid(() => Promise.resolve('refused'));

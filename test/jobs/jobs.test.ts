@@ -107,7 +107,7 @@ test('of many ends at once exactly one is what the job came to', async () => {
   for (const view of views) expect(view).toEqual(final);
 });
 
-test('a wish to cancel is kept until the job ends, and is refused once it is completed or has failed', async () => {
+test('a request to cancel is kept until the job ends, and is refused once it is completed or has failed', async () => {
   const id = await newJob();
   expect(await isCancelRequested(shop.db, id)).toBe(false);
   expect(await requestCancel(shop.db, id)).toMatchObject({ status: 'queued', cancelRequested: true });

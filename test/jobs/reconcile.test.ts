@@ -96,7 +96,7 @@ test('a feed whose workflow is terminated half-way is completed, and every row i
   await workflow(jobId).result();
 });
 
-test('a feed that somebody wished to end before its workflow was terminated ends as cancelled, and says what it did', async () => {
+test('a feed whose cancellation was requested before its workflow was terminated ends as cancelled, and says what it did', async () => {
   const jobId = await halfWay();
   expect((await feeds.send('POST', `/jobs/${jobId}/cancel`)).status).toBe(202);
   await waitFor(async () => {

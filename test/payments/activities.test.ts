@@ -32,7 +32,7 @@ afterAll(async () => {
   await database.close();
 });
 
-test('chargePayment answers the same twice and charges once', async () => {
+test('chargePayment returns the same twice and charges once', async () => {
   const paymentId = await insertPayment(database.db, await insertOrder(database.db));
   const first = await charge(paymentId);
   expect(first).toMatchObject({ status: 'captured' });
@@ -40,7 +40,7 @@ test('chargePayment answers the same twice and charges once', async () => {
   expect((await readSandboxBooks(database.db, [paymentId])).charges).toHaveLength(1);
 });
 
-test('refundOrder answers the same twice and refunds once', async () => {
+test('refundOrder returns the same twice and refunds once', async () => {
   const order = await insertOrder(database.db);
   const paymentId = await insertPayment(database.db, order);
   const outcome = await charge(paymentId);
@@ -50,7 +50,7 @@ test('refundOrder answers the same twice and refunds once', async () => {
   expect((await readSandboxBooks(database.db, [paymentId])).refundedMinor).toBe(5_000);
 });
 
-test('a gateway without an answer is a failure that Temporal retries', async () => {
+test('a gateway without a response is a failure that Temporal retries', async () => {
   const paymentId = await insertPayment(database.db, await insertOrder(database.db), { token: 'tok_flaky' });
   await expect(charge(paymentId)).rejects.toMatchObject({
     type: 'PAYMENT_GATEWAY_UNAVAILABLE',

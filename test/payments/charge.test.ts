@@ -45,7 +45,7 @@ async function calls(paymentId: string): Promise<number[]> {
   return (await readSandboxBooks(database.db, [paymentId])).charges.map((made) => made.calls);
 }
 
-test('a charge is captured, and again gets the same answer without another call', async () => {
+test('a charge is captured, and again gets the same result without another call', async () => {
   const paymentId = await payment();
   const first = await charge(paymentId);
   expect(first).toMatchObject({ status: 'captured' });
@@ -62,7 +62,7 @@ test('a declined charge stays declined and is not sent again', async () => {
   expect(await calls(paymentId)).toEqual([1]);
 });
 
-test('a lost answer is looked up at once', async () => {
+test('a lost response is looked up at once', async () => {
   const paymentId = await payment({ token: 'tok_timeout' });
   const first = await charge(paymentId);
   expect(first).toMatchObject({ status: 'captured' });
@@ -147,7 +147,7 @@ test.each<[PaymentSeed, ChargeOutcome]>([
   expect(await charge(await payment(seed), unreachable)).toEqual(outcome);
 });
 
-test('a charge that never got through is not made any more once its hold was given up', async () => {
+test('a charge that never got through is not made any more once its reservation was given up', async () => {
   const order = await insertOrder(database.db);
   const paymentId = await insertPayment(database.db, order, { token: 'tok_flaky' });
   await expect(charge(paymentId)).rejects.toMatchObject({ code: 'PAYMENT_GATEWAY_UNAVAILABLE' });
@@ -162,7 +162,7 @@ test('a charge that never got through is not made any more once its hold was giv
   );
 });
 
-test('a charge that was never sent is not sent once its hold was given up', async () => {
+test('a charge that was never sent is not sent once its reservation was given up', async () => {
   const order = await insertOrder(database.db);
   const paymentId = await insertPayment(database.db, order);
   await abandonReservation(database.db, order.reservationId);
@@ -170,7 +170,7 @@ test('a charge that was never sent is not sent once its hold was given up', asyn
   expect((await readSandboxBooks(database.db, [paymentId])).charges).toMatchObject([{ status: 'declined' }]);
 });
 
-test('a charge that was captured before its hold was given up is told as captured, so that it is refunded', async () => {
+test('a charge that was captured before its reservation was given up is reported as captured, so that it is refunded', async () => {
   const order = await insertOrder(database.db);
   const paymentId = await insertPayment(database.db, order);
   const captured = await charge(paymentId);

@@ -114,7 +114,7 @@ export async function insertShippedItem(
   return shipmentId;
 }
 
-/** What happens to a hold whose charge stayed unresolved for too long. */
+/** What happens to a reservation whose charge stayed unresolved for too long. */
 export async function abandonReservation(db: Database, reservationId: string): Promise<void> {
   await execute(db, 'test.abandon_hold', `update reservations set status = 'cancelled' where id = $1`, [
     reservationId,

@@ -82,7 +82,7 @@ async function money(paymentId: string) {
 
 const UNTOUCHED = { status: 'captured', planned: 0, refunded: 0, atGateway: 0 };
 
-test('a paid hold that never got a shipment is refunded in full, once', async () => {
+test('a paid reservation that never got a shipment is refunded in full, once', async () => {
   const order = await insertOrder(database.db);
   const paymentId = await insertCaptured(order, 5_000, 1);
   expect(await refundAll(order.orderId)).toEqual({ refundedMinor: 5_000 });
@@ -187,7 +187,7 @@ test('a refund whose maker died before recording it is made once', async () => {
   });
 });
 
-test('run by many at once, it is planned once, made once and told once', async () => {
+test('run by many at once, it is planned once, made once and recorded once', async () => {
   const order = await insertOrder(database.db);
   const paymentId = await insertCaptured(order, 5_000, 1);
   const results = await Promise.all(Array.from({ length: 8 }, () => refundAll(order.orderId)));

@@ -92,7 +92,7 @@ describe('a charge', () => {
     expect(await gateway.charge(charge)).toMatchObject({ status: 'captured' });
   });
 
-  test('of tok_timeout is captured although no answer ever arrives', async () => {
+  test('of tok_timeout is captured although no response ever arrives', async () => {
     const charge = request('tok_timeout');
     await expect(gateway.charge(charge)).rejects.toMatchObject({ code: 'PAYMENT_GATEWAY_UNAVAILABLE' });
     const found = await gateway.find(charge);

@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 
-/** Where a call is hurt: before Stripe has seen it, or after Stripe has done it and only the answer is lost. */
+/** Where a call is hurt: before Stripe has seen it, or after Stripe has done it and only the response is lost. */
 export interface Fault {
   on: 'create' | 'confirm' | 'retrieve' | 'cancel' | 'refund' | 'list';
   when: 'before' | 'after';
@@ -40,7 +40,7 @@ interface Answer {
 
 /**
  * Stripe's wire as far as the gateway uses it, with state, which stripe-mock has not: intents and refunds behave as Stripe
- * documents them, idempotency keys replay the first answer, and faults can be put into single calls.
+ * documents them, idempotency keys replay the first response, and faults can be put into single calls.
  *
  * Payment methods: `pm_ok`, `pm_declined`, `pm_processing` (processing until `finish`), `pm_challenge` (wants the customer).
  */

@@ -68,7 +68,7 @@ describe('a charge', () => {
     ['create', 'pi_none', null],
     ['confirm', 'canceled', 'pi_1'],
   ] as const)(
-    'lost at its %s is ended, not made, once its hold was given up',
+    'lost at its %s is ended, not made, once its reservation was given up',
     async (route, status, gatewayRef) => {
       stripe().fail(...resets(route, 'before'));
       const { paymentId, reservationId } = await payment();

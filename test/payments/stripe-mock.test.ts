@@ -6,7 +6,7 @@ import { createLogger } from '../../platform/telemetry/log';
 
 /**
  * stripe-mock checks every request against Stripe's own OpenAPI description and answers with fixtures. It keeps no state:
- * this proves that our requests have the right shape, and `stripe-wire.test.ts` what we make of the answers.
+ * this proves that our requests have the right shape, and `stripe-wire.test.ts` what we make of the responses.
  */
 const log = createLogger('info', 'test');
 

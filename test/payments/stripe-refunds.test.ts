@@ -16,7 +16,7 @@ describe('a refund', () => {
     return refundOrder({ db: db(), gateway: gateway(), orderId, reason: 'cancelled' });
   }
 
-  test('is made once, also when its answer was lost and Stripe has forgotten its key', async () => {
+  test('is made once, also when its response was lost and Stripe has forgotten its key', async () => {
     const orderId = await paid();
     stripe().fail({ on: 'refund', when: 'after', how: 'hang' });
     await expect(refund(orderId)).rejects.toMatchObject(UNAVAILABLE);

@@ -32,14 +32,14 @@ describe('a charge', () => {
     expect(captures()).toEqual([1]);
   });
 
-  test('that is confirmed while the answer times out is found captured', async () => {
+  test('that is confirmed while the response times out is found captured', async () => {
     stripe().fail({ on: 'confirm', when: 'after', how: 'hang' });
     const { paymentId } = await payment();
     expect(await charge(paymentId)).toEqual({ status: 'captured', gatewayRef: 'pi_1' });
     expect(stripe().routes()).toEqual(['create', 'confirm', 'retrieve']);
   });
 
-  test('whose answer and lookup are both lost is captured once, also when Stripe has forgotten its keys', async () => {
+  test('whose response and lookup are both lost is captured once, also when Stripe has forgotten its keys', async () => {
     stripe().fail(
       { on: 'confirm', when: 'after', how: 'hang' },
       { on: 'retrieve', when: 'before', how: 'hang' },

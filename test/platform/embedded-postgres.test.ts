@@ -52,7 +52,7 @@ describe('one server', () => {
     expect(row).toEqual({ addresses: '127.0.0.1' });
   });
 
-  test('turns away whoever does not know the password', async () => {
+  test('refuses a wrong password', async () => {
     const url = new URL(server.url());
     url.password = 'guess';
     await expect(query(url.href, 'select 1')).rejects.toMatchObject({ code: '28P01' });

@@ -94,7 +94,7 @@ describe('whether to try again', () => {
       expect(isRetryable(error)).toBe(false);
   });
 
-  test('of a lock that was not had in time, or a row that is there already, each is told apart', () => {
+  test('of a lock that was not had in time, or a row that is there already, each is distinguished', () => {
     expect([isLockTimeout(withCode('55P03')), isUniqueViolation(withCode('55P03'))]).toEqual([true, false]);
     expect([isLockTimeout(withCode('23505')), isUniqueViolation(withCode('23505'))]).toEqual([false, true]);
   });

@@ -40,7 +40,7 @@ async function openProxy(target: URL) {
   };
 }
 
-test('a connection that ends just as it is handed on to the next who waits harms nobody but that one', async () => {
+test('a connection that ends just as it is handed on to the next who waits fails that one only', async () => {
   const proxy = await openProxy(new URL(database.url));
   const db = openDatabase({ url: proxy.url, poolSize: 1, log: testLogger() });
   const direct = openDatabase({ url: database.url, poolSize: 1, log: testLogger() });

@@ -63,7 +63,7 @@ test('a later file is applied to a database that has the earlier ones', async ()
   expect(applied).toEqual(['0002_second.sql']);
 });
 
-test('a mistake is told with file and line; its file leaves nothing behind, and those before it stay', async () => {
+test('an error is reported with file and line; its file leaves nothing behind, and those before it stay', async () => {
   const wrong = 'create table half ();\n\nselect nothing_such;';
   const directory = await folderOf({ ...TWO, '0003_wrong.sql': wrong });
   await expect(migrate(database.url, testLogger(), { directory })).rejects.toMatchObject({
@@ -135,7 +135,7 @@ test('a database of another history is refused before anything is changed', asyn
   expect(await query(`select to_regclass('other') as other`)).toEqual([{ other: null }]);
 });
 
-test('a server that is too old is told by its version', async () => {
+test('a server that is too old is refused with its version', async () => {
   // Found before the function of the same name that every server has.
   await query(`create schema old;
     create function old.current_setting(text) returns text language sql return '17.9 (Debian)';
@@ -176,7 +176,7 @@ test('two processes that start at once make the database and migrate it once', a
   await Promise.all(children.map((child) => child.ended));
 });
 
-test('a process killed while it migrates holds nobody up, and half of nothing is left', async () => {
+test('a process killed while it migrates delays no other process, and half of nothing is left', async () => {
   const slow = await folderOf({
     '0001_slow.sql': 'create table half (); select pg_sleep(1); create table whole ()',
   });
@@ -197,20 +197,20 @@ test("Knex's own mark of a dead process is removed", async () => {
   expect(await migrate(database.url, testLogger(), options)).toEqual(['0002_second.sql']);
 });
 
-test('a process that waits for another one does not hold up an index that this one makes concurrently', async () => {
+test('a process that waits for another one does not delay an index that this one makes concurrently', async () => {
   const directory = await folderOf({
     '0001_gate.sql': 'create table t (n int); set local lock_timeout = 0; select pg_advisory_xact_lock(7)',
     '0002_index.sql': '-- no transaction\nset lock_timeout = 0;\ncreate index concurrently t_n on t (n);\n',
   });
-  const gate = new Client({ connectionString: database.url });
-  await gate.connect();
-  await gate.query('select pg_advisory_lock(7)');
+  const barrier = new Client({ connectionString: database.url });
+  await barrier.connect();
+  await barrier.query('select pg_advisory_lock(7)');
   const first = migrate(database.url, testLogger(), { directory });
   await waitFor(async () => (await query(`select from pg_locks where objid = 7 and not granted`)).length > 0);
   const { log, messages } = recordingLogger();
   const second = migrate(database.url, log, { directory });
   await waitFor(() => messages.includes('waiting for another process that migrates this database'));
-  await gate.end();
+  await barrier.end();
   expect(await Promise.all([first, second])).toEqual([['0001_gate.sql', '0002_index.sql'], []]);
 });
 

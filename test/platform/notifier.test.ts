@@ -87,7 +87,7 @@ test('transactions that commit one after another while a notice is under way are
   expect(heard.length).toBeLessThan(keys.length);
 });
 
-test('channels are told apart, and a notice without a key has an empty payload', async () => {
+test('channels are distinguished, and a notice without a key has an empty payload', async () => {
   await db.transaction((tx) => {
     tx.notice('holdfast_outbox', '');
     tx.notice('holdfast_orders', 'o');

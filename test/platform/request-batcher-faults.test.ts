@@ -78,7 +78,7 @@ test('a locked row keeps only the requests that want it, and they go on when it 
   expect(await levelsOf(db, busy)).toEqual({ AMS: [10, 2] });
 });
 
-test("locks that are on no stock row are found by halving, and spoil nobody else's order", async () => {
+test('locks that are on no stock row are found by halving, and fail no other order', async () => {
   const sku = await shop.product({ AMS: 20 });
   const stuck = Array.from({ length: 8 }, () => orderOf({ [sku]: 1 }));
   // As undos of these very orders would that were paused before their commit.
@@ -109,7 +109,7 @@ test('a row that stays locked is given up with an error that can be tried again'
   expect((await reserver.submit(order)).outcome).toBe('reserved');
 });
 
-test('a connection that is lost in mid-batch costs nobody anything', async () => {
+test('a connection that is lost in mid-batch fails no request', async () => {
   const patient = openReserver(shop.db, { lanes: 1 });
   const sku = await shop.product({ AMS: 5 });
   await lockStockOf(sku);
@@ -124,7 +124,7 @@ test('a connection that is lost in mid-batch costs nobody anything', async () =>
   await patient.close();
 });
 
-test('when the answer to a commit is lost, the batch runs again and every request gets the verdict it had', async () => {
+test('when the response to a commit is lost, the batch runs again and every request gets the outcome it had', async () => {
   const sku = await shop.product({ AMS: 3, BER: 1 });
   let losses = 0;
   const forgetful: Database = {

@@ -90,7 +90,7 @@ test('a batch is never longer than its limit', async () => {
   expect(lane.batches).toEqual([['a'], ['b', 'c'], ['d']]);
 });
 
-test('the same id twice in a batch runs once and answers twice', async () => {
+test('the same id twice in a batch runs once, and both callers get its result', async () => {
   const lane = gated();
   const all = ['a', 'b', 'b'].map((id) => lane.submit(id));
   await lane.letAllGo();
@@ -128,7 +128,7 @@ test.each(['40001', '40P01', '57P01', 'ECONNRESET', '25P03'])(
   },
 );
 
-test('a database that stays away is told to every caller of the batch', async () => {
+test('a database that stays away is reported to every caller of the batch', async () => {
   const lane = plain(() => Promise.reject(failure('ECONNREFUSED')));
   const settled = await Promise.allSettled([lane.submit('a'), lane.submit('b'), lane.submit('c')]);
   expect(settled.map((each) => each.status)).toEqual(['rejected', 'rejected', 'rejected']);

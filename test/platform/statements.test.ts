@@ -9,7 +9,7 @@ type Texts = Map<string, Map<string, string>>;
 
 const QUERIES_PER_CALL = 20;
 
-/** Answers every use with itself: a value of any shape, with which a function that writes a statement gets as far as to send it. */
+/** Returns every use with itself: a value of any shape, with which a function that writes a statement gets as far as to send it. */
 function anything(special: Readonly<Record<string, unknown>> = {}): unknown {
   const proxy: unknown = new Proxy(() => undefined, {
     get(_, key) {

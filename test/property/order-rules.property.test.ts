@@ -83,7 +83,7 @@ test('the next step never forgets money: nothing finishes or waits while a charg
   );
 });
 
-test('the next step finishes only what has ended, and waits only while no hold is due', () => {
+test('the next step finishes only what has ended, and waits only while no reservation is due', () => {
   fc.assert(
     fc.property(progress, (given) => {
       const step = nextStep(given);

@@ -19,7 +19,7 @@ function hold(sku: string, quantity: number, rest: Partial<NewQualityHold> = {})
   return putOnHold(shop.db, { ...base, ...rest });
 }
 
-const verdict = (holdId: string, quantity?: number) => ({
+const decision = (holdId: string, quantity?: number) => ({
   holdId,
   quantity,
   actor: 'tester',
@@ -48,7 +48,7 @@ test('units on hold are reserved and cannot be sold, and the ledger says why', a
   expect(rows).toEqual([{ on_hand_delta: 0, reserved_delta: 4, reason: 'scratched', actor: 'tester' }]);
 });
 
-test('the same hold again, also many at once, is one', async () => {
+test('the same quality hold again, also many at once, is one', async () => {
   const sku = await shop.product({ AMS: 10 });
   const holdId = newId();
   await Promise.all(Array.from({ length: 10 }, () => hold(sku, 4, { holdId })));
@@ -71,23 +71,23 @@ test('a release, in part or in whole, gives units back once, to backorders first
   const made = await hold(sku, 10);
   const order = orderOf({ [sku]: 2 }, { fulfilment: 'backorder' });
   await shop.place(order);
-  const part = verdict(made.id, 3);
+  const part = decision(made.id, 3);
   const [first, again] = await twice(shop.db, () => releaseFromHold(withStock(shop.db), part));
   expect(again).toEqual(first);
   expect(first).toMatchObject({ status: 'open', open: 7, released: 3 });
   expect(await levelsOf(shop.db, sku)).toEqual({ AMS: [10, 9] });
   expect((await viewOf(shop.db, order.orderId)).items[0]).toMatchObject({ reservedQuantity: 2 });
-  await twice(shop.db, () => releaseFromHold(withStock(shop.db), verdict(made.id)));
+  await twice(shop.db, () => releaseFromHold(withStock(shop.db), decision(made.id)));
   expect(await readQualityHold(shop.db, made.id)).toMatchObject({ status: 'closed', open: 0, released: 10 });
 });
 
 test('a write-off takes units off the stock, once', async () => {
   const sku = await shop.product({ AMS: 10 });
   const made = await hold(sku, 4);
-  const part = verdict(made.id, 1);
+  const part = decision(made.id, 1);
   await twice(shop.db, () => writeOffHold(withStock(shop.db), part));
   expect(await levelsOf(shop.db, sku)).toEqual({ AMS: [9, 3] });
-  expect(await writeOffHold(withStock(shop.db), verdict(made.id))).toMatchObject({
+  expect(await writeOffHold(withStock(shop.db), decision(made.id))).toMatchObject({
     status: 'closed',
     writtenOff: 4,
   });
@@ -100,7 +100,7 @@ test('releases and write-offs at once never settle more than is on hold', async 
     const made = await hold(sku, 5);
     const outcomes = await Promise.allSettled(
       Array.from({ length: 8 }, (_, n) =>
-        (n % 2 ? releaseFromHold : writeOffHold)(withStock(shop.db), verdict(made.id, 1)),
+        (n % 2 ? releaseFromHold : writeOffHold)(withStock(shop.db), decision(made.id, 1)),
       ),
     );
     expect(outcomes.filter((outcome) => outcome.status === 'fulfilled')).toHaveLength(5);
@@ -109,10 +109,10 @@ test('releases and write-offs at once never settle more than is on hold', async 
   }
 });
 
-test('holds are listed newest first by product, place and status', async () => {
+test('quality holds are listed newest first by product, place and status', async () => {
   const sku = await shop.product({ AMS: 10, BER: 10 });
   const [a, b] = [await hold(sku, 1), await hold(sku, 2, { location: 'BER' })];
-  await releaseFromHold(withStock(shop.db), verdict(a.id));
+  await releaseFromHold(withStock(shop.db), decision(a.id));
   const page = { sku, limit: 10, offset: 0 };
   const ids = async (filter: object) =>
     (await listQualityHolds(shop.db, { ...page, ...filter })).items.map((item) => item.id);
@@ -130,20 +130,20 @@ test.each([
   await expect(hold(await shop.product({ AMS: 10 }), 1, rest)).rejects.toMatchObject({ code });
 });
 
-test('a verdict about more than is on hold, or about something else, is refused', async () => {
+test('a decision about more than is on hold, or about something else, is refused', async () => {
   const sku = await shop.product({ AMS: 10 });
   const made = await hold(sku, 4);
-  await expect(releaseFromHold(withStock(shop.db), verdict(made.id, 5))).rejects.toMatchObject({
+  await expect(releaseFromHold(withStock(shop.db), decision(made.id, 5))).rejects.toMatchObject({
     code: 'QUALITY_HOLD_EXCEEDED',
     details: { open: 4 },
   });
-  await expect(writeOffHold(withStock(shop.db), verdict(newId()))).rejects.toMatchObject({
+  await expect(writeOffHold(withStock(shop.db), decision(newId()))).rejects.toMatchObject({
     code: 'NOT_FOUND',
   });
   const order = orderOf({ [sku]: 1 });
   await shop.place(order);
   const orderHold = (await viewOf(shop.db, order.orderId)).reservation!.id;
-  await expect(releaseFromHold(withStock(shop.db), verdict(orderHold))).rejects.toMatchObject({
+  await expect(releaseFromHold(withStock(shop.db), decision(orderHold))).rejects.toMatchObject({
     code: 'NOT_FOUND',
   });
 });

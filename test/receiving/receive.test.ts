@@ -61,7 +61,7 @@ test('a delivery is on hand, in the ledger under its reference, and kept as a do
   ]);
 });
 
-test('the same receipt again answers the first and changes nothing, whatever it says', async () => {
+test('the same receipt again returns the first and changes nothing, whatever it says', async () => {
   const sku = await shop.product({});
   const input = receiptOf([{ sku, quantity: 4 }]);
   const [first, second] = await twice(shop.db, () => receive(input));

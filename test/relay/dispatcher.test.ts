@@ -134,7 +134,7 @@ test('a dispatcher that died between the booking and its record is made good wit
   ]);
 });
 
-test('while the carrier is away the dispatcher keeps trying, and a lost answer books nothing twice', async () => {
+test('while the carrier is away the dispatcher keeps trying, and a lost response books nothing twice', async () => {
   let calls = 0;
   await startDispatching({
     by: withBook(async (shipments) => {
@@ -152,7 +152,7 @@ test('while the carrier is away the dispatcher keeps trying, and a lost answer b
   expect(calls).toBe(3);
 });
 
-test('a carrier that is away does not hold up another', async () => {
+test('a carrier that is away does not delay another', async () => {
   const away: Carrier = {
     name: 'other',
     book: () => Promise.reject(new Error('connection refused')),

@@ -94,7 +94,7 @@ test('a message wakes its saga and is forgotten; the same message twice in a bat
   expect(await wakesOf(orderId)).toBe(1);
 });
 
-test('an idle relay hears of a message at once, and of one that nobody announced by polling', async () => {
+test('an idle relay hears of a message at once, and of one without a notice by polling', async () => {
   const [heard, polled] = [newId(), newId()];
   await Promise.all([startIdleSaga(engine, heard), startIdleSaga(engine, polled)]);
   // One that hardly ever polls.
@@ -157,7 +157,7 @@ describe.each(['a gRPC connection', "the worker's native connection"])('over %s'
   });
 });
 
-test('a message that fails is postponed and delivered later, and holds up nobody', async () => {
+test('a message that fails is postponed and delivered later, and delays no other', async () => {
   const [bad, good] = [newId(), newId()];
   await startIdleSaga(engine, good);
   let failures = 2;
@@ -195,7 +195,7 @@ test('a message of a topic that this version of the program does not know is kep
   expect(await waiting()).toBe(1);
 });
 
-test('a message whose delivery hangs does not hold up the others', async () => {
+test('a message whose delivery hangs does not delay the others', async () => {
   let release = () => undefined as unknown;
   const hanging = new Promise<void>((resolve) => {
     release = resolve;

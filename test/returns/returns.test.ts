@@ -37,7 +37,7 @@ test('a return is authorised for what was shipped, and its workflow is asked for
   expect(await eventTypes(shop.db, orderId)).toContain('return_authorised');
 });
 
-test('the same return again answers the first', async () => {
+test('the same return again returns the first', async () => {
   const { sku, orderId, id } = await authorised();
   const [first, again] = await twice(shop.db, () =>
     authorise(shop.db, orderId, { [sku]: 3 }, { returnId: id }),

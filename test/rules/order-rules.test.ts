@@ -91,7 +91,7 @@ const CHARGE = { paymentId: 'p', reservationId: 'h', status: 'pending', ageSecon
 const STEPS: readonly [string, Partial<OrderProgress>, NextStep][] = [
   ['a charge in flight is made', { charge: CHARGE }, { do: 'charge', paymentId: 'p', unresolved: false }],
   [
-    'a charge without an answer is looked up',
+    'a charge without an outcome is looked up',
     { charge: { ...CHARGE, status: 'unknown' } },
     { do: 'charge', paymentId: 'p', unresolved: true },
   ],
@@ -100,7 +100,7 @@ const STEPS: readonly [string, Partial<OrderProgress>, NextStep][] = [
     { charge: CHARGE, status: 'failed' },
     { do: 'charge', paymentId: 'p', unresolved: false },
   ],
-  ['a wish to cancel is carried out', { cancelRequested: true }, { do: 'cancel' }],
+  ['a request to cancel is carried out', { cancelRequested: true }, { do: 'cancel' }],
   ['what failed to ship is compensated', { unreleasedShipments: 1 }, { do: 'compensate' }],
   ['a refund that was not made is made', { pendingRefunds: 1 }, { do: 'compensate' }],
   ['an ended order still gives money back', { pendingRefunds: 1, status: 'cancelled' }, { do: 'compensate' }],
@@ -120,14 +120,18 @@ const STEPS: readonly [string, Partial<OrderProgress>, NextStep][] = [
     { hasPaymentMethod: true, reservations: [hold('h', { msLeft: 0 })] },
     { do: 'expire', reservationId: 'h' },
   ],
-  ['a due hold expires', { reservations: [hold('h', { msLeft: -5 })] }, { do: 'expire', reservationId: 'h' }],
   [
-    'of several unpaid holds the soonest is waited on',
+    'a due reservation expires',
+    { reservations: [hold('h', { msLeft: -5 })] },
+    { do: 'expire', reservationId: 'h' },
+  ],
+  [
+    'of several unpaid reservations the soonest is waited on',
     { reservations: [hold('a', { msLeft: 900 }), hold('b', { msLeft: 300 }), hold('c', { msLeft: 600 })] },
     { do: 'wait', for: 'payment', reservation: hold('b', { msLeft: 300 }) },
   ],
   [
-    'a hold being charged by nobody known is not expired',
+    'a reservation in charging without a known charge is not expired',
     { reservations: [hold('h', { status: 'charging', msLeft: -5 })] },
     { do: 'wait', for: 'stock' },
   ],
@@ -136,7 +140,7 @@ const STEPS: readonly [string, Partial<OrderProgress>, NextStep][] = [
     { status: 'paid', reservations: [hold('h', { status: 'confirmed', msLeft: -5 })] },
     { do: 'wait', for: 'shipment' },
   ],
-  ['what has no hold waits for stock', { waitingUnits: 3 }, { do: 'wait', for: 'stock' }],
+  ['what has no reservation waits for stock', { waitingUnits: 3 }, { do: 'wait', for: 'stock' }],
 ];
 
 describe('the next step', () => {

@@ -182,7 +182,7 @@ test('what a product keeps is changed only while none is on hand, also while del
   });
 });
 
-test('parcels, deliveries, holds and corrections at once leave lots that add up', async () => {
+test('parcels, deliveries, quality holds and corrections at once leave lots that add up', async () => {
   const sku = await threeLots();
   await Promise.allSettled([
     ...Array.from({ length: 6 }, () => shippedOrder(shop, { [sku]: 1 })),

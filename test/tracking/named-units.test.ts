@@ -37,12 +37,12 @@ function adjust(sku: string, delta: number, named: NamedUnits, effectId = newId(
 }
 
 async function confirmedHold(sku: string, quantity: number): Promise<string> {
-  const id = await shop.hold({ [sku]: quantity });
+  const id = await shop.reserve({ [sku]: quantity });
   await confirmReservation(shop.db, id);
   return id;
 }
 
-describe('a hold that is shipped', () => {
+describe('a reservation that is shipped', () => {
   test('takes the numbers that were read off, once', async () => {
     const sku = await withSerials(shop, 'A', 'B', 'C');
     const id = await confirmedHold(sku, 2);
@@ -78,7 +78,7 @@ describe('a hold that is shipped', () => {
     expect((await serialsOf(shop.db, sku)).slice(0, 2)).toEqual(['A@AMS: in_stock', 'B@AMS: shipped']);
   });
 
-  test('must say from where when the hold takes a product from several places', async () => {
+  test('must say from where when the reservation takes a product from several places', async () => {
     const sku = await withSerials(shop, 'A', 'B');
     await deliver(shop.db, [{ sku, quantity: 2, serials: ['C', 'D'] }], 'BER');
     const id = await confirmedHold(sku, 4);

@@ -68,7 +68,7 @@ async function charging() {
 const captured = { status: 'captured', gatewayRef: 'sandbox_ch_1' } as const;
 const declined = { status: 'declined', gatewayRef: null, declineCode: 'card_declined' } as const;
 
-/** For each activity, brings an order to where it is run, and answers how. */
+/** For each activity, brings an order to where it is run, and returns how. */
 const STEPS: Record<
   keyof OrderActivities | 'settleCharge (declined)' | 'undoReserve (after it)',
   () => Promise<() => Promise<unknown>>
@@ -140,7 +140,7 @@ const STEPS: Record<
 };
 
 test.each(Object.entries(STEPS))(
-  '%s, run twice, answers the same and changes nothing',
+  '%s, run twice, returns the same and changes nothing',
   async (_name, prepare) => {
     const step = await prepare();
     const first = await step();
@@ -150,7 +150,7 @@ test.each(Object.entries(STEPS))(
   },
 );
 
-test('a reserve that runs after its undo is refused and holds nothing', async () => {
+test('a reserve that runs after its undo is refused and reserves nothing', async () => {
   const order = orderInput({ items: { LAMP: 2 } });
   await run(activities.undoReserve, { order, code: 'CANCELLED', detail: 'undone' });
   expect(await run(activities.reserveOrder, order)).toMatchObject({
@@ -160,7 +160,7 @@ test('a reserve that runs after its undo is refused and holds nothing', async ()
   });
 });
 
-test('a hold that is not due is not expired, and the answer says how long is left', async () => {
+test('a reservation that is not due is not expired, and the result says how long is left', async () => {
   const { order, progress } = await placed();
   const { reservationId } = progress.reservations[0]!;
   const answer = await run(activities.expireReservation, { orderId: order.orderId, reservationId });

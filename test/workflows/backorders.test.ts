@@ -61,7 +61,7 @@ test('what is there ships, and what arrives later is charged to the same card an
   expect(items[0]).toMatchObject({ fulfilledQuantity: 3 });
 });
 
-test('an order of which nothing is there holds nothing and is charged nothing until it arrives', async () => {
+test('an order of which nothing is there reserves nothing and is charged nothing until it arrives', async () => {
   await addStock(stack.db, 'RUG', 'AMS', 0);
   const order = await place(stack, { items: { RUG: 2 }, fulfilment: 'backorder', token: 'tok_ok' });
   expect(await order.until('reserved')).toMatchObject({ reservation: null, payments: [] });
@@ -102,7 +102,7 @@ test('a part whose card is declined can be paid with another card', async () => 
   expect((await order.view()).items[0]).toMatchObject({ fulfilledQuantity: 3 });
 });
 
-test('a wish to cancel that comes too late does not prolong a hold', async () => {
+test('a request to cancel that comes too late does not prolong a reservation', async () => {
   const order = await shippedInPart('SHELF', 4);
   await arrive('SHELF', 2);
   await waitFor(async () => (await order.details()).includes('Waiting for payment'));

@@ -35,14 +35,14 @@ test('a refund that keeps failing is seen as stuck, keeps the stock, and is made
   expect(await order.view()).toMatchObject({ refunds: [{ status: 'succeeded', amountMinor: 1_000 }] });
 });
 
-test('a doorbell has a stuck undo tried at once, without waiting for its next turn', async () => {
+test('a signal has a stuck undo tried at once, without waiting for its next turn', async () => {
   const order = await place(stack, { items: { LAMP: 1 }, token: 'tok_ok' });
   await untilShipments(order, 'booked');
   const back = await takeAway(stack, 'refunds');
   const cancelled = await order.cancelLater();
   await waitFor(async () => (await order.stuck()) === true);
   await back();
-  await order.ring();
+  await order.wake();
   expect(await cancelled()).toEqual({ outcome: 'cancelled' });
   await order.handle.result();
   const { events } = await order.history();

@@ -25,7 +25,7 @@ async function timersStarted(order: PlacedOrder): Promise<number> {
   return (events ?? []).filter((event) => event.timerStartedEventAttributes).length;
 }
 
-test('an unpaid hold expires soon after its time, never before', async () => {
+test('an unpaid reservation expires soon after its time, never before', async () => {
   const order = await place(stack, { items: { LAMP: 2 }, holdSeconds: 1 });
   expect(await order.closed('expired')).toEqual({ status: 'expired' });
   const late = await lateness(stack, order);
@@ -35,7 +35,7 @@ test('an unpaid hold expires soon after its time, never before', async () => {
   expect(await order.details()).toContain('Reservation expired.');
 });
 
-test('a timer that fires before PostgreSQL says the hold is due is set again', async () => {
+test('a timer that fires before PostgreSQL says the reservation is due is set again', async () => {
   const order = await place(stack, { items: { LAMP: 1 }, holdSeconds: 1 });
   await order.until('reserved');
   await waitFor(async () => (await timersStarted(order)) === 1);
@@ -47,7 +47,7 @@ test('a timer that fires before PostgreSQL says the hold is due is set again', a
   expect(late).toBeLessThan(EXPIRED_WITHIN_MS);
 });
 
-test('a payment for a hold that is past due is refused and charges nothing', async () => {
+test('a payment for a reservation that is past due is refused and charges nothing', async () => {
   const order = await place(stack, { items: { LAMP: 1 }, holdSeconds: 60 });
   await order.until('reserved');
   await moveExpiry(order, -61);
@@ -56,7 +56,7 @@ test('a payment for a hold that is past due is refused and charges nothing', asy
   expect((await order.view()).payments).toEqual([]);
 });
 
-test('a hold that another order reclaimed ends its order at once', async () => {
+test('a reservation that another order reclaimed ends its order at once', async () => {
   await addStock(stack.db, 'LAST-ONE', 'AMS', 1);
   const late = await place(stack, { items: { 'LAST-ONE': 1 }, holdSeconds: 60 });
   await late.until('reserved');
@@ -66,10 +66,10 @@ test('a hold that another order reclaimed ends its order at once', async () => {
   expect(await late.handle.result()).toEqual({ status: 'expired' });
 });
 
-test('doorbells that ring for no reason change nothing', async () => {
+test('signals for no reason change nothing', async () => {
   const order = await place(stack, { items: { LAMP: 1 }, holdSeconds: 2 });
   await order.until('reserved');
-  await Promise.all(Array.from({ length: 5 }, () => order.ring()));
+  await Promise.all(Array.from({ length: 5 }, () => order.wake()));
   expect(await order.handle.result()).toEqual({ status: 'expired' });
   expect(await lateness(stack, order)).toBeLessThan(EXPIRED_WITHIN_MS);
 });

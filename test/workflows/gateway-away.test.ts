@@ -39,7 +39,7 @@ test('while the gateway is away a payment is unknown and the stock stays held; i
   expect(await order.stuck()).toBeUndefined();
 });
 
-test('a charge that is unknown for too long gives up its hold, alerts, and is refunded when it turns out captured', async () => {
+test('a charge that is unknown for too long gives up its reservation, alerts, and is refunded when it turns out captured', async () => {
   const order = await place(stack, {
     items: { LAMP: 2 },
     token: 'tok_slow',
@@ -60,7 +60,7 @@ test('a charge that is unknown for too long gives up its hold, alerts, and is re
   expect(await gatewayBooks(stack, order)).toEqual([{ status: 'captured', calls: 1 }]);
 });
 
-test('a charge that never reached the gateway before its hold was given up is never made', async () => {
+test('a charge that never reached the gateway before its reservation was given up is never made', async () => {
   const back = await takeAway(stack, 'charges');
   const order = await place(stack, {
     items: { LAMP: 1 },

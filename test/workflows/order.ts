@@ -46,15 +46,15 @@ export interface PlacedOrder {
   handle: WorkflowHandle;
   /** The order as clients see it. */
   view(): Promise<OrderView>;
-  /** Waits until the order is as asked, and answers it. */
+  /** Waits until the order is as asked, and returns it. */
   until(is: OrderStatus | ((order: OrderView) => boolean), deadlineMs?: number): Promise<OrderView>;
   pay(token: string, updateId?: string): Promise<PayResult>;
   cancel(reason?: string): Promise<CancelResult>;
   /** A charge that is accepted and not awaited. */
   payLater(token: string): Promise<() => Promise<PayResult>>;
   cancelLater(): Promise<() => Promise<CancelResult>>;
-  ring(): Promise<void>;
-  /** Waits until the saga has closed, and answers its result. Its history is the one of `path`. */
+  wake(): Promise<void>;
+  /** Waits until the saga has closed, and returns its result. Its history is the one of `path`. */
   closed(path: Path): Promise<{ status: OrderStatus }>;
   /** What an operator reads in the Temporal UI. */
   details(): Promise<string>;
@@ -99,11 +99,11 @@ export async function startSaga(
       eager: false,
     }),
   );
-  return followOrder(stack, order);
+  return attachToOrder(stack, order);
 }
 
 /** The order's latest saga, also one that was started again. */
-export function followOrder(stack: Stack, input: OrderInput): PlacedOrder {
+export function attachToOrder(stack: Stack, input: OrderInput): PlacedOrder {
   const { db, temporal, names } = stack;
   const { orderId } = input;
   const handle = temporal.client.workflow.getHandle(names.orderWorkflowId(orderId));
@@ -152,7 +152,7 @@ export function followOrder(stack: Stack, input: OrderInput): PlacedOrder {
       });
       return () => update.result();
     },
-    ring: () => handle.signal(wakeSignal),
+    wake: () => handle.signal(wakeSignal),
     async closed(path) {
       const result = (await handle.result()) as { status: OrderStatus };
       await keepHistory(handle, path);
@@ -177,7 +177,7 @@ export async function refusalOf(update: Promise<unknown>): Promise<string | null
   return error.cause instanceof ApplicationFailure ? error.cause.type : undefined;
 }
 
-/** Milliseconds from the moment the hold was due to its being freed. */
+/** Milliseconds from the moment the reservation was due to its being freed. */
 export async function lateness({ db }: Stack, { orderId }: PlacedOrder): Promise<number> {
   const { rows } = await db.pool.query<{ ms: number }>(
     `select extract(epoch from e.at - r.expires_at)::float8 * 1000 as ms

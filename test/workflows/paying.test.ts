@@ -12,7 +12,7 @@ beforeAll(async () => {
 afterAll(() => stack.stop());
 afterEach(() => expectAtRest(stack.db));
 
-test('a declined card leaves the hold, and another card pays', async () => {
+test('a declined card leaves the reservation, and another card pays', async () => {
   const order = await place(stack, { items: { LAMP: 1 } });
   const { reservation } = await order.until('reserved');
   expect(await order.pay('tok_declined')).toMatchObject({ outcome: 'declined' });
@@ -58,13 +58,13 @@ test('a flaky network delays a charge and does not double it', async () => {
   expect(await gatewayBooks(stack, order)).toEqual([{ status: 'captured', calls: 3 }]);
 });
 
-test('a charge whose answer was lost is looked up and not made again', async () => {
+test('a charge whose response was lost is looked up and not made again', async () => {
   const order = await place(stack, { items: { LAMP: 1 }, token: 'tok_timeout' });
   expect(await order.closed('answer-lost')).toEqual({ status: 'fulfilled' });
   expect(await gatewayBooks(stack, order)).toEqual([{ status: 'captured', calls: 1 }]);
 });
 
-test('a hold does not expire while the gateway takes longer than it', async () => {
+test('a reservation does not expire while the gateway takes longer than it', async () => {
   const order = await place(stack, { items: { LAMP: 1 }, holdSeconds: 1, token: 'tok_slow' });
   expect(await order.closed('slow-gateway-outlives-the-reservation')).toEqual({ status: 'fulfilled' });
   const { payment, reservation } = await order.view();

@@ -50,7 +50,7 @@ test('an order of an unknown SKU fails and says so', async () => {
   expect(await order.details()).toContain('Ended: failed (UNKNOWN_SKU).');
 });
 
-test('a saga that is started twice at the same time is one saga and one hold', async () => {
+test('a saga that is started twice at the same time is one saga and one reservation', async () => {
   await addStock(stack.db, 'MUG', 'AMS', 5);
   const order = await place(stack, { items: { MUG: 1 } });
   await order.until('reserved');

@@ -103,7 +103,7 @@ test('a saga terminated in the middle of a cancellation finishes it and refunds 
   });
 });
 
-test('a wish to cancel outlives a saga that is terminated while its charge is unknown', async () => {
+test('a request to cancel outlives a saga that is terminated while its charge is unknown', async () => {
   const order = await place(stack, { items: { LAMP: 1 } });
   await isWaiting(order);
   const back = await takeAway(stack, 'charges');
@@ -118,7 +118,7 @@ test('a wish to cancel outlives a saga that is terminated while its charge is un
   expect(await order.view()).toMatchObject({ payment: { status: 'refunded' } });
 });
 
-test('a saga terminated after its hold was given up still finds out about the charge and refunds it', async () => {
+test('a saga terminated after its reservation was given up still finds out about the charge and refunds it', async () => {
   const order = await place(stack, {
     items: { LAMP: 1 },
     token: 'tok_slow',

@@ -58,7 +58,7 @@ async function startWith(input: ReservationExpiryInput): Promise<WorkflowHandle>
   return stack.temporal.client.workflow.getHandle(workflowId, firstExecutionRunId);
 }
 
-/** How long after their due time these holds were freed, milliseconds; those that are not yet are missing. */
+/** How long after their due time these reservations were freed, milliseconds; those that are not yet are missing. */
 async function lagsOf(ids: readonly string[]): Promise<number[]> {
   const found = await stack.db.pool.query<{ lag: number }>(
     `select extract(epoch from t.at - r.expires_at)::float8 * 1000 as lag
@@ -79,7 +79,7 @@ async function detailsOf(): Promise<string> {
   return metadata.currentDetails ?? '';
 }
 
-async function rings(): Promise<number> {
+async function signals(): Promise<number> {
   return (await stack.db.pool.query(`select 1 from outbox where topic = 'reservations.due'`)).rowCount ?? 0;
 }
 
@@ -92,7 +92,7 @@ test('a worker that starts has the expiry run, which sleeps and says until when'
   await waitFor(async () => (await detailsOf()).includes('no reservation is waiting'));
 });
 
-test('a hold that falls due before the expiry looks again wakes it, and is freed on time', async () => {
+test('a reservation that falls due before the expiry looks again wakes it, and is freed on time', async () => {
   await waitFor(async () => (await detailsOf()).startsWith('Sleeping'));
   const sku = await newSku(3);
   const late = await reserve(sku, 25_000);
@@ -104,19 +104,19 @@ test('a hold that falls due before the expiry looks again wakes it, and is freed
   await callApi(new URL(stack.url).origin, 'POST', `/reservations/${late}/release`);
 });
 
-test('holds of the usual length wake nobody', async () => {
+test('reservations of the usual length send no signal', async () => {
   await waitFor(async () => (await detailsOf()).startsWith('Sleeping'));
   const sku = await newSku(50);
-  await waitFor(async () => (await rings()) === 0);
+  await waitFor(async () => (await signals()) === 0);
   const before = await eventsOf();
   const ids = await Promise.all(Array.from({ length: 50 }, () => reserve(sku, 900_000)));
-  expect(await rings()).toBe(0);
-  // A look that was due meanwhile is one round; fifty holds would have been many.
+  expect(await signals()).toBe(0);
+  // A look that was due meanwhile is one round; fifty reservations would have been many.
   expect(await eventsOf()).toBeLessThan(before + 16);
   for (const id of ids) await callApi(new URL(stack.url).origin, 'POST', `/reservations/${id}/release`);
 });
 
-test('an expiry that was ended by hand is started again when a hold is past due', async () => {
+test('an expiry that was ended by hand is started again when a reservation is past due', async () => {
   const sku = await newSku(2);
   const id = await reserve(sku, 40_000);
   await expiry().terminate('by hand');
@@ -126,7 +126,7 @@ test('an expiry that was ended by hand is started again when a hold is past due'
   expect((await expiry().describe()).status.name).toBe('RUNNING');
 });
 
-test('an expiry that was ended by hand is started again by a hold that falls due soon', async () => {
+test('an expiry that was ended by hand is started again by a reservation that falls due soon', async () => {
   const sku = await newSku(2);
   await expiry().terminate('by hand');
   const [lag] = await untilFreed([await reserve(sku, 2_000)]);

@@ -22,7 +22,7 @@ beforeAll(async () => {
 afterAll(() => stack.stop());
 afterEach(() => expectInvariants(stack.db));
 
-interface FollowedReturn {
+interface RunningReturn {
   id: string;
   sku: string;
   handle: WorkflowHandle;
@@ -32,7 +32,7 @@ interface FollowedReturn {
 }
 
 /** A return of 3 shipped units, as the API authorises it. */
-async function authorised(): Promise<FollowedReturn> {
+async function authorised(): Promise<RunningReturn> {
   const name = `LAMP-${++sku}`;
   await addStock(stack.db, name, 'AMS', 10);
   const order = await place(stack, { items: { [name]: 3 }, token: 'tok_ok' });
@@ -81,7 +81,7 @@ test('a durable timer ends the wait when the authorisation runs out', async () =
     `update customer_returns set expires_at = clock_timestamp() + interval '1 second' where id = $1`,
     [goods.id],
   );
-  // It learns of the nearer time by the next ring.
+  // It learns of the nearer time by the next signal.
   await goods.handle.signal('wake');
   expect(await goods.closed('return-expired')).toEqual({ status: 'expired', restocked: 0, writtenOff: 0 });
 });
@@ -145,7 +145,7 @@ test('steps that are taken while no worker runs are found when one starts', asyn
   expect(await goods.handle.result()).toMatchObject({ status: 'completed' });
 });
 
-test('each activity run again answers the same', async () => {
+test('each activity run again returns the same', async () => {
   const goods = await authorised();
   await goods.says('Waiting for the goods');
   await goods.handle.terminate('by hand');

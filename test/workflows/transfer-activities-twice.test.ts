@@ -46,7 +46,7 @@ async function late(): Promise<string> {
 const still = ({ msLeft: _, ...rest }: { msLeft: number | null }) => rest;
 
 test.each(['readTransfer', 'raiseOverdue'] as const)(
-  '%s, run twice, answers the same and changes nothing',
+  '%s, run twice, returns the same and changes nothing',
   async (name) => {
     const id = await late();
     const [first, second] = await twice(shop.db, () => run(activities[name], id));

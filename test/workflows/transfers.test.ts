@@ -79,7 +79,7 @@ async function reconcileTransfers(): Promise<ReconcileResult> {
   return result;
 }
 
-test('a transfer is followed until it is received, and says what it waits for', async () => {
+test('a transfer has a workflow until it is received, which says what it waits for', async () => {
   const transfer = await start(4);
   await transfer.says('Waiting for BER to receive 4 of 4, expected by');
   const { staticSummary } = (await transfer.handle.describe()) as unknown as {

@@ -25,7 +25,7 @@ const look = (roundMs = 0) =>
     new AbortController().signal,
   );
 
-/** A stock row whose units cannot be given back: fewer are reserved than its holds hold. */
+/** A stock row whose units cannot be given back: fewer are reserved than its reservations hold. */
 async function spoil(sku: string, by = 1): Promise<void> {
   await shop.db.pool.query(
     'update stock set reserved = reserved - $2 where product_id = (select id from products where sku = $1)',
@@ -39,12 +39,12 @@ async function alerts() {
   return (await listAlerts(shop.db, { kind: 'work_failed', limit: 50, offset: 0 })).items;
 }
 
-/** A due hold that cannot be freed among others, by its id. */
+/** A due reservation that cannot be freed among others, by its id. */
 async function badAmong(count: number): Promise<{ bad: string; badSku: string; good: string[] }> {
   const [goodSku, badSku] = [await shop.product({ AMS: count }), await shop.product({ AMS: 1 })];
   const good: string[] = [];
-  for (let n = 0; n < count; n++) good.push(await shop.hold({ [goodSku]: 1 }));
-  const bad = await shop.hold({ [badSku]: 1 });
+  for (let n = 0; n < count; n++) good.push(await shop.reserve({ [goodSku]: 1 }));
+  const bad = await shop.reserve({ [badSku]: 1 });
   await spoil(badSku);
   await makeReservationsDue(shop.db, [...good, bad]);
   return { bad, badSku, good };
@@ -54,9 +54,9 @@ async function letRetry(): Promise<void> {
   await shop.db.pool.query('update failed_work set retry_at = clock_timestamp()');
 }
 
-test('a hold that cannot be freed stops no other, raises one alert and is left out for a while', async () => {
+test('a reservation that cannot be freed stops no other, raises one alert and is left out for a while', async () => {
   const { bad, badSku, good } = await badAmong(20);
-  // It is the round that ends by itself: with the hold in its way it would look again for all of this time.
+  // It is the round that ends by itself: with the reservation in its way it would look again for all of this time.
   const before = performance.now();
   const round = await look(60_000);
   expect(performance.now() - before).toBeLessThan(30_000);
@@ -77,7 +77,7 @@ test('a hold that cannot be freed stops no other, raises one alert and is left o
       },
     },
   ]);
-  // Nothing rings for it, and the next look does not try it.
+  // Nothing signals the expiry for it, and the next round does not try it.
   expect(await reservationsAreOverdue(shop.db, 0)).toBe(false);
   await look();
   expect((await alerts())[0]?.details['attempts']).toBe(1);
@@ -95,9 +95,9 @@ test('a hold that cannot be freed stops no other, raises one alert and is left o
   await expectInvariants(shop.db);
 });
 
-test('orders are still decided for a product with a hold that cannot be freed', async () => {
+test('orders are still decided for a product with a reservation that cannot be freed', async () => {
   const { bad, badSku } = await badAmong(2);
-  // It is short, and would wait for the due hold to be given back.
+  // It is short, and would wait for the due reservation to be given back.
   expect(await shop.place(orderOf({ [badSku]: 5 }))).toMatchObject({ outcome: 'rejected' });
   expect(await alerts()).toHaveLength(1);
   expect(await shop.place(orderOf({ [badSku]: 5 }))).toMatchObject({ outcome: 'rejected' });
@@ -131,7 +131,7 @@ test('an unpaid order whose hold cannot be freed does not stop the others from b
   expect(await alerts()).toMatchObject([{ details: { work: 'expire_reservation', id: ids[1] } }]);
 });
 
-test('a database that fails every hold alike is no failure of a hold', async () => {
+test('a database that fails for every reservation raises no alert about one', async () => {
   await badAmong(3);
   await shop.db.pool.query('alter table reservation_lines rename column open_quantity to gone');
   await expect(look()).rejects.toMatchObject({ code: '42703' });

@@ -23,7 +23,7 @@ test.each<[ReservationAction, string]>([
   expect(STATES.map((state) => decideReservation(action, state)).join(' ')).toBe(decisions);
 });
 
-test('a charging hold counts as pending, and one without a due time is never due', () => {
+test('a charging reservation counts as pending, and one without a due time is never due', () => {
   expect(reservationState('charging', -1)).toBe('pending');
   expect([
     reservationState('pending', 1),
