@@ -11,6 +11,7 @@ const SOURCES = [
   'bench',
   'cli',
   'domain',
+  'integrations',
   'platform',
   'worker',
   'workflows',
