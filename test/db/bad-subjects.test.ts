@@ -29,8 +29,7 @@ beforeEach(async () => {
   shop = await openOrderShop();
 });
 afterEach(async () => {
-  await expectInvariants(shop.db);
-  await shop.close();
+  await expectInvariants(shop.db).finally(() => shop.close());
 });
 
 /** Lets every change of a row for which this does not hold fail, as damaged data does. Returns how it is mended. */
