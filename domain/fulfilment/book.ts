@@ -85,7 +85,7 @@ export async function bookInParts(
     throw error;
   });
   const [failure] = failures.values();
-  if (failure !== undefined && failures.size === claimed.length) throw failure;
+  if (failures.size > 0 && failures.size === claimed.length) throw failure;
   return outcomes;
 }
 
