@@ -1,7 +1,7 @@
 import { Context } from '@temporalio/activity';
 import type { Database } from '../platform/database/database';
-import { claimShipments, recordBookings, releaseClaims } from '../domain/fulfilment/book';
-import type { Carrier, ShipmentToBook } from '../domain/fulfilment/types';
+import { bookInParts, bookTogether, claimShipments, recordBookings } from '../domain/fulfilment/book';
+import type { Carrier } from '../domain/fulfilment/types';
 import { voidShipments, type VoidRequest } from '../domain/fulfilment/void';
 import { heartbeating } from './heartbeat';
 
@@ -15,7 +15,8 @@ export interface DispatchResult {
 export interface FulfilmentActivities {
   /**
    * Books whatever waits to be booked, `batchSize` shipments in one call to the carrier. A passing failure of a carrier is
-   * thrown after the others had their turn; its shipments can be claimed again at once.
+   * thrown after the others had their turn; its shipments can be claimed again at once. A failure that does not pass with the
+   * first retries is isolated: the shipments that fail are put off, and the others are booked.
    */
   dispatchShipments(request: { batchSize: number }): Promise<DispatchResult>;
   /** Stops an order's shipments; see `domain/fulfilment/void.ts`. `which` is `all` unless given. */
@@ -34,6 +35,8 @@ const LEASE_SECONDS = 20;
 const HEARTBEAT_EVERY_MS = 5_000;
 /** Bounds one activity, so that a worker that shuts down is never waited for longer than a few carrier calls. */
 const BATCHES_PER_RUN = 50;
+/** Attempt of the activity, from 1, that begins to isolate. Before, a whole batch is tried again after 0.5 s and after 1 s. */
+const ISOLATE_FROM_ATTEMPT = 3;
 
 export function createFulfilmentActivities(deps: FulfilmentDependencies): FulfilmentActivities {
   const { db, carriers, leaseSeconds = LEASE_SECONDS } = deps;
@@ -44,19 +47,9 @@ export function createFulfilmentActivities(deps: FulfilmentDependencies): Fulfil
   ): Promise<Omit<DispatchResult, 'more'> | undefined> {
     const claimed = await claimShipments(db, { carrier: carrier.name, limit, leaseSeconds });
     if (claimed.length === 0) return undefined;
-    return recordBookings(db, await bookOrRelease(carrier, claimed));
-  }
-
-  async function bookOrRelease(carrier: Carrier, claimed: readonly ShipmentToBook[]) {
-    try {
-      return await carrier.book(claimed);
-    } catch (error) {
-      await releaseClaims(
-        db,
-        claimed.map((shipment) => shipment.shipmentId),
-      );
-      throw error;
-    }
+    const isolates = Context.current().info.attempt >= ISOLATE_FROM_ATTEMPT;
+    const book = isolates ? bookInParts : bookTogether;
+    return recordBookings(db, await book(db, carrier, claimed));
   }
 
   async function bookAll(carrier: Carrier, batchSize: number, total: DispatchResult): Promise<void> {

@@ -40,7 +40,7 @@ create index inventory_transactions_by_xid on inventory_transactions
 
 create function refuse_change() returns trigger language plpgsql as $$
 begin
-  raise exception '% is append-only', tg_table_name using errcode = 'restrict_violation';
+  raise exception '% is append-only', tg_table_name using errcode = 'restrict_violation', constraint = 'append_only';
 end $$;
 
 create trigger inventory_transactions_append_only before update or delete on inventory_transactions

@@ -169,7 +169,8 @@ begin
       exit when rest = 0;
     end loop;
     if rest < 0 then
-      raise exception 'the lots of product % at % lack % units', product, warehouse, -rest using errcode = 'check_violation';
+      raise exception 'the lots of product % at % lack % units', product, warehouse, -rest
+        using errcode = 'check_violation', constraint = 'lots_cover_on_hand';
     end if;
   elsif rest > 0 then
     for lot in

@@ -9,6 +9,8 @@ create table idempotency_keys (
   subject_id  uuid not null,
   -- accepted: written; started: the engine was asked; done: the response below is final.
   state       text not null default 'accepted' check (state in ('accepted', 'started', 'done')),
+  -- Of the run that has the key: a run whose lease another has taken over must not end that one's.
+  claim       uuid,
   status      int,
   body        jsonb,
   created_at  timestamptz not null default clock_timestamp(),

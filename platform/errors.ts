@@ -62,7 +62,7 @@ const CONNECTION_CODES = new Set([
  */
 const CONNECTION_STATES = new Set(['57P01', '57P02', '57P03', '57P05', '53300', '25P03', '25P04']);
 const CONNECTION_MESSAGES =
-  /Connection terminated|Client has encountered a connection error|timeout exceeded when trying to connect|Client was closed|server closed the connection|Connection ended/i;
+  /Connection terminated|Client has encountered a connection error|timeout exceeded when trying to connect|^timeout expired$|Client was closed|server closed the connection|Connection ended/i;
 
 /** True when the connection, not the statement, failed: whether the work was committed is then unknown. */
 export function isLostConnection(error: unknown): boolean {
@@ -92,8 +92,9 @@ export function isRetryable(error: unknown): boolean {
 /**
  * True when an error belongs to what a transaction was about: the same again fails again, and another subject may succeed.
  * Of PostgreSQL's errors these are bad values (class 22), violated constraints (23) and errors that our own functions raise
- * (P0); and our own errors with a code. Not the server, the schema or the connection, which fail every subject alike. A check constraint without a name is
- * a row for which no partition exists yet: that passes.
+ * (P0); and our own errors with a code. Not the server, the schema or the connection, which fail every subject alike. A check
+ * violation without the name of a constraint is a row for which no partition exists yet: that passes. What our own functions
+ * raise has a name (`using constraint = …`).
  */
 export function isSubjectsOwn(error: unknown): boolean {
   const state = sqlState(error);

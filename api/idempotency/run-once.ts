@@ -5,7 +5,7 @@ import {
   fingerprintOf,
   isSameRequest,
   releaseKey,
-  type KeyId,
+  type ClaimedKey,
   type StoredResponse,
 } from '../../platform/database/idempotency';
 import { problem, type ProblemCode } from '../http/problems';
@@ -18,7 +18,10 @@ interface IdempotentRequest extends Pick<RequestContext, 'requestId' | 'log'>, I
   body: unknown;
 }
 
-/** Longer than any of these requests takes: after it, the process that began is gone. */
+/**
+ * Longer than these requests take as a rule. After it, the process that began is probably gone; should it still run, it can
+ * no longer release or finish the key.
+ */
 const LEASE_SECONDS = 15;
 
 const FINAL_STATUSES = new Set([200, 201, 402, 409, 422]);
@@ -30,7 +33,8 @@ const TRANSIENT: ReadonlySet<ProblemCode> = new Set<ProblemCode>([
 
 /**
  * Runs `work` once for the request's idempotency key and returns its response, also a problem, to every repeat. `work` must
- * itself be idempotent by its argument: a process that dies half-way leaves the key to be claimed again. Without a key, `work`
+ * itself be idempotent by its argument: a process that dies half-way, or takes longer than the lease, leaves the key to be
+ * claimed again. Without a key, `work`
  * runs every time.
  *
  * @param scope the action and what it acts on: the key is good for nothing else
@@ -47,23 +51,28 @@ export async function runOnce(
   const { caller, idempotencyKey, body } = request;
   if (idempotencyKey === null) return work(subjectId);
   const key = { caller, key: idempotencyKey, scope, fingerprint: fingerprintOf(body), subjectId };
-  const existing = await claimKey(db, key, LEASE_SECONDS);
-  if (existing) {
+  const claim = await claimKey(db, key, LEASE_SECONDS);
+  if ('existing' in claim) {
+    const { existing } = claim;
     if (!isSameRequest(existing, key)) throw keyReused();
     if (existing.response) return replayed(existing.response);
     throw problem('IDEMPOTENCY_IN_FLIGHT', 'The first request with this key has no answer yet.');
   }
-  const response = await respond(db, request, key, () => work(subjectId));
-  if (isFinal(response)) await finishKey(db, key, response);
-  else await releaseKey(db, key);
-  return response;
+  const { claimed } = claim;
+  const response = await respond(db, request, claimed, () => work(subjectId));
+  if (!isFinal(response)) {
+    await releaseKey(db, claimed);
+    return response;
+  }
+  const stored = await finishKey(db, claimed, response);
+  return stored === response ? response : replayed(stored);
 }
 
 /** The response of `work`. An error that makes a final response becomes one; any other releases the key and is thrown. */
 async function respond(
   db: Queryable,
   { requestId, log }: IdempotentRequest,
-  key: KeyId,
+  key: ClaimedKey,
   work: () => Promise<ApiResponse>,
 ): Promise<ApiResponse> {
   try {

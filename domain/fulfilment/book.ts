@@ -1,5 +1,5 @@
 import type { Database, Queryable, Transaction } from '../../platform/database/database';
-import { isSubjectsOwn } from '../../platform/errors';
+import { isLostConnection, isSubjectsOwn } from '../../platform/errors';
 import { runInHalves } from '../../platform/halves';
 import { enqueue } from '../../platform/database/outbox';
 import { forgetFailures, recordFailure } from '../stock/alerts/failed-work';
@@ -9,7 +9,7 @@ import { advanceStatus } from '../orders/status';
 import { claimToBook, endLeases, extendLease, lockShipments, type ShipmentRow } from './queries';
 import { changeShipments, type ShipmentChange } from './change';
 import { afterBooking } from './rules';
-import type { BookingOutcome, ShipmentToBook } from './types';
+import type { BookingOutcome, Carrier, ShipmentToBook } from './types';
 
 export { existsOverdue as shipmentsAreOverdue } from './queries';
 
@@ -37,6 +37,79 @@ export async function releaseClaims(on: Queryable, shipmentIds: readonly string[
   if (shipmentIds.length > 0) await endLeases(on, shipmentIds);
 }
 
+/** Books claimed shipments in one call. Where the carrier fails, their claims are given back, and what it threw is thrown. */
+export async function bookTogether(
+  db: Database,
+  carrier: Carrier,
+  claimed: readonly ShipmentToBook[],
+): Promise<BookingOutcome[]> {
+  try {
+    return await carrier.book(claimed);
+  } catch (error) {
+    await releaseClaims(
+      db,
+      claimed.map(({ shipmentId }) => shipmentId),
+    );
+    throw error;
+  }
+}
+
+/**
+ * Books claimed shipments, together if the carrier takes them, else in parts. A shipment for which the carrier fails alone
+ * is put off: an alert tells of it, and it is booked again after a while. A lost connection, or a call that was not answered
+ * in time, is no shipment's own failure and is thrown; the claims of the rest are given back.
+ *
+ * @throws what the carrier threw when it failed for every shipment: it may be the carrier itself. They are put off all the
+ *   same, so that the next claim takes others.
+ */
+export async function bookInParts(
+  db: Database,
+  carrier: Carrier,
+  claimed: readonly ShipmentToBook[],
+): Promise<BookingOutcome[]> {
+  const outcomes: BookingOutcome[] = [];
+  const failures = new Map<string, unknown>();
+  await runInHalves(
+    claimed,
+    async (some) => {
+      outcomes.push(...(await carrier.book(some)));
+    },
+    async ({ shipmentId }, error) => {
+      failures.set(shipmentId, error);
+      await putOff(db, 'book_shipment', shipmentId, error);
+    },
+    (error) => !isUnanswered(error),
+  ).catch(async (error: unknown) => {
+    const rest = claimed.map(({ shipmentId }) => shipmentId).filter((id) => !failures.has(id));
+    await releaseClaims(db, rest);
+    throw error;
+  });
+  const [failure] = failures.values();
+  if (failures.size > 0 && failures.size === claimed.length) throw failure;
+  return outcomes;
+}
+
+/** Also where the client library of a carrier wraps the error. */
+function isUnanswered(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  return (
+    isLostConnection(error) ||
+    error.name === 'TimeoutError' ||
+    error.name === 'AbortError' ||
+    isUnanswered(error.cause)
+  );
+}
+
+async function putOff(
+  db: Database,
+  work: 'book_shipment' | 'record_booking',
+  shipmentId: string,
+  error: unknown,
+): Promise<void> {
+  const retryAt = await recordFailure(db, { work, subject: shipmentId, error });
+  await extendLease(db, shipmentId, retryAt);
+}
+
 /**
  * Records how bookings ended. Booked: tracking number, label, the order `fulfilling`. Refused for good: the shipment
  * `failed` and the order's saga woken to undo it. A shipment that is being voided or was picked up meanwhile keeps its
@@ -58,10 +131,7 @@ export async function recordBookings(
       total.booked += booked;
       total.refused += refused;
     },
-    async ({ shipmentId }, error) => {
-      const retryAt = await recordFailure(db, { work: 'record_booking', subject: shipmentId, error });
-      await extendLease(db, shipmentId, retryAt);
-    },
+    ({ shipmentId }, error) => putOff(db, 'record_booking', shipmentId, error),
     isSubjectsOwn,
   );
   return total;
@@ -94,7 +164,9 @@ async function record(
   // Locks the rows of all these orders, in order; what follows touches only orders among them.
   await appendEvents(tx, events);
   await advanceStatus(tx, [...new Set(booked)], 'fulfilling');
-  await forgetFailures(tx, 'record_booking', [...outcomes.keys()]);
+  for (const work of ['book_shipment', 'record_booking'] as const) {
+    await forgetFailures(tx, work, [...outcomes.keys()]);
+  }
   return { booked: booked.length, refused: refused.length };
 }
 

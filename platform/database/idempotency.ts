@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { newId } from '../ids';
 import { execute, maybeOne, type Queryable } from './database';
 
 /** Whose key it is. Callers cannot see each other's. */
@@ -82,37 +83,44 @@ export async function acceptKey(on: Queryable, request: NewKey): Promise<KeyEntr
   return { isNew: false, ...(await readKey(on, request)) };
 }
 
+/** A key that one run of its request has. Only the latest claim of a key counts. */
+export interface ClaimedKey extends KeyId {
+  claim: string;
+}
+
 /**
  * Takes the key for one run of its request: it is new, its last run ended without a response, or it began more than
- * `leaseSeconds` ago and so its process is gone. Null: taken. Otherwise what is there.
+ * `leaseSeconds` ago. Otherwise returns what is there.
  */
 export async function claimKey(
   on: Queryable,
   request: NewKey,
   leaseSeconds: number,
-): Promise<KeyEntry | null> {
+): Promise<{ claimed: ClaimedKey } | { existing: KeyEntry }> {
+  const { caller, key } = request;
+  const claim = newId();
   const taken = await execute(
     on,
     'idempotency.claim',
-    `insert into idempotency_keys as k (caller, key, scope, fingerprint, subject_id, state)
-     values ($1, $2, $3, $4, $5, 'started')
-     on conflict (caller, key) do update set state = 'started', updated_at = clock_timestamp()
+    `insert into idempotency_keys as k (caller, key, scope, fingerprint, subject_id, state, claim)
+     values ($1, $2, $3, $4, $5, 'started', $7)
+     on conflict (caller, key) do update set state = 'started', claim = excluded.claim, updated_at = clock_timestamp()
      where k.scope = excluded.scope and k.fingerprint = excluded.fingerprint
        and (k.state = 'accepted'
             or (k.state = 'started' and k.updated_at < clock_timestamp() - make_interval(secs => $6)))`,
-    [request.caller, request.key, request.scope, request.fingerprint, request.subjectId, leaseSeconds],
+    [caller, key, request.scope, request.fingerprint, request.subjectId, leaseSeconds, claim],
   );
-  return taken === 1 ? null : readKey(on, request);
+  return taken === 1 ? { claimed: { caller, key, claim } } : { existing: await readKey(on, request) };
 }
 
-/** Gives a claimed key back without a response: the same request may run again. */
-export async function releaseKey(on: Queryable, id: KeyId): Promise<void> {
+/** Gives a claimed key back without a response: the same request may run again. Does nothing when another run has the key. */
+export async function releaseKey(on: Queryable, { caller, key, claim }: ClaimedKey): Promise<void> {
   await execute(
     on,
     'idempotency.release',
-    `update idempotency_keys set state = 'accepted', updated_at = clock_timestamp()
-     where caller = $1 and key = $2 and state = 'started'`,
-    [id.caller, id.key],
+    `update idempotency_keys set state = 'accepted', claim = null, updated_at = clock_timestamp()
+     where caller = $1 and key = $2 and state = 'started' and claim = $3`,
+    [caller, key, claim],
   );
 }
 
@@ -150,14 +158,21 @@ export async function refuseKey(
   return refused === 1 ? response : (await readKey(on, id)).response;
 }
 
-/** Stores the final response and returns the one that is stored: the first stays. */
-export async function finishKey(on: Queryable, id: KeyId, response: StoredResponse): Promise<StoredResponse> {
+/**
+ * Stores the final response and returns the one that is stored: the first stays. A run whose key another run has claimed
+ * stores nothing; until that one ends, its own response is returned.
+ */
+export async function finishKey(
+  on: Queryable,
+  id: KeyId | ClaimedKey,
+  response: StoredResponse,
+): Promise<StoredResponse> {
   const stored = await execute(
     on,
     'idempotency.finish',
     `update idempotency_keys set state = 'done', status = $3, body = $4, updated_at = clock_timestamp()
-     where caller = $1 and key = $2 and state <> 'done'`,
-    [id.caller, id.key, response.status, JSON.stringify(response.body)],
+     where caller = $1 and key = $2 and state <> 'done' and claim is not distinct from $5`,
+    [id.caller, id.key, response.status, JSON.stringify(response.body), 'claim' in id ? id.claim : null],
   );
   return stored === 1 ? response : ((await readKey(on, id)).response ?? response);
 }

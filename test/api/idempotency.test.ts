@@ -7,10 +7,14 @@ import {
   refuseKey,
   releaseKey,
   startKey,
+  type ClaimedKey,
   type NewKey,
 } from '../../platform/database/idempotency';
+import { runOnce } from '../../api/idempotency/run-once';
+import type { ApiResponse } from '../../api/http/response';
 import { newId } from '../../platform/ids';
 import { openTestShop, type TestShop } from '../support/fixtures';
+import { testLogger } from '../support/servers';
 
 let shop: TestShop;
 
@@ -28,6 +32,12 @@ function request(more: Partial<NewKey> = {}): NewKey {
     subjectId: newId(),
     ...more,
   };
+}
+
+function signal() {
+  let give!: () => void;
+  const given = new Promise<void>((resolve) => (give = resolve));
+  return { given, give: () => give() };
 }
 
 const created = { status: 201, body: { id: 'o-1' } };
@@ -90,29 +100,102 @@ describe('the store of idempotency keys', () => {
     }
   });
 
+  async function claimed(wanted: NewKey, leaseSeconds = 15): Promise<ClaimedKey> {
+    const claim = await claimKey(shop.db, wanted, leaseSeconds);
+    if ('existing' in claim) throw new Error('the key was not claimed');
+    return claim.claimed;
+  }
+
   it('lends a key to one run at a time, until it is finished', async () => {
     const wanted = request();
-    expect(await claimKey(shop.db, wanted, 15)).toBeNull();
-    expect(await claimKey(shop.db, wanted, 15)).toMatchObject({ state: 'started', response: null });
-    await releaseKey(shop.db, wanted);
-    expect(await claimKey(shop.db, wanted, 15)).toBeNull();
-    await finishKey(shop.db, wanted, created);
-    expect(await claimKey(shop.db, wanted, 15)).toMatchObject({ state: 'done', response: created });
+    const first = await claimed(wanted);
+    expect(await claimKey(shop.db, wanted, 15)).toMatchObject({
+      existing: { state: 'started', response: null },
+    });
+    await releaseKey(shop.db, first);
+    await finishKey(shop.db, await claimed(wanted), created);
+    expect(await claimKey(shop.db, wanted, 15)).toMatchObject({
+      existing: { state: 'done', response: created },
+    });
   });
 
   it('lends a key again when its run has died', async () => {
     const wanted = request();
-    await claimKey(shop.db, wanted, 15);
-    expect(await claimKey(shop.db, wanted, 0)).toBeNull();
+    const dead = await claimed(wanted);
+    const next = await claimed(wanted, 0);
+    expect(next.claim).not.toBe(dead.claim);
+  });
+
+  it('lets only the run that has a key release or finish it', async () => {
+    const wanted = request();
+    const late = await claimed(wanted);
+    const next = await claimed(wanted, 0);
+    await releaseKey(shop.db, late);
+    expect(await claimKey(shop.db, wanted, 15)).toMatchObject({ existing: { state: 'started' } });
+    expect(await finishKey(shop.db, late, refused)).toEqual(refused);
+    expect(await finishKey(shop.db, next, created)).toEqual(created);
+    expect(await finishKey(shop.db, late, refused)).toEqual(created);
   });
 
   it('does not lend a key for another body', async () => {
     const wanted = request();
-    await claimKey(shop.db, wanted, 15);
-    await releaseKey(shop.db, wanted);
+    await releaseKey(shop.db, await claimed(wanted));
     expect(await claimKey(shop.db, { ...wanted, fingerprint: 'other' }, 15)).toMatchObject({
-      fingerprint: 'f',
+      existing: { fingerprint: 'f' },
     });
+  });
+});
+
+describe('a request that takes longer than its lease', () => {
+  const endLease = (key: string) =>
+    shop.db.pool.query(
+      `update idempotency_keys set updated_at = updated_at - interval '1 hour' where key = $1`,
+      [key],
+    );
+
+  function repeatable() {
+    const key = newId();
+    const run = (work: () => Promise<ApiResponse>) =>
+      runOnce(
+        { db: shop.db },
+        { caller: 'anonymous', idempotencyKey: key, body: {}, requestId: newId(), log: testLogger() },
+        'POST /things',
+        work,
+      );
+    return { key, run };
+  }
+
+  it('does not release the key of the repeat that runs meanwhile', async () => {
+    const { key, run } = repeatable();
+    const [repeated, goOn] = [signal(), signal()];
+    let repeat: Promise<ApiResponse> | undefined;
+    const first = run(async () => {
+      await endLease(key);
+      repeat = run(async () => {
+        repeated.give();
+        await goOn.given;
+        return created;
+      });
+      await repeated.given;
+      throw new Error('the first run failed');
+    });
+    await expect(first).rejects.toThrow('the first run failed');
+    await expect(run(() => Promise.resolve(created))).rejects.toMatchObject({
+      code: 'IDEMPOTENCY_IN_FLIGHT',
+    });
+    goOn.give();
+    expect(await repeat).toEqual(created);
+  });
+
+  it('returns the response that the repeat has stored meanwhile', async () => {
+    const { key, run } = repeatable();
+    const first = await run(async () => {
+      await endLease(key);
+      expect(await run(() => Promise.resolve(created))).toEqual(created);
+      return { status: 200, body: 'of the first run' };
+    });
+    expect(first).toMatchObject(created);
+    expect(await run(() => Promise.reject(new Error('runs no more')))).toMatchObject(created);
   });
 });
 

@@ -9,6 +9,7 @@ import { claimShipments, recordBookings, shipmentsAreOverdue } from '../../domai
 import { applyUpdates } from '../../domain/stock/adjustments/batch';
 import { beginJob } from '../../domain/jobs/jobs';
 import { holdExpiredLots } from '../../domain/warehousing/quality/put-on-hold';
+import type { Database } from '../../platform/database/database';
 import { newId } from '../../platform/ids';
 import {
   addBookedOrder,
@@ -28,8 +29,7 @@ beforeEach(async () => {
   shop = await openOrderShop();
 });
 afterEach(async () => {
-  await expectInvariants(shop.db);
-  await shop.close();
+  await expectInvariants(shop.db).finally(() => shop.close());
 });
 
 /** Lets every change of a row for which this does not hold fail, as damaged data does. Returns how it is mended. */
@@ -41,6 +41,28 @@ async function refuse(table: string, condition: string): Promise<() => Promise<u
 async function productId(sku: string): Promise<number> {
   const found = await shop.db.pool.query<{ id: number }>('select id from products where sku = $1', [sku]);
   return found.rows[0]!.id;
+}
+
+/** A feed that sets what is on hand in AMS, ready to be applied by its one lane. */
+async function feed(rows: readonly (readonly [string, number])[]): Promise<{ jobId: string; lane: number }> {
+  const jobId = newId();
+  const text = ['sku,location,quantity', ...rows.map(([sku, onHand]) => `${sku},AMS,${onHand}`)].join('\n');
+  async function* source() {
+    await Promise.resolve();
+    yield Buffer.from(text);
+  }
+  await stageFeed(shop.db, {
+    jobId,
+    actor: 'test',
+    mode: 'set',
+    format: 'csv',
+    location: null,
+    source: source(),
+  });
+  await beginJob(shop.db, jobId);
+  await resolveFeed(shop.db, jobId, 1);
+  const [lane] = (await readFeedState(shop.db, jobId)).openLanes;
+  return { jobId, lane: lane! };
 }
 
 async function alerts() {
@@ -82,30 +104,145 @@ test('a batch of updates applies all but the one that fails, and returns the sam
 test('a feed applies all rows but the one that fails, which is rejected with its line', async () => {
   const skus = await Promise.all(Array.from({ length: 9 }, () => shop.product({ AMS: 1 })));
   await refuse('stock', `product_id <> ${await productId(skus[4]!)}`);
-  const jobId = newId();
-  const text = ['sku,location,quantity', ...skus.map((sku) => `${sku},AMS,7`)].join('\n');
-  async function* source() {
-    await Promise.resolve();
-    yield Buffer.from(text);
-  }
-  await stageFeed(shop.db, {
-    jobId,
-    actor: 'test',
-    mode: 'set',
-    format: 'csv',
-    location: null,
-    source: source(),
-  });
-  await beginJob(shop.db, jobId);
-  await resolveFeed(shop.db, jobId, 1);
-  const [lane] = (await readFeedState(shop.db, jobId)).openLanes;
-  const done = await applyNextBatch(withStock(shop.db), { jobId, lane: lane!, size: 20, makeStock: false });
+  const { jobId, lane } = await feed(skus.map((sku) => [sku, 7]));
+  const done = await applyNextBatch(withStock(shop.db), { jobId, lane, size: 20, makeStock: false });
   expect(done).toMatchObject({ applied: 8, rejected: 1, left: 0 });
   let rejects = '';
   for await (const part of feedRejectsCsv(shop.db, jobId)) rejects += part;
   expect(rejects).toContain(`6,${skus[4]},AMS,7,ROW_FAILED,`);
   expect(await readFeedState(shop.db, jobId)).toMatchObject({ applied: 8, rejected: 1, openLanes: [] });
   expect(await levelsOf(shop.db, skus[8]!)).toEqual({ AMS: [7, 0] });
+});
+
+test('of two attempts at one batch of a feed, the slower one rejects no row of the other', async () => {
+  const skus = await Promise.all(Array.from({ length: 3 }, () => shop.product({ AMS: 1 })));
+  await refuse('stock', `product_id <> ${await productId(skus[0]!)}`);
+  const { jobId, lane } = await feed(skus.map((sku) => [sku, 7]));
+  const request = { jobId, lane, size: 1, makeStock: false };
+  let failures = 0;
+  const slow: Database = {
+    ...shop.db,
+    async retrying(work, attempts) {
+      try {
+        return await shop.db.retrying(work, attempts);
+      } catch (error) {
+        failures += 1;
+        // The row has failed alone, and before it is rejected another attempt does so.
+        if (failures === 2) await applyNextBatch(withStock(shop.db), request);
+        throw error;
+      }
+    },
+  };
+  await applyNextBatch(withStock(slow), request);
+  expect(failures).toBe(2);
+  while ((await applyNextBatch(withStock(shop.db), request)).left > 0);
+  expect(await readFeedState(shop.db, jobId)).toMatchObject({ applied: 2, rejected: 1, openLanes: [] });
+});
+
+/** A lot-tracked product with 5 on hand in AMS, of which the lots know 2 less. */
+async function withMissingLots() {
+  const sku = await trackedProduct(shop, { lots: true });
+  await deliver(shop.db, [{ sku, quantity: 5, lot: { code: 'L1', expiresOn: inDays(30) } }]);
+  const add = (units: number) =>
+    shop.db.pool.query(
+      `update lots set quantity = quantity + $2 where product_id = (select id from products where sku = $1) and code = 'L1'`,
+      [sku, units],
+    );
+  await add(-2);
+  return { sku, mend: () => add(2) };
+}
+
+test('a product whose lots are short of what is on hand stops no other row of a feed', async () => {
+  const { sku, mend } = await withMissingLots();
+  const [before, after] = [await shop.product({ AMS: 1 }), await shop.product({ AMS: 1 })];
+  const { jobId, lane } = await feed([
+    [before, 7],
+    [sku, 1],
+    [after, 7],
+  ]);
+  const done = await applyNextBatch(withStock(shop.db), { jobId, lane, size: 20, makeStock: false });
+  expect(done).toMatchObject({ applied: 2, rejected: 1, left: 0 });
+  expect(await levelsOf(shop.db, sku)).toEqual({ AMS: [5, 0] });
+  await mend();
+});
+
+test('a product whose lots are short of what is on hand stops no other update of a carrier', async () => {
+  const { sku, mend } = await withMissingLots();
+  const other = await shop.product({ AMS: 10 });
+  const orders = [
+    await addBookedOrder(shop.db, [{ sku, warehouse: 'AMS', quantity: 4 }]),
+    await addBookedOrder(shop.db, [{ sku: other, warehouse: 'AMS', quantity: 4 }]),
+  ];
+  const events = orders.map(({ shipmentIds: [id] }) => update(id!, 'picked_up'));
+  await expect(applyCarrierEvents(withStock(shop.db), CARRIER, events)).rejects.toMatchObject({
+    constraint: 'lots_cover_on_hand',
+  });
+  expect(await Promise.all(orders.map(({ orderId }) => statuses(shop.db, orderId)))).toEqual([
+    ['booked'],
+    ['picked_up'],
+  ]);
+  await mend();
+  expect(await applyCarrierEvents(withStock(shop.db), CARRIER, events)).toMatchObject([
+    { result: 'applied' },
+    { result: 'duplicate' },
+  ]);
+});
+
+test('an update that fails only because of an earlier one of its batch is found, and the others are applied', async () => {
+  const { sku, mend } = await withMissingLots();
+  const other = await shop.product({ AMS: 1 });
+  // Alone, the third would be refused as more than there is; after the first it takes units that no lot has.
+  const deltas: [string, number][] = [
+    [sku, 2],
+    [other, 1],
+    [sku, -7],
+    [other, 1],
+    [sku, -1],
+  ];
+  const request = {
+    batchId: newId(),
+    atomic: false,
+    actor: 'tester',
+    updates: deltas.map(([of, delta]) => ({ sku: of, location: 'AMS', delta, reason: 'test' })),
+  };
+  const result = await applyUpdates(withStock(shop.db), request);
+  expect(result.outcomes.map((outcome) => ('code' in outcome ? outcome.code : outcome.status))).toEqual([
+    'applied',
+    'applied',
+    'UPDATE_FAILED',
+    'applied',
+    'applied',
+  ]);
+  expect(await applyUpdates(withStock(shop.db), request)).toEqual(result);
+  expect(await levelsOf(shop.db, sku)).toEqual({ AMS: [6, 0] });
+  expect(await levelsOf(shop.db, other)).toEqual({ AMS: [3, 0] });
+  await mend();
+});
+
+test('a ledger without a partition for now is no failure of one subject', async () => {
+  const sku = await shop.product({ AMS: 1 });
+  const { rows } = await shop.db.pool.query<{ partition: string; bounds: string }>(
+    `select partition::text, pg_get_expr(c.relpartbound, c.oid) as bounds
+     from ledger_partitions p join pg_class c on c.oid = p.partition where upper_bound > now() - interval '1 day'`,
+  );
+  for (const { partition } of rows) {
+    await shop.db.pool.query(`alter table inventory_transactions detach partition ${partition}`);
+  }
+  const request = {
+    batchId: newId(),
+    atomic: false,
+    actor: 'tester',
+    updates: [{ sku, location: 'AMS', delta: 2, reason: 'test' }],
+  };
+  const { jobId, lane } = await feed([[sku, 7]]);
+  const next = { jobId, lane, size: 20, makeStock: false };
+  await expect(applyUpdates(withStock(shop.db), request)).rejects.toMatchObject({ code: '23514' });
+  await expect(applyNextBatch(withStock(shop.db), next)).rejects.toMatchObject({ code: '23514' });
+  for (const { partition, bounds } of rows) {
+    await shop.db.pool.query(`alter table inventory_transactions attach partition ${partition} ${bounds}`);
+  }
+  expect(await applyUpdates(withStock(shop.db), request)).toMatchObject({ applied: 1, rejected: 0 });
+  expect(await applyNextBatch(withStock(shop.db), next)).toMatchObject({ applied: 1, rejected: 0 });
 });
 
 test('a booking that cannot be written stops no other, and is made again later', async () => {
@@ -171,4 +308,20 @@ test('an expired lot that cannot be put on hold stops no other, and is tried aga
   await letRetry();
   expect(await holdExpiredLots(shop.db)).toBe(3);
   expect(await alerts()).toMatchObject([['hold_expired_lot', expect.anything(), 'resolved']]);
+});
+
+test('expired lots that fail stop none that come after them, however many they are', async () => {
+  const [badSku, sku] = [
+    await trackedProduct(shop, { lots: true }),
+    await trackedProduct(shop, { lots: true }),
+  ];
+  const lots = Array.from({ length: 100 }, (_, n) => ({
+    sku: badSku,
+    quantity: 1,
+    lot: { code: `L${n}`, expiresOn: inDays(1) },
+  }));
+  await deliver(shop.db, [...lots, { sku, quantity: 3, lot: { code: 'GOOD', expiresOn: inDays(2) } }]);
+  await shop.db.pool.query(`update lots set expires_on = expires_on - 30`);
+  await refuse('quality_holds', `product_id <> ${await productId(badSku)}`);
+  expect(await holdExpiredLots(shop.db)).toBe(3);
 });

@@ -141,6 +141,34 @@ test('a SKU that is written with other capitals is taken only when just one fits
   expect(await levels('Both-1')).toEqual({});
 });
 
+test('a default location that is written with other capitals is taken only when just one fits', async () => {
+  for (const code of ['ams', 'Two', 'TWO']) {
+    await shop.db.pool.query(
+      `insert into warehouses (code, name, latitude, longitude, region) values ($1, $1, 1, 1, 'r')`,
+      [code],
+    );
+  }
+  const stageIn = (location: string) =>
+    stageFeed(shop.db, {
+      jobId: newId(),
+      actor: 'test',
+      mode: 'set',
+      format: 'csv',
+      location,
+      source: bytes('sku,quantity\nX,1'),
+    });
+  for (const location of ['AMS', 'ams', 'TWO', 'ber']) {
+    expect(await stageIn(location)).toMatchObject({ isNew: true });
+  }
+  for (const location of ['Ams', 'two', 'nowhere']) {
+    await expect(stageIn(location)).rejects.toMatchObject({
+      code: 'UNKNOWN_LOCATION',
+      details: { location },
+    });
+  }
+  await shop.db.pool.query(`delete from warehouses where code in ('ams', 'Two', 'TWO')`);
+});
+
 test('every step that is repeated changes nothing', async () => {
   const sku = await shop.product({ AMS: 1, BER: 1 });
   const rows = [

@@ -1,3 +1,4 @@
+import { createServer, type AddressInfo, type Socket } from 'node:net';
 import {
   backoffMs,
   execute,
@@ -7,6 +8,7 @@ import {
   many,
   type Database,
 } from '../../platform/database/database';
+import { isLostConnection } from '../../platform/errors';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { testLogger } from '../support/servers';
 
@@ -186,4 +188,26 @@ describe('inside a transaction nothing runs on the pool', () => {
     expect(await Promise.all([beside, notes()])).toHaveLength(2);
     expect(await notes()).toHaveLength(3);
   });
+});
+
+test('a server that takes a connection and never says anything is a lost connection, also for a load', async () => {
+  const sockets: Socket[] = [];
+  const silent = createServer((socket) => sockets.push(socket.on('error', () => undefined)));
+  await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+  const { port } = silent.address() as AddressInfo;
+  const away = openDatabase({
+    url: `postgres://nobody@127.0.0.1:${port}/none`,
+    poolSize: 1,
+    log: testLogger(),
+  });
+  const [bulk, pooled] = await Promise.allSettled([
+    away.bulk(() => Promise.resolve()),
+    away.transaction(() => Promise.resolve()),
+  ]);
+  for (const ended of [bulk, pooled]) {
+    expect(ended.status === 'rejected' && isLostConnection(ended.reason)).toBe(true);
+  }
+  await away.close();
+  for (const socket of sockets) socket.destroy();
+  await new Promise((resolve) => silent.close(resolve));
 });

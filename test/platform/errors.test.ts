@@ -6,6 +6,7 @@ import {
   isLockTimeout,
   isLostConnection,
   isRetryable,
+  isSubjectsOwn,
   isUniqueViolation,
   sqlState,
   translateDatabaseError,
@@ -56,6 +57,27 @@ describe('a broken constraint', () => {
   });
 });
 
+describe("whether an error is one subject's own", () => {
+  test.each([
+    ['a bad value', withCode('22003'), true],
+    ['a violated check constraint', withCode('23514', { constraint: 'lots_cover_on_hand' }), true],
+    ['a row without a partition', withCode('23514'), false],
+    ['a raised error', withCode('P0001'), true],
+    ['an error with a code of ours', new AppError('OUT_OF_STOCK', 'Nothing left.'), true],
+    ['a lost connection', withCode('08006'), false],
+    ['a missing table', withCode('42P01'), false],
+  ])('%s', (_, error, own) => expect(isSubjectsOwn(error)).toBe(own));
+
+  test('every error that a function of the schema raises has the name of a constraint', () => {
+    const unnamed = readdirSync(MIGRATIONS).flatMap((file) =>
+      (readFileSync(join(MIGRATIONS, file), 'utf8').match(/raise (exception|sqlstate)[^;]*;/gi) ?? []).filter(
+        (statement) => !/\bconstraint = '\w+'/.test(statement),
+      ),
+    );
+    expect(unnamed).toEqual([]);
+  });
+});
+
 describe('whether to try again', () => {
   test.each(['08000', '08006', '57P01', '57P02', '57P03', '57P05', '53300', '25P03', '25P04'])(
     'SQLSTATE %s is a lost connection',
@@ -74,6 +96,7 @@ describe('whether to try again', () => {
     'Connection terminated unexpectedly',
     'Client has encountered a connection error and is not queryable',
     'timeout exceeded when trying to connect',
+    'timeout expired',
   ])('the driver\'s "%s" is a lost connection', (message) => {
     expect(isRetryable(new Error(message))).toBe(true);
   });

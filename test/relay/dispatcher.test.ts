@@ -12,6 +12,7 @@ import { signalDispatcher } from '../../worker/ensure/signal-standing-workflows'
 import { createReceivers } from '../../worker/outbox/receivers';
 import { startRelay, type Relay } from '../../worker/outbox/relay';
 import { addShippingOrder, CARRIER, orderStatus, readShipments, statuses } from '../fulfilment/shipping';
+import { listAlerts } from '../../domain/stock/alerts/list';
 import { addStock, openTestShop, type TestShop } from '../support/fixtures';
 import { expectInvariants } from '../support/invariants';
 import { temporalAddress, testLogger } from '../support/servers';
@@ -168,6 +169,57 @@ test('a carrier that is away does not delay another', async () => {
   );
   expect(await statuses(shop.db, order.orderId)).toEqual(['booked']);
   expect(await statuses(shop.db, stuck.orderId)).toEqual(['booking']);
+});
+
+test('a shipment for which the carrier always fails is put off, and the others are booked', async () => {
+  const bad = await addOrder('AMS');
+  const good = [await addOrder('AMS'), await addOrder('BER'), await addOrder('AMS')];
+  let mended = false;
+  const failing = withBook(async (shipments) => {
+    if (!mended && shipments.some(({ shipmentId }) => shipmentId === bad.shipmentIds[0])) {
+      throw new Error('the carrier fails for this address');
+    }
+    return carrier.book(shipments);
+  });
+  const activities = createFulfilmentActivities({ db: shop.db, carriers: [failing] });
+  const dispatch = (attempt: number) =>
+    new MockActivityEnvironment({ attempt }, { logger: new DefaultLogger('ERROR', () => undefined) }).run(
+      () => activities.dispatchShipments({ batchSize: 2 }),
+    );
+  const alerts = async () =>
+    (await listAlerts(shop.db, { kind: 'work_failed', limit: 50, offset: 0 })).items.map(
+      ({ status, details }) => [details['work'], details['id'], status],
+    );
+
+  // A failure that passes is over by the second retry, and nobody needs to hear of it.
+  for (const attempt of [1, 2]) await expect(dispatch(attempt)).rejects.toThrow('fails for this address');
+  expect(await alerts()).toEqual([]);
+  expect(await dispatch(3)).toEqual({ booked: 3, refused: 0, more: false });
+  for (const { orderId } of good) expect(await statuses(shop.db, orderId)).toEqual(['booked']);
+  expect(await alerts()).toEqual([['book_shipment', bad.shipmentIds[0], 'open']]);
+  expect(await dispatch(1)).toMatchObject({ booked: 0 });
+
+  mended = true;
+  await shop.db.pool.query(`update shipments set lease_until = clock_timestamp() where status = 'booking'`);
+  expect(await dispatch(1)).toMatchObject({ booked: 1 });
+  expect(await alerts()).toEqual([['book_shipment', bad.shipmentIds[0], 'resolved']]);
+});
+
+test('when the carrier fails for every shipment of a batch, the next attempt takes others', async () => {
+  const orders = [await addOrder('AMS'), await addOrder('AMS'), await addOrder('AMS')];
+  const bad = orders.slice(0, 2).flatMap(({ shipmentIds }) => shipmentIds);
+  const failing = withBook((shipments) =>
+    shipments.some(({ shipmentId }) => bad.includes(shipmentId))
+      ? Promise.reject(new Error('the carrier fails'))
+      : carrier.book(shipments),
+  );
+  const activities = createFulfilmentActivities({ db: shop.db, carriers: [failing] });
+  const dispatch = (attempt: number) =>
+    new MockActivityEnvironment({ attempt }, { logger: new DefaultLogger('ERROR', () => undefined) }).run(
+      () => activities.dispatchShipments({ batchSize: 2 }),
+    );
+  await expect(dispatch(3)).rejects.toThrow('the carrier fails');
+  expect(await dispatch(4)).toMatchObject({ booked: 1 });
 });
 
 test('it continues as new after its rounds and loses no signal on the way', async () => {

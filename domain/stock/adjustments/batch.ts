@@ -41,6 +41,8 @@ export interface BatchResult {
 const CHUNK_SIZE = 1_000;
 /** Batches over the same rows queue for them; each turn is some tens of milliseconds. */
 const ATTEMPTS = 12;
+/** Between the search for updates that fail and the next run, others may change the same stock, so that another one fails. */
+const ISOLATION_ROUNDS = 3;
 
 /** An update with its place in the batch and the row it is about, if there can be one. */
 interface PlacedUpdate extends BatchUpdate {
@@ -86,11 +88,20 @@ async function applyChunk(
 ): Promise<UpdateOutcome[]> {
   const run = (failed: ReadonlySet<number>) =>
     db.retrying((tx) => runChunk(tx, stock, request, { chunk, updates, failing: failed }), ATTEMPTS);
+  const runApart = async (round: number, known: ReadonlySet<number>): Promise<StoredOutcome[]> => {
+    try {
+      return await run(known);
+    } catch (error) {
+      if (request.atomic || isAppError(error) || !isSubjectsOwn(error) || round === ISOLATION_ROUNDS)
+        throw error;
+      return runApart(
+        round + 1,
+        await findFailing({ db, stock }, request, { chunk, updates, failing: known }),
+      );
+    }
+  };
   try {
-    const stored = await run(new Set()).catch(async (error: unknown) => {
-      if (request.atomic || isAppError(error) || !isSubjectsOwn(error)) throw error;
-      return run(await findFailing({ db, stock }, request, { chunk, updates }));
-    });
+    const stored = await runApart(0, new Set());
     return updates.map((update, place) => asOutcome(update, stored[place] ?? [null, null, null, null]));
   } catch (error) {
     throw translateDatabaseError(error);
@@ -106,22 +117,25 @@ interface ChunkOfUpdates {
 
 class Tried extends Error {}
 
-/** Places, in the batch, of the updates that fail by an error of their own: tries them in transactions that are rolled back. */
+/**
+ * Places, in the batch, of the updates that fail by an error of their own. Tries parts of the chunk in transactions that are
+ * rolled back, each part after all updates before it that do not fail: an update may fail only because of an earlier one.
+ */
 async function findFailing(
   { db, stock }: StockAccess,
   request: BatchRequest,
-  { chunk, updates }: Omit<ChunkOfUpdates, 'failing'>,
+  { chunk, updates, failing: known }: ChunkOfUpdates,
 ): Promise<Set<number>> {
-  const failing = new Set<number>();
-  const attempt = (some: readonly PlacedUpdate[]) =>
+  const failing = new Set(known);
+  const attempt = (upTo: number) =>
     db.retrying(async (tx) => {
-      await runChunk(tx, stock, request, { chunk, updates: some, failing });
+      await runChunk(tx, stock, request, { chunk, updates: updates.slice(0, upTo), failing });
       throw new Tried();
     }, ATTEMPTS);
   await runInHalves(
-    updates,
+    updates.map(({ index }, place) => ({ index, upTo: place + 1 })),
     (some) =>
-      attempt(some).catch((error: unknown) => {
+      attempt(some.at(-1)?.upTo ?? 0).catch((error: unknown) => {
         if (!(error instanceof Tried)) throw error;
       }),
     ({ index }) => {

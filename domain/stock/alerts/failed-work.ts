@@ -18,6 +18,8 @@ const ADVICE: Readonly<Record<Work, string>> = {
   start_job: 'This job has not ended and no workflow runs for it. Look at the job and the log of the worker.',
   start_return:
     'This return waits for its goods and no workflow runs for it. Look at the return and the log of the worker.',
+  book_shipment:
+    'The carrier fails for this shipment: it neither books nor refuses it. Look at the shipment, its address and the log of the worker.',
   record_booking:
     'The carrier was asked to book this shipment, and what it answered could not be written. Look at the shipment and its order.',
   deliver_message:
@@ -84,12 +86,14 @@ export interface IsolatedWork<Subject> {
  * on. One that failed before and succeeds now is forgotten.
  *
  * @param failed what `failedSubjects` returned at the start
+ * @returns how many failed
  */
 export async function actOnEach<Subject>(
   subjects: readonly Subject[],
   failed: ReadonlySet<string>,
   { db, work, idOf, act, isOwn }: IsolatedWork<Subject>,
-): Promise<void> {
+): Promise<number> {
+  let failures = 0;
   for (const subject of subjects) {
     const id = idOf(subject);
     try {
@@ -97,8 +101,10 @@ export async function actOnEach<Subject>(
     } catch (error) {
       if (!isOwn(error)) throw error;
       await recordFailure(db, { work, subject: id, error });
+      failures += 1;
       continue;
     }
     if (failed.has(id)) await forgetFailures(db, work, [id]);
   }
+  return failures;
 }

@@ -29,6 +29,7 @@ export type Work =
   | 'start_transfer'
   | 'start_job'
   | 'start_return'
+  | 'book_shipment'
   | 'record_booking'
   | 'deliver_message';
 

@@ -37,6 +37,8 @@ interface BatchRequest {
   lane: number;
   size: number;
   makeStock: boolean;
+  /** Do nothing unless the lane stands here. */
+  position?: number | undefined;
 }
 
 async function applyRows(access: StockAccess, request: BatchRequest): Promise<LaneProgress> {
@@ -48,9 +50,13 @@ async function applyRows(access: StockAccess, request: BatchRequest): Promise<La
   }
 }
 
-/** The same rows in several transactions, each of which goes on where the one before left the lane. */
+/**
+ * The same rows in several transactions, each of which does its own rows only: another attempt at the same batch may have done
+ * them meanwhile.
+ */
 async function applyApart(access: StockAccess, request: BatchRequest): Promise<LaneProgress> {
-  const total: LaneProgress = { applied: 0, unchanged: 0, rejected: 0, left: 0, madeStock: false };
+  const { position, left } = await access.db.retrying((tx) => lockedLane(tx, request));
+  const total: LaneProgress = { applied: 0, unchanged: 0, rejected: 0, left, madeStock: false };
   const add = (done: LaneProgress) => {
     total.applied += done.applied;
     total.unchanged += done.unchanged;
@@ -59,29 +65,36 @@ async function applyApart(access: StockAccess, request: BatchRequest): Promise<L
     total.madeStock ||= done.madeStock;
   };
   await runInHalves(
-    Array.from({ length: request.size }, (_, place) => place),
-    async ({ length: size }) => {
-      add(await applyRows(access, { ...request, size }));
+    Array.from({ length: Math.min(request.size, left) }, (_, place) => position + place),
+    async (positions) => {
+      add(await applyRows(access, { ...request, size: positions.length, position: positions[0] }));
     },
-    async () => {
-      add(await access.db.retrying((tx) => rejectNext(tx, request)));
+    async (failed) => {
+      add(await access.db.retrying((tx) => rejectRow(tx, { ...request, size: 1, position: failed })));
     },
     isSubjectsOwn,
   );
   return total;
 }
 
-async function rejectNext(
-  tx: Transaction,
-  { jobId, lane: number }: Pick<BatchRequest, 'jobId' | 'lane'>,
-): Promise<LaneProgress> {
+async function rejectRow(tx: Transaction, request: BatchRequest): Promise<LaneProgress> {
+  const lane = await lockedLane(tx, request);
+  const batch = nextBatch(lane, request);
+  if (!batch) return nothingDone(lane);
+  const rejected = await rejectChange(tx, { ...batch, reason: reasonOf('ROW_FAILED') });
+  const counts = { applied: 0, unchanged: 0, rejected };
+  await advance(tx, lane, batch.upTo, counts);
+  return { ...counts, left: lane.lastSeq - batch.upTo, madeStock: false };
+}
+
+async function lockedLane(tx: Transaction, { jobId, lane: number }: BatchRequest) {
   const lane = await selectLaneForUpdate(tx, jobId, number);
   if (!lane) throw new AppError('FEED_NOT_FOUND', 'There is no such feed.', { jobId });
-  const batch = nextBatch(lane, 1);
-  const rejected = batch ? await rejectChange(tx, { ...batch, reason: reasonOf('ROW_FAILED') }) : 0;
-  const counts = { applied: 0, unchanged: 0, rejected };
-  if (batch) await advance(tx, lane, batch.upTo, counts);
-  return { ...counts, left: lane.lastSeq - (batch?.upTo ?? lane.position), madeStock: false };
+  return { ...lane, left: lane.lastSeq - lane.position };
+}
+
+function nothingDone({ left }: { left: number }): LaneProgress {
+  return { applied: 0, unchanged: 0, rejected: 0, left, madeStock: false };
 }
 
 /** Stock rows are missing, or were changed while the batch was decided: it is rolled back and done again. */
@@ -89,10 +102,9 @@ class Undecided extends Error {}
 
 async function applyBatch(tx: Transaction, stock: StockLedger, request: BatchRequest): Promise<LaneProgress> {
   const { jobId } = request;
-  const lane = await selectLaneForUpdate(tx, jobId, request.lane);
-  if (!lane) throw new AppError('FEED_NOT_FOUND', 'There is no such feed.', { jobId });
-  const batch = nextBatch(lane, request.size);
-  if (!batch) return { applied: 0, unchanged: 0, rejected: 0, left: 0, madeStock: false };
+  const lane = await lockedLane(tx, request);
+  const batch = nextBatch(lane, request);
+  if (!batch) return nothingDone(lane);
   const { mode, actor } = lane;
   const posting = await stock.postStaged(tx, {
     ...batch,
@@ -116,8 +128,10 @@ const REFUSALS = {
   BELOW_RESERVED: reasonOf('BELOW_RESERVED'),
 };
 
-function nextBatch(lane: Lane, size: number): StagedBatch | null {
+/** Null: nothing is left, or the lane has moved on from the position that is asked for. */
+function nextBatch(lane: Lane, { size, position }: BatchRequest): StagedBatch | null {
   if (lane.position === lane.lastSeq) return null;
+  if (position !== undefined && position !== lane.position) return null;
   return {
     feedId: lane.feedId,
     after: lane.position,

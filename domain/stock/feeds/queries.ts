@@ -45,14 +45,16 @@ export async function selectDigest(on: Queryable, jobId: string): Promise<string
   return row?.digest;
 }
 
-export async function locationExists(on: Queryable, code: string): Promise<boolean> {
-  const row = await maybeOne(
+/** Locations that a code may mean: the one that has it exactly, else those that have it but for capitals. */
+export async function countLocations(on: Queryable, code: string): Promise<number> {
+  const { count } = await one<{ count: number }>(
     on,
-    'feeds.location_exists',
-    'select 1 from warehouses where lower(code) = lower($1)',
+    'feeds.count_locations',
+    `select case when count(*) filter (where code = $1) = 1 then 1 else count(*) end as count
+     from warehouses where lower(code) = lower($1)`,
     [code],
   );
-  return row !== undefined;
+  return count;
 }
 
 /** Where a feed stands, over all of its lanes. */

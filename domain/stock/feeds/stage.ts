@@ -3,7 +3,7 @@ import type { Database } from '../../../platform/database/database';
 import { AppError, isLockTimeout } from '../../../platform/errors';
 import { createJob, readJob } from '../../jobs/jobs';
 import type { JobView } from '../../jobs/types';
-import { COPY_ROWS, insertFeed, locationExists, selectDigest, setRead } from './queries';
+import { COPY_ROWS, insertFeed, countLocations, selectDigest, setRead } from './queries';
 import { readFeed } from './read-feed';
 import type { FeedOptions, FeedReject, FeedRow } from './types';
 
@@ -28,9 +28,7 @@ const PIECE_CHARACTERS = 262_144;
 export async function stageFeed(db: Database, feed: NewFeed): Promise<{ job: JobView; isNew: boolean }> {
   const { jobId, actor, source, ...options } = feed;
   const { location } = options;
-  if (location !== null && !(await locationExists(db, location))) {
-    throw new AppError('UNKNOWN_LOCATION', `There is no location ${location}.`, { location });
-  }
+  if (location !== null) await requireLocation(db, location);
   const known = await readJob(db, jobId);
   if (known) return { job: await sameJob(db, known, source), isNew: false };
   try {
@@ -48,6 +46,17 @@ export async function stageFeed(db: Database, feed: NewFeed): Promise<{ job: Job
     if (!isLockTimeout(error)) throw error;
     throw new AppError('IDEMPOTENCY_IN_FLIGHT', 'The first upload with this key has not ended yet.');
   }
+}
+
+/** A code that is written with other capitals is taken when just one location fits, as in the rows of a feed. */
+async function requireLocation(db: Database, location: string): Promise<void> {
+  const count = await countLocations(db, location);
+  if (count === 1) return;
+  const message =
+    count === 0
+      ? `There is no location ${location}.`
+      : `There is no location ${location}, and ${count} are written so but for capitals.`;
+  throw new AppError('UNKNOWN_LOCATION', message, { location });
 }
 
 async function sameJob(db: Database, job: JobView, source: AsyncIterable<Buffer>): Promise<JobView> {

@@ -45,7 +45,7 @@ export async function holdExpiredLots(db: Database, beat: () => void = () => und
   for (;;) {
     const lots = await selectExpiredLots(db, EXPIRED_BATCH);
     let held = 0;
-    await actOnEach(lots, failed, {
+    const failures = await actOnEach(lots, failed, {
       db,
       work: 'hold_expired_lot',
       idOf: ({ id }) => String(id),
@@ -57,7 +57,8 @@ export async function holdExpiredLots(db: Database, beat: () => void = () => und
       },
     });
     units += held;
-    if (lots.length < EXPIRED_BATCH || held === 0) return units;
+    // What failed is put off, so the next batch has others. Without progress the same lots would come again.
+    if (lots.length < EXPIRED_BATCH || held + failures === 0) return units;
   }
 }
 
