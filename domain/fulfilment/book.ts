@@ -1,8 +1,8 @@
 import type { Database, Queryable, Transaction } from '../../platform/database/database';
-import { isLostConnection, isSubjectsOwn } from '../../platform/errors';
+import { isLostConnection } from '../../platform/errors';
 import { runInHalves } from '../../platform/halves';
 import { enqueue } from '../../platform/database/outbox';
-import { forgetFailures, recordFailure } from '../stock/alerts/failed-work';
+import { forgetFailures, recordFailure, runIsolated } from '../stock/alerts/failed-work';
 import { appendEvents } from '../orders/events';
 import type { NewEvent } from '../orders/types';
 import { advanceStatus } from '../orders/status';
@@ -76,7 +76,8 @@ export async function bookInParts(
     },
     async ({ shipmentId }, error) => {
       failures.set(shipmentId, error);
-      await putOff(db, 'book_shipment', shipmentId, error);
+      const retryAt = await recordFailure(db, { work: 'book_shipment', subject: shipmentId, error });
+      await extendLease(db, shipmentId, retryAt);
     },
     (error) => !isUnanswered(error),
   ).catch(async (error: unknown) => {
@@ -100,16 +101,6 @@ function isUnanswered(error: unknown): boolean {
   );
 }
 
-async function putOff(
-  db: Database,
-  work: 'book_shipment' | 'record_booking',
-  shipmentId: string,
-  error: unknown,
-): Promise<void> {
-  const retryAt = await recordFailure(db, { work, subject: shipmentId, error });
-  await extendLease(db, shipmentId, retryAt);
-}
-
 /**
  * Records how bookings ended. Booked: tracking number, label, the order `fulfilling`. Refused for good: the shipment
  * `failed` and the order's saga woken to undo it. A shipment that is being voided or was picked up meanwhile keeps its
@@ -123,17 +114,18 @@ export async function recordBookings(
   outcomes: readonly BookingOutcome[],
 ): Promise<{ booked: number; refused: number }> {
   const total = { booked: 0, refused: 0 };
-  await runInHalves(
-    outcomes,
-    async (some) => {
+  await runIsolated(outcomes, {
+    db,
+    work: 'record_booking',
+    idOf: ({ shipmentId }) => shipmentId,
+    async run(some) {
       const byId = new Map(some.map((outcome) => [outcome.shipmentId, outcome]));
       const { booked, refused } = await db.retrying((tx) => record(tx, byId));
       total.booked += booked;
       total.refused += refused;
     },
-    ({ shipmentId }, error) => putOff(db, 'record_booking', shipmentId, error),
-    isSubjectsOwn,
-  );
+    putOff: ({ shipmentId }, retryAt) => extendLease(db, shipmentId, retryAt),
+  });
   return total;
 }
 

@@ -1,9 +1,8 @@
 import type { Database, Transaction } from '../../platform/database/database';
 import { isSubjectsOwn } from '../../platform/errors';
-import { runInHalves } from '../../platform/halves';
 import { enqueue } from '../../platform/database/outbox';
 import { wasEverPaid } from '../payments/payments';
-import { recordFailure } from '../stock/alerts/failed-work';
+import { runIsolated } from '../stock/alerts/failed-work';
 import { reclaimStandalone } from '../stock/reservations/expire';
 import {
   lockOrderReservations,
@@ -100,15 +99,16 @@ async function reclaimOfOrders(db: Database, productIds: readonly number[]): Pro
       );
     } catch (error) {
       if (!isSubjectsOwn(error)) throw error;
-      await runInHalves(
+      await runIsolated(
         found.map(({ id }) => id),
-        async (ids) => {
-          freed += await reclaim(async (tx) => (await lockReservations(tx, ids)).filter(isDue));
+        {
+          db,
+          work: 'expire_reservation',
+          idOf: (id) => id,
+          async run(ids) {
+            freed += await reclaim(async (tx) => (await lockReservations(tx, ids)).filter(isDue));
+          },
         },
-        async (subject, failure) => {
-          await recordFailure(db, { work: 'expire_reservation', subject, error: failure });
-        },
-        isSubjectsOwn,
       );
     }
     if (found.length < RECLAIM_LIMIT || freed === 0) return;

@@ -60,25 +60,11 @@ export function createOrderReserver(options: OrderReserverOptions): OrderReserve
     lanes: options.lanes,
     maxBatch: options.maxBatch,
     log: options.log,
-    idOf: (order) => order.orderId,
+    idOf: ({ orderId }) => orderReservationId(orderId, 1),
     laneKey: (order) => order.items[0]?.sku ?? '',
-    run: async (orders) => {
-      const outcomes = await reserver.reserve(orders.map(asReservationRequest));
-      return new Map(orders.flatMap((order) => outcomeFor(order, outcomes)));
-    },
-    busy: async (orders) => {
-      const busy = await reserver.busy(orders.map(asReservationRequest));
-      return new Set(orders.filter((o) => busy.has(orderReservationId(o.orderId, 1))).map((o) => o.orderId));
-    },
+    run: (orders) => reserver.reserve(orders.map(asReservationRequest)),
+    busy: (orders) => reserver.busy(orders.map(asReservationRequest)),
   });
-}
-
-function outcomeFor(
-  order: OrderInput,
-  outcomes: ReadonlyMap<string, ReserveOutcome>,
-): [string, ReserveOutcome][] {
-  const outcome = outcomes.get(orderReservationId(order.orderId, 1));
-  return outcome ? [[order.orderId, outcome]] : [];
 }
 
 function asReservationRequest(order: OrderInput): OrderReservationRequest {

@@ -1,5 +1,6 @@
 import type { Database, Queryable } from '../../../platform/database/database';
-import { constraintOf, sqlState } from '../../../platform/errors';
+import { constraintOf, isSubjectsOwn, sqlState } from '../../../platform/errors';
+import { runInHalves } from '../../../platform/halves';
 import { deleteFailures, selectFailures, upsertFailure } from './failed-work-queries';
 import type { Work } from './types';
 
@@ -107,4 +108,33 @@ export async function actOnEach<Subject>(
     if (failed.has(id)) await forgetFailures(db, work, [id]);
   }
   return failures;
+}
+
+export interface IsolatedBatch<Subject> {
+  db: Database;
+  work: Work;
+  idOf(subject: Subject): string;
+  /** Does the work on all of these subjects or on none. */
+  run(subjects: readonly Subject[]): Promise<void>;
+  /** Told when a subject that failed may be tried again. */
+  putOff?(subject: Subject, retryAt: Date): Promise<unknown>;
+}
+
+/**
+ * Works on subjects together and, where one fails by an error of its own, in halves until it stands alone. It is written down
+ * and left out; the others are done.
+ */
+export function runIsolated<Subject>(
+  subjects: readonly Subject[],
+  { db, work, idOf, run, putOff }: IsolatedBatch<Subject>,
+): Promise<void> {
+  return runInHalves(
+    subjects,
+    run,
+    async (subject, error) => {
+      const retryAt = await recordFailure(db, { work, subject: idOf(subject), error });
+      await putOff?.(subject, retryAt);
+    },
+    isSubjectsOwn,
+  );
 }

@@ -1,8 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Transaction } from '../../../platform/database/database';
 import { isLockTimeout, isSubjectsOwn } from '../../../platform/errors';
-import { runInHalves } from '../../../platform/halves';
-import { forgetFailures, recordFailure } from '../alerts/failed-work';
+import { forgetFailures, runIsolated } from '../alerts/failed-work';
 import { openLines } from './reservations';
 import { lockUnlockedStock, type StockAccess, type StockLedger } from '../ledger/stock-ledger';
 import { stockKeyOf } from '../ledger/rules';
@@ -83,16 +82,14 @@ async function expireBatch(access: StockAccess, select: SelectDue): Promise<Batc
   } catch (error) {
     if (!isSubjectsOwn(error)) throw error;
     const batch = { found: ids.length, freed: 0 };
-    await runInHalves(
-      ids,
-      async (some) => {
+    await runIsolated(ids, {
+      db: access.db,
+      work: 'expire_reservation',
+      idOf: (id) => id,
+      async run(some) {
         batch.freed += (await expireTogether(access, (tx) => selectDueAmongForUpdate(tx, some))).freed;
       },
-      async (subject, failure) => {
-        await recordFailure(access.db, { work: 'expire_reservation', subject, error: failure });
-      },
-      isSubjectsOwn,
-    );
+    });
     return batch;
   }
 }
