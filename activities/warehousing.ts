@@ -1,4 +1,6 @@
 import { Context } from '@temporalio/activity';
+import { forgetSettledBookings } from '../domain/fulfilment/book';
+import { forgetSettledDeliveries } from '../domain/stock/alerts/failed-work';
 import { holdExpiredLots } from '../domain/warehousing/quality/put-on-hold';
 import { expireReturn, readReturnProgress } from '../domain/warehousing/returns/end';
 import type { ReturnProgress } from '../domain/warehousing/returns/types';
@@ -10,7 +12,10 @@ export interface StockKeepingActivities {
   readReturn(returnId: string): Promise<ReturnProgress>;
   /** Ends the wait for goods of a return that is due; one that is not is left alone. */
   expireReturn(returnId: string): Promise<ReturnProgress>;
-  /** Puts what is left of expired lots on quality hold; returns the units. */
+  /**
+   * Puts what is left of expired lots on quality hold; returns the units. First resolves the alerts of failed work of which
+   * nothing is left to do and which nothing else would resolve.
+   */
   holdExpiredLots(): Promise<{ units: number }>;
 }
 
@@ -21,6 +26,8 @@ export function createStockKeepingActivities({ db }: { db: Database }): StockKee
       expireReturn: (returnId) => expireReturn(db, returnId),
       async holdExpiredLots() {
         const context = Context.current();
+        await forgetSettledBookings(db);
+        await forgetSettledDeliveries(db);
         return { units: await holdExpiredLots(db, () => context.heartbeat()) };
       },
     },

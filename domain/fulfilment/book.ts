@@ -6,7 +6,13 @@ import { forgetFailures, recordFailure } from '../stock/alerts/failed-work';
 import { appendEvents } from '../orders/events';
 import type { NewEvent } from '../orders/types';
 import { advanceStatus } from '../orders/status';
-import { claimToBook, endLeases, extendLease, lockShipments, type ShipmentRow } from './queries';
+import {
+  claimToBook,
+  endLeases,
+  lockShipments,
+  selectSettledBookingFailures,
+  type ShipmentRow,
+} from './queries';
 import { changeShipments, type ShipmentChange } from './change';
 import { afterBooking } from './rules';
 import type { BookingOutcome, ShipmentToBook } from './types';
@@ -59,12 +65,16 @@ export async function recordBookings(
       total.refused += refused;
     },
     async ({ shipmentId }, error) => {
-      const retryAt = await recordFailure(db, { work: 'record_booking', subject: shipmentId, error });
-      await extendLease(db, shipmentId, retryAt);
+      await recordFailure(db, { work: 'record_booking', subject: shipmentId, error });
     },
     isSubjectsOwn,
   );
   return total;
+}
+
+/** Resolves the alerts of bookings that could not be recorded and that their shipments need no more. */
+export async function forgetSettledBookings(db: Database): Promise<void> {
+  await forgetFailures(db, 'record_booking', await selectSettledBookingFailures(db));
 }
 
 async function record(

@@ -1,3 +1,6 @@
+import { MockActivityEnvironment } from '@temporalio/testing';
+import { createStockKeepingActivities } from '../../activities/warehousing';
+import { recordFailure } from '../../domain/stock/alerts/failed-work';
 import { withStock } from '../support/stock';
 import { listAlerts } from '../../domain/stock/alerts/list';
 import { applyNextBatch } from '../../domain/stock/feeds/next-batch';
@@ -121,12 +124,43 @@ test('a booking that cannot be written stops no other, and is made again later',
   const outcomes = claimed.map(({ shipmentId }) => bookedAs(shipmentId));
   expect(await recordBookings(shop.db, outcomes)).toEqual({ booked: 4, refused: 0 });
   expect(await alerts()).toEqual([['record_booking', bad, 'open']]);
-  // Its claim counts until it is tried again, so that neither the dispatcher nor its trigger loops.
+  // It is not claimed until it is tried again, so that neither the dispatcher nor its trigger loops.
   expect(await claim()).toEqual([]);
   expect(await shipmentsAreOverdue(shop.db, 0)).toBe(false);
   await mend();
-  expect(await recordBookings(shop.db, outcomes)).toEqual({ booked: 1, refused: 0 });
+  await letRetry();
+  expect(await shipmentsAreOverdue(shop.db, 0)).toBe(true);
+  const again = (await claim()).map(({ shipmentId }) => bookedAs(shipmentId));
+  expect(await recordBookings(shop.db, again)).toEqual({ booked: 1, refused: 0 });
   expect(await alerts()).toEqual([['record_booking', bad, 'resolved']]);
+});
+
+test('a booking that is not needed any more and a message that has left the outbox have no open alert', async () => {
+  const sku = await shop.product({ AMS: 10 });
+  const [picked, waiting] = await Promise.all(
+    [1, 2].map(() => addShippingOrder(shop.db, [{ sku, warehouse: 'AMS', quantity: 1 }])),
+  );
+  const ids = [picked!.shipmentIds[0]!, waiting!.shipmentIds[0]!];
+  await claimShipments(shop.db, { carrier: CARRIER, limit: 100, leaseSeconds: 0 });
+  const mend = await refuse('shipments', `tracking_number is null`);
+  await recordBookings(shop.db, ids.map(bookedAs));
+  await mend();
+  await applyCarrierEvents(withStock(shop.db), CARRIER, [update(ids[0]!, 'picked_up')]);
+  await shop.db.pool.query(`insert into outbox (topic, key) values ('order.wake', 'kept')`);
+  for (const key of ['kept', 'gone']) {
+    const subject = `order.wake ${key}`;
+    await recordFailure(shop.db, { work: 'deliver_message', subject, error: new Error('not now') });
+  }
+  const { holdExpiredLots: upkeep } = createStockKeepingActivities({ db: shop.db });
+  await new MockActivityEnvironment().run(upkeep);
+  expect(new Set((await alerts()).map((alert) => alert.join(' ')))).toEqual(
+    new Set([
+      `record_booking ${ids[0]} resolved`,
+      `record_booking ${ids[1]} open`,
+      'deliver_message order.wake gone resolved',
+      'deliver_message order.wake kept open',
+    ]),
+  );
 });
 
 test('a carrier’s update that fails stops no other of its call, and its sender is told', async () => {

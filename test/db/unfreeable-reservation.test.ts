@@ -95,6 +95,16 @@ test('a reservation that cannot be freed stops no other, raises one alert and is
   await expectInvariants(shop.db);
 });
 
+test('a failure is forgotten once its reservation is not due any more, so that its new time counts', async () => {
+  const { bad } = await badAmong(1);
+  await look();
+  expect(await alerts()).toMatchObject([{ status: 'open' }]);
+  await makeReservationsDue(shop.db, [bad], 60_000);
+  await look();
+  expect(await alerts()).toMatchObject([{ status: 'resolved' }]);
+  expect((await shop.db.pool.query('select 1 from failed_work')).rowCount).toBe(0);
+});
+
 test('orders are still decided for a product with a reservation that cannot be freed', async () => {
   const { bad, badSku } = await badAmong(2);
   // It is short, and would wait for the due reservation to be given back.

@@ -47,6 +47,18 @@ export async function selectFailures(on: Queryable, work: Work): Promise<string[
   return found.map(({ subject }) => subject);
 }
 
+/** Messages that could not be delivered and are no longer in the outbox, as `topic key`. */
+export async function selectSettledDeliveries(on: Queryable): Promise<string[]> {
+  const found = await many<{ subject: string }>(
+    on,
+    'alerts.settled_deliveries',
+    `select f.subject from failed_work f
+     where f.work = 'deliver_message'
+       and not exists (select from outbox o where o.topic || ' ' || o.key = f.subject)`,
+  );
+  return found.map(({ subject }) => subject);
+}
+
 /** Forgets failures and resolves their alerts. */
 export function deleteFailures(on: Queryable, work: Work, subjects: readonly string[]): Promise<number> {
   return execute(

@@ -1,6 +1,11 @@
 import type { Database, Queryable } from '../../../platform/database/database';
 import { constraintOf, sqlState } from '../../../platform/errors';
-import { deleteFailures, selectFailures, upsertFailure } from './failed-work-queries';
+import {
+  deleteFailures,
+  selectFailures,
+  selectSettledDeliveries,
+  upsertFailure,
+} from './failed-work-queries';
 import type { Work } from './types';
 
 /** After the first failure; doubled with each further one, up to the longest. */
@@ -67,6 +72,11 @@ export async function failedSubjects(on: Queryable, work: Work): Promise<Set<str
 /** The work succeeded, or there is nothing left to do: forgets the failures and resolves their alerts. */
 export async function forgetFailures(db: Queryable, work: Work, subjects: readonly string[]): Promise<void> {
   if (subjects.length > 0) await deleteFailures(db, work, subjects);
+}
+
+/** Resolves the alerts of messages that have left the outbox since their delivery failed. */
+export async function forgetSettledDeliveries(db: Queryable): Promise<void> {
+  await forgetFailures(db, 'deliver_message', await selectSettledDeliveries(db));
 }
 
 export interface IsolatedWork<Subject> {
