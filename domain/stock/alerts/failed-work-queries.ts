@@ -37,14 +37,14 @@ export async function upsertFailure(on: Queryable, failure: NewFailure): Promise
   return row.retryAt;
 }
 
-export async function selectFailures(on: Queryable, work: Work): Promise<string[]> {
-  const found = await many<{ subject: string }>(
+/** Failures of one kind of work, those first that may be tried again soonest. */
+export function selectFailures(on: Queryable, work: Work): Promise<{ subject: string; due: boolean }[]> {
+  return many(
     on,
     'alerts.failures',
-    'select subject from failed_work where work = $1',
+    'select subject, retry_at <= clock_timestamp() as due from failed_work where work = $1 order by retry_at',
     [work],
   );
-  return found.map(({ subject }) => subject);
 }
 
 /** Messages that could not be delivered and are no longer in the outbox, as `topic key`. */

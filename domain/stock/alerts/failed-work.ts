@@ -66,7 +66,22 @@ function codesOf(error: unknown): { sqlState?: string; constraint?: string } {
 
 /** Subjects of a kind of work that failed and have not succeeded since. */
 export async function failedSubjects(on: Queryable, work: Work): Promise<Set<string>> {
-  return new Set(await selectFailures(on, work));
+  return new Set((await selectFailures(on, work)).map(({ subject }) => subject));
+}
+
+export interface Failures {
+  /** May be tried again, soonest first. */
+  due: readonly string[];
+  /** Are left out for now. */
+  putOff: ReadonlySet<string>;
+}
+
+/** The same, by whether they may be tried again now. */
+export async function failuresByDue(on: Queryable, work: Work): Promise<Failures> {
+  const failures = await selectFailures(on, work);
+  const subjects = (due: boolean) =>
+    failures.filter((failure) => failure.due === due).map(({ subject }) => subject);
+  return { due: subjects(true), putOff: new Set(subjects(false)) };
 }
 
 /** The work succeeded, or there is nothing left to do: forgets the failures and resolves their alerts. */
