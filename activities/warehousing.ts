@@ -1,5 +1,6 @@
 import { Context } from '@temporalio/activity';
 import { forgetSettledBookings } from '../domain/fulfilment/book';
+import { forgetSettledUpdates } from '../domain/fulfilment/carrier-updates';
 import { forgetSettledDeliveries } from '../domain/stock/alerts/failed-work';
 import { holdExpiredLots } from '../domain/warehousing/quality/put-on-hold';
 import { expireReturn, readReturnProgress } from '../domain/warehousing/returns/end';
@@ -27,6 +28,7 @@ export function createStockKeepingActivities({ db }: { db: Database }): StockKee
       async holdExpiredLots() {
         const context = Context.current();
         await forgetSettledBookings(db);
+        await forgetSettledUpdates(db);
         await forgetSettledDeliveries(db);
         return { units: await holdExpiredLots(db, () => context.heartbeat()) };
       },

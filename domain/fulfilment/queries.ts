@@ -10,6 +10,7 @@ import { literals } from '../../platform/database/literals';
 import { notPutOff } from '../stock/alerts/put-off-sql';
 import type { NamedProduct } from '../stock/tracking/types';
 import {
+  STOPPED_SHIPMENT_STATUSES,
   UNBOOKED_SHIPMENT_STATUSES,
   type CarrierEvent,
   type ShipmentStatus,
@@ -148,6 +149,19 @@ export async function selectSettledBookingFailures(on: Queryable): Promise<strin
      where f.work = 'record_booking'
        and not exists (select from shipments s
                        where s.id = f.subject::uuid and s.status in ${literals(UNBOOKED_SHIPMENT_STATUSES)})`,
+  );
+  return found.map(({ subject }) => subject);
+}
+
+/** Shipments whose updates could not be applied and that have ended since. */
+export async function selectSettledUpdateFailures(on: Queryable): Promise<string[]> {
+  const found = await many<{ subject: string }>(
+    on,
+    'fulfilment.settled_update_failures',
+    `select f.subject from failed_work f
+     where f.work = 'apply_carrier_update'
+       and not exists (select from shipments s where s.id::text = f.subject
+                         and s.status not in ${literals(['delivered', ...STOPPED_SHIPMENT_STATUSES])})`,
   );
   return found.map(({ subject }) => subject);
 }

@@ -1,7 +1,11 @@
+import { z } from 'zod';
 import type { CarrierEvent } from '../../domain/fulfilment/types';
 import type { Settings } from '../../platform/config';
 import type { Logger } from '../../platform/telemetry/log';
 import { createSandboxCarrier, type SandboxCarrier } from './carrier';
+
+/** What the webhook says of each event; only `failed` matters here. */
+const RESULTS = z.object({ results: z.array(z.object({ eventId: z.string(), result: z.string() })) });
 
 const WEBHOOK_TIMEOUT_MS = 10_000;
 
@@ -38,13 +42,16 @@ function ownWebhook({ HOST, PORT }: Pick<Settings, 'HOST' | 'PORT'>): string {
   return `http://${host}:${PORT}/api/v1/carriers/sandbox/events`;
 }
 
-async function postEvents(url: string, events: readonly CarrierEvent[]): Promise<void> {
+/** Returns the ids of events that could not be applied. */
+async function postEvents(url: string, events: readonly CarrierEvent[]): Promise<readonly string[]> {
   const response = await fetch(url, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify({ events }),
     signal: AbortSignal.timeout(WEBHOOK_TIMEOUT_MS),
   });
-  await response.arrayBuffer();
+  const text = await response.text();
   if (!response.ok) throw new Error(`the carrier webhook returned ${response.status}`);
+  const { results } = RESULTS.parse(JSON.parse(text));
+  return results.filter(({ result }) => result === 'failed').map(({ eventId }) => eventId);
 }

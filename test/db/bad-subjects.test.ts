@@ -1,6 +1,6 @@
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { createStockKeepingActivities } from '../../activities/warehousing';
-import { recordFailure } from '../../domain/stock/alerts/failed-work';
+import { recordFailure, retryFailedWork } from '../../domain/stock/alerts/failed-work';
 import { withStock } from '../support/stock';
 import { listAlerts } from '../../domain/stock/alerts/list';
 import { applyNextBatch } from '../../domain/stock/feeds/next-batch';
@@ -163,7 +163,7 @@ test('a booking that is not needed any more and a message that has left the outb
   );
 });
 
-test('a carrier’s update that fails stops no other of its call, and its sender is told', async () => {
+test('a carrier’s update that fails stops no other of its call, and is sent again until it is applied', async () => {
   const sku = await shop.product({ AMS: 10 });
   const orders: ShippingOrder[] = [];
   for (let n = 0; n < 5; n++) {
@@ -171,21 +171,22 @@ test('a carrier’s update that fails stops no other of its call, and its sender
   }
   const mend = await refuse('shipments', `id <> '${orders[2]!.shipmentIds[0]!}'`);
   const events = orders.map(({ shipmentIds: [id] }) => update(id!, 'picked_up'));
-  await expect(applyCarrierEvents(withStock(shop.db), CARRIER, events)).rejects.toMatchObject({
-    constraint: 'bad_subject',
-  });
+  const send = async () =>
+    (await applyCarrierEvents(withStock(shop.db), CARRIER, events)).map(({ result }) => result);
+  expect(await send()).toEqual(['applied', 'applied', 'failed', 'applied', 'applied']);
+  const bad = orders[2]!.shipmentIds[0]!;
+  expect(await alerts()).toEqual([['apply_carrier_update', bad, 'open']]);
   const now = async () =>
     Promise.all(orders.map(async ({ orderId }) => (await statuses(shop.db, orderId))[0]));
   expect(await now()).toEqual(['picked_up', 'picked_up', 'booked', 'picked_up', 'picked_up']);
   await mend();
-  const again = await applyCarrierEvents(withStock(shop.db), CARRIER, events);
-  expect(again.map(({ result }) => result)).toEqual([
-    'duplicate',
-    'duplicate',
-    'applied',
-    'duplicate',
-    'duplicate',
-  ]);
+  const others = ['duplicate', 'duplicate'];
+  // It is left out for a while, and is not taken for applied.
+  expect(await send()).toEqual([...others, 'failed', ...others]);
+  await retryFailedWork(shop.db, { work: 'apply_carrier_update', subject: bad });
+  expect(await send()).toEqual([...others, 'applied', ...others]);
+  expect(await alerts()).toEqual([['apply_carrier_update', bad, 'resolved']]);
+  expect(await send()).toEqual([...others, 'duplicate', ...others]);
 });
 
 test('an expired lot that cannot be put on hold stops no other, and is tried again later', async () => {

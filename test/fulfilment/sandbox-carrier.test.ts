@@ -29,7 +29,7 @@ function openCarrier(options: Partial<SandboxCarrierOptions> = {}): SandboxCarri
   const carrier = createSandboxCarrier({
     url: shop.url,
     stageDelayMs: 0,
-    deliver: () => Promise.resolve(),
+    deliver: () => Promise.resolve([]),
     log: testLogger(),
     ...options,
   });
@@ -44,7 +44,7 @@ function webhook() {
     calls,
     deliver: (events: readonly CarrierEvent[]) => {
       calls.push(events);
-      return Promise.resolve();
+      return Promise.resolve<string[]>([]);
     },
     told: (type: string) =>
       new Set(
@@ -109,6 +109,29 @@ test('stages take their time', async () => {
   expect(performance.now() - started).toBeGreaterThanOrEqual(390);
   await waitFor(() => hook.told('delivered').size === 1);
   expect(performance.now() - started).toBeGreaterThanOrEqual(790);
+});
+
+test('an event that the webhook does not take is sent again later, and the others are not', async () => {
+  const parcels = [parcel(), parcel(), parcel()];
+  const bad = parcels[1]!.shipmentId;
+  const calls: (readonly CarrierEvent[])[] = [];
+  let isBad = true;
+  const carrier = openCarrier({
+    refusedSeconds: 0.2,
+    deliver: (events) => {
+      calls.push(events);
+      const refused = events.filter(({ shipmentId }) => isBad && shipmentId === bad);
+      return Promise.resolve(refused.map(({ eventId }) => eventId));
+    },
+  });
+  carrier.start();
+  await carrier.book(parcels);
+  const sent = (id: string) => calls.flat().filter(({ shipmentId }) => shipmentId === id).length;
+  await waitFor(() => sent(bad) >= 4);
+  await waitFor(async () => (await unreported()) === 1);
+  isBad = false;
+  await waitFor(async () => (await unreported()) === 0);
+  for (const { shipmentId } of parcels) if (shipmentId !== bad) expect(sent(shipmentId)).toBe(2);
 });
 
 test('a webhook that fails is called again until it accepts', async () => {

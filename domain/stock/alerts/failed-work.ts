@@ -1,12 +1,16 @@
+import { channel, subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type { Database, Queryable } from '../../../platform/database/database';
 import { constraintOf, sqlState } from '../../../platform/errors';
+import type { Logger } from '../../../platform/telemetry/log';
 import {
   deleteFailures,
+  selectFailedWork,
   selectFailures,
   selectSettledDeliveries,
+  updateRetryTime,
   upsertFailure,
 } from './failed-work-queries';
-import type { Work } from './types';
+import type { FailedWork, Work } from './types';
 
 /** After the first failure; doubled with each further one, up to the longest. */
 const FIRST_RETRY_SECONDS = 60;
@@ -27,7 +31,32 @@ const ADVICE: Readonly<Record<Work, string>> = {
     'The carrier was asked to book this shipment, and what it answered could not be written. Look at the shipment and its order.',
   deliver_message:
     'This message of the outbox cannot be delivered. Look at what it names and the log of the worker.',
+  apply_carrier_update:
+    'An update of the carrier about this shipment cannot be applied, and the carrier is told to send it again. Look at the shipment, its order and its stock.',
 };
+
+/** Where each failure is published as it is recorded: the functions that record them have no logger. */
+const CHANNEL = 'holdfast:work-failed';
+
+interface PublishedFailure {
+  work: Work;
+  subject: string;
+  error: unknown;
+  retryAt: Date;
+}
+
+/** Logs each failure that is recorded in this process, with its error, until the function that it returns is called. */
+export function logFailures(log: Logger): () => void {
+  const listen = (message: unknown) => {
+    // Only `recordFailure` publishes on this channel.
+    const { error, ...about } = message as PublishedFailure;
+    log.error({ err: error, ...about }, 'work on one subject failed; the rest of it goes on');
+  };
+  subscribe(CHANNEL, listen);
+  return () => {
+    unsubscribe(CHANNEL, listen);
+  };
+}
 
 /**
  * Writes down that work on one subject failed by an error of its own, although the rest of the batch was done: an alert
@@ -36,11 +65,11 @@ const ADVICE: Readonly<Record<Work, string>> = {
  *
  * @returns when it may be tried again
  */
-export function recordFailure(
+export async function recordFailure(
   db: Queryable,
   { work, subject, error }: { work: Work; subject: string; error: unknown },
 ): Promise<Date> {
-  return upsertFailure(db, {
+  const retryAt = await upsertFailure(db, {
     work,
     subject,
     firstSeconds: FIRST_RETRY_SECONDS,
@@ -48,11 +77,31 @@ export function recordFailure(
     details: {
       work,
       id: subject,
-      advice: ADVICE[work],
+      advice: `${ADVICE[work]} Once it is mended: holdfast work retry ${work} '${subject}'.`,
       error: error instanceof Error ? error.message : String(error),
       ...codesOf(error),
     },
   });
+  channel(CHANNEL).publish({ work, subject, error, retryAt } satisfies PublishedFailure);
+  return retryAt;
+}
+
+/** All work that failed and has not succeeded since. */
+export function listFailedWork(on: Queryable): Promise<FailedWork[]> {
+  return selectFailedWork(on);
+}
+
+/**
+ * Lets failed work be tried again without the rest of its wait: of one kind or all, on one subject or all. Who does the work
+ * does it when it looks next.
+ *
+ * @returns the work that there is
+ */
+export function retryFailedWork(
+  on: Queryable,
+  { work, subject }: { work?: Work | undefined; subject?: string | undefined },
+): Promise<Pick<FailedWork, 'work' | 'subject'>[]> {
+  return updateRetryTime(on, work ?? null, subject ?? null);
 }
 
 function codesOf(error: unknown): { sqlState?: string; constraint?: string } {
