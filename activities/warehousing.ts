@@ -8,7 +8,7 @@ import type { ReturnProgress } from '../domain/warehousing/returns/types';
 import type { Database } from '../platform/database/database';
 import { withFailures } from './failure';
 
-export interface StockKeepingActivities {
+export interface WarehousingActivities {
   /** How far a return has come. */
   readReturn(returnId: string): Promise<ReturnProgress>;
   /** Ends the wait for goods of a return that is due; one that is not is left alone. */
@@ -20,8 +20,8 @@ export interface StockKeepingActivities {
   holdExpiredLots(): Promise<{ units: number }>;
 }
 
-export function createStockKeepingActivities({ db }: { db: Database }): StockKeepingActivities {
-  return withFailures<StockKeepingActivities>(
+export function createWarehousingActivities({ db }: { db: Database }): WarehousingActivities {
+  return withFailures<WarehousingActivities>(
     {
       readReturn: (returnId) => readReturnProgress(db, returnId),
       expireReturn: (returnId) => expireReturn(db, returnId),

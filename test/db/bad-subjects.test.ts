@@ -1,5 +1,5 @@
 import { MockActivityEnvironment } from '@temporalio/testing';
-import { createStockKeepingActivities } from '../../activities/warehousing';
+import { createWarehousingActivities } from '../../activities/warehousing';
 import { recordFailure, retryFailedWork } from '../../domain/stock/alerts/failed-work';
 import { withStock } from '../support/stock';
 import { listAlerts } from '../../domain/stock/alerts/list';
@@ -151,7 +151,7 @@ test('a booking that is not needed any more and a message that has left the outb
     const subject = `order.wake ${key}`;
     await recordFailure(shop.db, { work: 'deliver_message', subject, error: new Error('not now') });
   }
-  const { holdExpiredLots: upkeep } = createStockKeepingActivities({ db: shop.db });
+  const { holdExpiredLots: upkeep } = createWarehousingActivities({ db: shop.db });
   await new MockActivityEnvironment().run(upkeep);
   expect(new Set((await alerts()).map((alert) => alert.join(' ')))).toEqual(
     new Set([
