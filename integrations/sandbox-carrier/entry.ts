@@ -20,7 +20,13 @@ type SandboxCarrierSettings = Pick<
 >;
 
 /** The sandbox carrier as the table of carriers has it. */
-export function openSandboxCarrier(
+export const sandboxCarrierEntry = {
+  /** It needs nothing. */
+  isSetUp: () => true,
+  open: openSandboxCarrier,
+};
+
+function openSandboxCarrier(
   settings: SandboxCarrierSettings,
   { databaseUrl, log }: { databaseUrl: string; log: Logger },
 ): SandboxCarrier {

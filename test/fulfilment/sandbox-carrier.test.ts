@@ -1,3 +1,5 @@
+import { openCarriers, type CarrierEntry } from '../../integrations/carriers';
+import { readSettings } from '../../platform/config';
 import {
   createSandboxCarrier,
   type SandboxCarrier,
@@ -219,4 +221,24 @@ test('parcels from a warehouse that loses them fail and are never picked up', as
   await waitFor(() => hook.told('delivered').has(fine.shipmentId));
   await waitFor(() => hook.told('failed').has(lost.shipmentId));
   expect(hook.told('picked_up')).toEqual(new Set([fine.shipmentId]));
+});
+
+describe('of several carriers', () => {
+  const entry = (name: string, isSetUp: boolean): CarrierEntry => ({
+    isSetUp: () => isSetUp,
+    open: () => ({ ...openCarrier(), name }),
+  });
+  const settings = readSettings({});
+  const names = (table: Readonly<Record<string, CarrierEntry>>) =>
+    openCarriers(settings, { databaseUrl: shop.url, log: testLogger() }, table).map(({ name }) => name);
+
+  test('those that are set up are opened, first the one that takes new shipments', () => {
+    expect(
+      names({ other: entry('other', true), unset: entry('unset', false), sandbox: entry('sandbox', true) }),
+    ).toEqual(['sandbox', 'other']);
+  });
+
+  test('the one that takes new shipments must be set up', () => {
+    expect(() => names({ other: entry('other', true), sandbox: entry('sandbox', false) })).toThrow('CARRIER');
+  });
 });
