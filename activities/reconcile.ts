@@ -1,5 +1,5 @@
 import { Context } from '@temporalio/activity';
-import { failedSubjects, forgetFailures, recordFailure } from '../domain/stock/alerts/failed-work';
+import { failuresByDue, forgetFailures, recordFailure } from '../domain/stock/alerts/failed-work';
 import type { Work } from '../domain/stock/alerts/types';
 import type { Database } from '../platform/database/database';
 import { isRetryable } from '../platform/errors';
@@ -36,15 +36,18 @@ export interface Reconciled {
   workflowId(id: string): string;
   /** Starts the workflow; one that runs is left alone. Returns false where nothing is left to do for the row. */
   restart(id: string): Promise<boolean>;
-  /** Ends a row whose workflow has failed and would fail again. Where it is missing, that workflow is started again. */
-  end?(id: string): Promise<void>;
+  /**
+   * Ends a row whose workflow has failed and would fail again. Where it is missing, that workflow is started again. Returns
+   * false where there is no such row any more.
+   */
+  end?(id: string): Promise<boolean>;
 }
 
 export interface ReconcileActivities {
   /**
    * Starts the workflow of every row that is open and has none. It changes nothing by itself: the workflow reads the rows and
    * goes on from there. A workflow that runs is left alone, however slow it is. A suspect that fails does not stop the others:
-   * an alert is raised, and it is tried again in the next run.
+   * an alert is raised, and it is left out for a while.
    */
   reconcileWorkflows(subject: ReconcileSubject): Promise<ReconcileResult>;
 }
@@ -59,6 +62,14 @@ export interface ReconcileDependencies {
 
 /** With so many suspects in a row for which PostgreSQL or Temporal is away, the rest is left to the next run. */
 const AWAY_LIMIT = 3;
+/**
+ * With so many suspects in a row that Temporal refuses, the cause is taken to be common to all (no permission, no namespace, a
+ * search attribute that is missing): the rest is left to the next run, and none of them gets an alert. More than `AWAY_LIMIT`,
+ * since a refusal costs no deadline, and some rows in a row may each be refused for themselves.
+ */
+const REFUSED_LIMIT = 10;
+/** Suspects that failed before and are tried again in one run. */
+const RETRY_LIMIT = 100;
 
 export function createReconcileActivities(deps: ReconcileDependencies): ReconcileActivities {
   const { db, subjects, describe, log } = deps;
@@ -68,7 +79,7 @@ export function createReconcileActivities(deps: ReconcileDependencies): Reconcil
     const state = await describe(subject.workflowId(id));
     if (state === 'running') return 'left';
     if (state === 'failed' && subject.end) {
-      await subject.end(id);
+      if (!(await subject.end(id))) return 'left';
       log.error(about, 'a workflow has failed and left its row open; the row is ended as failed');
       return 'ended';
     }
@@ -84,10 +95,18 @@ export function createReconcileActivities(deps: ReconcileDependencies): Reconcil
       const subject = subjects[name];
       const result = { looked: 0, restarted: 0, ended: 0, failed: 0 };
       const { work } = subject;
-      const failedBefore = await failedSubjects(db, work);
+      const { due, putOff } = await failuresByDue(db, work);
+      const failedBefore = new Set(due);
       let away = 0;
+      /** Refused since the last suspect that was not: whether the cause is their own shows with the next one. */
+      const refused: { subject: string; error: unknown }[] = [];
+
+      async function record(): Promise<void> {
+        for (const failure of refused.splice(0)) await recordFailure(db, { work, ...failure });
+      }
 
       async function reconcile(id: string): Promise<void> {
+        if (putOff.has(id)) return;
         // Each may take the whole deadline of several calls.
         Context.current().heartbeat(result);
         result.looked += 1;
@@ -96,18 +115,26 @@ export function createReconcileActivities(deps: ReconcileDependencies): Reconcil
           if (outcome !== 'left') result[outcome] += 1;
           if (failedBefore.has(id)) await forgetFailures(db, work, [id]);
           away = 0;
+          await record();
         } catch (error) {
           result.failed += 1;
           log.error({ err: error, [subject.key]: id }, 'a row could not be reconciled with its workflow');
           away = isAway(error) ? away + 1 : 0;
           if (away === AWAY_LIMIT) throw error;
-          if (away === 0) await recordFailure(db, { work, subject: id, error });
+          if (away > 0) return;
+          if (callFailure(error) === 'refused') {
+            refused.push({ subject: id, error });
+            if (refused.length === REFUSED_LIMIT) throw error;
+          } else {
+            await recordFailure(db, { work, subject: id, error });
+          }
         }
       }
 
-      // Those that failed before may no longer be suspects: their alerts end with them.
-      for (const id of failedBefore) await reconcile(id);
       for await (const id of subject.suspects()) if (!failedBefore.has(id)) await reconcile(id);
+      // Those that failed before may no longer be suspects: their alerts end with them. Last, so that they delay no other.
+      for (const id of due.slice(0, RETRY_LIMIT)) await reconcile(id);
+      await record();
       return result;
     },
   };

@@ -1,26 +1,35 @@
 import { Context } from '@temporalio/activity';
+import { forgetSettledBookings } from '../domain/fulfilment/book';
+import { forgetSettledUpdates } from '../domain/fulfilment/carrier-updates';
+import { forgetSettledDeliveries } from '../domain/stock/alerts/failed-work';
 import { holdExpiredLots } from '../domain/warehousing/quality/put-on-hold';
 import { expireReturn, readReturnProgress } from '../domain/warehousing/returns/end';
 import type { ReturnProgress } from '../domain/warehousing/returns/types';
 import type { Database } from '../platform/database/database';
 import { withFailures } from './failure';
 
-export interface StockKeepingActivities {
+export interface WarehousingActivities {
   /** How far a return has come. */
   readReturn(returnId: string): Promise<ReturnProgress>;
   /** Ends the wait for goods of a return that is due; one that is not is left alone. */
   expireReturn(returnId: string): Promise<ReturnProgress>;
-  /** Puts what is left of expired lots on quality hold; returns the units. */
+  /**
+   * Puts what is left of expired lots on quality hold; returns the units. First resolves the alerts of failed work of which
+   * nothing is left to do and which nothing else would resolve.
+   */
   holdExpiredLots(): Promise<{ units: number }>;
 }
 
-export function createStockKeepingActivities({ db }: { db: Database }): StockKeepingActivities {
-  return withFailures<StockKeepingActivities>(
+export function createWarehousingActivities({ db }: { db: Database }): WarehousingActivities {
+  return withFailures<WarehousingActivities>(
     {
       readReturn: (returnId) => readReturnProgress(db, returnId),
       expireReturn: (returnId) => expireReturn(db, returnId),
       async holdExpiredLots() {
         const context = Context.current();
+        await forgetSettledBookings(db);
+        await forgetSettledUpdates(db);
+        await forgetSettledDeliveries(db);
         return { units: await holdExpiredLots(db, () => context.heartbeat()) };
       },
     },

@@ -1,7 +1,7 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Client } from '@temporalio/client';
-import { stock } from '../domain/ordering/backorders/stock';
+import { stock } from '../domain/ordering/backorders/stock-with-backorders';
 import { readOrders } from '../domain/ordering/views';
 import { acceptedTokens } from '../integrations/gateways';
 import type { Settings } from '../platform/config';

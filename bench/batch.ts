@@ -1,4 +1,4 @@
-import { stock } from '../domain/ordering/backorders/stock';
+import { stock } from '../domain/ordering/backorders/stock-with-backorders';
 import { applyUpdates, type BatchUpdate } from '../domain/stock/adjustments/batch';
 import { openDatabase, type Database } from '../platform/database/database';
 import { newId } from '../platform/ids';

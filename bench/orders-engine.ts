@@ -107,7 +107,7 @@ export async function startBenchEngine(skus: number): Promise<BenchEngine> {
 async function deliverEvents(
   events: readonly CarrierEvent[],
   to: { client: Client; waiting: Map<string, string>; url: string },
-): Promise<void> {
+): Promise<readonly string[]> {
   const others: CarrierEvent[] = [];
   const signals: Promise<void>[] = [];
   for (const event of events) {
@@ -117,7 +117,7 @@ async function deliverEvents(
       signals.push(to.client.workflow.getHandle(workflowId).signal('pickedUp'));
   }
   await Promise.all(signals);
-  if (others.length === 0) return;
+  if (others.length === 0) return [];
   const response = await fetch(`${to.url}/api/v1/carriers/sandbox/events`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
@@ -125,4 +125,5 @@ async function deliverEvents(
   });
   await response.arrayBuffer();
   if (!response.ok) throw new Error(`the webhook answered ${response.status}`);
+  return [];
 }

@@ -3,7 +3,12 @@ import { openDatabase, type Database } from '../platform/database/database';
 import { readDatabaseInfo } from '../platform/database/database-info';
 import { sqlState } from '../platform/errors';
 import { createLogger } from '../platform/telemetry/log';
-import { migrationStatus, OLDEST_POSTGRES } from '../platform/database/migrations';
+import {
+  historyConflict,
+  migrationStatus,
+  OLDEST_POSTGRES,
+  type MigrationStatus,
+} from '../platform/database/migrations';
 import type { Finding } from './doctor-checks';
 import { errorText } from './error-text';
 import { locateDatabase } from './servers';
@@ -47,7 +52,16 @@ async function checkServer(db: Database, url: string): Promise<Finding> {
 }
 
 async function checkMigrations(url: string): Promise<Finding> {
-  const { applied, pending, unknown } = await migrationStatus(url);
+  return migrationFinding(await migrationStatus(url));
+}
+
+export function migrationFinding(status: MigrationStatus): Finding {
+  const { applied, pending, unknown } = status;
+  const conflict = historyConflict(status);
+  if (conflict) {
+    const detail = `applied by another program: ${unknown.join(', ')}; pending: ${pending.join(', ')}`;
+    return { name: 'Migrations', ok: false, detail, advice: conflict.message };
+  }
   if (pending.length > 0) {
     const detail = `pending: ${pending.join(', ')}`;
     return { name: 'Migrations', ok: false, detail, advice: 'holdfast migrate' };

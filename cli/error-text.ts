@@ -1,5 +1,6 @@
 import { isGrpcServiceError } from '@temporalio/client';
 import { AppError, isLostConnection, sqlState } from '../platform/errors';
+import { callFailure } from '../platform/temporal/call-failure';
 
 /** What went wrong, for the user of a command. */
 export function errorText(error: unknown): string {
@@ -15,6 +16,7 @@ export function commandErrorText(error: unknown): string {
   if (isLostConnection(error) || sqlState(error) !== undefined) {
     return `PostgreSQL: ${errorText(error)} (\`holdfast doctor\` tells more)`;
   }
-  if (isGrpcServiceError(error)) return `Temporal: ${errorText(error)} (\`holdfast doctor\` tells more)`;
+  if (isGrpcServiceError(error) || callFailure(error) === 'away')
+    return `Temporal: ${errorText(error)} (\`holdfast doctor\` tells more)`;
   return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }

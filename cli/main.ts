@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { Command, InvalidArgumentError } from 'commander';
 import { validate } from 'uuid';
+import { WORK_KINDS, type Work } from '../domain/stock/alerts/types';
 import { isAppError } from '../platform/errors';
 import { VERSION } from '../platform/version';
 import { DOCTOR_CHECKS, type DoctorCheck } from './doctor-checks';
@@ -114,6 +115,24 @@ Exit codes: 0 all went well, 1 something failed, 2 wrong usage or settings.`,
       finish(await runRepairs(settings, { job: options.job, yes: options.yes ?? false }, output));
     });
 
+  const work = program
+    .command('work')
+    .description('list work that failed on one subject, and when it is tried again')
+    .action(async () => {
+      const { listWork } = await import('./work.js');
+      finish(await listWork(readCommandSettings({}, 'warn'), output));
+    });
+  work
+    .command('retry')
+    .description('let failed work be tried again now (exit code 1 when there is none)')
+    .argument('[kind]', `only of this kind: ${WORK_KINDS.join(', ')}`, workKind)
+    .argument('[id]', 'only on this subject')
+    .exitOverride()
+    .action(async (kind: Work | undefined, subject: string | undefined) => {
+      const { retryWork } = await import('./work.js');
+      finish(await retryWork(readCommandSettings({}, 'warn'), { work: kind, subject }, output));
+    });
+
   program
     .command('doctor')
     .description('tell what is reachable, which settings are in force, and what to do about each problem')
@@ -138,6 +157,12 @@ function portSetting(port: string | undefined): GivenSettings {
 function jobArgument(text: string): string {
   if (!validate(text)) throw new InvalidArgumentError('The id of a job is a UUID.');
   return text;
+}
+
+function workKind(text: string): Work {
+  const kind = WORK_KINDS.find((name) => name === text);
+  if (!kind) throw new InvalidArgumentError(`Kinds are ${WORK_KINDS.join(', ')}.`);
+  return kind;
 }
 
 function doctorPart(text: string, previous: DoctorCheck[] = []): DoctorCheck[] {

@@ -1,5 +1,6 @@
 import type { Client } from '@temporalio/client';
 import { startApi } from '../api/server';
+import { logFailures } from '../domain/stock/alerts/failed-work';
 import type { Settings } from '../platform/config';
 import { openDatabase, type Database } from '../platform/database/database';
 import type { Logger } from '../platform/telemetry/log';
@@ -32,6 +33,14 @@ export function stopSeconds(settings: Settings): number {
 export function openDatabasePart({ service, settings, log }: PartContext, url: string): Database {
   const db = openDatabase({ url, poolSize: settings.DATABASE_POOL_SIZE, log });
   service.onStop({ name: 'database', stop: () => db.close() });
+  const stopLogging = logFailures(log);
+  service.onStop({
+    name: 'log of failed work',
+    stop: async () => {
+      stopLogging();
+      await Promise.resolve();
+    },
+  });
   return db;
 }
 

@@ -48,6 +48,7 @@ export const settingsSchema = z.object({
   PAYMENT_CALL_TIMEOUT_MS: positive.default(10_000),
   PAYMENT_UNKNOWN_LIMIT_SECONDS: positive.default(3_600),
 
+  CARRIER: z.enum(['sandbox']).default('sandbox'),
   SANDBOX_CARRIER_DELAY_MS: z.coerce.number().int().min(0).default(500),
   SANDBOX_CARRIER_UNSERVED: list,
   SANDBOX_CARRIER_LOSES: list,

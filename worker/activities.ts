@@ -7,7 +7,7 @@ import { createPaymentActivities } from '../activities/payments';
 import { createReconcileActivities } from '../activities/reconcile';
 import { createReservationActivities } from '../activities/reservations';
 import { createTransferActivities } from '../activities/transfers';
-import { createStockKeepingActivities } from '../activities/warehousing';
+import { createWarehousingActivities } from '../activities/warehousing';
 import type { createOrderReserver } from '../domain/ordering/place';
 import type { StockLedger } from '../domain/stock/ledger/stock-ledger';
 import type { Settings } from '../platform/config';
@@ -60,7 +60,7 @@ export function createActivities(context: ActivityContext): { orders: object; jo
         log,
       }),
       ...createReservationActivities({ db, stock }),
-      ...createStockKeepingActivities({ db }),
+      ...createWarehousingActivities({ db }),
       ...createTransferActivities({ db }),
       ...createReconcileActivities({
         subjects: createReconcileSubjects(context),

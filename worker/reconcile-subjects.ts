@@ -4,6 +4,7 @@ import { claimRestingOrders } from '../domain/ordering/reconcile';
 import { claimUnattendedTransfers } from '../domain/stock/transfers/overdue';
 import { findOverdueReturns } from '../domain/warehousing/returns/end';
 import type { OverdueReturn } from '../domain/warehousing/returns/types';
+import { isAppError } from '../platform/errors';
 import type { PagePosition } from '../platform/database/pages';
 import { ensureJobWorkflow } from './ensure/ensure-job-workflow';
 import { ensureOrderWorkflow, type EnsureOrderContext } from './ensure/ensure-order-workflow';
@@ -51,7 +52,10 @@ export function createReconcileSubjects(
       workflowId: (id) => names.jobWorkflowId(id),
       restart: (id) => ensureJobWorkflow(context, id),
       async end(id) {
-        await failJob(db, id, WORKFLOW_FAILED);
+        return unlessMissing('JOB_NOT_FOUND', async () => {
+          await failJob(db, id, WORKFLOW_FAILED);
+          return true;
+        });
       },
     },
     returns: {
@@ -59,9 +63,19 @@ export function createReconcileSubjects(
       work: 'start_return',
       suspects: () => inBatches<OverdueReturn>((limit, after) => findOverdueReturns(db, { limit, after })),
       workflowId: (id) => names.returnWorkflowId(id),
-      restart: (id) => ensureReturnWorkflow(context, id),
+      restart: (id) => unlessMissing('NOT_FOUND', () => ensureReturnWorkflow(context, id)),
     },
   };
+}
+
+/** What `act` returns; false where it throws that there is no such row: it was deleted since it was a suspect. */
+async function unlessMissing(code: string, act: () => Promise<boolean>): Promise<boolean> {
+  try {
+    return await act();
+  } catch (error) {
+    if (isAppError(error, code)) return false;
+    throw error;
+  }
 }
 
 const BATCH = 100;

@@ -63,7 +63,10 @@ export const SCHEDULES: Readonly<Record<string, Scheduled>> = {
   },
 };
 
-/** Makes the schedules, or brings existing ones to the present settings. Safe to run by every worker that starts. */
+/** Schedules of earlier versions, which would start workflows that no worker knows any more. */
+export const RETIRED_SCHEDULES: readonly string[] = ['sweep-orders', 'sweep-transfers', 'sweep-jobs'];
+
+/** Makes the schedules, or brings existing ones to the present settings, and removes retired ones. Safe to run by every worker that starts. */
 export async function ensureSchedules(
   engine: EngineClient,
   names: EngineNames,
@@ -88,4 +91,5 @@ export async function ensureSchedules(
       },
     });
   }
+  for (const name of RETIRED_SCHEDULES) await engine.deleteSchedule(names.scheduleId(name));
 }

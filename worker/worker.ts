@@ -5,7 +5,7 @@ import { createOrderReserver } from '../domain/ordering/place';
 import { openCarriers } from '../integrations/carriers';
 import { openGateway } from '../integrations/gateways';
 import { ensurePartitions } from '../domain/stock/retention/retention';
-import { stock } from '../domain/ordering/backorders/stock';
+import { stock } from '../domain/ordering/backorders/stock-with-backorders';
 import type { Settings } from '../platform/config';
 import type { Database } from '../platform/database/database';
 import type { Logger } from '../platform/telemetry/log';

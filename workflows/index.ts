@@ -1,10 +1,10 @@
 /** Everything a worker can run: the entry of the workflow bundle. */
-export { consistencyCheck, ledgerSeal, scheduledConsistency } from './jobs/consistency';
+export { consistencyCheck, scheduledConsistency } from './jobs/consistency';
 export { shipmentDispatcher } from './orders/dispatcher';
 export { reservationExpiry } from './stock/reservation-expiry';
 export { feedImport } from './jobs/feed-import';
-export { ledgerMaintenance } from './jobs/maintenance';
+export { ledgerMaintenance, ledgerSeal, stockUpkeep } from './jobs/maintenance';
 export { reconcile } from './jobs/reconcile';
 export { orderSaga } from './orders/saga';
-export { customerReturn, stockUpkeep } from './stock/returns';
+export { customerReturn } from './stock/returns';
 export { stockTransfer } from './stock/transfers';

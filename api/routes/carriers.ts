@@ -17,7 +17,7 @@ export function carrierRoutes(context: ApiContext): Route[] {
         tag: 'Carriers',
         summary: "A carrier's updates",
         description:
-          'Repeated, delayed and reordered updates are harmless: each is taken once, and statuses only go forward.',
+          'Repeated, delayed and reordered updates are harmless: each is taken once, and statuses only go forward. An update whose result is `failed` was not taken: send it again later.',
         params: z.object({ name: z.string() }),
         body: carrierEvents,
         responses: { 200: { description: 'The outcome of each, in their order', schema: carrierOutcomes } },

@@ -27,7 +27,9 @@ export const carrierOutcomes = z
     results: z.array(
       z.object({
         eventId: z.string(),
-        result: z.enum(['applied', 'duplicate', 'stale', 'unknown_shipment']),
+        result: z.enum(['applied', 'duplicate', 'stale', 'unknown_shipment', 'failed']).meta({
+          description: '`failed`: it could not be applied, and is not kept; send it again later',
+        }),
       }),
     ),
   })

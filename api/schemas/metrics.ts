@@ -26,13 +26,18 @@ export const inventoryHealth = z
     status: z.enum(['ok', 'degraded']),
     reasons: z.array(
       z.object({
-        code: z.enum(['OUTBOX_BEHIND', 'HOLDS_OVERDUE', 'PARTITIONS_MISSING', 'LEDGER_DRIFT']),
+        code: z.enum(['OUTBOX_BEHIND', 'HOLDS_OVERDUE', 'PARTITIONS_MISSING', 'LEDGER_DRIFT', 'WORK_FAILED']),
         message: z.string(),
       }),
     ),
-    outboxSeconds: count.meta({ description: 'Age of the oldest message that was not delivered' }),
-    overdueHolds: count,
+    outboxSeconds: count.meta({
+      description: 'Age of the oldest message that was not delivered, without those whose delivery fails',
+    }),
+    overdueHolds: count.meta({
+      description: 'Without those that could not be freed and are tried again later',
+    }),
     partitionsAhead: count.meta({ description: 'Months to come that the ledger has a partition for' }),
     driftAlerts: count,
+    failedWork: count.meta({ description: 'Subjects on which work failed and is tried again later' }),
   })
   .meta({ id: 'InventoryHealth' });

@@ -15,7 +15,14 @@ export function undecidedResponse(orderId: string): ApiResponse {
 
 /** How `POST /orders` ended. */
 export type PlacementOutcome =
-  'reserved' | 'rejected' | 'out_of_stock' | 'unknown_sku' | 'failed' | 'undecided' | 'replayed';
+  | 'reserved'
+  | 'rejected'
+  | 'out_of_stock'
+  | 'unknown_sku'
+  | 'backorder_limit'
+  | 'failed'
+  | 'undecided'
+  | 'replayed';
 
 /** What a placed order's row says: the order, or the problem that ended it before anything was reserved. */
 export type PlacementResult =
@@ -45,7 +52,7 @@ export function placementResult({
   }
   if (view.failureCode === 'BACKORDER_LIMIT') {
     return {
-      outcome: 'failed',
+      outcome: 'backorder_limit',
       error: problem('BACKORDER_LIMIT', detail, { ...failureDetails, ...members }),
     };
   }

@@ -1,4 +1,4 @@
-import { stock } from '../ordering/backorders/stock';
+import { stock } from '../ordering/backorders/stock-with-backorders';
 import type { Database } from '../../platform/database/database';
 import { derivedId } from '../../platform/ids';
 import { addMissingEntries } from '../catalog/add-missing';

@@ -6,10 +6,16 @@ import { forgetFailures, recordFailure, runIsolated } from '../stock/alerts/fail
 import { appendEvents } from '../orders/events';
 import type { NewEvent } from '../orders/types';
 import { advanceStatus } from '../orders/status';
-import { claimToBook, endLeases, extendLease, lockShipments, type ShipmentRow } from './queries';
+import {
+  claimToBook,
+  endLeases,
+  lockShipments,
+  selectSettledBookingFailures,
+  type ShipmentRow,
+} from './queries';
 import { changeShipments, type ShipmentChange } from './change';
 import { afterBooking } from './rules';
-import type { BookingOutcome, Carrier, ShipmentToBook } from './types';
+import { BOOKING_WORK, type BookingOutcome, type Carrier, type ShipmentToBook } from './types';
 
 export { existsOverdue as shipmentsAreOverdue } from './queries';
 
@@ -76,15 +82,17 @@ export async function bookInParts(
     },
     async ({ shipmentId }, error) => {
       failures.set(shipmentId, error);
-      const retryAt = await recordFailure(db, { work: 'book_shipment', subject: shipmentId, error });
-      await extendLease(db, shipmentId, retryAt);
+      await recordFailure(db, { work: 'book_shipment', subject: shipmentId, error });
     },
     (error) => !isUnanswered(error),
   ).catch(async (error: unknown) => {
-    const rest = claimed.map(({ shipmentId }) => shipmentId).filter((id) => !failures.has(id));
-    await releaseClaims(db, rest);
+    await releaseClaims(
+      db,
+      claimed.map(({ shipmentId }) => shipmentId),
+    );
     throw error;
   });
+  await releaseClaims(db, [...failures.keys()]);
   const [failure] = failures.values();
   if (failures.size > 0 && failures.size === claimed.length) throw failure;
   return outcomes;
@@ -124,9 +132,15 @@ export async function recordBookings(
       total.booked += booked;
       total.refused += refused;
     },
-    putOff: ({ shipmentId }, retryAt) => extendLease(db, shipmentId, retryAt),
   });
   return total;
+}
+
+/** Resolves the alerts of bookings that failed and that their shipments need no more. */
+export async function forgetSettledBookings(db: Database): Promise<void> {
+  for (const work of BOOKING_WORK) {
+    await forgetFailures(db, work, await selectSettledBookingFailures(db, work));
+  }
 }
 
 async function record(
@@ -156,7 +170,7 @@ async function record(
   // Locks the rows of all these orders, in order; what follows touches only orders among them.
   await appendEvents(tx, events);
   await advanceStatus(tx, [...new Set(booked)], 'fulfilling');
-  for (const work of ['book_shipment', 'record_booking'] as const) {
+  for (const work of BOOKING_WORK) {
     await forgetFailures(tx, work, [...outcomes.keys()]);
   }
   return { booked: booked.length, refused: refused.length };

@@ -2,6 +2,7 @@ import { validate } from 'uuid';
 import type { Database, Transaction } from '../../platform/database/database';
 import { isSubjectsOwn } from '../../platform/errors';
 import { runInHalves } from '../../platform/halves';
+import { failuresByDue, forgetFailures, recordFailure } from '../stock/alerts/failed-work';
 import { enqueue } from '../../platform/database/outbox';
 import {
   closeLines,
@@ -14,12 +15,19 @@ import { lockStock, type StockLedger } from '../stock/ledger/stock-ledger';
 import { writeOrderEffects, type OrderEffects } from '../orders/effects';
 import type { NewEvent, UnitMove } from '../orders/types';
 import { advanceStatus, settleStatus } from '../orders/status';
-import { insertCarrierEvents, lockShipments, selectShipments, type ShipmentRow } from './queries';
+import {
+  insertCarrierEvents,
+  lockShipments,
+  selectSettledUpdateFailures,
+  selectShipments,
+  type ShipmentRow,
+} from './queries';
 import { changeShipments, type ShipmentChange } from './change';
 import { afterCarrierEvent, mayStillLeave } from './rules';
 import type { CarrierEvent } from './types';
 
-export type UpdateResult = 'applied' | 'duplicate' | 'stale' | 'unknown_shipment';
+/** `failed`: it could not be applied by an error of its own. The carrier sends it again. */
+export type UpdateResult = 'applied' | 'duplicate' | 'stale' | 'unknown_shipment' | 'failed';
 
 export interface UpdateOutcome {
   eventId: string;
@@ -27,8 +35,9 @@ export interface UpdateOutcome {
 }
 
 /**
- * Applies a carrier's updates, at most 500, in one transaction, and returns what became of each, in their order. Where one
- * fails by an error of its own, the others are applied all the same, and then that error is thrown: sent again, they are duplicates.
+ * Applies a carrier's updates, at most 500, in one transaction, and returns what became of each, in their order. One that
+ * fails by an error of its own stops no other: it is `failed`, an alert tells of its shipment, and for a while the updates of
+ * that shipment fail without being tried. Nothing of it is kept here, so the carrier must send it again.
  *
  * An update is taken once, by carrier and event id; statuses only go forward, so repeats, delays and any order are
  * harmless. `picked_up`, also when a `delivered` implies it, takes the goods off the stock and out of the reservation
@@ -40,20 +49,44 @@ export async function applyCarrierEvents(
   carrier: string,
   events: readonly CarrierEvent[],
 ): Promise<UpdateOutcome[]> {
-  const outcomes: UpdateOutcome[] = [];
-  const failures: unknown[] = [];
+  const results: UpdateResult[] = events.map(() => 'failed');
+  const { due, putOff } = await failuresByDue(db, WORK);
+  const failedBefore = new Set(due);
+  const placed = events.map((event, place) => ({ event, place, subject: subjectOf(event) }));
   await runInHalves(
-    events,
+    placed.filter(({ subject }) => !putOff.has(subject)),
     async (some) => {
-      outcomes.push(...(await db.retrying((tx) => applyAll(tx, stock, carrier, some))));
+      const mended = new Set(some.map(({ subject }) => subject).filter((id) => failedBefore.has(id)));
+      const found = await db.retrying(async (tx) => {
+        const outcomes = await applyAll(
+          tx,
+          stock,
+          carrier,
+          some.map(({ event }) => event),
+        );
+        await forgetFailures(tx, WORK, [...mended]);
+        return outcomes;
+      });
+      for (const [index, { place }] of some.entries()) results[place] = found[index] ?? 'failed';
     },
-    (_, error) => {
-      failures.push(error);
+    async ({ subject }, error) => {
+      await recordFailure(db, { work: WORK, subject, error });
     },
     isSubjectsOwn,
   );
-  if (failures.length > 0) throw failures[0];
-  return outcomes;
+  return events.map(({ eventId }, place) => ({ eventId, result: results[place] ?? 'failed' }));
+}
+
+const WORK = 'apply_carrier_update';
+
+/** Updates of one shipment change the same rows: they fail, and are put off, together. */
+function subjectOf({ shipmentId }: CarrierEvent): string {
+  return shipmentId.toLowerCase();
+}
+
+/** Resolves the alerts of shipments whose updates failed and that no update changes any more. */
+export async function forgetSettledUpdates(db: Database): Promise<void> {
+  await forgetFailures(db, WORK, await selectSettledUpdateFailures(db));
 }
 
 async function applyAll(
@@ -61,7 +94,7 @@ async function applyAll(
   stock: StockLedger<OrderEffects>,
   carrier: string,
   events: readonly CarrierEvent[],
-): Promise<UpdateOutcome[]> {
+): Promise<UpdateResult[]> {
   const asked = [
     ...new Set(events.map((event) => event.shipmentId.toLowerCase()).filter((id) => validate(id))),
   ];
@@ -84,10 +117,10 @@ async function applyAll(
     fresh.map(({ eventId }) => [eventId, outcome.applied.has(eventId) ? 'applied' : 'stale']),
   );
   return events.map(({ eventId, shipmentId }) => {
-    if (!known.has(shipmentId.toLowerCase())) return { eventId, result: 'unknown_shipment' };
+    if (!known.has(shipmentId.toLowerCase())) return 'unknown_shipment';
     const result = results.get(eventId) ?? 'duplicate';
     results.delete(eventId);
-    return { eventId, result };
+    return result;
   });
 }
 

@@ -7,13 +7,20 @@ import {
   type Transaction,
 } from '../../platform/database/database';
 import { literals } from '../../platform/database/literals';
+import { notPutOff } from '../stock/alerts/put-off-sql';
 import type { NamedProduct } from '../stock/tracking/types';
 import {
+  BOOKING_WORK,
+  STOPPED_SHIPMENT_STATUSES,
   UNBOOKED_SHIPMENT_STATUSES,
+  type BookingWork,
   type CarrierEvent,
   type ShipmentStatus,
   type ShipmentToBook,
 } from './types';
+
+/** Condition on a shipment `s`: no failure puts its booking off. */
+const NOT_PUT_OFF = BOOKING_WORK.map((work) => notPutOff(work, 's.id')).join(' and ');
 
 export interface ShipmentRow {
   shipmentId: string;
@@ -77,7 +84,7 @@ export function insertShipments(
 }
 
 /**
- * Takes shipments to book, oldest first. An index is searched by `statement_timestamp()`, which does not change within the
+ * Takes shipments to book, oldest first, without those whose booking could not be recorded a while ago. An index is searched by `statement_timestamp()`, which does not change within the
  * statement; it is as good as `clock_timestamp()` where nothing waits for a lock.
  */
 export function claimToBook(
@@ -90,10 +97,11 @@ export function claimToBook(
     on,
     'fulfilment.claim_to_book',
     `with taken as (
-       select id from shipments
-       where status in ${literals(UNBOOKED_SHIPMENT_STATUSES)} and carrier = $1
-         and (status = 'pending' or lease_until <= statement_timestamp())
-       order by created_at limit $2 for no key update skip locked
+       select s.id from shipments s
+       where s.status in ${literals(UNBOOKED_SHIPMENT_STATUSES)} and s.carrier = $1
+         and (s.status = 'pending' or s.lease_until <= statement_timestamp())
+         and ${NOT_PUT_OFF}
+       order by s.created_at limit $2 for no key update skip locked
      ), claimed as (
        update shipments s
        set status = 'booking', updated_at = clock_timestamp(),
@@ -120,27 +128,48 @@ export function endLeases(on: Queryable, shipmentIds: readonly string[]): Promis
   );
 }
 
-/** Lets the claim of a shipment count until `until`, so that it is not taken again before. */
-export function extendLease(on: Queryable, shipmentId: string, until: Date): Promise<number> {
-  return execute(
-    on,
-    'fulfilment.extend_lease',
-    `update shipments set lease_until = $2 where id = $1 and status = 'booking'`,
-    [shipmentId, until],
-  );
-}
-
-/** Whether a shipment has waited `seconds` for the dispatcher, or its claim has run out: the signal was lost. */
+/**
+ * Whether a shipment has waited `seconds` for the dispatcher, or its claim has run out: the signal was lost. Not one whose
+ * booking failed a while ago.
+ */
 export async function existsOverdue(on: Queryable, seconds: number): Promise<boolean> {
   const { overdue } = await one<{ overdue: boolean }>(
     on,
     'fulfilment.exists_overdue',
-    `select exists (select 1 from shipments where status in ${literals(UNBOOKED_SHIPMENT_STATUSES)}
-       and (status = 'booking' or created_at < statement_timestamp() - make_interval(secs => $1))
-       and (status = 'pending' or lease_until <= statement_timestamp())) as overdue`,
+    `select exists (select 1 from shipments s where s.status in ${literals(UNBOOKED_SHIPMENT_STATUSES)}
+       and (s.status = 'booking' or s.created_at < statement_timestamp() - make_interval(secs => $1))
+       and (s.status = 'pending' or s.lease_until <= statement_timestamp())
+       and ${NOT_PUT_OFF}) as overdue`,
     [seconds],
   );
   return overdue;
+}
+
+/** Shipments whose booking failed and that need none any more: voided, picked up, booked. */
+export async function selectSettledBookingFailures(on: Queryable, work: BookingWork): Promise<string[]> {
+  const found = await many<{ subject: string }>(
+    on,
+    'fulfilment.settled_booking_failures',
+    `select f.subject from failed_work f
+     where f.work = $1
+       and not exists (select from shipments s
+                       where s.id::text = f.subject and s.status in ${literals(UNBOOKED_SHIPMENT_STATUSES)})`,
+    [work],
+  );
+  return found.map(({ subject }) => subject);
+}
+
+/** Shipments whose updates could not be applied and that have ended since. */
+export async function selectSettledUpdateFailures(on: Queryable): Promise<string[]> {
+  const found = await many<{ subject: string }>(
+    on,
+    'fulfilment.settled_update_failures',
+    `select f.subject from failed_work f
+     where f.work = 'apply_carrier_update'
+       and not exists (select from shipments s where s.id::text = f.subject
+                         and s.status not in ${literals(['delivered', ...STOPPED_SHIPMENT_STATUSES])})`,
+  );
+  return found.map(({ subject }) => subject);
 }
 
 const SHIPMENT_COLUMNS = `s.id as "shipmentId", s.order_id as "orderId", s.reservation_id as "reservationId",

@@ -1,3 +1,5 @@
+import type { Work } from '../stock/alerts/types';
+
 export const SHIPMENT_STATUSES = [
   'pending',
   'booking',
@@ -88,3 +90,7 @@ declare module '../../platform/database/outbox' {
     'shipments.ready': null;
   }
 }
+
+/** Work on a shipment that has no label yet, each kind put off by itself when it fails. */
+export const BOOKING_WORK = ['book_shipment', 'record_booking'] as const satisfies readonly Work[];
+export type BookingWork = (typeof BOOKING_WORK)[number];

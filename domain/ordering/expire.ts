@@ -12,7 +12,7 @@ import {
   type ReservationRow,
 } from '../stock/reservations/reservations';
 import { selectDueReservationsForUpdate } from './due-queries';
-import { stock } from './backorders/stock';
+import { stock } from './backorders/stock-with-backorders';
 import { closeBackorders } from './backorders/backorders';
 import { existingProgress } from './progress';
 import { releaseLines } from './release';

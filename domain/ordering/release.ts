@@ -5,7 +5,7 @@ import type { LedgerEntry } from '../stock/ledger/types';
 import { writeOrderEffects } from '../orders/effects';
 import type { NewEvent, UnitMove } from '../orders/types';
 import { settleStatus } from '../orders/status';
-import { stock } from './backorders/stock';
+import { stock } from './backorders/stock-with-backorders';
 
 /** A line to give back, and the key under which that is done once. */
 export interface ReleasedLine extends OpenLine {

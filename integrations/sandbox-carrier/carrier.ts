@@ -24,12 +24,17 @@ export interface SandboxCarrierOptions {
   url: string;
   /** From booking to pick-up, and from pick-up to delivery, milliseconds. */
   stageDelayMs: number;
-  /** The webhook: at most 500 events a call, repeated until it resolves. */
-  deliver(events: readonly CarrierEvent[]): Promise<void>;
+  /**
+   * The webhook: at most 500 events a call, repeated until it resolves. Returns the ids of events that it did not take, which
+   * are sent again later.
+   */
+  deliver(events: readonly CarrierEvent[]): Promise<readonly string[]>;
   /** Codes of warehouses where it picks nothing up: bookings are refused. */
   refuseWarehouses?: readonly string[];
   /** Codes of warehouses where it loses parcels before they are picked up. */
   loseWarehouses?: readonly string[];
+  /** After how many seconds an event that the webhook did not take is sent again; 30 unless given. */
+  refusedSeconds?: number;
   log: Logger;
 }
 
@@ -45,6 +50,8 @@ const LEASE_SECONDS = 30;
 const LONGEST_SLEEP_MS = 5_000;
 const RETRY_BASE_MS = 100;
 const RETRY_CAP_MS = 10_000;
+/** A parcel of which the webhook did not take an event is reported again after this. */
+const REFUSED_SECONDS = 30;
 
 /**
  * A carrier with its own tables in PostgreSQL, on connections of its own: what it has booked, picked up or delivered stays so
@@ -52,7 +59,7 @@ const RETRY_CAP_MS = 10_000;
  */
 export function createSandboxCarrier(options: SandboxCarrierOptions): SandboxCarrier {
   const { log, stageDelayMs } = options;
-  const refused = new Set(options.refuseWarehouses);
+  const unserved = new Set(options.refuseWarehouses);
   const lost = new Set(options.loseWarehouses);
   const tables = openDatabase({
     url: options.url,
@@ -65,7 +72,7 @@ export function createSandboxCarrier(options: SandboxCarrierOptions): SandboxCar
   let closing: Promise<void> | undefined;
 
   function asParcel({ shipmentId, warehouse }: ShipmentToBook): NewParcel {
-    const outlook = refused.has(warehouse)
+    const outlook = unserved.has(warehouse)
       ? { stage: 'refused' as const, nextStage: null }
       : {
           stage: 'booked' as const,
@@ -84,16 +91,24 @@ export function createSandboxCarrier(options: SandboxCarrierOptions): SandboxCar
     if (taken.length === 0) return Math.max(0, (await msUntilDue(tables)) ?? LONGEST_SLEEP_MS);
     const shipmentIds = taken.map((parcel) => parcel.shipmentId);
     const events = taken.flatMap((parcel) => parcel.unreported);
+    let refused: ReadonlySet<string>;
     try {
-      await options.deliver(events);
+      refused = new Set(await options.deliver(events));
     } catch (error) {
       await postponeReport(tables, shipmentIds, backoffMs(failures, RETRY_BASE_MS, RETRY_CAP_MS) / 1000);
       throw error;
     }
+    const reported = events.filter(({ eventId }) => !refused.has(eventId));
     await removeReported(
       tables,
       shipmentIds,
-      events.map((event) => event.eventId),
+      reported.map((event) => event.eventId),
+    );
+    const again = taken.filter(({ unreported }) => unreported.some(({ eventId }) => refused.has(eventId)));
+    await postponeReport(
+      tables,
+      again.map((parcel) => parcel.shipmentId),
+      options.refusedSeconds ?? REFUSED_SECONDS,
     );
     return 0;
   }

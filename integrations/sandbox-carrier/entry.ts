@@ -1,7 +1,11 @@
+import { z } from 'zod';
 import type { CarrierEvent } from '../../domain/fulfilment/types';
 import type { Settings } from '../../platform/config';
 import type { Logger } from '../../platform/telemetry/log';
 import { createSandboxCarrier, type SandboxCarrier } from './carrier';
+
+/** What the webhook says of each event; only `failed` matters here. */
+const RESULTS = z.object({ results: z.array(z.object({ eventId: z.string(), result: z.string() })) });
 
 const WEBHOOK_TIMEOUT_MS = 10_000;
 
@@ -16,7 +20,13 @@ type SandboxCarrierSettings = Pick<
 >;
 
 /** The sandbox carrier as the table of carriers has it. */
-export function openSandboxCarrier(
+export const sandboxCarrierEntry = {
+  /** It needs nothing. */
+  isSetUp: () => true,
+  open: openSandboxCarrier,
+};
+
+function openSandboxCarrier(
   settings: SandboxCarrierSettings,
   { databaseUrl, log }: { databaseUrl: string; log: Logger },
 ): SandboxCarrier {
@@ -38,13 +48,16 @@ function ownWebhook({ HOST, PORT }: Pick<Settings, 'HOST' | 'PORT'>): string {
   return `http://${host}:${PORT}/api/v1/carriers/sandbox/events`;
 }
 
-async function postEvents(url: string, events: readonly CarrierEvent[]): Promise<void> {
+/** Returns the ids of events that could not be applied. */
+async function postEvents(url: string, events: readonly CarrierEvent[]): Promise<readonly string[]> {
   const response = await fetch(url, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify({ events }),
     signal: AbortSignal.timeout(WEBHOOK_TIMEOUT_MS),
   });
-  await response.arrayBuffer();
+  const text = await response.text();
   if (!response.ok) throw new Error(`the carrier webhook returned ${response.status}`);
+  const { results } = RESULTS.parse(JSON.parse(text));
+  return results.filter(({ result }) => result === 'failed').map(({ eventId }) => eventId);
 }

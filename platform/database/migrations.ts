@@ -36,7 +36,7 @@ const TABLE = 'knex_migrations';
  *
  * @returns the file names that this call applied
  * @throws AppError `MIGRATION_FAILED` with file and line (the files before it stay applied), `POSTGRES_TOO_OLD`, or
- *   `MIGRATIONS_FROM_OLD_HISTORY` when the database has other migrations in the place of ours
+ *   `MIGRATIONS_FROM_OLD_HISTORY` or `MIGRATIONS_OF_ANOTHER_BRANCH` when the database has other migrations in the place of ours
  */
 export async function migrate(url: string, log: Logger, options: MigrateOptions = {}): Promise<string[]> {
   const { directory = migrationsDirectory() } = options;
@@ -46,9 +46,11 @@ export async function migrate(url: string, log: Logger, options: MigrateOptions 
     const done: string[] = [];
     for (;;) {
       await takeLock(db, log);
-      const { pending, unknown } = await readStatus(db, directory);
+      const status = await readStatus(db, directory);
+      const { pending, unknown } = status;
       const [next] = pending;
-      if (next !== undefined && unknown.length > 0) throw fromOldHistory(unknown, next);
+      const conflict = historyConflict(status);
+      if (conflict) throw conflict;
       if (unknown.length > 0) log.warn({ unknown }, 'the database is newer than this program');
       if (next === undefined) return done;
       // We have the lock, so the process that left Knex's own mark there is dead.
@@ -74,12 +76,29 @@ function migrationsDirectory(): string {
   return existsSync(beside) ? beside : join(__dirname, '..', '..', '..', 'migrations');
 }
 
-function fromOldHistory(unknown: readonly string[], missing: string): AppError {
+/** A file of the history of before 0.1.0, which was written anew. No later history has one of this name. */
+const OLD_HISTORY_FILE = '0002_inventory.sql';
+
+/**
+ * Why `migrate` refuses a database that has migrations unknown to this program and lacks some of its own; undefined where it
+ * does not.
+ */
+export function historyConflict({ applied, pending, unknown }: MigrationStatus): AppError | undefined {
+  const [first] = [...applied, ...pending].filter((name) => !unknown.includes(name)).sort();
+  if (pending.length === 0 || unknown.length === 0 || first === undefined) return undefined;
+  const facts = `it has ${unknown.join(', ')}, and lacks ${pending.join(', ')}. Nothing was changed.`;
+  if (applied.includes(first) && !unknown.includes(OLD_HISTORY_FILE)) {
+    return new AppError(
+      'MIGRATIONS_OF_ANOTHER_BRANCH',
+      `This database was migrated by a program of another branch: ${facts} ` +
+        'Run a program that has both; leave the data as it is.',
+    );
+  }
   return new AppError(
     'MIGRATIONS_FROM_OLD_HISTORY',
-    `This database was made by a version whose migrations this one does not continue: it has ${unknown.join(', ')}, ` +
-      `and lacks ${missing}. Nothing was changed. Use an empty database: let DATABASE_URL name another one, or, where that ` +
-      'is not set, move the folder of HOLDFAST_HOME (.holdfast) away or set HOLDFAST_HOME to another folder.',
+    `This database was made by a version whose migrations this one does not continue: ${facts} ` +
+      'Use an empty database and another TEMPORAL_NAMESPACE: let DATABASE_URL name another database, or, where that is not ' +
+      'set, move the folder of HOLDFAST_HOME (.holdfast) away or set HOLDFAST_HOME to another folder.',
   );
 }
 

@@ -1,5 +1,6 @@
 import {
   ScheduleAlreadyRunning,
+  ScheduleNotFoundError,
   WorkflowExecutionAlreadyStartedError,
   WorkflowNotFoundError,
   WorkflowUpdateFailedError,
@@ -40,6 +41,8 @@ export interface EngineClient {
   describe(workflowId: string): Promise<WorkflowState>;
   /** Makes a schedule, or brings an existing one to these options. One that an operator has paused stays paused. */
   ensureSchedule(options: ScheduleOptions): Promise<void>;
+  /** Removes a schedule, where there is one. */
+  deleteSchedule(scheduleId: string): Promise<void>;
   /**
    * Resolves when no call is on its way, also none that was given up; after ten seconds at the latest. The caller that closes the
    * connection waits for it: a gRPC connection that retries on a closed channel throws from a timer, which ends the process.
@@ -150,6 +153,14 @@ export function createEngineClient(client: Client): EngineClient {
             action: { ...previous.action, ...action },
           })),
         );
+      }
+    },
+
+    async deleteSchedule(scheduleId) {
+      try {
+        await succeeding(DEADLINES_MS.slowCall, () => client.schedule.getHandle(scheduleId).delete());
+      } catch (error) {
+        if (!(error instanceof ScheduleNotFoundError)) throw error;
       }
     },
 

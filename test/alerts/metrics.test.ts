@@ -1,5 +1,6 @@
 import { createMetricsReader } from '../../domain/stock/metrics/metrics';
 import { raiseAlert } from '../../domain/stock/alerts/alerts';
+import { forgetFailures, recordFailure } from '../../domain/stock/alerts/failed-work';
 import { openTestApi, type TestApi } from '../api/support';
 import { addPaidOrder, addStock } from '../support/fixtures';
 import { expectInvariants } from '../support/invariants';
@@ -65,7 +66,33 @@ it('upkeep that keeps up is ok', async () => {
     overdueHolds: 0,
     partitionsAhead: 12,
     driftAlerts: 0,
+    failedWork: 0,
   });
+});
+
+it('work that failed on one subject is named as such, and not as upkeep that stands still', async () => {
+  const run = (text: string) => test.db.pool.query(text);
+  await run(
+    `insert into outbox (topic, key, created_at) values ('order.wake', 'x', now() - interval '10 minutes')`,
+  );
+  const found = await run(
+    `insert into reservations (id, kind, status, expires_at)
+     values (gen_random_uuid(), 'hold', 'pending', now() - interval '5 minutes') returning id`,
+  );
+  const { id } = found.rows[0] as { id: string };
+  const error = new Error('damaged');
+  await recordFailure(test.db, { work: 'expire_reservation', subject: id, error });
+  await recordFailure(test.db, { work: 'deliver_message', subject: 'order.wake x', error });
+  expect(await health()).toMatchObject({
+    status: 'degraded',
+    reasons: [{ code: 'WORK_FAILED', message: expect.stringContaining('2 subjects') as string }],
+    outboxSeconds: 0,
+    overdueHolds: 0,
+    failedWork: 2,
+  });
+  await run(`delete from outbox; delete from reservations where kind = 'hold'`);
+  await forgetFailures(test.db, 'expire_reservation', [id]);
+  await forgetFailures(test.db, 'deliver_message', ['order.wake x']);
 });
 
 it('each thing that is behind is named', async () => {

@@ -33,10 +33,10 @@ describe('while orders run', () => {
   afterEach(() => expectInvariants(shop.db));
 
   /** One order from its beginning to one of its ends. */
-  async function walk(sku: string, end: number): Promise<void> {
+  async function walk(sku: string, end: number): Promise<boolean> {
     const order = orderOf({ [sku]: 2 }, end === 0 ? { payment: PAYMENT } : { fulfilment: 'backorder' });
     const { outcome } = await shop.place(order);
-    if (outcome !== 'reserved') return;
+    if (outcome !== 'reserved') return false;
     const { orderId } = order;
     if (end === 0) {
       await capture(shop.db, orderId);
@@ -47,13 +47,16 @@ describe('while orders run', () => {
       await makeDue(shop.db, orderId);
       await expireReservation(shop.db, { orderId, reservationId: orderReservationId(orderId, 1) });
     }
+    return true;
   }
 
   test('no check takes what is half done for a defect, whichever way it reads', async () => {
     const sku = await shop.product({ AMS: 1_000, BER: 1_000 });
     let running = true;
+    /** Orders that came to each of their ends. */
+    const ended = [0, 0, 0];
     const walkers = Array.from({ length: 4 }, async (_, walker) => {
-      for (let n = walker; running; n++) await walk(sku, n % 3);
+      for (let n = walker; running; n++) if (await walk(sku, n % 3)) ended[n % 3]! += 1;
     });
     const receiver = (async () => {
       while (running) await receive(shop.db, sku, 'AMS', 3);
@@ -76,6 +79,8 @@ describe('while orders run', () => {
     }
     running = false;
     await Promise.all([...walkers, receiver]);
+    // It was looked at while there was something to see.
+    for (const count of ended) expect(count).toBeGreaterThan(0);
   });
 
   test('a check and the end of a job that are run again return the first result and change nothing', async () => {

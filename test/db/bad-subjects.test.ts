@@ -1,3 +1,6 @@
+import { MockActivityEnvironment } from '@temporalio/testing';
+import { createWarehousingActivities } from '../../activities/warehousing';
+import { recordFailure, retryFailedWork } from '../../domain/stock/alerts/failed-work';
 import { withStock } from '../support/stock';
 import { listAlerts } from '../../domain/stock/alerts/list';
 import { applyNextBatch } from '../../domain/stock/feeds/next-batch';
@@ -258,15 +261,46 @@ test('a booking that cannot be written stops no other, and is made again later',
   const outcomes = claimed.map(({ shipmentId }) => bookedAs(shipmentId));
   expect(await recordBookings(shop.db, outcomes)).toEqual({ booked: 4, refused: 0 });
   expect(await alerts()).toEqual([['record_booking', bad, 'open']]);
-  // Its claim counts until it is tried again, so that neither the dispatcher nor its trigger loops.
+  // It is not claimed until it is tried again, so that neither the dispatcher nor its trigger loops.
   expect(await claim()).toEqual([]);
   expect(await shipmentsAreOverdue(shop.db, 0)).toBe(false);
   await mend();
-  expect(await recordBookings(shop.db, outcomes)).toEqual({ booked: 1, refused: 0 });
+  await letRetry();
+  expect(await shipmentsAreOverdue(shop.db, 0)).toBe(true);
+  const again = (await claim()).map(({ shipmentId }) => bookedAs(shipmentId));
+  expect(await recordBookings(shop.db, again)).toEqual({ booked: 1, refused: 0 });
   expect(await alerts()).toEqual([['record_booking', bad, 'resolved']]);
 });
 
-test('a carrier’s update that fails stops no other of its call, and its sender is told', async () => {
+test('a booking that is not needed any more and a message that has left the outbox have no open alert', async () => {
+  const sku = await shop.product({ AMS: 10 });
+  const [picked, waiting] = await Promise.all(
+    [1, 2].map(() => addShippingOrder(shop.db, [{ sku, warehouse: 'AMS', quantity: 1 }])),
+  );
+  const ids = [picked!.shipmentIds[0]!, waiting!.shipmentIds[0]!];
+  await claimShipments(shop.db, { carrier: CARRIER, limit: 100, leaseSeconds: 0 });
+  const mend = await refuse('shipments', `tracking_number is null`);
+  await recordBookings(shop.db, ids.map(bookedAs));
+  await mend();
+  await applyCarrierEvents(withStock(shop.db), CARRIER, [update(ids[0]!, 'picked_up')]);
+  await shop.db.pool.query(`insert into outbox (topic, key) values ('order.wake', 'kept')`);
+  for (const key of ['kept', 'gone']) {
+    const subject = `order.wake ${key}`;
+    await recordFailure(shop.db, { work: 'deliver_message', subject, error: new Error('not now') });
+  }
+  const { holdExpiredLots: upkeep } = createWarehousingActivities({ db: shop.db });
+  await new MockActivityEnvironment().run(upkeep);
+  expect(new Set((await alerts()).map((alert) => alert.join(' ')))).toEqual(
+    new Set([
+      `record_booking ${ids[0]} resolved`,
+      `record_booking ${ids[1]} open`,
+      'deliver_message order.wake gone resolved',
+      'deliver_message order.wake kept open',
+    ]),
+  );
+});
+
+test('a carrier’s update that fails stops no other of its call, and is sent again until it is applied', async () => {
   const sku = await shop.product({ AMS: 10 });
   const orders: ShippingOrder[] = [];
   for (let n = 0; n < 5; n++) {
@@ -274,21 +308,22 @@ test('a carrier’s update that fails stops no other of its call, and its sender
   }
   const mend = await refuse('shipments', `id <> '${orders[2]!.shipmentIds[0]!}'`);
   const events = orders.map(({ shipmentIds: [id] }) => update(id!, 'picked_up'));
-  await expect(applyCarrierEvents(withStock(shop.db), CARRIER, events)).rejects.toMatchObject({
-    constraint: 'bad_subject',
-  });
+  const send = async () =>
+    (await applyCarrierEvents(withStock(shop.db), CARRIER, events)).map(({ result }) => result);
+  expect(await send()).toEqual(['applied', 'applied', 'failed', 'applied', 'applied']);
+  const bad = orders[2]!.shipmentIds[0]!;
+  expect(await alerts()).toEqual([['apply_carrier_update', bad, 'open']]);
   const now = async () =>
     Promise.all(orders.map(async ({ orderId }) => (await statuses(shop.db, orderId))[0]));
   expect(await now()).toEqual(['picked_up', 'picked_up', 'booked', 'picked_up', 'picked_up']);
   await mend();
-  const again = await applyCarrierEvents(withStock(shop.db), CARRIER, events);
-  expect(again.map(({ result }) => result)).toEqual([
-    'duplicate',
-    'duplicate',
-    'applied',
-    'duplicate',
-    'duplicate',
-  ]);
+  const others = ['duplicate', 'duplicate'];
+  // It is left out for a while, and is not taken for applied.
+  expect(await send()).toEqual([...others, 'failed', ...others]);
+  await retryFailedWork(shop.db, { work: 'apply_carrier_update', subject: bad });
+  expect(await send()).toEqual([...others, 'applied', ...others]);
+  expect(await alerts()).toEqual([['apply_carrier_update', bad, 'resolved']]);
+  expect(await send()).toEqual([...others, 'duplicate', ...others]);
 });
 
 test('an expired lot that cannot be put on hold stops no other, and is tried again later', async () => {

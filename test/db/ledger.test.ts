@@ -1,4 +1,4 @@
-import { stock } from '../../domain/ordering/backorders/stock';
+import { stock } from '../../domain/ordering/backorders/stock-with-backorders';
 import { lockStock } from '../../domain/stock/ledger/stock-ledger';
 import { ensurePartitions } from '../../domain/stock/retention/retention';
 import type { LedgerEntry } from '../../domain/stock/ledger/types';

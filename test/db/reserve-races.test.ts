@@ -3,7 +3,7 @@ import type { OrderReserver } from '../../domain/ordering/place';
 import type { ReserveOutcome } from '../../domain/ordering/types';
 import type { OrderInput } from '../../domain/orders/types';
 import { undoReserve } from '../../domain/ordering/undo-reserve';
-import { stock } from '../../domain/ordering/backorders/stock';
+import { stock } from '../../domain/ordering/backorders/stock-with-backorders';
 import { lockStock } from '../../domain/stock/ledger/stock-ledger';
 import { newId } from '../../platform/ids';
 import { eventTypes } from '../support/fixtures';

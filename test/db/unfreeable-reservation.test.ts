@@ -1,8 +1,10 @@
 import { withStock } from '../support/stock';
 import { expireDueReservations } from '../../domain/stock/reservations/expire';
 import { reservationsAreOverdue } from '../../domain/stock/reservations/expire';
+import { listFailedWork, logFailures, retryFailedWork } from '../../domain/stock/alerts/failed-work';
 import { listAlerts } from '../../domain/stock/alerts/list';
 import { reclaimExpired } from '../../domain/ordering/expire';
+import { recordingLogger } from '../support/recording-logger';
 import { expectInvariants } from '../support/invariants';
 import {
   makeReservationsDue,
@@ -50,9 +52,7 @@ async function badAmong(count: number): Promise<{ bad: string; badSku: string; g
   return { bad, badSku, good };
 }
 
-async function letRetry(): Promise<void> {
-  await shop.db.pool.query('update failed_work set retry_at = clock_timestamp()');
-}
+const letRetry = () => retryFailedWork(shop.db, {});
 
 test('a reservation that cannot be freed stops no other, raises one alert and is left out for a while', async () => {
   const { bad, badSku, good } = await badAmong(20);
@@ -93,6 +93,41 @@ test('a reservation that cannot be freed stops no other, raises one alert and is
   expect(await alerts()).toMatchObject([{ status: 'resolved' }]);
   expect((await shop.db.pool.query('select 1 from failed_work')).rowCount).toBe(0);
   await expectInvariants(shop.db);
+});
+
+test('a failure is forgotten once its reservation is not due any more, so that its new time counts', async () => {
+  const { bad } = await badAmong(1);
+  await look();
+  expect(await alerts()).toMatchObject([{ status: 'open' }]);
+  await makeReservationsDue(shop.db, [bad], 60_000);
+  await look();
+  expect(await alerts()).toMatchObject([{ status: 'resolved' }]);
+  expect((await shop.db.pool.query('select 1 from failed_work')).rowCount).toBe(0);
+});
+
+test('failed work is listed, logged with its error, and tried again when it is asked for', async () => {
+  const { bad, badSku } = await badAmong(1);
+  const { log, messages } = recordingLogger();
+  const stop = logFailures(log);
+  await look();
+  stop();
+  expect(messages).toEqual(['work on one subject failed; the rest of it goes on']);
+  expect(await listFailedWork(shop.db)).toMatchObject([
+    { work: 'expire_reservation', subject: bad, attempts: 1, error: expect.any(String) as string },
+  ]);
+  await mend(badSku);
+  expect((await look()).freed).toBe(0);
+  const other = '00000000-0000-7000-8000-000000000000';
+  expect(await retryFailedWork(shop.db, { work: 'expire_reservation', subject: other })).toEqual([]);
+  expect(await retryFailedWork(shop.db, { work: 'start_job' })).toEqual([]);
+  expect(await retryFailedWork(shop.db, { work: 'expire_reservation', subject: bad })).toEqual([
+    { work: 'expire_reservation', subject: bad },
+  ]);
+  expect(new Date((await alerts())[0]?.details['retryAt'] as string).getTime()).toBeLessThan(
+    Date.now() + 1_000,
+  );
+  expect((await look()).freed).toBe(1);
+  expect(await listFailedWork(shop.db)).toEqual([]);
 });
 
 test('orders are still decided for a product with a reservation that cannot be freed', async () => {

@@ -54,6 +54,13 @@ describe('docker-compose.yml', () => {
     }
   });
 
+  it('passes the limits of backorders on to the worker, which decides by them', () => {
+    const worker = services['worker']?.environment ?? {};
+    for (const name of ['BACKORDER_LIMIT_PRODUCT', 'BACKORDER_LIMIT_CUSTOMER']) {
+      expect(worker[name]).toBe(`\${${name}:-}`);
+    }
+  });
+
   it('takes variables of the host only where Holdfast or its password is meant', () => {
     const used = [...read('docker-compose.yml').matchAll(/(?<!\$)\$\{([A-Z_]+)/g)].map(
       ([, name]) => name ?? '',

@@ -1,3 +1,5 @@
+import { openCarriers, type CarrierEntry } from '../../integrations/carriers';
+import { readSettings } from '../../platform/config';
 import {
   createSandboxCarrier,
   type SandboxCarrier,
@@ -29,7 +31,7 @@ function openCarrier(options: Partial<SandboxCarrierOptions> = {}): SandboxCarri
   const carrier = createSandboxCarrier({
     url: shop.url,
     stageDelayMs: 0,
-    deliver: () => Promise.resolve(),
+    deliver: () => Promise.resolve([]),
     log: testLogger(),
     ...options,
   });
@@ -44,7 +46,7 @@ function webhook() {
     calls,
     deliver: (events: readonly CarrierEvent[]) => {
       calls.push(events);
-      return Promise.resolve();
+      return Promise.resolve<string[]>([]);
     },
     told: (type: string) =>
       new Set(
@@ -109,6 +111,29 @@ test('stages take their time', async () => {
   expect(performance.now() - started).toBeGreaterThanOrEqual(390);
   await waitFor(() => hook.told('delivered').size === 1);
   expect(performance.now() - started).toBeGreaterThanOrEqual(790);
+});
+
+test('an event that the webhook does not take is sent again later, and the others are not', async () => {
+  const parcels = [parcel(), parcel(), parcel()];
+  const bad = parcels[1]!.shipmentId;
+  const calls: (readonly CarrierEvent[])[] = [];
+  let isBad = true;
+  const carrier = openCarrier({
+    refusedSeconds: 0.2,
+    deliver: (events) => {
+      calls.push(events);
+      const refused = events.filter(({ shipmentId }) => isBad && shipmentId === bad);
+      return Promise.resolve(refused.map(({ eventId }) => eventId));
+    },
+  });
+  carrier.start();
+  await carrier.book(parcels);
+  const sent = (id: string) => calls.flat().filter(({ shipmentId }) => shipmentId === id).length;
+  await waitFor(() => sent(bad) >= 4);
+  await waitFor(async () => (await unreported()) === 1);
+  isBad = false;
+  await waitFor(async () => (await unreported()) === 0);
+  for (const { shipmentId } of parcels) if (shipmentId !== bad) expect(sent(shipmentId)).toBe(2);
 });
 
 test('a webhook that fails is called again until it accepts', async () => {
@@ -196,4 +221,24 @@ test('parcels from a warehouse that loses them fail and are never picked up', as
   await waitFor(() => hook.told('delivered').has(fine.shipmentId));
   await waitFor(() => hook.told('failed').has(lost.shipmentId));
   expect(hook.told('picked_up')).toEqual(new Set([fine.shipmentId]));
+});
+
+describe('of several carriers', () => {
+  const entry = (name: string, isSetUp: boolean): CarrierEntry => ({
+    isSetUp: () => isSetUp,
+    open: () => ({ ...openCarrier(), name }),
+  });
+  const settings = readSettings({});
+  const names = (table: Readonly<Record<string, CarrierEntry>>) =>
+    openCarriers(settings, { databaseUrl: shop.url, log: testLogger() }, table).map(({ name }) => name);
+
+  test('those that are set up are opened, first the one that takes new shipments', () => {
+    expect(
+      names({ other: entry('other', true), unset: entry('unset', false), sandbox: entry('sandbox', true) }),
+    ).toEqual(['sandbox', 'other']);
+  });
+
+  test('the one that takes new shipments must be set up', () => {
+    expect(() => names({ other: entry('other', true), sandbox: entry('sandbox', false) })).toThrow('CARRIER');
+  });
 });

@@ -20,7 +20,7 @@ beforeEach(async () => {
   carrier = createSandboxCarrier({
     url: shop.url,
     stageDelayMs: HOUR_MS,
-    deliver: () => Promise.resolve(),
+    deliver: () => Promise.resolve([]),
     log: testLogger(),
   });
 });

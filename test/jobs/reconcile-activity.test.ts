@@ -178,9 +178,53 @@ test('a suspect that fails does not stop the others, and has an alert until it h
       alert.status,
     ]);
   expect(await alerts()).toEqual([['start_job', jobs[0], 'open']]);
+  // It is left out for a while.
+  expect(await run('jobs', failing)).toEqual(reconciled({ looked: 4 }));
+  await letRetry();
   expect(await run('jobs')).toEqual(reconciled({ looked: 5, restarted: 1 }));
   expect(started.at(-1)).toBe(bad);
   expect(await alerts()).toEqual([['start_job', jobs[0], 'resolved']]);
+});
+
+const letRetry = () => shop.db.pool.query('update failed_work set retry_at = clock_timestamp()');
+const alertCount = async () =>
+  (await listAlerts(shop.db, { kind: 'work_failed', status: 'open', limit: 50, offset: 0 })).items.length;
+
+test('a job that was deleted after its workflow had failed is left, and its alert ends', async () => {
+  const jobId = await newJob();
+  await rest('1 hour');
+  await run('jobs', () => Promise.reject(new Error('not this one')));
+  expect(await alertCount()).toBe(1);
+  await shop.db.pool.query('delete from jobs where id = $1', [jobId]);
+  states.set(workflowOf(jobId), 'failed');
+  await letRetry();
+  expect(await run('jobs')).toEqual(reconciled({ looked: 1 }));
+  expect(await alertCount()).toBe(0);
+});
+
+/** As the engine's client throws it: INVALID_ARGUMENT. */
+const refusal = () => Object.assign(new Error('refused'), { code: 3, details: '', metadata: {} });
+
+test('what Temporal refuses for all alike ends the run and raises no alert for each', async () => {
+  for (let n = 0; n < 15; n++) await newJob();
+  await rest('1 hour');
+  let asked = 0;
+  const refusing = () => {
+    asked += 1;
+    return Promise.reject(refusal());
+  };
+  await expect(run('jobs', refusing)).rejects.toThrow('refused');
+  expect([asked, await alertCount()]).toEqual([10, 0]);
+});
+
+test('what Temporal refuses for some rows only is recorded for each of them', async () => {
+  const jobs = [];
+  for (let n = 0; n < 8; n++) jobs.push(await newJob());
+  await rest('1 hour');
+  const bad = jobs.slice(0, 5).map(workflowOf);
+  const refusing = (id: string) => (bad.includes(id) ? Promise.reject(refusal()) : Promise.resolve());
+  expect(await run('jobs', refusing)).toEqual(reconciled({ looked: 8, restarted: 3, failed: 5 }));
+  expect(await alertCount()).toBe(5);
 });
 
 test('while the engine is away the run ends soon and changes nothing', async () => {

@@ -1,5 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { commandErrorText } from '../../cli/error-text';
+import { EngineTimeoutError } from '../../platform/temporal/bounded-call';
 import {
   AppError,
   isAppError,
@@ -134,4 +136,10 @@ test('an error of the product is known by its code', () => {
     code: 'OUT_OF_STOCK',
     details: { sku: 'X' },
   });
+});
+
+test('a Temporal that gives no answer ends a command with a line of text, not with a stack', () => {
+  const text = commandErrorText(new EngineTimeoutError(5_000));
+  expect(text).toMatch(/^Temporal: .*5000 ms.*holdfast doctor/);
+  expect(text).not.toContain('\n');
 });

@@ -1,3 +1,4 @@
+import { migrationFinding } from '../../cli/doctor-database';
 import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Client, escapeIdentifier, type QueryResultRow } from 'pg';
@@ -122,17 +123,37 @@ test('a database that is newer than the program is left as it is, with a warning
   });
 });
 
-test('a database of another history is refused before anything is changed', async () => {
-  await migrate(database.url, testLogger(), { directory: await folderOf(TWO) });
+test('a database of the old history is refused before anything is changed', async () => {
+  const old = { '0001_first.sql': TWO['0001_first.sql'], '0002_inventory.sql': 'create table inventory ()' };
+  await migrate(database.url, testLogger(), { directory: await folderOf(old) });
   const directory = await folderOf({
     '0001_first.sql': TWO['0001_first.sql'],
     '0002_other.sql': 'create table other ()',
   });
   await expect(migrate(database.url, testLogger(), { directory })).rejects.toMatchObject({
     code: 'MIGRATIONS_FROM_OLD_HISTORY',
-    message: expect.stringMatching(/0002_second\.sql.*0002_other\.sql.*HOLDFAST_HOME/) as string,
+    message: expect.stringMatching(
+      /0002_inventory\.sql.*0002_other\.sql.*TEMPORAL_NAMESPACE.*HOLDFAST_HOME/,
+    ) as string,
   });
   expect(await query(`select to_regclass('other') as other`)).toEqual([{ other: null }]);
+});
+
+test('a database of another branch is refused, and neither its data nor `migrate` is to be touched', async () => {
+  await migrate(database.url, testLogger(), { directory: await folderOf(TWO) });
+  const directory = await folderOf({
+    '0001_first.sql': TWO['0001_first.sql'],
+    '0002_other.sql': 'create table other ()',
+  });
+  await expect(migrate(database.url, testLogger(), { directory })).rejects.toMatchObject({
+    code: 'MIGRATIONS_OF_ANOTHER_BRANCH',
+    message: expect.stringMatching(
+      /has 0002_second\.sql, and lacks 0002_other\.sql.*leave the data/,
+    ) as string,
+  });
+  const finding = migrationFinding(await migrationStatus(database.url, { directory }));
+  expect(finding).toMatchObject({ ok: false, advice: expect.stringContaining('has both') as string });
+  expect(finding.advice).not.toMatch(/holdfast migrate|empty database/);
 });
 
 test('a server that is too old is refused with its version', async () => {

@@ -35,7 +35,8 @@ beforeEach(async () => {
     stageDelayMs: 0,
     refuseWarehouses: ['FAR'],
     deliver: async (events) => {
-      await applyCarrierEvents(withStock(shop.db), CARRIER, events);
+      const outcomes = await applyCarrierEvents(withStock(shop.db), CARRIER, events);
+      return outcomes.filter(({ result }) => result === 'failed').map(({ eventId }) => eventId);
     },
     log: testLogger(),
   });

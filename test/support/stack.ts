@@ -94,7 +94,8 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
           refuseWarehouses: options.refuseWarehouses ?? [],
           loseWarehouses: options.loseWarehouses ?? [],
           deliver: async (events) => {
-            await applyCarrierEvents(withStock(db), 'sandbox', events);
+            const outcomes = await applyCarrierEvents(withStock(db), 'sandbox', events);
+            return outcomes.filter(({ result }) => result === 'failed').map(({ eventId }) => eventId);
           },
           log,
         }),

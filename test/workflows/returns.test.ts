@@ -1,6 +1,6 @@
 import type { WorkflowHandle } from '@temporalio/client';
 import { MockActivityEnvironment } from '@temporalio/testing';
-import { createStockKeepingActivities } from '../../activities/warehousing';
+import { createWarehousingActivities } from '../../activities/warehousing';
 import { cancelReturn } from '../../domain/warehousing/returns/end';
 import { readReturn } from '../../domain/warehousing/returns/views';
 import { WORKFLOW_TYPES } from '../../workflows/contract/names';
@@ -150,7 +150,7 @@ test('each activity run again returns the same', async () => {
   await goods.says('Waiting for the goods');
   await goods.handle.terminate('by hand');
   await runOut(stack.db, goods.id);
-  const activities = createStockKeepingActivities({ db: stack.db });
+  const activities = createWarehousingActivities({ db: stack.db });
   const run = <T>(activity: () => Promise<T>) => new MockActivityEnvironment().run(activity);
   for (const activity of [
     () => activities.expireReturn(goods.id),

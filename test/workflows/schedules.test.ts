@@ -1,7 +1,7 @@
-import { ScheduleOverlapPolicy } from '@temporalio/client';
+import { ScheduleNotFoundError, ScheduleOverlapPolicy } from '@temporalio/client';
 import { WORKFLOW_TYPES } from '../../workflows/contract/names';
 import { createEngineClient } from '../../platform/temporal/engine-client';
-import { ensureSchedules, SCHEDULES } from '../../worker/schedules';
+import { ensureSchedules, RETIRED_SCHEDULES, SCHEDULES } from '../../worker/schedules';
 import { keepHistory } from '../replay/record';
 import { addStock } from '../support/fixtures';
 import { expectInvariants } from '../support/invariants';
@@ -68,6 +68,25 @@ test('a schedule is brought to new settings where it is, and stays paused when a
   expect(spec.intervals).toEqual([expect.objectContaining({ every: 60_000 })]);
   expect(state).toMatchObject({ paused: true, note: 'looking into something' });
   await ordersSchedule().unpause();
+});
+
+test('a worker that starts removes the schedules of earlier versions', async () => {
+  const { names, temporal } = stack;
+  const ids = RETIRED_SCHEDULES.map((name) => names.scheduleId(name));
+  const [scheduleId] = ids;
+  await temporal.client.schedule.create({
+    scheduleId: scheduleId!,
+    spec: { intervals: [{ every: 3_600_000 }] },
+    action: { type: 'startWorkflow', workflowType: 'orderSweep', taskQueue: names.jobsQueue },
+  });
+  await ensureSchedules(createEngineClient(temporal.client), names, {
+    RECONCILE_INTERVAL_SECONDS: 3_600,
+    SEAL_INTERVAL_SECONDS: 86_400,
+    CONSISTENCY_INTERVAL_SECONDS: 86_400,
+  });
+  for (const id of ids) {
+    await expect(temporal.client.schedule.getHandle(id).describe()).rejects.toThrow(ScheduleNotFoundError);
+  }
 });
 
 test('the schedule of the reconciler starts a lost saga again', async () => {

@@ -99,7 +99,10 @@ export function startRelay(options: RelayOptions): Relay {
     }
   }
 
-  /** The delivery counts: an alert that cannot be written now is written after the next attempt. */
+  /**
+   * An alert that cannot be written changes nothing about the delivery. One that was not raised is raised after the next
+   * attempt; one that was not resolved is resolved by the hourly upkeep, since its message has left the outbox.
+   */
   async function report(write: () => Promise<unknown>): Promise<void> {
     try {
       await write();

@@ -1,6 +1,5 @@
 import { CancellationScope, isCancellation, proxyActivities, setCurrentDetails } from '@temporalio/workflow';
 import type { ConsistencyActivities } from '../../activities/consistency';
-import type { SealResult } from '../../domain/assurance/seals/seal';
 import { refusalIn } from './job-failure';
 import type { JobWorkflowInput } from '../contract/messages';
 
@@ -24,12 +23,6 @@ const { finishConsistency } = proxyActivities<Pick<ConsistencyActivities, 'finis
   startToCloseTimeout: '1 hour',
   heartbeatTimeout: '30 seconds',
   retry,
-});
-const { sealLedgerRows } = proxyActivities<Pick<ConsistencyActivities, 'sealLedgerRows'>>({
-  startToCloseTimeout: '1 hour',
-  heartbeatTimeout: '30 seconds',
-  // The schedule starts it again soon: runs that keep failing must not accumulate.
-  retry: { initialInterval: '1 second', maximumAttempts: 3 },
 });
 
 type Result = Readonly<Record<string, unknown>>;
@@ -71,9 +64,4 @@ export async function consistencyCheck({ jobId }: JobWorkflowInput): Promise<Res
 /** Asks for an incremental check of everything. Run by a schedule; the check itself is a job like any other. */
 export function scheduledConsistency(): Promise<{ jobId: string }> {
   return requestConsistencyCheck();
-}
-
-/** Seals the ledger up to now. Run by a schedule. */
-export function ledgerSeal(): Promise<SealResult> {
-  return sealLedgerRows();
 }

@@ -1,11 +1,28 @@
 import { patched, proxyActivities } from '@temporalio/workflow';
+import type { ConsistencyActivities } from '../../activities/consistency';
 import type { MaintenanceActivities } from '../../activities/maintenance';
+import type { WarehousingActivities } from '../../activities/warehousing';
+import type { SealResult } from '../../domain/assurance/seals/seal';
+
+/** The schedule comes again soon: runs that keep failing must not accumulate. */
+const retry = { initialInterval: '1 second', maximumAttempts: 3 } as const;
 
 const { ensureLedgerPartitions } = proxyActivities<MaintenanceActivities>({
   startToCloseTimeout: '5 minutes',
   heartbeatTimeout: '30 seconds',
-  // The schedule comes again soon: runs that keep failing must not accumulate.
-  retry: { initialInterval: '1 second', maximumAttempts: 3 },
+  retry,
+});
+
+const { sealLedgerRows } = proxyActivities<Pick<ConsistencyActivities, 'sealLedgerRows'>>({
+  startToCloseTimeout: '1 hour',
+  heartbeatTimeout: '30 seconds',
+  retry,
+});
+
+const { holdExpiredLots } = proxyActivities<WarehousingActivities>({
+  startToCloseTimeout: '10 minutes',
+  heartbeatTimeout: '1 minute',
+  retry,
 });
 
 const { foldLedgerPartitions } = proxyActivities<MaintenanceActivities>({
@@ -22,4 +39,14 @@ export async function ledgerMaintenance(): Promise<{ made: number; folded: strin
   if (!patched('ledger-retention')) return { made, folded: [] };
   const { folded } = await foldLedgerPartitions();
   return { made, folded };
+}
+
+/** Seals the ledger up to now. Run by a schedule. */
+export function ledgerSeal(): Promise<SealResult> {
+  return sealLedgerRows();
+}
+
+/** Takes expired lots out of sale. Run by a schedule. */
+export function stockUpkeep(): Promise<{ units: number }> {
+  return holdExpiredLots();
 }

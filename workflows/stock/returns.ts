@@ -1,22 +1,15 @@
 import { proxyActivities, proxyLocalActivities } from '@temporalio/workflow';
-import type { StockKeepingActivities } from '../../activities/warehousing';
+import type { WarehousingActivities } from '../../activities/warehousing';
 import { returnHasEnded, returnInWords } from '../../domain/warehousing/returns/rules';
 import type { ReturnStatus } from '../../domain/warehousing/returns/types';
 import type { ReturnInput } from '../contract/messages';
 import { advanceUntilEnded, DUE_OPTIONS, READ_OPTIONS } from './document';
 
-const { readReturn } = proxyLocalActivities<StockKeepingActivities>(READ_OPTIONS);
+const { readReturn } = proxyLocalActivities<WarehousingActivities>(READ_OPTIONS);
 
-const { expireReturn } = proxyActivities<StockKeepingActivities>({
+const { expireReturn } = proxyActivities<WarehousingActivities>({
   ...DUE_OPTIONS,
   summary: 'End the wait for goods',
-});
-
-const { holdExpiredLots } = proxyActivities<StockKeepingActivities>({
-  startToCloseTimeout: '10 minutes',
-  heartbeatTimeout: '1 minute',
-  // The schedule starts it again soon: runs that keep failing must not accumulate.
-  retry: { initialInterval: '1 second', maximumAttempts: 3 },
 });
 
 export interface ReturnResult {
@@ -41,9 +34,4 @@ export async function customerReturn({ returnId }: ReturnInput): Promise<ReturnR
     due: 'the authorisation runs out',
   });
   return { status, restocked, writtenOff };
-}
-
-/** Takes expired lots out of sale. Run by a schedule. */
-export function stockUpkeep(): Promise<{ units: number }> {
-  return holdExpiredLots();
 }

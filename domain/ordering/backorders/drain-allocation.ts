@@ -7,7 +7,7 @@ import {
   openLines,
   setReservationStatus,
 } from '../../stock/reservations/reservations';
-import { stock } from './stock';
+import { stock } from './stock-with-backorders';
 
 /**
  * Hands on stock that was kept for backorders when a large arrival was more than one transaction should allocate. The whole

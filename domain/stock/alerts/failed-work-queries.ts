@@ -1,5 +1,5 @@
 import { execute, maybeOne, many, type Queryable } from '../../../platform/database/database';
-import type { Work } from './types';
+import type { FailedWork, Work } from './types';
 
 export interface NewFailure {
   work: Work;
@@ -37,12 +37,59 @@ export async function upsertFailure(on: Queryable, failure: NewFailure): Promise
   return row.retryAt;
 }
 
-export async function selectFailures(on: Queryable, work: Work): Promise<string[]> {
-  const found = await many<{ subject: string }>(
+/** Failures of one kind of work, those first that may be tried again soonest. */
+export function selectFailures(on: Queryable, work: Work): Promise<{ subject: string; due: boolean }[]> {
+  return many(
     on,
     'alerts.failures',
-    'select subject from failed_work where work = $1',
+    'select subject, retry_at <= clock_timestamp() as due from failed_work where work = $1 order by retry_at',
     [work],
+  );
+}
+
+/** All failed work, by kind and by when it is tried again. */
+export function selectFailedWork(on: Queryable): Promise<FailedWork[]> {
+  return many<FailedWork>(
+    on,
+    'alerts.failed_work',
+    `select f.work, f.subject, f.attempts, f.retry_at as "retryAt", a.details->>'error' as error
+     from failed_work f
+     left join alerts a on a.subject = f.work || ':' || f.subject and a.status <> 'resolved'
+     order by f.work, f.retry_at, f.subject`,
+  );
+}
+
+/** Lets failed work be tried again now; null: of every kind, on every subject. Returns which. */
+export function updateRetryTime(
+  on: Queryable,
+  work: Work | null,
+  subject: string | null,
+): Promise<{ work: Work; subject: string }[]> {
+  return many(
+    on,
+    'alerts.retry_now',
+    `with retried as (
+       update failed_work set retry_at = clock_timestamp()
+       where ($1::text is null or work = $1) and ($2::text is null or subject = $2)
+       returning work, subject, retry_at
+     ), told as (
+       update alerts a set details = a.details || jsonb_build_object('retryAt',
+                to_char(r.retry_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'))
+       from retried r where a.subject = r.work || ':' || r.subject and a.status <> 'resolved'
+     )
+     select work, subject from retried order by work, subject`,
+    [work, subject],
+  );
+}
+
+/** Messages that could not be delivered and are no longer in the outbox, as `topic key`. */
+export async function selectSettledDeliveries(on: Queryable): Promise<string[]> {
+  const found = await many<{ subject: string }>(
+    on,
+    'alerts.settled_deliveries',
+    `select f.subject from failed_work f
+     where f.work = 'deliver_message'
+       and not exists (select from outbox o where o.topic || ' ' || o.key = f.subject)`,
   );
   return found.map(({ subject }) => subject);
 }

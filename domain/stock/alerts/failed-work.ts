@@ -1,8 +1,17 @@
+import { channel, subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type { Database, Queryable } from '../../../platform/database/database';
 import { constraintOf, isSubjectsOwn, sqlState } from '../../../platform/errors';
 import { runInHalves } from '../../../platform/halves';
-import { deleteFailures, selectFailures, upsertFailure } from './failed-work-queries';
-import type { Work } from './types';
+import type { Logger } from '../../../platform/telemetry/log';
+import {
+  deleteFailures,
+  selectFailedWork,
+  selectFailures,
+  selectSettledDeliveries,
+  updateRetryTime,
+  upsertFailure,
+} from './failed-work-queries';
+import type { FailedWork, Work } from './types';
 
 /** After the first failure; doubled with each further one, up to the longest. */
 const FIRST_RETRY_SECONDS = 60;
@@ -25,7 +34,32 @@ const ADVICE: Readonly<Record<Work, string>> = {
     'The carrier was asked to book this shipment, and what it answered could not be written. Look at the shipment and its order.',
   deliver_message:
     'This message of the outbox cannot be delivered. Look at what it names and the log of the worker.',
+  apply_carrier_update:
+    'An update of the carrier about this shipment cannot be applied, and the carrier is told to send it again. Look at the shipment, its order and its stock.',
 };
+
+/** Where each failure is published as it is recorded: the functions that record them have no logger. */
+const CHANNEL = 'holdfast:work-failed';
+
+interface PublishedFailure {
+  work: Work;
+  subject: string;
+  error: unknown;
+  retryAt: Date;
+}
+
+/** Logs each failure that is recorded in this process, with its error, until the function that it returns is called. */
+export function logFailures(log: Logger): () => void {
+  const listen = (message: unknown) => {
+    // Only `recordFailure` publishes on this channel.
+    const { error, ...about } = message as PublishedFailure;
+    log.error({ err: error, ...about }, 'work on one subject failed; the rest of it goes on');
+  };
+  subscribe(CHANNEL, listen);
+  return () => {
+    unsubscribe(CHANNEL, listen);
+  };
+}
 
 /**
  * Writes down that work on one subject failed by an error of its own, although the rest of the batch was done: an alert
@@ -34,11 +68,11 @@ const ADVICE: Readonly<Record<Work, string>> = {
  *
  * @returns when it may be tried again
  */
-export function recordFailure(
+export async function recordFailure(
   db: Queryable,
   { work, subject, error }: { work: Work; subject: string; error: unknown },
 ): Promise<Date> {
-  return upsertFailure(db, {
+  const retryAt = await upsertFailure(db, {
     work,
     subject,
     firstSeconds: FIRST_RETRY_SECONDS,
@@ -46,11 +80,31 @@ export function recordFailure(
     details: {
       work,
       id: subject,
-      advice: ADVICE[work],
+      advice: `${ADVICE[work]} Once it is mended: holdfast work retry ${work} '${subject}'.`,
       error: error instanceof Error ? error.message : String(error),
       ...codesOf(error),
     },
   });
+  channel(CHANNEL).publish({ work, subject, error, retryAt } satisfies PublishedFailure);
+  return retryAt;
+}
+
+/** All work that failed and has not succeeded since. */
+export function listFailedWork(on: Queryable): Promise<FailedWork[]> {
+  return selectFailedWork(on);
+}
+
+/**
+ * Lets failed work be tried again without the rest of its wait: of one kind or all, on one subject or all. Who does the work
+ * does it when it looks next.
+ *
+ * @returns the work that there is
+ */
+export function retryFailedWork(
+  on: Queryable,
+  { work, subject }: { work?: Work | undefined; subject?: string | undefined },
+): Promise<Pick<FailedWork, 'work' | 'subject'>[]> {
+  return updateRetryTime(on, work ?? null, subject ?? null);
 }
 
 function codesOf(error: unknown): { sqlState?: string; constraint?: string } {
@@ -64,12 +118,32 @@ function codesOf(error: unknown): { sqlState?: string; constraint?: string } {
 
 /** Subjects of a kind of work that failed and have not succeeded since. */
 export async function failedSubjects(on: Queryable, work: Work): Promise<Set<string>> {
-  return new Set(await selectFailures(on, work));
+  return new Set((await selectFailures(on, work)).map(({ subject }) => subject));
+}
+
+export interface Failures {
+  /** May be tried again, soonest first. */
+  due: readonly string[];
+  /** Are left out for now. */
+  putOff: ReadonlySet<string>;
+}
+
+/** The same, by whether they may be tried again now. */
+export async function failuresByDue(on: Queryable, work: Work): Promise<Failures> {
+  const failures = await selectFailures(on, work);
+  const subjects = (due: boolean) =>
+    failures.filter((failure) => failure.due === due).map(({ subject }) => subject);
+  return { due: subjects(true), putOff: new Set(subjects(false)) };
 }
 
 /** The work succeeded, or there is nothing left to do: forgets the failures and resolves their alerts. */
 export async function forgetFailures(db: Queryable, work: Work, subjects: readonly string[]): Promise<void> {
   if (subjects.length > 0) await deleteFailures(db, work, subjects);
+}
+
+/** Resolves the alerts of messages that have left the outbox since their delivery failed. */
+export async function forgetSettledDeliveries(db: Queryable): Promise<void> {
+  await forgetFailures(db, 'deliver_message', await selectSettledDeliveries(db));
 }
 
 export interface IsolatedWork<Subject> {
@@ -116,8 +190,6 @@ export interface IsolatedBatch<Subject> {
   idOf(subject: Subject): string;
   /** Does the work on all of these subjects or on none. */
   run(subjects: readonly Subject[]): Promise<void>;
-  /** Told when a subject that failed may be tried again. */
-  putOff?(subject: Subject, retryAt: Date): Promise<unknown>;
 }
 
 /**
@@ -126,14 +198,13 @@ export interface IsolatedBatch<Subject> {
  */
 export function runIsolated<Subject>(
   subjects: readonly Subject[],
-  { db, work, idOf, run, putOff }: IsolatedBatch<Subject>,
+  { db, work, idOf, run }: IsolatedBatch<Subject>,
 ): Promise<void> {
   return runInHalves(
     subjects,
     run,
     async (subject, error) => {
-      const retryAt = await recordFailure(db, { work, subject: idOf(subject), error });
-      await putOff?.(subject, retryAt);
+      await recordFailure(db, { work, subject: idOf(subject), error });
     },
     isSubjectsOwn,
   );

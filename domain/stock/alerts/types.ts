@@ -22,16 +22,32 @@ export type RaisedAlertKind = {
 }[AlertKind];
 
 /** Work that is done on many subjects and goes on without one that fails. */
-export type Work =
-  | 'expire_reservation'
-  | 'hold_expired_lot'
-  | 'start_order_saga'
-  | 'start_transfer'
-  | 'start_job'
-  | 'start_return'
-  | 'book_shipment'
-  | 'record_booking'
-  | 'deliver_message';
+export const WORK_KINDS = [
+  'expire_reservation',
+  'hold_expired_lot',
+  'start_order_saga',
+  'start_transfer',
+  'start_job',
+  'start_return',
+  'book_shipment',
+  'record_booking',
+  'deliver_message',
+  'apply_carrier_update',
+] as const;
+export type Work = (typeof WORK_KINDS)[number];
+
+/** Work that failed on one subject. */
+export interface FailedWork {
+  work: Work;
+  /** Id of what the work is about. */
+  subject: string;
+  /** How often it failed. */
+  attempts: number;
+  /** It is left out until then. */
+  retryAt: Date;
+  /** The last error; null where the alert is gone. */
+  error: string | null;
+}
 
 export const ALERT_STATUSES = ['open', 'acknowledged', 'resolved'] as const;
 export type AlertStatus = (typeof ALERT_STATUSES)[number];

@@ -47,4 +47,11 @@ const REASONS: readonly { code: HealthCode; message: (upkeep: UpkeepRow) => stri
         ? `${driftAlerts} places disagree with the ledger: see GET /inventory/alerts?kind=ledger_drift.`
         : null,
   },
+  {
+    code: 'WORK_FAILED',
+    message: ({ failedWork }) =>
+      failedWork > 0
+        ? `Work failed on ${failedWork} subjects and is tried again later: see GET /inventory/alerts?kind=work_failed.`
+        : null,
+  },
 ];

@@ -6,6 +6,7 @@ import {
   type Queryable,
   type Transaction,
 } from '../../../platform/database/database';
+import { notPutOff } from '../alerts/put-off-sql';
 
 export interface StockTotals {
   products: number;
@@ -96,12 +97,15 @@ export function selectLedgerCheck(
 }
 
 export interface UpkeepRow {
-  /** Age of the oldest message that nobody has taken, seconds; 0: there is none. */
+  /** Age of the oldest message that was not delivered, seconds, without those whose delivery fails; 0: there is none. */
   outboxSeconds: number;
+  /** Without those that could not be freed and are put off. */
   overdueHolds: number;
   /** Months after this one that the ledger has a partition for. */
   partitionsAhead: number;
   driftAlerts: number;
+  /** Subjects on which work failed and is tried again later. */
+  failedWork: number;
 }
 
 /** @param reservationGraceSeconds how long after it fell due a reservation may still be there */
@@ -110,11 +114,16 @@ export function selectUpkeep(on: Queryable, reservationGraceSeconds: number): Pr
     on,
     'metrics.upkeep',
     `select
-       coalesce((select extract(epoch from clock_timestamp() - min(created_at)) from outbox), 0)::float8 as "outboxSeconds",
-       (select count(*) from reservations
-        where status = 'pending' and expires_at < statement_timestamp() - make_interval(secs => $1)) as "overdueHolds",
+       coalesce((select extract(epoch from clock_timestamp() - min(o.created_at)) from outbox o
+                 where not exists (select from failed_work f
+                                   where f.work = 'deliver_message' and f.subject = o.topic || ' ' || o.key)),
+                0)::float8 as "outboxSeconds",
+       (select count(*) from reservations r
+        where r.status = 'pending' and r.expires_at < statement_timestamp() - make_interval(secs => $1)
+          and ${notPutOff('expire_reservation', 'r.id')}) as "overdueHolds",
        (select count(*) from ledger_partitions where lower_bound > statement_timestamp()) as "partitionsAhead",
-       (select count(*) from alerts where status <> 'resolved' and kind = 'ledger_drift') as "driftAlerts"`,
+       (select count(*) from alerts where status <> 'resolved' and kind = 'ledger_drift') as "driftAlerts",
+       (select count(*) from failed_work) as "failedWork"`,
     [reservationGraceSeconds],
   );
 }

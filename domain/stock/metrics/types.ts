@@ -15,17 +15,20 @@ export interface InventoryMetrics {
   ledgerDrift: { checkedAt: string; findings: number } | null;
 }
 
-export type HealthCode = 'OUTBOX_BEHIND' | 'HOLDS_OVERDUE' | 'PARTITIONS_MISSING' | 'LEDGER_DRIFT';
+export type HealthCode =
+  'OUTBOX_BEHIND' | 'HOLDS_OVERDUE' | 'PARTITIONS_MISSING' | 'LEDGER_DRIFT' | 'WORK_FAILED';
 
 export interface InventoryHealth {
   status: 'ok' | 'degraded';
   reasons: { code: HealthCode; message: string }[];
-  /** Age of the oldest message that was not delivered, seconds. */
+  /** Age of the oldest message that was not delivered, seconds, without those whose delivery fails. */
   outboxSeconds: number;
-  /** Reservations past due that were not released. */
+  /** Reservations past due that were not released, without those that could not be and are tried again later. */
   overdueHolds: number;
   /** Months to come that the ledger has a partition for. */
   partitionsAhead: number;
   /** Places whose counters were found to disagree with the ledger, and not repaired since. */
   driftAlerts: number;
+  /** Subjects on which work failed by an error of their own and is tried again later. */
+  failedWork: number;
 }

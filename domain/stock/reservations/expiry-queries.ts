@@ -57,14 +57,15 @@ export async function selectDueAmongForUpdate(tx: Transaction, ids: readonly str
   return found.map((row) => row.id);
 }
 
-/** Reservations that could not be freed and have ended since. */
+/** Reservations that could not be freed and have ended since, or are not due any more. */
 export async function selectSettledFailures(on: Queryable): Promise<string[]> {
   const found = await many<{ subject: string }>(
     on,
     'reservations.settled_failures',
     `select f.subject from failed_work f
      where f.work = 'expire_reservation'
-       and not exists (select from reservations r where r.id = f.subject::uuid and r.status in ('pending', 'charging'))`,
+       and not exists (select from reservations r where r.id = f.subject::uuid
+                         and r.status in ('pending', 'charging') and r.expires_at <= statement_timestamp())`,
   );
   return found.map((row) => row.subject);
 }

@@ -1,7 +1,7 @@
 import type { Database, Queryable, Transaction } from '../../../platform/database/database';
 import { AppError } from '../../../platform/errors';
 import { pageIn, withoutMicros, type Page } from '../../../platform/database/pages';
-import { selectHold, selectHoldPage, type HoldFilter } from './queries';
+import { selectHold, selectQualityHoldPage, type HoldFilter } from './queries';
 import type { QualityHoldView } from './types';
 
 /** Null: no such hold. */
@@ -19,5 +19,5 @@ export async function holdIn(tx: Transaction, id: string): Promise<QualityHoldVi
 
 /** A page of quality holds, newest first. */
 export async function listQualityHolds(db: Database, filter: HoldFilter): Promise<Page<QualityHoldView>> {
-  return pageIn(await selectHoldPage(db, filter), filter.limit, withoutMicros);
+  return pageIn(await selectQualityHoldPage(db, filter), filter.limit, withoutMicros);
 }

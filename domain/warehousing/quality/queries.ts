@@ -37,7 +37,7 @@ export interface HoldFilter extends PageRequest {
 }
 
 /** Newest first; one more than asked for. */
-export function selectHoldPage(db: Database, filter: HoldFilter): Promise<HoldRow[]> {
+export function selectQualityHoldPage(db: Database, filter: HoldFilter): Promise<HoldRow[]> {
   const query = db
     .builder('quality_holds as h')
     .join('products as p', 'p.id', 'h.product_id')

@@ -1,0 +1,50 @@
+import { listFailedWork, retryFailedWork } from '../domain/stock/alerts/failed-work';
+import type { Work } from '../domain/stock/alerts/types';
+import type { Settings } from '../platform/config';
+import type { Output } from './output';
+import { withDatabase } from './verify';
+
+/** When work is done again that may be tried again. */
+const NEXT_ATTEMPT: Readonly<Record<Work, string>> = {
+  expire_reservation: 'within seconds',
+  hold_expired_lot: 'within the hour, by the schedule stock-upkeep',
+  start_order_saga: 'by the schedule reconcile-orders',
+  start_transfer: 'by the schedule reconcile-transfers',
+  start_job: 'by the schedule reconcile-jobs',
+  start_return: 'by the schedule reconcile-returns',
+  book_shipment: 'the carrier books a shipment',
+  record_booking: 'within half a minute',
+  deliver_message: 'within a minute, whether or not it is asked for',
+  apply_carrier_update: 'when the carrier sends the update again',
+};
+
+/** `holdfast work`: work that failed on one subject, one a line. */
+export function listWork(settings: Settings, output: Output): Promise<number> {
+  return withDatabase(settings, async (db) => {
+    const failed = await listFailedWork(db);
+    if (failed.length === 0) output.line('No work has failed.');
+    for (const { work, subject, attempts, retryAt, error } of failed) {
+      output.line(
+        `${work}  ${subject}  ${attempts} failed, tried again from ${retryAt.toISOString()}  ${error ?? ''}`,
+      );
+    }
+    return 0;
+  });
+}
+
+/** `holdfast work retry`: lets it be tried again now. Exit code 1 tells that there is no such failed work. */
+export function retryWork(
+  settings: Settings,
+  which: { work?: Work | undefined; subject?: string | undefined },
+  output: Output,
+): Promise<number> {
+  return withDatabase(settings, async (db) => {
+    const retried = await retryFailedWork(db, which);
+    for (const { work, subject } of retried) {
+      output.line(`${work}  ${subject}  is tried again ${NEXT_ATTEMPT[work]}.`);
+    }
+    if (retried.length > 0) return 0;
+    output.line('There is no such failed work.');
+    return 1;
+  });
+}
