@@ -1,3 +1,5 @@
+import { placementResult } from '../../api/use-cases/order-responses';
+import type { OrderRecord } from '../../domain/ordering/views';
 import { createChangeFeed } from '../../api/streams/change-feed';
 import { createOrderOutcomes } from '../../api/services/order-outcomes';
 import { newId } from '../../platform/ids';
@@ -131,4 +133,16 @@ describe('waiting for outcomes', () => {
     expected.release();
     await waitFor(() => listener.connected);
   });
+});
+
+test('a refusal for the limit of backorders is counted apart from orders that failed', () => {
+  const failed = (failureCode: string) =>
+    placementResult({
+      // Only what is read of a failed order.
+      view: { id: newId(), status: 'failed', failureCode } as OrderRecord['view'],
+      shortages: [],
+      failureDetail: null,
+      failureDetails: {},
+    }).outcome;
+  expect([failed('BACKORDER_LIMIT'), failed('CARRIER_FAILED')]).toEqual(['backorder_limit', 'failed']);
 });
