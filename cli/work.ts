@@ -12,7 +12,7 @@ const NEXT_ATTEMPT: Readonly<Record<Work, string>> = {
   start_transfer: 'by the schedule reconcile-transfers',
   start_job: 'by the schedule reconcile-jobs',
   start_return: 'by the schedule reconcile-returns',
-  book_shipment: 'the carrier books a shipment',
+  book_shipment: 'within half a minute',
   record_booking: 'within half a minute',
   deliver_message: 'within a minute, whether or not it is asked for',
   apply_carrier_update: 'when the carrier sends the update again',
