@@ -64,7 +64,7 @@ export interface ReconcileDependencies {
 const AWAY_LIMIT = 3;
 /**
  * With so many suspects in a row that Temporal refuses, the cause is taken to be common to all (no permission, no namespace, a
- * search attribute that is missing): the rest is left to the next run, and none of them gets an alert. More than `AWAY_LIMIT`,
+ * search attribute that is missing): the rest is left to the next run, and only one of them gets an alert. More than `AWAY_LIMIT`,
  * since a refusal costs no deadline, and some rows in a row may each be refused for themselves.
  */
 const REFUSED_LIMIT = 10;
@@ -98,11 +98,24 @@ export function createReconcileActivities(deps: ReconcileDependencies): Reconcil
       const { due, putOff } = await failuresByDue(db, work);
       const failedBefore = new Set(due);
       let away = 0;
-      /** Refused since the last suspect that was not: whether the cause is their own shows with the next one. */
+      let refusedInARow = 0;
+      /** Refused in a row, and not before: whether the cause is their own shows with the next suspect. */
       const refused: { subject: string; error: unknown }[] = [];
 
       async function record(): Promise<void> {
         for (const failure of refused.splice(0)) await recordFailure(db, { work, ...failure });
+      }
+
+      async function refuse(subject: string, error: unknown): Promise<void> {
+        refusedInARow += 1;
+        // Its alert is open. It goes behind the others of its kind, so that these get their turn.
+        if (failedBefore.has(subject)) await recordFailure(db, { work, subject, error });
+        else refused.push({ subject, error });
+        if (refusedInARow < REFUSED_LIMIT) return;
+        // One of them gets an alert and is put off: should the cause be their own after all, the list moves on run by run.
+        refused.splice(1);
+        await record();
+        throw error;
       }
 
       async function reconcile(id: string): Promise<void> {
@@ -115,6 +128,7 @@ export function createReconcileActivities(deps: ReconcileDependencies): Reconcil
           if (outcome !== 'left') result[outcome] += 1;
           if (failedBefore.has(id)) await forgetFailures(db, work, [id]);
           away = 0;
+          refusedInARow = 0;
           await record();
         } catch (error) {
           result.failed += 1;
@@ -123,8 +137,7 @@ export function createReconcileActivities(deps: ReconcileDependencies): Reconcil
           if (away === AWAY_LIMIT) throw error;
           if (away > 0) return;
           if (callFailure(error) === 'refused') {
-            refused.push({ subject: id, error });
-            if (refused.length === REFUSED_LIMIT) throw error;
+            await refuse(id, error);
           } else {
             await recordFailure(db, { work, subject: id, error });
           }
@@ -132,9 +145,9 @@ export function createReconcileActivities(deps: ReconcileDependencies): Reconcil
       }
 
       for await (const id of subject.suspects()) if (!failedBefore.has(id)) await reconcile(id);
+      await record();
       // Those that failed before may no longer be suspects: their alerts end with them. Last, so that they delay no other.
       for (const id of due.slice(0, RETRY_LIMIT)) await reconcile(id);
-      await record();
       return result;
     },
   };

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { applyCarrierEvents } from '../../domain/fulfilment/carrier-updates';
 import { CARRIER_NAMES } from '../../integrations/carriers';
 import { API_BASE } from '../http/paths';
-import { notFound } from '../http/problems';
+import { notFound, problem } from '../http/problems';
 import { ok } from '../http/response';
 import { route, type Route } from '../http/route';
 import { carrierEvents, carrierOutcomes } from '../schemas/carriers';
@@ -17,15 +17,20 @@ export function carrierRoutes(context: ApiContext): Route[] {
         tag: 'Carriers',
         summary: "A carrier's updates",
         description:
-          'Repeated, delayed and reordered updates are harmless: each is taken once, and statuses only go forward. An update whose result is `failed` was not taken: send it again later.',
+          'Repeated, delayed and reordered updates are harmless: each is taken once, and statuses only go forward. Where some could not be applied, the others are, and the whole call may be sent again.',
         params: z.object({ name: z.string() }),
         body: carrierEvents,
         responses: { 200: { description: 'The outcome of each, in their order', schema: carrierOutcomes } },
-        problems: ['VALIDATION_FAILED'],
+        problems: ['VALIDATION_FAILED', 'UPDATES_FAILED'],
       },
       async ({ params: { name }, body }) => {
         if (!CARRIER_NAMES.includes(name)) throw notFound('There is no such carrier.');
-        return ok({ results: await applyCarrierEvents(context, name, body.events) });
+        const results = await applyCarrierEvents(context, name, body.events);
+        const failed = results.filter(({ result }) => result === 'failed').length;
+        // Not 200: many senders look at the status alone, and these updates are kept nowhere else.
+        if (failed > 0)
+          throw problem('UPDATES_FAILED', `${failed} of ${results.length} are not applied.`, { results });
+        return ok({ results });
       },
     ),
   ];

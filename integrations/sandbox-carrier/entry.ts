@@ -57,7 +57,18 @@ async function postEvents(url: string, events: readonly CarrierEvent[]): Promise
     signal: AbortSignal.timeout(WEBHOOK_TIMEOUT_MS),
   });
   const text = await response.text();
-  if (!response.ok) throw new Error(`the carrier webhook returned ${response.status}`);
-  const { results } = RESULTS.parse(JSON.parse(text));
+  // 503 with results: some of them could not be applied.
+  const told = response.ok || response.status === 503 ? RESULTS.safeParse(parseJson(text)) : undefined;
+  if (!told?.success) throw new Error(`the carrier webhook returned ${response.status}`);
+  const { results } = told.data;
   return results.filter(({ result }) => result === 'failed').map(({ eventId }) => eventId);
+}
+
+/** Undefined: it is not JSON, as from a proxy. */
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }

@@ -160,7 +160,8 @@ export async function refuseKey(
 
 /**
  * Stores the final response and returns the one that is stored: the first stays. A run whose key another run has claimed
- * stores nothing; until that one ends, its own response is returned.
+ * stores nothing; until that one ends, its own response is returned. One exception: a run that has done its work is not told
+ * that the other was refused. Both did the same work, so a refusal beside a success is out of date.
  */
 export async function finishKey(
   on: Queryable,
@@ -171,7 +172,9 @@ export async function finishKey(
     on,
     'idempotency.finish',
     `update idempotency_keys set state = 'done', status = $3, body = $4, updated_at = clock_timestamp()
-     where caller = $1 and key = $2 and state <> 'done' and claim is not distinct from $5`,
+     where caller = $1 and key = $2 and (
+       (state <> 'done' and claim is not distinct from $5)
+       or (state = 'done' and claim <> $5 and status >= 400 and $3 < 400))`,
     [id.caller, id.key, response.status, JSON.stringify(response.body), 'claim' in id ? id.claim : null],
   );
   return stored === 1 ? response : ((await readKey(on, id)).response ?? response);

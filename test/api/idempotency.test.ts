@@ -187,6 +187,17 @@ describe('a request that takes longer than its lease', () => {
     expect(await repeat).toEqual(created);
   });
 
+  it('is not told of a refusal of the repeat when it has done its work', async () => {
+    const { key, run } = repeatable();
+    const first = await run(async () => {
+      await endLease(key);
+      expect(await run(() => Promise.resolve(refused))).toEqual(refused);
+      return created;
+    });
+    expect(first).toEqual(created);
+    expect(await run(() => Promise.reject(new Error('runs no more')))).toMatchObject(created);
+  });
+
   it('returns the response that the repeat has stored meanwhile', async () => {
     const { key, run } = repeatable();
     const first = await run(async () => {

@@ -205,7 +205,7 @@ test('a job that was deleted after its workflow had failed is left, and its aler
 /** As the engine's client throws it: INVALID_ARGUMENT. */
 const refusal = () => Object.assign(new Error('refused'), { code: 3, details: '', metadata: {} });
 
-test('what Temporal refuses for all alike ends the run and raises no alert for each', async () => {
+test('what Temporal refuses for all alike ends the run and raises one alert, not one for each', async () => {
   for (let n = 0; n < 15; n++) await newJob();
   await rest('1 hour');
   let asked = 0;
@@ -214,7 +214,28 @@ test('what Temporal refuses for all alike ends the run and raises no alert for e
     return Promise.reject(refusal());
   };
   await expect(run('jobs', refusing)).rejects.toThrow('refused');
-  expect([asked, await alertCount()]).toEqual([10, 0]);
+  expect([asked, await alertCount()]).toEqual([10, 1]);
+});
+
+test('many rows that Temporal refuses for good do not keep those behind them from their turn', async () => {
+  const jobs = [];
+  for (let n = 0; n < 15; n++) jobs.push(await newJob());
+  await rest('1 hour');
+  const bad = new Set(jobs.slice(0, 12).map(workflowOf));
+  const refusing = (id: string) => (bad.has(id) ? Promise.reject(refusal()) : Promise.resolve());
+  const runs = async (times: number) => {
+    for (let n = 0; n < times; n++) await run('jobs', refusing).catch(() => undefined);
+  };
+  // Run by run the first of the list is put off, until fewer than the limit are left before the good ones.
+  await runs(4);
+  expect(started).toEqual(jobs.slice(12).map(workflowOf));
+  expect(await alertCount()).toBe(12);
+
+  // When all are due again, ten that are refused again do not keep the others from being mended.
+  bad.delete(workflowOf(jobs[11]!));
+  await letRetry();
+  await runs(2);
+  expect(started).toContain(workflowOf(jobs[11]!));
 });
 
 test('what Temporal refuses for some rows only is recorded for each of them', async () => {
