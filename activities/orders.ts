@@ -13,7 +13,7 @@ import {
   type BeginChargeResult,
 } from '../domain/ordering/pay';
 import { expireReservation } from '../domain/ordering/expire';
-import type { OrderReserver } from '../domain/ordering/place';
+import type { OrderReserver } from '../domain/ordering/order-reserver';
 import { readProgress } from '../domain/ordering/progress';
 import type { OrderProgress, ReserveOutcome } from '../domain/ordering/types';
 import type { OrderInput } from '../domain/orders/types';

@@ -8,7 +8,7 @@ import { createReconcileActivities } from '../activities/reconcile';
 import { createReservationActivities } from '../activities/reservations';
 import { createTransferActivities } from '../activities/transfers';
 import { createWarehousingActivities } from '../activities/warehousing';
-import type { createOrderReserver } from '../domain/ordering/place';
+import type { createOrderReserver } from '../domain/ordering/order-reserver';
 import type { StockLedger } from '../domain/stock/ledger/stock-ledger';
 import type { Settings } from '../platform/config';
 import type { Logger } from '../platform/telemetry/log';

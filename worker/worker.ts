@@ -1,7 +1,7 @@
 import type { Client } from '@temporalio/client';
 import type { NativeConnection, WorkerOptions } from '@temporalio/worker';
 import { createWarehouseDirectory } from '../domain/catalog/warehouses';
-import { createOrderReserver } from '../domain/ordering/place';
+import { createOrderReserver } from '../domain/ordering/order-reserver';
 import { openCarriers } from '../integrations/carriers';
 import { openGateway } from '../integrations/gateways';
 import { ensurePartitions } from '../domain/stock/retention/retention';

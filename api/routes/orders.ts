@@ -127,7 +127,7 @@ export function orderActions(context: ApiContext, knownTokens: readonly string[]
         path: `${API_BASE}/orders/{id}/cancel`,
         tag: TAG,
         summary: 'Cancel an order',
-        description: 'Money is refunded and stock is back before it answers 200. Safe to repeat.',
+        description: 'Money is refunded and stock is back before it returns 200. Safe to repeat.',
         params: idParams,
         body: cancelBody,
         bodyOptional: true,

@@ -46,9 +46,9 @@ test('exactly as many units may wait for a product, whoever places orders at the
   const sku = await shop.product({});
   const orders = Array.from({ length: 40 }, () => waits(sku, 100));
   const [one, two] = await Promise.all([placeAll(orders.slice(0, 20)), placeAll(orders.slice(20))]);
-  const verdicts = [...one, ...two];
-  expect(verdicts.filter(({ outcome }) => outcome === 'reserved')).toHaveLength(10);
-  expect(verdicts.filter(({ code }) => code === 'BACKORDER_LIMIT')).toHaveLength(30);
+  const outcomes = [...one, ...two];
+  expect(outcomes.filter(({ outcome }) => outcome === 'reserved')).toHaveLength(10);
+  expect(outcomes.filter(({ code }) => code === 'BACKORDER_LIMIT')).toHaveLength(30);
   expect(await waitingFor(sku)).toBe(1_000);
 });
 
@@ -112,8 +112,8 @@ test('the refusal is 409 BACKORDER_LIMIT with the product and the limit, and not
   const sku = await shop.product({ AMS: 7 });
   const limits = { product: 1_000, customer: 100_000 };
   const order = waits(sku, 1_008);
-  const verdicts = await placeAll([order], limits);
-  expect(verdicts).toMatchObject([{ outcome: 'refused', code: 'BACKORDER_LIMIT' }]);
+  const outcomes = await placeAll([order], limits);
+  expect(outcomes).toMatchObject([{ outcome: 'refused', code: 'BACKORDER_LIMIT' }]);
   expect(await levelsOf(shop.db, sku)).toEqual({ AMS: [7, 0] });
   expect(await viewOf(shop.db, order.orderId)).toMatchObject({
     status: 'failed',

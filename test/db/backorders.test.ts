@@ -108,13 +108,13 @@ test('new orders at the same moment never take what others wait for', async () =
     const sku = await shop.product({});
     const orders = await queueUp(sku, 2, 2);
     const snipers = Array.from({ length: 6 }, () => orderOf({ [sku]: 1 }));
-    const [, , ...verdicts] = await Promise.all([
+    const [, , ...outcomes] = await Promise.all([
       receive(shop.db, sku, 'AMS', 2),
       receive(shop.db, sku, 'BER', 3),
       ...snipers.map((order) => shop.place(order)),
     ]);
     expect(await unitsOf(orders)).toEqual(['2/0', '2/0']);
-    expect(verdicts.filter((each) => each.outcome === 'reserved').length).toBeLessThanOrEqual(1);
+    expect(outcomes.filter((each) => each.outcome === 'reserved').length).toBeLessThanOrEqual(1);
   }
 });
 

@@ -100,7 +100,8 @@ test('a batch of updates applies all but the one that fails, and returns the sam
   await expect(
     applyUpdates(withStock(shop.db), { ...request, batchId: newId(), atomic: true }),
   ).rejects.toMatchObject({
-    code: '23514',
+    code: 'BATCH_REJECTED',
+    details: { rejected: [{ index: 1, code: 'UPDATE_FAILED' }] },
   });
 });
 

@@ -186,7 +186,7 @@ test('reservations that expire while others are made, confirmed and released nev
   const sku = await shop.product({ AMS: 30, BER: 20 });
   const there = openStandaloneReserver(shop.db);
   const waiting = orderOf({ [sku]: 60 }, { fulfilment: 'backorder' });
-  const verdicts: ReservationOutcome[] = [];
+  const outcomes: ReservationOutcome[] = [];
   const ids = await Promise.all(Array.from({ length: 50 }, () => shop.reserve({ [sku]: 1 })));
   await shop.place(waiting);
   await makeReservationsDue(shop.db, ids.slice(0, 40), 20);
@@ -194,7 +194,7 @@ test('reservations that expire while others are made, confirmed and released nev
     ...ids.slice(30, 40).map((id) => contend('confirm', id)),
     ...ids.slice(40).map((id) => contend('release', id)),
     ...Array.from({ length: 20 }, async (_, n) =>
-      verdicts.push(await (n % 2 === 0 ? there : shop.standalone).submit(reservationOf({ [sku]: 1 }))),
+      outcomes.push(await (n % 2 === 0 ? there : shop.standalone).submit(reservationOf({ [sku]: 1 }))),
     ),
     (async () => {
       for (let n = 0; n < 20; n++) await round();
@@ -210,7 +210,7 @@ test('reservations that expire while others are made, confirmed and released nev
   });
   await there.close();
   // Whatever was freed went to the order that waits, so nobody else got any.
-  expect(verdicts.every((verdict) => verdict.outcome === 'short')).toBe(true);
+  expect(outcomes.every((outcome) => outcome.outcome === 'short')).toBe(true);
   const statuses = await Promise.all(ids.map(async (id) => (await viewOfReservation(shop.db, id)).status));
   const confirmed = statuses.filter((status) => status === 'confirmed').length;
   expect((await viewOf(shop.db, waiting.orderId)).items[0]).toMatchObject({

@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { OrderReserver } from '../../domain/ordering/place';
+import type { OrderReserver } from '../../domain/ordering/order-reserver';
 import type { ReserveOutcome } from '../../domain/ordering/types';
 import type { OrderInput } from '../../domain/orders/types';
 import { undoReserve } from '../../domain/ordering/undo-reserve';
@@ -39,7 +39,7 @@ afterAll(async () => {
   await shop.close();
 });
 
-function verdicts(given: readonly ReserveOutcome[]): string[] {
+function outcomes(given: readonly ReserveOutcome[]): string[] {
   return given.map((each) => each.outcome);
 }
 
@@ -68,7 +68,7 @@ test('a batch is served in the order of arrival, and a large order that is short
   const sku = await shop.product({ AMS: 3, BER: 2 });
   const orders = [2, 2, 3, 1, 1].map((quantity) => orderOf({ [sku]: quantity }));
   const given = await inOneBatch(here, orders);
-  expect(verdicts(given)).toEqual(['reserved', 'reserved', 'rejected', 'reserved', 'rejected']);
+  expect(outcomes(given)).toEqual(['reserved', 'reserved', 'rejected', 'reserved', 'rejected']);
   // Those that were short were decided with all rows locked, and so apart from the others.
   expect(await transactionsOf(orders)).toBe(2);
 });
@@ -143,7 +143,7 @@ test('the same order decided in two processes at once gets one outcome and one r
       here.submit(unknown),
       there.submit(unknown),
     ]);
-    expect(verdicts(given)).toEqual(['reserved', 'reserved', 'refused', 'refused']);
+    expect(outcomes(given)).toEqual(['reserved', 'reserved', 'refused', 'refused']);
     expect(await eventTypes(shop.db, unknown.orderId)).toEqual(['order_placed', 'order_failed']);
     const reserved = Object.values(await levelsOf(shop.db, sku)).map(([, units]) => units);
     expect(reserved.reduce((sum, units) => sum + units, 0)).toBe(1);

@@ -11,7 +11,7 @@ import {
   createOrderReserver,
   type OrderReserver,
   type OrderReserverOptions,
-} from '../../domain/ordering/place';
+} from '../../domain/ordering/order-reserver';
 import type { OrderProgress, OrderView, ReserveOutcome } from '../../domain/ordering/types';
 import type { OrderInput } from '../../domain/orders/types';
 import { readOrder } from '../../domain/ordering/views';

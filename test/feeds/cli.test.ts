@@ -47,7 +47,7 @@ test('rejected rows are written beside the file, and the code is 1', async () =>
   expect(code).toBe(1);
   expect(said).toContain(`Rejected rows: ${file}.rejects.csv`);
   expect(await readFile(`${file}.rejects.csv`, 'utf8')).toBe(
-    'line,sku,location,quantity,code,reason\n2,NONE,AMS,6,UNKNOWN_SKU,There is no such product.\n',
+    'line,sku,location,quantity,code,reason\n2,NONE,AMS,6,UNKNOWN_SKU,"There is no such product, or several that differ in capitals only and none exactly so."\n',
   );
 });
 

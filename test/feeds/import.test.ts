@@ -72,8 +72,8 @@ test('a CSV feed sets what is on hand, says what it did, and lists what it rejec
   expect(file.text.split('\n')).toEqual([
     'line,sku,location,quantity,code,reason',
     '2,LAMP,AMS,7,SUPERSEDED,A later line of the feed is about the same product and location.',
-    '6,NOTHING,AMS,1,UNKNOWN_SKU,There is no such product.',
-    '7,DESK,NOWHERE,1,UNKNOWN_LOCATION,There is no such location.',
+    '6,NOTHING,AMS,1,UNKNOWN_SKU,"There is no such product, or several that differ in capitals only and none exactly so."',
+    '7,DESK,NOWHERE,1,UNKNOWN_LOCATION,"There is no such location, or several that differ in capitals only and none exactly so."',
     '8,CHAIR,AMS,many,QUANTITY_INVALID,The quantity is not a whole number.',
     '9,,,,QUOTE_BROKEN,"A quote is not closed on its line, or text follows it."',
     '',

@@ -1,6 +1,6 @@
 import { Client } from 'pg';
 import { openDatabase, type Database } from '../../platform/database/database';
-import type { OrderReserver } from '../../domain/ordering/place';
+import type { OrderReserver } from '../../domain/ordering/order-reserver';
 import { levelsOf, openOrderShop, openReserver, orderOf, PAYMENT, type OrderShop } from '../db/support';
 import { eventTypes } from '../support/fixtures';
 import { expectInvariants } from '../support/invariants';
@@ -90,8 +90,8 @@ test('locks that are on no stock row are found by halving, and fail no other ord
   );
   const first = reserver.submit(orderOf({ [sku]: 1 }));
   const waiting = stuck.map((order) => reserver.submit(order));
-  const verdicts = await Promise.all([1, 2].map(() => reserver.submit(orderOf({ [sku]: 1 }))));
-  expect([await first, ...verdicts].map((each) => each.outcome)).toEqual([
+  const outcomes = await Promise.all([1, 2].map(() => reserver.submit(orderOf({ [sku]: 1 }))));
+  expect([await first, ...outcomes].map((each) => each.outcome)).toEqual([
     'reserved',
     'reserved',
     'reserved',
@@ -118,8 +118,8 @@ test('a connection that is lost in mid-batch fails no request', async () => {
   const pid = await waitFor(async () => (await waitingPids())[0]);
   await other.query('select pg_terminate_backend($1)', [pid]);
   await other.query('rollback');
-  const verdicts = (await Promise.all(placed)).map((each) => each.outcome);
-  expect(verdicts).toEqual([...Array<string>(5).fill('reserved'), ...Array<string>(3).fill('rejected')]);
+  const outcomes = (await Promise.all(placed)).map((each) => each.outcome);
+  expect(outcomes).toEqual([...Array<string>(5).fill('reserved'), ...Array<string>(3).fill('rejected')]);
   expect(await levelsOf(db, sku)).toEqual({ AMS: [5, 5] });
   await patient.close();
 });
@@ -137,9 +137,9 @@ test('when the response to a commit is lost, the batch runs again and every requ
   };
   const unlucky = openReserver(forgetful, { lanes: 1 });
   const orders = [2, 1, 1, 5].map((quantity) => orderOf({ [sku]: quantity }, { payment: PAYMENT }));
-  const verdicts = await Promise.all(orders.map((order) => unlucky.submit(order)));
-  expect(verdicts.map((each) => each.outcome)).toEqual(['reserved', 'reserved', 'reserved', 'rejected']);
-  expect(verdicts[3]?.shortages).toEqual([{ sku, requested: 5, available: 0 }]);
+  const outcomes = await Promise.all(orders.map((order) => unlucky.submit(order)));
+  expect(outcomes.map((each) => each.outcome)).toEqual(['reserved', 'reserved', 'reserved', 'rejected']);
+  expect(outcomes[3]?.shortages).toEqual([{ sku, requested: 5, available: 0 }]);
   expect(await levelsOf(db, sku)).toEqual({ AMS: [3, 3], BER: [1, 1] });
   for (const order of orders.slice(0, 3)) {
     expect(await eventTypes(db, order.orderId)).toEqual([

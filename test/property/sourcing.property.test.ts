@@ -92,7 +92,7 @@ test('what is taken and what is missing add up to what was asked for', () => {
   );
 });
 
-test('who is short got every unit there is', () => {
+test('an order with a shortage was offered every unit there is', () => {
   fc.assert(
     fc.property(cases, (given) => {
       const made = plan(given);

@@ -11,7 +11,7 @@ import { findTemporalCli } from '../../platform/embedded/temporal-cli';
 import { createLogger } from '../../platform/telemetry/log';
 import { migrate } from '../../platform/database/migrations';
 import { copyCluster, createCluster } from './postgres-cluster';
-import { endRun, endRunAndExit, FOLDER_PREFIX, OWNER_FILE, sweepAbandonedRuns } from './run-folders';
+import { endRun, endRunAndExit, FOLDER_PREFIX, OWNER_FILE, removeAbandonedRuns } from './run-folders';
 import { ENV, type TestRun } from './run';
 import { buildWorkflowBundle, WORKFLOWS_ENTRY } from './workflow-bundle';
 
@@ -30,7 +30,7 @@ const FAST = {
 /** Starts one PostgreSQL and one Temporal for all test files, with a migrated template database. */
 export default async function setUp(globalConfig: Pick<Config, 'collectCoverage'>): Promise<void> {
   const log = createLogger(process.env.HOLDFAST_TEST_LOG_LEVEL ?? 'warn', 'test');
-  await sweepAbandonedRuns();
+  await removeAbandonedRuns();
   const run: TestRun = { folder: await mkdtemp(join(tmpdir(), FOLDER_PREFIX)) };
   globalThis.holdfastTestRun = run;
   // As root PostgreSQL runs as another user, who must get through here.

@@ -37,7 +37,7 @@ export function endRunAndExit(): void {
 }
 
 /** Ends the servers and removes the folders of earlier runs that were killed. */
-export async function sweepAbandonedRuns(): Promise<void> {
+export async function removeAbandonedRuns(): Promise<void> {
   const names = (await readdir(tmpdir())).filter((name) => OURS.test(name));
   for (const folder of names.map((name) => join(tmpdir(), name))) {
     if (!(await isMine(folder))) continue;

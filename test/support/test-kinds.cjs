@@ -10,7 +10,7 @@ const SERVERS = 'test/support/run.ts';
 /** A file that imports this one itself holds the product to a time that the documents promise. */
 const PROMISES = 'test/support/promised.ts';
 /** Suites that load the machine, or take servers away. */
-const ALONE = /^test\/(faults|load)\//;
+const LOADING = /^test\/(faults|load)\//;
 
 const importsOf = new Map();
 
@@ -54,13 +54,13 @@ function testFiles() {
  * - `pure`: no server;
  * - `servers`: the run's PostgreSQL and Temporal;
  * - `timed`: besides, a machine that is not overloaded, since it asserts a promised time;
- * - `alone`: it loads the machine, or stops servers, and would disturb the others.
+ * - `loading`: it loads the machine, or stops servers, and would disturb the others.
  *
  * @param {string} file absolute, or from the root
  */
 function kindOf(file) {
   const name = toName(resolve(ROOT, file));
-  if (ALONE.test(name)) return 'alone';
+  if (LOADING.test(name)) return 'loading';
   if (imports(name).includes(PROMISES)) return 'timed';
   return reaches(name, SERVERS) ? 'servers' : 'pure';
 }

@@ -112,9 +112,9 @@ test('units of a lot on quality hold are not shipped, and are written off from t
   const held = await putOnHold(shop.db, { ...base, holdId: newId(), quantity: 3, lot: 'SOON' });
   await shippedOrder(shop, { [sku]: 2 });
   expect(await lotsOf(shop.db, sku)).toEqual(['SOON@AMS: 3', 'LATE@AMS: 2', 'NEVER@AMS: 5']);
-  const verdict = () => ({ holdId: held.id, quantity: 1, actor: 'test', effectId: newId() });
-  await writeOffHold(withStock(shop.db), verdict());
-  await releaseFromHold(withStock(shop.db), verdict());
+  const decision = () => ({ holdId: held.id, quantity: 1, actor: 'test', effectId: newId() });
+  await writeOffHold(withStock(shop.db), decision());
+  await releaseFromHold(withStock(shop.db), decision());
   expect(await selectLots(shop.db, sku, null)).toMatchObject([
     { code: 'SOON', quantity: 2, held: 1 },
     { code: 'LATE', quantity: 2, held: 0 },

@@ -2,7 +2,7 @@ import { MockActivityEnvironment } from '@temporalio/testing';
 import { DefaultLogger } from '@temporalio/worker';
 import { createOrderActivities, type OrderActivities } from '../../activities/orders';
 import { createWarehouseDirectory } from '../../domain/catalog/warehouses';
-import { createOrderReserver, type OrderReserver } from '../../domain/ordering/place';
+import { createOrderReserver, type OrderReserver } from '../../domain/ordering/order-reserver';
 import type { OrderProgress } from '../../domain/ordering/types';
 import type { OrderInput } from '../../domain/orders/types';
 import { fingerprintOf } from '../db/support';

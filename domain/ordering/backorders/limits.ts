@@ -48,7 +48,7 @@ export async function checkBackorderLimits(
     const waiting = ofCustomer.get(customerId) ?? 0;
     if (waiting + total > limits.customer) {
       const skus = wanted.map(({ sku }) => sku);
-      return refusal(`for this customer (${skus.join(', ')})`, {
+      return refusal('for this customer', {
         scope: 'customer',
         skus,
         waiting,
@@ -68,9 +68,11 @@ function refusal(
   details: { waiting: number; wanted: number; limit: number } & Record<string, unknown>,
 ): Refusal {
   const { waiting, wanted, limit } = details;
+  const advice =
+    wanted > limit ? `Order at most ${limit}.` : 'Order fewer, or again with a new key when fewer wait.';
   return {
     code: 'BACKORDER_LIMIT',
-    detail: `${wanted} more units ${of} would wait for stock. At most ${limit} may wait, and ${waiting} do.`,
+    detail: `${wanted} more units ${of} would wait for stock. At most ${limit} may wait, and ${waiting} do. ${advice}`,
     details,
   };
 }

@@ -92,8 +92,7 @@ async function applyChunk(
     try {
       return await run(known);
     } catch (error) {
-      if (request.atomic || isAppError(error) || !isSubjectsOwn(error) || round === ISOLATION_ROUNDS)
-        throw error;
+      if (isAppError(error) || !isSubjectsOwn(error) || round === ISOLATION_ROUNDS) throw error;
       return runApart(
         round + 1,
         await findFailing({ db, stock }, request, { chunk, updates, failing: known }),
@@ -127,19 +126,27 @@ async function findFailing(
   { chunk, updates, failing: known }: ChunkOfUpdates,
 ): Promise<Set<number>> {
   const failing = new Set(known);
+  /** Throws what the updates before this place throw together. */
   const attempt = (upTo: number) =>
-    db.retrying(async (tx) => {
-      await runChunk(tx, stock, request, { chunk, updates: updates.slice(0, upTo), failing });
-      throw new Tried();
-    }, ATTEMPTS);
-  await runInHalves(
-    updates.map(({ index }, place) => ({ index, upTo: place + 1 })),
-    (some) =>
-      attempt(some.at(-1)?.upTo ?? 0).catch((error: unknown) => {
+    db
+      .retrying(async (tx) => {
+        const part = { chunk, updates: updates.slice(0, upTo), failing };
+        await runChunk(tx, stock, { ...request, atomic: false }, part);
+        throw new Tried();
+      }, ATTEMPTS)
+      .catch((error: unknown) => {
         if (!(error instanceof Tried)) throw error;
-      }),
-    ({ index }) => {
-      failing.add(index);
+      });
+  await runInHalves(
+    updates.map(({ index }, place) => ({ index, place })),
+    (some) => attempt((some.at(-1)?.place ?? -1) + 1),
+    async ({ index, place }) => {
+      // Stock may have changed since: then one before it fails now, which the next round finds.
+      const isItsOwn = await attempt(place).then(
+        () => true,
+        () => false,
+      );
+      if (isItsOwn) failing.add(index);
     },
     isSubjectsOwn,
   );
