@@ -15,8 +15,8 @@ export interface DispatchResult {
 export interface FulfilmentActivities {
   /**
    * Books whatever waits to be booked, `batchSize` shipments in one call to the carrier. A passing failure of a carrier is
-   * thrown after the others had their turn; its shipments can be claimed again at once. A failure that does not pass with the
-   * first retries is isolated: the shipments that fail are put off, and the others are booked.
+   * thrown after the others had their turn; its shipments can be claimed again at once. Where a failure does not
+   * pass with the first retries, shipments are booked in parts: those that fail while the carrier books others are put off.
    */
   dispatchShipments(request: { batchSize: number }): Promise<DispatchResult>;
   /** Stops an order's shipments; see `domain/fulfilment/void.ts`. `which` is `all` unless given. */
@@ -44,20 +44,25 @@ export function createFulfilmentActivities(deps: FulfilmentDependencies): Fulfil
   async function bookBatch(
     carrier: Carrier,
     limit: number,
-  ): Promise<Omit<DispatchResult, 'more'> | undefined> {
+    carrierResponded: boolean,
+  ): Promise<(Omit<DispatchResult, 'more'> & { responded: boolean }) | undefined> {
     const claimed = await claimShipments(db, { carrier: carrier.name, limit, leaseSeconds });
     if (claimed.length === 0) return undefined;
     const isolates = Context.current().info.attempt >= ISOLATE_FROM_ATTEMPT;
-    const book = isolates ? bookInParts : bookTogether;
-    return recordBookings(db, await book(db, carrier, claimed));
+    const outcomes = isolates
+      ? await bookInParts(db, carrier, claimed, { isFull: claimed.length === limit, carrierResponded })
+      : await bookTogether(db, carrier, claimed);
+    return { responded: outcomes.length > 0, ...(await recordBookings(db, outcomes)) };
   }
 
   async function bookAll(carrier: Carrier, batchSize: number, total: DispatchResult): Promise<void> {
     const context = Context.current();
+    let responded = false;
     for (let batch = 0; batch < BATCHES_PER_RUN && !context.cancellationSignal.aborted; batch++) {
       context.heartbeat({ ...total });
-      const done = await bookBatch(carrier, batchSize);
+      const done = await bookBatch(carrier, batchSize, responded);
       if (!done) return;
+      responded ||= done.responded;
       total.booked += done.booked;
       total.refused += done.refused;
     }

@@ -13,10 +13,9 @@ export interface WarehousingActivities {
   readReturn(returnId: string): Promise<ReturnProgress>;
   /** Ends the wait for goods of a return that is due; one that is not is left alone. */
   expireReturn(returnId: string): Promise<ReturnProgress>;
-  /**
-   * Puts what is left of expired lots on quality hold; returns the units. First resolves the alerts of failed work of which
-   * nothing is left to do and which nothing else would resolve.
-   */
+  /** Resolves the alerts of failed work of which nothing is left to do and which nothing else would resolve. */
+  forgetSettledWork(): Promise<void>;
+  /** Puts what is left of expired lots on quality hold; returns the units. */
   holdExpiredLots(): Promise<{ units: number }>;
 }
 
@@ -25,11 +24,13 @@ export function createWarehousingActivities({ db }: { db: Database }): Warehousi
     {
       readReturn: (returnId) => readReturnProgress(db, returnId),
       expireReturn: (returnId) => expireReturn(db, returnId),
-      async holdExpiredLots() {
-        const context = Context.current();
+      async forgetSettledWork() {
         await forgetSettledBookings(db);
         await forgetSettledUpdates(db);
         await forgetSettledDeliveries(db);
+      },
+      async holdExpiredLots() {
+        const context = Context.current();
         return { units: await holdExpiredLots(db, () => context.heartbeat()) };
       },
     },

@@ -1,22 +1,8 @@
 import { listFailedWork, retryFailedWork } from '../domain/stock/alerts/failed-work';
-import type { Work } from '../domain/stock/alerts/types';
+import { WORK, type Work } from '../domain/stock/alerts/types';
 import type { Settings } from '../platform/config';
 import type { Output } from './output';
 import { withDatabase } from './verify';
-
-/** When work is done again that may be tried again. */
-const NEXT_ATTEMPT: Readonly<Record<Work, string>> = {
-  expire_reservation: 'within seconds',
-  hold_expired_lot: 'within the hour, by the schedule stock-upkeep',
-  start_order_saga: 'by the schedule reconcile-orders',
-  start_transfer: 'by the schedule reconcile-transfers',
-  start_job: 'by the schedule reconcile-jobs',
-  start_return: 'by the schedule reconcile-returns',
-  book_shipment: 'within half a minute',
-  record_booking: 'within half a minute',
-  deliver_message: 'within a minute, whether or not it is asked for',
-  apply_carrier_update: 'when the carrier sends the update again',
-};
 
 /** `holdfast work`: work that failed on one subject, one a line. */
 export function listWork(settings: Settings, output: Output): Promise<number> {
@@ -41,7 +27,7 @@ export function retryWork(
   return withDatabase(settings, async (db) => {
     const retried = await retryFailedWork(db, which);
     for (const { work, subject } of retried) {
-      output.line(`${work}  ${subject}  is tried again ${NEXT_ATTEMPT[work]}.`);
+      output.line(`${work}  ${subject}  is tried again ${WORK[work].nextAttempt}.`);
     }
     if (retried.length > 0) return 0;
     output.line('There is no such failed work.');

@@ -9,7 +9,7 @@ import { API_BASE } from '../http/paths';
 import { notFound, asNotFound } from '../http/problems';
 import { ok } from '../http/response';
 import { route, type Route } from '../http/route';
-import { idParams, pageQuery, uuid } from '../schemas/common';
+import { cursorTime, idParams, pageQuery, uuid } from '../schemas/common';
 import { jobBody } from '../schemas/jobs';
 import { job, jobPage, jobStatus, jobType } from '../schemas/jobs';
 import type { ApiContext } from '../services/context';
@@ -21,7 +21,7 @@ const TAG = 'Jobs';
 
 const listQuery = z.object({
   ...pageQuery,
-  cursor: cursorOf(z.object({ createdAtMicros: z.iso.datetime(), id: z.uuid() })).optional(),
+  cursor: cursorOf(z.object({ createdAtMicros: cursorTime, id: z.uuid() })).optional(),
   type: jobType.optional(),
   status: jobStatus.optional(),
 });

@@ -5,13 +5,13 @@ import { okPage } from '../http/pages';
 import { API_BASE } from '../http/paths';
 import { notFound } from '../http/problems';
 import { route, type Route } from '../http/route';
-import { line, pageQuery, skuParams, timeQuery, warehouseCode } from '../schemas/common';
+import { cursorTime, line, pageQuery, skuParams, timeQuery, warehouseCode } from '../schemas/common';
 import { ledgerKind, ledgerPage } from '../schemas/ledger';
 import type { ApiContext } from '../services/context';
 
 const listQuery = z.object({
   ...pageQuery,
-  cursor: cursorOf(z.object({ atMicros: z.iso.datetime(), id: z.int().min(0) })).optional(),
+  cursor: cursorOf(z.object({ atMicros: cursorTime, id: z.int().min(0) })).optional(),
   location: warehouseCode.optional(),
   kind: ledgerKind.optional(),
   reference: line(200).optional().meta({ description: 'Of a transfer: `transfer:` and its id' }),

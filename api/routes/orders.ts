@@ -9,7 +9,7 @@ import { ok, type ApiResponse } from '../http/response';
 import { route, type Route } from '../http/route';
 import { idForKey } from '../idempotency/idempotency-key';
 import { runOnce } from '../idempotency/run-once';
-import { idParams, line, pageQuery, sku, timeQuery } from '../schemas/common';
+import { cursorTime, idParams, line, pageQuery, sku, timeQuery } from '../schemas/common';
 import {
   cancelBody,
   newOrder,
@@ -32,7 +32,7 @@ const TAG = 'Orders';
 
 const listQuery = z.object({
   ...pageQuery,
-  cursor: cursorOf(z.object({ createdAtMicros: z.iso.datetime(), id: z.uuid() })).optional(),
+  cursor: cursorOf(z.object({ createdAtMicros: cursorTime, id: z.uuid() })).optional(),
   status: orderStatus.optional(),
   customerId: line(200).optional(),
   sku: sku.optional(),

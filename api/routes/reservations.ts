@@ -13,7 +13,7 @@ import { NAMING_PROBLEMS, type ProblemCode, asNotFound } from '../http/problems'
 import { type ApiResponse } from '../http/response';
 import { route, type Call, type Route, type RouteDocs, type RouteSchemas } from '../http/route';
 import { runOnce } from '../idempotency/run-once';
-import { idParams, pageQuery, sku, skuParams } from '../schemas/common';
+import { cursorTime, idParams, pageQuery, sku, skuParams } from '../schemas/common';
 import { reservationShipment } from '../schemas/naming';
 import {
   extension,
@@ -33,7 +33,7 @@ import { newReservationRoutes } from './new-reservations';
 
 const listQuery = z.object({
   ...pageQuery,
-  cursor: cursorOf(z.object({ createdAtMicros: z.iso.datetime(), id: z.uuid() })).optional(),
+  cursor: cursorOf(z.object({ createdAtMicros: cursorTime, id: z.uuid() })).optional(),
   status: reservationStatus.optional(),
   sku: sku.optional(),
 });

@@ -11,7 +11,7 @@ import { ok, okOrNotFound } from '../http/response';
 import { route, type Route } from '../http/route';
 import { idForKey } from '../idempotency/idempotency-key';
 import { runOnce } from '../idempotency/run-once';
-import { idParams, pageQuery, sku, warehouseCode } from '../schemas/common';
+import { cursorTime, idParams, pageQuery, sku, warehouseCode } from '../schemas/common';
 import {
   newTransfer,
   transfer,
@@ -26,7 +26,7 @@ const TAG = 'Inventory';
 
 const listQuery = z.object({
   ...pageQuery,
-  cursor: cursorOf(z.object({ createdAtMicros: z.iso.datetime(), id: z.uuid() })).optional(),
+  cursor: cursorOf(z.object({ createdAtMicros: cursorTime, id: z.uuid() })).optional(),
   status: transferStatus.optional(),
   sku: sku.optional(),
   location: warehouseCode.optional().meta({ description: 'Where it leaves or goes to' }),

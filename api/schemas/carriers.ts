@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { CARRIER_EVENT_TYPES } from '../../domain/fulfilment/types';
-import { line, time, uuid } from './common';
+import { givenTime, line, uuid } from './common';
 
 export const carrierEvents = z
   .object({
@@ -13,7 +13,7 @@ export const carrierEvents = z
           trackingNumber: line(200).optional().meta({
             description: 'Taken where the answer to the booking was lost, and so the number with it',
           }),
-          occurredAt: time.optional(),
+          occurredAt: givenTime.optional(),
           detail: line(500).optional(),
         }),
       )

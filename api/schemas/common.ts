@@ -15,7 +15,34 @@ export function line(max: number) {
 export const sku = line(100).meta({ description: 'Stock keeping unit', examples: ['LAPTOP-001'] });
 export const warehouseCode = line(50).meta({ description: 'Code of a warehouse', examples: ['AMS'] });
 export const uuid = z.uuid().toLowerCase();
-export const time = z.iso.datetime({ offset: true }).meta({ description: 'RFC 3339' });
+export const time = z.iso.datetime({ offset: true, abort: true }).meta({ description: 'RFC 3339' });
+
+/** PostgreSQL takes offsets below 16 hours. */
+const FAR_OFFSET = /[+-](1[6-9]|2\d):\d\d$/;
+
+/** A time as a client gives it, made UTC: one that PostgreSQL refuses would fail the work on what it is about. */
+export const givenTime = time
+  .refine((text) => !FAR_OFFSET.test(text), 'must have an offset below 16 hours')
+  .refine((text) => isStorable(new Date(text)), 'must be in the years 0001 to 9999')
+  .transform((text) => new Date(text).toISOString());
+
+/** The time in a cursor, to the microsecond. */
+export const cursorTime = z.iso
+  .datetime({ abort: true })
+  .max(40)
+  .refine((text) => isStorable(new Date(text)));
+
+/** A day as a client gives it. */
+export const date = z.iso
+  .date({ abort: true })
+  .refine((text) => isStorable(new Date(text)), 'must be in the years 0001 to 9999')
+  .meta({ description: 'Day, YYYY-MM-DD' });
+
+/** Of times that do not exist either: the year of an invalid `Date` is NaN. */
+function isStorable(at: Date): boolean {
+  const year = at.getUTCFullYear();
+  return year >= 1 && year <= 9999;
+}
 export const money = z.int().meta({ description: 'Minor units' });
 export const currency = z
   .string()
@@ -30,7 +57,7 @@ export const idParams = z.object({ id: uuid });
 export const skuParams = z.object({ sku });
 
 /** A point in time in a query. */
-export const timeQuery = time.transform((text) => new Date(text));
+export const timeQuery = givenTime.transform((text) => new Date(text));
 
 const number = z.string().regex(/^\d{1,9}$/, 'must be a whole number');
 

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { count, line, MAX_UNITS, sku, uuid, warehouseCode } from './common';
+import { count, date, line, MAX_UNITS, sku, uuid, warehouseCode } from './common';
 import { shipmentStatus } from './orders';
 
 const MAX_NAMED = 10_000;
@@ -25,7 +25,7 @@ export const namedLots = eachOnce('lot', z.array(namedLot).max(MAX_NAMED), ({ co
 /** The same for units that may come in as well. */
 export const foundLots = eachOnce(
   'lot',
-  z.array(namedLot.extend({ expiresOn: z.iso.date().optional() })).max(MAX_NAMED),
+  z.array(namedLot.extend({ expiresOn: date.optional() })).max(MAX_NAMED),
   ({ code }) => code,
 )
   .optional()

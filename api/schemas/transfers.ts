@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { TRANSFER_MODES, TRANSFER_STATUSES } from '../../domain/stock/transfers/types';
-import { count, line, MAX_UNITS, pageOf, sku, time, uuid, warehouseCode } from './common';
+import { count, givenTime, line, MAX_UNITS, pageOf, sku, time, uuid, warehouseCode } from './common';
 import { namedLots, namedSerials } from './naming';
 
 const MAX_TRANSIT_SECONDS = 31_536_000;
@@ -19,7 +19,7 @@ export const newTransfer = z
     reference: line(200).optional(),
     serials: namedSerials,
     lots: namedLots,
-    expectedBy: time.optional().meta({ description: 'When it is overdue; only for one in transit' }),
+    expectedBy: givenTime.optional().meta({ description: 'When it is overdue; only for one in transit' }),
     transitSeconds: z
       .int()
       .min(1)

@@ -3,6 +3,8 @@ import { cursorOf } from '../http/cursor';
 import {
   count,
   currency,
+  cursorTime,
+  date,
   line,
   MAX_UNITS,
   money,
@@ -18,13 +20,12 @@ const MAX_LINES = 500;
 const MAX_SERIALS = 10_000;
 
 export const units = z.int().min(1).max(MAX_UNITS);
-export const date = z.iso.date().meta({ description: 'Day, YYYY-MM-DD' });
 const isoCurrency = z.string().regex(/^[A-Z]{3}$/, 'must be three capital letters (ISO 4217)');
 
 /** What every list of documents takes. */
 export const documentQuery = {
   ...pageQuery,
-  cursor: cursorOf(z.object({ createdAtMicros: z.iso.datetime(), id: z.uuid() })).optional(),
+  cursor: cursorOf(z.object({ createdAtMicros: cursorTime, id: z.uuid() })).optional(),
 };
 
 const receiptLine = z

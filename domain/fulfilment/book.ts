@@ -61,42 +61,71 @@ export async function bookTogether(
 }
 
 /**
- * Books claimed shipments, together if the carrier takes them, else in parts. A shipment for which the carrier fails alone
- * is put off: an alert tells of it, and it is booked again after a while. A lost connection, or a call that was not answered
- * in time, is no shipment's own failure and is thrown; the claims of the rest are given back.
+ * With so many shipments for which the carrier fails, the rest of the claim is left to the next one: an outage is not asked
+ * about for each shipment, and raises few alerts where it begins in the middle of a claim.
+ */
+const FAILED_LIMIT = 10;
+
+/** What is known about a claim beside its shipments. */
+export interface ClaimContext {
+  /** As many shipments as were asked for: others may wait behind them. */
+  isFull: boolean;
+  /** The carrier has booked or refused shipments of an earlier claim of this run. */
+  carrierResponded: boolean;
+}
+
+/**
+ * Books claimed shipments, together if the carrier takes them, else in parts, the newest first: those that have failed for
+ * long are the oldest. A shipment for which the carrier fails alone is put off, with an alert, if the failure is its own: the
+ * carrier booked or refused another one of the claim, or the claim is of this one only and others went before. Otherwise it may
+ * be the carrier that fails: nothing is recorded. At most 10 are put off in one call. A lost connection, or a call without a
+ * response in time, is no shipment's own failure.
  *
- * @throws what the carrier threw when it failed for every shipment: it may be the carrier itself. They are put off all the
- *   same, so that the next claim takes others.
+ * @returns outcomes, of fewer shipments than were claimed where some failed. The claims of these are given back.
+ * @throws what the carrier threw, where no failure is a shipment's own. Claims are given back, except those that others wait
+ *   behind: they are kept until their lease ends, so that the next claim takes the others.
  */
 export async function bookInParts(
   db: Database,
   carrier: Carrier,
   claimed: readonly ShipmentToBook[],
+  { isFull, carrierResponded }: ClaimContext,
 ): Promise<BookingOutcome[]> {
   const outcomes: BookingOutcome[] = [];
   const failures = new Map<string, unknown>();
+  const done = new Set<string>();
+  const release = (isReleased: (shipmentId: string) => boolean) =>
+    releaseClaims(db, claimed.map(({ shipmentId }) => shipmentId).filter(isReleased));
+
   await runInHalves(
-    claimed,
+    claimed.toReversed(),
     async (some) => {
       outcomes.push(...(await carrier.book(some)));
+      for (const { shipmentId } of some) done.add(shipmentId);
     },
-    async ({ shipmentId }, error) => {
+    ({ shipmentId }, error) => {
       failures.set(shipmentId, error);
-      await recordFailure(db, { work: 'book_shipment', subject: shipmentId, error });
+      if (failures.size === FAILED_LIMIT) throw new TooManyFailures();
     },
     (error) => !isUnanswered(error),
   ).catch(async (error: unknown) => {
-    await releaseClaims(
-      db,
-      claimed.map(({ shipmentId }) => shipmentId),
-    );
+    if (error instanceof TooManyFailures) return;
+    await release(() => true);
     throw error;
   });
-  await releaseClaims(db, [...failures.keys()]);
+
   const [failure] = failures.values();
-  if (failures.size > 0 && failures.size === claimed.length) throw failure;
+  if (failures.size > 0 && done.size === 0 && !(claimed.length === 1 && carrierResponded)) {
+    const isTried = failures.size === claimed.length;
+    await release((shipmentId) => !isFull && (isTried || !failures.has(shipmentId)));
+    throw failure;
+  }
+  for (const [subject, error] of failures) await recordFailure(db, { work: 'book_shipment', subject, error });
+  await release((shipmentId) => !done.has(shipmentId));
   return outcomes;
 }
+
+class TooManyFailures extends Error {}
 
 /** Also where the client library of a carrier wraps the error. */
 function isUnanswered(error: unknown): boolean {

@@ -35,8 +35,8 @@ export interface UpdateOutcome {
 }
 
 /**
- * Applies a carrier's updates, at most 500, in one transaction, and returns what became of each, in their order. One that
- * fails by an error of its own stops no other: it is `failed`, an alert tells of its shipment, and for a while the updates of
+ * Applies a carrier's updates, at most 500, and returns what became of each, in their order: in one transaction or, where one
+ * fails by an error of its own, in halves. That one stops no other: it is `failed`, an alert tells of its shipment, and for a while the updates of
  * that shipment fail without being tried. Nothing of it is kept here, so the carrier must send it again.
  *
  * An update is taken once, by carrier and event id; statuses only go forward, so repeats, delays and any order are
@@ -56,7 +56,7 @@ export async function applyCarrierEvents(
   await runInHalves(
     placed.filter(({ subject }) => !putOff.has(subject)),
     async (some) => {
-      const mended = new Set(some.map(({ subject }) => subject).filter((id) => failedBefore.has(id)));
+      const retried = new Set(some.map(({ subject }) => subject).filter((id) => failedBefore.has(id)));
       const found = await db.retrying(async (tx) => {
         const outcomes = await applyAll(
           tx,
@@ -64,7 +64,7 @@ export async function applyCarrierEvents(
           carrier,
           some.map(({ event }) => event),
         );
-        await forgetFailures(tx, WORK, [...mended]);
+        await forgetFailures(tx, WORK, [...retried]);
         return outcomes;
       });
       for (const [index, { place }] of some.entries()) results[place] = found[index] ?? 'failed';

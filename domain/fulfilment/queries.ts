@@ -84,8 +84,9 @@ export function insertShipments(
 }
 
 /**
- * Takes shipments to book, oldest first, without those whose booking could not be recorded a while ago. An index is searched by `statement_timestamp()`, which does not change within the
- * statement; it is as good as `clock_timestamp()` where nothing waits for a lock.
+ * Takes shipments to book, oldest first, without those that a failure puts off. An index is searched by
+ * `statement_timestamp()`, which does not change within the statement; it is as good as `clock_timestamp()` where nothing
+ * waits for a lock.
  */
 export function claimToBook(
   on: Queryable,
@@ -129,8 +130,8 @@ export function endLeases(on: Queryable, shipmentIds: readonly string[]): Promis
 }
 
 /**
- * Whether a shipment has waited `seconds` for the dispatcher, or its claim has run out: the signal was lost. Not one whose
- * booking failed a while ago.
+ * Whether a shipment has waited `seconds` for the dispatcher, or its claim has run out: the signal was lost. Not one that
+ * a failure puts off.
  */
 export async function existsOverdue(on: Queryable, seconds: number): Promise<boolean> {
   const { overdue } = await one<{ overdue: boolean }>(

@@ -51,6 +51,30 @@ describe("a carrier's updates", () => {
     expect((await test.call('POST', '/carriers/nobody/events', { body: { events } })).status).toBe(404);
   });
 
+  it('are refused with a time that the database does not take, and block nothing', async () => {
+    const { shipmentId } = await bookedShipment();
+    const tell = (occurredAt: string) =>
+      test.call('POST', '/carriers/sandbox/events', {
+        body: { events: [{ eventId: newId(), shipmentId, type: 'picked_up', occurredAt }] },
+      });
+    const bad = [
+      '2026-05-01T10:00:00+23:00',
+      '2026-05-01T10:00:00-16:00',
+      '0000-05-01T10:00:00Z',
+      '0001-01-01T00:00:00+01:00',
+      '9999-12-31T23:59:59-01:00',
+    ];
+    for (const occurredAt of bad) {
+      expect(await tell(occurredAt)).toMatchObject({
+        status: 422,
+        body: { code: 'VALIDATION_FAILED', errors: [{ path: 'events.0.occurredAt' }] },
+      });
+    }
+    expect(await tell(`2026-05-01T10:00:00.${'1'.repeat(200)}+15:59`)).toMatchObject({
+      body: { results: [{ result: 'applied' }] },
+    });
+  });
+
   it('are refused when they break a rule', async () => {
     const event = { eventId: 'e', shipmentId: newId(), type: 'picked_up' };
     const bad: unknown[] = [
@@ -60,6 +84,7 @@ describe("a carrier's updates", () => {
       { events: [{ ...event, type: 'eaten' }] },
       { events: [{ ...event, shipmentId: 'x' }] },
       { events: [{ ...event, occurredAt: 'today' }] },
+      { events: [{ ...event, occurredAt: '2026-02-30T10:00:00Z' }] },
       { events: [{ ...event, eventId: '' }] },
     ];
     for (const body of bad) {

@@ -133,6 +133,8 @@ describe('POST /inventory/transfer', () => {
     ['reason', { reason: 'a\u0007' }],
     ['reference', { reference: 'x'.repeat(201) }],
     ['expectedBy', { expectedBy: 'tomorrow' }],
+    ['expectedBy', { expectedBy: '2090-01-01T00:00:00+16:00' }],
+    ['expectedBy', { expectedBy: '0000-01-01T00:00:00Z' }],
     ['expectedBy', { expectedBy: '2020-01-01T00:00:00Z' }],
     ['expectedBy', { expectedBy: '2090-01-01T00:00:00Z', transitSeconds: 5 }],
     ['transitSeconds', { transitSeconds: 0 }],

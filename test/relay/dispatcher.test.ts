@@ -12,6 +12,7 @@ import { signalDispatcher } from '../../worker/ensure/signal-standing-workflows'
 import { createReceivers } from '../../worker/outbox/receivers';
 import { startRelay, type Relay } from '../../worker/outbox/relay';
 import { addShippingOrder, CARRIER, orderStatus, readShipments, statuses } from '../fulfilment/shipping';
+import { retryFailedWork } from '../../domain/stock/alerts/failed-work';
 import { listAlerts } from '../../domain/stock/alerts/list';
 import { addStock, openTestShop, type TestShop } from '../support/fixtures';
 import { expectInvariants } from '../support/invariants';
@@ -201,7 +202,7 @@ test('a shipment for which the carrier always fails is put off, and the others a
   expect(await dispatch(1)).toMatchObject({ booked: 0 });
 
   mended = true;
-  await shop.db.pool.query(`update shipments set lease_until = clock_timestamp() where status = 'booking'`);
+  await retryFailedWork(shop.db, { work: 'book_shipment' });
   expect(await dispatch(1)).toMatchObject({ booked: 1 });
   expect(await alerts()).toEqual([['book_shipment', bad.shipmentIds[0], 'resolved']]);
 });
@@ -221,6 +222,87 @@ test('when the carrier fails for every shipment of a batch, the next attempt tak
     );
   await expect(dispatch(3)).rejects.toThrow('the carrier fails');
   expect(await dispatch(4)).toMatchObject({ booked: 1 });
+});
+
+/** One run of the dispatcher's activity, as its `attempt`. */
+function dispatchBy(by: Carrier, attempt: number, batchSize = 100) {
+  const activities = createFulfilmentActivities({ db: shop.db, carriers: [by] });
+  const environment = new MockActivityEnvironment(
+    { attempt },
+    { logger: new DefaultLogger('ERROR', () => undefined) },
+  );
+  return environment.run(() => activities.dispatchShipments({ batchSize }));
+}
+
+async function putOff(): Promise<unknown[]> {
+  const { items } = await listAlerts(shop.db, { kind: 'work_failed', limit: 50, offset: 0 });
+  return items.map(({ details }) => details['id']);
+}
+
+async function addOrders(count: number): Promise<string[]> {
+  const ids: string[] = [];
+  for (let n = 0; n < count; n++) ids.push(...(await addOrder('AMS')).shipmentIds);
+  return ids;
+}
+
+test('a carrier that fails for every shipment puts none off, and is not asked about each', async () => {
+  await addOrders(40);
+  let calls = 0;
+  const away = withBook(() => {
+    calls += 1;
+    return Promise.reject(new Error('HTTP 503'));
+  });
+  for (const attempt of [3, 4]) await expect(dispatchBy(away, attempt)).rejects.toThrow('HTTP 503');
+  expect(await putOff()).toEqual([]);
+  expect(calls).toBeLessThan(60);
+  // Those that were asked about alone keep their claims, so that others are not blocked if the failure was theirs.
+  expect(await dispatchBy(carrier, 5)).toMatchObject({ booked: 20 });
+  await shop.db.pool.query(`update shipments set lease_until = clock_timestamp() where status = 'booking'`);
+  expect(await dispatchBy(carrier, 1)).toMatchObject({ booked: 20 });
+});
+
+test('when every shipment that waits fails, all of them are claimed again at once', async () => {
+  await addOrders(3);
+  const away = withBook(() => Promise.reject(new Error('HTTP 503')));
+  await expect(dispatchBy(away, 3)).rejects.toThrow('HTTP 503');
+  expect(await putOff()).toEqual([]);
+  expect(await dispatchBy(carrier, 4)).toMatchObject({ booked: 3 });
+});
+
+test('a shipment that fails alone is put off once others are booked, in its claim or before it', async () => {
+  const failingFor = (bad: readonly string[]) =>
+    withBook((shipments) =>
+      shipments.some(({ shipmentId }) => bad.includes(shipmentId))
+        ? Promise.reject(new Error('the carrier fails'))
+        : carrier.book(shipments),
+    );
+  const first = await addOrders(1);
+  // Alone, it may be the carrier that fails.
+  await expect(dispatchBy(failingFor(first), 3)).rejects.toThrow('the carrier fails');
+  expect(await putOff()).toEqual([]);
+  await addOrders(1);
+  expect(await dispatchBy(failingFor(first), 4)).toMatchObject({ booked: 1 });
+  expect(await putOff()).toEqual(first);
+
+  await addOrders(2);
+  const last = await addOrders(1);
+  expect(await dispatchBy(failingFor(last), 3, 2)).toMatchObject({ booked: 2 });
+  expect(new Set(await putOff())).toEqual(new Set([...first, ...last]));
+});
+
+test('a call puts off ten shipments at most, and leaves the rest to the next', async () => {
+  const bad = await addOrders(25);
+  const good = await addOrders(2);
+  const failing = withBook((shipments) =>
+    shipments.some(({ shipmentId }) => bad.includes(shipmentId))
+      ? Promise.reject(new Error('the carrier fails'))
+      : carrier.book(shipments),
+  );
+  await expect(dispatchBy(failing, 3)).rejects.toThrow('the carrier fails');
+  expect(await shop.db.pool.query(`select 1 from shipments where status = 'booked'`)).toMatchObject({
+    rowCount: good.length,
+  });
+  expect(await putOff()).toHaveLength(10);
 });
 
 test('it continues as new after its rounds and loses no signal on the way', async () => {

@@ -155,6 +155,7 @@ test('each activity run again returns the same', async () => {
   for (const activity of [
     () => activities.expireReturn(goods.id),
     () => activities.readReturn(goods.id),
+    () => activities.forgetSettledWork(),
     () => activities.holdExpiredLots(),
   ]) {
     expect(await run<unknown>(activity)).toEqual(await run<unknown>(activity));

@@ -73,12 +73,13 @@ test('a schedule is brought to new settings where it is, and stays paused when a
 test('a worker that starts removes the schedules of earlier versions', async () => {
   const { names, temporal } = stack;
   const ids = RETIRED_SCHEDULES.map((name) => names.scheduleId(name));
-  const [scheduleId] = ids;
-  await temporal.client.schedule.create({
-    scheduleId: scheduleId!,
-    spec: { intervals: [{ every: 3_600_000 }] },
-    action: { type: 'startWorkflow', workflowType: 'orderSweep', taskQueue: names.jobsQueue },
-  });
+  for (const scheduleId of ids) {
+    await temporal.client.schedule.create({
+      scheduleId,
+      spec: { intervals: [{ every: 3_600_000 }] },
+      action: { type: 'startWorkflow', workflowType: 'orderSweep', taskQueue: names.jobsQueue },
+    });
+  }
   await ensureSchedules(createEngineClient(temporal.client), names, {
     RECONCILE_INTERVAL_SECONDS: 3_600,
     SEAL_INTERVAL_SECONDS: 86_400,

@@ -19,6 +19,11 @@ const { sealLedgerRows } = proxyActivities<Pick<ConsistencyActivities, 'sealLedg
   retry,
 });
 
+const { forgetSettledWork } = proxyActivities<WarehousingActivities>({
+  startToCloseTimeout: '5 minutes',
+  retry,
+});
+
 const { holdExpiredLots } = proxyActivities<WarehousingActivities>({
   startToCloseTimeout: '10 minutes',
   heartbeatTimeout: '1 minute',
@@ -46,7 +51,8 @@ export function ledgerSeal(): Promise<SealResult> {
   return sealLedgerRows();
 }
 
-/** Takes expired lots out of sale. Run by a schedule. */
-export function stockUpkeep(): Promise<{ units: number }> {
+/** Resolves alerts of work that is settled, and takes expired lots out of sale. Run by a schedule. */
+export async function stockUpkeep(): Promise<{ units: number }> {
+  await forgetSettledWork();
   return holdExpiredLots();
 }

@@ -11,32 +11,11 @@ import {
   updateRetryTime,
   upsertFailure,
 } from './failed-work-queries';
-import type { FailedWork, Work } from './types';
+import { WORK, type FailedWork, type Work } from './types';
 
 /** After the first failure; doubled with each further one, up to the longest. */
 const FIRST_RETRY_SECONDS = 60;
 const LONGEST_RETRY_SECONDS = 3_600;
-
-const ADVICE: Readonly<Record<Work, string>> = {
-  expire_reservation:
-    'This hold is past due and its units stay reserved. Look at the hold, its lines and the backorders of its product; run holdfast verify.',
-  hold_expired_lot:
-    'Units of this lot are past their last day of sale and may still be sold. Look at the lot and its stock.',
-  start_order_saga:
-    'This order has something left to do and no workflow runs for it. Look at the order and the log of the worker.',
-  start_transfer: 'No workflow watches this transfer. Look at the transfer and the log of the worker.',
-  start_job: 'This job has not ended and no workflow runs for it. Look at the job and the log of the worker.',
-  start_return:
-    'This return waits for its goods and no workflow runs for it. Look at the return and the log of the worker.',
-  book_shipment:
-    'The carrier fails for this shipment: it neither books nor refuses it. Look at the shipment, its address and the log of the worker.',
-  record_booking:
-    'The carrier was asked to book this shipment, and what it answered could not be written. Look at the shipment and its order.',
-  deliver_message:
-    'This message of the outbox cannot be delivered. Look at what it names and the log of the worker.',
-  apply_carrier_update:
-    'An update of the carrier about this shipment cannot be applied, and the carrier is told to send it again. Look at the shipment, its order and its stock.',
-};
 
 /** Where each failure is published as it is recorded: the functions that record them have no logger. */
 const CHANNEL = 'holdfast:work-failed';
@@ -80,7 +59,7 @@ export async function recordFailure(
     details: {
       work,
       id: subject,
-      advice: `${ADVICE[work]} Once it is mended: holdfast work retry ${work} '${subject}'.`,
+      advice: `${WORK[work].advice} Once it is fixed: holdfast work retry ${work} '${subject}'.`,
       error: error instanceof Error ? error.message : String(error),
       ...codesOf(error),
     },
@@ -95,8 +74,8 @@ export function listFailedWork(on: Queryable): Promise<FailedWork[]> {
 }
 
 /**
- * Lets failed work be tried again without the rest of its wait: of one kind or all, on one subject or all. Who does the work
- * does it when it looks next.
+ * Lets failed work be tried again without the rest of its wait: of one kind or all, on one subject or all. It is done when
+ * that work runs next.
  *
  * @returns the work that there is
  */

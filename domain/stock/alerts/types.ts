@@ -21,20 +21,65 @@ export type RaisedAlertKind = {
   [Kind in AlertKind]: (typeof ALERT_KINDS)[Kind]['raisedBy'] extends 'program' ? Kind : never;
 }[AlertKind];
 
-/** Work that is done on many subjects and goes on without one that fails. */
-export const WORK_KINDS = [
-  'expire_reservation',
-  'hold_expired_lot',
-  'start_order_saga',
-  'start_transfer',
-  'start_job',
-  'start_return',
-  'book_shipment',
-  'record_booking',
-  'deliver_message',
-  'apply_carrier_update',
-] as const;
-export type Work = (typeof WORK_KINDS)[number];
+/**
+ * Work that is done on many subjects and goes on without one that fails: what to look at then, and when it is done again
+ * once it may be tried again.
+ */
+export const WORK = {
+  expire_reservation: {
+    advice:
+      'This reservation is past due and its units stay reserved. Look at the reservation, its lines and the backorders of its product; run holdfast verify.',
+    nextAttempt:
+      'within seconds; one of an order by its saga, or by the next request that is short of its stock',
+  },
+  hold_expired_lot: {
+    advice:
+      'Units of this lot are past their last day of sale and may still be sold. Look at the lot and its stock.',
+    nextAttempt: 'within the hour, by the schedule stock-upkeep',
+  },
+  start_order_saga: {
+    advice:
+      'This order has something left to do and no workflow runs for it. Look at the order and the log of the worker.',
+    nextAttempt: 'by the schedule reconcile-orders',
+  },
+  start_transfer: {
+    advice: 'No workflow watches this transfer. Look at the transfer and the log of the worker.',
+    nextAttempt: 'by the schedule reconcile-transfers',
+  },
+  start_job: {
+    advice: 'This job has not ended and no workflow runs for it. Look at the job and the log of the worker.',
+    nextAttempt: 'by the schedule reconcile-jobs',
+  },
+  start_return: {
+    advice:
+      'This return waits for its goods and no workflow runs for it. Look at the return and the log of the worker.',
+    nextAttempt: 'by the schedule reconcile-returns',
+  },
+  book_shipment: {
+    advice:
+      'The carrier fails for this shipment: it neither books nor refuses it. Look at the shipment, its address and the log of the worker.',
+    nextAttempt: 'within half a minute',
+  },
+  record_booking: {
+    advice:
+      'The carrier was asked to book this shipment, and its response could not be written. Look at the shipment and its order.',
+    nextAttempt: 'within half a minute',
+  },
+  deliver_message: {
+    advice:
+      'This message of the outbox cannot be delivered. Look at what it names and the log of the worker.',
+    nextAttempt: 'within a minute, whether or not it is asked for',
+  },
+  apply_carrier_update: {
+    advice:
+      'An update of the carrier about this shipment cannot be applied, and the carrier is told to send it again. Look at the shipment, its order and its stock.',
+    nextAttempt: 'when the carrier sends the update again',
+  },
+} as const satisfies Record<string, { advice: string; nextAttempt: string }>;
+
+export type Work = keyof typeof WORK;
+
+export const WORK_KINDS = Object.keys(WORK) as Work[];
 
 /** Work that failed on one subject. */
 export interface FailedWork {
