@@ -73,7 +73,7 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
   const reserver = createOrderReserver({
     db,
     warehouses: createWarehouseDirectory(db),
-    gateway: gateway.name,
+    gateway,
     strategy: settings.SOURCING_STRATEGY,
     backorderLimits: {
       product: settings.BACKORDER_LIMIT_PRODUCT,

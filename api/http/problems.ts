@@ -64,6 +64,7 @@ export const PROBLEMS = {
   VALIDATION_FAILED: { status: 422, title: 'The request breaks a rule' },
   UNKNOWN_SKU: { status: 422, title: 'A SKU is not known' },
   MIXED_CURRENCIES: { status: 422, title: 'One order has one currency' },
+  PRICE_NOT_CHARGEABLE: { status: 422, title: 'The payment gateway cannot charge this price' },
   UNKNOWN_LOCATION: { status: 422, title: 'A location is not known' },
   UNKNOWN_ORDER: { status: 422, title: 'The order is not known' },
   UNKNOWN_CATEGORY: { status: 422, title: 'The category is not known' },

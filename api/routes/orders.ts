@@ -73,6 +73,7 @@ export function orderActions(context: ApiContext, knownTokens: readonly string[]
           'VALIDATION_FAILED',
           'UNKNOWN_SKU',
           'MIXED_CURRENCIES',
+          'PRICE_NOT_CHARGEABLE',
           'IDEMPOTENCY_KEY_REUSED',
           'OVERLOADED',
           'ENGINE_UNAVAILABLE',

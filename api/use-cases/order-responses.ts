@@ -47,8 +47,8 @@ export function placementResult({
   if (view.failureCode === 'UNKNOWN_SKU') {
     return { outcome: 'unknown_sku', error: problem('UNKNOWN_SKU', detail, members) };
   }
-  if (view.failureCode === 'MIXED_CURRENCIES') {
-    return { outcome: 'failed', error: problem('MIXED_CURRENCIES', detail, members) };
+  if (view.failureCode === 'MIXED_CURRENCIES' || view.failureCode === 'PRICE_NOT_CHARGEABLE') {
+    return { outcome: 'failed', error: problem(view.failureCode, detail, members) };
   }
   if (view.failureCode === 'BACKORDER_LIMIT') {
     return {

@@ -8,6 +8,7 @@ import { appendEvents } from '../orders/events';
 import { orderReservationId } from '../orders/ids';
 import type { OrderInput } from '../orders/types';
 import { createPayments } from '../payments/payments';
+import type { PaymentGateway } from '../payments/types';
 import type { SourcingStrategy } from '../stock/sourcing/types';
 import type { ReservationPlan, Refusal } from '../stock/reservations/plan-reservation';
 import { createReserver } from '../stock/reservations/reserve';
@@ -30,8 +31,8 @@ export type OrderReserver = RequestBatcher<OrderInput, ReserveOutcome>;
 export interface OrderReserverOptions {
   db: Database;
   warehouses: WarehouseDirectory;
-  /** Name of the payment gateway that charges are recorded for. */
-  gateway: string;
+  /** The payment gateway that charges are recorded for. */
+  gateway: Pick<PaymentGateway, 'name' | 'amountProblem'>;
   strategy: SourcingStrategy;
   backorderLimits: BackorderLimits;
   lanes: number;
@@ -53,7 +54,8 @@ export function createOrderReserver(options: OrderReserverOptions): OrderReserve
     recorder: {
       decided,
       limit: (tx, requests, productIdOf) => limitOf(tx, requests, productIdOf, options.backorderLimits),
-      record: (tx, plans) => record(tx, plans, gateway),
+      refuse: (plan) => priceRefusal(plan, gateway),
+      record: (tx, plans) => record(tx, plans, gateway.name),
     },
   });
   return createRequestBatcher<OrderInput, ReserveOutcome>({
@@ -90,6 +92,22 @@ async function decided(
     requests.map((request) => request.orderId),
   );
   return outcomesOf(tx, known);
+}
+
+/** An order is charged in parts, refunded in units: each unit's price must be an amount that the gateway charges. */
+function priceRefusal(
+  { products }: ReservationPlan<OrderReservationRequest>,
+  gateway: Pick<PaymentGateway, 'amountProblem'>,
+): Refusal | null {
+  for (const { sku, priceMinor, currency } of products.values()) {
+    const problem = gateway.amountProblem(priceMinor, currency);
+    if (problem)
+      return {
+        code: 'PRICE_NOT_CHARGEABLE',
+        detail: `${sku} costs ${priceMinor} minor units of ${currency}. ${problem}`,
+      };
+  }
+  return null;
 }
 
 async function limitOf(

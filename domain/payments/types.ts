@@ -115,6 +115,11 @@ export interface RefundRequest {
 export interface PaymentGateway {
   readonly name: string;
   /**
+   * Why the gateway cannot charge such an amount, minor units of ISO 4217; null: it can. Where it can charge two amounts it can
+   * charge their sum, so an order of which each unit can be charged can be charged, also in parts.
+   */
+  amountProblem(amountMinor: number, currency: string): string | null;
+  /**
    * Makes the charge known to the gateway and returns its id, where the gateway works in two steps (Stripe: create the
    * PaymentIntent), so that the id is stored before money can move. The id is null where the idempotency key alone finds
    * the charge.

@@ -63,6 +63,7 @@ export function createSandboxGateway(options: SandboxGatewayOptions): ClosableGa
 
   return {
     name: 'sandbox',
+    amountProblem: () => null,
 
     prepare: () => Promise.resolve({ status: 'prepared', gatewayRef: null }),
 

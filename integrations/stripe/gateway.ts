@@ -5,6 +5,7 @@ import { AppError } from '../../platform/errors';
 import type { Logger } from '../../platform/telemetry/log';
 import { refundFailed } from '../../domain/payments/errors';
 import { ABANDONED } from '../../domain/payments/rules';
+import { amountProblem, stripeAmount } from './amounts';
 import { asThrown, cardDecline, declinedAs, intentOutcome, isRefusal } from './outcome';
 import type {
   ChargeOutcome,
@@ -29,9 +30,9 @@ const PUBLIC_API = 'https://api.stripe.com';
  * then confirmed. Stripe may forget an idempotency key after 24 hours, but an intent is captured once however often it is
  * confirmed; so what became of a charge is read from the intent, and no other intent is made while its id is known.
  *
- * Amounts go as they are: Stripe counts in the currency's minor unit too. `token` is the id of a payment method (`pm_…`).
+ * Amounts go as Stripe counts them (`amounts.ts`). `token` is the id of a payment method (`pm_…`).
  *
- * @throws `PAYMENT_GATEWAY_UNAVAILABLE` without a usable response; `PAYMENT_KEY_REUSED`; `REFUND_FAILED`.
+ * @throws `AMOUNT_NOT_CHARGEABLE`; `PAYMENT_GATEWAY_UNAVAILABLE` without a usable response; `PAYMENT_KEY_REUSED`; `REFUND_FAILED`.
  */
 export function createStripeGateway(options: StripeGatewayOptions): ClosableGateway {
   const base = new URL(options.apiBase ?? PUBLIC_API);
@@ -92,13 +93,21 @@ export function createStripeGateway(options: StripeGatewayOptions): ClosableGate
 
   return {
     name: 'stripe',
+    amountProblem,
 
     async prepare(request) {
+      const { amountMinor, currency, paymentId } = request;
+      const why = amountProblem(amountMinor, currency);
+      if (why) {
+        // Of an order that was placed under another gateway: since then its prices are not looked at again.
+        options.log.warn({ paymentId, amountMinor, currency, why }, 'Stripe cannot charge this amount');
+        return declinedAs(null, 'amount_not_chargeable');
+      }
       try {
         const intent = await stripe.paymentIntents.create(
           {
-            amount: request.amountMinor,
-            currency: request.currency.toLowerCase(),
+            amount: stripeAmount(amountMinor, currency),
+            currency: currency.toLowerCase(),
             payment_method: request.token,
             confirm: false,
             capture_method: 'automatic',
@@ -153,6 +162,8 @@ export function createStripeGateway(options: StripeGatewayOptions): ClosableGate
     },
 
     async refund(request) {
+      const why = amountProblem(request.amountMinor, request.currency);
+      if (why) throw refundFailed(why);
       try {
         const refund = (await earlierRefund(request)) ?? (await createRefund(stripe, request));
         if (!stands(refund)) throw refundFailed(`its status is ${refund.status ?? 'not known'}.`);
@@ -174,7 +185,7 @@ function createRefund(stripe: Stripe, request: RefundRequest): Promise<Stripe.Re
   return stripe.refunds.create(
     {
       payment_intent: request.gatewayRef,
-      amount: request.amountMinor,
+      amount: stripeAmount(request.amountMinor, request.currency),
       metadata: { refundId: request.refundId, paymentId: request.paymentId, reason: request.reason },
     },
     { idempotencyKey: request.refundId },

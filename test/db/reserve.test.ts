@@ -1,3 +1,4 @@
+import { amountProblem } from '../../integrations/stripe/amounts';
 import { readSourcing } from '../../domain/orders/views';
 import { newId } from '../../platform/ids';
 import { eventTypes } from '../support/fixtures';
@@ -178,6 +179,27 @@ describe('an order that can never be held', () => {
     const order = orderOf({ [dollars]: 1, [euros]: 1 });
     expect(await shop.place(order)).toMatchObject({ outcome: 'refused', code: 'MIXED_CURRENCIES' });
     expect(await levelsOf(shop.db, euros)).toEqual({ AMS: [5, 0] });
+  });
+
+  test('with a price that the payment gateway cannot charge is failed, whether it is paid now or later', async () => {
+    const sku = await shop.product({ AMS: 5 });
+    const reserver = openReserver(shop.db, { gateway: { name: 'stripe', amountProblem } });
+    try {
+      await shop.db.pool.query(`update products set price_minor = 5124, currency = 'KWD' where sku = $1`, [
+        sku,
+      ]);
+      const refused = orderOf({ [sku]: 2 });
+      expect(await reserver.submit(refused)).toMatchObject({
+        outcome: 'refused',
+        code: 'PRICE_NOT_CHARGEABLE',
+        detail: expect.stringContaining(sku) as string,
+      });
+      expect(await levelsOf(shop.db, sku)).toEqual({ AMS: [5, 0] });
+      await shop.db.pool.query('update products set price_minor = 5120 where sku = $1', [sku]);
+      expect(await reserver.submit(orderOf({ [sku]: 2 }))).toMatchObject({ outcome: 'reserved' });
+    } finally {
+      await reserver.close();
+    }
   });
 });
 

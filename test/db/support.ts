@@ -73,7 +73,7 @@ export function openReserver(db: Database, options: Partial<OrderReserverOptions
   return createOrderReserver({
     db,
     warehouses: createWarehouseDirectory(db),
-    gateway: 'sandbox',
+    gateway: { name: 'sandbox', amountProblem: () => null },
     strategy: 'nearest',
     backorderLimits: { product: 1_000_000, customer: 100_000 },
     lanes: 2,

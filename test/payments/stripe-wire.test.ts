@@ -1,3 +1,4 @@
+import { newId } from '../../platform/ids';
 import { readPayment } from './orders';
 import { resets, UNAVAILABLE, useStripe } from './stripe-fixture';
 
@@ -100,6 +101,27 @@ describe('a charge', () => {
     stripe().forgetKeys();
     expect(await gateway().charge(prepared)).toEqual(first);
     expect(captures()).toEqual([1]);
+  });
+
+  test('and its refund go out as Stripe counts the currency', async () => {
+    const { paymentId, orderId } = await payment();
+    const about = { paymentId, orderId, currency: 'ISK', amountMinor: 7 };
+    await gateway().prepare({ ...about, method: 'card', token: 'pm_ok', gatewayRef: null });
+    expect(stripe().intents.get('pi_1')).toMatchObject({ amount: 700 });
+    await gateway().charge({ ...about, method: 'card', token: 'pm_ok', gatewayRef: 'pi_1' });
+    await gateway().refund({ ...about, refundId: newId(), gatewayRef: 'pi_1', reason: 'test' });
+    expect(stripe().refunds).toMatchObject([{ amount: 700 }]);
+  });
+
+  test('in a currency that Stripe does not charge is declined, and Stripe is not asked', async () => {
+    const { paymentId, orderId } = await payment();
+    const request = { paymentId, orderId, currency: 'IRR', amountMinor: 7, method: 'card', token: 'pm_ok' };
+    expect(await gateway().prepare({ ...request, gatewayRef: null })).toEqual({
+      status: 'declined',
+      gatewayRef: null,
+      declineCode: 'amount_not_chargeable',
+    });
+    expect(stripe().calls).toEqual([]);
   });
 
   test.each([

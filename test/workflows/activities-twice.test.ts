@@ -20,7 +20,7 @@ beforeAll(async () => {
   reserver = createOrderReserver({
     db: shop.db,
     warehouses: createWarehouseDirectory(shop.db),
-    gateway: 'sandbox',
+    gateway: { name: 'sandbox', amountProblem: () => null },
     strategy: 'nearest',
     backorderLimits: { product: 1_000_000, customer: 100_000 },
     lanes: 1,

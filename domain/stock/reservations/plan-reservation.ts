@@ -51,7 +51,7 @@ export interface ReservationPlan<Request extends ReservationRequest = Reservatio
 }
 
 export interface Refusal {
-  code: 'UNKNOWN_SKU' | 'UNKNOWN_LOCATION' | 'MIXED_CURRENCIES' | 'BACKORDER_LIMIT';
+  code: 'UNKNOWN_SKU' | 'UNKNOWN_LOCATION' | 'MIXED_CURRENCIES' | 'PRICE_NOT_CHARGEABLE' | 'BACKORDER_LIMIT';
   detail: string;
   /** Figures that belong to the code. */
   details?: Readonly<Record<string, unknown>>;

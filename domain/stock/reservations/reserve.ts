@@ -21,6 +21,8 @@ import { selectCandidates, selectReclaimableProducts, type CandidateRow } from '
 export interface ReservationRecorder<Request extends ReservationRequest, Outcome> {
   /** Outcomes that were given before, by reservation id. Asked after the stock is locked, so that none is missed. */
   decided(tx: Transaction, requests: readonly Request[]): Promise<Map<string, Outcome>>;
+  /** Why a plan may not stand, whatever there is in stock; null: it may. */
+  refuse?(plan: ReservationPlan<Request>): Refusal | null;
   /**
    * Asked, where there is such a limit, once every stock row of the products is locked. Returns a check of plans that leave
    * units missing, called in their order: why those units may not wait, or null.
@@ -192,7 +194,7 @@ export function createReserver<Request extends ReservationRequest, Outcome>(
       if (mayFindMore) {
         putOff.push(request);
       } else {
-        const refusal = plan.missing.size > 0 ? refusalOf?.(plan) : null;
+        const refusal = recorder.refuse?.(plan) ?? (plan.missing.size > 0 ? refusalOf?.(plan) : null);
         const stands = refusal ? refusedPlan(plan, refusal) : plan;
         available.take(stands.allocations);
         plans.push(stands);
