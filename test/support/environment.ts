@@ -13,9 +13,42 @@ function open(): Map<string, number> {
   return counts;
 }
 
+/** How often each statement, function and branch of a file ran, as Istanbul counts. */
+interface Counted {
+  s: Record<string, number>;
+  f: Record<string, number>;
+  b: Record<string, number[]>;
+}
+
+/** What of each file ran in the test files of this process before, by path. */
+const reported = new Map<string, Set<string>>();
+
+/**
+ * Leaves out of the counts the files of which nothing ran that has not run in this process before. Jest copies the counts of
+ * every loaded file after every test file and sends them to its main process, which was a quarter of the run's processor time.
+ * What is covered stays the same; how often is not reported.
+ */
+function leaveOutReported(counts: Record<string, Counted>): void {
+  for (const [path, { s, f, b }] of Object.entries(counts)) {
+    const known = reported.get(path) ?? new Set();
+    const sizeBefore = known.size;
+    for (const [at, hits] of Object.entries(s)) if (hits > 0) known.add(`s${at}`);
+    for (const [at, hits] of Object.entries(f)) if (hits > 0) known.add(`f${at}`);
+    for (const [at, ways] of Object.entries(b))
+      ways.forEach((hits, way) => hits > 0 && known.add(`b${at}.${way}`));
+    reported.set(path, known);
+    if (known.size === sizeBefore) Reflect.deleteProperty(counts, path);
+  }
+}
+
 /** Jest's Node environment; besides, a test file fails when it leaves more handles open than it found. */
 export default class LeakCheckingEnvironment extends TestEnvironment {
   readonly #before = open();
+
+  handleTestEvent({ name }: { name: string }): void {
+    const { __coverage__: counts } = this.global as { __coverage__?: Record<string, Counted> };
+    if (name === 'run_finish' && counts) leaveOutReported(counts);
+  }
 
   override async teardown(): Promise<void> {
     await super.teardown();

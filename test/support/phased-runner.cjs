@@ -8,7 +8,7 @@ const { kindOf } = require('./test-kinds.cjs');
 const PHASES = [
   { kinds: ['pure', 'servers'], workers: 4, coverage: true },
   { kinds: ['timed'], workers: 2, coverage: true },
-  { kinds: ['loading'], workers: 3, coverage: false },
+  { kinds: ['loading'], workers: 4, coverage: false },
 ];
 
 /**

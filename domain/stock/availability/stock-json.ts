@@ -1,23 +1,19 @@
+import type { StockView } from './availability';
 import type { PackedStockRow } from './queries';
 import { stockStatus } from '../ledger/rules';
 import type { Warehouse } from '../../catalog/types';
 
-/** Where a warehouse comes in the list of locations, and how its entry begins. */
+/** Where a warehouse comes in the list of locations. */
 interface Place {
   rank: number;
-  head: string;
+  code: string;
 }
 
 export type Places = ReadonlyMap<number, Place>;
 
 /** @param warehouses in the order in which locations are listed; that of the map */
 export function placesOf(warehouses: readonly Warehouse[]): Places {
-  return new Map(
-    warehouses.map(({ id, code }, rank) => [
-      id,
-      { rank, head: `{"warehouse":${JSON.stringify(code)},"onHand":` },
-    ]),
-  );
+  return new Map(warehouses.map(({ id, code }, rank) => [id, { rank, code }]));
 }
 
 const LEVEL_WIDTH = 4;
@@ -26,15 +22,16 @@ const LEVEL_WIDTH = 4;
 export function stockJson(row: PackedStockRow, places: Places): string | null {
   const levels = unpack(row.levels);
   const incoming = unpackPairs(row.incoming);
-  // By rank, the place in `levels` from 1 on; 0: nothing is there. An object for each location would be what is slowest here.
+  // By rank, the place in `levels` from 1 on; 0: nothing is there.
   const order = new Uint32Array(places.size);
   for (let at = 0; at < levels.length; at += LEVEL_WIDTH) {
     const place = places.get(levels[at] ?? 0);
     if (!place) return null;
     order[place.rank] = at + 1;
   }
-  let [totalOnHand, totalReserved, inTransit, locations] = [0, 0, 0, ''];
-  for (const [warehouseId, { rank, head }] of places) {
+  let [totalOnHand, totalReserved, inTransit] = [0, 0, 0];
+  const locations: StockView['locations'] = [];
+  for (const [warehouseId, { rank, code: warehouse }] of places) {
     const at = order[rank] ?? 0;
     if (at === 0) continue;
     const onHand = levels[at] ?? 0;
@@ -44,16 +41,19 @@ export function stockJson(row: PackedStockRow, places: Places): string | null {
     totalOnHand += onHand;
     totalReserved += reserved;
     inTransit += units;
-    if (locations !== '') locations += ',';
-    locations +=
-      `${head}${onHand},"reserved":${reserved},"available":${available},"incoming":${units},` +
-      `"status":"${stockStatus(available, levels[at + 2] ?? 0)}"}`;
+    const status = stockStatus(available, levels[at + 2] ?? 0);
+    locations.push({ warehouse, onHand, reserved, available, incoming: units, status });
   }
-  return (
-    `{"sku":${JSON.stringify(row.sku)},"onHand":${totalOnHand},"reserved":${totalReserved},` +
-    `"available":${totalOnHand - totalReserved},"inTransit":${inTransit},"locations":[${locations}],` +
-    `"asOf":"${new Date(row.asOfMs).toISOString()}"}`
-  );
+  const view: StockView = {
+    sku: row.sku,
+    onHand: totalOnHand,
+    reserved: totalReserved,
+    available: totalOnHand - totalReserved,
+    inTransit,
+    locations,
+    asOf: new Date(row.asOfMs).toISOString(),
+  };
+  return JSON.stringify(view);
 }
 
 const ZERO = 48;
