@@ -44,25 +44,22 @@ export function createFulfilmentActivities(deps: FulfilmentDependencies): Fulfil
   async function bookBatch(
     carrier: Carrier,
     limit: number,
-    carrierResponded: boolean,
-  ): Promise<(Omit<DispatchResult, 'more'> & { responded: boolean }) | undefined> {
+  ): Promise<Omit<DispatchResult, 'more'> | undefined> {
     const claimed = await claimShipments(db, { carrier: carrier.name, limit, leaseSeconds });
     if (claimed.length === 0) return undefined;
     const isolates = Context.current().info.attempt >= ISOLATE_FROM_ATTEMPT;
     const outcomes = isolates
-      ? await bookInParts(db, carrier, claimed, { isFull: claimed.length === limit, carrierResponded })
+      ? await bookInParts(db, carrier, claimed, claimed.length === limit)
       : await bookTogether(db, carrier, claimed);
-    return { responded: outcomes.length > 0, ...(await recordBookings(db, outcomes)) };
+    return recordBookings(db, outcomes);
   }
 
   async function bookAll(carrier: Carrier, batchSize: number, total: DispatchResult): Promise<void> {
     const context = Context.current();
-    let responded = false;
     for (let batch = 0; batch < BATCHES_PER_RUN && !context.cancellationSignal.aborted; batch++) {
       context.heartbeat({ ...total });
-      const done = await bookBatch(carrier, batchSize, responded);
+      const done = await bookBatch(carrier, batchSize);
       if (!done) return;
-      responded ||= done.responded;
       total.booked += done.booked;
       total.refused += done.refused;
     }

@@ -98,8 +98,7 @@ export function createReconcileActivities(deps: ReconcileDependencies): Reconcil
       const { due, putOff } = await failuresByDue(db, work);
       const failedBefore = new Set(due);
       let away = 0;
-      let refusedInARow = 0;
-      /** Refused in a row, and not before: whether the cause is their own shows with the next suspect. */
+      /** Refused in a row: whether the cause is their own shows with the next suspect. */
       const refused: { subject: string; error: unknown }[] = [];
 
       async function record(): Promise<void> {
@@ -107,11 +106,8 @@ export function createReconcileActivities(deps: ReconcileDependencies): Reconcil
       }
 
       async function refuse(subject: string, error: unknown): Promise<void> {
-        refusedInARow += 1;
-        // Its alert is open. It goes behind the others of its kind, so that these get their turn.
-        if (failedBefore.has(subject)) await recordFailure(db, { work, subject, error });
-        else refused.push({ subject, error });
-        if (refusedInARow < REFUSED_LIMIT) return;
+        refused.push({ subject, error });
+        if (refused.length < REFUSED_LIMIT) return;
         // One of them gets an alert and is put off: should the cause be their own after all, the list moves on run by run.
         refused.splice(1);
         await record();
@@ -128,7 +124,6 @@ export function createReconcileActivities(deps: ReconcileDependencies): Reconcil
           if (outcome !== 'left') result[outcome] += 1;
           if (failedBefore.has(id)) await forgetFailures(db, work, [id]);
           away = 0;
-          refusedInARow = 0;
           await record();
         } catch (error) {
           result.failed += 1;

@@ -60,42 +60,29 @@ export async function bookTogether(
   }
 }
 
-/**
- * With so many shipments for which the carrier fails, the rest of the claim is left to the next one: an outage is not asked
- * about for each shipment, and raises few alerts where it begins in the middle of a claim.
- */
+/** With so many shipments for which the carrier fails, the rest of the claim is left to the next one. */
 const FAILED_LIMIT = 10;
-
-/** What is known about a claim beside its shipments. */
-export interface ClaimContext {
-  /** As many shipments as were asked for: others may wait behind them. */
-  isFull: boolean;
-  /** The carrier has booked or refused shipments of an earlier claim of this run. */
-  carrierResponded: boolean;
-}
 
 /**
  * Books claimed shipments, together if the carrier takes them, else in parts, the newest first: those that have failed for
- * long are the oldest. A shipment for which the carrier fails alone is put off, with an alert, if the failure is its own: the
- * carrier booked or refused another one of the claim, or the claim is of this one only and others went before. Otherwise it may
- * be the carrier that fails: nothing is recorded. At most 10 are put off in one call. A lost connection, or a call without a
- * response in time, is no shipment's own failure.
+ * long are the oldest. A shipment for which the carrier fails alone is put off, with an alert. Where the carrier took none, it may
+ * be the carrier that fails: then only one is put off, so that an outage raises few alerts, and shipments that do fail for
+ * themselves give way one by one. A lost connection, or a call without a response in time, is no shipment's own failure.
  *
- * @returns outcomes, of fewer shipments than were claimed where some failed. The claims of these are given back.
- * @throws what the carrier threw, where no failure is a shipment's own. Claims are given back, except those that others wait
- *   behind: they are kept until their lease ends, so that the next claim takes the others.
+ * @param isFull as many shipments as were asked for: others may wait behind these, so all that failed give way
+ * @returns outcomes, of fewer shipments than were claimed where some failed
+ * @throws what the carrier threw, where it took none. The claims of all that are not booked are given back.
  */
 export async function bookInParts(
   db: Database,
   carrier: Carrier,
   claimed: readonly ShipmentToBook[],
-  { isFull, carrierResponded }: ClaimContext,
+  isFull: boolean,
 ): Promise<BookingOutcome[]> {
   const outcomes: BookingOutcome[] = [];
   const failures = new Map<string, unknown>();
   const done = new Set<string>();
-  const release = (isReleased: (shipmentId: string) => boolean) =>
-    releaseClaims(db, claimed.map(({ shipmentId }) => shipmentId).filter(isReleased));
+  let unanswered: unknown;
 
   await runInHalves(
     claimed.toReversed(),
@@ -108,21 +95,17 @@ export async function bookInParts(
       if (failures.size === FAILED_LIMIT) throw new TooManyFailures();
     },
     (error) => !isUnanswered(error),
-  ).catch(async (error: unknown) => {
-    if (error instanceof TooManyFailures) return;
-    await release(() => true);
-    throw error;
+  ).catch((error: unknown) => {
+    if (!(error instanceof TooManyFailures)) unanswered = error;
   });
 
-  const [failure] = failures.values();
-  if (failures.size > 0 && done.size === 0 && !(claimed.length === 1 && carrierResponded)) {
-    const isTried = failures.size === claimed.length;
-    await release((shipmentId) => !isFull && (isTried || !failures.has(shipmentId)));
-    throw failure;
-  }
-  for (const [subject, error] of failures) await recordFailure(db, { work: 'book_shipment', subject, error });
-  await release((shipmentId) => !done.has(shipmentId));
-  return outcomes;
+  const putOff = [...failures].slice(0, done.size > 0 || isFull ? FAILED_LIMIT : 1);
+  for (const [subject, error] of putOff) await recordFailure(db, { work: 'book_shipment', subject, error });
+  const left = claimed.map(({ shipmentId }) => shipmentId).filter((id) => !done.has(id));
+  await releaseClaims(db, left);
+  // What was booked is recorded all the same; the next claim meets what failed.
+  if (done.size > 0 || left.length === 0) return outcomes;
+  throw unanswered ?? [...failures.values()][0];
 }
 
 class TooManyFailures extends Error {}

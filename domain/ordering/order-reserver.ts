@@ -100,7 +100,8 @@ function priceRefusal(
   gateway: Pick<PaymentGateway, 'amountProblem'>,
 ): Refusal | null {
   for (const { sku, priceMinor, currency } of products.values()) {
-    const problem = gateway.amountProblem(priceMinor, currency);
+    // The gateway is not asked for nothing.
+    const problem = priceMinor === 0 ? null : gateway.amountProblem(priceMinor, currency);
     if (problem)
       return {
         code: 'PRICE_NOT_CHARGEABLE',

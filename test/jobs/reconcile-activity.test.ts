@@ -234,7 +234,7 @@ test('many rows that Temporal refuses for good do not keep those behind them fro
   // When all are due again, ten that are refused again do not keep the others from being mended.
   bad.delete(workflowOf(jobs[11]!));
   await letRetry();
-  await runs(2);
+  await runs(4);
   expect(started).toContain(workflowOf(jobs[11]!));
 });
 

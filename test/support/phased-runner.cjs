@@ -11,6 +11,20 @@ const PHASES = [
   { kinds: ['loading'], workers: 4, coverage: false },
 ];
 
+/** Files that take longest, most of it waiting: begun last, one of them would be all that is left to wait for. */
+const FIRST = [
+  'test/cli/up.test.ts',
+  'test/faults/feed-killed.test.ts',
+  'test/load/mixed.test.ts',
+  'test/faults/temporal-away.test.ts',
+  'test/faults/consistency-killed.test.ts',
+];
+
+function rank({ path }) {
+  const at = FIRST.findIndex((name) => path.replaceAll('\\', '/').endsWith(name));
+  return at < 0 ? FIRST.length : at;
+}
+
 /**
  * Jest's own runner, in phases: the files that hold the product to a promised time, and those that load the machine, do
  * not run beside the rest. All phases are one run: one global set-up, one coverage report, one count.
@@ -19,7 +33,9 @@ module.exports = class PhasedRunner extends TestRunner {
   async runTests(tests, watcher, options) {
     const asked = this._globalConfig;
     for (const { kinds, workers, coverage } of PHASES) {
-      const part = tests.filter((test) => kinds.includes(kindOf(test.path)));
+      const part = tests
+        .filter((test) => kinds.includes(kindOf(test.path)))
+        .sort((one, other) => rank(one) - rank(other));
       if (part.length === 0 || watcher.isInterrupted()) continue;
       this._globalConfig = {
         ...asked,

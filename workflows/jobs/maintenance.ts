@@ -51,8 +51,9 @@ export function ledgerSeal(): Promise<SealResult> {
   return sealLedgerRows();
 }
 
-/** Resolves alerts of work that is settled, and takes expired lots out of sale. Run by a schedule. */
+/** Takes expired lots out of sale, and resolves alerts of work that is settled. Run by a schedule. */
 export async function stockUpkeep(): Promise<{ units: number }> {
+  const held = await holdExpiredLots();
   await forgetSettledWork();
-  return holdExpiredLots();
+  return held;
 }

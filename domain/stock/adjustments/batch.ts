@@ -115,9 +115,10 @@ interface ChunkOfUpdates {
 }
 
 class Tried extends Error {}
+class Found extends Error {}
 
 /**
- * Places, in the batch, of the updates that fail by an error of their own. Tries parts of the chunk in transactions that are
+ * Places, in the batch, of the updates that fail by an error of their own; of an atomic batch the first of them. Tries parts of the chunk in transactions that are
  * rolled back, each part after all updates before it that do not fail: an update may fail only because of an earlier one.
  */
 async function findFailing(
@@ -147,9 +148,13 @@ async function findFailing(
         () => false,
       );
       if (isItsOwn) failing.add(index);
+      // Nothing of the batch is applied, so one is enough to say why.
+      if (isItsOwn && request.atomic) throw new Found();
     },
     isSubjectsOwn,
-  );
+  ).catch((error: unknown) => {
+    if (!(error instanceof Found)) throw error;
+  });
   return failing;
 }
 
