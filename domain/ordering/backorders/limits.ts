@@ -69,7 +69,7 @@ function refusal(
 ): Refusal {
   const { waiting, wanted, limit } = details;
   const advice =
-    wanted > limit ? `Order at most ${limit}.` : 'Order fewer, or again with a new key when fewer wait.';
+    wanted > limit ? 'Order fewer units.' : 'Order fewer units, or again with a new key when fewer wait.';
   return {
     code: 'BACKORDER_LIMIT',
     detail: `${wanted} more units ${of} would wait for stock. At most ${limit} may wait, and ${waiting} do. ${advice}`,
