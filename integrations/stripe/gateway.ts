@@ -7,12 +7,7 @@ import { refundFailed } from '../../domain/payments/errors';
 import { ABANDONED } from '../../domain/payments/rules';
 import { amountProblem, stripeAmount } from './amounts';
 import { asThrown, cardDecline, declinedAs, intentOutcome, isRefusal } from './outcome';
-import type {
-  ChargeOutcome,
-  ChargeRequest,
-  ClosableGateway,
-  RefundRequest,
-} from '../../domain/payments/types';
+import type { ChargeOutcome, ClosableGateway, RefundRequest } from '../../domain/payments/types';
 
 export interface StripeGatewayOptions {
   apiKey: string;
@@ -65,13 +60,11 @@ export function createStripeGateway(options: StripeGatewayOptions): ClosableGate
     return declinedAs(ref, declineCode);
   }
 
-  async function confirm(request: ChargeRequest, ref: string): Promise<ChargeOutcome> {
+  async function confirm(ref: string): Promise<ChargeOutcome> {
     try {
-      const intent = await stripe.paymentIntents.confirm(
-        ref,
-        { error_on_requires_action: true },
-        { idempotencyKey: `${request.paymentId}:confirm` },
-      );
+      // Without an idempotency key of ours (the SDK sends a fresh one each time): Stripe would return a 500 that it stored under it for a day. An intent is captured once
+      // however often it is confirmed.
+      const intent = await stripe.paymentIntents.confirm(ref, { error_on_requires_action: true });
       return (await settle(intent)) ?? { status: 'unknown' };
     } catch (error) {
       const decline = cardDecline(error, ref);
@@ -135,7 +128,7 @@ export function createStripeGateway(options: StripeGatewayOptions): ClosableGate
         );
       }
       try {
-        return await confirm(request, request.gatewayRef);
+        return await confirm(request.gatewayRef);
       } catch (error) {
         throw asThrown(error, request.paymentId);
       }

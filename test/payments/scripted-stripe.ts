@@ -6,7 +6,14 @@ import { text } from 'node:stream/consumers';
 export interface Fault {
   on: 'create' | 'confirm' | 'retrieve' | 'cancel' | 'refund' | 'list';
   when: 'before' | 'after';
-  how: 'hang' | 'reset' | { status: number; error: Record<string, unknown> };
+  how: 'hang' | 'reset' | ErrorResponse;
+}
+
+interface ErrorResponse {
+  status: number;
+  error: Record<string, unknown>;
+  /** Under the idempotency key of the call: returned again for it, as Stripe does with 500 for a day. */
+  isStored?: boolean;
 }
 
 export interface Call {
@@ -99,27 +106,34 @@ export class ScriptedStripe {
     const at = this.faults.findIndex((candidate) => candidate.on === route);
     const [fault] = at < 0 ? [] : this.faults.splice(at, 1);
     const answer = fault?.when === 'before' ? undefined : this.answer(call, id);
+    if (fault && typeof fault.how === 'object' && fault.how.isStored)
+      this.store(call, id, failureOf(fault.how));
     if (route === 'create') await this.onCreate();
     if (fault?.how === 'hang') return;
     if (fault?.how === 'reset') request.socket.resetAndDestroy();
-    else send(response, fault ? { status: fault.how.status, body: { error: fault.how.error } } : answer);
+    else send(response, fault ? failureOf(fault.how) : answer);
   }
 
   private answer(call: Call, id: string): Answer {
-    const key = call.idempotencyKey ?? '';
-    const request = `${call.route} ${id} ${call.params.toString()}`;
-    const known = this.replies.get(key);
-    if (known?.request === request) return known.answer;
+    const known = call.idempotencyKey === undefined ? undefined : this.replies.get(call.idempotencyKey);
+    if (known?.request === requestOf(call, id)) return known.answer;
     if (known)
       return refusal(400, {
         type: 'idempotency_error',
         message: 'Keys can only be used with the same request.',
       });
     const answer = this.handle(call, id);
-    if (call.route !== 'retrieve' && call.route !== 'list') {
-      this.replies.set(key, { request, answer: structuredClone(answer) });
-    }
+    if (call.route !== 'retrieve' && call.route !== 'list') this.store(call, id, answer);
     return answer;
+  }
+
+  /** Under the call's key, if it has one. */
+  private store(call: Call, id: string, answer: Answer): void {
+    if (call.idempotencyKey === undefined) return;
+    this.replies.set(call.idempotencyKey, {
+      request: requestOf(call, id),
+      answer: structuredClone(answer),
+    });
   }
 
   private handle({ route, params }: Call, id: string): Answer {
@@ -246,4 +260,12 @@ function refusal(status: number, error: Record<string, unknown>): Answer {
 function send(response: ServerResponse, answer: Answer | undefined): void {
   response.writeHead(answer?.status ?? 500, { 'content-type': 'application/json' });
   response.end(JSON.stringify(answer?.body ?? {}));
+}
+
+function requestOf({ route, params }: Call, id: string): string {
+  return `${route} ${id} ${params.toString()}`;
+}
+
+function failureOf({ status, error }: ErrorResponse): Answer {
+  return { status, body: { error } };
 }

@@ -21,7 +21,9 @@ describe('a charge', () => {
       'metadata[orderId]': orderId,
       'metadata[paymentId]': paymentId,
     });
-    expect(stripe().calls.map((call) => call.idempotencyKey)).toEqual([paymentId, `${paymentId}:confirm`]);
+    const [created, confirmed] = stripe().calls.map((call) => call.idempotencyKey);
+    expect(created).toBe(paymentId);
+    expect(confirmed).not.toContain(paymentId);
   });
 
   test('run again is looked up, not made again', async () => {
@@ -30,6 +32,15 @@ describe('a charge', () => {
     stripe().forgetKeys();
     expect(await charge(paymentId)).toEqual(first);
     expect(stripe().routes()).toEqual(['create', 'confirm', 'retrieve']);
+    expect(captures()).toEqual([1]);
+  });
+
+  test('whose confirmation failed once inside Stripe is confirmed by the next try', async () => {
+    const error = { type: 'api_error', message: 'Something went wrong on our end.' };
+    stripe().fail({ on: 'confirm', when: 'before', how: { status: 500, error, isStored: true } });
+    const { paymentId } = await payment();
+    await expect(charge(paymentId)).rejects.toMatchObject(UNAVAILABLE);
+    expect(await charge(paymentId)).toEqual({ status: 'captured', gatewayRef: 'pi_1' });
     expect(captures()).toEqual([1]);
   });
 
