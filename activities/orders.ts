@@ -14,14 +14,13 @@ import {
 } from '../domain/ordering/pay';
 import { expireReservation } from '../domain/ordering/expire';
 import type { OrderReserver } from '../domain/ordering/order-reserver';
-import { readProgress } from '../domain/ordering/progress';
+import { existingProgress } from '../domain/ordering/progress';
 import type { OrderProgress, ReserveOutcome } from '../domain/ordering/types';
 import type { OrderInput } from '../domain/orders/types';
 import { undoReserve } from '../domain/ordering/undo-reserve';
 import { markUnknown } from '../domain/payments/charge';
 import type { ChargeOutcome } from '../domain/payments/types';
 import type { Database } from '../platform/database/database';
-import { AppError } from '../platform/errors';
 import { withFailures } from './failure';
 import { heartbeating } from './heartbeat';
 
@@ -63,21 +62,15 @@ export function createOrderActivities({
   gateway,
   carrier,
 }: OrderActivityDeps): OrderActivities {
-  async function existing(orderId: string, read: Promise<OrderProgress | null>): Promise<OrderProgress> {
-    const progress = await read;
-    if (!progress) throw new AppError('ORDER_NOT_FOUND', 'There is no such order.', { orderId });
-    return progress;
-  }
-
   return withFailures<OrderActivities>(
     {
       reserveOrder: (order) => reserver.submit(order, Context.current().cancellationSignal),
-      readOrder: (orderId) => existing(orderId, readProgress(db, orderId)),
+      readOrder: (orderId) => existingProgress(db, orderId),
       beginCharge: (request) => beginCharge(db, { ...request, gateway }),
       settleCharge: (request) => settleCharge(db, { ...request, carrier }),
       async recordUnknownCharge({ orderId, paymentId }) {
         await markUnknown(db, paymentId);
-        return existing(orderId, readProgress(db, orderId));
+        return existingProgress(db, orderId);
       },
       abandonReservation: (request) => abandonReservation(db, request),
       expireReservation: (request) => expireReservation(db, request),
@@ -85,7 +78,7 @@ export function createOrderActivities({
       refuseCancel: (orderId) => refuseCancel(db, orderId),
       cancelUnpaid: (orderId) => cancelUnpaid(db, orderId),
       releaseStoppedShipments: (request) => heartbeating(() => releaseStoppedShipments(db, request)),
-      undoReserve: (request) => heartbeating(() => existing(request.order.orderId, undoReserve(db, request))),
+      undoReserve: (request) => heartbeating(() => undoReserve(db, request)),
     },
     PERMANENT,
   );

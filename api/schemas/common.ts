@@ -23,26 +23,24 @@ const FAR_OFFSET = /[+-](1[6-9]|2\d):\d\d$/;
 /** A time as a client gives it, made UTC: one that PostgreSQL refuses would fail the work on what it is about. */
 export const givenTime = time
   .refine((text) => !FAR_OFFSET.test(text), 'must have an offset below 16 hours')
-  .refine((text) => isStorable(new Date(text)), 'must be in the years 0001 to 9999')
+  .refine(isStorable, 'must be in the years 0001 to 9999')
   .transform((text) => new Date(text).toISOString());
 
 /** The time in a cursor, to the microsecond. */
-export const cursorTime = z.iso
-  .datetime({ abort: true })
-  .max(40)
-  .refine((text) => isStorable(new Date(text)));
+export const cursorTime = z.iso.datetime({ abort: true }).max(40).refine(isStorable);
 
 /** A day as a client gives it. */
 export const date = z.iso
   .date({ abort: true })
-  .refine((text) => isStorable(new Date(text)), 'must be in the years 0001 to 9999')
+  .refine(isStorable, 'must be in the years 0001 to 9999')
   .meta({ description: 'Day, YYYY-MM-DD' });
 
 /** Of times that do not exist either: the year of an invalid `Date` is NaN. */
-function isStorable(at: Date): boolean {
-  const year = at.getUTCFullYear();
+function isStorable(text: string): boolean {
+  const year = new Date(text).getUTCFullYear();
   return year >= 1 && year <= 9999;
 }
+
 export const money = z.int().meta({ description: 'Minor units' });
 export const currency = z
   .string()

@@ -2,7 +2,7 @@ import type { Database, Queryable, Transaction } from '../../platform/database/d
 import { isLostConnection } from '../../platform/errors';
 import { runInHalves } from '../../platform/halves';
 import { enqueue } from '../../platform/database/outbox';
-import { forgetFailures, recordFailure, runIsolated } from '../stock/alerts/failed-work';
+import { forgetFailures, forgetSettled, recordFailure, runIsolated } from '../stock/alerts/failed-work';
 import { appendEvents } from '../orders/events';
 import type { NewEvent } from '../orders/types';
 import { advanceStatus } from '../orders/status';
@@ -104,7 +104,7 @@ export async function bookInParts(
   const left = claimed.map(({ shipmentId }) => shipmentId).filter((id) => !done.has(id));
   await releaseClaims(db, left);
   // What was booked is recorded all the same; the next claim meets what failed.
-  if (done.size > 0 || left.length === 0) return outcomes;
+  if (done.size > 0) return outcomes;
   throw unanswered ?? [...failures.values()][0];
 }
 
@@ -151,7 +151,7 @@ export async function recordBookings(
 /** Resolves the alerts of bookings that failed and that their shipments need no more. */
 export async function forgetSettledBookings(db: Database): Promise<void> {
   for (const work of BOOKING_WORK) {
-    await forgetFailures(db, work, await selectSettledBookingFailures(db, work));
+    await forgetSettled(db, work, selectSettledBookingFailures);
   }
 }
 

@@ -1,8 +1,6 @@
 import { validate } from 'uuid';
 import type { Database, Transaction } from '../../platform/database/database';
-import { isSubjectsOwn } from '../../platform/errors';
-import { runInHalves } from '../../platform/halves';
-import { failuresByDue, forgetFailures, recordFailure } from '../stock/alerts/failed-work';
+import { failuresByDue, forgetFailures, forgetSettled, runIsolated } from '../stock/alerts/failed-work';
 import { enqueue } from '../../platform/database/outbox';
 import {
   closeLines,
@@ -53,9 +51,12 @@ export async function applyCarrierEvents(
   const { due, putOff } = await failuresByDue(db, WORK);
   const failedBefore = new Set(due);
   const placed = events.map((event, place) => ({ event, place, subject: subjectOf(event) }));
-  await runInHalves(
-    placed.filter(({ subject }) => !putOff.has(subject)),
-    async (some) => {
+  const tried = placed.filter(({ subject }) => !putOff.has(subject));
+  await runIsolated(tried, {
+    db,
+    work: WORK,
+    idOf: ({ subject }) => subject,
+    async run(some) {
       const retried = new Set(some.map(({ subject }) => subject).filter((id) => failedBefore.has(id)));
       const found = await db.retrying(async (tx) => {
         const outcomes = await applyAll(
@@ -69,11 +70,7 @@ export async function applyCarrierEvents(
       });
       for (const [index, { place }] of some.entries()) results[place] = found[index] ?? 'failed';
     },
-    async ({ subject }, error) => {
-      await recordFailure(db, { work: WORK, subject, error });
-    },
-    isSubjectsOwn,
-  );
+  });
   return events.map(({ eventId }, place) => ({ eventId, result: results[place] ?? 'failed' }));
 }
 
@@ -85,8 +82,8 @@ function subjectOf({ shipmentId }: CarrierEvent): string {
 }
 
 /** Resolves the alerts of shipments whose updates failed and that no update changes any more. */
-export async function forgetSettledUpdates(db: Database): Promise<void> {
-  await forgetFailures(db, WORK, await selectSettledUpdateFailures(db));
+export function forgetSettledUpdates(db: Database): Promise<void> {
+  return forgetSettled(db, WORK, selectSettledUpdateFailures);
 }
 
 async function applyAll(
@@ -95,16 +92,14 @@ async function applyAll(
   carrier: string,
   events: readonly CarrierEvent[],
 ): Promise<UpdateResult[]> {
-  const asked = [
-    ...new Set(events.map((event) => event.shipmentId.toLowerCase()).filter((id) => validate(id))),
-  ];
+  const asked = [...new Set(events.map(subjectOf).filter((id) => validate(id)))];
   const known = new Map((await selectShipments(tx, carrier, asked)).map((row) => [row.shipmentId, row]));
   const fresh = await takeFresh(
     tx,
     carrier,
-    events.filter((event) => known.has(event.shipmentId.toLowerCase())),
+    events.filter((event) => known.has(subjectOf(event))),
   );
-  const touched = [...new Set(fresh.map((event) => event.shipmentId.toLowerCase()))];
+  const touched = [...new Set(fresh.map(subjectOf))];
   const reserved = await lockGoods(
     tx,
     touched.flatMap((id) => known.get(id) ?? []),
@@ -116,10 +111,10 @@ async function applyAll(
   const results = new Map<string, UpdateResult>(
     fresh.map(({ eventId }) => [eventId, outcome.applied.has(eventId) ? 'applied' : 'stale']),
   );
-  return events.map(({ eventId, shipmentId }) => {
-    if (!known.has(shipmentId.toLowerCase())) return 'unknown_shipment';
-    const result = results.get(eventId) ?? 'duplicate';
-    results.delete(eventId);
+  return events.map((event) => {
+    if (!known.has(subjectOf(event))) return 'unknown_shipment';
+    const result = results.get(event.eventId) ?? 'duplicate';
+    results.delete(event.eventId);
     return result;
   });
 }
@@ -190,7 +185,7 @@ function foldEvents(
   const failed: ShipmentRow[] = [];
   const history: NewEvent[] = [];
   for (const event of events) {
-    const shipment = shipments.get(event.shipmentId.toLowerCase());
+    const shipment = shipments.get(subjectOf(event));
     if (!shipment) continue;
     const { shipmentId, orderId, warehouse } = shipment;
     // A dispatcher that died between the booking and its record left none, and what has left is not booked again.

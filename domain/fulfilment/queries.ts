@@ -7,13 +7,13 @@ import {
   type Transaction,
 } from '../../platform/database/database';
 import { literals } from '../../platform/database/literals';
-import { notPutOff } from '../stock/alerts/put-off-sql';
+import { notPutOff, settledFailures, type SettledFailure } from '../stock/alerts/put-off-sql';
+import type { Work } from '../stock/alerts/types';
 import type { NamedProduct } from '../stock/tracking/types';
 import {
   BOOKING_WORK,
   STOPPED_SHIPMENT_STATUSES,
   UNBOOKED_SHIPMENT_STATUSES,
-  type BookingWork,
   type CarrierEvent,
   type ShipmentStatus,
   type ShipmentToBook,
@@ -147,30 +147,28 @@ export async function existsOverdue(on: Queryable, seconds: number): Promise<boo
 }
 
 /** Shipments whose booking failed and that need none any more: voided, picked up, booked. */
-export async function selectSettledBookingFailures(on: Queryable, work: BookingWork): Promise<string[]> {
-  const found = await many<{ subject: string }>(
+export function selectSettledBookingFailures(on: Queryable, work: Work): Promise<SettledFailure[]> {
+  return many(
     on,
     'fulfilment.settled_booking_failures',
-    `select f.subject from failed_work f
-     where f.work = $1
-       and not exists (select from shipments s
-                       where s.id::text = f.subject and s.status in ${literals(UNBOOKED_SHIPMENT_STATUSES)})`,
+    settledFailures(
+      `select from shipments s where s.id::text = f.subject and s.status in ${literals(UNBOOKED_SHIPMENT_STATUSES)}`,
+    ),
     [work],
   );
-  return found.map(({ subject }) => subject);
 }
 
 /** Shipments whose updates could not be applied and that have ended since. */
-export async function selectSettledUpdateFailures(on: Queryable): Promise<string[]> {
-  const found = await many<{ subject: string }>(
+export function selectSettledUpdateFailures(on: Queryable, work: Work): Promise<SettledFailure[]> {
+  return many(
     on,
     'fulfilment.settled_update_failures',
-    `select f.subject from failed_work f
-     where f.work = 'apply_carrier_update'
-       and not exists (select from shipments s where s.id::text = f.subject
-                         and s.status not in ${literals(['delivered', ...STOPPED_SHIPMENT_STATUSES])})`,
+    settledFailures(
+      `select from shipments s where s.id::text = f.subject
+         and s.status not in ${literals(['delivered', ...STOPPED_SHIPMENT_STATUSES])}`,
+    ),
+    [work],
   );
-  return found.map(({ subject }) => subject);
 }
 
 const SHIPMENT_COLUMNS = `s.id as "shipmentId", s.order_id as "orderId", s.reservation_id as "reservationId",

@@ -2,6 +2,7 @@ import { many, type Queryable } from '../../platform/database/database';
 import { listOf } from '../../platform/database/list-parameter';
 import type { OrderStatus } from '../orders/types';
 import { literals } from '../../platform/database/literals';
+import { utc } from '../../platform/database/pages';
 import { OPEN_ORDER_STATUSES } from '../orders/types';
 import { PAYMENT_STATUSES_IN_FLIGHT } from '../payments/types';
 import { STOPPED_SHIPMENT_STATUSES } from '../fulfilment/types';
@@ -30,7 +31,7 @@ export function selectProgress(on: Queryable, orderIds: readonly string[]): Prom
        o.cancel_reason is not null and o.status in ${literals(OPEN_ORDER_STATUSES)} as "cancelRequested",
        coalesce((select json_agg(json_build_object(
            'reservationId', r.id, 'seq', r.seq, 'status', r.status, 'attempt', r.attempt,
-           'expiresAt', to_char(r.expires_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
+           'expiresAt', ${utc('r.expires_at')},
            'msLeft', ceil(extract(epoch from r.expires_at - clock_timestamp()) * 1000)) order by r.seq)
          from reservations r where r.order_id = o.id and r.status in ${literals(LIVE_RESERVATION_STATUSES)}), '[]') as reservations,
        (select json_build_object('paymentId', p.id, 'reservationId', p.reservation_id, 'status', p.status,

@@ -1,7 +1,7 @@
 import type { Database } from '../../platform/database/database';
 import { createFailedOrder } from '../orders/create';
 import type { OrderInput } from '../orders/types';
-import { readProgress } from './progress';
+import { existingProgress } from './progress';
 import type { OrderProgress } from './types';
 
 /**
@@ -13,7 +13,7 @@ import type { OrderProgress } from './types';
 export async function undoReserve(
   db: Database,
   { order, code, detail }: { order: OrderInput; code: string; detail: string },
-): Promise<OrderProgress | null> {
+): Promise<OrderProgress> {
   await db.retrying((tx) => createFailedOrder(tx, order, { code, detail }));
-  return readProgress(db, order.orderId);
+  return existingProgress(db, order.orderId);
 }

@@ -173,57 +173,6 @@ test('a carrier that is away does not delay another', async () => {
   expect(await statuses(shop.db, stuck.orderId)).toEqual(['booking']);
 });
 
-test('a shipment for which the carrier always fails is put off, and the others are booked', async () => {
-  const bad = await addOrder('AMS');
-  const good = [await addOrder('AMS'), await addOrder('BER'), await addOrder('AMS')];
-  let mended = false;
-  const failing = withBook(async (shipments) => {
-    if (!mended && shipments.some(({ shipmentId }) => shipmentId === bad.shipmentIds[0])) {
-      throw new Error('the carrier fails for this address');
-    }
-    return carrier.book(shipments);
-  });
-  const activities = createFulfilmentActivities({ db: shop.db, carriers: [failing] });
-  const dispatch = (attempt: number) =>
-    new MockActivityEnvironment({ attempt }, { logger: new DefaultLogger('ERROR', () => undefined) }).run(
-      () => activities.dispatchShipments({ batchSize: 2 }),
-    );
-  const alerts = async () =>
-    (await listAlerts(shop.db, { kind: 'work_failed', limit: 50, offset: 0 })).items.map(
-      ({ status, details }) => [details['work'], details['id'], status],
-    );
-
-  // A failure that passes is over by the second retry, and nobody needs to hear of it.
-  for (const attempt of [1, 2]) await expect(dispatch(attempt)).rejects.toThrow('fails for this address');
-  expect(await alerts()).toEqual([]);
-  expect(await dispatch(3)).toEqual({ booked: 3, refused: 0, more: false });
-  for (const { orderId } of good) expect(await statuses(shop.db, orderId)).toEqual(['booked']);
-  expect(await alerts()).toEqual([['book_shipment', bad.shipmentIds[0], 'open']]);
-  expect(await dispatch(1)).toMatchObject({ booked: 0 });
-
-  mended = true;
-  await retryFailedWork(shop.db, { work: 'book_shipment' });
-  expect(await dispatch(1)).toMatchObject({ booked: 1 });
-  expect(await alerts()).toEqual([['book_shipment', bad.shipmentIds[0], 'resolved']]);
-});
-
-test('when the carrier fails for every shipment of a batch, the next attempt takes others', async () => {
-  const orders = [await addOrder('AMS'), await addOrder('AMS'), await addOrder('AMS')];
-  const bad = orders.slice(0, 2).flatMap(({ shipmentIds }) => shipmentIds);
-  const failing = withBook((shipments) =>
-    shipments.some(({ shipmentId }) => bad.includes(shipmentId))
-      ? Promise.reject(new Error('the carrier fails'))
-      : carrier.book(shipments),
-  );
-  const activities = createFulfilmentActivities({ db: shop.db, carriers: [failing] });
-  const dispatch = (attempt: number) =>
-    new MockActivityEnvironment({ attempt }, { logger: new DefaultLogger('ERROR', () => undefined) }).run(
-      () => activities.dispatchShipments({ batchSize: 2 }),
-    );
-  await expect(dispatch(3)).rejects.toThrow('the carrier fails');
-  expect(await dispatch(4)).toMatchObject({ booked: 1 });
-});
-
 /** One run of the dispatcher's activity, as its `attempt`. */
 function dispatchBy(by: Carrier, attempt: number, batchSize = 100) {
   const activities = createFulfilmentActivities({ db: shop.db, carriers: [by] });
@@ -233,6 +182,45 @@ function dispatchBy(by: Carrier, attempt: number, batchSize = 100) {
   );
   return environment.run(() => activities.dispatchShipments({ batchSize }));
 }
+
+function failingFor(bad: readonly string[]): Carrier {
+  return withBook((shipments) =>
+    shipments.some(({ shipmentId }) => bad.includes(shipmentId))
+      ? Promise.reject(new Error('the carrier fails'))
+      : carrier.book(shipments),
+  );
+}
+
+test('a shipment for which the carrier always fails is put off, and the others are booked', async () => {
+  const bad = await addOrder('AMS');
+  const good = [await addOrder('AMS'), await addOrder('BER'), await addOrder('AMS')];
+  const failing = failingFor(bad.shipmentIds);
+  const alerts = async () =>
+    (await listAlerts(shop.db, { kind: 'work_failed', limit: 50, offset: 0 })).items.map(
+      ({ status, details }) => [details['work'], details['id'], status],
+    );
+
+  // A failure that passes is over by the second retry, and nobody needs to hear of it.
+  for (const attempt of [1, 2])
+    await expect(dispatchBy(failing, attempt, 2)).rejects.toThrow('the carrier fails');
+  expect(await alerts()).toEqual([]);
+  expect(await dispatchBy(failing, 3, 2)).toEqual({ booked: 3, refused: 0, more: false });
+  for (const { orderId } of good) expect(await statuses(shop.db, orderId)).toEqual(['booked']);
+  expect(await alerts()).toEqual([['book_shipment', bad.shipmentIds[0], 'open']]);
+  expect(await dispatchBy(failing, 1, 2)).toMatchObject({ booked: 0 });
+
+  await retryFailedWork(shop.db, { work: 'book_shipment' });
+  expect(await dispatchBy(carrier, 1, 2)).toMatchObject({ booked: 1 });
+  expect(await alerts()).toEqual([['book_shipment', bad.shipmentIds[0], 'resolved']]);
+});
+
+test('when the carrier fails for every shipment of a batch, the next attempt takes others', async () => {
+  const orders = [await addOrder('AMS'), await addOrder('AMS'), await addOrder('AMS')];
+  const bad = orders.slice(0, 2).flatMap(({ shipmentIds }) => shipmentIds);
+  const failing = failingFor(bad);
+  await expect(dispatchBy(failing, 3, 2)).rejects.toThrow('the carrier fails');
+  expect(await dispatchBy(failing, 4, 2)).toMatchObject({ booked: 1 });
+});
 
 async function putOff(): Promise<unknown[]> {
   const { items } = await listAlerts(shop.db, { kind: 'work_failed', limit: 50, offset: 0 });
@@ -247,14 +235,6 @@ async function addOrders(count: number): Promise<string[]> {
 
 const isBooked = (ids: readonly string[]) =>
   shop.db.pool.query(`select 1 from shipments where status = 'booked' and id = any ($1::uuid[])`, [ids]);
-
-function failingFor(bad: readonly string[]): Carrier {
-  return withBook((shipments) =>
-    shipments.some(({ shipmentId }) => bad.includes(shipmentId))
-      ? Promise.reject(new Error('the carrier fails'))
-      : carrier.book(shipments),
-  );
-}
 
 test('a carrier that fails for every shipment puts one off in each attempt, and is not asked about each', async () => {
   await addOrders(40);

@@ -1,4 +1,6 @@
-import { execute, maybeOne, many, type Queryable } from '../../../platform/database/database';
+import { execute, many, one, type Queryable } from '../../../platform/database/database';
+import { utc } from '../../../platform/database/pages';
+import { settledFailures, type SettledFailure } from './put-off-sql';
 import type { FailedWork, Work } from './types';
 
 export interface NewFailure {
@@ -13,7 +15,7 @@ export interface NewFailure {
 /** Counts a failure and raises or renews its alert. Returns when the work may be tried again. */
 export async function upsertFailure(on: Queryable, failure: NewFailure): Promise<Date> {
   const { work, subject, firstSeconds, longestSeconds, details } = failure;
-  const row = await maybeOne<{ retryAt: Date }>(
+  const { retryAt } = await one<{ retryAt: Date }>(
     on,
     'alerts.record_failure',
     `with failed as (
@@ -25,16 +27,14 @@ export async function upsertFailure(on: Queryable, failure: NewFailure): Promise
        returning attempts, retry_at
      ), raised as (
        insert into alerts as a (kind, subject, details)
-       select 'work_failed', $1 || ':' || $2, $5::jsonb || jsonb_build_object('attempts', attempts, 'retryAt',
-                to_char(retry_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'))
+       select 'work_failed', $1 || ':' || $2, $5::jsonb || jsonb_build_object('attempts', attempts, 'retryAt', ${utc('retry_at')})
        from failed
        on conflict (subject) where status <> 'resolved' and subject is not null do update set details = excluded.details
      )
      select retry_at as "retryAt" from failed`,
     [work, subject, firstSeconds, longestSeconds, JSON.stringify(details)],
   );
-  if (!row) throw new Error('a failure was not recorded');
-  return row.retryAt;
+  return retryAt;
 }
 
 /** Failures of one kind of work, those first that may be tried again soonest. */
@@ -73,8 +73,7 @@ export function updateRetryTime(
        where ($1::text is null or work = $1) and ($2::text is null or subject = $2)
        returning work, subject, retry_at
      ), told as (
-       update alerts a set details = a.details || jsonb_build_object('retryAt',
-                to_char(r.retry_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'))
+       update alerts a set details = a.details || jsonb_build_object('retryAt', ${utc('r.retry_at')})
        from retried r where a.subject = r.work || ':' || r.subject and a.status <> 'resolved'
      )
      select work, subject from retried order by work, subject`,
@@ -83,15 +82,13 @@ export function updateRetryTime(
 }
 
 /** Messages that could not be delivered and are no longer in the outbox, as `topic key`. */
-export async function selectSettledDeliveries(on: Queryable): Promise<string[]> {
-  const found = await many<{ subject: string }>(
+export function selectSettledDeliveries(on: Queryable, work: Work): Promise<SettledFailure[]> {
+  return many(
     on,
     'alerts.settled_deliveries',
-    `select f.subject from failed_work f
-     where f.work = 'deliver_message'
-       and not exists (select from outbox o where o.topic || ' ' || o.key = f.subject)`,
+    settledFailures(`select from outbox o where o.topic || ' ' || o.key = f.subject`),
+    [work],
   );
-  return found.map(({ subject }) => subject);
 }
 
 /** Forgets failures and resolves their alerts. */

@@ -11,6 +11,7 @@ import {
   updateRetryTime,
   upsertFailure,
 } from './failed-work-queries';
+import type { SettledFailure } from './put-off-sql';
 import { WORK, type FailedWork, type Work } from './types';
 
 /** After the first failure; doubled with each further one, up to the longest. */
@@ -120,9 +121,23 @@ export async function forgetFailures(db: Queryable, work: Work, subjects: readon
   if (subjects.length > 0) await deleteFailures(db, work, subjects);
 }
 
+/** Forgets the failures of which nothing is left to do, as `select` finds them, and resolves their alerts. */
+export async function forgetSettled(
+  db: Queryable,
+  work: Work,
+  select: (on: Queryable, work: Work) => Promise<SettledFailure[]>,
+): Promise<void> {
+  const settled = await select(db, work);
+  await forgetFailures(
+    db,
+    work,
+    settled.map(({ subject }) => subject),
+  );
+}
+
 /** Resolves the alerts of messages that have left the outbox since their delivery failed. */
-export async function forgetSettledDeliveries(db: Queryable): Promise<void> {
-  await forgetFailures(db, 'deliver_message', await selectSettledDeliveries(db));
+export function forgetSettledDeliveries(db: Queryable): Promise<void> {
+  return forgetSettled(db, 'deliver_message', selectSettledDeliveries);
 }
 
 export interface IsolatedWork<Subject> {

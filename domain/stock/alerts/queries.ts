@@ -5,6 +5,7 @@ import {
   type Queryable,
   type Transaction,
 } from '../../../platform/database/database';
+import { utc } from '../../../platform/database/pages';
 import type { AlertKey, AlertKind, AlertStatus, AlertView, OverdueTransfer } from './types';
 
 /**
@@ -75,8 +76,6 @@ export function resolveTransferOverdue(
     [productId, warehouseId, transferId],
   );
 }
-
-const utc = (time: string) => `to_char(${time} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
 
 const VIEW = `a.id, a.kind, a.status, p.sku, w.code as location, a.details, ${utc('a.raised_at')} as "raisedAt",
   ${utc('a.acknowledged_at')} as "acknowledgedAt", a.acknowledged_by as "acknowledgedBy", a.note,

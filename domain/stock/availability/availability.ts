@@ -61,7 +61,7 @@ export interface StockView {
  */
 export async function readStock(on: Queryable, sku: string, asOf?: Date): Promise<StockView | null> {
   const row = asOf ? await readPast(on, sku, asOf) : await selectStock(on, sku);
-  return row ? asStockView(row) : null;
+  return row ? stockViewOf(row.sku, row.locations.map(asLocationView), row.asOf) : null;
 }
 
 async function readPast(on: Queryable, sku: string, asOf: Date): Promise<StockRow | undefined> {
@@ -73,19 +73,16 @@ async function readPast(on: Queryable, sku: string, asOf: Date): Promise<StockRo
   return row;
 }
 
-function asStockView(row: StockRow): StockView {
-  const locations = row.locations.map(asLocationView);
-  const total = (count: (location: LocationView) => number) =>
-    locations.reduce((sum, location) => sum + count(location), 0);
-  return {
-    sku: row.sku,
-    onHand: total((location) => location.onHand),
-    reserved: total((location) => location.reserved),
-    available: total((location) => location.available),
-    inTransit: total((location) => location.incoming),
-    locations,
-    asOf: row.asOf.toISOString(),
-  };
+/** A product's stock with the sums over its locations. */
+export function stockViewOf(sku: string, locations: LocationView[], asOf: Date): StockView {
+  const sums = { onHand: 0, reserved: 0, available: 0, inTransit: 0 };
+  for (const location of locations) {
+    sums.onHand += location.onHand;
+    sums.reserved += location.reserved;
+    sums.available += location.available;
+    sums.inTransit += location.incoming;
+  }
+  return { sku, ...sums, locations, asOf: asOf.toISOString() };
 }
 
 function asLocationView({ lowStockThreshold, ...counters }: LocationRow): LocationView {

@@ -1,4 +1,4 @@
-import type { StockView } from './availability';
+import { stockViewOf, type LocationView } from './availability';
 import type { PackedStockRow } from './queries';
 import { stockStatus } from '../ledger/rules';
 import type { Warehouse } from '../../catalog/types';
@@ -29,31 +29,24 @@ export function stockJson(row: PackedStockRow, places: Places): string | null {
     if (!place) return null;
     order[place.rank] = at + 1;
   }
-  let [totalOnHand, totalReserved, inTransit] = [0, 0, 0];
-  const locations: StockView['locations'] = [];
+  const locations: LocationView[] = [];
   for (const [warehouseId, { rank, code: warehouse }] of places) {
     const at = order[rank] ?? 0;
     if (at === 0) continue;
     const onHand = levels[at] ?? 0;
     const reserved = levels[at + 1] ?? 0;
     const available = onHand - reserved;
-    const units = incoming?.get(warehouseId) ?? 0;
-    totalOnHand += onHand;
-    totalReserved += reserved;
-    inTransit += units;
     const status = stockStatus(available, levels[at + 2] ?? 0);
-    locations.push({ warehouse, onHand, reserved, available, incoming: units, status });
+    locations.push({
+      warehouse,
+      onHand,
+      reserved,
+      available,
+      incoming: incoming?.get(warehouseId) ?? 0,
+      status,
+    });
   }
-  const view: StockView = {
-    sku: row.sku,
-    onHand: totalOnHand,
-    reserved: totalReserved,
-    available: totalOnHand - totalReserved,
-    inTransit,
-    locations,
-    asOf: new Date(row.asOfMs).toISOString(),
-  };
-  return JSON.stringify(view);
+  return JSON.stringify(stockViewOf(row.sku, locations, new Date(row.asOfMs)));
 }
 
 const ZERO = 48;

@@ -30,7 +30,7 @@ interface Waiting {
  * Reads of many callers share statements: a statement for each costs as much again as its rows. Nobody waits for others, nothing
  * is kept: while a lane is free a read goes out in the same turn of the event loop, and every result is read after it was asked for.
  *
- * The result is text. Of a product at 100 locations, objects on the way from PostgreSQL to the socket cost more than the query.
+ * The result is text, which is sent as it is.
  */
 export function createStockReader(options: StockReaderOptions): StockReader {
   const { db, warehouses, lanes = LANES, maxBatch = MAX_BATCH } = options;

@@ -1,4 +1,5 @@
 import { maybeOne, type Database, type Queryable } from '../../../platform/database/database';
+import { utc, utcMicros } from '../../../platform/database/pages';
 import type { LedgerKind } from './types';
 
 export interface LedgerView {
@@ -35,8 +36,6 @@ export interface LedgerFilter {
   limit: number;
   offset: number;
 }
-
-const time = (format: string) => `to_char(t.at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.${format}"Z"')`;
 
 /**
  * Newest first; one more than asked for, to tell whether there are more.
@@ -87,9 +86,9 @@ export function selectLedgerPage(
     .where('s.product_id', productId)
     .select(
       db.builder.raw(
-        `t.id, ${time('MS')} as at, t.kind, w.code as warehouse, t.on_hand_delta as "onHandDelta",
+        `t.id, ${utc('t.at')} as at, t.kind, w.code as warehouse, t.on_hand_delta as "onHandDelta",
          t.reserved_delta as "reservedDelta", t.reservation_id as "reservationId", t.order_id as "orderId",
-         t.reason, t.reference, t.actor, ${time('US')} as "atMicros"`,
+         t.reason, t.reference, t.actor, ${utcMicros('t.at')} as "atMicros"`,
       ),
     )
     .orderBy(newest)

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Transaction } from '../../../platform/database/database';
 import { isLockTimeout, isSubjectsOwn } from '../../../platform/errors';
-import { forgetFailures, runIsolated } from '../alerts/failed-work';
+import { forgetSettled, runIsolated } from '../alerts/failed-work';
 import { openLines } from './reservations';
 import { lockUnlockedStock, type StockAccess, type StockLedger } from '../ledger/stock-ledger';
 import { stockKeyOf } from '../ledger/rules';
@@ -46,7 +46,7 @@ export async function expireDueReservations(
   let freed = 0;
   for (;;) {
     freed += await freeDue(access, request.batchSize, isOver);
-    await forgetFailures(access.db, 'expire_reservation', await selectSettledFailures(access.db));
+    await forgetSettled(access.db, 'expire_reservation', selectSettledFailures);
     const next = await publishNextLook(access.db, request.pauseMs / 1_000);
     const sleepMs = Math.max(0, next.inMs - AWAKE_BEFORE_MS);
     if (sleepMs > 0 || isOver()) {

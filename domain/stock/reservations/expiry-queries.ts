@@ -1,5 +1,6 @@
 import { execute, many, one, type Queryable, type Transaction } from '../../../platform/database/database';
-import { notPutOff } from '../alerts/put-off-sql';
+import { notPutOff, settledFailures, type SettledFailure } from '../alerts/put-off-sql';
+import type { Work } from '../alerts/types';
 import { COMMIT_SECONDS, LOOK_EVERY_SECONDS } from '../ledger/rules';
 
 /**
@@ -58,16 +59,16 @@ export async function selectDueAmongForUpdate(tx: Transaction, ids: readonly str
 }
 
 /** Reservations that could not be freed and have ended since, or are not due any more. */
-export async function selectSettledFailures(on: Queryable): Promise<string[]> {
-  const found = await many<{ subject: string }>(
+export function selectSettledFailures(on: Queryable, work: Work): Promise<SettledFailure[]> {
+  return many(
     on,
     'reservations.settled_failures',
-    `select f.subject from failed_work f
-     where f.work = 'expire_reservation'
-       and not exists (select from reservations r where r.id = f.subject::uuid
-                         and r.status in ('pending', 'charging') and r.expires_at <= statement_timestamp())`,
+    settledFailures(
+      `select from reservations r where r.id = f.subject::uuid
+         and r.status in ('pending', 'charging') and r.expires_at <= statement_timestamp()`,
+    ),
+    [work],
   );
-  return found.map((row) => row.subject);
 }
 
 export interface NextLook {

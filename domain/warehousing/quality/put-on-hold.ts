@@ -1,7 +1,7 @@
 import type { Database, Transaction } from '../../../platform/database/database';
 import { AppError, isSubjectsOwn } from '../../../platform/errors';
 import { newId } from '../../../platform/ids';
-import { actOnEach, failedSubjects, forgetFailures } from '../../stock/alerts/failed-work';
+import { actOnEach, failedSubjects, forgetSettled } from '../../stock/alerts/failed-work';
 import { findStockKey, lockStock, reserve } from '../../stock/ledger/stock-ledger';
 import type { StockKey } from '../../stock/ledger/types';
 import { findTracked, updateLotHeld } from '../../stock/tracking/tracking';
@@ -40,7 +40,7 @@ const EXPIRED_BATCH = 100;
  */
 export async function holdExpiredLots(db: Database, beat: () => void = () => undefined): Promise<number> {
   let units = 0;
-  await forgetFailures(db, 'hold_expired_lot', await selectSettledLotFailures(db));
+  await forgetSettled(db, 'hold_expired_lot', selectSettledLotFailures);
   const failed = await failedSubjects(db, 'hold_expired_lot');
   for (;;) {
     const lots = await selectExpiredLots(db, EXPIRED_BATCH);

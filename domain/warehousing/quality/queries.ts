@@ -7,7 +7,8 @@ import {
   type Transaction,
 } from '../../../platform/database/database';
 import { newestFirst, utc, utcMicros, type PageRequest } from '../../../platform/database/pages';
-import { notPutOff } from '../../stock/alerts/put-off-sql';
+import { notPutOff, settledFailures, type SettledFailure } from '../../stock/alerts/put-off-sql';
+import type { Work } from '../../stock/alerts/types';
 import type { StockKey } from '../../stock/ledger/types';
 import type { QualityHoldView } from './types';
 
@@ -138,14 +139,14 @@ export function selectExpiredLots(on: Queryable, limit: number): Promise<Expired
 }
 
 /** Lots that could not be put on hold and of which nothing is left to put there. */
-export async function selectSettledLotFailures(on: Queryable): Promise<string[]> {
-  const found = await many<{ subject: string }>(
+export function selectSettledLotFailures(on: Queryable, work: Work): Promise<SettledFailure[]> {
+  return many(
     on,
     'quality.settled_lot_failures',
-    `select f.subject from failed_work f
-     where f.work = 'hold_expired_lot'
-       and not exists (select from lots l where l.id = f.subject::bigint and l.quantity > l.held
-                         and l.expires_on < (now() at time zone 'UTC')::date)`,
+    settledFailures(
+      `select from lots l where l.id = f.subject::bigint and l.quantity > l.held
+         and l.expires_on < (now() at time zone 'UTC')::date`,
+    ),
+    [work],
   );
-  return found.map(({ subject }) => subject);
 }
