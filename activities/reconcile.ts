@@ -143,6 +143,7 @@ export function createReconcileActivities(deps: ReconcileDependencies): Reconcil
       await record();
       // Those that failed before may no longer be suspects: their alerts end with them. Last, so that they delay no other.
       for (const id of due.slice(0, RETRY_LIMIT)) await reconcile(id);
+      await record();
       return result;
     },
   };

@@ -66,8 +66,8 @@ const FAILED_LIMIT = 10;
 /**
  * Books claimed shipments, together if the carrier takes them, else in parts, the newest first: those that have failed for
  * long are the oldest. A shipment for which the carrier fails alone is put off, with an alert. Where the carrier took none, it may
- * be the carrier that fails: then only one is put off, so that an outage raises few alerts, and shipments that do fail for
- * themselves give way one by one. A lost connection, or a call without a response in time, is no shipment's own failure.
+ * be the carrier that fails: then only one is put off, and shipments that do fail for themselves give way one by one. While a full
+ * claim waits, all that were asked about give way: an outage with a backlog puts off ten in each attempt. A lost connection, or a call without a response in time, is no shipment's own failure.
  *
  * @param isFull as many shipments as were asked for: others may wait behind these, so all that failed give way
  * @returns outcomes, of fewer shipments than were claimed where some failed

@@ -155,8 +155,6 @@ export function createStripeGateway(options: StripeGatewayOptions): ClosableGate
     },
 
     async refund(request) {
-      const why = amountProblem(request.amountMinor, request.currency);
-      if (why) throw refundFailed(why);
       try {
         const refund = (await earlierRefund(request)) ?? (await createRefund(stripe, request));
         if (!stands(refund)) throw refundFailed(`its status is ${refund.status ?? 'not known'}.`);
@@ -174,7 +172,10 @@ export function createStripeGateway(options: StripeGatewayOptions): ClosableGate
   };
 }
 
-function createRefund(stripe: Stripe, request: RefundRequest): Promise<Stripe.Refund> {
+/** @throws REFUND_FAILED for an amount that Stripe cannot give back */
+async function createRefund(stripe: Stripe, request: RefundRequest): Promise<Stripe.Refund> {
+  const why = amountProblem(request.amountMinor, request.currency);
+  if (why) throw refundFailed(why);
   return stripe.refunds.create(
     {
       payment_intent: request.gatewayRef,

@@ -195,6 +195,8 @@ describe('an order that can never be held', () => {
         detail: expect.stringContaining(sku) as string,
       });
       expect(await levelsOf(shop.db, sku)).toEqual({ AMS: [5, 0] });
+      const unknown = orderOf({ [sku]: 1, 'NO-SUCH': 1 });
+      expect(await reserver.submit(unknown)).toMatchObject({ code: 'UNKNOWN_SKU' });
       await shop.db.pool.query('update products set price_minor = 5120 where sku = $1', [sku]);
       expect(await reserver.submit(orderOf({ [sku]: 2 }))).toMatchObject({ outcome: 'reserved' });
     } finally {

@@ -202,6 +202,20 @@ test('a job that was deleted after its workflow had failed is left, and its aler
   expect(await alertCount()).toBe(0);
 });
 
+test('a row that Temporal refuses again, with none after it, waits twice as long', async () => {
+  const jobId = await newJob();
+  await rest('1 hour');
+  const refusing = () => Promise.reject(refusal());
+  expect(await run('jobs', refusing)).toEqual(reconciled({ looked: 1, failed: 1 }));
+  await letRetry();
+  expect(await run('jobs', refusing)).toEqual(reconciled({ looked: 1, failed: 1 }));
+  const { rows } = await shop.db.pool.query(
+    'select attempts, retry_at > clock_timestamp() as "isPutOff" from failed_work where subject = $1',
+    [jobId],
+  );
+  expect(rows).toEqual([{ attempts: 2, isPutOff: true }]);
+});
+
 /** As the engine's client throws it: INVALID_ARGUMENT. */
 const refusal = () => Object.assign(new Error('refused'), { code: 3, details: '', metadata: {} });
 

@@ -124,6 +124,25 @@ describe('a charge', () => {
     expect(stripe().refunds).toMatchObject([{ amount: 700 }]);
   });
 
+  test('of which a part cannot be refunded to the last digit takes a refund that was made by hand', async () => {
+    const { paymentId, orderId } = await payment();
+    const charged = { paymentId, orderId, currency: 'KWD', amountMinor: 10_010 };
+    await gateway().prepare({ ...charged, method: 'card', token: 'pm_ok', gatewayRef: null });
+    await gateway().charge({ ...charged, method: 'card', token: 'pm_ok', gatewayRef: 'pi_1' });
+    const refundId = newId();
+    const request = { ...charged, amountMinor: 5_005, refundId, gatewayRef: 'pi_1', reason: 'test' };
+    await expect(gateway().refund(request)).rejects.toMatchObject({ code: 'REFUND_FAILED' });
+    expect(stripe().refunds).toEqual([]);
+    stripe().refunds.push({
+      id: 're_by_hand',
+      payment_intent: 'pi_1',
+      amount: 5_000,
+      status: 'succeeded',
+      metadata: { refundId },
+    });
+    expect(await gateway().refund(request)).toBe('re_by_hand');
+  });
+
   test('in a currency that Stripe does not charge is declined, and Stripe is not asked', async () => {
     const { paymentId, orderId } = await payment();
     const request = { paymentId, orderId, currency: 'IRR', amountMinor: 7, method: 'card', token: 'pm_ok' };

@@ -194,7 +194,9 @@ export function createReserver<Request extends ReservationRequest, Outcome>(
       if (mayFindMore) {
         putOff.push(request);
       } else {
-        const refusal = recorder.refuse?.(plan) ?? (plan.missing.size > 0 ? refusalOf?.(plan) : null);
+        const refusal = plan.refusal
+          ? null
+          : (recorder.refuse?.(plan) ?? (plan.missing.size > 0 ? refusalOf?.(plan) : null));
         const stands = refusal ? refusedPlan(plan, refusal) : plan;
         available.take(stands.allocations);
         plans.push(stands);
