@@ -43,6 +43,8 @@ const LONGEST_PAUSE_MS = 250;
 const SHIPMENTS_OVERDUE_SECONDS = 30;
 /** An expiry that runs frees a reservation within half a second: somebody may have ended it by hand. */
 const RESERVATIONS_OVERDUE_SECONDS = 1;
+/** Both together, and the start of the expiry, stay below the 2 s within which stock is promised to be free. */
+const RESERVATIONS_LOOK_MS = 500;
 
 /** What is done with the messages of each topic. A new topic is one entry here. */
 export function createReceivers(context: ReceiverContext): Receivers {
@@ -67,7 +69,7 @@ export function createReceivers(context: ReceiverContext): Receivers {
       receive: () => signalReservationExpiry(context),
       longestPauseMs: LONGEST_PAUSE_MS,
       overdue: {
-        everyMs: RESERVATIONS_OVERDUE_SECONDS * 1_000,
+        everyMs: RESERVATIONS_LOOK_MS,
         look: () => reservationsAreOverdue(db, RESERVATIONS_OVERDUE_SECONDS),
       },
     },
