@@ -201,7 +201,7 @@ describe('the undo of a reserve', () => {
       const sku = await shop.product({ AMS: 1 });
       const order = orderOf({ [round % 2 === 0 ? sku : `NO-${sku}`]: 1 });
       const [undone, { outcome }] = await Promise.all([undo(order), here.submit(order)]);
-      expect(undone?.status).toBe(outcome === 'reserved' ? 'reserved' : 'failed');
+      expect(undone.status).toBe(outcome === 'reserved' ? 'reserved' : 'failed');
       const [level] = Object.values(await levelsOf(shop.db, sku));
       expect(level).toEqual([1, outcome === 'reserved' ? 1 : 0]);
     }
