@@ -13,10 +13,15 @@ export const alert = z
     id: uuid,
     kind: alertKind,
     status: alertStatus,
-    sku: z.string().nullable().meta({ description: 'Null for `work_failed`, which is not about a place' }),
+    sku: z
+      .string()
+      .nullable()
+      .meta({ description: 'Null for `work_failed` and `attention`, which are not about a place' }),
     location: z.string().nullable(),
+    orderId: uuid.nullable().meta({ description: 'The order that an `attention` is about' }),
     details: z.record(z.string(), z.unknown()).meta({
-      description: 'The figures, the transfers or the failure that raised it; of `work_failed` also `advice`',
+      description:
+        'The figures, the transfers or the failure that raised it; of `work_failed` also `advice`; of `attention` also `reason`, `why` and what to do `next`',
     }),
     raisedAt: time,
     acknowledgedAt: time.nullable(),

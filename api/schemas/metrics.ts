@@ -26,7 +26,14 @@ export const inventoryHealth = z
     status: z.enum(['ok', 'degraded']),
     reasons: z.array(
       z.object({
-        code: z.enum(['OUTBOX_BEHIND', 'HOLDS_OVERDUE', 'PARTITIONS_MISSING', 'LEDGER_DRIFT', 'WORK_FAILED']),
+        code: z.enum([
+          'OUTBOX_BEHIND',
+          'HOLDS_OVERDUE',
+          'PARTITIONS_MISSING',
+          'LEDGER_DRIFT',
+          'WORK_FAILED',
+          'ATTENTION_NEEDED',
+        ]),
         message: z.string(),
       }),
     ),
@@ -39,5 +46,6 @@ export const inventoryHealth = z
     partitionsAhead: count.meta({ description: 'Months to come that the ledger has a partition for' }),
     driftAlerts: count,
     failedWork: count.meta({ description: 'Subjects on which work failed and is tried again later' }),
+    attention: count.meta({ description: 'Alerts that an order needs a person' }),
   })
   .meta({ id: 'InventoryHealth' });

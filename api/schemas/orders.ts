@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { SHIPMENT_STATUSES } from '../../domain/fulfilment/types';
+import { ATTENTION, type AttentionKind } from '../../domain/orders/attention';
 import { FULFILMENTS, ITEM_STATUSES, ORDER_STATUSES } from '../../domain/orders/types';
 import type { OrderView } from '../../domain/ordering/types';
 import { PAYMENT_STATUSES, REFUND_STATUSES } from '../../domain/payments/types';
@@ -121,6 +122,16 @@ const shipment = z
   })
   .meta({ id: 'Shipment' });
 
+const attention = z
+  .object({
+    kind: z.enum(Object.keys(ATTENTION) as readonly AttentionKind[]),
+    about: z.string().meta({ description: 'Id of the refund, payment or shipment that it is about' }),
+    since: time,
+    why: z.string(),
+    next: z.string().meta({ description: 'What to do about it' }),
+  })
+  .meta({ id: 'Attention', description: 'For what an order needs a person' });
+
 export const order: z.ZodType<OrderView> = z
   .object({
     id: uuid,
@@ -138,6 +149,7 @@ export const order: z.ZodType<OrderView> = z
     payments: z.array(payment),
     refunds: z.array(refund),
     shipments: z.array(shipment),
+    attention: z.array(attention),
     createdAt: time,
     updatedAt: time,
   })

@@ -1,4 +1,5 @@
 import type { ShipmentStatus, ShipmentView } from '../fulfilment/types';
+import type { AttentionView } from '../orders/attention';
 import type { Fulfilment, ItemStatus, OrderStatus } from '../orders/types';
 import type { PaymentView, RefundView } from '../payments/types';
 import type { ReservationStatus } from '../stock/reservations/types';
@@ -73,6 +74,8 @@ export interface OrderView {
   payments: PaymentView[];
   refunds: RefundView[];
   shipments: ShipmentView[];
+  /** For what it needs a person, oldest first. */
+  attention: AttentionView[];
   createdAt: string;
   updatedAt: string;
 }

@@ -2,6 +2,7 @@ import { many, type Database, type Queryable } from '../../platform/database/dat
 import { listOf } from '../../platform/database/list-parameter';
 import { literals } from '../../platform/database/literals';
 import { newestFirst, utc, utcMicros, type PageRequest } from '../../platform/database/pages';
+import type { AttentionView } from '../orders/attention';
 import { LEFT_SHIPMENT_STATUSES, type ShipmentView } from '../fulfilment/types';
 import type { Fulfilment, OrderStatus } from '../orders/types';
 import type { PaymentView, RefundView } from '../payments/types';
@@ -45,7 +46,10 @@ const ORDER = `
       'trackingNumber', s.tracking_number,
       'items', coalesce((select json_agg(json_build_object('sku', si.sku, 'quantity', si.quantity) order by si.sku)
         from shipment_items si where si.shipment_id = s.id), '[]')) order by s.created_at, w.code)
-    from shipments s join warehouses w on w.id = s.warehouse_id where s.order_id = o.id), '[]') as shipments`;
+    from shipments s join warehouses w on w.id = s.warehouse_id where s.order_id = o.id), '[]') as shipments,
+  coalesce((select json_agg(json_build_object('kind', a.details->>'reason', 'about', a.details->>'about',
+      'since', ${utc('a.raised_at')}, 'why', a.details->>'why', 'next', a.details->>'next') order by a.id)
+    from alerts a where a.order_id = o.id and a.status <> 'resolved'), '[]') as attention`;
 
 export interface OrderRow {
   id: string;
@@ -68,6 +72,7 @@ export interface OrderRow {
   payments: PaymentView[];
   refunds: RefundView[];
   shipments: ShipmentView[];
+  attention: AttentionView[];
 }
 
 export function selectOrders(on: Queryable, orderIds: readonly string[]): Promise<OrderRow[]> {

@@ -61,6 +61,7 @@ function asRecord(row: OrderRow): OrderRecord {
       payments: row.payments,
       refunds: row.refunds,
       shipments: row.shipments,
+      attention: row.attention,
       createdAt: row.createdAt,
       updatedAt: row.updatedAt,
     },

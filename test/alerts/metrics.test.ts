@@ -67,6 +67,7 @@ it('upkeep that keeps up is ok', async () => {
     partitionsAhead: 12,
     driftAlerts: 0,
     failedWork: 0,
+    attention: 0,
   });
 });
 
@@ -89,6 +90,7 @@ it('work that failed on one subject is named as such, and not as upkeep that sta
     outboxSeconds: 0,
     overdueHolds: 0,
     failedWork: 2,
+    attention: 0,
   });
   await run(`delete from outbox; delete from reservations where kind = 'hold'`);
   await forgetFailures(test.db, 'expire_reservation', [id]);

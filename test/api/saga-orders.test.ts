@@ -32,6 +32,7 @@ describe('placing an order', () => {
         payment: null,
         payments: [],
         shipments: [],
+        attention: [],
       },
     });
     expect(reply.headers.get('location')).toBe(`/api/v1/orders/${reply.body.id}`);

@@ -1,2 +1,10 @@
 /** What other folders do with alerts. */
-export { raiseAlert, raiseTransferOverdue, resolveAlert, resolveTransferOverdue } from './queries';
+export {
+  raiseAlert,
+  raiseOrderAlerts,
+  raiseTransferOverdue,
+  resolveAlert,
+  resolveOrderAlerts,
+  resolveTransferOverdue,
+  type OrderAlert,
+} from './queries';

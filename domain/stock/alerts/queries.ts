@@ -77,7 +77,42 @@ export function resolveTransferOverdue(
   );
 }
 
-const VIEW = `a.id, a.kind, a.status, p.sku, w.code as location, a.details, ${utc('a.raised_at')} as "raisedAt",
+export interface OrderAlert {
+  orderId: string;
+  /** What it is about, with the reason: at most one alert on it is not over. */
+  subject: string;
+  details: Readonly<Record<string, unknown>>;
+}
+
+/** Raises alerts that orders need a person. One that is not over stays, with the details of now. */
+export function raiseOrderAlerts(tx: Transaction, alerts: readonly OrderAlert[]): Promise<number> {
+  return execute(
+    tx,
+    'alerts.raise_of_orders',
+    `insert into alerts as a (kind, order_id, subject, details)
+     select 'attention', * from unnest($1::uuid[], $2::text[], $3::jsonb[])
+     on conflict (subject) where status <> 'resolved' and subject is not null do update set details = excluded.details
+     where a.details <> excluded.details`,
+    [
+      alerts.map((alert) => alert.orderId),
+      alerts.map((alert) => alert.subject),
+      alerts.map((alert) => JSON.stringify(alert.details)),
+    ],
+  );
+}
+
+/** Resolves the alerts on these subjects that are not over. */
+export function resolveOrderAlerts(tx: Transaction, subjects: readonly string[]): Promise<number> {
+  return execute(
+    tx,
+    'alerts.resolve_of_orders',
+    `update alerts set status = 'resolved', resolved_at = clock_timestamp()
+     where subject = any ($1::text[]) and status <> 'resolved'`,
+    [subjects],
+  );
+}
+
+const VIEW = `a.id, a.kind, a.status, p.sku, w.code as location, a.order_id as "orderId", a.details, ${utc('a.raised_at')} as "raisedAt",
   ${utc('a.acknowledged_at')} as "acknowledgedAt", a.acknowledged_by as "acknowledgedBy", a.note,
   ${utc('a.resolved_at')} as "resolvedAt"`;
 

@@ -2,8 +2,8 @@ import type { StockKey } from '../ledger/types';
 
 /**
  * Every kind of alert, with what it says and what raises and resolves it: `stock`, a trigger, in the transaction that changes
- * the stock; `program`, the code that finds out; `isolation`, a batch that goes on without the subject that fails, which is not
- * about a place. The CHECK constraint of the table `alerts` names the same kinds.
+ * the stock; `program`, the code that finds out; `isolation`, a batch that goes on without the subject that fails; `order`, an
+ * order that cannot go on by itself. The last two are not about a place. The CHECK constraint of the table `alerts` names the same kinds.
  */
 export const ALERT_KINDS = {
   low_stock: { title: 'No more than the threshold is available', raisedBy: 'stock' },
@@ -12,7 +12,8 @@ export const ALERT_KINDS = {
   transfer_overdue: { title: 'Transfers have not arrived in time', raisedBy: 'program' },
   ledger_drift: { title: 'The stock differs from its ledger', raisedBy: 'program' },
   work_failed: { title: 'Work on one thing failed by an error of its own data', raisedBy: 'isolation' },
-} as const satisfies Record<string, { title: string; raisedBy: 'stock' | 'program' | 'isolation' }>;
+  attention: { title: 'An order needs a person', raisedBy: 'order' },
+} as const satisfies Record<string, { title: string; raisedBy: 'stock' | 'program' | 'isolation' | 'order' }>;
 
 export type AlertKind = keyof typeof ALERT_KINDS;
 
@@ -101,9 +102,11 @@ export interface AlertView {
   id: string;
   kind: AlertKind;
   status: AlertStatus;
-  /** Null for `work_failed`, which is not about a product at a location. */
+  /** Null for `work_failed` and `attention`, which are not about a product at a location. */
   sku: string | null;
   location: string | null;
+  /** The order that an `attention` is about; else null. */
+  orderId: string | null;
   /** The figures, the transfers or the failure that raised it. */
   details: Readonly<Record<string, unknown>>;
   /** All times RFC 3339. */

@@ -54,4 +54,11 @@ const REASONS: readonly { code: HealthCode; message: (upkeep: UpkeepRow) => stri
         ? `Work failed on ${failedWork} subjects and is tried again later: see GET /inventory/alerts?kind=work_failed.`
         : null,
   },
+  {
+    code: 'ATTENTION_NEEDED',
+    message: ({ attention }) =>
+      attention > 0
+        ? `${attention} times an order needs a person: see GET /inventory/alerts?kind=attention.`
+        : null,
+  },
 ];

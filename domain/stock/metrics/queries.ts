@@ -106,6 +106,8 @@ export interface UpkeepRow {
   driftAlerts: number;
   /** Subjects on which work failed and is tried again later. */
   failedWork: number;
+  /** Alerts that an order needs a person, which are not resolved. */
+  attention: number;
 }
 
 /** @param reservationGraceSeconds how long after it fell due a reservation may still be there */
@@ -123,7 +125,8 @@ export function selectUpkeep(on: Queryable, reservationGraceSeconds: number): Pr
           and ${notPutOff('expire_reservation', 'r.id')}) as "overdueHolds",
        (select count(*) from ledger_partitions where lower_bound > statement_timestamp()) as "partitionsAhead",
        (select count(*) from alerts where status <> 'resolved' and kind = 'ledger_drift') as "driftAlerts",
-       (select count(*) from failed_work) as "failedWork"`,
+       (select count(*) from failed_work) as "failedWork",
+       (select count(*) from alerts where status <> 'resolved' and kind = 'attention') as attention`,
     [reservationGraceSeconds],
   );
 }

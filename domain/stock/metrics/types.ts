@@ -16,7 +16,12 @@ export interface InventoryMetrics {
 }
 
 export type HealthCode =
-  'OUTBOX_BEHIND' | 'HOLDS_OVERDUE' | 'PARTITIONS_MISSING' | 'LEDGER_DRIFT' | 'WORK_FAILED';
+  | 'OUTBOX_BEHIND'
+  | 'HOLDS_OVERDUE'
+  | 'PARTITIONS_MISSING'
+  | 'LEDGER_DRIFT'
+  | 'WORK_FAILED'
+  | 'ATTENTION_NEEDED';
 
 export interface InventoryHealth {
   status: 'ok' | 'degraded';
@@ -31,4 +36,6 @@ export interface InventoryHealth {
   driftAlerts: number;
   /** Subjects on which work failed by an error of their own and is tried again later. */
   failedWork: number;
+  /** Alerts that an order needs a person. */
+  attention: number;
 }
