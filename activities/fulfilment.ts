@@ -2,7 +2,9 @@ import { Context } from '@temporalio/activity';
 import type { Database } from '../platform/database/database';
 import { bookInParts, bookTogether, claimShipments, recordBookings } from '../domain/fulfilment/book';
 import type { Carrier } from '../domain/fulfilment/types';
-import { voidShipments, type VoidRequest } from '../domain/fulfilment/void';
+import { askToStop } from '../domain/fulfilment/stop';
+import { existingProgress } from '../domain/ordering/progress';
+import type { OrderProgress } from '../domain/ordering/types';
 import { heartbeating } from './heartbeat';
 
 export interface DispatchResult {
@@ -19,8 +21,8 @@ export interface FulfilmentActivities {
    * pass with the first retries, shipments are booked in parts: those that fail while the carrier books others are put off.
    */
   dispatchShipments(request: { batchSize: number }): Promise<DispatchResult>;
-  /** Stops an order's shipments; see `domain/fulfilment/void.ts`. `which` is `all` unless given. */
-  voidShipments(request: { orderId: string; which?: VoidRequest['which'] }): Promise<{ refused: number }>;
+  /** Asks the carriers once to stop the shipments of an order that are being stopped. Returns the order's progress. */
+  stopShipments(orderId: string): Promise<OrderProgress>;
 }
 
 export interface FulfilmentDependencies {
@@ -81,7 +83,10 @@ export function createFulfilmentActivities(deps: FulfilmentDependencies): Fulfil
       }
     },
 
-    voidShipments: ({ orderId, which = 'all' }) =>
-      heartbeating(() => voidShipments({ db, carriers, orderId, which })),
+    stopShipments: (orderId) =>
+      heartbeating(async () => {
+        await askToStop({ db, carriers }, orderId);
+        return existingProgress(db, orderId);
+      }),
   };
 }

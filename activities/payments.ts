@@ -1,30 +1,43 @@
-import { executeCharge } from '../domain/payments/charge';
-import { refundOrder } from '../domain/ordering/refund';
-import type { RefundDeps } from '../domain/payments/refund';
-import type { ChargeOutcome } from '../domain/payments/types';
+import { askGateway, type AskDeps, type AskRequest } from '../domain/ordering/ask-gateway';
+import type { OrderProgress } from '../domain/ordering/types';
+import { AppError } from '../platform/errors';
 import { withFailures } from './failure';
 import { heartbeating } from './heartbeat';
 
-/** Codes for which a retry cannot help. Every other error is retried. */
-const PERMANENT = new Set(['PAYMENT_NOT_FOUND', 'PAYMENT_KEY_REUSED', 'REFUND_EXCEEDS_CAPTURE']);
+/** Codes for which a retry cannot help. */
+const PERMANENT = new Set(['ORDER_NOT_FOUND', 'PAYMENT_NOT_FOUND', 'REFUND_NOT_FOUND']);
+
+/** Calls that one process makes at once within workflow tasks: a gateway that hangs must not take all slots of local activities. */
+const BRIEF_CALLS = 32;
+/** The longest that such a call may take, milliseconds. */
+const BRIEF_MS = 1_000;
 
 /**
- * The saga's steps that move money. Each may be repeated at any time: the result is the same and the money moves once.
- * Failures carry the error's code as their `type`.
+ * Asks the gateway once about a charge or refund of an order and writes what it says, with all that follows. Each may be repeated
+ * at any time: the money moves once. Returns the order's progress.
  */
 export interface PaymentActivities {
-  /** Charges a payment, or finds out what became of its charge. A call without a response fails, and is retried. */
-  chargePayment(paymentId: string): Promise<ChargeOutcome>;
-  /** Plans and makes every refund that is due to the order's customer; returns all that has gone back by then. */
-  refundOrder(request: { orderId: string; reason: string }): Promise<{ refundedMinor: number }>;
+  askGateway(request: Omit<AskRequest, 'briefMs'>): Promise<OrderProgress>;
+  /**
+   * The same as a local activity, of a gateway that is fast. Fails with `GATEWAY_BUSY` when too many calls are under way.
+   */
+  askGatewayBriefly(request: Omit<AskRequest, 'briefMs'>): Promise<OrderProgress>;
 }
 
-export function createPaymentActivities(deps: RefundDeps): PaymentActivities {
+export function createPaymentActivities(deps: AskDeps): PaymentActivities {
+  let running = 0;
   return withFailures<PaymentActivities>(
     {
-      chargePayment: (paymentId) => heartbeating(() => executeCharge({ ...deps, paymentId })),
-      refundOrder: (request) =>
-        heartbeating((beat) => refundOrder({ ...deps, ...request, onProgress: beat })),
+      askGateway: (request) => heartbeating(() => askGateway(deps, { ...request, briefMs: null })),
+      async askGatewayBriefly(request) {
+        if (running >= BRIEF_CALLS) throw new AppError('GATEWAY_BUSY', 'Too many calls are under way.');
+        running += 1;
+        try {
+          return await askGateway(deps, { ...request, briefMs: BRIEF_MS });
+        } finally {
+          running -= 1;
+        }
+      },
     },
     PERMANENT,
   );

@@ -3,6 +3,7 @@ import { Worker } from '@temporalio/worker';
 import { startApi } from '../api/server';
 import { createSandboxCarrier } from '../integrations/sandbox-carrier/carrier';
 import type { CarrierEvent } from '../domain/fulfilment/types';
+import { onlyGateway } from '../integrations/gateways';
 import { createSandboxGateway } from '../integrations/sandbox-gateway/gateway';
 import { readSettings } from '../platform/config';
 import { openDatabase, type Database } from '../platform/database/database';
@@ -63,7 +64,7 @@ export async function startBenchEngine(skus: number): Promise<BenchEngine> {
     namespace,
     names,
     log,
-    integrations: { gateway, carriers: [carrier] },
+    integrations: { gateways: onlyGateway(gateway), carriers: [carrier] },
   });
   worker.failed.catch((error: unknown) => log.error({ err: error }, 'the worker failed'));
   const queue = 'textbook';

@@ -47,6 +47,8 @@ export const settingsSchema = z.object({
   STRIPE_API_BASE: z.url().optional(),
   PAYMENT_CALL_TIMEOUT_MS: positive.default(10_000),
   PAYMENT_UNKNOWN_LIMIT_SECONDS: positive.default(3_600),
+  PAYMENT_CALLS: positive.max(1_000).default(32),
+  PAYMENT_ATTEMPTS: positive.max(1_000).default(10),
 
   CARRIER: z.enum(['sandbox']).default('sandbox'),
   SANDBOX_CARRIER_DELAY_MS: z.coerce.number().int().min(0).default(500),
@@ -57,6 +59,7 @@ export const settingsSchema = z.object({
   SOURCING_STRATEGY: z.enum(['nearest', 'fewest_shipments', 'priority']).default('nearest'),
   BACKORDER_LIMIT_PRODUCT: positive.max(1_000_000_000).default(1_000_000),
   BACKORDER_LIMIT_CUSTOMER: positive.max(1_000_000_000).default(100_000),
+  BACKORDER_WAIT_DAYS: positive.max(3_650).default(90),
   ADMISSION_LIMIT: positive.default(128),
   ADMISSION_QUEUE: z.coerce.number().int().min(0).default(2_000),
   RESERVATION_QUEUE: positive.default(2_000),

@@ -29,17 +29,32 @@ const CONSISTENCY_GRACE_SECONDS = 300;
 const FEED_PAUSE_MS = 5_000;
 
 /** All activities, by the task queue that they are run from. */
-export function createActivities(context: ActivityContext): { orders: object; jobs: object } {
-  const { db, stock, engine, settings, reserver, gateway, carriers, log } = context;
+export function createActivities(context: ActivityContext): {
+  orders: object;
+  payments: object;
+  jobs: object;
+} {
+  const { db, stock, engine, settings, reserver, gateways, carriers, log } = context;
   const [carrier] = carriers;
   if (!carrier) throw new Error('no carrier is set up');
-  const { dispatchShipments, voidShipments } = createFulfilmentActivities({ db, carriers });
+  const { dispatchShipments, stopShipments } = createFulfilmentActivities({ db, carriers });
+  const { askGateway, askGatewayBriefly } = createPaymentActivities({
+    db,
+    gatewayNamed: gateways.named,
+    carrier: carrier.name,
+  });
   return {
     orders: {
-      ...createOrderActivities({ db, reserver, gateway: gateway.name, carrier: carrier.name }),
-      ...createPaymentActivities({ db, gateway }),
-      voidShipments,
+      ...createOrderActivities({
+        db,
+        reserver,
+        gateway: gateways.current.name,
+        attemptLimit: settings.PAYMENT_ATTEMPTS,
+      }),
+      askGatewayBriefly,
+      stopShipments,
     },
+    payments: { askGateway },
     jobs: {
       dispatchShipments,
       ...createFeedActivities({

@@ -1,9 +1,9 @@
 import type { RunningCarrier } from '../domain/fulfilment/types';
-import type { ClosableGateway } from '../domain/payments/types';
+import type { Gateways } from '../integrations/gateways';
 
 /** The third parties that orders need. The one that opens them closes them. */
 export interface Integrations {
-  gateway: ClosableGateway;
+  gateways: Gateways;
   /** At least one: the first takes new shipments (the setting `CARRIER`). */
   carriers: readonly RunningCarrier[];
 }

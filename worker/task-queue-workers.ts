@@ -8,7 +8,7 @@ export interface TaskQueueOptions {
   connection: NativeConnection;
   namespace: string;
   names: EngineNames;
-  activities: { orders: object; jobs: object };
+  activities: { orders: object; payments: object; jobs: object };
   /** For tests: a bundle made before, and whatever else is to differ. */
   workerOptions?: Partial<WorkerOptions>;
 }
@@ -33,6 +33,14 @@ export async function createTaskQueueWorkers(options: TaskQueueOptions): Promise
       activities: activities.orders,
       maxConcurrentWorkflowTaskExecutions: slots,
       maxConcurrentLocalActivityExecutions: slots,
+    }),
+    // Apart, so that a gateway that hangs takes no slots from what stops parcels and frees stock.
+    await Worker.create({
+      ...shared,
+      workflowBundle: undefined,
+      taskQueue: names.paymentsQueue,
+      activities: activities.payments,
+      maxConcurrentActivityTaskExecutions: settings.PAYMENT_CALLS,
     }),
     await Worker.create({ ...shared, taskQueue: names.jobsQueue, activities: activities.jobs }),
   ];

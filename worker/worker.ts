@@ -3,7 +3,7 @@ import type { NativeConnection, WorkerOptions } from '@temporalio/worker';
 import { createWarehouseDirectory } from '../domain/catalog/warehouses';
 import { createOrderReserver } from '../domain/ordering/order-reserver';
 import { openCarriers } from '../integrations/carriers';
-import { openGateway } from '../integrations/gateways';
+import { isFastGateway, openGateways } from '../integrations/gateways';
 import { ensurePartitions } from '../domain/stock/retention/retention';
 import { stock } from '../domain/ordering/backorders/stock-with-backorders';
 import type { Settings } from '../platform/config';
@@ -12,7 +12,7 @@ import type { Logger } from '../platform/telemetry/log';
 import { createEngineClient } from '../platform/temporal/engine-client';
 import { withTimeout } from '../platform/with-timeout';
 import type { EngineNames } from '../workflows/contract/names';
-import { sagaTimeouts } from '../workflows/contract/start';
+import { sagaSettings } from '../workflows/contract/start';
 import { createActivities } from './activities';
 import { signalReservationExpiry } from './ensure/signal-standing-workflows';
 import type { Integrations } from './integrations';
@@ -47,22 +47,24 @@ export interface RunningWorker {
   drain(): Promise<void>;
 }
 
+const SECONDS_OF_DAY = 86_400;
 /** What was cancelled at the end of the grace gets this long to end. */
 const CANCELLED_SECONDS = 5;
 
 /** Runs everything that is durable: sagas and their activities, the dispatcher, the schedules, the relay and the carrier. */
 export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
   const { settings, db, names, log } = deps;
-  const { gateway, carriers } = deps.integrations ?? openIntegrations(deps);
+  const { gateways, carriers } = deps.integrations ?? openIntegrations(deps);
+  const gateway = gateways.current;
   const engine = createEngineClient(deps.client);
   const context = {
     db,
     stock,
     engine,
     names,
-    timeouts: sagaTimeouts(settings),
+    saga: sagaSettings(settings, { names, gatewayIsFast: isFastGateway(settings) }),
     settings,
-    gateway,
+    gateways,
     carriers,
     log,
   };
@@ -79,6 +81,7 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
       product: settings.BACKORDER_LIMIT_PRODUCT,
       customer: settings.BACKORDER_LIMIT_CUSTOMER,
     },
+    backorderSeconds: settings.BACKORDER_WAIT_DAYS * SECONDS_OF_DAY,
     lanes: settings.RESERVE_LANES,
     maxBatch: settings.RESERVE_MAX_BATCH,
     log,
@@ -93,7 +96,7 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
     await relay.stop();
     await engine.idle();
     await Promise.all(carriers.map(({ close }) => close()));
-    await gateway.close();
+    await gateways.close();
   }
 
   return {
@@ -115,5 +118,5 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
 
 function openIntegrations({ settings, databaseUrl, log }: WorkerDeps): Integrations {
   const deps = { databaseUrl, log };
-  return { gateway: openGateway(settings, deps), carriers: openCarriers(settings, deps) };
+  return { gateways: openGateways(settings, deps), carriers: openCarriers(settings, deps) };
 }

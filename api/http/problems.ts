@@ -27,6 +27,11 @@ export const PROBLEMS = {
   NOT_LATER: { status: 409, title: 'The hold falls due later already' },
   ALREADY_SHIPPED: { status: 409, title: 'The units have left' },
   PAYMENT_IN_PROGRESS: { status: 409, title: 'Another payment is in progress' },
+  PAYMENT_ATTEMPTS_EXCEEDED: {
+    status: 429,
+    title: 'The order was charged too often',
+    retryAfter: 900,
+  },
   NOT_CANCELLABLE: { status: 409, title: 'The order can no longer be cancelled' },
   BATCH_REJECTED: { status: 409, title: 'Not every update of the batch can be applied' },
   TRANSFER_NOT_OPEN: { status: 409, title: 'The transfer has ended' },

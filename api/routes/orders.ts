@@ -103,6 +103,7 @@ export function orderActions(context: ApiContext, knownTokens: readonly string[]
           'HOLD_EXPIRED',
           'ORDER_NOT_PAYABLE',
           'PAYMENT_IN_PROGRESS',
+          'PAYMENT_ATTEMPTS_EXCEEDED',
           'IDEMPOTENCY_IN_FLIGHT',
           'IDEMPOTENCY_KEY_REUSED',
           'VALIDATION_FAILED',

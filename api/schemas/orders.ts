@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import { SHIPMENT_STATUSES } from '../../domain/fulfilment/types';
-import { ATTENTION, type AttentionKind } from '../../domain/orders/attention';
+import { ATTENTION, type AttentionKind } from '../../domain/orders/attention-kinds';
 import { FULFILMENTS, ITEM_STATUSES, ORDER_STATUSES } from '../../domain/orders/types';
 import type { OrderView } from '../../domain/ordering/types';
-import { PAYMENT_STATUSES, REFUND_STATUSES } from '../../domain/payments/types';
+import { PAYMENT_STATUSES, REFUND_SETTLEMENTS, REFUND_STATUSES } from '../../domain/payments/types';
 import { SHOWN_RESERVATION_STATUSES } from '../../domain/stock/reservations/types';
 import { SOURCING_STRATEGIES } from '../../domain/stock/sourcing/types';
 import { count, currency, line, money, pageOf, sku, time, uuid, warehouseCode } from './common';
@@ -55,6 +55,12 @@ export const newOrder = z
     shipTo: shipTo.nullish().transform((given) => given ?? null),
     fulfilment: z.enum(FULFILMENTS).default('complete'),
     holdSeconds: z.int().min(1).max(86_400).default(900),
+    backorderSeconds: z
+      .int()
+      .min(1)
+      .max(315_360_000)
+      .optional()
+      .meta({ description: 'How long units of a `backorder` order may wait for stock' }),
     payment: paymentMethod.nullish().transform((given) => given ?? null),
   })
   .meta({ id: 'NewOrder' });
@@ -96,6 +102,8 @@ export const payment = z
     currency,
     declineCode: z.string().optional(),
     at: time,
+    nextTryAt: time.optional().meta({ description: 'When the gateway is asked next, while it is open' }),
+    lastError: z.string().optional().meta({ description: 'Why the gateway gave no outcome yet' }),
   })
   .meta({ id: 'Payment' });
 
@@ -105,8 +113,14 @@ const refund = z
     paymentId: uuid,
     amountMinor: money,
     reason: z.string(),
-    status: z.enum(REFUND_STATUSES),
+    status: z.enum(REFUND_STATUSES).meta({
+      description:
+        'planned: not made yet; pending: the gateway has it and may still fail; failed: it refused for good, see `attention`',
+    }),
     at: time,
+    nextTryAt: time.optional().meta({ description: 'When the gateway is asked next, while it is open' }),
+    lastError: z.string().optional().meta({ description: 'Why it is not made' }),
+    settledAs: z.enum(REFUND_SETTLEMENTS).optional(),
   })
   .meta({ id: 'Refund' });
 

@@ -15,7 +15,8 @@ import {
   type PayResult,
 } from '../../workflows/contract/messages';
 import { WORKFLOW_TYPES, type EngineNames } from '../../workflows/contract/names';
-import { orderStartOptions, sagaTimeouts } from '../../workflows/contract/start';
+import { isFastGateway } from '../../integrations/gateways';
+import { orderStartOptions, sagaSettings } from '../../workflows/contract/start';
 import { problem } from '../http/problems';
 
 /**
@@ -54,10 +55,10 @@ export function createEngine(options: EngineOptions): Engine {
   const { names, log } = options;
   const client = createEngineClient(options.client);
   const { health } = client;
-  const timeouts = sagaTimeouts(options.settings);
+  const saga = sagaSettings(options.settings, { names, gatewayIsFast: isFastGateway(options.settings) });
 
   async function start(order: OrderInput, trace: string, restart: boolean): Promise<StartOutcome> {
-    const request = orderStartOptions({ names, order, timeouts, restart, eager: options.eagerStart, trace });
+    const request = orderStartOptions({ names, order, saga, restart, eager: options.eagerStart, trace });
     try {
       return await client.start(WORKFLOW_TYPES.orderSaga, request);
     } catch (error) {

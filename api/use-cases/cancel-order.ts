@@ -1,4 +1,6 @@
 import type { OrderView } from '../../domain/ordering/types';
+import { isInFlight } from '../../domain/payments/rules';
+import { OPEN_REFUND_STATUSES, type RefundStatus, type RefundView } from '../../domain/payments/types';
 import { readOrder } from '../../domain/ordering/views';
 import { orderPath } from '../http/paths';
 import { problem } from '../http/problems';
@@ -14,7 +16,8 @@ export interface CancelOrder {
 }
 
 /**
- * Cancels an order and waits up to 10 s until its money and its stock are back. On a cancelled order it returns the same response again.
+ * Cancels whatever of an order has not left, and waits up to 10 s until its money and its stock are back. On an order that was
+ * cancelled it returns the same response again.
  *
  * @throws AppError `NOT_FOUND`, `NOT_CANCELLABLE`, `ENGINE_UNAVAILABLE`.
  */
@@ -23,15 +26,16 @@ export async function cancelOrder(
   { orderId, reason, updateId, traceparent }: CancelOrder,
 ): Promise<ApiResponse> {
   const before = await readView(context, orderId);
-  if (isUndone(before)) return ok(before);
+  if (before.status === 'cancelled' && !isUnderWay(before)) return ok(before);
   const asked = await updateSaga(context, { id: orderId, traceparent }, () =>
     context.engine.cancel(orderId, updateId, { reason }),
   );
-  if (asked.kind === 'refused' || (asked.kind === 'result' && asked.result.outcome === 'refused'))
-    throw notCancellable();
+  if (asked.kind === 'result' && asked.result.outcome === 'refused') throw notCancellable();
   const after = await readView(context, orderId);
-  if (isUndone(after)) return ok(after);
   if (asked.kind === 'ended' && after.status !== 'cancelled') throw notCancellable();
+  const isDecided =
+    asked.kind === 'ended' || (asked.kind === 'result' && asked.result.outcome === 'cancelled');
+  if (isDecided && !isUnderWay(after)) return ok(after);
   return { status: 202, body: after, headers: { location: orderPath(orderId), 'retry-after': '1' } };
 }
 
@@ -41,18 +45,20 @@ async function readView(context: ApiContext, orderId: string): Promise<OrderView
   return record.view;
 }
 
-/** Cancelled, and nothing of it is still on its way back. */
-function isUndone(order: OrderView): boolean {
-  return order.status === 'cancelled' && !hasOpenMoney(order);
-}
-
-function hasOpenMoney({ payments, refunds }: OrderView): boolean {
+/** Something of it is still on its way back: a charge, a refund or a parcel that is being stopped is unresolved. */
+function isUnderWay({ payments, refunds, shipments }: OrderView): boolean {
   return (
-    payments.some((payment) => payment.status === 'pending' || payment.status === 'unknown') ||
-    refunds.some((refund) => refund.status === 'pending')
+    payments.some(isInFlight) || refunds.some(isOpen) || shipments.some(({ status }) => status === 'voiding')
   );
 }
 
+function isOpen({ status }: RefundView): boolean {
+  return (OPEN_REFUND_STATUSES as readonly RefundStatus[]).includes(status);
+}
+
 function notCancellable(): Error {
-  return problem('NOT_CANCELLABLE', 'The order has ended, or its goods have left.');
+  return problem(
+    'NOT_CANCELLABLE',
+    'The order has ended, or all that is left of it has left or cannot be stopped.',
+  );
 }

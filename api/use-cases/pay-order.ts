@@ -1,8 +1,9 @@
+import type { PayRefusal } from '../../domain/ordering/types';
 import type { PaymentMethod } from '../../domain/orders/types';
 import type { PaymentView } from '../../domain/payments/types';
 import { readPaymentOfUpdate } from '../../domain/payments/payments';
 import { orderPath } from '../http/paths';
-import { problem, type ProblemCode } from '../http/problems';
+import { problem } from '../http/problems';
 import { ok, type ApiResponse } from '../http/response';
 import type { ApiContext } from '../services/context';
 import { updateSaga } from './saga-update';
@@ -15,19 +16,19 @@ export interface PayOrder {
   traceparent: string;
 }
 
-const REFUSALS: ReadonlySet<string> = new Set(['HOLD_EXPIRED', 'ORDER_NOT_PAYABLE', 'PAYMENT_IN_PROGRESS']);
-
-const REFUSAL_DETAILS: Partial<Record<ProblemCode, string>> = {
+const REFUSAL_DETAILS: Readonly<Record<PayRefusal, string>> = {
   HOLD_EXPIRED: 'The stock is no longer held for this order. Place a new one.',
   ORDER_NOT_PAYABLE: 'There is nothing to pay.',
   PAYMENT_IN_PROGRESS: 'Wait for the outcome of the other payment.',
+  PAYMENT_ATTEMPTS_EXCEEDED:
+    'Too many payments were tried. The hold stays until it expires; then place a new order.',
 };
 
 /**
  * Charges an order's reservation, and waits up to 10 s for the outcome.
  *
  * @throws AppError `NOT_FOUND`, `PAYMENT_DECLINED` with `declineCode`, `HOLD_EXPIRED`, `ORDER_NOT_PAYABLE`,
- *   `PAYMENT_IN_PROGRESS`, `ENGINE_UNAVAILABLE`.
+ *   `PAYMENT_IN_PROGRESS`, `PAYMENT_ATTEMPTS_EXCEEDED`, `ENGINE_UNAVAILABLE`.
  */
 export async function payOrder(
   context: ApiContext,
@@ -40,9 +41,8 @@ export async function payOrder(
   if (payment) return paymentResponse(orderId, payment);
   switch (asked.kind) {
     case 'undecided':
-      return pending(orderId, { status: 'pending' });
     case 'refused':
-      throw refusal(asked.code);
+      return pending(orderId, { status: 'pending' });
     case 'ended':
       throw refusal(asked.status === 'expired' ? 'HOLD_EXPIRED' : 'ORDER_NOT_PAYABLE');
     case 'result':
@@ -74,7 +74,6 @@ function pending(orderId: string, body: unknown): ApiResponse {
   return { status: 202, body, headers: { location: orderPath(orderId), 'retry-after': '1' } };
 }
 
-function refusal(code: string): Error {
-  const known = REFUSALS.has(code) ? (code as ProblemCode) : 'ORDER_NOT_PAYABLE';
-  return problem(known, REFUSAL_DETAILS[known] ?? 'The order cannot be paid.');
+function refusal(code: PayRefusal): Error {
+  return problem(code, REFUSAL_DETAILS[code]);
 }

@@ -9,6 +9,7 @@ export interface StoppedLine {
   warehouseId: number;
   openQuantity: number;
   shipmentId: string;
+  status: (typeof STOPPED_SHIPMENT_STATUSES)[number];
 }
 
 /** Open lines of an order's shipments that will not leave: what a compensation puts back on sale. */
@@ -17,7 +18,7 @@ export function selectStoppedLines(on: Queryable, orderId: string): Promise<Stop
     on,
     'fulfilment.stopped_lines',
     `select l.reservation_id as "reservationId", l.product_id as "productId", l.warehouse_id as "warehouseId",
-            l.open_quantity as "openQuantity", s.id as "shipmentId"
+            l.open_quantity as "openQuantity", s.id as "shipmentId", s.status
      from shipments s
      join reservation_lines l on l.reservation_id = s.reservation_id and l.warehouse_id = s.warehouse_id
      where s.order_id = $1 and s.status in ${literals(STOPPED_SHIPMENT_STATUSES)} and l.open_quantity > 0
@@ -36,23 +37,5 @@ export function selectReservationsThatLeft(
     `select distinct reservation_id as id from shipments
      where reservation_id = any ($1::uuid[]) and status in ${literals(LEFT_SHIPMENT_STATUSES)}`,
     [reservationIds],
-  );
-}
-
-/** Units of an order in shipments that have left or may still leave. */
-export interface UnitsToDeliver {
-  reservationId: string;
-  productId: number;
-  quantity: number;
-}
-
-export function selectUnitsToDeliver(on: Queryable, orderId: string): Promise<UnitsToDeliver[]> {
-  return many<UnitsToDeliver>(
-    on,
-    'fulfilment.units_to_deliver',
-    `select s.reservation_id as "reservationId", i.product_id as "productId", i.quantity
-     from shipments s join shipment_items i on i.shipment_id = s.id
-     where s.order_id = $1 and s.status not in ${literals(STOPPED_SHIPMENT_STATUSES)}`,
-    [orderId],
   );
 }

@@ -32,6 +32,8 @@ export interface ShipmentRow {
   carrier: string;
   status: ShipmentStatus;
   trackingNumber: string | null;
+  /** The carrier did not stop it: it is not asked again, except by a new request to cancel. */
+  stopRefused: boolean;
 }
 
 export interface NewShipment {
@@ -171,8 +173,10 @@ export function selectSettledUpdateFailures(on: Queryable, work: Work): Promise<
   );
 }
 
-const SHIPMENT_COLUMNS = `s.id as "shipmentId", s.order_id as "orderId", s.reservation_id as "reservationId",
-  s.warehouse_id as "warehouseId", w.code as warehouse, s.carrier, s.status, s.tracking_number as "trackingNumber"`;
+/** Of a shipment `s` in a warehouse `w`, as a `ShipmentRow`. */
+export const SHIPMENT_COLUMNS = `s.id as "shipmentId", s.order_id as "orderId", s.reservation_id as "reservationId",
+  s.warehouse_id as "warehouseId", w.code as warehouse, s.carrier, s.status, s.tracking_number as "trackingNumber",
+  s.stop_refused_at is not null as "stopRefused"`;
 
 /** Shipments of one carrier, unlocked. */
 export function selectShipments(
@@ -235,6 +239,8 @@ export interface ShipmentChange {
   trackingNumber?: string;
   labelUrl?: string;
   error?: string;
+  /** The carrier did not stop it. */
+  stopRefused?: boolean;
 }
 
 /** Changes shipments whose locks the caller has. One that stays `booking` keeps its lease. */
@@ -245,9 +251,12 @@ export function updateShipments(tx: Transaction, changes: readonly ShipmentChang
     `update shipments s
      set status = c.status, tracking_number = coalesce(c.tracking_number, s.tracking_number),
          label_url = coalesce(c.label_url, s.label_url), error = coalesce(c.error, s.error),
-         lease_until = case when c.status = 'booking' then s.lease_until end, updated_at = clock_timestamp()
-     from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[])
-       as c (id, status, tracking_number, label_url, error)
+         lease_until = case when c.status = 'booking' then s.lease_until end,
+         stop_refused_at = case when c.stop_refused then clock_timestamp() else s.stop_refused_at end,
+         tries = case when c.status = s.status then s.tries else 0 end,
+         next_try_at = case when c.status = s.status then s.next_try_at end, updated_at = clock_timestamp()
+     from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::boolean[])
+       as c (id, status, tracking_number, label_url, error, stop_refused)
      where s.id = c.id`,
     [
       changes.map((c) => c.shipmentId),
@@ -255,6 +264,7 @@ export function updateShipments(tx: Transaction, changes: readonly ShipmentChang
       changes.map((c) => c.trackingNumber ?? null),
       changes.map((c) => c.labelUrl ?? null),
       changes.map((c) => c.error ?? null),
+      changes.map((c) => c.stopRefused ?? false),
     ],
   );
 }

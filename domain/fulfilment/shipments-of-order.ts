@@ -1,12 +1,7 @@
 import type { Queryable } from '../../platform/database/database';
 import { selectReservationsThatLeft } from './order-queries';
 
-export {
-  selectStoppedLines as stoppedLines,
-  selectUnitsToDeliver as unitsToDeliver,
-  type StoppedLine,
-  type UnitsToDeliver,
-} from './order-queries';
+export { selectStoppedLines as stoppedLines, type StoppedLine } from './order-queries';
 
 /** Reservations among these of which something has left. */
 export async function reservationsThatLeft(

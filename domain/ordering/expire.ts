@@ -13,7 +13,8 @@ import {
 } from '../stock/reservations/reservations';
 import { selectDueReservationsForUpdate } from './due-queries';
 import { stock } from './backorders/stock-with-backorders';
-import { closeBackorders } from './backorders/backorders';
+import { settleStatus } from '../orders/status';
+import { closeBackorders, isBackorderDue } from './backorders/backorders';
 import { existingProgress } from './progress';
 import { releaseLines } from './release';
 import type { OrderProgress } from './types';
@@ -38,6 +39,20 @@ export async function expireReservation(
   });
   await db.retrying(async (tx) => {
     await expireReservations(tx, (await lockReservations(tx, [reservationId])).filter(isDue));
+  });
+  return existingProgress(db, orderId);
+}
+
+/**
+ * Gives up what of an order has waited for stock until its time, by PostgreSQL's clock; before it nothing changes.
+ *
+ * @throws `ORDER_NOT_FOUND`
+ */
+export async function giveUpBackorders(db: Database, orderId: string): Promise<OrderProgress> {
+  await db.retrying(async (tx) => {
+    if (!(await isBackorderDue(tx, orderId))) return;
+    await closeBackorders(tx, orderId);
+    await settleStatus(tx, [orderId], 'expired');
   });
   return existingProgress(db, orderId);
 }

@@ -35,6 +35,8 @@ export interface OrderReserverOptions {
   gateway: Pick<PaymentGateway, 'name' | 'amountProblem'>;
   strategy: SourcingStrategy;
   backorderLimits: BackorderLimits;
+  /** How long units wait for stock where the order does not say. */
+  backorderSeconds: number;
   lanes: number;
   maxBatch: number;
   log: Logger;
@@ -55,7 +57,7 @@ export function createOrderReserver(options: OrderReserverOptions): OrderReserve
       decided,
       limit: (tx, requests, productIdOf) => limitOf(tx, requests, productIdOf, options.backorderLimits),
       refuse: (plan) => priceRefusal(plan, gateway),
-      record: (tx, plans) => record(tx, plans, gateway.name),
+      record: (tx, plans) => record(tx, plans, { ...options, gateway: gateway.name }),
     },
   });
   return createRequestBatcher<OrderInput, ReserveOutcome>({
@@ -158,10 +160,13 @@ function asOutcome(row: PlacedOrder, progress: OrderProgress | null): ReserveOut
 async function record(
   tx: Transaction,
   plans: readonly ReservationPlan<OrderReservationRequest>[],
-  gateway: string,
+  { gateway, backorderSeconds }: { gateway: string; backorderSeconds: number },
 ): Promise<Map<string, ReserveOutcome>> {
   if (plans.length === 0) return new Map();
-  const orders = plans.map((plan) => ({ ...orderOf(plan), hasItems: plan.outcome !== 'refused' }));
+  const orders = plans.map((plan) => ({
+    ...orderOf(plan, backorderSeconds),
+    hasItems: plan.outcome !== 'refused',
+  }));
   // Sent together, and run by the server in this order.
   const written = [
     createOrders(tx, orders, plans.flatMap(itemsOf)),

@@ -1,5 +1,6 @@
 import type { Database, Transaction } from '../../platform/database/database';
 import { createShipments } from '../fulfilment/create';
+import { resolveAttention } from '../orders/attention';
 import { appendEvents } from '../orders/events';
 import { orderPaymentId } from '../orders/ids';
 import { pricesOf, readPaymentTerms, storePaymentMethod } from '../orders/payment-terms';
@@ -13,6 +14,7 @@ import {
   settlePayment,
 } from '../payments/payments';
 import { paymentNotFound } from '../payments/errors';
+import { lockRefundable, planRefunds } from '../payments/refund';
 import { isInFlight } from '../payments/rules';
 import type { ChargeOutcome, PaymentStatus } from '../payments/types';
 import { beginCharging, endCharging } from '../stock/reservations/charging';
@@ -23,8 +25,7 @@ import {
   type ReservationRow,
 } from '../stock/reservations/reservations';
 import { existingProgress } from './progress';
-import { planRefunds } from './refund';
-import type { OrderProgress } from './types';
+import type { OrderProgress, PayRefusal } from './types';
 
 export interface BeginChargeRequest {
   orderId: string;
@@ -35,16 +36,14 @@ export interface BeginChargeRequest {
   /** Absent: the oldest unpaid reservation. */
   reservationId: string | null;
   gateway: string;
+  /** How often a reservation may be charged. */
+  attemptLimit: number;
 }
 
 export type BeginChargeResult =
   /** `status` is `pending` for a new charge; for an id that was used before, how that charge stands. */
   | { begun: true; paymentId: string; status: PaymentStatus; progress: OrderProgress }
-  | {
-      begun: false;
-      code: 'HOLD_EXPIRED' | 'ORDER_NOT_PAYABLE' | 'PAYMENT_IN_PROGRESS';
-      progress: OrderProgress;
-    };
+  | { begun: false; code: PayRefusal; progress: OrderProgress };
 
 /**
  * Takes an order's oldest unpaid reservation from `pending` to `charging`, where it cannot expire, and writes the charge that
@@ -58,9 +57,7 @@ export async function beginCharge(db: Database, request: BeginChargeRequest): Pr
   return { ...outcome, progress: await existingProgress(db, request.orderId) };
 }
 
-type Begun =
-  | { begun: true; paymentId: string; status: PaymentStatus }
-  | { begun: false; code: 'HOLD_EXPIRED' | 'ORDER_NOT_PAYABLE' | 'PAYMENT_IN_PROGRESS' };
+type Begun = { begun: true; paymentId: string; status: PaymentStatus } | { begun: false; code: PayRefusal };
 
 async function tryBeginCharge(tx: Transaction, request: BeginChargeRequest): Promise<Begun> {
   const { orderId, updateId, gateway } = request;
@@ -68,14 +65,15 @@ async function tryBeginCharge(tx: Transaction, request: BeginChargeRequest): Pro
   const payments = await readOrderPayments(tx, orderId);
   const earlier = payments.find((payment) => payment.updateId === updateId);
   if (earlier) return { begun: true, paymentId: earlier.id, status: earlier.status };
-  if (payments.some(isInFlight)) return { begun: false, code: 'PAYMENT_IN_PROGRESS' };
 
   const terms = await readPaymentTerms(tx, orderId);
   const method = request.payment ?? terms?.paymentMethod;
   const asked = request.reservationId;
   const reservation = oldestPending(reservations.filter(({ id }) => asked === null || id === asked));
-  if (!terms || !method || !reservation) return { begun: false, code: whyNotPayable(reservations) };
+  if (!terms || terms.isBeingCancelled) return { begun: false, code: 'ORDER_NOT_PAYABLE' };
+  if (!method || !reservation) return { begun: false, code: whyNotPayable(reservations) };
   const reservationId = reservation.id;
+  if (reservation.attempt >= request.attemptLimit) return { begun: false, code: 'PAYMENT_ATTEMPTS_EXCEEDED' };
   if (!(await beginCharging(tx, reservationId))) return { begun: false, code: 'HOLD_EXPIRED' };
 
   const amountMinor = await priceOfReservation(tx, orderId, reservationId);
@@ -107,7 +105,8 @@ function oldestPending(reservations: readonly ReservationRow[]): ReservationRow 
   return pending.find(({ msLeft }) => (msLeft ?? 0) > 0) ?? pending[0];
 }
 
-function whyNotPayable(reservations: readonly ReservationRow[]): 'HOLD_EXPIRED' | 'ORDER_NOT_PAYABLE' {
+function whyNotPayable(reservations: readonly ReservationRow[]): PayRefusal {
+  if (reservations.some(({ status }) => status === 'charging')) return 'PAYMENT_IN_PROGRESS';
   return reservations.length > 0 && reservations.every(({ status }) => status === 'expired')
     ? 'HOLD_EXPIRED'
     : 'ORDER_NOT_PAYABLE';
@@ -139,6 +138,7 @@ async function trySettle(
   const payment = (await lockOrderPayments(tx, orderId)).find(({ id }) => id === paymentId);
   if (!payment || !isInFlight(payment)) return orderId;
 
+  await resolveAttention(tx, [{ kind: 'charge_unresolved', about: paymentId }]);
   const stillWanted = reservations.some(({ id, status }) => id === reservationId && status === 'charging');
   if (outcome.status === 'declined') {
     const terms = stillWanted ? await readPaymentTerms(tx, orderId) : undefined;
@@ -152,7 +152,23 @@ async function trySettle(
     await createShipments(tx, [{ orderId, reservationId, carrier }]);
     await advanceStatus(tx, [orderId], 'paid');
   } else {
-    await planRefunds(tx, orderId, 'the hold was given up before the charge was resolved');
+    await refundUnwanted(tx, payment);
   }
   return orderId;
+}
+
+/** Plans to give back all of a charge that came in for a reservation that was given up. Locks payments, then the order's row. */
+async function refundUnwanted(
+  tx: Transaction,
+  { id: paymentId, orderId, amountMinor }: { id: string; orderId: string; amountMinor: number },
+): Promise<void> {
+  const plan = {
+    paymentId,
+    amountMinor,
+    origin: { kind: 'payment' as const, id: paymentId },
+    reason: 'the hold was given up before the charge was resolved',
+    actor: null,
+  };
+  const payments = await lockRefundable(tx, orderId);
+  await appendEvents(tx, await planRefunds(tx, orderId, { payments, plans: [plan] }));
 }

@@ -15,21 +15,25 @@ export interface OrderReservationRequest extends ReservationRequest {
 /** What is to be written for an order that is placed. */
 type OrderPlan = ReservationPlan<OrderReservationRequest>;
 
-/** The order's row. */
-export function orderOf(plan: OrderPlan): NewOrder {
+/**
+ * The order's row.
+ *
+ * @param backorderSeconds how long units wait for stock where the order does not say
+ */
+export function orderOf(plan: OrderPlan, backorderSeconds: number): NewOrder {
   const { order } = plan.request;
-  const [product] = plan.products.values();
   return {
     id: order.orderId,
     customerId: order.customerId,
     status: plan.outcome === 'reserved' ? 'reserved' : plan.outcome === 'short' ? 'rejected' : 'failed',
     fulfilment: order.fulfilment,
-    currency: plan.refusal ? NO_CURRENCY : (product?.currency ?? NO_CURRENCY),
+    currency: currencyOf(plan),
     totalMinor: priceOf(
       itemsOf(plan).map((item) => ({ ...item, quantity: item.quantity - cancelledOfReserved(plan, item) })),
     ),
     shipTo: order.shipTo,
     holdSeconds: order.holdSeconds,
+    backorderSeconds: order.fulfilment === 'backorder' ? (order.backorderSeconds ?? backorderSeconds) : null,
     failureCode: plan.refusal?.code ?? null,
     failureDetail: plan.refusal?.detail ?? null,
     failureDetails: plan.refusal?.details ?? {},
@@ -38,6 +42,11 @@ export function orderOf(plan: OrderPlan): NewOrder {
     sourcing: plan.decisions,
     shortages: plan.shortages,
   };
+}
+
+function currencyOf({ refusal, products }: OrderPlan): string {
+  const [product] = products.values();
+  return refusal ? NO_CURRENCY : (product?.currency ?? NO_CURRENCY);
 }
 
 /** What a partial order does not get is not part of its total; a rejected order keeps the total that was asked for. */
@@ -88,7 +97,7 @@ export function firstChargeOf(plan: OrderPlan, gateway: string): NewPayment[] {
       attempt: 1,
       updateId: 'order',
       amountMinor: priceOf(itemsOf(plan).map((item) => ({ ...item, quantity: item.reserved }))),
-      currency: orderOf(plan).currency,
+      currency: currencyOf(plan),
       method: order.payment.method,
       token: order.payment.token,
       gateway,

@@ -1,26 +1,44 @@
 import { many, type Queryable } from '../../platform/database/database';
 import { listOf } from '../../platform/database/list-parameter';
-import type { OrderStatus } from '../orders/types';
 import { literals } from '../../platform/database/literals';
 import { utc } from '../../platform/database/pages';
-import { OPEN_ORDER_STATUSES } from '../orders/types';
-import { PAYMENT_STATUSES_IN_FLIGHT } from '../payments/types';
+import { msLeft } from '../../platform/database/retry-times';
 import { STOPPED_SHIPMENT_STATUSES } from '../fulfilment/types';
+import type { AttentionKind } from '../orders/attention-kinds';
+import { OPEN_ORDER_STATUSES, type OrderStatus } from '../orders/types';
+import { OPEN_REFUND_STATUSES, PAYMENT_STATUSES_IN_FLIGHT } from '../payments/types';
 import { LIVE_RESERVATION_STATUSES } from '../stock/reservations/types';
+import type { OrderProgress } from './types';
 
 export interface ProgressRow {
   orderId: string;
   status: OrderStatus;
   failureCode: string | null;
   hasPaymentMethod: boolean;
-  cancelRequested: boolean;
+  cancel: OrderProgress['cancel'];
   reservations: unknown;
-  charge: unknown;
+  payments: unknown;
+  asks: unknown;
   waitingUnits: number;
+  waitingMsLeft: number | null;
   shipments: unknown;
+  stoppableShipments: number;
+  stopMsLeft: number | null;
   unreleasedShipments: number;
-  pendingRefunds: number;
+  attention: AttentionKind[];
 }
+
+/** A request to cancel that was open when the order ended has ended with it. */
+const CANCEL = `case when o.cancel_state is distinct from 'open' or o.status in ${literals(OPEN_ORDER_STATUSES)} then o.cancel_state
+    when (select sum(i.cancelled_quantity) from order_items i where i.order_id = o.id) > o.cancel_base then 'done'
+    else 'refused' end`;
+
+const ASKS = `
+  select 'charge' as kind, p.id, p.tries, p.next_try_at as due from payments p
+  where p.order_id = o.id and p.status in ${literals(PAYMENT_STATUSES_IN_FLIGHT)}
+  union all
+  select 'refund', f.id, f.tries, f.next_try_at from refunds f
+  where f.order_id = o.id and f.status in ${literals(OPEN_REFUND_STATUSES)}`;
 
 /** Everything the saga decides on, in one statement and so from one snapshot. */
 export function selectProgress(on: Queryable, orderIds: readonly string[]): Promise<ProgressRow[]> {
@@ -28,25 +46,37 @@ export function selectProgress(on: Queryable, orderIds: readonly string[]): Prom
     on,
     'ordering.progress',
     `select o.id as "orderId", o.status, o.failure_code as "failureCode", o.payment_method is not null as "hasPaymentMethod",
-       o.cancel_reason is not null and o.status in ${literals(OPEN_ORDER_STATUSES)} as "cancelRequested",
+       ${CANCEL} as cancel,
        coalesce((select json_agg(json_build_object(
            'reservationId', r.id, 'seq', r.seq, 'status', r.status, 'attempt', r.attempt,
            'expiresAt', ${utc('r.expires_at')},
            'msLeft', ceil(extract(epoch from r.expires_at - clock_timestamp()) * 1000)) order by r.seq)
          from reservations r where r.order_id = o.id and r.status in ${literals(LIVE_RESERVATION_STATUSES)}), '[]') as reservations,
-       (select json_build_object('paymentId', p.id, 'reservationId', p.reservation_id, 'status', p.status,
-           'ageSeconds', extract(epoch from clock_timestamp() - p.created_at)::float8)
-         from payments p where p.order_id = o.id and p.status in ${literals(PAYMENT_STATUSES_IN_FLIGHT)}) as charge,
-       coalesce((select sum(b.waiting) from backorders b where b.order_id = o.id), 0) as "waitingUnits",
-       coalesce((select json_object_agg(s.status, s.count)
-         from (select status, count(*) from shipments where order_id = o.id group by status) s), '{}') as shipments,
-       (select count(*)::int from shipments s
-         where s.order_id = o.id and s.status in ${literals(['voiding', ...STOPPED_SHIPMENT_STATUSES])}
-           and exists (select 1 from reservation_lines l
-                       where l.reservation_id = s.reservation_id and l.warehouse_id = s.warehouse_id
-                         and l.open_quantity > 0)) as "unreleasedShipments",
-       (select count(*)::int from refunds f where f.order_id = o.id and f.status = 'pending') as "pendingRefunds"
-     from orders o where o.id = any (${listOf(1, 'uuid')})`,
+       coalesce((select json_agg(json_build_object('paymentId', p.id, 'status', p.status) order by p.attempt)
+         from payments p where p.order_id = o.id), '[]') as payments,
+       coalesce((select json_agg(json_build_object('kind', a.kind, 'id', a.id, 'tries', a.tries, 'msLeft', ${msLeft('a.due')})
+           order by a.due nulls first, a.id)
+         from (${ASKS}) a), '[]') as asks,
+       coalesce(b.units, 0) as "waitingUnits",
+       case when b.units > 0 then ceil(extract(epoch from o.backorder_until - clock_timestamp()) * 1000)::float8 end as "waitingMsLeft",
+       s.counts as shipments, s.stoppable as "stoppableShipments", s.stop_ms as "stopMsLeft", s.unreleased as "unreleasedShipments",
+       coalesce((select array_agg(distinct t.details->>'reason') from alerts t
+         where t.order_id = o.id and t.status <> 'resolved'), '{}') as attention
+     from orders o
+     left join lateral (select sum(waiting)::bigint as units from backorders where order_id = o.id) b on true
+     cross join lateral (
+       select coalesce(json_object_agg(status, count), '{}') as counts, coalesce(sum(stoppable), 0)::int as stoppable,
+         min(stop_ms) as stop_ms, coalesce(sum(unreleased), 0)::int as unreleased
+       from (
+         select status, count(*),
+           count(*) filter (where status in ('pending', 'booking', 'booked') and stop_refused_at is null) as stoppable,
+           min(${msLeft('next_try_at')}) filter (where status = 'voiding')::float8 as stop_ms,
+           count(*) filter (where status in ${literals(STOPPED_SHIPMENT_STATUSES)} and exists (
+             select 1 from reservation_lines l
+             where l.reservation_id = shipments.reservation_id and l.warehouse_id = shipments.warehouse_id
+               and l.open_quantity > 0)) as unreleased
+         from shipments where order_id = o.id group by status) by_status) s
+     where o.id = any (${listOf(1, 'uuid')})`,
     [orderIds],
   );
 }

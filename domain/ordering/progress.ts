@@ -33,7 +33,8 @@ function asProgress(row: ProgressRow): OrderProgress {
   return {
     ...row,
     reservations: row.reservations as OrderProgress['reservations'],
-    charge: row.charge as OrderProgress['charge'],
+    payments: row.payments as OrderProgress['payments'],
+    asks: row.asks as OrderProgress['asks'],
     shipments: row.shipments as OrderProgress['shipments'],
   };
 }

@@ -1,7 +1,7 @@
 import { many, type Queryable } from '../../platform/database/database';
 import { literals } from '../../platform/database/literals';
 import { OPEN_ORDER_STATUSES } from '../orders/types';
-import { PAYMENT_STATUSES_IN_FLIGHT } from '../payments/types';
+import { OPEN_REFUND_STATUSES, PAYMENT_STATUSES_IN_FLIGHT } from '../payments/types';
 
 /**
  * Orders with something left to do that have not moved for `graceSeconds`: open ones, and ended ones with a charge or refund
@@ -17,7 +17,7 @@ export async function selectSuspectsForUpdate(
     'ordering.lock_suspects',
     `with unsettled as (
        select order_id as id from payments where status in ${literals(PAYMENT_STATUSES_IN_FLIGHT)}
-       union select order_id from refunds where status = 'pending'
+       union select order_id from refunds where status in ${literals(OPEN_REFUND_STATUSES)}
      )
      select o.id from orders o
      where (o.status in ${literals(OPEN_ORDER_STATUSES)} or o.id in (select id from unsettled))

@@ -13,12 +13,17 @@ export interface ReleasedLine extends OpenLine {
   effectId: string;
 }
 
-export interface ReleaseRequest {
+export interface ReleaseRequest extends EndOfOrder {
   lines: readonly ReleasedLine[];
   kind: 'release' | 'expire';
   /** Written after the stock is back, with the orders' rows locked. */
   events: readonly NewEvent[];
-  /** What becomes of an order that has no unit left. */
+  /** What else follows, after the stock and before the orders' rows are locked; returns further events. */
+  plan?: (tx: Transaction) => Promise<readonly NewEvent[]>;
+}
+
+/** What becomes of an order that has no unit left. */
+export interface EndOfOrder {
   endAs: 'expired' | 'cancelled' | 'failed';
   failure?: { code: string; detail: string } | null;
 }
@@ -49,8 +54,10 @@ export async function releaseLines(tx: Transaction, request: ReleaseRequest): Pr
   const moves = lines.map(({ orderId, productId, openQuantity }): UnitMove => {
     return { orderId, productId, from: 'reserved', to: 'cancelled', quantity: openQuantity };
   });
-  const own = [...new Set([...lines, ...request.events].map(({ orderId }) => orderId))];
+  const planned = (await request.plan?.(tx)) ?? [];
+  const events = [...request.events, ...planned];
+  const own = [...new Set([...lines, ...events].map(({ orderId }) => orderId))];
   // In one go: the single calls below lock subsets of these rows.
-  await writeOrderEffects(tx, [{ moves, events: request.events }, taken?.effects], own);
+  await writeOrderEffects(tx, [{ moves, events }, taken?.effects], own);
   await settleStatus(tx, own, request.endAs, request.failure ?? null);
 }

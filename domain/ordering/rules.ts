@@ -1,64 +1,104 @@
-import { LEFT_SHIPMENT_STATUSES } from '../fulfilment/types';
 import { hasEnded } from '../orders/rules';
-import type { OrderProgress, ReservationProgress } from './types';
+import type { GatewayAsk, OrderProgress, ReservationProgress } from './types';
 
 /** What the saga does next. */
 export type NextStep =
+  /** The order has ended and nothing is left to do for it. */
   | { do: 'finish' }
-  /** Undo everything that has not left: somebody asked for it. */
+  /** End whatever has not left. */
   | { do: 'cancel' }
-  /** Void, refund and release what failed or was cancelled. */
-  | { do: 'compensate' }
-  /** Find out how the charge in flight ended, or make it. */
-  | { do: 'charge'; paymentId: string; unresolved: boolean }
-  /** Charge an allocated part with the order's stored payment method. */
-  | { do: 'begin-charge'; reservationId: string }
-  /** Ask PostgreSQL whether the reservation is due. */
+  /** Nothing more can be ended: say what became of the request to cancel. */
+  | { do: 'conclude-cancel' }
+  /** Shipments will not leave: plan their refunds and put their stock back on sale. */
+  | { do: 'release-stopped' }
+  /** By our clock the reservation is due. */
   | { do: 'expire'; reservationId: string }
-  /** Nothing to do before a message arrives or, where a reservation is waited on, before it falls due. */
-  | { do: 'wait'; for: 'payment'; reservation: ReservationProgress }
-  | { do: 'wait'; for: 'shipment' | 'stock' };
+  /** The order's units have waited for stock for long enough. */
+  | { do: 'give-up-backorders' }
+  /** A part that was allocated later is charged to the stored payment method. */
+  | { do: 'begin-charge'; reservationId: string }
+  /** Ask the carrier to stop shipments. */
+  | { do: 'stop' }
+  /** Ask the gateway about a charge or a refund, once. */
+  | { do: 'ask'; ask: GatewayAsk }
+  /** Nothing to do before a message arrives or `ms` have passed; null: only a message. */
+  | { do: 'wait'; for: WaitFor; ms: number | null };
+
+export type WaitFor = 'carrier-stop' | 'gateway' | 'payment' | 'shipment' | 'stock';
+
+/** A call that is under way: the id of a charge or refund, or `STOP`. */
+export type Call = string;
+/** The call that stops shipments. */
+export const STOP: Call = 'stop';
 
 /**
- * Chooses the saga's next step from the order's rows alone.
+ * Chooses the saga's next step from the order's rows alone, and from the calls that are under way, which are not made again
+ * meanwhile.
  *
- * The order of the checks is the order of urgency: money in flight first, since its outcome decides what there is to undo,
- * then what must be undone, then due reservations, and only then waiting.
+ * The order of the checks is the order of urgency: what frees stock or stops a parcel first, money after it, and only then
+ * waiting. No step waits for another: what failed is due again at a time of its own.
  */
-export function nextStep(progress: OrderProgress): NextStep {
-  const { charge, reservations } = progress;
-  if (charge) {
-    return { do: 'charge', paymentId: charge.paymentId, unresolved: charge.status === 'unknown' };
+export function nextStep(progress: OrderProgress, underWay: ReadonlySet<Call> = new Set()): NextStep {
+  const isOver = hasEnded(progress.status);
+  if (progress.cancel === 'open' && isEndable(progress)) return { do: 'cancel' };
+  if (progress.unreleasedShipments > 0) return { do: 'release-stopped' };
+  if (progress.cancel === 'open' && progress.stopMsLeft === null) return { do: 'conclude-cancel' };
+  if (!isOver) {
+    const due = nextOfReservations(progress);
+    if (due) return due;
   }
-  if (progress.cancelRequested) return { do: 'cancel' };
-  if (progress.unreleasedShipments > 0 || progress.pendingRefunds > 0) return { do: 'compensate' };
-  if (hasEnded(progress.status)) return { do: 'finish' };
+  if (isDue(progress.stopMsLeft) && !underWay.has(STOP)) return { do: 'stop' };
+  const ask = progress.asks.find(({ id, msLeft }) => isDue(msLeft) && !underWay.has(id));
+  if (ask) return { do: 'ask', ask };
+  const isUnfinished = progress.asks.length > 0 || progress.stopMsLeft !== null || underWay.size > 0;
+  if (isOver && !isUnfinished) return { do: 'finish' };
+  return { do: 'wait', for: waitsFor(progress), ms: untilDue(progress, underWay) };
+}
 
-  const pending = reservations.filter((reservation) => reservation.status === 'pending');
-  const uncharged = progress.hasPaymentMethod
-    ? pending.find(({ attempt, msLeft }) => attempt === 0 && msLeft > 0)
-    : undefined;
-  if (uncharged) return { do: 'begin-charge', reservationId: uncharged.reservationId };
+function nextOfReservations(progress: OrderProgress): NextStep | null {
+  const pending = unpaid(progress);
   const due = pending.find(({ msLeft }) => msLeft <= 0);
   if (due) return { do: 'expire', reservationId: due.reservationId };
-  const soonest = earliest(pending);
-  if (soonest) return { do: 'wait', for: 'payment', reservation: soonest };
-  return { do: 'wait', for: unitsUnderWay(progress) ? 'shipment' : 'stock' };
+  if (progress.waitingUnits > 0 && isDue(progress.waitingMsLeft)) return { do: 'give-up-backorders' };
+  const uncharged = progress.hasPaymentMethod ? pending.find(({ attempt }) => attempt === 0) : undefined;
+  return uncharged ? { do: 'begin-charge', reservationId: uncharged.reservationId } : null;
 }
 
-function earliest(pending: readonly ReservationProgress[]): ReservationProgress | undefined {
-  return pending.reduce<ReservationProgress | undefined>(
-    (soonest, next) => (soonest === undefined || next.msLeft < soonest.msLeft ? next : soonest),
-    undefined,
-  );
+function unpaid({ reservations }: OrderProgress): ReservationProgress[] {
+  return reservations.filter(({ status }) => status === 'pending');
 }
 
-function unitsUnderWay(progress: OrderProgress): boolean {
-  return progress.reservations.some(({ status }) => status === 'confirmed');
+function isDue(msLeft: number | null): boolean {
+  return msLeft !== null && msLeft <= 0;
 }
 
-/** True while nothing of an order has left: only then may it be cancelled. */
-export function mayCancel(progress: OrderProgress): boolean {
-  const left = LEFT_SHIPMENT_STATUSES.some((status) => (progress.shipments[status] ?? 0) > 0);
-  return !left && !hasEnded(progress.status);
+/** Until the earliest of what is due by itself; what is under way is not waited for by time. */
+function untilDue(progress: OrderProgress, underWay: ReadonlySet<Call>): number | null {
+  const isOver = hasEnded(progress.status);
+  const times = [
+    ...progress.asks.filter(({ id }) => !underWay.has(id)).map(({ msLeft }) => msLeft),
+    ...(underWay.has(STOP) ? [] : [progress.stopMsLeft]),
+    ...(isOver ? [] : unpaid(progress).map(({ msLeft }) => msLeft)),
+    ...(isOver || progress.waitingUnits === 0 ? [] : [progress.waitingMsLeft]),
+  ].filter((ms) => ms !== null);
+  return times.length === 0 ? null : Math.min(...times);
+}
+
+function waitsFor(progress: OrderProgress): WaitFor {
+  if (progress.stopMsLeft !== null) return 'carrier-stop';
+  if (progress.asks.length > 0) return 'gateway';
+  if (unpaid(progress).length > 0) return 'payment';
+  return progress.reservations.some(({ status }) => status === 'confirmed') ? 'shipment' : 'stock';
+}
+
+/** True while anything of an order has not left and may be ended: only then can it be cancelled. */
+export function isEndable({
+  status,
+  reservations,
+  waitingUnits,
+  stoppableShipments,
+}: OrderProgress): boolean {
+  if (hasEnded(status)) return false;
+  const isReserved = reservations.some((one) => one.status === 'pending' || one.status === 'charging');
+  return isReserved || waitingUnits > 0 || stoppableShipments > 0;
 }

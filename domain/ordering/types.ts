@@ -1,7 +1,8 @@
 import type { ShipmentStatus, ShipmentView } from '../fulfilment/types';
 import type { AttentionView } from '../orders/attention';
+import type { AttentionKind } from '../orders/attention-kinds';
 import type { Fulfilment, ItemStatus, OrderStatus } from '../orders/types';
-import type { PaymentView, RefundView } from '../payments/types';
+import type { PaymentStatus, PaymentView, RefundView } from '../payments/types';
 import type { ReservationStatus } from '../stock/reservations/types';
 import type { Shortage } from '../stock/sourcing/types';
 
@@ -26,26 +27,44 @@ export interface OrderProgress {
   failureCode: string | null;
   /** Live reservations, oldest first. */
   reservations: ReservationProgress[];
-  /** The charge in flight. */
-  charge: {
-    paymentId: string;
-    reservationId: string;
-    status: 'pending' | 'unknown';
-    ageSeconds: number;
-  } | null;
+  /** Every charge, oldest first. */
+  payments: { paymentId: string; status: PaymentStatus }[];
+  /** What the gateway is to be asked about. */
+  asks: GatewayAsk[];
   /** True when parts that are allocated later can be charged without asking. */
   hasPaymentMethod: boolean;
-  /** Somebody asked to cancel it, and that is not yet done or refused. */
-  cancelRequested: boolean;
+  /** What became of the latest request to cancel it: still under way, something was ended, or nothing could be. Null: there was none. */
+  cancel: 'open' | 'done' | 'refused' | null;
   /** Units that wait for stock. */
   waitingUnits: number;
+  /** Milliseconds until they no longer wait; null: without end. */
+  waitingMsLeft: number | null;
   /** Count of shipments by status. */
   shipments: Partial<Record<ShipmentStatus, number>>;
-  /** Shipments that failed, were voided or are being voided, and whose units are still reserved. */
+  /** Shipments that have not left and that the carrier has not refused to stop. */
+  stoppableShipments: number;
+  /** Milliseconds until a carrier is to be asked (again) to stop a shipment; null: none is being stopped. */
+  stopMsLeft: number | null;
+  /** Shipments that failed or were voided, and whose units are still reserved. */
   unreleasedShipments: number;
-  /** Refunds not yet made at the gateway. */
-  pendingRefunds: number;
+  /** For what it needs a person, each kind once. */
+  attention: AttentionKind[];
 }
+
+/** A charge or refund that the gateway has not finished. */
+export interface GatewayAsk {
+  kind: 'charge' | 'refund';
+  /** Of the payment, or the refund. */
+  id: string;
+  /** How often the gateway was asked. */
+  tries: number;
+  /** Milliseconds until it is to be asked again; zero or less: now. */
+  msLeft: number;
+}
+
+/** Why nothing is charged. */
+export type PayRefusal =
+  'HOLD_EXPIRED' | 'ORDER_NOT_PAYABLE' | 'PAYMENT_IN_PROGRESS' | 'PAYMENT_ATTEMPTS_EXCEEDED';
 
 /** What a reserve request came to. It is stored: the same order asked again gets the same outcome and its current progress. */
 export interface ReserveOutcome {

@@ -1,27 +1,42 @@
-import { execute, type Transaction } from '../../platform/database/database';
+import { execute, maybeOne, type Transaction } from '../../platform/database/database';
 import { literals } from '../../platform/database/literals';
 import { OPEN_ORDER_STATUSES } from './types';
 
-/** Records why an open order is to be cancelled; false where that was recorded before, or the order is not open. */
-export async function setCancelReason(tx: Transaction, orderId: string, reason: string): Promise<boolean> {
-  const recorded = await execute(
+/** Opens a request to cancel an open order; false where one is open already, or the order is not open. */
+export async function openCancelRequest(tx: Transaction, orderId: string, reason: string): Promise<boolean> {
+  const opened = await execute(
     tx,
-    'orders.set_cancel_reason',
-    `update orders set cancel_reason = $2, updated_at = clock_timestamp()
-     where id = $1 and cancel_reason is null and status in ${literals(OPEN_ORDER_STATUSES)}`,
+    'orders.open_cancel_request',
+    `update orders set cancel_reason = $2, cancel_state = 'open', updated_at = clock_timestamp(),
+       cancel_base = (select coalesce(sum(cancelled_quantity), 0) from order_items where order_id = $1)
+     where id = $1 and cancel_state is distinct from 'open' and status in ${literals(OPEN_ORDER_STATUSES)}`,
     [orderId, reason],
   );
-  return recorded > 0;
+  return opened > 0;
 }
 
-/** Removes why an open order was to be cancelled; false where nothing was recorded, or the order is not open. */
-export async function clearCancelReason(tx: Transaction, orderId: string): Promise<boolean> {
-  const cleared = await execute(
+/**
+ * Ends the open request to cancel an open order, `done` where units were cancelled since, else `refused` and its reason removed.
+ * Undefined: none is open, or the order is not.
+ */
+export function endCancelRequest(
+  tx: Transaction,
+  orderId: string,
+): Promise<{ state: 'done' | 'refused'; units: number } | undefined> {
+  return maybeOne(
     tx,
-    'orders.clear_cancel_reason',
-    `update orders set cancel_reason = null, updated_at = clock_timestamp()
-     where id = $1 and cancel_reason is not null and status in ${literals(OPEN_ORDER_STATUSES)}`,
+    'orders.end_cancel_request',
+    `with locked as (select id from orders where id = $1 for no key update),
+     ended as (
+       select o.id, (select coalesce(sum(cancelled_quantity), 0) from order_items where order_id = $1)::int - o.cancel_base as units
+       from orders o join locked using (id)
+       where o.cancel_state = 'open' and o.status in ${literals(OPEN_ORDER_STATUSES)}
+     )
+     update orders o
+     set cancel_state = case when e.units > 0 then 'done' else 'refused' end,
+         cancel_reason = case when e.units > 0 then o.cancel_reason end, updated_at = clock_timestamp()
+     from ended e where o.id = e.id
+     returning o.cancel_state as state, e.units`,
     [orderId],
   );
-  return cleared > 0;
 }

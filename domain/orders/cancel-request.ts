@@ -1,5 +1,5 @@
 import type { Transaction } from '../../platform/database/database';
-import { clearCancelReason, setCancelReason } from './cancel-request-queries';
+import { endCancelRequest, openCancelRequest } from './cancel-request-queries';
 import { appendEvents } from './events';
 
 /**
@@ -12,12 +12,22 @@ export async function recordCancelRequest(
   orderId: string,
   reason: string,
 ): Promise<boolean> {
-  const recorded = await setCancelReason(tx, orderId, reason);
-  if (recorded) await appendEvents(tx, [{ orderId, type: 'cancel_requested', data: { reason } }]);
-  return recorded;
+  const opened = await openCancelRequest(tx, orderId, reason);
+  if (opened) await appendEvents(tx, [{ orderId, type: 'cancel_requested', data: { reason } }]);
+  return opened;
 }
 
-/** Forgets the request to cancel an open order: it could not be cancelled. */
-export async function refuseCancelRequest(tx: Transaction, orderId: string): Promise<void> {
-  if (await clearCancelReason(tx, orderId)) await appendEvents(tx, [{ orderId, type: 'cancel_refused' }]);
+/**
+ * Ends the request to cancel an order of which a part has left or cannot be stopped: done where anything was ended, else
+ * refused and forgotten. An order that has ended is left alone.
+ */
+export async function concludeCancelRequest(tx: Transaction, orderId: string): Promise<void> {
+  const ended = await endCancelRequest(tx, orderId);
+  if (!ended) return;
+  const { state, units } = ended;
+  await appendEvents(tx, [
+    state === 'done'
+      ? { orderId, type: 'rest_cancelled', data: { units } }
+      : { orderId, type: 'cancel_refused' },
+  ]);
 }

@@ -12,6 +12,8 @@ export interface NewOrder {
   totalMinor: number;
   shipTo: unknown;
   holdSeconds: number;
+  /** How long its units may wait for stock; null: they do not, or without end. */
+  backorderSeconds: number | null;
   failureCode: string | null;
   failureDetail: string | null;
   /** Figures that belong to the code. */
@@ -27,9 +29,13 @@ export function insertOrders(tx: Transaction, orders: readonly NewOrder[]): Prom
     tx,
     'orders.insert',
     `insert into orders (id, customer_id, status, fulfilment, currency, total_minor, ship_to, reservation_seconds,
-                         failure_code, failure_detail, payment_method, input, sourcing, shortages, failure_details)
-     select * from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::jsonb[], $8::int[],
-                          $9::text[], $10::text[], $11::jsonb[], $12::jsonb[], $13::jsonb[], $14::jsonb[], $15::jsonb[])`,
+                         failure_code, failure_detail, payment_method, input, sourcing, shortages, failure_details, backorder_until)
+     select id, customer_id, status, fulfilment, currency, total, ship_to, seconds, code, detail, method, input, sourcing, shortages,
+            details, clock_timestamp() + make_interval(secs => wait)
+     from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::jsonb[], $8::int[],
+                 $9::text[], $10::text[], $11::jsonb[], $12::jsonb[], $13::jsonb[], $14::jsonb[], $15::jsonb[], $16::int[])
+       as o (id, customer_id, status, fulfilment, currency, total, ship_to, seconds, code, detail, method, input, sourcing, shortages,
+             details, wait)`,
     [
       orders.map((o) => o.id),
       orders.map((o) => o.customerId),
@@ -46,6 +52,7 @@ export function insertOrders(tx: Transaction, orders: readonly NewOrder[]): Prom
       orders.map((o) => JSON.stringify(o.sourcing)),
       orders.map((o) => JSON.stringify(o.shortages)),
       orders.map((o) => JSON.stringify(o.failureDetails)),
+      orders.map((o) => o.backorderSeconds),
     ],
   );
 }

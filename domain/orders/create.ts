@@ -43,6 +43,7 @@ export async function createFailedOrder(
     totalMinor: 0,
     shipTo: order.shipTo,
     holdSeconds: order.holdSeconds,
+    backorderSeconds: null,
     failureCode: failure.code,
     failureDetail: failure.detail,
     failureDetails: {},

@@ -7,6 +7,8 @@ export interface PaymentTerms {
   paymentMethod: PaymentMethod | null;
   /** How long a part waits for its payment. */
   holdSeconds: number;
+  /** A request to cancel it is open. */
+  isBeingCancelled: boolean;
 }
 
 /** What is agreed about paying for an order; undefined: no such order. */
@@ -14,7 +16,8 @@ export function selectPaymentTerms(on: Queryable, orderId: string): Promise<Paym
   return maybeOne<PaymentTerms>(
     on,
     'orders.payment_terms',
-    `select currency, payment_method as "paymentMethod", reservation_seconds as "holdSeconds" from orders where id = $1`,
+    `select currency, payment_method as "paymentMethod", reservation_seconds as "holdSeconds",
+       cancel_state is not distinct from 'open' as "isBeingCancelled" from orders where id = $1`,
     [orderId],
   );
 }

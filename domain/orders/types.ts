@@ -48,6 +48,8 @@ export interface OrderInput {
   shipTo: ShipTo | null;
   fulfilment: Fulfilment;
   holdSeconds: number;
+  /** How long the units of a `backorder` order may wait for stock; absent: as the settings say. */
+  backorderSeconds?: number | undefined;
   payment: PaymentMethod | null;
   /** SHA-256 of the request body, where it came with an Idempotency-Key. */
   fingerprint: string | null;

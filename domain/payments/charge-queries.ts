@@ -1,5 +1,6 @@
 import { maybeOne, type Queryable, type Transaction } from '../../platform/database/database';
 import { literals } from '../../platform/database/literals';
+import { nextTry, type RetryTimes } from '../../platform/database/retry-times';
 import { PAYMENT_STATUSES_IN_FLIGHT, type PaymentStatus } from './types';
 
 export interface ChargeRow {
@@ -52,14 +53,52 @@ export async function storeGatewayRef(
   return stored?.ref;
 }
 
-/** `pending` to `unknown`; returns the payment's order, undefined when it was not pending. */
-export async function updateToUnknown(tx: Transaction, paymentId: string): Promise<string | undefined> {
-  const changed = await maybeOne<{ orderId: string }>(
+export interface ClaimedCharge {
+  reservationId: string;
+  /** Since the gateway was first asked, seconds. */
+  askedSeconds: number;
+}
+
+/**
+ * Counts an attempt to ask the gateway about a charge in flight and says when the next is due, before the call: a process
+ * that dies in it is not followed by another at once. Undefined: the charge has ended.
+ *
+ * @param firstSeconds until the second attempt; doubles from there
+ */
+export function claimCharge(
+  on: Queryable,
+  paymentId: string,
+  { firstSeconds, longestSeconds }: RetryTimes,
+): Promise<ClaimedCharge | undefined> {
+  return maybeOne<ClaimedCharge>(
+    on,
+    'payments.claim_charge',
+    `update payments p
+     set tries = p.tries + 1, first_asked_at = coalesce(p.first_asked_at, clock_timestamp()),
+         next_try_at = ${nextTry('p.tries', '$2', '$3')}
+     where p.id = $1 and p.status in ${literals(PAYMENT_STATUSES_IN_FLIGHT)}
+     returning p.reservation_id as "reservationId",
+       extract(epoch from clock_timestamp() - p.first_asked_at)::float8 as "askedSeconds"`,
+    [paymentId, firstSeconds, longestSeconds],
+  );
+}
+
+/**
+ * Records why a charge in flight has no outcome. Returns its order and whether it was `pending` before; undefined: it has
+ * ended.
+ */
+export function updateToUnknown(
+  tx: Transaction,
+  paymentId: string,
+  why: string,
+): Promise<{ orderId: string; isNew: boolean } | undefined> {
+  return maybeOne(
     tx,
     'payments.mark_unknown',
-    `update payments set status = 'unknown', updated_at = clock_timestamp()
-     where id = $1 and status = 'pending' returning order_id as "orderId"`,
-    [paymentId],
+    `update payments p set status = 'unknown', last_error = $2, updated_at = clock_timestamp()
+     from (select id, status from payments where id = $1 for no key update) before
+     where p.id = before.id and before.status in ${literals(PAYMENT_STATUSES_IN_FLIGHT)}
+     returning p.order_id as "orderId", before.status = 'pending' as "isNew"`,
+    [paymentId, why],
   );
-  return changed?.orderId;
 }

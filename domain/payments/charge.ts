@@ -4,14 +4,16 @@ import { appendEvents } from '../orders/events';
 import { gatewayUnavailable, paymentNotFound } from './errors';
 import { selectCharge, storeGatewayRef, updateToUnknown, type ChargeRow } from './charge-queries';
 import { ABANDONED, isInFlight } from './rules';
-import type { ChargeOutcome, ChargeRequest, PaymentGateway } from './types';
+import type { ChargeOutcome, ChargeRequest, GatewayNamed, PaymentGateway } from './types';
+
+export { claimCharge, type ClaimedCharge } from './charge-queries';
 
 /** Stands for the gateway's id where nothing had to be charged. */
 export const NO_CHARGE_REF = 'none';
 
 export interface ChargeCall {
   db: Database;
-  gateway: PaymentGateway;
+  gatewayNamed: GatewayNamed;
   paymentId: string;
 }
 
@@ -23,16 +25,16 @@ export interface ChargeCall {
  * is declined as `abandoned`, never made. `unknown`: the gateway may still capture; call again later.
  *
  * @throws `PAYMENT_GATEWAY_UNAVAILABLE`: call again, the charge is looked up first and is never made twice;
- * `PAYMENT_GATEWAY_CHANGED`: it belongs to another gateway than the one configured; `PAYMENT_NOT_FOUND`;
+ * `PAYMENT_GATEWAY_CHANGED`: it belongs to a gateway that is not set up any more; `PAYMENT_NOT_FOUND`;
  * `PAYMENT_KEY_REUSED`: the gateway knows this payment with another amount or card.
  */
-export async function executeCharge({ db, gateway, paymentId }: ChargeCall): Promise<ChargeOutcome> {
+export async function executeCharge({ db, gatewayNamed, paymentId }: ChargeCall): Promise<ChargeOutcome> {
   const payment = await selectCharge(db, paymentId);
   if (!payment) throw paymentNotFound(paymentId);
   const stored = storedOutcome(payment);
   if (stored) return stored;
   if (payment.amountMinor === 0) return free(payment);
-  assertOwnGateway(payment.gateway, gateway);
+  const gateway = gatewayNamed(payment.gateway);
 
   // Always, even for what looks like the first try: a process that died may have sent it. At the sandbox it is one read
   // by key, at Stripe it costs nothing until there is an intent, so no marker "sent" is worth its own commit.
@@ -48,22 +50,15 @@ export async function executeCharge({ db, gateway, paymentId }: ChargeCall): Pro
 }
 
 /**
- * Records that a pending payment has no final outcome yet, with an event; any other payment is left as it is.
+ * Records that a charge in flight has no final outcome yet, and why; the first time with an event. Any other payment is left as
+ * it is.
  */
-export async function markUnknown(db: Database, paymentId: string): Promise<void> {
+export async function markUnknown(db: Database, paymentId: string, why: string): Promise<void> {
   await db.retrying(async (tx) => {
-    const orderId = await updateToUnknown(tx, paymentId);
-    if (orderId) await appendEvents(tx, [{ orderId, type: 'payment_unknown', data: { paymentId } }]);
+    const marked = await updateToUnknown(tx, paymentId, why);
+    if (!marked?.isNew) return;
+    await appendEvents(tx, [{ orderId: marked.orderId, type: 'payment_unknown', data: { paymentId } }]);
   });
-}
-
-/** Money may only move at the gateway that the payment was begun with. */
-export function assertOwnGateway(name: string, gateway: PaymentGateway): void {
-  if (name === gateway.name) return;
-  throw new AppError(
-    'PAYMENT_GATEWAY_CHANGED',
-    `This payment was begun with the gateway "${name}", and "${gateway.name}" is configured.`,
-  );
 }
 
 function storedOutcome(payment: ChargeRow): ChargeOutcome | null {

@@ -30,6 +30,11 @@ export function refundNotFound(refundId: string): AppError {
   return new AppError('REFUND_NOT_FOUND', 'There is no such refund.', { refundId });
 }
 
+/** `PAYMENT_GATEWAY_CHANGED`: the gateway of this payment is not set up. Set its credentials, and it is asked again. */
+export function gatewayChanged(name: string): AppError {
+  return new AppError('PAYMENT_GATEWAY_CHANGED', `The gateway "${name}" is not set up.`, { gateway: name });
+}
+
 /** `REFUND_FAILED`: the gateway refused it for good. A person has to look. */
 export function refundFailed(why: string, cause?: unknown): AppError {
   return new AppError('REFUND_FAILED', `The payment gateway refused the refund: ${why}`, {}, { cause });

@@ -1,68 +1,61 @@
-import {
-  execute,
-  many,
-  maybeOne,
-  one,
-  type Queryable,
-  type Transaction,
-} from '../../platform/database/database';
+import { execute, many, maybeOne, type Queryable, type Transaction } from '../../platform/database/database';
 import { literals } from '../../platform/database/literals';
-import { REFUNDABLE_PAYMENT_STATUSES, type RefundablePayment, type RefundStatus } from './types';
+import { nextTry, type RetryTimes } from '../../platform/database/retry-times';
+import {
+  OPEN_REFUND_STATUSES,
+  REFUNDABLE_PAYMENT_STATUSES,
+  type RefundablePayment,
+  type RefundPlan,
+  type RefundSettlement,
+  type RefundStatus,
+} from './types';
 
-const REFUNDABLE = `select id as "paymentId", reservation_id as "reservationId", amount_minor as "amountMinor",
-    refund_planned_minor as "refundPlannedMinor"
-  from payments where order_id = $1 and status in ${literals(REFUNDABLE_PAYMENT_STATUSES)} order by id`;
-
-export function selectRefundable(on: Queryable, orderId: string): Promise<RefundablePayment[]> {
-  return many<RefundablePayment>(on, 'payments.refundable', REFUNDABLE, [orderId]);
-}
-
-/** The same, locked by id. */
+/** Captured payments of an order of which money is left, locked by id. */
 export function selectRefundableForUpdate(tx: Transaction, orderId: string): Promise<RefundablePayment[]> {
-  return many<RefundablePayment>(tx, 'payments.lock_refundable', `${REFUNDABLE} for no key update`, [
-    orderId,
-  ]);
+  return many<RefundablePayment>(
+    tx,
+    'payments.lock_refundable',
+    `select id as "paymentId", reservation_id as "reservationId", amount_minor as "amountMinor",
+       refund_planned_minor as "refundPlannedMinor"
+     from payments where order_id = $1 and status in ${literals(REFUNDABLE_PAYMENT_STATUSES)} order by id
+     for no key update`,
+    [orderId],
+  );
 }
 
-export interface NewRefund {
-  refundId: string;
-  paymentId: string;
-  orderId: string;
-  amountMinor: number;
-  reason: string;
-}
+export type NewRefund = RefundPlan & { refundId: string; orderId: string };
 
-/** Writes refunds, and sets their amounts aside on the payments, which must be locked. */
-export function insertRefunds(tx: Transaction, refunds: readonly NewRefund[]): Promise<number> {
-  return execute(
+/**
+ * Writes refunds, and sets their amounts aside on the payments, which must be locked. One whose origin has a refund is left out.
+ * Returns the ids of those written.
+ */
+export async function insertRefunds(tx: Transaction, refunds: readonly NewRefund[]): Promise<string[]> {
+  const written = await many<{ id: string }>(
     tx,
     'payments.insert_refunds',
     `with planned as (
-       insert into refunds (id, payment_id, order_id, amount_minor, reason)
-       select * from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::bigint[], $5::text[])
-       returning payment_id, amount_minor
+       insert into refunds (id, payment_id, order_id, amount_minor, reason, origin, origin_id, actor)
+       select * from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::bigint[], $5::text[], $6::text[], $7::uuid[], $8::text[])
+       on conflict (origin, origin_id) where origin is not null do nothing
+       returning id, payment_id, amount_minor
+     ), set_aside as (
+       update payments p set refund_planned_minor = p.refund_planned_minor + of_payment.amount
+       from (select payment_id, sum(amount_minor)::bigint as amount from planned group by payment_id) of_payment
+       where p.id = of_payment.payment_id
      )
-     update payments p set refund_planned_minor = p.refund_planned_minor + planned.amount_minor
-     from planned where p.id = planned.payment_id`,
+     select id from planned`,
     [
       refunds.map((r) => r.refundId),
       refunds.map((r) => r.paymentId),
       refunds.map((r) => r.orderId),
       refunds.map((r) => r.amountMinor),
       refunds.map((r) => r.reason),
+      refunds.map((r) => r.origin.kind),
+      refunds.map((r) => r.origin.id),
+      refunds.map((r) => r.actor),
     ],
   );
-}
-
-/** Refunds of an order that the gateway has not made yet, oldest first. */
-export async function selectPendingRefunds(on: Queryable, orderId: string): Promise<string[]> {
-  const pending = await many<{ id: string }>(
-    on,
-    'payments.pending_refunds',
-    `select id from refunds where order_id = $1 and status = 'pending' order by id`,
-    [orderId],
-  );
-  return pending.map((refund) => refund.id);
+  return written.map(({ id }) => id);
 }
 
 export interface RefundRow {
@@ -73,47 +66,118 @@ export interface RefundRow {
   currency: string;
   reason: string;
   status: RefundStatus;
+  keyNumber: number;
+  tries: number;
   gateway: string;
   chargeRef: string | null;
 }
+
+const REFUND_COLUMNS = `r.id, r.payment_id as "paymentId", r.order_id as "orderId", r.amount_minor as "amountMinor", p.currency,
+  r.reason, r.status, r.key_number as "keyNumber", r.tries, p.gateway, p.gateway_ref as "chargeRef"`;
 
 export function selectRefund(on: Queryable, refundId: string): Promise<RefundRow | undefined> {
   return maybeOne<RefundRow>(
     on,
     'payments.refund',
-    `select r.id, r.payment_id as "paymentId", r.order_id as "orderId", r.amount_minor as "amountMinor", p.currency,
-       r.reason, r.status, p.gateway, p.gateway_ref as "chargeRef"
-     from refunds r join payments p on p.id = r.payment_id where r.id = $1`,
+    `select ${REFUND_COLUMNS} from refunds r join payments p on p.id = r.payment_id where r.id = $1`,
     [refundId],
   );
 }
 
-/** Records that the money of a pending refund is back; false when that was recorded before. */
-export async function completeRefund(tx: Transaction, refundId: string, ref: string): Promise<boolean> {
-  const changed = await execute(
+/** The same, with the refund locked, and before it its payment. */
+export function selectRefundForUpdate(tx: Transaction, refundId: string): Promise<RefundRow | undefined> {
+  return maybeOne<RefundRow>(
     tx,
-    'payments.complete_refund',
-    `with done as (
-       update refunds set status = 'succeeded', gateway_ref = $2, updated_at = clock_timestamp()
-       where id = $1 and status = 'pending' returning payment_id, amount_minor
+    'payments.lock_refund',
+    `with locked as (
+       select id from payments where id = (select payment_id from refunds where id = $1) for no key update
      )
-     update payments p
-     set refunded_minor = p.refunded_minor + done.amount_minor,
-         status = case when p.refunded_minor + done.amount_minor = p.amount_minor then 'refunded' else 'partially_refunded' end,
-         updated_at = clock_timestamp()
-     from done where p.id = done.payment_id`,
-    [refundId, ref],
+     select ${REFUND_COLUMNS} from refunds r join payments p on p.id = r.payment_id join locked on locked.id = p.id
+     where r.id = $1 for no key update of r`,
+    [refundId],
   );
-  return changed === 1;
 }
 
-/** Money of an order that is back with the customer, minor units. */
-export async function sumRefunded(on: Queryable, orderId: string): Promise<number> {
-  const { refunded } = await one<{ refunded: number }>(
+/**
+ * Counts an attempt at an open refund and says when the next is due, before the call. Undefined: it is not open.
+ *
+ * @param planned until the second attempt at one that the gateway does not have
+ * @param pending between looks at one that the gateway has
+ */
+export function claimRefund(
+  on: Queryable,
+  refundId: string,
+  { planned, pending }: { planned: RetryTimes; pending: RetryTimes },
+): Promise<RefundRow | undefined> {
+  return maybeOne<RefundRow>(
     on,
-    'payments.sum_refunded',
-    `select coalesce(sum(refunded_minor), 0)::bigint as refunded from payments where order_id = $1`,
-    [orderId],
+    'payments.claim_refund',
+    `update refunds r
+     set tries = r.tries + 1,
+         next_try_at = case r.status when 'planned' then ${nextTry('r.tries', '$2', '$3')} else ${nextTry('r.tries', '$4', '$5')} end
+     from payments p
+     where r.id = $1 and p.id = r.payment_id and r.status in ${literals(OPEN_REFUND_STATUSES)}
+     returning ${REFUND_COLUMNS}`,
+    [refundId, planned.firstSeconds, planned.longestSeconds, pending.firstSeconds, pending.longestSeconds],
   );
-  return refunded;
+}
+
+export interface RefundChange {
+  status: RefundStatus;
+  gatewayRef?: string | null;
+  lastError?: string | null;
+  keyNumber?: number;
+  settledAs?: RefundSettlement;
+  settledReference?: string | null;
+}
+
+/**
+ * Changes a refund whose lock, and whose payment's, the caller has. What is back with the customer follows from it: the payment
+ * shows as refunded what the gateway has paid out.
+ */
+export function updateRefund(
+  tx: Transaction,
+  refundId: string,
+  { status, gatewayRef, lastError, keyNumber, settledAs, settledReference }: RefundChange,
+): Promise<number> {
+  return execute(
+    tx,
+    'payments.update_refund',
+    `with before as (select id, payment_id, amount_minor, status from refunds where id = $1),
+     changed as (
+       update refunds r
+       set status = $2, gateway_ref = coalesce($3, r.gateway_ref), last_error = $4, key_number = coalesce($5, r.key_number),
+           settled_as = $6, settled_reference = $7,
+           tries = case when r.status = $2 then r.tries else 0 end,
+           next_try_at = case when r.status = $2 then r.next_try_at end, updated_at = clock_timestamp()
+       where r.id = $1
+     ), moved as (
+       select payment_id, amount_minor * (($2 = 'succeeded')::int - (status = 'succeeded')::int) as by from before
+     )
+     update payments p
+     set refunded_minor = p.refunded_minor + moved.by,
+         status = case when p.refunded_minor + moved.by = 0 then 'captured'
+                       when p.refunded_minor + moved.by = p.amount_minor then 'refunded' else 'partially_refunded' end,
+         updated_at = clock_timestamp()
+     from moved where p.id = moved.payment_id and moved.by <> 0`,
+    [
+      refundId,
+      status,
+      gatewayRef ?? null,
+      lastError ?? null,
+      keyNumber ?? null,
+      settledAs ?? null,
+      settledReference ?? null,
+    ],
+  );
+}
+
+/** Records why an open refund was not made. */
+export function updateRefundError(tx: Transaction, refundId: string, why: string): Promise<number> {
+  return execute(
+    tx,
+    'payments.refund_error',
+    `update refunds set last_error = $2 where id = $1 and status in ${literals(OPEN_REFUND_STATUSES)}`,
+    [refundId, why],
+  );
 }

@@ -1,74 +1,152 @@
-import type { Database, Queryable, Transaction } from '../../platform/database/database';
+import type { Database, Transaction } from '../../platform/database/database';
+import { isAppError } from '../../platform/errors';
 import { newId } from '../../platform/ids';
+import { raiseAttention, resolveAttention } from '../orders/attention';
 import { appendEvents } from '../orders/events';
-import { assertOwnGateway } from './charge';
-import { refundFailed, refundNotFound } from './errors';
-import { completeRefund, insertRefunds, selectRefund, type RefundRow } from './refund-queries';
-import type { PaymentDue, PaymentGateway } from './types';
-
-export {
-  selectPendingRefunds as readPendingRefunds,
-  selectRefundable as readRefundable,
-  selectRefundableForUpdate as lockRefundable,
-  sumRefunded,
+import type { NewEvent } from '../orders/types';
+import { refundNotFound } from './errors';
+import {
+  claimRefund,
+  insertRefunds,
+  selectRefundForUpdate,
+  updateRefund,
+  updateRefundError,
+  type RefundRow,
 } from './refund-queries';
+import { refundable } from './rules';
+import {
+  OPEN_REFUND_STATUSES,
+  type GatewayNamed,
+  type RefundablePayment,
+  type RefundOutcome,
+  type RefundPlan,
+  type RefundRequest,
+  type RefundStatus,
+} from './types';
+
+export { selectRefundableForUpdate as lockRefundable } from './refund-queries';
+
+/** A refund that the gateway does not have is tried again up to once an hour; one that it has is looked at up to four times a day. */
+const TIMES = {
+  planned: { firstSeconds: 0.5, longestSeconds: 3_600 },
+  pending: { firstSeconds: 60, longestSeconds: 21_600 },
+};
+/** After so many tries a person is told: by then it has failed for about half a minute. */
+const DELAYED_AFTER_TRIES = 6;
+
+/** What the gateway says of a refund that it will not make under this key, however often it is asked. */
+const REFUSALS: ReadonlySet<string> = new Set([
+  'REFUND_FAILED',
+  'REFUND_EXCEEDS_CAPTURE',
+  'PAYMENT_KEY_REUSED',
+  'AMOUNT_NOT_CHARGEABLE',
+]);
 
 /**
- * Plans refunds of these amounts, with an event for each: they are set aside on their payments, which the caller has locked,
- * and made at the gateway later. Locks the order's row.
+ * Plans refunds of payments that the caller has locked: sets the amounts aside, as far as there is money left, and leaves out
+ * an origin that has its refund. They are made at the gateway later.
+ *
+ * @returns their events, which are the caller's to append
  */
-export async function createRefunds(
+export async function planRefunds(
   tx: Transaction,
-  request: { orderId: string; reason: string; due: readonly PaymentDue[] },
-): Promise<void> {
-  const { orderId, reason, due } = request;
-  if (due.length === 0) return;
-  const refunds = due.map((payment) => ({ ...payment, refundId: newId(), orderId, reason }));
-  await insertRefunds(tx, refunds);
-  await appendEvents(
-    tx,
-    refunds.map(({ refundId, paymentId, amountMinor }) => ({
+  orderId: string,
+  { payments, plans }: { payments: readonly RefundablePayment[]; plans: readonly RefundPlan[] },
+): Promise<NewEvent[]> {
+  const left = new Map(payments.map((payment) => [payment.paymentId, { ...payment }]));
+  const refunds = plans.flatMap((plan) => {
+    const payment = left.get(plan.paymentId);
+    const amountMinor = payment ? refundable(payment, plan.amountMinor) : 0;
+    if (!payment || amountMinor === 0) return [];
+    payment.refundPlannedMinor += amountMinor;
+    return [{ ...plan, amountMinor, refundId: newId(), orderId }];
+  });
+  if (refunds.length === 0) return [];
+  const written = new Set(await insertRefunds(tx, refunds));
+  return refunds
+    .filter(({ refundId }) => written.has(refundId))
+    .map(({ refundId, paymentId, amountMinor, reason, actor }) => ({
       orderId,
       type: 'refund_started',
-      data: { refundId, paymentId, amountMinor, reason },
-    })),
-  );
+      data: { refundId, paymentId, amountMinor, reason, ...(actor === null ? {} : { actor }) },
+    }));
 }
 
 export interface RefundDeps {
   db: Database;
-  gateway: PaymentGateway;
+  gatewayNamed: GatewayNamed;
 }
 
 /**
- * Makes a planned refund at the gateway and records it: only now does the payment show the money as refunded. Safe to
- * repeat, also while another call does the same.
+ * Asks the gateway once to make an open refund, or what became of it, and records what it says: only when the gateway has paid
+ * out does the payment show the money as refunded. A refund that is not open is left alone. Safe to repeat, also while another call
+ * does the same.
  *
- * @throws `REFUND_NOT_FOUND`; `PAYMENT_GATEWAY_UNAVAILABLE` and what else the gateway throws; `PAYMENT_GATEWAY_CHANGED`
+ * A refund that the gateway refuses for good ends as `failed` and needs a person. One that it does not respond to is due again later.
  */
-export async function executeRefund(deps: RefundDeps, refundId: string): Promise<void> {
-  const { db, gateway } = deps;
-  const refund = await existingRefund(db, refundId);
-  if (refund.status === 'succeeded') return;
-  assertOwnGateway(refund.gateway, gateway);
-  const gatewayRef = await gateway.refund(asRequest(refund));
-  await db.retrying(async (tx) => {
-    if (!(await completeRefund(tx, refundId, gatewayRef))) return;
-    const { orderId, paymentId, amountMinor } = refund;
-    await appendEvents(tx, [
-      { orderId, type: 'refund_succeeded', data: { refundId, paymentId, amountMinor } },
-    ]);
-  });
+export async function askRefund({ db, gatewayNamed }: RefundDeps, refundId: string): Promise<void> {
+  const refund = await claimRefund(db, refundId, TIMES);
+  if (!refund) return;
+  const outcome = await callGateway(gatewayNamed, refund);
+  await db.retrying((tx) =>
+    outcome.status === 'unknown' ? recordDelay(tx, refund, outcome.why) : settleRefund(tx, refundId, outcome),
+  );
 }
 
-async function existingRefund(on: Queryable, refundId: string): Promise<RefundRow> {
-  const refund = await selectRefund(on, refundId);
+type CallOutcome = RefundOutcome | { status: 'unknown'; why: string };
+
+async function callGateway(gatewayNamed: GatewayNamed, refund: RefundRow): Promise<CallOutcome> {
+  try {
+    if (!refund.chargeRef)
+      return { status: 'failed', gatewayRef: null, reason: 'The gateway never gave an id for this charge.' };
+    return await gatewayNamed(refund.gateway).refund(asRequest(refund, refund.chargeRef));
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    const isRefused = isAppError(error) && REFUSALS.has(error.code);
+    return isRefused ? { status: 'failed', gatewayRef: null, reason } : { status: 'unknown', why: reason };
+  }
+}
+
+function asRequest(refund: RefundRow, gatewayRef: string): RefundRequest {
+  const { id: refundId, keyNumber, paymentId, amountMinor, currency, reason } = refund;
+  return { refundId, keyNumber, paymentId, gatewayRef, amountMinor, currency, reason };
+}
+
+/**
+ * Writes what became of a refund, with an event where it changes. One that succeeded may fail later: the customer's bank sends it
+ * back. What a person has settled stays. Locks the payment, the refund, then the order's row.
+ */
+export async function settleRefund(tx: Transaction, refundId: string, outcome: RefundOutcome): Promise<void> {
+  const refund = await selectRefundForUpdate(tx, refundId);
   if (!refund) throw refundNotFound(refundId);
-  return refund;
+  const { gatewayRef, status } = outcome;
+  if (!mayBecome(refund.status, status)) return;
+  const { orderId, paymentId, amountMinor } = refund;
+  const reason = outcome.status === 'failed' ? outcome.reason : null;
+  await updateRefund(tx, refundId, { status, gatewayRef, lastError: reason });
+  if (reason === null) await resolveAttention(tx, attentionOn(refundId));
+  else await raiseAttention(tx, [{ orderId, kind: 'refund_failed', about: refundId, why: reason }]);
+  if (refund.status === status) return;
+  const data = { refundId, paymentId, amountMinor, ...(reason === null ? {} : { reason }) };
+  await appendEvents(tx, [{ orderId, type: `refund_${status}`, data }]);
 }
 
-function asRequest(refund: RefundRow) {
-  if (!refund.chargeRef) throw refundFailed('the gateway never gave an id for this charge.');
-  const { id: refundId, paymentId, amountMinor, currency, reason, chargeRef: gatewayRef } = refund;
-  return { refundId, paymentId, gatewayRef, amountMinor, currency, reason };
+/** Everything for which a refund may need a person. */
+export function attentionOn(refundId: string) {
+  return [
+    { kind: 'refund_failed' as const, about: refundId },
+    { kind: 'refund_delayed' as const, about: refundId },
+  ];
+}
+
+function mayBecome(from: RefundStatus, to: RefundOutcome['status']): boolean {
+  if (from === 'succeeded') return to === 'failed';
+  return (OPEN_REFUND_STATUSES as readonly RefundStatus[]).includes(from);
+}
+
+async function recordDelay(tx: Transaction, refund: RefundRow, why: string): Promise<void> {
+  const { id: refundId, orderId, tries } = refund;
+  const isOpen = (await updateRefundError(tx, refundId, why)) > 0;
+  if (isOpen && tries >= DELAYED_AFTER_TRIES)
+    await raiseAttention(tx, [{ orderId, kind: 'refund_delayed', about: refundId, why }]);
 }

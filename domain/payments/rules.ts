@@ -8,10 +8,10 @@ export function isInFlight({ status }: { status: PaymentStatus }): boolean {
   return (PAYMENT_STATUSES_IN_FLIGHT as readonly PaymentStatus[]).includes(status);
 }
 
-/**
- * What a payment owes to its customer, minor units: what was captured, less what went back or is planned to, less the price
- * of what the customer got or will get for it. Never negative.
- */
-export function refundDue(payment: RefundablePayment, keptMinor: number): number {
-  return Math.max(0, payment.amountMinor - payment.refundPlannedMinor - keptMinor);
+/** How much of `wantedMinor` may still be planned to go back of a payment, minor units. */
+export function refundable(
+  { amountMinor, refundPlannedMinor }: RefundablePayment,
+  wantedMinor: number,
+): number {
+  return Math.max(0, Math.min(wantedMinor, amountMinor - refundPlannedMinor));
 }

@@ -24,8 +24,26 @@ export const REFUNDABLE_PAYMENT_STATUSES = [
   'partially_refunded',
 ] as const satisfies readonly PaymentStatus[];
 
-export const REFUND_STATUSES = ['pending', 'succeeded'] as const;
+/**
+ * `planned`: not made yet; `pending`: the gateway has it and has not finished; `failed`: it refused for good; `settled_by_hand`: a
+ * person said what was done instead. Whichever it is, its amount stays planned: nothing is planned twice.
+ */
+export const REFUND_STATUSES = ['planned', 'pending', 'succeeded', 'failed', 'settled_by_hand'] as const;
 export type RefundStatus = (typeof REFUND_STATUSES)[number];
+
+/** The gateway has not finished these. */
+export const OPEN_REFUND_STATUSES = ['planned', 'pending'] as const satisfies readonly RefundStatus[];
+
+/** How a person ends a refund that the gateway does not make. */
+export const REFUND_SETTLEMENTS = ['made_elsewhere', 'waived'] as const;
+export type RefundSettlement = (typeof REFUND_SETTLEMENTS)[number];
+
+/** What a refund is for, and the id of it: at most one refund for each. */
+export interface RefundOrigin {
+  /** Units that are not delivered (their shipment); money that came in for a reservation given up (its payment); a person's request. */
+  kind: 'shipment' | 'payment' | 'operator';
+  id: string;
+}
 
 /** An attempt to get the money for one reservation. Money in minor units. */
 export interface PaymentRow {
@@ -66,10 +84,14 @@ export interface RefundablePayment {
   refundPlannedMinor: number;
 }
 
-/** What a payment owes to the customer, minor units. */
-export interface PaymentDue {
+/** A refund to plan, minor units. */
+export interface RefundPlan {
   paymentId: string;
   amountMinor: number;
+  origin: RefundOrigin;
+  reason: string;
+  /** Who asked for it; null: the order's own course. */
+  actor: string | null;
 }
 
 /** How a charge ended, as far as is known. */
@@ -99,14 +121,22 @@ export interface ChargeRequest {
 }
 
 export interface RefundRequest {
-  /** Also the idempotency key. */
   refundId: string;
+  /** With the id the idempotency key: rises with each try after a definite failure. */
+  keyNumber: number;
   paymentId: string;
   gatewayRef: string;
   amountMinor: number;
   currency: string;
   reason: string;
 }
+
+/** What became of a refund. */
+export type RefundOutcome =
+  /** `pending`: the gateway has taken it and may still fail; ask again. */
+  | { status: 'succeeded' | 'pending'; gatewayRef: string }
+  /** It will not be made under this key. */
+  | { status: 'failed'; gatewayRef: string | null; reason: string };
 
 /**
  * A payment gateway. A network failure or timeout is thrown (any error); a decline is an outcome. Implementations are
@@ -134,9 +164,16 @@ export interface PaymentGateway {
    * `declined` as `abandoned`, unless it had ended otherwise before.
    */
   abandon(request: ChargeRequest): Promise<ChargeOutcome>;
-  /** Gives money back. Safe to repeat with the same `refundId`. Returns the gateway's id of the refund. */
-  refund(request: RefundRequest): Promise<string>;
+  /** Gives money back, or finds out what became of it. Safe to repeat with the same `refundId` and `keyNumber`. */
+  refund(request: RefundRequest): Promise<RefundOutcome>;
 }
+
+/**
+ * Gateways by name: also those that are no longer configured, as long as their credentials are set.
+ *
+ * @throws `PAYMENT_GATEWAY_CHANGED` for one that is not set up
+ */
+export type GatewayNamed = (name: string) => PaymentGateway;
 
 export interface ClosableGateway extends PaymentGateway {
   /** Ends every connection; a call that is still waiting fails. */
@@ -152,6 +189,10 @@ export interface PaymentView {
   currency: string;
   declineCode?: string;
   at: string;
+  /** When the gateway is asked next; while it is open. */
+  nextTryAt?: string;
+  /** Why the gateway gave no outcome yet. */
+  lastError?: string;
 }
 
 /** A refund as clients see it. */
@@ -162,4 +203,10 @@ export interface RefundView {
   reason: string;
   status: RefundStatus;
   at: string;
+  /** When the gateway is asked next; where it waits. */
+  nextTryAt?: string;
+  /** Why the last try did not succeed; where it did not. */
+  lastError?: string;
+  /** Of one settled by hand. */
+  settledAs?: RefundSettlement;
 }

@@ -8,6 +8,8 @@ export interface SandboxCard {
   responseLost: boolean;
   /** The charge takes as long as the gateway's setting says. */
   slow: boolean;
+  /** What becomes of its refunds: made; refused for good; taken, and failed as late as a slow charge is captured. */
+  refund: 'made' | 'refused' | 'fails-later';
 }
 
 const GOOD: SandboxCard = {
@@ -16,6 +18,7 @@ const GOOD: SandboxCard = {
   networkErrors: 0,
   responseLost: false,
   slow: false,
+  refund: 'made',
 };
 
 function declined(declineCode: string): SandboxCard {
@@ -29,6 +32,8 @@ const SANDBOX_CARDS: ReadonlyMap<string, SandboxCard> = new Map([
   ['tok_flaky', { ...GOOD, networkErrors: 2 }],
   ['tok_timeout', { ...GOOD, responseLost: true }],
   ['tok_slow', { ...GOOD, slow: true }],
+  ['tok_refund_fails', { ...GOOD, refund: 'refused' }],
+  ['tok_refund_pending', { ...GOOD, refund: 'fails-later' }],
 ]);
 
 /** Every card token the sandbox knows. */

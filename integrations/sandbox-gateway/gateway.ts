@@ -18,8 +18,9 @@ import {
   selectCharge,
   selectSandboxRefund,
   type SandboxCharge,
+  type SandboxRefund,
 } from './queries';
-import type { ChargeOutcome, ClosableGateway } from '../../domain/payments/types';
+import type { ChargeOutcome, ClosableGateway, RefundOutcome } from '../../domain/payments/types';
 
 export interface SandboxGatewayOptions {
   /** The database that holds the schema `sandbox_gateway`. */
@@ -112,18 +113,28 @@ export function createSandboxGateway(options: SandboxGatewayOptions): ClosableGa
         if (!charge || asOutcome(charge).status !== 'captured') {
           throw refundFailed('there is no such captured charge.');
         }
-        const known = await selectSandboxRefund(tx, request.refundId);
+        const { amountMinor } = request;
+        const key = `${request.refundId}${request.keyNumber === 1 ? '' : `:${request.keyNumber}`}`;
+        const known = await selectSandboxRefund(tx, key);
         if (known) {
-          if (known.chargeRef !== charge.ref || known.amountMinor !== request.amountMinor) {
-            throw keyReused(request.refundId);
-          }
-          return known.ref;
+          if (known.chargeRef !== charge.ref || known.amountMinor !== amountMinor) throw keyReused(key);
+          return refundOutcome(known);
+        }
+        const card = sandboxCard(charge.token);
+        if (card.refund === 'refused') {
+          return { status: 'failed', gatewayRef: null, reason: 'the card account is closed' };
         }
         const ref = `sandbox_re_${randomUUID()}`;
-        const { refundId: key, amountMinor } = request;
-        const written = await insertSandboxRefund(tx, { key, ref, chargeRef: charge.ref, amountMinor });
+        const failsInMs = card.refund === 'fails-later' ? slowMs : null;
+        const written = await insertSandboxRefund(tx, {
+          key,
+          ref,
+          chargeRef: charge.ref,
+          amountMinor,
+          failsInMs,
+        });
         if (!written) throw refundExceedsCapture();
-        return ref;
+        return refundOutcome({ ref, msLeft: failsInMs });
       }),
 
     async close() {
@@ -142,4 +153,10 @@ function asOutcome(charge: SandboxCharge): ChargeOutcome {
   return charge.status === 'captured'
     ? { status: 'captured', gatewayRef: charge.ref }
     : { status: 'declined', gatewayRef: charge.ref, declineCode: charge.declineCode ?? 'card_declined' };
+}
+
+function refundOutcome({ ref: gatewayRef, msLeft }: Pick<SandboxRefund, 'ref' | 'msLeft'>): RefundOutcome {
+  if (msLeft === null) return { status: 'succeeded', gatewayRef };
+  if (msLeft > 0) return { status: 'pending', gatewayRef };
+  return { status: 'failed', gatewayRef, reason: 'the bank of the customer returned it' };
 }

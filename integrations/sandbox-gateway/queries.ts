@@ -8,6 +8,7 @@ export interface SandboxCharge {
   ref: string;
   status: (typeof SANDBOX_CHARGE_STATUSES)[number];
   amountMinor: number;
+  token: string;
   declineCode: string | null;
   /** Milliseconds until the outcome is known; zero or less: it is. */
   msLeft: number;
@@ -41,7 +42,7 @@ export function receiveCharge(on: Queryable, call: SandboxCall): Promise<Sandbox
        set calls = c.calls + 1,
            status = case when c.status = 'received' and c.calls >= $8::int then $6::text else c.status end
        where c.amount_minor = excluded.amount_minor and c.currency = excluded.currency and c.token = excluded.token
-     returning c.ref, c.status, c.amount_minor as "amountMinor", c.decline_code as "declineCode",
+     returning c.ref, c.status, c.amount_minor as "amountMinor", c.token, c.decline_code as "declineCode",
        extract(epoch from c.settles_at - clock_timestamp())::float8 * 1000 as "msLeft"`,
     [
       call.key,
@@ -71,7 +72,7 @@ export function abandonCharge(
      on conflict (idempotency_key) do update
        set status = case when c.status = 'received' then 'declined' else c.status end,
            decline_code = case when c.status = 'received' then excluded.decline_code else c.decline_code end
-     returning c.ref, c.status, c.amount_minor as "amountMinor", c.decline_code as "declineCode",
+     returning c.ref, c.status, c.amount_minor as "amountMinor", c.token, c.decline_code as "declineCode",
        extract(epoch from c.settles_at - clock_timestamp())::float8 * 1000 as "msLeft"`,
     [call.key, call.ref, call.amountMinor, call.currency, call.token, call.declineCode],
   );
@@ -81,7 +82,7 @@ export function selectCharge(on: Queryable, key: string): Promise<SandboxCharge 
   return maybeOne<SandboxCharge>(
     on,
     'sandbox_gateway.charge',
-    `select ref, status, amount_minor as "amountMinor", decline_code as "declineCode",
+    `select ref, status, amount_minor as "amountMinor", token, decline_code as "declineCode",
        extract(epoch from settles_at - clock_timestamp())::float8 * 1000 as "msLeft"
      from sandbox_gateway.charges where idempotency_key = $1`,
     [key],
@@ -93,7 +94,7 @@ export function lockCharge(tx: Transaction, ref: string): Promise<SandboxCharge 
   return maybeOne<SandboxCharge>(
     tx,
     'sandbox_gateway.lock_charge',
-    `select ref, status, amount_minor as "amountMinor", decline_code as "declineCode",
+    `select ref, status, amount_minor as "amountMinor", token, decline_code as "declineCode",
        extract(epoch from settles_at - clock_timestamp())::float8 * 1000 as "msLeft"
      from sandbox_gateway.charges where ref = $1 for no key update`,
     [ref],
@@ -104,31 +105,40 @@ export interface SandboxRefund {
   ref: string;
   chargeRef: string;
   amountMinor: number;
+  /** Milliseconds until it fails; null: it does not. */
+  msLeft: number | null;
 }
 
 export function selectSandboxRefund(tx: Transaction, key: string): Promise<SandboxRefund | undefined> {
   return maybeOne<SandboxRefund>(
     tx,
     'sandbox_gateway.refund',
-    `select ref, charge_ref as "chargeRef", amount_minor as "amountMinor"
+    `select ref, charge_ref as "chargeRef", amount_minor as "amountMinor",
+       extract(epoch from fails_at - clock_timestamp())::float8 * 1000 as "msLeft"
      from sandbox_gateway.refunds where idempotency_key = $1`,
     [key],
   );
 }
 
-/** Writes a refund unless the charge's refunds would then exceed it; returns whether it was written. */
-export async function insertSandboxRefund(
-  tx: Transaction,
-  refund: { key: string; ref: string; chargeRef: string; amountMinor: number },
-): Promise<boolean> {
+export interface NewSandboxRefund {
+  key: string;
+  ref: string;
+  chargeRef: string;
+  amountMinor: number;
+  failsInMs: number | null;
+}
+
+/** Writes a refund unless the charge's refunds, those that failed left out, would then exceed it; returns whether it was written. */
+export async function insertSandboxRefund(tx: Transaction, refund: NewSandboxRefund): Promise<boolean> {
   const written = await execute(
     tx,
     'sandbox_gateway.insert_refund',
-    `insert into sandbox_gateway.refunds (idempotency_key, ref, charge_ref, amount_minor)
-     select $1, $2, c.ref, $4 from sandbox_gateway.charges c
+    `insert into sandbox_gateway.refunds (idempotency_key, ref, charge_ref, amount_minor, fails_at)
+     select $1, $2, c.ref, $4, clock_timestamp() + make_interval(secs => $5::float8 / 1000) from sandbox_gateway.charges c
      where c.ref = $3 and c.amount_minor >= $4::bigint + coalesce(
-       (select sum(r.amount_minor) from sandbox_gateway.refunds r where r.charge_ref = c.ref), 0)`,
-    [refund.key, refund.ref, refund.chargeRef, refund.amountMinor],
+       (select sum(r.amount_minor) from sandbox_gateway.refunds r
+        where r.charge_ref = c.ref and (r.fails_at is null or r.fails_at > clock_timestamp())), 0)`,
+    [refund.key, refund.ref, refund.chargeRef, refund.amountMinor, refund.failsInMs],
   );
   return written === 1;
 }

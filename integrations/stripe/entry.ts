@@ -6,6 +6,7 @@ import { createStripeGateway } from './gateway';
 /** Stripe as the table of gateways has it. */
 export const stripeEntry = {
   tokens: null,
+  isFast: false,
   open(
     settings: Pick<Settings, 'PAYMENT_CALL_TIMEOUT_MS' | 'STRIPE_API_KEY' | 'STRIPE_API_BASE'>,
     { log }: { log: Logger },

@@ -3,11 +3,15 @@ import { Agent as HttpsAgent } from 'node:https';
 import Stripe from 'stripe';
 import { AppError } from '../../platform/errors';
 import type { Logger } from '../../platform/telemetry/log';
-import { refundFailed } from '../../domain/payments/errors';
 import { ABANDONED } from '../../domain/payments/rules';
 import { amountProblem, stripeAmount } from './amounts';
 import { asThrown, cardDecline, declinedAs, intentOutcome, isRefusal } from './outcome';
-import type { ChargeOutcome, ClosableGateway, RefundRequest } from '../../domain/payments/types';
+import type {
+  ChargeOutcome,
+  ClosableGateway,
+  RefundOutcome,
+  RefundRequest,
+} from '../../domain/payments/types';
 
 export interface StripeGatewayOptions {
   apiKey: string;
@@ -27,7 +31,7 @@ const PUBLIC_API = 'https://api.stripe.com';
  *
  * Amounts go as Stripe counts them (`amounts.ts`). `token` is the id of a payment method (`pm_…`).
  *
- * @throws `AMOUNT_NOT_CHARGEABLE`; `PAYMENT_GATEWAY_UNAVAILABLE` without a usable response; `PAYMENT_KEY_REUSED`; `REFUND_FAILED`.
+ * @throws `AMOUNT_NOT_CHARGEABLE`; `PAYMENT_GATEWAY_UNAVAILABLE` without a usable response; `PAYMENT_KEY_REUSED`.
  */
 export function createStripeGateway(options: StripeGatewayOptions): ClosableGateway {
   const base = new URL(options.apiBase ?? PUBLIC_API);
@@ -62,8 +66,8 @@ export function createStripeGateway(options: StripeGatewayOptions): ClosableGate
 
   async function confirm(ref: string): Promise<ChargeOutcome> {
     try {
-      // Without an idempotency key of ours (the SDK sends a fresh one each time): Stripe would return a 500 that it stored under it for a day. An intent is captured once
-      // however often it is confirmed.
+      // Without an idempotency key of ours (the SDK sends a fresh one each time): Stripe would return a 500 that it stored
+      // under it for a day. An intent is captured once however often it is confirmed.
       const intent = await stripe.paymentIntents.confirm(ref, { error_on_requires_action: true });
       return (await settle(intent)) ?? { status: 'unknown' };
     } catch (error) {
@@ -75,13 +79,13 @@ export function createStripeGateway(options: StripeGatewayOptions): ClosableGate
   }
 
   /**
-   * A refund made earlier under this id, if need be by a person who gave it that id. A failed one is not tried again by
-   * itself: its key would return the response from before it failed.
+   * What became of earlier tries of this refund, also of one that a person made with its id: one that stands, else one that
+   * failed under this number of its key.
    */
   async function earlierRefund(request: RefundRequest): Promise<Stripe.Refund | undefined> {
     const refunds = await stripe.refunds.list({ payment_intent: request.gatewayRef, limit: 100 });
     const ours = refunds.data.filter((refund) => refund.metadata?.refundId === request.refundId);
-    return ours.find(stands) ?? ours[0];
+    return ours.find(stands) ?? ours.find((refund) => keyNumberOf(refund) === request.keyNumber);
   }
 
   return {
@@ -156,11 +160,9 @@ export function createStripeGateway(options: StripeGatewayOptions): ClosableGate
 
     async refund(request) {
       try {
-        const refund = (await earlierRefund(request)) ?? (await createRefund(stripe, request));
-        if (!stands(refund)) throw refundFailed(`its status is ${refund.status ?? 'not known'}.`);
-        return refund.id;
+        return asOutcome((await earlierRefund(request)) ?? (await createRefund(stripe, request)));
       } catch (error) {
-        if (isRefusal(error)) throw refundFailed(error.message, error);
+        if (isRefusal(error)) return { status: 'failed', gatewayRef: null, reason: error.message };
         throw asThrown(error, request.refundId);
       }
     },
@@ -172,21 +174,32 @@ export function createStripeGateway(options: StripeGatewayOptions): ClosableGate
   };
 }
 
-/** @throws REFUND_FAILED for an amount that Stripe cannot give back */
-async function createRefund(stripe: Stripe, request: RefundRequest): Promise<Stripe.Refund> {
-  const why = amountProblem(request.amountMinor, request.currency);
-  if (why) throw refundFailed(why);
+/** @throws AMOUNT_NOT_CHARGEABLE */
+function createRefund(stripe: Stripe, request: RefundRequest): Promise<Stripe.Refund> {
+  const { refundId, paymentId, reason, keyNumber } = request;
   return stripe.refunds.create(
     {
       payment_intent: request.gatewayRef,
       amount: stripeAmount(request.amountMinor, request.currency),
-      metadata: { refundId: request.refundId, paymentId: request.paymentId, reason: request.reason },
+      metadata: { refundId, paymentId, reason, keyNumber: String(keyNumber) },
     },
-    { idempotencyKey: request.refundId },
+    { idempotencyKey: keyNumber === 1 ? refundId : `${refundId}:${keyNumber}` },
   );
 }
 
-/** `pending` counts: from then on the money is Stripe's to deliver. */
-function stands(refund: Stripe.Refund): boolean {
-  return refund.status !== 'failed' && refund.status !== 'canceled';
+function keyNumberOf({ metadata }: Stripe.Refund): number {
+  return Number(metadata?.keyNumber ?? 1);
+}
+
+function stands({ status }: Stripe.Refund): boolean {
+  return status !== 'failed' && status !== 'canceled';
+}
+
+function asOutcome(refund: Stripe.Refund): RefundOutcome {
+  const { id: gatewayRef, status } = refund;
+  if (!stands(refund)) {
+    const reason = `Stripe says ${status ?? 'nothing'}${refund.failure_reason ? `: ${refund.failure_reason}` : ''}.`;
+    return { status: 'failed', gatewayRef, reason };
+  }
+  return { status: status === 'succeeded' ? 'succeeded' : 'pending', gatewayRef };
 }

@@ -14,12 +14,12 @@ const { IndexedValueType } = temporal.api.enums.v1;
 export const SEARCH_ATTRIBUTES = {
   OrderStatus: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
   CustomerId: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
-  CompensationStuck: IndexedValueType.INDEXED_VALUE_TYPE_BOOL,
+  Attention: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD_LIST,
 } as const;
 
 const TYPE_NAMES: Readonly<Record<number, string>> = {
   [IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD]: 'Keyword',
-  [IndexedValueType.INDEXED_VALUE_TYPE_BOOL]: 'Bool',
+  [IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD_LIST]: 'KeywordList',
 };
 
 const VISIBLE_MS = 90_000;
@@ -83,7 +83,7 @@ function call<T>(connection: Services, request: () => Promise<T>): Promise<T> {
 }
 
 async function areTaken(connection: Services, namespace: string): Promise<boolean> {
-  const query = "OrderStatus = '' and CustomerId = '' and CompensationStuck = true";
+  const query = "OrderStatus = '' and CustomerId = '' and Attention = ''";
   return call(connection, () =>
     connection.workflowService.countWorkflowExecutions({ namespace, query }),
   ).then(

@@ -31,10 +31,13 @@ describe('a new server', () => {
         typedSearchAttributes: [
           { key: defineSearchAttributeKey('OrderStatus', 'KEYWORD'), value: 'reserved' },
           { key: defineSearchAttributeKey('CustomerId', 'KEYWORD'), value: 'c-42' },
-          { key: defineSearchAttributeKey('CompensationStuck', 'BOOL'), value: true },
+          {
+            key: defineSearchAttributeKey('Attention', 'KEYWORD_LIST'),
+            value: ['refund_failed', 'disputed'],
+          },
         ],
       });
-      const query = `OrderStatus = 'reserved' and CustomerId = 'c-42' and CompensationStuck = true`;
+      const query = `OrderStatus = 'reserved' and CustomerId = 'c-42' and Attention = 'refund_failed'`;
       await waitFor(async () => (await workflow.count(query)).count > 0);
       expect((await workflow.count(query)).count).toBe(1);
     });

@@ -1,14 +1,14 @@
 import { readUnfinishedOrder } from '../../domain/ordering/reconcile';
 import type { EngineClient } from '../../platform/temporal/engine-client';
 import type { Logger } from '../../platform/telemetry/log';
-import { wakeSignal, type SagaTimeouts } from '../../workflows/contract/messages';
+import { wakeSignal, type SagaSettings } from '../../workflows/contract/messages';
 import { WORKFLOW_TYPES, type EngineNames } from '../../workflows/contract/names';
 import { orderStartOptions } from '../../workflows/contract/start';
 import type { EnsureContext } from './ensure-document-workflow';
 
 export interface EnsureOrderContext extends EnsureContext {
   /** A saga that is started again runs with these. */
-  timeouts: SagaTimeouts;
+  saga: SagaSettings;
 }
 
 /**
@@ -18,12 +18,12 @@ export interface EnsureOrderContext extends EnsureContext {
  * @returns false when nothing is left to do for the order, or there is none
  */
 export async function ensureOrderWorkflow(
-  { db, engine, names, timeouts }: EnsureOrderContext,
+  { db, engine, names, saga }: EnsureOrderContext,
   orderId: string,
 ): Promise<boolean> {
   const order = await readUnfinishedOrder(db, orderId);
   if (!order) return false;
-  const options = orderStartOptions({ names, order, timeouts, restart: true, eager: false });
+  const options = orderStartOptions({ names, order, saga, restart: true, eager: false });
   await engine.start(WORKFLOW_TYPES.orderSaga, options);
   return true;
 }

@@ -1,20 +1,25 @@
 import { defineSearchAttributeKey } from '@temporalio/common';
 import { defineSignal, defineUpdate } from '@temporalio/workflow';
+import type { PayRefusal } from '../../domain/ordering/types';
 import type { OrderInput, PaymentMethod } from '../../domain/orders/types';
 
-/** Limits the saga works with; they come in with its input, so that a replay sees the ones it ran with. */
-export interface SagaTimeouts {
-  /** One call to the payment gateway, start to close. */
+/** What the saga works with; it comes in with its input, so that a replay sees what it ran with. */
+export interface SagaSettings {
+  /** Task queue of calls to the payment gateway. */
+  paymentsQueue: string;
+  /** One call to the payment gateway, milliseconds. */
   paymentCallMs: number;
-  /** How long a charge without a final outcome may keep stock reserved. */
+  /** How long a charge without a final outcome may keep stock reserved, since the gateway was first asked. */
   paymentUnknownSeconds: number;
-  /** First wait before a charge without an outcome is looked up again; doubles up to five minutes. */
-  resolveInitialMs: number;
+  /** First wait before a charge without an outcome is looked up again; doubles up to an hour. */
+  firstRetryMs: number;
+  /** The gateway responds within milliseconds, so that it may first be asked within a workflow task. */
+  gatewayIsFast: boolean;
 }
 
 export interface OrderSagaInput {
   order: OrderInput;
-  timeouts: SagaTimeouts;
+  saga: SagaSettings;
 }
 
 export interface PayRequest extends PaymentMethod {
@@ -26,7 +31,7 @@ export type PayResult =
   | { outcome: 'captured' | 'declined' | 'unknown'; paymentId: string }
   | {
       outcome: 'refused';
-      code: 'HOLD_EXPIRED' | 'ORDER_NOT_PAYABLE' | 'PAYMENT_IN_PROGRESS';
+      code: PayRefusal;
       paymentId: null;
     };
 
@@ -35,8 +40,11 @@ export interface CancelRequest {
 }
 
 export type CancelResult =
+  /** What had not left was ended; that may be a part of the order. */
   | { outcome: 'cancelled' }
-  /** A shipment left before it could be stopped; what had not left was cancelled and refunded. */
+  /** A carrier has not said yet whether a shipment is stopped. */
+  | { outcome: 'pending' }
+  /** Nothing could be ended. */
   | { outcome: 'refused'; code: 'NOT_CANCELLABLE' };
 
 export const payUpdate = defineUpdate<PayResult, [PayRequest]>('pay');
@@ -85,4 +93,5 @@ export const shipmentsReadySignal = defineSignal('shipmentsReady');
 
 export const ORDER_STATUS = defineSearchAttributeKey('OrderStatus', 'KEYWORD');
 export const CUSTOMER_ID = defineSearchAttributeKey('CustomerId', 'KEYWORD');
-export const COMPENSATION_STUCK = defineSearchAttributeKey('CompensationStuck', 'BOOL');
+/** For what an order needs a person. */
+export const ATTENTION = defineSearchAttributeKey('Attention', 'KEYWORD_LIST');

@@ -15,13 +15,15 @@ export const WORKFLOW_TYPES = {
   ledgerSeal: 'ledgerSeal',
 } as const;
 
-export const TASK_QUEUES = { orders: 'orders', jobs: 'jobs' } as const;
+export const TASK_QUEUES = { orders: 'orders', payments: 'payments', jobs: 'jobs' } as const;
 
 /**
  * Ids and queues of one installation. Several installations may share a namespace (tests do) by a prefix of their own.
  */
 export interface EngineNames {
   ordersQueue: string;
+  /** Calls of payment gateways. */
+  paymentsQueue: string;
   jobsQueue: string;
   orderWorkflowId(orderId: string): string;
   jobWorkflowId(jobId: string): string;
@@ -36,6 +38,7 @@ export interface EngineNames {
 export function engineNames(prefix = ''): EngineNames {
   return {
     ordersQueue: `${prefix}${TASK_QUEUES.orders}`,
+    paymentsQueue: `${prefix}${TASK_QUEUES.payments}`,
     jobsQueue: `${prefix}${TASK_QUEUES.jobs}`,
     orderWorkflowId: (orderId) => `${prefix}order:${orderId}`,
     jobWorkflowId: (jobId) => `${prefix}job:${jobId}`,

@@ -7,7 +7,7 @@ import {
   ORDER_STATUS,
   type OrderSagaInput,
   type ReturnInput,
-  type SagaTimeouts,
+  type SagaSettings,
   type TransferInput,
 } from './messages';
 import type { EngineNames } from './names';
@@ -26,16 +26,16 @@ const WORKFLOW_TASK_TIMEOUT = '5s';
 export function orderStartOptions(request: {
   names: EngineNames;
   order: OrderInput;
-  timeouts: SagaTimeouts;
+  saga: SagaSettings;
   restart: boolean;
   eager: boolean;
   trace?: string;
 }): WorkflowStartOptions & { args: [OrderSagaInput] } {
-  const { names, order, timeouts, restart, eager, trace } = request;
+  const { names, order, saga, restart, eager, trace } = request;
   return {
     workflowId: names.orderWorkflowId(order.orderId),
     taskQueue: names.ordersQueue,
-    args: [{ order, timeouts }],
+    args: [{ order, saga }],
     workflowIdConflictPolicy: 'USE_EXISTING',
     // A terminated saga may be started again; a completed one has decided.
     workflowIdReusePolicy: restart ? 'ALLOW_DUPLICATE' : 'ALLOW_DUPLICATE_FAILED_ONLY',
@@ -87,14 +87,16 @@ export function returnStartOptions(request: {
   };
 }
 
-/** The limits a saga runs with, from the settings of the process that starts it. */
-export function sagaTimeouts(settings: {
-  PAYMENT_CALL_TIMEOUT_MS: number;
-  PAYMENT_UNKNOWN_LIMIT_SECONDS: number;
-}): SagaTimeouts {
+/** What a saga runs with, from the settings of the process that starts it. */
+export function sagaSettings(
+  settings: { PAYMENT_CALL_TIMEOUT_MS: number; PAYMENT_UNKNOWN_LIMIT_SECONDS: number },
+  { names, gatewayIsFast }: { names: EngineNames; gatewayIsFast: boolean },
+): SagaSettings {
   return {
+    paymentsQueue: names.paymentsQueue,
     paymentCallMs: settings.PAYMENT_CALL_TIMEOUT_MS,
     paymentUnknownSeconds: settings.PAYMENT_UNKNOWN_LIMIT_SECONDS,
-    resolveInitialMs: 1_000,
+    firstRetryMs: 500,
+    gatewayIsFast,
   };
 }

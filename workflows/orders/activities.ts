@@ -1,10 +1,8 @@
 import { proxyActivities, proxyLocalActivities, type ActivityInterfaceFor } from '@temporalio/workflow';
 import type { FulfilmentActivities } from '../../activities/fulfilment';
 import type { OrderActivities } from '../../activities/orders';
-import type { createPaymentActivities } from '../../activities/payments';
-import type { SagaTimeouts } from '../contract/messages';
-
-type PaymentActivities = ReturnType<typeof createPaymentActivities>;
+import type { PaymentActivities } from '../../activities/payments';
+import type { SagaSettings } from '../contract/messages';
 
 /**
  * Steps in PostgreSQL, as local activities: +5 ms of CPU each, against +17 ms for a regular one with its workflow task.
@@ -17,44 +15,32 @@ export const database = proxyLocalActivities<OrderActivities>({
   retry: { initialInterval: '100 milliseconds', backoffCoefficient: 2, maximumInterval: '10 seconds' },
 });
 
-/** Calls of the payment gateway. The server tries a few times; after that the saga decides when to ask again. */
-export function gatewayActivities({ paymentCallMs }: SagaTimeouts): ActivityInterfaceFor<PaymentActivities> {
-  return proxyActivities<PaymentActivities>({
+/** One attempt each: the row that is asked about says when the next is due. */
+const ONE_ATTEMPT = { retry: { maximumAttempts: 1 } };
+
+/** The first call of a gateway that is fast. */
+export const briefly = proxyLocalActivities<Pick<PaymentActivities, 'askGatewayBriefly'>>({
+  ...ONE_ATTEMPT,
+  startToCloseTimeout: '5 seconds',
+});
+
+/** Every other call of a payment gateway, on a task queue of its own: one that hangs delays nothing else. */
+export function gatewayActivities({
+  paymentsQueue,
+  paymentCallMs,
+}: SagaSettings): ActivityInterfaceFor<Pick<PaymentActivities, 'askGateway'>> {
+  return proxyActivities<Pick<PaymentActivities, 'askGateway'>>({
+    ...ONE_ATTEMPT,
+    taskQueue: paymentsQueue,
     summary: 'Ask the payment gateway',
     startToCloseTimeout: paymentCallMs + 5_000,
     heartbeatTimeout: '10 seconds',
-    retry: {
-      initialInterval: '200 milliseconds',
-      backoffCoefficient: 2,
-      maximumInterval: '2 seconds',
-      maximumAttempts: 4,
-    },
   });
 }
 
-/** Undos are regular activities, so that the Temporal UI shows each try. After five the saga says that it is stuck. */
-const UNDO = {
+export const carriers = proxyActivities<Pick<FulfilmentActivities, 'stopShipments'>>({
+  ...ONE_ATTEMPT,
+  summary: 'Stop shipments at the carrier',
   startToCloseTimeout: '1 minute',
   heartbeatTimeout: '15 seconds',
-  retry: {
-    initialInterval: '200 milliseconds',
-    backoffCoefficient: 2,
-    maximumInterval: '5 seconds',
-    maximumAttempts: 5,
-  },
-};
-
-export const undoing = {
-  shipping: proxyActivities<Pick<FulfilmentActivities, 'voidShipments'>>({
-    ...UNDO,
-    summary: 'Stop shipments at the carrier',
-  }),
-  paying: proxyActivities<Pick<PaymentActivities, 'refundOrder'>>({
-    ...UNDO,
-    summary: 'Give the money back',
-  }),
-  reserving: proxyActivities<Pick<OrderActivities, 'releaseStoppedShipments' | 'undoReserve'>>({
-    ...UNDO,
-    summary: 'Put the stock back on sale',
-  }),
-};
+});

@@ -1,5 +1,6 @@
 import type { NextStep } from '../../domain/ordering/rules';
-import type { OrderProgress } from '../../domain/ordering/types';
+import type { GatewayAsk, OrderProgress } from '../../domain/ordering/types';
+import { ATTENTION } from '../../domain/orders/attention-kinds';
 
 /** The latest steps kept in an order's details: an order that is retried for days must not grow without bound. */
 const MAX_LINES = 20;
@@ -25,43 +26,62 @@ export class OrderDetails {
   }
 }
 
-/** The next step in words. */
+/** The next step in words, with what needs a person. */
 export function inWords(step: NextStep, progress: OrderProgress): string {
+  const needs = progress.attention.map((kind) => `\n\n**Needs a person:** ${kind}. ${ATTENTION[kind].next}`);
+  return [stepInWords(step, progress), ...needs].join('');
+}
+
+function stepInWords(step: NextStep, progress: OrderProgress): string {
   switch (step.do) {
     case 'finish':
       return `Ended: ${progress.status}${progress.failureCode ? ` (${progress.failureCode})` : ''}.`;
     case 'cancel':
+    case 'conclude-cancel':
       return 'Being cancelled.';
-    case 'compensate':
-      return 'Giving back what did not ship.';
-    case 'charge':
-      return chargeInWords(step, progress);
+    case 'release-stopped':
+      return 'Giving back what is not delivered.';
+    case 'stop':
+      return 'Asking the carrier to stop shipments.';
+    case 'ask':
+      return `Asking the payment gateway about ${step.ask.kind} ${step.ask.id}.`;
     case 'begin-charge':
       return `Charging the part reserved as ${step.reservationId}.`;
     case 'expire':
       return `Reservation ${step.reservationId} is due and is being freed.`;
+    case 'give-up-backorders':
+      return 'Its units have waited for stock until their time, and are given up.';
     case 'wait':
       return waitInWords(step, progress);
   }
 }
 
-function chargeInWords(step: NextStep & { do: 'charge' }, { charge, reservations }: OrderProgress): string {
-  if (!step.unresolved) return `Charging payment ${step.paymentId}.`;
-  const isReserved = reservations.some((one) => one.reservationId === charge?.reservationId);
-  const stock = isReserved ? 'the stock stays reserved' : 'its stock was given up';
-  return `Asking the payment gateway what became of payment ${step.paymentId}; ${stock}.`;
-}
-
 function waitInWords(step: NextStep & { do: 'wait' }, progress: OrderProgress): string {
-  const backordered = progress.waitingUnits > 0 ? ` ${progress.waitingUnits} units wait for stock.` : '';
+  const { waitingUnits, reservations, asks } = progress;
+  const until = step.ms === null ? '' : ` Looks again at ${inMs(step.ms)}.`;
+  const backordered = waitingUnits > 0 ? ` ${waitingUnits} units wait for stock.` : '';
   switch (step.for) {
-    case 'payment':
-      return `Waiting for payment until ${step.reservation.expiresAt}, when reservation ${step.reservation.reservationId} expires.${backordered}`;
+    case 'carrier-stop':
+      return `Waiting for the carrier to say whether shipments are stopped.${until}`;
+    case 'gateway':
+      return `Waiting for the payment gateway: ${asks.map(askInWords).join(', ')}.${until}`;
+    case 'payment': {
+      const ends = reservations.filter(({ status }) => status === 'pending').map((one) => one.expiresAt);
+      return `Waiting for payment until ${ends.sort()[0] ?? 'it is due'}, when the reservation expires.${backordered}`;
+    }
     case 'shipment':
       return `Waiting for the carrier to pick up ${parcelsInWords(progress)}.${backordered}`;
     case 'stock':
-      return `Waiting for stock: ${progress.waitingUnits} units.`;
+      return `Waiting for stock: ${waitingUnits} units.${until}`;
   }
+}
+
+function askInWords({ kind, id, tries }: GatewayAsk): string {
+  return `${kind} ${id}, asked ${tries} times`;
+}
+
+function inMs(ms: number): string {
+  return new Date(Date.now() + ms).toISOString();
 }
 
 /** The saga is woken when a parcel leaves or fails, so only counts that change then are shown. */

@@ -4,46 +4,43 @@ import {
   ApplicationFailure,
   CancellationScope,
   condition,
+  ContinueAsNew,
+  continueAsNew,
   isCancellation,
   setCurrentDetails,
   setHandler,
   TemporalFailure,
   upsertSearchAttributes,
+  workflowInfo,
 } from '@temporalio/workflow';
-import { mayCancel, nextStep, type NextStep } from '../../domain/ordering/rules';
-import type { OrderProgress } from '../../domain/ordering/types';
-import { hasEnded } from '../../domain/orders/rules';
+import { isEndable, nextStep, STOP, type NextStep } from '../../domain/ordering/rules';
+import type { GatewayAsk, OrderProgress } from '../../domain/ordering/types';
 import type { OrderStatus } from '../../domain/orders/types';
-import type { ChargeOutcome } from '../../domain/payments/types';
-import { Compensation, FAILED_SHIPMENTS, WHOLE_ORDER, type CompensationScope } from './compensation';
 import {
+  ATTENTION,
   cancelUpdate,
-  COMPENSATION_STUCK,
   ORDER_STATUS,
   payUpdate,
   wakeSignal,
-  type CancelResult,
   type OrderSagaInput,
-  type PayRequest,
-  type PayResult,
 } from '../contract/messages';
-import { database, gatewayActivities, undoing } from './activities';
-import {
-  cancelResult,
-  failureType,
-  notPayable,
-  payOutcome,
-  refusal,
-  resultOf,
-  type Waiting,
-} from './results';
+import { briefly, carriers, database, gatewayActivities } from './activities';
 import { inWords, OrderDetails } from './details';
+import { refusedPay, Requests } from './requests';
 
-/** A try adds about 12 events; see `compensation.ts`. */
-const RESOLVE_CAP_MS = 300_000;
+/** So many steps in a row without a wait are a defect: it waits a little then, so that it stays an order that can be cancelled. */
+const STEPS_WITHOUT_WAIT = 50;
+const PAUSE_MS = 1_000;
+
+/** What becomes of an order of which nothing was delivered. */
+const CANCELLED = { endAs: 'cancelled' } as const;
+const CARRIER_FAILED = {
+  endAs: 'failed',
+  failure: { code: 'CARRIER_FAILED', detail: 'The carrier could not take any of it.' },
+} as const;
 
 /**
- * One order: reserve, take the money, ship; undo what was done when a step fails or the order is not paid in time.
+ * One order: reserve, take the money, ship; give back what is not delivered.
  *
  * The order's rows are the source of truth. Every step returns the order's progress, and `nextStep` chooses from that alone. A
  * signal only causes the rows to be read again. So a saga that is started again carries on, and repeated or reordered messages
@@ -55,7 +52,7 @@ export async function orderSaga(input: OrderSagaInput): Promise<{ status: OrderS
     // Nothing in here is interrupted: a cancellation of the workflow is a request to cancel the order.
     return await CancellationScope.nonCancellable(() => new OrderSaga(input, root).run());
   } catch (error) {
-    if (error instanceof TemporalFailure) throw error;
+    if (error instanceof TemporalFailure || error instanceof ContinueAsNew) throw error;
     // A plain error would retry the workflow task for ever. A failed saga is visible, and the reconciler starts it again.
     throw ApplicationFailure.nonRetryable(
       error instanceof Error ? error.message : String(error),
@@ -68,46 +65,36 @@ class OrderSaga {
   private readonly orderId: string;
   private readonly gateway: ReturnType<typeof gatewayActivities>;
   private readonly details = new OrderDetails(setCurrentDetails);
-  private readonly compensation = new Compensation(
-    (words) => this.details.now(words),
-    (ms, summary) => this.pause(ms, summary),
-  );
-  private progress: OrderProgress | undefined;
+  private readonly requests = new Requests();
+  /** Calls that are under way beside the steps. */
+  private readonly underWay = new Set<string>();
+  /** Charges and refunds that the gateway did not answer in a workflow task. */
+  private readonly slow = new Set<string>();
   private isWoken = false;
-  private paying: (Waiting<PayRequest, PayResult> & { paymentId?: string }) | undefined;
-  private cancelling: Waiting<string, CancelResult> | undefined;
-  private shownStatus: OrderStatus | undefined;
-  private resolveTries = 0;
-  private alerted = false;
-  /** What a compensation undoes: by default what failed, on a cancellation all of it. */
-  private scope: CompensationScope = FAILED_SHIPMENTS;
-  private refused = 0;
-  /** Failure of the order that is left when its reserve is given up. */
-  private readonly unreserved = {
-    code: 'RESERVE_FAILED',
-    detail: 'The order could not be reserved and was undone.',
-  };
+  private defect: unknown;
+  private shown: { status?: OrderStatus; attention: string } = { attention: '' };
 
   constructor(
     private readonly input: OrderSagaInput,
     private readonly root: CancellationScope,
   ) {
     this.orderId = input.order.orderId;
-    this.gateway = gatewayActivities(input.timeouts);
+    this.gateway = gatewayActivities(input.saga);
   }
 
   async run(): Promise<{ status: OrderStatus }> {
     this.listen();
     let progress = await this.reserve();
-    for (;;) {
-      this.progress = progress = await this.takeRequests(progress);
-      const step = nextStep(progress);
+    for (let steps = 1; ; steps++) {
+      progress = await this.takeRequests(progress);
+      this.requests.answer(progress);
+      const step = nextStep(progress, this.underWay);
       this.show(step, progress);
-      if (step.do === 'finish') break;
-      this.progress = progress = await this.perform(step, progress);
+      if (step.do === 'finish' && !this.requests.isNew) break;
+      if (step.do === 'wait' || steps >= STEPS_WITHOUT_WAIT) steps = 0;
+      progress = steps === 0 ? await this.wait(step) : await this.perform(step, progress);
     }
-    this.resolveCancel(progress);
-    this.resolvePay({ outcome: 'refused', code: notPayable(progress), paymentId: null });
+    this.requests.close(progress);
     await condition(allHandlersFinished);
     return { status: progress.status };
   }
@@ -117,58 +104,16 @@ class OrderSaga {
     setHandler(wakeSignal, () => {
       this.isWoken = true;
     });
-    setHandler(
-      payUpdate,
-      async (request) => {
-        // An interceptor may come between the validator and this, and with it another payment.
-        if (this.paying) return { outcome: 'refused', code: 'PAYMENT_IN_PROGRESS', paymentId: null };
-        const mine: Waiting<PayRequest, PayResult> = { request, result: undefined };
-        this.paying = mine;
-        await condition(() => mine.result !== undefined);
-        return resultOf(mine);
-      },
-      { validator: (_request) => this.refusePay() },
-    );
-    setHandler(
-      cancelUpdate,
-      async ({ reason }) => {
-        if (this.progress && hasEnded(this.progress.status)) return cancelResult(this.progress);
-        const mine = (this.cancelling ??= { request: reason ?? 'cancelled by request', result: undefined });
-        await condition(() => mine.result !== undefined);
-        return resultOf(mine);
-      },
-      { validator: (_request) => this.refuseCancel() },
-    );
-    this.root.cancelRequested.catch(() => {
-      this.cancelling ??= { request: 'the workflow was cancelled', result: undefined };
-    });
+    // Nothing is validated: whether it can be paid or cancelled is decided by the rows, in the transaction that does it.
+    setHandler(payUpdate, (request) => this.requests.pay(request));
+    setHandler(cancelUpdate, ({ reason }) => this.requests.cancel(reason ?? 'cancelled by request'));
+    this.root.cancelRequested.catch(() => this.requests.wantCancel('the workflow was cancelled'));
   }
 
-  private refusePay(): void {
-    if (this.paying || this.progress?.charge)
-      throw refusal('PAYMENT_IN_PROGRESS', 'A payment is in progress.');
-    if (this.progress && !this.progress.reservations.some(({ status }) => status === 'pending')) {
-      throw refusal(notPayable(this.progress), 'There is nothing to pay for.');
-    }
-  }
-
-  private refuseCancel(): void {
-    if (this.progress && this.progress.status !== 'cancelled' && !mayCancel(this.progress)) {
-      throw refusal('NOT_CANCELLABLE', 'The order has ended or left the warehouse.');
-    }
-  }
-
+  /** Tried for as long as PostgreSQL is away. What cannot succeed leaves a failed order, which a late reserve finds. */
   private async reserve(): Promise<OrderProgress> {
     const { order } = this.input;
     this.details.now('Reserving stock.');
-    this.compensation.register('reserve', {
-      what: 'put the stock back on sale',
-      run: async () => {
-        this.progress = await (this.progress
-          ? undoing.reserving.releaseStoppedShipments({ orderId: this.orderId, ...this.scope.end })
-          : undoing.reserving.undoReserve({ order, ...this.unreserved }));
-      },
-    });
     const cancellable = new CancellationScope();
     this.root.cancelRequested.catch(() => cancellable.cancel());
     try {
@@ -176,201 +121,130 @@ class OrderSaga {
       if (!progress) throw ApplicationFailure.nonRetryable('an outcome without an order', 'SAGA_DEFECT');
       const how = progress.reservations.length > 0 ? 'Stock reserved.' : 'Queued for stock.';
       this.details.did(outcome === 'reserved' ? how : `Not reserved: ${code ?? outcome}.`);
-      this.resume(progress);
       return progress;
     } catch (error) {
       if (!(error instanceof ActivityFailure) && !isCancellation(error)) throw error;
-      this.unreserved.code = isCancellation(error) ? 'CANCELLED' : failureType(error);
-      this.details.did(`Reservation given up: ${this.unreserved.code}.`);
-      await this.compensation.run();
-      return this.progress ?? database.readOrder(this.orderId);
+      const code = isCancellation(error) ? 'CANCELLED' : failureType(error);
+      this.details.did(`Reservation given up: ${code}.`);
+      const detail = 'The order could not be reserved and was undone.';
+      return database.undoReserve({ order, code, detail });
     }
-  }
-
-  /** Registers the undos of what an earlier run of this saga may have done. */
-  private resume(progress: OrderProgress): void {
-    if (progress.reservations.some(({ status }) => status !== 'pending')) this.registerRefund();
-    if (progress.reservations.some(({ status }) => status === 'confirmed')) this.registerVoid();
-  }
-
-  private registerRefund(): void {
-    this.compensation.register('charge', {
-      what: 'give the money back',
-      run: async () => {
-        await undoing.paying.refundOrder({ orderId: this.orderId, reason: this.scope.reason });
-      },
-    });
-  }
-
-  private registerVoid(): void {
-    this.compensation.register('ship', {
-      what: 'stop the shipments at the carrier',
-      run: async () => {
-        const { refused } = await undoing.shipping.voidShipments({
-          orderId: this.orderId,
-          which: this.scope.which,
-        });
-        this.refused = refused;
-      },
-    });
   }
 
   /** Writes waiting requests to rows: steps are chosen from rows, and rows outlive this saga. */
   private async takeRequests(progress: OrderProgress): Promise<OrderProgress> {
-    const { orderId, cancelling, paying } = this;
-    if (hasEnded(progress.status)) return progress;
-    if (cancelling && !progress.cancelRequested) {
-      if (mayCancel(progress)) return database.requestCancel({ orderId, reason: cancelling.request });
-      this.resolveCancel(progress);
-      // The wait for it has used up some of the time that the reservation had left.
-      return database.readOrder(orderId);
+    const { orderId } = this;
+    const reason = this.requests.takeCancel();
+    if (reason !== undefined && isEndable(progress))
+      progress = await database.requestCancel({ orderId, reason });
+    for (let one = this.requests.nextPayment; one; one = this.requests.nextPayment) {
+      const { updateId, method, token } = one.request;
+      const payment = { method, token };
+      const begun = await database.beginCharge({ orderId, updateId, payment, reservationId: null });
+      if (begun.begun) one.paymentId = begun.paymentId;
+      else one.result = refusedPay(begun.code);
+      progress = begun.progress;
     }
-    if (!paying || progress.charge || progress.cancelRequested) return progress;
-    const { updateId, method, token } = paying.request;
-    const begun = await database.beginCharge({
-      orderId,
-      updateId,
-      payment: { method, token },
-      reservationId: null,
-    });
-    if (!begun.begun) this.resolvePay({ outcome: 'refused', code: begun.code, paymentId: null });
-    else if (begun.status === 'pending') paying.paymentId = begun.paymentId;
-    else this.resolvePay({ outcome: payOutcome(begun.status), paymentId: begun.paymentId });
-    return begun.progress;
+    return progress;
   }
 
-  private async perform(
-    step: Exclude<NextStep, { do: 'finish' }>,
-    progress: OrderProgress,
-  ): Promise<OrderProgress> {
+  private async perform(step: NextStep, progress: OrderProgress): Promise<OrderProgress> {
     const { orderId } = this;
     switch (step.do) {
-      case 'charge':
-        return this.charge(step);
+      case 'cancel':
+        return database.cancelUndelivered(orderId);
+      case 'conclude-cancel':
+        return database.concludeCancel(orderId);
+      case 'release-stopped':
+        this.details.did('Gave back what is not delivered.');
+        return database.releaseStoppedShipments({
+          orderId,
+          ...(progress.cancel === 'open' || progress.cancel === 'done' ? CANCELLED : CARRIER_FAILED),
+        });
+      case 'expire':
+        this.details.did('Reservation past due.');
+        return database.expireReservation({ orderId, reservationId: step.reservationId });
+      case 'give-up-backorders':
+        this.details.did('Waited for stock long enough.');
+        return database.giveUpBackorders(orderId);
       case 'begin-charge': {
         const { reservationId } = step;
         const updateId = `allocation:${reservationId}`;
         return (await database.beginCharge({ orderId, updateId, payment: null, reservationId })).progress;
       }
-      case 'expire':
-        return this.expire(step.reservationId);
-      case 'cancel':
-        return this.cancel();
-      case 'compensate':
-        return this.compensate(FAILED_SHIPMENTS);
+      case 'stop':
+        return this.beside(STOP, carriers.stopShipments(orderId), progress);
+      case 'ask':
+        return this.ask(step.ask, progress);
       case 'wait':
-        return this.wait(step, progress);
+      case 'finish':
+        return database.readOrder(orderId);
     }
   }
 
-  private async charge(step: { paymentId: string; unresolved: boolean }): Promise<OrderProgress> {
-    const { paymentId } = step;
-    this.registerRefund();
-    if (step.unresolved) {
-      const ms = Math.min(RESOLVE_CAP_MS, this.input.timeouts.resolveInitialMs * 2 ** this.resolveTries++);
-      await this.pause(ms, 'ask the payment gateway again');
-    }
-    const outcome = await this.askGateway(paymentId);
-    if (outcome.status === 'unknown') return this.recordUnknown(paymentId);
-    this.registerVoid();
-    const progress = await database.settleCharge({ paymentId, outcome });
-    this.resolveTries = 0;
-    if (this.alerted) upsertSearchAttributes([{ key: COMPENSATION_STUCK, value: false }]);
-    this.alerted = false;
-    this.details.did(`Payment ${outcome.status}.`);
-    if (this.paying?.paymentId === paymentId) this.resolvePay({ outcome: outcome.status, paymentId });
-    return progress;
-  }
-
-  /** Waits; a wake signal ends the wait. */
-  private async pause(ms: number, summary: string): Promise<void> {
-    this.isWoken = false;
-    await condition(() => this.isWoken, ms, { summary });
-  }
-
-  private async askGateway(paymentId: string): Promise<ChargeOutcome> {
+  /** In the workflow task where the gateway is fast; beside the steps where it is not, or did not respond. */
+  private async ask({ kind, id, tries }: GatewayAsk, progress: OrderProgress): Promise<OrderProgress> {
+    const { orderId } = this;
+    const { gatewayIsFast, firstRetryMs, paymentUnknownSeconds } = this.input.saga;
+    const request = {
+      orderId,
+      ask: { kind, id },
+      firstRetrySeconds: firstRetryMs / 1_000,
+      unknownLimitSeconds: paymentUnknownSeconds,
+    };
+    if (!gatewayIsFast || tries > 0 || this.slow.has(id))
+      return this.beside(id, this.gateway.askGateway(request), progress);
     try {
-      return await this.gateway.chargePayment(paymentId);
+      return await briefly.askGatewayBriefly(request);
     } catch (error) {
       if (!(error instanceof ActivityFailure)) throw error;
-      return { status: 'unknown' };
+      this.slow.add(id);
+      return database.readOrder(orderId);
     }
   }
 
-  /** Records that the outcome is unknown. After `paymentUnknownSeconds` the reservation is given up. */
-  private async recordUnknown(paymentId: string): Promise<OrderProgress> {
-    const { orderId } = this;
-    const progress = await database.recordUnknownCharge({ orderId, paymentId });
-    if (this.paying?.paymentId === paymentId) this.resolvePay({ outcome: 'unknown', paymentId });
-    if (!progress.charge || progress.charge.ageSeconds <= this.input.timeouts.paymentUnknownSeconds)
-      return progress;
-    if (!this.alerted) upsertSearchAttributes([{ key: COMPENSATION_STUCK, value: true }]);
-    this.alerted = true;
-    const { reservationId } = progress.charge;
-    if (!progress.reservations.some((one) => one.reservationId === reservationId)) return progress;
-    this.details.did(
-      'No final answer from the payment gateway: the stock was given up, the charge is still looked up.',
-    );
-    return database.abandonReservation({ orderId, reservationId });
-  }
-
-  private async expire(reservationId: string): Promise<OrderProgress> {
-    const progress = await database.expireReservation({ orderId: this.orderId, reservationId });
-    if (!progress.reservations.some((one) => one.reservationId === reservationId))
-      this.details.did('Reservation expired.');
+  /** Goes on while a call is under way; its end is a reason to read the rows. A call that fails is due again by its row. */
+  private beside(id: string, call: Promise<OrderProgress>, progress: OrderProgress): OrderProgress {
+    this.underWay.add(id);
+    void call
+      .catch((error: unknown) => {
+        if (!(error instanceof ActivityFailure)) this.defect = error;
+      })
+      .then(() => {
+        this.underWay.delete(id);
+        this.isWoken = true;
+      });
     return progress;
   }
 
-  private async wait(step: NextStep & { do: 'wait' }, progress: OrderProgress): Promise<OrderProgress> {
-    const hasMessage = () => this.isWoken || this.paying !== undefined || this.cancelling !== undefined;
-    if (step.for === 'payment') {
-      const { reservationId, msLeft } = step.reservation;
-      if (!(await condition(hasMessage, msLeft, { summary: 'the reservation expires' })))
-        return this.expire(reservationId);
-    } else {
-      await condition(hasMessage);
-    }
-    if (!this.isWoken) return progress;
+  /** The one place where the saga waits: for a message, for a call that is under way, or until something is due. */
+  private async wait(step: NextStep): Promise<OrderProgress> {
+    const hasNews = () => this.isWoken || this.requests.isNew;
+    const isAtRest = !hasNews() && this.underWay.size === 0 && allHandlersFinished();
+    if (isAtRest && workflowInfo().continueAsNewSuggested) await continueAsNew<typeof orderSaga>(this.input);
+    const ms = step.do === 'wait' ? step.ms : PAUSE_MS;
+    if (ms === null) await condition(hasNews);
+    else await condition(hasNews, Math.max(1, ms), { summary: 'the next that is due' });
+    if (this.defect) throw this.defect;
     this.isWoken = false;
     return database.readOrder(this.orderId);
   }
 
-  private async cancel(): Promise<OrderProgress> {
-    let progress = await database.cancelUnpaid(this.orderId);
-    if (!hasEnded(progress.status)) progress = await this.compensate(WHOLE_ORDER);
-    if (progress.cancelRequested) progress = await database.refuseCancel(this.orderId);
-    this.details.did(
-      progress.status === 'cancelled' ? 'Cancelled.' : `${this.refused} shipments could not be stopped.`,
-    );
-    this.resolveCancel(progress);
-    return progress;
-  }
-
-  private async compensate(scope: CompensationScope): Promise<OrderProgress> {
-    this.scope = scope;
-    this.registerRefund();
-    this.registerVoid();
-    await this.compensation.run();
-    this.details.did(`Undone: ${scope.reason}.`);
-    return database.readOrder(this.orderId);
-  }
-
-  private resolvePay(result: PayResult): void {
-    if (this.paying) this.paying.result = result;
-    this.paying = undefined;
-  }
-
-  private resolveCancel(progress: OrderProgress): void {
-    if (this.cancelling) this.cancelling.result = cancelResult(progress);
-    this.cancelling = undefined;
-  }
-
-  /** A search attribute is upserted only where the task ends anyway: before a wait, and at the end. */
+  /** Search attributes are upserted only where the task ends anyway: before a wait, and at the end. */
   private show(step: NextStep, progress: OrderProgress): void {
     this.details.now(inWords(step, progress));
-    if ((step.do === 'wait' || step.do === 'finish') && this.shownStatus !== progress.status) {
-      upsertSearchAttributes([{ key: ORDER_STATUS, value: progress.status }]);
-      this.shownStatus = progress.status;
+    if (step.do !== 'wait' && step.do !== 'finish') return;
+    const { status, attention } = progress;
+    const needs = attention.join();
+    if (needs !== this.shown.attention) {
+      upsertSearchAttributes([{ key: ATTENTION, value: attention.length > 0 ? attention : null }]);
     }
+    if (status !== this.shown.status) upsertSearchAttributes([{ key: ORDER_STATUS, value: status }]);
+    this.shown = { status, attention: needs };
   }
+}
+
+function failureType(error: unknown): string {
+  const cause = error instanceof ActivityFailure ? error.cause : undefined;
+  return cause instanceof ApplicationFailure ? (cause.type ?? 'RESERVE_FAILED') : 'RESERVE_FAILED';
 }

@@ -9,6 +9,7 @@ import {
 } from './queries';
 
 export type { NewBackorder };
+export { existsDue as isBackorderDue } from './queries';
 
 /** Puts orders at the end of the queues for stock, in the order given. */
 export async function openBackorders(tx: Transaction, backorders: readonly NewBackorder[]): Promise<void> {

@@ -1,4 +1,4 @@
-import { execute, many, type Queryable, type Transaction } from '../../../platform/database/database';
+import { execute, many, one, type Queryable, type Transaction } from '../../../platform/database/database';
 import { literals } from '../../../platform/database/literals';
 import { OPEN_ORDER_STATUSES } from '../../orders/types';
 
@@ -106,6 +106,17 @@ export function selectOrderBackordersForUpdate(tx: Transaction, orderId: string)
      from backorders where order_id = $1 and waiting > 0 order by product_id, id for no key update`,
     [orderId],
   );
+}
+
+/** Whether an order's units have waited for stock until its time. */
+export async function existsDue(on: Queryable, orderId: string): Promise<boolean> {
+  const { due } = await one<{ due: boolean }>(
+    on,
+    'backorders.exists_due',
+    'select exists (select from orders where id = $1 and backorder_until <= clock_timestamp()) as due',
+    [orderId],
+  );
+  return due;
 }
 
 /** The highest reservation number of each order that has a reservation. */

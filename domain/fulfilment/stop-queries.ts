@@ -1,0 +1,47 @@
+import { execute, many, type Queryable, type Transaction } from '../../platform/database/database';
+import { nextTry, type RetryTimes } from '../../platform/database/retry-times';
+import { SHIPMENT_COLUMNS, type ShipmentRow } from './queries';
+
+/**
+ * Shipments of an order that are being stopped and about which the carrier is due to be asked. Counts the attempt and says when
+ * the next is due, before the call.
+ */
+export function claimStops(
+  on: Queryable,
+  orderId: string,
+  { firstSeconds, longestSeconds }: RetryTimes,
+): Promise<(ShipmentRow & { tries: number })[]> {
+  return many(
+    on,
+    'fulfilment.claim_stops',
+    `update shipments s set tries = s.tries + 1, next_try_at = ${nextTry('s.tries', '$2', '$3')}
+     from warehouses w
+     where s.order_id = $1 and w.id = s.warehouse_id and s.status = 'voiding'
+       and (s.next_try_at is null or s.next_try_at <= clock_timestamp())
+     returning ${SHIPMENT_COLUMNS}, s.tries`,
+    [orderId, firstSeconds, longestSeconds],
+  );
+}
+
+/** Records why the carrier did not say whether a shipment is stopped. */
+export function updateStopError(tx: Transaction, shipmentId: string, why: string): Promise<number> {
+  return execute(
+    tx,
+    'fulfilment.stop_error',
+    `update shipments set error = $2, updated_at = clock_timestamp() where id = $1 and status = 'voiding'`,
+    [shipmentId, why],
+  );
+}
+
+/** Lets the carrier be asked again to stop what it has refused to: somebody asks for it anew. */
+export function clearStopRefusals(tx: Transaction, orderId: string): Promise<number> {
+  return execute(
+    tx,
+    'fulfilment.clear_stop_refusals',
+    `with locked as (
+       select id from shipments where order_id = $1 and stop_refused_at is not null order by id for no key update
+     )
+     update shipments s set stop_refused_at = null from locked where s.id = locked.id`,
+    [orderId],
+  );
+}

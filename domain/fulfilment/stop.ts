@@ -1,0 +1,94 @@
+import type { Database, Transaction } from '../../platform/database/database';
+import { withTimeout } from '../../platform/with-timeout';
+import { raiseAttention, resolveAttention, type Attention } from '../orders/attention';
+import { appendEvents } from '../orders/events';
+import type { NewEvent } from '../orders/types';
+import { carrierNamed } from './carriers';
+import { changeShipments, type ShipmentChange } from './change';
+import { lockShipments, lockShipmentsOfOrder, type ShipmentRow } from './queries';
+import { afterVoid, beginVoid } from './rules';
+import { claimStops, updateStopError } from './stop-queries';
+import type { Carrier } from './types';
+
+export { clearStopRefusals } from './stop-queries';
+
+/** A carrier that does not respond is asked again after 0.5 s, 1 s, … up to five minutes: meanwhile the parcel may leave. */
+const TIMES = { firstSeconds: 0.5, longestSeconds: 300 };
+/** How long one call to a carrier may take, milliseconds. */
+const CALL_MS = 20_000;
+/** After so many tries a person is told: by then the carrier has not responded for about half a minute. */
+const DELAYED_AFTER_TRIES = 6;
+
+/**
+ * Begins to stop the shipments of an order that have not left. A `pending` one is voided at once, since the carrier does not know
+ * it; the others become `voiding`, and the carrier is asked later: so a booking that is still on its way to the carrier meets
+ * the void there. One that the carrier has refused to stop is left alone. Locks the shipments, then the order's row.
+ */
+export async function beginStops(tx: Transaction, orderId: string): Promise<void> {
+  const changes: ShipmentChange[] = [];
+  const events: NewEvent[] = [];
+  for (const shipment of await lockShipmentsOfOrder(tx, orderId)) {
+    const status = shipment.stopRefused ? null : beginVoid(shipment.status);
+    if (!status) continue;
+    changes.push({ shipmentId: shipment.shipmentId, status });
+    events.push(eventOf(shipment, `shipment_${status}`));
+  }
+  await changeShipments(tx, changes);
+  await appendEvents(tx, events);
+}
+
+export interface StopDeps {
+  db: Database;
+  carriers: readonly Carrier[];
+}
+
+/**
+ * Asks the carriers once to stop the shipments of an order that are being stopped and due, and records what they say. Safe to
+ * repeat, also while another call does the same. One that does not respond is asked again later, and delays no other.
+ */
+export async function askToStop({ db, carriers }: StopDeps, orderId: string): Promise<void> {
+  const claimed = await claimStops(db, orderId, TIMES);
+  await Promise.all(
+    claimed.map(async ({ tries, ...shipment }) => {
+      const { shipmentId } = shipment;
+      try {
+        const outcome = await withTimeout(carrierNamed(carriers, shipment.carrier).void(shipmentId), CALL_MS);
+        if (outcome === 'late') throw new Error(`the carrier has not responded after ${CALL_MS} ms`);
+        await db.retrying((tx) => recordStop(tx, shipmentId, outcome));
+      } catch (error) {
+        const why = error instanceof Error ? error.message : String(error);
+        await db.retrying((tx) => recordDelay(tx, shipment, { why, tries }));
+      }
+    }),
+  );
+}
+
+/** Locks the shipment, then the order's row. */
+async function recordStop(tx: Transaction, shipmentId: string, outcome: 'voided' | 'refused'): Promise<void> {
+  const [shipment] = await lockShipments(tx, [shipmentId]);
+  const status = shipment && afterVoid(shipment.status, outcome);
+  if (!status) return;
+  await changeShipments(tx, [{ shipmentId, status, stopRefused: outcome === 'refused' }]);
+  await resolveAttention(tx, [attentionOn(shipmentId)]);
+  const type = status === 'voided' ? 'shipment_voided' : 'shipment_void_refused';
+  await appendEvents(tx, [eventOf(shipment, type)]);
+}
+
+async function recordDelay(
+  tx: Transaction,
+  { shipmentId, orderId, warehouse }: ShipmentRow,
+  { why, tries }: { why: string; tries: number },
+): Promise<void> {
+  const isOpen = (await updateStopError(tx, shipmentId, why)) > 0;
+  if (!isOpen || tries < DELAYED_AFTER_TRIES) return;
+  const attention: Attention = { orderId, ...attentionOn(shipmentId), why, details: { warehouse } };
+  await raiseAttention(tx, [attention]);
+}
+
+function attentionOn(shipmentId: string) {
+  return { kind: 'shipment_not_stopped' as const, about: shipmentId };
+}
+
+function eventOf({ orderId, shipmentId, warehouse }: ShipmentRow, type: string): NewEvent {
+  return { orderId, type, data: { shipmentId, warehouse } };
+}

@@ -1,0 +1,86 @@
+import type { Database } from '../../platform/database/database';
+import { withTimeout } from '../../platform/with-timeout';
+import { raiseAttention } from '../orders/attention';
+import { claimCharge, executeCharge, markUnknown, type ClaimedCharge } from '../payments/charge';
+import { askRefund } from '../payments/refund';
+import type { ChargeOutcome, GatewayNamed } from '../payments/types';
+import { abandonReservation } from './cancel';
+import { settleCharge } from './pay';
+import { existingProgress } from './progress';
+import type { GatewayAsk, OrderProgress } from './types';
+
+export interface AskDeps {
+  db: Database;
+  gatewayNamed: GatewayNamed;
+  /** Name of the carrier that takes new shipments. */
+  carrier: string;
+}
+
+export interface AskRequest {
+  orderId: string;
+  ask: Pick<GatewayAsk, 'kind' | 'id'>;
+  /** Seconds until a charge without an outcome is asked about again, at first. */
+  firstRetrySeconds: number;
+  /** How long, since the gateway was first asked, a charge without an outcome keeps its stock reserved. */
+  unknownLimitSeconds: number;
+  /**
+   * The longest that the gateway may take, milliseconds, of a first attempt: an outcome that comes later is looked up by the next,
+   * and counts as unknown only then. Null: as long as the gateway's own limit.
+   */
+  briefMs: number | null;
+}
+
+/** A charge without an outcome is asked about after 0.5 s, 1 s, … up to once an hour. */
+const LONGEST_RETRY_SECONDS = 3_600;
+
+/**
+ * Asks the gateway once about a charge or a refund and writes what it says, with all that follows from it. What has no outcome
+ * is due again later; the row says when and why. One attempt at a time: it holds up nothing else of the order.
+ */
+export async function askGateway(deps: AskDeps, request: AskRequest): Promise<OrderProgress> {
+  const { db } = deps;
+  const { orderId, ask } = request;
+  if (ask.kind === 'refund') await askRefund(deps, ask.id);
+  else await askCharge(deps, request);
+  return existingProgress(db, orderId);
+}
+
+async function askCharge(deps: AskDeps, request: AskRequest): Promise<void> {
+  const { db, carrier } = deps;
+  const paymentId = request.ask.id;
+  const claimed = await claimCharge(db, paymentId, {
+    firstSeconds: request.firstRetrySeconds,
+    longestSeconds: LONGEST_RETRY_SECONDS,
+  });
+  if (!claimed) return;
+  const { outcome, why } = await callGateway(deps, request);
+  if (outcome.status !== 'unknown') await settleCharge(db, { paymentId, outcome, carrier });
+  else if (request.briefMs === null) await recordUnknown(db, request, { ...claimed, why });
+}
+
+async function callGateway(
+  { db, gatewayNamed }: AskDeps,
+  { ask, briefMs }: AskRequest,
+): Promise<{ outcome: ChargeOutcome; why: string }> {
+  try {
+    const call = executeCharge({ db, gatewayNamed, paymentId: ask.id });
+    const outcome = briefMs === null ? await call : await withTimeout(call, briefMs);
+    return outcome === 'late'
+      ? { outcome: { status: 'unknown' }, why: 'it takes longer' }
+      : { outcome, why: 'the gateway has no final outcome yet' };
+  } catch (error) {
+    return { outcome: { status: 'unknown' }, why: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+/** After `unknownLimitSeconds` the stock is given up and a person is told. */
+async function recordUnknown(
+  db: Database,
+  { orderId, ask, unknownLimitSeconds }: AskRequest,
+  { reservationId, askedSeconds, why }: ClaimedCharge & { why: string },
+): Promise<void> {
+  await markUnknown(db, ask.id, why);
+  if (askedSeconds <= unknownLimitSeconds) return;
+  await abandonReservation(db, { orderId, reservationId });
+  await db.retrying((tx) => raiseAttention(tx, [{ orderId, kind: 'charge_unresolved', about: ask.id, why }]));
+}

@@ -1,0 +1,108 @@
+import { condition } from '@temporalio/workflow';
+import { isInFlight } from '../../domain/payments/rules';
+import type { OrderProgress, PayRefusal } from '../../domain/ordering/types';
+import type { CancelResult, PayRequest, PayResult } from '../contract/messages';
+
+/** The longest that an update stays open. Its caller waits as long; after that the rows tell. */
+const LONGEST_MS = 10_000;
+
+interface Waiting<Result> {
+  result?: Result;
+}
+
+interface WaitingPayment extends Waiting<PayResult> {
+  request: PayRequest;
+  /** Once its charge has begun. */
+  paymentId?: string;
+}
+
+/**
+ * The requests that wait for the saga's main loop, which alone acts. A request is written to rows before it is acted on; what
+ * is kept here is only who waits for the outcome.
+ */
+export class Requests {
+  private payments: WaitingPayment[] = [];
+  /** Why the order is to be cancelled; until that is written. */
+  private cancelReason: string | undefined;
+  private cancels: Waiting<CancelResult>[] = [];
+  private final: OrderProgress | undefined;
+
+  async pay(request: PayRequest): Promise<PayResult> {
+    if (this.final) return refusedPay(whyOver(this.final));
+    const mine: WaitingPayment = { request };
+    this.payments.push(mine);
+    await condition(() => mine.result !== undefined, LONGEST_MS);
+    this.payments = this.payments.filter((one) => one !== mine);
+    return (
+      mine.result ??
+      (mine.paymentId ? { outcome: 'unknown', paymentId: mine.paymentId } : refusedPay('PAYMENT_IN_PROGRESS'))
+    );
+  }
+
+  async cancel(reason: string): Promise<CancelResult> {
+    if (this.final) return cancelResult(this.final);
+    this.wantCancel(reason);
+    const mine: Waiting<CancelResult> = {};
+    this.cancels.push(mine);
+    await condition(() => mine.result !== undefined, LONGEST_MS);
+    this.cancels = this.cancels.filter((one) => one !== mine);
+    return mine.result ?? { outcome: 'pending' };
+  }
+
+  /** Of a request that nobody waits for: the workflow itself is cancelled. */
+  wantCancel(reason: string): void {
+    this.cancelReason ??= reason;
+  }
+
+  /** True while one is not written to rows yet. */
+  get isNew(): boolean {
+    return this.cancelReason !== undefined || this.nextPayment !== undefined;
+  }
+
+  takeCancel(): string | undefined {
+    const reason = this.cancelReason;
+    this.cancelReason = undefined;
+    return reason;
+  }
+
+  /** The oldest payment whose charge has not begun. */
+  get nextPayment(): WaitingPayment | undefined {
+    return this.payments.find(({ paymentId, result }) => paymentId === undefined && result === undefined);
+  }
+
+  /** Tells those who wait what the rows say. */
+  answer(progress: OrderProgress): void {
+    for (const one of this.payments) {
+      const payment = progress.payments.find(({ paymentId }) => paymentId === one.paymentId);
+      if (payment && !isInFlight(payment))
+        one.result = { outcome: payOutcome(payment.status), paymentId: payment.paymentId };
+    }
+    const isDecided = progress.cancel !== 'open' && this.cancelReason === undefined;
+    if (isDecided && progress.asks.length === 0)
+      for (const one of this.cancels) one.result = cancelResult(progress);
+  }
+
+  /** Tells all who wait, and whoever asks from now on, how the order ended. */
+  close(progress: OrderProgress): void {
+    this.final = progress;
+    this.answer(progress);
+  }
+}
+
+export function refusedPay(code: PayRefusal): PayResult {
+  return { outcome: 'refused', code, paymentId: null };
+}
+
+function payOutcome(status: string): 'captured' | 'declined' {
+  return status === 'declined' ? 'declined' : 'captured';
+}
+
+function whyOver({ status }: OrderProgress): PayRefusal {
+  return status === 'expired' ? 'HOLD_EXPIRED' : 'ORDER_NOT_PAYABLE';
+}
+
+function cancelResult({ status, cancel }: OrderProgress): CancelResult {
+  return status === 'cancelled' || cancel === 'done'
+    ? { outcome: 'cancelled' }
+    : { outcome: 'refused', code: 'NOT_CANCELLABLE' };
+}
