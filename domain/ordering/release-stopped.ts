@@ -40,33 +40,33 @@ export async function releaseStoppedShipments(
   return existingProgress(db, orderId);
 }
 
-/** One refund for each shipment: the price of its units. Locks the order's payments. */
+/** One refund for each payment: the price of the units that it paid for. Locks the order's payments. */
 async function planRefundsOf(
   tx: Transaction,
   orderId: string,
   stopped: readonly StoppedLine[],
 ): Promise<NewEvent[]> {
   const payments = await lockRefundable(tx, orderId);
-  const shipments = new Map(stopped.map((line) => [line.shipmentId, line]));
   const prices = await pricesOf(
     tx,
     orderId,
-    stopped.map(({ shipmentId: group, productId, openQuantity: quantity }) => ({
+    stopped.map(({ reservationId: group, productId, openQuantity: quantity }) => ({
       group,
       productId,
       quantity,
     })),
   );
-  const plans = [...shipments.values()].flatMap(({ shipmentId, reservationId, status }) => {
-    const payment = payments.find((candidate) => candidate.reservationId === reservationId);
-    if (!payment) return [];
-    const { paymentId } = payment;
+  const plans = payments.flatMap(({ paymentId, reservationId }) => {
+    const lines = stopped.filter((line) => line.reservationId === reservationId);
+    const [first] = lines.map(({ shipmentId }) => shipmentId).sort();
+    if (first === undefined) return [];
+    const hasFailed = lines.some(({ status }) => status === 'failed');
     return [
       {
         paymentId,
-        amountMinor: prices.get(shipmentId) ?? 0,
-        origin: { kind: 'shipment' as const, id: shipmentId },
-        reason: status === 'voided' ? 'the order was cancelled' : 'the carrier failed',
+        amountMinor: prices.get(reservationId) ?? 0,
+        origin: { kind: 'shipment' as const, id: first },
+        reason: hasFailed ? 'the carrier failed' : 'the order was cancelled',
         actor: null,
       },
     ];

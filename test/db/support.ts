@@ -1,11 +1,11 @@
 import { adjustStock } from '../../domain/stock/adjustments/adjust';
-import { voidShipments } from '../../domain/fulfilment/void';
+import { askToStop, beginStops } from '../../domain/fulfilment/stop';
 import { createWarehouseDirectory } from '../../domain/catalog/warehouses';
 import { applyCarrierEvents } from '../../domain/fulfilment/carrier-updates';
 import { recordBookings } from '../../domain/fulfilment/book';
 import type { Carrier, CarrierEventType } from '../../domain/fulfilment/types';
 import { beginCharge, settleCharge, type BeginChargeResult } from '../../domain/ordering/pay';
-import { releaseStoppedShipments } from '../../domain/ordering/cancel';
+import { releaseStoppedShipments } from '../../domain/ordering/release-stopped';
 import { orderPaymentId } from '../../domain/orders/ids';
 import {
   createOrderReserver,
@@ -15,7 +15,6 @@ import {
 import type { OrderProgress, OrderView, ReserveOutcome } from '../../domain/ordering/types';
 import type { OrderInput } from '../../domain/orders/types';
 import { readOrder } from '../../domain/ordering/views';
-import { planRefunds } from '../../domain/ordering/refund';
 import type { Database } from '../../platform/database/database';
 import { newId } from '../../platform/ids';
 import { addStock, openTestShop, type TestShop } from '../support/fixtures';
@@ -76,6 +75,7 @@ export function openReserver(db: Database, options: Partial<OrderReserverOptions
     gateway: { name: 'sandbox', amountProblem: () => null },
     strategy: 'nearest',
     backorderLimits: { product: 1_000_000, customer: 100_000 },
+    backorderSeconds: 86_400,
     lanes: 2,
     maxBatch: 256,
     log: testLogger(),
@@ -140,6 +140,7 @@ export function pay(
     payment: { method: 'card', token: rest.token ?? 'tok_ok' },
     reservationId: null,
     gateway: 'sandbox',
+    attemptLimit: 10,
   });
 }
 
@@ -193,8 +194,8 @@ export const obligingCarrier: Carrier = {
 /** The steps of a compensation, each twice, in their order; the money itself is the gateway's. */
 export async function compensate(db: Database, orderId: string, which: 'all' | 'failed-only') {
   const endAs = which === 'all' ? 'cancelled' : 'failed';
-  await twice(db, () => voidShipments({ db, carriers: [obligingCarrier], orderId, which }));
-  await twice(db, () => db.transaction((tx) => planRefunds(tx, orderId, 'test')));
+  if (which === 'all') await twice(db, () => db.transaction((tx) => beginStops(tx, orderId)));
+  await twice(db, () => askToStop({ db, carriers: [obligingCarrier] }, orderId));
   return (await twice(db, () => releaseStoppedShipments(db, { orderId, endAs })))[0];
 }
 

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { startApi, type Api } from '../../api/server';
 import { createSandboxCarrier } from '../../integrations/sandbox-carrier/carrier';
 import { applyCarrierEvents } from '../../domain/fulfilment/carrier-updates';
+import { onlyGateway } from '../../integrations/gateways';
 import { createSandboxGateway } from '../../integrations/sandbox-gateway/gateway';
 import { readSettings, type Settings } from '../../platform/config';
 import { openDatabase, type Database } from '../../platform/database/database';
@@ -81,12 +82,12 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
 
   function openIntegrations(): Integrations {
     const made: Integrations = {
-      gateway: createSandboxGateway({
+      gateways: onlyGateway(createSandboxGateway({
         url: databaseUrl,
         log,
         callTimeoutMs: settings.PAYMENT_CALL_TIMEOUT_MS,
         ...(options.slowMs === undefined ? {} : { slowMs: options.slowMs }),
-      }),
+      })),
       carriers: [
         createSandboxCarrier({
           url: databaseUrl,

@@ -44,7 +44,7 @@ test('when the carrier refuses every warehouse, the order fails and all the mone
     shipments: [{ status: 'failed' }],
   });
   expect(await available('BED', 'REFUSED')).toBe(2);
-  expect(await order.stuck()).toBeUndefined();
+  expect(await order.attention()).toBeUndefined();
 });
 
 test('a parcel that is lost before its pick-up is refunded and its units are restocked', async () => {

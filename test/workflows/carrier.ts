@@ -55,8 +55,8 @@ export function bookingGate(): Barrier {
   let open = () => {};
   let arrived = 0;
   return {
-    integrations: ({ gateway, carriers }) => ({
-      gateway,
+    integrations: ({ gateways, carriers }) => ({
+      gateways,
       carriers: carriers.map((carrier) => ({
         ...carrier,
         async book(shipments) {

@@ -19,7 +19,7 @@ test('a refund that keeps failing is seen as stuck, keeps the stock, and is made
   await untilShipments(order, 'booked');
   const back = await takeAway(stack, 'refunds');
   const cancelled = await order.cancelLater();
-  await waitFor(async () => (await order.stuck()) === true);
+  await waitFor(async () => (await order.attention()) !== undefined);
   expect(await order.details()).toMatch(/\*\*Stuck\*\* undoing: give the money back.*does not exist/);
   expect(await order.view()).toMatchObject({
     status: 'fulfilling',
@@ -31,7 +31,7 @@ test('a refund that keeps failing is seen as stuck, keeps the stock, and is made
   await back();
   expect(await cancelled()).toEqual({ outcome: 'cancelled' });
   expect(await order.closed('refund-stuck')).toEqual({ status: 'cancelled' });
-  expect(await order.stuck()).toBe(false);
+  expect(await order.attention()).toBeUndefined();
   expect(await order.view()).toMatchObject({ refunds: [{ status: 'succeeded', amountMinor: 1_000 }] });
 });
 
@@ -40,7 +40,7 @@ test('a signal has a stuck undo tried at once, without waiting for its next turn
   await untilShipments(order, 'booked');
   const back = await takeAway(stack, 'refunds');
   const cancelled = await order.cancelLater();
-  await waitFor(async () => (await order.stuck()) === true);
+  await waitFor(async () => (await order.attention()) !== undefined);
   await back();
   await order.wake();
   expect(await cancelled()).toEqual({ outcome: 'cancelled' });

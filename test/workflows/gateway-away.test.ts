@@ -36,17 +36,17 @@ test('while the gateway is away a payment is unknown and the stock stays held; i
   await back();
   expect(await order.closed('gateway-away-then-back')).toEqual({ status: 'fulfilled' });
   expect(await gatewayBooks(stack, order)).toEqual([{ status: 'captured', calls: 1 }]);
-  expect(await order.stuck()).toBeUndefined();
+  expect(await order.attention()).toBeUndefined();
 });
 
 test('a charge that is unknown for too long gives up its reservation, alerts, and is refunded when it turns out captured', async () => {
   const order = await place(stack, {
     items: { LAMP: 2 },
     token: 'tok_slow',
-    timeouts: { paymentUnknownSeconds: 1 },
+    saga: { paymentUnknownSeconds: 1 },
   });
   await order.until('failed');
-  await waitFor(async () => (await order.stuck()) === true);
+  await waitFor(async () => (await order.attention()) !== undefined);
   expect(await reservedUnits()).toBe(0);
   expect(await order.view()).toMatchObject({
     failureCode: 'PAYMENT_UNRESOLVED',
@@ -55,7 +55,7 @@ test('a charge that is unknown for too long gives up its reservation, alerts, an
   await waitFor(async () => (await order.details()).includes('its stock was given up'));
 
   expect(await order.closed('reservation-given-up-then-refunded')).toEqual({ status: 'failed' });
-  expect(await order.stuck()).toBe(false);
+  expect(await order.attention()).toBeUndefined();
   expect(await order.view()).toMatchObject({ payment: { status: 'refunded', refundedMinor: 2_000 } });
   expect(await gatewayBooks(stack, order)).toEqual([{ status: 'captured', calls: 1 }]);
 });
@@ -65,12 +65,12 @@ test('a charge that never reached the gateway before its reservation was given u
   const order = await place(stack, {
     items: { LAMP: 1 },
     token: 'tok_ok',
-    timeouts: { paymentUnknownSeconds: 1 },
+    saga: { paymentUnknownSeconds: 1 },
   });
   await order.until('failed');
   await back();
   expect(await order.closed('reservation-given-up-never-charged')).toEqual({ status: 'failed' });
   expect(await order.view()).toMatchObject({ payment: { status: 'declined', declineCode: 'abandoned' } });
   expect(await gatewayBooks(stack, order)).toEqual([{ status: 'declined', calls: 0 }]);
-  expect(await order.stuck()).toBe(false);
+  expect(await order.attention()).toBeUndefined();
 });

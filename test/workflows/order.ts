@@ -1,5 +1,4 @@
-import { WorkflowUpdateFailedError, type WorkflowHandle } from '@temporalio/client';
-import { ApplicationFailure } from '@temporalio/common';
+import type { WorkflowHandle } from '@temporalio/client';
 import type { History } from '@temporalio/common/lib/proto-utils';
 import { readOrder } from '../../domain/ordering/views';
 import type { OrderView } from '../../domain/ordering/types';
@@ -7,12 +6,12 @@ import type { OrderInput, OrderStatus } from '../../domain/orders/types';
 import { newId } from '../../platform/ids';
 import {
   cancelUpdate,
-  COMPENSATION_STUCK,
+  ATTENTION,
   payUpdate,
   wakeSignal,
   type CancelResult,
   type PayResult,
-  type SagaTimeouts,
+  type SagaSettings,
 } from '../../workflows/contract/messages';
 import { WORKFLOW_TYPES } from '../../workflows/contract/names';
 import { orderStartOptions } from '../../workflows/contract/start';
@@ -23,10 +22,11 @@ import type { Stack } from '../support/stack';
 import { waitFor } from '../support/wait';
 
 /** Short, so that what takes an hour in production takes a second here. */
-export const TIMEOUTS: SagaTimeouts = {
+export const SAGA: Omit<SagaSettings, 'paymentsQueue'> = {
   paymentCallMs: 8_000,
   paymentUnknownSeconds: 60,
-  resolveInitialMs: 100,
+  firstRetryMs: 100,
+  gatewayIsFast: true,
 };
 
 export interface OrderRequest {
@@ -36,7 +36,7 @@ export interface OrderRequest {
   holdSeconds?: number;
   /** Card token to pay with the order. */
   token?: string;
-  timeouts?: Partial<SagaTimeouts>;
+  saga?: Partial<SagaSettings>;
 }
 
 /** An order on its way, and what a test asks about it. */
@@ -58,8 +58,8 @@ export interface PlacedOrder {
   closed(path: Path): Promise<{ status: OrderStatus }>;
   /** What an operator reads in the Temporal UI. */
   details(): Promise<string>;
-  /** The search attribute CompensationStuck; undefined: it was never set. */
-  stuck(): Promise<boolean | undefined>;
+  /** The search attribute Attention; undefined: it was never set. */
+  attention(): Promise<string[] | undefined>;
   /** Types of what happened to the order, oldest first. */
   events(): Promise<string[]>;
   history(): Promise<History>;
@@ -81,20 +81,20 @@ export function orderInput(request: OrderRequest): OrderInput {
 
 /** Starts the saga of a new order, as the API does. */
 export function place(stack: Stack, request: OrderRequest): Promise<PlacedOrder> {
-  return startSaga(stack, orderInput(request), request.timeouts);
+  return startSaga(stack, orderInput(request), request.saga);
 }
 
 export async function startSaga(
   stack: Stack,
   order: OrderInput,
-  timeouts: Partial<SagaTimeouts> = {},
+  saga: Partial<SagaSettings> = {},
 ): Promise<PlacedOrder> {
   await stack.temporal.client.workflow.start(
     WORKFLOW_TYPES.orderSaga,
     orderStartOptions({
       names: stack.names,
       order,
-      timeouts: { ...TIMEOUTS, ...timeouts },
+      saga: { ...SAGA, paymentsQueue: stack.names.paymentsQueue, ...saga },
       restart: false,
       eager: false,
     }),
@@ -162,19 +162,19 @@ export function attachToOrder(stack: Stack, input: OrderInput): PlacedOrder {
       const metadata = await handle.query<{ currentDetails?: string }>('__temporal_workflow_metadata');
       return metadata.currentDetails ?? '';
     },
-    async stuck() {
-      return (await handle.describe()).typedSearchAttributes.get(COMPENSATION_STUCK);
+    async attention() {
+      return (await handle.describe()).typedSearchAttributes.get(ATTENTION);
     },
     events: () => eventTypes(db, orderId),
     history: () => handle.fetchHistory(),
   };
 }
 
-/** The code with which the saga refused an update. */
-export async function refusalOf(update: Promise<unknown>): Promise<string | null | undefined> {
-  const error: unknown = await update.catch((thrown: unknown) => thrown);
-  if (!(error instanceof WorkflowUpdateFailedError)) throw new Error(`not refused: ${JSON.stringify(error)}`);
-  return error.cause instanceof ApplicationFailure ? error.cause.type : undefined;
+/** The code with which the saga refused a request. */
+export async function refusalOf(update: Promise<PayResult | CancelResult>): Promise<string> {
+  const result = await update;
+  if (result.outcome !== 'refused') throw new Error(`not refused: ${JSON.stringify(result)}`);
+  return result.code;
 }
 
 /** Milliseconds from the moment the reservation was due to its being freed. */

@@ -46,9 +46,9 @@ test('of two payments at once one is charged and the other is refused', async ()
 
 test('payments that arrive together before the stock is reserved are charged once', async () => {
   const order = await place(stack, { items: { LAMP: 1 } });
-  const answers = await Promise.allSettled([order.pay('tok_ok'), order.pay('tok_ok'), order.pay('tok_ok')]);
+  const answers = await Promise.all([order.pay('tok_ok'), order.pay('tok_ok'), order.pay('tok_ok')]);
   await order.handle.result();
-  expect(answers.filter((answer) => answer.status === 'fulfilled')).toHaveLength(1);
+  expect(answers.map(({ outcome }) => outcome).sort()).toEqual(['captured', 'refused', 'refused']);
   expect((await order.view()).payments).toHaveLength(1);
 });
 

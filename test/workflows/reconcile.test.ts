@@ -91,7 +91,7 @@ test('a saga terminated in the middle of a cancellation finishes it and refunds 
   const back = await takeAway(stack, 'refunds');
   await order.cancelLater();
   // Between two tries: none is under way that could still succeed when the gateway is back.
-  await waitFor(async () => (await order.stuck()) === true);
+  await waitFor(async () => (await order.attention()) !== undefined);
   await order.handle.terminate('by hand');
   await back();
   expect(await reconcileLater(order)).toEqual(reconciled({ looked: 1, restarted: 1 }));
@@ -122,7 +122,7 @@ test('a saga terminated after its reservation was given up still finds out about
   const order = await place(stack, {
     items: { LAMP: 1 },
     token: 'tok_slow',
-    timeouts: { paymentCallMs: 1, paymentUnknownSeconds: 0 },
+    saga: { paymentCallMs: 1, paymentUnknownSeconds: 0 },
   });
   await waitFor(async () => (await gatewayBooks(stack, order)).length === 1);
   await order.handle.terminate('by hand');

@@ -1,3 +1,4 @@
+import type { ShipmentStatus } from '../../domain/fulfilment/types';
 import type { NextStep } from '../../domain/ordering/rules';
 import type { GatewayAsk, OrderProgress } from '../../domain/ordering/types';
 import { ATTENTION } from '../../domain/orders/attention-kinds';
@@ -18,6 +19,19 @@ export class OrderDetails {
   did(what: string): void {
     this.lines.push(`- ${new Date().toISOString()} ${what}`);
     if (this.lines.length > MAX_LINES) this.lines.shift();
+  }
+
+  /** Adds what has changed between two looks at the rows. */
+  changed(before: OrderProgress | undefined, after: OrderProgress): void {
+    for (const { paymentId, status } of after.payments) {
+      const earlier = before?.payments.find((payment) => payment.paymentId === paymentId)?.status;
+      if (status !== earlier && status !== 'pending') this.did(`Payment ${status}.`);
+    }
+    for (const [status, count] of Object.entries(after.shipments)) {
+      const more = count - (before?.shipments[status as ShipmentStatus] ?? 0);
+      if (more > 0 && status !== 'pending') this.did(`Shipments ${status}: ${more} more.`);
+    }
+    if (before && before.status !== after.status) this.did(`Order ${after.status}.`);
   }
 
   /** Says what happens now. */

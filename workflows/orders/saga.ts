@@ -85,9 +85,12 @@ class OrderSaga {
   async run(): Promise<{ status: OrderStatus }> {
     this.listen();
     let progress = await this.reserve();
+    let before: OrderProgress | undefined;
     for (let steps = 1; ; steps++) {
       progress = await this.takeRequests(progress);
       this.requests.answer(progress);
+      this.details.changed(before, progress);
+      before = progress;
       const step = nextStep(progress, this.underWay);
       this.show(step, progress);
       if (step.do === 'finish' && !this.requests.isNew) break;
@@ -156,7 +159,7 @@ class OrderSaga {
       case 'conclude-cancel':
         return database.concludeCancel(orderId);
       case 'release-stopped':
-        this.details.did('Gave back what is not delivered.');
+        this.details.did('Planned the refund of what is not delivered, and put its stock back on sale.');
         return database.releaseStoppedShipments({
           orderId,
           ...(progress.cancel === 'open' || progress.cancel === 'done' ? CANCELLED : CARRIER_FAILED),
