@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { SHIPMENT_STATUSES } from '../../domain/fulfilment/types';
-import { ATTENTION, type AttentionKind } from '../../domain/orders/attention-kinds';
+import { ATTENTION, type AttentionKind } from '../../domain/orders/types';
 import { FULFILMENTS, ITEM_STATUSES, ORDER_STATUSES } from '../../domain/orders/types';
 import type { OrderView } from '../../domain/ordering/types';
 import { PAYMENT_STATUSES, REFUND_SETTLEMENTS, REFUND_STATUSES } from '../../domain/payments/types';

@@ -1,6 +1,7 @@
 import type { OrderView } from '../../domain/ordering/types';
 import { isInFlight } from '../../domain/payments/rules';
 import { OPEN_REFUND_STATUSES, type RefundStatus, type RefundView } from '../../domain/payments/types';
+import { hasEnded } from '../../domain/orders/rules';
 import { readOrder } from '../../domain/ordering/views';
 import { orderPath } from '../http/paths';
 import { problem } from '../http/problems';
@@ -26,13 +27,13 @@ export async function cancelOrder(
   { orderId, reason, updateId, traceparent }: CancelOrder,
 ): Promise<ApiResponse> {
   const before = await readView(context, orderId);
-  if (before.status === 'cancelled' && !isUnderWay(before)) return ok(before);
+  if (isCancelled(before) && !isUnderWay(before)) return ok(before);
   const asked = await updateSaga(context, { id: orderId, traceparent }, () =>
     context.engine.cancel(orderId, updateId, { reason }),
   );
   if (asked.kind === 'result' && asked.result.outcome === 'refused') throw notCancellable();
   const after = await readView(context, orderId);
-  if (asked.kind === 'ended' && after.status !== 'cancelled') throw notCancellable();
+  if (asked.kind === 'ended' && !isCancelled(after)) throw notCancellable();
   const isDecided =
     asked.kind === 'ended' || (asked.kind === 'result' && asked.result.outcome === 'cancelled');
   if (isDecided && !isUnderWay(after)) return ok(after);
@@ -43,6 +44,11 @@ async function readView(context: ApiContext, orderId: string): Promise<OrderView
   const record = await readOrder(context.db, orderId);
   if (!record) throw orderNotFound();
   return record.view;
+}
+
+/** It has ended and somebody's request to cancel has ended all or the rest of it: the reason of one that could not is removed. */
+function isCancelled({ status, cancelReason }: OrderView): boolean {
+  return status === 'cancelled' || (hasEnded(status) && cancelReason !== undefined);
 }
 
 /** Something of it is still on its way back: a charge, a refund or a parcel that is being stopped is unresolved. */

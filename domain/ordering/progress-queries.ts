@@ -4,8 +4,8 @@ import { literals } from '../../platform/database/literals';
 import { utc } from '../../platform/database/pages';
 import { msLeft } from '../../platform/database/retry-times';
 import { STOPPED_SHIPMENT_STATUSES } from '../fulfilment/types';
-import type { AttentionKind } from '../orders/attention-kinds';
-import { OPEN_ORDER_STATUSES, type OrderStatus } from '../orders/types';
+import type { AttentionKind } from '../orders/types';
+import type { OrderStatus } from '../orders/types';
 import { OPEN_REFUND_STATUSES, PAYMENT_STATUSES_IN_FLIGHT } from '../payments/types';
 import { LIVE_RESERVATION_STATUSES } from '../stock/reservations/types';
 import type { OrderProgress } from './types';
@@ -28,11 +28,6 @@ export interface ProgressRow {
   attention: AttentionKind[];
 }
 
-/** A request to cancel that was open when the order ended has ended with it. */
-const CANCEL = `case when o.cancel_state is distinct from 'open' or o.status in ${literals(OPEN_ORDER_STATUSES)} then o.cancel_state
-    when (select sum(i.cancelled_quantity) from order_items i where i.order_id = o.id) > o.cancel_base then 'done'
-    else 'refused' end`;
-
 const ASKS = `
   select 'charge' as kind, p.id, p.tries, p.next_try_at as due from payments p
   where p.order_id = o.id and p.status in ${literals(PAYMENT_STATUSES_IN_FLIGHT)}
@@ -46,7 +41,7 @@ export function selectProgress(on: Queryable, orderIds: readonly string[]): Prom
     on,
     'ordering.progress',
     `select o.id as "orderId", o.status, o.failure_code as "failureCode", o.payment_method is not null as "hasPaymentMethod",
-       ${CANCEL} as cancel,
+       o.cancel_state as cancel,
        coalesce((select json_agg(json_build_object(
            'reservationId', r.id, 'seq', r.seq, 'status', r.status, 'attempt', r.attempt,
            'expiresAt', ${utc('r.expires_at')},

@@ -1,3 +1,4 @@
+import { WAITING_SHIPMENT_STATUSES } from '../fulfilment/types';
 import { hasEnded } from '../orders/rules';
 import type { GatewayAsk, OrderProgress, ReservationProgress } from './types';
 
@@ -7,7 +8,7 @@ export type NextStep =
   | { do: 'finish' }
   /** End whatever has not left. */
   | { do: 'cancel' }
-  /** Nothing more can be ended: say what became of the request to cancel. */
+  /** Nothing more of it can be ended: say what became of the request to cancel. */
   | { do: 'conclude-cancel' }
   /** Shipments will not leave: plan their refunds and put their stock back on sale. */
   | { do: 'release-stopped' }
@@ -91,14 +92,15 @@ function waitsFor(progress: OrderProgress): WaitFor {
   return progress.reservations.some(({ status }) => status === 'confirmed') ? 'shipment' : 'stock';
 }
 
-/** True while anything of an order has not left and may be ended: only then can it be cancelled. */
-export function isEndable({
-  status,
-  reservations,
-  waitingUnits,
-  stoppableShipments,
-}: OrderProgress): boolean {
+/** True while anything of an order has not left and the request to cancel has not tried to end it. */
+function isEndable({ status, reservations, waitingUnits, stoppableShipments }: OrderProgress): boolean {
   if (hasEnded(status)) return false;
   const isReserved = reservations.some((one) => one.status === 'pending' || one.status === 'charging');
   return isReserved || waitingUnits > 0 || stoppableShipments > 0;
+}
+
+/** True while anything of an order has not left, also what a carrier has refused to stop before: only then can it be cancelled. */
+export function mayCancel(progress: OrderProgress): boolean {
+  const waits = WAITING_SHIPMENT_STATUSES.some((status) => (progress.shipments[status] ?? 0) > 0);
+  return isEndable(progress) || (waits && !hasEnded(progress.status));
 }

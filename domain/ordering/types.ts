@@ -1,6 +1,6 @@
 import type { ShipmentStatus, ShipmentView } from '../fulfilment/types';
 import type { AttentionView } from '../orders/attention';
-import type { AttentionKind } from '../orders/attention-kinds';
+import type { AttentionKind } from '../orders/types';
 import type { Fulfilment, ItemStatus, OrderStatus } from '../orders/types';
 import type { PaymentStatus, PaymentView, RefundView } from '../payments/types';
 import type { ReservationStatus } from '../stock/reservations/types';

@@ -1,6 +1,6 @@
 import type { Transaction } from '../../platform/database/database';
 import { raiseOrderAlerts, resolveOrderAlerts } from '../stock/alerts/alerts';
-import { ATTENTION, type AttentionKind } from './attention-kinds';
+import { ATTENTION, type AttentionKind } from './types';
 
 /** That an order needs a person. */
 export interface Attention {

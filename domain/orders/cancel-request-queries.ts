@@ -1,6 +1,6 @@
 import { execute, maybeOne, type Transaction } from '../../platform/database/database';
 import { literals } from '../../platform/database/literals';
-import { OPEN_ORDER_STATUSES } from './types';
+import { OPEN_ORDER_STATUSES, type OrderStatus } from './types';
 
 /** Opens a request to cancel an open order; false where one is open already, or the order is not open. */
 export async function openCancelRequest(tx: Transaction, orderId: string, reason: string): Promise<boolean> {
@@ -16,27 +16,27 @@ export async function openCancelRequest(tx: Transaction, orderId: string, reason
 }
 
 /**
- * Ends the open request to cancel an open order, `done` where units were cancelled since, else `refused` and its reason removed.
- * Undefined: none is open, or the order is not.
+ * Ends the open request to cancel an order: `done` where units were cancelled since, else `refused`. The reason stays while
+ * anything of the order is cancelled. Undefined: none is open.
  */
 export function endCancelRequest(
   tx: Transaction,
   orderId: string,
-): Promise<{ state: 'done' | 'refused'; units: number } | undefined> {
+): Promise<{ state: 'done' | 'refused'; units: number; status: OrderStatus } | undefined> {
   return maybeOne(
     tx,
     'orders.end_cancel_request',
     `with locked as (select id from orders where id = $1 for no key update),
      ended as (
-       select o.id, (select coalesce(sum(cancelled_quantity), 0) from order_items where order_id = $1)::int - o.cancel_base as units
-       from orders o join locked using (id)
-       where o.cancel_state = 'open' and o.status in ${literals(OPEN_ORDER_STATUSES)}
+       select o.id, o.cancel_base,
+         (select coalesce(sum(cancelled_quantity), 0) from order_items where order_id = $1)::int - o.cancel_base as units
+       from orders o join locked using (id) where o.cancel_state = 'open'
      )
      update orders o
      set cancel_state = case when e.units > 0 then 'done' else 'refused' end,
-         cancel_reason = case when e.units > 0 then o.cancel_reason end, updated_at = clock_timestamp()
+         cancel_reason = case when e.units + e.cancel_base > 0 then o.cancel_reason end, updated_at = clock_timestamp()
      from ended e where o.id = e.id
-     returning o.cancel_state as state, e.units`,
+     returning o.cancel_state as state, e.units, o.status`,
     [orderId],
   );
 }

@@ -17,13 +17,11 @@ export async function recordCancelRequest(
   return opened;
 }
 
-/**
- * Ends the request to cancel an order of which a part has left or cannot be stopped: done where anything was ended, else
- * refused and forgotten. An order that has ended is left alone.
- */
+/** Ends the request to cancel an order of which nothing more can be ended: done where anything was, else refused. */
 export async function concludeCancelRequest(tx: Transaction, orderId: string): Promise<void> {
   const ended = await endCancelRequest(tx, orderId);
-  if (!ended) return;
+  // That all of it is cancelled is told by the order's end.
+  if (!ended || ended.status === 'cancelled') return;
   const { state, units } = ended;
   await appendEvents(tx, [
     state === 'done'

@@ -1,36 +1,51 @@
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { DefaultLogger } from '@temporalio/worker';
+import { createFulfilmentActivities, type FulfilmentActivities } from '../../activities/fulfilment';
 import { createOrderActivities, type OrderActivities } from '../../activities/orders';
+import { createPaymentActivities, type PaymentActivities } from '../../activities/payments';
 import { createWarehouseDirectory } from '../../domain/catalog/warehouses';
 import { createOrderReserver, type OrderReserver } from '../../domain/ordering/order-reserver';
 import type { OrderProgress } from '../../domain/ordering/types';
 import type { OrderInput } from '../../domain/orders/types';
-import { fingerprintOf } from '../db/support';
+import type { ClosableGateway } from '../../domain/payments/types';
+import { createSandboxGateway } from '../../integrations/sandbox-gateway/gateway';
+import { fingerprintOf, obligingCarrier } from '../db/support';
 import { addStock, openTestShop, type TestShop } from '../support/fixtures';
 import { expectInvariants } from '../support/invariants';
 import { testLogger } from '../support/servers';
 import { orderInput, type OrderRequest } from './order';
 
+type SagaActivities = OrderActivities & PaymentActivities & FulfilmentActivities;
+
 let shop: TestShop;
 let reserver: OrderReserver;
-let activities: OrderActivities;
+let gateway: ClosableGateway;
+let activities: SagaActivities;
 beforeAll(async () => {
   shop = await openTestShop();
   await addStock(shop.db, 'LAMP', 'AMS', 100);
+  await addStock(shop.db, 'SOFA', 'AMS', 1);
   reserver = createOrderReserver({
     db: shop.db,
     warehouses: createWarehouseDirectory(shop.db),
     gateway: { name: 'sandbox', amountProblem: () => null },
     strategy: 'nearest',
     backorderLimits: { product: 1_000_000, customer: 100_000 },
+    backorderSeconds: 86_400,
     lanes: 1,
     maxBatch: 10,
     log: testLogger(),
   });
-  activities = createOrderActivities({ db: shop.db, reserver, gateway: 'sandbox', carrier: 'sandbox' });
+  gateway = createSandboxGateway({ url: shop.url, log: testLogger(), callTimeoutMs: 5_000 });
+  activities = {
+    ...createOrderActivities({ db: shop.db, reserver, gateway: 'sandbox', attemptLimit: 10 }),
+    ...createPaymentActivities({ db: shop.db, gatewayNamed: () => gateway, carrier: 'sandbox' }),
+    ...createFulfilmentActivities({ db: shop.db, carriers: [obligingCarrier] }),
+  };
 });
 afterAll(async () => {
   await reserver.close();
+  await gateway.close();
   await shop.close();
 });
 afterEach(() => expectInvariants(shop.db));
@@ -44,9 +59,7 @@ function run<Args extends unknown[], Result>(
 
 /** Without what only the clock changes. */
 function still(answer: unknown): unknown {
-  const text = JSON.stringify(answer, (key, value: unknown) =>
-    key === 'msLeft' || key === 'ageSeconds' ? undefined : value,
-  );
+  const text = JSON.stringify(answer, (key, value: unknown) => (key === 'msLeft' ? undefined : value));
   return JSON.parse(text);
 }
 
@@ -59,18 +72,27 @@ async function placed(
 }
 
 /** An order whose card is being charged. */
-async function charging() {
-  const { order, progress } = await placed({ token: 'tok_ok' });
-  const { paymentId, reservationId } = progress.charge!;
-  return { orderId: order.orderId, paymentId, reservationId };
+async function charging(token = 'tok_ok') {
+  const { order, progress } = await placed({ token });
+  const [ask] = progress.asks;
+  return { orderId: order.orderId, ask: { kind: ask!.kind, id: ask!.id } };
 }
 
-const captured = { status: 'captured', gatewayRef: 'sandbox_ch_1' } as const;
-const declined = { status: 'declined', gatewayRef: null, declineCode: 'card_declined' } as const;
+/** An order that is paid. */
+async function paid(): Promise<string> {
+  const { orderId, ask } = await charging();
+  await run(activities.askGateway, { ...LIMITS, orderId, ask });
+  return orderId;
+}
+
+const LIMITS = { firstRetrySeconds: 1, unknownLimitSeconds: 60 };
 
 /** For each activity, brings an order to where it is run, and returns how. */
 const STEPS: Record<
-  keyof OrderActivities | 'settleCharge (declined)' | 'undoReserve (after it)',
+  | Exclude<keyof SagaActivities, 'dispatchShipments'>
+  | 'askGateway (declined)'
+  | 'askGateway (refund)'
+  | 'undoReserve (after it)',
   () => Promise<() => Promise<unknown>>
 > = {
   reserveOrder: () => {
@@ -86,21 +108,30 @@ const STEPS: Record<
     const payment = { method: 'card', token: 'tok_ok' };
     return () => run(activities.beginCharge, { orderId, updateId: 'u-1', payment, reservationId: null });
   },
-  async settleCharge() {
-    const { paymentId } = await charging();
-    return () => run(activities.settleCharge, { paymentId, outcome: captured });
+  async askGateway() {
+    const { orderId, ask } = await charging();
+    return () => run(activities.askGateway, { ...LIMITS, orderId, ask });
   },
-  async 'settleCharge (declined)'() {
-    const { paymentId } = await charging();
-    return () => run(activities.settleCharge, { paymentId, outcome: declined });
+  async 'askGateway (declined)'() {
+    const { orderId, ask } = await charging('tok_declined');
+    return () => run(activities.askGateway, { ...LIMITS, orderId, ask });
   },
-  async recordUnknownCharge() {
-    const { orderId, paymentId } = await charging();
-    return () => run(activities.recordUnknownCharge, { orderId, paymentId });
+  async 'askGateway (refund)'() {
+    const orderId = await paid();
+    await shop.db.pool.query(`update shipments set status = 'failed' where order_id = $1`, [orderId]);
+    const { asks } = await run(activities.releaseStoppedShipments, { orderId, endAs: 'failed' });
+    const ask = { kind: asks[0]!.kind, id: asks[0]!.id };
+    return () => run(activities.askGateway, { ...LIMITS, orderId, ask });
   },
-  async abandonReservation() {
-    const { orderId, reservationId } = await charging();
-    return () => run(activities.abandonReservation, { orderId, reservationId });
+  async askGatewayBriefly() {
+    const { orderId, ask } = await charging();
+    return () => run(activities.askGatewayBriefly, { ...LIMITS, orderId, ask });
+  },
+  async stopShipments() {
+    const orderId = await paid();
+    await shop.db.pool.query(`update shipments set status = 'booked' where order_id = $1`, [orderId]);
+    await run(activities.cancelUndelivered, orderId);
+    return () => run(activities.stopShipments, orderId);
   },
   async expireReservation() {
     const { order, progress } = await placed();
@@ -114,18 +145,24 @@ const STEPS: Record<
     const { orderId } = (await placed()).order;
     return () => run(activities.requestCancel, { orderId, reason: 'why not' });
   },
-  async refuseCancel() {
+  async concludeCancel() {
     const { orderId } = (await placed()).order;
     await run(activities.requestCancel, { orderId, reason: 'why not' });
-    return () => run(activities.refuseCancel, orderId);
+    return () => run(activities.concludeCancel, orderId);
   },
-  async cancelUnpaid() {
-    const { orderId } = (await placed({ items: { LAMP: 1_000 }, fulfilment: 'backorder' })).order;
-    return () => run(activities.cancelUnpaid, orderId);
+  async cancelUndelivered() {
+    const { orderId } = (await placed({ items: { SOFA: 3 }, fulfilment: 'backorder' })).order;
+    return () => run(activities.cancelUndelivered, orderId);
+  },
+  async giveUpBackorders() {
+    const { orderId } = (await placed({ items: { SOFA: 3 }, fulfilment: 'backorder' })).order;
+    await shop.db.pool.query('update orders set backorder_until = clock_timestamp() where id = $1', [
+      orderId,
+    ]);
+    return () => run(activities.giveUpBackorders, orderId);
   },
   async releaseStoppedShipments() {
-    const { orderId, paymentId } = await charging();
-    await run(activities.settleCharge, { paymentId, outcome: captured });
+    const orderId = await paid();
     await shop.db.pool.query(`update shipments set status = 'failed' where order_id = $1`, [orderId]);
     return () => run(activities.releaseStoppedShipments, { orderId, endAs: 'failed' });
   },

@@ -1,7 +1,7 @@
 import type { ShipmentStatus } from '../../domain/fulfilment/types';
 import type { NextStep } from '../../domain/ordering/rules';
 import type { GatewayAsk, OrderProgress } from '../../domain/ordering/types';
-import { ATTENTION } from '../../domain/orders/attention-kinds';
+import { ATTENTION } from '../../domain/orders/types';
 
 /** The latest steps kept in an order's details: an order that is retried for days must not grow without bound. */
 const MAX_LINES = 20;

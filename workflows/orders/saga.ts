@@ -13,7 +13,7 @@ import {
   upsertSearchAttributes,
   workflowInfo,
 } from '@temporalio/workflow';
-import { isEndable, nextStep, STOP, type NextStep } from '../../domain/ordering/rules';
+import { mayCancel, nextStep, STOP, type NextStep } from '../../domain/ordering/rules';
 import type { GatewayAsk, OrderProgress } from '../../domain/ordering/types';
 import type { OrderStatus } from '../../domain/orders/types';
 import {
@@ -71,7 +71,7 @@ class OrderSaga {
   /** Charges and refunds that the gateway did not answer in a workflow task. */
   private readonly slow = new Set<string>();
   private isWoken = false;
-  private defect: unknown;
+  private defect: Error | undefined;
   private shown: { status?: OrderStatus; attention: string } = { attention: '' };
 
   constructor(
@@ -129,6 +129,7 @@ class OrderSaga {
       if (!(error instanceof ActivityFailure) && !isCancellation(error)) throw error;
       const code = isCancellation(error) ? 'CANCELLED' : failureType(error);
       this.details.did(`Reservation given up: ${code}.`);
+      this.details.now('Undoing the reservation.');
       const detail = 'The order could not be reserved and was undone.';
       return database.undoReserve({ order, code, detail });
     }
@@ -138,7 +139,7 @@ class OrderSaga {
   private async takeRequests(progress: OrderProgress): Promise<OrderProgress> {
     const { orderId } = this;
     const reason = this.requests.takeCancel();
-    if (reason !== undefined && isEndable(progress))
+    if (reason !== undefined && mayCancel(progress))
       progress = await database.requestCancel({ orderId, reason });
     for (let one = this.requests.nextPayment; one; one = this.requests.nextPayment) {
       const { updateId, method, token } = one.request;
@@ -211,7 +212,8 @@ class OrderSaga {
     this.underWay.add(id);
     void call
       .catch((error: unknown) => {
-        if (!(error instanceof ActivityFailure)) this.defect = error;
+        if (!(error instanceof ActivityFailure))
+          this.defect = error instanceof Error ? error : new Error(String(error));
       })
       .then(() => {
         this.underWay.delete(id);
