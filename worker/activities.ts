@@ -33,7 +33,11 @@ export function createActivities(context: ActivityContext): { orders: object; jo
   const { db, stock, engine, settings, reserver, gateway, carriers, log } = context;
   const [carrier] = carriers;
   if (!carrier) throw new Error('no carrier is set up');
-  const { dispatchShipments, voidShipments } = createFulfilmentActivities({ db, carriers });
+  const { dispatchShipments, voidShipments } = createFulfilmentActivities({
+    db,
+    carriers,
+    callTimeoutMs: settings.CARRIER_CALL_TIMEOUT_MS,
+  });
   return {
     orders: {
       ...createOrderActivities({ db, reserver, gateway: gateway.name, carrier: carrier.name }),

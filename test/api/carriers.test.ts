@@ -1,3 +1,4 @@
+import { postEvents } from '../../integrations/sandbox-carrier/entry';
 import { newId } from '../../platform/ids';
 import { CARRIER_SECRET, signedHeaders } from '../support/carrier-signature';
 import { addPaidOrder, addStock } from '../support/fixtures';
@@ -146,6 +147,15 @@ describe("a carrier's updates", () => {
       expect(await send('', { ...signedHeaders('') })).toMatchObject({ status: 422 });
       const other = { ...signedHeaders(raw), 'content-type': 'text/plain' };
       expect(await send(raw, other)).toMatchObject({ status: 415 });
+    });
+
+    it('as the sandbox carrier sends them', async () => {
+      const { shipmentId } = await bookedShipment();
+      const url = `${test.api.url}/api/v1/carriers/sandbox/events`;
+      const events = [{ eventId: newId(), shipmentId, type: 'picked_up' as const }];
+      await expect(postEvents(url, [], events)).rejects.toThrow('SIGNATURE_MISSING');
+      expect(await postEvents(url, [OTHER, CARRIER_SECRET], events)).toEqual([]);
+      expect(await statusOf(shipmentId)).toBe('picked_up');
     });
 
     it('that is not older than five minutes, nor ahead', async () => {
