@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { carrierSecretsOf, type Settings } from '../platform/config';
 import { errorCode } from '../platform/embedded/processes';
 import { configError } from '../platform/errors';
+import { newId } from '../platform/ids';
 import { isWebhookSecret, webhookSecretOf } from '../platform/webhook-signature';
 
 const SECRET_BYTES = 32;
@@ -16,8 +17,8 @@ export async function withOwnCarrierSecret(settings: Settings): Promise<Settings
   if (!needsSecret(settings)) return settings;
   const path = secretPath(settings);
   await mkdir(settings.HOLDFAST_HOME, { recursive: true });
-  const made = `${path}.${process.pid}.new`;
-  await writeFile(made, `${webhookSecretOf(randomBytes(SECRET_BYTES))}\n`, { mode: 0o600 });
+  const made = `${path}.${newId()}.new`;
+  await writeFile(made, `${webhookSecretOf(randomBytes(SECRET_BYTES))}\n`, { mode: 0o600, flag: 'wx' });
   try {
     // Whole or not at all, and never over one that is there: what was signed with it may be on its way.
     await link(made, path);
