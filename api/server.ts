@@ -92,6 +92,11 @@ export async function startApi(options: ApiOptions): Promise<Api> {
   if (!isLoopback(settings.HOST)) {
     log.warn({ host: settings.HOST }, 'the API has no sign-in yet and can be reached from other machines');
   }
+  if (settings.CARRIER_UPDATES_UNSIGNED === 'allow') {
+    log.warn(
+      'CARRIER_UPDATES_UNSIGNED is allow: whoever reaches the API may send updates of a carrier without a secret',
+    );
+  }
   return {
     url: urlOf(server),
     async close() {

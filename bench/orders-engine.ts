@@ -1,13 +1,16 @@
+import { randomBytes } from 'node:crypto';
 import type { Client, WorkflowHandle } from '@temporalio/client';
 import { Worker } from '@temporalio/worker';
 import { startApi } from '../api/server';
 import { createSandboxCarrier } from '../integrations/sandbox-carrier/carrier';
+import { postEvents } from '../integrations/sandbox-carrier/entry';
 import type { CarrierEvent } from '../domain/fulfilment/types';
 import { onlyGateway } from '../integrations/gateways';
 import { createSandboxGateway } from '../integrations/sandbox-gateway/gateway';
 import { readSettings } from '../platform/config';
 import { openDatabase, type Database } from '../platform/database/database';
 import { connectTemporal, installTemporalRuntime } from '../platform/temporal/connection';
+import { webhookSecretOf } from '../platform/webhook-signature';
 import { ensureSearchAttributes } from '../platform/temporal/namespace';
 import { startWorker } from '../worker/worker';
 import { engineNames } from '../workflows/contract/names';
@@ -29,13 +32,20 @@ export interface BenchEngine {
   stop(): Promise<void>;
 }
 
+/** Signs the sandbox carrier's updates. */
+const SECRET = webhookSecretOf(randomBytes(32));
+
 /** The whole product in this process on fresh servers, as `npm start` runs it, and a worker for what it is compared with. */
 export async function startBenchEngine(skus: number): Promise<BenchEngine> {
   const postgres = await startBenchPostgres();
   const { log, url: databaseUrl } = postgres;
   const server = await startBenchTemporal(postgres);
   installTemporalRuntime(log);
-  const settings = { ...readSettings({}), PORT: 0, SANDBOX_CARRIER_DELAY_MS: 0 };
+  const settings = {
+    ...readSettings({ CARRIER_WEBHOOK_SECRETS: `sandbox=${SECRET}` }),
+    PORT: 0,
+    SANDBOX_CARRIER_DELAY_MS: 0,
+  };
   const { client, connection, namespace, close } = await connectTemporal(settings, {
     address: server.address,
     log,
@@ -119,12 +129,5 @@ async function deliverEvents(
   }
   await Promise.all(signals);
   if (others.length === 0) return [];
-  const response = await fetch(`${to.url}/api/v1/carriers/sandbox/events`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ events: others }),
-  });
-  await response.arrayBuffer();
-  if (!response.ok) throw new Error(`the webhook answered ${response.status}`);
-  return [];
+  return postEvents(`${to.url}/api/v1/carriers/sandbox/events`, [SECRET], others);
 }

@@ -9,6 +9,7 @@ import { migrate } from '../platform/database/migrations';
 import { ensureSearchAttributes } from '../platform/temporal/namespace';
 import { VERSION } from '../platform/version';
 import { engineNames } from '../workflows/contract/names';
+import { withOwnCarrierSecret } from './carrier-secret';
 import { runDemo } from './demo';
 import { removeDevFile, writeDevFile } from './dev-file';
 import { providePostgres, provideTemporal, type ProvidedTemporal } from './embedded';
@@ -40,8 +41,8 @@ export async function runUp(settings: Settings, options: UpOptions, output: Outp
   const onSignal = () => output.line('\nStopping; once more to stop at once.');
   return runService({ log, stopSeconds: stopSeconds(settings), onSignal }, async (service) => {
     output.line(`Holdfast ${VERSION}\n`);
-    const around = { service, settings, log };
-    await claimHome(around);
+    await claimHome({ service, settings, log });
+    const around = { service, settings: await withOwnCarrierSecret(settings), log };
     const started = await startEverything(around, options, output);
     const demoWentRight = options.demo ? await runDemo(started.baseUrl, output, service.stopping) : true;
     if (options.smoke) {

@@ -2,12 +2,14 @@ import type { Settings } from '../platform/config';
 import { createLogger } from '../platform/telemetry/log';
 import { ensureSearchAttributes } from '../platform/temporal/namespace';
 import { engineNames } from '../workflows/contract/names';
+import { withHomeCarrierSecret } from './carrier-secret';
 import { connectTemporalPart, openDatabasePart, startWorkerPart, stopSeconds } from './service-parts';
 import { locateDatabase, locateTemporal } from './servers';
 import { runService } from './service';
 
 /** `holdfast worker`: runs the orders, without HTTP. */
-export async function runWorker(settings: Settings): Promise<number> {
+export async function runWorker(given: Settings): Promise<number> {
+  const settings = await withHomeCarrierSecret(given);
   const log = createLogger(settings.LOG_LEVEL, 'holdfast-worker');
   const databaseUrl = await locateDatabase(settings);
   const target = await locateTemporal(settings);

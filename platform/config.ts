@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { configError } from './errors';
+import { isWebhookSecret } from './webhook-signature';
 
 const port = z.coerce.number().int().min(0).max(65_535);
 const positive = z.coerce.number().int().min(1);
@@ -17,6 +18,22 @@ const list = z
       .map((item) => item.trim())
       .filter((item) => item !== ''),
   );
+
+const carrierName = z.enum(['sandbox']);
+
+const SECRET_OF_CARRIER = /^([a-z]+)=(.*)$/;
+
+/** `carrier=secret`, the same carrier twice while its secret is changed. */
+const carrierSecrets = list.superRefine((items, context) => {
+  for (const item of items) {
+    const [, name, secret = ''] = SECRET_OF_CARRIER.exec(item) ?? [];
+    // The text is not told: it may be a secret.
+    if (!carrierName.safeParse(name).success)
+      context.addIssue('must be carrier=secret, of a carrier that there is');
+    else if (!isWebhookSecret(secret))
+      context.addIssue(`the secret of ${name} must be whsec_ and the base64 of 24 to 64 bytes`);
+  }
+});
 
 /** Every setting Holdfast reads, by the name of its environment variable. `.env.example` documents each. */
 export const settingsSchema = z.object({
@@ -50,7 +67,10 @@ export const settingsSchema = z.object({
   PAYMENT_CALLS: positive.max(1_000).default(32),
   PAYMENT_ATTEMPTS: positive.max(1_000).default(10),
 
-  CARRIER: z.enum(['sandbox']).default('sandbox'),
+  CARRIER: carrierName.default('sandbox'),
+  CARRIER_CALL_TIMEOUT_MS: positive.max(15_000).default(10_000),
+  CARRIER_WEBHOOK_SECRETS: carrierSecrets,
+  CARRIER_UPDATES_UNSIGNED: z.enum(['refuse', 'allow']).default('refuse'),
   SANDBOX_CARRIER_DELAY_MS: z.coerce.number().int().min(0).default(500),
   SANDBOX_CARRIER_UNSERVED: list,
   SANDBOX_CARRIER_LOSES: list,
@@ -83,6 +103,14 @@ export const settingsSchema = z.object({
 });
 
 export type Settings = z.infer<typeof settingsSchema>;
+
+/** The secrets with which updates of this carrier are signed. */
+export function carrierSecretsOf(
+  { CARRIER_WEBHOOK_SECRETS: given }: Pick<Settings, 'CARRIER_WEBHOOK_SECRETS'>,
+  carrier: string,
+): string[] {
+  return given.flatMap((item) => (item.startsWith(`${carrier}=`) ? [item.slice(carrier.length + 1)] : []));
+}
 
 /**
  * Reads and validates all settings at once.

@@ -37,7 +37,11 @@ export function createActivities(context: ActivityContext): {
   const { db, stock, engine, settings, reserver, gateways, carriers, log } = context;
   const [carrier] = carriers;
   if (!carrier) throw new Error('no carrier is set up');
-  const { dispatchShipments, stopShipments } = createFulfilmentActivities({ db, carriers });
+  const { dispatchShipments, stopShipments } = createFulfilmentActivities({
+    db,
+    carriers,
+    callTimeoutMs: settings.CARRIER_CALL_TIMEOUT_MS,
+  });
   const { askGateway, askGatewayBriefly } = createPaymentActivities({
     db,
     gatewayNamed: gateways.named,

@@ -102,7 +102,7 @@ function mount({ router, prefix }: PrefixRouter, mounted: Route, readBody: Reque
     const response = await mounted.handle(req, res);
     if (response) send(res, response);
   };
-  const body = mounted.schemas.body ? jsonBody(mounted.bodyLimitBytes) : [];
+  const body = mounted.schemas.body ? bodyOf(mounted) : [];
   const steps = [nameRoute(mounted.path), ...(mounted.upload ? [] : [readBody]), ...body, handle];
   const path = expressPath(mounted.path.slice(prefix.length));
   for (const method of mounted.methods) router[method](path, ...steps);
@@ -140,13 +140,47 @@ function hasBody({ headers }: Request): boolean {
   return headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0';
 }
 
+function bodyOf({ authenticate, bodyLimitBytes }: Route): readonly RequestHandler[] {
+  return authenticate ? authenticatedBody(authenticate, bodyLimitBytes) : jsonBody(bodyLimitBytes);
+}
+
+/** As `jsonBody`, but what was sent is authenticated before anything is said or read of it. */
+function authenticatedBody(
+  authenticate: NonNullable<Route['authenticate']>,
+  limit = BODY_LIMIT_BYTES,
+): readonly RequestHandler[] {
+  return [
+    express.raw({ limit, type: () => true }),
+    (req, _res, next) => {
+      const sent: unknown = req.body;
+      const bytes = Buffer.isBuffer(sent) ? sent : Buffer.alloc(0);
+      authenticate(req, bytes);
+      expectJson(req);
+      req.body = bytes.length === 0 ? undefined : parsedJson(bytes);
+      next();
+    },
+  ];
+}
+
+function parsedJson(bytes: Buffer): unknown {
+  try {
+    return JSON.parse(bytes.toString('utf8'));
+  } catch {
+    throw problem('MALFORMED_JSON', 'The body is not valid JSON.');
+  }
+}
+
+function expectJson(req: Request): void {
+  // null, or a length of zero: there is no body at all, which the schema checks.
+  if (req.get('content-length') !== '0' && req.is(JSON_TYPES) === false) {
+    throw problem('UNSUPPORTED_MEDIA_TYPE', 'Send the body as application/json.');
+  }
+}
+
 function jsonBody(limit = BODY_LIMIT_BYTES): readonly RequestHandler[] {
   return [
     (req, _res, next) => {
-      // null, or a length of zero: there is no body at all, which the schema checks.
-      if (req.get('content-length') !== '0' && req.is(JSON_TYPES) === false) {
-        throw problem('UNSUPPORTED_MEDIA_TYPE', 'Send the body as application/json.');
-      }
+      expectJson(req);
       next();
     },
     // Not strict: a body that is JSON but no object breaks a rule (422) and is not malformed (400).

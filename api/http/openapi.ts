@@ -58,7 +58,7 @@ function register(registry: OpenAPIRegistry, route: Route, method: Method): void
     request: {
       params,
       query,
-      headers: route.keyed ? z.object({ 'Idempotency-Key': idempotencyKey }) : undefined,
+      headers: route.keyed ? z.object({ 'Idempotency-Key': idempotencyKey }) : route.headers,
       body: requestBody(route),
     },
     responses: { ...problemResponses(problemsOf(route)), ...documentedResponses(route.responses) },

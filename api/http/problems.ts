@@ -11,6 +11,9 @@ interface ProblemKind {
 export const PROBLEMS = {
   BAD_REQUEST: { status: 400, title: 'The request cannot be understood' },
   MALFORMED_JSON: { status: 400, title: 'The body is not valid JSON' },
+  SIGNATURE_MISSING: { status: 401, title: 'The request is not signed' },
+  SIGNATURE_INVALID: { status: 401, title: 'The signature is not by a secret that is set' },
+  SIGNATURE_EXPIRED: { status: 401, title: 'The request was signed too long ago, or ahead of time' },
   PAYMENT_DECLINED: { status: 402, title: 'The payment was declined' },
   NOT_FOUND: { status: 404, title: 'There is no such thing' },
   METHOD_NOT_ALLOWED: { status: 405, title: 'This method is not allowed here' },

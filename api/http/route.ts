@@ -32,6 +32,12 @@ export interface RouteDocs {
   upload?: readonly string[];
   /** May be called without a body. */
   bodyOptional?: boolean;
+  /**
+   * Looks at a JSON body as it was sent, before anything of it is read, and throws what refuses the request. A route that
+   * has it describes the headers that it looks at.
+   */
+  authenticate?(req: Request, body: Buffer): void;
+  headers?: z.ZodObject;
   /** Bytes a body may have, where that is more than usual. */
   bodyLimitBytes?: number;
 }

@@ -22,6 +22,17 @@ export const carrierEvents = z
   })
   .meta({ id: 'CarrierEvents' });
 
+export const signatureHeaders = z.object({
+  'webhook-id': z.string().meta({ description: 'Of this message; part of what is signed' }),
+  'webhook-timestamp': z
+    .string()
+    .meta({ description: 'Unix time in seconds, at most five minutes from now; part of what is signed' }),
+  'webhook-signature': z.string().meta({
+    description:
+      '`v1,` and the base64 of the HMAC-SHA256 of `id.timestamp.body`, with the bytes after `whsec_` of the secret as the key. Several are separated by spaces.',
+  }),
+});
+
 export const carrierOutcomes = z
   .object({
     results: z.array(

@@ -256,7 +256,8 @@ export const ORDER_QUERIES: readonly ExplainedQuery[] = [
   {
     title: 'Shipments to book',
     usedBy: 'The dispatcher',
-    index: '`shipments_to_book (created_at)`, partial: only what is pending or being booked.',
+    index:
+      '`shipments_booking_queue (coalesce(lease_until, created_at))`, partial: only what is pending or being booked.',
     run: (on) => claimToBook(on, 'sandbox', 200, 30),
   },
 ];

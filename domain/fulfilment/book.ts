@@ -1,8 +1,13 @@
+import { AppError } from '../../platform/errors';
 import type { Database, Queryable, Transaction } from '../../platform/database/database';
-import { isLostConnection } from '../../platform/errors';
-import { runInHalves } from '../../platform/halves';
 import { enqueue } from '../../platform/database/outbox';
-import { forgetFailures, forgetSettled, recordFailure, runIsolated } from '../stock/alerts/failed-work';
+import {
+  failuresByDue,
+  forgetFailures,
+  forgetSettled,
+  recordFailure,
+  runIsolated,
+} from '../stock/alerts/failed-work';
 import { appendEvents } from '../orders/events';
 import type { NewEvent } from '../orders/types';
 import { advanceStatus } from '../orders/status';
@@ -10,12 +15,14 @@ import {
   claimToBook,
   endLeases,
   lockShipments,
+  selectCarriersWithoutSetup,
   selectSettledBookingFailures,
+  selectSettledCarrierFailures,
   type ShipmentRow,
 } from './queries';
 import { changeShipments, type ShipmentChange } from './change';
 import { afterBooking } from './rules';
-import { BOOKING_WORK, type BookingOutcome, type Carrier, type ShipmentToBook } from './types';
+import { BOOKING_WORK, type BookingOutcome, type ClaimedShipment, type FinalBooking } from './types';
 
 export { existsOverdue as shipmentsAreOverdue } from './queries';
 
@@ -28,10 +35,10 @@ export interface ClaimRequest {
 }
 
 /**
- * Takes up to `limit` shipments to book, oldest first: `pending` ones, and `booking` ones whose dispatcher died. Several
+ * Takes up to `limit` shipments to book: `pending` ones, and `booking` ones whose dispatcher died. Several
  * callers at once get different shipments. Booking twice is harmless: a shipment's id is the carrier's idempotency key.
  */
-export function claimShipments(on: Queryable, request: ClaimRequest): Promise<ShipmentToBook[]> {
+export function claimShipments(on: Queryable, request: ClaimRequest): Promise<ClaimedShipment[]> {
   return claimToBook(on, request.carrier, request.limit, request.leaseSeconds);
 }
 
@@ -43,88 +50,11 @@ export async function releaseClaims(on: Queryable, shipmentIds: readonly string[
   if (shipmentIds.length > 0) await endLeases(on, shipmentIds);
 }
 
-/** Books claimed shipments in one call. Where the carrier fails, their claims are given back, and what it threw is thrown. */
-export async function bookTogether(
-  db: Database,
-  carrier: Carrier,
-  claimed: readonly ShipmentToBook[],
-): Promise<BookingOutcome[]> {
-  try {
-    return await carrier.book(claimed);
-  } catch (error) {
-    await releaseClaims(
-      db,
-      claimed.map(({ shipmentId }) => shipmentId),
-    );
-    throw error;
-  }
-}
-
-/** With so many shipments for which the carrier fails, the rest of the claim is left to the next one. */
-const FAILED_LIMIT = 10;
-
-/**
- * Books claimed shipments, together if the carrier takes them, else in parts, the newest first: those that have failed for
- * long are the oldest. A shipment for which the carrier fails alone is put off, with an alert. Where the carrier took none, it may
- * be the carrier that fails: then only one is put off, and shipments that do fail for themselves give way one by one. While a full
- * claim waits, all that were asked about give way: an outage with a backlog puts off ten in each attempt. A lost connection, or a call without a response in time, is no shipment's own failure.
- *
- * @param isFull as many shipments as were asked for: others may wait behind these, so all that failed give way
- * @returns outcomes, of fewer shipments than were claimed where some failed
- * @throws what the carrier threw, where it took none. The claims of all that are not booked are given back.
- */
-export async function bookInParts(
-  db: Database,
-  carrier: Carrier,
-  claimed: readonly ShipmentToBook[],
-  isFull: boolean,
-): Promise<BookingOutcome[]> {
-  const outcomes: BookingOutcome[] = [];
-  const failures = new Map<string, unknown>();
-  const done = new Set<string>();
-  let unanswered: unknown;
-
-  await runInHalves(
-    claimed.toReversed(),
-    async (some) => {
-      outcomes.push(...(await carrier.book(some)));
-      for (const { shipmentId } of some) done.add(shipmentId);
-    },
-    ({ shipmentId }, error) => {
-      failures.set(shipmentId, error);
-      if (failures.size === FAILED_LIMIT) throw new TooManyFailures();
-    },
-    (error) => !isUnanswered(error),
-  ).catch((error: unknown) => {
-    if (!(error instanceof TooManyFailures)) unanswered = error;
-  });
-
-  const putOff = [...failures].slice(0, done.size > 0 || isFull ? FAILED_LIMIT : 1);
-  for (const [subject, error] of putOff) await recordFailure(db, { work: 'book_shipment', subject, error });
-  const left = claimed.map(({ shipmentId }) => shipmentId).filter((id) => !done.has(id));
-  await releaseClaims(db, left);
-  // What was booked is recorded all the same; the next claim meets what failed.
-  if (done.size > 0) return outcomes;
-  throw unanswered ?? [...failures.values()][0];
-}
-
-class TooManyFailures extends Error {}
-
-/** Also where the client library of a carrier wraps the error. */
-function isUnanswered(error: unknown): boolean {
-  if (!(error instanceof Error)) return false;
-  return (
-    isLostConnection(error) ||
-    error.name === 'TimeoutError' ||
-    error.name === 'AbortError' ||
-    isUnanswered(error.cause)
-  );
-}
-
 /**
  * Records how bookings ended. Booked: tracking number, label, the order `fulfilling`. Refused for good: the shipment
  * `failed` and the order's saga woken to undo it. A shipment that is being voided or was picked up meanwhile keeps its
- * status and still gets its tracking number. Recorded again, it changes nothing. A shipment that cannot be written by an error
+ * status and still gets its tracking number. Recorded again, it changes nothing. Put off by the carrier: the claim is given back, and
+ * the shipment left out for a while; an alert tells of it from the fifth time in a row. A shipment that cannot be written by an error
  * of its own stops no other: an alert tells of it, and it is booked again after a while.
  *
  * @returns how many shipments became `booked` and `failed`.
@@ -134,7 +64,12 @@ export async function recordBookings(
   outcomes: readonly BookingOutcome[],
 ): Promise<{ booked: number; refused: number }> {
   const total = { booked: 0, refused: 0 };
-  await runIsolated(outcomes, {
+  await putOff(
+    db,
+    outcomes.filter((outcome) => outcome.status === 'later'),
+  );
+  const final = outcomes.filter((outcome) => outcome.status !== 'later');
+  await runIsolated(final, {
     db,
     work: 'record_booking',
     idOf: ({ shipmentId }) => shipmentId,
@@ -148,16 +83,65 @@ export async function recordBookings(
   return total;
 }
 
+/** Put off by the carrier so often in a row, a shipment gets an alert: with the usual pauses after a quarter of an hour. */
+const LATER_ALERT_FROM = 5;
+const LATER_SECONDS = { min: 5, max: 86_400 };
+
+async function putOff(
+  db: Database,
+  outcomes: readonly Extract<BookingOutcome, { status: 'later' }>[],
+): Promise<void> {
+  const ids = outcomes.map(({ shipmentId }) => shipmentId);
+  // The carrier responded, so it does not fail for these.
+  await forgetFailures(db, 'book_shipment', ids);
+  for (const { shipmentId, reason, afterSeconds } of outcomes) {
+    await recordFailure(db, {
+      work: 'book_later',
+      subject: shipmentId,
+      error: new Error(reason),
+      alertFrom: LATER_ALERT_FROM,
+      pauseSeconds:
+        afterSeconds === undefined
+          ? undefined
+          : Math.min(Math.max(afterSeconds, LATER_SECONDS.min), LATER_SECONDS.max),
+    });
+  }
+  await releaseClaims(db, ids);
+}
+
+/** Tells of shipments whose carrier is none of these: nobody books them. */
+export async function tellOfCarriersWithoutSetup(db: Database, setUp: readonly string[]): Promise<void> {
+  for (const { carrier, waiting } of await selectCarriersWithoutSetup(db, setUp)) {
+    const error = new AppError(
+      'UNKNOWN_CARRIER',
+      `${waiting} shipments wait for a carrier that is not set up.`,
+    );
+    await recordFailure(db, { work: 'book_with_carrier', subject: carrier, error });
+  }
+}
+
+/** Tells, once, that a carrier books none of the shipments that wait for it. */
+export async function recordCarrierFailure(db: Database, carrier: string, error: unknown): Promise<void> {
+  const { putOff } = await failuresByDue(db, 'book_with_carrier');
+  if (!putOff.has(carrier)) await recordFailure(db, { work: 'book_with_carrier', subject: carrier, error });
+}
+
+/** A carrier has responded: resolves the alert that it books none. */
+export function forgetCarrierFailure(db: Database, carrier: string): Promise<void> {
+  return forgetFailures(db, 'book_with_carrier', [carrier]);
+}
+
 /** Resolves the alerts of bookings that failed and that their shipments need no more. */
 export async function forgetSettledBookings(db: Database): Promise<void> {
   for (const work of BOOKING_WORK) {
     await forgetSettled(db, work, selectSettledBookingFailures);
   }
+  await forgetSettled(db, 'book_with_carrier', selectSettledCarrierFailures);
 }
 
 async function record(
   tx: Transaction,
-  outcomes: ReadonlyMap<string, BookingOutcome>,
+  outcomes: ReadonlyMap<string, FinalBooking>,
 ): Promise<{ booked: number; refused: number }> {
   const changes: ShipmentChange[] = [];
   const events: NewEvent[] = [];
@@ -182,15 +166,13 @@ async function record(
   // Locks the rows of all these orders, in order; what follows touches only orders among them.
   await appendEvents(tx, events);
   await advanceStatus(tx, [...new Set(booked)], 'fulfilling');
-  for (const work of BOOKING_WORK) {
-    await forgetFailures(tx, work, [...outcomes.keys()]);
-  }
+  await forgetFailures(tx, BOOKING_WORK, [...outcomes.keys()]);
   return { booked: booked.length, refused: refused.length };
 }
 
 function changeOf(
   { shipmentId }: ShipmentRow,
-  outcome: BookingOutcome,
+  outcome: FinalBooking,
   status: ShipmentRow['status'],
 ): ShipmentChange {
   return outcome.status === 'booked'
@@ -198,7 +180,7 @@ function changeOf(
     : { shipmentId, status, error: outcome.reason };
 }
 
-function eventOf({ orderId, shipmentId, warehouse }: ShipmentRow, outcome: BookingOutcome): NewEvent {
+function eventOf({ orderId, shipmentId, warehouse }: ShipmentRow, outcome: FinalBooking): NewEvent {
   return outcome.status === 'booked'
     ? {
         orderId,

@@ -15,8 +15,8 @@ import {
   STOPPED_SHIPMENT_STATUSES,
   UNBOOKED_SHIPMENT_STATUSES,
   type CarrierEvent,
+  type ClaimedShipment,
   type ShipmentStatus,
-  type ShipmentToBook,
 } from './types';
 
 /** Condition on a shipment `s`: no failure puts its booking off. */
@@ -86,7 +86,8 @@ export function insertShipments(
 }
 
 /**
- * Takes shipments to book, oldest first, without those that a failure puts off. An index is searched by
+ * Takes shipments to book, without those that a failure puts off: oldest first, and those that were given back by a failed
+ * call behind all that waited then, so that shipments which fail together do not keep others from their turn. An index is searched by
  * `statement_timestamp()`, which does not change within the statement; it is as good as `clock_timestamp()` where nothing
  * waits for a lock.
  */
@@ -95,8 +96,8 @@ export function claimToBook(
   carrier: string,
   limit: number,
   leaseSeconds: number,
-): Promise<ShipmentToBook[]> {
-  return many<ShipmentToBook>(
+): Promise<ClaimedShipment[]> {
+  return many<ClaimedShipment>(
     on,
     'fulfilment.claim_to_book',
     `with taken as (
@@ -104,7 +105,7 @@ export function claimToBook(
        where s.status in ${literals(UNBOOKED_SHIPMENT_STATUSES)} and s.carrier = $1
          and (s.status = 'pending' or s.lease_until <= statement_timestamp())
          and ${NOT_PUT_OFF}
-       order by s.created_at limit $2 for no key update skip locked
+       order by coalesce(s.lease_until, s.created_at) limit $2 for no key update skip locked
      ), claimed as (
        update shipments s
        set status = 'booking', updated_at = clock_timestamp(),
@@ -114,10 +115,40 @@ export function claimToBook(
      )
      select c.id as "shipmentId", c.order_id as "orderId", w.code as warehouse, o.ship_to as "shipTo",
        (select json_agg(json_build_object('sku', i.sku, 'quantity', i.quantity) order by i.sku)
-        from shipment_items i where i.shipment_id = c.id) as items
+        from shipment_items i where i.shipment_id = c.id) as items,
+       coalesce((select f.attempts from failed_work f
+                 where f.work = 'book_shipment' and f.subject = c.id::text), 0) as failures
      from claimed c join orders o on o.id = c.order_id join warehouses w on w.id = c.warehouse_id
      order by c.created_at`,
     [carrier, limit, leaseSeconds],
+  );
+}
+
+/** Carriers with shipments to book, other than these, whose alert is not there or may be renewed. */
+export function selectCarriersWithoutSetup(
+  on: Queryable,
+  setUp: readonly string[],
+): Promise<{ carrier: string; waiting: number }[]> {
+  return many(
+    on,
+    'fulfilment.carriers_without_setup',
+    `select s.carrier, count(*)::int as waiting from shipments s
+     where s.status in ${literals(UNBOOKED_SHIPMENT_STATUSES)} and s.carrier <> all ($1::text[])
+       and ${notPutOff('book_with_carrier', 's.carrier')}
+     group by s.carrier`,
+    [setUp],
+  );
+}
+
+/** Carriers that booked nothing and for which nothing waits any more. */
+export function selectSettledCarrierFailures(on: Queryable, work: Work): Promise<SettledFailure[]> {
+  return many(
+    on,
+    'fulfilment.settled_carrier_failures',
+    settledFailures(
+      `select from shipments s where s.carrier = f.subject and s.status in ${literals(UNBOOKED_SHIPMENT_STATUSES)}`,
+    ),
+    [work],
   );
 }
 

@@ -2,8 +2,8 @@ import {
   LEFT_SHIPMENT_STATUSES,
   STOPPED_SHIPMENT_STATUSES,
   WAITING_SHIPMENT_STATUSES,
-  type BookingOutcome,
   type CarrierEventType,
+  type FinalBooking,
   type ShipmentStatus,
 } from './types';
 
@@ -67,10 +67,7 @@ export function afterCarrierEvent(status: ShipmentStatus, type: CarrierEventType
 }
 
 /** The status after the carrier's outcome of a booking, or null where it changes none: the shipment is being voided, or has moved on. */
-export function afterBooking(
-  status: ShipmentStatus,
-  outcome: BookingOutcome['status'],
-): ShipmentStatus | null {
+export function afterBooking(status: ShipmentStatus, outcome: FinalBooking['status']): ShipmentStatus | null {
   if (status !== 'booking') return null;
   return outcome === 'booked' ? 'booked' : 'failed';
 }

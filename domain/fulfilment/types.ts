@@ -39,8 +39,19 @@ export interface ShipmentToBook {
 
 export type BookingOutcome =
   | { shipmentId: string; status: 'booked'; trackingNumber: string; labelUrl: string }
-  /** The carrier will never take it. A passing failure is thrown instead. */
-  | { shipmentId: string; status: 'refused'; reason: string };
+  /** The carrier will never take it. */
+  | { shipmentId: string; status: 'refused'; reason: string }
+  /** Not now, for a reason of this shipment: it is asked again after so many seconds, without them after a growing pause. */
+  | { shipmentId: string; status: 'later'; reason: string; afterSeconds?: number };
+
+/** What the carrier decided for good. */
+export type FinalBooking = Exclude<BookingOutcome, { status: 'later' }>;
+
+/** A shipment that is taken to be booked. */
+export interface ClaimedShipment extends ShipmentToBook {
+  /** How often its booking failed although the carrier took others, since it succeeded last. */
+  failures: number;
+}
 
 export const CARRIER_EVENT_TYPES = ['picked_up', 'delivered', 'failed'] as const;
 export type CarrierEventType = (typeof CARRIER_EVENT_TYPES)[number];
@@ -61,8 +72,13 @@ export interface CarrierEvent {
 /** A carrier. Implementations are under `integrations/`. */
 export interface Carrier {
   readonly name: string;
-  /** Books many at once. Safe to repeat: the same shipment id gets the same tracking number. */
-  book(shipments: readonly ShipmentToBook[]): Promise<BookingOutcome[]>;
+  /**
+   * Books many at once. Safe to repeat: the same shipment id gets the same tracking number. What concerns one shipment is its
+   * outcome; what is thrown concerns the call, or a shipment for which the carrier knows no better.
+   *
+   * @param signal aborted when nobody waits for the response any more
+   */
+  book(shipments: readonly ShipmentToBook[], signal?: AbortSignal): Promise<BookingOutcome[]>;
   /** Takes a booking back. `refused`: it is already picked up. Safe to repeat, also for a shipment that it does not know. */
   void(shipmentId: string): Promise<'voided' | 'refused'>;
 }
@@ -92,5 +108,9 @@ declare module '../../platform/database/outbox' {
 }
 
 /** Work on a shipment that has no label yet, each kind put off by itself when it fails. */
-export const BOOKING_WORK = ['book_shipment', 'record_booking'] as const satisfies readonly Work[];
+export const BOOKING_WORK = [
+  'book_shipment',
+  'book_later',
+  'record_booking',
+] as const satisfies readonly Work[];
 export type BookingWork = (typeof BOOKING_WORK)[number];

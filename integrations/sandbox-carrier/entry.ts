@@ -1,7 +1,9 @@
 import { z } from 'zod';
 import type { CarrierEvent } from '../../domain/fulfilment/types';
-import type { Settings } from '../../platform/config';
+import { carrierSecretsOf, type Settings } from '../../platform/config';
+import { newId } from '../../platform/ids';
 import type { Logger } from '../../platform/telemetry/log';
+import { signWebhook } from '../../platform/webhook-signature';
 import { createSandboxCarrier, type SandboxCarrier } from './carrier';
 
 /** What the webhook says of each event; only `failed` matters here. */
@@ -17,6 +19,7 @@ type SandboxCarrierSettings = Pick<
   | 'SANDBOX_CARRIER_UNSERVED'
   | 'SANDBOX_CARRIER_LOSES'
   | 'SANDBOX_CARRIER_WEBHOOK_URL'
+  | 'CARRIER_WEBHOOK_SECRETS'
 >;
 
 /** The sandbox carrier as the table of carriers has it. */
@@ -31,12 +34,13 @@ function openSandboxCarrier(
   { databaseUrl, log }: { databaseUrl: string; log: Logger },
 ): SandboxCarrier {
   const webhook = settings.SANDBOX_CARRIER_WEBHOOK_URL ?? ownWebhook(settings);
+  const secrets = carrierSecretsOf(settings, 'sandbox');
   return createSandboxCarrier({
     url: databaseUrl,
     stageDelayMs: settings.SANDBOX_CARRIER_DELAY_MS,
     refuseWarehouses: settings.SANDBOX_CARRIER_UNSERVED,
     loseWarehouses: settings.SANDBOX_CARRIER_LOSES,
-    deliver: (events) => postEvents(webhook, events),
+    deliver: (events) => postEvents(webhook, secrets, events),
     log,
   });
 }
@@ -48,18 +52,28 @@ function ownWebhook({ HOST, PORT }: Pick<Settings, 'HOST' | 'PORT'>): string {
   return `http://${host}:${PORT}/api/v1/carriers/sandbox/events`;
 }
 
-/** Returns the ids of events that could not be applied. */
-async function postEvents(url: string, events: readonly CarrierEvent[]): Promise<readonly string[]> {
+/**
+ * Sends events to the webhook, signed with each of the secrets, or unsigned where there is none. Returns the ids of events
+ * that could not be applied.
+ */
+export async function postEvents(
+  url: string,
+  secrets: readonly string[],
+  events: readonly CarrierEvent[],
+): Promise<readonly string[]> {
+  const body = JSON.stringify({ events });
+  const signature = secrets.length > 0 ? signWebhook(secrets, { id: `msg_${newId()}`, body }) : {};
   const response = await fetch(url, {
     method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ events }),
+    headers: { 'content-type': 'application/json', ...signature },
+    body,
     signal: AbortSignal.timeout(WEBHOOK_TIMEOUT_MS),
   });
   const text = await response.text();
   // 503 with results: some of them could not be applied.
   const told = response.ok || response.status === 503 ? RESULTS.safeParse(parseJson(text)) : undefined;
-  if (!told?.success) throw new Error(`the carrier webhook returned ${response.status}`);
+  if (!told?.success)
+    throw new Error(`the carrier webhook returned ${response.status}: ${text.slice(0, 500)}`);
   const { results } = told.data;
   return results.filter(({ result }) => result === 'failed').map(({ eventId }) => eventId);
 }

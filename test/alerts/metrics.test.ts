@@ -84,6 +84,8 @@ it('work that failed on one subject is named as such, and not as upkeep that sta
   const error = new Error('damaged');
   await recordFailure(test.db, { work: 'expire_reservation', subject: id, error });
   await recordFailure(test.db, { work: 'deliver_message', subject: 'order.wake x', error });
+  // One that a carrier has put off once is nothing to look at.
+  await recordFailure(test.db, { work: 'book_later', subject: id, error, alertFrom: 5 });
   expect(await health()).toMatchObject({
     status: 'degraded',
     reasons: [{ code: 'WORK_FAILED', message: expect.stringContaining('2 subjects') as string }],
@@ -93,7 +95,7 @@ it('work that failed on one subject is named as such, and not as upkeep that sta
     attention: 0,
   });
   await run(`delete from outbox; delete from reservations where kind = 'hold'`);
-  await forgetFailures(test.db, 'expire_reservation', [id]);
+  await forgetFailures(test.db, ['expire_reservation', 'book_later'], [id]);
   await forgetFailures(test.db, 'deliver_message', ['order.wake x']);
 });
 

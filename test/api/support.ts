@@ -4,6 +4,7 @@ import { startApi, type Api } from '../../api/server';
 import { readSettings, type Settings } from '../../platform/config';
 import { lazyTemporalClient } from '../../platform/temporal/connection';
 import { engineNames, type EngineNames } from '../../workflows/contract/names';
+import { CARRIER_SECRETS, signedHeaders } from '../support/carrier-signature';
 import { openTestShop, type TestShop } from '../support/fixtures';
 import { temporalAddress, testLogger } from '../support/servers';
 
@@ -21,6 +22,8 @@ export interface CallOptions {
   /** Sent as it is, instead of `body`. */
   raw?: string;
   headers?: Record<string, string>;
+  /** Signed as the sandbox carrier signs its updates. */
+  signed?: boolean;
 }
 
 export interface Reply {
@@ -60,7 +63,12 @@ export interface TestApiOptions {
 }
 
 export async function openTestApi(options: TestApiOptions = {}): Promise<TestApi> {
-  const settings = readSettings({ PORT: '0', SHUTDOWN_GRACE_SECONDS: '5', ...options.env });
+  const settings = readSettings({
+    PORT: '0',
+    SHUTDOWN_GRACE_SECONDS: '5',
+    ...CARRIER_SECRETS,
+    ...options.env,
+  });
   const shop = options.shop ?? (await openTestShop());
   const temporal = lazyTemporalClient(settings, { address: options.temporal ?? temporalAddress() });
   const names = engineNames(`t${randomBytes(4).toString('hex')}-`);
@@ -100,7 +108,11 @@ export async function callApi(
   const response = await fetch(url, {
     method,
     body: text,
-    headers: { ...(text === undefined ? {} : { 'content-type': 'application/json' }), ...options.headers },
+    headers: {
+      ...(text === undefined ? {} : { 'content-type': 'application/json' }),
+      ...(options.signed ? signedHeaders(text ?? '') : {}),
+      ...options.headers,
+    },
   });
   const answer = await response.text();
   return {

@@ -33,6 +33,16 @@ describe('settings', () => {
     expect(stderr).toContain('STRIPE_API_KEY:');
   });
 
+  it('with secrets are named without what they hold', async () => {
+    for (const given of ['sandbox=hunter2', 'nobody=whsec_hunter2', 'whsec_hunter2']) {
+      const env = { CARRIER_WEBHOOK_SECRETS: given };
+      const { code, stderr } = await holdfast(['worker'], { cwd, env });
+      expect(code).toBe(2);
+      expect(stderr).toContain('CARRIER_WEBHOOK_SECRETS:');
+      expect(stderr).not.toContain('hunter2');
+    }
+  });
+
   it('of a server that is needed are asked for by name', async () => {
     const { code, stderr } = await holdfast(['migrate'], { cwd });
     expect(code).toBe(2);
@@ -96,6 +106,7 @@ describe('secrets', () => {
     expect(redact('DATABASE_URL', 'postgresql://user:hunter2@host/db')).toContain('user:');
     expect(redact('STRIPE_API_KEY', 'sk_live_hunter2')).not.toContain('hunter');
     expect(redact('TEMPORAL_API_KEY', 'hunter2')).not.toContain('hunter');
+    expect(redact('CARRIER_WEBHOOK_SECRETS', ['sandbox=whsec_hunter2'])).not.toContain('hunter');
     expect(redact('TEMPORAL_ADDRESS', '127.0.0.1:7233')).toBe('127.0.0.1:7233');
   });
 });

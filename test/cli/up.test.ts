@@ -1,4 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Client } from 'pg';
 import { buildGoTool } from '../../platform/embedded/go-tool';
@@ -63,6 +63,10 @@ describe('holdfast up', () => {
     expect(started.stdout()).toContain(`curl -s ${dev.baseUrl}/api/v1/orders`);
     expect((await fetch(dev.temporalUi)).status).toBe(200);
     orderId = await placeOrder(dev.baseUrl);
+    // The secret by which the sandbox carrier signs, for its owner only.
+    expect((await stat(join(home.path, 'carrier-secret'))).mode & 0o777).toBe(0o600);
+    const unsigned = await fetch(`${dev.baseUrl}/api/v1/carriers/sandbox/events`, { method: 'POST' });
+    expect(unsigned.status).toBe(401);
 
     started.kill('SIGTERM');
     expectStopped(await started.ended);

@@ -4,6 +4,7 @@ import Ajv2020 from 'ajv/dist/2020';
 import addFormats from 'ajv-formats';
 import { parse } from 'yaml';
 import { z } from 'zod';
+import { CARRIER_SECRETS } from '../support/carrier-signature';
 import { settingsSchema } from '../../platform/config';
 
 const ROOT = join(__dirname, '..', '..');
@@ -166,9 +167,14 @@ function shown(value: unknown): string {
   return Array.isArray(value) ? value.join(',') : JSON.stringify(value).replaceAll('"', '');
 }
 
-/** What Compose makes of `${NAME}`, `${NAME:-default}` and `${NAME:?message}` when the host sets only the password. */
+/** What must be of a certain form. */
+const NEEDED: Readonly<Record<string, string>> = CARRIER_SECRETS;
+
+/** What Compose makes of `${NAME}`, `${NAME:-default}` and `${NAME:?message}` when the host sets only what is needed. */
 function substitute(value: string): string {
-  return value.replaceAll(/\$\{[A-Z_]+(?::-([^}]*)|:\?[^}]*)?\}/g, (whole, fallback?: string) =>
-    whole.includes(':?') ? 'secret' : (fallback ?? ''),
+  return value.replaceAll(
+    /\$\{([A-Z_]+)(?::-([^}]*)|:\?[^}]*)?\}/g,
+    (whole, name: string, fallback?: string) =>
+      whole.includes(':?') ? (NEEDED[name] ?? 'secret') : (fallback ?? ''),
   );
 }

@@ -7,6 +7,7 @@ import { callApi } from '../api/support';
 import { ensureBuilt } from '../cli/build';
 import { startHoldfast, type Running } from '../cli/holdfast';
 import { openLine, type Line } from '../relay/engine';
+import { CARRIER_SECRETS } from '../support/carrier-signature';
 import { createTestDatabase } from '../support/database';
 import { scratchFolder, startPrivateTemporal, testLogger } from '../support/servers';
 import { waitFor } from '../support/wait';
@@ -45,7 +46,7 @@ export async function openProduct(): Promise<Product> {
   ]);
   const log = testLogger();
   const db = openDatabase({ url: database.url, poolSize: 10, log });
-  const settings = readSettings({ PORT: '0', SHUTDOWN_GRACE_SECONDS: '5' });
+  const settings = readSettings({ PORT: '0', SHUTDOWN_GRACE_SECONDS: '5', ...CARRIER_SECRETS });
   const link = lazyTemporalClient(settings, { address: temporal.address });
   const names = engineNames();
   const api = await startApi({
@@ -74,6 +75,7 @@ export async function openProduct(): Promise<Product> {
         TEMPORAL_ADDRESS: (through ?? temporal).address,
         SANDBOX_CARRIER_WEBHOOK_URL: `${api.url}/api/v1/carriers/sandbox/events`,
         PORT: '0',
+        ...CARRIER_SECRETS,
         ...env,
       },
     });

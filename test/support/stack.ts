@@ -16,6 +16,7 @@ import { SCHEDULES } from '../../worker/schedules';
 import { startWorker, type RunningWorker } from '../../worker/worker';
 import type { Integrations } from '../../worker/integrations';
 import { engineNames, type EngineNames } from '../../workflows/contract/names';
+import { CARRIER_SECRETS } from './carrier-signature';
 import { createTestDatabase } from './database';
 import { temporalAddress, testLogger } from './servers';
 import { withWorkflowBundle } from './workflow-bundle';
@@ -61,7 +62,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
   const database = options.databaseUrl ? undefined : await createTestDatabase();
   const databaseUrl = options.databaseUrl ?? database?.url ?? '';
   const settings: Settings = {
-    ...readSettings({}),
+    ...readSettings(CARRIER_SECRETS),
     PORT: 0,
     SANDBOX_CARRIER_DELAY_MS: 0,
     SHUTDOWN_GRACE_SECONDS: 5,

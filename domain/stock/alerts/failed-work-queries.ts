@@ -9,12 +9,14 @@ export interface NewFailure {
   /** Seconds until the second attempt, and at most. */
   firstSeconds: number;
   longestSeconds: number;
+  /** Attempts that must have failed before there is an alert. */
+  alertFrom: number;
   details: Readonly<Record<string, unknown>>;
 }
 
-/** Counts a failure and raises or renews its alert. Returns when the work may be tried again. */
+/** Counts a failure and, once there were enough, raises or renews its alert. Returns when the work may be tried again. */
 export async function upsertFailure(on: Queryable, failure: NewFailure): Promise<Date> {
-  const { work, subject, firstSeconds, longestSeconds, details } = failure;
+  const { work, subject, firstSeconds, longestSeconds, alertFrom, details } = failure;
   const { retryAt } = await one<{ retryAt: Date }>(
     on,
     'alerts.record_failure',
@@ -28,11 +30,11 @@ export async function upsertFailure(on: Queryable, failure: NewFailure): Promise
      ), raised as (
        insert into alerts as a (kind, subject, details)
        select 'work_failed', $1 || ':' || $2, $5::jsonb || jsonb_build_object('attempts', attempts, 'retryAt', ${utc('retry_at')})
-       from failed
+       from failed where attempts >= $6
        on conflict (subject) where status <> 'resolved' and subject is not null do update set details = excluded.details
      )
      select retry_at as "retryAt" from failed`,
-    [work, subject, firstSeconds, longestSeconds, JSON.stringify(details)],
+    [work, subject, firstSeconds, longestSeconds, JSON.stringify(details), alertFrom],
   );
   return retryAt;
 }
@@ -92,15 +94,19 @@ export function selectSettledDeliveries(on: Queryable, work: Work): Promise<Sett
 }
 
 /** Forgets failures and resolves their alerts. */
-export function deleteFailures(on: Queryable, work: Work, subjects: readonly string[]): Promise<number> {
+export function deleteFailures(
+  on: Queryable,
+  works: readonly Work[],
+  subjects: readonly string[],
+): Promise<number> {
   return execute(
     on,
     'alerts.forget_failures',
     `with over as (
-       delete from failed_work where work = $1 and subject = any ($2::text[]) returning work || ':' || subject as subject
+       delete from failed_work where work = any ($1::text[]) and subject = any ($2::text[]) returning work || ':' || subject as subject
      )
      update alerts a set status = 'resolved', resolved_at = clock_timestamp()
      from over where a.subject = over.subject and a.status <> 'resolved'`,
-    [work, subjects],
+    [works, subjects],
   );
 }

@@ -41,6 +41,16 @@ export function logFailures(log: Logger): () => void {
   };
 }
 
+export interface FailureOfWork {
+  work: Work;
+  subject: string;
+  error: unknown;
+  /** Until it may be tried again, instead of the time that doubles. */
+  pauseSeconds?: number | undefined;
+  /** The failure in a row from which an alert tells of it; the first unless given. */
+  alertFrom?: number;
+}
+
 /**
  * Writes down that work on one subject failed by an error of its own, although the rest of the batch was done: an alert
  * `work_failed` that says what to do, and a time before which the work leaves the subject out. Fails again: the time to the
@@ -50,13 +60,14 @@ export function logFailures(log: Logger): () => void {
  */
 export async function recordFailure(
   db: Queryable,
-  { work, subject, error }: { work: Work; subject: string; error: unknown },
+  { work, subject, error, pauseSeconds, alertFrom = 1 }: FailureOfWork,
 ): Promise<Date> {
   const retryAt = await upsertFailure(db, {
     work,
     subject,
-    firstSeconds: FIRST_RETRY_SECONDS,
-    longestSeconds: LONGEST_RETRY_SECONDS,
+    firstSeconds: pauseSeconds ?? FIRST_RETRY_SECONDS,
+    longestSeconds: pauseSeconds ?? LONGEST_RETRY_SECONDS,
+    alertFrom,
     details: {
       work,
       id: subject,
@@ -117,8 +128,12 @@ export async function failuresByDue(on: Queryable, work: Work): Promise<Failures
 }
 
 /** The work succeeded, or there is nothing left to do: forgets the failures and resolves their alerts. */
-export async function forgetFailures(db: Queryable, work: Work, subjects: readonly string[]): Promise<void> {
-  if (subjects.length > 0) await deleteFailures(db, work, subjects);
+export async function forgetFailures(
+  db: Queryable,
+  work: Work | readonly Work[],
+  subjects: readonly string[],
+): Promise<void> {
+  if (subjects.length > 0) await deleteFailures(db, [work].flat(), subjects);
 }
 
 /** Forgets the failures of which nothing is left to do, as `select` finds them, and resolves their alerts. */

@@ -61,6 +61,17 @@ export const WORK = {
       'The carrier fails for this shipment: it neither books nor refuses it. Look at the shipment, its address and the log of the worker.',
     nextAttempt: 'within half a minute',
   },
+  book_later: {
+    advice:
+      'The carrier puts this shipment off again and again. Look at its reason in the error, and ask the carrier.',
+    nextAttempt: 'within half a minute',
+  },
+  book_with_carrier: {
+    advice:
+      'Shipments wait for this carrier, and it books none of them: it is away, refuses our credentials, fails for the only ones that wait, or is not set up any more. Look at the error and the log of the worker; nothing has to be retried by hand once it is back.',
+    nextAttempt:
+      'within seconds, whether or not it is asked for; one that is not set up, after a restart with its settings',
+  },
   record_booking: {
     advice:
       'The carrier was asked to book this shipment, and its response could not be written. Look at the shipment and its order.',
