@@ -65,7 +65,7 @@ export function createActivities(context: ActivityContext): { orders: object; jo
       ...createReconcileActivities({
         subjects: createReconcileSubjects(context),
         db,
-        describe: (workflowId) => engine.describe(workflowId),
+        engine,
         log,
       }),
       ...createMaintenanceActivities({
