@@ -36,6 +36,8 @@ export interface Reconciled {
   work: Work;
   /** Ids of rows that are open and have rested. */
   suspects(): AsyncIterable<string>;
+  /** Ids of what may run without rows, by visibility: asked last, since its failure ends the run. */
+  withoutRows?(): Promise<string[]>;
   workflowId(id: string): string;
   /** The order that it is the saga of; null: of none. */
   orderId?(id: string): string | null;
@@ -176,6 +178,8 @@ export function createReconcileActivities(deps: ReconcileDependencies): Reconcil
       for (const id of due.slice(0, RETRY_LIMIT)) await reconcile(id);
       await record();
       await subject.lookSoon?.(doubtful);
+      for (const id of (await subject.withoutRows?.()) ?? []) await reconcile(id);
+      await record();
       return result;
     },
   };

@@ -39,8 +39,8 @@ export function createReconcileSubjects(
       async *suspects() {
         yield* await findStuckOrders(db);
         yield* inBatches((limit) => claimRestingOrders(db, { ...claimed, limit }));
-        yield* await findPlacing(engine, names);
       },
+      withoutRows: () => findPlacing(engine, names),
       workflowId: (id) => names.orderWorkflowId(id),
       orderId: (id) => id,
       lookSoon: (ids) => lookSoon(db, ids),

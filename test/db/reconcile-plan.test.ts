@@ -1,5 +1,5 @@
 import { abandonReservation } from '../../domain/ordering/cancel';
-import { claimRestingOrders } from '../../domain/ordering/reconcile';
+import { claimRestingOrders, lookSoon } from '../../domain/ordering/reconcile';
 import { selectSuspectsForUpdate } from '../../domain/ordering/reconcile-queries';
 import { orderReservationId } from '../../domain/orders/ids';
 import { hasEnded } from '../../domain/orders/rules';
@@ -84,3 +84,28 @@ test.each(['before the tables are analysed', 'once they are'])(
     expect(found.sort()).toEqual(orderIds.sort());
   },
 );
+
+test('an order that waits to be paid is looked at every ten minutes, soon again once its reservation is late, and at once when asked for', async () => {
+  const order = orderOf({ [await shop.product({ AMS: 1 })]: 1 });
+  const { orderId } = order;
+  await shop.place(order);
+  const looked = (seconds: number) =>
+    shop.db.pool.query(
+      `update orders set updated_at = now() - interval '1 hour', checked_at = clock_timestamp() - make_interval(secs => $2) where id = $1`,
+      [orderId, seconds],
+    );
+  const isClaimed = async () => (await claimRestingOrders(shop.db, LIMITS)).some(({ id }) => id === orderId);
+  await looked(500);
+  expect(await isClaimed()).toBe(false);
+  await lookSoon(shop.db, [orderId]);
+  expect([await isClaimed(), await isClaimed()]).toEqual([true, false]);
+  await looked(601);
+  expect(await isClaimed()).toBe(true);
+
+  await looked(40);
+  await shop.db.pool.query(
+    `update reservations set expires_at = clock_timestamp() - interval '11 s' where order_id = $1`,
+    [orderId],
+  );
+  expect([await isClaimed(), await isClaimed()]).toEqual([true, false]);
+});

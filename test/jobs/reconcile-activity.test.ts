@@ -33,11 +33,14 @@ let shop: TestShop;
 let states: Map<string, WorkflowState>;
 /** Of workflows that run. */
 let tasks: Map<string, PendingTask>;
+/** Ids that visibility finds. */
+let listed: string[];
 let started: string[];
 beforeEach(async () => {
   shop = await openTestShop();
   states = new Map();
   tasks = new Map();
+  listed = [];
   started = [];
 });
 afterEach(async () => {
@@ -52,6 +55,7 @@ function start(_type: string, { workflowId }: { workflowId: string }): void {
 
 /** Only what the reconciler uses of it: no server is asked. */
 const engine = {
+  list: () => Promise.resolve(listed),
   start: (type: string, options: { workflowId: string }) => {
     start(type, options);
     return Promise.resolve('running');
@@ -385,4 +389,31 @@ test('the workflows that always run are started where they do not, and watched',
   tasks.delete(dispatcher);
   expect(await run('standing')).toEqual(reconciled({ looked: 2, restarted: 1 }));
   expect(await openAlerts()).toEqual([]);
+});
+
+test('a saga that is stuck before its order is placed, of which no table tells, has an alert until it is gone', async () => {
+  const orderId = newId();
+  const workflowId = names.orderWorkflowId(orderId);
+  listed = [workflowId];
+  states.set(workflowId, 'running');
+  tasks.set(workflowId, task({ attempt: 4 }));
+  for (let n = 0; n < 2; n++) expect(await run('orders')).toEqual(reconciled({ looked: 1, stuck: 1 }));
+  const alerts = async () =>
+    (await listAlerts(shop.db, { kind: 'attention', status: 'open', limit: 50, offset: 0 })).items;
+  expect(await alerts()).toMatchObject([
+    {
+      orderId,
+      details: {
+        reason: 'workflow_stuck',
+        build: 'build-7',
+        worker: 'worker-3',
+        attempts: 4,
+        why: expect.stringContaining('when its client sends it again') as unknown,
+      },
+    },
+  ]);
+  states.delete(workflowId);
+  listed = [];
+  expect(await run('orders')).toEqual(reconciled({ looked: 1 }));
+  expect([await alerts(), started]).toEqual([[], []]);
 });
