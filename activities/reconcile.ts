@@ -4,11 +4,12 @@ import type { Work } from '../domain/stock/alerts/types';
 import type { Database } from '../platform/database/database';
 import { isRetryable } from '../platform/errors';
 import { callFailure } from '../platform/temporal/call-failure';
-import type { WorkflowState } from '../platform/temporal/engine-client';
+import type { EngineClient } from '../platform/temporal/engine-client';
 import type { Logger } from '../platform/telemetry/log';
+import { watchStuckWorkflows, type StuckWorkflows } from './stuck-workflows';
 
-/** What has rows, and a workflow for each row that is open. */
-export type ReconcileSubject = 'orders' | 'transfers' | 'jobs' | 'returns';
+/** What has rows, and a workflow for each row that is open; and the workflows that always run. */
+export type ReconcileSubject = 'orders' | 'transfers' | 'jobs' | 'returns' | 'standing';
 
 export interface ReconcileInput {
   subject: ReconcileSubject;
@@ -21,6 +22,8 @@ export interface ReconcileResult {
   restarted: number;
   /** That were ended, since their workflow had failed. */
   ended: number;
+  /** Whose workflow runs and does not go on: its task fails again and again, or no worker takes it. */
+  stuck: number;
   /** That could not be looked at, or started again; they are suspects again later. */
   failed: number;
 }
@@ -31,9 +34,15 @@ export interface Reconciled {
   key: string;
   /** Under which the failure of one is recorded. */
   work: Work;
-  /** Ids of rows that are open and have rested, each once. */
+  /** Ids of rows that are open and have rested. */
   suspects(): AsyncIterable<string>;
+  /** Ids of what may run without rows, by visibility: asked last, since its failure ends the run. */
+  withoutRows?(): Promise<string[]>;
   workflowId(id: string): string;
+  /** The order that it is the saga of; null: of none. */
+  orderId?(id: string): string | null;
+  /** Makes these suspects again in the next run, where it would take longer. */
+  lookSoon?(ids: readonly string[]): Promise<void>;
   /** Starts the workflow; one that runs is left alone. Returns false where nothing is left to do for the row. */
   restart(id: string): Promise<boolean>;
   /**
@@ -46,8 +55,8 @@ export interface Reconciled {
 export interface ReconcileActivities {
   /**
    * Starts the workflow of every row that is open and has none. It changes nothing by itself: the workflow reads the rows and
-   * goes on from there. A workflow that runs is left alone, however slow it is. A suspect that fails does not stop the others:
-   * an alert is raised, and it is left out for a while.
+   * goes on from there. A workflow that runs is left alone, however slow it is; one that runs and does not go on raises an alert.
+   * A suspect that fails does not stop the others: an alert is raised, and it is left out for a while.
    */
   reconcileWorkflows(subject: ReconcileSubject): Promise<ReconcileResult>;
 }
@@ -55,8 +64,8 @@ export interface ReconcileActivities {
 export interface ReconcileDependencies {
   db: Database;
   subjects: Readonly<Record<ReconcileSubject, Reconciled>>;
-  /** By the engine's own record, never by visibility, which lags. */
-  describe(workflowId: string): Promise<WorkflowState>;
+  /** Asked by the engine's own record, never by visibility, which lags. */
+  engine: Pick<EngineClient, 'inspect' | 'lastTaskFailure'>;
   log: Logger;
 }
 
@@ -72,12 +81,31 @@ const REFUSED_LIMIT = 10;
 const RETRY_LIMIT = 100;
 
 export function createReconcileActivities(deps: ReconcileDependencies): ReconcileActivities {
-  const { db, subjects, describe, log } = deps;
+  const { db, subjects, engine, log } = deps;
 
-  async function look(subject: Reconciled, id: string): Promise<'left' | 'restarted' | 'ended'> {
+  type Outcome = 'left' | 'doubtful' | 'stuck' | 'restarted' | 'ended';
+
+  async function look(subject: Reconciled, id: string, watch: StuckWorkflows): Promise<Outcome> {
+    const workflowId = subject.workflowId(id);
+    const orderId = subject.orderId?.(id) ?? null;
+    const condition = await engine.inspect(workflowId);
+    if (condition.state === 'running') {
+      const verdict = await watch.judge({ workflowId, orderId }, condition);
+      if (verdict === 'stuck' || verdict === 'untaken')
+        log.error({ workflowId, orderId, verdict, ...condition.task }, 'a workflow runs and does not go on');
+      return verdict === 'well' ? 'left' : verdict === 'doubtful' ? 'doubtful' : 'stuck';
+    }
+    const outcome = await mend(subject, id, condition.state);
+    await watch.judge({ workflowId, orderId }, condition);
+    return outcome;
+  }
+
+  async function mend(
+    subject: Reconciled,
+    id: string,
+    state: 'completed' | 'failed' | 'gone',
+  ): Promise<'left' | 'restarted' | 'ended'> {
     const about = { [subject.key]: id };
-    const state = await describe(subject.workflowId(id));
-    if (state === 'running') return 'left';
     if (state === 'failed' && subject.end) {
       if (!(await subject.end(id))) return 'left';
       log.error(about, 'a workflow has failed and left its row open; the row is ended as failed');
@@ -93,10 +121,13 @@ export function createReconcileActivities(deps: ReconcileDependencies): Reconcil
   return {
     async reconcileWorkflows(name) {
       const subject = subjects[name];
-      const result = { looked: 0, restarted: 0, ended: 0, failed: 0 };
+      const result = { looked: 0, restarted: 0, ended: 0, stuck: 0, failed: 0 };
       const { work } = subject;
       const { due, putOff } = await failuresByDue(db, work);
       const failedBefore = new Set(due);
+      const watch = await watchStuckWorkflows(deps);
+      const seen = new Set<string>();
+      const doubtful: string[] = [];
       let away = 0;
       /** Refused in a row: whether the cause is their own shows with the next suspect. */
       const refused: { subject: string; error: unknown }[] = [];
@@ -115,13 +146,15 @@ export function createReconcileActivities(deps: ReconcileDependencies): Reconcil
       }
 
       async function reconcile(id: string): Promise<void> {
-        if (putOff.has(id)) return;
+        if (putOff.has(id) || seen.has(id)) return;
+        seen.add(id);
         // Each may take the whole deadline of several calls.
         Context.current().heartbeat(result);
         result.looked += 1;
         try {
-          const outcome = await look(subject, id);
-          if (outcome !== 'left') result[outcome] += 1;
+          const outcome = await look(subject, id, watch);
+          if (outcome === 'doubtful') doubtful.push(id);
+          else if (outcome !== 'left') result[outcome] += 1;
           if (failedBefore.has(id)) await forgetFailures(db, work, [id]);
           away = 0;
           await record();
@@ -143,6 +176,9 @@ export function createReconcileActivities(deps: ReconcileDependencies): Reconcil
       await record();
       // Those that failed before may no longer be suspects: their alerts end with them. Last, so that they delay no other.
       for (const id of due.slice(0, RETRY_LIMIT)) await reconcile(id);
+      await record();
+      await subject.lookSoon?.(doubtful);
+      for (const id of (await subject.withoutRows?.()) ?? []) await reconcile(id);
       await record();
       return result;
     },

@@ -84,7 +84,7 @@ export function createActivities(context: ActivityContext): {
       ...createReconcileActivities({
         subjects: createReconcileSubjects(context),
         db,
-        describe: (workflowId) => engine.describe(workflowId),
+        engine,
         log,
       }),
       ...createMaintenanceActivities({

@@ -1,15 +1,20 @@
 import type { Reconciled, ReconcileSubject } from '../activities/reconcile';
 import { failJob, findRestingJobs } from '../domain/jobs/jobs';
-import { claimRestingOrders } from '../domain/ordering/reconcile';
+import { claimRestingOrders, findStuckOrders, lookSoon } from '../domain/ordering/reconcile';
+import { failedSubjects } from '../domain/stock/alerts/failed-work';
 import { claimUnattendedTransfers } from '../domain/stock/transfers/overdue';
 import { findOverdueReturns } from '../domain/warehousing/returns/end';
 import type { OverdueReturn } from '../domain/warehousing/returns/types';
 import { isAppError } from '../platform/errors';
 import type { PagePosition } from '../platform/database/pages';
+import type { EngineClient } from '../platform/temporal/engine-client';
+import { ORDER_STATUS } from '../workflows/contract/messages';
+import { WORKFLOW_TYPES, type EngineNames } from '../workflows/contract/names';
 import { ensureJobWorkflow } from './ensure/ensure-job-workflow';
 import { ensureOrderWorkflow, type EnsureOrderContext } from './ensure/ensure-order-workflow';
 import { ensureReturnWorkflow } from './ensure/ensure-return-workflow';
 import { ensureTransferWorkflow } from './ensure/ensure-transfer-workflow';
+import { signalDispatcher, signalReservationExpiry } from './ensure/signal-standing-workflows';
 
 /** How long an order, a transfer or a job may rest before it is a suspect. */
 const GRACE_SECONDS = 30;
@@ -25,14 +30,20 @@ const WORKFLOW_FAILED = {
 export function createReconcileSubjects(
   context: EnsureOrderContext,
 ): Readonly<Record<ReconcileSubject, Reconciled>> {
-  const { db, names } = context;
+  const { db, engine, names } = context;
   const claimed = { graceSeconds: GRACE_SECONDS, recheckSeconds: RECHECK_SECONDS };
   return {
     orders: {
       key: 'orderId',
       work: 'start_order_saga',
-      suspects: () => inBatches((limit) => claimRestingOrders(db, { ...claimed, limit })),
+      async *suspects() {
+        yield* await findStuckOrders(db);
+        yield* inBatches((limit) => claimRestingOrders(db, { ...claimed, limit }));
+      },
+      withoutRows: () => findPlacing(engine, names),
       workflowId: (id) => names.orderWorkflowId(id),
+      orderId: (id) => id,
+      lookSoon: (ids) => lookSoon(db, ids),
       restart: (id) => ensureOrderWorkflow(context, id),
     },
     transfers: {
@@ -65,7 +76,42 @@ export function createReconcileSubjects(
       workflowId: (id) => names.returnWorkflowId(id),
       restart: (id) => unlessMissing('NOT_FOUND', () => ensureReturnWorkflow(context, id)),
     },
+    standing: {
+      key: 'workflowId',
+      work: 'start_standing',
+      async *suspects() {
+        yield* [names.dispatcherWorkflowId, names.reservationExpiryWorkflowId];
+        // Of any kind: those that have rows are started again by their own reconciler.
+        yield* await failedSubjects(db, 'run_workflow');
+        yield* await failedSubjects(db, 'take_workflow_task');
+      },
+      workflowId: (id) => id,
+      orderId: (id) => orderIdOf(names, id),
+      async restart(id) {
+        if (id === names.dispatcherWorkflowId) await signalDispatcher(context);
+        else if (id === names.reservationExpiryWorkflowId) await signalReservationExpiry(context);
+        else return false;
+        return true;
+      },
+    },
   };
+}
+
+/** Sagas that are stuck before their order is a row are in no table. There are few that take so long to place an order. */
+const PLACING_LIMIT = 100;
+
+/** Orders whose saga was started a while ago and has not come to its first wait: perhaps there is no row of the order yet. */
+async function findPlacing(engine: EngineClient, names: EngineNames): Promise<string[]> {
+  const before = new Date(Date.now() - GRACE_SECONDS * 1_000).toISOString();
+  const query = `WorkflowType = '${WORKFLOW_TYPES.orderSaga}' and ExecutionStatus = 'Running'
+    and TaskQueue = '${names.ordersQueue}' and ${ORDER_STATUS.name} = 'reserving' and StartTime < '${before}'`;
+  const found = await engine.list(query, PLACING_LIMIT);
+  return found.flatMap((id) => orderIdOf(names, id) ?? []);
+}
+
+function orderIdOf(names: EngineNames, workflowId: string): string | null {
+  const prefix = names.orderWorkflowId('');
+  return workflowId.startsWith(prefix) ? workflowId.slice(prefix.length) : null;
 }
 
 /** What `act` returns; false where it throws that there is no such row: it was deleted since it was a suspect. */

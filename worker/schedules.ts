@@ -39,6 +39,10 @@ export const SCHEDULES: Readonly<Record<string, Scheduled>> = {
   ),
   'reconcile-jobs': reconciles('jobs', 'Starts again the workflow of any open job that has none'),
   'reconcile-returns': reconciles('returns', 'Starts again the workflow of any overdue return that has none'),
+  'reconcile-standing': reconciles(
+    'standing',
+    'Starts again the workflows that always run; looks again at those that did not go on',
+  ),
   'seal-ledger': {
     workflowType: 'ledgerSeal',
     spec: (settings) => every(settings.SEAL_INTERVAL_SECONDS),

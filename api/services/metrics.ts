@@ -1,4 +1,6 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import { countAttention } from '../../domain/orders/attention';
+import { countFailedWork } from '../../domain/stock/alerts/failed-work';
 import type { Database } from '../../platform/database/database';
 import { createMetricsRegistry } from '../../platform/telemetry/metrics';
 import type { Admission } from './admission';
@@ -71,6 +73,26 @@ export function createApiMetrics(parts: {
     'holdfast_db_pool_waiting',
     'Statements that wait for a connection.',
     () => parts.db.pool.waitingCount,
+  );
+
+  /** Counted in the database at each scrape: every process of the API shows the same. Nothing while the database is away. */
+  const counted = (name: string, help: string, label: string, count: () => Promise<Record<string, number>>) =>
+    new Gauge({
+      name,
+      help,
+      labelNames: [label],
+      registers,
+      async collect() {
+        const counts = await count().catch(() => ({}));
+        this.reset();
+        for (const [value, n] of Object.entries(counts)) this.set({ [label]: value }, n);
+      },
+    });
+  counted('holdfast_attention', 'How often an order needs a person now, by reason.', 'reason', () =>
+    countAttention(parts.db),
+  );
+  counted('holdfast_failed_work', 'Subjects on which work failed and is tried again, by work.', 'work', () =>
+    countFailedWork(parts.db),
   );
 
   return {

@@ -1,3 +1,4 @@
+import { lookSoon } from '../../domain/ordering/reconcile';
 import { hasEnded } from '../../domain/orders/rules';
 import type { OrderStatus } from '../../domain/orders/types';
 import { readOrderInput } from '../../domain/orders/views';
@@ -24,7 +25,7 @@ export async function updateSaga<Result>(
   ask: () => Promise<Updated<Result>>,
 ): Promise<SagaUpdateResult<Result>> {
   for (let tries = 1; tries <= MAX_TRIES; tries++) {
-    const updated = await ask();
+    const updated = await lookingSoon(context, order.id, ask);
     if (updated.kind !== 'gone') return updated;
     const stored = await readOrderInput(context.db, order.id);
     if (!stored) throw orderNotFound();
@@ -33,6 +34,28 @@ export async function updateSaga<Result>(
     await context.engine.restart(stored.input, order.traceparent);
   }
   return { kind: 'undecided' };
+}
+
+/**
+ * A saga that does not respond may be stuck, and nothing in the rows tells so: one that waits to be paid is looked at every ten
+ * minutes only. The reconciler is told to look at it next.
+ */
+async function lookingSoon<Result>(
+  { db, log }: ApiContext,
+  orderId: string,
+  ask: () => Promise<Updated<Result>>,
+): Promise<Updated<Result>> {
+  let responded = false;
+  try {
+    const updated = await ask();
+    responded = updated.kind !== 'undecided';
+    return updated;
+  } finally {
+    if (!responded)
+      await lookSoon(db, [orderId]).catch((error: unknown) => {
+        log.warn({ err: error, orderId }, 'the reconciler could not be told to look at an order');
+      });
+  }
 }
 
 export function orderNotFound(): Error {

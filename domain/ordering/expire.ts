@@ -2,7 +2,7 @@ import type { Database, Transaction } from '../../platform/database/database';
 import { isSubjectsOwn } from '../../platform/errors';
 import { enqueue } from '../../platform/database/outbox';
 import { wasEverPaid } from '../payments/payments';
-import { runIsolated } from '../stock/alerts/failed-work';
+import { actOnEach, runIsolated } from '../stock/alerts/failed-work';
 import { reclaimStandalone } from '../stock/reservations/expire';
 import {
   lockOrderReservations,
@@ -11,7 +11,12 @@ import {
   setReservationStatus,
   type ReservationRow,
 } from '../stock/reservations/reservations';
-import { selectDueReservationsForUpdate } from './due-queries';
+import {
+  selectDueOfWaitingOrders,
+  selectDueReservationsAfterWait,
+  selectDueReservationsForUpdate,
+  type DueReservation,
+} from './due-queries';
 import { stock } from './backorders/stock-with-backorders';
 import { settleStatus } from '../orders/status';
 import { closeBackorders, isBackorderDue } from './backorders/backorders';
@@ -90,28 +95,30 @@ async function expireReservations(
 const RECLAIM_LIMIT = 200;
 
 /**
- * Frees unpaid reservations on these products, of orders and without one, that are past due and whose saga, or the expiry,
- * has not done it yet, so that a shortage is never decided while stock is only late in coming back. Skips what somebody else
- * works on. Sagas are woken to see it.
+ * Frees every unpaid reservation on these products, of orders and without one, that is past due and that its saga, or the expiry,
+ * has not freed yet, so that a shortage is never decided while stock is only late in coming back: what a look at the stock counts
+ * as late is what this frees (`canBeFreed`). Waits for what somebody else is freeing. Sagas are woken to see it.
+ *
+ * @throws a lock timeout where somebody else takes too long
  */
 export async function reclaimExpired(db: Database, productIds: readonly number[]): Promise<void> {
   // Apart, since orders are locked last of all.
   await reclaimStandalone({ db, stock }, productIds);
-  await reclaimOfOrders(db, productIds);
+  await reclaimOfOrders((tx) => selectDueReservationsForUpdate(tx, productIds, RECLAIM_LIMIT), db);
+  await reclaimOfOrders((tx) => selectDueReservationsAfterWait(tx, productIds, RECLAIM_LIMIT), db);
+  await reclaimOfWaitingOrders(db, productIds);
 }
 
-type DueReservation = Pick<ReservationRow, 'id' | 'orderId'>;
-
-async function reclaimOfOrders(db: Database, productIds: readonly number[]): Promise<void> {
+async function reclaimOfOrders(
+  select: (tx: Transaction) => Promise<DueReservation[]>,
+  db: Database,
+): Promise<void> {
   for (;;) {
     let found: DueReservation[] = [];
     let freed = 0;
-    const reclaim = (select: (tx: Transaction) => Promise<DueReservation[]>) =>
-      db.retrying(async (tx) => expireAndWake(tx, await select(tx)));
     try {
-      freed = await reclaim(
-        async (tx) => (found = await selectDueReservationsForUpdate(tx, productIds, RECLAIM_LIMIT)),
-      );
+      // The caller tries a lock timeout again: to wait here several times would keep its whole batch waiting.
+      freed = await db.transaction(async (tx) => expireAndWake(tx, (found = await select(tx))));
     } catch (error) {
       if (!isSubjectsOwn(error)) throw error;
       await runIsolated(
@@ -121,7 +128,9 @@ async function reclaimOfOrders(db: Database, productIds: readonly number[]): Pro
           work: 'expire_reservation',
           idOf: (id) => id,
           async run(ids) {
-            freed += await reclaim(async (tx) => (await lockReservations(tx, ids)).filter(isDue));
+            freed += await db.retrying(async (tx) =>
+              expireAndWake(tx, (await lockReservations(tx, ids)).filter(isDue)),
+            );
           },
         },
       );
@@ -130,8 +139,29 @@ async function reclaimOfOrders(db: Database, productIds: readonly number[]): Pro
   }
 }
 
+/** One order at a time, as its saga does it: places in the queues are given up in a transaction of their own. There are few. */
+async function reclaimOfWaitingOrders(db: Database, productIds: readonly number[]): Promise<void> {
+  for (;;) {
+    const due = await selectDueOfWaitingOrders(db, productIds, RECLAIM_LIMIT);
+    const failed = await actOnEach(due, new Set(), {
+      db,
+      work: 'expire_reservation',
+      idOf: ({ id }) => id,
+      async act({ id, orderId }) {
+        await expireReservation(db, { orderId, reservationId: id });
+        await db.retrying((tx) => enqueue(tx, [{ topic: 'order.wake', key: orderId }]));
+      },
+      isOwn: isSubjectsOwn,
+    });
+    if (due.length < RECLAIM_LIMIT || failed === due.length) return;
+  }
+}
+
 /** Returns how many reservations were freed. */
-async function expireAndWake(tx: Transaction, due: readonly DueReservation[]): Promise<number> {
+async function expireAndWake(
+  tx: Transaction,
+  due: readonly Pick<ReservationRow, 'id' | 'orderId'>[],
+): Promise<number> {
   await expireReservations(tx, due);
   await enqueue(
     tx,

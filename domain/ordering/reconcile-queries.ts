@@ -3,10 +3,36 @@ import { literals } from '../../platform/database/literals';
 import { OPEN_ORDER_STATUSES } from '../orders/types';
 import { OPEN_REFUND_STATUSES, PAYMENT_STATUSES_IN_FLIGHT } from '../payments/types';
 
+/** Ids of orders with money that is not final, each part by the partial index of the open rows of its table. */
+const WITH_OPEN_MONEY = `
+  select order_id from payments where status in ${literals(PAYMENT_STATUSES_IN_FLIGHT)}
+  union all select order_id from refunds where status in ${literals(OPEN_REFUND_STATUSES)}`;
+
+/** A saga is late when a reservation is still there after so many seconds past due: nothing of its order moves then. */
+const EXPIRY_LATE_SECONDS = 10;
+
+const RESTED = `
+  o.updated_at < clock_timestamp() - make_interval(secs => $1)
+  and (o.checked_at is null
+       or o.checked_at < clock_timestamp() - make_interval(secs => $1)
+          and exists (select from reservations r
+                      where r.order_id = o.id and r.status = 'pending'
+                        and r.expires_at < clock_timestamp() - make_interval(secs => ${EXPIRY_LATE_SECONDS}))
+       or o.checked_at < clock_timestamp() - make_interval(secs => case
+            when exists (select from reservations r
+                         where r.order_id = o.id and r.status = 'pending' and r.expires_at > clock_timestamp())
+            then $2::float8
+            else least($2::float8, greatest($1::float8, extract(epoch from o.checked_at - o.updated_at) / 2)) end))
+  order by o.checked_at nulls first, o.updated_at limit $3 for no key update skip locked`;
+
 /**
  * Orders with something left to do that have not moved for `graceSeconds`: open ones, and ended ones with a charge or refund
  * that is not final. The longer one has rested, the less often it is looked at again, at least every `recheckSeconds`;
- * one that waits for a reservation to fall due only that often. Locks them, and skips those that others have locked.
+ * one that waits for a reservation to fall due only that often, and soon again once that is late. Locks them, and skips those that others
+ * have locked.
+ *
+ * Two selections, since with `or` between them PostgreSQL reads every order there ever was. The ids are an array, so that
+ * the orders are found by their key whatever PostgreSQL believes of the size of the tables.
  */
 export async function selectSuspectsForUpdate(
   on: Queryable,
@@ -15,21 +41,15 @@ export async function selectSuspectsForUpdate(
   const found = await many<{ id: string }>(
     on,
     'ordering.lock_suspects',
-    `with unsettled as (
-       select order_id as id from payments where status in ${literals(PAYMENT_STATUSES_IN_FLIGHT)}
-       union select order_id from refunds where status in ${literals(OPEN_REFUND_STATUSES)}
+    `with open as (
+       select o.id, o.checked_at, o.updated_at from orders o
+       where o.status in ${literals(OPEN_ORDER_STATUSES)} and ${RESTED}
+     ), unsettled as (
+       select o.id, o.checked_at, o.updated_at from orders o
+       where o.id = any (array(${WITH_OPEN_MONEY})) and o.status not in ${literals(OPEN_ORDER_STATUSES)} and ${RESTED}
      )
-     select o.id from orders o
-     where (o.status in ${literals(OPEN_ORDER_STATUSES)} or o.id in (select id from unsettled))
-       and o.updated_at < clock_timestamp() - make_interval(secs => $1)
-       and (o.checked_at is null
-            or o.checked_at < clock_timestamp() - make_interval(secs => case
-                 when exists (select 1 from reservations r
-                              where r.order_id = o.id and r.status = 'pending' and r.expires_at > clock_timestamp())
-                 then $2::float8
-                 else least($2::float8, greatest($1::float8, extract(epoch from o.checked_at - o.updated_at) / 2)) end))
-     order by o.checked_at nulls first, o.updated_at
-     limit $3 for no key update skip locked`,
+     select id from (select * from open union all select * from unsettled) suspects
+     order by checked_at nulls first, updated_at limit $3`,
     [limits.graceSeconds, limits.recheckSeconds, limits.limit],
   );
   return found.map(({ id }) => id);

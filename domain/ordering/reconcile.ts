@@ -1,5 +1,6 @@
 import type { Database } from '../../platform/database/database';
-import { markChecked } from '../orders/checked';
+import { ordersInNeed } from '../orders/attention';
+import { lookAgain, markChecked } from '../orders/checked';
 import type { OrderInput } from '../orders/types';
 import { readOrderInput } from '../orders/views';
 import { readProgress } from './progress';
@@ -20,6 +21,19 @@ export async function claimRestingOrders(
     await markChecked(tx, orderIds);
     return orderIds.map((id) => ({ id }));
   });
+}
+
+/** Orders whose saga was found stuck. They are looked at in each run, until it goes on. */
+export function findStuckOrders(db: Database): Promise<string[]> {
+  return ordersInNeed(db, 'workflow_stuck');
+}
+
+/**
+ * Lets these orders be looked at in the next run, however seldom it is their turn: something shows that their saga may
+ * not go on. Those without rows are left out.
+ */
+export function lookSoon(db: Database, orderIds: readonly string[]): Promise<void> {
+  return lookAgain(db, orderIds);
 }
 
 /** What an order's saga is started with, or null when nothing is left to do for the order, or there is none. */

@@ -1,5 +1,10 @@
-import type { Transaction } from '../../platform/database/database';
-import { raiseOrderAlerts, resolveOrderAlerts } from '../stock/alerts/alerts';
+import type { Queryable, Transaction } from '../../platform/database/database';
+import {
+  raiseOrderAlerts,
+  resolveOrderAlerts,
+  selectNeedsByReason,
+  selectOrdersInNeed,
+} from '../stock/alerts/alerts';
 import { ATTENTION, type AttentionKind } from './types';
 
 /** That an order needs a person. */
@@ -44,6 +49,18 @@ export async function resolveAttention(
   attention: readonly Pick<Attention, 'kind' | 'about'>[],
 ): Promise<void> {
   if (attention.length > 0) await resolveOrderAlerts(tx, attention.map(subjectOf));
+}
+
+/** Orders that need a person for this reason, and still do. */
+export function ordersInNeed(on: Queryable, kind: AttentionKind): Promise<string[]> {
+  return selectOrdersInNeed(on, kind);
+}
+
+/** How often orders need a person now, by every reason that there is. */
+export async function countAttention(on: Queryable): Promise<Readonly<Record<string, number>>> {
+  const none = Object.fromEntries(Object.keys(ATTENTION).map((kind) => [kind, 0]));
+  const found = await selectNeedsByReason(on);
+  return { ...none, ...Object.fromEntries(found.map(({ reason, count }) => [reason, count])) };
 }
 
 function subjectOf({ kind, about }: Pick<Attention, 'kind' | 'about'>): string {

@@ -1,4 +1,4 @@
-import { execute, many, type Transaction } from '../../platform/database/database';
+import { execute, many, type Queryable, type Transaction } from '../../platform/database/database';
 import type { NewEvent, OrderStatus } from './types';
 import { listOf } from '../../platform/database/list-parameter';
 import { literals } from '../../platform/database/literals';
@@ -122,6 +122,17 @@ export async function updateStatus(
     [orderIds, from, to],
   );
   return moved.map((row) => row.id);
+}
+
+/** As if they had never been looked at. One that somebody works on moves anyway, and is left. */
+export function updateUnchecked(on: Queryable, orderIds: readonly string[]): Promise<number> {
+  return execute(
+    on,
+    'orders.update_unchecked',
+    `update orders set checked_at = null
+     where id in (select id from orders where id = any ($1::uuid[]) order by id for no key update skip locked)`,
+    [orderIds],
+  );
 }
 
 export function updateChecked(tx: Transaction, orderIds: readonly string[]): Promise<number> {

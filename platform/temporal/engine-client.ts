@@ -12,9 +12,17 @@ import { ApplicationFailure, type SignalDefinition, type UpdateDefinition } from
 import { withTimeout } from '../with-timeout';
 import { boundedCall, DEADLINES_MS } from './bounded-call';
 import { createEngineHealth, type EngineHealth } from './engine-health';
+import { latestFailure, pendingTaskOf, type PendingTask, type TaskFailure } from './workflow-task';
 
 /** What became of a workflow. `gone`: terminated, timed out, cancelled, or not known. */
 export type WorkflowState = 'running' | 'completed' | 'failed' | 'gone';
+
+/** A workflow by the engine's own record. */
+export interface WorkflowCondition {
+  state: WorkflowState;
+  /** What it waits for a worker to do; null: nothing. */
+  task: PendingTask | null;
+}
 
 /** `refused`: the handler threw, with this code. `gone`: no such workflow runs, or it closed before its handler returned. */
 export type UpdateOutcome<Result> =
@@ -39,6 +47,12 @@ export interface EngineClient {
   ): Promise<UpdateOutcome<Result>>;
   /** By the engine's own record; its list lags. */
   describe(workflowId: string): Promise<WorkflowState>;
+  /** The same, with the task that is pending. */
+  inspect(workflowId: string): Promise<WorkflowCondition>;
+  /** The latest try of a run's task that ended badly, as its history tells; null: there is none near its end. */
+  lastTaskFailure(workflowId: string, runId: string): Promise<TaskFailure | null>;
+  /** Ids of up to `limit` workflows that a query of visibility finds. It lags by a second or more. */
+  list(query: string, limit: number): Promise<string[]>;
   /** Makes a schedule, or brings an existing one to these options. One that an operator has paused stays paused. */
   ensureSchedule(options: ScheduleOptions): Promise<void>;
   /** Removes a schedule, where there is one. */
@@ -52,6 +66,9 @@ export interface EngineClient {
 
 /** What a call that was given up may still take: its deadline and the client's longest pause between two tries. */
 const IDLE_LIMIT_MS = 10_000;
+
+/** Among the last so many events of a history is the start of the task that failed, with signals that came after it. */
+const LAST_EVENTS = 50;
 
 /** The type of the failure of an update that was accepted, when its workflow closed before the handler returned. */
 const WORKFLOW_CLOSED_TYPE = 'AcceptedUpdateCompletedWorkflow';
@@ -79,6 +96,18 @@ export function createEngineClient(client: Client): EngineClient {
     const result = await bounded(ms, call);
     health.succeeded();
     return result;
+  }
+
+  async function inspect(workflowId: string): Promise<WorkflowCondition> {
+    try {
+      const { status, raw } = await succeeding(DEADLINES_MS.call, () =>
+        client.workflow.getHandle(workflowId).describe(),
+      );
+      return { state: stateOf(status.name), task: pendingTaskOf(raw) };
+    } catch (error) {
+      if (error instanceof WorkflowNotFoundError) return { state: 'gone', task: null };
+      throw error;
+    }
   }
 
   return {
@@ -128,15 +157,31 @@ export function createEngineClient(client: Client): EngineClient {
     },
 
     async describe(workflowId) {
-      try {
-        const { status } = await succeeding(DEADLINES_MS.call, () =>
-          client.workflow.getHandle(workflowId).describe(),
-        );
-        return stateOf(status.name);
-      } catch (error) {
-        if (error instanceof WorkflowNotFoundError) return 'gone';
-        throw error;
-      }
+      return (await inspect(workflowId)).state;
+    },
+
+    inspect,
+
+    async lastTaskFailure(workflowId, runId) {
+      const { history } = await succeeding(DEADLINES_MS.call, () =>
+        client.workflowService.getWorkflowExecutionHistoryReverse({
+          namespace: client.options.namespace,
+          execution: { workflowId, runId },
+          maximumPageSize: LAST_EVENTS,
+        }),
+      );
+      return latestFailure(history?.events ?? []);
+    },
+
+    async list(query, limit) {
+      const { executions } = await succeeding(DEADLINES_MS.slowCall, () =>
+        client.workflowService.listWorkflowExecutions({
+          namespace: client.options.namespace,
+          query,
+          pageSize: limit,
+        }),
+      );
+      return executions.flatMap(({ execution }) => execution?.workflowId ?? []);
     },
 
     async ensureSchedule(options) {

@@ -1,14 +1,18 @@
-import { expireReservation, reclaimExpired } from '../../domain/ordering/expire';
+import { expireReservation } from '../../domain/ordering/expire';
 import { orderReservationId } from '../../domain/orders/ids';
+import { forgetFailures, recordFailure } from '../../domain/stock/alerts/failed-work';
+import { checkAvailability } from '../../domain/stock/availability/availability';
+import type { Database } from '../../platform/database/database';
 import { eventTypes } from '../support/fixtures';
 import { expectInvariants } from '../support/invariants';
+import { waitFor } from '../support/wait';
+import { makeReservationsDue, openReservationShop, type ReservationShop } from './reservation-shop';
 import {
   capture,
   compensate,
   decline,
   levelsOf,
   makeDue,
-  openOrderShop,
   orderOf,
   pay,
   PAYMENT,
@@ -16,13 +20,12 @@ import {
   ship,
   twice,
   viewOf,
-  type OrderShop,
 } from './support';
 
-let shop: OrderShop;
+let shop: ReservationShop;
 
 beforeAll(async () => {
-  shop = await openOrderShop();
+  shop = await openReservationShop();
 });
 
 afterEach(() => expectInvariants(shop.db));
@@ -210,14 +213,85 @@ describe('a shortage', () => {
     await decline(shop.db, charging.orderId);
   });
 
-  test('is not made good from an order that waits in a queue itself: its places must be given up first', async () => {
+  test('is made good also from an order that waits in a queue itself, whose places are given up first', async () => {
     const sku = await shop.product({ AMS: 1 });
     const late = orderOf({ [sku]: 2 }, { fulfilment: 'backorder' });
     await shop.place(late);
     await makeDue(shop.db, late.orderId);
-    const product = await shop.db.pool.query<{ id: number }>('select id from products where sku = $1', [sku]);
-    await reclaimExpired(shop.db, [product.rows[0]!.id]);
+    const order = orderOf({ [sku]: 1 });
+    // What the look before an order is placed counts as available, the order is given.
+    expect(await shortagesOf(sku)).toEqual([]);
+    expect((await shop.place(order)).outcome).toBe('reserved');
+    expect(await viewOf(shop.db, late.orderId)).toMatchObject({
+      status: 'expired',
+      reservations: [{ status: 'expired' }],
+    });
+    expect((await eventTypes(shop.db, late.orderId)).slice(-3)).toEqual([
+      'backorders_closed',
+      'hold_expired',
+      'order_expired',
+    ]);
+    const woken = await shop.db.pool.query('select from outbox where topic = $1 and key = $2', [
+      'order.wake',
+      late.orderId,
+    ]);
+    expect(woken.rowCount).toBe(1);
+  });
+
+  test.each(['order', 'hold'] as const)(
+    'waits for a due reservation that somebody is just freeing: %s',
+    async (kind) => {
+      const sku = await shop.product({ AMS: 1 });
+      if (kind === 'order') {
+        const late = orderOf({ [sku]: 1 });
+        await shop.place(late);
+        await makeDue(shop.db, late.orderId);
+      } else {
+        await makeReservationsDue(shop.db, [await shop.reserve({ [sku]: 1 })]);
+      }
+      const locked = await shop.db.pool.connect();
+      try {
+        await locked.query('begin');
+        await locked.query(
+          `select from reservations where id in (select reservation_id from reservation_lines l join products p on p.id = l.product_id
+             where p.sku = $1) for no key update`,
+          [sku],
+        );
+        const placing = shop.place(orderOf({ [sku]: 1 }));
+        await waitFor(async () => (await waitingForLocks(shop.db)) === 1);
+        await locked.query('rollback');
+        expect((await placing).outcome).toBe('reserved');
+      } finally {
+        locked.release();
+      }
+    },
+  );
+
+  test('is not taken for one that is late where its reservation could not be freed', async () => {
+    const sku = await shop.product({ AMS: 1 });
+    const late = orderOf({ [sku]: 1 });
+    await shop.place(late);
+    await makeDue(shop.db, late.orderId);
+    expect(await shortagesOf(sku)).toEqual([]);
+    const reservationId = orderReservationId(late.orderId, 1);
+    const work = 'expire_reservation';
+    await recordFailure(shop.db, { work, subject: reservationId, error: new Error('not this one') });
+    // Neither does the look count it, which would let the order in, nor is it freed.
+    expect(await shortagesOf(sku)).toEqual([{ sku, requested: 1, available: 0 }]);
     expect((await shop.place(orderOf({ [sku]: 1 }))).outcome).toBe('rejected');
-    expect((await viewOf(shop.db, late.orderId)).reservations).toMatchObject([{ status: 'pending' }]);
+    await forgetFailures(shop.db, work, [reservationId]);
+    expect(await shortagesOf(sku)).toEqual([]);
+    expect((await shop.place(orderOf({ [sku]: 1 }))).outcome).toBe('reserved');
   });
 });
+
+async function shortagesOf(sku: string) {
+  return (await checkAvailability(shop.db, [{ sku, quantity: 1 }])).shortages;
+}
+
+async function waitingForLocks(db: Database): Promise<number> {
+  const { rows } = await db.pool.query<{ count: number }>(
+    `select count(*)::int as count from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
+  );
+  return rows[0]!.count;
+}

@@ -15,6 +15,7 @@ import type { Queryable } from '../../platform/database/database';
 import { newId } from '../../platform/ids';
 import { EngineTimeoutError } from '../../platform/temporal/bounded-call';
 import type { EngineClient, WorkflowState } from '../../platform/temporal/engine-client';
+import type { PendingTask } from '../../platform/temporal/workflow-task';
 import { createReconcileSubjects } from '../../worker/reconcile-subjects';
 import { engineNames } from '../../workflows/contract/names';
 import { sagaTimeouts } from '../../workflows/contract/start';
@@ -30,10 +31,16 @@ const names = engineNames();
 let shop: TestShop;
 /** Of workflows, by id: those that are not in it are gone. */
 let states: Map<string, WorkflowState>;
+/** Of workflows that run. */
+let tasks: Map<string, PendingTask>;
+/** Ids that visibility finds. */
+let listed: string[];
 let started: string[];
 beforeEach(async () => {
   shop = await openTestShop();
   states = new Map();
+  tasks = new Map();
+  listed = [];
   started = [];
 });
 afterEach(async () => {
@@ -48,6 +55,7 @@ function start(_type: string, { workflowId }: { workflowId: string }): void {
 
 /** Only what the reconciler uses of it: no server is asked. */
 const engine = {
+  list: () => Promise.resolve(listed),
   start: (type: string, options: { workflowId: string }) => {
     start(type, options);
     return Promise.resolve('running');
@@ -71,10 +79,20 @@ function run(
       names,
       timeouts: sagaTimeouts(readSettings({})),
     }),
-    async describe(workflowId) {
-      const state = states.get(workflowId) ?? 'gone';
-      await onDescribe?.(workflowId);
-      return state;
+    engine: {
+      async inspect(workflowId) {
+        const state = states.get(workflowId) ?? 'gone';
+        await onDescribe?.(workflowId);
+        return { state, task: tasks.get(workflowId) ?? null };
+      },
+      lastTaskFailure: () =>
+        Promise.resolve({
+          at: new Date('2026-01-02T03:04:05Z'),
+          buildId: 'build-7',
+          worker: 'worker-3',
+          cause: 'non deterministic error',
+          message: 'the history does not match',
+        }),
     },
     log: testLogger(),
   });
@@ -294,4 +312,108 @@ test('the workflow of a transfer is started once by two runs', async () => {
   const [first, second] = await twice(shop.db, () => run('transfers'));
   expect([first, second]).toEqual([reconciled({ looked: 1, restarted: 1 }), reconciled({})]);
   expect(started).toEqual([names.transferWorkflowId(id)]);
+});
+
+function task(rest: Partial<PendingTask>): PendingTask {
+  return { attempt: 1, isTaken: true, offeredAt: new Date(), taskQueue: 'jobs', runId: 'run-1', ...rest };
+}
+
+const minutesAgo = (minutes: number) => new Date(Date.now() - minutes * 60_000);
+const openAlerts = async () =>
+  (await listAlerts(shop.db, { kind: 'work_failed', status: 'open', limit: 50, offset: 0 })).items;
+
+async function runningJobs(count: number): Promise<string[]> {
+  const ids = [];
+  for (let n = 0; n < count; n++) ids.push(workflowOf(await newJob()));
+  for (const id of ids) states.set(id, 'running');
+  states.set(names.dispatcherWorkflowId, 'running').set(names.reservationExpiryWorkflowId, 'running');
+  await rest('1 hour');
+  return ids;
+}
+
+test('a workflow whose task fails again and again has one alert with build and way out, until it goes on', async () => {
+  const [bad] = await runningJobs(2);
+  tasks.set(bad!, task({ attempt: 3 }));
+  for (let n = 0; n < 2; n++) expect(await run('jobs')).toEqual(reconciled({ looked: 2, stuck: 1 }));
+  expect(started).toEqual([]);
+  const alerts = await openAlerts();
+  expect(alerts.map(({ details }) => [details.work, details.id, details.attempts])).toEqual([
+    ['run_workflow', bad, 1],
+  ]);
+  expect(alerts[0]?.details).toMatchObject({
+    advice: expect.stringContaining('terminate') as unknown,
+    error: expect.stringMatching(
+      /attempt 3.*the history does not match.*build-7.*terminate --workflow-id/,
+    ) as unknown,
+  });
+  tasks.delete(bad!);
+  expect(await run('standing')).toMatchObject({ looked: 3, stuck: 0 });
+  expect(await openAlerts()).toEqual([]);
+});
+
+test.each([
+  ['failed once, as when its worker ended', task({ attempt: 2 })],
+  ['has just been offered', task({ isTaken: false })],
+  ['is worked on for long', task({ offeredAt: minutesAgo(10) })],
+])('a workflow whose task %s is left alone', async (_how, pending) => {
+  const [one] = await runningJobs(1);
+  tasks.set(one!, pending);
+  expect(await run('jobs')).toEqual(reconciled({ looked: 1 }));
+  expect(await openAlerts()).toEqual([]);
+});
+
+test('workflows whose task no worker takes share one alert, of another kind, until that one is taken', async () => {
+  const ids = await runningJobs(3);
+  for (const id of ids) tasks.set(id, task({ isTaken: false, offeredAt: minutesAgo(2), taskQueue: 'jobs' }));
+  for (let n = 0; n < 2; n++) expect(await run('jobs')).toEqual(reconciled({ looked: 3, stuck: 3 }));
+  const [alert, ...others] = await openAlerts();
+  expect(others).toEqual([]);
+  expect(alert?.details).toMatchObject({
+    work: 'take_workflow_task',
+    error: expect.stringContaining('on the task queue jobs') as unknown,
+  });
+  tasks.delete(String(alert?.details.id));
+  expect(await run('standing')).toMatchObject({ stuck: 0 });
+  expect(await openAlerts()).toEqual([]);
+});
+
+test('the workflows that always run are started where they do not, and watched', async () => {
+  const { dispatcherWorkflowId: dispatcher, reservationExpiryWorkflowId: expiry } = names;
+  expect(await run('standing')).toEqual(reconciled({ looked: 2, restarted: 2 }));
+  expect([...started].sort()).toEqual([dispatcher, expiry].sort());
+  tasks.set(dispatcher, task({ attempt: 9 }));
+  expect(await run('standing')).toEqual(reconciled({ looked: 2, stuck: 1 }));
+  expect((await openAlerts()).map(({ details }) => details.id)).toEqual([dispatcher]);
+  // Terminated, as the alert says.
+  states.delete(dispatcher);
+  tasks.delete(dispatcher);
+  expect(await run('standing')).toEqual(reconciled({ looked: 2, restarted: 1 }));
+  expect(await openAlerts()).toEqual([]);
+});
+
+test('a saga that is stuck before its order is placed, of which no table tells, has an alert until it is gone', async () => {
+  const orderId = newId();
+  const workflowId = names.orderWorkflowId(orderId);
+  listed = [workflowId];
+  states.set(workflowId, 'running');
+  tasks.set(workflowId, task({ attempt: 4 }));
+  for (let n = 0; n < 2; n++) expect(await run('orders')).toEqual(reconciled({ looked: 1, stuck: 1 }));
+  const alerts = async () =>
+    (await listAlerts(shop.db, { kind: 'attention', status: 'open', limit: 50, offset: 0 })).items;
+  expect(await alerts()).toMatchObject([
+    {
+      orderId,
+      details: {
+        reason: 'workflow_stuck',
+        build: 'build-7',
+        worker: 'worker-3',
+        attempts: 4,
+        why: expect.stringContaining('when its client sends it again') as unknown,
+      },
+    },
+  ]);
+  states.delete(workflowId);
+  listed = [];
+  expect(await run('orders')).toEqual(reconciled({ looked: 1 }));
+  expect([await alerts(), started]).toEqual([[], []]);
 });

@@ -17,7 +17,7 @@ export async function reconcile(
   return { result: (await handle.result()) as ReconcileResult, handle };
 }
 
-/** What the reconciler says of suspects none of which failed. */
+/** What the reconciler says of suspects. */
 export function reconciled(counts: Partial<ReconcileResult>): ReconcileResult {
-  return { looked: 0, restarted: 0, ended: 0, failed: 0, ...counts };
+  return { looked: 0, restarted: 0, ended: 0, stuck: 0, failed: 0, ...counts };
 }

@@ -48,7 +48,8 @@ export interface Stack {
   temporal: TemporalLink;
   /** Of the API, `http://host:port/api/v1`. */
   url: string;
-  startWorker(): Promise<RunningWorker>;
+  /** @param codePath of another bundle of workflows than the run's */
+  startWorker(codePath?: string): Promise<RunningWorker>;
   stopWorker(): Promise<void>;
   stop(): Promise<void>;
 }
@@ -113,7 +114,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     names,
     temporal,
     url: '',
-    async startWorker() {
+    async startWorker(codePath) {
       const { client, connection, namespace } = temporal;
       worker = await startWorker({
         settings,
@@ -125,7 +126,10 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
         names,
         log,
         integrations: openIntegrations(),
-        workerOptions: withWorkflowBundle({ taskQueue: '' }),
+        workerOptions: {
+          ...withWorkflowBundle({ taskQueue: '' }),
+          ...(codePath === undefined ? {} : { workflowBundle: { codePath } }),
+        },
       });
       worker.failed.catch((error: unknown) => log.error({ err: error }, 'the worker of a test failed'));
       return worker;

@@ -34,6 +34,7 @@ export interface OrderRequest {
   items: Record<string, number>;
   fulfilment?: OrderInput['fulfilment'];
   holdSeconds?: number;
+  customerId?: string;
   /** Card token to pay with the order. */
   token?: string;
   saga?: Partial<SagaSettings>;
@@ -69,7 +70,7 @@ export interface PlacedOrder {
 export function orderInput(request: OrderRequest): OrderInput {
   return {
     orderId: newId(),
-    customerId: 'c-test',
+    customerId: request.customerId ?? 'c-test',
     items: Object.entries(request.items).map(([sku, quantity]) => ({ sku, quantity })),
     shipTo: null,
     fulfilment: request.fulfilment ?? 'complete',

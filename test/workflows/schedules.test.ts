@@ -28,6 +28,7 @@ test('a worker that starts makes every schedule', async () => {
     'reconcile-transfers': { ...hourly, type: 'reconcile', args: [{ subject: 'transfers' }] },
     'reconcile-jobs': { ...hourly, type: 'reconcile', args: [{ subject: 'jobs' }] },
     'reconcile-returns': { ...hourly, type: 'reconcile', args: [{ subject: 'returns' }] },
+    'reconcile-standing': { ...hourly, type: 'reconcile', args: [{ subject: 'standing' }] },
     'stock-upkeep': { ...hourly, type: 'stockUpkeep', catchupWindow: 3_600_000 },
     'seal-ledger': { ...daily, type: 'ledgerSeal' },
     'verify-consistency': { ...daily, type: 'scheduledConsistency' },

@@ -6,5 +6,7 @@ export {
   resolveAlert,
   resolveOrderAlerts,
   resolveTransferOverdue,
+  selectNeedsByReason,
+  selectOrdersInNeed,
   type OrderAlert,
 } from './queries';

@@ -49,6 +49,16 @@ export function selectFailures(on: Queryable, work: Work): Promise<{ subject: st
   );
 }
 
+/** Subjects on which work failed, by the kind of work. */
+export function selectFailureCounts(on: Queryable): Promise<{ work: Work; count: number }[]> {
+  return many(
+    on,
+    'alerts.failure_counts',
+    'select work, count(*) as count from failed_work group by work',
+    [],
+  );
+}
+
 /** All failed work, by kind and by when it is tried again. */
 export function selectFailedWork(on: Queryable): Promise<FailedWork[]> {
   return many<FailedWork>(

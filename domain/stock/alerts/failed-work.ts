@@ -5,6 +5,7 @@ import { runInHalves } from '../../../platform/halves';
 import type { Logger } from '../../../platform/telemetry/log';
 import {
   deleteFailures,
+  selectFailureCounts,
   selectFailedWork,
   selectFailures,
   selectSettledDeliveries,
@@ -12,7 +13,7 @@ import {
   upsertFailure,
 } from './failed-work-queries';
 import type { SettledFailure } from './put-off-sql';
-import { WORK, type FailedWork, type Work } from './types';
+import { WORK, WORK_KINDS, type FailedWork, type Work } from './types';
 
 /** After the first failure; doubled with each further one, up to the longest. */
 const FIRST_RETRY_SECONDS = 60;
@@ -83,6 +84,13 @@ export async function recordFailure(
 /** All work that failed and has not succeeded since. */
 export function listFailedWork(on: Queryable): Promise<FailedWork[]> {
   return selectFailedWork(on);
+}
+
+/** Subjects on which work failed and has not succeeded since, by every kind of work that there is. */
+export async function countFailedWork(on: Queryable): Promise<Record<Work, number>> {
+  const counts = Object.fromEntries(WORK_KINDS.map((work) => [work, 0])) as Record<Work, number>;
+  for (const { work, count } of await selectFailureCounts(on)) counts[work] = count;
+  return counts;
 }
 
 /**

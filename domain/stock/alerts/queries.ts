@@ -1,5 +1,6 @@
 import {
   execute,
+  many,
   maybeOne,
   type Database,
   type Queryable,
@@ -109,6 +110,29 @@ export function resolveOrderAlerts(tx: Transaction, subjects: readonly string[])
     `update alerts set status = 'resolved', resolved_at = clock_timestamp()
      where subject = any ($1::text[]) and status <> 'resolved'`,
     [subjects],
+  );
+}
+
+/** Orders with an alert of this reason that is not over; the index `alerts_of_order` has no others. */
+export async function selectOrdersInNeed(on: Queryable, reason: string): Promise<string[]> {
+  const found = await many<{ orderId: string }>(
+    on,
+    'alerts.orders_in_need',
+    `select distinct order_id as "orderId" from alerts
+     where order_id is not null and status <> 'resolved' and details ->> 'reason' = $1`,
+    [reason],
+  );
+  return found.map(({ orderId }) => orderId);
+}
+
+/** Alerts that orders need a person, which are not over, by their reason; by the same index. */
+export function selectNeedsByReason(on: Queryable): Promise<{ reason: string; count: number }[]> {
+  return many(
+    on,
+    'alerts.needs_by_reason',
+    `select details ->> 'reason' as reason, count(*) as count from alerts
+     where order_id is not null and status <> 'resolved' group by 1`,
+    [],
   );
 }
 

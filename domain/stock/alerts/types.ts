@@ -56,6 +56,23 @@ export const WORK = {
       'This return waits for its goods and no workflow runs for it. Look at the return and the log of the worker.',
     nextAttempt: 'by the schedule reconcile-returns',
   },
+  start_standing: {
+    advice:
+      'This workflow runs as long as the installation does; it could not be looked at or started. Look at the log of the worker.',
+    nextAttempt: 'by the schedule reconcile-standing',
+  },
+  run_workflow: {
+    advice:
+      'The task of this workflow fails again and again. Look at the build that runs it; go back to the one before or mend it. The safe way out is to terminate the workflow: its rows decide, and it is started anew.',
+    nextAttempt:
+      'by Temporal, all the time; whether it goes on is looked at by the schedule reconcile-standing',
+  },
+  take_workflow_task: {
+    advice:
+      'No worker takes the task of this workflow, and perhaps of others. Start a worker of its task queue, or give the build that it is pinned to back its worker; where workers run, they have more to do than they can.',
+    nextAttempt:
+      'by Temporal, all the time; whether it goes on is looked at by the schedule reconcile-standing',
+  },
   book_shipment: {
     advice:
       'The carrier fails for this shipment: it neither books nor refuses it. Look at the shipment, its address and the log of the worker.',

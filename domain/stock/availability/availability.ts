@@ -13,7 +13,7 @@ export interface Availability {
 
 /**
  * Whether these quantities could be reserved right now, all warehouses together. Read without locks, so the units may be gone a moment later.
- * Unpaid reservations that are past due count as available.
+ * Unpaid reservations that are past due and can be freed count as available.
  */
 export async function checkAvailability(
   on: Queryable,

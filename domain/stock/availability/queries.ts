@@ -1,5 +1,6 @@
 import { maybeOne, many, type Queryable } from '../../../platform/database/database';
 import { listOf } from '../../../platform/database/list-parameter';
+import { canBeFreed } from '../reservations/due-sql';
 
 /** One wanted SKU that cannot be had in full, or is not sold at all. */
 export interface ShortRow {
@@ -10,7 +11,7 @@ export interface ShortRow {
 }
 
 /**
- * Unpaid reservations that are past due count as available: a request that lacks units frees them. There are few, so they are
+ * Unpaid reservations that are past due and can be freed count as available: a request that lacks units frees them. There are few, so they are
  * found first, by their partial index; from a hot SKU's side one would read every line it ever had.
  */
 export function selectShort(
@@ -26,7 +27,7 @@ export function selectShort(
        from reservations r
        join reservation_lines l on l.reservation_id = r.id
        join warehouses w on w.id = l.warehouse_id and w.active
-       where r.kind in ('order', 'hold') and r.status = 'pending' and r.expires_at <= (select clock_timestamp())
+       where r.kind in ('order', 'hold') and ${canBeFreed('r')}
        group by l.product_id
      )
      select t.sku, p.id is not null as "isKnown", t.quantity as requested, coalesce(a.units, 0) as available

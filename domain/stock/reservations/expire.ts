@@ -10,6 +10,7 @@ import {
   publishNextLook,
   selectDueAmongForUpdate,
   selectDueForUpdate,
+  selectDueOnProductsAfterWait,
   selectDueOnProductsForUpdate,
   selectSettledFailures,
 } from './expiry-queries';
@@ -128,13 +129,15 @@ const RECLAIM_LIMIT = 500;
 
 /**
  * Frees reservations without an order on these products that are past due and that the expiry has not come to yet. Those that cannot
- * be freed are left to it.
+ * be freed are left to it. Those that somebody works on it waits for: they are being freed, and are free only when that is committed.
+ *
+ * @throws a lock timeout where that takes too long
  */
 export async function reclaimStandalone(access: StockAccess, productIds: readonly number[]): Promise<void> {
-  for (;;) {
-    const batch = await expireBatch(access, (tx) =>
-      selectDueOnProductsForUpdate(tx, productIds, RECLAIM_LIMIT),
-    );
-    if (batch.found < RECLAIM_LIMIT || batch.freed === 0) return;
+  for (const select of [selectDueOnProductsForUpdate, selectDueOnProductsAfterWait]) {
+    for (;;) {
+      const batch = await expireBatch(access, (tx) => select(tx, productIds, RECLAIM_LIMIT));
+      if (batch.found < RECLAIM_LIMIT || batch.freed === 0) break;
+    }
   }
 }

@@ -1,27 +1,30 @@
 import { execute, many, one, type Queryable, type Transaction } from '../../../platform/database/database';
 import { notPutOff, settledFailures, type SettledFailure } from '../alerts/put-off-sql';
 import type { Work } from '../alerts/types';
+import { canBeFreed } from './due-sql';
 import { COMMIT_SECONDS, LOOK_EVERY_SECONDS } from '../ledger/rules';
 
 /**
  * Locks reservations without an order that are past due, soonest first, skipping any that somebody works on. `status` is tested
  * again by the lock itself, so one that was just confirmed is not taken. One that could not be freed is left out for a while.
- * The clock stands in a subquery, since an index is
- * not searched by a function that may change from row to row.
  */
 export async function selectDueForUpdate(tx: Transaction, limit: number): Promise<string[]> {
   const found = await many<{ id: string }>(
     tx,
     'reservations.lock_due',
     `select r.id from reservations r
-     where r.kind = 'hold' and r.status = 'pending' and r.expires_at <= (select clock_timestamp())
-       and ${notPutOff('expire_reservation', 'r.id')}
+     where r.kind = 'hold' and ${canBeFreed('r')}
      order by r.expires_at limit $1
      for no key update skip locked`,
     [limit],
   );
   return found.map((row) => row.id);
 }
+
+const DUE_ON_PRODUCTS = `select r.id from reservations r
+  where r.kind = 'hold' and ${canBeFreed('r')}
+    and exists (select 1 from reservation_lines l
+                where l.reservation_id = r.id and l.open_quantity > 0 and l.product_id = any ($1::int[]))`;
 
 /** The same for reservations of some products: what a shortage takes back. */
 export async function selectDueOnProductsForUpdate(
@@ -32,13 +35,22 @@ export async function selectDueOnProductsForUpdate(
   const found = await many<{ id: string }>(
     tx,
     'reservations.lock_due_on',
-    `select r.id from reservations r
-     where r.kind = 'hold' and r.status = 'pending' and r.expires_at <= (select clock_timestamp())
-       and exists (select 1 from reservation_lines l
-                   where l.reservation_id = r.id and l.open_quantity > 0 and l.product_id = any ($1::int[]))
-       and ${notPutOff('expire_reservation', 'r.id')}
-     order by r.expires_at limit $2
-     for no key update skip locked`,
+    `${DUE_ON_PRODUCTS} order by r.expires_at limit $2 for no key update skip locked`,
+    [productIds, limit],
+  );
+  return found.map((row) => row.id);
+}
+
+/** The same, and waits for those that somebody works on: in the order of ids, as all who wait for reservations do. */
+export async function selectDueOnProductsAfterWait(
+  tx: Transaction,
+  productIds: readonly number[],
+  limit: number,
+): Promise<string[]> {
+  const found = await many<{ id: string }>(
+    tx,
+    'reservations.wait_for_due_on',
+    `${DUE_ON_PRODUCTS} order by r.id limit $2 for no key update`,
     [productIds, limit],
   );
   return found.map((row) => row.id);

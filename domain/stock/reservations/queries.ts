@@ -1,7 +1,7 @@
-import { notPutOff } from '../alerts/put-off-sql';
 import { execute, many, type Queryable, type Transaction } from '../../../platform/database/database';
 import { listOf } from '../../../platform/database/list-parameter';
 import type { NewReservation, StockKey } from '../ledger/types';
+import { canBeFreed } from './due-sql';
 import type { ReservationStatus } from './types';
 
 export interface ReservationRow {
@@ -44,7 +44,7 @@ export function selectOrderReservationsForUpdate(
   return many<ReservationRow>(tx, 'reservations.lock_of_order', lockThenRead('order_id = $1'), [orderId]);
 }
 
-/** Products among these on which an unpaid reservation is past due. */
+/** Products among these on which an unpaid reservation is past due and can be freed. */
 export async function selectReclaimableProducts(
   on: Queryable,
   productIds: readonly number[],
@@ -54,8 +54,8 @@ export async function selectReclaimableProducts(
     'reservations.reclaimable_products',
     `select distinct l.product_id as "productId"
      from reservations r join reservation_lines l on l.reservation_id = r.id
-     where r.kind in ('order', 'hold') and r.status = 'pending' and r.expires_at <= (select clock_timestamp())
-       and l.open_quantity > 0 and l.product_id = any ($1::int[]) and ${notPutOff('expire_reservation', 'r.id')}`,
+     where r.kind in ('order', 'hold') and ${canBeFreed('r')}
+       and l.open_quantity > 0 and l.product_id = any ($1::int[])`,
     [productIds],
   );
   return new Set(found.map((row) => row.productId));

@@ -1,0 +1,80 @@
+import { temporal } from '@temporalio/proto';
+
+const { PendingWorkflowTaskState, WorkflowTaskFailedCause } = temporal.api.enums.v1;
+
+/** What a workflow waits for a worker to do. */
+export interface PendingTask {
+  /** 1 the first time; more after a try that failed or timed out. */
+  attempt: number;
+  /** A worker has it. */
+  isTaken: boolean;
+  /** When this attempt was offered to workers. */
+  offeredAt: Date;
+  taskQueue: string;
+  runId: string;
+}
+
+/** How a try of a workflow's task ended badly. */
+export interface TaskFailure {
+  at: Date;
+  /** Of the worker that had the task; null where the server does not say it. */
+  buildId: string | null;
+  /** Its identity. */
+  worker: string | null;
+  /** The server's word, or `timed out`. */
+  cause: string;
+  message: string | null;
+}
+
+type Description = temporal.api.workflowservice.v1.IDescribeWorkflowExecutionResponse;
+type Event = temporal.api.history.v1.IHistoryEvent;
+
+export function pendingTaskOf({
+  pendingWorkflowTask: task,
+  workflowExecutionInfo: info,
+}: Description): PendingTask | null {
+  if (!task) return null;
+  return {
+    attempt: task.attempt ?? 1,
+    isTaken: task.state === PendingWorkflowTaskState.PENDING_WORKFLOW_TASK_STATE_STARTED,
+    offeredAt: dateOf(task.scheduledTime),
+    taskQueue: info?.taskQueue ?? '',
+    runId: info?.execution?.runId ?? '',
+  };
+}
+
+/**
+ * The latest try that ended badly. The server writes the first one of a row of bad tries to the history and only counts the others.
+ *
+ * @param events the latest first
+ */
+export function latestFailure(events: readonly Event[]): TaskFailure | null {
+  const at = events.findIndex(
+    (event) => event.workflowTaskFailedEventAttributes ?? event.workflowTaskTimedOutEventAttributes,
+  );
+  const ended = events[at];
+  if (!ended) return null;
+  const failed = ended.workflowTaskFailedEventAttributes;
+  const startedId = (failed ?? ended.workflowTaskTimedOutEventAttributes)?.startedEventId;
+  const started = events.find(
+    (event) => String(event.eventId) === String(startedId),
+  )?.workflowTaskStartedEventAttributes;
+  const stated = [failed?.workerVersion?.buildId, started?.workerVersion?.buildId, failed?.binaryChecksum];
+  return {
+    at: dateOf(ended.eventTime),
+    buildId: stated.find((id) => id) ?? null,
+    worker: [failed?.identity, started?.identity].find((name) => name) ?? null,
+    cause: failed ? causeOf(failed) : 'timed out',
+    message: failed?.failure?.message ?? null,
+  };
+}
+
+/** `WORKFLOW_TASK_FAILED_CAUSE_NON_DETERMINISTIC_ERROR` as `non deterministic error`. */
+function causeOf({ cause }: temporal.api.history.v1.IWorkflowTaskFailedEventAttributes): string {
+  const name = typeof cause === 'number' ? WorkflowTaskFailedCause[cause] : cause;
+  return (name ?? 'failed').replace('WORKFLOW_TASK_FAILED_CAUSE_', '').replaceAll('_', ' ').toLowerCase();
+}
+
+function dateOf(time: { seconds?: unknown; nanos?: number | null } | null | undefined): Date {
+  return new Date(Number(time?.seconds ?? 0) * 1_000 + (time?.nanos ?? 0) / 1_000_000);
+}

@@ -1,0 +1,111 @@
+import { abandonReservation } from '../../domain/ordering/cancel';
+import { claimRestingOrders, lookSoon } from '../../domain/ordering/reconcile';
+import { selectSuspectsForUpdate } from '../../domain/ordering/reconcile-queries';
+import { orderReservationId } from '../../domain/orders/ids';
+import { hasEnded } from '../../domain/orders/rules';
+import type { Queryable } from '../../platform/database/database';
+import { expectInvariants } from '../support/invariants';
+import { openOrderShop, orderOf, PAYMENT, type OrderShop } from './support';
+
+const ENDED = 100_000;
+const LIMITS = { graceSeconds: 30, recheckSeconds: 600, limit: 100 };
+
+let shop: OrderShop;
+beforeAll(async () => {
+  shop = await openOrderShop();
+  await shop.db.pool.query(
+    `insert into orders (id, customer_id, status, fulfilment, currency, total_minor, reservation_seconds, input, created_at, updated_at, checked_at)
+     select gen_random_uuid(), 'c', 'cancelled', 'complete', 'USD', 0, 900, '{}', at, at, at
+     from generate_series(1, ${ENDED}) n, lateral (select now() - make_interval(mins => n) as at) t`,
+  );
+});
+afterEach(() => expectInvariants(shop.db));
+afterAll(() => shop.close());
+
+interface PlanNode {
+  'Node Type': string;
+  'Relation Name'?: string;
+  'Index Name'?: string;
+  'Actual Rows': number;
+  'Actual Loops': number;
+  'Rows Removed by Filter'?: number;
+  Plans?: PlanNode[];
+}
+
+const nodesOf = (node: PlanNode): PlanNode[] => [node, ...(node.Plans ?? []).flatMap(nodesOf)];
+
+/** The nodes of the plan that read orders. */
+async function readersOfOrders(): Promise<PlanNode[]> {
+  let nodes: PlanNode[] = [];
+  await shop.db.transaction(async (tx) => {
+    const explained: Queryable = {
+      query: async ({ text, values }) => {
+        const { rows } = await tx.query({ name: '', text: `explain (analyze, format json) ${text}`, values });
+        const [{ Plan }] = rows[0]?.['QUERY PLAN'] as [{ Plan: PlanNode }];
+        nodes = nodesOf(Plan);
+        return { rows: [], rowCount: 0 };
+      },
+    };
+    await selectSuspectsForUpdate(explained, LIMITS);
+  });
+  return nodes.filter((node) => node['Relation Name'] === 'orders');
+}
+
+/** One that waits to be paid, one that is being charged, and one that has ended although its charge is not final. */
+async function unfinishedOrders(sku: string): Promise<string[]> {
+  const [unpaid, charging] = [orderOf({ [sku]: 1 }), orderOf({ [sku]: 1 }, { payment: PAYMENT })];
+  const ended = orderOf({ [sku]: 1 }, { payment: PAYMENT });
+  for (const order of [unpaid, charging, ended]) await shop.place(order);
+  const { orderId } = ended;
+  const { status } = await abandonReservation(shop.db, {
+    orderId,
+    reservationId: orderReservationId(orderId, 1),
+  });
+  expect(hasEnded(status)).toBe(true);
+  return [unpaid, charging, ended].map((order) => order.orderId);
+}
+
+test.each(['before the tables are analysed', 'once they are'])(
+  'the sweep of orders reads those that are open or have open money, and none of those that ended: %s',
+  async (when) => {
+    if (when === 'once they are') await shop.db.pool.query('vacuum analyze');
+    const orderIds = await unfinishedOrders(await shop.product({ AMS: 10 }));
+    await shop.db.pool.query(
+      `update orders set updated_at = updated_at - interval '1 hour' where id = any ($1)`,
+      [orderIds],
+    );
+    const readers = await readersOfOrders();
+    expect(readers.map((node) => node['Node Type'])).not.toContain('Seq Scan');
+    const read = readers.map(
+      (node) => node['Actual Loops'] * (node['Actual Rows'] + (node['Rows Removed by Filter'] ?? 0)),
+    );
+    expect(Math.max(...read)).toBeLessThan(100);
+    const found = (await claimRestingOrders(shop.db, LIMITS)).map(({ id }) => id);
+    expect(found.sort()).toEqual(orderIds.sort());
+  },
+);
+
+test('an order that waits to be paid is looked at every ten minutes, soon again once its reservation is late, and at once when asked for', async () => {
+  const order = orderOf({ [await shop.product({ AMS: 1 })]: 1 });
+  const { orderId } = order;
+  await shop.place(order);
+  const looked = (seconds: number) =>
+    shop.db.pool.query(
+      `update orders set updated_at = now() - interval '1 hour', checked_at = clock_timestamp() - make_interval(secs => $2) where id = $1`,
+      [orderId, seconds],
+    );
+  const isClaimed = async () => (await claimRestingOrders(shop.db, LIMITS)).some(({ id }) => id === orderId);
+  await looked(500);
+  expect(await isClaimed()).toBe(false);
+  await lookSoon(shop.db, [orderId]);
+  expect([await isClaimed(), await isClaimed()]).toEqual([true, false]);
+  await looked(601);
+  expect(await isClaimed()).toBe(true);
+
+  await looked(40);
+  await shop.db.pool.query(
+    `update reservations set expires_at = clock_timestamp() - interval '11 s' where order_id = $1`,
+    [orderId],
+  );
+  expect([await isClaimed(), await isClaimed()]).toEqual([true, false]);
+});
