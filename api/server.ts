@@ -13,6 +13,7 @@ import type { EngineNames } from '../workflows/contract/names';
 import { createApp } from './http/app';
 import type { Route } from './http/route';
 import { alertRoutes } from './routes/alerts';
+import { refundRoutes } from './routes/refunds';
 import { batchRoutes } from './routes/batch';
 import { carrierRoutes } from './routes/carriers';
 import { catalogueRoutes } from './routes/catalogue';
@@ -117,6 +118,7 @@ export function apiRoutes(context: ApiContext): Route[] {
     ...orderEvents(context),
     ...catalogueRoutes(context),
     // Before what takes a SKU in the same place.
+    ...refundRoutes(context),
     ...alertRoutes(context),
     ...metricsRoutes(context),
     ...warehousingRoutes(context),

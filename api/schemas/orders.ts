@@ -69,6 +69,24 @@ export type NewOrder = z.output<typeof newOrder>;
 
 export const cancelBody = z.object({ reason: line(500).nullish() }).meta({ id: 'Cancellation' });
 
+export const newRefund = z
+  .object({
+    paymentId: uuid.nullish().meta({ description: 'Needed where several payments have money left' }),
+    amountMinor: z.int().min(1),
+    reason: line(500),
+  })
+  .meta({ id: 'NewRefund' });
+
+export const refundSettlement = z
+  .object({
+    outcome: z.enum(REFUND_SETTLEMENTS).meta({
+      description: 'made_elsewhere: the money went back in another way; waived: it does not go back',
+    }),
+    reference: line(200).nullish().meta({ description: 'Where the other payment is found' }),
+    reason: line(500),
+  })
+  .meta({ id: 'RefundSettlement' });
+
 export const orderStatus = z.enum(ORDER_STATUSES);
 
 const item = z
@@ -107,7 +125,7 @@ export const payment = z
   })
   .meta({ id: 'Payment' });
 
-const refund = z
+export const refund = z
   .object({
     id: uuid,
     paymentId: uuid,

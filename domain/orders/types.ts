@@ -92,6 +92,9 @@ export const ATTENTION = {
   refund_delayed: {
     next: 'The gateway has not made this refund yet. It is tried again by itself. Look at the gateway; POST /refunds/{id}/resolve records money that went back in another way.',
   },
+  refunded_twice: {
+    next: 'The gateway made this refund after a person had recorded what was done instead. See whether the customer got the money twice, and resolve the alert.',
+  },
   charge_unresolved: {
     next: 'The gateway does not say what became of this charge. Its stock is on sale again. It is asked again by itself; money that turns out to be captured goes back. Look the payment up at the gateway.',
   },

@@ -5,10 +5,13 @@ import {
   OPEN_REFUND_STATUSES,
   REFUNDABLE_PAYMENT_STATUSES,
   type RefundablePayment,
+  type RefundOrigin,
   type RefundPlan,
   type RefundSettlement,
   type RefundStatus,
+  type RefundView,
 } from './types';
+import { REFUND_JSON } from './view-sql';
 
 /** Captured payments of an order of which money is left, locked by id. */
 export function selectRefundableForUpdate(tx: Transaction, orderId: string): Promise<RefundablePayment[]> {
@@ -129,17 +132,15 @@ export interface RefundChange {
   keyNumber?: number;
   settledAs?: RefundSettlement;
   settledReference?: string | null;
+  /** It is due now, whatever its tries. */
+  isDue?: boolean;
 }
 
 /**
  * Changes a refund whose lock, and whose payment's, the caller has. What is back with the customer follows from it: the payment
  * shows as refunded what the gateway has paid out.
  */
-export function updateRefund(
-  tx: Transaction,
-  refundId: string,
-  { status, gatewayRef, lastError, keyNumber, settledAs, settledReference }: RefundChange,
-): Promise<number> {
+export function updateRefund(tx: Transaction, refundId: string, change: RefundChange): Promise<number> {
   return execute(
     tx,
     'payments.update_refund',
@@ -149,7 +150,7 @@ export function updateRefund(
        set status = $2, gateway_ref = coalesce($3, r.gateway_ref), last_error = $4, key_number = coalesce($5, r.key_number),
            settled_as = $6, settled_reference = $7,
            tries = case when r.status = $2 then r.tries else 0 end,
-           next_try_at = case when r.status = $2 then r.next_try_at end, updated_at = clock_timestamp()
+           next_try_at = case when r.status = $2 and not $8::boolean then r.next_try_at end, updated_at = clock_timestamp()
        where r.id = $1
      ), moved as (
        select payment_id, amount_minor * (($2 = 'succeeded')::int - (status = 'succeeded')::int) as by from before
@@ -162,14 +163,41 @@ export function updateRefund(
      from moved where p.id = moved.payment_id and moved.by <> 0`,
     [
       refundId,
-      status,
-      gatewayRef ?? null,
-      lastError ?? null,
-      keyNumber ?? null,
-      settledAs ?? null,
-      settledReference ?? null,
+      change.status,
+      change.gatewayRef ?? null,
+      change.lastError ?? null,
+      change.keyNumber ?? null,
+      change.settledAs ?? null,
+      change.settledReference ?? null,
+      change.isDue ?? false,
     ],
   );
+}
+
+/** A refund as clients see it. */
+export async function selectRefundView(on: Queryable, refundId: string): Promise<RefundView | undefined> {
+  const row = await maybeOne<{ refund: RefundView }>(
+    on,
+    'payments.refund_view',
+    `select ${REFUND_JSON} as refund from refunds f where f.id = $1`,
+    [refundId],
+  );
+  return row?.refund;
+}
+
+/** The same by what it is for. */
+export async function selectRefundOfOrigin(
+  on: Queryable,
+  kind: RefundOrigin['kind'],
+  id: string,
+): Promise<RefundView | undefined> {
+  const row = await maybeOne<{ refund: RefundView }>(
+    on,
+    'payments.refund_of_origin',
+    `select ${REFUND_JSON} as refund from refunds f where f.origin = $1 and f.origin_id = $2`,
+    [kind, id],
+  );
+  return row?.refund;
 }
 
 /** Records why an open refund was not made. */

@@ -120,8 +120,13 @@ export async function settleRefund(tx: Transaction, refundId: string, outcome: R
   const refund = await selectRefundForUpdate(tx, refundId);
   if (!refund) throw refundNotFound(refundId);
   const { gatewayRef, status } = outcome;
-  if (!mayBecome(refund.status, status)) return;
   const { orderId, paymentId, amountMinor } = refund;
+  if (refund.status === 'settled_by_hand' && status !== 'failed') {
+    // The call was under way when a person said what was done instead.
+    const why = `the gateway made it as ${gatewayRef}`;
+    await raiseAttention(tx, [{ orderId, kind: 'refunded_twice', about: refundId, why }]);
+  }
+  if (!mayBecome(refund.status, status)) return;
   const reason = outcome.status === 'failed' ? outcome.reason : null;
   await updateRefund(tx, refundId, { status, gatewayRef, lastError: reason });
   if (reason === null) await resolveAttention(tx, attentionOn(refundId));

@@ -4,7 +4,7 @@ import { DefaultLogger, NativeConnection, Worker } from '@temporalio/worker';
 import { createFulfilmentActivities } from '../../activities/fulfilment';
 import { applyCarrierEvents } from '../../domain/fulfilment/carrier-updates';
 import { claimShipments, forgetSettledBookings } from '../../domain/fulfilment/book';
-import { voidShipments } from '../../domain/fulfilment/void';
+import { askToStop, beginStops } from '../../domain/fulfilment/stop';
 import { createSandboxCarrier, type SandboxCarrier } from '../../integrations/sandbox-carrier/carrier';
 import type { Carrier, ShipmentStatus } from '../../domain/fulfilment/types';
 import { installTemporalRuntime } from '../../platform/temporal/connection';
@@ -408,7 +408,8 @@ describe('a shipment that the carrier puts off', () => {
   test('may be cancelled meanwhile, and is forgotten then', async () => {
     const order = await addOrder('AMS');
     await dispatchBy(putOffBy(order.shipmentIds), 1);
-    await voidShipments({ db: shop.db, carriers: [carrier], orderId: order.orderId, which: 'all' });
+    await shop.db.transaction((tx) => beginStops(tx, order.orderId));
+    await askToStop({ db: shop.db, carriers: [carrier] }, order.orderId);
     expect(await statuses(shop.db, order.orderId)).toEqual(['voided']);
     await forgetSettledBookings(shop.db);
     expect(await failureOf(order.shipmentIds[0]!)).toBeUndefined();

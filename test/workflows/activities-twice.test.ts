@@ -40,7 +40,7 @@ beforeAll(async () => {
   activities = {
     ...createOrderActivities({ db: shop.db, reserver, gateway: 'sandbox', attemptLimit: 10 }),
     ...createPaymentActivities({ db: shop.db, gatewayNamed: () => gateway, carrier: 'sandbox' }),
-    ...createFulfilmentActivities({ db: shop.db, carriers: [obligingCarrier] }),
+    ...createFulfilmentActivities({ db: shop.db, carriers: [obligingCarrier], callTimeoutMs: 5_000 }),
   };
 });
 afterAll(async () => {

@@ -1,0 +1,94 @@
+import { readOrderStatus } from '../../domain/orders/views';
+import { requestRefund, retryRefund, settleByHand } from '../../domain/payments/refunds-by-hand';
+import { API_BASE } from '../http/paths';
+import { asNotFound, problem } from '../http/problems';
+import { ok } from '../http/response';
+import { route, type Route } from '../http/route';
+import { runOnce } from '../idempotency/run-once';
+import { idParams } from '../schemas/common';
+import { newRefund, refund, refundSettlement } from '../schemas/orders';
+import type { ApiContext } from '../services/context';
+import { orderNotFound } from '../use-cases/saga-update';
+
+const TAG = 'Refunds';
+const PATH = `${API_BASE}/refunds`;
+
+const noRefund = asNotFound('REFUND_NOT_FOUND', 'There is no such refund.');
+
+/** Refunds that a person asks for, and what a person does about those that the gateway does not make. */
+export function refundRoutes(context: ApiContext): Route[] {
+  const { db } = context;
+  const responses = { 200: { description: 'The refund afterwards', schema: refund } };
+  return [
+    route(
+      {
+        methods: ['post'],
+        path: `${API_BASE}/orders/{id}/refunds`,
+        tag: TAG,
+        summary: 'Give money back',
+        description:
+          'Of any captured amount that is not planned to go back already. It is made at the gateway afterwards; the order shows how far it is.',
+        keyed: true,
+        params: idParams,
+        body: newRefund,
+        responses: { 201: { description: 'Planned', schema: refund } },
+        problems: [
+          'NOT_REFUNDABLE',
+          'REFUND_EXCEEDS_CAPTURE',
+          'PAYMENT_AMBIGUOUS',
+          'IDEMPOTENCY_KEY_REQUIRED',
+          'IDEMPOTENCY_KEY_REUSED',
+          'IDEMPOTENCY_IN_FLIGHT',
+          'VALIDATION_FAILED',
+        ],
+      },
+      (call) => {
+        const { id: orderId } = call.params;
+        if (!call.idempotencyKey)
+          throw problem(
+            'IDEMPOTENCY_KEY_REQUIRED',
+            'Send an Idempotency-Key: without one a repeat would give the money back twice.',
+          );
+        return runOnce(context, call, `POST /orders/${orderId}/refunds`, async (requestId) => {
+          if (!(await readOrderStatus(db, orderId))) throw orderNotFound();
+          const { paymentId = null, amountMinor, reason } = call.body;
+          const wanted = { orderId, requestId, paymentId, amountMinor, reason, actor: call.caller };
+          return { status: 201, body: await requestRefund(db, wanted) };
+        });
+      },
+    ),
+    route(
+      {
+        methods: ['post'],
+        path: `${PATH}/{id}/resolve`,
+        tag: TAG,
+        summary: 'Record what was done instead of a refund',
+        description: 'Of one that the gateway does not make. It is asked no more. Safe to repeat.',
+        params: idParams,
+        body: refundSettlement,
+        responses,
+        problems: ['REFUND_MADE', 'REFUND_UNDER_WAY', 'VALIDATION_FAILED'],
+      },
+      async ({ params, body, caller }) => {
+        const { outcome, reference = null, reason } = body;
+        const request = { refundId: params.id, outcome, reference, reason, actor: caller };
+        return ok(await settleByHand(db, request).catch(noRefund));
+      },
+    ),
+    route(
+      {
+        methods: ['post'],
+        path: `${PATH}/{id}/retry`,
+        tag: TAG,
+        summary: 'Try a refund again now',
+        description:
+          'One that the gateway refused for good is tried under a new key; one that waits is due at once.',
+        params: idParams,
+        responses,
+        problems: ['REFUND_MADE', 'REFUND_SETTLED'],
+      },
+      async ({ params, caller }) =>
+        ok(await retryRefund(db, { refundId: params.id, actor: caller }).catch(noRefund)),
+    ),
+  ];
+}

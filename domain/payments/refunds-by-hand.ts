@@ -1,0 +1,153 @@
+import type { Database, Transaction } from '../../platform/database/database';
+import { enqueue } from '../../platform/database/outbox';
+import { AppError } from '../../platform/errors';
+import { resolveAttention } from '../orders/attention';
+import { appendEvents } from '../orders/events';
+import { refundNotFound } from './errors';
+import { attentionOn, lockRefundable, planRefunds } from './refund';
+import {
+  selectRefundForUpdate,
+  selectRefundOfOrigin,
+  selectRefundView,
+  updateRefund,
+} from './refund-queries';
+import type { RefundablePayment, RefundSettlement, RefundView } from './types';
+
+export interface RefundWanted {
+  orderId: string;
+  /** Of the request: the same again is the same refund. */
+  requestId: string;
+  /** Absent: the only payment of the order of which money is left. */
+  paymentId: string | null;
+  amountMinor: number;
+  reason: string;
+  actor: string;
+}
+
+/**
+ * Plans a refund that a person asks for, of any captured amount that is not planned to go back already; the order's saga makes
+ * it. The same request again returns the same refund.
+ *
+ * @throws `NOT_REFUNDABLE`: nothing was captured, or all is planned to go back; `REFUND_EXCEEDS_CAPTURE` with `leftMinor`;
+ * `PAYMENT_AMBIGUOUS` with `paymentIds`: several payments have money left and none is named
+ */
+export async function requestRefund(db: Database, wanted: RefundWanted): Promise<RefundView> {
+  const { orderId, requestId, reason, actor } = wanted;
+  return db.retrying(async (tx) => {
+    const payments = await lockRefundable(tx, orderId);
+    const earlier = await selectRefundOfOrigin(tx, 'operator', requestId);
+    if (earlier) return earlier;
+    const { paymentId, amountMinor } = paymentOf(wanted, payments);
+    const plan = { paymentId, amountMinor, reason, actor };
+    const origin = { kind: 'operator' as const, id: requestId };
+    await appendEvents(tx, await planRefunds(tx, orderId, { payments, plans: [{ ...plan, origin }] }));
+    await enqueue(tx, [{ topic: 'order.wake', key: orderId }]);
+    const made = await selectRefundOfOrigin(tx, 'operator', requestId);
+    if (!made) throw new Error('a refund was not written');
+    return made;
+  });
+}
+
+function paymentOf(
+  { paymentId, amountMinor }: RefundWanted,
+  payments: readonly RefundablePayment[],
+): { paymentId: string; amountMinor: number } {
+  const left = payments
+    .map((payment) => ({
+      paymentId: payment.paymentId,
+      leftMinor: payment.amountMinor - payment.refundPlannedMinor,
+    }))
+    .filter((payment) => payment.leftMinor > 0 && (paymentId === null || payment.paymentId === paymentId));
+  const [payment] = left;
+  if (!payment) throw new AppError('NOT_REFUNDABLE', 'No money is left that could go back.');
+  if (left.length > 1) {
+    throw new AppError('PAYMENT_AMBIGUOUS', 'Several payments have money left: say which with paymentId.', {
+      paymentIds: left.map((each) => each.paymentId),
+    });
+  }
+  const { leftMinor } = payment;
+  if (amountMinor > leftMinor)
+    throw new AppError('REFUND_EXCEEDS_CAPTURE', `At most ${leftMinor} may go back.`, { leftMinor });
+  return { paymentId: payment.paymentId, amountMinor };
+}
+
+export interface SettlementByHand {
+  refundId: string;
+  outcome: RefundSettlement;
+  /** Where the other payment is found. */
+  reference: string | null;
+  reason: string;
+  actor: string;
+}
+
+/**
+ * Records what a person did instead of a refund that the gateway does not make: it is asked no more. The same again changes
+ * nothing. Its amount stays planned, so that nothing is given back twice.
+ *
+ * @throws `REFUND_NOT_FOUND`; `REFUND_MADE`: the money went back; `REFUND_UNDER_WAY`: the gateway has it and may still pay out
+ */
+export async function settleByHand(db: Database, request: SettlementByHand): Promise<RefundView> {
+  const { refundId, outcome, reference, reason, actor } = request;
+  return db.retrying(async (tx) => {
+    const refund = await lockRefund(tx, refundId);
+    if (refund.status === 'pending') {
+      throw new AppError(
+        'REFUND_UNDER_WAY',
+        'The gateway has this refund and may still pay it out. Wait for its outcome.',
+      );
+    }
+    if (refund.status !== 'settled_by_hand') {
+      const { orderId } = refund;
+      await updateRefund(tx, refundId, {
+        status: 'settled_by_hand',
+        settledAs: outcome,
+        settledReference: reference,
+      });
+      await resolveAttention(tx, attentionOn(refundId));
+      await enqueue(tx, [{ topic: 'order.wake', key: orderId }]);
+      await appendEvents(tx, [
+        { orderId, type: 'refund_settled', data: { refundId, outcome, reference, reason, actor } },
+      ]);
+    }
+    return viewOf(tx, refundId);
+  });
+}
+
+/**
+ * Lets a refund be tried again now: one that the gateway refused for good under a new key, one that waits for its next try at
+ * once.
+ *
+ * @throws `REFUND_NOT_FOUND`; `REFUND_MADE`; `REFUND_SETTLED`: a person has said what was done instead
+ */
+export async function retryRefund(
+  db: Database,
+  { refundId, actor }: { refundId: string; actor: string },
+): Promise<RefundView> {
+  return db.retrying(async (tx) => {
+    const { status, keyNumber, orderId } = await lockRefund(tx, refundId);
+    if (status === 'settled_by_hand')
+      throw new AppError('REFUND_SETTLED', 'Somebody has recorded what was done instead of this refund.');
+    if (status === 'failed') {
+      await updateRefund(tx, refundId, { status: 'planned', keyNumber: keyNumber + 1 });
+      await resolveAttention(tx, attentionOn(refundId));
+    } else {
+      await updateRefund(tx, refundId, { status, isDue: true });
+    }
+    await enqueue(tx, [{ topic: 'order.wake', key: orderId }]);
+    await appendEvents(tx, [{ orderId, type: 'refund_retried', data: { refundId, actor } }]);
+    return viewOf(tx, refundId);
+  });
+}
+
+async function lockRefund(tx: Transaction, refundId: string) {
+  const refund = await selectRefundForUpdate(tx, refundId);
+  if (!refund) throw refundNotFound(refundId);
+  if (refund.status === 'succeeded') throw new AppError('REFUND_MADE', 'The money went back.');
+  return refund;
+}
+
+async function viewOf(tx: Transaction, refundId: string): Promise<RefundView> {
+  const view = await selectRefundView(tx, refundId);
+  if (!view) throw refundNotFound(refundId);
+  return view;
+}
