@@ -194,8 +194,8 @@ export function selectShipments(
     on,
     'fulfilment.shipments',
     `select ${SHIPMENT_COLUMNS},
-       (select json_agg(json_build_object('productId', i.product_id, 'sku', i.sku, 'quantity', i.quantity) order by i.sku)
-        from shipment_items i where i.shipment_id = s.id) as items
+       coalesce((select json_agg(json_build_object('productId', i.product_id, 'sku', i.sku, 'quantity', i.quantity) order by i.sku)
+        from shipment_items i where i.shipment_id = s.id), '[]') as items
      from shipments s join warehouses w on w.id = s.warehouse_id
      where s.id = any ($2::uuid[]) and s.carrier = $1`,
     [carrier, shipmentIds],

@@ -5,6 +5,8 @@ import type { CarrierEvent, CarrierEventType } from '../../domain/fulfilment/typ
 import { cancelUnpaid, releaseStoppedShipments } from '../../domain/ordering/cancel';
 import { planRefunds } from '../../domain/ordering/refund';
 import type { OrderInput } from '../../domain/orders/types';
+import { adjustStock } from '../../domain/stock/adjustments/adjust';
+import { applyUpdates } from '../../domain/stock/adjustments/batch';
 import { countAsGone, lockStock } from '../../domain/stock/ledger/stock-ledger';
 import { openDatabase, type Database } from '../../platform/database/database';
 import { newId } from '../../platform/ids';
@@ -141,14 +143,18 @@ describe('a parcel that is picked up after it was voided and its units were put 
       status: 'cancelled',
       items: [{ cancelledQuantity: 2, fulfilledQuantity: 0 }],
       refunds: before.refunds,
+      shipments: [{ status: 'voided', leftAfterStopAt: expect.any(String) }],
       attention: [{ kind: 'left_after_stop', about: shipmentId }],
     });
-    const [{ why, next }] = view.attention as [{ why: string; next: string }];
-    expect(why).toContain(orderId);
-    expect(why).toContain('T-7');
-    expect(next).toContain('/resolve');
+    const [attention] = view.attention;
+    expect(attention?.why).toContain(orderId);
+    expect(attention?.why).toContain('T-7');
+    expect(attention?.next).toContain('/resolve');
     expect(await alertsOf(orderId)).toMatchObject([
-      { status: 'open', details: { severity: 'critical', units: 2, short: 0, items: [{ sku, quantity: 2 }] } },
+      {
+        status: 'open',
+        details: { severity: 'critical', units: 2, short: 0, items: [{ sku, quantity: 2 }] },
+      },
     ]);
   });
 
@@ -170,12 +176,9 @@ describe('a parcel that is picked up after it was voided and its units were put 
     const sku = await shop.product({ AMS: 3 });
     const { orderId, shipmentId } = await cancelledParcel(sku, 1);
     const pickUp = event(shipmentId, 'picked_up');
-    expect(await apply([pickUp, pickUp, event(shipmentId, 'picked_up'), event(shipmentId, 'failed')])).toEqual([
-      'applied',
-      'duplicate',
-      'stale',
-      'applied',
-    ]);
+    expect(
+      await apply([pickUp, pickUp, event(shipmentId, 'picked_up'), event(shipmentId, 'failed')]),
+    ).toEqual(['applied', 'duplicate', 'stale', 'applied']);
     expect(await apply([event(shipmentId, 'delivered'), event(shipmentId, 'delivered')])).toEqual([
       'applied',
       'stale',
@@ -265,6 +268,18 @@ describe('what a place is short of', () => {
     await compensate(shop.db, other.orderId, 'all');
     expect(await levelsOf(shop.db, sku)).toEqual({ BER: [5, 0] });
     expect(await shortOf(sku)).toBe(0);
+  });
+
+  test('is taken from what a batch brings, whose result says what is there then', async () => {
+    const { sku } = await shortPlace(1);
+    const { outcomes } = await applyUpdates(withStock(shop.db), {
+      batchId: newId(),
+      atomic: false,
+      actor: 'tester',
+      updates: [{ sku, location: 'AMS', delta: 3, reason: 'found' }],
+    });
+    expect(outcomes).toMatchObject([{ status: 'applied', location: { onHand: 3, reserved: 1 } }]);
+    expect(await levelsOf(shop.db, sku)).toEqual({ AMS: [3, 1] });
   });
 
   test('is taken in the order in which parcels left', async () => {
@@ -393,7 +408,9 @@ test('a parcel that the carrier had lost and finds again is told in the same cal
       expect(await apply(events)).toEqual(['applied', 'applied']);
       await compensate(shop.db, orderId, 'failed-only');
     }
-    const { rows } = await shop.db.pool.query('select status, error from shipments where id = $1', [shipmentId]);
+    const { rows } = await shop.db.pool.query('select status, error from shipments where id = $1', [
+      shipmentId,
+    ]);
     expect(rows).toEqual([{ status: 'failed', error: 'lost' }]);
     expect(await viewOf(shop.db, orderId)).toMatchObject({
       status: 'failed',
@@ -421,16 +438,24 @@ describe('units that are tracked', () => {
       [sku],
     );
     expect(rows).toEqual([{ order_id: orderId }]);
-    await deliverBack(sku, ['A']);
+    await findAgain(sku, 'A');
     expect(await serialsOf(shop.db, sku)).toEqual(['A@AMS: in_stock', 'B@AMS: in_stock']);
     // One that a customer has bought is not found.
     const sold = await bookedParcel(sku, 1);
     await carry(shop.db, sold.shipmentId, 'picked_up');
-    await expect(deliverBack(sku, ['A'])).rejects.toMatchObject({ code: 'DUPLICATE_SERIAL' });
+    await expect(findAgain(sku, 'A')).rejects.toMatchObject({ code: 'DUPLICATE_SERIAL' });
   });
 
-  function deliverBack(sku: string, serials: string[]) {
-    return deliver(shop.db, [{ sku, quantity: serials.length, serials }]);
+  function findAgain(sku: string, serial: string) {
+    return adjustStock(withStock(shop.db), {
+      sku,
+      location: 'AMS',
+      change: { delta: 1 },
+      reason: 'the parcel came back',
+      named: { serials: [serial] },
+      actor: 'dock',
+      effectId: newId(),
+    });
   }
 
   test('lots go first expired first out, also those that arrive for what the place is short of', async () => {
@@ -466,7 +491,17 @@ test('whatever is placed, stopped, released, picked up and received in whatever 
     let arrived = start;
     for (let n = 0; n < 40; n++) {
       const parcel = parcels.length > 0 ? parcels[random.whole(0, parcels.length - 1)] : undefined;
-      const act = random.pick(['place', 'place', 'wait', 'stop', 'stop', 'release', 'leave', 'leave', 'receive']);
+      const act = random.pick([
+        'place',
+        'place',
+        'wait',
+        'stop',
+        'stop',
+        'release',
+        'leave',
+        'leave',
+        'receive',
+      ]);
       if (act === 'receive') {
         const units = random.whole(1, 2);
         await receive(shop.db, sku, 'AMS', units);
@@ -497,10 +532,10 @@ test('whatever is placed, stopped, released, picked up and received in whatever 
     }
     for (const { orderId, stopped } of parcels) if (stopped) await compensate(shop.db, orderId, 'all');
     const { rows } = await shop.db.pool.query<{ on_hand: number; gone: number }>(
-      `select s.on_hand,
+      `select (select sum(on_hand)::int from stock where product_id = p.id) as on_hand,
          (select coalesce(sum(i.quantity), 0)::int from shipments h join shipment_items i on i.shipment_id = h.id
-          where i.product_id = s.product_id and (h.status in ('picked_up', 'delivered') or h.left_after_stop_at is not null)) as gone
-       from stock s join products p on p.id = s.product_id where p.sku = $1`,
+          where i.product_id = p.id and (h.status in ('picked_up', 'delivered') or h.left_after_stop_at is not null)) as gone
+       from products p where p.sku = $1`,
       [sku],
     );
     const [{ on_hand: onHand, gone }] = rows as [(typeof rows)[number]];

@@ -23,7 +23,7 @@ export async function countAsGone(
   return selectShortfalls(tx, leaving);
 }
 
-/** Takes what places are short of from units that were freed there; returns what is left of them. */
+/** Takes what places are short of from units that were freed there; returns what is left of them: `freed` itself where all is. */
 export async function leftByShortfalls(
   tx: Transaction,
   freed: readonly Allocation[],

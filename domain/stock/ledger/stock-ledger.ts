@@ -52,9 +52,10 @@ export interface Demand<Effects> {
   write(tx: Transaction, effects: Effects): Promise<void>;
 }
 
-/** What became of units that were freed and that somebody waited for. */
+/** What became of units that were freed and that somebody waited for, or that their place was short of. */
 export interface Taken<Effects> {
-  effects: Effects;
+  /** Null: nobody who waits took any. */
+  effects: Effects | null;
   /** Writes what the effects mean: as the last step of the transaction, unless the caller writes them with its own. */
   write(): Promise<void>;
 }
@@ -89,6 +90,12 @@ export interface StagedPosting<Effects> extends StagedCounts {
   taken: Taken<Effects> | null;
 }
 
+interface HandedOn<Effects> {
+  effects: Effects | null;
+  /** Places were short of some of it. */
+  wasShort: boolean;
+}
+
 /** What a use case that changes stock works with. */
 export interface StockAccess {
   db: Database;
@@ -97,8 +104,16 @@ export interface StockAccess {
 
 /** @param demand who is given what becomes free */
 export function createStockLedger<Effects>(demand: Demand<Effects>): StockLedger<Effects> {
-  function taken(tx: Transaction, effects: Effects | null): Taken<Effects> | null {
-    return effects === null ? null : { effects, write: () => demand.write(tx, effects) };
+  const NOTHING = { effects: null, wasShort: false };
+
+  function taken(tx: Transaction, { effects, wasShort }: HandedOn<Effects>): Taken<Effects> | null {
+    if (effects === null && !wasShort) return null;
+    return {
+      effects,
+      async write() {
+        if (effects !== null) await demand.write(tx, effects);
+      },
+    };
   }
 
   async function post(tx: Transaction, entries: readonly LedgerEntry[]): Promise<Taken<Effects> | null> {
@@ -106,19 +121,19 @@ export function createStockLedger<Effects>(demand: Demand<Effects>): StockLedger
     const changes = foldChanges(entries);
     const freed = freedUnits(changes);
     // Sent together, and run by the server in this order.
-    const [, , effects] = await Promise.all([
+    const [, , handedOn] = await Promise.all([
       updateStock(tx, changes),
       insertLedger(tx, entries),
-      freed.length > 0 ? handOn(tx, freed) : null,
+      freed.length > 0 ? handOn(tx, freed) : NOTHING,
     ]);
-    return taken(tx, effects);
+    return taken(tx, handedOn);
   }
 
   /** What the place is short of comes first, then those who wait. */
-  async function handOn(tx: Transaction, freed: readonly Allocation[]): Promise<Effects | null> {
+  async function handOn(tx: Transaction, freed: readonly Allocation[]): Promise<HandedOn<Effects>> {
     const left = leftByShortfalls(tx, freed);
-    const [, effects] = await Promise.all([left, demand.allocate(tx, freed, left)]);
-    return effects;
+    const [notShort, effects] = await Promise.all([left, demand.allocate(tx, freed, left)]);
+    return { effects, wasShort: notShort !== freed };
   }
 
   return {
@@ -133,8 +148,8 @@ export function createStockLedger<Effects>(demand: Demand<Effects>): StockLedger
       if (undecided > 0) return null;
       const products = [...new Set([...(await demand.products(tx)), ...(await selectShortProducts(tx))])];
       const added = products.length > 0 ? await selectAdded(tx, products, changes.effectId) : [];
-      const effects = added.length > 0 ? await handOn(tx, added) : null;
-      return { ...counts, madeRows: made > 0, taken: taken(tx, effects) };
+      const handedOn = added.length > 0 ? await handOn(tx, added) : NOTHING;
+      return { ...counts, madeRows: made > 0, taken: taken(tx, handedOn) };
     },
   };
 }
