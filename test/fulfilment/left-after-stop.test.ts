@@ -1,3 +1,4 @@
+import { Client } from 'pg';
 import { applyCarrierEvents } from '../../domain/fulfilment/carrier-updates';
 import { voidShipments } from '../../domain/fulfilment/void';
 import { readParcelUnits, nameParcelUnits } from '../../domain/fulfilment/parcel-units';
@@ -7,7 +8,7 @@ import { planRefunds } from '../../domain/ordering/refund';
 import type { OrderInput } from '../../domain/orders/types';
 import { adjustStock } from '../../domain/stock/adjustments/adjust';
 import { applyUpdates } from '../../domain/stock/adjustments/batch';
-import { countAsGone, lockStock } from '../../domain/stock/ledger/stock-ledger';
+import { countAsGone, findStockKey, lockStock } from '../../domain/stock/ledger/stock-ledger';
 import { openDatabase, type Database } from '../../platform/database/database';
 import { newId } from '../../platform/ids';
 import {
@@ -32,6 +33,7 @@ import { expectInvariants } from '../support/invariants';
 import { seededRandom } from '../support/random';
 import { testLogger } from '../support/servers';
 import { withStock } from '../support/stock';
+import { waitFor } from '../support/wait';
 import { deliver, inDays, lotsOf, serialsOf, trackedProduct, withSerials } from '../tracking/support';
 
 let shop: OrderShop;
@@ -233,6 +235,37 @@ describe('a parcel that is picked up after it was voided and its units were put 
     expect(await levelsOf(shop.db, sku)).toEqual({ AMS: [2, 0] });
     expect(await ledgerOf(sku)).toEqual([`-2/0 carrier:${CARRIER}`, '-1/0 system']);
   });
+});
+
+test('a parcel that leaves while somebody else takes the last unit waits for them, and its place is short', async () => {
+  const sku = await shop.product({ AMS: 1 });
+  const { shipmentId } = await cancelledParcel(sku, 1);
+  const { productId, warehouseId } = await findStockKey(shop.db, { sku, location: 'AMS' });
+  const other = new Client({ connectionString: shop.url });
+  await other.connect();
+  try {
+    await other.query('begin');
+    await other.query(
+      `with taken as (
+         update stock set on_hand = on_hand - 1 where product_id = $1 and warehouse_id = $2 returning product_id, warehouse_id)
+       insert into inventory_transactions (product_id, warehouse_id, kind, on_hand_delta, reserved_delta, effect_id)
+       select product_id, warehouse_id, 'write_off', -1, 0, gen_random_uuid() from taken`,
+      [productId, warehouseId],
+    );
+    const told = apply([event(shipmentId, 'picked_up')]);
+    await waitFor(async () => {
+      const { rows } = await shop.db.pool.query(
+        `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
+      );
+      return rows.length > 0;
+    });
+    await other.query('commit');
+    expect(await told).toEqual(['applied']);
+  } finally {
+    await other.end();
+  }
+  expect(await levelsOf(shop.db, sku)).toEqual({});
+  expect(await shortOf(sku)).toBe(1);
 });
 
 describe('what a place is short of', () => {
