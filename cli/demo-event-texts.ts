@@ -35,6 +35,7 @@ const EVENT_TEXTS: Readonly<
   },
   shipment_picked_up: { what: 'picked up', say: (data) => warehouseOf(data) },
   shipment_delivered: { what: 'delivered', say: (data) => warehouseOf(data) },
+  shipment_left_after_stop: { what: 'left although stopped', say: (data) => warehouseOf(data) },
   shipment_voided: { what: 'shipment stopped', say: (data) => warehouseOf(data) },
   cancel_requested: { what: 'cancel asked', say: (data) => textOf(data.reason) },
   refund_succeeded: { what: 'refunded', say: (data, currency) => amountOf(data, currency) },

@@ -51,6 +51,7 @@ export const PROBLEMS = {
   JOB_ENDED: { status: 409, title: 'The job has ended' },
   QUANTITY_OVERFLOW: { status: 409, title: 'More would be on hand than can be counted' },
   ALERT_RESOLVED: { status: 409, title: 'The alert is resolved' },
+  ALERT_ENDS_BY_ITSELF: { status: 409, title: 'The alert ends when its cause is gone' },
   DUPLICATE_RECEIPT: { status: 409, title: "This supplier's delivery was received before" },
   DUPLICATE_SERIAL: { status: 409, title: 'The product already has this serial number' },
   SERIAL_NOT_THERE: { status: 409, title: 'A serial number is not there' },

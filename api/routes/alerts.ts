@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { endAttention } from '../../domain/orders/attention';
 import { acknowledgeAlert, listAlerts } from '../../domain/stock/alerts/list';
 import { readThresholds, setCategoryThresholds, setThresholds } from '../../domain/stock/alerts/thresholds';
 import { cursorOf } from '../http/cursor';
@@ -12,6 +13,7 @@ import {
   alert,
   alertKind,
   alertPage,
+  alertResolution,
   alertStatus,
   categoryThresholds,
   categoryThresholdsSet,
@@ -66,6 +68,26 @@ export function alertRoutes({ db }: ApiContext): Route[] {
       async ({ params, body, caller }) => {
         return okOrNotFound(
           await acknowledgeAlert(db, { id: params.id, by: caller, note: body.note ?? null }),
+          'There is no such alert.',
+        );
+      },
+    ),
+    route(
+      {
+        methods: ['post'],
+        path: `${API_BASE}/inventory/alerts/{id}/resolve`,
+        tag: TAG,
+        summary: 'Say that what an order needed a person for is done',
+        description:
+          'Only of an `attention` whose reason is `left_after_stop`: every other alert is resolved by itself when its cause is gone. It goes into the history of the order. Safe to repeat: who was first stays.',
+        params: idParams,
+        body: alertResolution,
+        responses: { 200: { description: 'The alert', schema: alert } },
+        problems: ['ALERT_ENDS_BY_ITSELF', 'ALERT_RESOLVED', 'VALIDATION_FAILED'],
+      },
+      async ({ params, body, caller }) => {
+        return okOrNotFound(
+          await endAttention(db, { id: params.id, by: caller, note: body.note }),
           'There is no such alert.',
         );
       },

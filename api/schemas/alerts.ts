@@ -28,12 +28,21 @@ export const alert = z
     acknowledgedBy: z.string().nullable(),
     note: z.string().nullable(),
     resolvedAt: time.nullable(),
+    resolvedBy: z
+      .string()
+      .nullable()
+      .meta({ description: 'Who ended it by hand; null: it ended by itself, or has not ended' }),
+    resolution: z.string().nullable().meta({ description: 'What was done' }),
   })
   .meta({ id: 'Alert' });
 
 export const alertPage = pageOf('AlertPage', alert);
 
 export const acknowledgement = z.object({ note: line(500).optional() }).meta({ id: 'Acknowledgement' });
+
+export const alertResolution = z
+  .object({ note: line(500).meta({ description: 'What was done' }) })
+  .meta({ id: 'AlertResolution' });
 
 const units = z.int().min(0).max(2_147_483_647);
 const lowStock = units.meta({ description: 'Stock is low when no more than this is available; 0: never' });

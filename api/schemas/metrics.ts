@@ -7,7 +7,16 @@ export const inventoryMetrics = z
     products: count,
     locations: count,
     places: count.meta({ description: 'Pairs of product and location that have a stock row' }),
-    units: z.object({ onHand: count, reserved: count, available: count, inTransit: count }),
+    units: z.object({
+      onHand: count,
+      reserved: count,
+      available: count,
+      inTransit: count,
+      short: count.meta({
+        description:
+          'Of `onHand`: left with parcels after they were stopped, while nothing was available in their place',
+      }),
+    }),
     holds: z
       .object({ open: count, units: count })
       .meta({ description: 'Holds that are neither confirmed nor over, and what they hold' }),

@@ -150,6 +150,10 @@ const shipment = z
     warehouse: warehouseCode,
     status: shipmentStatus,
     trackingNumber: z.string().nullable(),
+    leftAfterStopAt: time.nullable().meta({
+      description:
+        'When the carrier told that it had picked it up although it was voided or had failed; else null',
+    }),
     items: z.array(z.object({ sku: z.string(), quantity: count })),
   })
   .meta({ id: 'Shipment' });

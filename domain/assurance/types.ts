@@ -85,6 +85,7 @@ export const CHECK_IDS = [
   'order_ended_units',
   'order_events',
   'order_shipments',
+  'late_shipments',
   'order_payments',
   'lots_on_hand',
   'lot_movements',

@@ -9,7 +9,8 @@ import {
   setReservationStatus,
   type OpenLine,
 } from '../stock/reservations/reservations';
-import { lockStock, type StockLedger } from '../stock/ledger/stock-ledger';
+import { countAsGone, lockStock, type StockLedger } from '../stock/ledger/stock-ledger';
+import { raiseAttention } from '../orders/attention';
 import { writeOrderEffects, type OrderEffects } from '../orders/effects';
 import type { NewEvent, UnitMove } from '../orders/types';
 import { advanceStatus, settleStatus } from '../orders/status';
@@ -18,10 +19,11 @@ import {
   lockShipments,
   selectSettledUpdateFailures,
   selectShipments,
+  type FilledShipment,
   type ShipmentRow,
 } from './queries';
 import { changeShipments, type ShipmentChange } from './change';
-import { afterCarrierEvent, mayStillLeave } from './rules';
+import { afterCarrierEvent, hasLeft, mayStillLeave } from './rules';
 import type { CarrierEvent } from './types';
 
 /** `failed`: it could not be applied by an error of its own. The carrier sends it again. */
@@ -41,6 +43,9 @@ export interface UpdateOutcome {
  * harmless. `picked_up`, also when a `delivered` implies it, takes the goods off the stock and out of the reservation
  * and wakes the saga; the order ends when nothing is left to leave. `failed` before pick-up wakes the saga to undo that
  * shipment; after pick-up it only goes into the history.
+ *
+ * A shipment that was voided or has failed and is picked up all the same stays as it is, since its money goes back. Its goods
+ * are counted as gone, once, and an alert names its order.
  */
 export async function applyCarrierEvents(
   { db, stock }: { db: Database; stock: StockLedger<OrderEffects> },
@@ -105,7 +110,13 @@ async function applyAll(
     touched.flatMap((id) => known.get(id) ?? []),
   );
   const shipments = new Map((await lockShipments(tx, touched)).map((row) => [row.shipmentId, row]));
-  const outcome = foldEvents(carrier, fresh, shipments);
+  const filled = new Map(
+    [...shipments].flatMap(([id, row]) => {
+      const items = known.get(id)?.items;
+      return items ? [[id, { ...row, items }] as const] : [];
+    }),
+  );
+  const outcome = foldEvents(carrier, fresh, filled);
   await writeOutcome(tx, stock, carrier, { outcome, reserved });
 
   const results = new Map<string, UpdateResult>(
@@ -141,18 +152,19 @@ interface ReservedGoods {
 }
 
 /**
- * Locks reservations and stock of the shipments that may still leave. A status read without a lock is enough to leave out the
- * others: once gone or ended, they stay so.
+ * Locks the reservations of shipments that may still leave, and the stock of all that have not left yet: one that is stopped may
+ * have left all the same, and one that may still leave may be stopped by the time it is locked. A status read without a lock
+ * is enough to leave out the others: once gone, they stay so.
  */
-async function lockGoods(tx: Transaction, shipments: readonly ShipmentRow[]): Promise<ReservedGoods> {
+async function lockGoods(tx: Transaction, shipments: readonly FilledShipment[]): Promise<ReservedGoods> {
   const leaving = shipments.filter((shipment) => mayStillLeave(shipment.status));
   const reservationIds = [...new Set(leaving.map((shipment) => shipment.reservationId))];
   const reservations = await lockReservations(tx, reservationIds);
   const lines = await openLines(tx, reservationIds);
-  const parcels = new Set(leaving.map((shipment) => parcelKey(shipment)));
+  const there = shipments.filter(({ status, leftAfterStop }) => !hasLeft(status) && !leftAfterStop);
   await lockStock(
     tx,
-    lines.filter((line) => parcels.has(parcelKey(line))),
+    there.flatMap(({ warehouseId, items }) => items.map(({ productId }) => ({ productId, warehouseId }))),
   );
   return {
     confirmed: new Set(reservations.filter((r) => r.status === 'confirmed').map((r) => r.id)),
@@ -171,27 +183,30 @@ interface Outcome {
   /** Shipments as they were before they left. */
   left: readonly ShipmentRow[];
   failed: readonly ShipmentRow[];
+  /** Stopped shipments that have left all the same. */
+  leftAfterStop: readonly FilledShipment[];
   history: readonly NewEvent[];
 }
 
 function foldEvents(
   carrier: string,
   events: readonly CarrierEvent[],
-  shipments: ReadonlyMap<string, ShipmentRow>,
+  shipments: ReadonlyMap<string, FilledShipment>,
 ): Outcome {
   const applied = new Set<string>();
   const changed = new Map<string, Omit<ShipmentChange, 'shipmentId'>>();
   const left: ShipmentRow[] = [];
   const failed: ShipmentRow[] = [];
+  const leftAfterStop: FilledShipment[] = [];
   const history: NewEvent[] = [];
   for (const event of events) {
     const shipment = shipments.get(subjectOf(event));
     if (!shipment) continue;
     const { shipmentId, orderId, warehouse } = shipment;
+    const standing = { ...shipment, ...changed.get(shipmentId) };
     // A dispatcher that died between the booking and its record left none, and what has left is not booked again.
-    const trackingNumber =
-      shipment.trackingNumber ?? changed.get(shipmentId)?.trackingNumber ?? event.trackingNumber;
-    const effect = afterCarrierEvent(changed.get(shipmentId)?.status ?? shipment.status, event.type);
+    const trackingNumber = shipment.trackingNumber ?? standing.trackingNumber ?? event.trackingNumber;
+    const effect = afterCarrierEvent(standing, event.type);
     if (effect.effect === 'stale') continue;
     applied.add(event.eventId);
     const data = {
@@ -206,6 +221,25 @@ function foldEvents(
       history.push({ orderId, type: 'shipment_lost', data });
       continue;
     }
+    if (effect.effect === 'left_after_stop') {
+      const { status } = standing;
+      for (const news of effect.news) {
+        const isPickUp = news === 'left';
+        changed.set(shipmentId, {
+          ...changed.get(shipmentId),
+          status,
+          trackingNumber,
+          ...(isPickUp ? { leftAfterStop: true } : { deliveredAfterStop: true }),
+        });
+        if (isPickUp) leftAfterStop.push({ ...shipment, status, trackingNumber: trackingNumber ?? null });
+        history.push(
+          isPickUp
+            ? { orderId, type: 'shipment_left_after_stop', data: { ...data, status, ...contentOf(shipment) } }
+            : { orderId, type: 'shipment_delivered', data },
+        );
+      }
+      continue;
+    }
     for (const status of effect.through) {
       changed.set(shipmentId, {
         status,
@@ -217,7 +251,14 @@ function foldEvents(
       if (status === 'failed') failed.push(shipment);
     }
   }
-  return { applied, changed, left, failed, history };
+  return { applied, changed, left, failed, leftAfterStop, history };
+}
+
+function contentOf({ items }: FilledShipment) {
+  return {
+    units: items.reduce((sum, { quantity }) => sum + quantity, 0),
+    items: items.map(({ sku, quantity }) => ({ sku, quantity })),
+  };
 }
 
 async function writeOutcome(
@@ -227,6 +268,7 @@ async function writeOutcome(
   { outcome, reserved }: { outcome: Outcome; reserved: ReservedGoods },
 ): Promise<void> {
   const { left, failed } = outcome;
+  await recordLeftAfterStop(tx, carrier, outcome.leftAfterStop);
   const parcels = new Map(left.map((shipment) => [parcelKey(shipment), shipment]));
   const shipped = reserved.lines.flatMap((line) => {
     const shipment = parcels.get(parcelKey(line));
@@ -268,6 +310,57 @@ async function writeOutcome(
   await writeOrderEffects(tx, [{ moves, events: outcome.history }, taken?.effects]);
   await advanceStatus(tx, orderIdsOf(left.filter((shipment) => shipment.status !== 'booked')), 'fulfilling');
   await settleStatus(tx, orderIdsOf(left), 'fulfilled');
+}
+
+/**
+ * Counts the goods of stopped shipments as gone and says that their orders need a person. What is reserved for such a shipment
+ * stays reserved until its order gives it back: the money that is owed for it is planned by that. The units that this frees, or
+ * any others before them, are then what the counters are short of.
+ */
+async function recordLeftAfterStop(
+  tx: Transaction,
+  carrier: string,
+  shipments: readonly FilledShipment[],
+): Promise<void> {
+  if (shipments.length === 0) return;
+  const gone = shipments.flatMap(({ shipmentId, orderId, warehouseId, items }) =>
+    items.map(({ productId, quantity }) => ({ shipmentId, orderId, warehouseId, productId, quantity })),
+  );
+  const short = new Map(
+    (await countAsGone(tx, gone, `carrier:${carrier}`)).map((row) => [
+      `${row.shipmentId}:${row.productId}`,
+      row.open,
+    ]),
+  );
+  await raiseAttention(
+    tx,
+    shipments.map((shipment) => {
+      const { shipmentId, orderId, warehouse, status, trackingNumber, items } = shipment;
+      const { units } = contentOf(shipment);
+      const contents = items.map(({ productId, sku, quantity }) => ({
+        sku,
+        quantity,
+        short: short.get(`${shipmentId}:${productId}`) ?? 0,
+      }));
+      const parcel = trackingNumber === null ? 'a parcel' : `parcel ${trackingNumber}`;
+      return {
+        orderId,
+        kind: 'left_after_stop',
+        about: shipmentId,
+        why: `${carrier} picked up ${parcel} of order ${orderId} at ${warehouse} (${units} units) after it was ${status === 'failed' ? 'given up as failed' : status}.`,
+        details: {
+          severity: 'critical',
+          shipmentId,
+          warehouse,
+          carrier,
+          trackingNumber,
+          units,
+          items: contents,
+          short: contents.reduce((sum, item) => sum + item.short, 0),
+        },
+      };
+    }),
+  );
 }
 
 /** The reservations that have no open line any more. */

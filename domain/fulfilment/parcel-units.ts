@@ -26,13 +26,16 @@ export interface ParcelUnits {
   items: ({ sku: string; quantity: number } & UnitsOfProduct)[];
 }
 
-/** Which units are in a parcel: before it leaves those that were named, then those that left. Null: no such parcel. */
+/**
+ * Which units are in a parcel: before it leaves those that were named, then those that left; of one that left after it was
+ * stopped, those that were taken for it at once. Null: no such parcel.
+ */
 export async function readParcelUnits(on: Queryable, shipmentId: string): Promise<ParcelUnits | null> {
   const parcel = await selectParcel(on, shipmentId);
   if (!parcel) return null;
   const { orderId, warehouse, status } = parcel;
   const items: ParcelUnits['items'] = [];
-  const packed = hasLeft(status) ? null : await readPacked(on, shipmentId);
+  const packed = hasLeft(status) || parcel.leftAfterStop ? null : await readPacked(on, shipmentId);
   for (const { sku, productId, quantity } of parcel.items) {
     const units = packed
       ? (packed.get(productId) ?? { serials: [], lots: [] })
@@ -66,8 +69,12 @@ export function nameParcelUnits(
     // Under the locks with which a parcel leaves: whether it has is now known.
     const [locked] = await lockShipments(tx, [shipmentId]);
     const status = locked?.status ?? parcel.status;
-    if (!hasLeft(status) && !mayStillLeave(status))
-      throw new AppError('PARCEL_STOPPED', `The shipment is ${status}: it will not leave.`, { status });
+    if (!hasLeft(status) && !mayStillLeave(status)) {
+      const detail = locked?.leftAfterStop
+        ? `The shipment was ${status} and left all the same: correct its units with an adjustment.`
+        : `The shipment is ${status}: it will not leave.`;
+      throw new AppError('PARCEL_STOPPED', detail, { status });
+    }
 
     const packed: PackedUnit[] = [];
     for (const { sku, ...named } of request.items) {

@@ -34,6 +34,15 @@ export interface ShipmentRow {
   trackingNumber: string | null;
   /** The carrier did not stop it: it is not asked again, except by a new request to cancel. */
   stopRefused: boolean;
+  /** The carrier picked it up although it was stopped. */
+  leftAfterStop: boolean;
+  /** And has delivered it. */
+  deliveredAfterStop: boolean;
+}
+
+/** A shipment with what is in it. */
+export interface FilledShipment extends ShipmentRow {
+  items: { productId: number; sku: string; quantity: number }[];
 }
 
 export interface NewShipment {
@@ -207,18 +216,22 @@ export function selectSettledUpdateFailures(on: Queryable, work: Work): Promise<
 /** Of a shipment `s` in a warehouse `w`, as a `ShipmentRow`. */
 export const SHIPMENT_COLUMNS = `s.id as "shipmentId", s.order_id as "orderId", s.reservation_id as "reservationId",
   s.warehouse_id as "warehouseId", w.code as warehouse, s.carrier, s.status, s.tracking_number as "trackingNumber",
-  s.stop_refused_at is not null as "stopRefused"`;
+  s.stop_refused_at is not null as "stopRefused", s.left_after_stop_at is not null as "leftAfterStop",
+  s.delivered_after_stop_at is not null as "deliveredAfterStop"`;
 
-/** Shipments of one carrier, unlocked. */
+/** Shipments of one carrier, unlocked. What is in one that the carrier knows of does not change. */
 export function selectShipments(
   on: Queryable,
   carrier: string,
   shipmentIds: readonly string[],
-): Promise<ShipmentRow[]> {
-  return many<ShipmentRow>(
+): Promise<FilledShipment[]> {
+  return many<FilledShipment>(
     on,
     'fulfilment.shipments',
-    `select ${SHIPMENT_COLUMNS} from shipments s join warehouses w on w.id = s.warehouse_id
+    `select ${SHIPMENT_COLUMNS},
+       coalesce((select json_agg(json_build_object('productId', i.product_id, 'sku', i.sku, 'quantity', i.quantity) order by i.sku)
+        from shipment_items i where i.shipment_id = s.id), '[]') as items
+     from shipments s join warehouses w on w.id = s.warehouse_id
      where s.id = any ($2::uuid[]) and s.carrier = $1`,
     [carrier, shipmentIds],
   );
@@ -272,6 +285,9 @@ export interface ShipmentChange {
   error?: string;
   /** The carrier did not stop it. */
   stopRefused?: boolean;
+  /** It is stopped and has left all the same: from now on for good. */
+  leftAfterStop?: boolean;
+  deliveredAfterStop?: boolean;
 }
 
 /** Changes shipments whose locks the caller has. One that stays `booking` keeps its lease. */
@@ -282,12 +298,15 @@ export function updateShipments(tx: Transaction, changes: readonly ShipmentChang
     `update shipments s
      set status = c.status, tracking_number = coalesce(c.tracking_number, s.tracking_number),
          label_url = coalesce(c.label_url, s.label_url), error = coalesce(c.error, s.error),
+         left_after_stop_at = coalesce(s.left_after_stop_at, case when c.left_after_stop then clock_timestamp() end),
+         delivered_after_stop_at = coalesce(s.delivered_after_stop_at, case when c.delivered_after_stop then clock_timestamp() end),
          lease_until = case when c.status = 'booking' then s.lease_until end,
          stop_refused_at = case when c.stop_refused then clock_timestamp() else s.stop_refused_at end,
          tries = case when c.status = s.status then s.tries else 0 end,
          next_try_at = case when c.status = s.status then s.next_try_at end, updated_at = clock_timestamp()
-     from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::boolean[])
-       as c (id, status, tracking_number, label_url, error, stop_refused)
+     from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::boolean[], $7::boolean[],
+                 $8::boolean[])
+       as c (id, status, tracking_number, label_url, error, stop_refused, left_after_stop, delivered_after_stop)
      where s.id = c.id`,
     [
       changes.map((c) => c.shipmentId),
@@ -296,6 +315,8 @@ export function updateShipments(tx: Transaction, changes: readonly ShipmentChang
       changes.map((c) => c.labelUrl ?? null),
       changes.map((c) => c.error ?? null),
       changes.map((c) => c.stopRefused ?? false),
+      changes.map((c) => c.leftAfterStop ?? false),
+      changes.map((c) => c.deliveredAfterStop ?? false),
     ],
   );
 }

@@ -51,19 +51,45 @@ export type CarrierEffect =
   | { effect: 'moves'; through: readonly ShipmentStatus[] }
   /** Lost after pick-up: recorded as an event; the stock does not change. */
   | { effect: 'lost' }
+  /** It is stopped and has left, or was delivered, all the same: its status stays. `news` at least one, in order. */
+  | { effect: 'left_after_stop'; news: readonly ('left' | 'delivered')[] }
   /** It says nothing new, or contradicts what is already final. */
   | { effect: 'stale' };
 
+/** Where a shipment stands, as far as a carrier's update must know. */
+export interface CarrierStanding {
+  status: ShipmentStatus;
+  /** Of one that is stopped: what the carrier has told of it since. */
+  leftAfterStop: boolean;
+  deliveredAfterStop: boolean;
+}
+
 /**
  * Updates may be repeated, late and out of order: a status never goes back, and `delivered` implies `picked_up`, so a
- * delivery that overtakes its pick-up does both.
+ * delivery that overtakes its pick-up does both. A stopped shipment that is picked up stays stopped, since its money goes
+ * back; that it has left is told once.
  */
-export function afterCarrierEvent(status: ShipmentStatus, type: CarrierEventType): CarrierEffect {
+export function afterCarrierEvent(standing: CarrierStanding, type: CarrierEventType): CarrierEffect {
+  const { status } = standing;
+  if (hasStopped(status)) return afterStop(standing, type);
   if (type === 'failed' && status === 'picked_up') return { effect: 'lost' };
   const through: readonly ShipmentStatus[] =
     type === 'delivered' && status !== 'picked_up' ? ['picked_up', 'delivered'] : [type];
   const [first] = through;
   return first && shipmentMayBecome(status, first) ? { effect: 'moves', through } : { effect: 'stale' };
+}
+
+function afterStop(
+  { leftAfterStop, deliveredAfterStop }: CarrierStanding,
+  type: CarrierEventType,
+): CarrierEffect {
+  if (type === 'failed') {
+    return leftAfterStop && !deliveredAfterStop ? { effect: 'lost' } : { effect: 'stale' };
+  }
+  const left = leftAfterStop ? [] : (['left'] as const);
+  const delivered = type === 'delivered' && !deliveredAfterStop ? (['delivered'] as const) : [];
+  const news = [...left, ...delivered];
+  return news.length > 0 ? { effect: 'left_after_stop', news } : { effect: 'stale' };
 }
 
 /** The status after the carrier's outcome of a booking, or null where it changes none: the shipment is being voided, or has moved on. */

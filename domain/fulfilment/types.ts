@@ -97,6 +97,8 @@ export interface ShipmentView {
   warehouse: string;
   status: ShipmentStatus;
   trackingNumber: string | null;
+  /** RFC 3339: when the carrier told that it had left although it was stopped; else null. */
+  leftAfterStopAt: string | null;
   items: { sku: string; quantity: number }[];
 }
 

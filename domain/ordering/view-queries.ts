@@ -43,7 +43,7 @@ const ORDER = `
   coalesce((select json_agg(${REFUND_JSON} order by f.created_at, f.id)
     from refunds f where f.order_id = o.id), '[]') as refunds,
   coalesce((select json_agg(json_build_object('id', s.id, 'warehouse', w.code, 'status', s.status,
-      'trackingNumber', s.tracking_number,
+      'trackingNumber', s.tracking_number, 'leftAfterStopAt', ${utc('s.left_after_stop_at')},
       'items', coalesce((select json_agg(json_build_object('sku', si.sku, 'quantity', si.quantity) order by si.sku)
         from shipment_items si where si.shipment_id = s.id), '[]')) order by s.created_at, w.code)
     from shipments s join warehouses w on w.id = s.warehouse_id where s.order_id = o.id), '[]') as shipments,

@@ -1,10 +1,15 @@
-import type { Queryable, Transaction } from '../../platform/database/database';
+import type { Database, Queryable, Transaction } from '../../platform/database/database';
+import { AppError } from '../../platform/errors';
 import {
+  endOrderAlert,
   raiseOrderAlerts,
+  readAlert,
   resolveOrderAlerts,
   selectNeedsByReason,
   selectOrdersInNeed,
+  type AlertView,
 } from '../stock/alerts/alerts';
+import { appendEvents } from './events';
 import { ATTENTION, type AttentionKind } from './types';
 
 /** That an order needs a person. */
@@ -61,6 +66,39 @@ export async function countAttention(on: Queryable): Promise<Readonly<Record<str
   const none = Object.fromEntries(Object.keys(ATTENTION).map((kind) => [kind, 0]));
   const found = await selectNeedsByReason(on);
   return { ...none, ...Object.fromEntries(found.map(({ reason, count }) => [reason, count])) };
+}
+
+const BY_HAND = Object.entries(ATTENTION)
+  .filter(([, kind]) => 'byHand' in kind)
+  .map(([reason]) => reason);
+
+/**
+ * Ends an alert of which only a person can say that it is done, and writes into the order's history who did and what. Again, it
+ * changes nothing: who was first stays.
+ *
+ * @throws ALERT_ENDS_BY_ITSELF when its cause ends it; ALERT_RESOLVED when that has happened. Null: there is no such alert.
+ */
+export function endAttention(
+  db: Database,
+  { id, by, note }: { id: string; by: string; note: string },
+): Promise<AlertView | null> {
+  return db.retrying(async (tx) => {
+    const ended = await endOrderAlert(tx, { id, by, resolution: note, reasons: BY_HAND });
+    const alert = await readAlert(tx, id);
+    if (!alert) return null;
+    if (ended?.orderId) {
+      const { reason, about } = alert.details;
+      await appendEvents(tx, [
+        { orderId: ended.orderId, type: 'attention_resolved', data: { kind: reason, about, by, note } },
+      ]);
+    } else if (alert.status === 'resolved') {
+      if (alert.resolvedBy === null)
+        throw new AppError('ALERT_RESOLVED', `It was resolved at ${alert.resolvedAt}.`, { alert });
+    } else {
+      throw new AppError('ALERT_ENDS_BY_ITSELF', 'It is resolved when its cause is gone.', { alert });
+    }
+    return alert;
+  });
 }
 
 function subjectOf({ kind, about }: Pick<Attention, 'kind' | 'about'>): string {

@@ -84,7 +84,10 @@ export interface PricedUnits {
   unitPriceMinor: number;
 }
 
-/** Everything for which an order needs a person, and what that person does. */
+/**
+ * Everything for which an order needs a person, and what that person does. `byHand`: only that person can say when it is done
+ * (`endAttention`); the others end by themselves when their cause is gone.
+ */
 export const ATTENTION = {
   refund_failed: {
     next: 'The gateway refuses this refund for good. Give the money back in another way and record it with POST /refunds/{id}/resolve, or try again with POST /refunds/{id}/retry.',
@@ -93,7 +96,8 @@ export const ATTENTION = {
     next: 'The gateway has not made this refund yet. It is tried again by itself. Look at the gateway; POST /refunds/{id}/resolve records money that went back in another way.',
   },
   refunded_twice: {
-    next: 'The gateway made this refund after a person had recorded what was done instead. See whether the customer got the money twice, and resolve the alert.',
+    next: 'The gateway made this refund after a person had recorded what was done instead. See whether the customer got the money twice. Then end this with POST /inventory/alerts/{id}/resolve.',
+    byHand: true,
   },
   charge_unresolved: {
     next: 'The gateway does not say what became of this charge. Its stock is on sale again. It is asked again by itself; money that turns out to be captured goes back. Look the payment up at the gateway.',
@@ -102,12 +106,13 @@ export const ATTENTION = {
     next: 'The carrier does not respond to the order to stop this parcel. It is asked again by itself. Stop the parcel by hand: its units stay reserved until the carrier responds.',
   },
   left_after_stop: {
-    next: 'The carrier picked this parcel up after it was stopped: the goods are gone and their money went back. Get the parcel back, or charge the customer anew.',
+    next: 'The carrier picked this parcel up after it was stopped: the goods are gone and their money goes back. Get the parcel back and book its units in with POST /inventory/{sku}/adjust, or charge the customer anew. Then end this with POST /inventory/alerts/{id}/resolve.',
+    byHand: true,
   },
   workflow_stuck: {
     next: "The task of this order's workflow fails again and again. Look at the build that runs it. The safe way out is to terminate the workflow: its rows decide, and the reconciler starts it anew.",
   },
-} as const satisfies Record<string, { next: string }>;
+} as const satisfies Record<string, { next: string; byHand?: true }>;
 
 export type AttentionKind = keyof typeof ATTENTION;
 

@@ -1,7 +1,8 @@
+import { raiseAttention, resolveAttention, type AttentionKind } from '../../domain/orders/attention';
 import { raiseAlert, resolveAlert } from '../../domain/stock/alerts/alerts';
 import { newId } from '../../platform/ids';
 import { openTestApi, type TestApi } from '../api/support';
-import { addStock } from '../support/fixtures';
+import { addPaidOrder, addStock } from '../support/fixtures';
 import { expectInvariants } from '../support/invariants';
 import { readAlerts } from './alert-rows';
 
@@ -139,6 +140,63 @@ describe('acknowledging', () => {
         status: 422,
         body: { code: 'VALIDATION_FAILED' },
       });
+  });
+});
+
+describe('resolving by hand', () => {
+  const resolve = (id: string, body: object) =>
+    test.call('POST', `/inventory/alerts/${id}/resolve`, { body });
+  const note = { note: 'the parcel came back, booked in' };
+
+  /** An order that needs a person for this. */
+  async function attention(kind: AttentionKind) {
+    await addStock(test.db, `ATT-${newId().slice(-8)}`, 'AMS', 5);
+    const { rows } = await test.db.pool.query<{ sku: string }>(
+      `select sku from products where sku like 'ATT-%' order by id desc limit 1`,
+    );
+    const { orderId } = await addPaidOrder(test.db, [{ sku: rows[0]!.sku, warehouse: 'AMS', quantity: 1 }]);
+    const about = newId();
+    await test.db.transaction((tx) => raiseAttention(tx, [{ orderId, kind, about, why: 'it left' }]));
+    const found = await test.db.pool.query<{ id: string }>('select id from alerts where order_id = $1', [
+      orderId,
+    ]);
+    return { orderId, about, id: found.rows[0]!.id };
+  }
+
+  it('ends it, writes into the history of the order who did what, and keeps who was first', async () => {
+    const { orderId, about, id } = await attention('left_after_stop');
+    const first = await resolve(id, note);
+    expect(first).toMatchObject({
+      status: 200,
+      body: { id, status: 'resolved', resolvedBy: 'anonymous', resolution: note.note },
+    });
+    expect((await resolve(id, { note: 'me too' })).body).toEqual(first.body);
+    expect((await test.call('GET', `/orders/${orderId}`)).body).toMatchObject({ attention: [] });
+    const { rows } = await test.db.pool.query('select type, data from order_events where order_id = $1', [
+      orderId,
+    ]);
+    expect(rows).toEqual([
+      { type: 'attention_resolved', data: { kind: 'left_after_stop', about, by: 'anonymous', ...note } },
+    ]);
+  });
+
+  it('ends one that somebody looks after, whose note stays', async () => {
+    const { id } = await attention('left_after_stop');
+    await test.call('POST', `/inventory/alerts/${id}/acknowledge`, { body: { note: 'calling the carrier' } });
+    expect(await resolve(id, note)).toMatchObject({
+      status: 200,
+      body: { status: 'resolved', note: 'calling the carrier', resolution: note.note },
+    });
+  });
+
+  it('is refused where its cause ends it, without a note, and where there is none', async () => {
+    const { id, about } = await attention('refund_delayed');
+    expect(await resolve(id, note)).toMatchObject({ status: 409, body: { code: 'ALERT_ENDS_BY_ITSELF' } });
+    await test.db.transaction((tx) => resolveAttention(tx, [{ kind: 'refund_delayed', about }]));
+    expect(await resolve(id, note)).toMatchObject({ status: 409, body: { code: 'ALERT_RESOLVED' } });
+    expect((await resolve(newId(), note)).status).toBe(404);
+    for (const body of [{}, { note: '' }, { note: 'x'.repeat(501) }])
+      expect(await resolve(id, body)).toMatchObject({ status: 422, body: { code: 'VALIDATION_FAILED' } });
   });
 });
 

@@ -36,7 +36,7 @@ it('totals are those of all stock, reservations and alerts', async () => {
     products: 2,
     locations: 2,
     places: 3,
-    units: { onHand: 15, reserved: 4, available: 11, inTransit: 0 },
+    units: { onHand: 15, reserved: 4, available: 11, inTransit: 0, short: 0 },
     holds: { open: 0, units: 0 },
     stock: { low: 1, out: 1, overstock: 0 },
     alerts: { open: 2, acknowledged: 0 },

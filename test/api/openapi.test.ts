@@ -43,6 +43,7 @@ const PROMISED: Record<string, string> = {
   'GET /api/v1/inventory/{sku}/transactions': '200',
   'GET /api/v1/inventory/alerts': '200',
   'POST /api/v1/inventory/alerts/{id}/acknowledge': '200',
+  'POST /api/v1/inventory/alerts/{id}/resolve': '200',
   'GET /api/v1/inventory/metrics': '200',
   'GET /api/v1/inventory/health': '200',
   'GET /api/v1/inventory/{sku}/thresholds': '200',

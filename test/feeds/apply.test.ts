@@ -6,7 +6,18 @@ import { stageFeed } from '../../domain/stock/feeds/stage';
 import type { FeedMode } from '../../domain/stock/feeds/types';
 import { beginJob } from '../../domain/jobs/jobs';
 import { newId } from '../../platform/ids';
-import { openOrderShop, orderOf, receive, twice, viewOf, type OrderShop } from '../db/support';
+import {
+  capture,
+  carry,
+  compensate,
+  openOrderShop,
+  orderOf,
+  PAYMENT,
+  receive,
+  twice,
+  viewOf,
+  type OrderShop,
+} from '../db/support';
 import { openBarriers } from '../faults/barrier';
 import { expectInvariants } from '../support/invariants';
 import { waitFor } from '../support/wait';
@@ -98,6 +109,25 @@ test('a set leaves what is so already alone, and neither it nor a delta goes bel
     `4,${sku},NYC,2147483641,QUANTITY_OVERFLOW,A quantity is at most 2147483647.`,
   ]);
   expect(await levels(sku)).toEqual({ AMS: '4/4', BER: '5/0', NYC: '7/0' });
+});
+
+test('what a place is short of is taken from what a feed brings', async () => {
+  const sku = await shop.product({ AMS: 2 });
+  const order = orderOf({ [sku]: 2 }, { payment: PAYMENT });
+  await shop.place(order);
+  await capture(shop.db, order.orderId);
+  await compensate(shop.db, order.orderId, 'all');
+  await hold(sku, 2);
+  const [shipment] = (await viewOf(shop.db, order.orderId)).shipments;
+  await carry(shop.db, shipment!.id, 'picked_up');
+  expect(await levels(sku)).toEqual({ AMS: '2/2' });
+  await importRows('delta', [
+    [sku, 'AMS', 1],
+    [sku, 'BER', 1],
+  ]);
+  expect(await levels(sku)).toEqual({ AMS: '2/2', BER: '1/0' });
+  await importRows('delta', [[sku, 'AMS', 2]]);
+  expect(await levels(sku)).toEqual({ AMS: '3/2', BER: '1/0' });
 });
 
 test('of several lines about one stock row a set keeps the last and a delta the sum', async () => {

@@ -163,7 +163,7 @@ test('a shipment that fails before pick-up keeps its stock held and wakes the sa
   expect(await stockOf('LAMP', 'AMS')).toEqual(held);
   expect(await orderStatus(shop.db, order.orderId)).toBe('fulfilling');
   expect(await outboxKeys(shop.db, 'order.wake')).toContain(order.orderId);
-  expect(await apply([update(order.shipmentIds[0]!, 'picked_up')])).toEqual(['stale']);
+  expect(await apply([update(order.shipmentIds[0]!, 'failed')])).toEqual(['stale']);
 });
 
 test('a parcel lost after pick-up goes into the history and changes nothing else', async () => {

@@ -8,6 +8,7 @@ import {
   mayStillLeave,
   SHIPMENT_TRANSITIONS,
   shipmentMayBecome,
+  type CarrierEffect,
 } from '../../domain/fulfilment/rules';
 import type { CarrierEventType, ShipmentStatus } from '../../domain/fulfilment/types';
 
@@ -46,19 +47,35 @@ const EFFECTS: Record<ShipmentStatus, Record<CarrierEventType, string>> = {
   picked_up: { picked_up: 'stale', delivered: 'delivered', failed: 'lost' },
   delivered: { picked_up: 'stale', delivered: 'stale', failed: 'stale' },
   voiding: { picked_up: 'picked_up', delivered: 'picked_up, delivered', failed: 'failed' },
-  voided: { picked_up: 'stale', delivered: 'stale', failed: 'stale' },
-  failed: { picked_up: 'stale', delivered: 'stale', failed: 'stale' },
+  voided: { picked_up: 'left', delivered: 'left, delivered', failed: 'stale' },
+  failed: { picked_up: 'left', delivered: 'left, delivered', failed: 'stale' },
 };
+
+function told(effect: CarrierEffect): string {
+  if (effect.effect === 'moves') return effect.through.join(', ');
+  return effect.effect === 'left_after_stop' ? effect.news.join(', ') : effect.effect;
+}
 
 test.each(STATUSES.flatMap((status) => EVENTS.map((type) => [status, type] as const)))(
   'a shipment that is %s takes the update %s as the table says',
   (status, type) => {
-    const outcome = afterCarrierEvent(status, type);
-    expect(outcome.effect === 'moves' ? outcome.through.join(', ') : outcome.effect).toBe(
-      EFFECTS[status][type],
-    );
+    const standing = { status, leftAfterStop: false, deliveredAfterStop: false };
+    expect(told(afterCarrierEvent(standing, type))).toBe(EFFECTS[status][type]);
   },
 );
+
+test('that a stopped shipment has left, and that it was delivered, is told once each', () => {
+  for (const status of ['voided', 'failed'] as const) {
+    const left = { status, leftAfterStop: true, deliveredAfterStop: false };
+    expect(EVENTS.map((type) => told(afterCarrierEvent(left, type)))).toEqual(['stale', 'delivered', 'lost']);
+    const delivered = { ...left, deliveredAfterStop: true };
+    expect(EVENTS.map((type) => told(afterCarrierEvent(delivered, type)))).toEqual([
+      'stale',
+      'stale',
+      'stale',
+    ]);
+  }
+});
 
 test('the result of a booking counts only while the booking is waited for', () => {
   for (const status of STATUSES) {
@@ -107,7 +124,8 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 function take(status: ShipmentStatus, next: Step): readonly ShipmentStatus[] {
   switch (next.by) {
     case 'carrier': {
-      const outcome = afterCarrierEvent(status, next.type);
+      const standing = { status, leftAfterStop: false, deliveredAfterStop: false };
+      const outcome = afterCarrierEvent(standing, next.type);
       return outcome.effect === 'moves' ? outcome.through : [];
     }
     case 'claim':

@@ -35,6 +35,8 @@ export const PATHS = [
   'backorder-released',
   'backorder-declined-then-cut',
   'backorder-cancelled',
+  'backorder-rest-cancelled',
+  'backorder-given-up',
   'refund-waits',
   'refund-refused',
   'refund-fails-later',

@@ -13,7 +13,7 @@ const OWNERSHIP: Ownership = {
     'platform/database': ['idempotency_keys', 'outbox'],
     'domain/catalog': ['categories', 'products', 'warehouses'],
     'domain/jobs': ['jobs'],
-    'domain/stock/ledger': ['inventory_transactions', 'stock'],
+    'domain/stock/ledger': ['inventory_transactions', 'stock', 'stock_shortfalls'],
     'domain/stock': [
       'feed_rejects',
       'lots',

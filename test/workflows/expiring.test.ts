@@ -32,7 +32,7 @@ test('an unpaid reservation expires soon after its time, never before', async ()
   expect(late).toBeGreaterThanOrEqual(0);
   expect(late).toBeLessThan(EXPIRED_WITHIN_MS);
   expect(await order.view()).toMatchObject({ status: 'expired', reservation: { status: 'expired' } });
-  expect(await order.details()).toContain('Reservation expired.');
+  expect(await order.details()).toContain('Order expired.');
 });
 
 test('a timer that fires before PostgreSQL says the reservation is due is set again', async () => {

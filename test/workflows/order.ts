@@ -34,6 +34,7 @@ export interface OrderRequest {
   items: Record<string, number>;
   fulfilment?: OrderInput['fulfilment'];
   holdSeconds?: number;
+  backorderSeconds?: number;
   customerId?: string;
   /** Card token to pay with the order. */
   token?: string;
@@ -75,6 +76,7 @@ export function orderInput(request: OrderRequest): OrderInput {
     shipTo: null,
     fulfilment: request.fulfilment ?? 'complete',
     holdSeconds: request.holdSeconds ?? 60,
+    backorderSeconds: request.backorderSeconds,
     payment: request.token ? { method: 'card', token: request.token } : null,
     fingerprint: null,
   };

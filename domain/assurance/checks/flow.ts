@@ -1,5 +1,6 @@
 import { literals } from '../../../platform/database/literals';
 import { TRANSFER_LEDGER_KINDS } from '../../stock/ledger/types';
+import { NAMES, PLACE } from './place-subject';
 import type { SqlCheck } from '../types';
 
 /** Tried this often, a message is not merely late. */
@@ -11,6 +12,7 @@ const GUARDS = `(values
   ('constraint', 'stock', 'stock_reserved_not_negative'),
   ('constraint', 'stock', 'stock_on_hand_covers_reserved'),
   ('constraint', 'reservation_lines', 'reservation_lines_open_within_quantity'),
+  ('constraint', 'stock_shortfalls', 'stock_shortfalls_open_within_quantity'),
   ('constraint', 'order_items', 'order_items_every_unit_accounted'),
   ('constraint', 'payments', 'refunds_within_capture'),
   ('trigger', 'inventory_transactions', 'inventory_transactions_append_only'),
@@ -57,6 +59,41 @@ export const FLOW_CHECKS: readonly SqlCheck[] = [
           when t.tgenabled not in ('O', 'A') then 'disabled'
           when not c.convalidated then 'not valid' end as state) s
         where state is not null order by 1`,
+    }),
+  },
+  {
+    id: 'late_shipments',
+    title: 'What left with parcels after they were stopped is counted as gone',
+    severity: 'error',
+    finding:
+      'A shipment and product: shipmentId, sku, packed (units in it), gone (units that are noted), open (of them, not yet taken off the counters), ledger (units that it took); or a stock row: free (units that may be sold), short (units that have left it)',
+    repair:
+      'For a person: count the place, then adjust it. What a place is short of is taken when anything becomes available there.',
+    statement: () => ({
+      name: 'consistency.late_shipments',
+      // The ledger is indexed by place: each shortfall looks at its own, from its own time on, within the retention's horizon.
+      text: `with late as (
+          select s.id as shipment_id, i.product_id, i.sku, i.quantity as packed
+          from shipments s join shipment_items i on i.shipment_id = s.id where s.left_after_stop_at is not null
+        )
+        select 'shipment:' || shipment_id || ':' || coalesce(l.sku, product_id::text) as subject,
+          jsonb_build_object('shipmentId', shipment_id, 'sku', l.sku, 'packed', l.packed, 'gone', f.quantity, 'open', f.open,
+                             'ledger', e.units) as details
+        from late l full join stock_shortfalls f using (shipment_id, product_id)
+        cross join lateral (
+          select coalesce(-sum(t.on_hand_delta), 0) as units from inventory_transactions t
+          where t.product_id = f.product_id and t.warehouse_id = f.warehouse_id and t.at >= f.created_at - interval '1 minute'
+            and t.kind = 'ship_late' and t.reference = 'shipment:' || shipment_id) e
+        where l.packed is distinct from f.quantity
+          or (f.quantity - f.open <> e.units
+              and f.created_at >= coalesce((select max(upper_bound) from ledger_folds), '-infinity'))
+        union all
+        select ${PLACE},
+          jsonb_build_object('productId', d.product_id, 'warehouseId', d.warehouse_id, 'free', d.available, 'short', f.open)
+        from (select product_id, warehouse_id, sum(open) as open from stock_shortfalls where open > 0 group by 1, 2) f
+        join stock d using (product_id, warehouse_id) ${NAMES}
+        where d.available > 0
+        order by 1`,
     }),
   },
   {

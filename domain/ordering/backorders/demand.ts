@@ -32,11 +32,12 @@ export const backorderDemand: Demand<OrderEffects> = {
 async function allocateBackorders(
   tx: Transaction,
   freed: readonly Allocation[],
+  notShort: Promise<readonly Allocation[]>,
 ): Promise<OrderEffects | null> {
   const productIds = [...new Set(freed.map((allocation) => allocation.productId))].sort((a, b) => a - b);
-  const queue = await selectQueueForUpdate(tx, productIds, MAX_ALLOCATIONS);
-  if (queue.length === 0) return null;
-  const { grants, left } = share(queue, freed);
+  const [queue, free] = await Promise.all([selectQueueForUpdate(tx, productIds, MAX_ALLOCATIONS), notShort]);
+  if (queue.length === 0 || free.length === 0) return null;
+  const { grants, left } = share(queue, free);
   await reduceWaiting(
     tx,
     [...grants].map(([row, allocations]) => ({ id: row.id, quantity: units(allocations) })),

@@ -1,5 +1,6 @@
 /** What other folders do with alerts. */
 export {
+  endOrderAlert,
   raiseAlert,
   raiseOrderAlerts,
   raiseTransferOverdue,
@@ -8,5 +9,7 @@ export {
   resolveTransferOverdue,
   selectNeedsByReason,
   selectOrdersInNeed,
+  selectAlert as readAlert,
   type OrderAlert,
 } from './queries';
+export type { AlertView } from './types';

@@ -136,9 +136,24 @@ export function selectNeedsByReason(on: Queryable): Promise<{ reason: string; co
   );
 }
 
+/** Ends an alert of an order by hand, where it is not over and has one of these reasons. Returns its order if it did. */
+export function endOrderAlert(
+  tx: Transaction,
+  end: { id: string; by: string; resolution: string; reasons: readonly string[] },
+): Promise<{ orderId: string } | undefined> {
+  return maybeOne(
+    tx,
+    'alerts.end_of_order',
+    `update alerts set status = 'resolved', resolved_at = clock_timestamp(), resolved_by = $2, resolution = $3
+     where id = $1 and kind = 'attention' and status <> 'resolved' and details ->> 'reason' = any ($4::text[])
+     returning order_id as "orderId"`,
+    [end.id, end.by, end.resolution, end.reasons],
+  );
+}
+
 const VIEW = `a.id, a.kind, a.status, p.sku, w.code as location, a.order_id as "orderId", a.details, ${utc('a.raised_at')} as "raisedAt",
   ${utc('a.acknowledged_at')} as "acknowledgedAt", a.acknowledged_by as "acknowledgedBy", a.note,
-  ${utc('a.resolved_at')} as "resolvedAt"`;
+  ${utc('a.resolved_at')} as "resolvedAt", a.resolved_by as "resolvedBy", a.resolution`;
 
 export interface AlertFilter {
   status?: AlertStatus | undefined;

@@ -143,6 +143,9 @@ export interface AlertView {
   acknowledgedBy: string | null;
   note: string | null;
   resolvedAt: string | null;
+  /** Who ended it by hand, and what was done; null: it ended by itself, or has not ended. */
+  resolvedBy: string | null;
+  resolution: string | null;
 }
 
 /** Units at which a location's stock is low, and above which it is too much; null: there is no such limit. */

@@ -12,6 +12,8 @@ import {
 } from './entry-queries';
 import { insertReservationBatch } from './reservation-queries';
 import { foldChanges, freedUnits, MAX_ON_HAND, OVERFLOW_DETAIL, stockKeyOf } from './rules';
+import { selectShortProducts } from './shortfall-queries';
+import { leftByShortfalls } from './shortfalls';
 import { applyStaged, insertMissingStock, lockInOrder, selectAdded } from './staged-queries';
 import type {
   Allocation,
@@ -24,6 +26,7 @@ import type {
 } from './types';
 
 export { effectIsApplied, insertEmptyStock, insertStockRows, selectStockKey };
+export { countAsGone } from './shortfalls';
 
 /**
  * Those who wait for stock, as far as the stock has to know them. In two halves that keep the lock order: stock rows, then
@@ -37,24 +40,30 @@ export interface Demand<Effects> {
    * after it. Its first statement is sent together with those that free the units, and behind them.
    *
    * @param freed each stock row once; the transaction has their locks
+   * @param left what of it places are not short of themselves: known once the statements before have run
    * @returns what is still to be written, null where nobody took any
    */
-  allocate(tx: Transaction, freed: readonly Allocation[]): Promise<Effects | null>;
+  allocate(
+    tx: Transaction,
+    freed: readonly Allocation[],
+    left: Promise<readonly Allocation[]>,
+  ): Promise<Effects | null>;
   /** Writes the rest. The last step of a transaction: nothing may be locked after it. */
   write(tx: Transaction, effects: Effects): Promise<void>;
 }
 
-/** What became of units that were freed and that somebody waited for. */
+/** What became of units that were freed and that somebody waited for, or that their place was short of. */
 export interface Taken<Effects> {
-  effects: Effects;
+  /** Null: nobody who waits took any. */
+  effects: Effects | null;
   /** Writes what the effects mean: as the last step of the transaction, unless the caller writes them with its own. */
   write(): Promise<void>;
 }
 
 /**
  * The one way in which counters of stock change and the ledger is written: by entries, by a staged table, and by a batch of
- * reservations (`reserve`, which frees nothing and so needs to know of nobody who waits). What an entry makes available goes to
- * those who wait, in the same transaction.
+ * reservations (`reserve`, which frees nothing and so needs to know of nobody who waits). What an entry makes available pays what
+ * its place is short of (`countAsGone`), then goes to those who wait, in the same transaction.
  */
 export interface StockLedger<Effects = unknown> {
   /**
@@ -81,6 +90,12 @@ export interface StagedPosting<Effects> extends StagedCounts {
   taken: Taken<Effects> | null;
 }
 
+interface HandedOn<Effects> {
+  effects: Effects | null;
+  /** Places were short of some of it. */
+  wasShort: boolean;
+}
+
 /** What a use case that changes stock works with. */
 export interface StockAccess {
   db: Database;
@@ -89,8 +104,16 @@ export interface StockAccess {
 
 /** @param demand who is given what becomes free */
 export function createStockLedger<Effects>(demand: Demand<Effects>): StockLedger<Effects> {
-  function taken(tx: Transaction, effects: Effects | null): Taken<Effects> | null {
-    return effects === null ? null : { effects, write: () => demand.write(tx, effects) };
+  const NOTHING = { effects: null, wasShort: false };
+
+  function taken(tx: Transaction, { effects, wasShort }: HandedOn<Effects>): Taken<Effects> | null {
+    if (effects === null && !wasShort) return null;
+    return {
+      effects,
+      async write() {
+        if (effects !== null) await demand.write(tx, effects);
+      },
+    };
   }
 
   async function post(tx: Transaction, entries: readonly LedgerEntry[]): Promise<Taken<Effects> | null> {
@@ -98,12 +121,19 @@ export function createStockLedger<Effects>(demand: Demand<Effects>): StockLedger
     const changes = foldChanges(entries);
     const freed = freedUnits(changes);
     // Sent together, and run by the server in this order.
-    const [, , effects] = await Promise.all([
+    const [, , handedOn] = await Promise.all([
       updateStock(tx, changes),
       insertLedger(tx, entries),
-      freed.length > 0 ? demand.allocate(tx, freed) : null,
+      freed.length > 0 ? handOn(tx, freed) : NOTHING,
     ]);
-    return taken(tx, effects);
+    return taken(tx, handedOn);
+  }
+
+  /** What the place is short of comes first, then those who wait. */
+  async function handOn(tx: Transaction, freed: readonly Allocation[]): Promise<HandedOn<Effects>> {
+    const left = leftByShortfalls(tx, freed);
+    const [notShort, effects] = await Promise.all([left, demand.allocate(tx, freed, left)]);
+    return { effects, wasShort: notShort !== freed };
   }
 
   return {
@@ -116,10 +146,10 @@ export function createStockLedger<Effects>(demand: Demand<Effects>): StockLedger
       const made = changes.makeRows ? await insertMissingStock(tx, changes) : 0;
       const { undecided, ...counts } = await applyStaged(tx, changes);
       if (undecided > 0) return null;
-      const products = await demand.products(tx);
+      const products = [...new Set([...(await demand.products(tx)), ...(await selectShortProducts(tx))])];
       const added = products.length > 0 ? await selectAdded(tx, products, changes.effectId) : [];
-      const effects = added.length > 0 ? await demand.allocate(tx, added) : null;
-      return { ...counts, madeRows: made > 0, taken: taken(tx, effects) };
+      const handedOn = added.length > 0 ? await handOn(tx, added) : NOTHING;
+      return { ...counts, madeRows: made > 0, taken: taken(tx, handedOn) };
     },
   };
 }

@@ -16,6 +16,7 @@ export const LEDGER_KINDS = [
   'quality_hold',
   'quality_release',
   'feed',
+  'ship_late',
 ] as const;
 export type LedgerKind = (typeof LEDGER_KINDS)[number];
 
@@ -43,6 +44,12 @@ export interface StockLevel extends StockKey {
 /** `quantity` units of one product in one warehouse. */
 export interface Allocation extends StockKey {
   quantity: number;
+}
+
+/** Units that have left with a parcel although nothing is reserved for them. */
+export interface GoneUnits extends Allocation {
+  shipmentId: string;
+  orderId: string;
 }
 
 /** Changes of a stock row's counters. */

@@ -78,7 +78,7 @@ async function countAll(db: Database, driftChecks: readonly string[]): Promise<I
     products,
     locations,
     places,
-    units: { onHand, reserved, available, inTransit: reservations.inTransit },
+    units: { onHand, reserved, available, inTransit: reservations.inTransit, short: reservations.short },
     holds: { open: reservations.open, units: reservations.units },
     // An alert on stock is open exactly while its condition holds, so these need not be counted in the table itself.
     stock: {

@@ -43,15 +43,17 @@ export interface ReservationTotals {
   open: number;
   units: number;
   inTransit: number;
+  short: number;
 }
 
-/** By the partial indexes of reservations that may fall due and of transfers on their way. */
+/** By the partial indexes of reservations that may fall due, of transfers on their way and of places that are short. */
 export function selectReservationTotals(on: Queryable): Promise<ReservationTotals> {
   return one<ReservationTotals>(
     on,
     'metrics.reservation_totals',
     `select count(distinct r.id) as open, coalesce(sum(l.open_quantity), 0)::bigint as units,
-       (select coalesce(sum(open), 0)::bigint from transfers where status = 'in_transit') as "inTransit"
+       (select coalesce(sum(open), 0)::bigint from transfers where status = 'in_transit') as "inTransit",
+       (select coalesce(sum(open), 0)::bigint from stock_shortfalls where open > 0) as short
      from reservations r left join reservation_lines l on l.reservation_id = r.id where r.status = 'pending'`,
   );
 }

@@ -6,7 +6,14 @@ export interface InventoryMetrics {
   locations: number;
   /** Pairs of product and location that have a stock row. */
   places: number;
-  units: { onHand: number; reserved: number; available: number; inTransit: number };
+  units: {
+    onHand: number;
+    reserved: number;
+    available: number;
+    inTransit: number;
+    /** Of `onHand`: they have left with parcels that were stopped, and nothing was available in their place yet. */
+    short: number;
+  };
   /** Reservations that are neither confirmed nor over, and the units they keep. */
   holds: { open: number; units: number };
   stock: { low: number; out: number; overstock: number };

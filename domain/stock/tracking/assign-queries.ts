@@ -4,7 +4,8 @@ import type { KnownLot, KnownSerial, MovingEntry } from './types';
 
 const KNOWN_SERIAL = `s.id, s.serial, s.status, s.warehouse_id as "warehouseId", s.order_id as "orderId", s.reference,
   (select u.shipment_id from packed_units u where u.serial_id = s.id) as "packedFor",
-  m.effect_id as "effectId", m.named
+  m.effect_id as "effectId", m.named,
+  exists (select from ledger_keys k where k.key = 'ship_late:' || m.effect_id) as "leftAfterStop"
   from serials s join lateral (
     select effect_id, named from serial_movements where serial_id = s.id order by id desc limit 1) m on true`;
 

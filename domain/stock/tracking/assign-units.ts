@@ -12,7 +12,7 @@ import type { KnownSerial, MovingEntry, NamedLot, NamedUnits, NamedProduct } fro
  * before the entry is written, under the lock of its stock row.
  *
  * Out go numbers in stock and free units of lots. In come: with a return, numbers that went out with its order; with a
- * correction, new numbers and those that were given up.
+ * correction, new numbers, those that were given up and those of a parcel that left after it was stopped.
  *
  * @throws NOT_TRACKED, TOO_MANY_UNITS_NAMED, SERIAL_NOT_THERE, SERIAL_PACKED, DUPLICATE_SERIAL, UNKNOWN_LOT, LOT_SHORT,
  * LOT_EXPIRY_MISMATCH
@@ -89,9 +89,15 @@ async function moveNamedSerials(
   );
 }
 
-/** The fault of numbers that a correction says it found, and that are in stock, on their way or out. */
+/**
+ * The fault of numbers that a correction says it found, and that are in stock, on their way or out. One that left with a parcel
+ * that had been stopped may be found: no return brings it back, since its order has not shipped it.
+ */
 function notGivenUp(sku: string, known: readonly KnownSerial[]): NamingFault | null {
-  const elsewhere = known.filter(({ status }) => status !== 'removed' && status !== 'written_off');
+  const elsewhere = known.filter(
+    ({ status, leftAfterStop }) =>
+      status !== 'removed' && status !== 'written_off' && !(status === 'shipped' && leftAfterStop),
+  );
   if (elsewhere.length === 0) return null;
   return {
     code: 'DUPLICATE_SERIAL',

@@ -107,6 +107,8 @@ export interface KnownSerial {
   effectId: string;
   /** Somebody named it then; false: it was taken as the oldest. */
   named: boolean;
+  /** That took it out with a parcel that had been stopped. */
+  leftAfterStop: boolean;
 }
 
 /** A lot at one place. */
