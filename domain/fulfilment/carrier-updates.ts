@@ -21,6 +21,7 @@ import {
   type ShipmentRow,
 } from './queries';
 import { changeShipments, type ShipmentChange } from './change';
+import { forgetDelays } from './stop';
 import { afterCarrierEvent, mayStillLeave } from './rules';
 import type { CarrierEvent } from './types';
 
@@ -254,6 +255,10 @@ async function writeOutcome(
   await changeShipments(
     tx,
     [...outcome.changed].map(([shipmentId, change]) => ({ shipmentId, ...change })),
+  );
+  await forgetDelays(
+    tx,
+    [...left, ...failed].filter(({ status }) => status === 'voiding').map(({ shipmentId }) => shipmentId),
   );
   await enqueue(
     tx,
