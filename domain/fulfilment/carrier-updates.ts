@@ -24,6 +24,7 @@ import {
 } from './queries';
 import { changeShipments, type ShipmentChange } from './change';
 import { afterCarrierEvent, hasLeft, mayStillLeave } from './rules';
+import { forgetDelays } from './stop';
 import type { CarrierEvent } from './types';
 
 /** `failed`: it could not be applied by an error of its own. The carrier sends it again. */
@@ -296,6 +297,10 @@ async function writeOutcome(
   await changeShipments(
     tx,
     [...outcome.changed].map(([shipmentId, change]) => ({ shipmentId, ...change })),
+  );
+  await forgetDelays(
+    tx,
+    [...left, ...failed].filter(({ status }) => status === 'voiding').map(({ shipmentId }) => shipmentId),
   );
   await enqueue(
     tx,

@@ -4,7 +4,7 @@ import { SHIPMENT_COLUMNS, type ShipmentRow } from './queries';
 
 /**
  * Shipments of an order that are being stopped and about which the carrier is due to be asked. Counts the attempt and says when
- * the next is due, before the call.
+ * the next is due, before the call. Locks them by id: whoever begins to stop shipments locks the same ones.
  */
 export function claimStops(
   on: Queryable,
@@ -14,10 +14,13 @@ export function claimStops(
   return many(
     on,
     'fulfilment.claim_stops',
-    `update shipments s set tries = s.tries + 1, next_try_at = ${nextTry('s.tries', '$2', '$3')}
-     from warehouses w
-     where s.order_id = $1 and w.id = s.warehouse_id and s.status = 'voiding'
-       and (s.next_try_at is null or s.next_try_at <= clock_timestamp())
+    `with due as (
+       select id from shipments
+       where order_id = $1 and status = 'voiding' and (next_try_at is null or next_try_at <= clock_timestamp())
+       order by id for no key update
+     )
+     update shipments s set tries = s.tries + 1, next_try_at = ${nextTry('s.tries', '$2', '$3')}
+     from due, warehouses w where s.id = due.id and w.id = s.warehouse_id
      returning ${SHIPMENT_COLUMNS}, s.tries`,
     [orderId, firstSeconds, longestSeconds],
   );

@@ -69,7 +69,7 @@ async function recordStop(tx: Transaction, shipmentId: string, outcome: 'voided'
   const status = shipment && afterVoid(shipment.status, outcome);
   if (!status) return;
   await changeShipments(tx, [{ shipmentId, status, stopRefused: outcome === 'refused' }]);
-  await resolveAttention(tx, [attentionOn(shipmentId)]);
+  await forgetDelays(tx, [shipmentId]);
   const type = status === 'voided' ? 'shipment_voided' : 'shipment_void_refused';
   await appendEvents(tx, [eventOf(shipment, type)]);
 }
@@ -83,6 +83,11 @@ async function recordDelay(
   if (!isOpen || tries < DELAYED_AFTER_TRIES) return;
   const attention: Attention = { orderId, ...attentionOn(shipmentId), why, details: { warehouse } };
   await raiseAttention(tx, [attention]);
+}
+
+/** Nobody is needed any more for shipments that were being stopped and have left, or were stopped, meanwhile. */
+export function forgetDelays(tx: Transaction, shipmentIds: readonly string[]): Promise<void> {
+  return resolveAttention(tx, shipmentIds.map(attentionOn));
 }
 
 function attentionOn(shipmentId: string) {

@@ -2,7 +2,7 @@ import { runCheck } from '../../domain/assurance/run-check';
 import { finishConsistencyJob } from '../../domain/assurance/job';
 import { sealLedger } from '../../domain/assurance/seals/seal';
 import { expireReservation } from '../../domain/ordering/expire';
-import { cancelUnpaid } from '../../domain/ordering/cancel';
+import { cancelUndelivered } from '../../domain/ordering/cancel';
 import { orderReservationId } from '../../domain/orders/ids';
 import { migrate } from '../../platform/database/migrations';
 import {
@@ -42,7 +42,7 @@ describe('while orders run', () => {
       await capture(shop.db, orderId);
       await ship(shop.db, orderId, 'AMS', 'delivered');
     } else if (end === 1) {
-      await cancelUnpaid(shop.db, orderId);
+      await cancelUndelivered(shop.db, orderId);
     } else {
       await makeDue(shop.db, orderId);
       await expireReservation(shop.db, { orderId, reservationId: orderReservationId(orderId, 1) });

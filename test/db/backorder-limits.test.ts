@@ -2,7 +2,7 @@ import { withStock } from '../support/stock';
 import { adjustStock } from '../../domain/stock/adjustments/adjust';
 import { expireDueReservations } from '../../domain/stock/reservations/expire';
 import { releaseReservation } from '../../domain/stock/reservations/change-reservation';
-import { cancelUnpaid } from '../../domain/ordering/cancel';
+import { cancelUndelivered } from '../../domain/ordering/cancel';
 import { readProgress } from '../../domain/ordering/progress';
 import { readOrder } from '../../domain/ordering/views';
 import { placementResult } from '../../api/use-cases/order-responses';
@@ -61,7 +61,7 @@ test('only units that wait count, and what was served or given up makes room', a
     { outcome: 'reserved' },
     { outcome: 'refused' },
   ]);
-  await cancelUnpaid(shop.db, mostlyServed.orderId);
+  await cancelUndelivered(shop.db, mostlyServed.orderId);
   // Its 5,000 units served the two orders, so that nothing waits.
   expect(await waitingFor(sku)).toBe(0);
   expect(await placeAll([waits(sku, 4_400 + 300)])).toMatchObject([{ outcome: 'reserved' }]);
@@ -189,7 +189,7 @@ describe('more units than 32 bits can count, left by an older version', () => {
       [order.orderId, skus.slice(1)],
     );
     expect((await readProgress(shop.db, order.orderId))?.waitingUnits).toBe(4_000_000_001);
-    await cancelUnpaid(shop.db, order.orderId);
+    await cancelUndelivered(shop.db, order.orderId);
     expect((await readProgress(shop.db, order.orderId))?.waitingUnits).toBe(0);
   });
 });

@@ -1,5 +1,5 @@
 import { adjustStock } from '../../domain/stock/adjustments/adjust';
-import { cancelUnpaid } from '../../domain/ordering/cancel';
+import { cancelUndelivered } from '../../domain/ordering/cancel';
 import { drainAllocation } from '../../domain/ordering/backorders/drain-allocation';
 import type { OrderInput } from '../../domain/orders/types';
 import { newId } from '../../platform/ids';
@@ -187,7 +187,7 @@ describe('an arrival for more orders than one transaction should serve', () => {
        where p.sku = $1 and b.waiting > 0 order by b.id desc limit 30`,
       [sku],
     );
-    for (const { id } of leavers.rows) await cancelUnpaid(shop.db, id);
+    for (const { id } of leavers.rows) await cancelUndelivered(shop.db, id);
     await drainNext();
     await drainNext();
     expect(await waitingFor(sku)).toBe(0);

@@ -1,8 +1,9 @@
-import { cancelUnpaid, refuseCancel, requestCancel } from '../../domain/ordering/cancel';
+import { cancelUndelivered, concludeCancel, requestCancel } from '../../domain/ordering/cancel';
 import { newId } from '../../platform/ids';
 import { eventTypes } from '../support/fixtures';
 import { expectInvariants } from '../support/invariants';
 import {
+  cancelOrder,
   capture,
   compensate,
   decline,
@@ -32,11 +33,12 @@ describe('a request to cancel', () => {
   test('is remembered with its first reason, until it is refused', async () => {
     const { orderId } = await placePaid(shop);
     const [asked] = await twice(shop.db, () => requestCancel(shop.db, { orderId, reason: 'too late' }));
-    expect(asked).toMatchObject({ status: 'paid', cancelRequested: true });
+    expect(asked).toMatchObject({ status: 'paid', cancel: 'open' });
     await requestCancel(shop.db, { orderId, reason: 'another' });
     expect((await viewOf(shop.db, orderId)).cancelReason).toBe('too late');
-    const [refused] = await twice(shop.db, () => refuseCancel(shop.db, orderId));
-    expect(refused.cancelRequested).toBe(false);
+    const [refused] = await twice(shop.db, () => concludeCancel(shop.db, orderId));
+    expect(refused.cancel).toBe('refused');
+    expect((await viewOf(shop.db, orderId)).cancelReason).toBeUndefined();
     expect((await eventTypes(shop.db, orderId)).slice(-2)).toEqual(['cancel_requested', 'cancel_refused']);
   });
 
@@ -46,7 +48,7 @@ describe('a request to cancel', () => {
     const [asked] = await twice(shop.db, () =>
       requestCancel(shop.db, { orderId: order.orderId, reason: 'why' }),
     );
-    expect(asked).toMatchObject({ status: 'rejected', cancelRequested: false });
+    expect(asked).toMatchObject({ status: 'rejected', cancel: null });
   });
 });
 
@@ -56,8 +58,8 @@ describe('cancelling', () => {
     const orderId = newId();
     await shop.place(orderOf({ [sku]: 2 }, { orderId }));
     await requestCancel(shop.db, { orderId, reason: 'changed my mind' });
-    const [progress] = await twice(shop.db, () => cancelUnpaid(shop.db, orderId));
-    expect(progress).toMatchObject({ status: 'cancelled', reservations: [], cancelRequested: false });
+    const [progress] = await twice(shop.db, () => cancelUndelivered(shop.db, orderId));
+    expect(progress).toMatchObject({ status: 'cancelled', reservations: [], cancel: 'done' });
     expect(await levelsOf(shop.db, sku)).toEqual({ AMS: [1, 0], BER: [1, 0] });
     expect((await viewOf(shop.db, orderId)).reservation?.status).toBe('cancelled');
   });
@@ -65,7 +67,7 @@ describe('cancelling', () => {
   test('an order that only waits for stock ends it', async () => {
     const orderId = newId();
     await shop.place(orderOf({ [await shop.product({})]: 2 }, { orderId, fulfilment: 'backorder' }));
-    const [progress] = await twice(shop.db, () => cancelUnpaid(shop.db, orderId));
+    const [progress] = await twice(shop.db, () => cancelUndelivered(shop.db, orderId));
     expect(progress).toMatchObject({ status: 'cancelled', waitingUnits: 0 });
     expect((await eventTypes(shop.db, orderId)).slice(-2)).toEqual(['backorders_closed', 'order_cancelled']);
   });
@@ -76,7 +78,10 @@ describe('cancelling', () => {
     await shop.place(orderOf({ [sku]: 4 }, { orderId, fulfilment: 'backorder' }));
     const next = orderOf({ [sku]: 1 }, { fulfilment: 'backorder' });
     await shop.place(next);
-    expect(await cancelUnpaid(shop.db, orderId)).toMatchObject({ status: 'cancelled', reservations: [] });
+    expect(await cancelUndelivered(shop.db, orderId)).toMatchObject({
+      status: 'cancelled',
+      reservations: [],
+    });
     expect((await viewOf(shop.db, orderId)).reservations).toHaveLength(1);
     expect((await viewOf(shop.db, next.orderId)).items).toMatchObject([
       { reservedQuantity: 1, backorderedQuantity: 0 },
@@ -84,14 +89,27 @@ describe('cancelling', () => {
     expect(await levelsOf(shop.db, sku)).toEqual({ AMS: [2, 1] });
   });
 
-  test('leaves a charge in flight to its outcome', async () => {
+  test('does not wait for a charge in flight: what is captured afterwards goes back in full, once', async () => {
     const sku = await shop.product({ AMS: 1 });
     const orderId = newId();
     await shop.place(orderOf({ [sku]: 1 }, { orderId, payment: PAYMENT }));
-    const [progress] = await twice(shop.db, () => cancelUnpaid(shop.db, orderId));
-    expect(progress).toMatchObject({ status: 'reserved', reservations: [{ status: 'charging' }] });
-    await decline(shop.db, orderId);
-    expect(await cancelUnpaid(shop.db, orderId)).toMatchObject({ status: 'cancelled' });
+    const [progress] = await twice(shop.db, () => cancelUndelivered(shop.db, orderId));
+    expect(progress).toMatchObject({ status: 'cancelled', reservations: [], asks: [{ kind: 'charge' }] });
+    expect(await levelsOf(shop.db, sku)).toEqual({ AMS: [1, 0] });
+    const [captured] = await twice(shop.db, () => capture(shop.db, orderId));
+    expect(captured).toMatchObject({ status: 'cancelled', shipments: {}, asks: [{ kind: 'refund' }] });
+    expect((await viewOf(shop.db, orderId)).refunds).toMatchObject([
+      { amountMinor: 1_000, status: 'planned' },
+    ]);
+  });
+
+  test('while a charge is in flight that is declined afterwards costs nothing', async () => {
+    const orderId = newId();
+    await shop.place(orderOf({ [await shop.product({ AMS: 1 })]: 1 }, { orderId, payment: PAYMENT }));
+    await cancelUndelivered(shop.db, orderId);
+    const [declined] = await twice(shop.db, () => decline(shop.db, orderId));
+    expect(declined).toMatchObject({ status: 'cancelled', asks: [], reservations: [] });
+    expect((await viewOf(shop.db, orderId)).refunds).toEqual([]);
   });
 
   test.each(['pending', 'booking', 'booked'])(
@@ -103,13 +121,21 @@ describe('cancelling', () => {
         [orderId, status],
       );
       await requestCancel(shop.db, { orderId, reason: 'changed my mind' });
-      expect(await cancelUnpaid(shop.db, orderId)).toMatchObject({ status: 'paid' });
+      const [begun] = await twice(shop.db, () => cancelUndelivered(shop.db, orderId));
+      const isKnown = status !== 'pending';
+      expect(begun).toMatchObject({
+        status: 'paid',
+        shipments: isKnown ? { voiding: 2 } : { voided: 2 },
+        stopMsLeft: isKnown ? 0 : null,
+        unreleasedShipments: isKnown ? 0 : 2,
+      });
       const progress = await compensate(shop.db, orderId, 'all');
       expect(progress).toMatchObject({
         status: 'cancelled',
+        cancel: 'done',
         reservations: [],
         unreleasedShipments: 0,
-        pendingRefunds: 1,
+        asks: [{ kind: 'refund', tries: 0 }],
       });
       const view = await viewOf(shop.db, orderId);
       expect(view.refunds).toMatchObject([{ amountMinor: 2_000 }]);
@@ -125,7 +151,7 @@ describe('cancelling', () => {
     await shop.place(orderOf({ [sku]: 3 }, { orderId, fulfilment: 'backorder', payment: PAYMENT }));
     await capture(shop.db, orderId);
     await receive(shop.db, sku, 'BER', 1);
-    await cancelUnpaid(shop.db, orderId);
+    await cancelUndelivered(shop.db, orderId);
     expect(await compensate(shop.db, orderId, 'all')).toMatchObject({
       status: 'cancelled',
       reservations: [],
@@ -141,7 +167,7 @@ describe('cancelling', () => {
       await shop.place(orderOf({ [sku]: 3 }, { orderId, fulfilment: 'backorder' }));
       await Promise.all([
         receive(shop.db, sku, 'AMS', 1),
-        cancelUnpaid(shop.db, orderId),
+        cancelUndelivered(shop.db, orderId),
         receive(shop.db, sku, 'BER', 1),
       ]);
       const { status, items } = await viewOf(shop.db, orderId);
@@ -154,14 +180,32 @@ describe('cancelling', () => {
   });
 });
 
-test('paying for an order at the moment it is cancelled: it is cancelled, or its charge goes on', async () => {
+test('paying for an order at the moment it is cancelled: nothing is charged, or all of it goes back', async () => {
   for (let round = 0; round < 30; round++) {
     const sku = await shop.product({ AMS: 1 });
     const orderId = newId();
     await shop.place(orderOf({ [sku]: 1 }, { orderId }));
-    const [begun, cancelled] = await Promise.all([pay(shop.db, orderId), cancelUnpaid(shop.db, orderId)]);
-    expect(cancelled.status).toBe(begun.begun ? 'reserved' : 'cancelled');
-    if (begun.begun) expect(await capture(shop.db, orderId)).toMatchObject({ status: 'paid' });
+    const [begun, cancelled] = await Promise.all([
+      pay(shop.db, orderId),
+      cancelUndelivered(shop.db, orderId),
+    ]);
+    expect(cancelled.status).toBe('cancelled');
+    if (begun.begun) await capture(shop.db, orderId);
     else expect(begun.code).toBe('ORDER_NOT_PAYABLE');
+    const { refunds } = await viewOf(shop.db, orderId);
+    expect(refunds.map(({ amountMinor }) => amountMinor)).toEqual(begun.begun ? [1_000] : []);
+    expect(await levelsOf(shop.db, sku)).toEqual({ AMS: [1, 0] });
+  }
+});
+
+test('a charge that is captured at the moment its order is cancelled: the parcel is stopped, or all of it goes back', async () => {
+  for (let round = 0; round < 30; round++) {
+    const sku = await shop.product({ AMS: 1 });
+    const orderId = newId();
+    await shop.place(orderOf({ [sku]: 1 }, { orderId, payment: PAYMENT }));
+    await Promise.all([capture(shop.db, orderId), cancelOrder(shop.db, orderId)]);
+    expect(await cancelOrder(shop.db, orderId)).toMatchObject({ status: 'cancelled', reservations: [] });
+    expect((await viewOf(shop.db, orderId)).refunds).toMatchObject([{ amountMinor: 1_000 }]);
+    expect(await levelsOf(shop.db, sku)).toEqual({ AMS: [1, 0] });
   }
 });

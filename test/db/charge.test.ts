@@ -1,5 +1,6 @@
 import { abandonReservation } from '../../domain/ordering/cancel';
 import { beginCharge, settleCharge } from '../../domain/ordering/pay';
+import { existingProgress } from '../../domain/ordering/progress';
 import { orderPaymentId, orderReservationId } from '../../domain/orders/ids';
 import { newId } from '../../platform/ids';
 import { eventTypes } from '../support/fixtures';
@@ -74,11 +75,28 @@ describe('beginning a charge', () => {
     await expect(pay(shop.db, newId())).rejects.toMatchObject({ code: 'ORDER_NOT_FOUND' });
   });
 
+  test('is refused after so many attempts at its reservation, and a part that comes later has its own', async () => {
+    const sku = await shop.product({ AMS: 1 });
+    const { orderId } = orderOf({});
+    await shop.place(orderOf({ [sku]: 2 }, { orderId, fulfilment: 'backorder' }));
+    const request = { orderId, payment: PAYMENT, gateway: 'sandbox', attemptLimit: 2 };
+    const charge = (reservationId: string | null) =>
+      beginCharge(shop.db, { ...request, reservationId, updateId: newId() });
+    for (const attempt of [1, 2]) {
+      expect(await charge(null)).toMatchObject({ begun: true });
+      await decline(shop.db, orderId, attempt);
+    }
+    const [refused] = await twice(shop.db, () => charge(null));
+    expect(refused).toMatchObject({ begun: false, code: 'PAYMENT_ATTEMPTS_EXCEEDED' });
+    await receive(shop.db, sku, 'BER', 1);
+    expect(await charge((await viewOf(shop.db, orderId)).reservation!.id)).toMatchObject({ begun: true });
+  });
+
   test('for a reservation that is past due is refused, though nobody has expired it yet', async () => {
     const { orderId } = await placeUnpaid();
     await makeDue(shop.db, orderId);
     const [refused] = await twice(shop.db, () => pay(shop.db, orderId));
-    expect(refused).toMatchObject({ begun: false, code: 'HOLD_EXPIRED', progress: { charge: null } });
+    expect(refused).toMatchObject({ begun: false, code: 'HOLD_EXPIRED', progress: { asks: [] } });
   });
 
   test('charges the part that can still be had when an older one is past due', async () => {
@@ -110,7 +128,8 @@ describe('a charge', () => {
     const [progress] = await twice(shop.db, () => capture(shop.db, orderId));
     expect(progress).toMatchObject({
       status: 'paid',
-      charge: null,
+      asks: [],
+      payments: [{ status: 'captured' }],
       reservations: [{ status: 'confirmed' }],
       shipments: { pending: 2 },
     });
@@ -130,7 +149,7 @@ describe('a charge', () => {
     const [progress] = await twice(shop.db, () => decline(shop.db, orderId));
     expect(progress).toMatchObject({
       status: 'reserved',
-      charge: null,
+      asks: [],
       reservations: [{ status: 'pending', attempt: 1, expiresAt }],
     });
     await pay(shop.db, orderId);
@@ -171,7 +190,7 @@ describe('a later part of an order', () => {
     await capture(shop.db, orderId);
     await receive(shop.db, sku, 'BER', 1);
     const reservationId = (await viewOf(shop.db, orderId)).reservation!.id;
-    const request = { orderId, reservationId, payment: null, gateway: 'sandbox' };
+    const request = { orderId, reservationId, payment: null, gateway: 'sandbox', attemptLimit: 10 };
     return { sku, orderId, charge: (updateId: string) => beginCharge(shop.db, { ...request, updateId }) };
   }
 
@@ -199,20 +218,23 @@ describe('a later part of an order', () => {
 });
 
 describe('a reservation whose charge stays without an outcome', () => {
-  const abandon = (orderId: string) =>
-    abandonReservation(shop.db, { orderId, reservationId: orderReservationId(orderId, 1) });
+  const abandon = async (orderId: string) => {
+    await abandonReservation(shop.db, { orderId, reservationId: orderReservationId(orderId, 1) });
+    return existingProgress(shop.db, orderId);
+  };
 
-  test('is given up once, and what is captured for it afterwards goes back', async () => {
+  test('is given up once, and what is captured for it afterwards goes back, once', async () => {
     const { orderId, sku } = await placeUnpaid();
     await pay(shop.db, orderId);
     const [progress] = await twice(shop.db, () => abandon(orderId));
     expect(progress).toMatchObject({ status: 'failed', failureCode: 'PAYMENT_UNRESOLVED', reservations: [] });
-    expect(progress.charge).toMatchObject({ status: 'pending' });
+    // The gateway is still asked.
+    expect(progress.asks).toMatchObject([{ kind: 'charge', id: orderPaymentId(orderId, 1) }]);
     expect(await levelsOf(shop.db, sku)).toEqual({ AMS: [1, 0], BER: [1, 0] });
     const [settled] = await twice(shop.db, () => capture(shop.db, orderId));
-    expect(settled).toMatchObject({ status: 'failed', pendingRefunds: 1, shipments: {} });
+    expect(settled).toMatchObject({ status: 'failed', asks: [{ kind: 'refund', tries: 0 }], shipments: {} });
     expect((await viewOf(shop.db, orderId)).refunds).toMatchObject([
-      { amountMinor: 2_000, status: 'pending' },
+      { amountMinor: 2_000, status: 'planned' },
     ]);
   });
 
@@ -220,11 +242,7 @@ describe('a reservation whose charge stays without an outcome', () => {
     const { orderId } = await placeUnpaid();
     await pay(shop.db, orderId);
     await abandon(orderId);
-    expect(await decline(shop.db, orderId)).toMatchObject({
-      status: 'failed',
-      pendingRefunds: 0,
-      reservations: [],
-    });
+    expect(await decline(shop.db, orderId)).toMatchObject({ status: 'failed', asks: [], reservations: [] });
   });
 
   test('is left alone with its places in the queue when the outcome came first', async () => {

@@ -15,13 +15,14 @@ import {
 import { expireDueReservations } from '../../domain/stock/reservations/expire';
 import { applyUpdates } from '../../domain/stock/adjustments/batch';
 import { beginJob } from '../../domain/jobs/jobs';
-import { cancelUnpaid, releaseStoppedShipments, requestCancel } from '../../domain/ordering/cancel';
+import { drainAllocation } from '../../domain/ordering/backorders/drain-allocation';
+import { cancelUndelivered, requestCancel } from '../../domain/ordering/cancel';
 import { expireReservation } from '../../domain/ordering/expire';
 import { readProgress } from '../../domain/ordering/progress';
+import { releaseStoppedShipments } from '../../domain/ordering/release-stopped';
 import { receiveGoods } from '../../domain/warehousing/receiving/receive';
 import { setTracking } from '../../domain/stock/tracking/set-tracking';
 import { startTransfer } from '../../domain/stock/transfers/start';
-import { planRefunds } from '../../domain/ordering/refund';
 import { isAppError } from '../../platform/errors';
 import { newId } from '../../platform/ids';
 import { authorise, comesIn, inspect, shippedOrder } from '../returns/support';
@@ -30,7 +31,7 @@ import { openTransaction } from '../support/transaction';
 import { waitFor } from '../support/wait';
 import { withStock } from '../support/stock';
 import { makeReservationsDue, openReservationShop, type ReservationShop } from './reservation-shop';
-import { capture, CARRIER, makeDue, orderOf, PAYMENT, viewOf } from './support';
+import { capture, CARRIER, keepForBackorders, makeDue, orderOf, PAYMENT, viewOf } from './support';
 
 let shop: ReservationShop;
 beforeAll(async () => {
@@ -98,7 +99,7 @@ const LOCKERS: Record<string, (skus: readonly string[]) => Promise<Locker>> = {
     const order = orderOf(oneOfEach(skus));
     await shop.place(order);
     await requestCancel(shop.db, { orderId: order.orderId, reason: 'test' });
-    return () => cancelUnpaid(shop.db, order.orderId);
+    return () => cancelUndelivered(shop.db, order.orderId);
   },
   async 'the expiry of an unpaid order'(skus) {
     const { orderId } = orderOf({});
@@ -110,8 +111,11 @@ const LOCKERS: Record<string, (skus: readonly string[]) => Promise<Locker>> = {
   async 'the release of a parcel that failed'(skus) {
     const { orderId, shipmentId } = await withParcel(skus);
     await shop.db.pool.query(`update shipments set status = 'failed' where id = $1`, [shipmentId]);
-    await shop.db.transaction((tx) => planRefunds(tx, orderId, 'test'));
     return () => releaseStoppedShipments(shop.db, { orderId, endAs: 'failed' });
+  },
+  async 'the handing on of units that were kept for backorders'(skus) {
+    const id = await keepForBackorders(shop.db, skus, 'AMS');
+    return () => drainAllocation(shop.db, id);
   },
   async 'a carrier that picks a parcel up'(skus) {
     const { shipmentId } = await withParcel(skus);

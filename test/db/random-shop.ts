@@ -1,22 +1,22 @@
 import { createSandboxGateway } from '../../integrations/sandbox-gateway/gateway';
-import { executeCharge, markUnknown } from '../../domain/payments/charge';
-import { refundOrder } from '../../domain/ordering/refund';
 import type { ClosableGateway } from '../../domain/payments/types';
 import { claimShipments, recordBookings } from '../../domain/fulfilment/book';
-import { voidShipments } from '../../domain/fulfilment/void';
+import { askToStop } from '../../domain/fulfilment/stop';
+import type { Carrier } from '../../domain/fulfilment/types';
+import { askGateway } from '../../domain/ordering/ask-gateway';
 import {
   abandonReservation,
-  cancelUnpaid,
-  refuseCancel,
-  releaseStoppedShipments,
+  cancelUndelivered,
+  concludeCancel,
   requestCancel,
 } from '../../domain/ordering/cancel';
-import { beginCharge, settleCharge } from '../../domain/ordering/pay';
+import { beginCharge } from '../../domain/ordering/pay';
 import { drainAllocation } from '../../domain/ordering/backorders/drain-allocation';
-import { expireReservation } from '../../domain/ordering/expire';
+import { expireReservation, giveUpBackorders } from '../../domain/ordering/expire';
 import { readProgress } from '../../domain/ordering/progress';
-import { mayCancel, nextStep } from '../../domain/ordering/rules';
-import type { OrderProgress } from '../../domain/ordering/types';
+import { releaseStoppedShipments } from '../../domain/ordering/release-stopped';
+import { nextStep, type NextStep } from '../../domain/ordering/rules';
+import type { GatewayAsk, OrderProgress } from '../../domain/ordering/types';
 import type { OrderInput } from '../../domain/orders/types';
 import { undoReserve } from '../../domain/ordering/undo-reserve';
 import { isAppError } from '../../platform/errors';
@@ -25,14 +25,16 @@ import { testLogger } from '../support/servers';
 import {
   carry,
   CARRIER,
+  giveBack,
+  makeAsksDue,
+  makeBackordersDue,
   makeDue,
-  obligingCarrier,
   orderOf,
   receive,
   viewOf,
   type OrderShop,
 } from './support';
-import type { Step } from './random-step';
+import type { Step, Stopping } from './random-step';
 
 /** Takes the steps of many sagas, dispatchers and operators on one shop, without any of them. */
 export class RandomShop {
@@ -42,7 +44,9 @@ export class RandomShop {
     private readonly shop: OrderShop,
     private readonly skus: readonly string[],
   ) {
-    this.gateway = createSandboxGateway({ url: shop.url, log: testLogger(), callTimeoutMs: 5_000 });
+    // A refund that is taken at first fails soon afterwards.
+    const options = { url: shop.url, log: testLogger(), callTimeoutMs: 5_000, slowMs: 20 };
+    this.gateway = createSandboxGateway(options);
   }
 
   close(): Promise<void> {
@@ -79,24 +83,42 @@ export class RandomShop {
         return;
       case 'pay': {
         const payment = { method: 'card', token: taken.token };
-        const request = { orderId, updateId: newId(), payment, reservationId: null, gateway: 'sandbox' };
-        await beginCharge(db, request);
+        await beginCharge(db, { ...this.chargeOf(orderId), payment });
         return;
       }
-      case 'settle':
-        return progress.charge ? this.settle(progress.charge.paymentId) : undefined;
+      case 'ask':
+        for (const ask of progress.asks.slice(0, 1)) await this.ask(orderId, ask);
+        return;
       case 'abandon':
-        if (progress.charge) await abandonReservation(db, { orderId, ...progress.charge });
+        for (const { reservationId, status } of progress.reservations)
+          if (status === 'charging') await abandonReservation(db, { orderId, reservationId });
         return;
       // Nobody expires it: a shortage may.
       case 'due':
         return makeDue(db, orderId);
       case 'expire':
         return this.expire(progress);
+      case 'request-cancel':
+        await requestCancel(db, { orderId, reason: 'test' });
+        return;
       case 'cancel':
-        return this.cancel(progress);
-      case 'compensate':
-        return this.compensate(orderId, 'failed-only');
+        await requestCancel(db, { orderId, reason: 'test' });
+        await cancelUndelivered(db, orderId);
+        return;
+      case 'conclude-cancel':
+        // A saga concludes only when nothing can be ended and nothing is being stopped.
+        if (nextStep(progress).do === 'conclude-cancel') await concludeCancel(db, orderId);
+        return;
+      case 'release-stopped':
+        return this.release(progress);
+      case 'give-up-backorders':
+        await makeBackordersDue(db, orderId);
+        await giveUpBackorders(db, orderId);
+        return;
+      case 'stop':
+        return this.stop(orderId, taken.by);
+      case 'give-back':
+        return giveBack(db, orderId, taken.amountMinor);
       case 'carrier': {
         const [shipment] = (await viewOf(db, orderId)).shipments.filter((s) => s.status !== 'delivered');
         return shipment && carry(db, shipment.id, taken.type);
@@ -104,7 +126,7 @@ export class RandomShop {
     }
   }
 
-  /** Does what its saga would, until the order has ended. */
+  /** Does what its saga would, until the order has ended. Whatever it waits for comes. */
   async finish(input: OrderInput): Promise<void> {
     const { db } = this.shop;
     const { orderId } = input;
@@ -113,25 +135,86 @@ export class RandomShop {
       if (!progress) return;
       const next = nextStep(progress);
       if (next.do === 'finish') return;
-      if (next.do === 'charge') await this.settle(next.paymentId);
-      else if (next.do === 'cancel') await this.cancel(progress);
-      else if (next.do === 'compensate') await this.compensate(orderId, 'failed-only');
-      else if (next.do === 'begin-charge') {
-        const { reservationId } = next;
-        const updateId = `allocation:${reservationId}`;
-        await beginCharge(db, { orderId, updateId, payment: null, reservationId, gateway: 'sandbox' });
-      } else if (next.do === 'expire' || next.for === 'payment') await this.expire(progress);
-      else if (next.for === 'shipment') {
-        const [shipment] = (await viewOf(db, orderId)).shipments.filter(
-          (s) => s.status === 'pending' || s.status === 'booked',
-        );
-        if (shipment) await carry(db, shipment.id, 'picked_up');
-        else await this.book(false);
-      } else if (mayCancel(progress)) await this.cancel(progress);
-      // Part of it has left, so it can only wait for the rest.
-      else for (const { sku } of input.items) await receive(db, sku, 'AMS', 5);
+      await this.perform(next, input, progress);
     }
     throw new Error(`The order did not end: ${JSON.stringify(await readProgress(db, orderId))}`);
+  }
+
+  private async perform(
+    next: NextStep,
+    { orderId, items }: OrderInput,
+    progress: OrderProgress,
+  ): Promise<void> {
+    const { db } = this.shop;
+    switch (next.do) {
+      case 'finish':
+        return;
+      case 'cancel':
+        await cancelUndelivered(db, orderId);
+        return;
+      case 'conclude-cancel':
+        await concludeCancel(db, orderId);
+        return;
+      case 'release-stopped':
+        return this.release(progress);
+      case 'expire':
+        return this.expire(progress);
+      case 'give-up-backorders':
+        await giveUpBackorders(db, orderId);
+        return;
+      case 'begin-charge': {
+        const { reservationId } = next;
+        const updateId = `allocation:${reservationId}`;
+        await beginCharge(db, { ...this.chargeOf(orderId), updateId, reservationId });
+        return;
+      }
+      case 'stop':
+        return this.stop(orderId, 'voided');
+      case 'ask':
+        return this.ask(orderId, next.ask);
+      case 'wait':
+        if (next.for === 'carrier-stop' || next.for === 'gateway') return makeAsksDue(db, orderId);
+        if (next.for === 'payment') return this.expire(progress);
+        if (next.for === 'stock') {
+          for (const { sku } of items) await receive(db, sku, 'AMS', 5);
+          return;
+        }
+        return this.moveParcel(orderId);
+    }
+  }
+
+  private async moveParcel(orderId: string): Promise<void> {
+    const { db } = this.shop;
+    const [shipment] = (await viewOf(db, orderId)).shipments.filter(
+      (s) => s.status === 'pending' || s.status === 'booked',
+    );
+    if (shipment) await carry(db, shipment.id, 'picked_up');
+    else await this.book(false);
+  }
+
+  private chargeOf(orderId: string) {
+    const at = { gateway: 'sandbox', attemptLimit: 4 };
+    return { orderId, updateId: newId(), payment: null, reservationId: null, ...at };
+  }
+
+  private async ask(orderId: string, ask: GatewayAsk): Promise<void> {
+    const deps = { db: this.shop.db, gatewayNamed: () => this.gateway, carrier: CARRIER };
+    const limits = { firstRetrySeconds: 0.01, unknownLimitSeconds: 60, briefMs: null };
+    await askGateway(deps, { orderId, ask, ...limits });
+  }
+
+  private async stop(orderId: string, by: Stopping): Promise<void> {
+    const carrier: Carrier = {
+      name: CARRIER,
+      book: () => Promise.resolve([]),
+      void: () => (by === 'silent' ? Promise.reject(new Error('no response')) : Promise.resolve(by)),
+    };
+    await askToStop({ db: this.shop.db, carriers: [carrier] }, orderId);
+  }
+
+  private async release({ orderId, cancel }: OrderProgress): Promise<void> {
+    const endAs = cancel === 'open' || cancel === 'done' ? 'cancelled' : 'failed';
+    await releaseStoppedShipments(this.shop.db, { orderId, endAs });
   }
 
   private async place({ quantities, fulfilment, token: card }: Step & { do: 'place' }): Promise<void> {
@@ -144,41 +227,10 @@ export class RandomShop {
     await this.shop.place(input);
   }
 
-  private async settle(paymentId: string): Promise<void> {
-    const { db } = this.shop;
-    const outcome = await executeCharge({ db, gateway: this.gateway, paymentId }).catch((error: unknown) => {
-      if (!isAppError(error, 'PAYMENT_GATEWAY_UNAVAILABLE')) throw error;
-      return { status: 'unknown' } as const;
-    });
-    if (outcome.status === 'unknown') await markUnknown(db, paymentId);
-    else await settleCharge(db, { paymentId, outcome, carrier: CARRIER });
-  }
-
   private async expire({ orderId, reservations }: OrderProgress): Promise<void> {
     const [hold] = reservations.filter((each) => each.status === 'pending');
     await makeDue(this.shop.db, orderId);
     if (hold) await expireReservation(this.shop.db, { orderId, reservationId: hold.reservationId });
-  }
-
-  private async cancel(progress: OrderProgress): Promise<void> {
-    const { db } = this.shop;
-    const { orderId } = progress;
-    // A saga would first wait for the outcome of the charge.
-    if (progress.charge || !mayCancel(progress)) {
-      await refuseCancel(db, orderId);
-      return;
-    }
-    await requestCancel(db, { orderId, reason: 'test' });
-    await cancelUnpaid(db, orderId);
-    await this.compensate(orderId, 'all');
-    await refuseCancel(db, orderId);
-  }
-
-  private async compensate(orderId: string, which: 'all' | 'failed-only'): Promise<void> {
-    const { db } = this.shop;
-    await voidShipments({ db, carriers: [obligingCarrier], orderId, which });
-    await refundOrder({ db, gateway: this.gateway, orderId, reason: 'test' });
-    await releaseStoppedShipments(db, { orderId, endAs: which === 'all' ? 'cancelled' : 'failed' });
   }
 
   private async book(refuse: boolean): Promise<void> {

@@ -2,7 +2,18 @@ import fc from 'fast-check';
 import type { CarrierEventType } from '../../domain/fulfilment/types';
 import type { Fulfilment } from '../../domain/orders/types';
 
-const TOKENS = ['tok_ok', 'tok_ok', 'tok_declined', 'tok_timeout', 'tok_flaky'] as const;
+const TOKENS = [
+  'tok_ok',
+  'tok_ok',
+  'tok_declined',
+  'tok_timeout',
+  'tok_flaky',
+  'tok_refund_fails',
+  'tok_refund_pending',
+] as const;
+
+/** What a carrier does when it is to stop a parcel. */
+export type Stopping = 'voided' | 'refused' | 'silent';
 
 /** One thing that may happen; `order` and `sku` count from the oldest, around. */
 export type Step =
@@ -10,12 +21,29 @@ export type Step =
   | { do: 'receive'; sku: number; warehouse: string; delta: number }
   | { do: 'pay'; order: number; token: string }
   | { do: 'carrier'; order: number; type: CarrierEventType }
-  | {
-      do: 'again' | 'settle' | 'due' | 'expire' | 'abandon' | 'cancel' | 'compensate' | 'undo';
-      order: number;
-    }
+  | { do: SimpleStep; order: number }
+  | { do: 'stop'; order: number; by: Stopping }
+  | { do: 'give-back'; order: number; amountMinor: number }
   | { do: 'book'; refuse: boolean }
   | { do: 'drain' };
+
+const SIMPLE = [
+  'again',
+  'ask',
+  'ask',
+  'due',
+  'expire',
+  'abandon',
+  'request-cancel',
+  'cancel',
+  'cancel',
+  'conclude-cancel',
+  'release-stopped',
+  'release-stopped',
+  'give-up-backorders',
+  'undo',
+] as const;
+type SimpleStep = (typeof SIMPLE)[number];
 
 const order = fc.nat(11);
 const token = fc.constantFrom(...TOKENS);
@@ -51,20 +79,23 @@ export const step: fc.Arbitrary<Step> = fc.oneof(
     }),
   },
   {
-    weight: 6,
+    weight: 8,
+    arbitrary: fc.record({ do: fc.constantFrom(...SIMPLE), order }),
+  },
+  {
+    weight: 2,
     arbitrary: fc.record({
-      do: fc.constantFrom(
-        'again',
-        'settle',
-        'settle',
-        'due',
-        'expire',
-        'abandon',
-        'cancel',
-        'compensate',
-        'undo',
-      ),
+      do: fc.constant('stop' as const),
       order,
+      by: fc.constantFrom('voided', 'voided', 'refused', 'silent'),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      do: fc.constant('give-back' as const),
+      order,
+      amountMinor: fc.integer({ min: 1, max: 3_000 }),
     }),
   },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('book' as const), refuse: fc.boolean() }) },

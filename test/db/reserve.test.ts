@@ -4,7 +4,7 @@ import { newId } from '../../platform/ids';
 import { eventTypes } from '../support/fixtures';
 import { expectInvariants } from '../support/invariants';
 import { expireReservation } from '../../domain/ordering/expire';
-import { orderReservationId } from '../../domain/orders/ids';
+import { orderPaymentId, orderReservationId } from '../../domain/orders/ids';
 import {
   addProduct,
   AMSTERDAM,
@@ -36,7 +36,7 @@ describe('a complete order', () => {
     const order = orderOf({ [sku]: 2 });
     const { outcome, progress } = await shop.place(order);
     expect(outcome).toBe('reserved');
-    expect(progress).toMatchObject({ status: 'reserved', charge: null, waitingUnits: 0 });
+    expect(progress).toMatchObject({ status: 'reserved', payments: [], asks: [], waitingUnits: 0 });
     expect(progress?.reservations).toMatchObject([{ seq: 1, status: 'pending', attempt: 0 }]);
     expect(progress?.reservations[0]?.msLeft).toBeGreaterThan(880_000);
     expect(await levelsOf(shop.db, sku)).toEqual({ AMS: [5, 2], BER: [5, 0], NYC: [5, 0] });
@@ -92,11 +92,11 @@ describe('a complete order', () => {
     const order = orderOf({ [sku]: 2 }, { payment: PAYMENT });
     const { progress } = await shop.place(order);
     expect(progress?.reservations).toMatchObject([{ status: 'charging', attempt: 1 }]);
-    expect(progress?.charge).toMatchObject({ status: 'pending' });
+    const id = orderPaymentId(order.orderId, 1);
+    expect(progress?.payments).toEqual([{ paymentId: id, status: 'pending' }]);
+    expect(progress?.asks).toEqual([{ kind: 'charge', id, tries: 0, msLeft: 0 }]);
     const { payments } = await viewOf(shop.db, order.orderId);
-    expect(payments).toMatchObject([
-      { id: progress?.charge?.paymentId, status: 'pending', amountMinor: 2_000 },
-    ]);
+    expect(payments).toMatchObject([{ id, status: 'pending', amountMinor: 2_000 }]);
   });
 
   test.each([
@@ -150,7 +150,13 @@ describe('a backorder', () => {
     const order = orderOf({ [sku]: 5 }, { fulfilment: 'backorder', payment: PAYMENT });
     const { outcome, progress } = await shop.place(order);
     expect(outcome).toBe('reserved');
-    expect(progress).toMatchObject({ status: 'reserved', reservations: [], charge: null, waitingUnits: 5 });
+    expect(progress).toMatchObject({
+      status: 'reserved',
+      reservations: [],
+      payments: [],
+      asks: [],
+      waitingUnits: 5,
+    });
     expect((await viewOf(shop.db, order.orderId)).reservation).toBeNull();
   });
 });

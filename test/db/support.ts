@@ -1,11 +1,15 @@
 import { adjustStock } from '../../domain/stock/adjustments/adjust';
 import { askToStop, beginStops } from '../../domain/fulfilment/stop';
+import { lockStock } from '../../domain/stock/ledger/stock-ledger';
 import { createWarehouseDirectory } from '../../domain/catalog/warehouses';
 import { applyCarrierEvents } from '../../domain/fulfilment/carrier-updates';
 import { recordBookings } from '../../domain/fulfilment/book';
 import type { Carrier, CarrierEventType } from '../../domain/fulfilment/types';
+import { cancelUndelivered, concludeCancel, requestCancel } from '../../domain/ordering/cancel';
 import { beginCharge, settleCharge, type BeginChargeResult } from '../../domain/ordering/pay';
 import { releaseStoppedShipments } from '../../domain/ordering/release-stopped';
+import { existingProgress } from '../../domain/ordering/progress';
+import { nextStep } from '../../domain/ordering/rules';
 import { orderPaymentId } from '../../domain/orders/ids';
 import {
   createOrderReserver,
@@ -15,7 +19,9 @@ import {
 import type { OrderProgress, OrderView, ReserveOutcome } from '../../domain/ordering/types';
 import type { OrderInput } from '../../domain/orders/types';
 import { readOrder } from '../../domain/ordering/views';
-import type { Database } from '../../platform/database/database';
+import { lockRefundable, planRefunds } from '../../domain/payments/refund';
+import { appendEvents } from '../../domain/orders/events';
+import { execute, many, type Database } from '../../platform/database/database';
 import { newId } from '../../platform/ids';
 import { addStock, openTestShop, type TestShop } from '../support/fixtures';
 import { testLogger } from '../support/servers';
@@ -129,6 +135,24 @@ export async function makeDue(db: Database, orderId: string): Promise<void> {
   );
 }
 
+/** Lets the gateway and the carriers be asked about an order again now. */
+export async function makeAsksDue(db: Database, orderId: string): Promise<void> {
+  for (const table of ['payments', 'refunds', 'shipments']) {
+    await db.pool.query(
+      `update ${table} set next_try_at = null where order_id = $1 and next_try_at is not null`,
+      [orderId],
+    );
+  }
+}
+
+/** Lets what an order waits for be given up now. */
+export async function makeBackordersDue(db: Database, orderId: string): Promise<void> {
+  await db.pool.query(
+    'update orders set backorder_until = clock_timestamp() where id = $1 and backorder_until is not null',
+    [orderId],
+  );
+}
+
 export function pay(
   db: Database,
   orderId: string,
@@ -184,6 +208,52 @@ export function receive(db: Database, sku: string, location: string, delta: numb
   });
 }
 
+/** A unit of each product arrives in a warehouse and is kept for backorders that one transaction could not serve. Answers the id. */
+export async function keepForBackorders(
+  db: Database,
+  skus: readonly string[],
+  warehouse: string,
+): Promise<string> {
+  const id = newId();
+  await db.transaction(async (tx) => {
+    await execute(
+      tx,
+      'test.insert_allocation',
+      `insert into reservations (id, kind, status) values ($1, 'allocation', 'pending')`,
+      [id],
+    );
+    await execute(
+      tx,
+      'test.insert_stock',
+      `insert into stock (product_id, warehouse_id)
+       select p.id, w.id from products p, warehouses w where p.sku = any ($1) and w.code = $2 on conflict do nothing`,
+      [skus, warehouse],
+    );
+    const lines = await many<{ productId: number; warehouseId: number }>(
+      tx,
+      'test.insert_allocation_lines',
+      `insert into reservation_lines (reservation_id, product_id, warehouse_id, quantity, open_quantity)
+       select $1, p.id, w.id, 1, 1 from products p, warehouses w where p.sku = any ($2) and w.code = $3
+       returning product_id as "productId", warehouse_id as "warehouseId"`,
+      [id, skus, warehouse],
+    );
+    await lockStock(tx, lines);
+    // Arrived and kept at once: nobody can take it in between.
+    await withStock(db).stock.change(
+      tx,
+      lines.map((line) => ({
+        ...line,
+        kind: 'receipt' as const,
+        onHandDelta: 1,
+        reservedDelta: 1,
+        effectId: id,
+        reservationId: id,
+      })),
+    );
+  });
+  return id;
+}
+
 /** A carrier that takes back whatever it is asked to. */
 export const obligingCarrier: Carrier = {
   name: CARRIER,
@@ -197,6 +267,39 @@ export async function compensate(db: Database, orderId: string, which: 'all' | '
   if (which === 'all') await twice(db, () => db.transaction((tx) => beginStops(tx, orderId)));
   await twice(db, () => askToStop({ db, carriers: [obligingCarrier] }, orderId));
   return (await twice(db, () => releaseStoppedShipments(db, { orderId, endAs })))[0];
+}
+
+/** Asks for an order to be cancelled, and takes the steps of its saga that end what has not left. */
+export async function cancelOrder(
+  db: Database,
+  orderId: string,
+  by: Carrier = obligingCarrier,
+): Promise<OrderProgress> {
+  let progress = await requestCancel(db, { orderId, reason: 'changed my mind' });
+  for (let steps = 0; steps < 10; steps++) {
+    const next = nextStep(progress).do;
+    if (next === 'cancel') progress = await cancelUndelivered(db, orderId);
+    else if (next === 'release-stopped')
+      progress = await releaseStoppedShipments(db, { orderId, endAs: 'cancelled' });
+    else if (next === 'conclude-cancel') progress = await concludeCancel(db, orderId);
+    else if (next === 'stop') {
+      await askToStop({ db, carriers: [by] }, orderId);
+      progress = await existingProgress(db, orderId);
+    } else return progress;
+  }
+  throw new Error(`The request to cancel does not end: ${JSON.stringify(progress)}`);
+}
+
+/** An operator gives money back of an order's payments, of each so much, minor units, or what is left of it. */
+export async function giveBack(db: Database, orderId: string, amountMinor: number): Promise<void> {
+  await db.retrying(async (tx) => {
+    const payments = await lockRefundable(tx, orderId);
+    const plans = payments.map(({ paymentId }) => {
+      const origin = { kind: 'operator', id: newId() } as const;
+      return { paymentId, amountMinor, origin, reason: 'goodwill', actor: 'test' };
+    });
+    await appendEvents(tx, await planRefunds(tx, orderId, { payments, plans }));
+  });
 }
 
 /** A paid order of a unit from AMS and a unit from BER. */

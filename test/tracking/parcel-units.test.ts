@@ -1,5 +1,5 @@
 import { nameParcelUnits, readParcelUnits } from '../../domain/fulfilment/parcel-units';
-import { voidShipments } from '../../domain/fulfilment/void';
+import { beginStops } from '../../domain/fulfilment/stop';
 import { startTransfer } from '../../domain/stock/transfers/start';
 import { selectSerial } from '../../domain/stock/tracking/view-queries';
 import type { NamedUnits } from '../../domain/stock/tracking/types';
@@ -7,7 +7,6 @@ import { newId } from '../../platform/ids';
 import {
   capture,
   carry,
-  obligingCarrier,
   openOrderShop,
   orderOf,
   PAYMENT,
@@ -122,7 +121,7 @@ describe('serial numbers that were packed', () => {
     const sku = await withSerials(shop, 'A', 'B');
     const { orderId, shipmentId } = await parcelOf(sku, 1);
     await name(shipmentId, sku, { serials: ['A'] });
-    await voidShipments({ db: shop.db, carriers: [obligingCarrier], orderId, which: 'all' });
+    await shop.db.transaction((tx) => beginStops(tx, orderId));
     await expect(name(shipmentId, sku, { serials: ['A'] })).rejects.toMatchObject({ code: 'PARCEL_STOPPED' });
     const other = await parcelOf(sku, 1);
     await name(other.shipmentId, sku, { serials: ['A'] });

@@ -1,0 +1,166 @@
+import { askToStop, beginStops } from '../../domain/fulfilment/stop';
+import { drainAllocation } from '../../domain/ordering/backorders/drain-allocation';
+import {
+  abandonReservation,
+  cancelUndelivered,
+  concludeCancel,
+  requestCancel,
+} from '../../domain/ordering/cancel';
+import { expireReservation, giveUpBackorders } from '../../domain/ordering/expire';
+import { beginCharge, settleCharge } from '../../domain/ordering/pay';
+import { readProgress } from '../../domain/ordering/progress';
+import { releaseStoppedShipments } from '../../domain/ordering/release-stopped';
+import { settleRefund } from '../../domain/payments/refund';
+import { newId } from '../../platform/ids';
+import { expectInvariants } from '../support/invariants';
+import { lockTurns } from './lock-turns';
+import {
+  capture,
+  CARRIER,
+  carry,
+  giveBack,
+  keepForBackorders,
+  makeBackordersDue,
+  makeDue,
+  obligingCarrier,
+  openOrderShop,
+  orderOf,
+  pay,
+  PAYMENT,
+  receive,
+  viewOf,
+  type OrderShop,
+} from './support';
+
+let shop: OrderShop;
+beforeAll(async () => {
+  shop = await openOrderShop();
+});
+afterEach(() => expectInvariants(shop.db));
+afterAll(() => shop.close());
+
+interface Rich {
+  orderId: string;
+  /** In the order of their products' numbers. */
+  skus: string[];
+}
+
+/**
+ * An order that has several of everything: two paid reservations with a shipment for each warehouse, an unpaid one, two
+ * products that it still waits for, and two refunds.
+ */
+async function richOrder(): Promise<Rich> {
+  const { db } = shop;
+  const skus = [await shop.product({ AMS: 1, BER: 1 }), await shop.product({ AMS: 1, BER: 1 })];
+  const { orderId } = orderOf({});
+  const items = Object.fromEntries([...skus].reverse().map((sku) => [sku, 5]));
+  await shop.place(orderOf(items, { orderId, fulfilment: 'backorder', payment: PAYMENT }));
+  await capture(db, orderId);
+  for (const sku of skus) await receive(db, sku, 'AMS', 1);
+  await pay(db, orderId);
+  await capture(db, orderId, 2);
+  await giveBack(db, orderId, 100);
+  return { orderId, skus };
+}
+
+const statusOfShipments = (orderId: string, status: string) =>
+  shop.db.pool.query('update shipments set status = $2 where order_id = $1', [orderId, status]);
+
+async function unpaidReservation(orderId: string): Promise<string> {
+  const progress = await readProgress(shop.db, orderId);
+  return progress!.reservations.find(({ status }) => status === 'pending')!.reservationId;
+}
+
+type Step = () => Promise<unknown>;
+
+/** Whatever changes an order: brings one to where it does most, and returns what does it. */
+const STEPS: Record<string, (order: Rich) => Promise<Step> | Step> = {
+  requestCancel: async ({ orderId }) => {
+    await statusOfShipments(orderId, 'booked');
+    await shop.db.pool.query('update shipments set stop_refused_at = now() where order_id = $1', [orderId]);
+    return () => requestCancel(shop.db, { orderId, reason: 'test' });
+  },
+  cancelUndelivered: async ({ orderId }) => {
+    await requestCancel(shop.db, { orderId, reason: 'test' });
+    return () => cancelUndelivered(shop.db, orderId);
+  },
+  'cancelUndelivered, while a charge is in flight': async ({ orderId }) => {
+    await pay(shop.db, orderId);
+    return () => cancelUndelivered(shop.db, orderId);
+  },
+  concludeCancel: async ({ orderId }) => {
+    await requestCancel(shop.db, { orderId, reason: 'test' });
+    return () => concludeCancel(shop.db, orderId);
+  },
+  beginStops:
+    ({ orderId }) =>
+    () =>
+      shop.db.retrying((tx) => beginStops(tx, orderId)),
+  askToStop: async ({ orderId }) => {
+    await statusOfShipments(orderId, 'voiding');
+    return () => askToStop({ db: shop.db, carriers: [obligingCarrier] }, orderId);
+  },
+  releaseStoppedShipments: async ({ orderId }) => {
+    await statusOfShipments(orderId, 'voided');
+    return () => releaseStoppedShipments(shop.db, { orderId, endAs: 'cancelled' });
+  },
+  giveUpBackorders: async ({ orderId }) => {
+    await makeBackordersDue(shop.db, orderId);
+    return () => giveUpBackorders(shop.db, orderId);
+  },
+  expireReservation: async ({ orderId }) => {
+    await makeDue(shop.db, orderId);
+    const reservationId = await unpaidReservation(orderId);
+    return () => expireReservation(shop.db, { orderId, reservationId });
+  },
+  abandonReservation: async ({ orderId }) => {
+    const reservationId = await unpaidReservation(orderId);
+    await pay(shop.db, orderId);
+    return () => abandonReservation(shop.db, { orderId, reservationId });
+  },
+  beginCharge: async ({ orderId }) => {
+    const reservationId = await unpaidReservation(orderId);
+    const request = { orderId, reservationId, updateId: newId(), payment: null };
+    return () => beginCharge(shop.db, { ...request, gateway: 'sandbox', attemptLimit: 10 });
+  },
+  settleCharge: async ({ orderId }) => {
+    const begun = await pay(shop.db, orderId);
+    if (!begun.begun) throw new Error(begun.code);
+    return () => captured(begun.paymentId);
+  },
+  'settleCharge, of a reservation that was given up': async ({ orderId }) => {
+    const begun = await pay(shop.db, orderId);
+    if (!begun.begun) throw new Error(begun.code);
+    await cancelUndelivered(shop.db, orderId);
+    return () => captured(begun.paymentId);
+  },
+  settleRefund: async ({ orderId }) => {
+    const [refund] = (await viewOf(shop.db, orderId)).refunds;
+    const outcome = { status: 'succeeded', gatewayRef: 'r' } as const;
+    return () => shop.db.retrying((tx) => settleRefund(tx, refund!.id, outcome));
+  },
+  drainAllocation: async ({ skus }) => {
+    const id = await keepForBackorders(shop.db, skus, 'NYC');
+    return () => drainAllocation(shop.db, id);
+  },
+  'a carrier that picks a parcel up': async ({ orderId }) => {
+    const [shipment] = (await viewOf(shop.db, orderId)).shipments;
+    return () => carry(shop.db, shipment!.id, 'picked_up');
+  },
+};
+
+function captured(paymentId: string) {
+  const outcome = { status: 'captured', gatewayRef: `ref-${paymentId}` } as const;
+  return settleCharge(shop.db, { paymentId, outcome, carrier: CARRIER });
+}
+
+test.each(Object.entries(STEPS))('%s locks the rows of an order in the one order', async (_, prepare) => {
+  const order = await richOrder();
+  const step = await prepare(order);
+  const { rows, turns } = await lockTurns(shop, order.orderId, step);
+  expect(turns.length).toBeGreaterThan(0);
+  for (const turn of turns) {
+    const inOrder = [...turn].sort((a, b) => a - b);
+    expect(turn.map((place) => rows[place])).toEqual(inOrder.map((place) => rows[place]));
+  }
+});
