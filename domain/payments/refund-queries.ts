@@ -172,12 +172,23 @@ export function updateRefund(
   );
 }
 
-/** Records why an open refund was not made. */
-export function updateRefundError(tx: Transaction, refundId: string, why: string): Promise<number> {
+/**
+ * Records why an open refund was not made.
+ *
+ * @param spentKeyNumber the number of its key that is not used again; null: it is. Two that find the same number spent raise it
+ * once.
+ */
+export function updateRefundError(
+  tx: Transaction,
+  refundId: string,
+  { why, spentKeyNumber }: { why: string; spentKeyNumber: number | null },
+): Promise<number> {
   return execute(
     tx,
     'payments.refund_error',
-    `update refunds set last_error = $2 where id = $1 and status in ${literals(OPEN_REFUND_STATUSES)}`,
-    [refundId, why],
+    `update refunds
+     set last_error = $2, key_number = case when key_number = $3::int then key_number + 1 else key_number end
+     where id = $1 and status in ${literals(OPEN_REFUND_STATUSES)}`,
+    [refundId, why, spentKeyNumber],
   );
 }

@@ -18,6 +18,7 @@ import {
   OPEN_REFUND_STATUSES,
   type GatewayNamed,
   type RefundablePayment,
+  type RefundKeySpent,
   type RefundOutcome,
   type RefundPlan,
   type RefundRequest,
@@ -82,18 +83,22 @@ export interface RefundDeps {
  * out does the payment show the money as refunded. A refund that is not open is left alone. Safe to repeat, also while another call
  * does the same.
  *
- * A refund that the gateway refuses for good ends as `failed` and needs a person. One that it does not respond to is due again later.
+ * A refund that the gateway refuses for good ends as `failed` and needs a person. One that it does not respond to is due again later;
+ * one whose key it has spent as well, under the next number of its key.
  */
 export async function askRefund({ db, gatewayNamed }: RefundDeps, refundId: string): Promise<void> {
   const refund = await claimRefund(db, refundId, TIMES);
   if (!refund) return;
   const outcome = await callGateway(gatewayNamed, refund);
   await db.retrying((tx) =>
-    outcome.status === 'unknown' ? recordDelay(tx, refund, outcome.why) : settleRefund(tx, refundId, outcome),
+    outcome.status === 'unknown' || outcome.status === 'key_spent'
+      ? recordDelay(tx, refund, outcome)
+      : settleRefund(tx, refundId, outcome),
   );
 }
 
-type CallOutcome = RefundOutcome | { status: 'unknown'; why: string };
+type NoOutcome = { status: 'unknown'; reason: string } | RefundKeySpent;
+type CallOutcome = RefundOutcome | NoOutcome;
 
 async function callGateway(gatewayNamed: GatewayNamed, refund: RefundRow): Promise<CallOutcome> {
   try {
@@ -103,7 +108,7 @@ async function callGateway(gatewayNamed: GatewayNamed, refund: RefundRow): Promi
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     const isRefused = isAppError(error) && REFUSALS.has(error.code);
-    return isRefused ? { status: 'failed', gatewayRef: null, reason } : { status: 'unknown', why: reason };
+    return isRefused ? { status: 'failed', gatewayRef: null, reason } : { status: 'unknown', reason };
   }
 }
 
@@ -144,9 +149,13 @@ function mayBecome(from: RefundStatus, to: RefundOutcome['status']): boolean {
   return (OPEN_REFUND_STATUSES as readonly RefundStatus[]).includes(from);
 }
 
-async function recordDelay(tx: Transaction, refund: RefundRow, why: string): Promise<void> {
-  const { id: refundId, orderId, tries } = refund;
-  const isOpen = (await updateRefundError(tx, refundId, why)) > 0;
+async function recordDelay(
+  tx: Transaction,
+  { id: refundId, orderId, tries, keyNumber }: RefundRow,
+  { status, reason: why }: NoOutcome,
+): Promise<void> {
+  const spentKeyNumber = status === 'key_spent' ? keyNumber : null;
+  const isOpen = (await updateRefundError(tx, refundId, { why, spentKeyNumber })) > 0;
   if (isOpen && tries >= DELAYED_AFTER_TRIES)
     await raiseAttention(tx, [{ orderId, kind: 'refund_delayed', about: refundId, why }]);
 }
