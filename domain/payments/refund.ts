@@ -129,8 +129,9 @@ export async function settleRefund(tx: Transaction, refundId: string, outcome: R
   const { orderId, paymentId, amountMinor } = refund;
   const reason = outcome.status === 'failed' ? outcome.reason : null;
   await updateRefund(tx, refundId, { status, gatewayRef, lastError: reason });
-  if (reason === null) await resolveAttention(tx, attentionOn(refundId));
-  else await raiseAttention(tx, [{ orderId, kind: 'refund_failed', about: refundId, why: reason }]);
+  await resolveAttention(tx, attentionOn(refundId));
+  if (reason !== null)
+    await raiseAttention(tx, [{ orderId, kind: 'refund_failed', about: refundId, why: reason }]);
   if (refund.status === status) return;
   const data = { refundId, paymentId, amountMinor, ...(reason === null ? {} : { reason }) };
   await appendEvents(tx, [{ orderId, type: `refund_${status}`, data }]);

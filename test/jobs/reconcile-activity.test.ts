@@ -17,7 +17,7 @@ import { EngineTimeoutError } from '../../platform/temporal/bounded-call';
 import type { EngineClient, WorkflowState } from '../../platform/temporal/engine-client';
 import { createReconcileSubjects } from '../../worker/reconcile-subjects';
 import { engineNames } from '../../workflows/contract/names';
-import { sagaTimeouts } from '../../workflows/contract/start';
+import { sagaSettings } from '../../workflows/contract/start';
 import { readSettings } from '../../platform/config';
 import { twice } from '../db/support';
 import { addStock, openTestShop, type TestShop } from '../support/fixtures';
@@ -69,7 +69,7 @@ function run(
       db: shop.db,
       engine,
       names,
-      timeouts: sagaTimeouts(readSettings({})),
+      saga: sagaSettings(readSettings({}), { names, gatewayIsFast: true }),
     }),
     async describe(workflowId) {
       const state = states.get(workflowId) ?? 'gone';

@@ -51,7 +51,7 @@ export function useStripe(): StripeFixture {
       const paymentId = await insertPayment(shop.db, order, { gateway: 'stripe', token, amountMinor });
       return { ...order, paymentId };
     },
-    charge: (paymentId) => executeCharge({ db: shop.db, gateway, paymentId }),
+    charge: (paymentId) => executeCharge({ db: shop.db, gatewayNamed: () => gateway, paymentId }),
     captures: () => [...stripe.intents.values()].map((intent) => intent.captures),
   };
 }
