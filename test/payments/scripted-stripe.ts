@@ -61,6 +61,8 @@ export class ScriptedStripe {
   readonly refunds: Refund[] = [];
   /** What happens elsewhere while an intent is created. */
   onCreate: () => Promise<void> = () => Promise.resolve();
+  /** What happens elsewhere while a refund is asked for. */
+  onRefund: () => void = () => undefined;
   private readonly replies = new Map<string, { request: string; answer: Answer }>();
   private readonly faults: Fault[] = [];
   private readonly server = createServer((request, response) => void this.serve(request, response));
@@ -95,7 +97,10 @@ export class ScriptedStripe {
   finishRefund(id: string, status: 'succeeded' | 'failed'): void {
     const refund = this.refunds.find((one) => one.id === id);
     if (!refund) throw new Error(`no refund ${id}`);
-    Object.assign(refund, { status, failure_reason: status === 'failed' ? 'expired_or_canceled_card' : null });
+    Object.assign(refund, {
+      status,
+      failure_reason: status === 'failed' ? 'expired_or_canceled_card' : null,
+    });
   }
 
   routes(): string[] {
@@ -120,6 +125,7 @@ export class ScriptedStripe {
     if (fault && typeof fault.how === 'object' && fault.how.isStored)
       this.store(call, id, failureOf(fault.how));
     if (route === 'create') await this.onCreate();
+    if (route === 'refund') this.onRefund();
     if (fault?.how === 'hang') return;
     if (fault?.how === 'reset') request.socket.resetAndDestroy();
     else send(response, fault ? failureOf(fault.how) : answer);
