@@ -70,10 +70,12 @@ export interface RefundRow {
   tries: number;
   gateway: string;
   chargeRef: string | null;
+  /** The gateway's id of it, where it has taken one. */
+  gatewayRef: string | null;
 }
 
 const REFUND_COLUMNS = `r.id, r.payment_id as "paymentId", r.order_id as "orderId", r.amount_minor as "amountMinor", p.currency,
-  r.reason, r.status, r.key_number as "keyNumber", r.tries, p.gateway, p.gateway_ref as "chargeRef"`;
+  r.reason, r.status, r.key_number as "keyNumber", r.tries, p.gateway, p.gateway_ref as "chargeRef", r.gateway_ref as "gatewayRef"`;
 
 export function selectRefund(on: Queryable, refundId: string): Promise<RefundRow | undefined> {
   return maybeOne<RefundRow>(

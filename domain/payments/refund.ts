@@ -13,16 +13,14 @@ import {
   updateRefundError,
   type RefundRow,
 } from './refund-queries';
-import { refundable } from './rules';
+import { refundable, refundMayBecome } from './rules';
 import {
-  OPEN_REFUND_STATUSES,
   type GatewayNamed,
   type RefundablePayment,
   type RefundKeySpent,
   type RefundOutcome,
   type RefundPlan,
   type RefundRequest,
-  type RefundStatus,
 } from './types';
 
 export { selectRefundableForUpdate as lockRefundable } from './refund-queries';
@@ -93,7 +91,7 @@ export async function askRefund({ db, gatewayNamed }: RefundDeps, refundId: stri
   await db.retrying((tx) =>
     outcome.status === 'unknown' || outcome.status === 'key_spent'
       ? recordDelay(tx, refund, outcome)
-      : settleRefund(tx, refundId, outcome),
+      : settleRefund(tx, refundId, outcome, refund.keyNumber),
   );
 }
 
@@ -119,13 +117,21 @@ function asRequest(refund: RefundRow, gatewayRef: string): RefundRequest {
 
 /**
  * Writes what became of a refund, with an event where it changes. One that succeeded may fail later: the customer's bank sends it
- * back. What a person has settled stays. Locks the payment, the refund, then the order's row.
+ * back. What a person has settled stays, and what is said too late changes nothing. Locks the payment, the refund, then the order's
+ * row.
+ *
+ * @param keyNumber under which it was asked for; absent: the gateway tells it by itself
  */
-export async function settleRefund(tx: Transaction, refundId: string, outcome: RefundOutcome): Promise<void> {
+export async function settleRefund(
+  tx: Transaction,
+  refundId: string,
+  outcome: RefundOutcome,
+  keyNumber?: number,
+): Promise<void> {
   const refund = await selectRefundForUpdate(tx, refundId);
   if (!refund) throw refundNotFound(refundId);
   const { gatewayRef, status } = outcome;
-  if (!mayBecome(refund.status, status)) return;
+  if (!refundMayBecome(refund, outcome, keyNumber ?? refund.keyNumber)) return;
   const { orderId, paymentId, amountMinor } = refund;
   const reason = outcome.status === 'failed' ? outcome.reason : null;
   await updateRefund(tx, refundId, { status, gatewayRef, lastError: reason });
@@ -143,11 +149,6 @@ export function attentionOn(refundId: string) {
     { kind: 'refund_failed' as const, about: refundId },
     { kind: 'refund_delayed' as const, about: refundId },
   ];
-}
-
-function mayBecome(from: RefundStatus, to: RefundOutcome['status']): boolean {
-  if (from === 'succeeded') return to === 'failed';
-  return (OPEN_REFUND_STATUSES as readonly RefundStatus[]).includes(from);
 }
 
 async function recordDelay(

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { releaseStoppedShipments } from '../../domain/ordering/release-stopped';
 import { askRefund, settleRefund } from '../../domain/payments/refund';
-import type { ClosableGateway, GatewayNamed } from '../../domain/payments/types';
+import type { ClosableGateway, GatewayNamed, RefundOutcome } from '../../domain/payments/types';
 import { onlyGateway } from '../../integrations/gateways';
 import { createSandboxGateway } from '../../integrations/sandbox-gateway/gateway';
 import { execute } from '../../platform/database/database';
@@ -204,10 +204,14 @@ describe('a refund', () => {
     await ask(first);
     await ask(second);
     expect(await money(order)).toMatchObject({ status: 'refunded', refunded: 3_000 });
-    const fail = (refundId: string) =>
-      shop.db.transaction((tx) =>
-        settleRefund(tx, refundId, { status: 'failed', gatewayRef: null, reason: 'returned by the bank' }),
-      );
+    const fail = async (refundId: string, ref?: string) => {
+      const gatewayRef = ref ?? (await read(refundId)).gatewayRef;
+      const outcome = { status: 'failed', gatewayRef, reason: 'returned by the bank' } as const;
+      await shop.db.transaction((tx) => settleRefund(tx, refundId, outcome));
+    };
+    // Of another one than was made.
+    await fail(second, 'sandbox_re_other');
+    expect(await money(order)).toMatchObject({ status: 'refunded', refunded: 3_000 });
     await Promise.all([fail(second), fail(second)]);
     await fail(second);
     expect(await money(order)).toMatchObject({
@@ -220,11 +224,42 @@ describe('a refund', () => {
     expect(await money(order)).toMatchObject({ status: 'captured', planned: 3_000, refunded: 0 });
     const events = await refundEvents(order);
     expect(events.filter((type) => type === 'refund_failed')).toHaveLength(2);
-    // What a person has settled, and what has failed, does not succeed by a late message.
+    // A message of before, which comes late.
+    const { gatewayRef } = await read(first);
     await shop.db.transaction((tx) =>
-      settleRefund(tx, first, { status: 'succeeded', gatewayRef: 'sandbox_re_late' }),
+      settleRefund(tx, first, { status: 'succeeded', gatewayRef: gatewayRef ?? '' }),
     );
     expect(await read(first)).toMatchObject({ status: 'failed' });
+  });
+
+  test('whose failure is recorded late does not fail the try under the next number', async () => {
+    const order = await paidOrder({ units: [3] });
+    const refundId = await planOne(shop.db, order);
+    const failed = { status: 'failed', gatewayRef: null, reason: 'no funds' } as const;
+    const record = (keyNumber: number) =>
+      shop.db.transaction((tx) => settleRefund(tx, refundId, failed, keyNumber));
+    await record(1);
+    expect(await read(refundId)).toMatchObject({ status: 'failed' });
+    await changeRefund(shop.db, refundId, { status: 'planned', keyNumber: 2 });
+    await record(1);
+    expect(await read(refundId)).toMatchObject({ status: 'planned', keyNumber: 2 });
+    await ask(refundId);
+    await record(1);
+    await record(2);
+    expect(await read(refundId)).toMatchObject({ status: 'succeeded' });
+    expect(await money(order)).toMatchObject({ refunded: 1_000, atGateway: 1_000 });
+  });
+
+  test('that one call was refused and another, recorded later, was granted has succeeded', async () => {
+    const order = await paidOrder({ units: [3] });
+    const refundId = await planOne(shop.db, order);
+    const settle = (outcome: RefundOutcome) =>
+      shop.db.transaction((tx) => settleRefund(tx, refundId, outcome, 1));
+    await settle({ status: 'failed', gatewayRef: null, reason: 'no funds' });
+    await settle({ status: 'succeeded', gatewayRef: 'sandbox_re_1' });
+    expect(await read(refundId)).toMatchObject({ status: 'succeeded', lastError: null });
+    expect(await attentionOf(shop.db, order.orderId)).toEqual([]);
+    expect(await money(order)).toMatchObject({ status: 'partially_refunded', refunded: 1_000 });
   });
 
   test('that a person has settled is not changed by what the gateway says', async () => {
