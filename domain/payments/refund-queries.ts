@@ -73,10 +73,12 @@ export interface RefundRow {
   tries: number;
   gateway: string;
   chargeRef: string | null;
+  /** The gateway's id of it, where it has taken one. */
+  gatewayRef: string | null;
 }
 
 const REFUND_COLUMNS = `r.id, r.payment_id as "paymentId", r.order_id as "orderId", r.amount_minor as "amountMinor", p.currency,
-  r.reason, r.status, r.key_number as "keyNumber", r.tries, p.gateway, p.gateway_ref as "chargeRef"`;
+  r.reason, r.status, r.key_number as "keyNumber", r.tries, p.gateway, p.gateway_ref as "chargeRef", r.gateway_ref as "gatewayRef"`;
 
 export function selectRefund(on: Queryable, refundId: string): Promise<RefundRow | undefined> {
   return maybeOne<RefundRow>(
@@ -200,12 +202,23 @@ export async function selectRefundOfOrigin(
   return row?.refund;
 }
 
-/** Records why an open refund was not made. */
-export function updateRefundError(tx: Transaction, refundId: string, why: string): Promise<number> {
+/**
+ * Records why an open refund was not made.
+ *
+ * @param spentKeyNumber the number of its key that is not used again; null: it is. Two that find the same number spent raise it
+ * once.
+ */
+export function updateRefundError(
+  tx: Transaction,
+  refundId: string,
+  { why, spentKeyNumber }: { why: string; spentKeyNumber: number | null },
+): Promise<number> {
   return execute(
     tx,
     'payments.refund_error',
-    `update refunds set last_error = $2 where id = $1 and status in ${literals(OPEN_REFUND_STATUSES)}`,
-    [refundId, why],
+    `update refunds
+     set last_error = $2, key_number = case when key_number = $3::int then key_number + 1 else key_number end
+     where id = $1 and status in ${literals(OPEN_REFUND_STATUSES)}`,
+    [refundId, why, spentKeyNumber],
   );
 }

@@ -13,15 +13,14 @@ import {
   updateRefundError,
   type RefundRow,
 } from './refund-queries';
-import { refundable } from './rules';
+import { refundable, refundMayBecome } from './rules';
 import {
-  OPEN_REFUND_STATUSES,
   type GatewayNamed,
   type RefundablePayment,
+  type RefundKeySpent,
   type RefundOutcome,
   type RefundPlan,
   type RefundRequest,
-  type RefundStatus,
 } from './types';
 
 export { selectRefundableForUpdate as lockRefundable } from './refund-queries';
@@ -82,18 +81,22 @@ export interface RefundDeps {
  * out does the payment show the money as refunded. A refund that is not open is left alone. Safe to repeat, also while another call
  * does the same.
  *
- * A refund that the gateway refuses for good ends as `failed` and needs a person. One that it does not respond to is due again later.
+ * A refund that the gateway refuses for good ends as `failed` and needs a person. One that it does not respond to is due again later;
+ * one whose key it has spent as well, under the next number of its key.
  */
 export async function askRefund({ db, gatewayNamed }: RefundDeps, refundId: string): Promise<void> {
   const refund = await claimRefund(db, refundId, TIMES);
   if (!refund) return;
   const outcome = await callGateway(gatewayNamed, refund);
   await db.retrying((tx) =>
-    outcome.status === 'unknown' ? recordDelay(tx, refund, outcome.why) : settleRefund(tx, refundId, outcome),
+    outcome.status === 'unknown' || outcome.status === 'key_spent'
+      ? recordDelay(tx, refund, outcome)
+      : settleRefund(tx, refundId, outcome, refund.keyNumber),
   );
 }
 
-type CallOutcome = RefundOutcome | { status: 'unknown'; why: string };
+type NoOutcome = { status: 'unknown'; reason: string } | RefundKeySpent;
+type CallOutcome = RefundOutcome | NoOutcome;
 
 async function callGateway(gatewayNamed: GatewayNamed, refund: RefundRow): Promise<CallOutcome> {
   try {
@@ -103,7 +106,7 @@ async function callGateway(gatewayNamed: GatewayNamed, refund: RefundRow): Promi
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     const isRefused = isAppError(error) && REFUSALS.has(error.code);
-    return isRefused ? { status: 'failed', gatewayRef: null, reason } : { status: 'unknown', why: reason };
+    return isRefused ? { status: 'failed', gatewayRef: null, reason } : { status: 'unknown', reason };
   }
 }
 
@@ -114,9 +117,17 @@ function asRequest(refund: RefundRow, gatewayRef: string): RefundRequest {
 
 /**
  * Writes what became of a refund, with an event where it changes. One that succeeded may fail later: the customer's bank sends it
- * back. What a person has settled stays. Locks the payment, the refund, then the order's row.
+ * back. What a person has settled stays, and what is said too late changes nothing. Locks the payment, the refund, then the order's
+ * row.
+ *
+ * @param keyNumber under which it was asked for; absent: the gateway tells it by itself
  */
-export async function settleRefund(tx: Transaction, refundId: string, outcome: RefundOutcome): Promise<void> {
+export async function settleRefund(
+  tx: Transaction,
+  refundId: string,
+  outcome: RefundOutcome,
+  keyNumber?: number,
+): Promise<void> {
   const refund = await selectRefundForUpdate(tx, refundId);
   if (!refund) throw refundNotFound(refundId);
   const { gatewayRef, status } = outcome;
@@ -126,11 +137,12 @@ export async function settleRefund(tx: Transaction, refundId: string, outcome: R
     const why = `the gateway made it as ${gatewayRef}`;
     await raiseAttention(tx, [{ orderId, kind: 'refunded_twice', about: refundId, why }]);
   }
-  if (!mayBecome(refund.status, status)) return;
+  if (!refundMayBecome(refund, outcome, keyNumber ?? refund.keyNumber)) return;
   const reason = outcome.status === 'failed' ? outcome.reason : null;
   await updateRefund(tx, refundId, { status, gatewayRef, lastError: reason });
-  if (reason === null) await resolveAttention(tx, attentionOn(refundId));
-  else await raiseAttention(tx, [{ orderId, kind: 'refund_failed', about: refundId, why: reason }]);
+  await resolveAttention(tx, attentionOn(refundId));
+  if (reason !== null)
+    await raiseAttention(tx, [{ orderId, kind: 'refund_failed', about: refundId, why: reason }]);
   if (refund.status === status) return;
   const data = { refundId, paymentId, amountMinor, ...(reason === null ? {} : { reason }) };
   await appendEvents(tx, [{ orderId, type: `refund_${status}`, data }]);
@@ -144,14 +156,13 @@ export function attentionOn(refundId: string) {
   ];
 }
 
-function mayBecome(from: RefundStatus, to: RefundOutcome['status']): boolean {
-  if (from === 'succeeded') return to === 'failed';
-  return (OPEN_REFUND_STATUSES as readonly RefundStatus[]).includes(from);
-}
-
-async function recordDelay(tx: Transaction, refund: RefundRow, why: string): Promise<void> {
-  const { id: refundId, orderId, tries } = refund;
-  const isOpen = (await updateRefundError(tx, refundId, why)) > 0;
+async function recordDelay(
+  tx: Transaction,
+  { id: refundId, orderId, tries, keyNumber }: RefundRow,
+  { status, reason: why }: NoOutcome,
+): Promise<void> {
+  const spentKeyNumber = status === 'key_spent' ? keyNumber : null;
+  const isOpen = (await updateRefundError(tx, refundId, { why, spentKeyNumber })) > 0;
   if (isOpen && tries >= DELAYED_AFTER_TRIES)
     await raiseAttention(tx, [{ orderId, kind: 'refund_delayed', about: refundId, why }]);
 }

@@ -139,6 +139,15 @@ export type RefundOutcome =
   | { status: 'failed'; gatewayRef: string | null; reason: string };
 
 /**
+ * The gateway returns a failure that it has stored for this key, and made no refund under it: it never will, so the next try takes
+ * the next number.
+ */
+export interface RefundKeySpent {
+  status: 'key_spent';
+  reason: string;
+}
+
+/**
  * A payment gateway. A network failure or timeout is thrown (any error); a decline is an outcome. Implementations are
  * under `integrations/`.
  */
@@ -165,7 +174,7 @@ export interface PaymentGateway {
    */
   abandon(request: ChargeRequest): Promise<ChargeOutcome>;
   /** Gives money back, or finds out what became of it. Safe to repeat with the same `refundId` and `keyNumber`. */
-  refund(request: RefundRequest): Promise<RefundOutcome>;
+  refund(request: RefundRequest): Promise<RefundOutcome | RefundKeySpent>;
 }
 
 /**

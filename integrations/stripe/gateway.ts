@@ -5,10 +5,12 @@ import { AppError } from '../../platform/errors';
 import type { Logger } from '../../platform/telemetry/log';
 import { ABANDONED } from '../../domain/payments/rules';
 import { amountProblem, stripeAmount } from './amounts';
-import { asThrown, cardDecline, declinedAs, intentOutcome, isRefusal } from './outcome';
+import { asThrown, cardDecline, declinedAs, intentOutcome, isRefusal, isStoredFailure } from './outcome';
 import type {
   ChargeOutcome,
+  ChargeRequest,
   ClosableGateway,
+  RefundKeySpent,
   RefundOutcome,
   RefundRequest,
 } from '../../domain/payments/types';
@@ -49,6 +51,29 @@ export function createStripeGateway(options: StripeGatewayOptions): ClosableGate
     httpAgent: agent,
   });
 
+  /**
+   * Under a key, so that a call whose response was lost does not leave an intent behind. Where Stripe has stored a failure under it,
+   * another is created without: one whose id is not stored is never confirmed.
+   */
+  async function createIntent(request: ChargeRequest): Promise<Stripe.PaymentIntent> {
+    const { paymentId, orderId, amountMinor, currency, token } = request;
+    const params: Stripe.PaymentIntentCreateParams = {
+      amount: stripeAmount(amountMinor, currency),
+      currency: currency.toLowerCase(),
+      payment_method: token,
+      confirm: false,
+      capture_method: 'automatic',
+      automatic_payment_methods: { enabled: true, allow_redirects: 'never' },
+      metadata: { orderId, paymentId },
+    };
+    try {
+      return await stripe.paymentIntents.create(params, { idempotencyKey: paymentId });
+    } catch (error) {
+      if (!isStoredFailure(error)) throw error;
+      return stripe.paymentIntents.create(params);
+    }
+  }
+
   /** No customer is present to authenticate, so an intent that asks for it is ended for good. */
   async function settle(intent: Stripe.PaymentIntent): Promise<ChargeOutcome | null> {
     if (intent.status !== 'requires_action') return intentOutcome(intent);
@@ -88,6 +113,21 @@ export function createStripeGateway(options: StripeGatewayOptions): ClosableGate
     return ours.find(stands) ?? ours.find((refund) => keyNumberOf(refund) === request.keyNumber);
   }
 
+  async function refundOrFind(request: RefundRequest): Promise<RefundOutcome | RefundKeySpent> {
+    const earlier = await earlierRefund(request);
+    if (earlier) return asOutcome(earlier);
+    try {
+      return asOutcome(await createRefund(stripe, request));
+    } catch (error) {
+      if (!isStoredFailure(error)) throw error;
+      // Looked at again: only now is it certain that the first request does nothing any more.
+      const made = await earlierRefund(request);
+      return made
+        ? asOutcome(made)
+        : { status: 'key_spent', reason: `Stripe has stored a failure: ${error.message}` };
+    }
+  }
+
   return {
     name: 'stripe',
     amountProblem,
@@ -101,18 +141,7 @@ export function createStripeGateway(options: StripeGatewayOptions): ClosableGate
         return declinedAs(null, 'amount_not_chargeable');
       }
       try {
-        const intent = await stripe.paymentIntents.create(
-          {
-            amount: stripeAmount(amountMinor, currency),
-            currency: currency.toLowerCase(),
-            payment_method: request.token,
-            confirm: false,
-            capture_method: 'automatic',
-            automatic_payment_methods: { enabled: true, allow_redirects: 'never' },
-            metadata: { orderId: request.orderId, paymentId: request.paymentId },
-          },
-          { idempotencyKey: request.paymentId },
-        );
+        const intent = await createIntent(request);
         return { status: 'prepared', gatewayRef: intent.id };
       } catch (error) {
         const decline = cardDecline(error, null);
@@ -160,7 +189,7 @@ export function createStripeGateway(options: StripeGatewayOptions): ClosableGate
 
     async refund(request) {
       try {
-        return asOutcome((await earlierRefund(request)) ?? (await createRefund(stripe, request)));
+        return await refundOrFind(request);
       } catch (error) {
         if (isRefusal(error)) return { status: 'failed', gatewayRef: null, reason: error.message };
         throw asThrown(error, request.refundId);

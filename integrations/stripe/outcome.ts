@@ -39,6 +39,18 @@ export function isRefusal(error: unknown): error is Stripe.errors.StripeInvalidR
   return error instanceof Stripe.errors.StripeInvalidRequestError;
 }
 
+/**
+ * A failure inside Stripe that it has stored under the idempotency key, and returns for that key for a day. The request that met it
+ * is over: it does nothing any more.
+ */
+export function isStoredFailure(error: unknown): error is Stripe.errors.StripeError {
+  return (
+    error instanceof Stripe.errors.StripeError &&
+    (error.statusCode ?? 0) >= 500 &&
+    error.headers?.['idempotent-replayed'] === 'true'
+  );
+}
+
 export function declinedAs(gatewayRef: string | null, declineCode: string): Declined {
   return { status: 'declined', gatewayRef, declineCode };
 }

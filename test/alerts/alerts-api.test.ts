@@ -1,4 +1,5 @@
-import { raiseAttention, resolveAttention, type AttentionKind } from '../../domain/orders/attention';
+import { raiseAttention, resolveAttention } from '../../domain/orders/attention';
+import type { AttentionKind } from '../../domain/orders/types';
 import { raiseAlert, resolveAlert } from '../../domain/stock/alerts/alerts';
 import { newId } from '../../platform/ids';
 import { openTestApi, type TestApi } from '../api/support';

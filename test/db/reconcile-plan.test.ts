@@ -5,7 +5,7 @@ import { orderReservationId } from '../../domain/orders/ids';
 import { hasEnded } from '../../domain/orders/rules';
 import type { Queryable } from '../../platform/database/database';
 import { expectInvariants } from '../support/invariants';
-import { openOrderShop, orderOf, PAYMENT, type OrderShop } from './support';
+import { openOrderShop, orderOf, viewOf, PAYMENT, type OrderShop } from './support';
 
 const ENDED = 100_000;
 const LIMITS = { graceSeconds: 30, recheckSeconds: 600, limit: 100 };
@@ -57,11 +57,8 @@ async function unfinishedOrders(sku: string): Promise<string[]> {
   const ended = orderOf({ [sku]: 1 }, { payment: PAYMENT });
   for (const order of [unpaid, charging, ended]) await shop.place(order);
   const { orderId } = ended;
-  const { status } = await abandonReservation(shop.db, {
-    orderId,
-    reservationId: orderReservationId(orderId, 1),
-  });
-  expect(hasEnded(status)).toBe(true);
+  await abandonReservation(shop.db, { orderId, reservationId: orderReservationId(orderId, 1) });
+  expect(hasEnded((await viewOf(shop.db, orderId)).status)).toBe(true);
   return [unpaid, charging, ended].map((order) => order.orderId);
 }
 

@@ -18,7 +18,7 @@ import type { EngineClient, WorkflowState } from '../../platform/temporal/engine
 import type { PendingTask } from '../../platform/temporal/workflow-task';
 import { createReconcileSubjects } from '../../worker/reconcile-subjects';
 import { engineNames } from '../../workflows/contract/names';
-import { sagaTimeouts } from '../../workflows/contract/start';
+import { sagaSettings } from '../../workflows/contract/start';
 import { readSettings } from '../../platform/config';
 import { twice } from '../db/support';
 import { addStock, openTestShop, type TestShop } from '../support/fixtures';
@@ -77,7 +77,7 @@ function run(
       db: shop.db,
       engine,
       names,
-      timeouts: sagaTimeouts(readSettings({})),
+      saga: sagaSettings(readSettings({}), { names, gatewayIsFast: true }),
     }),
     engine: {
       async inspect(workflowId) {

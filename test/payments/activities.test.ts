@@ -1,103 +1,150 @@
-import { randomUUID } from 'node:crypto';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { DefaultLogger } from '@temporalio/worker';
 import { createPaymentActivities, type PaymentActivities } from '../../activities/payments';
+import { onlyGateway } from '../../integrations/gateways';
 import { createSandboxGateway } from '../../integrations/sandbox-gateway/gateway';
-import type { ChargeOutcome, ClosableGateway } from '../../domain/payments/types';
+import type { OrderProgress } from '../../domain/ordering/types';
+import type { ClosableGateway } from '../../domain/payments/types';
+import { newId } from '../../platform/ids';
 import { openTestShop, type TestShop } from '../support/fixtures';
+import { expectInvariants } from '../support/invariants';
 import { testLogger } from '../support/servers';
 import { waitFor } from '../support/wait';
-import { insertOrder, insertPayment, readSandboxBooks, setCaptured } from './orders';
+import { readPayment, readSandboxBooks } from './orders';
+import { insertChargingOrder, insertPaidOrder, plan, readRefund } from './paid-order';
 
 const SLOW_MS = 1_300;
+const ASK = { firstRetrySeconds: 0.5, unknownLimitSeconds: 3_600 };
 
-const log = testLogger();
-let database: TestShop;
+let shop: TestShop;
 let gateway: ClosableGateway;
 let activities: PaymentActivities;
 
 beforeAll(async () => {
-  database = await openTestShop();
+  shop = await openTestShop();
   gateway = createSandboxGateway({
-    url: database.url,
-    log,
+    url: shop.url,
+    log: testLogger(),
     callTimeoutMs: 5_000,
     slowMs: SLOW_MS,
   });
-  activities = createPaymentActivities({ db: database.db, gateway });
-});
-
-afterAll(async () => {
-  await gateway.close();
-  await database.close();
-});
-
-test('chargePayment returns the same twice and charges once', async () => {
-  const paymentId = await insertPayment(database.db, await insertOrder(database.db));
-  const first = await charge(paymentId);
-  expect(first).toMatchObject({ status: 'captured' });
-  expect(await charge(paymentId)).toEqual(first);
-  expect((await readSandboxBooks(database.db, [paymentId])).charges).toHaveLength(1);
-});
-
-test('refundOrder returns the same twice and refunds once', async () => {
-  const order = await insertOrder(database.db);
-  const paymentId = await insertPayment(database.db, order);
-  const outcome = await charge(paymentId);
-  await setCaptured(database.db, paymentId, outcome.status === 'captured' ? outcome.gatewayRef : '');
-  expect(await refund(order.orderId)).toEqual({ refundedMinor: 5_000 });
-  expect(await refund(order.orderId)).toEqual({ refundedMinor: 5_000 });
-  expect((await readSandboxBooks(database.db, [paymentId])).refundedMinor).toBe(5_000);
-});
-
-test('a gateway without a response is a failure that Temporal retries', async () => {
-  const paymentId = await insertPayment(database.db, await insertOrder(database.db), { token: 'tok_flaky' });
-  await expect(charge(paymentId)).rejects.toMatchObject({
-    type: 'PAYMENT_GATEWAY_UNAVAILABLE',
-    nonRetryable: false,
+  activities = createPaymentActivities({
+    db: shop.db,
+    gatewayNamed: onlyGateway(gateway).named,
+    carrier: 'sandbox',
   });
 });
+afterEach(() => expectInvariants(shop.db));
+afterAll(async () => {
+  await gateway.close();
+  await shop.close();
+});
 
-test('a payment that does not exist is a failure that no retry can mend', async () => {
-  await expect(charge(randomUUID())).rejects.toMatchObject({
-    type: 'PAYMENT_NOT_FOUND',
+const charging = (token = 'tok_ok') => insertChargingOrder(shop.db, { token });
+type Charging = Awaited<ReturnType<typeof charging>>;
+
+test.each(['askGateway', 'askGatewayBriefly'] as const)(
+  '%s about a charge returns the same twice and charges once',
+  async (name) => {
+    const order = await charging();
+    const first = await charge(order, { name });
+    expect(first).toMatchObject({ status: 'paid', asks: [] });
+    expect(timeless(await charge(order, { name }))).toEqual(timeless(first));
+    expect((await readSandboxBooks(shop.db, [order.paymentId])).charges).toHaveLength(1);
+  },
+);
+
+test.each(['askGateway', 'askGatewayBriefly'] as const)(
+  '%s about a refund returns the same twice and refunds once',
+  async (name) => {
+    const order = await insertPaidOrder(shop.db, gateway);
+    const [refundId = ''] = await plan(shop.db, order);
+    const about = { kind: 'refund', id: refundId } as const;
+    const first = await run(name, { orderId: order.orderId, ask: about });
+    expect(timeless(await run(name, { orderId: order.orderId, ask: about }))).toEqual(timeless(first));
+    expect(await readRefund(shop.db, refundId)).toMatchObject({ status: 'succeeded' });
+    expect((await readSandboxBooks(shop.db, [order.paymentId])).refundedMinor).toBe(order.amountMinor);
+  },
+);
+
+test('a gateway without a response is no failure: the row is due again and says why', async () => {
+  const order = await charging('tok_flaky');
+  const progress = await charge(order);
+  expect(progress.asks).toMatchObject([{ kind: 'charge', id: order.paymentId, tries: 1 }]);
+  expect(await readPayment(shop.db, order.paymentId)).toMatchObject({ status: 'unknown' });
+});
+
+test('an order that does not exist is a failure that no retry can mend', async () => {
+  await expect(charge({ ...(await charging()), orderId: newId() })).rejects.toMatchObject({
+    type: 'ORDER_NOT_FOUND',
     nonRetryable: true,
   });
 });
 
 test('a slow charge sends heartbeats while it waits', async () => {
-  const paymentId = await insertPayment(database.db, await insertOrder(database.db), { token: 'tok_slow' });
   const environment = activityEnvironment();
   let beats = 0;
   environment.on('heartbeat', () => (beats += 1));
-  expect(await charge(paymentId, environment)).toMatchObject({ status: 'captured' });
+  expect(await charge(await charging('tok_slow'), { environment })).toMatchObject({ status: 'paid' });
   expect(beats).toBeGreaterThanOrEqual(1);
 });
 
-test('a cancelled charge ends at once, and what became of it is found later', async () => {
-  const paymentId = await insertPayment(database.db, await insertOrder(database.db), { token: 'tok_slow' });
+test('a brief ask of a slow gateway ends in time, and what became of the charge is found later', async () => {
+  const order = await charging('tok_slow');
+  const started = Date.now();
+  expect(await charge(order, { name: 'askGatewayBriefly' })).toMatchObject({
+    status: 'reserved',
+    asks: [{ tries: 1 }],
+  });
+  expect(Date.now() - started).toBeLessThan(SLOW_MS);
+  expect(await readPayment(shop.db, order.paymentId)).toMatchObject({ status: 'pending' });
+  await waitFor(async () => (await charge(order)).status === 'paid');
+  expect((await readSandboxBooks(shop.db, [order.paymentId])).charges).toHaveLength(1);
+});
+
+test('more brief asks at once than allowed are refused, and later ones are not', async () => {
+  const order = await charging('tok_slow');
+  const results = await Promise.allSettled(
+    Array.from({ length: 34 }, () => charge(order, { name: 'askGatewayBriefly' })),
+  );
+  const refused = results.flatMap((one) => (one.status === 'rejected' ? [one.reason as unknown] : []));
+  expect(refused).toMatchObject([
+    { type: 'GATEWAY_BUSY', nonRetryable: false },
+    { type: 'GATEWAY_BUSY', nonRetryable: false },
+  ]);
+  await waitFor(async () => (await charge(order, { name: 'askGatewayBriefly' })).status === 'paid');
+  expect((await readSandboxBooks(shop.db, [order.paymentId])).charges).toHaveLength(1);
+});
+
+test('a cancelled ask ends at once, and what became of the charge is found later', async () => {
+  const order = await charging('tok_slow');
   const environment = activityEnvironment();
-  const running = charge(paymentId, environment);
+  const running = charge(order, { environment });
   const started = Date.now();
   environment.cancel();
   await expect(running).rejects.toMatchObject({ name: 'CancelledFailure' });
   expect(Date.now() - started).toBeLessThan(SLOW_MS);
-
-  const outcome = await waitFor(async () => {
-    const found = await charge(paymentId);
-    return found.status !== 'unknown' && found;
-  });
-  expect(outcome).toMatchObject({ status: 'captured' });
-  expect((await readSandboxBooks(database.db, [paymentId])).charges).toHaveLength(1);
+  await waitFor(async () => (await charge(order)).status === 'paid');
+  expect((await readSandboxBooks(shop.db, [order.paymentId])).charges).toHaveLength(1);
 });
 
-function charge(paymentId: string, environment = activityEnvironment()): Promise<ChargeOutcome> {
-  return environment.run((id: string) => activities.chargePayment(id), paymentId);
+/** Without what changes by itself. */
+function timeless(progress: OrderProgress): OrderProgress {
+  return { ...progress, reservations: progress.reservations.map((one) => ({ ...one, msLeft: 0 })) };
 }
 
-function refund(orderId: string): Promise<{ refundedMinor: number }> {
-  const request = { orderId, reason: 'cancelled' };
-  return activityEnvironment().run((input: typeof request) => activities.refundOrder(input), request);
+type Name = keyof PaymentActivities;
+type Request = Omit<Parameters<PaymentActivities['askGateway']>[0], keyof typeof ASK>;
+
+function charge(
+  { orderId, paymentId }: Charging,
+  { name = 'askGateway' as Name, environment = activityEnvironment() } = {},
+): Promise<OrderProgress> {
+  return run(name, { orderId, ask: { kind: 'charge', id: paymentId } }, environment);
+}
+
+function run(name: Name, request: Request, environment = activityEnvironment()): Promise<OrderProgress> {
+  return environment.run((input: Request) => activities[name]({ ...input, ...ASK }), request);
 }
 
 function activityEnvironment(): MockActivityEnvironment {

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { executeCharge, markUnknown } from '../../domain/payments/charge';
+import { onlyGateway } from '../../integrations/gateways';
 import { createSandboxGateway } from '../../integrations/sandbox-gateway/gateway';
 import type { ChargeOutcome, ClosableGateway } from '../../domain/payments/types';
 import { eventTypes, openTestShop, type TestShop } from '../support/fixtures';
@@ -38,7 +39,7 @@ async function payment(seed: PaymentSeed = {}): Promise<string> {
 }
 
 function charge(paymentId: string, at = gateway): Promise<ChargeOutcome> {
-  return executeCharge({ db: database.db, gateway: at, paymentId });
+  return executeCharge({ db: database.db, gatewayNamed: onlyGateway(at).named, paymentId });
 }
 
 async function calls(paymentId: string): Promise<number[]> {
@@ -82,7 +83,7 @@ test('a charge that the network swallowed may be sent again under the same key',
 test('a slow charge is unknown, is never sent anew, and ends as captured', async () => {
   const paymentId = await payment({ token: 'tok_slow' });
   expect(await charge(paymentId)).toEqual({ status: 'unknown' });
-  await markUnknown(database.db, paymentId);
+  await markUnknown(database.db, paymentId, 'no outcome yet');
   const outcome = await waitFor(async () => {
     const found = await charge(paymentId);
     return found.status !== 'unknown' && found;
@@ -191,12 +192,12 @@ test('a payment that does not exist is refused', async () => {
 test('a pending payment becomes unknown once, with one event; a settled one is left alone', async () => {
   const order = await insertOrder(database.db);
   const paymentId = await insertPayment(database.db, order);
-  await markUnknown(database.db, paymentId);
-  await markUnknown(database.db, paymentId);
+  await markUnknown(database.db, paymentId, 'no outcome yet');
+  await markUnknown(database.db, paymentId, 'no outcome yet');
   expect(await readPayment(database.db, paymentId)).toMatchObject({ status: 'unknown' });
   expect(await eventTypes(database.db, order.orderId)).toEqual(['payment_unknown']);
 
   const settled = await payment({ status: 'declined' });
-  await markUnknown(database.db, settled);
+  await markUnknown(database.db, settled, 'no outcome yet');
   expect(await readPayment(database.db, settled)).toMatchObject({ status: 'declined' });
 });

@@ -1,5 +1,5 @@
 import { priceOf } from '../../domain/orders/rules';
-import { isInFlight, refundDue } from '../../domain/payments/rules';
+import { isInFlight, refundable } from '../../domain/payments/rules';
 import { PAYMENT_STATUSES } from '../../domain/payments/types';
 
 const PAYMENT = { paymentId: 'p', reservationId: 'r', amountMinor: 1_000, refundPlannedMinor: 300 };
@@ -15,12 +15,13 @@ test('units cost each quantity times its price', () => {
 });
 
 test.each([
-  ['all of it where nothing is kept', 0, 700],
-  ['what is neither kept nor planned to go back', 500, 200],
-  ['nothing where all the rest is kept', 700, 0],
-  ['nothing, never less, where more is kept than is left', 900, 0],
-])('a payment owes %s', (_name, keptMinor, due) => {
-  expect(refundDue(PAYMENT, keptMinor)).toBe(due);
+  ['what is asked for where that is left', 200, 200],
+  ['all that is left', 700, 700],
+  ['no more than is left', 1_000, 700],
+  ['nothing, never less, where nothing is asked for', 0, 0],
+])('of a payment of 1,000 with 300 planned to go back may be planned %s', (_name, wanted, planned) => {
+  expect(refundable(PAYMENT, wanted)).toBe(planned);
+  expect(refundable({ ...PAYMENT, refundPlannedMinor: 1_000 }, wanted)).toBe(0);
 });
 
 test('a payment is in flight until the gateway has a final outcome', () => {

@@ -36,12 +36,13 @@ function request(token: string, changes: Partial<ChargeRequest> = {}): ChargeReq
   };
 }
 
-async function captured(amountMinor = 1_000): Promise<RefundRequest> {
-  const charge = request('tok_ok', { amountMinor });
+async function captured(amountMinor = 1_000, token = 'tok_ok'): Promise<RefundRequest> {
+  const charge = request(token, { amountMinor });
   const outcome = await gateway.charge(charge);
-  if (outcome.status !== 'captured') throw new Error('tok_ok was not captured');
+  if (outcome.status !== 'captured') throw new Error(`${token} was not captured`);
   return {
     refundId: randomUUID(),
+    keyNumber: 1,
     paymentId: charge.paymentId,
     gatewayRef: outcome.gatewayRef,
     amountMinor,
@@ -166,7 +167,7 @@ test('closing the gateway ends a call that still waits', async () => {
 
 test('every token the API accepts has a card that is not the unknown one', async () => {
   const outcomes = await Promise.allSettled(SANDBOX_TOKENS.map((token) => gateway.charge(request(token))));
-  expect(SANDBOX_TOKENS).toHaveLength(6);
+  expect(SANDBOX_TOKENS).toHaveLength(8);
   expect(JSON.stringify(outcomes)).not.toContain('invalid_token');
 });
 
@@ -174,9 +175,45 @@ describe('a refund', () => {
   test('is made once however often it is sent', async () => {
     const refund = await captured();
     const first = await gateway.refund(refund);
-    expect(first).toMatch(/^sandbox_re_/);
-    expect(await gateway.refund(refund)).toBe(first);
+    expect(first).toEqual({
+      status: 'succeeded',
+      gatewayRef: expect.stringMatching(/^sandbox_re_/) as string,
+    });
+    expect(await gateway.refund(refund)).toEqual(first);
     expect((await readSandboxBooks(database.db, [refund.paymentId])).refundedMinor).toBe(1_000);
+  });
+
+  test('under another number of its key is another refund', async () => {
+    const refund = await captured();
+    const half = { ...refund, amountMinor: 500 };
+    const first = await gateway.refund(half);
+    const second = await gateway.refund({ ...half, keyNumber: 2 });
+    expect(second).toMatchObject({ status: 'succeeded' });
+    expect(second).not.toEqual(first);
+    await expect(gateway.refund({ ...half, keyNumber: 3 })).rejects.toMatchObject({
+      code: 'REFUND_EXCEEDS_CAPTURE',
+    });
+  });
+
+  test('of tok_refund_fails is refused for good, under every number of its key', async () => {
+    const refund = await captured(1_000, 'tok_refund_fails');
+    for (const keyNumber of [1, 1, 2]) {
+      const failed = { status: 'failed', gatewayRef: null, reason: 'the card account is closed' };
+      expect(await gateway.refund({ ...refund, keyNumber })).toEqual(failed);
+    }
+    expect((await readSandboxBooks(database.db, [refund.paymentId])).refundedMinor).toBe(0);
+  });
+
+  test('of tok_refund_pending is taken, fails later, and leaves room for another', async () => {
+    const refund = await captured(1_000, 'tok_refund_pending');
+    const taken = await gateway.refund(refund);
+    expect(taken).toMatchObject({ status: 'pending' });
+    await expect(gateway.refund({ ...refund, keyNumber: 2 })).rejects.toMatchObject({
+      code: 'REFUND_EXCEEDS_CAPTURE',
+    });
+    await waitFor(async () => (await gateway.refund(refund)).status === 'failed');
+    expect(await gateway.refund(refund)).toMatchObject({ ...taken, status: 'failed' });
+    expect(await gateway.refund({ ...refund, keyNumber: 2 })).toMatchObject({ status: 'pending' });
   });
 
   test('under a known id with another amount is refused', async () => {

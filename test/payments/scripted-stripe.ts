@@ -34,6 +34,7 @@ export interface Intent {
 
 interface Refund {
   id: string;
+  failure_reason?: string | null;
   payment_intent: string;
   amount: number;
   status: string;
@@ -43,13 +44,16 @@ interface Refund {
 interface Answer {
   status: number;
   body: unknown;
+  /** The stored response to an earlier request with the key. */
+  isReplayed?: boolean;
 }
 
 /**
  * Stripe's wire as far as the gateway uses it, with state, which stripe-mock has not: intents and refunds behave as Stripe
  * documents them, idempotency keys replay the first response, and faults can be put into single calls.
  *
- * Payment methods: `pm_ok`, `pm_declined`, `pm_processing` (processing until `finish`), `pm_challenge` (wants the customer).
+ * Payment methods: `pm_ok`, `pm_declined`, `pm_processing` (processing until `finish`), `pm_challenge` (wants the customer),
+ * `pm_refund_pending` (refunds are pending until `finishRefund`).
  */
 export class ScriptedStripe {
   readonly calls: Call[] = [];
@@ -57,6 +61,8 @@ export class ScriptedStripe {
   readonly refunds: Refund[] = [];
   /** What happens elsewhere while an intent is created. */
   onCreate: () => Promise<void> = () => Promise.resolve();
+  /** What happens elsewhere while a refund is asked for. */
+  onRefund: () => void = () => undefined;
   private readonly replies = new Map<string, { request: string; answer: Answer }>();
   private readonly faults: Fault[] = [];
   private readonly server = createServer((request, response) => void this.serve(request, response));
@@ -87,6 +93,16 @@ export class ScriptedStripe {
     Object.assign(intent, { status, captures: status === 'succeeded' ? 1 : 0 });
   }
 
+  /** What became of a refund in the end, also of one that had succeeded. */
+  finishRefund(id: string, status: 'succeeded' | 'failed'): void {
+    const refund = this.refunds.find((one) => one.id === id);
+    if (!refund) throw new Error(`no refund ${id}`);
+    Object.assign(refund, {
+      status,
+      failure_reason: status === 'failed' ? 'expired_or_canceled_card' : null,
+    });
+  }
+
   routes(): string[] {
     return this.calls.map((call) => call.route);
   }
@@ -109,6 +125,7 @@ export class ScriptedStripe {
     if (fault && typeof fault.how === 'object' && fault.how.isStored)
       this.store(call, id, failureOf(fault.how));
     if (route === 'create') await this.onCreate();
+    if (route === 'refund') this.onRefund();
     if (fault?.how === 'hang') return;
     if (fault?.how === 'reset') request.socket.resetAndDestroy();
     else send(response, fault ? failureOf(fault.how) : answer);
@@ -116,7 +133,7 @@ export class ScriptedStripe {
 
   private answer(call: Call, id: string): Answer {
     const known = call.idempotencyKey === undefined ? undefined : this.replies.get(call.idempotencyKey);
-    if (known?.request === requestOf(call, id)) return known.answer;
+    if (known?.request === requestOf(call, id)) return { ...known.answer, isReplayed: true };
     if (known)
       return refusal(400, {
         type: 'idempotency_error',
@@ -209,7 +226,9 @@ export class ScriptedStripe {
   private refund(params: URLSearchParams): Answer {
     const intent = this.intent(params.get('payment_intent') ?? '');
     const amount = Number(params.get('amount'));
-    const earlier = this.refunds.filter(ofIntent(params)).reduce((sum, refund) => sum + refund.amount, 0);
+    const earlier = this.refunds
+      .filter((refund) => ofIntent(params)(refund) && refund.status !== 'failed')
+      .reduce((sum, refund) => sum + refund.amount, 0);
     if (earlier + amount > intent.amount) {
       return refusal(400, {
         type: 'invalid_request_error',
@@ -220,8 +239,11 @@ export class ScriptedStripe {
       id: `re_${this.refunds.length + 1}`,
       payment_intent: intent.id,
       amount,
-      status: 'succeeded',
-      metadata: { refundId: params.get('metadata[refundId]') ?? '' },
+      status: intent.payment_method === 'pm_refund_pending' ? 'pending' : 'succeeded',
+      metadata: {
+        refundId: params.get('metadata[refundId]') ?? '',
+        keyNumber: params.get('metadata[keyNumber]') ?? '',
+      },
     };
     this.refunds.push(refund);
     return { status: 200, body: refund };
@@ -258,7 +280,10 @@ function refusal(status: number, error: Record<string, unknown>): Answer {
 }
 
 function send(response: ServerResponse, answer: Answer | undefined): void {
-  response.writeHead(answer?.status ?? 500, { 'content-type': 'application/json' });
+  response.writeHead(answer?.status ?? 500, {
+    'content-type': 'application/json',
+    ...(answer?.isReplayed ? { 'idempotent-replayed': 'true' } : {}),
+  });
   response.end(JSON.stringify(answer?.body ?? {}));
 }
 

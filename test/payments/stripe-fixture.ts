@@ -3,6 +3,7 @@ import { createStripeGateway } from '../../integrations/stripe/gateway';
 import type { ChargeOutcome, ClosableGateway } from '../../domain/payments/types';
 import type { Database } from '../../platform/database/database';
 import { openTestShop, type TestShop } from '../support/fixtures';
+import { expectInvariants } from '../support/invariants';
 import { testLogger } from '../support/servers';
 import { insertOrder, insertPayment, type OrderRows } from './orders';
 import { ScriptedStripe, type Fault } from './scripted-stripe';
@@ -39,6 +40,7 @@ export function useStripe(): StripeFixture {
   afterEach(async () => {
     await gateway.close();
     await stripe.stop();
+    await expectInvariants(shop.db);
   });
   afterAll(() => shop.close());
 
@@ -51,7 +53,7 @@ export function useStripe(): StripeFixture {
       const paymentId = await insertPayment(shop.db, order, { gateway: 'stripe', token, amountMinor });
       return { ...order, paymentId };
     },
-    charge: (paymentId) => executeCharge({ db: shop.db, gateway, paymentId }),
+    charge: (paymentId) => executeCharge({ db: shop.db, gatewayNamed: () => gateway, paymentId }),
     captures: () => [...stripe.intents.values()].map((intent) => intent.captures),
   };
 }

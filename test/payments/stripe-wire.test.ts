@@ -120,7 +120,7 @@ describe('a charge', () => {
     await gateway().prepare({ ...about, method: 'card', token: 'pm_ok', gatewayRef: null });
     expect(stripe().intents.get('pi_1')).toMatchObject({ amount: 700 });
     await gateway().charge({ ...about, method: 'card', token: 'pm_ok', gatewayRef: 'pi_1' });
-    await gateway().refund({ ...about, refundId: newId(), gatewayRef: 'pi_1', reason: 'test' });
+    await gateway().refund({ ...about, refundId: newId(), keyNumber: 1, gatewayRef: 'pi_1', reason: 'test' });
     expect(stripe().refunds).toMatchObject([{ amount: 700 }]);
   });
 
@@ -130,8 +130,9 @@ describe('a charge', () => {
     await gateway().prepare({ ...charged, method: 'card', token: 'pm_ok', gatewayRef: null });
     await gateway().charge({ ...charged, method: 'card', token: 'pm_ok', gatewayRef: 'pi_1' });
     const refundId = newId();
-    const request = { ...charged, amountMinor: 5_005, refundId, gatewayRef: 'pi_1', reason: 'test' };
-    await expect(gateway().refund(request)).rejects.toMatchObject({ code: 'REFUND_FAILED' });
+    const about = { refundId, keyNumber: 1, gatewayRef: 'pi_1', reason: 'test' };
+    const request = { ...charged, ...about, amountMinor: 5_005 };
+    await expect(gateway().refund(request)).rejects.toMatchObject({ code: 'AMOUNT_NOT_CHARGEABLE' });
     expect(stripe().refunds).toEqual([]);
     stripe().refunds.push({
       id: 're_by_hand',
@@ -140,7 +141,7 @@ describe('a charge', () => {
       status: 'succeeded',
       metadata: { refundId },
     });
-    expect(await gateway().refund(request)).toBe('re_by_hand');
+    expect(await gateway().refund(request)).toEqual({ status: 'succeeded', gatewayRef: 're_by_hand' });
   });
 
   test('in a currency that Stripe does not charge is declined, and Stripe is not asked', async () => {

@@ -5,7 +5,7 @@ import { readSettings } from '../../platform/config';
 import type { Database } from '../../platform/database/database';
 import { createEngineClient } from '../../platform/temporal/engine-client';
 import type { ReceiverContext } from '../../worker/outbox/receivers';
-import { sagaTimeouts } from '../../workflows/contract/start';
+import { sagaSettings } from '../../workflows/contract/start';
 import { engineNames, WORKFLOW_TYPES, type EngineNames } from '../../workflows/contract/names';
 import { temporalAddress, testLogger } from '../support/servers';
 
@@ -27,8 +27,8 @@ export async function openEngine(address = temporalAddress()): Promise<TestEngin
 
 /** What the receivers of a worker are made with. */
 export function receiverContext(db: Database, { client, names }: TestEngine): ReceiverContext {
-  const timeouts = sagaTimeouts(readSettings({}));
-  return { db, engine: createEngineClient(client), names, timeouts, log: testLogger() };
+  const saga = sagaSettings(readSettings({}), { names, gatewayIsFast: true });
+  return { db, engine: createEngineClient(client), names, saga, log: testLogger() };
 }
 
 /** Starts a saga that no worker runs: its history shows every signal that arrives. */

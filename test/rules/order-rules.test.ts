@@ -1,5 +1,5 @@
-import { mayCancel, nextStep, type NextStep } from '../../domain/ordering/rules';
-import type { ReservationProgress, OrderProgress } from '../../domain/ordering/types';
+import { isEndable, nextStep, STOP, type NextStep } from '../../domain/ordering/rules';
+import type { GatewayAsk, ReservationProgress, OrderProgress } from '../../domain/ordering/types';
 import { hasEnded, itemStatus, mayBecome, ORDER_TRANSITIONS } from '../../domain/orders/rules';
 import { OPEN_ORDER_STATUSES, type OrderStatus } from '../../domain/orders/types';
 
@@ -74,51 +74,69 @@ function progress(rest: Partial<OrderProgress> = {}): OrderProgress {
     status: 'reserved',
     failureCode: null,
     reservations: [],
-    charge: null,
+    payments: [],
+    asks: [],
     hasPaymentMethod: false,
-    cancelRequested: false,
+    cancel: null,
     waitingUnits: 0,
+    waitingMsLeft: null,
     shipments: {},
+    stoppableShipments: 0,
+    stopMsLeft: null,
     unreleasedShipments: 0,
-    pendingRefunds: 0,
+    attention: [],
     ...rest,
   };
 }
 
-const CHARGE = { paymentId: 'p', reservationId: 'h', status: 'pending', ageSeconds: 0 } as const;
+function charge(id: string, msLeft = 0): GatewayAsk {
+  return { kind: 'charge', id, tries: 1, msLeft };
+}
+
+function refund(id: string, msLeft = 0): GatewayAsk {
+  return { kind: 'refund', id, tries: 1, msLeft };
+}
+
+const CONFIRMED = hold('c', { status: 'confirmed', msLeft: -5 });
 
 /** Each says only what it is about; what stands above it in the table is more urgent. */
 const STEPS: readonly [string, Partial<OrderProgress>, NextStep][] = [
-  ['a charge in flight is made', { charge: CHARGE }, { do: 'charge', paymentId: 'p', unresolved: false }],
   [
-    'a charge without an outcome is looked up',
-    { charge: { ...CHARGE, status: 'unknown' } },
-    { do: 'charge', paymentId: 'p', unresolved: true },
+    'a request to cancel ends what has not left',
+    { cancel: 'open', reservations: [hold('h')] },
+    { do: 'cancel' },
+  ],
+  ['a request to cancel ends what waits for stock', { cancel: 'open', waitingUnits: 1 }, { do: 'cancel' }],
+  [
+    'a request to cancel stops what may be stopped',
+    { cancel: 'open', status: 'paid', stoppableShipments: 1 },
+    { do: 'cancel' },
   ],
   [
-    'a charge of an order that has ended is still resolved',
-    { charge: CHARGE, status: 'failed' },
-    { do: 'charge', paymentId: 'p', unresolved: false },
-  ],
-  ['a request to cancel is carried out', { cancelRequested: true }, { do: 'cancel' }],
-  ['what failed to ship is compensated', { unreleasedShipments: 1 }, { do: 'compensate' }],
-  ['a refund that was not made is made', { pendingRefunds: 1 }, { do: 'compensate' }],
-  ['an ended order still gives money back', { pendingRefunds: 1, status: 'cancelled' }, { do: 'compensate' }],
-  ['an order that has ended is finished', { status: 'fulfilled' }, { do: 'finish' }],
-  [
-    'a part that was never charged is charged when there is a method',
-    { hasPaymentMethod: true, reservations: [hold('h')] },
-    { do: 'begin-charge', reservationId: 'h' },
+    'a request to cancel waits for the carrier',
+    { cancel: 'open', status: 'paid', stopMsLeft: 500, reservations: [CONFIRMED] },
+    { do: 'wait', for: 'carrier-stop', ms: 500 },
   ],
   [
-    'a part that was declined is not charged again without asking',
-    { hasPaymentMethod: true, reservations: [hold('h', { attempt: 1 })] },
-    { do: 'wait', for: 'payment', reservation: hold('h', { attempt: 1 }) },
+    'a request to cancel is concluded when nothing more can be ended',
+    { cancel: 'open', status: 'fulfilling', reservations: [CONFIRMED] },
+    { do: 'conclude-cancel' },
   ],
   [
-    'a part that is past due is not charged any more',
-    { hasPaymentMethod: true, reservations: [hold('h', { msLeft: 0 })] },
-    { do: 'expire', reservationId: 'h' },
+    'a request to cancel does not wait for the gateway',
+    { cancel: 'open', status: 'fulfilling', asks: [refund('r')] },
+    { do: 'conclude-cancel' },
+  ],
+  [
+    'a request that was concluded asks for nothing',
+    { cancel: 'refused', status: 'paid', stoppableShipments: 1, reservations: [CONFIRMED] },
+    { do: 'wait', for: 'shipment', ms: null },
+  ],
+  ['what is stopped is released', { status: 'paid', unreleasedShipments: 1 }, { do: 'release-stopped' }],
+  [
+    'what is stopped is released also after the order has ended',
+    { status: 'cancelled', unreleasedShipments: 1 },
+    { do: 'release-stopped' },
   ],
   [
     'a due reservation expires',
@@ -126,21 +144,104 @@ const STEPS: readonly [string, Partial<OrderProgress>, NextStep][] = [
     { do: 'expire', reservationId: 'h' },
   ],
   [
-    'of several unpaid reservations the soonest is waited on',
-    { reservations: [hold('a', { msLeft: 900 }), hold('b', { msLeft: 300 }), hold('c', { msLeft: 600 })] },
-    { do: 'wait', for: 'payment', reservation: hold('b', { msLeft: 300 }) },
+    'a part that is past due is not charged any more',
+    { hasPaymentMethod: true, reservations: [hold('h', { msLeft: 0 })] },
+    { do: 'expire', reservationId: 'h' },
   ],
   [
-    'a reservation in charging without a known charge is not expired',
-    { reservations: [hold('h', { status: 'charging', msLeft: -5 })] },
-    { do: 'wait', for: 'stock' },
+    'a due reservation expires although a gateway does not respond',
+    { reservations: [hold('h', { status: 'charging' }), hold('i', { msLeft: 0 })], asks: [charge('p', 900)] },
+    { do: 'expire', reservationId: 'i' },
   ],
   [
-    'what is confirmed is waited for until it ships',
-    { status: 'paid', reservations: [hold('h', { status: 'confirmed', msLeft: -5 })] },
-    { do: 'wait', for: 'shipment' },
+    'units that have waited for stock until their time are given up',
+    { waitingUnits: 2, waitingMsLeft: 0 },
+    { do: 'give-up-backorders' },
   ],
-  ['what has no reservation waits for stock', { waitingUnits: 3 }, { do: 'wait', for: 'stock' }],
+  [
+    'a time without waiting units is nothing that is due',
+    { waitingUnits: 0, waitingMsLeft: 0 },
+    { do: 'wait', for: 'stock', ms: null },
+  ],
+  [
+    'a part that was never charged is charged when there is a method',
+    { hasPaymentMethod: true, reservations: [hold('h')] },
+    { do: 'begin-charge', reservationId: 'h' },
+  ],
+  [
+    'a part is charged while another is being charged',
+    {
+      hasPaymentMethod: true,
+      reservations: [hold('a', { status: 'charging' }), hold('b')],
+      asks: [charge('p', 9)],
+    },
+    { do: 'begin-charge', reservationId: 'b' },
+  ],
+  [
+    'a part that was declined is not charged again without asking',
+    { hasPaymentMethod: true, reservations: [hold('h', { attempt: 1 })] },
+    { do: 'wait', for: 'payment', ms: 1_000 },
+  ],
+  ['a carrier that is due is asked to stop', { status: 'paid', stopMsLeft: 0 }, { do: 'stop' }],
+  [
+    'a carrier is asked to stop also after the order has ended',
+    { status: 'fulfilled', stopMsLeft: -1 },
+    { do: 'stop' },
+  ],
+  ['a charge that is due is asked about', { asks: [charge('p')] }, { do: 'ask', ask: charge('p') }],
+  [
+    'a charge of an order that has ended is still asked about',
+    { status: 'failed', asks: [charge('p')] },
+    { do: 'ask', ask: charge('p') },
+  ],
+  [
+    'an ended order still gives money back',
+    { status: 'cancelled', asks: [refund('r')] },
+    { do: 'ask', ask: refund('r') },
+  ],
+  [
+    'one that is not due does not hold up another',
+    { status: 'cancelled', asks: [refund('late', 900), refund('due')] },
+    { do: 'ask', ask: refund('due') },
+  ],
+  ['an order that has ended is finished', { status: 'fulfilled' }, { do: 'finish' }],
+  [
+    'an order that has ended waits for a refund that is not due',
+    { status: 'cancelled', asks: [refund('r', 700)] },
+    { do: 'wait', for: 'gateway', ms: 700 },
+  ],
+  [
+    'an order that has ended waits for a stop that is not due',
+    { status: 'cancelled', stopMsLeft: 700 },
+    { do: 'wait', for: 'carrier-stop', ms: 700 },
+  ],
+  [
+    'the waiting units of an order that has ended are not waited for',
+    { status: 'cancelled', waitingUnits: 1, waitingMsLeft: 5, asks: [refund('r', 700)] },
+    { do: 'wait', for: 'gateway', ms: 700 },
+  ],
+  [
+    'of all that is due later the soonest is waited for',
+    {
+      reservations: [hold('a', { msLeft: 900 }), hold('b', { msLeft: 300 })],
+      asks: [charge('p', 400)],
+      stopMsLeft: 500,
+      waitingUnits: 1,
+      waitingMsLeft: 600,
+    },
+    { do: 'wait', for: 'carrier-stop', ms: 300 },
+  ],
+  [
+    'what is charged or confirmed does not fall due',
+    { reservations: [hold('h', { status: 'charging', msLeft: 5 }), CONFIRMED] },
+    { do: 'wait', for: 'shipment', ms: null },
+  ],
+  ['what has no reservation waits for stock', { waitingUnits: 3 }, { do: 'wait', for: 'stock', ms: null }],
+  [
+    'what has no reservation waits for stock until its time',
+    { waitingUnits: 3, waitingMsLeft: 60 },
+    { do: 'wait', for: 'stock', ms: 60 },
+  ],
 ];
 
 describe('the next step', () => {
@@ -148,35 +249,65 @@ describe('the next step', () => {
     expect(nextStep(progress(given))).toEqual(expected);
   });
 
-  test('money in flight comes before undoing, undoing before ending, ending before charging, charging before expiry', () => {
+  test('ending comes before undoing, undoing before expiry, expiry before charging, and what calls others comes last', () => {
+    const calls = { stopMsLeft: 0, asks: [charge('p')] };
+    const fresh = { ...calls, hasPaymentMethod: true, reservations: [hold('new')] };
+    const overdue = { ...fresh, waitingUnits: 1, waitingMsLeft: -1 };
+    const due = { ...overdue, reservations: [hold('new'), hold('due', { msLeft: -1 })] };
+    const stopped = { ...due, unreleasedShipments: 1 };
     const urgencies: [string, Partial<OrderProgress>][] = [
-      ['charge', { charge: CHARGE }],
-      ['cancel', { cancelRequested: true }],
-      ['compensate', { unreleasedShipments: 1 }],
-      ['finish', { status: 'cancelled' }],
-      ['begin-charge', { hasPaymentMethod: true }],
-      ['expire', { reservations: [hold('due', { seq: 2, msLeft: -1 }), hold('new')] }],
+      ['cancel', { ...stopped, cancel: 'open', stoppableShipments: 1 }],
+      ['release-stopped', stopped],
+      ['expire', due],
+      ['give-up-backorders', overdue],
+      ['begin-charge', fresh],
+      ['stop', calls],
+      ['ask', { asks: calls.asks }],
       ['wait', {}],
     ];
-    for (const [index, [expected]] of urgencies.entries()) {
-      const lessUrgentToo = urgencies.slice(index).map(([, given]) => given);
-      expect(nextStep(progress(Object.assign({}, ...lessUrgentToo) as Partial<OrderProgress>)).do).toBe(
-        expected,
-      );
-    }
+    expect(urgencies.map(([, given]) => nextStep(progress(given)).do)).toEqual(
+      urgencies.map(([step]) => step),
+    );
   });
 });
 
-describe('cancelling', () => {
+describe('what is under way', () => {
+  test('is not called again, and is not waited for by time', () => {
+    const given = progress({ status: 'paid', stopMsLeft: 0, asks: [charge('p'), refund('r', 40)] });
+    expect(nextStep(given)).toEqual({ do: 'stop' });
+    expect(nextStep(given, new Set([STOP]))).toEqual({ do: 'ask', ask: charge('p') });
+    expect(nextStep(given, new Set([STOP, 'p']))).toEqual({ do: 'wait', for: 'carrier-stop', ms: 40 });
+    expect(nextStep(given, new Set([STOP, 'p', 'r']))).toEqual({ do: 'wait', for: 'carrier-stop', ms: null });
+  });
+
+  test('is waited for before an order is finished', () => {
+    const ended = progress({ status: 'cancelled' });
+    expect(nextStep(ended, new Set(['p']))).toMatchObject({ do: 'wait', ms: null });
+    expect(nextStep(ended)).toEqual({ do: 'finish' });
+  });
+
+  test('holds up no step in the rows', () => {
+    const underWay = new Set([STOP, 'p']);
+    const given = progress({ asks: [charge('p')], stopMsLeft: 0, reservations: [hold('h', { msLeft: 0 })] });
+    expect(nextStep(given, underWay)).toEqual({ do: 'expire', reservationId: 'h' });
+    expect(nextStep({ ...given, unreleasedShipments: 1 }, underWay)).toEqual({ do: 'release-stopped' });
+    expect(nextStep({ ...given, cancel: 'open' }, underWay)).toEqual({ do: 'cancel' });
+  });
+});
+
+describe('something of an order can be ended', () => {
   test.each([
-    [true, { status: 'reserved' }],
-    [true, { status: 'paid', shipments: { pending: 1 } }],
-    [true, { status: 'fulfilling', shipments: { booked: 2, failed: 1 } }],
-    [false, { status: 'fulfilling', shipments: { booked: 1, picked_up: 1 } }],
+    [true, { reservations: [hold('h')] }],
+    [true, { reservations: [hold('h', { status: 'charging' })] }],
+    [true, { waitingUnits: 1 }],
+    [true, { status: 'fulfilling', stoppableShipments: 1, shipments: { booked: 1, picked_up: 1 } }],
+    [true, { status: 'fulfilling', waitingUnits: 1, shipments: { delivered: 1 } }],
+    // Being stopped, or refused to: the carrier has been asked.
+    [false, { status: 'paid', reservations: [CONFIRMED], shipments: { voiding: 1 } }],
     [false, { status: 'fulfilling', shipments: { delivered: 1 } }],
-    [false, { status: 'fulfilled' }],
-    [false, { status: 'cancelled' }],
-  ] as [boolean, Partial<OrderProgress>][])('is %s for %j', (allowed, given) => {
-    expect(mayCancel(progress(given))).toBe(allowed);
+    [false, { status: 'fulfilled', stoppableShipments: 1 }],
+    [false, { status: 'cancelled', waitingUnits: 1 }],
+  ] as [boolean, Partial<OrderProgress>][])('%s: %j', (endable, given) => {
+    expect(isEndable(progress(given))).toBe(endable);
   });
 });

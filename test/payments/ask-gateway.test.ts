@@ -1,0 +1,378 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { askGateway, type AskRequest } from '../../domain/ordering/ask-gateway';
+import { cancelUndelivered } from '../../domain/ordering/cancel';
+import { beginCharge, settleCharge } from '../../domain/ordering/pay';
+import type { OrderProgress } from '../../domain/ordering/types';
+import type { ClosableGateway, GatewayNamed, PaymentGateway } from '../../domain/payments/types';
+import { onlyGateway, openGateways } from '../../integrations/gateways';
+import { createSandboxGateway } from '../../integrations/sandbox-gateway/gateway';
+import { readSettings } from '../../platform/config';
+import { newId } from '../../platform/ids';
+import { eventTypes, openTestShop, type TestShop } from '../support/fixtures';
+import { expectInvariants } from '../support/invariants';
+import { testLogger } from '../support/servers';
+import { readPayment, readSandboxBooks } from './orders';
+import {
+  askAllDue,
+  attentionOf,
+  insertChargingOrder,
+  letRetry,
+  plan,
+  progressOf,
+  refundsOf,
+  type PaidOrder,
+} from './paid-order';
+import { ScriptedStripe } from './scripted-stripe';
+
+const LIMIT_SECONDS = 3_600;
+
+const log = testLogger();
+let shop: TestShop;
+let gateway: ClosableGateway;
+
+beforeAll(async () => {
+  shop = await openTestShop();
+  gateway = createSandboxGateway({ url: shop.url, log, callTimeoutMs: 5_000 });
+});
+afterEach(() => expectInvariants(shop.db));
+afterAll(async () => {
+  await gateway.close();
+  await shop.close();
+});
+
+type Charging = Omit<PaidOrder, 'shipments'>;
+
+const charging = (rest?: { units?: number[]; token?: string; gateway?: string }): Promise<Charging> =>
+  insertChargingOrder(shop.db, rest);
+
+function ask(
+  { orderId, paymentId }: Pick<Charging, 'orderId' | 'paymentId'>,
+  {
+    gatewayNamed = onlyGateway(gateway).named,
+    ...rest
+  }: Partial<AskRequest> & { gatewayNamed?: GatewayNamed } = {},
+): Promise<OrderProgress> {
+  return askGateway(
+    { db: shop.db, gatewayNamed, carrier: 'sandbox' },
+    {
+      orderId,
+      ask: { kind: 'charge', id: paymentId },
+      firstRetrySeconds: 0.5,
+      unknownLimitSeconds: LIMIT_SECONDS,
+      briefMs: null,
+      ...rest,
+    },
+  );
+}
+
+interface Asked {
+  tries: number;
+  lastError: string | null;
+  dueIn: number | null;
+}
+
+async function asked({ paymentId }: Charging): Promise<Asked> {
+  const { rows } = await shop.db.pool.query<Asked>(
+    `select tries, last_error as "lastError", extract(epoch from next_try_at - clock_timestamp())::float8 as "dueIn"
+     from payments where id = $1`,
+    [paymentId],
+  );
+  return rows[0]!;
+}
+
+/** The sandbox, of which some calls behave otherwise. */
+function with_(calls: Partial<PaymentGateway>): GatewayNamed {
+  return () => ({ ...gateway, ...calls });
+}
+
+const away = with_({ find: () => Promise.reject(new Error('connect ECONNREFUSED')) });
+const silent = with_({
+  find: () => Promise.resolve(null),
+  charge: () => Promise.resolve({ status: 'unknown' }),
+});
+
+async function firstAskedAgo({ paymentId }: Charging, span: string): Promise<void> {
+  await shop.db.pool.query(
+    'update payments set first_asked_at = clock_timestamp() - $2::interval where id = $1',
+    [paymentId, span],
+  );
+}
+
+const reservationStatus = async ({ reservationId }: Charging) =>
+  (
+    await shop.db.pool.query<{ status: string }>('select status from reservations where id = $1', [
+      reservationId,
+    ])
+  ).rows[0]?.status;
+
+async function reserved({ sku }: Charging): Promise<number> {
+  const { rows } = await shop.db.pool.query<{ reserved: number }>(
+    `select sum(s.reserved)::int as reserved from stock s join products p on p.id = s.product_id where p.sku = $1`,
+    [sku],
+  );
+  return rows[0]!.reserved;
+}
+
+describe('asking about a charge', () => {
+  test('captures it once and confirms its reservation, asked twice and by two at once', async () => {
+    const order = await charging({ units: [2, 1] });
+    await Promise.all([ask(order), ask(order)]);
+    const progress = await ask(order);
+    expect(progress).toMatchObject({ status: 'paid', asks: [], shipments: { pending: 2 } });
+    expect((await readSandboxBooks(shop.db, [order.paymentId])).charges).toMatchObject([
+      { status: 'captured' },
+    ]);
+    expect(await eventTypes(shop.db, order.orderId)).toEqual(['payment_captured', 'shipments_created']);
+  });
+
+  test('that is declined lets its reservation wait for another card', async () => {
+    const order = await charging({ token: 'tok_declined' });
+    await Promise.all([ask(order), ask(order)]);
+    const progress = await ask(order);
+    expect(progress).toMatchObject({ status: 'reserved', asks: [], reservations: [{ status: 'pending' }] });
+    expect(await eventTypes(shop.db, order.orderId)).toEqual(['payment_declined']);
+  });
+
+  test('without an outcome says why, and is asked later and later', async () => {
+    const order = await charging();
+    for (let tries = 1; tries <= 5; tries++) {
+      const progress = await ask(order, { gatewayNamed: away });
+      const planned = 0.5 * 2 ** (tries - 1);
+      expect(progress.asks).toMatchObject([{ kind: 'charge', id: order.paymentId, tries }]);
+      const row = await asked(order);
+      expect(row.lastError).toContain('ECONNREFUSED');
+      expect(row.dueIn).toBeLessThanOrEqual(planned);
+      if (tries > 2) expect(row.dueIn).toBeGreaterThan(planned / 4);
+    }
+    expect(await readPayment(shop.db, order.paymentId)).toMatchObject({ status: 'unknown' });
+    expect(await attentionOf(shop.db, order.orderId)).toEqual([]);
+    await ask(order);
+    expect(await progressOf(shop.db, order.orderId)).toMatchObject({ status: 'paid', asks: [] });
+    expect(await eventTypes(shop.db, order.orderId)).toEqual([
+      'payment_unknown',
+      'payment_captured',
+      'shipments_created',
+    ]);
+  });
+
+  test('which has no final outcome keeps its stock until the limit, counted from the first ask', async () => {
+    const order = await charging();
+    // A row that waited before anybody asked.
+    await shop.db.pool.query(
+      `update payments set created_at = clock_timestamp() - interval '2 hours' where id = $1`,
+      [order.paymentId],
+    );
+    await ask(order, { gatewayNamed: silent });
+    await firstAskedAgo(order, '59 minutes');
+    await ask(order, { gatewayNamed: silent });
+    expect(await reservationStatus(order)).toBe('charging');
+    expect(await attentionOf(shop.db, order.orderId)).toEqual([]);
+    await firstAskedAgo(order, '61 minutes');
+    await Promise.all([ask(order, { gatewayNamed: silent }), ask(order, { gatewayNamed: silent })]);
+    expect(await reservationStatus(order)).toBe('cancelled');
+    expect(await reserved(order)).toBe(0);
+    expect(await attentionOf(shop.db, order.orderId)).toEqual([`charge_unresolved:${order.paymentId}`]);
+    const progress = await progressOf(shop.db, order.orderId);
+    expect(progress).toMatchObject({
+      status: 'failed',
+      failureCode: 'PAYMENT_UNRESOLVED',
+      attention: ['charge_unresolved'],
+    });
+    expect(progress.asks).toHaveLength(1);
+  });
+
+  async function givenUp(rest?: { token?: string }): Promise<Charging> {
+    const order = await charging(rest);
+    await ask(order, { gatewayNamed: silent });
+    await firstAskedAgo(order, '2 hours');
+    await ask(order, { gatewayNamed: silent });
+    return order;
+  }
+
+  test('that turns out never to have been made is declined, and needs nobody any more', async () => {
+    const order = await givenUp();
+    await ask(order);
+    await ask(order);
+    expect(await readPayment(shop.db, order.paymentId)).toMatchObject({ status: 'declined' });
+    expect(await attentionOf(shop.db, order.orderId)).toEqual([]);
+    expect((await progressOf(shop.db, order.orderId)).asks).toEqual([]);
+  });
+
+  test('that was captured after it was given up goes back in full, once', async () => {
+    const order = await givenUp();
+    const { paymentId, orderId, amountMinor } = order;
+    const request = { paymentId, orderId, amountMinor, currency: 'USD', method: 'card', token: 'tok_ok' };
+    await gateway.charge({ ...request, gatewayRef: null });
+    await Promise.all([ask(order), ask(order)]);
+    await ask(order);
+    expect(await attentionOf(shop.db, orderId)).toEqual([]);
+    expect(await refundsOf(shop.db, orderId)).toMatchObject([{ status: 'planned', amountMinor }]);
+    const deps = { db: shop.db, gatewayNamed: onlyGateway(gateway).named, carrier: 'sandbox' };
+    expect(await askAllDue(deps, orderId)).toHaveLength(1);
+    expect(await askAllDue(deps, orderId)).toEqual([]);
+    expect(await readPayment(shop.db, paymentId)).toMatchObject({
+      status: 'refunded',
+      planned: amountMinor,
+      refunded: amountMinor,
+    });
+    expect((await readSandboxBooks(shop.db, [paymentId])).refundedMinor).toBe(amountMinor);
+    expect(await progressOf(shop.db, orderId)).toMatchObject({ status: 'failed', shipments: {} });
+  });
+
+  test('that is captured while its order is cancelled goes back in full, once', async () => {
+    const order = await charging({ units: [3] });
+    await cancelUndelivered(shop.db, order.orderId);
+    const outcome = { status: 'captured', gatewayRef: 'ref-late' } as const;
+    const settle = () => settleCharge(shop.db, { paymentId: order.paymentId, outcome, carrier: 'sandbox' });
+    await Promise.all([settle(), settle()]);
+    await settle();
+    expect(await refundsOf(shop.db, order.orderId)).toMatchObject([{ amountMinor: order.amountMinor }]);
+    expect(await reserved(order)).toBe(0);
+  });
+
+  test('that does not exist, or is settled, asks nobody', async () => {
+    const order = await charging({ token: 'tok_declined' });
+    await ask(order);
+    const never = with_({ find: () => Promise.reject(new Error('was asked')) });
+    await ask(order, { gatewayNamed: never });
+    await ask({ ...order, paymentId: newId() }, { gatewayNamed: never });
+    expect(await asked(order)).toMatchObject({ tries: 1, lastError: null });
+    await expect(ask({ ...order, orderId: newId() }, { gatewayNamed: never })).rejects.toMatchObject({
+      code: 'ORDER_NOT_FOUND',
+    });
+  });
+});
+
+describe('a brief ask', () => {
+  /** Captures after `release`. */
+  function slowGateway(): { gatewayNamed: GatewayNamed; release(): void; done: Promise<unknown> } {
+    let release = () => {};
+    const released = new Promise<void>((resolve) => (release = resolve));
+    let made: (value: unknown) => void = () => undefined;
+    const done = new Promise((resolve) => (made = resolve));
+    const gatewayNamed = with_({
+      async charge(request) {
+        await released;
+        const outcome = await gateway.charge(request);
+        made(outcome);
+        return outcome;
+      },
+    });
+    return { gatewayNamed, release, done };
+  }
+
+  test('that is not done in time leaves the charge pending, and the next ask finds its outcome', async () => {
+    const order = await charging();
+    const { gatewayNamed, release, done } = slowGateway();
+    const progress = await ask(order, { gatewayNamed, briefMs: 50 });
+    expect(progress.asks).toMatchObject([{ id: order.paymentId, tries: 1 }]);
+    expect(await readPayment(shop.db, order.paymentId)).toMatchObject({ status: 'pending' });
+    expect(await asked(order)).toMatchObject({ lastError: null });
+    expect((await asked(order)).dueIn).toBeLessThanOrEqual(0.5);
+    release();
+    await done;
+    await ask(order);
+    expect(await progressOf(shop.db, order.orderId)).toMatchObject({ status: 'paid', asks: [] });
+    expect((await readSandboxBooks(shop.db, [order.paymentId])).charges).toMatchObject([{ calls: 1 }]);
+    expect(await eventTypes(shop.db, order.orderId)).not.toContain('payment_unknown');
+  });
+
+  test('that is still under way while the next one asks is one charge', async () => {
+    const order = await charging();
+    const { gatewayNamed, release, done } = slowGateway();
+    await ask(order, { gatewayNamed, briefMs: 50 });
+    await ask(order);
+    release();
+    await done;
+    await delay(20);
+    await ask(order);
+    expect((await readSandboxBooks(shop.db, [order.paymentId])).charges).toHaveLength(1);
+    expect(await eventTypes(shop.db, order.orderId)).toEqual(['payment_captured', 'shipments_created']);
+  });
+
+  test('that fails in time leaves the charge pending and due again', async () => {
+    const order = await charging();
+    await ask(order, { gatewayNamed: away, briefMs: 50 });
+    expect(await readPayment(shop.db, order.paymentId)).toMatchObject({ status: 'pending' });
+    expect((await progressOf(shop.db, order.orderId)).asks).toMatchObject([{ tries: 1 }]);
+  });
+});
+
+describe('a charge of a former gateway', () => {
+  let stripe: ScriptedStripe;
+  beforeEach(async () => {
+    stripe = await ScriptedStripe.start();
+  });
+  afterEach(() => stripe.stop());
+
+  const former = (env: Record<string, string>) =>
+    openGateways(readSettings(env), { databaseUrl: shop.url, log });
+
+  test('is asked about there while its credentials are set, and so is its refund', async () => {
+    const gateways = former({ STRIPE_API_KEY: 'sk_test_1', STRIPE_API_BASE: stripe.url });
+    expect(gateways.current.name).toBe('sandbox');
+    const order = await charging({ token: 'pm_ok', gateway: 'stripe' });
+    await ask(order, { gatewayNamed: gateways.named });
+    expect(await readPayment(shop.db, order.paymentId)).toMatchObject({
+      status: 'captured',
+      gatewayRef: 'pi_1',
+    });
+    const [refundId] = await plan(shop.db, order);
+    const deps = { db: shop.db, gatewayNamed: gateways.named, carrier: 'sandbox' };
+    expect(await askAllDue(deps, order.orderId)).toEqual([refundId]);
+    expect(stripe.refunds).toMatchObject([{ payment_intent: 'pi_1', status: 'succeeded' }]);
+    await gateways.close();
+  });
+
+  test('says that it is not set up while they are not, and is asked once they are', async () => {
+    const without = former({});
+    const order = await charging({ token: 'pm_ok', gateway: 'stripe' });
+    await ask(order, { gatewayNamed: without.named });
+    await ask(order, { gatewayNamed: without.named });
+    expect(await asked(order)).toMatchObject({ tries: 2, lastError: 'The gateway "stripe" is not set up.' });
+    expect(stripe.calls).toEqual([]);
+    await without.close();
+    const gateways = former({ STRIPE_API_KEY: 'sk_test_1', STRIPE_API_BASE: stripe.url });
+    await letRetry(shop.db, order.orderId);
+    await ask(order, { gatewayNamed: gateways.named });
+    expect(await progressOf(shop.db, order.orderId)).toMatchObject({ status: 'paid', asks: [] });
+    await gateways.close();
+  });
+});
+
+describe('beginning a charge', () => {
+  const LIMIT = 3;
+  const begin = (orderId: string, updateId = newId()) =>
+    beginCharge(shop.db, {
+      orderId,
+      updateId,
+      payment: { method: 'card', token: 'tok_declined' },
+      reservationId: null,
+      gateway: 'sandbox',
+      attemptLimit: LIMIT,
+    });
+
+  test('is refused once its reservation has been charged as often as allowed; a known id still gets its charge', async () => {
+    const order = await charging({ token: 'tok_declined' });
+    await ask(order);
+    const ids = [newId(), newId()];
+    for (const updateId of ids) {
+      const begun = await begin(order.orderId, updateId);
+      if (!begun.begun) throw new Error(begun.code);
+      await ask({ ...order, paymentId: begun.paymentId });
+    }
+    const refused = { begun: false, code: 'PAYMENT_ATTEMPTS_EXCEEDED' };
+    expect(await Promise.all([begin(order.orderId), begin(order.orderId)])).toMatchObject([refused, refused]);
+    expect(await begin(order.orderId, ids[0])).toMatchObject({ begun: true, status: 'declined' });
+    expect((await progressOf(shop.db, order.orderId)).payments).toHaveLength(LIMIT);
+    expect(await reservationStatus(order)).toBe('pending');
+  });
+
+  test('of two at once with different ids makes one charge', async () => {
+    const order = await charging({ token: 'tok_declined' });
+    await ask(order);
+    const begun = await Promise.all([begin(order.orderId), begin(order.orderId)]);
+    expect(begun.filter((one) => one.begun)).toHaveLength(1);
+    expect(begun.find((one) => !one.begun)).toMatchObject({ code: 'PAYMENT_IN_PROGRESS' });
+  });
+});
