@@ -188,7 +188,6 @@ interface Outcome {
   history: readonly NewEvent[];
 }
 
-
 function foldEvents(
   carrier: string,
   events: readonly CarrierEvent[],

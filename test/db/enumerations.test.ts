@@ -3,7 +3,11 @@ import { NEXT_PARCEL_STAGES, PARCEL_STAGES } from '../../integrations/sandbox-ca
 import { SANDBOX_CHARGE_STATUSES } from '../../integrations/sandbox-gateway/queries';
 import { SEVERITIES } from '../../domain/assurance/types';
 import { WAREHOUSE_TYPES } from '../../domain/catalog/types';
-import { SHIPMENT_STATUSES, STOPPED_SHIPMENT_STATUSES, UNBOOKED_SHIPMENT_STATUSES } from '../../domain/fulfilment/types';
+import {
+  SHIPMENT_STATUSES,
+  STOPPED_SHIPMENT_STATUSES,
+  UNBOOKED_SHIPMENT_STATUSES,
+} from '../../domain/fulfilment/types';
 import {
   ENDED_JOB_STATUSES,
   JOB_FILES,
@@ -74,7 +78,10 @@ const ENUMERATIONS: Readonly<Record<string, { all: Words; parts?: readonly Words
   'sandbox_carrier.parcels.stage': { all: PARCEL_STAGES },
   'sandbox_gateway.charges.status': { all: SANDBOX_CHARGE_STATUSES },
   'serials.status': { all: SERIAL_STATUSES },
-  'shipments.status': { all: SHIPMENT_STATUSES, parts: [UNBOOKED_SHIPMENT_STATUSES, STOPPED_SHIPMENT_STATUSES] },
+  'shipments.status': {
+    all: SHIPMENT_STATUSES,
+    parts: [UNBOOKED_SHIPMENT_STATUSES, STOPPED_SHIPMENT_STATUSES],
+  },
   'transfers.mode': { all: TRANSFER_MODES },
   'transfers.status': { all: TRANSFER_STATUSES },
   'warehouses.type': { all: WAREHOUSE_TYPES },
