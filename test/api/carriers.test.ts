@@ -49,6 +49,26 @@ describe("a carrier's updates", () => {
     await expectInvariants(test.db);
   });
 
+  it('that tell of a parcel that was stopped and left all the same are shown by its order and by an alert', async () => {
+    const { shipmentId, orderId } = await bookedShipment();
+    await test.db.pool.query(`update shipments set status = 'voided' where id = $1`, [shipmentId]);
+    const tell = (type: string) =>
+      test.call('POST', '/carriers/sandbox/events', {
+        body: { events: [{ eventId: newId(), shipmentId, type, trackingNumber: 'T-14' }] },
+      });
+    expect((await tell('picked_up')).body.results).toMatchObject([{ result: 'applied' }]);
+    expect((await tell('picked_up')).body.results).toMatchObject([{ result: 'stale' }]);
+    expect((await test.call('GET', `/orders/${orderId}`)).body).toMatchObject({
+      shipments: [{ id: shipmentId, status: 'voided', trackingNumber: 'T-14' }],
+      attention: [{ kind: 'left_after_stop', about: shipmentId }],
+    });
+    const events = await test.call('GET', `/orders/${orderId}/events`);
+    expect(events.body.items).toMatchObject([{ type: 'shipment_left_after_stop', data: { units: 2 } }]);
+    const alerts = await test.call('GET', '/inventory/alerts?kind=attention');
+    expect(alerts.body.items).toMatchObject([{ orderId, details: { severity: 'critical', shipmentId } }]);
+    await expectInvariants(test.db);
+  });
+
   it('are refused from an unknown carrier', async () => {
     const events = [{ eventId: 'e', shipmentId: newId(), type: 'picked_up' }];
     expect((await test.call('POST', '/carriers/nobody/events', { body: { events } })).status).toBe(404);

@@ -1,4 +1,5 @@
 import { Client } from 'pg';
+import { findInconsistencies } from '../../domain/assurance/run-check';
 import { applyCarrierEvents } from '../../domain/fulfilment/carrier-updates';
 import { askToStop, beginStops } from '../../domain/fulfilment/stop';
 import { readParcelUnits, nameParcelUnits } from '../../domain/fulfilment/parcel-units';
@@ -28,6 +29,7 @@ import {
   viewOf,
   type OrderShop,
 } from '../db/support';
+import { OWN_CHECKS } from '../consistency/support';
 import { eventTypes } from '../support/fixtures';
 import { expectInvariants } from '../support/invariants';
 import { seededRandom } from '../support/random';
@@ -161,6 +163,21 @@ describe('a parcel that is picked up after it was voided and its units were put 
         details: { severity: 'critical', units: 2, short: 0, items: [{ sku, quantity: 2 }] },
       },
     ]);
+  });
+
+  test('leaves nothing that a full check finds, also while its place is short', async () => {
+    const sku = await shop.product({ AMS: 2 });
+    const { shipmentId } = await cancelledParcel(sku, 2);
+    await takenByAnother(sku, 1);
+    await tell(shipmentId, 'delivered');
+    expect(await shortOf(sku)).toBe(1);
+    for (const id of OWN_CHECKS) {
+      const found = await findInconsistencies(
+        { db: shop.db },
+        { check: id, mode: 'full', graceSeconds: 300 },
+      );
+      expect([id, found]).toEqual([id, []]);
+    }
   });
 
   test('is told of once, however often and in whatever order the carrier repeats it', async () => {
