@@ -46,7 +46,8 @@ export interface Stack {
   temporal: TemporalLink;
   /** Of the API, `http://host:port/api/v1`. */
   url: string;
-  startWorker(): Promise<RunningWorker>;
+  /** Beside others that run. With a bundle: of other workflows than the product's. */
+  startWorker(workflowBundle?: { codePath: string }): Promise<RunningWorker>;
   stopWorker(): Promise<void>;
   stop(): Promise<void>;
 }
@@ -62,6 +63,8 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
   const settings: Settings = {
     ...readSettings({}),
     PORT: 0,
+    // Else each stack would have to make its build current first. Tests of versions set it.
+    WORKER_VERSIONING: 'off',
     SANDBOX_CARRIER_DELAY_MS: 0,
     SHUTDOWN_GRACE_SECONDS: 5,
     RECONCILE_INTERVAL_SECONDS: 3_600,
@@ -76,7 +79,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     address: options.temporalAddress ?? temporalAddress(),
     log,
   });
-  let worker: RunningWorker | undefined;
+  let workers: RunningWorker[] = [];
   let api: Api | undefined;
 
   function openIntegrations(): Integrations {
@@ -111,9 +114,9 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     names,
     temporal,
     url: '',
-    async startWorker() {
+    async startWorker(workflowBundle) {
       const { client, connection, namespace } = temporal;
-      worker = await startWorker({
+      const worker = await startWorker({
         settings,
         db,
         databaseUrl,
@@ -123,15 +126,19 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
         names,
         log,
         integrations: openIntegrations(),
-        workerOptions: withWorkflowBundle({ taskQueue: '' }),
+        workerOptions: {
+          ...withWorkflowBundle({ taskQueue: '' }),
+          ...(workflowBundle ? { workflowBundle } : {}),
+        },
       });
+      workers.push(worker);
       worker.failed.catch((error: unknown) => log.error({ err: error }, 'the worker of a test failed'));
       return worker;
     },
     async stopWorker() {
-      const stopped = worker;
-      worker = undefined;
-      await stopped?.drain();
+      const stopped = workers;
+      workers = [];
+      await Promise.all(stopped.map((worker) => worker.drain()));
     },
     async stop() {
       await api?.close();

@@ -15,6 +15,8 @@ export interface SagaTimeouts {
 export interface OrderSagaInput {
   order: OrderInput;
   timeouts: SagaTimeouts;
+  /** Of the saga's code when the order was started (`SAGA_EDITION`); absent before there were editions. */
+  edition?: number;
 }
 
 export interface PayRequest extends PaymentMethod {

@@ -23,6 +23,8 @@ export const TASK_QUEUES = { orders: 'orders', jobs: 'jobs' } as const;
 export interface EngineNames {
   ordersQueue: string;
   jobsQueue: string;
+  /** Name of Temporal's worker deployment, whose versions are the builds of the workers. */
+  deployment: string;
   orderWorkflowId(orderId: string): string;
   jobWorkflowId(jobId: string): string;
   transferWorkflowId(transferId: string): string;
@@ -37,6 +39,7 @@ export function engineNames(prefix = ''): EngineNames {
   return {
     ordersQueue: `${prefix}${TASK_QUEUES.orders}`,
     jobsQueue: `${prefix}${TASK_QUEUES.jobs}`,
+    deployment: `${prefix}holdfast`,
     orderWorkflowId: (orderId) => `${prefix}order:${orderId}`,
     jobWorkflowId: (jobId) => `${prefix}job:${jobId}`,
     returnWorkflowId: (returnId) => `${prefix}return:${returnId}`,
