@@ -8,6 +8,8 @@ import { readSettings } from '../platform/config';
 import { openDatabase, type Database } from '../platform/database/database';
 import { connectTemporal, installTemporalRuntime } from '../platform/temporal/connection';
 import { ensureSearchAttributes } from '../platform/temporal/namespace';
+import { createWorkerDeployments } from '../platform/temporal/deployments';
+import { makeCurrent, ownBuild } from '../worker/deployment';
 import { startWorker } from '../worker/worker';
 import { engineNames } from '../workflows/contract/names';
 import { stockUp } from './reserve-interactive';
@@ -66,6 +68,11 @@ export async function startBenchEngine(skus: number): Promise<BenchEngine> {
     integrations: { gateway, carriers: [carrier] },
   });
   worker.failed.catch((error: unknown) => log.error({ err: error }, 'the worker failed'));
+  await makeCurrent(createWorkerDeployments(connection, namespace), {
+    names,
+    buildId: await ownBuild(settings),
+    seconds: 30,
+  });
   const queue = 'textbook';
   const textbook = await Worker.create({
     connection,
