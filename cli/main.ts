@@ -24,6 +24,13 @@ function portArgument(text: string): string {
   return text;
 }
 
+interface DeployArguments {
+  build?: string;
+  wait: number;
+  ignoreMissingTaskQueues?: boolean;
+  restartJobs?: boolean;
+}
+
 function secondsArgument(text: string): number {
   const seconds = Number(text);
   if (!Number.isInteger(seconds) || seconds < 0 || seconds > 3_600) {
@@ -89,11 +96,12 @@ Exit codes: 0 all went well, 1 something failed, 2 wrong usage or settings.`,
       '--ignore-missing-task-queues',
       'also where a task queue of the present build has no worker of this one',
     )
-    .action(async (options: { build?: string; wait: number; ignoreMissingTaskQueues?: boolean }) => {
+    .option('--restart-jobs', 'start jobs of other builds again on this one, for when their workers are gone')
+    .action(async (options: DeployArguments) => {
       const settings = readCommandSettings({}, 'warn');
       const { runDeploy } = await import('./deploy.js');
-      const { ignoreMissingTaskQueues = false } = options;
-      finish(await runDeploy(settings, { ...options, ignoreMissingTaskQueues }, output));
+      const { ignoreMissingTaskQueues = false, restartJobs = false } = options;
+      finish(await runDeploy(settings, { ...options, ignoreMissingTaskQueues, restartJobs }, output));
     });
 
   program
