@@ -1,7 +1,12 @@
 import type { Settings } from '../platform/config';
+import { isAppError } from '../platform/errors';
 import type { Logger } from '../platform/telemetry/log';
 import type { TemporalLink } from '../platform/temporal/connection';
-import { createWorkerDeployments } from '../platform/temporal/deployments';
+import {
+  createWorkerDeployments,
+  type BuildId,
+  type WorkerDeployments,
+} from '../platform/temporal/deployments';
 import { buildName, makeCurrent, ownBuild } from '../worker/deployment';
 import { restartPinnedJobs } from '../worker/restart-pinned-jobs';
 import type { EngineNames } from '../workflows/contract/names';
@@ -13,6 +18,20 @@ interface Around {
   names: EngineNames;
 }
 
+/** The build that is current. A server that does not know deployments has none, and need not where versioning is off. */
+async function currentBuild(
+  deployments: WorkerDeployments,
+  names: EngineNames,
+  own: BuildId,
+): Promise<BuildId> {
+  try {
+    return await deployments.current(names.deployment);
+  } catch (error) {
+    if (own === null && isAppError(error, 'WORKER_VERSIONING_UNSUPPORTED')) return null;
+    throw error;
+  }
+}
+
 /** How long the worker of this process may take until Temporal knows it. */
 const OWN_WORKER_SECONDS = 30;
 
@@ -20,11 +39,7 @@ const OWN_WORKER_SECONDS = 30;
 export async function logBuild({ settings, temporal, names }: Around, log: Logger): Promise<void> {
   const deployments = createWorkerDeployments(temporal.connection, temporal.namespace);
   const own = await ownBuild(settings);
-  const current = await deployments.current(names.deployment).catch((error: unknown) => {
-    if (own !== null) throw error;
-    // Without versioning nothing is asked of a server that does not know deployments.
-    return null;
-  });
+  const current = await currentBuild(deployments, names, own);
   const builds = { buildId: own, current };
   if (current === own) log.info(builds, `the worker runs ${buildName(own)}, which is current`);
   else if (current === null) {
@@ -60,9 +75,7 @@ export async function useOwnBuild(around: Around, isOwnServer: boolean, output: 
   const { settings, temporal, names } = around;
   const deployments = createWorkerDeployments(temporal.connection, temporal.namespace);
   const buildId = await ownBuild(settings);
-  const current = await deployments
-    .current(names.deployment)
-    .catch((error: unknown) => (buildId === null ? null : Promise.reject(error)));
+  const current = await currentBuild(deployments, names, buildId);
   if (current === buildId) return;
   const isAlone = isOwnServer && !(await deployments.polling(names.ordersQueue)).includes(current);
   if (current !== null && !isAlone) {
