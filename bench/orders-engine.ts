@@ -12,6 +12,8 @@ import { openDatabase, type Database } from '../platform/database/database';
 import { connectTemporal, installTemporalRuntime } from '../platform/temporal/connection';
 import { webhookSecretOf } from '../platform/webhook-signature';
 import { ensureSearchAttributes } from '../platform/temporal/namespace';
+import { createWorkerDeployments } from '../platform/temporal/deployments';
+import { makeCurrent, ownBuild } from '../worker/deployment';
 import { startWorker } from '../worker/worker';
 import { engineNames } from '../workflows/contract/names';
 import { stockUp } from './reserve-interactive';
@@ -77,6 +79,11 @@ export async function startBenchEngine(skus: number): Promise<BenchEngine> {
     integrations: { gateways: onlyGateway(gateway), carriers: [carrier] },
   });
   worker.failed.catch((error: unknown) => log.error({ err: error }, 'the worker failed'));
+  await makeCurrent(createWorkerDeployments(connection, namespace), {
+    names,
+    buildId: await ownBuild(settings),
+    seconds: 30,
+  });
   const queue = 'textbook';
   const textbook = await Worker.create({
     connection,

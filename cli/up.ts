@@ -9,6 +9,7 @@ import { migrate } from '../platform/database/migrations';
 import { ensureSearchAttributes } from '../platform/temporal/namespace';
 import { VERSION } from '../platform/version';
 import { engineNames } from '../workflows/contract/names';
+import { mayStartEagerly, useOwnBuild } from './build-in-use';
 import { withOwnCarrierSecret } from './carrier-secret';
 import { runDemo } from './demo';
 import { removeDevFile, writeDevFile } from './dev-file';
@@ -83,7 +84,10 @@ async function startEverything(around: PartContext, options: UpOptions, output: 
   await ensureSearchAttributes(temporal.connection, temporal.namespace);
   const names = engineNames();
   service.stopping.throwIfAborted();
-  const parts = { db, databaseUrl, client: temporal.client, names, eagerStart: true };
+  const isOwnServer = settings.TEMPORAL_ADDRESS === undefined;
+  const versions = { settings, temporal, names };
+  const eagerStart = await mayStartEagerly(versions, isOwnServer);
+  const parts = { db, databaseUrl, client: temporal.client, names, eagerStart };
   const baseUrl = await startApi(around, parts, options, output);
   output.item('API', baseUrl);
   service.stopping.throwIfAborted();
@@ -92,6 +96,7 @@ async function startEverything(around: PartContext, options: UpOptions, output: 
     { ...around, settings: { ...settings, PORT: Number(new URL(baseUrl).port) } },
     { db, databaseUrl, temporal, names },
   );
+  await useOwnBuild(versions, isOwnServer, output);
   output.item('Worker', `runs orders of namespace ${temporal.namespace}`);
 
   await writeDevFile(settings, {

@@ -2,6 +2,7 @@ import type { Settings } from '../platform/config';
 import { createLogger } from '../platform/telemetry/log';
 import { ensureSearchAttributes } from '../platform/temporal/namespace';
 import { engineNames } from '../workflows/contract/names';
+import { logBuild } from './build-in-use';
 import { withHomeCarrierSecret } from './carrier-secret';
 import { connectTemporalPart, openDatabasePart, startWorkerPart, stopSeconds } from './service-parts';
 import { locateDatabase, locateTemporal } from './servers';
@@ -19,7 +20,9 @@ export async function runWorker(given: Settings): Promise<number> {
     const temporal = await connectTemporalPart(around, target);
     await ensureSearchAttributes(temporal.connection, temporal.namespace);
     service.stopping.throwIfAborted();
-    await startWorkerPart(around, { db, databaseUrl, temporal, names: engineNames() });
+    const names = engineNames();
+    await startWorkerPart(around, { db, databaseUrl, temporal, names });
+    await logBuild({ settings, temporal, names }, log);
     log.info('the worker polls');
     await service.untilStopping();
     return 0;

@@ -14,6 +14,7 @@ import { withTimeout } from '../platform/with-timeout';
 import type { EngineNames } from '../workflows/contract/names';
 import { sagaSettings } from '../workflows/contract/start';
 import { createActivities } from './activities';
+import { deploymentOptions } from './deployment';
 import { signalReservationExpiry } from './ensure/signal-standing-workflows';
 import type { Integrations } from './integrations';
 import { createReceivers } from './outbox/receivers';
@@ -87,7 +88,8 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
     log,
   });
   const activities = createActivities({ ...context, reserver });
-  const workers = runWorkers(await createTaskQueueWorkers({ ...deps, activities }));
+  const workerOptions = await deploymentOptions(deps);
+  const workers = runWorkers(await createTaskQueueWorkers({ ...deps, activities, workerOptions }));
   const relay = startRelay({ db, databaseUrl: deps.databaseUrl, receivers: createReceivers(context), log });
   for (const { start } of carriers) start();
 

@@ -48,8 +48,8 @@ export interface Stack {
   temporal: TemporalLink;
   /** Of the API, `http://host:port/api/v1`. */
   url: string;
-  /** @param codePath of another bundle of workflows than the run's */
-  startWorker(codePath?: string): Promise<RunningWorker>;
+  /** Beside others that run. With a bundle: of other workflows than the product's. */
+  startWorker(workflowBundle?: { codePath: string }): Promise<RunningWorker>;
   stopWorker(): Promise<void>;
   stop(): Promise<void>;
 }
@@ -65,6 +65,8 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
   const settings: Settings = {
     ...readSettings(CARRIER_SECRETS),
     PORT: 0,
+    // Else each stack would have to make its build current first. Tests of versions set it.
+    WORKER_VERSIONING: 'off',
     SANDBOX_CARRIER_DELAY_MS: 0,
     SHUTDOWN_GRACE_SECONDS: 5,
     RECONCILE_INTERVAL_SECONDS: 3_600,
@@ -79,17 +81,19 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     address: options.temporalAddress ?? temporalAddress(),
     log,
   });
-  let worker: RunningWorker | undefined;
+  let workers: RunningWorker[] = [];
   let api: Api | undefined;
 
   function openIntegrations(): Integrations {
     const made: Integrations = {
-      gateways: onlyGateway(createSandboxGateway({
-        url: databaseUrl,
-        log,
-        callTimeoutMs: settings.PAYMENT_CALL_TIMEOUT_MS,
-        ...(options.slowMs === undefined ? {} : { slowMs: options.slowMs }),
-      })),
+      gateways: onlyGateway(
+        createSandboxGateway({
+          url: databaseUrl,
+          log,
+          callTimeoutMs: settings.PAYMENT_CALL_TIMEOUT_MS,
+          ...(options.slowMs === undefined ? {} : { slowMs: options.slowMs }),
+        }),
+      ),
       carriers: [
         createSandboxCarrier({
           url: databaseUrl,
@@ -114,9 +118,9 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     names,
     temporal,
     url: '',
-    async startWorker(codePath) {
+    async startWorker(workflowBundle) {
       const { client, connection, namespace } = temporal;
-      worker = await startWorker({
+      const worker = await startWorker({
         settings,
         db,
         databaseUrl,
@@ -128,16 +132,17 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
         integrations: openIntegrations(),
         workerOptions: {
           ...withWorkflowBundle({ taskQueue: '' }),
-          ...(codePath === undefined ? {} : { workflowBundle: { codePath } }),
+          ...(workflowBundle ? { workflowBundle } : {}),
         },
       });
+      workers.push(worker);
       worker.failed.catch((error: unknown) => log.error({ err: error }, 'the worker of a test failed'));
       return worker;
     },
     async stopWorker() {
-      const stopped = worker;
-      worker = undefined;
-      await stopped?.drain();
+      const stopped = workers;
+      workers = [];
+      await Promise.all(stopped.map((worker) => worker.drain()));
     },
     async stop() {
       await api?.close();
