@@ -46,6 +46,8 @@ export interface OrderProgress {
   stopMsLeft: number | null;
   /** Shipments that failed or were voided, and whose units are still reserved. */
   unreleasedShipments: number;
+  /** Requests to take units out of it: whether more may be cut, and how many units were. */
+  cuts: { requestId: string; isOpen: boolean; units: number }[];
   /** For what it needs a person, each kind once. */
   attention: AttentionKind[];
 }
