@@ -28,8 +28,8 @@ export interface ProgressRow {
   attention: AttentionKind[];
 }
 
-/** A request to cancel that was open when the order ended has ended with it. */
-const CANCEL = `case when o.cancel_state is distinct from 'open' or o.status in ${literals(OPEN_ORDER_STATUSES)} then o.cancel_state
+/** SQL of what became of the request to cancel an order `o`. One that was open when the order ended has ended with it. */
+export const CANCEL = `case when o.cancel_state is distinct from 'open' or o.status in ${literals(OPEN_ORDER_STATUSES)} then o.cancel_state
     when (select sum(i.cancelled_quantity) from order_items i where i.order_id = o.id) > o.cancel_base then 'done'
     else 'refused' end`;
 

@@ -9,6 +9,7 @@ import type { PaymentView, RefundView } from '../payments/types';
 import { PAYMENT_JSON, REFUND_JSON } from '../payments/view-sql';
 import type { ReservationStatus } from '../stock/reservations/types';
 import type { Shortage } from '../stock/sourcing/types';
+import { CANCEL } from './progress-queries';
 import type { OrderItemView, ReservationView } from './types';
 
 /** What is still reserved in a warehouse for an item, and what was picked up there: not what was given back. */
@@ -27,7 +28,7 @@ const ALLOCATIONS = `
 const ORDER = `
   o.id, o.status, o.customer_id as "customerId", o.fulfilment, o.currency, o.total_minor as "totalMinor",
   o.failure_code as "failureCode", o.failure_detail as "failureDetail", o.failure_details as "failureDetails",
-  o.cancel_reason as "cancelReason", o.shortages,
+  case when ${CANCEL} is distinct from 'refused' then o.cancel_reason end as "cancelReason", o.shortages,
   ${utc('o.created_at')} as "createdAt", ${utc('o.updated_at')} as "updatedAt",
   ${utcMicros('o.created_at')} as "createdAtMicros",
   coalesce((select json_agg(json_build_object('sku', i.sku, 'quantity', i.quantity, 'unitPriceMinor', i.unit_price_minor,
