@@ -33,6 +33,10 @@ export type Fulfilment = (typeof FULFILMENTS)[number];
 export const ITEM_STATUSES = ['reserved', 'backordered', 'fulfilled', 'cancelled'] as const;
 export type ItemStatus = (typeof ITEM_STATUSES)[number];
 
+/** What became of a request to cancel: under way, something was ended, or nothing could be. */
+export const CANCEL_STATES = ['open', 'done', 'refused'] as const;
+export type CancelState = (typeof CANCEL_STATES)[number];
+
 /** What an order is charged with. `token` is the gateway's word for a card, never a card number. */
 export interface PaymentMethod {
   method: string;
