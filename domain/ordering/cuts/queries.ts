@@ -1,4 +1,4 @@
-import { execute, many, type Transaction } from '../../../platform/database/database';
+import { execute, many, maybeOne, type Queryable, type Transaction } from '../../../platform/database/database';
 import { literals } from '../../../platform/database/literals';
 import type { CancelState } from '../../orders/types';
 
@@ -30,6 +30,20 @@ export function insertCuts(tx: Transaction, cuts: readonly NewCut[]): Promise<nu
       cuts.map((c) => c.quantity),
       cuts.map((c) => c.reason),
     ],
+  );
+}
+
+/** Of a request: whether more may be cut, and how many units were. */
+export function selectCut(
+  on: Queryable,
+  requestId: string,
+): Promise<{ isOpen: boolean; units: number } | undefined> {
+  return maybeOne(
+    on,
+    'cuts.of_request',
+    `select bool_or(state = 'open') as "isOpen", sum(done) as units from order_cuts where request_id = $1
+     having count(*) > 0`,
+    [requestId],
   );
 }
 

@@ -1,10 +1,10 @@
-import type { Database } from '../../../platform/database/database';
+import type { Database, Queryable } from '../../../platform/database/database';
 import { enqueue } from '../../../platform/database/outbox';
 import { derivedId } from '../../../platform/ids';
 import { appendEvents } from '../../orders/events';
 import { existingProgress } from '../progress';
 import type { OrderProgress } from '../types';
-import { insertCuts } from './queries';
+import { insertCuts, selectCut } from './queries';
 
 export interface CutRequest {
   orderId: string;
@@ -12,6 +12,14 @@ export interface CutRequest {
   requestId: string;
   items: readonly { sku: string; quantity: number }[];
   reason: string | null;
+}
+
+/** How far a request to cut units has come; undefined: there is none. */
+export function readCut(
+  on: Queryable,
+  requestId: string,
+): Promise<{ isOpen: boolean; units: number } | undefined> {
+  return selectCut(on, requestId);
 }
 
 /** Longer than a cut takes: see `requestCancel`. */
