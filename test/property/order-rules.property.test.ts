@@ -54,10 +54,13 @@ test('an item has exactly one status, and it is fulfilled or cancelled only when
 });
 
 const RUNS = 10_000;
-/** Every defect is found within so many. */
-const RUNS_OF_DEFECT = 5_000;
+const RUNS_OF_REFUNDS = 5_000;
+/** A defect is found within a few thousand; so many at most are tried, so that a seed is never unlucky. */
+const RUNS_OF_DEFECT = 200_000;
 
 type Rules = ConstructorParameters<typeof OrderRun>[1];
+
+type Sequences = fc.IPropertyWithHooks<[Seed, Happening[]]>;
 
 function run(seed: Seed, events: readonly Happening[], rules: Rules): void {
   const order = new OrderRun(seed, rules);
@@ -66,21 +69,21 @@ function run(seed: Seed, events: readonly Happening[], rules: Rules): void {
 }
 
 /** Whatever happens to an order, in whatever sequence, with these rules. */
-function orders(rules: Rules = {}) {
+function orders(rules: Rules = {}): Sequences {
   const events = fc.array(happening, { maxLength: 40, size: 'max' });
   return fc.property(seeds, events, (seed, all) => run(seed, all, rules));
 }
 
 /** Whatever happens to a refund. */
-function refunds(rules: Rules = {}) {
+function refunds(rules: Rules = {}): Sequences {
   const events = fc.array(refundHappening, { maxLength: 40, size: 'max' });
-  return fc.property(events, (all) => run(PAID_SEED, [...REFUNDED, ...all], rules));
+  return fc.property(fc.constant(PAID_SEED), events, (seed, all) => run(seed, [...REFUNDED, ...all], rules));
 }
 
 test('whatever happens, no unit and no cent is lost or doubled, nothing is repeated without a change, and every order ends', () => {
   const { seed } = seededRandom();
   fc.assert(orders(), { seed, numRuns: RUNS });
-  fc.assert(refunds(), { seed, numRuns: RUNS_OF_DEFECT });
+  fc.assert(refunds(), { seed, numRuns: RUNS_OF_REFUNDS });
 });
 
 describe('the same finds', () => {
@@ -92,13 +95,16 @@ describe('the same finds', () => {
     ['unwanted-charge-sent', 'nothing is captured once its reservation is given up'],
     ['new-key-without-outcome', 'a refund '],
     ['failed-refund-unplanned', 'what is planned to go back is the sum of the refunds'],
-    ['late-failure-wins', 'a refund '],
     ['ask-stays-due', 'the same is not asked twice at one moment'],
     ['refusal-forgotten', 'a carrier that refused is not asked again'],
   ];
 
   test.each(defects)('the defect %s of the transactions', (defect, broken) => {
     expect(firstFailure({ defect })).toContain(broken);
+  });
+
+  test('the defect late-failure-wins, of two calls about one refund', () => {
+    expect(firstFailure({ defect: 'late-failure-wins' }, refunds)).toContain('a refund ');
   });
 
   const steps: [string, typeof nextStep, string][] = [
@@ -138,11 +144,9 @@ describe('the same finds', () => {
     expect(firstFailure({ next })).toContain(broken);
   });
 
-  function firstFailure(rules: Rules): string {
+  function firstFailure(rules: Rules, property: (rules: Rules) => Sequences = orders): string {
     const { seed } = seededRandom();
-    const limits = { seed, numRuns: RUNS_OF_DEFECT, endOnFailure: true };
-    for (const { errorInstance } of [fc.check(orders(rules), limits), fc.check(refunds(rules), limits)])
-      if (errorInstance instanceof Error) return errorInstance.message;
-    return 'nothing';
+    const found = fc.check(property(rules), { seed, numRuns: RUNS_OF_DEFECT, endOnFailure: true });
+    return found.errorInstance instanceof Error ? found.errorInstance.message : 'nothing';
   }
 });
