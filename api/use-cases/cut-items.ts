@@ -40,7 +40,8 @@ function refuseUnknown(
 ): void {
   const faults = wanted.flatMap(({ sku, quantity }, index) => {
     const ordered = items.find((item) => item.sku === sku)?.quantity;
-    if (ordered === undefined) return [{ path: `items.${index}.sku`, message: `is not in this order: ${sku}` }];
+    if (ordered === undefined)
+      return [{ path: `items.${index}.sku`, message: `is not in this order: ${sku}` }];
     if (quantity <= ordered) return [];
     return [{ path: `items.${index}.quantity`, message: `only ${ordered} of ${sku} are ordered` }];
   });

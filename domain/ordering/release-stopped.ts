@@ -12,8 +12,7 @@ import {
   type OpenLine,
   type ReservationRow,
 } from '../stock/reservations/reservations';
-import { countAsCut, lockOpenCuts, unitsCut } from './cuts/cut';
-import type { OpenCut } from './cuts/queries';
+import { countAsCut, lockOpenCuts, unitsCut, type OpenCut } from './cuts/cut';
 import { shareToCuts } from './cuts/share';
 import { existingProgress } from './progress';
 import { releaseLines, type EndOfOrder, type ReleasedLine } from './release';

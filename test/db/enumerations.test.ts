@@ -69,6 +69,7 @@ const ENUMERATIONS: Readonly<Record<string, { all: Words; parts?: readonly Words
   'jobs.status': { all: JOB_STATUSES, parts: [ENDED_JOB_STATUSES, OPEN_JOB_STATUSES] },
   'jobs.type': { all: JOB_TYPES },
   'orders.fulfilment': { all: FULFILMENTS },
+  'order_cuts.state': { all: CANCEL_STATES },
   'orders.cancel_state': { all: CANCEL_STATES },
   'orders.status': { all: ORDER_STATUSES, parts: [OPEN_ORDER_STATUSES] },
   'payments.status': {

@@ -200,6 +200,7 @@ export class OrderModel {
       stopMsLeft: stopping.length > 0 ? Math.min(...stopping.map(({ dueAt }) => dueAt)) - this.now : null,
       unreleasedShipments: this.shipments.filter((one) => this.isReleasable(one)).length,
       attention: [],
+      cuts: [],
     };
   }
 

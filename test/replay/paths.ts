@@ -28,6 +28,8 @@ export const PATHS = [
   'workflow-cancelled-while-waiting',
   'undo-of-reserve-stuck',
   'rest-cancelled',
+  'unit-cut-after-booking',
+  'all-units-cut',
   'workflow-cancelled-when-part-has-left',
   'one-warehouse-refused',
   'every-warehouse-refused',

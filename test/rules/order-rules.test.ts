@@ -85,6 +85,7 @@ function progress(rest: Partial<OrderProgress> = {}): OrderProgress {
     stopMsLeft: null,
     unreleasedShipments: 0,
     attention: [],
+    cuts: [],
     ...rest,
   };
 }

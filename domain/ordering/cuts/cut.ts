@@ -14,10 +14,17 @@ import { lockWaiting, takeWaiting } from '../backorders/backorders';
 import { existingProgress } from '../progress';
 import { releaseLines, type ReleasedLine } from '../release';
 import type { OrderProgress } from '../types';
-import { addDone, endCuts, selectOpenForUpdate, selectStoppable, type OpenCut } from './queries';
+import {
+  addDone,
+  endCuts,
+  existsUndecided,
+  selectOpenForUpdate,
+  selectStoppable,
+  type OpenCut,
+} from './queries';
 import { shareToCuts, type Shared } from './share';
 
-export { selectOpenForUpdate as lockOpenCuts } from './queries';
+export { selectOpenForUpdate as lockOpenCuts, type OpenCut } from './queries';
 
 /**
  * Takes units out of an order as far as they have not left: first those that wait for stock, then those that are not paid for,
@@ -102,7 +109,8 @@ async function cutUnpaid(tx: Transaction, orderId: string): Promise<void> {
 /** Stops as few shipments as have what is to be cut; where there are none, it can't be cut. */
 async function stopOrEnd(tx: Transaction, orderId: string): Promise<void> {
   const cuts = await selectOpenForUpdate(tx, orderId);
-  if (cuts.length === 0) return;
+  // What is being stopped or charged, also by an earlier run of this step, decides first what there is to cut.
+  if (cuts.length === 0 || (await existsUndecided(tx, orderId))) return;
   const parcels = await selectStoppable(
     tx,
     orderId,

@@ -1,5 +1,13 @@
-import { execute, many, maybeOne, type Queryable, type Transaction } from '../../../platform/database/database';
+import {
+  execute,
+  many,
+  one,
+  maybeOne,
+  type Queryable,
+  type Transaction,
+} from '../../../platform/database/database';
 import { literals } from '../../../platform/database/literals';
+import { STOPPED_SHIPMENT_STATUSES } from '../../fulfilment/types';
 import type { CancelState } from '../../orders/types';
 
 export interface NewCut {
@@ -94,6 +102,19 @@ export function endCuts(
      where id = any ($1::uuid[]) and state = 'open' returning request_id as "requestId", state`,
     [cutIds],
   );
+}
+
+/** Whether a shipment of an order is being stopped, or is not released yet, or a charge of it is in flight. */
+export async function existsUndecided(tx: Transaction, orderId: string): Promise<boolean> {
+  const { undecided } = await one<{ undecided: boolean }>(
+    tx,
+    'cuts.exists_undecided',
+    `select exists (select from shipments where order_id = $1
+                    and (status = 'voiding' or status in ${literals(STOPPED_SHIPMENT_STATUSES)} and released_at is null))
+       or exists (select from reservations where order_id = $1 and status = 'charging') as undecided`,
+    [orderId],
+  );
+  return undecided;
 }
 
 export interface ParcelWithUnits {
