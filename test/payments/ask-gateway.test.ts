@@ -1,9 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { Registry } from 'prom-client';
 import { askGateway, type AskRequest } from '../../domain/ordering/ask-gateway';
 import { cancelUndelivered } from '../../domain/ordering/cancel';
 import { beginCharge, settleCharge } from '../../domain/ordering/pay';
 import type { OrderProgress } from '../../domain/ordering/types';
 import type { ClosableGateway, GatewayNamed, PaymentGateway } from '../../domain/payments/types';
+import { createGatewayMetrics } from '../../integrations/gateway-metrics';
 import { onlyGateway, openGateways } from '../../integrations/gateways';
 import { createSandboxGateway } from '../../integrations/sandbox-gateway/gateway';
 import { readSettings } from '../../platform/config';
@@ -306,7 +308,11 @@ describe('a charge of a former gateway', () => {
   afterEach(() => stripe.stop());
 
   const former = (env: Record<string, string>) =>
-    openGateways(readSettings(env), { databaseUrl: shop.url, log });
+    openGateways(readSettings(env), {
+      databaseUrl: shop.url,
+      log,
+      metrics: createGatewayMetrics(new Registry()),
+    });
 
   test('is asked about there while its credentials are set, and so is its refund', async () => {
     const gateways = former({ STRIPE_API_KEY: 'sk_test_1', STRIPE_API_BASE: stripe.url });
