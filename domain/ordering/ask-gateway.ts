@@ -45,7 +45,7 @@ const LONGEST_RETRY_SECONDS = 3_600;
 export async function askGateway(deps: AskDeps, request: AskRequest): Promise<OrderProgress> {
   const { db } = deps;
   const { orderId, ask } = request;
-  if (ask.kind === 'refund') await askRefund(deps, ask.id);
+  if (ask.kind === 'refund') await askRefund(deps, ask.id, request);
   else await askCharge(deps, request);
   return existingProgress(db, orderId);
 }

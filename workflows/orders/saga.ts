@@ -126,7 +126,7 @@ class OrderSaga {
       this.details.did(outcome === 'reserved' ? how : `Not reserved: ${code ?? outcome}.`);
       return progress;
     } catch (error) {
-      if (!(error instanceof ActivityFailure) && !isCancellation(error)) throw error;
+      if (!(error instanceof TemporalFailure)) throw error;
       const code = isCancellation(error) ? 'CANCELLED' : failureType(error);
       this.details.did(`Reservation given up: ${code}.`);
       this.details.now('Undoing the reservation.');
@@ -201,7 +201,7 @@ class OrderSaga {
     try {
       return await briefly.askGatewayBriefly(request);
     } catch (error) {
-      if (!(error instanceof ActivityFailure)) throw error;
+      if (!(error instanceof TemporalFailure)) throw error;
       this.slow.add(id);
       return database.readOrder(orderId);
     }
@@ -249,7 +249,8 @@ class OrderSaga {
   }
 }
 
-function failureType(error: unknown): string {
-  const cause = error instanceof ActivityFailure ? error.cause : undefined;
+/** A local activity throws its own failure where it failed, an `ActivityFailure` only where it was cancelled or timed out. */
+function failureType(error: TemporalFailure): string {
+  const cause = error instanceof ActivityFailure ? error.cause : error;
   return cause instanceof ApplicationFailure ? (cause.type ?? 'RESERVE_FAILED') : 'RESERVE_FAILED';
 }
