@@ -191,6 +191,18 @@ describe('asking about a charge', () => {
     return order;
   }
 
+  test('that takes longer than all its calls may is unknown, and says so', async () => {
+    const order = await charging();
+    let release = () => {};
+    const released = new Promise<null>((resolve) => (release = () => resolve(null)));
+    await ask(order, { gatewayNamed: with_({ find: () => released }), limitMs: 50 });
+    expect(await readPayment(shop.db, order.paymentId)).toMatchObject({ status: 'unknown' });
+    expect(await asked(order)).toMatchObject({ tries: 1, lastError: 'it takes longer' });
+    release();
+    await ask(order);
+    expect(await progressOf(shop.db, order.orderId)).toMatchObject({ status: 'paid', asks: [] });
+  });
+
   test('that turns out never to have been made is declined, and needs nobody any more', async () => {
     const order = await givenUp();
     await ask(order);
@@ -290,6 +302,40 @@ describe('a brief ask', () => {
     await ask(order);
     expect((await readSandboxBooks(shop.db, [order.paymentId])).charges).toHaveLength(1);
     expect(await eventTypes(shop.db, order.orderId)).toEqual(['payment_captured', 'shipments_created']);
+  });
+
+  test('of a refund that is not done in time records nothing, and the next ask finds what became of it', async () => {
+    const order = await charging();
+    await ask(order);
+    const [refundId] = await plan(shop.db, order);
+    let release = () => {};
+    const released = new Promise<void>((resolve) => (release = resolve));
+    let calls = 0;
+    const gatewayNamed = with_({
+      async refund(request) {
+        calls += 1;
+        await released;
+        return gateway.refund(request);
+      },
+    });
+    const about = { gatewayNamed, ask: { kind: 'refund', id: refundId! } } as const;
+    const refund = async () =>
+      (
+        await shop.db.pool.query<{ status: string; lastError: string | null }>(
+          'select status, last_error as "lastError" from refunds where id = $1',
+          [refundId],
+        )
+      ).rows[0];
+    expect((await ask(order, { ...about, briefMs: 50 })).asks).toMatchObject([{ id: refundId, tries: 1 }]);
+    expect(await refund()).toEqual({ status: 'planned', lastError: null });
+    await ask(order, { ...about, limitMs: 50 });
+    expect(await refund()).toEqual({ status: 'planned', lastError: 'it takes longer' });
+    release();
+    await ask(order, about);
+    expect(calls).toBe(3);
+    expect(await refundsOf(shop.db, order.orderId)).toMatchObject([{ status: 'succeeded' }]);
+    await delay(20);
+    expect((await readSandboxBooks(shop.db, [order.paymentId])).refundedMinor).toBe(order.amountMinor);
   });
 
   test('that fails in time leaves the charge pending and due again', async () => {
