@@ -39,6 +39,7 @@ const carrierSecrets = list.superRefine((items, context) => {
 export const settingsSchema = z.object({
   HOST: z.string().min(1).default('127.0.0.1'),
   PORT: port.default(8080),
+  WORKER_METRICS_PORT: port.optional(),
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
   HOLDFAST_HOME: z.string().min(1).default('.holdfast'),
   HOLDFAST_URL: z.url({ protocol: /^https?$/ }).optional(),

@@ -1,8 +1,10 @@
 import type { Client } from '@temporalio/client';
 import type { NativeConnection, WorkerOptions } from '@temporalio/worker';
+import type { Registry } from 'prom-client';
 import { createWarehouseDirectory } from '../domain/catalog/warehouses';
 import { createOrderReserver } from '../domain/ordering/order-reserver';
 import { openCarriers } from '../integrations/carriers';
+import { createGatewayMetrics } from '../integrations/gateway-metrics';
 import { isFastGateway, openGateways } from '../integrations/gateways';
 import { ensurePartitions } from '../domain/stock/retention/retention';
 import { stock } from '../domain/ordering/backorders/stock-with-backorders';
@@ -21,6 +23,7 @@ import { createReceivers } from './outbox/receivers';
 import { startRelay } from './outbox/relay';
 import { ensureSchedules } from './schedules';
 import { createTaskQueueWorkers, runWorkers } from './task-queue-workers';
+import { addWorkerMetrics } from './worker-metrics';
 
 export interface WorkerDeps {
   settings: Settings;
@@ -32,6 +35,8 @@ export interface WorkerDeps {
   namespace: string;
   names: EngineNames;
   log: Logger;
+  /** Its metrics are added here. */
+  metrics: Registry;
   /** Instead of those that the settings ask for. Closed with the worker. */
   integrations?: Integrations;
   /** For tests: a bundle made before, and whatever else is to differ. */
@@ -89,7 +94,9 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
   });
   const activities = createActivities({ ...context, reserver });
   const workerOptions = await deploymentOptions(deps);
-  const workers = runWorkers(await createTaskQueueWorkers({ ...deps, activities, workerOptions }));
+  const taskQueueWorkers = await createTaskQueueWorkers({ ...deps, activities, workerOptions });
+  addWorkerMetrics(deps.metrics, taskQueueWorkers);
+  const workers = runWorkers(taskQueueWorkers);
   const relay = startRelay({ db, databaseUrl: deps.databaseUrl, receivers: createReceivers(context), log });
   for (const { start } of carriers) start();
 
@@ -118,7 +125,7 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
   };
 }
 
-function openIntegrations({ settings, databaseUrl, log }: WorkerDeps): Integrations {
-  const deps = { databaseUrl, log };
+function openIntegrations({ settings, databaseUrl, log, metrics }: WorkerDeps): Integrations {
+  const deps = { databaseUrl, log, metrics: createGatewayMetrics(metrics) };
   return { gateways: openGateways(settings, deps), carriers: openCarriers(settings, deps) };
 }

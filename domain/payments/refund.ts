@@ -1,6 +1,7 @@
 import type { Database, Transaction } from '../../platform/database/database';
 import { isAppError } from '../../platform/errors';
 import { newId } from '../../platform/ids';
+import { withTimeout } from '../../platform/with-timeout';
 import { raiseAttention, resolveAttention } from '../orders/attention';
 import { appendEvents } from '../orders/events';
 import type { NewEvent } from '../orders/types';
@@ -83,11 +84,22 @@ export interface RefundDeps {
  *
  * A refund that the gateway refuses for good ends as `failed` and needs a person. One that it does not respond to is due again later;
  * one whose key it has spent as well, under the next number of its key.
+ *
+ * @param limits.briefMs of a first attempt: nothing is recorded where the gateway takes longer, milliseconds; the next finds the outcome
+ * @param limits.limitMs of any other: where the gateway takes longer, that is recorded
  */
-export async function askRefund({ db, gatewayNamed }: RefundDeps, refundId: string): Promise<void> {
+export async function askRefund(
+  { db, gatewayNamed }: RefundDeps,
+  refundId: string,
+  { briefMs = null, limitMs }: { briefMs?: number | null; limitMs?: number } = {},
+): Promise<void> {
   const refund = await claimRefund(db, refundId, TIMES);
   if (!refund) return;
-  const outcome = await callGateway(gatewayNamed, refund);
+  const call = callGateway(gatewayNamed, refund);
+  const longestMs = briefMs ?? limitMs;
+  const inTime = longestMs === undefined ? await call : await withTimeout(call, longestMs);
+  if (inTime === 'late' && briefMs !== null) return;
+  const outcome: CallOutcome = inTime === 'late' ? { status: 'unknown', reason: 'it takes longer' } : inTime;
   await db.retrying((tx) =>
     outcome.status === 'unknown' || outcome.status === 'key_spent'
       ? recordDelay(tx, refund, outcome)

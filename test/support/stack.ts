@@ -1,12 +1,17 @@
 import { withStock } from './stock';
 import { randomBytes } from 'node:crypto';
+import type { Registry } from 'prom-client';
 import { startApi, type Api } from '../../api/server';
 import { createSandboxCarrier } from '../../integrations/sandbox-carrier/carrier';
+import type { ClosableGateway } from '../../domain/payments/types';
 import { applyCarrierEvents } from '../../domain/fulfilment/carrier-updates';
+import { withBreaker } from '../../integrations/gateway-breaker';
+import { createGatewayMetrics } from '../../integrations/gateway-metrics';
 import { onlyGateway } from '../../integrations/gateways';
 import { createSandboxGateway } from '../../integrations/sandbox-gateway/gateway';
 import { readSettings, type Settings } from '../../platform/config';
 import { openDatabase, type Database } from '../../platform/database/database';
+import { createMetricsRegistry } from '../../platform/telemetry/metrics';
 import {
   connectTemporal,
   installTemporalRuntime,
@@ -36,6 +41,8 @@ export interface StackOptions {
   /** A server or database of the test's own, instead of the run's. */
   databaseUrl?: string;
   temporalAddress?: string;
+  /** Changes the gateway before it is put behind its circuit breaker. */
+  gateway?: (sandbox: ClosableGateway) => ClosableGateway;
   integrations?: (made: Integrations) => Integrations;
 }
 
@@ -48,6 +55,8 @@ export interface Stack {
   temporal: TemporalLink;
   /** Of the API, `http://host:port/api/v1`. */
   url: string;
+  /** Of the worker that was started last. */
+  workerMetrics: Registry | undefined;
   /** Beside others that run. With a bundle: of other workflows than the product's. */
   startWorker(workflowBundle?: { codePath: string }): Promise<RunningWorker>;
   stopWorker(): Promise<void>;
@@ -84,15 +93,18 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
   let workers: RunningWorker[] = [];
   let api: Api | undefined;
 
-  function openIntegrations(): Integrations {
+  function openIntegrations(registry: Registry): Integrations {
+    const callTimeoutMs = settings.PAYMENT_CALL_TIMEOUT_MS;
+    const sandbox = createSandboxGateway({
+      url: databaseUrl,
+      log,
+      callTimeoutMs,
+      ...(options.slowMs === undefined ? {} : { slowMs: options.slowMs }),
+    });
+    const gateway = options.gateway ? options.gateway(sandbox) : sandbox;
     const made: Integrations = {
       gateways: onlyGateway(
-        createSandboxGateway({
-          url: databaseUrl,
-          log,
-          callTimeoutMs: settings.PAYMENT_CALL_TIMEOUT_MS,
-          ...(options.slowMs === undefined ? {} : { slowMs: options.slowMs }),
-        }),
+        withBreaker(gateway, { callTimeoutMs, log, metrics: createGatewayMetrics(registry) }),
       ),
       carriers: [
         createSandboxCarrier({
@@ -118,8 +130,11 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     names,
     temporal,
     url: '',
+    workerMetrics: undefined,
     async startWorker(workflowBundle) {
       const { client, connection, namespace } = temporal;
+      const metrics = createMetricsRegistry('worker');
+      stack.workerMetrics = metrics;
       const worker = await startWorker({
         settings,
         db,
@@ -129,7 +144,8 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
         namespace,
         names,
         log,
-        integrations: openIntegrations(),
+        metrics,
+        integrations: openIntegrations(metrics),
         workerOptions: {
           ...withWorkflowBundle({ taskQueue: '' }),
           ...(workflowBundle ? { workflowBundle } : {}),
@@ -162,6 +178,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
       client: temporal.client,
       names,
       eagerStart: true,
+      workerMetrics: stack.workerMetrics,
       log,
     });
     stack.url = `${api.url}/api/v1`;

@@ -128,7 +128,7 @@ class OrderSaga {
       this.details.did(outcome === 'reserved' ? how : `Not reserved: ${code ?? outcome}.`);
       return progress;
     } catch (error) {
-      if (!(error instanceof ActivityFailure) && !isCancellation(error)) throw error;
+      if (!(error instanceof TemporalFailure)) throw error;
       const code = isCancellation(error) ? 'CANCELLED' : failureType(error);
       this.details.did(`Reservation given up: ${code}.`);
       this.details.now('Undoing the reservation.');
@@ -209,7 +209,7 @@ class OrderSaga {
     try {
       return await briefly.askGatewayBriefly(request);
     } catch (error) {
-      if (!(error instanceof ActivityFailure)) throw error;
+      if (!(error instanceof TemporalFailure)) throw error;
       this.slow.add(id);
       return database.readOrder(orderId);
     }
@@ -262,7 +262,8 @@ function isAskedFor({ cancel, cuts }: OrderProgress): boolean {
   return cancel === 'open' || cancel === 'done' || cuts.some(({ isOpen }) => isOpen);
 }
 
-function failureType(error: unknown): string {
-  const cause = error instanceof ActivityFailure ? error.cause : undefined;
+/** A local activity throws its own failure where it failed, an `ActivityFailure` only where it was cancelled or timed out. */
+function failureType(error: TemporalFailure): string {
+  const cause = error instanceof ActivityFailure ? error.cause : error;
   return cause instanceof ApplicationFailure ? (cause.type ?? 'RESERVE_FAILED') : 'RESERVE_FAILED';
 }
