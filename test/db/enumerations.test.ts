@@ -20,6 +20,7 @@ import {
   CAPTURED_PAYMENT_STATUSES,
   PAYMENT_STATUSES,
   PAYMENT_STATUSES_IN_FLIGHT,
+  REFUND_ORIGINS,
   REFUND_STATUSES,
 } from '../../domain/payments/types';
 import { ALERT_KINDS, ALERT_STATUSES } from '../../domain/stock/alerts/types';
@@ -40,6 +41,7 @@ import {
 } from '../../domain/warehousing/counting/types';
 import {
   AWAITED_RETURN_STATUSES,
+  RETURN_REFUNDS,
   RETURN_STATUSES,
   RETURN_STEPS,
 } from '../../domain/warehousing/returns/types';
@@ -57,6 +59,7 @@ const ENUMERATIONS: Readonly<Record<string, { all: Words; parts?: readonly Words
   'count_lines.status': { all: LINE_STATUSES, parts: [COMPARED_LINE_STATUSES] },
   'count_sheets.status': { all: SHEET_STATUSES },
   'customer_return_steps.step': { all: RETURN_STEPS },
+  'customer_returns.refund': { all: RETURN_REFUNDS },
   'customer_returns.status': { all: RETURN_STATUSES, parts: [AWAITED_RETURN_STATUSES] },
   'feeds.mode': { all: FEED_MODES },
   'feeds.stage': { all: FEED_STAGES },
@@ -71,6 +74,7 @@ const ENUMERATIONS: Readonly<Record<string, { all: Words; parts?: readonly Words
     all: PAYMENT_STATUSES,
     parts: [CAPTURED_PAYMENT_STATUSES, PAYMENT_STATUSES_IN_FLIGHT],
   },
+  'refunds.origin': { all: REFUND_ORIGINS },
   'refunds.status': { all: REFUND_STATUSES },
   'reservations.kind': { all: RESERVATION_KINDS, parts: [ENDLESS_RESERVATION_KINDS] },
   'reservations.status': { all: RESERVATION_STATUSES },
