@@ -1,3 +1,4 @@
+import { SQL_CHECKS, statementOf } from '../../domain/assurance/checks/checks';
 import { cancelUndelivered, requestCancel } from '../../domain/ordering/cancel';
 import { readUnfinishedOrder } from '../../domain/ordering/reconcile';
 import { releaseStoppedShipments } from '../../domain/ordering/release-stopped';
@@ -21,11 +22,18 @@ import {
 import { expectInvariants } from '../support/invariants';
 import { authorise, comesIn, inspect, shippedOrder, type Units } from './support';
 
+const check = SQL_CHECKS.get('order_payments')!;
+
 let shop: OrderShop;
 beforeAll(async () => {
   shop = await openOrderShop();
 });
-afterEach(() => expectInvariants(shop.db));
+afterEach(async () => {
+  await expectInvariants(shop.db);
+  // What an operator sees of money that is kept for nothing, or given back twice.
+  const run = { mode: 'full', limit: 10, graceSeconds: 0, since: null, summedUp: { xid: 0, id: 0 } } as const;
+  expect((await shop.db.query(statementOf(check, run))).rows).toEqual([]);
+});
 afterAll(() => shop.close());
 
 /** A return of `units` that has come in. */
