@@ -2,6 +2,7 @@ import { SQL_CHECKS, statementOf } from '../../domain/assurance/checks/checks';
 import { cancelUndelivered, requestCancel } from '../../domain/ordering/cancel';
 import { readUnfinishedOrder } from '../../domain/ordering/reconcile';
 import { releaseStoppedShipments } from '../../domain/ordering/release-stopped';
+import { settleRefund } from '../../domain/payments/refund';
 import type { InspectionResult } from '../../domain/warehousing/returns/inspect';
 import type { NewReturn } from '../../domain/warehousing/returns/types';
 import { newId } from '../../platform/ids';
@@ -37,9 +38,14 @@ afterEach(async () => {
 afterAll(() => shop.close());
 
 /** A return of `units` that has come in. */
-async function cameIn(orderId: string, units: Units, terms: Partial<NewReturn> = {}): Promise<string> {
+async function cameIn(
+  orderId: string,
+  units: Units,
+  terms: Partial<NewReturn> = {},
+  location = 'AMS',
+): Promise<string> {
   const { id } = await authorise(shop.db, orderId, units, terms);
-  await comesIn(shop.db, id, units);
+  await comesIn(shop.db, id, units, { location });
   return id;
 }
 
@@ -207,6 +213,24 @@ test('where everything was given back before, a return is inspected and nothing 
   expect(await amounts(orderId)).toEqual([3_000]);
 });
 
+test('once all of it is back with the customer, returns are inspected at once and nothing is recorded of their money', async () => {
+  const sku = await shop.product({ AMS: 3 });
+  const orderId = await shippedOrder(shop, { [sku]: 3 });
+  await giveBack(shop.db, orderId, 3_000);
+  const [refund] = (await viewOf(shop.db, orderId)).refunds;
+  const made = { status: 'succeeded', gatewayRef: 're_1' } as const;
+  await shop.db.retrying((tx) => settleRefund(tx, refund!.id, made));
+  const ids: string[] = [];
+  for (const place of ['AMS', 'BER', 'NYC']) ids.push(await cameIn(orderId, { [sku]: 1 }, {}, place));
+  await Promise.all(ids.map((id) => inspect(shop.db, id, [restock(sku, 1)])));
+  expect(await amounts(orderId)).toEqual([3_000]);
+  const { rowCount } = await shop.db.pool.query(
+    'select from customer_return_sources where return_id = any ($1)',
+    [ids],
+  );
+  expect(rowCount).toBe(0);
+});
+
 describe('of an order of which parts were paid apart', () => {
   /** Two units that were paid and shipped at first, and two that waited for stock. */
   async function twoPayments() {
@@ -271,11 +295,16 @@ describe('of an order of which parts were paid apart', () => {
   test('inspections of two returns at once never take the same units', async () => {
     const { sku, orderId, payments, second } = await twoPayments();
     await second();
-    const ids = [await cameIn(orderId, { [sku]: 2 }), await cameIn(orderId, { [sku]: 2 })];
-    await Promise.all(ids.map((id) => inspect(shop.db, id, [restock(sku, 2)])));
+    // At different places, so that they do not wait for each other's stock.
+    const places = ['AMS', 'BER', 'NYC', 'AMS'];
+    const ids: string[] = [];
+    for (const place of places) ids.push(await cameIn(orderId, { [sku]: 1 }, {}, place));
+    await Promise.all(ids.map((id) => inspect(shop.db, id, [restock(sku, 1)])));
     expect((await refunds(orderId, payments)).sort()).toEqual([
-      [1, 2_000],
-      [2, 2_000],
+      [1, 1_000],
+      [1, 1_000],
+      [2, 1_000],
+      [2, 1_000],
     ]);
   });
 

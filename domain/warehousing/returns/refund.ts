@@ -33,6 +33,8 @@ export async function planReturnRefunds(
   { orderId, accepted }: { orderId: string; accepted: readonly AcceptedUnits[] },
 ): Promise<{ amountMinor: number; events: NewEvent[] }> {
   const payments = await lockRefundable(tx, orderId);
+  // Without a lock nothing may be recorded; and there is no money left that it could matter for.
+  if (payments.length === 0) return { amountMinor: 0, events: [] };
   const sources = await findSources(tx, orderId, accepted);
   await insertSources(tx, { returnId, stepId, sources });
   const owed = await owedByReservation(tx, orderId, { sources, accepted });
