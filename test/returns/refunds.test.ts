@@ -31,11 +31,15 @@ beforeAll(async () => {
 });
 afterEach(async () => {
   await expectInvariants(shop.db);
-  // What an operator sees of money that is kept for nothing, or given back twice.
-  const run = { mode: 'full', limit: 10, graceSeconds: 0, since: null, summedUp: { xid: 0, id: 0 } } as const;
-  expect((await shop.db.query(statementOf(check, run))).rows).toEqual([]);
+  await expectMoneyInOrder();
 });
 afterAll(() => shop.close());
+
+/** What an operator sees of money that is kept for nothing, or given back twice. */
+async function expectMoneyInOrder(): Promise<void> {
+  const run = { mode: 'full', limit: 10, graceSeconds: 0, since: null, summedUp: { xid: 0, id: 0 } } as const;
+  expect((await shop.db.query(statementOf(check, run))).rows).toEqual([]);
+}
 
 /** A return of `units` that has come in. */
 async function cameIn(
