@@ -96,6 +96,7 @@ export const settingsSchema = z.object({
   LEDGER_PARTITIONS_AHEAD: positive.max(120).default(12),
   LEDGER_RETENTION_MONTHS: z.coerce.number().int().min(0).max(1_200).default(0),
   RETURN_AUTHORISATION_DAYS: positive.max(3_650).default(30),
+  RETURN_RESTOCKING_FEE_PERCENT: z.coerce.number().min(0).max(100).multipleOf(0.01).default(0),
   COUNT_TOLERANCE_UNITS: z.coerce.number().int().min(0).default(0),
   RECONCILE_INTERVAL_SECONDS: positive.default(30),
   SEAL_INTERVAL_SECONDS: positive.default(300),

@@ -64,7 +64,7 @@ export function refundRoutes(context: ApiContext): Route[] {
         params: idParams,
         body: refundSettlement,
         responses,
-        problems: ['REFUND_MADE', 'REFUND_UNDER_WAY', 'VALIDATION_FAILED'],
+        problems: ['REFUND_MADE', 'REFUND_UNDER_WAY', 'REFUND_SETTLED', 'VALIDATION_FAILED'],
       },
       async ({ params, body, caller }) => {
         const { outcome, reference = null, reason } = body;

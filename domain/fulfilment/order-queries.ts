@@ -44,3 +44,23 @@ export function selectReservationsThatLeft(
     [reservationIds],
   );
 }
+
+/** Units of one product that left for one reservation. */
+export interface UnitsThatLeft {
+  reservationId: string;
+  productId: number;
+  quantity: number;
+}
+
+/** What has left of an order, oldest reservation first. */
+export function selectUnitsThatLeft(on: Queryable, orderId: string): Promise<UnitsThatLeft[]> {
+  return many<UnitsThatLeft>(
+    on,
+    'fulfilment.units_that_left',
+    `select s.reservation_id as "reservationId", i.product_id as "productId", sum(i.quantity) as quantity
+     from shipments s join shipment_items i on i.shipment_id = s.id join reservations r on r.id = s.reservation_id
+     where s.order_id = $1 and s.status in ${literals(LEFT_SHIPMENT_STATUSES)}
+     group by r.seq, s.reservation_id, i.product_id order by r.seq, i.product_id`,
+    [orderId],
+  );
+}

@@ -29,7 +29,8 @@ export function selectRefundableForUpdate(tx: Transaction, orderId: string): Pro
 export type NewRefund = RefundPlan & { refundId: string; orderId: string };
 
 /**
- * Writes refunds, and sets their amounts aside on the payments, which must be locked. One whose origin has a refund is left out.
+ * Writes refunds, and sets their amounts aside on the payments, which must be locked. One whose origin has a refund of its payment is
+ * left out.
  * Returns the ids of those written.
  */
 export async function insertRefunds(tx: Transaction, refunds: readonly NewRefund[]): Promise<string[]> {
@@ -39,7 +40,7 @@ export async function insertRefunds(tx: Transaction, refunds: readonly NewRefund
     `with planned as (
        insert into refunds (id, payment_id, order_id, amount_minor, reason, origin, origin_id, actor)
        select * from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::bigint[], $5::text[], $6::text[], $7::uuid[], $8::text[])
-       on conflict (origin, origin_id) where origin is not null do nothing
+       on conflict (origin, origin_id, payment_id) where origin is not null do nothing
        returning id, payment_id, amount_minor
      ), set_aside as (
        update payments p set refund_planned_minor = p.refund_planned_minor + of_payment.amount
@@ -190,10 +191,10 @@ export async function selectRefundView(on: Queryable, refundId: string): Promise
   return row?.refund;
 }
 
-/** The same by what it is for. */
+/** The same by what it is for, where that has one refund at most. */
 export async function selectRefundOfOrigin(
   on: Queryable,
-  kind: RefundOrigin['kind'],
+  kind: Exclude<RefundOrigin['kind'], 'return'>,
   id: string,
 ): Promise<RefundView | undefined> {
   const row = await maybeOne<{ refund: RefundView }>(

@@ -44,7 +44,7 @@ const REFUSALS: ReadonlySet<string> = new Set([
 
 /**
  * Plans refunds of payments that the caller has locked: sets the amounts aside, as far as there is money left, and leaves out
- * an origin that has its refund. They are made at the gateway later.
+ * an origin that has its refund of the payment. They are made at the gateway later.
  *
  * @returns their events, which are the caller's to append
  */

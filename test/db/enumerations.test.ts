@@ -43,6 +43,7 @@ import {
 } from '../../domain/warehousing/counting/types';
 import {
   AWAITED_RETURN_STATUSES,
+  RETURN_REFUNDS,
   RETURN_STATUSES,
   RETURN_STEPS,
 } from '../../domain/warehousing/returns/types';
@@ -60,6 +61,7 @@ const ENUMERATIONS: Readonly<Record<string, { all: Words; parts?: readonly Words
   'count_lines.status': { all: LINE_STATUSES, parts: [COMPARED_LINE_STATUSES] },
   'count_sheets.status': { all: SHEET_STATUSES },
   'customer_return_steps.step': { all: RETURN_STEPS },
+  'customer_returns.refund': { all: RETURN_REFUNDS },
   'customer_returns.status': { all: RETURN_STATUSES, parts: [AWAITED_RETURN_STATUSES] },
   'feeds.mode': { all: FEED_MODES },
   'feeds.stage': { all: FEED_STAGES },

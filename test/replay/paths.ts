@@ -42,6 +42,8 @@ export const PATHS = [
   'refund-waits',
   'refund-refused',
   'refund-fails-later',
+  'refund-after-the-end',
+  'refund-settled-while-it-waits',
   'restarted-while-waiting-for-payment',
   'restarted-while-charging',
   'restarted-while-waiting-for-the-carrier',

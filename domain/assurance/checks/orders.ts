@@ -3,7 +3,7 @@ import type { CheckRun, SqlCheck } from '../types';
 import { literals } from '../../../platform/database/literals';
 import { OPEN_ORDER_STATUSES, PAID_ORDER_STATUSES } from '../../orders/types';
 import { LEFT_SHIPMENT_STATUSES } from '../../fulfilment/types';
-import { CAPTURED_PAYMENT_STATUSES } from '../../payments/types';
+import { CAPTURED_PAYMENT_STATUSES, REFUND_ORIGINS_OF_SHIPPED } from '../../payments/types';
 
 /** Orders that were not touched since the last run are left out of an incremental one. */
 const RECENT = `($1::timestamptz is null or o.updated_at >= $1)`;
@@ -118,7 +118,7 @@ export const ORDER_CHECKS: readonly SqlCheck[] = [
       // Sums by joins, not by a subquery for each payment: those take 17 µs an order where all are looked at.
       text: `with refunded as (
           select r.payment_id, sum(r.amount_minor) filter (where r.status = 'succeeded') as minor,
-            sum(r.amount_minor) filter (where r.origin = 'operator') as goodwill, sum(r.amount_minor) as planned
+            sum(r.amount_minor) filter (where r.origin in ${literals(REFUND_ORIGINS_OF_SHIPPED)}) as goodwill, sum(r.amount_minor) as planned
           from orders o join payments p on p.order_id = o.id join refunds r on r.payment_id = p.id
           where ${RECENT} group by 1
         ), shipped as (
