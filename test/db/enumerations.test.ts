@@ -18,6 +18,7 @@ import {
 import { FULFILMENTS, OPEN_ORDER_STATUSES, ORDER_STATUSES } from '../../domain/orders/types';
 import {
   CAPTURED_PAYMENT_STATUSES,
+  DISPUTE_STATUSES,
   PAYMENT_STATUSES,
   PAYMENT_STATUSES_IN_FLIGHT,
   REFUND_STATUSES,
@@ -58,6 +59,7 @@ const ENUMERATIONS: Readonly<Record<string, { all: Words; parts?: readonly Words
   'count_sheets.status': { all: SHEET_STATUSES },
   'customer_return_steps.step': { all: RETURN_STEPS },
   'customer_returns.status': { all: RETURN_STATUSES, parts: [AWAITED_RETURN_STATUSES] },
+  'disputes.status': { all: DISPUTE_STATUSES },
   'feeds.mode': { all: FEED_MODES },
   'feeds.stage': { all: FEED_STAGES },
   'idempotency_keys.state': { all: KEY_STATES },
