@@ -40,6 +40,7 @@ export const PATHS = [
   'refund-waits',
   'refund-refused',
   'refund-fails-later',
+  'refund-disputed',
   'restarted-while-waiting-for-payment',
   'restarted-while-charging',
   'restarted-while-waiting-for-the-carrier',
