@@ -4,6 +4,7 @@ import type { Client } from '@temporalio/client';
 import type { Registry } from 'prom-client';
 import { stock } from '../domain/ordering/backorders/stock-with-backorders';
 import { readOrders } from '../domain/ordering/views';
+import { gatewayWebhooks } from '../integrations/gateway-webhooks';
 import { acceptedTokens } from '../integrations/gateways';
 import type { Settings } from '../platform/config';
 import type { Database } from '../platform/database/database';
@@ -20,6 +21,7 @@ import { carrierRoutes } from './routes/carriers';
 import { catalogueRoutes } from './routes/catalogue';
 import { consistencyRoutes } from './routes/consistency';
 import { feedRoutes } from './routes/feeds';
+import { gatewayRoutes } from './routes/gateways';
 import { inventoryRoutes } from './routes/inventory';
 import { jobRoutes } from './routes/jobs';
 import { ledgerRoutes } from './routes/ledger';
@@ -131,6 +133,7 @@ export function apiRoutes(context: ApiContext): Route[] {
     ...inventoryRoutes(context),
     ...reservationRoutes(context),
     ...carrierRoutes(context),
+    ...gatewayRoutes(context, gatewayWebhooks(context.settings)),
     ...feedRoutes(context),
     ...consistencyRoutes(context),
     ...jobRoutes(context),

@@ -35,6 +35,13 @@ const carrierSecrets = list.superRefine((items, context) => {
   }
 });
 
+/** The secrets of a Stripe webhook endpoint, two while it is replaced. */
+const stripeSecrets = list.superRefine((items, context) => {
+  // The text is not told: it may be a secret.
+  if (!items.every((item) => /^whsec_\S+$/.test(item)))
+    context.addIssue('each must be the signing secret of an endpoint, which begins with whsec_');
+});
+
 /** Every setting Holdfast reads, by the name of its environment variable. `.env.example` documents each. */
 export const settingsSchema = z.object({
   HOST: z.string().min(1).default('127.0.0.1'),
@@ -64,6 +71,7 @@ export const settingsSchema = z.object({
   PAYMENT_GATEWAY: z.enum(['sandbox', 'stripe']).default('sandbox'),
   STRIPE_API_KEY: text,
   STRIPE_API_BASE: z.url().optional(),
+  STRIPE_WEBHOOK_SECRETS: stripeSecrets,
   PAYMENT_CALL_TIMEOUT_MS: positive.default(10_000),
   PAYMENT_UNKNOWN_LIMIT_SECONDS: positive.default(3_600),
   PAYMENT_CALLS: positive.max(1_000).default(32),

@@ -3,7 +3,12 @@ import { SHIPMENT_STATUSES } from '../../domain/fulfilment/types';
 import { ATTENTION, type AttentionKind } from '../../domain/orders/types';
 import { FULFILMENTS, ITEM_STATUSES, ORDER_STATUSES } from '../../domain/orders/types';
 import type { OrderView } from '../../domain/ordering/types';
-import { PAYMENT_STATUSES, REFUND_SETTLEMENTS, REFUND_STATUSES } from '../../domain/payments/types';
+import {
+  DISPUTE_STATUSES,
+  PAYMENT_STATUSES,
+  REFUND_SETTLEMENTS,
+  REFUND_STATUSES,
+} from '../../domain/payments/types';
 import { SHOWN_RESERVATION_STATUSES } from '../../domain/stock/reservations/types';
 import { SOURCING_STRATEGIES } from '../../domain/stock/sourcing/types';
 import { count, currency, line, money, pageOf, sku, time, uuid, warehouseCode } from './common';
@@ -149,6 +154,23 @@ export const refund = z
   })
   .meta({ id: 'Refund' });
 
+const dispute = z
+  .object({
+    id: uuid,
+    paymentId: uuid,
+    gatewayRef: z.string().meta({ description: "The gateway's id of it" }),
+    amountMinor: money,
+    currency,
+    reason: z.string().meta({ description: "The gateway's word for why the customer disputes" }),
+    status: z.enum(DISPUTE_STATUSES).meta({
+      description:
+        'inquiry: the bank asks, and the money is still here; needs_response, under_review: the bank has taken it and the decision is open: nothing of the payment is refunded; won: it came back; lost: it is gone; closed: it ended without a decision',
+    }),
+    at: time,
+    dueBy: time.optional().meta({ description: 'Until when the gateway takes a response' }),
+  })
+  .meta({ id: 'Dispute' });
+
 export const shipmentStatus = z.enum(SHIPMENT_STATUSES);
 
 const shipment = z
@@ -168,7 +190,12 @@ const shipment = z
 const attention = z
   .object({
     kind: z.enum(Object.keys(ATTENTION) as readonly AttentionKind[]),
-    about: z.string().meta({ description: 'Id of the refund, payment or shipment that it is about' }),
+    about: z
+      .string()
+      .meta({
+        description:
+          'Id of the refund, payment, dispute or shipment that it is about; of a refund that is not ours, as the gateway has it',
+      }),
     since: time,
     why: z.string(),
     next: z.string().meta({ description: 'What to do about it' }),
@@ -191,6 +218,7 @@ export const order: z.ZodType<OrderView> = z
     payment: payment.nullable(),
     payments: z.array(payment),
     refunds: z.array(refund),
+    disputes: z.array(dispute),
     shipments: z.array(shipment),
     attention: z.array(attention),
     createdAt: time,

@@ -14,6 +14,8 @@ export interface ApiMetrics {
   /** From the start of the saga until the order's outcome is known. */
   outcomeWaited(seconds: number): void;
   streams: Gauge;
+  /** Counts an event of a gateway by what became of it: one of a few words. */
+  gatewayEvent(labels: { gateway: string; result: string }): void;
 }
 
 /** Buckets in seconds around what matters: a first response in 10 to 25 ms, an order's outcome in at most 10 s. */
@@ -47,6 +49,12 @@ export function createApiMetrics(parts: {
     name: 'holdfast_order_outcome_wait_seconds',
     help: 'From the start of a saga until the outcome of its order is known.',
     buckets: BUCKETS,
+    registers,
+  });
+  const gatewayEvents = new Counter({
+    name: 'holdfast_gateway_events_total',
+    help: 'Events that gateways sent, by what became of them.',
+    labelNames: ['gateway', 'result'],
     registers,
   });
   const gauge = (name: string, help: string, read: () => number) =>
@@ -104,6 +112,7 @@ export function createApiMetrics(parts: {
       requests.observe({ method, route, status: String(status) }, seconds),
     placed: (outcome) => placements.inc({ outcome }),
     outcomeWaited: (seconds) => outcomeWaits.observe(seconds),
+    gatewayEvent: (labels) => gatewayEvents.inc(labels),
     streams: new Gauge({ name: 'holdfast_event_streams', help: 'Open streams of order events.', registers }),
   };
 }

@@ -1,7 +1,7 @@
 import type { ShipmentStatus, ShipmentView } from '../fulfilment/types';
 import type { AttentionView } from '../orders/attention';
 import type { AttentionKind, CancelState, Fulfilment, ItemStatus, OrderStatus } from '../orders/types';
-import type { PaymentStatus, PaymentView, RefundView } from '../payments/types';
+import type { DisputeView, PaymentStatus, PaymentView, RefundView } from '../payments/types';
 import type { ReservationStatus } from '../stock/reservations/types';
 import type { Shortage } from '../stock/sourcing/types';
 
@@ -93,6 +93,7 @@ export interface OrderView {
   payment: PaymentView | null;
   payments: PaymentView[];
   refunds: RefundView[];
+  disputes: DisputeView[];
   shipments: ShipmentView[];
   /** For what it needs a person, oldest first. */
   attention: AttentionView[];

@@ -5,8 +5,8 @@ import { newestFirst, utc, utcMicros, type PageRequest } from '../../platform/da
 import type { AttentionView } from '../orders/attention';
 import { LEFT_SHIPMENT_STATUSES, type ShipmentView } from '../fulfilment/types';
 import type { Fulfilment, OrderStatus } from '../orders/types';
-import type { PaymentView, RefundView } from '../payments/types';
-import { PAYMENT_JSON, REFUND_JSON } from '../payments/view-sql';
+import type { DisputeView, PaymentView, RefundView } from '../payments/types';
+import { DISPUTE_JSON, PAYMENT_JSON, REFUND_JSON } from '../payments/view-sql';
 import type { ReservationStatus } from '../stock/reservations/types';
 import type { Shortage } from '../stock/sourcing/types';
 import type { OrderItemView, ReservationView } from './types';
@@ -42,6 +42,8 @@ const ORDER = `
   coalesce((select json_agg(${PAYMENT_JSON} order by p.attempt) from payments p where p.order_id = o.id), '[]') as payments,
   coalesce((select json_agg(${REFUND_JSON} order by f.created_at, f.id)
     from refunds f where f.order_id = o.id), '[]') as refunds,
+  coalesce((select json_agg(${DISPUTE_JSON} order by d.created_at, d.id)
+    from disputes d where d.order_id = o.id), '[]') as disputes,
   coalesce((select json_agg(json_build_object('id', s.id, 'warehouse', w.code, 'status', s.status,
       'trackingNumber', s.tracking_number, 'leftAfterStopAt', ${utc('s.left_after_stop_at')},
       'items', coalesce((select json_agg(json_build_object('sku', si.sku, 'quantity', si.quantity) order by si.sku)
@@ -71,6 +73,7 @@ export interface OrderRow {
   reservations: { id: string; status: ReservationStatus; expiresAt: ReservationView['expiresAt'] }[];
   payments: PaymentView[];
   refunds: RefundView[];
+  disputes: DisputeView[];
   shipments: ShipmentView[];
   attention: AttentionView[];
 }

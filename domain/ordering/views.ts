@@ -60,6 +60,7 @@ function asRecord(row: OrderRow): OrderRecord {
       payment: row.payments.at(-1) ?? null,
       payments: row.payments,
       refunds: row.refunds,
+      disputes: row.disputes,
       shipments: row.shipments,
       attention: row.attention,
       createdAt: row.createdAt,

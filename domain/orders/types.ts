@@ -103,6 +103,17 @@ export const ATTENTION = {
     next: 'The gateway made this refund after a person had recorded what was done instead. See whether the customer got the money twice. Then end this with POST /inventory/alerts/{id}/resolve.',
     byHand: true,
   },
+  refund_unknown: {
+    next: 'The gateway gave money of this payment back that Holdfast has not planned: somebody did it at the gateway. Holdfast does not count it. Where it replaces a refund of this order, record it with POST /refunds/{id}/resolve and its id at the gateway as the reference. Then end this with POST /inventory/alerts/{id}/resolve.',
+    byHand: true,
+  },
+  disputed: {
+    next: 'The customer disputes this charge with their bank. Respond at the gateway before it is due. Nothing of the payment is refunded meanwhile. Cancel what has not left, if it should not leave. This ends when the dispute is closed.',
+  },
+  dispute_lost: {
+    next: 'The customer has the money back by the dispute. Cancel what has not left. Refunds of this money fail: record each as waived with POST /refunds/{id}/resolve. Then end this with POST /inventory/alerts/{id}/resolve.',
+    byHand: true,
+  },
   charge_unresolved: {
     next: 'The gateway does not say what became of this charge. Its stock is on sale again. It is asked again by itself; money that turns out to be captured goes back. Look the payment up at the gateway.',
   },

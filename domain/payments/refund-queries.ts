@@ -11,6 +11,7 @@ import {
   type RefundStatus,
   type RefundView,
 } from './types';
+import { IS_DISPUTED } from './dispute-queries';
 import { REFUND_JSON } from './view-sql';
 
 /** Captured payments of an order of which money is left, locked by id. */
@@ -76,10 +77,18 @@ export interface RefundRow {
   chargeRef: string | null;
   /** The gateway's id of it, where it has taken one. */
   gatewayRef: string | null;
+  /** Of one settled by hand: where the other payment is found. */
+  settledReference: string | null;
+}
+
+export interface ClaimedRefund extends RefundRow {
+  /** A dispute of its payment may stand in its way. */
+  isDisputed: boolean;
 }
 
 const REFUND_COLUMNS = `r.id, r.payment_id as "paymentId", r.order_id as "orderId", r.amount_minor as "amountMinor", p.currency,
-  r.reason, r.status, r.key_number as "keyNumber", r.tries, p.gateway, p.gateway_ref as "chargeRef", r.gateway_ref as "gatewayRef"`;
+  r.reason, r.status, r.key_number as "keyNumber", r.tries, p.gateway, p.gateway_ref as "chargeRef", r.gateway_ref as "gatewayRef",
+  r.settled_reference as "settledReference"`;
 
 export function selectRefund(on: Queryable, refundId: string): Promise<RefundRow | undefined> {
   return maybeOne<RefundRow>(
@@ -114,8 +123,8 @@ export function claimRefund(
   on: Queryable,
   refundId: string,
   { planned, pending }: { planned: RetryTimes; pending: RetryTimes },
-): Promise<RefundRow | undefined> {
-  return maybeOne<RefundRow>(
+): Promise<ClaimedRefund | undefined> {
+  return maybeOne<ClaimedRefund>(
     on,
     'payments.claim_refund',
     `update refunds r
@@ -123,7 +132,7 @@ export function claimRefund(
          next_try_at = case r.status when 'planned' then ${nextTry('r.tries', '$2', '$3')} else ${nextTry('r.tries', '$4', '$5')} end
      from payments p
      where r.id = $1 and p.id = r.payment_id and r.status in ${literals(OPEN_REFUND_STATUSES)}
-     returning ${REFUND_COLUMNS}`,
+     returning ${REFUND_COLUMNS}, ${IS_DISPUTED} as "isDisputed"`,
     [refundId, planned.firstSeconds, planned.longestSeconds, pending.firstSeconds, pending.longestSeconds],
   );
 }
@@ -224,5 +233,20 @@ export function updateRefundError(
      set last_error = $2, key_number = case when key_number = $3::int then key_number + 1 else key_number end
      where id = $1 and status in ${literals(OPEN_REFUND_STATUSES)}`,
     [refundId, why, spentKeyNumber],
+  );
+}
+
+/** Puts off a refund that the gateway is not to make yet, and says why. */
+export function updateRefundHeldBack(
+  tx: Transaction,
+  refundId: string,
+  { why, seconds }: { why: string; seconds: number },
+): Promise<number> {
+  return execute(
+    tx,
+    'payments.hold_refund_back',
+    `update refunds set last_error = $2, next_try_at = clock_timestamp() + make_interval(secs => $3)
+     where id = $1 and status = 'planned'`,
+    [refundId, why, seconds],
   );
 }

@@ -6,15 +6,17 @@ import { raiseAttention, resolveAttention } from '../orders/attention';
 import { appendEvents } from '../orders/events';
 import type { NewEvent } from '../orders/types';
 import { refundNotFound } from './errors';
+import { selectDisputedMoney } from './dispute-queries';
 import {
   claimRefund,
   insertRefunds,
   selectRefundForUpdate,
   updateRefund,
   updateRefundError,
+  updateRefundHeldBack,
   type RefundRow,
 } from './refund-queries';
-import { refundable, refundMayBecome } from './rules';
+import { disputeBarrier, refundable, refundMayBecome } from './rules';
 import {
   type GatewayNamed,
   type RefundablePayment,
@@ -31,6 +33,8 @@ const TIMES = {
   planned: { firstSeconds: 0.5, longestSeconds: 3_600 },
   pending: { firstSeconds: 60, longestSeconds: 21_600 },
 };
+/** One that a dispute stands in the way of is due when the dispute closes; it is looked at meanwhile as well. */
+const HELD_BACK_SECONDS = TIMES.pending.longestSeconds;
 /** After so many tries a person is told: by then it has failed for about half a minute. */
 const DELAYED_AFTER_TRIES = 6;
 
@@ -83,7 +87,8 @@ export interface RefundDeps {
  * does the same.
  *
  * A refund that the gateway refuses for good ends as `failed` and needs a person. One that it does not respond to is due again later;
- * one whose key it has spent as well, under the next number of its key.
+ * one whose key it has spent as well, under the next number of its key. While its payment is disputed the gateway is not asked to make
+ * it; what a lost dispute has taken is not given back again.
  *
  * @param limits.briefMs of a first attempt: nothing is recorded where the gateway takes longer, milliseconds; the next finds the outcome
  * @param limits.limitMs of any other: where the gateway takes longer, that is recorded
@@ -95,6 +100,7 @@ export async function askRefund(
 ): Promise<void> {
   const refund = await claimRefund(db, refundId, TIMES);
   if (!refund) return;
+  if (refund.isDisputed && (await db.retrying((tx) => holdBack(tx, refundId)))) return;
   const call = callGateway(gatewayNamed, refund);
   const longestMs = briefMs ?? limitMs;
   const inTime = longestMs === undefined ? await call : await withTimeout(call, longestMs);
@@ -105,6 +111,30 @@ export async function askRefund(
       ? recordDelay(tx, refund, outcome)
       : settleRefund(tx, refundId, outcome, refund.keyNumber),
   );
+}
+
+/**
+ * Puts off, or ends, a refund that the gateway does not have and that a dispute of its payment stands in the way of. False: none
+ * does. Under the lock of the payment, as disputes are recorded, so that none closes unseen.
+ */
+async function holdBack(tx: Transaction, refundId: string): Promise<boolean> {
+  const refund = await selectRefundForUpdate(tx, refundId);
+  if (refund?.status !== 'planned') return false;
+  const barrier = disputeBarrier(refund, await selectDisputedMoney(tx, refund.paymentId));
+  switch (barrier.is) {
+    case 'none':
+      return false;
+    case 'frozen': {
+      const why = `The charge is disputed (${barrier.gatewayRef}): nothing of it is refunded before that is decided.`;
+      await updateRefundHeldBack(tx, refundId, { why, seconds: HELD_BACK_SECONDS });
+      return true;
+    }
+    case 'gone': {
+      const reason = `The customer has the money back by the dispute ${barrier.gatewayRef}, which was lost.`;
+      await settleRefund(tx, refundId, { status: 'failed', gatewayRef: null, reason });
+      return true;
+    }
+  }
 }
 
 type NoOutcome = { status: 'unknown'; reason: string } | RefundKeySpent;

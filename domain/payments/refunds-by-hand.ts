@@ -108,6 +108,8 @@ export async function settleByHand(db: Database, request: SettlementByHand): Pro
         settledReference: reference,
       });
       await resolveAttention(tx, attentionOn(refundId));
+      // The refund that was made at the gateway instead is known now.
+      if (reference !== null) await resolveAttention(tx, [{ kind: 'refund_unknown', about: reference }]);
       await enqueue(tx, [{ topic: 'order.wake', key: orderId }]);
       await appendEvents(tx, [
         { orderId, type: 'refund_settled', data: { refundId, outcome, reference, reason, actor } },

@@ -1,5 +1,7 @@
 import {
+  FREEZING_DISPUTE_STATUSES,
   PAYMENT_STATUSES_IN_FLIGHT,
+  type DisputeStatus,
   type PaymentStatus,
   type RefundablePayment,
   type RefundOutcome,
@@ -42,4 +44,88 @@ export function refundMayBecome(
     case 'settled_by_hand':
       return false;
   }
+}
+
+/** What a gateway tells of a refund by itself means for it. */
+export type RefundNews =
+  /** It is open: the gateway is asked. */
+  | 'look'
+  /** It had succeeded, and the customer's bank sent it back. */
+  | 'failed_later'
+  /** It counts as failed, and the gateway has made one. */
+  | 'made'
+  /** A person has settled it otherwise, and the gateway has made one. */
+  | 'made_twice'
+  | 'nothing';
+
+/** What it means for a refund that a gateway tells of it, perhaps late: only what cannot be older than what is known changes it. */
+export function refundNews(
+  refund: { status: RefundStatus; gatewayRef: string | null; settledReference: string | null },
+  { status, gatewayRef }: { status: 'pending' | 'succeeded' | 'failed'; gatewayRef: string },
+): RefundNews {
+  const isKnown = gatewayRef === refund.gatewayRef || gatewayRef === refund.settledReference;
+  switch (refund.status) {
+    case 'planned':
+    case 'pending':
+      return 'look';
+    case 'succeeded':
+      return status === 'failed' && isKnown ? 'failed_later' : 'nothing';
+    case 'failed':
+      return status !== 'failed' && !isKnown ? 'made' : 'nothing';
+    case 'settled_by_hand':
+      return status !== 'failed' && !isKnown ? 'made_twice' : 'nothing';
+  }
+}
+
+/** Of statements that a gateway made within the same second the one that is further on counts. */
+const FURTHER: Readonly<Record<DisputeStatus, number>> = {
+  inquiry: 0,
+  needs_response: 1,
+  under_review: 2,
+  closed: 3,
+  lost: 4,
+  won: 5,
+};
+
+/** Whether a dispute becomes what a gateway says of it, perhaps late. */
+export function disputeMoves(
+  known: { status: DisputeStatus; occurredMs: number },
+  told: { status: DisputeStatus; occurredMs: number },
+): boolean {
+  return told.occurredMs === known.occurredMs
+    ? FURTHER[told.status] > FURTHER[known.status]
+    : told.occurredMs > known.occurredMs;
+}
+
+/** What disputes of a payment mean for a refund of it that the gateway does not have. */
+export type DisputeBarrier = { is: 'none' } | { is: 'frozen' | 'gone'; gatewayRef: string };
+
+/**
+ * Whether disputes of a payment stand in the way of a refund of it: while one is open the customer may get the money by it, and
+ * what a lost one has taken is with the customer already. Amounts in minor units; a lost dispute in another currency counts as all
+ * of the payment.
+ */
+export function disputeBarrier(
+  refund: { amountMinor: number; currency: string },
+  disputes: readonly {
+    gatewayRef: string;
+    status: DisputeStatus;
+    amountMinor: number;
+    currency: string;
+    capturedMinor: number;
+    refundedMinor: number;
+  }[],
+): DisputeBarrier {
+  const open = disputes.find(({ status }) =>
+    (FREEZING_DISPUTE_STATUSES as readonly DisputeStatus[]).includes(status),
+  );
+  if (open) return { is: 'frozen', gatewayRef: open.gatewayRef };
+  const lost = disputes.filter(({ status }) => status === 'lost');
+  const [first] = lost;
+  if (!first) return { is: 'none' };
+  const lostMinor = lost
+    .map((one) => (one.currency === refund.currency ? one.amountMinor : one.capturedMinor))
+    .reduce((sum, amount) => sum + amount, 0);
+  const leftMinor = first.capturedMinor - first.refundedMinor - lostMinor;
+  return refund.amountMinor <= leftMinor ? { is: 'none' } : { is: 'gone', gatewayRef: first.gatewayRef };
 }

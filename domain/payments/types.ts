@@ -57,6 +57,33 @@ export interface RefundOrigin {
   id: string;
 }
 
+/**
+ * `inquiry`: the bank asks, and the money is still here; `needs_response`, `under_review`: the bank has taken it, and the decision
+ * is open; `won`: it came back; `lost`: it is gone; `closed`: it ended without a decision.
+ */
+export const DISPUTE_STATUSES = [
+  'inquiry',
+  'needs_response',
+  'under_review',
+  'won',
+  'lost',
+  'closed',
+] as const;
+export type DisputeStatus = (typeof DISPUTE_STATUSES)[number];
+
+/** The decision is open. */
+export const OPEN_DISPUTE_STATUSES = [
+  'inquiry',
+  'needs_response',
+  'under_review',
+] as const satisfies readonly DisputeStatus[];
+
+/** Nothing is refunded while one of the payment's disputes is in these: the customer would get the money twice. */
+export const FREEZING_DISPUTE_STATUSES = [
+  'needs_response',
+  'under_review',
+] as const satisfies readonly DisputeStatus[];
+
 /** An attempt to get the money for one reservation. Money in minor units. */
 export interface PaymentRow {
   id: string;
@@ -201,6 +228,71 @@ export interface ClosableGateway extends PaymentGateway {
   close(): Promise<void>;
 }
 
+/** What a gateway tells by itself. Money in minor units of ISO 4217. */
+export interface GatewayEvent {
+  /** The gateway's id of it: applied once. */
+  eventId: string;
+  /** The gateway's word for what happened. */
+  type: string;
+  /** When the gateway made it. */
+  occurredAt: Date;
+  /** Null: nothing that Holdfast acts on. */
+  fact: GatewayFact | null;
+}
+
+/** What became of an event: `stale` changes nothing any more; `unknown` is about nothing of ours; `ignored` is of another kind. */
+export const GATEWAY_EVENT_RESULTS = ['applied', 'duplicate', 'stale', 'unknown', 'ignored'] as const;
+export type GatewayEventResult = (typeof GATEWAY_EVENT_RESULTS)[number];
+
+/** The payment that a fact is about: by the gateway's id of the charge or by ours, where the gateway knows it. */
+interface AboutCharge {
+  chargeRef: string | null;
+  paymentId: string | null;
+}
+
+export type GatewayFact =
+  /** Something happened to a charge. */
+  | ({ kind: 'charge' } & AboutCharge)
+  | ({ kind: 'refund' } & AboutCharge & RefundFact)
+  /** So much of a charge went back in all. */
+  | ({ kind: 'refunded_total'; totalMinor: number } & AboutCharge)
+  | ({ kind: 'dispute' } & AboutCharge & DisputeFact);
+
+/** A refund as it was at the gateway when the event was made. */
+export interface RefundFact {
+  gatewayRef: string;
+  /** Ours, where the gateway knows it. */
+  refundId: string | null;
+  status: 'pending' | 'succeeded' | 'failed';
+  amountMinor: number;
+  currency: string;
+  /** Why it failed. */
+  reason: string | null;
+}
+
+/** A dispute as it was at the gateway when the event was made. */
+export interface DisputeFact {
+  gatewayRef: string;
+  amountMinor: number;
+  currency: string;
+  /** The gateway's word for why the customer disputes. */
+  reason: string;
+  status: DisputeStatus;
+  dueBy: Date | null;
+}
+
+/** Reads what a gateway sends by itself. Implementations are under `integrations/`. */
+export interface GatewayWebhook {
+  /** False: no secret is set, so nothing can be verified. */
+  readonly isSetUp: boolean;
+  /** @param body the bytes as they were sent */
+  verify(body: Buffer, header: (name: string) => string | undefined): SignatureVerdict;
+  /** What a body says that was verified. */
+  read(body: unknown): GatewayEvent;
+}
+
+export type SignatureVerdict = 'valid' | 'missing' | 'invalid' | 'expired';
+
 /** A payment as clients see it. Money in minor units, times RFC 3339. */
 export interface PaymentView {
   id: string;
@@ -230,4 +322,19 @@ export interface RefundView {
   lastError?: string;
   /** Of one settled by hand. */
   settledAs?: RefundSettlement;
+}
+
+/** A dispute as clients see it. */
+export interface DisputeView {
+  id: string;
+  paymentId: string;
+  /** The gateway's id of it. */
+  gatewayRef: string;
+  amountMinor: number;
+  currency: string;
+  reason: string;
+  status: DisputeStatus;
+  at: string;
+  /** Until when the gateway takes a response; where one is awaited. */
+  dueBy?: string;
 }

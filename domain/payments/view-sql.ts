@@ -13,3 +13,8 @@ export const REFUND_JSON = `json_strip_nulls(json_build_object('id', f.id, 'paym
   'reason', f.reason, 'status', f.status, 'at', ${utc('f.created_at')}, 'settledAs', f.settled_as,
   'nextTryAt', case when f.status in ${literals(OPEN_REFUND_STATUSES)} then ${utc('f.next_try_at')} end,
   'lastError', case when f.status in ${literals([...OPEN_REFUND_STATUSES, 'failed'])} then f.last_error end))`;
+
+/** SQL of a dispute `d` as a `DisputeView`. */
+export const DISPUTE_JSON = `json_strip_nulls(json_build_object('id', d.id, 'paymentId', d.payment_id, 'gatewayRef', d.gateway_ref,
+  'amountMinor', d.amount_minor, 'currency', d.currency, 'reason', d.reason, 'status', d.status, 'at', ${utc('d.created_at')},
+  'dueBy', ${utc('d.due_by')}))`;

@@ -10,6 +10,8 @@ export interface SandboxCard {
   slow: boolean;
   /** What becomes of its refunds: made; refused for good; taken, and failed as late as a slow charge is captured. */
   refund: 'made' | 'refused' | 'fails-later';
+  /** Its customer disputes the charge, as late after it as a slow charge is captured. */
+  isDisputed: boolean;
 }
 
 const GOOD: SandboxCard = {
@@ -19,6 +21,7 @@ const GOOD: SandboxCard = {
   responseLost: false,
   slow: false,
   refund: 'made',
+  isDisputed: false,
 };
 
 function declined(declineCode: string): SandboxCard {
@@ -34,6 +37,7 @@ const SANDBOX_CARDS: ReadonlyMap<string, SandboxCard> = new Map([
   ['tok_slow', { ...GOOD, slow: true }],
   ['tok_refund_fails', { ...GOOD, refund: 'refused' }],
   ['tok_refund_pending', { ...GOOD, refund: 'fails-later' }],
+  ['tok_disputed', { ...GOOD, isDisputed: true }],
 ]);
 
 /** Every card token the sandbox knows. */

@@ -10,6 +10,7 @@ import {
 } from '../../domain/payments/errors';
 import { ABANDONED } from '../../domain/payments/rules';
 import { sandboxCard } from './cards';
+import { createDisputes } from './disputes';
 import {
   abandonCharge,
   insertSandboxRefund,
@@ -38,7 +39,7 @@ const CONNECTIONS = 4;
 /**
  * A payment gateway with its own tables in PostgreSQL, on connections of its own and committed alone: a charge that it has
  * captured stays captured when the response, the caller or Holdfast's own transaction is lost. The tokens of `cards.ts` make
- * it decline, fail, lose responses or be slow.
+ * it decline, fail, lose responses or be slow. A dispute is told to Holdfast by the function that a webhook calls.
  *
  * @throws `PAYMENT_GATEWAY_UNAVAILABLE` and errors of the connection; `PAYMENT_KEY_REUSED` for a known key with another
  * amount, currency or card; `REFUND_EXCEEDS_CAPTURE`, `REFUND_FAILED` from `refund`.
@@ -54,6 +55,7 @@ export function createSandboxGateway(options: SandboxGatewayOptions): ClosableGa
     statementTimeoutMs: callTimeoutMs,
   });
   const closing = new AbortController();
+  const disputes = createDisputes({ tables, log: options.log, afterMs: slowMs, closing: closing.signal });
 
   /** The charge settles at its own time; only the call ends at its limit. */
   async function waitUntilSettled(charge: SandboxCharge): Promise<void> {
@@ -84,11 +86,13 @@ export function createSandboxGateway(options: SandboxGatewayOptions): ClosableGa
       if (!charge) throw keyReused(request.paymentId);
       if (charge.status === 'received') throw gatewayUnavailable('the connection was reset');
       await waitUntilSettled(charge);
+      if (card.isDisputed) await disputes.add(charge.ref);
       if (card.responseLost) throw gatewayUnavailable('the response was lost');
       return asOutcome({ ...charge, msLeft: 0 });
     },
 
     async find(request) {
+      disputes.resume();
       const charge = await selectCharge(tables, request.paymentId);
       return charge && charge.status !== 'received' ? asOutcome(charge) : null;
     },
@@ -139,6 +143,7 @@ export function createSandboxGateway(options: SandboxGatewayOptions): ClosableGa
 
     async close() {
       closing.abort();
+      await disputes.ended();
       await tables.close();
     },
   };

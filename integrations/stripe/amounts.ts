@@ -42,3 +42,9 @@ export function stripeAmount(amountMinor: number, currency: string): number {
   if (IN_HUNDREDTHS.has(currency)) return amountMinor * 100;
   return IN_WHOLE_ONES.has(currency) ? amountMinor / 100 : amountMinor;
 }
+
+/** An amount as Stripe counts it in minor units of ISO 4217. One in a currency that is not in its table is left as it is. */
+export function isoAmount(amount: number, currency: string): number {
+  if (IN_HUNDREDTHS.has(currency)) return amount / 100;
+  return IN_WHOLE_ONES.has(currency) ? amount * 100 : amount;
+}

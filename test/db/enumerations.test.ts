@@ -18,6 +18,7 @@ import {
 import { CANCEL_STATES, FULFILMENTS, OPEN_ORDER_STATUSES, ORDER_STATUSES } from '../../domain/orders/types';
 import {
   CAPTURED_PAYMENT_STATUSES,
+  DISPUTE_STATUSES,
   OPEN_REFUND_STATUSES,
   PAYMENT_STATUSES,
   PAYMENT_STATUSES_IN_FLIGHT,
@@ -63,6 +64,7 @@ const ENUMERATIONS: Readonly<Record<string, { all: Words; parts?: readonly Words
   'customer_return_steps.step': { all: RETURN_STEPS },
   'customer_returns.refund': { all: RETURN_REFUNDS },
   'customer_returns.status': { all: RETURN_STATUSES, parts: [AWAITED_RETURN_STATUSES] },
+  'disputes.status': { all: DISPUTE_STATUSES },
   'feeds.mode': { all: FEED_MODES },
   'feeds.stage': { all: FEED_STAGES },
   'idempotency_keys.state': { all: KEY_STATES },

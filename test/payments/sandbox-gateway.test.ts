@@ -167,8 +167,29 @@ test('closing the gateway ends a call that still waits', async () => {
 
 test('every token the API accepts has a card that is not the unknown one', async () => {
   const outcomes = await Promise.allSettled(SANDBOX_TOKENS.map((token) => gateway.charge(request(token))));
-  expect(SANDBOX_TOKENS).toHaveLength(8);
+  expect(SANDBOX_TOKENS).toHaveLength(9);
   expect(JSON.stringify(outcomes)).not.toContain('invalid_token');
+});
+
+test('a dispute that a process did not tell of before it ended is told by the next', async () => {
+  const open = () => createSandboxGateway({ url: database.url, log, callTimeoutMs: 5_000, slowMs: SLOW_MS });
+  const isTold = async (chargeRef: string) => {
+    const { rows } = await database.db.pool.query<{ told: boolean }>(
+      'select is_told as told from sandbox_gateway.disputes where charge_ref = $1',
+      [chargeRef],
+    );
+    return rows.map(({ told }) => told);
+  };
+  const first = open();
+  const outcome = await first.charge(request('tok_disputed'));
+  if (outcome.status !== 'captured') throw new Error('it was not captured');
+  const chargeRef = outcome.gatewayRef;
+  await first.close();
+  expect(await isTold(chargeRef)).toEqual([false]);
+  const next = open();
+  await next.find(request('tok_ok'));
+  await waitFor(async () => (await isTold(chargeRef))[0]);
+  await next.close();
 });
 
 describe('a refund', () => {

@@ -59,6 +59,8 @@ export class ScriptedStripe {
   readonly calls: Call[] = [];
   readonly intents = new Map<string, Intent>();
   readonly refunds: Refund[] = [];
+  /** Part of each id, where ids of several of these must differ. */
+  idMark = '';
   /** What happens elsewhere while an intent is created. */
   onCreate: () => Promise<void> = () => Promise.resolve();
   /** What happens elsewhere while a refund is asked for. */
@@ -180,7 +182,7 @@ export class ScriptedStripe {
       return refusal(400, { type: 'invalid_request_error', code: 'resource_missing' });
     if (amount < 50) return refusal(400, { type: 'invalid_request_error', code: 'amount_too_small' });
     const intent: Intent = {
-      id: `pi_${this.intents.size + 1}`,
+      id: `pi_${this.idMark}${this.intents.size + 1}`,
       amount,
       status: 'requires_confirmation',
       payment_method: method,
@@ -236,7 +238,7 @@ export class ScriptedStripe {
       });
     }
     const refund: Refund = {
-      id: `re_${this.refunds.length + 1}`,
+      id: `re_${this.idMark}${this.refunds.length + 1}`,
       payment_intent: intent.id,
       amount,
       status: intent.payment_method === 'pm_refund_pending' ? 'pending' : 'succeeded',

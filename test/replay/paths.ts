@@ -44,6 +44,7 @@ export const PATHS = [
   'refund-fails-later',
   'refund-after-the-end',
   'refund-settled-while-it-waits',
+  'refund-disputed',
   'restarted-while-waiting-for-payment',
   'restarted-while-charging',
   'restarted-while-waiting-for-the-carrier',

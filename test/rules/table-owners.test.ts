@@ -28,7 +28,7 @@ const OWNERSHIP: Ownership = {
     'domain/stock/tracking': ['serial_movements', 'serials'],
     'domain/stock/transfers': ['transfers'],
     'domain/orders': ['order_events', 'order_items', 'orders'],
-    'domain/payments': ['payments', 'refunds'],
+    'domain/payments': ['disputes', 'gateway_events', 'payments', 'refunds'],
     'domain/fulfilment': ['carrier_events', 'shipment_items', 'shipments'],
     'domain/warehousing/costing': ['product_costs'],
     'domain/warehousing/counting': ['count_lines', 'count_sheets'],
@@ -45,7 +45,11 @@ const OWNERSHIP: Ownership = {
       'ledger_verified',
     ],
     'integrations/sandbox-carrier': ['sandbox_carrier.parcels'],
-    'integrations/sandbox-gateway': ['sandbox_gateway.charges', 'sandbox_gateway.refunds'],
+    'integrations/sandbox-gateway': [
+      'sandbox_gateway.charges',
+      'sandbox_gateway.disputes',
+      'sandbox_gateway.refunds',
+    ],
   },
   exceptions: {
     // A message to the expiry, in the statement that makes it true: on its own it would cost each reservation a round trip.

@@ -1,0 +1,48 @@
+import { z } from 'zod';
+import { applyGatewayEvent } from '../../domain/payments/gateway-events';
+import type { GatewayWebhook } from '../../domain/payments/types';
+import { API_BASE } from '../http/paths';
+import { notFound } from '../http/problems';
+import { ok } from '../http/response';
+import { route, type Route } from '../http/route';
+import { gatewayEvent, gatewayHeaders, gatewayOutcome } from '../schemas/gateways';
+import type { ApiContext } from '../services/context';
+import { expectSignedByGateway } from '../use-cases/gateway-signature';
+
+export function gatewayRoutes(
+  { db, metrics }: ApiContext,
+  webhooks: ReadonlyMap<string, GatewayWebhook>,
+): Route[] {
+  return [
+    route(
+      {
+        methods: ['post'],
+        path: `${API_BASE}/gateways/{name}/events`,
+        tag: 'Gateways',
+        summary: "A payment gateway's events",
+        description:
+          'Repeated, delayed and reordered events are harmless: each is applied once, and what it says of a charge or a refund is looked up at the gateway. What is not about a payment of ours gets 200 as well, since a gateway stops sending to an address that fails. Signed by the gateway.',
+        params: z.object({ name: z.string() }),
+        headers: gatewayHeaders,
+        body: gatewayEvent,
+        authenticate(req, body) {
+          const { name } = req.params;
+          expectSignedByGateway(typeof name === 'string' ? webhooks.get(name) : undefined, req, body);
+        },
+        responses: { 200: { description: 'What became of it', schema: gatewayOutcome } },
+        problems: ['SIGNATURE_MISSING', 'SIGNATURE_INVALID', 'SIGNATURE_EXPIRED', 'WEBHOOK_NOT_SET_UP'],
+      },
+      async ({ params: { name }, body, log }) => {
+        const webhook = webhooks.get(name);
+        if (!webhook) throw notFound('There is no such gateway, or it sends nothing.');
+        const event = webhook.read(body);
+        const result = await applyGatewayEvent(db, name, event);
+        metrics.gatewayEvent({ gateway: name, result });
+        const { eventId, type } = event;
+        if (result === 'unknown' || result === 'ignored')
+          log.info({ gateway: name, eventId, type, result }, 'a gateway told something that is not acted on');
+        return ok({ result });
+      },
+    ),
+  ];
+}

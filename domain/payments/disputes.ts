@@ -1,0 +1,57 @@
+import type { Transaction } from '../../platform/database/database';
+import { derivedId } from '../../platform/ids';
+import { raiseAttention, resolveAttention, type Attention } from '../orders/attention';
+import { appendEvents } from '../orders/events';
+import { lockPayment, selectDispute, upsertDispute } from './dispute-queries';
+import { updateRefundsDue } from './gateway-event-queries';
+import { disputeMoves } from './rules';
+import { OPEN_DISPUTE_STATUSES, type DisputeFact, type DisputeStatus } from './types';
+
+/**
+ * Writes what a gateway says of a dispute, with an event in the order's history where its status changes. An older statement
+ * that comes later changes nothing. While the dispute is open the order needs a person; once it is lost, until that person says
+ * that it is dealt with. Refunds of the payment are asked for anew: the dispute decides what becomes of them. Locks the payment, its
+ * refunds, then the order's row.
+ *
+ * @returns false: what is known is as new
+ */
+export async function recordDispute(
+  tx: Transaction,
+  { paymentId, orderId }: { paymentId: string; orderId: string },
+  fact: DisputeFact & { occurredAt: Date },
+): Promise<boolean> {
+  await lockPayment(tx, paymentId);
+  const known = await selectDispute(tx, paymentId, fact.gatewayRef);
+  if (known && !disputeMoves(known, { status: fact.status, occurredMs: fact.occurredAt.getTime() }))
+    return false;
+  const id = known?.id ?? derivedId('dispute', paymentId, fact.gatewayRef);
+  await upsertDispute(tx, { ...fact, id, paymentId, orderId });
+  await tellPeople(tx, { orderId, disputeId: id, fact });
+  if (known?.status === fact.status) return true;
+  await updateRefundsDue(tx, paymentId, null);
+  const { gatewayRef, status, amountMinor, currency, reason } = fact;
+  const data = { disputeId: id, paymentId, gatewayRef, amountMinor, currency, reason };
+  await appendEvents(tx, [{ orderId, type: `dispute_${status}`, data }]);
+  return true;
+}
+
+async function tellPeople(
+  tx: Transaction,
+  { orderId, disputeId: about, fact }: { orderId: string; disputeId: string; fact: DisputeFact },
+): Promise<void> {
+  const why = `${fact.amountMinor} ${fact.currency} minor units are disputed (${fact.reason}) as ${fact.gatewayRef}: ${fact.status}`;
+  const due = fact.dueBy === null ? '' : `, due by ${fact.dueBy.toISOString()}`;
+  const needed = neededFor(fact.status);
+  await resolveAttention(
+    tx,
+    NEEDS.filter((kind) => kind !== needed).map((kind) => ({ kind, about })),
+  );
+  if (needed) await raiseAttention(tx, [{ orderId, kind: needed, about, why: `${why}${due}` }]);
+}
+
+const NEEDS = ['disputed', 'dispute_lost'] as const satisfies readonly Attention['kind'][];
+
+function neededFor(status: DisputeStatus): (typeof NEEDS)[number] | null {
+  if (status === 'lost') return 'dispute_lost';
+  return (OPEN_DISPUTE_STATUSES as readonly DisputeStatus[]).includes(status) ? 'disputed' : null;
+}

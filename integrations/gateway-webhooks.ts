@@ -1,0 +1,10 @@
+import type { GatewayWebhook } from '../domain/payments/types';
+import type { Settings } from '../platform/config';
+import { createStripeWebhook } from './stripe/webhook';
+
+/** What gateways send by themselves, by the name of the gateway; also of one that takes no new charges. */
+export function gatewayWebhooks(
+  settings: Pick<Settings, 'STRIPE_WEBHOOK_SECRETS'>,
+): ReadonlyMap<string, GatewayWebhook> {
+  return new Map([['stripe', createStripeWebhook(settings.STRIPE_WEBHOOK_SECRETS)]]);
+}
