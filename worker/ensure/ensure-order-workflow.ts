@@ -35,8 +35,8 @@ export async function wakeOrder(
 ): Promise<void> {
   const { engine, names, log } = context;
   if (await engine.signal(names.orderWorkflowId(orderId), wakeSignal)) return;
-  if (await ensureOrderWorkflow(context, orderId))
-    log.warn({ orderId }, 'the saga of an open order was gone; it was started again');
+  // Of an order that has ended, a saga is started again for money that is to go back: nothing to worry about.
+  if (await ensureOrderWorkflow(context, orderId)) log.info({ orderId }, 'the saga of an order was started again');
 }
 
 /** What became of an order's saga. One that failed counts as gone: it is to be started again. */
