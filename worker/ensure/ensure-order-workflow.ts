@@ -36,7 +36,8 @@ export async function wakeOrder(
   const { engine, names, log } = context;
   if (await engine.signal(names.orderWorkflowId(orderId), wakeSignal)) return;
   // Of an order that has ended, a saga is started again for money that is to go back: nothing to worry about.
-  if (await ensureOrderWorkflow(context, orderId)) log.info({ orderId }, 'the saga of an order was started again');
+  if (await ensureOrderWorkflow(context, orderId))
+    log.info({ orderId }, 'the saga of an order was started again');
 }
 
 /** What became of an order's saga. One that failed counts as gone: it is to be started again. */
