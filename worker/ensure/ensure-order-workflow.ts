@@ -35,9 +35,9 @@ export async function wakeOrder(
 ): Promise<void> {
   const { engine, names, log } = context;
   if (await engine.signal(names.orderWorkflowId(orderId), wakeSignal)) return;
-  // Of an order that has ended, a saga is started again for money that is to go back: nothing to worry about.
   if (await ensureOrderWorkflow(context, orderId))
-    log.info({ orderId }, 'the saga of an order was started again');
+    // As a rule a refund of an order that had ended; the reconciler counts sagas that were lost.
+    log.info({ orderId }, 'no saga of this order ran, and something is left to do: it was started again');
 }
 
 /** What became of an order's saga. One that failed counts as gone: it is to be started again. */
