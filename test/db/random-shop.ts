@@ -21,6 +21,7 @@ import type { OrderInput } from '../../domain/orders/types';
 import { undoReserve } from '../../domain/ordering/undo-reserve';
 import { isAppError } from '../../platform/errors';
 import { newId } from '../../platform/ids';
+import { authorise, comesIn, inspect } from '../returns/support';
 import { testLogger } from '../support/servers';
 import {
   carry,
@@ -119,9 +120,33 @@ export class RandomShop {
         return this.stop(orderId, taken.by);
       case 'give-back':
         return giveBack(db, orderId, taken.amountMinor);
+      case 'return':
+        return this.bringBack(orderId, taken);
       case 'carrier': {
         const [shipment] = (await viewOf(db, orderId)).shipments.filter((s) => s.status !== 'delivered');
         return shipment && carry(db, shipment.id, taken.type);
+      }
+    }
+  }
+
+  /** A customer sends back units of the first item of which some have left and are not back yet; each step twice. */
+  private async bringBack(orderId: string, taken: Extract<Step, { do: 'return' }>): Promise<void> {
+    const { db } = this.shop;
+    for (const { sku, fulfilledQuantity } of (await viewOf(db, orderId)).items) {
+      const quantity = Math.min(taken.units, fulfilledQuantity);
+      if (quantity === 0) continue;
+      try {
+        const { id } = await authorise(db, orderId, { [sku]: quantity });
+        await comesIn(db, id, { [sku]: quantity });
+        const refundQuantity = Math.min(taken.refunded, quantity);
+        const restockingFee = { percent: taken.feePercent };
+        const result = { sku, restock: quantity - 1, writeOff: 1, refundQuantity, restockingFee };
+        const stepId = newId();
+        await inspect(db, id, [result], stepId);
+        await inspect(db, id, [result], stepId);
+        return;
+      } catch (error) {
+        if (!isAppError(error, 'NOT_RETURNABLE')) throw error;
       }
     }
   }

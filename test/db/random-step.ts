@@ -24,6 +24,7 @@ export type Step =
   | { do: SimpleStep; order: number }
   | { do: 'stop'; order: number; by: Stopping }
   | { do: 'give-back'; order: number; amountMinor: number }
+  | { do: 'return'; order: number; units: number; refunded: number; feePercent: number }
   | { do: 'book'; refuse: boolean }
   | { do: 'drain' };
 
@@ -96,6 +97,16 @@ export const step: fc.Arbitrary<Step> = fc.oneof(
       do: fc.constant('give-back' as const),
       order,
       amountMinor: fc.integer({ min: 1, max: 3_000 }),
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      do: fc.constant('return' as const),
+      order,
+      units: fc.integer({ min: 1, max: 4 }),
+      refunded: fc.nat(4),
+      feePercent: fc.constantFrom(0, 0, 12.5, 100),
     }),
   },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('book' as const), refuse: fc.boolean() }) },

@@ -34,7 +34,12 @@ const OWNERSHIP: Ownership = {
     'domain/warehousing/counting': ['count_lines', 'count_sheets'],
     'domain/warehousing/quality': ['quality_holds'],
     'domain/warehousing/receiving': ['receipt_lines', 'receipts'],
-    'domain/warehousing/returns': ['customer_return_lines', 'customer_return_steps', 'customer_returns'],
+    'domain/warehousing/returns': [
+      'customer_return_lines',
+      'customer_return_sources',
+      'customer_return_steps',
+      'customer_returns',
+    ],
     'domain/ordering/backorders': ['backorders'],
     'domain/assurance': [
       'consistency_checks',

@@ -36,7 +36,8 @@ export async function wakeOrder(
   const { engine, names, log } = context;
   if (await engine.signal(names.orderWorkflowId(orderId), wakeSignal)) return;
   if (await ensureOrderWorkflow(context, orderId))
-    log.warn({ orderId }, 'the saga of an open order was gone; it was started again');
+    // As a rule a refund of an order that had ended; the reconciler counts sagas that were lost.
+    log.info({ orderId }, 'no saga of this order ran, and something is left to do: it was started again');
 }
 
 /** What became of an order's saga. One that failed counts as gone: it is to be started again. */

@@ -124,8 +124,7 @@ class OrderSaga {
     try {
       const { outcome, progress, code } = await cancellable.run(() => database.reserveOrder(order));
       if (!progress) throw ApplicationFailure.nonRetryable('an outcome without an order', 'SAGA_DEFECT');
-      const how = progress.reservations.length > 0 ? 'Stock reserved.' : 'Queued for stock.';
-      this.details.did(outcome === 'reserved' ? how : `Not reserved: ${code ?? outcome}.`);
+      this.details.did(outcome === 'reserved' ? takenUp(progress) : `Not reserved: ${code ?? outcome}.`);
       return progress;
     } catch (error) {
       if (!(error instanceof TemporalFailure)) throw error;
@@ -255,6 +254,12 @@ class OrderSaga {
     if (status !== this.shown.status) upsertSearchAttributes([{ key: ORDER_STATUS, value: status }]);
     this.shown = { status, attention: needs };
   }
+}
+
+/** How a saga begins, also one that is started again. */
+function takenUp({ status, reservations }: OrderProgress): string {
+  if (status !== 'reserved') return `Taken up again: ${status}.`;
+  return reservations.length > 0 ? 'Stock reserved.' : 'Queued for stock.';
 }
 
 /** Somebody asked to end all or a part of it. */
