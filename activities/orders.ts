@@ -1,5 +1,7 @@
 import { Context } from '@temporalio/activity';
 import { cancelUndelivered, concludeCancel, requestCancel } from '../domain/ordering/cancel';
+import { cutUnits } from '../domain/ordering/cuts/cut';
+import { requestCut, type CutRequest } from '../domain/ordering/cuts/request';
 import { beginCharge, type BeginChargeRequest, type BeginChargeResult } from '../domain/ordering/pay';
 import { expireReservation, giveUpBackorders } from '../domain/ordering/expire';
 import { releaseStoppedShipments } from '../domain/ordering/release-stopped';
@@ -32,6 +34,8 @@ export interface OrderActivities {
   requestCancel(request: { orderId: string; reason: string }): Promise<OrderProgress>;
   cancelUndelivered(orderId: string): Promise<OrderProgress>;
   concludeCancel(orderId: string): Promise<OrderProgress>;
+  requestCut(request: CutRequest): Promise<OrderProgress>;
+  cutUnits(orderId: string): Promise<OrderProgress>;
   giveUpBackorders(orderId: string): Promise<OrderProgress>;
   releaseStoppedShipments(request: Parameters<typeof releaseStoppedShipments>[1]): Promise<OrderProgress>;
   undoReserve(request: { order: OrderInput; code: string; detail: string }): Promise<OrderProgress>;
@@ -54,6 +58,8 @@ export function createOrderActivities({
       requestCancel: (request) => requestCancel(db, request),
       cancelUndelivered: (orderId) => cancelUndelivered(db, orderId),
       concludeCancel: (orderId) => concludeCancel(db, orderId),
+      requestCut: (request) => requestCut(db, request),
+      cutUnits: (orderId) => cutUnits(db, orderId),
       giveUpBackorders: (orderId) => giveUpBackorders(db, orderId),
       releaseStoppedShipments: (request) => releaseStoppedShipments(db, request),
       undoReserve: (request) => undoReserve(db, request),

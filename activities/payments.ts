@@ -12,23 +12,27 @@ const BRIEF_CALLS = 32;
 /** The longest that such a call may take, milliseconds. */
 const BRIEF_MS = 1_000;
 
+type PaymentAsk = Omit<AskRequest, 'briefMs' | 'limitMs'>;
+
 /**
  * Asks the gateway once about a charge or refund of an order and writes what it says, with all that follows. Each may be repeated
  * at any time: the money moves once. Returns the order's progress.
  */
 export interface PaymentActivities {
-  askGateway(request: Omit<AskRequest, 'briefMs'>): Promise<OrderProgress>;
+  askGateway(request: PaymentAsk): Promise<OrderProgress>;
   /**
    * The same as a local activity, of a gateway that is fast. Fails with `GATEWAY_BUSY` when too many calls are under way.
    */
-  askGatewayBriefly(request: Omit<AskRequest, 'briefMs'>): Promise<OrderProgress>;
+  askGatewayBriefly(request: PaymentAsk): Promise<OrderProgress>;
 }
 
-export function createPaymentActivities(deps: AskDeps): PaymentActivities {
+/** @param deps.limitMs the longest that an attempt which is not brief may take: less than its activity, so that its end is recorded */
+export function createPaymentActivities(deps: AskDeps & Pick<AskRequest, 'limitMs'>): PaymentActivities {
+  const { limitMs } = deps;
   let running = 0;
   return withFailures<PaymentActivities>(
     {
-      askGateway: (request) => heartbeating(() => askGateway(deps, { ...request, briefMs: null })),
+      askGateway: (request) => heartbeating(() => askGateway(deps, { ...request, briefMs: null, limitMs })),
       async askGatewayBriefly(request) {
         if (running >= BRIEF_CALLS) throw new AppError('GATEWAY_BUSY', 'Too many calls are under way.');
         running += 1;

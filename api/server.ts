@@ -1,6 +1,7 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Client } from '@temporalio/client';
+import type { Registry } from 'prom-client';
 import { stock } from '../domain/ordering/backorders/stock-with-backorders';
 import { readOrders } from '../domain/ordering/views';
 import { gatewayWebhooks } from '../integrations/gateway-webhooks';
@@ -48,6 +49,8 @@ export interface ApiOptions {
   names: EngineNames;
   /** True where a worker of this process shares the client's native connection. */
   eagerStart: boolean;
+  /** Of a worker in this process: `/metrics` shows them too. */
+  workerMetrics?: Registry;
   log: Logger;
 }
 
@@ -140,7 +143,7 @@ export function apiRoutes(context: ApiContext): Route[] {
 
 function createContext(options: ApiOptions, listener: Listener, stopping: AbortSignal): ApiContext {
   const orderChanges = createChangeFeed(listener, 'holdfast_orders');
-  const { settings, db, client, names, eagerStart, log } = options;
+  const { settings, db, client, names, eagerStart, workerMetrics, log } = options;
   const orderOutcomes = createOrderOutcomes({
     feed: orderChanges,
     log,
@@ -162,7 +165,13 @@ function createContext(options: ApiOptions, listener: Listener, stopping: AbortS
     orderOutcomes,
     admission,
     reservations,
-    metrics: createApiMetrics({ admission, reservations, orderOutcomes, db }),
+    metrics: createApiMetrics({
+      admission,
+      reservations,
+      orderOutcomes,
+      db,
+      others: workerMetrics ? [workerMetrics] : [],
+    }),
     log,
     stopping,
   };

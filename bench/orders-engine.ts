@@ -5,13 +5,18 @@ import { startApi } from '../api/server';
 import { createSandboxCarrier } from '../integrations/sandbox-carrier/carrier';
 import { postEvents } from '../integrations/sandbox-carrier/entry';
 import type { CarrierEvent } from '../domain/fulfilment/types';
+import { withBreaker } from '../integrations/gateway-breaker';
+import { createGatewayMetrics } from '../integrations/gateway-metrics';
 import { onlyGateway } from '../integrations/gateways';
 import { createSandboxGateway } from '../integrations/sandbox-gateway/gateway';
 import { readSettings } from '../platform/config';
 import { openDatabase, type Database } from '../platform/database/database';
 import { connectTemporal, installTemporalRuntime } from '../platform/temporal/connection';
 import { webhookSecretOf } from '../platform/webhook-signature';
+import { createMetricsRegistry } from '../platform/telemetry/metrics';
 import { ensureSearchAttributes } from '../platform/temporal/namespace';
+import { createWorkerDeployments } from '../platform/temporal/deployments';
+import { makeCurrent, ownBuild } from '../worker/deployment';
 import { startWorker } from '../worker/worker';
 import { engineNames } from '../workflows/contract/names';
 import { stockUp } from './reserve-interactive';
@@ -65,6 +70,9 @@ export async function startBenchEngine(skus: number): Promise<BenchEngine> {
     callTimeoutMs: settings.PAYMENT_CALL_TIMEOUT_MS,
   });
   const carrier = createSandboxCarrier({ url: databaseUrl, stageDelayMs: 0, deliver, log });
+  const callTimeoutMs = settings.PAYMENT_CALL_TIMEOUT_MS;
+  const metrics = createMetricsRegistry('worker');
+  const guarded = withBreaker(gateway, { callTimeoutMs, log, metrics: createGatewayMetrics(metrics) });
   const worker = await startWorker({
     settings,
     db,
@@ -74,9 +82,15 @@ export async function startBenchEngine(skus: number): Promise<BenchEngine> {
     namespace,
     names,
     log,
-    integrations: { gateways: onlyGateway(gateway), carriers: [carrier] },
+    metrics,
+    integrations: { gateways: onlyGateway(guarded), carriers: [carrier] },
   });
   worker.failed.catch((error: unknown) => log.error({ err: error }, 'the worker failed'));
+  await makeCurrent(createWorkerDeployments(connection, namespace), {
+    names,
+    buildId: await ownBuild(settings),
+    seconds: 30,
+  });
   const queue = 'textbook';
   const textbook = await Worker.create({
     connection,

@@ -8,6 +8,7 @@ import { DOCTOR_CHECKS, type DoctorCheck } from './doctor-checks';
 import { isGiven, loadEnvFile, readCommandSettings, type GivenSettings } from './environment';
 import { addJobCommands } from './job-commands';
 import { createOutput } from './output';
+import { addRefundCommands } from './refund-commands';
 
 /** Settings that can't be used, apart from 1 for what went wrong while running. */
 const EXIT_USAGE = 2;
@@ -22,6 +23,21 @@ function portArgument(text: string): string {
     throw new InvalidArgumentError('A port is a number from 0 to 65535; 0 takes any free one.');
   }
   return text;
+}
+
+interface DeployArguments {
+  build?: string;
+  wait: number;
+  ignoreMissingTaskQueues?: boolean;
+  restartJobs?: boolean;
+}
+
+function secondsArgument(text: string): number {
+  const seconds = Number(text);
+  if (!Number.isInteger(seconds) || seconds < 0 || seconds > 3_600) {
+    throw new InvalidArgumentError('Seconds are a whole number from 0 to 3600.');
+  }
+  return seconds;
 }
 
 /** Commands are loaded when they run: `--help` needs none of Temporal. */
@@ -70,6 +86,23 @@ Exit codes: 0 all went well, 1 something failed, 2 wrong usage or settings.`,
     .action(async () => {
       const settings = readCommandSettings({}, 'info');
       finish(await (await import('./worker.js')).runWorker(settings));
+    });
+
+  program
+    .command('deploy')
+    .description('let workers of this program take over: its build gets the work from now on')
+    .option('--build <id>', 'another build, such as the one before; its workers must run')
+    .option('--wait <seconds>', 'how long to wait for workers of the build', secondsArgument, 60)
+    .option(
+      '--ignore-missing-task-queues',
+      'also where a task queue of the present build has no worker of this one',
+    )
+    .option('--restart-jobs', 'start jobs of other builds again on this one, for when their workers are gone')
+    .action(async (options: DeployArguments) => {
+      const settings = readCommandSettings({}, 'warn');
+      const { runDeploy } = await import('./deploy.js');
+      const { ignoreMissingTaskQueues = false, restartJobs = false } = options;
+      finish(await runDeploy(settings, { ...options, ignoreMissingTaskQueues, restartJobs }, output));
     });
 
   program
@@ -145,6 +178,7 @@ Exit codes: 0 all went well, 1 something failed, 2 wrong usage or settings.`,
     });
 
   addJobCommands(program, output, finish);
+  addRefundCommands(program, output, finish);
 
   for (const command of program.commands) command.configureHelp({ sortOptions: true });
   return program;

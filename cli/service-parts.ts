@@ -1,9 +1,11 @@
 import type { Client } from '@temporalio/client';
+import type { Registry } from 'prom-client';
 import { startApi } from '../api/server';
 import { logFailures } from '../domain/stock/alerts/failed-work';
 import type { Settings } from '../platform/config';
 import { openDatabase, type Database } from '../platform/database/database';
 import type { Logger } from '../platform/telemetry/log';
+import { serveMetrics } from '../platform/telemetry/metrics-server';
 import {
   connectTemporal,
   installTemporalRuntime,
@@ -70,16 +72,30 @@ export interface WorkerParts {
   databaseUrl: string;
   temporal: TemporalLink;
   names: EngineNames;
+  /** Its metrics are added here. */
+  metrics: Registry;
 }
 
 export async function startWorkerPart(context: PartContext, parts: WorkerParts): Promise<void> {
   const { service, settings, log } = context;
-  const { db, databaseUrl, names } = parts;
-  const { connection, client, namespace } = parts.temporal;
-  const worker = await startWorker({ settings, db, databaseUrl, connection, client, namespace, names, log });
+  const { temporal, ...rest } = parts;
+  const { connection, client, namespace } = temporal;
+  const worker = await startWorker({ settings, connection, client, namespace, log, ...rest });
   // A request that is let end may still start an order, or wait for one.
   service.onStop({ name: 'worker', stop: () => worker.drain(), stopAfter: HTTP_SERVER });
   worker.failed.catch((error: unknown) => service.failed('worker', error));
+}
+
+/** Where `WORKER_METRICS_PORT` is set. */
+export async function serveMetricsPart(
+  { service, settings, log }: PartContext,
+  registry: Registry,
+): Promise<void> {
+  const { HOST: host, WORKER_METRICS_PORT: port } = settings;
+  if (port === undefined) return;
+  const server = await serveMetrics({ host, port, registry, log });
+  service.onStop({ name: 'metrics server', stop: () => server.close() });
+  log.info({ host, port: server.port }, 'metrics are served');
 }
 
 export interface ApiParts {
@@ -89,6 +105,8 @@ export interface ApiParts {
   names: EngineNames;
   /** True where a worker of this process shares the client's connection. */
   eagerStart: boolean;
+  /** Of a worker in this process. */
+  workerMetrics?: Registry;
 }
 
 /** Returns the URL it listens on. */

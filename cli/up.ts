@@ -5,10 +5,12 @@ import { claimOwnership } from '../platform/embedded/owner';
 import { errorCode } from '../platform/embedded/processes';
 import { isAppError } from '../platform/errors';
 import { createLogger } from '../platform/telemetry/log';
+import { createMetricsRegistry } from '../platform/telemetry/metrics';
 import { migrate } from '../platform/database/migrations';
 import { ensureSearchAttributes } from '../platform/temporal/namespace';
 import { VERSION } from '../platform/version';
 import { engineNames } from '../workflows/contract/names';
+import { mayStartEagerly, useOwnBuild } from './build-in-use';
 import { withOwnCarrierSecret } from './carrier-secret';
 import { runDemo } from './demo';
 import { removeDevFile, writeDevFile } from './dev-file';
@@ -83,15 +85,28 @@ async function startEverything(around: PartContext, options: UpOptions, output: 
   await ensureSearchAttributes(temporal.connection, temporal.namespace);
   const names = engineNames();
   service.stopping.throwIfAborted();
-  const parts = { db, databaseUrl, client: temporal.client, names, eagerStart: true };
+  const isOwnServer = settings.TEMPORAL_ADDRESS === undefined;
+  const versions = { settings, temporal, names };
+  const eagerStart = await mayStartEagerly(versions, isOwnServer);
+  // Shown by the API, which is in the same process.
+  const metrics = createMetricsRegistry('worker');
+  const parts: ApiParts = {
+    db,
+    databaseUrl,
+    client: temporal.client,
+    names,
+    eagerStart,
+    workerMetrics: metrics,
+  };
   const baseUrl = await startApi(around, parts, options, output);
   output.item('API', baseUrl);
   service.stopping.throwIfAborted();
   // After the API, since only now its port is known, which the sandbox carrier reports to.
   await startWorkerPart(
     { ...around, settings: { ...settings, PORT: Number(new URL(baseUrl).port) } },
-    { db, databaseUrl, temporal, names },
+    { db, databaseUrl, temporal, names, metrics },
   );
+  await useOwnBuild(versions, isOwnServer, output);
   output.item('Worker', `runs orders of namespace ${temporal.namespace}`);
 
   await writeDevFile(settings, {

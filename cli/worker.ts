@@ -1,9 +1,17 @@
 import type { Settings } from '../platform/config';
 import { createLogger } from '../platform/telemetry/log';
+import { addProcessMetrics, createMetricsRegistry } from '../platform/telemetry/metrics';
 import { ensureSearchAttributes } from '../platform/temporal/namespace';
 import { engineNames } from '../workflows/contract/names';
+import { logBuild } from './build-in-use';
 import { withHomeCarrierSecret } from './carrier-secret';
-import { connectTemporalPart, openDatabasePart, startWorkerPart, stopSeconds } from './service-parts';
+import {
+  connectTemporalPart,
+  openDatabasePart,
+  serveMetricsPart,
+  startWorkerPart,
+  stopSeconds,
+} from './service-parts';
 import { locateDatabase, locateTemporal } from './servers';
 import { runService } from './service';
 
@@ -19,7 +27,12 @@ export async function runWorker(given: Settings): Promise<number> {
     const temporal = await connectTemporalPart(around, target);
     await ensureSearchAttributes(temporal.connection, temporal.namespace);
     service.stopping.throwIfAborted();
-    await startWorkerPart(around, { db, databaseUrl, temporal, names: engineNames() });
+    const names = engineNames();
+    const metrics = createMetricsRegistry('worker');
+    addProcessMetrics(metrics);
+    await serveMetricsPart(around, metrics);
+    await startWorkerPart(around, { db, databaseUrl, temporal, names, metrics });
+    await logBuild({ settings, temporal, names }, log);
     log.info('the worker polls');
     await service.untilStopping();
     return 0;

@@ -2,6 +2,8 @@ import { gatewayChanged } from '../domain/payments/errors';
 import type { ClosableGateway, GatewayNamed } from '../domain/payments/types';
 import type { Settings } from '../platform/config';
 import type { Logger } from '../platform/telemetry/log';
+import { withBreaker } from './gateway-breaker';
+import type { GatewayMetrics } from './gateway-metrics';
 import { sandboxGatewayEntry } from './sandbox-gateway/entry';
 import { stripeEntry } from './stripe/entry';
 
@@ -9,6 +11,12 @@ type GatewaySettings = Pick<
   Settings,
   'PAYMENT_GATEWAY' | 'PAYMENT_CALL_TIMEOUT_MS' | 'STRIPE_API_KEY' | 'STRIPE_API_BASE'
 >;
+
+export interface GatewayDeps {
+  databaseUrl: string;
+  log: Logger;
+  metrics: GatewayMetrics;
+}
 
 interface GatewayEntry {
   /** The only tokens that it takes; null: it knows its own. */
@@ -45,12 +53,12 @@ export function onlyGateway(current: ClosableGateway): Gateways {
   };
 }
 
-/** The payment gateways that the settings allow. A former one is opened when it is first asked. The caller closes them. */
-export function openGateways(
-  settings: GatewaySettings,
-  deps: { databaseUrl: string; log: Logger },
-): Gateways {
-  const current = GATEWAYS[settings.PAYMENT_GATEWAY].open(settings, deps);
+/**
+ * The payment gateways that the settings allow, each behind a circuit breaker of its own. A former one is opened when it is first
+ * asked. The caller closes them.
+ */
+export function openGateways(settings: GatewaySettings, deps: GatewayDeps): Gateways {
+  const current = open(GATEWAYS[settings.PAYMENT_GATEWAY], settings, deps);
   const opened = new Map<string, ClosableGateway>([[current.name, current]]);
   return {
     current,
@@ -65,15 +73,20 @@ export function openGateways(
   };
 }
 
-function openFormer(
-  name: string,
-  settings: GatewaySettings,
-  deps: { databaseUrl: string; log: Logger },
-): ClosableGateway {
+function open(entry: GatewayEntry, settings: GatewaySettings, deps: GatewayDeps): ClosableGateway {
+  const { log, metrics } = deps;
+  return withBreaker(entry.open(settings, deps), {
+    callTimeoutMs: settings.PAYMENT_CALL_TIMEOUT_MS,
+    log,
+    metrics,
+  });
+}
+
+function openFormer(name: string, settings: GatewaySettings, deps: GatewayDeps): ClosableGateway {
   const entry = Object.entries(GATEWAYS).find(([known]) => known === name)?.[1];
   if (!entry) throw gatewayChanged(name);
   try {
-    return entry.open(settings, deps);
+    return open(entry, settings, deps);
   } catch (error) {
     deps.log.warn({ err: error, gateway: name }, 'a payment of a former gateway cannot be asked about');
     throw gatewayChanged(name);

@@ -46,6 +46,7 @@ const stripeSecrets = list.superRefine((items, context) => {
 export const settingsSchema = z.object({
   HOST: z.string().min(1).default('127.0.0.1'),
   PORT: port.default(8080),
+  WORKER_METRICS_PORT: port.optional(),
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
   HOLDFAST_HOME: z.string().min(1).default('.holdfast'),
   HOLDFAST_URL: z.url({ protocol: /^https?$/ }).optional(),
@@ -65,6 +66,7 @@ export const settingsSchema = z.object({
   TEMPORAL_TLS_SERVER_CA_CERT_PATH: text,
   TEMPORAL_TLS_SERVER_NAME: text,
   TEMPORAL_CLI_PATH: text,
+  WORKER_VERSIONING: z.enum(['on', 'off']).default('on'),
 
   PAYMENT_GATEWAY: z.enum(['sandbox', 'stripe']).default('sandbox'),
   STRIPE_API_KEY: text,
@@ -102,6 +104,7 @@ export const settingsSchema = z.object({
   LEDGER_PARTITIONS_AHEAD: positive.max(120).default(12),
   LEDGER_RETENTION_MONTHS: z.coerce.number().int().min(0).max(1_200).default(0),
   RETURN_AUTHORISATION_DAYS: positive.max(3_650).default(30),
+  RETURN_RESTOCKING_FEE_PERCENT: z.coerce.number().min(0).max(100).multipleOf(0.01).default(0),
   COUNT_TOLERANCE_UNITS: z.coerce.number().int().min(0).default(0),
   RECONCILE_INTERVAL_SECONDS: positive.default(30),
   SEAL_INTERVAL_SECONDS: positive.default(300),

@@ -25,6 +25,8 @@ export interface ActivityContext extends EnsureOrderContext, Integrations {
 
 /** What is younger is not yet called stuck or orphaned: it may be on its way. */
 const CONSISTENCY_GRACE_SECONDS = 300;
+/** An attempt to ask the gateway is some short calls, and perhaps a long one. Less than what its activity is given beyond it. */
+const PAYMENT_GRACE_MS = 2_000;
 /** How long an import waits for a database that is slow or failing before it tries one batch. */
 const FEED_PAUSE_MS = 5_000;
 
@@ -46,6 +48,7 @@ export function createActivities(context: ActivityContext): {
     db,
     gatewayNamed: gateways.named,
     carrier: carrier.name,
+    limitMs: settings.PAYMENT_CALL_TIMEOUT_MS + PAYMENT_GRACE_MS,
   });
   return {
     orders: {

@@ -1,8 +1,10 @@
 import type { Client } from '@temporalio/client';
 import type { NativeConnection, WorkerOptions } from '@temporalio/worker';
+import type { Registry } from 'prom-client';
 import { createWarehouseDirectory } from '../domain/catalog/warehouses';
 import { createOrderReserver } from '../domain/ordering/order-reserver';
 import { openCarriers } from '../integrations/carriers';
+import { createGatewayMetrics } from '../integrations/gateway-metrics';
 import { isFastGateway, openGateways } from '../integrations/gateways';
 import { ensurePartitions } from '../domain/stock/retention/retention';
 import { stock } from '../domain/ordering/backorders/stock-with-backorders';
@@ -14,12 +16,14 @@ import { withTimeout } from '../platform/with-timeout';
 import type { EngineNames } from '../workflows/contract/names';
 import { sagaSettings } from '../workflows/contract/start';
 import { createActivities } from './activities';
+import { deploymentOptions } from './deployment';
 import { signalReservationExpiry } from './ensure/signal-standing-workflows';
 import type { Integrations } from './integrations';
 import { createReceivers } from './outbox/receivers';
 import { startRelay } from './outbox/relay';
 import { ensureSchedules } from './schedules';
 import { createTaskQueueWorkers, runWorkers } from './task-queue-workers';
+import { addWorkerMetrics } from './worker-metrics';
 
 export interface WorkerDeps {
   settings: Settings;
@@ -31,6 +35,8 @@ export interface WorkerDeps {
   namespace: string;
   names: EngineNames;
   log: Logger;
+  /** Its metrics are added here. */
+  metrics: Registry;
   /** Instead of those that the settings ask for. Closed with the worker. */
   integrations?: Integrations;
   /** For tests: a bundle made before, and whatever else is to differ. */
@@ -87,7 +93,10 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
     log,
   });
   const activities = createActivities({ ...context, reserver });
-  const workers = runWorkers(await createTaskQueueWorkers({ ...deps, activities }));
+  const workerOptions = await deploymentOptions(deps);
+  const taskQueueWorkers = await createTaskQueueWorkers({ ...deps, activities, workerOptions });
+  addWorkerMetrics(deps.metrics, taskQueueWorkers);
+  const workers = runWorkers(taskQueueWorkers);
   const relay = startRelay({ db, databaseUrl: deps.databaseUrl, receivers: createReceivers(context), log });
   for (const { start } of carriers) start();
 
@@ -116,7 +125,7 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
   };
 }
 
-function openIntegrations({ settings, databaseUrl, log }: WorkerDeps): Integrations {
-  const deps = { databaseUrl, log };
+function openIntegrations({ settings, databaseUrl, log, metrics }: WorkerDeps): Integrations {
+  const deps = { databaseUrl, log, metrics: createGatewayMetrics(metrics) };
   return { gateways: openGateways(settings, deps), carriers: openCarriers(settings, deps) };
 }

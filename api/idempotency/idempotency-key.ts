@@ -40,3 +40,12 @@ export function keyReused(): Error {
     'This key was used with another request. Use a new key for a new request.',
   );
 }
+
+/**
+ * For requests whose repeat would do the same again.
+ *
+ * @throws AppError `IDEMPOTENCY_KEY_REQUIRED`
+ */
+export function requireKey({ idempotencyKey }: IdempotencyKey, why: string): void {
+  if (idempotencyKey === null) throw problem('IDEMPOTENCY_KEY_REQUIRED', `Send an Idempotency-Key: ${why}`);
+}

@@ -1,6 +1,8 @@
+import { Registry } from 'prom-client';
 import { z } from 'zod';
 import { pingDatabase } from '../../platform/database/database-info';
 import { checkHealth } from '../../platform/telemetry/health';
+import { metricsText } from '../../platform/telemetry/metrics';
 import { VERSION } from '../../platform/version';
 import { route, type Route } from '../http/route';
 import type { ApiContext } from '../services/context';
@@ -79,9 +81,8 @@ export function operationRoutes(context: ApiContext): Route[] {
         responses: { 200: { description: 'Metrics', content: { 'text/plain': z.string() } } },
       },
       async ({ res }) => {
-        const { registry } = context.metrics;
-        const text = await registry.metrics();
-        res.setHeader('content-type', registry.contentType);
+        const text = await metricsText(context.metrics.registries);
+        res.setHeader('content-type', Registry.PROMETHEUS_CONTENT_TYPE);
         res.end(text);
         return null;
       },

@@ -7,7 +7,7 @@ import { API_BASE } from '../http/paths';
 import { invalid } from '../http/problems';
 import { ok, type ApiResponse } from '../http/response';
 import { route, type Route } from '../http/route';
-import { idForKey } from '../idempotency/idempotency-key';
+import { idForKey, requireKey } from '../idempotency/idempotency-key';
 import { runOnce } from '../idempotency/run-once';
 import { cursorTime, idParams, line, pageQuery, sku, timeQuery } from '../schemas/common';
 import {
@@ -23,6 +23,7 @@ import {
   undecided,
 } from '../schemas/orders';
 import type { ApiContext } from '../services/context';
+import { cutItems } from '../use-cases/cut-items';
 import { cancelOrder } from '../use-cases/cancel-order';
 import { payOrder } from '../use-cases/pay-order';
 import { placeOrder } from '../use-cases/place-order';
@@ -129,23 +130,45 @@ export function orderActions(context: ApiContext, knownTokens: readonly string[]
         path: `${API_BASE}/orders/{id}/cancel`,
         tag: TAG,
         summary: 'Cancel an order',
-        description: 'Money is refunded and stock is back before it returns 200. Safe to repeat.',
+        description:
+          'Ends everything of it that has not left, or with `items` only these units as far as they have not left. It waits up to 10 s until the stock is on sale and the money is given back, or needs a person (`attention`). Safe to repeat; with `items` by its Idempotency-Key.',
+        keyed: true,
         params: idParams,
         body: cancelBody,
         bodyOptional: true,
         responses: {
-          200: { description: 'Cancelled, with money and stock back', schema: order },
-          202: { description: 'A charge, void or refund is not resolved yet', schema: order },
+          200: { description: 'All or the rest of it is cancelled', schema: order },
+          202: {
+            description: 'A charge, a refund or the stop of a shipment is not resolved yet',
+            schema: order,
+          },
         },
-        problems: ['NOT_CANCELLABLE', 'VALIDATION_FAILED', 'ENGINE_UNAVAILABLE'],
+        problems: [
+          'NOT_CANCELLABLE',
+          'IDEMPOTENCY_KEY_REQUIRED',
+          'IDEMPOTENCY_KEY_REUSED',
+          'IDEMPOTENCY_IN_FLIGHT',
+          'VALIDATION_FAILED',
+          'ENGINE_UNAVAILABLE',
+        ],
       },
-      (call) =>
-        cancelOrder(context, {
-          orderId: call.params.id,
-          reason: call.body.reason ?? null,
-          updateId: idForKey(call, 'cancel', call.params.id),
-          traceparent: call.traceparent,
-        }),
+      (call) => {
+        const { id: orderId } = call.params;
+        const { traceparent } = call;
+        const { reason = null, items } = call.body;
+        if (!items) {
+          const updateId = idForKey(call, 'cancel', orderId);
+          return cancelOrder(context, { orderId, reason, updateId, traceparent });
+        }
+        requireKey(call, 'without one a repeat would take out as many units again.');
+        return runOnce(
+          context,
+          call,
+          `POST /orders/${orderId}/cancel`,
+          (requestId) => cutItems(context, { orderId, items, reason, requestId, traceparent }),
+          idForKey(call, 'cut', orderId),
+        );
+      },
     ),
   ];
 }

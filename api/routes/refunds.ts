@@ -1,9 +1,10 @@
 import { readOrderStatus } from '../../domain/orders/views';
 import { requestRefund, retryRefund, settleByHand } from '../../domain/payments/refunds-by-hand';
 import { API_BASE } from '../http/paths';
-import { asNotFound, problem } from '../http/problems';
+import { asNotFound } from '../http/problems';
 import { ok } from '../http/response';
 import { route, type Route } from '../http/route';
+import { requireKey } from '../idempotency/idempotency-key';
 import { runOnce } from '../idempotency/run-once';
 import { idParams } from '../schemas/common';
 import { newRefund, refund, refundSettlement } from '../schemas/orders';
@@ -44,11 +45,7 @@ export function refundRoutes(context: ApiContext): Route[] {
       },
       (call) => {
         const { id: orderId } = call.params;
-        if (!call.idempotencyKey)
-          throw problem(
-            'IDEMPOTENCY_KEY_REQUIRED',
-            'Send an Idempotency-Key: without one a repeat would give the money back twice.',
-          );
+        requireKey(call, 'without one a repeat would give the money back twice.');
         return runOnce(context, call, `POST /orders/${orderId}/refunds`, async (requestId) => {
           if (!(await readOrderStatus(db, orderId))) throw orderNotFound();
           const { paymentId = null, amountMinor, reason } = call.body;
@@ -67,7 +64,7 @@ export function refundRoutes(context: ApiContext): Route[] {
         params: idParams,
         body: refundSettlement,
         responses,
-        problems: ['REFUND_MADE', 'REFUND_UNDER_WAY', 'VALIDATION_FAILED'],
+        problems: ['REFUND_MADE', 'REFUND_UNDER_WAY', 'REFUND_SETTLED', 'VALIDATION_FAILED'],
       },
       async ({ params, body, caller }) => {
         const { outcome, reference = null, reason } = body;

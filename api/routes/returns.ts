@@ -38,7 +38,8 @@ function returnSteps(context: ApiContext): Route[] {
         path: PATH,
         tag: TAG,
         summary: 'Authorise a return',
-        description: 'Of what was shipped and is not returned yet. No money moves.',
+        description:
+          'Of what was shipped and is not returned yet. Says what goes back for a unit; no money moves before the inspection.',
         keyed: true,
         body: newReturn,
         responses: { 201: { description: 'Authorised', schema: customerReturn } },
@@ -55,6 +56,7 @@ function returnSteps(context: ApiContext): Route[] {
           const made = await authoriseReturn(db, {
             returnId,
             ...call.body,
+            restockingFee: call.body.restockingFee ?? { percent: settings.RETURN_RESTOCKING_FEE_PERCENT },
             days: settings.RETURN_AUTHORISATION_DAYS,
             actor: call.caller,
           });
@@ -93,7 +95,8 @@ function returnSteps(context: ApiContext): Route[] {
         path: `${PATH}/{id}/inspect`,
         tag: TAG,
         summary: 'Decide what becomes of goods that came in',
-        description: 'Restocked units are on hand at once, for waiting backorders first.',
+        description:
+          'Restocked units are on hand at once, for waiting backorders first. What goes back for the units is planned at once, as far as there is money left of the payment that paid for them.',
         keyed: true,
         params: idParams,
         body: inspection,
@@ -132,7 +135,7 @@ function returnSteps(context: ApiContext): Route[] {
         responses,
         problems: ['RETURN_NOT_CANCELLABLE'],
       },
-      async ({ params }) => ok(await cancelReturn(db, params.id)),
+      async ({ params, caller }) => ok(await cancelReturn(db, { returnId: params.id, actor: caller })),
     ),
   ];
 }

@@ -72,7 +72,14 @@ export const newOrder = z
 
 export type NewOrder = z.output<typeof newOrder>;
 
-export const cancelBody = z.object({ reason: line(500).nullish() }).meta({ id: 'Cancellation' });
+export const cancelBody = z
+  .object({
+    reason: line(500).nullish(),
+    items: items
+      .optional()
+      .meta({ description: 'Only these units; needs an Idempotency-Key. Absent: all that has not left' }),
+  })
+  .meta({ id: 'Cancellation' });
 
 export const newRefund = z
   .object({

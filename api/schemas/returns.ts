@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { RETURN_STATUSES } from '../../domain/warehousing/returns/types';
-import { count, line, MAX_UNITS, pageOf, sku, time, uuid, warehouseCode } from './common';
+import { RETURN_REFUNDS, RETURN_STATUSES } from '../../domain/warehousing/returns/types';
+import { count, line, MAX_UNITS, money, pageOf, sku, time, uuid, warehouseCode } from './common';
 import { namedSerials } from './naming';
 import { units } from './warehousing';
 
@@ -17,8 +17,31 @@ function itemsOf<Item extends z.ZodType<{ sku: string }>>(item: Item) {
     });
 }
 
+const restockingFee = z
+  .union([
+    z.strictObject({
+      percent: z.number().min(0).max(100).multipleOf(0.01).meta({
+        description: 'Of the price of a unit, rounded half up to minor units',
+      }),
+    }),
+    z.strictObject({
+      amountMinor: z.int().min(0).meta({ description: 'For a unit, minor units; at most its price' }),
+    }),
+  ])
+  .meta({ id: 'RestockingFee', description: 'What is kept of the price of each returned unit' });
+
 export const newReturn = z
-  .object({ orderId: uuid, items: itemsOf(z.object({ sku, quantity: units, reason: line(200) })) })
+  .object({
+    orderId: uuid,
+    items: itemsOf(z.object({ sku, quantity: units, reason: line(200) })),
+    refund: z.enum(RETURN_REFUNDS).default('price').meta({
+      description:
+        'What goes back for a unit once it is inspected: its price less the restocking fee, or nothing',
+    }),
+    restockingFee: restockingFee
+      .optional()
+      .meta({ description: '`RETURN_RESTOCKING_FEE_PERCENT` unless given' }),
+  })
   .meta({ id: 'NewReturn' });
 
 export const returnReceipt = z
@@ -37,6 +60,15 @@ export const inspection = z
           writeOff: part.meta({ description: 'Units that are given up' }),
           serials: namedSerials,
           writeOffSerials: namedSerials,
+          refundQuantity: z.int().min(0).max(MAX_UNITS).optional().meta({
+            description:
+              'For how many of both money goes back; unless given all, or none where the return was authorised without',
+          }),
+          restockingFee: restockingFee.optional().meta({ description: 'That of the return unless given' }),
+        })
+        .refine(({ restock, writeOff, refundQuantity = 0 }) => refundQuantity <= restock + writeOff, {
+          message: 'must not be more than are restocked and written off',
+          path: ['refundQuantity'],
         })
         .refine(({ restock, serials = [] }) => serials.length <= restock, {
           message: 'must not be more than are restocked',
@@ -75,8 +107,14 @@ export const customerReturn = z
         received: count,
         restocked: count,
         writtenOff: count,
+        refunded: count.meta({ description: 'Inspected units for which money goes back' }),
       }),
     ),
+    refund: z.enum(RETURN_REFUNDS),
+    restockingFee: restockingFee.nullable(),
+    refundMinor: money.meta({
+      description: 'Minor units that are planned to go back so far; how far each refund is, the order shows',
+    }),
     expiresAt: time.meta({ description: 'Until when goods may come in' }),
     actor: z.string(),
     createdAt: time,

@@ -2,11 +2,12 @@ import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import { countAttention } from '../../domain/orders/attention';
 import { countFailedWork } from '../../domain/stock/alerts/failed-work';
 import type { Database } from '../../platform/database/database';
-import { createMetricsRegistry } from '../../platform/telemetry/metrics';
+import { addProcessMetrics, createMetricsRegistry } from '../../platform/telemetry/metrics';
 import type { Admission } from './admission';
 
 export interface ApiMetrics {
-  registry: Registry;
+  /** Everything that this process shows: the API's own, and other parts' that it was given. */
+  registries: readonly Registry[];
   request(labels: { method: string; route: string; status: number }, seconds: number): void;
   /** Counts a `POST /orders` by how it ended: one of a few words. */
   placed(outcome: string): void;
@@ -26,8 +27,10 @@ export function createApiMetrics(parts: {
   reservations: { readonly pending: number };
   orderOutcomes: { readonly waiting: number };
   db: Database;
+  others: readonly Registry[];
 }): ApiMetrics {
   const registry = createMetricsRegistry('api');
+  addProcessMetrics(registry);
   const registers = [registry];
   const requests = new Histogram({
     name: 'holdfast_http_request_duration_seconds',
@@ -104,7 +107,7 @@ export function createApiMetrics(parts: {
   );
 
   return {
-    registry,
+    registries: [registry, ...parts.others],
     request: ({ method, route, status }, seconds) =>
       requests.observe({ method, route, status: String(status) }, seconds),
     placed: (outcome) => placements.inc({ outcome }),

@@ -8,9 +8,12 @@ import { createEngineClient, type UpdateOutcome } from '../../platform/temporal/
 import type { EngineHealth } from '../../platform/temporal/engine-health';
 import {
   cancelUpdate,
+  cutItemsUpdate,
   payUpdate,
   type CancelRequest,
   type CancelResult,
+  type CutItemsRequest,
+  type CutItemsResult,
   type PayRequest,
   type PayResult,
 } from '../../workflows/contract/messages';
@@ -37,6 +40,7 @@ export interface Engine {
   /** @throws AppError `ENGINE_UNAVAILABLE` when nothing was sent, for certain. The same holds for `cancel`. */
   pay(orderId: string, request: PayRequest): Promise<Updated<PayResult>>;
   cancel(orderId: string, updateId: string, request: CancelRequest): Promise<Updated<CancelResult>>;
+  cutItems(orderId: string, request: CutItemsRequest): Promise<Updated<CutItemsResult>>;
   /** Resolves when the connection may be closed: no call uses it any more. */
   idle(): Promise<void>;
 }
@@ -89,6 +93,7 @@ export function createEngine(options: EngineOptions): Engine {
     restart: (order, trace) => start(order, trace, true),
     pay: (orderId, request) => update(payUpdate, { orderId, updateId: request.updateId, request }),
     cancel: (orderId, updateId, request) => update(cancelUpdate, { orderId, updateId, request }),
+    cutItems: (orderId, request) => update(cutItemsUpdate, { orderId, updateId: request.requestId, request }),
   };
 }
 

@@ -36,11 +36,16 @@ export async function cancelOrder(
   if (asked.kind === 'ended' && !isCancelled(after)) throw notCancellable();
   const isDecided =
     asked.kind === 'ended' || (asked.kind === 'result' && asked.result.outcome === 'cancelled');
-  if (isDecided && !isUnderWay(after)) return ok(after);
-  return { status: 202, body: after, headers: { location: orderPath(orderId), 'retry-after': '1' } };
+  return afterCancelling(orderId, after, isDecided);
 }
 
-async function readView(context: ApiContext, orderId: string): Promise<OrderView> {
+/** The order, once it is decided what is cancelled and nothing of that is under way; before that 202. */
+export function afterCancelling(orderId: string, order: OrderView, isDecided: boolean): ApiResponse {
+  if (isDecided && !isUnderWay(order)) return ok(order);
+  return { status: 202, body: order, headers: { location: orderPath(orderId), 'retry-after': '1' } };
+}
+
+export async function readView(context: ApiContext, orderId: string): Promise<OrderView> {
   const record = await readOrder(context.db, orderId);
   if (!record) throw orderNotFound();
   return record.view;
@@ -62,7 +67,7 @@ function isOpen({ status }: RefundView): boolean {
   return (OPEN_REFUND_STATUSES as readonly RefundStatus[]).includes(status);
 }
 
-function notCancellable(): Error {
+export function notCancellable(): Error {
   return problem(
     'NOT_CANCELLABLE',
     'The order has ended, or all that is left of it has left or cannot be stopped.',

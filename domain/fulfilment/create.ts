@@ -3,18 +3,22 @@ import { enqueue } from '../../platform/database/outbox';
 import type { Transaction } from '../../platform/database/database';
 import { openLines, type OpenLine } from '../stock/reservations/reservations';
 import { appendEvents } from '../orders/events';
-import { insertShipments, type NewShipment } from './queries';
+import { insertShipments, type NewShipment, type NewShipmentItem } from './queries';
 
 export interface ShipmentsRequest {
   orderId: string;
   reservationId: string;
   /** Name of the carrier that is to take them. */
   carrier: string;
+  /** What remains of one shipment of which a part was cut. Absent: all that the reservation keeps, for the first time. */
+  again?: { warehouseId: number; generation: number };
 }
 
-/** The same for the same reservation and warehouse: made again, it is the same shipment. */
-export function shipmentIdOf(reservationId: string, warehouseId: number): string {
-  return derivedId('shipment', reservationId, warehouseId);
+/** The same for the same reservation, warehouse and generation: made again, it is the same shipment. */
+export function shipmentIdOf(reservationId: string, warehouseId: number, generation = 1): string {
+  return generation === 1
+    ? derivedId('shipment', reservationId, warehouseId)
+    : derivedId('shipment', reservationId, warehouseId, generation);
 }
 
 /**
@@ -27,18 +31,10 @@ export async function createShipments(
   tx: Transaction,
   requests: readonly ShipmentsRequest[],
 ): Promise<string[]> {
-  const byReservation = new Map(requests.map((request) => [request.reservationId, request]));
-  const lines = await openLines(tx, [...byReservation.keys()]);
-  if (lines.length === 0) return [];
-  const made = await insertShipments(
-    tx,
-    foldShipments(lines, byReservation),
-    lines.map((line) => ({
-      shipmentId: shipmentIdOf(line.reservationId, line.warehouseId),
-      productId: line.productId,
-      quantity: line.openQuantity,
-    })),
-  );
+  const lines = await openLines(tx, [...new Set(requests.map(({ reservationId }) => reservationId))]);
+  const { shipments, items } = foldShipments(lines, requests);
+  if (shipments.length === 0) return [];
+  const made = await insertShipments(tx, shipments, items);
   if (made.length === 0) return [];
   const ofOrders = new Map<string, { shipmentId: string; warehouse: string }[]>();
   for (const { orderId, shipmentId, warehouse } of made) {
@@ -58,20 +54,20 @@ export async function createShipments(
 
 function foldShipments(
   lines: readonly OpenLine[],
-  requests: ReadonlyMap<string, ShipmentsRequest>,
-): NewShipment[] {
+  requests: readonly ShipmentsRequest[],
+): { shipments: NewShipment[]; items: NewShipmentItem[] } {
   const shipments = new Map<string, NewShipment>();
-  for (const { reservationId, warehouseId } of lines) {
-    const request = requests.get(reservationId);
-    if (!request) continue;
-    const shipmentId = shipmentIdOf(reservationId, warehouseId);
-    shipments.set(shipmentId, {
-      shipmentId,
-      orderId: request.orderId,
-      reservationId,
-      warehouseId,
-      carrier: request.carrier,
-    });
+  const items: NewShipmentItem[] = [];
+  for (const { orderId, reservationId, carrier, again } of requests) {
+    const own = lines.filter(
+      (line) => line.reservationId === reservationId && (!again || line.warehouseId === again.warehouseId),
+    );
+    for (const { warehouseId, productId, openQuantity: quantity } of own) {
+      const generation = again?.generation ?? 1;
+      const shipmentId = shipmentIdOf(reservationId, warehouseId, generation);
+      shipments.set(shipmentId, { shipmentId, orderId, reservationId, warehouseId, carrier, generation });
+      items.push({ shipmentId, productId, quantity });
+    }
   }
-  return [...shipments.values()];
+  return { shipments: [...shipments.values()], items };
 }

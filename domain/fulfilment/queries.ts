@@ -51,6 +51,7 @@ export interface NewShipment {
   reservationId: string;
   warehouseId: number;
   carrier: string;
+  generation: number;
 }
 
 export interface NewShipmentItem {
@@ -69,8 +70,8 @@ export function insertShipments(
     tx,
     'fulfilment.insert_shipments',
     `with made as (
-       insert into shipments (id, order_id, reservation_id, warehouse_id, carrier)
-       select * from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::int[], $5::text[])
+       insert into shipments (id, order_id, reservation_id, warehouse_id, carrier, generation)
+       select * from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::int[], $5::text[], $9::int[])
        on conflict do nothing
        returning id, order_id, warehouse_id
      ), packed as (
@@ -90,6 +91,7 @@ export function insertShipments(
       items.map((i) => i.shipmentId),
       items.map((i) => i.productId),
       items.map((i) => i.quantity),
+      shipments.map((s) => s.generation),
     ],
   );
 }
@@ -285,6 +287,8 @@ export interface ShipmentChange {
   error?: string;
   /** The carrier did not stop it. */
   stopRefused?: boolean;
+  /** It is stopped to cut a part of it. Absent: stays as it is. */
+  stopForCut?: boolean;
   /** It is stopped and has left all the same: from now on for good. */
   leftAfterStop?: boolean;
   deliveredAfterStop?: boolean;
@@ -302,11 +306,12 @@ export function updateShipments(tx: Transaction, changes: readonly ShipmentChang
          delivered_after_stop_at = coalesce(s.delivered_after_stop_at, case when c.delivered_after_stop then clock_timestamp() end),
          lease_until = case when c.status = 'booking' then s.lease_until end,
          stop_refused_at = case when c.stop_refused then clock_timestamp() else s.stop_refused_at end,
+         stop_for_cut = coalesce(c.stop_for_cut, s.stop_for_cut),
          tries = case when c.status = s.status then s.tries else 0 end,
          next_try_at = case when c.status = s.status then s.next_try_at end, updated_at = clock_timestamp()
      from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::boolean[], $7::boolean[],
-                 $8::boolean[])
-       as c (id, status, tracking_number, label_url, error, stop_refused, left_after_stop, delivered_after_stop)
+                 $8::boolean[], $9::boolean[])
+       as c (id, status, tracking_number, label_url, error, stop_refused, left_after_stop, delivered_after_stop, stop_for_cut)
      where s.id = c.id`,
     [
       changes.map((c) => c.shipmentId),
@@ -317,6 +322,7 @@ export function updateShipments(tx: Transaction, changes: readonly ShipmentChang
       changes.map((c) => c.stopRefused ?? false),
       changes.map((c) => c.leftAfterStop ?? false),
       changes.map((c) => c.deliveredAfterStop ?? false),
+      changes.map((c) => c.stopForCut ?? null),
     ],
   );
 }

@@ -1,7 +1,12 @@
 import type { Queryable } from '../../platform/database/database';
 import { selectReservationsThatLeft } from './order-queries';
 
-export { selectStoppedLines as stoppedLines, type StoppedLine } from './order-queries';
+export {
+  selectStoppedLines as stoppedLines,
+  selectUnitsThatLeft as unitsThatLeft,
+  type StoppedLine,
+  type UnitsThatLeft,
+} from './order-queries';
 
 /** Reservations among these of which something has left. */
 export async function reservationsThatLeft(

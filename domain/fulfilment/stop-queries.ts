@@ -48,3 +48,24 @@ export function clearStopRefusals(tx: Transaction, orderId: string): Promise<num
     [orderId],
   );
 }
+
+/** What is being stopped to cut a part of it is stopped as a whole. The caller has locked the shipments. */
+export function stopForGood(tx: Transaction, orderId: string): Promise<number> {
+  return execute(
+    tx,
+    'fulfilment.stop_for_good',
+    `update shipments set stop_for_cut = false where order_id = $1 and stop_for_cut and released_at is null`,
+    [orderId],
+  );
+}
+
+/** Marks shipments that will not leave: their units are given up, or go into the next generation. Locks them. */
+export function markReleased(tx: Transaction, shipmentIds: readonly string[]): Promise<number> {
+  return execute(
+    tx,
+    'fulfilment.mark_released',
+    `with locked as (select id from shipments where id = any ($1::uuid[]) order by id for no key update)
+     update shipments s set released_at = clock_timestamp() from locked where s.id = locked.id and s.released_at is null`,
+    [shipmentIds],
+  );
+}

@@ -7,10 +7,10 @@ import { carrierNamed } from './carriers';
 import { changeShipments, type ShipmentChange } from './change';
 import { lockShipments, lockShipmentsOfOrder, type ShipmentRow } from './queries';
 import { afterVoid, beginVoid } from './rules';
-import { claimStops, updateStopError } from './stop-queries';
+import { claimStops, stopForGood, updateStopError } from './stop-queries';
 import type { Carrier } from './types';
 
-export { clearStopRefusals } from './stop-queries';
+export { clearStopRefusals, markReleased } from './stop-queries';
 
 /** A carrier that does not respond is asked again after 0.5 s, 1 s, … up to five minutes: meanwhile the parcel may leave. */
 const TIMES = { firstSeconds: 0.5, longestSeconds: 300 };
@@ -23,16 +23,25 @@ const DELAYED_AFTER_TRIES = 6;
  * Begins to stop the shipments of an order that have not left. A `pending` one is voided at once, since the carrier does not know
  * it; the others become `voiding`, and the carrier is asked later: so a booking that is still on its way to the carrier meets
  * the void there. One that the carrier has refused to stop is left alone. Locks the shipments, then the order's row.
+ *
+ * @param forCut only these, to cut a part of them: what remains is shipped anew. Absent: all, for good
  */
-export async function beginStops(tx: Transaction, orderId: string): Promise<void> {
+export async function beginStops(
+  tx: Transaction,
+  orderId: string,
+  forCut?: readonly string[],
+): Promise<void> {
+  if (forCut?.length === 0) return;
   const changes: ShipmentChange[] = [];
   const events: NewEvent[] = [];
   for (const shipment of await lockShipmentsOfOrder(tx, orderId)) {
+    if (forCut && !forCut.includes(shipment.shipmentId)) continue;
     const status = shipment.stopRefused ? null : beginVoid(shipment.status);
     if (!status) continue;
-    changes.push({ shipmentId: shipment.shipmentId, status });
+    changes.push({ shipmentId: shipment.shipmentId, status, stopForCut: forCut !== undefined });
     events.push(eventOf(shipment, `shipment_${status}`));
   }
+  if (!forCut) await stopForGood(tx, orderId);
   await changeShipments(tx, changes);
   await appendEvents(tx, events);
 }

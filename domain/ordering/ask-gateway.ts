@@ -28,6 +28,11 @@ export interface AskRequest {
    * and counts as unknown only then. Null: as long as the gateway's own limit.
    */
   briefMs: number | null;
+  /**
+   * The longest that all calls of one attempt may take, milliseconds; after it the outcome is unknown, whatever comes of them. Absent:
+   * as long as the gateway's own limits.
+   */
+  limitMs?: number;
 }
 
 /** A charge without an outcome is asked about after 0.5 s, 1 s, … up to once an hour. */
@@ -40,7 +45,7 @@ const LONGEST_RETRY_SECONDS = 3_600;
 export async function askGateway(deps: AskDeps, request: AskRequest): Promise<OrderProgress> {
   const { db } = deps;
   const { orderId, ask } = request;
-  if (ask.kind === 'refund') await askRefund(deps, ask.id);
+  if (ask.kind === 'refund') await askRefund(deps, ask.id, request);
   else await askCharge(deps, request);
   return existingProgress(db, orderId);
 }
@@ -60,11 +65,12 @@ async function askCharge(deps: AskDeps, request: AskRequest): Promise<void> {
 
 async function callGateway(
   { db, gatewayNamed }: AskDeps,
-  { ask, briefMs }: AskRequest,
+  { ask, briefMs, limitMs }: AskRequest,
 ): Promise<{ outcome: ChargeOutcome; why: string }> {
   try {
     const call = executeCharge({ db, gatewayNamed, paymentId: ask.id });
-    const outcome = briefMs === null ? await call : await withTimeout(call, briefMs);
+    const longestMs = briefMs ?? limitMs;
+    const outcome = longestMs === undefined ? await call : await withTimeout(call, longestMs);
     return outcome === 'late'
       ? { outcome: { status: 'unknown' }, why: 'it takes longer' }
       : { outcome, why: 'the gateway has no final outcome yet' };

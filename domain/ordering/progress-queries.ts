@@ -25,6 +25,7 @@ export interface ProgressRow {
   stoppableShipments: number;
   stopMsLeft: number | null;
   unreleasedShipments: number;
+  cuts: unknown;
   attention: AttentionKind[];
 }
 
@@ -55,6 +56,9 @@ export function selectProgress(on: Queryable, orderIds: readonly string[]): Prom
        coalesce(b.units, 0) as "waitingUnits",
        case when b.units > 0 then ceil(extract(epoch from o.backorder_until - clock_timestamp()) * 1000)::float8 end as "waitingMsLeft",
        s.counts as shipments, s.stoppable as "stoppableShipments", s.stop_ms as "stopMsLeft", s.unreleased as "unreleasedShipments",
+       coalesce((select json_agg(json_build_object('requestId', c.request_id, 'isOpen', c.is_open, 'units', c.units))
+         from (select request_id, bool_or(state = 'open') as is_open, sum(done) as units from order_cuts
+               where order_id = o.id group by request_id) c), '[]') as cuts,
        coalesce((select array_agg(distinct t.details->>'reason') from alerts t
          where t.order_id = o.id and t.status <> 'resolved'), '{}') as attention
      from orders o
@@ -66,10 +70,7 @@ export function selectProgress(on: Queryable, orderIds: readonly string[]): Prom
          select status, count(*),
            count(*) filter (where status in ('pending', 'booking', 'booked') and stop_refused_at is null) as stoppable,
            min(${msLeft('next_try_at')}) filter (where status = 'voiding')::float8 as stop_ms,
-           count(*) filter (where status in ${literals(STOPPED_SHIPMENT_STATUSES)} and exists (
-             select 1 from reservation_lines l
-             where l.reservation_id = shipments.reservation_id and l.warehouse_id = shipments.warehouse_id
-               and l.open_quantity > 0)) as unreleased
+           count(*) filter (where status in ${literals(STOPPED_SHIPMENT_STATUSES)} and released_at is null) as unreleased
          from shipments where order_id = o.id group by status) by_status) s
      where o.id = any (${listOf(1, 'uuid')})`,
     [orderIds],

@@ -35,6 +35,7 @@ function asProgress(row: ProgressRow): OrderProgress {
     reservations: row.reservations as OrderProgress['reservations'],
     payments: row.payments as OrderProgress['payments'],
     asks: row.asks as OrderProgress['asks'],
+    cuts: row.cuts as OrderProgress['cuts'],
     shipments: row.shipments as OrderProgress['shipments'],
   };
 }

@@ -1,5 +1,7 @@
 import type { Database, Transaction } from '../../platform/database/database';
+import { createShipments } from '../fulfilment/create';
 import { reservationsThatLeft, stoppedLines, type StoppedLine } from '../fulfilment/shipments-of-order';
+import { markReleased } from '../fulfilment/stop';
 import { pricesOf } from '../orders/payment-terms';
 import type { NewEvent } from '../orders/types';
 import { lockRefundable, planRefunds } from '../payments/refund';
@@ -10,14 +12,17 @@ import {
   type OpenLine,
   type ReservationRow,
 } from '../stock/reservations/reservations';
+import { countAsCut, lockOpenCuts, unitsCut, type OpenCut } from './cuts/cut';
+import { shareToCuts } from './cuts/share';
 import { existingProgress } from './progress';
 import { releaseLines, type EndOfOrder, type ReleasedLine } from './release';
 import type { OrderProgress } from './types';
 
 /**
  * Gives up what is reserved for shipments that failed or were voided: in one transaction its price is planned to go back, of
- * the payment that paid for it, and its units are put back on sale. Neither waits for the gateway. What has left or may still leave
- * is kept. A second call finds nothing to do.
+ * the payment that paid for it, and its units are put back on sale. Neither waits for the gateway. Of a shipment that was stopped to cut
+ * a part of it only that part is given up; the rest goes into a new shipment. What has left or may still leave is kept. A
+ * second call finds nothing to do.
  */
 export async function releaseStoppedShipments(
   db: Database,
@@ -25,19 +30,61 @@ export async function releaseStoppedShipments(
 ): Promise<OrderProgress> {
   await db.retrying(async (tx) => {
     const reservations = await lockOrderReservations(tx, orderId);
+    const cuts = await lockOpenCuts(tx, orderId);
     const stopped = await stoppedLines(tx, orderId);
     if (stopped.length === 0) return;
-    await endEmptied(tx, reservations, stopped);
-    const units = stopped.reduce((sum, line) => sum + line.openQuantity, 0);
+    const released = releasedOf(stopped, cuts);
+    const cut = await countAsCut(
+      tx,
+      cuts,
+      released.map(({ productId, openQuantity: quantity }) => ({ productId, quantity })),
+    );
+    await endEmptied(tx, reservations, released);
+    const units = released.reduce((sum, line) => sum + line.openQuantity, 0);
     await releaseLines(tx, {
       ...end,
       kind: 'release',
-      lines: stopped.map((line): ReleasedLine => ({ ...line, orderId, effectId: line.shipmentId })),
-      plan: (inner) => planRefundsOf(inner, orderId, stopped),
-      events: [{ orderId, type: 'stock_restocked', data: { units } }],
+      lines: released.map((line): ReleasedLine => ({ ...line, orderId, effectId: line.shipmentId })),
+      async plan(inner) {
+        await markReleased(
+          inner,
+          stopped.map(({ shipmentId }) => shipmentId),
+        );
+        return planRefundsOf(inner, orderId, released);
+      },
+      events: [
+        ...(units > 0 ? [{ orderId, type: 'stock_restocked', data: { units } }] : []),
+        ...(cut.length > 0 ? [unitsCut(orderId, cut)] : []),
+      ],
     });
+    await shipAgain(tx, orderId, stopped);
   });
   return existingProgress(db, orderId);
+}
+
+/** What is given up: all of a shipment, or of one that was stopped for a cut what the open cuts want. */
+function releasedOf(stopped: readonly StoppedLine[], cuts: readonly OpenCut[]): StoppedLine[] {
+  const whole = stopped.filter(({ isForCut }) => !isForCut);
+  const inParts = stopped.filter(({ isForCut }) => isForCut);
+  const { taken } = shareToCuts(
+    cuts,
+    inParts.map((line) => ({ ...line, quantity: line.openQuantity })),
+  );
+  return [...whole, ...taken.map(({ quantity, ...line }) => ({ ...line, openQuantity: quantity }))];
+}
+
+/** What remains of shipments that were stopped for a cut. */
+async function shipAgain(tx: Transaction, orderId: string, stopped: readonly StoppedLine[]): Promise<void> {
+  const again = new Map(stopped.filter(({ isForCut }) => isForCut).map((line) => [line.shipmentId, line]));
+  await createShipments(
+    tx,
+    [...again.values()].map(({ reservationId, warehouseId, carrier, generation }) => ({
+      orderId,
+      reservationId,
+      carrier,
+      again: { warehouseId, generation: generation + 1 },
+    })),
+  );
 }
 
 /** One refund for each payment: the price of the units that it paid for. Locks the order's payments. */
@@ -61,12 +108,13 @@ async function planRefundsOf(
     const [first] = lines.map(({ shipmentId }) => shipmentId).sort();
     if (first === undefined) return [];
     const hasFailed = lines.some(({ status }) => status === 'failed');
+    const isCut = lines.some(({ isForCut }) => isForCut);
     return [
       {
         paymentId,
         amountMinor: prices.get(reservationId) ?? 0,
         origin: { kind: 'shipment' as const, id: first },
-        reason: hasFailed ? 'the carrier failed' : 'the order was cancelled',
+        reason: hasFailed ? 'the carrier failed' : isCut ? 'a part was cancelled' : 'the order was cancelled',
         actor: null,
       },
     ];
@@ -74,21 +122,20 @@ async function planRefundsOf(
   return planRefunds(tx, orderId, { payments, plans });
 }
 
-/** Ends the reservations that have no open line but these: as `shipped` where something of them has left. */
+/** Ends the reservations that keep nothing but these units: as `shipped` where something of them has left. */
 async function endEmptied(
   tx: Transaction,
   reservations: readonly ReservationRow[],
   released: readonly OpenLine[],
 ): Promise<void> {
-  const releasedKeys = new Set(released.map(lineKey));
   const lines = await openLines(
     tx,
     reservations.map(({ id }) => id),
   );
-  const stillOpen = new Set(
-    lines.filter((line) => !releasedKeys.has(lineKey(line))).map((line) => line.reservationId),
-  );
-  const emptied = [...new Set(released.map((line) => line.reservationId))].filter((id) => !stillOpen.has(id));
+  const kept = unitsByReservation(lines);
+  const emptied = [...unitsByReservation(released)]
+    .filter(([id, units]) => kept.get(id) === units)
+    .map(([id]) => id);
   const shipped = await reservationsThatLeft(tx, emptied);
   await setReservationStatus(tx, [...shipped], 'shipped');
   await setReservationStatus(
@@ -98,6 +145,9 @@ async function endEmptied(
   );
 }
 
-function lineKey({ reservationId, productId, warehouseId }: OpenLine): string {
-  return `${reservationId}:${productId}:${warehouseId}`;
+function unitsByReservation(lines: readonly OpenLine[]): Map<string, number> {
+  const units = new Map<string, number>();
+  for (const { reservationId, openQuantity } of lines)
+    units.set(reservationId, (units.get(reservationId) ?? 0) + openQuantity);
+  return units;
 }

@@ -4,7 +4,11 @@ import { selectUnitPrices, updatePaymentMethod } from './payment-terms-queries';
 import { priceOf } from './rules';
 import type { PaymentMethod } from './types';
 
-export { selectPaymentTerms as readPaymentTerms, type PaymentTerms } from './payment-terms-queries';
+export {
+  selectPaymentTerms as readPaymentTerms,
+  selectUnitPrices as readUnitPrices,
+  type PaymentTerms,
+} from './payment-terms-queries';
 
 /** Stores the method with which later parts of an order are charged. Locks the order's row. */
 export async function storePaymentMethod(

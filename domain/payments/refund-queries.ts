@@ -30,7 +30,8 @@ export function selectRefundableForUpdate(tx: Transaction, orderId: string): Pro
 export type NewRefund = RefundPlan & { refundId: string; orderId: string };
 
 /**
- * Writes refunds, and sets their amounts aside on the payments, which must be locked. One whose origin has a refund is left out.
+ * Writes refunds, and sets their amounts aside on the payments, which must be locked. One whose origin has a refund of its payment is
+ * left out.
  * Returns the ids of those written.
  */
 export async function insertRefunds(tx: Transaction, refunds: readonly NewRefund[]): Promise<string[]> {
@@ -40,7 +41,7 @@ export async function insertRefunds(tx: Transaction, refunds: readonly NewRefund
     `with planned as (
        insert into refunds (id, payment_id, order_id, amount_minor, reason, origin, origin_id, actor)
        select * from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::bigint[], $5::text[], $6::text[], $7::uuid[], $8::text[])
-       on conflict (origin, origin_id) where origin is not null do nothing
+       on conflict (origin, origin_id, payment_id) where origin is not null do nothing
        returning id, payment_id, amount_minor
      ), set_aside as (
        update payments p set refund_planned_minor = p.refund_planned_minor + of_payment.amount
@@ -161,7 +162,10 @@ export function updateRefund(tx: Transaction, refundId: string, change: RefundCh
        set status = $2, gateway_ref = coalesce($3, r.gateway_ref), last_error = $4, key_number = coalesce($5, r.key_number),
            settled_as = $6, settled_reference = $7,
            tries = case when r.status = $2 then r.tries else 0 end,
-           next_try_at = case when r.status = $2 and not $8::boolean then r.next_try_at end, updated_at = clock_timestamp()
+           next_try_at = case when $8::boolean then null
+             when r.status = $2 then r.next_try_at
+             -- The gateway has taken it: it is looked at a while later.
+             when $2 = 'pending' then clock_timestamp() + interval '1 minute' end, updated_at = clock_timestamp()
        where r.id = $1
      ), moved as (
        select payment_id, amount_minor * (($2 = 'succeeded')::int - (status = 'succeeded')::int) as by from before
@@ -196,10 +200,10 @@ export async function selectRefundView(on: Queryable, refundId: string): Promise
   return row?.refund;
 }
 
-/** The same by what it is for. */
+/** The same by what it is for, where that has one refund at most. */
 export async function selectRefundOfOrigin(
   on: Queryable,
-  kind: RefundOrigin['kind'],
+  kind: Exclude<RefundOrigin['kind'], 'return'>,
   id: string,
 ): Promise<RefundView | undefined> {
   const row = await maybeOne<{ refund: RefundView }>(

@@ -1,6 +1,7 @@
 import type { Database, Transaction } from '../../platform/database/database';
 import { isAppError } from '../../platform/errors';
 import { newId } from '../../platform/ids';
+import { withTimeout } from '../../platform/with-timeout';
 import { raiseAttention, resolveAttention } from '../orders/attention';
 import { appendEvents } from '../orders/events';
 import type { NewEvent } from '../orders/types';
@@ -47,7 +48,7 @@ const REFUSALS: ReadonlySet<string> = new Set([
 
 /**
  * Plans refunds of payments that the caller has locked: sets the amounts aside, as far as there is money left, and leaves out
- * an origin that has its refund. They are made at the gateway later.
+ * an origin that has its refund of the payment. They are made at the gateway later.
  *
  * @returns their events, which are the caller's to append
  */
@@ -88,12 +89,23 @@ export interface RefundDeps {
  * A refund that the gateway refuses for good ends as `failed` and needs a person. One that it does not respond to is due again later;
  * one whose key it has spent as well, under the next number of its key. While its payment is disputed the gateway is not asked to make
  * it; what a lost dispute has taken is not given back again.
+ *
+ * @param limits.briefMs of a first attempt: nothing is recorded where the gateway takes longer, milliseconds; the next finds the outcome
+ * @param limits.limitMs of any other: where the gateway takes longer, that is recorded
  */
-export async function askRefund({ db, gatewayNamed }: RefundDeps, refundId: string): Promise<void> {
+export async function askRefund(
+  { db, gatewayNamed }: RefundDeps,
+  refundId: string,
+  { briefMs = null, limitMs }: { briefMs?: number | null; limitMs?: number } = {},
+): Promise<void> {
   const refund = await claimRefund(db, refundId, TIMES);
   if (!refund) return;
   if (refund.isDisputed && (await db.retrying((tx) => holdBack(tx, refundId)))) return;
-  const outcome = await callGateway(gatewayNamed, refund);
+  const call = callGateway(gatewayNamed, refund);
+  const longestMs = briefMs ?? limitMs;
+  const inTime = longestMs === undefined ? await call : await withTimeout(call, longestMs);
+  if (inTime === 'late' && briefMs !== null) return;
+  const outcome: CallOutcome = inTime === 'late' ? { status: 'unknown', reason: 'it takes longer' } : inTime;
   await db.retrying((tx) =>
     outcome.status === 'unknown' || outcome.status === 'key_spent'
       ? recordDelay(tx, refund, outcome)
@@ -188,11 +200,12 @@ export function attentionOn(refundId: string) {
 
 async function recordDelay(
   tx: Transaction,
-  { id: refundId, orderId, tries, keyNumber }: RefundRow,
-  { status, reason: why }: NoOutcome,
+  { id: refundId, orderId, status, tries, keyNumber }: RefundRow,
+  { status: outcome, reason: why }: NoOutcome,
 ): Promise<void> {
-  const spentKeyNumber = status === 'key_spent' ? keyNumber : null;
+  const spentKeyNumber = outcome === 'key_spent' ? keyNumber : null;
   const isOpen = (await updateRefundError(tx, refundId, { why, spentKeyNumber })) > 0;
-  if (isOpen && tries >= DELAYED_AFTER_TRIES)
+  // One that the gateway has is looked at seldom, and its looks count as tries.
+  if (isOpen && status === 'planned' && tries >= DELAYED_AFTER_TRIES)
     await raiseAttention(tx, [{ orderId, kind: 'refund_delayed', about: refundId, why }]);
 }

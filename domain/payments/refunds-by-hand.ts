@@ -84,7 +84,8 @@ export interface SettlementByHand {
  * Records what a person did instead of a refund that the gateway does not make: it is asked no more. The same again changes
  * nothing. Its amount stays planned, so that nothing is given back twice.
  *
- * @throws `REFUND_NOT_FOUND`; `REFUND_MADE`: the money went back; `REFUND_UNDER_WAY`: the gateway has it and may still pay out
+ * @throws `REFUND_NOT_FOUND`; `REFUND_MADE`: the money went back; `REFUND_UNDER_WAY`: the gateway has it and may still pay out;
+ * `REFUND_SETTLED`: it was settled in another way
  */
 export async function settleByHand(db: Database, request: SettlementByHand): Promise<RefundView> {
   const { refundId, outcome, reference, reason, actor } = request;
@@ -96,7 +97,10 @@ export async function settleByHand(db: Database, request: SettlementByHand): Pro
         'The gateway has this refund and may still pay it out. Wait for its outcome.',
       );
     }
-    if (refund.status !== 'settled_by_hand') {
+    if (refund.status === 'settled_by_hand') {
+      const settled = await viewOf(tx, refundId);
+      if (settled.settledAs !== outcome) throw refundSettled();
+    } else {
       const { orderId } = refund;
       await updateRefund(tx, refundId, {
         status: 'settled_by_hand',
@@ -127,8 +131,7 @@ export async function retryRefund(
 ): Promise<RefundView> {
   return db.retrying(async (tx) => {
     const { status, keyNumber, orderId } = await lockRefund(tx, refundId);
-    if (status === 'settled_by_hand')
-      throw new AppError('REFUND_SETTLED', 'Somebody has recorded what was done instead of this refund.');
+    if (status === 'settled_by_hand') throw refundSettled();
     if (status === 'failed') {
       await updateRefund(tx, refundId, { status: 'planned', keyNumber: keyNumber + 1 });
       await resolveAttention(tx, attentionOn(refundId));
@@ -139,6 +142,10 @@ export async function retryRefund(
     await appendEvents(tx, [{ orderId, type: 'refund_retried', data: { refundId, actor } }]);
     return viewOf(tx, refundId);
   });
+}
+
+function refundSettled(): AppError {
+  return new AppError('REFUND_SETTLED', 'Somebody has recorded what was done instead of this refund.');
 }
 
 async function lockRefund(tx: Transaction, refundId: string) {

@@ -38,10 +38,22 @@ export const OPEN_REFUND_STATUSES = ['planned', 'pending'] as const satisfies re
 export const REFUND_SETTLEMENTS = ['made_elsewhere', 'waived'] as const;
 export type RefundSettlement = (typeof REFUND_SETTLEMENTS)[number];
 
-/** What a refund is for, and the id of it: at most one refund for each. Of several shipments it is that of the first. */
+/** Units that are not delivered; money that came in for a reservation given up; a person's request; units that came back. */
+export const REFUND_ORIGINS = ['shipment', 'payment', 'operator', 'return'] as const;
+
+/** These go back although units were shipped for them. */
+export const REFUND_ORIGINS_OF_SHIPPED = [
+  'operator',
+  'return',
+] as const satisfies readonly (typeof REFUND_ORIGINS)[number][];
+
+/**
+ * What a refund is for, and the id of it: at most one refund of a payment for each. Of several shipments it is that of the
+ * first.
+ */
 export interface RefundOrigin {
-  /** Units that are not delivered (their shipment); money that came in for a reservation given up (its payment); a person's request. */
-  kind: 'shipment' | 'payment' | 'operator';
+  kind: (typeof REFUND_ORIGINS)[number];
+  /** Of the shipment, the payment, the request, or the inspection. */
   id: string;
 }
 

@@ -1,6 +1,6 @@
 import { newId } from '../../platform/ids';
 import { addStock } from '../support/fixtures';
-import { startStack, type Stack } from '../support/stack';
+import { startStack, type Stack, type StackOptions } from '../support/stack';
 import { callApi, type CallOptions, type Reply } from './support';
 
 /** API, worker and sagas on real servers, with what the tests of orders do again and again. */
@@ -19,8 +19,8 @@ export interface StackApi {
   terminate(orderId: string): Promise<void>;
 }
 
-export async function openStackApi(): Promise<StackApi> {
-  const stack = await startStack({ api: true });
+export async function openStackApi(options: StackOptions = {}): Promise<StackApi> {
+  const stack = await startStack({ ...options, api: true });
   const call: StackApi['call'] = (method, path, options) =>
     callApi(stack.url.replace('/api/v1', ''), method, path, options);
   return {

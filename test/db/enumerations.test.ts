@@ -15,12 +15,15 @@ import {
   JOB_TYPES,
   OPEN_JOB_STATUSES,
 } from '../../domain/jobs/types';
-import { FULFILMENTS, OPEN_ORDER_STATUSES, ORDER_STATUSES } from '../../domain/orders/types';
+import { CANCEL_STATES, FULFILMENTS, OPEN_ORDER_STATUSES, ORDER_STATUSES } from '../../domain/orders/types';
 import {
   CAPTURED_PAYMENT_STATUSES,
   DISPUTE_STATUSES,
+  OPEN_REFUND_STATUSES,
   PAYMENT_STATUSES,
   PAYMENT_STATUSES_IN_FLIGHT,
+  REFUND_ORIGINS,
+  REFUND_SETTLEMENTS,
   REFUND_STATUSES,
 } from '../../domain/payments/types';
 import { ALERT_KINDS, ALERT_STATUSES } from '../../domain/stock/alerts/types';
@@ -41,6 +44,7 @@ import {
 } from '../../domain/warehousing/counting/types';
 import {
   AWAITED_RETURN_STATUSES,
+  RETURN_REFUNDS,
   RETURN_STATUSES,
   RETURN_STEPS,
 } from '../../domain/warehousing/returns/types';
@@ -58,6 +62,7 @@ const ENUMERATIONS: Readonly<Record<string, { all: Words; parts?: readonly Words
   'count_lines.status': { all: LINE_STATUSES, parts: [COMPARED_LINE_STATUSES] },
   'count_sheets.status': { all: SHEET_STATUSES },
   'customer_return_steps.step': { all: RETURN_STEPS },
+  'customer_returns.refund': { all: RETURN_REFUNDS },
   'customer_returns.status': { all: RETURN_STATUSES, parts: [AWAITED_RETURN_STATUSES] },
   'disputes.status': { all: DISPUTE_STATUSES },
   'feeds.mode': { all: FEED_MODES },
@@ -68,12 +73,16 @@ const ENUMERATIONS: Readonly<Record<string, { all: Words; parts?: readonly Words
   'jobs.status': { all: JOB_STATUSES, parts: [ENDED_JOB_STATUSES, OPEN_JOB_STATUSES] },
   'jobs.type': { all: JOB_TYPES },
   'orders.fulfilment': { all: FULFILMENTS },
+  'order_cuts.state': { all: CANCEL_STATES },
+  'orders.cancel_state': { all: CANCEL_STATES },
   'orders.status': { all: ORDER_STATUSES, parts: [OPEN_ORDER_STATUSES] },
   'payments.status': {
     all: PAYMENT_STATUSES,
     parts: [CAPTURED_PAYMENT_STATUSES, PAYMENT_STATUSES_IN_FLIGHT],
   },
-  'refunds.status': { all: REFUND_STATUSES },
+  'refunds.origin': { all: REFUND_ORIGINS },
+  'refunds.settled_as': { all: REFUND_SETTLEMENTS },
+  'refunds.status': { all: REFUND_STATUSES, parts: [OPEN_REFUND_STATUSES] },
   'reservations.kind': { all: RESERVATION_KINDS, parts: [ENDLESS_RESERVATION_KINDS] },
   'reservations.status': { all: RESERVATION_STATUSES },
   'sandbox_carrier.parcels.next_stage': { all: NEXT_PARCEL_STAGES },

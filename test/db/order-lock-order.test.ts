@@ -11,7 +11,9 @@ import { beginCharge, settleCharge } from '../../domain/ordering/pay';
 import { readProgress } from '../../domain/ordering/progress';
 import { releaseStoppedShipments } from '../../domain/ordering/release-stopped';
 import { settleRefund } from '../../domain/payments/refund';
+import { requestRefund, retryRefund, settleByHand } from '../../domain/payments/refunds-by-hand';
 import { newId } from '../../platform/ids';
+import { authorise, comesIn, inspect } from '../returns/support';
 import { expectInvariants } from '../support/invariants';
 import { lockTurns } from './lock-turns';
 import {
@@ -72,6 +74,8 @@ async function unpaidReservation(orderId: string): Promise<string> {
 }
 
 type Step = () => Promise<unknown>;
+
+const BY = { reason: 'test', actor: 'test' };
 
 /** Whatever changes an order: brings one to where it does most, and returns what does it. */
 const STEPS: Record<string, (order: Rich) => Promise<Step> | Step> = {
@@ -138,6 +142,33 @@ const STEPS: Record<string, (order: Rich) => Promise<Step> | Step> = {
     const [refund] = (await viewOf(shop.db, orderId)).refunds;
     const outcome = { status: 'succeeded', gatewayRef: 'r' } as const;
     return () => shop.db.retrying((tx) => settleRefund(tx, refund!.id, outcome));
+  },
+  requestRefund: async ({ orderId }) => {
+    const [payment] = (await viewOf(shop.db, orderId)).payments;
+    const wanted = { orderId, requestId: newId(), paymentId: payment!.id, amountMinor: 1, ...BY };
+    return () => requestRefund(shop.db, wanted);
+  },
+  settleByHand: async ({ orderId }) => {
+    const [refund] = (await viewOf(shop.db, orderId)).refunds;
+    const settlement = { refundId: refund!.id, outcome: 'waived', reference: null, ...BY } as const;
+    return () => settleByHand(shop.db, settlement);
+  },
+  retryRefund: async ({ orderId }) => {
+    const [refund] = (await viewOf(shop.db, orderId)).refunds;
+    return () => retryRefund(shop.db, { refundId: refund!.id, actor: BY.actor });
+  },
+  'inspectReturn, of units of two payments for which others wait': async ({ orderId }) => {
+    for (const { id } of (await viewOf(shop.db, orderId)).shipments) await carry(shop.db, id, 'picked_up');
+    const { items } = await viewOf(shop.db, orderId);
+    const units = Object.fromEntries(items.map(({ sku, fulfilledQuantity }) => [sku, fulfilledQuantity]));
+    const { id } = await authorise(shop.db, orderId, units);
+    await comesIn(shop.db, id, units);
+    const results = items.map(({ sku, fulfilledQuantity }) => ({
+      sku,
+      restock: fulfilledQuantity,
+      writeOff: 0,
+    }));
+    return () => inspect(shop.db, id, results);
   },
   drainAllocation: async ({ skus }) => {
     const id = await keepForBackorders(shop.db, skus, 'NYC');

@@ -1,9 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { Registry } from 'prom-client';
 import { askGateway, type AskRequest } from '../../domain/ordering/ask-gateway';
 import { cancelUndelivered } from '../../domain/ordering/cancel';
 import { beginCharge, settleCharge } from '../../domain/ordering/pay';
 import type { OrderProgress } from '../../domain/ordering/types';
 import type { ClosableGateway, GatewayNamed, PaymentGateway } from '../../domain/payments/types';
+import { createGatewayMetrics } from '../../integrations/gateway-metrics';
 import { onlyGateway, openGateways } from '../../integrations/gateways';
 import { createSandboxGateway } from '../../integrations/sandbox-gateway/gateway';
 import { readSettings } from '../../platform/config';
@@ -189,6 +191,18 @@ describe('asking about a charge', () => {
     return order;
   }
 
+  test('that takes longer than all its calls may is unknown, and says so', async () => {
+    const order = await charging();
+    let release = () => {};
+    const released = new Promise<null>((resolve) => (release = () => resolve(null)));
+    await ask(order, { gatewayNamed: with_({ find: () => released }), limitMs: 50 });
+    expect(await readPayment(shop.db, order.paymentId)).toMatchObject({ status: 'unknown' });
+    expect(await asked(order)).toMatchObject({ tries: 1, lastError: 'it takes longer' });
+    release();
+    await ask(order);
+    expect(await progressOf(shop.db, order.orderId)).toMatchObject({ status: 'paid', asks: [] });
+  });
+
   test('that turns out never to have been made is declined, and needs nobody any more', async () => {
     const order = await givenUp();
     await ask(order);
@@ -290,6 +304,40 @@ describe('a brief ask', () => {
     expect(await eventTypes(shop.db, order.orderId)).toEqual(['payment_captured', 'shipments_created']);
   });
 
+  test('of a refund that is not done in time records nothing, and the next ask finds what became of it', async () => {
+    const order = await charging();
+    await ask(order);
+    const [refundId] = await plan(shop.db, order);
+    let release = () => {};
+    const released = new Promise<void>((resolve) => (release = resolve));
+    let calls = 0;
+    const gatewayNamed = with_({
+      async refund(request) {
+        calls += 1;
+        await released;
+        return gateway.refund(request);
+      },
+    });
+    const about = { gatewayNamed, ask: { kind: 'refund', id: refundId! } } as const;
+    const refund = async () =>
+      (
+        await shop.db.pool.query<{ status: string; lastError: string | null }>(
+          'select status, last_error as "lastError" from refunds where id = $1',
+          [refundId],
+        )
+      ).rows[0];
+    expect((await ask(order, { ...about, briefMs: 50 })).asks).toMatchObject([{ id: refundId, tries: 1 }]);
+    expect(await refund()).toEqual({ status: 'planned', lastError: null });
+    await ask(order, { ...about, limitMs: 50 });
+    expect(await refund()).toEqual({ status: 'planned', lastError: 'it takes longer' });
+    release();
+    await ask(order, about);
+    expect(calls).toBe(3);
+    expect(await refundsOf(shop.db, order.orderId)).toMatchObject([{ status: 'succeeded' }]);
+    await delay(20);
+    expect((await readSandboxBooks(shop.db, [order.paymentId])).refundedMinor).toBe(order.amountMinor);
+  });
+
   test('that fails in time leaves the charge pending and due again', async () => {
     const order = await charging();
     await ask(order, { gatewayNamed: away, briefMs: 50 });
@@ -306,7 +354,11 @@ describe('a charge of a former gateway', () => {
   afterEach(() => stripe.stop());
 
   const former = (env: Record<string, string>) =>
-    openGateways(readSettings(env), { databaseUrl: shop.url, log });
+    openGateways(readSettings(env), {
+      databaseUrl: shop.url,
+      log,
+      metrics: createGatewayMetrics(new Registry()),
+    });
 
   test('is asked about there while its credentials are set, and so is its refund', async () => {
     const gateways = former({ STRIPE_API_KEY: 'sk_test_1', STRIPE_API_BASE: stripe.url });

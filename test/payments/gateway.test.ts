@@ -1,3 +1,5 @@
+import { Registry } from 'prom-client';
+import { createGatewayMetrics } from '../../integrations/gateway-metrics';
 import { onlyGateway, openGateways } from '../../integrations/gateways';
 import { createSandboxGateway } from '../../integrations/sandbox-gateway/gateway';
 import { readSettings } from '../../platform/config';
@@ -5,7 +7,7 @@ import { createLogger } from '../../platform/telemetry/log';
 
 const NOWHERE = 'postgresql://postgres@127.0.0.1:1/none';
 const log = createLogger('silent');
-const deps = { databaseUrl: NOWHERE, log };
+const deps = { databaseUrl: NOWHERE, log, metrics: createGatewayMetrics(new Registry()) };
 const STRIPE = { PAYMENT_GATEWAY: 'stripe', STRIPE_API_KEY: 'sk_test_1' };
 const CHANGED = expect.objectContaining({ code: 'PAYMENT_GATEWAY_CHANGED' }) as Error;
 

@@ -173,7 +173,7 @@ test('inspections of returns of the same orders and products in opposite order a
 
 test('a return that was called off gives its units back to be returned; again is the same', async () => {
   const { sku, orderId, id } = await authorised();
-  await twice(shop.db, () => cancelReturn(shop.db, id));
+  await twice(shop.db, () => cancelReturn(shop.db, { returnId: id, actor: 'clerk' }));
   expect(await readReturn(shop.db, id)).toMatchObject({ status: 'cancelled' });
   await authorise(shop.db, orderId, { [sku]: 3 });
   await expect(comesIn(shop.db, id, { [sku]: 1 })).rejects.toMatchObject({ code: 'RETURN_CLOSED' });
@@ -263,13 +263,15 @@ test('once goods came in, the rest comes in there, more is not inspected, and it
   await expect(inspect(shop.db, id, [{ sku, restock: 1, writeOff: 1 }])).rejects.toMatchObject({
     code: 'RETURN_EXCEEDS_RECEIVED',
   });
-  await expect(cancelReturn(shop.db, id)).rejects.toMatchObject({ code: 'RETURN_NOT_CANCELLABLE' });
+  await expect(cancelReturn(shop.db, { returnId: id, actor: 'clerk' })).rejects.toMatchObject({
+    code: 'RETURN_NOT_CANCELLABLE',
+  });
 });
 
 test('returns are listed newest first by order and status', async () => {
   const { sku, orderId, id } = await authorised(1);
   const second = await authorise(shop.db, orderId, { [sku]: 1 });
-  await cancelReturn(shop.db, id);
+  await cancelReturn(shop.db, { returnId: id, actor: 'clerk' });
   const page = { orderId, limit: 10, offset: 0 };
   expect((await listReturns(shop.db, page)).items.map((item) => item.id)).toEqual([second.id, id]);
   expect((await listReturns(shop.db, { ...page, status: 'cancelled' })).items).toHaveLength(1);

@@ -21,7 +21,16 @@ export async function shippedOrder(shop: OrderShop, units: Units): Promise<strin
 
 export function authorise(db: Database, orderId: string, units: Units, rest: Partial<NewReturn> = {}) {
   const items = Object.entries(units).map(([sku, quantity]) => ({ sku, quantity, reason: 'too large' }));
-  return authoriseReturn(db, { returnId: newId(), orderId, items, days: 30, actor: 'clerk', ...rest });
+  const money = { refund: 'price', restockingFee: { percent: 0 } } as const;
+  return authoriseReturn(db, {
+    returnId: newId(),
+    orderId,
+    items,
+    ...money,
+    days: 30,
+    actor: 'clerk',
+    ...rest,
+  });
 }
 
 export function comesIn(

@@ -29,6 +29,31 @@ const ALWAYS: Readonly<Record<string, string>> = {
         coalesce(sum(f.amount_minor) filter (where f.status = 'succeeded'), 0) as made
       from refunds f where f.payment_id = p.id) r on true
     where p.refund_planned_minor <> r.planned or p.refunded_minor <> r.made`,
+  'no more goes back for returned units than they cost, of the payment that paid for them': `
+    select p.order_id, p.id, returned.minor, bought.worth
+    from payments p
+    cross join lateral (
+      select sum(f.amount_minor) as minor from refunds f
+      where f.payment_id = p.id and f.origin = 'return') returned
+    cross join lateral (
+      select coalesce(sum(c.quantity * i.unit_price_minor), 0) as worth
+      from customer_return_sources c
+      join order_items i on i.order_id = p.order_id and i.product_id = c.product_id
+      where c.reservation_id = p.reservation_id) bought
+    where returned.minor > bought.worth`,
+  'no more units came back of a reservation than left for it': `
+    select c.reservation_id, c.product_id, sum(c.quantity) as back, shipped.units
+    from customer_return_sources c
+    cross join lateral (
+      select coalesce(sum(si.quantity), 0) as units
+      from shipments s join shipment_items si on si.shipment_id = s.id
+      where s.reservation_id = c.reservation_id and si.product_id = c.product_id
+        and s.status in ('picked_up', 'delivered')) shipped
+    group by 1, 2, 4 having sum(c.quantity) > shipped.units`,
+  'what an inspection planned to go back is the sum of its refunds': `
+    select t.id, t.refund_minor, sum(f.amount_minor) as planned
+    from customer_return_steps t left join refunds f on f.origin = 'return' and f.origin_id = t.id
+    group by t.id having t.refund_minor <> coalesce(sum(f.amount_minor), 0)`,
 };
 
 /** What must hold as well once nothing is under way. */
@@ -38,7 +63,7 @@ const AT_REST: Readonly<Record<string, string>> = {
     union all select id, order_id, status from refunds where status in ('planned', 'pending')`,
   'no order is open': `select id, status from orders where status in ('reserved', 'paid', 'fulfilling')`,
   // Less than what did not ship goes back only where the rest went back before, as a gift.
-  'what was captured and is not planned to go back, without gifts of an operator, is worth exactly what shipped': `
+  'what was captured and is not planned to go back, without gifts of an operator and returns, is worth exactly what shipped': `
     select p.order_id, p.id, p.amount_minor, p.refund_planned_minor, gift.minor as gift, shipped.worth
     from payments p
     left join lateral (
@@ -48,7 +73,7 @@ const AT_REST: Readonly<Record<string, string>> = {
       where s.reservation_id = p.reservation_id and s.status in ('picked_up', 'delivered')) shipped on true
     left join lateral (
       select coalesce(sum(f.amount_minor), 0) as minor from refunds f
-      where f.payment_id = p.id and f.origin = 'operator') gift on true
+      where f.payment_id = p.id and f.origin in ('operator', 'return')) gift on true
     cross join lateral (select p.amount_minor - (p.refund_planned_minor - gift.minor) as kept) k
     where p.status in ('captured', 'refunded', 'partially_refunded') and k.kept <> shipped.worth
       and not (p.refund_planned_minor = p.amount_minor and k.kept > shipped.worth)`,

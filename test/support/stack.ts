@@ -1,12 +1,17 @@
 import { withStock } from './stock';
 import { randomBytes } from 'node:crypto';
+import type { Registry } from 'prom-client';
 import { startApi, type Api } from '../../api/server';
 import { createSandboxCarrier } from '../../integrations/sandbox-carrier/carrier';
+import type { ClosableGateway } from '../../domain/payments/types';
 import { applyCarrierEvents } from '../../domain/fulfilment/carrier-updates';
+import { withBreaker } from '../../integrations/gateway-breaker';
+import { createGatewayMetrics } from '../../integrations/gateway-metrics';
 import { onlyGateway } from '../../integrations/gateways';
 import { createSandboxGateway } from '../../integrations/sandbox-gateway/gateway';
 import { readSettings, type Settings } from '../../platform/config';
 import { openDatabase, type Database } from '../../platform/database/database';
+import { createMetricsRegistry } from '../../platform/telemetry/metrics';
 import {
   connectTemporal,
   installTemporalRuntime,
@@ -36,6 +41,8 @@ export interface StackOptions {
   /** A server or database of the test's own, instead of the run's. */
   databaseUrl?: string;
   temporalAddress?: string;
+  /** Changes the gateway before it is put behind its circuit breaker. */
+  gateway?: (sandbox: ClosableGateway) => ClosableGateway;
   integrations?: (made: Integrations) => Integrations;
 }
 
@@ -48,8 +55,10 @@ export interface Stack {
   temporal: TemporalLink;
   /** Of the API, `http://host:port/api/v1`. */
   url: string;
-  /** @param codePath of another bundle of workflows than the run's */
-  startWorker(codePath?: string): Promise<RunningWorker>;
+  /** Of the worker that was started last. */
+  workerMetrics: Registry | undefined;
+  /** Beside others that run. With a bundle: of other workflows than the product's. */
+  startWorker(workflowBundle?: { codePath: string }): Promise<RunningWorker>;
   stopWorker(): Promise<void>;
   stop(): Promise<void>;
 }
@@ -65,6 +74,8 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
   const settings: Settings = {
     ...readSettings(CARRIER_SECRETS),
     PORT: 0,
+    // Else each stack would have to make its build current first. Tests of versions set it.
+    WORKER_VERSIONING: 'off',
     SANDBOX_CARRIER_DELAY_MS: 0,
     SHUTDOWN_GRACE_SECONDS: 5,
     RECONCILE_INTERVAL_SECONDS: 3_600,
@@ -79,17 +90,22 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     address: options.temporalAddress ?? temporalAddress(),
     log,
   });
-  let worker: RunningWorker | undefined;
+  let workers: RunningWorker[] = [];
   let api: Api | undefined;
 
-  function openIntegrations(): Integrations {
+  function openIntegrations(registry: Registry): Integrations {
+    const callTimeoutMs = settings.PAYMENT_CALL_TIMEOUT_MS;
+    const sandbox = createSandboxGateway({
+      url: databaseUrl,
+      log,
+      callTimeoutMs,
+      ...(options.slowMs === undefined ? {} : { slowMs: options.slowMs }),
+    });
+    const gateway = options.gateway ? options.gateway(sandbox) : sandbox;
     const made: Integrations = {
-      gateways: onlyGateway(createSandboxGateway({
-        url: databaseUrl,
-        log,
-        callTimeoutMs: settings.PAYMENT_CALL_TIMEOUT_MS,
-        ...(options.slowMs === undefined ? {} : { slowMs: options.slowMs }),
-      })),
+      gateways: onlyGateway(
+        withBreaker(gateway, { callTimeoutMs, log, metrics: createGatewayMetrics(registry) }),
+      ),
       carriers: [
         createSandboxCarrier({
           url: databaseUrl,
@@ -114,9 +130,12 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     names,
     temporal,
     url: '',
-    async startWorker(codePath) {
+    workerMetrics: undefined,
+    async startWorker(workflowBundle) {
       const { client, connection, namespace } = temporal;
-      worker = await startWorker({
+      const metrics = createMetricsRegistry('worker');
+      stack.workerMetrics = metrics;
+      const worker = await startWorker({
         settings,
         db,
         databaseUrl,
@@ -125,19 +144,21 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
         namespace,
         names,
         log,
-        integrations: openIntegrations(),
+        metrics,
+        integrations: openIntegrations(metrics),
         workerOptions: {
           ...withWorkflowBundle({ taskQueue: '' }),
-          ...(codePath === undefined ? {} : { workflowBundle: { codePath } }),
+          ...(workflowBundle ? { workflowBundle } : {}),
         },
       });
+      workers.push(worker);
       worker.failed.catch((error: unknown) => log.error({ err: error }, 'the worker of a test failed'));
       return worker;
     },
     async stopWorker() {
-      const stopped = worker;
-      worker = undefined;
-      await stopped?.drain();
+      const stopped = workers;
+      workers = [];
+      await Promise.all(stopped.map((worker) => worker.drain()));
     },
     async stop() {
       await api?.close();
@@ -157,6 +178,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
       client: temporal.client,
       names,
       eagerStart: true,
+      workerMetrics: stack.workerMetrics,
       log,
     });
     stack.url = `${api.url}/api/v1`;

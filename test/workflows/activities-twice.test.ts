@@ -154,6 +154,17 @@ const STEPS: Record<
     const { orderId } = (await placed({ items: { SOFA: 3 }, fulfilment: 'backorder' })).order;
     return () => run(activities.cancelUndelivered, orderId);
   },
+  async requestCut() {
+    const { orderId } = (await placed()).order;
+    const items = [{ sku: 'LAMP', quantity: 1 }];
+    return () => run(activities.requestCut, { orderId, requestId: orderId, items, reason: null });
+  },
+  async cutUnits() {
+    const orderId = await paid();
+    const items = [{ sku: 'LAMP', quantity: 1 }];
+    await run(activities.requestCut, { orderId, requestId: orderId, items, reason: null });
+    return () => run(activities.cutUnits, orderId);
+  },
   async giveUpBackorders() {
     const { orderId } = (await placed({ items: { SOFA: 3 }, fulfilment: 'backorder' })).order;
     await shop.db.pool.query('update orders set backorder_until = clock_timestamp() where id = $1', [

@@ -1,3 +1,4 @@
+import type { ClosableGateway } from '../../domain/payments/types';
 import type { Stack } from '../support/stack';
 
 /** The sandbox gateway without one of its tables: every call that needs it fails until it is back. */
@@ -19,4 +20,42 @@ export async function gatewayBooks(
     [orderId],
   );
   return rows;
+}
+
+/** A gateway whose calls, once it hangs, do not return before it is released. */
+export interface HangingGateway {
+  over(gateway: ClosableGateway): ClosableGateway;
+  hang(): void;
+  release(): void;
+  /** Calls that wait. */
+  waiting(): number;
+}
+
+export function hangingGateway(): HangingGateway {
+  let released = Promise.resolve();
+  let release = () => {};
+  let waiting = 0;
+  async function pass<T>(call: () => Promise<T>): Promise<T> {
+    waiting += 1;
+    await released;
+    waiting -= 1;
+    return call();
+  }
+  return {
+    over: (gateway) => ({
+      ...gateway,
+      prepare: (request) => pass(() => gateway.prepare(request)),
+      charge: (request) => pass(() => gateway.charge(request)),
+      find: (request) => pass(() => gateway.find(request)),
+      abandon: (request) => pass(() => gateway.abandon(request)),
+      refund: (request) => pass(() => gateway.refund(request)),
+    }),
+    hang() {
+      released = new Promise((resolve) => {
+        release = resolve;
+      });
+    },
+    release: () => release(),
+    waiting: () => waiting,
+  };
 }

@@ -6,10 +6,12 @@ import type { OrderInput, OrderStatus } from '../../domain/orders/types';
 import { newId } from '../../platform/ids';
 import {
   cancelUpdate,
+  cutItemsUpdate,
   ATTENTION,
   payUpdate,
   wakeSignal,
   type CancelResult,
+  type CutItemsResult,
   type PayResult,
   type SagaSettings,
 } from '../../workflows/contract/messages';
@@ -54,6 +56,7 @@ export interface PlacedOrder {
   cancel(reason?: string): Promise<CancelResult>;
   /** A charge that is accepted and not awaited. */
   payLater(token: string): Promise<() => Promise<PayResult>>;
+  cut(items: Record<string, number>, requestId?: string): Promise<CutItemsResult>;
   cancelLater(): Promise<() => Promise<CancelResult>>;
   wake(): Promise<void>;
   /** Waits until the saga has closed, and returns its result. Its history is the one of `path`. */
@@ -138,6 +141,11 @@ export function attachToOrder(stack: Stack, input: OrderInput): PlacedOrder {
       return handle.executeUpdate(payUpdate, { updateId, args: [...args] });
     },
     cancel: (reason) => handle.executeUpdate(cancelUpdate, { args: [{ reason: reason ?? null }] }),
+    cut(items, requestId = newId()) {
+      const lines = Object.entries(items).map(([sku, quantity]) => ({ sku, quantity }));
+      const request = { requestId, items: lines, reason: null };
+      return handle.executeUpdate(cutItemsUpdate, { updateId: requestId, args: [request] });
+    },
     async payLater(token) {
       const updateId = newId();
       const { args } = card(token, updateId);

@@ -50,6 +50,13 @@ test('an order of an unknown SKU fails and says so', async () => {
   expect(await order.details()).toContain('Ended: failed (UNKNOWN_SKU).');
 });
 
+test('an order that PostgreSQL cannot take is undone, and leaves a failed order that says why', async () => {
+  await addStock(stack.db, 'BEAD', 'AMS', 5);
+  const order = await place(stack, { items: { BEAD: 3_000_000_000 }, token: 'tok_ok' });
+  expect(await order.handle.result()).toEqual({ status: 'failed' });
+  expect(await order.view()).toMatchObject({ failureCode: 'INVALID_DATA', reservations: [], payments: [] });
+});
+
 test('a saga that is started twice at the same time is one saga and one reservation', async () => {
   await addStock(stack.db, 'MUG', 'AMS', 5);
   const order = await place(stack, { items: { MUG: 1 } });

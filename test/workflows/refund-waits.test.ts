@@ -1,10 +1,12 @@
+import { requestRefund, settleByHand } from '../../domain/payments/refunds-by-hand';
+import { newId } from '../../platform/ids';
 import { addStock } from '../support/fixtures';
 import { expectAtRest } from '../support/invariants';
 import { startStack, type Stack } from '../support/stack';
 import { waitFor } from '../support/wait';
-import { NEVER_MS, untilShipments } from './carrier';
+import { carrierSays, NEVER_MS, untilShipments } from './carrier';
 import { takeAway } from './gateway';
-import { place } from './order';
+import { place, type PlacedOrder } from './order';
 
 let stack: Stack;
 beforeAll(async () => {
@@ -76,4 +78,45 @@ test('a refund that the gateway takes and then fails is seen', async () => {
   expect(await cancelled()).toEqual({ outcome: 'cancelled' });
   await order.closed('refund-fails-later');
   expect((await order.view()).attention).toMatchObject([{ kind: 'refund_failed' }]);
+});
+
+describe('of an order that was shipped and whose saga has ended', () => {
+  const BY = { reason: 'late delivery', actor: 'kim' };
+
+  /** A refund of 300 that an operator asks for. */
+  async function asked(order: PlacedOrder): Promise<string> {
+    const { orderId } = order;
+    const wanted = { orderId, requestId: newId(), paymentId: null, amountMinor: 300, ...BY };
+    return (await requestRefund(stack.db, wanted)).id;
+  }
+
+  async function shipped(): Promise<PlacedOrder> {
+    const order = await place(stack, { items: { LAMP: 1 }, token: 'tok_ok' });
+    await untilShipments(order, 'booked');
+    await carrierSays(stack, order, 'picked_up');
+    expect(await order.handle.result()).toEqual({ status: 'fulfilled' });
+    return order;
+  }
+
+  test('a refund that is asked for starts the saga again, which makes it and ends', async () => {
+    const order = await shipped();
+    await asked(order);
+    await order.until(({ refunds }) => refunds[0]?.status === 'succeeded');
+    expect(await order.closed('refund-after-the-end')).toEqual({ status: 'fulfilled' });
+    expect(await order.view()).toMatchObject({
+      status: 'fulfilled',
+      payment: { status: 'partially_refunded', refundedMinor: 300 },
+    });
+  });
+
+  test('a saga that waits for a gateway that is away ends once a person has settled the refund', async () => {
+    const order = await shipped();
+    const back = await takeAway(stack, 'refunds');
+    const refundId = await asked(order);
+    await waitFor(async () => (await order.view()).refunds[0]?.lastError);
+    await settleByHand(stack.db, { refundId, outcome: 'waived', reference: null, ...BY });
+    expect(await order.closed('refund-settled-while-it-waits')).toEqual({ status: 'fulfilled' });
+    await back();
+    expect(await order.view()).toMatchObject({ refunds: [{ status: 'settled_by_hand' }], attention: [] });
+  });
 });

@@ -100,7 +100,7 @@ test('goods that are here when it runs out are still waited for until they are i
 test('a return that is called off ends its workflow', async () => {
   const goods = await authorised();
   await goods.says('Waiting for the goods');
-  await cancelReturn(stack.db, goods.id);
+  await cancelReturn(stack.db, { returnId: goods.id, actor: 'clerk' });
   expect(await goods.closed('return-cancelled')).toMatchObject({ status: 'cancelled' });
 });
 

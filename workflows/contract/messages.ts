@@ -20,6 +20,8 @@ export interface SagaSettings {
 export interface OrderSagaInput {
   order: OrderInput;
   saga: SagaSettings;
+  /** Of the saga's code when the order was started (`SAGA_EDITION`); absent before there were editions. */
+  edition?: number;
 }
 
 export interface PayRequest extends PaymentMethod {
@@ -47,6 +49,22 @@ export type CancelResult =
   /** Nothing could be ended. */
   | { outcome: 'refused'; code: 'NOT_CANCELLABLE' };
 
+export interface CutItemsRequest {
+  /** The same request again is the same cut. */
+  requestId: string;
+  items: { sku: string; quantity: number }[];
+  reason: string | null;
+}
+
+export type CutItemsResult =
+  /** As many units as had not left were taken out. */
+  | { outcome: 'cut'; units: number }
+  /** A carrier has not said yet whether a shipment is stopped, or a charge is unresolved. */
+  | { outcome: 'pending' }
+  /** None could be. */
+  | { outcome: 'refused'; code: 'NOT_CANCELLABLE' };
+
+export const cutItemsUpdate = defineUpdate<CutItemsResult, [CutItemsRequest]>('cutItems');
 export const payUpdate = defineUpdate<PayResult, [PayRequest]>('pay');
 export const cancelUpdate = defineUpdate<CancelResult, [CancelRequest]>('cancel');
 /** A saga, or the workflow of a transfer or return, reads its rows again. */

@@ -53,6 +53,8 @@ function stepInWords(step: NextStep, progress: OrderProgress): string {
     case 'cancel':
     case 'conclude-cancel':
       return 'Being cancelled.';
+    case 'cut':
+      return 'Taking units out of it.';
     case 'release-stopped':
       return 'Giving back what is not delivered.';
     case 'stop':

@@ -1,7 +1,13 @@
 import { condition } from '@temporalio/workflow';
 import { isInFlight } from '../../domain/payments/rules';
 import type { OrderProgress, PayRefusal } from '../../domain/ordering/types';
-import type { CancelResult, PayRequest, PayResult } from '../contract/messages';
+import type {
+  CancelResult,
+  CutItemsRequest,
+  CutItemsResult,
+  PayRequest,
+  PayResult,
+} from '../contract/messages';
 
 /** The longest that an update stays open. Its caller waits as long; after that the rows tell. */
 const LONGEST_MS = 10_000;
@@ -16,6 +22,11 @@ interface WaitingPayment extends Waiting<PayResult> {
   paymentId?: string;
 }
 
+interface WaitingCut extends Waiting<CutItemsResult> {
+  request: CutItemsRequest;
+  isWritten: boolean;
+}
+
 /**
  * The requests that wait for the saga's main loop, which alone acts. A request is written to rows before it is acted on; what
  * is kept here is only who waits for the outcome.
@@ -25,6 +36,7 @@ export class Requests {
   /** Why the order is to be cancelled; until that is written. */
   private cancelReason: string | undefined;
   private cancels: Waiting<CancelResult>[] = [];
+  private cuts: WaitingCut[] = [];
   private final: OrderProgress | undefined;
 
   async pay(request: PayRequest): Promise<PayResult> {
@@ -49,6 +61,15 @@ export class Requests {
     return mine.result ?? { outcome: 'pending' };
   }
 
+  async cut(request: CutItemsRequest): Promise<CutItemsResult> {
+    if (this.final) return cutResult(this.final, request.requestId) ?? REFUSED;
+    const mine: WaitingCut = { request, isWritten: false };
+    this.cuts.push(mine);
+    await condition(() => mine.result !== undefined, LONGEST_MS);
+    this.cuts = this.cuts.filter((one) => one !== mine);
+    return mine.result ?? { outcome: 'pending' };
+  }
+
   /** Of a request that nobody waits for: the workflow itself is cancelled. */
   wantCancel(reason: string): void {
     this.cancelReason ??= reason;
@@ -56,7 +77,7 @@ export class Requests {
 
   /** True while one is not written to rows yet. */
   get isNew(): boolean {
-    return this.cancelReason !== undefined || this.nextPayment !== undefined;
+    return this.cancelReason !== undefined || this.nextPayment !== undefined || this.nextCut !== undefined;
   }
 
   takeCancel(): string | undefined {
@@ -70,12 +91,21 @@ export class Requests {
     return this.payments.find(({ paymentId, result }) => paymentId === undefined && result === undefined);
   }
 
+  /** The oldest cut that is not written to rows. */
+  get nextCut(): WaitingCut | undefined {
+    return this.cuts.find(({ isWritten }) => !isWritten);
+  }
+
   /** Tells those who wait what the rows say. */
   answer(progress: OrderProgress): void {
     for (const one of this.payments) {
       const payment = progress.payments.find(({ paymentId }) => paymentId === one.paymentId);
       if (payment && !isInFlight(payment))
         one.result = { outcome: payOutcome(payment.status), paymentId: payment.paymentId };
+    }
+    for (const one of this.cuts) {
+      if (one.isWritten && progress.asks.length === 0)
+        one.result = cutResult(progress, one.request.requestId);
     }
     const isDecided = progress.cancel !== 'open' && this.cancelReason === undefined;
     if (isDecided && progress.asks.length === 0)
@@ -101,8 +131,15 @@ function whyOver({ status }: OrderProgress): PayRefusal {
   return status === 'expired' ? 'HOLD_EXPIRED' : 'ORDER_NOT_PAYABLE';
 }
 
+const REFUSED = { outcome: 'refused', code: 'NOT_CANCELLABLE' } as const;
+
+/** Undefined: it is still under way. */
+function cutResult({ cuts }: OrderProgress, requestId: string): CutItemsResult | undefined {
+  const cut = cuts.find((one) => one.requestId === requestId);
+  if (cut?.isOpen) return undefined;
+  return cut && cut.units > 0 ? { outcome: 'cut', units: cut.units } : REFUSED;
+}
+
 function cancelResult({ status, cancel }: OrderProgress): CancelResult {
-  return status === 'cancelled' || cancel === 'done'
-    ? { outcome: 'cancelled' }
-    : { outcome: 'refused', code: 'NOT_CANCELLABLE' };
+  return status === 'cancelled' || cancel === 'done' ? { outcome: 'cancelled' } : REFUSED;
 }

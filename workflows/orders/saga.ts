@@ -19,6 +19,7 @@ import type { OrderStatus } from '../../domain/orders/types';
 import {
   ATTENTION,
   cancelUpdate,
+  cutItemsUpdate,
   ORDER_STATUS,
   payUpdate,
   wakeSignal,
@@ -110,6 +111,7 @@ class OrderSaga {
     // Nothing is validated: whether it can be paid or cancelled is decided by the rows, in the transaction that does it.
     setHandler(payUpdate, (request) => this.requests.pay(request));
     setHandler(cancelUpdate, ({ reason }) => this.requests.cancel(reason ?? 'cancelled by request'));
+    setHandler(cutItemsUpdate, (request) => this.requests.cut(request));
     this.root.cancelRequested.catch(() => this.requests.wantCancel('the workflow was cancelled'));
   }
 
@@ -126,7 +128,7 @@ class OrderSaga {
       this.details.did(outcome === 'reserved' ? how : `Not reserved: ${code ?? outcome}.`);
       return progress;
     } catch (error) {
-      if (!(error instanceof ActivityFailure) && !isCancellation(error)) throw error;
+      if (!(error instanceof TemporalFailure)) throw error;
       const code = isCancellation(error) ? 'CANCELLED' : failureType(error);
       this.details.did(`Reservation given up: ${code}.`);
       this.details.now('Undoing the reservation.');
@@ -141,6 +143,10 @@ class OrderSaga {
     const reason = this.requests.takeCancel();
     if (reason !== undefined && mayCancel(progress))
       progress = await database.requestCancel({ orderId, reason });
+    for (let one = this.requests.nextCut; one; one = this.requests.nextCut) {
+      progress = await database.requestCut({ orderId, ...one.request });
+      one.isWritten = true;
+    }
     for (let one = this.requests.nextPayment; one; one = this.requests.nextPayment) {
       const { updateId, method, token } = one.request;
       const payment = { method, token };
@@ -159,11 +165,13 @@ class OrderSaga {
         return database.cancelUndelivered(orderId);
       case 'conclude-cancel':
         return database.concludeCancel(orderId);
+      case 'cut':
+        return database.cutUnits(orderId);
       case 'release-stopped':
         this.details.did('Planned the refund of what is not delivered, and put its stock back on sale.');
         return database.releaseStoppedShipments({
           orderId,
-          ...(progress.cancel === 'open' || progress.cancel === 'done' ? CANCELLED : CARRIER_FAILED),
+          ...(isAskedFor(progress) ? CANCELLED : CARRIER_FAILED),
         });
       case 'expire':
         this.details.did('Reservation past due.');
@@ -201,7 +209,7 @@ class OrderSaga {
     try {
       return await briefly.askGatewayBriefly(request);
     } catch (error) {
-      if (!(error instanceof ActivityFailure)) throw error;
+      if (!(error instanceof TemporalFailure)) throw error;
       this.slow.add(id);
       return database.readOrder(orderId);
     }
@@ -249,7 +257,13 @@ class OrderSaga {
   }
 }
 
-function failureType(error: unknown): string {
-  const cause = error instanceof ActivityFailure ? error.cause : undefined;
+/** Somebody asked to end all or a part of it. */
+function isAskedFor({ cancel, cuts }: OrderProgress): boolean {
+  return cancel === 'open' || cancel === 'done' || cuts.some(({ isOpen }) => isOpen);
+}
+
+/** A local activity throws its own failure where it failed, an `ActivityFailure` only where it was cancelled or timed out. */
+function failureType(error: TemporalFailure): string {
+  const cause = error instanceof ActivityFailure ? error.cause : error;
   return cause instanceof ApplicationFailure ? (cause.type ?? 'RESERVE_FAILED') : 'RESERVE_FAILED';
 }

@@ -9,7 +9,11 @@ import {
 } from './queries';
 
 export type { NewBackorder };
-export { existsDue as isBackorderDue } from './queries';
+export {
+  existsDue as isBackorderDue,
+  reduceWaiting as takeWaiting,
+  selectOrderBackordersForUpdate as lockWaiting,
+} from './queries';
 
 /** Puts orders at the end of the queues for stock, in the order given. */
 export async function openBackorders(tx: Transaction, backorders: readonly NewBackorder[]): Promise<void> {

@@ -9,8 +9,8 @@ import { readReturn, returnIn } from './views';
 
 /**
  * Allows a customer to send back what was shipped to them and is not returned yet. The row is written first; the relay then
- * starts the workflow that follows it, so the engine may be away. The same return again returns the first. Money is no part
- * of it.
+ * starts the workflow that follows it, so the engine may be away. The same return again returns the first. No money
+ * moves before the goods are inspected.
  *
  * @throws UNKNOWN_ORDER; NOT_RETURNABLE with `items: [{sku, requested, returnable}]`
  */
@@ -51,6 +51,7 @@ async function write(tx: Transaction, wanted: NewReturn): Promise<void> {
     }),
   );
   await enqueue(tx, [{ topic: 'return.wake', key: returnId }]);
-  const items = wanted.items.map(({ sku, quantity }) => ({ sku, quantity }));
-  await appendEvents(tx, [{ orderId, type: 'return_authorised', data: { returnId, items } }]);
+  const { items, refund, restockingFee, actor } = wanted;
+  const data = { returnId, items, refund, restockingFee, actor };
+  await appendEvents(tx, [{ orderId, type: 'return_authorised', data }]);
 }

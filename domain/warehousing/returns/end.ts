@@ -12,7 +12,10 @@ import { returnIn } from './views';
  *
  * @throws NOT_FOUND; RETURN_NOT_CANCELLABLE once goods came in or the return has ended
  */
-export function cancelReturn(db: Database, returnId: string): Promise<ReturnView> {
+export function cancelReturn(
+  db: Database,
+  { returnId, actor }: { returnId: string; actor: string },
+): Promise<ReturnView> {
   return db.retrying(async (tx) => {
     const goods = await lockReturn(tx, returnId);
     if (!goods) throw new AppError('NOT_FOUND', 'There is no such return.');
@@ -21,7 +24,7 @@ export function cancelReturn(db: Database, returnId: string): Promise<ReturnView
     if (status === null) throw new AppError('RETURN_NOT_CANCELLABLE', `The return is ${goods.status}.`);
     await updateReturn(tx, returnId, { status });
     await enqueue(tx, [{ topic: 'return.wake', key: returnId }]);
-    await appendEvents(tx, [{ orderId: goods.orderId, type: 'return_cancelled', data: { returnId } }]);
+    await appendEvents(tx, [{ orderId: goods.orderId, type: 'return_cancelled', data: { returnId, actor } }]);
     return returnIn(tx, returnId);
   });
 }

@@ -15,9 +15,10 @@ import {
   type LineChange,
   type LockedReturn,
 } from './queries';
+import { planReturnRefunds, type AcceptedUnits } from './refund';
 import { afterReturnEvent, isSettled } from './rules';
 import { changesOf, onReturn } from './steps';
-import type { ReturnStep, ReturnView } from './types';
+import type { RestockingFee, ReturnStep, ReturnView } from './types';
 
 export interface InspectionResult {
   sku: string;
@@ -28,10 +29,15 @@ export interface InspectionResult {
   /** Serial numbers of units that are restocked, and of those that are given up, as far as they were read off. */
   serials?: readonly string[] | undefined;
   writeOffSerials?: readonly string[] | undefined;
+  /** For how many of both money goes back; absent: what the return was authorised with, for all of them. */
+  refundQuantity?: number | undefined;
+  /** Kept of the price of each of them; absent: what the return was authorised with. */
+  restockingFee?: RestockingFee | undefined;
 }
 
 /**
  * Decides what becomes of goods that came in. When the last of them is decided and no more are awaited, the return is completed.
+ * What goes back for them is planned in the same transaction.
  *
  * @throws NOT_FOUND; RETURN_CLOSED before anything came in or after the end; RETURN_EXCEEDS_RECEIVED; QUANTITY_OVERFLOW;
  * what `assignUnits` throws
@@ -47,7 +53,12 @@ export function inspectReturn(
     const { changes } = await changesOf(tx, {
       returnId,
       asked: request.results,
-      change: ({ restock, writeOff }) => ({ received: 0, restocked: restock, writtenOff: writeOff }),
+      change: ({ restock, writeOff, refundQuantity }) => ({
+        received: 0,
+        restocked: restock,
+        writtenOff: writeOff,
+        refunded: refundQuantity ?? (goods.refund === 'price' ? restock + writeOff : 0),
+      }),
       room: (line) => line.received - line.restocked - line.writtenOff,
       code: 'RETURN_EXCEEDS_RECEIVED',
     });
@@ -62,12 +73,18 @@ export function inspectReturn(
     const status = settled ? afterReturnEvent(goods.next, 'complete') : goods.next;
     await updateReturn(tx, returnId, { status: status ?? goods.next });
     const taken = await stock.post(tx, await unitsBack(tx, request, goods, { changes, warehouseId }));
+    const accepted = changes.map(({ productId, restocked, writtenOff, refunded }, index): AcceptedUnits => {
+      const fee = request.results[index]?.restockingFee ?? goods.restockingFee;
+      return { productId, quantity: restocked + writtenOff, refunded, fee };
+    });
+    const { orderId } = goods;
+    const refund = await planReturnRefunds(tx, request, { orderId, accepted });
     const event = {
-      orderId: goods.orderId,
+      orderId,
       type: settled ? 'return_completed' : 'return_inspected',
-      data: { returnId, results: request.results },
+      data: { returnId, results: request.results, refundMinor: refund.amountMinor, actor: request.actor },
     };
-    await writeOrderEffects(tx, [taken?.effects, { moves: [], events: [event] }]);
+    await writeOrderEffects(tx, [taken?.effects, { moves: [], events: [event, ...refund.events] }]);
   });
 }
 

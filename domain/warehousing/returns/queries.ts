@@ -7,15 +7,29 @@ import {
   type Transaction,
 } from '../../../platform/database/database';
 import { newestFirst, utc, utcMicros, type PageRequest } from '../../../platform/database/pages';
-import type { NewReturn, OverdueReturn, ReturnProgress, ReturnStatus, ReturnView } from './types';
+import type {
+  NewReturn,
+  OverdueReturn,
+  RestockingFee,
+  ReturnProgress,
+  ReturnRefund,
+  ReturnStatus,
+  ReturnView,
+} from './types';
+
+/** SQL of the fee of a return `r` as a `RestockingFee`; null: none was agreed. */
+const FEE = `case when r.fee_percent is not null then json_build_object('percent', r.fee_percent::float8)
+  when r.fee_minor is not null then json_build_object('amountMinor', r.fee_minor) end`;
 
 const RETURN = `
   r.id, r.order_id as "orderId", r.status, w.code as location, ${utc('r.expires_at')} as "expiresAt", r.actor,
   ${utc('r.created_at')} as "createdAt", ${utc('r.updated_at')} as "updatedAt",
   ${utcMicros('r.created_at')} as "createdAtMicros",
   (select json_agg(json_build_object('sku', l.sku, 'quantity', l.quantity, 'reason', l.reason, 'received', l.received,
-      'restocked', l.restocked, 'writtenOff', l.written_off) order by l.sku)
-   from customer_return_lines l where l.return_id = r.id) as items`;
+      'restocked', l.restocked, 'writtenOff', l.written_off, 'refunded', l.refunded) order by l.sku)
+   from customer_return_lines l where l.return_id = r.id) as items,
+  r.refund, ${FEE} as "restockingFee",
+  (select coalesce(sum(t.refund_minor), 0)::bigint from customer_return_steps t where t.return_id = r.id) as "refundMinor"`;
 
 export type ReturnRow = ReturnView & { createdAtMicros: string };
 
@@ -95,9 +109,17 @@ export async function insertReturn(
   await execute(
     tx,
     'returns.insert',
-    `insert into customer_returns (id, order_id, expires_at, actor)
-     values ($1, $2, clock_timestamp() + make_interval(days => $3), $4)`,
-    [made.returnId, made.orderId, made.days, made.actor],
+    `insert into customer_returns (id, order_id, expires_at, actor, refund, fee_percent, fee_minor)
+     values ($1, $2, clock_timestamp() + make_interval(days => $3), $4, $5, $6::numeric, $7::bigint)`,
+    [
+      made.returnId,
+      made.orderId,
+      made.days,
+      made.actor,
+      made.refund,
+      'percent' in made.restockingFee ? made.restockingFee.percent : null,
+      'percent' in made.restockingFee ? null : made.restockingFee.amountMinor,
+    ],
   );
   await execute(
     tx,
@@ -119,6 +141,8 @@ export interface LockedReturn {
   status: ReturnStatus;
   warehouseId: number | null;
   closedToArrivals: boolean;
+  refund: ReturnRefund;
+  restockingFee: RestockingFee | null;
   /** By PostgreSQL's clock, after any wait for the lock. */
   isDue: boolean;
 }
@@ -131,8 +155,8 @@ export function lockReturn(tx: Transaction, id: string): Promise<LockedReturn | 
     // The clock is read by the outer part: beside the lock it would be read before the wait.
     `with locked as materialized (select * from customer_returns where id = $1 for no key update)
      select order_id as "orderId", status, warehouse_id as "warehouseId", closed_to_arrivals as "closedToArrivals",
-            expires_at <= clock_timestamp() as "isDue"
-     from locked`,
+            refund, ${FEE} as "restockingFee", expires_at <= clock_timestamp() as "isDue"
+     from locked r`,
     [id],
   );
 }
@@ -175,6 +199,7 @@ export interface LineChange {
   received: number;
   restocked: number;
   writtenOff: number;
+  refunded: number;
 }
 
 /** Adds to the lines' counts. */
@@ -187,8 +212,9 @@ export function updateReturnLines(
     tx,
     'returns.update_lines',
     `update customer_return_lines l
-     set received = l.received + c.received, restocked = l.restocked + c.restocked, written_off = l.written_off + c.written_off
-     from unnest($2::int[], $3::int[], $4::int[], $5::int[]) as c (product_id, received, restocked, written_off)
+     set received = l.received + c.received, restocked = l.restocked + c.restocked, written_off = l.written_off + c.written_off,
+         refunded = l.refunded + c.refunded
+     from unnest($2::int[], $3::int[], $4::int[], $5::int[], $6::int[]) as c (product_id, received, restocked, written_off, refunded)
      where l.return_id = $1 and l.product_id = c.product_id`,
     [
       id,
@@ -196,7 +222,65 @@ export function updateReturnLines(
       changes.map((c) => c.received),
       changes.map((c) => c.restocked),
       changes.map((c) => c.writtenOff),
+      changes.map((c) => c.refunded),
     ],
+  );
+}
+
+/** Units that an inspection took in, by the reservation that they were shipped for. */
+export interface Source {
+  productId: number;
+  reservationId: string;
+  quantity: number;
+}
+
+export async function insertSources(
+  tx: Transaction,
+  step: { returnId: string; stepId: string; sources: readonly Source[] },
+): Promise<void> {
+  if (step.sources.length === 0) return;
+  await execute(
+    tx,
+    'returns.insert_sources',
+    `insert into customer_return_sources (step_id, return_id, product_id, reservation_id, quantity)
+     select $1, $2, * from unnest($3::int[], $4::uuid[], $5::int[])`,
+    [
+      step.stepId,
+      step.returnId,
+      step.sources.map((source) => source.productId),
+      step.sources.map((source) => source.reservationId),
+      step.sources.map((source) => source.quantity),
+    ],
+  );
+}
+
+export interface InspectedRow {
+  productId: number;
+  /** Null: all units of the product, also those of which it was not recorded what they were shipped for. */
+  reservationId: string | null;
+  quantity: number;
+}
+
+/** Inspected units of all returns of an order, in one statement and so from one snapshot. */
+export function selectInspected(tx: Transaction, orderId: string): Promise<InspectedRow[]> {
+  return many<InspectedRow>(
+    tx,
+    'returns.inspected',
+    `select l.product_id as "productId", null::uuid as "reservationId", sum(l.restocked + l.written_off) as quantity
+     from customer_returns r join customer_return_lines l on l.return_id = r.id where r.order_id = $1 group by 1
+     union all
+     select c.product_id, c.reservation_id, sum(c.quantity)
+     from customer_returns r join customer_return_sources c on c.return_id = r.id where r.order_id = $1 group by 1, 2`,
+    [orderId],
+  );
+}
+
+export function updateStepRefund(tx: Transaction, stepId: string, amountMinor: number): Promise<number> {
+  return execute(
+    tx,
+    'returns.update_step_refund',
+    'update customer_return_steps set refund_minor = $2 where id = $1',
+    [stepId, amountMinor],
   );
 }
 

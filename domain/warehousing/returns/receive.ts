@@ -1,6 +1,7 @@
 import type { Database } from '../../../platform/database/database';
 import { AppError } from '../../../platform/errors';
 import { findWarehouseId } from '../../catalog/warehouses';
+import { appendEvents } from '../../orders/events';
 import { updateReturn, updateReturnLines } from './queries';
 import { changesOf, onReturn } from './steps';
 import type { ReturnStep, ReturnView } from './types';
@@ -15,7 +16,7 @@ export async function receiveReturn(
   db: Database,
   request: ReturnStep & { location: string; items: readonly { sku: string; quantity: number }[] },
 ): Promise<ReturnView> {
-  const { returnId, location, items } = request;
+  const { returnId, location, items, actor } = request;
   const warehouseId = await findWarehouseId(db, location);
   return onReturn(db, { ...request, step: 'receive' }, async (tx, goods) => {
     if (goods.isDue || goods.closedToArrivals)
@@ -25,11 +26,13 @@ export async function receiveReturn(
     const { changes } = await changesOf(tx, {
       returnId,
       asked: items,
-      change: ({ quantity }) => ({ received: quantity, restocked: 0, writtenOff: 0 }),
+      change: ({ quantity }) => ({ received: quantity, restocked: 0, writtenOff: 0, refunded: 0 }),
       room: (line) => line.quantity - line.received,
       code: 'RETURN_EXCEEDS_AUTHORISED',
     });
     await updateReturnLines(tx, returnId, changes);
     await updateReturn(tx, returnId, { status: goods.next, warehouseId });
+    const data = { returnId, location, items, actor };
+    await appendEvents(tx, [{ orderId: goods.orderId, type: 'return_received', data }]);
   });
 }

@@ -1,4 +1,4 @@
-import type { ReturnEvent, ReturnLine, ReturnProgress, ReturnStatus } from './types';
+import type { RestockingFee, ReturnEvent, ReturnLine, ReturnProgress, ReturnStatus } from './types';
 
 /** The life of a return. What is not in here cannot happen. */
 export const RETURN_TRANSITIONS: Readonly<
@@ -30,6 +30,56 @@ export function isSettled(
       line.restocked + line.writtenOff === line.received &&
       (closedToArrivals || line.received === line.quantity),
   );
+}
+
+/**
+ * What goes back for one returned unit, minor units. A fee in percent is rounded half up on the unit, so that units give back the
+ * same whether they are inspected together or one by one.
+ */
+export function refundOfUnit(unitPriceMinor: number, fee: RestockingFee | null): number {
+  if (fee === null) return unitPriceMinor;
+  const feeMinor = 'percent' in fee ? percentOf(unitPriceMinor, fee.percent) : fee.amountMinor;
+  return Math.max(0, unitPriceMinor - feeMinor);
+}
+
+/** In whole numbers: hundredths of a percent of a large price are beyond what a double counts exactly. */
+function percentOf(amountMinor: number, percent: number): number {
+  const hundredths = BigInt(Math.round(percent * 100));
+  return Number((BigInt(amountMinor) * hundredths + 5_000n) / 10_000n);
+}
+
+/** Units of one product that were shipped for a reservation. */
+export interface ShippedUnits {
+  reservationId: string;
+  quantity: number;
+}
+
+/**
+ * Which reservations returned units of one product were shipped for: which parcel a unit came from cannot be told, so the oldest
+ * come back first.
+ *
+ * @param shipped oldest first
+ * @param before units that came back before, by reservation
+ * @param unknown units that came back before of which that was not recorded
+ * @returns reservations with units, oldest first
+ */
+export function sourcesOf(
+  units: number,
+  shipped: readonly ShippedUnits[],
+  { before, unknown }: { before: ReadonlyMap<string, number>; unknown: number },
+): ShippedUnits[] {
+  let skip = unknown;
+  let open = units;
+  const sources: ShippedUnits[] = [];
+  for (const { reservationId, quantity } of shipped) {
+    const left = quantity - (before.get(reservationId) ?? 0);
+    const skipped = Math.min(skip, left);
+    skip -= skipped;
+    const taken = Math.min(open, left - skipped);
+    open -= taken;
+    if (taken > 0) sources.push({ reservationId, quantity: taken });
+  }
+  return sources;
 }
 
 /** What an operator reads in the Temporal UI. */

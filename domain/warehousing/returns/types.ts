@@ -14,6 +14,13 @@ export const RETURN_STEPS = ['receive', 'inspect'] as const;
 /** What happens to a return. `complete`: the last of it was decided. */
 export type ReturnEvent = 'receive' | 'inspect' | 'complete' | 'expire' | 'cancel';
 
+/** What goes back for a returned unit: its price less the restocking fee, or nothing. */
+export const RETURN_REFUNDS = ['price', 'none'] as const;
+export type ReturnRefund = (typeof RETURN_REFUNDS)[number];
+
+/** What is kept of the price of one returned unit: in percent of it, to two decimals, or in minor units, at most the price. */
+export type RestockingFee = { percent: number } | { amountMinor: number };
+
 export interface ReturnLine {
   sku: string;
   /** Units authorised. */
@@ -24,6 +31,8 @@ export interface ReturnLine {
   restocked: number;
   /** Inspected and given up. */
   writtenOff: number;
+  /** Inspected, and money goes back for it. */
+  refunded: number;
 }
 
 export interface ReturnView {
@@ -33,6 +42,10 @@ export interface ReturnView {
   /** Where the goods came in; null: nothing has. */
   location: string | null;
   items: ReturnLine[];
+  refund: ReturnRefund;
+  restockingFee: RestockingFee | null;
+  /** Planned to go back so far, minor units; how far each refund is, the order shows. */
+  refundMinor: number;
   /** Until when goods may come in. */
   expiresAt: string;
   actor: string;
@@ -60,6 +73,9 @@ export interface NewReturn {
   orderId: string;
   /** Each SKU once. */
   items: readonly { sku: string; quantity: number; reason: string }[];
+  /** What its inspections do unless they say otherwise. */
+  refund: ReturnRefund;
+  restockingFee: RestockingFee;
   /** How long goods may come in. */
   days: number;
   actor: string;

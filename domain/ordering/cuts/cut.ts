@@ -1,0 +1,155 @@
+import type { Database, Transaction } from '../../../platform/database/database';
+import { newId } from '../../../platform/ids';
+import { beginStops } from '../../fulfilment/stop';
+import { appendEvents } from '../../orders/events';
+import { moveUnits } from '../../orders/items';
+import { settleStatus } from '../../orders/status';
+import type { NewEvent } from '../../orders/types';
+import {
+  lockOrderReservations,
+  openLines,
+  setReservationStatus,
+} from '../../stock/reservations/reservations';
+import { lockWaiting, takeWaiting } from '../backorders/backorders';
+import { existingProgress } from '../progress';
+import { releaseLines, type ReleasedLine } from '../release';
+import type { OrderProgress } from '../types';
+import {
+  addDone,
+  endCuts,
+  existsUndecided,
+  selectOpenForUpdate,
+  selectStoppable,
+  type OpenCut,
+} from './queries';
+import { shareToCuts, type Shared } from './share';
+
+export { selectOpenForUpdate as lockOpenCuts, type OpenCut } from './queries';
+
+/**
+ * Takes units out of an order as far as they have not left: first those that wait for stock, then those that are not paid for,
+ * then those in shipments, which are stopped for it; what else is in such a shipment is shipped anew. When nothing more of what
+ * was asked for can be cut, the request has ended. A second call finds nothing to do.
+ */
+export async function cutUnits(db: Database, orderId: string): Promise<OrderProgress> {
+  await db.retrying((tx) => cutWaiting(tx, orderId));
+  await db.retrying((tx) => cutUnpaid(tx, orderId));
+  await db.retrying((tx) => stopOrEnd(tx, orderId));
+  return existingProgress(db, orderId);
+}
+
+async function cutWaiting(tx: Transaction, orderId: string): Promise<void> {
+  const cuts = await selectOpenForUpdate(tx, orderId);
+  if (cuts.length === 0) return;
+  const waiting = await lockWaiting(tx, orderId);
+  const shared = shareToCuts(
+    cuts,
+    waiting.map(({ waiting: quantity, ...row }) => ({ ...row, quantity })),
+  );
+  if (shared.taken.length === 0) return;
+  await takeWaiting(tx, shared.taken);
+  await addDone(tx, shared.done);
+  await moveUnits(
+    tx,
+    shared.taken.map(({ productId, quantity }) => ({
+      orderId,
+      productId,
+      from: 'backordered' as const,
+      to: 'cancelled' as const,
+      quantity,
+    })),
+  );
+  await appendEvents(tx, [unitsCut(orderId, shared.done)]);
+  await settleStatus(tx, [orderId], 'cancelled');
+}
+
+/** The latest reservations first: the first has waited for its payment the longest. */
+async function cutUnpaid(tx: Transaction, orderId: string): Promise<void> {
+  const unpaid = (await lockOrderReservations(tx, orderId))
+    .filter(({ status }) => status === 'pending')
+    .sort((a, b) => b.seq - a.seq);
+  const cuts = await selectOpenForUpdate(tx, orderId);
+  if (cuts.length === 0 || unpaid.length === 0) return;
+  const place = new Map(unpaid.map(({ id }, index) => [id, index]));
+  const lines = (await openLines(tx, [...place.keys()])).sort(
+    (a, b) => (place.get(a.reservationId) ?? 0) - (place.get(b.reservationId) ?? 0),
+  );
+  const shared = shareToCuts(
+    cuts,
+    lines.map((line) => ({ ...line, quantity: line.openQuantity })),
+  );
+  if (shared.taken.length === 0) return;
+  await addDone(tx, shared.done);
+  const takenOf = (reservationId: string) =>
+    sumOf(shared.taken.filter((one) => one.reservationId === reservationId));
+  const keptOf = (reservationId: string) =>
+    lines
+      .filter((one) => one.reservationId === reservationId)
+      .reduce((sum, one) => sum + one.openQuantity, 0);
+  const emptied = [...place.keys()].filter((id) => takenOf(id) > 0 && takenOf(id) === keptOf(id));
+  await setReservationStatus(tx, emptied, 'cancelled');
+  // What was cut is counted in the same transaction, so it is given back once whatever its effect is called.
+  const effectId = newId();
+  await releaseLines(tx, {
+    kind: 'release',
+    endAs: 'cancelled',
+    lines: shared.taken.map(({ quantity: openQuantity, ...line }): ReleasedLine => ({
+      ...line,
+      openQuantity,
+      orderId,
+      effectId,
+    })),
+    events: [
+      unitsCut(orderId, shared.done),
+      ...emptied.map((reservationId) => ({ orderId, type: 'hold_released', data: { reservationId } })),
+    ],
+  });
+}
+
+/** Stops as few shipments as have what is to be cut; where there are none, it can't be cut. */
+async function stopOrEnd(tx: Transaction, orderId: string): Promise<void> {
+  const cuts = await selectOpenForUpdate(tx, orderId);
+  // What is being stopped or charged, also by an earlier run of this step, decides first what there is to cut.
+  if (cuts.length === 0 || (await existsUndecided(tx, orderId))) return;
+  const parcels = await selectStoppable(
+    tx,
+    orderId,
+    cuts.map(({ productId }) => productId),
+  );
+  const { taken, done } = shareToCuts(cuts, parcels);
+  const shipmentIds = [...new Set(taken.map(({ shipmentId }) => shipmentId))];
+  const ended = await endCuts(
+    tx,
+    cuts.filter(({ id }) => !done.some((one) => one.id === id)).map(({ id }) => id),
+  );
+  await beginStops(tx, orderId, shipmentIds);
+  const refused = ended.filter(({ state }) => state === 'refused').map(({ requestId }) => requestId);
+  await appendEvents(
+    tx,
+    [...new Set(refused)].map((requestId) => ({ orderId, type: 'cut_refused', data: { requestId } })),
+  );
+}
+
+/** Counts units that are given up of an order as cut, as far as its open cuts want them. The caller has locked these. */
+export async function countAsCut(
+  tx: Transaction,
+  cuts: readonly OpenCut[],
+  units: readonly { productId: number; quantity: number }[],
+): Promise<Shared<object>['done']> {
+  const { done } = shareToCuts(cuts, units);
+  if (done.length > 0) await addDone(tx, done);
+  return done;
+}
+
+/** What was cut, in the order's history. */
+export function unitsCut(orderId: string, done: Shared<object>['done']): NewEvent {
+  return {
+    orderId,
+    type: 'units_cut',
+    data: { items: done.map(({ sku, units }) => ({ sku, quantity: units })) },
+  };
+}
+
+function sumOf(taken: readonly { quantity: number }[]): number {
+  return taken.reduce((sum, { quantity }) => sum + quantity, 0);
+}

@@ -1,0 +1,142 @@
+import {
+  execute,
+  many,
+  one,
+  maybeOne,
+  type Queryable,
+  type Transaction,
+} from '../../../platform/database/database';
+import { literals } from '../../../platform/database/literals';
+import { STOPPED_SHIPMENT_STATUSES } from '../../fulfilment/types';
+import type { CancelState } from '../../orders/types';
+
+export interface NewCut {
+  id: string;
+  requestId: string;
+  orderId: string;
+  sku: string;
+  quantity: number;
+  reason: string | null;
+}
+
+/** Writes what is to be cut of an order's items; a request that was written before, and SKUs that it has not, are left out. */
+export function insertCuts(tx: Transaction, cuts: readonly NewCut[]): Promise<number> {
+  return execute(
+    tx,
+    'cuts.insert',
+    `insert into order_cuts (id, request_id, order_id, product_id, quantity, reason)
+     select c.id, c.request_id, c.order_id, i.product_id, c.quantity, c.reason
+     from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::int[], $6::text[])
+       as c (id, request_id, order_id, sku, quantity, reason)
+     join order_items i on i.order_id = c.order_id and i.sku = c.sku
+     on conflict do nothing`,
+    [
+      cuts.map((c) => c.id),
+      cuts.map((c) => c.requestId),
+      cuts.map((c) => c.orderId),
+      cuts.map((c) => c.sku),
+      cuts.map((c) => c.quantity),
+      cuts.map((c) => c.reason),
+    ],
+  );
+}
+
+/** Of a request: whether more may be cut, and how many units were. */
+export function selectCut(
+  on: Queryable,
+  requestId: string,
+): Promise<{ isOpen: boolean; units: number } | undefined> {
+  return maybeOne(
+    on,
+    'cuts.of_request',
+    `select bool_or(state = 'open') as "isOpen", sum(done) as units from order_cuts where request_id = $1
+     having count(*) > 0`,
+    [requestId],
+  );
+}
+
+export interface OpenCut {
+  id: string;
+  productId: number;
+  sku: string;
+  /** Units that are still to be cut. */
+  left: number;
+}
+
+/** What is still to be cut of an order, oldest first, locked. */
+export function selectOpenForUpdate(tx: Transaction, orderId: string): Promise<OpenCut[]> {
+  return many<OpenCut>(
+    tx,
+    'cuts.lock_open',
+    `with locked as (
+       select id, product_id, quantity - done as left, created_at from order_cuts
+       where order_id = $1 and state = 'open' order by id for no key update
+     )
+     select c.id, c.product_id as "productId", i.sku, c.left from locked c
+     join order_items i on i.order_id = $1 and i.product_id = c.product_id order by c.created_at, c.id`,
+    [orderId],
+  );
+}
+
+/** Counts units as cut; a cut that has all of them is done. */
+export function addDone(tx: Transaction, cuts: readonly { id: string; units: number }[]): Promise<number> {
+  return execute(
+    tx,
+    'cuts.add_done',
+    `update order_cuts c set done = c.done + d.units,
+       state = case when c.done + d.units = c.quantity then 'done' else c.state end
+     from unnest($1::uuid[], $2::int[]) as d (id, units) where c.id = d.id`,
+    [cuts.map((c) => c.id), cuts.map((c) => c.units)],
+  );
+}
+
+/** Ends cuts of which no more can be cut. Returns those that ended, with what was cut. */
+export function endCuts(
+  tx: Transaction,
+  cutIds: readonly string[],
+): Promise<{ requestId: string; state: CancelState }[]> {
+  return many(
+    tx,
+    'cuts.end',
+    `update order_cuts set state = case when done > 0 then 'done' else 'refused' end
+     where id = any ($1::uuid[]) and state = 'open' returning request_id as "requestId", state`,
+    [cutIds],
+  );
+}
+
+/** Whether a shipment of an order is being stopped, or is not released yet, or a charge of it is in flight. */
+export async function existsUndecided(tx: Transaction, orderId: string): Promise<boolean> {
+  const { undecided } = await one<{ undecided: boolean }>(
+    tx,
+    'cuts.exists_undecided',
+    `select exists (select from shipments where order_id = $1
+                    and (status = 'voiding' or status in ${literals(STOPPED_SHIPMENT_STATUSES)} and released_at is null))
+       or exists (select from reservations where order_id = $1 and status = 'charging') as undecided`,
+    [orderId],
+  );
+  return undecided;
+}
+
+export interface ParcelWithUnits {
+  shipmentId: string;
+  productId: number;
+  quantity: number;
+}
+
+/** Units of these products in shipments of an order that have not left and can be stopped, those first that are stopped most easily. */
+export function selectStoppable(
+  tx: Transaction,
+  orderId: string,
+  productIds: readonly number[],
+): Promise<ParcelWithUnits[]> {
+  return many<ParcelWithUnits>(
+    tx,
+    'cuts.stoppable',
+    `select s.id as "shipmentId", i.product_id as "productId", i.quantity
+     from shipments s join shipment_items i on i.shipment_id = s.id
+     where s.order_id = $1 and i.product_id = any ($2::int[]) and s.stop_refused_at is null
+       and s.status in ${literals(['pending', 'booking', 'booked'])}
+     order by array_position(array['pending', 'booking', 'booked'], s.status), s.created_at desc, s.id`,
+    [orderId, productIds],
+  );
+}

@@ -1,0 +1,52 @@
+import type { Database, Queryable } from '../../../platform/database/database';
+import { enqueue } from '../../../platform/database/outbox';
+import { derivedId } from '../../../platform/ids';
+import { appendEvents } from '../../orders/events';
+import { existingProgress } from '../progress';
+import type { OrderProgress } from '../types';
+import { insertCuts, selectCut } from './queries';
+
+export interface CutRequest {
+  orderId: string;
+  /** The same request again is the same cuts. */
+  requestId: string;
+  items: readonly { sku: string; quantity: number }[];
+  reason: string | null;
+}
+
+/** How far a request to cut units has come; undefined: there is none. */
+export function readCut(
+  on: Queryable,
+  requestId: string,
+): Promise<{ isOpen: boolean; units: number } | undefined> {
+  return selectCut(on, requestId);
+}
+
+/** Longer than a cut takes: see `requestCancel`. */
+const LOOK_AGAIN_SECONDS = 15;
+
+/**
+ * Records which units are to be taken out of an order, so that a saga that is started again knows. A request that was recorded
+ * before changes nothing.
+ *
+ * @throws `ORDER_NOT_FOUND`
+ */
+export async function requestCut(db: Database, request: CutRequest): Promise<OrderProgress> {
+  const { orderId, requestId, items, reason } = request;
+  await db.retrying(async (tx) => {
+    const written = await insertCuts(
+      tx,
+      items.map((item) => ({
+        ...item,
+        id: derivedId('cut', requestId, item.sku),
+        requestId,
+        orderId,
+        reason,
+      })),
+    );
+    if (written === 0) return;
+    await enqueue(tx, [{ topic: 'order.wake', key: orderId }], LOOK_AGAIN_SECONDS);
+    await appendEvents(tx, [{ orderId, type: 'cut_requested', data: { requestId, items, reason } }]);
+  });
+  return existingProgress(db, orderId);
+}
