@@ -26,9 +26,10 @@ export async function recordDispute(
     return false;
   const id = known?.id ?? derivedId('dispute', paymentId, fact.gatewayRef);
   await upsertDispute(tx, { ...fact, id, paymentId, orderId });
+  const isNewStatus = known?.status !== fact.status;
+  if (isNewStatus) await updateRefundsDue(tx, paymentId, null);
   await tellPeople(tx, { orderId, disputeId: id, fact });
-  if (known?.status === fact.status) return true;
-  await updateRefundsDue(tx, paymentId, null);
+  if (!isNewStatus) return true;
   const { gatewayRef, status, amountMinor, currency, reason } = fact;
   const data = { disputeId: id, paymentId, gatewayRef, amountMinor, currency, reason };
   await appendEvents(tx, [{ orderId, type: `dispute_${status}`, data }]);
@@ -46,7 +47,10 @@ async function tellPeople(
     tx,
     NEEDS.filter((kind) => kind !== needed).map((kind) => ({ kind, about })),
   );
-  if (needed) await raiseAttention(tx, [{ orderId, kind: needed, about, why: `${why}${due}` }]);
+  if (!needed) return;
+  const { gatewayRef, amountMinor, currency, dueBy } = fact;
+  const details = { gatewayRef, amountMinor, currency, dueBy: dueBy?.toISOString() ?? null };
+  await raiseAttention(tx, [{ orderId, kind: needed, about, why: `${why}${due}`, details }]);
 }
 
 const NEEDS = ['disputed', 'dispute_lost'] as const satisfies readonly Attention['kind'][];

@@ -84,7 +84,7 @@ async function applyRefund(tx: Transaction, payment: ToldPayment, fact: RefundFa
     case 'made':
       // Which is looked up: what is told here may be older than what we know.
       await settleRefund(tx, refund.id, { status: 'pending', gatewayRef });
-      return true;
+      return updateRefundsDue(tx, paymentId, refund.id);
     case 'made_twice': {
       const why = `the gateway made it as ${gatewayRef}`;
       await raiseAttention(tx, [{ orderId, kind: 'refunded_twice', about: refund.id, why }]);

@@ -45,6 +45,7 @@ const PROMISED: Record<string, string> = {
   'POST /api/v1/reservations/{id}/ship': '200',
   'GET /api/v1/inventory/{sku}/transactions': '200',
   'GET /api/v1/inventory/alerts': '200',
+  'POST /api/v1/gateways/{name}/events': '200',
   'POST /api/v1/inventory/alerts/{id}/acknowledge': '200',
   'POST /api/v1/inventory/alerts/{id}/resolve': '200',
   'GET /api/v1/inventory/metrics': '200',
