@@ -1,5 +1,6 @@
 import { benchAvailability } from './availability';
 import { benchBatch } from './batch';
+import { benchCost } from './cost';
 import { benchExpiry } from './expiry';
 import { benchFeed } from './feed';
 import { benchOrders } from './orders';
@@ -10,6 +11,7 @@ const BENCHES: Readonly<Record<string, () => Promise<void>>> = {
   reserve: benchReserve,
   batch: benchBatch,
   orders: benchOrders,
+  cost: benchCost,
   expiry: benchExpiry,
   availability: benchAvailability,
   verify: benchVerify,

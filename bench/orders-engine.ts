@@ -15,6 +15,8 @@ import { connectTemporal, installTemporalRuntime } from '../platform/temporal/co
 import { webhookSecretOf } from '../platform/webhook-signature';
 import { createMetricsRegistry } from '../platform/telemetry/metrics';
 import { ensureSearchAttributes } from '../platform/temporal/namespace';
+import { createWorkerDeployments } from '../platform/temporal/deployments';
+import { makeCurrent, ownBuild } from '../worker/deployment';
 import { startWorker } from '../worker/worker';
 import { engineNames } from '../workflows/contract/names';
 import { stockUp } from './reserve-interactive';
@@ -84,6 +86,11 @@ export async function startBenchEngine(skus: number): Promise<BenchEngine> {
     integrations: { gateways: onlyGateway(guarded), carriers: [carrier] },
   });
   worker.failed.catch((error: unknown) => log.error({ err: error }, 'the worker failed'));
+  await makeCurrent(createWorkerDeployments(connection, namespace), {
+    names,
+    buildId: await ownBuild(settings),
+    seconds: 30,
+  });
   const queue = 'textbook';
   const textbook = await Worker.create({
     connection,

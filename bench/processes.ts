@@ -11,6 +11,7 @@ export interface BenchProcesses {
   db: Database;
   /** Of the API. */
   url: string;
+  pids: Readonly<Record<'temporal' | 'postgres' | 'worker' | 'api', number>>;
   /** The most memory each process has had resident since it started, in MB of 2^20 bytes; null where the system is not Linux. */
   peakRssMb(): Promise<{ api: number | null; worker: number | null }>;
   stop(): Promise<void>;
@@ -34,7 +35,7 @@ export async function startBenchProcesses(): Promise<BenchProcesses> {
   const start = (part: string) =>
     spawn(process.execPath, [PROGRAM, part], { env, stdio: ['ignore', 'ignore', 'inherit'] });
   const [api, worker] = [start('api'), start('worker')];
-  const db = openDatabase({ url: postgres.url, poolSize: 4, log: postgres.log });
+  const db = openDatabase({ url: postgres.url, poolSize: 4, log: postgres.log, applicationName: 'bench' });
   const url = `http://127.0.0.1:${port}`;
   const stop = async () => {
     await Promise.all([api, worker].map(end));
@@ -44,6 +45,8 @@ export async function startBenchProcesses(): Promise<BenchProcesses> {
   };
   try {
     await untilReady(url, [api, worker]);
+    // The worker gets no work before.
+    await succeed(start('deploy'));
   } catch (error) {
     await stop();
     throw error;
@@ -51,6 +54,7 @@ export async function startBenchProcesses(): Promise<BenchProcesses> {
   return {
     db,
     url,
+    pids: { temporal: temporal.pid, postgres: postgres.pid, worker: pidOf(worker), api: pidOf(api) },
     peakRssMb: async () => ({ api: await peakRssMb(api), worker: await peakRssMb(worker) }),
     stop,
   };
@@ -65,6 +69,16 @@ async function untilReady(url: string, children: readonly ChildProcess[]): Promi
     await delay(1_000);
   }
   throw new Error('the API or the worker did not start');
+}
+
+async function succeed(child: ChildProcess): Promise<void> {
+  if (child.exitCode === null) await once(child, 'exit');
+  if (child.exitCode !== 0) throw new Error(`holdfast deploy ended with ${String(child.exitCode)}`);
+}
+
+function pidOf({ pid, spawnfile }: ChildProcess): number {
+  if (pid === undefined) throw new Error(`${spawnfile} could not be started`);
+  return pid;
 }
 
 async function end(child: ChildProcess): Promise<void> {

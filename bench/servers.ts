@@ -10,6 +10,7 @@ import { migrate } from '../platform/database/migrations';
 export interface BenchPostgres {
   url: string;
   folder: string;
+  pid: number;
   log: Logger;
   stop(): Promise<void>;
 }
@@ -26,6 +27,7 @@ export async function startBenchPostgres(): Promise<BenchPostgres> {
   return {
     url,
     folder,
+    pid: server.pid,
     log,
     async stop() {
       await server.stop();

@@ -24,6 +24,21 @@ function portArgument(text: string): string {
   return text;
 }
 
+interface DeployArguments {
+  build?: string;
+  wait: number;
+  ignoreMissingTaskQueues?: boolean;
+  restartJobs?: boolean;
+}
+
+function secondsArgument(text: string): number {
+  const seconds = Number(text);
+  if (!Number.isInteger(seconds) || seconds < 0 || seconds > 3_600) {
+    throw new InvalidArgumentError('Seconds are a whole number from 0 to 3600.');
+  }
+  return seconds;
+}
+
 /** Commands are loaded when they run: `--help` needs none of Temporal. */
 function createProgram(finish: (code: number) => void): Command {
   const program = new Command('holdfast')
@@ -70,6 +85,23 @@ Exit codes: 0 all went well, 1 something failed, 2 wrong usage or settings.`,
     .action(async () => {
       const settings = readCommandSettings({}, 'info');
       finish(await (await import('./worker.js')).runWorker(settings));
+    });
+
+  program
+    .command('deploy')
+    .description('let workers of this program take over: its build gets the work from now on')
+    .option('--build <id>', 'another build, such as the one before; its workers must run')
+    .option('--wait <seconds>', 'how long to wait for workers of the build', secondsArgument, 60)
+    .option(
+      '--ignore-missing-task-queues',
+      'also where a task queue of the present build has no worker of this one',
+    )
+    .option('--restart-jobs', 'start jobs of other builds again on this one, for when their workers are gone')
+    .action(async (options: DeployArguments) => {
+      const settings = readCommandSettings({}, 'warn');
+      const { runDeploy } = await import('./deploy.js');
+      const { ignoreMissingTaskQueues = false, restartJobs = false } = options;
+      finish(await runDeploy(settings, { ...options, ignoreMissingTaskQueues, restartJobs }, output));
     });
 
   program

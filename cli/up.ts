@@ -10,6 +10,7 @@ import { migrate } from '../platform/database/migrations';
 import { ensureSearchAttributes } from '../platform/temporal/namespace';
 import { VERSION } from '../platform/version';
 import { engineNames } from '../workflows/contract/names';
+import { mayStartEagerly, useOwnBuild } from './build-in-use';
 import { withOwnCarrierSecret } from './carrier-secret';
 import { runDemo } from './demo';
 import { removeDevFile, writeDevFile } from './dev-file';
@@ -84,16 +85,13 @@ async function startEverything(around: PartContext, options: UpOptions, output: 
   await ensureSearchAttributes(temporal.connection, temporal.namespace);
   const names = engineNames();
   service.stopping.throwIfAborted();
+  const isOwnServer = settings.TEMPORAL_ADDRESS === undefined;
+  const versions = { settings, temporal, names };
+  const eagerStart = await mayStartEagerly(versions, isOwnServer);
   // Shown by the API, which is in the same process.
   const metrics = createMetricsRegistry('worker');
-  const parts: ApiParts = {
-    db,
-    databaseUrl,
-    client: temporal.client,
-    names,
-    eagerStart: true,
-    workerMetrics: metrics,
-  };
+  const client = temporal.client;
+  const parts: ApiParts = { db, databaseUrl, client, names, eagerStart, workerMetrics: metrics };
   const baseUrl = await startApi(around, parts, options, output);
   output.item('API', baseUrl);
   service.stopping.throwIfAborted();
@@ -102,6 +100,7 @@ async function startEverything(around: PartContext, options: UpOptions, output: 
     { ...around, settings: { ...settings, PORT: Number(new URL(baseUrl).port) } },
     { db, databaseUrl, temporal, names, metrics },
   );
+  await useOwnBuild(versions, isOwnServer, output);
   output.item('Worker', `runs orders of namespace ${temporal.namespace}`);
 
   await writeDevFile(settings, {

@@ -3,6 +3,7 @@ import { createLogger } from '../platform/telemetry/log';
 import { addProcessMetrics, createMetricsRegistry } from '../platform/telemetry/metrics';
 import { ensureSearchAttributes } from '../platform/temporal/namespace';
 import { engineNames } from '../workflows/contract/names';
+import { logBuild } from './build-in-use';
 import { withHomeCarrierSecret } from './carrier-secret';
 import {
   connectTemporalPart,
@@ -29,7 +30,9 @@ export async function runWorker(given: Settings): Promise<number> {
     const metrics = createMetricsRegistry('worker');
     addProcessMetrics(metrics);
     await serveMetricsPart(around, metrics);
-    await startWorkerPart(around, { db, databaseUrl, temporal, names: engineNames(), metrics });
+    const names = engineNames();
+    await startWorkerPart(around, { db, databaseUrl, temporal, names, metrics });
+    await logBuild({ settings, temporal, names }, log);
     log.info('the worker polls');
     await service.untilStopping();
     return 0;

@@ -59,6 +59,7 @@ export const settingsSchema = z.object({
   TEMPORAL_TLS_SERVER_CA_CERT_PATH: text,
   TEMPORAL_TLS_SERVER_NAME: text,
   TEMPORAL_CLI_PATH: text,
+  WORKER_VERSIONING: z.enum(['on', 'off']).default('on'),
 
   PAYMENT_GATEWAY: z.enum(['sandbox', 'stripe']).default('sandbox'),
   STRIPE_API_KEY: text,

@@ -1,4 +1,6 @@
+import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { bundleWorkflowCode, DefaultLogger, type WorkflowBundleOption } from '@temporalio/worker';
 
@@ -15,6 +17,20 @@ export function makeBundle(): Promise<{ code: string }> {
     workflowsPath: require.resolve('../workflows'),
     logger: new DefaultLogger('WARN'),
   });
+}
+
+/** Characters of the hash: 48 bits, short enough to be typed. */
+const BUILD_ID_LENGTH = 12;
+
+/**
+ * Names the code of a bundle: the same sources give the same id, in whatever folder and on whatever machine they are built. The
+ * source map is left out, since it has the folder in it.
+ */
+export async function buildIdOf(bundle: WorkflowBundleOption): Promise<string> {
+  const text = 'code' in bundle ? bundle.code : await readFile(bundle.codePath, 'utf8');
+  const map = text.lastIndexOf('\n//# sourceMappingURL=');
+  const code = map === -1 ? text : text.slice(0, map);
+  return createHash('sha256').update(code).digest('hex').slice(0, BUILD_ID_LENGTH);
 }
 
 export { BUILT_BUNDLE };

@@ -16,6 +16,7 @@ import { withTimeout } from '../platform/with-timeout';
 import type { EngineNames } from '../workflows/contract/names';
 import { sagaSettings } from '../workflows/contract/start';
 import { createActivities } from './activities';
+import { deploymentOptions } from './deployment';
 import { signalReservationExpiry } from './ensure/signal-standing-workflows';
 import type { Integrations } from './integrations';
 import { createReceivers } from './outbox/receivers';
@@ -92,7 +93,8 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
     log,
   });
   const activities = createActivities({ ...context, reserver });
-  const taskQueueWorkers = await createTaskQueueWorkers({ ...deps, activities });
+  const workerOptions = await deploymentOptions(deps);
+  const taskQueueWorkers = await createTaskQueueWorkers({ ...deps, activities, workerOptions });
   addWorkerMetrics(deps.metrics, taskQueueWorkers);
   const workers = runWorkers(taskQueueWorkers);
   const relay = startRelay({ db, databaseUrl: deps.databaseUrl, receivers: createReceivers(context), log });

@@ -79,7 +79,7 @@ export function alertRoutes({ db }: ApiContext): Route[] {
         tag: TAG,
         summary: 'Say that what an order needed a person for is done',
         description:
-          'Only of an `attention` whose reason is `left_after_stop`: every other alert is resolved by itself when its cause is gone. It goes into the history of the order. Safe to repeat: who was first stays.',
+          'Only of an `attention` whose reason is `left_after_stop` or `refunded_twice`: every other alert is resolved by itself when its cause is gone. It goes into the history of the order. Safe to repeat: who was first stays.',
         params: idParams,
         body: alertResolution,
         responses: { 200: { description: 'The alert', schema: alert } },

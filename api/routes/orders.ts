@@ -129,13 +129,17 @@ export function orderActions(context: ApiContext, knownTokens: readonly string[]
         path: `${API_BASE}/orders/{id}/cancel`,
         tag: TAG,
         summary: 'Cancel an order',
-        description: 'Money is refunded and stock is back before it returns 200. Safe to repeat.',
+        description:
+          'Ends everything of it that has not left. It waits up to 10 s until the stock is on sale and the money is given back, or needs a person (`attention`). Safe to repeat.',
         params: idParams,
         body: cancelBody,
         bodyOptional: true,
         responses: {
-          200: { description: 'Cancelled, with money and stock back', schema: order },
-          202: { description: 'A charge, void or refund is not resolved yet', schema: order },
+          200: { description: 'All or the rest of it is cancelled', schema: order },
+          202: {
+            description: 'A charge, a refund or the stop of a shipment is not resolved yet',
+            schema: order,
+          },
         },
         problems: ['NOT_CANCELLABLE', 'VALIDATION_FAILED', 'ENGINE_UNAVAILABLE'],
       },

@@ -12,7 +12,7 @@ export interface StoppedLine {
   status: (typeof STOPPED_SHIPMENT_STATUSES)[number];
 }
 
-/** Open lines of an order's shipments that will not leave: what a compensation puts back on sale. */
+/** Open lines of an order's shipments that will not leave: they are put back on sale. */
 export function selectStoppedLines(on: Queryable, orderId: string): Promise<StoppedLine[]> {
   return many<StoppedLine>(
     on,

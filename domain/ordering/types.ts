@@ -1,7 +1,6 @@
 import type { ShipmentStatus, ShipmentView } from '../fulfilment/types';
 import type { AttentionView } from '../orders/attention';
-import type { AttentionKind } from '../orders/types';
-import type { Fulfilment, ItemStatus, OrderStatus } from '../orders/types';
+import type { AttentionKind, CancelState, Fulfilment, ItemStatus, OrderStatus } from '../orders/types';
 import type { PaymentStatus, PaymentView, RefundView } from '../payments/types';
 import type { ReservationStatus } from '../stock/reservations/types';
 import type { Shortage } from '../stock/sourcing/types';
@@ -34,7 +33,7 @@ export interface OrderProgress {
   /** True when parts that are allocated later can be charged without asking. */
   hasPaymentMethod: boolean;
   /** What became of the latest request to cancel it: still under way, something was ended, or nothing could be. Null: there was none. */
-  cancel: 'open' | 'done' | 'refused' | null;
+  cancel: CancelState | null;
   /** Units that wait for stock. */
   waitingUnits: number;
   /** Milliseconds until they no longer wait; null: without end. */

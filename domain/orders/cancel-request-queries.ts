@@ -1,6 +1,6 @@
 import { execute, maybeOne, type Transaction } from '../../platform/database/database';
 import { literals } from '../../platform/database/literals';
-import { OPEN_ORDER_STATUSES, type OrderStatus } from './types';
+import { OPEN_ORDER_STATUSES, type CancelState, type OrderStatus } from './types';
 
 /** Opens a request to cancel an open order; false where one is open already, or the order is not open. */
 export async function openCancelRequest(tx: Transaction, orderId: string, reason: string): Promise<boolean> {
@@ -22,7 +22,7 @@ export async function openCancelRequest(tx: Transaction, orderId: string, reason
 export function endCancelRequest(
   tx: Transaction,
   orderId: string,
-): Promise<{ state: 'done' | 'refused'; units: number; status: OrderStatus } | undefined> {
+): Promise<{ state: Exclude<CancelState, 'open'>; units: number; status: OrderStatus } | undefined> {
   return maybeOne(
     tx,
     'orders.end_cancel_request',

@@ -27,6 +27,10 @@ export const OPEN_ORDER_STATUSES = [
   'fulfilling',
 ] as const satisfies readonly OrderStatus[];
 
+/** What became of the latest request to cancel an order: under way; something was ended; nothing could be. */
+export const CANCEL_STATES = ['open', 'done', 'refused'] as const;
+export type CancelState = (typeof CANCEL_STATES)[number];
+
 export const FULFILMENTS = ['complete', 'partial', 'backorder'] as const;
 export type Fulfilment = (typeof FULFILMENTS)[number];
 

@@ -152,7 +152,10 @@ export function updateRefund(tx: Transaction, refundId: string, change: RefundCh
        set status = $2, gateway_ref = coalesce($3, r.gateway_ref), last_error = $4, key_number = coalesce($5, r.key_number),
            settled_as = $6, settled_reference = $7,
            tries = case when r.status = $2 then r.tries else 0 end,
-           next_try_at = case when r.status = $2 and not $8::boolean then r.next_try_at end, updated_at = clock_timestamp()
+           next_try_at = case when $8::boolean then null
+             when r.status = $2 then r.next_try_at
+             -- The gateway has taken it: it is looked at a while later.
+             when $2 = 'pending' then clock_timestamp() + interval '1 minute' end, updated_at = clock_timestamp()
        where r.id = $1
      ), moved as (
        select payment_id, amount_minor * (($2 = 'succeeded')::int - (status = 'succeeded')::int) as by from before

@@ -170,11 +170,12 @@ export function attentionOn(refundId: string) {
 
 async function recordDelay(
   tx: Transaction,
-  { id: refundId, orderId, tries, keyNumber }: RefundRow,
-  { status, reason: why }: NoOutcome,
+  { id: refundId, orderId, status, tries, keyNumber }: RefundRow,
+  { status: outcome, reason: why }: NoOutcome,
 ): Promise<void> {
-  const spentKeyNumber = status === 'key_spent' ? keyNumber : null;
+  const spentKeyNumber = outcome === 'key_spent' ? keyNumber : null;
   const isOpen = (await updateRefundError(tx, refundId, { why, spentKeyNumber })) > 0;
-  if (isOpen && tries >= DELAYED_AFTER_TRIES)
+  // One that the gateway has is looked at seldom, and its looks count as tries.
+  if (isOpen && status === 'planned' && tries >= DELAYED_AFTER_TRIES)
     await raiseAttention(tx, [{ orderId, kind: 'refund_delayed', about: refundId, why }]);
 }

@@ -38,10 +38,12 @@ export const OPEN_REFUND_STATUSES = ['planned', 'pending'] as const satisfies re
 export const REFUND_SETTLEMENTS = ['made_elsewhere', 'waived'] as const;
 export type RefundSettlement = (typeof REFUND_SETTLEMENTS)[number];
 
+export const REFUND_ORIGINS = ['shipment', 'payment', 'operator'] as const;
+
 /** What a refund is for, and the id of it: at most one refund for each. Of several shipments it is that of the first. */
 export interface RefundOrigin {
   /** Units that are not delivered (their shipment); money that came in for a reservation given up (its payment); a person's request. */
-  kind: 'shipment' | 'payment' | 'operator';
+  kind: (typeof REFUND_ORIGINS)[number];
   id: string;
 }
 

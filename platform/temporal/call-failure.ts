@@ -16,6 +16,7 @@ const REFUSED: ReadonlySet<number> = new Set([3, 5, 7, 9, 12, 16]);
 /** gRPC codes: CANCELLED, DEADLINE_EXCEEDED, RESOURCE_EXHAUSTED, UNAVAILABLE. */
 const AWAY: ReadonlySet<number> = new Set([1, 4, 8, 14]);
 const NOT_FOUND = 5;
+const FAILED_PRECONDITION = 9;
 
 /** Tells failed calls apart by the first error in the chain of causes that comes from the connection. */
 export function callFailure(error: unknown): CallFailure {
@@ -28,6 +29,15 @@ export function callFailure(error: unknown): CallFailure {
     }
   }
   return 'unknown';
+}
+
+/** True when the server says that what is asked about is not in a state for it. */
+export function isFailedPrecondition(error: unknown): boolean {
+  for (let at: unknown = error; at instanceof Error; at = at.cause) {
+    const code: number | undefined = isGrpcServiceError(at) ? at.code : undefined;
+    if (code !== undefined) return code === FAILED_PRECONDITION;
+  }
+  return false;
 }
 
 /** True when the server says that there is no such thing. */

@@ -11,6 +11,7 @@ import {
 import { ApplicationFailure, type SignalDefinition, type UpdateDefinition } from '@temporalio/common';
 import { withTimeout } from '../with-timeout';
 import { boundedCall, DEADLINES_MS } from './bounded-call';
+import { isFailedPrecondition } from './call-failure';
 import { createEngineHealth, type EngineHealth } from './engine-health';
 import { latestFailure, pendingTaskOf, type PendingTask, type TaskFailure } from './workflow-task';
 
@@ -24,7 +25,7 @@ export interface WorkflowCondition {
   task: PendingTask | null;
 }
 
-/** `refused`: the handler threw, with this code. `gone`: no such workflow runs, or it closed before its handler returned. */
+/** `refused`: the handler threw, with this code. `gone`: no such workflow runs, or it closes before its handler returns. */
 export type UpdateOutcome<Result> =
   { kind: 'result'; result: Result } | { kind: 'refused'; code: string } | { kind: 'gone' };
 
@@ -147,7 +148,8 @@ export function createEngineClient(client: Client): EngineClient {
         );
         return { kind: 'result', result };
       } catch (error) {
-        if (error instanceof WorkflowNotFoundError) return { kind: 'gone' };
+        // One that is about to close takes no update any more.
+        if (error instanceof WorkflowNotFoundError || isFailedPrecondition(error)) return { kind: 'gone' };
         const refusal = error instanceof WorkflowUpdateFailedError ? error.cause : undefined;
         if (!(refusal instanceof ApplicationFailure) || !refusal.type) throw error;
         return refusal.type === WORKFLOW_CLOSED_TYPE

@@ -54,6 +54,7 @@ describe("a carrier's updates", () => {
     await test.db.pool.query(`update shipments set status = 'voided' where id = $1`, [shipmentId]);
     const tell = (type: string) =>
       test.call('POST', '/carriers/sandbox/events', {
+        signed: true,
         body: { events: [{ eventId: newId(), shipmentId, type, trackingNumber: 'T-14' }] },
       });
     expect((await tell('picked_up')).body.results).toMatchObject([{ result: 'applied' }]);

@@ -8,6 +8,8 @@ export interface Surroundings {
   /** Nothing of the tests' own environment is passed on but PATH, HOME and the cache. */
   env?: Record<string, string>;
   cwd?: string;
+  /** Another build than the one in `dist`: its cli/main.js. */
+  program?: string;
 }
 
 export interface Ended {
@@ -31,9 +33,12 @@ export interface Running {
 }
 
 /** Starts the built program. */
-export function startHoldfast(args: readonly string[], { env = {}, cwd }: Surroundings = {}): Running {
+export function startHoldfast(
+  args: readonly string[],
+  { env = {}, cwd, program = MAIN }: Surroundings = {},
+): Running {
   const { PATH = '', HOME = '', XDG_CACHE_HOME } = process.env;
-  const child = spawn(process.execPath, [MAIN, ...args], {
+  const child = spawn(process.execPath, [program, ...args], {
     cwd,
     env: { PATH, HOME, ...(XDG_CACHE_HOME ? { XDG_CACHE_HOME } : {}), ...env },
     stdio: ['ignore', 'pipe', 'pipe'],

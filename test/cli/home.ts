@@ -20,7 +20,7 @@ export interface DevFile {
 /** A HOLDFAST_HOME of one's own, and the programs that are started on it. */
 export interface Home {
   path: string;
-  up(args?: readonly string[], env?: Record<string, string>): Running;
+  up(args?: readonly string[], env?: Record<string, string>, program?: string): Running;
   devFile(): Promise<DevFile>;
   expectNothingLeft(ended: Running): Promise<void>;
   /** Ends whatever a failed test has left running. */
@@ -38,9 +38,13 @@ export async function createHome(): Promise<Home> {
 
   return {
     path,
-    up(args = [], env = {}) {
+    up(args = [], env = {}, program) {
       const surroundings = { HOLDFAST_HOME: path, TEMPORAL_CLI_PATH: temporalCliPath(), ...env };
-      const running = startHoldfast(['up', ...args], { cwd: folder, env: surroundings });
+      const running = startHoldfast(['up', ...args], {
+        cwd: folder,
+        env: surroundings,
+        ...(program ? { program } : {}),
+      });
       started.push(running);
       return running;
     },

@@ -98,7 +98,14 @@ describe('api and worker as processes of their own', () => {
   });
 
   it('take an order, with nothing in common but the two servers', async () => {
+    const none = await holdfast(['deploy', '--wait', '1'], { cwd, env });
+    expect(none.code).toBe(1);
+    expect(none.stderr).toContain('Start `holdfast worker` of that build first');
     start('worker');
+    await waitFor(() => running.at(-1)?.stderr().includes('no build is current'));
+    const deployed = await holdfast(['deploy'], { cwd, env });
+    expect({ code: deployed.code, stderr: deployed.stderr }).toEqual({ code: 0, stderr: '' });
+    expect(deployed.stdout).toMatch(/Was current +none\n +Is current +build [0-9a-f]{12}\n/);
     const placed = await placeOrder();
     expect([201, 202]).toContain(placed.status);
     const { id } = await json<{ id: string }>(placed);
@@ -114,6 +121,15 @@ describe('api and worker as processes of their own', () => {
     expect(stdout).not.toContain('WRONG');
     expect(code).toBe(0);
     expect((await holdfast(['doctor', 'worker', '--this-host'], { cwd, env })).code).toBe(0);
+  });
+
+  it('a build that no worker runs does not become current, and the same one stays so', async () => {
+    const refused = await holdfast(['deploy', '--build', 'elsewhere', '--wait', '1'], { cwd, env });
+    expect(refused.code).toBe(1);
+    expect(refused.stderr).toMatch(
+      /No worker of build elsewhere asks for work .*; those of build [0-9a-f]{12} do/,
+    );
+    expect((await holdfast(['deploy'], { cwd, env })).stdout).toMatch(/Is current .*, as before\n/);
   });
 
   it('a second API on the same port says which port is taken', async () => {

@@ -2,14 +2,17 @@ import type { CheckId } from '../../domain/assurance/types';
 import { newId } from '../../platform/ids';
 import {
   addProduct,
+  cancelOrder,
   capture,
   carry,
   compensate,
   fingerprintOf,
+  giveBack,
   levelsOf,
   openOrderShop,
   orderOf,
   PAYMENT,
+  placePaid,
   ship,
   viewOf,
   type OrderShop,
@@ -267,6 +270,26 @@ const DEFECTS: Record<string, Defect> = {
          select '${newId()}', id, order_id, 100, 'by hand', 'succeeded' from payments where order_id = '${shippedId}'`,
       ),
   },
+  'money of a payment that is set aside for no refund': {
+    found: ['order_payments'],
+    details: { why: 'refunds_differ', plannedMinor: 100, plannedRefundsMinor: 0 },
+    repaired: false,
+    plant: ({ shippedId, sql }) =>
+      sql(`update payments set refund_planned_minor = 100 where order_id = '${shippedId}'`),
+  },
+  'a parcel that left although all of its price went back': {
+    found: ['order_payments'],
+    details: { why: 'kept', amountMinor: 1_000, refundedMinor: 1_000, shippedMinor: 1_000 },
+    repaired: false,
+    plant: ({ shippedId, sql }) =>
+      sql(
+        `insert into refunds (id, payment_id, order_id, amount_minor, reason, status, origin, origin_id)
+         select '${newId()}', id, order_id, 1000, 'cancelled', 'succeeded', 'shipment', '${newId()}' from payments
+         where order_id = '${shippedId}'`,
+        `update payments set refund_planned_minor = 1000, refunded_minor = 1000, status = 'refunded' where order_id = '${shippedId}'`,
+        `update orders set updated_at = updated_at - interval '1 day' where id = '${shippedId}'`,
+      ),
+  },
   'an order that is fulfilled and was never paid': {
     found: ['order_payments'],
     details: { why: 'unpaid' },
@@ -368,6 +391,18 @@ test.each(Object.entries(DEFECTS))('%s is found, and repaired where that can be'
   const before = await fingerprintOf(shop.db);
   await applyScript(shop.url, deps, jobId);
   expect(await fingerprintOf(shop.db)).toEqual(before);
+});
+
+test('money that an operator gave back is no finding, nor is a refund that the gateway has not made', async () => {
+  const { shippedId, sql } = await openWorld();
+  const { orderId } = await placePaid(shop);
+  await giveBack(shop.db, orderId, 1_500);
+  await ship(shop.db, orderId, 'AMS', 'delivered');
+  // 1,000 were its price: 500 are left of the payment.
+  await cancelOrder(shop.db, orderId);
+  await giveBack(shop.db, shippedId, 400);
+  await sql(`update orders set updated_at = updated_at - interval '1 day'`);
+  expect((await check(deps)).findings).toEqual([]);
 });
 
 test('free units beside a backorder are no finding where they may not be taken', async () => {

@@ -119,7 +119,9 @@ test('a feed applies all rows but the one that fails, which is rejected with its
 });
 
 test('of two attempts at one batch of a feed, the slower one rejects no row of the other', async () => {
-  const skus = await Promise.all(Array.from({ length: 3 }, () => shop.product({ AMS: 1 })));
+  // One after the other: a batch takes products as they are numbered, and the first is to be the one that fails.
+  const skus: string[] = [];
+  for (let n = 0; n < 3; n++) skus.push(await shop.product({ AMS: 1 }));
   await refuse('stock', `product_id <> ${await productId(skus[0]!)}`);
   const { jobId, lane } = await feed(skus.map((sku) => [sku, 7]));
   const request = { jobId, lane, size: 1, makeStock: false };

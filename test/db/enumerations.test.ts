@@ -15,11 +15,14 @@ import {
   JOB_TYPES,
   OPEN_JOB_STATUSES,
 } from '../../domain/jobs/types';
-import { FULFILMENTS, OPEN_ORDER_STATUSES, ORDER_STATUSES } from '../../domain/orders/types';
+import { CANCEL_STATES, FULFILMENTS, OPEN_ORDER_STATUSES, ORDER_STATUSES } from '../../domain/orders/types';
 import {
   CAPTURED_PAYMENT_STATUSES,
+  OPEN_REFUND_STATUSES,
   PAYMENT_STATUSES,
   PAYMENT_STATUSES_IN_FLIGHT,
+  REFUND_ORIGINS,
+  REFUND_SETTLEMENTS,
   REFUND_STATUSES,
 } from '../../domain/payments/types';
 import { ALERT_KINDS, ALERT_STATUSES } from '../../domain/stock/alerts/types';
@@ -66,12 +69,15 @@ const ENUMERATIONS: Readonly<Record<string, { all: Words; parts?: readonly Words
   'jobs.status': { all: JOB_STATUSES, parts: [ENDED_JOB_STATUSES, OPEN_JOB_STATUSES] },
   'jobs.type': { all: JOB_TYPES },
   'orders.fulfilment': { all: FULFILMENTS },
+  'orders.cancel_state': { all: CANCEL_STATES },
   'orders.status': { all: ORDER_STATUSES, parts: [OPEN_ORDER_STATUSES] },
   'payments.status': {
     all: PAYMENT_STATUSES,
     parts: [CAPTURED_PAYMENT_STATUSES, PAYMENT_STATUSES_IN_FLIGHT],
   },
-  'refunds.status': { all: REFUND_STATUSES },
+  'refunds.origin': { all: REFUND_ORIGINS },
+  'refunds.settled_as': { all: REFUND_SETTLEMENTS },
+  'refunds.status': { all: REFUND_STATUSES, parts: [OPEN_REFUND_STATUSES] },
   'reservations.kind': { all: RESERVATION_KINDS, parts: [ENDLESS_RESERVATION_KINDS] },
   'reservations.status': { all: RESERVATION_STATUSES },
   'sandbox_carrier.parcels.next_stage': { all: NEXT_PARCEL_STAGES },

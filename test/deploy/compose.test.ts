@@ -45,7 +45,7 @@ describe('docker-compose.yml', () => {
   });
 
   it('sets only variables that Holdfast reads, to values that it accepts', () => {
-    expect(ours.map(([name]) => name)).toEqual(['migrate', 'worker', 'api']);
+    expect(ours.map(([name]) => name)).toEqual(['migrate', 'worker', 'deploy', 'api']);
     for (const [, { environment = {} }] of ours) {
       const resolved = Object.fromEntries(
         Object.entries(environment).map(([name, value]) => [name, substitute(value)]),

@@ -58,7 +58,7 @@ export async function untilAtRest(harness: Harness, deadlineMs = DEADLINE_MS): P
       `select id::text, status || ' after ' || (select string_agg(type, ', ' order by seq) from order_events where order_id = o.id)
          as status from orders o where status in ('reserved', 'paid', 'fulfilling')
        union all select order_id::text, status from payments where status in ('pending', 'unknown')
-       union all select order_id::text, status from refunds where status = 'pending'`,
+       union all select order_id::text, status from refunds where status in ('planned', 'pending')`,
     );
     if (open.rows.length > 0) throw new Error(`still open: ${JSON.stringify(open.rows.slice(0, 20))}`);
     return true;

@@ -35,7 +35,11 @@ export interface Product extends Harness {
 }
 
 /** Settings of the processes: the carrier takes nothing away by itself, see `carrierCollects`. */
-const ENVIRONMENT = { SANDBOX_CARRIER_DELAY_MS: '3600000', SHUTDOWN_GRACE_SECONDS: '5' };
+const ENVIRONMENT = {
+  SANDBOX_CARRIER_DELAY_MS: '3600000',
+  SHUTDOWN_GRACE_SECONDS: '5',
+  WORKER_VERSIONING: 'off',
+};
 
 export async function openProduct(): Promise<Product> {
   await ensureBuilt();

@@ -138,7 +138,10 @@ type Request = Omit<Parameters<PaymentActivities['askGateway']>[0], keyof typeof
 
 function charge(
   { orderId, paymentId }: Charging,
-  { name = 'askGateway' as Name, environment = activityEnvironment() } = {},
+  {
+    name = 'askGateway',
+    environment = activityEnvironment(),
+  }: { name?: Name; environment?: MockActivityEnvironment } = {},
 ): Promise<OrderProgress> {
   return run(name, { orderId, ask: { kind: 'charge', id: paymentId } }, environment);
 }

@@ -81,11 +81,12 @@ export async function insertPaidOrder(
 export async function plan(
   db: Database,
   { orderId, paymentId }: Pick<PaidOrder, 'orderId' | 'paymentId'>,
-  { amountMinor = UNIT_MINOR, origin = { kind: 'operator', id: newId() } as RefundOrigin } = {},
+  { amountMinor = UNIT_MINOR, origin }: { amountMinor?: number; origin?: RefundOrigin } = {},
 ): Promise<string[]> {
   await db.transaction(async (tx) => {
     const payments = await lockRefundable(tx, orderId);
-    const plans = [{ paymentId, amountMinor, origin, reason: 'test', actor: null }];
+    const own: RefundOrigin = { kind: 'operator', id: newId() };
+    const plans = [{ paymentId, amountMinor, origin: origin ?? own, reason: 'test', actor: null }];
     await appendEvents(tx, await planRefunds(tx, orderId, { payments, plans }));
   });
   return (await refundsOf(db, orderId)).map(({ id }) => id);

@@ -1,4 +1,4 @@
-import { isEndable, nextStep, STOP, type NextStep } from '../../domain/ordering/rules';
+import { mayCancel, nextStep, STOP, type NextStep } from '../../domain/ordering/rules';
 import type { GatewayAsk, ReservationProgress, OrderProgress } from '../../domain/ordering/types';
 import { hasEnded, itemStatus, mayBecome, ORDER_TRANSITIONS } from '../../domain/orders/rules';
 import { OPEN_ORDER_STATUSES, type OrderStatus } from '../../domain/orders/types';
@@ -295,19 +295,20 @@ describe('what is under way', () => {
   });
 });
 
-describe('something of an order can be ended', () => {
+describe('a request to cancel an order is taken', () => {
   test.each([
     [true, { reservations: [hold('h')] }],
     [true, { reservations: [hold('h', { status: 'charging' })] }],
     [true, { waitingUnits: 1 }],
     [true, { status: 'fulfilling', stoppableShipments: 1, shipments: { booked: 1, picked_up: 1 } }],
     [true, { status: 'fulfilling', waitingUnits: 1, shipments: { delivered: 1 } }],
-    // Being stopped, or refused to: the carrier has been asked.
-    [false, { status: 'paid', reservations: [CONFIRMED], shipments: { voiding: 1 } }],
+    // Being stopped, or refused to: the carrier is asked again by a new request.
+    [true, { status: 'paid', reservations: [CONFIRMED], shipments: { voiding: 1 } }],
+    [true, { status: 'fulfilling', reservations: [CONFIRMED], shipments: { booked: 1 } }],
     [false, { status: 'fulfilling', shipments: { delivered: 1 } }],
     [false, { status: 'fulfilled', stoppableShipments: 1 }],
     [false, { status: 'cancelled', waitingUnits: 1 }],
   ] as [boolean, Partial<OrderProgress>][])('%s: %j', (endable, given) => {
-    expect(isEndable(progress(given))).toBe(endable);
+    expect(mayCancel(progress(given))).toBe(endable);
   });
 });

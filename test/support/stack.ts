@@ -57,8 +57,8 @@ export interface Stack {
   url: string;
   /** Of the worker that was started last. */
   workerMetrics: Registry | undefined;
-  /** @param codePath of another bundle of workflows than the run's */
-  startWorker(codePath?: string): Promise<RunningWorker>;
+  /** Beside others that run. With a bundle: of other workflows than the product's. */
+  startWorker(workflowBundle?: { codePath: string }): Promise<RunningWorker>;
   stopWorker(): Promise<void>;
   stop(): Promise<void>;
 }
@@ -74,6 +74,8 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
   const settings: Settings = {
     ...readSettings(CARRIER_SECRETS),
     PORT: 0,
+    // Else each stack would have to make its build current first. Tests of versions set it.
+    WORKER_VERSIONING: 'off',
     SANDBOX_CARRIER_DELAY_MS: 0,
     SHUTDOWN_GRACE_SECONDS: 5,
     RECONCILE_INTERVAL_SECONDS: 3_600,
@@ -88,7 +90,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     address: options.temporalAddress ?? temporalAddress(),
     log,
   });
-  let worker: RunningWorker | undefined;
+  let workers: RunningWorker[] = [];
   let api: Api | undefined;
 
   function openIntegrations(registry: Registry): Integrations {
@@ -129,11 +131,11 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     temporal,
     url: '',
     workerMetrics: undefined,
-    async startWorker(codePath) {
+    async startWorker(workflowBundle) {
       const { client, connection, namespace } = temporal;
       const metrics = createMetricsRegistry('worker');
       stack.workerMetrics = metrics;
-      worker = await startWorker({
+      const worker = await startWorker({
         settings,
         db,
         databaseUrl,
@@ -146,16 +148,17 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
         integrations: openIntegrations(metrics),
         workerOptions: {
           ...withWorkflowBundle({ taskQueue: '' }),
-          ...(codePath === undefined ? {} : { workflowBundle: { codePath } }),
+          ...(workflowBundle ? { workflowBundle } : {}),
         },
       });
+      workers.push(worker);
       worker.failed.catch((error: unknown) => log.error({ err: error }, 'the worker of a test failed'));
       return worker;
     },
     async stopWorker() {
-      const stopped = worker;
-      worker = undefined;
-      await stopped?.drain();
+      const stopped = workers;
+      workers = [];
+      await Promise.all(stopped.map((worker) => worker.drain()));
     },
     async stop() {
       await api?.close();

@@ -104,7 +104,8 @@ test('a saga terminated in the middle of a cancellation finishes it and refunds 
 });
 
 test('a request to cancel outlives a saga that is terminated while its charge is unknown', async () => {
-  const order = await place(stack, { items: { LAMP: 1 } });
+  const order = await place(stack, { items: { LAMP: 1 }, saga: { firstRetryMs: 3_000 } });
+  // Long enough that no try is under way that could still succeed when the gateway is back.
   await isWaiting(order);
   const back = await takeAway(stack, 'charges');
   await order.payLater('tok_ok');

@@ -39,7 +39,7 @@ async function stuckWhilePaid(): Promise<{ order: PlacedOrder; replied: number }
   const order = await place(stack, { items: { LAMP: 1 }, customerId: UNLUCKY_CUSTOMER, holdSeconds: 600 });
   await waitFor(async () => (await order.details()).includes('Waiting for'));
   await stack.stopWorker();
-  await stack.startWorker(defective);
+  await stack.startWorker({ codePath: defective });
   await stack.db.pool.query(
     `update orders set updated_at = updated_at - interval '1 hour', checked_at = clock_timestamp() where id = $1`,
     [order.orderId],

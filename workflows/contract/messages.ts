@@ -20,6 +20,8 @@ export interface SagaSettings {
 export interface OrderSagaInput {
   order: OrderInput;
   saga: SagaSettings;
+  /** Of the saga's code when the order was started (`SAGA_EDITION`); absent before there were editions. */
+  edition?: number;
 }
 
 export interface PayRequest extends PaymentMethod {

@@ -25,6 +25,8 @@ export interface EngineNames {
   /** Calls of payment gateways. */
   paymentsQueue: string;
   jobsQueue: string;
+  /** Name of Temporal's worker deployment, whose versions are the builds of the workers. */
+  deployment: string;
   orderWorkflowId(orderId: string): string;
   jobWorkflowId(jobId: string): string;
   transferWorkflowId(transferId: string): string;
@@ -40,6 +42,7 @@ export function engineNames(prefix = ''): EngineNames {
     ordersQueue: `${prefix}${TASK_QUEUES.orders}`,
     paymentsQueue: `${prefix}${TASK_QUEUES.payments}`,
     jobsQueue: `${prefix}${TASK_QUEUES.jobs}`,
+    deployment: `${prefix}holdfast`,
     orderWorkflowId: (orderId) => `${prefix}order:${orderId}`,
     jobWorkflowId: (jobId) => `${prefix}job:${jobId}`,
     returnWorkflowId: (returnId) => `${prefix}return:${returnId}`,

@@ -14,6 +14,12 @@ import type { EngineNames } from './names';
 import { orderDetails, orderSummary } from './order-summary';
 import { transferSummary } from './transfer-summary';
 
+/**
+ * Raised with a change of the saga that a running one may not take part in: its code chooses by the edition in its input. Unlike
+ * `patched`, that adds no event to a history.
+ */
+export const SAGA_EDITION = 1;
+
 /** Eager work that is lost with its process waits this out before another worker gets it. */
 const WORKFLOW_TASK_TIMEOUT = '5s';
 
@@ -35,7 +41,7 @@ export function orderStartOptions(request: {
   return {
     workflowId: names.orderWorkflowId(order.orderId),
     taskQueue: names.ordersQueue,
-    args: [{ order, saga }],
+    args: [{ order, saga, edition: SAGA_EDITION }],
     workflowIdConflictPolicy: 'USE_EXISTING',
     // A terminated saga may be started again; a completed one has decided.
     workflowIdReusePolicy: restart ? 'ALLOW_DUPLICATE' : 'ALLOW_DUPLICATE_FAILED_ONLY',

@@ -1,7 +1,14 @@
-import { CancellationScope, isCancellation, proxyActivities, setCurrentDetails } from '@temporalio/workflow';
+import {
+  CancellationScope,
+  isCancellation,
+  proxyActivities,
+  setCurrentDetails,
+  setWorkflowOptions,
+} from '@temporalio/workflow';
 import type { ConsistencyActivities } from '../../activities/consistency';
 import { refusalIn } from './job-failure';
 import type { JobWorkflowInput } from '../contract/messages';
+import { pinnedToItsBuild } from './pinned';
 
 const retry = {
   initialInterval: '500 milliseconds',
@@ -60,6 +67,8 @@ export async function consistencyCheck({ jobId }: JobWorkflowInput): Promise<Res
     throw error;
   }
 }
+
+setWorkflowOptions(pinnedToItsBuild, consistencyCheck);
 
 /** Asks for an incremental check of everything. Run by a schedule; the check itself is a job like any other. */
 export function scheduledConsistency(): Promise<{ jobId: string }> {

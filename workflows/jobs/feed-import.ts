@@ -4,12 +4,14 @@ import {
   isCancellation,
   proxyActivities,
   setCurrentDetails,
+  setWorkflowOptions,
   sleep,
   workflowInfo,
 } from '@temporalio/workflow';
 import type { FeedActivities, FeedProgress, FeedSlice } from '../../activities/feeds';
 import { refusalIn } from './job-failure';
 import type { JobWorkflowInput } from '../contract/messages';
+import { pinnedToItsBuild } from './pinned';
 
 const retry = {
   initialInterval: '500 milliseconds',
@@ -68,6 +70,8 @@ export async function feedImport({ jobId }: JobWorkflowInput): Promise<Result | 
     throw error;
   }
 }
+
+setWorkflowOptions(pinnedToItsBuild, feedImport);
 
 function wordsOf(slice: FeedSlice): string {
   return slice.state === 'paused'
