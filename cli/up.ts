@@ -90,14 +90,8 @@ async function startEverything(around: PartContext, options: UpOptions, output: 
   const eagerStart = await mayStartEagerly(versions, isOwnServer);
   // Shown by the API, which is in the same process.
   const metrics = createMetricsRegistry('worker');
-  const parts: ApiParts = {
-    db,
-    databaseUrl,
-    client: temporal.client,
-    names,
-    eagerStart,
-    workerMetrics: metrics,
-  };
+  const client = temporal.client;
+  const parts: ApiParts = { db, databaseUrl, client, names, eagerStart, workerMetrics: metrics };
   const baseUrl = await startApi(around, parts, options, output);
   output.item('API', baseUrl);
   service.stopping.throwIfAborted();

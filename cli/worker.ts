@@ -27,10 +27,10 @@ export async function runWorker(given: Settings): Promise<number> {
     const temporal = await connectTemporalPart(around, target);
     await ensureSearchAttributes(temporal.connection, temporal.namespace);
     service.stopping.throwIfAborted();
-    const names = engineNames();
     const metrics = createMetricsRegistry('worker');
     addProcessMetrics(metrics);
     await serveMetricsPart(around, metrics);
+    const names = engineNames();
     await startWorkerPart(around, { db, databaseUrl, temporal, names, metrics });
     await logBuild({ settings, temporal, names }, log);
     log.info('the worker polls');

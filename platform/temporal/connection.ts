@@ -171,7 +171,9 @@ const PINO_LEVELS = {
 
 function temporalLogger(log: Logger): TemporalLogger {
   const write = (level: LogLevel, message: string, { error, ...meta }: LogMetadata = {}): void => {
-    log[PINO_LEVELS[level]](error === undefined ? meta : { ...meta, err: error as unknown }, message);
+    // As it is meant: the queue of payments has activities only.
+    const shown = message.startsWith('No workflows registered') ? 'DEBUG' : level;
+    log[PINO_LEVELS[shown]](error === undefined ? meta : { ...meta, err: error as unknown }, message);
   };
   return {
     log: write,

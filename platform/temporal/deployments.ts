@@ -59,13 +59,20 @@ export function createWorkerDeployments(connection: Services, namespace: string)
     },
 
     async polling(queue) {
-      const { pollers } = await call(DEADLINES_MS.call, () =>
-        connection.workflowService.describeTaskQueue({
-          namespace,
-          taskQueue: { name: queue },
-          taskQueueType: TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
-        }),
+      // A queue of activities alone has no pollers for workflows.
+      const types = [TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW, TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY];
+      const described = await Promise.all(
+        types.map((taskQueueType) =>
+          call(DEADLINES_MS.call, () =>
+            connection.workflowService.describeTaskQueue({
+              namespace,
+              taskQueue: { name: queue },
+              taskQueueType,
+            }),
+          ),
+        ),
       );
+      const pollers = described.flatMap((one) => one.pollers);
       const since = Date.now() - POLLED_WITHIN_MS;
       const builds = pollers
         .filter(({ lastAccessTime }) => Number(lastAccessTime?.seconds ?? 0) * 1_000 >= since)

@@ -16,6 +16,7 @@ let database: TestDatabase;
 let db: Database;
 let env: Record<string, string>;
 let baseUrl: string;
+let workerMetricsPort: number;
 let temporalPort: number;
 let temporal: TemporalServer | undefined;
 const running: Running[] = [];
@@ -28,11 +29,13 @@ beforeAll(async () => {
   await seedCatalogue(db);
   const port = await choosePort(undefined, 'a test', testLogger());
   temporalPort = await choosePort(undefined, 'a test', testLogger());
+  workerMetricsPort = await choosePort(undefined, 'a test', testLogger());
   baseUrl = `http://127.0.0.1:${port}`;
   env = {
     DATABASE_URL: database.url,
     TEMPORAL_ADDRESS: `127.0.0.1:${temporalPort}`,
     PORT: String(port),
+    WORKER_METRICS_PORT: String(workerMetricsPort),
     SANDBOX_CARRIER_DELAY_MS: '0',
   };
 });
@@ -114,6 +117,22 @@ describe('api and worker as processes of their own', () => {
       return (await json<{ status: string }>(response)).status === 'fulfilled';
     });
     await expectInvariants(db);
+  });
+
+  it('show metrics, each process its own', async () => {
+    const text = async (url: string) => (await fetch(`${url}/metrics`)).text();
+    const worker = await text(`http://127.0.0.1:${workerMetricsPort}`);
+    expect(worker).toContain(
+      'holdfast_gateway_breaker_state{gateway="sandbox",state="closed",part="worker"} 1\n',
+    );
+    expect(worker).toMatch(/^holdfast_gateway_calls_total\{.*call="charge",outcome="captured".*\} 1$/m);
+    expect(worker).toMatch(
+      /^holdfast_worker_in_flight\{queue="payments",kind="activity",part="worker"\} 0$/m,
+    );
+    expect(worker).toMatch(/^process_cpu_seconds_total\{part="worker"\} /m);
+    const api = await text(baseUrl);
+    expect(api).toMatch(/^process_cpu_seconds_total\{part="api"\} /m);
+    expect(api).not.toContain('holdfast_gateway');
   });
 
   it('doctor finds all of it well', async () => {

@@ -62,6 +62,9 @@ describe('holdfast up', () => {
     expect(dev).toMatchObject({ pid: started.pid, temporalNamespace: 'default' });
     expect(started.stdout()).toContain(`curl -s ${dev.baseUrl}/api/v1/orders`);
     expect((await fetch(dev.temporalUi)).status).toBe(200);
+    const metrics = await (await fetch(`${dev.baseUrl}/metrics`)).text();
+    expect(metrics).toContain('state="closed",part="worker"} 1\n');
+    expect(metrics.match(/^# TYPE process_cpu_seconds_total /gm)).toHaveLength(1);
     orderId = await placeOrder(dev.baseUrl);
     // The secret by which the sandbox carrier signs, for its owner only.
     expect((await stat(join(home.path, 'carrier-secret'))).mode & 0o777).toBe(0o600);
