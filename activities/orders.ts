@@ -1,6 +1,6 @@
 import { Context } from '@temporalio/activity';
 import { cancelUndelivered, concludeCancel, requestCancel } from '../domain/ordering/cancel';
-import { cutUnits } from '../domain/ordering/cuts/cut';
+import { cutUnits, stopDoubledShipments } from '../domain/ordering/cuts/cut';
 import { requestCut, type CutRequest } from '../domain/ordering/cuts/request';
 import { beginCharge, type BeginChargeRequest, type BeginChargeResult } from '../domain/ordering/pay';
 import { expireReservation, giveUpBackorders } from '../domain/ordering/expire';
@@ -36,6 +36,7 @@ export interface OrderActivities {
   concludeCancel(orderId: string): Promise<OrderProgress>;
   requestCut(request: CutRequest): Promise<OrderProgress>;
   cutUnits(orderId: string): Promise<OrderProgress>;
+  stopDoubledShipments(orderId: string): Promise<OrderProgress>;
   giveUpBackorders(orderId: string): Promise<OrderProgress>;
   releaseStoppedShipments(request: Parameters<typeof releaseStoppedShipments>[1]): Promise<OrderProgress>;
   undoReserve(request: { order: OrderInput; code: string; detail: string }): Promise<OrderProgress>;
@@ -60,6 +61,7 @@ export function createOrderActivities({
       concludeCancel: (orderId) => concludeCancel(db, orderId),
       requestCut: (request) => requestCut(db, request),
       cutUnits: (orderId) => cutUnits(db, orderId),
+      stopDoubledShipments: (orderId) => stopDoubledShipments(db, orderId),
       giveUpBackorders: (orderId) => giveUpBackorders(db, orderId),
       releaseStoppedShipments: (request) => releaseStoppedShipments(db, request),
       undoReserve: (request) => undoReserve(db, request),

@@ -304,7 +304,10 @@ async function writeOutcome(
   );
   await enqueue(
     tx,
-    orderIdsOf([...left, ...failed]).map((orderId) => ({ topic: 'order.wake', key: orderId })),
+    orderIdsOf([...left, ...failed, ...outcome.leftAfterStop]).map((orderId) => ({
+      topic: 'order.wake',
+      key: orderId,
+    })),
   );
   const moves = shipped.map(({ line, shipment }): UnitMove => {
     const { orderId } = shipment;

@@ -12,7 +12,7 @@ export interface StoppedLine {
   status: (typeof STOPPED_SHIPMENT_STATUSES)[number];
   carrier: string;
   generation: number;
-  /** It was stopped to cut a part of it: what remains is shipped anew. */
+  /** It was stopped to cut a part of it, and has not left all the same: what remains is shipped anew. */
   isForCut: boolean;
 }
 
@@ -23,7 +23,7 @@ export function selectStoppedLines(on: Queryable, orderId: string): Promise<Stop
     'fulfilment.stopped_lines',
     `select l.reservation_id as "reservationId", l.product_id as "productId", l.warehouse_id as "warehouseId",
             l.open_quantity as "openQuantity", s.id as "shipmentId", s.status, s.carrier, s.generation,
-            s.stop_for_cut and s.status = 'voided' as "isForCut"
+            s.stop_for_cut and s.status = 'voided' and s.left_after_stop_at is null as "isForCut"
      from shipments s
      join reservation_lines l on l.reservation_id = s.reservation_id and l.warehouse_id = s.warehouse_id
      where s.order_id = $1 and s.status in ${literals(STOPPED_SHIPMENT_STATUSES)} and s.released_at is null and l.open_quantity > 0

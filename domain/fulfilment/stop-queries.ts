@@ -1,5 +1,6 @@
 import { execute, many, type Queryable, type Transaction } from '../../platform/database/database';
 import { nextTry, type RetryTimes } from '../../platform/database/retry-times';
+import { doubled } from './doubled-sql';
 import { SHIPMENT_COLUMNS, type ShipmentRow } from './queries';
 
 /**
@@ -68,4 +69,15 @@ export function markReleased(tx: Transaction, shipmentIds: readonly string[]): P
      update shipments s set released_at = clock_timestamp() from locked where s.id = locked.id and s.released_at is null`,
     [shipmentIds],
   );
+}
+
+/** Shipments of an order that carry again what has left. */
+export async function selectDoubled(tx: Transaction, orderId: string): Promise<string[]> {
+  const found = await many<{ id: string }>(
+    tx,
+    'fulfilment.doubled',
+    `select s.id from shipments s where s.order_id = $1 and ${doubled('s')} order by s.id`,
+    [orderId],
+  );
+  return found.map(({ id }) => id);
 }

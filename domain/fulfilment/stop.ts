@@ -7,7 +7,7 @@ import { carrierNamed } from './carriers';
 import { changeShipments, type ShipmentChange } from './change';
 import { lockShipments, lockShipmentsOfOrder, type ShipmentRow } from './queries';
 import { afterVoid, beginVoid } from './rules';
-import { claimStops, stopForGood, updateStopError } from './stop-queries';
+import { claimStops, selectDoubled, stopForGood, updateStopError } from './stop-queries';
 import type { Carrier } from './types';
 
 export { clearStopRefusals, markReleased } from './stop-queries';
@@ -24,26 +24,34 @@ const DELAYED_AFTER_TRIES = 6;
  * it; the others become `voiding`, and the carrier is asked later: so a booking that is still on its way to the carrier meets
  * the void there. One that the carrier has refused to stop is left alone. Locks the shipments, then the order's row.
  *
- * @param forCut only these, to cut a part of them: what remains is shipped anew. Absent: all, for good
+ * @param only these. `forCut`: to cut a part of them, what remains is shipped anew. Absent: all, for good
  */
 export async function beginStops(
   tx: Transaction,
   orderId: string,
-  forCut?: readonly string[],
+  only?: { shipmentIds: readonly string[]; forCut: boolean },
 ): Promise<void> {
-  if (forCut?.length === 0) return;
+  if (only?.shipmentIds.length === 0) return;
   const changes: ShipmentChange[] = [];
   const events: NewEvent[] = [];
   for (const shipment of await lockShipmentsOfOrder(tx, orderId)) {
-    if (forCut && !forCut.includes(shipment.shipmentId)) continue;
+    if (only && !only.shipmentIds.includes(shipment.shipmentId)) continue;
     const status = shipment.stopRefused ? null : beginVoid(shipment.status);
     if (!status) continue;
-    changes.push({ shipmentId: shipment.shipmentId, status, stopForCut: forCut !== undefined });
+    changes.push({ shipmentId: shipment.shipmentId, status, stopForCut: only?.forCut ?? false });
     events.push(eventOf(shipment, `shipment_${status}`));
   }
-  if (!forCut) await stopForGood(tx, orderId);
+  if (!only) await stopForGood(tx, orderId);
   await changeShipments(tx, changes);
   await appendEvents(tx, events);
+}
+
+/**
+ * Begins to stop shipments that carry again what has left: what remained of a shipment that was stopped for a cut, and that the carrier
+ * picked up all the same.
+ */
+export async function stopDoubled(tx: Transaction, orderId: string): Promise<void> {
+  await beginStops(tx, orderId, { shipmentIds: await selectDoubled(tx, orderId), forCut: false });
 }
 
 export interface StopDeps {

@@ -3,12 +3,17 @@ import { listOf } from '../../platform/database/list-parameter';
 import { literals } from '../../platform/database/literals';
 import { utc } from '../../platform/database/pages';
 import { msLeft } from '../../platform/database/retry-times';
+import { doubled } from '../fulfilment/doubled-sql';
 import { STOPPED_SHIPMENT_STATUSES } from '../fulfilment/types';
 import type { AttentionKind } from '../orders/types';
 import type { OrderStatus } from '../orders/types';
 import { OPEN_REFUND_STATUSES, PAYMENT_STATUSES_IN_FLIGHT } from '../payments/types';
 import { LIVE_RESERVATION_STATUSES } from '../stock/reservations/types';
+import { undecided } from './cuts/undecided-sql';
 import type { OrderProgress } from './types';
+
+/** Requests to cut that are shown: open ones first, then the latest. An order may have had any number. */
+const LATEST_CUTS = 20;
 
 export interface ProgressRow {
   orderId: string;
@@ -26,6 +31,8 @@ export interface ProgressRow {
   stopMsLeft: number | null;
   unreleasedShipments: number;
   cuts: unknown;
+  mayCut: boolean;
+  doubledShipments: number;
   attention: AttentionKind[];
 }
 
@@ -56,21 +63,30 @@ export function selectProgress(on: Queryable, orderIds: readonly string[]): Prom
        coalesce(b.units, 0) as "waitingUnits",
        case when b.units > 0 then ceil(extract(epoch from o.backorder_until - clock_timestamp()) * 1000)::float8 end as "waitingMsLeft",
        s.counts as shipments, s.stoppable as "stoppableShipments", s.stop_ms as "stopMsLeft", s.unreleased as "unreleasedShipments",
+       s.doubled as "doubledShipments",
        coalesce((select json_agg(json_build_object('requestId', c.request_id, 'isOpen', c.is_open, 'units', c.units))
          from (select request_id, bool_or(state = 'open') as is_open, sum(done) as units from order_cuts
-               where order_id = o.id group by request_id) c), '[]') as cuts,
+               where order_id = o.id group by request_id
+               order by bool_or(state = 'open') desc, max(created_at) desc limit ${LATEST_CUTS}) c), '[]') as cuts,
+       exists (select from order_cuts c where c.order_id = o.id and c.state = 'open' and (
+           exists (select from backorders w where w.order_id = o.id and w.product_id = c.product_id and w.waiting > 0)
+           or exists (select from reservations r join reservation_lines l on l.reservation_id = r.id
+                      where r.order_id = o.id and r.status = 'pending' and l.product_id = c.product_id and l.open_quantity > 0)
+           or not ${undecided('o.id', 'c.product_id')})) as "mayCut",
        coalesce((select array_agg(distinct t.details->>'reason') from alerts t
          where t.order_id = o.id and t.status <> 'resolved'), '{}') as attention
      from orders o
      left join lateral (select sum(waiting)::bigint as units from backorders where order_id = o.id) b on true
      cross join lateral (
        select coalesce(json_object_agg(status, count), '{}') as counts, coalesce(sum(stoppable), 0)::int as stoppable,
-         min(stop_ms) as stop_ms, coalesce(sum(unreleased), 0)::int as unreleased
+         min(stop_ms) as stop_ms, coalesce(sum(unreleased), 0)::int as unreleased,
+         coalesce(sum(doubled), 0)::int as doubled
        from (
          select status, count(*),
            count(*) filter (where status in ('pending', 'booking', 'booked') and stop_refused_at is null) as stoppable,
            min(${msLeft('next_try_at')}) filter (where status = 'voiding')::float8 as stop_ms,
-           count(*) filter (where status in ${literals(STOPPED_SHIPMENT_STATUSES)} and released_at is null) as unreleased
+           count(*) filter (where status in ${literals(STOPPED_SHIPMENT_STATUSES)} and released_at is null) as unreleased,
+           count(*) filter (where ${doubled('shipments')}) as doubled
          from shipments where order_id = o.id group by status) by_status) s
      where o.id = any (${listOf(1, 'uuid')})`,
     [orderIds],

@@ -10,6 +10,8 @@ export type NextStep =
   | { do: 'cancel' }
   /** Nothing more of it can be ended: say what became of the request to cancel. */
   | { do: 'conclude-cancel' }
+  /** Stop shipments that carry again what has left. */
+  | { do: 'stop-doubled' }
   /** Take units out of it that somebody asked to. */
   | { do: 'cut' }
   /** Shipments will not leave: plan their refunds and put their stock back on sale. */
@@ -46,7 +48,8 @@ export function nextStep(progress: OrderProgress, underWay: ReadonlySet<Call> = 
   if (progress.cancel === 'open' && isEndable(progress)) return { do: 'cancel' };
   if (progress.unreleasedShipments > 0) return { do: 'release-stopped' };
   if (progress.cancel === 'open' && progress.stopMsLeft === null) return { do: 'conclude-cancel' };
-  if (mayCut(progress)) return { do: 'cut' };
+  if (progress.doubledShipments > 0) return { do: 'stop-doubled' };
+  if (progress.mayCut) return { do: 'cut' };
   if (!isOver) {
     const due = nextOfReservations(progress);
     if (due) return due;
@@ -57,12 +60,6 @@ export function nextStep(progress: OrderProgress, underWay: ReadonlySet<Call> = 
   const isUnfinished = progress.asks.length > 0 || progress.stopMsLeft !== null || underWay.size > 0;
   if (isOver && !isUnfinished) return { do: 'finish' };
   return { do: 'wait', for: waitsFor(progress), ms: untilDue(progress, underWay) };
-}
-
-/** What is being stopped or charged is waited for: only then is known what there is to cut. */
-function mayCut({ cuts, stopMsLeft, reservations }: OrderProgress): boolean {
-  const isCharging = reservations.some(({ status }) => status === 'charging');
-  return cuts.some(({ isOpen }) => isOpen) && stopMsLeft === null && !isCharging;
 }
 
 function nextOfReservations(progress: OrderProgress): NextStep | null {

@@ -46,8 +46,12 @@ export interface OrderProgress {
   stopMsLeft: number | null;
   /** Shipments that failed or were voided, and whose units are still reserved. */
   unreleasedShipments: number;
-  /** Requests to take units out of it: whether more may be cut, and how many units were. */
+  /** Shipments that carry again what has left after it was stopped for a cut. */
+  doubledShipments: number;
+  /** The latest requests to take units out of it: whether more may be cut, and how many units were. */
   cuts: { requestId: string; isOpen: boolean; units: number }[];
+  /** Something can be done about an open one now: of its products not all is being stopped or charged. */
+  mayCut: boolean;
   /** For what it needs a person, each kind once. */
   attention: AttentionKind[];
 }

@@ -1,5 +1,6 @@
 import { askToStop } from '../../domain/fulfilment/stop';
-import { cutUnits } from '../../domain/ordering/cuts/cut';
+import { applyCarrierEvents } from '../../domain/fulfilment/carrier-updates';
+import { cutUnits, stopDoubledShipments } from '../../domain/ordering/cuts/cut';
 import { readCut, requestCut } from '../../domain/ordering/cuts/request';
 import { requestCancel, cancelUndelivered } from '../../domain/ordering/cancel';
 import { releaseStoppedShipments } from '../../domain/ordering/release-stopped';
@@ -8,6 +9,7 @@ import { readProgress } from '../../domain/ordering/progress';
 import type { Carrier } from '../../domain/fulfilment/types';
 import { newId } from '../../platform/ids';
 import { eventTypes } from '../support/fixtures';
+import { withStock } from '../support/stock';
 import { expectInvariants } from '../support/invariants';
 import {
   capture,
@@ -234,4 +236,59 @@ test('two requests for the same units share them', async () => {
     status: 'cancelled',
     refunds: [{ amountMinor: 3_000 }],
   });
+});
+
+test('units of one product are cut while another product waits for a charge', async () => {
+  const [sku, other] = [await shop.product({ AMS: 1 }), await shop.product({})];
+  const orderId = await placed({ [sku]: 1, [other]: 3 }, { fulfilment: 'backorder', payment: PAYMENT });
+  const requestId = await ask(orderId, { [other]: 2 });
+  await carryOut(orderId);
+  expect(await readCut(shop.db, requestId)).toEqual({ isOpen: false, units: 2 });
+  // Of what is being charged nothing is known yet: it waits, and is cut when the charge has its outcome.
+  const waiting = await ask(orderId, { [sku]: 1 });
+  await twice(shop.db, () => cutUnits(shop.db, orderId));
+  expect(await readCut(shop.db, waiting)).toEqual({ isOpen: true, units: 0 });
+  await capture(shop.db, orderId);
+  await carryOut(orderId);
+  expect(await readCut(shop.db, waiting)).toEqual({ isOpen: false, units: 1 });
+});
+
+test('a parcel that leaves although it was stopped for a cut is not sent twice', async () => {
+  const sku = await shop.product({ AMS: 3 });
+  const orderId = await paid({ [sku]: 3 });
+  await book(orderId);
+  await ask(orderId, { [sku]: 1 });
+  await carryOut(orderId);
+  await book(orderId);
+  const [stopped, rest] = (await viewOf(shop.db, orderId)).shipments;
+  await applyCarrierEvents(withStock(shop.db), 'sandbox', [
+    { eventId: newId(), shipmentId: stopped!.id, type: 'picked_up' },
+  ]);
+  expect(nextStep((await readProgress(shop.db, orderId))!)).toEqual({ do: 'stop-doubled' });
+  await twice(shop.db, () => stopDoubledShipments(shop.db, orderId));
+  await carryOut(orderId);
+  const view = await viewOf(shop.db, orderId);
+  expect(view.shipments.find(({ id }) => id === rest!.id)).toMatchObject({ status: 'voided' });
+  expect(view).toMatchObject({
+    status: 'cancelled',
+    attention: [{ kind: 'left_after_stop', about: stopped!.id }],
+  });
+  expect(view.refunds.map(({ amountMinor }) => amountMinor)).toEqual([1_000, 2_000]);
+});
+
+test('a parcel that leaves before what remains of it is shipped anew is given up as a whole', async () => {
+  const sku = await shop.product({ AMS: 3 });
+  const orderId = await paid({ [sku]: 3 });
+  await book(orderId);
+  await ask(orderId, { [sku]: 1 });
+  await cutUnits(shop.db, orderId);
+  await askToStop({ db: shop.db, carriers: [obligingCarrier] }, orderId);
+  const [stopped] = (await viewOf(shop.db, orderId)).shipments;
+  await applyCarrierEvents(withStock(shop.db), 'sandbox', [
+    { eventId: newId(), shipmentId: stopped!.id, type: 'picked_up' },
+  ]);
+  await carryOut(orderId);
+  const view = await viewOf(shop.db, orderId);
+  expect(view.shipments).toHaveLength(1);
+  expect(view.refunds).toMatchObject([{ amountMinor: 3_000 }]);
 });

@@ -201,6 +201,8 @@ export class OrderModel {
       unreleasedShipments: this.shipments.filter((one) => this.isReleasable(one)).length,
       attention: [],
       cuts: [],
+      mayCut: false,
+      doubledShipments: 0,
     };
   }
 

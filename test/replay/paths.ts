@@ -30,6 +30,7 @@ export const PATHS = [
   'rest-cancelled',
   'unit-cut-after-booking',
   'all-units-cut',
+  'continued-as-new',
   'workflow-cancelled-when-part-has-left',
   'one-warehouse-refused',
   'every-warehouse-refused',

@@ -86,6 +86,8 @@ function progress(rest: Partial<OrderProgress> = {}): OrderProgress {
     unreleasedShipments: 0,
     attention: [],
     cuts: [],
+    mayCut: false,
+    doubledShipments: 0,
     ...rest,
   };
 }
@@ -293,6 +295,26 @@ describe('what is under way', () => {
     expect(nextStep(given, underWay)).toEqual({ do: 'expire', reservationId: 'h' });
     expect(nextStep({ ...given, unreleasedShipments: 1 }, underWay)).toEqual({ do: 'release-stopped' });
     expect(nextStep({ ...given, cancel: 'open' }, underWay)).toEqual({ do: 'cancel' });
+  });
+});
+
+describe('units that somebody asked to take out', () => {
+  const asked = { cuts: [{ requestId: 'r', isOpen: true, units: 0 }] };
+  test.each([
+    ['are cut when something can be done about it', { ...asked, mayCut: true }, { do: 'cut' }],
+    ['wait while their parcel is being stopped', { ...asked, stopMsLeft: 5 }, { do: 'wait' }],
+    [
+      'wait behind what will not leave',
+      { ...asked, mayCut: true, unreleasedShipments: 1 },
+      { do: 'release-stopped' },
+    ],
+    [
+      'that have left all the same are not sent twice',
+      { doubledShipments: 1, mayCut: true },
+      { do: 'stop-doubled' },
+    ],
+  ] as [string, Partial<OrderProgress>, Partial<NextStep>][])('%s', (_name, given, step) => {
+    expect(nextStep(progress({ status: 'paid', reservations: [CONFIRMED], ...given }))).toMatchObject(step);
   });
 });
 

@@ -165,6 +165,10 @@ const STEPS: Record<
     await run(activities.requestCut, { orderId, requestId: orderId, items, reason: null });
     return () => run(activities.cutUnits, orderId);
   },
+  async stopDoubledShipments() {
+    const orderId = await paid();
+    return () => run(activities.stopDoubledShipments, orderId);
+  },
   async giveUpBackorders() {
     const { orderId } = (await placed({ items: { SOFA: 3 }, fulfilment: 'backorder' })).order;
     await shop.db.pool.query('update orders set backorder_until = clock_timestamp() where id = $1', [

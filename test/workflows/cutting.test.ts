@@ -2,6 +2,7 @@ import { addStock } from '../support/fixtures';
 import { expectAtRest } from '../support/invariants';
 import { startStack, type Stack } from '../support/stack';
 import { newId } from '../../platform/ids';
+import { waitFor } from '../support/wait';
 import { carrierSays, NEVER_MS, untilShipments } from './carrier';
 import { place } from './order';
 
@@ -51,4 +52,24 @@ test('units that have left are not cut', async () => {
   expect(await order.cut({ LAMP: 1 })).toEqual({ outcome: 'refused', code: 'NOT_CANCELLABLE' });
   await carrierSays(stack, order, 'picked_up');
   expect(await order.handle.result()).toEqual({ status: 'fulfilled' });
+});
+
+test('a saga whose history grows long goes on in a new run, and a cut repeated with its key across it cuts once', async () => {
+  const order = await place(stack, { items: { LAMP: 3 }, saga: { eventsPerRun: 25 } });
+  await order.until('reserved');
+  const runId = async () => (await order.handle.describe()).runId;
+  const first = await runId();
+  const requestId = newId();
+  expect(await order.cut({ LAMP: 1 }, requestId)).toEqual({ outcome: 'cut', units: 1 });
+  await waitFor(async () => {
+    await order.wake();
+    return (await runId()) !== first;
+  });
+  expect(await order.cut({ LAMP: 1 }, requestId)).toEqual({ outcome: 'cut', units: 1 });
+  expect((await order.view()).items).toMatchObject([{ reservedQuantity: 2, cancelledQuantity: 1 }]);
+  expect(await order.pay('tok_ok')).toMatchObject({ outcome: 'captured' });
+  await untilShipments(order, 'booked');
+  await carrierSays(stack, order, 'picked_up');
+  expect(await order.closed('continued-as-new')).toEqual({ status: 'fulfilled' });
+  expect((await order.view()).payments).toMatchObject([{ amountMinor: 2_000 }]);
 });

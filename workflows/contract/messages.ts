@@ -15,6 +15,8 @@ export interface SagaSettings {
   firstRetryMs: number;
   /** The gateway responds within milliseconds, so that it may first be asked within a workflow task. */
   gatewayIsFast: boolean;
+  /** Events of one run, roughly, after which it goes on in a new one. Absent: when Temporal suggests it. */
+  eventsPerRun?: number;
 }
 
 export interface OrderSagaInput {

@@ -42,8 +42,15 @@ export class OrderDetails {
 
 /** The next step in words, with what needs a person. */
 export function inWords(step: NextStep, progress: OrderProgress): string {
-  const needs = progress.attention.map((kind) => `\n\n**Needs a person:** ${kind}. ${ATTENTION[kind].next}`);
+  const needs = progress.attention.map((kind) => `\n\n**Needs a person:** ${kind}. ${nextOf(kind)}`);
   return [stepInWords(step, progress), ...needs].join('');
+}
+
+/** A worker of an older build may not know the kind. */
+function nextOf(kind: string): string {
+  return (
+    (ATTENTION as Partial<Record<string, { next: string }>>)[kind]?.next ?? 'See the alerts of this order.'
+  );
 }
 
 function stepInWords(step: NextStep, progress: OrderProgress): string {
@@ -53,6 +60,8 @@ function stepInWords(step: NextStep, progress: OrderProgress): string {
     case 'cancel':
     case 'conclude-cancel':
       return 'Being cancelled.';
+    case 'stop-doubled':
+      return 'Stopping a shipment that carries again what has left.';
     case 'cut':
       return 'Taking units out of it.';
     case 'release-stopped':
@@ -73,14 +82,15 @@ function stepInWords(step: NextStep, progress: OrderProgress): string {
 }
 
 function waitInWords(step: NextStep & { do: 'wait' }, progress: OrderProgress): string {
-  const { waitingUnits, reservations, asks } = progress;
+  const { waitingUnits, reservations, asks, cuts } = progress;
   const until = step.ms === null ? '' : ` Looks again at ${inMs(step.ms)}.`;
+  const cutting = cuts.some(({ isOpen }) => isOpen) ? ' Units are to be taken out of it.' : '';
   const backordered = waitingUnits > 0 ? ` ${waitingUnits} units wait for stock.` : '';
   switch (step.for) {
     case 'carrier-stop':
-      return `Waiting for the carrier to say whether shipments are stopped.${until}`;
+      return `Waiting for the carrier to say whether shipments are stopped.${until}${cutting}`;
     case 'gateway':
-      return `Waiting for the payment gateway: ${asks.map(askInWords).join(', ')}.${until}`;
+      return `Waiting for the payment gateway: ${asks.map(askInWords).join(', ')}.${until}${cutting}`;
     case 'payment': {
       const ends = reservations.filter(({ status }) => status === 'pending').map((one) => one.expiresAt);
       return `Waiting for payment until ${ends.sort()[0] ?? 'it is due'}, when the reservation expires.${backordered}`;

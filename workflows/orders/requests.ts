@@ -11,6 +11,7 @@ import type {
 
 /** The longest that an update stays open: less than its caller waits (`DEADLINES_MS.slowCall`). After that the rows tell. */
 const LONGEST_MS = 8_000;
+const SOON_MS = 5_000;
 
 interface Waiting<Result> {
   result?: Result;
@@ -96,20 +97,29 @@ export class Requests {
     return this.cuts.find(({ isWritten }) => !isWritten);
   }
 
-  /** Tells those who wait what the rows say. */
-  answer(progress: OrderProgress): void {
+  /**
+   * Tells those who wait what the rows say.
+   *
+   * @param isClosing nobody waits any longer: the history is to go on in a new one
+   */
+  answer(progress: OrderProgress, isClosing = false): void {
     for (const one of this.payments) {
       const payment = progress.payments.find(({ paymentId }) => paymentId === one.paymentId);
       if (payment && !isInFlight(payment))
         one.result = { outcome: payOutcome(payment.status), paymentId: payment.paymentId };
+      else if (payment && isClosing) one.result = { outcome: 'unknown', paymentId: payment.paymentId };
     }
-    for (const one of this.cuts) {
-      if (one.isWritten && progress.asks.length === 0)
-        one.result = cutResult(progress, one.request.requestId);
+    // Money that goes back within moments is waited for; what takes longer is told by the order.
+    const isSettling = progress.asks.some(({ msLeft }) => msLeft <= SOON_MS);
+    for (const one of this.cuts.filter(({ isWritten }) => isWritten)) {
+      if (isClosing) one.result = { outcome: 'pending' };
+      else if (!isSettling) one.result = cutResult(progress, one.request.requestId);
     }
     const isDecided = progress.cancel !== 'open' && this.cancelReason === undefined;
-    if (isDecided && progress.asks.length === 0)
-      for (const one of this.cancels) one.result = cancelResult(progress);
+    for (const one of this.cancels) {
+      if (isDecided && !isSettling) one.result = cancelResult(progress);
+      else if (isClosing && this.cancelReason === undefined) one.result = { outcome: 'pending' };
+    }
   }
 
   /** Tells all who wait, and whoever asks from now on, how the order ended. */

@@ -89,7 +89,7 @@ class OrderSaga {
     let before: OrderProgress | undefined;
     for (let steps = 1; ; steps++) {
       progress = await this.takeRequests(progress);
-      this.requests.answer(progress);
+      this.requests.answer(progress, this.isLong);
       this.details.changed(before, progress);
       before = progress;
       const step = nextStep(progress, this.underWay);
@@ -166,6 +166,8 @@ class OrderSaga {
         return database.concludeCancel(orderId);
       case 'cut':
         return database.cutUnits(orderId);
+      case 'stop-doubled':
+        return database.stopDoubledShipments(orderId);
       case 'release-stopped':
         this.details.did('Planned the refund of what is not delivered, and put its stock back on sale.');
         return database.releaseStoppedShipments({
@@ -231,15 +233,25 @@ class OrderSaga {
 
   /** The one place where the saga waits: for a message, for a call that is under way, or until something is due. */
   private async wait(step: NextStep): Promise<OrderProgress> {
-    const hasNews = () => this.isWoken || this.requests.isNew;
-    const isAtRest = !hasNews() && this.underWay.size === 0 && allHandlersFinished();
-    if (isAtRest && workflowInfo().continueAsNewSuggested) await continueAsNew<typeof orderSaga>(this.input);
+    const hasNews = () => this.isWoken || this.requests.isNew || this.mayContinueAsNew();
+    if (this.mayContinueAsNew() && !this.isWoken && !this.requests.isNew)
+      await continueAsNew<typeof orderSaga>(this.input);
     const ms = step.do === 'wait' ? step.ms : PAUSE_MS;
     if (ms === null) await condition(hasNews);
     else await condition(hasNews, Math.max(1, ms), { summary: 'the next that is due' });
     if (this.defect) throw this.defect;
     this.isWoken = false;
     return database.readOrder(this.orderId);
+  }
+
+  /** A history that grows long goes on in a new one when nothing is under way: the rows tell the rest. */
+  private mayContinueAsNew(): boolean {
+    return this.isLong && this.underWay.size === 0 && allHandlersFinished();
+  }
+
+  private get isLong(): boolean {
+    const { continueAsNewSuggested, historyLength } = workflowInfo();
+    return continueAsNewSuggested || historyLength >= (this.input.saga.eventsPerRun ?? Infinity);
   }
 
   /** Search attributes are upserted only where the task ends anyway: before a wait, and at the end. */

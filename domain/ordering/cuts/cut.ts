@@ -1,6 +1,6 @@
 import type { Database, Transaction } from '../../../platform/database/database';
 import { newId } from '../../../platform/ids';
-import { beginStops } from '../../fulfilment/stop';
+import { beginStops, stopDoubled } from '../../fulfilment/stop';
 import { appendEvents } from '../../orders/events';
 import { moveUnits } from '../../orders/items';
 import { settleStatus } from '../../orders/status';
@@ -17,9 +17,9 @@ import type { OrderProgress } from '../types';
 import {
   addDone,
   endCuts,
-  existsUndecided,
   selectOpenForUpdate,
   selectStoppable,
+  selectUndecided,
   type OpenCut,
 } from './queries';
 import { shareToCuts, type Shared } from './share';
@@ -108,9 +108,16 @@ async function cutUnpaid(tx: Transaction, orderId: string): Promise<void> {
 
 /** Stops as few shipments as have what is to be cut; where there are none, it can't be cut. */
 async function stopOrEnd(tx: Transaction, orderId: string): Promise<void> {
-  const cuts = await selectOpenForUpdate(tx, orderId);
-  // What is being stopped or charged, also by an earlier run of this step, decides first what there is to cut.
-  if (cuts.length === 0 || (await existsUndecided(tx, orderId))) return;
+  const open = await selectOpenForUpdate(tx, orderId);
+  if (open.length === 0) return;
+  // What is being stopped or charged, also by an earlier run of this step, decides first what there is to cut of its products.
+  const undecided = await selectUndecided(
+    tx,
+    orderId,
+    open.map(({ productId }) => productId),
+  );
+  const cuts = open.filter(({ productId }) => !undecided.has(productId));
+  if (cuts.length === 0) return;
   const parcels = await selectStoppable(
     tx,
     orderId,
@@ -122,12 +129,18 @@ async function stopOrEnd(tx: Transaction, orderId: string): Promise<void> {
     tx,
     cuts.filter(({ id }) => !done.some((one) => one.id === id)).map(({ id }) => id),
   );
-  await beginStops(tx, orderId, shipmentIds);
+  await beginStops(tx, orderId, { shipmentIds, forCut: true });
   const refused = ended.filter(({ state }) => state === 'refused').map(({ requestId }) => requestId);
   await appendEvents(
     tx,
     [...new Set(refused)].map((requestId) => ({ orderId, type: 'cut_refused', data: { requestId } })),
   );
+}
+
+/** Stops shipments that carry again what has left after it was stopped for a cut. A second call finds nothing to do. */
+export async function stopDoubledShipments(db: Database, orderId: string): Promise<OrderProgress> {
+  await db.retrying((tx) => stopDoubled(tx, orderId));
+  return existingProgress(db, orderId);
 }
 
 /** Counts units that are given up of an order as cut, as far as its open cuts want them. The caller has locked these. */

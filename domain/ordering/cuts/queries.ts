@@ -1,14 +1,13 @@
 import {
   execute,
   many,
-  one,
   maybeOne,
   type Queryable,
   type Transaction,
 } from '../../../platform/database/database';
 import { literals } from '../../../platform/database/literals';
-import { STOPPED_SHIPMENT_STATUSES } from '../../fulfilment/types';
 import type { CancelState } from '../../orders/types';
+import { undecided } from './undecided-sql';
 
 export interface NewCut {
   id: string;
@@ -104,17 +103,19 @@ export function endCuts(
   );
 }
 
-/** Whether a shipment of an order is being stopped, or is not released yet, or a charge of it is in flight. */
-export async function existsUndecided(tx: Transaction, orderId: string): Promise<boolean> {
-  const { undecided } = await one<{ undecided: boolean }>(
+/** Those of these products of an order of which it is not known yet what there is to cut. */
+export async function selectUndecided(
+  tx: Transaction,
+  orderId: string,
+  productIds: readonly number[],
+): Promise<Set<number>> {
+  const found = await many<{ productId: number }>(
     tx,
-    'cuts.exists_undecided',
-    `select exists (select from shipments where order_id = $1
-                    and (status = 'voiding' or status in ${literals(STOPPED_SHIPMENT_STATUSES)} and released_at is null))
-       or exists (select from reservations where order_id = $1 and status = 'charging') as undecided`,
-    [orderId],
+    'cuts.undecided',
+    `select p.id as "productId" from unnest($2::int[]) as p (id) where ${undecided('$1', 'p.id')}`,
+    [orderId, productIds],
   );
-  return undecided;
+  return new Set(found.map(({ productId }) => productId));
 }
 
 export interface ParcelWithUnits {

@@ -1,6 +1,7 @@
 import type { Database, Queryable } from '../../../platform/database/database';
 import { enqueue } from '../../../platform/database/outbox';
 import { derivedId } from '../../../platform/ids';
+import { clearStopRefusals } from '../../fulfilment/stop';
 import { appendEvents } from '../../orders/events';
 import { existingProgress } from '../progress';
 import type { OrderProgress } from '../types';
@@ -34,6 +35,8 @@ const LOOK_AGAIN_SECONDS = 15;
 export async function requestCut(db: Database, request: CutRequest): Promise<OrderProgress> {
   const { orderId, requestId, items, reason } = request;
   await db.retrying(async (tx) => {
+    // What a carrier refused to stop before is asked for anew.
+    await clearStopRefusals(tx, orderId);
     const written = await insertCuts(
       tx,
       items.map((item) => ({
