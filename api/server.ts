@@ -15,6 +15,7 @@ import type { EngineNames } from '../workflows/contract/names';
 import { createApp } from './http/app';
 import type { Route } from './http/route';
 import { alertRoutes } from './routes/alerts';
+import { paymentRoutes } from './routes/payments';
 import { refundRoutes } from './routes/refunds';
 import { batchRoutes } from './routes/batch';
 import { carrierRoutes } from './routes/carriers';
@@ -123,6 +124,7 @@ export function apiRoutes(context: ApiContext): Route[] {
     ...orderEvents(context),
     ...catalogueRoutes(context),
     // Before what takes a SKU in the same place.
+    ...paymentRoutes(context),
     ...refundRoutes(context),
     ...alertRoutes(context),
     ...metricsRoutes(context),

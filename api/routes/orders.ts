@@ -156,10 +156,7 @@ export function orderActions(context: ApiContext, knownTokens: readonly string[]
         const { id: orderId } = call.params;
         const { traceparent } = call;
         const { reason = null, items } = call.body;
-        if (!items) {
-          const updateId = idForKey(call, 'cancel', orderId);
-          return cancelOrder(context, { orderId, reason, updateId, traceparent });
-        }
+        if (!items) return cancelOrder(context, { orderId, reason, traceparent });
         requireKey(call, 'without one a repeat would take out as many units again.');
         return runOnce(
           context,

@@ -89,6 +89,14 @@ export const newRefund = z
   })
   .meta({ id: 'NewRefund' });
 
+export const chargeSettlement = z
+  .object({
+    outcome: z.enum(['captured', 'not_captured']).meta({ description: 'What was found out at the gateway' }),
+    reference: line(200).nullish().meta({ description: "The gateway's id of the charge" }),
+    reason: line(500),
+  })
+  .meta({ id: 'ChargeSettlement' });
+
 export const refundSettlement = z
   .object({
     outcome: z.enum(REFUND_SETTLEMENTS).meta({
@@ -190,12 +198,10 @@ const shipment = z
 const attention = z
   .object({
     kind: z.enum(Object.keys(ATTENTION) as readonly AttentionKind[]),
-    about: z
-      .string()
-      .meta({
-        description:
-          'Id of the refund, payment, dispute or shipment that it is about; of a refund that is not ours, as the gateway has it',
-      }),
+    about: z.string().meta({
+      description:
+        'Id of the refund, payment, dispute or shipment that it is about; of a refund that is not ours, as the gateway has it',
+    }),
     since: time,
     why: z.string(),
     next: z.string().meta({ description: 'What to do about it' }),

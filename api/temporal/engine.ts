@@ -1,5 +1,6 @@
 import type { Client } from '@temporalio/client';
 import type { UpdateDefinition } from '@temporalio/common';
+import { newId } from '../../platform/ids';
 import type { OrderInput } from '../../domain/orders/types';
 import type { Settings } from '../../platform/config';
 import type { Logger } from '../../platform/telemetry/log';
@@ -39,7 +40,7 @@ export interface Engine {
   restart(order: OrderInput, trace: string): Promise<StartOutcome>;
   /** @throws AppError `ENGINE_UNAVAILABLE` when nothing was sent, for certain. The same holds for `cancel`. */
   pay(orderId: string, request: PayRequest): Promise<Updated<PayResult>>;
-  cancel(orderId: string, updateId: string, request: CancelRequest): Promise<Updated<CancelResult>>;
+  cancel(orderId: string, request: CancelRequest): Promise<Updated<CancelResult>>;
   cutItems(orderId: string, request: CutItemsRequest): Promise<Updated<CutItemsResult>>;
   /** Resolves when the connection may be closed: no call uses it any more. */
   idle(): Promise<void>;
@@ -91,9 +92,11 @@ export function createEngine(options: EngineOptions): Engine {
     idle: () => client.idle(),
     start: (order, trace) => start(order, trace, false),
     restart: (order, trace) => start(order, trace, true),
-    pay: (orderId, request) => update(payUpdate, { orderId, updateId: request.updateId, request }),
-    cancel: (orderId, updateId, request) => update(cancelUpdate, { orderId, updateId, request }),
-    cutItems: (orderId, request) => update(cutItemsUpdate, { orderId, updateId: request.requestId, request }),
+    // Each attempt is an update of its own: Temporal would return the first result of an update id for as long as the run lasts.
+    // What binds a request to what it has done is the id in the request, by its row.
+    pay: (orderId, request) => update(payUpdate, { orderId, updateId: newId(), request }),
+    cancel: (orderId, request) => update(cancelUpdate, { orderId, updateId: newId(), request }),
+    cutItems: (orderId, request) => update(cutItemsUpdate, { orderId, updateId: newId(), request }),
   };
 }
 

@@ -12,7 +12,6 @@ import { updateSaga, orderNotFound } from './saga-update';
 export interface CancelOrder {
   orderId: string;
   reason: string | null;
-  updateId: string;
   traceparent: string;
 }
 
@@ -24,12 +23,12 @@ export interface CancelOrder {
  */
 export async function cancelOrder(
   context: ApiContext,
-  { orderId, reason, updateId, traceparent }: CancelOrder,
+  { orderId, reason, traceparent }: CancelOrder,
 ): Promise<ApiResponse> {
   const before = await readView(context, orderId);
   if (isCancelled(before) && !isUnderWay(before)) return ok(before);
   const asked = await updateSaga(context, { id: orderId, traceparent }, () =>
-    context.engine.cancel(orderId, updateId, { reason }),
+    context.engine.cancel(orderId, { reason }),
   );
   if (asked.kind === 'result' && asked.result.outcome === 'refused') throw notCancellable();
   const after = await readView(context, orderId);

@@ -32,6 +32,18 @@ export function selectStoppedLines(on: Queryable, orderId: string): Promise<Stop
   );
 }
 
+/** Shipments of an order that will not leave and are not released yet, also those that keep nothing. */
+export async function selectStoppedShipments(on: Queryable, orderId: string): Promise<string[]> {
+  const found = await many<{ id: string }>(
+    on,
+    'fulfilment.stopped_shipments',
+    `select id from shipments
+     where order_id = $1 and status in ${literals(STOPPED_SHIPMENT_STATUSES)} and released_at is null order by id`,
+    [orderId],
+  );
+  return found.map(({ id }) => id);
+}
+
 export function selectReservationsThatLeft(
   on: Queryable,
   reservationIds: readonly string[],

@@ -3,6 +3,7 @@ import { selectReservationsThatLeft } from './order-queries';
 
 export {
   selectStoppedLines as stoppedLines,
+  selectStoppedShipments as stoppedShipments,
   selectUnitsThatLeft as unitsThatLeft,
   type StoppedLine,
   type UnitsThatLeft,

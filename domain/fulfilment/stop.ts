@@ -1,4 +1,5 @@
 import type { Database, Transaction } from '../../platform/database/database';
+import { enqueue } from '../../platform/database/outbox';
 import { withTimeout } from '../../platform/with-timeout';
 import { raiseAttention, resolveAttention, type Attention } from '../orders/attention';
 import { appendEvents } from '../orders/events';
@@ -87,6 +88,8 @@ async function recordStop(tx: Transaction, shipmentId: string, outcome: 'voided'
   if (!status) return;
   await changeShipments(tx, [{ shipmentId, status, stopRefused: outcome === 'refused' }]);
   await forgetDelays(tx, [shipmentId]);
+  // Another stop of the same call may still hang.
+  await enqueue(tx, [{ topic: 'order.wake', key: shipment.orderId }]);
   const type = status === 'voided' ? 'shipment_voided' : 'shipment_void_refused';
   await appendEvents(tx, [eventOf(shipment, type)]);
 }

@@ -3,6 +3,7 @@ import { enqueue } from '../../platform/database/outbox';
 import { beginStops, clearStopRefusals } from '../fulfilment/stop';
 import { concludeCancelRequest, recordCancelRequest } from '../orders/cancel-request';
 import { settleStatus } from '../orders/status';
+import { makeChargesDue } from '../payments/charge';
 import {
   lockOrderReservations,
   openLines,
@@ -99,6 +100,11 @@ async function releaseReservations(
     ...end,
     kind: 'release',
     lines: lines.map((line): ReleasedLine => ({ ...line, orderId, effectId: line.reservationId })),
+    // A charge that nobody wants any more is given up at the gateway at once.
+    async plan(inner) {
+      await makeChargesDue(inner, orderId);
+      return [];
+    },
     events: ids.map((reservationId) => ({ orderId, type: 'hold_released', data: { reservationId } })),
   });
 }

@@ -16,7 +16,7 @@ import {
 import { paymentNotFound } from '../payments/errors';
 import { lockRefundable, planRefunds } from '../payments/refund';
 import { isInFlight } from '../payments/rules';
-import type { ChargeOutcome, PaymentStatus } from '../payments/types';
+import type { ChargeOutcome, PaymentRow, PaymentStatus } from '../payments/types';
 import { beginCharging, endCharging } from '../stock/reservations/charging';
 import {
   lockOrderReservations,
@@ -138,30 +138,37 @@ async function trySettle(
   const payment = (await lockOrderPayments(tx, orderId)).find(({ id }) => id === paymentId);
   if (!payment || !isInFlight(payment)) return orderId;
 
+  if (!reservations.some(({ id, status }) => id === reservationId && status === 'charging')) {
+    await settleUnwanted(tx, payment, outcome);
+    return orderId;
+  }
   await resolveAttention(tx, [{ kind: 'charge_unresolved', about: paymentId }]);
-  const stillWanted = reservations.some(({ id, status }) => id === reservationId && status === 'charging');
   if (outcome.status === 'declined') {
-    const terms = stillWanted ? await readPaymentTerms(tx, orderId) : undefined;
+    const terms = await readPaymentTerms(tx, orderId);
     if (terms) await endCharging(tx, reservationId, terms.holdSeconds);
     await settlePayment(tx, payment, outcome);
     return orderId;
   }
-  if (stillWanted) await setReservationStatus(tx, [reservationId], 'confirmed');
+  await setReservationStatus(tx, [reservationId], 'confirmed');
   await settlePayment(tx, payment, outcome);
-  if (stillWanted) {
-    await createShipments(tx, [{ orderId, reservationId, carrier }]);
-    await advanceStatus(tx, [orderId], 'paid');
-  } else {
-    await refundUnwanted(tx, payment);
-  }
+  await createShipments(tx, [{ orderId, reservationId, carrier }]);
+  await advanceStatus(tx, [orderId], 'paid');
   return orderId;
 }
 
-/** Plans to give back all of a charge that came in for a reservation that was given up. Locks payments, then the order's row. */
-async function refundUnwanted(
+/**
+ * Writes how the charge of a reservation that was given up ended: what was captured goes back in full. The caller has locked the
+ * order's reservations and payments, and seen that the charge is in flight. Locks the order's row.
+ */
+export async function settleUnwanted(
   tx: Transaction,
-  { id: paymentId, orderId, amountMinor }: { id: string; orderId: string; amountMinor: number },
+  payment: PaymentRow,
+  outcome: Exclude<ChargeOutcome, { status: 'unknown' }>,
 ): Promise<void> {
+  const { id: paymentId, orderId, amountMinor } = payment;
+  await resolveAttention(tx, [{ kind: 'charge_unresolved', about: paymentId }]);
+  await settlePayment(tx, payment, outcome);
+  if (outcome.status === 'declined') return;
   const plan = {
     paymentId,
     amountMinor,

@@ -1,6 +1,11 @@
 import type { Database, Transaction } from '../../platform/database/database';
 import { createShipments } from '../fulfilment/create';
-import { reservationsThatLeft, stoppedLines, type StoppedLine } from '../fulfilment/shipments-of-order';
+import {
+  reservationsThatLeft,
+  stoppedLines,
+  stoppedShipments,
+  type StoppedLine,
+} from '../fulfilment/shipments-of-order';
 import { markReleased } from '../fulfilment/stop';
 import { pricesOf } from '../orders/payment-terms';
 import type { NewEvent } from '../orders/types';
@@ -32,7 +37,11 @@ export async function releaseStoppedShipments(
     const reservations = await lockOrderReservations(tx, orderId);
     const cuts = await lockOpenCuts(tx, orderId);
     const stopped = await stoppedLines(tx, orderId);
-    if (stopped.length === 0) return;
+    const shipmentIds = await stoppedShipments(tx, orderId);
+    if (stopped.length === 0) {
+      await markReleased(tx, shipmentIds);
+      return;
+    }
     const released = releasedOf(stopped, cuts);
     const cut = await countAsCut(
       tx,
@@ -46,10 +55,7 @@ export async function releaseStoppedShipments(
       kind: 'release',
       lines: released.map((line): ReleasedLine => ({ ...line, orderId, effectId: line.shipmentId })),
       async plan(inner) {
-        await markReleased(
-          inner,
-          stopped.map(({ shipmentId }) => shipmentId),
-        );
+        await markReleased(inner, shipmentIds);
         return planRefundsOf(inner, orderId, released);
       },
       events: [

@@ -108,5 +108,7 @@ function isEndable({ status, reservations, waitingUnits, stoppableShipments }: O
 /** True while anything of an order has not left, also what a carrier has refused to stop before: only then can it be cancelled. */
 export function mayCancel(progress: OrderProgress): boolean {
   const waits = WAITING_SHIPMENT_STATUSES.some((status) => (progress.shipments[status] ?? 0) > 0);
-  return isEndable(progress) || (waits && !hasEnded(progress.status));
+  // What was stopped to cut a part of it would be shipped anew.
+  const isStopped = progress.unreleasedShipments > 0;
+  return isEndable(progress) || ((waits || isStopped) && !hasEnded(progress.status));
 }

@@ -1,4 +1,4 @@
-import { maybeOne, type Queryable, type Transaction } from '../../platform/database/database';
+import { execute, maybeOne, type Queryable, type Transaction } from '../../platform/database/database';
 import { literals } from '../../platform/database/literals';
 import { nextTry, type RetryTimes } from '../../platform/database/retry-times';
 import { PAYMENT_STATUSES_IN_FLIGHT, type PaymentStatus } from './types';
@@ -100,5 +100,19 @@ export function updateToUnknown(
      where p.id = before.id and before.status in ${literals(PAYMENT_STATUSES_IN_FLIGHT)}
      returning p.order_id as "orderId", before.status = 'pending' as "isNew"`,
     [paymentId, why],
+  );
+}
+
+/** Lets the gateway be asked now about the charges of an order that are in flight. Locks them. */
+export function updateChargesDue(tx: Transaction, orderId: string): Promise<number> {
+  return execute(
+    tx,
+    'payments.charges_due',
+    `with locked as (
+       select id from payments where order_id = $1 and status in ${literals(PAYMENT_STATUSES_IN_FLIGHT)}
+         and next_try_at is not null order by id for no key update
+     )
+     update payments p set next_try_at = null from locked where p.id = locked.id`,
+    [orderId],
   );
 }

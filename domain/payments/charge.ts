@@ -6,7 +6,7 @@ import { selectCharge, storeGatewayRef, updateToUnknown, type ChargeRow } from '
 import { ABANDONED, isInFlight } from './rules';
 import type { ChargeOutcome, ChargeRequest, GatewayNamed, PaymentGateway } from './types';
 
-export { claimCharge, type ClaimedCharge } from './charge-queries';
+export { claimCharge, updateChargesDue as makeChargesDue, type ClaimedCharge } from './charge-queries';
 
 /** Stands for the gateway's id where nothing had to be charged. */
 export const NO_CHARGE_REF = 'none';

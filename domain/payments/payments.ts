@@ -9,6 +9,7 @@ export {
   selectOfOrder as readOrderPayments,
   selectOfOrderForUpdate as lockOrderPayments,
   selectOfUpdate as readPaymentOfUpdate,
+  selectView as readPaymentView,
 } from './queries';
 
 /** Writes payments that are about to be charged. Their events are the caller's to append. */

@@ -106,3 +106,14 @@ export async function selectOfUpdate(
   );
   return row?.payment;
 }
+
+/** A payment as clients see it. */
+export async function selectView(on: Queryable, paymentId: string): Promise<PaymentView> {
+  const { payment } = await one<{ payment: PaymentView }>(
+    on,
+    'payments.view',
+    `select ${PAYMENT_JSON} as payment from payments p where p.id = $1`,
+    [paymentId],
+  );
+  return payment;
+}

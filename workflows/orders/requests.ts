@@ -26,6 +26,7 @@ interface WaitingPayment extends Waiting<PayResult> {
 interface WaitingCut extends Waiting<CutItemsResult> {
   request: CutItemsRequest;
   isWritten: boolean;
+  isAwaited: boolean;
 }
 
 /**
@@ -64,10 +65,12 @@ export class Requests {
 
   async cut(request: CutItemsRequest): Promise<CutItemsResult> {
     if (this.final) return cutResult(this.final, request.requestId) ?? REFUSED;
-    const mine: WaitingCut = { request, isWritten: false };
+    const mine: WaitingCut = { request, isWritten: false, isAwaited: true };
     this.cuts.push(mine);
     await condition(() => mine.result !== undefined, LONGEST_MS);
-    this.cuts = this.cuts.filter((one) => one !== mine);
+    // One that is not written yet is written later all the same.
+    if (mine.isWritten) this.cuts = this.cuts.filter((one) => one !== mine);
+    mine.isAwaited = false;
     return mine.result ?? { outcome: 'pending' };
   }
 
@@ -111,6 +114,7 @@ export class Requests {
     }
     // Money that goes back within moments is waited for; what takes longer is told by the order.
     const isSettling = progress.asks.some(({ msLeft }) => msLeft <= SOON_MS);
+    this.cuts = this.cuts.filter(({ isWritten, isAwaited }) => isAwaited || !isWritten);
     for (const one of this.cuts.filter(({ isWritten }) => isWritten)) {
       if (isClosing) one.result = { outcome: 'pending' };
       else if (!isSettling) one.result = cutResult(progress, one.request.requestId);

@@ -94,7 +94,7 @@ class OrderSaga {
       before = progress;
       const step = nextStep(progress, this.underWay);
       this.show(step, progress);
-      if (step.do === 'finish' && !this.requests.isNew) break;
+      if (step.do === 'finish' && !this.requests.isNew && !this.isWoken) break;
       if (step.do === 'wait' || steps >= STEPS_WITHOUT_WAIT) steps = 0;
       progress = steps === 0 ? await this.wait(step) : await this.perform(step, progress);
     }
@@ -191,6 +191,7 @@ class OrderSaga {
         return this.ask(step.ask, progress);
       case 'wait':
       case 'finish':
+        this.isWoken = false;
         return database.readOrder(orderId);
     }
   }

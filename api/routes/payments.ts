@@ -1,0 +1,37 @@
+import { settleChargeByHand } from '../../domain/ordering/settle-charge-by-hand';
+import { API_BASE } from '../http/paths';
+import { asNotFound } from '../http/problems';
+import { ok } from '../http/response';
+import { route, type Route } from '../http/route';
+import { idParams } from '../schemas/common';
+import { chargeSettlement, payment } from '../schemas/orders';
+import type { ApiContext } from '../services/context';
+
+/** What a person does about a payment of which the gateway does not say what became of it. */
+export function paymentRoutes({ db }: ApiContext): Route[] {
+  return [
+    route(
+      {
+        methods: ['post'],
+        path: `${API_BASE}/payments/{id}/resolve`,
+        tag: 'Payments',
+        summary: 'Record what became of a charge',
+        description:
+          'Of one that the gateway does not say it of, once its stock is given up (`charge_unresolved`). What was captured is given back. Safe to repeat.',
+        params: idParams,
+        body: chargeSettlement,
+        responses: { 200: { description: 'The payment afterwards', schema: payment } },
+        problems: ['PAYMENT_DECIDED', 'PAYMENT_HOLDS_STOCK', 'REFERENCE_REQUIRED', 'VALIDATION_FAILED'],
+      },
+      async ({ params, body, caller }) => {
+        const { outcome, reference = null, reason } = body;
+        const request = { paymentId: params.id, outcome, reference, reason, actor: caller };
+        return ok(
+          await settleChargeByHand(db, request).catch(
+            asNotFound('PAYMENT_NOT_FOUND', 'There is no such payment.'),
+          ),
+        );
+      },
+    ),
+  ];
+}

@@ -1,0 +1,71 @@
+import type { Database } from '../../platform/database/database';
+import { enqueue } from '../../platform/database/outbox';
+import { AppError } from '../../platform/errors';
+import { appendEvents } from '../orders/events';
+import { paymentNotFound } from '../payments/errors';
+import { lockOrderPayments, readPayment, readPaymentView } from '../payments/payments';
+import { isInFlight } from '../payments/rules';
+import type { ChargeOutcome, PaymentView } from '../payments/types';
+import { lockOrderReservations } from '../stock/reservations/reservations';
+import { settleUnwanted } from './pay';
+
+export interface ChargeByHand {
+  paymentId: string;
+  /** What a person found out at the gateway. */
+  outcome: 'captured' | 'not_captured';
+  /** The gateway's id of the charge; needed for a captured one that has none here. */
+  reference: string | null;
+  reason: string;
+  actor: string;
+}
+
+/** Decline code of a charge of which a person found out that it was not made. */
+const NOT_CAPTURED = 'settled_by_hand';
+
+/**
+ * Records what became of a charge of which the gateway does not say it, once its reservation is given up: the gateway is asked no
+ * more. What was captured goes back. The same again changes nothing.
+ *
+ * @throws `PAYMENT_NOT_FOUND`; `PAYMENT_DECIDED`: it has another outcome; `PAYMENT_HOLDS_STOCK`: its reservation still waits for it;
+ * `REFERENCE_REQUIRED`: a captured charge can only be given back with the gateway's id
+ */
+export async function settleChargeByHand(db: Database, request: ChargeByHand): Promise<PaymentView> {
+  const { paymentId, outcome, reference, reason, actor } = request;
+  return db.retrying(async (tx) => {
+    const known = await readPayment(tx, paymentId);
+    if (!known) throw paymentNotFound(paymentId);
+    const { orderId, reservationId } = known;
+    const reservations = await lockOrderReservations(tx, orderId);
+    const payment = (await lockOrderPayments(tx, orderId)).find(({ id }) => id === paymentId) ?? known;
+    if (!isInFlight(payment)) {
+      const isDeclined = payment.status === 'declined';
+      if (isDeclined !== (outcome === 'not_captured'))
+        throw new AppError('PAYMENT_DECIDED', `The payment is ${payment.status}.`, {
+          status: payment.status,
+        });
+      return readPaymentView(tx, paymentId);
+    }
+    if (reservations.some(({ id, status }) => id === reservationId && status === 'charging')) {
+      throw new AppError(
+        'PAYMENT_HOLDS_STOCK',
+        'Stock is still reserved for this payment. Cancel the order, or wait until the reservation is given up.',
+      );
+    }
+    await settleUnwanted(tx, payment, found(outcome, reference ?? payment.gatewayRef));
+    await enqueue(tx, [{ topic: 'order.wake', key: orderId }]);
+    await appendEvents(tx, [
+      { orderId, type: 'payment_settled_by_hand', data: { paymentId, outcome, reference, reason, actor } },
+    ]);
+    return readPaymentView(tx, paymentId);
+  });
+}
+
+function found(
+  outcome: ChargeByHand['outcome'],
+  gatewayRef: string | null,
+): Exclude<ChargeOutcome, { status: 'unknown' }> {
+  if (outcome === 'not_captured') return { status: 'declined', gatewayRef, declineCode: NOT_CAPTURED };
+  if (gatewayRef === null)
+    throw new AppError('REFERENCE_REQUIRED', "Give the gateway's id of the charge as reference.");
+  return { status: 'captured', gatewayRef };
+}
