@@ -140,7 +140,7 @@ describe('api and worker as processes of their own', () => {
     expect(worker).toMatch(/^process_cpu_seconds_total\{part="worker"\} /m);
     const api = await text(baseUrl);
     expect(api).toMatch(/^process_cpu_seconds_total\{part="api"\} /m);
-    expect(api).not.toContain('holdfast_gateway');
+    expect(api).not.toContain('holdfast_gateway_calls');
   });
 
   it('doctor finds all of it well', async () => {
@@ -180,7 +180,7 @@ describe('api and worker as processes of their own', () => {
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     expect(stdout).toContain('(DATABASE_URL)');
     expect(stdout).toContain('(TEMPORAL_ADDRESS)');
-    expect(await readdir(home)).toEqual([]);
+    expect(await readdir(home)).toEqual(['carrier-secret']);
     await expectInvariants(db);
   });
 
