@@ -14,7 +14,7 @@ import { describeApi } from './openapi';
 import { problem, notFound } from './problems';
 import { contextOf, requestContext, type RequestContext } from './request-context';
 import { send, problemResponse } from './response';
-import { route, type Route } from './route';
+import { route, type Authentication, type Route } from './route';
 
 export const BODY_LIMIT_BYTES = 1_048_576;
 const JSON_TYPES = ['application/json', 'application/*+json'];
@@ -103,9 +103,26 @@ function mount({ router, prefix }: PrefixRouter, mounted: Route, readBody: Reque
     if (response) send(res, response);
   };
   const body = mounted.schemas.body ? bodyOf(mounted) : [];
-  const steps = [nameRoute(mounted.path), ...(mounted.upload ? [] : [readBody]), ...body, handle];
+  const steps = [
+    nameRoute(mounted.path),
+    ...senderOf(mounted),
+    ...(mounted.upload ? [] : [readBody]),
+    ...body,
+    handle,
+  ];
   const path = expressPath(mounted.path.slice(prefix.length));
   for (const method of mounted.methods) router[method](path, ...steps);
+}
+
+/** Refuses by the headers who may not send a body. */
+function senderOf({ authenticate }: Route): readonly RequestHandler[] {
+  if (!authenticate) return [];
+  return [
+    (req, _res, next) => {
+      authenticate.beforeBody(req);
+      next();
+    },
+  ];
 }
 
 function nameRoute(path: string): RequestHandler {
@@ -146,15 +163,16 @@ function bodyOf({ authenticate, bodyLimitBytes }: Route): readonly RequestHandle
 
 /** As `jsonBody`, but what was sent is authenticated before anything is said or read of it. */
 function authenticatedBody(
-  authenticate: NonNullable<Route['authenticate']>,
+  authenticate: Authentication,
   limit = BODY_LIMIT_BYTES,
 ): readonly RequestHandler[] {
   return [
-    express.raw({ limit, type: () => true }),
+    // Not inflated: what nobody has signed would grow in memory.
+    express.raw({ limit, inflate: false, type: () => true }),
     (req, _res, next) => {
       const sent: unknown = req.body;
       const bytes = Buffer.isBuffer(sent) ? sent : Buffer.alloc(0);
-      authenticate(req, bytes);
+      authenticate.ofBody(req, bytes);
       expectJson(req);
       req.body = bytes.length === 0 ? undefined : parsedJson(bytes);
       next();
@@ -216,6 +234,9 @@ const respondToError: ErrorRequestHandler = (error: unknown, _req, res, _next) =
   if (signal.aborted) return;
   const response = problemResponse(error, requestId);
   if (response.status === 500) log.error({ err: error }, 'a request failed');
+  // Whoever calls can cause it as often as they like; `webhook-authentication.ts` warns of it once a minute.
+  else if (response.body.code === 'WEBHOOK_NOT_SET_UP')
+    log.debug({ code: response.body.code }, 'a request was turned away');
   else if (response.status > 500)
     log.warn({ err: error, code: response.body.code }, 'a request was turned away');
   if (res.headersSent) res.destroy();
