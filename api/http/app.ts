@@ -10,6 +10,7 @@ import swaggerUi from 'swagger-ui-express';
 import { z } from 'zod';
 import type { Settings } from '../../platform/config';
 import type { Logger } from '../../platform/telemetry/log';
+import { browserGuard } from './browser-guard';
 import { describeApi } from './openapi';
 import { problem, notFound } from './problems';
 import { contextOf, requestContext, type RequestContext } from './request-context';
@@ -23,7 +24,7 @@ const CLIENT_GONE = 499;
 
 /** What the HTTP application works with. */
 export interface AppContext {
-  settings: Pick<Settings, 'REQUEST_BODY_SECONDS'>;
+  settings: Pick<Settings, 'REQUEST_BODY_SECONDS' | 'HOST' | 'ALLOWED_HOSTS'>;
   log: Logger;
   metrics: {
     /** Counts one exchange by route template and status, with its duration in seconds. */
@@ -40,6 +41,7 @@ export function createApp(context: AppContext, served: readonly Route[]): Expres
   app.disable('x-powered-by');
   app.disable('etag');
   app.use(requestContext(context.log, (of, req, res, seconds) => observe(context, of, req, res, seconds)));
+  app.use(browserGuard(context.settings));
   const routerOf = prefixRouters(app);
   const readBody = readInTime(context.settings.REQUEST_BODY_SECONDS);
   for (const each of routes) mount(routerOf(each.path), each, readBody);
