@@ -3,6 +3,7 @@ import type { Settings } from '../platform/config';
 import { engineNames } from '../workflows/contract/names';
 import { withHomeCarrierSecret } from './carrier-secret';
 import { lazyTemporalPart, openDatabasePart, startApiPart, stopSeconds } from './service-parts';
+import { logSettingWarnings } from './setting-warnings';
 import { locateDatabase, locateTemporal } from './servers';
 import { runService } from './service';
 
@@ -13,6 +14,7 @@ export async function runApi(given: Settings): Promise<number> {
   const databaseUrl = await locateDatabase(settings);
   const target = await locateTemporal(settings);
   return runService({ log, stopSeconds: stopSeconds(settings) }, async (service) => {
+    logSettingWarnings(settings, log);
     const around = { service, settings, log };
     const db = openDatabasePart(around, databaseUrl);
     const { client } = lazyTemporalPart(around, target);

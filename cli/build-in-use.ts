@@ -19,15 +19,15 @@ interface Around {
 }
 
 /** The build that is current. A server that does not know deployments has none, and need not where versioning is off. */
-async function currentBuild(
+export async function currentBuild(
   deployments: WorkerDeployments,
   names: EngineNames,
-  own: BuildId,
+  versioning: Settings['WORKER_VERSIONING'],
 ): Promise<BuildId> {
   try {
     return await deployments.current(names.deployment);
   } catch (error) {
-    if (own === null && isAppError(error, 'WORKER_VERSIONING_UNSUPPORTED')) return null;
+    if (versioning === 'off' && isAppError(error, 'WORKER_VERSIONING_UNSUPPORTED')) return null;
     throw error;
   }
 }
@@ -39,7 +39,7 @@ const OWN_WORKER_SECONDS = 30;
 export async function logBuild({ settings, temporal, names }: Around, log: Logger): Promise<void> {
   const deployments = createWorkerDeployments(temporal.connection, temporal.namespace);
   const own = await ownBuild(settings);
-  const current = await currentBuild(deployments, names, own);
+  const current = await currentBuild(deployments, names, settings.WORKER_VERSIONING);
   const builds = { buildId: own, current };
   if (current === own) log.info(builds, `the worker runs ${buildName(own)}, which is current`);
   else if (current === null) {
@@ -75,7 +75,7 @@ export async function useOwnBuild(around: Around, isOwnServer: boolean, output: 
   const { settings, temporal, names } = around;
   const deployments = createWorkerDeployments(temporal.connection, temporal.namespace);
   const buildId = await ownBuild(settings);
-  const current = await currentBuild(deployments, names, buildId);
+  const current = await currentBuild(deployments, names, settings.WORKER_VERSIONING);
   if (current === buildId) return;
   const isAlone = isOwnServer && !(await deployments.polling(names.ordersQueue)).includes(current);
   if (current !== null && !isAlone) {

@@ -1,5 +1,5 @@
 /** What `holdfast doctor` can check. */
-export const DOCTOR_CHECKS = ['database', 'temporal', 'worker', 'api'] as const;
+export const DOCTOR_CHECKS = ['settings', 'database', 'temporal', 'worker', 'api'] as const;
 
 export type DoctorCheck = (typeof DOCTOR_CHECKS)[number];
 
@@ -15,6 +15,6 @@ export interface Finding {
 export interface DoctorOptions {
   /** Empty for all. */
   checks: readonly DoctorCheck[];
-  /** Counts only workers of this host. */
+  /** Counts only workers of this host, and asks only whether they poll: whatever build is current. */
   thisHost: boolean;
 }

@@ -4,8 +4,11 @@ import type { Settings } from '../platform/config';
 import { boundedCall, DEADLINES_MS } from '../platform/temporal/bounded-call';
 import { isNotFound } from '../platform/temporal/call-failure';
 import { lazyTemporalClient, type LazyTemporalLink } from '../platform/temporal/connection';
+import { createWorkerDeployments, type BuildId } from '../platform/temporal/deployments';
 import { SEARCH_ATTRIBUTES } from '../platform/temporal/namespace';
+import { buildName } from '../worker/deployment';
 import { engineNames } from '../workflows/contract/names';
+import { currentBuild } from './build-in-use';
 import type { DoctorOptions, Finding } from './doctor-checks';
 import { errorText } from './error-text';
 import { locateTemporal } from './servers';
@@ -25,8 +28,53 @@ export async function checkTemporal(settings: Settings): Promise<Finding[]> {
   });
 }
 
-/** Who asks for work of the orders' queue. */
-export async function checkWorkers(settings: Settings, { thisHost }: DoctorOptions): Promise<Finding[]> {
+/** Who asks for work of the orders' queue, and whether it is of the build that gets the work. */
+export async function checkWorkers(settings: Settings, options: DoctorOptions): Promise<Finding[]> {
+  const workers = await checkPollers(settings, options);
+  // A container is healthy before its build is current: `deploy` waits for it.
+  if (options.thisHost || workers.some(({ ok }) => !ok)) return workers;
+  return [...workers, await checkBuild(settings)];
+}
+
+/** Builds whose workers ask for work, by task queue. */
+type PollingBuilds = Readonly<Record<string, readonly BuildId[]>>;
+
+export function buildFinding(current: BuildId, polling: PollingBuilds): Finding {
+  const name = 'Build';
+  const missing = Object.entries(polling).filter(([, builds]) => !builds.includes(current));
+  if (missing.length === 0) return { name, ok: true, detail: `${buildName(current)} is current` };
+  const others = [...new Set(missing.flatMap(([, builds]) => builds))].map(buildName);
+  const what =
+    current === null
+      ? 'no build is current, and no worker without versions asks for work'
+      : `${buildName(current)} is current, and no worker of it asks for work`;
+  const where = `of task queue ${missing.map(([queue]) => queue).join(', ')}`;
+  const polls = others.length > 0 ? `; those of ${others.join(', ')} do and get none` : '';
+  return {
+    name,
+    ok: false,
+    detail: `${what} ${where}${polls}`,
+    advice: 'holdfast deploy, of the release whose workers run; or start workers of the current build',
+  };
+}
+
+async function checkBuild(settings: Settings): Promise<Finding> {
+  const names = engineNames();
+  const link = lazyTemporalClient(settings, await locateTemporal(settings));
+  try {
+    const deployments = createWorkerDeployments(link.connection, link.namespace);
+    const queues = [names.ordersQueue, names.paymentsQueue, names.jobsQueue];
+    const builds = await Promise.all(queues.map((queue) => deployments.polling(queue)));
+    const polling = Object.fromEntries(queues.map((queue, i) => [queue, builds[i] ?? []]));
+    return buildFinding(await currentBuild(deployments, names, settings.WORKER_VERSIONING), polling);
+  } catch (error) {
+    return { name: 'Build', ok: false, detail: `not known: ${errorText(error)}` };
+  } finally {
+    await link.close();
+  }
+}
+
+async function checkPollers(settings: Settings, { thisHost }: DoctorOptions): Promise<Finding[]> {
   const { namespace } = await locateTemporal(settings);
   const { ordersQueue } = engineNames();
   const name = 'Workers';

@@ -3,6 +3,7 @@ import { VERSION } from '../platform/version';
 import { checkApi } from './doctor-api';
 import { checkDatabase } from './doctor-database';
 import { DOCTOR_CHECKS, type DoctorOptions, type DoctorCheck, type Finding } from './doctor-checks';
+import { checkSettings } from './doctor-settings';
 import { checkTemporal, checkWorkers } from './doctor-temporal';
 import { isGiven } from './environment';
 import type { Output } from './output';
@@ -11,6 +12,7 @@ import { errorText } from './error-text';
 const CHECKS: Readonly<
   Record<DoctorCheck, (settings: Settings, options: DoctorOptions) => Promise<Finding[]>>
 > = {
+  settings: checkSettings,
   database: checkDatabase,
   temporal: checkTemporal,
   worker: checkWorkers,

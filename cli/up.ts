@@ -26,6 +26,7 @@ import {
   type PartContext,
 } from './service-parts';
 import { describeSeed } from './seed';
+import { logSettingWarnings } from './setting-warnings';
 import { runService } from './service';
 
 export interface UpOptions {
@@ -45,6 +46,7 @@ export async function runUp(settings: Settings, options: UpOptions, output: Outp
     output.line(`Holdfast ${VERSION}\n`);
     await claimHome({ service, settings, log });
     const around = { service, settings: await withOwnCarrierSecret(settings), log };
+    logSettingWarnings(around.settings, log);
     const started = await startEverything(around, options, output);
     const demoWentRight = options.demo ? await runDemo(started.baseUrl, output, service.stopping) : true;
     if (options.smoke) {

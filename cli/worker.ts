@@ -12,6 +12,7 @@ import {
   startWorkerPart,
   stopSeconds,
 } from './service-parts';
+import { logSettingWarnings } from './setting-warnings';
 import { locateDatabase, locateTemporal } from './servers';
 import { runService } from './service';
 
@@ -22,6 +23,8 @@ export async function runWorker(given: Settings): Promise<number> {
   const databaseUrl = await locateDatabase(settings);
   const target = await locateTemporal(settings);
   return runService({ log, stopSeconds: stopSeconds(settings) }, async (service) => {
+    // Stripe's webhook comes to the API, and its secret is set there.
+    logSettingWarnings(settings, log, ['CARRIER_WEBHOOK_SECRETS']);
     const around = { service, settings, log };
     const db = openDatabasePart(around, databaseUrl);
     const temporal = await connectTemporalPart(around, target);

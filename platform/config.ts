@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { configError } from './errors';
+import { hostNameOf } from './loopback';
 import { isWebhookSecret } from './webhook-signature';
 
 const port = z.coerce.number().int().min(0).max(65_535);
@@ -18,6 +19,14 @@ const list = z
       .map((item) => item.trim())
       .filter((item) => item !== ''),
   );
+
+/** Names as in a `Host` header, without a port. */
+const hostNames = list
+  .transform((names) => names.map((name) => name.toLowerCase()))
+  .superRefine((names, context) => {
+    for (const name of names)
+      if (hostNameOf(name) !== name) context.addIssue(`${name}: must be a host name without a port`);
+  });
 
 const carrierName = z.enum(['sandbox']);
 
@@ -46,6 +55,7 @@ const stripeSecrets = list.superRefine((items, context) => {
 export const settingsSchema = z.object({
   HOST: z.string().min(1).default('127.0.0.1'),
   PORT: port.default(8080),
+  ALLOWED_HOSTS: hostNames,
   WORKER_METRICS_PORT: port.optional(),
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
   HOLDFAST_HOME: z.string().min(1).default('.holdfast'),

@@ -70,7 +70,10 @@ export const SCHEDULES: Readonly<Record<string, Scheduled>> = {
 /** Schedules of earlier versions, which would start workflows that no worker knows any more. */
 export const RETIRED_SCHEDULES: readonly string[] = ['sweep-orders', 'sweep-transfers', 'sweep-jobs'];
 
-/** Makes the schedules, or brings existing ones to the present settings, and removes retired ones. Safe to run by every worker that starts. */
+/**
+ * Makes the schedules, or brings existing ones to the present settings, and removes retired ones. Safe to run by every worker that
+ * starts.
+ */
 export async function ensureSchedules(
   engine: EngineClient,
   names: EngineNames,

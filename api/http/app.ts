@@ -10,11 +10,12 @@ import swaggerUi from 'swagger-ui-express';
 import { z } from 'zod';
 import type { Settings } from '../../platform/config';
 import type { Logger } from '../../platform/telemetry/log';
+import { browserGuard } from './browser-guard';
 import { describeApi } from './openapi';
 import { problem, notFound } from './problems';
 import { contextOf, requestContext, type RequestContext } from './request-context';
 import { send, problemResponse } from './response';
-import { route, type Route } from './route';
+import { route, type Authentication, type Route } from './route';
 
 export const BODY_LIMIT_BYTES = 1_048_576;
 const JSON_TYPES = ['application/json', 'application/*+json'];
@@ -23,7 +24,7 @@ const CLIENT_GONE = 499;
 
 /** What the HTTP application works with. */
 export interface AppContext {
-  settings: Pick<Settings, 'REQUEST_BODY_SECONDS'>;
+  settings: Pick<Settings, 'REQUEST_BODY_SECONDS' | 'HOST' | 'ALLOWED_HOSTS'>;
   log: Logger;
   metrics: {
     /** Counts one exchange by route template and status, with its duration in seconds. */
@@ -40,6 +41,7 @@ export function createApp(context: AppContext, served: readonly Route[]): Expres
   app.disable('x-powered-by');
   app.disable('etag');
   app.use(requestContext(context.log, (of, req, res, seconds) => observe(context, of, req, res, seconds)));
+  app.use(browserGuard(context.settings));
   const routerOf = prefixRouters(app);
   const readBody = readInTime(context.settings.REQUEST_BODY_SECONDS);
   for (const each of routes) mount(routerOf(each.path), each, readBody);
@@ -103,9 +105,26 @@ function mount({ router, prefix }: PrefixRouter, mounted: Route, readBody: Reque
     if (response) send(res, response);
   };
   const body = mounted.schemas.body ? bodyOf(mounted) : [];
-  const steps = [nameRoute(mounted.path), ...(mounted.upload ? [] : [readBody]), ...body, handle];
+  const steps = [
+    nameRoute(mounted.path),
+    ...senderOf(mounted),
+    ...(mounted.upload ? [] : [readBody]),
+    ...body,
+    handle,
+  ];
   const path = expressPath(mounted.path.slice(prefix.length));
   for (const method of mounted.methods) router[method](path, ...steps);
+}
+
+/** Refuses by the headers who may not send a body. */
+function senderOf({ authenticate }: Route): readonly RequestHandler[] {
+  if (!authenticate) return [];
+  return [
+    (req, _res, next) => {
+      authenticate.beforeBody(req);
+      next();
+    },
+  ];
 }
 
 function nameRoute(path: string): RequestHandler {
@@ -146,15 +165,16 @@ function bodyOf({ authenticate, bodyLimitBytes }: Route): readonly RequestHandle
 
 /** As `jsonBody`, but what was sent is authenticated before anything is said or read of it. */
 function authenticatedBody(
-  authenticate: NonNullable<Route['authenticate']>,
+  authenticate: Authentication,
   limit = BODY_LIMIT_BYTES,
 ): readonly RequestHandler[] {
   return [
-    express.raw({ limit, type: () => true }),
+    // Not inflated: what nobody has signed would grow in memory.
+    express.raw({ limit, inflate: false, type: () => true }),
     (req, _res, next) => {
       const sent: unknown = req.body;
       const bytes = Buffer.isBuffer(sent) ? sent : Buffer.alloc(0);
-      authenticate(req, bytes);
+      authenticate.ofBody(req, bytes);
       expectJson(req);
       req.body = bytes.length === 0 ? undefined : parsedJson(bytes);
       next();
@@ -216,6 +236,9 @@ const respondToError: ErrorRequestHandler = (error: unknown, _req, res, _next) =
   if (signal.aborted) return;
   const response = problemResponse(error, requestId);
   if (response.status === 500) log.error({ err: error }, 'a request failed');
+  // Whoever calls can cause it as often as they like; `webhook-authentication.ts` warns of it once a minute.
+  else if (response.body.code === 'WEBHOOK_NOT_SET_UP')
+    log.debug({ code: response.body.code }, 'a request was turned away');
   else if (response.status > 500)
     log.warn({ err: error, code: response.body.code }, 'a request was turned away');
   if (res.headersSent) res.destroy();

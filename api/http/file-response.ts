@@ -10,7 +10,10 @@ export interface FileResponse {
   pieces: AsyncIterable<string>;
 }
 
-/** Sends a file piece by piece. A client that leaves, or a database that fails half-way, breaks the connection, so a part is never taken for the whole. */
+/**
+ * Sends a file piece by piece. A client that leaves, or a database that fails half-way, breaks the connection, so a part is never
+ * taken for the whole.
+ */
 export async function sendFile(res: Response, file: FileResponse, signal: AbortSignal): Promise<void> {
   res.status(200).type(file.mediaType);
   res.setHeader('content-disposition', `attachment; filename="${file.name}"`);

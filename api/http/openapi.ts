@@ -90,6 +90,8 @@ function problemsOf(route: Route): ProblemCode[] {
     ...(body
       ? (['MALFORMED_JSON', 'REQUEST_TIMEOUT', 'PAYLOAD_TOO_LARGE', 'UNSUPPORTED_MEDIA_TYPE'] as const)
       : []),
+    'HOST_NOT_SERVED' as const,
+    ...(route.methods.some((method) => method !== 'get') ? (['CROSS_SITE_REQUEST'] as const) : []),
     ...(route.path.startsWith('/api/') ? (['DATABASE_UNAVAILABLE', 'INTERNAL'] as const) : []),
   ];
 }

@@ -15,6 +15,8 @@ export const PROBLEMS = {
   SIGNATURE_INVALID: { status: 401, title: 'The signature is not by a secret that is set' },
   SIGNATURE_EXPIRED: { status: 401, title: 'The request was signed too long ago, or ahead of time' },
   PAYMENT_DECLINED: { status: 402, title: 'The payment was declined' },
+  CROSS_SITE_REQUEST: { status: 403, title: 'The request comes from a page of another site' },
+  HOST_NOT_SERVED: { status: 421, title: 'This host name is not served here' },
   NOT_FOUND: { status: 404, title: 'There is no such thing' },
   METHOD_NOT_ALLOWED: { status: 405, title: 'This method is not allowed here' },
   OUT_OF_STOCK: { status: 409, title: 'There is not enough stock' },

@@ -15,6 +15,14 @@ export interface DocumentedResponse {
   content?: Readonly<Record<string, z.ZodType>>;
 }
 
+/** Who may send a body. Both throw what refuses the request. */
+export interface Authentication {
+  /** By the address and the headers alone, before a byte of the body is read. */
+  beforeBody(req: Request): void;
+  /** By the body as it was sent, before anything of it is parsed. */
+  ofBody(req: Request, body: Buffer): void;
+}
+
 /** What the description of the API is made of. */
 export interface RouteDocs {
   /** PUT and POST may share one handler. */
@@ -32,11 +40,8 @@ export interface RouteDocs {
   upload?: readonly string[];
   /** May be called without a body. */
   bodyOptional?: boolean;
-  /**
-   * Looks at a JSON body as it was sent, before anything of it is read, and throws what refuses the request. A route that
-   * has it describes the headers that it looks at.
-   */
-  authenticate?(req: Request, body: Buffer): void;
+  /** Of a route with a JSON body. A route that has it describes the headers that it looks at. */
+  authenticate?: Authentication;
   headers?: z.ZodObject;
   /** Bytes a body may have, where that is more than usual. */
   bodyLimitBytes?: number;

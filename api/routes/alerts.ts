@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { endAttention } from '../../domain/orders/attention';
+import { ATTENTION } from '../../domain/orders/types';
 import { acknowledgeAlert, listAlerts } from '../../domain/stock/alerts/list';
 import { readThresholds, setCategoryThresholds, setThresholds } from '../../domain/stock/alerts/thresholds';
 import { cursorOf } from '../http/cursor';
@@ -24,6 +25,9 @@ import { idParams, line, pageQuery, sku, skuParams, warehouseCode } from '../sch
 import type { ApiContext } from '../services/context';
 
 const TAG = 'Alerts';
+const ENDED_BY_HAND = Object.entries(ATTENTION)
+  .flatMap(([reason, kind]) => ('byHand' in kind ? [`\`${reason}\``] : []))
+  .join(' or ');
 
 const listQuery = z.object({
   ...pageQuery,
@@ -79,7 +83,8 @@ export function alertRoutes({ db }: ApiContext): Route[] {
         tag: TAG,
         summary: 'Say that what an order needed a person for is done',
         description:
-          'Only of an `attention` whose reason is `left_after_stop` or `refunded_twice`: every other alert is resolved by itself when its cause is gone. It goes into the history of the order. Safe to repeat: who was first stays.',
+          `Only of an \`attention\` whose reason is ${ENDED_BY_HAND}: every other alert is resolved by itself when its cause is gone. ` +
+          'It goes into the history of the order. Safe to repeat: who was first stays.',
         params: idParams,
         body: alertResolution,
         responses: { 200: { description: 'The alert', schema: alert } },

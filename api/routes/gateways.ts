@@ -7,12 +7,18 @@ import { ok } from '../http/response';
 import { route, type Route } from '../http/route';
 import { gatewayEvent, gatewayHeaders, gatewayOutcome } from '../schemas/gateways';
 import type { ApiContext } from '../services/context';
-import { expectSignedByGateway } from '../use-cases/gateway-signature';
+import { webhookAuthentication } from '../use-cases/webhook-authentication';
 
 export function gatewayRoutes(
-  { db, metrics }: ApiContext,
+  { db, metrics, log }: ApiContext,
   webhooks: ReadonlyMap<string, GatewayWebhook>,
 ): Route[] {
+  function expectWebhook(name: string): GatewayWebhook {
+    const webhook = webhooks.get(name);
+    if (!webhook) throw notFound('There is no such gateway, or it sends nothing.');
+    return webhook;
+  }
+
   return [
     route(
       {
@@ -25,17 +31,21 @@ export function gatewayRoutes(
         params: z.object({ name: z.string() }),
         headers: gatewayHeaders,
         body: gatewayEvent,
-        authenticate(req, body) {
-          const { name } = req.params;
-          expectSignedByGateway(typeof name === 'string' ? webhooks.get(name) : undefined, req, body);
-        },
+        authenticate: webhookAuthentication({
+          kind: 'gateway',
+          setting: 'STRIPE_WEBHOOK_SECRETS',
+          senderOf(name) {
+            const webhook = expectWebhook(name);
+            return webhook.isSetUp ? webhook : null;
+          },
+          refused: (gateway) => metrics.gatewayEvent({ gateway, result: 'refused' }),
+          log,
+        }),
         responses: { 200: { description: 'What became of it', schema: gatewayOutcome } },
         problems: ['SIGNATURE_MISSING', 'SIGNATURE_INVALID', 'SIGNATURE_EXPIRED', 'WEBHOOK_NOT_SET_UP'],
       },
       async ({ params: { name }, body, log }) => {
-        const webhook = webhooks.get(name);
-        if (!webhook) throw notFound('There is no such gateway, or it sends nothing.');
-        const event = webhook.read(body);
+        const event = expectWebhook(name).read(body);
         const result = await applyGatewayEvent(db, name, event);
         metrics.gatewayEvent({ gateway: name, result });
         const { eventId, type } = event;

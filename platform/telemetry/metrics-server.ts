@@ -1,6 +1,7 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Registry } from 'prom-client';
+import { isHostServed } from '../loopback';
 import { AppError } from '../errors';
 import { metricsText } from './metrics';
 import type { Logger } from './log';
@@ -11,7 +12,7 @@ export interface MetricsServer {
 }
 
 /**
- * Serves `GET /metrics` and nothing else, for a process without an HTTP API.
+ * Serves `GET /metrics` and nothing else, for a process without an HTTP API. On loopback only under names of this machine.
  *
  * @throws AppError `PORT_TAKEN` when it cannot listen there
  */
@@ -23,6 +24,10 @@ export async function serveMetrics(options: {
 }): Promise<MetricsServer> {
   const { host, port, registry, log } = options;
   const server = createServer((request, response) => {
+    if (!isHostServed(request.headers.host, { listensOn: host })) {
+      response.writeHead(421).end();
+      return;
+    }
     const path = request.url?.split('?', 1)[0];
     if (request.method !== 'GET' || path !== '/metrics') {
       response.writeHead(404).end();

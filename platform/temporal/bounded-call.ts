@@ -26,7 +26,8 @@ export class EngineTimeoutError extends Error {
 
 /**
  * A call that has returned or failed after `ms` milliseconds. The gRPC deadline alone is not enough: a native connection
- * applies it to each of its own retries (measured: 5.9 s with a deadline of 1.5 s and no server). A call that is given up goes on unobserved.
+ * applies it to each of its own retries (measured: 5.9 s with a deadline of 1.5 s and no server). A call that is given up goes
+ * on unobserved.
  *
  * @throws EngineTimeoutError, and what the call throws in time
  */

@@ -3,7 +3,7 @@ import { newId } from '../../platform/ids';
 import { CARRIER_SECRET, signedHeaders } from '../support/carrier-signature';
 import { addPaidOrder, addStock } from '../support/fixtures';
 import { expectInvariants } from '../support/invariants';
-import { openTestApi, type TestApi } from './support';
+import { openTestApi, withoutItsBody, type TestApi } from './support';
 
 let test: TestApi;
 
@@ -168,6 +168,13 @@ describe("a carrier's updates", () => {
       expect(await send('', { ...signedHeaders('') })).toMatchObject({ status: 422 });
       const other = { ...signedHeaders(raw), 'content-type': 'text/plain' };
       expect(await send(raw, other)).toMatchObject({ status: 415 });
+    });
+
+    it('in the headers, which are looked at before the body comes', async () => {
+      expect(await withoutItsBody(test, '/carriers/nobody/events')).toMatchObject({ status: 404 });
+      expect(await withoutItsBody(test, '/carriers/sandbox/events')).toMatchObject(
+        refused('SIGNATURE_MISSING'),
+      );
     });
 
     it('as the sandbox carrier sends them', async () => {

@@ -8,7 +8,7 @@ import {
   STRIPE_SECRET,
 } from '../payments/stripe-events';
 import { expectInvariants } from '../support/invariants';
-import { openTestApi, type TestApi } from './support';
+import { openTestApi, withoutItsBody, type TestApi } from './support';
 
 const NEW_SECRET = 'whsec_test_of_the_next';
 
@@ -101,6 +101,37 @@ describe("a gateway's events", () => {
       expect(await test.call('POST', `/gateways/${name}/events`, { body: {} })).toMatchObject({
         status: 404,
       });
+  });
+
+  it('are refused by the headers, before the body comes, where none has signed them', async () => {
+    const bare = await openTestApi({ shop: test });
+    try {
+      expect(await withoutItsBody(test, '/gateways/nobody/events')).toMatchObject({ status: 404 });
+      expect(await withoutItsBody(test, '/gateways/stripe/events')).toMatchObject(
+        refused('SIGNATURE_MISSING'),
+      );
+      const notSetUp = await withoutItsBody(bare, '/gateways/stripe/events');
+      expect(notSetUp).toMatchObject({ status: 503, body: { code: 'WEBHOOK_NOT_SET_UP' } });
+      // Which setting is missing is for the log.
+      expect(notSetUp.body.detail).not.toContain('STRIPE');
+    } finally {
+      await bare.close();
+    }
+  });
+
+  it('that are refused are counted, and those that are packed are not unpacked', async () => {
+    const counted = async () => {
+      const { text } = await test.call('GET', '//metrics');
+      const line = /^holdfast_gateway_events_total\{gateway="stripe",result="refused".*\} (\d+)$/m.exec(text);
+      return Number(line?.[1] ?? 0);
+    };
+    const before = await counted();
+    const raw = succeeded('pi_1');
+    await send(raw, {});
+    await send(raw, stripeSignature(raw, { secret: 'whsec_of_somebody' }));
+    expect(await counted()).toBe(before + 2);
+    const packed = { ...stripeSignature(raw), 'content-encoding': 'gzip' };
+    expect(await send(raw, packed)).toMatchObject({ status: 415 });
   });
 
   describe('are taken only with a signature', () => {

@@ -1,6 +1,9 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import Ajv2020 from 'ajv/dist/2020';
 import addFormats from 'ajv-formats';
 import type { OpenApiDocument } from '../../api/http/openapi';
+import { ATTENTION } from '../../domain/orders/types';
 import { addPaidOrder, addStock } from '../support/fixtures';
 import { openTestApi, type TestApi } from './support';
 
@@ -13,6 +16,15 @@ beforeAll(async () => {
   document = JSON.parse((await test.call('GET', '//openapi.json')).text) as OpenApiDocument;
 });
 afterAll(() => test.close());
+
+it('says of every reason that a person ends whether it is one of them', () => {
+  const { description } = document.paths?.['/api/v1/inventory/alerts/{id}/resolve']?.post ?? {};
+  const told = [...(description ?? '').matchAll(/`(\w+)`/g)].map(([, name]) => name);
+  const byHand = Object.entries(ATTENTION).flatMap(([reason, kind]) => ('byHand' in kind ? [reason] : []));
+  expect(told).toEqual(['attention', ...byHand]);
+  const page = readFileSync(join(__dirname, '..', '..', 'docs', 'alerts.md'), 'utf8');
+  expect(byHand.filter((reason) => !page.includes(`\`${reason}\``))).toEqual([]);
+});
 
 /** Everything that is promised: path, method, and the statuses besides errors. */
 const PROMISED: Record<string, string> = {

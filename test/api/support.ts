@@ -1,3 +1,6 @@
+import { once } from 'node:events';
+import { request, type IncomingMessage } from 'node:http';
+import { json } from 'node:stream/consumers';
 import { randomBytes } from 'node:crypto';
 import type { Client } from '@temporalio/client';
 import { startApi, type Api } from '../../api/server';
@@ -121,6 +124,23 @@ export async function callApi(
     body: parsed(answer) as ReplyBody,
     text: answer,
   };
+}
+
+/** A POST that announces a body and sends none: the response to its headers. */
+export async function withoutItsBody(
+  { api }: TestApi,
+  path: string,
+): Promise<{ status?: number; body: { code: string; detail: string } }> {
+  const sent = request(`${api.url}/api/v1${path}`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', 'content-length': '1000000' },
+  });
+  sent.on('error', () => undefined);
+  sent.flushHeaders();
+  const [response] = (await once(sent, 'response')) as [IncomingMessage];
+  const body = (await json(response)) as { code: string; detail: string };
+  sent.destroy();
+  return { status: response.statusCode, body };
 }
 
 function parsed(text: string): unknown {

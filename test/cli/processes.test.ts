@@ -3,6 +3,7 @@ import { seedCatalogue } from '../../domain/demo/seed';
 import { openDatabase, type Database } from '../../platform/database/database';
 import { choosePort } from '../../platform/embedded/ports';
 import type { TemporalServer } from '../../platform/embedded/temporal';
+import { CARRIER_SECRETS } from '../support/carrier-signature';
 import { createTestDatabase, type TestDatabase } from '../support/database';
 import { expectInvariants } from '../support/invariants';
 import { scratchFolder, startPrivateTemporal, testLogger } from '../support/servers';
@@ -37,6 +38,7 @@ beforeAll(async () => {
     PORT: String(port),
     WORKER_METRICS_PORT: String(workerMetricsPort),
     SANDBOX_CARRIER_DELAY_MS: '0',
+    ...CARRIER_SECRETS,
   };
 });
 
@@ -106,6 +108,12 @@ describe('api and worker as processes of their own', () => {
     expect(none.stderr).toContain('Start `holdfast worker` of that build first');
     start('worker');
     await waitFor(() => running.at(-1)?.stderr().includes('no build is current'));
+    const waits = await holdfast(['doctor', 'worker'], { cwd, env });
+    expect(waits.code).toBe(1);
+    expect(waits.stdout).toMatch(/ok +Workers/);
+    expect(waits.stdout).toMatch(/WRONG +Build +no build is current/);
+    // Of a container, that the worker polls is enough: deploy waits for its health.
+    expect((await holdfast(['doctor', 'worker', '--this-host'], { cwd, env })).code).toBe(0);
     const deployed = await holdfast(['deploy'], { cwd, env });
     expect({ code: deployed.code, stderr: deployed.stderr }).toEqual({ code: 0, stderr: '' });
     expect(deployed.stdout).toMatch(/Was current +none\n +Is current +build [0-9a-f]{12}\n/);
@@ -132,7 +140,7 @@ describe('api and worker as processes of their own', () => {
     expect(worker).toMatch(/^process_cpu_seconds_total\{part="worker"\} /m);
     const api = await text(baseUrl);
     expect(api).toMatch(/^process_cpu_seconds_total\{part="api"\} /m);
-    expect(api).not.toContain('holdfast_gateway');
+    expect(api).not.toContain('holdfast_gateway_calls');
   });
 
   it('doctor finds all of it well', async () => {
@@ -172,7 +180,7 @@ describe('api and worker as processes of their own', () => {
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     expect(stdout).toContain('(DATABASE_URL)');
     expect(stdout).toContain('(TEMPORAL_ADDRESS)');
-    expect(await readdir(home)).toEqual([]);
+    expect(await readdir(home)).toEqual(['carrier-secret']);
     await expectInvariants(db);
   });
 

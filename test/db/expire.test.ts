@@ -78,13 +78,15 @@ describe('a reservation', () => {
 
   test('and a charge at the moment it falls due: exactly one of them wins', async () => {
     const won = { expiry: 0, charge: 0 };
+    // At the moment itself either may win; long before it and after it, only one can.
+    const DUE_IN = ['2 ms', '1 hour', '-1 hour'];
     for (let round = 0; round < 60; round++) {
       const sku = await shop.product({ AMS: 1 });
       const { orderId } = orderOf({ [sku]: 1 });
       await shop.place({ ...orderOf({ [sku]: 1 }), orderId });
       await shop.db.pool.query(
-        `update reservations set expires_at = clock_timestamp() + interval '2 ms' where order_id = $1`,
-        [orderId],
+        `update reservations set expires_at = clock_timestamp() + $2::interval where order_id = $1`,
+        [orderId, DUE_IN[round % DUE_IN.length]],
       );
       const expiring = async () => {
         for (;;) {
@@ -102,7 +104,8 @@ describe('a reservation', () => {
       if (!begun.begun) expect(begun.code).toBe('HOLD_EXPIRED');
       won[begun.begun ? 'charge' : 'expiry'] += 1;
     }
-    expect(won.expiry + won.charge).toBe(60);
+    expect(won.charge).toBeGreaterThanOrEqual(20);
+    expect(won.expiry).toBeGreaterThanOrEqual(20);
   });
 });
 

@@ -55,10 +55,16 @@ describe('docker-compose.yml', () => {
     }
   });
 
-  it('passes the limits of backorders on to the worker, which decides by them', () => {
-    const worker = services['worker']?.environment ?? {};
-    for (const name of ['BACKORDER_LIMIT_PRODUCT', 'BACKORDER_LIMIT_CUSTOMER']) {
-      expect(worker[name]).toBe(`\${${name}:-}`);
+  it('passes every setting on that the host may want to change, to each part', () => {
+    for (const [part, { environment = {} }] of ours) {
+      const passed = Object.keys(environment).filter((name) => environment[name]?.includes(`\${${name}:`));
+      const missing = Object.keys(settingsSchema.shape).filter(
+        (name) =>
+          !passed.includes(name) &&
+          FIXED_BY_COMPOSE[name] === undefined &&
+          (READ_BY_ONE_PART[name] ?? part) === part,
+      );
+      expect({ part, missing }).toEqual({ part, missing: [] });
     }
   });
 
@@ -166,6 +172,32 @@ function shown(value: unknown): string {
   if (value === undefined) return '';
   return Array.isArray(value) ? value.join(',') : JSON.stringify(value).replaceAll('"', '');
 }
+
+const READ_BY_ONE_PART: Readonly<Record<string, string>> = {
+  ALLOWED_HOSTS: 'api',
+  WORKER_METRICS_PORT: 'worker',
+};
+
+/** Settings that a host cannot change in containers, and why. */
+const FIXED_BY_COMPOSE: Readonly<Record<string, string>> = {
+  HOST: 'where a container listens; its ports decide who reaches it',
+  PORT: 'the same',
+  DATABASE_URL: 'the PostgreSQL of this file',
+  TEMPORAL_ADDRESS: 'the Temporal of this file',
+  TEMPORAL_NAMESPACE: 'made by this file',
+  TEMPORAL_API_KEY: 'the Temporal of this file asks for none',
+  TEMPORAL_TLS: 'the Temporal of this file has none',
+  TEMPORAL_TLS_CLIENT_CERT_PATH: 'the same',
+  TEMPORAL_TLS_CLIENT_KEY_PATH: 'the same',
+  TEMPORAL_TLS_SERVER_CA_CERT_PATH: 'the same',
+  TEMPORAL_TLS_SERVER_NAME: 'the same',
+  TEMPORAL_CLI_PATH: 'of embedded servers',
+  HOLDFAST_HOME: 'of embedded servers',
+  HOLDFAST_URL: 'of commands that talk to an API',
+  STRIPE_API_BASE: 'for tests against stripe-mock',
+  SANDBOX_CARRIER_WEBHOOK_URL: 'the API of this file',
+  SHUTDOWN_GRACE_SECONDS: 'has to be shorter than stop_grace_period, which stands in this file',
+};
 
 /** What must be of a certain form. */
 const NEEDED: Readonly<Record<string, string>> = CARRIER_SECRETS;

@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { request, type IncomingMessage } from 'node:http';
 import { Gauge } from 'prom-client';
 import { createLogger } from '../../platform/telemetry/log';
 import { addProcessMetrics, createMetricsRegistry, metricsText } from '../../platform/telemetry/metrics';
@@ -30,6 +32,15 @@ test('a process without an API serves its metrics, and nothing else', async () =
   expect(text).toContain('process_cpu_seconds_total{part="worker"}');
   expect((await fetch(`${url}/`)).status).toBe(404);
   expect((await fetch(`${url}/metrics`, { method: 'POST' })).status).toBe(404);
+});
+
+test('on loopback, under no name that a page could have point here', async () => {
+  const { port } = new URL(await serve());
+  const sent = request({ port, host: '127.0.0.1', path: '/metrics', headers: { host: 'evil.example' } });
+  sent.end();
+  const [response] = (await once(sent, 'response')) as [IncomingMessage];
+  response.resume();
+  expect(response.statusCode).toBe(421);
 });
 
 test('a port that is taken is named', async () => {
