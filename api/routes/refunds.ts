@@ -28,13 +28,14 @@ export function refundRoutes(context: ApiContext): Route[] {
         tag: TAG,
         summary: 'Give money back',
         description:
-          'Of any captured amount that is not planned to go back already. It is made at the gateway afterwards; the order shows how far it is.',
+          'Of any captured amount that is not planned to go back already. It is made at the gateway afterwards; the order shows how far it is. At most 20 of an order may be open: 409 REFUND_UNDER_WAY with `openRefunds`.',
         keyed: true,
         params: idParams,
         body: newRefund,
         responses: { 201: { description: 'Planned', schema: refund } },
         problems: [
           'NOT_REFUNDABLE',
+          'REFUND_UNDER_WAY',
           'REFUND_EXCEEDS_CAPTURE',
           'PAYMENT_AMBIGUOUS',
           'IDEMPOTENCY_KEY_REQUIRED',
@@ -60,7 +61,8 @@ export function refundRoutes(context: ApiContext): Route[] {
         path: `${PATH}/{id}/resolve`,
         tag: TAG,
         summary: 'Record what was done instead of a refund',
-        description: 'Of one that the gateway does not make. It is asked no more. Safe to repeat.',
+        description:
+          'Of one that the gateway does not make. It is asked no more. Safe to repeat; with another outcome or reference it is 409 REFUND_SETTLED.',
         params: idParams,
         body: refundSettlement,
         responses,
@@ -79,7 +81,7 @@ export function refundRoutes(context: ApiContext): Route[] {
         tag: TAG,
         summary: 'Try a refund again now',
         description:
-          'One that the gateway refused for good is tried under a new key; one that waits is due at once.',
+          'One that the gateway refused for good is tried under a new key; one that waits is due at once, unless the gateway was asked within the last 10 s.',
         params: idParams,
         responses,
         problems: ['REFUND_MADE', 'REFUND_SETTLED'],

@@ -150,7 +150,10 @@ export const refund = z
     at: time,
     nextTryAt: time.optional().meta({ description: 'When the gateway is asked next, while it is open' }),
     lastError: z.string().optional().meta({ description: 'Why it is not made' }),
-    settledAs: z.enum(REFUND_SETTLEMENTS).optional(),
+    actor: z.string().optional().meta({ description: "Who asked for it; absent: the order's own course" }),
+    settledAs: z.enum(REFUND_SETTLEMENTS).optional().meta({ description: 'What a person did instead' }),
+    settledReference: z.string().optional().meta({ description: 'Where that is found' }),
+    settledBy: z.string().optional().meta({ description: 'Who recorded it' }),
   })
   .meta({ id: 'Refund' });
 
@@ -190,12 +193,10 @@ const shipment = z
 const attention = z
   .object({
     kind: z.enum(Object.keys(ATTENTION) as readonly AttentionKind[]),
-    about: z
-      .string()
-      .meta({
-        description:
-          'Id of the refund, payment, dispute or shipment that it is about; of a refund that is not ours, as the gateway has it',
-      }),
+    about: z.string().meta({
+      description:
+        'Id of the refund, payment, dispute or shipment that it is about; of a refund that is not ours, as the gateway has it',
+    }),
     since: time,
     why: z.string(),
     next: z.string().meta({ description: 'What to do about it' }),

@@ -30,6 +30,14 @@ export function paymentNotFound(paymentId: string): AppError {
   return new AppError('PAYMENT_NOT_FOUND', 'There is no such payment.', { paymentId });
 }
 
+/** `VALIDATION_FAILED` of a request's `paymentId`: the order has no such payment. */
+export function unknownPaymentOfOrder(): AppError {
+  const message = 'the order has no such payment';
+  return new AppError('VALIDATION_FAILED', `paymentId: ${message}`, {
+    errors: [{ path: 'paymentId', message }],
+  });
+}
+
 /** `REFUND_NOT_FOUND`: there is no such refund. */
 export function refundNotFound(refundId: string): AppError {
   return new AppError('REFUND_NOT_FOUND', 'There is no such refund.', { refundId });

@@ -72,6 +72,16 @@ async function paid(): Promise<PaidOrder & { intent: string }> {
   return { ...order, intent: gatewayRef ?? '' };
 }
 
+const total = (intent: string, amount: number) =>
+  stripeEvent('charge.refunded', {
+    object: 'charge',
+    id: 'ch_1',
+    payment_intent: intent,
+    amount_refunded: amount,
+    currency: 'usd',
+    metadata: {},
+  });
+
 describe('an event of a charge', () => {
   async function charging() {
     const order = await insertChargingOrder(db(), { token: 'pm_processing', gateway: 'stripe' });
@@ -206,20 +216,26 @@ describe('an event of a refund', () => {
 
   test('that says only how much went back in all needs a person where that is more than is planned', async () => {
     const { orderId, paymentId, intent } = await planned();
-    const total = (amount: number) =>
-      stripeEvent('charge.refunded', {
-        object: 'charge',
-        id: 'ch_1',
-        payment_intent: intent,
-        amount_refunded: amount,
-        currency: 'usd',
-        metadata: {},
-      });
-    expect(await tell(total(UNIT_MINOR))).toBe('stale');
+    expect(await tell(total(intent, UNIT_MINOR))).toBe('stale');
     expect(await attentionOf(db(), orderId)).toEqual([]);
-    expect(await tell(total(UNIT_MINOR + 1))).toBe('applied');
+    expect(await tell(total(intent, UNIT_MINOR + 1))).toBe('applied');
     expect(await attentionOf(db(), orderId)).toEqual([`refund_unknown:${paymentId}`]);
   });
+
+  test.each(['the total first', 'the refund first', 'both at once'])(
+    'that a person made at Stripe is one alert, told as a refund and as a total: %s',
+    async (order) => {
+      const { orderId, intent } = await planned();
+      const id = `re_dashboard_${orderId}`;
+      const asRefund = () =>
+        tell(stripeEvent('refund.created', refundObject({ id, intent, amount: 2 * UNIT_MINOR })));
+      const asTotal = () => tell(total(intent, 2 * UNIT_MINOR));
+      if (order === 'both at once') await Promise.all([asRefund(), asTotal()]);
+      else if (order === 'the refund first') await asRefund().then(asTotal);
+      else await asTotal().then(asRefund);
+      expect(await attentionOf(db(), orderId)).toEqual([`refund_unknown:${id}`]);
+    },
+  );
 });
 
 describe('a dispute', () => {
