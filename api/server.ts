@@ -122,8 +122,8 @@ export function apiRoutes(context: ApiContext): Route[] {
     ...orderReads(context),
     ...orderEvents(context),
     ...catalogueRoutes(context),
-    // Before what takes a SKU in the same place.
     ...refundRoutes(context),
+    // Before what takes a SKU in the same place.
     ...alertRoutes(context),
     ...metricsRoutes(context),
     ...warehousingRoutes(context),
@@ -133,7 +133,7 @@ export function apiRoutes(context: ApiContext): Route[] {
     ...inventoryRoutes(context),
     ...reservationRoutes(context),
     ...carrierRoutes(context),
-    ...gatewayRoutes(context, gatewayWebhooks(context.settings)),
+    ...gatewayRoutes(context, gatewayWebhooks(context.settings, context.log)),
     ...feedRoutes(context),
     ...consistencyRoutes(context),
     ...jobRoutes(context),

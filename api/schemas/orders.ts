@@ -195,7 +195,7 @@ const attention = z
     kind: z.enum(Object.keys(ATTENTION) as readonly AttentionKind[]),
     about: z.string().meta({
       description:
-        'Id of the refund, payment, dispute or shipment that it is about; of a refund that is not ours, as the gateway has it',
+        'Id of the refund, payment, dispute, shipment or order that it is about; of a refund that is not ours, as the gateway has it',
     }),
     since: time,
     why: z.string(),

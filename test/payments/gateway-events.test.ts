@@ -33,7 +33,8 @@ import {
 import { useStripe } from './stripe-fixture';
 
 const { stripe, gateway, db } = useStripe();
-const webhook = createStripeWebhook([STRIPE_SECRET]);
+const warned = jest.fn();
+const webhook = createStripeWebhook([STRIPE_SECRET], { warn: warned });
 
 beforeEach(() => {
   stripe().idMark = `${newId()}_`;
@@ -407,6 +408,31 @@ describe('a dispute', () => {
     expect(told(7, 'mga')).toMatchObject({ amountMinor: 700 });
     expect(told(500, 'jpy')).toMatchObject({ amountMinor: 500 });
     expect(told(500, 'usd')).toMatchObject({ amountMinor: 500 });
+  });
+
+  test('of an amount that its currency has not is rounded, logged and recorded', async () => {
+    const order = await paid();
+    warned.mockClear();
+    expect(await tell(disputed({ intent: order.intent, amount: 12_345, currency: 'isk' }))).toBe('applied');
+    expect(warned).toHaveBeenCalledWith(
+      expect.objectContaining({ amount: 12_345, currency: 'ISK' }),
+      expect.any(String),
+    );
+    const { rows } = await db().pool.query('select amount_minor from disputes where order_id = $1', [
+      order.orderId,
+    ]);
+    expect(rows).toEqual([{ amount_minor: 123 }]);
+    await tell(disputed({ id: 'dp_whole', intent: order.intent, amount: 12_300, currency: 'isk' }));
+    expect(warned).toHaveBeenCalledTimes(1);
+  });
+
+  test('with an amount or a time that cannot be one is not understood', () => {
+    const intent = 'pi_1';
+    expect(webhook.read(disputed({ intent, amount: 1.5 })).fact).toBeNull();
+    expect(webhook.read(disputed({ intent, amount: 2 ** 60 })).fact).toBeNull();
+    const read = webhook.read({ ...disputed({ intent }), created: 1e15 });
+    expect(read.fact).toBeNull();
+    expect(Number.isNaN(read.occurredAt.getTime())).toBe(false);
   });
 
   test('with a status that Stripe adds one day holds refunds back', () => {
