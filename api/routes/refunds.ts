@@ -32,10 +32,11 @@ export function refundRoutes(context: ApiContext): Route[] {
         keyed: true,
         params: idParams,
         body: newRefund,
-        responses: { 201: { description: 'Planned', schema: refund } },
+        responses: { 201: { description: 'Planned, or recorded', schema: refund } },
         problems: [
           'NOT_REFUNDABLE',
           'REFUND_UNDER_WAY',
+          'REFUND_MADE',
           'REFUND_EXCEEDS_CAPTURE',
           'PAYMENT_AMBIGUOUS',
           'IDEMPOTENCY_KEY_REQUIRED',
@@ -49,8 +50,16 @@ export function refundRoutes(context: ApiContext): Route[] {
         requireKey(call, 'without one a repeat would give the money back twice.');
         return runOnce(context, call, `POST /orders/${orderId}/refunds`, async (requestId) => {
           if (!(await readOrderStatus(db, orderId))) throw orderNotFound();
-          const { paymentId = null, amountMinor, reason } = call.body;
-          const wanted = { orderId, requestId, paymentId, amountMinor, reason, actor: call.caller };
+          const { paymentId = null, amountMinor, reason, madeElsewhere = null } = call.body;
+          const wanted = {
+            orderId,
+            requestId,
+            paymentId,
+            amountMinor,
+            reason,
+            madeElsewhere,
+            actor: call.caller,
+          };
           return { status: 201, body: await requestRefund(db, wanted) };
         });
       },

@@ -86,6 +86,10 @@ export const newRefund = z
     paymentId: uuid.nullish().meta({ description: 'Needed where several payments have money left' }),
     amountMinor: z.int().min(1),
     reason: line(500),
+    madeElsewhere: line(200).nullish().meta({
+      description:
+        'Where money is found that went back already in another way, such as the id of a refund made at the gateway: it is recorded as settled by hand, not made',
+    }),
   })
   .meta({ id: 'NewRefund' });
 

@@ -104,7 +104,7 @@ export const ATTENTION = {
     byHand: true,
   },
   refund_unknown: {
-    next: 'The gateway gave money of this payment back that Holdfast has not planned: somebody did it at the gateway. Holdfast does not count it. Where it replaces a refund of this order, record it with POST /refunds/{id}/resolve and its id at the gateway as the reference. Then end this with POST /inventory/alerts/{id}/resolve.',
+    next: 'The gateway gave money of this payment back that Holdfast has not planned: somebody did it at the gateway. Holdfast does not count it. Where it replaces a refund of this order, record it with POST /refunds/{id}/resolve and its id at the gateway as the reference; else with POST /orders/{id}/refunds and that id as madeElsewhere, so that no more goes back than is left. Either ends this; what cannot be recorded end with POST /inventory/alerts/{id}/resolve.',
     byHand: true,
   },
   disputed: {

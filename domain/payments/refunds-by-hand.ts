@@ -3,8 +3,10 @@ import { enqueue } from '../../platform/database/outbox';
 import { AppError } from '../../platform/errors';
 import { endAttentionAbout, resolveAttention } from '../orders/attention';
 import { appendEvents } from '../orders/events';
+import type { NewEvent } from '../orders/types';
 import { refundNotFound, unknownPaymentOfOrder } from './errors';
 import { readPayment } from './payments';
+import { selectToldRefund } from './gateway-event-queries';
 import { attentionOn, lockRefundable, planRefunds } from './refund';
 import {
   countOpenByOperator,
@@ -30,18 +32,22 @@ export interface RefundWanted {
   amountMinor: number;
   reason: string;
   actor: string;
+  /** Where money is found that went back already in another way: it is recorded, not made. Absent: the gateway makes it. */
+  madeElsewhere?: string | null;
 }
 
 /**
  * Plans a refund that a person asks for, of any captured amount that is not planned to go back already; the order's saga makes
- * it. The same request again returns the same refund.
+ * it. The same request again returns the same refund. What went back already in another way is recorded as settled by hand: the gateway
+ * is not asked, and no more is planned than is left besides.
  *
  * @throws `VALIDATION_FAILED`: the order has no such payment; `REFUND_UNDER_WAY` with `openRefunds`: so many that people asked for are
  * not finished; `NOT_REFUNDABLE`: nothing was captured, or all is planned to go back; `REFUND_EXCEEDS_CAPTURE` with `leftMinor`;
- * `PAYMENT_AMBIGUOUS` with `paymentIds`: several payments have money left and none is named
+ * `PAYMENT_AMBIGUOUS` with `paymentIds`: several payments have money left and none is named; `REFUND_MADE` with `refundId`: what went
+ * back already is a refund of the payment that is known
  */
 export async function requestRefund(db: Database, wanted: RefundWanted): Promise<RefundView> {
-  const { orderId, requestId, reason, actor } = wanted;
+  const { orderId, requestId, reason, actor, madeElsewhere = null } = wanted;
   return db.retrying(async (tx) => {
     const payments = await lockRefundable(tx, orderId);
     const earlier = await selectRefundOfOrigin(tx, 'operator', requestId);
@@ -49,14 +55,20 @@ export async function requestRefund(db: Database, wanted: RefundWanted): Promise
     if (wanted.paymentId !== null && (await readPayment(tx, wanted.paymentId))?.orderId !== orderId)
       throw unknownPaymentOfOrder();
     const { paymentId, amountMinor } = paymentOf(wanted, payments);
-    await refuseTooMany(tx, orderId);
+    if (madeElsewhere === null) await refuseTooMany(tx, orderId);
+    else await refuseKnown(tx, { orderId, paymentId, reference: madeElsewhere });
     const plan = { paymentId, amountMinor, reason, actor };
     const origin = { kind: 'operator' as const, id: requestId };
-    await appendEvents(tx, await planRefunds(tx, orderId, { payments, plans: [{ ...plan, origin }] }));
-    await enqueue(tx, [{ topic: 'order.wake', key: orderId }]);
+    const events = await planRefunds(tx, orderId, { payments, plans: [{ ...plan, origin }] });
     const made = await selectRefundOfOrigin(tx, 'operator', requestId);
     if (!made) throw new Error('a refund was not written');
-    return made;
+    if (madeElsewhere !== null) {
+      const how = { outcome: 'made_elsewhere', reference: madeElsewhere, reason, actor } as const;
+      events.push(...(await writeSettlement(tx, orderId, { refundId: made.id, ...how })));
+    }
+    await enqueue(tx, [{ topic: 'order.wake', key: orderId }]);
+    await appendEvents(tx, events);
+    return viewOf(tx, made.id);
   });
 }
 
@@ -69,6 +81,15 @@ async function refuseTooMany(tx: Transaction, orderId: string): Promise<void> {
     `${openRefunds} refunds of this order that people asked for are not finished. Wait for their outcome.`,
     { openRefunds },
   );
+}
+
+async function refuseKnown(
+  tx: Transaction,
+  { orderId, paymentId, reference }: { orderId: string; paymentId: string; reference: string },
+): Promise<void> {
+  const known = await selectToldRefund(tx, { orderId, paymentId }, { refundId: null, gatewayRef: reference });
+  if (known !== undefined)
+    throw new AppError('REFUND_MADE', `${reference} is a refund that is known.`, { refundId: known });
 }
 
 function paymentOf(
@@ -111,7 +132,7 @@ export interface SettlementByHand {
  * `REFUND_SETTLED`: it was settled in another way, or with another reference
  */
 export async function settleByHand(db: Database, request: SettlementByHand): Promise<RefundView> {
-  const { refundId, outcome, reference, reason, actor } = request;
+  const { refundId, outcome, reference } = request;
   return db.retrying(async (tx) => {
     const refund = await lockRefund(tx, refundId);
     if (refund.status === 'pending') {
@@ -126,30 +147,43 @@ export async function settleByHand(db: Database, request: SettlementByHand): Pro
         throw refundSettled();
     } else {
       const { orderId } = refund;
-      await updateRefund(tx, refundId, {
-        status: 'settled_by_hand',
-        settledAs: outcome,
-        settledReference: reference,
-        settledBy: actor,
-      });
-      await resolveAttention(tx, attentionOn(refundId));
-      // The refund that was made at the gateway instead is known now.
-      const ended =
-        reference === null
-          ? []
-          : await endAttentionAbout(
-              tx,
-              { orderId, kind: 'refund_unknown', about: reference },
-              { by: actor, note: reason },
-            );
+      const events = await writeSettlement(tx, orderId, request);
       await enqueue(tx, [{ topic: 'order.wake', key: orderId }]);
-      await appendEvents(tx, [
-        { orderId, type: 'refund_settled', data: { refundId, outcome, reference, reason, actor } },
-        ...ended,
-      ]);
+      await appendEvents(tx, events);
     }
     return viewOf(tx, refundId);
   });
+}
+
+/**
+ * Under the lock of the refund's payment. Ends what the order needs a person for about it, also where the gateway told of it as
+ * unknown. Returns its events, which are the caller's to append.
+ */
+async function writeSettlement(
+  tx: Transaction,
+  orderId: string,
+  { refundId, outcome, reference, reason, actor }: SettlementByHand,
+): Promise<NewEvent[]> {
+  await updateRefund(tx, refundId, {
+    status: 'settled_by_hand',
+    settledAs: outcome,
+    settledReference: reference,
+    settledBy: actor,
+  });
+  await resolveAttention(tx, attentionOn(refundId));
+  // The refund that was made at the gateway instead is known now.
+  const ended =
+    reference === null
+      ? []
+      : await endAttentionAbout(
+          tx,
+          { orderId, kind: 'refund_unknown', about: reference },
+          { by: actor, note: reason },
+        );
+  return [
+    { orderId, type: 'refund_settled', data: { refundId, outcome, reference, reason, actor } },
+    ...ended,
+  ];
 }
 
 /**

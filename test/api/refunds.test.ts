@@ -132,6 +132,11 @@ describe('a refund that an operator asks for', () => {
       body: { code: 'VALIDATION_FAILED', errors: [{ path: 'paymentId' }] },
     });
     expect((await view(orderId)).refunds).toEqual([]);
+    expect(await ask(orderId, { ...wanted, madeElsewhere: 're_1' })).toMatchObject({
+      status: 201,
+      body: { status: 'settled_by_hand', settledReference: 're_1', amountMinor: 100 },
+    });
+    expect(codeOf(await ask(orderId, { ...wanted, madeElsewhere: 're_1' }))).toEqual([409, 'REFUND_MADE']);
   });
 });
 

@@ -244,6 +244,42 @@ describe('asking for a refund', () => {
   });
 });
 
+describe('recording money that went back already', () => {
+  test('is settled by hand, ends what was unknown, and leaves only the rest to go back', async () => {
+    const order = await paidOrder();
+    const { orderId, paymentId } = order;
+    const ref = `re_${newId()}`;
+    await shop.db.transaction((tx) =>
+      raiseAttention(tx, [{ orderId, kind: 'refund_unknown', about: ref, why: 'told' }]),
+    );
+    const wanted = { requestId: newId(), amountMinor: 300, madeElsewhere: ref };
+    const [first] = await twice(shop.db, () => request(order, wanted));
+    expect(first).toMatchObject({
+      paymentId,
+      amountMinor: 300,
+      status: 'settled_by_hand',
+      settledAs: 'made_elsewhere',
+      settledReference: ref,
+      settledBy: 'kim',
+    });
+    expect(await attentionOf(shop.db, orderId)).toEqual([]);
+    expect(await eventTypes(shop.db, orderId)).toEqual([
+      'shipments_created',
+      'refund_started',
+      'refund_settled',
+      'attention_resolved',
+    ]);
+    expect((await progressOf(shop.db, orderId)).asks).toEqual([]);
+    expect(await readSandboxBooks(shop.db, [paymentId])).toMatchObject({ refundedMinor: 0 });
+    await expect(request(order, { amountMinor: 701 })).rejects.toMatchObject({ details: { leftMinor: 700 } });
+    await expect(request(order, { ...wanted, requestId: newId() })).rejects.toMatchObject({
+      code: 'REFUND_MADE',
+      details: { refundId: first.id },
+    });
+    await request(order, { amountMinor: 700 });
+  });
+});
+
 describe('recording what was done instead', () => {
   test.each(['made_elsewhere', 'waived'] as const)(
     'ends a refund that failed: %s, once, and nothing of it is planned anew',
@@ -327,10 +363,10 @@ describe('recording what was done instead', () => {
 
     const made = await planOne(shop.db, await paidOrder());
     await ask(made);
-    for (const attempt of [settle(made), retry(made)])
-      await expect(attempt).rejects.toMatchObject({ code: 'REFUND_MADE' });
-    for (const attempt of [settle(newId()), retry(newId())])
-      await expect(attempt).rejects.toMatchObject({ code: 'REFUND_NOT_FOUND' });
+    for (const attempt of [settle, retry])
+      await expect(attempt(made)).rejects.toMatchObject({ code: 'REFUND_MADE' });
+    for (const attempt of [settle, retry])
+      await expect(attempt(newId())).rejects.toMatchObject({ code: 'REFUND_NOT_FOUND' });
   });
 
   test('while a call was under way that made the refund after all needs a person', async () => {
