@@ -124,9 +124,9 @@ export function apiRoutes(context: ApiContext): Route[] {
     ...orderReads(context),
     ...orderEvents(context),
     ...catalogueRoutes(context),
-    // Before what takes a SKU in the same place.
     ...paymentRoutes(context),
     ...refundRoutes(context),
+    // Before what takes a SKU in the same place.
     ...alertRoutes(context),
     ...metricsRoutes(context),
     ...warehousingRoutes(context),
@@ -136,7 +136,7 @@ export function apiRoutes(context: ApiContext): Route[] {
     ...inventoryRoutes(context),
     ...reservationRoutes(context),
     ...carrierRoutes(context),
-    ...gatewayRoutes(context, gatewayWebhooks(context.settings)),
+    ...gatewayRoutes(context, gatewayWebhooks(context.settings, context.log)),
     ...feedRoutes(context),
     ...consistencyRoutes(context),
     ...jobRoutes(context),

@@ -48,6 +48,7 @@ export function createActivities(context: ActivityContext): {
     db,
     gatewayNamed: gateways.named,
     carrier: carrier.name,
+    log,
     limitMs: settings.PAYMENT_CALL_TIMEOUT_MS + PAYMENT_GRACE_MS,
   });
   return {

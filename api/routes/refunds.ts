@@ -28,13 +28,15 @@ export function refundRoutes(context: ApiContext): Route[] {
         tag: TAG,
         summary: 'Give money back',
         description:
-          'Of any captured amount that is not planned to go back already. It is made at the gateway afterwards; the order shows how far it is.',
+          'Of any captured amount that is not planned to go back already. It is made at the gateway afterwards; the order shows how far it is. At most 20 of an order may be open: 409 REFUND_UNDER_WAY with `openRefunds`.',
         keyed: true,
         params: idParams,
         body: newRefund,
-        responses: { 201: { description: 'Planned', schema: refund } },
+        responses: { 201: { description: 'Planned, or recorded', schema: refund } },
         problems: [
           'NOT_REFUNDABLE',
+          'REFUND_UNDER_WAY',
+          'REFUND_MADE',
           'REFUND_EXCEEDS_CAPTURE',
           'PAYMENT_AMBIGUOUS',
           'IDEMPOTENCY_KEY_REQUIRED',
@@ -48,8 +50,16 @@ export function refundRoutes(context: ApiContext): Route[] {
         requireKey(call, 'without one a repeat would give the money back twice.');
         return runOnce(context, call, `POST /orders/${orderId}/refunds`, async (requestId) => {
           if (!(await readOrderStatus(db, orderId))) throw orderNotFound();
-          const { paymentId = null, amountMinor, reason } = call.body;
-          const wanted = { orderId, requestId, paymentId, amountMinor, reason, actor: call.caller };
+          const { paymentId = null, amountMinor, reason, madeElsewhere = null } = call.body;
+          const wanted = {
+            orderId,
+            requestId,
+            paymentId,
+            amountMinor,
+            reason,
+            madeElsewhere,
+            actor: call.caller,
+          };
           return { status: 201, body: await requestRefund(db, wanted) };
         });
       },
@@ -60,7 +70,8 @@ export function refundRoutes(context: ApiContext): Route[] {
         path: `${PATH}/{id}/resolve`,
         tag: TAG,
         summary: 'Record what was done instead of a refund',
-        description: 'Of one that the gateway does not make. It is asked no more. Safe to repeat.',
+        description:
+          'Of one that the gateway does not make. It is asked no more. Safe to repeat; with another outcome or reference it is 409 REFUND_SETTLED.',
         params: idParams,
         body: refundSettlement,
         responses,
@@ -79,7 +90,7 @@ export function refundRoutes(context: ApiContext): Route[] {
         tag: TAG,
         summary: 'Try a refund again now',
         description:
-          'One that the gateway refused for good is tried under a new key; one that waits is due at once.',
+          'One that the gateway refused for good is tried under a new key; one that waits is due at once, unless the gateway was asked within the last 10 s.',
         params: idParams,
         responses,
         problems: ['REFUND_MADE', 'REFUND_SETTLED'],

@@ -86,6 +86,10 @@ export const newRefund = z
     paymentId: uuid.nullish().meta({ description: 'Needed where several payments have money left' }),
     amountMinor: z.int().min(1),
     reason: line(500),
+    madeElsewhere: line(200).nullish().meta({
+      description:
+        'Where money is found that went back already in another way, such as the id of a refund made at the gateway: it is recorded as settled by hand, not made',
+    }),
   })
   .meta({ id: 'NewRefund' });
 
@@ -158,7 +162,10 @@ export const refund = z
     at: time,
     nextTryAt: time.optional().meta({ description: 'When the gateway is asked next, while it is open' }),
     lastError: z.string().optional().meta({ description: 'Why it is not made' }),
-    settledAs: z.enum(REFUND_SETTLEMENTS).optional(),
+    actor: z.string().optional().meta({ description: "Who asked for it; absent: the order's own course" }),
+    settledAs: z.enum(REFUND_SETTLEMENTS).optional().meta({ description: 'What a person did instead' }),
+    settledReference: z.string().optional().meta({ description: 'Where that is found' }),
+    settledBy: z.string().optional().meta({ description: 'Who recorded it' }),
   })
   .meta({ id: 'Refund' });
 
@@ -200,7 +207,7 @@ const attention = z
     kind: z.enum(Object.keys(ATTENTION) as readonly AttentionKind[]),
     about: z.string().meta({
       description:
-        'Id of the refund, payment, dispute or shipment that it is about; of a refund that is not ours, as the gateway has it',
+        'Id of the refund, payment, dispute, shipment or order that it is about; of a refund that is not ours, as the gateway has it',
     }),
     since: time,
     why: z.string(),

@@ -1,9 +1,11 @@
 import type { Database } from '../../platform/database/database';
-import { withTimeout } from '../../platform/with-timeout';
+import type { Logger } from '../../platform/telemetry/log';
 import { raiseAttention } from '../orders/attention';
 import { claimCharge, executeCharge, markUnknown, type ClaimedCharge } from '../payments/charge';
 import { askRefund } from '../payments/refund';
+import { shownReason } from '../payments/told';
 import type { ChargeOutcome, GatewayNamed } from '../payments/types';
+import { LATE, withinLimit, type CallLimits } from '../payments/within-limit';
 import { abandonReservation } from './cancel';
 import { settleCharge } from './pay';
 import { existingProgress } from './progress';
@@ -14,25 +16,17 @@ export interface AskDeps {
   gatewayNamed: GatewayNamed;
   /** Name of the carrier that takes new shipments. */
   carrier: string;
+  /** For what is not shown of a call that failed. */
+  log?: Pick<Logger, 'warn'>;
 }
 
-export interface AskRequest {
+export interface AskRequest extends CallLimits {
   orderId: string;
   ask: Pick<GatewayAsk, 'kind' | 'id'>;
   /** Seconds until a charge without an outcome is asked about again, at first. */
   firstRetrySeconds: number;
   /** How long, since the gateway was first asked, a charge without an outcome keeps its stock reserved. */
   unknownLimitSeconds: number;
-  /**
-   * The longest that the gateway may take, milliseconds, of a first attempt: an outcome that comes later is looked up by the next,
-   * and counts as unknown only then. Null: as long as the gateway's own limit.
-   */
-  briefMs: number | null;
-  /**
-   * The longest that all calls of one attempt may take, milliseconds; after it the outcome is unknown, whatever comes of them. Absent:
-   * as long as the gateway's own limits.
-   */
-  limitMs?: number;
 }
 
 /** A charge without an outcome is asked about after 0.5 s, 1 s, … up to once an hour. */
@@ -64,18 +58,17 @@ async function askCharge(deps: AskDeps, request: AskRequest): Promise<void> {
 }
 
 async function callGateway(
-  { db, gatewayNamed }: AskDeps,
-  { ask, briefMs, limitMs }: AskRequest,
+  { db, gatewayNamed, log }: AskDeps,
+  { ask, ...limits }: AskRequest,
 ): Promise<{ outcome: ChargeOutcome; why: string }> {
   try {
-    const call = executeCharge({ db, gatewayNamed, paymentId: ask.id });
-    const longestMs = briefMs ?? limitMs;
-    const outcome = longestMs === undefined ? await call : await withTimeout(call, longestMs);
+    const outcome = await withinLimit(executeCharge({ db, gatewayNamed, paymentId: ask.id }), limits);
     return outcome === 'late'
-      ? { outcome: { status: 'unknown' }, why: 'it takes longer' }
+      ? { outcome: { status: 'unknown' }, why: LATE }
       : { outcome, why: 'the gateway has no final outcome yet' };
   } catch (error) {
-    return { outcome: { status: 'unknown' }, why: error instanceof Error ? error.message : String(error) };
+    log?.warn({ err: error, paymentId: ask.id }, 'a charge has no outcome');
+    return { outcome: { status: 'unknown' }, why: shownReason(error) };
   }
 }
 

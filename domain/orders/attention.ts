@@ -2,21 +2,23 @@ import type { Database, Queryable, Transaction } from '../../platform/database/d
 import { AppError } from '../../platform/errors';
 import {
   endOrderAlert,
+  endOrderAlertOn,
   raiseOrderAlerts,
   readAlert,
   resolveOrderAlerts,
+  selectDetailsOfOrder,
   selectNeedsByReason,
   selectOrdersInNeed,
   type AlertView,
 } from '../stock/alerts/alerts';
 import { appendEvents } from './events';
-import { ATTENTION, type AttentionKind } from './types';
+import { ATTENTION, type AttentionKind, type NewEvent } from './types';
 
 /** That an order needs a person. */
 export interface Attention {
   orderId: string;
   kind: AttentionKind;
-  /** What it is about: the id of a refund, payment, shipment or order. */
+  /** What it is about: the id of a refund, payment, dispute, shipment or order; of a refund that is not ours, as the gateway has it. */
   about: string;
   /** In words. */
   why: string;
@@ -54,6 +56,29 @@ export async function resolveAttention(
   attention: readonly Pick<Attention, 'kind' | 'about'>[],
 ): Promise<void> {
   if (attention.length > 0) await resolveOrderAlerts(tx, attention.map(subjectOf));
+}
+
+/** The further figures of everything for which an order needs a person for this reason now. */
+export function attentionDetails(
+  on: Queryable,
+  orderId: string,
+  kind: AttentionKind,
+): Promise<Readonly<Record<string, unknown>>[]> {
+  return selectDetailsOfOrder(on, orderId, kind);
+}
+
+/**
+ * Ends what an order needs a person for by what that person did elsewhere, of this order alone. Returns its event, which is the
+ * caller's to append: none where there is nothing to end.
+ */
+export async function endAttentionAbout(
+  tx: Transaction,
+  { orderId, kind, about }: Pick<Attention, 'orderId' | 'kind' | 'about'>,
+  { by, note }: { by: string; note: string },
+): Promise<NewEvent[]> {
+  const subject = subjectOf({ kind, about });
+  const ended = await endOrderAlertOn(tx, { orderId, subject, by, resolution: note });
+  return ended > 0 ? [{ orderId, type: 'attention_resolved', data: { kind, about, by, note } }] : [];
 }
 
 /** Orders that need a person for this reason, and still do. */

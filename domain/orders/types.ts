@@ -97,14 +97,14 @@ export const ATTENTION = {
     next: 'The gateway refuses this refund for good. Give the money back in another way and record it with POST /refunds/{id}/resolve, or try again with POST /refunds/{id}/retry.',
   },
   refund_delayed: {
-    next: 'The gateway has not made this refund yet. It is tried again by itself. Look at the gateway; POST /refunds/{id}/resolve records money that went back in another way.',
+    next: 'The gateway has not made this refund yet. It is tried again by itself. The gateway may have made it although its response was lost: look there for a refund with this id (Stripe: metadata refundId) before you give the money back in another way, since Holdfast does not ask about it any more once POST /refunds/{id}/resolve has recorded that.',
   },
   refunded_twice: {
     next: 'The gateway made this refund after a person had recorded what was done instead. See whether the customer got the money twice. Then end this with POST /inventory/alerts/{id}/resolve.',
     byHand: true,
   },
   refund_unknown: {
-    next: 'The gateway gave money of this payment back that Holdfast has not planned: somebody did it at the gateway. Holdfast does not count it. Where it replaces a refund of this order, record it with POST /refunds/{id}/resolve and its id at the gateway as the reference. Then end this with POST /inventory/alerts/{id}/resolve.',
+    next: 'The gateway gave money of this payment back that Holdfast has not planned: somebody did it at the gateway. Holdfast does not count it. Where it replaces a refund of this order, record it with POST /refunds/{id}/resolve and its id at the gateway as the reference; else with POST /orders/{id}/refunds and that id as madeElsewhere, so that no more goes back than is left. Either ends this; what cannot be recorded end with POST /inventory/alerts/{id}/resolve.',
     byHand: true,
   },
   disputed: {
@@ -115,7 +115,7 @@ export const ATTENTION = {
     byHand: true,
   },
   charge_unresolved: {
-    next: 'The gateway does not say what became of this charge. Its stock is on sale again. It is asked again by itself; money that turns out to be captured goes back. Look the payment up at the gateway.',
+    next: 'The gateway does not say what became of this charge. Its stock is on sale again. It is asked again by itself; money that turns out to be captured goes back. Where you find out at the gateway what became of it, record it with POST /payments/{id}/resolve. Look the payment up at the gateway.',
   },
   shipment_not_stopped: {
     next: 'The carrier does not respond to the order to stop this parcel. It is asked again by itself. Stop the parcel by hand: its units stay reserved until the carrier responds.',

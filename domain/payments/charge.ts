@@ -116,5 +116,5 @@ async function ask<T>(call: () => Promise<T>): Promise<T> {
 
 function asUnavailable(error: unknown): unknown {
   if (error instanceof AppError) return error;
-  return gatewayUnavailable(error instanceof Error ? error.message : String(error), error);
+  return gatewayUnavailable(null, error);
 }

@@ -1,10 +1,15 @@
 import { AppError } from '../../platform/errors';
 
-/** `PAYMENT_GATEWAY_UNAVAILABLE`: no response, or none that says how it ended. The same request may be sent again. */
-export function gatewayUnavailable(why: string, cause?: unknown): AppError {
+/**
+ * `PAYMENT_GATEWAY_UNAVAILABLE`: no response, or none that says how it ended. The same request may be sent again.
+ *
+ * @param why shown to whoever reads the order: never the text of another error, which may hold an address or parts of a key
+ */
+export function gatewayUnavailable(why: string | null, cause?: unknown): AppError {
+  const detail = why === null ? '.' : `: ${why}`;
   return new AppError(
     'PAYMENT_GATEWAY_UNAVAILABLE',
-    `The payment gateway gave no answer: ${why}`,
+    `The payment gateway gave no answer${detail}`,
     {},
     { cause },
   );
@@ -25,6 +30,14 @@ export function paymentNotFound(paymentId: string): AppError {
   return new AppError('PAYMENT_NOT_FOUND', 'There is no such payment.', { paymentId });
 }
 
+/** `VALIDATION_FAILED` of a request's `paymentId`: the order has no such payment. */
+export function unknownPaymentOfOrder(): AppError {
+  const message = 'the order has no such payment';
+  return new AppError('VALIDATION_FAILED', `paymentId: ${message}`, {
+    errors: [{ path: 'paymentId', message }],
+  });
+}
+
 /** `REFUND_NOT_FOUND`: there is no such refund. */
 export function refundNotFound(refundId: string): AppError {
   return new AppError('REFUND_NOT_FOUND', 'There is no such refund.', { refundId });
@@ -35,7 +48,7 @@ export function gatewayChanged(name: string): AppError {
   return new AppError('PAYMENT_GATEWAY_CHANGED', `The gateway "${name}" is not set up.`, { gateway: name });
 }
 
-/** `REFUND_FAILED`: the gateway refused it for good. A person has to look. */
+/** `REFUND_FAILED`: the gateway refused it for good. A person has to look. `why` is shown, as above. */
 export function refundFailed(why: string, cause?: unknown): AppError {
   return new AppError('REFUND_FAILED', `The payment gateway refused the refund: ${why}`, {}, { cause });
 }

@@ -72,7 +72,7 @@ export async function updateRefundsDue(
 /** Our id of a refund that a gateway means: the one that it names as ours, else the one that has its id. */
 export async function selectToldRefund(
   on: Queryable,
-  { paymentId, orderId }: ToldPayment,
+  { paymentId, orderId }: Pick<ToldPayment, 'paymentId' | 'orderId'>,
   { refundId, gatewayRef }: { refundId: string | null; gatewayRef: string },
 ): Promise<string | undefined> {
   const found = await maybeOne<{ id: string }>(

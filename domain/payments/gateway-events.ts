@@ -1,7 +1,8 @@
 import { validate } from 'uuid';
 import type { Database, Transaction } from '../../platform/database/database';
 import { enqueue } from '../../platform/database/outbox';
-import { raiseAttention } from '../orders/attention';
+import { attentionDetails, raiseAttention, resolveAttention } from '../orders/attention';
+import { lockPayment } from './dispute-queries';
 import { recordDispute } from './disputes';
 import {
   insertGatewayEvent,
@@ -64,13 +65,18 @@ async function applyFact(
 async function applyRefund(tx: Transaction, payment: ToldPayment, fact: RefundFact): Promise<boolean> {
   const { orderId, paymentId } = payment;
   const { gatewayRef, status } = fact;
+  await lockPayment(tx, paymentId);
   const told = { gatewayRef, refundId: uuidOrNull(fact.refundId) };
   const refundId = await selectToldRefund(tx, payment, told);
   const refund = refundId === undefined ? undefined : await selectRefundForUpdate(tx, refundId);
   if (!refund) {
     if (status === 'failed') return false;
     const why = `${fact.amountMinor} ${fact.currency} minor units of payment ${paymentId} went back as ${gatewayRef}`;
-    await raiseAttention(tx, [{ orderId, kind: 'refund_unknown', about: gatewayRef, why }]);
+    const { amountMinor, currency } = fact;
+    const details = { paymentId, gatewayRef, amountMinor, currency };
+    await raiseAttention(tx, [{ orderId, kind: 'refund_unknown', about: gatewayRef, why, details }]);
+    // What was said of the total before it was known which refund it is.
+    await resolveAttention(tx, [{ kind: 'refund_unknown', about: paymentId }]);
     return true;
   }
   switch (refundNews(refund, fact)) {
@@ -95,13 +101,20 @@ async function applyRefund(tx: Transaction, payment: ToldPayment, fact: RefundFa
   }
 }
 
-/** The gateway does not say which refunds these are: more went back than we have planned. */
+/**
+ * The gateway does not say which refunds these are: more went back than we have planned. Where it has told of such a refund of this
+ * payment, and nobody has dealt with it, that says more.
+ */
 async function applyRefundedTotal(
   tx: Transaction,
   { orderId, paymentId, refundPlannedMinor }: ToldPayment,
   totalMinor: number,
 ): Promise<boolean> {
   if (totalMinor <= refundPlannedMinor) return false;
+  await lockPayment(tx, paymentId);
+  const told = await attentionDetails(tx, orderId, 'refund_unknown');
+  if (told.some((details) => details.paymentId === paymentId && details.gatewayRef !== undefined))
+    return false;
   const why = `${totalMinor} minor units of it went back in all, and ${refundPlannedMinor} are planned to`;
   await raiseAttention(tx, [{ orderId, kind: 'refund_unknown', about: paymentId, why }]);
   return true;

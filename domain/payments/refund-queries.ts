@@ -1,4 +1,11 @@
-import { execute, many, maybeOne, type Queryable, type Transaction } from '../../platform/database/database';
+import {
+  execute,
+  many,
+  maybeOne,
+  one,
+  type Queryable,
+  type Transaction,
+} from '../../platform/database/database';
 import { literals } from '../../platform/database/literals';
 import { nextTry, type RetryTimes } from '../../platform/database/retry-times';
 import {
@@ -90,16 +97,7 @@ const REFUND_COLUMNS = `r.id, r.payment_id as "paymentId", r.order_id as "orderI
   r.reason, r.status, r.key_number as "keyNumber", r.tries, p.gateway, p.gateway_ref as "chargeRef", r.gateway_ref as "gatewayRef",
   r.settled_reference as "settledReference"`;
 
-export function selectRefund(on: Queryable, refundId: string): Promise<RefundRow | undefined> {
-  return maybeOne<RefundRow>(
-    on,
-    'payments.refund',
-    `select ${REFUND_COLUMNS} from refunds r join payments p on p.id = r.payment_id where r.id = $1`,
-    [refundId],
-  );
-}
-
-/** The same, with the refund locked, and before it its payment. */
+/** A refund, locked, and before it its payment. */
 export function selectRefundForUpdate(tx: Transaction, refundId: string): Promise<RefundRow | undefined> {
   return maybeOne<RefundRow>(
     tx,
@@ -128,7 +126,7 @@ export function claimRefund(
     on,
     'payments.claim_refund',
     `update refunds r
-     set tries = r.tries + 1,
+     set tries = r.tries + 1, asked_at = clock_timestamp(),
          next_try_at = case r.status when 'planned' then ${nextTry('r.tries', '$2', '$3')} else ${nextTry('r.tries', '$4', '$5')} end
      from payments p
      where r.id = $1 and p.id = r.payment_id and r.status in ${literals(OPEN_REFUND_STATUSES)}
@@ -144,8 +142,7 @@ export interface RefundChange {
   keyNumber?: number;
   settledAs?: RefundSettlement;
   settledReference?: string | null;
-  /** It is due now, whatever its tries. */
-  isDue?: boolean;
+  settledBy?: string;
 }
 
 /**
@@ -160,9 +157,9 @@ export function updateRefund(tx: Transaction, refundId: string, change: RefundCh
      changed as (
        update refunds r
        set status = $2, gateway_ref = coalesce($3, r.gateway_ref), last_error = $4, key_number = coalesce($5, r.key_number),
-           settled_as = $6, settled_reference = $7,
+           settled_as = $6, settled_reference = $7, settled_by = $8,
            tries = case when r.status = $2 then r.tries else 0 end,
-           next_try_at = case when $8::boolean then null
+           next_try_at = case
              when r.status = $2 then r.next_try_at
              -- The gateway has taken it: it is looked at a while later.
              when $2 = 'pending' then clock_timestamp() + interval '1 minute' end, updated_at = clock_timestamp()
@@ -184,9 +181,41 @@ export function updateRefund(tx: Transaction, refundId: string, change: RefundCh
       change.keyNumber ?? null,
       change.settledAs ?? null,
       change.settledReference ?? null,
-      change.isDue ?? false,
+      change.settledBy ?? null,
     ],
   );
+}
+
+/**
+ * An open refund is due now, whatever its tries. False: it is due already, or the gateway was asked less than so many seconds ago.
+ * The caller has its lock.
+ */
+export async function updateRefundDueByHand(
+  tx: Transaction,
+  refundId: string,
+  leastSeconds: number,
+): Promise<boolean> {
+  const changed = await execute(
+    tx,
+    'payments.refund_due_by_hand',
+    `update refunds set next_try_at = null, updated_at = clock_timestamp()
+     where id = $1 and status in ${literals(OPEN_REFUND_STATUSES)} and next_try_at > clock_timestamp()
+       and (asked_at is null or asked_at < clock_timestamp() - make_interval(secs => $2))`,
+    [refundId, leastSeconds],
+  );
+  return changed > 0;
+}
+
+/** How many refunds of an order that people asked for the gateway has not finished. */
+export async function countOpenByOperator(on: Queryable, orderId: string): Promise<number> {
+  const { open } = await one<{ open: number }>(
+    on,
+    'payments.open_by_operator',
+    `select count(*)::int as open from refunds
+     where order_id = $1 and origin = 'operator' and status in ${literals(OPEN_REFUND_STATUSES)}`,
+    [orderId],
+  );
+  return open;
 }
 
 /** A refund as clients see it. */

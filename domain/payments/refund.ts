@@ -1,7 +1,7 @@
 import type { Database, Transaction } from '../../platform/database/database';
 import { isAppError } from '../../platform/errors';
 import { newId } from '../../platform/ids';
-import { withTimeout } from '../../platform/with-timeout';
+import type { Logger } from '../../platform/telemetry/log';
 import { raiseAttention, resolveAttention } from '../orders/attention';
 import { appendEvents } from '../orders/events';
 import type { NewEvent } from '../orders/types';
@@ -17,6 +17,7 @@ import {
   type RefundRow,
 } from './refund-queries';
 import { disputeBarrier, refundable, refundMayBecome } from './rules';
+import { shownReason } from './told';
 import {
   type GatewayNamed,
   type RefundablePayment,
@@ -25,6 +26,7 @@ import {
   type RefundPlan,
   type RefundRequest,
 } from './types';
+import { LATE, withinLimit, type CallLimits } from './within-limit';
 
 export { selectRefundableForUpdate as lockRefundable } from './refund-queries';
 
@@ -79,6 +81,8 @@ export async function planRefunds(
 export interface RefundDeps {
   db: Database;
   gatewayNamed: GatewayNamed;
+  /** For what is not shown of a call that failed. */
+  log?: Pick<Logger, 'warn'>;
 }
 
 /**
@@ -90,22 +94,20 @@ export interface RefundDeps {
  * one whose key it has spent as well, under the next number of its key. While its payment is disputed the gateway is not asked to make
  * it; what a lost dispute has taken is not given back again.
  *
- * @param limits.briefMs of a first attempt: nothing is recorded where the gateway takes longer, milliseconds; the next finds the outcome
- * @param limits.limitMs of any other: where the gateway takes longer, that is recorded
+ * @param limits of a brief attempt that takes longer nothing is recorded; of any other, that it does
  */
 export async function askRefund(
-  { db, gatewayNamed }: RefundDeps,
+  deps: RefundDeps,
   refundId: string,
-  { briefMs = null, limitMs }: { briefMs?: number | null; limitMs?: number } = {},
+  limits: CallLimits = { briefMs: null },
 ): Promise<void> {
+  const { db } = deps;
   const refund = await claimRefund(db, refundId, TIMES);
   if (!refund) return;
   if (refund.isDisputed && (await db.retrying((tx) => holdBack(tx, refundId)))) return;
-  const call = callGateway(gatewayNamed, refund);
-  const longestMs = briefMs ?? limitMs;
-  const inTime = longestMs === undefined ? await call : await withTimeout(call, longestMs);
-  if (inTime === 'late' && briefMs !== null) return;
-  const outcome: CallOutcome = inTime === 'late' ? { status: 'unknown', reason: 'it takes longer' } : inTime;
+  const inTime = await withinLimit(callGateway(deps, refund), limits);
+  if (inTime === 'late' && limits.briefMs !== null) return;
+  const outcome: CallOutcome = inTime === 'late' ? { status: 'unknown', reason: LATE } : inTime;
   await db.retrying((tx) =>
     outcome.status === 'unknown' || outcome.status === 'key_spent'
       ? recordDelay(tx, refund, outcome)
@@ -140,13 +142,14 @@ async function holdBack(tx: Transaction, refundId: string): Promise<boolean> {
 type NoOutcome = { status: 'unknown'; reason: string } | RefundKeySpent;
 type CallOutcome = RefundOutcome | NoOutcome;
 
-async function callGateway(gatewayNamed: GatewayNamed, refund: RefundRow): Promise<CallOutcome> {
+async function callGateway({ gatewayNamed, log }: RefundDeps, refund: RefundRow): Promise<CallOutcome> {
   try {
     if (!refund.chargeRef)
       return { status: 'failed', gatewayRef: null, reason: 'The gateway never gave an id for this charge.' };
     return await gatewayNamed(refund.gateway).refund(asRequest(refund, refund.chargeRef));
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    log?.warn({ err: error, refundId: refund.id, gateway: refund.gateway }, 'a refund was not made');
+    const reason = shownReason(error);
     const isRefused = isAppError(error) && REFUSALS.has(error.code);
     return isRefused ? { status: 'failed', gatewayRef: null, reason } : { status: 'unknown', reason };
   }

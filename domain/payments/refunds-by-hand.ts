@@ -1,17 +1,27 @@
 import type { Database, Transaction } from '../../platform/database/database';
 import { enqueue } from '../../platform/database/outbox';
 import { AppError } from '../../platform/errors';
-import { resolveAttention } from '../orders/attention';
+import { endAttentionAbout, resolveAttention } from '../orders/attention';
 import { appendEvents } from '../orders/events';
-import { refundNotFound } from './errors';
+import type { NewEvent } from '../orders/types';
+import { refundNotFound, unknownPaymentOfOrder } from './errors';
+import { readPayment } from './payments';
+import { selectToldRefund } from './gateway-event-queries';
 import { attentionOn, lockRefundable, planRefunds } from './refund';
 import {
+  countOpenByOperator,
   selectRefundForUpdate,
   selectRefundOfOrigin,
   selectRefundView,
   updateRefund,
+  updateRefundDueByHand,
 } from './refund-queries';
 import type { RefundablePayment, RefundSettlement, RefundView } from './types';
+
+/** At most so many refunds of one order that people asked for are open: each is a call to the gateway, and work for the saga. */
+const MAX_OPEN = 20;
+/** A gateway that was asked so recently about an open refund is not asked again at a person's request. */
+const LEAST_SECONDS_BETWEEN_ASKS = 10;
 
 export interface RefundWanted {
   orderId: string;
@@ -22,30 +32,64 @@ export interface RefundWanted {
   amountMinor: number;
   reason: string;
   actor: string;
+  /** Where money is found that went back already in another way: it is recorded, not made. Absent: the gateway makes it. */
+  madeElsewhere?: string | null;
 }
 
 /**
  * Plans a refund that a person asks for, of any captured amount that is not planned to go back already; the order's saga makes
- * it. The same request again returns the same refund.
+ * it. The same request again returns the same refund. What went back already in another way is recorded as settled by hand: the gateway
+ * is not asked, and no more is planned than is left besides.
  *
- * @throws `NOT_REFUNDABLE`: nothing was captured, or all is planned to go back; `REFUND_EXCEEDS_CAPTURE` with `leftMinor`;
- * `PAYMENT_AMBIGUOUS` with `paymentIds`: several payments have money left and none is named
+ * @throws `VALIDATION_FAILED`: the order has no such payment; `REFUND_UNDER_WAY` with `openRefunds`: so many that people asked for are
+ * not finished; `NOT_REFUNDABLE`: nothing was captured, or all is planned to go back; `REFUND_EXCEEDS_CAPTURE` with `leftMinor`;
+ * `PAYMENT_AMBIGUOUS` with `paymentIds`: several payments have money left and none is named; `REFUND_MADE` with `refundId`: what went
+ * back already is a refund of the payment that is known
  */
 export async function requestRefund(db: Database, wanted: RefundWanted): Promise<RefundView> {
-  const { orderId, requestId, reason, actor } = wanted;
+  const { orderId, requestId, reason, actor, madeElsewhere = null } = wanted;
   return db.retrying(async (tx) => {
     const payments = await lockRefundable(tx, orderId);
     const earlier = await selectRefundOfOrigin(tx, 'operator', requestId);
     if (earlier) return earlier;
+    if (wanted.paymentId !== null && (await readPayment(tx, wanted.paymentId))?.orderId !== orderId)
+      throw unknownPaymentOfOrder();
     const { paymentId, amountMinor } = paymentOf(wanted, payments);
+    if (madeElsewhere === null) await refuseTooMany(tx, orderId);
+    else await refuseKnown(tx, { orderId, paymentId, reference: madeElsewhere });
     const plan = { paymentId, amountMinor, reason, actor };
     const origin = { kind: 'operator' as const, id: requestId };
-    await appendEvents(tx, await planRefunds(tx, orderId, { payments, plans: [{ ...plan, origin }] }));
-    await enqueue(tx, [{ topic: 'order.wake', key: orderId }]);
+    const events = await planRefunds(tx, orderId, { payments, plans: [{ ...plan, origin }] });
     const made = await selectRefundOfOrigin(tx, 'operator', requestId);
     if (!made) throw new Error('a refund was not written');
-    return made;
+    if (madeElsewhere !== null) {
+      const how = { outcome: 'made_elsewhere', reference: madeElsewhere, reason, actor } as const;
+      events.push(...(await writeSettlement(tx, orderId, { refundId: made.id, ...how })));
+    }
+    await enqueue(tx, [{ topic: 'order.wake', key: orderId }]);
+    await appendEvents(tx, events);
+    return viewOf(tx, made.id);
   });
+}
+
+/** Under the locks of the payments, so that no two count the same. */
+async function refuseTooMany(tx: Transaction, orderId: string): Promise<void> {
+  const openRefunds = await countOpenByOperator(tx, orderId);
+  if (openRefunds < MAX_OPEN) return;
+  throw new AppError(
+    'REFUND_UNDER_WAY',
+    `${openRefunds} refunds of this order that people asked for are not finished. Wait for their outcome.`,
+    { openRefunds },
+  );
+}
+
+async function refuseKnown(
+  tx: Transaction,
+  { orderId, paymentId, reference }: { orderId: string; paymentId: string; reference: string },
+): Promise<void> {
+  const known = await selectToldRefund(tx, { orderId, paymentId }, { refundId: null, gatewayRef: reference });
+  if (known !== undefined)
+    throw new AppError('REFUND_MADE', `${reference} is a refund that is known.`, { refundId: known });
 }
 
 function paymentOf(
@@ -85,10 +129,10 @@ export interface SettlementByHand {
  * nothing. Its amount stays planned, so that nothing is given back twice.
  *
  * @throws `REFUND_NOT_FOUND`; `REFUND_MADE`: the money went back; `REFUND_UNDER_WAY`: the gateway has it and may still pay out;
- * `REFUND_SETTLED`: it was settled in another way
+ * `REFUND_SETTLED`: it was settled in another way, or with another reference
  */
 export async function settleByHand(db: Database, request: SettlementByHand): Promise<RefundView> {
-  const { refundId, outcome, reference, reason, actor } = request;
+  const { refundId, outcome, reference } = request;
   return db.retrying(async (tx) => {
     const refund = await lockRefund(tx, refundId);
     if (refund.status === 'pending') {
@@ -99,29 +143,52 @@ export async function settleByHand(db: Database, request: SettlementByHand): Pro
     }
     if (refund.status === 'settled_by_hand') {
       const settled = await viewOf(tx, refundId);
-      if (settled.settledAs !== outcome) throw refundSettled();
+      if (settled.settledAs !== outcome || (settled.settledReference ?? null) !== reference)
+        throw refundSettled();
     } else {
       const { orderId } = refund;
-      await updateRefund(tx, refundId, {
-        status: 'settled_by_hand',
-        settledAs: outcome,
-        settledReference: reference,
-      });
-      await resolveAttention(tx, attentionOn(refundId));
-      // The refund that was made at the gateway instead is known now.
-      if (reference !== null) await resolveAttention(tx, [{ kind: 'refund_unknown', about: reference }]);
+      const events = await writeSettlement(tx, orderId, request);
       await enqueue(tx, [{ topic: 'order.wake', key: orderId }]);
-      await appendEvents(tx, [
-        { orderId, type: 'refund_settled', data: { refundId, outcome, reference, reason, actor } },
-      ]);
+      await appendEvents(tx, events);
     }
     return viewOf(tx, refundId);
   });
 }
 
 /**
+ * Under the lock of the refund's payment. Ends what the order needs a person for about it, also where the gateway told of it as
+ * unknown. Returns its events, which are the caller's to append.
+ */
+async function writeSettlement(
+  tx: Transaction,
+  orderId: string,
+  { refundId, outcome, reference, reason, actor }: SettlementByHand,
+): Promise<NewEvent[]> {
+  await updateRefund(tx, refundId, {
+    status: 'settled_by_hand',
+    settledAs: outcome,
+    settledReference: reference,
+    settledBy: actor,
+  });
+  await resolveAttention(tx, attentionOn(refundId));
+  // The refund that was made at the gateway instead is known now.
+  const ended =
+    reference === null
+      ? []
+      : await endAttentionAbout(
+          tx,
+          { orderId, kind: 'refund_unknown', about: reference },
+          { by: actor, note: reason },
+        );
+  return [
+    { orderId, type: 'refund_settled', data: { refundId, outcome, reference, reason, actor } },
+    ...ended,
+  ];
+}
+
+/**
  * Lets a refund be tried again now: one that the gateway refused for good under a new key, one that waits for its next try at
- * once.
+ * once. One that is due already, or that the gateway was asked about just now, is left as it is.
  *
  * @throws `REFUND_NOT_FOUND`; `REFUND_MADE`; `REFUND_SETTLED`: a person has said what was done instead
  */
@@ -135,8 +202,8 @@ export async function retryRefund(
     if (status === 'failed') {
       await updateRefund(tx, refundId, { status: 'planned', keyNumber: keyNumber + 1 });
       await resolveAttention(tx, attentionOn(refundId));
-    } else {
-      await updateRefund(tx, refundId, { status, isDue: true });
+    } else if (!(await updateRefundDueByHand(tx, refundId, LEAST_SECONDS_BETWEEN_ASKS))) {
+      return viewOf(tx, refundId);
     }
     await enqueue(tx, [{ topic: 'order.wake', key: orderId }]);
     await appendEvents(tx, [{ orderId, type: 'refund_retried', data: { refundId, actor } }]);

@@ -320,8 +320,14 @@ export interface RefundView {
   nextTryAt?: string;
   /** Why the last try did not succeed; where it did not. */
   lastError?: string;
+  /** Who asked for it; absent: the order's own course. */
+  actor?: string;
   /** Of one settled by hand. */
   settledAs?: RefundSettlement;
+  /** Where what was done instead is found. */
+  settledReference?: string;
+  /** Who said so. */
+  settledBy?: string;
 }
 
 /** A dispute as clients see it. */

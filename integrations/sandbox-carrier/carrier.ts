@@ -121,7 +121,8 @@ export function createSandboxCarrier(options: SandboxCarrierOptions): SandboxCar
         sleepMs = await round(failures);
         failures = 0;
       } catch (error) {
-        log.warn(
+        // The first may be an API that stops or starts at that moment.
+        log[failures === 0 ? 'info' : 'warn'](
           { err: error, failures },
           'the sandbox carrier could not report what happened to its parcels; it tries again',
         );

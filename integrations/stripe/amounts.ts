@@ -43,8 +43,16 @@ export function stripeAmount(amountMinor: number, currency: string): number {
   return IN_WHOLE_ONES.has(currency) ? amountMinor / 100 : amountMinor;
 }
 
-/** An amount as Stripe counts it in minor units of ISO 4217. One in a currency that is not in its table is left as it is. */
+/** Whether an amount as Stripe counts it is a whole number of minor units of ISO 4217. */
+export function isWholeInIso(amount: number, currency: string): boolean {
+  return !IN_HUNDREDTHS.has(currency) || amount % 100 === 0;
+}
+
+/**
+ * An amount as Stripe counts it in minor units of ISO 4217. One in a currency that is not in its table is left as it is. Hundredths
+ * that ISO 4217 has not, as banks may convert a dispute to, are rounded; see `isWholeInIso`.
+ */
 export function isoAmount(amount: number, currency: string): number {
-  if (IN_HUNDREDTHS.has(currency)) return amount / 100;
+  if (IN_HUNDREDTHS.has(currency)) return Math.round(amount / 100);
   return IN_WHOLE_ONES.has(currency) ? amount * 100 : amount;
 }

@@ -4,8 +4,16 @@ import Stripe from 'stripe';
 import { AppError } from '../../platform/errors';
 import type { Logger } from '../../platform/telemetry/log';
 import { ABANDONED } from '../../domain/payments/rules';
-import { amountProblem, stripeAmount } from './amounts';
-import { asThrown, cardDecline, declinedAs, intentOutcome, isRefusal, isStoredFailure } from './outcome';
+import { amountProblem, isoAmount, stripeAmount } from './amounts';
+import {
+  asThrown,
+  cardDecline,
+  declinedAs,
+  intentOutcome,
+  isRefusal,
+  isStoredFailure,
+  wordsOf,
+} from './outcome';
 import type {
   ChargeOutcome,
   ChargeRequest,
@@ -124,8 +132,35 @@ export function createStripeGateway(options: StripeGatewayOptions): ClosableGate
       const made = await earlierRefund(request);
       return made
         ? asOutcome(made)
-        : { status: 'key_spent', reason: `Stripe has stored a failure: ${error.message}` };
+        : { status: 'key_spent', reason: `Stripe has stored a failure: ${wordsOf(error)}` };
     }
+  }
+
+  /** What a refused refund says: also what is left of the charge, since somebody may have given money back at Stripe. */
+  async function refused(
+    request: RefundRequest,
+    error: Stripe.errors.StripeInvalidRequestError,
+  ): Promise<RefundOutcome> {
+    const { refundId, gatewayRef, currency } = request;
+    options.log.warn({ err: error, refundId }, 'Stripe refused a refund');
+    const leftMinor = await leftOf(gatewayRef, currency).catch((failure: unknown) => {
+      options.log.warn({ err: failure, refundId }, 'what is left of a charge cannot be read at Stripe');
+      return null;
+    });
+    const left =
+      leftMinor === null ? '' : ` Of its charge ${leftMinor} ${currency} minor units are left at Stripe.`;
+    return { status: 'failed', gatewayRef: null, reason: `Stripe refused it: ${wordsOf(error)}.${left}` };
+  }
+
+  /** Minor units of ISO 4217 that have not gone back; null: there are more refunds than are read at once. */
+  async function leftOf(intentId: string, currency: string): Promise<number | null> {
+    const [intent, refunds] = await Promise.all([
+      stripe.paymentIntents.retrieve(intentId),
+      stripe.refunds.list({ payment_intent: intentId, limit: 100 }),
+    ]);
+    if (refunds.has_more) return null;
+    const back = refunds.data.filter(stands).reduce((sum, { amount }) => sum + amount, 0);
+    return isoAmount(intent.amount - back, currency);
   }
 
   return {
@@ -191,7 +226,7 @@ export function createStripeGateway(options: StripeGatewayOptions): ClosableGate
       try {
         return await refundOrFind(request);
       } catch (error) {
-        if (isRefusal(error)) return { status: 'failed', gatewayRef: null, reason: error.message };
+        if (isRefusal(error)) return refused(request, error);
         throw asThrown(error, request.refundId);
       }
     },

@@ -51,6 +51,15 @@ export function isStoredFailure(error: unknown): error is Stripe.errors.StripeEr
   );
 }
 
+/**
+ * What may be shown of an error of Stripe's: its codes, and the id by which Stripe finds the request. Not its message, which may
+ * quote what was sent, as parts of a key.
+ */
+export function wordsOf(error: Stripe.errors.StripeError): string {
+  const code = error.decline_code ?? error.code ?? error.type;
+  return error.requestId ? `${code} (request ${error.requestId})` : code;
+}
+
 export function declinedAs(gatewayRef: string | null, declineCode: string): Declined {
   return { status: 'declined', gatewayRef, declineCode };
 }
@@ -61,6 +70,7 @@ export function declinedAs(gatewayRef: string | null, declineCode: string): Decl
  */
 export function asThrown(error: unknown, key: string): unknown {
   if (error instanceof Stripe.errors.StripeIdempotencyError) return keyReused(key, error);
-  if (error instanceof Stripe.errors.StripeError) return gatewayUnavailable(error.message, error);
+  if (error instanceof Stripe.errors.StripeError)
+    return gatewayUnavailable(`Stripe: ${wordsOf(error)}`, error);
   return error;
 }

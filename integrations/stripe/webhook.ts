@@ -7,7 +7,8 @@ import type {
   GatewayWebhook,
   SignatureVerdict,
 } from '../../domain/payments/types';
-import { isoAmount } from './amounts';
+import type { Logger } from '../../platform/telemetry/log';
+import { isoAmount, isWholeInIso } from './amounts';
 
 const TOLERANCE_SECONDS = 300;
 const EXPIRED = 'Timestamp outside the tolerance zone';
@@ -21,19 +22,21 @@ const metadata = z
   .object({ paymentId: z.string().optional(), refundId: z.string().optional() })
   .nullish()
   .transform((given) => given ?? {});
+/** Unix time in seconds, as far as a `Date` goes. */
+const seconds = z.int().min(0).max(8_640_000_000_000);
 const currency = z.string().transform((code) => code.toUpperCase());
 
 const event = z.object({
   id: z.string(),
   type: z.string(),
-  created: z.number(),
+  created: seconds,
   data: z.object({ object: z.looseObject({ object: z.string() }) }),
 });
 const intent = z.object({ id: z.string(), metadata });
 const refund = z.object({
   id: z.string(),
   payment_intent: reference,
-  amount: z.number(),
+  amount: z.int(),
   currency,
   status: z.string().nullish(),
   failure_reason: z.string().nullish(),
@@ -41,19 +44,27 @@ const refund = z.object({
 });
 const charge = z.object({
   payment_intent: reference,
-  amount_refunded: z.number(),
+  amount_refunded: z.int(),
   currency,
   metadata,
 });
 const dispute = z.object({
   id: z.string(),
   payment_intent: reference,
-  amount: z.number(),
+  amount: z.int(),
   currency,
   reason: z.string(),
   status: z.string(),
-  evidence_details: z.object({ due_by: z.number().nullish() }).nullish(),
+  evidence_details: z.object({ due_by: seconds.nullish() }).nullish(),
 });
+
+/** The amount of any of them. */
+const money = z
+  .object({ amount: z.number().optional(), amount_refunded: z.number().optional(), currency })
+  .transform(({ amount_refunded: refunded, amount = 0, currency: code }) => ({
+    amount: refunded ?? amount,
+    currency: code,
+  }));
 
 const DISPUTE_STATUS: Readonly<Record<string, DisputeStatus>> = {
   warning_needs_response: 'inquiry',
@@ -71,8 +82,10 @@ const DISPUTE_STATUS: Readonly<Record<string, DisputeStatus>> = {
 /**
  * The events that Stripe sends to `POST /gateways/stripe/events`. Signatures are verified by its SDK, with each of the secrets:
  * two while one is replaced by the other. What is not understood, as of another API version, has no fact.
+ *
+ * @param log for amounts that had to be rounded
  */
-export function createStripeWebhook(secrets: readonly string[]): GatewayWebhook {
+export function createStripeWebhook(secrets: readonly string[], log: Pick<Logger, 'warn'>): GatewayWebhook {
   return {
     isSetUp: secrets.length > 0,
 
@@ -89,6 +102,9 @@ export function createStripeWebhook(secrets: readonly string[]): GatewayWebhook 
       const read = event.safeParse(body);
       if (!read.success) return { ...nameOf(body), occurredAt: new Date(), fact: null };
       const { id, type, created, data } = read.data;
+      const odd = money.safeParse(data.object);
+      if (odd.success && !isWholeInIso(odd.data.amount, odd.data.currency))
+        log.warn({ eventId: id, type, ...odd.data }, 'Stripe told an amount that ISO 4217 has not: rounded');
       return { eventId: id, type, occurredAt: new Date(created * 1_000), fact: factOf(type, data.object) };
     },
   };

@@ -127,8 +127,16 @@ describe('a refund that an operator asks for', () => {
     ])
       expect(codeOf(await ask(orderId, body))).toEqual([422, 'VALIDATION_FAILED']);
     expect(codeOf(await ask(newId(), wanted))).toEqual([404, 'NOT_FOUND']);
-    expect(codeOf(await ask(orderId, { ...wanted, paymentId: newId() }))).toEqual([409, 'NOT_REFUNDABLE']);
+    expect(await ask(orderId, { ...wanted, paymentId: newId() })).toMatchObject({
+      status: 422,
+      body: { code: 'VALIDATION_FAILED', errors: [{ path: 'paymentId' }] },
+    });
     expect((await view(orderId)).refunds).toEqual([]);
+    expect(await ask(orderId, { ...wanted, madeElsewhere: 're_1' })).toMatchObject({
+      status: 201,
+      body: { status: 'settled_by_hand', settledReference: 're_1', amountMinor: 100 },
+    });
+    expect(codeOf(await ask(orderId, { ...wanted, madeElsewhere: 're_1' }))).toEqual([409, 'REFUND_MADE']);
   });
 });
 
@@ -150,9 +158,17 @@ describe('a refund that the gateway refuses for good', () => {
     for (let n = 0; n < 2; n++)
       expect(await resolve(id, done)).toMatchObject({
         status: 200,
-        body: { id, status: 'settled_by_hand', settledAs: 'made_elsewhere' },
+        body: {
+          id,
+          status: 'settled_by_hand',
+          actor: 'anonymous',
+          settledAs: 'made_elsewhere',
+          settledReference: 'bank 17',
+          settledBy: 'anonymous',
+        },
       });
-    expect(codeOf(await resolve(id, { ...done, outcome: 'waived' }))).toEqual([409, 'REFUND_SETTLED']);
+    for (const other of [{ outcome: 'waived' }, { reference: 'bank 18' }])
+      expect(codeOf(await resolve(id, { ...done, ...other }))).toEqual([409, 'REFUND_SETTLED']);
     expect(codeOf(await retry(id))).toEqual([409, 'REFUND_SETTLED']);
     expect(await view(orderId)).toMatchObject({
       attention: [],

@@ -148,6 +148,11 @@ const STEPS: Record<string, (order: Rich) => Promise<Step> | Step> = {
     const wanted = { orderId, requestId: newId(), paymentId: payment!.id, amountMinor: 1, ...BY };
     return () => requestRefund(shop.db, wanted);
   },
+  recordRefundMadeElsewhere: async ({ orderId }) => {
+    const [payment] = (await viewOf(shop.db, orderId)).payments;
+    const wanted = { orderId, requestId: newId(), paymentId: payment!.id, amountMinor: 1, ...BY };
+    return () => requestRefund(shop.db, { ...wanted, madeElsewhere: `re_${wanted.requestId}` });
+  },
   settleByHand: async ({ orderId }) => {
     const [refund] = (await viewOf(shop.db, orderId)).refunds;
     const settlement = { refundId: refund!.id, outcome: 'waived', reference: null, ...BY } as const;

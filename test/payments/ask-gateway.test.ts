@@ -9,12 +9,14 @@ import { createGatewayMetrics } from '../../integrations/gateway-metrics';
 import { onlyGateway, openGateways } from '../../integrations/gateways';
 import { createSandboxGateway } from '../../integrations/sandbox-gateway/gateway';
 import { readSettings } from '../../platform/config';
+import { AppError } from '../../platform/errors';
 import { newId } from '../../platform/ids';
 import { eventTypes, openTestShop, type TestShop } from '../support/fixtures';
 import { expectInvariants } from '../support/invariants';
 import { testLogger } from '../support/servers';
 import { readPayment, readSandboxBooks } from './orders';
 import {
+  ASK,
   askAllDue,
   attentionOf,
   insertChargingOrder,
@@ -142,7 +144,7 @@ describe('asking about a charge', () => {
       const planned = 0.5 * 2 ** (tries - 1);
       expect(progress.asks).toMatchObject([{ kind: 'charge', id: order.paymentId, tries }]);
       const row = await asked(order);
-      expect(row.lastError).toContain('ECONNREFUSED');
+      expect(row.lastError).toBe('The payment gateway gave no answer.');
       expect(row.dueIn).toBeLessThanOrEqual(planned);
       if (tries > 2) expect(row.dueIn).toBeGreaterThan(planned / 4);
     }
@@ -201,6 +203,26 @@ describe('asking about a charge', () => {
     release();
     await ask(order);
     expect(await progressOf(shop.db, order.orderId)).toMatchObject({ status: 'paid', asks: [] });
+  });
+
+  test.each([
+    ['of the gateway', { find: () => Promise.reject(new Error('password for 10.0.0.7')) }],
+    ['of ours that is not for readers', { find: () => Promise.reject(new AppError('SECRET', 'key sk_1')) }],
+  ])('shows nobody the text of an error %s, and logs it', async (_of, calls) => {
+    const order = await charging();
+    const logged = jest.fn();
+    const deps = { db: shop.db, gatewayNamed: with_(calls), carrier: 'sandbox', log: { warn: logged } };
+    const about = { orderId: order.orderId, ask: { kind: 'charge' as const, id: order.paymentId } };
+    await askGateway(deps, { ...about, ...ASK, unknownLimitSeconds: -1 });
+    expect((await asked(order)).lastError).toBe('The payment gateway gave no answer.');
+    const alerts = await shop.db.pool.query('select details from alerts where order_id = $1', [
+      order.orderId,
+    ]);
+    expect(alerts.rows).toMatchObject([
+      { details: { reason: 'charge_unresolved', why: 'The payment gateway gave no answer.' } },
+    ]);
+    const { err } = (logged.mock.calls as [{ err: Error & { cause?: Error } }][])[0]![0];
+    expect(`${err.message} ${err.cause?.message}`).toMatch(/password|sk_1/);
   });
 
   test('that turns out never to have been made is declined, and needs nobody any more', async () => {

@@ -33,7 +33,8 @@ import {
 import { useStripe } from './stripe-fixture';
 
 const { stripe, gateway, db } = useStripe();
-const webhook = createStripeWebhook([STRIPE_SECRET]);
+const warned = jest.fn();
+const webhook = createStripeWebhook([STRIPE_SECRET], { warn: warned });
 
 beforeEach(() => {
   stripe().idMark = `${newId()}_`;
@@ -71,6 +72,16 @@ async function paid(): Promise<PaidOrder & { intent: string }> {
   const { gatewayRef } = await readPayment(db(), order.paymentId);
   return { ...order, intent: gatewayRef ?? '' };
 }
+
+const total = (intent: string, amount: number) =>
+  stripeEvent('charge.refunded', {
+    object: 'charge',
+    id: 'ch_1',
+    payment_intent: intent,
+    amount_refunded: amount,
+    currency: 'usd',
+    metadata: {},
+  });
 
 describe('an event of a charge', () => {
   async function charging() {
@@ -206,20 +217,26 @@ describe('an event of a refund', () => {
 
   test('that says only how much went back in all needs a person where that is more than is planned', async () => {
     const { orderId, paymentId, intent } = await planned();
-    const total = (amount: number) =>
-      stripeEvent('charge.refunded', {
-        object: 'charge',
-        id: 'ch_1',
-        payment_intent: intent,
-        amount_refunded: amount,
-        currency: 'usd',
-        metadata: {},
-      });
-    expect(await tell(total(UNIT_MINOR))).toBe('stale');
+    expect(await tell(total(intent, UNIT_MINOR))).toBe('stale');
     expect(await attentionOf(db(), orderId)).toEqual([]);
-    expect(await tell(total(UNIT_MINOR + 1))).toBe('applied');
+    expect(await tell(total(intent, UNIT_MINOR + 1))).toBe('applied');
     expect(await attentionOf(db(), orderId)).toEqual([`refund_unknown:${paymentId}`]);
   });
+
+  test.each(['the total first', 'the refund first', 'both at once'])(
+    'that a person made at Stripe is one alert, told as a refund and as a total: %s',
+    async (order) => {
+      const { orderId, intent } = await planned();
+      const id = `re_dashboard_${orderId}`;
+      const asRefund = () =>
+        tell(stripeEvent('refund.created', refundObject({ id, intent, amount: 2 * UNIT_MINOR })));
+      const asTotal = () => tell(total(intent, 2 * UNIT_MINOR));
+      if (order === 'both at once') await Promise.all([asRefund(), asTotal()]);
+      else if (order === 'the refund first') await asRefund().then(asTotal);
+      else await asTotal().then(asRefund);
+      expect(await attentionOf(db(), orderId)).toEqual([`refund_unknown:${id}`]);
+    },
+  );
 });
 
 describe('a dispute', () => {
@@ -391,6 +408,31 @@ describe('a dispute', () => {
     expect(told(7, 'mga')).toMatchObject({ amountMinor: 700 });
     expect(told(500, 'jpy')).toMatchObject({ amountMinor: 500 });
     expect(told(500, 'usd')).toMatchObject({ amountMinor: 500 });
+  });
+
+  test('of an amount that its currency has not is rounded, logged and recorded', async () => {
+    const order = await paid();
+    warned.mockClear();
+    expect(await tell(disputed({ intent: order.intent, amount: 12_345, currency: 'isk' }))).toBe('applied');
+    expect(warned).toHaveBeenCalledWith(
+      expect.objectContaining({ amount: 12_345, currency: 'ISK' }),
+      expect.any(String),
+    );
+    const { rows } = await db().pool.query('select amount_minor from disputes where order_id = $1', [
+      order.orderId,
+    ]);
+    expect(rows).toEqual([{ amount_minor: 123 }]);
+    await tell(disputed({ id: 'dp_whole', intent: order.intent, amount: 12_300, currency: 'isk' }));
+    expect(warned).toHaveBeenCalledTimes(1);
+  });
+
+  test('with an amount or a time that cannot be one is not understood', () => {
+    const intent = 'pi_1';
+    expect(webhook.read(disputed({ intent, amount: 1.5 })).fact).toBeNull();
+    expect(webhook.read(disputed({ intent, amount: 2 ** 60 })).fact).toBeNull();
+    const read = webhook.read({ ...disputed({ intent }), created: 1e15 });
+    expect(read.fact).toBeNull();
+    expect(Number.isNaN(read.occurredAt.getTime())).toBe(false);
   });
 
   test('with a status that Stripe adds one day holds refunds back', () => {

@@ -106,6 +106,29 @@ describe('planning', () => {
 });
 
 describe('a refund', () => {
+  test('of which a call fails shows nobody the text of the error, and logs it', async () => {
+    const order = await paidOrder();
+    const refundId = await planOne(shop.db, order);
+    const logged = jest.fn();
+    const gatewayNamed: GatewayNamed = () => ({
+      ...gateway,
+      refund: () => Promise.reject(new Error('password for 10.0.0.7')),
+    });
+    for (let tries = 0; tries < 6; tries++)
+      await askRefund({ db: shop.db, gatewayNamed, log: { warn: logged } }, refundId);
+    const why = 'The payment gateway gave no answer.';
+    expect((await read(refundId)).lastError).toBe(why);
+    const { rows } = await shop.db.pool.query('select details from alerts where order_id = $1', [
+      order.orderId,
+    ]);
+    expect(rows).toMatchObject([{ details: { reason: 'refund_delayed', why } }]);
+    expect(logged).toHaveBeenCalledTimes(6);
+    expect(logged.mock.calls[0]).toMatchObject([
+      { err: { message: 'password for 10.0.0.7' }, refundId },
+      expect.any(String),
+    ]);
+  });
+
   test('is made and recorded once, asked for twice and by many at once', async () => {
     const order = await paidOrder();
     const refundId = await planOne(shop.db, order);

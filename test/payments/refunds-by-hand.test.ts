@@ -1,3 +1,4 @@
+import { raiseAttention } from '../../domain/orders/attention';
 import { askRefund, settleRefund } from '../../domain/payments/refund';
 import {
   requestRefund,
@@ -20,6 +21,7 @@ import {
   attentionOf,
   insertPaidOrder,
   letRetry,
+  plan,
   planOne,
   progressOf,
   readRefund,
@@ -86,6 +88,15 @@ async function isWoken({ orderId }: PaidOrder): Promise<boolean> {
     [orderId],
   );
   return (rowCount ?? 0) > 0;
+}
+
+/** As if the gateway had last been asked about a refund so long ago, and were to be asked again in an hour. */
+async function askedAgo(refundId: string, seconds: number): Promise<void> {
+  await shop.db.pool.query(
+    `update refunds set asked_at = clock_timestamp() - make_interval(secs => $2), next_try_at = clock_timestamp() + interval '1 hour'
+     where id = $1`,
+    [refundId, seconds],
+  );
 }
 
 /** A refund that the gateway has refused for good. */
@@ -174,6 +185,36 @@ describe('asking for a refund', () => {
     expect(await amounts(order)).toEqual([]);
   });
 
+  test('names a payment of the order, also where all of it is planned to go back', async () => {
+    const order = await paidOrder();
+    const other = await paidOrder();
+    for (const paymentId of [newId(), other.paymentId])
+      await expect(request(order, { paymentId })).rejects.toMatchObject({
+        code: 'VALIDATION_FAILED',
+        details: { errors: [{ path: 'paymentId', message: 'the order has no such payment' }] },
+      });
+    const { paymentId } = order;
+    await request(order, { paymentId, amountMinor: 1_000 });
+    await expect(request(order, { paymentId })).rejects.toMatchObject({ code: 'NOT_REFUNDABLE' });
+  });
+
+  test('may be open at most twenty times, also by many at once; the course of the order does not count', async () => {
+    const order = await paidOrder();
+    await plan(shop.db, order, { amountMinor: 1, origin: { kind: 'shipment', id: order.shipments[0]! } });
+    const requestId = newId();
+    await request(order, { requestId, amountMinor: 1 });
+    const all = await Promise.allSettled(
+      Array.from({ length: 22 }, () => request(order, { amountMinor: 1 })),
+    );
+    const refused = all.filter(({ status }) => status === 'rejected');
+    expect(refused).toHaveLength(3);
+    for (const each of refused)
+      expect(each).toMatchObject({ reason: { code: 'REFUND_UNDER_WAY', details: { openRefunds: 20 } } });
+    const first = await request(order, { requestId, amountMinor: 1 });
+    await ask(first.id);
+    await request(order, { amountMinor: 1 });
+  });
+
   test('of several payments with money left needs the payment, of which only its own money goes back', async () => {
     const order = await paidOrder();
     const other = await paidOrder({ units: [3] });
@@ -192,7 +233,6 @@ describe('asking for a refund', () => {
       code: 'REFUND_EXCEEDS_CAPTURE',
       details: { leftMinor: 1_000 },
     });
-    await expect(request(order, { paymentId: newId() })).rejects.toMatchObject({ code: 'NOT_REFUNDABLE' });
     expect(await request(order, { paymentId, amountMinor: 1_000 })).toMatchObject({ paymentId });
     // Of one payment alone is money left now.
     expect(await request(order, { amountMinor: 3_000 })).toMatchObject({ paymentId: other.paymentId });
@@ -201,6 +241,42 @@ describe('asking for a refund', () => {
       other.orderId,
     ]);
     await move(other.orderId);
+  });
+});
+
+describe('recording money that went back already', () => {
+  test('is settled by hand, ends what was unknown, and leaves only the rest to go back', async () => {
+    const order = await paidOrder();
+    const { orderId, paymentId } = order;
+    const ref = `re_${newId()}`;
+    await shop.db.transaction((tx) =>
+      raiseAttention(tx, [{ orderId, kind: 'refund_unknown', about: ref, why: 'told' }]),
+    );
+    const wanted = { requestId: newId(), amountMinor: 300, madeElsewhere: ref };
+    const [first] = await twice(shop.db, () => request(order, wanted));
+    expect(first).toMatchObject({
+      paymentId,
+      amountMinor: 300,
+      status: 'settled_by_hand',
+      settledAs: 'made_elsewhere',
+      settledReference: ref,
+      settledBy: 'kim',
+    });
+    expect(await attentionOf(shop.db, orderId)).toEqual([]);
+    expect(await eventTypes(shop.db, orderId)).toEqual([
+      'shipments_created',
+      'refund_started',
+      'refund_settled',
+      'attention_resolved',
+    ]);
+    expect((await progressOf(shop.db, orderId)).asks).toEqual([]);
+    expect(await readSandboxBooks(shop.db, [paymentId])).toMatchObject({ refundedMinor: 0 });
+    await expect(request(order, { amountMinor: 701 })).rejects.toMatchObject({ details: { leftMinor: 700 } });
+    await expect(request(order, { ...wanted, requestId: newId() })).rejects.toMatchObject({
+      code: 'REFUND_MADE',
+      details: { refundId: first.id },
+    });
+    await request(order, { amountMinor: 700 });
   });
 });
 
@@ -240,10 +316,38 @@ describe('recording what was done instead', () => {
     expect(events.filter((type) => type === 'refund_settled')).toHaveLength(1);
   });
 
-  test('in another way afterwards is refused', async () => {
+  test('in another way or with another reference afterwards is refused, and shows who said what', async () => {
     const { refundId } = await failed();
     await settle(refundId);
-    await expect(settle(refundId, { outcome: 'waived' })).rejects.toMatchObject({ code: 'REFUND_SETTLED' });
+    for (const other of [{ outcome: 'waived' as const }, { reference: 'bank 18' }, { reference: null }])
+      await expect(settle(refundId, other)).rejects.toMatchObject({ code: 'REFUND_SETTLED' });
+    expect(await settle(refundId, { actor: 'lee' })).toMatchObject({
+      settledAs: 'made_elsewhere',
+      settledReference: 'bank 17',
+      settledBy: 'kim',
+    });
+  });
+
+  test('ends what is unknown of this order under that reference, and of no other, with who said so', async () => {
+    const { order, refundId } = await failed();
+    const other = await paidOrder();
+    const about = (ref: string, { orderId }: PaidOrder) =>
+      shop.db.transaction((tx) =>
+        raiseAttention(tx, [{ orderId, kind: 'refund_unknown', about: ref, why: 'told' }]),
+      );
+    const [own, foreign] = [`re_${newId()}`, `re_${newId()}`];
+    await about(own, order);
+    await about(foreign, other);
+    const second = await failed();
+    await settle(second.refundId, { reference: foreign });
+    expect(await attentionOf(shop.db, other.orderId)).toEqual([`refund_unknown:${foreign}`]);
+    expect(await eventTypes(shop.db, second.order.orderId)).not.toContain('attention_resolved');
+    await twice(shop.db, () => settle(refundId, { reference: own }));
+    expect(await attentionOf(shop.db, order.orderId)).toEqual([]);
+    expect(await lastEvent(order)).toEqual({
+      type: 'attention_resolved',
+      data: { kind: 'refund_unknown', about: own, by: 'kim', note: 'the card is closed' },
+    });
   });
 
   test('is refused while the gateway has the refund, and once the money went back', async () => {
@@ -259,10 +363,10 @@ describe('recording what was done instead', () => {
 
     const made = await planOne(shop.db, await paidOrder());
     await ask(made);
-    for (const attempt of [settle(made), retry(made)])
-      await expect(attempt).rejects.toMatchObject({ code: 'REFUND_MADE' });
-    for (const attempt of [settle(newId()), retry(newId())])
-      await expect(attempt).rejects.toMatchObject({ code: 'REFUND_NOT_FOUND' });
+    for (const attempt of [settle, retry])
+      await expect(attempt(made)).rejects.toMatchObject({ code: 'REFUND_MADE' });
+    for (const attempt of [settle, retry])
+      await expect(attempt(newId())).rejects.toMatchObject({ code: 'REFUND_NOT_FOUND' });
   });
 
   test('while a call was under way that made the refund after all needs a person', async () => {
@@ -299,6 +403,7 @@ describe('trying again', () => {
   test('one that waits is due at once, under the same key', async () => {
     const { order, refundId } = await delayed();
     expect((await read(refundId)).dueIn).toBeGreaterThan(0);
+    await askedAgo(refundId, 11);
     await retry(refundId);
     expect(await read(refundId)).toMatchObject({ status: 'planned', keyNumber: 1, dueIn: null });
     await ask(refundId);
@@ -312,9 +417,25 @@ describe('trying again', () => {
     await ask(refundId);
     await ask(refundId);
     expect((await read(refundId)).dueIn).toBeGreaterThan(0);
+    await askedAgo(refundId, 11);
     await retry(refundId);
     expect(await read(refundId)).toMatchObject({ status: 'pending', keyNumber: 1, dueIn: null });
     await letRetry(shop.db, order.orderId);
+  });
+
+  test('one that is due already, or was asked about just now, changes nothing', async () => {
+    const { order, refundId } = await delayed();
+    await isWoken(order);
+    const before = await eventTypes(shop.db, order.orderId);
+    expect(await retry(refundId)).toMatchObject({ status: 'planned' });
+    expect((await read(refundId)).dueIn).toBeGreaterThan(0);
+    expect(await isWoken(order)).toBe(false);
+    await askedAgo(refundId, 11);
+    await Promise.all(Array.from({ length: 5 }, () => retry(refundId)));
+    expect(await isWoken(order)).toBe(true);
+    await retry(refundId);
+    expect(await isWoken(order)).toBe(false);
+    expect(await eventTypes(shop.db, order.orderId)).toEqual([...before, 'refund_retried']);
   });
 
   test('one that was settled by hand is refused', async () => {

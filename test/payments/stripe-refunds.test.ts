@@ -77,9 +77,46 @@ describe('a refund', () => {
     };
     stripe().fail({ on: 'refund', when: 'before', how: { status: 400, error } });
     await ask(refundId);
-    expect(await read(refundId)).toMatchObject({ status: 'failed', lastError: 'The charge is disputed.' });
+    expect(await read(refundId)).toMatchObject({
+      status: 'failed',
+      lastError: `Stripe refused it: charge_disputed. Of its charge ${UNIT_MINOR} USD minor units are left at Stripe.`,
+    });
     expect(await attentionOf(db(), orderId)).toEqual([`refund_failed:${refundId}`]);
     expect(await readPayment(db(), paymentId)).toMatchObject({ planned: UNIT_MINOR, refunded: 0 });
+  });
+
+  test('of which a part went back at Stripe already says how much is left there', async () => {
+    const { refundId, paymentId } = await planned();
+    const { gatewayRef } = await readPayment(db(), paymentId);
+    const made = { payment_intent: gatewayRef!, metadata: { refundId: '', keyNumber: '' } };
+    stripe().refunds.push({ ...made, id: 're_dashboard', amount: 300, status: 'succeeded' });
+    stripe().refunds.push({ ...made, id: 're_failed', amount: 100, status: 'failed' });
+    await ask(refundId);
+    expect(await read(refundId)).toMatchObject({ status: 'failed' });
+    expect((await read(refundId)).lastError).toContain(`${UNIT_MINOR - 300} USD minor units are left`);
+  });
+
+  test('that is refused has failed, also where Stripe does not say what is left', async () => {
+    const { refundId } = await planned();
+    const error = { type: 'invalid_request_error', message: 'The charge is disputed.' };
+    stripe().fail({ on: 'refund', when: 'before', how: { status: 400, error } });
+    stripe().fail({ on: 'retrieve', when: 'before', how: 'hang' });
+    await ask(refundId);
+    expect(await read(refundId)).toMatchObject({
+      status: 'failed',
+      lastError: 'Stripe refused it: StripeInvalidRequestError.',
+    });
+  });
+
+  test('of which Stripe refuses the key waits, and shows no part of the key', async () => {
+    const { refundId } = await planned();
+    const error = { type: 'invalid_request_error', message: 'Invalid API Key provided: sk_live_**12' };
+    stripe().fail({ on: 'list', when: 'before', how: { status: 401, error } });
+    await ask(refundId);
+    expect(await read(refundId)).toMatchObject({
+      status: 'planned',
+      lastError: 'The payment gateway gave no answer: Stripe: StripeAuthenticationError',
+    });
   });
 
   test('that Stripe holds is pending, and succeeds later', async () => {

@@ -1,12 +1,14 @@
 /** What other folders do with alerts. */
 export {
   endOrderAlert,
+  endOrderAlertOn,
   raiseAlert,
   raiseOrderAlerts,
   raiseTransferOverdue,
   resolveAlert,
   resolveOrderAlerts,
   resolveTransferOverdue,
+  selectDetailsOfOrder,
   selectNeedsByReason,
   selectOrdersInNeed,
   selectAlert as readAlert,

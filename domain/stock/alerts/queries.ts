@@ -113,6 +113,35 @@ export function resolveOrderAlerts(tx: Transaction, subjects: readonly string[])
   );
 }
 
+/** Ends the alert of an order on this subject by hand, where it is not over. Returns how many it ended. */
+export function endOrderAlertOn(
+  tx: Transaction,
+  end: { orderId: string; subject: string; by: string; resolution: string },
+): Promise<number> {
+  return execute(
+    tx,
+    'alerts.end_on_subject',
+    `update alerts set status = 'resolved', resolved_at = clock_timestamp(), resolved_by = $3, resolution = $4
+     where order_id = $1 and subject = $2 and kind = 'attention' and status <> 'resolved'`,
+    [end.orderId, end.subject, end.by, end.resolution],
+  );
+}
+
+/** Details of the alerts of an order for this reason that are not over. */
+export async function selectDetailsOfOrder(
+  on: Queryable,
+  orderId: string,
+  reason: string,
+): Promise<Readonly<Record<string, unknown>>[]> {
+  const found = await many<{ details: Record<string, unknown> }>(
+    on,
+    'alerts.details_of_order',
+    `select details from alerts where order_id = $1 and status <> 'resolved' and details ->> 'reason' = $2 order by id`,
+    [orderId, reason],
+  );
+  return found.map(({ details }) => details);
+}
+
 /** Orders with an alert of this reason that is not over; the index `alerts_of_order` has no others. */
 export async function selectOrdersInNeed(on: Queryable, reason: string): Promise<string[]> {
   const found = await many<{ orderId: string }>(
