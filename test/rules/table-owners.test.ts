@@ -41,6 +41,7 @@ const OWNERSHIP: Ownership = {
       'customer_returns',
     ],
     'domain/ordering/backorders': ['backorders'],
+    'domain/ordering/cuts': ['order_cuts'],
     'domain/assurance': [
       'consistency_checks',
       'consistency_findings',
