@@ -191,7 +191,7 @@ test('an upload that breaks off leaves nothing', async () => {
   const { hostname, port } = new URL(stack.url);
   const socket = connect(Number(port), hostname);
   socket.write(
-    `POST /api/v1/jobs/feed HTTP/1.1\r\nHost: x\r\nContent-Type: text/csv\r\nContent-Length: 10000000\r\n\r\n${CSV}` +
+    `POST /api/v1/jobs/feed HTTP/1.1\r\nHost: ${hostname}\r\nContent-Type: text/csv\r\nContent-Length: 10000000\r\n\r\n${CSV}` +
       'LAMP,AMS,1\n'.repeat(50_000),
   );
   await waitFor(async () => {
