@@ -45,6 +45,8 @@ export interface Reconciled {
   lookSoon?(ids: readonly string[]): Promise<void>;
   /** Starts the workflow; one that runs is left alone. Returns false where nothing is left to do for the row. */
   restart(id: string): Promise<boolean>;
+  /** Its workflow begins with the first that needs it, so that a missing one is nothing to worry about. */
+  startsLate?: boolean;
   /**
    * Ends a row whose workflow has failed and would fail again. Where it is missing, that workflow is started again. Returns
    * false where there is no such row any more.
@@ -113,7 +115,7 @@ export function createReconcileActivities(deps: ReconcileDependencies): Reconcil
     }
     if (!(await subject.restart(id))) return 'left';
     // A workflow that completed and left its row open is a defect of ours, or the database was set back.
-    const level = state === 'completed' ? 'error' : 'warn';
+    const level = state === 'completed' ? 'error' : subject.startsLate ? 'info' : 'warn';
     log[level]({ ...about, state }, 'an open row had no workflow; it was started again');
     return 'restarted';
   }

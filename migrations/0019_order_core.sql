@@ -8,7 +8,7 @@ begin
                on l.reservation_id = s.reservation_id and l.warehouse_id = s.warehouse_id and l.open_quantity > 0
              where s.status in ('voiding', 'voided', 'failed')) then
     raise exception 'orders are being compensated'
-      using hint = 'Run the version from before until no shipment is being stopped, then migrate.';
+      using constraint = 'no_order_being_compensated', hint = 'Run the version from before until no shipment is being stopped, then migrate.';
   end if;
 end $$;
 

@@ -79,6 +79,7 @@ export function createReconcileSubjects(
     standing: {
       key: 'workflowId',
       work: 'start_standing',
+      startsLate: true,
       async *suspects() {
         yield* [names.dispatcherWorkflowId, names.reservationExpiryWorkflowId];
         // Of any kind: those that have rows are started again by their own reconciler.

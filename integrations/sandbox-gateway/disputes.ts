@@ -48,7 +48,7 @@ export function createDisputes({
   }
 
   async function run(): Promise<void> {
-    for (let goesOn = true; (goesOn || isNew) && !closing.aborted; ) {
+    for (let goesOn = true; (goesOn || isNew) && !closing.aborted;) {
       isNew = false;
       goesOn = await tellNext().catch(async (error: unknown) => {
         if (closing.aborted) return false;

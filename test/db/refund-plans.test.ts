@@ -91,7 +91,7 @@ describe('while the gateway is away', () => {
       await askDue(orderId, away());
     }
     expect((await viewOf(shop.db, orderId)).attention).toMatchObject([
-      { kind: 'refund_delayed', why: 'connection refused' },
+      { kind: 'refund_delayed', why: 'The payment gateway gave no answer.' },
     ]);
     await makeAsksDue(shop.db, orderId);
     await askDue(orderId);
