@@ -89,10 +89,12 @@ class OrderSaga {
     let before: OrderProgress | undefined;
     for (let steps = 1; ; steps++) {
       progress = await this.takeRequests(progress);
-      this.requests.answer(progress, this.isLong);
+      this.requests.answer(progress);
       this.details.changed(before, progress);
       before = progress;
       const step = nextStep(progress, this.underWay);
+      // Who waits longer than that keeps the history from going on in a new one.
+      if (step.do === 'wait' && this.isLong) this.requests.answer(progress, true);
       this.show(step, progress);
       if (step.do === 'finish' && !this.requests.isNew && !this.isWoken) break;
       if (step.do === 'wait' || steps >= STEPS_WITHOUT_WAIT) steps = 0;
