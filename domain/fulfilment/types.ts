@@ -22,6 +22,12 @@ export const WAITING_SHIPMENT_STATUSES = [
   'voiding',
 ] as const satisfies readonly ShipmentStatus[];
 
+/** The goods are in the warehouse, and nobody stops them yet. */
+export const STOPPABLE_SHIPMENT_STATUSES = [
+  ...UNBOOKED_SHIPMENT_STATUSES,
+  'booked',
+] as const satisfies readonly ShipmentStatus[];
+
 /** The goods have left the warehouse: nothing can be stopped or put back any more. */
 export const LEFT_SHIPMENT_STATUSES = ['picked_up', 'delivered'] as const satisfies readonly ShipmentStatus[];
 
@@ -115,4 +121,3 @@ export const BOOKING_WORK = [
   'book_later',
   'record_booking',
 ] as const satisfies readonly Work[];
-export type BookingWork = (typeof BOOKING_WORK)[number];

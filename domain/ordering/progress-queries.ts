@@ -4,7 +4,7 @@ import { literals } from '../../platform/database/literals';
 import { utc } from '../../platform/database/pages';
 import { msLeft } from '../../platform/database/retry-times';
 import { doubled } from '../fulfilment/doubled-sql';
-import { STOPPED_SHIPMENT_STATUSES } from '../fulfilment/types';
+import { STOPPABLE_SHIPMENT_STATUSES, STOPPED_SHIPMENT_STATUSES } from '../fulfilment/types';
 import type { AttentionKind } from '../orders/types';
 import type { OrderStatus } from '../orders/types';
 import { OPEN_REFUND_STATUSES, PAYMENT_STATUSES_IN_FLIGHT } from '../payments/types';
@@ -83,7 +83,7 @@ export function selectProgress(on: Queryable, orderIds: readonly string[]): Prom
          coalesce(sum(doubled), 0)::int as doubled
        from (
          select status, count(*),
-           count(*) filter (where status in ('pending', 'booking', 'booked') and stop_refused_at is null) as stoppable,
+           count(*) filter (where status in ${literals(STOPPABLE_SHIPMENT_STATUSES)} and stop_refused_at is null) as stoppable,
            min(${msLeft('next_try_at')}) filter (where status = 'voiding')::float8 as stop_ms,
            count(*) filter (where status in ${literals(STOPPED_SHIPMENT_STATUSES)} and released_at is null) as unreleased,
            count(*) filter (where ${doubled('shipments')}) as doubled

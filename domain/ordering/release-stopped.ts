@@ -19,6 +19,7 @@ import {
 } from '../stock/reservations/reservations';
 import { countAsCut, lockOpenCuts, unitsCut, type OpenCut } from './cuts/cut';
 import { shareToCuts } from './cuts/share';
+import { emptiedBy } from './emptied';
 import { existingProgress } from './progress';
 import { releaseLines, type EndOfOrder, type ReleasedLine } from './release';
 import type { OrderProgress } from './types';
@@ -138,10 +139,7 @@ async function endEmptied(
     tx,
     reservations.map(({ id }) => id),
   );
-  const kept = unitsByReservation(lines);
-  const emptied = [...unitsByReservation(released)]
-    .filter(([id, units]) => kept.get(id) === units)
-    .map(([id]) => id);
+  const emptied = emptiedBy(released, lines);
   const shipped = await reservationsThatLeft(tx, emptied);
   await setReservationStatus(tx, [...shipped], 'shipped');
   await setReservationStatus(
@@ -149,11 +147,4 @@ async function endEmptied(
     emptied.filter((id) => !shipped.has(id)),
     'cancelled',
   );
-}
-
-function unitsByReservation(lines: readonly OpenLine[]): Map<string, number> {
-  const units = new Map<string, number>();
-  for (const { reservationId, openQuantity } of lines)
-    units.set(reservationId, (units.get(reservationId) ?? 0) + openQuantity);
-  return units;
 }

@@ -1,3 +1,5 @@
+import type { SignatureVerdict } from '../../platform/webhook-signature';
+
 export const PAYMENT_STATUSES = [
   'pending',
   'captured',
@@ -290,8 +292,6 @@ export interface GatewayWebhook {
   /** What a body says that was verified. */
   read(body: unknown): GatewayEvent;
 }
-
-export type SignatureVerdict = 'valid' | 'missing' | 'invalid' | 'expired';
 
 /** A payment as clients see it. Money in minor units, times RFC 3339. */
 export interface PaymentView {

@@ -11,6 +11,7 @@ import {
   setReservationStatus,
 } from '../../stock/reservations/reservations';
 import { lockWaiting, takeWaiting } from '../backorders/backorders';
+import { emptiedBy } from '../emptied';
 import { existingProgress } from '../progress';
 import { releaseLines, type ReleasedLine } from '../release';
 import type { OrderProgress } from '../types';
@@ -80,25 +81,15 @@ async function cutUnpaid(tx: Transaction, orderId: string): Promise<void> {
   );
   if (shared.taken.length === 0) return;
   await addDone(tx, shared.done);
-  const takenOf = (reservationId: string) =>
-    sumOf(shared.taken.filter((one) => one.reservationId === reservationId));
-  const keptOf = (reservationId: string) =>
-    lines
-      .filter((one) => one.reservationId === reservationId)
-      .reduce((sum, one) => sum + one.openQuantity, 0);
-  const emptied = [...place.keys()].filter((id) => takenOf(id) > 0 && takenOf(id) === keptOf(id));
+  const taken = shared.taken.map(({ quantity: openQuantity, ...line }) => ({ ...line, openQuantity }));
+  const emptied = emptiedBy(taken, lines);
   await setReservationStatus(tx, emptied, 'cancelled');
   // What was cut is counted in the same transaction, so it is given back once whatever its effect is called.
   const effectId = newId();
   await releaseLines(tx, {
     kind: 'release',
     endAs: 'cancelled',
-    lines: shared.taken.map(({ quantity: openQuantity, ...line }): ReleasedLine => ({
-      ...line,
-      openQuantity,
-      orderId,
-      effectId,
-    })),
+    lines: taken.map((line): ReleasedLine => ({ ...line, orderId, effectId })),
     events: [
       unitsCut(orderId, shared.done),
       ...emptied.map((reservationId) => ({ orderId, type: 'hold_released', data: { reservationId } })),
@@ -161,8 +152,4 @@ export function unitsCut(orderId: string, done: Shared<object>['done']): NewEven
     type: 'units_cut',
     data: { items: done.map(({ sku, units }) => ({ sku, quantity: units })) },
   };
-}
-
-function sumOf(taken: readonly { quantity: number }[]): number {
-  return taken.reduce((sum, { quantity }) => sum + quantity, 0);
 }

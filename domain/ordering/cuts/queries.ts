@@ -6,6 +6,7 @@ import {
   type Transaction,
 } from '../../../platform/database/database';
 import { literals } from '../../../platform/database/literals';
+import { STOPPABLE_SHIPMENT_STATUSES } from '../../fulfilment/types';
 import type { CancelState } from '../../orders/types';
 import { undecided } from './undecided-sql';
 
@@ -136,7 +137,7 @@ export function selectStoppable(
     `select s.id as "shipmentId", i.product_id as "productId", i.quantity
      from shipments s join shipment_items i on i.shipment_id = s.id
      where s.order_id = $1 and i.product_id = any ($2::int[]) and s.stop_refused_at is null
-       and s.status in ${literals(['pending', 'booking', 'booked'])}
+       and s.status in ${literals(STOPPABLE_SHIPMENT_STATUSES)}
      order by array_position(array['pending', 'booking', 'booked'], s.status), s.created_at desc, s.id`,
     [orderId, productIds],
   );
