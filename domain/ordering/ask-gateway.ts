@@ -1,7 +1,13 @@
 import type { Database } from '../../platform/database/database';
 import type { Logger } from '../../platform/telemetry/log';
 import { raiseAttention } from '../orders/attention';
-import { claimCharge, executeCharge, markUnknown, type ClaimedCharge } from '../payments/charge';
+import {
+  claimCharge,
+  executeCharge,
+  markUnknown,
+  markUnknownIn,
+  type ClaimedCharge,
+} from '../payments/charge';
 import { askRefund } from '../payments/refund';
 import { shownReason } from '../payments/told';
 import type { ChargeOutcome, GatewayNamed } from '../payments/types';
@@ -81,5 +87,9 @@ async function recordUnknown(
   await markUnknown(db, ask.id, why);
   if (askedSeconds <= unknownLimitSeconds) return;
   await abandonReservation(db, { orderId, reservationId });
-  await db.retrying((tx) => raiseAttention(tx, [{ orderId, kind: 'charge_unresolved', about: ask.id, why }]));
+  // Another call may have found the outcome meanwhile: then nobody has to look, and nothing would end the alert.
+  await db.retrying(async (tx) => {
+    if (await markUnknownIn(tx, ask.id, why))
+      await raiseAttention(tx, [{ orderId, kind: 'charge_unresolved', about: ask.id, why }]);
+  });
 }

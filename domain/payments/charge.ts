@@ -1,4 +1,4 @@
-import type { Database } from '../../platform/database/database';
+import type { Database, Transaction } from '../../platform/database/database';
 import { AppError, isAppError } from '../../platform/errors';
 import { appendEvents } from '../orders/events';
 import { gatewayUnavailable, paymentNotFound } from './errors';
@@ -54,11 +54,15 @@ export async function executeCharge({ db, gatewayNamed, paymentId }: ChargeCall)
  * it is.
  */
 export async function markUnknown(db: Database, paymentId: string, why: string): Promise<void> {
-  await db.retrying(async (tx) => {
-    const marked = await updateToUnknown(tx, paymentId, why);
-    if (!marked?.isNew) return;
+  await db.retrying((tx) => markUnknownIn(tx, paymentId, why));
+}
+
+/** The same in the caller's transaction. Locks the payment, then the order's row. Returns whether the charge is in flight. */
+export async function markUnknownIn(tx: Transaction, paymentId: string, why: string): Promise<boolean> {
+  const marked = await updateToUnknown(tx, paymentId, why);
+  if (marked?.isNew)
     await appendEvents(tx, [{ orderId: marked.orderId, type: 'payment_unknown', data: { paymentId } }]);
-  });
+  return marked !== undefined;
 }
 
 function storedOutcome(payment: ChargeRow): ChargeOutcome | null {

@@ -234,6 +234,21 @@ describe('asking about a charge', () => {
     expect((await progressOf(shop.db, order.orderId)).asks).toEqual([]);
   });
 
+  test('that another call has found out about meanwhile needs nobody', async () => {
+    const order = await charging();
+    await ask(order, { gatewayNamed: silent });
+    await firstAskedAgo(order, '2 hours');
+    const overtaken = with_({
+      async find() {
+        await ask(order);
+        throw new Error('no answer');
+      },
+    });
+    await ask(order, { gatewayNamed: overtaken });
+    expect(await attentionOf(shop.db, order.orderId)).toEqual([]);
+    expect((await progressOf(shop.db, order.orderId)).asks).toEqual([]);
+  });
+
   test('that was captured after it was given up goes back in full, once', async () => {
     const order = await givenUp();
     const { paymentId, orderId, amountMinor } = order;
