@@ -37,10 +37,30 @@ export type Fulfilment = (typeof FULFILMENTS)[number];
 export const ITEM_STATUSES = ['reserved', 'backordered', 'fulfilled', 'cancelled'] as const;
 export type ItemStatus = (typeof ITEM_STATUSES)[number];
 
+/** When money is taken: with the order, or as each of its parcels leaves. */
+export const CAPTURE_MODES = ['now', 'on_shipment'] as const;
+export type CaptureMode = (typeof CAPTURE_MODES)[number];
+
+/** How the review of an order stands. */
+export const REVIEW_STATUSES = ['open', 'approved', 'rejected'] as const;
+export type ReviewStatus = (typeof REVIEW_STATUSES)[number];
+
+/** Which orders are reviewed, and for how long. */
+export interface ReviewTerms {
+  /** An order of this total or more is reviewed, minor units by ISO 4217 code; a currency that is not here is not. */
+  fromMinor: Readonly<Record<string, number>>;
+  /** How long somebody may decide. */
+  seconds: number;
+  /** What is decided when nobody did. */
+  otherwise: Exclude<ReviewStatus, 'open'>;
+}
+
 /** What an order is charged with. `token` is the gateway's word for a card, never a card number. */
 export interface PaymentMethod {
   method: string;
   token: string;
+  /** Where the customer goes on after authenticating, where a redirect may follow. */
+  returnUrl?: string | undefined;
 }
 
 /** Everything an order needs to be carried out: the saga's input, stored with the order so that it can be started again. */
@@ -55,6 +75,10 @@ export interface OrderInput {
   /** How long the units of a `backorder` order may wait for stock; absent: as the settings say. */
   backorderSeconds?: number | undefined;
   payment: PaymentMethod | null;
+  /** When its money is taken; absent: with the order. */
+  capture?: CaptureMode | undefined;
+  /** Above these totals, minor units by currency, it is reviewed; absent: never. */
+  review?: ReviewTerms | undefined;
   /** SHA-256 of the request body, where it came with an Idempotency-Key. */
   fingerprint: string | null;
 }

@@ -21,7 +21,7 @@ import { shownReason } from './told';
 import {
   type GatewayNamed,
   type RefundablePayment,
-  type RefundKeySpent,
+  type KeySpent,
   type RefundOutcome,
   type RefundPlan,
   type RefundRequest,
@@ -139,7 +139,7 @@ async function holdBack(tx: Transaction, refundId: string): Promise<boolean> {
   }
 }
 
-type NoOutcome = { status: 'unknown'; reason: string } | RefundKeySpent;
+type NoOutcome = { status: 'unknown'; reason: string } | KeySpent;
 type CallOutcome = RefundOutcome | NoOutcome;
 
 async function callGateway({ gatewayNamed, log }: RefundDeps, refund: RefundRow): Promise<CallOutcome> {

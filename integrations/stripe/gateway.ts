@@ -18,7 +18,7 @@ import type {
   ChargeOutcome,
   ChargeRequest,
   ClosableGateway,
-  RefundKeySpent,
+  KeySpent,
   RefundOutcome,
   RefundRequest,
 } from '../../domain/payments/types';
@@ -121,7 +121,7 @@ export function createStripeGateway(options: StripeGatewayOptions): ClosableGate
     return ours.find(stands) ?? ours.find((refund) => keyNumberOf(refund) === request.keyNumber);
   }
 
-  async function refundOrFind(request: RefundRequest): Promise<RefundOutcome | RefundKeySpent> {
+  async function refundOrFind(request: RefundRequest): Promise<RefundOutcome | KeySpent> {
     const earlier = await earlierRefund(request);
     if (earlier) return asOutcome(earlier);
     try {
