@@ -1,4 +1,5 @@
 import { Context } from '@temporalio/activity';
+import { actOnLapse, settleAuthorizations, type LapseAction } from '../domain/ordering/capture';
 import { cancelUndelivered, concludeCancel, requestCancel } from '../domain/ordering/cancel';
 import { cutUnits, stopDoubledShipments } from '../domain/ordering/cuts/cut';
 import { requestCut, type CutRequest } from '../domain/ordering/cuts/request';
@@ -20,6 +21,8 @@ export interface OrderActivityDeps {
   gateway: string;
   /** How often a reservation may be charged. */
   attemptLimit: number;
+  /** What is done about an authorisation before the gateway drops it. */
+  lapseAction: LapseAction;
 }
 
 /**
@@ -38,6 +41,8 @@ export interface OrderActivities {
   cutUnits(orderId: string): Promise<OrderProgress>;
   stopDoubledShipments(orderId: string): Promise<OrderProgress>;
   giveUpBackorders(orderId: string): Promise<OrderProgress>;
+  settleAuthorizations(orderId: string): Promise<OrderProgress>;
+  actOnLapse(orderId: string): Promise<OrderProgress>;
   releaseStoppedShipments(request: Parameters<typeof releaseStoppedShipments>[1]): Promise<OrderProgress>;
   undoReserve(request: { order: OrderInput; code: string; detail: string }): Promise<OrderProgress>;
 }
@@ -49,6 +54,7 @@ export function createOrderActivities({
   reserver,
   gateway,
   attemptLimit,
+  lapseAction,
 }: OrderActivityDeps): OrderActivities {
   return withFailures<OrderActivities>(
     {
@@ -63,6 +69,8 @@ export function createOrderActivities({
       cutUnits: (orderId) => cutUnits(db, orderId),
       stopDoubledShipments: (orderId) => stopDoubledShipments(db, orderId),
       giveUpBackorders: (orderId) => giveUpBackorders(db, orderId),
+      settleAuthorizations: (orderId) => settleAuthorizations(db, orderId),
+      actOnLapse: (orderId) => actOnLapse(db, { orderId, action: lapseAction }),
       releaseStoppedShipments: (request) => releaseStoppedShipments(db, request),
       undoReserve: (request) => undoReserve(db, request),
     },

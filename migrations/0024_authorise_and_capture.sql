@@ -28,6 +28,8 @@ alter table payments
   add column multicapture boolean not null default false,
   -- Until when the gateway keeps the authorisation.
   add column capture_before timestamptz,
+  -- When it is captured whole, or its order cancelled, before the gateway drops it; null: nothing is to be done about that.
+  add column capture_due_at timestamptz,
   -- One capture takes everything that is not cut: of what is cut later the money goes back.
   add column captured_whole boolean not null default false,
   add column capture_planned_minor bigint not null default 0,
@@ -63,8 +65,8 @@ create table captures (
   amount_minor bigint not null check (amount_minor >= 0),
   -- planned: not made yet; failed: the gateway refused it for good; settled_by_hand: a person said what was done instead.
   status       text not null default 'planned' check (status in ('planned', 'succeeded', 'failed', 'settled_by_hand')),
-  -- The gateway releases with it what is left of the authorisation. Of the latest attempt.
-  is_final     boolean not null default false,
+  -- The gateway releases with it what is left of the authorisation; null: it was not asked under this key yet.
+  is_final     boolean,
   gateway_ref  text,
   -- Part of the gateway's idempotency key: rises with each try after a definite failure.
   key_number   int not null default 1 check (key_number >= 1),

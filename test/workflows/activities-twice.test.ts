@@ -10,7 +10,7 @@ import type { OrderInput } from '../../domain/orders/types';
 import type { ClosableGateway } from '../../domain/payments/types';
 import { createSandboxGateway } from '../../integrations/sandbox-gateway/gateway';
 import { fingerprintOf, obligingCarrier } from '../db/support';
-import { addStock, openTestShop, type TestShop } from '../support/fixtures';
+import { CHARGE_TERMS, addStock, openTestShop, type TestShop } from '../support/fixtures';
 import { expectInvariants } from '../support/invariants';
 import { testLogger } from '../support/servers';
 import { orderInput, type OrderRequest } from './order';
@@ -38,8 +38,19 @@ beforeAll(async () => {
   });
   gateway = createSandboxGateway({ url: shop.url, log: testLogger(), callTimeoutMs: 5_000 });
   activities = {
-    ...createOrderActivities({ db: shop.db, reserver, gateway: 'sandbox', attemptLimit: 10 }),
-    ...createPaymentActivities({ db: shop.db, gatewayNamed: () => gateway, carrier: 'sandbox' }),
+    ...createOrderActivities({
+      db: shop.db,
+      reserver,
+      gateway: 'sandbox',
+      attemptLimit: 10,
+      lapseAction: 'capture',
+    }),
+    ...createPaymentActivities({
+      db: shop.db,
+      gatewayNamed: () => gateway,
+      carrier: 'sandbox',
+      ...CHARGE_TERMS,
+    }),
     ...createFulfilmentActivities({ db: shop.db, carriers: [obligingCarrier], callTimeoutMs: 5_000 }),
   };
 });
