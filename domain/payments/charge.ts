@@ -81,7 +81,20 @@ function free(payment: ChargeRow): ChargeOutcome {
 
 function asRequest(payment: ChargeRow): ChargeRequest {
   const { id: paymentId, orderId, amountMinor, currency, method, token, gatewayRef } = payment;
-  return { paymentId, orderId, amountMinor, currency, method, token, gatewayRef };
+  return {
+    paymentId,
+    orderId,
+    amountMinor,
+    currency,
+    method,
+    token,
+    gatewayRef,
+    captureLater: false,
+    offSession: false,
+    keepsMethod: false,
+    customerRef: null,
+    returnUrl: null,
+  };
 }
 
 type Ready = { status: 'ready'; request: ChargeRequest } | ChargeOutcome;
