@@ -88,19 +88,24 @@ create index captures_open on captures (order_id) where status = 'planned';
 
 -- The sandbox: charges that are authorised first, or that want the customer.
 alter table sandbox_gateway.charges drop constraint charges_status_check;
+-- voided: what was authorised is released, and nothing of it was captured.
 alter table sandbox_gateway.charges add constraint charges_status_check
   check (status in ('received', 'requires_action', 'authorized', 'captured', 'declined', 'voided'));
 alter table sandbox_gateway.charges
   add column capture_later boolean not null default false,
-  -- Taken so far of one that is captured apart; the rest is released.
+  -- Taken so far.
   add column captured_minor bigint not null default 0,
-  add column released_at timestamptz,
+  -- Of one that is captured apart: until when something can be.
   add column capture_before timestamptz,
-  -- When its customer has authenticated by itself; null: never.
-  add column authenticates_at timestamptz,
-  add column return_url text,
-  add column told_at timestamptz;
+  -- When its customer acts, or has: authenticates by itself, or says on the page what to do; null: never by itself.
+  add column acts_at timestamptz,
+  -- When Holdfast was told that the customer has.
+  add column told_at timestamptz,
+  add column return_url text;
 update sandbox_gateway.charges set captured_minor = amount_minor where status = 'captured';
+alter table sandbox_gateway.charges add constraint charges_captured check
+  (captured_minor between 0 and amount_minor and (captured_minor > 0 or amount_minor = 0 or status <> 'captured'));
+create index charges_to_tell on sandbox_gateway.charges (acts_at) where acts_at is not null and told_at is null;
 create table sandbox_gateway.captures (
   idempotency_key text primary key,
   ref             text not null unique,
@@ -108,3 +113,4 @@ create table sandbox_gateway.captures (
   amount_minor    bigint not null check (amount_minor > 0),
   created_at      timestamptz not null default clock_timestamp()
 );
+create index captures_by_charge on sandbox_gateway.captures (charge_ref);

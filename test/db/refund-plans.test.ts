@@ -26,6 +26,7 @@ import {
   viewOf,
   type OrderShop,
 } from './support';
+import { CAPTURED_NOW } from '../payments/charge-terms';
 
 let shop: OrderShop;
 let gateway: ClosableGateway;
@@ -141,7 +142,7 @@ describe('a charge whose reservation was given up', () => {
     // The gateway captures, and nobody hears of it.
     const [payment] = (await viewOf(shop.db, orderId)).payments;
     const charge = { paymentId: payment!.id, orderId, amountMinor: 1_000, currency: 'USD', gatewayRef: null };
-    await gateway.charge({ ...charge, ...PAYMENT });
+    await gateway.charge({ ...CAPTURED_NOW, ...charge, ...PAYMENT });
     await askDue(orderId, lost);
     expect((await viewOf(shop.db, orderId)).payment).toMatchObject({ status: 'unknown' });
     expect(await cancelOrder(shop.db, orderId)).toMatchObject({ status: 'cancelled' });

@@ -27,6 +27,7 @@ import {
   type PaidOrder,
 } from './paid-order';
 import { ScriptedStripe } from './scripted-stripe';
+import { CAPTURED_NOW } from './charge-terms';
 
 const LIMIT_SECONDS = 3_600;
 
@@ -259,7 +260,7 @@ describe('asking about a charge', () => {
     const order = await givenUp();
     const { paymentId, orderId, amountMinor } = order;
     const request = { paymentId, orderId, amountMinor, currency: 'USD', method: 'card', token: 'tok_ok' };
-    await gateway.charge({ ...request, gatewayRef: null });
+    await gateway.charge({ ...CAPTURED_NOW, ...request, gatewayRef: null });
     await Promise.all([ask(order), ask(order)]);
     await ask(order);
     expect(await attentionOf(shop.db, orderId)).toEqual([]);
