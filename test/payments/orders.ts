@@ -135,7 +135,8 @@ export async function setCaptured(db: Database, paymentId: string, gatewayRef: s
   await execute(
     db,
     'test.set_captured',
-    `update payments set status = 'captured', gateway_ref = $2 where id = $1`,
+    `update payments set status = 'captured', gateway_ref = $2, captured_whole = true, captured_minor = amount_minor,
+       capture_planned_minor = amount_minor where id = $1`,
     [paymentId, gatewayRef],
   );
 }
