@@ -4,6 +4,7 @@ import { cutUnits, stopDoubledShipments } from '../domain/ordering/cuts/cut';
 import { requestCut, type CutRequest } from '../domain/ordering/cuts/request';
 import { beginCharge, type BeginChargeRequest, type BeginChargeResult } from '../domain/ordering/pay';
 import { expireReservation, giveUpBackorders } from '../domain/ordering/expire';
+import { decideReviewByDeadline } from '../domain/ordering/review';
 import { releaseStoppedShipments } from '../domain/ordering/release-stopped';
 import type { OrderReserver } from '../domain/ordering/order-reserver';
 import { existingProgress } from '../domain/ordering/progress';
@@ -20,6 +21,8 @@ export interface OrderActivityDeps {
   gateway: string;
   /** How often a reservation may be charged. */
   attemptLimit: number;
+  /** Name of the carrier that takes new shipments. */
+  carrier: string;
 }
 
 /**
@@ -38,6 +41,7 @@ export interface OrderActivities {
   cutUnits(orderId: string): Promise<OrderProgress>;
   stopDoubledShipments(orderId: string): Promise<OrderProgress>;
   giveUpBackorders(orderId: string): Promise<OrderProgress>;
+  decideReviewByDeadline(orderId: string): Promise<OrderProgress>;
   releaseStoppedShipments(request: Parameters<typeof releaseStoppedShipments>[1]): Promise<OrderProgress>;
   undoReserve(request: { order: OrderInput; code: string; detail: string }): Promise<OrderProgress>;
 }
@@ -49,6 +53,7 @@ export function createOrderActivities({
   reserver,
   gateway,
   attemptLimit,
+  carrier,
 }: OrderActivityDeps): OrderActivities {
   return withFailures<OrderActivities>(
     {
@@ -63,6 +68,7 @@ export function createOrderActivities({
       cutUnits: (orderId) => cutUnits(db, orderId),
       stopDoubledShipments: (orderId) => stopDoubledShipments(db, orderId),
       giveUpBackorders: (orderId) => giveUpBackorders(db, orderId),
+      decideReviewByDeadline: (orderId) => decideReviewByDeadline(db, { orderId, carrier }),
       releaseStoppedShipments: (request) => releaseStoppedShipments(db, request),
       undoReserve: (request) => undoReserve(db, request),
     },

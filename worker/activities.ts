@@ -58,6 +58,7 @@ export function createActivities(context: ActivityContext): {
         reserver,
         gateway: gateways.current.name,
         attemptLimit: settings.PAYMENT_ATTEMPTS,
+        carrier: carrier.name,
       }),
       askGatewayBriefly,
       stopShipments,

@@ -1,5 +1,4 @@
 import type { Database, Transaction } from '../../platform/database/database';
-import { createShipments } from '../fulfilment/create';
 import { resolveAttention } from '../orders/attention';
 import { appendEvents } from '../orders/events';
 import { orderPaymentId } from '../orders/ids';
@@ -25,6 +24,7 @@ import {
   type ReservationRow,
 } from '../stock/reservations/reservations';
 import { existingProgress } from './progress';
+import { shipUnlessReviewed } from './review';
 import type { OrderProgress, PayRefusal } from './types';
 
 export interface BeginChargeRequest {
@@ -143,15 +143,15 @@ async function trySettle(
     return orderId;
   }
   await resolveAttention(tx, [{ kind: 'charge_unresolved', about: paymentId }]);
+  const terms = await readPaymentTerms(tx, orderId);
   if (outcome.status === 'declined') {
-    const terms = await readPaymentTerms(tx, orderId);
     if (terms) await endCharging(tx, reservationId, terms.holdSeconds);
     await settlePayment(tx, payment, outcome);
     return orderId;
   }
   await setReservationStatus(tx, [reservationId], 'confirmed');
   await settlePayment(tx, payment, outcome);
-  await createShipments(tx, [{ orderId, reservationId, carrier }]);
+  if (terms) await shipUnlessReviewed(tx, { orderId, reservationId, carrier }, terms);
   await advanceStatus(tx, [orderId], 'paid');
   return orderId;
 }
