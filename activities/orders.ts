@@ -1,4 +1,5 @@
 import { Context } from '@temporalio/activity';
+import { actOnLapse, settleAuthorizations, type LapseAction } from '../domain/ordering/capture';
 import { cancelUndelivered, concludeCancel, requestCancel } from '../domain/ordering/cancel';
 import { cutUnits, stopDoubledShipments } from '../domain/ordering/cuts/cut';
 import { requestCut, type CutRequest } from '../domain/ordering/cuts/request';
@@ -23,6 +24,8 @@ export interface OrderActivityDeps {
   attemptLimit: number;
   /** Name of the carrier that takes new shipments. */
   carrier: string;
+  /** What is done about an authorisation before the gateway drops it. */
+  lapseAction: LapseAction;
 }
 
 /**
@@ -42,6 +45,8 @@ export interface OrderActivities {
   stopDoubledShipments(orderId: string): Promise<OrderProgress>;
   giveUpBackorders(orderId: string): Promise<OrderProgress>;
   decideReviewByDeadline(orderId: string): Promise<OrderProgress>;
+  settleAuthorizations(orderId: string): Promise<OrderProgress>;
+  actOnLapse(orderId: string): Promise<OrderProgress>;
   releaseStoppedShipments(request: Parameters<typeof releaseStoppedShipments>[1]): Promise<OrderProgress>;
   undoReserve(request: { order: OrderInput; code: string; detail: string }): Promise<OrderProgress>;
 }
@@ -54,6 +59,7 @@ export function createOrderActivities({
   gateway,
   attemptLimit,
   carrier,
+  lapseAction,
 }: OrderActivityDeps): OrderActivities {
   return withFailures<OrderActivities>(
     {
@@ -69,6 +75,8 @@ export function createOrderActivities({
       stopDoubledShipments: (orderId) => stopDoubledShipments(db, orderId),
       giveUpBackorders: (orderId) => giveUpBackorders(db, orderId),
       decideReviewByDeadline: (orderId) => decideReviewByDeadline(db, { orderId, carrier }),
+      settleAuthorizations: (orderId) => settleAuthorizations(db, orderId),
+      actOnLapse: (orderId) => actOnLapse(db, { orderId, action: lapseAction }),
       releaseStoppedShipments: (request) => releaseStoppedShipments(db, request),
       undoReserve: (request) => undoReserve(db, request),
     },

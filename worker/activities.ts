@@ -49,6 +49,8 @@ export function createActivities(context: ActivityContext): {
     gatewayNamed: gateways.named,
     carrier: carrier.name,
     log,
+    actionSeconds: settings.PAYMENT_ACTION_SECONDS,
+    lapseMarginSeconds: settings.AUTHORIZATION_MARGIN_SECONDS,
     limitMs: settings.PAYMENT_CALL_TIMEOUT_MS + PAYMENT_GRACE_MS,
   });
   return {
@@ -59,6 +61,7 @@ export function createActivities(context: ActivityContext): {
         gateway: gateways.current.name,
         attemptLimit: settings.PAYMENT_ATTEMPTS,
         carrier: carrier.name,
+        lapseAction: settings.AUTHORIZATION_LAPSE,
       }),
       askGatewayBriefly,
       stopShipments,

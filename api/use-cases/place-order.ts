@@ -93,20 +93,17 @@ async function respondWhenFull(context: ApiContext, placement: Placement): Promi
 
 /** The order that a request is for, and the row of its key if it has one. */
 function requested(
-  { settings }: ApiContext,
+  { settings }: Pick<ApiContext, 'settings'>,
   { body, caller, idempotencyKey }: Placement,
-): {
-  order: OrderInput;
-  wanted: NewKey | null;
-} {
-  const review = reviewTermsOf(settings);
+): { order: OrderInput; wanted: NewKey | null } {
+  const wish = { ...body, capture: body.capture ?? settings.CAPTURE, review: reviewTermsOf(settings) };
   if (idempotencyKey === null) {
-    return { order: { ...body, review, orderId: newId(), fingerprint: null }, wanted: null };
+    return { order: { ...wish, orderId: newId(), fingerprint: null }, wanted: null };
   }
   const orderId = derivedId('order', caller, idempotencyKey);
   const fingerprint = fingerprintOf(body);
   return {
-    order: { ...body, review, orderId, fingerprint },
+    order: { ...wish, orderId, fingerprint },
     wanted: { caller, key: idempotencyKey, scope: SCOPE, fingerprint, subjectId: orderId },
   };
 }

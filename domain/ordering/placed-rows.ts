@@ -1,6 +1,6 @@
 import type { NewItem, NewOrder } from '../orders/create';
 import { orderPaymentId } from '../orders/ids';
-import { isReviewed, NO_CURRENCY, priceOf } from '../orders/rules';
+import { isCapturedLater, isReviewed, NO_CURRENCY, priceOf } from '../orders/rules';
 import type { NewEvent, OrderInput } from '../orders/types';
 import type { NewPayment } from '../payments/types';
 import type { ReservationPlan, ReservationRequest } from '../stock/reservations/plan-reservation';
@@ -37,6 +37,7 @@ export function orderOf(plan: OrderPlan, backorderSeconds: number): NewOrder {
     failureDetail: plan.refusal?.detail ?? null,
     failureDetails: plan.refusal?.details ?? {},
     paymentMethod: order.payment,
+    capture: order.capture ?? 'now',
     input: order,
     sourcing: plan.decisions,
     shortages: plan.shortages,
@@ -50,7 +51,7 @@ function totalOf(plan: OrderPlan): number {
 }
 
 /** Somebody is to decide about it before it ships. */
-export function isReviewedOrder(plan: OrderPlan): boolean {
+function isReviewedOrder(plan: OrderPlan): boolean {
   const total = { currency: currencyOf(plan), totalMinor: totalOf(plan) };
   return plan.outcome === 'reserved' && isReviewed(plan.request.order.review, total);
 }
@@ -112,6 +113,9 @@ export function firstChargeOf(plan: OrderPlan, gateway: string): NewPayment[] {
       method: order.payment.method,
       token: order.payment.token,
       gateway,
+      captureLater: isCapturedLater({ capture: order.capture, isReviewOpen: isReviewedOrder(plan) }),
+      offSession: false,
+      returnUrl: order.payment.returnUrl ?? null,
     },
   ];
 }

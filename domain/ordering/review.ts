@@ -3,7 +3,8 @@ import { enqueue } from '../../platform/database/outbox';
 import { AppError } from '../../platform/errors';
 import { createShipments } from '../fulfilment/create';
 import { recordCancelRequest } from '../orders/cancel-request';
-import type { PaymentTerms } from '../orders/payment-terms';
+import { appendEvents } from '../orders/events';
+import { readPaymentTerms, type PaymentTerms } from '../orders/payment-terms';
 import {
   beginReview,
   readReview,
@@ -11,26 +12,45 @@ import {
   recordReviewDecision,
   type ReviewDecision,
 } from '../orders/review';
+import { isCapturedLater } from '../orders/rules';
 import type { ReviewOutcome } from '../orders/types';
 import { lockOrderPayments } from '../payments/payments';
-import { lockOrderReservations } from '../stock/reservations/reservations';
+import { lockOrderReservations, type ReservationRow } from '../stock/reservations/reservations';
+import { planWholeCapture } from './capture';
 import { existingProgress } from './progress';
 import type { OrderProgress } from './types';
 import { unshippedOf } from './unshipped';
 
 const REJECTED = 'the order was rejected in its review';
 
+export interface ConfirmedReservation {
+  orderId: string;
+  reservationId: string;
+  /** Name of the carrier that is to take the shipments. */
+  carrier: string;
+  /** Its money is authorised, and not captured. */
+  isAuthorized: boolean;
+  /** Of the order. */
+  reservations: readonly ReservationRow[];
+}
+
 /**
- * What follows once a reservation is confirmed: its shipments; while its order is reviewed, that a person is told instead. The caller
- * has locked the order's reservations, as a decision does. Locks the order's row.
+ * What follows once a reservation is confirmed: its shipments; while its order is reviewed, that a person is told instead. Money that was
+ * only authorised because of a review which was approved meanwhile is captured. The caller has locked the order's reservations and
+ * payments, as a decision does. Locks the order's row.
  */
 export async function shipUnlessReviewed(
   tx: Transaction,
-  shipment: { orderId: string; reservationId: string; carrier: string },
-  { isReviewOpen, mayShip }: Pick<PaymentTerms, 'isReviewOpen' | 'mayShip'>,
+  { orderId, reservationId, carrier, isAuthorized, reservations }: ConfirmedReservation,
+  terms: Pick<PaymentTerms, 'isReviewOpen' | 'mayShip' | 'capture'>,
 ): Promise<void> {
-  if (mayShip) await createShipments(tx, [shipment]);
-  else if (isReviewOpen) await beginReview(tx, shipment.orderId);
+  if (terms.mayShip) {
+    await createShipments(tx, [{ orderId, reservationId, carrier }]);
+    if (isAuthorized && !isCapturedLater(terms))
+      await appendEvents(tx, await planWholeCapture(tx, orderId, { reservations }));
+  } else if (terms.isReviewOpen) {
+    await beginReview(tx, orderId);
+  }
 }
 
 /**
@@ -46,8 +66,9 @@ export async function decideReview(
 ): Promise<void> {
   const { orderId, outcome } = decision;
   await db.retrying(async (tx) => {
-    await lockForDecision(tx, orderId);
-    if (await recordReviewDecision(tx, decision)) await follow(tx, { orderId, outcome, carrier });
+    const reservations = await lockForDecision(tx, orderId);
+    if (await recordReviewDecision(tx, decision))
+      await follow(tx, { orderId, outcome, carrier, reservations });
     else await expectDecided(tx, orderId, outcome);
   });
 }
@@ -63,31 +84,37 @@ export async function decideReviewByDeadline(
   { orderId, carrier }: { orderId: string; carrier: string },
 ): Promise<OrderProgress> {
   await db.retrying(async (tx) => {
-    await lockForDecision(tx, orderId);
+    const reservations = await lockForDecision(tx, orderId);
     const outcome = await recordDeadlineDecision(tx, orderId);
-    if (outcome) await follow(tx, { orderId, outcome, carrier });
+    if (outcome) await follow(tx, { orderId, outcome, carrier, reservations });
   });
   return existingProgress(db, orderId);
 }
 
-/** All that a decision changes before the order's row, which comes last. */
-async function lockForDecision(tx: Transaction, orderId: string): Promise<void> {
-  await lockOrderReservations(tx, orderId);
+/** Locks all that a decision changes before the order's row, which comes last. Returns the order's reservations. */
+async function lockForDecision(tx: Transaction, orderId: string): Promise<ReservationRow[]> {
+  const reservations = await lockOrderReservations(tx, orderId);
   await lockOrderPayments(tx, orderId);
+  return reservations;
 }
 
-async function follow(
-  tx: Transaction,
-  { orderId, outcome, carrier }: { orderId: string; outcome: ReviewOutcome; carrier: string },
-): Promise<void> {
+interface Decided {
+  orderId: string;
+  outcome: ReviewOutcome;
+  carrier: string;
+  reservations: readonly ReservationRow[];
+}
+
+async function follow(tx: Transaction, { orderId, outcome, carrier, reservations }: Decided): Promise<void> {
   if (outcome === 'approved') {
     const unshipped = await unshippedOf(tx, orderId);
     await createShipments(
       tx,
       [...unshipped].map((reservationId) => ({ orderId, reservationId, carrier })),
     );
-    // HOOK planWholeCapture: of an order whose money is taken with it, everything that is authorised is captured now. Its reservations,
-    // payments and its own row are locked here: `await planWholeCapture(tx, orderId)`.
+    const terms = await readPaymentTerms(tx, orderId);
+    if (terms && !isCapturedLater(terms))
+      await appendEvents(tx, await planWholeCapture(tx, orderId, { reservations }));
   } else {
     await recordCancelRequest(tx, orderId, REJECTED);
   }

@@ -14,8 +14,9 @@ export async function unshippedOf(on: Queryable, orderId: string): Promise<Set<s
 }
 
 /**
- * Plans to give back what was captured for units that are given up without ever having been in a shipment. Locks the order's payments.
- * Nothing is planned of what is only authorised: less of that is captured. Returns the events, which are the caller's to append.
+ * Plans to give back what is captured for units that are given up without ever having been in a shipment. Nothing goes back of an
+ * authorised payment that is not captured as a whole: less of it is captured. Locks the order's payments. Returns the events, which are
+ * the caller's to append.
  *
  * @param id of what gave them up: one refund of a payment for each
  */
@@ -35,8 +36,8 @@ export async function planRefundsOfUnshipped(
       quantity,
     })),
   );
-  const plans = payments.flatMap(({ paymentId, reservationId }) => {
-    const amountMinor = prices.get(reservationId);
+  const plans = payments.flatMap(({ paymentId, reservationId, isWhole }) => {
+    const amountMinor = isWhole ? prices.get(reservationId) : undefined;
     const origin = { kind: 'payment' as const, id };
     return amountMinor === undefined ? [] : [{ paymentId, amountMinor, origin, reason, actor: null }];
   });

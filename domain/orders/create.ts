@@ -49,6 +49,7 @@ export async function createFailedOrder(
     failureDetail: failure.detail,
     failureDetails: {},
     paymentMethod: null,
+    capture: 'now',
     input: order,
     sourcing: [],
     shortages: [],

@@ -1,5 +1,6 @@
 import { Client } from 'pg';
 import { cancelUndelivered, requestCancel } from '../../domain/ordering/cancel';
+import { actOnLapse, settleAuthorizations } from '../../domain/ordering/capture';
 import { cutUnits } from '../../domain/ordering/cuts/cut';
 import { requestCut } from '../../domain/ordering/cuts/request';
 import { expireReservation } from '../../domain/ordering/expire';
@@ -8,15 +9,17 @@ import { readProgress } from '../../domain/ordering/progress';
 import { decideReview, decideReviewByDeadline } from '../../domain/ordering/review';
 import { nextStep } from '../../domain/ordering/rules';
 import { listOrders } from '../../domain/ordering/views';
+import { resolveAttention } from '../../domain/orders/attention';
 import { orderPaymentId } from '../../domain/orders/ids';
 import type { OrderInput, ReviewOutcome, ReviewTerms } from '../../domain/orders/types';
+import { askCapture } from '../../domain/payments/captures';
+import type { GatewayNamed } from '../../domain/payments/types';
 import { newId } from '../../platform/ids';
-import { eventTypes } from '../support/fixtures';
+import { CHARGE_TERMS, eventTypes } from '../support/fixtures';
 import { expectInvariants } from '../support/invariants';
 import { waitFor } from '../support/wait';
 import {
   cancelOrder,
-  capture,
   CARRIER,
   fingerprintOf,
   levelsOf,
@@ -59,18 +62,32 @@ function authorize(orderId: string, attempt = 1) {
     multicapture: true,
     captureBefore: null,
   } as const;
-  return settleCharge(shop.db, { paymentId, outcome, carrier: CARRIER });
+  return settleCharge(shop.db, { paymentId, outcome, carrier: CARRIER, ...CHARGE_TERMS });
 }
 
-/** All of it is captured although the order is reviewed, as of an authorisation that was about to lapse. */
+/** All of it is captured although the order is reviewed: its authorisation was about to lapse. */
 async function captureWhole(orderId: string) {
-  const progress = await capture(shop.db, orderId);
-  await shop.db.pool.query(
-    `update payments set capture_planned_minor = amount_minor, captured_minor = amount_minor, captured_whole = true
-     where order_id = $1`,
-    [orderId],
+  await shop.db.pool.query('update payments set capture_due_at = clock_timestamp() where order_id = $1', [
+    orderId,
+  ]);
+  await actOnLapse(shop.db, { orderId, action: 'capture' });
+  const progress = await makeCaptures(orderId);
+  await shop.db.retrying((tx) =>
+    resolveAttention(tx, [{ kind: 'authorization_lapses', about: orderPaymentId(orderId, 1) }]),
   );
   return progress;
+}
+
+/** The gateway makes what is planned to be captured. */
+async function makeCaptures(orderId: string) {
+  const { rows } = await shop.db.pool.query<{ id: string }>(
+    `select id from captures where order_id = $1 and status = 'planned'`,
+    [orderId],
+  );
+  const gatewayNamed = () => ({ capture: () => Promise.resolve({ status: 'succeeded', gatewayRef: null }) });
+  for (const { id } of rows)
+    await askCapture({ db: shop.db, gatewayNamed: gatewayNamed as unknown as GatewayNamed }, id);
+  return progressOf(orderId);
 }
 
 /** One whose money is authorised. */
@@ -131,6 +148,21 @@ describe('which orders are reviewed', () => {
   });
 });
 
+test.each<[string, Partial<OrderInput>, ReviewTerms, boolean]>([
+  ['reviewed is authorised only', {}, terms(), true],
+  ['not reviewed is captured', {}, terms({ fromMinor: {} }), false],
+  ['captured on shipment is authorised only', { capture: 'on_shipment' }, terms({ fromMinor: {} }), true],
+])('the first payment of an order %s', async (_name, rest, review, isLater) => {
+  for (const payment of [PAYMENT, null]) {
+    const { orderId } = await placed(review, { ...rest, payment });
+    if (!payment) await pay(shop.db, orderId);
+    const { rows } = await shop.db.pool.query('select capture_later from payments where order_id = $1', [
+      orderId,
+    ]);
+    expect(rows).toEqual([{ capture_later: isLater }]);
+  }
+});
+
 test('money that is authorised opens the review: a person is told, the time begins, and nothing ships', async () => {
   const { orderId, sku } = await placed();
   expect(await progressOf(orderId)).toMatchObject({ reviewMsLeft: null, attention: [] });
@@ -167,14 +199,18 @@ describe('approved', () => {
       ['BER', 'pending'],
     ]);
     expect(view).toMatchObject({ review: { status: 'approved' }, attention: [], status: 'paid' });
-    expect(await lastEvents(orderId, 2)).toMatchObject([
+    expect(await lastEvents(orderId, 3)).toMatchObject([
       { type: 'review_approved', data: { actor: 'ann', note: 'known customer' } },
       { type: 'shipments_created' },
+      { type: 'capture_started', data: { amountMinor: 2_000 } },
     ]);
-    const { rows } = await shop.db.pool.query(
-      `select from outbox where topic = 'order.wake' and key = $1`,
-      [orderId],
-    );
+    await makeCaptures(orderId);
+    expect((await viewOf(shop.db, orderId)).payments).toMatchObject([
+      { status: 'captured', capturedMinor: 2_000 },
+    ]);
+    const { rows } = await shop.db.pool.query(`select from outbox where topic = 'order.wake' and key = $1`, [
+      orderId,
+    ]);
     expect(rows).toHaveLength(1);
     expect(await progressOf(orderId)).toMatchObject({
       reviewMsLeft: null,
@@ -196,12 +232,49 @@ describe('approved', () => {
     expect(await fingerprintOf(shop.db)).toEqual(before);
   });
 
-  test('before its money is authorised, it ships as soon as that is', async () => {
+  test('before its money is authorised, it ships and is captured as soon as that is', async () => {
     const { orderId } = await placed();
     await decide(orderId, 'approved');
     expect((await viewOf(shop.db, orderId)).shipments).toEqual([]);
-    expect(await authorize(orderId)).toMatchObject({ shipments: { pending: 2 }, attention: [] });
+    expect(await authorize(orderId)).toMatchObject({
+      shipments: { pending: 2 },
+      attention: [],
+      asks: [{ kind: 'capture' }],
+    });
     expect(await eventTypes(shop.db, orderId)).not.toContain('review_opened');
+  });
+
+  test('one that is captured as its parcels leave is not captured yet', async () => {
+    const { orderId } = await inReview(terms(), { capture: 'on_shipment' });
+    await decide(orderId, 'approved');
+    expect(await progressOf(orderId)).toMatchObject({
+      shipments: { pending: 2 },
+      asks: [],
+      mayCapture: false,
+    });
+    expect((await viewOf(shop.db, orderId)).payments).toMatchObject([{ status: 'authorized' }]);
+  });
+
+  test('less is captured of one of which units were cut', async () => {
+    const { orderId, sku } = await inReview();
+    const request = { orderId, requestId: newId(), items: [{ sku, quantity: 1 }], reason: null };
+    await requestCut(shop.db, request);
+    await cutUnits(shop.db, orderId);
+    await decide(orderId, 'approved');
+    await makeCaptures(orderId);
+    expect((await viewOf(shop.db, orderId)).payments).toMatchObject([
+      { capturedMinor: 1_000, refundedMinor: 0 },
+    ]);
+  });
+
+  test('before it is paid at all, its payment is captured at once', async () => {
+    const { orderId } = await placed(terms(), { payment: null });
+    await decide(orderId, 'approved');
+    await pay(shop.db, orderId);
+    const { rows } = await shop.db.pool.query('select capture_later from payments where order_id = $1', [
+      orderId,
+    ]);
+    expect(rows).toEqual([{ capture_later: false }]);
   });
 
   test('a part that is allocated later is not reviewed again', async () => {
@@ -242,8 +315,11 @@ describe('rejected', () => {
     ]);
     const progress = await progressOf(orderId);
     expect(nextStep(progress)).toEqual({ do: 'cancel' });
-    await cancelUndelivered(shop.db, orderId);
+    const cancelled = await cancelUndelivered(shop.db, orderId);
+    expect(nextStep(cancelled)).toEqual({ do: 'settle-authorizations' });
+    await settleAuthorizations(shop.db, orderId);
     expect(await viewOf(shop.db, orderId)).toMatchObject({
+      payments: [{ capturedMinor: 0 }],
       status: 'cancelled',
       review: { status: 'rejected' },
       cancelReason: 'the order was rejected in its review',
@@ -259,6 +335,13 @@ describe('rejected', () => {
     expect(await fingerprintOf(shop.db)).toEqual(before);
   });
 
+  test('its money is to be released', async () => {
+    const { orderId } = await inReview();
+    await decide(orderId, 'rejected');
+    await cancelUndelivered(shop.db, orderId);
+    expect((await settleAuthorizations(shop.db, orderId)).asks).toMatchObject([{ kind: 'release' }]);
+  });
+
   test('before its money is authorised, what is authorised afterwards does not ship', async () => {
     const { orderId, sku } = await placed();
     await decide(orderId, 'rejected');
@@ -270,7 +353,7 @@ describe('rejected', () => {
   });
 
   test('money that was captured meanwhile goes back', async () => {
-    const { orderId } = await placed();
+    const { orderId } = await inReview();
     expect(await captureWhole(orderId)).toMatchObject({ shipments: {}, attention: ['review_open'] });
     await decide(orderId, 'rejected');
     await cancelUndelivered(shop.db, orderId);
@@ -372,7 +455,7 @@ describe('units cut in the review', () => {
   });
 
   test('give back what was captured of them', async () => {
-    const { orderId, sku } = await placed();
+    const { orderId, sku } = await inReview();
     await captureWhole(orderId);
     await cut(orderId, sku, 1);
     await cut(orderId, sku, 1);
@@ -461,10 +544,7 @@ describe('of two that decide at once, the first does', () => {
   test('an authorisation and a cancellation at once leave nobody needed', async () => {
     for (let n = 0; n < 10; n++) {
       const { orderId } = await placed();
-      await Promise.all([
-        authorize(orderId),
-        requestCancel(shop.db, { orderId, reason: 'changed my mind' }),
-      ]);
+      await Promise.all([authorize(orderId), requestCancel(shop.db, { orderId, reason: 'changed my mind' })]);
       expect(await viewOf(shop.db, orderId)).toMatchObject({ review: { status: 'ended' }, attention: [] });
     }
   });

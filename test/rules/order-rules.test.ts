@@ -87,6 +87,8 @@ function progress(rest: Partial<OrderProgress> = {}): OrderProgress {
     attention: [],
     cuts: [],
     mayCut: false,
+    mayCapture: false,
+    lapseMsLeft: null,
     doubledShipments: 0,
     ...rest,
   };

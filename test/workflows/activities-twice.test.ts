@@ -9,8 +9,8 @@ import type { OrderProgress } from '../../domain/ordering/types';
 import type { OrderInput } from '../../domain/orders/types';
 import type { ClosableGateway } from '../../domain/payments/types';
 import { createSandboxGateway } from '../../integrations/sandbox-gateway/gateway';
-import { fingerprintOf, obligingCarrier } from '../db/support';
-import { addStock, openTestShop, type TestShop } from '../support/fixtures';
+import { carry, fingerprintOf, obligingCarrier } from '../db/support';
+import { CHARGE_TERMS, addStock, openTestShop, type TestShop } from '../support/fixtures';
 import { expectInvariants } from '../support/invariants';
 import { testLogger } from '../support/servers';
 import { orderInput, type OrderRequest } from './order';
@@ -38,8 +38,20 @@ beforeAll(async () => {
   });
   gateway = createSandboxGateway({ url: shop.url, log: testLogger(), callTimeoutMs: 5_000 });
   activities = {
-    ...createOrderActivities({ db: shop.db, reserver, gateway: 'sandbox', attemptLimit: 10 }),
-    ...createPaymentActivities({ db: shop.db, gatewayNamed: () => gateway, carrier: 'sandbox' }),
+    ...createOrderActivities({
+      db: shop.db,
+      reserver,
+      gateway: 'sandbox',
+      attemptLimit: 10,
+      lapseAction: 'capture',
+      carrier: 'sandbox',
+    }),
+    ...createPaymentActivities({
+      db: shop.db,
+      gatewayNamed: () => gateway,
+      carrier: 'sandbox',
+      ...CHARGE_TERMS,
+    }),
     ...createFulfilmentActivities({ db: shop.db, carriers: [obligingCarrier], callTimeoutMs: 5_000 }),
   };
 });
@@ -85,6 +97,31 @@ async function paid(): Promise<string> {
   return orderId;
 }
 
+/** An order whose money is set aside, and captured as its parcels leave. */
+async function authorised(): Promise<string> {
+  const { order, progress } = await placed({ token: 'tok_ok', capture: 'on_shipment' });
+  const { orderId } = order;
+  const [ask] = progress.asks;
+  await run(activities.askGateway, { ...LIMITS, orderId, ask: { kind: ask!.kind, id: ask!.id } });
+  return orderId;
+}
+
+async function shipmentsOf(orderId: string): Promise<string[]> {
+  const { rows } = await shop.db.pool.query<{ id: string }>('select id from shipments where order_id = $1', [
+    orderId,
+  ]);
+  return rows.map(({ id }) => id);
+}
+
+async function leave(orderId: string): Promise<void> {
+  for (const id of await shipmentsOf(orderId)) await carry(shop.db, id, 'picked_up');
+}
+
+async function failAll(orderId: string): Promise<void> {
+  await shop.db.pool.query(`update shipments set status = 'failed' where order_id = $1`, [orderId]);
+  await run(activities.releaseStoppedShipments, { orderId, endAs: 'failed' });
+}
+
 const LIMITS = { firstRetrySeconds: 1, unknownLimitSeconds: 60 };
 
 /** For each activity, brings an order to where it is run, and returns how. */
@@ -92,6 +129,9 @@ const STEPS: Record<
   | Exclude<keyof SagaActivities, 'dispatchShipments'>
   | 'askGateway (declined)'
   | 'askGateway (refund)'
+  | 'askGateway (capture)'
+  | 'askGateway (release)'
+  | 'askGateway (customer)'
   | 'undoReserve (after it)',
   () => Promise<() => Promise<unknown>>
 > = {
@@ -122,6 +162,42 @@ const STEPS: Record<
     const { asks } = await run(activities.releaseStoppedShipments, { orderId, endAs: 'failed' });
     const ask = { kind: asks[0]!.kind, id: asks[0]!.id };
     return () => run(activities.askGateway, { ...LIMITS, orderId, ask });
+  },
+  async 'askGateway (capture)'() {
+    const orderId = await authorised();
+    await leave(orderId);
+    const { asks } = await run(activities.settleAuthorizations, orderId);
+    const ask = { kind: asks[0]!.kind, id: asks[0]!.id };
+    expect(ask.kind).toBe('capture');
+    return () => run(activities.askGateway, { ...LIMITS, orderId, ask });
+  },
+  async 'askGateway (release)'() {
+    const orderId = await authorised();
+    await failAll(orderId);
+    const { asks } = await run(activities.settleAuthorizations, orderId);
+    const ask = { kind: asks[0]!.kind, id: asks[0]!.id };
+    expect(ask.kind).toBe('release');
+    return () => run(activities.askGateway, { ...LIMITS, orderId, ask });
+  },
+  async 'askGateway (customer)'() {
+    const { orderId, ask } = await charging('tok_3ds_abandoned');
+    await run(activities.askGateway, { ...LIMITS, orderId, ask });
+    await shop.db.pool.query('update payments set action_until = clock_timestamp() where order_id = $1', [
+      orderId,
+    ]);
+    return () => run(activities.askGateway, { ...LIMITS, orderId, ask });
+  },
+  async settleAuthorizations() {
+    const orderId = await authorised();
+    await leave(orderId);
+    return () => run(activities.settleAuthorizations, orderId);
+  },
+  async actOnLapse() {
+    const orderId = await authorised();
+    await shop.db.pool.query('update payments set capture_due_at = clock_timestamp() where order_id = $1', [
+      orderId,
+    ]);
+    return () => run(activities.actOnLapse, orderId);
   },
   async askGatewayBriefly() {
     const { orderId, ask } = await charging();
@@ -175,6 +251,16 @@ const STEPS: Record<
       orderId,
     ]);
     return () => run(activities.giveUpBackorders, orderId);
+  },
+  async decideReviewByDeadline() {
+    const review = { fromMinor: { USD: 0 }, seconds: 60, otherwise: 'approved' } as const;
+    const order = { ...orderInput({ items: { LAMP: 2 }, token: 'tok_ok' }), review };
+    const { progress } = await run(activities.reserveOrder, order);
+    const { orderId } = order;
+    const { kind, id } = progress!.asks[0]!;
+    await run(activities.askGateway, { ...LIMITS, orderId, ask: { kind, id } });
+    await shop.db.pool.query('update orders set review_until = clock_timestamp() where id = $1', [orderId]);
+    return () => run(activities.decideReviewByDeadline, orderId);
   },
   async releaseStoppedShipments() {
     const orderId = await paid();
