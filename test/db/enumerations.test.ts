@@ -15,10 +15,20 @@ import {
   JOB_TYPES,
   OPEN_JOB_STATUSES,
 } from '../../domain/jobs/types';
-import { CANCEL_STATES, FULFILMENTS, OPEN_ORDER_STATUSES, ORDER_STATUSES } from '../../domain/orders/types';
 import {
+  CANCEL_STATES,
+  CAPTURE_MODES,
+  FULFILMENTS,
+  OPEN_ORDER_STATUSES,
+  ORDER_STATUSES,
+  REVIEW_STATUSES,
+} from '../../domain/orders/types';
+import {
+  AUTHORIZED_PAYMENT_STATUSES,
+  CAPTURE_STATUSES,
   CAPTURED_PAYMENT_STATUSES,
   DISPUTE_STATUSES,
+  OPEN_CAPTURE_STATUSES,
   OPEN_REFUND_STATUSES,
   PAYMENT_STATUSES,
   PAYMENT_STATUSES_IN_FLIGHT,
@@ -58,6 +68,8 @@ type Words = readonly string[];
 const ENUMERATIONS: Readonly<Record<string, { all: Words; parts?: readonly Words[] }>> = {
   'alerts.kind': { all: Object.keys(ALERT_KINDS) },
   'alerts.status': { all: ALERT_STATUSES },
+  'captures.status': { all: CAPTURE_STATUSES, parts: [OPEN_CAPTURE_STATUSES] },
+  'captures.settled_as': { all: REFUND_SETTLEMENTS },
   'consistency_findings.severity': { all: SEVERITIES },
   'count_lines.status': { all: LINE_STATUSES, parts: [COMPARED_LINE_STATUSES] },
   'count_sheets.status': { all: SHEET_STATUSES },
@@ -75,10 +87,17 @@ const ENUMERATIONS: Readonly<Record<string, { all: Words; parts?: readonly Words
   'orders.fulfilment': { all: FULFILMENTS },
   'order_cuts.state': { all: CANCEL_STATES },
   'orders.cancel_state': { all: CANCEL_STATES },
+  'orders.capture': { all: CAPTURE_MODES },
+  'orders.review_status': { all: REVIEW_STATUSES },
   'orders.status': { all: ORDER_STATUSES, parts: [OPEN_ORDER_STATUSES] },
   'payments.status': {
     all: PAYMENT_STATUSES,
-    parts: [CAPTURED_PAYMENT_STATUSES, PAYMENT_STATUSES_IN_FLIGHT],
+    parts: [
+      CAPTURED_PAYMENT_STATUSES,
+      PAYMENT_STATUSES_IN_FLIGHT,
+      [...AUTHORIZED_PAYMENT_STATUSES, ...CAPTURED_PAYMENT_STATUSES],
+      [...PAYMENT_STATUSES_IN_FLIGHT, ...AUTHORIZED_PAYMENT_STATUSES],
+    ],
   },
   'refunds.origin': { all: REFUND_ORIGINS },
   'refunds.settled_as': { all: REFUND_SETTLEMENTS },
