@@ -4,8 +4,8 @@ import { literals } from '../../../platform/database/literals';
 import { OPEN_ORDER_STATUSES, PAID_ORDER_STATUSES } from '../../orders/types';
 import { LEFT_SHIPMENT_STATUSES } from '../../fulfilment/types';
 import {
-  AUTHORIZED_PAYMENT_STATUSES,
   CAPTURED_PAYMENT_STATUSES,
+  PAID_PAYMENT_STATUSES,
   REFUND_ORIGINS_OF_SHIPPED,
 } from '../../payments/types';
 
@@ -151,7 +151,7 @@ export const ORDER_CHECKS: readonly SqlCheck[] = [
           union all
           select o.id, null, o.total_minor, 0, 0, 0, 0, 0, o.currency, 'unpaid' from orders o
           where ${RECENT} and o.status in ${literals(PAID_ORDER_STATUSES)} and o.total_minor > 0
-            and not exists (select from payments p where p.order_id = o.id and p.status in ${literals([...CAPTURED_PAYMENT_STATUSES, ...AUTHORIZED_PAYMENT_STATUSES])})
+            and not exists (select from payments p where p.order_id = o.id and p.status in ${literals(PAID_PAYMENT_STATUSES)})
         )
         select 'order:' || order_id || coalesce(':' || payment_id, '') as subject,
           jsonb_build_object('orderId', order_id, 'paymentId', payment_id, 'why', why, 'amountMinor', amount_minor, 'refundedMinor',
