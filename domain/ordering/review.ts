@@ -67,15 +67,18 @@ export async function decideReview(
   const { orderId, outcome } = decision;
   await db.retrying(async (tx) => {
     const reservations = await lockForDecision(tx, orderId);
-    if (await recordReviewDecision(tx, decision))
-      await follow(tx, { orderId, outcome, carrier, reservations });
-    else await expectDecided(tx, orderId, outcome);
+    if (!(await recordReviewDecision(tx, decision))) {
+      await expectDecided(tx, orderId, outcome);
+      return;
+    }
+    await follow(tx, { orderId, outcome, carrier, reservations });
+    await enqueue(tx, [{ topic: 'order.wake', key: orderId }]);
   });
 }
 
 /**
  * Decides the review of an order as its terms say, once its deadline has passed. One that was decided, or ended, meanwhile is left as it
- * is.
+ * is. The saga, whose step it is, is not woken: a signal during its task would make the engine drop what the task did.
  *
  * @throws `ORDER_NOT_FOUND`
  */
@@ -118,7 +121,6 @@ async function follow(tx: Transaction, { orderId, outcome, carrier, reservations
   } else {
     await recordCancelRequest(tx, orderId, REJECTED);
   }
-  await enqueue(tx, [{ topic: 'order.wake', key: orderId }]);
 }
 
 async function expectDecided(tx: Transaction, orderId: string, outcome: ReviewOutcome): Promise<void> {
