@@ -5,6 +5,7 @@ import { cutUnits, stopDoubledShipments } from '../domain/ordering/cuts/cut';
 import { requestCut, type CutRequest } from '../domain/ordering/cuts/request';
 import { beginCharge, type BeginChargeRequest, type BeginChargeResult } from '../domain/ordering/pay';
 import { expireReservation, giveUpBackorders } from '../domain/ordering/expire';
+import { decideReviewByDeadline } from '../domain/ordering/review';
 import { releaseStoppedShipments } from '../domain/ordering/release-stopped';
 import type { OrderReserver } from '../domain/ordering/order-reserver';
 import { existingProgress } from '../domain/ordering/progress';
@@ -21,6 +22,8 @@ export interface OrderActivityDeps {
   gateway: string;
   /** How often a reservation may be charged. */
   attemptLimit: number;
+  /** Name of the carrier that takes new shipments. */
+  carrier: string;
   /** What is done about an authorisation before the gateway drops it. */
   lapseAction: LapseAction;
 }
@@ -41,6 +44,7 @@ export interface OrderActivities {
   cutUnits(orderId: string): Promise<OrderProgress>;
   stopDoubledShipments(orderId: string): Promise<OrderProgress>;
   giveUpBackorders(orderId: string): Promise<OrderProgress>;
+  decideReviewByDeadline(orderId: string): Promise<OrderProgress>;
   settleAuthorizations(orderId: string): Promise<OrderProgress>;
   actOnLapse(orderId: string): Promise<OrderProgress>;
   releaseStoppedShipments(request: Parameters<typeof releaseStoppedShipments>[1]): Promise<OrderProgress>;
@@ -54,6 +58,7 @@ export function createOrderActivities({
   reserver,
   gateway,
   attemptLimit,
+  carrier,
   lapseAction,
 }: OrderActivityDeps): OrderActivities {
   return withFailures<OrderActivities>(
@@ -69,6 +74,7 @@ export function createOrderActivities({
       cutUnits: (orderId) => cutUnits(db, orderId),
       stopDoubledShipments: (orderId) => stopDoubledShipments(db, orderId),
       giveUpBackorders: (orderId) => giveUpBackorders(db, orderId),
+      decideReviewByDeadline: (orderId) => decideReviewByDeadline(db, { orderId, carrier }),
       settleAuthorizations: (orderId) => settleAuthorizations(db, orderId),
       actOnLapse: (orderId) => actOnLapse(db, { orderId, action: lapseAction }),
       releaseStoppedShipments: (request) => releaseStoppedShipments(db, request),

@@ -18,6 +18,7 @@ import type { Route } from './http/route';
 import { alertRoutes } from './routes/alerts';
 import { paymentRoutes } from './routes/payments';
 import { refundRoutes } from './routes/refunds';
+import { reviewRoutes } from './routes/reviews';
 import { captureRoutes } from './routes/captures';
 import { batchRoutes } from './routes/batch';
 import { carrierRoutes } from './routes/carriers';
@@ -128,6 +129,7 @@ export function apiRoutes(context: ApiContext): Route[] {
     ...catalogueRoutes(context),
     ...paymentRoutes(context),
     ...refundRoutes(context),
+    ...reviewRoutes(context),
     ...captureRoutes(context),
     // Before what takes a SKU in the same place.
     ...alertRoutes(context),

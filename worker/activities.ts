@@ -60,6 +60,7 @@ export function createActivities(context: ActivityContext): {
         reserver,
         gateway: gateways.current.name,
         attemptLimit: settings.PAYMENT_ATTEMPTS,
+        carrier: carrier.name,
         lapseAction: settings.AUTHORIZATION_LAPSE,
       }),
       askGatewayBriefly,

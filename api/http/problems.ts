@@ -48,6 +48,7 @@ export const PROBLEMS = {
   CAPTURE_MADE: { status: 409, title: 'The money was taken' },
   CAPTURE_SETTLED: { status: 409, title: 'The capture was settled by hand' },
   PAYMENT_AMBIGUOUS: { status: 422, title: 'Several payments have money left' },
+  NOT_IN_REVIEW: { status: 409, title: 'The order is not waiting for this decision' },
   NOT_CANCELLABLE: { status: 409, title: 'The order can no longer be cancelled' },
   BATCH_REJECTED: { status: 409, title: 'Not every update of the batch can be applied' },
   TRANSFER_NOT_OPEN: { status: 409, title: 'The transfer has ended' },

@@ -1,7 +1,14 @@
 import { z } from 'zod';
 import { SHIPMENT_STATUSES } from '../../domain/fulfilment/types';
 import { ATTENTION, type AttentionKind } from '../../domain/orders/types';
-import { CAPTURE_MODES, FULFILMENTS, ITEM_STATUSES, ORDER_STATUSES } from '../../domain/orders/types';
+import {
+  CAPTURE_MODES,
+  FULFILMENTS,
+  ITEM_STATUSES,
+  ORDER_STATUSES,
+  REVIEW_DECISIONS,
+  REVIEW_STATUSES,
+} from '../../domain/orders/types';
 import type { OrderView } from '../../domain/ordering/types';
 import {
   DISPUTE_STATUSES,
@@ -91,6 +98,15 @@ export const cancelBody = z
       .meta({ description: 'Only these units; needs an Idempotency-Key. Absent: all that has not left' }),
   })
   .meta({ id: 'Cancellation' });
+
+export const reviewStatus = z.enum(REVIEW_STATUSES);
+
+export const reviewDecision = z
+  .object({
+    decision: z.enum(Object.keys(REVIEW_DECISIONS) as readonly (keyof typeof REVIEW_DECISIONS)[]),
+    note: line(500).nullish().meta({ description: "Why; kept in the order's history" }),
+  })
+  .meta({ id: 'ReviewDecision' });
 
 export const newRefund = z
   .object({
@@ -235,6 +251,19 @@ const dispute = z
   })
   .meta({ id: 'Dispute' });
 
+const review = z
+  .object({
+    status: reviewStatus.meta({
+      description:
+        'open: nothing of the order ships; ended: the order was cancelled, or ended otherwise, before it was decided',
+    }),
+    deadline: time.nullable().meta({
+      description:
+        'Until when somebody may decide; null: nothing was authorised that could be decided about. An early decision is taken all the same',
+    }),
+  })
+  .meta({ id: 'Review' });
+
 export const shipmentStatus = z.enum(SHIPMENT_STATUSES);
 
 const shipment = z
@@ -281,6 +310,7 @@ export const order: z.ZodType<OrderView> = z
     payments: z.array(payment),
     refunds: z.array(refund),
     disputes: z.array(dispute),
+    review: review.nullable().meta({ description: 'Null: the order is not reviewed' }),
     shipments: z.array(shipment),
     attention: z.array(attention),
     createdAt: time,

@@ -16,6 +16,8 @@ export type NextStep =
   | { do: 'cut' }
   /** Shipments will not leave: plan their refunds and put their stock back on sale. */
   | { do: 'release-stopped' }
+  /** Nobody has decided about the order in time. */
+  | { do: 'decide-review' }
   /** By our clock the reservation is due. */
   | { do: 'expire'; reservationId: string }
   /** The order's units have waited for stock for long enough. */
@@ -33,7 +35,7 @@ export type NextStep =
   /** Nothing to do before a message arrives or `ms` have passed; null: only a message. */
   | { do: 'wait'; for: WaitFor; ms: number | null };
 
-export type WaitFor = 'carrier-stop' | 'gateway' | 'payment' | 'shipment' | 'stock';
+export type WaitFor = 'carrier-stop' | 'gateway' | 'review' | 'payment' | 'shipment' | 'stock';
 
 /** A call that is under way: the id of a payment, capture or refund, or `STOP`. */
 export type Call = string;
@@ -55,6 +57,7 @@ export function nextStep(progress: OrderProgress, underWay: ReadonlySet<Call> = 
   if (progress.doubledShipments > 0) return { do: 'stop-doubled' };
   if (progress.mayCut) return { do: 'cut' };
   if (!isOver) {
+    if (isDue(reviewMsLeft(progress))) return { do: 'decide-review' };
     const due = nextOfReservations(progress);
     if (due) return due;
   }
@@ -81,6 +84,10 @@ function unpaid({ reservations }: OrderProgress): ReservationProgress[] {
   return reservations.filter(({ status }) => status === 'pending');
 }
 
+function reviewMsLeft(progress: OrderProgress): number | null {
+  return progress.reviewMsLeft ?? null;
+}
+
 function isDue(msLeft: number | null): boolean {
   return msLeft !== null && msLeft <= 0;
 }
@@ -91,6 +98,7 @@ function untilDue(progress: OrderProgress, underWay: ReadonlySet<Call>): number 
   const times = [
     ...progress.asks.filter(({ id }) => !underWay.has(id)).map(({ msLeft }) => msLeft),
     ...(underWay.has(STOP) ? [] : [progress.stopMsLeft]),
+    ...(isOver ? [] : [reviewMsLeft(progress)]),
     ...(isOver ? [] : unpaid(progress).map(({ msLeft }) => msLeft)),
     ...(isOver || progress.waitingUnits === 0 ? [] : [progress.waitingMsLeft]),
     ...(isOver ? [] : [progress.lapseMsLeft]),
@@ -101,6 +109,7 @@ function untilDue(progress: OrderProgress, underWay: ReadonlySet<Call>): number 
 function waitsFor(progress: OrderProgress): WaitFor {
   if (progress.stopMsLeft !== null) return 'carrier-stop';
   if (progress.asks.length > 0) return 'gateway';
+  if (reviewMsLeft(progress) !== null) return 'review';
   if (unpaid(progress).length > 0) return 'payment';
   return progress.reservations.some(({ status }) => status === 'confirmed') ? 'shipment' : 'stock';
 }
@@ -108,7 +117,9 @@ function waitsFor(progress: OrderProgress): WaitFor {
 /** True while anything of an order has not left and the request to cancel has not tried to end it. */
 function isEndable({ status, reservations, waitingUnits, stoppableShipments }: OrderProgress): boolean {
   if (hasEnded(status)) return false;
-  const isReserved = reservations.some((one) => one.status === 'pending' || one.status === 'charging');
+  const isReserved = reservations.some(
+    ({ status: is, isUnshipped }) => is === 'pending' || is === 'charging' || isUnshipped === true,
+  );
   return isReserved || waitingUnits > 0 || stoppableShipments > 0;
 }
 

@@ -1,6 +1,13 @@
 import type { ShipmentStatus, ShipmentView } from '../fulfilment/types';
 import type { AttentionView } from '../orders/attention';
-import type { AttentionKind, CancelState, Fulfilment, ItemStatus, OrderStatus } from '../orders/types';
+import type {
+  AttentionKind,
+  CancelState,
+  Fulfilment,
+  ItemStatus,
+  OrderStatus,
+  ReviewStatus,
+} from '../orders/types';
 import type { DisputeView, PaymentStatus, PaymentView, RefundView } from '../payments/types';
 import type { ReservationStatus } from '../stock/reservations/types';
 import type { Shortage } from '../stock/sourcing/types';
@@ -11,6 +18,8 @@ export interface ReservationProgress {
   seq: number;
   status: ReservationStatus;
   attempt: number;
+  /** It is paid for, and nothing of it is in a shipment yet: its order is reviewed. Absent, of a history from before reviews: false. */
+  isUnshipped?: boolean;
   expiresAt: string;
   /** Milliseconds until it falls due; zero or less: it is due. */
   msLeft: number;
@@ -38,6 +47,11 @@ export interface OrderProgress {
   waitingUnits: number;
   /** Milliseconds until they no longer wait; null: without end. */
   waitingMsLeft: number | null;
+  /**
+   * Milliseconds until its review is decided as set; null: nobody is to decide, or not before money is authorised. Absent, of a history
+   * from before reviews: null.
+   */
+  reviewMsLeft?: number | null;
   /** Count of shipments by status. */
   shipments: Partial<Record<ShipmentStatus, number>>;
   /** Shipments that have not left and that the carrier has not refused to stop. */
@@ -102,11 +116,19 @@ export interface OrderView {
   payments: PaymentView[];
   refunds: RefundView[];
   disputes: DisputeView[];
+  /** Null: it is not reviewed. */
+  review: ReviewView | null;
   shipments: ShipmentView[];
   /** For what it needs a person, oldest first. */
   attention: AttentionView[];
   createdAt: string;
   updatedAt: string;
+}
+
+export interface ReviewView {
+  status: ReviewStatus;
+  /** Until when somebody may decide; null: nothing was authorised that could be decided about. */
+  deadline: string | null;
 }
 
 export interface OrderItemView {

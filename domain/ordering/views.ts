@@ -61,6 +61,7 @@ function asRecord(row: OrderRow): OrderRecord {
       payments: row.payments,
       refunds: row.refunds,
       disputes: row.disputes,
+      review: row.review,
       shipments: row.shipments,
       attention: row.attention,
       createdAt: row.createdAt,

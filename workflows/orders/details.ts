@@ -76,6 +76,8 @@ function stepInWords(step: NextStep, progress: OrderProgress): string {
       return `Asking the payment gateway about ${step.ask.kind} ${step.ask.id}.`;
     case 'begin-charge':
       return `Charging the part reserved as ${step.reservationId}.`;
+    case 'decide-review':
+      return 'The time to review it is over: it is decided as set.';
     case 'expire':
       return `Reservation ${step.reservationId} is due and is being freed.`;
     case 'give-up-backorders':
@@ -95,6 +97,10 @@ function waitInWords(step: NextStep & { do: 'wait' }, progress: OrderProgress): 
       return `Waiting for the carrier to say whether shipments are stopped.${until}${cutting}`;
     case 'gateway':
       return `Waiting for the payment gateway: ${asks.map(askInWords).join(', ')}.${until}${cutting}`;
+    case 'review': {
+      const deadline = inMs(progress.reviewMsLeft ?? 0);
+      return `Waiting for its review until ${deadline}: nothing ships before somebody approves or rejects it.${backordered}`;
+    }
     case 'payment': {
       const ends = reservations.filter(({ status }) => status === 'pending').map((one) => one.expiresAt);
       return `Waiting for payment until ${ends.sort()[0] ?? 'it is due'}, when the reservation expires.${backordered}`;

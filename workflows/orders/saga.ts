@@ -168,6 +168,9 @@ class OrderSaga {
         return database.concludeCancel(orderId);
       case 'cut':
         return database.cutUnits(orderId);
+      case 'decide-review':
+        this.details.did('Nobody has decided about it in time.');
+        return database.decideReviewByDeadline(orderId);
       case 'stop-doubled':
         return database.stopDoubledShipments(orderId);
       case 'release-stopped':
