@@ -1,4 +1,7 @@
 import { Context } from '@temporalio/activity';
+import type { OrderAmender } from '../domain/ordering/amendments/amend';
+import { requestAmend } from '../domain/ordering/amendments/request';
+import type { AmendRequest } from '../domain/ordering/amendments/types';
 import { cancelUndelivered, concludeCancel, requestCancel } from '../domain/ordering/cancel';
 import { cutUnits, stopDoubledShipments } from '../domain/ordering/cuts/cut';
 import { requestCut, type CutRequest } from '../domain/ordering/cuts/request';
@@ -16,6 +19,7 @@ import { withFailures } from './failure';
 export interface OrderActivityDeps {
   db: Database;
   reserver: OrderReserver;
+  amender: OrderAmender;
   /** Name under which new charges are written. */
   gateway: string;
   /** How often a reservation may be charged. */
@@ -37,6 +41,8 @@ export interface OrderActivities {
   requestCut(request: CutRequest): Promise<OrderProgress>;
   cutUnits(orderId: string): Promise<OrderProgress>;
   stopDoubledShipments(orderId: string): Promise<OrderProgress>;
+  requestAmend(request: AmendRequest): Promise<OrderProgress>;
+  amendOrder(orderId: string): Promise<OrderProgress>;
   giveUpBackorders(orderId: string): Promise<OrderProgress>;
   releaseStoppedShipments(request: Parameters<typeof releaseStoppedShipments>[1]): Promise<OrderProgress>;
   undoReserve(request: { order: OrderInput; code: string; detail: string }): Promise<OrderProgress>;
@@ -47,6 +53,7 @@ const PERMANENT = new Set(['ORDER_NOT_FOUND']);
 export function createOrderActivities({
   db,
   reserver,
+  amender,
   gateway,
   attemptLimit,
 }: OrderActivityDeps): OrderActivities {
@@ -62,6 +69,8 @@ export function createOrderActivities({
       requestCut: (request) => requestCut(db, request),
       cutUnits: (orderId) => cutUnits(db, orderId),
       stopDoubledShipments: (orderId) => stopDoubledShipments(db, orderId),
+      requestAmend: (request) => requestAmend(db, request),
+      amendOrder: (orderId) => amender(orderId),
       giveUpBackorders: (orderId) => giveUpBackorders(db, orderId),
       releaseStoppedShipments: (request) => releaseStoppedShipments(db, request),
       undoReserve: (request) => undoReserve(db, request),

@@ -202,6 +202,8 @@ export class OrderModel {
       attention: [],
       cuts: [],
       mayCut: false,
+      amendments: [],
+      mayAmend: false,
       doubledShipments: 0,
     };
   }

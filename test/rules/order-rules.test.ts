@@ -87,6 +87,8 @@ function progress(rest: Partial<OrderProgress> = {}): OrderProgress {
     attention: [],
     cuts: [],
     mayCut: false,
+    amendments: [],
+    mayAmend: false,
     doubledShipments: 0,
     ...rest,
   };
