@@ -2,6 +2,7 @@ import { Context } from '@temporalio/activity';
 import type { OrderAmender } from '../domain/ordering/amendments/amend';
 import { requestAmend } from '../domain/ordering/amendments/request';
 import type { AmendRequest } from '../domain/ordering/amendments/types';
+import { actOnLapse, settleAuthorizations, type LapseAction } from '../domain/ordering/capture';
 import { cancelUndelivered, concludeCancel, requestCancel } from '../domain/ordering/cancel';
 import { cutUnits, stopDoubledShipments } from '../domain/ordering/cuts/cut';
 import { requestCut, type CutRequest } from '../domain/ordering/cuts/request';
@@ -24,6 +25,8 @@ export interface OrderActivityDeps {
   gateway: string;
   /** How often a reservation may be charged. */
   attemptLimit: number;
+  /** What is done about an authorisation before the gateway drops it. */
+  lapseAction: LapseAction;
 }
 
 /**
@@ -44,6 +47,8 @@ export interface OrderActivities {
   requestAmend(request: AmendRequest): Promise<OrderProgress>;
   amendOrder(orderId: string): Promise<OrderProgress>;
   giveUpBackorders(orderId: string): Promise<OrderProgress>;
+  settleAuthorizations(orderId: string): Promise<OrderProgress>;
+  actOnLapse(orderId: string): Promise<OrderProgress>;
   releaseStoppedShipments(request: Parameters<typeof releaseStoppedShipments>[1]): Promise<OrderProgress>;
   undoReserve(request: { order: OrderInput; code: string; detail: string }): Promise<OrderProgress>;
 }
@@ -56,6 +61,7 @@ export function createOrderActivities({
   amender,
   gateway,
   attemptLimit,
+  lapseAction,
 }: OrderActivityDeps): OrderActivities {
   return withFailures<OrderActivities>(
     {
@@ -72,6 +78,8 @@ export function createOrderActivities({
       requestAmend: (request) => requestAmend(db, request),
       amendOrder: (orderId) => amender(orderId),
       giveUpBackorders: (orderId) => giveUpBackorders(db, orderId),
+      settleAuthorizations: (orderId) => settleAuthorizations(db, orderId),
+      actOnLapse: (orderId) => actOnLapse(db, { orderId, action: lapseAction }),
       releaseStoppedShipments: (request) => releaseStoppedShipments(db, request),
       undoReserve: (request) => undoReserve(db, request),
     },

@@ -18,6 +18,7 @@ import type { Route } from './http/route';
 import { alertRoutes } from './routes/alerts';
 import { paymentRoutes } from './routes/payments';
 import { refundRoutes } from './routes/refunds';
+import { captureRoutes } from './routes/captures';
 import { batchRoutes } from './routes/batch';
 import { carrierRoutes } from './routes/carriers';
 import { catalogueRoutes } from './routes/catalogue';
@@ -126,6 +127,7 @@ export function apiRoutes(context: ApiContext): Route[] {
     ...catalogueRoutes(context),
     ...paymentRoutes(context),
     ...refundRoutes(context),
+    ...captureRoutes(context),
     // Before what takes a SKU in the same place.
     ...alertRoutes(context),
     ...metricsRoutes(context),

@@ -28,6 +28,8 @@ alter table payments
   add column multicapture boolean not null default false,
   -- Until when the gateway keeps the authorisation.
   add column capture_before timestamptz,
+  -- When it is captured whole, or its order cancelled, before the gateway drops it; null: nothing is to be done about that.
+  add column capture_due_at timestamptz,
   -- One capture takes everything that is not cut: of what is cut later the money goes back.
   add column captured_whole boolean not null default false,
   add column capture_planned_minor bigint not null default 0,
@@ -63,8 +65,8 @@ create table captures (
   amount_minor bigint not null check (amount_minor >= 0),
   -- planned: not made yet; failed: the gateway refused it for good; settled_by_hand: a person said what was done instead.
   status       text not null default 'planned' check (status in ('planned', 'succeeded', 'failed', 'settled_by_hand')),
-  -- The gateway releases with it what is left of the authorisation. Of the latest attempt.
-  is_final     boolean not null default false,
+  -- The gateway releases with it what is left of the authorisation; null: it was not asked under this key yet.
+  is_final     boolean,
   gateway_ref  text,
   -- Part of the gateway's idempotency key: rises with each try after a definite failure.
   key_number   int not null default 1 check (key_number >= 1),
@@ -86,19 +88,24 @@ create index captures_open on captures (order_id) where status = 'planned';
 
 -- The sandbox: charges that are authorised first, or that want the customer.
 alter table sandbox_gateway.charges drop constraint charges_status_check;
+-- voided: what was authorised is released, and nothing of it was captured.
 alter table sandbox_gateway.charges add constraint charges_status_check
   check (status in ('received', 'requires_action', 'authorized', 'captured', 'declined', 'voided'));
 alter table sandbox_gateway.charges
   add column capture_later boolean not null default false,
-  -- Taken so far of one that is captured apart; the rest is released.
+  -- Taken so far.
   add column captured_minor bigint not null default 0,
-  add column released_at timestamptz,
+  -- Of one that is captured apart: until when something can be.
   add column capture_before timestamptz,
-  -- When its customer has authenticated by itself; null: never.
-  add column authenticates_at timestamptz,
-  add column return_url text,
-  add column told_at timestamptz;
+  -- When its customer acts, or has: authenticates by itself, or says on the page what to do; null: never by itself.
+  add column acts_at timestamptz,
+  -- When Holdfast was told that the customer has.
+  add column told_at timestamptz,
+  add column return_url text;
 update sandbox_gateway.charges set captured_minor = amount_minor where status = 'captured';
+alter table sandbox_gateway.charges add constraint charges_captured check
+  (captured_minor between 0 and amount_minor and (captured_minor > 0 or amount_minor = 0 or status <> 'captured'));
+create index charges_to_tell on sandbox_gateway.charges (acts_at) where acts_at is not null and told_at is null;
 create table sandbox_gateway.captures (
   idempotency_key text primary key,
   ref             text not null unique,
@@ -106,3 +113,4 @@ create table sandbox_gateway.captures (
   amount_minor    bigint not null check (amount_minor > 0),
   created_at      timestamptz not null default clock_timestamp()
 );
+create index captures_by_charge on sandbox_gateway.captures (charge_ref);

@@ -86,6 +86,12 @@ export const settingsSchema = z.object({
   PAYMENT_UNKNOWN_LIMIT_SECONDS: positive.default(3_600),
   PAYMENT_CALLS: positive.max(1_000).default(32),
   PAYMENT_ATTEMPTS: positive.max(1_000).default(10),
+  PAYMENT_ACTION_SECONDS: positive.max(86_400).default(900),
+  CAPTURE: z.enum(['now', 'on_shipment']).default('now'),
+  AUTHORIZATION_MARGIN_SECONDS: positive.max(2_592_000).default(43_200),
+  AUTHORIZATION_LAPSE: z.enum(['capture', 'cancel']).default('capture'),
+  SANDBOX_AUTHORIZATION_SECONDS: positive.max(31_536_000).default(604_800),
+  SANDBOX_PAGES_URL: z.url({ protocol: /^https?$/ }).optional(),
 
   CARRIER: carrierName.default('sandbox'),
   CARRIER_CALL_TIMEOUT_MS: positive.max(15_000).default(10_000),
@@ -131,6 +137,13 @@ export function carrierSecretsOf(
   carrier: string,
 ): string[] {
   return given.flatMap((item) => (item.startsWith(`${carrier}=`) ? [item.slice(carrier.length + 1)] : []));
+}
+
+/** The API of these settings, as this machine reaches it. */
+export function ownAddress({ HOST, PORT }: Pick<Settings, 'HOST' | 'PORT'>): string {
+  const anyAddress = HOST === '0.0.0.0' || HOST === '::';
+  const host = anyAddress ? '127.0.0.1' : HOST.includes(':') ? `[${HOST}]` : HOST;
+  return `http://${host}:${PORT}`;
 }
 
 /**

@@ -51,6 +51,8 @@ export function createActivities(context: ActivityContext): {
     gatewayNamed: gateways.named,
     carrier: carrier.name,
     log,
+    actionSeconds: settings.PAYMENT_ACTION_SECONDS,
+    lapseMarginSeconds: settings.AUTHORIZATION_MARGIN_SECONDS,
     limitMs: settings.PAYMENT_CALL_TIMEOUT_MS + PAYMENT_GRACE_MS,
   });
   return {
@@ -61,6 +63,7 @@ export function createActivities(context: ActivityContext): {
         amender,
         gateway: gateways.current.name,
         attemptLimit: settings.PAYMENT_ATTEMPTS,
+        lapseAction: settings.AUTHORIZATION_LAPSE,
       }),
       askGatewayBriefly,
       stopShipments,

@@ -45,6 +45,8 @@ export const PROBLEMS = {
   REFUND_MADE: { status: 409, title: 'The money went back' },
   REFUND_UNDER_WAY: { status: 409, title: 'The gateway has the refund and has not finished' },
   REFUND_SETTLED: { status: 409, title: 'The refund was settled by hand' },
+  CAPTURE_MADE: { status: 409, title: 'The money was taken' },
+  CAPTURE_SETTLED: { status: 409, title: 'The capture was settled by hand' },
   PAYMENT_AMBIGUOUS: { status: 422, title: 'Several payments have money left' },
   NOT_CANCELLABLE: { status: 409, title: 'The order can no longer be cancelled' },
   NOT_AMENDABLE: { status: 409, title: 'The order cannot be amended now' },

@@ -1,11 +1,12 @@
 import { z } from 'zod';
 import { SHIPMENT_STATUSES } from '../../domain/fulfilment/types';
 import { ATTENTION, type AttentionKind } from '../../domain/orders/types';
-import { FULFILMENTS, ITEM_STATUSES, ORDER_STATUSES } from '../../domain/orders/types';
+import { CAPTURE_MODES, FULFILMENTS, ITEM_STATUSES, ORDER_STATUSES } from '../../domain/orders/types';
 import type { OrderView } from '../../domain/ordering/types';
 import {
   DISPUTE_STATUSES,
-  PAYMENT_STATUSES,
+  CAPTURE_STATUSES,
+  SHOWN_PAYMENT_STATUSES,
   REFUND_SETTLEMENTS,
   REFUND_STATUSES,
 } from '../../domain/payments/types';
@@ -28,6 +29,12 @@ export const paymentMethod = z
   .object({
     method: line(50).meta({ examples: ['card'] }),
     token: line(200).meta({ description: "The gateway's word for a card", examples: ['tok_ok'] }),
+    returnUrl: z
+      .url({ protocol: /^https?$/ })
+      .max(2_000)
+      .nullish()
+      .transform((given) => given ?? undefined)
+      .meta({ description: 'Where the customer goes on after authenticating, where a redirect may follow' }),
   })
   .meta({ id: 'PaymentMethod' });
 
@@ -69,6 +76,10 @@ export const newOrder = z
       .optional()
       .meta({ description: 'How long units of a `backorder` order may wait for stock' }),
     payment: paymentMethod.nullish().transform((given) => given ?? null),
+    capture: z.enum(CAPTURE_MODES).optional().meta({
+      description:
+        'When the money is taken: `now`, or `on_shipment`: authorised with the order, and captured as each of its parcels leaves. Default: as the settings say',
+    }),
   })
   .meta({ id: 'NewOrder' });
 
@@ -129,6 +140,16 @@ export const refundSettlement = z
   })
   .meta({ id: 'RefundSettlement' });
 
+export const captureSettlement = z
+  .object({
+    outcome: z.enum(REFUND_SETTLEMENTS).meta({
+      description: 'made_elsewhere: the customer paid in another way; waived: the money is given up',
+    }),
+    reference: line(200).nullish().meta({ description: 'Where the other payment is found' }),
+    reason: line(500),
+  })
+  .meta({ id: 'CaptureSettlement' });
+
 export const orderStatus = z.enum(ORDER_STATUSES);
 
 const item = z
@@ -153,20 +174,6 @@ const reservation = z
   })
   .meta({ id: 'Reservation' });
 
-export const payment = z
-  .object({
-    id: uuid,
-    status: z.enum(PAYMENT_STATUSES),
-    amountMinor: money,
-    refundedMinor: money,
-    currency,
-    declineCode: z.string().optional(),
-    at: time,
-    nextTryAt: time.optional().meta({ description: 'When the gateway is asked next, while it is open' }),
-    lastError: z.string().optional().meta({ description: 'Why the gateway gave no outcome yet' }),
-  })
-  .meta({ id: 'Payment' });
-
 export const refund = z
   .object({
     id: uuid,
@@ -186,6 +193,48 @@ export const refund = z
     settledBy: z.string().optional().meta({ description: 'Who recorded it' }),
   })
   .meta({ id: 'Refund' });
+
+export const capture = z
+  .object({
+    id: uuid,
+    shipmentId: uuid.optional().meta({ description: 'The parcel that it pays for; absent: everything' }),
+    amountMinor: money,
+    status: z.enum(CAPTURE_STATUSES).meta({
+      description: 'planned: not made yet; failed: the gateway refused it for good, see `attention`',
+    }),
+    at: time,
+    nextTryAt: time.optional().meta({ description: 'When the gateway is asked next, while it is open' }),
+    lastError: z.string().optional().meta({ description: 'Why it is not made' }),
+    settledAs: z.enum(REFUND_SETTLEMENTS).optional().meta({ description: 'What a person did instead' }),
+    settledReference: z.string().optional().meta({ description: 'Where that is found' }),
+    settledBy: z.string().optional().meta({ description: 'Who recorded it' }),
+  })
+  .meta({ id: 'Capture' });
+
+export const payment = z
+  .object({
+    id: uuid,
+    status: z.enum(SHOWN_PAYMENT_STATUSES).meta({
+      description:
+        'requires_action: the customer is to authenticate, see `nextAction`; authorized: the money is set aside, and taken as parcels leave; voided: it was released, and nothing was taken; failed: nothing of it could be taken',
+    }),
+    amountMinor: money.meta({ description: 'Asked for: of one that is captured apart, what was authorised' }),
+    capturedMinor: money,
+    refundedMinor: money,
+    currency,
+    declineCode: z.string().optional(),
+    at: time,
+    nextAction: z
+      .object({ type: z.literal('redirect'), url: z.string() })
+      .optional()
+      .meta({ description: 'What the customer is to do: open this address' }),
+    captureBefore: time.optional().meta({ description: 'Until when the gateway keeps the authorisation' }),
+    captures: z.array(capture),
+    refunds: z.array(refund),
+    nextTryAt: time.optional().meta({ description: 'When the gateway is asked next, while it is open' }),
+    lastError: z.string().optional().meta({ description: 'Why the gateway gave no outcome yet' }),
+  })
+  .meta({ id: 'Payment' });
 
 const dispute = z
   .object({

@@ -78,7 +78,7 @@ export async function placeOrder(context: ApiContext, placement: Placement): Pro
 
 /** 503 says that nothing was done, so a repeat of a request that was started or has a response gets that one's response instead. */
 async function respondWhenFull(context: ApiContext, placement: Placement): Promise<ApiResponse> {
-  const { order, wanted } = requested(placement);
+  const { order, wanted } = requested(context, placement);
   const found = wanted && (await findKey(context.db, wanted));
   if (!found) throw context.admission.refusal();
   if (!isSameRequest(found, wanted)) throw keyReused();
@@ -91,17 +91,18 @@ async function respondWhenFull(context: ApiContext, placement: Placement): Promi
 }
 
 /** The order that a request is for, and the row of its key if it has one. */
-function requested({ body, caller, idempotencyKey }: Placement): {
-  order: OrderInput;
-  wanted: NewKey | null;
-} {
+function requested(
+  { settings }: Pick<ApiContext, 'settings'>,
+  { body, caller, idempotencyKey }: Placement,
+): { order: OrderInput; wanted: NewKey | null } {
+  const wish = { ...body, capture: body.capture ?? settings.CAPTURE };
   if (idempotencyKey === null) {
-    return { order: { ...body, orderId: newId(), fingerprint: null }, wanted: null };
+    return { order: { ...wish, orderId: newId(), fingerprint: null }, wanted: null };
   }
   const orderId = derivedId('order', caller, idempotencyKey);
   const fingerprint = fingerprintOf(body);
   return {
-    order: { ...body, orderId, fingerprint },
+    order: { ...wish, orderId, fingerprint },
     wanted: { caller, key: idempotencyKey, scope: SCOPE, fingerprint, subjectId: orderId },
   };
 }
@@ -110,7 +111,7 @@ async function accept(
   context: ApiContext,
   placement: Placement,
 ): Promise<Pick<Attempt, 'key' | 'found' | 'order'>> {
-  const { order, wanted } = requested(placement);
+  const { order, wanted } = requested(context, placement);
   if (!wanted) return { key: null, found: null, order };
   const found = await acceptKey(context.db, wanted);
   if (!isSameRequest(found, wanted)) throw keyReused();

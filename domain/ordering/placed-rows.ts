@@ -38,6 +38,7 @@ export function orderOf(plan: OrderPlan, backorderSeconds: number): NewOrder {
     failureDetail: plan.refusal?.detail ?? null,
     failureDetails: plan.refusal?.details ?? {},
     paymentMethod: order.payment,
+    capture: order.capture ?? 'now',
     input: order,
     sourcing: plan.decisions,
     shortages: plan.shortages,
@@ -101,6 +102,9 @@ export function firstChargeOf(plan: OrderPlan, gateway: string): NewPayment[] {
       method: order.payment.method,
       token: order.payment.token,
       gateway,
+      captureLater: order.capture === 'on_shipment',
+      offSession: false,
+      returnUrl: order.payment.returnUrl ?? null,
     },
   ];
 }

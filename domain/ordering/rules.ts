@@ -24,16 +24,20 @@ export type NextStep =
   | { do: 'give-up-backorders' }
   /** A part that was allocated later is charged to the stored payment method. */
   | { do: 'begin-charge'; reservationId: string }
+  /** Money of authorised payments is to be taken or released: plan it. */
+  | { do: 'settle-authorizations' }
+  /** The gateway is about to drop an authorisation. */
+  | { do: 'act-on-lapse' }
   /** Ask the carrier to stop shipments. */
   | { do: 'stop' }
-  /** Ask the gateway about a charge or a refund, once. */
+  /** Ask the gateway about a charge, a capture, a release or a refund, once. */
   | { do: 'ask'; ask: GatewayAsk }
   /** Nothing to do before a message arrives or `ms` have passed; null: only a message. */
   | { do: 'wait'; for: WaitFor; ms: number | null };
 
 export type WaitFor = 'carrier-stop' | 'gateway' | 'payment' | 'shipment' | 'stock';
 
-/** A call that is under way: the id of a charge or refund, or `STOP`. */
+/** A call that is under way: the id of a payment, capture or refund, or `STOP`. */
 export type Call = string;
 /** The call that stops shipments. */
 export const STOP: Call = 'stop';
@@ -57,6 +61,8 @@ export function nextStep(progress: OrderProgress, underWay: ReadonlySet<Call> = 
     const due = nextOfReservations(progress);
     if (due) return due;
   }
+  if (progress.mayCapture) return { do: 'settle-authorizations' };
+  if (!isOver && isDue(progress.lapseMsLeft)) return { do: 'act-on-lapse' };
   if (isDue(progress.stopMsLeft) && !underWay.has(STOP)) return { do: 'stop' };
   const ask = progress.asks.find(({ id, msLeft }) => isDue(msLeft) && !underWay.has(id));
   if (ask) return { do: 'ask', ask };
@@ -90,6 +96,7 @@ function untilDue(progress: OrderProgress, underWay: ReadonlySet<Call>): number 
     ...(underWay.has(STOP) ? [] : [progress.stopMsLeft]),
     ...(isOver ? [] : unpaid(progress).map(({ msLeft }) => msLeft)),
     ...(isOver || progress.waitingUnits === 0 ? [] : [progress.waitingMsLeft]),
+    ...(isOver ? [] : [progress.lapseMsLeft]),
   ].filter((ms) => ms !== null);
   return times.length === 0 ? null : Math.min(...times);
 }

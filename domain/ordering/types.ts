@@ -49,6 +49,10 @@ export interface OrderProgress {
   unreleasedShipments: number;
   /** Shipments that carry again what has left after it was stopped for a cut. */
   doubledShipments: number;
+  /** Money is to be taken of an authorised payment, or to be released, and that is not planned yet. */
+  mayCapture: boolean;
+  /** Milliseconds until something is to be done about an authorisation before the gateway drops it; null: nothing is. */
+  lapseMsLeft: number | null;
   /** The latest requests to take units out of it: whether more may be cut, and how many units were. */
   cuts: { requestId: string; isOpen: boolean; units: number }[];
   /** Something can be done about an open one now: of its products not all is being stopped or charged. */
@@ -61,10 +65,10 @@ export interface OrderProgress {
   attention: AttentionKind[];
 }
 
-/** A charge or refund that the gateway has not finished. */
+/** What the gateway has not finished: a charge, money to take or to release of one, a refund. */
 export interface GatewayAsk {
-  kind: 'charge' | 'refund';
-  /** Of the payment, or the refund. */
+  kind: 'charge' | 'capture' | 'release' | 'refund';
+  /** Of the payment, the capture, or the refund. */
   id: string;
   /** How often the gateway was asked. */
   tries: number;

@@ -1,6 +1,6 @@
 import { execute, many, type Queryable, type Transaction } from '../../platform/database/database';
 import type { SourcingDecision, Shortage } from '../stock/sourcing/types';
-import type { Fulfilment, OrderInput, OrderStatus, PaymentMethod } from './types';
+import type { CaptureMode, Fulfilment, OrderInput, OrderStatus, PaymentMethod } from './types';
 import { listOf } from '../../platform/database/list-parameter';
 
 export interface NewOrder {
@@ -19,6 +19,7 @@ export interface NewOrder {
   /** Figures that belong to the code. */
   failureDetails: Readonly<Record<string, unknown>>;
   paymentMethod: PaymentMethod | null;
+  capture: CaptureMode;
   input: OrderInput;
   sourcing: SourcingDecision[];
   shortages: Shortage[];
@@ -29,13 +30,14 @@ export function insertOrders(tx: Transaction, orders: readonly NewOrder[]): Prom
     tx,
     'orders.insert',
     `insert into orders (id, customer_id, status, fulfilment, currency, total_minor, ship_to, reservation_seconds,
-                         failure_code, failure_detail, payment_method, input, sourcing, shortages, failure_details, backorder_until)
+                         failure_code, failure_detail, payment_method, input, sourcing, shortages, failure_details, backorder_until,
+                         capture)
      select id, customer_id, status, fulfilment, currency, total, ship_to, seconds, code, detail, method, input, sourcing, shortages,
-            details, clock_timestamp() + make_interval(secs => wait)
+            details, clock_timestamp() + make_interval(secs => wait), capture
      from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::jsonb[], $8::int[],
-                 $9::text[], $10::text[], $11::jsonb[], $12::jsonb[], $13::jsonb[], $14::jsonb[], $15::jsonb[], $16::int[])
+                 $9::text[], $10::text[], $11::jsonb[], $12::jsonb[], $13::jsonb[], $14::jsonb[], $15::jsonb[], $16::int[], $17::text[])
        as o (id, customer_id, status, fulfilment, currency, total, ship_to, seconds, code, detail, method, input, sourcing, shortages,
-             details, wait)`,
+             details, wait, capture)`,
     [
       orders.map((o) => o.id),
       orders.map((o) => o.customerId),
@@ -53,6 +55,7 @@ export function insertOrders(tx: Transaction, orders: readonly NewOrder[]): Prom
       orders.map((o) => JSON.stringify(o.shortages)),
       orders.map((o) => JSON.stringify(o.failureDetails)),
       orders.map((o) => o.backorderSeconds),
+      orders.map((o) => o.capture),
     ],
   );
 }

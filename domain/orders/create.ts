@@ -48,6 +48,7 @@ export async function createFailedOrder(
     failureDetail: failure.detail,
     failureDetails: {},
     paymentMethod: null,
+    capture: 'now',
     input: order,
     sourcing: [],
     shortages: [],

@@ -9,6 +9,8 @@ export interface PaymentTerms {
   holdSeconds: number;
   /** A request to cancel it is open. */
   isBeingCancelled: boolean;
+  /** Its payments are only authorised at first. */
+  isCapturedLater: boolean;
 }
 
 /** What is agreed about paying for an order; undefined: no such order. */
@@ -17,7 +19,8 @@ export function selectPaymentTerms(on: Queryable, orderId: string): Promise<Paym
     on,
     'orders.payment_terms',
     `select currency, payment_method as "paymentMethod", reservation_seconds as "holdSeconds",
-       cancel_state is not distinct from 'open' as "isBeingCancelled" from orders where id = $1`,
+       cancel_state is not distinct from 'open' as "isBeingCancelled",
+       capture = 'on_shipment' or review_status is not distinct from 'open' as "isCapturedLater" from orders where id = $1`,
     [orderId],
   );
 }

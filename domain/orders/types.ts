@@ -141,6 +141,23 @@ export const ATTENTION = {
   charge_unresolved: {
     next: 'The gateway does not say what became of this charge. Its stock is on sale again. It is asked again by itself; money that turns out to be captured goes back. Where you find out at the gateway what became of it, record it with POST /payments/{id}/resolve. Look the payment up at the gateway.',
   },
+  capture_failed: {
+    next: 'The gateway refuses for good to take this money of the authorisation, and the goods may have left. Take it in another way and record it with POST /captures/{id}/resolve, or try again with POST /captures/{id}/retry.',
+  },
+  capture_delayed: {
+    next: 'The gateway has not taken this money yet. It is tried again by itself, and the authorisation lapses at captureBefore of the payment. Look at the gateway before you take the money in another way: POST /captures/{id}/resolve records that, and Holdfast does not ask about it any more.',
+  },
+  captured_twice: {
+    next: 'The gateway took this money after a person had recorded what was done instead. See whether the customer paid twice, and give it back at the gateway. Then end this with POST /inventory/alerts/{id}/resolve.',
+    byHand: true,
+  },
+  void_delayed: {
+    next: 'The gateway does not release what is left of this authorisation: the customer cannot use that money until it lapses. It is tried again by itself. Release it at the gateway if the customer asks.',
+  },
+  authorization_lapses: {
+    next: 'What was ordered has not left in the time for which the gateway keeps the money. See why it does not ship. Then end this with POST /inventory/alerts/{id}/resolve.',
+    byHand: true,
+  },
   shipment_not_stopped: {
     next: 'The carrier does not respond to the order to stop this parcel. It is asked again by itself. Stop the parcel by hand: its units stay reserved until the carrier responds.',
   },

@@ -48,10 +48,12 @@ export const CAPTURED_PAYMENT_STATUSES = [
   'partially_refunded',
 ] as const satisfies readonly PaymentStatus[];
 
-/** Of these there is money left that may go back. */
+/** Of these there may be money left that may go back. */
 export const REFUNDABLE_PAYMENT_STATUSES = [
   'captured',
   'partially_refunded',
+  'authorized',
+  'void_planned',
 ] as const satisfies readonly PaymentStatus[];
 
 /**
@@ -126,6 +128,8 @@ export interface PaymentRow {
   currency: string;
   gatewayRef: string | null;
   declineCode: string | null;
+  /** Its money is for its reservation; false: another payment took its place. */
+  serves: boolean;
 }
 
 /** A payment that is about to be charged. */
@@ -141,14 +145,21 @@ export interface NewPayment {
   method: string;
   token: string;
   gateway: string;
+  /** It is authorised, and captured apart. */
+  captureLater: boolean;
+  /** Nobody is there who could authenticate. */
+  offSession: boolean;
+  returnUrl: string | null;
 }
 
 /** A payment of which money may go back, minor units. */
 export interface RefundablePayment {
   paymentId: string;
   reservationId: string;
-  /** Captured. */
-  amountMinor: number;
+  /** Captured, or planned to be. */
+  capturedMinor: number;
+  /** One capture takes all of it, so that of what is cut the money goes back; else less is captured. */
+  isWhole: boolean;
   /** Of that, what went back or is planned to. */
   refundPlannedMinor: number;
 }

@@ -1,8 +1,12 @@
 import Stripe from 'stripe';
 import { gatewayUnavailable, keyReused } from '../../domain/payments/errors';
+import { ABANDONED } from '../../domain/payments/rules';
 import type { ChargeOutcome } from '../../domain/payments/types';
 
 type Declined = Extract<ChargeOutcome, { status: 'declined' }>;
+
+/** What is read with an intent, so that `intentOutcome` can say how long, and how often, it can be captured. */
+export const WITH_CHARGE = { expand: ['latest_charge'] };
 
 /**
  * What a PaymentIntent's status says of the charge; null: it was never confirmed, so nothing can have been captured.
@@ -14,16 +18,32 @@ export function intentOutcome(intent: Stripe.PaymentIntent): ChargeOutcome | nul
   switch (intent.status) {
     case 'succeeded':
       return { status: 'captured', gatewayRef: id };
+    case 'requires_capture':
+      return { status: 'authorized', gatewayRef: id, ...authorizationOf(intent) };
     case 'canceled':
-      return declinedAs(id, error?.decline_code ?? error?.code ?? 'canceled');
+      return declinedAs(id, error?.decline_code ?? error?.code ?? whyCanceled(intent));
     case 'requires_payment_method':
       return declinedAs(id, error?.decline_code ?? error?.code ?? 'payment_method_required');
     case 'requires_confirmation':
       return null;
     default:
-      // processing, requires_capture, or a status that Stripe adds one day: it may still come to a capture.
+      // processing, or a status that Stripe adds one day: it may still come to a capture.
       return { status: 'unknown' };
   }
+}
+
+/** Of a charge that was not read with its intent nothing is known: it is captured in one, and its time is watched by nobody. */
+function authorizationOf({ latest_charge: charge }: Stripe.PaymentIntent) {
+  const card = charge !== null && typeof charge === 'object' ? charge.payment_method_details?.card : null;
+  const before = card?.capture_before;
+  return {
+    multicapture: card?.multicapture?.status === 'available',
+    captureBefore: before === undefined ? null : new Date(before * 1_000),
+  };
+}
+
+function whyCanceled({ cancellation_reason: reason }: Stripe.PaymentIntent): string {
+  return reason === 'abandoned' ? ABANDONED : 'canceled';
 }
 
 /** A refused card as its outcome; undefined when `error` is something else. */

@@ -39,6 +39,8 @@ const PROMISED: Record<string, string> = {
   'POST /api/v1/payments/{id}/resolve': '200',
   'POST /api/v1/refunds/{id}/resolve': '200',
   'POST /api/v1/refunds/{id}/retry': '200',
+  'POST /api/v1/captures/{id}/resolve': '200',
+  'POST /api/v1/captures/{id}/retry': '200',
   'POST /api/v1/orders/{id}/cancel': '200 202',
   'PUT /api/v1/orders/{id}/cancel': '200 202',
   'GET /api/v1/products': '200',

@@ -1,3 +1,4 @@
+import { CHARGE_TERMS } from '../support/fixtures';
 import { askToStop, beginStops } from '../../domain/fulfilment/stop';
 import { drainAllocation } from '../../domain/ordering/backorders/drain-allocation';
 import {
@@ -187,7 +188,7 @@ const STEPS: Record<string, (order: Rich) => Promise<Step> | Step> = {
 
 function captured(paymentId: string) {
   const outcome = { status: 'captured', gatewayRef: `ref-${paymentId}` } as const;
-  return settleCharge(shop.db, { paymentId, outcome, carrier: CARRIER });
+  return settleCharge(shop.db, { paymentId, outcome, carrier: CARRIER, ...CHARGE_TERMS });
 }
 
 test.each(Object.entries(STEPS))('%s locks the rows of an order in the one order', async (_, prepare) => {

@@ -1,3 +1,4 @@
+import { CHARGE_TERMS } from '../support/fixtures';
 import { askRefund } from '../../domain/payments/refund';
 import { settleByHand } from '../../domain/payments/refunds-by-hand';
 import { applyGatewayEvent } from '../../domain/payments/gateway-events';
@@ -86,7 +87,7 @@ const total = (intent: string, amount: number) =>
 describe('an event of a charge', () => {
   async function charging() {
     const order = await insertChargingOrder(db(), { token: 'pm_processing', gateway: 'stripe' });
-    const deps = { db: db(), gatewayNamed: gateway, carrier: 'sandbox' };
+    const deps = { db: db(), gatewayNamed: gateway, carrier: 'sandbox', ...CHARGE_TERMS };
     await askAllDue(deps, order.orderId);
     const { gatewayRef } = await readPayment(db(), order.paymentId);
     return { ...order, intent: gatewayRef ?? '', ask: () => askAllDue(deps, order.orderId) };

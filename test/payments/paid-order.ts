@@ -11,6 +11,7 @@ import { one, type Database } from '../../platform/database/database';
 import { newId } from '../../platform/ids';
 import { addPaidOrder, addStock } from '../support/fixtures';
 import { insertPayment } from './orders';
+import { CAPTURED_NOW } from './charge-terms';
 
 /** Each unit costs so much, minor units. */
 export const UNIT_MINOR = 1_000;
@@ -52,6 +53,7 @@ export async function insertPaidOrder(
   const order = await insertChargingOrder(db, { units, token, gateway: gateway.name });
   const { orderId, reservationId, paymentId, amountMinor } = order;
   const request: ChargeRequest = {
+    ...CAPTURED_NOW,
     paymentId,
     orderId,
     amountMinor,

@@ -4,6 +4,7 @@ import { createStripeGateway } from '../../integrations/stripe/gateway';
 import type { ChargeRequest, ClosableGateway } from '../../domain/payments/types';
 import { startStripeMock } from '../../platform/embedded/stripe-mock';
 import { createLogger } from '../../platform/telemetry/log';
+import { CAPTURED_NOW } from './charge-terms';
 
 /**
  * stripe-mock checks every request against Stripe's own OpenAPI description and answers with fixtures. It keeps no state:
@@ -34,6 +35,7 @@ afterAll(async () => {
 });
 
 const charge: ChargeRequest = {
+  ...CAPTURED_NOW,
   paymentId: randomUUID(),
   orderId: randomUUID(),
   amountMinor: 1_250,

@@ -89,6 +89,8 @@ function progress(rest: Partial<OrderProgress> = {}): OrderProgress {
     mayCut: false,
     amendments: [],
     mayAmend: false,
+    mayCapture: false,
+    lapseMsLeft: null,
     doubledShipments: 0,
     ...rest,
   };

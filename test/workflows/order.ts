@@ -40,6 +40,7 @@ export interface OrderRequest {
   customerId?: string;
   /** Card token to pay with the order. */
   token?: string;
+  capture?: OrderInput['capture'];
   saga?: Partial<SagaSettings>;
 }
 
@@ -81,6 +82,7 @@ export function orderInput(request: OrderRequest): OrderInput {
     holdSeconds: request.holdSeconds ?? 60,
     backorderSeconds: request.backorderSeconds,
     payment: request.token ? { method: 'card', token: request.token } : null,
+    capture: request.capture,
     fingerprint: null,
   };
 }

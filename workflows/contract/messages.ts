@@ -33,7 +33,7 @@ export interface PayRequest extends PaymentMethod {
 }
 
 export type PayResult =
-  | { outcome: 'captured' | 'declined' | 'unknown'; paymentId: string }
+  | { outcome: 'captured' | 'authorized' | 'requires_action' | 'declined' | 'unknown'; paymentId: string }
   | {
       outcome: 'refused';
       code: PayRefusal;

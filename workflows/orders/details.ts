@@ -68,6 +68,10 @@ function stepInWords(step: NextStep, progress: OrderProgress): string {
       return 'Amending it.';
     case 'release-stopped':
       return 'Giving back what is not delivered.';
+    case 'settle-authorizations':
+      return 'Planning what is to be captured of the authorisation, or released.';
+    case 'act-on-lapse':
+      return 'The gateway is about to drop the authorisation.';
     case 'stop':
       return 'Asking the carrier to stop shipments.';
     case 'ask':

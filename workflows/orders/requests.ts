@@ -1,6 +1,6 @@
 import { condition } from '@temporalio/workflow';
-import { isInFlight } from '../../domain/payments/rules';
 import type { OrderProgress, PayRefusal } from '../../domain/ordering/types';
+import type { PaymentStatus } from '../../domain/payments/types';
 import type {
   AmendOrderRequest,
   AmendResult,
@@ -101,8 +101,8 @@ export class Requests {
   answer(progress: OrderProgress, isClosing = false): void {
     for (const one of this.payments) {
       const payment = progress.payments.find(({ paymentId }) => paymentId === one.paymentId);
-      if (payment && !isInFlight(payment))
-        one.result = { outcome: payOutcome(payment.status), paymentId: payment.paymentId };
+      const outcome = payment && payOutcome(payment.status);
+      if (payment && outcome) one.result = { outcome, paymentId: payment.paymentId };
       else if (payment && isClosing) one.result = { outcome: 'unknown', paymentId: payment.paymentId };
     }
     // Money that goes back within moments is waited for; what takes longer is told by the order.
@@ -131,8 +131,25 @@ export function refusedPay(code: PayRefusal): PayResult {
   return { outcome: 'refused', code, paymentId: null };
 }
 
-function payOutcome(status: string): 'captured' | 'declined' {
-  return status === 'declined' ? 'declined' : 'captured';
+/** Undefined: it is not known yet. */
+function payOutcome(status: PaymentStatus): Extract<PayResult, { paymentId: string }>['outcome'] | undefined {
+  switch (status) {
+    case 'pending':
+    case 'unknown':
+      return undefined;
+    case 'requires_action':
+    case 'declined':
+    case 'authorized':
+      return status;
+    case 'void_planned':
+    case 'voided':
+      return 'authorized';
+    case 'failed':
+    case 'captured':
+    case 'refunded':
+    case 'partially_refunded':
+      return 'captured';
+  }
 }
 
 function whyOver({ status }: OrderProgress): PayRefusal {

@@ -196,6 +196,11 @@ class OrderSaga {
         const updateId = `allocation:${reservationId}`;
         return (await database.beginCharge({ orderId, updateId, payment: null, reservationId })).progress;
       }
+      case 'settle-authorizations':
+        return database.settleAuthorizations(orderId);
+      case 'act-on-lapse':
+        this.details.did('The authorisation is about to lapse.');
+        return database.actOnLapse(orderId);
       case 'stop':
         return this.beside(STOP, carriers.stopShipments(orderId), progress);
       case 'ask':

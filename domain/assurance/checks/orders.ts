@@ -3,7 +3,11 @@ import type { CheckRun, SqlCheck } from '../types';
 import { literals } from '../../../platform/database/literals';
 import { OPEN_ORDER_STATUSES, PAID_ORDER_STATUSES } from '../../orders/types';
 import { LEFT_SHIPMENT_STATUSES } from '../../fulfilment/types';
-import { CAPTURED_PAYMENT_STATUSES, REFUND_ORIGINS_OF_SHIPPED } from '../../payments/types';
+import {
+  AUTHORIZED_PAYMENT_STATUSES,
+  CAPTURED_PAYMENT_STATUSES,
+  REFUND_ORIGINS_OF_SHIPPED,
+} from '../../payments/types';
 
 /** Orders that were not touched since the last run are left out of an incremental one. */
 const RECENT = `($1::timestamptz is null or o.updated_at >= $1)`;
@@ -129,7 +133,7 @@ export const ORDER_CHECKS: readonly SqlCheck[] = [
         ), payment as (
           select p.*, o.status as order_status, o.updated_at as order_updated_at,
             coalesce(r.minor, 0) as refunds_minor, coalesce(r.planned, 0) as planned_minor,
-            p.amount_minor - p.refund_planned_minor + coalesce(r.goodwill, 0) as kept_minor, coalesce(s.minor, 0) as shipped_minor
+            p.captured_minor - p.refund_planned_minor + coalesce(r.goodwill, 0) as kept_minor, coalesce(s.minor, 0) as shipped_minor
           from orders o join payments p on p.order_id = o.id
           left join refunded r on r.payment_id = p.id left join shipped s on s.reservation_id = p.reservation_id
           where ${RECENT} and p.status in ${literals(CAPTURED_PAYMENT_STATUSES)}
@@ -143,11 +147,11 @@ export const ORDER_CHECKS: readonly SqlCheck[] = [
                  and order_updated_at < statement_timestamp() - make_interval(secs => $2)
                  and kept_minor <> shipped_minor
                  -- Less than what did not ship goes back only where a person gave the rest before.
-                 and not (refund_planned_minor = amount_minor and kept_minor > shipped_minor))
+                 and not (refund_planned_minor = captured_minor and kept_minor > shipped_minor))
           union all
           select o.id, null, o.total_minor, 0, 0, 0, 0, 0, o.currency, 'unpaid' from orders o
           where ${RECENT} and o.status in ${literals(PAID_ORDER_STATUSES)} and o.total_minor > 0
-            and not exists (select from payments p where p.order_id = o.id and p.status in ${literals(CAPTURED_PAYMENT_STATUSES)})
+            and not exists (select from payments p where p.order_id = o.id and p.status in ${literals([...CAPTURED_PAYMENT_STATUSES, ...AUTHORIZED_PAYMENT_STATUSES])})
         )
         select 'order:' || order_id || coalesce(':' || payment_id, '') as subject,
           jsonb_build_object('orderId', order_id, 'paymentId', payment_id, 'why', why, 'amountMinor', amount_minor, 'refundedMinor',
