@@ -1,3 +1,4 @@
+import { Client } from 'pg';
 import { createWarehouseDirectory } from '../../domain/catalog/warehouses';
 import { claimShipments } from '../../domain/fulfilment/book';
 import { createOrderAmender } from '../../domain/ordering/amendments/amend';
@@ -16,6 +17,7 @@ import type { ShipTo } from '../../domain/stock/sourcing/types';
 import { newId } from '../../platform/ids';
 import { eventTypes } from '../support/fixtures';
 import { expectInvariants } from '../support/invariants';
+import { waitFor } from '../support/wait';
 import {
   addProduct,
   capture,
@@ -369,6 +371,33 @@ describe('an order that is paid for', () => {
     const taken = await claimShipments(shop.db, { carrier: CARRIER, limit: 100, leaseSeconds: 60 });
     const parcel = taken.find((one) => one.orderId === orderId);
     expect(parcel?.shipTo).toEqual({ region: 'us-east' });
+  });
+
+  it('goes where it was said last, also a parcel that is claimed at that moment', async () => {
+    const sku = await shop.product({ AMS: 1 });
+    const orderId = await paid({ [sku]: 1 });
+    const [holder, claimer] = [new Client(shop.url), new Client(shop.url)];
+    await Promise.all([holder.connect(), claimer.connect()]);
+    try {
+      await holder.query('select pg_advisory_lock(1)');
+      // A claim that began before the amendment, and comes to this parcel after it.
+      const claim = claimer.query<{ to: unknown }>(
+        `with waited as materialized (select pg_advisory_lock(1))
+         select current_ship_to($1) as to from waited`,
+        [orderId],
+      );
+      await waitFor(async () => {
+        const { rows } = await holder.query(
+          `select from pg_locks where locktype = 'advisory' and not granted`,
+        );
+        return rows.length > 0;
+      });
+      await amended(orderId, {}, { region: 'us-east' });
+      await holder.query('select pg_advisory_unlock(1)');
+      expect((await claim).rows).toEqual([{ to: { region: 'us-east' } }]);
+    } finally {
+      await Promise.all([holder.end(), claimer.end()]);
+    }
   });
 
   it('stays as it was when stock is missing', async () => {

@@ -15,6 +15,7 @@ import {
   JOB_TYPES,
   OPEN_JOB_STATUSES,
 } from '../../domain/jobs/types';
+import { AMEND_REFUSALS, AMENDMENT_STAGES } from '../../domain/ordering/amendments/types';
 import { CANCEL_STATES, FULFILMENTS, OPEN_ORDER_STATUSES, ORDER_STATUSES } from '../../domain/orders/types';
 import {
   CAPTURED_PAYMENT_STATUSES,
@@ -73,6 +74,9 @@ const ENUMERATIONS: Readonly<Record<string, { all: Words; parts?: readonly Words
   'jobs.status': { all: JOB_STATUSES, parts: [ENDED_JOB_STATUSES, OPEN_JOB_STATUSES] },
   'jobs.type': { all: JOB_TYPES },
   'orders.fulfilment': { all: FULFILMENTS },
+  'order_amendments.code': { all: AMEND_REFUSALS },
+  'order_amendments.stage': { all: AMENDMENT_STAGES },
+  'order_amendments.state': { all: CANCEL_STATES },
   'order_cuts.state': { all: CANCEL_STATES },
   'orders.cancel_state': { all: CANCEL_STATES },
   'orders.status': { all: ORDER_STATUSES, parts: [OPEN_ORDER_STATUSES] },
