@@ -18,7 +18,7 @@ create table order_amendments (
   undo       jsonb,
   -- Why it was refused.
   code       text check (code in ('OUT_OF_STOCK', 'NOT_AMENDABLE', 'PAYMENT_DECLINED', 'UNKNOWN_SKU', 'MIXED_CURRENCIES',
-    'PRICE_NOT_CHARGEABLE', 'PRICE_CHANGED', 'NOTHING_LEFT')),
+    'PRICE_NOT_CHARGEABLE', 'PRICE_CHANGED', 'PAYMENT_ATTEMPTS_EXCEEDED', 'NOTHING_LEFT')),
   detail     text,
   -- Figures that belong to the code.
   details    jsonb not null default '{}',

@@ -96,7 +96,8 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
     maxBatch: settings.RESERVE_MAX_BATCH,
     log,
   });
-  const activities = createActivities({ ...context, reserver, amender: createOrderAmender(sourcing) });
+  const amender = createOrderAmender({ ...sourcing, attemptLimit: settings.PAYMENT_ATTEMPTS });
+  const activities = createActivities({ ...context, reserver, amender });
   const workerOptions = await deploymentOptions(deps);
   const taskQueueWorkers = await createTaskQueueWorkers({ ...deps, activities, workerOptions });
   addWorkerMetrics(deps.metrics, taskQueueWorkers);

@@ -150,6 +150,7 @@ export function orderActions(context: ApiContext, knownTokens: readonly string[]
           'OUT_OF_STOCK',
           'NOT_AMENDABLE',
           'PRICE_CHANGED',
+          'PAYMENT_ATTEMPTS_EXCEEDED',
           'UNKNOWN_SKU',
           'MIXED_CURRENCIES',
           'PRICE_NOT_CHARGEABLE',

@@ -48,6 +48,7 @@ const amend = (orderId: string, amountProblem: () => string | null = () => null)
     warehouses: createWarehouseDirectory(shop.db),
     gateway: { amountProblem },
     strategy: 'nearest',
+    attemptLimit: 2,
   })(orderId);
 
 async function ask(
@@ -347,6 +348,19 @@ describe('an order that is paid for', () => {
     expect(await levelsOf(shop.db, other)).toEqual({ AMS: [1, 0] });
     // And it is booked now.
     expect(await claimed(orderId)).toEqual(after.shipments.map(({ id }) => id));
+  });
+
+  it('is not charged for more once additions were declined too often, and units can still be taken out', async () => {
+    const sku = await shop.product({ AMS: 3 });
+    const orderId = await paid({ [sku]: 2 });
+    for (const attempt of [2, 3]) {
+      await ask(orderId, { [sku]: 3 });
+      await carryOut(orderId);
+      await decline(shop.db, orderId, attempt);
+      await carryOut(orderId);
+    }
+    expect(await refused(orderId, { [sku]: 3 })).toMatchObject({ code: 'PAYMENT_ATTEMPTS_EXCEEDED' });
+    expect(await amended(orderId, { [sku]: 1 })).toMatchObject({ state: 'done' });
   });
 
   it('of which units are only taken out is cut, with its refund', async () => {

@@ -218,6 +218,7 @@ function amender() {
     warehouses: createWarehouseDirectory(shop.db),
     gateway: { amountProblem: () => null },
     strategy: 'nearest',
+    attemptLimit: 10,
   });
 }
 

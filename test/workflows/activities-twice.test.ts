@@ -46,7 +46,7 @@ beforeAll(async () => {
     ...createOrderActivities({
       db: shop.db,
       reserver,
-      amender: createOrderAmender(sourcing),
+      amender: createOrderAmender({ ...sourcing, attemptLimit: 10 }),
       gateway: 'sandbox',
       attemptLimit: 10,
       lapseAction: 'capture',

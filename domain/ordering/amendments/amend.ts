@@ -21,6 +21,8 @@ export interface AmenderOptions {
   warehouses: WarehouseDirectory;
   gateway: Pick<PaymentGateway, 'amountProblem'>;
   strategy: SourcingStrategy;
+  /** How often additions to one order may be declined. */
+  attemptLimit: number;
 }
 
 /**

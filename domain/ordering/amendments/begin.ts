@@ -23,7 +23,7 @@ import { beginCuts } from './begin-cuts';
 import { stockReserved, type Begun } from './begun';
 import { changeUnpaid } from './change-unpaid';
 import { conclude, refuse } from './conclude';
-import { updateBegun } from './queries';
+import { countDeclined, updateBegun } from './queries';
 import { changesOf, notAmendable, whyNotAdded, whyNotAmendable, type ItemChanges } from './rules';
 import type { AmendmentUndo, AmendRefusal, OpenAmendment } from './types';
 
@@ -36,6 +36,7 @@ export interface BeginContext {
   isBeingAmended: boolean;
   gateway: Pick<PaymentGateway, 'amountProblem'>;
   strategy: SourcingStrategy;
+  attemptLimit: number;
 }
 
 /**
@@ -75,6 +76,8 @@ export async function begin(
       isBeingCut: await hasOpenCuts(tx, orderId),
     }) ?? refusalOf(order, { items, changes }, context);
   if (refusal) return refuse(tx, amendment, refusal);
+  const declined = changes.additions.length > 0 ? await countDeclined(tx, orderId) : 0;
+  if (declined >= context.attemptLimit) return refuse(tx, amendment, TOO_OFTEN);
 
   const plan =
     changes.additions.length === 0
@@ -104,6 +107,11 @@ export async function begin(
   else await beginPaid(tx, amendment, begun);
   return [];
 }
+
+const TOO_OFTEN: AmendRefusal = {
+  code: 'PAYMENT_ATTEMPTS_EXCEEDED',
+  detail: 'Additions to this order were declined too often. Place a new order for more.',
+};
 
 /** Products of the order that an amendment names. */
 async function productsOf(

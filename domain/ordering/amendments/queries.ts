@@ -2,6 +2,7 @@ import {
   execute,
   many,
   maybeOne,
+  one,
   type Queryable,
   type Transaction,
 } from '../../../platform/database/database';
@@ -34,6 +35,17 @@ export function selectAmendment(on: Queryable, requestId: string): Promise<Amend
     'select state, code, detail, details from order_amendments where id = $1',
     [requestId],
   );
+}
+
+/** How often additions to an order were declined. */
+export async function countDeclined(on: Queryable, orderId: string): Promise<number> {
+  const { declined } = await one<{ declined: number }>(
+    on,
+    'amendments.count_declined',
+    `select count(*)::int as declined from order_amendments where order_id = $1 and code = 'PAYMENT_DECLINED'`,
+    [orderId],
+  );
+  return declined;
 }
 
 /** SKUs that are named in what is still to be decided of an order. */

@@ -15,6 +15,7 @@ export const AMEND_REFUSALS = [
   'MIXED_CURRENCIES',
   'PRICE_NOT_CHARGEABLE',
   'PRICE_CHANGED',
+  'PAYMENT_ATTEMPTS_EXCEEDED',
   'NOTHING_LEFT',
 ] as const;
 export type AmendRefusalCode = (typeof AMEND_REFUSALS)[number];
