@@ -8,8 +8,8 @@ import {
 } from '../../platform/database/database';
 import { literals } from '../../platform/database/literals';
 import {
-  AUTHORIZED_PAYMENT_STATUSES,
-  CAPTURED_PAYMENT_STATUSES,
+  PAID_PAYMENT_STATUSES,
+  type AUTHORIZED_PAYMENT_STATUSES,
   type NewPayment,
   type PaymentRow,
   type PaymentStatus,
@@ -135,7 +135,7 @@ export async function existsCaptured(on: Queryable, orderId: string): Promise<bo
     on,
     'payments.exists_captured',
     `select exists (select from payments where order_id = $1
-                    and status in ${literals([...CAPTURED_PAYMENT_STATUSES, ...AUTHORIZED_PAYMENT_STATUSES])}) as paid`,
+                    and status in ${literals(PAID_PAYMENT_STATUSES)}) as paid`,
     [orderId],
   );
   return paid;

@@ -31,6 +31,12 @@ export const AUTHORIZED_PAYMENT_STATUSES = [
   'void_planned',
 ] as const satisfies readonly PaymentStatus[];
 
+/** Of these the gateway has, or may have, something that is not final. */
+export const OPEN_PAYMENT_STATUSES = [
+  ...PAYMENT_STATUSES_IN_FLIGHT,
+  ...AUTHORIZED_PAYMENT_STATUSES,
+] as const satisfies readonly PaymentStatus[];
+
 /**
  * `planned`: not made yet; `failed`: the gateway refused it for good; `settled_by_hand`: a person said what was done instead.
  * Whichever it is, its amount stays planned.
@@ -46,6 +52,12 @@ export const CAPTURED_PAYMENT_STATUSES = [
   'captured',
   'refunded',
   'partially_refunded',
+] as const satisfies readonly PaymentStatus[];
+
+/** Money of these came in, or is set aside: one of each reservation. */
+export const PAID_PAYMENT_STATUSES = [
+  ...AUTHORIZED_PAYMENT_STATUSES,
+  ...CAPTURED_PAYMENT_STATUSES,
 ] as const satisfies readonly PaymentStatus[];
 
 /** Of these there may be money left that may go back. */

@@ -49,9 +49,7 @@ function whyCanceled({ cancellation_reason: reason }: Stripe.PaymentIntent): str
 /** A refused card as its outcome; undefined when `error` is something else. */
 export function cardDecline(error: unknown, gatewayRef: string | null): Declined | undefined {
   if (!(error instanceof Stripe.errors.StripeCardError)) return undefined;
-  // Widened: the issuer's own code is there only when the issuer refused, whatever the narrower type says.
-  const refusal: Stripe.errors.StripeError = error;
-  return declinedAs(gatewayRef, refusal.decline_code ?? refusal.code ?? 'card_declined');
+  return declinedAs(gatewayRef, codeOf(error) ?? 'card_declined');
 }
 
 /** A request that Stripe will never take (unknown payment method, amount too small): it has moved no money. */
@@ -76,8 +74,13 @@ export function isStoredFailure(error: unknown): error is Stripe.errors.StripeEr
  * quote what was sent, as parts of a key.
  */
 export function wordsOf(error: Stripe.errors.StripeError): string {
-  const code = error.decline_code ?? error.code ?? error.type;
+  const code = codeOf(error) ?? error.type;
   return error.requestId ? `${code} (request ${error.requestId})` : code;
+}
+
+/** The issuer's own code is there only when the issuer refused; the SDK gives an empty one otherwise. */
+function codeOf({ decline_code: ofIssuer, code }: Stripe.errors.StripeError): string | undefined {
+  return [ofIssuer, code].find((one) => one !== undefined && one !== '');
 }
 
 export function declinedAs(gatewayRef: string | null, declineCode: string): Declined {

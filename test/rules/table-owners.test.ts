@@ -28,7 +28,7 @@ const OWNERSHIP: Ownership = {
     'domain/stock/tracking': ['serial_movements', 'serials'],
     'domain/stock/transfers': ['transfers'],
     'domain/orders': ['order_events', 'order_items', 'orders'],
-    'domain/payments': ['disputes', 'gateway_events', 'payments', 'refunds'],
+    'domain/payments': ['captures', 'disputes', 'gateway_events', 'payments', 'refunds'],
     'domain/fulfilment': ['carrier_events', 'shipment_items', 'shipments'],
     'domain/warehousing/costing': ['product_costs'],
     'domain/warehousing/counting': ['count_lines', 'count_sheets'],
