@@ -16,7 +16,6 @@ import {
   OPEN_JOB_STATUSES,
 } from '../../domain/jobs/types';
 import { AMEND_REFUSALS, AMENDMENT_STAGES } from '../../domain/ordering/amendments/types';
-import { CANCEL_STATES, FULFILMENTS, OPEN_ORDER_STATUSES, ORDER_STATUSES } from '../../domain/orders/types';
 import {
   CANCEL_STATES,
   CAPTURE_MODES,
