@@ -1,4 +1,7 @@
 import { Context } from '@temporalio/activity';
+import type { OrderAmender } from '../domain/ordering/amendments/amend';
+import { requestAmend } from '../domain/ordering/amendments/request';
+import type { AmendRequest } from '../domain/ordering/amendments/types';
 import { actOnLapse, settleAuthorizations, type LapseAction } from '../domain/ordering/capture';
 import { cancelUndelivered, concludeCancel, requestCancel } from '../domain/ordering/cancel';
 import { cutUnits, stopDoubledShipments } from '../domain/ordering/cuts/cut';
@@ -18,6 +21,7 @@ import { withFailures } from './failure';
 export interface OrderActivityDeps {
   db: Database;
   reserver: OrderReserver;
+  amender: OrderAmender;
   /** Name under which new charges are written. */
   gateway: string;
   /** How often a reservation may be charged. */
@@ -43,6 +47,8 @@ export interface OrderActivities {
   requestCut(request: CutRequest): Promise<OrderProgress>;
   cutUnits(orderId: string): Promise<OrderProgress>;
   stopDoubledShipments(orderId: string): Promise<OrderProgress>;
+  requestAmend(request: AmendRequest): Promise<OrderProgress>;
+  amendOrder(orderId: string): Promise<OrderProgress>;
   giveUpBackorders(orderId: string): Promise<OrderProgress>;
   decideReviewByDeadline(orderId: string): Promise<OrderProgress>;
   settleAuthorizations(orderId: string): Promise<OrderProgress>;
@@ -56,6 +62,7 @@ const PERMANENT = new Set(['ORDER_NOT_FOUND']);
 export function createOrderActivities({
   db,
   reserver,
+  amender,
   gateway,
   attemptLimit,
   carrier,
@@ -73,6 +80,8 @@ export function createOrderActivities({
       requestCut: (request) => requestCut(db, request),
       cutUnits: (orderId) => cutUnits(db, orderId),
       stopDoubledShipments: (orderId) => stopDoubledShipments(db, orderId),
+      requestAmend: (request) => requestAmend(db, request),
+      amendOrder: (orderId) => amender(orderId),
       giveUpBackorders: (orderId) => giveUpBackorders(db, orderId),
       decideReviewByDeadline: (orderId) => decideReviewByDeadline(db, { orderId, carrier }),
       settleAuthorizations: (orderId) => settleAuthorizations(db, orderId),

@@ -50,6 +50,8 @@ export const PROBLEMS = {
   PAYMENT_AMBIGUOUS: { status: 422, title: 'Several payments have money left' },
   NOT_IN_REVIEW: { status: 409, title: 'The order is not waiting for this decision' },
   NOT_CANCELLABLE: { status: 409, title: 'The order can no longer be cancelled' },
+  NOT_AMENDABLE: { status: 409, title: 'The order cannot be amended now' },
+  PRICE_CHANGED: { status: 409, title: 'The product has another price by now' },
   BATCH_REJECTED: { status: 409, title: 'Not every update of the batch can be applied' },
   TRANSFER_NOT_OPEN: { status: 409, title: 'The transfer has ended' },
   OVER_RECEIPT: { status: 409, title: 'More than is on its way' },

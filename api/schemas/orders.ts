@@ -52,10 +52,12 @@ function mergeLines(lines: readonly { sku: string; quantity: number }[]) {
   return [...merged].map(([sku, quantity]) => ({ sku, quantity }));
 }
 
+const MAX_LINES = 100;
+
 export const items = z
   .array(orderLine)
   .min(1)
-  .max(100)
+  .max(MAX_LINES)
   .transform((lines, context) => {
     const merged = mergeLines(lines);
     for (const item of merged.filter((candidate) => candidate.quantity > MAX_QUANTITY)) {
@@ -107,6 +109,22 @@ export const reviewDecision = z
     note: line(500).nullish().meta({ description: "Why; kept in the order's history" }),
   })
   .meta({ id: 'ReviewDecision' });
+
+/** Quantities are absolute, so one SKU is named once. */
+const amendedItems = z
+  .array(z.object({ sku, quantity: z.int().min(0).max(MAX_QUANTITY) }))
+  .min(1)
+  .max(MAX_LINES)
+  .refine((lines) => new Set(lines.map((one) => one.sku)).size === lines.length, 'must name each SKU once')
+  .meta({ description: 'Units that the order is to have; what is not named stays, 0 removes it' });
+
+export const amendBody = z
+  .object({
+    items: amendedItems.optional(),
+    shipTo: shipTo.optional().meta({ description: 'Where it goes. What is reserved stays where it is' }),
+  })
+  .refine((body) => body.items !== undefined || body.shipTo !== undefined, 'must have items or shipTo')
+  .meta({ id: 'OrderAmendment' });
 
 export const newRefund = z
   .object({
@@ -301,6 +319,7 @@ export const order: z.ZodType<OrderView> = z
     fulfilment: z.enum(FULFILMENTS),
     currency,
     totalMinor: money,
+    shipTo: shipTo.nullable(),
     failureCode: z.string().optional(),
     cancelReason: z.string().optional(),
     items: z.array(item),

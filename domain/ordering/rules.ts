@@ -14,6 +14,8 @@ export type NextStep =
   | { do: 'stop-doubled' }
   /** Take units out of it that somebody asked to. */
   | { do: 'cut' }
+  /** Go on with amending it. */
+  | { do: 'amend' }
   /** Shipments will not leave: plan their refunds and put their stock back on sale. */
   | { do: 'release-stopped' }
   /** Nobody has decided about the order in time. */
@@ -56,6 +58,7 @@ export function nextStep(progress: OrderProgress, underWay: ReadonlySet<Call> = 
   if (progress.cancel === 'open' && progress.stopMsLeft === null) return { do: 'conclude-cancel' };
   if (progress.doubledShipments > 0) return { do: 'stop-doubled' };
   if (progress.mayCut) return { do: 'cut' };
+  if (progress.mayAmend) return { do: 'amend' };
   if (!isOver) {
     if (isDue(reviewMsLeft(progress))) return { do: 'decide-review' };
     const due = nextOfReservations(progress);

@@ -10,7 +10,8 @@ import type {
 } from '../orders/types';
 import type { DisputeView, PaymentStatus, PaymentView, RefundView } from '../payments/types';
 import type { ReservationStatus } from '../stock/reservations/types';
-import type { Shortage } from '../stock/sourcing/types';
+import type { ShipTo, Shortage } from '../stock/sourcing/types';
+import type { AmendRefusalCode } from './amendments/types';
 
 /** One reservation of an order, with its time left by PostgreSQL's clock. */
 export interface ReservationProgress {
@@ -70,6 +71,10 @@ export interface OrderProgress {
   cuts: { requestId: string; isOpen: boolean; units: number }[];
   /** Something can be done about an open one now: of its products not all is being stopped or charged. */
   mayCut: boolean;
+  /** The latest requests to amend it, and why one was refused. */
+  amendments: { requestId: string; state: CancelState; code: AmendRefusalCode | null }[];
+  /** Something can be done about an open one now: it is not begun, or what it waited for is decided. */
+  mayAmend: boolean;
   /** For what it needs a person, each kind once. */
   attention: AttentionKind[];
 }
@@ -107,6 +112,7 @@ export interface OrderView {
   fulfilment: Fulfilment;
   currency: string;
   totalMinor: number;
+  shipTo: ShipTo | null;
   failureCode?: string;
   cancelReason?: string;
   items: OrderItemView[];

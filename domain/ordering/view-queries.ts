@@ -8,7 +8,7 @@ import type { Fulfilment, OrderStatus, ReviewStatus } from '../orders/types';
 import type { DisputeView, PaymentView, RefundView } from '../payments/types';
 import { DISPUTE_JSON, PAYMENT_JSON, REFUND_JSON } from '../payments/view-sql';
 import type { ReservationStatus } from '../stock/reservations/types';
-import type { Shortage } from '../stock/sourcing/types';
+import type { ShipTo, Shortage } from '../stock/sourcing/types';
 import type { OrderItemView, ReservationView, ReviewView } from './types';
 
 /** What is still reserved in a warehouse for an item, and what was picked up there: not what was given back. */
@@ -26,6 +26,7 @@ const ALLOCATIONS = `
 /** The whole order `o` in one row, so that what a client reads is from one snapshot. */
 const ORDER = `
   o.id, o.status, o.customer_id as "customerId", o.fulfilment, o.currency, o.total_minor as "totalMinor",
+  o.ship_to as "shipTo",
   o.failure_code as "failureCode", o.failure_detail as "failureDetail", o.failure_details as "failureDetails",
   o.cancel_reason as "cancelReason", o.shortages,
   case when o.review_status is not null
@@ -62,6 +63,7 @@ export interface OrderRow {
   fulfilment: Fulfilment;
   currency: string;
   totalMinor: number;
+  shipTo: ShipTo | null;
   failureCode: string | null;
   failureDetail: string | null;
   failureDetails: Readonly<Record<string, unknown>>;

@@ -43,6 +43,7 @@ function asRecord(row: OrderRow): OrderRecord {
       fulfilment: row.fulfilment,
       currency: row.currency,
       totalMinor: row.totalMinor,
+      shipTo: row.shipTo,
       ...(row.failureCode === null ? {} : { failureCode: row.failureCode }),
       ...(row.cancelReason === null ? {} : { cancelReason: row.cancelReason }),
       items: row.items.map((item) => ({

@@ -17,6 +17,7 @@ import { mayCancel, nextStep, STOP, type NextStep } from '../../domain/ordering/
 import type { GatewayAsk, OrderProgress } from '../../domain/ordering/types';
 import type { OrderStatus } from '../../domain/orders/types';
 import {
+  amendUpdate,
   ATTENTION,
   cancelUpdate,
   cutItemsUpdate,
@@ -114,6 +115,7 @@ class OrderSaga {
     setHandler(payUpdate, (request) => this.requests.pay(request));
     setHandler(cancelUpdate, ({ reason }) => this.requests.cancel(reason ?? 'cancelled by request'));
     setHandler(cutItemsUpdate, (request) => this.requests.cut(request));
+    setHandler(amendUpdate, (request) => this.requests.amend(request));
     this.root.cancelRequested.catch(() => this.requests.wantCancel('the workflow was cancelled'));
   }
 
@@ -144,8 +146,13 @@ class OrderSaga {
     const reason = this.requests.takeCancel();
     if (reason !== undefined && mayCancel(progress))
       progress = await database.requestCancel({ orderId, reason });
-    for (let one = this.requests.nextCut; one; one = this.requests.nextCut) {
+    const { cuts, amendments } = this.requests;
+    for (let one = cuts.next; one; one = cuts.next) {
       progress = await database.requestCut({ orderId, ...one.request });
+      one.isWritten = true;
+    }
+    for (let one = amendments.next; one; one = amendments.next) {
+      progress = await database.requestAmend({ orderId, ...one.request });
       one.isWritten = true;
     }
     for (let one = this.requests.nextPayment; one; one = this.requests.nextPayment) {
@@ -171,6 +178,8 @@ class OrderSaga {
       case 'decide-review':
         this.details.did('Nobody has decided about it in time.');
         return database.decideReviewByDeadline(orderId);
+      case 'amend':
+        return database.amendOrder(orderId);
       case 'stop-doubled':
         return database.stopDoubledShipments(orderId);
       case 'release-stopped':
