@@ -71,6 +71,16 @@ export interface GatewayAsk {
 export type PayRefusal =
   'HOLD_EXPIRED' | 'ORDER_NOT_PAYABLE' | 'PAYMENT_IN_PROGRESS' | 'PAYMENT_ATTEMPTS_EXCEEDED';
 
+/** The type of the failure of a step that fails each time it is tried. Its details are a `StepFailure`. */
+export const STEP_FAILED = 'STEP_FAILED';
+
+export interface StepFailure {
+  /** In words, without the text of the error: it is shown to whoever reads the order. The worker logs the rest. */
+  why: string;
+  /** False: it fails for every order alike, so no single one needs a person. */
+  isOfOrder: boolean;
+}
+
 /** What a reserve request came to. It is stored: the same order asked again gets the same outcome and its current progress. */
 export interface ReserveOutcome {
   outcome: 'reserved' | 'rejected' | 'refused';

@@ -124,6 +124,9 @@ export const ATTENTION = {
     next: 'The carrier picked this parcel up after it was stopped: the goods are gone and their money goes back. Get the parcel back and book its units in with POST /inventory/{sku}/adjust, or charge the customer anew. Then end this with POST /inventory/alerts/{id}/resolve.',
     byHand: true,
   },
+  step_failing: {
+    next: 'A step of this order fails each time although PostgreSQL works: something in its rows is wrong, or in this build. It is tried again at least every five minutes; until it succeeds, what comes after it waits. The log of the worker has the error. Start a check with POST /jobs/consistency and mend what it finds. This ends when the step succeeds.',
+  },
   workflow_stuck: {
     next: "The task of this order's workflow fails again and again. Look at the build that runs it. The safe way out is to terminate the workflow: its rows decide, and the reconciler starts it anew.",
   },

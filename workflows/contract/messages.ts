@@ -24,6 +24,8 @@ export interface OrderSagaInput {
   saga: SagaSettings;
   /** Of the saga's code when the order was started (`SAGA_EDITION`); absent before there were editions. */
   edition?: number;
+  /** Why it is to be cancelled, where an earlier run could not write that to its rows. */
+  cancelReason?: string;
 }
 
 export interface PayRequest extends PaymentMethod {

@@ -1,4 +1,4 @@
-import { condition } from '@temporalio/workflow';
+import { condition, type ApplicationFailure } from '@temporalio/workflow';
 import { isInFlight } from '../../domain/payments/rules';
 import type { OrderProgress, PayRefusal } from '../../domain/ordering/types';
 import type {
@@ -15,9 +15,11 @@ const SOON_MS = 5_000;
 
 interface Waiting<Result> {
   result?: Result;
+  /** It cannot be written to rows. */
+  failure?: ApplicationFailure;
 }
 
-interface WaitingPayment extends Waiting<PayResult> {
+export interface WaitingPayment extends Waiting<PayResult> {
   request: PayRequest;
   /** Once its charge has begun. */
   paymentId?: string;
@@ -37,6 +39,8 @@ export class Requests {
   private payments: WaitingPayment[] = [];
   /** Why the order is to be cancelled; until that is written. */
   private cancelReason: string | undefined;
+  /** It could not be written, and is tried again with what failed. */
+  private isCancelPutOff = false;
   private cancels: Waiting<CancelResult>[] = [];
   private cuts: WaitingCut[] = [];
   private final: OrderProgress | undefined;
@@ -45,8 +49,9 @@ export class Requests {
     if (this.final) return refusedPay(whyOver(this.final));
     const mine: WaitingPayment = { request };
     this.payments.push(mine);
-    await condition(() => mine.result !== undefined, LONGEST_MS);
+    await condition(() => mine.result !== undefined || mine.failure !== undefined, LONGEST_MS);
     this.payments = this.payments.filter((one) => one !== mine);
+    if (mine.failure) throw mine.failure;
     return (
       mine.result ??
       (mine.paymentId ? { outcome: 'unknown', paymentId: mine.paymentId } : refusedPay('PAYMENT_IN_PROGRESS'))
@@ -67,21 +72,35 @@ export class Requests {
     if (this.final) return cutResult(this.final, request.requestId) ?? REFUSED;
     const mine: WaitingCut = { request, isWritten: false, isAwaited: true };
     this.cuts.push(mine);
-    await condition(() => mine.result !== undefined, LONGEST_MS);
+    await condition(() => mine.result !== undefined || mine.failure !== undefined, LONGEST_MS);
     // One that is not written yet is written later all the same.
     if (mine.isWritten) this.cuts = this.cuts.filter((one) => one !== mine);
     mine.isAwaited = false;
+    if (mine.failure) throw mine.failure;
     return mine.result ?? { outcome: 'pending' };
   }
 
   /** Of a request that nobody waits for: the workflow itself is cancelled. */
   wantCancel(reason: string): void {
     this.cancelReason ??= reason;
+    this.isCancelPutOff = false;
+  }
+
+  /** That could not be written to rows: it is tried again, and is no news until then. */
+  putOffCancel(reason: string): void {
+    this.cancelReason = reason;
+    this.isCancelPutOff = true;
+  }
+
+  /** What another run has to write. */
+  get carriedOver(): { cancelReason?: string } {
+    return this.cancelReason === undefined ? {} : { cancelReason: this.cancelReason };
   }
 
   /** True while one is not written to rows yet. */
   get isNew(): boolean {
-    return this.cancelReason !== undefined || this.nextPayment !== undefined || this.nextCut !== undefined;
+    const isCancelNew = this.cancelReason !== undefined && !this.isCancelPutOff;
+    return isCancelNew || this.nextPayment !== undefined || this.nextCut !== undefined;
   }
 
   takeCancel(): string | undefined {
@@ -92,7 +111,9 @@ export class Requests {
 
   /** The oldest payment whose charge has not begun. */
   get nextPayment(): WaitingPayment | undefined {
-    return this.payments.find(({ paymentId, result }) => paymentId === undefined && result === undefined);
+    return this.payments.find(
+      ({ paymentId, result, failure }) => (paymentId ?? result ?? failure) === undefined,
+    );
   }
 
   /** The oldest cut that is not written to rows. */
