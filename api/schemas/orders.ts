@@ -202,9 +202,11 @@ const shipment = z
   })
   .meta({ id: 'Shipment' });
 
+export const attentionKind = z.enum(Object.keys(ATTENTION) as readonly AttentionKind[]);
+
 const attention = z
   .object({
-    kind: z.enum(Object.keys(ATTENTION) as readonly AttentionKind[]),
+    kind: attentionKind,
     about: z.string().meta({
       description:
         'Id of the refund, payment, dispute, shipment or order that it is about; of a refund that is not ours, as the gateway has it',
