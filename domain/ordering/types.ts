@@ -109,10 +109,22 @@ export interface OrderView {
   refunds: RefundView[];
   disputes: DisputeView[];
   shipments: ShipmentView[];
+  /** Requests to take units out of it that are under way, oldest first. */
+  openCuts: OpenCutView[];
   /** For what it needs a person, oldest first. */
   attention: AttentionView[];
   createdAt: string;
   updatedAt: string;
+}
+
+/** A request to take units out of an order of which more may be taken out. */
+export interface OpenCutView {
+  requestId: string;
+  /** RFC 3339. */
+  since: string;
+  reason: string | null;
+  /** What was asked for, and what of it is taken out so far. */
+  items: { sku: string; quantity: number; cutQuantity: number }[];
 }
 
 export interface OrderItemView {

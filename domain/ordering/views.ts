@@ -62,6 +62,7 @@ function asRecord(row: OrderRow): OrderRecord {
       refunds: row.refunds,
       disputes: row.disputes,
       shipments: row.shipments,
+      openCuts: row.openCuts,
       attention: row.attention,
       createdAt: row.createdAt,
       updatedAt: row.updatedAt,
