@@ -61,8 +61,8 @@ export interface CutItemsRequest {
 }
 
 export type CutItemsResult =
-  /** As many units as had not left were taken out. */
-  | { outcome: 'cut'; units: number }
+  /** As many units as had not left were taken out: the rows say how many. */
+  | { outcome: 'cut' }
   /** A carrier has not said yet whether a shipment is stopped, or a charge is unresolved. */
   | { outcome: 'pending' }
   /** None could be. */

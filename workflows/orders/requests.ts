@@ -172,7 +172,7 @@ const REFUSED = { outcome: 'refused', code: 'NOT_CANCELLABLE' } as const;
 function cutResult({ cuts }: OrderProgress, requestId: string): CutItemsResult | undefined {
   const cut = cuts.find((one) => one.requestId === requestId);
   if (cut?.isOpen) return undefined;
-  return cut && cut.units > 0 ? { outcome: 'cut', units: cut.units } : REFUSED;
+  return cut && cut.units > 0 ? { outcome: 'cut' } : REFUSED;
 }
 
 function cancelResult({ status, cancel }: OrderProgress): CancelResult {

@@ -56,10 +56,7 @@ export async function orderSaga(input: OrderSagaInput): Promise<{ status: OrderS
   } catch (error) {
     if (error instanceof TemporalFailure || error instanceof ContinueAsNew) throw error;
     // A plain error would retry the workflow task for ever. A failed saga is visible, and the reconciler starts it again.
-    throw ApplicationFailure.nonRetryable(
-      error instanceof Error ? error.message : String(error),
-      'SAGA_DEFECT',
-    );
+    throw ApplicationFailure.nonRetryable(asError(error).message, 'SAGA_DEFECT');
   }
 }
 
@@ -249,8 +246,7 @@ class OrderSaga {
     void call
       .then(() => this.failing.callEnded(id))
       .catch((error: unknown) => {
-        if (!(error instanceof ActivityFailure))
-          this.defect = error instanceof Error ? error : new Error(String(error));
+        if (!(error instanceof ActivityFailure)) this.defect = asError(error);
         else this.failing.callEnded(id, error);
       })
       .then(() => {
@@ -314,4 +310,8 @@ function isAskedFor({ cancel, cuts }: OrderProgress): boolean {
 function failureType(error: TemporalFailure): string {
   const cause = error instanceof ActivityFailure ? error.cause : error;
   return cause instanceof ApplicationFailure ? (cause.type ?? 'RESERVE_FAILED') : 'RESERVE_FAILED';
+}
+
+function asError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(String(thrown));
 }
