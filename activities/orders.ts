@@ -6,6 +6,7 @@ import { actOnLapse, settleAuthorizations, type LapseAction } from '../domain/or
 import { cancelUndelivered, concludeCancel, requestCancel } from '../domain/ordering/cancel';
 import { cutUnits, stopDoubledShipments } from '../domain/ordering/cuts/cut';
 import { requestCut, type CutRequest } from '../domain/ordering/cuts/request';
+import { tellOfFailingSteps, type FailingSteps } from '../domain/ordering/failing-steps';
 import { beginCharge, type BeginChargeRequest, type BeginChargeResult } from '../domain/ordering/pay';
 import { expireReservation, giveUpBackorders } from '../domain/ordering/expire';
 import { decideReviewByDeadline } from '../domain/ordering/review';
@@ -16,7 +17,7 @@ import type { OrderProgress, ReserveOutcome } from '../domain/ordering/types';
 import type { OrderInput } from '../domain/orders/types';
 import { undoReserve } from '../domain/ordering/undo-reserve';
 import type { Database } from '../platform/database/database';
-import { withFailures } from './failure';
+import { asReserving, asSteps } from './failure';
 
 export interface OrderActivityDeps {
   db: Database;
@@ -55,7 +56,11 @@ export interface OrderActivities {
   actOnLapse(orderId: string): Promise<OrderProgress>;
   releaseStoppedShipments(request: Parameters<typeof releaseStoppedShipments>[1]): Promise<OrderProgress>;
   undoReserve(request: { order: OrderInput; code: string; detail: string }): Promise<OrderProgress>;
+  /** Says which steps of an order fail each time, so that a person looks. */
+  tellOfFailingSteps(request: FailingSteps): Promise<OrderProgress>;
 }
+
+type Reserving = Pick<OrderActivities, 'reserveOrder' | 'undoReserve'>;
 
 const PERMANENT = new Set(['ORDER_NOT_FOUND']);
 
@@ -68,9 +73,12 @@ export function createOrderActivities({
   carrier,
   lapseAction,
 }: OrderActivityDeps): OrderActivities {
-  return withFailures<OrderActivities>(
+  const reserving = asReserving<Reserving>({
+    reserveOrder: (order) => reserver.submit(order, Context.current().cancellationSignal),
+    undoReserve: (request) => undoReserve(db, request),
+  });
+  const steps = asSteps<Omit<OrderActivities, keyof Reserving>>(
     {
-      reserveOrder: (order) => reserver.submit(order, Context.current().cancellationSignal),
       readOrder: (orderId) => existingProgress(db, orderId),
       beginCharge: (request) => beginCharge(db, { ...request, gateway, attemptLimit }),
       expireReservation: (request) => expireReservation(db, request),
@@ -87,8 +95,9 @@ export function createOrderActivities({
       settleAuthorizations: (orderId) => settleAuthorizations(db, orderId),
       actOnLapse: (orderId) => actOnLapse(db, { orderId, action: lapseAction }),
       releaseStoppedShipments: (request) => releaseStoppedShipments(db, request),
-      undoReserve: (request) => undoReserve(db, request),
+      tellOfFailingSteps: (request) => tellOfFailingSteps(db, request),
     },
     PERMANENT,
   );
+  return { ...reserving, ...steps };
 }

@@ -113,6 +113,7 @@ export function orderActions(context: ApiContext, knownTokens: readonly string[]
           'IDEMPOTENCY_KEY_REUSED',
           'VALIDATION_FAILED',
           'ENGINE_UNAVAILABLE',
+          'ORDER_STEP_FAILED',
         ],
       },
       (call) => {
@@ -203,6 +204,7 @@ export function orderActions(context: ApiContext, knownTokens: readonly string[]
           'IDEMPOTENCY_IN_FLIGHT',
           'VALIDATION_FAILED',
           'ENGINE_UNAVAILABLE',
+          'ORDER_STEP_FAILED',
         ],
       },
       (call) => {

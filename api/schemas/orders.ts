@@ -298,9 +298,30 @@ const shipment = z
   })
   .meta({ id: 'Shipment' });
 
+const openCut = z
+  .object({
+    requestId: uuid,
+    since: time,
+    reason: z.string().nullable(),
+    items: z.array(
+      z.object({
+        sku: z.string(),
+        quantity: count.meta({ description: 'Asked to be taken out' }),
+        cutQuantity: count.meta({ description: 'Taken out so far' }),
+      }),
+    ),
+  })
+  .meta({
+    id: 'OpenCut',
+    description:
+      'A request to take units out of the order (`POST /orders/{id}/cancel` with `items`) that is under way: a carrier has not said whether a shipment is stopped, or a charge is unresolved',
+  });
+
+export const attentionKind = z.enum(Object.keys(ATTENTION) as readonly AttentionKind[]);
+
 const attention = z
   .object({
-    kind: z.enum(Object.keys(ATTENTION) as readonly AttentionKind[]),
+    kind: attentionKind,
     about: z.string().meta({
       description:
         'Id of the refund, payment, dispute, shipment or order that it is about; of a refund that is not ours, as the gateway has it',
@@ -331,6 +352,7 @@ export const order: z.ZodType<OrderView> = z
     disputes: z.array(dispute),
     review: review.nullable().meta({ description: 'Null: the order is not reviewed' }),
     shipments: z.array(shipment),
+    openCuts: z.array(openCut),
     attention: z.array(attention),
     createdAt: time,
     updatedAt: time,

@@ -64,6 +64,7 @@ function asRecord(row: OrderRow): OrderRecord {
       disputes: row.disputes,
       review: row.review,
       shipments: row.shipments,
+      openCuts: row.openCuts,
       attention: row.attention,
       createdAt: row.createdAt,
       updatedAt: row.updatedAt,

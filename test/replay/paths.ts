@@ -63,6 +63,8 @@ export const PATHS = [
   'restarted-while-waiting-for-the-carrier',
   'restarted-while-cancelling',
   'restarted-with-a-wish-to-cancel',
+  'step-failing',
+  'call-failing',
   'worker-drained',
   'dispatcher',
   'transfer-received',

@@ -175,6 +175,11 @@ const STEPS: Record<
     const { order } = await placed();
     return () => run(activities.readOrder, order.orderId);
   },
+  async tellOfFailingSteps() {
+    const { orderId } = (await placed()).order;
+    const failing = [{ about: orderId, step: 'cut', why: 'It could not be done.' }];
+    return () => run(activities.tellOfFailingSteps, { orderId, failing, unknown: [] });
+  },
   async beginCharge() {
     const { orderId } = (await placed()).order;
     const payment = { method: 'card', token: 'tok_ok' };

@@ -109,6 +109,8 @@ function waitInWords(step: NextStep & { do: 'wait' }, progress: OrderProgress): 
     }
     case 'shipment':
       return `Waiting for the carrier to pick up ${parcelsInWords(progress)}.${backordered}`;
+    case 'retry':
+      return `Waiting to try again a step that failed.${until}`;
     case 'stock':
       return `Waiting for stock: ${waitingUnits} units.${until}`;
   }
