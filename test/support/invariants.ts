@@ -113,7 +113,7 @@ const AT_REST: Readonly<Record<string, string>> = {
     cross join lateral (
       select count(*) as count, coalesce(sum(s.amount_minor), 0) as minor from sandbox_gateway.captures s
       where s.idempotency_key = c.id::text or s.idempotency_key like c.id::text || '%') m
-    where p.gateway = 'sandbox' and c.shipment_id is not null and c.amount_minor > 0
+    where p.gateway = 'sandbox' and c.asked_at is not null and c.status <> 'settled_by_hand'
       and (m.count > 1 or m.minor <> case c.status when 'succeeded' then c.amount_minor else 0 end)
     union all
     select p.id, p.status, p.amount_minor, 0, 0, c.status from payments p
