@@ -59,7 +59,7 @@ export function nextStep(progress: OrderProgress, underWay: ReadonlySet<Call> = 
     if (due) return due;
   }
   if (progress.mayCapture) return { do: 'settle-authorizations' };
-  if (!isOver && isDue(progress.lapseMsLeft)) return { do: 'act-on-lapse' };
+  if (!isOver && isDue(progress.lapseMsLeft ?? null)) return { do: 'act-on-lapse' };
   if (isDue(progress.stopMsLeft) && !underWay.has(STOP)) return { do: 'stop' };
   const ask = progress.asks.find(({ id, msLeft }) => isDue(msLeft) && !underWay.has(id));
   if (ask) return { do: 'ask', ask };
@@ -93,7 +93,7 @@ function untilDue(progress: OrderProgress, underWay: ReadonlySet<Call>): number 
     ...(underWay.has(STOP) ? [] : [progress.stopMsLeft]),
     ...(isOver ? [] : unpaid(progress).map(({ msLeft }) => msLeft)),
     ...(isOver || progress.waitingUnits === 0 ? [] : [progress.waitingMsLeft]),
-    ...(isOver ? [] : [progress.lapseMsLeft]),
+    ...(isOver ? [] : [progress.lapseMsLeft ?? null]),
   ].filter((ms) => ms !== null);
   return times.length === 0 ? null : Math.min(...times);
 }

@@ -50,8 +50,11 @@ export interface OrderProgress {
   doubledShipments: number;
   /** Money is to be taken of an authorised payment, or to be released, and that is not planned yet. */
   mayCapture: boolean;
-  /** Milliseconds until something is to be done about an authorisation before the gateway drops it; null: nothing is. */
-  lapseMsLeft: number | null;
+  /**
+   * Milliseconds until something is to be done about an authorisation before the gateway drops it; null: nothing is. Absent where a
+   * saga's history has it from an earlier build.
+   */
+  lapseMsLeft?: number | null;
   /** The latest requests to take units out of it: whether more may be cut, and how many units were. */
   cuts: { requestId: string; isOpen: boolean; units: number }[];
   /** Something can be done about an open one now: of its products not all is being stopped or charged. */
