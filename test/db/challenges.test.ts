@@ -1,7 +1,7 @@
 import { requestCancel } from '../../domain/ordering/cancel';
 import { settleChargeByHand } from '../../domain/ordering/settle-charge-by-hand';
 import type { PaymentGateway } from '../../domain/payments/types';
-import { answer } from '../../integrations/sandbox-gateway/challenges';
+import { answerPage, type ChallengeAnswer } from '../../integrations/sandbox-gateway/challenges';
 import { openDatabase, type Database } from '../../platform/database/database';
 import { newId } from '../../platform/ids';
 import { eventTypes } from '../support/fixtures';
@@ -33,6 +33,8 @@ async function challenged(capture: 'now' | 'on_shipment' = 'now', actionSeconds 
   return { sku, orderId };
 }
 
+const answer = (ref: string, given: ChallengeAnswer) =>
+  answerPage({ tables: pages, log: testLogger() }, ref, given);
 const statuses = async (orderId: string) => (await shop.money(orderId)).map(({ status }) => status);
 const refOf = async (orderId: string, attempt = 1): Promise<string> => {
   const { rows } = await shop.db.pool.query<{ ref: string }>(
@@ -85,7 +87,7 @@ test('an unanswered one is abandoned when its time is up, and another card may b
     reservation: { status: 'pending' },
     payment: { status: 'declined', declineCode: 'abandoned' },
   });
-  await answer(pages, await refOf(orderId), 'authenticate');
+  await answer(await refOf(orderId), 'authenticate');
   await shop.pay(orderId, 'tok_ok');
   await shop.carryOn(orderId);
   expect(await statuses(orderId)).toEqual(['declined', 'captured']);
@@ -110,7 +112,7 @@ test.each(['now', 'on_shipment'] as const)(
   'a customer who is faster than the end of its time has paid: %s',
   async (capture) => {
     const { orderId } = await challenged(capture);
-    await answer(pages, await refOf(orderId), 'authenticate');
+    await answer(await refOf(orderId), 'authenticate');
     await timeIsUp(orderId);
     await shop.carryOn(orderId);
     expect(await statuses(orderId)).toEqual([capture === 'now' ? 'captured' : 'authorized']);
@@ -122,7 +124,7 @@ test.each(['now', 'on_shipment'] as const)(
 
 test('a customer who refuses is declined', async () => {
   const { orderId } = await challenged();
-  await answer(pages, await refOf(orderId), 'refuse');
+  await answer(await refOf(orderId), 'refuse');
   await shop.carryOn(orderId);
   expect((await viewOf(shop.db, orderId)).payment).toMatchObject({
     status: 'declined',
@@ -139,7 +141,7 @@ test.each(['now', 'on_shipment'] as const)(
     const begun = await shop.pay(orderId, 'tok_ok');
     expect(begun).toMatchObject({ begun: true, status: 'pending' });
     // The customer authenticates the first before it is given up.
-    await answer(pages, ref, 'authenticate');
+    await answer(ref, 'authenticate');
     await shop.carryOn(orderId);
     const isNow = capture === 'now';
     expect(await shop.money(orderId)).toMatchObject([
@@ -170,7 +172,7 @@ test('the first card is given up at the gateway when a second takes over, and co
     begun: false,
     code: 'PAYMENT_ATTEMPTS_EXCEEDED',
   });
-  expect(await answer(pages, await refOf(orderId), 'authenticate')).toMatchObject({ status: 'declined' });
+  expect(await answer(await refOf(orderId), 'authenticate')).toMatchObject({ status: 'declined' });
   await ends(orderId);
 });
 
@@ -203,7 +205,7 @@ test('an order that is cancelled while its customer is asked gives its stock bac
   expect(await shop.pay(orderId, 'tok_ok')).toMatchObject({ begun: false, code: 'ORDER_NOT_PAYABLE' });
   expect(await shop.letRetry(orderId)).toBe('finish');
   expect(await statuses(orderId)).toEqual(['declined']);
-  expect(await answer(pages, ref, 'authenticate')).toMatchObject({ status: 'declined' });
+  expect(await answer(ref, 'authenticate')).toMatchObject({ status: 'declined' });
   await expectAtRest(shop.db);
 });
 
@@ -277,7 +279,7 @@ test('a later part is charged without the customer, who has authenticated before
   const sku = await shop.product({ AMS: 1 });
   const payment = { method: 'card', token: 'tok_3ds_abandoned' };
   const orderId = await shop.authorised({ [sku]: 2 }, { payment, fulfilment: 'backorder' });
-  await answer(pages, await refOf(orderId), 'authenticate');
+  await answer(await refOf(orderId), 'authenticate');
   await shop.letRetry(orderId);
   expect(await statuses(orderId)).toEqual(['authorized']);
   expect(await eventTypes(shop.db, orderId)).toContain('payment_requires_action');
