@@ -5,7 +5,7 @@ import { asSteps, withFailures } from './failure';
 import { heartbeating } from './heartbeat';
 
 /** Codes for which a retry cannot help. */
-const PERMANENT = new Set(['ORDER_NOT_FOUND', 'PAYMENT_NOT_FOUND', 'REFUND_NOT_FOUND']);
+const PERMANENT = new Set(['ORDER_NOT_FOUND', 'PAYMENT_NOT_FOUND', 'CAPTURE_NOT_FOUND', 'REFUND_NOT_FOUND']);
 
 /** Calls that one process makes at once within workflow tasks: a gateway that hangs must not take all slots of local activities. */
 const BRIEF_CALLS = 32;

@@ -95,15 +95,15 @@ async function callGateway(
   }
 }
 
-/** After `unknownLimitSeconds` the stock is given up and a person is told. */
+/** After `unknownLimitSeconds` the stock is given up, unless another payment took its place, and a person is told. */
 async function recordUnknown(
   db: Database,
   { orderId, ask, unknownLimitSeconds }: AskRequest,
-  { reservationId, askedSeconds, why }: ClaimedCharge & { why: string },
+  { reservationId, serves, askedSeconds, why }: ClaimedCharge & { why: string },
 ): Promise<void> {
   await markUnknown(db, ask.id, why);
   if (askedSeconds <= unknownLimitSeconds) return;
-  await abandonReservation(db, { orderId, reservationId });
+  if (serves) await abandonReservation(db, { orderId, reservationId });
   // Another call may have found the outcome meanwhile: then nobody has to look, and nothing would end the alert.
   await db.retrying(async (tx) => {
     if (await markUnknownIn(tx, ask.id, why))

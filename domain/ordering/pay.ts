@@ -76,7 +76,9 @@ async function tryBeginCharge(tx: Transaction, request: BeginChargeRequest): Pro
   const asked = request.reservationId;
   const candidates = reservations.filter(({ id }) => asked === null || id === asked);
   const waiting = payments.find((payment) => payment.serves && payment.status === 'requires_action');
-  const reservation = oldestPending(candidates) ?? candidates.find(({ id }) => id === waiting?.reservationId);
+  const reservation =
+    oldestPending(candidates) ??
+    candidates.find(({ id, status }) => id === waiting?.reservationId && status === 'charging');
   if (!terms || terms.isBeingCancelled) return { begun: false, code: 'ORDER_NOT_PAYABLE' };
   if (!method || !reservation) return { begun: false, code: whyNotPayable(reservations) };
   const reservationId = reservation.id;

@@ -108,23 +108,25 @@ const CAPTURE_COLUMNS = `c.id, c.payment_id as "paymentId", c.order_id as "order
  * Nothing more will be captured of the payment `p` of the reservation `r` than the capture `c`. A parcel that has just left is seen
  * in the same snapshot as the end of its reservation.
  */
-const IS_LAST = `(p.captured_whole or not p.multicapture or (
-  r.status <> 'confirmed'
-  and not exists (select from captures other where other.payment_id = p.id and other.id <> c.id and other.status in ('planned', 'failed'))
-  and not exists (select from shipments s where s.reservation_id = r.id and s.status in ${literals(LEFT_SHIPMENT_STATUSES)}
-                  and not exists (select from captures of_parcel where of_parcel.payment_id = p.id and of_parcel.shipment_id = s.id))))`;
+const IS_LAST = `(not p.multicapture or (
+  not exists (select from captures other where other.payment_id = p.id and other.id <> c.id and other.status in ('planned', 'failed'))
+  and (p.captured_whole or (
+    r.status <> 'confirmed'
+    and not exists (select from shipments s where s.reservation_id = r.id and s.status in ${literals(LEFT_SHIPMENT_STATUSES)}
+                    and not exists (select from captures of_parcel where of_parcel.payment_id = p.id and of_parcel.shipment_id = s.id))))))`;
 
 /**
  * Counts an attempt at a planned capture and says when the next is due, before the call. Whether it is final is decided once for each
- * key, since the same key must be the same request. Undefined: it is not planned any more, or waits for another one.
+ * key, since the same key must be the same request. The caller has the payment's lock. Undefined: it is not planned any more, or waits
+ * for another one.
  */
 export function claimCapture(
-  on: Queryable,
+  tx: Transaction,
   captureId: string,
   { firstSeconds, longestSeconds }: RetryTimes,
 ): Promise<ClaimedCapture | undefined> {
   return maybeOne<ClaimedCapture>(
-    on,
+    tx,
     'payments.claim_capture',
     `update captures c
      set tries = c.tries + 1, asked_at = clock_timestamp(), next_try_at = ${nextTry('c.tries', '$2', '$3')},

@@ -1,6 +1,10 @@
-/** SQL of whether the planned capture `c` waits for another one of its payment: the gateway makes one at a time. */
+/**
+ * SQL of whether the planned capture `c` waits for another one of its payment: the gateway makes one at a time. One that was asked for
+ * under its present key comes first, since it may be under way: also before an older one that a person lets be tried again.
+ */
 export const WAITS_FOR_CAPTURE = `exists (select from captures earlier
-  where earlier.payment_id = c.payment_id and earlier.status = 'planned' and (earlier.created_at, earlier.id) < (c.created_at, c.id))`;
+  where earlier.payment_id = c.payment_id and earlier.status = 'planned'
+    and (earlier.is_final is null, earlier.created_at, earlier.id) < (c.is_final is null, c.created_at, c.id))`;
 
 /** SQL of whether the refund `f` waits for a capture of its payment: the gateway has not taken what it is to give back. */
 export const WAITS_FOR_MONEY = `(f.status = 'planned' and exists (select from payments fp

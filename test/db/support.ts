@@ -137,7 +137,7 @@ export async function makeDue(db: Database, orderId: string): Promise<void> {
 
 /** Lets the gateway and the carriers be asked about an order again now. */
 export async function makeAsksDue(db: Database, orderId: string): Promise<void> {
-  for (const table of ['payments', 'refunds', 'shipments']) {
+  for (const table of ['payments', 'captures', 'refunds', 'shipments']) {
     await db.pool.query(
       `update ${table} set next_try_at = null where order_id = $1 and next_try_at is not null`,
       [orderId],

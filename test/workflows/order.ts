@@ -56,7 +56,7 @@ export interface PlacedOrder {
   view(): Promise<OrderView>;
   /** Waits until the order is as asked, and returns it. */
   until(is: OrderStatus | ((order: OrderView) => boolean), deadlineMs?: number): Promise<OrderView>;
-  pay(token: string, updateId?: string): Promise<PayResult>;
+  pay(token: string, updateId?: string, returnUrl?: string): Promise<PayResult>;
   cancel(reason?: string): Promise<CancelResult>;
   /** A charge that is accepted and not awaited. */
   payLater(token: string): Promise<() => Promise<PayResult>>;
@@ -120,8 +120,8 @@ export function attachToOrder(stack: Stack, input: OrderInput): PlacedOrder {
   const { db, temporal, names } = stack;
   const { orderId } = input;
   const handle = temporal.client.workflow.getHandle(names.orderWorkflowId(orderId));
-  const card = (token: string, updateId: string) => ({
-    args: [{ method: 'card', token, updateId }] as const,
+  const card = (token: string, updateId: string, returnUrl?: string) => ({
+    args: [{ method: 'card', token, updateId, ...(returnUrl === undefined ? {} : { returnUrl }) }] as const,
   });
 
   async function view(): Promise<OrderView> {
@@ -143,8 +143,8 @@ export function attachToOrder(stack: Stack, input: OrderInput): PlacedOrder {
         return order;
       }, deadlineMs);
     },
-    pay(token, updateId = newId()) {
-      const { args } = card(token, updateId);
+    pay(token, updateId = newId(), returnUrl) {
+      const { args } = card(token, updateId, returnUrl);
       return handle.executeUpdate(payUpdate, { updateId, args: [...args] });
     },
     cancel: (reason) => handle.executeUpdate(cancelUpdate, { args: [{ reason: reason ?? null }] }),
