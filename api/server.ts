@@ -34,6 +34,7 @@ import { operationRoutes } from './routes/operations';
 import { orderEvents } from './routes/order-events';
 import { orderActions, orderReads } from './routes/orders';
 import { reservationRoutes } from './routes/reservations';
+import { sandboxChallengeRoutes } from './routes/sandbox-challenges';
 import { transferRoutes } from './routes/transfers';
 import { warehousingRoutes } from './routes/warehousing';
 import { createAdmission } from './services/admission';
@@ -141,6 +142,7 @@ export function apiRoutes(context: ApiContext): Route[] {
     ...reservationRoutes(context),
     ...carrierRoutes(context),
     ...gatewayRoutes(context, gatewayWebhooks(context.settings, context.log)),
+    ...sandboxChallengeRoutes(context),
     ...feedRoutes(context),
     ...consistencyRoutes(context),
     ...jobRoutes(context),
