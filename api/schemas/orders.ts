@@ -52,10 +52,12 @@ function mergeLines(lines: readonly { sku: string; quantity: number }[]) {
   return [...merged].map(([sku, quantity]) => ({ sku, quantity }));
 }
 
+const MAX_LINES = 100;
+
 export const items = z
   .array(orderLine)
   .min(1)
-  .max(100)
+  .max(MAX_LINES)
   .transform((lines, context) => {
     const merged = mergeLines(lines);
     for (const item of merged.filter((candidate) => candidate.quantity > MAX_QUANTITY)) {
@@ -107,6 +109,22 @@ export const reviewDecision = z
     note: line(500).nullish().meta({ description: "Why; kept in the order's history" }),
   })
   .meta({ id: 'ReviewDecision' });
+
+/** Quantities are absolute, so one SKU is named once. */
+const amendedItems = z
+  .array(z.object({ sku, quantity: z.int().min(0).max(MAX_QUANTITY) }))
+  .min(1)
+  .max(MAX_LINES)
+  .refine((lines) => new Set(lines.map((one) => one.sku)).size === lines.length, 'must name each SKU once')
+  .meta({ description: 'Units that the order is to have; what is not named stays, 0 removes it' });
+
+export const amendBody = z
+  .object({
+    items: amendedItems.optional(),
+    shipTo: shipTo.optional().meta({ description: 'Where it goes. What is reserved stays where it is' }),
+  })
+  .refine((body) => body.items !== undefined || body.shipTo !== undefined, 'must have items or shipTo')
+  .meta({ id: 'OrderAmendment' });
 
 export const newRefund = z
   .object({
@@ -280,9 +298,30 @@ const shipment = z
   })
   .meta({ id: 'Shipment' });
 
+const openCut = z
+  .object({
+    requestId: uuid,
+    since: time,
+    reason: z.string().nullable(),
+    items: z.array(
+      z.object({
+        sku: z.string(),
+        quantity: count.meta({ description: 'Asked to be taken out' }),
+        cutQuantity: count.meta({ description: 'Taken out so far' }),
+      }),
+    ),
+  })
+  .meta({
+    id: 'OpenCut',
+    description:
+      'A request to take units out of the order (`POST /orders/{id}/cancel` with `items`) that is under way: a carrier has not said whether a shipment is stopped, or a charge is unresolved',
+  });
+
+export const attentionKind = z.enum(Object.keys(ATTENTION) as readonly AttentionKind[]);
+
 const attention = z
   .object({
-    kind: z.enum(Object.keys(ATTENTION) as readonly AttentionKind[]),
+    kind: attentionKind,
     about: z.string().meta({
       description:
         'Id of the refund, payment, dispute, shipment or order that it is about; of a refund that is not ours, as the gateway has it',
@@ -301,6 +340,7 @@ export const order: z.ZodType<OrderView> = z
     fulfilment: z.enum(FULFILMENTS),
     currency,
     totalMinor: money,
+    shipTo: shipTo.nullable(),
     failureCode: z.string().optional(),
     cancelReason: z.string().optional(),
     items: z.array(item),
@@ -312,6 +352,7 @@ export const order: z.ZodType<OrderView> = z
     disputes: z.array(dispute),
     review: review.nullable().meta({ description: 'Null: the order is not reviewed' }),
     shipments: z.array(shipment),
+    openCuts: z.array(openCut),
     attention: z.array(attention),
     createdAt: time,
     updatedAt: time,

@@ -14,6 +14,8 @@ export type NextStep =
   | { do: 'stop-doubled' }
   /** Take units out of it that somebody asked to. */
   | { do: 'cut' }
+  /** Go on with amending it. */
+  | { do: 'amend' }
   /** Shipments will not leave: plan their refunds and put their stock back on sale. */
   | { do: 'release-stopped' }
   /** Nobody has decided about the order in time. */
@@ -35,7 +37,7 @@ export type NextStep =
   /** Nothing to do before a message arrives or `ms` have passed; null: only a message. */
   | { do: 'wait'; for: WaitFor; ms: number | null };
 
-export type WaitFor = 'carrier-stop' | 'gateway' | 'review' | 'payment' | 'shipment' | 'stock';
+export type WaitFor = 'carrier-stop' | 'gateway' | 'payment' | 'retry' | 'review' | 'shipment' | 'stock';
 
 /** A call that is under way: the id of a payment, capture or refund, or `STOP`. */
 export type Call = string;
@@ -56,6 +58,7 @@ export function nextStep(progress: OrderProgress, underWay: ReadonlySet<Call> = 
   if (progress.cancel === 'open' && progress.stopMsLeft === null) return { do: 'conclude-cancel' };
   if (progress.doubledShipments > 0) return { do: 'stop-doubled' };
   if (progress.mayCut) return { do: 'cut' };
+  if (progress.mayAmend) return { do: 'amend' };
   if (!isOver) {
     if (isDue(reviewMsLeft(progress))) return { do: 'decide-review' };
     const due = nextOfReservations(progress);
@@ -63,12 +66,32 @@ export function nextStep(progress: OrderProgress, underWay: ReadonlySet<Call> = 
   }
   if (progress.mayCapture) return { do: 'settle-authorizations' };
   if (!isOver && isDue(progress.lapseMsLeft)) return { do: 'act-on-lapse' };
-  if (isDue(progress.stopMsLeft) && !underWay.has(STOP)) return { do: 'stop' };
-  const ask = progress.asks.find(({ id, msLeft }) => isDue(msLeft) && !underWay.has(id));
-  if (ask) return { do: 'ask', ask };
+  const call = nextCall(progress, underWay);
+  if (call) return call;
   const isUnfinished = progress.asks.length > 0 || progress.stopMsLeft !== null || underWay.size > 0;
   if (isOver && !isUnfinished) return { do: 'finish' };
   return { do: 'wait', for: waitsFor(progress), ms: untilDue(progress, underWay) };
+}
+
+/** The next call of a carrier or gateway that is due; null: none is. */
+export function nextCall(progress: OrderProgress, underWay: ReadonlySet<Call>): NextStep | null {
+  if (isDue(progress.stopMsLeft) && !underWay.has(STOP)) return { do: 'stop' };
+  const ask = progress.asks.find(({ id, msLeft }) => isDue(msLeft) && !underWay.has(id));
+  return ask ? { do: 'ask', ask } : null;
+}
+
+/** Milliseconds until a call falls due that is not under way; null: none will. */
+export function untilCallDue(progress: OrderProgress, underWay: ReadonlySet<Call>): number | null {
+  const times = [
+    ...progress.asks.filter(({ id }) => !underWay.has(id)).map(({ msLeft }) => msLeft),
+    ...(underWay.has(STOP) ? [] : [progress.stopMsLeft]),
+  ].filter((ms) => ms !== null);
+  return times.length === 0 ? null : Math.min(...times);
+}
+
+/** True for what is done in PostgreSQL alone. */
+export function isInRows(step: NextStep): boolean {
+  return !['stop', 'ask', 'wait', 'finish'].includes(step.do);
 }
 
 function nextOfReservations(progress: OrderProgress): NextStep | null {
@@ -96,8 +119,7 @@ function isDue(msLeft: number | null): boolean {
 function untilDue(progress: OrderProgress, underWay: ReadonlySet<Call>): number | null {
   const isOver = hasEnded(progress.status);
   const times = [
-    ...progress.asks.filter(({ id }) => !underWay.has(id)).map(({ msLeft }) => msLeft),
-    ...(underWay.has(STOP) ? [] : [progress.stopMsLeft]),
+    untilCallDue(progress, underWay),
     ...(isOver ? [] : [reviewMsLeft(progress)]),
     ...(isOver ? [] : unpaid(progress).map(({ msLeft }) => msLeft)),
     ...(isOver || progress.waitingUnits === 0 ? [] : [progress.waitingMsLeft]),

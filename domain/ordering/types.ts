@@ -10,7 +10,8 @@ import type {
 } from '../orders/types';
 import type { DisputeView, PaymentStatus, PaymentView, RefundView } from '../payments/types';
 import type { ReservationStatus } from '../stock/reservations/types';
-import type { Shortage } from '../stock/sourcing/types';
+import type { ShipTo, Shortage } from '../stock/sourcing/types';
+import type { AmendRefusalCode } from './amendments/types';
 
 /** One reservation of an order, with its time left by PostgreSQL's clock. */
 export interface ReservationProgress {
@@ -70,6 +71,10 @@ export interface OrderProgress {
   cuts: { requestId: string; isOpen: boolean; units: number }[];
   /** Something can be done about an open one now: of its products not all is being stopped or charged. */
   mayCut: boolean;
+  /** The latest requests to amend it, and why one was refused. */
+  amendments: { requestId: string; state: CancelState; code: AmendRefusalCode | null }[];
+  /** Something can be done about an open one now: it is not begun, or what it waited for is decided. */
+  mayAmend: boolean;
   /** For what it needs a person, each kind once. */
   attention: AttentionKind[];
 }
@@ -89,6 +94,16 @@ export interface GatewayAsk {
 export type PayRefusal =
   'HOLD_EXPIRED' | 'ORDER_NOT_PAYABLE' | 'PAYMENT_IN_PROGRESS' | 'PAYMENT_ATTEMPTS_EXCEEDED';
 
+/** The type of the failure of a step that fails each time it is tried. Its details are a `StepFailure`. */
+export const STEP_FAILED = 'STEP_FAILED';
+
+export interface StepFailure {
+  /** In words, without the text of the error: it is shown to whoever reads the order. The worker logs the rest. */
+  why: string;
+  /** False: it fails for every order alike, so no single one needs a person. */
+  isOfOrder: boolean;
+}
+
 /** What a reserve request came to. It is stored: the same order asked again gets the same outcome and its current progress. */
 export interface ReserveOutcome {
   outcome: 'reserved' | 'rejected' | 'refused';
@@ -107,6 +122,7 @@ export interface OrderView {
   fulfilment: Fulfilment;
   currency: string;
   totalMinor: number;
+  shipTo: ShipTo | null;
   failureCode?: string;
   cancelReason?: string;
   items: OrderItemView[];
@@ -119,6 +135,8 @@ export interface OrderView {
   /** Null: it is not reviewed. */
   review: ReviewView | null;
   shipments: ShipmentView[];
+  /** Requests to take units out of it that are under way, oldest first. */
+  openCuts: OpenCutView[];
   /** For what it needs a person, oldest first. */
   attention: AttentionView[];
   createdAt: string;
@@ -129,6 +147,16 @@ export interface ReviewView {
   status: ReviewStatus;
   /** Until when somebody may decide; null: nothing was authorised that could be decided about. */
   deadline: string | null;
+}
+
+/** A request to take units out of an order of which more may be taken out. */
+export interface OpenCutView {
+  requestId: string;
+  /** RFC 3339. */
+  since: string;
+  reason: string | null;
+  /** What was asked for, and what of it is taken out so far. */
+  items: { sku: string; quantity: number; cutQuantity: number }[];
 }
 
 export interface OrderItemView {

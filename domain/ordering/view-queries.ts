@@ -8,8 +8,8 @@ import type { Fulfilment, OrderStatus, ReviewStatus } from '../orders/types';
 import type { DisputeView, PaymentView, RefundView } from '../payments/types';
 import { DISPUTE_JSON, PAYMENT_JSON, REFUND_JSON } from '../payments/view-sql';
 import type { ReservationStatus } from '../stock/reservations/types';
-import type { Shortage } from '../stock/sourcing/types';
-import type { OrderItemView, ReservationView, ReviewView } from './types';
+import type { ShipTo, Shortage } from '../stock/sourcing/types';
+import type { OpenCutView, OrderItemView, ReservationView, ReviewView } from './types';
 
 /** What is still reserved in a warehouse for an item, and what was picked up there: not what was given back. */
 const ALLOCATIONS = `
@@ -26,6 +26,7 @@ const ALLOCATIONS = `
 /** The whole order `o` in one row, so that what a client reads is from one snapshot. */
 const ORDER = `
   o.id, o.status, o.customer_id as "customerId", o.fulfilment, o.currency, o.total_minor as "totalMinor",
+  o.ship_to as "shipTo",
   o.failure_code as "failureCode", o.failure_detail as "failureDetail", o.failure_details as "failureDetails",
   o.cancel_reason as "cancelReason", o.shortages,
   case when o.review_status is not null
@@ -51,6 +52,12 @@ const ORDER = `
       'items', coalesce((select json_agg(json_build_object('sku', si.sku, 'quantity', si.quantity) order by si.sku)
         from shipment_items si where si.shipment_id = s.id), '[]')) order by s.created_at, w.code)
     from shipments s join warehouses w on w.id = s.warehouse_id where s.order_id = o.id), '[]') as shipments,
+  coalesce((select json_agg(c.cut order by c.since, c.request_id) from (
+      select u.request_id, min(u.created_at) as since, json_build_object('requestId', u.request_id, 'since', ${utc('min(u.created_at)')},
+        'reason', min(u.reason),
+        'items', json_agg(json_build_object('sku', i.sku, 'quantity', u.quantity, 'cutQuantity', u.done) order by i.line)) as cut
+      from order_cuts u join order_items i on i.order_id = u.order_id and i.product_id = u.product_id
+      where u.order_id = o.id group by u.request_id having bool_or(u.state = 'open')) c), '[]') as "openCuts",
   coalesce((select json_agg(json_build_object('kind', a.details->>'reason', 'about', a.details->>'about',
       'since', ${utc('a.raised_at')}, 'why', a.details->>'why', 'next', a.details->>'next') order by a.id)
     from alerts a where a.order_id = o.id and a.status <> 'resolved'), '[]') as attention`;
@@ -62,6 +69,7 @@ export interface OrderRow {
   fulfilment: Fulfilment;
   currency: string;
   totalMinor: number;
+  shipTo: ShipTo | null;
   failureCode: string | null;
   failureDetail: string | null;
   failureDetails: Readonly<Record<string, unknown>>;
@@ -78,6 +86,7 @@ export interface OrderRow {
   disputes: DisputeView[];
   review: ReviewView | null;
   shipments: ShipmentView[];
+  openCuts: OpenCutView[];
   attention: AttentionView[];
 }
 

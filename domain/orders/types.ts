@@ -180,6 +180,9 @@ export const ATTENTION = {
   review_open: {
     next: 'Nothing of this order ships before somebody decides, and its deadline decides otherwise. Approve or reject it with POST /orders/{id}/review.',
   },
+  step_failing: {
+    next: 'A step of this order fails each time although PostgreSQL works: something in its rows is wrong, or in this build. It is tried again at least every five minutes; until it succeeds, what comes after it waits. The log of the worker has the error. Start a check with POST /jobs/consistency and mend what it finds. This ends when the step succeeds.',
+  },
   workflow_stuck: {
     next: "The task of this order's workflow fails again and again. Look at the build that runs it. The safe way out is to terminate the workflow: its rows decide, and the reconciler starts it anew.",
   },

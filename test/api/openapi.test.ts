@@ -31,6 +31,7 @@ const PROMISED: Record<string, string> = {
   'POST /api/v1/orders': '201 202',
   'GET /api/v1/orders': '200',
   'GET /api/v1/orders/{id}': '200',
+  'PATCH /api/v1/orders/{id}': '200 202',
   'GET /api/v1/orders/{id}/status': '200',
   'GET /api/v1/orders/{id}/events': '200 204',
   'GET /api/v1/orders/{id}/sourcing': '200',

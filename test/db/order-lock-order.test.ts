@@ -1,5 +1,8 @@
 import { CHARGE_TERMS } from '../support/fixtures';
 import { askToStop, beginStops } from '../../domain/fulfilment/stop';
+import { createWarehouseDirectory } from '../../domain/catalog/warehouses';
+import { createOrderAmender } from '../../domain/ordering/amendments/amend';
+import { requestAmend } from '../../domain/ordering/amendments/request';
 import { drainAllocation } from '../../domain/ordering/backorders/drain-allocation';
 import {
   abandonReservation,
@@ -25,6 +28,7 @@ import {
   capture,
   CARRIER,
   carry,
+  decline,
   giveBack,
   keepForBackorders,
   makeBackordersDue,
@@ -180,6 +184,28 @@ const STEPS: Record<string, (order: Rich) => Promise<Step> | Step> = {
     }));
     return () => inspect(shop.db, id, results);
   },
+  'amendOrder, of one that is paid for': async ({ orderId, skus }) => {
+    await amendTo(orderId, skus, 4);
+    return () => amender()(orderId);
+  },
+  'amendOrder, of what was added and declined': async ({ orderId, skus }) => {
+    await amendTo(orderId, skus, 4);
+    await amender()(orderId);
+    const { reservations } = (await readProgress(shop.db, orderId))!;
+    const { reservationId } = reservations.at(-1)!;
+    await beginCharge(shop.db, {
+      ...{ orderId, reservationId, updateId: newId(), payment: null },
+      ...{ gateway: 'sandbox', attemptLimit: 10 },
+    });
+    await decline(shop.db, orderId, 3);
+    return () => amender()(orderId);
+  },
+  'amendOrder, of what was cut': async ({ orderId, skus }) => {
+    const requestId = await amendTo(orderId, skus, 4, {});
+    await amender()(orderId);
+    await shop.db.pool.query(`update order_cuts set state = 'refused' where request_id = $1`, [requestId]);
+    return () => amender()(orderId);
+  },
   drainAllocation: async ({ skus }) => {
     const id = await keepForBackorders(shop.db, skus, 'NYC');
     return () => drainAllocation(shop.db, id);
@@ -189,6 +215,25 @@ const STEPS: Record<string, (order: Rich) => Promise<Step> | Step> = {
     return () => carry(shop.db, shipment!.id, 'picked_up');
   },
 };
+
+function amender() {
+  return createOrderAmender({
+    db: shop.db,
+    warehouses: createWarehouseDirectory(shop.db),
+    gateway: { amountProblem: () => null },
+    strategy: 'nearest',
+    attemptLimit: 10,
+  });
+}
+
+/** Asks for so many units of each of these, and of another product. */
+async function amendTo(orderId: string, skus: readonly string[], quantity: number, more?: object) {
+  const requestId = newId();
+  const other = more ? [] : [await shop.product({ AMS: 1, BER: 1 })];
+  const items = [...skus.map((sku) => ({ sku, quantity })), ...other.map((sku) => ({ sku, quantity: 2 }))];
+  await requestAmend(shop.db, { orderId, requestId, items, shipTo: null });
+  return requestId;
+}
 
 function captured(paymentId: string) {
   const outcome = { status: 'captured', gatewayRef: `ref-${paymentId}` } as const;
@@ -246,5 +291,25 @@ test.each(ALL_STEPS)('%s locks the rows of an order in the one order', async (_,
   for (const turn of turns) {
     const inOrder = [...turn].sort((a, b) => a - b);
     expect(turn.map((place) => rows[place])).toEqual(inOrder.map((place) => rows[place]));
+  }
+});
+
+test('an order that is not paid for and waits for stock is amended in the one order', async () => {
+  const skus = [await shop.product({ AMS: 1, BER: 1 }), await shop.product({ AMS: 1, BER: 1 })];
+  const items = Object.fromEntries(skus.map((sku) => [sku, 3]));
+  // Of each product another order waits before this one.
+  await shop.place(orderOf(Object.fromEntries(skus.map((sku) => [sku, 1]))));
+  await shop.place(orderOf({ ...items }, { fulfilment: 'backorder' }));
+  const { orderId } = orderOf({});
+  for (const sku of skus) await receive(shop.db, sku, 'AMS', 3);
+  await shop.place(orderOf(items, { orderId, fulfilment: 'backorder' }));
+  await amendTo(orderId, skus, 1);
+  const { rows, turns } = await lockTurns(shop, orderId, () => amender()(orderId));
+  expect(turns).toHaveLength(1);
+  for (const turn of turns) {
+    const inOrder = [...turn].sort((a, b) => a - b);
+    expect(turn.map((place) => rows[place])).toEqual(inOrder.map((place) => rows[place]));
+    const tables = new Set(turn.map((place) => rows[place]?.split(' ')[0]));
+    expect([...tables]).toEqual(['reservations', 'stock', 'backorders', 'orders']);
   }
 });

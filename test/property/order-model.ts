@@ -213,6 +213,8 @@ export class OrderModel {
       attention: [],
       cuts: [],
       mayCut: false,
+      amendments: [],
+      mayAmend: false,
       mayCapture: false,
       lapseMsLeft: null,
       doubledShipments: 0,

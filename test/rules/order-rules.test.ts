@@ -119,6 +119,8 @@ function progress(rest: Partial<OrderProgress> = {}): OrderProgress {
     attention: [],
     cuts: [],
     mayCut: false,
+    amendments: [],
+    mayAmend: false,
     mayCapture: false,
     lapseMsLeft: null,
     doubledShipments: 0,
@@ -383,6 +385,31 @@ describe('units that somebody asked to take out', () => {
       'that have left all the same are not sent twice',
       { doubledShipments: 1, mayCut: true },
       { do: 'stop-doubled' },
+    ],
+  ] as [string, Partial<OrderProgress>, Partial<NextStep>][])('%s', (_name, given, step) => {
+    expect(nextStep(progress({ status: 'paid', reservations: [CONFIRMED], ...given }))).toMatchObject(step);
+  });
+});
+
+describe('an amendment', () => {
+  test.each([
+    ['is gone on with', { mayAmend: true }, { do: 'amend' }],
+    ['also once the order has ended', { status: 'cancelled', mayAmend: true }, { do: 'amend' }],
+    ['comes after what somebody asked to cut', { mayAmend: true, mayCut: true }, { do: 'cut' }],
+    [
+      'comes after a cancellation',
+      { mayAmend: true, cancel: 'open', stoppableShipments: 1 },
+      { do: 'cancel' },
+    ],
+    [
+      'comes before what it added is charged again or expires',
+      { mayAmend: true, reservations: [CONFIRMED, hold('h', { msLeft: 0 })] },
+      { do: 'amend' },
+    ],
+    [
+      'that added a part lets it be charged',
+      { hasPaymentMethod: true, reservations: [CONFIRMED, hold('h', { attempt: 0 })] },
+      { do: 'begin-charge', reservationId: 'h' },
     ],
   ] as [string, Partial<OrderProgress>, Partial<NextStep>][])('%s', (_name, given, step) => {
     expect(nextStep(progress({ status: 'paid', reservations: [CONFIRMED], ...given }))).toMatchObject(step);

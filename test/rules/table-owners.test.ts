@@ -40,6 +40,7 @@ const OWNERSHIP: Ownership = {
       'customer_return_steps',
       'customer_returns',
     ],
+    'domain/ordering/amendments': ['order_amendments'],
     'domain/ordering/backorders': ['backorders'],
     'domain/ordering/cuts': ['order_cuts'],
     'domain/assurance': [

@@ -65,6 +65,9 @@ const ALWAYS: Readonly<Record<string, string>> = {
     select t.id, t.refund_minor, sum(f.amount_minor) as planned
     from customer_return_steps t left join refunds f on f.origin = 'return' and f.origin_id = t.id
     group by t.id having t.refund_minor <> coalesce(sum(f.amount_minor), 0)`,
+  'a parcel is held up only by an amendment that is not decided': `
+    select s.id, s.order_id, s.held_by from shipments s left join order_amendments a on a.id = s.held_by
+    where s.held_by is not null and a.state is distinct from 'open'`,
 };
 
 /** What must hold as well once nothing is under way. */
@@ -74,6 +77,7 @@ const AT_REST: Readonly<Record<string, string>> = {
     where status in ('pending', 'unknown', 'requires_action', 'authorized', 'void_planned')
     union all select id, order_id, status from captures where status = 'planned'
     union all select id, order_id, status from refunds where status in ('planned', 'pending')`,
+  'no amendment is open': `select id, order_id, stage from order_amendments where state = 'open'`,
   'no order is open': `select id, status from orders where status in ('reserved', 'paid', 'fulfilling')`,
   // Less than what did not ship goes back only where the rest went back before, as a gift.
   'what was captured and is not planned to go back, without gifts of an operator and returns, is worth exactly what shipped': `
