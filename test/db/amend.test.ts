@@ -7,21 +7,24 @@ import { cancelUndelivered, concludeCancel, requestCancel } from '../../domain/o
 import { cutUnits } from '../../domain/ordering/cuts/cut';
 import { requestCut } from '../../domain/ordering/cuts/request';
 import { expireReservation } from '../../domain/ordering/expire';
-import { beginCharge } from '../../domain/ordering/pay';
+import { settleAuthorizations } from '../../domain/ordering/capture';
+import { beginCharge, settleCharge } from '../../domain/ordering/pay';
 import { existingProgress, readProgress } from '../../domain/ordering/progress';
 import { releaseStoppedShipments } from '../../domain/ordering/release-stopped';
 import { nextStep } from '../../domain/ordering/rules';
 import type { OrderView } from '../../domain/ordering/types';
+import { orderPaymentId } from '../../domain/orders/ids';
 import { readOrderInput, readSourcing } from '../../domain/orders/views';
 import type { ShipTo } from '../../domain/stock/sourcing/types';
 import { newId } from '../../platform/ids';
-import { eventTypes } from '../support/fixtures';
+import { CHARGE_TERMS, eventTypes } from '../support/fixtures';
 import { expectInvariants } from '../support/invariants';
 import { waitFor } from '../support/wait';
 import {
   addProduct,
   capture,
   CARRIER,
+  carry,
   decline,
   levelsOf,
   makeDue,
@@ -105,6 +108,13 @@ async function paid(items: Record<string, number>, rest: Parameters<typeof order
   const orderId = await placed(items, { ...rest, payment: PAYMENT });
   await capture(shop.db, orderId);
   return orderId;
+}
+
+function authorise(orderId: string, attempt: number) {
+  const paymentId = orderPaymentId(orderId, attempt);
+  const gatewayRef = `ref-${paymentId}`;
+  const outcome = { status: 'authorized', gatewayRef, multicapture: true, captureBefore: null } as const;
+  return settleCharge(shop.db, { paymentId, outcome, carrier: CARRIER, ...CHARGE_TERMS });
 }
 
 /** Units of an order by SKU: reserved, waiting, cancelled. */
@@ -348,6 +358,27 @@ describe('an order that is paid for', () => {
     expect(await levelsOf(shop.db, other)).toEqual({ AMS: [1, 0] });
     // And it is booked now.
     expect(await claimed(orderId)).toEqual(after.shipments.map(({ id }) => id));
+  });
+
+  it('or only authorised is authorised for what is added, and less is captured of what is taken out', async () => {
+    const [more, less] = [await shop.product({ AMS: 2 }), await shop.product({ AMS: 2 })];
+    const orderId = await placed({ [more]: 1, [less]: 2 }, { payment: PAYMENT, capture: 'on_shipment' });
+    await authorise(orderId, 1);
+    const requestId = await ask(orderId, { [more]: 2, [less]: 1 });
+    await carryOut(orderId);
+    await authorise(orderId, 2);
+    await carryOut(orderId);
+    expect(await outcomeOf(requestId)).toMatchObject({ state: 'done' });
+    const view = await viewOf(shop.db, orderId);
+    expect(view).toMatchObject({ totalMinor: 3_000, refunds: [] });
+    expect(unitsOf(view)).toEqual({ [more]: [2, 0, 0], [less]: [1, 0, 1] });
+    for (const { id, status } of view.shipments)
+      if (status === 'pending') await carry(shop.db, id, 'picked_up');
+    await settleAuthorizations(shop.db, orderId);
+    const { payments } = await viewOf(shop.db, orderId);
+    expect(payments.map(({ captures }) => captures.reduce((sum, one) => sum + one.amountMinor, 0))).toEqual([
+      2_000, 1_000,
+    ]);
   });
 
   it('is not charged for more once additions were declined too often, and units can still be taken out', async () => {
