@@ -12,6 +12,7 @@ import {
   tellOfCarriersWithoutSetup,
 } from '../domain/fulfilment/book';
 import type { Carrier, ClaimedShipment } from '../domain/fulfilment/types';
+import { asSteps } from './failure';
 import { heartbeating } from './heartbeat';
 
 export interface DispatchResult {
@@ -131,10 +132,16 @@ export function createFulfilmentActivities(deps: FulfilmentDependencies): Fulfil
       }
     },
 
-    stopShipments: (orderId) =>
-      heartbeating(async () => {
-        await askToStop({ db, carriers }, orderId);
-        return existingProgress(db, orderId);
-      }),
+    ...asSteps<Pick<FulfilmentActivities, 'stopShipments'>>(
+      {
+        stopShipments: (orderId) =>
+          heartbeating(async () => {
+            await askToStop({ db, carriers }, orderId);
+            return existingProgress(db, orderId);
+          }),
+      },
+      new Set(['ORDER_NOT_FOUND']),
+      1,
+    ),
   };
 }

@@ -1,7 +1,7 @@
 import { askGateway, type AskDeps, type AskRequest } from '../domain/ordering/ask-gateway';
 import type { OrderProgress } from '../domain/ordering/types';
 import { AppError } from '../platform/errors';
-import { withFailures } from './failure';
+import { asSteps, withFailures } from './failure';
 import { heartbeating } from './heartbeat';
 
 /** Codes for which a retry cannot help. */
@@ -30,9 +30,13 @@ export interface PaymentActivities {
 export function createPaymentActivities(deps: AskDeps & Pick<AskRequest, 'limitMs'>): PaymentActivities {
   const { limitMs } = deps;
   let running = 0;
-  return withFailures<PaymentActivities>(
+  const { askGateway: ask } = asSteps<Pick<PaymentActivities, 'askGateway'>>(
+    { askGateway: (request) => heartbeating(() => askGateway(deps, { ...request, briefMs: null, limitMs })) },
+    PERMANENT,
+    1,
+  );
+  const { askGatewayBriefly } = withFailures<Pick<PaymentActivities, 'askGatewayBriefly'>>(
     {
-      askGateway: (request) => heartbeating(() => askGateway(deps, { ...request, briefMs: null, limitMs })),
       async askGatewayBriefly(request) {
         if (running >= BRIEF_CALLS) throw new AppError('GATEWAY_BUSY', 'Too many calls are under way.');
         running += 1;
@@ -45,4 +49,5 @@ export function createPaymentActivities(deps: AskDeps & Pick<AskRequest, 'limitM
     },
     PERMANENT,
   );
+  return { askGateway: ask, askGatewayBriefly };
 }

@@ -63,6 +63,7 @@ export function createActivities(context: ActivityContext): {
         amender,
         gateway: gateways.current.name,
         attemptLimit: settings.PAYMENT_ATTEMPTS,
+        carrier: carrier.name,
         lapseAction: settings.AUTHORIZATION_LAPSE,
       }),
       askGatewayBriefly,

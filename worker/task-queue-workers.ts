@@ -1,4 +1,5 @@
 import { Worker, type NativeConnection, type WorkerOptions } from '@temporalio/worker';
+import { asError } from '../platform/errors';
 import type { Settings } from '../platform/config';
 import type { EngineNames } from '../workflows/contract/names';
 import { workflowBundle } from './bundle';
@@ -59,7 +60,7 @@ export function runWorkers(workers: readonly Worker[]): RunningWorkers {
   const failed = new Promise<never>((_, reject) => {
     running.then(
       () => isShutDown || reject(new Error('the worker stopped by itself')),
-      (error: unknown) => isShutDown || reject(error instanceof Error ? error : new Error(String(error))),
+      (error: unknown) => isShutDown || reject(asError(error)),
     );
   });
   return {

@@ -18,6 +18,7 @@ import {
   orderPage,
   orderStatus,
   orderStatusView,
+  reviewStatus,
   payment,
   paymentMethod,
   sourcing,
@@ -37,6 +38,7 @@ const listQuery = z.object({
   ...pageQuery,
   cursor: cursorOf(z.object({ createdAtMicros: cursorTime, id: z.uuid() })).optional(),
   status: orderStatus.optional(),
+  review: reviewStatus.optional(),
   customerId: line(200).optional(),
   sku: sku.optional(),
   from: timeQuery.optional().meta({ description: 'Made at this time or later' }),
@@ -111,6 +113,7 @@ export function orderActions(context: ApiContext, knownTokens: readonly string[]
           'IDEMPOTENCY_KEY_REUSED',
           'VALIDATION_FAILED',
           'ENGINE_UNAVAILABLE',
+          'ORDER_STEP_FAILED',
         ],
       },
       (call) => {
@@ -201,6 +204,7 @@ export function orderActions(context: ApiContext, knownTokens: readonly string[]
           'IDEMPOTENCY_IN_FLIGHT',
           'VALIDATION_FAILED',
           'ENGINE_UNAVAILABLE',
+          'ORDER_STEP_FAILED',
         ],
       },
       (call) => {

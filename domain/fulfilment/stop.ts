@@ -1,3 +1,4 @@
+import { messageOf } from '../../platform/errors';
 import type { Database, Transaction } from '../../platform/database/database';
 import { enqueue } from '../../platform/database/outbox';
 import { withTimeout } from '../../platform/with-timeout';
@@ -74,7 +75,7 @@ export async function askToStop({ db, carriers }: StopDeps, orderId: string): Pr
         if (outcome === 'late') throw new Error(`the carrier has not responded after ${CALL_MS} ms`);
         await db.retrying((tx) => recordStop(tx, shipmentId, outcome));
       } catch (error) {
-        const why = error instanceof Error ? error.message : String(error);
+        const why = messageOf(error);
         await db.retrying((tx) => recordDelay(tx, shipment, { why, tries }));
       }
     }),

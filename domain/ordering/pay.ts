@@ -1,8 +1,8 @@
 import type { Database, Transaction } from '../../platform/database/database';
-import { createShipments } from '../fulfilment/create';
 import { resolveAttention } from '../orders/attention';
 import { appendEvents } from '../orders/events';
 import { orderPaymentId } from '../orders/ids';
+import { isCapturedLater } from '../orders/rules';
 import { pricesOf, readPaymentTerms, storePaymentMethod } from '../orders/payment-terms';
 import { advanceStatus } from '../orders/status';
 import type { PaymentMethod } from '../orders/types';
@@ -28,6 +28,7 @@ import {
   type ReservationRow,
 } from '../stock/reservations/reservations';
 import { existingProgress } from './progress';
+import { shipUnlessReviewed } from './review';
 import type { OrderProgress, PayRefusal } from './types';
 
 export interface BeginChargeRequest {
@@ -102,7 +103,7 @@ async function tryBeginCharge(tx: Transaction, request: BeginChargeRequest): Pro
       method: method.method,
       token: method.token,
       gateway,
-      captureLater: terms.isCapturedLater,
+      captureLater: isCapturedLater(terms),
       offSession: request.payment === null,
       returnUrl: request.payment?.returnUrl ?? null,
     },
@@ -202,7 +203,9 @@ async function trySettle(tx: Transaction, request: SettleRequest): Promise<strin
   }
   await setReservationStatus(tx, [reservationId], 'confirmed');
   await settlePayment(tx, payment, outcome, settlement);
-  await createShipments(tx, [{ orderId, reservationId, carrier }]);
+  const isAuthorized = outcome.status === 'authorized';
+  if (terms)
+    await shipUnlessReviewed(tx, { orderId, reservationId, carrier, reservations, isAuthorized }, terms);
   await advanceStatus(tx, [orderId], 'paid');
   return orderId;
 }

@@ -17,6 +17,7 @@ import { LIVE_RESERVATION_STATUSES } from '../stock/reservations/types';
 import { decidable } from './amendments/decidable-sql';
 import { undecided } from './cuts/undecided-sql';
 import type { OrderProgress } from './types';
+import { unshipped } from './unshipped-sql';
 
 /** Requests to cut and to amend that are shown: open ones first, then the latest. An order may have had any number. */
 const LATEST_REQUESTS = 20;
@@ -32,6 +33,7 @@ export interface ProgressRow {
   asks: unknown;
   waitingUnits: number;
   waitingMsLeft: number | null;
+  reviewMsLeft: number | null;
   shipments: unknown;
   stoppableShipments: number;
   stopMsLeft: number | null;
@@ -75,6 +77,7 @@ export function selectProgress(on: Queryable, orderIds: readonly string[]): Prom
        o.cancel_state as cancel,
        coalesce((select json_agg(json_build_object(
            'reservationId', r.id, 'seq', r.seq, 'status', r.status, 'attempt', r.attempt,
+           'isUnshipped', ${unshipped('r')},
            'expiresAt', ${utc('r.expires_at')},
            'msLeft', ceil(extract(epoch from r.expires_at - clock_timestamp()) * 1000)) order by r.seq)
          from reservations r where r.order_id = o.id and r.status in ${literals(LIVE_RESERVATION_STATUSES)}), '[]') as reservations,
@@ -85,6 +88,7 @@ export function selectProgress(on: Queryable, orderIds: readonly string[]): Prom
          from (${ASKS}) a), '[]') as asks,
        coalesce(b.units, 0) as "waitingUnits",
        case when b.units > 0 then ceil(extract(epoch from o.backorder_until - clock_timestamp()) * 1000)::float8 end as "waitingMsLeft",
+       case when o.review_status = 'open' then ceil(extract(epoch from o.review_until - clock_timestamp()) * 1000)::float8 end as "reviewMsLeft",
        s.counts as shipments, s.stoppable as "stoppableShipments", s.stop_ms as "stopMsLeft", s.unreleased as "unreleasedShipments",
        s.doubled as "doubledShipments",
        coalesce((select json_agg(json_build_object('requestId', c.request_id, 'isOpen', c.is_open, 'units', c.units))
@@ -94,7 +98,7 @@ export function selectProgress(on: Queryable, orderIds: readonly string[]): Prom
        exists (select from order_cuts c where c.order_id = o.id and c.state = 'open' and (
            exists (select from backorders w where w.order_id = o.id and w.product_id = c.product_id and w.waiting > 0)
            or exists (select from reservations r join reservation_lines l on l.reservation_id = r.id
-                      where r.order_id = o.id and r.status = 'pending' and l.product_id = c.product_id and l.open_quantity > 0)
+                      where r.order_id = o.id and (r.status = 'pending' or ${unshipped('r')}) and l.product_id = c.product_id and l.open_quantity > 0)
            or not ${undecided('o.id', 'c.product_id')})) as "mayCut",
        coalesce((select json_agg(json_build_object('requestId', a.id, 'state', a.state, 'code', a.code))
          from (select id, state, code from order_amendments where order_id = o.id

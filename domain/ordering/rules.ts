@@ -18,6 +18,8 @@ export type NextStep =
   | { do: 'amend' }
   /** Shipments will not leave: plan their refunds and put their stock back on sale. */
   | { do: 'release-stopped' }
+  /** Nobody has decided about the order in time. */
+  | { do: 'decide-review' }
   /** By our clock the reservation is due. */
   | { do: 'expire'; reservationId: string }
   /** The order's units have waited for stock for long enough. */
@@ -35,7 +37,7 @@ export type NextStep =
   /** Nothing to do before a message arrives or `ms` have passed; null: only a message. */
   | { do: 'wait'; for: WaitFor; ms: number | null };
 
-export type WaitFor = 'carrier-stop' | 'gateway' | 'payment' | 'shipment' | 'stock';
+export type WaitFor = 'carrier-stop' | 'gateway' | 'payment' | 'retry' | 'review' | 'shipment' | 'stock';
 
 /** A call that is under way: the id of a payment, capture or refund, or `STOP`. */
 export type Call = string;
@@ -58,17 +60,38 @@ export function nextStep(progress: OrderProgress, underWay: ReadonlySet<Call> = 
   if (progress.mayCut) return { do: 'cut' };
   if (progress.mayAmend) return { do: 'amend' };
   if (!isOver) {
+    if (isDue(reviewMsLeft(progress))) return { do: 'decide-review' };
     const due = nextOfReservations(progress);
     if (due) return due;
   }
   if (progress.mayCapture) return { do: 'settle-authorizations' };
   if (!isOver && isDue(progress.lapseMsLeft)) return { do: 'act-on-lapse' };
-  if (isDue(progress.stopMsLeft) && !underWay.has(STOP)) return { do: 'stop' };
-  const ask = progress.asks.find(({ id, msLeft }) => isDue(msLeft) && !underWay.has(id));
-  if (ask) return { do: 'ask', ask };
+  const call = nextCall(progress, underWay);
+  if (call) return call;
   const isUnfinished = progress.asks.length > 0 || progress.stopMsLeft !== null || underWay.size > 0;
   if (isOver && !isUnfinished) return { do: 'finish' };
   return { do: 'wait', for: waitsFor(progress), ms: untilDue(progress, underWay) };
+}
+
+/** The next call of a carrier or gateway that is due; null: none is. */
+export function nextCall(progress: OrderProgress, underWay: ReadonlySet<Call>): NextStep | null {
+  if (isDue(progress.stopMsLeft) && !underWay.has(STOP)) return { do: 'stop' };
+  const ask = progress.asks.find(({ id, msLeft }) => isDue(msLeft) && !underWay.has(id));
+  return ask ? { do: 'ask', ask } : null;
+}
+
+/** Milliseconds until a call falls due that is not under way; null: none will. */
+export function untilCallDue(progress: OrderProgress, underWay: ReadonlySet<Call>): number | null {
+  const times = [
+    ...progress.asks.filter(({ id }) => !underWay.has(id)).map(({ msLeft }) => msLeft),
+    ...(underWay.has(STOP) ? [] : [progress.stopMsLeft]),
+  ].filter((ms) => ms !== null);
+  return times.length === 0 ? null : Math.min(...times);
+}
+
+/** True for what is done in PostgreSQL alone. */
+export function isInRows(step: NextStep): boolean {
+  return !['stop', 'ask', 'wait', 'finish'].includes(step.do);
 }
 
 function nextOfReservations(progress: OrderProgress): NextStep | null {
@@ -84,6 +107,10 @@ function unpaid({ reservations }: OrderProgress): ReservationProgress[] {
   return reservations.filter(({ status }) => status === 'pending');
 }
 
+function reviewMsLeft(progress: OrderProgress): number | null {
+  return progress.reviewMsLeft ?? null;
+}
+
 function isDue(msLeft: number | null): boolean {
   return msLeft !== null && msLeft <= 0;
 }
@@ -92,8 +119,8 @@ function isDue(msLeft: number | null): boolean {
 function untilDue(progress: OrderProgress, underWay: ReadonlySet<Call>): number | null {
   const isOver = hasEnded(progress.status);
   const times = [
-    ...progress.asks.filter(({ id }) => !underWay.has(id)).map(({ msLeft }) => msLeft),
-    ...(underWay.has(STOP) ? [] : [progress.stopMsLeft]),
+    untilCallDue(progress, underWay),
+    ...(isOver ? [] : [reviewMsLeft(progress)]),
     ...(isOver ? [] : unpaid(progress).map(({ msLeft }) => msLeft)),
     ...(isOver || progress.waitingUnits === 0 ? [] : [progress.waitingMsLeft]),
     ...(isOver ? [] : [progress.lapseMsLeft]),
@@ -104,6 +131,7 @@ function untilDue(progress: OrderProgress, underWay: ReadonlySet<Call>): number 
 function waitsFor(progress: OrderProgress): WaitFor {
   if (progress.stopMsLeft !== null) return 'carrier-stop';
   if (progress.asks.length > 0) return 'gateway';
+  if (reviewMsLeft(progress) !== null) return 'review';
   if (unpaid(progress).length > 0) return 'payment';
   return progress.reservations.some(({ status }) => status === 'confirmed') ? 'shipment' : 'stock';
 }
@@ -111,7 +139,9 @@ function waitsFor(progress: OrderProgress): WaitFor {
 /** True while anything of an order has not left and the request to cancel has not tried to end it. */
 function isEndable({ status, reservations, waitingUnits, stoppableShipments }: OrderProgress): boolean {
   if (hasEnded(status)) return false;
-  const isReserved = reservations.some((one) => one.status === 'pending' || one.status === 'charging');
+  const isReserved = reservations.some(
+    ({ status: is, isUnshipped }) => is === 'pending' || is === 'charging' || isUnshipped === true,
+  );
   return isReserved || waitingUnits > 0 || stoppableShipments > 0;
 }
 

@@ -1,6 +1,13 @@
 import type { ShipmentStatus, ShipmentView } from '../fulfilment/types';
 import type { AttentionView } from '../orders/attention';
-import type { AttentionKind, CancelState, Fulfilment, ItemStatus, OrderStatus } from '../orders/types';
+import type {
+  AttentionKind,
+  CancelState,
+  Fulfilment,
+  ItemStatus,
+  OrderStatus,
+  ReviewStatus,
+} from '../orders/types';
 import type { DisputeView, PaymentStatus, PaymentView, RefundView } from '../payments/types';
 import type { ReservationStatus } from '../stock/reservations/types';
 import type { ShipTo, Shortage } from '../stock/sourcing/types';
@@ -12,6 +19,8 @@ export interface ReservationProgress {
   seq: number;
   status: ReservationStatus;
   attempt: number;
+  /** It is paid for, and nothing of it is in a shipment yet: its order is reviewed. Absent, of a history from before reviews: false. */
+  isUnshipped?: boolean;
   expiresAt: string;
   /** Milliseconds until it falls due; zero or less: it is due. */
   msLeft: number;
@@ -39,6 +48,11 @@ export interface OrderProgress {
   waitingUnits: number;
   /** Milliseconds until they no longer wait; null: without end. */
   waitingMsLeft: number | null;
+  /**
+   * Milliseconds until its review is decided as set; null: nobody is to decide, or not before money is authorised. Absent, of a history
+   * from before reviews: null.
+   */
+  reviewMsLeft?: number | null;
   /** Count of shipments by status. */
   shipments: Partial<Record<ShipmentStatus, number>>;
   /** Shipments that have not left and that the carrier has not refused to stop. */
@@ -80,6 +94,16 @@ export interface GatewayAsk {
 export type PayRefusal =
   'HOLD_EXPIRED' | 'ORDER_NOT_PAYABLE' | 'PAYMENT_IN_PROGRESS' | 'PAYMENT_ATTEMPTS_EXCEEDED';
 
+/** The type of the failure of a step that fails each time it is tried. Its details are a `StepFailure`. */
+export const STEP_FAILED = 'STEP_FAILED';
+
+export interface StepFailure {
+  /** In words, without the text of the error: it is shown to whoever reads the order. The worker logs the rest. */
+  why: string;
+  /** False: it fails for every order alike, so no single one needs a person. */
+  isOfOrder: boolean;
+}
+
 /** What a reserve request came to. It is stored: the same order asked again gets the same outcome and its current progress. */
 export interface ReserveOutcome {
   outcome: 'reserved' | 'rejected' | 'refused';
@@ -108,11 +132,31 @@ export interface OrderView {
   payments: PaymentView[];
   refunds: RefundView[];
   disputes: DisputeView[];
+  /** Null: it is not reviewed. */
+  review: ReviewView | null;
   shipments: ShipmentView[];
+  /** Requests to take units out of it that are under way, oldest first. */
+  openCuts: OpenCutView[];
   /** For what it needs a person, oldest first. */
   attention: AttentionView[];
   createdAt: string;
   updatedAt: string;
+}
+
+export interface ReviewView {
+  status: ReviewStatus;
+  /** Until when somebody may decide; null: nothing was authorised that could be decided about. */
+  deadline: string | null;
+}
+
+/** A request to take units out of an order of which more may be taken out. */
+export interface OpenCutView {
+  requestId: string;
+  /** RFC 3339. */
+  since: string;
+  reason: string | null;
+  /** What was asked for, and what of it is taken out so far. */
+  items: { sku: string; quantity: number; cutQuantity: number }[];
 }
 
 export interface OrderItemView {

@@ -8,7 +8,7 @@ import {
   type LogMetadata,
 } from '@temporalio/worker';
 import type { Settings } from '../config';
-import { AppError, configError } from '../errors';
+import { AppError, configError, messageOf } from '../errors';
 import type { Logger } from '../telemetry/log';
 import { boundedCall, DEADLINES_MS } from './bounded-call';
 import { isNotFound } from './call-failure';
@@ -121,7 +121,7 @@ async function assertNamespace(connection: NativeConnection, namespace: string):
 }
 
 function unavailable(address: string | undefined, cause: unknown): AppError {
-  const reason = cause instanceof Error ? cause.message : String(cause);
+  const reason = messageOf(cause);
   return new AppError(
     'ENGINE_UNAVAILABLE',
     `Temporal does not answer at ${address ?? 'its default address'}: ${reason}`,
@@ -157,7 +157,7 @@ function readSetting(
   try {
     return readFileSync(path);
   } catch (error) {
-    throw configError([`${name}: can't be read: ${error instanceof Error ? error.message : String(error)}`]);
+    throw configError([`${name}: can't be read: ${messageOf(error)}`]);
   }
 }
 

@@ -62,6 +62,8 @@ const PROMISED: Record<string, string> = {
   'GET /api/v1/inventory/{sku}/transactions': '200',
   'GET /api/v1/inventory/alerts': '200',
   'POST /api/v1/gateways/{name}/events': '200',
+  'GET /sandbox/3ds/{ref}': '200',
+  'POST /sandbox/3ds/{ref}/{answer}': '',
   'POST /api/v1/inventory/alerts/{id}/acknowledge': '200',
   'POST /api/v1/inventory/alerts/{id}/resolve': '200',
   'GET /api/v1/inventory/metrics': '200',

@@ -13,11 +13,15 @@ import {
 import { expireReservation, giveUpBackorders } from '../../domain/ordering/expire';
 import { beginCharge, settleCharge } from '../../domain/ordering/pay';
 import { readProgress } from '../../domain/ordering/progress';
+import { cutUnits } from '../../domain/ordering/cuts/cut';
+import { requestCut } from '../../domain/ordering/cuts/request';
 import { releaseStoppedShipments } from '../../domain/ordering/release-stopped';
+import { decideReview, decideReviewByDeadline } from '../../domain/ordering/review';
 import { settleRefund } from '../../domain/payments/refund';
 import { requestRefund, retryRefund, settleByHand } from '../../domain/payments/refunds-by-hand';
 import { newId } from '../../platform/ids';
 import { authorise, comesIn, inspect } from '../returns/support';
+import type { OrderInput } from '../../domain/orders/types';
 import { expectInvariants } from '../support/invariants';
 import { lockTurns } from './lock-turns';
 import {
@@ -56,12 +60,12 @@ interface Rich {
  * An order that has several of everything: two paid reservations with a shipment for each warehouse, an unpaid one, two
  * products that it still waits for, and two refunds.
  */
-async function richOrder(): Promise<Rich> {
+async function richOrder(rest: Partial<OrderInput> = {}): Promise<Rich> {
   const { db } = shop;
   const skus = [await shop.product({ AMS: 1, BER: 1 }), await shop.product({ AMS: 1, BER: 1 })];
   const { orderId } = orderOf({});
   const items = Object.fromEntries([...skus].reverse().map((sku) => [sku, 5]));
-  await shop.place(orderOf(items, { orderId, fulfilment: 'backorder', payment: PAYMENT }));
+  await shop.place(orderOf(items, { orderId, fulfilment: 'backorder', payment: PAYMENT, ...rest }));
   await capture(db, orderId);
   for (const sku of skus) await receive(db, sku, 'AMS', 1);
   await pay(db, orderId);
@@ -236,8 +240,51 @@ function captured(paymentId: string) {
   return settleCharge(shop.db, { paymentId, outcome, carrier: CARRIER, ...CHARGE_TERMS });
 }
 
-test.each(Object.entries(STEPS))('%s locks the rows of an order in the one order', async (_, prepare) => {
-  const order = await richOrder();
+/** The same to an order that is reviewed. */
+const STEPS_OF_REVIEW: typeof STEPS = {
+  'decideReview, approved':
+    ({ orderId }) =>
+    () =>
+      decideReview(shop.db, { orderId, outcome: 'approved', actor: 'test', note: null, carrier: CARRIER }),
+  'decideReview, rejected':
+    ({ orderId }) =>
+    () =>
+      decideReview(shop.db, { orderId, outcome: 'rejected', actor: 'test', note: null, carrier: CARRIER }),
+  decideReviewByDeadline: async ({ orderId }) => {
+    await shop.db.pool.query('update orders set review_until = clock_timestamp() where id = $1', [orderId]);
+    return () => decideReviewByDeadline(shop.db, { orderId, carrier: CARRIER });
+  },
+  'requestCancel, in review':
+    ({ orderId }) =>
+    () =>
+      requestCancel(shop.db, { orderId, reason: 'test' }),
+  'cancelUndelivered, in review': async ({ orderId }) => {
+    await requestCancel(shop.db, { orderId, reason: 'test' });
+    return () => cancelUndelivered(shop.db, orderId);
+  },
+  'cutUnits, in review': async ({ orderId, skus }) => {
+    const items = skus.map((sku) => ({ sku, quantity: 5 }));
+    await requestCut(shop.db, { orderId, requestId: newId(), items, reason: null });
+    return () => cutUnits(shop.db, orderId);
+  },
+  'settleCharge, in review': async ({ orderId }) => {
+    const begun = await pay(shop.db, orderId);
+    if (!begun.begun) throw new Error(begun.code);
+    return () => captured(begun.paymentId);
+  },
+};
+
+const REVIEWED: Partial<OrderInput> = {
+  review: { fromMinor: { USD: 0 }, seconds: 60, otherwise: 'approved' },
+};
+
+const ALL_STEPS = [
+  ...Object.entries(STEPS).map(([name, prepare]) => [name, prepare, {}] as const),
+  ...Object.entries(STEPS_OF_REVIEW).map(([name, prepare]) => [name, prepare, REVIEWED] as const),
+];
+
+test.each(ALL_STEPS)('%s locks the rows of an order in the one order', async (_, prepare, rest) => {
+  const order = await richOrder(rest);
   const step = await prepare(order);
   const { rows, turns } = await lockTurns(shop, order.orderId, step);
   expect(turns.length).toBeGreaterThan(0);

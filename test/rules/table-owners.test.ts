@@ -53,6 +53,7 @@ const OWNERSHIP: Ownership = {
     ],
     'integrations/sandbox-carrier': ['sandbox_carrier.parcels'],
     'integrations/sandbox-gateway': [
+      'sandbox_gateway.captures',
       'sandbox_gateway.charges',
       'sandbox_gateway.disputes',
       'sandbox_gateway.refunds',

@@ -50,6 +50,7 @@ beforeAll(async () => {
       gateway: 'sandbox',
       attemptLimit: 10,
       lapseAction: 'capture',
+      carrier: 'sandbox',
     }),
     ...createPaymentActivities({
       db: shop.db,
@@ -173,6 +174,11 @@ const STEPS: Record<
   async readOrder() {
     const { order } = await placed();
     return () => run(activities.readOrder, order.orderId);
+  },
+  async tellOfFailingSteps() {
+    const { orderId } = (await placed()).order;
+    const failing = [{ about: orderId, step: 'cut', why: 'It could not be done.' }];
+    return () => run(activities.tellOfFailingSteps, { orderId, failing, unknown: [] });
   },
   async beginCharge() {
     const { orderId } = (await placed()).order;
@@ -319,6 +325,16 @@ const STEPS: Record<
       orderId,
     ]);
     return () => run(activities.giveUpBackorders, orderId);
+  },
+  async decideReviewByDeadline() {
+    const review = { fromMinor: { USD: 0 }, seconds: 60, otherwise: 'approved' } as const;
+    const order = { ...orderInput({ items: { LAMP: 2 }, token: 'tok_ok' }), review };
+    const { progress } = await run(activities.reserveOrder, order);
+    const { orderId } = order;
+    const { kind, id } = progress!.asks[0]!;
+    await run(activities.askGateway, { ...LIMITS, orderId, ask: { kind, id } });
+    await shop.db.pool.query('update orders set review_until = clock_timestamp() where id = $1', [orderId]);
+    return () => run(activities.decideReviewByDeadline, orderId);
   },
   async releaseStoppedShipments() {
     const orderId = await paid();

@@ -43,6 +43,7 @@ export interface OrderRequest {
   /** Card token to pay with the order. */
   token?: string;
   capture?: OrderInput['capture'];
+  review?: OrderInput['review'];
   saga?: Partial<SagaSettings>;
 }
 
@@ -86,6 +87,7 @@ export function orderInput(request: OrderRequest): OrderInput {
     backorderSeconds: request.backorderSeconds,
     payment: request.token ? { method: 'card', token: request.token } : null,
     capture: request.capture,
+    review: request.review,
     fingerprint: null,
   };
 }

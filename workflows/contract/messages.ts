@@ -25,6 +25,8 @@ export interface OrderSagaInput {
   saga: SagaSettings;
   /** Of the saga's code when the order was started (`SAGA_EDITION`); absent before there were editions. */
   edition?: number;
+  /** Why it is to be cancelled, where an earlier run could not write that to its rows. */
+  cancelReason?: string;
 }
 
 export interface PayRequest extends PaymentMethod {
@@ -60,8 +62,8 @@ export interface CutItemsRequest {
 }
 
 export type CutItemsResult =
-  /** As many units as had not left were taken out. */
-  | { outcome: 'cut'; units: number }
+  /** As many units as had not left were taken out: the rows say how many. */
+  | { outcome: 'cut' }
   /** A carrier has not said yet whether a shipment is stopped, or a charge is unresolved. */
   | { outcome: 'pending' }
   /** None could be. */

@@ -78,6 +78,8 @@ function stepInWords(step: NextStep, progress: OrderProgress): string {
       return `Asking the payment gateway about ${step.ask.kind} ${step.ask.id}.`;
     case 'begin-charge':
       return `Charging the part reserved as ${step.reservationId}.`;
+    case 'decide-review':
+      return 'The time to review it is over: it is decided as set.';
     case 'expire':
       return `Reservation ${step.reservationId} is due and is being freed.`;
     case 'give-up-backorders':
@@ -97,12 +99,18 @@ function waitInWords(step: NextStep & { do: 'wait' }, progress: OrderProgress): 
       return `Waiting for the carrier to say whether shipments are stopped.${until}${requests}`;
     case 'gateway':
       return `Waiting for the payment gateway: ${asks.map(askInWords).join(', ')}.${until}${requests}`;
+    case 'review': {
+      const deadline = inMs(progress.reviewMsLeft ?? 0);
+      return `Waiting for its review until ${deadline}: nothing ships before somebody approves or rejects it.${backordered}`;
+    }
     case 'payment': {
       const ends = reservations.filter(({ status }) => status === 'pending').map((one) => one.expiresAt);
       return `Waiting for payment until ${ends.sort()[0] ?? 'it is due'}, when the reservation expires.${backordered}`;
     }
     case 'shipment':
       return `Waiting for the carrier to pick up ${parcelsInWords(progress)}.${backordered}`;
+    case 'retry':
+      return `Waiting to try again a step that failed.${until}`;
     case 'stock':
       return `Waiting for stock: ${waitingUnits} units.${until}`;
   }

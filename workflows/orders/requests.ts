@@ -1,4 +1,4 @@
-import { condition } from '@temporalio/workflow';
+import { condition, type ApplicationFailure } from '@temporalio/workflow';
 import type { OrderProgress, PayRefusal } from '../../domain/ordering/types';
 import type { PaymentStatus } from '../../domain/payments/types';
 import type {
@@ -18,9 +18,11 @@ const SOON_MS = 5_000;
 
 interface Waiting<Result> {
   result?: Result;
+  /** It cannot be written to rows. */
+  failure?: ApplicationFailure;
 }
 
-interface WaitingPayment extends Waiting<PayResult> {
+export interface WaitingPayment extends Waiting<PayResult> {
   request: PayRequest;
   /** Once its charge has begun. */
   paymentId?: string;
@@ -34,6 +36,8 @@ export class Requests {
   private payments: WaitingPayment[] = [];
   /** Why the order is to be cancelled; until that is written. */
   private cancelReason: string | undefined;
+  /** It could not be written, and is tried again with what failed. */
+  private isCancelPutOff = false;
   private cancels: Waiting<CancelResult>[] = [];
   readonly cuts = new WrittenRequests<CutItemsRequest, CutItemsResult>();
   readonly amendments = new WrittenRequests<AmendOrderRequest, AmendResult>();
@@ -43,8 +47,9 @@ export class Requests {
     if (this.final) return refusedPay(whyOver(this.final));
     const mine: WaitingPayment = { request };
     this.payments.push(mine);
-    await condition(() => mine.result !== undefined, LONGEST_MS);
+    await condition(() => mine.result !== undefined || mine.failure !== undefined, LONGEST_MS);
     this.payments = this.payments.filter((one) => one !== mine);
+    if (mine.failure) throw mine.failure;
     return (
       mine.result ??
       (mine.paymentId ? { outcome: 'unknown', paymentId: mine.paymentId } : refusedPay('PAYMENT_IN_PROGRESS'))
@@ -74,12 +79,25 @@ export class Requests {
   /** Of a request that nobody waits for: the workflow itself is cancelled. */
   wantCancel(reason: string): void {
     this.cancelReason ??= reason;
+    this.isCancelPutOff = false;
+  }
+
+  /** That could not be written to rows: it is tried again, and is no news until then. */
+  putOffCancel(reason: string): void {
+    this.cancelReason = reason;
+    this.isCancelPutOff = true;
+  }
+
+  /** What another run has to write. */
+  get carriedOver(): { cancelReason?: string } {
+    return this.cancelReason === undefined ? {} : { cancelReason: this.cancelReason };
   }
 
   /** True while one is not written to rows yet. */
   get isNew(): boolean {
-    const { cancelReason, nextPayment, cuts, amendments } = this;
-    return [cancelReason, nextPayment, cuts.next, amendments.next].some((one) => one !== undefined);
+    const isCancelNew = this.cancelReason !== undefined && !this.isCancelPutOff;
+    const { nextPayment, cuts, amendments } = this;
+    return isCancelNew || [nextPayment, cuts.next, amendments.next].some((one) => one !== undefined);
   }
 
   takeCancel(): string | undefined {
@@ -90,7 +108,9 @@ export class Requests {
 
   /** The oldest payment whose charge has not begun. */
   get nextPayment(): WaitingPayment | undefined {
-    return this.payments.find(({ paymentId, result }) => paymentId === undefined && result === undefined);
+    return this.payments.find(
+      ({ paymentId, result, failure }) => (paymentId ?? result ?? failure) === undefined,
+    );
   }
 
   /**
@@ -181,7 +201,7 @@ function amendResult({ amendments }: OrderProgress, requestId: string): AmendRes
 function cutResult({ cuts }: OrderProgress, requestId: string): CutItemsResult | undefined {
   const cut = cuts.find((one) => one.requestId === requestId);
   if (cut?.isOpen) return undefined;
-  return cut && cut.units > 0 ? { outcome: 'cut', units: cut.units } : REFUSED;
+  return cut && cut.units > 0 ? { outcome: 'cut' } : REFUSED;
 }
 
 function cancelResult({ status, cancel }: OrderProgress): CancelResult {
