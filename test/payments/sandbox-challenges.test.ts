@@ -1,6 +1,8 @@
+import { sandboxGatewayEntry } from '../../integrations/sandbox-gateway/entry';
 import { createSandboxGateway } from '../../integrations/sandbox-gateway/gateway';
 import { answerPage, readChallenge } from '../../integrations/sandbox-gateway/challenges';
 import type { ChargeRequest, ClosableGateway } from '../../domain/payments/types';
+import { readSettings } from '../../platform/config';
 import { openTestShop, type TestShop } from '../support/fixtures';
 import { expectInvariants } from '../support/invariants';
 import { testLogger } from '../support/servers';
@@ -88,12 +90,18 @@ test('a charge of tok_3ds names the page, is captured when its customer has auth
 });
 
 test('a charge that is captured apart is authorised instead, and holds as long as any other from then on', async () => {
-  const gateway = open(300);
+  const gateway = open(60_000);
   const charge = await payment({ captureLater: true });
   const ref = await waits(gateway, charge);
-  await waitFor(async () => (await gateway.find(charge))?.status === 'authorized');
+  await shop.db.pool.query(
+    `update sandbox_gateway.charges set created_at = created_at - interval '1 day',
+       capture_before = capture_before - interval '1 day' where ref = $1`,
+    [ref],
+  );
+  await answerPage(pages(), ref, 'authenticate');
   const outcome = await gateway.find(charge);
   expect(outcome).toMatchObject({ status: 'authorized', gatewayRef: ref, multicapture: true });
+  expect(await gateway.find(charge)).toEqual(outcome);
   const { rows } = await shop.db.pool.query<{ seconds: number }>(
     `select extract(epoch from capture_before - acts_at)::int as seconds from sandbox_gateway.charges where ref = $1`,
     [ref],
@@ -190,6 +198,28 @@ test('what a customer has said on a page that could not tell it is told by whoev
     await waitFor(async () => (await told(charge))?.due);
     expect(await told(charge)).toEqual({ due: true, wakes: 1 });
   }
+});
+
+test.each([
+  [{ PORT: '8123' }, 'http://127.0.0.1:8123'],
+  [{ HOST: '0.0.0.0', PORT: '8123' }, 'http://127.0.0.1:8123'],
+  [{ HOST: '::1', PORT: '8123' }, 'http://[::1]:8123'],
+  [{ SANDBOX_PAGES_URL: 'https://shop.example/pay' }, 'https://shop.example/pay'],
+])('the page of a gateway with the settings %j is under %s', async (env, base) => {
+  const settings = readSettings({ ...env, SANDBOX_AUTHORIZATION_SECONDS: '60' });
+  const gateway = sandboxGatewayEntry.open(settings, { databaseUrl: shop.url, log });
+  opened.add(gateway);
+  const charge = await payment({ token: 'tok_3ds_abandoned' });
+  const outcome = await gateway.charge(charge);
+  expect(outcome).toMatchObject({
+    nextAction: { url: expect.stringMatching(/\/sandbox\/3ds\/sandbox_ch_[0-9a-f-]{36}$/) as string },
+  });
+  expect(JSON.stringify(outcome)).toContain(`"${base}/sandbox/3ds/`);
+  const now = Date.now();
+  const authorized = await gateway.charge(await payment({ token: 'tok_ok', captureLater: true }));
+  if (authorized.status !== 'authorized') throw new Error('it was not authorised');
+  const seconds = (authorized.captureBefore!.getTime() - now) / 1_000;
+  expect(Math.abs(seconds - 60)).toBeLessThan(10);
 });
 
 describe('a later part of an order', () => {
