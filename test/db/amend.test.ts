@@ -11,6 +11,7 @@ import { settleAuthorizations } from '../../domain/ordering/capture';
 import { beginCharge, settleCharge } from '../../domain/ordering/pay';
 import { existingProgress, readProgress } from '../../domain/ordering/progress';
 import { releaseStoppedShipments } from '../../domain/ordering/release-stopped';
+import { decideReview } from '../../domain/ordering/review';
 import { nextStep } from '../../domain/ordering/rules';
 import type { OrderView } from '../../domain/ordering/types';
 import { orderPaymentId } from '../../domain/orders/ids';
@@ -549,16 +550,40 @@ describe('is refused', () => {
     expect(await refused(orderId, { [sku]: 0 })).toMatchObject({ code: 'NOTHING_LEFT' });
   });
 
-  it('for more than somebody would have to review, and while somebody does', async () => {
+  it('for more than somebody has reviewed, and while somebody does', async () => {
+    const sku = await shop.product({ AMS: 9 });
+    const review = { fromMinor: { USD: 3_000 }, seconds: 60, otherwise: 'rejected' as const };
+    const small = await paid({ [sku]: 2 }, { review });
+    expect(await refused(small, { [sku]: 3 })).toMatchObject({ code: 'NOT_AMENDABLE' });
+    expect(await amended(small, { [sku]: 1 })).toMatchObject({ state: 'done' });
+
+    const large = await placed({ [sku]: 3 }, { review, payment: PAYMENT });
+    await authorise(large, 1);
+    expect(await refused(large, { [sku]: 1 })).toMatchObject({ detail: 'Somebody is reviewing it.' });
+    const decision = {
+      orderId: large,
+      outcome: 'approved',
+      actor: 'test',
+      note: null,
+      carrier: CARRIER,
+    } as const;
+    await decideReview(shop.db, decision);
+    expect(await refused(large, { [sku]: 4 })).toMatchObject({ code: 'NOT_AMENDABLE' });
+  });
+
+  it('not for one that is not paid for and costs more: it is reviewed once it is paid', async () => {
     const sku = await shop.product({ AMS: 9 });
     const review = { fromMinor: { USD: 3_000 }, seconds: 60, otherwise: 'rejected' as const };
     const orderId = await placed({ [sku]: 2 }, { review });
-    expect(await refused(orderId, { [sku]: 3 })).toMatchObject({ code: 'NOT_AMENDABLE' });
-    await shop.db.pool.query(
-      `update orders set review_status = 'open', review_until = clock_timestamp() where id = $1`,
-      [orderId],
-    );
-    expect(await refused(orderId, { [sku]: 1 })).toMatchObject({ detail: 'Somebody is reviewing it.' });
+    expect(await amended(orderId, { [sku]: 3 })).toMatchObject({ state: 'done' });
+    expect(await amended(orderId, { [sku]: 4 })).toMatchObject({ state: 'done' });
+    await pay(shop.db, orderId);
+    await authorise(orderId, 1);
+    expect(await viewOf(shop.db, orderId)).toMatchObject({
+      status: 'paid',
+      review: { status: 'open' },
+      shipments: [],
+    });
   });
 });
 
