@@ -60,7 +60,7 @@ export function nextStep(progress: OrderProgress, underWay: ReadonlySet<Call> = 
   if (progress.mayCut) return { do: 'cut' };
   if (progress.mayAmend) return { do: 'amend' };
   if (!isOver) {
-    if (isDue(reviewMsLeft(progress))) return { do: 'decide-review' };
+    if (isDue(progress.reviewMsLeft)) return { do: 'decide-review' };
     const due = nextOfReservations(progress);
     if (due) return due;
   }
@@ -85,7 +85,7 @@ export function untilCallDue(progress: OrderProgress, underWay: ReadonlySet<Call
   const times = [
     ...progress.asks.filter(({ id }) => !underWay.has(id)).map(({ msLeft }) => msLeft),
     ...(underWay.has(STOP) ? [] : [progress.stopMsLeft]),
-  ].filter((ms) => ms !== null);
+  ].filter((ms) => typeof ms === 'number');
   return times.length === 0 ? null : Math.min(...times);
 }
 
@@ -107,12 +107,9 @@ function unpaid({ reservations }: OrderProgress): ReservationProgress[] {
   return reservations.filter(({ status }) => status === 'pending');
 }
 
-function reviewMsLeft(progress: OrderProgress): number | null {
-  return progress.reviewMsLeft ?? null;
-}
-
-function isDue(msLeft: number | null): boolean {
-  return msLeft !== null && msLeft <= 0;
+/** Undefined, as null: a progress that an older build has recorded does not have what was added since. */
+function isDue(msLeft: number | null | undefined): boolean {
+  return typeof msLeft === 'number' && msLeft <= 0;
 }
 
 /** Until the earliest of what is due by itself; what is under way is not waited for by time. */
@@ -120,18 +117,18 @@ function untilDue(progress: OrderProgress, underWay: ReadonlySet<Call>): number 
   const isOver = hasEnded(progress.status);
   const times = [
     untilCallDue(progress, underWay),
-    ...(isOver ? [] : [reviewMsLeft(progress)]),
+    ...(isOver ? [] : [progress.reviewMsLeft]),
     ...(isOver ? [] : unpaid(progress).map(({ msLeft }) => msLeft)),
     ...(isOver || progress.waitingUnits === 0 ? [] : [progress.waitingMsLeft]),
     ...(isOver ? [] : [progress.lapseMsLeft]),
-  ].filter((ms) => ms !== null);
+  ].filter((ms) => typeof ms === 'number');
   return times.length === 0 ? null : Math.min(...times);
 }
 
 function waitsFor(progress: OrderProgress): WaitFor {
   if (progress.stopMsLeft !== null) return 'carrier-stop';
   if (progress.asks.length > 0) return 'gateway';
-  if (reviewMsLeft(progress) !== null) return 'review';
+  if (typeof progress.reviewMsLeft === 'number') return 'review';
   if (unpaid(progress).length > 0) return 'payment';
   return progress.reservations.some(({ status }) => status === 'confirmed') ? 'shipment' : 'stock';
 }

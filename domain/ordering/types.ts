@@ -64,17 +64,17 @@ export interface OrderProgress {
   /** Shipments that carry again what has left after it was stopped for a cut. */
   doubledShipments: number;
   /** Money is to be taken of an authorised payment, or to be released, and that is not planned yet. */
-  mayCapture: boolean;
+  mayCapture?: boolean;
   /** Milliseconds until something is to be done about an authorisation before the gateway drops it; null: nothing is. */
-  lapseMsLeft: number | null;
+  lapseMsLeft?: number | null;
   /** The latest requests to take units out of it: whether more may be cut, and how many units were. */
   cuts: { requestId: string; isOpen: boolean; units: number }[];
   /** Something can be done about an open one now: of its products not all is being stopped or charged. */
   mayCut: boolean;
   /** The latest requests to amend it, and why one was refused. */
-  amendments: { requestId: string; state: CancelState; code: AmendRefusalCode | null }[];
+  amendments?: { requestId: string; state: CancelState; code: AmendRefusalCode | null }[];
   /** Something can be done about an open one now: it is not begun, or what it waited for is decided. */
-  mayAmend: boolean;
+  mayAmend?: boolean;
   /** For what it needs a person, each kind once. */
   attention: AttentionKind[];
 }
