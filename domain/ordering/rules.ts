@@ -22,8 +22,8 @@ export type NextStep =
   | { do: 'give-up-backorders' }
   /** A part that was allocated later is charged to the stored payment method. */
   | { do: 'begin-charge'; reservationId: string }
-  /** Ask the carrier to stop shipments. */
-  | { do: 'stop' }
+  /** Ask the carrier to stop a shipment, once. */
+  | { do: 'stop'; shipmentId: string }
   /** Ask the gateway about a charge or a refund, once. */
   | { do: 'ask'; ask: GatewayAsk }
   /** Nothing to do before a message arrives or `ms` have passed; null: only a message. */
@@ -31,10 +31,8 @@ export type NextStep =
 
 export type WaitFor = 'carrier-stop' | 'gateway' | 'payment' | 'retry' | 'shipment' | 'stock';
 
-/** A call that is under way: the id of a charge or refund, or `STOP`. */
+/** A call that is under way: the id of a charge, a refund, or a shipment that is to be stopped. */
 export type Call = string;
-/** The call that stops shipments. */
-export const STOP: Call = 'stop';
 
 /**
  * Chooses the saga's next step from the order's rows alone, and from the calls that are under way, which are not made again
@@ -63,7 +61,8 @@ export function nextStep(progress: OrderProgress, underWay: ReadonlySet<Call> = 
 
 /** The next call of a carrier or gateway that is due; null: none is. */
 export function nextCall(progress: OrderProgress, underWay: ReadonlySet<Call>): NextStep | null {
-  if (isDue(progress.stopMsLeft) && !underWay.has(STOP)) return { do: 'stop' };
+  const stop = progress.stops.find(({ shipmentId, msLeft }) => isDue(msLeft) && !underWay.has(shipmentId));
+  if (stop) return { do: 'stop', shipmentId: stop.shipmentId };
   const ask = progress.asks.find(({ id, msLeft }) => isDue(msLeft) && !underWay.has(id));
   return ask ? { do: 'ask', ask } : null;
 }
@@ -71,9 +70,9 @@ export function nextCall(progress: OrderProgress, underWay: ReadonlySet<Call>): 
 /** Milliseconds until a call falls due that is not under way; null: none will. */
 export function untilCallDue(progress: OrderProgress, underWay: ReadonlySet<Call>): number | null {
   const times = [
-    ...progress.asks.filter(({ id }) => !underWay.has(id)).map(({ msLeft }) => msLeft),
-    ...(underWay.has(STOP) ? [] : [progress.stopMsLeft]),
-  ].filter((ms) => ms !== null);
+    ...progress.asks.filter(({ id }) => !underWay.has(id)),
+    ...progress.stops.filter(({ shipmentId }) => !underWay.has(shipmentId)),
+  ].map(({ msLeft }) => msLeft);
   return times.length === 0 ? null : Math.min(...times);
 }
 
