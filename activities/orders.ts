@@ -1,10 +1,15 @@
 import { Context } from '@temporalio/activity';
+import type { OrderAmender } from '../domain/ordering/amendments/amend';
+import { requestAmend } from '../domain/ordering/amendments/request';
+import type { AmendRequest } from '../domain/ordering/amendments/types';
+import { actOnLapse, settleAuthorizations, type LapseAction } from '../domain/ordering/capture';
 import { cancelUndelivered, concludeCancel, requestCancel } from '../domain/ordering/cancel';
 import { cutUnits, stopDoubledShipments } from '../domain/ordering/cuts/cut';
 import { requestCut, type CutRequest } from '../domain/ordering/cuts/request';
 import { tellOfFailingSteps, type FailingSteps } from '../domain/ordering/failing-steps';
 import { beginCharge, type BeginChargeRequest, type BeginChargeResult } from '../domain/ordering/pay';
 import { expireReservation, giveUpBackorders } from '../domain/ordering/expire';
+import { decideReviewByDeadline } from '../domain/ordering/review';
 import { releaseStoppedShipments } from '../domain/ordering/release-stopped';
 import type { OrderReserver } from '../domain/ordering/order-reserver';
 import { existingProgress } from '../domain/ordering/progress';
@@ -17,10 +22,15 @@ import { asReserving, asSteps } from './failure';
 export interface OrderActivityDeps {
   db: Database;
   reserver: OrderReserver;
+  amender: OrderAmender;
   /** Name under which new charges are written. */
   gateway: string;
   /** How often a reservation may be charged. */
   attemptLimit: number;
+  /** Name of the carrier that takes new shipments. */
+  carrier: string;
+  /** What is done about an authorisation before the gateway drops it. */
+  lapseAction: LapseAction;
 }
 
 /**
@@ -38,7 +48,12 @@ export interface OrderActivities {
   requestCut(request: CutRequest): Promise<OrderProgress>;
   cutUnits(orderId: string): Promise<OrderProgress>;
   stopDoubledShipments(orderId: string): Promise<OrderProgress>;
+  requestAmend(request: AmendRequest): Promise<OrderProgress>;
+  amendOrder(orderId: string): Promise<OrderProgress>;
   giveUpBackorders(orderId: string): Promise<OrderProgress>;
+  decideReviewByDeadline(orderId: string): Promise<OrderProgress>;
+  settleAuthorizations(orderId: string): Promise<OrderProgress>;
+  actOnLapse(orderId: string): Promise<OrderProgress>;
   releaseStoppedShipments(request: Parameters<typeof releaseStoppedShipments>[1]): Promise<OrderProgress>;
   undoReserve(request: { order: OrderInput; code: string; detail: string }): Promise<OrderProgress>;
   /** Says which steps of an order fail each time, so that a person looks. */
@@ -52,8 +67,11 @@ const PERMANENT = new Set(['ORDER_NOT_FOUND']);
 export function createOrderActivities({
   db,
   reserver,
+  amender,
   gateway,
   attemptLimit,
+  carrier,
+  lapseAction,
 }: OrderActivityDeps): OrderActivities {
   const reserving = asReserving<Reserving>({
     reserveOrder: (order) => reserver.submit(order, Context.current().cancellationSignal),
@@ -70,7 +88,12 @@ export function createOrderActivities({
       requestCut: (request) => requestCut(db, request),
       cutUnits: (orderId) => cutUnits(db, orderId),
       stopDoubledShipments: (orderId) => stopDoubledShipments(db, orderId),
+      requestAmend: (request) => requestAmend(db, request),
+      amendOrder: (orderId) => amender(orderId),
       giveUpBackorders: (orderId) => giveUpBackorders(db, orderId),
+      decideReviewByDeadline: (orderId) => decideReviewByDeadline(db, { orderId, carrier }),
+      settleAuthorizations: (orderId) => settleAuthorizations(db, orderId),
+      actOnLapse: (orderId) => actOnLapse(db, { orderId, action: lapseAction }),
       releaseStoppedShipments: (request) => releaseStoppedShipments(db, request),
       tellOfFailingSteps: (request) => tellOfFailingSteps(db, request),
     },

@@ -10,39 +10,52 @@ interface ResolveOptions {
   reason: string;
 }
 
-/** `holdfast refund`: what a person does about a refund that the gateway does not make. */
+const MONEY = {
+  refund: {
+    description: 'refunds that the payment gateway does not make',
+    outcome: 'the money went back in another way, or does not go back',
+  },
+  capture: {
+    description: 'money of authorisations that the payment gateway does not take',
+    outcome: 'the customer paid in another way, or the money is given up',
+  },
+} as const;
+
+/** `holdfast refund` and `holdfast capture`: what a person does about money that the gateway does not move. */
 export function addRefundCommands(program: Command, output: Output, finish: (code: number) => void): void {
-  const refund = program.command('refund').description('refunds that the payment gateway does not make');
-  refund
-    .command('retry')
-    .description('let a refund be tried again now; one that was refused for good under a new key')
-    .argument('<id>', 'of the refund', refundArgument)
-    .exitOverride()
-    .action(async (refundId: string) => {
-      const { runRefundRetry } = await import('./refund.js');
-      finish(await runRefundRetry(readCommandSettings({}, 'warn'), refundId, output));
-    });
-  refund
-    .command('resolve')
-    .description('record what was done instead of a refund: it is asked for no more')
-    .argument('<id>', 'of the refund', refundArgument)
-    .addOption(
-      new Option('--outcome <outcome>', 'the money went back in another way, or does not go back')
-        .choices(REFUND_SETTLEMENTS)
-        .makeOptionMandatory(),
-    )
-    .requiredOption('--reason <text>', "why; kept in the order's history", textArgument)
-    .option('--reference <text>', 'where the other payment is found', textArgument)
-    .exitOverride()
-    .action(async (refundId: string, { outcome, reference, reason }: ResolveOptions) => {
-      const { runRefundResolve } = await import('./refund.js');
-      const request = { refundId, outcome, reference: reference ?? null, reason };
-      finish(await runRefundResolve(readCommandSettings({}, 'warn'), request, output));
-    });
+  for (const kind of ['refund', 'capture'] as const) {
+    const command = program.command(kind).description(MONEY[kind].description);
+    command
+      .command('retry')
+      .description(`let a ${kind} be tried again now; one that was refused for good under a new key`)
+      .argument('<id>', `of the ${kind}`, idArgument)
+      .exitOverride()
+      .action(async (id: string) => {
+        const { runRetry } = await import('./refund.js');
+        finish(await runRetry(readCommandSettings({}, 'warn'), { kind, id }, output));
+      });
+    command
+      .command('resolve')
+      .description(`record what was done instead of a ${kind}: it is asked for no more`)
+      .argument('<id>', `of the ${kind}`, idArgument)
+      .addOption(
+        new Option('--outcome <outcome>', MONEY[kind].outcome)
+          .choices(REFUND_SETTLEMENTS)
+          .makeOptionMandatory(),
+      )
+      .requiredOption('--reason <text>', "why; kept in the order's history", textArgument)
+      .option('--reference <text>', 'where the other payment is found', textArgument)
+      .exitOverride()
+      .action(async (id: string, { outcome, reference, reason }: ResolveOptions) => {
+        const { runResolve } = await import('./refund.js');
+        const request = { kind, id, outcome, reference: reference ?? null, reason };
+        finish(await runResolve(readCommandSettings({}, 'warn'), request, output));
+      });
+  }
 }
 
-function refundArgument(text: string): string {
-  if (!validate(text)) throw new InvalidArgumentError('The id of a refund is a UUID.');
+function idArgument(text: string): string {
+  if (!validate(text)) throw new InvalidArgumentError('The id is a UUID.');
   return text.toLowerCase();
 }
 

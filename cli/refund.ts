@@ -1,28 +1,51 @@
 import { userInfo } from 'node:os';
+import { retryCapture, settleCaptureByHand } from '../domain/payments/captures-by-hand';
 import { retryRefund, settleByHand } from '../domain/payments/refunds-by-hand';
 import type { RefundSettlement } from '../domain/payments/types';
 import type { Settings } from '../platform/config';
 import type { Output } from './output';
 import { withDatabase } from './verify';
 
-/** `holdfast refund retry`: lets a refund that is not made be tried again now. */
-export function runRefundRetry(settings: Settings, refundId: string, output: Output): Promise<number> {
+export type MoneyKind = 'refund' | 'capture';
+
+/** `holdfast refund retry`, `holdfast capture retry`: lets one that is not made be tried again now. */
+export function runRetry(
+  settings: Settings,
+  { kind, id }: { kind: MoneyKind; id: string },
+  output: Output,
+): Promise<number> {
   return withDatabase(settings, async (db) => {
-    const { status, amountMinor } = await retryRefund(db, { refundId, actor: operator() });
-    output.line(`${refundId}  ${amountMinor} minor units, ${status}: the order's saga tries it again.`);
+    const actor = operator();
+    const { status, amountMinor } =
+      kind === 'refund'
+        ? await retryRefund(db, { refundId: id, actor })
+        : await retryCapture(db, { captureId: id, actor });
+    output.line(`${id}  ${amountMinor} minor units, ${status}: the order's saga tries it again.`);
     return 0;
   });
 }
 
-/** `holdfast refund resolve`: records what was done instead of a refund. */
-export function runRefundResolve(
+export interface Resolution {
+  kind: MoneyKind;
+  id: string;
+  outcome: RefundSettlement;
+  reference: string | null;
+  reason: string;
+}
+
+/** `holdfast refund resolve`, `holdfast capture resolve`: records what was done instead. */
+export function runResolve(
   settings: Settings,
-  request: { refundId: string; outcome: RefundSettlement; reference: string | null; reason: string },
+  { kind, id, ...how }: Resolution,
   output: Output,
 ): Promise<number> {
   return withDatabase(settings, async (db) => {
-    const { settledAs, amountMinor } = await settleByHand(db, { ...request, actor: operator() });
-    output.line(`${request.refundId}  ${amountMinor} minor units, settled by hand: ${settledAs}.`);
+    const actor = operator();
+    const { settledAs, amountMinor } =
+      kind === 'refund'
+        ? await settleByHand(db, { ...how, refundId: id, actor })
+        : await settleCaptureByHand(db, { ...how, captureId: id, actor });
+    output.line(`${id}  ${amountMinor} minor units, settled by hand: ${settledAs}.`);
     return 0;
   });
 }

@@ -21,7 +21,10 @@ const OPEN_MS = 10_000;
 /** A gateway's own limit comes first: it says better what happened. */
 const LIMIT_GRACE_MS = 500;
 
-type Calls = Pick<ClosableGateway, 'prepare' | 'charge' | 'find' | 'abandon' | 'refund'>;
+type Calls = Pick<
+  ClosableGateway,
+  'prepare' | 'charge' | 'find' | 'abandon' | 'capture' | 'release' | 'refund'
+>;
 /** What the breaker sees of any result. */
 type Result = { status: string; gatewayRef?: string | null } | null;
 
@@ -120,6 +123,8 @@ export function withBreaker(gateway: ClosableGateway, options: BreakerOptions): 
     charge: (request) => guarded('charge', () => gateway.charge(request)),
     find: (request) => guarded('find', () => gateway.find(request)),
     abandon: (request) => guarded('abandon', () => gateway.abandon(request)),
+    capture: (request) => guarded('capture', () => gateway.capture(request)),
+    release: (request) => guarded('release', () => gateway.release(request)),
     refund: (request) => guarded('refund', () => gateway.refund(request)),
     close: () => gateway.close(),
   };
@@ -136,6 +141,8 @@ function isFailure(error: unknown): boolean {
 function isResponse(call: keyof Calls, result: Result): boolean {
   switch (call) {
     case 'charge':
+    case 'capture':
+    case 'release':
     case 'refund':
       return true;
     case 'find':

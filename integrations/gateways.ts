@@ -9,7 +9,14 @@ import { stripeEntry } from './stripe/entry';
 
 type GatewaySettings = Pick<
   Settings,
-  'PAYMENT_GATEWAY' | 'PAYMENT_CALL_TIMEOUT_MS' | 'STRIPE_API_KEY' | 'STRIPE_API_BASE'
+  | 'HOST'
+  | 'PORT'
+  | 'PAYMENT_GATEWAY'
+  | 'PAYMENT_CALL_TIMEOUT_MS'
+  | 'STRIPE_API_KEY'
+  | 'STRIPE_API_BASE'
+  | 'SANDBOX_AUTHORIZATION_SECONDS'
+  | 'SANDBOX_PAGES_URL'
 >;
 
 export interface GatewayDeps {

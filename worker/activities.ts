@@ -8,6 +8,7 @@ import { createReconcileActivities } from '../activities/reconcile';
 import { createReservationActivities } from '../activities/reservations';
 import { createTransferActivities } from '../activities/transfers';
 import { createWarehousingActivities } from '../activities/warehousing';
+import type { OrderAmender } from '../domain/ordering/amendments/amend';
 import type { createOrderReserver } from '../domain/ordering/order-reserver';
 import type { StockLedger } from '../domain/stock/ledger/stock-ledger';
 import type { Settings } from '../platform/config';
@@ -20,6 +21,7 @@ export interface ActivityContext extends EnsureOrderContext, Integrations {
   settings: Settings;
   stock: StockLedger;
   reserver: ReturnType<typeof createOrderReserver>;
+  amender: OrderAmender;
   log: Logger;
 }
 
@@ -36,7 +38,7 @@ export function createActivities(context: ActivityContext): {
   payments: object;
   jobs: object;
 } {
-  const { db, stock, engine, settings, reserver, gateways, carriers, log } = context;
+  const { db, stock, engine, settings, reserver, amender, gateways, carriers, log } = context;
   const [carrier] = carriers;
   if (!carrier) throw new Error('no carrier is set up');
   const { dispatchShipments, stopShipments } = createFulfilmentActivities({
@@ -50,6 +52,8 @@ export function createActivities(context: ActivityContext): {
     gatewayNamed: gateways.named,
     carrier: carrier.name,
     log,
+    actionSeconds: settings.PAYMENT_ACTION_SECONDS,
+    lapseMarginSeconds: settings.AUTHORIZATION_MARGIN_SECONDS,
     limitMs: settings.PAYMENT_CALL_TIMEOUT_MS + PAYMENT_GRACE_MS,
   });
   return {
@@ -57,8 +61,11 @@ export function createActivities(context: ActivityContext): {
       ...createOrderActivities({
         db,
         reserver,
+        amender,
         gateway: gateways.current.name,
         attemptLimit: settings.PAYMENT_ATTEMPTS,
+        carrier: carrier.name,
+        lapseAction: settings.AUTHORIZATION_LAPSE,
       }),
       askGatewayBriefly,
       stopShipments,

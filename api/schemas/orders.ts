@@ -1,11 +1,19 @@
 import { z } from 'zod';
 import { SHIPMENT_STATUSES } from '../../domain/fulfilment/types';
 import { ATTENTION, type AttentionKind } from '../../domain/orders/types';
-import { FULFILMENTS, ITEM_STATUSES, ORDER_STATUSES } from '../../domain/orders/types';
+import {
+  CAPTURE_MODES,
+  FULFILMENTS,
+  ITEM_STATUSES,
+  ORDER_STATUSES,
+  REVIEW_DECISIONS,
+  REVIEW_STATUSES,
+} from '../../domain/orders/types';
 import type { OrderView } from '../../domain/ordering/types';
 import {
   DISPUTE_STATUSES,
-  PAYMENT_STATUSES,
+  CAPTURE_STATUSES,
+  SHOWN_PAYMENT_STATUSES,
   REFUND_SETTLEMENTS,
   REFUND_STATUSES,
 } from '../../domain/payments/types';
@@ -28,6 +36,12 @@ export const paymentMethod = z
   .object({
     method: line(50).meta({ examples: ['card'] }),
     token: line(200).meta({ description: "The gateway's word for a card", examples: ['tok_ok'] }),
+    returnUrl: z
+      .url({ protocol: /^https?$/ })
+      .max(2_000)
+      .nullish()
+      .transform((given) => given ?? undefined)
+      .meta({ description: 'Where the customer goes on after authenticating, where a redirect may follow' }),
   })
   .meta({ id: 'PaymentMethod' });
 
@@ -38,10 +52,12 @@ function mergeLines(lines: readonly { sku: string; quantity: number }[]) {
   return [...merged].map(([sku, quantity]) => ({ sku, quantity }));
 }
 
+const MAX_LINES = 100;
+
 export const items = z
   .array(orderLine)
   .min(1)
-  .max(100)
+  .max(MAX_LINES)
   .transform((lines, context) => {
     const merged = mergeLines(lines);
     for (const item of merged.filter((candidate) => candidate.quantity > MAX_QUANTITY)) {
@@ -67,6 +83,10 @@ export const newOrder = z
       .optional()
       .meta({ description: 'How long units of a `backorder` order may wait for stock' }),
     payment: paymentMethod.nullish().transform((given) => given ?? null),
+    capture: z.enum(CAPTURE_MODES).optional().meta({
+      description:
+        'When the money is taken: `now`, or `on_shipment`: authorised with the order, and captured as each of its parcels leaves. Default: as the settings say',
+    }),
   })
   .meta({ id: 'NewOrder' });
 
@@ -80,6 +100,31 @@ export const cancelBody = z
       .meta({ description: 'Only these units; needs an Idempotency-Key. Absent: all that has not left' }),
   })
   .meta({ id: 'Cancellation' });
+
+export const reviewStatus = z.enum(REVIEW_STATUSES);
+
+export const reviewDecision = z
+  .object({
+    decision: z.enum(Object.keys(REVIEW_DECISIONS) as readonly (keyof typeof REVIEW_DECISIONS)[]),
+    note: line(500).nullish().meta({ description: "Why; kept in the order's history" }),
+  })
+  .meta({ id: 'ReviewDecision' });
+
+/** Quantities are absolute, so one SKU is named once. */
+const amendedItems = z
+  .array(z.object({ sku, quantity: z.int().min(0).max(MAX_QUANTITY) }))
+  .min(1)
+  .max(MAX_LINES)
+  .refine((lines) => new Set(lines.map((one) => one.sku)).size === lines.length, 'must name each SKU once')
+  .meta({ description: 'Units that the order is to have; what is not named stays, 0 removes it' });
+
+export const amendBody = z
+  .object({
+    items: amendedItems.optional(),
+    shipTo: shipTo.optional().meta({ description: 'Where it goes. What is reserved stays where it is' }),
+  })
+  .refine((body) => body.items !== undefined || body.shipTo !== undefined, 'must have items or shipTo')
+  .meta({ id: 'OrderAmendment' });
 
 export const newRefund = z
   .object({
@@ -111,6 +156,16 @@ export const refundSettlement = z
   })
   .meta({ id: 'RefundSettlement' });
 
+export const captureSettlement = z
+  .object({
+    outcome: z.enum(REFUND_SETTLEMENTS).meta({
+      description: 'made_elsewhere: the customer paid in another way; waived: the money is given up',
+    }),
+    reference: line(200).nullish().meta({ description: 'Where the other payment is found' }),
+    reason: line(500),
+  })
+  .meta({ id: 'CaptureSettlement' });
+
 export const orderStatus = z.enum(ORDER_STATUSES);
 
 const item = z
@@ -135,20 +190,6 @@ const reservation = z
   })
   .meta({ id: 'Reservation' });
 
-export const payment = z
-  .object({
-    id: uuid,
-    status: z.enum(PAYMENT_STATUSES),
-    amountMinor: money,
-    refundedMinor: money,
-    currency,
-    declineCode: z.string().optional(),
-    at: time,
-    nextTryAt: time.optional().meta({ description: 'When the gateway is asked next, while it is open' }),
-    lastError: z.string().optional().meta({ description: 'Why the gateway gave no outcome yet' }),
-  })
-  .meta({ id: 'Payment' });
-
 export const refund = z
   .object({
     id: uuid,
@@ -169,6 +210,48 @@ export const refund = z
   })
   .meta({ id: 'Refund' });
 
+export const capture = z
+  .object({
+    id: uuid,
+    shipmentId: uuid.optional().meta({ description: 'The parcel that it pays for; absent: everything' }),
+    amountMinor: money,
+    status: z.enum(CAPTURE_STATUSES).meta({
+      description: 'planned: not made yet; failed: the gateway refused it for good, see `attention`',
+    }),
+    at: time,
+    nextTryAt: time.optional().meta({ description: 'When the gateway is asked next, while it is open' }),
+    lastError: z.string().optional().meta({ description: 'Why it is not made' }),
+    settledAs: z.enum(REFUND_SETTLEMENTS).optional().meta({ description: 'What a person did instead' }),
+    settledReference: z.string().optional().meta({ description: 'Where that is found' }),
+    settledBy: z.string().optional().meta({ description: 'Who recorded it' }),
+  })
+  .meta({ id: 'Capture' });
+
+export const payment = z
+  .object({
+    id: uuid,
+    status: z.enum(SHOWN_PAYMENT_STATUSES).meta({
+      description:
+        'requires_action: the customer is to authenticate, see `nextAction`; authorized: the money is set aside, and taken as parcels leave; voided: it was released, and nothing was taken; failed: nothing of it could be taken',
+    }),
+    amountMinor: money.meta({ description: 'Asked for: of one that is captured apart, what was authorised' }),
+    capturedMinor: money,
+    refundedMinor: money,
+    currency,
+    declineCode: z.string().optional(),
+    at: time,
+    nextAction: z
+      .object({ type: z.literal('redirect'), url: z.string() })
+      .optional()
+      .meta({ description: 'What the customer is to do: open this address' }),
+    captureBefore: time.optional().meta({ description: 'Until when the gateway keeps the authorisation' }),
+    captures: z.array(capture),
+    refunds: z.array(refund),
+    nextTryAt: time.optional().meta({ description: 'When the gateway is asked next, while it is open' }),
+    lastError: z.string().optional().meta({ description: 'Why the gateway gave no outcome yet' }),
+  })
+  .meta({ id: 'Payment' });
+
 const dispute = z
   .object({
     id: uuid,
@@ -185,6 +268,19 @@ const dispute = z
     dueBy: time.optional().meta({ description: 'Until when the gateway takes a response' }),
   })
   .meta({ id: 'Dispute' });
+
+const review = z
+  .object({
+    status: reviewStatus.meta({
+      description:
+        'open: nothing of the order ships; ended: the order was cancelled, or ended otherwise, before it was decided',
+    }),
+    deadline: time.nullable().meta({
+      description:
+        'Until when somebody may decide; null: nothing was authorised that could be decided about. An early decision is taken all the same',
+    }),
+  })
+  .meta({ id: 'Review' });
 
 export const shipmentStatus = z.enum(SHIPMENT_STATUSES);
 
@@ -244,6 +340,7 @@ export const order: z.ZodType<OrderView> = z
     fulfilment: z.enum(FULFILMENTS),
     currency,
     totalMinor: money,
+    shipTo: shipTo.nullable(),
     failureCode: z.string().optional(),
     cancelReason: z.string().optional(),
     items: z.array(item),
@@ -253,6 +350,7 @@ export const order: z.ZodType<OrderView> = z
     payments: z.array(payment),
     refunds: z.array(refund),
     disputes: z.array(dispute),
+    review: review.nullable().meta({ description: 'Null: the order is not reviewed' }),
     shipments: z.array(shipment),
     openCuts: z.array(openCut),
     attention: z.array(attention),

@@ -55,10 +55,14 @@ function isCancelled({ status, cancelReason }: OrderView): boolean {
   return status === 'cancelled' || (hasEnded(status) && cancelReason !== undefined);
 }
 
-/** Something of it is still on its way back: a charge, a refund or a parcel that is being stopped is unresolved. */
-function isUnderWay({ payments, refunds, shipments }: OrderView): boolean {
+/** Something of it is still on its way back: a charge, a refund, money to release or a parcel that is being stopped is unresolved. */
+function isUnderWay({ status, payments, refunds, shipments }: OrderView): boolean {
+  const isReleasing = hasEnded(status) && payments.some((payment) => payment.status === 'authorized');
   return (
-    payments.some(isInFlight) || refunds.some(isOpen) || shipments.some(({ status }) => status === 'voiding')
+    isReleasing ||
+    payments.some(isInFlight) ||
+    refunds.some(isOpen) ||
+    shipments.some((shipment) => shipment.status === 'voiding')
   );
 }
 

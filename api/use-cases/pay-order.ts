@@ -55,6 +55,7 @@ function paymentResponse(orderId: string, payment: PaymentView): ApiResponse {
   switch (payment.status) {
     case 'pending':
     case 'unknown':
+    case 'requires_action':
       return pending(orderId, payment);
     case 'declined':
       throw problem(

@@ -1,5 +1,5 @@
 import { checkAvailability } from '../../domain/stock/availability/availability';
-import type { OrderInput } from '../../domain/orders/types';
+import { REVIEW_DECISIONS, type OrderInput, type ReviewTerms } from '../../domain/orders/types';
 import { readOrder, type OrderRecord } from '../../domain/ordering/views';
 import {
   acceptKey,
@@ -13,6 +13,7 @@ import {
   type KeyId,
   type NewKey,
 } from '../../platform/database/idempotency';
+import { reviewedFrom, type Settings } from '../../platform/config';
 import { derivedId, newId } from '../../platform/ids';
 import { orderPath } from '../http/paths';
 import type { RequestContext } from '../http/request-context';
@@ -78,7 +79,7 @@ export async function placeOrder(context: ApiContext, placement: Placement): Pro
 
 /** 503 says that nothing was done, so a repeat of a request that was started or has a response gets that one's response instead. */
 async function respondWhenFull(context: ApiContext, placement: Placement): Promise<ApiResponse> {
-  const { order, wanted } = requested(placement);
+  const { order, wanted } = requested(context, placement);
   const found = wanted && (await findKey(context.db, wanted));
   if (!found) throw context.admission.refusal();
   if (!isSameRequest(found, wanted)) throw keyReused();
@@ -91,18 +92,30 @@ async function respondWhenFull(context: ApiContext, placement: Placement): Promi
 }
 
 /** The order that a request is for, and the row of its key if it has one. */
-function requested({ body, caller, idempotencyKey }: Placement): {
-  order: OrderInput;
-  wanted: NewKey | null;
-} {
+function requested(
+  { settings }: Pick<ApiContext, 'settings'>,
+  { body, caller, idempotencyKey }: Placement,
+): { order: OrderInput; wanted: NewKey | null } {
+  const wish = { ...body, capture: body.capture ?? settings.CAPTURE, review: reviewTermsOf(settings) };
   if (idempotencyKey === null) {
-    return { order: { ...body, orderId: newId(), fingerprint: null }, wanted: null };
+    return { order: { ...wish, orderId: newId(), fingerprint: null }, wanted: null };
   }
   const orderId = derivedId('order', caller, idempotencyKey);
   const fingerprint = fingerprintOf(body);
   return {
-    order: { ...body, orderId, fingerprint },
+    order: { ...wish, orderId, fingerprint },
     wanted: { caller, key: idempotencyKey, scope: SCOPE, fingerprint, subjectId: orderId },
+  };
+}
+
+/** They are part of the order, so that a saga that is started again decides alike. Undefined: no order is reviewed. */
+function reviewTermsOf(settings: Settings): ReviewTerms | undefined {
+  const fromMinor = reviewedFrom(settings);
+  if (Object.keys(fromMinor).length === 0) return undefined;
+  return {
+    fromMinor,
+    seconds: settings.REVIEW_SECONDS,
+    otherwise: REVIEW_DECISIONS[settings.REVIEW_OTHERWISE],
   };
 }
 
@@ -110,7 +123,7 @@ async function accept(
   context: ApiContext,
   placement: Placement,
 ): Promise<Pick<Attempt, 'key' | 'found' | 'order'>> {
-  const { order, wanted } = requested(placement);
+  const { order, wanted } = requested(context, placement);
   if (!wanted) return { key: null, found: null, order };
   const found = await acceptKey(context.db, wanted);
   if (!isSameRequest(found, wanted)) throw keyReused();

@@ -46,6 +46,11 @@ export function createTextbookActivities(deps: TextbookDeps): TextbookActivities
         method: 'card',
         token: 'tok_ok',
         gatewayRef: null,
+        captureLater: false,
+        offSession: false,
+        keepsMethod: false,
+        customerRef: null,
+        returnUrl: null,
       });
       if (outcome.status !== 'captured') throw new Error('not captured');
     },

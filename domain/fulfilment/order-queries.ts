@@ -76,3 +76,23 @@ export function selectUnitsThatLeft(on: Queryable, orderId: string): Promise<Uni
     [orderId],
   );
 }
+
+/** Units of one product in a parcel that left. */
+export interface ParcelThatLeft {
+  shipmentId: string;
+  reservationId: string;
+  productId: number;
+  quantity: number;
+}
+
+/** What the parcels of an order that left carry. */
+export function selectParcelsThatLeft(on: Queryable, orderId: string): Promise<ParcelThatLeft[]> {
+  return many<ParcelThatLeft>(
+    on,
+    'fulfilment.parcels_that_left',
+    `select s.id as "shipmentId", s.reservation_id as "reservationId", i.product_id as "productId", i.quantity
+     from shipments s join shipment_items i on i.shipment_id = s.id
+     where s.order_id = $1 and s.status in ${literals(LEFT_SHIPMENT_STATUSES)} order by s.created_at, s.id, i.product_id`,
+    [orderId],
+  );
+}

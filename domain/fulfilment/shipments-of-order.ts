@@ -2,9 +2,11 @@ import type { Queryable } from '../../platform/database/database';
 import { selectReservationsThatLeft } from './order-queries';
 
 export {
+  selectParcelsThatLeft as parcelsThatLeft,
   selectStoppedLines as stoppedLines,
   selectStoppedShipments as stoppedShipments,
   selectUnitsThatLeft as unitsThatLeft,
+  type ParcelThatLeft,
   type StoppedLine,
   type UnitsThatLeft,
 } from './order-queries';

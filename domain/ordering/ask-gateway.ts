@@ -12,12 +12,14 @@ import { askRefund } from '../payments/refund';
 import { shownReason } from '../payments/told';
 import type { ChargeOutcome, GatewayNamed } from '../payments/types';
 import { LATE, withinLimit, type CallLimits } from '../payments/within-limit';
+import { askCapture } from '../payments/captures';
+import { askRelease } from '../payments/release';
 import { abandonReservation } from './cancel';
-import { settleCharge } from './pay';
+import { settleCharge, type ChargeTerms } from './pay';
 import { existingProgress } from './progress';
 import type { GatewayAsk, OrderProgress } from './types';
 
-export interface AskDeps {
+export interface AskDeps extends ChargeTerms {
   db: Database;
   gatewayNamed: GatewayNamed;
   /** Name of the carrier that takes new shipments. */
@@ -37,29 +39,44 @@ export interface AskRequest extends CallLimits {
 
 /** A charge without an outcome is asked about after 0.5 s, 1 s, … up to once an hour. */
 const LONGEST_RETRY_SECONDS = 3_600;
+/** Whether a customer has authenticated is looked at after 2 s, 4 s, … up to once a minute; most gateways tell it. */
+const ACTION_TIMES = { firstSeconds: 1, longestSeconds: 60 };
 
 /**
- * Asks the gateway once about a charge or a refund and writes what it says, with all that follows from it. What has no outcome
+ * Asks the gateway once about a charge, a capture, a release or a refund and writes what it says, with all that follows from it. What has no outcome
  * is due again later; the row says when and why. One attempt at a time: it holds up nothing else of the order.
  */
 export async function askGateway(deps: AskDeps, request: AskRequest): Promise<OrderProgress> {
   const { db } = deps;
   const { orderId, ask } = request;
-  if (ask.kind === 'refund') await askRefund(deps, ask.id, request);
-  else await askCharge(deps, request);
+  switch (ask.kind) {
+    case 'charge':
+      await askCharge(deps, request);
+      break;
+    case 'capture':
+      await askCapture(deps, ask.id, request);
+      break;
+    case 'release':
+      await askRelease(deps, ask.id, request);
+      break;
+    case 'refund':
+      await askRefund(deps, ask.id, request);
+      break;
+  }
   return existingProgress(db, orderId);
 }
 
 async function askCharge(deps: AskDeps, request: AskRequest): Promise<void> {
-  const { db, carrier } = deps;
+  const { db, carrier, actionSeconds, lapseMarginSeconds } = deps;
   const paymentId = request.ask.id;
   const claimed = await claimCharge(db, paymentId, {
-    firstSeconds: request.firstRetrySeconds,
-    longestSeconds: LONGEST_RETRY_SECONDS,
+    unknown: { firstSeconds: request.firstRetrySeconds, longestSeconds: LONGEST_RETRY_SECONDS },
+    action: ACTION_TIMES,
   });
   if (!claimed) return;
   const { outcome, why } = await callGateway(deps, request);
-  if (outcome.status !== 'unknown') await settleCharge(db, { paymentId, outcome, carrier });
+  if (outcome.status !== 'unknown')
+    await settleCharge(db, { paymentId, outcome, carrier, actionSeconds, lapseMarginSeconds });
   else if (request.briefMs === null) await recordUnknown(db, request, { ...claimed, why });
 }
 

@@ -1,8 +1,8 @@
 import type { Database, Transaction } from '../../platform/database/database';
-import { createShipments } from '../fulfilment/create';
 import { resolveAttention } from '../orders/attention';
 import { appendEvents } from '../orders/events';
 import { orderPaymentId } from '../orders/ids';
+import { isCapturedLater } from '../orders/rules';
 import { pricesOf, readPaymentTerms, storePaymentMethod } from '../orders/payment-terms';
 import { advanceStatus } from '../orders/status';
 import type { PaymentMethod } from '../orders/types';
@@ -12,12 +12,15 @@ import {
   readOrderPayments,
   readPayment,
   settlePayment,
+  waitForCustomer,
 } from '../payments/payments';
 import { paymentNotFound } from '../payments/errors';
+import { giveUpPayment } from '../payments/charge';
+import type { FinalOutcome } from '../payments/payments';
 import { lockRefundable, planRefunds } from '../payments/refund';
 import { isInFlight } from '../payments/rules';
 import type { ChargeOutcome, PaymentRow, PaymentStatus } from '../payments/types';
-import { beginCharging, endCharging } from '../stock/reservations/charging';
+import { beginCharging, continueCharging, endCharging } from '../stock/reservations/charging';
 import {
   lockOrderReservations,
   openLines,
@@ -25,6 +28,7 @@ import {
   type ReservationRow,
 } from '../stock/reservations/reservations';
 import { existingProgress } from './progress';
+import { shipUnlessReviewed } from './review';
 import type { OrderProgress, PayRefusal } from './types';
 
 export interface BeginChargeRequest {
@@ -48,7 +52,8 @@ export type BeginChargeResult =
 /**
  * Takes an order's oldest unpaid reservation from `pending` to `charging`, where it cannot expire, and writes the charge that
  * is about to be made. Nothing is charged unless this succeeded: a reservation that is past due is refused here. The same
- * `updateId` again is the same charge.
+ * `updateId` again is the same charge. It takes the place of a charge that waits for its customer: that one is given up at the gateway,
+ * and what it captures all the same goes back.
  *
  * @throws `ORDER_NOT_FOUND`
  */
@@ -69,23 +74,52 @@ async function tryBeginCharge(tx: Transaction, request: BeginChargeRequest): Pro
   const terms = await readPaymentTerms(tx, orderId);
   const method = request.payment ?? terms?.paymentMethod;
   const asked = request.reservationId;
-  const reservation = oldestPending(reservations.filter(({ id }) => asked === null || id === asked));
+  const candidates = reservations.filter(({ id }) => asked === null || id === asked);
+  const waiting = payments.find((payment) => payment.serves && payment.status === 'requires_action');
+  const reservation = oldestPending(candidates) ?? candidates.find(({ id }) => id === waiting?.reservationId);
   if (!terms || terms.isBeingCancelled) return { begun: false, code: 'ORDER_NOT_PAYABLE' };
   if (!method || !reservation) return { begun: false, code: whyNotPayable(reservations) };
   const reservationId = reservation.id;
   if (reservation.attempt >= request.attemptLimit) return { begun: false, code: 'PAYMENT_ATTEMPTS_EXCEEDED' };
-  if (!(await beginCharging(tx, reservationId))) return { begun: false, code: 'HOLD_EXPIRED' };
+  if (reservation.status === 'pending') {
+    if (!(await beginCharging(tx, reservationId))) return { begun: false, code: 'HOLD_EXPIRED' };
+  } else if (!waiting || !(await takePlaceOf(tx, orderId, waiting))) {
+    return { begun: false, code: 'PAYMENT_IN_PROGRESS' };
+  }
 
   const amountMinor = await priceOfReservation(tx, orderId, reservationId);
   const attempt = payments.length + 1;
   const paymentId = orderPaymentId(orderId, attempt);
   const { currency } = terms;
   await createPayments(tx, [
-    { id: paymentId, orderId, reservationId, attempt, updateId, amountMinor, currency, ...method, gateway },
+    {
+      id: paymentId,
+      orderId,
+      reservationId,
+      attempt,
+      updateId,
+      amountMinor,
+      currency,
+      method: method.method,
+      token: method.token,
+      gateway,
+      captureLater: isCapturedLater(terms),
+      offSession: request.payment === null,
+      returnUrl: request.payment?.returnUrl ?? null,
+    },
   ]);
   await storePaymentMethod(tx, orderId, method);
   await appendEvents(tx, [{ orderId, type: 'payment_started', data: { paymentId, amountMinor, attempt } }]);
   return { begun: true, paymentId, status: 'pending' };
+}
+
+/** False: the charge has gone on meanwhile. */
+async function takePlaceOf(tx: Transaction, orderId: string, waiting: PaymentRow): Promise<boolean> {
+  const locked = (await lockOrderPayments(tx, orderId)).find(({ id }) => id === waiting.id);
+  if (locked?.status !== 'requires_action' || !locked.serves) return false;
+  await giveUpPayment(tx, waiting.id);
+  await continueCharging(tx, waiting.reservationId);
+  return true;
 }
 
 /** What the open units of a reservation cost, minor units. */
@@ -112,25 +146,35 @@ function whyNotPayable(reservations: readonly ReservationRow[]): PayRefusal {
     : 'ORDER_NOT_PAYABLE';
 }
 
+export interface SettleRequest extends ChargeTerms {
+  paymentId: string;
+  outcome: Exclude<ChargeOutcome, { status: 'unknown' }>;
+  carrier: string;
+}
+
+/** What is set about charges that are not over with their outcome. */
+export interface ChargeTerms {
+  /** How long a customer may take to authenticate, seconds. */
+  actionSeconds: number;
+  /** So long before the gateway drops an authorisation something is done about it, seconds. */
+  lapseMarginSeconds: number;
+}
+
 /**
- * Writes how a charge ended and, in the same transaction, what follows for its reservation: captured → confirmed, with one
- * shipment per warehouse; declined → pending again, so that another card may be tried until it expires. A charge that was
- * settled before is left as it is. Money that was captured for a reservation given up meanwhile goes back.
+ * Writes how a charge ended and, in the same transaction, what follows for its reservation: captured or authorised → confirmed, with
+ * one shipment per warehouse, unless somebody is to approve the order first; declined → pending again, so that another card may be
+ * tried until it expires. One that waits for its customer keeps its reservation. A charge that was settled before is left as it is.
+ * Money that came in for a reservation given up meanwhile goes back, or is released.
  *
  * @throws `PAYMENT_NOT_FOUND`
  */
-export async function settleCharge(
-  db: Database,
-  request: { paymentId: string; outcome: Exclude<ChargeOutcome, { status: 'unknown' }>; carrier: string },
-): Promise<OrderProgress> {
+export async function settleCharge(db: Database, request: SettleRequest): Promise<OrderProgress> {
   const orderId = await db.retrying((tx) => trySettle(tx, request));
   return existingProgress(db, orderId);
 }
 
-async function trySettle(
-  tx: Transaction,
-  { paymentId, outcome, carrier }: Parameters<typeof settleCharge>[1],
-): Promise<string> {
+async function trySettle(tx: Transaction, request: SettleRequest): Promise<string> {
+  const { paymentId, outcome, carrier } = request;
   const known = await readPayment(tx, paymentId);
   if (!known) throw paymentNotFound(paymentId);
   const { orderId, reservationId } = known;
@@ -138,42 +182,55 @@ async function trySettle(
   const payment = (await lockOrderPayments(tx, orderId)).find(({ id }) => id === paymentId);
   if (!payment || !isInFlight(payment)) return orderId;
 
-  if (!reservations.some(({ id, status }) => id === reservationId && status === 'charging')) {
+  const isCharging = reservations.some(({ id, status }) => id === reservationId && status === 'charging');
+  const isWanted = isCharging && payment.serves;
+  if (outcome.status === 'requires_action') {
+    // Of one that nobody wants any more the gateway is asked again at once, to give it up.
+    if (isWanted) await waitForCustomer(tx, payment, { ...outcome, actionSeconds: request.actionSeconds });
+    return orderId;
+  }
+  if (!isWanted) {
     await settleUnwanted(tx, payment, outcome);
     return orderId;
   }
   await resolveAttention(tx, [{ kind: 'charge_unresolved', about: paymentId }]);
+  const terms = await readPaymentTerms(tx, orderId);
+  const settlement = { isWanted, marginSeconds: request.lapseMarginSeconds };
   if (outcome.status === 'declined') {
-    const terms = await readPaymentTerms(tx, orderId);
     if (terms) await endCharging(tx, reservationId, terms.holdSeconds);
-    await settlePayment(tx, payment, outcome);
+    await settlePayment(tx, payment, outcome, settlement);
     return orderId;
   }
   await setReservationStatus(tx, [reservationId], 'confirmed');
-  await settlePayment(tx, payment, outcome);
-  await createShipments(tx, [{ orderId, reservationId, carrier }]);
+  await settlePayment(tx, payment, outcome, settlement);
+  const isAuthorized = outcome.status === 'authorized';
+  if (terms)
+    await shipUnlessReviewed(tx, { orderId, reservationId, carrier, reservations, isAuthorized }, terms);
   await advanceStatus(tx, [orderId], 'paid');
   return orderId;
 }
 
 /**
- * Writes how the charge of a reservation that was given up ended: what was captured goes back in full. The caller has locked the
- * order's reservations and payments, and seen that the charge is in flight. Locks the order's row.
+ * Writes how a charge ended whose money is not wanted any more: its reservation was given up, or another payment took its place. What
+ * was captured goes back in full, what was authorised is released. The caller has locked the order's reservations and payments, and
+ * seen that the charge is in flight. Locks the order's row.
  */
 export async function settleUnwanted(
   tx: Transaction,
   payment: PaymentRow,
-  outcome: Exclude<ChargeOutcome, { status: 'unknown' }>,
+  outcome: FinalOutcome,
 ): Promise<void> {
   const { id: paymentId, orderId, amountMinor } = payment;
   await resolveAttention(tx, [{ kind: 'charge_unresolved', about: paymentId }]);
-  await settlePayment(tx, payment, outcome);
-  if (outcome.status === 'declined') return;
+  await settlePayment(tx, payment, outcome, { isWanted: false, marginSeconds: 0 });
+  if (outcome.status !== 'captured') return;
   const plan = {
     paymentId,
     amountMinor,
     origin: { kind: 'payment' as const, id: paymentId },
-    reason: 'the hold was given up before the charge was resolved',
+    reason: payment.serves
+      ? 'the hold was given up before the charge was resolved'
+      : 'another payment took its place',
     actor: null,
   };
   const payments = await lockRefundable(tx, orderId);

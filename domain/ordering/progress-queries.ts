@@ -4,16 +4,23 @@ import { literals } from '../../platform/database/literals';
 import { utc } from '../../platform/database/pages';
 import { msLeft } from '../../platform/database/retry-times';
 import { doubled } from '../fulfilment/doubled-sql';
-import { STOPPABLE_SHIPMENT_STATUSES, STOPPED_SHIPMENT_STATUSES } from '../fulfilment/types';
+import {
+  LEFT_SHIPMENT_STATUSES,
+  STOPPABLE_SHIPMENT_STATUSES,
+  STOPPED_SHIPMENT_STATUSES,
+} from '../fulfilment/types';
 import type { AttentionKind } from '../orders/types';
 import type { OrderStatus } from '../orders/types';
-import { OPEN_REFUND_STATUSES, PAYMENT_STATUSES_IN_FLIGHT } from '../payments/types';
+import { WAITS_FOR_CAPTURE, WAITS_FOR_MONEY } from '../payments/waits-sql';
+import { OPEN_CAPTURE_STATUSES, OPEN_REFUND_STATUSES, PAYMENT_STATUSES_IN_FLIGHT } from '../payments/types';
 import { LIVE_RESERVATION_STATUSES } from '../stock/reservations/types';
+import { decidable } from './amendments/decidable-sql';
 import { undecided } from './cuts/undecided-sql';
 import type { OrderProgress } from './types';
+import { unshipped } from './unshipped-sql';
 
-/** Requests to cut that are shown: open ones first, then the latest. An order may have had any number. */
-const LATEST_CUTS = 20;
+/** Requests to cut and to amend that are shown: open ones first, then the latest. An order may have had any number. */
+const LATEST_REQUESTS = 20;
 
 export interface ProgressRow {
   orderId: string;
@@ -26,6 +33,7 @@ export interface ProgressRow {
   asks: unknown;
   waitingUnits: number;
   waitingMsLeft: number | null;
+  reviewMsLeft: number | null;
   shipments: unknown;
   stoppableShipments: number;
   stopMsLeft: number | null;
@@ -33,6 +41,10 @@ export interface ProgressRow {
   unreleasedShipments: number;
   cuts: unknown;
   mayCut: boolean;
+  amendments: unknown;
+  mayAmend: boolean;
+  mayCapture: boolean;
+  lapseMsLeft: number | null;
   doubledShipments: number;
   attention: AttentionKind[];
 }
@@ -41,8 +53,21 @@ const ASKS = `
   select 'charge' as kind, p.id, p.tries, p.next_try_at as due from payments p
   where p.order_id = o.id and p.status in ${literals(PAYMENT_STATUSES_IN_FLIGHT)}
   union all
+  select 'release', p.id, p.tries, p.next_try_at from payments p where p.order_id = o.id and p.status = 'void_planned'
+  union all
+  select 'capture', c.id, c.tries, c.next_try_at from captures c
+  where c.order_id = o.id and c.status in ${literals(OPEN_CAPTURE_STATUSES)} and not ${WAITS_FOR_CAPTURE}
+  union all
   select 'refund', f.id, f.tries, f.next_try_at from refunds f
-  where f.order_id = o.id and f.status in ${literals(OPEN_REFUND_STATUSES)}`;
+  where f.order_id = o.id and f.status in ${literals(OPEN_REFUND_STATUSES)} and not ${WAITS_FOR_MONEY}`;
+
+/** The money of the authorised payment \`p\` is to be taken or released, and that is not planned: see \`settleAuthorizations\`. */
+const MAY_CAPTURE = `
+  (not p.captured_whole and exists (
+     select from shipments s where s.reservation_id = p.reservation_id and s.status in ${literals(LEFT_SHIPMENT_STATUSES)}
+       and not (p.multicapture and exists (select from captures c where c.payment_id = p.id and c.shipment_id = s.id)))
+   or exists (select from reservations r where r.id = p.reservation_id and r.status <> 'confirmed')
+      and not exists (select from captures c where c.payment_id = p.id and c.status in ('planned', 'failed')))`;
 
 /** Everything the saga decides on, in one statement and so from one snapshot. */
 export function selectProgress(on: Queryable, orderIds: readonly string[]): Promise<ProgressRow[]> {
@@ -53,6 +78,7 @@ export function selectProgress(on: Queryable, orderIds: readonly string[]): Prom
        o.cancel_state as cancel,
        coalesce((select json_agg(json_build_object(
            'reservationId', r.id, 'seq', r.seq, 'status', r.status, 'attempt', r.attempt,
+           'isUnshipped', ${unshipped('r')},
            'expiresAt', ${utc('r.expires_at')},
            'msLeft', ceil(extract(epoch from r.expires_at - clock_timestamp()) * 1000)) order by r.seq)
          from reservations r where r.order_id = o.id and r.status in ${literals(LIVE_RESERVATION_STATUSES)}), '[]') as reservations,
@@ -63,6 +89,7 @@ export function selectProgress(on: Queryable, orderIds: readonly string[]): Prom
          from (${ASKS}) a), '[]') as asks,
        coalesce(b.units, 0) as "waitingUnits",
        case when b.units > 0 then ceil(extract(epoch from o.backorder_until - clock_timestamp()) * 1000)::float8 end as "waitingMsLeft",
+       case when o.review_status = 'open' then ceil(extract(epoch from o.review_until - clock_timestamp()) * 1000)::float8 end as "reviewMsLeft",
        s.counts as shipments, s.stoppable as "stoppableShipments", s.stop_ms as "stopMsLeft",
        coalesce((select json_agg(json_build_object('shipmentId', v.id, 'msLeft', ${msLeft('v.next_try_at')})
            order by v.next_try_at nulls first, v.id)
@@ -72,16 +99,25 @@ export function selectProgress(on: Queryable, orderIds: readonly string[]): Prom
        coalesce((select json_agg(json_build_object('requestId', c.request_id, 'isOpen', c.is_open, 'units', c.units))
          from (select request_id, bool_or(state = 'open') as is_open, sum(done) as units from order_cuts
                where order_id = o.id group by request_id
-               order by bool_or(state = 'open') desc, max(created_at) desc limit ${LATEST_CUTS}) c), '[]') as cuts,
+               order by bool_or(state = 'open') desc, max(created_at) desc limit ${LATEST_REQUESTS}) c), '[]') as cuts,
        exists (select from order_cuts c where c.order_id = o.id and c.state = 'open' and (
            exists (select from backorders w where w.order_id = o.id and w.product_id = c.product_id and w.waiting > 0)
            or exists (select from reservations r join reservation_lines l on l.reservation_id = r.id
-                      where r.order_id = o.id and r.status = 'pending' and l.product_id = c.product_id and l.open_quantity > 0)
+                      where r.order_id = o.id and (r.status = 'pending' or ${unshipped('r')}) and l.product_id = c.product_id and l.open_quantity > 0)
            or not ${undecided('o.id', 'c.product_id')})) as "mayCut",
+       coalesce((select json_agg(json_build_object('requestId', a.id, 'state', a.state, 'code', a.code))
+         from (select id, state, code from order_amendments where order_id = o.id
+               order by state = 'open' desc, created_at desc limit ${LATEST_REQUESTS}) a), '[]') as amendments,
+       exists (select from order_amendments a where a.order_id = o.id and ${decidable('a')}) as "mayAmend",
+       a.may_capture as "mayCapture", a.lapse_ms as "lapseMsLeft",
        coalesce((select array_agg(distinct t.details->>'reason') from alerts t
          where t.order_id = o.id and t.status <> 'resolved'), '{}') as attention
      from orders o
      left join lateral (select sum(waiting)::bigint as units from backorders where order_id = o.id) b on true
+     cross join lateral (
+       select coalesce(bool_or(${MAY_CAPTURE}), false) as may_capture,
+         min(ceil(extract(epoch from p.capture_due_at - clock_timestamp()) * 1000))::float8 as lapse_ms
+       from payments p where p.order_id = o.id and p.status = 'authorized') a
      cross join lateral (
        select coalesce(json_object_agg(status, count), '{}') as counts, coalesce(sum(stoppable), 0)::int as stoppable,
          min(stop_ms) as stop_ms, coalesce(sum(unreleased), 0)::int as unreleased,

@@ -37,6 +37,7 @@ function asProgress(row: ProgressRow): OrderProgress {
     asks: row.asks as OrderProgress['asks'],
     cuts: row.cuts as OrderProgress['cuts'],
     stops: row.stops as OrderProgress['stops'],
+    amendments: row.amendments as OrderProgress['amendments'],
     shipments: row.shipments as OrderProgress['shipments'],
   };
 }

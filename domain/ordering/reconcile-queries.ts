@@ -1,11 +1,12 @@
 import { many, type Queryable } from '../../platform/database/database';
 import { literals } from '../../platform/database/literals';
 import { OPEN_ORDER_STATUSES } from '../orders/types';
-import { OPEN_REFUND_STATUSES, PAYMENT_STATUSES_IN_FLIGHT } from '../payments/types';
+import { OPEN_CAPTURE_STATUSES, OPEN_PAYMENT_STATUSES, OPEN_REFUND_STATUSES } from '../payments/types';
 
 /** Ids of orders with money that is not final, each part by the partial index of the open rows of its table. */
 const WITH_OPEN_MONEY = `
-  select order_id from payments where status in ${literals(PAYMENT_STATUSES_IN_FLIGHT)}
+  select order_id from payments where status in ${literals(OPEN_PAYMENT_STATUSES)}
+  union all select order_id from captures where status in ${literals(OPEN_CAPTURE_STATUSES)}
   union all select order_id from refunds where status in ${literals(OPEN_REFUND_STATUSES)}`;
 
 /** A saga is late when a reservation is still there after so many seconds past due: nothing of its order moves then. */

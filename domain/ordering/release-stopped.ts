@@ -110,22 +110,29 @@ async function planRefundsOf(
       quantity,
     })),
   );
-  const plans = payments.flatMap(({ paymentId, reservationId }) => {
-    const lines = stopped.filter((line) => line.reservationId === reservationId);
-    const [first] = lines.map(({ shipmentId }) => shipmentId).sort();
-    if (first === undefined) return [];
-    const hasFailed = lines.some(({ status }) => status === 'failed');
-    const isCut = lines.some(({ isForCut }) => isForCut);
-    return [
-      {
-        paymentId,
-        amountMinor: prices.get(reservationId) ?? 0,
-        origin: { kind: 'shipment' as const, id: first },
-        reason: hasFailed ? 'the carrier failed' : isCut ? 'a part was cancelled' : 'the order was cancelled',
-        actor: null,
-      },
-    ];
-  });
+  // Of a payment that is captured parcel by parcel less is captured.
+  const plans = payments
+    .filter(({ isWhole }) => isWhole)
+    .flatMap(({ paymentId, reservationId }) => {
+      const lines = stopped.filter((line) => line.reservationId === reservationId);
+      const [first] = lines.map(({ shipmentId }) => shipmentId).sort();
+      if (first === undefined) return [];
+      const hasFailed = lines.some(({ status }) => status === 'failed');
+      const isCut = lines.some(({ isForCut }) => isForCut);
+      return [
+        {
+          paymentId,
+          amountMinor: prices.get(reservationId) ?? 0,
+          origin: { kind: 'shipment' as const, id: first },
+          reason: hasFailed
+            ? 'the carrier failed'
+            : isCut
+              ? 'a part was cancelled'
+              : 'the order was cancelled',
+          actor: null,
+        },
+      ];
+    });
   return planRefunds(tx, orderId, { payments, plans });
 }
 

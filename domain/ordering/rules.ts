@@ -14,24 +14,32 @@ export type NextStep =
   | { do: 'stop-doubled' }
   /** Take units out of it that somebody asked to. */
   | { do: 'cut' }
+  /** Go on with amending it. */
+  | { do: 'amend' }
   /** Shipments will not leave: plan their refunds and put their stock back on sale. */
   | { do: 'release-stopped' }
+  /** Nobody has decided about the order in time. */
+  | { do: 'decide-review' }
   /** By our clock the reservation is due. */
   | { do: 'expire'; reservationId: string }
   /** The order's units have waited for stock for long enough. */
   | { do: 'give-up-backorders' }
   /** A part that was allocated later is charged to the stored payment method. */
   | { do: 'begin-charge'; reservationId: string }
+  /** Money of authorised payments is to be taken or released: plan it. */
+  | { do: 'settle-authorizations' }
+  /** The gateway is about to drop an authorisation. */
+  | { do: 'act-on-lapse' }
   /** Ask the carrier to stop a shipment, once. */
   | { do: 'stop'; shipmentId: string }
-  /** Ask the gateway about a charge or a refund, once. */
+  /** Ask the gateway about a charge, a capture, a release or a refund, once. */
   | { do: 'ask'; ask: GatewayAsk }
   /** Nothing to do before a message arrives or `ms` have passed; null: only a message. */
   | { do: 'wait'; for: WaitFor; ms: number | null };
 
-export type WaitFor = 'carrier-stop' | 'gateway' | 'payment' | 'retry' | 'shipment' | 'stock';
+export type WaitFor = 'carrier-stop' | 'gateway' | 'payment' | 'retry' | 'review' | 'shipment' | 'stock';
 
-/** A call that is under way: the id of a charge, a refund, or a shipment that is to be stopped. */
+/** A call that is under way: the id of a payment, a capture, a refund, or a shipment that is to be stopped. */
 export type Call = string;
 
 /**
@@ -48,10 +56,14 @@ export function nextStep(progress: OrderProgress, underWay: ReadonlySet<Call> = 
   if (progress.cancel === 'open' && progress.stopMsLeft === null) return { do: 'conclude-cancel' };
   if (progress.doubledShipments > 0) return { do: 'stop-doubled' };
   if (progress.mayCut) return { do: 'cut' };
+  if (progress.mayAmend) return { do: 'amend' };
   if (!isOver) {
+    if (isDue(reviewMsLeft(progress))) return { do: 'decide-review' };
     const due = nextOfReservations(progress);
     if (due) return due;
   }
+  if (progress.mayCapture) return { do: 'settle-authorizations' };
+  if (!isOver && isDue(progress.lapseMsLeft)) return { do: 'act-on-lapse' };
   const call = nextCall(progress, underWay);
   if (call) return call;
   const isUnfinished = progress.asks.length > 0 || progress.stopMsLeft !== null || underWay.size > 0;
@@ -94,6 +106,10 @@ function unpaid({ reservations }: OrderProgress): ReservationProgress[] {
   return reservations.filter(({ status }) => status === 'pending');
 }
 
+function reviewMsLeft(progress: OrderProgress): number | null {
+  return progress.reviewMsLeft ?? null;
+}
+
 function isDue(msLeft: number | null): boolean {
   return msLeft !== null && msLeft <= 0;
 }
@@ -103,8 +119,10 @@ function untilDue(progress: OrderProgress, underWay: ReadonlySet<Call>): number 
   const isOver = hasEnded(progress.status);
   const times = [
     untilCallDue(progress, underWay),
+    ...(isOver ? [] : [reviewMsLeft(progress)]),
     ...(isOver ? [] : unpaid(progress).map(({ msLeft }) => msLeft)),
     ...(isOver || progress.waitingUnits === 0 ? [] : [progress.waitingMsLeft]),
+    ...(isOver ? [] : [progress.lapseMsLeft]),
   ].filter((ms) => ms !== null);
   return times.length === 0 ? null : Math.min(...times);
 }
@@ -112,6 +130,7 @@ function untilDue(progress: OrderProgress, underWay: ReadonlySet<Call>): number 
 function waitsFor(progress: OrderProgress): WaitFor {
   if (progress.stopMsLeft !== null) return 'carrier-stop';
   if (progress.asks.length > 0) return 'gateway';
+  if (reviewMsLeft(progress) !== null) return 'review';
   if (unpaid(progress).length > 0) return 'payment';
   return progress.reservations.some(({ status }) => status === 'confirmed') ? 'shipment' : 'stock';
 }
@@ -119,7 +138,9 @@ function waitsFor(progress: OrderProgress): WaitFor {
 /** True while anything of an order has not left and the request to cancel has not tried to end it. */
 function isEndable({ status, reservations, waitingUnits, stoppableShipments }: OrderProgress): boolean {
   if (hasEnded(status)) return false;
-  const isReserved = reservations.some((one) => one.status === 'pending' || one.status === 'charging');
+  const isReserved = reservations.some(
+    ({ status: is, isUnshipped }) => is === 'pending' || is === 'charging' || isUnshipped === true,
+  );
   return isReserved || waitingUnits > 0 || stoppableShipments > 0;
 }
 

@@ -5,7 +5,8 @@ import { appendEvents } from '../orders/events';
 import { paymentNotFound } from '../payments/errors';
 import { lockOrderPayments, readPayment, readPaymentView } from '../payments/payments';
 import { isInFlight } from '../payments/rules';
-import type { ChargeOutcome, PaymentView } from '../payments/types';
+import type { FinalOutcome } from '../payments/payments';
+import type { PaymentView } from '../payments/types';
 import { lockOrderReservations } from '../stock/reservations/reservations';
 import { settleUnwanted } from './pay';
 
@@ -60,10 +61,7 @@ export async function settleChargeByHand(db: Database, request: ChargeByHand): P
   });
 }
 
-function found(
-  outcome: ChargeByHand['outcome'],
-  gatewayRef: string | null,
-): Exclude<ChargeOutcome, { status: 'unknown' }> {
+function found(outcome: ChargeByHand['outcome'], gatewayRef: string | null): FinalOutcome {
   if (outcome === 'not_captured') return { status: 'declined', gatewayRef, declineCode: NOT_CAPTURED };
   if (gatewayRef === null)
     throw new AppError('REFERENCE_REQUIRED', "Give the gateway's id of the charge as reference.");

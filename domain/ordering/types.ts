@@ -1,9 +1,17 @@
 import type { ShipmentStatus, ShipmentView } from '../fulfilment/types';
 import type { AttentionView } from '../orders/attention';
-import type { AttentionKind, CancelState, Fulfilment, ItemStatus, OrderStatus } from '../orders/types';
+import type {
+  AttentionKind,
+  CancelState,
+  Fulfilment,
+  ItemStatus,
+  OrderStatus,
+  ReviewStatus,
+} from '../orders/types';
 import type { DisputeView, PaymentStatus, PaymentView, RefundView } from '../payments/types';
 import type { ReservationStatus } from '../stock/reservations/types';
-import type { Shortage } from '../stock/sourcing/types';
+import type { ShipTo, Shortage } from '../stock/sourcing/types';
+import type { AmendRefusalCode } from './amendments/types';
 
 /** One reservation of an order, with its time left by PostgreSQL's clock. */
 export interface ReservationProgress {
@@ -11,6 +19,8 @@ export interface ReservationProgress {
   seq: number;
   status: ReservationStatus;
   attempt: number;
+  /** It is paid for, and nothing of it is in a shipment yet: its order is reviewed. Absent, of a history from before reviews: false. */
+  isUnshipped?: boolean;
   expiresAt: string;
   /** Milliseconds until it falls due; zero or less: it is due. */
   msLeft: number;
@@ -38,6 +48,11 @@ export interface OrderProgress {
   waitingUnits: number;
   /** Milliseconds until they no longer wait; null: without end. */
   waitingMsLeft: number | null;
+  /**
+   * Milliseconds until its review is decided as set; null: nobody is to decide, or not before money is authorised. Absent, of a history
+   * from before reviews: null.
+   */
+  reviewMsLeft?: number | null;
   /** Count of shipments by status. */
   shipments: Partial<Record<ShipmentStatus, number>>;
   /** Shipments that have not left and that the carrier has not refused to stop. */
@@ -50,18 +65,26 @@ export interface OrderProgress {
   unreleasedShipments: number;
   /** Shipments that carry again what has left after it was stopped for a cut. */
   doubledShipments: number;
+  /** Money is to be taken of an authorised payment, or to be released, and that is not planned yet. */
+  mayCapture: boolean;
+  /** Milliseconds until something is to be done about an authorisation before the gateway drops it; null: nothing is. */
+  lapseMsLeft: number | null;
   /** The latest requests to take units out of it: whether more may be cut, and how many units were. */
   cuts: { requestId: string; isOpen: boolean; units: number }[];
   /** Something can be done about an open one now: of its products not all is being stopped or charged. */
   mayCut: boolean;
+  /** The latest requests to amend it, and why one was refused. */
+  amendments: { requestId: string; state: CancelState; code: AmendRefusalCode | null }[];
+  /** Something can be done about an open one now: it is not begun, or what it waited for is decided. */
+  mayAmend: boolean;
   /** For what it needs a person, each kind once. */
   attention: AttentionKind[];
 }
 
-/** A charge or refund that the gateway has not finished. */
+/** What the gateway has not finished: a charge, money to take or to release of one, a refund. */
 export interface GatewayAsk {
-  kind: 'charge' | 'refund';
-  /** Of the payment, or the refund. */
+  kind: 'charge' | 'capture' | 'release' | 'refund';
+  /** Of the payment, the capture, or the refund. */
   id: string;
   /** How often the gateway was asked. */
   tries: number;
@@ -101,6 +124,7 @@ export interface OrderView {
   fulfilment: Fulfilment;
   currency: string;
   totalMinor: number;
+  shipTo: ShipTo | null;
   failureCode?: string;
   cancelReason?: string;
   items: OrderItemView[];
@@ -110,6 +134,8 @@ export interface OrderView {
   payments: PaymentView[];
   refunds: RefundView[];
   disputes: DisputeView[];
+  /** Null: it is not reviewed. */
+  review: ReviewView | null;
   shipments: ShipmentView[];
   /** Requests to take units out of it that are under way, oldest first. */
   openCuts: OpenCutView[];
@@ -117,6 +143,12 @@ export interface OrderView {
   attention: AttentionView[];
   createdAt: string;
   updatedAt: string;
+}
+
+export interface ReviewView {
+  status: ReviewStatus;
+  /** Until when somebody may decide; null: nothing was authorised that could be decided about. */
+  deadline: string | null;
 }
 
 /** A request to take units out of an order of which more may be taken out. */

@@ -1,5 +1,5 @@
 import { execute, many, maybeOne, type Queryable, type Transaction } from '../../platform/database/database';
-import type { PaymentMethod } from './types';
+import type { CaptureMode, PaymentMethod } from './types';
 
 export interface PaymentTerms {
   currency: string;
@@ -9,6 +9,11 @@ export interface PaymentTerms {
   holdSeconds: number;
   /** A request to cancel it is open. */
   isBeingCancelled: boolean;
+  /** Somebody is to decide about it. */
+  isReviewOpen: boolean;
+  /** No review is in the way of shipping it: there is none, or it was approved. */
+  mayShip: boolean;
+  capture: CaptureMode;
 }
 
 /** What is agreed about paying for an order; undefined: no such order. */
@@ -17,7 +22,10 @@ export function selectPaymentTerms(on: Queryable, orderId: string): Promise<Paym
     on,
     'orders.payment_terms',
     `select currency, payment_method as "paymentMethod", reservation_seconds as "holdSeconds",
-       cancel_state is not distinct from 'open' as "isBeingCancelled" from orders where id = $1`,
+       cancel_state is not distinct from 'open' as "isBeingCancelled",
+       review_status is not distinct from 'open' as "isReviewOpen", coalesce(review_status, 'approved') = 'approved' as "mayShip",
+       capture
+     from orders where id = $1`,
     [orderId],
   );
 }

@@ -37,10 +37,42 @@ export type Fulfilment = (typeof FULFILMENTS)[number];
 export const ITEM_STATUSES = ['reserved', 'backordered', 'fulfilled', 'cancelled'] as const;
 export type ItemStatus = (typeof ITEM_STATUSES)[number];
 
+/** When money is taken: with the order, or as each of its parcels leaves. */
+export const CAPTURE_MODES = ['now', 'on_shipment'] as const;
+export type CaptureMode = (typeof CAPTURE_MODES)[number];
+
+/**
+ * How the review of an order stands. `open`: nothing of it ships; `ended`: the order was cancelled, or ended otherwise, before it was
+ * decided.
+ */
+export const REVIEW_STATUSES = ['open', 'approved', 'rejected', 'ended'] as const;
+export type ReviewStatus = (typeof REVIEW_STATUSES)[number];
+
+export const REVIEW_OUTCOMES = ['approved', 'rejected'] as const satisfies readonly ReviewStatus[];
+export type ReviewOutcome = (typeof REVIEW_OUTCOMES)[number];
+
+/** What somebody says about an order, and how its review stands then. */
+export const REVIEW_DECISIONS = {
+  approve: 'approved',
+  reject: 'rejected',
+} as const satisfies Record<string, ReviewOutcome>;
+
+/** Which orders are reviewed, and for how long. */
+export interface ReviewTerms {
+  /** An order of this total or more is reviewed, minor units by ISO 4217 code; a currency that is not here is not. */
+  fromMinor: Readonly<Record<string, number>>;
+  /** How long somebody may decide, from when money is authorised. */
+  seconds: number;
+  /** What is decided when nobody did. */
+  otherwise: ReviewOutcome;
+}
+
 /** What an order is charged with. `token` is the gateway's word for a card, never a card number. */
 export interface PaymentMethod {
   method: string;
   token: string;
+  /** Where the customer goes on after authenticating, where a redirect may follow. */
+  returnUrl?: string | undefined;
 }
 
 /** Everything an order needs to be carried out: the saga's input, stored with the order so that it can be started again. */
@@ -55,6 +87,10 @@ export interface OrderInput {
   /** How long the units of a `backorder` order may wait for stock; absent: as the settings say. */
   backorderSeconds?: number | undefined;
   payment: PaymentMethod | null;
+  /** When its money is taken; absent: with the order. */
+  capture?: CaptureMode | undefined;
+  /** Whether it is reviewed, by its total; absent: it is not. */
+  review?: ReviewTerms | undefined;
   /** SHA-256 of the request body, where it came with an Idempotency-Key. */
   fingerprint: string | null;
 }
@@ -117,12 +153,32 @@ export const ATTENTION = {
   charge_unresolved: {
     next: 'The gateway does not say what became of this charge. Its stock is on sale again. It is asked again by itself; money that turns out to be captured goes back. Where you find out at the gateway what became of it, record it with POST /payments/{id}/resolve. Look the payment up at the gateway.',
   },
+  capture_failed: {
+    next: 'The gateway refuses for good to take this money of the authorisation, and the goods may have left. Take it in another way and record it with POST /captures/{id}/resolve, or try again with POST /captures/{id}/retry.',
+  },
+  capture_delayed: {
+    next: 'The gateway has not taken this money yet. It is tried again by itself, and the authorisation lapses at captureBefore of the payment. Look at the gateway before you take the money in another way: POST /captures/{id}/resolve records that, and Holdfast does not ask about it any more.',
+  },
+  captured_twice: {
+    next: 'The gateway took this money after a person had recorded what was done instead. See whether the customer paid twice, and give it back at the gateway. Then end this with POST /inventory/alerts/{id}/resolve.',
+    byHand: true,
+  },
+  void_delayed: {
+    next: 'The gateway does not release what is left of this authorisation: the customer cannot use that money until it lapses. It is tried again by itself. Release it at the gateway if the customer asks.',
+  },
+  authorization_lapses: {
+    next: 'What was ordered has not left in the time for which the gateway keeps the money. See why it does not ship. Then end this with POST /inventory/alerts/{id}/resolve.',
+    byHand: true,
+  },
   shipment_not_stopped: {
     next: 'The carrier does not respond to the order to stop this parcel. It is asked again by itself. Stop the parcel by hand: its units stay reserved until the carrier responds.',
   },
   left_after_stop: {
     next: 'The carrier picked this parcel up after it was stopped: the goods are gone and their money goes back. Get the parcel back and book its units in with POST /inventory/{sku}/adjust, or charge the customer anew. Then end this with POST /inventory/alerts/{id}/resolve.',
     byHand: true,
+  },
+  review_open: {
+    next: 'Nothing of this order ships before somebody decides, and its deadline decides otherwise. Approve or reject it with POST /orders/{id}/review.',
   },
   step_failing: {
     next: 'A step of this order fails each time although PostgreSQL works: something in its rows is wrong, or in this build. It is tried again at least every five minutes; until it succeeds, what comes after it waits. The log of the worker has the error. Start a check with POST /jobs/consistency and mend what it finds. This ends when the step succeeds.',

@@ -1,7 +1,7 @@
 import { execute, maybeOne, type Queryable, type Transaction } from '../../platform/database/database';
 import { literals } from '../../platform/database/literals';
 import { nextTry, type RetryTimes } from '../../platform/database/retry-times';
-import { PAYMENT_STATUSES_IN_FLIGHT, type PaymentStatus } from './types';
+import { PAYMENT_STATUSES_IN_FLIGHT, type NextAction, type PaymentStatus } from './types';
 
 export interface ChargeRow {
   id: string;
@@ -15,8 +15,19 @@ export interface ChargeRow {
   gateway: string;
   gatewayRef: string | null;
   declineCode: string | null;
+  captureLater: boolean;
+  offSession: boolean;
+  returnUrl: string | null;
+  /** Of this payment, or of an earlier one of the order with the same card at the same gateway. */
+  customerRef: string | null;
+  /** Parts of the order may be charged later. */
+  keepsMethod: boolean;
+  multicapture: boolean;
+  captureBefore: Date | null;
   /** Its reservation still waits for this money. */
   wanted: boolean;
+  /** Its customer has not authenticated in time. */
+  isActionDue: boolean;
 }
 
 /** A payment as it is charged. */
@@ -26,29 +37,36 @@ export function selectCharge(on: Queryable, paymentId: string): Promise<ChargeRo
     'payments.charge',
     `select p.id, p.order_id as "orderId", p.reservation_id as "reservationId", p.status, p.amount_minor as "amountMinor",
        p.currency, p.method, p.token, p.gateway, p.gateway_ref as "gatewayRef", p.decline_code as "declineCode",
-       r.status = 'charging' as wanted
-     from payments p join reservations r on r.id = p.reservation_id where p.id = $1`,
+       p.capture_later as "captureLater", p.off_session as "offSession", p.return_url as "returnUrl", p.multicapture,
+       p.capture_before as "captureBefore", o.fulfilment = 'backorder' as "keepsMethod",
+       coalesce(p.customer_ref, (
+         select e.customer_ref from payments e where e.order_id = p.order_id and e.gateway = p.gateway and e.token = p.token
+           and e.customer_ref is not null order by e.attempt limit 1)) as "customerRef",
+       p.serves and r.status = 'charging' as wanted,
+       coalesce(p.action_until <= clock_timestamp(), false) as "isActionDue"
+     from payments p join reservations r on r.id = p.reservation_id join orders o on o.id = p.order_id where p.id = $1`,
     [paymentId],
   );
 }
 
 /**
  * Stores the gateway's id of a charge in flight unless one is stored already, and returns the stored one; undefined: the
- * payment is no longer in flight, or its reservation was given up.
+ * payment is no longer in flight, or its money is not wanted any more.
  */
 export async function storeGatewayRef(
   on: Queryable,
   paymentId: string,
-  ref: string,
+  { gatewayRef: ref, customerRef }: { gatewayRef: string; customerRef: string | null },
 ): Promise<string | undefined> {
   const stored = await maybeOne<{ ref: string }>(
     on,
     'payments.store_gateway_ref',
-    `update payments p set gateway_ref = coalesce(gateway_ref, $2), updated_at = clock_timestamp()
-     where id = $1 and status in ${literals(PAYMENT_STATUSES_IN_FLIGHT)}
+    `update payments p
+     set gateway_ref = coalesce(gateway_ref, $2), customer_ref = coalesce(customer_ref, $3), updated_at = clock_timestamp()
+     where id = $1 and serves and status in ${literals(PAYMENT_STATUSES_IN_FLIGHT)}
        and exists (select 1 from reservations r where r.id = p.reservation_id and r.status = 'charging')
      returning gateway_ref as ref`,
-    [paymentId, ref],
+    [paymentId, ref, customerRef],
   );
   return stored?.ref;
 }
@@ -63,23 +81,26 @@ export interface ClaimedCharge {
  * Counts an attempt to ask the gateway about a charge in flight and says when the next is due, before the call: a process
  * that dies in it is not followed by another at once. Undefined: the charge has ended.
  *
- * @param firstSeconds until the second attempt; doubles from there
+ * @param unknown until the second attempt; doubles from there
+ * @param action the same of one that waits for its customer
  */
 export function claimCharge(
   on: Queryable,
   paymentId: string,
-  { firstSeconds, longestSeconds }: RetryTimes,
+  { unknown, action }: { unknown: RetryTimes; action: RetryTimes },
 ): Promise<ClaimedCharge | undefined> {
   return maybeOne<ClaimedCharge>(
     on,
     'payments.claim_charge',
     `update payments p
      set tries = p.tries + 1, first_asked_at = coalesce(p.first_asked_at, clock_timestamp()),
-         next_try_at = ${nextTry('p.tries', '$2', '$3')}
+         next_try_at = case when p.action_until is null then ${nextTry('p.tries', '$2', '$3')}
+           -- Who authenticates is usually told by the gateway; the bound is kept to the second.
+           else least(${nextTry('p.tries', '$4', '$5')}, greatest(p.action_until, clock_timestamp() + make_interval(secs => $4))) end
      where p.id = $1 and p.status in ${literals(PAYMENT_STATUSES_IN_FLIGHT)}
      returning p.reservation_id as "reservationId",
        extract(epoch from clock_timestamp() - p.first_asked_at)::float8 as "askedSeconds"`,
-    [paymentId, firstSeconds, longestSeconds],
+    [paymentId, unknown.firstSeconds, unknown.longestSeconds, action.firstSeconds, action.longestSeconds],
   );
 }
 
@@ -95,7 +116,9 @@ export function updateToUnknown(
   return maybeOne(
     tx,
     'payments.mark_unknown',
-    `update payments p set status = 'unknown', last_error = $2, updated_at = clock_timestamp()
+    // One that waits for its customer still does, as far as is known.
+    `update payments p set status = case when p.status = 'pending' then 'unknown' else p.status end, last_error = $2,
+       updated_at = clock_timestamp()
      from (select id, status from payments where id = $1 for no key update) before
      where p.id = before.id and before.status in ${literals(PAYMENT_STATUSES_IN_FLIGHT)}
      returning p.order_id as "orderId", before.status = 'pending' as "isNew"`,
@@ -114,5 +137,37 @@ export function updateChargesDue(tx: Transaction, orderId: string): Promise<numb
      )
      update payments p set next_try_at = null from locked where p.id = locked.id`,
     [orderId],
+  );
+}
+
+/** Its customer is to authenticate: it is waited for until `actionSeconds` have passed since that was first known. */
+export function updateToAction(
+  tx: Transaction,
+  paymentId: string,
+  action: { gatewayRef: string; nextAction: NextAction; actionSeconds: number },
+): Promise<{ isNew: boolean } | undefined> {
+  return maybeOne(
+    tx,
+    'payments.requires_action',
+    `update payments p
+     set status = 'requires_action', gateway_ref = coalesce(p.gateway_ref, $2), next_action = $3, last_error = null,
+         action_until = coalesce(p.action_until, clock_timestamp() + make_interval(secs => $4)),
+         tries = case when before.status = 'requires_action' then p.tries else 1 end,
+         next_try_at = case when before.status = 'requires_action' then p.next_try_at else clock_timestamp() + interval '1 second' end,
+         updated_at = clock_timestamp()
+     from (select id, status from payments where id = $1 for no key update) before
+     where p.id = before.id and before.status in ${literals(PAYMENT_STATUSES_IN_FLIGHT)}
+     returning before.status <> 'requires_action' as "isNew"`,
+    [paymentId, action.gatewayRef, JSON.stringify(action.nextAction), action.actionSeconds],
+  );
+}
+
+/** The money of a charge that waits for its customer is not wanted any more: another payment takes its place. */
+export function updateNotServing(tx: Transaction, paymentId: string): Promise<number> {
+  return execute(
+    tx,
+    'payments.not_serving',
+    `update payments set serves = false, next_try_at = null, updated_at = clock_timestamp() where id = $1`,
+    [paymentId],
   );
 }

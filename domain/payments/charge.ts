@@ -6,7 +6,12 @@ import { selectCharge, storeGatewayRef, updateToUnknown, type ChargeRow } from '
 import { ABANDONED, isInFlight } from './rules';
 import type { ChargeOutcome, ChargeRequest, GatewayNamed, PaymentGateway } from './types';
 
-export { claimCharge, updateChargesDue as makeChargesDue, type ClaimedCharge } from './charge-queries';
+export {
+  claimCharge,
+  updateChargesDue as makeChargesDue,
+  updateNotServing as giveUpPayment,
+  type ClaimedCharge,
+} from './charge-queries';
 
 /** Stands for the gateway's id where nothing had to be charged. */
 export const NO_CHARGE_REF = 'none';
@@ -22,7 +27,7 @@ export interface ChargeCall {
  * payment, reservation and order are changed by the caller, in one transaction.
  *
  * Of a payment that is settled it returns the stored outcome. A charge that was not made before its reservation was given up
- * is declined as `abandoned`, never made. `unknown`: the gateway may still capture; call again later.
+ * is declined as `abandoned`, never made; so is one whose customer has not authenticated in time. `unknown`: the gateway may still capture; call again later.
  *
  * @throws `PAYMENT_GATEWAY_UNAVAILABLE`: call again, the charge is looked up first and is never made twice;
  * `PAYMENT_GATEWAY_CHANGED`: it belongs to a gateway that is not set up any more; `PAYMENT_NOT_FOUND`;
@@ -40,9 +45,10 @@ export async function executeCharge({ db, gatewayNamed, paymentId }: ChargeCall)
   // by key, at Stripe it costs nothing until there is an intent, so no marker "sent" is worth its own commit.
   const request = asRequest(payment);
   const earlier = await ask(() => gateway.find(request));
-  if (earlier) return earlier;
+  if (earlier && earlier.status !== 'requires_action') return earlier;
   // The reservation was given up while the charge was unknown: a charge without reserved stock must not be made.
-  if (!payment.wanted) return ask(() => gateway.abandon(request));
+  if (!payment.wanted || payment.isActionDue) return ask(() => gateway.abandon(request));
+  if (earlier) return earlier;
 
   const prepared = await prepare(db, gateway, request);
   if (prepared.status !== 'ready') return prepared;
@@ -67,10 +73,19 @@ export async function markUnknownIn(tx: Transaction, paymentId: string, why: str
 
 function storedOutcome(payment: ChargeRow): ChargeOutcome | null {
   if (isInFlight(payment)) return null;
-  const { gatewayRef, declineCode } = payment;
-  return payment.status === 'declined'
-    ? { status: 'declined', gatewayRef, declineCode: declineCode ?? 'declined' }
-    : { status: 'captured', gatewayRef: gatewayRef ?? NO_CHARGE_REF };
+  const { gatewayRef, declineCode, multicapture, captureBefore } = payment;
+  const ref = gatewayRef ?? NO_CHARGE_REF;
+  switch (payment.status) {
+    case 'declined':
+    case 'voided':
+    case 'failed':
+      return { status: 'declined', gatewayRef, declineCode: declineCode ?? payment.status };
+    case 'authorized':
+    case 'void_planned':
+      return { status: 'authorized', gatewayRef: ref, multicapture, captureBefore };
+    default:
+      return { status: 'captured', gatewayRef: ref };
+  }
 }
 
 function free(payment: ChargeRow): ChargeOutcome {
@@ -81,7 +96,9 @@ function free(payment: ChargeRow): ChargeOutcome {
 
 function asRequest(payment: ChargeRow): ChargeRequest {
   const { id: paymentId, orderId, amountMinor, currency, method, token, gatewayRef } = payment;
-  return { paymentId, orderId, amountMinor, currency, method, token, gatewayRef };
+  const { captureLater, offSession, keepsMethod, customerRef, returnUrl } = payment;
+  const charge = { paymentId, orderId, amountMinor, currency, method, token, gatewayRef };
+  return { ...charge, captureLater, offSession, keepsMethod, customerRef, returnUrl };
 }
 
 type Ready = { status: 'ready'; request: ChargeRequest } | ChargeOutcome;
@@ -91,8 +108,16 @@ async function prepare(db: Database, gateway: PaymentGateway, request: ChargeReq
   const prepared = await ask(() => gateway.prepare(request));
   if (prepared.status === 'declined') return prepared;
   if (!prepared.gatewayRef) return { status: 'ready', request };
-  const gatewayRef = await storeGatewayRef(db, request.paymentId, prepared.gatewayRef);
-  if (gatewayRef) return { status: 'ready', request: { ...request, gatewayRef } };
+  const { customerRef = null } = prepared;
+  const gatewayRef = await storeGatewayRef(db, request.paymentId, {
+    gatewayRef: prepared.gatewayRef,
+    customerRef,
+  });
+  if (gatewayRef)
+    return {
+      status: 'ready',
+      request: { ...request, gatewayRef, customerRef: request.customerRef ?? customerRef },
+    };
   // Another call has settled it meanwhile, or the reservation was given up.
   const payment = await selectCharge(db, request.paymentId);
   return (payment && storedOutcome(payment)) ?? { status: 'unknown' };

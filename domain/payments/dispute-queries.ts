@@ -77,7 +77,7 @@ export function selectDisputedMoney(on: Queryable, paymentId: string): Promise<D
     on,
     'payments.disputed_money',
     `select d.gateway_ref as "gatewayRef", d.status, d.amount_minor as "amountMinor", d.currency,
-       p.amount_minor as "capturedMinor",
+       p.captured_minor as "capturedMinor",
        coalesce((select sum(r.amount_minor) from refunds r where r.order_id = p.order_id and r.payment_id = p.id
                  and r.status in ('pending', 'succeeded')), 0)::bigint as "refundedMinor"
      from disputes d join payments p on p.id = d.payment_id

@@ -43,6 +43,11 @@ export function refundNotFound(refundId: string): AppError {
   return new AppError('REFUND_NOT_FOUND', 'There is no such refund.', { refundId });
 }
 
+/** `CAPTURE_NOT_FOUND`: there is no such capture. */
+export function captureNotFound(captureId: string): AppError {
+  return new AppError('CAPTURE_NOT_FOUND', 'There is no such capture.', { captureId });
+}
+
 /** `PAYMENT_GATEWAY_CHANGED`: the gateway of this payment is not set up. Set its credentials, and it is asked again. */
 export function gatewayChanged(name: string): AppError {
   return new AppError('PAYMENT_GATEWAY_CHANGED', `The gateway "${name}" is not set up.`, { gateway: name });

@@ -1,6 +1,6 @@
-import { execute, maybeOne, type Queryable, type Transaction } from '../../platform/database/database';
+import { execute, maybeOne, one, type Queryable, type Transaction } from '../../platform/database/database';
 import { literals } from '../../platform/database/literals';
-import { OPEN_REFUND_STATUSES, PAYMENT_STATUSES_IN_FLIGHT } from './types';
+import { OPEN_CAPTURE_STATUSES, OPEN_REFUND_STATUSES, PAYMENT_STATUSES_IN_FLIGHT } from './types';
 
 export interface ToldPayment {
   paymentId: string;
@@ -40,15 +40,24 @@ export async function insertGatewayEvent(
   return written > 0;
 }
 
-/** The gateway is to be asked about a charge now. False: it is not in flight. */
+/** The gateway is to be asked about a charge now: also about its captures and its release. False: none of them is open. */
 export async function updateChargeDue(tx: Transaction, paymentId: string): Promise<boolean> {
-  const changed = await execute(
+  const changed = await one<{ count: number }>(
     tx,
     'payments.charge_due',
-    `update payments set next_try_at = null where id = $1 and status in ${literals(PAYMENT_STATUSES_IN_FLIGHT)}`,
+    `with charge as (
+       update payments set next_try_at = null
+       where id = $1 and status in ${literals([...PAYMENT_STATUSES_IN_FLIGHT, 'void_planned'])} returning id
+     ), captured as (
+       update captures set next_try_at = null
+       where id in (select id from captures where payment_id = $1 and order_id = (select order_id from payments where id = $1)
+                      and status in ${literals(OPEN_CAPTURE_STATUSES)} order by id for no key update)
+       returning id
+     )
+     select ((select count(*) from charge) + (select count(*) from captured))::int as count`,
     [paymentId],
   );
-  return changed > 0;
+  return changed.count > 0;
 }
 
 /** The gateway is to be asked about open refunds of a payment now: about one, or (null) about all. False: none is open. */

@@ -1,7 +1,8 @@
 import type { Transaction } from '../../platform/database/database';
 import { appendEvents } from '../orders/events';
-import { insertPayments, updateOutcome } from './queries';
-import type { ChargeOutcome, NewPayment, PaymentRow } from './types';
+import { updateToAction } from './charge-queries';
+import { insertPayments, updateAuthorized, updateOutcome } from './queries';
+import type { ChargeOutcome, NewPayment, NextAction, PaymentRow } from './types';
 
 export {
   existsCaptured as wasEverPaid,
@@ -17,19 +18,44 @@ export async function createPayments(tx: Transaction, payments: readonly NewPaym
   if (payments.length > 0) await insertPayments(tx, payments);
 }
 
+/** How a charge ended. */
+export type FinalOutcome = Exclude<ChargeOutcome, { status: 'unknown' | 'requires_action' }>;
+
 /**
- * Writes how the charge of a payment ended, with an event. The caller has locked the payment, and seen that it is in flight.
+ * Writes how the charge of a payment ended, with an event. What is authorised and not wanted is to be released. The caller has locked the payment, and seen that it is in flight.
  * Locks the order's row.
  */
 export async function settlePayment(
   tx: Transaction,
   { id: paymentId, orderId, amountMinor, currency }: PaymentRow,
-  outcome: Exclude<ChargeOutcome, { status: 'unknown' }>,
+  outcome: FinalOutcome,
+  { isWanted, marginSeconds }: { isWanted: boolean; marginSeconds: number },
 ): Promise<void> {
   const { status, gatewayRef } = outcome;
   const declineCode = outcome.status === 'declined' ? outcome.declineCode : null;
-  await updateOutcome(tx, { id: paymentId, status, gatewayRef, declineCode });
+  if (outcome.status === 'authorized') {
+    const { multicapture, captureBefore } = outcome;
+    const becomes = isWanted ? 'authorized' : 'void_planned';
+    const authorization = { gatewayRef: outcome.gatewayRef, multicapture, captureBefore, marginSeconds };
+    await updateAuthorized(tx, { id: paymentId, status: becomes, ...authorization });
+  } else {
+    await updateOutcome(tx, { id: paymentId, status: outcome.status, gatewayRef, declineCode });
+  }
   const data =
     outcome.status === 'declined' ? { paymentId, declineCode } : { paymentId, amountMinor, currency };
   await appendEvents(tx, [{ orderId, type: `payment_${status}`, data }]);
+}
+
+/**
+ * Writes that the customer is to authenticate, the first time with an event; it is waited for until `actionSeconds` have passed. The
+ * caller has locked the payment. Locks the order's row.
+ */
+export async function waitForCustomer(
+  tx: Transaction,
+  { id: paymentId, orderId }: PaymentRow,
+  action: { gatewayRef: string; nextAction: NextAction; actionSeconds: number },
+): Promise<void> {
+  const changed = await updateToAction(tx, paymentId, action);
+  if (changed?.isNew)
+    await appendEvents(tx, [{ orderId, type: 'payment_requires_action', data: { paymentId } }]);
 }

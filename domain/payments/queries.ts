@@ -8,7 +8,8 @@ import {
 } from '../../platform/database/database';
 import { literals } from '../../platform/database/literals';
 import {
-  CAPTURED_PAYMENT_STATUSES,
+  PAID_PAYMENT_STATUSES,
+  type AUTHORIZED_PAYMENT_STATUSES,
   type NewPayment,
   type PaymentRow,
   type PaymentStatus,
@@ -20,10 +21,14 @@ export function insertPayments(tx: Transaction, payments: readonly NewPayment[])
   return execute(
     tx,
     'payments.insert',
-    `insert into payments (id, order_id, reservation_id, attempt, update_id, status, amount_minor, currency, method, token, gateway)
-     select id, order_id, reservation_id, attempt, update_id, 'pending', amount, currency, method, token, gateway
-     from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::int[], $5::text[], $6::bigint[], $7::text[], $8::text[], $9::text[], $10::text[])
-       as p (id, order_id, reservation_id, attempt, update_id, amount, currency, method, token, gateway)`,
+    `insert into payments (id, order_id, reservation_id, attempt, update_id, status, amount_minor, currency, method, token, gateway,
+       capture_later, off_session, return_url)
+     select id, order_id, reservation_id, attempt, update_id, 'pending', amount, currency, method, token, gateway,
+       capture_later, off_session, return_url
+     from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::int[], $5::text[], $6::bigint[], $7::text[], $8::text[], $9::text[], $10::text[],
+         $11::boolean[], $12::boolean[], $13::text[])
+       as p (id, order_id, reservation_id, attempt, update_id, amount, currency, method, token, gateway, capture_later, off_session,
+         return_url)`,
     [
       payments.map((p) => p.id),
       payments.map((p) => p.orderId),
@@ -35,12 +40,15 @@ export function insertPayments(tx: Transaction, payments: readonly NewPayment[])
       payments.map((p) => p.method),
       payments.map((p) => p.token),
       payments.map((p) => p.gateway),
+      payments.map((p) => p.captureLater),
+      payments.map((p) => p.offSession),
+      payments.map((p) => p.returnUrl),
     ],
   );
 }
 
 const PAYMENT_COLUMNS = `id, order_id as "orderId", reservation_id as "reservationId", attempt, update_id as "updateId", status,
-  amount_minor as "amountMinor", currency, gateway_ref as "gatewayRef", decline_code as "declineCode"`;
+  amount_minor as "amountMinor", currency, gateway_ref as "gatewayRef", decline_code as "declineCode", serves`;
 
 /** All payments of an order, oldest first. */
 export function selectOfOrder(on: Queryable, orderId: string): Promise<PaymentRow[]> {
@@ -67,26 +75,67 @@ export function selectById(on: Queryable, paymentId: string): Promise<PaymentRow
   ]);
 }
 
+/** Of one that was captured all of it is. */
 export function updateOutcome(
   tx: Transaction,
-  payment: { id: string; status: PaymentStatus; gatewayRef: string | null; declineCode: string | null },
+  payment: {
+    id: string;
+    status: Extract<PaymentStatus, 'captured' | 'declined'>;
+    gatewayRef: string | null;
+    declineCode: string | null;
+  },
 ): Promise<number> {
   return execute(
     tx,
     'payments.update_outcome',
-    `update payments set status = $2, gateway_ref = coalesce($3, gateway_ref), decline_code = $4, updated_at = clock_timestamp()
+    `update payments
+     set status = $2, gateway_ref = coalesce($3, gateway_ref), decline_code = $4, captured_whole = $5,
+         capture_planned_minor = case when $5 then amount_minor else 0 end,
+         captured_minor = case when $5 then amount_minor else 0 end, updated_at = clock_timestamp()
      where id = $1`,
-    [payment.id, payment.status, payment.gatewayRef, payment.declineCode],
+    [payment.id, payment.status, payment.gatewayRef, payment.declineCode, payment.status === 'captured'],
   );
 }
 
-/** Whether money of an order ever came in. */
+export interface NewAuthorization {
+  id: string;
+  status: (typeof AUTHORIZED_PAYMENT_STATUSES)[number];
+  gatewayRef: string;
+  multicapture: boolean;
+  captureBefore: Date | null;
+  /** So long before the gateway drops it something is done, at most half of the time that is left, seconds. */
+  marginSeconds: number;
+}
+
+/** The money of a payment is set aside. */
+export function updateAuthorized(tx: Transaction, payment: NewAuthorization): Promise<number> {
+  return execute(
+    tx,
+    'payments.update_authorized',
+    `update payments
+     set status = $2, gateway_ref = coalesce($3, gateway_ref), multicapture = $4, capture_before = $5,
+         capture_due_at = $5::timestamptz
+           - least(make_interval(secs => $6), greatest(($5::timestamptz - clock_timestamp()) / 2, interval '0')),
+         tries = 0, next_try_at = null, last_error = null, updated_at = clock_timestamp()
+     where id = $1`,
+    [
+      payment.id,
+      payment.status,
+      payment.gatewayRef,
+      payment.multicapture,
+      payment.captureBefore,
+      payment.marginSeconds,
+    ],
+  );
+}
+
+/** Whether money of an order ever came in, or was set aside. */
 export async function existsCaptured(on: Queryable, orderId: string): Promise<boolean> {
   const { paid } = await one<{ paid: boolean }>(
     on,
     'payments.exists_captured',
     `select exists (select from payments where order_id = $1
-                    and status in ${literals(CAPTURED_PAYMENT_STATUSES)}) as paid`,
+                    and status in ${literals(PAID_PAYMENT_STATUSES)}) as paid`,
     [orderId],
   );
   return paid;

@@ -9,6 +9,7 @@ import {
 import { literals } from '../../platform/database/literals';
 import { nextTry, type RetryTimes } from '../../platform/database/retry-times';
 import {
+  AUTHORIZED_PAYMENT_STATUSES,
   OPEN_REFUND_STATUSES,
   REFUNDABLE_PAYMENT_STATUSES,
   type RefundablePayment,
@@ -20,14 +21,15 @@ import {
 } from './types';
 import { IS_DISPUTED } from './dispute-queries';
 import { REFUND_JSON } from './view-sql';
+import { capturedAs } from './captured-as-sql';
 
-/** Captured payments of an order of which money is left, locked by id. */
+/** Payments of an order of which money is captured and left, or may be, locked by id. */
 export function selectRefundableForUpdate(tx: Transaction, orderId: string): Promise<RefundablePayment[]> {
   return many<RefundablePayment>(
     tx,
     'payments.lock_refundable',
-    `select id as "paymentId", reservation_id as "reservationId", amount_minor as "amountMinor",
-       refund_planned_minor as "refundPlannedMinor"
+    `select id as "paymentId", reservation_id as "reservationId", capture_planned_minor as "capturedMinor",
+       captured_whole as "isWhole", refund_planned_minor as "refundPlannedMinor"
      from payments where order_id = $1 and status in ${literals(REFUNDABLE_PAYMENT_STATUSES)} order by id
      for no key update`,
     [orderId],
@@ -169,8 +171,8 @@ export function updateRefund(tx: Transaction, refundId: string, change: RefundCh
      )
      update payments p
      set refunded_minor = p.refunded_minor + moved.by,
-         status = case when p.refunded_minor + moved.by = 0 then 'captured'
-                       when p.refunded_minor + moved.by = p.amount_minor then 'refunded' else 'partially_refunded' end,
+         status = case when p.status in ${literals(AUTHORIZED_PAYMENT_STATUSES)} then p.status
+                       else ${capturedAs('p.refunded_minor + moved.by', 'p.captured_minor')} end,
          updated_at = clock_timestamp()
      from moved where p.id = moved.payment_id and moved.by <> 0`,
     [
@@ -278,4 +280,29 @@ export function updateRefundHeldBack(
      where id = $1 and status = 'planned'`,
     [refundId, why, seconds],
   );
+}
+
+/**
+ * Planned refunds of a payment for which no money is captured or will be, the latest first: those of which the sum of all that stand
+ * before them exceeds it. Locked.
+ */
+export async function selectUncovered(tx: Transaction, paymentId: string): Promise<string[]> {
+  const found = await many<{ id: string }>(
+    tx,
+    'payments.uncovered_refunds',
+    `with locked as (
+       select id, amount_minor, status, created_at from refunds
+       where payment_id = $1 and order_id = (select order_id from payments where id = $1)
+         and status in ('planned', 'pending', 'succeeded') order by id for no key update
+     ), money as (
+       select p.captured_minor + coalesce((select sum(c.amount_minor) from captures c
+                                           where c.payment_id = p.id and c.status in ('planned', 'failed')), 0) as minor
+       from payments p where p.id = $1
+     )
+     select id from (
+       select id, status, sum(amount_minor) over (order by (status = 'planned')::int, created_at, id) as so_far from locked) r, money
+     where r.status = 'planned' and r.so_far > money.minor order by id`,
+    [paymentId],
+  );
+  return found.map(({ id }) => id);
 }

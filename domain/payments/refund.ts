@@ -21,7 +21,7 @@ import { shownReason } from './told';
 import {
   type GatewayNamed,
   type RefundablePayment,
-  type RefundKeySpent,
+  type KeySpent,
   type RefundOutcome,
   type RefundPlan,
   type RefundRequest,
@@ -141,7 +141,7 @@ async function holdBack(tx: Transaction, refundId: string): Promise<boolean> {
 
 type NoOutcome =
   /** `isNotSetUp`: there is no such gateway any more, so nothing was asked. */
-  { status: 'unknown'; reason: string; isNotSetUp?: boolean } | RefundKeySpent;
+  { status: 'unknown'; reason: string; isNotSetUp?: boolean } | KeySpent;
 type CallOutcome = RefundOutcome | NoOutcome;
 
 async function callGateway({ gatewayNamed, log }: RefundDeps, refund: RefundRow): Promise<CallOutcome> {

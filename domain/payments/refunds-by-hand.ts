@@ -13,6 +13,7 @@ import {
   selectRefundForUpdate,
   selectRefundOfOrigin,
   selectRefundView,
+  selectUncovered,
   updateRefund,
   updateRefundDueByHand,
 } from './refund-queries';
@@ -99,7 +100,7 @@ function paymentOf(
   const left = payments
     .map((payment) => ({
       paymentId: payment.paymentId,
-      leftMinor: payment.amountMinor - payment.refundPlannedMinor,
+      leftMinor: payment.capturedMinor - payment.refundPlannedMinor,
     }))
     .filter((payment) => payment.leftMinor > 0 && (paymentId === null || payment.paymentId === paymentId));
   const [payment] = left;
@@ -210,6 +211,28 @@ export async function retryRefund(
     await appendEvents(tx, [{ orderId, type: 'refund_retried', data: { refundId, actor } }]);
     return viewOf(tx, refundId);
   });
+}
+
+/**
+ * Ends the refunds of a payment that have nothing to give back, since a capture of it was settled by hand. The caller has locked the
+ * payment. Returns their events, which are the caller's to append.
+ */
+export async function settleUncoveredRefunds(
+  tx: Transaction,
+  {
+    orderId,
+    paymentId,
+    reason,
+    actor,
+  }: { orderId: string; paymentId: string; reason: string; actor: string },
+): Promise<NewEvent[]> {
+  const uncovered = await selectUncovered(tx, paymentId);
+  const events: NewEvent[] = [];
+  for (const refundId of uncovered) {
+    const how = { outcome: 'waived' as const, reference: null, reason, actor };
+    events.push(...(await writeSettlement(tx, orderId, { refundId, ...how })));
+  }
+  return events;
 }
 
 function refundSettled(): AppError {

@@ -18,10 +18,10 @@ export function isInFlight({ status }: { status: PaymentStatus }): boolean {
 
 /** How much of `wantedMinor` may still be planned to go back of a payment, minor units. */
 export function refundable(
-  { amountMinor, refundPlannedMinor }: RefundablePayment,
+  { capturedMinor, refundPlannedMinor }: Pick<RefundablePayment, 'capturedMinor' | 'refundPlannedMinor'>,
   wantedMinor: number,
 ): number {
-  return Math.max(0, Math.min(wantedMinor, amountMinor - refundPlannedMinor));
+  return Math.max(0, Math.min(wantedMinor, capturedMinor - refundPlannedMinor));
 }
 
 /**
@@ -128,4 +128,57 @@ export function disputeBarrier(
     .reduce((sum, amount) => sum + amount, 0);
   const leftMinor = first.capturedMinor - first.refundedMinor - lostMinor;
   return refund.amountMinor <= leftMinor ? { is: 'none' } : { is: 'gone', gatewayRef: first.gatewayRef };
+}
+
+/** An authorised payment as what is captured of it is decided. */
+export interface CapturedInParts {
+  multicapture: boolean;
+  /** One capture takes all of it. */
+  isWhole: boolean;
+  /** Parcels that have their capture. */
+  shipmentIds: readonly string[];
+  /** Captures that are planned, or that failed and wait for a person. */
+  unfinished: number;
+}
+
+/** What is known of the units that a payment pays for, minor units. */
+export interface PaidUnits {
+  /** What the parcels that left cost. */
+  parcels: readonly { shipmentId: string; minor: number }[];
+  /** What is still reserved costs. */
+  reservedMinor: number;
+  /** More of them may leave. */
+  isOpen: boolean;
+}
+
+/**
+ * What is to be captured of an authorised payment: with multicapture each parcel that left, else everything that is not cut with the
+ * first. `isOver`: nothing more is, so what is left of it is to be released.
+ */
+export function captureNeeds(
+  payment: CapturedInParts,
+  { parcels, reservedMinor, isOpen }: PaidUnits,
+): { captures: { shipmentId: string | null; amountMinor: number }[]; isOver: boolean } {
+  const captures = payment.isWhole || parcels.length === 0 ? [] : capturesOf(payment, parcels, reservedMinor);
+  return { captures, isOver: !isOpen && payment.unfinished === 0 && captures.length === 0 };
+}
+
+function capturesOf(
+  payment: CapturedInParts,
+  parcels: PaidUnits['parcels'],
+  reservedMinor: number,
+): { shipmentId: string | null; amountMinor: number }[] {
+  if (!payment.multicapture) return [wholeCapture(payment, { parcels, reservedMinor })];
+  return parcels
+    .filter(({ shipmentId }) => !payment.shipmentIds.includes(shipmentId))
+    .map(({ shipmentId, minor }) => ({ shipmentId, amountMinor: minor }));
+}
+
+/** Everything of a payment that is not cut and not captured: what is still reserved, and parcels that left without a capture. */
+export function wholeCapture(
+  { shipmentIds }: Pick<CapturedInParts, 'shipmentIds'>,
+  { parcels, reservedMinor }: Pick<PaidUnits, 'parcels' | 'reservedMinor'>,
+): { shipmentId: null; amountMinor: number } {
+  const left = parcels.filter(({ shipmentId }) => !shipmentIds.includes(shipmentId));
+  return { shipmentId: null, amountMinor: left.reduce((sum, { minor }) => sum + minor, reservedMinor) };
 }

@@ -1,17 +1,51 @@
 import type { SignatureVerdict } from '../../platform/webhook-signature';
 
-export const PAYMENT_STATUSES = [
+/** What a client is shown of a payment's status. */
+export const SHOWN_PAYMENT_STATUSES = [
   'pending',
+  'requires_action',
+  'authorized',
   'captured',
   'declined',
   'unknown',
+  'voided',
+  'failed',
   'refunded',
   'partially_refunded',
 ] as const;
+
+/** `void_planned`: what is not captured of it is to be released; shown as `authorized`. */
+export const PAYMENT_STATUSES = [...SHOWN_PAYMENT_STATUSES, 'void_planned'] as const;
 export type PaymentStatus = (typeof PAYMENT_STATUSES)[number];
 
 /** The gateway has no final outcome of these yet. */
-export const PAYMENT_STATUSES_IN_FLIGHT = ['pending', 'unknown'] as const satisfies readonly PaymentStatus[];
+export const PAYMENT_STATUSES_IN_FLIGHT = [
+  'pending',
+  'unknown',
+  'requires_action',
+] as const satisfies readonly PaymentStatus[];
+
+/** Money of these is set aside on the customer's card, whether or not a part of it was captured. */
+export const AUTHORIZED_PAYMENT_STATUSES = [
+  'authorized',
+  'void_planned',
+] as const satisfies readonly PaymentStatus[];
+
+/** Of these the gateway has, or may have, something that is not final. */
+export const OPEN_PAYMENT_STATUSES = [
+  ...PAYMENT_STATUSES_IN_FLIGHT,
+  ...AUTHORIZED_PAYMENT_STATUSES,
+] as const satisfies readonly PaymentStatus[];
+
+/**
+ * `planned`: not made yet; `failed`: the gateway refused it for good; `settled_by_hand`: a person said what was done instead.
+ * Whichever it is, its amount stays planned.
+ */
+export const CAPTURE_STATUSES = ['planned', 'succeeded', 'failed', 'settled_by_hand'] as const;
+export type CaptureStatus = (typeof CAPTURE_STATUSES)[number];
+
+/** The gateway has not finished these. */
+export const OPEN_CAPTURE_STATUSES = ['planned'] as const satisfies readonly CaptureStatus[];
 
 /** Money of these came in, whatever went back since. */
 export const CAPTURED_PAYMENT_STATUSES = [
@@ -20,10 +54,18 @@ export const CAPTURED_PAYMENT_STATUSES = [
   'partially_refunded',
 ] as const satisfies readonly PaymentStatus[];
 
-/** Of these there is money left that may go back. */
+/** Money of these came in, or is set aside: one of each reservation. */
+export const PAID_PAYMENT_STATUSES = [
+  ...AUTHORIZED_PAYMENT_STATUSES,
+  ...CAPTURED_PAYMENT_STATUSES,
+] as const satisfies readonly PaymentStatus[];
+
+/** Of these there may be money left that may go back. */
 export const REFUNDABLE_PAYMENT_STATUSES = [
   'captured',
   'partially_refunded',
+  'authorized',
+  'void_planned',
 ] as const satisfies readonly PaymentStatus[];
 
 /**
@@ -98,6 +140,8 @@ export interface PaymentRow {
   currency: string;
   gatewayRef: string | null;
   declineCode: string | null;
+  /** Its money is for its reservation; false: another payment took its place. */
+  serves: boolean;
 }
 
 /** A payment that is about to be charged. */
@@ -113,14 +157,21 @@ export interface NewPayment {
   method: string;
   token: string;
   gateway: string;
+  /** It is authorised, and captured apart. */
+  captureLater: boolean;
+  /** Nobody is there who could authenticate. */
+  offSession: boolean;
+  returnUrl: string | null;
 }
 
 /** A payment of which money may go back, minor units. */
 export interface RefundablePayment {
   paymentId: string;
   reservationId: string;
-  /** Captured. */
-  amountMinor: number;
+  /** Captured, or planned to be. */
+  capturedMinor: number;
+  /** One capture takes all of it, so that of what is cut the money goes back; else less is captured. */
+  isWhole: boolean;
   /** Of that, what went back or is planned to. */
   refundPlannedMinor: number;
 }
@@ -135,16 +186,31 @@ export interface RefundPlan {
   actor: string | null;
 }
 
+/** What a customer is to do before a charge can go on. */
+export interface NextAction {
+  type: 'redirect';
+  url: string;
+}
+
 /** How a charge ended, as far as is known. */
 export type ChargeOutcome =
   | { status: 'captured'; gatewayRef: string }
+  /**
+   * Set aside, and captured apart.
+   *
+   * `multicapture`: it can be captured in parts; `captureBefore`: until when the gateway keeps it
+   */
+  | { status: 'authorized'; gatewayRef: string; multicapture: boolean; captureBefore: Date | null }
+  /** The customer is to authenticate first: it may still come to any outcome. Ask again. */
+  | { status: 'requires_action'; gatewayRef: string; nextAction: NextAction }
   | { status: 'declined'; gatewayRef: string | null; declineCode: string }
   /** The gateway has no final outcome: it may still capture. Ask again; never charge anew. */
   | { status: 'unknown' };
 
 /** What preparing a charge came to. Nothing can be captured yet, whichever it is. */
 export type Prepared =
-  | { status: 'prepared'; gatewayRef: string | null }
+  /** `customerRef`: the gateway's customer, where one was made so that later parts can be charged */
+  | { status: 'prepared'; gatewayRef: string | null; customerRef?: string }
   /** The gateway will not even take the charge: unknown payment method, amount below its minimum. */
   | Extract<ChargeOutcome, { status: 'declined' }>;
 
@@ -159,7 +225,52 @@ export interface ChargeRequest {
   token: string;
   /** The gateway's id of this charge, where an earlier try has stored one. */
   gatewayRef: string | null;
+  /** It is only authorised: captured apart. */
+  captureLater: boolean;
+  /** Nobody is there who could authenticate: a later part of an order. */
+  offSession: boolean;
+  /** Later parts of the order may be charged with the same method, without the customer. */
+  keepsMethod: boolean;
+  /** The gateway's customer, where an earlier payment of the order has stored one. */
+  customerRef: string | null;
+  /** Where the customer goes on after authenticating; null: a charge that needs a redirect is declined, where the gateway needs to know. */
+  returnUrl: string | null;
 }
+
+export interface CaptureRequest {
+  captureId: string;
+  /** With the id the idempotency key: rises with each try after a definite failure. */
+  keyNumber: number;
+  paymentId: string;
+  /** Of the charge. */
+  gatewayRef: string;
+  amountMinor: number;
+  /** ISO 4217. */
+  currency: string;
+  /** What we know to be captured of the charge before, minor units. */
+  capturedMinor: number;
+  /** Nothing more of the charge will be captured: the rest is released. Always so where it cannot be captured in parts. */
+  isFinal: boolean;
+}
+
+/** What became of a capture. */
+export type CaptureOutcome =
+  | { status: 'succeeded'; gatewayRef: string | null }
+  /** It will not be made under this key. */
+  | { status: 'failed'; reason: string };
+
+export interface ReleaseRequest {
+  paymentId: string;
+  gatewayRef: string;
+  currency: string;
+  /** What we know to be captured of the charge, minor units. */
+  capturedMinor: number;
+}
+
+/** What became of what was left of an authorisation. */
+export type ReleaseOutcome =
+  /** Nothing more can be captured. `capturedMinor`: what the gateway has captured of the charge in all */
+  { status: 'released'; capturedMinor: number };
 
 export interface RefundRequest {
   refundId: string;
@@ -180,10 +291,10 @@ export type RefundOutcome =
   | { status: 'failed'; gatewayRef: string | null; reason: string };
 
 /**
- * The gateway returns a failure that it has stored for this key, and made no refund under it: it never will, so the next try takes
+ * The gateway returns a failure that it has stored for this key, and made nothing under it: it never will, so the next try takes
  * the next number.
  */
-export interface RefundKeySpent {
+export interface KeySpent {
   status: 'key_spent';
   reason: string;
 }
@@ -210,12 +321,19 @@ export interface PaymentGateway {
   /** What became of a charge whose outcome was lost; null: the gateway never got it, so it may be sent again. */
   find(request: ChargeRequest): Promise<ChargeOutcome | null>;
   /**
-   * Makes sure that a charge which has captured nothing never will, even if the charge is sent again. Returns how the charge ended:
-   * `declined` as `abandoned`, unless it had ended otherwise before.
+   * Makes sure that a charge which has no outcome never gets one, even if the charge is sent again or its customer authenticates.
+   * Returns how the charge ended: `declined` as `abandoned`, unless it had ended otherwise before (`captured`, `authorized`).
    */
   abandon(request: ChargeRequest): Promise<ChargeOutcome>;
+  /**
+   * Takes money of an authorised charge, or finds out whether it was taken. Safe to repeat with the same `captureId` and `keyNumber`.
+   * One at a time for each charge.
+   */
+  capture(request: CaptureRequest): Promise<CaptureOutcome | KeySpent>;
+  /** Releases what is not captured of an authorised charge, for good; also of one that has lapsed. Safe to repeat. */
+  release(request: ReleaseRequest): Promise<ReleaseOutcome>;
   /** Gives money back, or finds out what became of it. Safe to repeat with the same `refundId` and `keyNumber`. */
-  refund(request: RefundRequest): Promise<RefundOutcome | RefundKeySpent>;
+  refund(request: RefundRequest): Promise<RefundOutcome | KeySpent>;
 }
 
 /**
@@ -296,16 +414,44 @@ export interface GatewayWebhook {
 /** A payment as clients see it. Money in minor units, times RFC 3339. */
 export interface PaymentView {
   id: string;
-  status: PaymentStatus;
+  status: (typeof SHOWN_PAYMENT_STATUSES)[number];
+  /** Asked for: of one that is captured apart, what was authorised. */
   amountMinor: number;
+  capturedMinor: number;
   refundedMinor: number;
   currency: string;
   declineCode?: string;
   at: string;
+  /** What the customer is to do, of one that waits for that. */
+  nextAction?: NextAction;
+  /** Until when the gateway keeps the authorisation, of one that is captured apart. */
+  captureBefore?: string;
+  /** Oldest first. */
+  captures: CaptureView[];
+  /** Oldest first. */
+  refunds: RefundView[];
   /** When the gateway is asked next; while it is open. */
   nextTryAt?: string;
   /** Why the gateway gave no outcome yet. */
   lastError?: string;
+}
+
+/** Money taken of a payment, as clients see it. */
+export interface CaptureView {
+  id: string;
+  /** The parcel that it pays for; absent: everything that was not captured. */
+  shipmentId?: string;
+  amountMinor: number;
+  status: CaptureStatus;
+  at: string;
+  /** When the gateway is asked next; while it is open. */
+  nextTryAt?: string;
+  /** Why the last try did not succeed. */
+  lastError?: string;
+  /** Of one settled by hand: what was done, where it is found, and who recorded it. */
+  settledAs?: RefundSettlement;
+  settledReference?: string;
+  settledBy?: string;
 }
 
 /** A refund as clients see it. */

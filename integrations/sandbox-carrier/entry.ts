@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { CarrierEvent } from '../../domain/fulfilment/types';
-import { carrierSecretsOf, type Settings } from '../../platform/config';
+import { carrierSecretsOf, ownAddress, type Settings } from '../../platform/config';
 import { newId } from '../../platform/ids';
 import type { Logger } from '../../platform/telemetry/log';
 import { signWebhook } from '../../platform/webhook-signature';
@@ -33,7 +33,8 @@ function openSandboxCarrier(
   settings: SandboxCarrierSettings,
   { databaseUrl, log }: { databaseUrl: string; log: Logger },
 ): SandboxCarrier {
-  const webhook = settings.SANDBOX_CARRIER_WEBHOOK_URL ?? ownWebhook(settings);
+  const webhook =
+    settings.SANDBOX_CARRIER_WEBHOOK_URL ?? `${ownAddress(settings)}/api/v1/carriers/sandbox/events`;
   const secrets = carrierSecretsOf(settings, 'sandbox');
   return createSandboxCarrier({
     url: databaseUrl,
@@ -43,13 +44,6 @@ function openSandboxCarrier(
     deliver: (events) => postEvents(webhook, secrets, events),
     log,
   });
-}
-
-/** The API of the same settings, on this machine. */
-function ownWebhook({ HOST, PORT }: Pick<Settings, 'HOST' | 'PORT'>): string {
-  const anyAddress = HOST === '0.0.0.0' || HOST === '::';
-  const host = anyAddress ? '127.0.0.1' : HOST.includes(':') ? `[${HOST}]` : HOST;
-  return `http://${host}:${PORT}/api/v1/carriers/sandbox/events`;
 }
 
 /**

@@ -8,9 +8,16 @@ export interface SandboxCard {
   responseLost: boolean;
   /** The charge takes as long as the gateway's setting says. */
   slow: boolean;
+  /**
+   * Its customer is to authenticate first: does so by itself as late as a slow charge is captured, or never. Either may do it on the
+   * page before. Null: there is nothing to authenticate.
+   */
+  challenge: 'answered' | 'abandoned' | null;
+  /** What becomes of captures of a charge that was only authorised. */
+  capture: 'made' | 'refused';
   /** What becomes of its refunds: made; refused for good; taken, and failed as late as a slow charge is captured. */
   refund: 'made' | 'refused' | 'fails-later';
-  /** Its customer disputes the charge, as late after it as a slow charge is captured. */
+  /** Its customer disputes the charge, as late after its capture as a slow charge is captured. */
   isDisputed: boolean;
 }
 
@@ -20,6 +27,8 @@ const GOOD: SandboxCard = {
   networkErrors: 0,
   responseLost: false,
   slow: false,
+  challenge: null,
+  capture: 'made',
   refund: 'made',
   isDisputed: false,
 };
@@ -35,6 +44,9 @@ const SANDBOX_CARDS: ReadonlyMap<string, SandboxCard> = new Map([
   ['tok_flaky', { ...GOOD, networkErrors: 2 }],
   ['tok_timeout', { ...GOOD, responseLost: true }],
   ['tok_slow', { ...GOOD, slow: true }],
+  ['tok_3ds', { ...GOOD, challenge: 'answered' }],
+  ['tok_3ds_abandoned', { ...GOOD, challenge: 'abandoned' }],
+  ['tok_capture_fails', { ...GOOD, capture: 'refused' }],
   ['tok_refund_fails', { ...GOOD, refund: 'refused' }],
   ['tok_refund_pending', { ...GOOD, refund: 'fails-later' }],
   ['tok_disputed', { ...GOOD, isDisputed: true }],

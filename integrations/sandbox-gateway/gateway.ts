@@ -2,26 +2,16 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { openDatabase } from '../../platform/database/database';
 import type { Logger } from '../../platform/telemetry/log';
-import {
-  gatewayUnavailable,
-  keyReused,
-  refundExceedsCapture,
-  refundFailed,
-} from '../../domain/payments/errors';
+import { gatewayUnavailable, keyReused } from '../../domain/payments/errors';
 import { ABANDONED } from '../../domain/payments/rules';
-import { sandboxCard } from './cards';
-import { createDisputes } from './disputes';
-import {
-  abandonCharge,
-  insertSandboxRefund,
-  lockCharge,
-  receiveCharge,
-  selectCharge,
-  selectSandboxRefund,
-  type SandboxCharge,
-  type SandboxRefund,
-} from './queries';
-import type { ChargeOutcome, ClosableGateway, RefundOutcome } from '../../domain/payments/types';
+import { makeCapture, makeRelease } from './captures';
+import { sandboxCard, type SandboxCard } from './cards';
+import { authenticateIfDue, challengeUrl, nextAct } from './challenges';
+import { addDispute, nextDispute } from './disputes';
+import { abandonCharge, receiveCharge, selectCharge, type SandboxCall, type SandboxCharge } from './queries';
+import { makeRefund } from './refunds';
+import { createTeller } from './teller';
+import type { ChargeOutcome, ChargeRequest, ClosableGateway } from '../../domain/payments/types';
 
 export interface SandboxGatewayOptions {
   /** The database that holds the schema `sandbox_gateway`. */
@@ -31,119 +21,175 @@ export interface SandboxGatewayOptions {
   callTimeoutMs: number;
   /** How long a slow card takes, milliseconds. */
   slowMs?: number;
+  /** How long an authorised charge can be captured. */
+  authorizationSeconds?: number;
+  /** The API, as the customer's browser reaches it: it serves the page to authenticate on. */
+  pagesUrl?: string;
 }
 
 /** Enough for the orders in flight: one call is one short statement, and slow cards wait without a connection. */
 const CONNECTIONS = 4;
 
+/** A customer who has authenticated once need not again; one who is not there cannot. */
+const NOBODY_THERE = 'authentication_required';
+
 /**
  * A payment gateway with its own tables in PostgreSQL, on connections of its own and committed alone: a charge that it has
  * captured stays captured when the response, the caller or Holdfast's own transaction is lost. The tokens of `cards.ts` make
- * it decline, fail, lose responses or be slow. A dispute is told to Holdfast by the function that a webhook calls.
+ * it decline, fail, lose responses, be slow or want the customer. A dispute, and what a customer has done, is told to Holdfast by the
+ * function that a webhook calls.
  *
  * @throws `PAYMENT_GATEWAY_UNAVAILABLE` and errors of the connection; `PAYMENT_KEY_REUSED` for a known key with another
- * amount, currency or card; `REFUND_EXCEEDS_CAPTURE`, `REFUND_FAILED` from `refund`.
+ * amount, currency, card or way to capture; `REFUND_EXCEEDS_CAPTURE`, `REFUND_FAILED` from `refund`.
  */
 export function createSandboxGateway(options: SandboxGatewayOptions): ClosableGateway {
-  const { callTimeoutMs, slowMs = 5_000 } = options;
+  const { callTimeoutMs, log, slowMs = 5_000, authorizationSeconds = 604_800 } = options;
+  const { pagesUrl = 'http://127.0.0.1:8080' } = options;
   const tables = openDatabase({
     url: options.url,
     poolSize: CONNECTIONS,
-    log: options.log,
+    log,
     applicationName: 'holdfast-sandbox-gateway',
     lockTimeoutMs: callTimeoutMs,
     statementTimeoutMs: callTimeoutMs,
   });
   const closing = new AbortController();
-  const disputes = createDisputes({ tables, log: options.log, afterMs: slowMs, closing: closing.signal });
+  const { signal } = closing;
+  const disputes = createTeller({
+    next: () => nextDispute(tables),
+    what: 'a dispute',
+    log,
+    closing: signal,
+  });
+  const acts = createTeller({
+    next: () => nextAct(tables),
+    what: 'what a customer has done',
+    log,
+    closing: signal,
+  });
 
   /** The charge settles at its own time; only the call ends at its limit. */
   async function waitUntilSettled(charge: SandboxCharge): Promise<void> {
     if (charge.msLeft <= 0) return;
-    await delay(Math.min(charge.msLeft, callTimeoutMs), undefined, { signal: closing.signal });
+    await delay(Math.min(charge.msLeft, callTimeoutMs), undefined, { signal });
     if (charge.msLeft > callTimeoutMs) throw gatewayUnavailable('it took too long');
+  }
+
+  function asCall(request: ChargeRequest, card: SandboxCard): SandboxCall {
+    const { captureLater } = request;
+    const known = {
+      key: request.paymentId,
+      ref: newChargeRef(),
+      amountMinor: request.amountMinor,
+      currency: request.currency,
+      token: request.token,
+      networkErrors: card.networkErrors,
+      settlesInMs: card.slow ? slowMs : 0,
+      captureLater,
+      authorizationSeconds,
+      returnUrl: request.returnUrl,
+    };
+    const { outcome, declineCode } = card;
+    if (outcome === 'declined') return { ...known, outcome, declineCode, actsInMs: null };
+    if (card.challenge !== null && !request.offSession) {
+      const actsInMs = card.challenge === 'answered' ? slowMs : null;
+      return { ...known, outcome: 'requires_action', declineCode: null, actsInMs };
+    }
+    if (card.challenge !== null && request.customerRef === null)
+      return { ...known, outcome: 'declined', declineCode: NOBODY_THERE, actsInMs: null };
+    return { ...known, outcome: captureLater ? 'authorized' : 'captured', declineCode: null, actsInMs: null };
+  }
+
+  async function lookUp(key: string): Promise<SandboxCharge | undefined> {
+    const charge = await selectCharge(tables, key);
+    if (charge?.status !== 'requires_action' || charge.actsInMs === null || charge.actsInMs > 0)
+      return charge;
+    await authenticateIfDue(tables, charge.ref);
+    return selectCharge(tables, key);
+  }
+
+  function asOutcome(charge: SandboxCharge): ChargeOutcome {
+    const { ref: gatewayRef, captureBefore } = charge;
+    if (charge.msLeft > 0) return { status: 'unknown' };
+    switch (charge.status) {
+      case 'received':
+        return { status: 'unknown' };
+      case 'requires_action': {
+        const url = challengeUrl(pagesUrl, gatewayRef);
+        return { status: 'requires_action', gatewayRef, nextAction: { type: 'redirect', url } };
+      }
+      case 'authorized':
+        return { status: 'authorized', gatewayRef, multicapture: true, captureBefore };
+      case 'captured':
+        return { status: 'captured', gatewayRef };
+      case 'voided':
+        return { status: 'declined', gatewayRef, declineCode: 'voided' };
+      case 'declined':
+        return { status: 'declined', gatewayRef, declineCode: charge.declineCode ?? 'card_declined' };
+    }
   }
 
   return {
     name: 'sandbox',
     amountProblem: () => null,
 
-    prepare: () => Promise.resolve({ status: 'prepared', gatewayRef: null }),
+    prepare({ orderId, keepsMethod, customerRef }) {
+      const made = keepsMethod && customerRef === null ? { customerRef: `sandbox_cus_${orderId}` } : {};
+      return Promise.resolve({ status: 'prepared', gatewayRef: null, ...made });
+    },
 
     async charge(request) {
       const card = sandboxCard(request.token);
-      const charge = await receiveCharge(tables, {
-        key: request.paymentId,
-        ref: newChargeRef(),
-        amountMinor: request.amountMinor,
-        currency: request.currency,
-        token: request.token,
-        outcome: card.outcome,
-        declineCode: card.declineCode,
-        networkErrors: card.networkErrors,
-        settlesInMs: card.slow ? slowMs : 0,
-      });
+      const charge = await receiveCharge(tables, asCall(request, card));
       if (!charge) throw keyReused(request.paymentId);
       if (charge.status === 'received') throw gatewayUnavailable('the connection was reset');
       await waitUntilSettled(charge);
-      if (card.isDisputed) await disputes.add(charge.ref);
+      if (charge.status === 'captured' && card.isDisputed) {
+        await addDispute(tables, charge.ref, slowMs);
+        disputes.wake();
+      }
       if (card.responseLost) throw gatewayUnavailable('the response was lost');
-      return asOutcome({ ...charge, msLeft: 0 });
+      if (charge.status !== 'requires_action') return asOutcome({ ...charge, msLeft: 0 });
+      acts.wake();
+      return asOutcome((await lookUp(request.paymentId)) ?? charge);
     },
 
     async find(request) {
       disputes.resume();
-      const charge = await selectCharge(tables, request.paymentId);
+      acts.resume();
+      const charge = await lookUp(request.paymentId);
+      if (charge?.isUntold) acts.wake();
       return charge && charge.status !== 'received' ? asOutcome(charge) : null;
     },
 
     async abandon(request) {
-      const { paymentId: key, amountMinor, currency, token } = request;
-      const ref = newChargeRef();
+      const { paymentId: key, amountMinor, currency, token, captureLater } = request;
+      await lookUp(key);
       const charge = await abandonCharge(tables, {
         key,
-        ref,
+        ref: newChargeRef(),
         amountMinor,
         currency,
         token,
+        captureLater,
         declineCode: ABANDONED,
       });
       return charge ? asOutcome(charge) : { status: 'unknown' };
     },
 
-    refund: (request) =>
-      tables.transaction(async (tx) => {
-        const charge = await lockCharge(tx, request.gatewayRef);
-        if (!charge || asOutcome(charge).status !== 'captured') {
-          throw refundFailed('there is no such captured charge.');
-        }
-        const { amountMinor } = request;
-        const key = `${request.refundId}${request.keyNumber === 1 ? '' : `:${request.keyNumber}`}`;
-        const known = await selectSandboxRefund(tx, key);
-        if (known) {
-          if (known.chargeRef !== charge.ref || known.amountMinor !== amountMinor) throw keyReused(key);
-          return refundOutcome(known);
-        }
-        const card = sandboxCard(charge.token);
-        if (card.refund === 'refused') {
-          return { status: 'failed', gatewayRef: null, reason: 'the card account is closed' };
-        }
-        const ref = `sandbox_re_${randomUUID()}`;
-        const failsInMs = card.refund === 'fails-later' ? slowMs : null;
-        const written = await insertSandboxRefund(tx, {
-          key,
-          ref,
-          chargeRef: charge.ref,
-          amountMinor,
-          failsInMs,
-        });
-        if (!written) throw refundExceedsCapture();
-        return refundOutcome({ ref, msLeft: failsInMs });
-      }),
+    async capture(request) {
+      const { outcome, isDisputed } = await tables.transaction((tx) => makeCapture(tx, request, slowMs));
+      if (isDisputed) disputes.wake();
+      return outcome;
+    },
+
+    release: (request) => tables.transaction((tx) => makeRelease(tx, request)),
+
+    refund: (request) => tables.transaction((tx) => makeRefund(tx, request, slowMs)),
 
     async close() {
       closing.abort();
-      await disputes.ended();
+      await Promise.all([disputes.ended(), acts.ended()]);
       await tables.close();
     },
   };
@@ -151,17 +197,4 @@ export function createSandboxGateway(options: SandboxGatewayOptions): ClosableGa
 
 function newChargeRef(): string {
   return `sandbox_ch_${randomUUID()}`;
-}
-
-function asOutcome(charge: SandboxCharge): ChargeOutcome {
-  if (charge.status === 'received' || charge.msLeft > 0) return { status: 'unknown' };
-  return charge.status === 'captured'
-    ? { status: 'captured', gatewayRef: charge.ref }
-    : { status: 'declined', gatewayRef: charge.ref, declineCode: charge.declineCode ?? 'card_declined' };
-}
-
-function refundOutcome({ ref: gatewayRef, msLeft }: Pick<SandboxRefund, 'ref' | 'msLeft'>): RefundOutcome {
-  if (msLeft === null) return { status: 'succeeded', gatewayRef };
-  if (msLeft > 0) return { status: 'pending', gatewayRef };
-  return { status: 'failed', gatewayRef, reason: 'the bank of the customer returned it' };
 }

@@ -1,8 +1,12 @@
 import Stripe from 'stripe';
 import { gatewayUnavailable, keyReused } from '../../domain/payments/errors';
+import { ABANDONED } from '../../domain/payments/rules';
 import type { ChargeOutcome } from '../../domain/payments/types';
 
 type Declined = Extract<ChargeOutcome, { status: 'declined' }>;
+
+/** What is read with an intent, so that `intentOutcome` can say how long, and how often, it can be captured. */
+export const WITH_CHARGE = { expand: ['latest_charge'] };
 
 /**
  * What a PaymentIntent's status says of the charge; null: it was never confirmed, so nothing can have been captured.
@@ -14,24 +18,38 @@ export function intentOutcome(intent: Stripe.PaymentIntent): ChargeOutcome | nul
   switch (intent.status) {
     case 'succeeded':
       return { status: 'captured', gatewayRef: id };
+    case 'requires_capture':
+      return { status: 'authorized', gatewayRef: id, ...authorizationOf(intent) };
     case 'canceled':
-      return declinedAs(id, error?.decline_code ?? error?.code ?? 'canceled');
+      return declinedAs(id, error?.decline_code ?? error?.code ?? whyCanceled(intent));
     case 'requires_payment_method':
       return declinedAs(id, error?.decline_code ?? error?.code ?? 'payment_method_required');
     case 'requires_confirmation':
       return null;
     default:
-      // processing, requires_capture, or a status that Stripe adds one day: it may still come to a capture.
+      // processing, or a status that Stripe adds one day: it may still come to a capture.
       return { status: 'unknown' };
   }
+}
+
+/** Of a charge that was not read with its intent nothing is known: it is captured in one, and its time is watched by nobody. */
+function authorizationOf({ latest_charge: charge }: Stripe.PaymentIntent) {
+  const card = charge !== null && typeof charge === 'object' ? charge.payment_method_details?.card : null;
+  const before = card?.capture_before;
+  return {
+    multicapture: card?.multicapture?.status === 'available',
+    captureBefore: before === undefined ? null : new Date(before * 1_000),
+  };
+}
+
+function whyCanceled({ cancellation_reason: reason }: Stripe.PaymentIntent): string {
+  return reason === 'abandoned' ? ABANDONED : 'canceled';
 }
 
 /** A refused card as its outcome; undefined when `error` is something else. */
 export function cardDecline(error: unknown, gatewayRef: string | null): Declined | undefined {
   if (!(error instanceof Stripe.errors.StripeCardError)) return undefined;
-  // Widened: the issuer's own code is there only when the issuer refused, whatever the narrower type says.
-  const refusal: Stripe.errors.StripeError = error;
-  return declinedAs(gatewayRef, refusal.decline_code ?? refusal.code ?? 'card_declined');
+  return declinedAs(gatewayRef, codeOf(error) ?? 'card_declined');
 }
 
 /** A request that Stripe will never take (unknown payment method, amount too small): it has moved no money. */
@@ -56,8 +74,13 @@ export function isStoredFailure(error: unknown): error is Stripe.errors.StripeEr
  * quote what was sent, as parts of a key.
  */
 export function wordsOf(error: Stripe.errors.StripeError): string {
-  const code = error.decline_code ?? error.code ?? error.type;
+  const code = codeOf(error) ?? error.type;
   return error.requestId ? `${code} (request ${error.requestId})` : code;
+}
+
+/** The issuer's own code is there only when the issuer refused; the SDK gives an empty one otherwise. */
+function codeOf({ decline_code: ofIssuer, code }: Stripe.errors.StripeError): string | undefined {
+  return [ofIssuer, code].find((one) => one !== undefined && one !== '');
 }
 
 export function declinedAs(gatewayRef: string | null, declineCode: string): Declined {

@@ -25,10 +25,10 @@ describe('the view of an order', () => {
     ]);
     await run(
       `insert into payments (id, order_id, reservation_id, attempt, update_id, status, amount_minor, refunded_minor,
-         refund_planned_minor, currency, method, token, gateway, decline_code)
-       select gen_random_uuid(), $1, $2, n, 'u' || n, status, 7000, refunded, refunded, 'USD', 'card', 'tok', 'sandbox', decline
-       from (values (1, 'declined', 0, 'card_declined'), (2, 'partially_refunded', 1000, null))
-         as t (n, status, refunded, decline)`,
+         refund_planned_minor, capture_planned_minor, captured_minor, currency, method, token, gateway, decline_code)
+       select gen_random_uuid(), $1, $2, n, 'u' || n, status, 7000, refunded, refunded, captured, captured, 'USD', 'card', 'tok', 'sandbox', decline
+       from (values (1, 'declined', 0, 0, 'card_declined'), (2, 'partially_refunded', 1000, 7000, null))
+         as t (n, status, refunded, captured, decline)`,
       [orderId, reservationId],
     );
     await run(

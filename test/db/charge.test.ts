@@ -3,7 +3,7 @@ import { beginCharge, settleCharge } from '../../domain/ordering/pay';
 import { existingProgress } from '../../domain/ordering/progress';
 import { orderPaymentId, orderReservationId } from '../../domain/orders/ids';
 import { newId } from '../../platform/ids';
-import { eventTypes } from '../support/fixtures';
+import { CHARGE_TERMS, eventTypes } from '../support/fixtures';
 import { expectInvariants } from '../support/invariants';
 import {
   capture,
@@ -176,7 +176,9 @@ describe('a charge', () => {
   test('that is unknown is an error', async () => {
     const paymentId = newId();
     const outcome = { status: 'captured', gatewayRef: 'r' } as const;
-    await expect(settleCharge(shop.db, { paymentId, outcome, carrier: CARRIER })).rejects.toMatchObject({
+    await expect(
+      settleCharge(shop.db, { paymentId, outcome, carrier: CARRIER, ...CHARGE_TERMS }),
+    ).rejects.toMatchObject({
       code: 'PAYMENT_NOT_FOUND',
     });
   });

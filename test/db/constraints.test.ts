@@ -63,13 +63,13 @@ describe('money', () => {
   test('cannot be captured twice for one reservation', async () => {
     const { paymentId } = await placePaid();
     await expect(raw(COPY, [paymentId, 'again', 'captured'])).rejects.toMatchObject({
-      constraint: 'payments_one_capture_per_reservation',
+      constraint: 'payments_one_per_reservation',
     });
     await raw(COPY, [paymentId, 'late', 'declined']);
     await expect(
       raw(`update payments set status = 'captured' where update_id = 'late'`),
     ).rejects.toMatchObject({
-      constraint: 'payments_one_capture_per_reservation',
+      constraint: 'payments_one_per_reservation',
     });
   });
 

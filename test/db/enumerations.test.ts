@@ -15,11 +15,22 @@ import {
   JOB_TYPES,
   OPEN_JOB_STATUSES,
 } from '../../domain/jobs/types';
-import { CANCEL_STATES, FULFILMENTS, OPEN_ORDER_STATUSES, ORDER_STATUSES } from '../../domain/orders/types';
+import { AMEND_REFUSALS, AMENDMENT_STAGES } from '../../domain/ordering/amendments/types';
 import {
-  CAPTURED_PAYMENT_STATUSES,
+  CANCEL_STATES,
+  CAPTURE_MODES,
+  FULFILMENTS,
+  OPEN_ORDER_STATUSES,
+  ORDER_STATUSES,
+  REVIEW_STATUSES,
+} from '../../domain/orders/types';
+import {
+  CAPTURE_STATUSES,
   DISPUTE_STATUSES,
+  OPEN_PAYMENT_STATUSES,
+  OPEN_CAPTURE_STATUSES,
   OPEN_REFUND_STATUSES,
+  PAID_PAYMENT_STATUSES,
   PAYMENT_STATUSES,
   PAYMENT_STATUSES_IN_FLIGHT,
   REFUND_ORIGINS,
@@ -73,13 +84,20 @@ const ENUMERATIONS: Readonly<Record<string, { all: Words; parts?: readonly Words
   'jobs.status': { all: JOB_STATUSES, parts: [ENDED_JOB_STATUSES, OPEN_JOB_STATUSES] },
   'jobs.type': { all: JOB_TYPES },
   'orders.fulfilment': { all: FULFILMENTS },
+  'order_amendments.code': { all: AMEND_REFUSALS },
+  'order_amendments.stage': { all: AMENDMENT_STAGES },
+  'order_amendments.state': { all: CANCEL_STATES },
   'order_cuts.state': { all: CANCEL_STATES },
+  'orders.capture': { all: CAPTURE_MODES },
+  'orders.review_status': { all: REVIEW_STATUSES },
   'orders.cancel_state': { all: CANCEL_STATES },
   'orders.status': { all: ORDER_STATUSES, parts: [OPEN_ORDER_STATUSES] },
   'payments.status': {
     all: PAYMENT_STATUSES,
-    parts: [CAPTURED_PAYMENT_STATUSES, PAYMENT_STATUSES_IN_FLIGHT],
+    parts: [OPEN_PAYMENT_STATUSES, PAID_PAYMENT_STATUSES, PAYMENT_STATUSES_IN_FLIGHT],
   },
+  'captures.settled_as': { all: REFUND_SETTLEMENTS },
+  'captures.status': { all: CAPTURE_STATUSES, parts: [OPEN_CAPTURE_STATUSES] },
   'refunds.origin': { all: REFUND_ORIGINS },
   'refunds.settled_as': { all: REFUND_SETTLEMENTS },
   'refunds.status': { all: REFUND_STATUSES, parts: [OPEN_REFUND_STATUSES] },

@@ -1,3 +1,4 @@
+import { CHARGE_TERMS } from '../support/fixtures';
 import { createSandboxGateway } from '../../integrations/sandbox-gateway/gateway';
 import type { ClosableGateway } from '../../domain/payments/types';
 import { claimShipments, recordBookings } from '../../domain/fulfilment/book';
@@ -227,7 +228,7 @@ export class RandomShop {
   }
 
   private async ask(orderId: string, ask: GatewayAsk): Promise<void> {
-    const deps = { db: this.shop.db, gatewayNamed: () => this.gateway, carrier: CARRIER };
+    const deps = { db: this.shop.db, gatewayNamed: () => this.gateway, carrier: CARRIER, ...CHARGE_TERMS };
     const limits = { firstRetrySeconds: 0.01, unknownLimitSeconds: 60, briefMs: null };
     await askGateway(deps, { orderId, ask, ...limits });
   }

@@ -5,7 +5,7 @@ import { readProgress } from '../../domain/ordering/progress';
 import { releaseStoppedShipments } from '../../domain/ordering/release-stopped';
 import { nextStep } from '../../domain/ordering/rules';
 import type { ClosableGateway, PaymentGateway } from '../../domain/payments/types';
-import { eventTypes } from '../support/fixtures';
+import { CHARGE_TERMS, eventTypes } from '../support/fixtures';
 import { expectAtRest, expectInvariants } from '../support/invariants';
 import { testLogger } from '../support/servers';
 import {
@@ -26,6 +26,7 @@ import {
   viewOf,
   type OrderShop,
 } from './support';
+import { CAPTURED_NOW } from '../payments/charge-terms';
 
 let shop: OrderShop;
 let gateway: ClosableGateway;
@@ -41,7 +42,7 @@ afterEach(async () => {
 
 /** Asks the gateway about everything of an order that is due. */
 async function askDue(orderId: string, by: PaymentGateway = gateway): Promise<void> {
-  const deps = { db: shop.db, gatewayNamed: () => by, carrier: CARRIER };
+  const deps = { db: shop.db, gatewayNamed: () => by, carrier: CARRIER, ...CHARGE_TERMS };
   const limits = { firstRetrySeconds: 0.5, unknownLimitSeconds: 60, briefMs: null };
   for (const ask of (await readProgress(shop.db, orderId))?.asks ?? [])
     if (ask.msLeft <= 0) await askGateway(deps, { orderId, ask, ...limits });
@@ -141,7 +142,7 @@ describe('a charge whose reservation was given up', () => {
     // The gateway captures, and nobody hears of it.
     const [payment] = (await viewOf(shop.db, orderId)).payments;
     const charge = { paymentId: payment!.id, orderId, amountMinor: 1_000, currency: 'USD', gatewayRef: null };
-    await gateway.charge({ ...charge, ...PAYMENT });
+    await gateway.charge({ ...CAPTURED_NOW, ...charge, ...PAYMENT });
     await askDue(orderId, lost);
     expect((await viewOf(shop.db, orderId)).payment).toMatchObject({ status: 'unknown' });
     expect(await cancelOrder(shop.db, orderId)).toMatchObject({ status: 'cancelled' });

@@ -23,7 +23,7 @@ import { lockRefundable, planRefunds } from '../../domain/payments/refund';
 import { appendEvents } from '../../domain/orders/events';
 import { execute, many, type Database } from '../../platform/database/database';
 import { newId } from '../../platform/ids';
-import { addStock, openTestShop, type TestShop } from '../support/fixtures';
+import { CHARGE_TERMS, addStock, openTestShop, type TestShop } from '../support/fixtures';
 import { testLogger } from '../support/servers';
 import { withStock } from '../support/stock';
 
@@ -171,12 +171,17 @@ export function pay(
 export function capture(db: Database, orderId: string, attempt = 1): Promise<OrderProgress> {
   const paymentId = orderPaymentId(orderId, attempt);
   const outcome = { status: 'captured', gatewayRef: `ref-${paymentId}` } as const;
-  return settleCharge(db, { paymentId, outcome, carrier: CARRIER });
+  return settleCharge(db, { paymentId, outcome, carrier: CARRIER, ...CHARGE_TERMS });
 }
 
 export function decline(db: Database, orderId: string, attempt = 1): Promise<OrderProgress> {
   const outcome = { status: 'declined', gatewayRef: null, declineCode: 'card_declined' } as const;
-  return settleCharge(db, { paymentId: orderPaymentId(orderId, attempt), outcome, carrier: CARRIER });
+  return settleCharge(db, {
+    paymentId: orderPaymentId(orderId, attempt),
+    outcome,
+    carrier: CARRIER,
+    ...CHARGE_TERMS,
+  });
 }
 
 /** Books an order's shipment from `warehouse` at the carrier, and tells what then happens to it. */

@@ -6,7 +6,7 @@ import { createSandboxGateway } from '../../integrations/sandbox-gateway/gateway
 import type { OrderProgress } from '../../domain/ordering/types';
 import type { ClosableGateway } from '../../domain/payments/types';
 import { newId } from '../../platform/ids';
-import { openTestShop, type TestShop } from '../support/fixtures';
+import { CHARGE_TERMS, openTestShop, type TestShop } from '../support/fixtures';
 import { expectInvariants } from '../support/invariants';
 import { testLogger } from '../support/servers';
 import { waitFor } from '../support/wait';
@@ -32,6 +32,7 @@ beforeAll(async () => {
     db: shop.db,
     gatewayNamed: onlyGateway(gateway).named,
     carrier: 'sandbox',
+    ...CHARGE_TERMS,
   });
 });
 afterEach(() => expectInvariants(shop.db));

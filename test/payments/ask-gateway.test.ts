@@ -11,7 +11,7 @@ import { createSandboxGateway } from '../../integrations/sandbox-gateway/gateway
 import { readSettings } from '../../platform/config';
 import { AppError } from '../../platform/errors';
 import { newId } from '../../platform/ids';
-import { eventTypes, openTestShop, type TestShop } from '../support/fixtures';
+import { CHARGE_TERMS, eventTypes, openTestShop, type TestShop } from '../support/fixtures';
 import { expectInvariants } from '../support/invariants';
 import { testLogger } from '../support/servers';
 import { readPayment, readSandboxBooks } from './orders';
@@ -27,6 +27,7 @@ import {
   type PaidOrder,
 } from './paid-order';
 import { ScriptedStripe } from './scripted-stripe';
+import { CAPTURED_NOW } from './charge-terms';
 
 const LIMIT_SECONDS = 3_600;
 
@@ -57,7 +58,7 @@ function ask(
   }: Partial<AskRequest> & { gatewayNamed?: GatewayNamed } = {},
 ): Promise<OrderProgress> {
   return askGateway(
-    { db: shop.db, gatewayNamed, carrier: 'sandbox' },
+    { db: shop.db, gatewayNamed, carrier: 'sandbox', ...CHARGE_TERMS },
     {
       orderId,
       ask: { kind: 'charge', id: paymentId },
@@ -211,7 +212,13 @@ describe('asking about a charge', () => {
   ])('shows nobody the text of an error %s, and logs it', async (_of, calls) => {
     const order = await charging();
     const logged = jest.fn();
-    const deps = { db: shop.db, gatewayNamed: with_(calls), carrier: 'sandbox', log: { warn: logged } };
+    const deps = {
+      db: shop.db,
+      gatewayNamed: with_(calls),
+      carrier: 'sandbox',
+      ...CHARGE_TERMS,
+      log: { warn: logged },
+    };
     const about = { orderId: order.orderId, ask: { kind: 'charge' as const, id: order.paymentId } };
     await askGateway(deps, { ...about, ...ASK, unknownLimitSeconds: -1 });
     expect((await asked(order)).lastError).toBe('The payment gateway gave no answer.');
@@ -253,12 +260,17 @@ describe('asking about a charge', () => {
     const order = await givenUp();
     const { paymentId, orderId, amountMinor } = order;
     const request = { paymentId, orderId, amountMinor, currency: 'USD', method: 'card', token: 'tok_ok' };
-    await gateway.charge({ ...request, gatewayRef: null });
+    await gateway.charge({ ...CAPTURED_NOW, ...request, gatewayRef: null });
     await Promise.all([ask(order), ask(order)]);
     await ask(order);
     expect(await attentionOf(shop.db, orderId)).toEqual([]);
     expect(await refundsOf(shop.db, orderId)).toMatchObject([{ status: 'planned', amountMinor }]);
-    const deps = { db: shop.db, gatewayNamed: onlyGateway(gateway).named, carrier: 'sandbox' };
+    const deps = {
+      db: shop.db,
+      gatewayNamed: onlyGateway(gateway).named,
+      carrier: 'sandbox',
+      ...CHARGE_TERMS,
+    };
     expect(await askAllDue(deps, orderId)).toHaveLength(1);
     expect(await askAllDue(deps, orderId)).toEqual([]);
     expect(await readPayment(shop.db, paymentId)).toMatchObject({
@@ -274,7 +286,8 @@ describe('asking about a charge', () => {
     const order = await charging({ units: [3] });
     await cancelUndelivered(shop.db, order.orderId);
     const outcome = { status: 'captured', gatewayRef: 'ref-late' } as const;
-    const settle = () => settleCharge(shop.db, { paymentId: order.paymentId, outcome, carrier: 'sandbox' });
+    const settle = () =>
+      settleCharge(shop.db, { paymentId: order.paymentId, outcome, carrier: 'sandbox', ...CHARGE_TERMS });
     await Promise.all([settle(), settle()]);
     await settle();
     expect(await refundsOf(shop.db, order.orderId)).toMatchObject([{ amountMinor: order.amountMinor }]);
@@ -407,7 +420,7 @@ describe('a charge of a former gateway', () => {
       gatewayRef: 'pi_1',
     });
     const [refundId] = await plan(shop.db, order);
-    const deps = { db: shop.db, gatewayNamed: gateways.named, carrier: 'sandbox' };
+    const deps = { db: shop.db, gatewayNamed: gateways.named, carrier: 'sandbox', ...CHARGE_TERMS };
     expect(await askAllDue(deps, order.orderId)).toEqual([refundId]);
     expect(stripe.refunds).toMatchObject([{ payment_intent: 'pi_1', status: 'succeeded' }]);
     await gateways.close();

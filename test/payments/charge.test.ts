@@ -14,6 +14,7 @@ import {
   readPayment,
   readSandboxBooks,
 } from './orders';
+import { CAPTURED_NOW } from './charge-terms';
 
 /** Nothing listens on port 1. */
 const NOWHERE = 'postgresql://postgres@127.0.0.1:1/none';
@@ -96,6 +97,7 @@ test('a charge that a dead process had sent is found, not sent again', async () 
   const order = await insertOrder(database.db);
   const paymentId = await insertPayment(database.db, order, { amountMinor: 700 });
   const sent = await gateway.charge({
+    ...CAPTURED_NOW,
     paymentId,
     orderId: order.orderId,
     amountMinor: 700,
@@ -157,7 +159,7 @@ test('a charge that never got through is not made any more once its reservation 
   expect(abandoned).toMatchObject({ status: 'declined', declineCode: 'abandoned' });
   expect(await charge(paymentId)).toEqual(abandoned);
   // A process that was paused before it sent its charge wakes up.
-  const late = { paymentId, orderId: order.orderId, amountMinor: 5_000, currency: 'USD' };
+  const late = { ...CAPTURED_NOW, paymentId, orderId: order.orderId, amountMinor: 5_000, currency: 'USD' };
   expect(await gateway.charge({ ...late, method: 'card', token: 'tok_flaky', gatewayRef: null })).toEqual(
     abandoned,
   );

@@ -4,11 +4,13 @@ import { BREAKER_STATES, createGatewayMetrics } from '../../integrations/gateway
 import { refundFailed, keyReused, gatewayUnavailable } from '../../domain/payments/errors';
 import type { ChargeOutcome, ClosableGateway } from '../../domain/payments/types';
 import { recordingLogger } from '../support/recording-logger';
+import { CAPTURED_NOW } from './charge-terms';
 
 const OPEN_MS = 10_000;
 const WINDOW_MS = 30_000;
 const LEAST_CALLS = 20;
 const REQUEST = {
+  ...CAPTURED_NOW,
   paymentId: 'p-1',
   orderId: 'o-1',
   amountMinor: 1_000,
@@ -18,6 +20,15 @@ const REQUEST = {
   gatewayRef: null,
 };
 const REFUND = { ...REQUEST, refundId: 'r-1', keyNumber: 1, gatewayRef: 'ch_1', reason: 'test' };
+const CAPTURE = {
+  ...REQUEST,
+  captureId: 'c-1',
+  keyNumber: 1,
+  gatewayRef: 'ch_1',
+  capturedMinor: 0,
+  isFinal: true,
+};
+const RELEASE = { ...REQUEST, gatewayRef: 'ch_1', capturedMinor: 0 };
 const CAPTURED: ChargeOutcome = { status: 'captured', gatewayRef: 'ch_1' };
 const UNAVAILABLE = { code: 'PAYMENT_GATEWAY_UNAVAILABLE' };
 
@@ -46,6 +57,12 @@ function setUp({ callTimeoutMs = 5_000 } = {}) {
     abandon: jest
       .fn<ReturnType<ClosableGateway['abandon']>, []>()
       .mockResolvedValue({ status: 'declined', gatewayRef: null, declineCode: 'abandoned' }),
+    capture: jest
+      .fn<ReturnType<ClosableGateway['capture']>, []>()
+      .mockResolvedValue({ status: 'succeeded', gatewayRef: 'ca_1' }),
+    release: jest
+      .fn<ReturnType<ClosableGateway['release']>, []>()
+      .mockResolvedValue({ status: 'released', capturedMinor: 0 }),
     refund: jest
       .fn<ReturnType<ClosableGateway['refund']>, []>()
       .mockResolvedValue({ status: 'succeeded', gatewayRef: 're_1' }),
@@ -116,12 +133,15 @@ test('opens when most calls have no response: further ones fail at once, ask not
     set.guarded.find(REQUEST),
     set.guarded.prepare(REQUEST),
     set.guarded.abandon(REQUEST),
+    set.guarded.capture(CAPTURE),
+    set.guarded.release(RELEASE),
     set.guarded.refund(REFUND),
   ])
     await expect(refused).rejects.toMatchObject({ ...UNAVAILABLE, message });
-  for (const call of ['charge', 'find', 'prepare', 'abandon', 'refund'] as const)
+  for (const call of ['charge', 'find', 'prepare', 'abandon', 'capture', 'release', 'refund'] as const) {
     expect(set.gateway[call]).not.toHaveBeenCalled();
-  expect(await set.calls('charge', 'not_asked')).toBe(1);
+    expect(await set.calls(call, 'not_asked')).toBe(1);
+  }
 });
 
 test('lets one call at a time test it, and closes when that has a response', async () => {
@@ -169,6 +189,58 @@ test('is not closed by a call that may end without the gateway; the next one tes
   await set.guarded.find(REQUEST);
   expect(await set.state()).toEqual(['closed']);
 });
+
+const moneyCalls: [string, (set: Set) => Promise<unknown>][] = [
+  ['a capture', ({ guarded }) => guarded.capture(CAPTURE)],
+  [
+    'a capture that is refused',
+    ({ gateway, guarded }) => {
+      gateway.capture.mockResolvedValue({ status: 'failed', reason: 'the authorisation has lapsed' });
+      return guarded.capture(CAPTURE);
+    },
+  ],
+  ['a release', ({ guarded }) => guarded.release(RELEASE)],
+  [
+    'a charge that wants the customer',
+    ({ gateway, charge }) => {
+      const nextAction = { type: 'redirect' as const, url: 'https://bank.example' };
+      gateway.charge.mockResolvedValue({ status: 'requires_action', gatewayRef: 'ch_1', nextAction });
+      return charge();
+    },
+  ],
+  [
+    'a charge that is authorised',
+    ({ gateway, charge }) => {
+      gateway.charge.mockResolvedValue({
+        status: 'authorized',
+        gatewayRef: 'ch_1',
+        multicapture: true,
+        captureBefore: null,
+      });
+      return charge();
+    },
+  ],
+];
+
+test.each(moneyCalls)('is closed by %s', async (_what, ask) => {
+  const set = await opened();
+  at += OPEN_MS;
+  await ask(set);
+  expect(await set.state()).toEqual(['closed']);
+});
+
+test.each(['capture', 'release'] as const)(
+  'is opened when most calls of %s have no response',
+  async (call) => {
+    const set = setUp();
+    set.gateway[call].mockImplementation(away);
+    const ask = () => (call === 'capture' ? set.guarded.capture(CAPTURE) : set.guarded.release(RELEASE));
+    for (let i = 0; i < LEAST_CALLS; i++) await expect(ask()).rejects.toMatchObject(UNAVAILABLE);
+    expect(await set.state()).toEqual(['open']);
+    expect(await set.calls(call, 'no_response')).toBe(LEAST_CALLS);
+    expect(await set.timed(call)).toBe(LEAST_CALLS);
+  },
+);
 
 test('opens also where charges have no response while looking them up and preparing them goes on', async () => {
   const set = setUp();

@@ -1,3 +1,4 @@
+import { CHARGE_TERMS } from '../support/fixtures';
 import { askRefund } from '../../domain/payments/refund';
 import { settleByHand } from '../../domain/payments/refunds-by-hand';
 import { applyGatewayEvent } from '../../domain/payments/gateway-events';
@@ -86,7 +87,7 @@ const total = (intent: string, amount: number) =>
 describe('an event of a charge', () => {
   async function charging() {
     const order = await insertChargingOrder(db(), { token: 'pm_processing', gateway: 'stripe' });
-    const deps = { db: db(), gatewayNamed: gateway, carrier: 'sandbox' };
+    const deps = { db: db(), gatewayNamed: gateway, carrier: 'sandbox', ...CHARGE_TERMS };
     await askAllDue(deps, order.orderId);
     const { gatewayRef } = await readPayment(db(), order.paymentId);
     return { ...order, intent: gatewayRef ?? '', ask: () => askAllDue(deps, order.orderId) };
@@ -124,6 +125,19 @@ describe('an event of a charge', () => {
     expect(await tell(named(order.paymentId))).toBe('applied');
     expect(await tell(named(elsewhere.paymentId))).toBe('unknown');
     expect(await tell(named('not an id'))).toBe('unknown');
+  });
+
+  test.each([
+    'payment_intent.requires_action',
+    'payment_intent.amount_capturable_updated',
+    'payment_intent.canceled',
+  ])('%s makes a charge due that is in flight, whatever it came to since', async (type) => {
+    const { orderId, intent } = await charging();
+    const event = stripeEvent(type, intentObject(intent));
+    expect(await tell(event)).toBe('applied');
+    expect(await tell(event)).toBe('duplicate');
+    expect(await wakes(orderId)).toBe(1);
+    expect((await progressOf(db(), orderId)).asks).toMatchObject([{ msLeft: 0 }]);
   });
 
   test.each([

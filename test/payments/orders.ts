@@ -52,8 +52,9 @@ export async function insertPayment(
     db,
     'test.payment',
     `insert into payments (id, order_id, reservation_id, attempt, update_id, status, amount_minor, currency, method, token,
-       gateway, gateway_ref, decline_code)
-     values ($1, $2, $3, $4, $5, $6, $7, 'USD', 'card', $8, $9, $10, $11)`,
+       gateway, gateway_ref, decline_code, captured_whole, capture_planned_minor, captured_minor)
+     select $1, $2, $3, $4, $5, $6, $7, 'USD', 'card', $8, $9, $10, $11, $12, case when $12 then $7::bigint else 0 end,
+       case when $12 then $7::bigint else 0 end`,
     [
       id,
       order.orderId,
@@ -66,6 +67,7 @@ export async function insertPayment(
       seed.gateway ?? 'sandbox',
       seed.gatewayRef ?? null,
       seed.declineCode ?? null,
+      seed.status === 'captured',
     ],
   );
   return id;
@@ -135,7 +137,7 @@ export async function setCaptured(db: Database, paymentId: string, gatewayRef: s
   await execute(
     db,
     'test.set_captured',
-    `update payments set status = 'captured', gateway_ref = $2 where id = $1`,
+    `update payments set status = 'captured', gateway_ref = $2, captured_whole = true, capture_planned_minor = amount_minor, captured_minor = amount_minor where id = $1`,
     [paymentId, gatewayRef],
   );
 }

@@ -11,6 +11,7 @@ import { one, type Database } from '../../platform/database/database';
 import { newId } from '../../platform/ids';
 import { addPaidOrder, addStock } from '../support/fixtures';
 import { insertPayment } from './orders';
+import { CAPTURED_NOW } from './charge-terms';
 
 /** Each unit costs so much, minor units. */
 export const UNIT_MINOR = 1_000;
@@ -52,6 +53,7 @@ export async function insertPaidOrder(
   const order = await insertChargingOrder(db, { units, token, gateway: gateway.name });
   const { orderId, reservationId, paymentId, amountMinor } = order;
   const request: ChargeRequest = {
+    ...CAPTURED_NOW,
     paymentId,
     orderId,
     amountMinor,
@@ -63,10 +65,10 @@ export async function insertPaidOrder(
   const { gatewayRef } = await gateway.prepare(request);
   const outcome = await gateway.charge({ ...request, gatewayRef });
   if (outcome.status !== 'captured') throw new Error(`${token} was not captured`);
-  await db.pool.query(`update payments set status = 'captured', gateway_ref = $2 where id = $1`, [
-    paymentId,
-    outcome.gatewayRef,
-  ]);
+  await db.pool.query(
+    `update payments set status = 'captured', gateway_ref = $2, captured_whole = true, capture_planned_minor = amount_minor, captured_minor = amount_minor where id = $1`,
+    [paymentId, outcome.gatewayRef],
+  );
   await db.pool.query(`update reservations set status = 'confirmed' where id = $1`, [reservationId]);
   await db.pool.query(`update orders set status = 'paid' where id = $1`, [orderId]);
   await db.transaction((tx) => createShipments(tx, [{ orderId, reservationId, carrier: 'sandbox' }]));

@@ -1,7 +1,7 @@
 import { PassThrough } from 'node:stream';
 import { userInfo } from 'node:os';
 import { createOutput } from '../../cli/output';
-import { runRefundResolve, runRefundRetry } from '../../cli/refund';
+import { runResolve, runRetry } from '../../cli/refund';
 import { askRefund } from '../../domain/payments/refund';
 import type { ClosableGateway } from '../../domain/payments/types';
 import { onlyGateway } from '../../integrations/gateways';
@@ -51,11 +51,12 @@ function recorded() {
 }
 
 const actor = userInfo().username;
+const kind = 'refund';
 
 test('holdfast refund retry lets a refund be tried again, and its order say who did', async () => {
   const { orderId, refundId } = await failed();
   const { output, text } = recorded();
-  expect(await runRefundRetry(settings, refundId, output)).toBe(0);
+  expect(await runRetry(settings, { kind, id: refundId }, output)).toBe(0);
   expect(text()).toContain(`${refundId}  1000 minor units, planned`);
   expect(await readRefund(shop.db, refundId)).toMatchObject({ status: 'planned', keyNumber: 2 });
   expect(await lastEvent(orderId)).toEqual({ type: 'refund_retried', data: { refundId, actor } });
@@ -64,17 +65,21 @@ test('holdfast refund retry lets a refund be tried again, and its order say who 
 test('holdfast refund resolve records what was done instead, and again changes nothing', async () => {
   const { orderId, refundId } = await failed();
   const { output, text } = recorded();
-  const request = { refundId, outcome: 'made_elsewhere', reference: 'bank 17', reason: 'closed' } as const;
+  const how = { outcome: 'made_elsewhere', reference: 'bank 17', reason: 'closed' } as const;
   for (let n = 0; n < 2; n++) {
-    expect(await runRefundResolve(settings, request, output)).toBe(0);
+    expect(await runResolve(settings, { kind, id: refundId, ...how }, output)).toBe(0);
     expect(text()).toContain(`${refundId}  1000 minor units, settled by hand: made_elsewhere.`);
   }
   expect(await attentionOf(shop.db, orderId)).toEqual([]);
-  expect(await lastEvent(orderId)).toEqual({ type: 'refund_settled', data: { ...request, actor } });
-  await expect(runRefundRetry(settings, refundId, output)).rejects.toMatchObject({ code: 'REFUND_SETTLED' });
+  expect(await lastEvent(orderId)).toEqual({ type: 'refund_settled', data: { refundId, ...how, actor } });
+  await expect(runRetry(settings, { kind, id: refundId }, output)).rejects.toMatchObject({
+    code: 'REFUND_SETTLED',
+  });
 });
 
 test('a refund that is not there is told as such', async () => {
   const { output } = recorded();
-  await expect(runRefundRetry(settings, newId(), output)).rejects.toMatchObject({ code: 'REFUND_NOT_FOUND' });
+  await expect(runRetry(settings, { kind, id: newId() }, output)).rejects.toMatchObject({
+    code: 'REFUND_NOT_FOUND',
+  });
 });

@@ -7,7 +7,7 @@ import { createSandboxGateway } from '../../integrations/sandbox-gateway/gateway
 import { execute } from '../../platform/database/database';
 import { translateDatabaseError } from '../../platform/errors';
 import { newId } from '../../platform/ids';
-import { eventTypes, openTestShop, type TestShop } from '../support/fixtures';
+import { CHARGE_TERMS, eventTypes, openTestShop, type TestShop } from '../support/fixtures';
 import { expectInvariants } from '../support/invariants';
 import { testLogger } from '../support/servers';
 import { waitFor } from '../support/wait';
@@ -86,7 +86,10 @@ describe('planning', () => {
 
   test('a payment that was not captured is not refunded', async () => {
     const order = await paidOrder();
-    await shop.db.pool.query(`update payments set status = 'unknown' where id = $1`, [order.paymentId]);
+    await shop.db.pool.query(
+      `update payments set status = 'unknown', capture_planned_minor = 0, captured_minor = 0 where id = $1`,
+      [order.paymentId],
+    );
     expect(await plan(shop.db, order)).toEqual([]);
   });
 
@@ -366,7 +369,7 @@ test('a refund that fails holds up neither another of its payment nor another pa
       return (name === 'stripe' ? away : gateway).refund(request);
     },
   });
-  const deps = { db: shop.db, gatewayNamed, carrier: 'sandbox' };
+  const deps = { db: shop.db, gatewayNamed, carrier: 'sandbox', ...CHARGE_TERMS };
   expect((await askAllDue(deps, orderId)).sort()).toEqual([late, refused, made].sort());
   const statuses = async () =>
     Object.fromEntries((await refundsOf(shop.db, orderId)).map(({ id, status }) => [id, status]));
@@ -423,7 +426,7 @@ describe('what is stopped', () => {
       expect((await refundsOf(shop.db, order.orderId)).map(({ amountMinor }) => amountMinor)).toEqual([
         2_000, 3_000,
       ]);
-      const deps = { db: shop.db, gatewayNamed: at(away), carrier: 'sandbox' };
+      const deps = { db: shop.db, gatewayNamed: at(away), carrier: 'sandbox', ...CHARGE_TERMS };
       await askAllDue(deps, order.orderId);
       expect(await money(order)).toMatchObject({ status: 'captured', planned: 5_000, refunded: 0 });
       await letRetry(shop.db, order.orderId);

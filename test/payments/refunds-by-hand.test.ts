@@ -180,7 +180,10 @@ describe('asking for a refund', () => {
 
   test('of an order without captured money is refused', async () => {
     const order = await paidOrder();
-    await shop.db.pool.query(`update payments set status = 'declined' where id = $1`, [order.paymentId]);
+    await shop.db.pool.query(
+      `update payments set status = 'declined', capture_planned_minor = 0, captured_minor = 0 where id = $1`,
+      [order.paymentId],
+    );
     await expect(request(order)).rejects.toMatchObject({ code: 'NOT_REFUNDABLE' });
     await expect(request({ ...order, orderId: newId() })).rejects.toMatchObject({ code: 'NOT_REFUNDABLE' });
     expect(await amounts(order)).toEqual([]);

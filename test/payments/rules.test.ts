@@ -13,7 +13,7 @@ import {
   type RefundStatus,
 } from '../../domain/payments/types';
 
-const PAYMENT = { paymentId: 'p', reservationId: 'r', amountMinor: 1_000, refundPlannedMinor: 300 };
+const PAYMENT = { capturedMinor: 1_000, refundPlannedMinor: 300 };
 
 test('units cost each quantity times its price', () => {
   expect(priceOf([])).toBe(0);
@@ -36,7 +36,11 @@ test.each([
 });
 
 test('a payment is in flight until the gateway has a final outcome', () => {
-  expect(PAYMENT_STATUSES.filter((status) => isInFlight({ status }))).toEqual(['pending', 'unknown']);
+  expect(PAYMENT_STATUSES.filter((status) => isInFlight({ status }))).toEqual([
+    'pending',
+    'requires_action',
+    'unknown',
+  ]);
 });
 
 describe('what a gateway tells of a refund by itself', () => {

@@ -6,6 +6,7 @@ import { openTestShop, type TestShop } from '../support/fixtures';
 import { testLogger } from '../support/servers';
 import { waitFor } from '../support/wait';
 import { readSandboxBooks } from './orders';
+import { CAPTURED_NOW } from './charge-terms';
 
 const SLOW_MS = 400;
 
@@ -25,6 +26,7 @@ afterAll(async () => {
 
 function request(token: string, changes: Partial<ChargeRequest> = {}): ChargeRequest {
   return {
+    ...CAPTURED_NOW,
     paymentId: randomUUID(),
     orderId: randomUUID(),
     amountMinor: 1_000,
@@ -167,7 +169,7 @@ test('closing the gateway ends a call that still waits', async () => {
 
 test('every token the API accepts has a card that is not the unknown one', async () => {
   const outcomes = await Promise.allSettled(SANDBOX_TOKENS.map((token) => gateway.charge(request(token))));
-  expect(SANDBOX_TOKENS).toHaveLength(9);
+  expect(SANDBOX_TOKENS).toHaveLength(12);
   expect(JSON.stringify(outcomes)).not.toContain('invalid_token');
 });
 

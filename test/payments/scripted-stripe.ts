@@ -1,10 +1,11 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
+import { refusal, StripeState, type Answer } from './stripe-state';
 
 /** Where a call is hurt: before Stripe has seen it, or after Stripe has done it and only the response is lost. */
 export interface Fault {
-  on: 'create' | 'confirm' | 'retrieve' | 'cancel' | 'refund' | 'list';
+  on: 'customer' | 'create' | 'confirm' | 'retrieve' | 'capture' | 'cancel' | 'refund' | 'list';
   when: 'before' | 'after';
   how: 'hang' | 'reset' | ErrorResponse;
 }
@@ -22,49 +23,18 @@ export interface Call {
   params: URLSearchParams;
 }
 
-export interface Intent {
-  id: string;
-  amount: number;
-  status: string;
-  payment_method: string | null;
-  last_payment_error: Record<string, unknown> | null;
-  /** How often money was taken. */
-  captures: number;
-}
-
-interface Refund {
-  id: string;
-  failure_reason?: string | null;
-  payment_intent: string;
-  amount: number;
-  status: string;
-  metadata: Record<string, string>;
-}
-
-interface Answer {
-  status: number;
-  body: unknown;
-  /** The stored response to an earlier request with the key. */
-  isReplayed?: boolean;
-}
-
 /**
- * Stripe's wire as far as the gateway uses it, with state, which stripe-mock has not: intents and refunds behave as Stripe
- * documents them, idempotency keys replay the first response, and faults can be put into single calls.
- *
- * Payment methods: `pm_ok`, `pm_declined`, `pm_processing` (processing until `finish`), `pm_challenge` (wants the customer),
- * `pm_refund_pending` (refunds are pending until `finishRefund`).
+ * Stripe's wire as far as the gateway uses it, with state, which stripe-mock has not: what `StripeState` says, idempotency keys that
+ * replay the first response, and faults that can be put into single calls.
  */
-export class ScriptedStripe {
+export class ScriptedStripe extends StripeState {
   readonly calls: Call[] = [];
-  readonly intents = new Map<string, Intent>();
-  readonly refunds: Refund[] = [];
-  /** Part of each id, where ids of several of these must differ. */
-  idMark = '';
   /** What happens elsewhere while an intent is created. */
   onCreate: () => Promise<void> = () => Promise.resolve();
   /** What happens elsewhere while a refund is asked for. */
   onRefund: () => void = () => undefined;
+  /** What happens elsewhere just before Stripe does what it is asked for, once. */
+  readonly before: Partial<Record<Fault['on'], (() => void) | undefined>> = {};
   private readonly replies = new Map<string, { request: string; answer: Answer }>();
   private readonly faults: Fault[] = [];
   private readonly server = createServer((request, response) => void this.serve(request, response));
@@ -89,22 +59,6 @@ export class ScriptedStripe {
     this.replies.clear();
   }
 
-  /** What was processing comes to its end. */
-  finish(id: string, status: 'succeeded' | 'requires_payment_method'): void {
-    const intent = this.intent(id);
-    Object.assign(intent, { status, captures: status === 'succeeded' ? 1 : 0 });
-  }
-
-  /** What became of a refund in the end, also of one that had succeeded. */
-  finishRefund(id: string, status: 'succeeded' | 'failed'): void {
-    const refund = this.refunds.find((one) => one.id === id);
-    if (!refund) throw new Error(`no refund ${id}`);
-    Object.assign(refund, {
-      status,
-      failure_reason: status === 'failed' ? 'expired_or_canceled_card' : null,
-    });
-  }
-
   routes(): string[] {
     return this.calls.map((call) => call.route);
   }
@@ -121,6 +75,9 @@ export class ScriptedStripe {
     const params = request.method === 'POST' ? new URLSearchParams(await text(request)) : url.searchParams;
     const call: Call = { route, idempotencyKey: typeof key === 'string' ? key : undefined, params };
     this.calls.push(call);
+    const meanwhile = this.before[route];
+    this.before[route] = undefined;
+    meanwhile?.();
     const at = this.faults.findIndex((candidate) => candidate.on === route);
     const [fault] = at < 0 ? [] : this.faults.splice(at, 1);
     const answer = fault?.when === 'before' ? undefined : this.answer(call, id);
@@ -157,128 +114,33 @@ export class ScriptedStripe {
 
   private handle({ route, params }: Call, id: string): Answer {
     switch (route) {
+      case 'customer':
+        return this.createCustomer();
       case 'create':
         return this.create(params);
       case 'confirm':
-        return this.confirm(this.intent(id));
+        return this.confirm(id, params);
       case 'retrieve':
-        return { status: 200, body: this.intent(id) };
+        return this.show(id, params);
+      case 'capture':
+        return this.capture(id, params);
       case 'cancel':
-        return this.cancel(this.intent(id));
+        return this.cancel(id, params);
       case 'refund':
         return this.refund(params);
       case 'list':
-        return {
-          status: 200,
-          body: { object: 'list', data: this.refunds.filter(ofIntent(params)), has_more: false },
-        };
+        return this.listRefunds(params);
     }
-  }
-
-  private create(params: URLSearchParams): Answer {
-    const method = params.get('payment_method');
-    const amount = Number(params.get('amount'));
-    if (method === 'pm_unknown')
-      return refusal(400, { type: 'invalid_request_error', code: 'resource_missing' });
-    if (amount < 50) return refusal(400, { type: 'invalid_request_error', code: 'amount_too_small' });
-    const intent: Intent = {
-      id: `pi_${this.idMark}${this.intents.size + 1}`,
-      amount,
-      status: 'requires_confirmation',
-      payment_method: method,
-      last_payment_error: null,
-      captures: 0,
-    };
-    this.intents.set(intent.id, intent);
-    return { status: 200, body: intent };
-  }
-
-  private confirm(intent: Intent): Answer {
-    if (intent.status !== 'requires_confirmation') return unexpectedState(intent);
-    switch (intent.payment_method) {
-      case 'pm_processing':
-        intent.status = 'processing';
-        return { status: 200, body: intent };
-      case 'pm_challenge':
-        intent.status = 'requires_action';
-        return { status: 200, body: intent };
-      case 'pm_declined': {
-        intent.status = 'requires_payment_method';
-        intent.payment_method = null;
-        intent.last_payment_error = {
-          type: 'card_error',
-          code: 'card_declined',
-          decline_code: 'insufficient_funds',
-        };
-        return refusal(402, { ...intent.last_payment_error, message: 'Declined.', payment_intent: intent });
-      }
-      default:
-        intent.status = 'succeeded';
-        intent.captures += 1;
-        return { status: 200, body: intent };
-    }
-  }
-
-  private cancel(intent: Intent): Answer {
-    if (intent.status === 'succeeded') return unexpectedState(intent);
-    intent.status = 'canceled';
-    return { status: 200, body: intent };
-  }
-
-  private refund(params: URLSearchParams): Answer {
-    const intent = this.intent(params.get('payment_intent') ?? '');
-    const amount = Number(params.get('amount'));
-    const earlier = this.refunds
-      .filter((refund) => ofIntent(params)(refund) && refund.status !== 'failed')
-      .reduce((sum, refund) => sum + refund.amount, 0);
-    if (earlier + amount > intent.amount) {
-      return refusal(400, {
-        type: 'invalid_request_error',
-        message: 'Refund amount is greater than what is left.',
-      });
-    }
-    const refund: Refund = {
-      id: `re_${this.idMark}${this.refunds.length + 1}`,
-      payment_intent: intent.id,
-      amount,
-      status: intent.payment_method === 'pm_refund_pending' ? 'pending' : 'succeeded',
-      metadata: {
-        refundId: params.get('metadata[refundId]') ?? '',
-        keyNumber: params.get('metadata[keyNumber]') ?? '',
-      },
-    };
-    this.refunds.push(refund);
-    return { status: 200, body: refund };
-  }
-
-  private intent(id: string): Intent {
-    const intent = this.intents.get(id);
-    if (!intent) throw new Error(`no intent ${id}`);
-    return intent;
   }
 }
 
 function routeOf(method: string | undefined, path: string): { route: Fault['on']; id: string } {
   const [, , resource, id = '', action] = path.split('/');
   if (resource === 'refunds') return { route: method === 'POST' ? 'refund' : 'list', id: '' };
+  if (resource === 'customers') return { route: 'customer', id: '' };
   if (method === 'GET') return { route: 'retrieve', id };
-  return { route: action === 'confirm' || action === 'cancel' ? action : 'create', id };
-}
-
-function ofIntent(params: URLSearchParams): (refund: Refund) => boolean {
-  return (refund) => refund.payment_intent === params.get('payment_intent');
-}
-
-function unexpectedState(intent: Intent): Answer {
-  return refusal(400, {
-    type: 'invalid_request_error',
-    code: 'payment_intent_unexpected_state',
-    message: `This PaymentIntent's status is ${intent.status}.`,
-  });
-}
-
-function refusal(status: number, error: Record<string, unknown>): Answer {
-  return { status, body: { error: { message: 'Refused.', ...error } } };
+  const isAction = action === 'confirm' || action === 'capture' || action === 'cancel';
+  return { route: isAction ? action : 'create', id };
 }
 
 function send(response: ServerResponse, answer: Answer | undefined): void {

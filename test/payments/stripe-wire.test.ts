@@ -1,6 +1,7 @@
 import { newId } from '../../platform/ids';
 import { readPayment } from './orders';
 import { resets, UNAVAILABLE, useStripe } from './stripe-fixture';
+import { CAPTURED_NOW } from './charge-terms';
 
 const { stripe, gateway, db, payment, charge, captures } = useStripe();
 
@@ -98,6 +99,7 @@ describe('a charge', () => {
   test('confirmed by two at once, without keys, is found captured by both', async () => {
     const { paymentId, orderId } = await payment();
     const request = {
+      ...CAPTURED_NOW,
       paymentId,
       orderId,
       amountMinor: 5_000,
@@ -116,7 +118,7 @@ describe('a charge', () => {
 
   test('and its refund go out as Stripe counts the currency', async () => {
     const { paymentId, orderId } = await payment();
-    const about = { paymentId, orderId, currency: 'ISK', amountMinor: 7 };
+    const about = { ...CAPTURED_NOW, paymentId, orderId, currency: 'ISK', amountMinor: 7 };
     await gateway().prepare({ ...about, method: 'card', token: 'pm_ok', gatewayRef: null });
     expect(stripe().intents.get('pi_1')).toMatchObject({ amount: 700 });
     await gateway().charge({ ...about, method: 'card', token: 'pm_ok', gatewayRef: 'pi_1' });
@@ -126,7 +128,7 @@ describe('a charge', () => {
 
   test('of which a part cannot be refunded to the last digit takes a refund that was made by hand', async () => {
     const { paymentId, orderId } = await payment();
-    const charged = { paymentId, orderId, currency: 'KWD', amountMinor: 10_010 };
+    const charged = { ...CAPTURED_NOW, paymentId, orderId, currency: 'KWD', amountMinor: 10_010 };
     await gateway().prepare({ ...charged, method: 'card', token: 'pm_ok', gatewayRef: null });
     await gateway().charge({ ...charged, method: 'card', token: 'pm_ok', gatewayRef: 'pi_1' });
     const refundId = newId();
@@ -146,7 +148,15 @@ describe('a charge', () => {
 
   test('in a currency that Stripe does not charge is declined, and Stripe is not asked', async () => {
     const { paymentId, orderId } = await payment();
-    const request = { paymentId, orderId, currency: 'IRR', amountMinor: 7, method: 'card', token: 'pm_ok' };
+    const request = {
+      ...CAPTURED_NOW,
+      paymentId,
+      orderId,
+      currency: 'IRR',
+      amountMinor: 7,
+      method: 'card',
+      token: 'pm_ok',
+    };
     expect(await gateway().prepare({ ...request, gatewayRef: null })).toEqual({
       status: 'declined',
       gatewayRef: null,
@@ -176,6 +186,7 @@ describe('a charge', () => {
   test('is not confirmed before its intent is stored', async () => {
     const { paymentId, orderId } = await payment();
     const request = {
+      ...CAPTURED_NOW,
       paymentId,
       orderId,
       amountMinor: 5_000,

@@ -205,6 +205,10 @@ export class OrderModel {
       attention: [],
       cuts: [],
       mayCut: false,
+      amendments: [],
+      mayAmend: false,
+      mayCapture: false,
+      lapseMsLeft: null,
       doubledShipments: 0,
     };
   }
@@ -246,6 +250,8 @@ export class OrderModel {
         this.claimAsk(step.ask);
         return;
       }
+      case 'settle-authorizations':
+      case 'act-on-lapse':
       case 'wait':
       case 'finish':
         return;
@@ -516,9 +522,8 @@ export class OrderModel {
   }
 
   private plan(payment: Payment, wantedMinor: number, origin: string): void {
-    const { id: paymentId, amountMinor: captured, plannedMinor: refundPlannedMinor, reservation } = payment;
-    const row = { paymentId, reservationId: reservation.id, amountMinor: captured, refundPlannedMinor };
-    const amountMinor = refundable(row, wantedMinor);
+    const { amountMinor: capturedMinor, plannedMinor: refundPlannedMinor } = payment;
+    const amountMinor = refundable({ capturedMinor, refundPlannedMinor }, wantedMinor);
     if (amountMinor === 0 || this.refunds.some((one) => one.origin === origin)) return;
     payment.plannedMinor += amountMinor;
     this.refunds.push({

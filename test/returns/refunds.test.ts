@@ -68,10 +68,10 @@ async function priceOf(orderId: string, unitPriceMinor: number): Promise<void> {
     orderId,
     unitPriceMinor,
   ]);
-  await shop.db.pool.query('update payments set amount_minor = 3 * $2::bigint where order_id = $1', [
-    orderId,
-    unitPriceMinor,
-  ]);
+  await shop.db.pool.query(
+    'update payments set amount_minor = 3 * $2::bigint, capture_planned_minor = 3 * $2::bigint, captured_minor = 3 * $2::bigint where order_id = $1',
+    [orderId, unitPriceMinor],
+  );
 }
 
 const restock = (sku: string, units: number, rest: Partial<InspectionResult> = {}): InspectionResult => ({

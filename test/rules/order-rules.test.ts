@@ -1,6 +1,13 @@
 import { mayCancel, nextStep, type NextStep } from '../../domain/ordering/rules';
 import type { GatewayAsk, ReservationProgress, OrderProgress } from '../../domain/ordering/types';
-import { hasEnded, itemStatus, mayBecome, ORDER_TRANSITIONS } from '../../domain/orders/rules';
+import {
+  hasEnded,
+  isCapturedLater,
+  isReviewed,
+  itemStatus,
+  mayBecome,
+  ORDER_TRANSITIONS,
+} from '../../domain/orders/rules';
 import { OPEN_ORDER_STATUSES, type OrderStatus } from '../../domain/orders/types';
 
 const STATUSES: readonly OrderStatus[] = [
@@ -50,6 +57,31 @@ describe('the table of transitions', () => {
   });
 });
 
+describe('an order is reviewed', () => {
+  test.each([
+    [false, undefined, { currency: 'USD', totalMinor: 1_000_000 }],
+    [false, { fromMinor: { USD: 100 } }, { currency: 'USD', totalMinor: 99 }],
+    [true, { fromMinor: { USD: 100 } }, { currency: 'USD', totalMinor: 100 }],
+    [false, { fromMinor: { USD: 100 } }, { currency: 'EUR', totalMinor: 100 }],
+    [true, { fromMinor: { USD: 100, EUR: 90 } }, { currency: 'EUR', totalMinor: 90 }],
+    [true, { fromMinor: { USD: 0 } }, { currency: 'USD', totalMinor: 0 }],
+  ])('%s: with terms %j, of %j', (is, terms, total) => {
+    expect(isReviewed(terms, total)).toBe(is);
+  });
+});
+
+describe('a payment that begins is captured later', () => {
+  test.each([
+    [false, { isReviewOpen: false }],
+    [false, { capture: 'now', isReviewOpen: false }],
+    [true, { capture: 'on_shipment', isReviewOpen: false }],
+    [true, { capture: 'now', isReviewOpen: true }],
+    [true, { isReviewOpen: true }],
+  ] as const)('%s: %j', (is, order) => {
+    expect(isCapturedLater(order)).toBe(is);
+  });
+});
+
 describe('the status of an item', () => {
   const units = { quantity: 4, reserved: 0, backordered: 0, fulfilled: 0, cancelled: 0 };
 
@@ -88,6 +120,10 @@ function progress(rest: Partial<OrderProgress> = {}): OrderProgress {
     attention: [],
     cuts: [],
     mayCut: false,
+    amendments: [],
+    mayAmend: false,
+    mayCapture: false,
+    lapseMsLeft: null,
     doubledShipments: 0,
     ...rest,
   };
@@ -107,6 +143,7 @@ function refund(id: string, msLeft = 0): GatewayAsk {
 }
 
 const CONFIRMED = hold('c', { status: 'confirmed', msLeft: -5 });
+const IN_REVIEW = hold('r', { status: 'confirmed', msLeft: -5, isUnshipped: true });
 
 /** Each says only what it is about; what stands above it in the table is more urgent. */
 const STEPS: readonly [string, Partial<OrderProgress>, NextStep][] = [
@@ -146,6 +183,41 @@ const STEPS: readonly [string, Partial<OrderProgress>, NextStep][] = [
     'what is stopped is released also after the order has ended',
     { status: 'cancelled', unreleasedShipments: 1 },
     { do: 'release-stopped' },
+  ],
+  [
+    'a review that is due is decided',
+    { status: 'paid', reviewMsLeft: 0, reservations: [IN_REVIEW] },
+    { do: 'decide-review' },
+  ],
+  [
+    'a review that is not due is waited for, with whatever else is due sooner',
+    { status: 'paid', reviewMsLeft: 900, reservations: [IN_REVIEW, hold('h', { msLeft: 300, attempt: 1 })] },
+    { do: 'wait', for: 'review', ms: 300 },
+  ],
+  [
+    'a review of which nothing is authorised is not waited for by time',
+    { reviewMsLeft: null, reservations: [hold('h', { msLeft: 300, attempt: 1 })] },
+    { do: 'wait', for: 'payment', ms: 300 },
+  ],
+  [
+    'a review is waited for until its deadline',
+    { status: 'paid', reviewMsLeft: 900, reservations: [IN_REVIEW] },
+    { do: 'wait', for: 'review', ms: 900 },
+  ],
+  [
+    'a review that is due is decided before a later part is charged',
+    { status: 'paid', reviewMsLeft: -1, hasPaymentMethod: true, reservations: [IN_REVIEW, hold('h')] },
+    { do: 'decide-review' },
+  ],
+  [
+    'a review is nothing to an order that has ended',
+    { status: 'cancelled', reviewMsLeft: 0 },
+    { do: 'finish' },
+  ],
+  [
+    'a request to cancel ends what waits for its review',
+    { cancel: 'open', status: 'paid', reservations: [IN_REVIEW] },
+    { do: 'cancel' },
   ],
   [
     'a due reservation expires',
@@ -271,6 +343,7 @@ describe('the next step', () => {
     const urgencies: [string, Partial<OrderProgress>][] = [
       ['cancel', { ...stopped, cancel: 'open', stoppableShipments: 1 }],
       ['release-stopped', stopped],
+      ['decide-review', { ...due, reviewMsLeft: 0 }],
       ['expire', due],
       ['give-up-backorders', overdue],
       ['begin-charge', fresh],
@@ -339,11 +412,37 @@ describe('units that somebody asked to take out', () => {
   });
 });
 
+describe('an amendment', () => {
+  test.each([
+    ['is gone on with', { mayAmend: true }, { do: 'amend' }],
+    ['also once the order has ended', { status: 'cancelled', mayAmend: true }, { do: 'amend' }],
+    ['comes after what somebody asked to cut', { mayAmend: true, mayCut: true }, { do: 'cut' }],
+    [
+      'comes after a cancellation',
+      { mayAmend: true, cancel: 'open', stoppableShipments: 1 },
+      { do: 'cancel' },
+    ],
+    [
+      'comes before what it added is charged again or expires',
+      { mayAmend: true, reservations: [CONFIRMED, hold('h', { msLeft: 0 })] },
+      { do: 'amend' },
+    ],
+    [
+      'that added a part lets it be charged',
+      { hasPaymentMethod: true, reservations: [CONFIRMED, hold('h', { attempt: 0 })] },
+      { do: 'begin-charge', reservationId: 'h' },
+    ],
+  ] as [string, Partial<OrderProgress>, Partial<NextStep>][])('%s', (_name, given, step) => {
+    expect(nextStep(progress({ status: 'paid', reservations: [CONFIRMED], ...given }))).toMatchObject(step);
+  });
+});
+
 describe('a request to cancel an order is taken', () => {
   test.each([
     [true, { reservations: [hold('h')] }],
     [true, { reservations: [hold('h', { status: 'charging' })] }],
     [true, { waitingUnits: 1 }],
+    [true, { status: 'paid', reservations: [IN_REVIEW] }],
     [true, { status: 'fulfilling', stoppableShipments: 1, shipments: { booked: 1, picked_up: 1 } }],
     [true, { status: 'fulfilling', waitingUnits: 1, shipments: { delivered: 1 } }],
     // Being stopped, or refused to: the carrier is asked again by a new request.

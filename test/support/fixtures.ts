@@ -4,6 +4,9 @@ import { newId } from '../../platform/ids';
 import { createTestDatabase } from './database';
 import { testLogger } from './servers';
 
+/** What is set about charges that are not over with their outcome, as the settings have it. */
+export const CHARGE_TERMS = { actionSeconds: 900, lapseMarginSeconds: 43_200 };
+
 /** A migrated database of one's own, opened. */
 export interface TestShop {
   db: Database;

@@ -21,6 +21,17 @@ const EVERYTHING: CheckRun = {
 
 /** Rules of money that hold after every transaction. */
 const ALWAYS: Readonly<Record<string, string>> = {
+  'what is captured of a payment is the sum of its captures, or all of it in one call': `
+    select p.order_id, p.id, p.status, p.amount_minor, p.capture_planned_minor, p.captured_minor, c.planned, c.made
+    from payments p
+    cross join lateral (
+      select count(*) as count, coalesce(sum(f.amount_minor), 0) as planned,
+        coalesce(sum(f.amount_minor) filter (where f.status = 'succeeded'), 0) as made
+      from captures f where f.payment_id = p.id) c
+    where case when c.count > 0 then p.capture_planned_minor <> c.planned or p.captured_minor <> c.made
+               when p.status in ('captured', 'refunded', 'partially_refunded')
+               then p.capture_planned_minor <> p.amount_minor or p.captured_minor <> p.amount_minor
+               else p.capture_planned_minor <> 0 end`,
   'what is set aside of a payment to go back is the sum of its refunds, and what went back that of those made': `
     select p.order_id, p.id, p.refund_planned_minor, p.refunded_minor, r.planned, r.made
     from payments p
@@ -54,17 +65,23 @@ const ALWAYS: Readonly<Record<string, string>> = {
     select t.id, t.refund_minor, sum(f.amount_minor) as planned
     from customer_return_steps t left join refunds f on f.origin = 'return' and f.origin_id = t.id
     group by t.id having t.refund_minor <> coalesce(sum(f.amount_minor), 0)`,
+  'a parcel is held up only by an amendment that is not decided': `
+    select s.id, s.order_id, s.held_by from shipments s left join order_amendments a on a.id = s.held_by
+    where s.held_by is not null and a.state is distinct from 'open'`,
 };
 
 /** What must hold as well once nothing is under way. */
 const AT_REST: Readonly<Record<string, string>> = {
-  'no charge is in flight and no refund is open': `
-    select id, order_id, status from payments where status in ('pending', 'unknown')
+  'no charge is in flight, no authorisation, capture or refund is open': `
+    select id, order_id, status from payments
+    where status in ('pending', 'unknown', 'requires_action', 'authorized', 'void_planned')
+    union all select id, order_id, status from captures where status = 'planned'
     union all select id, order_id, status from refunds where status in ('planned', 'pending')`,
+  'no amendment is open': `select id, order_id, stage from order_amendments where state = 'open'`,
   'no order is open': `select id, status from orders where status in ('reserved', 'paid', 'fulfilling')`,
   // Less than what did not ship goes back only where the rest went back before, as a gift.
   'what was captured and is not planned to go back, without gifts of an operator and returns, is worth exactly what shipped': `
-    select p.order_id, p.id, p.amount_minor, p.refund_planned_minor, gift.minor as gift, shipped.worth
+    select p.order_id, p.id, p.captured_minor, p.refund_planned_minor, gift.minor as gift, shipped.worth
     from payments p
     left join lateral (
       select coalesce(sum(si.quantity * i.unit_price_minor), 0) as worth
@@ -74,17 +91,20 @@ const AT_REST: Readonly<Record<string, string>> = {
     left join lateral (
       select coalesce(sum(f.amount_minor), 0) as minor from refunds f
       where f.payment_id = p.id and f.origin in ('operator', 'return')) gift on true
-    cross join lateral (select p.amount_minor - (p.refund_planned_minor - gift.minor) as kept) k
+    left join lateral (
+      select coalesce(sum(c.amount_minor), 0) as minor from captures c
+      where c.payment_id = p.id and c.status = 'settled_by_hand') elsewhere on true
+    cross join lateral (select p.captured_minor + elsewhere.minor - (p.refund_planned_minor - gift.minor) as kept) k
     where p.status in ('captured', 'refunded', 'partially_refunded') and k.kept <> shipped.worth
-      and not (p.refund_planned_minor = p.amount_minor and k.kept > shipped.worth)`,
+      and not (p.refund_planned_minor = p.captured_minor and k.kept > shipped.worth)`,
   'the sandbox gateway captured each payment once, and gave back what our books say': `
-    select p.id, p.status, p.amount_minor, c.amount_minor as charged, p.refunded_minor, r.refunded
+    select p.id, p.status, p.captured_minor, c.captured_minor as charged, p.refunded_minor, r.refunded
     from payments p
-    left join sandbox_gateway.charges c on c.idempotency_key = p.id::text and c.status = 'captured'
+    left join sandbox_gateway.charges c on c.idempotency_key = p.id::text
     left join (select charge_ref, sum(amount_minor) as refunded from sandbox_gateway.refunds
                where fails_at is null or fails_at > clock_timestamp() group by 1) r on r.charge_ref = c.ref
     where p.gateway = 'sandbox' and p.amount_minor > 0
-      and ((p.status in ('captured', 'refunded', 'partially_refunded')) <> (c.ref is not null)
+      and (p.captured_minor <> coalesce(c.captured_minor, 0)
            or coalesce(r.refunded, 0) <> p.refunded_minor)`,
 };
 

@@ -4,13 +4,14 @@ import { createFulfilmentActivities, type FulfilmentActivities } from '../../act
 import { createOrderActivities, type OrderActivities } from '../../activities/orders';
 import { createPaymentActivities, type PaymentActivities } from '../../activities/payments';
 import { createWarehouseDirectory } from '../../domain/catalog/warehouses';
+import { createOrderAmender } from '../../domain/ordering/amendments/amend';
 import { createOrderReserver, type OrderReserver } from '../../domain/ordering/order-reserver';
 import type { OrderProgress } from '../../domain/ordering/types';
 import type { OrderInput } from '../../domain/orders/types';
 import type { ClosableGateway } from '../../domain/payments/types';
 import { createSandboxGateway } from '../../integrations/sandbox-gateway/gateway';
-import { fingerprintOf, obligingCarrier } from '../db/support';
-import { addStock, openTestShop, type TestShop } from '../support/fixtures';
+import { carry, fingerprintOf, obligingCarrier } from '../db/support';
+import { CHARGE_TERMS, addStock, openTestShop, type TestShop } from '../support/fixtures';
 import { expectInvariants } from '../support/invariants';
 import { testLogger } from '../support/servers';
 import { orderInput, type OrderRequest } from './order';
@@ -25,11 +26,15 @@ beforeAll(async () => {
   shop = await openTestShop();
   await addStock(shop.db, 'LAMP', 'AMS', 100);
   await addStock(shop.db, 'SOFA', 'AMS', 1);
-  reserver = createOrderReserver({
+  await addStock(shop.db, 'CHAIR', 'AMS', 100);
+  const sourcing = {
     db: shop.db,
     warehouses: createWarehouseDirectory(shop.db),
     gateway: { name: 'sandbox', amountProblem: () => null },
     strategy: 'nearest',
+  } as const;
+  reserver = createOrderReserver({
+    ...sourcing,
     backorderLimits: { product: 1_000_000, customer: 100_000 },
     backorderSeconds: 86_400,
     lanes: 1,
@@ -38,8 +43,21 @@ beforeAll(async () => {
   });
   gateway = createSandboxGateway({ url: shop.url, log: testLogger(), callTimeoutMs: 5_000 });
   activities = {
-    ...createOrderActivities({ db: shop.db, reserver, gateway: 'sandbox', attemptLimit: 10 }),
-    ...createPaymentActivities({ db: shop.db, gatewayNamed: () => gateway, carrier: 'sandbox' }),
+    ...createOrderActivities({
+      db: shop.db,
+      reserver,
+      amender: createOrderAmender({ ...sourcing, attemptLimit: 10 }),
+      gateway: 'sandbox',
+      attemptLimit: 10,
+      lapseAction: 'capture',
+      carrier: 'sandbox',
+    }),
+    ...createPaymentActivities({
+      db: shop.db,
+      gatewayNamed: () => gateway,
+      carrier: 'sandbox',
+      ...CHARGE_TERMS,
+    }),
     ...createFulfilmentActivities({ db: shop.db, carriers: [obligingCarrier], callTimeoutMs: 5_000 }),
   };
 });
@@ -59,7 +77,7 @@ function run<Args extends unknown[], Result>(
 
 /** Without what only the clock changes. */
 function still(answer: unknown): unknown {
-  const text = JSON.stringify(answer, (key, value: unknown) => (key === 'msLeft' ? undefined : value));
+  const text = JSON.stringify(answer, (key, value: unknown) => (/msLeft$/i.test(key) ? undefined : value));
   return JSON.parse(text);
 }
 
@@ -85,13 +103,67 @@ async function paid(): Promise<string> {
   return orderId;
 }
 
+/** An order whose money is set aside, and captured as its parcels leave. */
+async function authorised(): Promise<string> {
+  const { order, progress } = await placed({ token: 'tok_ok', capture: 'on_shipment' });
+  const { orderId } = order;
+  const [ask] = progress.asks;
+  await run(activities.askGateway, { ...LIMITS, orderId, ask: { kind: ask!.kind, id: ask!.id } });
+  return orderId;
+}
+
+async function shipmentsOf(orderId: string): Promise<string[]> {
+  const { rows } = await shop.db.pool.query<{ id: string }>('select id from shipments where order_id = $1', [
+    orderId,
+  ]);
+  return rows.map(({ id }) => id);
+}
+
+async function leave(orderId: string): Promise<void> {
+  for (const id of await shipmentsOf(orderId)) await carry(shop.db, id, 'picked_up');
+}
+
+async function failAll(orderId: string): Promise<void> {
+  await shop.db.pool.query(`update shipments set status = 'failed' where order_id = $1`, [orderId]);
+  await run(activities.releaseStoppedShipments, { orderId, endAs: 'failed' });
+}
+
 const LIMITS = { firstRetrySeconds: 1, unknownLimitSeconds: 60 };
+
+/** One LAMP less, one CHAIR more. */
+const AMENDMENT = {
+  items: [
+    { sku: 'LAMP', quantity: 1 },
+    { sku: 'CHAIR', quantity: 1 },
+  ],
+  shipTo: { region: 'eu-west' },
+};
+
+/** A paid order that is to be amended, and the step that does. */
+async function amendedPaid() {
+  const orderId = await paid();
+  await run(activities.requestAmend, { orderId, ...AMENDMENT, requestId: orderId });
+  return { orderId, step: () => run(activities.amendOrder, orderId) };
+}
+
+/** Charges what was added. */
+async function chargeAdded(orderId: string, { reservations }: OrderProgress): Promise<void> {
+  const { reservationId } = reservations.at(-1)!;
+  const request = { orderId, updateId: 'added', payment: null, reservationId };
+  const { progress } = await run(activities.beginCharge, request);
+  const [ask] = progress.asks;
+  await run(activities.askGateway, { ...LIMITS, orderId, ask: { kind: ask!.kind, id: ask!.id } });
+}
 
 /** For each activity, brings an order to where it is run, and returns how. */
 const STEPS: Record<
-  | Exclude<keyof SagaActivities, 'dispatchShipments'>
+  | Exclude<keyof SagaActivities, 'dispatchShipments' | 'amendOrder'>
+  | `amendOrder (${'unpaid' | 'paid' | 'charged' | 'cut' | 'declined' | 'refused'})`
   | 'askGateway (declined)'
   | 'askGateway (refund)'
+  | 'askGateway (capture)'
+  | 'askGateway (release)'
+  | 'askGateway (customer)'
   | 'undoReserve (after it)',
   () => Promise<() => Promise<unknown>>
 > = {
@@ -127,6 +199,42 @@ const STEPS: Record<
     const { asks } = await run(activities.releaseStoppedShipments, { orderId, endAs: 'failed' });
     const ask = { kind: asks[0]!.kind, id: asks[0]!.id };
     return () => run(activities.askGateway, { ...LIMITS, orderId, ask });
+  },
+  async 'askGateway (capture)'() {
+    const orderId = await authorised();
+    await leave(orderId);
+    const { asks } = await run(activities.settleAuthorizations, orderId);
+    const ask = { kind: asks[0]!.kind, id: asks[0]!.id };
+    expect(ask.kind).toBe('capture');
+    return () => run(activities.askGateway, { ...LIMITS, orderId, ask });
+  },
+  async 'askGateway (release)'() {
+    const orderId = await authorised();
+    await failAll(orderId);
+    const { asks } = await run(activities.settleAuthorizations, orderId);
+    const ask = { kind: asks[0]!.kind, id: asks[0]!.id };
+    expect(ask.kind).toBe('release');
+    return () => run(activities.askGateway, { ...LIMITS, orderId, ask });
+  },
+  async 'askGateway (customer)'() {
+    const { orderId, ask } = await charging('tok_3ds_abandoned');
+    await run(activities.askGateway, { ...LIMITS, orderId, ask });
+    await shop.db.pool.query('update payments set action_until = clock_timestamp() where order_id = $1', [
+      orderId,
+    ]);
+    return () => run(activities.askGateway, { ...LIMITS, orderId, ask });
+  },
+  async settleAuthorizations() {
+    const orderId = await authorised();
+    await leave(orderId);
+    return () => run(activities.settleAuthorizations, orderId);
+  },
+  async actOnLapse() {
+    const orderId = await authorised();
+    await shop.db.pool.query('update payments set capture_due_at = clock_timestamp() where order_id = $1', [
+      orderId,
+    ]);
+    return () => run(activities.actOnLapse, orderId);
   },
   async askGatewayBriefly() {
     const { orderId, ask } = await charging();
@@ -170,6 +278,43 @@ const STEPS: Record<
     await run(activities.requestCut, { orderId, requestId: orderId, items, reason: null });
     return () => run(activities.cutUnits, orderId);
   },
+  async requestAmend() {
+    const { orderId } = (await placed()).order;
+    return () => run(activities.requestAmend, { orderId, ...AMENDMENT, requestId: orderId });
+  },
+  async 'amendOrder (unpaid)'() {
+    const { orderId } = (await placed()).order;
+    await run(activities.requestAmend, { orderId, ...AMENDMENT, requestId: orderId });
+    return () => run(activities.amendOrder, orderId);
+  },
+  'amendOrder (paid)': async () => (await amendedPaid()).step,
+  async 'amendOrder (charged)'() {
+    const { orderId, step } = await amendedPaid();
+    await chargeAdded(orderId, await step());
+    return step;
+  },
+  async 'amendOrder (cut)'() {
+    const { orderId, step } = await amendedPaid();
+    await chargeAdded(orderId, await step());
+    await step();
+    await run(activities.cutUnits, orderId);
+    await run(activities.releaseStoppedShipments, { orderId, endAs: 'cancelled' });
+    return step;
+  },
+  async 'amendOrder (declined)'() {
+    const { orderId, step } = await amendedPaid();
+    await shop.db.pool.query(
+      `update orders set payment_method = '{"method":"card","token":"tok_declined"}' where id = $1`,
+      [orderId],
+    );
+    await chargeAdded(orderId, await step());
+    return step;
+  },
+  async 'amendOrder (refused)'() {
+    const { orderId, step } = await amendedPaid();
+    await shop.db.pool.query(`update shipments set status = 'booked' where order_id = $1`, [orderId]);
+    return step;
+  },
   async stopDoubledShipments() {
     const orderId = await paid();
     return () => run(activities.stopDoubledShipments, orderId);
@@ -180,6 +325,16 @@ const STEPS: Record<
       orderId,
     ]);
     return () => run(activities.giveUpBackorders, orderId);
+  },
+  async decideReviewByDeadline() {
+    const review = { fromMinor: { USD: 0 }, seconds: 60, otherwise: 'approved' } as const;
+    const order = { ...orderInput({ items: { LAMP: 2 }, token: 'tok_ok' }), review };
+    const { progress } = await run(activities.reserveOrder, order);
+    const { orderId } = order;
+    const { kind, id } = progress!.asks[0]!;
+    await run(activities.askGateway, { ...LIMITS, orderId, ask: { kind, id } });
+    await shop.db.pool.query('update orders set review_until = clock_timestamp() where id = $1', [orderId]);
+    return () => run(activities.decideReviewByDeadline, orderId);
   },
   async releaseStoppedShipments() {
     const orderId = await paid();

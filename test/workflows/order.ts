@@ -5,11 +5,13 @@ import type { OrderView } from '../../domain/ordering/types';
 import type { OrderInput, OrderStatus } from '../../domain/orders/types';
 import { newId } from '../../platform/ids';
 import {
+  amendUpdate,
   cancelUpdate,
   cutItemsUpdate,
   ATTENTION,
   payUpdate,
   wakeSignal,
+  type AmendResult,
   type CancelResult,
   type CutItemsResult,
   type PayResult,
@@ -40,6 +42,8 @@ export interface OrderRequest {
   customerId?: string;
   /** Card token to pay with the order. */
   token?: string;
+  capture?: OrderInput['capture'];
+  review?: OrderInput['review'];
   saga?: Partial<SagaSettings>;
 }
 
@@ -57,6 +61,7 @@ export interface PlacedOrder {
   /** A charge that is accepted and not awaited. */
   payLater(token: string): Promise<() => Promise<PayResult>>;
   cut(items: Record<string, number>, requestId?: string): Promise<CutItemsResult>;
+  amend(items: Record<string, number>, requestId?: string): Promise<AmendResult>;
   cancelLater(): Promise<() => Promise<CancelResult>>;
   wake(): Promise<void>;
   /** Waits until the saga has closed, and returns its result. Its history is the one of `path`. */
@@ -81,6 +86,8 @@ export function orderInput(request: OrderRequest): OrderInput {
     holdSeconds: request.holdSeconds ?? 60,
     backorderSeconds: request.backorderSeconds,
     payment: request.token ? { method: 'card', token: request.token } : null,
+    capture: request.capture,
+    review: request.review,
     fingerprint: null,
   };
 }
@@ -145,6 +152,11 @@ export function attachToOrder(stack: Stack, input: OrderInput): PlacedOrder {
       const lines = Object.entries(items).map(([sku, quantity]) => ({ sku, quantity }));
       const request = { requestId, items: lines, reason: null };
       return handle.executeUpdate(cutItemsUpdate, { updateId: requestId, args: [request] });
+    },
+    amend(items, requestId = newId()) {
+      const lines = Object.entries(items).map(([sku, quantity]) => ({ sku, quantity }));
+      const request = { requestId, items: lines, shipTo: null };
+      return handle.executeUpdate(amendUpdate, { args: [request] });
     },
     async payLater(token) {
       const updateId = newId();

@@ -1,5 +1,6 @@
 import { defineSearchAttributeKey } from '@temporalio/common';
 import { defineSignal, defineUpdate } from '@temporalio/workflow';
+import type { AmendRefusalCode, AmendRequest } from '../../domain/ordering/amendments/types';
 import type { PayRefusal } from '../../domain/ordering/types';
 import type { OrderInput, PaymentMethod } from '../../domain/orders/types';
 
@@ -34,7 +35,7 @@ export interface PayRequest extends PaymentMethod {
 }
 
 export type PayResult =
-  | { outcome: 'captured' | 'declined' | 'unknown'; paymentId: string }
+  | { outcome: 'captured' | 'authorized' | 'requires_action' | 'declined' | 'unknown'; paymentId: string }
   | {
       outcome: 'refused';
       code: PayRefusal;
@@ -68,6 +69,16 @@ export type CutItemsResult =
   /** None could be. */
   | { outcome: 'refused'; code: 'NOT_CANCELLABLE' };
 
+export type AmendOrderRequest = Omit<AmendRequest, 'orderId'>;
+
+export type AmendResult =
+  | { outcome: 'amended' }
+  /** What is added is being charged. */
+  | { outcome: 'pending' }
+  /** The order is as before. */
+  | { outcome: 'refused'; code: AmendRefusalCode };
+
+export const amendUpdate = defineUpdate<AmendResult, [AmendOrderRequest]>('amend');
 export const cutItemsUpdate = defineUpdate<CutItemsResult, [CutItemsRequest]>('cutItems');
 export const payUpdate = defineUpdate<PayResult, [PayRequest]>('pay');
 export const cancelUpdate = defineUpdate<CancelResult, [CancelRequest]>('cancel');

@@ -1,13 +1,16 @@
 import { condition, type ApplicationFailure } from '@temporalio/workflow';
-import { isInFlight } from '../../domain/payments/rules';
 import type { OrderProgress, PayRefusal } from '../../domain/ordering/types';
+import type { PaymentStatus } from '../../domain/payments/types';
 import type {
+  AmendOrderRequest,
+  AmendResult,
   CancelResult,
   CutItemsRequest,
   CutItemsResult,
   PayRequest,
   PayResult,
 } from '../contract/messages';
+import { WrittenRequests } from './written-requests';
 
 /** The longest that an update stays open: less than its caller waits (`DEADLINES_MS.slowCall`). After that the rows tell. */
 const LONGEST_MS = 8_000;
@@ -25,12 +28,6 @@ export interface WaitingPayment extends Waiting<PayResult> {
   paymentId?: string;
 }
 
-interface WaitingCut extends Waiting<CutItemsResult> {
-  request: CutItemsRequest;
-  isWritten: boolean;
-  isAwaited: boolean;
-}
-
 /**
  * The requests that wait for the saga's main loop, which alone acts. A request is written to rows before it is acted on; what
  * is kept here is only who waits for the outcome.
@@ -42,7 +39,8 @@ export class Requests {
   /** It could not be written, and is tried again with what failed. */
   private isCancelPutOff = false;
   private cancels: Waiting<CancelResult>[] = [];
-  private cuts: WaitingCut[] = [];
+  readonly cuts = new WrittenRequests<CutItemsRequest, CutItemsResult>();
+  readonly amendments = new WrittenRequests<AmendOrderRequest, AmendResult>();
   private final: OrderProgress | undefined;
 
   async pay(request: PayRequest): Promise<PayResult> {
@@ -70,14 +68,12 @@ export class Requests {
 
   async cut(request: CutItemsRequest): Promise<CutItemsResult> {
     if (this.final) return cutResult(this.final, request.requestId) ?? REFUSED;
-    const mine: WaitingCut = { request, isWritten: false, isAwaited: true };
-    this.cuts.push(mine);
-    await condition(() => mine.result !== undefined || mine.failure !== undefined, LONGEST_MS);
-    // One that is not written yet is written later all the same.
-    if (mine.isWritten) this.cuts = this.cuts.filter((one) => one !== mine);
-    mine.isAwaited = false;
-    if (mine.failure) throw mine.failure;
-    return mine.result ?? { outcome: 'pending' };
+    return (await this.cuts.ask(request, untilBound)) ?? { outcome: 'pending' };
+  }
+
+  async amend(request: AmendOrderRequest): Promise<AmendResult> {
+    if (this.final) return amendResult(this.final, request.requestId) ?? NOT_AMENDABLE;
+    return (await this.amendments.ask(request, untilBound)) ?? { outcome: 'pending' };
   }
 
   /** Of a request that nobody waits for: the workflow itself is cancelled. */
@@ -100,7 +96,8 @@ export class Requests {
   /** True while one is not written to rows yet. */
   get isNew(): boolean {
     const isCancelNew = this.cancelReason !== undefined && !this.isCancelPutOff;
-    return isCancelNew || this.nextPayment !== undefined || this.nextCut !== undefined;
+    const { nextPayment, cuts, amendments } = this;
+    return isCancelNew || [nextPayment, cuts.next, amendments.next].some((one) => one !== undefined);
   }
 
   takeCancel(): string | undefined {
@@ -116,11 +113,6 @@ export class Requests {
     );
   }
 
-  /** The oldest cut that is not written to rows. */
-  get nextCut(): WaitingCut | undefined {
-    return this.cuts.find(({ isWritten }) => !isWritten);
-  }
-
   /**
    * Tells those who wait what the rows say.
    *
@@ -129,17 +121,18 @@ export class Requests {
   answer(progress: OrderProgress, isClosing = false): void {
     for (const one of this.payments) {
       const payment = progress.payments.find(({ paymentId }) => paymentId === one.paymentId);
-      if (payment && !isInFlight(payment))
-        one.result = { outcome: payOutcome(payment.status), paymentId: payment.paymentId };
+      const outcome = payment && payOutcome(payment.status);
+      if (payment && outcome) one.result = { outcome, paymentId: payment.paymentId };
       else if (payment && isClosing) one.result = { outcome: 'unknown', paymentId: payment.paymentId };
     }
     // Money that goes back within moments is waited for; what takes longer is told by the order.
     const isSettling = progress.asks.some(({ msLeft }) => msLeft <= SOON_MS);
-    this.cuts = this.cuts.filter(({ isWritten, isAwaited }) => isAwaited || !isWritten);
-    for (const one of this.cuts.filter(({ isWritten }) => isWritten)) {
-      if (isClosing) one.result = { outcome: 'pending' };
-      else if (!isSettling) one.result = cutResult(progress, one.request.requestId);
-    }
+    this.cuts.answer((id) => (isClosing ? PENDING : isSettling ? undefined : cutResult(progress, id)));
+    this.amendments.answer((id) => {
+      const result = amendResult(progress, id);
+      if (result?.outcome === 'amended' && isSettling && !isClosing) return undefined;
+      return result ?? (isClosing ? PENDING : undefined);
+    });
     const isDecided = progress.cancel !== 'open' && this.cancelReason === undefined;
     for (const one of this.cancels) {
       if (isDecided && !isSettling) one.result = cancelResult(progress);
@@ -158,8 +151,25 @@ export function refusedPay(code: PayRefusal): PayResult {
   return { outcome: 'refused', code, paymentId: null };
 }
 
-function payOutcome(status: string): 'captured' | 'declined' {
-  return status === 'declined' ? 'declined' : 'captured';
+/** Undefined: it is not known yet. */
+function payOutcome(status: PaymentStatus): Extract<PayResult, { paymentId: string }>['outcome'] | undefined {
+  switch (status) {
+    case 'pending':
+    case 'unknown':
+      return undefined;
+    case 'requires_action':
+    case 'declined':
+    case 'authorized':
+      return status;
+    case 'void_planned':
+    case 'voided':
+      return 'authorized';
+    case 'failed':
+    case 'captured':
+    case 'refunded':
+    case 'partially_refunded':
+      return 'captured';
+  }
 }
 
 function whyOver({ status }: OrderProgress): PayRefusal {
@@ -167,6 +177,25 @@ function whyOver({ status }: OrderProgress): PayRefusal {
 }
 
 const REFUSED = { outcome: 'refused', code: 'NOT_CANCELLABLE' } as const;
+const NOT_AMENDABLE = { outcome: 'refused', code: 'NOT_AMENDABLE' } as const;
+const PENDING = { outcome: 'pending' } as const;
+
+function untilBound(isDecided: () => boolean): Promise<boolean> {
+  return condition(isDecided, LONGEST_MS);
+}
+
+/** Undefined: it is still under way. */
+function amendResult({ amendments }: OrderProgress, requestId: string): AmendResult | undefined {
+  const amendment = amendments.find((one) => one.requestId === requestId);
+  switch (amendment?.state) {
+    case 'open':
+      return undefined;
+    case 'done':
+      return { outcome: 'amended' };
+    default:
+      return { outcome: 'refused', code: amendment?.code ?? 'NOT_AMENDABLE' };
+  }
+}
 
 /** Undefined: it is still under way. */
 function cutResult({ cuts }: OrderProgress, requestId: string): CutItemsResult | undefined {

@@ -17,6 +17,7 @@ import { mayCancel, type NextStep } from '../../domain/ordering/rules';
 import type { GatewayAsk, OrderProgress } from '../../domain/ordering/types';
 import type { OrderStatus } from '../../domain/orders/types';
 import {
+  amendUpdate,
   ATTENTION,
   cancelUpdate,
   cutItemsUpdate,
@@ -118,6 +119,7 @@ class OrderSaga {
     setHandler(payUpdate, (request) => this.requests.pay(request));
     setHandler(cancelUpdate, ({ reason }) => this.requests.cancel(reason ?? 'cancelled by request'));
     setHandler(cutItemsUpdate, (request) => this.requests.cut(request));
+    setHandler(amendUpdate, (request) => this.requests.amend(request));
     this.root.cancelRequested.catch(() => this.requests.wantCancel('the workflow was cancelled'));
     if (this.input.cancelReason !== undefined) this.requests.wantCancel(this.input.cancelReason);
   }
@@ -158,9 +160,15 @@ class OrderSaga {
         () => this.requests.putOffCancel(reason),
       );
     }
-    for (let one = this.requests.nextCut; one; one = this.requests.nextCut) {
+    const { cuts, amendments } = this.requests;
+    for (let one = cuts.next; one; one = cuts.next) {
       const { request } = one;
       progress = await writing(one, progress, () => database.requestCut({ orderId, ...request }));
+      one.isWritten = true;
+    }
+    for (let one = amendments.next; one; one = amendments.next) {
+      const { request } = one;
+      progress = await writing(one, progress, () => database.requestAmend({ orderId, ...request }));
       one.isWritten = true;
     }
     for (let one = this.requests.nextPayment; one; one = this.requests.nextPayment) {
@@ -172,8 +180,7 @@ class OrderSaga {
 
   private async beginCharge(one: WaitingPayment): Promise<OrderProgress> {
     const { orderId } = this;
-    const { updateId, method, token } = one.request;
-    const payment = { method, token };
+    const { updateId, ...payment } = one.request;
     const begun = await database.beginCharge({ orderId, updateId, payment, reservationId: null });
     if (begun.begun) one.paymentId = begun.paymentId;
     else one.result = refusedPay(begun.code);
@@ -189,6 +196,11 @@ class OrderSaga {
         return database.concludeCancel(orderId);
       case 'cut':
         return database.cutUnits(orderId);
+      case 'decide-review':
+        this.details.did('Nobody has decided about it in time.');
+        return database.decideReviewByDeadline(orderId);
+      case 'amend':
+        return database.amendOrder(orderId);
       case 'stop-doubled':
         return database.stopDoubledShipments(orderId);
       case 'release-stopped':
@@ -208,6 +220,11 @@ class OrderSaga {
         const updateId = `allocation:${reservationId}`;
         return (await database.beginCharge({ orderId, updateId, payment: null, reservationId })).progress;
       }
+      case 'settle-authorizations':
+        return database.settleAuthorizations(orderId);
+      case 'act-on-lapse':
+        this.details.did('The authorisation is about to lapse.');
+        return database.actOnLapse(orderId);
       case 'stop':
         // One call for each parcel: one about which the carrier hangs delays no other.
         return this.beside(

@@ -3,7 +3,11 @@ import type { CheckRun, SqlCheck } from '../types';
 import { literals } from '../../../platform/database/literals';
 import { OPEN_ORDER_STATUSES, PAID_ORDER_STATUSES } from '../../orders/types';
 import { LEFT_SHIPMENT_STATUSES } from '../../fulfilment/types';
-import { CAPTURED_PAYMENT_STATUSES, REFUND_ORIGINS_OF_SHIPPED } from '../../payments/types';
+import {
+  CAPTURED_PAYMENT_STATUSES,
+  PAID_PAYMENT_STATUSES,
+  REFUND_ORIGINS_OF_SHIPPED,
+} from '../../payments/types';
 
 /** Orders that were not touched since the last run are left out of an incremental one. */
 const RECENT = `($1::timestamptz is null or o.updated_at >= $1)`;
@@ -121,6 +125,10 @@ export const ORDER_CHECKS: readonly SqlCheck[] = [
             sum(r.amount_minor) filter (where r.origin in ${literals(REFUND_ORIGINS_OF_SHIPPED)}) as goodwill, sum(r.amount_minor) as planned
           from orders o join payments p on p.order_id = o.id join refunds r on r.payment_id = p.id
           where ${RECENT} group by 1
+        ), elsewhere as (
+          select c.payment_id, sum(c.amount_minor) as minor
+          from orders o join captures c on c.order_id = o.id
+          where ${RECENT} and c.status = 'settled_by_hand' group by 1
         ), shipped as (
           select s.reservation_id, ${priceSql('si.quantity', 'i')} as minor
           from orders o join shipments s on s.order_id = o.id join shipment_items si on si.shipment_id = s.id
@@ -129,9 +137,10 @@ export const ORDER_CHECKS: readonly SqlCheck[] = [
         ), payment as (
           select p.*, o.status as order_status, o.updated_at as order_updated_at,
             coalesce(r.minor, 0) as refunds_minor, coalesce(r.planned, 0) as planned_minor,
-            p.amount_minor - p.refund_planned_minor + coalesce(r.goodwill, 0) as kept_minor, coalesce(s.minor, 0) as shipped_minor
+            p.captured_minor + coalesce(e.minor, 0) - p.refund_planned_minor + coalesce(r.goodwill, 0) as kept_minor, coalesce(s.minor, 0) as shipped_minor
           from orders o join payments p on p.order_id = o.id
           left join refunded r on r.payment_id = p.id left join shipped s on s.reservation_id = p.reservation_id
+          left join elsewhere e on e.payment_id = p.id
           where ${RECENT} and p.status in ${literals(CAPTURED_PAYMENT_STATUSES)}
         ), wrong as (
           select order_id, id as payment_id, amount_minor, refunded_minor, refunds_minor, refund_planned_minor, planned_minor,
@@ -143,11 +152,12 @@ export const ORDER_CHECKS: readonly SqlCheck[] = [
                  and order_updated_at < statement_timestamp() - make_interval(secs => $2)
                  and kept_minor <> shipped_minor
                  -- Less than what did not ship goes back only where a person gave the rest before.
-                 and not (refund_planned_minor = amount_minor and kept_minor > shipped_minor))
+                 and not (refund_planned_minor = captured_minor and kept_minor > shipped_minor))
           union all
           select o.id, null, o.total_minor, 0, 0, 0, 0, 0, o.currency, 'unpaid' from orders o
           where ${RECENT} and o.status in ${literals(PAID_ORDER_STATUSES)} and o.total_minor > 0
-            and not exists (select from payments p where p.order_id = o.id and p.status in ${literals(CAPTURED_PAYMENT_STATUSES)})
+            and not exists (select from payments p where p.order_id = o.id and p.status in ${literals(PAID_PAYMENT_STATUSES)})
+            and not exists (select from captures c where c.order_id = o.id and c.status = 'settled_by_hand')
         )
         select 'order:' || order_id || coalesce(':' || payment_id, '') as subject,
           jsonb_build_object('orderId', order_id, 'paymentId', payment_id, 'why', why, 'amountMinor', amount_minor, 'refundedMinor',

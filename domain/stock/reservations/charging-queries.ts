@@ -27,3 +27,12 @@ export function updateToPending(
     [reservationId, holdSeconds],
   );
 }
+
+export function updateAttempt(tx: Transaction, reservationId: string): Promise<number> {
+  return execute(
+    tx,
+    'reservations.continue_charging',
+    `update reservations set attempt = attempt + 1, updated_at = clock_timestamp() where id = $1 and status = 'charging'`,
+    [reservationId],
+  );
+}

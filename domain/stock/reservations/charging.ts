@@ -1,9 +1,14 @@
 import type { Transaction } from '../../../platform/database/database';
-import { updateToCharging, updateToPending } from './charging-queries';
+import { updateAttempt, updateToCharging, updateToPending } from './charging-queries';
 
 /** Keeps a pending reservation from falling due while its payment is charged; false: it is past due, or not pending. */
 export async function beginCharging(tx: Transaction, reservationId: string): Promise<boolean> {
   return (await updateToCharging(tx, reservationId)) > 0;
+}
+
+/** Counts another attempt to charge a reservation that is being charged: it takes the place of the one before. */
+export async function continueCharging(tx: Transaction, reservationId: string): Promise<void> {
+  await updateAttempt(tx, reservationId);
 }
 
 /**

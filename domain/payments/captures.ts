@@ -1,0 +1,179 @@
+import type { Transaction } from '../../platform/database/database';
+import { newId } from '../../platform/ids';
+import { raiseAttention, resolveAttention } from '../orders/attention';
+import { appendEvents } from '../orders/events';
+import type { NewEvent } from '../orders/types';
+import {
+  claimCapture,
+  insertCaptures,
+  selectCaptureForUpdate,
+  updateCapture,
+  updateCaptureMade,
+  type AuthorizedPayment,
+  type CaptureRow,
+  type ClaimedCapture,
+} from './capture-queries';
+import { captureNotFound } from './errors';
+import type { RefundDeps } from './refund';
+import { shownReason } from './told';
+import type { CaptureOutcome, KeySpent } from './types';
+import { LATE, withinLimit, type CallLimits } from './within-limit';
+
+export { selectAuthorizedForUpdate as lockAuthorized, type AuthorizedPayment } from './capture-queries';
+export { updateLapseDone as clearLapse, updateToVoidPlanned as planVoids } from './release-queries';
+
+/** What the gateway does not respond to is tried again up to once an hour. */
+const TIMES = { firstSeconds: 0.5, longestSeconds: 3_600 };
+/** After so many tries a person is told: by then it has failed for about half a minute. */
+const DELAYED_AFTER_TRIES = 6;
+/** So often the gateway may refuse it before a person is told. */
+const REFUSALS = 4;
+
+/** A capture to plan, minor units. */
+export interface CapturePlan {
+  paymentId: string;
+  /** The parcel that it pays for; null: everything that is not captured. */
+  shipmentId: string | null;
+  amountMinor: number;
+}
+
+/**
+ * Plans captures of payments that the caller has locked, as far as money is set aside; a parcel that has one is left out. They are
+ * made at the gateway later.
+ *
+ * @returns their events, which are the caller's to append
+ */
+export async function planCaptures(
+  tx: Transaction,
+  orderId: string,
+  { payments, plans }: { payments: readonly AuthorizedPayment[]; plans: readonly CapturePlan[] },
+): Promise<NewEvent[]> {
+  const leftMinor = new Map(
+    payments.map((one) => [one.paymentId, one.amountMinor - one.capturePlannedMinor]),
+  );
+  const captures = plans.map((plan) => {
+    const left = leftMinor.get(plan.paymentId) ?? 0;
+    const amountMinor = Math.min(plan.amountMinor, left);
+    leftMinor.set(plan.paymentId, left - amountMinor);
+    return { ...plan, amountMinor, captureId: newId(), orderId };
+  });
+  if (captures.length === 0) return [];
+  const written = new Set(await insertCaptures(tx, captures));
+  return captures
+    .filter(({ captureId }) => written.has(captureId))
+    .map(({ captureId, paymentId, shipmentId, amountMinor }) => ({
+      orderId,
+      type: 'capture_started',
+      data: { captureId, paymentId, amountMinor, ...(shipmentId === null ? {} : { shipmentId }) },
+    }));
+}
+
+/**
+ * Asks the gateway once to take the money of a planned capture, or what became of it, and records what it says. One that is not
+ * planned, or waits for another one of its payment, is left alone. Safe to repeat, also while another call does the same.
+ *
+ * One that the gateway refuses is tried again under the next number of its key, a few times; then it has failed and needs a person.
+ *
+ * @param limits of a brief attempt that takes longer nothing is recorded; of any other, that it does
+ */
+export async function askCapture(
+  deps: RefundDeps,
+  captureId: string,
+  limits: CallLimits = { briefMs: null },
+): Promise<void> {
+  const { db } = deps;
+  const capture = await claimCapture(db, captureId, TIMES);
+  if (!capture) return;
+  const inTime = await withinLimit(callGateway(deps, capture), limits);
+  if (inTime === 'late' && limits.briefMs !== null) return;
+  const outcome: CallOutcome = inTime === 'late' ? { status: 'unknown', reason: LATE } : inTime;
+  await db.retrying((tx) => settleCapture(tx, capture, outcome));
+}
+
+type CallOutcome = CaptureOutcome | KeySpent | { status: 'unknown'; reason: string };
+
+async function callGateway({ gatewayNamed, log }: RefundDeps, capture: ClaimedCapture): Promise<CallOutcome> {
+  const {
+    id: captureId,
+    keyNumber,
+    paymentId,
+    chargeRef,
+    amountMinor,
+    currency,
+    capturedMinor,
+    isFinal,
+  } = capture;
+  try {
+    if (chargeRef === null)
+      return { status: 'failed', reason: 'The gateway never gave an id for this charge.' };
+    return await gatewayNamed(capture.gateway).capture({
+      captureId,
+      keyNumber,
+      paymentId,
+      gatewayRef: chargeRef,
+      amountMinor,
+      currency,
+      capturedMinor,
+      isFinal,
+    });
+  } catch (error) {
+    log?.warn({ err: error, captureId, gateway: capture.gateway }, 'a capture was not made');
+    return { status: 'unknown', reason: shownReason(error) };
+  }
+}
+
+/** Locks the payment, the capture, then the order's row. What is said too late changes nothing. */
+async function settleCapture(
+  tx: Transaction,
+  { id: captureId, keyNumber, isFinal }: ClaimedCapture,
+  outcome: CallOutcome,
+): Promise<void> {
+  const capture = await selectCaptureForUpdate(tx, captureId);
+  if (!capture) throw captureNotFound(captureId);
+  const { orderId, paymentId, amountMinor, status } = capture;
+  if (outcome.status === 'succeeded') {
+    if (status === 'succeeded') return;
+    if (status === 'settled_by_hand') {
+      // The call was under way when a person said what was done instead.
+      const why = 'the gateway has taken its money';
+      await raiseAttention(tx, [{ orderId, kind: 'captured_twice', about: captureId, why }]);
+      return;
+    }
+    await updateCaptureMade(tx, captureId, { gatewayRef: outcome.gatewayRef, isFinal });
+    await resolveAttention(tx, attentionOnCapture(captureId));
+    await appendEvents(tx, [
+      { orderId, type: 'capture_succeeded', data: { captureId, paymentId, amountMinor } },
+    ]);
+    return;
+  }
+  // Another call has asked under a later key, or has settled it.
+  if (status !== 'planned' || keyNumber !== capture.keyNumber) return;
+  const why = outcome.reason;
+  if (outcome.status === 'failed' && keyNumber >= REFUSALS) {
+    await updateCapture(tx, captureId, { status: 'failed', lastError: why });
+    await resolveAttention(tx, attentionOnCapture(captureId));
+    await raiseAttention(tx, [{ orderId, kind: 'capture_failed', about: captureId, why }]);
+    const data = { captureId, paymentId, amountMinor, reason: why };
+    await appendEvents(tx, [{ orderId, type: 'capture_failed', data }]);
+    return;
+  }
+  await updateCapture(tx, captureId, {
+    status: 'planned',
+    lastError: why,
+    nextKey: outcome.status !== 'unknown',
+  });
+  await tellOfDelay(tx, capture, why);
+}
+
+async function tellOfDelay(tx: Transaction, { id, orderId, tries }: CaptureRow, why: string): Promise<void> {
+  if (tries >= DELAYED_AFTER_TRIES)
+    await raiseAttention(tx, [{ orderId, kind: 'capture_delayed', about: id, why }]);
+}
+
+/** Everything for which a capture may need a person. */
+export function attentionOnCapture(captureId: string) {
+  return [
+    { kind: 'capture_failed' as const, about: captureId },
+    { kind: 'capture_delayed' as const, about: captureId },
+  ];
+}

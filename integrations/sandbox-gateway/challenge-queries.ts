@@ -1,0 +1,56 @@
+import { execute, maybeOne, type Queryable } from '../../platform/database/database';
+
+/** What a customer says who is asked to authenticate. */
+export const CHALLENGE_ANSWERS = ['authenticate', 'refuse'] as const;
+export type ChallengeAnswer = (typeof CHALLENGE_ANSWERS)[number];
+
+/**
+ * Ends an open challenge: the charge is captured or authorised, and can be captured as long from now on as it could have been from the
+ * beginning; or it is declined. Returns how many it ended.
+ *
+ * @param isDue only where the customer has acted by itself
+ */
+export function answerChallenge(
+  on: Queryable,
+  ref: string,
+  { answer, declineCode, isDue }: { answer: ChallengeAnswer; declineCode: string; isDue: boolean },
+): Promise<number> {
+  return execute(
+    on,
+    'sandbox_gateway.answer_challenge',
+    `update sandbox_gateway.charges
+     set status = case when $2 = 'refuse' then 'declined' when capture_later then 'authorized' else 'captured' end,
+         decline_code = case when $2 = 'refuse' then $3 end,
+         captured_minor = case when $2 = 'authenticate' and not capture_later then amount_minor else 0 end,
+         capture_before = clock_timestamp() + (capture_before - created_at),
+         acts_at = clock_timestamp()
+     where ref = $1 and status = 'requires_action' and (not $4::bool or acts_at <= clock_timestamp())`,
+    [ref, answer, declineCode, isDue],
+  );
+}
+
+export interface UntoldAct {
+  ref: string;
+  /** Milliseconds until its customer acts; zero or less: it has. */
+  msLeft: number;
+}
+
+/** The charge whose customer acts next, of those that Holdfast was not told of. */
+export function selectNextAct(on: Queryable): Promise<UntoldAct | undefined> {
+  return maybeOne<UntoldAct>(
+    on,
+    'sandbox_gateway.next_act',
+    `select ref, extract(epoch from acts_at - clock_timestamp())::float8 * 1000 as "msLeft"
+     from sandbox_gateway.charges where acts_at is not null and told_at is null order by acts_at limit 1`,
+    [],
+  );
+}
+
+export function updateActTold(on: Queryable, ref: string): Promise<number> {
+  return execute(
+    on,
+    'sandbox_gateway.act_told',
+    'update sandbox_gateway.charges set told_at = clock_timestamp() where ref = $1',
+    [ref],
+  );
+}

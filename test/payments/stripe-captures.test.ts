@@ -1,0 +1,345 @@
+import type { CaptureRequest, ChargeRequest } from '../../domain/payments/types';
+import { newId } from '../../platform/ids';
+import { CAPTURED_NOW } from './charge-terms';
+import type { Fault } from './scripted-stripe';
+import { resets, UNAVAILABLE, useStripe } from './stripe-fixture';
+import { CAPTURE_BEFORE } from './stripe-state';
+
+const { stripe, gateway } = useStripe();
+
+const FAILURE = { type: 'api_error', message: 'Something went wrong on our end.' };
+const SUCCEEDED = { status: 'succeeded', gatewayRef: 'ch_1' };
+
+function request(changes: Partial<ChargeRequest> = {}): ChargeRequest {
+  return {
+    ...CAPTURED_NOW,
+    paymentId: newId(),
+    orderId: newId(),
+    amountMinor: 5_000,
+    currency: 'USD',
+    method: 'card',
+    token: 'pm_ok',
+    gatewayRef: null,
+    captureLater: true,
+    ...changes,
+  };
+}
+
+/** A charge that is authorised at Stripe. */
+async function authorized(changes: Partial<ChargeRequest> = {}) {
+  const charge = request(changes);
+  const { gatewayRef } = await gateway().prepare(charge);
+  const asked = { ...charge, gatewayRef };
+  const outcome = await gateway().charge(asked);
+  if (outcome.status !== 'authorized') throw new Error(`it was ${outcome.status}`);
+  return { charge: asked, outcome };
+}
+
+function captureOf(charge: ChargeRequest, changes: Partial<CaptureRequest> = {}): CaptureRequest {
+  const { paymentId, amountMinor, currency, gatewayRef } = charge;
+  return {
+    captureId: newId(),
+    keyNumber: 1,
+    paymentId,
+    gatewayRef: gatewayRef ?? '',
+    amountMinor,
+    currency,
+    capturedMinor: 0,
+    isFinal: true,
+    ...changes,
+  };
+}
+
+const release = ({ paymentId, gatewayRef, currency }: ChargeRequest, capturedMinor = 0) =>
+  gateway().release({ paymentId, gatewayRef: gatewayRef ?? '', currency, capturedMinor });
+const intent = () => stripe().intent('pi_1');
+const captures = () =>
+  stripe()
+    .calls.filter(({ route }) => route === 'capture')
+    .map(({ idempotencyKey, params }) => ({ key: idempotencyKey, ...Object.fromEntries(params) }));
+
+describe('an authorisation', () => {
+  test('is asked for by manual capture, in parts where the card allows it, and says until when it holds', async () => {
+    const { charge, outcome } = await authorized();
+    expect(outcome).toEqual({
+      status: 'authorized',
+      gatewayRef: 'pi_1',
+      multicapture: true,
+      captureBefore: new Date(CAPTURE_BEFORE * 1_000),
+    });
+    expect(Object.fromEntries(stripe().calls[0]!.params)).toMatchObject({
+      capture_method: 'manual',
+      'payment_method_options[card][request_multicapture]': 'if_available',
+    });
+    expect(await gateway().charge(charge)).toEqual(outcome);
+    expect(await gateway().find(charge)).toEqual(outcome);
+    expect(await gateway().abandon(charge)).toEqual(outcome);
+    expect(intent()).toMatchObject({ status: 'requires_capture', captures: 0 });
+  });
+
+  test('of a card without multicapture says so', async () => {
+    expect((await authorized({ token: 'pm_single' })).outcome).toMatchObject({ multicapture: false });
+  });
+
+  test('whose response was lost is found', async () => {
+    const charge = request();
+    const { gatewayRef } = await gateway().prepare(charge);
+    stripe().fail(...resets('confirm', 'after'));
+    await expect(gateway().charge({ ...charge, gatewayRef })).rejects.toMatchObject(UNAVAILABLE);
+    expect(await gateway().find({ ...charge, gatewayRef })).toMatchObject({ status: 'authorized' });
+  });
+
+  test('that has lapsed before anybody heard of it is declined', async () => {
+    const { charge } = await authorized();
+    stripe().lapse('pi_1');
+    for (let n = 0; n < 2; n++)
+      expect(await gateway().find(charge)).toMatchObject({ status: 'declined', declineCode: 'canceled' });
+  });
+});
+
+describe('a capture', () => {
+  test('in parts takes each part once, and the last one ends the charge', async () => {
+    const { charge } = await authorized();
+    const first = captureOf(charge, { amountMinor: 2_000, isFinal: false });
+    const last = captureOf(charge, { amountMinor: 1_000, capturedMinor: 2_000 });
+    for (let n = 0; n < 2; n++) expect(await gateway().capture(first)).toEqual(SUCCEEDED);
+    expect(intent()).toMatchObject({ status: 'requires_capture', amount_received: 2_000 });
+    for (let n = 0; n < 2; n++) expect(await gateway().capture(last)).toEqual(SUCCEEDED);
+    expect(intent()).toMatchObject({ status: 'succeeded', amount_received: 3_000, captures: 2 });
+    expect(captures()).toEqual([
+      { key: first.captureId, amount_to_capture: '2000', final_capture: 'false' },
+      { key: last.captureId, amount_to_capture: '1000' },
+    ]);
+    expect(await gateway().find(charge)).toEqual({ status: 'captured', gatewayRef: 'pi_1' });
+  });
+
+  test('of a card without multicapture takes what it is asked for and ends the charge', async () => {
+    const { charge } = await authorized({ token: 'pm_single' });
+    const capture = captureOf(charge, { amountMinor: 4_000 });
+    for (let n = 0; n < 2; n++) expect(await gateway().capture(capture)).toEqual(SUCCEEDED);
+    expect(intent()).toMatchObject({ status: 'succeeded', amount_received: 4_000, captures: 1 });
+  });
+
+  test('goes out as Stripe counts the currency, and is counted as we do', async () => {
+    const { charge } = await authorized({ currency: 'ISK', amountMinor: 70 });
+    const capture = captureOf(charge, { amountMinor: 30, isFinal: false });
+    expect(await gateway().capture(capture)).toEqual(SUCCEEDED);
+    expect(intent()).toMatchObject({ amount: 7_000, amount_received: 3_000 });
+    expect(await gateway().capture(capture)).toEqual(SUCCEEDED);
+    expect(await release(charge, 30)).toEqual({ status: 'released', capturedMinor: 30 });
+  });
+
+  test('of an amount that Stripe cannot take has failed, and Stripe is not asked', async () => {
+    const { charge } = await authorized({ currency: 'KWD', amountMinor: 10_010 });
+    const capture = captureOf(charge, { amountMinor: 5_005, isFinal: false });
+    for (let n = 0; n < 2; n++)
+      expect(await gateway().capture(capture)).toEqual({
+        status: 'failed',
+        reason: 'Stripe charges KWD to two decimals only.',
+      });
+    expect(captures()).toEqual([]);
+  });
+
+  test.each(['before', 'after'] as const)(
+    'is made once when the connection is cut %s Stripe has made it, also when Stripe has forgotten its key',
+    async (when) => {
+      const { charge } = await authorized();
+      const capture = captureOf(charge, { amountMinor: 2_000, isFinal: false });
+      stripe().fail(...resets('capture', when));
+      await expect(gateway().capture(capture)).rejects.toMatchObject(UNAVAILABLE);
+      stripe().forgetKeys();
+      for (let n = 0; n < 2; n++) expect(await gateway().capture(capture)).toEqual(SUCCEEDED);
+      expect(intent()).toMatchObject({ amount_received: 2_000, captures: 1 });
+    },
+  );
+
+  test('is not made while the charge cannot be read', async () => {
+    const { charge } = await authorized();
+    stripe().fail({ on: 'retrieve', when: 'before', how: 'hang' });
+    await expect(gateway().capture(captureOf(charge))).rejects.toMatchObject(UNAVAILABLE);
+    expect(captures()).toEqual([]);
+  });
+
+  test('asked for by two at once is made once', async () => {
+    const { charge } = await authorized();
+    const capture = captureOf(charge, { amountMinor: 2_000, isFinal: false });
+    const both = await Promise.all([gateway().capture(capture), gateway().capture(capture)]);
+    expect(both).toEqual([SUCCEEDED, SUCCEEDED]);
+    expect(intent()).toMatchObject({ amount_received: 2_000, captures: 1 });
+  });
+
+  test('whose key Stripe has spent on a failure of its own is made under the next number', async () => {
+    const { charge } = await authorized();
+    const capture = captureOf(charge);
+    const stored: Fault = {
+      on: 'capture',
+      when: 'before',
+      how: { status: 500, error: FAILURE, isStored: true },
+    };
+    stripe().fail(stored);
+    // The first response does not say that it is stored.
+    await expect(gateway().capture(capture)).rejects.toMatchObject(UNAVAILABLE);
+    for (let n = 0; n < 2; n++)
+      expect(await gateway().capture(capture)).toEqual({
+        status: 'key_spent',
+        reason: expect.stringContaining('Stripe has stored a failure') as string,
+      });
+    for (let n = 0; n < 2; n++)
+      expect(await gateway().capture({ ...capture, keyNumber: 2 })).toEqual(SUCCEEDED);
+    expect(captures().map(({ key }) => key)).toEqual([
+      ...Array.from({ length: 3 }, () => capture.captureId),
+      `${capture.captureId}:2`,
+    ]);
+    expect(intent()).toMatchObject({ amount_received: 5_000, captures: 1 });
+  });
+
+  test('that was made although Stripe has stored a failure for its key is found, not made again', async () => {
+    const { charge } = await authorized();
+    const capture = captureOf(charge, { amountMinor: 2_000, isFinal: false });
+    stripe().fail({ on: 'capture', when: 'before', how: { status: 500, error: FAILURE, isStored: true } });
+    await expect(gateway().capture(capture)).rejects.toMatchObject(UNAVAILABLE);
+    // Not to be seen when it is first looked at, and there when the stored failure has come back.
+    stripe().before.capture = () => {
+      Object.assign(intent(), { amount_received: 2_000, amount_capturable: 3_000, captures: 1 });
+    };
+    for (let n = 0; n < 2; n++) expect(await gateway().capture(capture)).toEqual(SUCCEEDED);
+    expect(intent()).toMatchObject({ captures: 1 });
+  });
+
+  test('that has become the last one since a try that failed takes the next number of its key', async () => {
+    const { charge } = await authorized();
+    const capture = captureOf(charge, { amountMinor: 2_000, isFinal: false });
+    stripe().fail({ on: 'capture', when: 'before', how: { status: 500, error: FAILURE, isStored: true } });
+    await expect(gateway().capture(capture)).rejects.toMatchObject(UNAVAILABLE);
+    for (let n = 0; n < 2; n++)
+      expect(await gateway().capture({ ...capture, isFinal: true })).toMatchObject({ status: 'key_spent' });
+    expect(await gateway().capture({ ...capture, isFinal: true, keyNumber: 2 })).toEqual(SUCCEEDED);
+    expect(intent()).toMatchObject({ status: 'succeeded', amount_received: 2_000, captures: 1 });
+  });
+
+  test('whose key is in use at Stripe at that moment is asked for again', async () => {
+    const { charge } = await authorized();
+    const error = { type: 'idempotency_error', code: 'idempotency_key_in_use', message: 'Wait.' };
+    stripe().fail({ on: 'capture', when: 'before', how: { status: 409, error } });
+    const capture = captureOf(charge);
+    await expect(gateway().capture(capture)).rejects.toMatchObject(UNAVAILABLE);
+    expect(await gateway().capture(capture)).toEqual(SUCCEEDED);
+  });
+
+  test.each([
+    ['the issuer', 'pm_capture_declined', 'do_not_honor'],
+    ['Stripe', 'pm_ok', 'amount_too_large'],
+  ])('that %s refuses has failed, and says why without words of Stripe', async (_who, token, code) => {
+    const { charge } = await authorized({ token });
+    const capture = captureOf(charge, { amountMinor: 5_001 });
+    for (let n = 0; n < 2; n++)
+      expect(await gateway().capture(capture)).toEqual({
+        status: 'failed',
+        reason: `Stripe refused it: ${code}.`,
+      });
+    expect(intent()).toMatchObject({ status: 'requires_capture', captures: 0 });
+  });
+
+  test('of an authorisation that has lapsed has failed', async () => {
+    const { charge } = await authorized();
+    stripe().lapse('pi_1');
+    for (let n = 0; n < 2; n++)
+      expect(await gateway().capture(captureOf(charge))).toEqual({
+        status: 'failed',
+        reason:
+          'Stripe says that the charge is canceled (automatic): 0 USD minor units are captured, and nothing more can be.',
+      });
+    expect(captures()).toEqual([]);
+  });
+
+  test('that is overtaken by the end of the authorisation has failed', async () => {
+    const { charge } = await authorized();
+    stripe().before.capture = () => stripe().lapse('pi_1');
+    expect(await gateway().capture(captureOf(charge))).toMatchObject({ status: 'failed' });
+  });
+});
+
+describe('a release', () => {
+  test('of a charge that nothing was captured of cancels it, once', async () => {
+    const { charge } = await authorized();
+    for (let n = 0; n < 2; n++)
+      expect(await release(charge)).toEqual({ status: 'released', capturedMinor: 0 });
+    expect(intent()).toMatchObject({ status: 'canceled', captures: 0 });
+    expect(
+      stripe()
+        .routes()
+        .filter((route) => route === 'cancel'),
+    ).toHaveLength(1);
+  });
+
+  test('of a charge that is captured in part captures nothing for the last time', async () => {
+    const { charge } = await authorized();
+    await gateway().capture(captureOf(charge, { amountMinor: 2_000, isFinal: false }));
+    for (let n = 0; n < 2; n++)
+      expect(await release(charge, 2_000)).toEqual({ status: 'released', capturedMinor: 2_000 });
+    expect(captures().at(-1)).toMatchObject({ amount_to_capture: '0', final_capture: 'true' });
+    expect(intent()).toMatchObject({ status: 'succeeded', amount_received: 2_000, captures: 1 });
+  });
+
+  test.each([
+    [0, 'cancel', 'before'],
+    [0, 'cancel', 'after'],
+    [2_000, 'capture', 'before'],
+    [2_000, 'capture', 'after'],
+  ] as const)(
+    'with %i captured, of which the connection is cut at its %s %s it is made, is made',
+    async (captured, route, when) => {
+      const { charge } = await authorized();
+      if (captured > 0) await gateway().capture(captureOf(charge, { amountMinor: captured, isFinal: false }));
+      stripe().fail(...resets(route, when));
+      await expect(release(charge, captured)).rejects.toMatchObject(UNAVAILABLE);
+      stripe().forgetKeys();
+      for (let n = 0; n < 2; n++)
+        expect(await release(charge, captured)).toEqual({ status: 'released', capturedMinor: captured });
+      expect(intent()).toMatchObject({ amount_capturable: 0, amount_received: captured });
+    },
+  );
+
+  test.each([0, 2_000])(
+    'of an authorisation that has lapsed with %i captured finds that out',
+    async (captured) => {
+      const { charge } = await authorized();
+      if (captured > 0) await gateway().capture(captureOf(charge, { amountMinor: captured, isFinal: false }));
+      stripe().lapse('pi_1');
+      for (let n = 0; n < 2; n++)
+        expect(await release(charge, captured)).toEqual({ status: 'released', capturedMinor: captured });
+    },
+  );
+
+  test('of a charge that is captured whole meanwhile says how much', async () => {
+    const { charge } = await authorized();
+    stripe().before.cancel = () =>
+      Object.assign(intent(), { status: 'succeeded', amount_received: 5_000, amount_capturable: 0 });
+    expect(await release(charge)).toEqual({ status: 'released', capturedMinor: 5_000 });
+  });
+
+  test('that is overtaken by a capture of a part is made by the next try', async () => {
+    const { charge } = await authorized();
+    stripe().before.cancel = () =>
+      Object.assign(intent(), { amount_received: 2_000, amount_capturable: 3_000 });
+    await expect(release(charge)).rejects.toMatchObject(UNAVAILABLE);
+    expect(await release(charge)).toEqual({ status: 'released', capturedMinor: 2_000 });
+    expect(intent()).toMatchObject({ status: 'succeeded' });
+  });
+
+  test('leaves to refunds what was captured, and no more', async () => {
+    const { charge } = await authorized();
+    await gateway().capture(captureOf(charge, { amountMinor: 2_000 }));
+    const { paymentId, currency } = charge;
+    const refund = { paymentId, currency, keyNumber: 1, gatewayRef: 'pi_1', reason: 'test' };
+    expect(await gateway().refund({ ...refund, refundId: newId(), amountMinor: 2_001 })).toEqual({
+      status: 'failed',
+      gatewayRef: null,
+      reason:
+        'Stripe refused it: StripeInvalidRequestError. Of its charge 2000 USD minor units are left at Stripe.',
+    });
+    expect(await gateway().refund({ ...refund, refundId: newId(), amountMinor: 2_000 })).toMatchObject({
+      status: 'succeeded',
+    });
+  });
+});
