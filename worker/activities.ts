@@ -45,6 +45,7 @@ export function createActivities(context: ActivityContext): {
     db,
     carriers,
     callTimeoutMs: settings.CARRIER_CALL_TIMEOUT_MS,
+    log,
   });
   const { askGateway, askGatewayBriefly } = createPaymentActivities({
     db,

@@ -59,6 +59,8 @@ export interface OrderProgress {
   stoppableShipments: number;
   /** Milliseconds until a carrier is to be asked (again) to stop a shipment; null: none is being stopped. */
   stopMsLeft: number | null;
+  /** The same of each, those first that are due longest. */
+  stops?: { shipmentId: string; msLeft: number }[];
   /** Shipments that failed or were voided, and whose units are still reserved. */
   unreleasedShipments: number;
   /** Shipments that carry again what has left after it was stopped for a cut. */

@@ -1,6 +1,6 @@
 import { afterVoid, beginVoid, hasLeft, hasStopped, shipmentMayBecome } from '../../domain/fulfilment/rules';
 import type { ShipmentStatus } from '../../domain/fulfilment/types';
-import { STOP, type NextStep } from '../../domain/ordering/rules';
+import type { NextStep } from '../../domain/ordering/rules';
 import type { GatewayAsk, OrderProgress } from '../../domain/ordering/types';
 import { hasEnded, mayBecome } from '../../domain/orders/rules';
 import type { OrderStatus, ReviewOutcome, ReviewStatus } from '../../domain/orders/types';
@@ -88,7 +88,7 @@ interface Refund {
 type OpenCall =
   | { kind: 'charge'; payment: Payment; wanted: boolean }
   | { kind: 'refund'; refund: Refund; keyNumber: number }
-  | { kind: 'stop'; shipments: Shipment[] };
+  | { kind: 'stop'; shipment: Shipment };
 
 /** A refund as the gateway has it, under one key. One that it refuses under a key it never makes under that. */
 interface MadeRefund {
@@ -209,6 +209,9 @@ export class OrderModel {
       shipments: {},
       stoppableShipments: this.shipments.filter((one) => !one.isStopRefused && beginVoid(one.status)).length,
       stopMsLeft: stopping.length > 0 ? Math.min(...stopping.map(({ dueAt }) => dueAt)) - this.now : null,
+      stops: stopping
+        .map(({ id: shipmentId, dueAt }) => ({ shipmentId, msLeft: dueAt - this.now }))
+        .sort((a, b) => a.msLeft - b.msLeft),
       unreleasedShipments: this.shipments.filter((one) => this.isReleasable(one)).length,
       attention: [],
       cuts: [],
@@ -254,7 +257,7 @@ export class OrderModel {
       case 'begin-charge':
         return void this.beginCharge(this.reservation(step.reservationId));
       case 'stop': {
-        this.claimStops();
+        this.claimStop(step.shipmentId);
         return;
       }
       case 'ask': {
@@ -365,7 +368,7 @@ export class OrderModel {
     this.calls.delete(id);
     if (call.kind === 'charge') this.answerCharge(call, reply);
     else if (call.kind === 'refund') this.answerRefund(call, reply);
-    else for (const shipment of call.shipments) this.answerStop(shipment, reply);
+    else this.answerStop(call.shipment, reply);
   }
 
   private answerCharge({ payment, wanted }: OpenCall & { kind: 'charge' }, reply: Reply): void {
@@ -479,10 +482,11 @@ export class OrderModel {
     });
   }
 
-  private claimStops(): void {
-    const shipments = this.shipments.filter((one) => one.status === 'voiding' && one.dueAt <= this.now);
-    for (const shipment of shipments) this.claim(shipment);
-    this.calls.set(STOP, { kind: 'stop', shipments });
+  private claimStop(shipmentId: string): void {
+    const shipment = this.shipments.find((one) => one.id === shipmentId);
+    if (shipment?.status !== 'voiding' || shipment.dueAt > this.now) return;
+    this.claim(shipment);
+    this.calls.set(shipmentId, { kind: 'stop', shipment });
   }
 
   private claimAsk({ kind, id }: GatewayAsk): void {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import type { ShipmentStatus } from '../../domain/fulfilment/types';
-import { nextStep, STOP, type NextStep } from '../../domain/ordering/rules';
+import { nextStep, type NextStep } from '../../domain/ordering/rules';
 import { REVIEW_OUTCOMES, type ReviewOutcome } from '../../domain/orders/types';
 import { expectConsistent, expectFinished, hold } from './order-invariants';
 import { OrderModel, type Defect, type Reply, type Seed } from './order-model';
@@ -223,21 +223,16 @@ export class OrderRun {
         'nothing is captured once its reservation is given up',
         model.charges.get(call.payment.id) !== 'captured',
       );
-    if (call.kind === 'stop' && reply === 'no')
-      for (const { id: shipmentId, status } of call.shipments)
-        if (status === 'booked') this.refused.add(shipmentId);
+    if (call.kind === 'stop' && reply === 'no' && call.shipment.status === 'booked')
+      this.refused.add(call.shipment.id);
   }
 
   /** What failed is not tried again before its time, nor what is under way a second time. */
   private expectNew(step: NextStep): void {
     const { model } = this;
     if (step.do === 'stop') {
-      hold('one call stops shipments at a time', !model.underWay.has(STOP));
-      const due = model.shipments.filter((one) => one.status === 'voiding' && one.dueAt <= model.now);
-      hold(
-        'a carrier that refused is not asked again',
-        due.every(({ id }) => !this.refused.has(id)),
-      );
+      hold('one call stops a shipment at a time', !model.underWay.has(step.shipmentId));
+      hold('a carrier that refused is not asked again', !this.refused.has(step.shipmentId));
     }
     if (step.do !== 'ask') return;
     const { id, kind } = step.ask;
@@ -254,6 +249,7 @@ export class OrderRun {
       asks,
       cancel,
       stopMsLeft,
+      stops = [],
       reservations,
       waitingMsLeft,
       reviewMsLeft = null,
@@ -261,7 +257,7 @@ export class OrderRun {
     const underWay = this.model.underWay;
     const times = [
       ...asks.filter(({ id }) => !underWay.has(id)).map(({ msLeft }) => msLeft),
-      ...(stopMsLeft === null || underWay.has(STOP) ? [] : [stopMsLeft]),
+      ...stops.filter(({ shipmentId }) => !underWay.has(shipmentId)).map(({ msLeft }) => msLeft),
       ...reservations.filter(({ status }) => status === 'pending').map(({ msLeft }) => msLeft),
       ...(waitingMsLeft === null ? [] : [waitingMsLeft]),
       ...(reviewMsLeft === null ? [] : [reviewMsLeft]),
