@@ -1,4 +1,4 @@
-import type { Transaction } from '../../platform/database/database';
+import type { Queryable, Transaction } from '../../platform/database/database';
 import { isAppError } from '../../platform/errors';
 import { newId } from '../../platform/ids';
 import { raiseAttention, resolveAttention } from '../orders/attention';
@@ -31,6 +31,11 @@ const DELAYED_AFTER_TRIES = 6;
 const REFUSALS = 4;
 /** What is thrown of a capture that will not be made under this key, however often it is asked for. */
 const REFUSED_AS: ReadonlySet<string> = new Set(['PAYMENT_KEY_REUSED', 'AMOUNT_NOT_CHARGEABLE']);
+
+export interface CaptureDeps extends RefundDeps {
+  /** No parcel that a payment pays for leaves any more, and each that left has its capture. In one snapshot. */
+  isLastParcel(on: Queryable, paymentId: string): Promise<boolean>;
+}
 
 /** A capture to plan, minor units. */
 export interface CapturePlan {
@@ -81,12 +86,12 @@ export async function planCaptures(
  * @param limits of a brief attempt that takes longer nothing is recorded; of any other, that it does
  */
 export async function askCapture(
-  deps: RefundDeps,
+  deps: CaptureDeps,
   captureId: string,
   limits: CallLimits = { briefMs: null },
 ): Promise<void> {
   const { db } = deps;
-  const capture = await db.retrying((tx) => claim(tx, captureId));
+  const capture = await db.retrying((tx) => claim(tx, captureId, deps.isLastParcel));
   if (!capture) return;
   const inTime = await withinLimit(callGateway(deps, capture), limits);
   if (inTime === 'late' && limits.briefMs !== null) return;
@@ -95,8 +100,17 @@ export async function askCapture(
 }
 
 /** Under the lock of the payment, so that of two captures of it that are claimed at once the second waits for the first. */
-async function claim(tx: Transaction, captureId: string): Promise<ClaimedCapture | undefined> {
-  return (await selectCaptureForUpdate(tx, captureId)) && claimCapture(tx, captureId, TIMES);
+async function claim(
+  tx: Transaction,
+  captureId: string,
+  isLastParcel: CaptureDeps['isLastParcel'],
+): Promise<ClaimedCapture | undefined> {
+  const capture = await selectCaptureForUpdate(tx, captureId);
+  if (!capture) return undefined;
+  return claimCapture(tx, captureId, {
+    times: TIMES,
+    isLastParcel: await isLastParcel(tx, capture.paymentId),
+  });
 }
 
 type CallOutcome = CaptureOutcome | KeySpent | { status: 'unknown'; reason: string };

@@ -1,5 +1,5 @@
 import { requestCancel } from '../../domain/ordering/cancel';
-import { settleAuthorizations } from '../../domain/ordering/capture';
+import { isLastParcel, settleAuthorizations } from '../../domain/ordering/capture';
 import { askCapture } from '../../domain/payments/captures';
 import { retryCapture, settleCaptureByHand } from '../../domain/payments/captures-by-hand';
 import { requestRefund } from '../../domain/payments/refunds-by-hand';
@@ -248,7 +248,8 @@ describe('one capture at a time', () => {
     await ship(shop.db, orderId, 'BER', 'picked_up');
     await settleAuthorizations(shop.db, orderId);
     const captures = await viewsOf(orderId);
-    const ask = ({ id }: { id: string }) => askCapture({ db: shop.db, gatewayNamed: () => gateway }, id);
+    const ask = ({ id }: { id: string }) =>
+      askCapture({ db: shop.db, isLastParcel, gatewayNamed: () => gateway }, id);
     await Promise.all([...captures, ...captures].reverse().map(ask));
     await shop.letRetry(orderId, { gateway });
     expect(await shop.money(orderId)).toMatchObject([{ status: 'captured', captured: 2_000 }]);
