@@ -149,8 +149,7 @@ class OrderSaga {
       one.isWritten = true;
     }
     for (let one = this.requests.nextPayment; one; one = this.requests.nextPayment) {
-      const { updateId, method, token } = one.request;
-      const payment = { method, token };
+      const { updateId, ...payment } = one.request;
       const begun = await database.beginCharge({ orderId, updateId, payment, reservationId: null });
       if (begun.begun) one.paymentId = begun.paymentId;
       else one.result = refusedPay(begun.code);
