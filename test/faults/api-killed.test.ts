@@ -167,7 +167,7 @@ async function newPayment(): Promise<Payment> {
   const body = { customerId: 'c-1', items: [{ sku, quantity: 2 }], capture: 'on_shipment' };
   const placed = await api.call('POST', '/orders', { body, headers: { 'idempotency-key': newId() } });
   expect(placed.status).toBe(201);
-  const orderId = String(placed.body.id);
+  const orderId = placed.body.id;
   const card = { method: 'card', token: 'tok_3ds_abandoned', returnUrl: RETURN_URL };
   return {
     orderId,
@@ -209,7 +209,7 @@ const PAY_MOMENTS: Record<string, (payment: Payment) => Promise<void>> = {
     const key = await keyRow(payment);
     await charge.release();
     await key.reached();
-    expect(await isWaiting(payment)).toBe(true);
+    await waitFor(() => isWaiting(payment));
     await api.kill();
   },
   'the client has been told where its customer goes on': async (payment) => {

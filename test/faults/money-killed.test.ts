@@ -6,6 +6,8 @@ import { openProduct, type Product } from './product';
 
 /** A call at the gateway, and a commit, may be held up for as long as it takes all orders to come to their steps. */
 const PATIENT = { PAYMENT_CALL_TIMEOUT_MS: '60000', DATABASE_POOL_SIZE: '60' };
+/** Before the test's own limit, so that what is left open is named. */
+const REST_MS = 120_000;
 
 let product: Product;
 let barriers: Barriers;
@@ -30,7 +32,7 @@ test('a worker killed at every step of getting money and of giving it back captu
     worker = await product.startWorker({ env: PATIENT });
     await standing.settleLate();
   }
-  await untilAtRest(product);
+  await untilAtRest(product, REST_MS);
   const { ended, expected } = await endsOf(product, orders);
   expect(ended).toEqual(expected);
   await expectAtRest(product.db);

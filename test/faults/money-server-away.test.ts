@@ -15,13 +15,16 @@ const PATIENT = {
   DATABASE_POOL_SIZE: 60,
 };
 
+/** Before the test's own limit, so that what is left open is named. */
+const REST_MS = 120_000;
+
 async function stand(stack: Stack, barriers: Barriers): Promise<MoneyStanding> {
   return standAtMoneySteps(harnessOf(stack), barriers, onlyLost(...MONEY_IN, ...MONEY_OUT));
 }
 
 async function expectEnds(stack: Stack, { orders }: MoneyStanding): Promise<void> {
   const harness = harnessOf(stack);
-  await untilAtRest(harness);
+  await untilAtRest(harness, REST_MS);
   const { ended, expected } = await endsOf(harness, orders);
   expect(ended).toEqual(expected);
   await expectAtRest(stack.db);

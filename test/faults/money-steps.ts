@@ -331,10 +331,10 @@ export async function standAtMoneySteps(
       orders.push({ name: `${step}, ${fate}`, course: COURSES[name], fate, order, barrier });
     }
   }
-  await Promise.all(orders.map(({ course: { prepare }, order }) => prepare?.(order)));
-  await Promise.all(orders.map(({ course: { push }, order }) => push(order)));
+  await Promise.all(orders.map(async ({ course: { prepare }, order }) => prepare?.(order)));
+  await Promise.all(orders.map(async ({ course: { push }, order }) => push(order)));
   await Promise.all(
-    orders.map(({ name, barrier }) =>
+    orders.map(async ({ name, barrier }) =>
       barrier?.reached().catch((error: unknown) => {
         throw new Error(`not reached: ${name}`, { cause: error });
       }),
