@@ -13,7 +13,7 @@ import { shownReason } from '../payments/told';
 import type { ChargeOutcome, GatewayNamed } from '../payments/types';
 import { LATE, withinLimit, type CallLimits } from '../payments/within-limit';
 import { abandonReservation } from './cancel';
-import { settleCharge } from './pay';
+import { recordChargeOutcome } from './pay';
 import { existingProgress } from './progress';
 import type { GatewayAsk, OrderProgress } from './types';
 
@@ -59,7 +59,7 @@ async function askCharge(deps: AskDeps, request: AskRequest): Promise<void> {
   });
   if (!claimed) return;
   const { outcome, why } = await callGateway(deps, request);
-  if (outcome.status !== 'unknown') await settleCharge(db, { paymentId, outcome, carrier });
+  if (outcome.status !== 'unknown') await recordChargeOutcome(db, { paymentId, outcome, carrier });
   else if (request.briefMs === null) await recordUnknown(db, request, { ...claimed, why });
 }
 

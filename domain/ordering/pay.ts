@@ -119,18 +119,22 @@ function whyNotPayable(reservations: readonly ReservationRow[]): PayRefusal {
  *
  * @throws `PAYMENT_NOT_FOUND`
  */
-export async function settleCharge(
-  db: Database,
-  request: { paymentId: string; outcome: Exclude<ChargeOutcome, { status: 'unknown' }>; carrier: string },
-): Promise<OrderProgress> {
-  const orderId = await db.retrying((tx) => trySettle(tx, request));
-  return existingProgress(db, orderId);
+export async function settleCharge(db: Database, request: SettleRequest): Promise<OrderProgress> {
+  return existingProgress(db, await recordChargeOutcome(db, request));
 }
 
-async function trySettle(
-  tx: Transaction,
-  { paymentId, outcome, carrier }: Parameters<typeof settleCharge>[1],
-): Promise<string> {
+export interface SettleRequest {
+  paymentId: string;
+  outcome: Exclude<ChargeOutcome, { status: 'unknown' }>;
+  carrier: string;
+}
+
+/** The same without a look at the order afterwards. Returns the order's id. */
+export function recordChargeOutcome(db: Database, request: SettleRequest): Promise<string> {
+  return db.retrying((tx) => trySettle(tx, request));
+}
+
+async function trySettle(tx: Transaction, { paymentId, outcome, carrier }: SettleRequest): Promise<string> {
   const known = await readPayment(tx, paymentId);
   if (!known) throw paymentNotFound(paymentId);
   const { orderId, reservationId } = known;
