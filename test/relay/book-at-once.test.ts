@@ -124,6 +124,22 @@ test('a shipment for which the carrier failed before is left to the dispatcher, 
   expect(await statuses(shop.db, good.orderId)).toEqual(['booked']);
 });
 
+test('what was left waiting is for the dispatcher, which also finds shipments of a carrier that is not set up', async () => {
+  const receivers = createReceivers({
+    ...receiverContext(shop.db, engine),
+    bookAtOnce: () => Promise.resolve(true),
+  });
+  const ready = receivers['shipments.ready'];
+  const overdue = { ...ready.overdue, everyMs: 20, look: () => Promise.resolve(true) };
+  relay = startRelay({
+    db: shop.db,
+    databaseUrl: shop.url,
+    receivers: { ...receivers, 'shipments.ready': { ...ready, overdue } },
+    log: testLogger(),
+  });
+  await waitFor(async () => (await signals()) > 0);
+});
+
 test('when the process stops, a carrier that hangs is waited for no longer', async () => {
   let called = () => {};
   const calling = new Promise<void>((resolve) => (called = resolve));
