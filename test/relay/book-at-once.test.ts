@@ -138,6 +138,7 @@ test('what was left waiting is for the dispatcher, which also finds shipments of
     log: testLogger(),
   });
   await waitFor(async () => (await signals()) > 0);
+  expect(await signals()).toBeGreaterThan(0);
 });
 
 test('when the process stops, a carrier that hangs is waited for no longer', async () => {
