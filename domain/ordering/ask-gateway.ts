@@ -16,7 +16,7 @@ import { askCapture } from '../payments/captures';
 import { askRelease } from '../payments/release';
 import { abandonReservation } from './cancel';
 import { isLastParcel } from './capture';
-import { settleCharge, type ChargeTerms } from './pay';
+import { recordChargeOutcome, type ChargeTerms } from './pay';
 import { existingProgress } from './progress';
 import type { GatewayAsk, OrderProgress } from './types';
 
@@ -77,7 +77,7 @@ async function askCharge(deps: AskDeps, request: AskRequest): Promise<void> {
   if (!claimed) return;
   const { outcome, why } = await callGateway(deps, request);
   if (outcome.status !== 'unknown')
-    await settleCharge(db, { paymentId, outcome, carrier, actionSeconds, lapseMarginSeconds });
+    await recordChargeOutcome(db, { paymentId, outcome, carrier, actionSeconds, lapseMarginSeconds });
   else if (request.briefMs === null) await recordUnknown(db, request, { ...claimed, why });
 }
 

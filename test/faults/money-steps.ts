@@ -1,6 +1,7 @@
 import { orderPaymentId } from '../../domain/orders/ids';
 import type { OrderStatus } from '../../domain/orders/types';
-import { answer } from '../../integrations/sandbox-gateway/challenges';
+import { testLogger } from '../support/servers';
+import { answerPage } from '../../integrations/sandbox-gateway/challenges';
 import { derivedId, newId } from '../../platform/ids';
 import type { Reply } from '../api/support';
 import { addStock } from '../support/fixtures';
@@ -281,7 +282,7 @@ export async function authenticate({ db }: Pick<Harness, 'db'>, paymentId: strin
     'select ref from sandbox_gateway.charges where idempotency_key = $1',
     [paymentId],
   );
-  const charge = await answer(db, rows[0]?.ref ?? '', 'authenticate');
+  const charge = await answerPage({ tables: db, log: testLogger() }, rows[0]?.ref ?? '', 'authenticate');
   if (!charge) throw new Error(`the gateway has no charge ${paymentId}`);
 }
 
