@@ -1,3 +1,4 @@
+import { SQL_CHECKS, statementOf } from '../../domain/assurance/checks/checks';
 import { requestCancel } from '../../domain/ordering/cancel';
 import { settleAuthorizations } from '../../domain/ordering/capture';
 import { askCapture } from '../../domain/payments/captures';
@@ -21,7 +22,12 @@ let shop: AuthorisedShop;
 beforeAll(async () => {
   shop = await openAuthorisedShop();
 });
-afterEach(() => expectAtRest(shop.db));
+afterEach(async () => {
+  await expectAtRest(shop.db);
+  // What an operator sees of money that is kept for nothing, or not taken.
+  const run = { mode: 'full', limit: 10, graceSeconds: 0, since: null, summedUp: { xid: 0, id: 0 } } as const;
+  expect((await shop.db.query(statementOf(SQL_CHECKS.get('order_payments')!, run))).rows).toEqual([]);
+});
 afterAll(() => shop.close());
 
 const BY = { reason: 'paid by transfer', actor: 'kim' };
