@@ -15,6 +15,7 @@ import { LATE, withinLimit, type CallLimits } from '../payments/within-limit';
 import { askCapture } from '../payments/captures';
 import { askRelease } from '../payments/release';
 import { abandonReservation } from './cancel';
+import { isReservationOver } from './capture';
 import { settleCharge, type ChargeTerms } from './pay';
 import { existingProgress } from './progress';
 import type { GatewayAsk, OrderProgress } from './types';
@@ -54,7 +55,7 @@ export async function askGateway(deps: AskDeps, request: AskRequest): Promise<Or
       await askCharge(deps, request);
       break;
     case 'capture':
-      await askCapture(deps, ask.id, request);
+      await askCapture({ ...deps, isOver: isReservationOver }, ask.id, request);
       break;
     case 'release':
       await askRelease(deps, ask.id, request);

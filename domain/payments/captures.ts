@@ -72,6 +72,11 @@ export async function planCaptures(
     }));
 }
 
+export interface CaptureDeps extends RefundDeps {
+  /** Whether nothing more that a payment pays for can leave, and each parcel that left has its capture. The payment is locked. */
+  isOver(tx: Transaction, paymentId: string): Promise<boolean>;
+}
+
 /**
  * Asks the gateway once to take the money of a planned capture, or what became of it, and records what it says. One that is not
  * planned, or waits for another one of its payment, is left alone. Safe to repeat, also while another call does the same.
@@ -81,12 +86,12 @@ export async function planCaptures(
  * @param limits of a brief attempt that takes longer nothing is recorded; of any other, that it does
  */
 export async function askCapture(
-  deps: RefundDeps,
+  deps: CaptureDeps,
   captureId: string,
   limits: CallLimits = { briefMs: null },
 ): Promise<void> {
   const { db } = deps;
-  const capture = await db.retrying((tx) => claim(tx, captureId));
+  const capture = await db.retrying((tx) => claim(tx, captureId, deps));
   if (!capture) return;
   const inTime = await withinLimit(callGateway(deps, capture), limits);
   if (inTime === 'late' && limits.briefMs !== null) return;
@@ -95,8 +100,13 @@ export async function askCapture(
 }
 
 /** Under the lock of the payment, so that of two captures of it that are claimed at once the second waits for the first. */
-async function claim(tx: Transaction, captureId: string): Promise<ClaimedCapture | undefined> {
-  return (await selectCaptureForUpdate(tx, captureId)) && claimCapture(tx, captureId, TIMES);
+async function claim(
+  tx: Transaction,
+  captureId: string,
+  { isOver }: CaptureDeps,
+): Promise<ClaimedCapture | undefined> {
+  const capture = await selectCaptureForUpdate(tx, captureId);
+  return capture && claimCapture(tx, captureId, { ...TIMES, isOver: await isOver(tx, capture.paymentId) });
 }
 
 type CallOutcome = CaptureOutcome | KeySpent | { status: 'unknown'; reason: string };

@@ -1,6 +1,6 @@
 import { SQL_CHECKS, statementOf } from '../../domain/assurance/checks/checks';
 import { requestCancel } from '../../domain/ordering/cancel';
-import { settleAuthorizations } from '../../domain/ordering/capture';
+import { isReservationOver, settleAuthorizations } from '../../domain/ordering/capture';
 import { askCapture } from '../../domain/payments/captures';
 import { retryCapture, settleCaptureByHand } from '../../domain/payments/captures-by-hand';
 import { requestRefund } from '../../domain/payments/refunds-by-hand';
@@ -24,11 +24,15 @@ beforeAll(async () => {
 });
 afterEach(async () => {
   await expectAtRest(shop.db);
-  // What an operator sees of money that is kept for nothing, or not taken.
-  const run = { mode: 'full', limit: 10, graceSeconds: 0, since: null, summedUp: { xid: 0, id: 0 } } as const;
-  expect((await shop.db.query(statementOf(SQL_CHECKS.get('order_payments')!, run))).rows).toEqual([]);
+  await expectMoneyInOrder();
 });
 afterAll(() => shop.close());
+
+/** What an operator sees of money that is kept for nothing, or not taken. */
+async function expectMoneyInOrder(): Promise<void> {
+  const run = { mode: 'full', limit: 10, graceSeconds: 0, since: null, summedUp: { xid: 0, id: 0 } } as const;
+  expect((await shop.db.query(statementOf(SQL_CHECKS.get('order_payments')!, run))).rows).toEqual([]);
+}
 
 const BY = { reason: 'paid by transfer', actor: 'kim' };
 const twoParcels = async () => {
@@ -254,7 +258,8 @@ describe('one capture at a time', () => {
     await ship(shop.db, orderId, 'BER', 'picked_up');
     await settleAuthorizations(shop.db, orderId);
     const captures = await viewsOf(orderId);
-    const ask = ({ id }: { id: string }) => askCapture({ db: shop.db, gatewayNamed: () => gateway }, id);
+    const ask = ({ id }: { id: string }) =>
+      askCapture({ db: shop.db, gatewayNamed: () => gateway, isOver: isReservationOver }, id);
     await Promise.all([...captures, ...captures].reverse().map(ask));
     await shop.letRetry(orderId, { gateway });
     expect(await shop.money(orderId)).toMatchObject([{ status: 'captured', captured: 2_000 }]);
