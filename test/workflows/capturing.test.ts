@@ -62,6 +62,14 @@ test('an order that is cancelled before anything left is answered when its autho
   expect(await order.closed('authorised-cancelled')).toEqual({ status: 'cancelled' });
 });
 
+test('so is one at a gateway that is not fast', async () => {
+  const order = await authorised({ saga: { gatewayIsFast: false } });
+  await untilShipments(order, 'booked');
+  expect(await order.cancel()).toEqual({ outcome: 'cancelled' });
+  expect(await money(order)).toMatchObject([{ status: 'voided' }]);
+  await order.handle.result();
+});
+
 test('a capture that is refused for good ends the saga and waits for a person; what that person did is carried on', async () => {
   const order = await authorised({ items: { LAMP: 1 }, token: 'tok_capture_fails' });
   await untilShipments(order, 'booked');
