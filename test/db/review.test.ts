@@ -109,7 +109,7 @@ const makeReviewDue = (orderId: string) =>
   shop.db.pool.query('update orders set review_until = clock_timestamp() where id = $1', [orderId]);
 
 async function lastEvents(orderId: string, count: number): Promise<unknown[]> {
-  const { rows } = await shop.db.pool.query(
+  const { rows } = await shop.db.pool.query<{ type: string; data: unknown }>(
     'select type, data from order_events where order_id = $1 order by seq desc limit $2',
     [orderId, count],
   );
@@ -179,7 +179,7 @@ test('money that is authorised opens the review: a person is told, the time begi
   expect(nextStep(progress)).toMatchObject({ do: 'wait', for: 'review' });
   const view = await viewOf(shop.db, orderId);
   const deadline = view.review!.deadline;
-  expect(view.review).toEqual({ status: 'open', deadline: expect.any(String) });
+  expect(view.review).toEqual({ status: 'open', deadline: expect.any(String) as string });
   expect(view.attention).toMatchObject([{ kind: 'review_open', about: orderId }]);
   expect(view.attention[0]!.why).toContain(deadline);
   expect(view.attention[0]!.next).toContain('POST /orders/{id}/review');
