@@ -16,6 +16,7 @@ import type { Logger } from '../platform/telemetry/log';
 import { describeOrderWorkflow, type EnsureOrderContext } from './ensure/ensure-order-workflow';
 import type { Integrations } from './integrations';
 import { createReconcileSubjects } from './reconcile-subjects';
+import { orderSlots } from './task-queue-workers';
 
 export interface ActivityContext extends EnsureOrderContext, Integrations {
   settings: Settings;
@@ -29,6 +30,8 @@ export interface ActivityContext extends EnsureOrderContext, Integrations {
 const CONSISTENCY_GRACE_SECONDS = 300;
 /** An attempt to ask the gateway is some short calls, and perhaps a long one. Less than what its activity is given beyond it. */
 const PAYMENT_GRACE_MS = 2_000;
+/** More would only wait for the database's connections. */
+const MOST_BRIEF_CALLS = 32;
 /** How long an import waits for a database that is slow or failing before it tries one batch. */
 const FEED_PAUSE_MS = 5_000;
 
@@ -45,6 +48,7 @@ export function createActivities(context: ActivityContext): {
     db,
     carriers,
     callTimeoutMs: settings.CARRIER_CALL_TIMEOUT_MS,
+    log,
   });
   const { askGateway, askGatewayBriefly } = createPaymentActivities({
     db,
@@ -54,6 +58,8 @@ export function createActivities(context: ActivityContext): {
     actionSeconds: settings.PAYMENT_ACTION_SECONDS,
     lapseMarginSeconds: settings.AUTHORIZATION_MARGIN_SECONDS,
     limitMs: settings.PAYMENT_CALL_TIMEOUT_MS + PAYMENT_GRACE_MS,
+    // Those that run and those that wait: half of the slots at most.
+    briefCalls: Math.min(MOST_BRIEF_CALLS, Math.floor(orderSlots(settings) / 4)),
   });
   return {
     orders: {

@@ -2,6 +2,7 @@ import type { Client } from '@temporalio/client';
 import type { NativeConnection, WorkerOptions } from '@temporalio/worker';
 import type { Registry } from 'prom-client';
 import { createWarehouseDirectory } from '../domain/catalog/warehouses';
+import { createBookingAtOnce } from '../domain/fulfilment/book-at-once';
 import { createOrderAmender } from '../domain/ordering/amendments/amend';
 import { createOrderReserver } from '../domain/ordering/order-reserver';
 import { openCarriers } from '../integrations/carriers';
@@ -102,11 +103,14 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
   const taskQueueWorkers = await createTaskQueueWorkers({ ...deps, activities, workerOptions });
   addWorkerMetrics(deps.metrics, taskQueueWorkers);
   const workers = runWorkers(taskQueueWorkers);
-  const relay = startRelay({ db, databaseUrl: deps.databaseUrl, receivers: createReceivers(context), log });
+  const booking = createBookingAtOnce({ db, carriers, callTimeoutMs: settings.CARRIER_CALL_TIMEOUT_MS, log });
+  const receivers = createReceivers({ ...context, bookAtOnce: () => booking.book() });
+  const relay = startRelay({ db, databaseUrl: deps.databaseUrl, receivers, log });
   for (const { start } of carriers) start();
 
   let closing: Promise<void> | undefined;
   async function close(): Promise<void> {
+    booking.close();
     await relay.stop();
     await engine.idle();
     await Promise.all(carriers.map(({ close }) => close()));

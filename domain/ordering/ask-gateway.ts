@@ -15,8 +15,8 @@ import { LATE, withinLimit, type CallLimits } from '../payments/within-limit';
 import { askCapture } from '../payments/captures';
 import { askRelease } from '../payments/release';
 import { abandonReservation } from './cancel';
-import { isReservationOver } from './capture';
-import { settleCharge, type ChargeTerms } from './pay';
+import { isLastParcel } from './capture';
+import { recordChargeOutcome, type ChargeTerms } from './pay';
 import { existingProgress } from './progress';
 import type { GatewayAsk, OrderProgress } from './types';
 
@@ -55,7 +55,7 @@ export async function askGateway(deps: AskDeps, request: AskRequest): Promise<Or
       await askCharge(deps, request);
       break;
     case 'capture':
-      await askCapture({ ...deps, isOver: isReservationOver }, ask.id, request);
+      await askCapture({ ...deps, isLastParcel }, ask.id, request);
       break;
     case 'release':
       await askRelease(deps, ask.id, request);
@@ -77,7 +77,7 @@ async function askCharge(deps: AskDeps, request: AskRequest): Promise<void> {
   if (!claimed) return;
   const { outcome, why } = await callGateway(deps, request);
   if (outcome.status !== 'unknown')
-    await settleCharge(db, { paymentId, outcome, carrier, actionSeconds, lapseMarginSeconds });
+    await recordChargeOutcome(db, { paymentId, outcome, carrier, actionSeconds, lapseMarginSeconds });
   else if (request.briefMs === null) await recordUnknown(db, request, { ...claimed, why });
 }
 

@@ -17,7 +17,7 @@ import { lockOrderReservations, openLines, type ReservationRow } from '../stock/
 import { existingProgress } from './progress';
 import type { OrderProgress } from './types';
 
-export { selectReservationOver as isReservationOver } from './capture-queries';
+export { selectIsLastParcel as isLastParcel } from './capture-queries';
 
 /** What is done about an authorisation before the gateway drops it. */
 export type LapseAction = 'capture' | 'cancel';

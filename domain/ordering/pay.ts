@@ -171,8 +171,12 @@ export interface ChargeTerms {
  * @throws `PAYMENT_NOT_FOUND`
  */
 export async function settleCharge(db: Database, request: SettleRequest): Promise<OrderProgress> {
-  const orderId = await db.retrying((tx) => trySettle(tx, request));
-  return existingProgress(db, orderId);
+  return existingProgress(db, await recordChargeOutcome(db, request));
+}
+
+/** The same without a look at the order afterwards. Returns the order's id. */
+export function recordChargeOutcome(db: Database, request: SettleRequest): Promise<string> {
+  return db.retrying((tx) => trySettle(tx, request));
 }
 
 async function trySettle(tx: Transaction, request: SettleRequest): Promise<string> {

@@ -37,6 +37,7 @@ export interface ProgressRow {
   shipments: unknown;
   stoppableShipments: number;
   stopMsLeft: number | null;
+  stops: unknown;
   unreleasedShipments: number;
   cuts: unknown;
   mayCut: boolean;
@@ -89,7 +90,11 @@ export function selectProgress(on: Queryable, orderIds: readonly string[]): Prom
        coalesce(b.units, 0) as "waitingUnits",
        case when b.units > 0 then ceil(extract(epoch from o.backorder_until - clock_timestamp()) * 1000)::float8 end as "waitingMsLeft",
        case when o.review_status = 'open' then ceil(extract(epoch from o.review_until - clock_timestamp()) * 1000)::float8 end as "reviewMsLeft",
-       s.counts as shipments, s.stoppable as "stoppableShipments", s.stop_ms as "stopMsLeft", s.unreleased as "unreleasedShipments",
+       s.counts as shipments, s.stoppable as "stoppableShipments", s.stop_ms as "stopMsLeft",
+       coalesce((select json_agg(json_build_object('shipmentId', v.id, 'msLeft', ${msLeft('v.next_try_at')})
+           order by v.next_try_at nulls first, v.id)
+         from shipments v where v.order_id = o.id and v.status = 'voiding'), '[]') as stops,
+       s.unreleased as "unreleasedShipments",
        s.doubled as "doubledShipments",
        coalesce((select json_agg(json_build_object('requestId', c.request_id, 'isOpen', c.is_open, 'units', c.units))
          from (select request_id, bool_or(state = 'open') as is_open, sum(done) as units from order_cuts

@@ -59,25 +59,24 @@ export interface OrderProgress {
   stoppableShipments: number;
   /** Milliseconds until a carrier is to be asked (again) to stop a shipment; null: none is being stopped. */
   stopMsLeft: number | null;
+  /** The same of each, those first that are due longest. */
+  stops?: { shipmentId: string; msLeft: number }[];
   /** Shipments that failed or were voided, and whose units are still reserved. */
   unreleasedShipments: number;
   /** Shipments that carry again what has left after it was stopped for a cut. */
   doubledShipments: number;
   /** Money is to be taken of an authorised payment, or to be released, and that is not planned yet. */
-  mayCapture: boolean;
-  /**
-   * Milliseconds until something is to be done about an authorisation before the gateway drops it; null: nothing is. Absent where a
-   * saga's history has it from an earlier build.
-   */
+  mayCapture?: boolean;
+  /** Milliseconds until something is to be done about an authorisation before the gateway drops it; null: nothing is. */
   lapseMsLeft?: number | null;
   /** The latest requests to take units out of it: whether more may be cut, and how many units were. */
   cuts: { requestId: string; isOpen: boolean; units: number }[];
   /** Something can be done about an open one now: of its products not all is being stopped or charged. */
   mayCut: boolean;
   /** The latest requests to amend it, and why one was refused. */
-  amendments: { requestId: string; state: CancelState; code: AmendRefusalCode | null }[];
+  amendments?: { requestId: string; state: CancelState; code: AmendRefusalCode | null }[];
   /** Something can be done about an open one now: it is not begun, or what it waited for is decided. */
-  mayAmend: boolean;
+  mayAmend?: boolean;
   /** For what it needs a person, each kind once. */
   attention: AttentionKind[];
 }

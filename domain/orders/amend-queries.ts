@@ -12,6 +12,8 @@ export interface AmendableRow {
   /** A request to cancel it is open. */
   isBeingCancelled: boolean;
   reviewStatus: ReviewStatus | null;
+  /** Somebody may decide about it now: its money is authorised. */
+  isInReview: boolean;
   review: ReviewTerms | null;
 }
 
@@ -30,7 +32,8 @@ export function selectAmendable(on: Queryable, orderId: string): Promise<Amendab
     'orders.amendable',
     `select status, currency, total_minor as "totalMinor", ship_to as "shipTo", reservation_seconds as "holdSeconds",
        payment_method is not null as "hasPaymentMethod", cancel_state is not distinct from 'open' as "isBeingCancelled",
-       review_status as "reviewStatus", input -> 'review' as review
+       review_status as "reviewStatus", review_status is not distinct from 'open' and review_until is not null as "isInReview",
+       input -> 'review' as review
      from orders where id = $1`,
     [orderId],
   );
@@ -113,17 +116,20 @@ export interface OrderAmendment {
   sourcing?: readonly SourcingDecision[];
   /** What it consists of from now on. Undefined: as before. */
   items?: OrderInput['items'];
+  /** Somebody is to look at it from now on, once its money is authorised. */
+  isReviewed?: boolean;
 }
 
 /** The input is what a saga that is started again begins with. */
 export function updateAmended(tx: Transaction, orderId: string, change: OrderAmendment): Promise<number> {
-  const { totalMinor, shipTo, sourcing = [], items } = change;
+  const { totalMinor, shipTo, sourcing = [], items, isReviewed = false } = change;
   const input = { ...(shipTo === undefined ? {} : { shipTo }), ...(items === undefined ? {} : { items }) };
   return execute(
     tx,
     'orders.update_amended',
     `update orders set total_minor = total_minor + $2, ship_to = case when $3 then nullif($4::jsonb, 'null') else ship_to end,
-       sourcing = sourcing || $5::jsonb, input = input || $6::jsonb, updated_at = clock_timestamp()
+       sourcing = sourcing || $5::jsonb, input = input || $6::jsonb,
+       review_status = case when $7 then 'open' else review_status end, updated_at = clock_timestamp()
      where id = $1`,
     [
       orderId,
@@ -132,6 +138,7 @@ export function updateAmended(tx: Transaction, orderId: string, change: OrderAme
       JSON.stringify(shipTo ?? null),
       JSON.stringify(sourcing),
       JSON.stringify(input),
+      isReviewed,
     ],
   );
 }

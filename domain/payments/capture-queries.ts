@@ -103,23 +103,20 @@ export interface ClaimedCapture extends CaptureRow {
 const CAPTURE_COLUMNS = `c.id, c.payment_id as "paymentId", c.order_id as "orderId", c.amount_minor as "amountMinor", p.currency, c.status,
   c.key_number as "keyNumber", c.tries, p.gateway, p.gateway_ref as "chargeRef", p.captured_minor as "capturedMinor"`;
 
-/**
- * Nothing more will be captured of the payment `p` than the capture `c`. `$4`: nothing more of its reservation can leave, and each parcel
- * that left has its capture.
- */
+/** Nothing more will be captured of the payment `p` than the capture `c`; `$4`: all of its parcels that ever leave have a capture. */
 const IS_LAST = `(not p.multicapture or (
   not exists (select from captures other where other.payment_id = p.id and other.id <> c.id and other.status in ('planned', 'failed'))
-  and (p.captured_whole or $4::boolean)))`;
+  and (p.captured_whole or $4)))`;
 
 /**
  * Counts an attempt at a planned capture and says when the next is due, before the call. Whether it is final is decided once for each
- * key, since the same key must be the same request. The caller has the payment's lock. `isOver`: see `CaptureDeps`. Undefined: it is not planned any more, or waits
+ * key, since the same key must be the same request. The caller has the payment's lock. Undefined: it is not planned any more, or waits
  * for another one.
  */
 export function claimCapture(
   tx: Transaction,
   captureId: string,
-  { firstSeconds, longestSeconds, isOver }: RetryTimes & { isOver: boolean },
+  { times: { firstSeconds, longestSeconds }, isLastParcel }: { times: RetryTimes; isLastParcel: boolean },
 ): Promise<ClaimedCapture | undefined> {
   return maybeOne<ClaimedCapture>(
     tx,
@@ -130,7 +127,7 @@ export function claimCapture(
      from payments p
      where c.id = $1 and p.id = c.payment_id and c.status in ${literals(OPEN_CAPTURE_STATUSES)} and not ${WAITS_FOR_CAPTURE}
      returning ${CAPTURE_COLUMNS}, c.is_final as "isFinal"`,
-    [captureId, firstSeconds, longestSeconds, isOver],
+    [captureId, firstSeconds, longestSeconds, isLastParcel],
   );
 }
 

@@ -1,4 +1,4 @@
-import type { Transaction } from '../../platform/database/database';
+import type { Queryable, Transaction } from '../../platform/database/database';
 import { isAppError } from '../../platform/errors';
 import { newId } from '../../platform/ids';
 import { raiseAttention, resolveAttention } from '../orders/attention';
@@ -31,6 +31,11 @@ const DELAYED_AFTER_TRIES = 6;
 const REFUSALS = 4;
 /** What is thrown of a capture that will not be made under this key, however often it is asked for. */
 const REFUSED_AS: ReadonlySet<string> = new Set(['PAYMENT_KEY_REUSED', 'AMOUNT_NOT_CHARGEABLE']);
+
+export interface CaptureDeps extends RefundDeps {
+  /** No parcel that a payment pays for leaves any more, and each that left has its capture. In one snapshot. */
+  isLastParcel(on: Queryable, paymentId: string): Promise<boolean>;
+}
 
 /** A capture to plan, minor units. */
 export interface CapturePlan {
@@ -72,11 +77,6 @@ export async function planCaptures(
     }));
 }
 
-export interface CaptureDeps extends RefundDeps {
-  /** Whether nothing more that a payment pays for can leave, and each parcel that left has its capture. The payment is locked. */
-  isOver(tx: Transaction, paymentId: string): Promise<boolean>;
-}
-
 /**
  * Asks the gateway once to take the money of a planned capture, or what became of it, and records what it says. One that is not
  * planned, or waits for another one of its payment, is left alone. Safe to repeat, also while another call does the same.
@@ -91,7 +91,7 @@ export async function askCapture(
   limits: CallLimits = { briefMs: null },
 ): Promise<void> {
   const { db } = deps;
-  const capture = await db.retrying((tx) => claim(tx, captureId, deps));
+  const capture = await db.retrying((tx) => claim(tx, captureId, deps.isLastParcel));
   if (!capture) return;
   const inTime = await withinLimit(callGateway(deps, capture), limits);
   if (inTime === 'late' && limits.briefMs !== null) return;
@@ -103,10 +103,14 @@ export async function askCapture(
 async function claim(
   tx: Transaction,
   captureId: string,
-  { isOver }: CaptureDeps,
+  isLastParcel: CaptureDeps['isLastParcel'],
 ): Promise<ClaimedCapture | undefined> {
   const capture = await selectCaptureForUpdate(tx, captureId);
-  return capture && claimCapture(tx, captureId, { ...TIMES, isOver: await isOver(tx, capture.paymentId) });
+  if (!capture) return undefined;
+  return claimCapture(tx, captureId, {
+    times: TIMES,
+    isLastParcel: await isLastParcel(tx, capture.paymentId),
+  });
 }
 
 type CallOutcome = CaptureOutcome | KeySpent | { status: 'unknown'; reason: string };

@@ -37,6 +37,7 @@ const PROMISED: Record<string, string> = {
   'GET /api/v1/orders/{id}/sourcing': '200',
   'POST /api/v1/orders/{id}/payments': '200 202',
   'POST /api/v1/orders/{id}/refunds': '201',
+  'POST /api/v1/orders/{id}/review': '200',
   'POST /api/v1/payments/{id}/resolve': '200',
   'POST /api/v1/refunds/{id}/resolve': '200',
   'POST /api/v1/refunds/{id}/retry': '200',

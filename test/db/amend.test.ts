@@ -7,21 +7,25 @@ import { cancelUndelivered, concludeCancel, requestCancel } from '../../domain/o
 import { cutUnits } from '../../domain/ordering/cuts/cut';
 import { requestCut } from '../../domain/ordering/cuts/request';
 import { expireReservation } from '../../domain/ordering/expire';
-import { beginCharge } from '../../domain/ordering/pay';
+import { settleAuthorizations } from '../../domain/ordering/capture';
+import { beginCharge, settleCharge } from '../../domain/ordering/pay';
 import { existingProgress, readProgress } from '../../domain/ordering/progress';
 import { releaseStoppedShipments } from '../../domain/ordering/release-stopped';
+import { decideReview } from '../../domain/ordering/review';
 import { nextStep } from '../../domain/ordering/rules';
 import type { OrderView } from '../../domain/ordering/types';
+import { orderPaymentId } from '../../domain/orders/ids';
 import { readOrderInput, readSourcing } from '../../domain/orders/views';
 import type { ShipTo } from '../../domain/stock/sourcing/types';
 import { newId } from '../../platform/ids';
-import { eventTypes } from '../support/fixtures';
+import { CHARGE_TERMS, eventTypes } from '../support/fixtures';
 import { expectInvariants } from '../support/invariants';
 import { waitFor } from '../support/wait';
 import {
   addProduct,
   capture,
   CARRIER,
+  carry,
   decline,
   levelsOf,
   makeDue,
@@ -105,6 +109,13 @@ async function paid(items: Record<string, number>, rest: Parameters<typeof order
   const orderId = await placed(items, { ...rest, payment: PAYMENT });
   await capture(shop.db, orderId);
   return orderId;
+}
+
+function authorise(orderId: string, attempt: number) {
+  const paymentId = orderPaymentId(orderId, attempt);
+  const gatewayRef = `ref-${paymentId}`;
+  const outcome = { status: 'authorized', gatewayRef, multicapture: true, captureBefore: null } as const;
+  return settleCharge(shop.db, { paymentId, outcome, carrier: CARRIER, ...CHARGE_TERMS });
 }
 
 /** Units of an order by SKU: reserved, waiting, cancelled. */
@@ -350,6 +361,27 @@ describe('an order that is paid for', () => {
     expect(await claimed(orderId)).toEqual(after.shipments.map(({ id }) => id));
   });
 
+  it('or only authorised is authorised for what is added, and less is captured of what is taken out', async () => {
+    const [more, less] = [await shop.product({ AMS: 2 }), await shop.product({ AMS: 2 })];
+    const orderId = await placed({ [more]: 1, [less]: 2 }, { payment: PAYMENT, capture: 'on_shipment' });
+    await authorise(orderId, 1);
+    const requestId = await ask(orderId, { [more]: 2, [less]: 1 });
+    await carryOut(orderId);
+    await authorise(orderId, 2);
+    await carryOut(orderId);
+    expect(await outcomeOf(requestId)).toMatchObject({ state: 'done' });
+    const view = await viewOf(shop.db, orderId);
+    expect(view).toMatchObject({ totalMinor: 3_000, refunds: [] });
+    expect(unitsOf(view)).toEqual({ [more]: [2, 0, 0], [less]: [1, 0, 1] });
+    for (const { id, status } of view.shipments)
+      if (status === 'pending') await carry(shop.db, id, 'picked_up');
+    await settleAuthorizations(shop.db, orderId);
+    const { payments } = await viewOf(shop.db, orderId);
+    expect(payments.map(({ captures }) => captures.reduce((sum, one) => sum + one.amountMinor, 0))).toEqual([
+      2_000, 1_000,
+    ]);
+  });
+
   it('is not charged for more once additions were declined too often, and units can still be taken out', async () => {
     const sku = await shop.product({ AMS: 3 });
     const orderId = await paid({ [sku]: 2 });
@@ -518,16 +550,40 @@ describe('is refused', () => {
     expect(await refused(orderId, { [sku]: 0 })).toMatchObject({ code: 'NOTHING_LEFT' });
   });
 
-  it('for more than somebody would have to review, and while somebody does', async () => {
+  it('for more than somebody has reviewed, and while somebody does', async () => {
+    const sku = await shop.product({ AMS: 9 });
+    const review = { fromMinor: { USD: 3_000 }, seconds: 60, otherwise: 'rejected' as const };
+    const small = await paid({ [sku]: 2 }, { review });
+    expect(await refused(small, { [sku]: 3 })).toMatchObject({ code: 'NOT_AMENDABLE' });
+    expect(await amended(small, { [sku]: 1 })).toMatchObject({ state: 'done' });
+
+    const large = await placed({ [sku]: 3 }, { review, payment: PAYMENT });
+    await authorise(large, 1);
+    expect(await refused(large, { [sku]: 1 })).toMatchObject({ detail: 'Somebody is reviewing it.' });
+    const decision = {
+      orderId: large,
+      outcome: 'approved',
+      actor: 'test',
+      note: null,
+      carrier: CARRIER,
+    } as const;
+    await decideReview(shop.db, decision);
+    expect(await refused(large, { [sku]: 4 })).toMatchObject({ code: 'NOT_AMENDABLE' });
+  });
+
+  it('not for one that is not paid for and costs more: it is reviewed once it is paid', async () => {
     const sku = await shop.product({ AMS: 9 });
     const review = { fromMinor: { USD: 3_000 }, seconds: 60, otherwise: 'rejected' as const };
     const orderId = await placed({ [sku]: 2 }, { review });
-    expect(await refused(orderId, { [sku]: 3 })).toMatchObject({ code: 'NOT_AMENDABLE' });
-    await shop.db.pool.query(
-      `update orders set review_status = 'open', review_until = clock_timestamp() where id = $1`,
-      [orderId],
-    );
-    expect(await refused(orderId, { [sku]: 1 })).toMatchObject({ detail: 'Somebody is reviewing it.' });
+    expect(await amended(orderId, { [sku]: 3 })).toMatchObject({ state: 'done' });
+    expect(await amended(orderId, { [sku]: 4 })).toMatchObject({ state: 'done' });
+    await pay(shop.db, orderId);
+    await authorise(orderId, 1);
+    expect(await viewOf(shop.db, orderId)).toMatchObject({
+      status: 'paid',
+      review: { status: 'open' },
+      shipments: [],
+    });
   });
 });
 

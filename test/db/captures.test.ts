@@ -3,7 +3,7 @@ import { createOutput } from '../../cli/output';
 import { runResolve, runRetry } from '../../cli/refund';
 import { SQL_CHECKS, statementOf } from '../../domain/assurance/checks/checks';
 import { requestCancel } from '../../domain/ordering/cancel';
-import { isReservationOver, settleAuthorizations } from '../../domain/ordering/capture';
+import { isLastParcel, settleAuthorizations } from '../../domain/ordering/capture';
 import { askCapture } from '../../domain/payments/captures';
 import { retryCapture, settleCaptureByHand } from '../../domain/payments/captures-by-hand';
 import { requestRefund } from '../../domain/payments/refunds-by-hand';
@@ -264,7 +264,7 @@ describe('one capture at a time', () => {
     await settleAuthorizations(shop.db, orderId);
     const captures = await viewsOf(orderId);
     const ask = ({ id }: { id: string }) =>
-      askCapture({ db: shop.db, gatewayNamed: () => gateway, isOver: isReservationOver }, id);
+      askCapture({ db: shop.db, isLastParcel, gatewayNamed: () => gateway }, id);
     await Promise.all([...captures, ...captures].reverse().map(ask));
     await shop.letRetry(orderId, { gateway });
     expect(await shop.money(orderId)).toMatchObject([{ status: 'captured', captured: 2_000 }]);

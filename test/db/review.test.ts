@@ -1,6 +1,6 @@
 import { Client } from 'pg';
 import { cancelUndelivered, requestCancel } from '../../domain/ordering/cancel';
-import { actOnLapse, isReservationOver, settleAuthorizations } from '../../domain/ordering/capture';
+import { actOnLapse, isLastParcel, settleAuthorizations } from '../../domain/ordering/capture';
 import { cutUnits } from '../../domain/ordering/cuts/cut';
 import { requestCut } from '../../domain/ordering/cuts/request';
 import { expireReservation } from '../../domain/ordering/expire';
@@ -86,7 +86,7 @@ async function makeCaptures(orderId: string) {
   const gatewayNamed = () => ({ capture: () => Promise.resolve({ status: 'succeeded', gatewayRef: null }) });
   for (const { id } of rows)
     await askCapture(
-      { db: shop.db, gatewayNamed: gatewayNamed as unknown as GatewayNamed, isOver: isReservationOver },
+      { db: shop.db, isLastParcel, gatewayNamed: gatewayNamed as unknown as GatewayNamed },
       id,
     );
   return progressOf(orderId);

@@ -13,6 +13,7 @@ const LIVE = new Set(['pending', 'charging', 'confirmed']);
 /** What is true of an order at every moment. */
 export function expectConsistent(model: OrderModel): void {
   expectUnits(model);
+  expectReview(model);
   expectMoney(model);
   expectGateway(model);
 }
@@ -39,6 +40,14 @@ function expectUnits({
     shipments.every((one) => !hasLeft(one.status) || one.line.shipped === one.line.units),
   );
   hold('an order has ended when no unit is left', hasEnded(status) === (open + waiting === 0));
+}
+
+function expectReview({ review, status, shipments }: OrderModel): void {
+  hold(
+    'nothing ships before its review is approved',
+    shipments.length === 0 || review === null || review === 'approved',
+  );
+  hold('an order that has ended has no open review', !hasEnded(status) || review !== 'open');
 }
 
 function expectMoney({ payments, refunds, reservations, goodwill }: OrderModel): void {

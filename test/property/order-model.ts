@@ -1,9 +1,9 @@
 import { afterVoid, beginVoid, hasLeft, hasStopped, shipmentMayBecome } from '../../domain/fulfilment/rules';
 import type { ShipmentStatus } from '../../domain/fulfilment/types';
-import { STOP, type NextStep } from '../../domain/ordering/rules';
+import type { NextStep } from '../../domain/ordering/rules';
 import type { GatewayAsk, OrderProgress } from '../../domain/ordering/types';
 import { hasEnded, mayBecome } from '../../domain/orders/rules';
-import type { OrderStatus } from '../../domain/orders/types';
+import type { OrderStatus, ReviewOutcome, ReviewStatus } from '../../domain/orders/types';
 import { isInFlight, refundable, refundMayBecome } from '../../domain/payments/rules';
 import type { PaymentStatus, RefundOutcome, RefundStatus } from '../../domain/payments/types';
 import type { ReservationStatus } from '../../domain/stock/reservations/types';
@@ -29,7 +29,9 @@ export type Defect =
   /** A carrier that refused to stop a shipment is asked again at once. */
   | 'refusal-forgotten'
   /** A charge that was abandoned is sent all the same. */
-  | 'unwanted-charge-sent';
+  | 'unwanted-charge-sent'
+  /** Money of an order that is rejected in its review is kept. */
+  | 'rejected-money-kept';
 
 interface Line {
   warehouse: number;
@@ -86,7 +88,7 @@ interface Refund {
 type OpenCall =
   | { kind: 'charge'; payment: Payment; wanted: boolean }
   | { kind: 'refund'; refund: Refund; keyNumber: number }
-  | { kind: 'stop'; shipments: Shipment[] };
+  | { kind: 'stop'; shipment: Shipment };
 
 /** A refund as the gateway has it, under one key. One that it refuses under a key it never makes under that. */
 interface MadeRefund {
@@ -105,11 +107,14 @@ export interface Seed {
   waitingPriceMinor: number;
   isPaidWithOrder: boolean;
   waitsForEver: boolean;
+  /** It is reviewed, and this is decided when nobody does. */
+  review?: ReviewOutcome | null;
 }
 
 const HOLD_MS = 900_000;
 const LIMIT_MS = 3_600_000;
 const BACKORDER_MS = 86_400_000;
+const REVIEW_MS = 43_200_000;
 const FIRST_RETRY_MS = 500;
 const LONGEST_RETRY_MS = 3_600_000;
 const ATTEMPT_LIMIT = 3;
@@ -127,6 +132,8 @@ export class OrderModel {
   hasMethod: boolean;
   waiting: number;
   cancelled = 0;
+  review: ReviewStatus | null;
+  private reviewDueAt: number | null = null;
   readonly reservations: Reservation[] = [];
   readonly shipments: Shipment[] = [];
   readonly payments: Payment[] = [];
@@ -148,6 +155,7 @@ export class OrderModel {
   ) {
     this.hasMethod = seed.isPaidWithOrder;
     this.waiting = seed.waiting;
+    this.review = seed.review ? 'open' : null;
     if (seed.lines.length > 0) {
       const first = this.reserve(seed.lines);
       if (seed.isPaidWithOrder) this.charge(first);
@@ -179,8 +187,10 @@ export class OrderModel {
       orderId: 'o',
       status: this.status,
       failureCode: null,
-      reservations: live.map(({ id, seq, status, attempt, dueAt }) => {
+      reservations: live.map((reservation) => {
+        const { id, seq, status, attempt, dueAt } = reservation;
         return {
+          isUnshipped: this.isUnshipped(reservation),
           reservationId: id,
           seq,
           status,
@@ -194,10 +204,14 @@ export class OrderModel {
       hasPaymentMethod: this.hasMethod,
       cancel: this.cancel === 'open' && hasEnded(this.status) ? this.cancelEnd() : this.cancel,
       waitingUnits: this.waiting,
+      reviewMsLeft: this.review === 'open' && this.reviewDueAt !== null ? this.reviewDueAt - this.now : null,
       waitingMsLeft: this.waiting > 0 && !this.seed.waitsForEver ? BACKORDER_MS - this.now : null,
       shipments: {},
       stoppableShipments: this.shipments.filter((one) => !one.isStopRefused && beginVoid(one.status)).length,
       stopMsLeft: stopping.length > 0 ? Math.min(...stopping.map(({ dueAt }) => dueAt)) - this.now : null,
+      stops: stopping
+        .map(({ id: shipmentId, dueAt }) => ({ shipmentId, msLeft: dueAt - this.now }))
+        .sort((a, b) => a.msLeft - b.msLeft),
       unreleasedShipments: this.shipments.filter((one) => this.isReleasable(one)).length,
       attention: [],
       cuts: [],
@@ -231,6 +245,9 @@ export class OrderModel {
         this.expire(this.reservation(step.reservationId));
         return;
       }
+      case 'decide-review':
+        if (this.seed.review) this.decide(this.seed.review);
+        return;
       case 'give-up-backorders':
         this.closeBackorders();
         {
@@ -240,7 +257,7 @@ export class OrderModel {
       case 'begin-charge':
         return void this.beginCharge(this.reservation(step.reservationId));
       case 'stop': {
-        this.claimStops();
+        this.claimStop(step.shipmentId);
         return;
       }
       case 'ask': {
@@ -263,6 +280,25 @@ export class OrderModel {
     if (this.cancel === 'open') return;
     this.cancel = 'open';
     this.cancelBase = this.cancelled;
+    this.endReview();
+  }
+
+  decide(outcome: ReviewOutcome): void {
+    if (this.review !== 'open') return;
+    this.review = outcome;
+    if (outcome === 'rejected') this.requestCancel();
+    else
+      for (const one of this.reservations.filter((each) => this.isUnshipped(each)))
+        for (const line of one.lines) this.ship(one, line);
+  }
+
+  private endReview(): void {
+    if (this.review === 'open') this.review = 'ended';
+  }
+
+  private isUnshipped(reservation: Reservation): boolean {
+    const isShipped = this.shipments.some((one) => one.reservation === reservation);
+    return reservation.status === 'confirmed' && !isShipped;
   }
 
   pay(): void {
@@ -332,7 +368,7 @@ export class OrderModel {
     this.calls.delete(id);
     if (call.kind === 'charge') this.answerCharge(call, reply);
     else if (call.kind === 'refund') this.answerRefund(call, reply);
-    else for (const shipment of call.shipments) this.answerStop(shipment, reply);
+    else this.answerStop(call.shipment, reply);
   }
 
   private answerCharge({ payment, wanted }: OpenCall & { kind: 'charge' }, reply: Reply): void {
@@ -378,8 +414,18 @@ export class OrderModel {
       const to = shipment.isStopRefused ? null : beginVoid(shipment.status);
       if (to) Object.assign(shipment, { status: to, tries: 0, dueAt: this.now });
     }
-    for (const one of this.reservations)
-      if (one.status === 'pending' || one.status === 'charging') this.release(one, 'cancelled');
+    for (const one of this.reservations) {
+      const isUnshipped = this.isUnshipped(one);
+      const payment = this.payments.find((each) => each.reservation === one && isCaptured(each));
+      if (isUnshipped && payment && this.defect !== 'rejected-money-kept')
+        this.plan(
+          payment,
+          worth(one.lines, ({ open }) => open),
+          `${one.id}/unshipped`,
+        );
+      if (one.status === 'pending' || one.status === 'charging' || isUnshipped)
+        this.release(one, 'cancelled');
+    }
     this.settle('cancelled');
   }
 
@@ -436,10 +482,11 @@ export class OrderModel {
     });
   }
 
-  private claimStops(): void {
-    const shipments = this.shipments.filter((one) => one.status === 'voiding' && one.dueAt <= this.now);
-    for (const shipment of shipments) this.claim(shipment);
-    this.calls.set(STOP, { kind: 'stop', shipments });
+  private claimStop(shipmentId: string): void {
+    const shipment = this.shipments.find((one) => one.id === shipmentId);
+    if (shipment?.status !== 'voiding' || shipment.dueAt > this.now) return;
+    this.claim(shipment);
+    this.calls.set(shipmentId, { kind: 'stop', shipment });
   }
 
   private claimAsk({ kind, id }: GatewayAsk): void {
@@ -473,7 +520,9 @@ export class OrderModel {
       reservation.status = 'pending';
     } else if (isWanted) {
       reservation.status = 'confirmed';
-      for (const line of reservation.lines) this.ship(reservation, line);
+      if (this.review === null || this.review === 'approved')
+        for (const line of reservation.lines) this.ship(reservation, line);
+      else if (this.review === 'open') this.reviewDueAt ??= this.now + REVIEW_MS;
       this.advance('paid');
     } else if (this.defect !== 'unwanted-charge-kept') {
       this.plan(payment, payment.amountMinor, payment.id);
@@ -568,6 +617,7 @@ export class OrderModel {
     const hasShipped = this.lines.some(({ shipped }) => shipped > 0);
     const wished = hasShipped ? 'fulfilled' : endAs;
     this.status = mayBecome(this.status, wished) ? wished : 'cancelled';
+    this.endReview();
   }
 
   private advance(to: OrderStatus): void {

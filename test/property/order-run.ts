@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import type { ShipmentStatus } from '../../domain/fulfilment/types';
-import { nextStep, STOP, type NextStep } from '../../domain/ordering/rules';
+import { nextStep, type NextStep } from '../../domain/ordering/rules';
+import { REVIEW_OUTCOMES, type ReviewOutcome } from '../../domain/orders/types';
 import { expectConsistent, expectFinished, hold } from './order-invariants';
 import { OrderModel, type Defect, type Reply, type Seed } from './order-model';
 
@@ -13,6 +14,7 @@ export type Happening =
   | { what: 'allocate'; units: number }
   | { what: 'goodwill'; which: number; amountMinor: number }
   | { what: 'retry' | 'bank'; which: number }
+  | { what: 'review'; outcome: ReviewOutcome }
   | { what: 'cancel' | 'pay' | 'restart' };
 
 const which = fc.nat(5);
@@ -34,6 +36,7 @@ const HAPPENINGS = {
     what: fc.constant('time' as const),
     ms: fc.constantFrom(1, 600, 5_000, 60_000, 900_000, 3_700_000, 90_000_000),
   }),
+  review: fc.record({ what: fc.constant('review' as const), outcome: fc.constantFrom(...REVIEW_OUTCOMES) }),
   cancel: one('cancel'),
   pay: one('pay'),
   restart: one('restart'),
@@ -59,6 +62,7 @@ export const happening = weighted({
   carrier: 6,
   time: 3,
   cancel: 2,
+  review: 2,
   pay: 2,
   restart: 2,
   retry: 2,
@@ -94,6 +98,7 @@ export const seeds: fc.Arbitrary<Seed> = fc
     waitingPriceMinor: fc.integer({ min: 1, max: 999 }),
     isPaidWithOrder: fc.boolean(),
     waitsForEver: fc.boolean(),
+    review: fc.constantFrom<ReviewOutcome | null>(null, null, ...REVIEW_OUTCOMES),
   })
   .filter(({ lines, waiting }) => lines.length > 0 || waiting > 0);
 
@@ -151,6 +156,10 @@ export class OrderRun {
       case 'cancel':
         this.refused.clear();
         model.requestCancel();
+        break;
+      case 'review':
+        if (event.outcome === 'rejected') this.refused.clear();
+        model.decide(event.outcome);
         break;
       case 'pay':
         model.pay();
@@ -214,21 +223,16 @@ export class OrderRun {
         'nothing is captured once its reservation is given up',
         model.charges.get(call.payment.id) !== 'captured',
       );
-    if (call.kind === 'stop' && reply === 'no')
-      for (const { id: shipmentId, status } of call.shipments)
-        if (status === 'booked') this.refused.add(shipmentId);
+    if (call.kind === 'stop' && reply === 'no' && call.shipment.status === 'booked')
+      this.refused.add(call.shipment.id);
   }
 
   /** What failed is not tried again before its time, nor what is under way a second time. */
   private expectNew(step: NextStep): void {
     const { model } = this;
     if (step.do === 'stop') {
-      hold('one call stops shipments at a time', !model.underWay.has(STOP));
-      const due = model.shipments.filter((one) => one.status === 'voiding' && one.dueAt <= model.now);
-      hold(
-        'a carrier that refused is not asked again',
-        due.every(({ id }) => !this.refused.has(id)),
-      );
+      hold('one call stops a shipment at a time', !model.underWay.has(step.shipmentId));
+      hold('a carrier that refused is not asked again', !this.refused.has(step.shipmentId));
     }
     if (step.do !== 'ask') return;
     const { id, kind } = step.ask;
@@ -241,13 +245,22 @@ export class OrderRun {
   }
 
   private expectNothingDue(ms: number | null): void {
-    const { asks, cancel, stopMsLeft, reservations, waitingMsLeft } = this.model.progress();
+    const {
+      asks,
+      cancel,
+      stopMsLeft,
+      stops = [],
+      reservations,
+      waitingMsLeft,
+      reviewMsLeft = null,
+    } = this.model.progress();
     const underWay = this.model.underWay;
     const times = [
       ...asks.filter(({ id }) => !underWay.has(id)).map(({ msLeft }) => msLeft),
-      ...(stopMsLeft === null || underWay.has(STOP) ? [] : [stopMsLeft]),
+      ...stops.filter(({ shipmentId }) => !underWay.has(shipmentId)).map(({ msLeft }) => msLeft),
       ...reservations.filter(({ status }) => status === 'pending').map(({ msLeft }) => msLeft),
       ...(waitingMsLeft === null ? [] : [waitingMsLeft]),
+      ...(reviewMsLeft === null ? [] : [reviewMsLeft]),
     ];
     const soonest = times.length === 0 ? null : Math.min(...times);
     hold('a request to cancel waits for a carrier only', cancel !== 'open' || stopMsLeft !== null);

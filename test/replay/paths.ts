@@ -73,6 +73,7 @@ export const PATHS = [
   'restarted-with-a-wish-to-cancel',
   'step-failing',
   'call-failing',
+  'stop-hangs',
   'worker-drained',
   'dispatcher',
   'transfer-received',

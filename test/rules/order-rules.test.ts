@@ -1,4 +1,4 @@
-import { mayCancel, nextStep, STOP, type NextStep } from '../../domain/ordering/rules';
+import { mayCancel, nextStep, type NextStep } from '../../domain/ordering/rules';
 import type { GatewayAsk, ReservationProgress, OrderProgress } from '../../domain/ordering/types';
 import {
   hasEnded,
@@ -115,6 +115,7 @@ function progress(rest: Partial<OrderProgress> = {}): OrderProgress {
     shipments: {},
     stoppableShipments: 0,
     stopMsLeft: null,
+    stops: [],
     unreleasedShipments: 0,
     attention: [],
     cuts: [],
@@ -126,6 +127,11 @@ function progress(rest: Partial<OrderProgress> = {}): OrderProgress {
     doubledShipments: 0,
     ...rest,
   };
+}
+
+/** One parcel that is being stopped. */
+function stopping(msLeft: number): Pick<OrderProgress, 'stopMsLeft' | 'stops'> {
+  return { stopMsLeft: msLeft, stops: [{ shipmentId: 's', msLeft }] };
 }
 
 function charge(id: string, msLeft = 0): GatewayAsk {
@@ -154,7 +160,7 @@ const STEPS: readonly [string, Partial<OrderProgress>, NextStep][] = [
   ],
   [
     'a request to cancel waits for the carrier',
-    { cancel: 'open', status: 'paid', stopMsLeft: 500, reservations: [CONFIRMED] },
+    { cancel: 'open', status: 'paid', ...stopping(500), reservations: [CONFIRMED] },
     { do: 'wait', for: 'carrier-stop', ms: 500 },
   ],
   [
@@ -257,11 +263,15 @@ const STEPS: readonly [string, Partial<OrderProgress>, NextStep][] = [
     { hasPaymentMethod: true, reservations: [hold('h', { attempt: 1 })] },
     { do: 'wait', for: 'payment', ms: 1_000 },
   ],
-  ['a carrier that is due is asked to stop', { status: 'paid', stopMsLeft: 0 }, { do: 'stop' }],
+  [
+    'a carrier that is due is asked to stop',
+    { status: 'paid', ...stopping(0) },
+    { do: 'stop', shipmentId: 's' },
+  ],
   [
     'a carrier is asked to stop also after the order has ended',
-    { status: 'fulfilled', stopMsLeft: -1 },
-    { do: 'stop' },
+    { status: 'fulfilled', ...stopping(-1) },
+    { do: 'stop', shipmentId: 's' },
   ],
   ['a charge that is due is asked about', { asks: [charge('p')] }, { do: 'ask', ask: charge('p') }],
   [
@@ -287,7 +297,7 @@ const STEPS: readonly [string, Partial<OrderProgress>, NextStep][] = [
   ],
   [
     'an order that has ended waits for a stop that is not due',
-    { status: 'cancelled', stopMsLeft: 700 },
+    { status: 'cancelled', ...stopping(700) },
     { do: 'wait', for: 'carrier-stop', ms: 700 },
   ],
   [
@@ -300,7 +310,7 @@ const STEPS: readonly [string, Partial<OrderProgress>, NextStep][] = [
     {
       reservations: [hold('a', { msLeft: 900 }), hold('b', { msLeft: 300 })],
       asks: [charge('p', 400)],
-      stopMsLeft: 500,
+      ...stopping(500),
       waitingUnits: 1,
       waitingMsLeft: 600,
     },
@@ -325,7 +335,7 @@ describe('the next step', () => {
   });
 
   test('ending comes before undoing, undoing before expiry, expiry before charging, and what calls others comes last', () => {
-    const calls = { stopMsLeft: 0, asks: [charge('p')] };
+    const calls = { ...stopping(0), asks: [charge('p')] };
     const fresh = { ...calls, hasPaymentMethod: true, reservations: [hold('new')] };
     const overdue = { ...fresh, waitingUnits: 1, waitingMsLeft: -1 };
     const due = { ...overdue, reservations: [hold('new'), hold('due', { msLeft: -1 })] };
@@ -348,12 +358,23 @@ describe('the next step', () => {
 });
 
 describe('what is under way', () => {
+  test('about one parcel keeps no other from being stopped', () => {
+    const stops = [
+      { shipmentId: 'hangs', msLeft: -9 },
+      { shipmentId: 'due', msLeft: 0 },
+      { shipmentId: 'later', msLeft: 30 },
+    ];
+    const given = progress({ status: 'paid', stopMsLeft: -9, stops });
+    expect(nextStep(given, new Set(['hangs']))).toEqual({ do: 'stop', shipmentId: 'due' });
+    expect(nextStep(given, new Set(['hangs', 'due']))).toMatchObject({ do: 'wait', ms: 30 });
+  });
+
   test('is not called again, and is not waited for by time', () => {
-    const given = progress({ status: 'paid', stopMsLeft: 0, asks: [charge('p'), refund('r', 40)] });
-    expect(nextStep(given)).toEqual({ do: 'stop' });
-    expect(nextStep(given, new Set([STOP]))).toEqual({ do: 'ask', ask: charge('p') });
-    expect(nextStep(given, new Set([STOP, 'p']))).toEqual({ do: 'wait', for: 'carrier-stop', ms: 40 });
-    expect(nextStep(given, new Set([STOP, 'p', 'r']))).toEqual({ do: 'wait', for: 'carrier-stop', ms: null });
+    const given = progress({ status: 'paid', ...stopping(0), asks: [charge('p'), refund('r', 40)] });
+    expect(nextStep(given)).toEqual({ do: 'stop', shipmentId: 's' });
+    expect(nextStep(given, new Set(['s']))).toEqual({ do: 'ask', ask: charge('p') });
+    expect(nextStep(given, new Set(['s', 'p']))).toEqual({ do: 'wait', for: 'carrier-stop', ms: 40 });
+    expect(nextStep(given, new Set(['s', 'p', 'r']))).toEqual({ do: 'wait', for: 'carrier-stop', ms: null });
   });
 
   test('is waited for before an order is finished', () => {
@@ -363,8 +384,8 @@ describe('what is under way', () => {
   });
 
   test('holds up no step in the rows', () => {
-    const underWay = new Set([STOP, 'p']);
-    const given = progress({ asks: [charge('p')], stopMsLeft: 0, reservations: [hold('h', { msLeft: 0 })] });
+    const underWay = new Set(['s', 'p']);
+    const given = progress({ asks: [charge('p')], ...stopping(0), reservations: [hold('h', { msLeft: 0 })] });
     expect(nextStep(given, underWay)).toEqual({ do: 'expire', reservationId: 'h' });
     expect(nextStep({ ...given, unreleasedShipments: 1 }, underWay)).toEqual({ do: 'release-stopped' });
     expect(nextStep({ ...given, cancel: 'open' }, underWay)).toEqual({ do: 'cancel' });
@@ -375,7 +396,7 @@ describe('units that somebody asked to take out', () => {
   const asked = { cuts: [{ requestId: 'r', isOpen: true, units: 0 }] };
   test.each([
     ['are cut when something can be done about it', { ...asked, mayCut: true }, { do: 'cut' }],
-    ['wait while their parcel is being stopped', { ...asked, stopMsLeft: 5 }, { do: 'wait' }],
+    ['wait while their parcel is being stopped', { ...asked, ...stopping(5) }, { do: 'wait' }],
     [
       'wait behind what will not leave',
       { ...asked, mayCut: true, unreleasedShipments: 1 },

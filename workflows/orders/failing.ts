@@ -4,7 +4,6 @@ import {
   isInRows,
   nextCall,
   nextStep,
-  STOP,
   untilCallDue,
   type Call,
   type NextStep,
@@ -32,7 +31,7 @@ interface Failing {
 export class FailingWork {
   private inRows: Failing | undefined;
   private isPaused = false;
-  /** By charge, refund or `STOP`; null: its latest call went well. */
+  /** By charge, refund or shipment; null: its latest call went well. */
   private readonly calls = new Map<Call, Failing | null>();
   /** What this run has told last. */
   private told: string | undefined;
@@ -82,11 +81,10 @@ export class FailingWork {
   }
 
   /** A call beside the steps has ended, by this error or well. */
-  callEnded(call: Call, error?: ActivityFailure): void {
+  callEnded(call: Call, step: string, error?: ActivityFailure): void {
     if (error && !(error.cause instanceof ApplicationFailure)) return;
     const failure = error ? failureOfStep(error) : null;
     const times = (this.calls.get(call)?.times ?? 0) + 1;
-    const step = call === STOP ? 'ask the carrier to stop shipments' : 'ask the payment gateway';
     this.calls.set(call, failure && { step, failure, times });
   }
 
@@ -104,18 +102,18 @@ export class FailingWork {
     }
   }
 
-  private news({ orderId, asks, attention }: OrderProgress): FailingSteps | null {
+  private news({ orderId, asks, stops, attention }: OrderProgress): FailingSteps | null {
     const calls = [...this.calls].flatMap(([call, one]) =>
-      one && one.times >= CALL_FAILURES ? [{ about: call === STOP ? orderId : call, ...one }] : [],
+      one && one.times >= CALL_FAILURES ? [{ about: call, ...one }] : [],
     );
     const rows = this.inRows ? [{ about: orderId, ...this.inRows }] : [];
     const failing = [...rows, ...calls]
       .filter(({ failure }) => failure.isOfOrder)
-      .filter((one, place, all) => all.findIndex(({ about }) => about === one.about) === place)
       .map(({ about, step, failure: { why } }) => ({ about, step, why }));
     const isSaid = attention.includes('step_failing');
     if (failing.length === 0 && !isSaid) return null;
-    const unknown = isSaid ? asks.map(({ id }) => id).filter((id) => this.calls.get(id) === undefined) : [];
+    const open = [...asks.map(({ id }) => id), ...(stops ?? []).map(({ shipmentId }) => shipmentId)];
+    const unknown = isSaid ? open.filter((id) => this.calls.get(id) === undefined) : [];
     const news = { orderId, failing, unknown };
     return JSON.stringify(news) === this.told ? null : news;
   }

@@ -185,7 +185,7 @@ function untilBound(isDecided: () => boolean): Promise<boolean> {
 }
 
 /** Undefined: it is still under way. */
-function amendResult({ amendments }: OrderProgress, requestId: string): AmendResult | undefined {
+function amendResult({ amendments = [] }: OrderProgress, requestId: string): AmendResult | undefined {
   const amendment = amendments.find((one) => one.requestId === requestId);
   switch (amendment?.state) {
     case 'open':

@@ -13,7 +13,7 @@ import {
   upsertSearchAttributes,
   workflowInfo,
 } from '@temporalio/workflow';
-import { mayCancel, STOP, type NextStep } from '../../domain/ordering/rules';
+import { ALL_SHIPMENTS, mayCancel, type NextStep } from '../../domain/ordering/rules';
 import type { GatewayAsk, OrderProgress } from '../../domain/ordering/types';
 import type { OrderStatus } from '../../domain/orders/types';
 import {
@@ -226,7 +226,12 @@ class OrderSaga {
         this.details.did('The authorisation is about to lapse.');
         return database.actOnLapse(orderId);
       case 'stop':
-        return this.beside(STOP, carriers.stopShipments(orderId), progress);
+        // One call for each parcel: one about which the carrier hangs delays no other.
+        return this.beside(
+          { kind: 'stop', id: step.shipmentId },
+          carriers.stopShipments(orderId, step.shipmentId === ALL_SHIPMENTS ? undefined : [step.shipmentId]),
+          progress,
+        );
       case 'ask':
         return this.ask(step.ask, progress);
       case 'wait':
@@ -247,7 +252,7 @@ class OrderSaga {
       unknownLimitSeconds: paymentUnknownSeconds,
     };
     if (!gatewayIsFast || tries > 0 || this.slow.has(id))
-      return this.beside(id, this.gateway.askGateway(request), progress);
+      return this.beside({ kind: `ask-${kind}`, id }, this.gateway.askGateway(request), progress);
     try {
       return await briefly.askGatewayBriefly(request);
     } catch (error) {
@@ -258,13 +263,17 @@ class OrderSaga {
   }
 
   /** Goes on while a call is under way; its end is a reason to read the rows. A call that fails is due again by its row. */
-  private beside(id: string, call: Promise<OrderProgress>, progress: OrderProgress): OrderProgress {
+  private beside(
+    { kind, id }: { kind: string; id: string },
+    call: Promise<OrderProgress>,
+    progress: OrderProgress,
+  ): OrderProgress {
     this.underWay.add(id);
     void call
-      .then(() => this.failing.callEnded(id))
+      .then(() => this.failing.callEnded(id, kind))
       .catch((error: unknown) => {
         if (!(error instanceof ActivityFailure)) this.defect = asError(error);
-        else this.failing.callEnded(id, error);
+        else this.failing.callEnded(id, kind, error);
       })
       .then(() => {
         this.underWay.delete(id);

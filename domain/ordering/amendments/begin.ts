@@ -24,7 +24,15 @@ import { stockReserved, type Begun } from './begun';
 import { changeUnpaid } from './change-unpaid';
 import { conclude, refuse } from './conclude';
 import { countDeclined, updateBegun } from './queries';
-import { changesOf, notAmendable, whyNotAdded, whyNotAmendable, type ItemChanges } from './rules';
+import {
+  changesOf,
+  notAmendable,
+  totalWith,
+  whyNotAdded,
+  whyNotAmendable,
+  whyNotReviewed,
+  type ItemChanges,
+} from './rules';
 import type { AmendmentUndo, AmendRefusal, OpenAmendment } from './types';
 
 export interface BeginContext {
@@ -67,6 +75,10 @@ export async function begin(
   if (!order) return [];
   const items = await readAmendableItems(tx, orderId);
   const changes = changesOf(items, wanted);
+  // What is added to an order that has nothing reserved is charged as a part of its own where its method is known.
+  const isInPlace =
+    order.status === 'reserved' &&
+    (unpaid.length > 0 || changes.additions.length === 0 || !order.hasPaymentMethod);
   const refusal =
     whyNotAmendable({
       order,
@@ -74,7 +86,7 @@ export async function begin(
       isUnbooked,
       isBeingAmended: context.isBeingAmended,
       isBeingCut: await hasOpenCuts(tx, orderId),
-    }) ?? refusalOf(order, { items, changes }, context);
+    }) ?? refusalOf(order, { items, changes, isInPlace }, context);
   if (refusal) return refuse(tx, amendment, refusal);
   const declined = changes.additions.length > 0 ? await countDeclined(tx, orderId) : 0;
   if (declined >= context.attemptLimit) return refuse(tx, amendment, TOO_OFTEN);
@@ -100,11 +112,7 @@ export async function begin(
     waiting,
     reservations,
   };
-  const isUnpaid = order.status === 'reserved';
-  // What is added to an order that has nothing reserved is charged as a part of its own where its method is known.
-  if (isUnpaid && (unpaid.length > 0 || !plan || !order.hasPaymentMethod))
-    await changeUnpaid(tx, amendment, begun);
-  else await beginPaid(tx, amendment, begun);
+  await (isInPlace ? changeUnpaid : beginPaid)(tx, amendment, begun);
   return [];
 }
 
@@ -126,7 +134,11 @@ async function productsOf(
 
 function refusalOf(
   order: AmendableRow,
-  { items, changes }: { items: readonly AmendableItem[]; changes: ItemChanges },
+  {
+    items,
+    changes,
+    isInPlace,
+  }: { items: readonly AmendableItem[]; changes: ItemChanges; isInPlace: boolean },
   { candidates, gateway }: BeginContext,
 ): AmendRefusal | null {
   if (changes.items.length === 0)
@@ -142,12 +154,13 @@ function refusalOf(
     const product = candidates.products.get(sku);
     return product ? [{ ...product, quantity }] : [];
   });
-  const { reductions } = changes;
-  const refusal = whyNotAdded(order, items, { additions, reductions }, (...amount) =>
-    gateway.amountProblem(...amount),
-  );
-  if (refusal) return refusal;
-  return additions.length > 0 && order.status !== 'reserved' && !order.hasPaymentMethod
+  const refusal = whyNotAdded(order, items, additions, (...amount) => gateway.amountProblem(...amount));
+  if (refusal || additions.length === 0) return refusal;
+  if (!isInPlace) {
+    const unseen = whyNotReviewed(order, totalWith(order, { additions, reductions: changes.reductions }));
+    if (unseen) return unseen;
+  }
+  return order.status !== 'reserved' && !order.hasPaymentMethod
     ? notAmendable('No payment method is stored to which more could be charged.')
     : null;
 }

@@ -2,7 +2,7 @@ import type { Transaction } from '../../../platform/database/database';
 import { derivedId } from '../../../platform/ids';
 import { amendOrder } from '../../orders/amend';
 import { writeOrderEffects } from '../../orders/effects';
-import { priceOf } from '../../orders/rules';
+import { isReviewed, priceOf } from '../../orders/rules';
 import type { NewEvent, UnitMove } from '../../orders/types';
 import { reserve } from '../../stock/ledger/stock-ledger';
 import type { LedgerEntry } from '../../stock/ledger/types';
@@ -71,6 +71,13 @@ export async function changeUnpaid(tx: Transaction, amendment: OpenAmendment, be
     totalMinor,
     ...(shipTo === null ? {} : { shipTo }),
     sourcing: plan?.decisions ?? [],
+    // One that was to be reviewed stays so.
+    isReviewed:
+      order.reviewStatus === null &&
+      isReviewed(order.review ?? undefined, {
+        currency: order.currency,
+        totalMinor: order.totalMinor + totalMinor,
+      }),
   });
   await conclude(tx, amendment, { items: changes.items, totalMinor: order.totalMinor + totalMinor });
 }

@@ -1,5 +1,5 @@
 import type { AmendableItem, AmendableRow } from '../../orders/amend';
-import { hasEnded, priceOf } from '../../orders/rules';
+import { hasEnded, isReviewed, priceOf } from '../../orders/rules';
 import type { ReservationRow } from '../../stock/reservations/reservations';
 import type { ProductSnapshot } from '../../stock/reservations/plan-reservation';
 import type { AmendRefusal, OrderedItems } from './types';
@@ -36,7 +36,7 @@ export function changesOf(
 
 /** Where an order stands, as far as it decides whether it can be amended. */
 export interface Standing {
-  order: Pick<AmendableRow, 'status' | 'isBeingCancelled' | 'reviewStatus'>;
+  order: Pick<AmendableRow, 'status' | 'isBeingCancelled' | 'isInReview'>;
   reservations: readonly Pick<ReservationRow, 'status' | 'msLeft'>[];
   /** None of its shipments is being booked or stopped, or was booked. */
   isUnbooked: boolean;
@@ -57,7 +57,7 @@ function whyNot({ order, reservations, isUnbooked, isBeingCut, isBeingAmended }:
   if (order.isBeingCancelled) return 'The order is being cancelled.';
   if (isBeingAmended) return 'Another amendment of it is under way.';
   if (reservations.some(({ status }) => status === 'charging')) return 'A charge of it is under way.';
-  if (order.reviewStatus === 'open') return 'Somebody is reviewing it.';
+  if (order.isInReview) return 'Somebody is reviewing it.';
   if (isBeingCut) return 'Units are being taken out of it.';
   if (!isUnbooked) return 'A parcel of it is being booked or stopped, is booked, or has left.';
   const unpaid = reservations.filter(({ status }) => status === 'pending');
@@ -79,9 +79,9 @@ export interface Addition extends ProductSnapshot {
  * now are not added at the old one, at which it is not sold any more, nor at the new one, which those of the order do not have.
  */
 export function whyNotAdded(
-  order: Pick<AmendableRow, 'currency' | 'totalMinor' | 'reviewStatus' | 'review'>,
+  order: Pick<AmendableRow, 'currency'>,
   items: readonly AmendableItem[],
-  { additions, reductions }: { additions: readonly Addition[] } & Pick<ItemChanges, 'reductions'>,
+  additions: readonly Addition[],
   amountProblem: (amountMinor: number, currency: string) => string | null,
 ): AmendRefusal | null {
   for (const { sku, priceMinor, currency } of additions) {
@@ -105,19 +105,25 @@ export function whyNotAdded(
         detail: `${sku} costs ${priceMinor} minor units of ${currency}. ${problem}`,
       };
   }
-  const more = additions.map(({ quantity, priceMinor: unitPriceMinor }) => ({ quantity, unitPriceMinor }));
-  const totalMinor = order.totalMinor + priceOf(more) - priceOf(reductions);
-  return additions.length > 0 ? whyNotReviewed(order, totalMinor) : null;
+  return null;
 }
 
-/** Nobody gets more past a review than somebody has looked at. */
-function whyNotReviewed(
+/** What an order costs with these changes, minor units. */
+export function totalWith(
+  { totalMinor }: Pick<AmendableRow, 'totalMinor'>,
+  { additions, reductions }: { additions: readonly Addition[] } & Pick<ItemChanges, 'reductions'>,
+): number {
+  const more = additions.map(({ quantity, priceMinor: unitPriceMinor }) => ({ quantity, unitPriceMinor }));
+  return totalMinor + priceOf(more) - priceOf(reductions);
+}
+
+/** Why no more is charged for an order: nobody gets more past a review than somebody has looked at. Null: it is. */
+export function whyNotReviewed(
   { currency, reviewStatus, review }: Pick<AmendableRow, 'currency' | 'reviewStatus' | 'review'>,
   totalMinor: number,
 ): AmendRefusal | null {
   if (reviewStatus !== null) return notAmendable('It was reviewed as it is. Place a new order for more.');
-  const from = review?.fromMinor[currency];
-  return from !== undefined && totalMinor >= from
+  return isReviewed(review ?? undefined, { currency, totalMinor })
     ? notAmendable('With so much more somebody would have to review it. Place a new order for more.')
     : null;
 }
