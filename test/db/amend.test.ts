@@ -446,6 +446,48 @@ describe('an order that is paid for', () => {
     }
   });
 
+  it('holds what remains of a parcel that is cut meanwhile: it never goes to an address that is taken back', async () => {
+    const [sku, other] = [await shop.product({ AMS: 2 }), await shop.product({ AMS: 1 })];
+    const orderId = await paid({ [sku]: 2 });
+    const { shipTo } = await viewOf(shop.db, orderId);
+    const requestId = await ask(orderId, { [other]: 1 }, { region: 'us-east' });
+    await carryOut(orderId);
+    await requestCut(shop.db, {
+      orderId,
+      requestId: newId(),
+      items: [{ sku, quantity: 1 }],
+      reason: null,
+    });
+    await carryOut(orderId);
+    expect((await viewOf(shop.db, orderId)).shipments.map(({ status }) => status)).toEqual([
+      'voided',
+      'pending',
+    ]);
+    expect(await claimed(orderId)).toEqual([]);
+    await decline(shop.db, orderId, 2);
+    await carryOut(orderId);
+    expect(await outcomeOf(requestId)).toMatchObject({ state: 'refused', code: 'PAYMENT_DECLINED' });
+    const taken = await claimShipments(shop.db, { carrier: CARRIER, limit: 100, leaseSeconds: 60 });
+    expect(taken.filter((one) => one.orderId === orderId)).toMatchObject([{ shipTo }]);
+  });
+
+  it('holds the parcel of a part that is allocated and paid meanwhile, so that units can be taken out of it', async () => {
+    const [sku, other] = [await shop.product({ AMS: 1 }), await shop.product({ AMS: 1 })];
+    const orderId = await paid({ [sku]: 2 }, { fulfilment: 'backorder' });
+    const requestId = await ask(orderId, { [sku]: 1, [other]: 1 });
+    await carryOut(orderId);
+    await receive(shop.db, sku, 'AMS', 1);
+    await carryOut(orderId);
+    await capture(shop.db, orderId, 3);
+    expect((await viewOf(shop.db, orderId)).shipments).toHaveLength(2);
+    expect(await claimed(orderId)).toEqual([]);
+    await capture(shop.db, orderId, 2);
+    await carryOut(orderId);
+    expect(await outcomeOf(requestId)).toMatchObject({ state: 'done' });
+    expect(unitsOf(await viewOf(shop.db, orderId))).toEqual({ [sku]: [1, 0, 1], [other]: [1, 0, 0] });
+    expect(await claimed(orderId)).toHaveLength(2);
+  });
+
   it('stays as it was when stock is missing', async () => {
     const sku = await shop.product({ AMS: 2 });
     const orderId = await paid({ [sku]: 1 });
