@@ -54,7 +54,11 @@ describe('the review of an order', () => {
       status: 409,
       body: { code: 'NOT_IN_REVIEW', review: 'approved' },
     });
-    await waitFor(async () => (await view(id)).status === 'fulfilled');
+    // Its parcel may be delivered before its money is captured.
+    await waitFor(async () => {
+      const { status, payment } = await view(id);
+      return status === 'fulfilled' && payment?.status === 'captured';
+    });
     expect((await view(id)).payments).toMatchObject([
       { status: 'captured', capturedMinor: 2_000, refundedMinor: 0 },
     ]);
@@ -87,6 +91,22 @@ describe('the review of an order', () => {
       status: 409,
       body: { code: 'NOT_IN_REVIEW', review: 'ended' },
     });
+  });
+
+  it('is refused before anything is authorised, whatever the order is amended to then', async () => {
+    const sku = await test.newSku(10);
+    const { body } = await test.place(order(sku, 2));
+    expect(body).toMatchObject({ review: { status: 'open', deadline: null } });
+    expect(await review(body.id, { decision: 'approve' })).toMatchObject({
+      status: 409,
+      body: {
+        code: 'NOT_IN_REVIEW',
+        review: 'open',
+        detail: expect.stringContaining('authorised') as string,
+      },
+    });
+    const listed = await test.call('GET', '/orders?review=open&limit=100');
+    expect(listed.body.items.map((one) => one.id)).not.toContain(body.id);
   });
 
   it('is refused for an order that has none, that does not exist, and without a decision', async () => {

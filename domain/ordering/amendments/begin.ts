@@ -156,10 +156,9 @@ function refusalOf(
   });
   const refusal = whyNotAdded(order, items, additions, (...amount) => gateway.amountProblem(...amount));
   if (refusal || additions.length === 0) return refusal;
-  if (!isInPlace) {
-    const unseen = whyNotReviewed(order, totalWith(order, { additions, reductions: changes.reductions }));
-    if (unseen) return unseen;
-  }
+  const totalMinor = totalWith(order, { additions, reductions: changes.reductions });
+  const unseen = whyNotReviewed(order, { totalMinor, isInPlace });
+  if (unseen) return unseen;
   return order.status !== 'reserved' && !order.hasPaymentMethod
     ? notAmendable('No payment method is stored to which more could be charged.')
     : null;
