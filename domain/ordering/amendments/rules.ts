@@ -118,12 +118,13 @@ export function totalWith(
 }
 
 /**
- * Why no more is charged for an order: nobody gets more past a review than somebody has looked at. Null: it is. What an unpaid order has
- * is looked at once its money is authorised, so it may grow as long as nobody has decided.
+ * Why an order would need a review, or another one, to cost this much: nobody gets more past a review than somebody has looked at. Null:
+ * it needs none, or it is still to come. What an unpaid order has is looked at once its money is authorised, so it may grow as long as
+ * nobody has decided.
  *
  * @param change.isInPlace what the order keeps reserved changes, before it is paid for
  */
-export function whyNotReviewed(
+export function whyReviewNeeded(
   order: Pick<AmendableRow, 'currency' | 'totalMinor' | 'reviewStatus' | 'review'>,
   { totalMinor, isInPlace }: { totalMinor: number; isInPlace: boolean },
 ): AmendRefusal | null {
