@@ -667,6 +667,15 @@ describe('is refused', () => {
     expect(await refused(large, { [sku]: 4 })).toMatchObject({ code: 'NOT_AMENDABLE' });
   });
 
+  it('for one that is not paid for and would cost more than somebody has decided about', async () => {
+    const [sku, other] = [await shop.product({ AMS: 9 }), await shop.product({ AMS: 9 })];
+    const review = { fromMinor: { USD: 3_000 }, seconds: 60, otherwise: 'rejected' as const };
+    const orderId = await placed({ [sku]: 3 }, { review });
+    await shop.db.pool.query(`update orders set review_status = 'approved' where id = $1`, [orderId]);
+    expect(await refused(orderId, { [sku]: 4 })).toMatchObject({ code: 'NOT_AMENDABLE' });
+    expect(await amended(orderId, { [sku]: 2, [other]: 1 })).toMatchObject({ state: 'done' });
+  });
+
   it('not for one that is not paid for and costs more: it is reviewed once it is paid', async () => {
     const sku = await shop.product({ AMS: 9 });
     const review = { fromMinor: { USD: 3_000 }, seconds: 60, otherwise: 'rejected' as const };
