@@ -24,6 +24,8 @@ alter table payments
   -- What the customer is to do, and until when it is waited for.
   add column next_action jsonb,
   add column action_until timestamptz,
+  -- Of one that took the place of another: how long that was waited for. It is waited for no longer.
+  add column action_limit timestamptz,
   -- The gateway captures it in parts.
   add column multicapture boolean not null default false,
   -- Until when the gateway keeps the authorisation.

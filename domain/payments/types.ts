@@ -169,6 +169,8 @@ export interface NewPayment {
   /** Nobody is there who could authenticate. */
   offSession: boolean;
   returnUrl: string | null;
+  /** The payment whose place it takes: its customer has until then, and no longer. Absent: none. */
+  takesPlaceOf?: string | null;
 }
 
 /** A payment of which money may go back, minor units. */
