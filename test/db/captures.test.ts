@@ -6,7 +6,7 @@ import { requestRefund } from '../../domain/payments/refunds-by-hand';
 import type { CaptureRequest } from '../../domain/payments/types';
 import { newId } from '../../platform/ids';
 import { authorise, comesIn, inspect } from '../returns/support';
-import { eventTypes } from '../support/fixtures';
+import { eventTypes, gatewayAskedLongAgo } from '../support/fixtures';
 import { expectAtRest } from '../support/invariants';
 import {
   openAuthorisedShop,
@@ -220,6 +220,7 @@ describe('one capture at a time', () => {
     const [first] = await viewsOf(orderId);
     expect(first).toMatchObject({ status: 'failed' });
     await shop.pickUp(orderId, 'BER', { gateway: silent(shop.gateway, { isMade: true }) });
+    await gatewayAskedLongAgo(shop.db);
     await retryCapture(shop.db, { captureId: first!.id, actor: 'kim' });
     const asked: string[] = [];
     const gateway = withCaptures(shop.gateway, (request) => {
@@ -311,6 +312,7 @@ describe('an authorisation that is about to lapse', () => {
         ],
       },
     ]);
+    await gatewayAskedLongAgo(shop.db);
     await retryCapture(shop.db, { captureId: (await viewsOf(orderId))[0]!.id, actor: 'kim' });
     await shop.carryOn(orderId);
     expect(await shop.money(orderId)).toMatchObject([{ status: 'captured', captured: 2_000 }]);
@@ -351,6 +353,10 @@ describe('a capture', () => {
     ]);
     expect(await needs(orderId)).toEqual([['capture_failed', captureId]]);
     expect(await shop.letRetry(orderId)).toBe('finish');
+    // Not within seconds of the last call.
+    expect(await retryCapture(shop.db, { captureId, actor: 'kim' })).toMatchObject({ status: 'failed' });
+    expect(await needs(orderId)).toEqual([['capture_failed', captureId]]);
+    await gatewayAskedLongAgo(shop.db);
     expect(await retryCapture(shop.db, { captureId, actor: 'kim' })).toMatchObject({ status: 'planned' });
     expect(await needs(orderId)).toEqual([]);
     await shop.carryOn(orderId);
@@ -359,6 +365,7 @@ describe('a capture', () => {
     await shop.db.pool.query(
       `update sandbox_gateway.charges set token = 'tok_ok' where token = 'tok_capture_fails'`,
     );
+    await gatewayAskedLongAgo(shop.db);
     await retryCapture(shop.db, { captureId, actor: 'kim' });
     expect(await shop.carryOn(orderId)).toBe('finish');
     expect(await shop.money(orderId)).toMatchObject([{ status: 'captured', captured: 2_000 }]);
