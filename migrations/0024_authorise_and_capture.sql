@@ -38,6 +38,8 @@ alter table payments
   add column captured_minor bigint not null default 0,
   -- Its money is for its reservation. False: another payment took its place, so what it captures goes back.
   add column serves boolean not null default true,
+  -- Who found out at the gateway that nothing of it is held any more; null: the gateway said so, or it is held.
+  add column void_settled_by text,
   -- The gateway's customer, for parts that are charged later.
   add column customer_ref text;
 update payments set capture_planned_minor = amount_minor, captured_minor = amount_minor, captured_whole = true

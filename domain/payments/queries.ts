@@ -50,7 +50,8 @@ export function insertPayments(tx: Transaction, payments: readonly NewPayment[])
 }
 
 const PAYMENT_COLUMNS = `id, order_id as "orderId", reservation_id as "reservationId", attempt, update_id as "updateId", status,
-  amount_minor as "amountMinor", currency, gateway_ref as "gatewayRef", decline_code as "declineCode", serves`;
+  amount_minor as "amountMinor", currency, gateway_ref as "gatewayRef", decline_code as "declineCode", serves,
+  void_settled_by as "voidSettledBy"`;
 
 /** All payments of an order, oldest first. */
 export function selectOfOrder(on: Queryable, orderId: string): Promise<PaymentRow[]> {

@@ -149,6 +149,8 @@ export interface PaymentRow {
   declineCode: string | null;
   /** Its money is for its reservation; false: another payment took its place. */
   serves: boolean;
+  /** Who found out at the gateway that nothing of it is held any more; null: nobody did. */
+  voidSettledBy: string | null;
 }
 
 /** A payment that is about to be charged. */
