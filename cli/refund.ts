@@ -20,7 +20,11 @@ export function runRetry(
       kind === 'refund'
         ? await retryRefund(db, { refundId: id, actor })
         : await retryCapture(db, { captureId: id, actor });
-    output.line(`${id}  ${amountMinor} minor units, ${status}: the order's saga tries it again.`);
+    const what =
+      status === 'failed'
+        ? 'the gateway was asked about it just now; say it again in some seconds'
+        : "the order's saga tries it again";
+    output.line(`${id}  ${amountMinor} minor units, ${status}: ${what}.`);
     return 0;
   });
 }

@@ -24,6 +24,8 @@ alter table payments
   -- What the customer is to do, and until when it is waited for.
   add column next_action jsonb,
   add column action_until timestamptz,
+  -- Of one that took the place of another: how long that was waited for. It is waited for no longer.
+  add column action_limit timestamptz,
   -- The gateway captures it in parts.
   add column multicapture boolean not null default false,
   -- Until when the gateway keeps the authorisation.
@@ -36,6 +38,8 @@ alter table payments
   add column captured_minor bigint not null default 0,
   -- Its money is for its reservation. False: another payment took its place, so what it captures goes back.
   add column serves boolean not null default true,
+  -- Who found out at the gateway that nothing of it is held any more; null: the gateway said so, or it is held.
+  add column void_settled_by text,
   -- The gateway's customer, for parts that are charged later.
   add column customer_ref text;
 update payments set capture_planned_minor = amount_minor, captured_minor = amount_minor, captured_whole = true

@@ -42,7 +42,7 @@ export function captureRoutes({ db }: ApiContext): Route[] {
         tag: TAG,
         summary: 'Try a capture again now',
         description:
-          'One that the gateway refused for good is tried under a new key; one that waits is due at once, unless the gateway was asked within the last 10 s.',
+          'One that the gateway refused for good is tried under a new key; one that waits is due at once. One that the gateway was asked about within the last 10 s stays as it is.',
         params: idParams,
         responses,
         problems: ['CAPTURE_MADE', 'CAPTURE_SETTLED'],

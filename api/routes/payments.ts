@@ -17,7 +17,7 @@ export function paymentRoutes({ db }: ApiContext): Route[] {
         tag: 'Payments',
         summary: 'Record what became of a charge',
         description:
-          'Of one that the gateway does not say it of, once its stock is given up (`charge_unresolved`). What was captured is given back. Safe to repeat.',
+          'Of one that the gateway does not say it of, once its stock is given up (`charge_unresolved`): what was captured is given back. Or of an authorisation that the gateway does not void (`void_delayed`): `not_captured` says that nothing of it is held there any more. Safe to repeat.',
         params: idParams,
         body: chargeSettlement,
         responses: { 200: { description: 'The payment afterwards', schema: payment } },

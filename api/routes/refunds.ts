@@ -90,7 +90,7 @@ export function refundRoutes(context: ApiContext): Route[] {
         tag: TAG,
         summary: 'Try a refund again now',
         description:
-          'One that the gateway refused for good is tried under a new key; one that waits is due at once, unless the gateway was asked within the last 10 s.',
+          'One that the gateway refused for good is tried under a new key; one that waits is due at once. One that the gateway was asked about within the last 10 s stays as it is.',
         params: idParams,
         responses,
         problems: ['REFUND_MADE', 'REFUND_SETTLED'],

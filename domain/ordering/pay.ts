@@ -53,7 +53,7 @@ export type BeginChargeResult =
  * Takes an order's oldest unpaid reservation from `pending` to `charging`, where it cannot expire, and writes the charge that
  * is about to be made. Nothing is charged unless this succeeded: a reservation that is past due is refused here. The same
  * `updateId` again is the same charge. It takes the place of a charge that waits for its customer: that one is given up at the gateway,
- * and what it captures all the same goes back.
+ * and what it captures all the same goes back. It is waited for no longer than the other was, so that the stock is not kept longer.
  *
  * @throws `ORDER_NOT_FOUND`
  */
@@ -83,11 +83,9 @@ async function tryBeginCharge(tx: Transaction, request: BeginChargeRequest): Pro
   if (!method || !reservation) return { begun: false, code: whyNotPayable(reservations) };
   const reservationId = reservation.id;
   if (reservation.attempt >= request.attemptLimit) return { begun: false, code: 'PAYMENT_ATTEMPTS_EXCEEDED' };
-  if (reservation.status === 'pending') {
-    if (!(await beginCharging(tx, reservationId))) return { begun: false, code: 'HOLD_EXPIRED' };
-  } else if (!waiting || !(await takePlaceOf(tx, orderId, waiting))) {
-    return { begun: false, code: 'PAYMENT_IN_PROGRESS' };
-  }
+  const takesPlaceOf = reservation.status === 'charging' ? waiting : undefined;
+  const refused = await (takesPlaceOf ? takePlaceOf(tx, takesPlaceOf) : beginPending(tx, reservationId));
+  if (refused) return { begun: false, code: refused };
 
   const amountMinor = await priceOfReservation(tx, orderId, reservationId);
   const attempt = payments.length + 1;
@@ -108,6 +106,7 @@ async function tryBeginCharge(tx: Transaction, request: BeginChargeRequest): Pro
       captureLater: isCapturedLater(terms),
       offSession: request.payment === null,
       returnUrl: request.payment?.returnUrl ?? null,
+      takesPlaceOf: takesPlaceOf?.id ?? null,
     },
   ]);
   await storePaymentMethod(tx, orderId, method);
@@ -115,13 +114,22 @@ async function tryBeginCharge(tx: Transaction, request: BeginChargeRequest): Pro
   return { begun: true, paymentId, status: 'pending' };
 }
 
-/** False: the charge has gone on meanwhile. */
-async function takePlaceOf(tx: Transaction, orderId: string, waiting: PaymentRow): Promise<boolean> {
-  const locked = (await lockOrderPayments(tx, orderId)).find(({ id }) => id === waiting.id);
-  if (locked?.status !== 'requires_action' || !locked.serves) return false;
-  await giveUpPayment(tx, waiting.id);
-  await continueCharging(tx, waiting.reservationId);
-  return true;
+/** Why a reservation that waits for its payment is not charged; null: it is being charged now. */
+async function beginPending(tx: Transaction, reservationId: string): Promise<PayRefusal | null> {
+  return (await beginCharging(tx, reservationId)) ? null : 'HOLD_EXPIRED';
+}
+
+/** Why another payment does not take the place of one that waits for its customer; null: it does. */
+async function takePlaceOf(
+  tx: Transaction,
+  { id, orderId, reservationId }: PaymentRow,
+): Promise<PayRefusal | null> {
+  const locked = (await lockOrderPayments(tx, orderId)).find((payment) => payment.id === id);
+  // The charge has gone on meanwhile.
+  if (locked?.status !== 'requires_action' || !locked.serves) return 'PAYMENT_IN_PROGRESS';
+  if (!(await continueCharging(tx, reservationId))) return 'HOLD_EXPIRED';
+  await giveUpPayment(tx, id);
+  return null;
 }
 
 /** What the open units of a reservation cost, minor units. */

@@ -6,13 +6,14 @@ import { paymentNotFound } from '../payments/errors';
 import { lockOrderPayments, readPayment, readPaymentView } from '../payments/payments';
 import { isInFlight } from '../payments/rules';
 import type { FinalOutcome } from '../payments/payments';
-import type { PaymentView } from '../payments/types';
+import { settleReleaseByHand } from '../payments/release';
+import type { PaymentRow, PaymentView } from '../payments/types';
 import { lockOrderReservations } from '../stock/reservations/reservations';
 import { settleUnwanted } from './pay';
 
 export interface ChargeByHand {
   paymentId: string;
-  /** What a person found out at the gateway. */
+  /** What a person found out at the gateway; of an authorisation that is to be voided `not_captured`: nothing of it is held any more. */
   outcome: 'captured' | 'not_captured';
   /** The gateway's id of the charge; needed for a captured one that has none here. */
   reference: string | null;
@@ -24,8 +25,9 @@ export interface ChargeByHand {
 const NOT_CAPTURED = 'settled_by_hand';
 
 /**
- * Records what became of a charge of which the gateway does not say it, once its reservation is given up: the gateway is asked no
- * more. What was captured goes back. The same again changes nothing.
+ * Records what became of a charge of which the gateway does not say it, once its reservation is given up, or that nothing is held any
+ * more of an authorisation that the gateway does not void: it is asked no more. What was captured of a charge goes back. The same again
+ * changes nothing.
  *
  * @throws `PAYMENT_NOT_FOUND`; `PAYMENT_DECIDED`: it has another outcome; `PAYMENT_HOLDS_STOCK`: its reservation still waits for it;
  * `REFERENCE_REQUIRED`: a captured charge can only be given back with the gateway's id
@@ -38,15 +40,15 @@ export async function settleChargeByHand(db: Database, request: ChargeByHand): P
     const { orderId, reservationId } = known;
     const reservations = await lockOrderReservations(tx, orderId);
     const payment = (await lockOrderPayments(tx, orderId)).find(({ id }) => id === paymentId) ?? known;
-    if (!isInFlight(payment)) {
-      const isDeclined = payment.status === 'declined';
-      if (isDeclined !== (outcome === 'not_captured'))
-        throw new AppError('PAYMENT_DECIDED', `The payment is ${payment.status}.`, {
-          status: payment.status,
-        });
-      return readPaymentView(tx, paymentId);
+    const isHeld = payment.status === 'void_planned' && outcome === 'not_captured';
+    if (!isInFlight(payment) && !isHeld) {
+      const view = await readPaymentView(tx, paymentId);
+      if (!decidedAs(payment).includes(outcome))
+        throw new AppError('PAYMENT_DECIDED', `The payment is ${view.status}.`, { status: view.status });
+      return view;
     }
     if (
+      isInFlight(payment) &&
       payment.serves &&
       reservations.some(({ id, status }) => id === reservationId && status === 'charging')
     ) {
@@ -55,13 +57,21 @@ export async function settleChargeByHand(db: Database, request: ChargeByHand): P
         'Stock is still reserved for this payment. Cancel the order, or wait until the reservation is given up.',
       );
     }
-    await settleUnwanted(tx, payment, found(outcome, reference ?? payment.gatewayRef));
+    if (isHeld) await settleReleaseByHand(tx, { paymentId, actor });
+    else await settleUnwanted(tx, payment, found(outcome, reference ?? payment.gatewayRef));
     await enqueue(tx, [{ topic: 'order.wake', key: orderId }]);
     await appendEvents(tx, [
       { orderId, type: 'payment_settled_by_hand', data: { paymentId, outcome, reference, reason, actor } },
     ]);
     return readPaymentView(tx, paymentId);
   });
+}
+
+/** What may be said again of a payment that is not open: an authorised one is decided by its captures and its void. */
+function decidedAs({ status, voidSettledBy }: PaymentRow): ChargeByHand['outcome'][] {
+  if (['authorized', 'void_planned'].includes(status)) return [];
+  const isNotCaptured = ['declined', 'voided', 'failed'].includes(status) || voidSettledBy !== null;
+  return [isNotCaptured ? 'not_captured' : 'captured'];
 }
 
 function found(outcome: ChargeByHand['outcome'], gatewayRef: string | null): FinalOutcome {

@@ -164,7 +164,7 @@ export const ATTENTION = {
     byHand: true,
   },
   void_delayed: {
-    next: 'The gateway does not release what is left of this authorisation: the customer cannot use that money until it lapses. It is tried again by itself. Release it at the gateway if the customer asks.',
+    next: 'The gateway does not release what is left of this authorisation: the customer cannot use that money until it lapses. It is tried again by itself. Release it at the gateway if the customer asks. Where the gateway holds nothing of it any more, record that with POST /payments/{id}/resolve and the outcome not_captured.',
   },
   authorization_lapses: {
     next: 'What was ordered has not left in the time for which the gateway keeps the money. See why it does not ship. Then end this with POST /inventory/alerts/{id}/resolve.',

@@ -92,6 +92,8 @@ export interface CaptureRow {
   tries: number;
   gateway: string;
   chargeRef: string | null;
+  /** Seconds since the gateway was last asked about it; null: never. */
+  askedSeconds: number | null;
   /** Of its payment, captured so far. */
   capturedMinor: number;
 }
@@ -101,7 +103,8 @@ export interface ClaimedCapture extends CaptureRow {
 }
 
 const CAPTURE_COLUMNS = `c.id, c.payment_id as "paymentId", c.order_id as "orderId", c.amount_minor as "amountMinor", p.currency, c.status,
-  c.key_number as "keyNumber", c.tries, p.gateway, p.gateway_ref as "chargeRef", p.captured_minor as "capturedMinor"`;
+  c.key_number as "keyNumber", c.tries, p.gateway, p.gateway_ref as "chargeRef",
+  extract(epoch from clock_timestamp() - c.asked_at)::float8 as "askedSeconds", p.captured_minor as "capturedMinor"`;
 
 /** Nothing more will be captured of the payment `p` than the capture `c`; `$4`: all of its parcels that ever leave have a capture. */
 const IS_LAST = `(not p.multicapture or (

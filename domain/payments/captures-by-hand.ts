@@ -11,12 +11,10 @@ import {
   type CaptureRow,
 } from './capture-queries';
 import { attentionOnCapture } from './captures';
+import { LEAST_SECONDS_BETWEEN_ASKS, wasAskedRecently } from './asked-recently';
 import { captureNotFound } from './errors';
 import { settleUncoveredRefunds } from './refunds-by-hand';
 import type { CaptureView, RefundSettlement } from './types';
-
-/** A gateway that was asked so recently about a planned capture is not asked again at a person's request. */
-const LEAST_SECONDS_BETWEEN_ASKS = 10;
 
 export interface CaptureByHand {
   captureId: string;
@@ -71,9 +69,11 @@ export async function retryCapture(
   { captureId, actor }: { captureId: string; actor: string },
 ): Promise<CaptureView> {
   return db.retrying(async (tx) => {
-    const { status, orderId } = await lockCapture(tx, captureId);
+    const capture = await lockCapture(tx, captureId);
+    const { status, orderId } = capture;
     if (status === 'settled_by_hand') throw captureSettled();
     if (status === 'failed') {
+      if (wasAskedRecently(capture)) return viewOf(tx, captureId);
       await updateCapture(tx, captureId, { status: 'planned', nextKey: true });
       await resolveAttention(tx, attentionOnCapture(captureId));
     } else if (!(await updateCaptureDueByHand(tx, captureId, LEAST_SECONDS_BETWEEN_ASKS))) {

@@ -140,7 +140,10 @@ export function updateChargesDue(tx: Transaction, orderId: string): Promise<numb
   );
 }
 
-/** Its customer is to authenticate: it is waited for until `actionSeconds` have passed since that was first known. */
+/**
+ * Its customer is to authenticate: it is waited for until `actionSeconds` have passed since that was first known, and no longer than for
+ * the payment whose place it took.
+ */
 export function updateToAction(
   tx: Transaction,
   paymentId: string,
@@ -151,7 +154,7 @@ export function updateToAction(
     'payments.requires_action',
     `update payments p
      set status = 'requires_action', gateway_ref = coalesce(p.gateway_ref, $2), next_action = $3, last_error = null,
-         action_until = coalesce(p.action_until, clock_timestamp() + make_interval(secs => $4)),
+         action_until = coalesce(p.action_until, least(clock_timestamp() + make_interval(secs => $4), p.action_limit)),
          tries = case when before.status = 'requires_action' then p.tries else 1 end,
          next_try_at = case when before.status = 'requires_action' then p.next_try_at else clock_timestamp() + interval '1 second' end,
          updated_at = clock_timestamp()

@@ -22,13 +22,14 @@ export function insertPayments(tx: Transaction, payments: readonly NewPayment[])
     tx,
     'payments.insert',
     `insert into payments (id, order_id, reservation_id, attempt, update_id, status, amount_minor, currency, method, token, gateway,
-       capture_later, off_session, return_url)
+       capture_later, off_session, return_url, action_limit)
      select id, order_id, reservation_id, attempt, update_id, 'pending', amount, currency, method, token, gateway,
-       capture_later, off_session, return_url
+       capture_later, off_session, return_url,
+       (select e.action_until from payments e where e.id = p.takes_place_of)
      from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::int[], $5::text[], $6::bigint[], $7::text[], $8::text[], $9::text[], $10::text[],
-         $11::boolean[], $12::boolean[], $13::text[])
+         $11::boolean[], $12::boolean[], $13::text[], $14::uuid[])
        as p (id, order_id, reservation_id, attempt, update_id, amount, currency, method, token, gateway, capture_later, off_session,
-         return_url)`,
+         return_url, takes_place_of)`,
     [
       payments.map((p) => p.id),
       payments.map((p) => p.orderId),
@@ -43,12 +44,14 @@ export function insertPayments(tx: Transaction, payments: readonly NewPayment[])
       payments.map((p) => p.captureLater),
       payments.map((p) => p.offSession),
       payments.map((p) => p.returnUrl),
+      payments.map((p) => p.takesPlaceOf ?? null),
     ],
   );
 }
 
 const PAYMENT_COLUMNS = `id, order_id as "orderId", reservation_id as "reservationId", attempt, update_id as "updateId", status,
-  amount_minor as "amountMinor", currency, gateway_ref as "gatewayRef", decline_code as "declineCode", serves`;
+  amount_minor as "amountMinor", currency, gateway_ref as "gatewayRef", decline_code as "declineCode", serves,
+  void_settled_by as "voidSettledBy"`;
 
 /** All payments of an order, oldest first. */
 export function selectOfOrder(on: Queryable, orderId: string): Promise<PaymentRow[]> {

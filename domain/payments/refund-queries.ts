@@ -88,6 +88,8 @@ export interface RefundRow {
   tries: number;
   gateway: string;
   chargeRef: string | null;
+  /** Seconds since the gateway was last asked about it; null: never. */
+  askedSeconds: number | null;
   /** The gateway's id of it, where it has taken one. */
   gatewayRef: string | null;
   /** Of one settled by hand: where the other payment is found. */
@@ -101,7 +103,7 @@ export interface ClaimedRefund extends RefundRow {
 
 const REFUND_COLUMNS = `r.id, r.payment_id as "paymentId", r.order_id as "orderId", r.amount_minor as "amountMinor", p.currency,
   r.reason, r.status, r.key_number as "keyNumber", r.tries, p.gateway, p.gateway_ref as "chargeRef", r.gateway_ref as "gatewayRef",
-  r.settled_reference as "settledReference"`;
+  extract(epoch from clock_timestamp() - r.asked_at)::float8 as "askedSeconds", r.settled_reference as "settledReference"`;
 
 /** A refund, locked, and before it its payment. */
 export function selectRefundForUpdate(tx: Transaction, refundId: string): Promise<RefundRow | undefined> {

@@ -4,6 +4,7 @@ import { AppError } from '../../platform/errors';
 import { endAttentionAbout, resolveAttention } from '../orders/attention';
 import { appendEvents } from '../orders/events';
 import type { NewEvent } from '../orders/types';
+import { LEAST_SECONDS_BETWEEN_ASKS, wasAskedRecently } from './asked-recently';
 import { refundNotFound, unknownPaymentOfOrder } from './errors';
 import { readPayment } from './payments';
 import { selectToldRefund } from './gateway-event-queries';
@@ -21,8 +22,6 @@ import type { RefundablePayment, RefundSettlement, RefundView } from './types';
 
 /** At most so many refunds of one order that people asked for are open: each is a call to the gateway, and work for the saga. */
 const MAX_OPEN = 20;
-/** A gateway that was asked so recently about an open refund is not asked again at a person's request. */
-const LEAST_SECONDS_BETWEEN_ASKS = 10;
 
 export interface RefundWanted {
   orderId: string;
@@ -199,9 +198,11 @@ export async function retryRefund(
   { refundId, actor }: { refundId: string; actor: string },
 ): Promise<RefundView> {
   return db.retrying(async (tx) => {
-    const { status, keyNumber, orderId } = await lockRefund(tx, refundId);
+    const refund = await lockRefund(tx, refundId);
+    const { status, keyNumber, orderId } = refund;
     if (status === 'settled_by_hand') throw refundSettled();
     if (status === 'failed') {
+      if (wasAskedRecently(refund)) return viewOf(tx, refundId);
       await updateRefund(tx, refundId, { status: 'planned', keyNumber: keyNumber + 1 });
       await resolveAttention(tx, attentionOn(refundId));
     } else if (!(await updateRefundDueByHand(tx, refundId, LEAST_SECONDS_BETWEEN_ASKS))) {

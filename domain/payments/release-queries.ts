@@ -34,13 +34,10 @@ export interface ClaimedRelease {
   amountMinor: number;
   capturedMinor: number;
   tries: number;
-  /** The gateway has dropped the authorisation by itself. */
-  hasLapsed: boolean;
 }
 
 const RELEASE_COLUMNS = `p.id as "paymentId", p.order_id as "orderId", p.gateway, p.gateway_ref as "gatewayRef", p.currency,
-  p.amount_minor as "amountMinor", p.captured_minor as "capturedMinor", p.tries,
-  coalesce(p.capture_before < clock_timestamp(), false) as "hasLapsed"`;
+  p.amount_minor as "amountMinor", p.captured_minor as "capturedMinor", p.tries`;
 
 /** Counts an attempt to release what is left and says when the next is due, before the call. Undefined: nothing is to be released. */
 export function claimRelease(
@@ -73,11 +70,17 @@ export function selectReleaseForUpdate(
 /**
  * Nothing more of a payment can be captured; `surplusMinor` was captured at the gateway besides what we asked for. Returns what became of
  * it. The caller has its lock.
+ *
+ * @param settledBy the person who found out that nothing is held any more; null: the gateway said so
  */
 export async function updateReleased(
   tx: Transaction,
   paymentId: string,
-  { surplusMinor, captureId }: { surplusMinor: number; captureId: string },
+  {
+    surplusMinor,
+    captureId,
+    settledBy,
+  }: { surplusMinor: number; captureId: string; settledBy: string | null },
 ): Promise<PaymentStatus | undefined> {
   const changed = await maybeOne<{ status: PaymentStatus }>(
     tx,
@@ -92,9 +95,9 @@ export async function updateReleased(
          status = case when p.captured_minor + $2::bigint > 0 then ${capturedAs('p.refunded_minor', '(p.captured_minor + $2::bigint)')}
                        when exists (select from captures c where c.payment_id = p.id and c.amount_minor > 0) then 'failed'
                        else 'voided' end,
-         next_try_at = null, last_error = null, updated_at = clock_timestamp()
+         void_settled_by = $4, next_try_at = null, last_error = null, updated_at = clock_timestamp()
      where p.id = $1 returning p.status`,
-    [paymentId, surplusMinor, captureId],
+    [paymentId, surplusMinor, captureId, settledBy],
   );
   return changed?.status;
 }

@@ -1,5 +1,4 @@
 import type { Transaction } from '../../platform/database/database';
-import { isAppError } from '../../platform/errors';
 import { newId } from '../../platform/ids';
 import { raiseAttention, resolveAttention } from '../orders/attention';
 import { appendEvents } from '../orders/events';
@@ -23,8 +22,8 @@ type CallOutcome = { status: 'released'; capturedMinor: number } | { status: 'un
 
 /**
  * Asks the gateway once to release what is not captured of a payment, and records what it says. A payment of which nothing is to be
- * released is left alone. Safe to repeat, also while another call does the same. What the gateway has dropped by itself meanwhile
- * is released, also when it does not respond. What somebody captured at the gateway besides goes back.
+ * released is left alone. Safe to repeat, also while another call does the same. What somebody captured at the gateway besides goes
+ * back. Without an answer of the gateway it is asked again, also after the authorisation has lapsed, until a person ends it.
  *
  * @param limits of a brief attempt that takes longer nothing is recorded; of any other, that it does
  */
@@ -49,8 +48,8 @@ async function callGateway({ gatewayNamed, log }: RefundDeps, release: ClaimedRe
     return await gatewayNamed(gateway).release({ paymentId, gatewayRef, currency, capturedMinor });
   } catch (error) {
     log?.warn({ err: error, paymentId, gateway }, 'an authorisation was not released');
-    const isGone = release.hasLapsed && !isAppError(error, 'PAYMENT_GATEWAY_CHANGED');
-    return isGone ? { status: 'released', capturedMinor } : { status: 'unknown', reason: shownReason(error) };
+    // Also after it lapsed: an error says nothing about what is held, or was captured besides.
+    return { status: 'unknown', reason: shownReason(error) };
   }
 }
 
@@ -63,18 +62,38 @@ async function settleRelease(
   await lockRefundable(tx, orderId);
   const payment = await selectReleaseForUpdate(tx, paymentId);
   if (!payment) return;
-  const { amountMinor, capturedMinor, tries } = payment;
   if (outcome.status === 'unknown') {
     await updateReleaseError(tx, paymentId, outcome.reason);
-    if (tries >= DELAYED_AFTER_TRIES)
+    if (payment.tries >= DELAYED_AFTER_TRIES)
       await raiseAttention(tx, [{ orderId, kind: 'void_delayed', about: paymentId, why: outcome.reason }]);
     return;
   }
-  const surplusMinor = Math.min(
-    Math.max(0, outcome.capturedMinor - capturedMinor),
-    amountMinor - capturedMinor,
-  );
-  const status = await updateReleased(tx, paymentId, { surplusMinor, captureId: newId() });
+  await recordReleased(tx, payment, outcome.capturedMinor);
+}
+
+/**
+ * Ends a payment of which something is to be released: a person has seen at the gateway that nothing is held any more. The caller has
+ * locked the order's payments. False: nothing of it is to be released.
+ */
+export async function settleReleaseByHand(
+  tx: Transaction,
+  { paymentId, actor }: { paymentId: string; actor: string },
+): Promise<boolean> {
+  const payment = await selectReleaseForUpdate(tx, paymentId);
+  if (!payment) return false;
+  await recordReleased(tx, payment, payment.capturedMinor, actor);
+  return true;
+}
+
+/** @param atGatewayMinor what the gateway has captured of the charge in all, minor units */
+async function recordReleased(
+  tx: Transaction,
+  { paymentId, orderId, amountMinor, capturedMinor }: ClaimedRelease,
+  atGatewayMinor: number,
+  settledBy: string | null = null,
+): Promise<void> {
+  const surplusMinor = Math.min(Math.max(0, atGatewayMinor - capturedMinor), amountMinor - capturedMinor);
+  const status = await updateReleased(tx, paymentId, { surplusMinor, captureId: newId(), settledBy });
   await resolveAttention(tx, [{ kind: 'void_delayed', about: paymentId }]);
   const plan = {
     paymentId,

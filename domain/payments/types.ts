@@ -149,6 +149,8 @@ export interface PaymentRow {
   declineCode: string | null;
   /** Its money is for its reservation; false: another payment took its place. */
   serves: boolean;
+  /** Who found out at the gateway that nothing of it is held any more; null: nobody did. */
+  voidSettledBy: string | null;
 }
 
 /** A payment that is about to be charged. */
@@ -169,6 +171,8 @@ export interface NewPayment {
   /** Nobody is there who could authenticate. */
   offSession: boolean;
   returnUrl: string | null;
+  /** The payment whose place it takes: its customer has until then, and no longer. Absent: none. */
+  takesPlaceOf?: string | null;
 }
 
 /** A payment of which money may go back, minor units. */

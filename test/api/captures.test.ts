@@ -1,5 +1,6 @@
 import { applyCarrierEvents } from '../../domain/fulfilment/carrier-updates';
 import { newId } from '../../platform/ids';
+import { gatewayAskedLongAgo } from '../support/fixtures';
 import { expectAtRest } from '../support/invariants';
 import { withStock } from '../support/stock';
 import { waitFor } from '../support/wait';
@@ -214,6 +215,8 @@ describe('a capture that the gateway refuses for good', () => {
     // What waits for a person is not under way: the order has ended.
     expect(codeOf(await test.call('POST', `/orders/${placed.id}/cancel`))).toEqual([409, 'NOT_CANCELLABLE']);
 
+    expect(await retry(capture!.id)).toMatchObject({ status: 200, body: { status: 'failed' } });
+    await gatewayAskedLongAgo(test.stack.db);
     expect(await retry(capture!.id)).toMatchObject({ status: 200, body: { status: 'planned' } });
     await until(placed.id, ({ attention }) => attention.length > 0);
     const how = { outcome: 'made_elsewhere', reference: 'T-1', reason: 'paid by transfer' };

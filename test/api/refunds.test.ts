@@ -1,4 +1,5 @@
 import { newId } from '../../platform/ids';
+import { gatewayAskedLongAgo } from '../support/fixtures';
 import { expectAtRest, expectInvariants } from '../support/invariants';
 import { waitFor } from '../support/wait';
 import { takeAway } from '../workflows/gateway';
@@ -150,6 +151,7 @@ describe('a refund that the gateway refuses for good', () => {
     expect(attention?.next).toContain('/resolve');
     await saga(orderId).result();
 
+    await gatewayAskedLongAgo(test.stack.db);
     expect(await retry(id)).toMatchObject({ status: 200, body: { id, status: 'planned' } });
     await untilRefund(orderId, 'failed');
     expect((await view(orderId)).attention).toMatchObject([{ kind: 'refund_failed' }]);

@@ -4,6 +4,7 @@ import { runResolve, runRetry } from '../../cli/refund';
 import { SQL_CHECKS, statementOf } from '../../domain/assurance/checks/checks';
 import { requestCancel } from '../../domain/ordering/cancel';
 import { isLastParcel, settleAuthorizations } from '../../domain/ordering/capture';
+import { settleChargeByHand } from '../../domain/ordering/settle-charge-by-hand';
 import { askCapture } from '../../domain/payments/captures';
 import { retryCapture, settleCaptureByHand } from '../../domain/payments/captures-by-hand';
 import { requestRefund } from '../../domain/payments/refunds-by-hand';
@@ -12,7 +13,7 @@ import { readSettings } from '../../platform/config';
 import { newId } from '../../platform/ids';
 import { authorise, comesIn, inspect } from '../returns/support';
 import { CARRIER_SECRETS } from '../support/carrier-signature';
-import { eventTypes } from '../support/fixtures';
+import { eventTypes, gatewayAskedLongAgo } from '../support/fixtures';
 import { expectAtRest } from '../support/invariants';
 import {
   openAuthorisedShop,
@@ -129,6 +130,81 @@ describe('an order whose money is taken on shipment', () => {
     expect(await needs(orderId)).toEqual([]);
   });
 
+  describe('of which the gateway does not say that it is voided', () => {
+    /** Cancelled, and lapsed since. */
+    async function unanswered(isPartShipped: boolean) {
+      const { orderId } = await twoParcels();
+      if (isPartShipped) await shop.pickUp(orderId, 'AMS');
+      await requestCancel(shop.db, { orderId, reason: 'changed my mind' });
+      const gateway = { ...shop.gateway, release: () => Promise.reject(new Error('away')) };
+      await shop.carryOn(orderId, { gateway });
+      await shop.db.pool.query(
+        `update payments set capture_before = clock_timestamp() - interval '1 day' where order_id = $1`,
+        [orderId],
+      );
+      for (let tries = 0; tries < 6; tries++) await shop.letRetry(orderId, { gateway });
+      const [payment] = (await viewOf(shop.db, orderId)).payments;
+      return { orderId, paymentId: payment!.id };
+    }
+    const seen = (paymentId: string, outcome: 'captured' | 'not_captured') =>
+      settleChargeByHand(shop.db, {
+        paymentId,
+        outcome,
+        reference: null,
+        reason: 'seen there',
+        actor: 'kim',
+      });
+
+    test('an error after it has lapsed is no answer: a person is told, and what was captured besides is found later', async () => {
+      const { orderId, paymentId } = await unanswered(false);
+      expect(await shop.money(orderId)).toMatchObject([{ status: 'authorized', captured: 0 }]);
+      expect(await needs(orderId)).toEqual([['void_delayed', paymentId]]);
+      const { rows } = await shop.db.pool.query<{ ref: string }>(
+        'select gateway_ref as ref from payments where id = $1',
+        [paymentId],
+      );
+      const more = { captureId: newId(), keyNumber: 1, paymentId, gatewayRef: rows[0]!.ref };
+      await shop.gateway.capture({
+        ...more,
+        amountMinor: 300,
+        currency: 'USD',
+        capturedMinor: 0,
+        isFinal: false,
+      });
+      expect(await shop.letRetry(orderId)).toBe('finish');
+      expect(await shop.money(orderId)).toMatchObject([{ status: 'refunded', captured: 300, refunded: 300 }]);
+      expect(await needs(orderId)).toEqual([]);
+    });
+
+    test.each([
+      ['voided', false, 0],
+      ['captured', true, 1_000],
+    ] as const)(
+      'a person who saw that nothing is held ends it, once: %s',
+      async (status, isPartShipped, captured) => {
+        const { orderId, paymentId } = await unanswered(isPartShipped);
+        await expect(seen(paymentId, 'captured')).rejects.toMatchObject({
+          code: 'PAYMENT_DECIDED',
+          details: { status: 'authorized' },
+        });
+        const first = await seen(paymentId, 'not_captured');
+        expect(first).toMatchObject({ status, capturedMinor: captured });
+        expect(await seen(paymentId, 'not_captured')).toEqual(first);
+        expect(await needs(orderId)).toEqual([]);
+        const events = await eventTypes(shop.db, orderId);
+        expect(events.filter((type) => type === 'payment_settled_by_hand')).toHaveLength(1);
+        expect(await shop.carryOn(orderId)).toBe('finish');
+        await expect(seen(paymentId, 'captured')).rejects.toMatchObject({ code: 'PAYMENT_DECIDED' });
+        // As the person had seen it at the gateway.
+        await shop.db.pool.query(
+          `update sandbox_gateway.charges set status = case when captured_minor > 0 then 'captured' else 'voided' end
+         where idempotency_key = $1`,
+          [paymentId],
+        );
+      },
+    );
+  });
+
   test('what costs nothing is not asked for', async () => {
     const [free, sku] = [await shop.product({ AMS: 1 }), await shop.product({ BER: 1 })];
     await shop.db.pool.query('update products set price_minor = 0 where sku = $1', [free]);
@@ -235,6 +311,7 @@ describe('one capture at a time', () => {
     const [first] = await viewsOf(orderId);
     expect(first).toMatchObject({ status: 'failed' });
     await shop.pickUp(orderId, 'BER', { gateway: silent(shop.gateway, { isMade: true }) });
+    await gatewayAskedLongAgo(shop.db);
     await retryCapture(shop.db, { captureId: first!.id, actor: 'kim' });
     const asked: string[] = [];
     const gateway = withCaptures(shop.gateway, (request) => {
@@ -326,6 +403,7 @@ describe('an authorisation that is about to lapse', () => {
         ],
       },
     ]);
+    await gatewayAskedLongAgo(shop.db);
     await retryCapture(shop.db, { captureId: (await viewsOf(orderId))[0]!.id, actor: 'kim' });
     await shop.carryOn(orderId);
     expect(await shop.money(orderId)).toMatchObject([{ status: 'captured', captured: 2_000 }]);
@@ -409,6 +487,10 @@ describe('a capture', () => {
     ]);
     expect(await needs(orderId)).toEqual([['capture_failed', captureId]]);
     expect(await shop.letRetry(orderId)).toBe('finish');
+    // Not within seconds of the last call.
+    expect(await retryCapture(shop.db, { captureId, actor: 'kim' })).toMatchObject({ status: 'failed' });
+    expect(await needs(orderId)).toEqual([['capture_failed', captureId]]);
+    await gatewayAskedLongAgo(shop.db);
     expect(await retryCapture(shop.db, { captureId, actor: 'kim' })).toMatchObject({ status: 'planned' });
     expect(await needs(orderId)).toEqual([]);
     await shop.carryOn(orderId);
@@ -417,6 +499,7 @@ describe('a capture', () => {
     await shop.db.pool.query(
       `update sandbox_gateway.charges set token = 'tok_ok' where token = 'tok_capture_fails'`,
     );
+    await gatewayAskedLongAgo(shop.db);
     await retryCapture(shop.db, { captureId, actor: 'kim' });
     expect(await shop.carryOn(orderId)).toBe('finish');
     expect(await shop.money(orderId)).toMatchObject([{ status: 'captured', captured: 2_000 }]);

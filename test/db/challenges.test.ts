@@ -177,6 +177,38 @@ test('the first card is given up at the gateway when a second takes over, and co
   await ends(orderId);
 });
 
+test('a second card that wants the customer too is waited for no longer than the first', async () => {
+  const { orderId, sku } = await challenged('now', 300);
+  await shop.pay(orderId, 'tok_3ds_abandoned');
+  await shop.carryOn(orderId, { actionSeconds: 900 });
+  await shop.pay(orderId, 'tok_3ds_abandoned');
+  await shop.carryOn(orderId, { actionSeconds: 900 });
+  expect(await statuses(orderId)).toEqual(['declined', 'declined', 'requires_action']);
+  const { rows } = await shop.db.pool.query(
+    'select count(distinct action_until)::int as times, count(action_until)::int as payments from payments where order_id = $1',
+    [orderId],
+  );
+  expect(rows).toEqual([{ times: 1, payments: 3 }]);
+  await makeDue(shop.db, orderId);
+  await timeIsUp(orderId);
+  expect(await shop.carryOn(orderId)).toBe('finish');
+  expect(await levelsOf(shop.db, sku)).toEqual({ AMS: [1, 0] });
+  await expectAtRest(shop.db);
+});
+
+test('no second card takes over once the reservation is past due', async () => {
+  const { orderId } = await challenged();
+  await makeDue(shop.db, orderId);
+  expect(await shop.pay(orderId, 'tok_ok')).toMatchObject({ begun: false, code: 'HOLD_EXPIRED' });
+  expect(await viewOf(shop.db, orderId)).toMatchObject({ payments: [{ status: 'requires_action' }] });
+  // The first may still come to its end in time.
+  await answer(await refOf(orderId), 'authenticate');
+  await shop.letRetry(orderId);
+  expect(await statuses(orderId)).toEqual(['captured']);
+  await shop.pickUp(orderId, 'AMS');
+  await expectAtRest(shop.db);
+});
+
 test('the same attempt again is the same charge, also after another took its place', async () => {
   const { orderId } = await challenged();
   const updateId = newId();

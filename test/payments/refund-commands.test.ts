@@ -8,7 +8,7 @@ import { onlyGateway } from '../../integrations/gateways';
 import { createSandboxGateway } from '../../integrations/sandbox-gateway/gateway';
 import { readSettings, type Settings } from '../../platform/config';
 import { newId } from '../../platform/ids';
-import { openTestShop, type TestShop } from '../support/fixtures';
+import { gatewayAskedLongAgo, openTestShop, type TestShop } from '../support/fixtures';
 import { CARRIER_SECRETS } from '../support/carrier-signature';
 import { expectInvariants } from '../support/invariants';
 import { testLogger } from '../support/servers';
@@ -56,6 +56,9 @@ const kind = 'refund';
 test('holdfast refund retry lets a refund be tried again, and its order say who did', async () => {
   const { orderId, refundId } = await failed();
   const { output, text } = recorded();
+  expect(await runRetry(settings, { kind, id: refundId }, output)).toBe(0);
+  expect(text()).toContain(`${refundId}  1000 minor units, failed: the gateway was asked about it just now`);
+  await gatewayAskedLongAgo(shop.db);
   expect(await runRetry(settings, { kind, id: refundId }, output)).toBe(0);
   expect(text()).toContain(`${refundId}  1000 minor units, planned`);
   expect(await readRefund(shop.db, refundId)).toMatchObject({ status: 'planned', keyNumber: 2 });

@@ -13,7 +13,7 @@ import { onlyGateway } from '../../integrations/gateways';
 import { createSandboxGateway } from '../../integrations/sandbox-gateway/gateway';
 import { newId } from '../../platform/ids';
 import { twice } from '../db/support';
-import { eventTypes, openTestShop, type TestShop } from '../support/fixtures';
+import { eventTypes, gatewayAskedLongAgo, openTestShop, type TestShop } from '../support/fixtures';
 import { expectInvariants } from '../support/invariants';
 import { testLogger } from '../support/servers';
 import { waitFor } from '../support/wait';
@@ -422,6 +422,7 @@ describe('trying again', () => {
       `update sandbox_gateway.charges set token = 'tok_ok' where idempotency_key = $1`,
       [order.paymentId],
     );
+    await gatewayAskedLongAgo(shop.db);
     const [first, second] = await Promise.all([retry(refundId), retry(refundId)]);
     expect([first, second]).toMatchObject([{ status: 'planned' }, { status: 'planned' }]);
     expect(await read(refundId)).toMatchObject({ status: 'planned', keyNumber: 2, tries: 0, dueIn: null });
@@ -471,6 +472,20 @@ describe('trying again', () => {
     expect(await eventTypes(shop.db, order.orderId)).toEqual([...before, 'refund_retried']);
   });
 
+  test('one that failed just now stays as it is, and is tried some seconds later', async () => {
+    const { order, refundId } = await failed();
+    await isWoken(order);
+    const before = await eventTypes(shop.db, order.orderId);
+    expect(await retry(refundId)).toMatchObject({ status: 'failed' });
+    expect(await read(refundId)).toMatchObject({ status: 'failed', keyNumber: 1 });
+    expect(await isWoken(order)).toBe(false);
+    expect(await eventTypes(shop.db, order.orderId)).toEqual(before);
+    expect(await attentionOf(shop.db, order.orderId)).toEqual([`refund_failed:${refundId}`]);
+    await askedAgo(refundId, 11);
+    expect(await retry(refundId)).toMatchObject({ status: 'planned' });
+    expect(await read(refundId)).toMatchObject({ status: 'planned', keyNumber: 2 });
+  });
+
   test('one that was settled by hand is refused', async () => {
     const { refundId } = await failed();
     await settle(refundId, { outcome: 'waived' });
@@ -480,6 +495,7 @@ describe('trying again', () => {
 
   test('and refused again, it needs a person again', async () => {
     const { order, refundId } = await failed();
+    await gatewayAskedLongAgo(shop.db);
     await retry(refundId);
     await ask(refundId);
     expect(await read(refundId)).toMatchObject({ status: 'failed', keyNumber: 2 });

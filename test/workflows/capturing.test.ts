@@ -1,6 +1,6 @@
 import { retryCapture, settleCaptureByHand } from '../../domain/payments/captures-by-hand';
 import type { OrderView } from '../../domain/ordering/types';
-import { addStock } from '../support/fixtures';
+import { addStock, gatewayAskedLongAgo } from '../support/fixtures';
 import { expectAtRest } from '../support/invariants';
 import { reconcile, reconciled } from '../support/reconcile';
 import { startStack, type Stack } from '../support/stack';
@@ -81,6 +81,7 @@ test('a capture that is refused for good ends the saga and waits for a person; w
   expect(await order.attention()).toEqual(['capture_failed']);
   expect(await order.details()).toContain('**Needs a person:** capture_failed');
 
+  await gatewayAskedLongAgo(stack.db);
   await retryCapture(stack.db, { captureId, actor: 'kim' });
   await order.until(
     (view) => view.payments[0]?.captures[0]?.status === 'failed' && view.attention.length > 0,

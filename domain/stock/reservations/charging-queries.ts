@@ -28,11 +28,12 @@ export function updateToPending(
   );
 }
 
+/** Of one that is not past due; returns how many changed. */
 export function updateAttempt(tx: Transaction, reservationId: string): Promise<number> {
   return execute(
     tx,
     'reservations.continue_charging',
-    `update reservations set attempt = attempt + 1, updated_at = clock_timestamp() where id = $1 and status = 'charging'`,
+    `update reservations set attempt = attempt + 1, updated_at = clock_timestamp() where id = $1 and status = 'charging' and expires_at > clock_timestamp()`,
     [reservationId],
   );
 }

@@ -6,9 +6,12 @@ export async function beginCharging(tx: Transaction, reservationId: string): Pro
   return (await updateToCharging(tx, reservationId)) > 0;
 }
 
-/** Counts another attempt to charge a reservation that is being charged: it takes the place of the one before. */
-export async function continueCharging(tx: Transaction, reservationId: string): Promise<void> {
-  await updateAttempt(tx, reservationId);
+/**
+ * Counts another attempt to charge a reservation that is being charged: it takes the place of the one before. False: it is past due, so
+ * only the charge that is under way keeps it.
+ */
+export async function continueCharging(tx: Transaction, reservationId: string): Promise<boolean> {
+  return (await updateAttempt(tx, reservationId)) > 0;
 }
 
 /**
