@@ -74,7 +74,10 @@ async function tryBeginCharge(tx: Transaction, request: BeginChargeRequest): Pro
   const method = request.payment ?? terms?.paymentMethod;
   const asked = request.reservationId;
   const candidates = reservations.filter(({ id }) => asked === null || id === asked);
-  const waiting = payments.find((payment) => payment.serves && payment.status === 'requires_action');
+  const charging = new Set(candidates.filter(({ status }) => status === 'charging').map(({ id }) => id));
+  const waiting = payments.find(
+    (one) => one.serves && one.status === 'requires_action' && charging.has(one.reservationId),
+  );
   const reservation = oldestPending(candidates) ?? candidates.find(({ id }) => id === waiting?.reservationId);
   if (!terms || terms.isBeingCancelled) return { begun: false, code: 'ORDER_NOT_PAYABLE' };
   if (!method || !reservation) return { begun: false, code: whyNotPayable(reservations) };

@@ -6,7 +6,7 @@ import { capturedAs } from './captured-as-sql';
 import type { CapturedInParts } from './rules';
 import { OPEN_CAPTURE_STATUSES, type CaptureStatus, type CaptureView, type RefundSettlement } from './types';
 import { CAPTURE_JSON } from './view-sql';
-import { WAITS_FOR_CAPTURE } from './waits-sql';
+import { HAS_SETTLED, WAITS_FOR_CAPTURE } from './waits-sql';
 
 /** An authorised payment, money in minor units. */
 export interface AuthorizedPayment extends CapturedInParts {
@@ -105,14 +105,15 @@ const CAPTURE_COLUMNS = `c.id, c.payment_id as "paymentId", c.order_id as "order
   c.key_number as "keyNumber", c.tries, p.gateway, p.gateway_ref as "chargeRef", p.captured_minor as "capturedMinor"`;
 
 /**
- * Nothing more will be captured of the payment `p` of the reservation `r` than the capture `c`. A parcel that has just left is seen
- * in the same snapshot as the end of its reservation.
+ * Nothing more will be captured of the payment `p` of the reservation `r` than the capture `c`: no other capture of it is to be made,
+ * also where one takes everything that is left. A parcel that has just left is seen in the same snapshot as the end of its reservation.
  */
-const IS_LAST = `(p.captured_whole or not p.multicapture or (
-  r.status <> 'confirmed'
-  and not exists (select from captures other where other.payment_id = p.id and other.id <> c.id and other.status in ('planned', 'failed'))
-  and not exists (select from shipments s where s.reservation_id = r.id and s.status in ${literals(LEFT_SHIPMENT_STATUSES)}
-                  and not exists (select from captures of_parcel where of_parcel.payment_id = p.id and of_parcel.shipment_id = s.id))))`;
+const IS_LAST = `(not p.multicapture or (
+  not exists (select from captures other where other.payment_id = p.id and other.id <> c.id and other.status in ('planned', 'failed'))
+  and (p.captured_whole or (
+    r.status <> 'confirmed'
+    and not exists (select from shipments s where s.reservation_id = r.id and s.status in ${literals(LEFT_SHIPMENT_STATUSES)}
+                    and not exists (select from captures of_parcel where of_parcel.payment_id = p.id and of_parcel.shipment_id = s.id))))))`;
 
 /**
  * Counts an attempt at a planned capture and says when the next is due, before the call. Whether it is final is decided once for each
@@ -150,7 +151,10 @@ export function selectCaptureForUpdate(tx: Transaction, captureId: string): Prom
   );
 }
 
-/** A planned capture was made. Where it was final, or nothing is left, its payment is done. The caller has their locks. */
+/**
+ * A planned capture was made. Where it was final, or nothing is left, its payment is done; but of one of which a person settled a capture
+ * the gateway may have taken that as well, which it tells when the rest is released. The caller has their locks.
+ */
 export function updateCaptureMade(
   tx: Transaction,
   captureId: string,
@@ -166,6 +170,7 @@ export function updateCaptureMade(
      update payments p
      set captured_minor = p.captured_minor + made.amount_minor,
          status = case when p.status = 'authorized' and ($3 or p.captured_minor + made.amount_minor = p.amount_minor)
+                            and not ${HAS_SETTLED}
                        then ${capturedAs('p.refunded_minor', '(p.captured_minor + made.amount_minor)')} else p.status end,
          updated_at = clock_timestamp()
      from made where p.id = made.payment_id`,

@@ -2,6 +2,7 @@ import { execute, maybeOne, type Queryable, type Transaction } from '../../platf
 import { nextTry, type RetryTimes } from '../../platform/database/retry-times';
 import { capturedAs } from './captured-as-sql';
 import type { PaymentStatus } from './types';
+import { HAS_SETTLED } from './waits-sql';
 
 /** What is not captured of authorised payments, which must be locked, is to be released. */
 export function updateToVoidPlanned(tx: Transaction, paymentIds: readonly string[]): Promise<number> {
@@ -34,13 +35,13 @@ export interface ClaimedRelease {
   amountMinor: number;
   capturedMinor: number;
   tries: number;
-  /** The gateway has dropped the authorisation by itself. */
+  /** The gateway has dropped the authorisation by itself, and has captured nothing of it that is not known. */
   hasLapsed: boolean;
 }
 
 const RELEASE_COLUMNS = `p.id as "paymentId", p.order_id as "orderId", p.gateway, p.gateway_ref as "gatewayRef", p.currency,
   p.amount_minor as "amountMinor", p.captured_minor as "capturedMinor", p.tries,
-  coalesce(p.capture_before < clock_timestamp(), false) as "hasLapsed"`;
+  coalesce(p.capture_before < clock_timestamp(), false) and not ${HAS_SETTLED} as "hasLapsed"`;
 
 /** Counts an attempt to release what is left and says when the next is due, before the call. Undefined: nothing is to be released. */
 export function claimRelease(
