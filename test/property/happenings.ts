@@ -122,6 +122,17 @@ export const captureHappening = weighted({
 
 /** An order of two parcels that is authorised. */
 export const AUTHORIZED: readonly Happening[] = REFUNDED.slice(0, 2);
+/** One of them has left, and two calls about its capture are under way. */
+export const CAPTURED: readonly Happening[] = [
+  ...AUTHORIZED,
+  { what: 'carrier', which: 0, to: 'booking' },
+  { what: 'carrier', which: 0, to: 'picked_up' },
+  { what: 'saga', steps: 2 },
+  { what: 'restart' },
+  { what: 'time', ms: 600 },
+  { what: 'saga', steps: 2 },
+];
+export const retryHappening = weighted({ saga: 4, answer: 6, time: 3, restart: 3 });
 export const AUTHORIZED_SEEDS: fc.Arbitrary<Seed> = fc.record({
   lines: fc.constant([
     { units: 2, priceMinor: 500 },

@@ -80,6 +80,7 @@ export function expectBooksOfGateway({ money, gateway }: OrderModel): void {
   hold('a capture is made once', new Set(taken.map(({ captureId }) => captureId)).size === taken.length);
   for (const capture of money.captures) {
     const isMade = taken.some(({ captureId }) => captureId === capture.id);
+    hold('a capture that failed was not made', capture.status !== 'failed' || !isMade);
     if (!isUnfinished(capture) || isMade) continue;
     const charge = gateway.charges.get(capture.payment.id);
     const isThere = charge?.status === 'authorized' || charge?.hasLapsed === true;

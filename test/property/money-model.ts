@@ -119,7 +119,8 @@ export class MoneyModel {
       const captures = this.capturesOf(payment);
       const isMissing = ({ shipmentId }: { shipmentId: string }) =>
         !this.isMulticapture || !captures.some((one) => one.shipmentId === shipmentId);
-      const isOver = !mayShip && this.deps.defect !== 'release-forgotten' && !captures.some(isUnfinished);
+      const mayRelease = this.deps.defect === 'release-while-capture-is-open' || !captures.some(isUnfinished);
+      const isOver = !mayShip && this.deps.defect !== 'release-forgotten' && mayRelease;
       return (!payment.isWhole && parcels.some(isMissing)) || isOver;
     });
   }

@@ -196,6 +196,12 @@ export class OrderRun {
     const { id, kind } = step.ask;
     hold('what is under way is not asked again', !model.underWay.has(id));
     const { payments, captures, refunds } = model.money;
+    const asked = captures.find((one) => one.id === id);
+    const others = captures.filter((one) => one.payment === asked?.payment && one.status === 'planned');
+    hold(
+      'captures of a payment are made one at a time',
+      others.every((one) => one === asked || !model.underWay.has(one.id)),
+    );
     const row = [...payments, ...captures, ...refunds].find((found) => found.id === id);
     const key = row && 'keyNumber' in row ? row.keyNumber : 0;
     const state = row && 'serves' in row ? String(row.serves) : row?.status;
