@@ -1,4 +1,4 @@
-import { cancelUndelivered, requestCancel } from '../../domain/ordering/cancel';
+import { cancelUndelivered, concludeCancel, requestCancel } from '../../domain/ordering/cancel';
 import { actOnLapse, settleAuthorizations } from '../../domain/ordering/capture';
 import { beginCharge, settleCharge } from '../../domain/ordering/pay';
 import { readProgress } from '../../domain/ordering/progress';
@@ -116,6 +116,7 @@ test('a card is not charged for what was given up while its customer was to auth
   });
   await requestCancel(shop.db, { orderId, reason: 'changed my mind' });
   await cancelUndelivered(shop.db, orderId);
+  await concludeCancel(shop.db, orderId);
 
   const again = {
     updateId: newId(),

@@ -11,7 +11,9 @@ import {
   concludeCancel,
   requestCancel,
 } from '../../domain/ordering/cancel';
+import { actOnLapse, settleAuthorizations, type LapseAction } from '../../domain/ordering/capture';
 import { beginCharge } from '../../domain/ordering/pay';
+import { settleCaptureByHand } from '../../domain/payments/captures-by-hand';
 import { drainAllocation } from '../../domain/ordering/backorders/drain-allocation';
 import { expireReservation, giveUpBackorders } from '../../domain/ordering/expire';
 import { readProgress } from '../../domain/ordering/progress';
@@ -28,6 +30,7 @@ import {
   carry,
   CARRIER,
   giveBack,
+  makeActionsDue,
   makeAsksDue,
   makeBackordersDue,
   makeDue,
@@ -119,6 +122,14 @@ export class RandomShop {
         return;
       case 'stop':
         return this.stop(orderId, taken.by);
+      case 'settle-authorizations':
+        await settleAuthorizations(db, orderId);
+        return;
+      case 'settle-captures':
+        await this.settleCaptures(orderId);
+        return;
+      case 'lapse':
+        return this.lapse(orderId, taken.action);
       case 'give-back':
         return giveBack(db, orderId, taken.amountMinor);
       case 'return':
@@ -160,7 +171,7 @@ export class RandomShop {
       const progress = await readProgress(db, orderId);
       if (!progress) return;
       const next = nextStep(progress);
-      if (next.do === 'finish') return;
+      if (next.do === 'finish' && (await this.settleCaptures(orderId)) === 0) return;
       await this.perform(next, input, progress);
     }
     throw new Error(`The order did not end: ${JSON.stringify(await readProgress(db, orderId))}`);
@@ -188,6 +199,12 @@ export class RandomShop {
       case 'give-up-backorders':
         await giveUpBackorders(db, orderId);
         return;
+      case 'settle-authorizations':
+        await settleAuthorizations(db, orderId);
+        return;
+      case 'act-on-lapse':
+        await actOnLapse(db, { orderId, action: 'capture' });
+        return;
       case 'begin-charge': {
         const { reservationId } = next;
         const updateId = `allocation:${reservationId}`;
@@ -199,7 +216,10 @@ export class RandomShop {
       case 'ask':
         return this.ask(orderId, next.ask);
       case 'wait':
-        if (next.for === 'carrier-stop' || next.for === 'gateway') return makeAsksDue(db, orderId);
+        if (next.for === 'carrier-stop' || next.for === 'gateway') {
+          await makeActionsDue(db, orderId);
+          return makeAsksDue(db, orderId);
+        }
         if (next.for === 'payment') return this.expire(progress);
         if (next.for === 'stock') {
           for (const { sku } of items) await receive(db, sku, 'AMS', 5);
@@ -233,6 +253,27 @@ export class RandomShop {
     await askGateway(deps, { orderId, ask, ...limits });
   }
 
+  /** The gateway is about to drop its authorisations. */
+  private async lapse(orderId: string, action: LapseAction): Promise<void> {
+    const { db } = this.shop;
+    await db.pool.query(
+      `update payments set capture_due_at = clock_timestamp() where order_id = $1 and capture_due_at is not null`,
+      [orderId],
+    );
+    await actOnLapse(db, { orderId, action });
+  }
+
+  /** A person takes the money of captures that the gateway refused in another way. Returns how many. */
+  private async settleCaptures(orderId: string): Promise<number> {
+    const { payments } = await viewOf(this.shop.db, orderId);
+    const failed = payments.flatMap(({ captures }) => captures).filter(({ status }) => status === 'failed');
+    for (const { id: captureId } of failed) {
+      const how = { outcome: 'made_elsewhere' as const, reference: null, reason: 'test', actor: 'test' };
+      await settleCaptureByHand(this.shop.db, { captureId, ...how });
+    }
+    return failed.length;
+  }
+
   private async stop(orderId: string, by: Stopping): Promise<void> {
     const carrier: Carrier = {
       name: CARRIER,
@@ -247,12 +288,17 @@ export class RandomShop {
     await releaseStoppedShipments(this.shop.db, { orderId, endAs });
   }
 
-  private async place({ quantities, fulfilment, token: card }: Step & { do: 'place' }): Promise<void> {
+  private async place({
+    quantities,
+    fulfilment,
+    token: card,
+    capture,
+  }: Step & { do: 'place' }): Promise<void> {
     const items = quantities.flatMap((units, index) =>
       units > 0 ? [[this.skus[index] ?? '', units] as const] : [],
     );
     const payment = card === null ? null : { method: 'card', token: card };
-    const input = orderOf(Object.fromEntries(items), { fulfilment, payment });
+    const input = orderOf(Object.fromEntries(items), { fulfilment, payment, capture });
     this.orders.push(input);
     await this.shop.place(input);
   }

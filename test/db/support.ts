@@ -137,12 +137,20 @@ export async function makeDue(db: Database, orderId: string): Promise<void> {
 
 /** Lets the gateway and the carriers be asked about an order again now. */
 export async function makeAsksDue(db: Database, orderId: string): Promise<void> {
-  for (const table of ['payments', 'refunds', 'shipments']) {
+  for (const table of ['payments', 'captures', 'refunds', 'shipments']) {
     await db.pool.query(
       `update ${table} set next_try_at = null where order_id = $1 and next_try_at is not null`,
       [orderId],
     );
   }
+}
+
+/** Customers have had their time to authenticate. */
+export async function makeActionsDue(db: Database, orderId: string): Promise<void> {
+  await db.pool.query(
+    `update payments set action_until = clock_timestamp() where order_id = $1 and status = 'requires_action'`,
+    [orderId],
+  );
 }
 
 /** Lets what an order waits for be given up now. */
