@@ -64,7 +64,7 @@ const RUNS_OF_REFUNDS = 5_000;
 const RUNS_OF_CAPTURES = 5_000;
 const RUNS_OF_CUSTOMERS = 5_000;
 /** A defect is found within a few thousand; so many at most are tried, so that a seed is never unlucky. */
-const RUNS_OF_DEFECT = 8_000;
+const RUNS_OF_DEFECT = 50_000;
 
 type Rules = ConstructorParameters<typeof OrderRun>[1];
 
