@@ -1,5 +1,6 @@
 import { ApplicationFailure, Context } from '@temporalio/activity';
 import type { Database } from '../platform/database/database';
+import type { Logger } from '../platform/telemetry/log';
 import { askToStop } from '../domain/fulfilment/stop';
 import { existingProgress } from '../domain/ordering/progress';
 import type { OrderProgress } from '../domain/ordering/types';
@@ -12,6 +13,7 @@ import {
   tellOfCarriersWithoutSetup,
 } from '../domain/fulfilment/book';
 import type { Carrier, ClaimedShipment } from '../domain/fulfilment/types';
+import { asSteps } from './failure';
 import { heartbeating } from './heartbeat';
 
 export interface DispatchResult {
@@ -29,8 +31,11 @@ export interface FulfilmentActivities {
    * A carrier that books none of those that wait, and one that is not set up, has an alert.
    */
   dispatchShipments(request: { batchSize: number }): Promise<DispatchResult>;
-  /** Asks the carriers once to stop the shipments of an order that are being stopped. Returns the order's progress. */
-  stopShipments(orderId: string): Promise<OrderProgress>;
+  /**
+   * Asks the carriers once to stop shipments of an order that are being stopped and due; all of them unless told which. Returns the
+   * order's progress.
+   */
+  stopShipments(orderId: string, shipmentIds?: string[]): Promise<OrderProgress>;
 }
 
 export interface FulfilmentDependencies {
@@ -40,6 +45,8 @@ export interface FulfilmentDependencies {
   leaseSeconds?: number;
   /** Milliseconds that one call to a carrier may take. */
   callTimeoutMs: number;
+  /** For what is not shown of a call that failed. */
+  log?: Pick<Logger, 'warn'>;
 }
 
 /** Less than the dispatcher's heartbeat timeout, so that when the engine starts it again after a death, the claims are free. */
@@ -58,7 +65,7 @@ const BATCHES_PER_RUN = 50;
 const ISOLATE_FROM_ATTEMPT = 3;
 
 export function createFulfilmentActivities(deps: FulfilmentDependencies): FulfilmentActivities {
-  const { db, carriers, leaseSeconds = LEASE_SECONDS, callTimeoutMs } = deps;
+  const { db, carriers, leaseSeconds = LEASE_SECONDS, callTimeoutMs, log } = deps;
   /** Carriers that have responded to this worker since they failed last. */
   const responding = new Set<string>();
   let lookedForOthersAt = -Infinity;
@@ -131,10 +138,16 @@ export function createFulfilmentActivities(deps: FulfilmentDependencies): Fulfil
       }
     },
 
-    stopShipments: (orderId) =>
-      heartbeating(async () => {
-        await askToStop({ db, carriers }, orderId);
-        return existingProgress(db, orderId);
-      }),
+    ...asSteps<Pick<FulfilmentActivities, 'stopShipments'>>(
+      {
+        stopShipments: (orderId, shipmentIds) =>
+          heartbeating(async () => {
+            await askToStop({ db, carriers, log }, orderId, shipmentIds);
+            return existingProgress(db, orderId);
+          }),
+      },
+      new Set(['ORDER_NOT_FOUND']),
+      1,
+    ),
   };
 }

@@ -1,10 +1,15 @@
 import { Context } from '@temporalio/activity';
+import type { OrderAmender } from '../domain/ordering/amendments/amend';
+import { requestAmend } from '../domain/ordering/amendments/request';
+import type { AmendRequest } from '../domain/ordering/amendments/types';
 import { actOnLapse, settleAuthorizations, type LapseAction } from '../domain/ordering/capture';
 import { cancelUndelivered, concludeCancel, requestCancel } from '../domain/ordering/cancel';
 import { cutUnits, stopDoubledShipments } from '../domain/ordering/cuts/cut';
 import { requestCut, type CutRequest } from '../domain/ordering/cuts/request';
+import { tellOfFailingSteps, type FailingSteps } from '../domain/ordering/failing-steps';
 import { beginCharge, type BeginChargeRequest, type BeginChargeResult } from '../domain/ordering/pay';
 import { expireReservation, giveUpBackorders } from '../domain/ordering/expire';
+import { decideReviewByDeadline } from '../domain/ordering/review';
 import { releaseStoppedShipments } from '../domain/ordering/release-stopped';
 import type { OrderReserver } from '../domain/ordering/order-reserver';
 import { existingProgress } from '../domain/ordering/progress';
@@ -12,15 +17,18 @@ import type { OrderProgress, ReserveOutcome } from '../domain/ordering/types';
 import type { OrderInput } from '../domain/orders/types';
 import { undoReserve } from '../domain/ordering/undo-reserve';
 import type { Database } from '../platform/database/database';
-import { withFailures } from './failure';
+import { asReserving, asSteps } from './failure';
 
 export interface OrderActivityDeps {
   db: Database;
   reserver: OrderReserver;
+  amender: OrderAmender;
   /** Name under which new charges are written. */
   gateway: string;
   /** How often a reservation may be charged. */
   attemptLimit: number;
+  /** Name of the carrier that takes new shipments. */
+  carrier: string;
   /** What is done about an authorisation before the gateway drops it. */
   lapseAction: LapseAction;
 }
@@ -40,25 +48,37 @@ export interface OrderActivities {
   requestCut(request: CutRequest): Promise<OrderProgress>;
   cutUnits(orderId: string): Promise<OrderProgress>;
   stopDoubledShipments(orderId: string): Promise<OrderProgress>;
+  requestAmend(request: AmendRequest): Promise<OrderProgress>;
+  amendOrder(orderId: string): Promise<OrderProgress>;
   giveUpBackorders(orderId: string): Promise<OrderProgress>;
+  decideReviewByDeadline(orderId: string): Promise<OrderProgress>;
   settleAuthorizations(orderId: string): Promise<OrderProgress>;
   actOnLapse(orderId: string): Promise<OrderProgress>;
   releaseStoppedShipments(request: Parameters<typeof releaseStoppedShipments>[1]): Promise<OrderProgress>;
   undoReserve(request: { order: OrderInput; code: string; detail: string }): Promise<OrderProgress>;
+  /** Says which steps of an order fail each time, so that a person looks. */
+  tellOfFailingSteps(request: FailingSteps): Promise<OrderProgress>;
 }
+
+type Reserving = Pick<OrderActivities, 'reserveOrder' | 'undoReserve'>;
 
 const PERMANENT = new Set(['ORDER_NOT_FOUND']);
 
 export function createOrderActivities({
   db,
   reserver,
+  amender,
   gateway,
   attemptLimit,
+  carrier,
   lapseAction,
 }: OrderActivityDeps): OrderActivities {
-  return withFailures<OrderActivities>(
+  const reserving = asReserving<Reserving>({
+    reserveOrder: (order) => reserver.submit(order, Context.current().cancellationSignal),
+    undoReserve: (request) => undoReserve(db, request),
+  });
+  const steps = asSteps<Omit<OrderActivities, keyof Reserving>>(
     {
-      reserveOrder: (order) => reserver.submit(order, Context.current().cancellationSignal),
       readOrder: (orderId) => existingProgress(db, orderId),
       beginCharge: (request) => beginCharge(db, { ...request, gateway, attemptLimit }),
       expireReservation: (request) => expireReservation(db, request),
@@ -68,12 +88,16 @@ export function createOrderActivities({
       requestCut: (request) => requestCut(db, request),
       cutUnits: (orderId) => cutUnits(db, orderId),
       stopDoubledShipments: (orderId) => stopDoubledShipments(db, orderId),
+      requestAmend: (request) => requestAmend(db, request),
+      amendOrder: (orderId) => amender(orderId),
       giveUpBackorders: (orderId) => giveUpBackorders(db, orderId),
+      decideReviewByDeadline: (orderId) => decideReviewByDeadline(db, { orderId, carrier }),
       settleAuthorizations: (orderId) => settleAuthorizations(db, orderId),
       actOnLapse: (orderId) => actOnLapse(db, { orderId, action: lapseAction }),
       releaseStoppedShipments: (request) => releaseStoppedShipments(db, request),
-      undoReserve: (request) => undoReserve(db, request),
+      tellOfFailingSteps: (request) => tellOfFailingSteps(db, request),
     },
     PERMANENT,
   );
+  return { ...reserving, ...steps };
 }

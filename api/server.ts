@@ -18,6 +18,7 @@ import type { Route } from './http/route';
 import { alertRoutes } from './routes/alerts';
 import { paymentRoutes } from './routes/payments';
 import { refundRoutes } from './routes/refunds';
+import { reviewRoutes } from './routes/reviews';
 import { captureRoutes } from './routes/captures';
 import { batchRoutes } from './routes/batch';
 import { carrierRoutes } from './routes/carriers';
@@ -33,6 +34,7 @@ import { operationRoutes } from './routes/operations';
 import { orderEvents } from './routes/order-events';
 import { orderActions, orderReads } from './routes/orders';
 import { reservationRoutes } from './routes/reservations';
+import { sandboxChallengeRoutes } from './routes/sandbox-challenges';
 import { transferRoutes } from './routes/transfers';
 import { warehousingRoutes } from './routes/warehousing';
 import { createAdmission } from './services/admission';
@@ -127,6 +129,7 @@ export function apiRoutes(context: ApiContext): Route[] {
     ...catalogueRoutes(context),
     ...paymentRoutes(context),
     ...refundRoutes(context),
+    ...reviewRoutes(context),
     ...captureRoutes(context),
     // Before what takes a SKU in the same place.
     ...alertRoutes(context),
@@ -139,6 +142,7 @@ export function apiRoutes(context: ApiContext): Route[] {
     ...reservationRoutes(context),
     ...carrierRoutes(context),
     ...gatewayRoutes(context, gatewayWebhooks(context.settings, context.log)),
+    ...sandboxChallengeRoutes(context),
     ...feedRoutes(context),
     ...consistencyRoutes(context),
     ...jobRoutes(context),

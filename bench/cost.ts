@@ -7,9 +7,12 @@ import { percentile, report, rounded } from './windows';
 
 /** Orders of each line; BENCH_COST_ORDERS for another number. */
 const ORDERS = Number(process.env.BENCH_COST_ORDERS ?? 300);
-/** How long processes are looked at while nothing happens; BENCH_COST_IDLE_SECONDS for another time. */
+/** How long processes are looked at while nothing happens; BENCH_COST_IDLE_SECONDS for another time, 0 for not at all. */
 const IDLE_SECONDS = Number(process.env.BENCH_COST_IDLE_SECONDS ?? 30);
-const IN_FLIGHT = [1, 8, 64];
+/** Requests open at once, a line for each; BENCH_COST_IN_FLIGHT for others, separated by commas. */
+const IN_FLIGHT = (process.env.BENCH_COST_IN_FLIGHT ?? '1,8,32,64').split(',').map(Number);
+/** BENCH_COST_CONNECTIONS=0 leaves the use of connections out. */
+const MEASURES_CONNECTIONS = process.env.BENCH_COST_CONNECTIONS !== '0';
 const SKUS = 1_000;
 /** What an order leaves behind, such as its parcel's delivery, is over by then. */
 const SETTLE_MS = 5_000;
@@ -31,7 +34,7 @@ export async function benchCost(): Promise<void> {
     await product.db.pool.query('analyze');
     await reportAlone(product);
     for (const inFlight of IN_FLIGHT) await reportOrders(product, inFlight);
-    await reportRest(product);
+    if (IDLE_SECONDS > 0) await reportRest(product);
   } finally {
     await product.stop();
   }
@@ -55,10 +58,7 @@ async function reportOrders(product: BenchProcesses, inFlight: number): Promise<
   const latenciesMs = await placeOrders(product, request);
   const seconds = (performance.now() - begun) / 1_000;
   const after = await cpuOfEach(product);
-
-  // In a run of its own: asking costs PostgreSQL CPU.
-  await delay(SETTLE_MS);
-  const held = await sampleConnections(product, () => placeOrders(product, request));
+  const connections = MEASURES_CONNECTIONS ? await connectionsOf(product, request) : {};
   const cost = Object.entries(after).map(
     ([name, ms]) => [name, (ms - (before[name] ?? 0)) / ORDERS] as const,
   );
@@ -70,10 +70,19 @@ async function reportOrders(product: BenchProcesses, inFlight: number): Promise<
     ...answers(latenciesMs),
     cpuMsPerOrder: rounded(cost.reduce((sum, [, ms]) => sum + ms, 0)),
     cpuMsPerOrderBy: Object.fromEntries(cost.map(([name, ms]) => [name, rounded(ms)])),
-    connectionMsPerOrder: rounded(held.ms / ORDERS),
+    ...connections,
+  });
+}
+
+/** In a run of its own: asking costs PostgreSQL CPU. */
+async function connectionsOf(product: BenchProcesses, request: { count: number; inFlight: number }) {
+  await delay(SETTLE_MS);
+  const held = await sampleConnections(product, () => placeOrders(product, request));
+  return {
+    connectionMsPerOrder: rounded(held.ms / request.count),
     connectionsAtMost: held.most,
     connectionMsFrom: 'pg_stat_activity',
-  });
+  };
 }
 
 async function reportRest(product: BenchProcesses): Promise<void> {

@@ -1,3 +1,4 @@
+import { stackOf } from '../platform/errors';
 import { benchAvailability } from './availability';
 import { benchBatch } from './batch';
 import { benchCost } from './cost';
@@ -29,6 +30,6 @@ async function main(names: readonly string[]): Promise<void> {
 }
 
 main(process.argv.slice(2)).catch((error: unknown) => {
-  process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+  process.stderr.write(`${stackOf(error)}\n`);
   process.exitCode = 1;
 });

@@ -1,10 +1,12 @@
 import { spawn, type ChildProcess } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { openDatabase, type Database } from '../platform/database/database';
 import { choosePort } from '../platform/embedded/ports';
+import { webhookSecretOf } from '../platform/webhook-signature';
 import { startBenchPostgres, startBenchTemporal } from './servers';
 
 export interface BenchProcesses {
@@ -31,6 +33,8 @@ export async function startBenchProcesses(): Promise<BenchProcesses> {
     TEMPORAL_ADDRESS: temporal.address,
     PORT: String(port),
     LOG_LEVEL: 'error',
+    // Both know it: the worker's sandbox carrier signs its updates, and the API verifies them.
+    CARRIER_WEBHOOK_SECRETS: `sandbox=${webhookSecretOf(randomBytes(32))}`,
   };
   const start = (part: string) =>
     spawn(process.execPath, [PROGRAM, part], { env, stdio: ['ignore', 'ignore', 'inherit'] });

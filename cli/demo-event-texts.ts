@@ -38,6 +38,8 @@ const EVENT_TEXTS: Readonly<
   shipment_left_after_stop: { what: 'left although stopped', say: (data) => warehouseOf(data) },
   shipment_voided: { what: 'shipment stopped', say: (data) => warehouseOf(data) },
   cancel_requested: { what: 'cancel asked', say: (data) => textOf(data.reason) },
+  order_amended: { what: 'amended', say: (data) => listUnits(data.items) },
+  amend_refused: { what: 'not amended', say: (data) => textOf(data.detail) },
   refund_succeeded: { what: 'refunded', say: (data, currency) => amountOf(data, currency) },
   hold_expired: { what: 'hold expired', say: () => 'nobody paid in time; the stock is free again' },
   hold_released: { what: 'hold released', say: () => 'the stock is free again' },
@@ -50,7 +52,7 @@ const EVENT_TEXTS: Readonly<
 };
 
 /** Events that add nothing to the lines before and after them. */
-const SKIPPED = new Set(['shipments_created', 'refund_started']);
+const SKIPPED = new Set(['shipments_created', 'refund_started', 'amend_requested']);
 
 /** An event as a line of the order's log; undefined for one that is left out. */
 export function describeEvent(

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { messageOf } from '../platform/errors';
 import { createDemoClient, type DemoClient } from './demo-client';
 import { DEMO_CUSTOMER, type OrderLog } from './demo-order-log';
 import { DEMO_SCENARIOS, type DemoScenario } from './demo-orders';
@@ -31,7 +32,7 @@ async function play(scenario: DemoScenario, client: DemoClient): Promise<OrderLo
   try {
     return await scenario(client);
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     return { title: scenario.name, lines: [], problems: [reason] };
   }
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { messageOf } from '../platform/errors';
 import type { Settings } from '../platform/config';
 import { readDevFile } from './dev-file';
 import type { Finding } from './doctor-checks';
@@ -17,7 +18,7 @@ export async function checkApi(settings: Settings): Promise<Finding[]> {
       : [{ name, ok: false, detail: `${url} is ${status}`, advice: `curl ${url}/health tells which part` }];
   } catch (error) {
     const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = messageOf(cause);
     return [{ name, ok: false, detail: `${url}: ${reason}`, advice: 'holdfast api' }];
   }
 }

@@ -1,5 +1,5 @@
 import { isGrpcServiceError } from '@temporalio/client';
-import { AppError, isLostConnection, sqlState } from '../platform/errors';
+import { AppError, isLostConnection, messageOf, sqlState, stackOf } from '../platform/errors';
 import { callFailure } from '../platform/temporal/call-failure';
 
 /** What went wrong, for the user of a command. */
@@ -7,7 +7,7 @@ export function errorText(error: unknown): string {
   // Refused on several addresses of one name: the sum of them has no message of its own.
   if (error instanceof AggregateError) return error.errors.map(errorText).join('; ');
   if (isGrpcServiceError(error)) return error.details || error.message;
-  return error instanceof Error ? error.message : String(error);
+  return messageOf(error);
 }
 
 /** The text of an error that ends a command. An unexpected one is shown with its stack. */
@@ -18,5 +18,5 @@ export function commandErrorText(error: unknown): string {
   }
   if (isGrpcServiceError(error) || callFailure(error) === 'away')
     return `Temporal: ${errorText(error)} (\`holdfast doctor\` tells more)`;
-  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+  return stackOf(error);
 }

@@ -4,7 +4,7 @@ import { pipeline } from 'node:stream/promises';
 import { SingleBar } from 'cli-progress';
 import { z } from 'zod';
 import type { Settings } from '../platform/config';
-import { AppError, isAppError } from '../platform/errors';
+import { AppError, isAppError, messageOf } from '../platform/errors';
 import { newId } from '../platform/ids';
 import { jobHasEnded, openJobClient, type CliJob, type JobClient } from './job-client';
 import type { Output } from './output';
@@ -80,7 +80,7 @@ async function opened(file: string): Promise<{ head: Buffer; whole: AsyncIterabl
   const source: Readable = file === '-' ? process.stdin : createReadStream(file, { highWaterMark: 262_144 });
   const chunks = source[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
   const first = await chunks.next().catch((cause: unknown) => {
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = messageOf(cause);
     throw new AppError('FILE_UNREADABLE', `${file} can't be read: ${reason}`, {}, { cause });
   });
   const head: Buffer = first.done ? Buffer.alloc(0) : first.value;

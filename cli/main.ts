@@ -8,6 +8,7 @@ import { DOCTOR_CHECKS, type DoctorCheck } from './doctor-checks';
 import { isGiven, loadEnvFile, readCommandSettings, type GivenSettings } from './environment';
 import { addJobCommands } from './job-commands';
 import { createOutput } from './output';
+import { addOrderCommands } from './order-commands';
 import { addRefundCommands } from './refund-commands';
 
 /** Settings that can't be used, apart from 1 for what went wrong while running. */
@@ -179,6 +180,7 @@ Exit codes: 0 all went well, 1 something failed, 2 wrong usage or settings.`,
 
   addJobCommands(program, output, finish);
   addRefundCommands(program, output, finish);
+  addOrderCommands(program, output, finish);
 
   for (const command of program.commands) command.configureHelp({ sortOptions: true });
   return program;

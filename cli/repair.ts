@@ -3,7 +3,7 @@ import { applyRepair, planRepairs, type RepairPlan } from '../domain/assurance/r
 import { repairText } from '../domain/assurance/repair/repair-script';
 import type { Settings } from '../platform/config';
 import type { Database } from '../platform/database/database';
-import { AppError } from '../platform/errors';
+import { AppError, messageOf } from '../platform/errors';
 import type { Output } from './output';
 import { needsEngine, runChecks, printResults, withDatabase } from './verify';
 
@@ -51,9 +51,7 @@ async function applyAll(db: Database, { repairs }: RepairPlan, output: Output): 
       output.line(`  done    ${id} ${check} ${subject}`);
     } catch (error) {
       failed += 1;
-      output.line(
-        `  failed  ${id} ${check} ${subject}: ${error instanceof Error ? error.message : String(error)}`,
-      );
+      output.line(`  failed  ${id} ${check} ${subject}: ${messageOf(error)}`);
     }
   }
   return failed;

@@ -1,3 +1,4 @@
+import { asError } from '../platform/errors';
 import type { Logger } from '../platform/telemetry/log';
 import { withTimeout } from '../platform/with-timeout';
 
@@ -58,7 +59,7 @@ export async function runService(
   const fail = (error: unknown, message: string): void => {
     log.error({ err: error }, ending.signal.aborted ? `while stopping: ${message}` : message);
     if (ending.signal.aborted) return;
-    failure = error instanceof Error ? error : new Error(String(error));
+    failure = asError(error);
     ending.abort(failure);
   };
   const onSignal = (signal: StopSignal): void => {

@@ -1,7 +1,7 @@
 import { circuitBreaker, CircuitState, handleAll } from 'cockatiel';
 import { gatewayUnavailable } from '../domain/payments/errors';
 import type { ClosableGateway } from '../domain/payments/types';
-import { isAppError } from '../platform/errors';
+import { asError, isAppError } from '../platform/errors';
 import type { Logger } from '../platform/telemetry/log';
 import { withTimeout } from '../platform/with-timeout';
 import type { GatewayMetrics } from './gateway-metrics';
@@ -105,8 +105,7 @@ export function withBreaker(gateway: ClosableGateway, options: BreakerOptions): 
       if (isResponse(call, result)) await tell(() => Promise.resolve());
       return result;
     } catch (error) {
-      if (isFailure(error))
-        await tell(() => Promise.reject(error instanceof Error ? error : new Error(String(error))));
+      if (isFailure(error)) await tell(() => Promise.reject(asError(error)));
       throw error;
     } finally {
       if (isTest) {

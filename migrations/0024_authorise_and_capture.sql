@@ -41,10 +41,11 @@ alter table payments
 update payments set capture_planned_minor = amount_minor, captured_minor = amount_minor, captured_whole = true
   where status in ('captured', 'refunded', 'partially_refunded');
 alter table payments drop constraint refunds_within_capture;
--- A refund is planned as soon as its capture is, and made when that has succeeded.
+-- A refund is planned as soon as its capture is, and made when that has succeeded. More than the amount is planned only where a person
+-- settled a capture in another way and the gateway turns out to have made it all the same.
 alter table payments add constraint refunds_within_capture check
   (refunded_minor between 0 and refund_planned_minor and refund_planned_minor <= capture_planned_minor
-   and refunded_minor <= captured_minor and captured_minor between 0 and capture_planned_minor and capture_planned_minor <= amount_minor);
+   and refunded_minor <= captured_minor and captured_minor between 0 and capture_planned_minor and captured_minor <= amount_minor);
 drop index payments_one_in_flight;
 drop index payments_one_capture_per_reservation;
 create unique index payments_one_in_flight on payments (reservation_id)

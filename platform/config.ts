@@ -51,6 +51,20 @@ const stripeSecrets = list.superRefine((items, context) => {
     context.addIssue('each must be the signing secret of an endpoint, which begins with whsec_');
 });
 
+const AMOUNT_OF_CURRENCY = /^([A-Z]{3}):(\d{1,15})$/;
+
+/** `currency:minor units`, each currency once. */
+const amountsByCurrency = list.superRefine((items, context) => {
+  const seen = new Set<string>();
+  for (const item of items) {
+    const [, currency] = AMOUNT_OF_CURRENCY.exec(item) ?? [];
+    if (currency === undefined)
+      context.addIssue(`${item}: must be CURRENCY:amount, such as USD:100000, in minor units`);
+    else if (seen.has(currency)) context.addIssue(`${currency}: is given twice`);
+    else seen.add(currency);
+  }
+});
+
 /** Every setting Holdfast reads, by the name of its environment variable. `.env.example` documents each. */
 export const settingsSchema = z.object({
   HOST: z.string().min(1).default('127.0.0.1'),
@@ -92,6 +106,10 @@ export const settingsSchema = z.object({
   AUTHORIZATION_LAPSE: z.enum(['capture', 'cancel']).default('capture'),
   SANDBOX_AUTHORIZATION_SECONDS: positive.max(31_536_000).default(604_800),
   SANDBOX_PAGES_URL: z.url({ protocol: /^https?$/ }).optional(),
+
+  REVIEW_FROM: amountsByCurrency,
+  REVIEW_SECONDS: positive.max(31_536_000).default(86_400),
+  REVIEW_OTHERWISE: z.enum(['approve', 'reject']).default('reject'),
 
   CARRIER: carrierName.default('sandbox'),
   CARRIER_CALL_TIMEOUT_MS: positive.max(15_000).default(10_000),
@@ -137,6 +155,16 @@ export function carrierSecretsOf(
   carrier: string,
 ): string[] {
   return given.flatMap((item) => (item.startsWith(`${carrier}=`) ? [item.slice(carrier.length + 1)] : []));
+}
+
+/** From which total on orders are reviewed, minor units by currency. */
+export function reviewedFrom({ REVIEW_FROM: given }: Pick<Settings, 'REVIEW_FROM'>): Record<string, number> {
+  return Object.fromEntries(
+    given.map((item) => {
+      const [, currency = '', amount] = AMOUNT_OF_CURRENCY.exec(item) ?? [];
+      return [currency, Number(amount)];
+    }),
+  );
 }
 
 /** The API of these settings, as this machine reaches it. */

@@ -21,6 +21,21 @@ export function isAppError(error: unknown, code?: string): error is AppError {
   return error instanceof AppError && (code === undefined || error.code === code);
 }
 
+/** What anything that was thrown says. */
+export function messageOf(thrown: unknown): string {
+  return thrown instanceof Error ? thrown.message : String(thrown);
+}
+
+/** Anything that was thrown, as an error. */
+export function asError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(String(thrown));
+}
+
+/** The same with its stack, where it has one: of an error that nobody expected. */
+export function stackOf(thrown: unknown): string {
+  return thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown);
+}
+
 /** All wrong settings in one message, one per line. */
 export function configError(problems: readonly string[]): AppError {
   return new AppError('CONFIG_INVALID', `Invalid settings:\n  ${problems.join('\n  ')}`, { problems });

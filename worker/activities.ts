@@ -8,6 +8,7 @@ import { createReconcileActivities } from '../activities/reconcile';
 import { createReservationActivities } from '../activities/reservations';
 import { createTransferActivities } from '../activities/transfers';
 import { createWarehousingActivities } from '../activities/warehousing';
+import type { OrderAmender } from '../domain/ordering/amendments/amend';
 import type { createOrderReserver } from '../domain/ordering/order-reserver';
 import type { StockLedger } from '../domain/stock/ledger/stock-ledger';
 import type { Settings } from '../platform/config';
@@ -15,11 +16,13 @@ import type { Logger } from '../platform/telemetry/log';
 import { describeOrderWorkflow, type EnsureOrderContext } from './ensure/ensure-order-workflow';
 import type { Integrations } from './integrations';
 import { createReconcileSubjects } from './reconcile-subjects';
+import { orderSlots } from './task-queue-workers';
 
 export interface ActivityContext extends EnsureOrderContext, Integrations {
   settings: Settings;
   stock: StockLedger;
   reserver: ReturnType<typeof createOrderReserver>;
+  amender: OrderAmender;
   log: Logger;
 }
 
@@ -27,6 +30,8 @@ export interface ActivityContext extends EnsureOrderContext, Integrations {
 const CONSISTENCY_GRACE_SECONDS = 300;
 /** An attempt to ask the gateway is some short calls, and perhaps a long one. Less than what its activity is given beyond it. */
 const PAYMENT_GRACE_MS = 2_000;
+/** More would only wait for the database's connections. */
+const MOST_BRIEF_CALLS = 32;
 /** How long an import waits for a database that is slow or failing before it tries one batch. */
 const FEED_PAUSE_MS = 5_000;
 
@@ -36,13 +41,14 @@ export function createActivities(context: ActivityContext): {
   payments: object;
   jobs: object;
 } {
-  const { db, stock, engine, settings, reserver, gateways, carriers, log } = context;
+  const { db, stock, engine, settings, reserver, amender, gateways, carriers, log } = context;
   const [carrier] = carriers;
   if (!carrier) throw new Error('no carrier is set up');
   const { dispatchShipments, stopShipments } = createFulfilmentActivities({
     db,
     carriers,
     callTimeoutMs: settings.CARRIER_CALL_TIMEOUT_MS,
+    log,
   });
   const { askGateway, askGatewayBriefly } = createPaymentActivities({
     db,
@@ -52,14 +58,18 @@ export function createActivities(context: ActivityContext): {
     actionSeconds: settings.PAYMENT_ACTION_SECONDS,
     lapseMarginSeconds: settings.AUTHORIZATION_MARGIN_SECONDS,
     limitMs: settings.PAYMENT_CALL_TIMEOUT_MS + PAYMENT_GRACE_MS,
+    // Those that run and those that wait: half of the slots at most.
+    briefCalls: Math.min(MOST_BRIEF_CALLS, Math.floor(orderSlots(settings) / 4)),
   });
   return {
     orders: {
       ...createOrderActivities({
         db,
         reserver,
+        amender,
         gateway: gateways.current.name,
         attemptLimit: settings.PAYMENT_ATTEMPTS,
+        carrier: carrier.name,
         lapseAction: settings.AUTHORIZATION_LAPSE,
       }),
       askGatewayBriefly,

@@ -1,4 +1,5 @@
 import { writeFile } from 'node:fs/promises';
+import { stackOf } from '../platform/errors';
 import { BUILT_BUNDLE, makeBundle } from './bundle';
 
 /** Run by `npm run build`, so that workers start without bundling and images need no compiler. */
@@ -8,6 +9,6 @@ async function main(): Promise<void> {
 }
 
 main().catch((error: unknown) => {
-  process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+  process.stderr.write(`${stackOf(error)}\n`);
   process.exitCode = 1;
 });

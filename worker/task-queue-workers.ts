@@ -1,4 +1,5 @@
 import { Worker, type NativeConnection, type WorkerOptions } from '@temporalio/worker';
+import { asError } from '../platform/errors';
 import type { Settings } from '../platform/config';
 import type { EngineNames } from '../workflows/contract/names';
 import { workflowBundle } from './bundle';
@@ -13,6 +14,14 @@ export interface TaskQueueOptions {
   workerOptions?: Partial<WorkerOptions>;
 }
 
+/**
+ * Workflow tasks and local activities of orders that one worker runs at once: as many as orders may be under way. With the default of
+ * 40 the batches of the reserver could not grow beyond it.
+ */
+export function orderSlots(settings: Pick<Settings, 'ADMISSION_LIMIT'>): number {
+  return Math.max(settings.ADMISSION_LIMIT, 40);
+}
+
 /** One of Temporal's workers for each task queue. They poll once they are run. */
 export async function createTaskQueueWorkers(options: TaskQueueOptions): Promise<Worker[]> {
   const { settings, connection, namespace, names, activities, workerOptions } = options;
@@ -24,8 +33,7 @@ export async function createTaskQueueWorkers(options: TaskQueueOptions): Promise
     shutdownGraceTime: settings.SHUTDOWN_GRACE_SECONDS * 1_000,
     ...workerOptions,
   };
-  // As many slots as orders may be under way: with the default of 40 the batches of the reserver could not grow beyond it.
-  const slots = Math.max(settings.ADMISSION_LIMIT, 40);
+  const slots = orderSlots(settings);
   return [
     await Worker.create({
       ...shared,
@@ -59,7 +67,7 @@ export function runWorkers(workers: readonly Worker[]): RunningWorkers {
   const failed = new Promise<never>((_, reject) => {
     running.then(
       () => isShutDown || reject(new Error('the worker stopped by itself')),
-      (error: unknown) => isShutDown || reject(error instanceof Error ? error : new Error(String(error))),
+      (error: unknown) => isShutDown || reject(asError(error)),
     );
   });
   return {

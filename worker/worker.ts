@@ -2,6 +2,8 @@ import type { Client } from '@temporalio/client';
 import type { NativeConnection, WorkerOptions } from '@temporalio/worker';
 import type { Registry } from 'prom-client';
 import { createWarehouseDirectory } from '../domain/catalog/warehouses';
+import { createBookingAtOnce } from '../domain/fulfilment/book-at-once';
+import { createOrderAmender } from '../domain/ordering/amendments/amend';
 import { createOrderReserver } from '../domain/ordering/order-reserver';
 import { openCarriers } from '../integrations/carriers';
 import { createGatewayMetrics } from '../integrations/gateway-metrics';
@@ -78,11 +80,14 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
   // Before there are workers: one that never ran cannot be shut down, and keeps its connection from being closed.
   await ensureSchedules(engine, names, settings);
   await signalReservationExpiry({ engine, names });
-  const reserver = createOrderReserver({
+  const sourcing = {
     db,
     warehouses: createWarehouseDirectory(db),
     gateway,
     strategy: settings.SOURCING_STRATEGY,
+  };
+  const reserver = createOrderReserver({
+    ...sourcing,
     backorderLimits: {
       product: settings.BACKORDER_LIMIT_PRODUCT,
       customer: settings.BACKORDER_LIMIT_CUSTOMER,
@@ -92,16 +97,20 @@ export async function startWorker(deps: WorkerDeps): Promise<RunningWorker> {
     maxBatch: settings.RESERVE_MAX_BATCH,
     log,
   });
-  const activities = createActivities({ ...context, reserver });
+  const amender = createOrderAmender({ ...sourcing, attemptLimit: settings.PAYMENT_ATTEMPTS });
+  const activities = createActivities({ ...context, reserver, amender });
   const workerOptions = await deploymentOptions(deps);
   const taskQueueWorkers = await createTaskQueueWorkers({ ...deps, activities, workerOptions });
   addWorkerMetrics(deps.metrics, taskQueueWorkers);
   const workers = runWorkers(taskQueueWorkers);
-  const relay = startRelay({ db, databaseUrl: deps.databaseUrl, receivers: createReceivers(context), log });
+  const booking = createBookingAtOnce({ db, carriers, callTimeoutMs: settings.CARRIER_CALL_TIMEOUT_MS, log });
+  const receivers = createReceivers({ ...context, bookAtOnce: () => booking.book() });
+  const relay = startRelay({ db, databaseUrl: deps.databaseUrl, receivers, log });
   for (const { start } of carriers) start();
 
   let closing: Promise<void> | undefined;
   async function close(): Promise<void> {
+    booking.close();
     await relay.stop();
     await engine.idle();
     await Promise.all(carriers.map(({ close }) => close()));

@@ -4,7 +4,7 @@ import { invalid, type FieldError, type ProblemCode, notFound } from './problems
 import { callerOf, contextOf, type RequestContext } from './request-context';
 import type { ApiResponse } from './response';
 
-export type Method = 'get' | 'post' | 'put';
+export type Method = 'get' | 'post' | 'put' | 'patch';
 
 /** One possible response of a route, for the description. */
 export interface DocumentedResponse {

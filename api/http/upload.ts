@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { pipeline, Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
+import { messageOf } from '../../platform/errors';
 import { problem } from './problems';
 
 export interface UploadLimits {
@@ -53,7 +54,7 @@ async function* unpacked(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> 
     for await (const chunk of gunzip) yield chunk as Buffer;
   } catch (error) {
     if (failure !== undefined) throw failure;
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     throw problem('FEED_COMPRESSION_INVALID', `The feed cannot be unpacked: ${reason}.`);
   }
 }

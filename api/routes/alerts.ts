@@ -21,6 +21,7 @@ import {
   thresholds,
   thresholdsChange,
 } from '../schemas/alerts';
+import { attentionKind } from '../schemas/orders';
 import { idParams, line, pageQuery, sku, skuParams, warehouseCode } from '../schemas/common';
 import type { ApiContext } from '../services/context';
 
@@ -36,6 +37,8 @@ const listQuery = z.object({
   kind: alertKind.optional(),
   sku: sku.optional(),
   location: warehouseCode.optional(),
+  reason: attentionKind.optional().meta({ description: 'For which an order needs a person' }),
+  orderId: z.uuid().optional(),
 });
 
 export function alertRoutes({ db }: ApiContext): Route[] {

@@ -11,18 +11,21 @@ import { idForKey, requireKey } from '../idempotency/idempotency-key';
 import { runOnce } from '../idempotency/run-once';
 import { cursorTime, idParams, line, pageQuery, sku, timeQuery } from '../schemas/common';
 import {
+  amendBody,
   cancelBody,
   newOrder,
   order,
   orderPage,
   orderStatus,
   orderStatusView,
+  reviewStatus,
   payment,
   paymentMethod,
   sourcing,
   undecided,
 } from '../schemas/orders';
 import type { ApiContext } from '../services/context';
+import { amendOrder } from '../use-cases/amend-order';
 import { cutItems } from '../use-cases/cut-items';
 import { cancelOrder } from '../use-cases/cancel-order';
 import { payOrder } from '../use-cases/pay-order';
@@ -35,13 +38,14 @@ const listQuery = z.object({
   ...pageQuery,
   cursor: cursorOf(z.object({ createdAtMicros: cursorTime, id: z.uuid() })).optional(),
   status: orderStatus.optional(),
+  review: reviewStatus.optional(),
   customerId: line(200).optional(),
   sku: sku.optional(),
   from: timeQuery.optional().meta({ description: 'Made at this time or later' }),
   to: timeQuery.optional().meta({ description: 'Made before this time' }),
 });
 
-/** Placing, paying and cancelling. `knownTokens`: those of the sandbox; null with a real gateway, which knows its own. */
+/** Placing, paying, amending and cancelling. `knownTokens`: those of the sandbox; null with a real gateway, which knows its own. */
 export function orderActions(context: ApiContext, knownTokens: readonly string[] | null): Route[] {
   /** A typo in a sandbox token must not look like a declined card. */
   function checkToken(token: string | undefined, path: string): void {
@@ -109,6 +113,7 @@ export function orderActions(context: ApiContext, knownTokens: readonly string[]
           'IDEMPOTENCY_KEY_REUSED',
           'VALIDATION_FAILED',
           'ENGINE_UNAVAILABLE',
+          'ORDER_STEP_FAILED',
         ],
       },
       (call) => {
@@ -121,6 +126,55 @@ export function orderActions(context: ApiContext, knownTokens: readonly string[]
           (updateId) =>
             payOrder(context, { orderId, method: call.body, updateId, traceparent: call.traceparent }),
           idForKey(call, 'pay', orderId),
+        );
+      },
+    ),
+    route(
+      {
+        methods: ['patch'],
+        path: `${API_BASE}/orders/{id}`,
+        tag: TAG,
+        summary: 'Amend an order before it is booked',
+        description:
+          'All or nothing. `items` are the units that the order is to have: SKUs that are not named stay, 0 removes one. ' +
+          'An order that is not paid for keeps its hold, which expires when it did. What is added to a paid order is charged to ' +
+          'its stored payment method; only once that is paid is the rest taken out, with its refund. More units are taken from ' +
+          'stock, never backordered; `shortages` count those that the order does not have yet. A product whose price has changed since ' +
+          'cannot be added (PRICE_CHANGED). A new `shipTo` does not move what is reserved. NOT_AMENDABLE: `detail` says why.',
+        keyed: true,
+        params: idParams,
+        body: amendBody,
+        responses: {
+          200: { description: 'It is amended', schema: order },
+          202: { description: 'Not decided yet: what is added is being charged', schema: order },
+        },
+        problems: [
+          'PAYMENT_DECLINED',
+          'OUT_OF_STOCK',
+          'NOT_AMENDABLE',
+          'PRICE_CHANGED',
+          'PAYMENT_ATTEMPTS_EXCEEDED',
+          'UNKNOWN_SKU',
+          'MIXED_CURRENCIES',
+          'PRICE_NOT_CHARGEABLE',
+          'IDEMPOTENCY_KEY_REQUIRED',
+          'IDEMPOTENCY_KEY_REUSED',
+          'IDEMPOTENCY_IN_FLIGHT',
+          'VALIDATION_FAILED',
+          'ENGINE_UNAVAILABLE',
+        ],
+      },
+      (call) => {
+        const { id: orderId } = call.params;
+        const { items = [], shipTo = null } = call.body;
+        requireKey(call, 'a repeat must not amend what has changed since.');
+        return runOnce(
+          context,
+          call,
+          `PATCH /orders/${orderId}`,
+          (requestId) =>
+            amendOrder(context, { orderId, items, shipTo, requestId, traceparent: call.traceparent }),
+          idForKey(call, 'amend', orderId),
         );
       },
     ),
@@ -150,6 +204,7 @@ export function orderActions(context: ApiContext, knownTokens: readonly string[]
           'IDEMPOTENCY_IN_FLIGHT',
           'VALIDATION_FAILED',
           'ENGINE_UNAVAILABLE',
+          'ORDER_STEP_FAILED',
         ],
       },
       (call) => {

@@ -1,7 +1,14 @@
 import { z } from 'zod';
 import { SHIPMENT_STATUSES } from '../../domain/fulfilment/types';
 import { ATTENTION, type AttentionKind } from '../../domain/orders/types';
-import { CAPTURE_MODES, FULFILMENTS, ITEM_STATUSES, ORDER_STATUSES } from '../../domain/orders/types';
+import {
+  CAPTURE_MODES,
+  FULFILMENTS,
+  ITEM_STATUSES,
+  ORDER_STATUSES,
+  REVIEW_DECISIONS,
+  REVIEW_STATUSES,
+} from '../../domain/orders/types';
 import type { OrderView } from '../../domain/ordering/types';
 import {
   DISPUTE_STATUSES,
@@ -45,10 +52,12 @@ function mergeLines(lines: readonly { sku: string; quantity: number }[]) {
   return [...merged].map(([sku, quantity]) => ({ sku, quantity }));
 }
 
+const MAX_LINES = 100;
+
 export const items = z
   .array(orderLine)
   .min(1)
-  .max(100)
+  .max(MAX_LINES)
   .transform((lines, context) => {
     const merged = mergeLines(lines);
     for (const item of merged.filter((candidate) => candidate.quantity > MAX_QUANTITY)) {
@@ -91,6 +100,31 @@ export const cancelBody = z
       .meta({ description: 'Only these units; needs an Idempotency-Key. Absent: all that has not left' }),
   })
   .meta({ id: 'Cancellation' });
+
+export const reviewStatus = z.enum(REVIEW_STATUSES);
+
+export const reviewDecision = z
+  .object({
+    decision: z.enum(Object.keys(REVIEW_DECISIONS) as readonly (keyof typeof REVIEW_DECISIONS)[]),
+    note: line(500).nullish().meta({ description: "Why; kept in the order's history" }),
+  })
+  .meta({ id: 'ReviewDecision' });
+
+/** Quantities are absolute, so one SKU is named once. */
+const amendedItems = z
+  .array(z.object({ sku, quantity: z.int().min(0).max(MAX_QUANTITY) }))
+  .min(1)
+  .max(MAX_LINES)
+  .refine((lines) => new Set(lines.map((one) => one.sku)).size === lines.length, 'must name each SKU once')
+  .meta({ description: 'Units that the order is to have; what is not named stays, 0 removes it' });
+
+export const amendBody = z
+  .object({
+    items: amendedItems.optional(),
+    shipTo: shipTo.optional().meta({ description: 'Where it goes. What is reserved stays where it is' }),
+  })
+  .refine((body) => body.items !== undefined || body.shipTo !== undefined, 'must have items or shipTo')
+  .meta({ id: 'OrderAmendment' });
 
 export const newRefund = z
   .object({
@@ -235,6 +269,19 @@ const dispute = z
   })
   .meta({ id: 'Dispute' });
 
+const review = z
+  .object({
+    status: reviewStatus.meta({
+      description:
+        'open: nothing of the order ships; ended: the order was cancelled, or ended otherwise, before it was decided',
+    }),
+    deadline: time.nullable().meta({
+      description:
+        'Until when somebody may decide; null: nothing was authorised that could be decided about. An early decision is taken all the same',
+    }),
+  })
+  .meta({ id: 'Review' });
+
 export const shipmentStatus = z.enum(SHIPMENT_STATUSES);
 
 const shipment = z
@@ -251,9 +298,30 @@ const shipment = z
   })
   .meta({ id: 'Shipment' });
 
+const openCut = z
+  .object({
+    requestId: uuid,
+    since: time,
+    reason: z.string().nullable(),
+    items: z.array(
+      z.object({
+        sku: z.string(),
+        quantity: count.meta({ description: 'Asked to be taken out' }),
+        cutQuantity: count.meta({ description: 'Taken out so far' }),
+      }),
+    ),
+  })
+  .meta({
+    id: 'OpenCut',
+    description:
+      'A request to take units out of the order (`POST /orders/{id}/cancel` with `items`) that is under way: a carrier has not said whether a shipment is stopped, or a charge is unresolved',
+  });
+
+export const attentionKind = z.enum(Object.keys(ATTENTION) as readonly AttentionKind[]);
+
 const attention = z
   .object({
-    kind: z.enum(Object.keys(ATTENTION) as readonly AttentionKind[]),
+    kind: attentionKind,
     about: z.string().meta({
       description:
         'Id of the refund, payment, dispute, shipment or order that it is about; of a refund that is not ours, as the gateway has it',
@@ -272,6 +340,7 @@ export const order: z.ZodType<OrderView> = z
     fulfilment: z.enum(FULFILMENTS),
     currency,
     totalMinor: money,
+    shipTo: shipTo.nullable(),
     failureCode: z.string().optional(),
     cancelReason: z.string().optional(),
     items: z.array(item),
@@ -281,7 +350,9 @@ export const order: z.ZodType<OrderView> = z
     payments: z.array(payment),
     refunds: z.array(refund),
     disputes: z.array(dispute),
+    review: review.nullable().meta({ description: 'Null: the order is not reviewed' }),
     shipments: z.array(shipment),
+    openCuts: z.array(openCut),
     attention: z.array(attention),
     createdAt: time,
     updatedAt: time,

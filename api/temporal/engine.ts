@@ -8,9 +8,12 @@ import { callFailure } from '../../platform/temporal/call-failure';
 import { createEngineClient, type UpdateOutcome } from '../../platform/temporal/engine-client';
 import type { EngineHealth } from '../../platform/temporal/engine-health';
 import {
+  amendUpdate,
   cancelUpdate,
   cutItemsUpdate,
   payUpdate,
+  type AmendOrderRequest,
+  type AmendResult,
   type CancelRequest,
   type CancelResult,
   type CutItemsRequest,
@@ -38,10 +41,11 @@ export interface Engine {
   start(order: OrderInput, trace: string): Promise<StartOutcome>;
   /** Starts the saga of an order that is open while no saga runs for it. */
   restart(order: OrderInput, trace: string): Promise<StartOutcome>;
-  /** @throws AppError `ENGINE_UNAVAILABLE` when nothing was sent, for certain. The same holds for `cancel`. */
+  /** @throws AppError `ENGINE_UNAVAILABLE` when nothing was sent, for certain. The same holds for those below. */
   pay(orderId: string, request: PayRequest): Promise<Updated<PayResult>>;
   cancel(orderId: string, request: CancelRequest): Promise<Updated<CancelResult>>;
   cutItems(orderId: string, request: CutItemsRequest): Promise<Updated<CutItemsResult>>;
+  amend(orderId: string, request: AmendOrderRequest): Promise<Updated<AmendResult>>;
   /** Resolves when the connection may be closed: no call uses it any more. */
   idle(): Promise<void>;
 }
@@ -97,6 +101,7 @@ export function createEngine(options: EngineOptions): Engine {
     pay: (orderId, request) => update(payUpdate, { orderId, updateId: newId(), request }),
     cancel: (orderId, request) => update(cancelUpdate, { orderId, updateId: newId(), request }),
     cutItems: (orderId, request) => update(cutItemsUpdate, { orderId, updateId: newId(), request }),
+    amend: (orderId, request) => update(amendUpdate, { orderId, updateId: newId(), request }),
   };
 }
 

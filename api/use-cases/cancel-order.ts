@@ -57,7 +57,12 @@ function isCancelled({ status, cancelReason }: OrderView): boolean {
 
 /** Something of it is still on its way back: a charge, a refund, money to release or a parcel that is being stopped is unresolved. */
 function isUnderWay({ status, payments, refunds, shipments }: OrderView): boolean {
-  const isReleasing = hasEnded(status) && payments.some((payment) => payment.status === 'authorized');
+  // What waits for a person because a capture failed is not under way.
+  const isReleasing =
+    hasEnded(status) &&
+    payments.some(
+      (one) => one.status === 'authorized' && !one.captures.some((each) => each.status === 'failed'),
+    );
   return (
     isReleasing ||
     payments.some(isInFlight) ||

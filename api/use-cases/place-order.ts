@@ -1,5 +1,5 @@
 import { checkAvailability } from '../../domain/stock/availability/availability';
-import type { OrderInput } from '../../domain/orders/types';
+import { REVIEW_DECISIONS, type OrderInput, type ReviewTerms } from '../../domain/orders/types';
 import { readOrder, type OrderRecord } from '../../domain/ordering/views';
 import {
   acceptKey,
@@ -13,6 +13,7 @@ import {
   type KeyId,
   type NewKey,
 } from '../../platform/database/idempotency';
+import { reviewedFrom, type Settings } from '../../platform/config';
 import { derivedId, newId } from '../../platform/ids';
 import { orderPath } from '../http/paths';
 import type { RequestContext } from '../http/request-context';
@@ -95,7 +96,7 @@ function requested(
   { settings }: Pick<ApiContext, 'settings'>,
   { body, caller, idempotencyKey }: Placement,
 ): { order: OrderInput; wanted: NewKey | null } {
-  const wish = { ...body, capture: body.capture ?? settings.CAPTURE };
+  const wish = { ...body, capture: body.capture ?? settings.CAPTURE, review: reviewTermsOf(settings) };
   if (idempotencyKey === null) {
     return { order: { ...wish, orderId: newId(), fingerprint: null }, wanted: null };
   }
@@ -104,6 +105,17 @@ function requested(
   return {
     order: { ...wish, orderId, fingerprint },
     wanted: { caller, key: idempotencyKey, scope: SCOPE, fingerprint, subjectId: orderId },
+  };
+}
+
+/** They are part of the order, so that a saga that is started again decides alike. Undefined: no order is reviewed. */
+function reviewTermsOf(settings: Settings): ReviewTerms | undefined {
+  const fromMinor = reviewedFrom(settings);
+  if (Object.keys(fromMinor).length === 0) return undefined;
+  return {
+    fromMinor,
+    seconds: settings.REVIEW_SECONDS,
+    otherwise: REVIEW_DECISIONS[settings.REVIEW_OTHERWISE],
   };
 }
 

@@ -1,8 +1,9 @@
 import { lookSoon } from '../../domain/ordering/reconcile';
+import { STEP_FAILED } from '../../domain/ordering/types';
 import { hasEnded } from '../../domain/orders/rules';
 import type { OrderStatus } from '../../domain/orders/types';
 import { readOrderInput } from '../../domain/orders/views';
-import { notFound } from '../http/problems';
+import { notFound, problem } from '../http/problems';
 import type { ApiContext } from '../services/context';
 import type { Updated } from '../temporal/engine';
 
@@ -17,7 +18,8 @@ const MAX_TRIES = 3;
  * Asks an order's saga. One that is gone while its order is open (terminated by hand, or lost with its server) is started
  * again with the input that is stored with the order, and asked again.
  *
- * @throws AppError `NOT_FOUND` for an order that does not exist, `ENGINE_UNAVAILABLE` when nothing was sent.
+ * @throws AppError `NOT_FOUND` for an order that does not exist, `ENGINE_UNAVAILABLE` when nothing was sent, `ORDER_STEP_FAILED` when
+ *   what was asked cannot be written to its rows.
  */
 export async function updateSaga<Result>(
   context: ApiContext,
@@ -26,6 +28,12 @@ export async function updateSaga<Result>(
 ): Promise<SagaUpdateResult<Result>> {
   for (let tries = 1; tries <= MAX_TRIES; tries++) {
     const updated = await lookingSoon(context, order.id, ask);
+    if (updated.kind === 'refused' && updated.code === STEP_FAILED) {
+      throw problem(
+        'ORDER_STEP_FAILED',
+        'The request could not be written to the order, and was not accepted. The log of the worker has the error.',
+      );
+    }
     if (updated.kind !== 'gone') return updated;
     const stored = await readOrderInput(context.db, order.id);
     if (!stored) throw orderNotFound();

@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Pool } from 'pg';
+import { stackOf } from '../../platform/errors';
 import { openDatabase, type Database, type Queryable } from '../../platform/database/database';
 import { startBenchPostgres } from '../servers';
 import { asDocument, type Chapter, type Explained } from './document';
@@ -121,6 +122,6 @@ async function findSamples(pool: Pool): Promise<Samples> {
 }
 
 main(process.argv[2] ?? join(process.cwd(), 'docs', 'queries.md')).catch((error: unknown) => {
-  process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+  process.stderr.write(`${stackOf(error)}\n`);
   process.exitCode = 1;
 });

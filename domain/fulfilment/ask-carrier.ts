@@ -1,3 +1,4 @@
+import { messageOf } from '../../platform/errors';
 import type { Database } from '../../platform/database/database';
 import { withTimeout } from '../../platform/with-timeout';
 import { recordFailure } from '../stock/alerts/failed-work';
@@ -184,8 +185,4 @@ async function inParallel<Item>(
     const found = await Promise.all(left.slice(0, width).map(work));
     left = [...left.slice(width), ...found.flat()];
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -97,7 +97,7 @@ export function insertShipments(
 }
 
 /**
- * Takes shipments to book, without those that a failure puts off: oldest first, and those that were given back by a failed
+ * Takes shipments to book, without those that a failure puts off or an amendment holds: oldest first, and those that were given back by a failed
  * call behind all that waited then, so that shipments which fail together do not keep others from their turn. An index is searched by
  * `statement_timestamp()`, which does not change within the statement; it is as good as `clock_timestamp()` where nothing
  * waits for a lock.
@@ -113,7 +113,7 @@ export function claimToBook(
     'fulfilment.claim_to_book',
     `with taken as (
        select s.id from shipments s
-       where s.status in ${literals(UNBOOKED_SHIPMENT_STATUSES)} and s.carrier = $1
+       where s.status in ${literals(UNBOOKED_SHIPMENT_STATUSES)} and s.carrier = $1 and s.held_by is null
          and (s.status = 'pending' or s.lease_until <= statement_timestamp())
          and ${NOT_PUT_OFF}
        order by coalesce(s.lease_until, s.created_at) limit $2 for no key update skip locked
@@ -124,12 +124,12 @@ export function claimToBook(
        from taken where s.id = taken.id
        returning s.id, s.order_id, s.warehouse_id, s.created_at
      )
-     select c.id as "shipmentId", c.order_id as "orderId", w.code as warehouse, o.ship_to as "shipTo",
+     select c.id as "shipmentId", c.order_id as "orderId", w.code as warehouse, current_ship_to(c.order_id) as "shipTo",
        (select json_agg(json_build_object('sku', i.sku, 'quantity', i.quantity) order by i.sku)
         from shipment_items i where i.shipment_id = c.id) as items,
        coalesce((select f.attempts from failed_work f
                  where f.work = 'book_shipment' and f.subject = c.id::text), 0) as failures
-     from claimed c join orders o on o.id = c.order_id join warehouses w on w.id = c.warehouse_id
+     from claimed c join warehouses w on w.id = c.warehouse_id
      order by c.created_at`,
     [carrier, limit, leaseSeconds],
   );
@@ -175,13 +175,13 @@ export function endLeases(on: Queryable, shipmentIds: readonly string[]): Promis
 
 /**
  * Whether a shipment has waited `seconds` for the dispatcher, or its claim has run out: the signal was lost. Not one that
- * a failure puts off.
+ * a failure puts off or an amendment holds.
  */
 export async function existsOverdue(on: Queryable, seconds: number): Promise<boolean> {
   const { overdue } = await one<{ overdue: boolean }>(
     on,
     'fulfilment.exists_overdue',
-    `select exists (select 1 from shipments s where s.status in ${literals(UNBOOKED_SHIPMENT_STATUSES)}
+    `select exists (select 1 from shipments s where s.status in ${literals(UNBOOKED_SHIPMENT_STATUSES)} and s.held_by is null
        and (s.status = 'booking' or s.created_at < statement_timestamp() - make_interval(secs => $1))
        and (s.status = 'pending' or s.lease_until <= statement_timestamp())
        and ${NOT_PUT_OFF}) as overdue`,

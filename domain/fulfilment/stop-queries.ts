@@ -11,6 +11,8 @@ export function claimStops(
   on: Queryable,
   orderId: string,
   { firstSeconds, longestSeconds }: RetryTimes,
+  /** These; null: all. */
+  shipmentIds: readonly string[] | null,
 ): Promise<(ShipmentRow & { tries: number })[]> {
   return many(
     on,
@@ -18,12 +20,13 @@ export function claimStops(
     `with due as (
        select id from shipments
        where order_id = $1 and status = 'voiding' and (next_try_at is null or next_try_at <= clock_timestamp())
+         and ($4::uuid[] is null or id = any ($4::uuid[]))
        order by id for no key update
      )
      update shipments s set tries = s.tries + 1, next_try_at = ${nextTry('s.tries', '$2', '$3')}
      from due, warehouses w where s.id = due.id and w.id = s.warehouse_id
      returning ${SHIPMENT_COLUMNS}, s.tries`,
-    [orderId, firstSeconds, longestSeconds],
+    [orderId, firstSeconds, longestSeconds, shipmentIds],
   );
 }
 

@@ -1,10 +1,12 @@
 import type { Database, Transaction } from '../../platform/database/database';
 import { enqueue } from '../../platform/database/outbox';
+import type { Logger } from '../../platform/telemetry/log';
 import { withTimeout } from '../../platform/with-timeout';
 import { raiseAttention, resolveAttention, type Attention } from '../orders/attention';
 import { appendEvents } from '../orders/events';
 import type { NewEvent } from '../orders/types';
 import { carrierNamed } from './carriers';
+import { carrierUnavailable, shownReason } from './told';
 import { changeShipments, type ShipmentChange } from './change';
 import { lockShipments, lockShipmentsOfOrder, type ShipmentRow } from './queries';
 import { afterVoid, beginVoid } from './rules';
@@ -58,27 +60,46 @@ export async function stopDoubled(tx: Transaction, orderId: string): Promise<voi
 export interface StopDeps {
   db: Database;
   carriers: readonly Carrier[];
+  /** For what is not shown of a call that failed. */
+  log?: Pick<Logger, 'warn'>;
 }
 
 /**
- * Asks the carriers once to stop the shipments of an order that are being stopped and due, and records what they say. Safe to
- * repeat, also while another call does the same. One that does not respond is asked again later, and delays no other.
+ * Asks the carriers once to stop the shipments of an order that are being stopped and due, or only these, and records what they say. Safe
+ * to repeat, also while another call does the same. One that does not respond is asked again later, and delays no other.
+ *
+ * @throws what recording one of them failed with, once the others are recorded
  */
-export async function askToStop({ db, carriers }: StopDeps, orderId: string): Promise<void> {
-  const claimed = await claimStops(db, orderId, TIMES);
-  await Promise.all(
+export async function askToStop(
+  { db, carriers, log }: StopDeps,
+  orderId: string,
+  shipmentIds: readonly string[] | null = null,
+): Promise<void> {
+  const claimed = await claimStops(db, orderId, TIMES, shipmentIds);
+  const recorded = await Promise.allSettled(
     claimed.map(async ({ tries, ...shipment }) => {
-      const { shipmentId } = shipment;
-      try {
-        const outcome = await withTimeout(carrierNamed(carriers, shipment.carrier).void(shipmentId), CALL_MS);
-        if (outcome === 'late') throw new Error(`the carrier has not responded after ${CALL_MS} ms`);
-        await db.retrying((tx) => recordStop(tx, shipmentId, outcome));
-      } catch (error) {
-        const why = error instanceof Error ? error.message : String(error);
-        await db.retrying((tx) => recordDelay(tx, shipment, { why, tries }));
-      }
+      const said = await askCarrier(carriers, shipment).catch((error: unknown) => {
+        log?.warn({ err: error, shipmentId: shipment.shipmentId }, 'a carrier did not stop a shipment');
+        return { why: shownReason(error) };
+      });
+      await db.retrying((tx) =>
+        typeof said === 'string'
+          ? recordStop(tx, shipment.shipmentId, said)
+          : recordDelay(tx, shipment, { why: said.why, tries }),
+      );
     }),
   );
+  const failed = recorded.find((one) => one.status === 'rejected');
+  if (failed) throw failed.reason;
+}
+
+async function askCarrier(
+  carriers: readonly Carrier[],
+  { carrier, shipmentId }: ShipmentRow,
+): Promise<'voided' | 'refused'> {
+  const said = await withTimeout(carrierNamed(carriers, carrier).void(shipmentId), CALL_MS);
+  if (said === 'late') throw carrierUnavailable(`it has not responded after ${CALL_MS / 1_000} s`);
+  return said;
 }
 
 /** Locks the shipment, then the order's row. */

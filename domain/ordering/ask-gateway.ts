@@ -15,7 +15,8 @@ import { LATE, withinLimit, type CallLimits } from '../payments/within-limit';
 import { askCapture } from '../payments/captures';
 import { askRelease } from '../payments/release';
 import { abandonReservation } from './cancel';
-import { settleCharge, type ChargeTerms } from './pay';
+import { isLastParcel } from './capture';
+import { recordChargeOutcome, type ChargeTerms } from './pay';
 import { existingProgress } from './progress';
 import type { GatewayAsk, OrderProgress } from './types';
 
@@ -54,7 +55,7 @@ export async function askGateway(deps: AskDeps, request: AskRequest): Promise<Or
       await askCharge(deps, request);
       break;
     case 'capture':
-      await askCapture(deps, ask.id, request);
+      await askCapture({ ...deps, isLastParcel }, ask.id, request);
       break;
     case 'release':
       await askRelease(deps, ask.id, request);
@@ -76,7 +77,7 @@ async function askCharge(deps: AskDeps, request: AskRequest): Promise<void> {
   if (!claimed) return;
   const { outcome, why } = await callGateway(deps, request);
   if (outcome.status !== 'unknown')
-    await settleCharge(db, { paymentId, outcome, carrier, actionSeconds, lapseMarginSeconds });
+    await recordChargeOutcome(db, { paymentId, outcome, carrier, actionSeconds, lapseMarginSeconds });
   else if (request.briefMs === null) await recordUnknown(db, request, { ...claimed, why });
 }
 
@@ -95,15 +96,15 @@ async function callGateway(
   }
 }
 
-/** After `unknownLimitSeconds` the stock is given up and a person is told. */
+/** After `unknownLimitSeconds` the stock is given up, unless another payment took its place, and a person is told. */
 async function recordUnknown(
   db: Database,
   { orderId, ask, unknownLimitSeconds }: AskRequest,
-  { reservationId, askedSeconds, why }: ClaimedCharge & { why: string },
+  { reservationId, serves, askedSeconds, why }: ClaimedCharge & { why: string },
 ): Promise<void> {
   await markUnknown(db, ask.id, why);
   if (askedSeconds <= unknownLimitSeconds) return;
-  await abandonReservation(db, { orderId, reservationId });
+  if (serves) await abandonReservation(db, { orderId, reservationId });
   // Another call may have found the outcome meanwhile: then nobody has to look, and nothing would end the alert.
   await db.retrying(async (tx) => {
     if (await markUnknownIn(tx, ask.id, why))

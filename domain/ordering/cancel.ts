@@ -10,10 +10,12 @@ import {
   setReservationStatus,
   type ReservationRow,
 } from '../stock/reservations/reservations';
+import { newId } from '../../platform/ids';
 import { closeBackorders } from './backorders/backorders';
 import { existingProgress } from './progress';
 import { releaseLines, type EndOfOrder, type ReleasedLine } from './release';
 import type { OrderProgress } from './types';
+import { planRefundsOfUnshipped, unshippedOf } from './unshipped';
 
 /** Longer than a cancellation takes: a signal that arrives while it runs would make the engine fail the update. */
 const LOOK_AGAIN_SECONDS = 15;
@@ -40,17 +42,20 @@ export async function requestCancel(
 /**
  * Ends whatever of an order has not left: its places in the queues for stock first, in a transaction of their own, so that the
  * stock it frees next is not allocated to it again; then its shipments, which are stopped; then its reservations that are not
- * paid for. A charge in flight is not waited for: money that turns out to be captured goes back. A second call finds nothing to
- * do.
+ * paid for, or of which nothing is in a shipment yet. A charge in flight is not waited for: money that turns out to be captured goes
+ * back. A second call finds nothing to do.
  */
 export async function cancelUndelivered(db: Database, orderId: string): Promise<OrderProgress> {
   await db.retrying((tx) => closeBackorders(tx, orderId));
   await db.retrying((tx) => beginStops(tx, orderId));
   await db.retrying(async (tx) => {
     const reservations = await lockOrderReservations(tx, orderId);
+    const unshipped = await unshippedOf(tx, orderId);
     await releaseReservations(
       tx,
-      reservations.filter(({ status }) => status === 'pending' || status === 'charging'),
+      reservations.filter(
+        ({ id, status }) => status === 'pending' || status === 'charging' || unshipped.has(id),
+      ),
       { orderId, endAs: 'cancelled' },
     );
     // An order that only waited for stock had no reservation to release, and ends here.
@@ -94,6 +99,7 @@ async function releaseReservations(
 ): Promise<void> {
   const ids = reservations.map(({ id }) => id);
   if (ids.length === 0) return;
+  const paid = new Set(reservations.filter(({ status }) => status === 'confirmed').map(({ id }) => id));
   const lines = await openLines(tx, ids);
   await setReservationStatus(tx, ids, 'cancelled');
   await releaseLines(tx, {
@@ -103,7 +109,11 @@ async function releaseReservations(
     // A charge that nobody wants any more is given up at the gateway at once.
     async plan(inner) {
       await makeChargesDue(inner, orderId);
-      return [];
+      return planRefundsOfUnshipped(inner, orderId, {
+        lines: lines.filter(({ reservationId }) => paid.has(reservationId)),
+        id: newId(),
+        reason: 'the order was cancelled',
+      });
     },
     events: ids.map((reservationId) => ({ orderId, type: 'hold_released', data: { reservationId } })),
   });

@@ -17,6 +17,8 @@ import { lockOrderReservations, openLines, type ReservationRow } from '../stock/
 import { existingProgress } from './progress';
 import type { OrderProgress } from './types';
 
+export { selectIsLastParcel as isLastParcel } from './capture-queries';
+
 /** What is done about an authorisation before the gateway drops it. */
 export type LapseAction = 'capture' | 'cancel';
 

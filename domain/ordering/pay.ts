@@ -1,8 +1,8 @@
 import type { Database, Transaction } from '../../platform/database/database';
-import { createShipments } from '../fulfilment/create';
 import { resolveAttention } from '../orders/attention';
 import { appendEvents } from '../orders/events';
 import { orderPaymentId } from '../orders/ids';
+import { isCapturedLater } from '../orders/rules';
 import { pricesOf, readPaymentTerms, storePaymentMethod } from '../orders/payment-terms';
 import { advanceStatus } from '../orders/status';
 import type { PaymentMethod } from '../orders/types';
@@ -28,6 +28,7 @@ import {
   type ReservationRow,
 } from '../stock/reservations/reservations';
 import { existingProgress } from './progress';
+import { shipUnlessReviewed } from './review';
 import type { OrderProgress, PayRefusal } from './types';
 
 export interface BeginChargeRequest {
@@ -74,11 +75,10 @@ async function tryBeginCharge(tx: Transaction, request: BeginChargeRequest): Pro
   const method = request.payment ?? terms?.paymentMethod;
   const asked = request.reservationId;
   const candidates = reservations.filter(({ id }) => asked === null || id === asked);
-  const charging = new Set(candidates.filter(({ status }) => status === 'charging').map(({ id }) => id));
-  const waiting = payments.find(
-    (one) => one.serves && one.status === 'requires_action' && charging.has(one.reservationId),
-  );
-  const reservation = oldestPending(candidates) ?? candidates.find(({ id }) => id === waiting?.reservationId);
+  const waiting = payments.find((payment) => payment.serves && payment.status === 'requires_action');
+  const reservation =
+    oldestPending(candidates) ??
+    candidates.find(({ id, status }) => id === waiting?.reservationId && status === 'charging');
   if (!terms || terms.isBeingCancelled) return { begun: false, code: 'ORDER_NOT_PAYABLE' };
   if (!method || !reservation) return { begun: false, code: whyNotPayable(reservations) };
   const reservationId = reservation.id;
@@ -105,7 +105,7 @@ async function tryBeginCharge(tx: Transaction, request: BeginChargeRequest): Pro
       method: method.method,
       token: method.token,
       gateway,
-      captureLater: terms.isCapturedLater,
+      captureLater: isCapturedLater(terms),
       offSession: request.payment === null,
       returnUrl: request.payment?.returnUrl ?? null,
     },
@@ -171,8 +171,12 @@ export interface ChargeTerms {
  * @throws `PAYMENT_NOT_FOUND`
  */
 export async function settleCharge(db: Database, request: SettleRequest): Promise<OrderProgress> {
-  const orderId = await db.retrying((tx) => trySettle(tx, request));
-  return existingProgress(db, orderId);
+  return existingProgress(db, await recordChargeOutcome(db, request));
+}
+
+/** The same without a look at the order afterwards. Returns the order's id. */
+export function recordChargeOutcome(db: Database, request: SettleRequest): Promise<string> {
+  return db.retrying((tx) => trySettle(tx, request));
 }
 
 async function trySettle(tx: Transaction, request: SettleRequest): Promise<string> {
@@ -205,7 +209,9 @@ async function trySettle(tx: Transaction, request: SettleRequest): Promise<strin
   }
   await setReservationStatus(tx, [reservationId], 'confirmed');
   await settlePayment(tx, payment, outcome, settlement);
-  await createShipments(tx, [{ orderId, reservationId, carrier }]);
+  const isAuthorized = outcome.status === 'authorized';
+  if (terms)
+    await shipUnlessReviewed(tx, { orderId, reservationId, carrier, reservations, isAuthorized }, terms);
   await advanceStatus(tx, [orderId], 'paid');
   return orderId;
 }

@@ -1,6 +1,6 @@
 import type { NewItem, NewOrder } from '../orders/create';
 import { orderPaymentId } from '../orders/ids';
-import { NO_CURRENCY, priceOf } from '../orders/rules';
+import { isCapturedLater, isReviewed, NO_CURRENCY, priceOf } from '../orders/rules';
 import type { NewEvent, OrderInput } from '../orders/types';
 import type { NewPayment } from '../payments/types';
 import type { ReservationPlan, ReservationRequest } from '../stock/reservations/plan-reservation';
@@ -28,12 +28,11 @@ export function orderOf(plan: OrderPlan, backorderSeconds: number): NewOrder {
     status: plan.outcome === 'reserved' ? 'reserved' : plan.outcome === 'short' ? 'rejected' : 'failed',
     fulfilment: order.fulfilment,
     currency: currencyOf(plan),
-    totalMinor: priceOf(
-      itemsOf(plan).map((item) => ({ ...item, quantity: item.quantity - cancelledOfReserved(plan, item) })),
-    ),
+    totalMinor: totalOf(plan),
     shipTo: order.shipTo,
     holdSeconds: order.holdSeconds,
     backorderSeconds: order.fulfilment === 'backorder' ? (order.backorderSeconds ?? backorderSeconds) : null,
+    isReviewed: isReviewedOrder(plan),
     failureCode: plan.refusal?.code ?? null,
     failureDetail: plan.refusal?.detail ?? null,
     failureDetails: plan.refusal?.details ?? {},
@@ -43,6 +42,18 @@ export function orderOf(plan: OrderPlan, backorderSeconds: number): NewOrder {
     sourcing: plan.decisions,
     shortages: plan.shortages,
   };
+}
+
+function totalOf(plan: OrderPlan): number {
+  return priceOf(
+    itemsOf(plan).map((item) => ({ ...item, quantity: item.quantity - cancelledOfReserved(plan, item) })),
+  );
+}
+
+/** Somebody is to decide about it before it ships. */
+function isReviewedOrder(plan: OrderPlan): boolean {
+  const total = { currency: currencyOf(plan), totalMinor: totalOf(plan) };
+  return plan.outcome === 'reserved' && isReviewed(plan.request.order.review, total);
 }
 
 function currencyOf({ refusal, products }: OrderPlan): string {
@@ -102,7 +113,7 @@ export function firstChargeOf(plan: OrderPlan, gateway: string): NewPayment[] {
       method: order.payment.method,
       token: order.payment.token,
       gateway,
-      captureLater: order.capture === 'on_shipment',
+      captureLater: isCapturedLater({ capture: order.capture, isReviewOpen: isReviewedOrder(plan) }),
       offSession: false,
       returnUrl: order.payment.returnUrl ?? null,
     },

@@ -14,11 +14,13 @@ import type { OrderStatus } from '../orders/types';
 import { WAITS_FOR_CAPTURE, WAITS_FOR_MONEY } from '../payments/waits-sql';
 import { OPEN_CAPTURE_STATUSES, OPEN_REFUND_STATUSES, PAYMENT_STATUSES_IN_FLIGHT } from '../payments/types';
 import { LIVE_RESERVATION_STATUSES } from '../stock/reservations/types';
+import { decidable } from './amendments/decidable-sql';
 import { undecided } from './cuts/undecided-sql';
 import type { OrderProgress } from './types';
+import { unshipped } from './unshipped-sql';
 
-/** Requests to cut that are shown: open ones first, then the latest. An order may have had any number. */
-const LATEST_CUTS = 20;
+/** Requests to cut and to amend that are shown: open ones first, then the latest. An order may have had any number. */
+const LATEST_REQUESTS = 20;
 
 export interface ProgressRow {
   orderId: string;
@@ -31,12 +33,16 @@ export interface ProgressRow {
   asks: unknown;
   waitingUnits: number;
   waitingMsLeft: number | null;
+  reviewMsLeft: number | null;
   shipments: unknown;
   stoppableShipments: number;
   stopMsLeft: number | null;
+  stops: unknown;
   unreleasedShipments: number;
   cuts: unknown;
   mayCut: boolean;
+  amendments: unknown;
+  mayAmend: boolean;
   mayCapture: boolean;
   lapseMsLeft: number | null;
   doubledShipments: number;
@@ -72,6 +78,7 @@ export function selectProgress(on: Queryable, orderIds: readonly string[]): Prom
        o.cancel_state as cancel,
        coalesce((select json_agg(json_build_object(
            'reservationId', r.id, 'seq', r.seq, 'status', r.status, 'attempt', r.attempt,
+           'isUnshipped', ${unshipped('r')},
            'expiresAt', ${utc('r.expires_at')},
            'msLeft', ceil(extract(epoch from r.expires_at - clock_timestamp()) * 1000)) order by r.seq)
          from reservations r where r.order_id = o.id and r.status in ${literals(LIVE_RESERVATION_STATUSES)}), '[]') as reservations,
@@ -82,17 +89,26 @@ export function selectProgress(on: Queryable, orderIds: readonly string[]): Prom
          from (${ASKS}) a), '[]') as asks,
        coalesce(b.units, 0) as "waitingUnits",
        case when b.units > 0 then ceil(extract(epoch from o.backorder_until - clock_timestamp()) * 1000)::float8 end as "waitingMsLeft",
-       s.counts as shipments, s.stoppable as "stoppableShipments", s.stop_ms as "stopMsLeft", s.unreleased as "unreleasedShipments",
+       case when o.review_status = 'open' then ceil(extract(epoch from o.review_until - clock_timestamp()) * 1000)::float8 end as "reviewMsLeft",
+       s.counts as shipments, s.stoppable as "stoppableShipments", s.stop_ms as "stopMsLeft",
+       coalesce((select json_agg(json_build_object('shipmentId', v.id, 'msLeft', ${msLeft('v.next_try_at')})
+           order by v.next_try_at nulls first, v.id)
+         from shipments v where v.order_id = o.id and v.status = 'voiding'), '[]') as stops,
+       s.unreleased as "unreleasedShipments",
        s.doubled as "doubledShipments",
        coalesce((select json_agg(json_build_object('requestId', c.request_id, 'isOpen', c.is_open, 'units', c.units))
          from (select request_id, bool_or(state = 'open') as is_open, sum(done) as units from order_cuts
                where order_id = o.id group by request_id
-               order by bool_or(state = 'open') desc, max(created_at) desc limit ${LATEST_CUTS}) c), '[]') as cuts,
+               order by bool_or(state = 'open') desc, max(created_at) desc limit ${LATEST_REQUESTS}) c), '[]') as cuts,
        exists (select from order_cuts c where c.order_id = o.id and c.state = 'open' and (
            exists (select from backorders w where w.order_id = o.id and w.product_id = c.product_id and w.waiting > 0)
            or exists (select from reservations r join reservation_lines l on l.reservation_id = r.id
-                      where r.order_id = o.id and r.status = 'pending' and l.product_id = c.product_id and l.open_quantity > 0)
+                      where r.order_id = o.id and (r.status = 'pending' or ${unshipped('r')}) and l.product_id = c.product_id and l.open_quantity > 0)
            or not ${undecided('o.id', 'c.product_id')})) as "mayCut",
+       coalesce((select json_agg(json_build_object('requestId', a.id, 'state', a.state, 'code', a.code))
+         from (select id, state, code from order_amendments where order_id = o.id
+               order by state = 'open' desc, created_at desc limit ${LATEST_REQUESTS}) a), '[]') as amendments,
+       exists (select from order_amendments a where a.order_id = o.id and ${decidable('a')}) as "mayAmend",
        a.may_capture as "mayCapture", a.lapse_ms as "lapseMsLeft",
        coalesce((select array_agg(distinct t.details->>'reason') from alerts t
          where t.order_id = o.id and t.status <> 'resolved'), '{}') as attention

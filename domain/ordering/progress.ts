@@ -36,6 +36,8 @@ function asProgress(row: ProgressRow): OrderProgress {
     payments: row.payments as OrderProgress['payments'],
     asks: row.asks as OrderProgress['asks'],
     cuts: row.cuts as OrderProgress['cuts'],
+    stops: row.stops as OrderProgress['stops'],
+    amendments: row.amendments as OrderProgress['amendments'],
     shipments: row.shipments as OrderProgress['shipments'],
   };
 }

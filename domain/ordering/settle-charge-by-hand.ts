@@ -46,7 +46,10 @@ export async function settleChargeByHand(db: Database, request: ChargeByHand): P
         });
       return readPaymentView(tx, paymentId);
     }
-    if (reservations.some(({ id, status }) => id === reservationId && status === 'charging')) {
+    if (
+      payment.serves &&
+      reservations.some(({ id, status }) => id === reservationId && status === 'charging')
+    ) {
       throw new AppError(
         'PAYMENT_HOLDS_STOCK',
         'Stock is still reserved for this payment. Cancel the order, or wait until the reservation is given up.',

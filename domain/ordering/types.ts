@@ -1,9 +1,17 @@
 import type { ShipmentStatus, ShipmentView } from '../fulfilment/types';
 import type { AttentionView } from '../orders/attention';
-import type { AttentionKind, CancelState, Fulfilment, ItemStatus, OrderStatus } from '../orders/types';
+import type {
+  AttentionKind,
+  CancelState,
+  Fulfilment,
+  ItemStatus,
+  OrderStatus,
+  ReviewStatus,
+} from '../orders/types';
 import type { DisputeView, PaymentStatus, PaymentView, RefundView } from '../payments/types';
 import type { ReservationStatus } from '../stock/reservations/types';
-import type { Shortage } from '../stock/sourcing/types';
+import type { ShipTo, Shortage } from '../stock/sourcing/types';
+import type { AmendRefusalCode } from './amendments/types';
 
 /** One reservation of an order, with its time left by PostgreSQL's clock. */
 export interface ReservationProgress {
@@ -11,6 +19,8 @@ export interface ReservationProgress {
   seq: number;
   status: ReservationStatus;
   attempt: number;
+  /** It is paid for, and nothing of it is in a shipment yet: its order is reviewed. Absent, of a history from before reviews: false. */
+  isUnshipped?: boolean;
   expiresAt: string;
   /** Milliseconds until it falls due; zero or less: it is due. */
   msLeft: number;
@@ -38,24 +48,35 @@ export interface OrderProgress {
   waitingUnits: number;
   /** Milliseconds until they no longer wait; null: without end. */
   waitingMsLeft: number | null;
+  /**
+   * Milliseconds until its review is decided as set; null: nobody is to decide, or not before money is authorised. Absent, of a history
+   * from before reviews: null.
+   */
+  reviewMsLeft?: number | null;
   /** Count of shipments by status. */
   shipments: Partial<Record<ShipmentStatus, number>>;
   /** Shipments that have not left and that the carrier has not refused to stop. */
   stoppableShipments: number;
   /** Milliseconds until a carrier is to be asked (again) to stop a shipment; null: none is being stopped. */
   stopMsLeft: number | null;
+  /** The same of each, those first that are due longest. */
+  stops?: { shipmentId: string; msLeft: number }[];
   /** Shipments that failed or were voided, and whose units are still reserved. */
   unreleasedShipments: number;
   /** Shipments that carry again what has left after it was stopped for a cut. */
   doubledShipments: number;
   /** Money is to be taken of an authorised payment, or to be released, and that is not planned yet. */
-  mayCapture: boolean;
+  mayCapture?: boolean;
   /** Milliseconds until something is to be done about an authorisation before the gateway drops it; null: nothing is. */
-  lapseMsLeft: number | null;
+  lapseMsLeft?: number | null;
   /** The latest requests to take units out of it: whether more may be cut, and how many units were. */
   cuts: { requestId: string; isOpen: boolean; units: number }[];
   /** Something can be done about an open one now: of its products not all is being stopped or charged. */
   mayCut: boolean;
+  /** The latest requests to amend it, and why one was refused. */
+  amendments?: { requestId: string; state: CancelState; code: AmendRefusalCode | null }[];
+  /** Something can be done about an open one now: it is not begun, or what it waited for is decided. */
+  mayAmend?: boolean;
   /** For what it needs a person, each kind once. */
   attention: AttentionKind[];
 }
@@ -75,6 +96,16 @@ export interface GatewayAsk {
 export type PayRefusal =
   'HOLD_EXPIRED' | 'ORDER_NOT_PAYABLE' | 'PAYMENT_IN_PROGRESS' | 'PAYMENT_ATTEMPTS_EXCEEDED';
 
+/** The type of the failure of a step that fails each time it is tried. Its details are a `StepFailure`. */
+export const STEP_FAILED = 'STEP_FAILED';
+
+export interface StepFailure {
+  /** In words, without the text of the error: it is shown to whoever reads the order. The worker logs the rest. */
+  why: string;
+  /** False: it fails for every order alike, so no single one needs a person. */
+  isOfOrder: boolean;
+}
+
 /** What a reserve request came to. It is stored: the same order asked again gets the same outcome and its current progress. */
 export interface ReserveOutcome {
   outcome: 'reserved' | 'rejected' | 'refused';
@@ -93,6 +124,7 @@ export interface OrderView {
   fulfilment: Fulfilment;
   currency: string;
   totalMinor: number;
+  shipTo: ShipTo | null;
   failureCode?: string;
   cancelReason?: string;
   items: OrderItemView[];
@@ -102,11 +134,31 @@ export interface OrderView {
   payments: PaymentView[];
   refunds: RefundView[];
   disputes: DisputeView[];
+  /** Null: it is not reviewed. */
+  review: ReviewView | null;
   shipments: ShipmentView[];
+  /** Requests to take units out of it that are under way, oldest first. */
+  openCuts: OpenCutView[];
   /** For what it needs a person, oldest first. */
   attention: AttentionView[];
   createdAt: string;
   updatedAt: string;
+}
+
+export interface ReviewView {
+  status: ReviewStatus;
+  /** Until when somebody may decide; null: nothing was authorised that could be decided about. */
+  deadline: string | null;
+}
+
+/** A request to take units out of an order of which more may be taken out. */
+export interface OpenCutView {
+  requestId: string;
+  /** RFC 3339. */
+  since: string;
+  reason: string | null;
+  /** What was asked for, and what of it is taken out so far. */
+  items: { sku: string; quantity: number; cutQuantity: number }[];
 }
 
 export interface OrderItemView {

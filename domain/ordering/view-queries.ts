@@ -4,12 +4,12 @@ import { literals } from '../../platform/database/literals';
 import { newestFirst, utc, utcMicros, type PageRequest } from '../../platform/database/pages';
 import type { AttentionView } from '../orders/attention';
 import { LEFT_SHIPMENT_STATUSES, type ShipmentView } from '../fulfilment/types';
-import type { Fulfilment, OrderStatus } from '../orders/types';
+import type { Fulfilment, OrderStatus, ReviewStatus } from '../orders/types';
 import type { DisputeView, PaymentView, RefundView } from '../payments/types';
 import { DISPUTE_JSON, PAYMENT_JSON, REFUND_JSON } from '../payments/view-sql';
 import type { ReservationStatus } from '../stock/reservations/types';
-import type { Shortage } from '../stock/sourcing/types';
-import type { OrderItemView, ReservationView } from './types';
+import type { ShipTo, Shortage } from '../stock/sourcing/types';
+import type { OpenCutView, OrderItemView, ReservationView, ReviewView } from './types';
 
 /** What is still reserved in a warehouse for an item, and what was picked up there: not what was given back. */
 const ALLOCATIONS = `
@@ -26,8 +26,11 @@ const ALLOCATIONS = `
 /** The whole order `o` in one row, so that what a client reads is from one snapshot. */
 const ORDER = `
   o.id, o.status, o.customer_id as "customerId", o.fulfilment, o.currency, o.total_minor as "totalMinor",
+  o.ship_to as "shipTo",
   o.failure_code as "failureCode", o.failure_detail as "failureDetail", o.failure_details as "failureDetails",
   o.cancel_reason as "cancelReason", o.shortages,
+  case when o.review_status is not null
+    then json_build_object('status', o.review_status, 'deadline', ${utc('o.review_until')}) end as review,
   ${utc('o.created_at')} as "createdAt", ${utc('o.updated_at')} as "updatedAt",
   ${utcMicros('o.created_at')} as "createdAtMicros",
   coalesce((select json_agg(json_build_object('sku', i.sku, 'quantity', i.quantity, 'unitPriceMinor', i.unit_price_minor,
@@ -49,6 +52,12 @@ const ORDER = `
       'items', coalesce((select json_agg(json_build_object('sku', si.sku, 'quantity', si.quantity) order by si.sku)
         from shipment_items si where si.shipment_id = s.id), '[]')) order by s.created_at, w.code)
     from shipments s join warehouses w on w.id = s.warehouse_id where s.order_id = o.id), '[]') as shipments,
+  coalesce((select json_agg(c.cut order by c.since, c.request_id) from (
+      select u.request_id, min(u.created_at) as since, json_build_object('requestId', u.request_id, 'since', ${utc('min(u.created_at)')},
+        'reason', min(u.reason),
+        'items', json_agg(json_build_object('sku', i.sku, 'quantity', u.quantity, 'cutQuantity', u.done) order by i.line)) as cut
+      from order_cuts u join order_items i on i.order_id = u.order_id and i.product_id = u.product_id
+      where u.order_id = o.id group by u.request_id having bool_or(u.state = 'open')) c), '[]') as "openCuts",
   coalesce((select json_agg(json_build_object('kind', a.details->>'reason', 'about', a.details->>'about',
       'since', ${utc('a.raised_at')}, 'why', a.details->>'why', 'next', a.details->>'next') order by a.id)
     from alerts a where a.order_id = o.id and a.status <> 'resolved'), '[]') as attention`;
@@ -60,6 +69,7 @@ export interface OrderRow {
   fulfilment: Fulfilment;
   currency: string;
   totalMinor: number;
+  shipTo: ShipTo | null;
   failureCode: string | null;
   failureDetail: string | null;
   failureDetails: Readonly<Record<string, unknown>>;
@@ -74,7 +84,9 @@ export interface OrderRow {
   payments: PaymentView[];
   refunds: RefundView[];
   disputes: DisputeView[];
+  review: ReviewView | null;
   shipments: ShipmentView[];
+  openCuts: OpenCutView[];
   attention: AttentionView[];
 }
 
@@ -89,6 +101,7 @@ export function selectOrders(on: Queryable, orderIds: readonly string[]): Promis
 
 export interface OrderFilter extends PageRequest {
   status?: OrderStatus;
+  review?: ReviewStatus;
   customerId?: string;
   sku?: string;
   /** Made at this time or later. */
@@ -101,6 +114,7 @@ export interface OrderFilter extends PageRequest {
 export function selectOrderPage(db: Database, filter: OrderFilter): Promise<OrderRow[]> {
   const query = db.builder('orders as o').select(db.builder.raw(ORDER));
   if (filter.status !== undefined) void query.where('o.status', filter.status);
+  if (filter.review !== undefined) void query.where('o.review_status', filter.review);
   if (filter.customerId !== undefined) void query.where('o.customer_id', filter.customerId);
   if (filter.from !== undefined) void query.where('o.created_at', '>=', filter.from);
   if (filter.to !== undefined) void query.where('o.created_at', '<', filter.to);

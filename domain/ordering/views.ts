@@ -43,6 +43,7 @@ function asRecord(row: OrderRow): OrderRecord {
       fulfilment: row.fulfilment,
       currency: row.currency,
       totalMinor: row.totalMinor,
+      shipTo: row.shipTo,
       ...(row.failureCode === null ? {} : { failureCode: row.failureCode }),
       ...(row.cancelReason === null ? {} : { cancelReason: row.cancelReason }),
       items: row.items.map((item) => ({
@@ -61,7 +62,9 @@ function asRecord(row: OrderRow): OrderRecord {
       payments: row.payments,
       refunds: row.refunds,
       disputes: row.disputes,
+      review: row.review,
       shipments: row.shipments,
+      openCuts: row.openCuts,
       attention: row.attention,
       createdAt: row.createdAt,
       updatedAt: row.updatedAt,

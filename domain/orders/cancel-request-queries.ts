@@ -1,18 +1,26 @@
-import { execute, maybeOne, type Transaction } from '../../platform/database/database';
+import { maybeOne, type Transaction } from '../../platform/database/database';
 import { literals } from '../../platform/database/literals';
 import { OPEN_ORDER_STATUSES, type CancelState, type OrderStatus } from './types';
 
-/** Opens a request to cancel an open order; false where one is open already, or the order is not open. */
-export async function openCancelRequest(tx: Transaction, orderId: string, reason: string): Promise<boolean> {
-  const opened = await execute(
+/**
+ * Opens a request to cancel an open order, and ends its review; undefined where a request is open already, or the order is not open. A
+ * decision about the review is an update of the same row: one of them comes first.
+ */
+export function openCancelRequest(
+  tx: Transaction,
+  orderId: string,
+  reason: string,
+): Promise<{ endedReview: boolean } | undefined> {
+  return maybeOne(
     tx,
     'orders.open_cancel_request',
     `update orders set cancel_reason = $2, cancel_state = 'open', updated_at = clock_timestamp(),
-       cancel_base = (select coalesce(sum(cancelled_quantity), 0) from order_items where order_id = $1)
-     where id = $1 and cancel_state is distinct from 'open' and status in ${literals(OPEN_ORDER_STATUSES)}`,
+       cancel_base = (select coalesce(sum(cancelled_quantity), 0) from order_items where order_id = $1),
+       review_status = case when review_status = 'open' then 'ended' else review_status end
+     where id = $1 and cancel_state is distinct from 'open' and status in ${literals(OPEN_ORDER_STATUSES)}
+     returning old.review_status is not distinct from 'open' as "endedReview"`,
     [orderId, reason],
   );
-  return opened > 0;
 }
 
 /**

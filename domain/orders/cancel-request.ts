@@ -1,9 +1,10 @@
 import type { Transaction } from '../../platform/database/database';
 import { endCancelRequest, openCancelRequest } from './cancel-request-queries';
 import { appendEvents } from './events';
+import { resolveReviewAttention } from './review';
 
 /**
- * Records that an open order is to be cancelled, so that a saga that is started again knows.
+ * Records that an open order is to be cancelled, so that a saga that is started again knows. A review of it that is open ends.
  *
  * @returns false where that was recorded before, or the order is not open
  */
@@ -13,8 +14,10 @@ export async function recordCancelRequest(
   reason: string,
 ): Promise<boolean> {
   const opened = await openCancelRequest(tx, orderId, reason);
-  if (opened) await appendEvents(tx, [{ orderId, type: 'cancel_requested', data: { reason } }]);
-  return opened;
+  if (!opened) return false;
+  await appendEvents(tx, [{ orderId, type: 'cancel_requested', data: { reason } }]);
+  if (opened.endedReview) await resolveReviewAttention(tx, [orderId]);
+  return true;
 }
 
 /** Ends the request to cancel an order of which nothing more can be ended: done where anything was, else refused. */

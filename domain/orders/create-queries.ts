@@ -14,6 +14,7 @@ export interface NewOrder {
   holdSeconds: number;
   /** How long its units may wait for stock; null: they do not, or without end. */
   backorderSeconds: number | null;
+  isReviewed: boolean;
   failureCode: string | null;
   failureDetail: string | null;
   /** Figures that belong to the code. */
@@ -31,13 +32,14 @@ export function insertOrders(tx: Transaction, orders: readonly NewOrder[]): Prom
     'orders.insert',
     `insert into orders (id, customer_id, status, fulfilment, currency, total_minor, ship_to, reservation_seconds,
                          failure_code, failure_detail, payment_method, input, sourcing, shortages, failure_details, backorder_until,
-                         capture)
+                         review_status, capture)
      select id, customer_id, status, fulfilment, currency, total, ship_to, seconds, code, detail, method, input, sourcing, shortages,
-            details, clock_timestamp() + make_interval(secs => wait), capture
+            details, clock_timestamp() + make_interval(secs => wait), case when reviewed then 'open' end, capture
      from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::jsonb[], $8::int[],
-                 $9::text[], $10::text[], $11::jsonb[], $12::jsonb[], $13::jsonb[], $14::jsonb[], $15::jsonb[], $16::int[], $17::text[])
+                 $9::text[], $10::text[], $11::jsonb[], $12::jsonb[], $13::jsonb[], $14::jsonb[], $15::jsonb[], $16::int[], $17::bool[],
+                 $18::text[])
        as o (id, customer_id, status, fulfilment, currency, total, ship_to, seconds, code, detail, method, input, sourcing, shortages,
-             details, wait, capture)`,
+             details, wait, reviewed, capture)`,
     [
       orders.map((o) => o.id),
       orders.map((o) => o.customerId),
@@ -55,6 +57,7 @@ export function insertOrders(tx: Transaction, orders: readonly NewOrder[]): Prom
       orders.map((o) => JSON.stringify(o.shortages)),
       orders.map((o) => JSON.stringify(o.failureDetails)),
       orders.map((o) => o.backorderSeconds),
+      orders.map((o) => o.isReviewed),
       orders.map((o) => o.capture),
     ],
   );

@@ -44,6 +44,7 @@ export async function createFailedOrder(
     shipTo: order.shipTo,
     holdSeconds: order.holdSeconds,
     backorderSeconds: null,
+    isReviewed: false,
     failureCode: failure.code,
     failureDetail: failure.detail,
     failureDetails: {},

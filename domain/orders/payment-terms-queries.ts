@@ -1,5 +1,5 @@
 import { execute, many, maybeOne, type Queryable, type Transaction } from '../../platform/database/database';
-import type { PaymentMethod } from './types';
+import type { CaptureMode, PaymentMethod } from './types';
 
 export interface PaymentTerms {
   currency: string;
@@ -9,8 +9,11 @@ export interface PaymentTerms {
   holdSeconds: number;
   /** A request to cancel it is open. */
   isBeingCancelled: boolean;
-  /** Its payments are only authorised at first. */
-  isCapturedLater: boolean;
+  /** Somebody is to decide about it. */
+  isReviewOpen: boolean;
+  /** No review is in the way of shipping it: there is none, or it was approved. */
+  mayShip: boolean;
+  capture: CaptureMode;
 }
 
 /** What is agreed about paying for an order; undefined: no such order. */
@@ -20,7 +23,9 @@ export function selectPaymentTerms(on: Queryable, orderId: string): Promise<Paym
     'orders.payment_terms',
     `select currency, payment_method as "paymentMethod", reservation_seconds as "holdSeconds",
        cancel_state is not distinct from 'open' as "isBeingCancelled",
-       capture = 'on_shipment' or review_status is not distinct from 'open' as "isCapturedLater" from orders where id = $1`,
+       review_status is not distinct from 'open' as "isReviewOpen", coalesce(review_status, 'approved') = 'approved' as "mayShip",
+       capture
+     from orders where id = $1`,
     [orderId],
   );
 }

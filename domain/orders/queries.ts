@@ -67,7 +67,7 @@ export function updateItems(tx: Transaction, deltas: readonly ItemDelta[]): Prom
 }
 
 /**
- * Ends the open orders among these whose every unit is fulfilled or cancelled; returns those that ended.
+ * Ends the open orders among these whose every unit is fulfilled or cancelled, and their reviews; returns those that ended.
  * Order rows are locked first, so that the units are read after any other transaction on the same order.
  */
 export async function endSettledOrders(
@@ -76,7 +76,7 @@ export async function endSettledOrders(
   /** `endAs` for orders that are in one of `from`, `otherwise` for the rest. */
   end: { endAs: OrderStatus; from: readonly OrderStatus[]; otherwise: OrderStatus },
   failure: { code: string; detail: string } | null,
-): Promise<{ orderId: string; status: OrderStatus }[]> {
+): Promise<{ orderId: string; status: OrderStatus; endedReview: boolean }[]> {
   await selectForUpdate(tx, orderIds);
   return many(
     tx,
@@ -85,11 +85,12 @@ export async function endSettledOrders(
      set status = case when u.fulfilled > 0 then 'fulfilled' when o.status = any ($5::text[]) then $2 else $6 end,
          failure_code = case when u.fulfilled > 0 then o.failure_code else coalesce($3, o.failure_code) end,
          failure_detail = case when u.fulfilled > 0 then o.failure_detail else coalesce($4, o.failure_detail) end,
+         review_status = case when o.review_status = 'open' then 'ended' else o.review_status end,
          updated_at = clock_timestamp()
      from (select order_id, sum(reserved_quantity + backordered_quantity) as open, sum(fulfilled_quantity) as fulfilled
            from order_items where order_id = any (${listOf(1, 'uuid')}) group by order_id) u
      where o.id = u.order_id and u.open = 0 and o.status in ${literals(OPEN_ORDER_STATUSES)}
-     returning o.id as "orderId", o.status`,
+     returning o.id as "orderId", o.status, old.review_status is not distinct from 'open' as "endedReview"`,
     [orderIds, end.endAs, failure?.code ?? null, failure?.detail ?? null, end.from, end.otherwise],
   );
 }

@@ -1,4 +1,4 @@
-import type { ItemStatus, OrderStatus, PricedUnits } from './types';
+import type { CaptureMode, ItemStatus, OrderStatus, PricedUnits, ReviewTerms } from './types';
 
 /** Every change of an order's status that may happen. */
 export const ORDER_TRANSITIONS: Readonly<Record<OrderStatus, readonly OrderStatus[]>> = {
@@ -42,4 +42,25 @@ export const NO_CURRENCY = 'XXX';
 /** The price of some units, minor units: each quantity times its unit price. */
 export function priceOf(units: readonly PricedUnits[]): number {
   return units.reduce((sum, { quantity, unitPriceMinor }) => sum + quantity * unitPriceMinor, 0);
+}
+
+/** Whether an order of this total is reviewed: none is without terms, nor in a currency that they do not name. */
+export function isReviewed(
+  terms: Pick<ReviewTerms, 'fromMinor'> | undefined,
+  { currency, totalMinor }: { currency: string; totalMinor: number },
+): boolean {
+  const from = terms?.fromMinor[currency];
+  return from !== undefined && totalMinor >= from;
+}
+
+/** Whether a payment that begins now is only authorised: so it is while its order is reviewed, whenever the order wants its money taken. */
+export function isCapturedLater({
+  capture,
+  isReviewOpen,
+}: {
+  /** Absent: with the order. */
+  capture?: CaptureMode | undefined;
+  isReviewOpen: boolean;
+}): boolean {
+  return isReviewOpen || capture === 'on_shipment';
 }

@@ -1,6 +1,7 @@
 import type { Transaction } from '../../platform/database/database';
 import { appendEvents } from './events';
 import { endSettledOrders, updateStatus } from './queries';
+import { resolveReviewAttention } from './review';
 import { mayBecome } from './rules';
 import { OPEN_ORDER_STATUSES, type OrderStatus } from './types';
 
@@ -25,6 +26,10 @@ export async function settleStatus(
       type: `order_${status}`,
       data: status === endAs && failure ? { code: failure.code, detail: failure.detail } : {},
     })),
+  );
+  await resolveReviewAttention(
+    tx,
+    ended.filter(({ endedReview }) => endedReview).map(({ orderId }) => orderId),
   );
   return ended.map((order) => order.orderId);
 }

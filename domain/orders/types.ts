@@ -41,18 +41,30 @@ export type ItemStatus = (typeof ITEM_STATUSES)[number];
 export const CAPTURE_MODES = ['now', 'on_shipment'] as const;
 export type CaptureMode = (typeof CAPTURE_MODES)[number];
 
-/** How the review of an order stands. */
-export const REVIEW_STATUSES = ['open', 'approved', 'rejected'] as const;
+/**
+ * How the review of an order stands. `open`: nothing of it ships; `ended`: the order was cancelled, or ended otherwise, before it was
+ * decided.
+ */
+export const REVIEW_STATUSES = ['open', 'approved', 'rejected', 'ended'] as const;
 export type ReviewStatus = (typeof REVIEW_STATUSES)[number];
+
+export const REVIEW_OUTCOMES = ['approved', 'rejected'] as const satisfies readonly ReviewStatus[];
+export type ReviewOutcome = (typeof REVIEW_OUTCOMES)[number];
+
+/** What somebody says about an order, and how its review stands then. */
+export const REVIEW_DECISIONS = {
+  approve: 'approved',
+  reject: 'rejected',
+} as const satisfies Record<string, ReviewOutcome>;
 
 /** Which orders are reviewed, and for how long. */
 export interface ReviewTerms {
   /** An order of this total or more is reviewed, minor units by ISO 4217 code; a currency that is not here is not. */
   fromMinor: Readonly<Record<string, number>>;
-  /** How long somebody may decide. */
+  /** How long somebody may decide, from when money is authorised. */
   seconds: number;
   /** What is decided when nobody did. */
-  otherwise: Exclude<ReviewStatus, 'open'>;
+  otherwise: ReviewOutcome;
 }
 
 /** What an order is charged with. `token` is the gateway's word for a card, never a card number. */
@@ -77,7 +89,7 @@ export interface OrderInput {
   payment: PaymentMethod | null;
   /** When its money is taken; absent: with the order. */
   capture?: CaptureMode | undefined;
-  /** Above these totals, minor units by currency, it is reviewed; absent: never. */
+  /** Whether it is reviewed, by its total; absent: it is not. */
   review?: ReviewTerms | undefined;
   /** SHA-256 of the request body, where it came with an Idempotency-Key. */
   fingerprint: string | null;
@@ -121,7 +133,7 @@ export const ATTENTION = {
     next: 'The gateway refuses this refund for good. Give the money back in another way and record it with POST /refunds/{id}/resolve, or try again with POST /refunds/{id}/retry.',
   },
   refund_delayed: {
-    next: 'The gateway has not made this refund yet. It is tried again by itself. The gateway may have made it although its response was lost: look there for a refund with this id (Stripe: metadata refundId) before you give the money back in another way, since Holdfast does not ask about it any more once POST /refunds/{id}/resolve has recorded that.',
+    next: 'The gateway has not made this refund yet. It is tried again by itself. The gateway may have made it although its response was lost: look there for a refund with this id (Stripe: metadata refundId) before you give the money back in another way, since Holdfast does not ask about it any more once POST /refunds/{id}/resolve has recorded that. Where the gateway is not set up any more, set its credentials again, or see there what became of the refund and record it the same way.',
   },
   refunded_twice: {
     next: 'The gateway made this refund after a person had recorded what was done instead. See whether the customer got the money twice. Then end this with POST /inventory/alerts/{id}/resolve.',
@@ -148,7 +160,7 @@ export const ATTENTION = {
     next: 'The gateway has not taken this money yet. It is tried again by itself, and the authorisation lapses at captureBefore of the payment. Look at the gateway before you take the money in another way: POST /captures/{id}/resolve records that, and Holdfast does not ask about it any more.',
   },
   captured_twice: {
-    next: 'The gateway took this money after a person had recorded what was done instead. See whether the customer paid twice, and give it back at the gateway. Then end this with POST /inventory/alerts/{id}/resolve.',
+    next: 'The gateway took this money after a person had recorded what was done instead. See whether the customer paid twice. What is found when the rest of the authorisation is released goes back by itself: look at the refunds of the payment first, else give it back at the gateway. Then end this with POST /inventory/alerts/{id}/resolve.',
     byHand: true,
   },
   void_delayed: {
@@ -164,6 +176,12 @@ export const ATTENTION = {
   left_after_stop: {
     next: 'The carrier picked this parcel up after it was stopped: the goods are gone and their money goes back. Get the parcel back and book its units in with POST /inventory/{sku}/adjust, or charge the customer anew. Then end this with POST /inventory/alerts/{id}/resolve.',
     byHand: true,
+  },
+  review_open: {
+    next: 'Nothing of this order ships before somebody decides, and its deadline decides otherwise. Approve or reject it with POST /orders/{id}/review.',
+  },
+  step_failing: {
+    next: 'A step of this order fails each time although PostgreSQL works: something in its rows is wrong, or in this build. It is tried again at least every five minutes; until it succeeds, what comes after it waits. The log of the worker has the error. Start a check with POST /jobs/consistency and mend what it finds. This ends when the step succeeds.',
   },
   workflow_stuck: {
     next: "The task of this order's workflow fails again and again. Look at the build that runs it. The safe way out is to terminate the workflow: its rows decide, and the reconciler starts it anew.",

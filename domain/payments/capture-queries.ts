@@ -1,7 +1,6 @@
 import { execute, many, maybeOne, type Queryable, type Transaction } from '../../platform/database/database';
 import { literals } from '../../platform/database/literals';
 import { nextTry, type RetryTimes } from '../../platform/database/retry-times';
-import { LEFT_SHIPMENT_STATUSES } from '../fulfilment/types';
 import { capturedAs } from './captured-as-sql';
 import type { CapturedInParts } from './rules';
 import { OPEN_CAPTURE_STATUSES, type CaptureStatus, type CaptureView, type RefundSettlement } from './types';
@@ -104,36 +103,31 @@ export interface ClaimedCapture extends CaptureRow {
 const CAPTURE_COLUMNS = `c.id, c.payment_id as "paymentId", c.order_id as "orderId", c.amount_minor as "amountMinor", p.currency, c.status,
   c.key_number as "keyNumber", c.tries, p.gateway, p.gateway_ref as "chargeRef", p.captured_minor as "capturedMinor"`;
 
-/**
- * Nothing more will be captured of the payment `p` of the reservation `r` than the capture `c`: no other capture of it is to be made,
- * also where one takes everything that is left. A parcel that has just left is seen in the same snapshot as the end of its reservation.
- */
+/** Nothing more will be captured of the payment `p` than the capture `c`; `$4`: all of its parcels that ever leave have a capture. */
 const IS_LAST = `(not p.multicapture or (
   not exists (select from captures other where other.payment_id = p.id and other.id <> c.id and other.status in ('planned', 'failed'))
-  and (p.captured_whole or (
-    r.status <> 'confirmed'
-    and not exists (select from shipments s where s.reservation_id = r.id and s.status in ${literals(LEFT_SHIPMENT_STATUSES)}
-                    and not exists (select from captures of_parcel where of_parcel.payment_id = p.id and of_parcel.shipment_id = s.id))))))`;
+  and (p.captured_whole or $4)))`;
 
 /**
  * Counts an attempt at a planned capture and says when the next is due, before the call. Whether it is final is decided once for each
- * key, since the same key must be the same request. Undefined: it is not planned any more, or waits for another one.
+ * key, since the same key must be the same request. The caller has the payment's lock. Undefined: it is not planned any more, or waits
+ * for another one.
  */
 export function claimCapture(
-  on: Queryable,
+  tx: Transaction,
   captureId: string,
-  { firstSeconds, longestSeconds }: RetryTimes,
+  { times: { firstSeconds, longestSeconds }, isLastParcel }: { times: RetryTimes; isLastParcel: boolean },
 ): Promise<ClaimedCapture | undefined> {
   return maybeOne<ClaimedCapture>(
-    on,
+    tx,
     'payments.claim_capture',
     `update captures c
      set tries = c.tries + 1, asked_at = clock_timestamp(), next_try_at = ${nextTry('c.tries', '$2', '$3')},
          is_final = coalesce(c.is_final, ${IS_LAST})
-     from payments p join reservations r on r.id = p.reservation_id
+     from payments p
      where c.id = $1 and p.id = c.payment_id and c.status in ${literals(OPEN_CAPTURE_STATUSES)} and not ${WAITS_FOR_CAPTURE}
      returning ${CAPTURE_COLUMNS}, c.is_final as "isFinal"`,
-    [captureId, firstSeconds, longestSeconds],
+    [captureId, firstSeconds, longestSeconds, isLastParcel],
   );
 }
 

@@ -1,4 +1,5 @@
-import type { Transaction } from '../../platform/database/database';
+import type { Queryable, Transaction } from '../../platform/database/database';
+import { isAppError } from '../../platform/errors';
 import { newId } from '../../platform/ids';
 import { raiseAttention, resolveAttention } from '../orders/attention';
 import { appendEvents } from '../orders/events';
@@ -28,6 +29,13 @@ const TIMES = { firstSeconds: 0.5, longestSeconds: 3_600 };
 const DELAYED_AFTER_TRIES = 6;
 /** So often the gateway may refuse it before a person is told. */
 const REFUSALS = 4;
+/** What is thrown of a capture that will not be made under this key, however often it is asked for. */
+const REFUSED_AS: ReadonlySet<string> = new Set(['PAYMENT_KEY_REUSED', 'AMOUNT_NOT_CHARGEABLE']);
+
+export interface CaptureDeps extends RefundDeps {
+  /** No parcel that a payment pays for leaves any more, and each that left has its capture. In one snapshot. */
+  isLastParcel(on: Queryable, paymentId: string): Promise<boolean>;
+}
 
 /** A capture to plan, minor units. */
 export interface CapturePlan {
@@ -63,7 +71,8 @@ export async function planCaptures(
     .filter(({ captureId }) => written.has(captureId))
     .map(({ captureId, paymentId, shipmentId, amountMinor }) => ({
       orderId,
-      type: 'capture_started',
+      // What costs nothing is not asked for.
+      type: amountMinor === 0 ? 'capture_succeeded' : 'capture_started',
       data: { captureId, paymentId, amountMinor, ...(shipmentId === null ? {} : { shipmentId }) },
     }));
 }
@@ -77,17 +86,31 @@ export async function planCaptures(
  * @param limits of a brief attempt that takes longer nothing is recorded; of any other, that it does
  */
 export async function askCapture(
-  deps: RefundDeps,
+  deps: CaptureDeps,
   captureId: string,
   limits: CallLimits = { briefMs: null },
 ): Promise<void> {
   const { db } = deps;
-  const capture = await claimCapture(db, captureId, TIMES);
+  const capture = await db.retrying((tx) => claim(tx, captureId, deps.isLastParcel));
   if (!capture) return;
   const inTime = await withinLimit(callGateway(deps, capture), limits);
   if (inTime === 'late' && limits.briefMs !== null) return;
   const outcome: CallOutcome = inTime === 'late' ? { status: 'unknown', reason: LATE } : inTime;
   await db.retrying((tx) => settleCapture(tx, capture, outcome));
+}
+
+/** Under the lock of the payment, so that of two captures of it that are claimed at once the second waits for the first. */
+async function claim(
+  tx: Transaction,
+  captureId: string,
+  isLastParcel: CaptureDeps['isLastParcel'],
+): Promise<ClaimedCapture | undefined> {
+  const capture = await selectCaptureForUpdate(tx, captureId);
+  if (!capture) return undefined;
+  return claimCapture(tx, captureId, {
+    times: TIMES,
+    isLastParcel: await isLastParcel(tx, capture.paymentId),
+  });
 }
 
 type CallOutcome = CaptureOutcome | KeySpent | { status: 'unknown'; reason: string };
@@ -118,7 +141,8 @@ async function callGateway({ gatewayNamed, log }: RefundDeps, capture: ClaimedCa
     });
   } catch (error) {
     log?.warn({ err: error, captureId, gateway: capture.gateway }, 'a capture was not made');
-    return { status: 'unknown', reason: shownReason(error) };
+    const isRefused = isAppError(error) && REFUSED_AS.has(error.code);
+    return { status: isRefused ? 'failed' : 'unknown', reason: shownReason(error) };
   }
 }
 

@@ -49,31 +49,35 @@ export function selectCharge(on: Queryable, paymentId: string): Promise<ChargeRo
   );
 }
 
+/** The gateway's ids of a charge and of its customer, where it has given them. */
+export type GatewayRefs = Pick<ChargeRow, 'gatewayRef' | 'customerRef'>;
+
 /**
- * Stores the gateway's id of a charge in flight unless one is stored already, and returns the stored one; undefined: the
- * payment is no longer in flight, or its money is not wanted any more.
+ * Stores the gateway's ids of a charge in flight and of its customer unless they are stored already, and returns the stored ones;
+ * undefined: the payment is no longer in flight, or its money is not wanted any more.
  */
 export async function storeGatewayRef(
   on: Queryable,
   paymentId: string,
-  { gatewayRef: ref, customerRef }: { gatewayRef: string; customerRef: string | null },
-): Promise<string | undefined> {
-  const stored = await maybeOne<{ ref: string }>(
+  { gatewayRef, customerRef }: GatewayRefs,
+): Promise<GatewayRefs | undefined> {
+  return maybeOne<GatewayRefs>(
     on,
     'payments.store_gateway_ref',
     `update payments p
      set gateway_ref = coalesce(gateway_ref, $2), customer_ref = coalesce(customer_ref, $3), updated_at = clock_timestamp()
      where id = $1 and serves and status in ${literals(PAYMENT_STATUSES_IN_FLIGHT)}
        and exists (select 1 from reservations r where r.id = p.reservation_id and r.status = 'charging')
-     returning gateway_ref as ref`,
-    [paymentId, ref, customerRef],
+     returning gateway_ref as "gatewayRef", customer_ref as "customerRef"`,
+    [paymentId, gatewayRef, customerRef],
   );
-  return stored?.ref;
 }
 
 export interface ClaimedCharge {
   reservationId: string;
-  /** Since the gateway was first asked, seconds. */
+  /** False: another payment of the reservation took its place. */
+  serves: boolean;
+  /** Since the gateway was first asked, seconds; of one that waits for its customer, since that was to have authenticated. */
   askedSeconds: number;
 }
 
@@ -98,8 +102,8 @@ export function claimCharge(
            -- Who authenticates is usually told by the gateway; the bound is kept to the second.
            else least(${nextTry('p.tries', '$4', '$5')}, greatest(p.action_until, clock_timestamp() + make_interval(secs => $4))) end
      where p.id = $1 and p.status in ${literals(PAYMENT_STATUSES_IN_FLIGHT)}
-     returning p.reservation_id as "reservationId",
-       extract(epoch from clock_timestamp() - p.first_asked_at)::float8 as "askedSeconds"`,
+     returning p.reservation_id as "reservationId", p.serves,
+       extract(epoch from clock_timestamp() - greatest(p.first_asked_at, p.action_until))::float8 as "askedSeconds"`,
     [paymentId, unknown.firstSeconds, unknown.longestSeconds, action.firstSeconds, action.longestSeconds],
   );
 }

@@ -107,17 +107,13 @@ async function prepare(db: Database, gateway: PaymentGateway, request: ChargeReq
   if (request.gatewayRef) return { status: 'ready', request };
   const prepared = await ask(() => gateway.prepare(request));
   if (prepared.status === 'declined') return prepared;
-  if (!prepared.gatewayRef) return { status: 'ready', request };
-  const { customerRef = null } = prepared;
-  const gatewayRef = await storeGatewayRef(db, request.paymentId, {
-    gatewayRef: prepared.gatewayRef,
-    customerRef,
-  });
-  if (gatewayRef)
-    return {
-      status: 'ready',
-      request: { ...request, gatewayRef, customerRef: request.customerRef ?? customerRef },
-    };
+  const { gatewayRef, customerRef = null } = prepared;
+  if (gatewayRef === null && customerRef === null) return { status: 'ready', request };
+  const stored = await storeGatewayRef(db, request.paymentId, { gatewayRef, customerRef });
+  if (stored) {
+    const customer = request.customerRef ?? stored.customerRef;
+    return { status: 'ready', request: { ...request, gatewayRef: stored.gatewayRef, customerRef: customer } };
+  }
   // Another call has settled it meanwhile, or the reservation was given up.
   const payment = await selectCharge(db, request.paymentId);
   return (payment && storedOutcome(payment)) ?? { status: 'unknown' };

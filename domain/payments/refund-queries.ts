@@ -28,10 +28,14 @@ export function selectRefundableForUpdate(tx: Transaction, orderId: string): Pro
   return many<RefundablePayment>(
     tx,
     'payments.lock_refundable',
-    `select id as "paymentId", reservation_id as "reservationId", capture_planned_minor as "capturedMinor",
-       captured_whole as "isWhole", refund_planned_minor as "refundPlannedMinor"
-     from payments where order_id = $1 and status in ${literals(REFUNDABLE_PAYMENT_STATUSES)} order by id
-     for no key update`,
+    `with locked as (
+       select * from payments where order_id = $1 and status in ${literals(REFUNDABLE_PAYMENT_STATUSES)} order by id for no key update
+     )
+     select p.id as "paymentId", p.reservation_id as "reservationId",
+       (p.capture_planned_minor - coalesce((select sum(c.amount_minor) from captures c
+                                            where c.payment_id = p.id and c.settled_as = 'waived'), 0))::bigint as "capturedMinor",
+       p.captured_whole as "isWhole", p.refund_planned_minor as "refundPlannedMinor"
+     from locked p order by p.id`,
     [orderId],
   );
 }

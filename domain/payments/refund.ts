@@ -1,8 +1,8 @@
-import type { Database, Transaction } from '../../platform/database/database';
+import type { Database, Queryable, Transaction } from '../../platform/database/database';
 import { isAppError } from '../../platform/errors';
 import { newId } from '../../platform/ids';
 import type { Logger } from '../../platform/telemetry/log';
-import { raiseAttention, resolveAttention } from '../orders/attention';
+import { attentionDetails, raiseAttention, resolveAttention } from '../orders/attention';
 import { appendEvents } from '../orders/events';
 import type { NewEvent } from '../orders/types';
 import { refundNotFound } from './errors';
@@ -139,7 +139,9 @@ async function holdBack(tx: Transaction, refundId: string): Promise<boolean> {
   }
 }
 
-type NoOutcome = { status: 'unknown'; reason: string } | KeySpent;
+type NoOutcome =
+  /** `isNotSetUp`: there is no such gateway any more, so nothing was asked. */
+  { status: 'unknown'; reason: string; isNotSetUp?: boolean } | KeySpent;
 type CallOutcome = RefundOutcome | NoOutcome;
 
 async function callGateway({ gatewayNamed, log }: RefundDeps, refund: RefundRow): Promise<CallOutcome> {
@@ -151,7 +153,9 @@ async function callGateway({ gatewayNamed, log }: RefundDeps, refund: RefundRow)
     log?.warn({ err: error, refundId: refund.id, gateway: refund.gateway }, 'a refund was not made');
     const reason = shownReason(error);
     const isRefused = isAppError(error) && REFUSALS.has(error.code);
-    return isRefused ? { status: 'failed', gatewayRef: null, reason } : { status: 'unknown', reason };
+    return isRefused
+      ? { status: 'failed', gatewayRef: null, reason }
+      : { status: 'unknown', reason, isNotSetUp: isAppError(error, 'PAYMENT_GATEWAY_CHANGED') };
   }
 }
 
@@ -201,14 +205,24 @@ export function attentionOn(refundId: string) {
   ];
 }
 
+/** Whether a person was told that the gateway of this refund is not set up any more: nobody there can be asked about it. */
+export async function isOutOfReach(on: Queryable, orderId: string, refundId: string): Promise<boolean> {
+  const delayed = await attentionDetails(on, orderId, 'refund_delayed');
+  return delayed.some(({ about, isNotSetUp }) => about === refundId && isNotSetUp === true);
+}
+
 async function recordDelay(
   tx: Transaction,
   { id: refundId, orderId, status, tries, keyNumber }: RefundRow,
-  { status: outcome, reason: why }: NoOutcome,
+  outcome: NoOutcome,
 ): Promise<void> {
-  const spentKeyNumber = outcome === 'key_spent' ? keyNumber : null;
+  const { reason: why } = outcome;
+  const spentKeyNumber = outcome.status === 'key_spent' ? keyNumber : null;
+  const isNotSetUp = outcome.status === 'unknown' && outcome.isNotSetUp === true;
   const isOpen = (await updateRefundError(tx, refundId, { why, spentKeyNumber })) > 0;
-  // One that the gateway has is looked at seldom, and its looks count as tries.
-  if (isOpen && status === 'planned' && tries >= DELAYED_AFTER_TRIES)
-    await raiseAttention(tx, [{ orderId, kind: 'refund_delayed', about: refundId, why }]);
+  // One that the gateway has is looked at seldom, and its looks count as tries: it needs a person only where it cannot be looked at.
+  if (isOpen && (status === 'planned' || isNotSetUp) && tries >= DELAYED_AFTER_TRIES) {
+    const details = isNotSetUp ? { isNotSetUp } : {};
+    await raiseAttention(tx, [{ orderId, kind: 'refund_delayed', about: refundId, why, details }]);
+  }
 }

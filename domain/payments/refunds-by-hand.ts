@@ -7,7 +7,7 @@ import type { NewEvent } from '../orders/types';
 import { refundNotFound, unknownPaymentOfOrder } from './errors';
 import { readPayment } from './payments';
 import { selectToldRefund } from './gateway-event-queries';
-import { attentionOn, lockRefundable, planRefunds } from './refund';
+import { attentionOn, isOutOfReach, lockRefundable, planRefunds } from './refund';
 import {
   countOpenByOperator,
   selectRefundForUpdate,
@@ -129,14 +129,15 @@ export interface SettlementByHand {
  * Records what a person did instead of a refund that the gateway does not make: it is asked no more. The same again changes
  * nothing. Its amount stays planned, so that nothing is given back twice.
  *
- * @throws `REFUND_NOT_FOUND`; `REFUND_MADE`: the money went back; `REFUND_UNDER_WAY`: the gateway has it and may still pay out;
+ * @throws `REFUND_NOT_FOUND`; `REFUND_MADE`: the money went back; `REFUND_UNDER_WAY`: the gateway has it and may still pay out,
+ * unless it is not set up any more;
  * `REFUND_SETTLED`: it was settled in another way, or with another reference
  */
 export async function settleByHand(db: Database, request: SettlementByHand): Promise<RefundView> {
   const { refundId, outcome, reference } = request;
   return db.retrying(async (tx) => {
     const refund = await lockRefund(tx, refundId);
-    if (refund.status === 'pending') {
+    if (refund.status === 'pending' && !(await isOutOfReach(tx, refund.orderId, refundId))) {
       throw new AppError(
         'REFUND_UNDER_WAY',
         'The gateway has this refund and may still pay it out. Wait for its outcome.',

@@ -11,6 +11,7 @@ import {
   updateReleaseError,
   type ClaimedRelease,
 } from './release-queries';
+import { refundable } from './rules';
 import { shownReason } from './told';
 import { LATE, withinLimit, type CallLimits } from './within-limit';
 
@@ -38,7 +39,7 @@ export async function askRelease(
   const inTime = await withinLimit(callGateway(deps, release), limits);
   if (inTime === 'late' && limits.briefMs !== null) return;
   const outcome: CallOutcome = inTime === 'late' ? { status: 'unknown', reason: LATE } : inTime;
-  await db.retrying((tx) => settleRelease(tx, paymentId, outcome));
+  await db.retrying((tx) => settleRelease(tx, release, outcome));
 }
 
 async function callGateway({ gatewayNamed, log }: RefundDeps, release: ClaimedRelease): Promise<CallOutcome> {
@@ -53,11 +54,16 @@ async function callGateway({ gatewayNamed, log }: RefundDeps, release: ClaimedRe
   }
 }
 
-/** Locks the payment, then the order's row. */
-async function settleRelease(tx: Transaction, paymentId: string, outcome: CallOutcome): Promise<void> {
+/** Locks the order's payments, in their order, then the order's row. */
+async function settleRelease(
+  tx: Transaction,
+  { paymentId, orderId }: Pick<ClaimedRelease, 'paymentId' | 'orderId'>,
+  outcome: CallOutcome,
+): Promise<void> {
+  await lockRefundable(tx, orderId);
   const payment = await selectReleaseForUpdate(tx, paymentId);
   if (!payment) return;
-  const { orderId, amountMinor, capturedMinor, tries } = payment;
+  const { amountMinor, capturedMinor, tries } = payment;
   if (outcome.status === 'unknown') {
     await updateReleaseError(tx, paymentId, outcome.reason);
     if (tries >= DELAYED_AFTER_TRIES)
@@ -77,10 +83,13 @@ async function settleRelease(tx: Transaction, paymentId: string, outcome: CallOu
     reason: 'more was captured at the gateway than was asked for',
     actor: null,
   };
-  const refunds =
-    surplusMinor === 0
-      ? []
-      : await planRefunds(tx, orderId, { payments: await lockRefundable(tx, orderId), plans: [plan] });
+  const payments = await lockRefundable(tx, orderId);
+  const refunds = surplusMinor === 0 ? [] : await planRefunds(tx, orderId, { payments, plans: [plan] });
+  const own = payments.find((one) => one.paymentId === paymentId);
+  if (surplusMinor > (own ? refundable(own, surplusMinor) : 0)) {
+    const why = `${surplusMinor} minor units were captured at the gateway besides what was asked for, and not all of that can be planned to go back`;
+    await raiseAttention(tx, [{ orderId, kind: 'captured_twice', about: paymentId, why }]);
+  }
   const releasedMinor = amountMinor - capturedMinor - surplusMinor;
   await appendEvents(tx, [
     { orderId, type: 'payment_released', data: { paymentId, releasedMinor, status } },

@@ -54,6 +54,13 @@ export const CAPTURED_PAYMENT_STATUSES = [
   'partially_refunded',
 ] as const satisfies readonly PaymentStatus[];
 
+/** Nothing more comes in of these, and what was to come in was taken, or a person said what was done instead. */
+export const SETTLED_PAYMENT_STATUSES = [
+  ...CAPTURED_PAYMENT_STATUSES,
+  'voided',
+  'failed',
+] as const satisfies readonly PaymentStatus[];
+
 /** Money of these came in, or is set aside: one of each reservation. */
 export const PAID_PAYMENT_STATUSES = [
   ...AUTHORIZED_PAYMENT_STATUSES,
@@ -168,7 +175,7 @@ export interface NewPayment {
 export interface RefundablePayment {
   paymentId: string;
   reservationId: string;
-  /** Captured, or planned to be. */
+  /** Captured, or planned to be; without what a person has given up. */
   capturedMinor: number;
   /** One capture takes all of it, so that of what is cut the money goes back; else less is captured. */
   isWhole: boolean;

@@ -1,9 +1,13 @@
 import { literals } from '../../platform/database/literals';
 import { AUTHORIZED_PAYMENT_STATUSES } from './types';
 
-/** SQL of whether the planned capture `c` waits for another one of its payment: the gateway makes one at a time. */
+/**
+ * SQL of whether the planned capture `c` waits for another one of its payment: the gateway makes one at a time. One that was asked for
+ * under its present key comes first, since it may be under way: also before an older one that a person lets be tried again.
+ */
 export const WAITS_FOR_CAPTURE = `exists (select from captures earlier
-  where earlier.payment_id = c.payment_id and earlier.status = 'planned' and (earlier.created_at, earlier.id) < (c.created_at, c.id))`;
+  where earlier.payment_id = c.payment_id and earlier.status = 'planned'
+    and (earlier.is_final is null, earlier.created_at, earlier.id) < (c.is_final is null, c.created_at, c.id))`;
 
 /** SQL of whether a person settled a capture of the payment `p`: the gateway may have taken its money all the same. */
 export const HAS_SETTLED = settledOf('p');

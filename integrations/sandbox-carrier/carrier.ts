@@ -48,6 +48,8 @@ const CONNECTIONS = 3;
 const LEASE_SECONDS = 30;
 /** A booking made by another process that has died since is found after this. */
 const LONGEST_SLEEP_MS = 5_000;
+/** Between two reports, as a share of the delay between two stages: what is due meanwhile is reported in one call. */
+const GATHERED_SHARE = 0.25;
 const RETRY_BASE_MS = 100;
 const RETRY_CAP_MS = 10_000;
 /** A parcel of which the webhook did not take an event is reported again after this. */
@@ -68,6 +70,8 @@ export function createSandboxCarrier(options: SandboxCarrierOptions): SandboxCar
     applicationName: 'holdfast-sandbox-carrier',
   });
   const wakeUp = createAutoResetEvent();
+  /** When it looks next at the latest, by `performance.now()`. */
+  let looksAt = 0;
   let running: Promise<void> | undefined;
   let closing: Promise<void> | undefined;
 
@@ -81,6 +85,14 @@ export function createSandboxCarrier(options: SandboxCarrierOptions): SandboxCar
     return { shipmentId, ...labelOf(shipmentId), ...outlook };
   }
 
+  /** A parcel that was just booked, by this process, is due after one delay. */
+  function lookInTime(): void {
+    const dueAt = performance.now() + stageDelayMs;
+    if (dueAt >= looksAt) return;
+    looksAt = dueAt;
+    wakeUp.set();
+  }
+
   /** Moves on what is due and reports it. Returns the milliseconds to sleep. */
   async function round(failures: number): Promise<number> {
     const taken = await takeDueParcels(tables, {
@@ -88,7 +100,7 @@ export function createSandboxCarrier(options: SandboxCarrierOptions): SandboxCar
       stageDelayMs,
       leaseSeconds: LEASE_SECONDS,
     });
-    if (taken.length === 0) return Math.max(0, (await msUntilDue(tables)) ?? LONGEST_SLEEP_MS);
+    if (taken.length === 0) return sleepMs();
     const shipmentIds = taken.map((parcel) => parcel.shipmentId);
     const events = taken.flatMap((parcel) => parcel.unreported);
     let refused: ReadonlySet<string>;
@@ -105,20 +117,27 @@ export function createSandboxCarrier(options: SandboxCarrierOptions): SandboxCar
       reported.map((event) => event.eventId),
     );
     const again = taken.filter(({ unreported }) => unreported.some(({ eventId }) => refused.has(eventId)));
-    await postponeReport(
-      tables,
-      again.map((parcel) => parcel.shipmentId),
-      options.refusedSeconds ?? REFUSED_SECONDS,
-    );
-    return 0;
+    if (again.length > 0) {
+      await postponeReport(
+        tables,
+        again.map((parcel) => parcel.shipmentId),
+        options.refusedSeconds ?? REFUSED_SECONDS,
+      );
+    }
+    return Math.max(await sleepMs(), stageDelayMs * GATHERED_SHARE);
+  }
+
+  async function sleepMs(): Promise<number> {
+    return Math.max(0, (await msUntilDue(tables)) ?? LONGEST_SLEEP_MS);
   }
 
   async function run(): Promise<void> {
     let failures = 0;
     while (!closing) {
-      let sleepMs: number;
+      let ms: number;
+      looksAt = Infinity;
       try {
-        sleepMs = await round(failures);
+        ms = await round(failures);
         failures = 0;
       } catch (error) {
         // The first may be an API that stops or starts at that moment.
@@ -126,11 +145,17 @@ export function createSandboxCarrier(options: SandboxCarrierOptions): SandboxCar
           { err: error, failures },
           'the sandbox carrier could not report what happened to its parcels; it tries again',
         );
-        sleepMs = backoffMs(failures, RETRY_BASE_MS, RETRY_CAP_MS);
+        ms = backoffMs(failures, RETRY_BASE_MS, RETRY_CAP_MS);
         failures += 1;
       }
-      if (sleepMs > 0) await wakeUp.wait(Math.min(sleepMs, LONGEST_SLEEP_MS));
+      await sleep(Math.min(ms, LONGEST_SLEEP_MS));
     }
+  }
+
+  /** Until then, or until something that was booked meanwhile is due. */
+  async function sleep(ms: number): Promise<void> {
+    looksAt = Math.min(looksAt, performance.now() + ms);
+    while (!closing && performance.now() < looksAt) await wakeUp.wait(looksAt - performance.now());
   }
 
   async function end(): Promise<void> {
@@ -146,7 +171,7 @@ export function createSandboxCarrier(options: SandboxCarrierOptions): SandboxCar
       const byId = new Map(shipments.map((shipment) => [shipment.shipmentId, asParcel(shipment)]));
       const sorted = [...byId.values()].sort((a, b) => (a.shipmentId < b.shipmentId ? -1 : 1));
       const parcels = await bookParcels(tables, sorted, stageDelayMs);
-      wakeUp.set();
+      lookInTime();
       return parcels.map(asOutcome);
     },
 

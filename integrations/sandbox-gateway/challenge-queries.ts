@@ -31,8 +31,6 @@ export function answerChallenge(
 
 export interface UntoldAct {
   ref: string;
-  /** The payment's id. */
-  key: string;
   /** Milliseconds until its customer acts; zero or less: it has. */
   msLeft: number;
 }
@@ -42,7 +40,7 @@ export function selectNextAct(on: Queryable): Promise<UntoldAct | undefined> {
   return maybeOne<UntoldAct>(
     on,
     'sandbox_gateway.next_act',
-    `select ref, idempotency_key as key, extract(epoch from acts_at - clock_timestamp())::float8 * 1000 as "msLeft"
+    `select ref, extract(epoch from acts_at - clock_timestamp())::float8 * 1000 as "msLeft"
      from sandbox_gateway.charges where acts_at is not null and told_at is null order by acts_at limit 1`,
     [],
   );

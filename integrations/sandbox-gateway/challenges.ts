@@ -1,5 +1,6 @@
 import { applyGatewayEvent } from '../../domain/payments/gateway-events';
 import type { Database } from '../../platform/database/database';
+import type { Logger } from '../../platform/telemetry/log';
 import { answerChallenge, selectNextAct, updateActTold, type ChallengeAnswer } from './challenge-queries';
 import { selectChargeByRef, type SandboxCharge } from './queries';
 import type { Notice } from './teller';
@@ -15,31 +16,47 @@ export type Challenge = Pick<
   'ref' | 'status' | 'amountMinor' | 'currency' | 'declineCode' | 'returnUrl'
 >;
 
+/** What pages work with. */
+interface Pages {
+  /** The database that holds the schema `sandbox_gateway`. */
+  tables: Database;
+  log: Pick<Logger, 'warn'>;
+}
+
 /** The address of the page of a charge. */
 export function challengeUrl(pagesUrl: string, ref: string): string {
   return `${pagesUrl.replace(/\/+$/, '')}/sandbox/3ds/${ref}`;
 }
 
 /** Undefined: there is no such charge. */
-export async function readChallenge(tables: Database, ref: string): Promise<Challenge | undefined> {
+export async function readChallenge({ tables, log }: Pages, ref: string): Promise<Challenge | undefined> {
   await authenticateIfDue(tables, ref);
-  return selectChargeByRef(tables, ref);
+  return tellOf(await selectChargeByRef(tables, ref), { tables, log });
 }
 
 /**
- * What the customer says on the page. Where the charge does not wait for it any more, nothing changes. Holdfast is told, and where that
- * fails, by the gateway later.
+ * What the customer says on the page. Where the charge does not wait for it any more, nothing changes. Holdfast is told; where that
+ * fails, the page or the gateway tells it later.
  *
  * @returns the charge since; undefined: there is no such charge
  */
-export async function answer(
-  tables: Database,
+export async function answerPage(
+  { tables, log }: Pages,
   ref: string,
-  given: ChallengeAnswer,
+  answer: ChallengeAnswer,
 ): Promise<Challenge | undefined> {
-  const ended = await answerChallenge(tables, ref, { answer: given, declineCode: REFUSED, isDue: false });
-  const charge = await selectChargeByRef(tables, ref);
-  if (charge && ended > 0) await tell(tables, charge);
+  await answerChallenge(tables, ref, { answer, declineCode: REFUSED, isDue: false });
+  return tellOf(await selectChargeByRef(tables, ref), { tables, log });
+}
+
+async function tellOf(
+  charge: SandboxCharge | undefined,
+  { tables, log }: Pages,
+): Promise<SandboxCharge | undefined> {
+  if (!charge?.isUntold) return charge;
+  await tell(tables, charge).catch((error: unknown) => {
+    log.warn({ err: error, chargeRef: charge.ref }, 'what a customer has done could not be told');
+  });
   return charge;
 }
 
@@ -56,7 +73,9 @@ export async function nextAct(tables: Database): Promise<Notice | undefined> {
     msLeft: act.msLeft,
     async tell() {
       await authenticateIfDue(tables, act.ref);
-      await tell(tables, act);
+      // Meanwhile it may have been abandoned, or told of.
+      const charge = await selectChargeByRef(tables, act.ref);
+      if (charge?.isUntold) await tell(tables, charge);
     },
   };
 }

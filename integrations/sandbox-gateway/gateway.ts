@@ -158,6 +158,7 @@ export function createSandboxGateway(options: SandboxGatewayOptions): ClosableGa
       disputes.resume();
       acts.resume();
       const charge = await lookUp(request.paymentId);
+      if (charge?.isUntold) acts.wake();
       return charge && charge.status !== 'received' ? asOutcome(charge) : null;
     },
 

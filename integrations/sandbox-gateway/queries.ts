@@ -32,13 +32,16 @@ export interface SandboxCharge {
   msLeft: number;
   /** Milliseconds until its customer acts; null: never by itself. */
   actsInMs: number | null;
+  /** The customer has acted, and Holdfast was not told. */
+  isUntold: boolean;
 }
 
 const COLUMNS = `c.idempotency_key as key, c.ref, c.status, c.amount_minor as "amountMinor", c.currency, c.token,
        c.decline_code as "declineCode", c.captured_minor as "capturedMinor", c.capture_before as "captureBefore",
        c.return_url as "returnUrl",
        extract(epoch from c.settles_at - clock_timestamp())::float8 * 1000 as "msLeft",
-       extract(epoch from c.acts_at - clock_timestamp())::float8 * 1000 as "actsInMs"`;
+       extract(epoch from c.acts_at - clock_timestamp())::float8 * 1000 as "actsInMs",
+       coalesce(c.acts_at <= clock_timestamp() and c.told_at is null, false) as "isUntold"`;
 
 export interface SandboxCall {
   key: string;

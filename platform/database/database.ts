@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import knex, { type Knex } from 'knex';
 import { Client, Pool, types, type ClientBase, type QueryResultRow } from 'pg';
 import { copyIn } from './copy-in';
-import { isRetryable } from '../errors';
+import { asError, isRetryable } from '../errors';
 import type { Logger } from '../telemetry/log';
 import { createNotifier, type Channel, type Notice } from './notifier';
 
@@ -176,7 +176,7 @@ export function openDatabase(options: DatabaseOptions): Database {
     } catch (error) {
       running.end();
       await client.query('ROLLBACK').catch((rollbackError: unknown) => {
-        onBroken(rollbackError instanceof Error ? rollbackError : new Error(String(rollbackError)));
+        onBroken(asError(rollbackError));
       });
       throw error;
     } finally {

@@ -57,7 +57,30 @@ const inForce = async (sku: string) =>
   ((await test.call('GET', `/inventory/${sku}/thresholds`)).body as unknown as { locations: object[] })
     .locations;
 
+async function orderInNeed(kind: AttentionKind): Promise<{ orderId: string; about: string }> {
+  const sku = await productIn(null, { AMS: 1 });
+  const { orderId } = await addPaidOrder(test.db, [{ sku, warehouse: 'AMS', quantity: 1 }]);
+  const about = newId();
+  await test.db.transaction((tx) => raiseAttention(tx, [{ orderId, kind, about, why: 'test' }]));
+  return { orderId, about };
+}
+
 describe('the list', () => {
+  it('is filtered by the order that needs a person, also where that is over, and by the reason', async () => {
+    const [first, second] = [await orderInNeed('refund_failed'), await orderInNeed('disputed')];
+    await test.db.transaction((tx) => resolveAttention(tx, [{ kind: 'refund_failed', about: first.about }]));
+    const found = async (query: string) =>
+      (
+        (await test.call('GET', `/inventory/alerts?${query}`)).body.items as unknown as { orderId: string }[]
+      ).map(({ orderId }) => orderId);
+    expect(await found(`orderId=${first.orderId}`)).toEqual([first.orderId]);
+    expect(await found(`orderId=${first.orderId}&status=open`)).toEqual([]);
+    expect(await found('reason=disputed')).toEqual([second.orderId]);
+    expect(await found(`reason=disputed&orderId=${first.orderId}`)).toEqual([]);
+    expect((await test.call('GET', '/inventory/alerts?reason=nothing')).status).toBe(422);
+    expect((await test.call('GET', '/inventory/alerts?orderId=1')).status).toBe(422);
+  });
+
   it('is filtered by status, kind, product and location, newest first, in pages', async () => {
     const sku = await productIn(null, { AMS: 5, LON: 5 });
     await setTo(sku, 0);

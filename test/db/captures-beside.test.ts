@@ -1,16 +1,14 @@
-import { cancelUndelivered, concludeCancel, requestCancel } from '../../domain/ordering/cancel';
-import { actOnLapse, settleAuthorizations } from '../../domain/ordering/capture';
-import { beginCharge, settleCharge } from '../../domain/ordering/pay';
-import { readProgress } from '../../domain/ordering/progress';
+import { isLastParcel, settleAuthorizations } from '../../domain/ordering/capture';
+import { settleCharge } from '../../domain/ordering/pay';
+import { existingProgress } from '../../domain/ordering/progress';
 import { orderPaymentId } from '../../domain/orders/ids';
 import { askCapture } from '../../domain/payments/captures';
 import { settleCaptureByHand } from '../../domain/payments/captures-by-hand';
 import { askRelease } from '../../domain/payments/release';
-import type { CaptureRequest, ChargeOutcome, PaymentGateway } from '../../domain/payments/types';
-import { newId } from '../../platform/ids';
+import type { CaptureRequest, PaymentGateway } from '../../domain/payments/types';
 import { CHARGE_TERMS } from '../support/fixtures';
 import { expectInvariants } from '../support/invariants';
-import { CARRIER, openOrderShop, orderOf, PAYMENT, ship, viewOf, type OrderShop } from './support';
+import { CARRIER, giveBack, openOrderShop, orderOf, PAYMENT, ship, viewOf, type OrderShop } from './support';
 
 let shop: OrderShop;
 
@@ -20,87 +18,65 @@ beforeAll(async () => {
 afterEach(() => expectInvariants(shop.db));
 afterAll(() => shop.close());
 
-/** An order of a unit from AMS and one from BER, with this outcome of its charge. */
-async function place(outcome: Exclude<ChargeOutcome, { status: 'unknown' }>): Promise<string> {
+/** An authorised order of a unit from AMS and one from BER, both of which have left. */
+async function placeAndShip(captureBefore: Date | null = null): Promise<string> {
   const sku = await shop.product({ AMS: 1, BER: 1 });
   const order = orderOf({ [sku]: 2 }, { payment: PAYMENT, capture: 'on_shipment' });
+  const { orderId } = order;
   await shop.place(order);
-  const paymentId = orderPaymentId(order.orderId, 1);
+  const outcome = { status: 'authorized', gatewayRef: 'ref', multicapture: true, captureBefore } as const;
+  const paymentId = orderPaymentId(orderId, 1);
   await settleCharge(shop.db, { paymentId, outcome, carrier: CARRIER, ...CHARGE_TERMS });
-  return order.orderId;
+  for (const warehouse of ['AMS', 'BER']) await ship(shop.db, orderId, warehouse, 'picked_up');
+  await settleAuthorizations(shop.db, orderId);
+  return orderId;
 }
 
-const AUTHORIZED = {
-  status: 'authorized',
-  gatewayRef: 'ref',
-  multicapture: true,
-  captureBefore: null,
-} as const;
-
-/** A gateway of which only these calls are made. */
-function gatewayOf(calls: Partial<PaymentGateway>) {
+/** A gateway that takes what it is asked to; a person settles the first capture while it does. */
+function settledMeanwhile() {
+  const taken: Pick<CaptureRequest, 'amountMinor' | 'isFinal'>[] = [];
+  const takenMinor = () => taken.reduce((sum, { amountMinor }) => sum + amountMinor, 0);
+  const state = { isAway: false };
+  const calls: Partial<PaymentGateway> = {
+    async capture({ captureId, amountMinor, isFinal }) {
+      taken.push({ amountMinor, isFinal });
+      const how = { reference: null, reason: 'paid by transfer', actor: 'test' };
+      if (taken.length === 1)
+        await settleCaptureByHand(shop.db, { captureId, outcome: 'made_elsewhere', ...how });
+      return { status: 'succeeded', gatewayRef: null };
+    },
+    release() {
+      if (state.isAway) return Promise.reject(new Error('away'));
+      return Promise.resolve({ status: 'released', capturedMinor: takenMinor() });
+    },
+  };
   // Any other call fails the test.
   const gateway = calls as PaymentGateway;
-  return { db: shop.db, gatewayNamed: () => gateway };
+  return { taken, state, deps: { db: shop.db, gatewayNamed: () => gateway, isLastParcel } };
 }
 
-async function plannedCaptures(orderId: string): Promise<string[]> {
-  const progress = await readProgress(shop.db, orderId);
-  return (progress?.asks ?? []).filter(({ kind }) => kind === 'capture').map(({ id }) => id);
+type Gateway = ReturnType<typeof settledMeanwhile>;
+
+async function asked(orderId: string, kind: string): Promise<string[]> {
+  const { asks } = await existingProgress(shop.db, orderId);
+  return asks.filter((one) => one.kind === kind).map(({ id }) => id);
 }
 
-test('a capture is not final while another one takes all that is left: what is released cannot be captured', async () => {
-  const orderId = await place({ ...AUTHORIZED, captureBefore: new Date(Date.now() + 1_000) });
-  await ship(shop.db, orderId, 'AMS', 'picked_up');
-  await settleAuthorizations(shop.db, orderId);
-  await shop.db.pool.query('update payments set capture_due_at = clock_timestamp() where order_id = $1', [
-    orderId,
-  ]);
-  await actOnLapse(shop.db, { orderId, action: 'capture' });
-
-  const asked: Pick<CaptureRequest, 'amountMinor' | 'isFinal'>[] = [];
-  const deps = gatewayOf({
-    capture({ amountMinor, isFinal }) {
-      asked.push({ amountMinor, isFinal });
-      return Promise.resolve({ status: 'succeeded', gatewayRef: null });
-    },
-  });
-  for (let round = 0; round < 2; round++) {
-    const [captureId] = await plannedCaptures(orderId);
-    if (captureId) await askCapture(deps, captureId);
-  }
-  expect(asked).toEqual([
+async function captureAll(orderId: string, { deps, taken }: Gateway): Promise<void> {
+  for (let round = 0; round < 2; round++)
+    for (const captureId of await asked(orderId, 'capture')) await askCapture(deps, captureId);
+  expect(taken).toEqual([
     { amountMinor: 1_000, isFinal: false },
     { amountMinor: 1_000, isFinal: true },
   ]);
-  expect((await viewOf(shop.db, orderId)).payment).toMatchObject({
-    status: 'captured',
-    capturedMinor: 2_000,
-  });
-});
+}
 
 test('what the gateway took although a person settled it otherwise goes back once the rest is released', async () => {
-  const orderId = await place(AUTHORIZED);
-  for (const warehouse of ['AMS', 'BER']) await ship(shop.db, orderId, warehouse, 'picked_up');
+  const orderId = await placeAndShip();
+  const gateway = settledMeanwhile();
+  await captureAll(orderId, gateway);
   await settleAuthorizations(shop.db, orderId);
-  let takenMinor = 0;
-  const deps = gatewayOf({
-    async capture({ captureId, amountMinor }) {
-      const isFirst = takenMinor === 0;
-      takenMinor += amountMinor;
-      const settled = { captureId, reference: null, reason: 'paid by transfer', actor: 'test' };
-      if (isFirst) await settleCaptureByHand(shop.db, { ...settled, outcome: 'made_elsewhere' });
-      return { status: 'succeeded', gatewayRef: null };
-    },
-    release: () => Promise.resolve({ status: 'released', capturedMinor: takenMinor }),
-  });
-  for (let round = 0; round < 2; round++) {
-    const [captureId] = await plannedCaptures(orderId);
-    if (captureId) await askCapture(deps, captureId);
-  }
-  expect(takenMinor).toBe(2_000);
-  await settleAuthorizations(shop.db, orderId);
-  await askRelease(deps, orderPaymentId(orderId, 1));
+  await askRelease(gateway.deps, orderPaymentId(orderId, 1));
 
   const { payment, refunds, attention } = await viewOf(shop.db, orderId);
   expect(payment).toMatchObject({ status: 'captured', capturedMinor: 2_000 });
@@ -108,26 +84,32 @@ test('what the gateway took although a person settled it otherwise goes back onc
   expect(attention.map(({ kind }) => kind)).toContain('captured_twice');
 });
 
-test('a card is not charged for what was given up while its customer was to authenticate', async () => {
-  const orderId = await place({
-    status: 'requires_action',
-    gatewayRef: 'ref',
-    nextAction: { type: 'redirect', url: 'https://bank.example/1' },
-  });
-  await requestCancel(shop.db, { orderId, reason: 'changed my mind' });
-  await cancelUndelivered(shop.db, orderId);
-  await concludeCancel(shop.db, orderId);
+test('a refund of more than is known to be captured waits until the gateway says what it took', async () => {
+  const orderId = await placeAndShip();
+  const gateway = settledMeanwhile();
+  await captureAll(orderId, gateway);
+  await giveBack(shop.db, orderId, 1_500);
+  expect(await asked(orderId, 'refund')).toEqual([]);
+  await settleAuthorizations(shop.db, orderId);
+  expect(await asked(orderId, 'refund')).toEqual([]);
+  await askRelease(gateway.deps, orderPaymentId(orderId, 1));
+  expect(await asked(orderId, 'refund')).toHaveLength(2);
+});
 
-  const again = {
-    updateId: newId(),
-    payment: PAYMENT,
-    reservationId: null,
-    gateway: 'sandbox',
-    attemptLimit: 10,
-  };
-  expect(await beginCharge(shop.db, { orderId, ...again })).toMatchObject({
-    begun: false,
-    code: 'ORDER_NOT_PAYABLE',
+test('an authorisation that has lapsed is not released unheard where a person settled a capture of it', async () => {
+  const orderId = await placeAndShip(new Date(Date.now() - 1_000));
+  const gateway = settledMeanwhile();
+  await captureAll(orderId, gateway);
+  await settleAuthorizations(shop.db, orderId);
+  gateway.state.isAway = true;
+  await askRelease(gateway.deps, orderPaymentId(orderId, 1));
+  expect((await viewOf(shop.db, orderId)).payment).toMatchObject({ capturedMinor: 1_000 });
+  expect(await asked(orderId, 'release')).toHaveLength(1);
+
+  gateway.state.isAway = false;
+  await askRelease(gateway.deps, orderPaymentId(orderId, 1));
+  expect((await viewOf(shop.db, orderId)).payment).toMatchObject({
+    status: 'captured',
+    capturedMinor: 2_000,
   });
-  expect((await viewOf(shop.db, orderId)).payments).toHaveLength(1);
 });

@@ -91,9 +91,18 @@ test.each(['pending', 'booked'])(
     const orderId = await paid({ [sku]: 3 });
     if (status === 'booked') await book(orderId);
     const requestId = await ask(orderId, { [sku]: 1 });
+    expect((await viewOf(shop.db, orderId)).openCuts).toEqual([
+      {
+        requestId,
+        since: expect.stringMatching(/Z$/) as string,
+        reason: 'too many',
+        items: [{ sku, quantity: 1, cutQuantity: 0 }],
+      },
+    ]);
     await carryOut(orderId);
     expect(await readCut(shop.db, requestId)).toEqual({ isOpen: false, units: 1 });
     const view = await viewOf(shop.db, orderId);
+    expect(view.openCuts).toEqual([]);
     expect(view.items).toMatchObject([
       { reservedQuantity: 2, cancelledQuantity: 1, allocations: [{ quantity: 2 }] },
     ]);

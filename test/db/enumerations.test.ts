@@ -15,6 +15,7 @@ import {
   JOB_TYPES,
   OPEN_JOB_STATUSES,
 } from '../../domain/jobs/types';
+import { AMEND_REFUSALS, AMENDMENT_STAGES } from '../../domain/ordering/amendments/types';
 import {
   CANCEL_STATES,
   CAPTURE_MODES,
@@ -83,6 +84,9 @@ const ENUMERATIONS: Readonly<Record<string, { all: Words; parts?: readonly Words
   'jobs.status': { all: JOB_STATUSES, parts: [ENDED_JOB_STATUSES, OPEN_JOB_STATUSES] },
   'jobs.type': { all: JOB_TYPES },
   'orders.fulfilment': { all: FULFILMENTS },
+  'order_amendments.code': { all: AMEND_REFUSALS },
+  'order_amendments.stage': { all: AMENDMENT_STAGES },
+  'order_amendments.state': { all: CANCEL_STATES },
   'order_cuts.state': { all: CANCEL_STATES },
   'orders.capture': { all: CAPTURE_MODES },
   'orders.review_status': { all: REVIEW_STATUSES },

@@ -1,5 +1,8 @@
 import { CHARGE_TERMS } from '../support/fixtures';
 import { askToStop, beginStops } from '../../domain/fulfilment/stop';
+import { createWarehouseDirectory } from '../../domain/catalog/warehouses';
+import { createOrderAmender } from '../../domain/ordering/amendments/amend';
+import { requestAmend } from '../../domain/ordering/amendments/request';
 import { drainAllocation } from '../../domain/ordering/backorders/drain-allocation';
 import {
   abandonReservation,
@@ -10,17 +13,22 @@ import {
 import { expireReservation, giveUpBackorders } from '../../domain/ordering/expire';
 import { beginCharge, settleCharge } from '../../domain/ordering/pay';
 import { readProgress } from '../../domain/ordering/progress';
+import { cutUnits } from '../../domain/ordering/cuts/cut';
+import { requestCut } from '../../domain/ordering/cuts/request';
 import { releaseStoppedShipments } from '../../domain/ordering/release-stopped';
+import { decideReview, decideReviewByDeadline } from '../../domain/ordering/review';
 import { settleRefund } from '../../domain/payments/refund';
 import { requestRefund, retryRefund, settleByHand } from '../../domain/payments/refunds-by-hand';
 import { newId } from '../../platform/ids';
 import { authorise, comesIn, inspect } from '../returns/support';
+import type { OrderInput } from '../../domain/orders/types';
 import { expectInvariants } from '../support/invariants';
 import { lockTurns } from './lock-turns';
 import {
   capture,
   CARRIER,
   carry,
+  decline,
   giveBack,
   keepForBackorders,
   makeBackordersDue,
@@ -52,12 +60,12 @@ interface Rich {
  * An order that has several of everything: two paid reservations with a shipment for each warehouse, an unpaid one, two
  * products that it still waits for, and two refunds.
  */
-async function richOrder(): Promise<Rich> {
+async function richOrder(rest: Partial<OrderInput> = {}): Promise<Rich> {
   const { db } = shop;
   const skus = [await shop.product({ AMS: 1, BER: 1 }), await shop.product({ AMS: 1, BER: 1 })];
   const { orderId } = orderOf({});
   const items = Object.fromEntries([...skus].reverse().map((sku) => [sku, 5]));
-  await shop.place(orderOf(items, { orderId, fulfilment: 'backorder', payment: PAYMENT }));
+  await shop.place(orderOf(items, { orderId, fulfilment: 'backorder', payment: PAYMENT, ...rest }));
   await capture(db, orderId);
   for (const sku of skus) await receive(db, sku, 'AMS', 1);
   await pay(db, orderId);
@@ -176,6 +184,28 @@ const STEPS: Record<string, (order: Rich) => Promise<Step> | Step> = {
     }));
     return () => inspect(shop.db, id, results);
   },
+  'amendOrder, of one that is paid for': async ({ orderId, skus }) => {
+    await amendTo(orderId, skus, 4);
+    return () => amender()(orderId);
+  },
+  'amendOrder, of what was added and declined': async ({ orderId, skus }) => {
+    await amendTo(orderId, skus, 4);
+    await amender()(orderId);
+    const { reservations } = (await readProgress(shop.db, orderId))!;
+    const { reservationId } = reservations.at(-1)!;
+    await beginCharge(shop.db, {
+      ...{ orderId, reservationId, updateId: newId(), payment: null },
+      ...{ gateway: 'sandbox', attemptLimit: 10 },
+    });
+    await decline(shop.db, orderId, 3);
+    return () => amender()(orderId);
+  },
+  'amendOrder, of what was cut': async ({ orderId, skus }) => {
+    const requestId = await amendTo(orderId, skus, 4, {});
+    await amender()(orderId);
+    await shop.db.pool.query(`update order_cuts set state = 'refused' where request_id = $1`, [requestId]);
+    return () => amender()(orderId);
+  },
   drainAllocation: async ({ skus }) => {
     const id = await keepForBackorders(shop.db, skus, 'NYC');
     return () => drainAllocation(shop.db, id);
@@ -186,18 +216,100 @@ const STEPS: Record<string, (order: Rich) => Promise<Step> | Step> = {
   },
 };
 
+function amender() {
+  return createOrderAmender({
+    db: shop.db,
+    warehouses: createWarehouseDirectory(shop.db),
+    gateway: { amountProblem: () => null },
+    strategy: 'nearest',
+    attemptLimit: 10,
+  });
+}
+
+/** Asks for so many units of each of these, and of another product. */
+async function amendTo(orderId: string, skus: readonly string[], quantity: number, more?: object) {
+  const requestId = newId();
+  const other = more ? [] : [await shop.product({ AMS: 1, BER: 1 })];
+  const items = [...skus.map((sku) => ({ sku, quantity })), ...other.map((sku) => ({ sku, quantity: 2 }))];
+  await requestAmend(shop.db, { orderId, requestId, items, shipTo: null });
+  return requestId;
+}
+
 function captured(paymentId: string) {
   const outcome = { status: 'captured', gatewayRef: `ref-${paymentId}` } as const;
   return settleCharge(shop.db, { paymentId, outcome, carrier: CARRIER, ...CHARGE_TERMS });
 }
 
-test.each(Object.entries(STEPS))('%s locks the rows of an order in the one order', async (_, prepare) => {
-  const order = await richOrder();
+/** The same to an order that is reviewed. */
+const STEPS_OF_REVIEW: typeof STEPS = {
+  'decideReview, approved':
+    ({ orderId }) =>
+    () =>
+      decideReview(shop.db, { orderId, outcome: 'approved', actor: 'test', note: null, carrier: CARRIER }),
+  'decideReview, rejected':
+    ({ orderId }) =>
+    () =>
+      decideReview(shop.db, { orderId, outcome: 'rejected', actor: 'test', note: null, carrier: CARRIER }),
+  decideReviewByDeadline: async ({ orderId }) => {
+    await shop.db.pool.query('update orders set review_until = clock_timestamp() where id = $1', [orderId]);
+    return () => decideReviewByDeadline(shop.db, { orderId, carrier: CARRIER });
+  },
+  'requestCancel, in review':
+    ({ orderId }) =>
+    () =>
+      requestCancel(shop.db, { orderId, reason: 'test' }),
+  'cancelUndelivered, in review': async ({ orderId }) => {
+    await requestCancel(shop.db, { orderId, reason: 'test' });
+    return () => cancelUndelivered(shop.db, orderId);
+  },
+  'cutUnits, in review': async ({ orderId, skus }) => {
+    const items = skus.map((sku) => ({ sku, quantity: 5 }));
+    await requestCut(shop.db, { orderId, requestId: newId(), items, reason: null });
+    return () => cutUnits(shop.db, orderId);
+  },
+  'settleCharge, in review': async ({ orderId }) => {
+    const begun = await pay(shop.db, orderId);
+    if (!begun.begun) throw new Error(begun.code);
+    return () => captured(begun.paymentId);
+  },
+};
+
+const REVIEWED: Partial<OrderInput> = {
+  review: { fromMinor: { USD: 0 }, seconds: 60, otherwise: 'approved' },
+};
+
+const ALL_STEPS = [
+  ...Object.entries(STEPS).map(([name, prepare]) => [name, prepare, {}] as const),
+  ...Object.entries(STEPS_OF_REVIEW).map(([name, prepare]) => [name, prepare, REVIEWED] as const),
+];
+
+test.each(ALL_STEPS)('%s locks the rows of an order in the one order', async (_, prepare, rest) => {
+  const order = await richOrder(rest);
   const step = await prepare(order);
   const { rows, turns } = await lockTurns(shop, order.orderId, step);
   expect(turns.length).toBeGreaterThan(0);
   for (const turn of turns) {
     const inOrder = [...turn].sort((a, b) => a - b);
     expect(turn.map((place) => rows[place])).toEqual(inOrder.map((place) => rows[place]));
+  }
+});
+
+test('an order that is not paid for and waits for stock is amended in the one order', async () => {
+  const skus = [await shop.product({ AMS: 1, BER: 1 }), await shop.product({ AMS: 1, BER: 1 })];
+  const items = Object.fromEntries(skus.map((sku) => [sku, 3]));
+  // Of each product another order waits before this one.
+  await shop.place(orderOf(Object.fromEntries(skus.map((sku) => [sku, 1]))));
+  await shop.place(orderOf({ ...items }, { fulfilment: 'backorder' }));
+  const { orderId } = orderOf({});
+  for (const sku of skus) await receive(shop.db, sku, 'AMS', 3);
+  await shop.place(orderOf(items, { orderId, fulfilment: 'backorder' }));
+  await amendTo(orderId, skus, 1);
+  const { rows, turns } = await lockTurns(shop, orderId, () => amender()(orderId));
+  expect(turns).toHaveLength(1);
+  for (const turn of turns) {
+    const inOrder = [...turn].sort((a, b) => a - b);
+    expect(turn.map((place) => rows[place])).toEqual(inOrder.map((place) => rows[place]));
+    const tables = new Set(turn.map((place) => rows[place]?.split(' ')[0]));
+    expect([...tables]).toEqual(['reservations', 'stock', 'backorders', 'orders']);
   }
 });

@@ -1,3 +1,4 @@
+import { orderPaymentId } from '../../domain/orders/ids';
 import { newId } from '../../platform/ids';
 import { addStock } from '../support/fixtures';
 import { retryUntilFinal } from '../support/retry-until-final';
@@ -5,6 +6,7 @@ import { expectAtRest } from '../support/invariants';
 import { waitFor } from '../support/wait';
 import { expectNothingDoubled, untilAtRest } from './assertions';
 import { openBarriers, type Barriers } from './barrier';
+import { authenticate } from './money-steps';
 import { openProduct, type Product } from './product';
 
 type ApiPart = Awaited<ReturnType<Product['startApi']>>;
@@ -55,7 +57,7 @@ const stateIs = (state: string, { key }: Attempt) =>
     return found.rowCount;
   }, 60_000);
 
-const keyRow = ({ key }: Attempt) =>
+const keyRow = ({ key }: Pick<Attempt, 'key'>) =>
   barriers.block('select 1 from idempotency_keys where key = $1 for update', [key]);
 
 /** Holds up the look at the stock, which comes after the key and before the engine. */
@@ -143,6 +145,115 @@ test.each(Object.keys(MOMENTS))(
         shipments: [{}],
       },
     ]);
+    await expectAtRest(product.db);
+    await expectNothingDoubled(product);
+  },
+  300_000,
+);
+
+/** A client's payment of an order that waits to be paid, with a card that wants its customer. */
+interface Payment {
+  orderId: string;
+  paymentId: string;
+  key: string;
+  send(): ReturnType<Product['call']>;
+}
+
+const RETURN_URL = 'https://shop.example/back';
+
+async function newPayment(): Promise<Payment> {
+  const [sku, key] = [`SKU-${newId()}`, newId()];
+  await addStock(product.db, sku, 'AMS', 2);
+  const body = { customerId: 'c-1', items: [{ sku, quantity: 2 }], capture: 'on_shipment' };
+  const placed = await api.call('POST', '/orders', { body, headers: { 'idempotency-key': newId() } });
+  expect(placed.status).toBe(201);
+  const orderId = placed.body.id;
+  const card = { method: 'card', token: 'tok_3ds_abandoned', returnUrl: RETURN_URL };
+  return {
+    orderId,
+    paymentId: orderPaymentId(orderId, 1),
+    key,
+    send: () =>
+      api.call('POST', `/orders/${orderId}/payments`, { body: card, headers: { 'idempotency-key': key } }),
+  };
+}
+
+/** Whether it waits for its customer. */
+async function isWaiting({ paymentId }: Payment): Promise<boolean> {
+  const { rowCount } = await product.db.pool.query(
+    `select 1 from payments where id = $1 and status = 'requires_action'`,
+    [paymentId],
+  );
+  return rowCount === 1;
+}
+
+const PAY_MOMENTS: Record<string, (payment: Payment) => Promise<void>> = {
+  'the gateway makes the charge': async (payment) => {
+    const charge = await barriers.blockWrites({
+      on: 'insert on sandbox_gateway.charges',
+      when: `new.idempotency_key = '${payment.paymentId}'`,
+      at: 'commit',
+    });
+    void payment.send().catch(() => undefined);
+    await charge.reached();
+    await api.kill();
+  },
+  'the customer is wanted and the client has not been told': async (payment) => {
+    const charge = await barriers.blockWrites({
+      on: 'insert on sandbox_gateway.charges',
+      when: `new.idempotency_key = '${payment.paymentId}'`,
+      at: 'commit',
+    });
+    void payment.send().catch(() => undefined);
+    await charge.reached();
+    const key = await keyRow(payment);
+    await charge.release();
+    await key.reached();
+    await waitFor(() => isWaiting(payment));
+    await api.kill();
+  },
+  'the client has been told where its customer goes on': async (payment) => {
+    await expectAsked(payment);
+    await api.kill();
+  },
+};
+
+/** Its client is told, in the end, where the customer is to go on. */
+async function expectAsked({ send, orderId }: Payment): Promise<void> {
+  const asked = await waitFor(async () => {
+    const reply = await send().catch(() => undefined);
+    return reply?.status === 202 && reply.body.status === 'requires_action' ? reply : undefined;
+  }, 60_000);
+  const { rows } = await product.db.pool.query<{ ref: string }>(
+    'select gateway_ref as ref from payments where order_id = $1',
+    [orderId],
+  );
+  expect(asked.body).toMatchObject({
+    nextAction: { type: 'redirect', url: expect.stringContaining(String(rows[0]?.ref)) as unknown },
+  });
+}
+
+test.each(Object.keys(PAY_MOMENTS))(
+  'an API killed during a payment when %s asks for the customer once its client asks again, and charges once',
+  async (moment) => {
+    const payment = await newPayment();
+    await PAY_MOMENTS[moment]?.(payment);
+    await barriers.releaseAll();
+    api = await product.startApi({ through: product.line });
+
+    await expectAsked(payment);
+    await authenticate(product, payment.paymentId);
+    expect(await retryUntilFinal(payment.send)).toMatchObject({
+      status: 200,
+      body: { id: payment.paymentId },
+    });
+    await untilAtRest(product);
+
+    const { rows } = await product.db.pool.query(
+      'select status, captured_minor, return_url from payments where order_id = $1',
+      [payment.orderId],
+    );
+    expect(rows).toEqual([{ status: 'captured', captured_minor: 2_000, return_url: RETURN_URL }]);
     await expectAtRest(product.db);
     await expectNothingDoubled(product);
   },

@@ -57,7 +57,9 @@ export async function untilAtRest(harness: Harness, deadlineMs = DEADLINE_MS): P
     const open = await db.pool.query(
       `select id::text, status || ' after ' || (select string_agg(type, ', ' order by seq) from order_events where order_id = o.id)
          as status from orders o where status in ('reserved', 'paid', 'fulfilling')
-       union all select order_id::text, status from payments where status in ('pending', 'unknown')
+       union all select order_id::text, status from payments
+                 where status in ('pending', 'unknown', 'requires_action', 'authorized', 'void_planned')
+       union all select order_id::text, status from captures where status = 'planned'
        union all select order_id::text, status from refunds where status in ('planned', 'pending')`,
     );
     if (open.rows.length > 0) throw new Error(`still open: ${JSON.stringify(open.rows.slice(0, 20))}`);
@@ -79,9 +81,24 @@ const DOUBLED: Readonly<Record<string, string>> = {
   'a charge at the gateway without a payment': `
     select c.idempotency_key from sandbox_gateway.charges c
     where c.status = 'captured' and not exists (select 1 from payments p where p.id::text = c.idempotency_key)`,
-  'a refund at the gateway that is not ours': `
-    select r.idempotency_key from sandbox_gateway.refunds r
-    where not exists (select 1 from refunds o where o.id::text = r.idempotency_key)`,
+  'an authorisation that is open at the gateway': `
+    select c.idempotency_key, c.status from sandbox_gateway.charges c where c.status in ('authorized', 'requires_action')`,
+  'a capture at the gateway that is not ours, or one of ours that is not there exactly once': `
+    select o.id, c.idempotency_key, o.amount_minor, c.amount_minor as taken
+    from sandbox_gateway.captures c
+    full join (select f.* from captures f join payments p on p.id = f.payment_id
+               where p.gateway = 'sandbox' and f.status = 'succeeded' and f.amount_minor > 0) o
+      on o.id::text = split_part(c.idempotency_key, ':', 1)
+    where o.id is null or c.idempotency_key is null or c.amount_minor <> o.amount_minor
+      or (select count(*) from sandbox_gateway.captures d where split_part(d.idempotency_key, ':', 1) = o.id::text) > 1`,
+  'a refund at the gateway that is not ours, or one of ours that is not there exactly once': `
+    select o.id, r.idempotency_key, o.amount_minor, r.amount_minor as paid_out
+    from sandbox_gateway.refunds r
+    full join (select f.* from refunds f join payments p on p.id = f.payment_id
+               where p.gateway = 'sandbox' and f.status = 'succeeded') o
+      on o.id::text = split_part(r.idempotency_key, ':', 1)
+    where (r.fails_at is null and o.id is null) or (o.id is not null and r.idempotency_key is null) or r.amount_minor <> o.amount_minor
+      or (select count(*) from sandbox_gateway.refunds d where split_part(d.idempotency_key, ':', 1) = o.id::text) > 1`,
   'a hold that was captured twice': `
     select reservation_id from payments where status in ('captured', 'refunded', 'partially_refunded')
     group by reservation_id having count(*) > 1`,
@@ -90,7 +107,7 @@ const DOUBLED: Readonly<Record<string, string>> = {
     from sandbox_carrier.parcels p left join shipments s on s.id = p.shipment_id
     where s.id is null or (p.stage in ('picked_up', 'delivered') and p.tracking_number is distinct from s.tracking_number)`,
   'a step of one thing that is twice in the history': `
-    select order_id, type, data, count(*) from order_events where data ?| array['reservationId', 'paymentId', 'shipmentId', 'refundId']
+    select order_id, type, data, count(*) from order_events where data ?| array['reservationId', 'paymentId', 'shipmentId', 'captureId', 'refundId']
       and type <> 'shipment_void_refused'
     group by order_id, type, data having count(*) > 1`,
   'an order that is placed, reserved or ended twice': `

@@ -3,8 +3,10 @@ import { waitFor } from '../support/wait';
 
 /** Where a step of the product waits until it is let through: a lock that the test holds in PostgreSQL. */
 export interface Barrier {
-  /** Resolves when somebody waits at it. */
-  reached(): Promise<void>;
+  /** Resolves when somebody waits at it, or so many do, also behind others who do. */
+  reached(atLeast?: number): Promise<void>;
+  /** Ends the connections of all who wait at it, so that what they were about to commit is lost, and lets later ones through. */
+  cutOff(): Promise<void>;
   /** Lets everybody through. It is released as well once its server has gone down. */
   release(): Promise<void>;
 }
@@ -86,6 +88,13 @@ async function addTrigger(databaseUrl: string, { on, when, at }: Write, number: 
   }
 }
 
+/** Those who wait for a backend, or for one who does. Not from pg_stat_activity, which shows a transaction the same picture for ever. */
+const WAITING = `
+  with recursive waiting (pid) as (
+    select pid from pg_locks where not granted and $1::int = any (pg_blocking_pids(pid))
+    union
+    select l.pid from pg_locks l join waiting w on w.pid = any (pg_blocking_pids(l.pid)) where not l.granted)`;
+
 /** Undefined: the statement concerns no row (yet). */
 async function blockAt(
   databaseUrl: string,
@@ -107,15 +116,15 @@ async function blockAt(
     const found = await client.query<{ pid: number }>('select pg_backend_pid() as pid');
     const pid = found.rows[0]?.pid;
     return {
-      async reached() {
-        // Not pg_stat_activity, which shows a transaction the same picture for ever.
+      async reached(atLeast = 1) {
         await waitFor(async () => {
-          const waiting = await client.query(
-            'select 1 from pg_locks where not granted and $1::int = any (pg_blocking_pids(pid))',
-            [pid],
-          );
-          return waiting.rowCount !== 0;
+          const { rowCount } = await client.query(`${WAITING} select pid from waiting`, [pid]);
+          return (rowCount ?? 0) >= atLeast;
         }, 60_000);
+      },
+      async cutOff() {
+        await client.query(`${WAITING} select pg_terminate_backend(pid, 10000) from waiting`, [pid]);
+        await release();
       },
       release,
     };

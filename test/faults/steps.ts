@@ -46,7 +46,7 @@ export interface Standing {
 }
 
 /** A client of an order that retries until it has an answer. */
-export function ask({ answers }: StandingOrder, call: () => Promise<Reply>): void {
+export function ask({ answers }: Pick<StandingOrder, 'answers'>, call: () => Promise<Reply>): void {
   const answer = retryUntilFinal(call);
   // Whoever awaits it is told of its failure; nobody does when the test has failed before.
   answer.catch(() => undefined);

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { openCarriers, type CarrierEntry } from '../../integrations/carriers';
 import { readSettings } from '../../platform/config';
 import {
@@ -12,6 +13,8 @@ import { testLogger } from '../support/servers';
 import { waitFor } from '../support/wait';
 
 const HOUR_MS = 3_600_000;
+/** As long as it sleeps with nothing to do. */
+const SLEEPS_MS = 5_000;
 let shop: TestShop;
 const open: SandboxCarrier[] = [];
 
@@ -111,6 +114,31 @@ test('stages take their time', async () => {
   expect(performance.now() - started).toBeGreaterThanOrEqual(390);
   await waitFor(() => hook.told('delivered').size === 1);
   expect(performance.now() - started).toBeGreaterThanOrEqual(790);
+});
+
+test('what parcels of a steady stream come to is reported for several of them in one call', async () => {
+  const hook = webhook();
+  const carrier = openCarrier({ stageDelayMs: 400, deliver: hook.deliver });
+  carrier.start();
+  for (let n = 0; n < 20; n++) {
+    await carrier.book([parcel()]);
+    await delay(20);
+  }
+  await waitFor(() => hook.told('delivered').size === 20);
+  // One for each tenth of a second at most, of the second and a half that all of it takes.
+  expect(hook.calls.length).toBeLessThanOrEqual(16);
+});
+
+test('a parcel that is booked while the carrier sleeps for long is picked up in time', async () => {
+  const hook = webhook();
+  const carrier = openCarrier({ stageDelayMs: 50, deliver: hook.deliver });
+  carrier.start();
+  for (let n = 0; n < 3; n++) {
+    const begun = performance.now();
+    await carrier.book([parcel()]);
+    await waitFor(() => hook.told('delivered').size === n + 1);
+    expect(performance.now() - begun).toBeLessThan(SLEEPS_MS);
+  }
 });
 
 test('an event that the webhook does not take is sent again later, and the others are not', async () => {

@@ -99,7 +99,11 @@ test('booked shipments are voided at the carrier, and a second call changes noth
   await book();
   await begin(orderId);
   expect(await statuses(shop.db, orderId)).toEqual(['voiding', 'voiding']);
-  expect(await readProgress(shop.db, orderId)).toMatchObject({ stopMsLeft: 0, stoppableShipments: 0 });
+  expect(await readProgress(shop.db, orderId)).toMatchObject({
+    stopMsLeft: 0,
+    stops: [{ msLeft: 0 }, { msLeft: 0 }],
+    stoppableShipments: 0,
+  });
   await ask(orderId);
   const events = await eventTypes(shop.db, orderId);
   await stop(orderId);
@@ -180,7 +184,7 @@ test('a carrier that does not respond for one parcel delays no other, and is ask
   await stop(orderId, failing);
   expect(await statuses(shop.db, orderId)).toEqual(['voiding', 'voided']);
   const [delayed] = await attempts(orderId);
-  expect(delayed).toMatchObject({ tries: 1, error: 'connection reset' });
+  expect(delayed).toMatchObject({ tries: 1, error: 'The carrier gave no answer.' });
   expect(delayed?.seconds).toBeLessThanOrEqual(0.5);
   // Not before its time: the row says so.
   await shop.db.pool.query(
@@ -189,6 +193,24 @@ test('a carrier that does not respond for one parcel delays no other, and is ask
   );
   await ask(orderId, failing);
   expect(asked.sort()).toEqual([...shipmentIds].sort());
+  await makeDue(orderId);
+  await ask(orderId);
+  expect(await statuses(shop.db, orderId)).toEqual(['voided', 'voided']);
+});
+
+test('an answer that cannot be written fails the call once the others are recorded, and shows nobody the error', async () => {
+  const { orderId, shipmentIds } = await addShippingOrder(shop.db, LINES);
+  await book();
+  await begin(orderId);
+  await shop.db.pool.query(
+    `alter table shipments add constraint bad_row check (id <> '${shipmentIds[0]}' or status <> 'voided') not valid`,
+  );
+  await expect(ask(orderId)).rejects.toMatchObject({ code: '23514' });
+  expect(await attempts(orderId)).toMatchObject([
+    { status: 'voiding', tries: 1, error: null },
+    { status: 'voided' },
+  ]);
+  await shop.db.pool.query('alter table shipments drop constraint bad_row');
   await makeDue(orderId);
   await ask(orderId);
   expect(await statuses(shop.db, orderId)).toEqual(['voided', 'voided']);
@@ -209,7 +231,7 @@ test('a carrier that does not respond is asked less and less often; after the si
   }
   expect(seconds).toEqual([0.5, 1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300]);
   expect((await readOrder(shop.db, orderId))?.view.attention).toMatchObject([
-    { kind: 'shipment_not_stopped', about: shipmentIds[0], why: 'connection reset' },
+    { kind: 'shipment_not_stopped', about: shipmentIds[0], why: 'The carrier gave no answer.' },
   ]);
   await makeDue(orderId);
   await ask(orderId);

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { DefaultLogger } from '@temporalio/worker';
 import { createPaymentActivities, type PaymentActivities } from '../../activities/payments';
@@ -28,12 +29,7 @@ beforeAll(async () => {
     callTimeoutMs: 5_000,
     slowMs: SLOW_MS,
   });
-  activities = createPaymentActivities({
-    db: shop.db,
-    gatewayNamed: onlyGateway(gateway).named,
-    carrier: 'sandbox',
-    ...CHARGE_TERMS,
-  });
+  activities = createPaymentActivities(deps());
 });
 afterEach(() => expectInvariants(shop.db));
 afterAll(async () => {
@@ -41,6 +37,12 @@ afterAll(async () => {
   await shop.close();
 });
 
+const deps = () => ({
+  db: shop.db,
+  gatewayNamed: onlyGateway(gateway).named,
+  carrier: 'sandbox',
+  ...CHARGE_TERMS,
+});
 const charging = (token = 'tok_ok') => insertChargingOrder(shop.db, { token });
 type Charging = Awaited<ReturnType<typeof charging>>;
 
@@ -103,18 +105,47 @@ test('a brief ask of a slow gateway ends in time, and what became of the charge 
   expect((await readSandboxBooks(shop.db, [order.paymentId])).charges).toHaveLength(1);
 });
 
-test('more brief asks at once than allowed are refused, and later ones are not', async () => {
+test('more brief asks at once than run wait for their turn, and more than may wait are refused', async () => {
   const order = await charging('tok_slow');
-  const results = await Promise.allSettled(
-    Array.from({ length: 34 }, () => charge(order, { name: 'askGatewayBriefly' })),
-  );
+  const few = createPaymentActivities({ ...deps(), briefCalls: 2 });
+  const ask = () =>
+    activityEnvironment().run(few.askGatewayBriefly, {
+      orderId: order.orderId,
+      ask: { kind: 'charge' as const, id: order.paymentId },
+      ...ASK,
+    });
+  const results = await Promise.allSettled(Array.from({ length: 5 }, ask));
+  expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(4);
   const refused = results.flatMap((one) => (one.status === 'rejected' ? [one.reason as unknown] : []));
-  expect(refused).toMatchObject([
-    { type: 'GATEWAY_BUSY', nonRetryable: false },
-    { type: 'GATEWAY_BUSY', nonRetryable: false },
-  ]);
-  await waitFor(async () => (await charge(order, { name: 'askGatewayBriefly' })).status === 'paid');
+  expect(refused).toMatchObject([{ type: 'GATEWAY_BUSY', nonRetryable: false }]);
+  await waitFor(async () => (await charge(order)).status === 'paid');
   expect((await readSandboxBooks(shop.db, [order.paymentId])).charges).toHaveLength(1);
+});
+
+test('a brief ask that has waited too long for its turn is refused, and its charge is not asked about', async () => {
+  const waiting = await charging();
+  let release = () => {};
+  const hangs = new Promise<void>((resolve) => (release = resolve));
+  const one = createPaymentActivities({
+    ...deps(),
+    db: { ...shop.db, retrying: (work) => hangs.then(() => shop.db.retrying(work)) },
+    briefCalls: 1,
+  });
+  const ask = ({ orderId, paymentId }: Charging) =>
+    activityEnvironment().run(one.askGatewayBriefly, {
+      orderId,
+      ask: { kind: 'charge' as const, id: paymentId },
+      ...ASK,
+    });
+  const before = await charging();
+  const first = ask(before);
+  const refused = ask(waiting).catch((error: unknown) => error);
+  await delay(2_100);
+  release();
+  expect(await refused).toMatchObject({ type: 'GATEWAY_BUSY' });
+  expect(await first).toMatchObject({ status: 'paid' });
+  expect((await readSandboxBooks(shop.db, [waiting.paymentId])).charges).toHaveLength(0);
+  expect(await charge(waiting)).toMatchObject({ status: 'paid' });
 });
 
 test('a cancelled ask ends at once, and what became of the charge is found later', async () => {

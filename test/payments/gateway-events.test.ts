@@ -128,6 +128,19 @@ describe('an event of a charge', () => {
   });
 
   test.each([
+    'payment_intent.requires_action',
+    'payment_intent.amount_capturable_updated',
+    'payment_intent.canceled',
+  ])('%s makes a charge due that is in flight, whatever it came to since', async (type) => {
+    const { orderId, intent } = await charging();
+    const event = stripeEvent(type, intentObject(intent));
+    expect(await tell(event)).toBe('applied');
+    expect(await tell(event)).toBe('duplicate');
+    expect(await wakes(orderId)).toBe(1);
+    expect((await progressOf(db(), orderId)).asks).toMatchObject([{ msLeft: 0 }]);
+  });
+
+  test.each([
     ['of another object', stripeEvent('customer.created', { object: 'customer', id: 'cus_1' }), 'ignored'],
     ['of a new intent', stripeEvent('payment_intent.created', intentObject('pi_1')), 'ignored'],
     ['of an object that has changed', stripeEvent('refund.updated', { object: 'refund', id: 7 }), 'ignored'],

@@ -7,7 +7,8 @@ import {
   type RefundWanted,
   type SettlementByHand,
 } from '../../domain/payments/refunds-by-hand';
-import type { ClosableGateway } from '../../domain/payments/types';
+import { gatewayChanged } from '../../domain/payments/errors';
+import type { ClosableGateway, GatewayNamed } from '../../domain/payments/types';
 import { onlyGateway } from '../../integrations/gateways';
 import { createSandboxGateway } from '../../integrations/sandbox-gateway/gateway';
 import { newId } from '../../platform/ids';
@@ -310,6 +311,35 @@ describe('recording what was done instead', () => {
     await ask(refundId);
     expect(await read(refundId)).toMatchObject({ status: 'settled_by_hand' });
     expect(await readSandboxBooks(shop.db, [order.paymentId])).toMatchObject({ refundedMinor: 0 });
+  });
+
+  test('is allowed for one that the gateway has and that is out of reach, since that is not set up any more', async () => {
+    const order = await paidOrder({ token: 'tok_refund_pending' });
+    const { orderId } = order;
+    const refundId = await planOne(shop.db, order);
+    await ask(refundId);
+    expect(await read(refundId)).toMatchObject({ status: 'pending' });
+    const gone: GatewayNamed = (name) => {
+      throw gatewayChanged(name);
+    };
+    for (let tries = 1; tries <= 6; tries++) {
+      await expect(settle(refundId)).rejects.toMatchObject({ code: 'REFUND_UNDER_WAY' });
+      await askRefund({ db: shop.db, gatewayNamed: gone }, refundId);
+      expect(await attentionOf(shop.db, orderId)).toEqual(tries < 6 ? [] : [`refund_delayed:${refundId}`]);
+    }
+    expect((await read(refundId)).lastError).toContain('is not set up');
+    expect(await settle(refundId)).toMatchObject({ status: 'settled_by_hand' });
+    expect(await attentionOf(shop.db, orderId)).toEqual([]);
+  });
+
+  test('is refused for one that the gateway has and that is merely away', async () => {
+    const order = await paidOrder({ token: 'tok_refund_pending' });
+    const refundId = await planOne(shop.db, order);
+    await ask(refundId);
+    // Away is not gone: it is waited for.
+    for (let tries = 1; tries <= 8; tries++) await ask(refundId, away);
+    expect(await attentionOf(shop.db, order.orderId)).toEqual([]);
+    await expect(settle(refundId)).rejects.toMatchObject({ code: 'REFUND_UNDER_WAY' });
   });
 
   test('by two at once is recorded once', async () => {

@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
+import Stripe from 'stripe';
 import { createStripeGateway } from '../../integrations/stripe/gateway';
 import type { ChargeRequest, ClosableGateway } from '../../domain/payments/types';
 import { startStripeMock } from '../../platform/embedded/stripe-mock';
@@ -69,6 +70,40 @@ describeWithGo('stripe-mock', () => {
       reason: 'cancelled',
     });
     expect(await refund).toMatchObject({ gatewayRef: expect.stringMatching(/^re_/) as string });
+  });
+
+  test('Stripe takes the shape of a charge that is captured apart, with a customer, and of its captures and release', async () => {
+    const later = {
+      ...charge,
+      paymentId: randomUUID(),
+      captureLater: true,
+      keepsMethod: true,
+      returnUrl: 'https://shop.example/thanks',
+    };
+    const prepared = await gateway.prepare(later);
+    if (prepared.status !== 'prepared') throw new Error(`it was ${prepared.declineCode}`);
+    expect(prepared.customerRef).toMatch(/^cus_/);
+    const { gatewayRef, customerRef = '' } = prepared;
+    // What its fixture is says nothing of the request; a request that is wrong would be declined by its code.
+    const declined = { status: 'declined', declineCode: 'payment_method_required' };
+    expect(await gateway.charge({ ...later, gatewayRef })).toMatchObject(declined);
+    const offSession = { ...later, gatewayRef, customerRef, offSession: true, keepsMethod: false };
+    expect((await gateway.prepare({ ...offSession, paymentId: randomUUID() })).status).toBe('prepared');
+    expect(await gateway.charge(offSession)).toMatchObject(declined);
+    const about = { paymentId: later.paymentId, gatewayRef: gatewayRef ?? '', currency: 'EUR' };
+    // Its fixture is not authorised, so a capture ends at that; the release asks to cancel it.
+    const capture = { ...about, captureId: randomUUID(), keyNumber: 1, amountMinor: 250, capturedMinor: 0 };
+    expect(await gateway.capture({ ...capture, isFinal: false })).toMatchObject({ status: 'failed' });
+    expect(await gateway.release({ ...about, capturedMinor: 0 })).toMatchObject({ status: 'released' });
+  });
+
+  test.each([
+    { amount_to_capture: 250, final_capture: false },
+    { amount_to_capture: 0, final_capture: true },
+  ])('Stripe takes a capture of the shape %j', async (params) => {
+    const { hostname: host, port } = new URL('skipped' in mock ? '' : mock.url);
+    const stripe = new Stripe('sk_test_123', { protocol: 'http', host, port: Number(port) });
+    expect((await stripe.paymentIntents.capture('pi_123', params)).id).toMatch(/^pi_/);
   });
 
   test('Stripe would refuse a shape that is wrong', async () => {

@@ -137,12 +137,12 @@ export class GatewayModel {
   }
 
   private approve(payment: Payment): void {
-    this.put(payment, this.seed.authorized ? 'authorized' : 'captured');
+    this.put(payment, payment.captureLater ? 'authorized' : 'captured');
   }
 
   private put({ id, amountMinor }: Payment, status: Charge['status']): void {
     const capturedMinor = status === 'captured' ? amountMinor : 0;
-    const captureBefore = this.clock.now + (this.seed.authorized?.keptMs ?? 0);
+    const captureBefore = this.clock.now + this.seed.authorized.keptMs;
     this.charges.set(id, { status, amountMinor, capturedMinor, captureBefore, hasLapsed: false });
   }
 }

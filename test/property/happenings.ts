@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import type { ShipmentStatus } from '../../domain/fulfilment/types';
+import { CAPTURE_MODES, REVIEW_OUTCOMES, type ReviewOutcome } from '../../domain/orders/types';
 import type { Reply, Seed } from './order-rows';
 
 /** Something that happens to an order. `which` chooses among what there is. */
@@ -10,9 +11,11 @@ export type Happening =
   | { what: 'time'; ms: number }
   | { what: 'allocate'; units: number }
   | { what: 'goodwill'; which: number; amountMinor: number }
-  | { what: 'retry' | 'bank' | 'settle-refund' | 'retry-capture' | 'settle-capture'; which: number }
+  | { what: 'retry' | 'bank' | 'settle-refund' | 'retry-capture'; which: number }
+  | { what: 'settle-capture'; which: number; isWaived: boolean }
   /** The customer authenticates, or fails to; the gateway may tell it. */
   | { what: 'customer'; which: number; isGood: boolean; isTold: boolean }
+  | { what: 'review'; outcome: ReviewOutcome }
   | { what: 'cancel' | 'pay' | 'restart' };
 
 const which = fc.nat(5);
@@ -35,6 +38,7 @@ const HAPPENINGS = {
     what: fc.constant('time' as const),
     ms: fc.constantFrom(1, 600, 5_000, 60_000, 900_000, 3_700_000, 90_000_000),
   }),
+  review: fc.record({ what: fc.constant('review' as const), outcome: fc.constantFrom(...REVIEW_OUTCOMES) }),
   cancel: one('cancel'),
   pay: one('pay'),
   restart: one('restart'),
@@ -42,7 +46,11 @@ const HAPPENINGS = {
   bank: oneOf('bank'),
   'settle-refund': oneOf('settle-refund'),
   'retry-capture': oneOf('retry-capture'),
-  'settle-capture': oneOf('settle-capture'),
+  'settle-capture': fc.record({
+    what: fc.constant('settle-capture' as const),
+    which,
+    isWaived: fc.boolean(),
+  }),
   customer: fc.record({
     what: fc.constant('customer' as const),
     which,
@@ -76,6 +84,7 @@ export const happening = weighted({
   carrier: 6,
   time: 3,
   cancel: 2,
+  review: 2,
   pay: 2,
   restart: 2,
   retry: 2,
@@ -103,7 +112,9 @@ export const PAID_SEED: Seed = {
   waitingPriceMinor: 1,
   isPaidWithOrder: true,
   waitsForEver: false,
-  authorized: null,
+  capture: 'now',
+  review: null,
+  authorized: { multicapture: false, keptMs: 7_200_000, onLapse: 'capture' },
   isAbandoned: false,
 };
 
@@ -142,6 +153,8 @@ export const AUTHORIZED_SEEDS: fc.Arbitrary<Seed> = fc.record({
   waitingPriceMinor: fc.constant(1),
   isPaidWithOrder: fc.constant(true),
   waitsForEver: fc.constant(false),
+  capture: fc.constant('on_shipment'),
+  review: fc.constant(null),
   authorized,
   isAbandoned: fc.constant(false),
 });
@@ -167,7 +180,9 @@ export const seeds: fc.Arbitrary<Seed> = fc
     waitingPriceMinor: fc.integer({ min: 1, max: 999 }),
     isPaidWithOrder: fc.boolean(),
     waitsForEver: fc.boolean(),
-    authorized: fc.option(authorized),
+    capture: fc.constantFrom(...CAPTURE_MODES),
+    review: fc.constantFrom<ReviewOutcome | null>(null, null, ...REVIEW_OUTCOMES),
+    authorized,
     isAbandoned: fc.boolean(),
   })
   .filter(({ lines, waiting }) => lines.length > 0 || waiting > 0);

@@ -1,22 +1,13 @@
 import type { GatewayAsk } from '../../domain/ordering/types';
-import {
-  captureNeeds,
-  isInFlight,
-  refundable,
-  refundMayBecome,
-  wholeCapture,
-  type PaidUnits,
-} from '../../domain/payments/rules';
-import type { CaptureOutcome, KeySpent, RefundOutcome } from '../../domain/payments/types';
-import type { GatewayModel } from './gateway-model';
+import { captureNeeds, isInFlight, wholeCapture, type PaidUnits } from '../../domain/payments/rules';
+import type { CaptureOutcome, KeySpent } from '../../domain/payments/types';
+import { DELAYED_AFTER_TRIES, RefundModel, type RefundDeps } from './refund-model';
 import {
   isOpen,
-  isPaid,
   isUnfinished,
   sum,
   worth,
   type Capture,
-  type Defect,
   type OpenCall,
   type Payment,
   type Refund,
@@ -25,9 +16,6 @@ import {
   type Seed,
 } from './order-rows';
 
-const FIRST_RETRY_MS = 500;
-const LONGEST_RETRY_MS = 3_600_000;
-const DELAYED_AFTER_TRIES = 6;
 /** So often the gateway may refuse a capture before a person is told. */
 const REFUSALS = 4;
 /** How long a customer may take to authenticate, and how often that is looked at. */
@@ -37,29 +25,15 @@ const LONGEST_LOOK_MS = 60_000;
 /** So long before the gateway drops an authorisation something is done, at most half of the time that is left. */
 const LAPSE_MARGIN_MS = 3_600_000;
 
-interface Deps {
-  gateway: GatewayModel;
-  clock: { now: number };
+interface Deps extends RefundDeps {
   seed: Pick<Seed, 'authorized'>;
-  defect: Defect | null;
-  newId: (prefix: string) => string;
   unitsOf: (reservation: Reservation) => PaidUnits;
 }
 
-/** The rows of an order's money, and what transactions and calls of the gateway do to them. It decides nothing by itself: rules are those of the product. */
-export class MoneyModel {
-  readonly payments: Payment[] = [];
-  readonly captures: Capture[] = [];
-  readonly refunds: Refund[] = [];
-  /** What needs a person. */
-  readonly attention = new Set<string>();
-  /** What was asked to go back without units, minor units, by payment. */
-  readonly goodwill = new Map<string, number>();
-
-  constructor(private readonly deps: Deps) {}
-
-  private get now(): number {
-    return this.deps.clock.now;
+/** The rows of an order's money, and what transactions and calls of the gateway do to them. Rules are those of the product. */
+export class MoneyModel extends RefundModel {
+  constructor(protected override readonly deps: Deps) {
+    super(deps);
   }
 
   asks(): GatewayAsk[] {
@@ -84,25 +58,9 @@ export class MoneyModel {
 
   private waitsForCapture(capture: Capture): boolean {
     if (this.deps.defect === 'captures-at-once') return false;
-    const first = this.capturesOf(capture.payment).find(({ status }) => status === 'planned');
-    return first !== capture;
-  }
-
-  private waitsForMoney({ status, payment }: Refund): boolean {
-    if (this.deps.defect === 'refund-before-capture') return false;
-    const isShort = payment.capturedMinor < payment.plannedMinor;
-    const isToCome = this.capturesOf(payment).some(isUnfinished) || this.isUncertain(payment);
-    return status === 'planned' && isShort && isToCome;
-  }
-
-  /** The gateway may have taken what a person settled otherwise: it tells when what is left is released. */
-  private isUncertain(payment: Payment): boolean {
-    const isReleased = payment.status !== 'authorized' && payment.status !== 'void_planned';
-    return !isReleased && this.capturesOf(payment).some(({ status }) => status === 'settled_by_hand');
-  }
-
-  capturesOf(payment: Payment): Capture[] {
-    return this.captures.filter((one) => one.payment === payment);
+    const planned = this.capturesOf(capture.payment).filter(({ status }) => status === 'planned');
+    // One that was asked for under its present key may be under way.
+    return capture !== (planned.find(({ isFinal }) => isFinal !== null) ?? planned[0]);
   }
 
   get lapseMsLeft(): number | null {
@@ -126,12 +84,12 @@ export class MoneyModel {
   }
 
   private get isMulticapture(): boolean {
-    return this.deps.seed.authorized?.multicapture ?? false;
+    return this.deps.seed.authorized.multicapture;
   }
 
   /* Charges. */
 
-  charge(reservation: Reservation, { offSession }: { offSession: boolean }): void {
+  charge(reservation: Reservation, by: Pick<Payment, 'offSession' | 'captureLater'>): void {
     Object.assign(reservation, { status: 'charging', attempt: reservation.attempt + 1 });
     this.payments.push({
       id: this.deps.newId('p'),
@@ -143,7 +101,7 @@ export class MoneyModel {
       plannedMinor: 0,
       refundedMinor: 0,
       serves: true,
-      offSession,
+      ...by,
       isWhole: false,
       actionUntil: null,
       captureBefore: null,
@@ -162,10 +120,10 @@ export class MoneyModel {
     );
   }
 
-  takePlaceOf(payment: Payment): void {
+  takePlaceOf(payment: Payment, by: Pick<Payment, 'offSession' | 'captureLater'>): void {
     if (this.deps.defect !== 'replaced-payment-serves') payment.serves = false;
     payment.dueAt = this.now;
-    this.charge(payment.reservation, { offSession: false });
+    this.charge(payment.reservation, by);
   }
 
   isWanted({ reservation, serves }: Payment): boolean {
@@ -257,12 +215,6 @@ export class MoneyModel {
     return payment.isWhole || (!mayShip && isAllPlanned);
   }
 
-  count(row: { tries: number; dueAt: number }): void {
-    if (this.deps.defect !== 'ask-stays-due')
-      row.dueAt = this.now + Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** row.tries);
-    row.tries += 1;
-  }
-
   /** A call about a capture, a release or a refund ends as the world has it. Of a charge the order decides what follows. */
   answer(call: Exclude<OpenCall, { kind: 'charge' | 'stop' }>, reply: Reply): void {
     if (call.kind === 'capture') this.answerCapture(call, reply);
@@ -301,11 +253,20 @@ export class MoneyModel {
     );
     for (const payment of lapsing) {
       payment.lapseAt = null;
-      const shipmentIds = this.capturesOf(payment).flatMap(({ shipmentId }) => shipmentId ?? []);
-      if (this.deps.seed.authorized?.onLapse === 'capture' && !payment.isWhole)
-        this.planCapture(payment, wholeCapture({ shipmentIds }, this.deps.unitsOf(payment.reservation)));
+      if (this.deps.seed.authorized.onLapse === 'capture') this.planWhole(payment);
     }
     return lapsing.length > 0;
+  }
+
+  /** Everything that is authorised and not cut is to be taken, whether or not it has left. */
+  planWholeCapture(): void {
+    for (const payment of this.payments) if (payment.status === 'authorized') this.planWhole(payment);
+  }
+
+  private planWhole(payment: Payment): void {
+    if (payment.isWhole) return;
+    const shipmentIds = this.capturesOf(payment).flatMap(({ shipmentId }) => shipmentId ?? []);
+    this.planCapture(payment, wholeCapture({ shipmentIds }, this.deps.unitsOf(payment.reservation)));
   }
 
   private planCapture(
@@ -321,6 +282,7 @@ export class MoneyModel {
       shipmentId,
       amountMinor,
       status: amountMinor === 0 ? 'succeeded' : 'planned',
+      isWaived: false,
       isFinal: null,
       keyNumber: 1,
       tries: 0,
@@ -376,9 +338,9 @@ export class MoneyModel {
   }
 
   /** A person has the money in another way, or gives it up. What was to go back of it ends with it. */
-  settleCaptureByHand(capture: Capture): void {
+  settleCaptureByHand(capture: Capture, { isWaived }: { isWaived: boolean }): void {
     if (!isUnfinished(capture)) return;
-    capture.status = 'settled_by_hand';
+    Object.assign(capture, { status: 'settled_by_hand', isWaived });
     this.attention.delete(capture.id);
     const { payment } = capture;
     const toCome = this.capturesOf(payment).filter(isUnfinished);
@@ -408,7 +370,7 @@ export class MoneyModel {
     const { capturedMinor, amountMinor } = payment;
     const surplusMinor = Math.min(Math.max(0, known - capturedMinor), amountMinor - capturedMinor);
     if (surplusMinor > 0 && defect !== 'surplus-kept') {
-      const row = { isFinal: null, keyNumber: 1, tries: 0, dueAt: this.now };
+      const row = { isWaived: false, isFinal: null, keyNumber: 1, tries: 0, dueAt: this.now };
       const surplus = { id: newId('c'), payment, shipmentId: null, amountMinor: surplusMinor, ...row };
       this.captures.push({ ...surplus, status: 'succeeded' });
       payment.capturedMinor += surplusMinor;
@@ -419,97 +381,4 @@ export class MoneyModel {
     this.attention.delete(payment.id);
     if (surplusMinor > 0 && defect !== 'surplus-kept') this.plan(payment, surplusMinor, payment.id);
   }
-
-  /* Refunds. */
-
-  /** Units that are not delivered: of a payment that takes parcel by parcel less is captured. */
-  giveBackUnits(reservation: Reservation, amountMinor: number, origin: string): void {
-    const isEach = this.deps.defect === 'refund-of-what-is-not-captured';
-    const own = this.payments.filter(
-      (one) => one.reservation === reservation && isPaid(one) && (one.isWhole || isEach),
-    );
-    for (const payment of own) this.plan(payment, amountMinor, `${origin}:${payment.id}`);
-  }
-
-  giveBack(payment: Payment, amountMinor: number): void {
-    if (!isPaid(payment)) return;
-    const before = payment.plannedMinor;
-    this.plan(payment, amountMinor, this.deps.newId('goodwill'));
-    const planned = payment.plannedMinor - before;
-    this.goodwill.set(payment.id, (this.goodwill.get(payment.id) ?? 0) + planned);
-  }
-
-  retryRefund(refund: Refund): void {
-    if (refund.status !== 'failed') return;
-    Object.assign(refund, { status: 'planned', keyNumber: refund.keyNumber + 1, tries: 0, dueAt: this.now });
-    this.attention.delete(refund.id);
-  }
-
-  settleRefundByHand(refund: Refund): void {
-    if (refund.status !== 'planned' && refund.status !== 'failed') return;
-    refund.status = 'settled_by_hand';
-    this.attention.delete(refund.id);
-  }
-
-  /** The customer's bank sends a refund back, also one that had succeeded. */
-  failAtBank(refund: Refund): void {
-    const made = [...this.deps.gateway.refunds.values()].find(
-      ({ ref }) => ref !== null && ref === refund.gatewayRef,
-    );
-    if (!made || made.status === 'failed' || refund.status === 'settled_by_hand') return;
-    made.status = 'failed';
-    this.settleRefund(refund, failure(made.ref), refund.keyNumber);
-  }
-
-  private answerRefund({ refund, keyNumber }: OpenCall & { kind: 'refund' }, reply: Reply): void {
-    const made = this.deps.gateway.refund(refund, { keyNumber, reply });
-    if (!made) this.recordDelay(refund);
-    else if (made.ref === null || made.status === 'failed')
-      this.settleRefund(refund, failure(made.ref), keyNumber);
-    else this.settleRefund(refund, { status: made.status, gatewayRef: made.ref }, keyNumber);
-  }
-
-  private recordDelay(refund: Refund): void {
-    if (!isOpen(refund)) return;
-    if (this.deps.defect === 'new-key-without-outcome') refund.keyNumber += 1;
-    if (refund.tries >= DELAYED_AFTER_TRIES) this.attention.add(refund.id);
-  }
-
-  private settleRefund(refund: Refund, outcome: RefundOutcome, keyNumber: number): void {
-    if (refund.status === 'settled_by_hand' && outcome.status !== 'failed')
-      this.attention.add(`twice:${refund.id}`);
-    const isForced = this.deps.defect === 'late-failure-wins' && outcome.status === 'failed';
-    if (!isForced && !refundMayBecome(refund, outcome, keyNumber)) return;
-    const by = Number(outcome.status === 'succeeded') - Number(refund.status === 'succeeded');
-    refund.payment.refundedMinor += by * refund.amountMinor;
-    if (refund.status !== outcome.status) Object.assign(refund, { tries: 0, dueAt: this.now });
-    refund.status = outcome.status;
-    refund.gatewayRef = outcome.gatewayRef ?? refund.gatewayRef;
-    if (outcome.status === 'failed') this.attention.add(refund.id);
-    else this.attention.delete(refund.id);
-    if (outcome.status === 'failed' && this.deps.defect === 'failed-refund-unplanned')
-      refund.payment.plannedMinor -= refund.amountMinor;
-  }
-
-  private plan(payment: Payment, wantedMinor: number, origin: string): void {
-    const { capturePlannedMinor: capturedMinor, plannedMinor: refundPlannedMinor } = payment;
-    const amountMinor = refundable({ capturedMinor, refundPlannedMinor }, wantedMinor);
-    if (amountMinor === 0 || this.refunds.some((one) => one.origin === origin)) return;
-    payment.plannedMinor += amountMinor;
-    this.refunds.push({
-      id: this.deps.newId('r'),
-      payment,
-      origin,
-      amountMinor,
-      status: 'planned',
-      keyNumber: 1,
-      gatewayRef: null,
-      tries: 0,
-      dueAt: this.now,
-    });
-  }
-}
-
-function failure(gatewayRef: string | null): RefundOutcome {
-  return { status: 'failed', gatewayRef, reason: 'refused' };
 }

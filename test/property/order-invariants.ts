@@ -10,12 +10,14 @@ import {
 import { hold } from './hold';
 import { isOpen, isUnfinished } from './order-rows';
 import type { OrderModel } from './order-model';
+import { progressOf } from './order-progress';
 
 export const LIVE = new Set(['pending', 'charging', 'confirmed']);
 
 /** What is true of an order at every moment. */
 export function expectConsistent(model: OrderModel): void {
   expectUnits(model);
+  expectReview(model);
   expectPaid(model);
   expectMoney(model);
   expectBooksOfGateway(model);
@@ -43,6 +45,16 @@ function expectUnits({
     shipments.every((one) => !hasLeft(one.status) || one.line.shipped === one.line.units),
   );
   hold('an order has ended when no unit is left', hasEnded(status) === (open + waiting === 0));
+}
+
+function expectReview({ review, status, shipments, seed, money }: OrderModel): void {
+  hold('nothing ships before its review is approved', shipments.length === 0 || review.mayShip);
+  hold('an order that has ended has no open review', !hasEnded(status) || !review.isOpen);
+  const waiting = money.payments.filter((one) => one.status === 'authorized' && !one.isWhole);
+  hold(
+    'money that is to be taken with the order is, once it may ship',
+    seed.capture === 'on_shipment' || !review.mayShip || waiting.length === 0,
+  );
 }
 
 /** Of the payments of a reservation one pays for it. */
@@ -91,8 +103,8 @@ export function expectFinished(model: OrderModel): void {
     !money.payments.some((one) => one.status === 'authorized' && !failed.includes(one)),
   );
   hold('a finished order has no call under way', underWay.size === 0);
-  hold('a finished order has no open request to cancel', model.progress().cancel !== 'open');
-  hold('a finished order stops no shipment', model.progress().stopMsLeft === null);
+  hold('a finished order has no open request to cancel', progressOf(model).cancel !== 'open');
+  hold('a finished order stops no shipment', progressOf(model).stopMsLeft === null);
   expectCapturesPlanned(model);
   for (const { id, status: end } of [...money.captures, ...money.refunds])
     hold('what failed needs a person', (end === 'failed') === money.attention.has(id));

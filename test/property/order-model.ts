@@ -1,9 +1,8 @@
-import { afterVoid, beginVoid, hasLeft, hasStopped, shipmentMayBecome } from '../../domain/fulfilment/rules';
 import type { ShipmentStatus } from '../../domain/fulfilment/types';
-import { STOP, type NextStep } from '../../domain/ordering/rules';
+import type { NextStep } from '../../domain/ordering/rules';
 import type { GatewayAsk, OrderProgress } from '../../domain/ordering/types';
-import { hasEnded, mayBecome } from '../../domain/orders/rules';
-import type { OrderStatus } from '../../domain/orders/types';
+import { hasEnded, isCapturedLater, mayBecome } from '../../domain/orders/rules';
+import type { OrderStatus, ReviewOutcome } from '../../domain/orders/types';
 import { isInFlight, type PaidUnits } from '../../domain/payments/rules';
 import type { ReservationStatus } from '../../domain/stock/reservations/types';
 import { GatewayModel, type Known } from './gateway-model';
@@ -20,10 +19,11 @@ import {
   type Seed,
   type Shipment,
 } from './order-rows';
+import { ReviewModel } from './review-model';
+import { ShipmentModel } from './shipment-model';
 
 const HOLD_MS = 900_000;
 const LIMIT_MS = 3_600_000;
-const BACKORDER_MS = 86_400_000;
 const ATTEMPT_LIMIT = 3;
 
 /**
@@ -39,8 +39,9 @@ export class OrderModel {
   hasMethod: boolean;
   waiting: number;
   cancelled = 0;
+  readonly review: ReviewModel;
   readonly reservations: Reservation[] = [];
-  readonly shipments: Shipment[] = [];
+  readonly shipping: ShipmentModel;
   readonly gateway: GatewayModel;
   readonly money: MoneyModel;
   /** Calls that are under way, by the id under which the saga knows them; of a saga that died, by another. */
@@ -63,9 +64,11 @@ export class OrderModel {
     });
     this.hasMethod = seed.isPaidWithOrder;
     this.waiting = seed.waiting;
+    this.shipping = new ShipmentModel(clock, defect);
+    this.review = new ReviewModel(seed.review && 'open', clock);
     if (seed.lines.length > 0) {
       const first = this.reserve(seed.lines);
-      if (seed.isPaidWithOrder) this.money.charge(first, { offSession: false });
+      if (seed.isPaidWithOrder) this.charge(first, { offSession: false });
     }
   }
 
@@ -85,46 +88,12 @@ export class OrderModel {
     return this.reservations.flatMap(({ lines }) => lines);
   }
 
-  get underWay(): Set<string> {
-    return new Set([...this.calls.keys()].filter((id) => !id.startsWith('lost:')));
+  get shipments(): readonly Shipment[] {
+    return this.shipping.all;
   }
 
-  progress(): OrderProgress {
-    const live = this.reservations.filter(({ status }) =>
-      ['pending', 'charging', 'confirmed'].includes(status),
-    );
-    const stopping = this.shipments.filter(({ status }) => status === 'voiding');
-    return {
-      orderId: 'o',
-      status: this.status,
-      failureCode: null,
-      reservations: live.map(({ id, seq, status, attempt, dueAt }) => {
-        return {
-          reservationId: id,
-          seq,
-          status,
-          attempt,
-          expiresAt: String(dueAt),
-          msLeft: dueAt - this.now,
-        };
-      }),
-      payments: this.money.payments.map(({ id, status }) => ({ paymentId: id, status })),
-      asks: this.money.asks(),
-      hasPaymentMethod: this.hasMethod,
-      cancel: this.cancel === 'open' && hasEnded(this.status) ? this.cancelEnd() : this.cancel,
-      waitingUnits: this.waiting,
-      waitingMsLeft: this.waiting > 0 && !this.seed.waitsForEver ? BACKORDER_MS - this.now : null,
-      shipments: {},
-      stoppableShipments: this.shipments.filter((one) => !one.isStopRefused && beginVoid(one.status)).length,
-      stopMsLeft: stopping.length > 0 ? Math.min(...stopping.map(({ dueAt }) => dueAt)) - this.now : null,
-      unreleasedShipments: this.shipments.filter((one) => this.isReleasable(one)).length,
-      attention: [],
-      cuts: [],
-      mayCut: false,
-      mayCapture: this.money.mayCapture,
-      lapseMsLeft: this.money.lapseMsLeft,
-      doubledShipments: 0,
-    };
+  get underWay(): Set<string> {
+    return new Set([...this.calls.keys()].filter((id) => !id.startsWith('lost:')));
   }
 
   perform(step: NextStep): void {
@@ -144,16 +113,19 @@ export class OrderModel {
         this.expire(this.reservation(step.reservationId));
         return;
       }
-      case 'give-up-backorders':
+      case 'decide-review': {
+        if (this.seed.review) this.decide(this.seed.review);
+        return;
+      }
+      case 'give-up-backorders': {
         this.closeBackorders();
-        {
-          this.settle('expired');
-          return;
-        }
+        this.settle('expired');
+        return;
+      }
       case 'begin-charge':
         return void this.beginCharge(this.reservation(step.reservationId), { offSession: true });
       case 'stop': {
-        this.claimStops();
+        this.claimStop(step.shipmentId);
         return;
       }
       case 'ask': {
@@ -170,6 +142,7 @@ export class OrderModel {
       }
       case 'stop-doubled':
       case 'cut':
+      case 'amend':
       case 'wait':
       case 'finish':
         return;
@@ -180,7 +153,7 @@ export class OrderModel {
 
   requestCancel(): void {
     if (hasEnded(this.status)) return;
-    for (const shipment of this.shipments) shipment.isStopRefused = false;
+    this.shipping.clearRefusals();
     this.recordCancel();
   }
 
@@ -188,6 +161,31 @@ export class OrderModel {
     if (hasEnded(this.status) || this.cancel === 'open') return;
     this.cancel = 'open';
     this.cancelBase = this.cancelled;
+    this.review.end();
+  }
+
+  /** A person, or its deadline, decides the review. */
+  decide(outcome: ReviewOutcome): void {
+    if (!this.review.decide(outcome)) return;
+    if (outcome === 'rejected') {
+      this.recordCancel();
+      return;
+    }
+    for (const one of this.reservations.filter((each) => this.isUnshipped(each))) this.shipping.create(one);
+    this.captureIfDue();
+  }
+
+  isUnshipped(reservation: Reservation): boolean {
+    return reservation.status === 'confirmed' && !this.shipping.hasAnyOf(reservation);
+  }
+
+  private get isCapturedLater(): boolean {
+    return isCapturedLater({ capture: this.seed.capture, isReviewOpen: this.review.isOpen });
+  }
+
+  /** What was authorised only because of a review is captured at once. */
+  private captureIfDue(): void {
+    if (!this.isCapturedLater && this.defect !== 'approved-not-captured') this.money.planWholeCapture();
   }
 
   /** The customer pays with another card: what is due, or what waits for the customer to authenticate. */
@@ -201,7 +199,7 @@ export class OrderModel {
     const charging = this.reservations.filter(({ status }) => status === 'charging');
     const waiting = this.money.waiting(charging);
     if (!waiting || this.cancel === 'open' || waiting.reservation.attempt >= ATTEMPT_LIMIT) return false;
-    this.money.takePlaceOf(waiting);
+    this.money.takePlaceOf(waiting, { offSession: false, captureLater: this.isCapturedLater });
     return true;
   }
 
@@ -212,18 +210,8 @@ export class OrderModel {
     this.reserve([{ units: taken, priceMinor: this.seed.waitingPriceMinor }]);
   }
 
-  /** What a carrier does with a parcel. What the carrier has stopped, or never took, does not leave. */
   move(shipment: Shipment, to: ShipmentStatus): void {
-    if (!shipmentMayBecome(shipment.status, to) || to === 'voiding' || to === 'voided') return;
-    if (shipment.status === 'voiding' && to === 'booked') return;
-    const left = !hasLeft(shipment.status) && hasLeft(to);
-    shipment.status = to;
-    if (!left) return;
-    const { line, reservation } = shipment;
-    line.shipped += line.open;
-    line.open = 0;
-    if (reservation.status === 'confirmed' && reservation.lines.every(({ open }) => open === 0))
-      reservation.status = 'shipped';
+    if (!this.shipping.move(shipment, to)) return;
     this.advance('fulfilling');
     this.settle('fulfilled');
   }
@@ -243,7 +231,7 @@ export class OrderModel {
     if (!call) return;
     this.calls.delete(id);
     if (call.kind === 'charge') this.answerCharge(call, reply);
-    else if (call.kind === 'stop') for (const shipment of call.shipments) this.answerStop(shipment, reply);
+    else if (call.kind === 'stop') this.shipping.answerStop(call.shipment, reply);
     else this.money.answer(call, reply);
   }
 
@@ -253,30 +241,25 @@ export class OrderModel {
     else this.recordUnknown(payment);
   }
 
-  private answerStop(shipment: Shipment, reply: Reply): void {
-    if (reply === 'away' || reply === 'lost' || reply === 'customer') return;
-    const to = afterVoid(shipment.status, reply === 'no' ? 'refused' : 'voided');
-    if (!to) return;
-    shipment.status = to;
-    if (to === 'booked' && this.defect !== 'refusal-forgotten') shipment.isStopRefused = true;
-  }
-
   /* Steps. */
 
   private cancelUndelivered(): void {
     this.closeBackorders();
-    for (const shipment of this.shipments) {
-      const to = shipment.isStopRefused ? null : beginVoid(shipment.status);
-      if (to) Object.assign(shipment, { status: to, tries: 0, dueAt: this.now });
+    this.shipping.beginStops();
+    for (const one of this.reservations) {
+      const isUnshipped = this.isUnshipped(one);
+      const amountMinor = worth(one.lines, ({ open }) => open);
+      if (isUnshipped && this.defect !== 'rejected-money-kept')
+        this.money.giveBackUnits(one, amountMinor, `${one.id}/unshipped`);
+      if (one.status === 'pending' || one.status === 'charging' || isUnshipped)
+        this.release(one, 'cancelled');
     }
-    for (const one of this.reservations)
-      if (one.status === 'pending' || one.status === 'charging') this.release(one, 'cancelled');
     this.settle('cancelled');
   }
 
   private releaseStopped(): void {
     const wasCancelled = this.cancel === 'open' || this.cancel === 'done';
-    for (const shipment of this.shipments.filter((one) => this.isReleasable(one))) {
+    for (const shipment of this.shipping.releasable) {
       const { line, reservation } = shipment;
       const amountMinor = line.open * line.priceMinor;
       this.cancelled += line.open;
@@ -288,11 +271,6 @@ export class OrderModel {
       reservation.status = reservation.lines.some(({ shipped }) => shipped > 0) ? 'shipped' : 'cancelled';
     }
     this.settle(wasCancelled ? 'cancelled' : 'failed');
-  }
-
-  private isReleasable({ status, line }: Shipment): boolean {
-    const isFinal = hasStopped(status) || (this.defect === 'release-before-final' && status === 'voiding');
-    return isFinal && line.open > 0;
   }
 
   private expire(reservation: Reservation): void {
@@ -307,18 +285,23 @@ export class OrderModel {
     const isRefused =
       this.cancel === 'open' || reservation.attempt >= ATTEMPT_LIMIT || reservation.dueAt <= this.now;
     if (isRefused || reservation.status !== 'pending') return false;
-    this.money.charge(reservation, by);
+    this.charge(reservation, by);
     return true;
   }
 
-  private actOnLapse(): void {
-    if (this.money.actOnLapse() && this.seed.authorized?.onLapse === 'cancel') this.recordCancel();
+  private charge(reservation: Reservation, by: { offSession: boolean }): void {
+    this.money.charge(reservation, { ...by, captureLater: this.isCapturedLater });
   }
 
-  private claimStops(): void {
-    const shipments = this.shipments.filter((one) => one.status === 'voiding' && one.dueAt <= this.now);
-    for (const shipment of shipments) this.money.count(shipment);
-    this.calls.set(STOP, { kind: 'stop', shipments });
+  private actOnLapse(): void {
+    if (this.money.actOnLapse() && this.seed.authorized.onLapse === 'cancel') this.recordCancel();
+  }
+
+  private claimStop(shipmentId: string): void {
+    const shipment = this.shipping.dueToStop(shipmentId);
+    if (!shipment) return;
+    this.money.count(shipment);
+    this.calls.set(shipmentId, { kind: 'stop', shipment });
   }
 
   private claimAsk(ask: GatewayAsk): void {
@@ -345,32 +328,28 @@ export class OrderModel {
       return;
     }
     reservation.status = 'confirmed';
-    for (const line of reservation.lines) this.ship(reservation, line);
+    if (this.review.mayShip) {
+      this.shipping.create(reservation);
+      if (outcome === 'authorized') this.captureIfDue();
+    } else this.review.begin();
     this.advance('paid');
   }
 
   private unitsOf(reservation: Reservation): PaidUnits {
     return {
-      parcels: this.shipments
-        .filter((one) => one.reservation === reservation && hasLeft(one.status))
-        .map(({ id: shipmentId, line }) => ({ shipmentId, minor: line.shipped * line.priceMinor })),
+      parcels: this.shipping.parcelsThatLeft(reservation),
       reservedMinor: worth(reservation.lines, ({ open }) => open),
       isOpen: reservation.status === 'confirmed',
     };
   }
 
-  private ship(reservation: Reservation, line: Line): void {
-    const id = `${reservation.id}/${line.warehouse}`;
-    const asked = { isStopRefused: false, tries: 0, dueAt: 0 };
-    this.shipments.push({ id, reservation, line, status: 'pending', ...asked });
-  }
-
   private recordUnknown(payment: Payment): void {
     if (!isInFlight(payment)) return;
     if (payment.status === 'pending') payment.status = 'unknown';
-    if (this.now - (payment.firstAskedAt ?? this.now) <= LIMIT_MS) return;
+    const { firstAskedAt, actionUntil } = payment;
+    if (this.now - Math.max(firstAskedAt ?? this.now, actionUntil ?? 0) <= LIMIT_MS) return;
     this.money.attention.add(payment.id);
-    if (payment.reservation.status !== 'charging') return;
+    if (!this.money.isWanted(payment)) return;
     this.closeBackorders();
     this.release(payment.reservation, 'cancelled');
     this.settle('failed');
@@ -409,13 +388,14 @@ export class OrderModel {
     const hasShipped = this.lines.some(({ shipped }) => shipped > 0);
     const wished = hasShipped ? 'fulfilled' : endAs;
     this.status = mayBecome(this.status, wished) ? wished : 'cancelled';
+    this.review.end();
   }
 
   private advance(to: OrderStatus): void {
     if (mayBecome(this.status, to)) this.status = to;
   }
 
-  private cancelEnd(): 'done' | 'refused' {
+  cancelEnd(): 'done' | 'refused' {
     return this.cancelled > this.cancelBase ? 'done' : 'refused';
   }
 

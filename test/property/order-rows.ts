@@ -1,4 +1,5 @@
 import type { ShipmentStatus } from '../../domain/fulfilment/types';
+import type { CaptureMode, ReviewOutcome } from '../../domain/orders/types';
 import { REFUNDABLE_PAYMENT_STATUSES } from '../../domain/payments/types';
 import type { CaptureStatus, PaymentStatus, RefundStatus } from '../../domain/payments/types';
 import type { ReservationStatus } from '../../domain/stock/reservations/types';
@@ -50,7 +51,11 @@ export type Defect =
   /** A customer who does not authenticate is waited for without end. */
   | 'customer-awaited-for-ever'
   /** What the gateway captured besides what is known of is kept. */
-  | 'surplus-kept';
+  | 'surplus-kept'
+  /** What was captured of an order that is rejected in its review is kept. */
+  | 'rejected-money-kept'
+  /** An approved order whose money is to be taken with it is captured as its parcels leave only. */
+  | 'approved-not-captured';
 
 export interface Line {
   warehouse: number;
@@ -94,6 +99,8 @@ export interface Payment {
   serves: boolean;
   /** Nobody is there who could authenticate. */
   offSession: boolean;
+  /** It is authorised first. */
+  captureLater: boolean;
   /** One capture takes everything that is not cut. */
   isWhole: boolean;
   /** Until when its customer is waited for; null: there was nothing to wait for. */
@@ -113,6 +120,8 @@ export interface Capture {
   shipmentId: string | null;
   amountMinor: number;
   status: CaptureStatus;
+  /** A person has given its money up. */
+  isWaived: boolean;
   /** Decided once for each key; null: not yet. */
   isFinal: boolean | null;
   keyNumber: number;
@@ -138,7 +147,7 @@ export type OpenCall =
   | { kind: 'capture'; capture: Capture; keyNumber: number; isFinal: boolean }
   | { kind: 'release'; payment: Payment }
   | { kind: 'refund'; refund: Refund; keyNumber: number }
-  | { kind: 'stop'; shipments: Shipment[] };
+  | { kind: 'stop'; shipment: Shipment };
 
 /**
  * What the world answers to a call. `held`: it has taken it and is not finished, or will never do it under this key; `customer`: the
@@ -153,14 +162,17 @@ export interface Seed {
   waitingPriceMinor: number;
   isPaidWithOrder: boolean;
   waitsForEver: boolean;
-  /** Null: captured with the charge. Else authorised first. */
+  capture: CaptureMode;
+  /** It is reviewed, and this is decided when nobody does; null: it is not reviewed. */
+  review: ReviewOutcome | null;
+  /** Of what is authorised first. */
   authorized: {
     multicapture: boolean;
     /** How long the gateway keeps it. */
     keptMs: number;
     /** What is done before the gateway drops it. */
     onLapse: 'capture' | 'cancel';
-  } | null;
+  };
   /** Customers who are to authenticate never do by themselves. */
   isAbandoned: boolean;
 }
@@ -187,4 +199,9 @@ export function worth(lines: readonly Line[], unitsOf: (line: Line) => number): 
 
 export function sum(amounts: readonly { amountMinor: number }[]): number {
   return amounts.reduce((total, { amountMinor }) => total + amountMinor, 0);
+}
+
+/** What persons have given up of these captures. */
+export function waivedMinor(captures: readonly Capture[]): number {
+  return sum(captures.filter(({ isWaived }) => isWaived));
 }

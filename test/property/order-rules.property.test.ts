@@ -125,6 +125,8 @@ describe('the same finds', () => {
     ['failed-refund-unplanned', 'what is planned to go back is the sum of the refunds'],
     ['ask-stays-due', 'the same is not asked twice at one moment'],
     ['refusal-forgotten', 'a carrier that refused is not asked again'],
+    ['rejected-money-kept', 'is worth what'],
+    ['approved-not-captured', 'money that is to be taken with the order is'],
   ];
 
   test.each(defects)('the defect %s of the transactions', (defect, broken) => {
@@ -181,6 +183,11 @@ describe('the same finds', () => {
       'lets nothing expire',
       (given, underWay) =>
         nextStep({ ...given, reservations: given.reservations.filter((one) => one.msLeft > 0) }, underWay),
+      'Broken: it waits until the earliest that is due',
+    ],
+    [
+      'forgets the deadline of a review',
+      (given, underWay) => nextStep({ ...given, reviewMsLeft: null }, underWay),
       'Broken: it waits until the earliest that is due',
     ],
     [

@@ -1,14 +1,14 @@
 import type { ShipmentStatus } from '../../domain/fulfilment/types';
-import { nextStep, STOP, type NextStep } from '../../domain/ordering/rules';
+import { nextStep, type NextStep } from '../../domain/ordering/rules';
 import { hasEnded } from '../../domain/orders/rules';
 import { isInFlight } from '../../domain/payments/rules';
 import type { Charge } from './gateway-model';
+import type { Happening } from './happenings';
 import { hold } from './hold';
 import { expectCapturesPlanned, expectConsistent, expectFinished, expectSettled } from './order-invariants';
 import { OrderModel } from './order-model';
+import { progressOf } from './order-progress';
 import type { Defect, Reply, Seed } from './order-rows';
-
-import type { Happening } from './happenings';
 
 type Next = typeof nextStep;
 
@@ -82,13 +82,16 @@ export class OrderRun {
         const capture = pick(money.captures, event.which);
         if (!capture) break;
         this.asked.clear();
-        if (event.what === 'retry-capture') money.retryCapture(capture);
-        else money.settleCaptureByHand(capture);
+        if (event.what === 'settle-capture') money.settleCaptureByHand(capture, event);
+        else money.retryCapture(capture);
         break;
       }
       case 'cancel':
         this.refused.clear();
         model.requestCancel();
+        break;
+      case 'review':
+        model.decide(event.outcome);
         break;
       case 'pay':
         model.pay();
@@ -107,7 +110,8 @@ export class OrderRun {
   finish(): void {
     const { money } = this.model;
     this.runToEnd();
-    for (const capture of money.captures) if (capture.status === 'failed') money.settleCaptureByHand(capture);
+    for (const capture of money.captures)
+      if (capture.status === 'failed') money.settleCaptureByHand(capture, { isWaived: false });
     for (let rounds = 0; rounds < ATTEMPTS_BY_HAND; rounds++) {
       this.runToEnd();
       for (const refund of money.refunds) if (refund.status === 'failed') money.settleRefundByHand(refund);
@@ -146,7 +150,7 @@ export class OrderRun {
 
   private step(): NextStep {
     const { model } = this;
-    const before = model.progress();
+    const before = progressOf(model);
     const underWay = model.underWay;
     const step = this.next(before, underWay);
     if (step.do === 'wait' || step.do === 'ask') expectCapturesPlanned(model);
@@ -156,7 +160,7 @@ export class OrderRun {
       this.expectNew(step);
       model.perform(step);
       const isChanged =
-        model.underWay.size !== underWay.size || JSON.stringify(model.progress()) !== JSON.stringify(before);
+        model.underWay.size !== underWay.size || JSON.stringify(progressOf(model)) !== JSON.stringify(before);
       hold(`a step changes something: ${step.do}`, isChanged);
     }
     return step;
@@ -176,21 +180,16 @@ export class OrderRun {
         status !== 'captured' && status !== 'authorized',
       );
     }
-    if (call.kind === 'stop' && reply === 'no')
-      for (const { id: shipmentId, status } of call.shipments)
-        if (status === 'booked') this.refused.add(shipmentId);
+    if (call.kind === 'stop' && reply === 'no' && call.shipment.status === 'booked')
+      this.refused.add(call.shipment.id);
   }
 
   /** What failed is not tried again before its time, nor what is under way a second time. */
   private expectNew(step: NextStep): void {
     const { model } = this;
     if (step.do === 'stop') {
-      hold('one call stops shipments at a time', !model.underWay.has(STOP));
-      const due = model.shipments.filter((one) => one.status === 'voiding' && one.dueAt <= model.now);
-      hold(
-        'a carrier that refused is not asked again',
-        due.every(({ id }) => !this.refused.has(id)),
-      );
+      hold('one call stops a shipment at a time', !model.underWay.has(step.shipmentId));
+      hold('a carrier that refused is not asked again', !this.refused.has(step.shipmentId));
     }
     if (step.do !== 'ask') return;
     const { id, kind } = step.ask;
@@ -211,14 +210,24 @@ export class OrderRun {
   }
 
   private expectNothingDue(ms: number | null): void {
-    const { asks, cancel, stopMsLeft, reservations, waitingMsLeft, lapseMsLeft, status } =
-      this.model.progress();
+    const {
+      asks,
+      cancel,
+      stopMsLeft,
+      stops = [],
+      reservations,
+      waitingMsLeft,
+      status,
+      ...left
+    } = progressOf(this.model);
+    const { reviewMsLeft = null, lapseMsLeft = null } = left;
     const underWay = this.model.underWay;
     const times = [
       ...asks.filter(({ id }) => !underWay.has(id)).map(({ msLeft }) => msLeft),
-      ...(stopMsLeft === null || underWay.has(STOP) ? [] : [stopMsLeft]),
+      ...stops.filter(({ shipmentId }) => !underWay.has(shipmentId)).map(({ msLeft }) => msLeft),
       ...reservations.filter((one) => one.status === 'pending').map(({ msLeft }) => msLeft),
       ...(waitingMsLeft === null ? [] : [waitingMsLeft]),
+      ...(reviewMsLeft === null ? [] : [reviewMsLeft]),
       ...(lapseMsLeft === null || hasEnded(status) ? [] : [lapseMsLeft]),
     ];
     const soonest = times.length === 0 ? null : Math.min(...times);

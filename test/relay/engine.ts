@@ -1,8 +1,9 @@
 import { createServer, connect, type AddressInfo, type Socket } from 'node:net';
-import { Client, Connection, WorkflowNotFoundError } from '@temporalio/client';
+import { Client, Connection } from '@temporalio/client';
 import { randomBytes } from 'node:crypto';
 import { readSettings } from '../../platform/config';
 import type { Database } from '../../platform/database/database';
+import { isNotFound } from '../../platform/temporal/call-failure';
 import { createEngineClient } from '../../platform/temporal/engine-client';
 import type { ReceiverContext } from '../../worker/outbox/receivers';
 import { sagaSettings } from '../../workflows/contract/start';
@@ -28,7 +29,14 @@ export async function openEngine(address = temporalAddress()): Promise<TestEngin
 /** What the receivers of a worker are made with. */
 export function receiverContext(db: Database, { client, names }: TestEngine): ReceiverContext {
   const saga = sagaSettings(readSettings({}), { names, gatewayIsFast: true });
-  return { db, engine: createEngineClient(client), names, saga, log: testLogger() };
+  return {
+    db,
+    engine: createEngineClient(client),
+    names,
+    saga,
+    bookAtOnce: () => Promise.resolve(false),
+    log: testLogger(),
+  };
 }
 
 /** Starts a saga that no worker runs: its history shows every signal that arrives. */
@@ -45,7 +53,7 @@ export async function signalsOf({ client }: TestEngine, workflowId: string): Pro
     const history = await client.workflow.getHandle(workflowId).fetchHistory();
     return (history.events ?? []).filter((event) => event.workflowExecutionSignaledEventAttributes).length;
   } catch (error) {
-    if (error instanceof WorkflowNotFoundError) return 0;
+    if (isNotFound(error)) return 0;
     throw error;
   }
 }

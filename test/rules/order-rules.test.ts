@@ -1,6 +1,13 @@
-import { mayCancel, nextStep, STOP, type NextStep } from '../../domain/ordering/rules';
+import { mayCancel, nextStep, type NextStep } from '../../domain/ordering/rules';
 import type { GatewayAsk, ReservationProgress, OrderProgress } from '../../domain/ordering/types';
-import { hasEnded, itemStatus, mayBecome, ORDER_TRANSITIONS } from '../../domain/orders/rules';
+import {
+  hasEnded,
+  isCapturedLater,
+  isReviewed,
+  itemStatus,
+  mayBecome,
+  ORDER_TRANSITIONS,
+} from '../../domain/orders/rules';
 import { OPEN_ORDER_STATUSES, type OrderStatus } from '../../domain/orders/types';
 
 const STATUSES: readonly OrderStatus[] = [
@@ -50,6 +57,31 @@ describe('the table of transitions', () => {
   });
 });
 
+describe('an order is reviewed', () => {
+  test.each([
+    [false, undefined, { currency: 'USD', totalMinor: 1_000_000 }],
+    [false, { fromMinor: { USD: 100 } }, { currency: 'USD', totalMinor: 99 }],
+    [true, { fromMinor: { USD: 100 } }, { currency: 'USD', totalMinor: 100 }],
+    [false, { fromMinor: { USD: 100 } }, { currency: 'EUR', totalMinor: 100 }],
+    [true, { fromMinor: { USD: 100, EUR: 90 } }, { currency: 'EUR', totalMinor: 90 }],
+    [true, { fromMinor: { USD: 0 } }, { currency: 'USD', totalMinor: 0 }],
+  ])('%s: with terms %j, of %j', (is, terms, total) => {
+    expect(isReviewed(terms, total)).toBe(is);
+  });
+});
+
+describe('a payment that begins is captured later', () => {
+  test.each([
+    [false, { isReviewOpen: false }],
+    [false, { capture: 'now', isReviewOpen: false }],
+    [true, { capture: 'on_shipment', isReviewOpen: false }],
+    [true, { capture: 'now', isReviewOpen: true }],
+    [true, { isReviewOpen: true }],
+  ] as const)('%s: %j', (is, order) => {
+    expect(isCapturedLater(order)).toBe(is);
+  });
+});
+
 describe('the status of an item', () => {
   const units = { quantity: 4, reserved: 0, backordered: 0, fulfilled: 0, cancelled: 0 };
 
@@ -83,15 +115,23 @@ function progress(rest: Partial<OrderProgress> = {}): OrderProgress {
     shipments: {},
     stoppableShipments: 0,
     stopMsLeft: null,
+    stops: [],
     unreleasedShipments: 0,
     attention: [],
     cuts: [],
     mayCut: false,
+    amendments: [],
+    mayAmend: false,
     mayCapture: false,
     lapseMsLeft: null,
     doubledShipments: 0,
     ...rest,
   };
+}
+
+/** One parcel that is being stopped. */
+function stopping(msLeft: number): Pick<OrderProgress, 'stopMsLeft' | 'stops'> {
+  return { stopMsLeft: msLeft, stops: [{ shipmentId: 's', msLeft }] };
 }
 
 function charge(id: string, msLeft = 0): GatewayAsk {
@@ -103,6 +143,7 @@ function refund(id: string, msLeft = 0): GatewayAsk {
 }
 
 const CONFIRMED = hold('c', { status: 'confirmed', msLeft: -5 });
+const IN_REVIEW = hold('r', { status: 'confirmed', msLeft: -5, isUnshipped: true });
 
 /** Each says only what it is about; what stands above it in the table is more urgent. */
 const STEPS: readonly [string, Partial<OrderProgress>, NextStep][] = [
@@ -119,7 +160,7 @@ const STEPS: readonly [string, Partial<OrderProgress>, NextStep][] = [
   ],
   [
     'a request to cancel waits for the carrier',
-    { cancel: 'open', status: 'paid', stopMsLeft: 500, reservations: [CONFIRMED] },
+    { cancel: 'open', status: 'paid', ...stopping(500), reservations: [CONFIRMED] },
     { do: 'wait', for: 'carrier-stop', ms: 500 },
   ],
   [
@@ -142,6 +183,41 @@ const STEPS: readonly [string, Partial<OrderProgress>, NextStep][] = [
     'what is stopped is released also after the order has ended',
     { status: 'cancelled', unreleasedShipments: 1 },
     { do: 'release-stopped' },
+  ],
+  [
+    'a review that is due is decided',
+    { status: 'paid', reviewMsLeft: 0, reservations: [IN_REVIEW] },
+    { do: 'decide-review' },
+  ],
+  [
+    'a review that is not due is waited for, with whatever else is due sooner',
+    { status: 'paid', reviewMsLeft: 900, reservations: [IN_REVIEW, hold('h', { msLeft: 300, attempt: 1 })] },
+    { do: 'wait', for: 'review', ms: 300 },
+  ],
+  [
+    'a review of which nothing is authorised is not waited for by time',
+    { reviewMsLeft: null, reservations: [hold('h', { msLeft: 300, attempt: 1 })] },
+    { do: 'wait', for: 'payment', ms: 300 },
+  ],
+  [
+    'a review is waited for until its deadline',
+    { status: 'paid', reviewMsLeft: 900, reservations: [IN_REVIEW] },
+    { do: 'wait', for: 'review', ms: 900 },
+  ],
+  [
+    'a review that is due is decided before a later part is charged',
+    { status: 'paid', reviewMsLeft: -1, hasPaymentMethod: true, reservations: [IN_REVIEW, hold('h')] },
+    { do: 'decide-review' },
+  ],
+  [
+    'a review is nothing to an order that has ended',
+    { status: 'cancelled', reviewMsLeft: 0 },
+    { do: 'finish' },
+  ],
+  [
+    'a request to cancel ends what waits for its review',
+    { cancel: 'open', status: 'paid', reservations: [IN_REVIEW] },
+    { do: 'cancel' },
   ],
   [
     'a due reservation expires',
@@ -187,11 +263,15 @@ const STEPS: readonly [string, Partial<OrderProgress>, NextStep][] = [
     { hasPaymentMethod: true, reservations: [hold('h', { attempt: 1 })] },
     { do: 'wait', for: 'payment', ms: 1_000 },
   ],
-  ['a carrier that is due is asked to stop', { status: 'paid', stopMsLeft: 0 }, { do: 'stop' }],
+  [
+    'a carrier that is due is asked to stop',
+    { status: 'paid', ...stopping(0) },
+    { do: 'stop', shipmentId: 's' },
+  ],
   [
     'a carrier is asked to stop also after the order has ended',
-    { status: 'fulfilled', stopMsLeft: -1 },
-    { do: 'stop' },
+    { status: 'fulfilled', ...stopping(-1) },
+    { do: 'stop', shipmentId: 's' },
   ],
   ['a charge that is due is asked about', { asks: [charge('p')] }, { do: 'ask', ask: charge('p') }],
   [
@@ -217,7 +297,7 @@ const STEPS: readonly [string, Partial<OrderProgress>, NextStep][] = [
   ],
   [
     'an order that has ended waits for a stop that is not due',
-    { status: 'cancelled', stopMsLeft: 700 },
+    { status: 'cancelled', ...stopping(700) },
     { do: 'wait', for: 'carrier-stop', ms: 700 },
   ],
   [
@@ -230,7 +310,7 @@ const STEPS: readonly [string, Partial<OrderProgress>, NextStep][] = [
     {
       reservations: [hold('a', { msLeft: 900 }), hold('b', { msLeft: 300 })],
       asks: [charge('p', 400)],
-      stopMsLeft: 500,
+      ...stopping(500),
       waitingUnits: 1,
       waitingMsLeft: 600,
     },
@@ -255,7 +335,7 @@ describe('the next step', () => {
   });
 
   test('ending comes before undoing, undoing before expiry, expiry before charging, and what calls others comes last', () => {
-    const calls = { stopMsLeft: 0, asks: [charge('p')] };
+    const calls = { ...stopping(0), asks: [charge('p')] };
     const fresh = { ...calls, hasPaymentMethod: true, reservations: [hold('new')] };
     const overdue = { ...fresh, waitingUnits: 1, waitingMsLeft: -1 };
     const due = { ...overdue, reservations: [hold('new'), hold('due', { msLeft: -1 })] };
@@ -263,6 +343,7 @@ describe('the next step', () => {
     const urgencies: [string, Partial<OrderProgress>][] = [
       ['cancel', { ...stopped, cancel: 'open', stoppableShipments: 1 }],
       ['release-stopped', stopped],
+      ['decide-review', { ...due, reviewMsLeft: 0 }],
       ['expire', due],
       ['give-up-backorders', overdue],
       ['begin-charge', fresh],
@@ -277,12 +358,23 @@ describe('the next step', () => {
 });
 
 describe('what is under way', () => {
+  test('about one parcel keeps no other from being stopped', () => {
+    const stops = [
+      { shipmentId: 'hangs', msLeft: -9 },
+      { shipmentId: 'due', msLeft: 0 },
+      { shipmentId: 'later', msLeft: 30 },
+    ];
+    const given = progress({ status: 'paid', stopMsLeft: -9, stops });
+    expect(nextStep(given, new Set(['hangs']))).toEqual({ do: 'stop', shipmentId: 'due' });
+    expect(nextStep(given, new Set(['hangs', 'due']))).toMatchObject({ do: 'wait', ms: 30 });
+  });
+
   test('is not called again, and is not waited for by time', () => {
-    const given = progress({ status: 'paid', stopMsLeft: 0, asks: [charge('p'), refund('r', 40)] });
-    expect(nextStep(given)).toEqual({ do: 'stop' });
-    expect(nextStep(given, new Set([STOP]))).toEqual({ do: 'ask', ask: charge('p') });
-    expect(nextStep(given, new Set([STOP, 'p']))).toEqual({ do: 'wait', for: 'carrier-stop', ms: 40 });
-    expect(nextStep(given, new Set([STOP, 'p', 'r']))).toEqual({ do: 'wait', for: 'carrier-stop', ms: null });
+    const given = progress({ status: 'paid', ...stopping(0), asks: [charge('p'), refund('r', 40)] });
+    expect(nextStep(given)).toEqual({ do: 'stop', shipmentId: 's' });
+    expect(nextStep(given, new Set(['s']))).toEqual({ do: 'ask', ask: charge('p') });
+    expect(nextStep(given, new Set(['s', 'p']))).toEqual({ do: 'wait', for: 'carrier-stop', ms: 40 });
+    expect(nextStep(given, new Set(['s', 'p', 'r']))).toEqual({ do: 'wait', for: 'carrier-stop', ms: null });
   });
 
   test('is waited for before an order is finished', () => {
@@ -292,8 +384,8 @@ describe('what is under way', () => {
   });
 
   test('holds up no step in the rows', () => {
-    const underWay = new Set([STOP, 'p']);
-    const given = progress({ asks: [charge('p')], stopMsLeft: 0, reservations: [hold('h', { msLeft: 0 })] });
+    const underWay = new Set(['s', 'p']);
+    const given = progress({ asks: [charge('p')], ...stopping(0), reservations: [hold('h', { msLeft: 0 })] });
     expect(nextStep(given, underWay)).toEqual({ do: 'expire', reservationId: 'h' });
     expect(nextStep({ ...given, unreleasedShipments: 1 }, underWay)).toEqual({ do: 'release-stopped' });
     expect(nextStep({ ...given, cancel: 'open' }, underWay)).toEqual({ do: 'cancel' });
@@ -304,7 +396,7 @@ describe('units that somebody asked to take out', () => {
   const asked = { cuts: [{ requestId: 'r', isOpen: true, units: 0 }] };
   test.each([
     ['are cut when something can be done about it', { ...asked, mayCut: true }, { do: 'cut' }],
-    ['wait while their parcel is being stopped', { ...asked, stopMsLeft: 5 }, { do: 'wait' }],
+    ['wait while their parcel is being stopped', { ...asked, ...stopping(5) }, { do: 'wait' }],
     [
       'wait behind what will not leave',
       { ...asked, mayCut: true, unreleasedShipments: 1 },
@@ -320,11 +412,37 @@ describe('units that somebody asked to take out', () => {
   });
 });
 
+describe('an amendment', () => {
+  test.each([
+    ['is gone on with', { mayAmend: true }, { do: 'amend' }],
+    ['also once the order has ended', { status: 'cancelled', mayAmend: true }, { do: 'amend' }],
+    ['comes after what somebody asked to cut', { mayAmend: true, mayCut: true }, { do: 'cut' }],
+    [
+      'comes after a cancellation',
+      { mayAmend: true, cancel: 'open', stoppableShipments: 1 },
+      { do: 'cancel' },
+    ],
+    [
+      'comes before what it added is charged again or expires',
+      { mayAmend: true, reservations: [CONFIRMED, hold('h', { msLeft: 0 })] },
+      { do: 'amend' },
+    ],
+    [
+      'that added a part lets it be charged',
+      { hasPaymentMethod: true, reservations: [CONFIRMED, hold('h', { attempt: 0 })] },
+      { do: 'begin-charge', reservationId: 'h' },
+    ],
+  ] as [string, Partial<OrderProgress>, Partial<NextStep>][])('%s', (_name, given, step) => {
+    expect(nextStep(progress({ status: 'paid', reservations: [CONFIRMED], ...given }))).toMatchObject(step);
+  });
+});
+
 describe('a request to cancel an order is taken', () => {
   test.each([
     [true, { reservations: [hold('h')] }],
     [true, { reservations: [hold('h', { status: 'charging' })] }],
     [true, { waitingUnits: 1 }],
+    [true, { status: 'paid', reservations: [IN_REVIEW] }],
     [true, { status: 'fulfilling', stoppableShipments: 1, shipments: { booked: 1, picked_up: 1 } }],
     [true, { status: 'fulfilling', waitingUnits: 1, shipments: { delivered: 1 } }],
     // Being stopped, or refused to: the carrier is asked again by a new request.

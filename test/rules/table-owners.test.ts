@@ -40,6 +40,7 @@ const OWNERSHIP: Ownership = {
       'customer_return_steps',
       'customer_returns',
     ],
+    'domain/ordering/amendments': ['order_amendments'],
     'domain/ordering/backorders': ['backorders'],
     'domain/ordering/cuts': ['order_cuts'],
     'domain/assurance': [
@@ -52,6 +53,7 @@ const OWNERSHIP: Ownership = {
     ],
     'integrations/sandbox-carrier': ['sandbox_carrier.parcels'],
     'integrations/sandbox-gateway': [
+      'sandbox_gateway.captures',
       'sandbox_gateway.charges',
       'sandbox_gateway.disputes',
       'sandbox_gateway.refunds',

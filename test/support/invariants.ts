@@ -21,6 +21,11 @@ const EVERYTHING: CheckRun = {
 
 /** Rules of money that hold after every transaction. */
 const ALWAYS: Readonly<Record<string, string>> = {
+  'one capture of a payment at most is under way': `
+    select payment_id, count(*) from captures where status = 'planned' and is_final is not null group by 1 having count(*) > 1`,
+  'a payment of which nothing more comes in has no capture that is open or waits for a person': `
+    select p.id, p.status, c.id as capture, c.status as capture_status from payments p join captures c on c.payment_id = p.id
+    where p.status not in ('authorized') and c.status in ('planned', 'failed')`,
   'what is captured of a payment is the sum of its captures, or all of it in one call': `
     select p.order_id, p.id, p.status, p.amount_minor, p.capture_planned_minor, p.captured_minor, c.planned, c.made
     from payments p
@@ -65,6 +70,9 @@ const ALWAYS: Readonly<Record<string, string>> = {
     select t.id, t.refund_minor, sum(f.amount_minor) as planned
     from customer_return_steps t left join refunds f on f.origin = 'return' and f.origin_id = t.id
     group by t.id having t.refund_minor <> coalesce(sum(f.amount_minor), 0)`,
+  'a parcel is held up only by an amendment that is not decided': `
+    select s.id, s.order_id, s.held_by from shipments s left join order_amendments a on a.id = s.held_by
+    where s.held_by is not null and a.state is distinct from 'open'`,
 };
 
 /** What must hold as well once nothing is under way. */
@@ -74,22 +82,27 @@ const AT_REST: Readonly<Record<string, string>> = {
     where status in ('pending', 'unknown', 'requires_action', 'authorized', 'void_planned')
     union all select id, order_id, status from captures where status = 'planned'
     union all select id, order_id, status from refunds where status in ('planned', 'pending')`,
+  'no amendment is open': `select id, order_id, stage from order_amendments where state = 'open'`,
   'no order is open': `select id, status from orders where status in ('reserved', 'paid', 'fulfilling')`,
   // Less than what did not ship goes back only where the rest went back before, as a gift.
-  'what was captured and is not planned to go back, without gifts of an operator and returns, is worth exactly what shipped': `
-    select p.order_id, p.id, p.captured_minor, p.refund_planned_minor, gift.minor as gift, shipped.worth
+  'what was captured, or settled by hand, and is not planned to go back, without gifts of an operator and returns, is worth exactly what shipped': `
+    select p.order_id, p.id, p.status, p.captured_minor, by_hand.minor as by_hand, p.refund_planned_minor, gift.minor as gift, shipped.worth
     from payments p
     left join lateral (
       select coalesce(sum(si.quantity * i.unit_price_minor), 0) as worth
       from shipments s join shipment_items si on si.shipment_id = s.id
       join order_items i on i.order_id = s.order_id and i.product_id = si.product_id
-      where s.reservation_id = p.reservation_id and s.status in ('picked_up', 'delivered')) shipped on true
+      where p.serves and s.reservation_id = p.reservation_id and s.status in ('picked_up', 'delivered')) shipped on true
+    cross join lateral (
+      select coalesce(sum(c.amount_minor), 0) as minor, coalesce(sum(c.amount_minor) filter (where c.settled_as = 'waived'), 0) as waived
+      from captures c where c.payment_id = p.id and c.status = 'settled_by_hand') by_hand
     left join lateral (
       select coalesce(sum(f.amount_minor), 0) as minor from refunds f
       where f.payment_id = p.id and f.origin in ('operator', 'return')) gift on true
-    cross join lateral (select p.captured_minor - (p.refund_planned_minor - gift.minor) as kept) k
-    where p.status in ('captured', 'refunded', 'partially_refunded') and k.kept <> shipped.worth
-      and not (p.refund_planned_minor = p.captured_minor and k.kept > shipped.worth)`,
+    cross join lateral (select p.captured_minor + by_hand.minor - (p.refund_planned_minor - gift.minor) as kept) k
+    where p.status in ('captured', 'refunded', 'partially_refunded', 'voided', 'failed') and k.kept <> shipped.worth
+      and not (p.refund_planned_minor = p.captured_minor and k.kept > shipped.worth)
+      and not (k.kept > shipped.worth and k.kept - by_hand.waived <= shipped.worth)`,
   'the sandbox gateway captured each payment once, and gave back what our books say': `
     select p.id, p.status, p.captured_minor, c.captured_minor as charged, p.refunded_minor, r.refunded
     from payments p
@@ -99,6 +112,17 @@ const AT_REST: Readonly<Record<string, string>> = {
     where p.gateway = 'sandbox' and p.amount_minor > 0
       and (p.captured_minor <> coalesce(c.captured_minor, 0)
            or coalesce(r.refunded, 0) <> p.refunded_minor)`,
+  'the sandbox gateway made each capture once, and keeps no authorisation': `
+    select c.id, c.status, c.amount_minor, m.count, m.minor, null as charge from captures c join payments p on p.id = c.payment_id
+    cross join lateral (
+      select count(*) as count, coalesce(sum(s.amount_minor), 0) as minor from sandbox_gateway.captures s
+      where s.idempotency_key = c.id::text or s.idempotency_key like c.id::text || '%') m
+    where p.gateway = 'sandbox' and c.asked_at is not null and c.status <> 'settled_by_hand'
+      and (m.count > 1 or m.minor <> case c.status when 'succeeded' then c.amount_minor else 0 end)
+    union all
+    select p.id, p.status, p.amount_minor, 0, 0, c.status from payments p
+    join sandbox_gateway.charges c on c.idempotency_key = p.id::text
+    where p.gateway = 'sandbox' and (c.status in ('authorized', 'requires_action') or (c.status = 'voided') <> (p.status in ('voided', 'failed')))`,
 };
 
 /** Fails, naming the check and the rows, when stock, ledger, holds, items, events, payments or refunds disagree. To be called after every database test. */

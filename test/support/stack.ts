@@ -99,6 +99,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
       url: databaseUrl,
       log,
       callTimeoutMs,
+      authorizationSeconds: settings.SANDBOX_AUTHORIZATION_SECONDS,
       ...(options.slowMs === undefined ? {} : { slowMs: options.slowMs }),
     });
     const gateway = options.gateway ? options.gateway(sandbox) : sandbox;

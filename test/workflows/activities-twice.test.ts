@@ -4,6 +4,7 @@ import { createFulfilmentActivities, type FulfilmentActivities } from '../../act
 import { createOrderActivities, type OrderActivities } from '../../activities/orders';
 import { createPaymentActivities, type PaymentActivities } from '../../activities/payments';
 import { createWarehouseDirectory } from '../../domain/catalog/warehouses';
+import { createOrderAmender } from '../../domain/ordering/amendments/amend';
 import { createOrderReserver, type OrderReserver } from '../../domain/ordering/order-reserver';
 import type { OrderProgress } from '../../domain/ordering/types';
 import type { OrderInput } from '../../domain/orders/types';
@@ -25,11 +26,15 @@ beforeAll(async () => {
   shop = await openTestShop();
   await addStock(shop.db, 'LAMP', 'AMS', 100);
   await addStock(shop.db, 'SOFA', 'AMS', 1);
-  reserver = createOrderReserver({
+  await addStock(shop.db, 'CHAIR', 'AMS', 100);
+  const sourcing = {
     db: shop.db,
     warehouses: createWarehouseDirectory(shop.db),
     gateway: { name: 'sandbox', amountProblem: () => null },
     strategy: 'nearest',
+  } as const;
+  reserver = createOrderReserver({
+    ...sourcing,
     backorderLimits: { product: 1_000_000, customer: 100_000 },
     backorderSeconds: 86_400,
     lanes: 1,
@@ -41,9 +46,11 @@ beforeAll(async () => {
     ...createOrderActivities({
       db: shop.db,
       reserver,
+      amender: createOrderAmender({ ...sourcing, attemptLimit: 10 }),
       gateway: 'sandbox',
       attemptLimit: 10,
       lapseAction: 'capture',
+      carrier: 'sandbox',
     }),
     ...createPaymentActivities({
       db: shop.db,
@@ -123,9 +130,35 @@ async function failAll(orderId: string): Promise<void> {
 
 const LIMITS = { firstRetrySeconds: 1, unknownLimitSeconds: 60 };
 
+/** One LAMP less, one CHAIR more. */
+const AMENDMENT = {
+  items: [
+    { sku: 'LAMP', quantity: 1 },
+    { sku: 'CHAIR', quantity: 1 },
+  ],
+  shipTo: { region: 'eu-west' },
+};
+
+/** A paid order that is to be amended, and the step that does. */
+async function amendedPaid() {
+  const orderId = await paid();
+  await run(activities.requestAmend, { orderId, ...AMENDMENT, requestId: orderId });
+  return { orderId, step: () => run(activities.amendOrder, orderId) };
+}
+
+/** Charges what was added. */
+async function chargeAdded(orderId: string, { reservations }: OrderProgress): Promise<void> {
+  const { reservationId } = reservations.at(-1)!;
+  const request = { orderId, updateId: 'added', payment: null, reservationId };
+  const { progress } = await run(activities.beginCharge, request);
+  const [ask] = progress.asks;
+  await run(activities.askGateway, { ...LIMITS, orderId, ask: { kind: ask!.kind, id: ask!.id } });
+}
+
 /** For each activity, brings an order to where it is run, and returns how. */
 const STEPS: Record<
-  | Exclude<keyof SagaActivities, 'dispatchShipments'>
+  | Exclude<keyof SagaActivities, 'dispatchShipments' | 'amendOrder'>
+  | `amendOrder (${'unpaid' | 'paid' | 'charged' | 'cut' | 'declined' | 'refused'})`
   | 'askGateway (declined)'
   | 'askGateway (refund)'
   | 'askGateway (capture)'
@@ -141,6 +174,11 @@ const STEPS: Record<
   async readOrder() {
     const { order } = await placed();
     return () => run(activities.readOrder, order.orderId);
+  },
+  async tellOfFailingSteps() {
+    const { orderId } = (await placed()).order;
+    const failing = [{ about: orderId, step: 'cut', why: 'It could not be done.' }];
+    return () => run(activities.tellOfFailingSteps, { orderId, failing, unknown: [] });
   },
   async beginCharge() {
     const { orderId } = (await placed()).order;
@@ -240,6 +278,43 @@ const STEPS: Record<
     await run(activities.requestCut, { orderId, requestId: orderId, items, reason: null });
     return () => run(activities.cutUnits, orderId);
   },
+  async requestAmend() {
+    const { orderId } = (await placed()).order;
+    return () => run(activities.requestAmend, { orderId, ...AMENDMENT, requestId: orderId });
+  },
+  async 'amendOrder (unpaid)'() {
+    const { orderId } = (await placed()).order;
+    await run(activities.requestAmend, { orderId, ...AMENDMENT, requestId: orderId });
+    return () => run(activities.amendOrder, orderId);
+  },
+  'amendOrder (paid)': async () => (await amendedPaid()).step,
+  async 'amendOrder (charged)'() {
+    const { orderId, step } = await amendedPaid();
+    await chargeAdded(orderId, await step());
+    return step;
+  },
+  async 'amendOrder (cut)'() {
+    const { orderId, step } = await amendedPaid();
+    await chargeAdded(orderId, await step());
+    await step();
+    await run(activities.cutUnits, orderId);
+    await run(activities.releaseStoppedShipments, { orderId, endAs: 'cancelled' });
+    return step;
+  },
+  async 'amendOrder (declined)'() {
+    const { orderId, step } = await amendedPaid();
+    await shop.db.pool.query(
+      `update orders set payment_method = '{"method":"card","token":"tok_declined"}' where id = $1`,
+      [orderId],
+    );
+    await chargeAdded(orderId, await step());
+    return step;
+  },
+  async 'amendOrder (refused)'() {
+    const { orderId, step } = await amendedPaid();
+    await shop.db.pool.query(`update shipments set status = 'booked' where order_id = $1`, [orderId]);
+    return step;
+  },
   async stopDoubledShipments() {
     const orderId = await paid();
     return () => run(activities.stopDoubledShipments, orderId);
@@ -250,6 +325,16 @@ const STEPS: Record<
       orderId,
     ]);
     return () => run(activities.giveUpBackorders, orderId);
+  },
+  async decideReviewByDeadline() {
+    const review = { fromMinor: { USD: 0 }, seconds: 60, otherwise: 'approved' } as const;
+    const order = { ...orderInput({ items: { LAMP: 2 }, token: 'tok_ok' }), review };
+    const { progress } = await run(activities.reserveOrder, order);
+    const { orderId } = order;
+    const { kind, id } = progress!.asks[0]!;
+    await run(activities.askGateway, { ...LIMITS, orderId, ask: { kind, id } });
+    await shop.db.pool.query('update orders set review_until = clock_timestamp() where id = $1', [orderId]);
+    return () => run(activities.decideReviewByDeadline, orderId);
   },
   async releaseStoppedShipments() {
     const orderId = await paid();

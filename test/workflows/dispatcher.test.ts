@@ -1,3 +1,4 @@
+import type { RunningCarrier } from '../../domain/fulfilment/types';
 import type { DispatcherInput } from '../../workflows/contract/messages';
 import { WORKFLOW_TYPES } from '../../workflows/contract/names';
 import { keepHistory } from '../replay/record';
@@ -9,7 +10,16 @@ import { place } from './order';
 
 let stack: Stack;
 beforeAll(async () => {
-  stack = await startStack();
+  let calls = 0;
+  // After a carrier has failed once, its shipments are the dispatcher's for a while.
+  const failingOnce = (carrier: RunningCarrier): RunningCarrier => ({
+    ...carrier,
+    book: (shipments) =>
+      (calls += 1) === 1 ? Promise.reject(new Error('connection refused')) : carrier.book(shipments),
+  });
+  stack = await startStack({
+    integrations: (made) => ({ ...made, carriers: made.carriers.map(failingOnce) }),
+  });
   await addStock(stack.db, 'LAMP', 'AMS', 100);
 });
 afterAll(() => stack.stop());

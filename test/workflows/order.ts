@@ -5,11 +5,13 @@ import type { OrderView } from '../../domain/ordering/types';
 import type { OrderInput, OrderStatus } from '../../domain/orders/types';
 import { newId } from '../../platform/ids';
 import {
+  amendUpdate,
   cancelUpdate,
   cutItemsUpdate,
   ATTENTION,
   payUpdate,
   wakeSignal,
+  type AmendResult,
   type CancelResult,
   type CutItemsResult,
   type PayResult,
@@ -41,6 +43,7 @@ export interface OrderRequest {
   /** Card token to pay with the order. */
   token?: string;
   capture?: OrderInput['capture'];
+  review?: OrderInput['review'];
   saga?: Partial<SagaSettings>;
 }
 
@@ -53,11 +56,12 @@ export interface PlacedOrder {
   view(): Promise<OrderView>;
   /** Waits until the order is as asked, and returns it. */
   until(is: OrderStatus | ((order: OrderView) => boolean), deadlineMs?: number): Promise<OrderView>;
-  pay(token: string, updateId?: string): Promise<PayResult>;
+  pay(token: string, updateId?: string, returnUrl?: string): Promise<PayResult>;
   cancel(reason?: string): Promise<CancelResult>;
   /** A charge that is accepted and not awaited. */
   payLater(token: string): Promise<() => Promise<PayResult>>;
   cut(items: Record<string, number>, requestId?: string): Promise<CutItemsResult>;
+  amend(items: Record<string, number>, requestId?: string): Promise<AmendResult>;
   cancelLater(): Promise<() => Promise<CancelResult>>;
   wake(): Promise<void>;
   /** Waits until the saga has closed, and returns its result. Its history is the one of `path`. */
@@ -83,6 +87,7 @@ export function orderInput(request: OrderRequest): OrderInput {
     backorderSeconds: request.backorderSeconds,
     payment: request.token ? { method: 'card', token: request.token } : null,
     capture: request.capture,
+    review: request.review,
     fingerprint: null,
   };
 }
@@ -115,8 +120,8 @@ export function attachToOrder(stack: Stack, input: OrderInput): PlacedOrder {
   const { db, temporal, names } = stack;
   const { orderId } = input;
   const handle = temporal.client.workflow.getHandle(names.orderWorkflowId(orderId));
-  const card = (token: string, updateId: string) => ({
-    args: [{ method: 'card', token, updateId }] as const,
+  const card = (token: string, updateId: string, returnUrl?: string) => ({
+    args: [{ method: 'card', token, updateId, ...(returnUrl === undefined ? {} : { returnUrl }) }] as const,
   });
 
   async function view(): Promise<OrderView> {
@@ -138,8 +143,8 @@ export function attachToOrder(stack: Stack, input: OrderInput): PlacedOrder {
         return order;
       }, deadlineMs);
     },
-    pay(token, updateId = newId()) {
-      const { args } = card(token, updateId);
+    pay(token, updateId = newId(), returnUrl) {
+      const { args } = card(token, updateId, returnUrl);
       return handle.executeUpdate(payUpdate, { updateId, args: [...args] });
     },
     cancel: (reason) => handle.executeUpdate(cancelUpdate, { args: [{ reason: reason ?? null }] }),
@@ -147,6 +152,11 @@ export function attachToOrder(stack: Stack, input: OrderInput): PlacedOrder {
       const lines = Object.entries(items).map(([sku, quantity]) => ({ sku, quantity }));
       const request = { requestId, items: lines, reason: null };
       return handle.executeUpdate(cutItemsUpdate, { updateId: requestId, args: [request] });
+    },
+    amend(items, requestId = newId()) {
+      const lines = Object.entries(items).map(([sku, quantity]) => ({ sku, quantity }));
+      const request = { requestId, items: lines, shipTo: null };
+      return handle.executeUpdate(amendUpdate, { args: [request] });
     },
     async payLater(token) {
       const updateId = newId();

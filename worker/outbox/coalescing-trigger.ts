@@ -12,8 +12,8 @@ const PAUSE_PER_CALL_MS = 15;
 
 /**
  * Runs an action at once while calls are few; the more there are, the longer it gathers them, up to `longestPauseMs`: all who
- * called since the last action began share the next. A signal of the dispatcher costs the engine a workflow task and an
- * activity as well, about 29 ms of CPU: little for one order in a quiet minute, a third of two cores for thirty orders a second.
+ * called since the last action began share the next. A round of bookings costs three commits, and a signal of a standing workflow
+ * a workflow task and an activity: little for one order in a quiet minute, much for thirty a second.
  */
 export function createCoalescingTrigger(options: {
   action: () => Promise<void>;

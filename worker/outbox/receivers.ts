@@ -23,8 +23,8 @@ export interface CoalescedReceiver {
   receive(): Promise<void>;
   /** The longest pause between two calls under load, milliseconds. */
   longestPauseMs: number;
-  /** Looks now and then whether something waits that no message has led to: called as for a message then. */
-  overdue: { everyMs: number; look(): Promise<boolean> };
+  /** Looks now and then whether something waits that no message has led to: called as for a message then, or `receive` of its own. */
+  overdue: { everyMs: number; look(): Promise<boolean>; receive?(): Promise<void> };
 }
 
 export type Receiver = KeyedReceiver | CoalescedReceiver;
@@ -36,7 +36,11 @@ export type Receivers = {
     : CoalescedReceiver;
 };
 
-export type ReceiverContext = EnsureOrderContext & { log: Logger };
+export type ReceiverContext = EnsureOrderContext & {
+  log: Logger;
+  /** Books shipments in this process; false: the dispatcher is to do the rest. */
+  bookAtOnce(): Promise<boolean>;
+};
 
 const LONGEST_PAUSE_MS = 250;
 /** A message is not lost, but the engine may lose its state, and a claim its worker. */
@@ -57,11 +61,15 @@ export function createReceivers(context: ReceiverContext): Receivers {
     'allocation.drain': { key: 'reservationId', receive: (id) => drainAllocation(db, id) },
     'shipments.ready': {
       key: null,
-      receive: () => signalDispatcher(context),
+      async receive() {
+        if (!(await context.bookAtOnce())) await signalDispatcher(context);
+      },
       longestPauseMs: LONGEST_PAUSE_MS,
       overdue: {
         everyMs: SHIPMENTS_OVERDUE_SECONDS * 1_000,
         look: () => shipmentsAreOverdue(db, SHIPMENTS_OVERDUE_SECONDS),
+        // It also finds shipments whose carrier is not set up.
+        receive: () => signalDispatcher(context),
       },
     },
     'reservations.due': {

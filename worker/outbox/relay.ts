@@ -165,7 +165,7 @@ function routeTo(topic: string, receiver: Receiver, log: Logger): Route {
   }
   const { receive, longestPauseMs, overdue } = receiver;
   const { trigger } = createCoalescingTrigger({ action: receive, longestPauseMs });
-  const watch = watchOverdue({ topic, ...overdue, trigger, log });
+  const watch = watchOverdue({ topic, trigger: overdue.receive ?? trigger, ...overdue, log });
   return { key: null, deliver: trigger, stop: () => watch.stop() };
 }
 

@@ -1,5 +1,6 @@
 import { defineSearchAttributeKey } from '@temporalio/common';
 import { defineSignal, defineUpdate } from '@temporalio/workflow';
+import type { AmendRefusalCode, AmendRequest } from '../../domain/ordering/amendments/types';
 import type { PayRefusal } from '../../domain/ordering/types';
 import type { OrderInput, PaymentMethod } from '../../domain/orders/types';
 
@@ -24,6 +25,8 @@ export interface OrderSagaInput {
   saga: SagaSettings;
   /** Of the saga's code when the order was started (`SAGA_EDITION`); absent before there were editions. */
   edition?: number;
+  /** Why it is to be cancelled, where an earlier run could not write that to its rows. */
+  cancelReason?: string;
 }
 
 export interface PayRequest extends PaymentMethod {
@@ -59,13 +62,23 @@ export interface CutItemsRequest {
 }
 
 export type CutItemsResult =
-  /** As many units as had not left were taken out. */
-  | { outcome: 'cut'; units: number }
+  /** As many units as had not left were taken out: the rows say how many. */
+  | { outcome: 'cut' }
   /** A carrier has not said yet whether a shipment is stopped, or a charge is unresolved. */
   | { outcome: 'pending' }
   /** None could be. */
   | { outcome: 'refused'; code: 'NOT_CANCELLABLE' };
 
+export type AmendOrderRequest = Omit<AmendRequest, 'orderId'>;
+
+export type AmendResult =
+  | { outcome: 'amended' }
+  /** What is added is being charged. */
+  | { outcome: 'pending' }
+  /** The order is as before. */
+  | { outcome: 'refused'; code: AmendRefusalCode };
+
+export const amendUpdate = defineUpdate<AmendResult, [AmendOrderRequest]>('amend');
 export const cutItemsUpdate = defineUpdate<CutItemsResult, [CutItemsRequest]>('cutItems');
 export const payUpdate = defineUpdate<PayResult, [PayRequest]>('pay');
 export const cancelUpdate = defineUpdate<CancelResult, [CancelRequest]>('cancel');

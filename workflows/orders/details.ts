@@ -64,6 +64,8 @@ function stepInWords(step: NextStep, progress: OrderProgress): string {
       return 'Stopping a shipment that carries again what has left.';
     case 'cut':
       return 'Taking units out of it.';
+    case 'amend':
+      return 'Amending it.';
     case 'release-stopped':
       return 'Giving back what is not delivered.';
     case 'settle-authorizations':
@@ -76,6 +78,8 @@ function stepInWords(step: NextStep, progress: OrderProgress): string {
       return `Asking the payment gateway about ${step.ask.kind} ${step.ask.id}.`;
     case 'begin-charge':
       return `Charging the part reserved as ${step.reservationId}.`;
+    case 'decide-review':
+      return 'The time to review it is over: it is decided as set.';
     case 'expire':
       return `Reservation ${step.reservationId} is due and is being freed.`;
     case 'give-up-backorders':
@@ -86,24 +90,37 @@ function stepInWords(step: NextStep, progress: OrderProgress): string {
 }
 
 function waitInWords(step: NextStep & { do: 'wait' }, progress: OrderProgress): string {
-  const { waitingUnits, reservations, asks, cuts } = progress;
+  const { waitingUnits, reservations, asks } = progress;
   const until = step.ms === null ? '' : ` Looks again at ${inMs(step.ms)}.`;
-  const cutting = cuts.some(({ isOpen }) => isOpen) ? ' Units are to be taken out of it.' : '';
+  const requests = openRequestsInWords(progress);
   const backordered = waitingUnits > 0 ? ` ${waitingUnits} units wait for stock.` : '';
   switch (step.for) {
     case 'carrier-stop':
-      return `Waiting for the carrier to say whether shipments are stopped.${until}${cutting}`;
+      return `Waiting for the carrier to say whether shipments are stopped.${until}${requests}`;
     case 'gateway':
-      return `Waiting for the payment gateway: ${asks.map(askInWords).join(', ')}.${until}${cutting}`;
+      return `Waiting for the payment gateway: ${asks.map(askInWords).join(', ')}.${until}${requests}`;
+    case 'review': {
+      const deadline = inMs(progress.reviewMsLeft ?? 0);
+      return `Waiting for its review until ${deadline}: nothing ships before somebody approves or rejects it.${backordered}`;
+    }
     case 'payment': {
       const ends = reservations.filter(({ status }) => status === 'pending').map((one) => one.expiresAt);
       return `Waiting for payment until ${ends.sort()[0] ?? 'it is due'}, when the reservation expires.${backordered}`;
     }
     case 'shipment':
       return `Waiting for the carrier to pick up ${parcelsInWords(progress)}.${backordered}`;
+    case 'retry':
+      return `Waiting to try again a step that failed.${until}`;
     case 'stock':
       return `Waiting for stock: ${waitingUnits} units.${until}`;
   }
+}
+
+/** A worker of an older build may not tell of amendments. */
+function openRequestsInWords({ cuts, amendments = [] }: Partial<OrderProgress>): string {
+  const isCut = cuts?.some(({ isOpen }) => isOpen) ? ' Units are to be taken out of it.' : '';
+  const isAmended = amendments.some(({ state }) => state === 'open') ? ' It is being amended.' : '';
+  return isCut + isAmended;
 }
 
 function askInWords({ kind, id, tries }: GatewayAsk): string {

@@ -1,13 +1,16 @@
-import { condition } from '@temporalio/workflow';
+import { condition, type ApplicationFailure } from '@temporalio/workflow';
 import type { OrderProgress, PayRefusal } from '../../domain/ordering/types';
 import type { PaymentStatus } from '../../domain/payments/types';
 import type {
+  AmendOrderRequest,
+  AmendResult,
   CancelResult,
   CutItemsRequest,
   CutItemsResult,
   PayRequest,
   PayResult,
 } from '../contract/messages';
+import { WrittenRequests } from './written-requests';
 
 /** The longest that an update stays open: less than its caller waits (`DEADLINES_MS.slowCall`). After that the rows tell. */
 const LONGEST_MS = 8_000;
@@ -15,18 +18,14 @@ const SOON_MS = 5_000;
 
 interface Waiting<Result> {
   result?: Result;
+  /** It cannot be written to rows. */
+  failure?: ApplicationFailure;
 }
 
-interface WaitingPayment extends Waiting<PayResult> {
+export interface WaitingPayment extends Waiting<PayResult> {
   request: PayRequest;
   /** Once its charge has begun. */
   paymentId?: string;
-}
-
-interface WaitingCut extends Waiting<CutItemsResult> {
-  request: CutItemsRequest;
-  isWritten: boolean;
-  isAwaited: boolean;
 }
 
 /**
@@ -37,16 +36,20 @@ export class Requests {
   private payments: WaitingPayment[] = [];
   /** Why the order is to be cancelled; until that is written. */
   private cancelReason: string | undefined;
+  /** It could not be written, and is tried again with what failed. */
+  private isCancelPutOff = false;
   private cancels: Waiting<CancelResult>[] = [];
-  private cuts: WaitingCut[] = [];
+  readonly cuts = new WrittenRequests<CutItemsRequest, CutItemsResult>();
+  readonly amendments = new WrittenRequests<AmendOrderRequest, AmendResult>();
   private final: OrderProgress | undefined;
 
   async pay(request: PayRequest): Promise<PayResult> {
     if (this.final) return refusedPay(whyOver(this.final));
     const mine: WaitingPayment = { request };
     this.payments.push(mine);
-    await condition(() => mine.result !== undefined, LONGEST_MS);
+    await condition(() => mine.result !== undefined || mine.failure !== undefined, LONGEST_MS);
     this.payments = this.payments.filter((one) => one !== mine);
+    if (mine.failure) throw mine.failure;
     return (
       mine.result ??
       (mine.paymentId ? { outcome: 'unknown', paymentId: mine.paymentId } : refusedPay('PAYMENT_IN_PROGRESS'))
@@ -65,23 +68,36 @@ export class Requests {
 
   async cut(request: CutItemsRequest): Promise<CutItemsResult> {
     if (this.final) return cutResult(this.final, request.requestId) ?? REFUSED;
-    const mine: WaitingCut = { request, isWritten: false, isAwaited: true };
-    this.cuts.push(mine);
-    await condition(() => mine.result !== undefined, LONGEST_MS);
-    // One that is not written yet is written later all the same.
-    if (mine.isWritten) this.cuts = this.cuts.filter((one) => one !== mine);
-    mine.isAwaited = false;
-    return mine.result ?? { outcome: 'pending' };
+    return (await this.cuts.ask(request, untilBound)) ?? { outcome: 'pending' };
+  }
+
+  async amend(request: AmendOrderRequest): Promise<AmendResult> {
+    if (this.final) return amendResult(this.final, request.requestId) ?? NOT_AMENDABLE;
+    return (await this.amendments.ask(request, untilBound)) ?? { outcome: 'pending' };
   }
 
   /** Of a request that nobody waits for: the workflow itself is cancelled. */
   wantCancel(reason: string): void {
     this.cancelReason ??= reason;
+    this.isCancelPutOff = false;
+  }
+
+  /** That could not be written to rows: it is tried again, and is no news until then. */
+  putOffCancel(reason: string): void {
+    this.cancelReason = reason;
+    this.isCancelPutOff = true;
+  }
+
+  /** What another run has to write. */
+  get carriedOver(): { cancelReason?: string } {
+    return this.cancelReason === undefined ? {} : { cancelReason: this.cancelReason };
   }
 
   /** True while one is not written to rows yet. */
   get isNew(): boolean {
-    return this.cancelReason !== undefined || this.nextPayment !== undefined || this.nextCut !== undefined;
+    const isCancelNew = this.cancelReason !== undefined && !this.isCancelPutOff;
+    const { nextPayment, cuts, amendments } = this;
+    return isCancelNew || [nextPayment, cuts.next, amendments.next].some((one) => one !== undefined);
   }
 
   takeCancel(): string | undefined {
@@ -92,12 +108,9 @@ export class Requests {
 
   /** The oldest payment whose charge has not begun. */
   get nextPayment(): WaitingPayment | undefined {
-    return this.payments.find(({ paymentId, result }) => paymentId === undefined && result === undefined);
-  }
-
-  /** The oldest cut that is not written to rows. */
-  get nextCut(): WaitingCut | undefined {
-    return this.cuts.find(({ isWritten }) => !isWritten);
+    return this.payments.find(
+      ({ paymentId, result, failure }) => (paymentId ?? result ?? failure) === undefined,
+    );
   }
 
   /**
@@ -112,13 +125,14 @@ export class Requests {
       if (payment && outcome) one.result = { outcome, paymentId: payment.paymentId };
       else if (payment && isClosing) one.result = { outcome: 'unknown', paymentId: payment.paymentId };
     }
-    // Money that goes back within moments is waited for; what takes longer is told by the order.
-    const isSettling = progress.asks.some(({ msLeft }) => msLeft <= SOON_MS);
-    this.cuts = this.cuts.filter(({ isWritten, isAwaited }) => isAwaited || !isWritten);
-    for (const one of this.cuts.filter(({ isWritten }) => isWritten)) {
-      if (isClosing) one.result = { outcome: 'pending' };
-      else if (!isSettling) one.result = cutResult(progress, one.request.requestId);
-    }
+    // Money that goes back or is released within moments is waited for; what takes longer is told by the order.
+    const isSettling = progress.mayCapture || progress.asks.some(({ msLeft }) => msLeft <= SOON_MS);
+    this.cuts.answer((id) => (isClosing ? PENDING : isSettling ? undefined : cutResult(progress, id)));
+    this.amendments.answer((id) => {
+      const result = amendResult(progress, id);
+      if (result?.outcome === 'amended' && isSettling && !isClosing) return undefined;
+      return result ?? (isClosing ? PENDING : undefined);
+    });
     const isDecided = progress.cancel !== 'open' && this.cancelReason === undefined;
     for (const one of this.cancels) {
       if (isDecided && !isSettling) one.result = cancelResult(progress);
@@ -163,12 +177,31 @@ function whyOver({ status }: OrderProgress): PayRefusal {
 }
 
 const REFUSED = { outcome: 'refused', code: 'NOT_CANCELLABLE' } as const;
+const NOT_AMENDABLE = { outcome: 'refused', code: 'NOT_AMENDABLE' } as const;
+const PENDING = { outcome: 'pending' } as const;
+
+function untilBound(isDecided: () => boolean): Promise<boolean> {
+  return condition(isDecided, LONGEST_MS);
+}
+
+/** Undefined: it is still under way. */
+function amendResult({ amendments = [] }: OrderProgress, requestId: string): AmendResult | undefined {
+  const amendment = amendments.find((one) => one.requestId === requestId);
+  switch (amendment?.state) {
+    case 'open':
+      return undefined;
+    case 'done':
+      return { outcome: 'amended' };
+    default:
+      return { outcome: 'refused', code: amendment?.code ?? 'NOT_AMENDABLE' };
+  }
+}
 
 /** Undefined: it is still under way. */
 function cutResult({ cuts }: OrderProgress, requestId: string): CutItemsResult | undefined {
   const cut = cuts.find((one) => one.requestId === requestId);
   if (cut?.isOpen) return undefined;
-  return cut && cut.units > 0 ? { outcome: 'cut', units: cut.units } : REFUSED;
+  return cut && cut.units > 0 ? { outcome: 'cut' } : REFUSED;
 }
 
 function cancelResult({ status, cancel }: OrderProgress): CancelResult {

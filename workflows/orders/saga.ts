@@ -13,10 +13,11 @@ import {
   upsertSearchAttributes,
   workflowInfo,
 } from '@temporalio/workflow';
-import { mayCancel, nextStep, STOP, type NextStep } from '../../domain/ordering/rules';
+import { ALL_SHIPMENTS, mayCancel, type NextStep } from '../../domain/ordering/rules';
 import type { GatewayAsk, OrderProgress } from '../../domain/ordering/types';
 import type { OrderStatus } from '../../domain/orders/types';
 import {
+  amendUpdate,
   ATTENTION,
   cancelUpdate,
   cutItemsUpdate,
@@ -27,7 +28,8 @@ import {
 } from '../contract/messages';
 import { briefly, carriers, database, gatewayActivities } from './activities';
 import { inWords, OrderDetails } from './details';
-import { refusedPay, Requests } from './requests';
+import { FailingWork, writing } from './failing';
+import { refusedPay, Requests, type WaitingPayment } from './requests';
 
 /** So many steps in a row without a wait are a defect: it waits a little then, so that it stays an order that can be cancelled. */
 const STEPS_WITHOUT_WAIT = 50;
@@ -55,10 +57,7 @@ export async function orderSaga(input: OrderSagaInput): Promise<{ status: OrderS
   } catch (error) {
     if (error instanceof TemporalFailure || error instanceof ContinueAsNew) throw error;
     // A plain error would retry the workflow task for ever. A failed saga is visible, and the reconciler starts it again.
-    throw ApplicationFailure.nonRetryable(
-      error instanceof Error ? error.message : String(error),
-      'SAGA_DEFECT',
-    );
+    throw ApplicationFailure.nonRetryable(asError(error).message, 'SAGA_DEFECT');
   }
 }
 
@@ -71,6 +70,7 @@ class OrderSaga {
   private readonly underWay = new Set<string>();
   /** Charges and refunds that the gateway did not answer in a workflow task. */
   private readonly slow = new Set<string>();
+  private readonly failing = new FailingWork((what) => this.details.did(what));
   private isWoken = false;
   private defect: Error | undefined;
   private shown: { status?: OrderStatus; attention: string } = { attention: '' };
@@ -91,14 +91,19 @@ class OrderSaga {
       progress = await this.takeRequests(progress);
       this.requests.answer(progress);
       this.details.changed(before, progress);
+      let step = this.failing.choose(progress, this.underWay);
+      const told = await this.failing.tell(progress);
+      if (told) step = this.failing.choose((progress = told), this.underWay);
       before = progress;
-      const step = nextStep(progress, this.underWay);
       // Who waits longer than that keeps the history from going on in a new one.
       if (step.do === 'wait' && this.isLong) this.requests.answer(progress, true);
       this.show(step, progress);
       if (step.do === 'finish' && !this.requests.isNew && !this.isWoken) break;
       if (step.do === 'wait' || steps >= STEPS_WITHOUT_WAIT) steps = 0;
-      progress = steps === 0 ? await this.wait(step) : await this.perform(step, progress);
+      const now = progress;
+      progress = await this.failing.trying(step.do, now, () =>
+        steps === 0 ? this.wait(step) : this.perform(step, now),
+      );
     }
     this.requests.close(progress);
     await condition(allHandlersFinished);
@@ -114,7 +119,9 @@ class OrderSaga {
     setHandler(payUpdate, (request) => this.requests.pay(request));
     setHandler(cancelUpdate, ({ reason }) => this.requests.cancel(reason ?? 'cancelled by request'));
     setHandler(cutItemsUpdate, (request) => this.requests.cut(request));
+    setHandler(amendUpdate, (request) => this.requests.amend(request));
     this.root.cancelRequested.catch(() => this.requests.wantCancel('the workflow was cancelled'));
+    if (this.input.cancelReason !== undefined) this.requests.wantCancel(this.input.cancelReason);
   }
 
   /** Tried for as long as PostgreSQL is away. What cannot succeed leaves a failed order, which a late reserve finds. */
@@ -138,25 +145,46 @@ class OrderSaga {
     }
   }
 
-  /** Writes waiting requests to rows: steps are chosen from rows, and rows outlive this saga. */
+  /**
+   * Writes waiting requests to rows: steps are chosen from rows, and rows outlive this saga. One that cannot be written is refused, but
+   * for a request to cancel, which is tried again: nobody may be there to repeat it.
+   */
   private async takeRequests(progress: OrderProgress): Promise<OrderProgress> {
     const { orderId } = this;
     const reason = this.requests.takeCancel();
-    if (reason !== undefined && mayCancel(progress))
-      progress = await database.requestCancel({ orderId, reason });
-    for (let one = this.requests.nextCut; one; one = this.requests.nextCut) {
-      progress = await database.requestCut({ orderId, ...one.request });
+    if (reason !== undefined && mayCancel(progress)) {
+      progress = await this.failing.trying(
+        'request-cancel',
+        progress,
+        () => database.requestCancel({ orderId, reason }),
+        () => this.requests.putOffCancel(reason),
+      );
+    }
+    const { cuts, amendments } = this.requests;
+    for (let one = cuts.next; one; one = cuts.next) {
+      const { request } = one;
+      progress = await writing(one, progress, () => database.requestCut({ orderId, ...request }));
+      one.isWritten = true;
+    }
+    for (let one = amendments.next; one; one = amendments.next) {
+      const { request } = one;
+      progress = await writing(one, progress, () => database.requestAmend({ orderId, ...request }));
       one.isWritten = true;
     }
     for (let one = this.requests.nextPayment; one; one = this.requests.nextPayment) {
-      const { updateId, method, token } = one.request;
-      const payment = { method, token };
-      const begun = await database.beginCharge({ orderId, updateId, payment, reservationId: null });
-      if (begun.begun) one.paymentId = begun.paymentId;
-      else one.result = refusedPay(begun.code);
-      progress = begun.progress;
+      const payment = one;
+      progress = await writing(one, progress, () => this.beginCharge(payment));
     }
     return progress;
+  }
+
+  private async beginCharge(one: WaitingPayment): Promise<OrderProgress> {
+    const { orderId } = this;
+    const { updateId, ...payment } = one.request;
+    const begun = await database.beginCharge({ orderId, updateId, payment, reservationId: null });
+    if (begun.begun) one.paymentId = begun.paymentId;
+    else one.result = refusedPay(begun.code);
+    return begun.progress;
   }
 
   private async perform(step: NextStep, progress: OrderProgress): Promise<OrderProgress> {
@@ -168,6 +196,11 @@ class OrderSaga {
         return database.concludeCancel(orderId);
       case 'cut':
         return database.cutUnits(orderId);
+      case 'decide-review':
+        this.details.did('Nobody has decided about it in time.');
+        return database.decideReviewByDeadline(orderId);
+      case 'amend':
+        return database.amendOrder(orderId);
       case 'stop-doubled':
         return database.stopDoubledShipments(orderId);
       case 'release-stopped':
@@ -193,7 +226,12 @@ class OrderSaga {
         this.details.did('The authorisation is about to lapse.');
         return database.actOnLapse(orderId);
       case 'stop':
-        return this.beside(STOP, carriers.stopShipments(orderId), progress);
+        // One call for each parcel: one about which the carrier hangs delays no other.
+        return this.beside(
+          { kind: 'stop', id: step.shipmentId },
+          carriers.stopShipments(orderId, step.shipmentId === ALL_SHIPMENTS ? undefined : [step.shipmentId]),
+          progress,
+        );
       case 'ask':
         return this.ask(step.ask, progress);
       case 'wait':
@@ -214,7 +252,7 @@ class OrderSaga {
       unknownLimitSeconds: paymentUnknownSeconds,
     };
     if (!gatewayIsFast || tries > 0 || this.slow.has(id))
-      return this.beside(id, this.gateway.askGateway(request), progress);
+      return this.beside({ kind: `ask-${kind}`, id }, this.gateway.askGateway(request), progress);
     try {
       return await briefly.askGatewayBriefly(request);
     } catch (error) {
@@ -225,12 +263,17 @@ class OrderSaga {
   }
 
   /** Goes on while a call is under way; its end is a reason to read the rows. A call that fails is due again by its row. */
-  private beside(id: string, call: Promise<OrderProgress>, progress: OrderProgress): OrderProgress {
+  private beside(
+    { kind, id }: { kind: string; id: string },
+    call: Promise<OrderProgress>,
+    progress: OrderProgress,
+  ): OrderProgress {
     this.underWay.add(id);
     void call
+      .then(() => this.failing.callEnded(id, kind))
       .catch((error: unknown) => {
-        if (!(error instanceof ActivityFailure))
-          this.defect = error instanceof Error ? error : new Error(String(error));
+        if (!(error instanceof ActivityFailure)) this.defect = asError(error);
+        else this.failing.callEnded(id, kind, error);
       })
       .then(() => {
         this.underWay.delete(id);
@@ -243,13 +286,15 @@ class OrderSaga {
   private async wait(step: NextStep): Promise<OrderProgress> {
     const hasNews = () => this.isWoken || this.requests.isNew || this.mayContinueAsNew();
     if (this.mayContinueAsNew() && !this.isWoken && !this.requests.isNew)
-      await continueAsNew<typeof orderSaga>(this.input);
+      await continueAsNew<typeof orderSaga>({ ...this.input, ...this.requests.carriedOver });
     const ms = step.do === 'wait' ? step.ms : PAUSE_MS;
     if (ms === null) await condition(hasNews);
     else await condition(hasNews, Math.max(1, ms), { summary: 'the next that is due' });
     if (this.defect) throw this.defect;
     this.isWoken = false;
-    return database.readOrder(this.orderId);
+    const progress = await database.readOrder(this.orderId);
+    this.failing.goOn();
+    return progress;
   }
 
   /** A history that grows long goes on in a new one when nothing is under way: the rows tell the rest. */
@@ -291,4 +336,8 @@ function isAskedFor({ cancel, cuts }: OrderProgress): boolean {
 function failureType(error: TemporalFailure): string {
   const cause = error instanceof ActivityFailure ? error.cause : error;
   return cause instanceof ApplicationFailure ? (cause.type ?? 'RESERVE_FAILED') : 'RESERVE_FAILED';
+}
+
+function asError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(String(thrown));
 }

@@ -4,7 +4,7 @@ import { literals } from '../../../platform/database/literals';
 import { OPEN_ORDER_STATUSES, PAID_ORDER_STATUSES } from '../../orders/types';
 import { LEFT_SHIPMENT_STATUSES } from '../../fulfilment/types';
 import {
-  CAPTURED_PAYMENT_STATUSES,
+  SETTLED_PAYMENT_STATUSES,
   PAID_PAYMENT_STATUSES,
   REFUND_ORIGINS_OF_SHIPPED,
 } from '../../payments/types';
@@ -125,6 +125,10 @@ export const ORDER_CHECKS: readonly SqlCheck[] = [
             sum(r.amount_minor) filter (where r.origin in ${literals(REFUND_ORIGINS_OF_SHIPPED)}) as goodwill, sum(r.amount_minor) as planned
           from orders o join payments p on p.order_id = o.id join refunds r on r.payment_id = p.id
           where ${RECENT} group by 1
+        ), by_hand as (
+          select c.payment_id, sum(c.amount_minor) as minor, coalesce(sum(c.amount_minor) filter (where c.settled_as = 'waived'), 0) as waived
+          from orders o join captures c on c.order_id = o.id
+          where ${RECENT} and c.status = 'settled_by_hand' group by 1
         ), shipped as (
           select s.reservation_id, ${priceSql('si.quantity', 'i')} as minor
           from orders o join shipments s on s.order_id = o.id join shipment_items si on si.shipment_id = s.id
@@ -133,10 +137,13 @@ export const ORDER_CHECKS: readonly SqlCheck[] = [
         ), payment as (
           select p.*, o.status as order_status, o.updated_at as order_updated_at,
             coalesce(r.minor, 0) as refunds_minor, coalesce(r.planned, 0) as planned_minor,
-            p.captured_minor - p.refund_planned_minor + coalesce(r.goodwill, 0) as kept_minor, coalesce(s.minor, 0) as shipped_minor
+            -- What a person took in another way, or gave up, counts as taken.
+            p.captured_minor + coalesce(h.minor, 0) - p.refund_planned_minor + coalesce(r.goodwill, 0) as kept_minor,
+            coalesce(h.waived, 0) as waived_minor, case when p.serves then coalesce(s.minor, 0) else 0 end as shipped_minor
           from orders o join payments p on p.order_id = o.id
-          left join refunded r on r.payment_id = p.id left join shipped s on s.reservation_id = p.reservation_id
-          where ${RECENT} and p.status in ${literals(CAPTURED_PAYMENT_STATUSES)}
+          left join refunded r on r.payment_id = p.id left join by_hand h on h.payment_id = p.id
+          left join shipped s on s.reservation_id = p.reservation_id
+          where ${RECENT} and p.status in ${literals(SETTLED_PAYMENT_STATUSES)}
         ), wrong as (
           select order_id, id as payment_id, amount_minor, refunded_minor, refunds_minor, refund_planned_minor, planned_minor,
             shipped_minor, currency,
@@ -147,11 +154,13 @@ export const ORDER_CHECKS: readonly SqlCheck[] = [
                  and order_updated_at < statement_timestamp() - make_interval(secs => $2)
                  and kept_minor <> shipped_minor
                  -- Less than what did not ship goes back only where a person gave the rest before.
-                 and not (refund_planned_minor = captured_minor and kept_minor > shipped_minor))
+                 and not (refund_planned_minor = captured_minor and kept_minor > shipped_minor)
+                 -- Nothing goes back of what was given up.
+                 and not (kept_minor > shipped_minor and kept_minor - waived_minor <= shipped_minor))
           union all
           select o.id, null, o.total_minor, 0, 0, 0, 0, 0, o.currency, 'unpaid' from orders o
           where ${RECENT} and o.status in ${literals(PAID_ORDER_STATUSES)} and o.total_minor > 0
-            and not exists (select from payments p where p.order_id = o.id and p.status in ${literals(PAID_PAYMENT_STATUSES)})
+            and not exists (select from payments p where p.order_id = o.id and p.status in ${literals([...PAID_PAYMENT_STATUSES, ...SETTLED_PAYMENT_STATUSES])})
         )
         select 'order:' || order_id || coalesce(':' || payment_id, '') as subject,
           jsonb_build_object('orderId', order_id, 'paymentId', payment_id, 'why', why, 'amountMinor', amount_minor, 'refundedMinor',

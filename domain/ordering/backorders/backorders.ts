@@ -1,14 +1,17 @@
 import type { Transaction } from '../../../platform/database/database';
 import { appendEvents } from '../../orders/events';
 import { moveUnits } from '../../orders/items';
+import { MAX_ALLOCATIONS } from './demand';
 import {
   insertBackorders,
   reduceWaiting,
   selectOrderBackordersForUpdate,
+  selectQueuesForUpdate,
   type NewBackorder,
+  type WaitingRow,
 } from './queries';
 
-export type { NewBackorder };
+export type { NewBackorder, WaitingRow };
 export {
   existsDue as isBackorderDue,
   reduceWaiting as takeWaiting,
@@ -18,6 +21,19 @@ export {
 /** Puts orders at the end of the queues for stock, in the order given. */
 export async function openBackorders(tx: Transaction, backorders: readonly NewBackorder[]): Promise<void> {
   if (backorders.length > 0) await insertBackorders(tx, backorders);
+}
+
+/**
+ * Locks what an order waits for, and who else is given units of these products where some become free: in the same transaction
+ * the order may give up its own and free others. Returns the order's.
+ */
+export async function lockWaitingBeforeFreeing(
+  tx: Transaction,
+  orderId: string,
+  productIds: readonly number[],
+): Promise<WaitingRow[]> {
+  const queues = await selectQueuesForUpdate(tx, orderId, productIds, MAX_ALLOCATIONS);
+  return queues.filter((row) => row.orderId === orderId);
 }
 
 /** Takes an order out of every queue for stock; returns how many units it gave up. A second call gives up nothing. */

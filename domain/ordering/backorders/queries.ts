@@ -44,6 +44,25 @@ export function selectQueueForUpdate(
   );
 }
 
+/** What an order waits for, and the head of the queues of these products, in one go: all in the one order. */
+export function selectQueuesForUpdate(
+  tx: Transaction,
+  orderId: string,
+  productIds: readonly number[],
+  limit: number,
+): Promise<WaitingRow[]> {
+  return many<WaitingRow>(
+    tx,
+    'backorders.lock_queues',
+    `select id, product_id as "productId", order_id as "orderId", waiting
+     from backorders
+     where waiting > 0 and (order_id = $1 or id in (
+       select id from backorders where product_id = any ($2::int[]) and waiting > 0 order by product_id, id limit $3))
+     order by product_id, id for no key update`,
+    [orderId, productIds, limit],
+  );
+}
+
 /** Products that any backorder waits for. */
 export async function selectWaitedFor(on: Queryable): Promise<number[]> {
   const found = await many<{ productId: number }>(

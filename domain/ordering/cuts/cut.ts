@@ -15,6 +15,7 @@ import { emptiedBy } from '../emptied';
 import { existingProgress } from '../progress';
 import { releaseLines, type ReleasedLine } from '../release';
 import type { OrderProgress } from '../types';
+import { planRefundsOfUnshipped, unshippedOf } from '../unshipped';
 import {
   addDone,
   endCuts,
@@ -28,13 +29,13 @@ import { shareToCuts, type Shared } from './share';
 export { selectOpenForUpdate as lockOpenCuts, type OpenCut } from './queries';
 
 /**
- * Takes units out of an order as far as they have not left: first those that wait for stock, then those that are not paid for,
- * then those in shipments, which are stopped for it; what else is in such a shipment is shipped anew. When nothing more of what
- * was asked for can be cut, the request has ended. A second call finds nothing to do.
+ * Takes units out of an order as far as they have not left: first those that wait for stock, then those that are not paid for, then
+ * those that are in no shipment yet, then those in shipments, which are stopped for it; what else is in such a shipment is shipped
+ * anew. When nothing more of what was asked for can be cut, the request has ended. A second call finds nothing to do.
  */
 export async function cutUnits(db: Database, orderId: string): Promise<OrderProgress> {
   await db.retrying((tx) => cutWaiting(tx, orderId));
-  await db.retrying((tx) => cutUnpaid(tx, orderId));
+  await db.retrying((tx) => cutUnshipped(tx, orderId));
   await db.retrying((tx) => stopOrEnd(tx, orderId));
   return existingProgress(db, orderId);
 }
@@ -64,14 +65,16 @@ async function cutWaiting(tx: Transaction, orderId: string): Promise<void> {
   await settleStatus(tx, [orderId], 'cancelled');
 }
 
-/** The latest reservations first: the first has waited for its payment the longest. */
-async function cutUnpaid(tx: Transaction, orderId: string): Promise<void> {
-  const unpaid = (await lockOrderReservations(tx, orderId))
-    .filter(({ status }) => status === 'pending')
-    .sort((a, b) => b.seq - a.seq);
+/** Those that are not paid for first, and the latest of each first: the first has waited for its payment the longest. */
+async function cutUnshipped(tx: Transaction, orderId: string): Promise<void> {
+  const all = (await lockOrderReservations(tx, orderId)).sort((a, b) => b.seq - a.seq);
   const cuts = await selectOpenForUpdate(tx, orderId);
-  if (cuts.length === 0 || unpaid.length === 0) return;
-  const place = new Map(unpaid.map(({ id }, index) => [id, index]));
+  if (cuts.length === 0) return;
+  const paid = await unshippedOf(tx, orderId);
+  const unpaid = all.filter(({ status }) => status === 'pending');
+  const from = [...unpaid, ...all.filter(({ id }) => paid.has(id))];
+  if (from.length === 0) return;
+  const place = new Map(from.map(({ id }, index) => [id, index]));
   const lines = (await openLines(tx, [...place.keys()])).sort(
     (a, b) => (place.get(a.reservationId) ?? 0) - (place.get(b.reservationId) ?? 0),
   );
@@ -90,6 +93,12 @@ async function cutUnpaid(tx: Transaction, orderId: string): Promise<void> {
     kind: 'release',
     endAs: 'cancelled',
     lines: taken.map((line): ReleasedLine => ({ ...line, orderId, effectId })),
+    plan: (inner) =>
+      planRefundsOfUnshipped(inner, orderId, {
+        lines: taken.filter(({ reservationId }) => paid.has(reservationId)),
+        id: effectId,
+        reason: 'a part was cancelled',
+      }),
     events: [
       unitsCut(orderId, shared.done),
       ...emptied.map((reservationId) => ({ orderId, type: 'hold_released', data: { reservationId } })),

@@ -2,11 +2,13 @@ import {
   execute,
   many,
   maybeOne,
+  one,
   type Queryable,
   type Transaction,
 } from '../../../platform/database/database';
 import { literals } from '../../../platform/database/literals';
 import { STOPPABLE_SHIPMENT_STATUSES } from '../../fulfilment/types';
+import { priceSql } from '../../orders/price-sql';
 import type { CancelState } from '../../orders/types';
 import { undecided } from './undecided-sql';
 
@@ -53,6 +55,29 @@ export function selectCut(
      having count(*) > 0`,
     [requestId],
   );
+}
+
+/** What the units cost that a request has cut, minor units. */
+export async function selectCutPrice(on: Queryable, requestId: string): Promise<number> {
+  const { minor } = await one<{ minor: number }>(
+    on,
+    'cuts.price',
+    `select coalesce(${priceSql('c.done', 'i')}, 0)::bigint as minor
+     from order_cuts c join order_items i on i.order_id = c.order_id and i.product_id = c.product_id where c.request_id = $1`,
+    [requestId],
+  );
+  return minor;
+}
+
+/** Whether units of an order are still to be cut. */
+export async function existsOpen(on: Queryable, orderId: string): Promise<boolean> {
+  const { isOpen } = await one<{ isOpen: boolean }>(
+    on,
+    'cuts.exists_open',
+    `select exists (select from order_cuts where order_id = $1 and state = 'open') as "isOpen"`,
+    [orderId],
+  );
+  return isOpen;
 }
 
 export interface OpenCut {

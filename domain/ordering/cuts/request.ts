@@ -1,4 +1,4 @@
-import type { Database, Queryable } from '../../../platform/database/database';
+import type { Database, Queryable, Transaction } from '../../../platform/database/database';
 import { enqueue } from '../../../platform/database/outbox';
 import { derivedId } from '../../../platform/ids';
 import { clearStopRefusals } from '../../fulfilment/stop';
@@ -6,6 +6,8 @@ import { appendEvents } from '../../orders/events';
 import { existingProgress } from '../progress';
 import type { OrderProgress } from '../types';
 import { insertCuts, selectCut } from './queries';
+
+export { existsOpen as hasOpenCuts, selectCutPrice as readCutPrice } from './queries';
 
 export interface CutRequest {
   orderId: string;
@@ -23,6 +25,23 @@ export function readCut(
   return selectCut(on, requestId);
 }
 
+/** Writes which units are to be taken out of an order. Again, it changes nothing. Returns how many cuts are new. */
+export function writeCuts(
+  tx: Transaction,
+  { orderId, requestId, items, reason }: CutRequest,
+): Promise<number> {
+  return insertCuts(
+    tx,
+    items.map((item) => ({
+      ...item,
+      id: derivedId('cut', requestId, item.sku),
+      requestId,
+      orderId,
+      reason,
+    })),
+  );
+}
+
 /** Longer than a cut takes: see `requestCancel`. */
 const LOOK_AGAIN_SECONDS = 15;
 
@@ -37,17 +56,7 @@ export async function requestCut(db: Database, request: CutRequest): Promise<Ord
   await db.retrying(async (tx) => {
     // What a carrier refused to stop before is asked for anew.
     await clearStopRefusals(tx, orderId);
-    const written = await insertCuts(
-      tx,
-      items.map((item) => ({
-        ...item,
-        id: derivedId('cut', requestId, item.sku),
-        requestId,
-        orderId,
-        reason,
-      })),
-    );
-    if (written === 0) return;
+    if ((await writeCuts(tx, request)) === 0) return;
     await enqueue(tx, [{ topic: 'order.wake', key: orderId }], LOOK_AGAIN_SECONDS);
     await appendEvents(tx, [{ orderId, type: 'cut_requested', data: { requestId, items, reason } }]);
   });

@@ -1,6 +1,6 @@
 import { channel, subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type { Database, Queryable } from '../../../platform/database/database';
-import { constraintOf, isSubjectsOwn, sqlState } from '../../../platform/errors';
+import { constraintOf, isSubjectsOwn, messageOf, sqlState } from '../../../platform/errors';
 import { runInHalves } from '../../../platform/halves';
 import type { Logger } from '../../../platform/telemetry/log';
 import {
@@ -73,7 +73,7 @@ export async function recordFailure(
       work,
       id: subject,
       advice: `${WORK[work].advice} Once it is fixed: holdfast work retry ${work} '${subject}'.`,
-      error: error instanceof Error ? error.message : String(error),
+      error: messageOf(error),
       ...codesOf(error),
     },
   });

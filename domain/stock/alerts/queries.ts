@@ -190,6 +190,9 @@ export interface AlertFilter {
   sku?: string | undefined;
   /** Warehouse code. */
   location?: string | undefined;
+  /** For which an order needs a person. */
+  reason?: string | undefined;
+  orderId?: string | undefined;
   /** Id of the alert that the page comes after. */
   after?: string | undefined;
   limit: number;
@@ -212,6 +215,9 @@ export function selectAlerts(db: Database, filter: AlertFilter): Promise<AlertVi
     void query.whereRaw('a.product_id = (select id from products where sku = ?)', [filter.sku]);
   if (filter.location !== undefined)
     void query.whereRaw('a.warehouse_id = (select id from warehouses where code = ?)', [filter.location]);
+  if (filter.reason !== undefined)
+    void query.where('a.kind', 'attention').whereRaw(`a.details ->> 'reason' = ?`, [filter.reason]);
+  if (filter.orderId !== undefined) void query.where('a.order_id', filter.orderId);
   if (filter.after !== undefined) void query.where('a.id', '<', filter.after);
   return db.list<AlertView>(query);
 }

@@ -84,7 +84,7 @@ export class Candidates {
     this.expiries.get(`${productId}:${warehouseId}`) ?? null;
 
   /** Rows that a request may take from, as far as they exist. */
-  rowsOf(request: ReservationRequest): StockKey[] {
+  rowsOf(request: Pick<ReservationRequest, 'lines' | 'warehouse'>): StockKey[] {
     const wanted = new Set(request.lines.map(({ sku }) => this.products.get(sku)?.productId));
     const keys = this.stock.keys().filter((key) => wanted.has(key.productId));
     if (!request.warehouse) return keys;
@@ -104,7 +104,7 @@ export class Candidates {
   }
 
   /** Warehouses that a request may be taken from, also inactive ones. */
-  placesOf({ warehouse: only }: ReservationRequest): readonly Warehouse[] {
+  placesOf({ warehouse: only }: Pick<ReservationRequest, 'warehouse'>): readonly Warehouse[] {
     return only ? this.warehouses.filter(({ code }) => code === only) : this.warehouses;
   }
 }

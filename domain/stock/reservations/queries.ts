@@ -1,6 +1,6 @@
 import { execute, many, type Queryable, type Transaction } from '../../../platform/database/database';
 import { listOf } from '../../../platform/database/list-parameter';
-import type { NewReservation, StockKey } from '../ledger/types';
+import type { Allocation, NewReservation, StockKey } from '../ledger/types';
 import { canBeFreed } from './due-sql';
 import type { ReservationStatus } from './types';
 
@@ -90,6 +90,28 @@ export function reduceOpenLines(tx: Transaction, lines: readonly OpenLine[]): Pr
       lines.map((l) => l.productId),
       lines.map((l) => l.warehouseId),
       lines.map((l) => l.openQuantity),
+    ],
+  );
+}
+
+/** Further units of a reservation, by line. */
+export function addToLines(
+  tx: Transaction,
+  reservationId: string,
+  units: readonly Allocation[],
+): Promise<number> {
+  return execute(
+    tx,
+    'reservations.add_to_lines',
+    `insert into reservation_lines as l (reservation_id, product_id, warehouse_id, quantity, open_quantity)
+     select $1, product, warehouse, quantity, quantity from unnest($2::int[], $3::int[], $4::int[]) as u (product, warehouse, quantity)
+     on conflict (reservation_id, product_id, warehouse_id) do update
+     set quantity = l.quantity + excluded.quantity, open_quantity = l.open_quantity + excluded.open_quantity`,
+    [
+      reservationId,
+      units.map((u) => u.productId),
+      units.map((u) => u.warehouseId),
+      units.map((u) => u.quantity),
     ],
   );
 }

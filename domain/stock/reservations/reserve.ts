@@ -1,13 +1,13 @@
 import type { CommitEarly, Database, Transaction } from '../../../platform/database/database';
 import { isUniqueViolation } from '../../../platform/errors';
-import type { Warehouse } from '../../catalog/types';
 import type { WarehouseDirectory } from '../../catalog/warehouses';
 import { insertEmptyStock, lockStock, lockUnlockedStock, reserve } from '../ledger/stock-ledger';
 import type { StockKey } from '../ledger/types';
 import type { SourcingStrategy } from '../sourcing/types';
+import { readCandidates } from './candidates';
 import {
   Availability,
-  Candidates,
+  type Candidates,
   planReservation,
   RankingCache,
   refusedPlan,
@@ -15,7 +15,7 @@ import {
   type ReservationRequest,
   type Refusal,
 } from './plan-reservation';
-import { selectCandidates, selectReclaimableProducts, type CandidateRow } from './queries';
+import { selectReclaimableProducts } from './queries';
 
 /** What goes into the same transaction as the reservations: the order's own rows, or nothing. */
 export interface ReservationRecorder<Request extends ReservationRequest, Outcome> {
@@ -133,7 +133,7 @@ export function createReserver<Request extends ReservationRequest, Outcome>(
 
   /** Chooses, without locks, the rows each request needs, and splits the batch where a transaction would lock too many. */
   async function splitIntoChunks(requests: readonly Request[], mode: RoundMode): Promise<Chunk<Request>[]> {
-    const candidates = await readCandidates(requests);
+    const candidates = await readCandidates(options, requests);
     const ranking = new RankingCache(candidates.warehouses, strategy);
     const chunks: Chunk<Request>[] = [];
     let current: Chunk<Request> = { requests: [], keys: [], candidates };
@@ -210,20 +210,10 @@ export function createReserver<Request extends ReservationRequest, Outcome>(
     return { outcomes, putOff, reclaimable };
   }
 
-  async function readCandidates(requests: readonly Request[]): Promise<Candidates> {
-    const skus = [...new Set(requests.flatMap((request) => request.lines.map((line) => line.sku)))];
-    const rows = await selectCandidates(db, skus);
-    const warehouses = await options.warehouses.all();
-    const named = requests.flatMap(({ warehouse }) => (warehouse ? [warehouse] : []));
-    // A warehouse that was made a moment ago has stock, or a name, before the directory knows it.
-    const isKnown = knows(warehouses, rows, named);
-    return new Candidates(rows, isKnown ? warehouses : await options.warehouses.refreshed());
-  }
-
   return {
     reserve: reserveBatch,
     async busy(requests) {
-      const candidates = await readCandidates(requests);
+      const candidates = await readCandidates(options, requests);
       const all = candidates.stock.keys();
       const free = Availability.of([]);
       for (const key of await db.transaction((tx) => lockUnlockedStock(tx, all))) free.set(key, 0);
@@ -233,19 +223,6 @@ export function createReserver<Request extends ReservationRequest, Outcome>(
       return new Set(requests.filter(touchesBusy).map((request) => request.reservationId));
     },
   };
-}
-
-function knows(
-  warehouses: readonly Warehouse[],
-  stock: readonly CandidateRow[],
-  named: readonly string[],
-): boolean {
-  const ids = new Set(warehouses.map(({ id }) => id));
-  const codes = new Set(warehouses.map(({ code }) => code));
-  return (
-    stock.every(({ warehouseId }) => warehouseId === 0 || ids.has(warehouseId)) &&
-    named.every((code) => codes.has(code))
-  );
 }
 
 /** Returns when each new reservation falls due. */

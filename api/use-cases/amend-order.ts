@@ -1,0 +1,71 @@
+import { readAmendment } from '../../domain/ordering/amendments/request';
+import type { AmendmentOutcome, AmendRefusalCode } from '../../domain/ordering/amendments/types';
+import type { OrderView } from '../../domain/ordering/types';
+import type { Shortage, ShipTo } from '../../domain/stock/sourcing/types';
+import { orderPath } from '../http/paths';
+import { invalid, problem } from '../http/problems';
+import { ok, type ApiResponse } from '../http/response';
+import type { ApiContext } from '../services/context';
+import { readView } from './cancel-order';
+import { outOfStock } from './order-responses';
+import { updateSaga } from './saga-update';
+
+export interface AmendOrder {
+  orderId: string;
+  items: { sku: string; quantity: number }[];
+  /** Null: it goes where it went. */
+  shipTo: ShipTo | null;
+  /** The same request again is the same amendment. */
+  requestId: string;
+  traceparent: string;
+}
+
+/** Items of one order. */
+const MAX_ITEMS = 100;
+
+/**
+ * Amends an order before it is booked, all or nothing, and waits up to 10 s until that is decided.
+ *
+ * @throws AppError `NOT_FOUND`, `ENGINE_UNAVAILABLE`, `VALIDATION_FAILED`, and every reason for which the order stays as it was
+ *   (`AMEND_REFUSALS`)
+ */
+export async function amendOrder(context: ApiContext, request: AmendOrder): Promise<ApiResponse> {
+  const { orderId, traceparent, ...wanted } = request;
+  const before = await readView(context, orderId);
+  const known = await readAmendment(context.db, wanted.requestId);
+  if (!known) refuseInvalid(before, wanted.items);
+  const asked = await updateSaga(context, { id: orderId, traceparent }, () =>
+    context.engine.amend(orderId, wanted),
+  );
+  const amendment = await readAmendment(context.db, wanted.requestId);
+  if (amendment?.state === 'done') return ok(await readView(context, orderId));
+  if (amendment?.state === 'refused') throw refusal(amendment);
+  const after = await readView(context, orderId);
+  if (!amendment && asked.kind === 'ended') throw problem('NOT_AMENDABLE', `The order is ${after.status}.`);
+  return { status: 202, body: after, headers: { location: orderPath(orderId), 'retry-after': '1' } };
+}
+
+function refuseInvalid({ items }: OrderView, wanted: AmendOrder['items']): void {
+  const ordered = new Set(items.map(({ sku }) => sku));
+  const faults = wanted.flatMap(({ sku, quantity }, index) =>
+    quantity === 0 && !ordered.has(sku)
+      ? [{ path: `items.${index}.sku`, message: `is not in this order: ${sku}` }]
+      : [],
+  );
+  const count = new Set([...ordered, ...wanted.map(({ sku }) => sku)]).size;
+  if (count > MAX_ITEMS)
+    faults.push({ path: 'items', message: `an order has at most ${MAX_ITEMS} products` });
+  if (faults.length > 0) throw invalid(faults);
+}
+
+function refusal({ code, detail, details }: AmendmentOutcome): Error {
+  const why: AmendRefusalCode = code ?? 'NOT_AMENDABLE';
+  switch (why) {
+    case 'NOTHING_LEFT':
+      return invalid([{ path: 'items', message: 'nothing would be left of the order: cancel it instead' }]);
+    case 'OUT_OF_STOCK':
+      return outOfStock((details['shortages'] ?? []) as Shortage[]);
+    default:
+      return problem(why, detail ?? 'The order stays as it was.', details);
+  }
+}

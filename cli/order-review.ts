@@ -1,0 +1,20 @@
+import { userInfo } from 'node:os';
+import { decideReview } from '../domain/ordering/review';
+import type { ReviewOutcome } from '../domain/orders/types';
+import type { Settings } from '../platform/config';
+import type { Output } from './output';
+import { withDatabase } from './verify';
+
+/** `holdfast order review`: decides about an order that waits for its review. */
+export function runOrderReview(
+  settings: Settings,
+  decision: { orderId: string; outcome: ReviewOutcome; note: string | null },
+  output: Output,
+): Promise<number> {
+  return withDatabase(settings, async (db) => {
+    // Who types the command, as the order's history names them.
+    await decideReview(db, { ...decision, actor: userInfo().username, carrier: settings.CARRIER });
+    output.line(`${decision.orderId}  ${decision.outcome}.`);
+    return 0;
+  });
+}

@@ -1,0 +1,244 @@
+import type { Transaction } from '../../../platform/database/database';
+import { derivedId } from '../../../platform/ids';
+import { holdShipments, lockUnbooked } from '../../fulfilment/hold';
+import {
+  amendOrder,
+  readAmendable,
+  readAmendableItems,
+  type AddedUnits,
+  type AmendableItem,
+  type AmendableRow,
+} from '../../orders/amend';
+import { appendEvents } from '../../orders/events';
+import { priceOf } from '../../orders/rules';
+import type { PaymentGateway } from '../../payments/types';
+import { lockStock, reserve } from '../../stock/ledger/stock-ledger';
+import { planMoreUnits, reclaimableOf } from '../../stock/reservations/more-units';
+import type { Candidates, ReservationPlan } from '../../stock/reservations/plan-reservation';
+import { openLines, type ReservationRow } from '../../stock/reservations/reservations';
+import type { SourcingStrategy } from '../../stock/sourcing/types';
+import { lockWaitingBeforeFreeing } from '../backorders/backorders';
+import { hasOpenCuts } from '../cuts/request';
+import { beginCuts } from './begin-cuts';
+import { stockReserved, type Begun } from './begun';
+import { changeUnpaid } from './change-unpaid';
+import { conclude, refuse } from './conclude';
+import { countDeclined, updateBegun } from './queries';
+import {
+  changesOf,
+  notAmendable,
+  totalWith,
+  whyNotAdded,
+  whyNotAmendable,
+  whyNotReviewed,
+  type ItemChanges,
+} from './rules';
+import type { AmendmentUndo, AmendRefusal, OpenAmendment } from './types';
+
+export interface BeginContext {
+  /** Products that it names, and the stock rows they may be taken from. */
+  candidates: Candidates;
+  /** Of the order, locked. */
+  reservations: readonly ReservationRow[];
+  mayReclaim: boolean;
+  isBeingAmended: boolean;
+  gateway: Pick<PaymentGateway, 'amountProblem'>;
+  strategy: SourcingStrategy;
+  attemptLimit: number;
+}
+
+/**
+ * Begins an amendment, or refuses it. The caller has locked the order's reservations and the amendment; this locks stock, backorders,
+ * shipments and the order, in this order.
+ *
+ * @returns products of which due reservations are to be freed first; empty: it is begun, done or refused
+ */
+export async function begin(
+  tx: Transaction,
+  amendment: OpenAmendment,
+  context: BeginContext,
+): Promise<number[]> {
+  const { orderId, items: wanted } = amendment;
+  const { candidates, reservations } = context;
+  const unpaid = reservations.filter(({ status }) => status === 'pending').map(({ id }) => id);
+  const named = await productsOf(tx, orderId, wanted);
+  const lines = (await openLines(tx, unpaid)).filter(({ productId }) => named.has(productId));
+  // Every row of what it names: only then a shortage is one.
+  const levels = await lockStock(tx, [...candidates.rowsOf({ lines: wanted }), ...lines]);
+  const waiting = await lockWaitingBeforeFreeing(
+    tx,
+    orderId,
+    lines.map(({ productId }) => productId),
+  );
+  const isUnbooked = await lockUnbooked(tx, orderId);
+  const order = await readAmendable(tx, orderId);
+  if (!order) return [];
+  const items = await readAmendableItems(tx, orderId);
+  const changes = changesOf(items, wanted);
+  // What is added to an order that has nothing reserved is charged as a part of its own where its method is known.
+  const isInPlace =
+    order.status === 'reserved' &&
+    (unpaid.length > 0 || changes.additions.length === 0 || !order.hasPaymentMethod);
+  const refusal =
+    whyNotAmendable({
+      order,
+      reservations,
+      isUnbooked,
+      isBeingAmended: context.isBeingAmended,
+      isBeingCut: await hasOpenCuts(tx, orderId),
+    }) ?? refusalOf(order, { items, changes, isInPlace }, context);
+  if (refusal) return refuse(tx, amendment, refusal);
+  const declined = changes.additions.length > 0 ? await countDeclined(tx, orderId) : 0;
+  if (declined >= context.attemptLimit) return refuse(tx, amendment, TOO_OFTEN);
+
+  const plan =
+    changes.additions.length === 0
+      ? null
+      : planMoreUnits(
+          { orderId, lines: changes.additions, shipTo: amendment.shipTo ?? order.shipTo },
+          candidates,
+          levels,
+          context.strategy,
+        );
+  if (plan && plan.outcome !== 'reserved') {
+    const reclaimable = context.mayReclaim ? await reclaimableOf(tx, plan) : [];
+    return reclaimable.length > 0 ? reclaimable : refuse(tx, amendment, outOfStock(plan));
+  }
+  const begun: Begun = {
+    order,
+    changes,
+    plan,
+    added: addedOf(items, changes, candidates),
+    waiting,
+    reservations,
+  };
+  await (isInPlace ? changeUnpaid : beginPaid)(tx, amendment, begun);
+  return [];
+}
+
+const TOO_OFTEN: AmendRefusal = {
+  code: 'PAYMENT_ATTEMPTS_EXCEEDED',
+  detail: 'Additions to this order were declined too often. Place a new order for more.',
+};
+
+/** Products of the order that an amendment names. */
+async function productsOf(
+  tx: Transaction,
+  orderId: string,
+  wanted: OpenAmendment['items'],
+): Promise<Set<number>> {
+  const items = await readAmendableItems(tx, orderId);
+  const skus = new Set(wanted.map(({ sku }) => sku));
+  return new Set(items.filter(({ sku }) => skus.has(sku)).map(({ productId }) => productId));
+}
+
+function refusalOf(
+  order: AmendableRow,
+  {
+    items,
+    changes,
+    isInPlace,
+  }: { items: readonly AmendableItem[]; changes: ItemChanges; isInPlace: boolean },
+  { candidates, gateway }: BeginContext,
+): AmendRefusal | null {
+  if (changes.items.length === 0)
+    return { code: 'NOTHING_LEFT', detail: 'Nothing would be left of the order. Cancel it instead.' };
+  const unknown = changes.additions.map(({ sku }) => sku).filter((sku) => !candidates.products.has(sku));
+  if (unknown.length > 0)
+    return {
+      code: 'UNKNOWN_SKU',
+      detail: `There is no product ${unknown.join(', ')}.`,
+      details: { skus: unknown },
+    };
+  const additions = changes.additions.flatMap(({ sku, quantity }) => {
+    const product = candidates.products.get(sku);
+    return product ? [{ ...product, quantity }] : [];
+  });
+  const refusal = whyNotAdded(order, items, additions, (...amount) => gateway.amountProblem(...amount));
+  if (refusal || additions.length === 0) return refusal;
+  if (!isInPlace) {
+    const unseen = whyNotReviewed(order, totalWith(order, { additions, reductions: changes.reductions }));
+    if (unseen) return unseen;
+  }
+  return order.status !== 'reserved' && !order.hasPaymentMethod
+    ? notAmendable('No payment method is stored to which more could be charged.')
+    : null;
+}
+
+function outOfStock({ shortages }: ReservationPlan): AmendRefusal {
+  return {
+    code: 'OUT_OF_STOCK',
+    detail: 'There is not enough stock for what is added.',
+    details: { shortages },
+  };
+}
+
+function addedOf(
+  items: readonly AmendableItem[],
+  { additions }: ItemChanges,
+  { products }: Candidates,
+): AddedUnits[] {
+  return additions.flatMap(({ sku, quantity }) => {
+    const product = products.get(sku);
+    const cancelled = items.find((item) => item.sku === sku)?.cancelled ?? 0;
+    return product
+      ? [
+          {
+            productId: product.productId,
+            sku,
+            unitPriceMinor: product.priceMinor,
+            quantity,
+            revived: Math.min(cancelled, quantity),
+          },
+        ]
+      : [];
+  });
+}
+
+/** What is added is a part with a payment of its own; what is taken out waits for that. */
+async function beginPaid(
+  tx: Transaction,
+  amendment: OpenAmendment,
+  { order, changes, plan, added, reservations }: Begun,
+): Promise<void> {
+  const { orderId, requestId, shipTo } = amendment;
+  const address = shipTo === null ? {} : { shipTo };
+  const undo: AmendmentUndo = {
+    added,
+    totalMinor: priceOf(added),
+    ...(shipTo === null ? {} : { shipTo: order.shipTo }),
+  };
+  const isDone = plan === null && changes.reductions.length === 0;
+  if (!isDone) await holdShipments(tx, orderId, requestId);
+  if (plan) {
+    const reservationId = derivedId('amendment', requestId);
+    const seq = Math.max(0, ...reservations.map((one) => one.seq)) + 1;
+    await reserve(tx, {
+      kind: 'reserve',
+      reservations: [
+        {
+          id: reservationId,
+          kind: 'order',
+          orderId,
+          seq,
+          status: 'pending',
+          attempt: 0,
+          holdSeconds: order.holdSeconds,
+          allocations: plan.allocations,
+        },
+      ],
+    });
+    await updateBegun(tx, requestId, { stage: 'charging', reservationId, undo });
+    await amendOrder(tx, orderId, {
+      added,
+      totalMinor: undo.totalMinor,
+      ...address,
+      sourcing: plan.decisions,
+    });
+    await appendEvents(tx, [stockReserved(orderId, reservationId, plan)]);
+    return;
+  }
+  await amendOrder(tx, orderId, { added: [], totalMinor: 0, ...address });
+  if (isDone) await conclude(tx, amendment, { items: changes.items, totalMinor: order.totalMinor });
+  else await beginCuts(tx, amendment, { changes, undo });
+}

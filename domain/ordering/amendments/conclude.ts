@@ -1,0 +1,29 @@
+import type { Transaction } from '../../../platform/database/database';
+import { amendOrder } from '../../orders/amend';
+import { appendEvents } from '../../orders/events';
+import { updateDone, updateRefused } from './queries';
+import type { AmendRefusal, OpenAmendment, OrderedItems } from './types';
+
+/** Ends an amendment as refused: the order is as before. Locks the order's row. */
+export async function refuse(
+  tx: Transaction,
+  { orderId, requestId }: OpenAmendment,
+  refusal: AmendRefusal,
+): Promise<[]> {
+  await updateRefused(tx, requestId, refusal);
+  const { code, detail } = refusal;
+  await appendEvents(tx, [{ orderId, type: 'amend_refused', data: { requestId, code, detail } }]);
+  return [];
+}
+
+/** Ends an amendment of which all is done. Locks the order's row. */
+export async function conclude(
+  tx: Transaction,
+  { orderId, requestId, shipTo }: OpenAmendment,
+  { items, totalMinor }: { items: OrderedItems; totalMinor: number },
+): Promise<void> {
+  await updateDone(tx, requestId);
+  await amendOrder(tx, orderId, { added: [], totalMinor: 0, items });
+  const data = { requestId, items, totalMinor, ...(shipTo === null ? {} : { shipTo }) };
+  await appendEvents(tx, [{ orderId, type: 'order_amended', data }]);
+}

@@ -1,0 +1,49 @@
+import type { Transaction } from '../../../platform/database/database';
+import type { Allocation, StockLevel } from '../ledger/types';
+import type { SourcingStrategy } from '../sourcing/types';
+import {
+  Availability,
+  planReservation,
+  RankingCache,
+  type Candidates,
+  type ReservationPlan,
+  type ReservationRequest,
+} from './plan-reservation';
+import { addToLines, selectReclaimableProducts } from './queries';
+
+export type MoreUnitsRequest = Pick<ReservationRequest, 'orderId' | 'lines' | 'shipTo'>;
+
+/**
+ * Decides, all or nothing, from where further units of an order are taken. The caller has locked every stock row of the products,
+ * so a shortage is one.
+ *
+ * @param levels what the locked rows count
+ */
+export function planMoreUnits(
+  request: MoreUnitsRequest,
+  candidates: Candidates,
+  levels: readonly StockLevel[],
+  strategy: SourcingStrategy,
+): ReservationPlan {
+  return planReservation(
+    { ...request, reservationId: '', kind: 'order', mode: 'complete', holdSeconds: 0, status: 'pending' },
+    candidates,
+    Availability.of(levels),
+    strategy,
+    new RankingCache(candidates.warehouses, strategy),
+  );
+}
+
+/** Products that a plan lacks and of which an unpaid reservation is past due: free it and plan again. */
+export async function reclaimableOf(tx: Transaction, { missing }: ReservationPlan): Promise<number[]> {
+  return missing.size === 0 ? [] : [...(await selectReclaimableProducts(tx, [...missing.keys()]))];
+}
+
+/** Lets a reservation keep further units. The caller has its lock; the stock itself is changed through the ledger. */
+export async function growLines(
+  tx: Transaction,
+  reservationId: string,
+  units: readonly Allocation[],
+): Promise<void> {
+  if (units.length > 0) await addToLines(tx, reservationId, units);
+}

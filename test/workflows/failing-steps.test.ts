@@ -1,0 +1,130 @@
+import { WorkflowUpdateFailedError } from '@temporalio/client';
+import { requestRefund } from '../../domain/payments/refunds-by-hand';
+import { newId } from '../../platform/ids';
+import { addStock } from '../support/fixtures';
+import { expectAtRest } from '../support/invariants';
+import { startStack, type Stack } from '../support/stack';
+import { waitFor } from '../support/wait';
+import { NEVER_MS, untilShipments } from './carrier';
+import { place } from './order';
+
+let stack: Stack;
+beforeAll(async () => {
+  stack = await startStack({ api: true, settings: { SANDBOX_CARRIER_DELAY_MS: NEVER_MS } });
+  await addStock(stack.db, 'LAMP', 'AMS', 100);
+});
+afterAll(() => stack.stop());
+afterEach(() => expectAtRest(stack.db));
+
+/** Lets every change of a row for which this does not hold fail, as damaged data does. Returns how it is mended. */
+async function refuse(table: string, condition: string): Promise<() => Promise<unknown>> {
+  await stack.db.pool.query(`alter table ${table} add constraint bad_row check (${condition}) not valid`);
+  return () => stack.db.pool.query(`alter table ${table} drop constraint bad_row`);
+}
+
+test('a step that fails each time waits and is told of; other requests are taken; it ends by itself when it succeeds', async () => {
+  const order = await place(stack, { items: { LAMP: 3 } });
+  await order.until('reserved');
+  const mend = await refuse('reservations', `order_id <> '${order.orderId}' or status <> 'cancelled'`);
+  const cancelled = await order.cancelLater();
+  const { attention } = await order.until((view) => view.attention.length > 0);
+  expect(attention).toMatchObject([
+    {
+      kind: 'step_failing',
+      about: order.orderId,
+      why: 'The step "cancel" fails each time. PostgreSQL refuses what it writes, since that would break a rule of the tables (SQLSTATE 23514).',
+    },
+  ]);
+  await waitFor(async () => (await order.details()).includes('Waiting to try again a step that failed.'));
+  expect(await order.attention()).toEqual(['step_failing']);
+  // It is not accepted, and that is said at once.
+  const refused = { outcome: 'refused', code: 'ORDER_NOT_PAYABLE', paymentId: null };
+  expect([refused, { ...refused, code: 'PAYMENT_IN_PROGRESS' }]).toContainEqual(await order.pay('tok_ok'));
+
+  await mend();
+  await order.wake();
+  expect(['cancelled', 'pending']).toContain((await cancelled()).outcome);
+  expect(await order.closed('step-failing')).toEqual({ status: 'cancelled' });
+  expect((await order.view()).attention).toEqual([]);
+});
+
+test('what fails keeps the history bounded: it goes on in a new run, and a request that cannot be written is refused', async () => {
+  const order = await place(stack, { items: { LAMP: 1 }, saga: { eventsPerRun: 30 } });
+  await order.until('reserved');
+  const first = (await order.handle.describe()).runId;
+  const mendCuts = await refuse('order_cuts', `order_id <> '${order.orderId}'`);
+  await expect(order.cut({ LAMP: 1 })).rejects.toBeInstanceOf(WorkflowUpdateFailedError);
+  const response = await fetch(`${stack.url}/orders/${order.orderId}/cancel`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', 'idempotency-key': 'cut-1' },
+    body: JSON.stringify({ items: [{ sku: 'LAMP', quantity: 1 }] }),
+  });
+  expect([response.status, await response.json()]).toMatchObject([503, { code: 'ORDER_STEP_FAILED' }]);
+  expect((await order.view()).attention).toEqual([]);
+  await mendCuts();
+
+  // A request to cancel that nobody is there to repeat.
+  const mend = await refuse('orders', `id <> '${order.orderId}' or cancel_state is null`);
+  await order.handle.cancel();
+  await order.until((view) => view.attention.length > 0);
+  await waitFor(async () => {
+    await order.wake();
+    return (await order.handle.describe()).runId !== first;
+  });
+  await mend();
+  await order.until(({ status, attention }) => status === 'cancelled' && attention.length === 0);
+  expect(await order.view()).toMatchObject({ cancelReason: 'the workflow was cancelled' });
+});
+
+test('an outcome of the gateway that cannot be written is told of', async () => {
+  const order = await place(stack, { items: { LAMP: 2 }, token: 'tok_ok' });
+  await untilShipments(order, 'booked');
+  const mendRefunds = await refuse('refunds', `order_id <> '${order.orderId}' or status <> 'succeeded'`);
+  await order.cancelLater();
+  const { attention, refunds } = await order.until((view) => view.attention.length > 0);
+  expect(attention).toMatchObject([
+    {
+      kind: 'step_failing',
+      about: refunds[0]?.id,
+      why: expect.stringContaining('The step "ask-refund" fails each time. PostgreSQL refuses') as string,
+    },
+  ]);
+  await mendRefunds();
+  await waitFor(async () => {
+    await stack.db.pool.query(`update refunds set next_try_at = null where status = 'planned'`);
+    await order.wake().catch(() => undefined);
+    return (await order.view()).refunds.every(({ status }) => status === 'succeeded');
+  });
+  expect(await order.closed('call-failing')).toEqual({ status: 'cancelled' });
+  expect((await order.view()).attention).toEqual([]);
+});
+
+test('while a step fails, the gateway is asked all the same', async () => {
+  const order = await place(stack, { items: { LAMP: 2 }, token: 'tok_ok' });
+  await untilShipments(order, 'booked');
+  const { orderId } = order;
+  const mend = await refuse('shipments', `order_id <> '${orderId}' or not stop_for_cut`);
+  const cut = order.cut({ LAMP: 1 });
+  await order.until((view) => view.attention.length > 0);
+  const wanted = { requestId: newId(), paymentId: null, amountMinor: 300, reason: 'late', actor: 'kim' };
+  await requestRefund(stack.db, { orderId, ...wanted });
+  await order.until((view) => view.refunds[0]?.status === 'succeeded');
+  expect((await order.view()).attention).toMatchObject([{ kind: 'step_failing', about: orderId }]);
+
+  await mend();
+  await order.wake();
+  expect(['cut', 'pending']).toContain((await cut).outcome);
+  await order.until((view) => view.items[0]?.cancelledQuantity === 1);
+  await order.cancel();
+  await order.handle.result();
+  expect(await order.view()).toMatchObject({ status: 'cancelled', attention: [] });
+});
+
+test('a reserve that fails by its own data each time leaves a failed order', async () => {
+  const mend = await refuse('reservations', `kind <> 'order'`);
+  const order = await place(stack, { items: { LAMP: 1 } });
+  await order.until('failed');
+  await mend();
+  expect(await order.handle.result()).toEqual({ status: 'failed' });
+  expect(await order.view()).toMatchObject({ reservations: [], failureCode: 'INVALID_DATA' });
+});
