@@ -54,7 +54,11 @@ describe('the review of an order', () => {
       status: 409,
       body: { code: 'NOT_IN_REVIEW', review: 'approved' },
     });
-    await waitFor(async () => (await view(id)).status === 'fulfilled');
+    // Its saga takes the money beside the carrier's pick-up: neither waits for the other.
+    await waitFor(async () => {
+      const { status, payments } = await view(id);
+      return status === 'fulfilled' && payments[0]?.status === 'captured';
+    });
     expect((await view(id)).payments).toMatchObject([
       { status: 'captured', capturedMinor: 2_000, refundedMinor: 0 },
     ]);

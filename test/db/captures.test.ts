@@ -1,11 +1,17 @@
+import { PassThrough } from 'node:stream';
+import { createOutput } from '../../cli/output';
+import { runResolve, runRetry } from '../../cli/refund';
+import { SQL_CHECKS, statementOf } from '../../domain/assurance/checks/checks';
 import { requestCancel } from '../../domain/ordering/cancel';
 import { isLastParcel, settleAuthorizations } from '../../domain/ordering/capture';
 import { askCapture } from '../../domain/payments/captures';
 import { retryCapture, settleCaptureByHand } from '../../domain/payments/captures-by-hand';
 import { requestRefund } from '../../domain/payments/refunds-by-hand';
 import type { CaptureRequest } from '../../domain/payments/types';
+import { readSettings } from '../../platform/config';
 import { newId } from '../../platform/ids';
 import { authorise, comesIn, inspect } from '../returns/support';
+import { CARRIER_SECRETS } from '../support/carrier-signature';
 import { eventTypes } from '../support/fixtures';
 import { expectAtRest } from '../support/invariants';
 import {
@@ -21,8 +27,17 @@ let shop: AuthorisedShop;
 beforeAll(async () => {
   shop = await openAuthorisedShop();
 });
-afterEach(() => expectAtRest(shop.db));
+afterEach(async () => {
+  await expectAtRest(shop.db);
+  await expectMoneyInOrder();
+});
 afterAll(() => shop.close());
+
+/** What an operator sees of money that is kept for nothing, or not taken. */
+async function expectMoneyInOrder(): Promise<void> {
+  const run = { mode: 'full', limit: 10, graceSeconds: 0, since: null, summedUp: { xid: 0, id: 0 } } as const;
+  expect((await shop.db.query(statementOf(SQL_CHECKS.get('order_payments')!, run))).rows).toEqual([]);
+}
 
 const BY = { reason: 'paid by transfer', actor: 'kim' };
 const twoParcels = async () => {
@@ -366,6 +381,21 @@ describe('a capture', () => {
     await expect(retryCapture(shop.db, { captureId, actor: 'kim' })).rejects.toMatchObject({
       code: 'CAPTURE_MADE',
     });
+  });
+
+  test('is tried again, and settled, by commands as well', async () => {
+    const { orderId, captureId } = await refused();
+    const settings = readSettings({ ...CARRIER_SECRETS, DATABASE_URL: shop.url, LOG_LEVEL: 'silent' });
+    const printed = new PassThrough();
+    const command = { kind: 'capture' as const, id: captureId };
+    expect(await runRetry(settings, command, createOutput(printed))).toBe(0);
+    const how = { outcome: 'made_elsewhere' as const, reference: 'T-1', reason: 'paid by transfer' };
+    expect(await runResolve(settings, { ...command, ...how }, createOutput(printed))).toBe(0);
+    expect(String(printed.read())).toMatch(/2000 minor units, planned[^]*settled by hand: made_elsewhere/);
+    expect(await shop.carryOn(orderId)).toBe('finish');
+    expect(await eventTypes(shop.db, orderId)).toEqual(
+      expect.arrayContaining(['capture_retried', 'capture_settled']),
+    );
   });
 
   test('for which the customer paid elsewhere is settled by hand, once, and the authorisation is released', async () => {
