@@ -17,6 +17,7 @@ import { settleCaptureByHand } from '../../domain/payments/captures-by-hand';
 import { drainAllocation } from '../../domain/ordering/backorders/drain-allocation';
 import { expireReservation, giveUpBackorders } from '../../domain/ordering/expire';
 import { readProgress } from '../../domain/ordering/progress';
+import { decideReview, decideReviewByDeadline } from '../../domain/ordering/review';
 import { releaseStoppedShipments } from '../../domain/ordering/release-stopped';
 import { nextStep, type NextStep } from '../../domain/ordering/rules';
 import type { GatewayAsk, OrderProgress } from '../../domain/ordering/types';
@@ -34,6 +35,7 @@ import {
   makeAsksDue,
   makeBackordersDue,
   makeDue,
+  makeReviewDue,
   orderOf,
   receive,
   viewOf,
@@ -128,6 +130,18 @@ export class RandomShop {
       case 'settle-captures':
         await this.settleCaptures(orderId);
         return;
+      case 'review':
+        // One that is decided, or that has ended, stays as it is.
+        await decideReview(db, {
+          orderId,
+          outcome: taken.outcome,
+          actor: 'test',
+          note: null,
+          carrier: CARRIER,
+        }).catch((error: unknown) => {
+          if (!isAppError(error, 'NOT_IN_REVIEW')) throw error;
+        });
+        return;
       case 'lapse':
         return this.lapse(orderId, taken.action);
       case 'give-back':
@@ -202,6 +216,9 @@ export class RandomShop {
       case 'settle-authorizations':
         await settleAuthorizations(db, orderId);
         return;
+      case 'decide-review':
+        await decideReviewByDeadline(db, { orderId, carrier: CARRIER });
+        return;
       case 'act-on-lapse':
         await actOnLapse(db, { orderId, action: 'capture' });
         return;
@@ -220,6 +237,7 @@ export class RandomShop {
           await makeActionsDue(db, orderId);
           return makeAsksDue(db, orderId);
         }
+        if (next.for === 'review') return makeReviewDue(db, orderId);
         if (next.for === 'payment') return this.expire(progress);
         if (next.for === 'stock') {
           for (const { sku } of items) await receive(db, sku, 'AMS', 5);
@@ -293,12 +311,14 @@ export class RandomShop {
     fulfilment,
     token: card,
     capture,
+    review: otherwise,
   }: Step & { do: 'place' }): Promise<void> {
     const items = quantities.flatMap((units, index) =>
       units > 0 ? [[this.skus[index] ?? '', units] as const] : [],
     );
     const payment = card === null ? null : { method: 'card', token: card };
-    const input = orderOf(Object.fromEntries(items), { fulfilment, payment, capture });
+    const review = otherwise ? { fromMinor: { USD: 0 }, seconds: 3_600, otherwise } : undefined;
+    const input = orderOf(Object.fromEntries(items), { fulfilment, payment, capture, review });
     this.orders.push(input);
     await this.shop.place(input);
   }

@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import type { CarrierEventType } from '../../domain/fulfilment/types';
 import type { LapseAction } from '../../domain/ordering/capture';
-import type { CaptureMode, Fulfilment } from '../../domain/orders/types';
+import { REVIEW_OUTCOMES } from '../../domain/orders/types';
+import type { CaptureMode, Fulfilment, ReviewOutcome } from '../../domain/orders/types';
 
 const TOKENS = [
   'tok_ok',
@@ -21,12 +22,21 @@ export type Stopping = 'voided' | 'refused' | 'silent';
 
 /** One thing that may happen; `order` and `sku` count from the oldest, around. */
 export type Step =
-  | { do: 'place'; quantities: number[]; fulfilment: Fulfilment; token: string | null; capture: CaptureMode }
+  | {
+      do: 'place';
+      quantities: number[];
+      fulfilment: Fulfilment;
+      token: string | null;
+      capture: CaptureMode;
+      /** It is reviewed, and this is decided when nobody does. */
+      review: ReviewOutcome | null;
+    }
   | { do: 'receive'; sku: number; warehouse: string; delta: number }
   | { do: 'pay'; order: number; token: string }
   | { do: 'carrier'; order: number; type: CarrierEventType }
   | { do: SimpleStep; order: number }
   | { do: 'stop'; order: number; by: Stopping }
+  | { do: 'review'; order: number; outcome: ReviewOutcome }
   | { do: 'lapse'; order: number; action: LapseAction }
   | { do: 'give-back'; order: number; amountMinor: number }
   | { do: 'return'; order: number; units: number; refunded: number; feePercent: number }
@@ -67,6 +77,7 @@ export const step: fc.Arbitrary<Step> = fc.oneof(
       fulfilment: fc.constantFrom('complete', 'partial', 'backorder', 'backorder'),
       token: fc.option(token),
       capture: fc.constantFrom('now', 'on_shipment'),
+      review: fc.constantFrom<ReviewOutcome | null>(null, null, ...REVIEW_OUTCOMES),
     }),
   },
   {
@@ -97,6 +108,14 @@ export const step: fc.Arbitrary<Step> = fc.oneof(
       do: fc.constant('stop' as const),
       order,
       by: fc.constantFrom('voided', 'voided', 'refused', 'silent'),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      do: fc.constant('review' as const),
+      order,
+      outcome: fc.constantFrom(...REVIEW_OUTCOMES),
     }),
   },
   {

@@ -153,6 +153,14 @@ export async function makeActionsDue(db: Database, orderId: string): Promise<voi
   );
 }
 
+/** Nobody has decided about an order in time. */
+export async function makeReviewDue(db: Database, orderId: string): Promise<void> {
+  await db.pool.query(
+    `update orders set review_until = clock_timestamp() where id = $1 and review_until is not null`,
+    [orderId],
+  );
+}
+
 /** Lets what an order waits for be given up now. */
 export async function makeBackordersDue(db: Database, orderId: string): Promise<void> {
   await db.pool.query(
