@@ -38,7 +38,9 @@ const listQuery = z.object({
   ...pageQuery,
   cursor: cursorOf(z.object({ createdAtMicros: cursorTime, id: z.uuid() })).optional(),
   status: orderStatus.optional(),
-  review: reviewStatus.optional(),
+  review: reviewStatus.optional().meta({
+    description: 'open: only those that can be decided about, of which money is authorised',
+  }),
   customerId: line(200).optional(),
   sku: sku.optional(),
   from: timeQuery.optional().meta({ description: 'Made at this time or later' }),

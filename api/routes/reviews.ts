@@ -20,7 +20,7 @@ export function reviewRoutes({ db, settings }: ApiContext): Route[] {
         tag: 'Orders',
         summary: 'Approve or reject an order',
         description:
-          'Of an order that waits for its review. Approved, it is shipped, and money that is taken with the order is captured; rejected, it is cancelled. Both follow at once. Safe to repeat; the other decision is 409 NOT_IN_REVIEW, as is any about an order whose review has ended or that has none.',
+          'Of an order that waits for its review: money of it is authorised (`review.deadline` is set). Approved, it is shipped, and money that is taken with the order is captured; rejected, it is cancelled. Both follow at once. Safe to repeat; the other decision is 409 NOT_IN_REVIEW, as is any about an order of which nothing is authorised yet, whose review has ended or that has none.',
         params: idParams,
         body: reviewDecision,
         responses: { 200: { description: 'The order, as it is right after the decision', schema: order } },

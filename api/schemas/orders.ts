@@ -277,7 +277,7 @@ const review = z
     }),
     deadline: time.nullable().meta({
       description:
-        'Until when somebody may decide; null: nothing was authorised that could be decided about. An early decision is taken all the same',
+        'Until when somebody may decide; null: nothing is authorised yet, and a decision is refused (NOT_IN_REVIEW), since the total may still change',
     }),
   })
   .meta({ id: 'Review' });

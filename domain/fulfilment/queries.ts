@@ -60,7 +60,11 @@ export interface NewShipmentItem {
   quantity: number;
 }
 
-/** Writes shipments with their items; those that exist are left alone. Returns the new ones. */
+/**
+ * Writes shipments with their items; those that exist are left alone. While their order is being amended they are held like those that
+ * existed when that began: an amendment begins, and ends, under the locks of the order's reservations, which the caller has. Returns the
+ * new ones.
+ */
 export function insertShipments(
   tx: Transaction,
   shipments: readonly NewShipment[],
@@ -70,8 +74,10 @@ export function insertShipments(
     tx,
     'fulfilment.insert_shipments',
     `with made as (
-       insert into shipments (id, order_id, reservation_id, warehouse_id, carrier, generation)
-       select * from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::int[], $5::text[], $9::int[])
+       insert into shipments (id, order_id, reservation_id, warehouse_id, carrier, generation, held_by)
+       select s.*, (select a.id from order_amendments a where a.order_id = s.of_order and a.stage is not null)
+       from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::int[], $5::text[], $9::int[])
+         as s (id, of_order, reservation_id, warehouse_id, carrier, generation)
        on conflict do nothing
        returning id, order_id, warehouse_id
      ), packed as (

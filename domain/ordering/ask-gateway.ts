@@ -100,11 +100,11 @@ async function callGateway(
 async function recordUnknown(
   db: Database,
   { orderId, ask, unknownLimitSeconds }: AskRequest,
-  { reservationId, serves, askedSeconds, why }: ClaimedCharge & { why: string },
+  { askedSeconds, why }: ClaimedCharge & { why: string },
 ): Promise<void> {
   await markUnknown(db, ask.id, why);
   if (askedSeconds <= unknownLimitSeconds) return;
-  if (serves) await abandonReservation(db, { orderId, reservationId });
+  await abandonReservation(db, { orderId, paymentId: ask.id });
   // Another call may have found the outcome meanwhile: then nobody has to look, and nothing would end the alert.
   await db.retrying(async (tx) => {
     if (await markUnknownIn(tx, ask.id, why))

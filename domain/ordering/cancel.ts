@@ -4,6 +4,8 @@ import { beginStops, clearStopRefusals } from '../fulfilment/stop';
 import { concludeCancelRequest, recordCancelRequest } from '../orders/cancel-request';
 import { settleStatus } from '../orders/status';
 import { makeChargesDue } from '../payments/charge';
+import { readOrderPayments } from '../payments/payments';
+import { isInFlight } from '../payments/rules';
 import {
   lockOrderReservations,
   openLines,
@@ -71,18 +73,21 @@ export async function concludeCancel(db: Database, orderId: string): Promise<Ord
 }
 
 /**
- * Gives up a reservation whose charge stays unresolved for too long, and the order's places in the queues before it. One
- * whose charge was resolved meanwhile is left alone. The charge is still looked up afterwards; should it turn out to be
- * captured, the money goes back.
+ * Gives up the reservation of a payment whose charge stays unresolved for too long, and the order's places in the queues before it. One
+ * whose charge was resolved meanwhile is left alone, as is one for which another payment took over. The charge is still looked up
+ * afterwards; should it turn out to be captured, the money goes back.
  */
 export async function abandonReservation(
   db: Database,
-  { orderId, reservationId }: { orderId: string; reservationId: string },
+  { orderId, paymentId }: { orderId: string; paymentId: string },
 ): Promise<void> {
   const failure = { code: 'PAYMENT_UNRESOLVED', detail: 'The payment gateway gave no final answer in time.' };
   const abandoned = async (tx: Transaction) => {
     const reservations = await lockOrderReservations(tx, orderId);
-    return reservations.filter(({ id, status }) => id === reservationId && status === 'charging');
+    // Read under the locks, which whoever takes over or records an outcome has as well.
+    const payment = (await readOrderPayments(tx, orderId)).find(({ id }) => id === paymentId);
+    if (!payment?.serves || !isInFlight(payment)) return [];
+    return reservations.filter(({ id, status }) => id === payment.reservationId && status === 'charging');
   };
   await db.retrying(async (tx) => {
     if ((await abandoned(tx)).length > 0) await closeBackorders(tx, orderId);

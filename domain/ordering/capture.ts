@@ -110,7 +110,8 @@ async function readPaidUnits(
 
 /**
  * Does what is set about authorisations that the gateway is about to drop: captures everything, or cancels what has not left of the
- * order. A second call finds nothing to do.
+ * order. Nothing is done about one of which nothing waits to leave any more, or of which everything is planned to be captured. A second
+ * call finds nothing to do.
  */
 export async function actOnLapse(
   db: Database,
@@ -118,13 +119,15 @@ export async function actOnLapse(
 ): Promise<OrderProgress> {
   await db.retrying(async (tx) => {
     const reservations = await lockOrderReservations(tx, orderId);
-    const payments = (await lockAuthorized(tx, orderId)).filter(({ isLapsing }) => isLapsing);
-    if (payments.length === 0) return;
-    const events = action === 'capture' ? await planWhole(tx, orderId, { payments, reservations }) : [];
+    const lapsing = (await lockAuthorized(tx, orderId)).filter(({ isLapsing }) => isLapsing);
     await clearLapse(
       tx,
-      payments.map(({ paymentId }) => paymentId),
+      lapsing.map(({ paymentId }) => paymentId),
     );
+    const open = new Set(reservations.filter(({ status }) => status === 'confirmed').map(({ id }) => id));
+    const payments = lapsing.filter(({ isWhole, reservationId }) => !isWhole && open.has(reservationId));
+    if (payments.length === 0) return;
+    const events = action === 'capture' ? await planWhole(tx, orderId, { payments, reservations }) : [];
     const what = action === 'capture' ? 'it is captured before it ships' : 'what has not left is cancelled';
     await raiseAttention(
       tx,

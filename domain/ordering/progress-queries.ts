@@ -15,6 +15,7 @@ import { WAITS_FOR_CAPTURE, WAITS_FOR_MONEY } from '../payments/waits-sql';
 import { OPEN_CAPTURE_STATUSES, OPEN_REFUND_STATUSES, PAYMENT_STATUSES_IN_FLIGHT } from '../payments/types';
 import { LIVE_RESERVATION_STATUSES } from '../stock/reservations/types';
 import { decidable } from './amendments/decidable-sql';
+import { beingAdded } from './being-added-sql';
 import { undecided } from './cuts/undecided-sql';
 import type { OrderProgress } from './types';
 import { unshipped } from './unshipped-sql';
@@ -103,7 +104,7 @@ export function selectProgress(on: Queryable, orderIds: readonly string[]): Prom
        exists (select from order_cuts c where c.order_id = o.id and c.state = 'open' and (
            exists (select from backorders w where w.order_id = o.id and w.product_id = c.product_id and w.waiting > 0)
            or exists (select from reservations r join reservation_lines l on l.reservation_id = r.id
-                      where r.order_id = o.id and (r.status = 'pending' or ${unshipped('r')}) and l.product_id = c.product_id and l.open_quantity > 0)
+                      where r.order_id = o.id and (r.status = 'pending' and not ${beingAdded('r')} or ${unshipped('r')}) and l.product_id = c.product_id and l.open_quantity > 0)
            or not ${undecided('o.id', 'c.product_id')})) as "mayCut",
        coalesce((select json_agg(json_build_object('requestId', a.id, 'state', a.state, 'code', a.code))
          from (select id, state, code from order_amendments where order_id = o.id

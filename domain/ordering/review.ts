@@ -13,7 +13,7 @@ import {
   type ReviewDecision,
 } from '../orders/review';
 import { isCapturedLater } from '../orders/rules';
-import type { ReviewOutcome } from '../orders/types';
+import type { ReviewOutcome, ReviewStatus } from '../orders/types';
 import { lockOrderPayments } from '../payments/payments';
 import { lockOrderReservations, type ReservationRow } from '../stock/reservations/reservations';
 import { planWholeCapture } from './capture';
@@ -58,7 +58,8 @@ export async function shipUnlessReviewed(
  * order is to be cancelled. The saga is woken. The same decision again changes nothing.
  *
  * @param request.carrier name of the carrier that is to take the shipments
- * @throws `ORDER_NOT_FOUND`; `NOT_IN_REVIEW` with `review`: it is not reviewed, or its review has ended otherwise
+ * @throws `ORDER_NOT_FOUND`; `NOT_IN_REVIEW` with `review`: it is not reviewed, nothing of it is authorised yet, or its review has ended
+ *   otherwise
  */
 export async function decideReview(
   db: Database,
@@ -127,6 +128,13 @@ async function expectDecided(tx: Transaction, orderId: string, outcome: ReviewOu
   const review = await readReview(tx, orderId);
   if (review === undefined) throw new AppError('ORDER_NOT_FOUND', 'There is no such order.', { orderId });
   if (review === outcome) return;
-  const how = review === null ? 'This order is not reviewed.' : `The review of this order is ${review}.`;
-  throw new AppError('NOT_IN_REVIEW', how, { review });
+  throw new AppError('NOT_IN_REVIEW', whyNotInReview(review), { review });
+}
+
+function whyNotInReview(review: ReviewStatus | null): string {
+  if (review === null) return 'This order is not reviewed.';
+  // One of which money is authorised would have been decided.
+  if (review === 'open')
+    return 'Nothing of this order is authorised yet, so its total may still change. It can be decided about once its payment is authorised.';
+  return `The review of this order is ${review}.`;
 }

@@ -95,6 +95,18 @@ export function untilCallDue(progress: OrderProgress, underWay: ReadonlySet<Call
   return times.length === 0 ? null : Math.min(...times);
 }
 
+/** The same where calls are due later than their rows say: not before as many milliseconds have passed. */
+export function putOff(progress: OrderProgress, pauseLeft: (call: Call) => number): OrderProgress {
+  return {
+    ...progress,
+    asks: progress.asks.map((ask) => ({ ...ask, msLeft: Math.max(ask.msLeft, pauseLeft(ask.id)) })),
+    stops: stopsOf(progress).map(({ shipmentId, msLeft }) => ({
+      shipmentId,
+      msLeft: Math.max(msLeft, pauseLeft(shipmentId)),
+    })),
+  };
+}
+
 /** True for what is done in PostgreSQL alone. */
 export function isInRows(step: NextStep): boolean {
   return !['stop', 'ask', 'wait', 'finish'].includes(step.do);

@@ -101,6 +101,7 @@ export function selectOrders(on: Queryable, orderIds: readonly string[]): Promis
 
 export interface OrderFilter extends PageRequest {
   status?: OrderStatus;
+  /** `open`: those that can be decided about, since money of them is authorised. */
   review?: ReviewStatus;
   customerId?: string;
   sku?: string;
@@ -115,6 +116,7 @@ export function selectOrderPage(db: Database, filter: OrderFilter): Promise<Orde
   const query = db.builder('orders as o').select(db.builder.raw(ORDER));
   if (filter.status !== undefined) void query.where('o.status', filter.status);
   if (filter.review !== undefined) void query.where('o.review_status', filter.review);
+  if (filter.review === 'open') void query.whereNotNull('o.review_until');
   if (filter.customerId !== undefined) void query.where('o.customer_id', filter.customerId);
   if (filter.from !== undefined) void query.where('o.created_at', '>=', filter.from);
   if (filter.to !== undefined) void query.where('o.created_at', '<', filter.to);

@@ -19,7 +19,7 @@ export function openReview(
   );
 }
 
-/** Decides an open review; false: it is not open. */
+/** Decides an open review; false: it is not open, or nothing is authorised yet, so that the total may still change. */
 export async function decideOpenReview(
   tx: Transaction,
   orderId: string,
@@ -29,7 +29,7 @@ export async function decideOpenReview(
     tx,
     'orders.decide_review',
     `update orders set review_status = $2, updated_at = clock_timestamp()
-     where id = $1 and review_status = 'open' returning id`,
+     where id = $1 and review_status = 'open' and review_until is not null returning id`,
     [orderId, outcome],
   );
   return decided !== undefined;

@@ -28,8 +28,8 @@ export interface ReviewDecision {
 }
 
 /**
- * Decides the review of an order, with an event; false: it is not open. Whatever else ends a review is an update of the same row, so
- * exactly one of them does. Locks the order's row.
+ * Decides the review of an order, with an event; false: it is not open, or nothing of the order is authorised yet. Whatever else ends a
+ * review is an update of the same row, so exactly one of them does. Locks the order's row.
  */
 export async function recordReviewDecision(
   tx: Transaction,

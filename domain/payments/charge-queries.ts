@@ -74,9 +74,6 @@ export async function storeGatewayRef(
 }
 
 export interface ClaimedCharge {
-  reservationId: string;
-  /** False: another payment of the reservation took its place. */
-  serves: boolean;
   /** Since the gateway was first asked, seconds; of one that waits for its customer, since that was to have authenticated. */
   askedSeconds: number;
 }
@@ -102,8 +99,7 @@ export function claimCharge(
            -- Who authenticates is usually told by the gateway; the bound is kept to the second.
            else least(${nextTry('p.tries', '$4', '$5')}, greatest(p.action_until, clock_timestamp() + make_interval(secs => $4))) end
      where p.id = $1 and p.status in ${literals(PAYMENT_STATUSES_IN_FLIGHT)}
-     returning p.reservation_id as "reservationId", p.serves,
-       extract(epoch from clock_timestamp() - greatest(p.first_asked_at, p.action_until))::float8 as "askedSeconds"`,
+     returning extract(epoch from clock_timestamp() - greatest(p.first_asked_at, p.action_until))::float8 as "askedSeconds"`,
     [paymentId, unknown.firstSeconds, unknown.longestSeconds, action.firstSeconds, action.longestSeconds],
   );
 }

@@ -93,6 +93,22 @@ describe('the review of an order', () => {
     });
   });
 
+  it('is refused before anything is authorised, whatever the order is amended to then', async () => {
+    const sku = await test.newSku(10);
+    const { body } = await test.place(order(sku, 2));
+    expect(body).toMatchObject({ review: { status: 'open', deadline: null } });
+    expect(await review(body.id, { decision: 'approve' })).toMatchObject({
+      status: 409,
+      body: {
+        code: 'NOT_IN_REVIEW',
+        review: 'open',
+        detail: expect.stringContaining('authorised') as string,
+      },
+    });
+    const listed = await test.call('GET', '/orders?review=open&limit=100');
+    expect(listed.body.items.map((one) => one.id)).not.toContain(body.id);
+  });
+
   it('is refused for an order that has none, that does not exist, and without a decision', async () => {
     const { body } = await test.place(order(await test.newSku(1), 1));
     expect(await review(body.id, { decision: 'approve' })).toMatchObject({

@@ -5,7 +5,7 @@ import { createOrderAmender } from '../../domain/ordering/amendments/amend';
 import { readAmendment, requestAmend } from '../../domain/ordering/amendments/request';
 import { cancelUndelivered, concludeCancel, requestCancel } from '../../domain/ordering/cancel';
 import { cutUnits } from '../../domain/ordering/cuts/cut';
-import { requestCut } from '../../domain/ordering/cuts/request';
+import { readCut, requestCut } from '../../domain/ordering/cuts/request';
 import { expireReservation } from '../../domain/ordering/expire';
 import { settleAuthorizations } from '../../domain/ordering/capture';
 import { beginCharge, settleCharge } from '../../domain/ordering/pay';
@@ -446,6 +446,102 @@ describe('an order that is paid for', () => {
     }
   });
 
+  it('holds what remains of a parcel that is cut meanwhile: it never goes to an address that is taken back', async () => {
+    const [sku, other] = [await shop.product({ AMS: 2 }), await shop.product({ AMS: 1 })];
+    const orderId = await paid({ [sku]: 2 });
+    const { shipTo } = await viewOf(shop.db, orderId);
+    const requestId = await ask(orderId, { [other]: 1 }, { region: 'us-east' });
+    await carryOut(orderId);
+    await requestCut(shop.db, {
+      orderId,
+      requestId: newId(),
+      items: [{ sku, quantity: 1 }],
+      reason: null,
+    });
+    await carryOut(orderId);
+    expect((await viewOf(shop.db, orderId)).shipments.map(({ status }) => status)).toEqual([
+      'voided',
+      'pending',
+    ]);
+    expect(await claimed(orderId)).toEqual([]);
+    await decline(shop.db, orderId, 2);
+    await carryOut(orderId);
+    expect(await outcomeOf(requestId)).toMatchObject({ state: 'refused', code: 'PAYMENT_DECLINED' });
+    const taken = await claimShipments(shop.db, { carrier: CARRIER, limit: 100, leaseSeconds: 60 });
+    expect(taken.filter((one) => one.orderId === orderId)).toMatchObject([{ shipTo }]);
+  });
+
+  it('holds the parcel of a part that is allocated and paid meanwhile, so that units can be taken out of it', async () => {
+    const [sku, other] = [await shop.product({ AMS: 1 }), await shop.product({ AMS: 1 })];
+    const orderId = await paid({ [sku]: 2 }, { fulfilment: 'backorder' });
+    const requestId = await ask(orderId, { [sku]: 1, [other]: 1 });
+    await carryOut(orderId);
+    await receive(shop.db, sku, 'AMS', 1);
+    await carryOut(orderId);
+    await capture(shop.db, orderId, 3);
+    expect((await viewOf(shop.db, orderId)).shipments).toHaveLength(2);
+    expect(await claimed(orderId)).toEqual([]);
+    await capture(shop.db, orderId, 2);
+    await carryOut(orderId);
+    expect(await outcomeOf(requestId)).toMatchObject({ state: 'done' });
+    expect(unitsOf(await viewOf(shop.db, orderId))).toEqual({ [sku]: [1, 0, 1], [other]: [1, 0, 0] });
+    expect(await claimed(orderId)).toHaveLength(2);
+  });
+
+  describe('of which a client takes units out while more of them are charged', () => {
+    /** Two units that are paid for and two that are being charged. `during`: when the client asks for one less. */
+    async function cutDuring(during: 'before its charge' | 'while it is charged') {
+      const sku = await shop.product({ AMS: 4 });
+      const orderId = await paid({ [sku]: 2 });
+      const amendmentId = await ask(orderId, { [sku]: 4 });
+      await (during === 'before its charge' ? amend(orderId) : carryOut(orderId));
+      const cutId = newId();
+      const items = [{ sku, quantity: 1 }];
+      await requestCut(shop.db, { orderId, requestId: cutId, items, reason: null });
+      await carryOut(orderId);
+      expect(await readCut(shop.db, cutId)).toEqual({ isOpen: true, units: 0 });
+      return { orderId, sku, amendmentId, cutId };
+    }
+
+    it.each(['before its charge', 'while it is charged'] as const)(
+      'has fewer of what stays when they are declined: asked for %s',
+      async (during) => {
+        const { orderId, sku, amendmentId, cutId } = await cutDuring(during);
+        await decline(shop.db, orderId, 2);
+        await carryOut(orderId);
+        expect(await outcomeOf(amendmentId)).toMatchObject({ code: 'PAYMENT_DECLINED' });
+        expect(await readCut(shop.db, cutId)).toEqual({ isOpen: false, units: 1 });
+        const view = await viewOf(shop.db, orderId);
+        expect(unitsOf(view)).toEqual({ [sku]: [1, 0, 1] });
+        expect(view.refunds).toMatchObject([{ amountMinor: 1_000 }]);
+        expect(await levelsOf(shop.db, sku)).toEqual({ AMS: [4, 1] });
+      },
+    );
+
+    it('has one less of all when they are paid for', async () => {
+      const { orderId, sku, amendmentId, cutId } = await cutDuring('while it is charged');
+      await capture(shop.db, orderId, 2);
+      await carryOut(orderId);
+      expect(await outcomeOf(amendmentId)).toMatchObject({ state: 'done' });
+      expect(await readCut(shop.db, cutId)).toEqual({ isOpen: false, units: 1 });
+      expect(unitsOf(await viewOf(shop.db, orderId))).toEqual({ [sku]: [3, 0, 1] });
+    });
+
+    it('and that are gone with the amendment: the cut is refused', async () => {
+      const [sku, other] = [await shop.product({ AMS: 1 }), await shop.product({ AMS: 1 })];
+      const orderId = await paid({ [sku]: 1 });
+      await ask(orderId, { [other]: 1 });
+      await carryOut(orderId);
+      const requestId = newId();
+      const items = [{ sku: other, quantity: 1 }];
+      await requestCut(shop.db, { orderId, requestId, items, reason: null });
+      await decline(shop.db, orderId, 2);
+      await carryOut(orderId);
+      expect(await readCut(shop.db, requestId)).toEqual({ isOpen: false, units: 0 });
+      expect(unitsOf(await viewOf(shop.db, orderId))).toEqual({ [sku]: [1, 0, 0] });
+    });
+  });
+
   it('stays as it was when stock is missing', async () => {
     const sku = await shop.product({ AMS: 2 });
     const orderId = await paid({ [sku]: 1 });
@@ -569,6 +665,15 @@ describe('is refused', () => {
     } as const;
     await decideReview(shop.db, decision);
     expect(await refused(large, { [sku]: 4 })).toMatchObject({ code: 'NOT_AMENDABLE' });
+  });
+
+  it('for one that is not paid for and would cost more than somebody has decided about', async () => {
+    const [sku, other] = [await shop.product({ AMS: 9 }), await shop.product({ AMS: 9 })];
+    const review = { fromMinor: { USD: 3_000 }, seconds: 60, otherwise: 'rejected' as const };
+    const orderId = await placed({ [sku]: 3 }, { review });
+    await shop.db.pool.query(`update orders set review_status = 'approved' where id = $1`, [orderId]);
+    expect(await refused(orderId, { [sku]: 4 })).toMatchObject({ code: 'NOT_AMENDABLE' });
+    expect(await amended(orderId, { [sku]: 2, [other]: 1 })).toMatchObject({ state: 'done' });
   });
 
   it('not for one that is not paid for and costs more: it is reviewed once it is paid', async () => {

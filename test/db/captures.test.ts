@@ -348,6 +348,49 @@ describe('an authorisation that is about to lapse', () => {
   });
 });
 
+describe('an authorisation of which all goods have left, about to lapse while another part waits for stock,', () => {
+  const away = () => silent(shop.gateway, { isMade: false });
+
+  /** The first of two parts has left. */
+  async function firstPartLeft(refused: boolean) {
+    const sku = await shop.product({ AMS: 1 });
+    const orderId = await shop.authorised({ [sku]: 2 }, { fulfilment: 'backorder' });
+    const gateway = refused
+      ? withCaptures(shop.gateway, () => Promise.resolve({ status: 'failed', reason: 'no' }))
+      : away();
+    await shop.pickUp(orderId, 'AMS', { gateway });
+    if (refused) for (let tries = 0; tries < 3; tries++) await shop.letRetry(orderId, { gateway });
+    await lapsesSoon(orderId);
+    return { sku, orderId };
+  }
+
+  test.each([
+    ['cancel', 'planned'],
+    ['cancel', 'failed'],
+    ['capture', 'planned'],
+    ['capture', 'failed'],
+  ] as const)('with %s changes nothing where its capture is %s', async (lapse, status) => {
+    const { sku, orderId } = await firstPartLeft(status === 'failed');
+    const before = await viewOf(shop.db, orderId);
+    expect(await shop.carryOn(orderId, { lapse, gateway: away() })).toBe('wait');
+    const after = await viewOf(shop.db, orderId);
+    expect(after.payments[0]!.captures.map((one) => [one.amountMinor, one.status])).toEqual([
+      [1_000, status],
+    ]);
+    expect([after.cancelReason, after.attention]).toEqual([undefined, before.attention]);
+
+    await receive(shop.db, sku, 'BER', 1);
+    if (status === 'failed')
+      await retryCapture(shop.db, { captureId: (await viewsOf(orderId))[0]!.id, actor: 'kim' });
+    await shop.letRetry(orderId);
+    await shop.pickUp(orderId, 'BER');
+    expect(await shop.money(orderId)).toMatchObject([
+      { status: 'captured', captured: 1_000 },
+      { status: 'captured', captured: 1_000 },
+    ]);
+  });
+});
+
 describe('a capture', () => {
   /** An order of two units in one parcel that has left, whose capture the gateway refused for good. */
   async function refused(token = 'tok_capture_fails') {

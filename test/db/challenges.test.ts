@@ -1,14 +1,15 @@
+import { askGateway } from '../../domain/ordering/ask-gateway';
 import { requestCancel } from '../../domain/ordering/cancel';
 import { settleChargeByHand } from '../../domain/ordering/settle-charge-by-hand';
 import type { PaymentGateway } from '../../domain/payments/types';
 import { answerPage, type ChallengeAnswer } from '../../integrations/sandbox-gateway/challenges';
 import { openDatabase, type Database } from '../../platform/database/database';
 import { newId } from '../../platform/ids';
-import { eventTypes } from '../support/fixtures';
+import { CHARGE_TERMS, eventTypes } from '../support/fixtures';
 import { expectAtRest, expectInvariants } from '../support/invariants';
 import { testLogger } from '../support/servers';
 import { openAuthorisedShop, type AuthorisedShop } from './authorised-orders';
-import { levelsOf, makeDue, receive, viewOf } from './support';
+import { CARRIER, levelsOf, makeDue, receive, viewOf } from './support';
 
 let shop: AuthorisedShop;
 /** As the page that the customer authenticates on. */
@@ -225,6 +226,32 @@ describe('a gateway that does not respond', () => {
       attention: [],
     });
     await ends(orderId);
+  });
+
+  test('about a card whose place is taken while it is asked does not take the reservation from the other', async () => {
+    const { orderId } = await challenged();
+    await shop.db.pool.query(
+      `update payments set next_try_at = null, first_asked_at = clock_timestamp() - interval '2 hours',
+         action_until = clock_timestamp() - interval '2 hours' where order_id = $1`,
+      [orderId],
+    );
+    const first = (await viewOf(shop.db, orderId)).payments[0]!.id;
+    const overtaken: PaymentGateway = {
+      ...shop.gateway,
+      find: async () => {
+        await shop.pay(orderId, 'tok_ok');
+        throw new Error('away');
+      },
+    };
+    const how = { firstRetrySeconds: 0.5, unknownLimitSeconds: 3_600, briefMs: null };
+    await askGateway(
+      { db: shop.db, gatewayNamed: () => overtaken, carrier: CARRIER, ...CHARGE_TERMS },
+      { orderId, ask: { kind: 'charge', id: first }, ...how },
+    );
+    await shop.letRetry(orderId);
+    expect(await statuses(orderId)).toEqual(['declined', 'captured']);
+    expect(await viewOf(shop.db, orderId)).toMatchObject({ status: 'paid', refunds: [], attention: [] });
+    await shop.pickUp(orderId, 'AMS');
   });
 
   test('about a card whose place was taken does not take the reservation from the other', async () => {

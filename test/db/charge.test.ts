@@ -1,7 +1,7 @@
 import { abandonReservation } from '../../domain/ordering/cancel';
 import { beginCharge, settleCharge } from '../../domain/ordering/pay';
 import { existingProgress } from '../../domain/ordering/progress';
-import { orderPaymentId, orderReservationId } from '../../domain/orders/ids';
+import { orderPaymentId } from '../../domain/orders/ids';
 import { newId } from '../../platform/ids';
 import { CHARGE_TERMS, eventTypes } from '../support/fixtures';
 import { expectInvariants } from '../support/invariants';
@@ -221,7 +221,7 @@ describe('a later part of an order', () => {
 
 describe('a reservation whose charge stays without an outcome', () => {
   const abandon = async (orderId: string) => {
-    await abandonReservation(shop.db, { orderId, reservationId: orderReservationId(orderId, 1) });
+    await abandonReservation(shop.db, { orderId, paymentId: orderPaymentId(orderId, 1) });
     return existingProgress(shop.db, orderId);
   };
 

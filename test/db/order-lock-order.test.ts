@@ -127,9 +127,9 @@ const STEPS: Record<string, (order: Rich) => Promise<Step> | Step> = {
     return () => expireReservation(shop.db, { orderId, reservationId });
   },
   abandonReservation: async ({ orderId }) => {
-    const reservationId = await unpaidReservation(orderId);
-    await pay(shop.db, orderId);
-    return () => abandonReservation(shop.db, { orderId, reservationId });
+    const begun = await pay(shop.db, orderId);
+    if (!begun.begun) throw new Error(begun.code);
+    return () => abandonReservation(shop.db, { orderId, paymentId: begun.paymentId });
   },
   beginCharge: async ({ orderId }) => {
     const reservationId = await unpaidReservation(orderId);

@@ -97,8 +97,7 @@ export class RandomShop {
         for (const ask of progress.asks.slice(0, 1)) await this.ask(orderId, ask);
         return;
       case 'abandon':
-        for (const { reservationId, status } of progress.reservations)
-          if (status === 'charging') await abandonReservation(db, { orderId, reservationId });
+        for (const { paymentId } of progress.payments) await abandonReservation(db, { orderId, paymentId });
         return;
       // Nobody expires it: a shortage may.
       case 'due':

@@ -1,7 +1,7 @@
 import { abandonReservation } from '../../domain/ordering/cancel';
 import { claimRestingOrders, lookSoon } from '../../domain/ordering/reconcile';
 import { selectSuspectsForUpdate } from '../../domain/ordering/reconcile-queries';
-import { orderReservationId } from '../../domain/orders/ids';
+import { orderPaymentId } from '../../domain/orders/ids';
 import { hasEnded } from '../../domain/orders/rules';
 import type { Queryable } from '../../platform/database/database';
 import { expectInvariants } from '../support/invariants';
@@ -57,7 +57,7 @@ async function unfinishedOrders(sku: string): Promise<string[]> {
   const ended = orderOf({ [sku]: 1 }, { payment: PAYMENT });
   for (const order of [unpaid, charging, ended]) await shop.place(order);
   const { orderId } = ended;
-  await abandonReservation(shop.db, { orderId, reservationId: orderReservationId(orderId, 1) });
+  await abandonReservation(shop.db, { orderId, paymentId: orderPaymentId(orderId, 1) });
   expect(hasEnded((await viewOf(shop.db, orderId)).status)).toBe(true);
   return [unpaid, charging, ended].map((order) => order.orderId);
 }

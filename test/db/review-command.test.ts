@@ -2,6 +2,7 @@ import { PassThrough } from 'node:stream';
 import { userInfo } from 'node:os';
 import { runOrderReview } from '../../cli/order-review';
 import { createOutput } from '../../cli/output';
+import { beginReview } from '../../domain/orders/review';
 import { readSettings } from '../../platform/config';
 import { newId } from '../../platform/ids';
 import { openOrderShop, orderOf, PAYMENT, viewOf, type OrderShop } from './support';
@@ -22,6 +23,7 @@ test('holdfast order review decides, and the history names who typed it', async 
   const review = { fromMinor: { USD: 0 }, seconds: 60, otherwise: 'rejected' } as const;
   const { orderId, ...order } = orderOf({ [sku]: 1 }, { payment: PAYMENT, review });
   await shop.place({ orderId, ...order });
+  await shop.db.retrying((tx) => beginReview(tx, orderId));
   const decision = { orderId, outcome: 'approved', note: 'looked at' } as const;
   for (let n = 0; n < 2; n++) expect(await runOrderReview(settings, decision, createOutput(stream))).toBe(0);
   expect(String(stream.read())).toContain(`${orderId}  approved.`);

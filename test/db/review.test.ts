@@ -92,6 +92,14 @@ async function makeCaptures(orderId: string) {
   return progressOf(orderId);
 }
 
+/** One of which a unit waits for stock. */
+async function backordered() {
+  const sku = await shop.product({ AMS: 1 });
+  const order = orderOf({ [sku]: 2 }, { fulfilment: 'backorder', payment: PAYMENT, review: terms() });
+  await shop.place(order);
+  return { orderId: order.orderId, sku };
+}
+
 /** One whose money is authorised. */
 async function inReview(review = terms(), rest: Partial<OrderInput> = {}) {
   const order = await placed(review, rest);
@@ -234,16 +242,20 @@ describe('approved', () => {
     expect(await fingerprintOf(shop.db)).toEqual(before);
   });
 
-  test('before its money is authorised, it ships and is captured as soon as that is', async () => {
-    const { orderId } = await placed();
+  test('what was charged in the review and is authorised after it ships and is captured as soon as that is', async () => {
+    const { orderId, sku } = await backordered();
+    await authorize(orderId);
+    await receive(shop.db, sku, 'BER', 1);
+    await pay(shop.db, orderId);
     await decide(orderId, 'approved');
-    expect((await viewOf(shop.db, orderId)).shipments).toEqual([]);
-    expect(await authorize(orderId)).toMatchObject({
+    await makeCaptures(orderId);
+    expect((await viewOf(shop.db, orderId)).shipments).toHaveLength(1);
+    expect(await authorize(orderId, 2)).toMatchObject({
       shipments: { pending: 2 },
       attention: [],
       asks: [{ kind: 'capture' }],
     });
-    expect(await eventTypes(shop.db, orderId)).not.toContain('review_opened');
+    expect((await eventTypes(shop.db, orderId)).filter((type) => type === 'review_opened')).toHaveLength(1);
   });
 
   test('one that is captured as its parcels leave is not captured yet', async () => {
@@ -269,33 +281,22 @@ describe('approved', () => {
     ]);
   });
 
-  test('before it is paid at all, its payment is captured at once', async () => {
-    const { orderId } = await placed(terms(), { payment: null });
-    await decide(orderId, 'approved');
-    await pay(shop.db, orderId);
-    const { rows } = await shop.db.pool.query('select capture_later from payments where order_id = $1', [
-      orderId,
-    ]);
-    expect(rows).toEqual([{ capture_later: false }]);
-  });
-
   test('a part that is allocated later is not reviewed again', async () => {
-    const sku = await shop.product({ AMS: 1 });
-    const order = orderOf({ [sku]: 2 }, { fulfilment: 'backorder', payment: PAYMENT, review: terms() });
-    const { orderId } = order;
-    await shop.place(order);
+    const { orderId, sku } = await backordered();
     await authorize(orderId);
     await decide(orderId, 'approved');
     await receive(shop.db, sku, 'BER', 1);
     await pay(shop.db, orderId);
+    const { rows } = await shop.db.pool.query(
+      'select capture_later from payments where order_id = $1 order by attempt',
+      [orderId],
+    );
+    expect(rows).toEqual([{ capture_later: true }, { capture_later: false }]);
     expect(await authorize(orderId, 2)).toMatchObject({ shipments: { pending: 2 }, reviewMsLeft: null });
   });
 
   test('parts of which the second was paid while the review was open ship together, and the time begins once', async () => {
-    const sku = await shop.product({ AMS: 1 });
-    const order = orderOf({ [sku]: 2 }, { fulfilment: 'backorder', payment: PAYMENT, review: terms() });
-    const { orderId } = order;
-    await shop.place(order);
+    const { orderId, sku } = await backordered();
     await authorize(orderId);
     const { deadline } = (await viewOf(shop.db, orderId)).review!;
     await receive(shop.db, sku, 'BER', 1);
@@ -344,10 +345,13 @@ describe('rejected', () => {
     expect((await settleAuthorizations(shop.db, orderId)).asks).toMatchObject([{ kind: 'release' }]);
   });
 
-  test('before its money is authorised, what is authorised afterwards does not ship', async () => {
-    const { orderId, sku } = await placed();
+  test('what was charged in the review and is authorised after it does not ship', async () => {
+    const { orderId, sku } = await backordered();
+    await authorize(orderId);
+    await receive(shop.db, sku, 'BER', 1);
+    await pay(shop.db, orderId);
     await decide(orderId, 'rejected');
-    expect(await authorize(orderId)).toMatchObject({ shipments: {}, attention: [], cancel: 'open' });
+    expect(await authorize(orderId, 2)).toMatchObject({ shipments: {}, attention: [], cancel: 'open' });
     expect(nextStep(await progressOf(orderId))).toEqual({ do: 'cancel' });
     await cancelUndelivered(shop.db, orderId);
     expect((await viewOf(shop.db, orderId)).status).toBe('cancelled');
@@ -363,6 +367,33 @@ describe('rejected', () => {
     expect((await viewOf(shop.db, orderId)).refunds).toMatchObject([
       { amountMinor: 2_000, reason: 'the order was cancelled' },
     ]);
+  });
+});
+
+describe('before anything is authorised', () => {
+  test.each<ReviewOutcome>(['approved', 'rejected'])(
+    'it is not %s: nobody knows its total yet',
+    async (outcome) => {
+      for (const payment of [PAYMENT, null]) {
+        const { orderId } = await placed(terms(), { payment });
+        const before = await fingerprintOf(shop.db);
+        await expect(decide(orderId, outcome)).rejects.toMatchObject({
+          code: 'NOT_IN_REVIEW',
+          message: expect.stringContaining('authorised yet') as string,
+          details: { review: 'open' },
+        });
+        expect(await fingerprintOf(shop.db)).toEqual(before);
+      }
+    },
+  );
+
+  test('it is not listed as one to decide about', async () => {
+    const listed = async () =>
+      (await listOrders(shop.db, { review: 'open', limit: 200, offset: 0 })).items.map(({ id }) => id);
+    const { orderId } = await placed();
+    expect(await listed()).not.toContain(orderId);
+    await authorize(orderId);
+    expect(await listed()).toContain(orderId);
   });
 });
 
@@ -533,10 +564,13 @@ describe('of two that decide at once, the first does', () => {
     expect(await levelsOf(shop.db, sku)).toEqual({ AMS: [1, 0], BER: [1, 0] });
   });
 
-  test('an authorisation and an approval at once: the order ships, whichever comes first', async () => {
+  test('an authorisation and an approval at once: all of the order ships, whichever comes first', async () => {
     for (let n = 0; n < 10; n++) {
-      const { orderId } = await placed();
-      await Promise.all([authorize(orderId), decide(orderId, 'approved')]);
+      const { orderId, sku } = await backordered();
+      await authorize(orderId);
+      await receive(shop.db, sku, 'BER', 1);
+      await pay(shop.db, orderId);
+      await Promise.all([authorize(orderId, 2), decide(orderId, 'approved')]);
       const view = await viewOf(shop.db, orderId);
       expect(view.shipments).toHaveLength(2);
       expect(view).toMatchObject({ review: { status: 'approved' }, attention: [] });

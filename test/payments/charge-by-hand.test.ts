@@ -18,8 +18,8 @@ async function unresolved(isGivenUp = true): Promise<{ orderId: string; paymentI
   const order = orderOf({ [await shop.product({ AMS: 1 })]: 1 }, { payment: PAYMENT });
   const { orderId } = order;
   await shop.place(order);
-  const { payment, reservation } = await viewOf(shop.db, orderId);
-  if (isGivenUp) await abandonReservation(shop.db, { orderId, reservationId: reservation!.id });
+  const { payment } = await viewOf(shop.db, orderId);
+  if (isGivenUp) await abandonReservation(shop.db, { orderId, paymentId: payment!.id });
   const attention = { orderId, kind: 'charge_unresolved' as const, about: payment!.id, why: 'away' };
   await shop.db.transaction((tx) => raiseAttention(tx, [attention]));
   return { orderId, paymentId: payment!.id };

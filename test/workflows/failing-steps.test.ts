@@ -7,6 +7,7 @@ import { startStack, type Stack } from '../support/stack';
 import { waitFor } from '../support/wait';
 import { NEVER_MS, untilShipments } from './carrier';
 import { place } from './order';
+import { refuse } from './refuse';
 
 let stack: Stack;
 beforeAll(async () => {
@@ -16,16 +17,10 @@ beforeAll(async () => {
 afterAll(() => stack.stop());
 afterEach(() => expectAtRest(stack.db));
 
-/** Lets every change of a row for which this does not hold fail, as damaged data does. Returns how it is mended. */
-async function refuse(table: string, condition: string): Promise<() => Promise<unknown>> {
-  await stack.db.pool.query(`alter table ${table} add constraint bad_row check (${condition}) not valid`);
-  return () => stack.db.pool.query(`alter table ${table} drop constraint bad_row`);
-}
-
 test('a step that fails each time waits and is told of; other requests are taken; it ends by itself when it succeeds', async () => {
   const order = await place(stack, { items: { LAMP: 3 } });
   await order.until('reserved');
-  const mend = await refuse('reservations', `order_id <> '${order.orderId}' or status <> 'cancelled'`);
+  const mend = await refuse(stack, 'reservations', `order_id <> '${order.orderId}' or status <> 'cancelled'`);
   const cancelled = await order.cancelLater();
   const { attention } = await order.until((view) => view.attention.length > 0);
   expect(attention).toMatchObject([
@@ -52,7 +47,7 @@ test('what fails keeps the history bounded: it goes on in a new run, and a reque
   const order = await place(stack, { items: { LAMP: 1 }, saga: { eventsPerRun: 30 } });
   await order.until('reserved');
   const first = (await order.handle.describe()).runId;
-  const mendCuts = await refuse('order_cuts', `order_id <> '${order.orderId}'`);
+  const mendCuts = await refuse(stack, 'order_cuts', `order_id <> '${order.orderId}'`);
   await expect(order.cut({ LAMP: 1 })).rejects.toBeInstanceOf(WorkflowUpdateFailedError);
   const response = await fetch(`${stack.url}/orders/${order.orderId}/cancel`, {
     method: 'POST',
@@ -64,7 +59,7 @@ test('what fails keeps the history bounded: it goes on in a new run, and a reque
   await mendCuts();
 
   // A request to cancel that nobody is there to repeat.
-  const mend = await refuse('orders', `id <> '${order.orderId}' or cancel_state is null`);
+  const mend = await refuse(stack, 'orders', `id <> '${order.orderId}' or cancel_state is null`);
   await order.handle.cancel();
   await order.until((view) => view.attention.length > 0);
   await waitFor(async () => {
@@ -79,7 +74,11 @@ test('what fails keeps the history bounded: it goes on in a new run, and a reque
 test('an outcome of the gateway that cannot be written is told of', async () => {
   const order = await place(stack, { items: { LAMP: 2 }, token: 'tok_ok' });
   await untilShipments(order, 'booked');
-  const mendRefunds = await refuse('refunds', `order_id <> '${order.orderId}' or status <> 'succeeded'`);
+  const mendRefunds = await refuse(
+    stack,
+    'refunds',
+    `order_id <> '${order.orderId}' or status <> 'succeeded'`,
+  );
   await order.cancelLater();
   const { attention, refunds } = await order.until((view) => view.attention.length > 0);
   expect(attention).toMatchObject([
@@ -103,7 +102,7 @@ test('while a step fails, the gateway is asked all the same', async () => {
   const order = await place(stack, { items: { LAMP: 2 }, token: 'tok_ok' });
   await untilShipments(order, 'booked');
   const { orderId } = order;
-  const mend = await refuse('shipments', `order_id <> '${orderId}' or not stop_for_cut`);
+  const mend = await refuse(stack, 'shipments', `order_id <> '${orderId}' or not stop_for_cut`);
   const cut = order.cut({ LAMP: 1 });
   await order.until((view) => view.attention.length > 0);
   const wanted = { requestId: newId(), paymentId: null, amountMinor: 300, reason: 'late', actor: 'kim' };
@@ -121,7 +120,7 @@ test('while a step fails, the gateway is asked all the same', async () => {
 });
 
 test('a reserve that fails by its own data each time leaves a failed order', async () => {
-  const mend = await refuse('reservations', `kind <> 'order'`);
+  const mend = await refuse(stack, 'reservations', `kind <> 'order'`);
   const order = await place(stack, { items: { LAMP: 1 } });
   await order.until('failed');
   await mend();

@@ -132,8 +132,8 @@ test('a saga terminated after its reservation was given up still finds out about
   await order.handle.terminate('by hand');
   // What the saga does when the charge stays unknown for too long.
   await stack.db.pool.query(`update payments set status = 'unknown' where order_id = $1`, [order.orderId]);
-  const { reservation } = await order.view();
-  await abandonReservation(stack.db, { orderId: order.orderId, reservationId: reservation!.id });
+  const { payment } = await order.view();
+  await abandonReservation(stack.db, { orderId: order.orderId, paymentId: payment!.id });
   await order.until('failed');
   expect(await reconcileLater(order)).toEqual(reconciled({ looked: 1, restarted: 1 }));
 

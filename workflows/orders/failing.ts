@@ -1,9 +1,10 @@
-import { ActivityFailure, ApplicationFailure, TemporalFailure } from '@temporalio/workflow';
+import { ActivityFailure, ApplicationFailure, patched, TemporalFailure } from '@temporalio/workflow';
 import type { FailingSteps } from '../../domain/ordering/failing-steps';
 import {
   isInRows,
   nextCall,
   nextStep,
+  putOff,
   untilCallDue,
   type Call,
   type NextStep,
@@ -14,7 +15,7 @@ import { telling } from './activities';
 /** Until what failed is tried again: this long, then twice as long each time. */
 const FIRST_PAUSE_MS = 1_000;
 const LONGEST_PAUSE_MS = 300_000;
-/** So often a call beside the steps fails before a person is told: its row says when it is made again. */
+/** So often a call beside the steps fails before a person is told. */
 const CALL_FAILURES = 3;
 
 interface Failing {
@@ -23,16 +24,21 @@ interface Failing {
   times: number;
 }
 
+interface FailingCall extends Failing {
+  /** It is not made again before; null: its row alone says when. */
+  pausedUntil: Date | null;
+}
+
 /**
  * Steps that fail each time although PostgreSQL works. After one in PostgreSQL all of these wait for a pause, which grows, at the place
- * where the saga waits; calls go on, since parcels have to be stopped in time. A person is told. Kept in memory: another run finds out
- * anew.
+ * where the saga waits; calls go on, since parcels have to be stopped in time. A call that fails has a pause of its own besides the
+ * time in its row, which is not written where already the claim fails. A person is told. Kept in memory: another run finds out anew.
  */
 export class FailingWork {
   private inRows: Failing | undefined;
   private isPaused = false;
   /** By charge, refund or shipment; null: its latest call went well. */
-  private readonly calls = new Map<Call, Failing | null>();
+  private readonly calls = new Map<Call, FailingCall | null>();
   /** What this run has told last. */
   private told: string | undefined;
 
@@ -40,14 +46,14 @@ export class FailingWork {
   constructor(private readonly did: (what: string) => void) {}
 
   /** The next step of those that may be tried now. */
-  choose(progress: OrderProgress, underWay: ReadonlySet<Call>): NextStep {
+  choose(read: OrderProgress, underWay: ReadonlySet<Call>): NextStep {
+    const progress = putOff(read, (call) => this.pauseLeft(call));
     const step = nextStep(progress, underWay);
     if (!this.isPaused) {
       if (!isInRows(step)) this.inRows = undefined;
       return step;
     }
-    const times = this.inRows?.times ?? 1;
-    const pauseMs = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.min(times - 1, 30));
+    const pauseMs = pauseAfter(this.inRows?.times ?? 1);
     // Where its rows cannot be read nobody knows which calls are due.
     if (this.inRows?.step === 'wait') return { do: 'wait', for: 'retry', ms: pauseMs };
     const call = nextCall(progress, underWay);
@@ -85,7 +91,12 @@ export class FailingWork {
     if (error && !(error.cause instanceof ApplicationFailure)) return;
     const failure = error ? failureOfStep(error) : null;
     const times = (this.calls.get(call)?.times ?? 0) + 1;
-    this.calls.set(call, failure && { step, failure, times });
+    this.calls.set(call, failure && { step, failure, times, pausedUntil: pauseOfCall(times) });
+  }
+
+  private pauseLeft(call: Call): number {
+    const until = this.calls.get(call)?.pausedUntil;
+    return until ? until.getTime() - Date.now() : 0;
   }
 
   /** Tells a person of what has changed. That itself may fail: then there is no more than the pause. Null: nothing was told. */
@@ -117,6 +128,16 @@ export class FailingWork {
     const news = { orderId, failing, unknown };
     return JSON.stringify(news) === this.told ? null : news;
   }
+}
+
+/** Milliseconds until what has failed so often is tried again. */
+function pauseAfter(times: number): number {
+  return Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.min(times - 1, 30));
+}
+
+/** A saga that failed before there were pauses has made the call at once, which its history says. */
+function pauseOfCall(times: number): Date | null {
+  return patched('pause-after-a-failed-call') ? new Date(Date.now() + pauseAfter(times)) : null;
 }
 
 /** Writes a request to rows. One that cannot be written is refused, and holds nothing up: whoever made it is told. */

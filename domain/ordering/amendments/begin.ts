@@ -1,5 +1,4 @@
 import type { Transaction } from '../../../platform/database/database';
-import { derivedId } from '../../../platform/ids';
 import { holdShipments, lockUnbooked } from '../../fulfilment/hold';
 import {
   amendOrder,
@@ -12,7 +11,7 @@ import {
 import { appendEvents } from '../../orders/events';
 import { priceOf } from '../../orders/rules';
 import type { PaymentGateway } from '../../payments/types';
-import { lockStock, reserve } from '../../stock/ledger/stock-ledger';
+import { lockStock } from '../../stock/ledger/stock-ledger';
 import { planMoreUnits, reclaimableOf } from '../../stock/reservations/more-units';
 import type { Candidates, ReservationPlan } from '../../stock/reservations/plan-reservation';
 import { openLines, type ReservationRow } from '../../stock/reservations/reservations';
@@ -24,13 +23,14 @@ import { stockReserved, type Begun } from './begun';
 import { changeUnpaid } from './change-unpaid';
 import { conclude, refuse } from './conclude';
 import { countDeclined, updateBegun } from './queries';
+import { reservePart } from './reserve-part';
 import {
   changesOf,
   notAmendable,
   totalWith,
   whyNotAdded,
   whyNotAmendable,
-  whyNotReviewed,
+  whyReviewNeeded,
   type ItemChanges,
 } from './rules';
 import type { AmendmentUndo, AmendRefusal, OpenAmendment } from './types';
@@ -156,10 +156,9 @@ function refusalOf(
   });
   const refusal = whyNotAdded(order, items, additions, (...amount) => gateway.amountProblem(...amount));
   if (refusal || additions.length === 0) return refusal;
-  if (!isInPlace) {
-    const unseen = whyNotReviewed(order, totalWith(order, { additions, reductions: changes.reductions }));
-    if (unseen) return unseen;
-  }
+  const totalMinor = totalWith(order, { additions, reductions: changes.reductions });
+  const unseen = whyReviewNeeded(order, { totalMinor, isInPlace });
+  if (unseen) return unseen;
   return order.status !== 'reserved' && !order.hasPaymentMethod
     ? notAmendable('No payment method is stored to which more could be charged.')
     : null;
@@ -211,23 +210,7 @@ async function beginPaid(
   const isDone = plan === null && changes.reductions.length === 0;
   if (!isDone) await holdShipments(tx, orderId, requestId);
   if (plan) {
-    const reservationId = derivedId('amendment', requestId);
-    const seq = Math.max(0, ...reservations.map((one) => one.seq)) + 1;
-    await reserve(tx, {
-      kind: 'reserve',
-      reservations: [
-        {
-          id: reservationId,
-          kind: 'order',
-          orderId,
-          seq,
-          status: 'pending',
-          attempt: 0,
-          holdSeconds: order.holdSeconds,
-          allocations: plan.allocations,
-        },
-      ],
-    });
+    const reservationId = await reservePart(tx, amendment, { order, plan, reservations });
     await updateBegun(tx, requestId, { stage: 'charging', reservationId, undo });
     await amendOrder(tx, orderId, {
       added,

@@ -1,10 +1,8 @@
 import type { Transaction } from '../../../platform/database/database';
-import { derivedId } from '../../../platform/ids';
 import { amendOrder } from '../../orders/amend';
 import { writeOrderEffects } from '../../orders/effects';
 import { isReviewed, priceOf } from '../../orders/rules';
 import type { NewEvent, UnitMove } from '../../orders/types';
-import { reserve } from '../../stock/ledger/stock-ledger';
 import type { LedgerEntry } from '../../stock/ledger/types';
 import { growLines } from '../../stock/reservations/more-units';
 import {
@@ -19,6 +17,7 @@ import { stock } from '../backorders/stock-with-backorders';
 import { emptiedBy } from '../emptied';
 import { stockReserved, type Begun } from './begun';
 import { conclude } from './conclude';
+import { reservePart } from './reserve-part';
 import type { OpenAmendment } from './types';
 
 /**
@@ -85,25 +84,15 @@ export async function changeUnpaid(tx: Transaction, amendment: OpenAmendment, be
 /** Into the oldest pending reservation that is not due; a new one where all of the order waits for stock. */
 async function addUnits(
   tx: Transaction,
-  { orderId, requestId }: OpenAmendment,
+  amendment: OpenAmendment,
   { order, plan, reservations, pending }: Begun & { pending: readonly ReservationRow[] },
 ): Promise<string> {
-  const allocations = plan?.allocations ?? [];
   const [oldest] = pending.filter(({ msLeft }) => (msLeft ?? 0) > 0);
   if (oldest) {
-    await growLines(tx, oldest.id, allocations);
+    await growLines(tx, oldest.id, plan?.allocations ?? []);
     return oldest.id;
   }
-  const id = derivedId('amendment', requestId);
-  const seq = Math.max(0, ...reservations.map((one) => one.seq)) + 1;
-  const { holdSeconds } = order;
-  await reserve(tx, {
-    kind: 'reserve',
-    reservations: [
-      { id, kind: 'order', orderId, seq, status: 'pending', attempt: 0, holdSeconds, allocations },
-    ],
-  });
-  return id;
+  return reservePart(tx, amendment, { order, plan, reservations });
 }
 
 function moreReserved(

@@ -87,13 +87,6 @@ export function updateBegun(
   );
 }
 
-export function updateStage(tx: Transaction, requestId: string, stage: AmendmentStage): Promise<number> {
-  return execute(tx, 'amendments.stage', 'update order_amendments set stage = $2 where id = $1', [
-    requestId,
-    stage,
-  ]);
-}
-
 export function updateDone(tx: Transaction, requestId: string): Promise<number> {
   return execute(
     tx,

@@ -117,12 +117,21 @@ export function totalWith(
   return totalMinor + priceOf(more) - priceOf(reductions);
 }
 
-/** Why no more is charged for an order: nobody gets more past a review than somebody has looked at. Null: it is. */
-export function whyNotReviewed(
-  { currency, reviewStatus, review }: Pick<AmendableRow, 'currency' | 'reviewStatus' | 'review'>,
-  totalMinor: number,
+/**
+ * Why an order would need a review, or another one, to cost this much: nobody gets more past a review than somebody has looked at. Null:
+ * it needs none, or it is still to come. What an unpaid order has is looked at once its money is authorised, so it may grow as long as
+ * nobody has decided.
+ *
+ * @param change.isInPlace what the order keeps reserved changes, before it is paid for
+ */
+export function whyReviewNeeded(
+  order: Pick<AmendableRow, 'currency' | 'totalMinor' | 'reviewStatus' | 'review'>,
+  { totalMinor, isInPlace }: { totalMinor: number; isInPlace: boolean },
 ): AmendRefusal | null {
-  if (reviewStatus !== null) return notAmendable('It was reviewed as it is. Place a new order for more.');
+  const { currency, reviewStatus, review } = order;
+  if (isInPlace && (reviewStatus === null || reviewStatus === 'open' || totalMinor <= order.totalMinor))
+    return null;
+  if (reviewStatus !== null) return notAmendable('It is reviewed as it is. Place a new order for more.');
   return isReviewed(review ?? undefined, { currency, totalMinor })
     ? notAmendable('With so much more somebody would have to review it. Place a new order for more.')
     : null;

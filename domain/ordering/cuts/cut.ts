@@ -19,6 +19,7 @@ import { planRefundsOfUnshipped, unshippedOf } from '../unshipped';
 import {
   addDone,
   endCuts,
+  selectBeingAdded,
   selectOpenForUpdate,
   selectStoppable,
   selectUndecided,
@@ -65,13 +66,17 @@ async function cutWaiting(tx: Transaction, orderId: string): Promise<void> {
   await settleStatus(tx, [orderId], 'cancelled');
 }
 
-/** Those that are not paid for first, and the latest of each first: the first has waited for its payment the longest. */
+/**
+ * Those that are not paid for first, and the latest of each first: the first has waited for its payment the longest. What an amendment
+ * adds is left alone until that is settled: undone, it takes out of the order as many units as it had added.
+ */
 async function cutUnshipped(tx: Transaction, orderId: string): Promise<void> {
   const all = (await lockOrderReservations(tx, orderId)).sort((a, b) => b.seq - a.seq);
   const cuts = await selectOpenForUpdate(tx, orderId);
   if (cuts.length === 0) return;
   const paid = await unshippedOf(tx, orderId);
-  const unpaid = all.filter(({ status }) => status === 'pending');
+  const added = await selectBeingAdded(tx, orderId);
+  const unpaid = all.filter(({ id, status }) => status === 'pending' && !added.has(id));
   const from = [...unpaid, ...all.filter(({ id }) => paid.has(id))];
   if (from.length === 0) return;
   const place = new Map(from.map(({ id }, index) => [id, index]));

@@ -10,6 +10,7 @@ import { literals } from '../../../platform/database/literals';
 import { STOPPABLE_SHIPMENT_STATUSES } from '../../fulfilment/types';
 import { priceSql } from '../../orders/price-sql';
 import type { CancelState } from '../../orders/types';
+import { beingAdded } from '../being-added-sql';
 import { undecided } from './undecided-sql';
 
 export interface NewCut {
@@ -88,7 +89,7 @@ export interface OpenCut {
   left: number;
 }
 
-/** What is still to be cut of an order, oldest first, locked. */
+/** What is still to be cut of an order, oldest first, locked; also of a product that is not in it any more, since an amendment was undone. */
 export function selectOpenForUpdate(tx: Transaction, orderId: string): Promise<OpenCut[]> {
   return many<OpenCut>(
     tx,
@@ -97,8 +98,8 @@ export function selectOpenForUpdate(tx: Transaction, orderId: string): Promise<O
        select id, product_id, quantity - done as left, created_at from order_cuts
        where order_id = $1 and state = 'open' order by id for no key update
      )
-     select c.id, c.product_id as "productId", i.sku, c.left from locked c
-     join order_items i on i.order_id = $1 and i.product_id = c.product_id order by c.created_at, c.id`,
+     select c.id, c.product_id as "productId", p.sku, c.left from locked c
+     join products p on p.id = c.product_id order by c.created_at, c.id`,
     [orderId],
   );
 }
@@ -127,6 +128,17 @@ export function endCuts(
      where id = any ($1::uuid[]) and state = 'open' returning request_id as "requestId", state`,
     [cutIds],
   );
+}
+
+/** Reservations of an order that are left to an amendment which is not settled. */
+export async function selectBeingAdded(tx: Transaction, orderId: string): Promise<Set<string>> {
+  const found = await many<{ id: string }>(
+    tx,
+    'cuts.being_added',
+    `select r.id from reservations r where r.order_id = $1 and ${beingAdded('r')}`,
+    [orderId],
+  );
+  return new Set(found.map(({ id }) => id));
 }
 
 /** Those of these products of an order of which it is not known yet what there is to cut. */
