@@ -5,7 +5,7 @@ import { capturedAs } from './captured-as-sql';
 import type { CapturedInParts } from './rules';
 import { OPEN_CAPTURE_STATUSES, type CaptureStatus, type CaptureView, type RefundSettlement } from './types';
 import { CAPTURE_JSON } from './view-sql';
-import { WAITS_FOR_CAPTURE } from './waits-sql';
+import { HAS_SETTLED, WAITS_FOR_CAPTURE } from './waits-sql';
 
 /** An authorised payment, money in minor units. */
 export interface AuthorizedPayment extends CapturedInParts {
@@ -148,7 +148,10 @@ export function selectCaptureForUpdate(tx: Transaction, captureId: string): Prom
   );
 }
 
-/** A planned capture was made. Where it was final, or nothing is left, its payment is done. The caller has their locks. */
+/**
+ * A planned capture was made. Where it was final, or nothing is left, its payment is done; but of one of which a person settled a capture
+ * the gateway may have taken that as well, which it tells when the rest is released. The caller has their locks.
+ */
 export function updateCaptureMade(
   tx: Transaction,
   captureId: string,
@@ -164,6 +167,7 @@ export function updateCaptureMade(
      update payments p
      set captured_minor = p.captured_minor + made.amount_minor,
          status = case when p.status = 'authorized' and ($3 or p.captured_minor + made.amount_minor = p.amount_minor)
+                            and not ${HAS_SETTLED}
                        then ${capturedAs('p.refunded_minor', '(p.captured_minor + made.amount_minor)')} else p.status end,
          updated_at = clock_timestamp()
      from made where p.id = made.payment_id`,

@@ -11,10 +11,13 @@ import {
   concludeCancel,
   requestCancel,
 } from '../../domain/ordering/cancel';
+import { actOnLapse, settleAuthorizations, type LapseAction } from '../../domain/ordering/capture';
 import { beginCharge } from '../../domain/ordering/pay';
+import { settleCaptureByHand } from '../../domain/payments/captures-by-hand';
 import { drainAllocation } from '../../domain/ordering/backorders/drain-allocation';
 import { expireReservation, giveUpBackorders } from '../../domain/ordering/expire';
 import { readProgress } from '../../domain/ordering/progress';
+import { decideReview, decideReviewByDeadline } from '../../domain/ordering/review';
 import { releaseStoppedShipments } from '../../domain/ordering/release-stopped';
 import { nextStep, type NextStep } from '../../domain/ordering/rules';
 import type { GatewayAsk, OrderProgress } from '../../domain/ordering/types';
@@ -28,9 +31,11 @@ import {
   carry,
   CARRIER,
   giveBack,
+  makeActionsDue,
   makeAsksDue,
   makeBackordersDue,
   makeDue,
+  makeReviewDue,
   orderOf,
   receive,
   viewOf,
@@ -118,6 +123,26 @@ export class RandomShop {
         return;
       case 'stop':
         return this.stop(orderId, taken.by);
+      case 'settle-authorizations':
+        await settleAuthorizations(db, orderId);
+        return;
+      case 'settle-captures':
+        await this.settleCaptures(orderId);
+        return;
+      case 'review':
+        // One that is decided, or that has ended, stays as it is.
+        await decideReview(db, {
+          orderId,
+          outcome: taken.outcome,
+          actor: 'test',
+          note: null,
+          carrier: CARRIER,
+        }).catch((error: unknown) => {
+          if (!isAppError(error, 'NOT_IN_REVIEW')) throw error;
+        });
+        return;
+      case 'lapse':
+        return this.lapse(orderId, taken.action);
       case 'give-back':
         return giveBack(db, orderId, taken.amountMinor);
       case 'return':
@@ -159,7 +184,7 @@ export class RandomShop {
       const progress = await readProgress(db, orderId);
       if (!progress) return;
       const next = nextStep(progress);
-      if (next.do === 'finish') return;
+      if (next.do === 'finish' && (await this.settleCaptures(orderId)) === 0) return;
       await this.perform(next, input, progress);
     }
     throw new Error(`The order did not end: ${JSON.stringify(await readProgress(db, orderId))}`);
@@ -187,6 +212,15 @@ export class RandomShop {
       case 'give-up-backorders':
         await giveUpBackorders(db, orderId);
         return;
+      case 'settle-authorizations':
+        await settleAuthorizations(db, orderId);
+        return;
+      case 'decide-review':
+        await decideReviewByDeadline(db, { orderId, carrier: CARRIER });
+        return;
+      case 'act-on-lapse':
+        await actOnLapse(db, { orderId, action: 'capture' });
+        return;
       case 'begin-charge': {
         const { reservationId } = next;
         const updateId = `allocation:${reservationId}`;
@@ -198,7 +232,11 @@ export class RandomShop {
       case 'ask':
         return this.ask(orderId, next.ask);
       case 'wait':
-        if (next.for === 'carrier-stop' || next.for === 'gateway') return makeAsksDue(db, orderId);
+        if (next.for === 'carrier-stop' || next.for === 'gateway') {
+          await makeActionsDue(db, orderId);
+          return makeAsksDue(db, orderId);
+        }
+        if (next.for === 'review') return makeReviewDue(db, orderId);
         if (next.for === 'payment') return this.expire(progress);
         if (next.for === 'stock') {
           for (const { sku } of items) await receive(db, sku, 'AMS', 5);
@@ -232,6 +270,27 @@ export class RandomShop {
     await askGateway(deps, { orderId, ask, ...limits });
   }
 
+  /** The gateway is about to drop its authorisations. */
+  private async lapse(orderId: string, action: LapseAction): Promise<void> {
+    const { db } = this.shop;
+    await db.pool.query(
+      `update payments set capture_due_at = clock_timestamp() where order_id = $1 and capture_due_at is not null`,
+      [orderId],
+    );
+    await actOnLapse(db, { orderId, action });
+  }
+
+  /** A person takes the money of captures that the gateway refused in another way. Returns how many. */
+  private async settleCaptures(orderId: string): Promise<number> {
+    const { payments } = await viewOf(this.shop.db, orderId);
+    const failed = payments.flatMap(({ captures }) => captures).filter(({ status }) => status === 'failed');
+    for (const { id: captureId } of failed) {
+      const how = { outcome: 'made_elsewhere' as const, reference: null, reason: 'test', actor: 'test' };
+      await settleCaptureByHand(this.shop.db, { captureId, ...how });
+    }
+    return failed.length;
+  }
+
   private async stop(orderId: string, by: Stopping): Promise<void> {
     const carrier: Carrier = {
       name: CARRIER,
@@ -246,12 +305,19 @@ export class RandomShop {
     await releaseStoppedShipments(this.shop.db, { orderId, endAs });
   }
 
-  private async place({ quantities, fulfilment, token: card }: Step & { do: 'place' }): Promise<void> {
+  private async place({
+    quantities,
+    fulfilment,
+    token: card,
+    capture,
+    review: otherwise,
+  }: Step & { do: 'place' }): Promise<void> {
     const items = quantities.flatMap((units, index) =>
       units > 0 ? [[this.skus[index] ?? '', units] as const] : [],
     );
     const payment = card === null ? null : { method: 'card', token: card };
-    const input = orderOf(Object.fromEntries(items), { fulfilment, payment });
+    const review = otherwise ? { fromMinor: { USD: 0 }, seconds: 3_600, otherwise } : undefined;
+    const input = orderOf(Object.fromEntries(items), { fulfilment, payment, capture, review });
     this.orders.push(input);
     await this.shop.place(input);
   }

@@ -1,6 +1,8 @@
 import fc from 'fast-check';
 import type { CarrierEventType } from '../../domain/fulfilment/types';
-import type { Fulfilment } from '../../domain/orders/types';
+import type { LapseAction } from '../../domain/ordering/capture';
+import { REVIEW_OUTCOMES } from '../../domain/orders/types';
+import type { CaptureMode, Fulfilment, ReviewOutcome } from '../../domain/orders/types';
 
 const TOKENS = [
   'tok_ok',
@@ -10,6 +12,9 @@ const TOKENS = [
   'tok_flaky',
   'tok_refund_fails',
   'tok_refund_pending',
+  'tok_3ds',
+  'tok_3ds_abandoned',
+  'tok_capture_fails',
 ] as const;
 
 /** What a carrier does when it is to stop a parcel. */
@@ -17,12 +22,22 @@ export type Stopping = 'voided' | 'refused' | 'silent';
 
 /** One thing that may happen; `order` and `sku` count from the oldest, around. */
 export type Step =
-  | { do: 'place'; quantities: number[]; fulfilment: Fulfilment; token: string | null }
+  | {
+      do: 'place';
+      quantities: number[];
+      fulfilment: Fulfilment;
+      token: string | null;
+      capture: CaptureMode;
+      /** It is reviewed, and this is decided when nobody does. */
+      review: ReviewOutcome | null;
+    }
   | { do: 'receive'; sku: number; warehouse: string; delta: number }
   | { do: 'pay'; order: number; token: string }
   | { do: 'carrier'; order: number; type: CarrierEventType }
   | { do: SimpleStep; order: number }
   | { do: 'stop'; order: number; by: Stopping }
+  | { do: 'review'; order: number; outcome: ReviewOutcome }
+  | { do: 'lapse'; order: number; action: LapseAction }
   | { do: 'give-back'; order: number; amountMinor: number }
   | { do: 'return'; order: number; units: number; refunded: number; feePercent: number }
   | { do: 'book'; refuse: boolean }
@@ -43,6 +58,8 @@ const SIMPLE = [
   'release-stopped',
   'give-up-backorders',
   'undo',
+  'settle-authorizations',
+  'settle-captures',
 ] as const;
 type SimpleStep = (typeof SIMPLE)[number];
 
@@ -59,6 +76,8 @@ export const step: fc.Arbitrary<Step> = fc.oneof(
         .filter((q) => q.some((units) => units > 0)),
       fulfilment: fc.constantFrom('complete', 'partial', 'backorder', 'backorder'),
       token: fc.option(token),
+      capture: fc.constantFrom('now', 'on_shipment'),
+      review: fc.constantFrom<ReviewOutcome | null>(null, null, ...REVIEW_OUTCOMES),
     }),
   },
   {
@@ -89,6 +108,22 @@ export const step: fc.Arbitrary<Step> = fc.oneof(
       do: fc.constant('stop' as const),
       order,
       by: fc.constantFrom('voided', 'voided', 'refused', 'silent'),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      do: fc.constant('review' as const),
+      order,
+      outcome: fc.constantFrom(...REVIEW_OUTCOMES),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      do: fc.constant('lapse' as const),
+      order,
+      action: fc.constantFrom('capture', 'cancel'),
     }),
   },
   {

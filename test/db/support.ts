@@ -145,6 +145,22 @@ export async function makeAsksDue(db: Database, orderId: string): Promise<void> 
   }
 }
 
+/** Customers have had their time to authenticate. */
+export async function makeActionsDue(db: Database, orderId: string): Promise<void> {
+  await db.pool.query(
+    `update payments set action_until = clock_timestamp() where order_id = $1 and status = 'requires_action'`,
+    [orderId],
+  );
+}
+
+/** Nobody has decided about an order in time. */
+export async function makeReviewDue(db: Database, orderId: string): Promise<void> {
+  await db.pool.query(
+    `update orders set review_until = clock_timestamp() where id = $1 and review_until is not null`,
+    [orderId],
+  );
+}
+
 /** Lets what an order waits for be given up now. */
 export async function makeBackordersDue(db: Database, orderId: string): Promise<void> {
   await db.pool.query(

@@ -1,21 +1,26 @@
 import { hasLeft } from '../../domain/fulfilment/rules';
 import { hasEnded } from '../../domain/orders/rules';
 import { isInFlight } from '../../domain/payments/rules';
-import { isCaptured, isOpen, worth, type OrderModel } from './order-model';
+import {
+  expectBooksOfGateway,
+  expectMoney,
+  expectMoneySettled,
+  expectNothingBlocked,
+} from './money-invariants';
+import { hold } from './hold';
+import { isOpen, isUnfinished } from './order-rows';
+import type { OrderModel } from './order-model';
+import { progressOf } from './order-progress';
 
-/** Fails with `what` unless it holds. Plain, since it is called millions of times. */
-export function hold(what: string, holds: boolean): void {
-  if (!holds) throw new Error(`Broken: ${what}`);
-}
-
-const LIVE = new Set(['pending', 'charging', 'confirmed']);
+export const LIVE = new Set(['pending', 'charging', 'confirmed']);
 
 /** What is true of an order at every moment. */
 export function expectConsistent(model: OrderModel): void {
   expectUnits(model);
   expectReview(model);
+  expectPaid(model);
   expectMoney(model);
-  expectGateway(model);
+  expectBooksOfGateway(model);
 }
 
 function expectUnits({
@@ -42,82 +47,76 @@ function expectUnits({
   hold('an order has ended when no unit is left', hasEnded(status) === (open + waiting === 0));
 }
 
-function expectReview({ review, status, shipments }: OrderModel): void {
+function expectReview({ review, status, shipments, seed, money }: OrderModel): void {
+  hold('nothing ships before its review is approved', shipments.length === 0 || review.mayShip);
+  hold('an order that has ended has no open review', !hasEnded(status) || !review.isOpen);
+  const waiting = money.payments.filter((one) => one.status === 'authorized' && !one.isWhole);
   hold(
-    'nothing ships before its review is approved',
-    shipments.length === 0 || review === null || review === 'approved',
+    'money that is to be taken with the order is, once it may ship',
+    seed.capture === 'on_shipment' || !review.mayShip || waiting.length === 0,
   );
-  hold('an order that has ended has no open review', !hasEnded(status) || review !== 'open');
 }
 
-function expectMoney({ payments, refunds, reservations, goodwill }: OrderModel): void {
-  hold('an origin has one refund', new Set(refunds.map(({ origin }) => origin)).size === refunds.length);
+/** Of the payments of a reservation one pays for it. */
+function expectPaid({ reservations, money }: OrderModel): void {
   for (const reservation of reservations) {
-    const captured = payments.filter((one) => one.reservation === reservation && isCaptured(one));
-    hold('a reservation is captured once', captured.length <= 1);
+    const own = money.payments.filter((one) => one.reservation === reservation && one.serves);
+    const paying = own.filter((one) => one.status !== 'declined' && !isInFlight(one));
+    hold('a reservation is paid once', paying.length <= 1);
     const isOnItsWay =
       reservation.status === 'confirmed' || reservation.lines.some((line) => line.shipped > 0);
-    hold('what leaves is paid for', !isOnItsWay || captured.length === 1);
-    const inFlight = payments.filter((one) => one.reservation === reservation && isInFlight(one));
-    hold('a reservation has one charge in flight', inFlight.length <= 1);
-  }
-  for (const payment of payments) {
-    const own = refunds.filter((one) => one.payment === payment);
-    const sum = (which: typeof own) => which.reduce((total, { amountMinor }) => total + amountMinor, 0);
-    hold('what is planned to go back is the sum of the refunds', payment.plannedMinor === sum(own));
-    hold(
-      'what is back is the sum of the refunds that succeeded',
-      payment.refundedMinor === sum(own.filter(({ status }) => status === 'succeeded')),
-    );
-    const gone = isCaptured(payment)
-      ? worth(payment.reservation.lines, ({ units, open, shipped }) => units - open - shipped)
-      : 0;
-    const due = Math.min(payment.amountMinor, gone + (goodwill.get(payment.id) ?? 0));
-    hold(
-      'what is captured and not planned to go back is worth what has left or may',
-      payment.plannedMinor === due,
-    );
+    hold('what leaves is paid for', !isOnItsWay || paying.length === 1);
+    hold('a reservation has one charge in flight', own.filter(isInFlight).length <= 1);
   }
 }
 
-function expectGateway({ payments, refunds, charges, made }: OrderModel): void {
-  for (const payment of payments) {
-    const known = charges.get(payment.id);
-    hold('our books say of a charge what the gateway says', isInFlight(payment) || known === payment.status);
-  }
-  for (const refund of refunds) {
-    const standing = [...made.values()].filter(
-      ({ refundId, status }) => refundId === refund.id && status !== 'failed',
+/** What is true besides whenever the saga does nothing before the gateway is asked. */
+export function expectCapturesPlanned({ shipments, money }: OrderModel): void {
+  const uncaptured = shipments.filter(({ id, status, reservation }) => {
+    if (!hasLeft(status)) return false;
+    const payment = money.payments.find(
+      (one) => one.reservation === reservation && one.serves && one.status !== 'declined' && !isInFlight(one),
     );
-    hold('a refund is made once', standing.length <= 1);
-    const isMade = standing.some(({ ref, status }) => ref === refund.gatewayRef && status === 'succeeded');
-    hold('a refund that succeeded was made', refund.status !== 'succeeded' || isMade);
-    hold('a refund that failed was not made', refund.status !== 'failed' || standing.length === 0);
-  }
+    return !payment?.isWhole && !money.captures.some(({ shipmentId }) => shipmentId === id);
+  });
+  hold('what has left is captured, or is to be', uncaptured.length === 0);
 }
 
-/** What is true besides once the saga has finished. */
+/** What is true besides once the saga has finished. A person may still have to act. */
 export function expectFinished(model: OrderModel): void {
-  const { status, reservations, payments, refunds, underWay, goodwill } = model;
+  const { status, reservations, money, underWay } = model;
   hold('a finished order has ended', hasEnded(status));
   hold(
     'a finished order has no live reservation',
     reservations.every((one) => !LIVE.has(one.status)),
   );
-  hold('a finished order has no open charge', !payments.some(isInFlight));
-  hold('a finished order has no open refund', !refunds.some(isOpen));
-  hold('a finished order has no call under way', underWay.size === 0);
-  hold('a finished order has no open request to cancel', model.progress().cancel !== 'open');
-  hold('a finished order stops no shipment', model.progress().stopMsLeft === null);
-  for (const payment of payments.filter(isCaptured)) {
-    const failed = refunds.filter((one) => one.payment === payment && one.status === 'failed');
-    const back = payment.refundedMinor + failed.reduce((sum, { amountMinor }) => sum + amountMinor, 0);
-    const shipped = worth(payment.reservation.lines, (line) => line.shipped);
-    const kept = Math.max(0, shipped - (goodwill.get(payment.id) ?? 0));
-    hold('what the shop keeps is worth what was shipped', payment.amountMinor - back === kept);
-  }
+  hold('a finished order has no open charge', !money.payments.some(isInFlight));
+  hold('a finished order has no open capture', !money.captures.some((one) => one.status === 'planned'));
+  hold('a finished order releases nothing', !money.payments.some((one) => one.status === 'void_planned'));
+  const failed = money.captures.filter(isUnfinished).map(({ payment }) => payment);
   hold(
-    'a refund that failed needs a person',
-    refunds.every(({ id, status: end }) => (end === 'failed') === model.attention.has(id)),
+    'a finished order has no open refund',
+    !money.refunds.some((one) => isOpen(one) && !failed.includes(one.payment)),
   );
+  hold(
+    'an authorisation is kept for a capture that failed only',
+    !money.payments.some((one) => one.status === 'authorized' && !failed.includes(one)),
+  );
+  hold('a finished order has no call under way', underWay.size === 0);
+  hold('a finished order has no open request to cancel', progressOf(model).cancel !== 'open');
+  hold('a finished order stops no shipment', progressOf(model).stopMsLeft === null);
+  expectCapturesPlanned(model);
+  for (const { id, status: end } of [...money.captures, ...money.refunds])
+    hold('what failed needs a person', (end === 'failed') === money.attention.has(id));
+  expectNothingBlocked(model, failed);
+}
+
+/** What is true besides once persons have settled what failed, and the saga has finished again. */
+export function expectSettled(model: OrderModel): void {
+  expectFinished(model);
+  const { money } = model;
+  hold('nothing waits for a person', !money.captures.some(isUnfinished));
+  hold('no refund is open', !money.refunds.some((one) => isOpen(one) || one.status === 'failed'));
+  expectNothingBlocked(model, []);
+  expectMoneySettled(model);
 }

@@ -3,16 +3,22 @@ import { nextStep } from '../../domain/ordering/rules';
 import { hasEnded, itemStatus, mayBecome } from '../../domain/orders/rules';
 import { ORDER_STATUSES, type OrderStatus } from '../../domain/orders/types';
 import { seededRandom } from '../support/random';
-import type { Defect, Seed } from './order-model';
 import {
+  AUTHORIZED,
+  AUTHORIZED_SEEDS,
+  captureHappening,
+  CAPTURED,
+  customerHappening,
   happening,
-  OrderRun,
   PAID_SEED,
   REFUNDED,
   refundHappening,
+  retryHappening,
   seeds,
   type Happening,
-} from './order-run';
+} from './happenings';
+import type { Defect, Seed } from './order-rows';
+import { OrderRun } from './order-run';
 
 const status = fc.constantFrom(...ORDER_STATUSES);
 
@@ -55,8 +61,10 @@ test('an item has exactly one status, and it is fulfilled or cancelled only when
 
 const RUNS = 10_000;
 const RUNS_OF_REFUNDS = 5_000;
+const RUNS_OF_CAPTURES = 5_000;
+const RUNS_OF_CUSTOMERS = 5_000;
 /** A defect is found within a few thousand; so many at most are tried, so that a seed is never unlucky. */
-const RUNS_OF_DEFECT = 200_000;
+const RUNS_OF_DEFECT = 50_000;
 
 type Rules = ConstructorParameters<typeof OrderRun>[1];
 
@@ -80,10 +88,30 @@ function refunds(rules: Rules = {}): Sequences {
   return fc.property(fc.constant(PAID_SEED), events, (seed, all) => run(seed, [...REFUNDED, ...all], rules));
 }
 
+/** Whatever happens to captures of two parcels, and to what is released. */
+function captures(rules: Rules = {}): Sequences {
+  const events = fc.array(captureHappening, { maxLength: 40, size: 'max' });
+  return fc.property(AUTHORIZED_SEEDS, events, (seed, all) => run(seed, [...AUTHORIZED, ...all], rules));
+}
+
+/** Whatever happens to one capture. */
+function oneCapture(rules: Rules = {}): Sequences {
+  const events = fc.array(retryHappening, { maxLength: 40, size: 'max' });
+  return fc.property(AUTHORIZED_SEEDS, events, (seed, all) => run(seed, [...CAPTURED, ...all], rules));
+}
+
+/** Whatever happens between a customer, cards and the gateway. */
+function customers(rules: Rules = {}): Sequences {
+  const events = fc.array(customerHappening, { maxLength: 40, size: 'max' });
+  return fc.property(seeds, events, (seed, all) => run(seed, all, rules));
+}
+
 test('whatever happens, no unit and no cent is lost or doubled, nothing is repeated without a change, and every order ends', () => {
   const { seed } = seededRandom();
   fc.assert(orders(), { seed, numRuns: RUNS });
   fc.assert(refunds(), { seed, numRuns: RUNS_OF_REFUNDS });
+  fc.assert(captures(), { seed, numRuns: RUNS_OF_CAPTURES });
+  fc.assert(customers(), { seed, numRuns: RUNS_OF_CUSTOMERS });
 });
 
 describe('the same finds', () => {
@@ -92,16 +120,47 @@ describe('the same finds', () => {
     ['refund-planned-twice', 'is worth what'],
     ['refund-forgotten', 'is worth what'],
     ['unwanted-charge-kept', 'is worth what'],
-    ['unwanted-charge-sent', 'nothing is captured once its reservation is given up'],
+    ['unwanted-charge-sent', 'once '],
     ['new-key-without-outcome', 'a refund '],
     ['failed-refund-unplanned', 'what is planned to go back is the sum of the refunds'],
     ['ask-stays-due', 'the same is not asked twice at one moment'],
     ['refusal-forgotten', 'a carrier that refused is not asked again'],
     ['rejected-money-kept', 'is worth what'],
+    ['approved-not-captured', 'money that is to be taken with the order is'],
   ];
 
   test.each(defects)('the defect %s of the transactions', (defect, broken) => {
     expect(firstFailure({ defect })).toContain(broken);
+  });
+
+  const ofCaptures: [Defect, string][] = [
+    ['final-while-another-is-open', 'what is to be captured is still authorised'],
+    ['release-while-capture-is-open', 'what is to be captured is still authorised'],
+    ['parcel-captured-twice', 'a parcel is captured once'],
+    ['captures-at-once', 'captures of a payment are made one at a time'],
+    ['new-capture-key-without-outcome', 'a capture '],
+    ['refund-before-capture', 'captured'],
+    ['refund-of-what-is-not-captured', 'is worth what'],
+    ['release-forgotten', 'an authorisation is kept for a capture that failed only'],
+    ['surplus-kept', 'captured'],
+  ];
+
+  test.each(ofCaptures)('the defect %s of captures', (defect, broken) => {
+    expect(firstFailure({ defect }, captures)).toContain(broken);
+  });
+
+  const ofCustomers: [Defect, string][] = [
+    ['unwanted-authorization-kept', 'nothing of an authorisation stays blocked'],
+    ['replaced-payment-serves', 'a reservation has one charge in flight'],
+    ['customer-awaited-for-ever', 'every order ends'],
+  ];
+
+  test.each(ofCustomers)('the defect %s of charges that wait for their customer', (defect, broken) => {
+    expect(firstFailure({ defect }, customers)).toContain(broken);
+  });
+
+  test('the defect superseded-key-wins, of two calls about one capture', () => {
+    expect(firstFailure({ defect: 'superseded-key-wins' }, oneCapture)).toContain('a capture ');
   });
 
   test('the defect late-failure-wins, of two calls about one refund', () => {
@@ -142,6 +201,22 @@ describe('the same finds', () => {
     [
       'leaves stopped units reserved',
       (given, underWay) => nextStep({ ...given, unreleasedShipments: 0 }, underWay),
+      'Broken: ',
+    ],
+    [
+      'captures nothing of what has left',
+      (given, underWay) => nextStep({ ...given, mayCapture: false }, underWay),
+      'Broken: ',
+    ],
+    [
+      'lets authorisations lapse',
+      (given, underWay) => nextStep({ ...given, lapseMsLeft: null }, underWay),
+      'Broken: it waits until the earliest that is due',
+    ],
+    [
+      'releases nothing',
+      (given, underWay) =>
+        nextStep({ ...given, asks: given.asks.filter(({ kind }) => kind !== 'release') }, underWay),
       'Broken: ',
     ],
   ];

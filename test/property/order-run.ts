@@ -1,110 +1,20 @@
-import fc from 'fast-check';
 import type { ShipmentStatus } from '../../domain/fulfilment/types';
 import { nextStep, type NextStep } from '../../domain/ordering/rules';
-import { REVIEW_OUTCOMES, type ReviewOutcome } from '../../domain/orders/types';
-import { expectConsistent, expectFinished, hold } from './order-invariants';
-import { OrderModel, type Defect, type Reply, type Seed } from './order-model';
-
-/** Something that happens to an order. `which` chooses among what there is. */
-export type Happening =
-  | { what: 'saga'; steps: number }
-  | { what: 'answer'; which: number; reply: Reply }
-  | { what: 'carrier'; which: number; to: ShipmentStatus }
-  | { what: 'time'; ms: number }
-  | { what: 'allocate'; units: number }
-  | { what: 'goodwill'; which: number; amountMinor: number }
-  | { what: 'retry' | 'bank'; which: number }
-  | { what: 'review'; outcome: ReviewOutcome }
-  | { what: 'cancel' | 'pay' | 'restart' };
-
-const which = fc.nat(5);
-const one = <What extends string>(what: What) => fc.record({ what: fc.constant(what) });
-
-const HAPPENINGS = {
-  saga: fc.record({ what: fc.constant('saga' as const), steps: fc.integer({ min: 1, max: 8 }) }),
-  answer: fc.record({
-    what: fc.constant('answer' as const),
-    which,
-    reply: fc.constantFrom<Reply>('yes', 'yes', 'no', 'away', 'lost', 'held'),
-  }),
-  carrier: fc.record({
-    what: fc.constant('carrier' as const),
-    which,
-    to: fc.constantFrom<ShipmentStatus>('booking', 'booked', 'picked_up', 'delivered', 'failed'),
-  }),
-  time: fc.record({
-    what: fc.constant('time' as const),
-    ms: fc.constantFrom(1, 600, 5_000, 60_000, 900_000, 3_700_000, 90_000_000),
-  }),
-  review: fc.record({ what: fc.constant('review' as const), outcome: fc.constantFrom(...REVIEW_OUTCOMES) }),
-  cancel: one('cancel'),
-  pay: one('pay'),
-  restart: one('restart'),
-  retry: fc.record({ what: fc.constant('retry' as const), which }),
-  bank: fc.record({ what: fc.constant('bank' as const), which }),
-  allocate: fc.record({ what: fc.constant('allocate' as const), units: fc.integer({ min: 1, max: 3 }) }),
-  goodwill: fc.record({
-    what: fc.constant('goodwill' as const),
-    which,
-    amountMinor: fc.integer({ min: 1, max: 2_000 }),
-  }),
-} satisfies Record<Happening['what'], fc.Arbitrary<Happening>>;
-
-function weighted(weights: Partial<Record<Happening['what'], number>>): fc.Arbitrary<Happening> {
-  const whats = Object.keys(weights) as Happening['what'][];
-  return fc.oneof(...whats.map((what) => ({ weight: weights[what] ?? 1, arbitrary: HAPPENINGS[what] })));
-}
-
-/** Anything. */
-export const happening = weighted({
-  saga: 8,
-  answer: 8,
-  carrier: 6,
-  time: 3,
-  cancel: 2,
-  review: 2,
-  pay: 2,
-  restart: 2,
-  retry: 2,
-  bank: 1,
-  allocate: 1,
-  goodwill: 1,
-});
-
-/** What happens to a refund; rare among all that may happen to an order. */
-export const refundHappening = weighted({ saga: 4, answer: 6, time: 3, restart: 3, retry: 3, bank: 1 });
-
-/** An order that is paid, and gets a part of it back. */
-export const REFUNDED: readonly Happening[] = [
-  { what: 'saga', steps: 1 },
-  { what: 'answer', which: 0, reply: 'yes' },
-  { what: 'goodwill', which: 0, amountMinor: 1 },
-];
-export const PAID_SEED: Seed = {
-  lines: [{ units: 2, priceMinor: 500 }],
-  waiting: 0,
-  waitingPriceMinor: 1,
-  isPaidWithOrder: true,
-  waitsForEver: false,
-};
-
-export const seeds: fc.Arbitrary<Seed> = fc
-  .record({
-    lines: fc.array(
-      fc.record({ units: fc.integer({ min: 1, max: 3 }), priceMinor: fc.integer({ min: 1, max: 999 }) }),
-      { maxLength: 3 },
-    ),
-    waiting: fc.nat(3),
-    waitingPriceMinor: fc.integer({ min: 1, max: 999 }),
-    isPaidWithOrder: fc.boolean(),
-    waitsForEver: fc.boolean(),
-    review: fc.constantFrom<ReviewOutcome | null>(null, null, ...REVIEW_OUTCOMES),
-  })
-  .filter(({ lines, waiting }) => lines.length > 0 || waiting > 0);
+import { hasEnded } from '../../domain/orders/rules';
+import { isInFlight } from '../../domain/payments/rules';
+import type { Charge } from './gateway-model';
+import type { Happening } from './happenings';
+import { hold } from './hold';
+import { expectCapturesPlanned, expectConsistent, expectFinished, expectSettled } from './order-invariants';
+import { OrderModel } from './order-model';
+import { progressOf } from './order-progress';
+import type { Defect, Reply, Seed } from './order-rows';
 
 type Next = typeof nextStep;
 
 const LONGEST_RUN = 400;
+/** What a person settles may let the gateway refuse something else. */
+const ATTEMPTS_BY_HAND = 2;
 
 /** One order, driven by its saga, with what happens to it; everything is checked after each of both. */
 export class OrderRun {
@@ -123,6 +33,7 @@ export class OrderRun {
 
   happen(event: Happening): void {
     const { model } = this;
+    const { money } = model;
     switch (event.what) {
       case 'saga':
         for (let n = 0; n < event.steps && this.step().do !== 'wait'; n++);
@@ -142,15 +53,37 @@ export class OrderRun {
         model.allocate(event.units);
         break;
       case 'goodwill': {
-        const payment = pick(model.payments, event.which);
-        if (payment) model.giveBack(payment, event.amountMinor);
+        const payment = pick(money.payments, event.which);
+        if (payment) money.giveBack(payment, event.amountMinor);
+        break;
+      }
+      case 'customer': {
+        const payment = pick(money.payments, event.which);
+        if (!payment) break;
+        model.gateway.authenticate(payment, event.isGood);
+        if (!event.isTold || !isInFlight(payment)) break;
+        // It is asked about at once, also where it was at the same moment.
+        payment.dueAt = Math.min(payment.dueAt, model.now);
+        this.asked.clear();
         break;
       }
       case 'retry':
-      case 'bank': {
-        const refund = pick(model.refunds, event.which);
-        if (refund && event.what === 'retry') model.retry(refund);
-        else if (refund) model.failAtBank(refund);
+      case 'bank':
+      case 'settle-refund': {
+        const refund = pick(money.refunds, event.which);
+        if (!refund) break;
+        if (event.what === 'retry') money.retryRefund(refund);
+        else if (event.what === 'bank') money.failAtBank(refund);
+        else money.settleRefundByHand(refund);
+        break;
+      }
+      case 'retry-capture':
+      case 'settle-capture': {
+        const capture = pick(money.captures, event.which);
+        if (!capture) break;
+        this.asked.clear();
+        if (event.what === 'settle-capture') money.settleCaptureByHand(capture, event);
+        else money.retryCapture(capture);
         break;
       }
       case 'cancel':
@@ -158,7 +91,6 @@ export class OrderRun {
         model.requestCancel();
         break;
       case 'review':
-        if (event.outcome === 'rejected') this.refused.clear();
         model.decide(event.outcome);
         break;
       case 'pay':
@@ -171,20 +103,32 @@ export class OrderRun {
     expectConsistent(model);
   }
 
-  /** From now on the world answers, and parcels leave: the saga must come to its end. */
+  /**
+   * From now on the world answers, and parcels leave: the saga must come to its end. Then a person settles what the gateway refused, as
+   * is said, and it must come to its end again.
+   */
   finish(): void {
+    const { money } = this.model;
+    this.runToEnd();
+    for (const capture of money.captures)
+      if (capture.status === 'failed') money.settleCaptureByHand(capture, { isWaived: false });
+    for (let rounds = 0; rounds < ATTEMPTS_BY_HAND; rounds++) {
+      this.runToEnd();
+      for (const refund of money.refunds) if (refund.status === 'failed') money.settleRefundByHand(refund);
+    }
+    expectSettled(this.model);
+  }
+
+  private runToEnd(): void {
     const { model } = this;
     for (let rounds = 0; rounds < LONGEST_RUN; rounds++) {
       const step = this.step();
       expectConsistent(model);
-      if (step.do === 'finish') {
-        expectFinished(model);
-        return;
-      }
+      if (step.do === 'finish') return;
       if (step.do !== 'wait') continue;
       const [call] = model.calls.keys();
       const parcel = model.shipments.find(({ status }) => ['pending', 'booking', 'booked'].includes(status));
-      if (call !== undefined) this.answer(call, 'yes');
+      if (call !== undefined) this.answer(call, this.lastReply(call));
       else if (parcel) model.move(parcel, LEAVING[parcel.status] ?? 'picked_up');
       else if (step.ms !== null) model.now += Math.max(1, step.ms);
       else {
@@ -195,18 +139,28 @@ export class OrderRun {
     throw new Error('Broken: every order ends once the world answers');
   }
 
+  /** What the world answers at last: as is wished, but customers who do not authenticate. */
+  private lastReply(id: string): Reply {
+    const { seed, calls, gateway } = this.model;
+    const call = calls.get(id);
+    const isAwaited =
+      call?.kind === 'charge' && gateway.charges.get(call.payment.id)?.status === 'requires_action';
+    return isAwaited && seed.isAbandoned ? 'held' : 'yes';
+  }
+
   private step(): NextStep {
     const { model } = this;
-    const before = model.progress();
+    const before = progressOf(model);
     const underWay = model.underWay;
     const step = this.next(before, underWay);
+    if (step.do === 'wait' || step.do === 'ask') expectCapturesPlanned(model);
     if (step.do === 'wait') this.expectNothingDue(step.ms);
     else if (step.do === 'finish') expectFinished(model);
     else {
       this.expectNew(step);
       model.perform(step);
       const isChanged =
-        model.underWay.size !== underWay.size || JSON.stringify(model.progress()) !== JSON.stringify(before);
+        model.underWay.size !== underWay.size || JSON.stringify(progressOf(model)) !== JSON.stringify(before);
       hold(`a step changes something: ${step.do}`, isChanged);
     }
     return step;
@@ -216,13 +170,16 @@ export class OrderRun {
     const { model } = this;
     const call = id === undefined ? undefined : model.calls.get(id);
     if (id === undefined || !call) return;
-    const isUnwanted = call.kind === 'charge' && !call.wanted && !model.charges.has(call.payment.id);
+    const { charges } = model.gateway;
+    const isUnwanted = call.kind === 'charge' && !call.wanted && isUndecided(charges.get(call.payment.id));
     model.answer(id, reply);
-    if (isUnwanted)
+    if (isUnwanted) {
+      const status = charges.get(call.payment.id)?.status;
       hold(
-        'nothing is captured once its reservation is given up',
-        model.charges.get(call.payment.id) !== 'captured',
+        'nothing is charged once its reservation is given up',
+        status !== 'captured' && status !== 'authorized',
       );
+    }
     if (call.kind === 'stop' && reply === 'no' && call.shipment.status === 'booked')
       this.refused.add(call.shipment.id);
   }
@@ -237,9 +194,17 @@ export class OrderRun {
     if (step.do !== 'ask') return;
     const { id, kind } = step.ask;
     hold('what is under way is not asked again', !model.underWay.has(id));
-    const row = (kind === 'charge' ? model.payments : model.refunds).find((found) => found.id === id);
+    const { payments, captures, refunds } = model.money;
+    const asked = captures.find((one) => one.id === id);
+    const others = captures.filter((one) => one.payment === asked?.payment && one.status === 'planned');
+    hold(
+      'captures of a payment are made one at a time',
+      others.every((one) => one === asked || !model.underWay.has(one.id)),
+    );
+    const row = [...payments, ...captures, ...refunds].find((found) => found.id === id);
     const key = row && 'keyNumber' in row ? row.keyNumber : 0;
-    const about = `${id} ${key} ${kind === 'refund' ? row?.status : ''} ${model.now}`;
+    const state = row && 'serves' in row ? String(row.serves) : row?.status;
+    const about = `${kind} ${id} ${key} ${state} ${model.now}`;
     hold('the same is not asked twice at one moment', !this.asked.has(about));
     this.asked.add(about);
   }
@@ -252,15 +217,18 @@ export class OrderRun {
       stops = [],
       reservations,
       waitingMsLeft,
-      reviewMsLeft = null,
-    } = this.model.progress();
+      status,
+      ...left
+    } = progressOf(this.model);
+    const { reviewMsLeft = null, lapseMsLeft = null } = left;
     const underWay = this.model.underWay;
     const times = [
       ...asks.filter(({ id }) => !underWay.has(id)).map(({ msLeft }) => msLeft),
       ...stops.filter(({ shipmentId }) => !underWay.has(shipmentId)).map(({ msLeft }) => msLeft),
-      ...reservations.filter(({ status }) => status === 'pending').map(({ msLeft }) => msLeft),
+      ...reservations.filter((one) => one.status === 'pending').map(({ msLeft }) => msLeft),
       ...(waitingMsLeft === null ? [] : [waitingMsLeft]),
       ...(reviewMsLeft === null ? [] : [reviewMsLeft]),
+      ...(lapseMsLeft === null || hasEnded(status) ? [] : [lapseMsLeft]),
     ];
     const soonest = times.length === 0 ? null : Math.min(...times);
     hold('a request to cancel waits for a carrier only', cancel !== 'open' || stopMsLeft !== null);
@@ -269,6 +237,10 @@ export class OrderRun {
 }
 
 const LEAVING: Partial<Record<ShipmentStatus, ShipmentStatus>> = { pending: 'booking', booking: 'booked' };
+
+function isUndecided(charge: Charge | undefined): boolean {
+  return charge === undefined || charge.status === 'requires_action';
+}
 
 function pick<T>(from: readonly T[], which: number): T | undefined {
   return from.length === 0 ? undefined : from[which % from.length];
