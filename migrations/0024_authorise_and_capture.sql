@@ -19,10 +19,6 @@ alter table payments
   add column capture_before timestamptz,
   -- When it is captured whole, or its order cancelled, before the gateway drops it; null: nothing is to be done about that.
   add column capture_due_at timestamptz,
-  -- Of one that is authorised: when the gateway is asked whether it still stands; null: it is not.
-  add column look_due_at timestamptz,
-  -- When it was found that the authorisation does not stand any more.
-  add column lost_at timestamptz,
   -- One capture takes everything that is not cut: of what is cut later the money goes back.
   add column captured_whole boolean not null default false,
   add column capture_planned_minor bigint not null default 0,
