@@ -1,2 +1,5 @@
+-- no transaction
+set lock_timeout = 0;
 -- Every alert of one order, also those that are over.
-create index alerts_by_order on alerts (order_id, id) where order_id is not null;
+drop index concurrently if exists alerts_by_order;
+create index concurrently alerts_by_order on alerts (order_id, id) where order_id is not null;

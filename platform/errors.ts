@@ -142,7 +142,7 @@ const CONSTRAINT_ERRORS: Readonly<Record<string, { code: string; message: string
     code: 'PAYMENT_IN_PROGRESS',
     message: 'Another payment of this order is in progress.',
   },
-  payments_one_capture_per_reservation: { code: 'ALREADY_PAID', message: 'This hold is already paid.' },
+  payments_one_per_reservation: { code: 'ALREADY_PAID', message: 'This hold is already paid.' },
   refunds_within_capture: {
     code: 'REFUND_EXCEEDS_CAPTURE',
     message: 'A refund may not exceed what was captured.',

@@ -1,13 +1,48 @@
-import { many, type Queryable } from '../../platform/database/database';
+import { execute, many, type Queryable } from '../../platform/database/database';
 import { literals } from '../../platform/database/literals';
 import { OPEN_ORDER_STATUSES } from '../orders/types';
-import { OPEN_CAPTURE_STATUSES, OPEN_PAYMENT_STATUSES, OPEN_REFUND_STATUSES } from '../payments/types';
+import {
+  AUTHORIZED_PAYMENT_STATUSES,
+  OPEN_CAPTURE_STATUSES,
+  OPEN_PAYMENT_STATUSES,
+  OPEN_REFUND_STATUSES,
+  PAYMENT_STATUSES_IN_FLIGHT,
+  type PaymentStatus,
+} from '../payments/types';
 
 /** Ids of orders with money that is not final, each part by the partial index of the open rows of its table. */
 const WITH_OPEN_MONEY = `
   select order_id from payments where status in ${literals(OPEN_PAYMENT_STATUSES)}
   union all select order_id from captures where status in ${literals(OPEN_CAPTURE_STATUSES)}
   union all select order_id from refunds where status in ${literals(OPEN_REFUND_STATUSES)}`;
+
+/**
+ * Ended orders of which a payment may still be authorised. By an index of those of which it was not seen that none is, so that the
+ * authorised payments of open orders are not read.
+ */
+const MAY_BE_AUTHORISED = `o.money_closed_at is null and (o.capture = 'on_shipment' or o.review_status is not null)
+  and o.status not in ${literals(OPEN_ORDER_STATUSES)}`;
+
+/** A sum, not `exists`: of that PostgreSQL makes a join that reads every authorised payment. */
+function countOf(statuses: readonly PaymentStatus[]): string {
+  return `(select count(*) from payments p where p.order_id = o.id and p.status in ${literals(statuses)})`;
+}
+
+/** In one run. */
+const CLOSE_LIMIT = 10_000;
+
+/** Marks ended orders of which no payment is authorised, or may become so: they are not looked at again. Skips those that others have locked. */
+export function updateMoneyClosed(on: Queryable): Promise<number> {
+  return execute(
+    on,
+    'ordering.money_closed',
+    `update orders set money_closed_at = clock_timestamp()
+     where id = any (array(
+       select o.id from orders o where ${MAY_BE_AUTHORISED}
+         and ${countOf([...AUTHORIZED_PAYMENT_STATUSES, ...PAYMENT_STATUSES_IN_FLIGHT])} = 0
+       limit ${CLOSE_LIMIT} for no key update skip locked))`,
+  );
+}
 
 /** A saga is late when a reservation is still there after so many seconds past due: nothing of its order moves then. */
 const EXPIRY_LATE_SECONDS = 10;
@@ -28,11 +63,11 @@ const RESTED = `
 
 /**
  * Orders with something left to do that have not moved for `graceSeconds`: open ones, and ended ones with a charge or refund
- * that is not final. The longer one has rested, the less often it is looked at again, at least every `recheckSeconds`;
+ * that is not final, or with an authorisation. The longer one has rested, the less often it is looked at again, at least every `recheckSeconds`;
  * one that waits for a reservation to fall due only that often, and soon again once that is late. Locks them, and skips those that others
  * have locked.
  *
- * Two selections, since with `or` between them PostgreSQL reads every order there ever was. The ids are an array, so that
+ * Selections of their own, since with `or` between them PostgreSQL reads every order there ever was. The ids are an array, so that
  * the orders are found by their key whatever PostgreSQL believes of the size of the tables.
  */
 export async function selectSuspectsForUpdate(
@@ -47,7 +82,8 @@ export async function selectSuspectsForUpdate(
        where o.status in ${literals(OPEN_ORDER_STATUSES)} and ${RESTED}
      ), unsettled as (
        select o.id, o.checked_at, o.updated_at from orders o
-       where o.id = any (array(${WITH_OPEN_MONEY})) and o.status not in ${literals(OPEN_ORDER_STATUSES)} and ${RESTED}
+       where o.id = any (array(${WITH_OPEN_MONEY} union all select o.id from orders o where ${MAY_BE_AUTHORISED} and ${countOf(AUTHORIZED_PAYMENT_STATUSES)} > 0))
+         and o.status not in ${literals(OPEN_ORDER_STATUSES)} and ${RESTED}
      )
      select id from (select * from open union all select * from unsettled) suspects
      order by checked_at nulls first, updated_at limit $3`,

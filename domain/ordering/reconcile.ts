@@ -4,7 +4,7 @@ import { lookAgain, markChecked } from '../orders/checked';
 import type { OrderInput } from '../orders/types';
 import { readOrderInput } from '../orders/views';
 import { readProgress } from './progress';
-import { selectSuspectsForUpdate } from './reconcile-queries';
+import { selectSuspectsForUpdate, updateMoneyClosed } from './reconcile-queries';
 import { nextStep } from './rules';
 
 /**
@@ -16,6 +16,7 @@ export async function claimRestingOrders(
   db: Database,
   limits: { graceSeconds: number; recheckSeconds: number; limit: number },
 ): Promise<{ id: string }[]> {
+  await updateMoneyClosed(db);
   return db.transaction(async (tx) => {
     const orderIds = await selectSuspectsForUpdate(tx, limits);
     await markChecked(tx, orderIds);

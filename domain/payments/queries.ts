@@ -8,7 +8,7 @@ import {
 } from '../../platform/database/database';
 import { literals } from '../../platform/database/literals';
 import {
-  PAID_PAYMENT_STATUSES,
+  EVER_PAID_STATUSES,
   type AUTHORIZED_PAYMENT_STATUSES,
   type NewPayment,
   type PaymentRow,
@@ -132,13 +132,13 @@ export function updateAuthorized(tx: Transaction, payment: NewAuthorization): Pr
   );
 }
 
-/** Whether money of an order ever came in, or was set aside. */
+/** Whether money of an order ever came in, or was set aside, also where all of it was released since. */
 export async function existsCaptured(on: Queryable, orderId: string): Promise<boolean> {
   const { paid } = await one<{ paid: boolean }>(
     on,
     'payments.exists_captured',
     `select exists (select from payments where order_id = $1
-                    and status in ${literals(PAID_PAYMENT_STATUSES)}) as paid`,
+                    and status in ${literals(EVER_PAID_STATUSES)}) as paid`,
     [orderId],
   );
   return paid;

@@ -31,10 +31,10 @@ export const AUTHORIZED_PAYMENT_STATUSES = [
   'void_planned',
 ] as const satisfies readonly PaymentStatus[];
 
-/** Of these the gateway has, or may have, something that is not final. */
+/** Of these the gateway has, or may have, something that is not final, and is asked by itself. One that is `authorized` waits for its order. */
 export const OPEN_PAYMENT_STATUSES = [
   ...PAYMENT_STATUSES_IN_FLIGHT,
-  ...AUTHORIZED_PAYMENT_STATUSES,
+  'void_planned',
 ] as const satisfies readonly PaymentStatus[];
 
 /**
@@ -65,6 +65,12 @@ export const SETTLED_PAYMENT_STATUSES = [
 export const PAID_PAYMENT_STATUSES = [
   ...AUTHORIZED_PAYMENT_STATUSES,
   ...CAPTURED_PAYMENT_STATUSES,
+] as const satisfies readonly PaymentStatus[];
+
+/** Their customer has paid, or agreed to: also where nothing was taken in the end. */
+export const EVER_PAID_STATUSES = [
+  ...AUTHORIZED_PAYMENT_STATUSES,
+  ...SETTLED_PAYMENT_STATUSES,
 ] as const satisfies readonly PaymentStatus[];
 
 /** Of these there may be money left that may go back. */

@@ -290,6 +290,17 @@ const DEFECTS: Record<string, Defect> = {
         `update orders set updated_at = updated_at - interval '1 day' where id = '${shippedId}'`,
       ),
   },
+  'a payment that was captured and does not say how much': {
+    found: ['order_payments'],
+    details: { why: 'not_counted', amountMinor: 1_000 },
+    repaired: false,
+    plant: ({ shippedId, sql }) =>
+      sql(
+        'alter table payments disable trigger payments_captured_whole',
+        `update payments set capture_planned_minor = 0, captured_minor = 0 where order_id = '${shippedId}'`,
+        'alter table payments enable trigger payments_captured_whole',
+      ),
+  },
   'an order that is fulfilled and was never paid': {
     found: ['order_payments'],
     details: { why: 'unpaid' },

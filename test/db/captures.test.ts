@@ -3,6 +3,8 @@ import { createOutput } from '../../cli/output';
 import { runResolve, runRetry } from '../../cli/refund';
 import { SQL_CHECKS, statementOf } from '../../domain/assurance/checks/checks';
 import { requestCancel } from '../../domain/ordering/cancel';
+import { expireReservation } from '../../domain/ordering/expire';
+import { existingProgress } from '../../domain/ordering/progress';
 import { isLastParcel, settleAuthorizations } from '../../domain/ordering/capture';
 import { settleChargeByHand } from '../../domain/ordering/settle-charge-by-hand';
 import { askCapture } from '../../domain/payments/captures';
@@ -22,7 +24,7 @@ import {
   withoutMulticapture,
   type AuthorisedShop,
 } from './authorised-orders';
-import { carry, giveBack, levelsOf, obligingCarrier, receive, ship, viewOf } from './support';
+import { carry, giveBack, levelsOf, makeDue, obligingCarrier, receive, ship, viewOf } from './support';
 
 let shop: AuthorisedShop;
 beforeAll(async () => {
@@ -675,4 +677,22 @@ test('a parcel that the carrier refuses to stop is captured when it leaves, alth
     if (status === 'booked') await carry(shop.db, id, 'picked_up');
   expect(await shop.carryOn(orderId)).toBe('finish');
   expect(await shop.money(orderId)).toMatchObject([{ status: 'captured', captured: 1_000, refunded: 0 }]);
+});
+
+test('an order of which the paid part was cut whole keeps waiting for the rest when another part expires', async () => {
+  const cut = await shop.product({ AMS: 1 });
+  const late = await shop.product({});
+  const orderId = await shop.authorised({ [cut]: 1, [late]: 2 }, { fulfilment: 'backorder' });
+  await shop.cut(orderId, { [cut]: 1 });
+  await shop.carryOn(orderId);
+  expect(await shop.money(orderId)).toMatchObject([{ status: 'voided', captured: 0 }]);
+  await receive(shop.db, late, 'AMS', 1);
+  const { reservations } = await existingProgress(shop.db, orderId);
+  const [part] = reservations.filter(({ status }) => status === 'pending');
+  await makeDue(shop.db, orderId);
+  const progress = await expireReservation(shop.db, { orderId, reservationId: part!.reservationId });
+  // Its unit goes to the order's own place in the queue, which it still has.
+  expect(progress).toMatchObject({ waitingUnits: 0, reservations: [{ status: 'pending', seq: 3 }] });
+  await requestCancel(shop.db, { orderId, reason: 'enough' });
+  await shop.carryOn(orderId);
 });

@@ -34,8 +34,8 @@ interface PlanNode {
 
 const nodesOf = (node: PlanNode): PlanNode[] => [node, ...(node.Plans ?? []).flatMap(nodesOf)];
 
-/** The nodes of the plan that read orders. */
-async function readersOfOrders(): Promise<PlanNode[]> {
+/** The nodes of the plan that read rows. */
+async function readers(): Promise<PlanNode[]> {
   let nodes: PlanNode[] = [];
   await shop.db.transaction(async (tx) => {
     const explained: Queryable = {
@@ -48,7 +48,14 @@ async function readersOfOrders(): Promise<PlanNode[]> {
     };
     await selectSuspectsForUpdate(explained, LIMITS);
   });
-  return nodes.filter((node) => node['Relation Name'] === 'orders');
+  return nodes.filter((node) => node['Relation Name'] !== undefined);
+}
+
+function mostRead(nodes: readonly PlanNode[]): number {
+  const read = nodes.map(
+    (node) => node['Actual Loops'] * (node['Actual Rows'] + (node['Rows Removed by Filter'] ?? 0)),
+  );
+  return Math.max(...read);
 }
 
 /** One that waits to be paid, one that is being charged, and one that has ended although its charge is not final. */
@@ -71,12 +78,9 @@ test.each(['before the tables are analysed', 'once they are'])(
       `update orders set updated_at = updated_at - interval '1 hour' where id = any ($1)`,
       [orderIds],
     );
-    const readers = await readersOfOrders();
-    expect(readers.map((node) => node['Node Type'])).not.toContain('Seq Scan');
-    const read = readers.map(
-      (node) => node['Actual Loops'] * (node['Actual Rows'] + (node['Rows Removed by Filter'] ?? 0)),
-    );
-    expect(Math.max(...read)).toBeLessThan(100);
+    const orders = (await readers()).filter((node) => node['Relation Name'] === 'orders');
+    expect(orders.map((node) => node['Node Type'])).not.toContain('Seq Scan');
+    expect(mostRead(orders)).toBeLessThan(100);
     const found = (await claimRestingOrders(shop.db, LIMITS)).map(({ id }) => id);
     expect(found.sort()).toEqual(orderIds.sort());
   },
@@ -105,4 +109,56 @@ test('an order that waits to be paid is looked at every ten minutes, soon again 
     [orderId],
   );
   expect([await isClaimed(), await isClaimed()]).toEqual([true, false]);
+});
+
+describe('orders whose money is authorised', () => {
+  /** So many of this status, which have rested, each with a payment. */
+  async function authorised(
+    count: number,
+    status: string,
+    payment: string,
+    rested = '1 second',
+  ): Promise<string[]> {
+    const { rows } = await shop.db.pool.query<{ id: string }>(
+      `with o as (
+         insert into orders (id, customer_id, status, fulfilment, currency, total_minor, reservation_seconds, input, capture, updated_at)
+         select gen_random_uuid(), 'made', $2, 'complete', 'USD', 0, 900, '{}', 'on_shipment', now() - $4::interval
+         from generate_series(1, $1) returning id
+       ), r as (
+         insert into reservations (id, kind, order_id, status, expires_at)
+         select gen_random_uuid(), 'order', id, 'confirmed', now() from o returning id, order_id
+       ), p as (
+         insert into payments (id, order_id, reservation_id, attempt, update_id, status, amount_minor, currency, method, token, gateway)
+         select gen_random_uuid(), order_id, id, 1, 'u', $3, 0, 'USD', 'card', 't', 'sandbox' from r
+       )
+       select id from o`,
+      [count, status, payment, rested],
+    );
+    return rows.map(({ id }) => id);
+  }
+
+  afterEach(async () => {
+    for (const table of ['payments', 'reservations'])
+      await shop.db.pool.query(
+        `delete from ${table} where order_id in (select id from orders where customer_id = 'made')`,
+      );
+    await shop.db.pool.query(`delete from orders where customer_id = 'made'`);
+  });
+
+  test('are not read while they are open and move; one that has ended is found, and one of which nothing is authorised is read once', async () => {
+    await authorised(3_000, 'paid', 'authorized');
+    const [left] = await authorised(1, 'fulfilled', 'authorized', '1 hour');
+    const closed = await authorised(500, 'fulfilled', 'captured', '1 hour');
+    await shop.db.pool.query('vacuum analyze');
+    const claimed = async () => (await claimRestingOrders(shop.db, LIMITS)).map(({ id }) => id);
+    expect(await claimed()).toContain(left);
+    expect(await claimed()).not.toContain(left);
+    const { rows } = await shop.db.pool.query(
+      'select id from orders where id = any ($1) and money_closed_at is null',
+      [[left, ...closed]],
+    );
+    expect(rows).toEqual([{ id: left }]);
+    const found = await readers();
+    expect(mostRead(found.filter((node) => node['Relation Name'] === 'payments'))).toBeLessThan(100);
+  });
 });

@@ -26,7 +26,7 @@ const CONSTRAINTS: readonly [string, string][] = [
   ['stock_reserved_not_negative', 'WOULD_GO_NEGATIVE'],
   ['ledger_keys_pkey', 'ALREADY_APPLIED'],
   ['payments_one_in_flight', 'PAYMENT_IN_PROGRESS'],
-  ['payments_one_capture_per_reservation', 'ALREADY_PAID'],
+  ['payments_one_per_reservation', 'ALREADY_PAID'],
   ['refunds_within_capture', 'REFUND_EXCEEDS_CAPTURE'],
 ];
 

@@ -5,6 +5,7 @@ import { OPEN_ORDER_STATUSES, PAID_ORDER_STATUSES } from '../../orders/types';
 import { LEFT_SHIPMENT_STATUSES } from '../../fulfilment/types';
 import {
   SETTLED_PAYMENT_STATUSES,
+  CAPTURED_PAYMENT_STATUSES,
   PAID_PAYMENT_STATUSES,
   REFUND_ORIGINS_OF_SHIPPED,
 } from '../../payments/types';
@@ -15,6 +16,9 @@ const RECENT = `($1::timestamptz is null or o.updated_at >= $1)`;
 function check(name: string, text: string, { since }: CheckRun) {
   return { name: `consistency.${name}`, text, values: [since] };
 }
+
+/** Nothing of it can be refunded. */
+const NOT_COUNTED = `(captured_minor = 0 and amount_minor > 0 and status in ${literals(CAPTURED_PAYMENT_STATUSES)})`;
 
 /** The parts of an order against each other. Each rule holds after every transaction, except for `order_payments`. */
 export const ORDER_CHECKS: readonly SqlCheck[] = [
@@ -115,7 +119,7 @@ export const ORDER_CHECKS: readonly SqlCheck[] = [
     title: 'What was captured and is not planned to go back is worth what shipped',
     severity: 'critical',
     finding:
-      'A payment: orderId, paymentId, why (refunds_differ, unpaid, kept), amountMinor; refundedMinor and plannedMinor (by the payment), refundsMinor and plannedRefundsMinor (by its refunds); shippedMinor, currency',
+      'A payment: orderId, paymentId, why (refunds_differ, unpaid, kept, not_counted: it says that money was captured, and not how much), amountMinor; refundedMinor and plannedMinor (by the payment), refundsMinor and plannedRefundsMinor (by its refunds); shippedMinor, currency',
     repair: 'For a person: money is never moved by a script.',
     statement: ({ since, graceSeconds }) => ({
       name: 'consistency.order_payments',
@@ -147,9 +151,10 @@ export const ORDER_CHECKS: readonly SqlCheck[] = [
         ), wrong as (
           select order_id, id as payment_id, amount_minor, refunded_minor, refunds_minor, refund_planned_minor, planned_minor,
             shipped_minor, currency,
-            case when refunded_minor <> refunds_minor or refund_planned_minor <> planned_minor then 'refunds_differ' else 'kept' end as why
+            case when refunded_minor <> refunds_minor or refund_planned_minor <> planned_minor then 'refunds_differ'
+                 when ${NOT_COUNTED} then 'not_counted' else 'kept' end as why
           from payment
-          where refunded_minor <> refunds_minor or refund_planned_minor <> planned_minor
+          where refunded_minor <> refunds_minor or refund_planned_minor <> planned_minor or ${NOT_COUNTED}
              or (order_status not in ${literals(OPEN_ORDER_STATUSES)}
                  and order_updated_at < statement_timestamp() - make_interval(secs => $2)
                  and kept_minor <> shipped_minor
