@@ -12,6 +12,7 @@ import {
 } from '../stock/reservations/reservations';
 import { newId } from '../../platform/ids';
 import { closeBackorders } from './backorders/backorders';
+import { selectBeingAdded } from './being-added-queries';
 import { existingProgress } from './progress';
 import { releaseLines, type EndOfOrder, type ReleasedLine } from './release';
 import type { OrderProgress } from './types';
@@ -71,8 +72,8 @@ export async function concludeCancel(db: Database, orderId: string): Promise<Ord
 }
 
 /**
- * Gives up a reservation whose charge stays unresolved for too long, and the order's places in the queues before it. One
- * whose charge was resolved meanwhile is left alone. The charge is still looked up afterwards; should it turn out to be
+ * Gives up a reservation whose charge stays unresolved for too long, and the order's places in the queues before it, unless it is only what
+ * an amendment adds: then the order is to be as it was. One whose charge was resolved meanwhile is left alone. The charge is still looked up afterwards; should it turn out to be
  * captured, the money goes back.
  */
 export async function abandonReservation(
@@ -85,7 +86,8 @@ export async function abandonReservation(
     return reservations.filter(({ id, status }) => id === reservationId && status === 'charging');
   };
   await db.retrying(async (tx) => {
-    if ((await abandoned(tx)).length > 0) await closeBackorders(tx, orderId);
+    const isAddition = (await selectBeingAdded(tx, orderId)).has(reservationId);
+    if (!isAddition && (await abandoned(tx)).length > 0) await closeBackorders(tx, orderId);
   });
   await db.retrying(async (tx) =>
     releaseReservations(tx, await abandoned(tx), { orderId, endAs: 'failed', failure }),

@@ -3,7 +3,12 @@ import { createWarehouseDirectory } from '../../domain/catalog/warehouses';
 import { claimShipments } from '../../domain/fulfilment/book';
 import { createOrderAmender } from '../../domain/ordering/amendments/amend';
 import { readAmendment, requestAmend } from '../../domain/ordering/amendments/request';
-import { cancelUndelivered, concludeCancel, requestCancel } from '../../domain/ordering/cancel';
+import {
+  abandonReservation,
+  cancelUndelivered,
+  concludeCancel,
+  requestCancel,
+} from '../../domain/ordering/cancel';
 import { cutUnits } from '../../domain/ordering/cuts/cut';
 import { readCut, requestCut } from '../../domain/ordering/cuts/request';
 import { expireReservation } from '../../domain/ordering/expire';
@@ -295,6 +300,20 @@ describe('an order that is not paid for', () => {
   });
 });
 
+it('an order of which all waits for stock still waits when what is added to it expires', async () => {
+  const [later, now] = [await shop.product({}), await shop.product({ AMS: 1 })];
+  const orderId = await placed({ [later]: 1 }, { fulfilment: 'backorder', payment: PAYMENT });
+  const before = asBefore(await viewOf(shop.db, orderId));
+  const requestId = await ask(orderId, { [now]: 1 });
+  await amend(orderId);
+  await makeDue(shop.db, orderId);
+  const [own] = (await existingProgress(shop.db, orderId)).reservations;
+  await twice(shop.db, () => expireReservation(shop.db, { orderId, reservationId: own!.reservationId }));
+  await carryOut(orderId);
+  expect(await outcomeOf(requestId)).toMatchObject({ state: 'refused', code: 'NOT_AMENDABLE' });
+  expect(asBefore(await viewOf(shop.db, orderId))).toEqual(before);
+});
+
 describe('an order that is paid for', () => {
   it('is charged for what is added, and only then what is taken out is cut and its price goes back', async () => {
     const [more, less] = [await shop.product({ AMS: 3 }), await shop.product({ AMS: 2, BER: 1 })];
@@ -547,6 +566,19 @@ describe('an order that is paid for', () => {
     const orderId = await paid({ [sku]: 1 });
     expect(await refused(orderId, { [sku]: 3 })).toMatchObject({ code: 'OUT_OF_STOCK' });
     expect(await claimed(orderId)).toHaveLength(1);
+  });
+
+  it('waits for stock as before when the charge of what is added stays unresolved', async () => {
+    const [sku, other] = [await shop.product({ AMS: 1 }), await shop.product({ AMS: 1 })];
+    const orderId = await paid({ [sku]: 3 }, { fulfilment: 'backorder' });
+    const before = asBefore(await viewOf(shop.db, orderId));
+    const requestId = await ask(orderId, { [other]: 1 });
+    const { reservations } = await carryOut(orderId);
+    const reservationId = reservations.find(({ status }) => status === 'charging')!.reservationId;
+    await abandonReservation(shop.db, { orderId, reservationId });
+    await carryOut(orderId);
+    expect(await outcomeOf(requestId)).toMatchObject({ state: 'refused', code: 'NOT_AMENDABLE' });
+    expect(asBefore(await viewOf(shop.db, orderId))).toEqual(before);
   });
 
   it('and is cancelled while what is added is charged: all of it ends, and the amendment is refused', async () => {

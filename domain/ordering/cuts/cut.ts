@@ -11,6 +11,7 @@ import {
   setReservationStatus,
 } from '../../stock/reservations/reservations';
 import { lockWaiting, takeWaiting } from '../backorders/backorders';
+import { selectBeingAdded } from '../being-added-queries';
 import { emptiedBy } from '../emptied';
 import { existingProgress } from '../progress';
 import { releaseLines, type ReleasedLine } from '../release';
@@ -19,7 +20,6 @@ import { planRefundsOfUnshipped, unshippedOf } from '../unshipped';
 import {
   addDone,
   endCuts,
-  selectBeingAdded,
   selectOpenForUpdate,
   selectStoppable,
   selectUndecided,
