@@ -28,6 +28,7 @@ import { expectInvariants } from '../support/invariants';
 import { waitFor } from '../support/wait';
 import {
   addProduct,
+  AMSTERDAM,
   capture,
   CARRIER,
   carry,
@@ -505,6 +506,45 @@ describe('an order that is paid for', () => {
     expect(await outcomeOf(requestId)).toMatchObject({ state: 'done' });
     expect(unitsOf(await viewOf(shop.db, orderId))).toEqual({ [sku]: [1, 0, 1], [other]: [1, 0, 0] });
     expect(await claimed(orderId)).toHaveLength(2);
+  });
+
+  describe('and whose parcel cannot be stopped, although it is held', () => {
+    /** The amendment takes a unit out of a parcel that the carrier has refused to stop. */
+    async function unstoppable(added: 0 | 1) {
+      const [sku, other] = [await shop.product({ AMS: 2 }), await shop.product({ AMS: 1 })];
+      const orderId = await paid({ [sku]: 2 });
+      const shipTo = { region: 'us-east' };
+      const requestId = await ask(orderId, added === 0 ? { [sku]: 1 } : { [sku]: 1, [other]: 1 }, shipTo);
+      await amend(orderId);
+      await shop.db.pool.query(
+        `update shipments set status = 'booked', stop_refused_at = clock_timestamp() where order_id = $1`,
+        [orderId],
+      );
+      await carryOut(orderId);
+      return { orderId, sku, other, requestId, notTakenOut: [{ sku, quantity: 1 }], shipTo };
+    }
+
+    it('stays as it was when nothing was added', async () => {
+      const { orderId, sku, requestId, notTakenOut } = await unstoppable(0);
+      expect(await outcomeOf(requestId)).toMatchObject({
+        state: 'refused',
+        code: 'NOT_AMENDABLE',
+        details: { notTakenOut },
+      });
+      const view = await viewOf(shop.db, orderId);
+      expect(view).toMatchObject({ shipTo: AMSTERDAM, totalMinor: 2_000 });
+      expect(unitsOf(view)).toEqual({ [sku]: [2, 0, 0] });
+    });
+
+    it('says which units stayed in it when more was added', async () => {
+      const { orderId, sku, other, requestId, notTakenOut, shipTo } = await unstoppable(1);
+      await capture(shop.db, orderId, 2);
+      await carryOut(orderId);
+      expect(await outcomeOf(requestId)).toMatchObject({ state: 'done', details: { notTakenOut } });
+      const view = await viewOf(shop.db, orderId);
+      expect(view).toMatchObject({ shipTo, totalMinor: 3_000 });
+      expect(unitsOf(view)).toEqual({ [sku]: [2, 0, 0], [other]: [1, 0, 0] });
+    });
   });
 
   describe('of which a client takes units out while more of them are charged', () => {

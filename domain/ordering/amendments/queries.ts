@@ -94,12 +94,16 @@ export function updateStage(tx: Transaction, requestId: string, stage: Amendment
   ]);
 }
 
-export function updateDone(tx: Transaction, requestId: string): Promise<number> {
+export function updateDone(
+  tx: Transaction,
+  requestId: string,
+  details: Readonly<Record<string, unknown>>,
+): Promise<number> {
   return execute(
     tx,
     'amendments.done',
-    `update order_amendments set state = 'done', stage = null where id = $1`,
-    [requestId],
+    `update order_amendments set state = 'done', stage = null, details = $2 where id = $1`,
+    [requestId, JSON.stringify(details)],
   );
 }
 
