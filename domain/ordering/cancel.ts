@@ -12,11 +12,10 @@ import {
 } from '../stock/reservations/reservations';
 import { newId } from '../../platform/ids';
 import { closeBackorders } from './backorders/backorders';
-import { selectBeingAdded } from './being-added-queries';
 import { existingProgress } from './progress';
 import { releaseLines, type EndOfOrder, type ReleasedLine } from './release';
 import type { OrderProgress } from './types';
-import { planRefundsOfUnshipped, unshippedOf } from './unshipped';
+import { beingAddedOf, planRefundsOfUnshipped, unshippedOf } from './unshipped';
 
 /** Longer than a cancellation takes: a signal that arrives while it runs would make the engine fail the update. */
 const LOOK_AGAIN_SECONDS = 15;
@@ -86,7 +85,7 @@ export async function abandonReservation(
     return reservations.filter(({ id, status }) => id === reservationId && status === 'charging');
   };
   await db.retrying(async (tx) => {
-    const isAddition = (await selectBeingAdded(tx, orderId)).has(reservationId);
+    const isAddition = (await beingAddedOf(tx, orderId)).has(reservationId);
     if (!isAddition && (await abandoned(tx)).length > 0) await closeBackorders(tx, orderId);
   });
   await db.retrying(async (tx) =>

@@ -20,10 +20,10 @@ import {
 import { stock } from './backorders/stock-with-backorders';
 import { settleStatus } from '../orders/status';
 import { closeBackorders, isBackorderDue } from './backorders/backorders';
-import { selectBeingAdded } from './being-added-queries';
 import { existingProgress } from './progress';
 import { releaseLines } from './release';
 import type { OrderProgress } from './types';
+import { beingAddedOf } from './unshipped';
 
 /**
  * Ends an unpaid reservation that is past due, by PostgreSQL's clock. One that is not due, or that was paid or ended
@@ -42,7 +42,7 @@ export async function expireReservation(
     if (!reservations.some((reservation) => reservation.id === reservationId && isDue(reservation))) return;
     // A charge takes all of these locks too, so an order that is not being paid here is not paid meanwhile.
     const beingPaid = reservations.some(({ status }) => status === 'charging');
-    if ((await selectBeingAdded(tx, orderId)).has(reservationId)) return;
+    if ((await beingAddedOf(tx, orderId)).has(reservationId)) return;
     if (!beingPaid && !(await wasEverPaid(tx, orderId))) await closeBackorders(tx, orderId);
   });
   await db.retrying(async (tx) => {
