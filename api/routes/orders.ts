@@ -142,7 +142,8 @@ export function orderActions(context: ApiContext, knownTokens: readonly string[]
           'An order that is not paid for keeps its hold, which expires when it did. What is added to a paid order is charged to ' +
           'its stored payment method; only once that is paid is the rest taken out, with its refund. More units are taken from ' +
           'stock, never backordered; `shortages` count those that the order does not have yet. A product whose price has changed since ' +
-          'cannot be added (PRICE_CHANGED). A new `shipTo` does not move what is reserved. NOT_AMENDABLE: `detail` says why.',
+          'cannot be added (PRICE_CHANGED). A new `shipTo` does not move what is reserved. NOT_AMENDABLE: `detail` says why. ' +
+          'Units that could not be taken out are in `notTakenOut` of the event `order_amended`, or of the problem where nothing changed.',
         keyed: true,
         params: idParams,
         body: amendBody,

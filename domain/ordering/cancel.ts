@@ -17,7 +17,7 @@ import { closeBackorders } from './backorders/backorders';
 import { existingProgress } from './progress';
 import { releaseLines, type EndOfOrder, type ReleasedLine } from './release';
 import type { OrderProgress } from './types';
-import { planRefundsOfUnshipped, unshippedOf } from './unshipped';
+import { beingAddedOf, planRefundsOfUnshipped, unshippedOf } from './unshipped';
 
 /** Longer than a cancellation takes: a signal that arrives while it runs would make the engine fail the update. */
 const LOOK_AGAIN_SECONDS = 15;
@@ -73,9 +73,10 @@ export async function concludeCancel(db: Database, orderId: string): Promise<Ord
 }
 
 /**
- * Gives up the reservation of a payment whose charge stays unresolved for too long, and the order's places in the queues before it. One
- * whose charge was resolved meanwhile is left alone, as is one for which another payment took over. The charge is still looked up
- * afterwards; should it turn out to be captured, the money goes back.
+ * Gives up the reservation of a payment whose charge stays unresolved for too long, and the order's places in the queues before it,
+ * unless it is only what an amendment adds: then the order is to be as it was. One whose charge was resolved meanwhile is left alone, as is
+ * one for which another payment took over. The charge is still looked up afterwards; should it turn out to be captured, the money goes
+ * back.
  */
 export async function abandonReservation(
   db: Database,
@@ -90,7 +91,8 @@ export async function abandonReservation(
     return reservations.filter(({ id, status }) => id === payment.reservationId && status === 'charging');
   };
   await db.retrying(async (tx) => {
-    if ((await abandoned(tx)).length > 0) await closeBackorders(tx, orderId);
+    const additions = await beingAddedOf(tx, orderId);
+    if ((await abandoned(tx)).some(({ id }) => !additions.has(id))) await closeBackorders(tx, orderId);
   });
   await db.retrying(async (tx) =>
     releaseReservations(tx, await abandoned(tx), { orderId, endAs: 'failed', failure }),

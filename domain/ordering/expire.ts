@@ -23,11 +23,13 @@ import { closeBackorders, isBackorderDue } from './backorders/backorders';
 import { existingProgress } from './progress';
 import { releaseLines } from './release';
 import type { OrderProgress } from './types';
+import { beingAddedOf } from './unshipped';
 
 /**
  * Ends an unpaid reservation that is past due, by PostgreSQL's clock. One that is not due, or that was paid or ended
  * meanwhile, is left alone; the progress returned says which. Of an order that was never paid, what waits for stock is given
- * up as well, first and in a transaction of its own, so that the freed stock is not allocated to it.
+ * up as well, first and in a transaction of its own, so that the freed stock is not allocated to it; not with what an amendment adds,
+ * without which the order is to be as it was.
  *
  * @throws `ORDER_NOT_FOUND`
  */
@@ -40,6 +42,7 @@ export async function expireReservation(
     if (!reservations.some((reservation) => reservation.id === reservationId && isDue(reservation))) return;
     // A charge takes all of these locks too, so an order that is not being paid here is not paid meanwhile.
     const beingPaid = reservations.some(({ status }) => status === 'charging');
+    if ((await beingAddedOf(tx, orderId)).has(reservationId)) return;
     if (!beingPaid && !(await wasEverPaid(tx, orderId))) await closeBackorders(tx, orderId);
   });
   await db.retrying(async (tx) => {

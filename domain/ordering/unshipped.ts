@@ -5,6 +5,8 @@ import { lockRefundable, planRefunds } from '../payments/refund';
 import type { OpenLine } from '../stock/reservations/reservations';
 import { selectUnshipped } from './unshipped-queries';
 
+export { selectBeingAdded as beingAddedOf } from './being-added-queries';
+
 /**
  * Reservations of an order that are paid for and of which nothing is in a shipment yet: those of a review. The caller has locked the
  * order's reservations, as whoever creates their shipments does.

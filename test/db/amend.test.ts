@@ -3,7 +3,12 @@ import { createWarehouseDirectory } from '../../domain/catalog/warehouses';
 import { claimShipments } from '../../domain/fulfilment/book';
 import { createOrderAmender } from '../../domain/ordering/amendments/amend';
 import { readAmendment, requestAmend } from '../../domain/ordering/amendments/request';
-import { cancelUndelivered, concludeCancel, requestCancel } from '../../domain/ordering/cancel';
+import {
+  abandonReservation,
+  cancelUndelivered,
+  concludeCancel,
+  requestCancel,
+} from '../../domain/ordering/cancel';
 import { cutUnits } from '../../domain/ordering/cuts/cut';
 import { readCut, requestCut } from '../../domain/ordering/cuts/request';
 import { expireReservation } from '../../domain/ordering/expire';
@@ -23,6 +28,7 @@ import { expectInvariants } from '../support/invariants';
 import { waitFor } from '../support/wait';
 import {
   addProduct,
+  AMSTERDAM,
   capture,
   CARRIER,
   carry,
@@ -295,6 +301,20 @@ describe('an order that is not paid for', () => {
   });
 });
 
+it('an order of which all waits for stock still waits when what is added to it expires', async () => {
+  const [later, now] = [await shop.product({}), await shop.product({ AMS: 1 })];
+  const orderId = await placed({ [later]: 1 }, { fulfilment: 'backorder', payment: PAYMENT });
+  const before = asBefore(await viewOf(shop.db, orderId));
+  const requestId = await ask(orderId, { [now]: 1 });
+  await amend(orderId);
+  await makeDue(shop.db, orderId);
+  const [own] = (await existingProgress(shop.db, orderId)).reservations;
+  await twice(shop.db, () => expireReservation(shop.db, { orderId, reservationId: own!.reservationId }));
+  await carryOut(orderId);
+  expect(await outcomeOf(requestId)).toMatchObject({ state: 'refused', code: 'NOT_AMENDABLE' });
+  expect(asBefore(await viewOf(shop.db, orderId))).toEqual(before);
+});
+
 describe('an order that is paid for', () => {
   it('is charged for what is added, and only then what is taken out is cut and its price goes back', async () => {
     const [more, less] = [await shop.product({ AMS: 3 }), await shop.product({ AMS: 2, BER: 1 })];
@@ -488,6 +508,45 @@ describe('an order that is paid for', () => {
     expect(await claimed(orderId)).toHaveLength(2);
   });
 
+  describe('and whose parcel cannot be stopped, although it is held', () => {
+    /** The amendment takes a unit out of a parcel that the carrier has refused to stop. */
+    async function unstoppable(added: 0 | 1) {
+      const [sku, other] = [await shop.product({ AMS: 2 }), await shop.product({ AMS: 1 })];
+      const orderId = await paid({ [sku]: 2 });
+      const shipTo = { region: 'us-east' };
+      const requestId = await ask(orderId, added === 0 ? { [sku]: 1 } : { [sku]: 1, [other]: 1 }, shipTo);
+      await amend(orderId);
+      await shop.db.pool.query(
+        `update shipments set status = 'booked', stop_refused_at = clock_timestamp() where order_id = $1`,
+        [orderId],
+      );
+      await carryOut(orderId);
+      return { orderId, sku, other, requestId, notTakenOut: [{ sku, quantity: 1 }], shipTo };
+    }
+
+    it('stays as it was when nothing was added', async () => {
+      const { orderId, sku, requestId, notTakenOut } = await unstoppable(0);
+      expect(await outcomeOf(requestId)).toMatchObject({
+        state: 'refused',
+        code: 'NOT_AMENDABLE',
+        details: { notTakenOut },
+      });
+      const view = await viewOf(shop.db, orderId);
+      expect(view).toMatchObject({ shipTo: AMSTERDAM, totalMinor: 2_000 });
+      expect(unitsOf(view)).toEqual({ [sku]: [2, 0, 0] });
+    });
+
+    it('says which units stayed in it when more was added', async () => {
+      const { orderId, sku, other, requestId, notTakenOut, shipTo } = await unstoppable(1);
+      await capture(shop.db, orderId, 2);
+      await carryOut(orderId);
+      expect(await outcomeOf(requestId)).toMatchObject({ state: 'done', details: { notTakenOut } });
+      const view = await viewOf(shop.db, orderId);
+      expect(view).toMatchObject({ shipTo, totalMinor: 3_000 });
+      expect(unitsOf(view)).toEqual({ [sku]: [2, 0, 0], [other]: [1, 0, 0] });
+    });
+  });
+
   describe('of which a client takes units out while more of them are charged', () => {
     /** Two units that are paid for and two that are being charged. `during`: when the client asks for one less. */
     async function cutDuring(during: 'before its charge' | 'while it is charged') {
@@ -547,6 +606,19 @@ describe('an order that is paid for', () => {
     const orderId = await paid({ [sku]: 1 });
     expect(await refused(orderId, { [sku]: 3 })).toMatchObject({ code: 'OUT_OF_STOCK' });
     expect(await claimed(orderId)).toHaveLength(1);
+  });
+
+  it('waits for stock as before when the charge of what is added stays unresolved', async () => {
+    const [sku, other] = [await shop.product({ AMS: 1 }), await shop.product({ AMS: 1 })];
+    const orderId = await paid({ [sku]: 3 }, { fulfilment: 'backorder' });
+    const before = asBefore(await viewOf(shop.db, orderId));
+    const requestId = await ask(orderId, { [other]: 1 });
+    const { reservations } = await carryOut(orderId);
+    const reservationId = reservations.find(({ status }) => status === 'charging')!.reservationId;
+    await abandonReservation(shop.db, { orderId, reservationId });
+    await carryOut(orderId);
+    expect(await outcomeOf(requestId)).toMatchObject({ state: 'refused', code: 'NOT_AMENDABLE' });
+    expect(asBefore(await viewOf(shop.db, orderId))).toEqual(before);
   });
 
   it('and is cancelled while what is added is charged: all of it ends, and the amendment is refused', async () => {

@@ -16,14 +16,23 @@ export async function refuse(
   return [];
 }
 
-/** Ends an amendment of which all is done. Locks the order's row. */
+/**
+ * Ends an amendment that is done. Locks the order's row.
+ *
+ * @param done.notTakenOut units that should have been taken out and could not: they are said
+ */
 export async function conclude(
   tx: Transaction,
   { orderId, requestId, shipTo }: OpenAmendment,
-  { items, totalMinor }: { items: OrderedItems; totalMinor: number },
+  {
+    items,
+    totalMinor,
+    notTakenOut = [],
+  }: { items: OrderedItems; totalMinor: number; notTakenOut?: OrderedItems },
 ): Promise<void> {
-  await updateDone(tx, requestId);
+  const left = notTakenOut.length === 0 ? {} : { notTakenOut };
+  await updateDone(tx, requestId, left);
   await amendOrder(tx, orderId, { added: [], totalMinor: 0, items });
-  const data = { requestId, items, totalMinor, ...(shipTo === null ? {} : { shipTo }) };
+  const data = { requestId, items, totalMinor, ...left, ...(shipTo === null ? {} : { shipTo }) };
   await appendEvents(tx, [{ orderId, type: 'order_amended', data }]);
 }

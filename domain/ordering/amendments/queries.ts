@@ -87,12 +87,16 @@ export function updateBegun(
   );
 }
 
-export function updateDone(tx: Transaction, requestId: string): Promise<number> {
+export function updateDone(
+  tx: Transaction,
+  requestId: string,
+  details: Readonly<Record<string, unknown>>,
+): Promise<number> {
   return execute(
     tx,
     'amendments.done',
-    `update order_amendments set state = 'done', stage = null where id = $1`,
-    [requestId],
+    `update order_amendments set state = 'done', stage = null, details = $2 where id = $1`,
+    [requestId, JSON.stringify(details)],
   );
 }
 

@@ -4,7 +4,7 @@ import { amendOrder, readAmendable, readAmendableItems, unamendOrder } from '../
 import { hasEnded } from '../../orders/rules';
 import { readOrderPayments } from '../../payments/payments';
 import { openLines, setReservationStatus, type ReservationRow } from '../../stock/reservations/reservations';
-import { readCutPrice } from '../cuts/request';
+import { readCut, readCutPrice } from '../cuts/request';
 import { releaseLines, type ReleasedLine } from '../release';
 import { beginCuts } from './begin-cuts';
 import { conclude, refuse } from './conclude';
@@ -20,7 +20,10 @@ export async function afterCharge(tx: Transaction, amendment: OpenAmendment): Pr
   else await finish(tx, amendment);
 }
 
-/** What was added is paid for, and what was taken out is cut. Locks the order's shipments, then its row. */
+/**
+ * What was added is paid for, and what was to be taken out was cut as far as that was possible: what was not is said. Where nothing was
+ * added, and nothing could be taken out, the order is as before. Locks the order's shipments, then its row.
+ */
 export async function finish(tx: Transaction, amendment: OpenAmendment): Promise<void> {
   const { orderId, requestId } = amendment;
   await releaseHeldShipments(tx, orderId);
@@ -33,11 +36,25 @@ export async function finish(tx: Transaction, amendment: OpenAmendment): Promise
     return;
   }
   const items = (await readAmendableItems(tx, orderId)).filter(({ quantity }) => quantity > 0);
+  const notTakenOut = changesOf(items, amendment.items).reductions.map(({ sku, quantity }) => ({
+    sku,
+    quantity,
+  }));
+  const added = amendment.undo?.added ?? [];
+  if (notTakenOut.length > 0 && added.length === 0 && (await readCut(tx, requestId))?.units === 0) {
+    const { shipTo } = amendment.undo ?? {};
+    await unamendOrder(tx, orderId, { added, totalMinor: 0, ...(shipTo === undefined ? {} : { shipTo }) });
+    await refuse(tx, amendment, { ...notAmendable(NOTHING_CUT), details: { notTakenOut } });
+    return;
+  }
   await conclude(tx, amendment, {
     items: items.map(({ sku, quantity }) => ({ sku, quantity })),
     totalMinor: order.totalMinor,
+    notTakenOut,
   });
 }
+
+const NOTHING_CUT = 'None of the units could be taken out: their parcels have left or cannot be stopped.';
 
 /**
  * What was added was not paid for: it is given up, and the order is as before. Locks stock, shipments and the order's row.

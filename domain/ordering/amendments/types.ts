@@ -59,6 +59,7 @@ export interface AmendmentOutcome {
   state: CancelState;
   code: AmendRefusalCode | null;
   detail: string | null;
+  /** Figures of why it was refused. `notTakenOut` (`OrderedItems`): units that should have been taken out and could not. */
   details: Readonly<Record<string, unknown>>;
 }
 

@@ -15,11 +15,10 @@ import { emptiedBy } from '../emptied';
 import { existingProgress } from '../progress';
 import { releaseLines, type ReleasedLine } from '../release';
 import type { OrderProgress } from '../types';
-import { planRefundsOfUnshipped, unshippedOf } from '../unshipped';
+import { beingAddedOf, planRefundsOfUnshipped, unshippedOf } from '../unshipped';
 import {
   addDone,
   endCuts,
-  selectBeingAdded,
   selectOpenForUpdate,
   selectStoppable,
   selectUndecided,
@@ -75,7 +74,7 @@ async function cutUnshipped(tx: Transaction, orderId: string): Promise<void> {
   const cuts = await selectOpenForUpdate(tx, orderId);
   if (cuts.length === 0) return;
   const paid = await unshippedOf(tx, orderId);
-  const added = await selectBeingAdded(tx, orderId);
+  const added = await beingAddedOf(tx, orderId);
   const unpaid = all.filter(({ id, status }) => status === 'pending' && !added.has(id));
   const from = [...unpaid, ...all.filter(({ id }) => paid.has(id))];
   if (from.length === 0) return;

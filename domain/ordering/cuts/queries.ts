@@ -10,7 +10,6 @@ import { literals } from '../../../platform/database/literals';
 import { STOPPABLE_SHIPMENT_STATUSES } from '../../fulfilment/types';
 import { priceSql } from '../../orders/price-sql';
 import type { CancelState } from '../../orders/types';
-import { beingAdded } from '../being-added-sql';
 import { undecided } from './undecided-sql';
 
 export interface NewCut {
@@ -128,17 +127,6 @@ export function endCuts(
      where id = any ($1::uuid[]) and state = 'open' returning request_id as "requestId", state`,
     [cutIds],
   );
-}
-
-/** Reservations of an order that are left to an amendment which is not settled. */
-export async function selectBeingAdded(tx: Transaction, orderId: string): Promise<Set<string>> {
-  const found = await many<{ id: string }>(
-    tx,
-    'cuts.being_added',
-    `select r.id from reservations r where r.order_id = $1 and ${beingAdded('r')}`,
-    [orderId],
-  );
-  return new Set(found.map(({ id }) => id));
 }
 
 /** Those of these products of an order of which it is not known yet what there is to cut. */
