@@ -9,7 +9,7 @@ import { isGiven, loadEnvFile, readCommandSettings, type GivenSettings } from '.
 import { addJobCommands } from './job-commands';
 import { createOutput } from './output';
 import { addOrderCommands } from './order-commands';
-import { addRefundCommands } from './refund-commands';
+import { addMoneyCommands } from './money-commands';
 
 /** Settings that can't be used, apart from 1 for what went wrong while running. */
 const EXIT_USAGE = 2;
@@ -179,7 +179,7 @@ Exit codes: 0 all went well, 1 something failed, 2 wrong usage or settings.`,
     });
 
   addJobCommands(program, output, finish);
-  addRefundCommands(program, output, finish);
+  addMoneyCommands(program, output, finish);
   addOrderCommands(program, output, finish);
 
   for (const command of program.commands) command.configureHelp({ sortOptions: true });

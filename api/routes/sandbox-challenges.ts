@@ -7,6 +7,7 @@ import {
 } from '../../integrations/sandbox-gateway/challenges';
 import { html, sendPage, type Html } from '../http/html';
 import { notFound } from '../http/problems';
+import { readReturnUrl } from '../http/return-url';
 import { route, type Route } from '../http/route';
 import type { ApiContext } from '../services/context';
 
@@ -83,9 +84,7 @@ export function sandboxChallengeRoutes({
 
 /** Undefined: there is none, or a browser is not to be sent there. */
 function returnUrlOf({ returnUrl }: Challenge): URL | undefined {
-  if (returnUrl === null || !URL.canParse(returnUrl)) return undefined;
-  const url = new URL(returnUrl);
-  return url.protocol === 'https:' || url.protocol === 'http:' ? url : undefined;
+  return returnUrl === null ? undefined : readReturnUrl(returnUrl);
 }
 
 function pageOf(charge: Challenge): Html {

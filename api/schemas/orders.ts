@@ -19,6 +19,7 @@ import {
 } from '../../domain/payments/types';
 import { SHOWN_RESERVATION_STATUSES } from '../../domain/stock/reservations/types';
 import { SOURCING_STRATEGIES } from '../../domain/stock/sourcing/types';
+import { readReturnUrl } from '../http/return-url';
 import { count, currency, line, money, pageOf, sku, time, uuid, warehouseCode } from './common';
 
 const MAX_QUANTITY = 1_000_000;
@@ -39,6 +40,9 @@ export const paymentMethod = z
     returnUrl: z
       .url({ protocol: /^https?$/ })
       .max(2_000)
+      .refine((text) => readReturnUrl(text) !== undefined, {
+        error: 'must have a host of letters, digits, dots and hyphens, and no credentials',
+      })
       .nullish()
       .transform((given) => given ?? undefined)
       .meta({ description: 'Where the customer goes on after authenticating, where a redirect may follow' }),

@@ -3,7 +3,7 @@ import { parcelsThatLeft } from '../fulfilment/shipments-of-order';
 import { raiseAttention } from '../orders/attention';
 import { recordCancelRequest } from '../orders/cancel-request';
 import { appendEvents } from '../orders/events';
-import { pricesOf } from '../orders/payment-terms';
+import { pricesOf, pricesOfLines } from '../orders/payment-terms';
 import type { NewEvent } from '../orders/types';
 import {
   clearLapse,
@@ -87,22 +87,20 @@ async function readPaidUnits(
     tx,
     payments.map(({ reservationId }) => reservationId),
   );
-  const prices = await pricesOf(tx, orderId, [
-    ...left.map(({ shipmentId: group, productId, quantity }) => ({ group, productId, quantity })),
-    ...reserved.map(({ reservationId: group, productId, openQuantity: quantity }) => ({
-      group,
-      productId,
-      quantity,
-    })),
-  ]);
+  const priceOfParcel = await pricesOf(
+    tx,
+    orderId,
+    left.map(({ shipmentId: group, productId, quantity }) => ({ group, productId, quantity })),
+  );
+  const priceOfReservation = await pricesOfLines(tx, orderId, reserved);
   return ({ reservationId }) => {
     const own = left.filter((parcel) => parcel.reservationId === reservationId);
     return {
       parcels: [...new Set(own.map(({ shipmentId }) => shipmentId))].map((shipmentId) => ({
         shipmentId,
-        minor: prices.get(shipmentId) ?? 0,
+        minor: priceOfParcel.get(shipmentId) ?? 0,
       })),
-      reservedMinor: prices.get(reservationId) ?? 0,
+      reservedMinor: priceOfReservation.get(reservationId) ?? 0,
       isOpen: reservations.some(({ id, status }) => id === reservationId && status === 'confirmed'),
     };
   };

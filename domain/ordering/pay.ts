@@ -3,7 +3,7 @@ import { resolveAttention } from '../orders/attention';
 import { appendEvents } from '../orders/events';
 import { orderPaymentId } from '../orders/ids';
 import { isCapturedLater } from '../orders/rules';
-import { pricesOf, readPaymentTerms, storePaymentMethod } from '../orders/payment-terms';
+import { pricesOfLines, readPaymentTerms, storePaymentMethod } from '../orders/payment-terms';
 import { advanceStatus } from '../orders/status';
 import type { PaymentMethod } from '../orders/types';
 import {
@@ -135,11 +135,7 @@ async function takePlaceOf(
 /** What the open units of a reservation cost, minor units. */
 async function priceOfReservation(tx: Transaction, orderId: string, reservationId: string): Promise<number> {
   const lines = await openLines(tx, [reservationId]);
-  const prices = await pricesOf(
-    tx,
-    orderId,
-    lines.map(({ productId, openQuantity }) => ({ group: reservationId, productId, quantity: openQuantity })),
-  );
+  const prices = await pricesOfLines(tx, orderId, lines);
   return prices.get(reservationId) ?? 0;
 }
 

@@ -7,7 +7,7 @@ import {
   type StoppedLine,
 } from '../fulfilment/shipments-of-order';
 import { markReleased } from '../fulfilment/stop';
-import { pricesOf } from '../orders/payment-terms';
+import { pricesOfLines } from '../orders/payment-terms';
 import type { NewEvent } from '../orders/types';
 import { lockRefundable, planRefunds } from '../payments/refund';
 import {
@@ -101,15 +101,7 @@ async function planRefundsOf(
   stopped: readonly StoppedLine[],
 ): Promise<NewEvent[]> {
   const payments = await lockRefundable(tx, orderId);
-  const prices = await pricesOf(
-    tx,
-    orderId,
-    stopped.map(({ reservationId: group, productId, openQuantity: quantity }) => ({
-      group,
-      productId,
-      quantity,
-    })),
-  );
+  const prices = await pricesOfLines(tx, orderId, stopped);
   // Of a payment that is captured parcel by parcel less is captured.
   const plans = payments
     .filter(({ isWhole }) => isWhole)

@@ -1,5 +1,5 @@
 import type { Queryable, Transaction } from '../../platform/database/database';
-import { pricesOf } from '../orders/payment-terms';
+import { pricesOfLines } from '../orders/payment-terms';
 import type { NewEvent } from '../orders/types';
 import { lockRefundable, planRefunds } from '../payments/refund';
 import type { OpenLine } from '../stock/reservations/reservations';
@@ -29,15 +29,7 @@ export async function planRefundsOfUnshipped(
 ): Promise<NewEvent[]> {
   if (lines.length === 0) return [];
   const payments = await lockRefundable(tx, orderId);
-  const prices = await pricesOf(
-    tx,
-    orderId,
-    lines.map(({ reservationId: group, productId, openQuantity: quantity }) => ({
-      group,
-      productId,
-      quantity,
-    })),
-  );
+  const prices = await pricesOfLines(tx, orderId, lines);
   const plans = payments.flatMap(({ paymentId, reservationId, isWhole }) => {
     const amountMinor = isWhole ? prices.get(reservationId) : undefined;
     const origin = { kind: 'payment' as const, id };

@@ -51,7 +51,9 @@ export function insertOrders(tx: Transaction, orders: readonly NewOrder[]): Prom
       orders.map((o) => o.holdSeconds),
       orders.map((o) => o.failureCode),
       orders.map((o) => o.failureDetail),
-      orders.map((o) => (o.paymentMethod === null ? null : JSON.stringify(o.paymentMethod))),
+      orders.map(({ paymentMethod: kept }) =>
+        kept === null ? null : JSON.stringify({ method: kept.method, token: kept.token }),
+      ),
       orders.map((o) => JSON.stringify(o.input)),
       orders.map((o) => JSON.stringify(o.sourcing)),
       orders.map((o) => JSON.stringify(o.shortages)),

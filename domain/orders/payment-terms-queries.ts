@@ -33,13 +33,14 @@ export function selectPaymentTerms(on: Queryable, orderId: string): Promise<Paym
 export function updatePaymentMethod(
   tx: Transaction,
   orderId: string,
-  method: PaymentMethod,
+  { method, token }: PaymentMethod,
 ): Promise<number> {
   return execute(
     tx,
     'orders.update_payment_method',
     'update orders set payment_method = $2, updated_at = clock_timestamp() where id = $1',
-    [orderId, JSON.stringify(method)],
+    // Where the customer goes on is of one payment.
+    [orderId, JSON.stringify({ method, token })],
   );
 }
 

@@ -42,3 +42,24 @@ export async function pricesOf(
   }
   return sums;
 }
+
+/**
+ * What lines of an order's reservations cost, minor units.
+ *
+ * @returns by reservation; one without lines is not in it
+ */
+export function pricesOfLines(
+  on: Queryable,
+  orderId: string,
+  lines: readonly { reservationId: string; productId: number; openQuantity: number }[],
+): Promise<Map<string, number>> {
+  return pricesOf(
+    on,
+    orderId,
+    lines.map(({ reservationId: group, productId, openQuantity: quantity }) => ({
+      group,
+      productId,
+      quantity,
+    })),
+  );
+}

@@ -18,15 +18,11 @@ import { captureNotFound } from './errors';
 import type { RefundDeps } from './refund';
 import { shownReason } from './told';
 import type { CaptureOutcome, KeySpent } from './types';
-import { LATE, withinLimit, type CallLimits } from './within-limit';
+import { ASK_TIMES, askOnce, DELAYED_AFTER_TRIES, type CallLimits } from './within-limit';
 
 export { selectAuthorizedForUpdate as lockAuthorized, type AuthorizedPayment } from './capture-queries';
 export { updateLapseDone as clearLapse, updateToVoidPlanned as planVoids } from './release-queries';
 
-/** What the gateway does not respond to is tried again up to once an hour. */
-const TIMES = { firstSeconds: 0.5, longestSeconds: 3_600 };
-/** After so many tries a person is told: by then it has failed for about half a minute. */
-const DELAYED_AFTER_TRIES = 6;
 /** So often the gateway may refuse it before a person is told. */
 const REFUSALS = 4;
 /** What is thrown of a capture that will not be made under this key, however often it is asked for. */
@@ -93,9 +89,8 @@ export async function askCapture(
   const { db } = deps;
   const capture = await db.retrying((tx) => claim(tx, captureId, deps.isLastParcel));
   if (!capture) return;
-  const inTime = await withinLimit(callGateway(deps, capture), limits);
-  if (inTime === 'late' && limits.briefMs !== null) return;
-  const outcome: CallOutcome = inTime === 'late' ? { status: 'unknown', reason: LATE } : inTime;
+  const outcome: CallOutcome | null = await askOnce(callGateway(deps, capture), limits);
+  if (!outcome) return;
   await db.retrying((tx) => settleCapture(tx, capture, outcome));
 }
 
@@ -108,7 +103,7 @@ async function claim(
   const capture = await selectCaptureForUpdate(tx, captureId);
   if (!capture) return undefined;
   return claimCapture(tx, captureId, {
-    times: TIMES,
+    times: ASK_TIMES,
     isLastParcel: await isLastParcel(tx, capture.paymentId),
   });
 }

@@ -78,7 +78,7 @@ export function selectById(on: Queryable, paymentId: string): Promise<PaymentRow
   ]);
 }
 
-/** Of one that was captured all of it is. */
+/** Of one that was captured all of it is. Addresses for its customer are not kept: they may hold secrets. */
 export function updateOutcome(
   tx: Transaction,
   payment: {
@@ -94,7 +94,8 @@ export function updateOutcome(
     `update payments
      set status = $2, gateway_ref = coalesce($3, gateway_ref), decline_code = $4, captured_whole = $5,
          capture_planned_minor = case when $5 then amount_minor else 0 end,
-         captured_minor = case when $5 then amount_minor else 0 end, updated_at = clock_timestamp()
+         captured_minor = case when $5 then amount_minor else 0 end,
+         next_action = null, return_url = null, updated_at = clock_timestamp()
      where id = $1`,
     [payment.id, payment.status, payment.gatewayRef, payment.declineCode, payment.status === 'captured'],
   );
@@ -110,7 +111,7 @@ export interface NewAuthorization {
   marginSeconds: number;
 }
 
-/** The money of a payment is set aside. */
+/** The money of a payment is set aside. Addresses for its customer are not kept: they may hold secrets. */
 export function updateAuthorized(tx: Transaction, payment: NewAuthorization): Promise<number> {
   return execute(
     tx,
@@ -119,7 +120,7 @@ export function updateAuthorized(tx: Transaction, payment: NewAuthorization): Pr
      set status = $2, gateway_ref = coalesce($3, gateway_ref), multicapture = $4, capture_before = $5,
          capture_due_at = $5::timestamptz
            - least(make_interval(secs => $6), greatest(($5::timestamptz - clock_timestamp()) / 2, interval '0')),
-         tries = 0, next_try_at = null, last_error = null, updated_at = clock_timestamp()
+         tries = 0, next_try_at = null, last_error = null, next_action = null, return_url = null, updated_at = clock_timestamp()
      where id = $1`,
     [
       payment.id,

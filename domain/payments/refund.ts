@@ -26,19 +26,17 @@ import {
   type RefundPlan,
   type RefundRequest,
 } from './types';
-import { LATE, withinLimit, type CallLimits } from './within-limit';
+import { ASK_TIMES, askOnce, DELAYED_AFTER_TRIES, type CallLimits } from './within-limit';
 
 export { selectRefundableForUpdate as lockRefundable } from './refund-queries';
 
 /** A refund that the gateway does not have is tried again up to once an hour; one that it has is looked at up to four times a day. */
 const TIMES = {
-  planned: { firstSeconds: 0.5, longestSeconds: 3_600 },
+  planned: ASK_TIMES,
   pending: { firstSeconds: 60, longestSeconds: 21_600 },
 };
 /** One that a dispute stands in the way of is due when the dispute closes; it is looked at meanwhile as well. */
 const HELD_BACK_SECONDS = TIMES.pending.longestSeconds;
-/** After so many tries a person is told: by then it has failed for about half a minute. */
-const DELAYED_AFTER_TRIES = 6;
 
 /** What the gateway says of a refund that it will not make under this key, however often it is asked. */
 const REFUSALS: ReadonlySet<string> = new Set([
@@ -105,9 +103,8 @@ export async function askRefund(
   const refund = await claimRefund(db, refundId, TIMES);
   if (!refund) return;
   if (refund.isDisputed && (await db.retrying((tx) => holdBack(tx, refundId)))) return;
-  const inTime = await withinLimit(callGateway(deps, refund), limits);
-  if (inTime === 'late' && limits.briefMs !== null) return;
-  const outcome: CallOutcome = inTime === 'late' ? { status: 'unknown', reason: LATE } : inTime;
+  const outcome: CallOutcome | null = await askOnce(callGateway(deps, refund), limits);
+  if (!outcome) return;
   await db.retrying((tx) =>
     outcome.status === 'unknown' || outcome.status === 'key_spent'
       ? recordDelay(tx, refund, outcome)

@@ -12,11 +12,7 @@ import {
 } from './release-queries';
 import { refundable } from './rules';
 import { shownReason } from './told';
-import { LATE, withinLimit, type CallLimits } from './within-limit';
-
-const TIMES = { firstSeconds: 0.5, longestSeconds: 3_600 };
-/** After so many tries a person is told: by then it has failed for about half a minute. */
-const DELAYED_AFTER_TRIES = 6;
+import { ASK_TIMES, askOnce, DELAYED_AFTER_TRIES, type CallLimits } from './within-limit';
 
 type CallOutcome = { status: 'released'; capturedMinor: number } | { status: 'unknown'; reason: string };
 
@@ -33,11 +29,10 @@ export async function askRelease(
   limits: CallLimits = { briefMs: null },
 ): Promise<void> {
   const { db } = deps;
-  const release = await claimRelease(db, paymentId, TIMES);
+  const release = await claimRelease(db, paymentId, ASK_TIMES);
   if (!release) return;
-  const inTime = await withinLimit(callGateway(deps, release), limits);
-  if (inTime === 'late' && limits.briefMs !== null) return;
-  const outcome: CallOutcome = inTime === 'late' ? { status: 'unknown', reason: LATE } : inTime;
+  const outcome: CallOutcome | null = await askOnce(callGateway(deps, release), limits);
+  if (!outcome) return;
   await db.retrying((tx) => settleRelease(tx, release, outcome));
 }
 

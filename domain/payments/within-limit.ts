@@ -21,3 +21,21 @@ export function withinLimit<T>(call: Promise<T>, { briefMs, limitMs }: CallLimit
   const longestMs = briefMs ?? limitMs;
   return longestMs === undefined ? call : withTimeout(call, longestMs);
 }
+
+/** What the gateway does not respond to is tried again after 0.5 s, 1 s, … up to once an hour. */
+export const ASK_TIMES = { firstSeconds: 0.5, longestSeconds: 3_600 };
+/** After so many tries a person is told: by then it has failed for about half a minute. */
+export const DELAYED_AFTER_TRIES = 6;
+
+/**
+ * What came of a call of the gateway, or that it has no outcome since it takes longer than the attempt may. Null: the attempt was a
+ * brief one, of which that is not recorded.
+ */
+export async function askOnce<T>(
+  call: Promise<T>,
+  limits: CallLimits,
+): Promise<T | { status: 'unknown'; reason: string } | null> {
+  const outcome = await withinLimit(call, limits);
+  if (outcome !== 'late') return outcome;
+  return limits.briefMs === null ? { status: 'unknown', reason: LATE } : null;
+}

@@ -6,7 +6,7 @@ export type ChallengeAnswer = (typeof CHALLENGE_ANSWERS)[number];
 
 /**
  * Ends an open challenge: the charge is captured or authorised, and can be captured as long from now on as it could have been from the
- * beginning; or it is declined. Returns how many it ended.
+ * beginning; or it is declined. Where its customer goes on is returned and not kept. Undefined: no challenge is open.
  *
  * @param isDue only where the customer has acted by itself
  */
@@ -14,17 +14,19 @@ export function answerChallenge(
   on: Queryable,
   ref: string,
   { answer, declineCode, isDue }: { answer: ChallengeAnswer; declineCode: string; isDue: boolean },
-): Promise<number> {
-  return execute(
+): Promise<{ returnUrl: string | null } | undefined> {
+  return maybeOne(
     on,
     'sandbox_gateway.answer_challenge',
-    `update sandbox_gateway.charges
-     set status = case when $2 = 'refuse' then 'declined' when capture_later then 'authorized' else 'captured' end,
+    `update sandbox_gateway.charges c
+     set status = case when $2 = 'refuse' then 'declined' when c.capture_later then 'authorized' else 'captured' end,
          decline_code = case when $2 = 'refuse' then $3 end,
-         captured_minor = case when $2 = 'authenticate' and not capture_later then amount_minor else 0 end,
-         capture_before = clock_timestamp() + (capture_before - created_at),
-         acts_at = clock_timestamp()
-     where ref = $1 and status = 'requires_action' and (not $4::bool or acts_at <= clock_timestamp())`,
+         captured_minor = case when $2 = 'authenticate' and not c.capture_later then c.amount_minor else 0 end,
+         capture_before = clock_timestamp() + (c.capture_before - c.created_at),
+         acts_at = clock_timestamp(), return_url = null
+     from (select ref, return_url from sandbox_gateway.charges where ref = $1 for no key update) before
+     where c.ref = before.ref and c.status = 'requires_action' and (not $4::bool or c.acts_at <= clock_timestamp())
+     returning before.return_url as "returnUrl"`,
     [ref, answer, declineCode, isDue],
   );
 }

@@ -28,10 +28,11 @@ export function challengeUrl(pagesUrl: string, ref: string): string {
   return `${pagesUrl.replace(/\/+$/, '')}/sandbox/3ds/${ref}`;
 }
 
-/** Undefined: there is no such charge. */
+/** Undefined: there is no such charge. Once it is answered its `returnUrl` is given to whoever ended it, and to nobody later. */
 export async function readChallenge({ tables, log }: Pages, ref: string): Promise<Challenge | undefined> {
-  await authenticateIfDue(tables, ref);
-  return tellOf(await selectChargeByRef(tables, ref), { tables, log });
+  const ended = await authenticateIfDue(tables, ref);
+  const charge = await tellOf(await selectChargeByRef(tables, ref), { tables, log });
+  return charge && { ...charge, ...ended };
 }
 
 /**
@@ -45,8 +46,9 @@ export async function answerPage(
   ref: string,
   answer: ChallengeAnswer,
 ): Promise<Challenge | undefined> {
-  await answerChallenge(tables, ref, { answer, declineCode: REFUSED, isDue: false });
-  return tellOf(await selectChargeByRef(tables, ref), { tables, log });
+  const ended = await answerChallenge(tables, ref, { answer, declineCode: REFUSED, isDue: false });
+  const charge = await tellOf(await selectChargeByRef(tables, ref), { tables, log });
+  return charge && { ...charge, ...ended };
 }
 
 async function tellOf(
@@ -61,8 +63,11 @@ async function tellOf(
 }
 
 /** A customer who authenticates by itself has done so when the time has come, whoever looks. */
-export async function authenticateIfDue(tables: Database, ref: string): Promise<void> {
-  await answerChallenge(tables, ref, { answer: 'authenticate', declineCode: REFUSED, isDue: true });
+export function authenticateIfDue(
+  tables: Database,
+  ref: string,
+): Promise<{ returnUrl: string | null } | undefined> {
+  return answerChallenge(tables, ref, { answer: 'authenticate', declineCode: REFUSED, isDue: true });
 }
 
 /** The customer who acts next, told by the function that a webhook calls: the sandbox has no address to send from. */

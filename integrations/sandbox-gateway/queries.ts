@@ -124,7 +124,8 @@ export function abandonCharge(
      on conflict (idempotency_key) do update
        set status = case when c.status in ('received', 'requires_action') then 'declined' else c.status end,
            decline_code = case when c.status in ('received', 'requires_action') then excluded.decline_code else c.decline_code end,
-           acts_at = case when c.status = 'requires_action' then null else c.acts_at end
+           acts_at = case when c.status = 'requires_action' then null else c.acts_at end,
+           return_url = null
      returning ${COLUMNS}`,
     [call.key, call.ref, call.amountMinor, call.currency, call.token, call.declineCode, call.captureLater],
   );

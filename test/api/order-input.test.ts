@@ -96,6 +96,23 @@ describe('an order that cannot be filled', () => {
     expect((await test.call('GET', '/orders')).body.items).toEqual([]);
   });
 
+  it.each([
+    ['https://shop;script-src.example/', 422],
+    ['https://*.example/', 422],
+    ['https://user:secret@shop.example/', 422],
+    ['https://user@shop.example/', 422],
+    ['ftp://shop.example/', 422],
+    ['not an address', 422],
+    ['https://shop.example:8443/thanks?order=1', 409],
+    ['http://[::1]:3000/thanks', 409],
+  ])('takes the customer on to plain web addresses only: %s', async (returnUrl, status) => {
+    const payment = { method: 'card', token: 'tok_ok', returnUrl };
+    // More than there is: a plain address is refused for that only.
+    const reply = await test.call('POST', '/orders', { body: { ...order('A', 999_999), payment } });
+    expect(reply.status).toBe(status);
+    if (status === 422) expect(reply.body).toMatchObject({ errors: { 0: { path: 'payment.returnUrl' } } });
+  });
+
   it('names every SKU that is not sold', async () => {
     await test.db.pool.query(
       `insert into products (sku, name, price_minor, currency, active) values ('GONE', 'Gone', 1, 'USD', false)`,

@@ -196,6 +196,33 @@ test('a second card that wants the customer too is waited for no longer than the
   await expectAtRest(shop.db);
 });
 
+test.each([
+  ['authenticates', 'authenticate'],
+  ['refuses', 'refuse'],
+] as const)('addresses for the customer are not kept once it %s', async (_, given) => {
+  const { orderId } = await challenged('on_shipment');
+  const addresses = async (): Promise<unknown> => {
+    const { rows } = await shop.db.pool.query(
+      `select p.return_url as ours, p.next_action as action, c.return_url as theirs, o.payment_method->>'returnUrl' as stored
+       from payments p join orders o on o.id = p.order_id join sandbox_gateway.charges c on c.idempotency_key = p.id::text
+       where p.order_id = $1`,
+      [orderId],
+    );
+    return rows[0];
+  };
+  expect(await addresses()).toMatchObject({
+    ours: RETURN_URL,
+    action: { type: 'redirect' },
+    theirs: RETURN_URL,
+    stored: null,
+  });
+  // Whoever answers goes on from there.
+  expect(await answer(await refOf(orderId), given)).toMatchObject({ returnUrl: RETURN_URL });
+  await shop.letRetry(orderId);
+  expect(await addresses()).toEqual({ ours: null, action: null, theirs: null, stored: null });
+  await ends(orderId);
+});
+
 test('no second card takes over once the reservation is past due', async () => {
   const { orderId } = await challenged();
   await makeDue(shop.db, orderId);

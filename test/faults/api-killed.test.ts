@@ -242,6 +242,10 @@ test.each(Object.keys(PAY_MOMENTS))(
     api = await product.startApi({ through: product.line });
 
     await expectAsked(payment);
+    const asked = await product.db.pool.query('select return_url from payments where order_id = $1', [
+      payment.orderId,
+    ]);
+    expect(asked.rows).toEqual([{ return_url: RETURN_URL }]);
     await authenticate(product, payment.paymentId);
     expect(await retryUntilFinal(payment.send)).toMatchObject({
       status: 200,
@@ -253,7 +257,7 @@ test.each(Object.keys(PAY_MOMENTS))(
       'select status, captured_minor, return_url from payments where order_id = $1',
       [payment.orderId],
     );
-    expect(rows).toEqual([{ status: 'captured', captured_minor: 2_000, return_url: RETURN_URL }]);
+    expect(rows).toEqual([{ status: 'captured', captured_minor: 2_000, return_url: null }]);
     await expectAtRest(product.db);
     await expectNothingDoubled(product);
   },

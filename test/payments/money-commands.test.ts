@@ -1,7 +1,7 @@
 import { PassThrough } from 'node:stream';
 import { userInfo } from 'node:os';
 import { createOutput } from '../../cli/output';
-import { runResolve, runRetry } from '../../cli/refund';
+import { runResolve, runRetry } from '../../cli/money';
 import { askRefund } from '../../domain/payments/refund';
 import type { ClosableGateway } from '../../domain/payments/types';
 import { onlyGateway } from '../../integrations/gateways';

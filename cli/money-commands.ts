@@ -22,7 +22,7 @@ const MONEY = {
 } as const;
 
 /** `holdfast refund` and `holdfast capture`: what a person does about money that the gateway does not move. */
-export function addRefundCommands(program: Command, output: Output, finish: (code: number) => void): void {
+export function addMoneyCommands(program: Command, output: Output, finish: (code: number) => void): void {
   for (const kind of ['refund', 'capture'] as const) {
     const command = program.command(kind).description(MONEY[kind].description);
     command
@@ -31,7 +31,7 @@ export function addRefundCommands(program: Command, output: Output, finish: (cod
       .argument('<id>', `of the ${kind}`, idArgument)
       .exitOverride()
       .action(async (id: string) => {
-        const { runRetry } = await import('./refund.js');
+        const { runRetry } = await import('./money.js');
         finish(await runRetry(readCommandSettings({}, 'warn'), { kind, id }, output));
       });
     command
@@ -47,7 +47,7 @@ export function addRefundCommands(program: Command, output: Output, finish: (cod
       .option('--reference <text>', 'where the other payment is found', textArgument)
       .exitOverride()
       .action(async (id: string, { outcome, reference, reason }: ResolveOptions) => {
-        const { runResolve } = await import('./refund.js');
+        const { runResolve } = await import('./money.js');
         const request = { kind, id, outcome, reference: reference ?? null, reason };
         finish(await runResolve(readCommandSettings({}, 'warn'), request, output));
       });
