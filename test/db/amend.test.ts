@@ -171,9 +171,8 @@ describe('an order that is not paid for', () => {
     ];
     expect((await readOrderInput(shop.db, orderId))?.input.items).toEqual(items);
     expect((await readSourcing(shop.db, orderId))?.map(({ sku, requested }) => [sku, requested])).toEqual([
-      [more, 1],
-      [less, 3],
       [more, 2],
+      [less, 3],
       [other, 1],
     ]);
     expect((await eventTypes(shop.db, orderId)).slice(-3)).toEqual([
@@ -339,8 +338,14 @@ describe('an order that is paid for', () => {
     const orderId = await paid({ [more]: 1, [less]: 2 });
     const before = asBefore(await viewOf(shop.db, orderId));
     const { input } = (await readOrderInput(shop.db, orderId))!;
+    const sourcing = await readSourcing(shop.db, orderId);
     const requestId = await ask(orderId, { [more]: 3, [less]: 1, [other]: 1 }, { region: 'us-east' });
     await carryOut(orderId);
+    expect((await readSourcing(shop.db, orderId))?.map(({ sku, requested }) => [sku, requested])).toEqual([
+      [more, 2],
+      [less, 2],
+      [other, 1],
+    ]);
     expect(await viewOf(shop.db, orderId)).toMatchObject({
       shipTo: { region: 'us-east' },
       totalMinor: 6_000,
@@ -355,6 +360,7 @@ describe('an order that is paid for', () => {
     });
     expect(asBefore(after)).toEqual(before);
     expect((await readOrderInput(shop.db, orderId))?.input).toEqual(input);
+    expect(await readSourcing(shop.db, orderId)).toEqual(sourcing);
     expect(await levelsOf(shop.db, more)).toEqual({ AMS: [3, 1] });
     expect(await levelsOf(shop.db, other)).toEqual({ AMS: [1, 0] });
     // And it is booked now.
@@ -465,6 +471,7 @@ describe('an order that is paid for', () => {
     await capture(shop.db, orderId, 2);
     const view = await viewOf(shop.db, orderId);
     expect(view).toMatchObject({ status: 'cancelled', totalMinor: 1_000, items: [{ quantity: 1 }] });
+    expect((await readSourcing(shop.db, orderId))?.map(({ requested }) => requested)).toEqual([1]);
     // What came in for it all the same goes back.
     expect(view.refunds.map(({ amountMinor }) => amountMinor).sort()).toEqual([1_000, 2_000]);
     expect(await levelsOf(shop.db, sku)).toEqual({ AMS: [3, 0] });
