@@ -55,6 +55,9 @@ const amend = (orderId: string, amountProblem: () => string | null = () => null)
     attemptLimit: 2,
   })(orderId);
 
+/** Amendments of one order. */
+const LIMIT = 8;
+
 async function ask(
   orderId: string,
   items: Record<string, number>,
@@ -62,7 +65,7 @@ async function ask(
   requestId = newId(),
 ): Promise<string> {
   const lines = Object.entries(items).map(([sku, quantity]) => ({ sku, quantity }));
-  await requestAmend(shop.db, { orderId, requestId, items: lines, shipTo });
+  await requestAmend(shop.db, { orderId, requestId, items: lines, shipTo }, LIMIT);
   return requestId;
 }
 
@@ -601,6 +604,25 @@ describe('is refused', () => {
       shipments: [],
     });
   });
+});
+
+it('an order has so many amendments at most, and those that it has are told as before', async () => {
+  const sku = await shop.product({ AMS: 20 });
+  const orderId = await placed({ [sku]: 1 });
+  const first = await ask(orderId, { [sku]: 2 });
+  // Also of those that come at once, and those that are refused.
+  const asked = await Promise.allSettled(
+    Array.from({ length: LIMIT + 2 }, (_, n) => ask(orderId, { [sku]: 50 + n })),
+  );
+  const failed = asked.filter(({ status }) => status === 'rejected');
+  expect(failed).toHaveLength(3);
+  for (const one of failed) expect(one).toMatchObject({ reason: { code: 'AMENDMENTS_EXCEEDED' } });
+  expect((await existingProgress(shop.db, orderId)).amendments).toHaveLength(LIMIT);
+  expect(await ask(orderId, { [sku]: 2 }, null, first)).toBe(first);
+  for (let steps = 0; steps < LIMIT; steps++) await amend(orderId);
+  const { amendments = [] } = await existingProgress(shop.db, orderId);
+  expect(amendments.map(({ state }) => state)).toEqual(Array(5).fill('refused'));
+  expect(await outcomeOf(first)).toMatchObject({ state: 'done' });
 });
 
 it('the same request is one amendment, also recorded and carried out again', async () => {
