@@ -1,7 +1,7 @@
 import { Context } from '@temporalio/activity';
 import type { OrderAmender } from '../domain/ordering/amendments/amend';
 import { requestAmend } from '../domain/ordering/amendments/request';
-import type { AmendRequest } from '../domain/ordering/amendments/types';
+import { AMENDMENTS_EXCEEDED, type AmendRequest } from '../domain/ordering/amendments/types';
 import { actOnLapse, settleAuthorizations, type LapseAction } from '../domain/ordering/capture';
 import { cancelUndelivered, concludeCancel, requestCancel } from '../domain/ordering/cancel';
 import { cutUnits, stopDoubledShipments } from '../domain/ordering/cuts/cut';
@@ -27,6 +27,8 @@ export interface OrderActivityDeps {
   gateway: string;
   /** How often a reservation may be charged. */
   attemptLimit: number;
+  /** Amendments of one order. */
+  amendmentLimit: number;
   /** Name of the carrier that takes new shipments. */
   carrier: string;
   /** What is done about an authorisation before the gateway drops it. */
@@ -62,7 +64,7 @@ export interface OrderActivities {
 
 type Reserving = Pick<OrderActivities, 'reserveOrder' | 'undoReserve'>;
 
-const PERMANENT = new Set(['ORDER_NOT_FOUND']);
+const PERMANENT = new Set(['ORDER_NOT_FOUND', AMENDMENTS_EXCEEDED]);
 
 export function createOrderActivities({
   db,
@@ -70,6 +72,7 @@ export function createOrderActivities({
   amender,
   gateway,
   attemptLimit,
+  amendmentLimit,
   carrier,
   lapseAction,
 }: OrderActivityDeps): OrderActivities {
@@ -88,7 +91,7 @@ export function createOrderActivities({
       requestCut: (request) => requestCut(db, request),
       cutUnits: (orderId) => cutUnits(db, orderId),
       stopDoubledShipments: (orderId) => stopDoubledShipments(db, orderId),
-      requestAmend: (request) => requestAmend(db, request),
+      requestAmend: (request) => requestAmend(db, request, amendmentLimit),
       amendOrder: (orderId) => amender(orderId),
       giveUpBackorders: (orderId) => giveUpBackorders(db, orderId),
       decideReviewByDeadline: (orderId) => decideReviewByDeadline(db, { orderId, carrier }),

@@ -100,6 +100,7 @@ export const settingsSchema = z.object({
   PAYMENT_UNKNOWN_LIMIT_SECONDS: positive.default(3_600),
   PAYMENT_CALLS: positive.max(1_000).default(32),
   PAYMENT_ATTEMPTS: positive.max(1_000).default(10),
+  AMENDMENTS: positive.max(1_000).default(50),
   PAYMENT_ACTION_SECONDS: positive.max(86_400).default(900),
   CAPTURE: z.enum(['now', 'on_shipment']).default('now'),
   AUTHORIZATION_MARGIN_SECONDS: positive.max(2_592_000).default(43_200),

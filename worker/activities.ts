@@ -69,6 +69,7 @@ export function createActivities(context: ActivityContext): {
         amender,
         gateway: gateways.current.name,
         attemptLimit: settings.PAYMENT_ATTEMPTS,
+        amendmentLimit: settings.AMENDMENTS,
         carrier: carrier.name,
         lapseAction: settings.AUTHORIZATION_LAPSE,
       }),

@@ -37,6 +37,7 @@ export const PROBLEMS = {
     title: 'The order was charged too often',
     retryAfter: 900,
   },
+  AMENDMENTS_EXCEEDED: { status: 429, title: 'The order was amended too often', retryAfter: 900 },
   PAYMENT_DECIDED: { status: 409, title: 'The payment has another outcome' },
   PAYMENT_HOLDS_STOCK: { status: 409, title: 'Stock is reserved for the payment' },
   REFERENCE_REQUIRED: { status: 422, title: 'A reference is needed' },

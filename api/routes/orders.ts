@@ -157,6 +157,7 @@ export function orderActions(context: ApiContext, knownTokens: readonly string[]
           'NOT_AMENDABLE',
           'PRICE_CHANGED',
           'PAYMENT_ATTEMPTS_EXCEEDED',
+          'AMENDMENTS_EXCEEDED',
           'UNKNOWN_SKU',
           'MIXED_CURRENCIES',
           'PRICE_NOT_CHARGEABLE',

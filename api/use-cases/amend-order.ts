@@ -1,5 +1,9 @@
 import { readAmendment } from '../../domain/ordering/amendments/request';
-import type { AmendmentOutcome, AmendRefusalCode } from '../../domain/ordering/amendments/types';
+import {
+  AMENDMENTS_EXCEEDED,
+  type AmendmentOutcome,
+  type AmendRefusalCode,
+} from '../../domain/ordering/amendments/types';
 import type { OrderView } from '../../domain/ordering/types';
 import type { Shortage, ShipTo } from '../../domain/stock/sourcing/types';
 import { orderPath } from '../http/paths';
@@ -26,7 +30,7 @@ const MAX_ITEMS = 100;
 /**
  * Amends an order before it is booked, all or nothing, and waits up to 10 s until that is decided.
  *
- * @throws AppError `NOT_FOUND`, `ENGINE_UNAVAILABLE`, `VALIDATION_FAILED`, and every reason for which the order stays as it was
+ * @throws AppError `NOT_FOUND`, `ENGINE_UNAVAILABLE`, `VALIDATION_FAILED`, `AMENDMENTS_EXCEEDED`, and every reason for which the order stays as it was
  *   (`AMEND_REFUSALS`)
  */
 export async function amendOrder(context: ApiContext, request: AmendOrder): Promise<ApiResponse> {
@@ -37,6 +41,11 @@ export async function amendOrder(context: ApiContext, request: AmendOrder): Prom
   const asked = await updateSaga(context, { id: orderId, traceparent }, () =>
     context.engine.amend(orderId, wanted),
   );
+  if (asked.kind === 'refused' && asked.code === AMENDMENTS_EXCEEDED)
+    throw problem(
+      AMENDMENTS_EXCEEDED,
+      'This order was amended too often. It stays as it is; cancel it, or place a new order.',
+    );
   const amendment = await readAmendment(context.db, wanted.requestId);
   if (amendment?.state === 'done') return ok(await readView(context, orderId));
   if (amendment?.state === 'refused') throw refusal(amendment);

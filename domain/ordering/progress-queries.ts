@@ -20,8 +20,10 @@ import { undecided } from './cuts/undecided-sql';
 import type { OrderProgress } from './types';
 import { unshipped } from './unshipped-sql';
 
-/** Requests to cut and to amend that are shown: open ones first, then the latest. An order may have had any number. */
+/** Requests to cut that are shown: open ones first, then the latest. An order may have had any number. */
 const LATEST_REQUESTS = 20;
+/** Amendments that are shown besides the open ones: the latest. */
+const LATEST_AMENDMENTS = 5;
 
 export interface ProgressRow {
   orderId: string;
@@ -107,8 +109,10 @@ export function selectProgress(on: Queryable, orderIds: readonly string[]): Prom
                       where r.order_id = o.id and (r.status = 'pending' and not ${beingAdded('r')} or ${unshipped('r')}) and l.product_id = c.product_id and l.open_quantity > 0)
            or not ${undecided('o.id', 'c.product_id')})) as "mayCut",
        coalesce((select json_agg(json_build_object('requestId', a.id, 'state', a.state, 'code', a.code))
-         from (select id, state, code from order_amendments where order_id = o.id
-               order by state = 'open' desc, created_at desc limit ${LATEST_REQUESTS}) a), '[]') as amendments,
+         from ((select id, state, code from order_amendments where order_id = o.id and state = 'open')
+               union all
+               (select id, state, code from order_amendments where order_id = o.id and state <> 'open'
+                order by created_at desc limit ${LATEST_AMENDMENTS})) a), '[]') as amendments,
        exists (select from order_amendments a where a.order_id = o.id and ${decidable('a')}) as "mayAmend",
        a.may_capture as "mayCapture", a.lapse_ms as "lapseMsLeft",
        coalesce((select array_agg(distinct t.details->>'reason') from alerts t

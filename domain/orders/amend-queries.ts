@@ -107,28 +107,44 @@ export async function removeCancelled(
   );
 }
 
+export interface SourcingChange {
+  skus: readonly string[];
+  /** About these SKUs only; an SKU without one has none from now on. */
+  decisions: readonly SourcingDecision[];
+}
+
 export interface OrderAmendment {
   /** What its total changes by, minor units. */
   totalMinor: number;
   /** Undefined: stays. */
   shipTo?: ShipTo | null;
-  /** Why these warehouses, of what is added. */
-  sourcing?: readonly SourcingDecision[];
+  /** Why these warehouses: replaces the decisions about these SKUs. Undefined: as before. */
+  sourcing?: SourcingChange;
   /** What it consists of from now on. Undefined: as before. */
   items?: OrderInput['items'];
   /** Somebody is to look at it from now on, once its money is authorised. */
   isReviewed?: boolean;
 }
 
+/** The decisions $5 in place of those about the SKUs $8; about an SKU that has none yet, at the end. */
+const SOURCING_WITH = `(
+  select coalesce(jsonb_agg(d order by place, n), '[]') from (
+    select d, place, 0 as n from jsonb_array_elements(sourcing) with ordinality as old (d, place)
+    where not (d->>'sku' = any ($8::text[]))
+    union all
+    select new.d, (select min(place) from jsonb_array_elements(sourcing) with ordinality as old (d, place)
+                   where old.d->>'sku' = new.d->>'sku'), n
+    from jsonb_array_elements($5::jsonb) with ordinality as new (d, n)) as decisions)`;
+
 /** The input is what a saga that is started again begins with. */
 export function updateAmended(tx: Transaction, orderId: string, change: OrderAmendment): Promise<number> {
-  const { totalMinor, shipTo, sourcing = [], items, isReviewed = false } = change;
+  const { totalMinor, shipTo, sourcing, items, isReviewed = false } = change;
   const input = { ...(shipTo === undefined ? {} : { shipTo }), ...(items === undefined ? {} : { items }) };
   return execute(
     tx,
     'orders.update_amended',
     `update orders set total_minor = total_minor + $2, ship_to = case when $3 then nullif($4::jsonb, 'null') else ship_to end,
-       sourcing = sourcing || $5::jsonb, input = input || $6::jsonb,
+       sourcing = case when $5::jsonb is null then sourcing else ${SOURCING_WITH} end, input = input || $6::jsonb,
        review_status = case when $7 then 'open' else review_status end, updated_at = clock_timestamp()
      where id = $1`,
     [
@@ -136,9 +152,10 @@ export function updateAmended(tx: Transaction, orderId: string, change: OrderAme
       totalMinor,
       shipTo !== undefined,
       JSON.stringify(shipTo ?? null),
-      JSON.stringify(sourcing),
+      sourcing ? JSON.stringify(sourcing.decisions) : null,
       JSON.stringify(input),
       isReviewed,
+      sourcing?.skus ?? [],
     ],
   );
 }

@@ -14,6 +14,7 @@ export {
   type AddedUnits,
   type AmendableItem,
   type AmendableRow,
+  type SourcingChange,
 } from './amend-queries';
 
 /**

@@ -9,7 +9,7 @@ const gate = bookingGate();
 let test: StackApi;
 beforeAll(async () => {
   // Longer than a request waits for it.
-  test = await openStackApi({ integrations: gate.integrations, slowMs: 9_500 });
+  test = await openStackApi({ integrations: gate.integrations, slowMs: 9_500, settings: { AMENDMENTS: 3 } });
   // The dispatcher is held up with the first parcel, so no other is booked.
   gate.block();
   const sku = await test.newSku(1);
@@ -139,6 +139,16 @@ describe('amending an order', () => {
         body: { code: 'NOT_AMENDABLE', detail: 'The order is cancelled.' },
       });
     }
+  });
+
+  it('is 429 once it was amended too often', async () => {
+    const { id, sku } = await placed(1);
+    for (const quantity of [2, 3, 2])
+      expect((await amend(id, { items: [{ sku, quantity }] })).status).toBe(200);
+    const refused = await amend(id, { items: [{ sku, quantity: 1 }] });
+    expect(refused).toMatchObject({ status: 429, body: { code: 'AMENDMENTS_EXCEEDED' } });
+    expect(refused.headers.get('retry-after')).toBe('900');
+    expect(await test.reserved(sku)).toBe(2);
   });
 
   it('charges what is added to a paid one: 402 when it is declined', async () => {

@@ -61,6 +61,9 @@ const amend = (orderId: string, amountProblem: () => string | null = () => null)
     attemptLimit: 2,
   })(orderId);
 
+/** Amendments of one order. */
+const LIMIT = 8;
+
 async function ask(
   orderId: string,
   items: Record<string, number>,
@@ -68,7 +71,7 @@ async function ask(
   requestId = newId(),
 ): Promise<string> {
   const lines = Object.entries(items).map(([sku, quantity]) => ({ sku, quantity }));
-  await requestAmend(shop.db, { orderId, requestId, items: lines, shipTo });
+  await requestAmend(shop.db, { orderId, requestId, items: lines, shipTo }, LIMIT);
   return requestId;
 }
 
@@ -177,9 +180,8 @@ describe('an order that is not paid for', () => {
     ];
     expect((await readOrderInput(shop.db, orderId))?.input.items).toEqual(items);
     expect((await readSourcing(shop.db, orderId))?.map(({ sku, requested }) => [sku, requested])).toEqual([
-      [more, 1],
-      [less, 3],
       [more, 2],
+      [less, 3],
       [other, 1],
     ]);
     expect((await eventTypes(shop.db, orderId)).slice(-3)).toEqual([
@@ -359,8 +361,14 @@ describe('an order that is paid for', () => {
     const orderId = await paid({ [more]: 1, [less]: 2 });
     const before = asBefore(await viewOf(shop.db, orderId));
     const { input } = (await readOrderInput(shop.db, orderId))!;
+    const sourcing = await readSourcing(shop.db, orderId);
     const requestId = await ask(orderId, { [more]: 3, [less]: 1, [other]: 1 }, { region: 'us-east' });
     await carryOut(orderId);
+    expect((await readSourcing(shop.db, orderId))?.map(({ sku, requested }) => [sku, requested])).toEqual([
+      [more, 2],
+      [less, 2],
+      [other, 1],
+    ]);
     expect(await viewOf(shop.db, orderId)).toMatchObject({
       shipTo: { region: 'us-east' },
       totalMinor: 6_000,
@@ -375,6 +383,7 @@ describe('an order that is paid for', () => {
     });
     expect(asBefore(after)).toEqual(before);
     expect((await readOrderInput(shop.db, orderId))?.input).toEqual(input);
+    expect(await readSourcing(shop.db, orderId)).toEqual(sourcing);
     expect(await levelsOf(shop.db, more)).toEqual({ AMS: [3, 1] });
     expect(await levelsOf(shop.db, other)).toEqual({ AMS: [1, 0] });
     // And it is booked now.
@@ -633,6 +642,7 @@ describe('an order that is paid for', () => {
     await capture(shop.db, orderId, 2);
     const view = await viewOf(shop.db, orderId);
     expect(view).toMatchObject({ status: 'cancelled', totalMinor: 1_000, items: [{ quantity: 1 }] });
+    expect((await readSourcing(shop.db, orderId))?.map(({ requested }) => requested)).toEqual([1]);
     // What came in for it all the same goes back.
     expect(view.refunds.map(({ amountMinor }) => amountMinor).sort()).toEqual([1_000, 2_000]);
     expect(await levelsOf(shop.db, sku)).toEqual({ AMS: [3, 0] });
@@ -762,6 +772,25 @@ describe('is refused', () => {
       shipments: [],
     });
   });
+});
+
+it('an order has so many amendments at most, and those that it has are told as before', async () => {
+  const sku = await shop.product({ AMS: 20 });
+  const orderId = await placed({ [sku]: 1 });
+  const first = await ask(orderId, { [sku]: 2 });
+  // Also of those that come at once, and those that are refused.
+  const asked = await Promise.allSettled(
+    Array.from({ length: LIMIT + 2 }, (_, n) => ask(orderId, { [sku]: 50 + n })),
+  );
+  const failed = asked.filter(({ status }) => status === 'rejected');
+  expect(failed).toHaveLength(3);
+  for (const one of failed) expect(one).toMatchObject({ reason: { code: 'AMENDMENTS_EXCEEDED' } });
+  expect((await existingProgress(shop.db, orderId)).amendments).toHaveLength(LIMIT);
+  expect(await ask(orderId, { [sku]: 2 }, null, first)).toBe(first);
+  for (let steps = 0; steps < LIMIT; steps++) await amend(orderId);
+  const { amendments = [] } = await existingProgress(shop.db, orderId);
+  expect(amendments.map(({ state }) => state)).toEqual(Array(5).fill('refused'));
+  expect(await outcomeOf(first)).toMatchObject({ state: 'done' });
 });
 
 it('the same request is one amendment, also recorded and carried out again', async () => {

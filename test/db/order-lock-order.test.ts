@@ -231,7 +231,7 @@ async function amendTo(orderId: string, skus: readonly string[], quantity: numbe
   const requestId = newId();
   const other = more ? [] : [await shop.product({ AMS: 1, BER: 1 })];
   const items = [...skus.map((sku) => ({ sku, quantity })), ...other.map((sku) => ({ sku, quantity: 2 }))];
-  await requestAmend(shop.db, { orderId, requestId, items, shipTo: null });
+  await requestAmend(shop.db, { orderId, requestId, items, shipTo: null }, 50);
   return requestId;
 }
 

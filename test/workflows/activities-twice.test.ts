@@ -49,6 +49,7 @@ beforeAll(async () => {
       amender: createOrderAmender({ ...sourcing, attemptLimit: 10 }),
       gateway: 'sandbox',
       attemptLimit: 10,
+      amendmentLimit: 50,
       lapseAction: 'capture',
       carrier: 'sandbox',
     }),

@@ -1,4 +1,5 @@
 import { ActivityFailure, ApplicationFailure, patched, TemporalFailure } from '@temporalio/workflow';
+import { AMENDMENTS_EXCEEDED } from '../../domain/ordering/amendments/types';
 import type { FailingSteps } from '../../domain/ordering/failing-steps';
 import {
   isInRows,
@@ -151,17 +152,19 @@ export async function writing(
   } catch (error) {
     const failure = failureOfStep(error);
     if (!failure) throw error;
-    request.failure = ApplicationFailure.nonRetryable(failure.why, STEP_FAILED);
+    request.failure = ApplicationFailure.nonRetryable(failure.why, failure.code ?? STEP_FAILED);
     return progress;
   }
 }
 
 /** Why a step failed each time; null: that is a defect of the saga, or its order is gone. */
-function failureOfStep(error: unknown): StepFailure | null {
+function failureOfStep(error: unknown): (StepFailure & { code?: string }) | null {
   if (!(error instanceof TemporalFailure)) return null;
   const cause = error instanceof ActivityFailure ? error.cause : error;
   if (!(cause instanceof ApplicationFailure)) return { why: 'It does not end in time.', isOfOrder: true };
   if (cause.type === 'ORDER_NOT_FOUND') return null;
+  if (cause.type === AMENDMENTS_EXCEEDED)
+    return { why: cause.message, isOfOrder: false, code: AMENDMENTS_EXCEEDED };
   if (cause.type !== STEP_FAILED) return { why: 'It could not be done.', isOfOrder: false };
   // Made by `asSteps`.
   return cause.details?.[0] as StepFailure;

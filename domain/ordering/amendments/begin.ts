@@ -10,6 +10,7 @@ import {
 } from '../../orders/amend';
 import { appendEvents } from '../../orders/events';
 import { priceOf } from '../../orders/rules';
+import { readSourcing } from '../../orders/views';
 import type { PaymentGateway } from '../../payments/types';
 import { lockStock } from '../../stock/ledger/stock-ledger';
 import { planMoreUnits, reclaimableOf } from '../../stock/reservations/more-units';
@@ -19,7 +20,7 @@ import type { SourcingStrategy } from '../../stock/sourcing/types';
 import { lockWaitingBeforeFreeing } from '../backorders/backorders';
 import { hasOpenCuts } from '../cuts/request';
 import { beginCuts } from './begin-cuts';
-import { stockReserved, type Begun } from './begun';
+import { sourcingOf, stockReserved, type Begun } from './begun';
 import { changeUnpaid } from './change-unpaid';
 import { conclude, refuse } from './conclude';
 import { countDeclined, updateBegun } from './queries';
@@ -211,12 +212,19 @@ async function beginPaid(
   if (!isDone) await holdShipments(tx, orderId, requestId);
   if (plan) {
     const reservationId = await reservePart(tx, amendment, { order, plan, reservations });
-    await updateBegun(tx, requestId, { stage: 'charging', reservationId, undo });
+    const sourcing = sourcingOf(plan);
+    const before = (await readSourcing(tx, orderId)) ?? [];
+    const earlier = before.filter(({ sku }) => sourcing.skus.includes(sku));
+    await updateBegun(tx, requestId, {
+      stage: 'charging',
+      reservationId,
+      undo: { ...undo, sourcing: { skus: sourcing.skus, decisions: earlier } },
+    });
     await amendOrder(tx, orderId, {
       added,
       totalMinor: undo.totalMinor,
       ...address,
-      sourcing: plan.decisions,
+      sourcing,
     });
     await appendEvents(tx, [stockReserved(orderId, reservationId, plan)]);
     return;

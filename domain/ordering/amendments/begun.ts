@@ -1,4 +1,4 @@
-import type { AddedUnits, AmendableRow } from '../../orders/amend';
+import type { AddedUnits, AmendableRow, SourcingChange } from '../../orders/amend';
 import type { NewEvent } from '../../orders/types';
 import type { ReservationPlan } from '../../stock/reservations/plan-reservation';
 import type { ReservationRow } from '../../stock/reservations/reservations';
@@ -15,6 +15,11 @@ export interface Begun {
   /** What the order waits for. */
   waiting: readonly WaitingRow[];
   reservations: readonly ReservationRow[];
+}
+
+/** The decisions of a plan, each in place of the earlier one about its SKU. */
+export function sourcingOf({ decisions }: ReservationPlan): SourcingChange {
+  return { skus: decisions.map(({ sku }) => sku), decisions };
 }
 
 /** Where the units of a plan are taken from, in the order's history. */

@@ -15,7 +15,7 @@ import {
 import { takeWaiting } from '../backorders/backorders';
 import { stock } from '../backorders/stock-with-backorders';
 import { emptiedBy } from '../emptied';
-import { stockReserved, type Begun } from './begun';
+import { sourcingOf, stockReserved, type Begun } from './begun';
 import { conclude } from './conclude';
 import { reservePart } from './reserve-part';
 import type { OpenAmendment } from './types';
@@ -69,7 +69,7 @@ export async function changeUnpaid(tx: Transaction, amendment: OpenAmendment, be
     added,
     totalMinor,
     ...(shipTo === null ? {} : { shipTo }),
-    sourcing: plan?.decisions ?? [],
+    ...(plan ? { sourcing: sourcingOf(plan) } : {}),
     // One that was to be reviewed stays so.
     isReviewed:
       order.reviewStatus === null &&

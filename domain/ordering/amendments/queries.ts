@@ -37,6 +37,17 @@ export function selectAmendment(on: Queryable, requestId: string): Promise<Amend
   );
 }
 
+/** How many amendments of an order were asked for, whatever became of them. */
+export async function countAmendments(on: Queryable, orderId: string): Promise<number> {
+  const { count } = await one<{ count: number }>(
+    on,
+    'amendments.count',
+    'select count(*)::int as count from order_amendments where order_id = $1',
+    [orderId],
+  );
+  return count;
+}
+
 /** How often additions to an order were declined. */
 export async function countDeclined(on: Queryable, orderId: string): Promise<number> {
   const { declined } = await one<{ declined: number }>(

@@ -83,8 +83,8 @@ export async function undo(
     });
   } else await releaseHeldShipments(tx, orderId);
   if (before) {
-    const { added, totalMinor, ...address } = before;
-    await unamendOrder(tx, orderId, { added, totalMinor: -totalMinor, ...address });
+    const { added, totalMinor, ...rest } = before;
+    await unamendOrder(tx, orderId, { added, totalMinor: -totalMinor, ...rest });
   }
   await refuse(tx, amendment, refusal);
 }

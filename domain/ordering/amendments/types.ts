@@ -1,4 +1,4 @@
-import type { AddedUnits } from '../../orders/amend';
+import type { AddedUnits, SourcingChange } from '../../orders/amend';
 import type { CancelState, OrderInput } from '../../orders/types';
 import type { ShipTo } from '../../stock/sourcing/types';
 
@@ -27,6 +27,9 @@ export interface AmendRefusal {
   details?: Readonly<Record<string, unknown>>;
 }
 
+/** Of a request that is not recorded: its order has as many as are allowed. */
+export const AMENDMENTS_EXCEEDED = 'AMENDMENTS_EXCEEDED';
+
 /** What is asked for. */
 export interface AmendRequest {
   orderId: string;
@@ -45,6 +48,8 @@ export interface AmendmentUndo {
   totalMinor: number;
   /** Where the order went before; undefined: the amendment changes nothing about it. */
   shipTo?: ShipTo | null;
+  /** Why what the order had of these SKUs comes from where it does; undefined: nothing is added, or it began before this was kept. */
+  sourcing?: SourcingChange;
 }
 
 export interface OpenAmendment extends AmendRequest {
