@@ -34,11 +34,12 @@ test('a step that fails each time waits and is told of; other requests are taken
   expect(await order.attention()).toEqual(['step_failing']);
   // It is not accepted, and that is said at once.
   const refused = { outcome: 'refused', code: 'ORDER_NOT_PAYABLE', paymentId: null };
-  expect([refused, { ...refused, code: 'PAYMENT_IN_PROGRESS' }]).toContainEqual(await order.pay('tok_ok'));
+  expect(await order.pay('tok_ok')).toEqual(refused);
+  expect(await order.view()).toMatchObject({ status: 'reserved', payments: [] });
 
   await mend();
   await order.wake();
-  expect(['cancelled', 'pending']).toContain((await cancelled()).outcome);
+  expect(await cancelled()).toEqual({ outcome: 'cancelled' });
   expect(await order.closed('step-failing')).toEqual({ status: 'cancelled' });
   expect((await order.view()).attention).toEqual([]);
 });
@@ -103,7 +104,8 @@ test('while a step fails, the gateway is asked all the same', async () => {
   await untilShipments(order, 'booked');
   const { orderId } = order;
   const mend = await refuse(stack, 'shipments', `order_id <> '${orderId}' or not stop_for_cut`);
-  const cut = order.cut({ LAMP: 1 });
+  const cutId = newId();
+  const cut = order.cut({ LAMP: 1 }, cutId);
   await order.until((view) => view.attention.length > 0);
   const wanted = { requestId: newId(), paymentId: null, amountMinor: 300, reason: 'late', actor: 'kim' };
   await requestRefund(stack.db, { orderId, ...wanted });
@@ -112,8 +114,11 @@ test('while a step fails, the gateway is asked all the same', async () => {
 
   await mend();
   await order.wake();
-  expect(['cut', 'pending']).toContain((await cut).outcome);
+  await cut;
   await order.until((view) => view.items[0]?.cancelledQuantity === 1);
+  // The first time its caller may have waited for as long as it waits.
+  expect(await order.cut({ LAMP: 1 }, cutId)).toEqual({ outcome: 'cut' });
+  expect((await order.view()).items[0]?.cancelledQuantity).toBe(1);
   await order.cancel();
   await order.handle.result();
   expect(await order.view()).toMatchObject({ status: 'cancelled', attention: [] });

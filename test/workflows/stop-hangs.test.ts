@@ -46,7 +46,10 @@ test('a parcel that is to be stopped while the carrier hangs about another is st
   );
   expect((await order.view()).shipments.map(({ status }) => status).sort()).toEqual(['voided', 'voiding']);
   respond();
-  expect(['cancelled', 'pending']).toContain((await cancelled).outcome);
+  expect(await cancelled).toEqual({ outcome: 'cancelled' });
   await cut;
   expect(await order.closed('stop-hangs')).toEqual({ status: 'cancelled' });
+  const { status, items, shipments: ended } = await order.view();
+  expect([status, items[0]?.cancelledQuantity]).toEqual(['cancelled', 2]);
+  expect(ended.map((one) => one.status)).toEqual(['voided', 'voided']);
 });

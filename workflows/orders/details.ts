@@ -12,6 +12,7 @@ const MAX_LINES = 20;
  */
 export class OrderDetails {
   private readonly lines: string[] = [];
+  private before: OrderProgress | undefined;
 
   constructor(private readonly write: (markdown: string) => void) {}
 
@@ -21,8 +22,10 @@ export class OrderDetails {
     if (this.lines.length > MAX_LINES) this.lines.shift();
   }
 
-  /** Adds what has changed between two looks at the rows. */
-  changed(before: OrderProgress | undefined, after: OrderProgress): void {
+  /** Adds what has changed since the rows were looked at last. */
+  looked(after: OrderProgress): void {
+    const { before } = this;
+    this.before = after;
     for (const { paymentId, status } of after.payments) {
       const earlier = before?.payments.find((payment) => payment.paymentId === paymentId)?.status;
       if (status !== earlier && status !== 'pending') this.did(`Payment ${status}.`);

@@ -50,10 +50,7 @@ export class FailingWork {
   choose(read: OrderProgress, underWay: ReadonlySet<Call>): NextStep {
     const progress = putOff(read, (call) => this.pauseLeft(call));
     const step = nextStep(progress, underWay);
-    if (!this.isPaused) {
-      if (!isInRows(step)) this.inRows = undefined;
-      return step;
-    }
+    if (!this.isPaused) return step;
     const pauseMs = pauseAfter(this.inRows?.times ?? 1);
     // Where its rows cannot be read nobody knows which calls are due.
     if (this.inRows?.step === 'wait') return { do: 'wait', for: 'retry', ms: pauseMs };
@@ -100,17 +97,19 @@ export class FailingWork {
     return until ? until.getTime() - Date.now() : 0;
   }
 
-  /** Tells a person of what has changed. That itself may fail: then there is no more than the pause. Null: nothing was told. */
-  async tell(progress: OrderProgress): Promise<OrderProgress | null> {
+  /** Tells a person of what has changed. That itself may fail: then there is no more than the pause. */
+  async tell(progress: OrderProgress, underWay: ReadonlySet<Call>): Promise<OrderProgress> {
+    // Nothing is left to do of what failed.
+    if (!this.isPaused && !isInRows(this.choose(progress, underWay))) this.inRows = undefined;
     const news = this.news(progress);
-    if (!news) return null;
+    if (!news) return progress;
     try {
       const after = await telling.tellOfFailingSteps(news);
       this.told = JSON.stringify(news);
       return after;
     } catch (error) {
       if (!(error instanceof TemporalFailure)) throw error;
-      return null;
+      return progress;
     }
   }
 
@@ -168,4 +167,8 @@ function failureOfStep(error: unknown): (StepFailure & { code?: string }) | null
   if (cause.type !== STEP_FAILED) return { why: 'It could not be done.', isOfOrder: false };
   // Made by `asSteps`.
   return cause.details?.[0] as StepFailure;
+}
+
+export function asError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(String(thrown));
 }

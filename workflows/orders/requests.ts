@@ -1,4 +1,4 @@
-import { condition, type ApplicationFailure } from '@temporalio/workflow';
+import { condition } from '@temporalio/workflow';
 import type { OrderProgress, PayRefusal } from '../../domain/ordering/types';
 import type { PaymentStatus } from '../../domain/payments/types';
 import type {
@@ -10,17 +10,11 @@ import type {
   PayRequest,
   PayResult,
 } from '../contract/messages';
-import { WrittenRequests } from './written-requests';
+import { WrittenRequests, type Waiting } from './written-requests';
 
 /** The longest that an update stays open: less than its caller waits (`DEADLINES_MS.slowCall`). After that the rows tell. */
 const LONGEST_MS = 8_000;
 const SOON_MS = 5_000;
-
-interface Waiting<Result> {
-  result?: Result;
-  /** It cannot be written to rows. */
-  failure?: ApplicationFailure;
-}
 
 export interface WaitingPayment extends Waiting<PayResult> {
   request: PayRequest;
@@ -96,8 +90,7 @@ export class Requests {
   /** True while one is not written to rows yet. */
   get isNew(): boolean {
     const isCancelNew = this.cancelReason !== undefined && !this.isCancelPutOff;
-    const { nextPayment, cuts, amendments } = this;
-    return isCancelNew || [nextPayment, cuts.next, amendments.next].some((one) => one !== undefined);
+    return isCancelNew || this.nextPayment !== undefined || this.cuts.isNew || this.amendments.isNew;
   }
 
   takeCancel(): string | undefined {

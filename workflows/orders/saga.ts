@@ -1,35 +1,34 @@
 import {
-  ActivityFailure,
   allHandlersFinished,
   ApplicationFailure,
   CancellationScope,
   condition,
   ContinueAsNew,
   continueAsNew,
-  isCancellation,
   setCurrentDetails,
   setHandler,
   TemporalFailure,
-  upsertSearchAttributes,
   workflowInfo,
 } from '@temporalio/workflow';
-import { ALL_SHIPMENTS, mayCancel, type NextStep } from '../../domain/ordering/rules';
-import type { GatewayAsk, OrderProgress } from '../../domain/ordering/types';
+import type { NextStep } from '../../domain/ordering/rules';
+import type { OrderProgress } from '../../domain/ordering/types';
 import type { OrderStatus } from '../../domain/orders/types';
 import {
   amendUpdate,
-  ATTENTION,
   cancelUpdate,
   cutItemsUpdate,
-  ORDER_STATUS,
   payUpdate,
   wakeSignal,
   type OrderSagaInput,
 } from '../contract/messages';
-import { briefly, carriers, database, gatewayActivities } from './activities';
+import { database } from './activities';
+import { Calls } from './calls';
 import { inWords, OrderDetails } from './details';
-import { FailingWork, writing } from './failing';
-import { refusedPay, Requests, type WaitingPayment } from './requests';
+import { asError, FailingWork } from './failing';
+import { Requests } from './requests';
+import { reserve } from './reserve';
+import { SearchAttributes } from './search-attributes';
+import { writeRequests } from './write-requests';
 
 /** So many steps in a row without a wait are a defect: it waits a little then, so that it stays an order that can be cancelled. */
 const STEPS_WITHOUT_WAIT = 50;
@@ -61,51 +60,45 @@ export async function orderSaga(input: OrderSagaInput): Promise<{ status: OrderS
   }
 }
 
+/** A step that does something. */
+type Action = Exclude<NextStep, { do: 'wait' | 'finish' }>;
+
 class OrderSaga {
   private readonly orderId: string;
-  private readonly gateway: ReturnType<typeof gatewayActivities>;
   private readonly details = new OrderDetails(setCurrentDetails);
+  private readonly searchAttributes = new SearchAttributes();
   private readonly requests = new Requests();
-  /** Calls that are under way beside the steps. */
-  private readonly underWay = new Set<string>();
-  /** Charges and refunds that the gateway did not answer in a workflow task. */
-  private readonly slow = new Set<string>();
   private readonly failing = new FailingWork((what) => this.details.did(what));
+  private readonly calls: Calls;
+  /** The rows may have changed. */
   private isWoken = false;
-  private defect: Error | undefined;
-  private shown: { status?: OrderStatus; attention: string } = { attention: '' };
+  private stepsWithoutWait = 0;
 
   constructor(
     private readonly input: OrderSagaInput,
     private readonly root: CancellationScope,
   ) {
     this.orderId = input.order.orderId;
-    this.gateway = gatewayActivities(input.saga);
+    this.calls = new Calls(input, this.failing, () => (this.isWoken = true));
   }
 
   async run(): Promise<{ status: OrderStatus }> {
+    const { root, details, requests, failing, calls } = this;
     this.listen();
-    let progress = await this.reserve();
-    let before: OrderProgress | undefined;
-    for (let steps = 1; ; steps++) {
-      progress = await this.takeRequests(progress);
-      this.requests.answer(progress);
-      this.details.changed(before, progress);
-      let step = this.failing.choose(progress, this.underWay);
-      const told = await this.failing.tell(progress);
-      if (told) step = this.failing.choose((progress = told), this.underWay);
-      before = progress;
+    let progress = await reserve(this.input.order, { root, details });
+    for (;;) {
+      progress = await writeRequests(progress, { requests, failing });
+      requests.answer(progress);
+      details.looked(progress);
+      progress = await failing.tell(progress, calls.underWay);
+      const step = failing.choose(progress, calls.underWay);
       // Who waits longer than that keeps the history from going on in a new one.
-      if (step.do === 'wait' && this.isLong) this.requests.answer(progress, true);
+      if (step.do === 'wait' && this.isLong) requests.answer(progress, true);
       this.show(step, progress);
-      if (step.do === 'finish' && !this.requests.isNew && !this.isWoken) break;
-      if (step.do === 'wait' || steps >= STEPS_WITHOUT_WAIT) steps = 0;
-      const now = progress;
-      progress = await this.failing.trying(step.do, now, () =>
-        steps === 0 ? this.wait(step) : this.perform(step, now),
-      );
+      if (step.do === 'finish' && !this.hasNews) break;
+      progress = await this.take(step, progress);
     }
-    this.requests.close(progress);
+    requests.close(progress);
     await condition(allHandlersFinished);
     return { status: progress.status };
   }
@@ -124,70 +117,21 @@ class OrderSaga {
     if (this.input.cancelReason !== undefined) this.requests.wantCancel(this.input.cancelReason);
   }
 
-  /** Tried for as long as PostgreSQL is away. What cannot succeed leaves a failed order, which a late reserve finds. */
-  private async reserve(): Promise<OrderProgress> {
-    const { order } = this.input;
-    this.details.now('Reserving stock.');
-    const cancellable = new CancellationScope();
-    this.root.cancelRequested.catch(() => cancellable.cancel());
-    try {
-      const { outcome, progress, code } = await cancellable.run(() => database.reserveOrder(order));
-      if (!progress) throw ApplicationFailure.nonRetryable('an outcome without an order', 'SAGA_DEFECT');
-      this.details.did(outcome === 'reserved' ? takenUp(progress) : `Not reserved: ${code ?? outcome}.`);
-      return progress;
-    } catch (error) {
-      if (!(error instanceof TemporalFailure)) throw error;
-      const code = isCancellation(error) ? 'CANCELLED' : failureType(error);
-      this.details.did(`Reservation given up: ${code}.`);
-      this.details.now('Undoing the reservation.');
-      const detail = 'The order could not be reserved and was undone.';
-      return database.undoReserve({ order, code, detail });
+  /** Does a step, or waits; one that fails changes nothing. */
+  private take(step: NextStep, progress: OrderProgress): Promise<OrderProgress> {
+    this.stepsWithoutWait += 1;
+    const isTooLong = this.stepsWithoutWait >= STEPS_WITHOUT_WAIT;
+    if (step.do === 'wait' || isTooLong) {
+      this.stepsWithoutWait = 0;
+      const ms = step.do === 'wait' ? step.ms : PAUSE_MS;
+      return this.failing.trying('wait', progress, () => this.wait(ms));
     }
+    // Something came meanwhile, so it does not end yet.
+    if (step.do === 'finish') return this.failing.trying('wait', progress, () => this.readAgain());
+    return this.failing.trying(step.do, progress, () => this.perform(step, progress));
   }
 
-  /**
-   * Writes waiting requests to rows: steps are chosen from rows, and rows outlive this saga. One that cannot be written is refused, but
-   * for a request to cancel, which is tried again: nobody may be there to repeat it.
-   */
-  private async takeRequests(progress: OrderProgress): Promise<OrderProgress> {
-    const { orderId } = this;
-    const reason = this.requests.takeCancel();
-    if (reason !== undefined && mayCancel(progress)) {
-      progress = await this.failing.trying(
-        'request-cancel',
-        progress,
-        () => database.requestCancel({ orderId, reason }),
-        () => this.requests.putOffCancel(reason),
-      );
-    }
-    const { cuts, amendments } = this.requests;
-    for (let one = cuts.next; one; one = cuts.next) {
-      const { request } = one;
-      progress = await writing(one, progress, () => database.requestCut({ orderId, ...request }));
-      one.isWritten = true;
-    }
-    for (let one = amendments.next; one; one = amendments.next) {
-      const { request } = one;
-      progress = await writing(one, progress, () => database.requestAmend({ orderId, ...request }));
-      one.isWritten = true;
-    }
-    for (let one = this.requests.nextPayment; one; one = this.requests.nextPayment) {
-      const payment = one;
-      progress = await writing(one, progress, () => this.beginCharge(payment));
-    }
-    return progress;
-  }
-
-  private async beginCharge(one: WaitingPayment): Promise<OrderProgress> {
-    const { orderId } = this;
-    const { updateId, ...payment } = one.request;
-    const begun = await database.beginCharge({ orderId, updateId, payment, reservationId: null });
-    if (begun.begun) one.paymentId = begun.paymentId;
-    else one.result = refusedPay(begun.code);
-    return begun.progress;
-  }
-
-  private async perform(step: NextStep, progress: OrderProgress): Promise<OrderProgress> {
+  private async perform(step: Action, progress: OrderProgress): Promise<OrderProgress> {
     const { orderId } = this;
     switch (step.do) {
       case 'cancel':
@@ -226,80 +170,42 @@ class OrderSaga {
         this.details.did('The authorisation is about to lapse.');
         return database.actOnLapse(orderId);
       case 'stop':
-        // One call for each parcel: one about which the carrier hangs delays no other.
-        return this.beside(
-          { kind: 'stop', id: step.shipmentId },
-          carriers.stopShipments(orderId, step.shipmentId === ALL_SHIPMENTS ? undefined : [step.shipmentId]),
-          progress,
-        );
+        this.calls.stop(step.shipmentId);
+        return progress;
       case 'ask':
-        return this.ask(step.ask, progress);
-      case 'wait':
-      case 'finish':
-        this.isWoken = false;
-        return database.readOrder(orderId);
+        return (await this.calls.ask(step.ask)) ?? progress;
     }
   }
 
-  /** In the workflow task where the gateway is fast; beside the steps where it is not, or did not respond. */
-  private async ask({ kind, id, tries }: GatewayAsk, progress: OrderProgress): Promise<OrderProgress> {
-    const { orderId } = this;
-    const { gatewayIsFast, firstRetryMs, paymentUnknownSeconds } = this.input.saga;
-    const request = {
-      orderId,
-      ask: { kind, id },
-      firstRetrySeconds: firstRetryMs / 1_000,
-      unknownLimitSeconds: paymentUnknownSeconds,
-    };
-    if (!gatewayIsFast || tries > 0 || this.slow.has(id))
-      return this.beside({ kind: `ask-${kind}`, id }, this.gateway.askGateway(request), progress);
-    try {
-      return await briefly.askGatewayBriefly(request);
-    } catch (error) {
-      if (!(error instanceof TemporalFailure)) throw error;
-      this.slow.add(id);
-      return database.readOrder(orderId);
-    }
-  }
-
-  /** Goes on while a call is under way; its end is a reason to read the rows. A call that fails is due again by its row. */
-  private beside(
-    { kind, id }: { kind: string; id: string },
-    call: Promise<OrderProgress>,
-    progress: OrderProgress,
-  ): OrderProgress {
-    this.underWay.add(id);
-    void call
-      .then(() => this.failing.callEnded(id, kind))
-      .catch((error: unknown) => {
-        if (!(error instanceof ActivityFailure)) this.defect = asError(error);
-        else this.failing.callEnded(id, kind, error);
-      })
-      .then(() => {
-        this.underWay.delete(id);
-        this.isWoken = true;
-      });
-    return progress;
-  }
-
-  /** The one place where the saga waits: for a message, for a call that is under way, or until something is due. */
-  private async wait(step: NextStep): Promise<OrderProgress> {
-    const hasNews = () => this.isWoken || this.requests.isNew || this.mayContinueAsNew();
-    if (this.mayContinueAsNew() && !this.isWoken && !this.requests.isNew)
+  /**
+   * The one place where the saga waits: for a message, for a call that is under way, or until something is due.
+   *
+   * @param ms null: nothing will be due
+   */
+  private async wait(ms: number | null): Promise<OrderProgress> {
+    const mayGoOn = () => this.hasNews || this.mayContinueAsNew();
+    if (this.mayContinueAsNew() && !this.hasNews)
       await continueAsNew<typeof orderSaga>({ ...this.input, ...this.requests.carriedOver });
-    const ms = step.do === 'wait' ? step.ms : PAUSE_MS;
-    if (ms === null) await condition(hasNews);
-    else await condition(hasNews, Math.max(1, ms), { summary: 'the next that is due' });
-    if (this.defect) throw this.defect;
-    this.isWoken = false;
-    const progress = await database.readOrder(this.orderId);
+    if (ms === null) await condition(mayGoOn);
+    else await condition(mayGoOn, Math.max(1, ms), { summary: 'the next that is due' });
+    this.calls.throwDefect();
+    const progress = await this.readAgain();
     this.failing.goOn();
     return progress;
   }
 
+  private readAgain(): Promise<OrderProgress> {
+    this.isWoken = false;
+    return database.readOrder(this.orderId);
+  }
+
+  private get hasNews(): boolean {
+    return this.isWoken || this.requests.isNew;
+  }
+
   /** A history that grows long goes on in a new one when nothing is under way: the rows tell the rest. */
   private mayContinueAsNew(): boolean {
-    return this.isLong && this.underWay.size === 0 && allHandlersFinished();
+    return this.isLong && this.calls.underWay.size === 0 && allHandlersFinished();
   }
 
   private get isLong(): boolean {
@@ -310,34 +216,11 @@ class OrderSaga {
   /** Search attributes are upserted only where the task ends anyway: before a wait, and at the end. */
   private show(step: NextStep, progress: OrderProgress): void {
     this.details.now(inWords(step, progress));
-    if (step.do !== 'wait' && step.do !== 'finish') return;
-    const { status, attention } = progress;
-    const needs = attention.join();
-    if (needs !== this.shown.attention) {
-      upsertSearchAttributes([{ key: ATTENTION, value: attention.length > 0 ? attention : null }]);
-    }
-    if (status !== this.shown.status) upsertSearchAttributes([{ key: ORDER_STATUS, value: status }]);
-    this.shown = { status, attention: needs };
+    if (step.do === 'wait' || step.do === 'finish') this.searchAttributes.show(progress);
   }
-}
-
-/** How a saga begins, also one that is started again. */
-function takenUp({ status, reservations }: OrderProgress): string {
-  if (status !== 'reserved') return `Taken up again: ${status}.`;
-  return reservations.length > 0 ? 'Stock reserved.' : 'Queued for stock.';
 }
 
 /** Somebody asked to end all or a part of it. */
 function isAskedFor({ cancel, cuts }: OrderProgress): boolean {
   return cancel === 'open' || cancel === 'done' || cuts.some(({ isOpen }) => isOpen);
-}
-
-/** A local activity throws its own failure where it failed, an `ActivityFailure` only where it was cancelled or timed out. */
-function failureType(error: TemporalFailure): string {
-  const cause = error instanceof ActivityFailure ? error.cause : error;
-  return cause instanceof ApplicationFailure ? (cause.type ?? 'RESERVE_FAILED') : 'RESERVE_FAILED';
-}
-
-function asError(thrown: unknown): Error {
-  return thrown instanceof Error ? thrown : new Error(String(thrown));
 }

@@ -1,17 +1,23 @@
 import type { ApplicationFailure } from '@temporalio/workflow';
+import type { OrderProgress } from '../../domain/ordering/types';
+import { writing } from './failing';
 
-interface Waiting<Request, Result> {
+/** Who waits for what becomes of a request. */
+export interface Waiting<Result> {
+  result?: Result;
+  /** Why it cannot be written to rows. */
+  failure?: ApplicationFailure;
+}
+
+interface WrittenRequest<Request, Result> extends Waiting<Result> {
   request: Request;
   isWritten: boolean;
   isAwaited: boolean;
-  result?: Result;
-  /** Why it cannot be written. */
-  failure?: ApplicationFailure;
 }
 
 /** Requests that are rows once they are taken: the rows then tell what becomes of them, whoever still waits. */
 export class WrittenRequests<Request extends { requestId: string }, Result> {
-  private waiting: Waiting<Request, Result>[] = [];
+  private waiting: WrittenRequest<Request, Result>[] = [];
 
   /**
    * @param until waits for a condition, within the bound of an update
@@ -21,7 +27,7 @@ export class WrittenRequests<Request extends { requestId: string }, Result> {
     request: Request,
     until: (isDecided: () => boolean) => Promise<unknown>,
   ): Promise<Result | undefined> {
-    const mine: Waiting<Request, Result> = { request, isWritten: false, isAwaited: true };
+    const mine: WrittenRequest<Request, Result> = { request, isWritten: false, isAwaited: true };
     this.waiting.push(mine);
     await until(() => mine.result !== undefined || mine.failure !== undefined);
     // One that is not written yet is written later all the same.
@@ -31,9 +37,23 @@ export class WrittenRequests<Request extends { requestId: string }, Result> {
     return mine.result;
   }
 
-  /** The oldest that is not written to rows. */
-  get next(): Waiting<Request, Result> | undefined {
-    return this.waiting.find(({ isWritten }) => !isWritten);
+  /** True while one is not written to rows. */
+  get isNew(): boolean {
+    return this.next !== undefined;
+  }
+
+  /** Writes those that are not written, the oldest first. One that cannot be is refused. */
+  async write(
+    read: OrderProgress,
+    toRows: (request: Request) => Promise<OrderProgress>,
+  ): Promise<OrderProgress> {
+    let progress = read;
+    for (let one = this.next; one; one = this.next) {
+      const { request } = one;
+      progress = await writing(one, progress, () => toRows(request));
+      one.isWritten = true;
+    }
+    return progress;
   }
 
   /** @param resultOf undefined: it is still under way */
@@ -43,5 +63,9 @@ export class WrittenRequests<Request extends { requestId: string }, Result> {
       const result = resultOf(one.request.requestId);
       if (result !== undefined) one.result = result;
     }
+  }
+
+  private get next(): WrittenRequest<Request, Result> | undefined {
+    return this.waiting.find(({ isWritten }) => !isWritten);
   }
 }
