@@ -8,6 +8,7 @@ import {
   selectCaptureView,
   updateCapture,
   updateCaptureDueByHand,
+  wasJustAsked,
   type CaptureRow,
 } from './capture-queries';
 import { attentionOnCapture } from './captures';
@@ -15,7 +16,9 @@ import { captureNotFound } from './errors';
 import { settleUncoveredRefunds } from './refunds-by-hand';
 import type { CaptureView, RefundSettlement } from './types';
 
-/** A gateway that was asked so recently about a planned capture is not asked again at a person's request. */
+/**
+ * A gateway that was asked so recently about a planned capture is not asked again at a person's request, and may be about to make it.
+ */
 const LEAST_SECONDS_BETWEEN_ASKS = 10;
 
 export interface CaptureByHand {
@@ -33,7 +36,7 @@ export interface CaptureByHand {
  * have nothing to give back: they end with it. The same again changes nothing.
  *
  * @throws `CAPTURE_NOT_FOUND`; `CAPTURE_MADE`: the money was taken; `CAPTURE_SETTLED`: it was settled in another way, or with another
- * reference
+ * reference; `CAPTURE_UNDER_WAY`: it is planned, and the gateway was asked within the last seconds
  */
 export async function settleCaptureByHand(db: Database, request: CaptureByHand): Promise<CaptureView> {
   const { captureId, outcome, reference, reason, actor } = request;
@@ -45,6 +48,7 @@ export async function settleCaptureByHand(db: Database, request: CaptureByHand):
         throw captureSettled();
       return settled;
     }
+    if (await wasJustAsked(tx, captureId, LEAST_SECONDS_BETWEEN_ASKS)) throw captureUnderWay();
     await updateCapture(tx, captureId, {
       status: 'settled_by_hand',
       settledAs: outcome,
@@ -83,6 +87,13 @@ export async function retryCapture(
     await appendEvents(tx, [{ orderId, type: 'capture_retried', data: { captureId, actor } }]);
     return viewOf(tx, captureId);
   });
+}
+
+function captureUnderWay(): AppError {
+  return new AppError(
+    'CAPTURE_UNDER_WAY',
+    `The gateway was asked for this capture within the last ${LEAST_SECONDS_BETWEEN_ASKS} s and may be about to make it.`,
+  );
 }
 
 function captureSettled(): AppError {
