@@ -79,6 +79,24 @@ describe('an authorisation', () => {
     expect(intent()).toMatchObject({ status: 'requires_capture', captures: 0 });
   });
 
+  test.each([null, 'https://shop.example/thanks'])(
+    'is of a card alone, since of any other method nobody knows until when it holds: return address %s',
+    async (returnUrl) => {
+      await authorized({ returnUrl });
+      expect(stripe().calls[0]!.params.getAll('allowed_payment_method_types[0]')).toEqual(['card']);
+      expect(stripe().calls[0]!.params.has('allowed_payment_method_types[1]')).toBe(false);
+      const charge = request({ token: 'pm_sepa', returnUrl });
+      expect(await gateway().prepare(charge)).toEqual({
+        status: 'declined',
+        gatewayRef: null,
+        declineCode: 'payment_intent_incompatible_payment_method',
+      });
+      expect(await gateway().prepare({ ...charge, paymentId: newId(), captureLater: false })).toMatchObject({
+        status: 'prepared',
+      });
+    },
+  );
+
   test('of a card without multicapture says so', async () => {
     expect((await authorized({ token: 'pm_single' })).outcome).toMatchObject({ multicapture: false });
   });
