@@ -8,7 +8,7 @@ import { ok, type ApiResponse } from '../http/response';
 import type { ApiContext } from '../services/context';
 import { readView } from './cancel-order';
 import { outOfStock } from './order-responses';
-import { updateSaga } from './saga-update';
+import { refuseUnwritten, updateSaga } from './saga-update';
 
 export interface AmendOrder {
   orderId: string;
@@ -38,6 +38,7 @@ export async function amendOrder(context: ApiContext, request: AmendOrder): Prom
     context.engine.amend(orderId, wanted),
   );
   const amendment = await readAmendment(context.db, wanted.requestId);
+  if (!amendment) refuseUnwritten(asked);
   if (amendment?.state === 'done') return ok(await readView(context, orderId));
   if (amendment?.state === 'refused') throw refusal(amendment);
   const after = await readView(context, orderId);
