@@ -47,6 +47,7 @@ export const PROBLEMS = {
   REFUND_UNDER_WAY: { status: 409, title: 'The gateway has the refund and has not finished' },
   REFUND_SETTLED: { status: 409, title: 'The refund was settled by hand' },
   CAPTURE_MADE: { status: 409, title: 'The money was taken' },
+  CAPTURE_UNDER_WAY: { status: 409, title: 'The gateway was asked for the capture just now', retryAfter: 10 },
   CAPTURE_SETTLED: { status: 409, title: 'The capture was settled by hand' },
   PAYMENT_AMBIGUOUS: { status: 422, title: 'Several payments have money left' },
   NOT_IN_REVIEW: { status: 409, title: 'The order is not waiting for this decision' },

@@ -12,7 +12,7 @@ import { ok, type ApiResponse } from '../http/response';
 import type { ApiContext } from '../services/context';
 import { readView } from './cancel-order';
 import { outOfStock } from './order-responses';
-import { updateSaga } from './saga-update';
+import { refuseUnwritten, updateSaga } from './saga-update';
 
 export interface AmendOrder {
   orderId: string;
@@ -47,6 +47,7 @@ export async function amendOrder(context: ApiContext, request: AmendOrder): Prom
       'This order was amended too often. It stays as it is; cancel it, or place a new order.',
     );
   const amendment = await readAmendment(context.db, wanted.requestId);
+  if (!amendment) refuseUnwritten(asked);
   if (amendment?.state === 'done') return ok(await readView(context, orderId));
   if (amendment?.state === 'refused') throw refusal(amendment);
   const after = await readView(context, orderId);

@@ -3,7 +3,7 @@ import { invalid } from '../http/problems';
 import type { ApiResponse } from '../http/response';
 import type { ApiContext } from '../services/context';
 import { afterCancelling, notCancellable, readView } from './cancel-order';
-import { updateSaga } from './saga-update';
+import { refuseUnwritten, updateSaga } from './saga-update';
 
 export interface CutItems {
   orderId: string;
@@ -29,6 +29,7 @@ export async function cutItems(context: ApiContext, request: CutItems): Promise<
     context.engine.cutItems(orderId, wanted),
   );
   const cut = await readCut(context.db, wanted.requestId);
+  if (!cut) refuseUnwritten(asked);
   const isDecided = asked.kind === 'ended' || (cut !== undefined && !cut.isOpen);
   if (isDecided && (cut?.units ?? 0) === 0) throw notCancellable();
   return afterCancelling(orderId, await readView(context, orderId), isDecided);

@@ -6,7 +6,7 @@ import { orderPath } from '../http/paths';
 import { problem } from '../http/problems';
 import { ok, type ApiResponse } from '../http/response';
 import type { ApiContext } from '../services/context';
-import { updateSaga } from './saga-update';
+import { refuseUnwritten, updateSaga } from './saga-update';
 
 export interface PayOrder {
   orderId: string;
@@ -39,6 +39,7 @@ export async function payOrder(
   );
   const payment = await readPaymentOfUpdate(context.db, orderId, updateId);
   if (payment) return paymentResponse(orderId, payment);
+  refuseUnwritten(asked);
   switch (asked.kind) {
     case 'undecided':
     case 'refused':

@@ -18,8 +18,7 @@ const MAX_TRIES = 3;
  * Asks an order's saga. One that is gone while its order is open (terminated by hand, or lost with its server) is started
  * again with the input that is stored with the order, and asked again.
  *
- * @throws AppError `NOT_FOUND` for an order that does not exist, `ENGINE_UNAVAILABLE` when nothing was sent, `ORDER_STEP_FAILED` when
- *   what was asked cannot be written to its rows.
+ * @throws AppError `NOT_FOUND` for an order that does not exist, `ENGINE_UNAVAILABLE` when nothing was sent.
  */
 export async function updateSaga<Result>(
   context: ApiContext,
@@ -28,12 +27,6 @@ export async function updateSaga<Result>(
 ): Promise<SagaUpdateResult<Result>> {
   for (let tries = 1; tries <= MAX_TRIES; tries++) {
     const updated = await lookingSoon(context, order.id, ask);
-    if (updated.kind === 'refused' && updated.code === STEP_FAILED) {
-      throw problem(
-        'ORDER_STEP_FAILED',
-        'The request could not be written to the order, and was not accepted. The log of the worker has the error.',
-      );
-    }
     if (updated.kind !== 'gone') return updated;
     const stored = await readOrderInput(context.db, order.id);
     if (!stored) throw orderNotFound();
@@ -56,7 +49,8 @@ async function lookingSoon<Result>(
   let responded = false;
   try {
     const updated = await ask();
-    responded = updated.kind !== 'undecided';
+    // A saga that could not write a request may not know of a row that was written all the same.
+    responded = updated.kind !== 'undecided' && !isUnwritten(updated);
     return updated;
   } finally {
     if (!responded)
@@ -64,6 +58,24 @@ async function lookingSoon<Result>(
         log.warn({ err: error, orderId }, 'the reconciler could not be told to look at an order');
       });
   }
+}
+
+/**
+ * Of a request that has no row: refuses it where it could not be written. One that has a row was accepted, also where the saga never
+ * heard that it was written.
+ *
+ * @throws AppError `ORDER_STEP_FAILED`
+ */
+export function refuseUnwritten(asked: SagaUpdateResult<unknown>): void {
+  if (!isUnwritten(asked)) return;
+  throw problem(
+    'ORDER_STEP_FAILED',
+    'The request could not be written to the order, and was not accepted. The log of the worker has the error.',
+  );
+}
+
+function isUnwritten(asked: Updated<unknown> | SagaUpdateResult<unknown>): boolean {
+  return asked.kind === 'refused' && asked.code === STEP_FAILED;
 }
 
 export function orderNotFound(): Error {

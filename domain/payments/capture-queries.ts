@@ -1,4 +1,11 @@
-import { execute, many, maybeOne, type Queryable, type Transaction } from '../../platform/database/database';
+import {
+  execute,
+  many,
+  maybeOne,
+  one,
+  type Queryable,
+  type Transaction,
+} from '../../platform/database/database';
 import { literals } from '../../platform/database/literals';
 import { nextTry, type RetryTimes } from '../../platform/database/retry-times';
 import { capturedAs } from './captured-as-sql';
@@ -227,6 +234,18 @@ export async function updateCaptureDueByHand(
     [captureId, leastSeconds],
   );
   return changed > 0;
+}
+
+/** The gateway was asked about a planned capture within so many seconds. The caller has its lock. */
+export async function wasJustAsked(tx: Transaction, captureId: string, seconds: number): Promise<boolean> {
+  const { isAsked } = await one<{ isAsked: boolean }>(
+    tx,
+    'payments.capture_was_just_asked',
+    `select exists (select from captures where id = $1 and status in ${literals(OPEN_CAPTURE_STATUSES)}
+       and asked_at > clock_timestamp() - make_interval(secs => $2)) as "isAsked"`,
+    [captureId, seconds],
+  );
+  return isAsked;
 }
 
 /** A capture as clients see it. */

@@ -8,6 +8,7 @@ import {
   selectCaptureView,
   updateCapture,
   updateCaptureDueByHand,
+  wasJustAsked,
   type CaptureRow,
 } from './capture-queries';
 import { attentionOnCapture } from './captures';
@@ -31,7 +32,7 @@ export interface CaptureByHand {
  * have nothing to give back: they end with it. The same again changes nothing.
  *
  * @throws `CAPTURE_NOT_FOUND`; `CAPTURE_MADE`: the money was taken; `CAPTURE_SETTLED`: it was settled in another way, or with another
- * reference
+ * reference; `CAPTURE_UNDER_WAY`: it is planned, and the gateway was asked within the last seconds
  */
 export async function settleCaptureByHand(db: Database, request: CaptureByHand): Promise<CaptureView> {
   const { captureId, outcome, reference, reason, actor } = request;
@@ -43,6 +44,7 @@ export async function settleCaptureByHand(db: Database, request: CaptureByHand):
         throw captureSettled();
       return settled;
     }
+    if (await wasJustAsked(tx, captureId, LEAST_SECONDS_BETWEEN_ASKS)) throw captureUnderWay();
     await updateCapture(tx, captureId, {
       status: 'settled_by_hand',
       settledAs: outcome,
@@ -83,6 +85,13 @@ export async function retryCapture(
     await appendEvents(tx, [{ orderId, type: 'capture_retried', data: { captureId, actor } }]);
     return viewOf(tx, captureId);
   });
+}
+
+function captureUnderWay(): AppError {
+  return new AppError(
+    'CAPTURE_UNDER_WAY',
+    `The gateway was asked for this capture within the last ${LEAST_SECONDS_BETWEEN_ASKS} s and may be about to make it.`,
+  );
 }
 
 function captureSettled(): AppError {

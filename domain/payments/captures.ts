@@ -158,7 +158,9 @@ async function settleCapture(
       await raiseAttention(tx, [{ orderId, kind: 'captured_twice', about: captureId, why }]);
       return;
     }
-    await updateCaptureMade(tx, captureId, { gatewayRef: outcome.gatewayRef, isFinal });
+    // Where the gateway has taken another sum, or has not ended the charge, the release of the rest finds what it took besides.
+    const isEnded = outcome.endedMinor === capture.capturedMinor + amountMinor;
+    await updateCaptureMade(tx, captureId, { gatewayRef: outcome.gatewayRef, isFinal: isFinal && isEnded });
     await resolveAttention(tx, attentionOnCapture(captureId));
     await appendEvents(tx, [
       { orderId, type: 'capture_succeeded', data: { captureId, paymentId, amountMinor } },

@@ -272,7 +272,8 @@ export interface CaptureRequest {
 
 /** What became of a capture. */
 export type CaptureOutcome =
-  | { status: 'succeeded'; gatewayRef: string | null }
+  /** `endedMinor`: what the gateway has captured of the charge in all, where nothing more of it can be captured; null: more can be */
+  | { status: 'succeeded'; gatewayRef: string | null; endedMinor: number | null }
   /** It will not be made under this key. */
   | { status: 'failed'; reason: string };
 

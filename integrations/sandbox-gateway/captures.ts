@@ -40,13 +40,14 @@ async function captureOf(
   const known = await selectSandboxCapture(tx, key);
   if (known) {
     if (known.chargeRef !== charge.ref || known.amountMinor !== amountMinor) throw keyReused(key);
-    return { status: 'succeeded', gatewayRef: known.ref };
+    return succeeded(known.ref, charge.status === 'captured' ? charge.capturedMinor : null);
   }
   const why = captureProblem(charge, amountMinor);
   if (why !== null) return failed(why);
   const ref = `sandbox_ca_${randomUUID()}`;
   await insertSandboxCapture(tx, { key, ref, chargeRef: charge.ref, amountMinor, isFinal });
-  return { status: 'succeeded', gatewayRef: ref };
+  const capturedMinor = charge.capturedMinor + amountMinor;
+  return succeeded(ref, isFinal || capturedMinor === charge.amountMinor ? capturedMinor : null);
 }
 
 /** Releases what is left of an authorised charge. One that is not authorised, or not any more, is left as it is. */
@@ -66,6 +67,10 @@ function captureProblem(charge: SandboxCharge, amountMinor: number): string | nu
   if (amountMinor > charge.amountMinor - capturedMinor)
     return `only ${charge.amountMinor - capturedMinor} minor units are left of the authorisation`;
   return null;
+}
+
+function succeeded(gatewayRef: string, endedMinor: number | null): CaptureOutcome {
+  return { status: 'succeeded', gatewayRef, endedMinor };
 }
 
 function failed(reason: string): CaptureOutcome {

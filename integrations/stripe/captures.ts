@@ -22,8 +22,7 @@ export function createCaptures(stripe: Stripe, log: Logger): Pick<PaymentGateway
     const before = outcomeIn(await read(request.gatewayRef), request);
     if (before) return before;
     try {
-      const intent = await createCapture(stripe, request);
-      return { status: 'succeeded', gatewayRef: chargeOf(intent) };
+      return madeOf(await createCapture(stripe, request), request);
     } catch (error) {
       if (!isOver(error)) throw error;
       // Looked at again: another call may have made it meanwhile.
@@ -83,7 +82,7 @@ export function createCaptures(stripe: Stripe, log: Logger): Pick<PaymentGateway
 function outcomeIn(intent: Stripe.PaymentIntent, request: CaptureRequest): CaptureOutcome | null {
   const { amountMinor, capturedMinor, currency } = request;
   if (isoAmount(intent.amount_received, currency) >= capturedMinor + amountMinor)
-    return { status: 'succeeded', gatewayRef: chargeOf(intent) };
+    return madeOf(intent, request);
   if (intent.status === 'requires_capture') return null;
   const why = intent.cancellation_reason === null ? '' : ` (${intent.cancellation_reason})`;
   const received = `${isoAmount(intent.amount_received, currency)} ${currency} minor units are captured`;
@@ -91,6 +90,12 @@ function outcomeIn(intent: Stripe.PaymentIntent, request: CaptureRequest): Captu
     status: 'failed',
     reason: `Stripe says that the charge is ${intent.status}${why}: ${received}, and nothing more can be.`,
   };
+}
+
+/** Whether it ended the intent, and at what sum: money of another capture may have been found as that of this one. */
+function madeOf(intent: Stripe.PaymentIntent, { currency }: CaptureRequest): CaptureOutcome {
+  const endedMinor = hasEnded(intent) ? isoAmount(intent.amount_received, currency) : null;
+  return { status: 'succeeded', gatewayRef: chargeOf(intent), endedMinor };
 }
 
 /** Whatever it was, it is not under way at Stripe any more. */

@@ -176,12 +176,18 @@ function intentParams(request: ChargeRequest, customer: string | null): Stripe.P
     confirm: false,
     capture_method: captureLater ? 'manual' : 'automatic',
     automatic_payment_methods: { enabled: true, allow_redirects: mayRedirect(request) ? 'always' : 'never' },
-    ...(captureLater ? { payment_method_options: { card: { request_multicapture: 'if_available' } } } : {}),
+    ...(captureLater ? OF_CARD : {}),
     ...(customer === null ? {} : { customer }),
     ...(keepsMethod ? { setup_future_usage: 'off_session' } : {}),
     metadata: { orderId, paymentId },
   };
 }
+
+/** Of a card alone Stripe says until when it keeps an authorisation: that of any other method would lapse unwatched. */
+const OF_CARD = {
+  allowed_payment_method_types: ['card'],
+  payment_method_options: { card: { request_multicapture: 'if_available' } },
+} satisfies Partial<Stripe.PaymentIntentCreateParams>;
 
 function confirmParams(request: ChargeRequest): Stripe.PaymentIntentConfirmParams {
   if (request.offSession) return { off_session: true };

@@ -622,9 +622,9 @@ describe('an order that is paid for', () => {
     const orderId = await paid({ [sku]: 3 }, { fulfilment: 'backorder' });
     const before = asBefore(await viewOf(shop.db, orderId));
     const requestId = await ask(orderId, { [other]: 1 });
-    const { reservations } = await carryOut(orderId);
-    const reservationId = reservations.find(({ status }) => status === 'charging')!.reservationId;
-    await abandonReservation(shop.db, { orderId, reservationId });
+    const { payments } = await carryOut(orderId);
+    const { paymentId } = payments.find(({ status }) => status === 'pending')!;
+    await abandonReservation(shop.db, { orderId, paymentId });
     await carryOut(orderId);
     expect(await outcomeOf(requestId)).toMatchObject({ state: 'refused', code: 'NOT_AMENDABLE' });
     expect(asBefore(await viewOf(shop.db, orderId))).toEqual(before);

@@ -6,7 +6,7 @@ import { askCapture } from '../../domain/payments/captures';
 import { settleCaptureByHand } from '../../domain/payments/captures-by-hand';
 import { askRelease } from '../../domain/payments/release';
 import type { CaptureRequest, PaymentGateway } from '../../domain/payments/types';
-import { CHARGE_TERMS } from '../support/fixtures';
+import { gatewayAskedLongAgo, CHARGE_TERMS } from '../support/fixtures';
 import { expectInvariants } from '../support/invariants';
 import { CARRIER, giveBack, openOrderShop, orderOf, PAYMENT, ship, viewOf, type OrderShop } from './support';
 
@@ -41,9 +41,11 @@ function settledMeanwhile() {
     async capture({ captureId, amountMinor, isFinal }) {
       taken.push({ amountMinor, isFinal });
       const how = { reference: null, reason: 'paid by transfer', actor: 'test' };
-      if (taken.length === 1)
+      if (taken.length === 1) {
+        await gatewayAskedLongAgo(shop.db);
         await settleCaptureByHand(shop.db, { captureId, outcome: 'made_elsewhere', ...how });
-      return { status: 'succeeded', gatewayRef: null };
+      }
+      return { status: 'succeeded', gatewayRef: null, endedMinor: isFinal ? takenMinor() : null };
     },
     release() {
       if (state.isAway) return Promise.reject(new Error('away'));

@@ -1,6 +1,6 @@
 import { PassThrough } from 'node:stream';
 import { createOutput } from '../../cli/output';
-import { runResolve, runRetry } from '../../cli/refund';
+import { runResolve, runRetry } from '../../cli/money';
 import { SQL_CHECKS, statementOf } from '../../domain/assurance/checks/checks';
 import { requestCancel } from '../../domain/ordering/cancel';
 import { expireReservation } from '../../domain/ordering/expire';
@@ -10,13 +10,16 @@ import { settleChargeByHand } from '../../domain/ordering/settle-charge-by-hand'
 import { askCapture } from '../../domain/payments/captures';
 import { retryCapture, settleCaptureByHand } from '../../domain/payments/captures-by-hand';
 import { requestRefund } from '../../domain/payments/refunds-by-hand';
-import type { CaptureRequest } from '../../domain/payments/types';
+import type { CaptureRequest, ClosableGateway } from '../../domain/payments/types';
+import { createStripeGateway } from '../../integrations/stripe/gateway';
 import { readSettings } from '../../platform/config';
 import { newId } from '../../platform/ids';
+import { ScriptedStripe } from '../payments/scripted-stripe';
 import { authorise, comesIn, inspect } from '../returns/support';
 import { CARRIER_SECRETS } from '../support/carrier-signature';
 import { eventTypes, gatewayAskedLongAgo } from '../support/fixtures';
 import { expectAtRest } from '../support/invariants';
+import { testLogger } from '../support/servers';
 import {
   openAuthorisedShop,
   silent,
@@ -50,6 +53,12 @@ const twoParcels = async () => {
 const viewsOf = async (orderId: string) => (await viewOf(shop.db, orderId)).payments[0]!.captures;
 const needs = async (orderId: string) =>
   (await viewOf(shop.db, orderId)).attention.map(({ kind, about }) => [kind, about]);
+/** No call about it is under way. */
+const askedLongAgo = (captureId: string) =>
+  shop.db.pool.query(
+    `update captures set asked_at = clock_timestamp() - interval '11 seconds' where id = $1`,
+    [captureId],
+  );
 /** As time passes until so long before the gateway drops the authorisation. */
 const lapsesSoon = (orderId: string) =>
   shop.db.pool.query('update payments set capture_due_at = clock_timestamp() where order_id = $1', [orderId]);
@@ -575,36 +584,102 @@ describe('a capture', () => {
     expect(await shop.money(orderId)).toMatchObject([{ status: 'captured', captured: 1_000 }]);
   });
 
-  test('that the gateway makes after a person settled it is told, and its money goes back with the release', async () => {
+  test.each([true, false])(
+    'that the gateway makes after a person settled it is told, and its money goes back with the release: final %s',
+    async (isFinal) => {
+      const sku = await shop.product({ AMS: 1 });
+      const orderId = await shop.authorised({ [sku]: 1 });
+      const settledMeanwhile = withCaptures(shop.gateway, async (request) => {
+        const outcome = await shop.gateway.capture({ ...request, isFinal });
+        await askedLongAgo(request.captureId);
+        await settleCaptureByHand(shop.db, {
+          captureId: request.captureId,
+          outcome: 'made_elsewhere',
+          reference: 'T-1',
+          ...BY,
+        });
+        return outcome;
+      });
+      await shop.pickUp(orderId, 'AMS', { gateway: settledMeanwhile });
+      const [capture] = await viewsOf(orderId);
+      expect(await needs(orderId)).toEqual([['captured_twice', capture!.id]]);
+      expect(await shop.letRetry(orderId)).toBe('finish');
+      expect(await shop.money(orderId)).toMatchObject([
+        {
+          status: 'refunded',
+          captured: 1_000,
+          refunded: 1_000,
+          captures: [
+            [1_000, 'settled_by_hand'],
+            [1_000, 'succeeded'],
+          ],
+        },
+      ]);
+      await endAttention(orderId);
+    },
+  );
+
+  test('is not settled by hand within 10 s of an ask, which may be under way', async () => {
     const sku = await shop.product({ AMS: 1 });
     const orderId = await shop.authorised({ [sku]: 1 });
-    const settledMeanwhile = withCaptures(shop.gateway, async (request) => {
-      // Not final, so that something is left to release.
-      const outcome = await shop.gateway.capture({ ...request, isFinal: false });
-      await settleCaptureByHand(shop.db, {
-        captureId: request.captureId,
-        outcome: 'made_elsewhere',
-        reference: 'T-1',
-        ...BY,
-      });
-      return outcome;
-    });
-    await shop.pickUp(orderId, 'AMS', { gateway: settledMeanwhile });
+    await shop.pickUp(orderId, 'AMS', { gateway: silent(shop.gateway, { isMade: true }) });
     const [capture] = await viewsOf(orderId);
-    expect(await needs(orderId)).toEqual([['captured_twice', capture!.id]]);
+    const settlement = { captureId: capture!.id, outcome: 'waived' as const, reference: null, ...BY };
+    await expect(settleCaptureByHand(shop.db, settlement)).rejects.toMatchObject({
+      code: 'CAPTURE_UNDER_WAY',
+    });
+    expect(await viewsOf(orderId)).toMatchObject([{ status: 'planned' }]);
+    await askedLongAgo(capture!.id);
+    expect(await settleCaptureByHand(shop.db, settlement)).toMatchObject({ status: 'settled_by_hand' });
+    expect(await settleCaptureByHand(shop.db, settlement)).toMatchObject({ status: 'settled_by_hand' });
     expect(await shop.letRetry(orderId)).toBe('finish');
-    expect(await shop.money(orderId)).toMatchObject([
-      {
-        status: 'refunded',
-        captured: 1_000,
-        refunded: 1_000,
-        captures: [
-          [1_000, 'settled_by_hand'],
-          [1_000, 'succeeded'],
-        ],
-      },
-    ]);
-    await endAttention(orderId);
+  });
+
+  describe('whose response was lost, and for which the customer paid elsewhere,', () => {
+    let stripe: ScriptedStripe;
+    let atStripe: ClosableGateway;
+    beforeAll(async () => {
+      stripe = await ScriptedStripe.start();
+      atStripe = createStripeGateway({
+        apiKey: 'sk_test_1',
+        apiBase: stripe.url,
+        timeoutMs: 5_000,
+        log: testLogger(),
+      });
+    });
+    afterAll(async () => {
+      await atStripe.close();
+      await stripe.stop();
+    });
+
+    test.each([
+      ['the sandbox', 2_000],
+      // Here what the first took is found as what the second, which is smaller, was to take.
+      ['Stripe', 1_000],
+    ])('goes back as far as the last one does not need it: at %s', async (which, surplus) => {
+      const gateway = which === 'Stripe' ? atStripe : shop.gateway;
+      const sku = await shop.product({ AMS: 2, BER: 1 });
+      const payment = { method: 'card', token: which === 'Stripe' ? 'pm_ok' : 'tok_ok' };
+      const orderId = await shop.authorised({ [sku]: 3 }, { payment }, { gateway });
+      if (which === 'Stripe')
+        await shop.db.pool.query(`update payments set gateway = 'stripe' where order_id = $1`, [orderId]);
+      await shop.pickUp(orderId, 'AMS', { gateway: silent(gateway, { isMade: true }) });
+      const captureId = (await viewsOf(orderId))[0]!.id;
+      await askedLongAgo(captureId);
+      const how = { outcome: 'made_elsewhere' as const, reference: 'T-1', ...BY };
+      await settleCaptureByHand(shop.db, { captureId, ...how });
+      await shop.pickUp(orderId, 'BER', { gateway });
+      expect(await shop.letRetry(orderId, { gateway })).toBe('finish');
+      const reason = 'more was captured at the gateway than was asked for';
+      expect((await viewOf(shop.db, orderId)).refunds).toMatchObject([
+        { amountMinor: surplus, status: 'succeeded', reason },
+      ]);
+      expect(await shop.money(orderId)).toMatchObject([
+        { status: 'partially_refunded', captured: 1_000 + surplus, refunded: surplus },
+      ]);
+      if (which === 'Stripe')
+        expect(stripe.intent('pi_1')).toMatchObject({ status: 'succeeded', amount_received: 2_000 });
+    });
   });
 
   test('without a response is tried again, tells a person after a while, and is made once', async () => {

@@ -13,7 +13,7 @@ import { resolveAttention } from '../../domain/orders/attention';
 import { orderPaymentId } from '../../domain/orders/ids';
 import type { OrderInput, ReviewOutcome, ReviewTerms } from '../../domain/orders/types';
 import { askCapture } from '../../domain/payments/captures';
-import type { GatewayNamed } from '../../domain/payments/types';
+import type { CaptureRequest, GatewayNamed } from '../../domain/payments/types';
 import { newId } from '../../platform/ids';
 import { CHARGE_TERMS, eventTypes } from '../support/fixtures';
 import { expectInvariants } from '../support/invariants';
@@ -83,7 +83,10 @@ async function makeCaptures(orderId: string) {
     `select id from captures where order_id = $1 and status = 'planned'`,
     [orderId],
   );
-  const gatewayNamed = () => ({ capture: () => Promise.resolve({ status: 'succeeded', gatewayRef: null }) });
+  const gatewayNamed = () => ({
+    capture: ({ capturedMinor, amountMinor }: CaptureRequest) =>
+      Promise.resolve({ status: 'succeeded', gatewayRef: null, endedMinor: capturedMinor + amountMinor }),
+  });
   for (const { id } of rows)
     await askCapture(
       { db: shop.db, isLastParcel, gatewayNamed: gatewayNamed as unknown as GatewayNamed },

@@ -59,7 +59,7 @@ function setUp({ callTimeoutMs = 5_000 } = {}) {
       .mockResolvedValue({ status: 'declined', gatewayRef: null, declineCode: 'abandoned' }),
     capture: jest
       .fn<ReturnType<ClosableGateway['capture']>, []>()
-      .mockResolvedValue({ status: 'succeeded', gatewayRef: 'ca_1' }),
+      .mockResolvedValue({ status: 'succeeded', gatewayRef: 'ca_1', endedMinor: null }),
     release: jest
       .fn<ReturnType<ClosableGateway['release']>, []>()
       .mockResolvedValue({ status: 'released', capturedMinor: 0 }),

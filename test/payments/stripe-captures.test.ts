@@ -8,7 +8,9 @@ import { CAPTURE_BEFORE } from './stripe-state';
 const { stripe, gateway } = useStripe();
 
 const FAILURE = { type: 'api_error', message: 'Something went wrong on our end.' };
-const SUCCEEDED = { status: 'succeeded', gatewayRef: 'ch_1' };
+/** Nothing more can be captured of a charge of which so much was in all; null: more can be. */
+const succeeded = (endedMinor: number | null) => ({ status: 'succeeded', gatewayRef: 'ch_1', endedMinor });
+const SUCCEEDED = succeeded(null);
 
 function request(changes: Partial<ChargeRequest> = {}): ChargeRequest {
   return {
@@ -77,6 +79,24 @@ describe('an authorisation', () => {
     expect(intent()).toMatchObject({ status: 'requires_capture', captures: 0 });
   });
 
+  test.each([null, 'https://shop.example/thanks'])(
+    'is of a card alone, since of any other method nobody knows until when it holds: return address %s',
+    async (returnUrl) => {
+      await authorized({ returnUrl });
+      expect(stripe().calls[0]!.params.getAll('allowed_payment_method_types[0]')).toEqual(['card']);
+      expect(stripe().calls[0]!.params.has('allowed_payment_method_types[1]')).toBe(false);
+      const charge = request({ token: 'pm_sepa', returnUrl });
+      expect(await gateway().prepare(charge)).toEqual({
+        status: 'declined',
+        gatewayRef: null,
+        declineCode: 'payment_intent_incompatible_payment_method',
+      });
+      expect(await gateway().prepare({ ...charge, paymentId: newId(), captureLater: false })).toMatchObject({
+        status: 'prepared',
+      });
+    },
+  );
+
   test('of a card without multicapture says so', async () => {
     expect((await authorized({ token: 'pm_single' })).outcome).toMatchObject({ multicapture: false });
   });
@@ -104,7 +124,7 @@ describe('a capture', () => {
     const last = captureOf(charge, { amountMinor: 1_000, capturedMinor: 2_000 });
     for (let n = 0; n < 2; n++) expect(await gateway().capture(first)).toEqual(SUCCEEDED);
     expect(intent()).toMatchObject({ status: 'requires_capture', amount_received: 2_000 });
-    for (let n = 0; n < 2; n++) expect(await gateway().capture(last)).toEqual(SUCCEEDED);
+    for (let n = 0; n < 2; n++) expect(await gateway().capture(last)).toEqual(succeeded(3_000));
     expect(intent()).toMatchObject({ status: 'succeeded', amount_received: 3_000, captures: 2 });
     expect(captures()).toEqual([
       { key: first.captureId, amount_to_capture: '2000', final_capture: 'false' },
@@ -116,7 +136,7 @@ describe('a capture', () => {
   test('of a card without multicapture takes what it is asked for and ends the charge', async () => {
     const { charge } = await authorized({ token: 'pm_single' });
     const capture = captureOf(charge, { amountMinor: 4_000 });
-    for (let n = 0; n < 2; n++) expect(await gateway().capture(capture)).toEqual(SUCCEEDED);
+    for (let n = 0; n < 2; n++) expect(await gateway().capture(capture)).toEqual(succeeded(4_000));
     expect(intent()).toMatchObject({ status: 'succeeded', amount_received: 4_000, captures: 1 });
   });
 
@@ -153,6 +173,17 @@ describe('a capture', () => {
     },
   );
 
+  test('for which money of another one is found says that the charge has not ended, until that is released', async () => {
+    const { charge } = await authorized();
+    // Its response was lost, and a person has said what was done instead.
+    await gateway().capture(captureOf(charge, { amountMinor: 500, isFinal: false }));
+    const last = captureOf(charge, { amountMinor: 300 });
+    expect(await gateway().capture(last)).toEqual(SUCCEEDED);
+    expect(intent()).toMatchObject({ status: 'requires_capture', amount_received: 500, captures: 1 });
+    expect(await release(charge, 300)).toEqual({ status: 'released', capturedMinor: 500 });
+    expect(await gateway().capture(last)).toEqual(succeeded(500));
+  });
+
   test('is not made while the charge cannot be read', async () => {
     const { charge } = await authorized();
     stripe().fail({ on: 'retrieve', when: 'before', how: 'hang' });
@@ -185,7 +216,7 @@ describe('a capture', () => {
         reason: expect.stringContaining('Stripe has stored a failure') as string,
       });
     for (let n = 0; n < 2; n++)
-      expect(await gateway().capture({ ...capture, keyNumber: 2 })).toEqual(SUCCEEDED);
+      expect(await gateway().capture({ ...capture, keyNumber: 2 })).toEqual(succeeded(5_000));
     expect(captures().map(({ key }) => key)).toEqual([
       ...Array.from({ length: 3 }, () => capture.captureId),
       `${capture.captureId}:2`,
@@ -213,7 +244,7 @@ describe('a capture', () => {
     await expect(gateway().capture(capture)).rejects.toMatchObject(UNAVAILABLE);
     for (let n = 0; n < 2; n++)
       expect(await gateway().capture({ ...capture, isFinal: true })).toMatchObject({ status: 'key_spent' });
-    expect(await gateway().capture({ ...capture, isFinal: true, keyNumber: 2 })).toEqual(SUCCEEDED);
+    expect(await gateway().capture({ ...capture, isFinal: true, keyNumber: 2 })).toEqual(succeeded(2_000));
     expect(intent()).toMatchObject({ status: 'succeeded', amount_received: 2_000, captures: 1 });
   });
 
@@ -223,7 +254,7 @@ describe('a capture', () => {
     stripe().fail({ on: 'capture', when: 'before', how: { status: 409, error } });
     const capture = captureOf(charge);
     await expect(gateway().capture(capture)).rejects.toMatchObject(UNAVAILABLE);
-    expect(await gateway().capture(capture)).toEqual(SUCCEEDED);
+    expect(await gateway().capture(capture)).toEqual(succeeded(5_000));
   });
 
   test.each([

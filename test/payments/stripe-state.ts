@@ -41,7 +41,7 @@ export const CAPTURE_BEFORE = 1_900_000_000;
  *
  * Payment methods: `pm_ok`, `pm_declined`, `pm_processing` (processing until `finish`), `pm_challenge` (wants the customer, until
  * `authenticate`), `pm_challenge_app` (the same, without a page), `pm_single` (is captured in one), `pm_capture_declined` (the issuer
- * refuses captures), `pm_refund_pending` (refunds are pending until `finishRefund`).
+ * refuses captures), `pm_sepa` (is no card), `pm_refund_pending` (refunds are pending until `finishRefund`).
  */
 export class StripeState {
   readonly intents = new Map<string, Intent>();
@@ -119,6 +119,11 @@ export class StripeState {
     const amount = Number(params.get('amount'));
     if (method === 'pm_unknown')
       return refusal(400, { type: 'invalid_request_error', code: 'resource_missing' });
+    if (method === 'pm_sepa' && params.get('allowed_payment_method_types[0]') === 'card')
+      return refusal(400, {
+        type: 'invalid_request_error',
+        code: 'payment_intent_incompatible_payment_method',
+      });
     if (amount < 50) return refusal(400, { type: 'invalid_request_error', code: 'amount_too_small' });
     const intent: Intent = {
       id: `pi_${this.idMark}${this.intents.size + 1}`,
