@@ -246,16 +246,15 @@ export class MoneyModel extends RefundModel {
     }
   }
 
-  /** The gateway is about to drop authorisations: something is done about each, once. Returns whether there is any. */
+  /** The gateway is about to drop authorisations: something is done where units wait to leave, once. Returns whether there is any. */
   actOnLapse(): boolean {
     const lapsing = this.payments.filter(
       ({ status, lapseAt }) => status === 'authorized' && lapseAt !== null && lapseAt <= this.now,
     );
-    for (const payment of lapsing) {
-      payment.lapseAt = null;
-      if (this.deps.seed.authorized.onLapse === 'capture') this.planWhole(payment);
-    }
-    return lapsing.length > 0;
+    for (const payment of lapsing) payment.lapseAt = null;
+    const open = lapsing.filter(({ isWhole, reservation }) => !isWhole && reservation.status === 'confirmed');
+    if (this.deps.seed.authorized.onLapse === 'capture') for (const payment of open) this.planWhole(payment);
+    return open.length > 0;
   }
 
   /** Everything that is authorised and not cut is to be taken, whether or not it has left. */

@@ -31,9 +31,9 @@ export class ReviewModel {
     if (this.isOpen) this.dueAt ??= this.clock.now + REVIEW_MS;
   }
 
-  /** False: it is not open. */
+  /** False: it is not open, or nothing is authorised yet. */
   decide(outcome: ReviewOutcome): boolean {
-    if (!this.isOpen) return false;
+    if (!this.isOpen || this.dueAt === null) return false;
     this.status = outcome;
     return true;
   }
