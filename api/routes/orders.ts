@@ -140,7 +140,8 @@ export function orderActions(context: ApiContext, knownTokens: readonly string[]
           'An order that is not paid for keeps its hold, which expires when it did. What is added to a paid order is charged to ' +
           'its stored payment method; only once that is paid is the rest taken out, with its refund. More units are taken from ' +
           'stock, never backordered; `shortages` count those that the order does not have yet. A product whose price has changed since ' +
-          'cannot be added (PRICE_CHANGED). A new `shipTo` does not move what is reserved. NOT_AMENDABLE: `detail` says why.',
+          'cannot be added (PRICE_CHANGED). A new `shipTo` does not move what is reserved. NOT_AMENDABLE: `detail` says why. AMENDMENT_IN_PROGRESS: a charge, a cut or ' +
+          'another amendment is under way; send the same request with the same key again.',
         keyed: true,
         params: idParams,
         body: amendBody,
@@ -152,6 +153,7 @@ export function orderActions(context: ApiContext, knownTokens: readonly string[]
           'PAYMENT_DECLINED',
           'OUT_OF_STOCK',
           'NOT_AMENDABLE',
+          'AMENDMENT_IN_PROGRESS',
           'PRICE_CHANGED',
           'PAYMENT_ATTEMPTS_EXCEEDED',
           'UNKNOWN_SKU',
