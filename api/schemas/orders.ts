@@ -244,6 +244,9 @@ export const payment = z
       .object({ type: z.literal('redirect'), url: z.string() })
       .optional()
       .meta({ description: 'What the customer is to do: open this address' }),
+    releasing: z.literal(true).optional().meta({
+      description: 'What is not captured of an authorised one is being released; nothing more is taken of it',
+    }),
     captureBefore: time.optional().meta({ description: 'Until when the gateway keeps the authorisation' }),
     captures: z.array(capture),
     refunds: z.array(refund),
