@@ -34,7 +34,7 @@ import { orderNotFound } from '../use-cases/saga-update';
 
 const TAG = 'Orders';
 
-const listQuery = z.object({
+const listQuery = z.strictObject({
   ...pageQuery,
   cursor: cursorOf(z.object({ createdAtMicros: cursorTime, id: z.uuid() })).optional(),
   status: orderStatus.optional(),
@@ -95,13 +95,19 @@ export function orderActions(context: ApiContext, knownTokens: readonly string[]
         path: `${API_BASE}/orders/{id}/payments`,
         tag: TAG,
         summary: 'Pay an order',
-        description: 'After a decline another card may be tried until the hold expires.',
+        description:
+          'After a decline another card may be tried until the hold expires. One that waits for its customer to authenticate is no ' +
+          'obstacle either: another card takes its place, and what the first may capture all the same goes back.',
         keyed: true,
         params: idParams,
         body: paymentMethod,
         responses: {
-          200: { description: 'Captured', schema: payment },
-          202: { description: 'The outcome is not known yet' },
+          200: { description: 'Captured, or authorised where it is captured apart', schema: payment },
+          202: {
+            description:
+              'The outcome is not known yet, or the customer is to authenticate (`requires_action`): see `nextAction`',
+            schema: z.union([payment, z.object({ status: z.literal('pending') })]),
+          },
         },
         problems: [
           'PAYMENT_DECLINED',
@@ -164,6 +170,7 @@ export function orderActions(context: ApiContext, knownTokens: readonly string[]
           'IDEMPOTENCY_IN_FLIGHT',
           'VALIDATION_FAILED',
           'ENGINE_UNAVAILABLE',
+          'ORDER_STEP_FAILED',
         ],
       },
       (call) => {
