@@ -1,6 +1,6 @@
 -- Authorising and capturing apart, payments that want the customer, and orders that a person reviews.
 
--- Workers of the version before go on meanwhile: what takes time, and with it the check of the rows that are there, is in 0030, which
+-- Workers of the version before go on meanwhile: what takes time, and with it the check of the rows that are there, is in 0029, which
 -- keeps nobody out. Payments are locked before orders, as everywhere.
 
 alter table payments
@@ -44,7 +44,7 @@ alter table payments add constraint refunds_within_capture check
   (refunded_minor between 0 and refund_planned_minor and refund_planned_minor <= capture_planned_minor
    and refunded_minor <= captured_minor and captured_minor between 0 and capture_planned_minor and captured_minor <= amount_minor)
   not valid;
--- For workers of the version before, which write the status alone, and for rows of before until 0030 fills them: what is captured is so
+-- For workers of the version before, which write the status alone, and for rows of before until 0029 fills them: what is captured is so
 -- whole. The version after this one may drop it.
 create function payment_captured_whole() returns trigger language plpgsql as $$
 begin

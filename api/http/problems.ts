@@ -31,7 +31,8 @@ export const PROBLEMS = {
   HOLD_OF_SEVERAL_SKUS: { status: 409, title: 'The hold is on several SKUs' },
   NOT_LATER: { status: 409, title: 'The hold falls due later already' },
   ALREADY_SHIPPED: { status: 409, title: 'The units have left' },
-  PAYMENT_IN_PROGRESS: { status: 409, title: 'Another payment is in progress' },
+  PAYMENT_IN_PROGRESS: { status: 409, title: 'Another payment is in progress', retryAfter: 1 },
+  AMENDMENT_IN_PROGRESS: { status: 409, title: 'Something else of the order is under way', retryAfter: 1 },
   PAYMENT_ATTEMPTS_EXCEEDED: {
     status: 429,
     title: 'The order was charged too often',

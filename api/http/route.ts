@@ -132,7 +132,14 @@ function parsePath(schema: z.ZodType, given: unknown): unknown {
 function parse(schema: z.ZodType, given: unknown): unknown {
   const parsed = schema.safeParse(given);
   if (parsed.success) return parsed.data;
-  throw invalid(parsed.error.issues.map(asFieldError));
+  throw invalid(parsed.error.issues.flatMap(asFieldErrors));
+}
+
+/** Members that are not known are each named by their own path. */
+function asFieldErrors(issue: z.core.$ZodIssue): FieldError[] {
+  if (issue.code === 'unrecognized_keys')
+    return issue.keys.map((key) => ({ path: [...issue.path, key].join('.'), message: 'is not known here' }));
+  return [asFieldError(issue)];
 }
 
 function asFieldError(issue: z.core.$ZodIssue): FieldError {

@@ -28,6 +28,7 @@ const FINAL_STATUSES = new Set([200, 201, 402, 409, 422]);
 /** Problems that pass: the same request may succeed a moment later. */
 const TRANSIENT: ReadonlySet<ProblemCode> = new Set<ProblemCode>([
   'PAYMENT_IN_PROGRESS',
+  'AMENDMENT_IN_PROGRESS',
   'IDEMPOTENCY_IN_FLIGHT',
 ]);
 

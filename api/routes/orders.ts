@@ -34,7 +34,7 @@ import { orderNotFound } from '../use-cases/saga-update';
 
 const TAG = 'Orders';
 
-const listQuery = z.object({
+const listQuery = z.strictObject({
   ...pageQuery,
   cursor: cursorOf(z.object({ createdAtMicros: cursorTime, id: z.uuid() })).optional(),
   status: orderStatus.optional(),
@@ -97,13 +97,19 @@ export function orderActions(context: ApiContext, knownTokens: readonly string[]
         path: `${API_BASE}/orders/{id}/payments`,
         tag: TAG,
         summary: 'Pay an order',
-        description: 'After a decline another card may be tried until the hold expires.',
+        description:
+          'After a decline another card may be tried until the hold expires. One that waits for its customer to authenticate is no ' +
+          'obstacle either: another card takes its place, and what the first may capture all the same goes back.',
         keyed: true,
         params: idParams,
         body: paymentMethod,
         responses: {
-          200: { description: 'Captured', schema: payment },
-          202: { description: 'The outcome is not known yet' },
+          200: { description: 'Captured, or authorised where it is captured apart', schema: payment },
+          202: {
+            description:
+              'The outcome is not known yet, or the customer is to authenticate (`requires_action`): see `nextAction`',
+            schema: z.union([payment, z.object({ status: z.literal('pending') })]),
+          },
         },
         problems: [
           'PAYMENT_DECLINED',
@@ -142,7 +148,8 @@ export function orderActions(context: ApiContext, knownTokens: readonly string[]
           'An order that is not paid for keeps its hold, which expires when it did. What is added to a paid order is charged to ' +
           'its stored payment method; only once that is paid is the rest taken out, with its refund. More units are taken from ' +
           'stock, never backordered; `shortages` count those that the order does not have yet. A product whose price has changed since ' +
-          'cannot be added (PRICE_CHANGED). A new `shipTo` does not move what is reserved. NOT_AMENDABLE: `detail` says why. ' +
+          'cannot be added (PRICE_CHANGED). A new `shipTo` does not move what is reserved. NOT_AMENDABLE: `detail` says why. AMENDMENT_IN_PROGRESS: a charge, a cut or ' +
+          'another amendment is under way; send the same request with the same key again. ' +
           'Units that could not be taken out are in `notTakenOut` of the event `order_amended`, or of the problem where nothing changed.',
         keyed: true,
         params: idParams,
@@ -155,6 +162,7 @@ export function orderActions(context: ApiContext, knownTokens: readonly string[]
           'PAYMENT_DECLINED',
           'OUT_OF_STOCK',
           'NOT_AMENDABLE',
+          'AMENDMENT_IN_PROGRESS',
           'PRICE_CHANGED',
           'PAYMENT_ATTEMPTS_EXCEEDED',
           'AMENDMENTS_EXCEEDED',
@@ -166,6 +174,7 @@ export function orderActions(context: ApiContext, knownTokens: readonly string[]
           'IDEMPOTENCY_IN_FLIGHT',
           'VALIDATION_FAILED',
           'ENGINE_UNAVAILABLE',
+          'ORDER_STEP_FAILED',
         ],
       },
       (call) => {

@@ -26,15 +26,15 @@ const MAX_QUANTITY = 1_000_000;
 
 export const quantity = z.int().min(1).max(MAX_QUANTITY);
 
-const orderLine = z.object({ sku, quantity });
+const orderLine = z.strictObject({ sku, quantity });
 
 export const shipTo = z.union([
-  z.object({ latitude: z.number().min(-90).max(90), longitude: z.number().min(-180).max(180) }),
-  z.object({ region: line(100) }),
+  z.strictObject({ latitude: z.number().min(-90).max(90), longitude: z.number().min(-180).max(180) }),
+  z.strictObject({ region: line(100) }),
 ]);
 
 export const paymentMethod = z
-  .object({
+  .strictObject({
     method: line(50).meta({ examples: ['card'] }),
     token: line(200).meta({ description: "The gateway's word for a card", examples: ['tok_ok'] }),
     returnUrl: z
@@ -74,7 +74,7 @@ export const items = z
   });
 
 export const newOrder = z
-  .object({
+  .strictObject({
     items,
     customerId: line(200).meta({ examples: ['c-42'] }),
     shipTo: shipTo.nullish().transform((given) => given ?? null),
@@ -97,7 +97,7 @@ export const newOrder = z
 export type NewOrder = z.output<typeof newOrder>;
 
 export const cancelBody = z
-  .object({
+  .strictObject({
     reason: line(500).nullish(),
     items: items
       .optional()
@@ -108,7 +108,7 @@ export const cancelBody = z
 export const reviewStatus = z.enum(REVIEW_STATUSES);
 
 export const reviewDecision = z
-  .object({
+  .strictObject({
     decision: z.enum(Object.keys(REVIEW_DECISIONS) as readonly (keyof typeof REVIEW_DECISIONS)[]),
     note: line(500).nullish().meta({ description: "Why; kept in the order's history" }),
   })
@@ -116,14 +116,14 @@ export const reviewDecision = z
 
 /** Quantities are absolute, so one SKU is named once. */
 const amendedItems = z
-  .array(z.object({ sku, quantity: z.int().min(0).max(MAX_QUANTITY) }))
+  .array(z.strictObject({ sku, quantity: z.int().min(0).max(MAX_QUANTITY) }))
   .min(1)
   .max(MAX_LINES)
   .refine((lines) => new Set(lines.map((one) => one.sku)).size === lines.length, 'must name each SKU once')
   .meta({ description: 'Units that the order is to have; what is not named stays, 0 removes it' });
 
 export const amendBody = z
-  .object({
+  .strictObject({
     items: amendedItems.optional(),
     shipTo: shipTo.optional().meta({ description: 'Where it goes. What is reserved stays where it is' }),
   })
@@ -131,7 +131,7 @@ export const amendBody = z
   .meta({ id: 'OrderAmendment' });
 
 export const newRefund = z
-  .object({
+  .strictObject({
     paymentId: uuid.nullish().meta({ description: 'Needed where several payments have money left' }),
     amountMinor: z.int().min(1),
     reason: line(500),
@@ -143,7 +143,7 @@ export const newRefund = z
   .meta({ id: 'NewRefund' });
 
 export const chargeSettlement = z
-  .object({
+  .strictObject({
     outcome: z.enum(['captured', 'not_captured']).meta({ description: 'What was found out at the gateway' }),
     reference: line(200).nullish().meta({ description: "The gateway's id of the charge" }),
     reason: line(500),
@@ -151,7 +151,7 @@ export const chargeSettlement = z
   .meta({ id: 'ChargeSettlement' });
 
 export const refundSettlement = z
-  .object({
+  .strictObject({
     outcome: z.enum(REFUND_SETTLEMENTS).meta({
       description: 'made_elsewhere: the money went back in another way; waived: it does not go back',
     }),
@@ -161,7 +161,7 @@ export const refundSettlement = z
   .meta({ id: 'RefundSettlement' });
 
 export const captureSettlement = z
-  .object({
+  .strictObject({
     outcome: z.enum(REFUND_SETTLEMENTS).meta({
       description: 'made_elsewhere: the customer paid in another way; waived: the money is given up',
     }),
@@ -248,6 +248,9 @@ export const payment = z
       .object({ type: z.literal('redirect'), url: z.string() })
       .optional()
       .meta({ description: 'What the customer is to do: open this address' }),
+    releasing: z.literal(true).optional().meta({
+      description: 'What is not captured of an authorised one is being released; nothing more is taken of it',
+    }),
     captureBefore: time.optional().meta({ description: 'Until when the gateway keeps the authorisation' }),
     captures: z.array(capture),
     refunds: z.array(refund),
@@ -328,7 +331,7 @@ const attention = z
     kind: attentionKind,
     about: z.string().meta({
       description:
-        'Id of the refund, payment, dispute, shipment or order that it is about; of a refund that is not ours, as the gateway has it',
+        'Id of the refund, capture, payment, dispute, shipment or order that it is about; of a refund that is not ours, as the gateway has it',
     }),
     since: time,
     why: z.string(),

@@ -1,10 +1,12 @@
 import { readAmendment } from '../../domain/ordering/amendments/request';
 import {
   AMENDMENTS_EXCEEDED,
+  AMENDMENT_IN_PROGRESS,
   type AmendmentOutcome,
   type AmendRefusalCode,
 } from '../../domain/ordering/amendments/types';
 import type { OrderView } from '../../domain/ordering/types';
+import { hasEnded } from '../../domain/orders/rules';
 import type { Shortage, ShipTo } from '../../domain/stock/sourcing/types';
 import { orderPath } from '../http/paths';
 import { invalid, problem } from '../http/problems';
@@ -30,7 +32,7 @@ const MAX_ITEMS = 100;
 /**
  * Amends an order before it is booked, all or nothing, and waits up to 10 s until that is decided.
  *
- * @throws AppError `NOT_FOUND`, `ENGINE_UNAVAILABLE`, `VALIDATION_FAILED`, `AMENDMENTS_EXCEEDED`, and every reason for which the order stays as it was
+ * @throws AppError `NOT_FOUND`, `ENGINE_UNAVAILABLE`, `VALIDATION_FAILED`, `AMENDMENT_IN_PROGRESS`, `AMENDMENTS_EXCEEDED`, and every reason for which the order stays as it was
  *   (`AMEND_REFUSALS`)
  */
 export async function amendOrder(context: ApiContext, request: AmendOrder): Promise<ApiResponse> {
@@ -51,7 +53,11 @@ export async function amendOrder(context: ApiContext, request: AmendOrder): Prom
   if (amendment?.state === 'done') return ok(await readView(context, orderId));
   if (amendment?.state === 'refused') throw refusal(amendment);
   const after = await readView(context, orderId);
-  if (!amendment && asked.kind === 'ended') throw problem('NOT_AMENDABLE', `The order is ${after.status}.`);
+  const isRefused = asked.kind === 'ended' || (asked.kind === 'result' && asked.result.outcome === 'refused');
+  if (!amendment && isRefused) {
+    if (hasEnded(after.status)) throw problem('NOT_AMENDABLE', `The order is ${after.status}.`);
+    throw problem(AMENDMENT_IN_PROGRESS, 'A charge, a cut or another amendment of the order is under way.');
+  }
   return { status: 202, body: after, headers: { location: orderPath(orderId), 'retry-after': '1' } };
 }
 

@@ -1,7 +1,6 @@
 import type { PayRefusal } from '../../domain/ordering/types';
 import type { PaymentMethod } from '../../domain/orders/types';
-import type { PaymentView } from '../../domain/payments/types';
-import { readPaymentOfUpdate } from '../../domain/payments/payments';
+import { readPaymentOfUpdate, type AttemptedPayment } from '../../domain/payments/payments';
 import { orderPath } from '../http/paths';
 import { problem } from '../http/problems';
 import { ok, type ApiResponse } from '../http/response';
@@ -38,7 +37,7 @@ export async function payOrder(
     context.engine.pay(orderId, { ...method, updateId }),
   );
   const payment = await readPaymentOfUpdate(context.db, orderId, updateId);
-  if (payment) return paymentResponse(orderId, payment);
+  if (payment) return attemptResponse(orderId, payment);
   refuseUnwritten(asked);
   switch (asked.kind) {
     case 'undecided':
@@ -51,8 +50,11 @@ export async function payOrder(
   }
 }
 
-/** A charge that was made is the response, whatever happened to the order since. */
-function paymentResponse(orderId: string, payment: PaymentView): ApiResponse {
+/** The payment, as long as it pays for what it was to pay for: one that was given up, or whose money goes back, is no success. */
+export function attemptResponse(
+  orderId: string,
+  { payment, serves, reservation }: AttemptedPayment,
+): ApiResponse {
   switch (payment.status) {
     case 'pending':
     case 'unknown':
@@ -67,9 +69,24 @@ function paymentResponse(orderId: string, payment: PaymentView): ApiResponse {
           paymentId: payment.id,
         },
       );
+    case 'authorized':
+    case 'captured':
+    case 'partially_refunded': {
+      const isPaidFor = reservation === 'confirmed' || reservation === 'shipped';
+      if (serves && isPaidFor && !payment.releasing) return ok(payment);
+      throw givenUp({ payment, serves, reservation });
+    }
     default:
-      return ok(payment);
+      throw givenUp({ payment, serves, reservation });
   }
+}
+
+function givenUp({ payment, serves, reservation }: AttemptedPayment): Error {
+  return serves && reservation === 'expired'
+    ? problem('HOLD_EXPIRED', 'The stock was given up before it was paid for. What was taken goes back.', {
+        payment,
+      })
+    : problem('ORDER_NOT_PAYABLE', 'The payment was given up, or its money went back.', { payment });
 }
 
 function pending(orderId: string, body: unknown): ApiResponse {

@@ -33,6 +33,7 @@ export interface ProgressRow {
   cancel: OrderProgress['cancel'];
   reservations: unknown;
   payments: unknown;
+  actionMsLeft: number | null;
   asks: unknown;
   waitingUnits: number;
   waitingMsLeft: number | null;
@@ -87,6 +88,8 @@ export function selectProgress(on: Queryable, orderIds: readonly string[]): Prom
          from reservations r where r.order_id = o.id and r.status in ${literals(LIVE_RESERVATION_STATUSES)}), '[]') as reservations,
        coalesce((select json_agg(json_build_object('paymentId', p.id, 'status', p.status) order by p.attempt)
          from payments p where p.order_id = o.id), '[]') as payments,
+       (select min(ceil(extract(epoch from p.action_until - clock_timestamp()) * 1000))::float8 from payments p
+         where p.order_id = o.id and p.status = 'requires_action' and p.serves) as "actionMsLeft",
        coalesce((select json_agg(json_build_object('kind', a.kind, 'id', a.id, 'tries', a.tries, 'msLeft', ${msLeft('a.due')})
            order by a.due nulls first, a.id)
          from (${ASKS}) a), '[]') as asks,

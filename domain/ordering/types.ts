@@ -38,6 +38,11 @@ export interface OrderProgress {
   reservations: ReservationProgress[];
   /** Every charge, oldest first. */
   payments: { paymentId: string; status: PaymentStatus }[];
+  /**
+   * Milliseconds until the first of its customer's authentications is no longer waited for; null: none is. Absent, of a history from before:
+   * not known.
+   */
+  actionMsLeft?: number | null;
   /** What the gateway is to be asked about. */
   asks: GatewayAsk[];
   /** True when parts that are allocated later can be charged without asking. */

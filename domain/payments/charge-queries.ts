@@ -20,7 +20,7 @@ export interface ChargeRow {
   returnUrl: string | null;
   /** Of this payment, or of an earlier one of the order with the same card at the same gateway. */
   customerRef: string | null;
-  /** Parts of the order may be charged later. */
+  /** Parts of the order may be charged later: what waits for stock, or what an amendment adds. */
   keepsMethod: boolean;
   multicapture: boolean;
   captureBefore: Date | null;
@@ -38,7 +38,7 @@ export function selectCharge(on: Queryable, paymentId: string): Promise<ChargeRo
     `select p.id, p.order_id as "orderId", p.reservation_id as "reservationId", p.status, p.amount_minor as "amountMinor",
        p.currency, p.method, p.token, p.gateway, p.gateway_ref as "gatewayRef", p.decline_code as "declineCode",
        p.capture_later as "captureLater", p.off_session as "offSession", p.return_url as "returnUrl", p.multicapture,
-       p.capture_before as "captureBefore", o.fulfilment = 'backorder' as "keepsMethod",
+       p.capture_before as "captureBefore", o.payment_method is not null as "keepsMethod",
        coalesce(p.customer_ref, (
          select e.customer_ref from payments e where e.order_id = p.order_id and e.gateway = p.gateway and e.token = p.token
            and e.customer_ref is not null order by e.attempt limit 1)) as "customerRef",

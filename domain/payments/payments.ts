@@ -11,6 +11,7 @@ export {
   selectOfOrderForUpdate as lockOrderPayments,
   selectOfUpdate as readPaymentOfUpdate,
   selectView as readPaymentView,
+  type AttemptedPayment,
 } from './queries';
 
 /** Writes payments that are about to be charged. Their events are the caller's to append. */

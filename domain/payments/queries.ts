@@ -15,6 +15,7 @@ import {
   type PaymentStatus,
   type PaymentView,
 } from './types';
+import type { ReservationStatus } from '../stock/reservations/types';
 import { PAYMENT_JSON } from './view-sql';
 
 export function insertPayments(tx: Transaction, payments: readonly NewPayment[]): Promise<number> {
@@ -145,19 +146,27 @@ export async function existsCaptured(on: Queryable, orderId: string): Promise<bo
   return paid;
 }
 
+/** A payment with what became of what it was to pay for. */
+export interface AttemptedPayment {
+  payment: PaymentView;
+  /** False: another payment of the reservation took its place. */
+  serves: boolean;
+  reservation: ReservationStatus;
+}
+
 /** The payment that an attempt to pay an order led to; undefined: none yet. */
-export async function selectOfUpdate(
+export function selectOfUpdate(
   on: Queryable,
   orderId: string,
   updateId: string,
-): Promise<PaymentView | undefined> {
-  const row = await maybeOne<{ payment: PaymentView }>(
+): Promise<AttemptedPayment | undefined> {
+  return maybeOne<AttemptedPayment>(
     on,
     'payments.of_update',
-    `select ${PAYMENT_JSON} as payment from payments p where p.order_id = $1 and p.update_id = $2`,
+    `select ${PAYMENT_JSON} as payment, p.serves, r.status as reservation
+     from payments p join reservations r on r.id = p.reservation_id where p.order_id = $1 and p.update_id = $2`,
     [orderId, updateId],
   );
-  return row?.payment;
 }
 
 /** A payment as clients see it. */

@@ -14,7 +14,7 @@ export const SHOWN_PAYMENT_STATUSES = [
   'partially_refunded',
 ] as const;
 
-/** `void_planned`: what is not captured of it is to be released; shown as `authorized`. */
+/** `void_planned`: what is not captured of it is to be released; shown as `authorized` with `releasing`. */
 export const PAYMENT_STATUSES = [...SHOWN_PAYMENT_STATUSES, 'void_planned'] as const;
 export type PaymentStatus = (typeof PAYMENT_STATUSES)[number];
 
@@ -442,6 +442,8 @@ export interface PaymentView {
   at: string;
   /** What the customer is to do, of one that waits for that. */
   nextAction?: NextAction;
+  /** What is not captured of an authorised one is being released: nothing more is taken of it. */
+  releasing?: true;
   /** Until when the gateway keeps the authorisation, of one that is captured apart. */
   captureBefore?: string;
   /** Oldest first. */

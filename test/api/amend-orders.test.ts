@@ -164,6 +164,28 @@ describe('amending an order', () => {
     });
   });
 
+  it('is refused while a charge is under way, and the same key amends it later', async () => {
+    const { id, sku } = await placed(3);
+    const method = { method: 'card', token: 'tok_3ds_abandoned' };
+    const { body: payment } = await test.call('POST', `/orders/${id}/payments`, { body: method });
+    const key = newId();
+    const refused = await amend(id, { items: [{ sku, quantity: 2 }] }, key);
+    expect(refused).toMatchObject({ status: 409, body: { code: 'AMENDMENT_IN_PROGRESS' } });
+    expect(refused.headers.get('retry-after')).toBe('1');
+    const { url } = (payment as unknown as { nextAction: { url: string } }).nextAction;
+    await fetch(`${test.stack.url.replace('/api/v1', '')}${new URL(url).pathname}/refuse`, {
+      method: 'POST',
+    });
+    const later = await waitFor(async () => {
+      const reply = await amend(id, { items: [{ sku, quantity: 2 }] }, key);
+      return reply.body.code === 'AMENDMENT_IN_PROGRESS' ? null : reply;
+    }, 30_000);
+    expect(later).toMatchObject({
+      status: 200,
+      body: { totalMinor: 2_000, items: [{ reservedQuantity: 2 }] },
+    });
+  });
+
   it('is 202 while that is not known, and the same key tells later', async () => {
     const { id, sku } = await paid('tok_slow');
     const key = newId();

@@ -50,6 +50,17 @@ describe('an order that breaks a rule', () => {
     ['an empty destination', order('A', 1, { shipTo: {} }), 'shipTo'],
     ['an unknown token', order('A', 1, payment('tok_nope')), 'payment.token'],
     ['a token that is a number', order('A', 1, payment(4242)), 'payment.token'],
+    ['a misspelt member', order('A', 1, { holdSecond: 60 }), 'holdSecond'],
+    [
+      'a misspelt member of a line',
+      { customerId: 'c', items: [{ sku: 'A', quantity: 1, qty: 2 }] },
+      'items.0.qty',
+    ],
+    [
+      'a misspelt member of the payment',
+      order('A', 1, { payment: { method: 'card', token: 'tok_ok', returnURL: 'https://x.example' } }),
+      'payment.returnURL',
+    ],
     ['a payment without a token', order('A', 1, { payment: { method: 'card' } }), 'payment.token'],
   ])('is answered with 422: %s', async (_what, body, path) => {
     const key = newId();
@@ -61,6 +72,29 @@ describe('an order that breaks a rule', () => {
     // It was not accepted, so its key is free for the request that is right.
     const keys = await test.db.pool.query('select 1 from idempotency_keys where key = $1', [key]);
     expect(keys.rowCount).toBe(0);
+  });
+
+  it.each([
+    ['POST', '/payments', { method: 'card', token: 'tok_ok', more: 1 }],
+    ['POST', '/cancel', { reasn: 'x' }],
+    ['PATCH', '', { items: [{ sku: 'A', quantity: 1 }], more: 1 }],
+    ['POST', '/review', { decision: 'approve', notes: 'x' }],
+    ['POST', '/refunds', { amountMinor: 1, reason: 'x', amount: 1 }],
+  ])(
+    'gets 422 with the path of a member that %s /orders/{id}%s does not know',
+    async (method, path, body) => {
+      const reply = await test.call(method, `/orders/${newId()}${path}`, {
+        body,
+        headers: { 'idempotency-key': newId() },
+      });
+      const member = Object.keys(body).at(-1);
+      expect(reply).toMatchObject({ status: 422, body: { errors: [{ path: member }] } });
+    },
+  );
+
+  it('gets 422 for a filter that the list does not know', async () => {
+    const reply = await test.call('GET', '/orders?state=paid');
+    expect(reply).toMatchObject({ status: 422, body: { errors: [{ path: 'state' }] } });
   });
 
   it('gets 422 when the idempotency key is not one', async () => {

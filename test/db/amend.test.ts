@@ -682,10 +682,12 @@ describe('is refused', () => {
     const why = async (orderId: string) => {
       const requestId = await ask(orderId, { [sku]: 2 });
       await amend(orderId);
-      const { code, detail } = await outcomeOf(requestId);
-      return [code, detail];
+      const outcome = await readAmendment(shop.db, requestId);
+      return outcome ? [outcome.code, outcome.detail] : 'forgotten';
     };
-    expect(await why(charged)).toEqual(['NOT_AMENDABLE', 'A charge of it is under way.']);
+    const before = await eventTypes(shop.db, charged);
+    expect(await why(charged)).toBe('forgotten');
+    expect(await eventTypes(shop.db, charged)).toEqual(before);
     await capture(shop.db, charged);
     await requestCut(shop.db, {
       orderId: charged,
@@ -693,19 +695,33 @@ describe('is refused', () => {
       items: [{ sku, quantity: 1 }],
       reason: null,
     });
-    expect(await why(charged)).toEqual(['NOT_AMENDABLE', 'Units are being taken out of it.']);
+    expect(await why(charged)).toBe('forgotten');
     await requestCancel(shop.db, { orderId: charged, reason: 'no' });
     expect(await why(charged)).toEqual(['NOT_AMENDABLE', 'The order is being cancelled.']);
 
     const busy = await paid({ [sku]: 1 });
     await ask(busy, { [sku]: 2 });
     await amend(busy);
-    expect(await why(busy)).toEqual(['NOT_AMENDABLE', 'Another amendment of it is under way.']);
+    expect(await why(busy)).toBe('forgotten');
 
     const ended = await placed({ [sku]: 1 });
     await requestCancel(shop.db, { orderId: ended, reason: 'no' });
     await cancelUndelivered(shop.db, ended);
     expect(await why(ended)).toEqual(['NOT_AMENDABLE', 'The order is cancelled.']);
+  });
+
+  it('and forgotten when a charge begins between the request and its turn: the same request amends later', async () => {
+    const sku = await shop.product({ AMS: 9 });
+    const orderId = await placed({ [sku]: 1 });
+    const requestId = await ask(orderId, { [sku]: 2 });
+    await pay(shop.db, orderId);
+    await amend(orderId);
+    expect(await readAmendment(shop.db, requestId)).toBeUndefined();
+    expect((await eventTypes(shop.db, orderId)).at(-1)).toBe('amend_refused');
+    await decline(shop.db, orderId);
+    await ask(orderId, { [sku]: 2 }, null, requestId);
+    await carryOut(orderId);
+    expect(await outcomeOf(requestId)).toMatchObject({ state: 'done' });
   });
 
   it('for a product that is not known, has another currency or price, or cannot be charged', async () => {

@@ -2,6 +2,7 @@ import { askToStop } from '../../domain/fulfilment/stop';
 import type { Carrier } from '../../domain/fulfilment/types';
 import { askGateway, type AskDeps } from '../../domain/ordering/ask-gateway';
 import { cancelUndelivered, concludeCancel } from '../../domain/ordering/cancel';
+import type { OrderAmender } from '../../domain/ordering/amendments/amend';
 import { actOnLapse, settleAuthorizations, type LapseAction } from '../../domain/ordering/capture';
 import { cutUnits } from '../../domain/ordering/cuts/cut';
 import { requestCut } from '../../domain/ordering/cuts/request';
@@ -36,6 +37,8 @@ export interface Surroundings {
   lapse: LapseAction;
   actionSeconds: number;
   unknownLimitSeconds: number;
+  /** Goes on with what an order is amended by. */
+  amend?: OrderAmender;
 }
 
 /** Orders with a gateway that answers, and the saga's steps without a saga. */
@@ -85,6 +88,9 @@ export async function openAuthorisedShop(): Promise<AuthorisedShop> {
     switch (step.do) {
       case 'cancel':
         return cancelUndelivered(db, orderId);
+      case 'amend':
+        if (!around.amend) throw new Error('nothing amends it');
+        return around.amend(orderId);
       case 'conclude-cancel':
         return concludeCancel(db, orderId);
       case 'cut':
@@ -102,7 +108,7 @@ export async function openAuthorisedShop(): Promise<AuthorisedShop> {
       case 'begin-charge': {
         const { reservationId } = step;
         const charge = { updateId: `allocation:${reservationId}`, payment: null, reservationId };
-        return beginCharge(db, { orderId, ...charge, gateway: 'sandbox', attemptLimit: 10 });
+        return beginCharge(db, { orderId, ...charge, gateway: around.gateway.name, attemptLimit: 10 });
       }
       case 'ask': {
         const terms = { ...CHARGE_TERMS, actionSeconds };

@@ -2,6 +2,8 @@ import { PassThrough } from 'node:stream';
 import { createOutput } from '../../cli/output';
 import { runResolve, runRetry } from '../../cli/money';
 import { SQL_CHECKS, statementOf } from '../../domain/assurance/checks/checks';
+import { attemptResponse } from '../../api/use-cases/pay-order';
+import { readPaymentOfUpdate } from '../../domain/payments/payments';
 import { requestCancel } from '../../domain/ordering/cancel';
 import { expireReservation } from '../../domain/ordering/expire';
 import { existingProgress } from '../../domain/ordering/progress';
@@ -70,6 +72,42 @@ const endAttention = (orderId: string) =>
   );
 
 describe('an order whose money is taken on shipment', () => {
+  test('whose authorisation is being released says so, and paying it again is no success', async () => {
+    const sku = await shop.product({ AMS: 1 });
+    const orderId = await shop.authorised({ [sku]: 1 });
+    const attempt = async () => {
+      const { rows } = await shop.db.pool.query<{ id: string }>(
+        'select update_id as id from payments where order_id = $1',
+        [orderId],
+      );
+      return (await readPaymentOfUpdate(shop.db, orderId, rows[0]!.id))!;
+    };
+    expect(attemptResponse(orderId, await attempt())).toMatchObject({
+      status: 200,
+      body: { status: 'authorized' },
+    });
+    expect((await attempt()).payment).not.toHaveProperty('releasing');
+    await requestCancel(shop.db, { orderId, reason: 'enough' });
+    const away = { ...shop.gateway, release: () => Promise.reject(new Error('away')) };
+    await shop.carryOn(orderId, { gateway: away });
+    const given = await attempt();
+    expect(given.payment).toMatchObject({ status: 'authorized', releasing: true });
+    const refusal = expect.objectContaining({
+      code: 'ORDER_NOT_PAYABLE',
+      details: { payment: given.payment },
+    }) as Error;
+    expect(() => attemptResponse(orderId, given)).toThrow(refusal);
+    expect(() => attemptResponse(orderId, { ...given, reservation: 'expired' })).toThrow(
+      expect.objectContaining({ code: 'HOLD_EXPIRED' }) as Error,
+    );
+    await shop.letRetry(orderId);
+    const ended = await attempt();
+    expect(ended.payment.status).toBe('voided');
+    expect(() => attemptResponse(orderId, ended)).toThrow(
+      expect.objectContaining({ code: 'ORDER_NOT_PAYABLE' }) as Error,
+    );
+  });
+
   test('is paid once it is authorised, and what each of two parcels costs is captured as it leaves', async () => {
     const { sku, orderId } = await twoParcels();
     expect(await viewOf(shop.db, orderId)).toMatchObject({

@@ -41,12 +41,15 @@ export const CAPTURE_BEFORE = 1_900_000_000;
  *
  * Payment methods: `pm_ok`, `pm_declined`, `pm_processing` (processing until `finish`), `pm_challenge` (wants the customer, until
  * `authenticate`), `pm_challenge_app` (the same, without a page), `pm_single` (is captured in one), `pm_capture_declined` (the issuer
- * refuses captures), `pm_sepa` (is no card), `pm_refund_pending` (refunds are pending until `finishRefund`).
+ * refuses captures), `pm_sepa` (is no card), `pm_refund_pending` (refunds are pending until `finishRefund`). All of these may be used again, as
+ * Stripe's own test methods; `pm_own…` is one of a customer's: once used without a Customer, or with another, it may not be.
  */
 export class StripeState {
   readonly intents = new Map<string, Intent>();
   readonly refunds: Refund[] = [];
   readonly customers: string[] = [];
+  /** Methods `pm_own…` that were used, with the Customer they belong to since; null: with none. */
+  private readonly used = new Map<string, string | null>();
   /** Part of each id, where ids of several of these must differ. */
   idMark = '';
 
@@ -124,6 +127,12 @@ export class StripeState {
         type: 'invalid_request_error',
         code: 'payment_intent_incompatible_payment_method',
       });
+    if (method !== null && !this.mayUse(method, params.get('customer')))
+      return refusal(400, {
+        type: 'invalid_request_error',
+        message:
+          'The provided PaymentMethod was previously used without Customer attachment. It may not be used again.',
+      });
     if (amount < 50) return refusal(400, { type: 'invalid_request_error', code: 'amount_too_small' });
     const intent: Intent = {
       id: `pi_${this.idMark}${this.intents.size + 1}`,
@@ -148,7 +157,12 @@ export class StripeState {
   confirm(id: string, params: URLSearchParams): Answer {
     const intent = this.intent(id);
     if (intent.status !== 'requires_confirmation') return unexpectedState(intent);
-    switch (intent.payment_method) {
+    const { payment_method: method, customer } = intent;
+    if (method !== null && !this.mayUse(method, customer))
+      return refusal(400, { type: 'invalid_request_error', message: 'It may not be used again.' });
+    if (method?.startsWith('pm_own'))
+      this.used.set(method, intent.setup_future_usage === null ? (this.used.get(method) ?? null) : customer);
+    switch (method) {
       case 'pm_processing':
         intent.status = 'processing';
         return this.show(id, params);
@@ -165,6 +179,11 @@ export class StripeState {
         paid(intent);
         return this.show(id, params);
     }
+  }
+
+  private mayUse(method: string, customer: string | null): boolean {
+    const of = this.used.get(method);
+    return of === undefined || (of !== null && of === customer);
   }
 
   private challenge(intent: Intent, params: URLSearchParams): Answer {

@@ -155,5 +155,5 @@ function captureOutcome(
   const isLeft = charge?.status === 'authorized' && charge.amountMinor - charge.capturedMinor >= amountMinor;
   if (!isLeft || reply === 'no') return { status: 'failed', reason: 'refused' };
   if (reply === 'held') return { status: 'key_spent', reason: 'a stored failure' };
-  return { status: 'succeeded', gatewayRef: null };
+  return { status: 'succeeded', gatewayRef: null, endedMinor: null };
 }

@@ -70,7 +70,7 @@ function stepInWords(step: NextStep, progress: OrderProgress): string {
     case 'amend':
       return 'Amending it.';
     case 'release-stopped':
-      return 'Giving back what is not delivered.';
+      return 'Giving up what is not delivered.';
     case 'settle-authorizations':
       return 'Planning what is to be captured of the authorisation, or released.';
     case 'act-on-lapse':
@@ -100,22 +100,25 @@ function waitInWords(step: NextStep & { do: 'wait' }, progress: OrderProgress): 
   switch (step.for) {
     case 'carrier-stop':
       return `Waiting for the carrier to say whether shipments are stopped.${until}${requests}`;
-    case 'gateway':
+    case 'gateway': {
+      const authentication = authenticationInWords(progress);
+      if (authentication !== null) return `${authentication}${until}${requests}`;
       return `Waiting for the payment gateway: ${asks.map(askInWords).join(', ')}.${until}${requests}`;
+    }
     case 'review': {
       const deadline = inMs(progress.reviewMsLeft ?? 0);
-      return `Waiting for its review until ${deadline}: nothing ships before somebody approves or rejects it.${backordered}`;
+      return `Waiting for its review until ${deadline}: nothing ships before somebody approves or rejects it.${backordered}${requests}`;
     }
     case 'payment': {
       const ends = reservations.filter(({ status }) => status === 'pending').map((one) => one.expiresAt);
-      return `Waiting for payment until ${ends.sort()[0] ?? 'it is due'}, when the reservation expires.${backordered}`;
+      return `Waiting for payment until ${ends.sort()[0] ?? 'it is due'}, when the reservation expires.${backordered}${requests}`;
     }
     case 'shipment':
-      return `Waiting for the carrier to pick up ${parcelsInWords(progress)}.${backordered}`;
+      return `Waiting for the carrier to pick up ${parcelsInWords(progress)}.${backordered}${requests}`;
     case 'retry':
-      return `Waiting to try again a step that failed.${until}`;
+      return `Waiting to try again a step that failed.${until}${requests}`;
     case 'stock':
-      return `Waiting for stock: ${waitingUnits} units.${until}`;
+      return `Waiting for stock: ${waitingUnits} units.${until}${requests}`;
   }
 }
 
@@ -124,6 +127,14 @@ function openRequestsInWords({ cuts, amendments = [] }: Partial<OrderProgress>):
   const isCut = cuts?.some(({ isOpen }) => isOpen) ? ' Units are to be taken out of it.' : '';
   const isAmended = amendments.some(({ state }) => state === 'open') ? ' It is being amended.' : '';
   return isCut + isAmended;
+}
+
+/** Null: more than its customer is waited for, or a worker of an older build does not tell until when. */
+function authenticationInWords({ payments, asks, actionMsLeft }: OrderProgress): string | null {
+  const waiting = payments.filter(({ status }) => status === 'requires_action').map((one) => one.paymentId);
+  const isAll = asks.every(({ kind, id }) => kind === 'charge' && waiting.includes(id));
+  if (!isAll || typeof actionMsLeft !== 'number') return null;
+  return `Waiting for the customer to authenticate until ${inMs(actionMsLeft)}.`;
 }
 
 function askInWords({ kind, id, tries }: GatewayAsk): string {

@@ -148,7 +148,9 @@ class OrderSaga {
       case 'stop-doubled':
         return database.stopDoubledShipments(orderId);
       case 'release-stopped':
-        this.details.did('Planned the refund of what is not delivered, and put its stock back on sale.');
+        this.details.did(
+          'Gave up what is not delivered: its money is released or given back, and its stock is on sale again.',
+        );
         return database.releaseStoppedShipments({
           orderId,
           ...(isAskedFor(progress) ? CANCELLED : CARRIER_FAILED),

@@ -22,17 +22,19 @@ import { hasOpenCuts } from '../cuts/request';
 import { beginCuts } from './begin-cuts';
 import { sourcingOf, stockReserved, type Begun } from './begun';
 import { changeUnpaid } from './change-unpaid';
-import { conclude, refuse } from './conclude';
+import { conclude, putOff, refuse } from './conclude';
 import { countDeclined, updateBegun } from './queries';
 import { reservePart } from './reserve-part';
 import {
   changesOf,
   notAmendable,
   totalWith,
+  whyBusy,
   whyNotAdded,
   whyNotAmendable,
   whyReviewNeeded,
   type ItemChanges,
+  type Standing,
 } from './rules';
 import type { AmendmentUndo, AmendRefusal, OpenAmendment } from './types';
 
@@ -80,14 +82,16 @@ export async function begin(
   const isInPlace =
     order.status === 'reserved' &&
     (unpaid.length > 0 || changes.additions.length === 0 || !order.hasPaymentMethod);
-  const refusal =
-    whyNotAmendable({
-      order,
-      reservations,
-      isUnbooked,
-      isBeingAmended: context.isBeingAmended,
-      isBeingCut: await hasOpenCuts(tx, orderId),
-    }) ?? refusalOf(order, { items, changes, isInPlace }, context);
+  const standing: Standing = {
+    order,
+    reservations,
+    isUnbooked,
+    isBeingAmended: context.isBeingAmended,
+    isBeingCut: await hasOpenCuts(tx, orderId),
+  };
+  const busy = whyBusy(standing);
+  if (busy !== null) return putOff(tx, amendment, busy);
+  const refusal = whyNotAmendable(standing) ?? refusalOf(order, { items, changes, isInPlace }, context);
   if (refusal) return refuse(tx, amendment, refusal);
   const declined = changes.additions.length > 0 ? await countDeclined(tx, orderId) : 0;
   if (declined >= context.attemptLimit) return refuse(tx, amendment, TOO_OFTEN);

@@ -1,8 +1,8 @@
 import type { Transaction } from '../../../platform/database/database';
 import { amendOrder } from '../../orders/amend';
 import { appendEvents } from '../../orders/events';
-import { updateDone, updateRefused } from './queries';
-import type { AmendRefusal, OpenAmendment, OrderedItems } from './types';
+import { deleteAmendment, updateDone, updateRefused } from './queries';
+import { AMENDMENT_IN_PROGRESS, type AmendRefusal, type OpenAmendment, type OrderedItems } from './types';
 
 /** Ends an amendment as refused: the order is as before. Locks the order's row. */
 export async function refuse(
@@ -13,6 +13,18 @@ export async function refuse(
   await updateRefused(tx, requestId, refusal);
   const { code, detail } = refusal;
   await appendEvents(tx, [{ orderId, type: 'amend_refused', data: { requestId, code, detail } }]);
+  return [];
+}
+
+/** Forgets an amendment that something else stands in the way of which passes: the same request may come again. Locks the order's row. */
+export async function putOff(
+  tx: Transaction,
+  { orderId, requestId }: OpenAmendment,
+  detail: string,
+): Promise<[]> {
+  await deleteAmendment(tx, requestId);
+  const data = { requestId, code: AMENDMENT_IN_PROGRESS, detail };
+  await appendEvents(tx, [{ orderId, type: 'amend_refused', data }]);
   return [];
 }
 

@@ -6,6 +6,8 @@ import {
   type Queryable,
   type Transaction,
 } from '../../../platform/database/database';
+import { literals } from '../../../platform/database/literals';
+import { OPEN_ORDER_STATUSES } from '../../orders/types';
 import type {
   AmendmentOutcome,
   AmendmentStage,
@@ -15,14 +17,23 @@ import type {
   OpenAmendment,
 } from './types';
 
-/** Writes a request to amend an order that exists; returns whether it is new. */
+/** SQL of whether something of the order `o` is under way that is decided before it is amended: see `whyBusy`. */
+const BUSY = `(o.status in ${literals(OPEN_ORDER_STATUSES)} and o.cancel_state is distinct from 'open' and (
+  exists (select from reservations r where r.order_id = o.id and r.status = 'charging')
+  or exists (select from order_cuts c where c.order_id = o.id and c.state = 'open')
+  or exists (select from order_amendments a where a.order_id = o.id and a.state = 'open' and a.stage is not null)))`;
+
+/**
+ * Writes a request to amend an order that exists and of which nothing is under way; returns whether it is new. Whether something is under
+ * way is decided when it is begun: here a request that is repeated meanwhile leaves nothing behind.
+ */
 export async function insertAmendment(tx: Transaction, request: AmendRequest): Promise<boolean> {
   const { orderId, requestId, items, shipTo } = request;
   const written = await execute(
     tx,
     'amendments.insert',
     `insert into order_amendments (id, order_id, items, ship_to)
-     select $1, id, $3, nullif($4::jsonb, 'null') from orders where id = $2 on conflict do nothing`,
+     select $1, o.id, $3, nullif($4::jsonb, 'null') from orders o where o.id = $2 and not ${BUSY} on conflict do nothing`,
     [requestId, orderId, JSON.stringify(items), JSON.stringify(shipTo)],
   );
   return written > 0;
@@ -96,6 +107,10 @@ export function updateBegun(
     'update order_amendments set stage = $2, reservation_id = $3, undo = $4 where id = $1',
     [requestId, begun.stage, begun.reservationId, JSON.stringify(begun.undo)],
   );
+}
+
+export function deleteAmendment(tx: Transaction, requestId: string): Promise<number> {
+  return execute(tx, 'amendments.delete', 'delete from order_amendments where id = $1', [requestId]);
 }
 
 export function updateDone(

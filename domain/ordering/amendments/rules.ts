@@ -46,19 +46,24 @@ export interface Standing {
   isBeingAmended: boolean;
 }
 
-/** Why an order cannot be amended now; null: it can. */
+/** What is under way of an order that is to be decided before it is amended: it passes by itself. Null: nothing is. */
+export function whyBusy({ order, reservations, isBeingCut, isBeingAmended }: Standing): string | null {
+  if (hasEnded(order.status) || order.isBeingCancelled) return null;
+  if (isBeingAmended) return 'Another amendment of it is under way.';
+  if (reservations.some(({ status }) => status === 'charging')) return 'A charge of it is under way.';
+  return isBeingCut ? 'Units are being taken out of it.' : null;
+}
+
+/** Why an order of which nothing is under way cannot be amended; null: it can. */
 export function whyNotAmendable(standing: Standing): AmendRefusal | null {
   const detail = whyNot(standing);
   return detail === null ? null : notAmendable(detail);
 }
 
-function whyNot({ order, reservations, isUnbooked, isBeingCut, isBeingAmended }: Standing): string | null {
+function whyNot({ order, reservations, isUnbooked }: Standing): string | null {
   if (hasEnded(order.status)) return `The order is ${order.status}.`;
   if (order.isBeingCancelled) return 'The order is being cancelled.';
-  if (isBeingAmended) return 'Another amendment of it is under way.';
-  if (reservations.some(({ status }) => status === 'charging')) return 'A charge of it is under way.';
   if (order.isInReview) return 'Somebody is reviewing it.';
-  if (isBeingCut) return 'Units are being taken out of it.';
   if (!isUnbooked) return 'A parcel of it is being booked or stopped, is booked, or has left.';
   const unpaid = reservations.filter(({ status }) => status === 'pending');
   const isDue = unpaid.length > 0 && unpaid.every(({ msLeft }) => (msLeft ?? 0) <= 0);

@@ -20,6 +20,9 @@ export const AMEND_REFUSALS = [
 ] as const;
 export type AmendRefusalCode = (typeof AMEND_REFUSALS)[number];
 
+/** Why nothing is decided about it: something else of the order is under way. The request is forgotten, so that it may come again. */
+export const AMENDMENT_IN_PROGRESS = 'AMENDMENT_IN_PROGRESS';
+
 export interface AmendRefusal {
   code: AmendRefusalCode;
   detail: string;
