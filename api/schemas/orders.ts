@@ -38,7 +38,7 @@ export const paymentMethod = z
     method: line(50).meta({ examples: ['card'] }),
     token: line(200).meta({ description: "The gateway's word for a card", examples: ['tok_ok'] }),
     returnUrl: z
-      .url({ protocol: /^https?$/ })
+      .url({ protocol: /^https?$/, abort: true })
       .max(2_000)
       .refine((text) => readReturnUrl(text) !== undefined, {
         error: 'must have a host of letters, digits, dots and hyphens, and no credentials',

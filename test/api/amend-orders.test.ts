@@ -9,8 +9,12 @@ const gate = bookingGate();
 let test: StackApi;
 beforeAll(async () => {
   // Longer than a request waits for it.
-  test = await openStackApi({ integrations: gate.integrations, slowMs: 9_500, settings: { AMENDMENTS: 3 } });
-  // The dispatcher is held up with the first parcel, so no other is booked.
+  test = await openStackApi({
+    integrations: gate.integrations,
+    slowMs: 9_500,
+    // The first parcel holds up every other for as long as the tests take: none is booked.
+    settings: { AMENDMENTS: 3, CARRIER_CALL_TIMEOUT_MS: 300_000 },
+  });
   gate.block();
   const sku = await test.newSku(1);
   await test.place({ ...order(sku, 1), payment: { method: 'card', token: 'tok_ok' } });

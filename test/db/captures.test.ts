@@ -507,6 +507,7 @@ describe('an authorisation of which all goods have left, about to lapse while an
     expect([after.cancelReason, after.attention]).toEqual([undefined, before.attention]);
 
     await receive(shop.db, sku, 'BER', 1);
+    await gatewayAskedLongAgo(shop.db);
     if (status === 'failed')
       await retryCapture(shop.db, { captureId: (await viewsOf(orderId))[0]!.id, actor: 'kim' });
     await shop.letRetry(orderId);
@@ -563,6 +564,7 @@ describe('a capture', () => {
     const settings = readSettings({ ...CARRIER_SECRETS, DATABASE_URL: shop.url, LOG_LEVEL: 'silent' });
     const printed = new PassThrough();
     const command = { kind: 'capture' as const, id: captureId };
+    await gatewayAskedLongAgo(shop.db);
     expect(await runRetry(settings, command, createOutput(printed))).toBe(0);
     const how = { outcome: 'made_elsewhere' as const, reference: 'T-1', reason: 'paid by transfer' };
     expect(await runResolve(settings, { ...command, ...how }, createOutput(printed))).toBe(0);
