@@ -250,7 +250,7 @@ describe('a request for a check', () => {
     [{ checks: [] }, 'checks'],
     [{ checks: ['nonsense'] }, 'checks.0'],
     [{ checks: 'seals' }, 'checks'],
-    [{ mod: 'full' }, ''],
+    [{ mod: 'full' }, 'mod'],
     [[], ''],
   ])('%j is refused', async (body, path) => {
     const reply = await call('POST', '/jobs/consistency', { body });
