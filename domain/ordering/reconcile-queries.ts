@@ -1,4 +1,4 @@
-import { execute, many, type Queryable } from '../../platform/database/database';
+import { many, type Queryable, type Transaction } from '../../platform/database/database';
 import { literals } from '../../platform/database/literals';
 import { OPEN_ORDER_STATUSES } from '../orders/types';
 import {
@@ -31,17 +31,17 @@ function countOf(statuses: readonly PaymentStatus[]): string {
 /** In one run. */
 const CLOSE_LIMIT = 10_000;
 
-/** Marks ended orders of which no payment is authorised, or may become so: they are not looked at again. Skips those that others have locked. */
-export function updateMoneyClosed(on: Queryable): Promise<number> {
-  return execute(
-    on,
-    'ordering.money_closed',
-    `update orders set money_closed_at = clock_timestamp()
-     where id = any (array(
-       select o.id from orders o where ${MAY_BE_AUTHORISED}
-         and ${countOf([...AUTHORIZED_PAYMENT_STATUSES, ...PAYMENT_STATUSES_IN_FLIGHT])} = 0
-       limit ${CLOSE_LIMIT} for no key update skip locked))`,
+/** Ended orders of which no payment is authorised, or may become so, locked. Skips those that others have locked. */
+export async function selectMoneyClosedForUpdate(tx: Transaction): Promise<string[]> {
+  const found = await many<{ id: string }>(
+    tx,
+    'ordering.lock_money_closed',
+    `select o.id from orders o where ${MAY_BE_AUTHORISED}
+       and ${countOf([...AUTHORIZED_PAYMENT_STATUSES, ...PAYMENT_STATUSES_IN_FLIGHT])} = 0
+     limit ${CLOSE_LIMIT} for no key update skip locked`,
+    [],
   );
+  return found.map(({ id }) => id);
 }
 
 /** A saga is late when a reservation is still there after so many seconds past due: nothing of its order moves then. */

@@ -1,10 +1,10 @@
 import type { Database } from '../../platform/database/database';
 import { ordersInNeed } from '../orders/attention';
-import { lookAgain, markChecked } from '../orders/checked';
+import { lookAgain, markChecked, markMoneyClosed } from '../orders/checked';
 import type { OrderInput } from '../orders/types';
 import { readOrderInput } from '../orders/views';
 import { readProgress } from './progress';
-import { selectSuspectsForUpdate, updateMoneyClosed } from './reconcile-queries';
+import { selectMoneyClosedForUpdate, selectSuspectsForUpdate } from './reconcile-queries';
 import { nextStep } from './rules';
 
 /**
@@ -16,7 +16,7 @@ export async function claimRestingOrders(
   db: Database,
   limits: { graceSeconds: number; recheckSeconds: number; limit: number },
 ): Promise<{ id: string }[]> {
-  await updateMoneyClosed(db);
+  await db.transaction(async (tx) => markMoneyClosed(tx, await selectMoneyClosedForUpdate(tx)));
   return db.transaction(async (tx) => {
     const orderIds = await selectSuspectsForUpdate(tx, limits);
     await markChecked(tx, orderIds);

@@ -144,3 +144,13 @@ export function updateChecked(tx: Transaction, orderIds: readonly string[]): Pro
     [orderIds],
   );
 }
+
+/** No payment of these ended orders is authorised, or may become so. */
+export function updateMoneyClosed(tx: Transaction, orderIds: readonly string[]): Promise<number> {
+  return execute(
+    tx,
+    'orders.update_money_closed',
+    'update orders set money_closed_at = clock_timestamp() where id = any ($1::uuid[])',
+    [orderIds],
+  );
+}
