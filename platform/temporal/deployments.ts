@@ -47,7 +47,7 @@ export function createWorkerDeployments(connection: Services, namespace: string)
   return {
     async current(deploymentName) {
       try {
-        const { workerDeploymentInfo } = await call(DEADLINES_MS.call, () =>
+        const { workerDeploymentInfo } = await call(DEADLINES_MS.slowCall, () =>
           connection.workflowService.describeWorkerDeployment({ namespace, deploymentName }),
         );
         return workerDeploymentInfo?.routingConfig?.currentDeploymentVersion?.buildId ?? null;
@@ -63,7 +63,7 @@ export function createWorkerDeployments(connection: Services, namespace: string)
       const types = [TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW, TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY];
       const described = await Promise.all(
         types.map((taskQueueType) =>
-          call(DEADLINES_MS.call, () =>
+          call(DEADLINES_MS.slowCall, () =>
             connection.workflowService.describeTaskQueue({
               namespace,
               taskQueue: { name: queue },

@@ -111,8 +111,12 @@ test('a request to cancel outlives a saga that is terminated while its charge is
   await order.payLater('tok_ok');
   await order.until(({ payment }) => payment?.status === 'unknown');
   await order.cancelLater();
-  // The cancellation has the gateway asked at once; then the next try is a while off.
-  await waitFor(async () => Date.parse((await order.view()).payment?.nextTryAt ?? '') - Date.now() > 2_000);
+  // The cancellation has the gateway asked at once; then the next try is a while off, and no call is under way that could still succeed.
+  await waitFor(async () => {
+    const { raw } = await order.handle.describe();
+    const nextTryAt = Date.parse((await order.view()).payment?.nextTryAt ?? '');
+    return (raw.pendingActivities ?? []).length === 0 && nextTryAt - Date.now() > 2_000;
+  });
   expect(await order.events()).toContain('order_cancelled');
   await order.handle.terminate('by hand');
   await back();
