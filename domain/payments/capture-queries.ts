@@ -1,11 +1,4 @@
-import {
-  execute,
-  many,
-  maybeOne,
-  one,
-  type Queryable,
-  type Transaction,
-} from '../../platform/database/database';
+import { execute, many, maybeOne, type Queryable, type Transaction } from '../../platform/database/database';
 import { literals } from '../../platform/database/literals';
 import { nextTry, type RetryTimes } from '../../platform/database/retry-times';
 import { capturedAs } from './captured-as-sql';
@@ -216,36 +209,16 @@ export function updateCapture(tx: Transaction, captureId: string, change: Captur
   );
 }
 
-/**
- * A planned capture is due now, whatever its tries. False: it is due already, or the gateway was asked less than so many seconds ago.
- * The caller has its lock.
- */
-export async function updateCaptureDueByHand(
-  tx: Transaction,
-  captureId: string,
-  leastSeconds: number,
-): Promise<boolean> {
+/** A planned capture is due now, whatever its tries. False: it is due already. The caller has its lock. */
+export async function updateCaptureDueByHand(tx: Transaction, captureId: string): Promise<boolean> {
   const changed = await execute(
     tx,
     'payments.capture_due_by_hand',
     `update captures set next_try_at = null, updated_at = clock_timestamp()
-     where id = $1 and status in ${literals(OPEN_CAPTURE_STATUSES)} and next_try_at > clock_timestamp()
-       and (asked_at is null or asked_at < clock_timestamp() - make_interval(secs => $2))`,
-    [captureId, leastSeconds],
+     where id = $1 and status in ${literals(OPEN_CAPTURE_STATUSES)} and next_try_at > clock_timestamp()`,
+    [captureId],
   );
   return changed > 0;
-}
-
-/** The gateway was asked about a planned capture within so many seconds. The caller has its lock. */
-export async function wasJustAsked(tx: Transaction, captureId: string, seconds: number): Promise<boolean> {
-  const { isAsked } = await one<{ isAsked: boolean }>(
-    tx,
-    'payments.capture_was_just_asked',
-    `select exists (select from captures where id = $1 and status in ${literals(OPEN_CAPTURE_STATUSES)}
-       and asked_at > clock_timestamp() - make_interval(secs => $2)) as "isAsked"`,
-    [captureId, seconds],
-  );
-  return isAsked;
 }
 
 /** A capture as clients see it. */

@@ -8,7 +8,6 @@ import {
   selectCaptureView,
   updateCapture,
   updateCaptureDueByHand,
-  wasJustAsked,
   type CaptureRow,
 } from './capture-queries';
 import { attentionOnCapture } from './captures';
@@ -37,14 +36,15 @@ export interface CaptureByHand {
 export async function settleCaptureByHand(db: Database, request: CaptureByHand): Promise<CaptureView> {
   const { captureId, outcome, reference, reason, actor } = request;
   return db.retrying(async (tx) => {
-    const { status, orderId, paymentId } = await lockCapture(tx, captureId);
+    const capture = await lockCapture(tx, captureId);
+    const { status, orderId, paymentId } = capture;
     if (status === 'settled_by_hand') {
       const settled = await viewOf(tx, captureId);
       if (settled.settledAs !== outcome || (settled.settledReference ?? null) !== reference)
         throw captureSettled();
       return settled;
     }
-    if (await wasJustAsked(tx, captureId, LEAST_SECONDS_BETWEEN_ASKS)) throw captureUnderWay();
+    if (status === 'planned' && wasAskedRecently(capture)) throw captureUnderWay();
     await updateCapture(tx, captureId, {
       status: 'settled_by_hand',
       settledAs: outcome,
@@ -74,11 +74,11 @@ export async function retryCapture(
     const capture = await lockCapture(tx, captureId);
     const { status, orderId } = capture;
     if (status === 'settled_by_hand') throw captureSettled();
+    if (wasAskedRecently(capture)) return viewOf(tx, captureId);
     if (status === 'failed') {
-      if (wasAskedRecently(capture)) return viewOf(tx, captureId);
       await updateCapture(tx, captureId, { status: 'planned', nextKey: true });
       await resolveAttention(tx, attentionOnCapture(captureId));
-    } else if (!(await updateCaptureDueByHand(tx, captureId, LEAST_SECONDS_BETWEEN_ASKS))) {
+    } else if (!(await updateCaptureDueByHand(tx, captureId))) {
       return viewOf(tx, captureId);
     }
     await enqueue(tx, [{ topic: 'order.wake', key: orderId }]);

@@ -194,22 +194,14 @@ export function updateRefund(tx: Transaction, refundId: string, change: RefundCh
   );
 }
 
-/**
- * An open refund is due now, whatever its tries. False: it is due already, or the gateway was asked less than so many seconds ago.
- * The caller has its lock.
- */
-export async function updateRefundDueByHand(
-  tx: Transaction,
-  refundId: string,
-  leastSeconds: number,
-): Promise<boolean> {
+/** An open refund is due now, whatever its tries. False: it is due already. The caller has its lock. */
+export async function updateRefundDueByHand(tx: Transaction, refundId: string): Promise<boolean> {
   const changed = await execute(
     tx,
     'payments.refund_due_by_hand',
     `update refunds set next_try_at = null, updated_at = clock_timestamp()
-     where id = $1 and status in ${literals(OPEN_REFUND_STATUSES)} and next_try_at > clock_timestamp()
-       and (asked_at is null or asked_at < clock_timestamp() - make_interval(secs => $2))`,
-    [refundId, leastSeconds],
+     where id = $1 and status in ${literals(OPEN_REFUND_STATUSES)} and next_try_at > clock_timestamp()`,
+    [refundId],
   );
   return changed > 0;
 }

@@ -4,7 +4,7 @@ import { AppError } from '../../platform/errors';
 import { endAttentionAbout, resolveAttention } from '../orders/attention';
 import { appendEvents } from '../orders/events';
 import type { NewEvent } from '../orders/types';
-import { LEAST_SECONDS_BETWEEN_ASKS, wasAskedRecently } from './asked-recently';
+import { wasAskedRecently } from './asked-recently';
 import { refundNotFound, unknownPaymentOfOrder } from './errors';
 import { readPayment } from './payments';
 import { selectToldRefund } from './gateway-event-queries';
@@ -201,11 +201,11 @@ export async function retryRefund(
     const refund = await lockRefund(tx, refundId);
     const { status, keyNumber, orderId } = refund;
     if (status === 'settled_by_hand') throw refundSettled();
+    if (wasAskedRecently(refund)) return viewOf(tx, refundId);
     if (status === 'failed') {
-      if (wasAskedRecently(refund)) return viewOf(tx, refundId);
       await updateRefund(tx, refundId, { status: 'planned', keyNumber: keyNumber + 1 });
       await resolveAttention(tx, attentionOn(refundId));
-    } else if (!(await updateRefundDueByHand(tx, refundId, LEAST_SECONDS_BETWEEN_ASKS))) {
+    } else if (!(await updateRefundDueByHand(tx, refundId))) {
       return viewOf(tx, refundId);
     }
     await enqueue(tx, [{ topic: 'order.wake', key: orderId }]);
