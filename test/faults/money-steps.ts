@@ -333,14 +333,9 @@ export async function standAtMoneySteps(
     }
   }
   await Promise.all(orders.map(async ({ course: { prepare }, order }) => prepare?.(order)));
-  await Promise.all(orders.map(async ({ course: { push }, order }) => push(order)));
-  await Promise.all(
-    orders.map(async ({ name, barrier }) =>
-      barrier?.reached().catch((error: unknown) => {
-        throw new Error(`not reached: ${name}`, { cause: error });
-      }),
-    ),
-  );
+  // Those that wait at the gateway hold its connections, which are few: they come when all others stand.
+  await standAt(orders.filter(({ fate }) => fate !== 'late'));
+  await standAt(orders.filter(({ fate }) => fate === 'late'));
   return {
     orders,
     async settle() {
@@ -360,6 +355,17 @@ export async function standAtMoneySteps(
       }
     },
   };
+}
+
+async function standAt(orders: readonly Standing[]): Promise<void> {
+  await Promise.all(orders.map(async ({ course: { push }, order }) => push(order)));
+  await Promise.all(
+    orders.map(async ({ name, barrier }) =>
+      barrier?.reached().catch((error: unknown) => {
+        throw new Error(`not reached: ${name}`, { cause: error });
+      }),
+    ),
+  );
 }
 
 function writeOf({ on, when, ...of }: Committing, { orderId, paymentId }: MoneyOrder): Write {
