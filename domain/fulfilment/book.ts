@@ -73,9 +73,11 @@ export async function recordBookings(
     db,
     work: 'record_booking',
     idOf: ({ shipmentId }) => shipmentId,
-    async run(some) {
+    // Its claim runs out: then it is booked again, under the same key.
+    leavesLocked: true,
+    async run(some, limits) {
       const byId = new Map(some.map((outcome) => [outcome.shipmentId, outcome]));
-      const { booked, refused } = await db.retrying((tx) => record(tx, byId));
+      const { booked, refused } = await db.retrying((tx) => record(tx, byId), limits);
       total.booked += booked;
       total.refused += refused;
     },

@@ -38,7 +38,8 @@ export interface UpdateOutcome {
 /**
  * Applies a carrier's updates, at most 500, and returns what became of each, in their order: in one transaction or, where one
  * fails by an error of its own, in halves. That one stops no other: it is `failed`, an alert tells of its shipment, and for a while the updates of
- * that shipment fail without being tried. Nothing of it is kept here, so the carrier must send it again.
+ * that shipment fail without being tried. One whose rows somebody else keeps locked is `failed` as well, without an alert. Nothing of it is
+ * kept here, so the carrier must send it again.
  *
  * An update is taken once, by carrier and event id; statuses only go forward, so repeats, delays and any order are
  * harmless. `picked_up`, also when a `delivered` implies it, takes the goods off the stock and out of the reservation
@@ -62,7 +63,8 @@ export async function applyCarrierEvents(
     db,
     work: WORK,
     idOf: ({ subject }) => subject,
-    async run(some) {
+    leavesLocked: true,
+    async run(some, limits) {
       const retried = new Set(some.map(({ subject }) => subject).filter((id) => failedBefore.has(id)));
       const found = await db.retrying(async (tx) => {
         const outcomes = await applyAll(
@@ -73,7 +75,7 @@ export async function applyCarrierEvents(
         );
         await forgetFailures(tx, WORK, [...retried]);
         return outcomes;
-      });
+      }, limits);
       for (const [index, { place }] of some.entries()) results[place] = found[index] ?? 'failed';
     },
   });

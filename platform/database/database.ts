@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import knex, { type Knex } from 'knex';
 import { Client, Pool, types, type ClientBase, type QueryResultRow } from 'pg';
 import { copyIn } from './copy-in';
-import { asError, isRetryable } from '../errors';
+import { asError, isLockTimeout, isRetryable } from '../errors';
 import type { Logger } from '../telemetry/log';
 import { createNotifier, type Channel, type Notice } from './notifier';
 
@@ -47,8 +47,8 @@ export interface Database extends Queryable {
    * runs on the pool: neither a statement nor another transaction.
    */
   transaction<T>(work: (tx: Transaction, commitEarly: CommitEarly) => Promise<T>): Promise<T>;
-  /** `transaction`, again on serialisation failure, deadlock, lock timeout or lost connection, up to `attempts` times. */
-  retrying<T>(work: (tx: Transaction) => Promise<T>, attempts?: number): Promise<T>;
+  /** `transaction`, again on serialisation failure, deadlock, lock timeout or lost connection, a few times. */
+  retrying<T>(work: (tx: Transaction) => Promise<T>, limits?: RetryLimits): Promise<T>;
   /** One transaction outside the pool and without a statement timeout, for loads that last as long as their client sends. */
   bulk<T>(work: (tx: BulkTransaction) => Promise<T>): Promise<T>;
   /** Query builder for lists whose filters vary; runs through `query`. Never connects by itself. */
@@ -58,6 +58,15 @@ export interface Database extends Queryable {
   readonly pool: Pool;
   /** Resolves when every notice of a committed transaction has been sent; then closes all connections. */
   close(): Promise<void>;
+}
+
+export interface RetryLimits {
+  /** 8 unless given. */
+  attempts?: number;
+  /** The first lock timeout is thrown: the caller has other work that need not wait for it. */
+  throwsLockTimeout?: boolean;
+  /** Milliseconds a statement may wait for a row lock; those of the pool unless given. */
+  lockTimeoutMs?: number;
 }
 
 export interface DatabaseOptions {
@@ -70,6 +79,7 @@ export interface DatabaseOptions {
   statementTimeoutMs?: number;
 }
 
+const ATTEMPTS = 8;
 const BACKOFF_BASE_MS = 10;
 const BACKOFF_CAP_MS = 500;
 
@@ -184,12 +194,16 @@ export function openDatabase(options: DatabaseOptions): Database {
     }
   }
 
-  async function retrying<T>(work: (tx: Transaction) => Promise<T>, attempts = 8): Promise<T> {
+  async function retrying<T>(
+    work: (tx: Transaction) => Promise<T>,
+    { attempts = ATTEMPTS, throwsLockTimeout = false, lockTimeoutMs }: RetryLimits = {},
+  ): Promise<T> {
     for (let attempt = 1; ; attempt++) {
       try {
-        return await transaction(work);
+        return await transaction(lockTimeoutMs === undefined ? work : waiting(lockTimeoutMs, work));
       } catch (error) {
-        if (attempt >= attempts || !isRetryable(error)) throw error;
+        if (attempt >= attempts || !isRetryable(error) || (throwsLockTimeout && isLockTimeout(error)))
+          throw error;
         options.log.debug({ err: error, attempt }, 'transaction is tried again');
         await delay(backoffMs(attempt));
       }
@@ -214,6 +228,19 @@ export function openDatabase(options: DatabaseOptions): Database {
       await pool.end();
       await builder.destroy();
     },
+  };
+}
+
+/** The same work in a transaction that waits this long for locks. */
+function waiting<T>(lockTimeoutMs: number, work: (tx: Transaction) => Promise<T>): typeof work {
+  return async (tx) => {
+    const set = tx.query({
+      name: 'database.lock_timeout',
+      text: `select set_config('lock_timeout', $1, true)`,
+      values: [`${lockTimeoutMs}ms`],
+    });
+    const [result] = await Promise.all([work(tx), set]);
+    return result;
   };
 }
 

@@ -128,9 +128,9 @@ test('of two attempts at one batch of a feed, the slower one rejects no row of t
   let failures = 0;
   const slow: Database = {
     ...shop.db,
-    async retrying(work, attempts) {
+    async retrying(work, limits) {
       try {
-        return await shop.db.retrying(work, attempts);
+        return await shop.db.retrying(work, limits);
       } catch (error) {
         failures += 1;
         // The row has failed alone, and before it is rejected another attempt does so.
@@ -196,6 +196,53 @@ test('a product whose lots are short of what is on hand stops no other update of
     { result: 'applied' },
     { result: 'duplicate' },
   ]);
+});
+
+/** Rows that match, locked by somebody else until the returned function is called. */
+async function lockElsewhere(statement: string, values: unknown[]): Promise<() => Promise<void>> {
+  const client = await shop.db.pool.connect();
+  await client.query('begin');
+  const { rowCount } = await client.query(statement, values);
+  expect(rowCount).toBe(1);
+  return async () => {
+    await client.query('rollback');
+    client.release();
+  };
+}
+
+test('an order that somebody keeps locked holds up the updates of no other parcel, and has no alert', async () => {
+  const sku = await shop.product({ AMS: 100 });
+  const orders = [];
+  for (let n = 0; n < 9; n++)
+    orders.push(await addBookedOrder(shop.db, [{ sku, warehouse: 'AMS', quantity: 1 }]));
+  const events = orders.map(({ shipmentIds: [id] }) => update(id!, 'picked_up'));
+  const unlock = await lockElsewhere('select from orders where id = $1 for update', [orders[4]!.orderId]);
+  const results = await applyCarrierEvents(withStock(shop.db), CARRIER, events).finally(unlock);
+  expect(results.map(({ result }) => result)).toEqual(orders.map((_, n) => (n === 4 ? 'failed' : 'applied')));
+  expect(await listAlerts(shop.db, { kind: 'work_failed', limit: 50, offset: 0 })).toMatchObject({
+    items: [],
+  });
+  const again = await applyCarrierEvents(withStock(shop.db), CARRIER, events);
+  expect(again.map(({ result }) => result)).toEqual(
+    orders.map((_, n) => (n === 4 ? 'applied' : 'duplicate')),
+  );
+});
+
+test('an order that somebody keeps locked holds up the booking of no other parcel', async () => {
+  const sku = await shop.product({ AMS: 100 });
+  const orders = [];
+  for (let n = 0; n < 3; n++)
+    orders.push(await addShippingOrder(shop.db, [{ sku, warehouse: 'AMS', quantity: 1 }]));
+  await claimShipments(shop.db, { carrier: CARRIER, limit: 100, leaseSeconds: 0 });
+  const outcomes = orders.map(({ shipmentIds: [id] }) => bookedAs(id!));
+  const unlock = await lockElsewhere('select from shipments where id = $1 for update', [
+    outcomes[0]!.shipmentId,
+  ]);
+  expect(await recordBookings(shop.db, outcomes).finally(unlock)).toEqual({ booked: 2, refused: 0 });
+  expect(await listAlerts(shop.db, { kind: 'work_failed', limit: 50, offset: 0 })).toMatchObject({
+    items: [],
+  });
+  expect(await recordBookings(shop.db, outcomes)).toEqual({ booked: 1, refused: 0 });
 });
 
 test('an update that fails only because of an earlier one of its batch is found, and the others are applied', async () => {

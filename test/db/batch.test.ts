@@ -42,9 +42,9 @@ function dyingAt(db: Database, nth: number): Database {
   let begun = 0;
   return {
     ...db,
-    retrying(work, attempts) {
+    retrying(work, limits) {
       begun += 1;
-      return begun === nth ? Promise.reject(new Error('died')) : db.retrying(work, attempts);
+      return begun === nth ? Promise.reject(new Error('died')) : db.retrying(work, limits);
     },
   };
 }
@@ -54,10 +54,10 @@ function deafAt(db: Database, nth: number): Database {
   let begun = 0;
   return {
     ...db,
-    async retrying(work, attempts) {
+    async retrying(work, limits) {
       begun += 1;
       const lost = begun === nth;
-      const answer = await db.retrying(work, attempts);
+      const answer = await db.retrying(work, limits);
       if (lost) throw new Error('died');
       return answer;
     },

@@ -126,10 +126,13 @@ test('what would only fail again is not tried again, and what always fails is gi
   });
   await expect(broken).rejects.toMatchObject({ code: '23505' });
   expect(ran).toBe(1);
-  const hopeless = db.retrying(() => {
-    ran += 1;
-    return Promise.reject(Object.assign(new Error('busy'), { code: '55P03' }));
-  }, 3);
+  const hopeless = db.retrying(
+    () => {
+      ran += 1;
+      return Promise.reject(Object.assign(new Error('busy'), { code: '55P03' }));
+    },
+    { attempts: 3 },
+  );
   await expect(hopeless).rejects.toMatchObject({ code: '55P03' });
   expect(ran).toBe(4);
 });

@@ -87,7 +87,9 @@ async function applyChunk(
   updates: readonly PlacedUpdate[],
 ): Promise<UpdateOutcome[]> {
   const run = (failed: ReadonlySet<number>) =>
-    db.retrying((tx) => runChunk(tx, stock, request, { chunk, updates, failing: failed }), ATTEMPTS);
+    db.retrying((tx) => runChunk(tx, stock, request, { chunk, updates, failing: failed }), {
+      attempts: ATTEMPTS,
+    });
   const runApart = async (round: number, known: ReadonlySet<number>): Promise<StoredOutcome[]> => {
     try {
       return await run(known);
@@ -130,11 +132,14 @@ async function findFailing(
   /** Throws what the updates before this place throw together. */
   const attempt = (upTo: number) =>
     db
-      .retrying(async (tx) => {
-        const part = { chunk, updates: updates.slice(0, upTo), failing };
-        await runChunk(tx, stock, { ...request, atomic: false }, part);
-        throw new Tried();
-      }, ATTEMPTS)
+      .retrying(
+        async (tx) => {
+          const part = { chunk, updates: updates.slice(0, upTo), failing };
+          await runChunk(tx, stock, { ...request, atomic: false }, part);
+          throw new Tried();
+        },
+        { attempts: ATTEMPTS },
+      )
       .catch((error: unknown) => {
         if (!(error instanceof Tried)) throw error;
       });

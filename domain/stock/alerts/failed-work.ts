@@ -1,6 +1,6 @@
 import { channel, subscribe, unsubscribe } from 'node:diagnostics_channel';
-import type { Database, Queryable } from '../../../platform/database/database';
-import { constraintOf, isSubjectsOwn, messageOf, sqlState } from '../../../platform/errors';
+import type { Database, RetryLimits, Queryable } from '../../../platform/database/database';
+import { constraintOf, isLockTimeout, isSubjectsOwn, messageOf, sqlState } from '../../../platform/errors';
 import { runInHalves } from '../../../platform/halves';
 import type { Logger } from '../../../platform/telemetry/log';
 import {
@@ -205,9 +205,23 @@ export interface IsolatedBatch<Subject> {
   db: Database;
   work: Work;
   idOf(subject: Subject): string;
-  /** Does the work on all of these subjects or on none. */
-  run(subjects: readonly Subject[]): Promise<void>;
+  /**
+   * A subject whose rows somebody else keeps locked is left out, and is no failure: whoever brings it brings it again. Otherwise a lock
+   * timeout ends the whole call.
+   */
+  leavesLocked?: boolean;
+  /**
+   * Does the work on all of these subjects or on none.
+   *
+   * @param limits of its transaction, where locked ones are left out
+   */
+  run(subjects: readonly Subject[], limits?: RetryLimits): Promise<void>;
 }
+
+/** A session that keeps one order's row locked for a minute must not hold up the parcels of all others. */
+const TOGETHER: RetryLimits = { throwsLockTimeout: true };
+/** While the one is looked for whose rows are locked, each half of its batch waits no longer than this. */
+const IN_PART: RetryLimits = { throwsLockTimeout: true, lockTimeoutMs: 250 };
 
 /**
  * Works on subjects together and, where one fails by an error of its own, in halves until it stands alone. It is written down
@@ -215,14 +229,15 @@ export interface IsolatedBatch<Subject> {
  */
 export function runIsolated<Subject>(
   subjects: readonly Subject[],
-  { db, work, idOf, run }: IsolatedBatch<Subject>,
+  { db, work, idOf, run, leavesLocked = false }: IsolatedBatch<Subject>,
 ): Promise<void> {
+  const isLeft = (error: unknown) => leavesLocked && isLockTimeout(error);
   return runInHalves(
     subjects,
-    run,
+    leavesLocked ? (some) => run(some, some.length === subjects.length ? TOGETHER : IN_PART) : run,
     async (subject, error) => {
-      await recordFailure(db, { work, subject: idOf(subject), error });
+      if (!isLeft(error)) await recordFailure(db, { work, subject: idOf(subject), error });
     },
-    isSubjectsOwn,
+    (error) => isSubjectsOwn(error) || isLeft(error),
   );
 }
