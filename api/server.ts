@@ -163,7 +163,7 @@ function createContext(options: ApiOptions, listener: Listener, stopping: AbortS
     queue: settings.ADMISSION_QUEUE,
     maxWaitMs: settings.OUTCOME_TIMEOUT_MS * QUEUE_SHARE,
   });
-  const reservations = createReservationService({ db, settings, log });
+  const reservations = createReservationService({ db, stock, settings, log });
   return {
     settings,
     db,

@@ -3,14 +3,16 @@ import { API_BASE } from '../http/paths';
 import { problem, type ProblemCode } from '../http/problems';
 import type { ApiResponse } from '../http/response';
 import { route, type Call, type Route, type RouteSchemas } from '../http/route';
+import { fingerprintOf } from '../../platform/database/idempotency';
 import { runOnce } from '../idempotency/run-once';
 import { skuParams } from '../schemas/common';
 import { reservation, newReservation, newSkuReservation, type Due } from '../schemas/reservations';
 import type { ApiContext } from '../services/context';
-import { checkedDue, RESERVATIONS } from '../use-cases/reservation-responses';
+import { checkedDue, idOfReference, RESERVATIONS } from '../use-cases/reservation-responses';
 
 const RESERVE_PROBLEMS = [
   'OUT_OF_STOCK',
+  'REFERENCE_REUSED',
   'UNKNOWN_LOCATION',
   'OVERLOADED',
   'IDEMPOTENCY_IN_FLIGHT',
@@ -67,6 +69,7 @@ export function newReservationRoutes(context: ApiContext): Route[] {
 interface ReservationBody extends Due {
   location?: string | null | undefined;
   orderId?: string | null | undefined;
+  reference?: string | null | undefined;
 }
 
 function reserve(
@@ -75,8 +78,12 @@ function reserve(
   what: string,
   { unknownSku, ...wanted }: Pick<ReservationRequest, 'lines' | 'shipTo'> & { unknownSku: ProblemCode },
 ): Promise<ApiResponse> {
-  const { location, orderId } = call.body;
-  return runOnce(context, call, what, async (reservationId) => {
+  const { location, orderId, reference } = call.body;
+  const own = reference
+    ? { reference, fingerprint: fingerprintOf({ ...wanted, location: location ?? null }) }
+    : null;
+  return runOnce(context, call, what, async (keyedId) => {
+    const reservationId = reference ? idOfReference(call, reference) : keyedId;
     const result = await context.reservations.reserve(
       {
         ...wanted,
@@ -86,6 +93,7 @@ function reserve(
         orderId: null,
         warehouse: location ?? null,
         reference: orderId ?? null,
+        own,
         mode: 'complete',
         status: 'pending',
       },

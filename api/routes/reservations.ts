@@ -3,8 +3,8 @@ import {
   confirmReservation,
   extendReservation,
   releaseReservation,
-  shipReservation,
 } from '../../domain/stock/reservations/change-reservation';
+import { shipPart, shipReservation, type PartItem } from '../../domain/stock/reservations/ship-reservation';
 import { listReservations } from '../../domain/stock/reservations/views';
 import { cursorOf } from '../http/cursor';
 import { okPage } from '../http/pages';
@@ -12,8 +12,9 @@ import { API_BASE } from '../http/paths';
 import { NAMING_PROBLEMS, type ProblemCode, asNotFound } from '../http/problems';
 import { type ApiResponse } from '../http/response';
 import { route, type Call, type Route, type RouteDocs, type RouteSchemas } from '../http/route';
+import { requireKey, type IdempotencyKey } from '../idempotency/idempotency-key';
 import { runOnce } from '../idempotency/run-once';
-import { cursorTime, idParams, pageQuery, sku, skuParams } from '../schemas/common';
+import { cursorTime, idParams, line, pageQuery, sku, skuParams } from '../schemas/common';
 import { reservationShipment } from '../schemas/naming';
 import {
   extension,
@@ -21,10 +22,12 @@ import {
   reservationPage,
   reservationStatus,
   skuRelease,
+  unitsChange,
 } from '../schemas/reservations';
 import type { ApiContext } from '../services/context';
 import {
   checkedDue,
+  idOfReference,
   RESERVATIONS,
   reservationResponse,
   NO_RESERVATION,
@@ -36,6 +39,7 @@ const listQuery = z.object({
   cursor: cursorOf(z.object({ createdAtMicros: cursorTime, id: z.uuid() })).optional(),
   status: reservationStatus.optional(),
   sku: sku.optional(),
+  reference: line(200).optional().meta({ description: 'The hold that you call by this name' }),
 });
 
 const KEY_PROBLEMS = ['IDEMPOTENCY_IN_FLIGHT', 'IDEMPOTENCY_KEY_REUSED', 'VALIDATION_FAILED'] as const;
@@ -57,8 +61,9 @@ function reservationReads(context: ApiContext): Route[] {
         responses: { 200: { description: 'A page', schema: reservationPage } },
         problems: ['VALIDATION_FAILED'],
       },
-      async ({ query: { cursor, ...filter } }) => {
-        const page = await listReservations(context.db, { ...filter, after: cursor });
+      async ({ caller, query: { cursor, reference, ...filter } }) => {
+        const id = reference === undefined ? undefined : idOfReference({ caller }, reference);
+        const page = await listReservations(context.db, { ...filter, id, after: cursor });
         return okPage(page);
       },
     ),
@@ -88,7 +93,8 @@ function reservationActions(context: ApiContext): Route[] {
       problems: readonly ProblemCode[];
       body?: Body;
     },
-    work: (id: string, body: z.output<Body>) => Promise<void>,
+    work: (id: string, body: z.output<Body>, requestId: string) => Promise<void>,
+    check: (call: IdempotencyKey, body: z.output<Body>) => void = () => undefined,
   ): Route {
     return route(
       {
@@ -101,10 +107,11 @@ function reservationActions(context: ApiContext): Route[] {
         params: idParams,
         responses: { 200: { description: 'The hold afterwards', schema: reservation } },
       },
-      (call) =>
-        act(context, call, call.params.id, `POST /reservations/${call.params.id}/${name}`, (id) =>
-          work(id, call.body),
-        ),
+      (call) => {
+        check(call, call.body);
+        const what = `POST /reservations/${call.params.id}/${name}`;
+        return act(context, call, call.params.id, what, (id, requestId) => work(id, call.body, requestId));
+      },
     );
   }
 
@@ -150,11 +157,14 @@ function reservationActions(context: ApiContext): Route[] {
     action(
       'ship',
       {
-        summary: 'The units of a confirmed hold leave',
+        summary: 'The units of a confirmed hold leave, all or some',
         description:
           'What is on hand goes down with what is reserved. Lots and serial numbers that are not named are chosen by rule. ' +
-          'Safe to repeat.',
+          'Items with a `quantity` leave alone, and the rest stays held: that needs an Idempotency-Key. Safe to repeat.',
         problems: [
+          'ALREADY_SHIPPED',
+          'EXCEEDS_HOLD',
+          'IDEMPOTENCY_KEY_REQUIRED',
           'HOLD_NOT_CONFIRMED',
           'HOLD_EXPIRED',
           'HOLD_RELEASED',
@@ -165,7 +175,46 @@ function reservationActions(context: ApiContext): Route[] {
         body: reservationShipment,
         bodyOptional: true,
       },
-      (id, { items }) => shipReservation(context, id, items),
+      (id, { items }, requestId) => {
+        const part = partOf(items);
+        return part
+          ? shipPart(context, id, { partId: requestId, items: part })
+          : shipReservation(context, id, items);
+      },
+      (call, { items }) => {
+        if (partOf(items)) requireKey(call, 'without one a repeat would let further units leave.');
+      },
+    ),
+    route(
+      {
+        methods: ['patch'],
+        path: `${API_BASE}/reservations/{id}`,
+        tag: RESERVATIONS,
+        summary: 'Hold more or fewer units',
+        description:
+          'All or nothing. What is added is taken as for a new hold; what is given back is on sale at once. When it falls due stays.',
+        keyed: true,
+        params: idParams,
+        body: unitsChange,
+        responses: { 200: { description: 'The hold afterwards', schema: reservation } },
+        problems: [
+          'OUT_OF_STOCK',
+          'UNKNOWN_SKU',
+          'UNKNOWN_LOCATION',
+          'HOLD_EMPTY',
+          'EXCEEDS_HOLD',
+          'HOLD_EXPIRED',
+          ...ENDED,
+          ...KEY_PROBLEMS,
+        ],
+      },
+      (call) => {
+        const { items, location } = call.body;
+        const what = `PATCH /reservations/${call.params.id}`;
+        return act(context, call, call.params.id, what, (id, changeId) =>
+          context.reservations.change(id, { changeId, items, location: location ?? null }),
+        );
+      },
     ),
     action(
       'extend',
@@ -180,15 +229,23 @@ function reservationActions(context: ApiContext): Route[] {
   ];
 }
 
+/** Null: everything leaves. */
+function partOf(items: z.output<typeof reservationShipment>['items']): PartItem[] | null {
+  const part = (items ?? []).flatMap(({ quantity, ...item }) =>
+    quantity === undefined ? [] : [{ ...item, quantity }],
+  );
+  return part.length > 0 ? part : null;
+}
+
 function act(
   context: ApiContext,
   call: Call<RouteSchemas>,
   id: string,
   what: string,
-  work: (id: string) => Promise<void>,
+  work: (id: string, requestId: string) => Promise<void>,
 ): Promise<ApiResponse> {
-  return runOnce(context, call, what, async () => {
-    await work(id).catch(asNotFound('HOLD_NOT_FOUND', NO_RESERVATION));
+  return runOnce(context, call, what, async (requestId) => {
+    await work(id, requestId).catch(asNotFound('HOLD_NOT_FOUND', NO_RESERVATION));
     return reservationResponse(context, id);
   });
 }

@@ -39,21 +39,45 @@ export const parcelNaming = z
   })
   .meta({ id: 'ParcelNaming', description: 'Instead of what was named before' });
 
+const shippedItem = z.object({
+  ...namedUnits,
+  location: warehouseCode
+    .optional()
+    .meta({ description: 'Where they are; needed where the hold takes the SKU from several' }),
+  quantity: z
+    .int()
+    .min(1)
+    .max(MAX_UNITS)
+    .optional()
+    .meta({ description: 'Of every item or of none: only these units leave, the others stay held' }),
+});
+
 export const reservationShipment = z
   .object({
     items: z
-      .array(
-        z.object({
-          ...namedUnits,
-          location: warehouseCode
-            .optional()
-            .meta({ description: 'Where they are; needed where the hold takes the SKU from several' }),
-        }),
-      )
+      .array(shippedItem)
       .max(100)
+      .refine((items) => new Set(items.map(({ quantity }) => quantity === undefined)).size <= 1, {
+        message: 'a quantity is given for every item or for none',
+      })
+      .refine(namesPlacesOnce, { message: 'must name each SKU and location once' })
       .optional(),
   })
   .meta({ id: 'HoldShipment', description: 'Which units leave, as far as somebody read it off' });
+
+function namesPlacesOnce(items: z.output<typeof shippedItem>[]): boolean {
+  if (items.every(({ quantity }) => quantity === undefined)) return true;
+  return items.every(
+    ({ sku, location }, place) =>
+      !items
+        .slice(0, place)
+        .some(
+          (other) =>
+            other.sku === sku &&
+            (other.location === undefined || location === undefined || other.location === location),
+        ),
+  );
+}
 
 export const parcelUnits = z
   .object({

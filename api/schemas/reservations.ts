@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { MAX_RESERVATION_SECONDS } from '../../domain/stock/reservations/rules';
 import { SHOWN_RESERVATION_STATUSES } from '../../domain/stock/reservations/types';
 import type { ReservationDetails } from '../../domain/stock/reservations/types';
-import { count, line, pageOf, time, uuid, warehouseCode } from './common';
+import { count, line, MAX_UNITS, pageOf, sku, time, uuid, warehouseCode } from './common';
 import { items, quantity, shipTo } from './orders';
 
 const DEFAULT_RESERVATION_SECONDS = 900;
@@ -41,10 +41,14 @@ export function dueOf({ expiresAt, holdSeconds }: Due): { expiresAt: Date | null
 const reference = line(200)
   .nullish()
   .meta({ description: 'What you hold the stock for: an id of your own, kept with the hold' });
+const own = line(200).nullish().meta({
+  description:
+    'Your own name of the hold, used once: the same request again gets this hold, whatever became of it',
+});
 const location = warehouseCode.nullish().meta({ description: 'Take from this warehouse only' });
 
 export const newSkuReservation = z
-  .object({ location, quantity, orderId: reference, ...due })
+  .object({ location, quantity, orderId: reference, reference: own, ...due })
   .refine(...notBoth)
   .meta({ id: 'NewSkuReservation' });
 
@@ -54,6 +58,7 @@ export const newReservation = z
     shipTo: shipTo.nullish().transform((given) => given ?? null),
     location,
     orderId: reference,
+    reference: own,
     ...due,
   })
   .refine(...notBoth)
@@ -68,6 +73,31 @@ export const extension = z
   })
   .meta({ id: 'ReservationExtension' });
 
+const kept = z.object({
+  sku,
+  quantity: z
+    .int()
+    .min(0)
+    .max(MAX_UNITS)
+    .meta({ description: 'Units that the hold keeps afterwards, not counting those that have left' }),
+});
+
+export const unitsChange = z
+  .object({
+    items: z
+      .array(kept)
+      .min(1)
+      .max(100)
+      .refine((items) => new Set(items.map((item) => item.sku)).size === items.length, {
+        message: 'must name each SKU once',
+      })
+      .meta({ description: 'SKUs that are not named stay as they are' }),
+    location: warehouseCode
+      .nullish()
+      .meta({ description: 'Where units are added or given back; chosen by rule otherwise' }),
+  })
+  .meta({ id: 'HoldChange' });
+
 export const skuRelease = z.object({ reservationId: uuid }).meta({ id: 'SkuRelease' });
 
 export const reservationStatus = z.enum(SHOWN_RESERVATION_STATUSES);
@@ -78,6 +108,7 @@ export const reservation: z.ZodType<ReservationDetails> = z
     kind: z.enum(['hold', 'order']).meta({ description: '`order`: belongs to an order of ours' }),
     status: reservationStatus,
     orderId: z.string().nullable(),
+    reference: z.string().nullable().meta({ description: 'Your own name of the hold' }),
     expiresAt: time,
     items: z.array(
       z.object({

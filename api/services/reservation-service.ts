@@ -3,7 +3,9 @@ import {
   type ReservationOutcome,
 } from '../../domain/stock/reservations/standalone';
 import type { ReservationRequest } from '../../domain/stock/reservations/plan-reservation';
+import { createUnitsChanger, type UnitsChanger } from '../../domain/stock/reservations/change-units';
 import { createWarehouseDirectory } from '../../domain/catalog/warehouses';
+import type { StockAccess } from '../../domain/stock/ledger/stock-ledger';
 import type { ReservationDetails } from '../../domain/stock/reservations/types';
 import { readReservations } from '../../domain/stock/reservations/views';
 import { reclaimExpired } from '../../domain/ordering/expire';
@@ -22,6 +24,8 @@ export interface ReservationService {
    * @throws AppError `OVERLOADED` while the queue is full; nothing was done then.
    */
   reserve(request: ReservationRequest, signal: AbortSignal): Promise<ReservationOutcome>;
+  /** Changes how many units a reservation keeps. @throws what a `UnitsChanger` throws */
+  change: UnitsChanger;
   /** A reservation as it is now; those read together share one statement. Null: there is none. */
   view(id: string): Promise<ReservationDetails | null>;
   /** Requests queued or running. */
@@ -30,7 +34,7 @@ export interface ReservationService {
   close(): Promise<void>;
 }
 
-export interface ReservationServiceOptions {
+export interface ReservationServiceOptions extends StockAccess {
   db: Database;
   settings: Pick<Settings, 'SOURCING_STRATEGY' | 'RESERVE_LANES' | 'RESERVE_MAX_BATCH' | 'RESERVATION_QUEUE'>;
   log: Logger;
@@ -38,16 +42,20 @@ export interface ReservationServiceOptions {
 
 export function createReservationService({
   db,
+  stock,
   settings,
   log,
 }: ReservationServiceOptions): ReservationService {
+  const warehouses = createWarehouseDirectory(db);
+  const strategy = settings.SOURCING_STRATEGY;
+  const reclaim = (productIds: readonly number[]) => reclaimExpired(db, productIds);
   const size = { lanes: settings.RESERVE_LANES, maxBatch: settings.RESERVE_MAX_BATCH, log };
   const reserver = createStandaloneReserver({
     ...size,
     db,
-    warehouses: createWarehouseDirectory(db),
-    strategy: settings.SOURCING_STRATEGY,
-    reclaim: (productIds) => reclaimExpired(db, productIds),
+    warehouses,
+    strategy,
+    reclaim,
   });
   const reader = createRequestBatcher<string, ReservationDetails | null>({
     ...size,
@@ -77,6 +85,7 @@ export function createReservationService({
         else retryAfterEstimate.turnEnded();
       }
     },
+    change: createUnitsChanger({ db, stock, warehouses, strategy, reclaim }),
     view: (id) => reader.submit(id),
     get pending() {
       return reserver.pending;

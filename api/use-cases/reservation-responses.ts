@@ -1,4 +1,5 @@
 import { MAX_RESERVATION_SECONDS } from '../../domain/stock/reservations/rules';
+import { derivedId } from '../../platform/ids';
 import { invalid } from '../http/problems';
 import { type ApiResponse, okOrNotFound } from '../http/response';
 import { dueOf, type Due } from '../schemas/reservations';
@@ -6,6 +7,11 @@ import type { ApiContext } from '../services/context';
 
 /** The tag of their routes. */
 export const RESERVATIONS = 'Reservations';
+
+/** The id of the reservation that a caller calls by this name. */
+export function idOfReference({ caller }: { caller: string }, reference: string): string {
+  return derivedId('reservation', caller, reference);
+}
 
 export const NO_RESERVATION = 'There is no such hold.';
 

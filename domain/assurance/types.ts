@@ -77,6 +77,7 @@ export const CHECK_IDS = [
   'phantom_stock',
   'orphaned_holds',
   'ended_holds',
+  'confirmed_holds',
   'lines_without_hold',
   'ledger_keys',
   'order_items_holds',

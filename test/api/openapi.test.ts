@@ -32,6 +32,7 @@ const PROMISED: Record<string, string> = {
   'GET /api/v1/orders': '200',
   'GET /api/v1/orders/{id}': '200',
   'PATCH /api/v1/orders/{id}': '200 202',
+  'PATCH /api/v1/reservations/{id}': '200',
   'GET /api/v1/orders/{id}/status': '200',
   'GET /api/v1/orders/{id}/events': '200 204',
   'GET /api/v1/orders/{id}/sourcing': '200',

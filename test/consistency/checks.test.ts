@@ -161,6 +161,23 @@ const DEFECTS: Record<string, Defect> = {
       );
     },
   },
+  'a confirmed reservation without an order that nobody ships': {
+    found: ['confirmed_holds'],
+    details: { reference: 'cart 7', units: 2 },
+    repaired: false,
+    plant: async ({ sql }) => {
+      const id = newId();
+      await sql(
+        `insert into reservations (id, kind, status, expires_at, own_reference, updated_at)
+         values ('${id}', 'hold', 'confirmed', now(), 'cart 7', now() - interval '31 days')`,
+        `insert into reservation_lines select '${id}', product_id, warehouse_id, 2, 2 from stock where ${STOCK_HERE}`,
+        `update stock set reserved = reserved + 2 where ${STOCK_HERE}`,
+        `insert into inventory_transactions (product_id, warehouse_id, kind, on_hand_delta, reserved_delta, effect_id)
+         select product_id, warehouse_id, 'reserve', 0, 2, '${id}' from stock where ${STOCK_HERE}`,
+        `insert into ledger_keys values ('reserve:${id}')`,
+      );
+    },
+  },
   'lines without a reservation': {
     found: ['lines_without_hold'],
     details: { units: 4 },

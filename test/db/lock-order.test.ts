@@ -7,11 +7,8 @@ import { readFeedState, resolveFeed } from '../../domain/stock/feeds/resolve';
 import { stageFeed } from '../../domain/stock/feeds/stage';
 import { applyCarrierEvents } from '../../domain/fulfilment/carrier-updates';
 import { claimShipments, recordBookings } from '../../domain/fulfilment/book';
-import {
-  confirmReservation,
-  releaseReservation,
-  shipReservation,
-} from '../../domain/stock/reservations/change-reservation';
+import { confirmReservation, releaseReservation } from '../../domain/stock/reservations/change-reservation';
+import { shipReservation } from '../../domain/stock/reservations/ship-reservation';
 import { expireDueReservations } from '../../domain/stock/reservations/expire';
 import { applyUpdates } from '../../domain/stock/adjustments/batch';
 import { beginJob } from '../../domain/jobs/jobs';

@@ -2,8 +2,8 @@ import {
   confirmReservation,
   extendReservation,
   releaseReservation,
-  shipReservation,
 } from '../../domain/stock/reservations/change-reservation';
+import { shipReservation } from '../../domain/stock/reservations/ship-reservation';
 import { expireDueReservations } from '../../domain/stock/reservations/expire';
 import type { ReservationAction } from '../../domain/stock/reservations/rules';
 import type { ReservationOutcome } from '../../domain/stock/reservations/standalone';
@@ -35,7 +35,7 @@ const never = new AbortController().signal;
 const round = () =>
   expireDueReservations(withStock(shop.db), { batchSize: 500, pauseMs: 200, roundMs: 0 }, never);
 
-type Contender = ReservationAction | 'expire';
+type Contender = Exclude<ReservationAction, 'ship-part' | 'change'> | 'expire';
 
 /** Returns the code it was refused with, or 'ok'. */
 async function contend(contender: Contender, id: string): Promise<string> {

@@ -1,8 +1,5 @@
-import {
-  confirmReservation,
-  shipReservation,
-  type NamedItem,
-} from '../../domain/stock/reservations/change-reservation';
+import { confirmReservation } from '../../domain/stock/reservations/change-reservation';
+import { shipReservation, type NamedItem } from '../../domain/stock/reservations/ship-reservation';
 import { adjustStock } from '../../domain/stock/adjustments/adjust';
 import { putOnHold } from '../../domain/warehousing/quality/put-on-hold';
 import { writeOffHold } from '../../domain/warehousing/quality/end-hold';

@@ -3,6 +3,9 @@ import { literals } from '../../../platform/database/literals';
 import { OPEN_ORDER_STATUSES } from '../../orders/types';
 import { LIVE_RESERVATION_STATUSES } from '../../stock/reservations/types';
 
+/** A confirmed hold without an order never falls due by itself. */
+const CONFIRMED_DAYS = 30;
+
 const LIVE = literals(LIVE_RESERVATION_STATUSES);
 
 /** Reservations against what they are for. */
@@ -44,6 +47,23 @@ export const RESERVATION_CHECKS: readonly SqlCheck[] = [
           jsonb_build_object('reservationId', r.id, 'status', r.status, 'units', sum(l.open_quantity)) as details
         from reservations r join reservation_lines l on l.reservation_id = r.id
         where r.status not in ${LIVE} and l.open_quantity <> 0 group by r.id order by r.id`,
+    }),
+  },
+  {
+    id: 'confirmed_holds',
+    title: 'A confirmed hold without an order ships, or is released',
+    severity: 'warning',
+    finding: `A hold that nobody has touched for ${CONFIRMED_DAYS} days: reference, orderId, confirmedAt, units`,
+    repair:
+      'For a person: ask who made it, then ship or release it (POST /reservations/{id}/ship, /release).',
+    statement: () => ({
+      name: 'consistency.confirmed_holds',
+      text: `select 'hold:' || r.id as subject,
+          jsonb_build_object('reservationId', r.id, 'reference', r.own_reference, 'orderId', r.reference, 'confirmedAt', r.updated_at,
+            'units', (select sum(l.open_quantity) from reservation_lines l where l.reservation_id = r.id)) as details
+        from reservations r
+        where r.kind = 'hold' and r.status = 'confirmed' and r.updated_at < statement_timestamp() - make_interval(days => ${CONFIRMED_DAYS})
+        order by r.updated_at`,
     }),
   },
   {

@@ -18,6 +18,7 @@ export function insertReservationBatch(
     allocations.map((line) => ({ ...line, place: index + 1 })),
   );
   const isFirst = reservations.every(({ seq = 1 }) => seq === 1);
+  const isNamed = reservations.some(({ own }) => own);
   return many(
     tx,
     'ledger.insert_reservations',
@@ -33,12 +34,13 @@ export function insertReservationBatch(
          (product_id, warehouse_id, kind, on_hand_delta, reserved_delta, effect_id, reservation_id, order_id, reason, actor)
        select product_id, warehouse_id, $15, 0, quantity, id, id, order_id, $16, $17 from line
      ), made as (
-       insert into reservations (id, kind, order_id, seq, status, attempt, expires_at, reference)
+       insert into reservations (id, kind, order_id, seq, status, attempt, expires_at, reference, own_reference, fingerprint)
        select id, kind, order_id, coalesce(seq, 1), status, attempt,
-              coalesce(expires_at, clock_timestamp() + make_interval(secs => reservation_seconds)), reference
+              coalesce(expires_at, clock_timestamp() + make_interval(secs => reservation_seconds)), reference, own, print
        from unnest($1::uuid[], $2::text[], $3::uuid[], $4::text[], $5::int[], $6::float8[], $11::timestamptz[], $12::text[],
-                   $18::int[])
-         as r (id, kind, order_id, status, attempt, reservation_seconds, expires_at, reference, seq)
+                   $18::int[],
+                   $19::text[], $20::text[])
+         as r (id, kind, order_id, status, attempt, reservation_seconds, expires_at, reference, seq, own, print)
        returning id, kind, expires_at
      ), lined as (
        insert into reservation_lines (reservation_id, product_id, warehouse_id, quantity, open_quantity)
@@ -71,6 +73,8 @@ export function insertReservationBatch(
       actor,
       // Unnested beside the others, an array of none is as many nulls.
       isFirst ? [] : reservations.map((r) => r.seq ?? 1),
+      isNamed ? reservations.map((r) => r.own?.reference ?? null) : [],
+      isNamed ? reservations.map((r) => r.own?.fingerprint ?? null) : [],
     ],
   );
 }

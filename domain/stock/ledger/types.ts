@@ -87,7 +87,16 @@ export interface NewReservation {
   expiresAt?: Date | null;
   /** What the caller calls the thing it reserves stock for. */
   reference?: string | null;
+  /** What the caller calls the reservation, and the fingerprint of its request. */
+  own?: OwnReference | null;
   allocations: readonly Allocation[];
+}
+
+/** A caller's own name of a reservation. */
+export interface OwnReference {
+  reference: string;
+  /** Of what was asked for under it, but for the time: something else under the same name is refused. */
+  fingerprint: string;
 }
 
 /** Reservations that are written together, and how the ledger explains them. */

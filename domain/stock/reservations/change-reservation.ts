@@ -1,26 +1,10 @@
-import type { Database, Transaction } from '../../../platform/database/database';
+import type { Database } from '../../../platform/database/database';
 import { AppError } from '../../../platform/errors';
-import {
-  closeLines,
-  lockReservations,
-  openLines,
-  setReservationStatus,
-  type ReservationRow,
-} from './reservations';
-import { listWarehouses } from '../../catalog/warehouses';
-import { lockStock, type StockAccess } from '../ledger/stock-ledger';
-import type { LedgerEntry } from '../ledger/types';
-import { assignUnits } from '../tracking/assign-units';
-import { findTracked } from '../tracking/tracking';
-import type { NamedUnits } from '../tracking/types';
-import { freeReservations } from './free-reservations';
+import type { StockAccess } from '../ledger/stock-ledger';
+import { changeReservation, notFound } from './decide-change';
 import { selectSkusOfReservation, updateDueTime } from './expiry-queries';
-import {
-  decideReservation,
-  reservationState,
-  type ReservationAction,
-  type ReservationRefusal,
-} from './rules';
+import { freeReservations } from './free-reservations';
+import { setReservationStatus } from './reservations';
 
 /**
  * Keeps a reservation until it is shipped or released: it no longer falls due. Again, it changes nothing.
@@ -69,103 +53,4 @@ export function extendReservation(
     if (await updateDueTime(tx, id, until)) return;
     throw new AppError('NOT_LATER', 'The hold would fall due earlier than it does now.', { expiresAt });
   });
-}
-
-/** Units of one SKU that leave with a reservation. */
-export interface NamedItem extends NamedUnits {
-  sku: string;
-  /** Warehouse code: where they are. Needed where the reservation takes the SKU from several. */
-  location?: string | undefined;
-}
-
-/**
- * The units of a confirmed reservation leave: what is on hand and what is reserved go down together. Again, it changes nothing.
- *
- * @throws HOLD_NOT_FOUND, HOLD_OF_ORDER, HOLD_NOT_CONFIRMED, HOLD_EXPIRED, HOLD_RELEASED; NOT_IN_PARCEL for a named item that
- * the reservation has not, and what `assignUnits` throws
- */
-export function shipReservation(
-  { db, stock }: StockAccess,
-  id: string,
-  items: readonly NamedItem[] = [],
-): Promise<void> {
-  return changeReservation(db, id, 'ship', async (tx) => {
-    const lines = await openLines(tx, [id]);
-    await lockStock(tx, lines);
-    await closeLines(tx, lines);
-    await setReservationStatus(tx, [id], 'shipped');
-    const entries = lines.map(({ productId, warehouseId, openQuantity }): LedgerEntry => {
-      const delta = -openQuantity;
-      return {
-        productId,
-        warehouseId,
-        kind: 'ship',
-        onHandDelta: delta,
-        reservedDelta: delta,
-        effectId: id,
-        reservationId: id,
-      };
-    });
-    if (items.length > 0) await assignItems(tx, entries, items);
-    await stock.change(tx, entries);
-  });
-}
-
-async function assignItems(
-  tx: Transaction,
-  entries: readonly LedgerEntry[],
-  items: readonly NamedItem[],
-): Promise<void> {
-  const products = await findTracked(tx, [...new Set(items.map(({ sku }) => sku))]);
-  const warehouses = new Map((await listWarehouses(tx)).map(({ id, code }) => [code, id]));
-  for (const { sku, location, ...named } of items) {
-    const productId = products.find((product) => product.sku === sku)?.productId;
-    const [entry, ...others] = entries.filter(
-      (candidate) =>
-        candidate.productId === productId &&
-        (location === undefined || candidate.warehouseId === warehouses.get(location)),
-    );
-    if (!entry || others.length > 0) {
-      const detail = entry
-        ? `${sku} leaves from several locations: name one.`
-        : `Nothing of ${sku} leaves with this hold${location === undefined ? '' : ` from ${location}`}.`;
-      throw new AppError('NOT_IN_PARCEL', detail, { sku });
-    }
-    await assignUnits(tx, entry, named);
-  }
-}
-
-const REFUSALS: Readonly<Record<ReservationRefusal, string>> = {
-  HOLD_EXPIRED: 'The hold has expired.',
-  HOLD_RELEASED: 'The hold was released.',
-  HOLD_CONFIRMED: 'The hold is confirmed: it no longer falls due.',
-  HOLD_NOT_CONFIRMED: 'The hold is not confirmed.',
-  ALREADY_SHIPPED: 'The units of this hold have left.',
-};
-
-/** Decides under the reservation's lock, by PostgreSQL's clock, so that of several at once exactly one is done. */
-function changeReservation(
-  db: Database,
-  id: string,
-  action: ReservationAction,
-  change: (tx: Transaction, reservation: ReservationRow) => Promise<void>,
-): Promise<void> {
-  return db.retrying(async (tx) => {
-    const [reservation] = await lockReservations(tx, [id]);
-    if (reservation?.kind === 'order') {
-      const { orderId } = reservation;
-      throw new AppError('HOLD_OF_ORDER', 'This hold belongs to an order, which alone may change it.', {
-        orderId,
-      });
-    }
-    if (reservation?.kind !== 'hold') throw notFound();
-    const decision = decideReservation(action, reservationState(reservation.status, reservation.msLeft));
-    if (decision === 'done') return;
-    if (decision !== 'do') throw new AppError(decision, REFUSALS[decision]);
-    await change(tx, reservation);
-  });
-}
-
-function notFound(): Error {
-  return new AppError('HOLD_NOT_FOUND', 'There is no such hold.');
 }

@@ -11,10 +11,10 @@ import {
 } from './plan-reservation';
 import { addToLines, selectReclaimableProducts } from './queries';
 
-export type MoreUnitsRequest = Pick<ReservationRequest, 'orderId' | 'lines' | 'shipTo'>;
+export type MoreUnitsRequest = Pick<ReservationRequest, 'orderId' | 'lines' | 'shipTo' | 'warehouse'>;
 
 /**
- * Decides, all or nothing, from where further units of an order are taken. The caller has locked every stock row of the products,
+ * Decides, all or nothing, from where further units of a reservation are taken. The caller has locked every stock row of the products,
  * so a shortage is one.
  *
  * @param levels what the locked rows count
@@ -26,7 +26,14 @@ export function planMoreUnits(
   strategy: SourcingStrategy,
 ): ReservationPlan {
   return planReservation(
-    { ...request, reservationId: '', kind: 'order', mode: 'complete', holdSeconds: 0, status: 'pending' },
+    {
+      ...request,
+      reservationId: '',
+      kind: request.orderId === null ? 'hold' : 'order',
+      mode: 'complete',
+      holdSeconds: 0,
+      status: 'pending',
+    },
     candidates,
     Availability.of(levels),
     strategy,

@@ -1,5 +1,5 @@
 import type { Warehouse } from '../../catalog/types';
-import type { Allocation, StockKey, StockLevel } from '../ledger/types';
+import type { Allocation, OwnReference, StockKey, StockLevel } from '../ledger/types';
 import { rankWarehouses, sourceLines, type RankedWarehouse, type SourcingPlan } from '../sourcing/rules';
 import type { ShipTo, Shortage, SourcingDecision, SourcingStrategy } from '../sourcing/types';
 import type { CandidateRow } from './queries';
@@ -22,6 +22,8 @@ export interface ReservationRequest {
   warehouse?: string | null;
   /** What the caller calls the thing it reserves stock for. */
   reference?: string | null;
+  /** What the caller calls the reservation. */
+  own?: OwnReference | null;
   /** `charging` when a charge follows at once, so that the reservation cannot expire before it. */
   status: 'pending' | 'charging';
 }
@@ -51,7 +53,13 @@ export interface ReservationPlan<Request extends ReservationRequest = Reservatio
 }
 
 export interface Refusal {
-  code: 'UNKNOWN_SKU' | 'UNKNOWN_LOCATION' | 'MIXED_CURRENCIES' | 'PRICE_NOT_CHARGEABLE' | 'BACKORDER_LIMIT';
+  code:
+    | 'UNKNOWN_SKU'
+    | 'UNKNOWN_LOCATION'
+    | 'MIXED_CURRENCIES'
+    | 'PRICE_NOT_CHARGEABLE'
+    | 'BACKORDER_LIMIT'
+    | 'REFERENCE_REUSED';
   detail: string;
   /** Figures that belong to the code. */
   details?: Readonly<Record<string, unknown>>;

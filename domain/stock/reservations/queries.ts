@@ -78,6 +78,26 @@ export function selectOpenLines(on: Queryable, reservationIds: readonly string[]
   );
 }
 
+/** What a reservation still keeps, as clients name it. */
+export interface NamedLine extends OpenLine {
+  sku: string;
+  /** Warehouse code. */
+  location: string;
+}
+
+export function selectNamedLines(on: Queryable, reservationId: string): Promise<NamedLine[]> {
+  return many<NamedLine>(
+    on,
+    'reservations.named_lines',
+    `select l.reservation_id as "reservationId", l.product_id as "productId", l.warehouse_id as "warehouseId",
+            l.open_quantity as "openQuantity", p.sku, w.code as location
+     from reservation_lines l join products p on p.id = l.product_id join warehouses w on w.id = l.warehouse_id
+     where l.reservation_id = $1 and l.open_quantity > 0
+     order by l.product_id, l.warehouse_id`,
+    [reservationId],
+  );
+}
+
 export function reduceOpenLines(tx: Transaction, lines: readonly OpenLine[]): Promise<number> {
   return execute(
     tx,
@@ -163,11 +183,11 @@ export function selectCandidates(on: Queryable, skus: readonly string[]): Promis
 export function selectReservations(
   on: Queryable,
   ids: readonly string[],
-): Promise<{ id: string; status: ReservationStatus; expiresAt: Date | null }[]> {
+): Promise<{ id: string; status: ReservationStatus; expiresAt: Date | null; fingerprint: string | null }[]> {
   return many(
     on,
     'reservations.statuses',
-    'select id, status, expires_at as "expiresAt" from reservations where id = any ($1::uuid[])',
+    'select id, status, expires_at as "expiresAt", fingerprint from reservations where id = any ($1::uuid[])',
     [ids],
   );
 }

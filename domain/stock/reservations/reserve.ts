@@ -242,6 +242,7 @@ function writeReservations(
       holdSeconds: request.holdSeconds,
       expiresAt: request.expiresAt ?? null,
       reference: request.reference ?? null,
+      own: request.own ?? null,
       allocations,
     })),
   });

@@ -1,6 +1,7 @@
 import type { ReservationStatus } from './types';
 
-export type ReservationAction = 'confirm' | 'release' | 'extend' | 'ship';
+/** `ship-part`: units that are named leave; `change`: it is to keep other numbers of units. */
+export type ReservationAction = 'confirm' | 'release' | 'extend' | 'ship' | 'ship-part' | 'change';
 
 /** A status, where a pending reservation that is past due is told apart: its stock is on its way back. */
 export type ReservationState = 'pending' | 'due' | 'confirmed' | 'shipped' | 'cancelled' | 'expired';
@@ -44,6 +45,22 @@ const DECISIONS: Readonly<
     due: 'HOLD_EXPIRED',
     confirmed: 'do',
     shipped: 'done',
+    cancelled: 'HOLD_RELEASED',
+    expired: 'HOLD_EXPIRED',
+  },
+  'ship-part': {
+    pending: 'HOLD_NOT_CONFIRMED',
+    due: 'HOLD_EXPIRED',
+    confirmed: 'do',
+    shipped: 'ALREADY_SHIPPED',
+    cancelled: 'HOLD_RELEASED',
+    expired: 'HOLD_EXPIRED',
+  },
+  change: {
+    pending: 'do',
+    due: 'HOLD_EXPIRED',
+    confirmed: 'do',
+    shipped: 'ALREADY_SHIPPED',
     cancelled: 'HOLD_RELEASED',
     expired: 'HOLD_EXPIRED',
   },

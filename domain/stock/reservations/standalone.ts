@@ -50,13 +50,21 @@ async function decided(
 ): Promise<Map<string, ReservationOutcome>> {
   const ids = requests.map((request) => request.reservationId);
   const found = await selectReservations(tx, ids);
+  const fingerprints = new Map(requests.map(({ reservationId, own }) => [reservationId, own?.fingerprint]));
   return new Map(
-    found.map(({ id, status, expiresAt }) => [
+    found.map(({ id, status, expiresAt, fingerprint }): [string, ReservationOutcome] => [
       id,
-      { outcome: 'reserved', reservationId: id, status, expiresAt },
+      fingerprint === (fingerprints.get(id) ?? null)
+        ? { outcome: 'reserved', reservationId: id, status, expiresAt }
+        : { outcome: 'refused', refusal: REFERENCE_REUSED },
     ]),
   );
 }
+
+const REFERENCE_REUSED: Refusal = {
+  code: 'REFERENCE_REUSED',
+  detail: 'Something else was reserved under this reference. Use a new one, or change that reservation.',
+};
 
 async function record(
   _tx: Transaction,

@@ -38,6 +38,8 @@ export interface ReservationDetails {
   status: Exclude<ReservationStatus, 'charging'>;
   /** What the caller said it is for; of a reservation of an order, that order's id. */
   orderId: string | null;
+  /** The caller's own name of it. */
+  reference: string | null;
   expiresAt: string;
   items: ReservedItemView[];
   createdAt: string;

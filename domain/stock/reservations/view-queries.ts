@@ -5,7 +5,8 @@ import type { ReservationDetails } from './types';
 
 /** The whole reservation `r` in one row, so that what a client reads is from one snapshot. */
 const RESERVATION = `
-  r.id, r.kind, r.status, coalesce(r.reference, r.order_id::text) as "orderId", ${utc('r.expires_at')} as "expiresAt",
+  r.id, r.kind, r.status, coalesce(r.reference, r.order_id::text) as "orderId",
+  r.own_reference as reference, ${utc('r.expires_at')} as "expiresAt",
   ${utc('r.created_at')} as "createdAt", ${utc('r.updated_at')} as "updatedAt", ${utcMicros('r.created_at')} as "createdAtMicros",
   coalesce((select json_agg(json_build_object('sku', i.sku, 'quantity', i.quantity, 'openQuantity', i.open_quantity,
       'allocations', i.allocations) order by i.sku)
@@ -33,6 +34,7 @@ export function selectReservationViews(on: Queryable, ids: readonly string[]): P
 export interface ReservationFilter extends PageRequest {
   status?: ReservationDetails['status'] | undefined;
   sku?: string | undefined;
+  id?: string | undefined;
 }
 
 /** Reservations without an order, newest first; one more than asked for, to tell whether there are more. */
@@ -41,6 +43,7 @@ export function selectReservationPage(
   filter: ReservationFilter,
 ): Promise<ReservationViewRow[]> {
   const query = db.builder('reservations as r').select(db.builder.raw(RESERVATION)).where('r.kind', 'hold');
+  if (filter.id !== undefined) void query.where('r.id', filter.id);
   if (filter.status !== undefined) void query.where('r.status', filter.status);
   // By the primary key of the lines, reservation by reservation: an index of them by product would be one more entry a line to write.
   if (filter.sku !== undefined) {
