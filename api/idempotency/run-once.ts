@@ -29,6 +29,7 @@ const FINAL_STATUSES = new Set([200, 201, 402, 409, 422]);
 const TRANSIENT: ReadonlySet<ProblemCode> = new Set<ProblemCode>([
   'PAYMENT_IN_PROGRESS',
   'AMENDMENT_IN_PROGRESS',
+  'REFUND_UNDER_WAY',
   'IDEMPOTENCY_IN_FLIGHT',
 ]);
 

@@ -212,6 +212,7 @@ export function orderActions(context: ApiContext, knownTokens: readonly string[]
         },
         problems: [
           'NOT_CANCELLABLE',
+          'AMENDMENTS_EXCEEDED',
           'IDEMPOTENCY_KEY_REQUIRED',
           'IDEMPOTENCY_KEY_REUSED',
           'IDEMPOTENCY_IN_FLIGHT',

@@ -1,5 +1,6 @@
 import { readCut } from '../../domain/ordering/cuts/request';
-import { invalid } from '../http/problems';
+import { AMENDMENTS_EXCEEDED } from '../../domain/ordering/amendments/types';
+import { invalid, problem } from '../http/problems';
 import type { ApiResponse } from '../http/response';
 import type { ApiContext } from '../services/context';
 import { afterCancelling, notCancellable, readView } from './cancel-order';
@@ -18,7 +19,7 @@ export interface CutItems {
  * Takes units out of an order as far as they have not left, and waits up to 10 s until their money and stock are back.
  *
  * @throws AppError `NOT_FOUND`, `VALIDATION_FAILED` for a SKU or a quantity that the order has not, `NOT_CANCELLABLE` when none of
- *   the units could be taken out, `ENGINE_UNAVAILABLE`.
+ *   the units could be taken out, `AMENDMENTS_EXCEEDED`, `ENGINE_UNAVAILABLE`.
  */
 export async function cutItems(context: ApiContext, request: CutItems): Promise<ApiResponse> {
   const { orderId, traceparent, ...wanted } = request;
@@ -28,6 +29,11 @@ export async function cutItems(context: ApiContext, request: CutItems): Promise<
   const asked = await updateSaga(context, { id: orderId, traceparent }, () =>
     context.engine.cutItems(orderId, wanted),
   );
+  if (asked.kind === 'refused' && asked.code === AMENDMENTS_EXCEEDED)
+    throw problem(
+      AMENDMENTS_EXCEEDED,
+      'Units of this order were cancelled too often. It stays as it is; cancel the whole order.',
+    );
   const cut = await readCut(context.db, wanted.requestId);
   if (!cut) refuseUnwritten(asked);
   const isDecided = asked.kind === 'ended' || (cut !== undefined && !cut.isOpen);

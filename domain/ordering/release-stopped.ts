@@ -69,15 +69,21 @@ export async function releaseStoppedShipments(
   return existingProgress(db, orderId);
 }
 
-/** What is given up: all of a shipment, or of one that was stopped for a cut what the open cuts want. */
+/**
+ * What is given up: all of a shipment, or of one that was stopped for a cut what the open cuts want and do not get from what is given up
+ * as a whole.
+ */
 function releasedOf(stopped: readonly StoppedLine[], cuts: readonly OpenCut[]): StoppedLine[] {
   const whole = stopped.filter(({ isForCut }) => !isForCut);
   const inParts = stopped.filter(({ isForCut }) => isForCut);
   const { taken } = shareToCuts(
     cuts,
-    inParts.map((line) => ({ ...line, quantity: line.openQuantity })),
+    [...whole, ...inParts].map((line) => ({ ...line, quantity: line.openQuantity })),
   );
-  return [...whole, ...taken.map(({ quantity, ...line }) => ({ ...line, openQuantity: quantity }))];
+  const cut = taken
+    .filter(({ isForCut }) => isForCut)
+    .map(({ quantity, ...line }) => ({ ...line, openQuantity: quantity }));
+  return [...whole, ...cut];
 }
 
 /** What remains of shipments that were stopped for a cut. */

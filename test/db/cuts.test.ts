@@ -217,6 +217,47 @@ test('a carrier that fails the parcel meanwhile gives up all of it, and the cut 
   expect(await levelsOf(shop.db, sku)).toEqual({ AMS: [3, 0] });
 });
 
+test('a parcel that fails beside one that was stopped for a cut is what the cut takes, and the other ships again', async () => {
+  const sku = await shop.product({ AMS: 1, BER: 1 });
+  const orderId = await paid({ [sku]: 2 });
+  await book(orderId);
+  const requestId = await ask(orderId, { [sku]: 1 });
+  await cutUnits(shop.db, orderId);
+  const { shipments } = await viewOf(shop.db, orderId);
+  const other = shipments.find(({ status }) => status === 'booked');
+  await carry(shop.db, other!.id, 'failed');
+  await askToStop({ db: shop.db, carriers: [obligingCarrier] }, orderId);
+  await carryOut(orderId);
+  expect(await readCut(shop.db, requestId)).toEqual({ isOpen: false, units: 1 });
+  const view = await viewOf(shop.db, orderId);
+  expect(view.refunds).toMatchObject([{ amountMinor: 1_000 }]);
+  expect(view.shipments.filter(({ status }) => status === 'pending')).toHaveLength(1);
+});
+
+test('an order has a bound of requests to cut, of which one more changes nothing and asks no carrier', async () => {
+  const sku = await shop.product({ AMS: 2 });
+  const orderId = await paid({ [sku]: 2 });
+  await book(orderId);
+  const requestId = await ask(orderId, { [sku]: 1 });
+  await carryOut(orderId, refusingCarrier);
+  const refused = () =>
+    shop.db.pool.query('select from shipments where order_id = $1 and stop_refused_at is not null', [
+      orderId,
+    ]);
+  expect((await refused()).rowCount).toBe(1);
+  // The same again asks no carrier either.
+  await ask(orderId, { [sku]: 1 }, requestId);
+  expect((await refused()).rowCount).toBe(1);
+  await shop.db.pool.query(
+    `insert into order_cuts (id, request_id, order_id, product_id, quantity, state)
+     select gen_random_uuid(), gen_random_uuid(), c.order_id, c.product_id, 1, 'refused'
+     from order_cuts c, generate_series(1, 199) where c.request_id = $1`,
+    [requestId],
+  );
+  await expect(ask(orderId, { [sku]: 1 })).rejects.toMatchObject({ code: 'AMENDMENTS_EXCEEDED' });
+  expect((await refused()).rowCount).toBe(1);
+});
+
 test('an order that is cancelled while a part of it is being cut ends as a whole', async () => {
   const sku = await shop.product({ AMS: 3 });
   const orderId = await paid({ [sku]: 3 });

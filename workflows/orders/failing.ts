@@ -2,6 +2,7 @@ import { ActivityFailure, ApplicationFailure, patched, TemporalFailure } from '@
 import { AMENDMENTS_EXCEEDED } from '../../domain/ordering/amendments/types';
 import type { FailingSteps } from '../../domain/ordering/failing-steps';
 import {
+  ALL_SHIPMENTS,
   isInRows,
   nextCall,
   nextStep,
@@ -114,8 +115,11 @@ export class FailingWork {
   }
 
   private news({ orderId, asks, stops, attention }: OrderProgress): FailingSteps | null {
+    const open = [...asks.map(({ id }) => id), ...(stops ?? []).map(({ shipmentId }) => shipmentId)];
+    // What ended in another way, by a person or a message, fails no longer.
+    const isOpen = (call: Call) => stops === undefined || call === ALL_SHIPMENTS || open.includes(call);
     const calls = [...this.calls].flatMap(([call, one]) =>
-      one && one.times >= CALL_FAILURES ? [{ about: call, ...one }] : [],
+      one && one.times >= CALL_FAILURES && isOpen(call) ? [{ about: call, ...one }] : [],
     );
     const rows = this.inRows ? [{ about: orderId, ...this.inRows }] : [];
     const failing = [...rows, ...calls]
@@ -123,7 +127,6 @@ export class FailingWork {
       .map(({ about, step, failure: { why } }) => ({ about, step, why }));
     const isSaid = attention.includes('step_failing');
     if (failing.length === 0 && !isSaid) return null;
-    const open = [...asks.map(({ id }) => id), ...(stops ?? []).map(({ shipmentId }) => shipmentId)];
     const unknown = isSaid ? open.filter((id) => this.calls.get(id) === undefined) : [];
     const news = { orderId, failing, unknown };
     return JSON.stringify(news) === this.told ? null : news;

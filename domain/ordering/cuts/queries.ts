@@ -57,6 +57,18 @@ export function selectCut(
   );
 }
 
+/** Requests of clients to cut units of an order; what an amendment takes out is not counted. */
+export async function countRequests(on: Queryable, orderId: string): Promise<number> {
+  const { count } = await one<{ count: number }>(
+    on,
+    'cuts.count_requests',
+    `select count(distinct request_id)::int as count from order_cuts c
+     where order_id = $1 and not exists (select from order_amendments a where a.id = c.request_id)`,
+    [orderId],
+  );
+  return count;
+}
+
 /** What the units cost that a request has cut, minor units. */
 export async function selectCutPrice(on: Queryable, requestId: string): Promise<number> {
   const { minor } = await one<{ minor: number }>(

@@ -1,11 +1,14 @@
 import type { Database, Queryable, Transaction } from '../../../platform/database/database';
 import { enqueue } from '../../../platform/database/outbox';
+import { AppError } from '../../../platform/errors';
 import { derivedId } from '../../../platform/ids';
 import { clearStopRefusals } from '../../fulfilment/stop';
 import { appendEvents } from '../../orders/events';
+import { lockOrders } from '../../orders/lock';
 import { existingProgress } from '../progress';
 import type { OrderProgress } from '../types';
-import { insertCuts, selectCut } from './queries';
+import { AMENDMENTS_EXCEEDED } from '../amendments/types';
+import { countRequests, insertCuts, selectCut } from './queries';
 
 export { existsOpen as hasOpenCuts, selectCutPrice as readCutPrice } from './queries';
 
@@ -42,6 +45,8 @@ export function writeCuts(
   );
 }
 
+/** Requests of clients to cut units of one order, refused ones included: each asks the carrier anew. */
+const MAX_REQUESTS = 200;
 /** Longer than a cut takes: see `requestCancel`. */
 const LOOK_AGAIN_SECONDS = 15;
 
@@ -49,13 +54,18 @@ const LOOK_AGAIN_SECONDS = 15;
  * Records which units are to be taken out of an order, so that a saga that is started again knows. A request that was recorded
  * before changes nothing.
  *
- * @throws `ORDER_NOT_FOUND`
+ * @throws `ORDER_NOT_FOUND`, `AMENDMENTS_EXCEEDED`
  */
 export async function requestCut(db: Database, request: CutRequest): Promise<OrderProgress> {
   const { orderId, requestId, items, reason } = request;
   await db.retrying(async (tx) => {
-    // What a carrier refused to stop before is asked for anew.
+    if (await selectCut(tx, requestId)) return;
+    // What a carrier refused to stop before is asked for anew. Before the order's lock, which is the last.
     await clearStopRefusals(tx, orderId);
+    // Requests of one order are counted one after the other.
+    await lockOrders(tx, [orderId]);
+    if ((await countRequests(tx, orderId)) >= MAX_REQUESTS)
+      throw new AppError(AMENDMENTS_EXCEEDED, `Units of this order were cancelled ${MAX_REQUESTS} times.`);
     if ((await writeCuts(tx, request)) === 0) return;
     await enqueue(tx, [{ topic: 'order.wake', key: orderId }], LOOK_AGAIN_SECONDS);
     await appendEvents(tx, [{ orderId, type: 'cut_requested', data: { requestId, items, reason } }]);
