@@ -57,7 +57,7 @@ const ASKS = `
   select 'charge' as kind, p.id, p.tries, p.next_try_at as due from payments p
   where p.order_id = o.id and p.status in ${literals(PAYMENT_STATUSES_IN_FLIGHT)}
   union all
-  select 'release', p.id, p.tries, p.next_try_at from payments p where p.order_id = o.id and p.status = 'void_planned'
+  select 'void', p.id, p.tries, p.next_try_at from payments p where p.order_id = o.id and p.status = 'void_planned'
   union all
   select 'capture', c.id, c.tries, c.next_try_at from captures c
   where c.order_id = o.id and c.status in ${literals(OPEN_CAPTURE_STATUSES)} and not ${WAITS_FOR_CAPTURE}
@@ -65,7 +65,7 @@ const ASKS = `
   select 'refund', f.id, f.tries, f.next_try_at from refunds f
   where f.order_id = o.id and f.status in ${literals(OPEN_REFUND_STATUSES)} and not ${WAITS_FOR_MONEY}`;
 
-/** The money of the authorised payment \`p\` is to be taken or released, and that is not planned: see \`settleAuthorizations\`. */
+/** The money of the authorised payment \`p\` is to be taken or voided, and that is not planned: see \`settleAuthorizations\`. */
 const MAY_CAPTURE = `
   (not p.captured_whole and exists (
      select from shipments s where s.reservation_id = p.reservation_id and s.status in ${literals(LEFT_SHIPMENT_STATUSES)}

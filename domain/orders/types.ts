@@ -160,11 +160,11 @@ export const ATTENTION = {
     next: 'The gateway has not taken this money yet. It is tried again by itself, and the authorisation lapses at captureBefore of the payment. Look at the gateway before you take the money in another way: POST /captures/{id}/resolve records that, and Holdfast does not ask about it any more.',
   },
   captured_twice: {
-    next: 'The gateway took this money after a person had recorded what was done instead. See whether the customer paid twice. What is found when the rest of the authorisation is released goes back by itself: look at the refunds of the payment first, else give it back at the gateway. Then end this with POST /inventory/alerts/{id}/resolve.',
+    next: 'The gateway took this money after a person had recorded what was done instead. See whether the customer paid twice. What is found when the rest of the authorisation is voided goes back by itself: look at the refunds of the payment first, else give it back at the gateway. Then end this with POST /inventory/alerts/{id}/resolve.',
     byHand: true,
   },
   void_delayed: {
-    next: 'The gateway does not release what is left of this authorisation: the customer cannot use that money until it lapses. It is tried again by itself. Release it at the gateway if the customer asks. Where the gateway holds nothing of it any more, record that with POST /payments/{id}/resolve and the outcome not_captured.',
+    next: 'The gateway does not void what is left of this authorisation: the customer cannot use that money until it lapses. It is tried again by itself. Void it at the gateway if the customer asks. Where the gateway holds nothing of it any more, record that with POST /payments/{id}/resolve and the outcome not_captured.',
   },
   authorization_lapses: {
     next: 'What was ordered has not left in the time for which the gateway keeps the money. See why it does not ship. Then end this with POST /inventory/alerts/{id}/resolve.',

@@ -3,7 +3,8 @@ import { literals } from '../../platform/database/literals';
 import { nextTry, type RetryTimes } from '../../platform/database/retry-times';
 import { capturedAs } from './captured-as-sql';
 import type { CapturedInParts } from './rules';
-import { OPEN_CAPTURE_STATUSES, type CaptureStatus, type CaptureView, type RefundSettlement } from './types';
+import { OPEN_CAPTURE_STATUSES, type CaptureStatus, type RefundSettlement } from './types';
+import type { CaptureView } from './view-types';
 import { CAPTURE_JSON } from './view-sql';
 import { HAS_SETTLED, WAITS_FOR_CAPTURE } from './waits-sql';
 
@@ -150,7 +151,7 @@ export function selectCaptureForUpdate(tx: Transaction, captureId: string): Prom
 
 /**
  * A planned capture was made. Where it was final, or nothing is left, its payment is done; but of one of which a person settled a capture
- * the gateway may have taken that as well, which it tells when the rest is released. The caller has their locks.
+ * the gateway may have taken that as well, which it tells when the rest is voided. The caller has their locks.
  */
 export function updateCaptureMade(
   tx: Transaction,

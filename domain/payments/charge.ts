@@ -4,7 +4,7 @@ import { appendEvents } from '../orders/events';
 import { gatewayUnavailable, paymentNotFound } from './errors';
 import { selectCharge, storeGatewayRef, updateToUnknown, type ChargeRow } from './charge-queries';
 import { ABANDONED, isInFlight } from './rules';
-import type { ChargeOutcome, ChargeRequest, GatewayNamed, PaymentGateway } from './types';
+import type { ChargeOutcome, ChargeRequest, GatewayNamed, PaymentGateway } from './gateway';
 
 export {
   claimCharge,

@@ -40,7 +40,7 @@ export async function insertGatewayEvent(
   return written > 0;
 }
 
-/** The gateway is to be asked about a charge now: also about its captures and its release. False: none of them is open. */
+/** The gateway is to be asked about a charge now: also about its captures and its void. False: none of them is open. */
 export async function updateChargeDue(tx: Transaction, paymentId: string): Promise<boolean> {
   const changed = await one<{ count: number }>(
     tx,

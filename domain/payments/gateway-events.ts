@@ -15,7 +15,7 @@ import {
 import { settleRefund } from './refund';
 import { selectRefundForUpdate } from './refund-queries';
 import { refundNews } from './rules';
-import type { GatewayEvent, GatewayEventResult, GatewayFact, RefundFact } from './types';
+import type { GatewayEvent, GatewayEventResult, GatewayFact, RefundFact } from './gateway-event-types';
 
 /**
  * Applies what a gateway tells by itself, once for each event, in any order, in one transaction. What it says of a charge or an

@@ -13,8 +13,8 @@ import {
   type NewPayment,
   type PaymentRow,
   type PaymentStatus,
-  type PaymentView,
 } from './types';
+import type { PaymentView } from './view-types';
 import type { ReservationStatus } from '../stock/reservations/types';
 import { PAYMENT_JSON } from './view-sql';
 
@@ -134,7 +134,7 @@ export function updateAuthorized(tx: Transaction, payment: NewAuthorization): Pr
   );
 }
 
-/** Whether money of an order ever came in, or was set aside, also where all of it was released since. */
+/** Whether money of an order ever came in, or was set aside, also where all of it was voided since. */
 export async function existsCaptured(on: Queryable, orderId: string): Promise<boolean> {
   const { paid } = await one<{ paid: boolean }>(
     on,

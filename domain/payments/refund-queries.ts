@@ -17,8 +17,8 @@ import {
   type RefundPlan,
   type RefundSettlement,
   type RefundStatus,
-  type RefundView,
 } from './types';
+import type { RefundView } from './view-types';
 import { IS_DISPUTED } from './dispute-queries';
 import { REFUND_JSON } from './view-sql';
 import { capturedAs } from './captured-as-sql';

@@ -18,14 +18,8 @@ import {
 } from './refund-queries';
 import { disputeBarrier, refundable, refundMayBecome } from './rules';
 import { shownReason } from './told';
-import {
-  type GatewayNamed,
-  type RefundablePayment,
-  type KeySpent,
-  type RefundOutcome,
-  type RefundPlan,
-  type RefundRequest,
-} from './types';
+import type { GatewayNamed, KeySpent, RefundOutcome, RefundRequest } from './gateway';
+import type { RefundablePayment, RefundPlan } from './types';
 import { ASK_TIMES, askOnce, DELAYED_AFTER_TRIES, type CallLimits } from './within-limit';
 
 export { selectRefundableForUpdate as lockRefundable } from './refund-queries';

@@ -18,7 +18,8 @@ import {
   updateRefund,
   updateRefundDueByHand,
 } from './refund-queries';
-import type { RefundablePayment, RefundSettlement, RefundView } from './types';
+import type { RefundablePayment, RefundSettlement } from './types';
+import type { RefundView } from './view-types';
 
 /** At most so many refunds of one order that people asked for are open: each is a call to the gateway, and work for the saga. */
 const MAX_OPEN = 20;

@@ -1,10 +1,10 @@
+import type { RefundOutcome } from './gateway';
 import {
   FREEZING_DISPUTE_STATUSES,
   PAYMENT_STATUSES_IN_FLIGHT,
   type DisputeStatus,
   type PaymentStatus,
   type RefundablePayment,
-  type RefundOutcome,
   type RefundStatus,
 } from './types';
 
@@ -153,7 +153,7 @@ export interface PaidUnits {
 
 /**
  * What is to be captured of an authorised payment: with multicapture each parcel that left, else everything that is not cut with the
- * first. `isOver`: nothing more is, so what is left of it is to be released.
+ * first. `isOver`: nothing more is, so what is left of it is to be voided.
  */
 export function captureNeeds(
   payment: CapturedInParts,

@@ -36,7 +36,7 @@ export const PAYMENT_JSON = `json_strip_nulls(json_build_object('id', p.id,
   'capturedMinor', p.captured_minor, 'refundedMinor', p.refunded_minor, 'currency', p.currency, 'declineCode', p.decline_code,
   'at', ${utc('p.created_at')},
   'nextAction', case when p.status = 'requires_action' then p.next_action end,
-  'releasing', case when p.status = 'void_planned' then true end,
+  'voiding', case when p.status = 'void_planned' then true end,
   'captureBefore', case when p.status in ${literals(AUTHORIZED_PAYMENT_STATUSES)} then ${utc('p.capture_before')} end,
   'captures', ${CAPTURES},
   'refunds', coalesce((select json_agg(${REFUND_JSON} order by f.created_at, f.id) from refunds f

@@ -1,14 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { keyReused } from '../../domain/payments/errors';
-import type {
-  CaptureOutcome,
-  CaptureRequest,
-  ReleaseOutcome,
-  ReleaseRequest,
-} from '../../domain/payments/types';
+import type { CaptureOutcome, CaptureRequest, VoidOutcome, VoidRequest } from '../../domain/payments/gateway';
 import type { Transaction } from '../../platform/database/database';
 import { sandboxCard } from './cards';
-import { insertSandboxCapture, releaseCharge, selectSandboxCapture } from './capture-queries';
+import { insertSandboxCapture, voidCharge, selectSandboxCapture } from './capture-queries';
 import { addDispute } from './disputes';
 import { keyOf } from '../numbered-key';
 import { lockCharge, type SandboxCharge } from './queries';
@@ -50,18 +45,18 @@ async function captureOf(
   return succeeded(ref, isFinal || capturedMinor === charge.amountMinor ? capturedMinor : null);
 }
 
-/** Releases what is left of an authorised charge. One that is not authorised, or not any more, is left as it is. */
-export async function makeRelease(tx: Transaction, { gatewayRef }: ReleaseRequest): Promise<ReleaseOutcome> {
+/** Voids what is left of an authorised charge. One that is not authorised, or not any more, is left as it is. */
+export async function makeVoid(tx: Transaction, { gatewayRef }: VoidRequest): Promise<VoidOutcome> {
   const charge = await lockCharge(tx, gatewayRef);
   const capturedMinor =
-    charge?.status === 'authorized' ? await releaseCharge(tx, charge.ref) : (charge?.capturedMinor ?? 0);
-  return { status: 'released', capturedMinor };
+    charge?.status === 'authorized' ? await voidCharge(tx, charge.ref) : (charge?.capturedMinor ?? 0);
+  return { status: 'voided', capturedMinor };
 }
 
 function captureProblem(charge: SandboxCharge, amountMinor: number): string | null {
   const { status, captureBefore, capturedMinor } = charge;
   if (sandboxCard(charge.token).capture === 'refused') return 'the issuer of the card refuses it';
-  if (status === 'captured' || status === 'voided') return 'what was left of the authorisation is released';
+  if (status === 'captured' || status === 'voided') return 'what was left of the authorisation is voided';
   if (status !== 'authorized') return 'the charge is not authorised';
   if (captureBefore && captureBefore.getTime() <= Date.now()) return 'the authorisation has lapsed';
   if (amountMinor > charge.amountMinor - capturedMinor)

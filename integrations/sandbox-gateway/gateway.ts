@@ -4,14 +4,14 @@ import { openDatabase } from '../../platform/database/database';
 import type { Logger } from '../../platform/telemetry/log';
 import { gatewayUnavailable, keyReused } from '../../domain/payments/errors';
 import { ABANDONED } from '../../domain/payments/rules';
-import { makeCapture, makeRelease } from './captures';
+import { makeCapture, makeVoid } from './captures';
 import { sandboxCard, type SandboxCard } from './cards';
 import { authenticateIfDue, challengeUrl, nextAct } from './challenges';
 import { addDispute, nextDispute } from './disputes';
 import { abandonCharge, receiveCharge, selectCharge, type SandboxCall, type SandboxCharge } from './queries';
 import { makeRefund } from './refunds';
 import { createTeller } from './teller';
-import type { ChargeOutcome, ChargeRequest, ClosableGateway } from '../../domain/payments/types';
+import type { ChargeOutcome, ChargeRequest, ClosableGateway } from '../../domain/payments/gateway';
 
 export interface SandboxGatewayOptions {
   /** The database that holds the schema `sandbox_gateway`. */
@@ -183,7 +183,7 @@ export function createSandboxGateway(options: SandboxGatewayOptions): ClosableGa
       return outcome;
     },
 
-    release: (request) => tables.transaction((tx) => makeRelease(tx, request)),
+    void: (request) => tables.transaction((tx) => makeVoid(tx, request)),
 
     refund: (request) => tables.transaction((tx) => makeRefund(tx, request, slowMs)),
 

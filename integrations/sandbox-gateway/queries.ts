@@ -1,7 +1,7 @@
 import { maybeOne, type Queryable, type Transaction } from '../../platform/database/database';
 
 /**
- * `received`: a call came in, and failed before there was an outcome; `voided`: what was authorised is released, and nothing of it was
+ * `received`: a call came in, and failed before there was an outcome; `voided`: what was authorised is not held any more, and nothing of it was
  * captured. One that is captured apart is `captured` when nothing more of it can be.
  */
 export const SANDBOX_CHARGE_STATUSES = [

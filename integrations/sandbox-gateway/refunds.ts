@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { keyReused, refundExceedsCapture, refundFailed } from '../../domain/payments/errors';
-import type { RefundOutcome, RefundRequest } from '../../domain/payments/types';
+import type { RefundOutcome, RefundRequest } from '../../domain/payments/gateway';
 import type { Transaction } from '../../platform/database/database';
 import { sandboxCard } from './cards';
 import { keyOf } from '../numbered-key';

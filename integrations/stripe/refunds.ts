@@ -3,7 +3,7 @@ import type { Logger } from '../../platform/telemetry/log';
 import { isoAmount, stripeAmount } from './amounts';
 import { keyOf } from '../numbered-key';
 import { asThrown, isRefusal, isStoredFailure, wordsOf } from './outcome';
-import type { KeySpent, PaymentGateway, RefundOutcome, RefundRequest } from '../../domain/payments/types';
+import type { KeySpent, PaymentGateway, RefundOutcome, RefundRequest } from '../../domain/payments/gateway';
 
 /** Refunds at Stripe. Its list of them is read before one is made: Stripe may forget an idempotency key after 24 hours. */
 export function createRefunds(stripe: Stripe, log: Logger): Pick<PaymentGateway, 'refund'> {

@@ -1,6 +1,7 @@
 import Stripe from 'stripe';
 import { z } from 'zod';
-import type { DisputeStatus, GatewayEvent, GatewayFact, GatewayWebhook } from '../../domain/payments/types';
+import type { GatewayEvent, GatewayFact, GatewayWebhook } from '../../domain/payments/gateway-event-types';
+import type { DisputeStatus } from '../../domain/payments/types';
 import type { SignatureVerdict } from '../../platform/webhook-signature';
 import type { Logger } from '../../platform/telemetry/log';
 import { isoAmount, isWholeInIso } from './amounts';

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { releaseStoppedShipments } from '../../domain/ordering/release-stopped';
 import { askRefund, settleRefund } from '../../domain/payments/refund';
-import type { ClosableGateway, GatewayNamed, RefundOutcome } from '../../domain/payments/types';
+import type { ClosableGateway, GatewayNamed, RefundOutcome } from '../../domain/payments/gateway';
 import { onlyGateway } from '../../integrations/gateways';
 import { createSandboxGateway } from '../../integrations/sandbox-gateway/gateway';
 import { execute } from '../../platform/database/database';

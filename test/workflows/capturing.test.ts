@@ -54,7 +54,7 @@ test('what each of two parcels costs is captured as it leaves', async () => {
   ]);
 });
 
-test('an order that is cancelled before anything left is answered when its authorisation is released', async () => {
+test('an order that is cancelled before anything left is answered when its authorisation is voided', async () => {
   const order = await authorised();
   await untilShipments(order, 'booked');
   expect(await order.cancel()).toEqual({ outcome: 'cancelled' });
