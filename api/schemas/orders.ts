@@ -252,6 +252,9 @@ export const payment = z
       description: 'What is not captured of an authorised one is being voided; nothing more is taken of it',
     }),
     captureBefore: time.optional().meta({ description: 'Until when the gateway keeps the authorisation' }),
+    lostAt: time.optional().meta({
+      description: 'When the gateway said that nothing more of the authorisation can be captured',
+    }),
     captures: z.array(capture),
     refunds: z.array(refund),
     nextTryAt: time.optional().meta({ description: 'When the gateway is asked next, while it is open' }),

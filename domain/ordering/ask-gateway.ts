@@ -16,6 +16,7 @@ import { askCapture } from '../payments/captures';
 import { askVoid } from '../payments/void';
 import { abandonReservation } from './cancel';
 import { isLastParcel } from './capture';
+import { lookUpAuthorization } from './look-up-authorization';
 import { recordChargeOutcome, type ChargeTerms } from './pay';
 import { existingProgress } from './progress';
 import type { GatewayAsk, OrderProgress } from './types';
@@ -74,7 +75,7 @@ async function askCharge(deps: AskDeps, request: AskRequest): Promise<void> {
     unknown: { firstSeconds: request.firstRetrySeconds, longestSeconds: LONGEST_RETRY_SECONDS },
     action: ACTION_TIMES,
   });
-  if (!claimed) return;
+  if (!claimed) return lookUpAuthorization(deps, paymentId, request);
   const { outcome, why } = await callGateway(deps, request);
   if (outcome.status !== 'unknown')
     await recordChargeOutcome(db, { paymentId, outcome, carrier, actionSeconds, lapseMarginSeconds });

@@ -49,6 +49,7 @@ export interface ProgressRow {
   mayAmend: boolean;
   mayCapture: boolean;
   lapseMsLeft: number | null;
+  lookMsLeft: number | null;
   doubledShipments: number;
   attention: AttentionKind[];
 }
@@ -56,6 +57,9 @@ export interface ProgressRow {
 const ASKS = `
   select 'charge' as kind, p.id, p.tries, p.next_try_at as due from payments p
   where p.order_id = o.id and p.status in ${literals(PAYMENT_STATUSES_IN_FLIGHT)}
+  union all
+  select 'charge', p.id, p.tries, p.look_due_at from payments p
+  where p.order_id = o.id and p.status = 'authorized' and p.look_due_at <= statement_timestamp()
   union all
   select 'void', p.id, p.tries, p.next_try_at from payments p where p.order_id = o.id and p.status = 'void_planned'
   union all
@@ -117,14 +121,16 @@ export function selectProgress(on: Queryable, orderIds: readonly string[]): Prom
                (select id, state, code from order_amendments where order_id = o.id and state <> 'open'
                 order by created_at desc limit ${LATEST_AMENDMENTS})) a), '[]') as amendments,
        exists (select from order_amendments a where a.order_id = o.id and ${decidable('a')}) as "mayAmend",
-       a.may_capture as "mayCapture", a.lapse_ms as "lapseMsLeft",
+       a.may_capture as "mayCapture", a.lapse_ms as "lapseMsLeft", a.look_ms as "lookMsLeft",
        coalesce((select array_agg(distinct t.details->>'reason') from alerts t
          where t.order_id = o.id and t.status <> 'resolved'), '{}') as attention
      from orders o
      left join lateral (select sum(waiting)::bigint as units from backorders where order_id = o.id) b on true
      cross join lateral (
        select coalesce(bool_or(${MAY_CAPTURE}), false) as may_capture,
-         min(ceil(extract(epoch from p.capture_due_at - clock_timestamp()) * 1000))::float8 as lapse_ms
+         min(ceil(extract(epoch from p.capture_due_at - clock_timestamp()) * 1000))::float8 as lapse_ms,
+         min(ceil(extract(epoch from p.look_due_at - clock_timestamp()) * 1000))
+           filter (where p.look_due_at > statement_timestamp())::float8 as look_ms
        from payments p where p.order_id = o.id and p.status = 'authorized') a
      cross join lateral (
        select coalesce(json_object_agg(status, count), '{}') as counts, coalesce(sum(stoppable), 0)::int as stoppable,

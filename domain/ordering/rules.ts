@@ -138,7 +138,7 @@ function untilDue(progress: OrderProgress, underWay: ReadonlySet<Call>): number 
     ...(isOver ? [] : [progress.reviewMsLeft]),
     ...(isOver ? [] : unpaid(progress).map(({ msLeft }) => msLeft)),
     ...(isOver || progress.waitingUnits === 0 ? [] : [progress.waitingMsLeft]),
-    ...(isOver ? [] : [progress.lapseMsLeft]),
+    ...(isOver ? [] : [progress.lapseMsLeft, progress.lookMsLeft]),
   ].filter((ms) => typeof ms === 'number');
   return times.length === 0 ? null : Math.min(...times);
 }

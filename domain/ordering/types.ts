@@ -75,6 +75,11 @@ export interface OrderProgress {
   mayCapture?: boolean;
   /** Milliseconds until something is to be done about an authorisation before the gateway drops it; null: nothing is. */
   lapseMsLeft?: number | null;
+  /**
+   * Milliseconds until an authorisation is to be looked up at the gateway; null: none will be. One that is due already is among the asks.
+   * Absent, of a history from before: null.
+   */
+  lookMsLeft?: number | null;
   /** The latest requests to take units out of it: whether more may be cut, and how many units were. */
   cuts: { requestId: string; isOpen: boolean; units: number }[];
   /** Something can be done about an open one now: of its products not all is being stopped or charged. */

@@ -170,6 +170,10 @@ export const ATTENTION = {
     next: 'What was ordered has not left in the time for which the gateway keeps the money. See why it does not ship. Then end this with POST /inventory/alerts/{id}/resolve.',
     byHand: true,
   },
+  authorization_lost: {
+    next: 'The gateway keeps this money no longer: the authorisation was cancelled there, or its time is over. What has not left of the order is cancelled by itself. See at the gateway who cancelled it. The capture of a parcel that left fails: take that money in another way and record it with POST /captures/{id}/resolve. Then end this with POST /inventory/alerts/{id}/resolve.',
+    byHand: true,
+  },
   shipment_not_stopped: {
     next: 'The carrier does not respond to the order to stop this parcel. It is asked again by itself. Stop the parcel by hand: its units stay reserved until the carrier responds.',
   },

@@ -15,6 +15,7 @@ import {
   type ClaimedCapture,
 } from './capture-queries';
 import { captureNotFound } from './errors';
+import { updateLookDue } from './look-up-queries';
 import type { RefundDeps } from './refund';
 import { shownReason } from './told';
 import type { CaptureOutcome, KeySpent } from './gateway';
@@ -170,6 +171,8 @@ async function settleCapture(
   // Another call has asked under a later key, or has settled it.
   if (status !== 'planned' || keyNumber !== capture.keyNumber) return;
   const why = outcome.reason;
+  // Not believed either, but looked up.
+  if (outcome.status === 'failed' && outcome.isGone) await updateLookDue(tx, paymentId);
   if (outcome.status === 'failed' && keyNumber >= REFUSALS) {
     await updateCapture(tx, captureId, { status: 'failed', lastError: why });
     await resolveAttention(tx, attentionOnCapture(captureId));

@@ -24,8 +24,8 @@ interface AboutCharge {
 }
 
 export type GatewayFact =
-  /** Something happened to a charge. */
-  | ({ kind: 'charge' } & AboutCharge)
+  /** Something happened to a charge. `hasEnded`: nothing of it is kept any more, so that nothing more of it can be captured */
+  | ({ kind: 'charge'; hasEnded: boolean } & AboutCharge)
   | ({ kind: 'refund' } & AboutCharge & RefundFact)
   /** So much of a charge went back in all. */
   | ({ kind: 'refunded_total'; totalMinor: number } & AboutCharge)

@@ -52,7 +52,7 @@ async function applyFact(
 ): Promise<boolean> {
   switch (fact.kind) {
     case 'charge':
-      return updateChargeDue(tx, payment.paymentId);
+      return updateChargeDue(tx, payment.paymentId, fact.hasEnded);
     case 'refund':
       return applyRefund(tx, payment, fact);
     case 'refunded_total':

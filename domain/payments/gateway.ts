@@ -69,8 +69,8 @@ export interface CaptureRequest {
 export type CaptureOutcome =
   /** `endedMinor`: what the gateway has captured of the charge in all, where nothing more of it can be captured; null: more can be */
   | { status: 'succeeded'; gatewayRef: string | null; endedMinor: number | null }
-  /** It will not be made under this key. */
-  | { status: 'failed'; reason: string };
+  /** It will not be made under this key. `isGone`: the gateway says that nothing more of the charge can be captured */
+  | { status: 'failed'; reason: string; isGone?: true };
 
 export interface VoidRequest {
   paymentId: string;

@@ -38,6 +38,7 @@ export const PAYMENT_JSON = `json_strip_nulls(json_build_object('id', p.id,
   'nextAction', case when p.status = 'requires_action' then p.next_action end,
   'voiding', case when p.status = 'void_planned' then true end,
   'captureBefore', case when p.status in ${literals(AUTHORIZED_PAYMENT_STATUSES)} then ${utc('p.capture_before')} end,
+  'lostAt', ${utc('p.lost_at')},
   'captures', ${CAPTURES},
   'refunds', coalesce((select json_agg(${REFUND_JSON} order by f.created_at, f.id) from refunds f
     where f.order_id = p.order_id and f.payment_id = p.id), '[]'),

@@ -24,6 +24,8 @@ export interface PaymentView {
   voiding?: true;
   /** Until when the gateway keeps the authorisation, of one that is captured apart. */
   captureBefore?: string;
+  /** When the gateway said that nothing more of the authorisation can be captured. */
+  lostAt?: string;
   /** Oldest first. */
   captures: CaptureView[];
   /** Oldest first. */

@@ -8,7 +8,7 @@ export function updateToVoidPlanned(tx: Transaction, paymentIds: readonly string
   return execute(
     tx,
     'payments.plan_void',
-    `update payments set status = 'void_planned', tries = 0, next_try_at = null, last_error = null, capture_due_at = null,
+    `update payments set status = 'void_planned', tries = 0, next_try_at = null, last_error = null, capture_due_at = null, look_due_at = null,
        updated_at = clock_timestamp()
      where id = any ($1::uuid[]) and status = 'authorized'`,
     [paymentIds],
@@ -90,7 +90,8 @@ export async function updateVoided(
      set captured_minor = p.captured_minor + $2::bigint,
          capture_planned_minor = p.capture_planned_minor + $2::bigint,
          status = case when p.captured_minor + $2::bigint > 0 then ${capturedAs('p.refunded_minor', '(p.captured_minor + $2::bigint)')}
-                       when exists (select from captures c where c.payment_id = p.id and c.amount_minor > 0) then 'failed'
+                       when p.lost_at is not null
+                            or exists (select from captures c where c.payment_id = p.id and c.amount_minor > 0) then 'failed'
                        else 'voided' end,
          void_settled_by = $4, next_try_at = null, last_error = null, updated_at = clock_timestamp()
      where p.id = $1 returning p.status`,

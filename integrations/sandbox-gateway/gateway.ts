@@ -8,7 +8,7 @@ import { makeCapture, makeVoid } from './captures';
 import { sandboxCard, type SandboxCard } from './cards';
 import { authenticateIfDue, challengeUrl, nextAct } from './challenges';
 import { addDispute, nextDispute } from './disputes';
-import { abandonCharge, receiveCharge, selectCharge, type SandboxCall, type SandboxCharge } from './queries';
+import { abandonCharge, hasLapsed, receiveCharge, selectCharge, type SandboxCall, type SandboxCharge } from './queries';
 import { makeRefund } from './refunds';
 import { createTeller } from './teller';
 import type { ChargeOutcome, ChargeRequest, ClosableGateway } from '../../domain/payments/gateway';
@@ -119,6 +119,10 @@ export function createSandboxGateway(options: SandboxGatewayOptions): ClosableGa
         return { status: 'requires_action', gatewayRef, nextAction: { type: 'redirect', url } };
       }
       case 'authorized':
+        if (hasLapsed(charge))
+          return charge.capturedMinor > 0
+            ? { status: 'captured', gatewayRef }
+            : { status: 'declined', gatewayRef, declineCode: 'authorization_expired' };
         return { status: 'authorized', gatewayRef, multicapture: true, captureBefore };
       case 'captured':
         return { status: 'captured', gatewayRef };

@@ -36,6 +36,11 @@ export interface SandboxCharge {
   isUntold: boolean;
 }
 
+/** The time in which it could be captured is over. */
+export function hasLapsed({ captureBefore }: Pick<SandboxCharge, 'captureBefore'>): boolean {
+  return captureBefore !== null && captureBefore.getTime() <= Date.now();
+}
+
 const COLUMNS = `c.idempotency_key as key, c.ref, c.status, c.amount_minor as "amountMinor", c.currency, c.token,
        c.decline_code as "declineCode", c.captured_minor as "capturedMinor", c.capture_before as "captureBefore",
        c.return_url as "returnUrl",

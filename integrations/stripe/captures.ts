@@ -89,6 +89,7 @@ function outcomeIn(intent: Stripe.PaymentIntent, request: CaptureRequest): Captu
   return {
     status: 'failed',
     reason: `Stripe says that the charge is ${intent.status}${why}: ${received}, and nothing more can be.`,
+    isGone: true,
   };
 }
 

@@ -28,7 +28,7 @@ const event = z.object({
   created: seconds,
   data: z.object({ object: z.looseObject({ object: z.string() }) }),
 });
-const intent = z.object({ id: z.string(), metadata });
+const intent = z.object({ id: z.string(), status: z.string().nullish(), metadata });
 const refund = z.object({
   id: z.string(),
   payment_intent: reference,
@@ -145,7 +145,9 @@ function factOf(type: string, told: { object: string }): GatewayFact | null {
 
 function chargeFact(told: unknown): GatewayFact | null {
   const { data } = intent.safeParse(told);
-  return data ? { kind: 'charge', chargeRef: data.id, paymentId: data.metadata.paymentId ?? null } : null;
+  if (!data) return null;
+  const hasEnded = data.status === 'canceled' || data.status === 'succeeded';
+  return { kind: 'charge', hasEnded, chargeRef: data.id, paymentId: data.metadata.paymentId ?? null };
 }
 
 function refundFact(told: unknown): GatewayFact | null {

@@ -180,7 +180,8 @@ describe('a capture', () => {
     const last = captureOf(one, changes);
     for (let n = 0; n < 2; n++) expect(await gateway.capture(last)).toEqual(endedWith(captured));
     expect(await gateway.find(one.charge)).toEqual({ status: 'captured', gatewayRef: one.gatewayRef });
-    const failed = { status: 'failed', reason: 'what was left of the authorisation is voided' };
+    const reason = 'what was left of the authorisation is voided';
+    const failed = { status: 'failed', reason, isGone: true };
     for (let n = 0; n < 2; n++)
       expect(await gateway.capture(captureOf(one, { amountMinor: 1 }))).toEqual(failed);
     expect(await booksOf(one)).toEqual({ status: 'captured', captured, taken: captured, captures: 1 });
@@ -200,7 +201,10 @@ describe('a capture', () => {
       expect(await gateway.capture(captureOf(one))).toEqual({
         status: 'failed',
         reason: 'the authorisation has lapsed',
+        isGone: true,
       });
+    // Nothing more of it can be captured.
+    expect(await gateway.find(one.charge)).toMatchObject({ status: 'captured' });
     expect(await gateway.capture(made)).toEqual(succeeded);
     expect(one.outcome.captureBefore!.getTime()).toBeLessThanOrEqual(Date.now() + 1_000);
     for (let n = 0; n < 2; n++)
@@ -288,6 +292,7 @@ describe('a void', () => {
     expect(await gateway.capture(captureOf(one))).toEqual({
       status: 'failed',
       reason: 'what was left of the authorisation is voided',
+      isGone: true,
     });
     expect(await gateway.find(one.charge)).toMatchObject({ status: 'declined', declineCode: 'voided' });
   });

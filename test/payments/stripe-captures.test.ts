@@ -279,6 +279,7 @@ describe('a capture', () => {
         status: 'failed',
         reason:
           'Stripe says that the charge is canceled (automatic): 0 USD minor units are captured, and nothing more can be.',
+        isGone: true,
       });
     expect(captures()).toEqual([]);
   });
