@@ -21,7 +21,7 @@ const OPEN_MS = 10_000;
 /** A gateway's own limit comes first: it says better what happened. */
 const LIMIT_GRACE_MS = 500;
 
-type Calls = Pick<ClosableGateway, 'prepare' | 'charge' | 'find' | 'abandon' | 'capture' | 'void' | 'refund'>;
+type Calls = Pick<ClosableGateway, 'prepare' | 'charge' | 'find' | 'abandon' | 'capture' | 'void' | 'refund' | 'findRefund'>;
 /** What the breaker sees of any result. */
 type Result = { status: string; gatewayRef?: string | null } | null;
 
@@ -123,6 +123,7 @@ export function withBreaker(gateway: ClosableGateway, options: BreakerOptions): 
     capture: (request) => guarded('capture', () => gateway.capture(request)),
     void: (request) => guarded('void', () => gateway.void(request)),
     refund: (request) => guarded('refund', () => gateway.refund(request)),
+    findRefund: (request) => guarded('findRefund', () => gateway.findRefund(request)),
     close: () => gateway.close(),
   };
 }
@@ -143,6 +144,7 @@ function isResponse(call: keyof Calls, result: Result): boolean {
     case 'refund':
       return true;
     case 'find':
+    case 'findRefund':
       return result !== null;
     case 'abandon':
       return result?.gatewayRef !== null;

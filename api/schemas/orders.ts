@@ -211,6 +211,10 @@ export const refund = z
     settledAs: z.enum(REFUND_SETTLEMENTS).optional().meta({ description: 'What a person did instead' }),
     settledReference: z.string().optional().meta({ description: 'Where that is found' }),
     settledBy: z.string().optional().meta({ description: 'Who recorded it' }),
+    foundAt: time.optional().meta({
+      description: 'When it was found that the gateway paid it out although a person had settled it',
+    }),
+    foundReference: z.string().optional().meta({ description: "The gateway's id of that refund" }),
   })
   .meta({ id: 'Refund' });
 

@@ -9,6 +9,7 @@ import {
   type ClaimedCharge,
 } from '../payments/charge';
 import { askRefund } from '../payments/refund';
+import { lookUpRefund } from '../payments/refund-look-up';
 import { shownReason } from '../payments/told';
 import type { ChargeOutcome, GatewayNamed } from '../payments/gateway';
 import { LATE, withinLimit, type CallLimits } from '../payments/within-limit';
@@ -62,7 +63,7 @@ export async function askGateway(deps: AskDeps, request: AskRequest): Promise<Or
       await askVoid(deps, ask.id, request);
       break;
     case 'refund':
-      await askRefund(deps, ask.id, request);
+      if (!(await askRefund(deps, ask.id, request))) await lookUpRefund(deps, ask.id, request);
       break;
   }
   return existingProgress(db, orderId);

@@ -67,7 +67,14 @@ const ASKS = `
   where c.order_id = o.id and c.status in ${literals(OPEN_CAPTURE_STATUSES)} and not ${WAITS_FOR_CAPTURE}
   union all
   select 'refund', f.id, f.tries, f.next_try_at from refunds f
-  where f.order_id = o.id and f.status in ${literals(OPEN_REFUND_STATUSES)} and not ${WAITS_FOR_MONEY}`;
+  where f.order_id = o.id and f.status in ${literals(OPEN_REFUND_STATUSES)} and not ${WAITS_FOR_MONEY}
+  union all
+  select 'refund', f.id, f.looks, f.look_due_at from refunds f
+  where f.order_id = o.id and f.look_due_at <= statement_timestamp()`;
+
+/** Milliseconds until a refund that a person settled is looked up, of those that are not due yet. */
+const REFUND_LOOK_MS = `(select min(ceil(extract(epoch from f.look_due_at - clock_timestamp()) * 1000))::float8
+  from refunds f where f.order_id = o.id and f.look_due_at > statement_timestamp())`;
 
 /** The money of the authorised payment \`p\` is to be taken or voided, and that is not planned: see \`settleAuthorizations\`. */
 const MAY_CAPTURE = `
@@ -121,7 +128,7 @@ export function selectProgress(on: Queryable, orderIds: readonly string[]): Prom
                (select id, state, code from order_amendments where order_id = o.id and state <> 'open'
                 order by created_at desc limit ${LATEST_AMENDMENTS})) a), '[]') as amendments,
        exists (select from order_amendments a where a.order_id = o.id and ${decidable('a')}) as "mayAmend",
-       a.may_capture as "mayCapture", a.lapse_ms as "lapseMsLeft", a.look_ms as "lookMsLeft",
+       a.may_capture as "mayCapture", a.lapse_ms as "lapseMsLeft", least(a.look_ms, ${REFUND_LOOK_MS}) as "lookMsLeft",
        coalesce((select array_agg(distinct t.details->>'reason') from alerts t
          where t.order_id = o.id and t.status <> 'resolved'), '{}') as attention
      from orders o

@@ -133,10 +133,10 @@ export const ATTENTION = {
     next: 'The gateway refuses this refund for good. Give the money back in another way and record it with POST /refunds/{id}/resolve, or try again with POST /refunds/{id}/retry.',
   },
   refund_delayed: {
-    next: 'The gateway has not made this refund yet. It is tried again by itself. The gateway may have made it although its response was lost: look there for a refund with this id (Stripe: metadata refundId) before you give the money back in another way, since Holdfast does not ask about it any more once POST /refunds/{id}/resolve has recorded that. Where the gateway is not set up any more, set its credentials again, or see there what became of the refund and record it the same way.',
+    next: 'The gateway has not made this refund yet. It is tried again by itself. The gateway may have made it although its response was lost: look there for a refund with this id (Stripe: metadata refundId) before you give the money back in another way. Once POST /refunds/{id}/resolve has recorded that, Holdfast makes it no more, and looks only a few times within two days whether the gateway had. Where the gateway is not set up any more, set its credentials again, or see there what became of the refund and record it the same way.',
   },
   refunded_twice: {
-    next: 'The gateway made this refund after a person had recorded what was done instead. See whether the customer got the money twice. Then end this with POST /inventory/alerts/{id}/resolve.',
+    next: 'The gateway made this refund, and a person has recorded what was done instead. Its payment counts it as refunded. See whether the customer got the money twice: stop or reclaim the other payment. Then end this with POST /inventory/alerts/{id}/resolve.',
     byHand: true,
   },
   refund_unknown: {

@@ -68,11 +68,7 @@ export async function executeCharge({ db, gatewayNamed, paymentId }: ChargeCall)
  *
  * @throws as `executeCharge`
  */
-export async function findCharge({
-  db,
-  gatewayNamed,
-  paymentId,
-}: ChargeCall): Promise<ChargeOutcome | null> {
+export async function findCharge({ db, gatewayNamed, paymentId }: ChargeCall): Promise<ChargeOutcome | null> {
   const payment = await selectCharge(db, paymentId);
   if (!payment) throw paymentNotFound(paymentId);
   const gateway = gatewayNamed(payment.gateway);

@@ -12,6 +12,8 @@ import {
   updateRefundsDue,
   type ToldPayment,
 } from './gateway-event-queries';
+import { updateRefundLookDue } from './look-up-queries';
+import { tellOfSecond } from './made-after-settlement';
 import { settleRefund } from './refund';
 import { selectRefundForUpdate } from './refund-queries';
 import { refundNews } from './rules';
@@ -92,8 +94,9 @@ async function applyRefund(tx: Transaction, payment: ToldPayment, fact: RefundFa
       await settleRefund(tx, refund.id, { status: 'pending', gatewayRef });
       return updateRefundsDue(tx, paymentId, refund.id);
     case 'made_twice': {
-      const why = `the gateway made it as ${gatewayRef}`;
-      await raiseAttention(tx, [{ orderId, kind: 'refunded_twice', about: refund.id, why }]);
+      // A person is told at once; what is recorded is what the gateway says when it is looked up.
+      await tellOfSecond(tx, refund, gatewayRef);
+      await updateRefundLookDue(tx, refund.id);
       return true;
     }
     case 'nothing':

@@ -147,6 +147,11 @@ export interface PaymentGateway {
   void(request: VoidRequest): Promise<VoidOutcome>;
   /** Gives money back, or finds out what became of it. Safe to repeat with the same `refundId` and `keyNumber`. */
   refund(request: RefundRequest): Promise<RefundOutcome | KeySpent>;
+  /**
+   * What became of a refund under any number of its key up to this one: one that stands, else one that failed; null: none was made.
+   * Nothing is given back.
+   */
+  findRefund(request: RefundRequest): Promise<RefundOutcome | null>;
 }
 
 /**

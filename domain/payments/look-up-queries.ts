@@ -1,5 +1,9 @@
 import { execute, maybeOne, type Queryable, type Transaction } from '../../platform/database/database';
 import { nextTry, type RetryTimes } from '../../platform/database/retry-times';
+import { capturedAs } from './captured-as-sql';
+import { REFUND_COLUMNS, type RefundRow } from './refund-queries';
+import { AUTHORIZED_PAYMENT_STATUSES } from './types';
+import { literals } from '../../platform/database/literals';
 
 export interface ClaimedLook {
   paymentId: string;
@@ -79,5 +83,82 @@ export function updateLost(tx: Transaction, paymentId: string): Promise<number> 
        updated_at = clock_timestamp()
      where id = $1`,
     [paymentId],
+  );
+}
+
+/** A refund that the gateway was asked for and that a person has settled is looked up after so many seconds. The caller has its lock. */
+export function updateRefundLookFirst(tx: Transaction, refundId: string, seconds: number): Promise<number> {
+  return execute(
+    tx,
+    'payments.refund_look_first',
+    `update refunds set looks = 0, look_due_at = clock_timestamp() + make_interval(secs => $2)
+     where id = $1 and asked_at is not null`,
+    [refundId, seconds],
+  );
+}
+
+/** A refund that a person has settled is looked up now. The caller has its lock. */
+export function updateRefundLookDue(tx: Transaction, refundId: string): Promise<number> {
+  return execute(
+    tx,
+    'payments.refund_look_due',
+    'update refunds set look_due_at = clock_timestamp(), looks = 0 where id = $1 and found_at is null',
+    [refundId],
+  );
+}
+
+export interface ClaimedRefundLook extends RefundRow {
+  /** How often it was looked up, with this time. */
+  looks: number;
+}
+
+/**
+ * Counts a look at a refund that a person has settled and says when the next is due, before the call: ten times as long after it as this
+ * one was. Undefined: it is not due.
+ */
+export function claimRefundLook(
+  on: Queryable,
+  refundId: string,
+  { firstSeconds, longestSeconds }: RetryTimes,
+): Promise<ClaimedRefundLook | undefined> {
+  return maybeOne<ClaimedRefundLook>(
+    on,
+    'payments.claim_refund_look',
+    `update refunds r
+     set looks = r.looks + 1,
+         look_due_at = clock_timestamp() + make_interval(secs => least($3::float8, $2::float8 * 10 ^ least(r.looks + 1, 9)))
+     from payments p
+     where r.id = $1 and p.id = r.payment_id and r.status = 'settled_by_hand' and r.look_due_at <= clock_timestamp()
+     returning ${REFUND_COLUMNS}, r.looks`,
+    [refundId, firstSeconds, longestSeconds],
+  );
+}
+
+/** A refund is looked up no more. */
+export function updateRefundLookDone(on: Queryable, refundId: string): Promise<number> {
+  return execute(on, 'payments.refund_look_done', 'update refunds set look_due_at = null where id = $1', [
+    refundId,
+  ]);
+}
+
+/**
+ * The gateway paid a refund out that a person had settled: its payment counts it as refunded. It is looked up no more. The caller has the
+ * locks of both, and has seen that this was not known.
+ */
+export function updateRefundFound(tx: Transaction, refundId: string, gatewayRef: string): Promise<number> {
+  return execute(
+    tx,
+    'payments.refund_found',
+    `with found as (
+       update refunds set found_at = clock_timestamp(), gateway_ref = $2, look_due_at = null, updated_at = clock_timestamp()
+       where id = $1 returning payment_id, amount_minor
+     )
+     update payments p
+     set refunded_minor = p.refunded_minor + found.amount_minor,
+         status = case when p.status in ${literals(AUTHORIZED_PAYMENT_STATUSES)} then p.status
+                       else ${capturedAs('p.refunded_minor + found.amount_minor', 'p.captured_minor')} end,
+         updated_at = clock_timestamp()
+     from found where p.id = found.payment_id`,
+    [refundId, gatewayRef],
   );
 }

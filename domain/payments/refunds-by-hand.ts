@@ -6,7 +6,9 @@ import { appendEvents } from '../orders/events';
 import type { NewEvent } from '../orders/types';
 import { wasAskedRecently } from './asked-recently';
 import { refundNotFound, unknownPaymentOfOrder } from './errors';
+import { updateRefundLookFirst } from './look-up-queries';
 import { readPayment } from './payments';
+import { FIRST_LOOK_SECONDS } from './refund-look-up';
 import { selectToldRefund } from './gateway-event-queries';
 import { attentionOn, isOutOfReach, lockRefundable, planRefunds } from './refund';
 import {
@@ -173,6 +175,7 @@ async function writeSettlement(
     settledBy: actor,
   });
   await resolveAttention(tx, attentionOn(refundId));
+  await updateRefundLookFirst(tx, refundId, FIRST_LOOK_SECONDS);
   // The refund that was made at the gateway instead is known now.
   const ended =
     reference === null

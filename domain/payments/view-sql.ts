@@ -11,6 +11,7 @@ import {
 export const REFUND_JSON = `json_strip_nulls(json_build_object('id', f.id, 'paymentId', f.payment_id, 'amountMinor', f.amount_minor,
   'reason', f.reason, 'status', f.status, 'at', ${utc('f.created_at')}, 'settledAs', f.settled_as,
   'actor', f.actor, 'settledReference', f.settled_reference, 'settledBy', f.settled_by,
+  'foundAt', ${utc('f.found_at')}, 'foundReference', case when f.found_at is not null then f.gateway_ref end,
   'nextTryAt', case when f.status in ${literals(OPEN_REFUND_STATUSES)} then ${utc('f.next_try_at')} end,
   'lastError', case when f.status in ${literals([...OPEN_REFUND_STATUSES, 'failed'])} then f.last_error end))`;
 

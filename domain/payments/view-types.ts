@@ -74,6 +74,9 @@ export interface RefundView {
   settledReference?: string;
   /** Who said so. */
   settledBy?: string;
+  /** Of one settled by hand: when it was found that the gateway paid it out all the same, and the gateway's id of it. */
+  foundAt?: string;
+  foundReference?: string;
 }
 
 /** A dispute as clients see it. */

@@ -8,8 +8,15 @@ import { makeCapture, makeVoid } from './captures';
 import { sandboxCard, type SandboxCard } from './cards';
 import { authenticateIfDue, challengeUrl, nextAct } from './challenges';
 import { addDispute, nextDispute } from './disputes';
-import { abandonCharge, hasLapsed, receiveCharge, selectCharge, type SandboxCall, type SandboxCharge } from './queries';
-import { makeRefund } from './refunds';
+import {
+  abandonCharge,
+  hasLapsed,
+  receiveCharge,
+  selectCharge,
+  type SandboxCall,
+  type SandboxCharge,
+} from './queries';
+import { findRefund, makeRefund } from './refunds';
 import { createTeller } from './teller';
 import type { ChargeOutcome, ChargeRequest, ClosableGateway } from '../../domain/payments/gateway';
 
@@ -190,6 +197,8 @@ export function createSandboxGateway(options: SandboxGatewayOptions): ClosableGa
     void: (request) => tables.transaction((tx) => makeVoid(tx, request)),
 
     refund: (request) => tables.transaction((tx) => makeRefund(tx, request, slowMs)),
+
+    findRefund: (request) => findRefund(tables, request),
 
     async close() {
       closing.abort();

@@ -66,6 +66,7 @@ function setUp({ callTimeoutMs = 5_000 } = {}) {
     refund: jest
       .fn<ReturnType<ClosableGateway['refund']>, []>()
       .mockResolvedValue({ status: 'succeeded', gatewayRef: 're_1' }),
+    findRefund: jest.fn<ReturnType<ClosableGateway['findRefund']>, []>().mockResolvedValue(null),
     close: () => Promise.resolve(),
   };
   const registry = new Registry();
@@ -136,9 +137,19 @@ test('opens when most calls have no response: further ones fail at once, ask not
     set.guarded.capture(CAPTURE),
     set.guarded.void(VOID),
     set.guarded.refund(REFUND),
+    set.guarded.findRefund(REFUND),
   ])
     await expect(refused).rejects.toMatchObject({ ...UNAVAILABLE, message });
-  for (const call of ['charge', 'find', 'prepare', 'abandon', 'capture', 'void', 'refund'] as const) {
+  for (const call of [
+    'charge',
+    'find',
+    'prepare',
+    'abandon',
+    'capture',
+    'void',
+    'refund',
+    'findRefund',
+  ] as const) {
     expect(set.gateway[call]).not.toHaveBeenCalled();
     expect(await set.calls(call, 'not_asked')).toBe(1);
   }
