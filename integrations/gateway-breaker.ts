@@ -1,6 +1,6 @@
 import { circuitBreaker, CircuitState, handleAll } from 'cockatiel';
 import { gatewayUnavailable } from '../domain/payments/errors';
-import type { ClosableGateway } from '../domain/payments/types';
+import type { ClosableGateway } from '../domain/payments/gateway';
 import { asError, isAppError } from '../platform/errors';
 import type { Logger } from '../platform/telemetry/log';
 import { withTimeout } from '../platform/with-timeout';
@@ -21,10 +21,7 @@ const OPEN_MS = 10_000;
 /** A gateway's own limit comes first: it says better what happened. */
 const LIMIT_GRACE_MS = 500;
 
-type Calls = Pick<
-  ClosableGateway,
-  'prepare' | 'charge' | 'find' | 'abandon' | 'capture' | 'release' | 'refund'
->;
+type Calls = Pick<ClosableGateway, 'prepare' | 'charge' | 'find' | 'abandon' | 'capture' | 'void' | 'refund' | 'findRefund'>;
 /** What the breaker sees of any result. */
 type Result = { status: string; gatewayRef?: string | null } | null;
 
@@ -124,8 +121,9 @@ export function withBreaker(gateway: ClosableGateway, options: BreakerOptions): 
     find: (request) => guarded('find', () => gateway.find(request)),
     abandon: (request) => guarded('abandon', () => gateway.abandon(request)),
     capture: (request) => guarded('capture', () => gateway.capture(request)),
-    release: (request) => guarded('release', () => gateway.release(request)),
+    void: (request) => guarded('void', () => gateway.void(request)),
     refund: (request) => guarded('refund', () => gateway.refund(request)),
+    findRefund: (request) => guarded('findRefund', () => gateway.findRefund(request)),
     close: () => gateway.close(),
   };
 }
@@ -142,10 +140,11 @@ function isResponse(call: keyof Calls, result: Result): boolean {
   switch (call) {
     case 'charge':
     case 'capture':
-    case 'release':
+    case 'void':
     case 'refund':
       return true;
     case 'find':
+    case 'findRefund':
       return result !== null;
     case 'abandon':
       return result?.gatewayRef !== null;

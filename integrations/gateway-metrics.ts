@@ -16,7 +16,7 @@ export interface GatewayMetrics {
 /** Seconds, from the sandbox's few milliseconds to a call that has timed out. */
 const BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20];
 
-/** Labels are few by design: gateways, their seven calls, a dozen outcomes. */
+/** Labels are few by design: gateways, their eight calls, a dozen outcomes. */
 export function createGatewayMetrics(registry: Registry): GatewayMetrics {
   const registers = [registry];
   const states = new Gauge({

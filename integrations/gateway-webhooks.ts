@@ -1,4 +1,4 @@
-import type { GatewayWebhook } from '../domain/payments/types';
+import type { GatewayWebhook } from '../domain/payments/gateway-event-types';
 import type { Settings } from '../platform/config';
 import type { Logger } from '../platform/telemetry/log';
 import { createStripeWebhook } from './stripe/webhook';

@@ -1,5 +1,5 @@
 import { gatewayChanged } from '../domain/payments/errors';
-import type { ClosableGateway, GatewayNamed } from '../domain/payments/types';
+import type { ClosableGateway, GatewayNamed } from '../domain/payments/gateway';
 import type { Settings } from '../platform/config';
 import type { Logger } from '../platform/telemetry/log';
 import { withBreaker } from './gateway-breaker';

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { applyGatewayEvent } from '../../domain/payments/gateway-events';
-import type { GatewayWebhook } from '../../domain/payments/types';
+import type { GatewayWebhook } from '../../domain/payments/gateway-event-types';
 import { API_BASE } from '../http/paths';
 import { notFound } from '../http/problems';
 import { ok } from '../http/response';

@@ -115,7 +115,7 @@ function wordsOf({ status, declineCode }: Challenge): string {
     case 'captured':
       return 'paid.';
     case 'voided':
-      return 'the authorisation was released.';
+      return 'the authorisation was voided.';
     case 'declined':
       return `declined (${declineCode ?? 'card_declined'}).`;
     default:

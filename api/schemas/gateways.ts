@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { GATEWAY_EVENT_RESULTS } from '../../domain/payments/types';
+import { GATEWAY_EVENT_RESULTS } from '../../domain/payments/gateway-event-types';
 
 export const gatewayEvent = z
   .looseObject({ id: z.string().optional(), type: z.string().optional() })

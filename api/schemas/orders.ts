@@ -211,6 +211,10 @@ export const refund = z
     settledAs: z.enum(REFUND_SETTLEMENTS).optional().meta({ description: 'What a person did instead' }),
     settledReference: z.string().optional().meta({ description: 'Where that is found' }),
     settledBy: z.string().optional().meta({ description: 'Who recorded it' }),
+    foundAt: time.optional().meta({
+      description: 'When it was found that the gateway paid it out although a person had settled it',
+    }),
+    foundReference: z.string().optional().meta({ description: "The gateway's id of that refund" }),
   })
   .meta({ id: 'Refund' });
 
@@ -236,7 +240,7 @@ export const payment = z
     id: uuid,
     status: z.enum(SHOWN_PAYMENT_STATUSES).meta({
       description:
-        'requires_action: the customer is to authenticate, see `nextAction`; authorized: the money is set aside, and taken as parcels leave; voided: it was released, and nothing was taken; failed: nothing of it could be taken',
+        'requires_action: the customer is to authenticate, see `nextAction`; authorized: the money is set aside, and taken as parcels leave; voided: nothing of it is set aside any more, and nothing was taken; failed: nothing of it could be taken',
     }),
     amountMinor: money.meta({ description: 'Asked for: of one that is captured apart, what was authorised' }),
     capturedMinor: money,
@@ -248,10 +252,13 @@ export const payment = z
       .object({ type: z.literal('redirect'), url: z.string() })
       .optional()
       .meta({ description: 'What the customer is to do: open this address' }),
-    releasing: z.literal(true).optional().meta({
-      description: 'What is not captured of an authorised one is being released; nothing more is taken of it',
+    voiding: z.literal(true).optional().meta({
+      description: 'What is not captured of an authorised one is being voided; nothing more is taken of it',
     }),
     captureBefore: time.optional().meta({ description: 'Until when the gateway keeps the authorisation' }),
+    lostAt: time.optional().meta({
+      description: 'When the gateway said that nothing more of the authorisation can be captured',
+    }),
     captures: z.array(capture),
     refunds: z.array(refund),
     nextTryAt: time.optional().meta({ description: 'When the gateway is asked next, while it is open' }),

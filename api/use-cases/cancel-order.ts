@@ -1,6 +1,7 @@
 import type { OrderView } from '../../domain/ordering/types';
 import { isInFlight } from '../../domain/payments/rules';
-import { OPEN_REFUND_STATUSES, type RefundStatus, type RefundView } from '../../domain/payments/types';
+import { OPEN_REFUND_STATUSES, type RefundStatus } from '../../domain/payments/types';
+import type { RefundView } from '../../domain/payments/view-types';
 import { hasEnded } from '../../domain/orders/rules';
 import { readOrder } from '../../domain/ordering/views';
 import { orderPath } from '../http/paths';
@@ -55,7 +56,7 @@ function isCancelled({ status, cancelReason }: OrderView): boolean {
   return status === 'cancelled' || (hasEnded(status) && cancelReason !== undefined);
 }
 
-/** Something of it is still on its way back: a charge, a refund, money to release or a parcel that is being stopped is unresolved. */
+/** Something of it is still on its way back: a charge, a refund, an authorisation to void or a parcel that is being stopped is unresolved. */
 function isUnderWay({ status, payments, refunds, shipments }: OrderView): boolean {
   // What waits for a person because a capture failed is not under way.
   const isReleasing =

@@ -73,7 +73,7 @@ export function attemptResponse(
     case 'captured':
     case 'partially_refunded': {
       const isPaidFor = reservation === 'confirmed' || reservation === 'shipped';
-      if (serves && isPaidFor && !payment.releasing) return ok(payment);
+      if (serves && isPaidFor && !payment.voiding && !payment.lostAt) return ok(payment);
       throw givenUp({ payment, serves, reservation });
     }
     default:

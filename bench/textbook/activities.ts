@@ -1,5 +1,5 @@
 import type { Carrier } from '../../domain/fulfilment/types';
-import type { PaymentGateway } from '../../domain/payments/types';
+import type { PaymentGateway } from '../../domain/payments/gateway';
 import type { Database } from '../../platform/database/database';
 import { reserveInteractively } from '../reserve-interactive';
 

@@ -9,13 +9,15 @@ import {
   type ClaimedCharge,
 } from '../payments/charge';
 import { askRefund } from '../payments/refund';
+import { lookUpRefund } from '../payments/refund-look-up';
 import { shownReason } from '../payments/told';
-import type { ChargeOutcome, GatewayNamed } from '../payments/types';
+import type { ChargeOutcome, GatewayNamed } from '../payments/gateway';
 import { LATE, withinLimit, type CallLimits } from '../payments/within-limit';
 import { askCapture } from '../payments/captures';
-import { askRelease } from '../payments/release';
+import { askVoid } from '../payments/void';
 import { abandonReservation } from './cancel';
 import { isLastParcel } from './capture';
+import { lookUpAuthorization } from './look-up-authorization';
 import { recordChargeOutcome, type ChargeTerms } from './pay';
 import { existingProgress } from './progress';
 import type { GatewayAsk, OrderProgress } from './types';
@@ -44,7 +46,7 @@ const LONGEST_RETRY_SECONDS = 3_600;
 const ACTION_TIMES = { firstSeconds: 1, longestSeconds: 60 };
 
 /**
- * Asks the gateway once about a charge, a capture, a release or a refund and writes what it says, with all that follows from it. What has no outcome
+ * Asks the gateway once about a charge, a capture, a void or a refund and writes what it says, with all that follows from it. What has no outcome
  * is due again later; the row says when and why. One attempt at a time: it holds up nothing else of the order.
  */
 export async function askGateway(deps: AskDeps, request: AskRequest): Promise<OrderProgress> {
@@ -57,11 +59,11 @@ export async function askGateway(deps: AskDeps, request: AskRequest): Promise<Or
     case 'capture':
       await askCapture({ ...deps, isLastParcel }, ask.id, request);
       break;
-    case 'release':
-      await askRelease(deps, ask.id, request);
+    case 'void':
+      await askVoid(deps, ask.id, request);
       break;
     case 'refund':
-      await askRefund(deps, ask.id, request);
+      if (!(await askRefund(deps, ask.id, request))) await lookUpRefund(deps, ask.id, request);
       break;
   }
   return existingProgress(db, orderId);
@@ -74,7 +76,7 @@ async function askCharge(deps: AskDeps, request: AskRequest): Promise<void> {
     unknown: { firstSeconds: request.firstRetrySeconds, longestSeconds: LONGEST_RETRY_SECONDS },
     action: ACTION_TIMES,
   });
-  if (!claimed) return;
+  if (!claimed) return lookUpAuthorization(deps, paymentId, request);
   const { outcome, why } = await callGateway(deps, request);
   if (outcome.status !== 'unknown')
     await recordChargeOutcome(db, { paymentId, outcome, carrier, actionSeconds, lapseMarginSeconds });

@@ -24,7 +24,7 @@ export type LapseAction = 'capture' | 'cancel';
 
 /**
  * Plans what is to be captured of authorised payments: what the parcels that left cost. Where nothing more of a reservation can leave,
- * what is not captured of its payment is to be released. Nothing waits for the gateway. A second call finds nothing to do.
+ * what is not captured of its payment is to be voided. Nothing waits for the gateway. A second call finds nothing to do.
  */
 export async function settleAuthorizations(db: Database, orderId: string): Promise<OrderProgress> {
   await db.retrying(async (tx) => {

@@ -8,7 +8,7 @@ import { appendEvents } from '../orders/events';
 import { orderReservationId } from '../orders/ids';
 import type { OrderInput } from '../orders/types';
 import { createPayments } from '../payments/payments';
-import type { PaymentGateway } from '../payments/types';
+import type { PaymentGateway } from '../payments/gateway';
 import type { SourcingStrategy } from '../stock/sourcing/types';
 import type { ReservationPlan, Refusal } from '../stock/reservations/plan-reservation';
 import { createReserver } from '../stock/reservations/reserve';

@@ -19,7 +19,8 @@ import { giveUpPayment } from '../payments/charge';
 import type { FinalOutcome } from '../payments/payments';
 import { lockRefundable, planRefunds } from '../payments/refund';
 import { isInFlight } from '../payments/rules';
-import type { ChargeOutcome, PaymentRow, PaymentStatus } from '../payments/types';
+import type { ChargeOutcome } from '../payments/gateway';
+import type { PaymentRow, PaymentStatus } from '../payments/types';
 import { beginCharging, continueCharging, endCharging } from '../stock/reservations/charging';
 import {
   lockOrderReservations,
@@ -170,15 +171,11 @@ export interface ChargeTerms {
  * Writes how a charge ended and, in the same transaction, what follows for its reservation: captured or authorised → confirmed, with
  * one shipment per warehouse, unless somebody is to approve the order first; declined → pending again, so that another card may be
  * tried until it expires. One that waits for its customer keeps its reservation. A charge that was settled before is left as it is.
- * Money that came in for a reservation given up meanwhile goes back, or is released.
+ * Money that came in for a reservation given up meanwhile goes back, or is voided.
  *
+ * @returns the order's id
  * @throws `PAYMENT_NOT_FOUND`
  */
-export async function settleCharge(db: Database, request: SettleRequest): Promise<OrderProgress> {
-  return existingProgress(db, await recordChargeOutcome(db, request));
-}
-
-/** The same without a look at the order afterwards. Returns the order's id. */
 export function recordChargeOutcome(db: Database, request: SettleRequest): Promise<string> {
   return db.retrying((tx) => trySettle(tx, request));
 }
@@ -222,7 +219,7 @@ async function trySettle(tx: Transaction, request: SettleRequest): Promise<strin
 
 /**
  * Writes how a charge ended whose money is not wanted any more: its reservation was given up, or another payment took its place. What
- * was captured goes back in full, what was authorised is released. The caller has locked the order's reservations and payments, and
+ * was captured goes back in full, what was authorised is voided. The caller has locked the order's reservations and payments, and
  * seen that the charge is in flight. Locks the order's row.
  */
 export async function settleUnwanted(

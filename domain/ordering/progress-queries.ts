@@ -49,6 +49,7 @@ export interface ProgressRow {
   mayAmend: boolean;
   mayCapture: boolean;
   lapseMsLeft: number | null;
+  lookMsLeft: number | null;
   doubledShipments: number;
   attention: AttentionKind[];
 }
@@ -57,15 +58,25 @@ const ASKS = `
   select 'charge' as kind, p.id, p.tries, p.next_try_at as due from payments p
   where p.order_id = o.id and p.status in ${literals(PAYMENT_STATUSES_IN_FLIGHT)}
   union all
-  select 'release', p.id, p.tries, p.next_try_at from payments p where p.order_id = o.id and p.status = 'void_planned'
+  select 'charge', p.id, p.tries, p.look_due_at from payments p
+  where p.order_id = o.id and p.status = 'authorized' and p.look_due_at <= statement_timestamp()
+  union all
+  select 'void', p.id, p.tries, p.next_try_at from payments p where p.order_id = o.id and p.status = 'void_planned'
   union all
   select 'capture', c.id, c.tries, c.next_try_at from captures c
   where c.order_id = o.id and c.status in ${literals(OPEN_CAPTURE_STATUSES)} and not ${WAITS_FOR_CAPTURE}
   union all
   select 'refund', f.id, f.tries, f.next_try_at from refunds f
-  where f.order_id = o.id and f.status in ${literals(OPEN_REFUND_STATUSES)} and not ${WAITS_FOR_MONEY}`;
+  where f.order_id = o.id and f.status in ${literals(OPEN_REFUND_STATUSES)} and not ${WAITS_FOR_MONEY}
+  union all
+  select 'refund', f.id, f.looks, f.look_due_at from refunds f
+  where f.order_id = o.id and f.look_due_at <= statement_timestamp()`;
 
-/** The money of the authorised payment \`p\` is to be taken or released, and that is not planned: see \`settleAuthorizations\`. */
+/** Milliseconds until a refund that a person settled is looked up, of those that are not due yet. */
+const REFUND_LOOK_MS = `(select min(ceil(extract(epoch from f.look_due_at - clock_timestamp()) * 1000))::float8
+  from refunds f where f.order_id = o.id and f.look_due_at > statement_timestamp())`;
+
+/** The money of the authorised payment \`p\` is to be taken or voided, and that is not planned: see \`settleAuthorizations\`. */
 const MAY_CAPTURE = `
   (not p.captured_whole and exists (
      select from shipments s where s.reservation_id = p.reservation_id and s.status in ${literals(LEFT_SHIPMENT_STATUSES)}
@@ -117,14 +128,16 @@ export function selectProgress(on: Queryable, orderIds: readonly string[]): Prom
                (select id, state, code from order_amendments where order_id = o.id and state <> 'open'
                 order by created_at desc limit ${LATEST_AMENDMENTS})) a), '[]') as amendments,
        exists (select from order_amendments a where a.order_id = o.id and ${decidable('a')}) as "mayAmend",
-       a.may_capture as "mayCapture", a.lapse_ms as "lapseMsLeft",
+       a.may_capture as "mayCapture", a.lapse_ms as "lapseMsLeft", least(a.look_ms, ${REFUND_LOOK_MS}) as "lookMsLeft",
        coalesce((select array_agg(distinct t.details->>'reason') from alerts t
          where t.order_id = o.id and t.status <> 'resolved'), '{}') as attention
      from orders o
      left join lateral (select sum(waiting)::bigint as units from backorders where order_id = o.id) b on true
      cross join lateral (
        select coalesce(bool_or(${MAY_CAPTURE}), false) as may_capture,
-         min(ceil(extract(epoch from p.capture_due_at - clock_timestamp()) * 1000))::float8 as lapse_ms
+         min(ceil(extract(epoch from p.capture_due_at - clock_timestamp()) * 1000))::float8 as lapse_ms,
+         min(ceil(extract(epoch from p.look_due_at - clock_timestamp()) * 1000))
+           filter (where p.look_due_at > statement_timestamp())::float8 as look_ms
        from payments p where p.order_id = o.id and p.status = 'authorized') a
      cross join lateral (
        select coalesce(json_object_agg(status, count), '{}') as counts, coalesce(sum(stoppable), 0)::int as stoppable,

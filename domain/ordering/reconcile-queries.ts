@@ -10,11 +10,12 @@ import {
   type PaymentStatus,
 } from '../payments/types';
 
-/** Ids of orders with money that is not final, each part by the partial index of the open rows of its table. */
+/** Ids of orders with money that is not final, or that is due to be looked up, each part by the partial index of those rows of its table. */
 const WITH_OPEN_MONEY = `
   select order_id from payments where status in ${literals(OPEN_PAYMENT_STATUSES)}
   union all select order_id from captures where status in ${literals(OPEN_CAPTURE_STATUSES)}
-  union all select order_id from refunds where status in ${literals(OPEN_REFUND_STATUSES)}`;
+  union all select order_id from refunds where status in ${literals(OPEN_REFUND_STATUSES)}
+  union all select order_id from refunds where look_due_at is not null and look_due_at <= statement_timestamp()`;
 
 /**
  * Ended orders of which a payment may still be authorised. By an index of those of which it was not seen that none is, so that the

@@ -26,13 +26,13 @@ export type NextStep =
   | { do: 'give-up-backorders' }
   /** A part that was allocated later is charged to the stored payment method. */
   | { do: 'begin-charge'; reservationId: string }
-  /** Money of authorised payments is to be taken or released: plan it. */
+  /** Money of authorised payments is to be taken or voided: plan it. */
   | { do: 'settle-authorizations' }
   /** The gateway is about to drop an authorisation. */
   | { do: 'act-on-lapse' }
   /** Ask the carrier to stop a shipment, once. */
   | { do: 'stop'; shipmentId: string }
-  /** Ask the gateway about a charge, a capture, a release or a refund, once. */
+  /** Ask the gateway about a charge, a capture, a void or a refund, once. */
   | { do: 'ask'; ask: GatewayAsk }
   /** Nothing to do before a message arrives or `ms` have passed; null: only a message. */
   | { do: 'wait'; for: WaitFor; ms: number | null };
@@ -138,7 +138,7 @@ function untilDue(progress: OrderProgress, underWay: ReadonlySet<Call>): number 
     ...(isOver ? [] : [progress.reviewMsLeft]),
     ...(isOver ? [] : unpaid(progress).map(({ msLeft }) => msLeft)),
     ...(isOver || progress.waitingUnits === 0 ? [] : [progress.waitingMsLeft]),
-    ...(isOver ? [] : [progress.lapseMsLeft]),
+    ...(isOver ? [] : [progress.lapseMsLeft, progress.lookMsLeft]),
   ].filter((ms) => typeof ms === 'number');
   return times.length === 0 ? null : Math.min(...times);
 }

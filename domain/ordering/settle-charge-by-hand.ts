@@ -6,8 +6,9 @@ import { paymentNotFound } from '../payments/errors';
 import { lockOrderPayments, readPayment, readPaymentView } from '../payments/payments';
 import { isInFlight } from '../payments/rules';
 import type { FinalOutcome } from '../payments/payments';
-import { settleReleaseByHand } from '../payments/release';
-import type { PaymentRow, PaymentView } from '../payments/types';
+import { settleVoidByHand } from '../payments/void';
+import type { PaymentRow } from '../payments/types';
+import type { PaymentView } from '../payments/view-types';
 import { lockOrderReservations } from '../stock/reservations/reservations';
 import { settleUnwanted } from './pay';
 
@@ -57,7 +58,7 @@ export async function settleChargeByHand(db: Database, request: ChargeByHand): P
         'Stock is still reserved for this payment. Cancel the order, or wait until the reservation is given up.',
       );
     }
-    if (isHeld) await settleReleaseByHand(tx, { paymentId, actor });
+    if (isHeld) await settleVoidByHand(tx, { paymentId, actor });
     else await settleUnwanted(tx, payment, found(outcome, reference ?? payment.gatewayRef));
     await enqueue(tx, [{ topic: 'order.wake', key: orderId }]);
     await appendEvents(tx, [

@@ -8,7 +8,8 @@ import type {
   OrderStatus,
   ReviewStatus,
 } from '../orders/types';
-import type { DisputeView, PaymentStatus, PaymentView, RefundView } from '../payments/types';
+import type { PaymentStatus } from '../payments/types';
+import type { DisputeView, PaymentView, RefundView } from '../payments/view-types';
 import type { ReservationStatus } from '../stock/reservations/types';
 import type { ShipTo, Shortage } from '../stock/sourcing/types';
 import type { AmendRefusalCode } from './amendments/types';
@@ -70,10 +71,16 @@ export interface OrderProgress {
   unreleasedShipments: number;
   /** Shipments that carry again what has left after it was stopped for a cut. */
   doubledShipments: number;
-  /** Money is to be taken of an authorised payment, or to be released, and that is not planned yet. */
+  /** Money is to be taken of an authorised payment, or to be voided, and that is not planned yet. */
   mayCapture?: boolean;
   /** Milliseconds until something is to be done about an authorisation before the gateway drops it; null: nothing is. */
   lapseMsLeft?: number | null;
+  /**
+   * Milliseconds until an authorisation, or a refund that a person settled, is to be looked up at the gateway; null: none will be. One that
+   * is due already is among the asks.
+   * Absent, of a history from before: null.
+   */
+  lookMsLeft?: number | null;
   /** The latest requests to take units out of it: whether more may be cut, and how many units were. */
   cuts: { requestId: string; isOpen: boolean; units: number }[];
   /** Something can be done about an open one now: of its products not all is being stopped or charged. */
@@ -86,9 +93,9 @@ export interface OrderProgress {
   attention: AttentionKind[];
 }
 
-/** What the gateway has not finished: a charge, money to take or to release of one, a refund. */
+/** What the gateway has not finished: a charge, money to take of one, what is to be voided of one, a refund. */
 export interface GatewayAsk {
-  kind: 'charge' | 'capture' | 'release' | 'refund';
+  kind: 'charge' | 'capture' | 'void' | 'refund';
   /** Of the payment, the capture, or the refund. */
   id: string;
   /** How often the gateway was asked. */

@@ -5,7 +5,7 @@ import { newestFirst, utc, utcMicros, type PageRequest } from '../../platform/da
 import type { AttentionView } from '../orders/attention';
 import { LEFT_SHIPMENT_STATUSES, type ShipmentView } from '../fulfilment/types';
 import type { Fulfilment, OrderStatus, ReviewStatus } from '../orders/types';
-import type { DisputeView, PaymentView, RefundView } from '../payments/types';
+import type { DisputeView, PaymentView, RefundView } from '../payments/view-types';
 import { DISPUTE_JSON, PAYMENT_JSON, REFUND_JSON } from '../payments/view-sql';
 import type { ReservationStatus } from '../stock/reservations/types';
 import type { ShipTo, Shortage } from '../stock/sourcing/types';

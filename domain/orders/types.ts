@@ -133,10 +133,10 @@ export const ATTENTION = {
     next: 'The gateway refuses this refund for good. Give the money back in another way and record it with POST /refunds/{id}/resolve, or try again with POST /refunds/{id}/retry.',
   },
   refund_delayed: {
-    next: 'The gateway has not made this refund yet. It is tried again by itself. The gateway may have made it although its response was lost: look there for a refund with this id (Stripe: metadata refundId) before you give the money back in another way, since Holdfast does not ask about it any more once POST /refunds/{id}/resolve has recorded that. Where the gateway is not set up any more, set its credentials again, or see there what became of the refund and record it the same way.',
+    next: 'The gateway has not made this refund yet. It is tried again by itself. The gateway may have made it although its response was lost: look there for a refund with this id (Stripe: metadata refundId) before you give the money back in another way. Once POST /refunds/{id}/resolve has recorded that, Holdfast makes it no more, and looks only a few times within two days whether the gateway had. Where the gateway is not set up any more, set its credentials again, or see there what became of the refund and record it the same way.',
   },
   refunded_twice: {
-    next: 'The gateway made this refund after a person had recorded what was done instead. See whether the customer got the money twice. Then end this with POST /inventory/alerts/{id}/resolve.',
+    next: 'The gateway made this refund, and a person has recorded what was done instead. Its payment counts it as refunded. See whether the customer got the money twice: stop or reclaim the other payment. Then end this with POST /inventory/alerts/{id}/resolve.',
     byHand: true,
   },
   refund_unknown: {
@@ -160,14 +160,18 @@ export const ATTENTION = {
     next: 'The gateway has not taken this money yet. It is tried again by itself, and the authorisation lapses at captureBefore of the payment. Look at the gateway before you take the money in another way: POST /captures/{id}/resolve records that, and Holdfast does not ask about it any more.',
   },
   captured_twice: {
-    next: 'The gateway took this money after a person had recorded what was done instead. See whether the customer paid twice. What is found when the rest of the authorisation is released goes back by itself: look at the refunds of the payment first, else give it back at the gateway. Then end this with POST /inventory/alerts/{id}/resolve.',
+    next: 'The gateway took this money after a person had recorded what was done instead. See whether the customer paid twice. What is found when the rest of the authorisation is voided goes back by itself: look at the refunds of the payment first, else give it back at the gateway. Then end this with POST /inventory/alerts/{id}/resolve.',
     byHand: true,
   },
   void_delayed: {
-    next: 'The gateway does not release what is left of this authorisation: the customer cannot use that money until it lapses. It is tried again by itself. Release it at the gateway if the customer asks. Where the gateway holds nothing of it any more, record that with POST /payments/{id}/resolve and the outcome not_captured.',
+    next: 'The gateway does not void what is left of this authorisation: the customer cannot use that money until it lapses. It is tried again by itself. Void it at the gateway if the customer asks. Where the gateway holds nothing of it any more, record that with POST /payments/{id}/resolve and the outcome not_captured.',
   },
   authorization_lapses: {
     next: 'What was ordered has not left in the time for which the gateway keeps the money. See why it does not ship. Then end this with POST /inventory/alerts/{id}/resolve.',
+    byHand: true,
+  },
+  authorization_lost: {
+    next: 'The gateway keeps this money no longer: the authorisation was cancelled there, or its time is over. What has not left of the order is cancelled by itself. See at the gateway who cancelled it. The capture of a parcel that left fails: take that money in another way and record it with POST /captures/{id}/resolve. Then end this with POST /inventory/alerts/{id}/resolve.',
     byHand: true,
   },
   shipment_not_stopped: {

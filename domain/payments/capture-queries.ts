@@ -3,7 +3,8 @@ import { literals } from '../../platform/database/literals';
 import { nextTry, type RetryTimes } from '../../platform/database/retry-times';
 import { capturedAs } from './captured-as-sql';
 import type { CapturedInParts } from './rules';
-import { OPEN_CAPTURE_STATUSES, type CaptureStatus, type CaptureView, type RefundSettlement } from './types';
+import { OPEN_CAPTURE_STATUSES, type CaptureStatus, type RefundSettlement } from './types';
+import type { CaptureView } from './view-types';
 import { CAPTURE_JSON } from './view-sql';
 import { HAS_SETTLED, WAITS_FOR_CAPTURE } from './waits-sql';
 
@@ -15,6 +16,10 @@ export interface AuthorizedPayment extends CapturedInParts {
   capturePlannedMinor: number;
   /** It is due before the gateway drops it. */
   isLapsing: boolean;
+  /** The gateway has said that nothing more of it can be captured. */
+  isLost: boolean;
+  /** Its last capture was asked for, and may be under way. */
+  isEnding: boolean;
 }
 
 /** Authorised payments of an order that may still be captured, locked by id. */
@@ -28,11 +33,13 @@ export function selectAuthorizedForUpdate(tx: Transaction, orderId: string): Pro
      select p.id as "paymentId", p.reservation_id as "reservationId", p.amount_minor as "amountMinor",
        p.capture_planned_minor as "capturePlannedMinor", p.multicapture, p.captured_whole as "isWhole",
        coalesce(c.shipments, '{}') as "shipmentIds", coalesce(c.unfinished, 0)::int as unfinished,
-       coalesce(p.capture_due_at <= clock_timestamp(), false) as "isLapsing"
+       coalesce(p.capture_due_at <= clock_timestamp(), false) as "isLapsing",
+       p.lost_at is not null as "isLost", coalesce(c.is_ending, false) as "isEnding"
      from locked p
      left join lateral (
        select array_agg(shipment_id) filter (where shipment_id is not null) as shipments,
-         count(*) filter (where status in ('planned', 'failed')) as unfinished
+         count(*) filter (where status in ('planned', 'failed')) as unfinished,
+         bool_or(status = 'planned' and is_final) as is_ending
        from captures where payment_id = p.id) c on true
      order by p.id`,
     [orderId],
@@ -150,7 +157,7 @@ export function selectCaptureForUpdate(tx: Transaction, captureId: string): Prom
 
 /**
  * A planned capture was made. Where it was final, or nothing is left, its payment is done; but of one of which a person settled a capture
- * the gateway may have taken that as well, which it tells when the rest is released. The caller has their locks.
+ * the gateway may have taken that as well, which it tells when the rest is voided. The caller has their locks.
  */
 export function updateCaptureMade(
   tx: Transaction,

@@ -14,7 +14,8 @@ import { attentionOnCapture } from './captures';
 import { LEAST_SECONDS_BETWEEN_ASKS, wasAskedRecently } from './asked-recently';
 import { captureNotFound } from './errors';
 import { settleUncoveredRefunds } from './refunds-by-hand';
-import type { CaptureView, RefundSettlement } from './types';
+import type { RefundSettlement } from './types';
+import type { CaptureView } from './view-types';
 
 export interface CaptureByHand {
   captureId: string;

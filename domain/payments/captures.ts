@@ -15,13 +15,14 @@ import {
   type ClaimedCapture,
 } from './capture-queries';
 import { captureNotFound } from './errors';
+import { updateLookDue } from './look-up-queries';
 import type { RefundDeps } from './refund';
 import { shownReason } from './told';
-import type { CaptureOutcome, KeySpent } from './types';
+import type { CaptureOutcome, KeySpent } from './gateway';
 import { ASK_TIMES, askOnce, DELAYED_AFTER_TRIES, type CallLimits } from './within-limit';
 
 export { selectAuthorizedForUpdate as lockAuthorized, type AuthorizedPayment } from './capture-queries';
-export { updateLapseDone as clearLapse, updateToVoidPlanned as planVoids } from './release-queries';
+export { updateLapseDone as clearLapse, updateToVoidPlanned as planVoids } from './void-queries';
 
 /** So often the gateway may refuse it before a person is told. */
 const REFUSALS = 4;
@@ -158,7 +159,7 @@ async function settleCapture(
       await raiseAttention(tx, [{ orderId, kind: 'captured_twice', about: captureId, why }]);
       return;
     }
-    // Where the gateway has taken another sum, or has not ended the charge, the release of the rest finds what it took besides.
+    // Where the gateway has taken another sum, or has not ended the charge, the void of the rest finds what it took besides.
     const isEnded = outcome.endedMinor === capture.capturedMinor + amountMinor;
     await updateCaptureMade(tx, captureId, { gatewayRef: outcome.gatewayRef, isFinal: isFinal && isEnded });
     await resolveAttention(tx, attentionOnCapture(captureId));
@@ -170,6 +171,8 @@ async function settleCapture(
   // Another call has asked under a later key, or has settled it.
   if (status !== 'planned' || keyNumber !== capture.keyNumber) return;
   const why = outcome.reason;
+  // Not believed either, but looked up.
+  if (outcome.status === 'failed' && outcome.isGone) await updateLookDue(tx, paymentId);
   if (outcome.status === 'failed' && keyNumber >= REFUSALS) {
     await updateCapture(tx, captureId, { status: 'failed', lastError: why });
     await resolveAttention(tx, attentionOnCapture(captureId));

@@ -1,7 +1,8 @@
 import { execute, maybeOne, type Queryable, type Transaction } from '../../platform/database/database';
 import { literals } from '../../platform/database/literals';
 import { nextTry, type RetryTimes } from '../../platform/database/retry-times';
-import { PAYMENT_STATUSES_IN_FLIGHT, type NextAction, type PaymentStatus } from './types';
+import type { NextAction } from './gateway';
+import { PAYMENT_STATUSES_IN_FLIGHT, type PaymentStatus } from './types';
 
 export interface ChargeRow {
   id: string;

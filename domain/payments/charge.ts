@@ -4,8 +4,16 @@ import { appendEvents } from '../orders/events';
 import { gatewayUnavailable, paymentNotFound } from './errors';
 import { selectCharge, storeGatewayRef, updateToUnknown, type ChargeRow } from './charge-queries';
 import { ABANDONED, isInFlight } from './rules';
-import type { ChargeOutcome, ChargeRequest, GatewayNamed, PaymentGateway } from './types';
+import type { ChargeOutcome, ChargeRequest, GatewayNamed, PaymentGateway } from './gateway';
 
+export {
+  claimLook,
+  updateHeld as keepAuthorization,
+  updateLookDone as endLook,
+  updateLookError as recordLookError,
+  updateLost as loseAuthorization,
+  type ClaimedLook,
+} from './look-up-queries';
 export {
   claimCharge,
   updateChargesDue as makeChargesDue,
@@ -53,6 +61,18 @@ export async function executeCharge({ db, gatewayNamed, paymentId }: ChargeCall)
   const prepared = await prepare(db, gateway, request);
   if (prepared.status !== 'ready') return prepared;
   return chargeOrFind(gateway, prepared.request);
+}
+
+/**
+ * What the gateway says of the charge of a payment, whatever is known of it here; null: it does not know it. Nothing is charged or stored.
+ *
+ * @throws as `executeCharge`
+ */
+export async function findCharge({ db, gatewayNamed, paymentId }: ChargeCall): Promise<ChargeOutcome | null> {
+  const payment = await selectCharge(db, paymentId);
+  if (!payment) throw paymentNotFound(paymentId);
+  const gateway = gatewayNamed(payment.gateway);
+  return ask(() => gateway.find(asRequest(payment)));
 }
 
 /**

@@ -1,6 +1,7 @@
 import { execute, many, maybeOne, type Queryable, type Transaction } from '../../platform/database/database';
 import { literals } from '../../platform/database/literals';
-import { FREEZING_DISPUTE_STATUSES, type DisputeFact, type DisputeStatus } from './types';
+import type { DisputeFact } from './gateway-event-types';
+import { FREEZING_DISPUTE_STATUSES, type DisputeStatus } from './types';
 
 export interface DisputeRow {
   id: string;

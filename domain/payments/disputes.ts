@@ -5,7 +5,8 @@ import { appendEvents } from '../orders/events';
 import { lockPayment, selectDispute, upsertDispute } from './dispute-queries';
 import { updateRefundsDue } from './gateway-event-queries';
 import { disputeMoves } from './rules';
-import { OPEN_DISPUTE_STATUSES, type DisputeFact, type DisputeStatus } from './types';
+import type { DisputeFact } from './gateway-event-types';
+import { OPEN_DISPUTE_STATUSES, type DisputeStatus } from './types';
 
 /**
  * Writes what a gateway says of a dispute, with an event in the order's history where its status changes. An older statement

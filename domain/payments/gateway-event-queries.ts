@@ -40,14 +40,26 @@ export async function insertGatewayEvent(
   return written > 0;
 }
 
-/** The gateway is to be asked about a charge now: also about its captures and its release. False: none of them is open. */
-export async function updateChargeDue(tx: Transaction, paymentId: string): Promise<boolean> {
+/**
+ * The gateway is to be asked about a charge now: also about its captures and its void. False: none of them is open.
+ *
+ * @param hasEnded it is to be looked up as well whether an authorisation is still kept
+ */
+export async function updateChargeDue(
+  tx: Transaction,
+  paymentId: string,
+  hasEnded: boolean,
+): Promise<boolean> {
   const changed = await one<{ count: number }>(
     tx,
     'payments.charge_due',
     `with charge as (
-       update payments set next_try_at = null
-       where id = $1 and status in ${literals([...PAYMENT_STATUSES_IN_FLIGHT, 'void_planned'])} returning id
+       update payments
+       set next_try_at = null, look_due_at = case when status = 'authorized' then clock_timestamp() end,
+           tries = case when status = 'authorized' then 0 else tries end
+       where id = $1 and (status in ${literals([...PAYMENT_STATUSES_IN_FLIGHT, 'void_planned'])}
+                          or $2::boolean and status = 'authorized' and lost_at is null)
+       returning id
      ), captured as (
        update captures set next_try_at = null
        where id in (select id from captures where payment_id = $1 and order_id = (select order_id from payments where id = $1)
@@ -55,7 +67,7 @@ export async function updateChargeDue(tx: Transaction, paymentId: string): Promi
        returning id
      )
      select ((select count(*) from charge) + (select count(*) from captured))::int as count`,
-    [paymentId],
+    [paymentId, hasEnded],
   );
   return changed.count > 0;
 }

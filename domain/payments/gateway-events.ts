@@ -12,10 +12,12 @@ import {
   updateRefundsDue,
   type ToldPayment,
 } from './gateway-event-queries';
+import { updateRefundLookDue } from './look-up-queries';
+import { tellOfSecond } from './made-after-settlement';
 import { settleRefund } from './refund';
 import { selectRefundForUpdate } from './refund-queries';
 import { refundNews } from './rules';
-import type { GatewayEvent, GatewayEventResult, GatewayFact, RefundFact } from './types';
+import type { GatewayEvent, GatewayEventResult, GatewayFact, RefundFact } from './gateway-event-types';
 
 /**
  * Applies what a gateway tells by itself, once for each event, in any order, in one transaction. What it says of a charge or an
@@ -52,7 +54,7 @@ async function applyFact(
 ): Promise<boolean> {
   switch (fact.kind) {
     case 'charge':
-      return updateChargeDue(tx, payment.paymentId);
+      return updateChargeDue(tx, payment.paymentId, fact.hasEnded);
     case 'refund':
       return applyRefund(tx, payment, fact);
     case 'refunded_total':
@@ -92,8 +94,9 @@ async function applyRefund(tx: Transaction, payment: ToldPayment, fact: RefundFa
       await settleRefund(tx, refund.id, { status: 'pending', gatewayRef });
       return updateRefundsDue(tx, paymentId, refund.id);
     case 'made_twice': {
-      const why = `the gateway made it as ${gatewayRef}`;
-      await raiseAttention(tx, [{ orderId, kind: 'refunded_twice', about: refund.id, why }]);
+      // A person is told at once; what is recorded is what the gateway says when it is looked up.
+      await tellOfSecond(tx, refund, gatewayRef);
+      await updateRefundLookDue(tx, refund.id);
       return true;
     }
     case 'nothing':

@@ -2,7 +2,8 @@ import type { Transaction } from '../../platform/database/database';
 import { appendEvents } from '../orders/events';
 import { updateToAction } from './charge-queries';
 import { insertPayments, updateAuthorized, updateOutcome } from './queries';
-import type { ChargeOutcome, NewPayment, NextAction, PaymentRow } from './types';
+import type { ChargeOutcome, NextAction } from './gateway';
+import type { NewPayment, PaymentRow } from './types';
 
 export {
   existsCaptured as wasEverPaid,
@@ -23,7 +24,8 @@ export async function createPayments(tx: Transaction, payments: readonly NewPaym
 export type FinalOutcome = Exclude<ChargeOutcome, { status: 'unknown' | 'requires_action' }>;
 
 /**
- * Writes how the charge of a payment ended, with an event. What is authorised and not wanted is to be released. The caller has locked the payment, and seen that it is in flight.
+ * Writes how the charge of a payment ended, with an event. What is authorised and not wanted is to be voided. The caller has locked the
+ * payment, and seen that it is in flight.
  * Locks the order's row.
  */
 export async function settlePayment(

@@ -13,8 +13,8 @@ import {
   type NewPayment,
   type PaymentRow,
   type PaymentStatus,
-  type PaymentView,
 } from './types';
+import type { PaymentView } from './view-types';
 import type { ReservationStatus } from '../stock/reservations/types';
 import { PAYMENT_JSON } from './view-sql';
 
@@ -121,6 +121,7 @@ export function updateAuthorized(tx: Transaction, payment: NewAuthorization): Pr
      set status = $2, gateway_ref = coalesce($3, gateway_ref), multicapture = $4, capture_before = $5,
          capture_due_at = $5::timestamptz
            - least(make_interval(secs => $6), greatest(($5::timestamptz - clock_timestamp()) / 2, interval '0')),
+         look_due_at = $5,
          tries = 0, next_try_at = null, last_error = null, next_action = null, return_url = null, updated_at = clock_timestamp()
      where id = $1`,
     [
@@ -134,7 +135,7 @@ export function updateAuthorized(tx: Transaction, payment: NewAuthorization): Pr
   );
 }
 
-/** Whether money of an order ever came in, or was set aside, also where all of it was released since. */
+/** Whether money of an order ever came in, or was set aside, also where all of it was voided since. */
 export async function existsCaptured(on: Queryable, orderId: string): Promise<boolean> {
   const { paid } = await one<{ paid: boolean }>(
     on,

@@ -17,8 +17,8 @@ import {
   type RefundPlan,
   type RefundSettlement,
   type RefundStatus,
-  type RefundView,
 } from './types';
+import type { RefundView } from './view-types';
 import { IS_DISPUTED } from './dispute-queries';
 import { REFUND_JSON } from './view-sql';
 import { capturedAs } from './captured-as-sql';
@@ -94,6 +94,10 @@ export interface RefundRow {
   gatewayRef: string | null;
   /** Of one settled by hand: where the other payment is found. */
   settledReference: string | null;
+  /** Of one settled by hand: what was done instead. */
+  settledAs: RefundSettlement | null;
+  /** Of one settled by hand: it was found that the gateway paid it out all the same. */
+  isFound: boolean;
 }
 
 export interface ClaimedRefund extends RefundRow {
@@ -101,9 +105,10 @@ export interface ClaimedRefund extends RefundRow {
   isDisputed: boolean;
 }
 
-const REFUND_COLUMNS = `r.id, r.payment_id as "paymentId", r.order_id as "orderId", r.amount_minor as "amountMinor", p.currency,
+export const REFUND_COLUMNS = `r.id, r.payment_id as "paymentId", r.order_id as "orderId", r.amount_minor as "amountMinor", p.currency,
   r.reason, r.status, r.key_number as "keyNumber", r.tries, p.gateway, p.gateway_ref as "chargeRef", r.gateway_ref as "gatewayRef",
-  extract(epoch from clock_timestamp() - r.asked_at)::float8 as "askedSeconds", r.settled_reference as "settledReference"`;
+  extract(epoch from clock_timestamp() - r.asked_at)::float8 as "askedSeconds", r.settled_reference as "settledReference",
+  r.settled_as as "settledAs", r.found_at is not null as "isFound"`;
 
 /** A refund, locked, and before it its payment. */
 export function selectRefundForUpdate(tx: Transaction, refundId: string): Promise<RefundRow | undefined> {

@@ -16,16 +16,11 @@ import {
   updateRefundHeldBack,
   type RefundRow,
 } from './refund-queries';
+import { recordMadeAfterSettlement } from './made-after-settlement';
 import { disputeBarrier, refundable, refundMayBecome } from './rules';
 import { shownReason } from './told';
-import {
-  type GatewayNamed,
-  type RefundablePayment,
-  type KeySpent,
-  type RefundOutcome,
-  type RefundPlan,
-  type RefundRequest,
-} from './types';
+import type { GatewayNamed, KeySpent, RefundOutcome, RefundRequest } from './gateway';
+import type { RefundablePayment, RefundPlan } from './types';
 import { ASK_TIMES, askOnce, DELAYED_AFTER_TRIES, type CallLimits } from './within-limit';
 
 export { selectRefundableForUpdate as lockRefundable } from './refund-queries';
@@ -93,23 +88,25 @@ export interface RefundDeps {
  * it; what a lost dispute has taken is not given back again.
  *
  * @param limits of a brief attempt that takes longer nothing is recorded; of any other, that it does
+ * @returns false: it is not open
  */
 export async function askRefund(
   deps: RefundDeps,
   refundId: string,
   limits: CallLimits = { briefMs: null },
-): Promise<void> {
+): Promise<boolean> {
   const { db } = deps;
   const refund = await claimRefund(db, refundId, TIMES);
-  if (!refund) return;
-  if (refund.isDisputed && (await db.retrying((tx) => holdBack(tx, refundId)))) return;
+  if (!refund) return false;
+  if (refund.isDisputed && (await db.retrying((tx) => holdBack(tx, refundId)))) return true;
   const outcome: CallOutcome | null = await askOnce(callGateway(deps, refund), limits);
-  if (!outcome) return;
+  if (!outcome) return true;
   await db.retrying((tx) =>
     outcome.status === 'unknown' || outcome.status === 'key_spent'
       ? recordDelay(tx, refund, outcome)
       : settleRefund(tx, refundId, outcome, refund.keyNumber),
   );
+  return true;
 }
 
 /**
@@ -156,7 +153,8 @@ async function callGateway({ gatewayNamed, log }: RefundDeps, refund: RefundRow)
   }
 }
 
-function asRequest(refund: RefundRow, gatewayRef: string): RefundRequest {
+/** @param gatewayRef of the charge */
+export function asRequest(refund: RefundRow, gatewayRef: string): RefundRequest {
   const { id: refundId, keyNumber, paymentId, amountMinor, currency, reason } = refund;
   return { refundId, keyNumber, paymentId, gatewayRef, amountMinor, currency, reason };
 }
@@ -178,10 +176,10 @@ export async function settleRefund(
   if (!refund) throw refundNotFound(refundId);
   const { gatewayRef, status } = outcome;
   const { orderId, paymentId, amountMinor } = refund;
-  if (refund.status === 'settled_by_hand' && status !== 'failed') {
+  if (refund.status === 'settled_by_hand') {
     // The call was under way when a person said what was done instead.
-    const why = `the gateway made it as ${gatewayRef}`;
-    await raiseAttention(tx, [{ orderId, kind: 'refunded_twice', about: refundId, why }]);
+    await recordMadeAfterSettlement(tx, refund, outcome);
+    return;
   }
   if (!refundMayBecome(refund, outcome, keyNumber ?? refund.keyNumber)) return;
   const reason = outcome.status === 'failed' ? outcome.reason : null;

@@ -1,10 +1,10 @@
+import type { ChargeOutcome, RefundOutcome } from './gateway';
 import {
   FREEZING_DISPUTE_STATUSES,
   PAYMENT_STATUSES_IN_FLIGHT,
   type DisputeStatus,
   type PaymentStatus,
   type RefundablePayment,
-  type RefundOutcome,
   type RefundStatus,
 } from './types';
 
@@ -43,6 +43,40 @@ export function refundMayBecome(
       return status !== 'failed' && gatewayRef !== refund.gatewayRef;
     case 'settled_by_hand':
       return false;
+  }
+}
+
+/** What the gateway's word about the charge of an authorised payment means for it. */
+export type AuthorizationNews =
+  /** It is kept there. */
+  | 'held'
+  /** Nothing more of it can be captured, and something was to be. */
+  | 'lost'
+  /** Nothing more is to be taken of it, so that does not matter. */
+  | 'over'
+  /** It is looked up again. */
+  | 'undecided';
+
+/**
+ * Whether an authorisation is lost. A charge of which nothing more can be captured may have been ended by our own last capture, as long as
+ * that is under way. Null: the gateway does not know the charge, which says nothing of its money.
+ */
+export function authorizationNews(
+  payment: Pick<CapturedInParts, 'isWhole' | 'unfinished'> &
+    Pick<PaidUnits, 'isOpen'> & { isLost: boolean; isEnding: boolean },
+  outcome: { status: ChargeOutcome['status'] } | null,
+): AuthorizationNews {
+  const { isLost, isEnding, isWhole, isOpen, unfinished } = payment;
+  if (isLost || (unfinished === 0 && (isWhole || !isOpen))) return 'over';
+  switch (outcome?.status) {
+    case 'authorized':
+      return 'held';
+    case 'declined':
+      return 'lost';
+    case 'captured':
+      return isEnding ? 'undecided' : 'lost';
+    default:
+      return 'undecided';
   }
 }
 
@@ -153,7 +187,7 @@ export interface PaidUnits {
 
 /**
  * What is to be captured of an authorised payment: with multicapture each parcel that left, else everything that is not cut with the
- * first. `isOver`: nothing more is, so what is left of it is to be released.
+ * first. `isOver`: nothing more is, so what is left of it is to be voided.
  */
 export function captureNeeds(
   payment: CapturedInParts,

@@ -11,6 +11,7 @@ import {
 export const REFUND_JSON = `json_strip_nulls(json_build_object('id', f.id, 'paymentId', f.payment_id, 'amountMinor', f.amount_minor,
   'reason', f.reason, 'status', f.status, 'at', ${utc('f.created_at')}, 'settledAs', f.settled_as,
   'actor', f.actor, 'settledReference', f.settled_reference, 'settledBy', f.settled_by,
+  'foundAt', ${utc('f.found_at')}, 'foundReference', case when f.found_at is not null then f.gateway_ref end,
   'nextTryAt', case when f.status in ${literals(OPEN_REFUND_STATUSES)} then ${utc('f.next_try_at')} end,
   'lastError', case when f.status in ${literals([...OPEN_REFUND_STATUSES, 'failed'])} then f.last_error end))`;
 
@@ -36,8 +37,9 @@ export const PAYMENT_JSON = `json_strip_nulls(json_build_object('id', p.id,
   'capturedMinor', p.captured_minor, 'refundedMinor', p.refunded_minor, 'currency', p.currency, 'declineCode', p.decline_code,
   'at', ${utc('p.created_at')},
   'nextAction', case when p.status = 'requires_action' then p.next_action end,
-  'releasing', case when p.status = 'void_planned' then true end,
+  'voiding', case when p.status = 'void_planned' then true end,
   'captureBefore', case when p.status in ${literals(AUTHORIZED_PAYMENT_STATUSES)} then ${utc('p.capture_before')} end,
+  'lostAt', ${utc('p.lost_at')},
   'captures', ${CAPTURES},
   'refunds', coalesce((select json_agg(${REFUND_JSON} order by f.created_at, f.id) from refunds f
     where f.order_id = p.order_id and f.payment_id = p.id), '[]'),

@@ -14,7 +14,7 @@ export const HAS_SETTLED = settledOf('p');
 
 /**
  * SQL of whether the refund `f` waits for a capture of its payment: the gateway has not taken what it is to give back, or what it took is
- * only known once it has released the rest.
+ * only known once it has voided the rest.
  */
 export const WAITS_FOR_MONEY = `(f.status = 'planned' and exists (select from payments fp
   where fp.id = f.payment_id and fp.captured_minor < fp.refund_planned_minor

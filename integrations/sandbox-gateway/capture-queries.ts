@@ -36,10 +36,10 @@ export async function insertSandboxCapture(
 }
 
 /** Ends a charge that the caller has locked and found authorised. Returns what was captured of it. */
-export async function releaseCharge(tx: Transaction, ref: string): Promise<number> {
+export async function voidCharge(tx: Transaction, ref: string): Promise<number> {
   const { capturedMinor } = await one<{ capturedMinor: number }>(
     tx,
-    'sandbox_gateway.release_charge',
+    'sandbox_gateway.void_charge',
     `update sandbox_gateway.charges set status = case when captured_minor > 0 then 'captured' else 'voided' end
      where ref = $1 returning captured_minor as "capturedMinor"`,
     [ref],

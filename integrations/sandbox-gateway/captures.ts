@@ -1,17 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { keyReused } from '../../domain/payments/errors';
-import type {
-  CaptureOutcome,
-  CaptureRequest,
-  ReleaseOutcome,
-  ReleaseRequest,
-} from '../../domain/payments/types';
+import type { CaptureOutcome, CaptureRequest, VoidOutcome, VoidRequest } from '../../domain/payments/gateway';
 import type { Transaction } from '../../platform/database/database';
 import { sandboxCard } from './cards';
-import { insertSandboxCapture, releaseCharge, selectSandboxCapture } from './capture-queries';
+import { insertSandboxCapture, voidCharge, selectSandboxCapture } from './capture-queries';
 import { addDispute } from './disputes';
 import { keyOf } from '../numbered-key';
-import { lockCharge, type SandboxCharge } from './queries';
+import { hasLapsed, lockCharge, type SandboxCharge } from './queries';
 
 /**
  * Takes money of an authorised charge, once for each key.
@@ -42,30 +37,35 @@ async function captureOf(
     if (known.chargeRef !== charge.ref || known.amountMinor !== amountMinor) throw keyReused(key);
     return succeeded(known.ref, charge.status === 'captured' ? charge.capturedMinor : null);
   }
-  const why = captureProblem(charge, amountMinor);
-  if (why !== null) return failed(why);
+  const problem = captureProblem(charge, amountMinor);
+  if (problem) return { status: 'failed', ...problem };
   const ref = `sandbox_ca_${randomUUID()}`;
   await insertSandboxCapture(tx, { key, ref, chargeRef: charge.ref, amountMinor, isFinal });
   const capturedMinor = charge.capturedMinor + amountMinor;
   return succeeded(ref, isFinal || capturedMinor === charge.amountMinor ? capturedMinor : null);
 }
 
-/** Releases what is left of an authorised charge. One that is not authorised, or not any more, is left as it is. */
-export async function makeRelease(tx: Transaction, { gatewayRef }: ReleaseRequest): Promise<ReleaseOutcome> {
+/** Voids what is left of an authorised charge. One that is not authorised, or not any more, is left as it is. */
+export async function makeVoid(tx: Transaction, { gatewayRef }: VoidRequest): Promise<VoidOutcome> {
   const charge = await lockCharge(tx, gatewayRef);
   const capturedMinor =
-    charge?.status === 'authorized' ? await releaseCharge(tx, charge.ref) : (charge?.capturedMinor ?? 0);
-  return { status: 'released', capturedMinor };
+    charge?.status === 'authorized' ? await voidCharge(tx, charge.ref) : (charge?.capturedMinor ?? 0);
+  return { status: 'voided', capturedMinor };
 }
 
-function captureProblem(charge: SandboxCharge, amountMinor: number): string | null {
-  const { status, captureBefore, capturedMinor } = charge;
-  if (sandboxCard(charge.token).capture === 'refused') return 'the issuer of the card refuses it';
-  if (status === 'captured' || status === 'voided') return 'what was left of the authorisation is released';
-  if (status !== 'authorized') return 'the charge is not authorised';
-  if (captureBefore && captureBefore.getTime() <= Date.now()) return 'the authorisation has lapsed';
+function captureProblem(
+  charge: SandboxCharge,
+  amountMinor: number,
+): Pick<CaptureOutcome & { status: 'failed' }, 'reason' | 'isGone'> | null {
+  const { status, capturedMinor } = charge;
+  if (status === 'captured' || status === 'voided')
+    return { reason: 'what was left of the authorisation is voided', isGone: true };
+  if (status === 'authorized' && hasLapsed(charge))
+    return { reason: 'the authorisation has lapsed', isGone: true };
+  if (sandboxCard(charge.token).capture === 'refused') return { reason: 'the issuer of the card refuses it' };
+  if (status !== 'authorized') return { reason: 'the charge is not authorised' };
   if (amountMinor > charge.amountMinor - capturedMinor)
-    return `only ${charge.amountMinor - capturedMinor} minor units are left of the authorisation`;
+    return { reason: `only ${charge.amountMinor - capturedMinor} minor units are left of the authorisation` };
   return null;
 }
 

@@ -90,7 +90,7 @@ async function tell(tables: Database, { ref, key }: { ref: string; key: string }
     eventId: `sandbox_evt_act_${ref}`,
     type: 'charge.customer_acted',
     occurredAt: new Date(),
-    fact: { kind: 'charge', chargeRef: ref, paymentId: key },
+    fact: { kind: 'charge', hasEnded: false, chargeRef: ref, paymentId: key },
   });
   await updateActTold(tables, ref);
 }

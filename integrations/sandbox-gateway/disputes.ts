@@ -1,5 +1,5 @@
 import { applyGatewayEvent } from '../../domain/payments/gateway-events';
-import type { GatewayEvent } from '../../domain/payments/types';
+import type { GatewayEvent } from '../../domain/payments/gateway-event-types';
 import type { Database } from '../../platform/database/database';
 import type { Notice } from './teller';
 import { selectNextDispute, updateDisputeTold, type SandboxDispute } from './dispute-queries';

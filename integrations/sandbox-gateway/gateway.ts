@@ -4,14 +4,21 @@ import { openDatabase } from '../../platform/database/database';
 import type { Logger } from '../../platform/telemetry/log';
 import { gatewayUnavailable, keyReused } from '../../domain/payments/errors';
 import { ABANDONED } from '../../domain/payments/rules';
-import { makeCapture, makeRelease } from './captures';
+import { makeCapture, makeVoid } from './captures';
 import { sandboxCard, type SandboxCard } from './cards';
 import { authenticateIfDue, challengeUrl, nextAct } from './challenges';
 import { addDispute, nextDispute } from './disputes';
-import { abandonCharge, receiveCharge, selectCharge, type SandboxCall, type SandboxCharge } from './queries';
-import { makeRefund } from './refunds';
+import {
+  abandonCharge,
+  hasLapsed,
+  receiveCharge,
+  selectCharge,
+  type SandboxCall,
+  type SandboxCharge,
+} from './queries';
+import { findRefund, makeRefund } from './refunds';
 import { createTeller } from './teller';
-import type { ChargeOutcome, ChargeRequest, ClosableGateway } from '../../domain/payments/types';
+import type { ChargeOutcome, ChargeRequest, ClosableGateway } from '../../domain/payments/gateway';
 
 export interface SandboxGatewayOptions {
   /** The database that holds the schema `sandbox_gateway`. */
@@ -119,6 +126,10 @@ export function createSandboxGateway(options: SandboxGatewayOptions): ClosableGa
         return { status: 'requires_action', gatewayRef, nextAction: { type: 'redirect', url } };
       }
       case 'authorized':
+        if (hasLapsed(charge))
+          return charge.capturedMinor > 0
+            ? { status: 'captured', gatewayRef }
+            : { status: 'declined', gatewayRef, declineCode: 'authorization_expired' };
         return { status: 'authorized', gatewayRef, multicapture: true, captureBefore };
       case 'captured':
         return { status: 'captured', gatewayRef };
@@ -183,9 +194,11 @@ export function createSandboxGateway(options: SandboxGatewayOptions): ClosableGa
       return outcome;
     },
 
-    release: (request) => tables.transaction((tx) => makeRelease(tx, request)),
+    void: (request) => tables.transaction((tx) => makeVoid(tx, request)),
 
     refund: (request) => tables.transaction((tx) => makeRefund(tx, request, slowMs)),
+
+    findRefund: (request) => findRefund(tables, request),
 
     async close() {
       closing.abort();

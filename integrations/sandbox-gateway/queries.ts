@@ -1,7 +1,7 @@
 import { maybeOne, type Queryable, type Transaction } from '../../platform/database/database';
 
 /**
- * `received`: a call came in, and failed before there was an outcome; `voided`: what was authorised is released, and nothing of it was
+ * `received`: a call came in, and failed before there was an outcome; `voided`: what was authorised is not held any more, and nothing of it was
  * captured. One that is captured apart is `captured` when nothing more of it can be.
  */
 export const SANDBOX_CHARGE_STATUSES = [
@@ -34,6 +34,11 @@ export interface SandboxCharge {
   actsInMs: number | null;
   /** The customer has acted, and Holdfast was not told. */
   isUntold: boolean;
+}
+
+/** The time in which it could be captured is over. */
+export function hasLapsed({ captureBefore }: Pick<SandboxCharge, 'captureBefore'>): boolean {
+  return captureBefore !== null && captureBefore.getTime() <= Date.now();
 }
 
 const COLUMNS = `c.idempotency_key as key, c.ref, c.status, c.amount_minor as "amountMinor", c.currency, c.token,

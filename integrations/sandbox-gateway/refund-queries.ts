@@ -1,4 +1,4 @@
-import { execute, maybeOne, type Transaction } from '../../platform/database/database';
+import { execute, many, maybeOne, type Queryable, type Transaction } from '../../platform/database/database';
 
 export interface SandboxRefund {
   ref: string;
@@ -8,14 +8,25 @@ export interface SandboxRefund {
   msLeft: number | null;
 }
 
+const COLUMNS = `ref, charge_ref as "chargeRef", amount_minor as "amountMinor",
+       extract(epoch from fails_at - clock_timestamp())::float8 * 1000 as "msLeft"`;
+
 export function selectSandboxRefund(tx: Transaction, key: string): Promise<SandboxRefund | undefined> {
   return maybeOne<SandboxRefund>(
     tx,
     'sandbox_gateway.refund',
-    `select ref, charge_ref as "chargeRef", amount_minor as "amountMinor",
-       extract(epoch from fails_at - clock_timestamp())::float8 * 1000 as "msLeft"
-     from sandbox_gateway.refunds where idempotency_key = $1`,
+    `select ${COLUMNS} from sandbox_gateway.refunds where idempotency_key = $1`,
     [key],
+  );
+}
+
+/** Under any of these keys, the latest first. */
+export function selectSandboxRefunds(on: Queryable, keys: readonly string[]): Promise<SandboxRefund[]> {
+  return many<SandboxRefund>(
+    on,
+    'sandbox_gateway.refunds_of_keys',
+    `select ${COLUMNS} from sandbox_gateway.refunds where idempotency_key = any ($1::text[]) order by created_at desc, ref`,
+    [keys],
   );
 }
 

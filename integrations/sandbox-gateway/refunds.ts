@@ -1,11 +1,16 @@
 import { randomUUID } from 'node:crypto';
 import { keyReused, refundExceedsCapture, refundFailed } from '../../domain/payments/errors';
-import type { RefundOutcome, RefundRequest } from '../../domain/payments/types';
-import type { Transaction } from '../../platform/database/database';
+import type { RefundOutcome, RefundRequest } from '../../domain/payments/gateway';
+import type { Queryable, Transaction } from '../../platform/database/database';
 import { sandboxCard } from './cards';
 import { keyOf } from '../numbered-key';
 import { lockCharge } from './queries';
-import { insertSandboxRefund, selectSandboxRefund, type SandboxRefund } from './refund-queries';
+import {
+  insertSandboxRefund,
+  selectSandboxRefund,
+  selectSandboxRefunds,
+  type SandboxRefund,
+} from './refund-queries';
 
 /**
  * Gives back what was captured, once for each key.
@@ -35,6 +40,16 @@ export async function makeRefund(
   if (!(await insertSandboxRefund(tx, { key, ref, chargeRef: charge.ref, amountMinor, failsInMs })))
     throw refundExceedsCapture();
   return asOutcome({ ref, msLeft: failsInMs });
+}
+
+/** What became of a refund under any number of its key up to this one; null: none was made. */
+export async function findRefund(
+  on: Queryable,
+  { refundId, keyNumber }: RefundRequest,
+): Promise<RefundOutcome | null> {
+  const keys = Array.from({ length: keyNumber }, (_, index) => keyOf(refundId, index + 1));
+  const found = (await selectSandboxRefunds(on, keys)).map(asOutcome);
+  return found.find(({ status }) => status !== 'failed') ?? found[0] ?? null;
 }
 
 function asOutcome({ ref: gatewayRef, msLeft }: Pick<SandboxRefund, 'ref' | 'msLeft'>): RefundOutcome {

@@ -8,14 +8,14 @@ import type {
   CaptureRequest,
   KeySpent,
   PaymentGateway,
-  ReleaseRequest,
-} from '../../domain/payments/types';
+  VoidRequest,
+} from '../../domain/payments/gateway';
 
 /**
- * Captures of authorised charges at Stripe, and the release of what is left (https://docs.stripe.com/payments/multicapture). What was
+ * Captures of authorised charges at Stripe, and the void of what is left (https://docs.stripe.com/payments/multicapture). What was
  * taken is read from the intent before anything is asked: Stripe may forget an idempotency key after 24 hours.
  */
-export function createCaptures(stripe: Stripe, log: Logger): Pick<PaymentGateway, 'capture' | 'release'> {
+export function createCaptures(stripe: Stripe, log: Logger): Pick<PaymentGateway, 'capture' | 'void'> {
   const read = (ref: string) => stripe.paymentIntents.retrieve(ref);
 
   async function captureOrFind(request: CaptureRequest): Promise<CaptureOutcome | KeySpent> {
@@ -43,7 +43,7 @@ export function createCaptures(stripe: Stripe, log: Logger): Pick<PaymentGateway
       : stripe.paymentIntents.cancel(intent.id);
   }
 
-  async function releaseOrFind({ gatewayRef }: ReleaseRequest): Promise<Stripe.PaymentIntent> {
+  async function voidOrFind({ gatewayRef }: VoidRequest): Promise<Stripe.PaymentIntent> {
     const intent = await read(gatewayRef);
     if (hasEnded(intent)) return intent;
     try {
@@ -67,10 +67,10 @@ export function createCaptures(stripe: Stripe, log: Logger): Pick<PaymentGateway
       }
     },
 
-    async release(request) {
+    async void(request) {
       try {
-        const { amount_received: received } = await releaseOrFind(request);
-        return { status: 'released', capturedMinor: isoAmount(received, request.currency) };
+        const { amount_received: received } = await voidOrFind(request);
+        return { status: 'voided', capturedMinor: isoAmount(received, request.currency) };
       } catch (error) {
         throw asThrown(error, request.paymentId);
       }
@@ -89,6 +89,7 @@ function outcomeIn(intent: Stripe.PaymentIntent, request: CaptureRequest): Captu
   return {
     status: 'failed',
     reason: `Stripe says that the charge is ${intent.status}${why}: ${received}, and nothing more can be.`,
+    isGone: true,
   };
 }
 

@@ -12,7 +12,7 @@ import {
   isStoredFailure,
   WITH_CHARGE,
 } from './outcome';
-import type { ChargeOutcome, ChargeRequest, PaymentGateway } from '../../domain/payments/types';
+import type { ChargeOutcome, ChargeRequest, PaymentGateway } from '../../domain/payments/gateway';
 
 const AUTHENTICATION_REQUIRED = 'authentication_required';
 

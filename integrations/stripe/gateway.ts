@@ -6,7 +6,7 @@ import { amountProblem } from './amounts';
 import { createCaptures } from './captures';
 import { createCharges } from './charges';
 import { createRefunds } from './refunds';
-import type { ClosableGateway } from '../../domain/payments/types';
+import type { ClosableGateway } from '../../domain/payments/gateway';
 
 export interface StripeGatewayOptions {
   apiKey: string;

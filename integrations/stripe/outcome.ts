@@ -1,7 +1,7 @@
 import Stripe from 'stripe';
 import { gatewayUnavailable, keyReused } from '../../domain/payments/errors';
 import { ABANDONED } from '../../domain/payments/rules';
-import type { ChargeOutcome } from '../../domain/payments/types';
+import type { ChargeOutcome } from '../../domain/payments/gateway';
 
 type Declined = Extract<ChargeOutcome, { status: 'declined' }>;
 

@@ -3,10 +3,13 @@ import type { Logger } from '../../platform/telemetry/log';
 import { isoAmount, stripeAmount } from './amounts';
 import { keyOf } from '../numbered-key';
 import { asThrown, isRefusal, isStoredFailure, wordsOf } from './outcome';
-import type { KeySpent, PaymentGateway, RefundOutcome, RefundRequest } from '../../domain/payments/types';
+import type { KeySpent, PaymentGateway, RefundOutcome, RefundRequest } from '../../domain/payments/gateway';
+
+/** More than one charge has. */
+const MOST_REFUNDS = 10_000;
 
 /** Refunds at Stripe. Its list of them is read before one is made: Stripe may forget an idempotency key after 24 hours. */
-export function createRefunds(stripe: Stripe, log: Logger): Pick<PaymentGateway, 'refund'> {
+export function createRefunds(stripe: Stripe, log: Logger): Pick<PaymentGateway, 'refund' | 'findRefund'> {
   /**
    * What became of earlier tries of this refund, also of one that a person made with its id: one that stands, else one that
    * failed under this number of its key.
@@ -66,6 +69,18 @@ export function createRefunds(stripe: Stripe, log: Logger): Pick<PaymentGateway,
       } catch (error) {
         if (isRefusal(error)) return refused(request, error);
         throw asThrown(error, request.refundId);
+      }
+    },
+
+    async findRefund({ refundId, gatewayRef }) {
+      try {
+        const list = stripe.refunds.list({ payment_intent: gatewayRef, limit: 100 });
+        const all = await list.autoPagingToArray({ limit: MOST_REFUNDS });
+        const ours = all.filter(({ metadata }) => metadata?.refundId === refundId);
+        const found = ours.find(stands) ?? ours[0];
+        return found ? asOutcome(found) : null;
+      } catch (error) {
+        throw asThrown(error, refundId);
       }
     },
   };

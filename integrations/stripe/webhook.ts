@@ -1,6 +1,7 @@
 import Stripe from 'stripe';
 import { z } from 'zod';
-import type { DisputeStatus, GatewayEvent, GatewayFact, GatewayWebhook } from '../../domain/payments/types';
+import type { GatewayEvent, GatewayFact, GatewayWebhook } from '../../domain/payments/gateway-event-types';
+import type { DisputeStatus } from '../../domain/payments/types';
 import type { SignatureVerdict } from '../../platform/webhook-signature';
 import type { Logger } from '../../platform/telemetry/log';
 import { isoAmount, isWholeInIso } from './amounts';
@@ -27,7 +28,7 @@ const event = z.object({
   created: seconds,
   data: z.object({ object: z.looseObject({ object: z.string() }) }),
 });
-const intent = z.object({ id: z.string(), metadata });
+const intent = z.object({ id: z.string(), status: z.string().nullish(), metadata });
 const refund = z.object({
   id: z.string(),
   payment_intent: reference,
@@ -144,7 +145,9 @@ function factOf(type: string, told: { object: string }): GatewayFact | null {
 
 function chargeFact(told: unknown): GatewayFact | null {
   const { data } = intent.safeParse(told);
-  return data ? { kind: 'charge', chargeRef: data.id, paymentId: data.metadata.paymentId ?? null } : null;
+  if (!data) return null;
+  const hasEnded = data.status === 'canceled' || data.status === 'succeeded';
+  return { kind: 'charge', hasEnded, chargeRef: data.id, paymentId: data.metadata.paymentId ?? null };
 }
 
 function refundFact(told: unknown): GatewayFact | null {

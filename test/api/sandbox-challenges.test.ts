@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { request, type IncomingMessage } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { createSandboxGateway } from '../../integrations/sandbox-gateway/gateway';
-import type { ChargeOutcome, ChargeRequest, ClosableGateway } from '../../domain/payments/types';
+import type { ChargeOutcome, ChargeRequest, ClosableGateway } from '../../domain/payments/gateway';
 import { CAPTURED_NOW } from '../payments/charge-terms';
 import { insertOrder, insertPayment } from '../payments/orders';
 import { expectInvariants } from '../support/invariants';

@@ -13,7 +13,7 @@ import { cutUnits } from '../../domain/ordering/cuts/cut';
 import { readCut, requestCut } from '../../domain/ordering/cuts/request';
 import { expireReservation } from '../../domain/ordering/expire';
 import { settleAuthorizations } from '../../domain/ordering/capture';
-import { beginCharge, settleCharge } from '../../domain/ordering/pay';
+import { beginCharge } from '../../domain/ordering/pay';
 import { existingProgress, readProgress } from '../../domain/ordering/progress';
 import { releaseStoppedShipments } from '../../domain/ordering/release-stopped';
 import { decideReview } from '../../domain/ordering/review';
@@ -23,7 +23,7 @@ import { orderPaymentId } from '../../domain/orders/ids';
 import { readOrderInput, readSourcing } from '../../domain/orders/views';
 import type { ShipTo } from '../../domain/stock/sourcing/types';
 import { newId } from '../../platform/ids';
-import { CHARGE_TERMS, eventTypes } from '../support/fixtures';
+import { eventTypes } from '../support/fixtures';
 import { expectInvariants } from '../support/invariants';
 import { waitFor } from '../support/wait';
 import {
@@ -43,6 +43,7 @@ import {
   twice,
   viewOf,
   type OrderShop,
+  settleCharge,
 } from './support';
 
 let shop: OrderShop;
@@ -124,7 +125,7 @@ function authorise(orderId: string, attempt: number) {
   const paymentId = orderPaymentId(orderId, attempt);
   const gatewayRef = `ref-${paymentId}`;
   const outcome = { status: 'authorized', gatewayRef, multicapture: true, captureBefore: null } as const;
-  return settleCharge(shop.db, { paymentId, outcome, carrier: CARRIER, ...CHARGE_TERMS });
+  return settleCharge(shop.db, { paymentId, outcome });
 }
 
 /** Units of an order by SKU: reserved, waiting, cancelled. */

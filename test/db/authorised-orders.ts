@@ -12,7 +12,7 @@ import { existingProgress } from '../../domain/ordering/progress';
 import { releaseStoppedShipments } from '../../domain/ordering/release-stopped';
 import { nextStep, type NextStep } from '../../domain/ordering/rules';
 import type { OrderInput } from '../../domain/orders/types';
-import type { ClosableGateway, PaymentGateway } from '../../domain/payments/types';
+import type { ClosableGateway, PaymentGateway } from '../../domain/payments/gateway';
 import { createSandboxGateway } from '../../integrations/sandbox-gateway/gateway';
 import { newId } from '../../platform/ids';
 import { CHARGE_TERMS } from '../support/fixtures';

@@ -1,14 +1,22 @@
 import { isLastParcel, settleAuthorizations } from '../../domain/ordering/capture';
-import { settleCharge } from '../../domain/ordering/pay';
 import { existingProgress } from '../../domain/ordering/progress';
 import { orderPaymentId } from '../../domain/orders/ids';
 import { askCapture } from '../../domain/payments/captures';
 import { settleCaptureByHand } from '../../domain/payments/captures-by-hand';
-import { askRelease } from '../../domain/payments/release';
-import type { CaptureRequest, PaymentGateway } from '../../domain/payments/types';
-import { gatewayAskedLongAgo, CHARGE_TERMS } from '../support/fixtures';
+import { askVoid } from '../../domain/payments/void';
+import type { CaptureRequest, PaymentGateway } from '../../domain/payments/gateway';
+import { gatewayAskedLongAgo } from '../support/fixtures';
 import { expectInvariants } from '../support/invariants';
-import { CARRIER, giveBack, openOrderShop, orderOf, PAYMENT, ship, viewOf, type OrderShop } from './support';
+import {
+  giveBack,
+  openOrderShop,
+  orderOf,
+  PAYMENT,
+  settleCharge,
+  ship,
+  viewOf,
+  type OrderShop,
+} from './support';
 
 let shop: OrderShop;
 
@@ -26,7 +34,7 @@ async function placeAndShip(captureBefore: Date | null = null): Promise<string> 
   await shop.place(order);
   const outcome = { status: 'authorized', gatewayRef: 'ref', multicapture: true, captureBefore } as const;
   const paymentId = orderPaymentId(orderId, 1);
-  await settleCharge(shop.db, { paymentId, outcome, carrier: CARRIER, ...CHARGE_TERMS });
+  await settleCharge(shop.db, { paymentId, outcome });
   for (const warehouse of ['AMS', 'BER']) await ship(shop.db, orderId, warehouse, 'picked_up');
   await settleAuthorizations(shop.db, orderId);
   return orderId;
@@ -47,9 +55,9 @@ function settledMeanwhile() {
       }
       return { status: 'succeeded', gatewayRef: null, endedMinor: isFinal ? takenMinor() : null };
     },
-    release() {
+    void() {
       if (state.isAway) return Promise.reject(new Error('away'));
-      return Promise.resolve({ status: 'released', capturedMinor: takenMinor() });
+      return Promise.resolve({ status: 'voided', capturedMinor: takenMinor() });
     },
   };
   // Any other call fails the test.
@@ -73,12 +81,12 @@ async function captureAll(orderId: string, { deps, taken }: Gateway): Promise<vo
   ]);
 }
 
-test('what the gateway took although a person settled it otherwise goes back once the rest is released', async () => {
+test('what the gateway took although a person settled it otherwise goes back once the rest is voided', async () => {
   const orderId = await placeAndShip();
   const gateway = settledMeanwhile();
   await captureAll(orderId, gateway);
   await settleAuthorizations(shop.db, orderId);
-  await askRelease(gateway.deps, orderPaymentId(orderId, 1));
+  await askVoid(gateway.deps, orderPaymentId(orderId, 1));
 
   const { payment, refunds, attention } = await viewOf(shop.db, orderId);
   expect(payment).toMatchObject({ status: 'captured', capturedMinor: 2_000 });
@@ -94,22 +102,22 @@ test('a refund of more than is known to be captured waits until the gateway says
   expect(await asked(orderId, 'refund')).toEqual([]);
   await settleAuthorizations(shop.db, orderId);
   expect(await asked(orderId, 'refund')).toEqual([]);
-  await askRelease(gateway.deps, orderPaymentId(orderId, 1));
+  await askVoid(gateway.deps, orderPaymentId(orderId, 1));
   expect(await asked(orderId, 'refund')).toHaveLength(2);
 });
 
-test('an authorisation that has lapsed is not released unheard where a person settled a capture of it', async () => {
+test('an authorisation that has lapsed is not voided unheard where a person settled a capture of it', async () => {
   const orderId = await placeAndShip(new Date(Date.now() - 1_000));
   const gateway = settledMeanwhile();
   await captureAll(orderId, gateway);
   await settleAuthorizations(shop.db, orderId);
   gateway.state.isAway = true;
-  await askRelease(gateway.deps, orderPaymentId(orderId, 1));
+  await askVoid(gateway.deps, orderPaymentId(orderId, 1));
   expect((await viewOf(shop.db, orderId)).payment).toMatchObject({ capturedMinor: 1_000 });
-  expect(await asked(orderId, 'release')).toHaveLength(1);
+  expect(await asked(orderId, 'void')).toHaveLength(1);
 
   gateway.state.isAway = false;
-  await askRelease(gateway.deps, orderPaymentId(orderId, 1));
+  await askVoid(gateway.deps, orderPaymentId(orderId, 1));
   expect((await viewOf(shop.db, orderId)).payment).toMatchObject({
     status: 'captured',
     capturedMinor: 2_000,

@@ -12,7 +12,7 @@ import { settleChargeByHand } from '../../domain/ordering/settle-charge-by-hand'
 import { askCapture } from '../../domain/payments/captures';
 import { retryCapture, settleCaptureByHand } from '../../domain/payments/captures-by-hand';
 import { requestRefund } from '../../domain/payments/refunds-by-hand';
-import type { CaptureRequest, ClosableGateway } from '../../domain/payments/types';
+import type { CaptureRequest, ClosableGateway } from '../../domain/payments/gateway';
 import { createStripeGateway } from '../../integrations/stripe/gateway';
 import { readSettings } from '../../platform/config';
 import { newId } from '../../platform/ids';
@@ -72,7 +72,7 @@ const endAttention = (orderId: string) =>
   );
 
 describe('an order whose money is taken on shipment', () => {
-  test('whose authorisation is being released says so, and paying it again is no success', async () => {
+  test('whose authorisation is being voided says so, and paying it again is no success', async () => {
     const sku = await shop.product({ AMS: 1 });
     const orderId = await shop.authorised({ [sku]: 1 });
     const attempt = async () => {
@@ -86,12 +86,12 @@ describe('an order whose money is taken on shipment', () => {
       status: 200,
       body: { status: 'authorized' },
     });
-    expect((await attempt()).payment).not.toHaveProperty('releasing');
+    expect((await attempt()).payment).not.toHaveProperty('voiding');
     await requestCancel(shop.db, { orderId, reason: 'enough' });
-    const away = { ...shop.gateway, release: () => Promise.reject(new Error('away')) };
+    const away = { ...shop.gateway, void: () => Promise.reject(new Error('away')) };
     await shop.carryOn(orderId, { gateway: away });
     const given = await attempt();
-    expect(given.payment).toMatchObject({ status: 'authorized', releasing: true });
+    expect(given.payment).toMatchObject({ status: 'authorized', voiding: true });
     const refusal = expect.objectContaining({
       code: 'ORDER_NOT_PAYABLE',
       details: { payment: given.payment },
@@ -134,7 +134,7 @@ describe('an order whose money is taken on shipment', () => {
     expect((await viewsOf(orderId)).map(({ shipmentId }) => shipmentId).sort()).toEqual(
       shipments.map(({ id }) => id).sort(),
     );
-    expect(await eventTypes(shop.db, orderId)).not.toContain('payment_released');
+    expect(await eventTypes(shop.db, orderId)).not.toContain('payment_voided');
     expect(await levelsOf(shop.db, sku)).toEqual({});
   });
 
@@ -147,7 +147,7 @@ describe('an order whose money is taken on shipment', () => {
       { status: 'captured', captured: 1_000, captures: [[1_000, 'succeeded']] },
     ]);
     expect(await viewOf(shop.db, orderId)).toMatchObject({ status: 'fulfilled', refunds: [] });
-    expect(await eventTypes(shop.db, orderId)).toContain('payment_released');
+    expect(await eventTypes(shop.db, orderId)).toContain('payment_voided');
   });
 
   test('of which a unit is cut before booking is charged less', async () => {
@@ -168,7 +168,7 @@ describe('an order whose money is taken on shipment', () => {
     const sku = await shop.product({ AMS: 1 });
     const orderId = await shop.authorised({ [sku]: 1 });
     await requestCancel(shop.db, { orderId, reason: 'changed my mind' });
-    const away = { ...shop.gateway, release: () => Promise.reject(new Error('away')) };
+    const away = { ...shop.gateway, void: () => Promise.reject(new Error('away')) };
     for (let tries = 0; tries < 6; tries++) await shop.letRetry(orderId, { gateway: away });
     expect(await levelsOf(shop.db, sku)).toEqual({ AMS: [1, 0] });
     const [payment] = (await viewOf(shop.db, orderId)).payments;
@@ -185,7 +185,7 @@ describe('an order whose money is taken on shipment', () => {
       const { orderId } = await twoParcels();
       if (isPartShipped) await shop.pickUp(orderId, 'AMS');
       await requestCancel(shop.db, { orderId, reason: 'changed my mind' });
-      const gateway = { ...shop.gateway, release: () => Promise.reject(new Error('away')) };
+      const gateway = { ...shop.gateway, void: () => Promise.reject(new Error('away')) };
       await shop.carryOn(orderId, { gateway });
       await shop.db.pool.query(
         `update payments set capture_before = clock_timestamp() - interval '1 day' where order_id = $1`,
@@ -575,7 +575,7 @@ describe('a capture', () => {
     );
   });
 
-  test('for which the customer paid elsewhere is settled by hand, once, and the authorisation is released', async () => {
+  test('for which the customer paid elsewhere is settled by hand, once, and the authorisation is voided', async () => {
     const { orderId, captureId } = await refused();
     const settlement = { captureId, outcome: 'made_elsewhere' as const, reference: 'T-1', ...BY };
     const first = await settleCaptureByHand(shop.db, settlement);
@@ -625,7 +625,7 @@ describe('a capture', () => {
   });
 
   test.each([true, false])(
-    'that the gateway makes after a person settled it is told, and its money goes back with the release: final %s',
+    'that the gateway makes after a person settled it is told, and its money goes back with the void: final %s',
     async (isFinal) => {
       const sku = await shop.product({ AMS: 1 });
       const orderId = await shop.authorised({ [sku]: 1 });
@@ -737,7 +737,7 @@ describe('a capture', () => {
   });
 });
 
-test('what somebody captured at the gateway besides goes back when the rest is released', async () => {
+test('what somebody captured at the gateway besides goes back when the rest is voided', async () => {
   const { orderId } = await twoParcels();
   await shop.pickUp(orderId, 'AMS');
   const { rows } = await shop.db.pool.query<{ id: string; ref: string }>(

@@ -1,7 +1,7 @@
 import { askGateway } from '../../domain/ordering/ask-gateway';
 import { requestCancel } from '../../domain/ordering/cancel';
 import { settleChargeByHand } from '../../domain/ordering/settle-charge-by-hand';
-import type { PaymentGateway } from '../../domain/payments/types';
+import type { PaymentGateway } from '../../domain/payments/gateway';
 import { answerPage, type ChallengeAnswer } from '../../integrations/sandbox-gateway/challenges';
 import { openDatabase, type Database } from '../../platform/database/database';
 import { newId } from '../../platform/ids';

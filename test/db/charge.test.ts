@@ -1,13 +1,12 @@
 import { abandonReservation } from '../../domain/ordering/cancel';
-import { beginCharge, settleCharge } from '../../domain/ordering/pay';
+import { beginCharge } from '../../domain/ordering/pay';
 import { existingProgress } from '../../domain/ordering/progress';
 import { orderPaymentId } from '../../domain/orders/ids';
 import { newId } from '../../platform/ids';
-import { CHARGE_TERMS, eventTypes } from '../support/fixtures';
+import { eventTypes } from '../support/fixtures';
 import { expectInvariants } from '../support/invariants';
 import {
   capture,
-  CARRIER,
   decline,
   levelsOf,
   makeDue,
@@ -19,6 +18,7 @@ import {
   twice,
   viewOf,
   type OrderShop,
+  settleCharge,
 } from './support';
 
 let shop: OrderShop;
@@ -176,9 +176,7 @@ describe('a charge', () => {
   test('that is unknown is an error', async () => {
     const paymentId = newId();
     const outcome = { status: 'captured', gatewayRef: 'r' } as const;
-    await expect(
-      settleCharge(shop.db, { paymentId, outcome, carrier: CARRIER, ...CHARGE_TERMS }),
-    ).rejects.toMatchObject({
+    await expect(settleCharge(shop.db, { paymentId, outcome })).rejects.toMatchObject({
       code: 'PAYMENT_NOT_FOUND',
     });
   });

@@ -1,4 +1,3 @@
-import { CHARGE_TERMS } from '../support/fixtures';
 import { askToStop, beginStops } from '../../domain/fulfilment/stop';
 import { createWarehouseDirectory } from '../../domain/catalog/warehouses';
 import { createOrderAmender } from '../../domain/ordering/amendments/amend';
@@ -11,7 +10,7 @@ import {
   requestCancel,
 } from '../../domain/ordering/cancel';
 import { expireReservation, giveUpBackorders } from '../../domain/ordering/expire';
-import { beginCharge, settleCharge } from '../../domain/ordering/pay';
+import { beginCharge } from '../../domain/ordering/pay';
 import { readProgress } from '../../domain/ordering/progress';
 import { cutUnits } from '../../domain/ordering/cuts/cut';
 import { requestCut } from '../../domain/ordering/cuts/request';
@@ -41,6 +40,7 @@ import {
   receive,
   viewOf,
   type OrderShop,
+  settleCharge,
 } from './support';
 
 let shop: OrderShop;
@@ -136,12 +136,12 @@ const STEPS: Record<string, (order: Rich) => Promise<Step> | Step> = {
     const request = { orderId, reservationId, updateId: newId(), payment: null };
     return () => beginCharge(shop.db, { ...request, gateway: 'sandbox', attemptLimit: 10 });
   },
-  settleCharge: async ({ orderId }) => {
+  recordChargeOutcome: async ({ orderId }) => {
     const begun = await pay(shop.db, orderId);
     if (!begun.begun) throw new Error(begun.code);
     return () => captured(begun.paymentId);
   },
-  'settleCharge, of a reservation that was given up': async ({ orderId }) => {
+  'recordChargeOutcome, of a reservation that was given up': async ({ orderId }) => {
     const begun = await pay(shop.db, orderId);
     if (!begun.begun) throw new Error(begun.code);
     await cancelUndelivered(shop.db, orderId);
@@ -237,7 +237,7 @@ async function amendTo(orderId: string, skus: readonly string[], quantity: numbe
 
 function captured(paymentId: string) {
   const outcome = { status: 'captured', gatewayRef: `ref-${paymentId}` } as const;
-  return settleCharge(shop.db, { paymentId, outcome, carrier: CARRIER, ...CHARGE_TERMS });
+  return settleCharge(shop.db, { paymentId, outcome });
 }
 
 /** The same to an order that is reviewed. */
@@ -267,7 +267,7 @@ const STEPS_OF_REVIEW: typeof STEPS = {
     await requestCut(shop.db, { orderId, requestId: newId(), items, reason: null });
     return () => cutUnits(shop.db, orderId);
   },
-  'settleCharge, in review': async ({ orderId }) => {
+  'recordChargeOutcome, in review': async ({ orderId }) => {
     const begun = await pay(shop.db, orderId);
     if (!begun.begun) throw new Error(begun.code);
     return () => captured(begun.paymentId);

@@ -1,6 +1,6 @@
 import { CHARGE_TERMS } from '../support/fixtures';
 import { createSandboxGateway } from '../../integrations/sandbox-gateway/gateway';
-import type { ClosableGateway } from '../../domain/payments/types';
+import type { ClosableGateway } from '../../domain/payments/gateway';
 import { claimShipments, recordBookings } from '../../domain/fulfilment/book';
 import { askToStop } from '../../domain/fulfilment/stop';
 import type { Carrier } from '../../domain/fulfilment/types';

@@ -4,7 +4,7 @@ import { cancelUndelivered } from '../../domain/ordering/cancel';
 import { readProgress } from '../../domain/ordering/progress';
 import { releaseStoppedShipments } from '../../domain/ordering/release-stopped';
 import { nextStep } from '../../domain/ordering/rules';
-import type { ClosableGateway, PaymentGateway } from '../../domain/payments/types';
+import type { ClosableGateway, PaymentGateway } from '../../domain/payments/gateway';
 import { CHARGE_TERMS, eventTypes } from '../support/fixtures';
 import { expectAtRest, expectInvariants } from '../support/invariants';
 import { testLogger } from '../support/servers';

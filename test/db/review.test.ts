@@ -4,7 +4,6 @@ import { actOnLapse, isLastParcel, settleAuthorizations } from '../../domain/ord
 import { cutUnits } from '../../domain/ordering/cuts/cut';
 import { requestCut } from '../../domain/ordering/cuts/request';
 import { expireReservation } from '../../domain/ordering/expire';
-import { settleCharge } from '../../domain/ordering/pay';
 import { readProgress } from '../../domain/ordering/progress';
 import { decideReview, decideReviewByDeadline } from '../../domain/ordering/review';
 import { nextStep } from '../../domain/ordering/rules';
@@ -13,9 +12,9 @@ import { resolveAttention } from '../../domain/orders/attention';
 import { orderPaymentId } from '../../domain/orders/ids';
 import type { OrderInput, ReviewOutcome, ReviewTerms } from '../../domain/orders/types';
 import { askCapture } from '../../domain/payments/captures';
-import type { CaptureRequest, GatewayNamed } from '../../domain/payments/types';
+import type { CaptureRequest, GatewayNamed } from '../../domain/payments/gateway';
 import { newId } from '../../platform/ids';
-import { CHARGE_TERMS, eventTypes } from '../support/fixtures';
+import { eventTypes } from '../support/fixtures';
 import { expectInvariants } from '../support/invariants';
 import { waitFor } from '../support/wait';
 import {
@@ -31,6 +30,7 @@ import {
   receive,
   viewOf,
   type OrderShop,
+  settleCharge,
 } from './support';
 
 let shop: OrderShop;
@@ -62,7 +62,7 @@ function authorize(orderId: string, attempt = 1) {
     multicapture: true,
     captureBefore: null,
   } as const;
-  return settleCharge(shop.db, { paymentId, outcome, carrier: CARRIER, ...CHARGE_TERMS });
+  return settleCharge(shop.db, { paymentId, outcome });
 }
 
 /** All of it is captured although the order is reviewed: its authorisation was about to lapse. */
@@ -341,11 +341,11 @@ describe('rejected', () => {
     expect(await fingerprintOf(shop.db)).toEqual(before);
   });
 
-  test('its money is to be released', async () => {
+  test('its money is to be voided', async () => {
     const { orderId } = await inReview();
     await decide(orderId, 'rejected');
     await cancelUndelivered(shop.db, orderId);
-    expect((await settleAuthorizations(shop.db, orderId)).asks).toMatchObject([{ kind: 'release' }]);
+    expect((await settleAuthorizations(shop.db, orderId)).asks).toMatchObject([{ kind: 'void' }]);
   });
 
   test('what was charged in the review and is authorised after it does not ship', async () => {

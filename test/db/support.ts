@@ -6,7 +6,7 @@ import { applyCarrierEvents } from '../../domain/fulfilment/carrier-updates';
 import { recordBookings } from '../../domain/fulfilment/book';
 import type { Carrier, CarrierEventType } from '../../domain/fulfilment/types';
 import { cancelUndelivered, concludeCancel, requestCancel } from '../../domain/ordering/cancel';
-import { beginCharge, settleCharge, type BeginChargeResult } from '../../domain/ordering/pay';
+import { beginCharge, recordChargeOutcome, type BeginChargeResult } from '../../domain/ordering/pay';
 import { releaseStoppedShipments } from '../../domain/ordering/release-stopped';
 import { existingProgress } from '../../domain/ordering/progress';
 import { nextStep } from '../../domain/ordering/rules';
@@ -184,20 +184,26 @@ export function pay(
   });
 }
 
+/** What the gateway says of a charge is recorded, as `askGateway` does; the order since. */
+export async function settleCharge(
+  db: Database,
+  { paymentId, outcome }: Pick<Parameters<typeof recordChargeOutcome>[1], 'paymentId' | 'outcome'>,
+): Promise<OrderProgress> {
+  return existingProgress(
+    db,
+    await recordChargeOutcome(db, { paymentId, outcome, carrier: CARRIER, ...CHARGE_TERMS }),
+  );
+}
+
 export function capture(db: Database, orderId: string, attempt = 1): Promise<OrderProgress> {
   const paymentId = orderPaymentId(orderId, attempt);
   const outcome = { status: 'captured', gatewayRef: `ref-${paymentId}` } as const;
-  return settleCharge(db, { paymentId, outcome, carrier: CARRIER, ...CHARGE_TERMS });
+  return settleCharge(db, { paymentId, outcome });
 }
 
 export function decline(db: Database, orderId: string, attempt = 1): Promise<OrderProgress> {
   const outcome = { status: 'declined', gatewayRef: null, declineCode: 'card_declined' } as const;
-  return settleCharge(db, {
-    paymentId: orderPaymentId(orderId, attempt),
-    outcome,
-    carrier: CARRIER,
-    ...CHARGE_TERMS,
-  });
+  return settleCharge(db, { paymentId: orderPaymentId(orderId, attempt), outcome });
 }
 
 /** Books an order's shipment from `warehouse` at the carrier, and tells what then happens to it. */

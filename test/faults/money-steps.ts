@@ -55,14 +55,14 @@ export const COURSES = {
     ends: PAID,
     answers: [201],
   }),
-  'is released': course({
+  'is voided': course({
     body: { payment: card('tok_ok'), capture: 'on_shipment' },
     prepare: (order) => order.untilBooked(),
     push: (order) => order.cancel(),
     ends: { status: 'cancelled', payments: ['voided 0 back 0'] },
     answers: [201, 200],
   }),
-  'is captured for one parcel, and the rest released': course({
+  'is captured for one parcel, and the rest voided': course({
     body: { payment: card('tok_ok'), capture: 'on_shipment' },
     isInTwoParcels: true,
     async prepare(order) {
@@ -167,13 +167,13 @@ export const MONEY_IN: readonly MoneyStep[] = [
 
 /** Steps of giving it up, or back. */
 export const MONEY_OUT: readonly MoneyStep[] = [
-  ['its release is planned', 'is released', payments(becomes('void_planned')), BOTH],
-  ['its release is claimed', 'is released', payments(`new.status = 'void_planned' and ${CLAIMED}`), BOTH],
-  ['the gateway releases', 'is released', charges(becomes('voided')), LATE],
-  ['its release is recorded', 'is released', payments(becomes('voided')), BOTH],
+  ['its void is planned', 'is voided', payments(becomes('void_planned')), BOTH],
+  ['its void is claimed', 'is voided', payments(`new.status = 'void_planned' and ${CLAIMED}`), BOTH],
+  ['the gateway voids', 'is voided', charges(becomes('voided')), LATE],
+  ['its void is recorded', 'is voided', payments(becomes('voided')), BOTH],
   [
-    'the release of the rest is recorded',
-    'is captured for one parcel, and the rest released',
+    'the void of the rest is recorded',
+    'is captured for one parcel, and the rest voided',
     payments(becomes('captured')),
     BOTH,
   ],

@@ -5,7 +5,7 @@ import { createPaymentActivities, type PaymentActivities } from '../../activitie
 import { onlyGateway } from '../../integrations/gateways';
 import { createSandboxGateway } from '../../integrations/sandbox-gateway/gateway';
 import type { OrderProgress } from '../../domain/ordering/types';
-import type { ClosableGateway } from '../../domain/payments/types';
+import type { ClosableGateway } from '../../domain/payments/gateway';
 import { newId } from '../../platform/ids';
 import { CHARGE_TERMS, openTestShop, type TestShop } from '../support/fixtures';
 import { expectInvariants } from '../support/invariants';

@@ -2,9 +2,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Registry } from 'prom-client';
 import { askGateway, type AskRequest } from '../../domain/ordering/ask-gateway';
 import { cancelUndelivered } from '../../domain/ordering/cancel';
-import { beginCharge, settleCharge } from '../../domain/ordering/pay';
+import { beginCharge, recordChargeOutcome } from '../../domain/ordering/pay';
 import type { OrderProgress } from '../../domain/ordering/types';
-import type { ClosableGateway, GatewayNamed, PaymentGateway } from '../../domain/payments/types';
+import type { ClosableGateway, GatewayNamed, PaymentGateway } from '../../domain/payments/gateway';
 import { createGatewayMetrics } from '../../integrations/gateway-metrics';
 import { onlyGateway, openGateways } from '../../integrations/gateways';
 import { createSandboxGateway } from '../../integrations/sandbox-gateway/gateway';
@@ -287,7 +287,12 @@ describe('asking about a charge', () => {
     await cancelUndelivered(shop.db, order.orderId);
     const outcome = { status: 'captured', gatewayRef: 'ref-late' } as const;
     const settle = () =>
-      settleCharge(shop.db, { paymentId: order.paymentId, outcome, carrier: 'sandbox', ...CHARGE_TERMS });
+      recordChargeOutcome(shop.db, {
+        paymentId: order.paymentId,
+        outcome,
+        carrier: 'sandbox',
+        ...CHARGE_TERMS,
+      });
     await Promise.all([settle(), settle()]);
     await settle();
     expect(await refundsOf(shop.db, order.orderId)).toMatchObject([{ amountMinor: order.amountMinor }]);

@@ -1,4 +1,4 @@
-import type { ChargeRequest } from '../../domain/payments/types';
+import type { ChargeRequest } from '../../domain/payments/gateway';
 
 /** Of a charge that is captured at once, by a customer who is there and cannot be sent anywhere. */
 export const CAPTURED_NOW = {

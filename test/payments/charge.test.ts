@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { executeCharge, markUnknown } from '../../domain/payments/charge';
 import { onlyGateway } from '../../integrations/gateways';
 import { createSandboxGateway } from '../../integrations/sandbox-gateway/gateway';
-import type { ChargeOutcome, ClosableGateway } from '../../domain/payments/types';
+import type { ChargeOutcome, ClosableGateway } from '../../domain/payments/gateway';
 import { eventTypes, openTestShop, type TestShop } from '../support/fixtures';
 import { testLogger } from '../support/servers';
 import { waitFor } from '../support/wait';

@@ -2,7 +2,7 @@ import { Registry } from 'prom-client';
 import { withBreaker } from '../../integrations/gateway-breaker';
 import { BREAKER_STATES, createGatewayMetrics } from '../../integrations/gateway-metrics';
 import { refundFailed, keyReused, gatewayUnavailable } from '../../domain/payments/errors';
-import type { ChargeOutcome, ClosableGateway } from '../../domain/payments/types';
+import type { ChargeOutcome, ClosableGateway } from '../../domain/payments/gateway';
 import { recordingLogger } from '../support/recording-logger';
 import { CAPTURED_NOW } from './charge-terms';
 
@@ -28,7 +28,7 @@ const CAPTURE = {
   capturedMinor: 0,
   isFinal: true,
 };
-const RELEASE = { ...REQUEST, gatewayRef: 'ch_1', capturedMinor: 0 };
+const VOID = { ...REQUEST, gatewayRef: 'ch_1', capturedMinor: 0 };
 const CAPTURED: ChargeOutcome = { status: 'captured', gatewayRef: 'ch_1' };
 const UNAVAILABLE = { code: 'PAYMENT_GATEWAY_UNAVAILABLE' };
 
@@ -60,12 +60,13 @@ function setUp({ callTimeoutMs = 5_000 } = {}) {
     capture: jest
       .fn<ReturnType<ClosableGateway['capture']>, []>()
       .mockResolvedValue({ status: 'succeeded', gatewayRef: 'ca_1', endedMinor: null }),
-    release: jest
-      .fn<ReturnType<ClosableGateway['release']>, []>()
-      .mockResolvedValue({ status: 'released', capturedMinor: 0 }),
+    void: jest
+      .fn<ReturnType<ClosableGateway['void']>, []>()
+      .mockResolvedValue({ status: 'voided', capturedMinor: 0 }),
     refund: jest
       .fn<ReturnType<ClosableGateway['refund']>, []>()
       .mockResolvedValue({ status: 'succeeded', gatewayRef: 're_1' }),
+    findRefund: jest.fn<ReturnType<ClosableGateway['findRefund']>, []>().mockResolvedValue(null),
     close: () => Promise.resolve(),
   };
   const registry = new Registry();
@@ -134,11 +135,21 @@ test('opens when most calls have no response: further ones fail at once, ask not
     set.guarded.prepare(REQUEST),
     set.guarded.abandon(REQUEST),
     set.guarded.capture(CAPTURE),
-    set.guarded.release(RELEASE),
+    set.guarded.void(VOID),
     set.guarded.refund(REFUND),
+    set.guarded.findRefund(REFUND),
   ])
     await expect(refused).rejects.toMatchObject({ ...UNAVAILABLE, message });
-  for (const call of ['charge', 'find', 'prepare', 'abandon', 'capture', 'release', 'refund'] as const) {
+  for (const call of [
+    'charge',
+    'find',
+    'prepare',
+    'abandon',
+    'capture',
+    'void',
+    'refund',
+    'findRefund',
+  ] as const) {
     expect(set.gateway[call]).not.toHaveBeenCalled();
     expect(await set.calls(call, 'not_asked')).toBe(1);
   }
@@ -199,7 +210,7 @@ const moneyCalls: [string, (set: Set) => Promise<unknown>][] = [
       return guarded.capture(CAPTURE);
     },
   ],
-  ['a release', ({ guarded }) => guarded.release(RELEASE)],
+  ['a void', ({ guarded }) => guarded.void(VOID)],
   [
     'a charge that wants the customer',
     ({ gateway, charge }) => {
@@ -229,18 +240,15 @@ test.each(moneyCalls)('is closed by %s', async (_what, ask) => {
   expect(await set.state()).toEqual(['closed']);
 });
 
-test.each(['capture', 'release'] as const)(
-  'is opened when most calls of %s have no response',
-  async (call) => {
-    const set = setUp();
-    set.gateway[call].mockImplementation(away);
-    const ask = () => (call === 'capture' ? set.guarded.capture(CAPTURE) : set.guarded.release(RELEASE));
-    for (let i = 0; i < LEAST_CALLS; i++) await expect(ask()).rejects.toMatchObject(UNAVAILABLE);
-    expect(await set.state()).toEqual(['open']);
-    expect(await set.calls(call, 'no_response')).toBe(LEAST_CALLS);
-    expect(await set.timed(call)).toBe(LEAST_CALLS);
-  },
-);
+test.each(['capture', 'void'] as const)('is opened when most calls of %s have no response', async (call) => {
+  const set = setUp();
+  set.gateway[call].mockImplementation(away);
+  const ask = () => (call === 'capture' ? set.guarded.capture(CAPTURE) : set.guarded.void(VOID));
+  for (let i = 0; i < LEAST_CALLS; i++) await expect(ask()).rejects.toMatchObject(UNAVAILABLE);
+  expect(await set.state()).toEqual(['open']);
+  expect(await set.calls(call, 'no_response')).toBe(LEAST_CALLS);
+  expect(await set.timed(call)).toBe(LEAST_CALLS);
+});
 
 test('opens also where charges have no response while looking them up and preparing them goes on', async () => {
   const set = setUp();

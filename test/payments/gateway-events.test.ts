@@ -2,7 +2,7 @@ import { CHARGE_TERMS } from '../support/fixtures';
 import { askRefund } from '../../domain/payments/refund';
 import { settleByHand } from '../../domain/payments/refunds-by-hand';
 import { applyGatewayEvent } from '../../domain/payments/gateway-events';
-import type { GatewayEventResult } from '../../domain/payments/types';
+import type { GatewayEventResult } from '../../domain/payments/gateway-event-types';
 import { readOrder } from '../../domain/ordering/views';
 import { createStripeWebhook } from '../../integrations/stripe/webhook';
 import { newId } from '../../platform/ids';

@@ -3,7 +3,7 @@ import { userInfo } from 'node:os';
 import { createOutput } from '../../cli/output';
 import { runResolve, runRetry } from '../../cli/money';
 import { askRefund } from '../../domain/payments/refund';
-import type { ClosableGateway } from '../../domain/payments/types';
+import type { ClosableGateway } from '../../domain/payments/gateway';
 import { onlyGateway } from '../../integrations/gateways';
 import { createSandboxGateway } from '../../integrations/sandbox-gateway/gateway';
 import { readSettings, type Settings } from '../../platform/config';

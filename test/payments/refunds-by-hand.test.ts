@@ -8,7 +8,7 @@ import {
   type SettlementByHand,
 } from '../../domain/payments/refunds-by-hand';
 import { gatewayChanged } from '../../domain/payments/errors';
-import type { ClosableGateway, GatewayNamed } from '../../domain/payments/types';
+import type { ClosableGateway, GatewayNamed } from '../../domain/payments/gateway';
 import { onlyGateway } from '../../integrations/gateways';
 import { createSandboxGateway } from '../../integrations/sandbox-gateway/gateway';
 import { newId } from '../../platform/ids';

@@ -1,5 +1,6 @@
 import { priceOf } from '../../domain/orders/rules';
 import {
+  authorizationNews,
   disputeBarrier,
   disputeMoves,
   isInFlight,
@@ -14,6 +15,29 @@ import {
 } from '../../domain/payments/types';
 
 const PAYMENT = { capturedMinor: 1_000, refundPlannedMinor: 300 };
+
+describe('the word of the gateway about an authorised payment', () => {
+  const kept = { isLost: false, isEnding: false, isWhole: false, isOpen: true, unfinished: 0 };
+  test.each([
+    ['authorized', {}, 'held'],
+    ['declined', {}, 'lost'],
+    ['captured', {}, 'lost'],
+    ['unknown', {}, 'undecided'],
+    ['requires_action', {}, 'undecided'],
+    [null, {}, 'undecided'],
+    // Our own last capture may have ended it.
+    ['captured', { isEnding: true, unfinished: 1 }, 'undecided'],
+    ['declined', { isEnding: true, unfinished: 1 }, 'lost'],
+    // Known, or nothing more is to be taken of it.
+    ['declined', { isLost: true }, 'over'],
+    ['captured', { isWhole: true }, 'over'],
+    ['declined', { isOpen: false }, 'over'],
+    ['declined', { isOpen: false, unfinished: 1 }, 'lost'],
+    ['captured', { isWhole: true, unfinished: 1 }, 'lost'],
+  ] as const)('%s of %j means: %s', (status, rest, news) => {
+    expect(authorizationNews({ ...kept, ...rest }, status === null ? null : { status })).toBe(news);
+  });
+});
 
 test('units cost each quantity times its price', () => {
   expect(priceOf([])).toBe(0);

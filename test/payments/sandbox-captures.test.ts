@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { createSandboxGateway } from '../../integrations/sandbox-gateway/gateway';
-import type { CaptureRequest, ChargeRequest, ClosableGateway } from '../../domain/payments/types';
+import type { CaptureRequest, ChargeRequest, ClosableGateway } from '../../domain/payments/gateway';
 import { openTestShop, type TestShop } from '../support/fixtures';
 import { testLogger } from '../support/servers';
 import { waitFor } from '../support/wait';
@@ -62,8 +62,8 @@ function captureOf(
   };
 }
 
-const release = ({ charge, gatewayRef }: Authorized, capturedMinor = 0) =>
-  gateway.release({ paymentId: charge.paymentId, gatewayRef, currency: 'USD', capturedMinor });
+const voided = ({ charge, gatewayRef }: Authorized, capturedMinor = 0) =>
+  gateway.void({ paymentId: charge.paymentId, gatewayRef, currency: 'USD', capturedMinor });
 const refundOf = ({ charge, gatewayRef }: Authorized, amountMinor: number) =>
   gateway.refund({
     refundId: randomUUID(),
@@ -180,7 +180,8 @@ describe('a capture', () => {
     const last = captureOf(one, changes);
     for (let n = 0; n < 2; n++) expect(await gateway.capture(last)).toEqual(endedWith(captured));
     expect(await gateway.find(one.charge)).toEqual({ status: 'captured', gatewayRef: one.gatewayRef });
-    const failed = { status: 'failed', reason: 'what was left of the authorisation is released' };
+    const reason = 'what was left of the authorisation is voided';
+    const failed = { status: 'failed', reason, isGone: true };
     for (let n = 0; n < 2; n++)
       expect(await gateway.capture(captureOf(one, { amountMinor: 1 }))).toEqual(failed);
     expect(await booksOf(one)).toEqual({ status: 'captured', captured, taken: captured, captures: 1 });
@@ -200,11 +201,14 @@ describe('a capture', () => {
       expect(await gateway.capture(captureOf(one))).toEqual({
         status: 'failed',
         reason: 'the authorisation has lapsed',
+        isGone: true,
       });
+    // Nothing more of it can be captured.
+    expect(await gateway.find(one.charge)).toMatchObject({ status: 'captured' });
     expect(await gateway.capture(made)).toEqual(succeeded);
     expect(one.outcome.captureBefore!.getTime()).toBeLessThanOrEqual(Date.now() + 1_000);
     for (let n = 0; n < 2; n++)
-      expect(await release(one, 400)).toEqual({ status: 'released', capturedMinor: 400 });
+      expect(await voided(one, 400)).toEqual({ status: 'voided', capturedMinor: 400 });
   });
 
   test('of tok_capture_fails is refused for good, under every number of its key; a charge now is captured', async () => {
@@ -280,14 +284,15 @@ describe('a capture', () => {
   });
 });
 
-describe('a release', () => {
+describe('a void', () => {
   test('of a charge that nothing was captured of voids it, for good', async () => {
     const one = await authorized();
-    for (let n = 0; n < 2; n++) expect(await release(one)).toEqual({ status: 'released', capturedMinor: 0 });
+    for (let n = 0; n < 2; n++) expect(await voided(one)).toEqual({ status: 'voided', capturedMinor: 0 });
     expect(await booksOf(one)).toMatchObject({ status: 'voided', captured: 0 });
     expect(await gateway.capture(captureOf(one))).toEqual({
       status: 'failed',
-      reason: 'what was left of the authorisation is released',
+      reason: 'what was left of the authorisation is voided',
+      isGone: true,
     });
     expect(await gateway.find(one.charge)).toMatchObject({ status: 'declined', declineCode: 'voided' });
   });
@@ -297,7 +302,7 @@ describe('a release', () => {
     const made = captureOf(one);
     const first = await gateway.capture(made);
     for (let n = 0; n < 2; n++)
-      expect(await release(one, 400)).toEqual({ status: 'released', capturedMinor: 400 });
+      expect(await voided(one, 400)).toEqual({ status: 'voided', capturedMinor: 400 });
     expect(await gateway.capture(captureOf(one))).toMatchObject({ status: 'failed' });
     expect(await gateway.capture(made)).toEqual({ ...first, endedMinor: 400 });
     expect(await booksOf(one)).toMatchObject({ status: 'captured', captured: 400 });
@@ -308,12 +313,12 @@ describe('a release', () => {
     const outcome = await gateway.charge(charge);
     if (outcome.status !== 'captured') throw new Error('it was not captured');
     const about = { paymentId: charge.paymentId, currency: 'USD', capturedMinor: 0 };
-    expect(await gateway.release({ ...about, gatewayRef: outcome.gatewayRef })).toEqual({
-      status: 'released',
+    expect(await gateway.void({ ...about, gatewayRef: outcome.gatewayRef })).toEqual({
+      status: 'voided',
       capturedMinor: 1_000,
     });
-    expect(await gateway.release({ ...about, gatewayRef: 'sandbox_ch_none' })).toEqual({
-      status: 'released',
+    expect(await gateway.void({ ...about, gatewayRef: 'sandbox_ch_none' })).toEqual({
+      status: 'voided',
       capturedMinor: 0,
     });
     expect(await gateway.find(charge)).toEqual(outcome);

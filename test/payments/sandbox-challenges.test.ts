@@ -1,7 +1,7 @@
 import { sandboxGatewayEntry } from '../../integrations/sandbox-gateway/entry';
 import { createSandboxGateway } from '../../integrations/sandbox-gateway/gateway';
 import { answerPage, readChallenge } from '../../integrations/sandbox-gateway/challenges';
-import type { ChargeRequest, ClosableGateway } from '../../domain/payments/types';
+import type { ChargeRequest, ClosableGateway } from '../../domain/payments/gateway';
 import { readSettings } from '../../platform/config';
 import { openTestShop, type TestShop } from '../support/fixtures';
 import { expectInvariants } from '../support/invariants';

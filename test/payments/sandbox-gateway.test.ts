@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { SANDBOX_TOKENS } from '../../integrations/sandbox-gateway/cards';
 import { createSandboxGateway } from '../../integrations/sandbox-gateway/gateway';
-import type { ChargeRequest, ClosableGateway, RefundRequest } from '../../domain/payments/types';
+import type { ChargeRequest, ClosableGateway, RefundRequest } from '../../domain/payments/gateway';
 import { openTestShop, type TestShop } from '../support/fixtures';
 import { testLogger } from '../support/servers';
 import { waitFor } from '../support/wait';

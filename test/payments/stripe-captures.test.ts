@@ -1,4 +1,4 @@
-import type { CaptureRequest, ChargeRequest } from '../../domain/payments/types';
+import type { CaptureRequest, ChargeRequest } from '../../domain/payments/gateway';
 import { newId } from '../../platform/ids';
 import { CAPTURED_NOW } from './charge-terms';
 import type { Fault } from './scripted-stripe';
@@ -52,8 +52,8 @@ function captureOf(charge: ChargeRequest, changes: Partial<CaptureRequest> = {})
   };
 }
 
-const release = ({ paymentId, gatewayRef, currency }: ChargeRequest, capturedMinor = 0) =>
-  gateway().release({ paymentId, gatewayRef: gatewayRef ?? '', currency, capturedMinor });
+const voided = ({ paymentId, gatewayRef, currency }: ChargeRequest, capturedMinor = 0) =>
+  gateway().void({ paymentId, gatewayRef: gatewayRef ?? '', currency, capturedMinor });
 const intent = () => stripe().intent('pi_1');
 const captures = () =>
   stripe()
@@ -146,7 +146,7 @@ describe('a capture', () => {
     expect(await gateway().capture(capture)).toEqual(SUCCEEDED);
     expect(intent()).toMatchObject({ amount: 7_000, amount_received: 3_000 });
     expect(await gateway().capture(capture)).toEqual(SUCCEEDED);
-    expect(await release(charge, 30)).toEqual({ status: 'released', capturedMinor: 30 });
+    expect(await voided(charge, 30)).toEqual({ status: 'voided', capturedMinor: 30 });
   });
 
   test('of an amount that Stripe cannot take has failed, and Stripe is not asked', async () => {
@@ -173,14 +173,14 @@ describe('a capture', () => {
     },
   );
 
-  test('for which money of another one is found says that the charge has not ended, until that is released', async () => {
+  test('for which money of another one is found says that the charge has not ended, until that is voided', async () => {
     const { charge } = await authorized();
     // Its response was lost, and a person has said what was done instead.
     await gateway().capture(captureOf(charge, { amountMinor: 500, isFinal: false }));
     const last = captureOf(charge, { amountMinor: 300 });
     expect(await gateway().capture(last)).toEqual(SUCCEEDED);
     expect(intent()).toMatchObject({ status: 'requires_capture', amount_received: 500, captures: 1 });
-    expect(await release(charge, 300)).toEqual({ status: 'released', capturedMinor: 500 });
+    expect(await voided(charge, 300)).toEqual({ status: 'voided', capturedMinor: 500 });
     expect(await gateway().capture(last)).toEqual(succeeded(500));
   });
 
@@ -279,6 +279,7 @@ describe('a capture', () => {
         status: 'failed',
         reason:
           'Stripe says that the charge is canceled (automatic): 0 USD minor units are captured, and nothing more can be.',
+        isGone: true,
       });
     expect(captures()).toEqual([]);
   });
@@ -290,11 +291,10 @@ describe('a capture', () => {
   });
 });
 
-describe('a release', () => {
+describe('a void', () => {
   test('of a charge that nothing was captured of cancels it, once', async () => {
     const { charge } = await authorized();
-    for (let n = 0; n < 2; n++)
-      expect(await release(charge)).toEqual({ status: 'released', capturedMinor: 0 });
+    for (let n = 0; n < 2; n++) expect(await voided(charge)).toEqual({ status: 'voided', capturedMinor: 0 });
     expect(intent()).toMatchObject({ status: 'canceled', captures: 0 });
     expect(
       stripe()
@@ -307,7 +307,7 @@ describe('a release', () => {
     const { charge } = await authorized();
     await gateway().capture(captureOf(charge, { amountMinor: 2_000, isFinal: false }));
     for (let n = 0; n < 2; n++)
-      expect(await release(charge, 2_000)).toEqual({ status: 'released', capturedMinor: 2_000 });
+      expect(await voided(charge, 2_000)).toEqual({ status: 'voided', capturedMinor: 2_000 });
     expect(captures().at(-1)).toMatchObject({ amount_to_capture: '0', final_capture: 'true' });
     expect(intent()).toMatchObject({ status: 'succeeded', amount_received: 2_000, captures: 1 });
   });
@@ -323,10 +323,10 @@ describe('a release', () => {
       const { charge } = await authorized();
       if (captured > 0) await gateway().capture(captureOf(charge, { amountMinor: captured, isFinal: false }));
       stripe().fail(...resets(route, when));
-      await expect(release(charge, captured)).rejects.toMatchObject(UNAVAILABLE);
+      await expect(voided(charge, captured)).rejects.toMatchObject(UNAVAILABLE);
       stripe().forgetKeys();
       for (let n = 0; n < 2; n++)
-        expect(await release(charge, captured)).toEqual({ status: 'released', capturedMinor: captured });
+        expect(await voided(charge, captured)).toEqual({ status: 'voided', capturedMinor: captured });
       expect(intent()).toMatchObject({ amount_capturable: 0, amount_received: captured });
     },
   );
@@ -338,7 +338,7 @@ describe('a release', () => {
       if (captured > 0) await gateway().capture(captureOf(charge, { amountMinor: captured, isFinal: false }));
       stripe().lapse('pi_1');
       for (let n = 0; n < 2; n++)
-        expect(await release(charge, captured)).toEqual({ status: 'released', capturedMinor: captured });
+        expect(await voided(charge, captured)).toEqual({ status: 'voided', capturedMinor: captured });
     },
   );
 
@@ -346,15 +346,15 @@ describe('a release', () => {
     const { charge } = await authorized();
     stripe().before.cancel = () =>
       Object.assign(intent(), { status: 'succeeded', amount_received: 5_000, amount_capturable: 0 });
-    expect(await release(charge)).toEqual({ status: 'released', capturedMinor: 5_000 });
+    expect(await voided(charge)).toEqual({ status: 'voided', capturedMinor: 5_000 });
   });
 
   test('that is overtaken by a capture of a part is made by the next try', async () => {
     const { charge } = await authorized();
     stripe().before.cancel = () =>
       Object.assign(intent(), { amount_received: 2_000, amount_capturable: 3_000 });
-    await expect(release(charge)).rejects.toMatchObject(UNAVAILABLE);
-    expect(await release(charge)).toEqual({ status: 'released', capturedMinor: 2_000 });
+    await expect(voided(charge)).rejects.toMatchObject(UNAVAILABLE);
+    expect(await voided(charge)).toEqual({ status: 'voided', capturedMinor: 2_000 });
     expect(intent()).toMatchObject({ status: 'succeeded' });
   });
 

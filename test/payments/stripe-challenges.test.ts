@@ -1,4 +1,4 @@
-import type { ChargeRequest } from '../../domain/payments/types';
+import type { ChargeRequest } from '../../domain/payments/gateway';
 import { newId } from '../../platform/ids';
 import { CAPTURED_NOW } from './charge-terms';
 import { resets, UNAVAILABLE, useStripe } from './stripe-fixture';

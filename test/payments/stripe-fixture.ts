@@ -1,6 +1,6 @@
 import { executeCharge } from '../../domain/payments/charge';
 import { createStripeGateway } from '../../integrations/stripe/gateway';
-import type { ChargeOutcome, ClosableGateway } from '../../domain/payments/types';
+import type { ChargeOutcome, ClosableGateway } from '../../domain/payments/gateway';
 import type { Database } from '../../platform/database/database';
 import { openTestShop, type TestShop } from '../support/fixtures';
 import { expectInvariants } from '../support/invariants';

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import Stripe from 'stripe';
 import { createStripeGateway } from '../../integrations/stripe/gateway';
-import type { ChargeRequest, ClosableGateway } from '../../domain/payments/types';
+import type { ChargeRequest, ClosableGateway } from '../../domain/payments/gateway';
 import { startStripeMock } from '../../platform/embedded/stripe-mock';
 import { createLogger } from '../../platform/telemetry/log';
 import { CAPTURED_NOW } from './charge-terms';
@@ -72,7 +72,7 @@ describeWithGo('stripe-mock', () => {
     expect(await refund).toMatchObject({ gatewayRef: expect.stringMatching(/^re_/) as string });
   });
 
-  test('Stripe takes the shape of a charge that is captured apart, with a customer, and of its captures and release', async () => {
+  test('Stripe takes the shape of a charge that is captured apart, with a customer, and of its captures and void', async () => {
     const later = {
       ...charge,
       paymentId: randomUUID(),
@@ -91,10 +91,10 @@ describeWithGo('stripe-mock', () => {
     expect((await gateway.prepare({ ...offSession, paymentId: randomUUID() })).status).toBe('prepared');
     expect(await gateway.charge(offSession)).toMatchObject(declined);
     const about = { paymentId: later.paymentId, gatewayRef: gatewayRef ?? '', currency: 'EUR' };
-    // Its fixture is not authorised, so a capture ends at that; the release asks to cancel it.
+    // Its fixture is not authorised, so a capture ends at that; the void asks to cancel it.
     const capture = { ...about, captureId: randomUUID(), keyNumber: 1, amountMinor: 250, capturedMinor: 0 };
     expect(await gateway.capture({ ...capture, isFinal: false })).toMatchObject({ status: 'failed' });
-    expect(await gateway.release({ ...about, capturedMinor: 0 })).toMatchObject({ status: 'released' });
+    expect(await gateway.void({ ...about, capturedMinor: 0 })).toMatchObject({ status: 'voided' });
   });
 
   test.each([

@@ -1,4 +1,4 @@
-import type { CaptureOutcome, KeySpent } from '../../domain/payments/types';
+import type { CaptureOutcome, KeySpent } from '../../domain/payments/gateway';
 import type { Capture, Defect, Payment, Refund, Reply, Seed } from './order-rows';
 
 /** A charge as the gateway has it, minor units. */
@@ -90,8 +90,8 @@ export class GatewayModel {
     return reply === 'lost' ? undefined : made.outcome;
   }
 
-  /** Releases what is left of an authorisation; what was captured in all, minor units, or undefined: nothing is known. */
-  release({ id }: Payment, reply: Reply): number | undefined {
+  /** Voids what is left of an authorisation; what was captured in all, minor units, or undefined: nothing is known. */
+  void({ id }: Payment, reply: Reply): number | undefined {
     if (reply === 'away' || reply === 'no' || reply === 'held') return undefined;
     const charge = this.look(id);
     if (charge?.status === 'authorized') charge.status = charge.capturedMinor > 0 ? 'captured' : 'voided';

@@ -118,7 +118,7 @@ export const PAID_SEED: Seed = {
   isAbandoned: false,
 };
 
-/** What happens to captures of an order that is authorised, and to what is released of it. */
+/** What happens to captures of an order that is authorised, and to what is voided of it. */
 export const captureHappening = weighted({
   saga: 6,
   answer: 8,

@@ -1,6 +1,6 @@
 import type { GatewayAsk } from '../../domain/ordering/types';
 import { captureNeeds, isInFlight, wholeCapture, type PaidUnits } from '../../domain/payments/rules';
-import type { CaptureOutcome, KeySpent } from '../../domain/payments/types';
+import type { CaptureOutcome, KeySpent } from '../../domain/payments/gateway';
 import { DELAYED_AFTER_TRIES, RefundModel, type RefundDeps } from './refund-model';
 import {
   isOpen,
@@ -41,7 +41,7 @@ export class MoneyModel extends RefundModel {
       ...this.payments.filter(isInFlight).map((one) => this.askOf('charge', one)),
       ...this.payments
         .filter(({ status }) => status === 'void_planned')
-        .map((one) => this.askOf('release', one)),
+        .map((one) => this.askOf('void', one)),
     ];
     const captures = this.captures.filter((one) => one.status === 'planned' && !this.waitsForCapture(one));
     const refunds = this.refunds.filter((one) => isOpen(one) && !this.waitsForMoney(one));
@@ -77,8 +77,8 @@ export class MoneyModel extends RefundModel {
       const captures = this.capturesOf(payment);
       const isMissing = ({ shipmentId }: { shipmentId: string }) =>
         !this.isMulticapture || !captures.some((one) => one.shipmentId === shipmentId);
-      const mayRelease = this.deps.defect === 'release-while-capture-is-open' || !captures.some(isUnfinished);
-      const isOver = !mayShip && this.deps.defect !== 'release-forgotten' && mayRelease;
+      const mayVoid = this.deps.defect === 'void-while-capture-is-open' || !captures.some(isUnfinished);
+      const isOver = !mayShip && this.deps.defect !== 'void-forgotten' && mayVoid;
       return (!payment.isWhole && parcels.some(isMissing)) || isOver;
     });
   }
@@ -130,7 +130,7 @@ export class MoneyModel extends RefundModel {
     return serves && reservation.status === 'charging';
   }
 
-  /** What was said of a charge whose reservation does not wait for it: it goes back, or is released. */
+  /** What was said of a charge whose reservation does not wait for it: it goes back, or is voided. */
   settleUnwanted(payment: Payment, outcome: 'captured' | 'authorized' | 'declined'): void {
     this.settlePayment(payment, outcome, { isWanted: false });
     if (outcome === 'captured' && this.deps.defect !== 'unwanted-charge-kept')
@@ -166,10 +166,10 @@ export class MoneyModel extends RefundModel {
   /* Calls: each is counted, and the next is due, before it is made. */
 
   claim({ kind, id }: GatewayAsk): OpenCall | null {
-    if (kind === 'charge' || kind === 'release') {
+    if (kind === 'charge' || kind === 'void') {
       const payment = this.payments.find((one) => one.id === id);
       if (!payment) return null;
-      if (kind === 'release') {
+      if (kind === 'void') {
         this.count(payment);
         return { kind, payment };
       }
@@ -215,16 +215,16 @@ export class MoneyModel extends RefundModel {
     return payment.isWhole || (!mayShip && isAllPlanned);
   }
 
-  /** A call about a capture, a release or a refund ends as the world has it. Of a charge the order decides what follows. */
+  /** A call about a capture, a void or a refund ends as the world has it. Of a charge the order decides what follows. */
   answer(call: Exclude<OpenCall, { kind: 'charge' | 'stop' }>, reply: Reply): void {
     if (call.kind === 'capture') this.answerCapture(call, reply);
-    else if (call.kind === 'release') this.answerRelease(call.payment, reply);
+    else if (call.kind === 'void') this.answerVoid(call.payment, reply);
     else this.answerRefund(call, reply);
   }
 
   /* Captures. */
 
-  /** What parcels that left cost is to be taken; what nothing more ships for is to be released. */
+  /** What parcels that left cost is to be taken; what nothing more ships for is to be voided. */
   settleAuthorizations(): void {
     const { defect, unitsOf } = this.deps;
     for (const payment of this.payments.filter(({ status }) => status === 'authorized')) {
@@ -235,13 +235,13 @@ export class MoneyModel extends RefundModel {
           multicapture: this.isMulticapture,
           isWhole: payment.isWhole,
           shipmentIds: defect === 'parcel-captured-twice' ? [] : shipmentIds,
-          unfinished: defect === 'release-while-capture-is-open' ? 0 : captures.filter(isUnfinished).length,
+          unfinished: defect === 'void-while-capture-is-open' ? 0 : captures.filter(isUnfinished).length,
         },
         unitsOf(payment.reservation),
       );
       for (const plan of needs.captures) this.planCapture(payment, plan);
-      const mayRelease = defect !== 'release-forgotten';
-      if (needs.isOver && mayRelease)
+      const mayVoid = defect !== 'void-forgotten';
+      if (needs.isOver && mayVoid)
         Object.assign(payment, { status: 'void_planned', tries: 0, dueAt: this.now, lapseAt: null });
     }
   }
@@ -354,13 +354,13 @@ export class MoneyModel extends RefundModel {
     }
   }
 
-  /* Releases. */
+  /* Voids. */
 
-  private answerRelease(payment: Payment, reply: Reply): void {
+  private answerVoid(payment: Payment, reply: Reply): void {
     const { gateway, defect, newId } = this.deps;
     const isDropped = payment.captureBefore !== null && payment.captureBefore < this.now;
     const hasLapsed = isDropped && !this.isUncertain(payment);
-    const known = gateway.release(payment, reply) ?? (hasLapsed ? payment.capturedMinor : undefined);
+    const known = gateway.void(payment, reply) ?? (hasLapsed ? payment.capturedMinor : undefined);
     if (payment.status !== 'void_planned') return;
     if (known === undefined) {
       if (payment.tries >= DELAYED_AFTER_TRIES) this.attention.add(payment.id);

@@ -92,7 +92,7 @@ export function expectFinished(model: OrderModel): void {
   );
   hold('a finished order has no open charge', !money.payments.some(isInFlight));
   hold('a finished order has no open capture', !money.captures.some((one) => one.status === 'planned'));
-  hold('a finished order releases nothing', !money.payments.some((one) => one.status === 'void_planned'));
+  hold('a finished order voids nothing', !money.payments.some((one) => one.status === 'void_planned'));
   const failed = money.captures.filter(isUnfinished).map(({ payment }) => payment);
   hold(
     'a finished order has no open refund',

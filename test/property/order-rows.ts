@@ -28,8 +28,8 @@ export type Defect =
   | 'unwanted-charge-sent'
   /** A capture is final although another one of its payment is not made. */
   | 'final-while-another-is-open'
-  /** What is left of an authorisation is released although a capture of it is not made. */
-  | 'release-while-capture-is-open'
+  /** What is left of an authorisation is voided although a capture of it is not made. */
+  | 'void-while-capture-is-open'
   /** Each parcel that left is captured each time that it is looked at. */
   | 'parcel-captured-twice'
   /** Captures of one payment are asked for at the same time. */
@@ -42,8 +42,8 @@ export type Defect =
   | 'refund-before-capture'
   /** Of what is cut money goes back although it was not to be captured. */
   | 'refund-of-what-is-not-captured'
-  /** What is left of an authorisation is not released when nothing more ships. */
-  | 'release-forgotten'
+  /** What is left of an authorisation is not voided when nothing more ships. */
+  | 'void-forgotten'
   /** Money that is set aside for a reservation given up stays so. */
   | 'unwanted-authorization-kept'
   /** A payment whose place another one took counts as the reservation's all the same. */
@@ -145,7 +145,7 @@ export interface Refund {
 export type OpenCall =
   | { kind: 'charge'; payment: Payment; wanted: boolean }
   | { kind: 'capture'; capture: Capture; keyNumber: number; isFinal: boolean }
-  | { kind: 'release'; payment: Payment }
+  | { kind: 'void'; payment: Payment }
   | { kind: 'refund'; refund: Refund; keyNumber: number }
   | { kind: 'stop'; shipment: Shipment };
 

@@ -88,7 +88,7 @@ function refunds(rules: Rules = {}): Sequences {
   return fc.property(fc.constant(PAID_SEED), events, (seed, all) => run(seed, [...REFUNDED, ...all], rules));
 }
 
-/** Whatever happens to captures of two parcels, and to what is released. */
+/** Whatever happens to captures of two parcels, and to what is voided. */
 function captures(rules: Rules = {}): Sequences {
   const events = fc.array(captureHappening, { maxLength: 40, size: 'max' });
   return fc.property(AUTHORIZED_SEEDS, events, (seed, all) => run(seed, [...AUTHORIZED, ...all], rules));
@@ -135,13 +135,13 @@ describe('the same finds', () => {
 
   const ofCaptures: [Defect, string][] = [
     ['final-while-another-is-open', 'what is to be captured is still authorised'],
-    ['release-while-capture-is-open', 'what is to be captured is still authorised'],
+    ['void-while-capture-is-open', 'what is to be captured is still authorised'],
     ['parcel-captured-twice', 'a parcel is captured once'],
     ['captures-at-once', 'captures of a payment are made one at a time'],
     ['new-capture-key-without-outcome', 'a capture '],
     ['refund-before-capture', 'captured'],
     ['refund-of-what-is-not-captured', 'is worth what'],
-    ['release-forgotten', 'an authorisation is kept for a capture that failed only'],
+    ['void-forgotten', 'an authorisation is kept for a capture that failed only'],
     ['surplus-kept', 'captured'],
   ];
 
@@ -214,9 +214,9 @@ describe('the same finds', () => {
       'Broken: it waits until the earliest that is due',
     ],
     [
-      'releases nothing',
+      'voids nothing',
       (given, underWay) =>
-        nextStep({ ...given, asks: given.asks.filter(({ kind }) => kind !== 'release') }, underWay),
+        nextStep({ ...given, asks: given.asks.filter(({ kind }) => kind !== 'void') }, underWay),
       'Broken: ',
     ],
   ];

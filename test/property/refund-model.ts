@@ -1,5 +1,5 @@
 import { refundable, refundMayBecome } from '../../domain/payments/rules';
-import type { RefundOutcome } from '../../domain/payments/types';
+import type { RefundOutcome } from '../../domain/payments/gateway';
 import type { GatewayModel } from './gateway-model';
 import {
   isOpen,
@@ -49,10 +49,10 @@ export class RefundModel {
     return status === 'planned' && isShort && isToCome;
   }
 
-  /** The gateway may have taken what a person settled otherwise: it tells when what is left is released. */
+  /** The gateway may have taken what a person settled otherwise: it tells when what is left is voided. */
   protected isUncertain(payment: Payment): boolean {
-    const isReleased = payment.status !== 'authorized' && payment.status !== 'void_planned';
-    return !isReleased && this.capturesOf(payment).some(({ status }) => status === 'settled_by_hand');
+    const isVoided = payment.status !== 'authorized' && payment.status !== 'void_planned';
+    return !isVoided && this.capturesOf(payment).some(({ status }) => status === 'settled_by_hand');
   }
 
   capturesOf(payment: Payment): Capture[] {

@@ -178,6 +178,26 @@ const STEPS: readonly [string, Partial<OrderProgress>, NextStep][] = [
     { cancel: 'refused', status: 'paid', stoppableShipments: 1, reservations: [CONFIRMED] },
     { do: 'wait', for: 'shipment', ms: null },
   ],
+  [
+    'an authorisation that is to be looked up later is waited for, as for the parcel',
+    { status: 'paid', reservations: [CONFIRMED], lapseMsLeft: 900, lookMsLeft: 700 },
+    { do: 'wait', for: 'shipment', ms: 700 },
+  ],
+  [
+    'one that is due to be looked up is looked up while the parcel is waited for',
+    { status: 'paid', reservations: [CONFIRMED], lookMsLeft: null, asks: [charge('p')] },
+    { do: 'ask', ask: charge('p') },
+  ],
+  [
+    'an order that has ended does not wait until an authorisation is to be looked up',
+    { status: 'fulfilled', lookMsLeft: 700 },
+    { do: 'finish' },
+  ],
+  [
+    'a history of before says nothing of authorisations that are to be looked up',
+    { status: 'paid', reservations: [CONFIRMED] },
+    { do: 'wait', for: 'shipment', ms: null },
+  ],
   ['what is stopped is released', { status: 'paid', unreleasedShipments: 1 }, { do: 'release-stopped' }],
   [
     'what is stopped is released also after the order has ended',

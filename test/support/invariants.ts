@@ -42,7 +42,7 @@ const ALWAYS: Readonly<Record<string, string>> = {
     from payments p
     left join lateral (
       select coalesce(sum(f.amount_minor), 0) as planned,
-        coalesce(sum(f.amount_minor) filter (where f.status = 'succeeded'), 0) as made
+        coalesce(sum(f.amount_minor) filter (where f.status = 'succeeded' or f.found_at is not null), 0) as made
       from refunds f where f.payment_id = p.id) r on true
     where p.refund_planned_minor <> r.planned or p.refunded_minor <> r.made`,
   'no more goes back for returned units than they cost, of the payment that paid for them': `

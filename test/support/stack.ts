@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import type { Registry } from 'prom-client';
 import { startApi, type Api } from '../../api/server';
 import { createSandboxCarrier } from '../../integrations/sandbox-carrier/carrier';
-import type { ClosableGateway } from '../../domain/payments/types';
+import type { ClosableGateway } from '../../domain/payments/gateway';
 import { applyCarrierEvents } from '../../domain/fulfilment/carrier-updates';
 import { withBreaker } from '../../integrations/gateway-breaker';
 import { createGatewayMetrics } from '../../integrations/gateway-metrics';

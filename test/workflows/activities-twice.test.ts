@@ -8,7 +8,7 @@ import { createOrderAmender } from '../../domain/ordering/amendments/amend';
 import { createOrderReserver, type OrderReserver } from '../../domain/ordering/order-reserver';
 import type { GatewayAsk, OrderProgress } from '../../domain/ordering/types';
 import type { OrderInput } from '../../domain/orders/types';
-import type { ClosableGateway } from '../../domain/payments/types';
+import type { ClosableGateway } from '../../domain/payments/gateway';
 import { createSandboxGateway } from '../../integrations/sandbox-gateway/gateway';
 import { carry, fingerprintOf, obligingCarrier } from '../db/support';
 import { CHARGE_TERMS, addStock, openTestShop, type TestShop } from '../support/fixtures';
@@ -169,7 +169,7 @@ const STEPS: Record<
   | 'askGateway (declined)'
   | 'askGateway (refund)'
   | 'askGateway (capture)'
-  | 'askGateway (release)'
+  | 'askGateway (void)'
   | 'askGateway (customer)'
   | 'undoReserve (after it)',
   () => Promise<() => Promise<unknown>>
@@ -214,11 +214,11 @@ const STEPS: Record<
     const ask = askOf(asks, 'capture');
     return () => run(activities.askGateway, { ...LIMITS, orderId, ask });
   },
-  async 'askGateway (release)'() {
+  async 'askGateway (void)'() {
     const orderId = await authorised();
     await failAll(orderId);
     const { asks } = await run(activities.settleAuthorizations, orderId);
-    const ask = askOf(asks, 'release');
+    const ask = askOf(asks, 'void');
     return () => run(activities.askGateway, { ...LIMITS, orderId, ask });
   },
   async 'askGateway (customer)'() {

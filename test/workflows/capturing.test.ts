@@ -1,5 +1,7 @@
 import { retryCapture, settleCaptureByHand } from '../../domain/payments/captures-by-hand';
 import type { OrderView } from '../../domain/ordering/types';
+import { applyGatewayEvent } from '../../domain/payments/gateway-events';
+import { newId } from '../../platform/ids';
 import { addStock, gatewayAskedLongAgo } from '../support/fixtures';
 import { expectAtRest } from '../support/invariants';
 import { reconcile, reconciled } from '../support/reconcile';
@@ -54,7 +56,7 @@ test('what each of two parcels costs is captured as it leaves', async () => {
   ]);
 });
 
-test('an order that is cancelled before anything left is answered when its authorisation is released', async () => {
+test('an order that is cancelled before anything left is answered when its authorisation is voided', async () => {
   const order = await authorised();
   await untilShipments(order, 'booked');
   expect(await order.cancel()).toEqual({ outcome: 'cancelled' });
@@ -68,6 +70,25 @@ test('so is one at a gateway that is not fast', async () => {
   expect(await order.cancel()).toEqual({ outcome: 'cancelled' });
   expect(await money(order)).toMatchObject([{ status: 'voided' }]);
   await order.handle.result();
+});
+
+test('one whose authorisation is cancelled at the gateway is cancelled when the gateway tells', async () => {
+  const order = await authorised();
+  await untilShipments(order, 'booked');
+  const [payment] = (await order.view()).payments;
+  await stack.db.pool.query(
+    `update sandbox_gateway.charges set status = 'voided' where idempotency_key = $1`,
+    [payment!.id],
+  );
+  await applyGatewayEvent(stack.db, 'sandbox', {
+    eventId: newId(),
+    type: 'charge.canceled',
+    occurredAt: new Date(),
+    fact: { kind: 'charge', hasEnded: true, chargeRef: null, paymentId: payment!.id },
+  });
+  expect(await order.handle.result()).toEqual({ status: 'cancelled' });
+  expect(await money(order)).toEqual([{ status: 'failed', captured: 0, refunded: 0, captures: [] }]);
+  expect((await order.view()).attention).toMatchObject([{ kind: 'authorization_lost' }]);
 });
 
 test('a capture that is refused for good ends the saga and waits for a person; what that person did is carried on', async () => {

@@ -1,5 +1,6 @@
 import { applyGatewayEvent } from '../../domain/payments/gateway-events';
-import type { DisputeStatus, DisputeView } from '../../domain/payments/types';
+import type { DisputeStatus } from '../../domain/payments/types';
+import type { DisputeView } from '../../domain/payments/view-types';
 import { newId } from '../../platform/ids';
 import { addStock } from '../support/fixtures';
 import { expectAtRest } from '../support/invariants';

@@ -57,7 +57,7 @@ const CASES: Case[] = [
     end: 'fulfilled',
   },
   {
-    call: 'ask-release',
+    call: 'ask-void',
     activity: 'askGateway',
     request: { token: 'tok_ok', capture: 'on_shipment' },
     table: 'payments',

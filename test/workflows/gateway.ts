@@ -1,4 +1,4 @@
-import type { ClosableGateway } from '../../domain/payments/types';
+import type { ClosableGateway } from '../../domain/payments/gateway';
 import type { Stack } from '../support/stack';
 
 /** The sandbox gateway without one of its tables: every call that needs it fails until it is back. */

@@ -74,7 +74,7 @@ test('an order that is approved and captured on shipment is captured when its pa
   expect((await order.view()).payment).toMatchObject({ status: 'captured', capturedMinor: 2_000 });
 });
 
-test('an order that is rejected is cancelled, and its money released', async () => {
+test('an order that is rejected is cancelled, and its authorisation voided', async () => {
   const order = await inReview();
   await isShownAsWaiting(order);
   await decide(order, 'rejected');
@@ -89,7 +89,7 @@ test('an order that is rejected is cancelled, and its money released', async () 
   });
 });
 
-test('an order that its customer cancels in its review is cancelled, and its money released', async () => {
+test('an order that its customer cancels in its review is cancelled, and its authorisation voided', async () => {
   const order = await inReview();
   expect(await order.cancel()).toEqual({ outcome: 'cancelled' });
   expect(await order.closed('review-cancelled')).toEqual({ status: 'cancelled' });

@@ -12,7 +12,7 @@ import { asError, type FailingWork } from './failing';
 export class Calls {
   /** Not made again meanwhile. */
   readonly underWay = new Set<Call>();
-  /** Charges, captures, releases and refunds that the gateway did not answer in a workflow task. */
+  /** Charges, captures, voids and refunds that the gateway did not answer in a workflow task. */
   private readonly slow = new Set<Call>();
   private readonly gateway: ReturnType<typeof gatewayActivities>;
   private defect: Error | undefined;

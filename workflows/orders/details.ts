@@ -72,7 +72,7 @@ function stepInWords(step: NextStep, progress: OrderProgress): string {
     case 'release-stopped':
       return 'Giving up what is not delivered.';
     case 'settle-authorizations':
-      return 'Planning what is to be captured of the authorisation, or released.';
+      return 'Planning what is to be captured of the authorisation, or voided.';
     case 'act-on-lapse':
       return 'The gateway is about to drop the authorisation.';
     case 'stop':

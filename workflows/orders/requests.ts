@@ -118,7 +118,7 @@ export class Requests {
       if (payment && outcome) one.result = { outcome, paymentId: payment.paymentId };
       else if (payment && isClosing) one.result = { outcome: 'unknown', paymentId: payment.paymentId };
     }
-    // Money that goes back or is released within moments is waited for; what takes longer is told by the order.
+    // Money that goes back or is voided within moments is waited for; what takes longer is told by the order.
     const isSettling = progress.mayCapture || progress.asks.some(({ msLeft }) => msLeft <= SOON_MS);
     this.cuts.answer((id) => (isClosing ? PENDING : isSettling ? undefined : cutResult(progress, id)));
     this.amendments.answer((id) => {

@@ -149,7 +149,7 @@ class OrderSaga {
         return database.stopDoubledShipments(orderId);
       case 'release-stopped':
         this.details.did(
-          'Gave up what is not delivered: its money is released or given back, and its stock is on sale again.',
+          'Gave up what is not delivered: its money is given back or not taken, and its stock is on sale again.',
         );
         return database.releaseStoppedShipments({
           orderId,

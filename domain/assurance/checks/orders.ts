@@ -125,7 +125,7 @@ export const ORDER_CHECKS: readonly SqlCheck[] = [
       name: 'consistency.order_payments',
       // Sums by joins, not by a subquery for each payment: those take 17 µs an order where all are looked at.
       text: `with refunded as (
-          select r.payment_id, sum(r.amount_minor) filter (where r.status = 'succeeded') as minor,
+          select r.payment_id, sum(r.amount_minor) filter (where r.status = 'succeeded' or r.found_at is not null) as minor,
             sum(r.amount_minor) filter (where r.origin in ${literals(REFUND_ORIGINS_OF_SHIPPED)}) as goodwill, sum(r.amount_minor) as planned
           from orders o join payments p on p.order_id = o.id join refunds r on r.payment_id = p.id
           where ${RECENT} group by 1

@@ -1,6 +1,6 @@
 import type { Database, Transaction } from '../../../platform/database/database';
 import type { WarehouseDirectory } from '../../catalog/warehouses';
-import type { PaymentGateway } from '../../payments/types';
+import type { PaymentGateway } from '../../payments/gateway';
 import { readCandidates } from '../../stock/reservations/candidates';
 import { lockOrderReservations, type ReservationRow } from '../../stock/reservations/reservations';
 import type { SourcingStrategy } from '../../stock/sourcing/types';

@@ -11,7 +11,7 @@ import {
 import { appendEvents } from '../../orders/events';
 import { priceOf } from '../../orders/rules';
 import { readSourcing } from '../../orders/views';
-import type { PaymentGateway } from '../../payments/types';
+import type { PaymentGateway } from '../../payments/gateway';
 import { lockStock } from '../../stock/ledger/stock-ledger';
 import { planMoreUnits, reclaimableOf } from '../../stock/reservations/more-units';
 import type { Candidates, ReservationPlan } from '../../stock/reservations/plan-reservation';

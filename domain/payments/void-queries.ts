@@ -3,12 +3,12 @@ import { nextTry, type RetryTimes } from '../../platform/database/retry-times';
 import { capturedAs } from './captured-as-sql';
 import type { PaymentStatus } from './types';
 
-/** What is not captured of authorised payments, which must be locked, is to be released. */
+/** What is not captured of authorised payments, which must be locked, is to be voided. */
 export function updateToVoidPlanned(tx: Transaction, paymentIds: readonly string[]): Promise<number> {
   return execute(
     tx,
     'payments.plan_void',
-    `update payments set status = 'void_planned', tries = 0, next_try_at = null, last_error = null, capture_due_at = null,
+    `update payments set status = 'void_planned', tries = 0, next_try_at = null, last_error = null, capture_due_at = null, look_due_at = null,
        updated_at = clock_timestamp()
      where id = any ($1::uuid[]) and status = 'authorized'`,
     [paymentIds],
@@ -25,7 +25,7 @@ export function updateLapseDone(tx: Transaction, paymentIds: readonly string[]):
   );
 }
 
-export interface ClaimedRelease {
+export interface ClaimedVoid {
   paymentId: string;
   orderId: string;
   gateway: string;
@@ -36,33 +36,30 @@ export interface ClaimedRelease {
   tries: number;
 }
 
-const RELEASE_COLUMNS = `p.id as "paymentId", p.order_id as "orderId", p.gateway, p.gateway_ref as "gatewayRef", p.currency,
+const VOID_COLUMNS = `p.id as "paymentId", p.order_id as "orderId", p.gateway, p.gateway_ref as "gatewayRef", p.currency,
   p.amount_minor as "amountMinor", p.captured_minor as "capturedMinor", p.tries`;
 
-/** Counts an attempt to release what is left and says when the next is due, before the call. Undefined: nothing is to be released. */
-export function claimRelease(
+/** Counts an attempt to void what is left and says when the next is due, before the call. Undefined: nothing is to be voided. */
+export function claimVoid(
   on: Queryable,
   paymentId: string,
   { firstSeconds, longestSeconds }: RetryTimes,
-): Promise<ClaimedRelease | undefined> {
-  return maybeOne<ClaimedRelease>(
+): Promise<ClaimedVoid | undefined> {
+  return maybeOne<ClaimedVoid>(
     on,
-    'payments.claim_release',
+    'payments.claim_void',
     `update payments p set tries = p.tries + 1, next_try_at = ${nextTry('p.tries', '$2', '$3')}
-     where p.id = $1 and p.status = 'void_planned' returning ${RELEASE_COLUMNS}`,
+     where p.id = $1 and p.status = 'void_planned' returning ${VOID_COLUMNS}`,
     [paymentId, firstSeconds, longestSeconds],
   );
 }
 
-/** A payment of which something is to be released, locked. */
-export function selectReleaseForUpdate(
-  tx: Transaction,
-  paymentId: string,
-): Promise<ClaimedRelease | undefined> {
-  return maybeOne<ClaimedRelease>(
+/** A payment of which something is to be voided, locked. */
+export function selectVoidForUpdate(tx: Transaction, paymentId: string): Promise<ClaimedVoid | undefined> {
+  return maybeOne<ClaimedVoid>(
     tx,
-    'payments.lock_release',
-    `select ${RELEASE_COLUMNS} from payments p where p.id = $1 and p.status = 'void_planned' for no key update`,
+    'payments.lock_void',
+    `select ${VOID_COLUMNS} from payments p where p.id = $1 and p.status = 'void_planned' for no key update`,
     [paymentId],
   );
 }
@@ -73,7 +70,7 @@ export function selectReleaseForUpdate(
  *
  * @param settledBy the person who found out that nothing is held any more; null: the gateway said so
  */
-export async function updateReleased(
+export async function updateVoided(
   tx: Transaction,
   paymentId: string,
   {
@@ -84,7 +81,7 @@ export async function updateReleased(
 ): Promise<PaymentStatus | undefined> {
   const changed = await maybeOne<{ status: PaymentStatus }>(
     tx,
-    'payments.released',
+    'payments.voided',
     `with surplus as (
        insert into captures (id, payment_id, order_id, amount_minor, status)
        select $3, id, order_id, $2, 'succeeded' from payments where id = $1 and $2::bigint > 0
@@ -93,7 +90,8 @@ export async function updateReleased(
      set captured_minor = p.captured_minor + $2::bigint,
          capture_planned_minor = p.capture_planned_minor + $2::bigint,
          status = case when p.captured_minor + $2::bigint > 0 then ${capturedAs('p.refunded_minor', '(p.captured_minor + $2::bigint)')}
-                       when exists (select from captures c where c.payment_id = p.id and c.amount_minor > 0) then 'failed'
+                       when p.lost_at is not null
+                            or exists (select from captures c where c.payment_id = p.id and c.amount_minor > 0) then 'failed'
                        else 'voided' end,
          void_settled_by = $4, next_try_at = null, last_error = null, updated_at = clock_timestamp()
      where p.id = $1 returning p.status`,
@@ -102,11 +100,11 @@ export async function updateReleased(
   return changed?.status;
 }
 
-/** Records why nothing was released. */
-export function updateReleaseError(tx: Transaction, paymentId: string, why: string): Promise<number> {
+/** Records why nothing was voided. */
+export function updateVoidError(tx: Transaction, paymentId: string, why: string): Promise<number> {
   return execute(
     tx,
-    'payments.release_error',
+    'payments.void_error',
     `update payments set last_error = $2 where id = $1 and status = 'void_planned'`,
     [paymentId, why],
   );
