@@ -44,12 +44,12 @@ const reference = line(200)
 const location = warehouseCode.nullish().meta({ description: 'Take from this warehouse only' });
 
 export const newSkuReservation = z
-  .object({ location, quantity, orderId: reference, ...due })
+  .strictObject({ location, quantity, orderId: reference, ...due })
   .refine(...notBoth)
   .meta({ id: 'NewSkuReservation' });
 
 export const newReservation = z
-  .object({
+  .strictObject({
     items,
     shipTo: shipTo.nullish().transform((given) => given ?? null),
     location,
@@ -60,7 +60,7 @@ export const newReservation = z
   .meta({ id: 'NewReservationWithLines' });
 
 export const extension = z
-  .object(due)
+  .strictObject(due)
   .refine(...notBoth)
   .refine((given) => typeof given.expiresAt === 'string' || typeof given.holdSeconds === 'number', {
     message: 'one of expiresAt and holdSeconds is needed',
@@ -68,7 +68,7 @@ export const extension = z
   })
   .meta({ id: 'ReservationExtension' });
 
-export const skuRelease = z.object({ reservationId: uuid }).meta({ id: 'SkuRelease' });
+export const skuRelease = z.strictObject({ reservationId: uuid }).meta({ id: 'SkuRelease' });
 
 export const reservationStatus = z.enum(SHOWN_RESERVATION_STATUSES);
 
