@@ -21,7 +21,7 @@ const LONGEST_WAIT_MS = 2_000;
 type PaymentAsk = Omit<AskRequest, 'briefMs' | 'limitMs'>;
 
 /**
- * Asks the gateway once about a charge or refund of an order and writes what it says, with all that follows. Each may be repeated
+ * Asks the gateway once about a charge, capture, void or refund of an order and writes what it says, with all that follows. Each may be repeated
  * at any time: the money moves once. Returns the order's progress.
  */
 export interface PaymentActivities {

@@ -104,12 +104,10 @@ function mount({ router, prefix }: PrefixRouter, mounted: Route, readBody: Reque
     const response = await mounted.handle(req, res);
     if (response) send(res, response);
   };
-  const body = mounted.schemas.body ? bodyOf(mounted) : [];
   const steps = [
     nameRoute(mounted.path),
     ...senderOf(mounted),
-    ...(mounted.upload ? [] : [readBody]),
-    ...body,
+    ...(mounted.upload ? [] : [readBody, ...bodyOf(mounted)]),
     handle,
   ];
   const path = expressPath(mounted.path.slice(prefix.length));
@@ -159,7 +157,9 @@ function hasBody({ headers }: Request): boolean {
   return headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0';
 }
 
-function bodyOf({ authenticate, bodyLimitBytes }: Route): readonly RequestHandler[] {
+function bodyOf({ authenticate, bodyLimitBytes, schemas, methods }: Route): readonly RequestHandler[] {
+  // Of another media type it is not looked at.
+  if (!schemas.body) return methods.every((method) => method === 'get') ? [] : [readJson(BODY_LIMIT_BYTES)];
   return authenticate ? authenticatedBody(authenticate, bodyLimitBytes) : jsonBody(bodyLimitBytes);
 }
 
@@ -203,9 +203,13 @@ function jsonBody(limit = BODY_LIMIT_BYTES): readonly RequestHandler[] {
       expectJson(req);
       next();
     },
-    // Not strict: a body that is JSON but no object breaks a rule (422) and is not malformed (400).
-    express.json({ limit, strict: false, type: JSON_TYPES }),
+    readJson(limit),
   ];
+}
+
+/** Not strict: a body that is JSON but no object breaks a rule (422) and is not malformed (400). */
+function readJson(limit: number): RequestHandler {
+  return express.json({ limit, strict: false, type: JSON_TYPES });
 }
 
 /** `/orders/{id}` → `/orders/:id`. */

@@ -84,16 +84,20 @@ function operationId(method: Method, path: string): string {
 /** Problems that every route of a kind can return, besides those it declares itself. */
 function problemsOf(route: Route): ProblemCode[] {
   const { params, body } = route.schemas;
-  return [
+  const isRead = route.methods.every((method) => method === 'get');
+  const codes: ProblemCode[] = [
     ...(route.problems ?? []),
     ...(params ? (['NOT_FOUND'] as const) : []),
-    ...(body
-      ? (['MALFORMED_JSON', 'REQUEST_TIMEOUT', 'PAYLOAD_TOO_LARGE', 'UNSUPPORTED_MEDIA_TYPE'] as const)
-      : []),
-    'HOST_NOT_SERVED' as const,
-    ...(route.methods.some((method) => method !== 'get') ? (['CROSS_SITE_REQUEST'] as const) : []),
+    ...(body ? (['UNSUPPORTED_MEDIA_TYPE'] as const) : []),
+    ...(isRead
+      ? []
+      : (['MALFORMED_JSON', 'REQUEST_TIMEOUT', 'PAYLOAD_TOO_LARGE', 'CROSS_SITE_REQUEST'] as const)),
+    // Any parameter that is not known.
+    'VALIDATION_FAILED',
+    'HOST_NOT_SERVED',
     ...(route.path.startsWith('/api/') ? (['DATABASE_UNAVAILABLE', 'INTERNAL'] as const) : []),
   ];
+  return [...new Set(codes)];
 }
 
 function problemResponses(codes: readonly ProblemCode[]): Record<string, ResponseConfig> {

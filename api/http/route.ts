@@ -1,6 +1,7 @@
 import type { Request, Response } from 'express';
 import { z } from 'zod';
 import { invalid, type FieldError, type ProblemCode, notFound } from './problems';
+import { lenientObjects } from './strictness';
 import { callerOf, contextOf, type RequestContext } from './request-context';
 import type { ApiResponse } from './response';
 
@@ -43,6 +44,11 @@ export interface RouteDocs {
   /** Of a route with a JSON body. A route that has it describes the headers that it looks at. */
   authenticate?: Authentication;
   headers?: z.ZodObject;
+  /**
+   * What a third party sends, by a contract of its own: it may add members and parameters at any time, and stops sending to an address
+   * that refuses them. Those that are not known are left out.
+   */
+  isLenient?: boolean;
   /** Bytes a body may have, where that is more than usual. */
   bodyLimitBytes?: number;
 }
@@ -71,12 +77,14 @@ export interface Route extends RouteDocs {
   handle(req: Request, res: Response): Promise<ApiResponse | null>;
 }
 
-const NOTHING = z.object({});
+const NOTHING = z.strictObject({});
 const IDEMPOTENCY_KEY = /^[\x21-\x7e]{1,255}$/;
 
 /**
  * Binds a handler to its schemas. A path that does not fit is a thing that does not exist (404); a query or body that does
- * not fit breaks a rule (422).
+ * not fit breaks a rule (422). So does a member or parameter that is not known: misspelt, it would be taken as if it were absent.
+ *
+ * @throws Error where an object of the body takes any member, and the route is not lenient
  */
 export function route<
   P extends z.ZodObject = typeof NOTHING,
@@ -87,6 +95,10 @@ export function route<
   handle: (call: Call<{ params: P; query: Q; body: B }>) => Promise<ApiResponse | null>,
 ): Route {
   const { params, query, body, ...described } = docs;
+  const lenient = body && !docs.isLenient ? lenientObjects(body) : [];
+  if (lenient.length > 0) throw new Error(`${docs.path} takes unknown members: ${lenient.join(', ')}`);
+  const known = query ?? NOTHING;
+  const queryOf = docs.isLenient ? known.loose() : known.strict();
   return {
     ...described,
     schemas: { params, query, body },
@@ -104,7 +116,7 @@ export function route<
           return context.signal;
         },
         params: parsePath(params ?? NOTHING, req.params) as z.output<P>,
-        query: parse(query ?? NOTHING, req.query) as z.output<Q>,
+        query: parse(queryOf, req.query) as z.output<Q>,
         body: parse(body ?? NOTHING, givenBody(req, docs)) as z.output<B>,
         caller: callerOf(req),
         idempotencyKey: idempotencyKey(req),
@@ -116,11 +128,11 @@ export function route<
   };
 }
 
-/** A route without a body takes any, and does not look at it. */
-function givenBody(req: Request, docs: { body?: z.ZodType; bodyOptional?: boolean }): unknown {
-  if (!docs.body) return {};
-  const body: unknown = req.body;
-  return body === undefined && docs.bodyOptional ? {} : body;
+/** A route without a body takes an empty one. */
+function givenBody(req: Request, { body, bodyOptional }: RouteDocs & { body?: z.ZodType }): unknown {
+  const given: unknown = req.body;
+  if (body) return given === undefined && bodyOptional ? {} : given;
+  return given ?? {};
 }
 
 function parsePath(schema: z.ZodType, given: unknown): unknown {
@@ -135,12 +147,22 @@ function parse(schema: z.ZodType, given: unknown): unknown {
   throw invalid(parsed.error.issues.flatMap(asFieldErrors));
 }
 
-/** Members that are not known are each named by their own path. */
+/** Members that are not known are each named by their own path; of alternatives, by the one that fits best. */
 function asFieldErrors(issue: z.core.$ZodIssue): FieldError[] {
+  if (issue.code === 'invalid_union') {
+    const [closest] = issue.errors
+      .map((errors) =>
+        errors.flatMap((error) => asFieldErrors({ ...error, path: [...issue.path, ...error.path] })),
+      )
+      .sort((a, b) => a.length - b.length);
+    if (closest?.some(({ message }) => message === NOT_KNOWN)) return closest;
+  }
   if (issue.code === 'unrecognized_keys')
-    return issue.keys.map((key) => ({ path: [...issue.path, key].join('.'), message: 'is not known here' }));
+    return issue.keys.map((key) => ({ path: [...issue.path, key].join('.'), message: NOT_KNOWN }));
   return [asFieldError(issue)];
 }
+
+const NOT_KNOWN = 'is not known here';
 
 function asFieldError(issue: z.core.$ZodIssue): FieldError {
   return { path: issue.path.join('.'), message: issue.message };

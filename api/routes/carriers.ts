@@ -41,6 +41,7 @@ export function carrierRoutes(context: ApiContext): Route[] {
         params: z.object({ name: z.string() }),
         headers: signatureHeaders,
         body: carrierEvents,
+        isLenient: true,
         authenticate: webhookAuthentication({
           kind: 'carrier',
           setting: 'CARRIER_WEBHOOK_SECRETS',

@@ -31,6 +31,7 @@ export function gatewayRoutes(
         params: z.object({ name: z.string() }),
         headers: gatewayHeaders,
         body: gatewayEvent,
+        isLenient: true,
         authenticate: webhookAuthentication({
           kind: 'gateway',
           setting: 'STRIPE_WEBHOOK_SECRETS',

@@ -38,10 +38,10 @@ export const alert = z
 
 export const alertPage = pageOf('AlertPage', alert);
 
-export const acknowledgement = z.object({ note: line(500).optional() }).meta({ id: 'Acknowledgement' });
+export const acknowledgement = z.strictObject({ note: line(500).optional() }).meta({ id: 'Acknowledgement' });
 
 export const alertResolution = z
-  .object({ note: line(500).meta({ description: 'What was done' }) })
+  .strictObject({ note: line(500).meta({ description: 'What was done' }) })
   .meta({ id: 'AlertResolution' });
 
 const units = z.int().min(0).max(2_147_483_647);
@@ -62,15 +62,15 @@ function ordered({
 const ORDER = { message: 'must not be below lowStock', path: ['overstock'] };
 
 export const categoryThresholds = z
-  .object({ lowStock, overstock })
+  .strictObject({ lowStock, overstock })
   .refine(ordered, ORDER)
   .meta({ id: 'CategoryThresholds' });
 
 const atLocation = { location: warehouseCode.optional() };
 export const thresholdsChange = z
   .union([
-    z.object({ ...atLocation, lowStock, overstock }).refine(ordered, ORDER),
-    z.object({ ...atLocation, inherit: z.literal(true) }),
+    z.strictObject({ ...atLocation, lowStock, overstock }).refine(ordered, ORDER),
+    z.strictObject({ ...atLocation, inherit: z.literal(true) }),
   ])
   .meta({
     id: 'ThresholdsChange',

@@ -4,7 +4,7 @@ import { location } from './stock';
 
 export const MAX_UPDATES = 5_000;
 
-const update = z.object({
+const update = z.strictObject({
   sku,
   location: warehouseCode,
   delta: z
@@ -17,7 +17,7 @@ const update = z.object({
 });
 
 export const batch = z
-  .object({
+  .strictObject({
     atomic: z.boolean().default(false).meta({ description: 'All updates or none' }),
     updates: z.array(update).min(1).max(MAX_UPDATES),
   })

@@ -7,7 +7,7 @@ const counted = z.int().min(0).max(MAX_UNITS);
 const skus = z.array(sku).min(1).max(MAX_SHEET_LINES);
 
 export const newCount = z
-  .object({
+  .strictObject({
     location: warehouseCode,
     skus: skus.optional().meta({ description: 'Count these products' }),
     category: line(100).optional().meta({ description: 'Count the products of this category' }),
@@ -25,14 +25,14 @@ export const newCount = z
 
 export const countedLines = z
   .union([
-    z.object({ lines: z.array(z.object({ sku, counted })).min(1).max(MAX_SHEET_LINES) }),
-    z.object({ sku, counted }),
+    z.strictObject({ lines: z.array(z.strictObject({ sku, counted })).min(1).max(MAX_SHEET_LINES) }),
+    z.strictObject({ sku, counted }),
   ])
   .transform((given) => ('lines' in given ? given.lines : [given]))
   .meta({ id: 'CountedLines' });
 
 export const countDecision = z
-  .object({ skus: skus.optional().meta({ description: 'Default: every line that awaits it' }) })
+  .strictObject({ skus: skus.optional().meta({ description: 'Default: every line that awaits it' }) })
   .meta({ id: 'CountDecision' });
 
 export const sheetStatus = z.enum(SHEET_STATUSES);

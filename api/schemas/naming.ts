@@ -15,7 +15,7 @@ export const namedSerials = eachOnce('number', z.array(line(100)).max(MAX_NAMED)
   .optional()
   .meta({ description: 'Serial numbers of these units; the others are chosen by rule' });
 
-const namedLot = z.object({ code: line(100), quantity: z.int().min(1).max(MAX_UNITS) });
+const namedLot = z.strictObject({ code: line(100), quantity: z.int().min(1).max(MAX_UNITS) });
 
 /** Lots that somebody read off the units that leave. */
 export const namedLots = eachOnce('lot', z.array(namedLot).max(MAX_NAMED), ({ code }) => code)
@@ -34,12 +34,12 @@ export const foundLots = eachOnce(
 const namedUnits = { sku, serials: namedSerials, lots: namedLots };
 
 export const parcelNaming = z
-  .object({
-    items: eachOnce('SKU', z.array(z.object(namedUnits)).max(100), (item) => item.sku),
+  .strictObject({
+    items: eachOnce('SKU', z.array(z.strictObject(namedUnits)).max(100), (item) => item.sku),
   })
   .meta({ id: 'ParcelNaming', description: 'Instead of what was named before' });
 
-const shippedItem = z.object({
+const shippedItem = z.strictObject({
   ...namedUnits,
   location: warehouseCode
     .optional()
@@ -53,7 +53,7 @@ const shippedItem = z.object({
 });
 
 export const reservationShipment = z
-  .object({
+  .strictObject({
     items: z
       .array(shippedItem)
       .max(100)

@@ -9,6 +9,7 @@ import {
   REVIEW_DECISIONS,
   REVIEW_STATUSES,
 } from '../../domain/orders/types';
+import { AMENDMENT_STAGES } from '../../domain/ordering/amendments/types';
 import type { OrderView } from '../../domain/ordering/types';
 import {
   DISPUTE_STATUSES,
@@ -331,6 +332,30 @@ const openCut = z
       'A request to take units out of the order (`POST /orders/{id}/cancel` with `items`) that is under way: a carrier has not said whether a shipment is stopped, or a charge is unresolved',
   });
 
+const openAmendment = z
+  .object({
+    requestId: uuid,
+    status: z.enum(['requested', ...AMENDMENT_STAGES]).meta({
+      description:
+        'requested: not begun; charging: what is added waits for its payment; cutting: what is taken out is being cut',
+    }),
+    since: time,
+    items: z.array(
+      z.object({
+        sku: z.string(),
+        quantity: count.meta({ description: 'That the order is to have; 0: it is taken out' }),
+      }),
+    ),
+    shipTo: shipTo.nullable().meta({ description: 'Null: it goes where it went' }),
+    paymentId: uuid.nullable().meta({ description: 'Of the payment of what is added' }),
+    why: z.string().meta({ description: 'What it waits for, in words' }),
+  })
+  .meta({
+    id: 'OpenAmendment',
+    description:
+      'A request to change the order (`PATCH /orders/{id}`) that is neither done nor refused. While it is charging or cutting, no parcel of the order is booked',
+  });
+
 export const attentionKind = z.enum(Object.keys(ATTENTION) as readonly AttentionKind[]);
 
 const attention = z
@@ -367,6 +392,7 @@ export const order: z.ZodType<OrderView> = z
     review: review.nullable().meta({ description: 'Null: the order is not reviewed' }),
     shipments: z.array(shipment),
     openCuts: z.array(openCut),
+    openAmendments: z.array(openAmendment),
     attention: z.array(attention),
     createdAt: time,
     updatedAt: time,

@@ -4,7 +4,7 @@ import { namedSerials } from './naming';
 import { units } from './warehousing';
 
 export const newQualityHold = z
-  .object({
+  .strictObject({
     location: warehouseCode,
     quantity: units,
     reason: line(200),
@@ -13,7 +13,7 @@ export const newQualityHold = z
   .meta({ id: 'NewQualityHold' });
 
 export const qualityDecision = z
-  .object({ quantity: units.optional().meta({ description: 'Default: all that is still on hold' }) })
+  .strictObject({ quantity: units.optional().meta({ description: 'Default: all that is still on hold' }) })
   .meta({ id: 'QualityDecision' });
 
 export const qualityWriteOff = qualityDecision

@@ -48,12 +48,12 @@ const own = line(200).nullish().meta({
 const location = warehouseCode.nullish().meta({ description: 'Take from this warehouse only' });
 
 export const newSkuReservation = z
-  .object({ location, quantity, orderId: reference, reference: own, ...due })
+  .strictObject({ location, quantity, orderId: reference, reference: own, ...due })
   .refine(...notBoth)
   .meta({ id: 'NewSkuReservation' });
 
 export const newReservation = z
-  .object({
+  .strictObject({
     items,
     shipTo: shipTo.nullish().transform((given) => given ?? null),
     location,
@@ -65,7 +65,7 @@ export const newReservation = z
   .meta({ id: 'NewReservationWithLines' });
 
 export const extension = z
-  .object(due)
+  .strictObject(due)
   .refine(...notBoth)
   .refine((given) => typeof given.expiresAt === 'string' || typeof given.holdSeconds === 'number', {
     message: 'one of expiresAt and holdSeconds is needed',
@@ -73,7 +73,7 @@ export const extension = z
   })
   .meta({ id: 'ReservationExtension' });
 
-const kept = z.object({
+const kept = z.strictObject({
   sku,
   quantity: z
     .int()
@@ -83,7 +83,7 @@ const kept = z.object({
 });
 
 export const unitsChange = z
-  .object({
+  .strictObject({
     items: z
       .array(kept)
       .min(1)
@@ -98,7 +98,7 @@ export const unitsChange = z
   })
   .meta({ id: 'HoldChange' });
 
-export const skuRelease = z.object({ reservationId: uuid }).meta({ id: 'SkuRelease' });
+export const skuRelease = z.strictObject({ reservationId: uuid }).meta({ id: 'SkuRelease' });
 
 export const reservationStatus = z.enum(SHOWN_RESERVATION_STATUSES);
 

@@ -31,9 +31,9 @@ const restockingFee = z
   .meta({ id: 'RestockingFee', description: 'What is kept of the price of each returned unit' });
 
 export const newReturn = z
-  .object({
+  .strictObject({
     orderId: uuid,
-    items: itemsOf(z.object({ sku, quantity: units, reason: line(200) })),
+    items: itemsOf(z.strictObject({ sku, quantity: units, reason: line(200) })),
     refund: z.enum(RETURN_REFUNDS).default('price').meta({
       description:
         'What goes back for a unit once it is inspected: its price less the restocking fee, or nothing',
@@ -45,16 +45,16 @@ export const newReturn = z
   .meta({ id: 'NewReturn' });
 
 export const returnReceipt = z
-  .object({ location: warehouseCode, items: itemsOf(z.object({ sku, quantity: units })) })
+  .strictObject({ location: warehouseCode, items: itemsOf(z.strictObject({ sku, quantity: units })) })
   .meta({ id: 'ReturnReceipt' });
 
 const part = z.int().min(0).max(MAX_UNITS).default(0);
 
 export const inspection = z
-  .object({
+  .strictObject({
     results: itemsOf(
       z
-        .object({
+        .strictObject({
           sku,
           restock: part.meta({ description: 'Units that go back on hand' }),
           writeOff: part.meta({ description: 'Units that are given up' }),

@@ -62,7 +62,7 @@ export const stock = z
   .meta({ id: 'Stock' });
 
 export const adjustment = z
-  .object({
+  .strictObject({
     location: warehouseCode,
     delta: z.int().min(-MAX_UNITS).max(MAX_UNITS).optional(),
     setTo: z.int().min(0).max(MAX_UNITS).optional(),

@@ -3,7 +3,7 @@ import { SERIAL_STATUSES } from '../../domain/stock/tracking/types';
 import { count, pageOf, time, uuid } from './common';
 
 export const trackingBody = z
-  .object({
+  .strictObject({
     lots: z.boolean().meta({ description: 'Keep it by lot, with expiry dates' }),
     serials: z.boolean().meta({ description: 'Keep a serial number for each unit' }),
   })

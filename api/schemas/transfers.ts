@@ -9,7 +9,7 @@ const units = z.int().min(1).max(MAX_UNITS);
 export const transferStatus = z.enum(TRANSFER_STATUSES);
 
 export const newTransfer = z
-  .object({
+  .strictObject({
     sku,
     from: warehouseCode,
     to: warehouseCode,
@@ -64,11 +64,11 @@ export const transfer = z
 export const transferPage = pageOf('TransferPage', transfer);
 
 export const transferReceipt = z
-  .object({
+  .strictObject({
     quantity: units.optional().meta({ description: 'Units that arrived; all that are open unless given' }),
     lost: units.optional().meta({ description: 'Units that will not arrive' }),
     reason: line(200).optional(),
   })
   .meta({ id: 'TransferReceipt' });
 
-export const transferCancel = z.object({ reason: line(200).optional() }).meta({ id: 'TransferCancel' });
+export const transferCancel = z.strictObject({ reason: line(200).optional() }).meta({ id: 'TransferCancel' });

@@ -29,7 +29,7 @@ export const documentQuery = {
 };
 
 const receiptLine = z
-  .object({
+  .strictObject({
     sku,
     quantity: units,
     unitCostMinor: z.int().min(0).max(Number.MAX_SAFE_INTEGER).optional().meta({
@@ -37,7 +37,7 @@ const receiptLine = z
     }),
     currency: isoCurrency.optional().meta({ description: "ISO 4217; the product's own unless given" }),
     lot: z
-      .object({ code: line(100), expiresOn: date.optional() })
+      .strictObject({ code: line(100), expiresOn: date.optional() })
       .optional()
       .meta({ description: 'Needed where the product is kept by lot' }),
     serials: z
@@ -52,7 +52,7 @@ const receiptLine = z
   });
 
 export const newReceipt = z
-  .object({
+  .strictObject({
     location: warehouseCode,
     supplier: line(200).optional(),
     supplierReference: line(200).meta({ description: "The supplier's number of the delivery: taken once" }),

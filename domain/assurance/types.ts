@@ -87,6 +87,7 @@ export const CHECK_IDS = [
   'order_events',
   'order_shipments',
   'late_shipments',
+  'held_shipments',
   'order_payments',
   'lots_on_hand',
   'lot_movements',

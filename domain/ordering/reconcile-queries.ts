@@ -63,8 +63,8 @@ const RESTED = `
   order by o.checked_at nulls first, o.updated_at limit $3 for no key update skip locked`;
 
 /**
- * Orders with something left to do that have not moved for `graceSeconds`: open ones, and ended ones with a charge or refund
- * that is not final, or with an authorisation. The longer one has rested, the less often it is looked at again, at least every `recheckSeconds`;
+ * Orders with something left to do that have not moved for `graceSeconds`: open ones, and ended ones with a charge, capture,
+ * void or refund that is not final, or with an authorisation. The longer one has rested, the less often it is looked at again, at least every `recheckSeconds`;
  * one that waits for a reservation to fall due only that often, and soon again once that is late. Locks them, and skips those that others
  * have locked.
  *

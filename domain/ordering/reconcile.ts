@@ -9,7 +9,7 @@ import { nextStep } from './rules';
 
 /**
  * Takes up to `limit` orders that have something left to do and have not moved for `graceSeconds`: open ones, and ended ones
- * with a charge or refund that is not final. The longer one has rested, the less often it is taken again, at least every
+ * with a charge, capture, void or refund that is not final. The longer one has rested, the less often it is taken again, at least every
  * `recheckSeconds`. Several callers at once get different orders, and a long list is worked off in turns.
  */
 export async function claimRestingOrders(

@@ -12,7 +12,7 @@ import type { PaymentStatus } from '../payments/types';
 import type { DisputeView, PaymentView, RefundView } from '../payments/view-types';
 import type { ReservationStatus } from '../stock/reservations/types';
 import type { ShipTo, Shortage } from '../stock/sourcing/types';
-import type { AmendRefusalCode } from './amendments/types';
+import type { AmendmentStage, AmendRefusalCode } from './amendments/types';
 
 /** One reservation of an order, with its time left by PostgreSQL's clock. */
 export interface ReservationProgress {
@@ -151,6 +151,8 @@ export interface OrderView {
   shipments: ShipmentView[];
   /** Requests to take units out of it that are under way, oldest first. */
   openCuts: OpenCutView[];
+  /** Requests to amend it that are not decided, oldest first. */
+  openAmendments: OpenAmendmentView[];
   /** For what it needs a person, oldest first. */
   attention: AttentionView[];
   createdAt: string;
@@ -171,6 +173,23 @@ export interface OpenCutView {
   reason: string | null;
   /** What was asked for, and what of it is taken out so far. */
   items: { sku: string; quantity: number; cutQuantity: number }[];
+}
+
+/** A request to amend an order that is neither done nor refused. */
+export interface OpenAmendmentView {
+  requestId: string;
+  /** `requested`: it is not begun, and the order is as before. */
+  status: 'requested' | AmendmentStage;
+  /** RFC 3339. */
+  since: string;
+  /** Units that the order is to have; SKUs that are not named stay. */
+  items: { sku: string; quantity: number }[];
+  /** Null: it goes where it went. */
+  shipTo: ShipTo | null;
+  /** What is charged for what it adds; null: nothing is, or not yet. */
+  paymentId: string | null;
+  /** What it waits for, in words. */
+  why: string;
 }
 
 export interface OrderItemView {

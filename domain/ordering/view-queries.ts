@@ -9,6 +9,8 @@ import type { DisputeView, PaymentView, RefundView } from '../payments/view-type
 import { DISPUTE_JSON, PAYMENT_JSON, REFUND_JSON } from '../payments/view-sql';
 import type { ReservationStatus } from '../stock/reservations/types';
 import type { ShipTo, Shortage } from '../stock/sourcing/types';
+import type { AmendmentRow } from './amendments/views';
+import { AMENDMENT_JSON } from './amendments/view-sql';
 import type { OpenCutView, OrderItemView, ReservationView, ReviewView } from './types';
 
 /** What is still reserved in a warehouse for an item, and what was picked up there: not what was given back. */
@@ -58,6 +60,8 @@ const ORDER = `
         'items', json_agg(json_build_object('sku', i.sku, 'quantity', u.quantity, 'cutQuantity', u.done) order by i.line)) as cut
       from order_cuts u join order_items i on i.order_id = u.order_id and i.product_id = u.product_id
       where u.order_id = o.id group by u.request_id having bool_or(u.state = 'open')) c), '[]') as "openCuts",
+  coalesce((select json_agg(${AMENDMENT_JSON} order by a.created_at, a.id)
+    from order_amendments a where a.order_id = o.id and a.state = 'open'), '[]') as "openAmendments",
   coalesce((select json_agg(json_build_object('kind', a.details->>'reason', 'about', a.details->>'about',
       'since', ${utc('a.raised_at')}, 'why', a.details->>'why', 'next', a.details->>'next') order by a.id)
     from alerts a where a.order_id = o.id and a.status <> 'resolved'), '[]') as attention`;
@@ -87,6 +91,7 @@ export interface OrderRow {
   review: ReviewView | null;
   shipments: ShipmentView[];
   openCuts: OpenCutView[];
+  openAmendments: AmendmentRow[];
   attention: AttentionView[];
 }
 

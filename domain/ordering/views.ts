@@ -2,6 +2,7 @@ import type { Database, Queryable } from '../../platform/database/database';
 import { pageIn, type Page } from '../../platform/database/pages';
 import { itemStatus } from '../orders/rules';
 import type { Shortage } from '../stock/sourcing/types';
+import { openAmendment } from './amendments/views';
 import type { OrderView, ReservationView } from './types';
 import { selectOrderPage, selectOrders, type OrderFilter, type OrderRow } from './view-queries';
 
@@ -65,6 +66,7 @@ function asRecord(row: OrderRow): OrderRecord {
       review: row.review,
       shipments: row.shipments,
       openCuts: row.openCuts,
+      openAmendments: row.openAmendments.map(openAmendment),
       attention: row.attention,
       createdAt: row.createdAt,
       updatedAt: row.updatedAt,

@@ -7,6 +7,7 @@ import { startApi, type Api } from '../../api/server';
 import { readSettings, type Settings } from '../../platform/config';
 import { lazyTemporalClient } from '../../platform/temporal/connection';
 import { engineNames, type EngineNames } from '../../workflows/contract/names';
+import { expectDeclared } from './declared-problems';
 import { CARRIER_SECRETS, signedHeaders } from '../support/carrier-signature';
 import { openTestShop, type TestShop } from '../support/fixtures';
 import { temporalAddress, testLogger } from '../support/servers';
@@ -99,7 +100,10 @@ export async function openTestApi(options: TestApiOptions = {}): Promise<TestApi
   };
 }
 
-/** Calls a path under `/api/v1`, or one outside of it when it begins with two slashes. */
+/**
+ * Calls a path under `/api/v1`, or one outside of it when it begins with two slashes. A problem that the route does not declare fails the
+ * test.
+ */
 export async function callApi(
   base: string,
   method: string,
@@ -118,12 +122,11 @@ export async function callApi(
     },
   });
   const answer = await response.text();
-  return {
-    status: response.status,
-    headers: response.headers,
-    body: parsed(answer) as ReplyBody,
-    text: answer,
-  };
+  const { status, headers } = response;
+  const body = parsed(answer) as ReplyBody;
+  if (headers.get('content-type')?.startsWith('application/problem+json'))
+    await expectDeclared(base, { method, url }, { status, code: body.code });
+  return { status, headers, body, text: answer };
 }
 
 /** A POST that announces a body and sends none: the response to its headers. */

@@ -69,6 +69,22 @@ async function leaveAfterStop(): Promise<string> {
   return sku;
 }
 
+/** A parcel that waits to be booked, held by an amendment of this state and stage, or by one that is gone. */
+async function plantHeld(
+  sql: Harness['sql'],
+  amendment: { state: string; stage?: string } | null,
+): Promise<void> {
+  const { orderId } = await placePaid(shop);
+  const by = newId();
+  await sql(`update shipments set held_by = '${by}' where order_id = '${orderId}'`);
+  if (amendment)
+    await sql(
+      `insert into order_amendments (id, order_id, items, state, stage)
+       values ('${by}', '${orderId}', '[]', '${amendment.state}', ${amendment.stage ? `'${amendment.stage}'` : 'null'})`,
+    );
+  await sql('delete from outbox');
+}
+
 const DEFECTS: Record<string, Defect> = {
   'a counter of units on hand that was changed by hand': {
     found: ['on_hand_ledger'],
@@ -261,6 +277,18 @@ const DEFECTS: Record<string, Defect> = {
       );
     },
   },
+  'a parcel that is held by an amendment that is over': {
+    found: ['held_shipments'],
+    details: { state: 'done' },
+    repaired: true,
+    plant: ({ sql }) => plantHeld(sql, { state: 'done' }),
+  },
+  'a parcel that is held by an amendment that was put off': {
+    found: ['held_shipments'],
+    details: { state: null },
+    repaired: true,
+    plant: ({ sql }) => plantHeld(sql, null),
+  },
   'an event that is gone': {
     found: ['order_events'],
     details: { expected: 2, found: 1 },
@@ -431,6 +459,19 @@ test('money that an operator gave back is no finding, nor is a refund that the g
   await giveBack(shop.db, shippedId, 400);
   await sql(`update orders set updated_at = updated_at - interval '1 day'`);
   expect((await check(deps)).findings).toEqual([]);
+});
+
+test('a parcel of an order that is being amended is no finding, and is let go once that is over', async () => {
+  const { sql } = await openWorld();
+  await plantHeld(sql, { state: 'open', stage: 'charging' });
+  expect((await check(deps)).findings).toEqual([]);
+  await sql(`update order_amendments set state = 'done', stage = null`);
+  const { jobId, findings } = await check(deps, 'incremental');
+  expect([...new Set(findings.map((finding) => finding.check))]).toEqual(['held_shipments']);
+  await applyScript(shop.url, deps, jobId);
+  expect((await shop.db.pool.query('select distinct topic from outbox')).rows).toEqual([
+    { topic: 'shipments.ready' },
+  ]);
 });
 
 test('free units beside a backorder are no finding where they may not be taken', async () => {

@@ -1,6 +1,8 @@
 import { literals } from '../../../platform/database/literals';
+import { UNBOOKED_SHIPMENT_STATUSES } from '../../fulfilment/types';
 import { TRANSFER_LEDGER_KINDS } from '../../stock/ledger/types';
 import { NAMES, PLACE } from './place-subject';
+import { NOT_HOLDING } from '../held-sql';
 import type { SqlCheck } from '../types';
 
 /** Tried this often, a message is not merely late. */
@@ -94,6 +96,22 @@ export const FLOW_CHECKS: readonly SqlCheck[] = [
         join stock d using (product_id, warehouse_id) ${NAMES}
         where d.available > 0
         order by 1`,
+    }),
+  },
+  {
+    id: 'held_shipments',
+    title: 'A parcel is held only by an amendment of its order that is under way',
+    severity: 'error',
+    finding:
+      'A shipment that is never booked: shipmentId, orderId, heldBy (the amendment), state (of it: done, refused; open: not begun; null: it is gone or of another order)',
+    repair: 'It is no longer held, and booked.',
+    statement: () => ({
+      name: 'consistency.held_shipments',
+      // Of those that wait to be booked, which an index has: what is held otherwise is never booked anyway.
+      text: `select 'shipment:' || s.id as subject,
+          jsonb_build_object('shipmentId', s.id, 'orderId', s.order_id, 'heldBy', s.held_by, 'state', a.state) as details
+        from shipments s left join order_amendments a on a.id = s.held_by and a.order_id = s.order_id
+        where s.status in ${literals(UNBOOKED_SHIPMENT_STATUSES)} and s.held_by is not null and ${NOT_HOLDING} order by s.id`,
     }),
   },
   {

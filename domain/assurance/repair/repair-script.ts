@@ -7,6 +7,7 @@ import {
   deleteLines,
   enableTrigger,
   keepForBackorders,
+  letBook,
   readyMessage,
   releaseReservation,
   repairCounters,
@@ -33,6 +34,7 @@ const ORDER: readonly CheckId[] = [
   'orphaned_holds',
   'free_beside_waiting',
   'ledger_keys',
+  'held_shipments',
   'outbox_stuck',
   'workflow_gone',
   'workflow_outlives_order',
@@ -72,6 +74,10 @@ export function repairOf(jobId: string, check: CheckId, { details }: Finding): s
       return deleteLines(reservationDetails.parse(details).reservationId);
     case 'ledger_keys':
       return writeKey(z.object({ key: z.string() }).parse(details).key);
+    case 'held_shipments': {
+      const { shipmentId, orderId } = z.object({ shipmentId: z.uuid(), orderId: z.uuid() }).parse(details);
+      return letBook(orderId, shipmentId);
+    }
     case 'outbox_stuck':
       return readyMessage(z.object({ outboxId: z.int() }).parse(details).outboxId);
     case 'workflow_gone':

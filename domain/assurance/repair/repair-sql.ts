@@ -2,6 +2,7 @@ import { derivedId } from '../../../platform/ids';
 import { literals } from '../../../platform/database/literals';
 import { OPEN_ORDER_STATUSES } from '../../orders/types';
 import { PAYMENT_STATUSES_IN_FLIGHT } from '../../payments/types';
+import { NOT_HOLDING } from '../held-sql';
 import { LIVE_RESERVATION_STATUSES } from '../../stock/reservations/types';
 
 /** Blocks of the repair script. Each looks again under the locks that it takes, in the one lock order, before it writes. */
@@ -143,6 +144,19 @@ export function writeKey(key: string): string {
 export function readyMessage(outboxId: number): string {
   return `update outbox set attempts = 0, available_at = clock_timestamp()
   where id = ${outboxId} and (attempts > 0 or available_at > clock_timestamp());`;
+}
+
+/** Lets a shipment be booked that an amendment holds which is not under way. An amendment begins and ends under the order's reservations. */
+export function letBook(orderId: string, shipmentId: string): string {
+  return block(
+    '  s shipments;',
+    `  perform from reservations where order_id = '${orderId}' order by id for no key update;
+  select * into s from shipments where id = '${shipmentId}' for no key update;
+  if s.held_by is null or exists (
+    select from order_amendments a where a.id = s.held_by and a.order_id = s.order_id and not ${NOT_HOLDING}) then return; end if;
+  update shipments set held_by = null where id = s.id;
+  insert into outbox (topic, key) values ('shipments.ready', '');`,
+  );
 }
 
 /** Asks for an order's workflow to look at its rows again, once. */
