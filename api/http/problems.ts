@@ -110,7 +110,7 @@ export const PROBLEMS = {
   FEED_HEADER_INVALID: { status: 422, title: 'The header of the feed cannot be read' },
   FEED_COLUMN_MISSING: { status: 422, title: 'A column of the feed is missing' },
   FEED_COLUMN_AMBIGUOUS: { status: 422, title: 'Two columns of the feed mean the same' },
-  FEED_ENCODING_INVALID: { status: 422, title: 'The feed is not UTF-8' },
+  FEED_ENCODING_INVALID: { status: 422, title: 'The feed is not in the character set that it should be' },
   FEED_COMPRESSION_INVALID: { status: 422, title: 'The feed cannot be unpacked' },
   IDEMPOTENCY_KEY_REUSED: { status: 422, title: 'This idempotency key belongs to another request' },
   INTERNAL: { status: 500, title: 'Something went wrong on our side' },
