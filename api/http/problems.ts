@@ -61,6 +61,7 @@ export const PROBLEMS = {
   WOULD_GO_NEGATIVE: { status: 409, title: 'Stock would go below zero' },
   BELOW_RESERVED: { status: 409, title: 'Less would be on hand than is reserved' },
   REQUEST_TIMEOUT: { status: 408, title: 'The body did not come in time' },
+  UPLOAD_TOO_SLOW: { status: 408, title: 'The body came too slowly for too long' },
   JOB_ENDED: { status: 409, title: 'The job has ended' },
   QUANTITY_OVERFLOW: { status: 409, title: 'More would be on hand than can be counted' },
   ALERT_RESOLVED: { status: 409, title: 'The alert is resolved' },

@@ -13,8 +13,11 @@ import { jobAccepted } from '../use-cases/job-responses';
 
 const SCOPE = 'POST /jobs/feed';
 const IDLE_MS = 30_000;
+/** A client that sends less than this for a minute is refused. */
+const MIN_BYTES_PER_SECOND = 1_024;
+const RATE_MS = 60_000;
 const MEGABYTE = 1_048_576;
-/** Each has a connection of its own to the database. */
+/** Each has a chunk or two in memory, and while one is written a connection of its own to the database. */
 const MAX_UPLOADS = 4;
 
 const FORMATS: Readonly<Record<string, FeedFormat>> = {
@@ -76,6 +79,7 @@ export function feedRoutes(context: ApiContext): Route[] {
         responses: { 202: { description: 'Stored', schema: jobAcceptedBody } },
         problems: [
           'REQUEST_TIMEOUT',
+          'UPLOAD_TOO_SLOW',
           'IDEMPOTENCY_IN_FLIGHT',
           'PAYLOAD_TOO_LARGE',
           'UNSUPPORTED_MEDIA_TYPE',
@@ -97,7 +101,12 @@ export function feedRoutes(context: ApiContext): Route[] {
         // What is refused before it is read to its end must not be waited for by the next request.
         res.setHeader('connection', 'close');
         const { format, charset } = contentOf(req.get('content-type'));
-        const source = uploadOf(req, { maxBytes: settings.FEED_MAX_MB * MEGABYTE, idleMs: IDLE_MS });
+        const source = uploadOf(req, {
+          maxBytes: settings.FEED_MAX_MB * MEGABYTE,
+          idleMs: IDLE_MS,
+          minBytesPerSecond: MIN_BYTES_PER_SECOND,
+          rateMs: RATE_MS,
+        });
         if (uploads >= MAX_UPLOADS) {
           throw problem('OVERLOADED', `${MAX_UPLOADS} feeds are being uploaded. Try again.`);
         }

@@ -96,6 +96,8 @@ export interface FeedState extends FeedCounts {
   /** Rows that were read. */
   lines: number;
   stage: FeedStage;
+  /** The line of a quote that is not closed: nothing was read from there on. Null: all of it was read. */
+  unreadFrom: number | null;
   /** Lanes that have rows left to apply. */
   openLanes: number[];
 }
