@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import fc from 'fast-check';
 import { parseJsonNumber, parseQuantity } from '../../domain/stock/feeds/quantity';
 import {
@@ -7,7 +9,7 @@ import {
   delimiterOf,
   readHeader,
 } from '../../domain/stock/feeds/rules';
-import type { DecimalMark } from '../../domain/stock/feeds/types';
+import { REJECT_CODES, type DecimalMark } from '../../domain/stock/feeds/types';
 
 function quantity(text: string, decimal?: DecimalMark): number | string {
   const read = parseQuantity(text, { mode: 'set', decimal });
@@ -214,4 +216,9 @@ test('the reason of an ambiguous quantity says how to declare the mark', () => {
 test('a default location is taken where a row names none', () => {
   const row = checkRow({ ...GIVEN, location: undefined }, { mode: 'set', location: 'BER' });
   expect(row).toEqual({ line: 2, sku: 'A', location: 'BER', quantity: 1, reason: null, reference: null });
+});
+
+test('every reason for which a row is rejected stands in the documents', () => {
+  const page = readFileSync(join(__dirname, '..', '..', 'docs', 'feed-import.md'), 'utf8');
+  expect(REJECT_CODES.filter((code) => !page.includes(`\`${code}\``))).toEqual([]);
 });
