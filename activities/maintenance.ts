@@ -1,3 +1,4 @@
+import { removeOrphanedUploads } from '../domain/stock/feeds/uploads';
 import { ensurePartitions, foldOldPartitions } from '../domain/stock/retention/retention';
 import type { Database } from '../platform/database/database';
 import type { Logger } from '../platform/telemetry/log';
@@ -16,6 +17,8 @@ export interface MaintenanceActivities {
   ensureLedgerPartitions(): Promise<{ made: number }>;
   /** Sums partitions older than the retention into opening balances and drops them; returns their names. */
   foldLedgerPartitions(): Promise<{ folded: string[] }>;
+  /** Removes what uploads of feeds left that broke off with their process. */
+  removeOrphanedUploads(): Promise<{ uploads: number }>;
 }
 
 export function createMaintenanceActivities(deps: MaintenanceDeps): MaintenanceActivities {
@@ -32,6 +35,11 @@ export function createMaintenanceActivities(deps: MaintenanceDeps): MaintenanceA
       if (folded.length > 0)
         log.info({ folded, months }, 'old partitions of the ledger are opening balances now');
       return { folded };
+    },
+    async removeOrphanedUploads() {
+      const uploads = await heartbeating((beat) => removeOrphanedUploads(db, () => beat(undefined)));
+      if (uploads > 0) log.info({ uploads }, 'uploads of feeds that had broken off were removed');
+      return { uploads };
     },
   };
 }

@@ -15,6 +15,10 @@ export interface FeedImportOptions {
   mode: 'set' | 'delta';
   location?: string;
   format?: 'csv' | 'ndjson';
+  /** What stands before decimals. */
+  decimal?: '.' | ',';
+  /** As in a Content-Type. */
+  charset?: string;
   url?: string;
 }
 
@@ -58,11 +62,13 @@ async function upload(client: JobClient, options: FeedImportOptions): Promise<st
   const isPacked = head[0] === 0x1f && head[1] === 0x8b;
   const query = new URLSearchParams({ mode: options.mode });
   if (options.location !== undefined) query.set('location', options.location);
+  if (options.decimal !== undefined) query.set('decimal', options.decimal);
+  const type = MEDIA_TYPES[options.format ?? formatOf(options.file, head)];
   // `duplex` is what fetch asks for where a body is a stream; its types do not know it.
   const init: RequestInit & { duplex: 'half' } = {
     method: 'POST',
     headers: {
-      'content-type': MEDIA_TYPES[options.format ?? formatOf(options.file, head)],
+      'content-type': options.charset === undefined ? type : `${type}; charset=${options.charset}`,
       'idempotency-key': newId(),
       ...(isPacked ? { 'content-encoding': 'gzip' } : {}),
     },

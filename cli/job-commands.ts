@@ -18,6 +18,20 @@ export function addJobCommands(program: Command, output: Output, finish: (code: 
     )
     .addOption(new Option('--format <format>', 'instead of a look at the file').choices(['csv', 'ndjson']))
     .option('--location <code>', 'location of rows that name none')
+    .addOption(
+      new Option(
+        '--decimal <mark>',
+        'what stands before decimals in quantities, so that 1.000 can be told from 1,000',
+      ).choices(['.', ',']),
+    )
+    .addOption(
+      new Option('--charset <name>', 'if it is not UTF-8 and has no byte order mark').choices([
+        'utf-8',
+        'utf-16le',
+        'utf-16be',
+        'windows-1252',
+      ]),
+    )
     .option('--url <url>', URL_HELP)
     .addHelpText(
       'after',
@@ -56,5 +70,7 @@ interface ImportOptions {
   mode: 'set' | 'delta';
   format?: 'csv' | 'ndjson';
   location?: string;
+  decimal?: '.' | ',';
+  charset?: string;
   url?: string;
 }

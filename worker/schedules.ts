@@ -63,7 +63,7 @@ export const SCHEDULES: Readonly<Record<string, Scheduled>> = {
     workflowType: 'stockUpkeep',
     spec: () => every(3_600),
     catchupWindow: '1 hour',
-    summary: 'Takes expired lots out of sale',
+    summary: 'Takes expired lots out of sale; removes uploads that broke off',
   },
 };
 

@@ -9,23 +9,35 @@ export interface UploadLimits {
   maxBytes: number;
   /** Milliseconds without a byte. */
   idleMs: number;
+  /** The least that a client may send in a second, as it comes, on average over `rateMs` of waiting for it. */
+  minBytesPerSecond: number;
+  rateMs: number;
 }
 
 /**
  * The body of a request as it comes, unpacked, and no faster than it is taken. A reader that stops early leaves the
  * connection usable, so that a response can still be sent.
  *
- * @throws AppError `UNSUPPORTED_MEDIA_TYPE`, `REQUEST_TIMEOUT`, `PAYLOAD_TOO_LARGE`, `FEED_COMPRESSION_INVALID`
+ * @throws AppError `UNSUPPORTED_MEDIA_TYPE`, `REQUEST_TIMEOUT`, `UPLOAD_TOO_SLOW`, `PAYLOAD_TOO_LARGE`,
+ *   `FEED_COMPRESSION_INVALID`
  */
-export function uploadOf(req: IncomingMessage, { maxBytes, idleMs }: UploadLimits): AsyncIterable<Buffer> {
+export function uploadOf(
+  req: Pick<IncomingMessage, 'headers' | 'iterator'>,
+  limits: UploadLimits,
+): AsyncIterable<Buffer> {
+  const { maxBytes } = limits;
   const encoding = req.headers['content-encoding'] ?? 'identity';
-  const raw = inTime(req.iterator({ destroyOnReturn: false }), idleMs);
+  const raw = inTime(req.iterator({ destroyOnReturn: false }), limits);
   if (encoding === 'identity') return limited(raw, maxBytes);
   if (encoding === 'gzip' || encoding === 'x-gzip') return limited(unpacked(raw), maxBytes);
   throw problem('UNSUPPORTED_MEDIA_TYPE', 'Send the feed as it is, or with Content-Encoding: gzip.');
 }
 
-async function* inTime(source: AsyncIterator<unknown>, idleMs: number): AsyncGenerator<Buffer> {
+async function* inTime(source: AsyncIterator<unknown>, limits: UploadLimits): AsyncGenerator<Buffer> {
+  const { idleMs, minBytesPerSecond, rateMs } = limits;
+  // Only the time in which the client is waited for: while rows are written it cannot send.
+  let waitedMs = 0;
+  let bytes = 0;
   for (;;) {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_, reject) => {
@@ -33,6 +45,7 @@ async function* inTime(source: AsyncIterator<unknown>, idleMs: number): AsyncGen
         reject(problem('REQUEST_TIMEOUT', `Nothing more of the body came for ${idleMs / 1_000} s.`));
       }, idleMs);
     });
+    const waitedFrom = performance.now();
     const next = source.next();
     // After the timeout the outcome of this read is ignored.
     next.catch(() => undefined);
@@ -41,8 +54,23 @@ async function* inTime(source: AsyncIterator<unknown>, idleMs: number): AsyncGen
     });
     if (result.done) return;
     // A request without an encoding yields buffers.
-    yield result.value as Buffer;
+    const chunk = result.value as Buffer;
+    waitedMs += performance.now() - waitedFrom;
+    bytes += chunk.length;
+    if (waitedMs >= rateMs) {
+      if (bytes < (minBytesPerSecond * waitedMs) / 1_000) throw tooSlow(minBytesPerSecond);
+      waitedMs = 0;
+      bytes = 0;
+    }
+    yield chunk;
   }
+}
+
+function tooSlow(minBytesPerSecond: number): Error {
+  return problem(
+    'UPLOAD_TOO_SLOW',
+    `The body came with less than ${minBytesPerSecond} bytes a second. Send it faster, or packed with gzip.`,
+  );
 }
 
 async function* unpacked(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {

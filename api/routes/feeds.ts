@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { stageFeed } from '../../domain/stock/feeds/stage';
-import { FEED_MODES, type FeedFormat } from '../../domain/stock/feeds/types';
+import { DECIMAL_MARKS, FEED_MODES, type FeedCharset, type FeedFormat } from '../../domain/stock/feeds/types';
 import { API_BASE } from '../http/paths';
 import { problem } from '../http/problems';
 import { route, type Route } from '../http/route';
@@ -13,8 +13,11 @@ import { jobAccepted } from '../use-cases/job-responses';
 
 const SCOPE = 'POST /jobs/feed';
 const IDLE_MS = 30_000;
+/** A client that sends less than this for a minute is refused. */
+const MIN_BYTES_PER_SECOND = 1_024;
+const RATE_MS = 60_000;
 const MEGABYTE = 1_048_576;
-/** Each has a connection of its own to the database. */
+/** Each has a chunk or two in memory, and while one is written a connection of its own to the database. */
 const MAX_UPLOADS = 4;
 
 const FORMATS: Readonly<Record<string, FeedFormat>> = {
@@ -25,11 +28,33 @@ const FORMATS: Readonly<Record<string, FeedFormat>> = {
   'application/jsonl': 'ndjson',
 };
 
+/** Names of Windows-1252 among them that are those of Latin-1: files that say so come from Windows, and browsers read them so. */
+const CHARSETS: Readonly<Record<string, FeedCharset>> = {
+  'utf-8': 'utf-8',
+  utf8: 'utf-8',
+  'us-ascii': 'utf-8',
+  'utf-16': 'utf-16',
+  'utf-16le': 'utf-16le',
+  'utf-16be': 'utf-16be',
+  'windows-1252': 'windows-1252',
+  cp1252: 'windows-1252',
+  'iso-8859-1': 'windows-1252',
+  latin1: 'windows-1252',
+};
+
 const query = z.object({
   mode: z.enum(FEED_MODES).default('set').meta({
     description: '`set`: quantities are what is on hand; `delta`: what is added or taken',
   }),
   location: warehouseCode.optional().meta({ description: 'Of rows that name none' }),
+  decimal: z
+    .enum(DECIMAL_MARKS)
+    .optional()
+    .meta({
+      description:
+        'What stands before decimals in quantities; the other mark then groups thousands. Without it, a quantity that can be ' +
+        'read in two ways (`1.000`) is rejected',
+    }),
 });
 
 export function feedRoutes(context: ApiContext): Route[] {
@@ -43,15 +68,18 @@ export function feedRoutes(context: ApiContext): Route[] {
         tag: 'Jobs',
         summary: 'Import an inventory feed',
         description:
-          'CSV with a header, or JSON lines, in UTF-8, also with `Content-Encoding: gzip`. Answered when all of it is stored; ' +
-          'the import then goes on by itself. Rows that are wrong are rejected, each with its line and the reason, and do not ' +
-          'hold up the others. An upload that breaks off leaves nothing.',
+          'CSV with a header (RFC 4180), or JSON lines, also with `Content-Encoding: gzip`. UTF-8, UTF-16 with a byte order mark, ' +
+          'or what `charset` of the Content-Type says (utf-8, utf-16le, utf-16be, windows-1252). Answered when all of it is ' +
+          'stored; the import then goes on by itself. Rows that are wrong are rejected, each with its line and the reason, and ' +
+          'do not hold up the others. A quote that is not closed ends the feed at its line: the rows before it are applied, and ' +
+          'the job fails with `FEED_QUOTE_UNCLOSED`. An upload that breaks off leaves nothing.',
         keyed: true,
         upload: Object.keys(FORMATS),
         query,
         responses: { 202: { description: 'Stored', schema: jobAcceptedBody } },
         problems: [
           'REQUEST_TIMEOUT',
+          'UPLOAD_TOO_SLOW',
           'IDEMPOTENCY_IN_FLIGHT',
           'PAYLOAD_TOO_LARGE',
           'UNSUPPORTED_MEDIA_TYPE',
@@ -69,12 +97,16 @@ export function feedRoutes(context: ApiContext): Route[] {
       },
       async (call) => {
         const { req, res, caller } = call;
-        const { mode, location = null } = call.query;
+        const { mode, location = null, decimal } = call.query;
         // What is refused before it is read to its end must not be waited for by the next request.
         res.setHeader('connection', 'close');
-        const format = FORMATS[mediaType(req.get('content-type'))];
-        if (!format) throw problem('UNSUPPORTED_MEDIA_TYPE', `Send ${Object.keys(FORMATS).join(' or ')}.`);
-        const source = uploadOf(req, { maxBytes: settings.FEED_MAX_MB * MEGABYTE, idleMs: IDLE_MS });
+        const { format, charset } = contentOf(req.get('content-type'));
+        const source = uploadOf(req, {
+          maxBytes: settings.FEED_MAX_MB * MEGABYTE,
+          idleMs: IDLE_MS,
+          minBytesPerSecond: MIN_BYTES_PER_SECOND,
+          rateMs: RATE_MS,
+        });
         if (uploads >= MAX_UPLOADS) {
           throw problem('OVERLOADED', `${MAX_UPLOADS} feeds are being uploaded. Try again.`);
         }
@@ -84,7 +116,7 @@ export function feedRoutes(context: ApiContext): Route[] {
           // The feed itself is compared once it has been read.
           await recordKey(context, call, {
             scope: SCOPE,
-            request: { mode, location, format },
+            request: { mode, location, format, decimal, charset },
             subjectId: jobId,
           });
           const { job, isNew } = await stageFeed(db, {
@@ -93,6 +125,8 @@ export function feedRoutes(context: ApiContext): Route[] {
             mode,
             location,
             format,
+            decimal,
+            charset,
             source,
           });
           return jobAccepted(job, !isNew);
@@ -104,6 +138,14 @@ export function feedRoutes(context: ApiContext): Route[] {
   ];
 }
 
-function mediaType(header: string | undefined): string {
-  return (header ?? '').split(';', 1).join('').trim().toLowerCase();
+function contentOf(header = ''): { format: FeedFormat; charset: FeedCharset | undefined } {
+  const [type = '', ...parameters] = header.split(';').map((part) => part.trim().toLowerCase());
+  const format = FORMATS[type];
+  if (!format) throw problem('UNSUPPORTED_MEDIA_TYPE', `Send ${Object.keys(FORMATS).join(' or ')}.`);
+  const declared = parameters.find((parameter) => parameter.startsWith('charset='));
+  if (declared === undefined) return { format, charset: undefined };
+  const charset = CHARSETS[declared.slice('charset='.length).replaceAll('"', '')];
+  if (!charset)
+    throw problem('UNSUPPORTED_MEDIA_TYPE', `As charset declare one of ${Object.keys(CHARSETS).join(', ')}.`);
+  return { format, charset };
 }

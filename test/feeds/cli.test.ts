@@ -51,6 +51,22 @@ test('rejected rows are written beside the file, and the code is 1', async () =>
   );
 });
 
+test('the decimal mark and the characters of a file are told by options', async () => {
+  await addStock(stack.db, 'BÄR', 'AMS', 1);
+  const german = Buffer.from('sku;location;qty\r\nBÄR;AMS;1.000\r\n', 'latin1');
+  expect((await importFile('german.csv', german)).code).toBe(2);
+  const { code, said } = await importFile('german.csv', german, { decimal: ',', charset: 'windows-1252' });
+  expect(said).toContain('completed: 1 applied');
+  expect(code).toBe(0);
+});
+
+test('a feed that ends at a quote which is not closed says at which line, and the code is 1', async () => {
+  const { code, said, file } = await importFile('open.csv', 'sku,location,qty\nLAMP,AMS,8\n"LAMP,AMS,9\n');
+  expect(said).toMatch(/failed: 1 applied, 0 unchanged, 1 rejected.*\nFEED_QUOTE_UNCLOSED: .*line 3/);
+  expect(await readFile(`${file}.rejects.csv`, 'utf8')).toContain('\n3,,,,QUOTE_UNCLOSED,');
+  expect(code).toBe(1);
+});
+
 test('a feed that is refused, and a file that cannot be read, end with 2', async () => {
   expect((await importFile('short.csv', 'sku,qty\nLAMP,1\n')).code).toBe(2);
   const missing = join(folder, 'not-there.csv');

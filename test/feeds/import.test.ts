@@ -1,4 +1,5 @@
 import { connect } from 'node:net';
+import { parse } from 'csv-parse/sync';
 import { gzipSync } from 'node:zlib';
 import { newId } from '../../platform/ids';
 import { keepHistory } from '../replay/record';
@@ -6,7 +7,7 @@ import { addStock } from '../support/fixtures';
 import { expectInvariants } from '../support/invariants';
 import { startStack, type Stack } from '../support/stack';
 import { waitFor } from '../support/wait';
-import { openUploads, type Uploads } from './uploads';
+import { openUploads, type UploadOptions, type Uploads } from './uploads';
 
 let stack: Stack;
 let feeds: Uploads;
@@ -44,11 +45,11 @@ test('a CSV feed sets what is on hand, says what it did, and lists what it rejec
       'LAMP;AMS;7;counted',
       'LAMP;BER;10;',
       'lamp;ams;8;the later line wins',
-      '"DESK";AMS;"1,200";',
+      '"DESK";AMS;"1,200.00";',
       'NOTHING;AMS;1;',
       'DESK;NOWHERE;1;',
       'CHAIR;AMS;many;',
-      '"CHAIR;AMS;3;',
+      '"CHA"IR";AMS;3;',
       ' CHAIR ; BER ; 0 ; ',
     ].join('\r\n'),
   );
@@ -75,7 +76,7 @@ test('a CSV feed sets what is on hand, says what it did, and lists what it rejec
     '6,NOTHING,AMS,1,UNKNOWN_SKU,"There is no such product, or several that differ in capitals only and none exactly so."',
     '7,DESK,NOWHERE,1,UNKNOWN_LOCATION,"There is no such location, or several that differ in capitals only and none exactly so."',
     '8,CHAIR,AMS,many,QUANTITY_INVALID,The quantity is not a whole number.',
-    '9,,,,QUOTE_BROKEN,"A quote is not closed on its line, or text follows it."',
+    '9,,,,QUOTE_BROKEN,Text follows the quote that closes a field. Quotes inside of a quoted field are doubled.',
     '',
   ]);
   const handle = stack.temporal.client.workflow.getHandle(stack.names.jobWorkflowId(jobId));
@@ -137,6 +138,93 @@ test('the same key and feed are one job, whichever way it is packed; another fee
   expect(await onHand('DESK')).toMatchObject({ AMS: 50 });
 });
 
+/** Feeds that have no job. */
+async function uploading(): Promise<number> {
+  const found = await stack.db.pool.query<{ feeds: number }>(
+    'select count(*)::int as feeds from feeds where job_id is null',
+  );
+  return found.rows[0]!.feeds;
+}
+
+/** The job of a feed once it has ended, and the lines of its file without the header. */
+async function imported(body: string | Buffer, options?: UploadOptions) {
+  const { jobId } = await feeds.accepted(body, options);
+  const job = await feeds.ended(jobId);
+  const file = await feeds.get(`/downloads/${jobId}.csv`);
+  const [, ...rejects] = file.text.trimEnd().split('\n');
+  return { job, rejects };
+}
+
+test('numbers that can be read in two ways are rejected, or read by what the feed declares', async () => {
+  for (const sku of ['N1', 'N2', 'N3', 'N4', 'N5']) await addStock(stack.db, sku, 'AMS', 10);
+  const semicolons = 'sku;location;qty\nN1;AMS;0,500\nN2;AMS;5,000\nN3;AMS;1.000\n';
+  const commas = 'sku,location,qty\nN4,AMS,12.000\nN5,AMS,"12,000"\n';
+  const undeclared = [await imported(semicolons), await imported(commas)];
+  expect(
+    undeclared.flatMap(({ rejects }) => parse(rejects.join('\n')).map(([, sku, , , code]) => [sku, code])),
+  ).toEqual([
+    ['N1', 'QUANTITY_FRACTION'],
+    ['N2', 'QUANTITY_AMBIGUOUS'],
+    ['N3', 'QUANTITY_AMBIGUOUS'],
+    ['N4', 'QUANTITY_AMBIGUOUS'],
+    ['N5', 'QUANTITY_AMBIGUOUS'],
+  ]);
+  expect(undeclared.map(({ job }) => job.result)).toMatchObject([
+    { applied: 0, rejected: 3 },
+    { applied: 0, rejected: 2 },
+  ]);
+  for (const sku of ['N1', 'N2', 'N3', 'N4', 'N5']) expect(await onHand(sku)).toEqual({ AMS: 10 });
+  const german = await imported(semicolons, { query: '?decimal=,' });
+  expect(german.rejects).toEqual([expect.stringMatching(/^2,N1,AMS,"0,500",QUANTITY_FRACTION,/)]);
+  await imported(commas, { query: '?decimal=.' });
+  const read = await Promise.all(['N1', 'N2', 'N3', 'N4', 'N5'].map(onHand));
+  expect(read.map(({ AMS }) => AMS)).toEqual([10, 5, 1_000, 12, 12_000]);
+});
+
+test('lines of a note in quotes are no rows', async () => {
+  for (const sku of ['S7', 'T7']) await addStock(stack.db, sku, 'AMS', 10);
+  const { job } = await imported(
+    'sku,location,qty,note\nS7,AMS,7,"was on the sheet:\nT7,AMS,999,\nplease check"',
+  );
+  expect(job).toMatchObject({ status: 'completed', result: { applied: 1, rejected: 0 } });
+  expect([await onHand('S7'), await onHand('T7')]).toEqual([{ AMS: 7 }, { AMS: 10 }]);
+});
+
+test('a quote that is not closed ends the feed at its line: the job fails and says so, and its file has the line', async () => {
+  for (const sku of ['S8', 'T8', 'U8']) await addStock(stack.db, sku, 'AMS', 10);
+  const { job, rejects } = await imported('sku,location,qty\nS8,AMS,7\n"T8,AMS,999\nU8,AMS,999\n');
+  expect(job).toMatchObject({
+    status: 'failed',
+    error: { code: 'FEED_QUOTE_UNCLOSED', detail: expect.stringContaining('line 3') as unknown },
+    result: { applied: 1, rejected: 1, left: 0, unreadFrom: 3 },
+    rejected: 1,
+  });
+  expect(rejects).toEqual([expect.stringMatching(/^3,,,,QUOTE_UNCLOSED,/)]);
+  const read = await Promise.all(['S8', 'T8', 'U8'].map(onHand));
+  expect(read.map(({ AMS }) => AMS)).toEqual([7, 10, 10]);
+  expect(await staged()).toBe(0);
+});
+
+test('no cell of the rejects begins a formula', async () => {
+  const skus = ['=HYPERLINK("http://example.org")', '@SUM(1+1)', '+1-1', '-1+1', '\t=1'];
+  const lines = skus.map((sku) => `"${sku.replaceAll('"', '""')}";AMS;=1+1;`);
+  const known = ['"=UNKNOWN";AMS;3;', 'LAMP;@NOWHERE;3;', 'LAMP;AMS;-3;'];
+  const { rejects } = await imported(['sku;location;qty;note', ...lines, ...known].join('\n'));
+  const cells = parse(rejects.join('\n')).flat();
+  expect(cells.filter((cell) => /^\s*[=+@]|^\s*-(?!\d+$)/.test(cell))).toEqual([]);
+  expect(cells).toEqual(expect.arrayContaining(["'@SUM(1+1)", "'=UNKNOWN", "'@NOWHERE", "'=1+1", '-3']));
+});
+
+test('a feed from Windows is read as what it declares to be', async () => {
+  await addStock(stack.db, 'CAFÉ', 'AMS', 10);
+  const { job } = await imported(Buffer.from('sku;location;qty\r\nCAFÉ;AMS;4', 'latin1'), {
+    type: 'text/csv; charset="Windows-1252"',
+  });
+  expect(job.result).toMatchObject({ applied: 1 });
+  await imported(Buffer.from('\ufeffsku;location;qty\r\nCAFÉ;AMS;5', 'utf16le'));
+  expect(await onHand('CAFÉ')).toEqual({ AMS: 5 });
+});
+
 /** Each batch takes its time. */
 const SLOW = `
   create function slow_feed() returns trigger language plpgsql as $$ begin perform pg_sleep(0.3); return null; end $$;
@@ -158,7 +246,9 @@ test.each([
   ['a broken header', 'sku,"location,qty\nLAMP,AMS,1', {}, 422, 'FEED_HEADER_INVALID'],
   ['10 MB where the header should be', 'x'.repeat(10_000_000), {}, 422, 'FEED_HEADER_INVALID'],
   ['Latin-1', Buffer.from(`${CSV}CAFÉ,AMS,1`, 'latin1'), {}, 422, 'FEED_ENCODING_INVALID'],
-  ['UTF-16', Buffer.from(`\ufeff${CSV}LAMP,AMS,1`, 'utf16le'), {}, 422, 'FEED_ENCODING_INVALID'],
+  ['UTF-16 without a mark', Buffer.from(`${CSV}LAMP,AMS,1`, 'utf16le'), {}, 422, 'FEED_ENCODING_INVALID'],
+  ['an unknown charset', CSV, { type: 'text/csv; charset=ebcdic' }, 415, 'UNSUPPORTED_MEDIA_TYPE'],
+  ['an unknown decimal mark', CSV, { query: '?decimal=;' }, 422, 'VALIDATION_FAILED'],
   [
     'gzip that is cut off',
     gzipSync(CSV + 'LAMP,AMS,1\n'.repeat(1_000)).subarray(0, 60),
@@ -191,22 +281,12 @@ test('an upload that breaks off leaves nothing', async () => {
   const { hostname, port } = new URL(stack.url);
   const socket = connect(Number(port), hostname);
   socket.write(
-    `POST /api/v1/jobs/feed HTTP/1.1\r\nHost: ${hostname}\r\nContent-Type: text/csv\r\nContent-Length: 10000000\r\n\r\n${CSV}` +
-      'LAMP,AMS,1\n'.repeat(50_000),
+    `POST /api/v1/jobs/feed HTTP/1.1\r\nHost: ${hostname}\r\nContent-Type: text/csv\r\nContent-Length: 100000000\r\n\r\n${CSV}` +
+      'LAMP,AMS,1\n'.repeat(200_000),
   );
-  await waitFor(async () => {
-    const found = await stack.db.pool.query(
-      `select 1 from pg_stat_activity where query like 'copy feed_rows%' and datname = current_database()`,
-    );
-    return found.rowCount === 1;
-  });
+  await waitFor(async () => (await staged()) > 0);
   socket.destroy();
-  await waitFor(async () => {
-    const found = await stack.db.pool.query(
-      `select 1 from pg_stat_activity where application_name like '%-bulk' and datname = current_database()`,
-    );
-    return found.rowCount === 0;
-  });
+  await waitFor(async () => (await uploading()) === 0);
   expect(await feeds.jobCount()).toBe(before);
   expect(await staged()).toBe(0);
 });

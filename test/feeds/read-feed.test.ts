@@ -1,6 +1,7 @@
 import fc from 'fast-check';
+import { stringify } from 'csv-stringify/sync';
 import { readFeed } from '../../domain/stock/feeds/read-feed';
-import type { FeedFormat, FeedReject, FeedRow } from '../../domain/stock/feeds/types';
+import type { FeedOptions, FeedReject, FeedRow } from '../../domain/stock/feeds/types';
 
 async function* pieces(bytes: Buffer, size: number): AsyncGenerator<Buffer> {
   await Promise.resolve();
@@ -10,11 +11,12 @@ async function* pieces(bytes: Buffer, size: number): AsyncGenerator<Buffer> {
 async function read(
   text: string | Buffer,
   size = 65_536,
-  format: FeedFormat = 'csv',
+  options: Partial<FeedOptions> = {},
 ): Promise<(FeedRow | FeedReject)[]> {
   const all: (FeedRow | FeedReject)[] = [];
   const source = pieces(Buffer.from(text), size);
-  for await (const rows of readFeed(source, { mode: 'set', format, location: 'AMS' })) all.push(...rows);
+  const whole = { mode: 'set', format: 'csv', location: 'AMS', ...options } as const;
+  for await (const rows of readFeed(source, whole)) all.push(...rows);
   return all;
 }
 
@@ -24,16 +26,29 @@ function brief(rows: readonly (FeedRow | FeedReject)[]): string[] {
   );
 }
 
-const FEED = '\ufeffsku,qty\r\n\r\nÄPFEL,1\r\n"a ""b""",2\nbroken",3\n"open,4\n,5\nlast,6,,\nmore,7,x\n😀,8';
+/** However it is cut into pieces, it comes to the same. */
+async function expectRows(
+  text: string | Buffer,
+  rows: string[],
+  options?: Partial<FeedOptions>,
+): Promise<void> {
+  for (const size of [1, 2, 3, 7, 64, 1_000_000]) {
+    expect(brief(await read(text, size, options))).toEqual(rows);
+  }
+}
+
+const FEED =
+  '\ufeffsku,qty\r\n\r\nÄPFEL,1\r\n"a ""b""",2\nbroken",3\n"x"y,4\n",5\nz",6\n,7\nlast,8,,\nmore,9,x\n😀,10\n   ';
 const ROWS = [
   '3 ÄPFEL 1',
   '4 a "b" 2',
   '5 broken" 3',
   '6 QUOTE_BROKEN',
-  '7 SKU_MISSING',
-  '8 last 6',
-  '9 COLUMN_COUNT',
-  '10 😀 8',
+  '8 z" 6',
+  '9 SKU_MISSING',
+  '10 last 8',
+  '11 COLUMN_COUNT',
+  '12 😀 10',
 ];
 
 test('however a feed is cut into pieces, its rows are the same', async () => {
@@ -44,42 +59,224 @@ test('however a feed is cut into pieces, its rows are the same', async () => {
   );
 });
 
+test('whatever was written by csv-stringify is read as it was, with the line of each row', async () => {
+  const text = fc.string({
+    unit: fc.constantFrom('a', ' ', '"', ',', ';', '\n', '\r', '\r\n', 'é', '1'),
+    maxLength: 8,
+  });
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(fc.tuple(text, fc.integer({ min: 0, max: 9 })), { minLength: 1, maxLength: 6 }),
+      fc.constantFrom(',', ';', '\t', '|'),
+      fc.constantFrom('\n', '\r\n', '\r'),
+      fc.integer({ min: 1, max: 40 }),
+      async (rows, delimiter, end, size) => {
+        const written = stringify(
+          [['sku', 'qty', 'note'], ...rows.map(([note, qty], n) => [`S${n}`, qty, note])],
+          {
+            delimiter,
+            record_delimiter: end,
+            quoted_string: true,
+          },
+        );
+        let line = 1;
+        const expected = rows.map(([note, quantity], n) => {
+          line += 1;
+          const row = { line, sku: `S${n}`, location: 'AMS', quantity, reason: kept(note), reference: null };
+          line += note.split(/\r\n|\r|\n/).length - 1;
+          return row;
+        });
+        expect(await read(written, size)).toEqual(expected);
+      },
+    ),
+  );
+});
+
+/** Line ends within a note are a blank in the ledger. */
+function kept(note: string): string | null {
+  return note.trim() === '' ? null : note.trim().replace(/[\r\n]+/g, ' ');
+}
+
+test('what stands in quotes is never a row of its own, whatever its line ends', async () => {
+  for (const end of ['\n', '\r\n', '\r']) {
+    const note = ['"was on the sheet:', 'T,B,999,', 'please ""check"""'].join(end);
+    await expectRows(['sku,location,quantity,note', `S,A,7,${note}`, 'U,A,3,'].join(end), ['2 S 7', '5 U 3']);
+  }
+});
+
+test('a blank line, a mixed line end and a blank before a quote are no obstacles', async () => {
+  await expectRows('sku;qty\r\rA;1\n\nB;2\r\n"C" ; "3"\n\t"D\n";4\rE;5', [
+    '3 A 1',
+    '5 B 2',
+    '6 C 3',
+    '7 D 4',
+    '9 E 5',
+  ]);
+});
+
+test('a header may have line ends in quotes, and a line before it that names the delimiter', async () => {
+  await expectRows('sep=;\r\n"item\nno";"on, on, on,\nhand";qty\nA;x;1', ['5 A 1']);
+  await expectRows('sku|qty\nA|1', ['2 A 1']);
+  await expectRows('sku\tqty\n\t1\nA\t"1"', ['2 SKU_MISSING', '3 A 1']);
+});
+
+test('a quote that is not closed ends the feed at its line', async () => {
+  await expectRows('sku,location,qty\nS,A,7\n"T,A,999\nU,A,3\n', ['2 S 7', '3 QUOTE_UNCLOSED']);
+  await expectRows('sku,location,qty,note\nS,A,7,"open\nT,A,999,\nU,A,3,', ['2 QUOTE_UNCLOSED']);
+  const rest = 'T,A,999\n'.repeat(20_000);
+  for (const size of [1_000, 65_536, 10_000_000]) {
+    expect(brief(await read(`sku,location,qty\nS,A,7\n"T,A,1\n${rest}"V",A,3\n`, size))).toEqual([
+      '2 S 7',
+      '3 QUOTE_UNCLOSED',
+    ]);
+  }
+});
+
+test('after a quote that text follows, its own end is looked for: nothing in between is a row', async () => {
+  await expectRows('sku,location,qty,note\nS,A,7,"was 5" wide\nT,B,999,\nplease check"\nU,A,3,', [
+    '2 QUOTE_BROKEN',
+    '5 U 3',
+  ]);
+  await expectRows('sku,location,qty\n"12" screen",A,7\nU,A,3', ['2 QUOTE_BROKEN', '3 U 3']);
+  await expectRows('sku,location,qty\n"12" screen,A,7\nU,A,3', ['2 QUOTE_UNCLOSED']);
+  await expectRows('sku,location,qty\n"a" "b",A,7\nU,A,3', ['2 QUOTE_BROKEN', '3 U 3']);
+});
+
+test('records that are too long are rejects, wherever the pieces end, and those around them are kept', async () => {
+  const long = 'x'.repeat(400_000);
+  const notes = Array.from({ length: 3 }, () => `"${'y\n'.repeat(15_000)}"`).join(',');
+  for (const size of [1_000, 65_536, 10_000_000]) {
+    expect(brief(await read(`sku,qty\nA,1\n${long}\nB,2\nC,3,${notes}\nD,4\n${long}`, size))).toEqual([
+      '2 A 1',
+      '3 LINE_TOO_LONG',
+      '4 B 2',
+      '5 LINE_TOO_LONG',
+      '45006 D 4',
+      '45007 LINE_TOO_LONG',
+    ]);
+    const json = { format: 'ndjson' } as const;
+    expect(brief(await read(`{"sku":"A","qty":1}\n${long}\r\n{"sku":"B","qty":2}`, size, json))).toEqual([
+      '1 A 1',
+      '2 LINE_TOO_LONG',
+      '3 B 2',
+    ]);
+  }
+});
+
+test('a record of the longest length is read', async () => {
+  const row = (length: number) => `A,1,${'x'.repeat(length - 4)}`;
+  const feed = `sku,qty,other\n${row(65_536)}\n${row(65_537)}\nB,2,`;
+  expect(brief(await read(feed, 10_000))).toEqual(['2 A 1', '3 LINE_TOO_LONG', '4 B 2']);
+});
+
 test('JSON lines know members by many names, numbers and texts; what is no object is a reject', async () => {
   const lines = [
     '{"item":"A","on_hand":3}',
     '',
     '[1]',
     '{"sku":"B","quantity":"4 000"',
-    '{"sku":5,"qty":6.5}',
+    '{"sku":"B","qty":6.5}',
     '{"qty":1}',
-    '{"sku":"C","qty":"7","sku_name":"x"}',
+    '{"sku":"C","qty":"7","sku_name":{"x":["y",{"sku":"Z"}]}}\r',
+    '{"s\\u006bu":"D \\"\\u00e9","quantity":null,"stock":8}',
+    '{"sku":"E","qty":"1.000"}',
+    '{"sku":"F","qty":1000.0}',
+    '{"sku":"G","qty":9007199254740993}',
+    '{"sku":"H","qty":true}',
+    '{"sku":"I","qty":{"n":1}}',
+    'null',
   ];
-  expect(brief(await read(lines.join('\n'), 7, 'ndjson'))).toEqual([
-    '1 A 3',
-    '3 JSON_INVALID',
-    '4 JSON_INVALID',
-    '5 QUANTITY_INVALID',
-    '6 SKU_MISSING',
-    '7 C 7',
+  await expectRows(
+    lines.join('\n'),
+    [
+      '1 A 3',
+      '3 JSON_INVALID',
+      '4 JSON_INVALID',
+      '5 QUANTITY_FRACTION',
+      '6 SKU_MISSING',
+      '7 C 7',
+      '8 D "é 8',
+      '9 QUANTITY_AMBIGUOUS',
+      '10 F 1000',
+      '11 QUANTITY_OVERFLOW',
+      '12 QUANTITY_INVALID',
+      '13 QUANTITY_INVALID',
+      '14 JSON_INVALID',
+    ],
+    { format: 'ndjson' },
+  );
+});
+
+test('identifiers of JSON lines are text, and each stands once', async () => {
+  const lines = [
+    '{"sku":"A","location":"AMS","qty":1}',
+    '{"sku":4711,"qty":1}',
+    '{"sku":true,"qty":1}',
+    '{"sku":["A"],"qty":1}',
+    '{"sku":"A","location":7,"qty":1}',
+    '{"sku":"A","lot":815,"qty":1}',
+    '{"sku":"A","lot":"815","colour":1,"colour":2,"qty":1}',
+    '{"sku":"A","sku":"B","qty":1}',
+    '{"sku":"A","qty":1,"stock":2}',
+    '{"item":"X","sku":"A","qty":1}',
+    '{"sku":"A","qty":1,"reference":4500012345678901234567}',
+  ];
+  const rows = await read(lines.join('\n'), 100, { format: 'ndjson' });
+  expect(brief(rows)).toEqual([
+    '1 A 1',
+    '2 SKU_NOT_TEXT',
+    '3 SKU_NOT_TEXT',
+    '4 SKU_NOT_TEXT',
+    '5 LOCATION_NOT_TEXT',
+    '6 LOT_NOT_TEXT',
+    '7 A 1',
+    '8 MEMBER_DUPLICATE',
+    '9 MEMBER_DUPLICATE',
+    '10 A 1',
+    '11 A 1',
   ]);
+  expect(rows[1]).toMatchObject({ sku: '4711', reason: expect.stringContaining('text') as unknown });
+  expect(rows[10]).toMatchObject({ reference: '4500012345678901234567' });
 });
 
-test('lines that are too long are rejects, wherever the pieces end, and the lines around them are kept', async () => {
-  const long = 'x'.repeat(400_000);
-  for (const size of [1_000, 65_536, 10_000_000]) {
-    expect(brief(await read(`sku,qty\nA,1\n${long}\nB,2\n${long}`, size))).toEqual([
-      '2 A 1',
-      '3 LINE_TOO_LONG',
-      '4 B 2',
-      '5 LINE_TOO_LONG',
-    ]);
+test('a declared decimal mark is that of every row', async () => {
+  const feed = 'sku;qty\nA;1.000\nB;12,00\nC;0,5';
+  await expectRows(feed, ['2 A 1000', '3 B 12', '4 QUANTITY_FRACTION'], { decimal: ',' });
+  await expectRows(feed, ['2 A 1', '3 QUANTITY_INVALID', '4 QUANTITY_INVALID'], { decimal: '.' });
+  await expectRows(feed, ['2 QUANTITY_AMBIGUOUS', '3 B 12', '4 QUANTITY_FRACTION']);
+});
+
+const UMLAUTS = 'sku;qty\nÄPFEL;1\n€;2';
+const ENCODED = ['2 ÄPFEL 1', '3 € 2'];
+
+function utf16(text: string, order: 'le' | 'be'): Buffer {
+  const bytes = Buffer.from(text, 'utf16le');
+  return order === 'le' ? bytes : bytes.swap16();
+}
+
+test('UTF-16 is known by its byte order mark or declared; Windows-1252 is declared', async () => {
+  for (const order of ['le', 'be'] as const) {
+    await expectRows(utf16(`\ufeff${UMLAUTS}`, order), ENCODED);
+    await expectRows(utf16(`\ufeff${UMLAUTS}`, order), ENCODED, { charset: 'utf-16' });
+    await expectRows(utf16(UMLAUTS, order), ENCODED, { charset: `utf-16${order}` });
   }
+  const windows = Buffer.from('sku;qty\n\xc4PFEL;1\n\x80;2', 'latin1');
+  await expectRows(windows, ENCODED, { charset: 'windows-1252' });
+  await expectRows(`\ufeff${UMLAUTS}`, ENCODED, { charset: 'windows-1252' });
+  await expectRows(UMLAUTS, ENCODED, { charset: 'utf-8' });
 });
 
-test('what is not UTF-8 is refused with the line from which on', async () => {
-  const bytes = Buffer.concat([Buffer.from('sku,qty\nA,1\n'), Buffer.from([0x42, 0xe9, 0x2c, 0x31, 0x0a])]);
-  await expect(read(bytes, 12)).rejects.toMatchObject({
-    code: 'FEED_ENCODING_INVALID',
-    details: { line: 3 },
-  });
+test.each([
+  ['Windows-1252 that is not declared', Buffer.from('sku,qty\nA,1\nB\xe9,1\n', 'latin1'), undefined, 3],
+  ['a character that is cut off at the end', Buffer.from('sku,qty\nA,1\nB\xe2\x82', 'latin1'), undefined, 3],
+  ['UTF-16 without a mark', utf16(UMLAUTS, 'le'), undefined, 1],
+  ['UTF-16 of no known order', utf16(UMLAUTS, 'le'), 'utf-16', 1],
+  ['UTF-16 with half of a character', Buffer.from([0xff, 0xfe, 0x00, 0xd8, 0x41, 0x00]), undefined, 1],
+] as const)('%s is refused with the line', async (_what, bytes, charset, line) => {
+  for (const size of [1, 12, 1_000]) {
+    await expect(read(bytes, size, { charset })).rejects.toMatchObject({
+      code: 'FEED_ENCODING_INVALID',
+      details: { line },
+    });
+  }
 });

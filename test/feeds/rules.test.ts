@@ -1,48 +1,162 @@
-import { parse } from 'csv-parse/sync';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import fc from 'fast-check';
+import { parseJsonNumber, parseQuantity } from '../../domain/stock/feeds/quantity';
 import {
   checkRow,
   cleanText,
+  declaredDelimiter,
   delimiterOf,
-  parseQuantity,
   readHeader,
-  splitLine,
 } from '../../domain/stock/feeds/rules';
+import { REJECT_CODES, type DecimalMark } from '../../domain/stock/feeds/types';
+
+function quantity(text: string, decimal?: DecimalMark): number | string {
+  const read = parseQuantity(text, { mode: 'set', decimal });
+  return typeof read === 'number' ? read : read.code.replace('QUANTITY_', '');
+}
+
+// What each notation means where the feed declares nothing, a dot before decimals, and a comma.
+test.each([
+  ['5', 5, 5, 5],
+  ['0', 0, 0, 0],
+  ['-0', 0, 0, 0],
+  ['007', 7, 7, 7],
+  ['+12', 12, 12, 12],
+  // The only mark is followed by exactly three digits.
+  ['1.000', 'AMBIGUOUS', 1, 1_000],
+  ['12,000', 'AMBIGUOUS', 12_000, 12],
+  ['12.000', 'AMBIGUOUS', 12, 12_000],
+  ['5,000', 'AMBIGUOUS', 5_000, 5],
+  ['-5,000', 'AMBIGUOUS', 'NEGATIVE', 'NEGATIVE'],
+  ['1.234', 'AMBIGUOUS', 'FRACTION', 1_234],
+  ['1234,000', 'AMBIGUOUS', 'INVALID', 1_234],
+  ['01,234', 'AMBIGUOUS', 'INVALID', 'FRACTION'],
+  // Nothing but zeros before the mark: it stands before decimals.
+  ['0,500', 'FRACTION', 'INVALID', 'FRACTION'],
+  ['0.500', 'FRACTION', 'FRACTION', 'INVALID'],
+  ['00,500', 'FRACTION', 'INVALID', 'FRACTION'],
+  [',500', 'FRACTION', 'INVALID', 'FRACTION'],
+  ['.5', 'FRACTION', 'FRACTION', 'INVALID'],
+  ['0.000', 0, 0, 'INVALID'],
+  // One, two or more than three digits after the mark: it stands before decimals.
+  ['1.0', 1, 1, 'INVALID'],
+  ['1,00', 1, 'INVALID', 1],
+  ['12.0000', 12, 12, 'INVALID'],
+  ['12.', 12, 12, 'INVALID'],
+  ['1.5', 'FRACTION', 'FRACTION', 'INVALID'],
+  ['1,50', 'FRACTION', 'INVALID', 'FRACTION'],
+  ['0,5', 'FRACTION', 'INVALID', 'FRACTION'],
+  ['1,2345', 'FRACTION', 'INVALID', 'FRACTION'],
+  // A mark that stands twice groups; of two marks the last one stands before decimals.
+  ['1.000.000', 1_000_000, 'INVALID', 1_000_000],
+  ['1,234,567', 1_234_567, 1_234_567, 'INVALID'],
+  ['1.234,00', 1_234, 'INVALID', 1_234],
+  ['1,234.00', 1_234, 1_234, 'INVALID'],
+  ['1,234.000', 1_234, 1_234, 'INVALID'],
+  ['1.234,5', 'FRACTION', 'INVALID', 'FRACTION'],
+  ['1.00.000', 'INVALID', 'INVALID', 'INVALID'],
+  ['1,00,000', 'INVALID', 'INVALID', 'INVALID'],
+  ['12,34.00', 'INVALID', 'INVALID', 'INVALID'],
+  ['1.234,567,000', 'INVALID', 'INVALID', 'INVALID'],
+  ['0.500.000', 'INVALID', 'INVALID', 'INVALID'],
+  // Blanks and apostrophes group in every notation.
+  ['1 234 567', 1_234_567, 1_234_567, 1_234_567],
+  ["1'000", 1_000, 1_000, 1_000],
+  ['1’000', 1_000, 1_000, 1_000],
+  ['1\u00a0234', 1_234, 1_234, 1_234],
+  ['1\u202f234,00', 1_234, 'INVALID', 1_234],
+  ['1 234,000', 1_234, 'INVALID', 1_234],
+  ["1'234 567", 'INVALID', 'INVALID', 'INVALID'],
+  ['1 23', 'INVALID', 'INVALID', 'INVALID'],
+  ['2147483647', 2_147_483_647, 2_147_483_647, 2_147_483_647],
+  ['2147483648', 'OVERFLOW', 'OVERFLOW', 'OVERFLOW'],
+  ['99999999999999999999999', 'OVERFLOW', 'OVERFLOW', 'OVERFLOW'],
+  ['-1', 'NEGATIVE', 'NEGATIVE', 'NEGATIVE'],
+  ['−1', 'NEGATIVE', 'NEGATIVE', 'NEGATIVE'],
+  ['', 'MISSING', 'MISSING', 'MISSING'],
+  ['.', 'INVALID', 'INVALID', 'INVALID'],
+  ['--1', 'INVALID', 'INVALID', 'INVALID'],
+])('the quantity "%s" is read as %s, with a dot as %s, with a comma as %s', (text, none, dot, comma) => {
+  expect([quantity(text), quantity(text, '.'), quantity(text, ',')]).toEqual([none, dot, comma]);
+});
 
 test.each([
-  ['5', 5],
-  ['0', 0],
-  ['-0', 0],
-  ['007', 7],
-  ['+12', 12],
-  ['1,234', 1_234],
-  ['1 234 567', 1_234_567],
-  ["1'234", 1_234],
-  ['1\u00a0234', 1_234],
-  ['12.00', 12],
-  ['12.', 12],
-  ['2147483647', 2_147_483_647],
-  ['2147483648', 'QUANTITY_OVERFLOW'],
-  ['99999999999999999999999', 'QUANTITY_OVERFLOW'],
-  ['-1', 'QUANTITY_NEGATIVE'],
-  ['−1', 'QUANTITY_NEGATIVE'],
-  ['', 'QUANTITY_MISSING'],
-  ['1.5', 'QUANTITY_INVALID'],
-  ['1.234', 'QUANTITY_INVALID'],
-  ['12,34', 'QUANTITY_INVALID'],
-  ['1,2345', 'QUANTITY_INVALID'],
-  ['1e3', 'QUANTITY_INVALID'],
-  ['0x10', 'QUANTITY_INVALID'],
-  ['five', 'QUANTITY_INVALID'],
-  ['NaN', 'QUANTITY_INVALID'],
-  ['--1', 'QUANTITY_INVALID'],
-])('the quantity "%s" is read as %s', (text, expected) => {
-  expect(parseQuantity(text, 'set')).toBe(expected);
+  ['1e3', /exponent/],
+  ['1E+3', /exponent/],
+  ['0x10', /decimal digits/],
+  ['$5', /currency/],
+  ['5 €', /currency/],
+  ['5%', /percentage/],
+  ['(5)', /brackets/],
+  ['5-', /minus stands after/],
+  ['5 pcs', /unit follows/],
+  ['1.000 Stk.', /unit follows/],
+  ['٥', /digits 0 to 9/],
+  ['５', /digits 0 to 9/],
+  ['५०', /digits 0 to 9/],
+  ['1_000', /digits 0 to 9/],
+  ['1,5.0,3', /marks/],
+  ['1,0x', /./],
+  ['="5"', /./],
+])('the quantity "%s" is no number, and the reason says why', (text, why) => {
+  const read = parseQuantity(text, { mode: 'set' });
+  expect(read).toMatchObject({ code: 'QUANTITY_INVALID', reason: expect.stringMatching(why) as unknown });
+});
+
+test.each(['five', 'NaN', 'Infinity', '#N/A', '-', `${'9'.repeat(1_000)},0,0`])('nor is %s', (text) => {
+  expect(quantity(text)).toBe('INVALID');
+});
+
+/** A number as the notation of a country writes it. */
+function written(amount: number, group: string, decimals: string): string {
+  return String(amount).replace(/\B(?=(\d{3})+$)/g, group) + decimals;
+}
+
+test('whatever a number is written as, it is read as itself or rejected where nothing was declared', () => {
+  fc.assert(
+    fc.property(
+      fc.integer({ min: 0, max: 2_147_483_647 }),
+      fc.constantFrom<[string, DecimalMark]>([',', '.'], ['.', ','], [' ', ','], ["'", '.']),
+      fc.constantFrom('', '0', '00', '000', '0000'),
+      (amount, [group, mark], zeros) => {
+        const text = written(amount, group, zeros === '' ? '' : mark + zeros);
+        expect(quantity(text, mark)).toBe(amount);
+        expect([amount, 'AMBIGUOUS']).toContain(quantity(text));
+      },
+    ),
+  );
 });
 
 test('a delta may be negative, as far as a counter goes', () => {
-  expect(parseQuantity('-3', 'delta')).toBe(-3);
-  expect(parseQuantity('-2147483648', 'delta')).toBe('QUANTITY_OVERFLOW');
+  expect(parseQuantity('-3', { mode: 'delta' })).toBe(-3);
+  expect(parseQuantity('-1.000', { mode: 'delta', decimal: ',' })).toBe(-1_000);
+  expect(parseQuantity('-2147483648', { mode: 'delta' })).toMatchObject({ code: 'QUANTITY_OVERFLOW' });
+});
+
+test.each([
+  ['7', 7],
+  ['-0', 0],
+  ['1000.0', 1_000],
+  ['1.000', 1],
+  ['1e3', 1_000],
+  ['1.5e1', 15],
+  ['100', 100],
+  ['0.0005E4', 5],
+  ['0e999', 0],
+  ['2147483647.000', 2_147_483_647],
+  ['-3', 'QUANTITY_NEGATIVE'],
+  ['0.5', 'QUANTITY_FRACTION'],
+  ['1e-3', 'QUANTITY_FRACTION'],
+  // JSON.parse makes 1 of both.
+  ['1.0000000000000000001', 'QUANTITY_FRACTION'],
+  ['0.99999999999999999999', 'QUANTITY_FRACTION'],
+  ['2147483648', 'QUANTITY_OVERFLOW'],
+  ['9007199254740993', 'QUANTITY_OVERFLOW'],
+  ['1e400', 'QUANTITY_OVERFLOW'],
+])('the JSON number %s is read as %s', (text, expected) => {
+  const read = parseJsonNumber(text, 'set');
+  expect(typeof read === 'number' ? read : read.code).toBe(expected);
 });
 
 test('columns are known by many names, whatever their case, spaces and hyphens; the own name wins', () => {
@@ -59,36 +173,14 @@ test('columns are known by many names, whatever their case, spaces and hyphens; 
   expect(readHeader(['quantity', 'Quantity']).ambiguous).toBe('quantity');
 });
 
-test('the delimiter is the one that the header uses most outside of quotes', () => {
+test('the delimiter is the one that the header uses most outside of quotes, or that a line before it names', () => {
   expect(delimiterOf('sku;location;qty')).toBe(';');
   expect(delimiterOf('sku\tlocation, of it\tqty')).toBe('\t');
   expect(delimiterOf('"a;b;c",d')).toBe(',');
   expect(delimiterOf('sku')).toBe(',');
-});
-
-test('a quote that is not closed, or that text follows, makes no fields', () => {
-  expect(splitLine('"a,b', ',')).toBeNull();
-  expect(splitLine('"a"b,c', ',')).toBeNull();
-  expect(splitLine('a"b,c', ',')).toEqual(['a"b', 'c']);
-  expect(splitLine(' "a" , b ,', ',')).toEqual(['a', 'b', '']);
-});
-
-test('whatever fields a line was written from, they are what it is split into, as csv-parse does', () => {
-  const field = fc.string({ unit: fc.constantFrom('a', ' ', '"', ',', ';', 'é', '1'), maxLength: 6 });
-  fc.assert(
-    fc.property(
-      fc.array(field, { minLength: 1, maxLength: 5 }),
-      fc.constantFrom(',', ';'),
-      (fields, delimiter) => {
-        const line = fields.map((text) => `"${text.replaceAll('"', '""')}"`).join(delimiter);
-        const trimmed = fields.map((text) => text.trim());
-        expect(splitLine(line, delimiter)).toEqual(trimmed);
-        expect(parse(line, { delimiter, trim: true }).map((row) => row.map((text) => text.trim()))).toEqual([
-          trimmed,
-        ]);
-      },
-    ),
-  );
+  expect(declaredDelimiter('sep=;')).toBe(';');
+  expect(declaredDelimiter('"SEP=\t"')).toBe('\t');
+  expect(declaredDelimiter('separator;sku')).toBeUndefined();
 });
 
 test('text is kept on one line and within its length, and never with half of a character', () => {
@@ -109,11 +201,24 @@ test.each([
   [{ location: 'x'.repeat(51) }, 'LOCATION_INVALID'],
   [{ location: 'a\u0007' }, 'LOCATION_INVALID'],
   [{ quantity: undefined }, 'QUANTITY_MISSING'],
+  [{ quantity: '1.000' }, 'QUANTITY_AMBIGUOUS'],
 ])('a row with %j is rejected: %s', (given, code) => {
   expect(checkRow({ ...GIVEN, ...given }, OPTIONS)).toMatchObject({ line: 2, code });
+});
+
+test('the reason of an ambiguous quantity says how to declare the mark', () => {
+  expect(checkRow({ ...GIVEN, quantity: '1.000' }, OPTIONS)).toMatchObject({
+    quantity: '1.000',
+    reason: expect.stringContaining('decimal=') as unknown,
+  });
 });
 
 test('a default location is taken where a row names none', () => {
   const row = checkRow({ ...GIVEN, location: undefined }, { mode: 'set', location: 'BER' });
   expect(row).toEqual({ line: 2, sku: 'A', location: 'BER', quantity: 1, reason: null, reference: null });
+});
+
+test('every reason for which a row is rejected stands in the documents', () => {
+  const page = readFileSync(join(__dirname, '..', '..', 'docs', 'feed-import.md'), 'utf8');
+  expect(REJECT_CODES.filter((code) => !page.includes(`\`${code}\``))).toEqual([]);
 });

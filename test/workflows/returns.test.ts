@@ -126,13 +126,18 @@ test('the workflow of an overdue return that has none is started again, and the 
   await waitFor(async () => (await readReturn(stack.db, goods.id))?.status === 'expired');
 });
 
-test('the upkeep of the stock takes expired lots out of sale', async () => {
+test('the upkeep of the stock takes expired lots out of sale, and removes uploads that broke off', async () => {
+  await stack.db.pool.query(
+    `insert into feeds (mode, uploading_for, touched_at)
+     values ('set', gen_random_uuid(), clock_timestamp() - interval '1 hour')`,
+  );
   const upkeep = await stack.temporal.client.workflow.start(WORKFLOW_TYPES.stockUpkeep, {
     workflowId: `${stack.names.scheduleId('stock-upkeep')}-by-hand`,
     taskQueue: stack.names.jobsQueue,
   });
   expect(await upkeep.result()).toEqual({ units: 0 });
   await keepHistory(upkeep, 'stock-upkeep');
+  expect((await stack.db.pool.query('select from feeds where job_id is null')).rowCount).toBe(0);
 });
 
 test('steps that are taken while no worker runs are found when one starts', async () => {

@@ -30,6 +30,12 @@ const { holdExpiredLots } = proxyActivities<WarehousingActivities>({
   retry,
 });
 
+const { removeOrphanedUploads } = proxyActivities<MaintenanceActivities>({
+  startToCloseTimeout: '1 hour',
+  heartbeatTimeout: '30 seconds',
+  retry,
+});
+
 const { foldLedgerPartitions } = proxyActivities<MaintenanceActivities>({
   // Each partition is a transaction of its own: what was folded before a failure stays folded.
   startToCloseTimeout: '2 hours',
@@ -51,9 +57,10 @@ export function ledgerSeal(): Promise<SealResult> {
   return sealLedgerRows();
 }
 
-/** Takes expired lots out of sale, and resolves alerts of work that is settled. Run by a schedule. */
+/** Takes expired lots out of sale, resolves alerts of work that is settled, removes broken uploads. Run by a schedule. */
 export async function stockUpkeep(): Promise<{ units: number }> {
   const held = await holdExpiredLots();
   await forgetSettledWork();
+  if (patched('feed-uploads')) await removeOrphanedUploads();
   return held;
 }

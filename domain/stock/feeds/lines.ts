@@ -1,6 +1,4 @@
-import { isUtf8 } from 'node:buffer';
-import { AppError } from '../../../platform/errors';
-import { MAX_LINE } from './rules';
+import { MAX_RECORD } from './rules';
 
 /** Some lines of a feed. `null` stands for one that was too long to keep. */
 export interface Lines {
@@ -9,66 +7,34 @@ export interface Lines {
   texts: (string | null)[];
 }
 
-const NEWLINE = 0x0a;
-const BOM = '\ufeff';
-/** A character of UTF-8 has at most four bytes. */
-const MAX_BYTES = MAX_LINE * 4;
-
-/**
- * Splits a stream of bytes into lines, without their ends. Keeps one chunk and the start of one line, however long a line is.
- *
- * @throws AppError `FEED_ENCODING_INVALID` where it is not UTF-8
- */
-export async function* readLines(source: AsyncIterable<Buffer>): AsyncGenerator<Lines> {
+/** Splits text into lines, without their ends. Keeps one piece and the start of one line, however long a line is. */
+export async function* readLines(source: AsyncIterable<string>): AsyncGenerator<Lines> {
   let first = 1;
-  let rest: Buffer = Buffer.alloc(0);
+  let rest = '';
   /** Inside a line that is too long to keep. */
   let skipping = false;
-
-  const decode = (bytes: Buffer): string => {
-    if (!isUtf8(bytes)) throw notUtf8(first);
-    const text = bytes.toString('utf8');
-    return first === 1 && text.startsWith(BOM) ? text.slice(1) : text;
-  };
-
-  for await (const chunk of source) {
-    const last = chunk.lastIndexOf(NEWLINE);
-    if (last === -1) {
-      if (!skipping) rest = Buffer.concat([rest, chunk]);
-      if (rest.length > MAX_BYTES) {
-        rest = Buffer.alloc(0);
-        skipping = true;
-      }
-      continue;
-    }
-    const texts: (string | null)[] = [];
-    let from = 0;
-    if (skipping) {
-      from = chunk.indexOf(NEWLINE) + 1;
-      texts.push(null);
+  for await (const piece of source) {
+    const [head = '', ...others] = piece.split('\n');
+    if (!skipping) rest += head;
+    if (others.length > 0) {
+      const last = others.pop() ?? '';
+      const texts = [skipping ? null : trimmed(rest), ...others.map(trimmed)];
+      yield { first, texts };
+      first += texts.length;
       skipping = false;
+      rest = last;
     }
-    if (from <= last) {
-      const whole = decode(Buffer.concat([rest, chunk.subarray(from, last)]));
-      for (const text of whole.split('\n')) texts.push(trimmed(text));
+    if (rest.length > MAX_RECORD) {
+      rest = '';
+      skipping = true;
     }
-    rest = Buffer.from(chunk.subarray(last + 1));
-    yield { first, texts };
-    first += texts.length;
   }
   if (skipping) yield { first, texts: [null] };
-  else if (rest.length > 0) yield { first, texts: [trimmed(decode(rest))] };
+  else if (rest !== '') yield { first, texts: [trimmed(rest)] };
 }
 
 function trimmed(line: string): string | null {
-  if (line.length > MAX_LINE) return null;
-  return line.endsWith('\r') ? line.slice(0, -1) : line;
-}
-
-function notUtf8(line: number): AppError {
-  return new AppError(
-    'FEED_ENCODING_INVALID',
-    `The feed is not UTF-8, from line ${line} on. Convert it, for example with \`iconv -t UTF-8\`.`,
-    { line },
-  );
+  if (line.length > MAX_RECORD + 1) return null;
+  const text = line.endsWith('\r') ? line.slice(0, -1) : line;
+  return text.length > MAX_RECORD ? null : text;
 }

@@ -9,30 +9,100 @@ import {
 } from '../../../platform/database/database';
 import type { FeedCounts, FeedMode, FeedState, Lane } from './types';
 
-export async function insertFeed(tx: Transaction, jobId: string, mode: FeedMode): Promise<number> {
+/** Claims the upload of the feed of a job that does not exist yet. Undefined: another upload has claimed it. */
+export async function insertUpload(
+  on: Queryable,
+  jobId: string,
+  mode: FeedMode,
+): Promise<number | undefined> {
   const row = await maybeOne<{ id: number }>(
-    tx,
-    'feeds.insert',
-    'insert into feeds (job_id, mode) values ($1, $2) returning id',
-    [jobId, mode],
+    on,
+    'feeds.insert_upload',
+    `insert into feeds (mode, uploading_for, touched_at) values ($1, $2, clock_timestamp())
+     on conflict (uploading_for) where uploading_for is not null do nothing returning id`,
+    [mode, jobId],
   );
-  if (!row) throw new Error('a feed was not written');
-  return row.id;
+  return row?.id;
+}
+
+/** Says that an upload goes on. Returns false when it was given up. */
+export async function touchUpload(on: Queryable, feedId: number): Promise<boolean> {
+  const touched = await execute(
+    on,
+    'feeds.touch_upload',
+    'update feeds set touched_at = clock_timestamp() where id = $1 and uploading_for is not null',
+    [feedId],
+  );
+  return touched === 1;
+}
+
+/**
+ * Gives an upload up: nothing can be added to it any more, and its job can be uploaded anew. Returns false when it has become a
+ * job.
+ */
+export async function abandonUpload(on: Queryable, feedId: number): Promise<boolean> {
+  const abandoned = await execute(
+    on,
+    'feeds.abandon_upload',
+    'update feeds set uploading_for = null where id = $1 and job_id is null',
+    [feedId],
+  );
+  return abandoned === 1;
+}
+
+/** The same for the upload for a job when nothing has been heard of it for `seconds`. */
+export async function abandonStaleUpload(on: Queryable, jobId: string, seconds: number): Promise<void> {
+  await execute(
+    on,
+    'feeds.abandon_stale_upload',
+    `update feeds set uploading_for = null
+     where uploading_for = $1 and touched_at < clock_timestamp() - make_interval(secs => $2)`,
+    [jobId, seconds],
+  );
+}
+
+/** Uploads that were given up, or of which nothing has been heard for `seconds`. */
+export async function selectOrphanedUploads(on: Queryable, seconds: number): Promise<number[]> {
+  const rows = await many<{ id: number }>(
+    on,
+    'feeds.orphaned_uploads',
+    `select id from feeds
+     where job_id is null
+       and (uploading_for is null or touched_at < clock_timestamp() - make_interval(secs => $1))
+     order by id`,
+    [seconds],
+  );
+  return rows.map(({ id }) => id);
+}
+
+/** Removes an upload that was given up and whose rows are gone. */
+export async function deleteUpload(on: Queryable, feedId: number): Promise<void> {
+  await execute(
+    on,
+    'feeds.delete_upload',
+    'delete from feeds where id = $1 and job_id is null and uploading_for is null',
+    [feedId],
+  );
 }
 
 export const COPY_ROWS =
   'copy feed_rows (feed_id, line, sku, location, quantity, reason, reference, given, code, detail) from stdin';
 
-export async function setRead(
+/** Gives an upload to its job, with what was read. Returns false when it was given up. Repeated, it changes nothing. */
+export async function setUploaded(
   tx: Transaction,
   feedId: number,
-  read: { lines: number; digest: string },
-): Promise<void> {
-  await execute(tx, 'feeds.set_read', 'update feeds set lines = $2, digest = $3 where id = $1', [
-    feedId,
-    read.lines,
-    read.digest,
-  ]);
+  jobId: string,
+  read: { lines: number; digest: string; unreadFrom: number | null },
+): Promise<boolean> {
+  const changed = await execute(
+    tx,
+    'feeds.set_uploaded',
+    `update feeds set job_id = $2, uploading_for = null, lines = $3, digest = $4, unread_from = $5
+     where id = $1 and (uploading_for = $2 or job_id = $2)`,
+    [feedId, jobId, read.lines, read.digest, read.unreadFrom],
+  );
+  return changed === 1;
 }
 
 export async function selectDigest(on: Queryable, jobId: string): Promise<string | undefined> {
@@ -62,7 +132,7 @@ export function selectFeed(on: Queryable, jobId: string): Promise<FeedState | un
   return maybeOne<FeedState>(
     on,
     'feeds.by_job',
-    `select f.id, f.mode, f.lines, f.stage,
+    `select f.id, f.mode, f.lines, f.stage, f.unread_from as "unreadFrom",
             coalesce(sum(l.applied), 0)::bigint as applied, coalesce(sum(l.unchanged), 0)::bigint as unchanged,
             (f.rejected + coalesce(sum(l.rejected), 0))::bigint as rejected,
             coalesce(array_agg(l.lane order by l.lane) filter (where l.position < l.last_seq), '{}') as "openLanes"
@@ -75,11 +145,11 @@ export function selectFeed(on: Queryable, jobId: string): Promise<FeedState | un
 export function selectFeedForUpdate(
   tx: Transaction,
   jobId: string,
-): Promise<{ id: number; mode: FeedMode; lines: number; stage: string } | undefined> {
+): Promise<{ id: number; mode: FeedMode; lines: number; rejected: number; stage: string } | undefined> {
   return maybeOne(
     tx,
     'feeds.lock',
-    'select id, mode, lines, stage from feeds where job_id = $1 for no key update',
+    'select id, mode, lines, rejected, stage from feeds where job_id = $1 for no key update',
     [jobId],
   );
 }
@@ -103,14 +173,25 @@ export async function analyzeChanges(on: Queryable): Promise<void> {
   await execute(on, 'feeds.analyze_changes', 'analyze feed_changes (feed_id, seq)');
 }
 
-/** Rejects that were known as such when they were read. */
+/** Rejects that were known as such when they were read; returns how many are new. */
 export function rejectUnreadable(tx: Transaction, feedId: number): Promise<number> {
   return execute(
     tx,
     'feeds.reject_unreadable',
     `insert into feed_rejects (feed_id, line, sku, location, quantity, code, reason)
-     select feed_id, line, sku, location, given, code, detail from feed_rows where feed_id = $1 and code is not null`,
+     select feed_id, line, sku, location, given, code, detail from feed_rows where feed_id = $1 and code is not null
+     on conflict do nothing`,
     [feedId],
+  );
+}
+
+/** Counts rejects of a feed whose keys were not looked up. */
+export async function addRejected(tx: Transaction, feedId: number, rejected: number): Promise<void> {
+  await execute(
+    tx,
+    'feeds.add_rejected',
+    `update feeds set rejected = rejected + $2 where id = $1 and stage = 'staged'`,
+    [feedId, rejected],
   );
 }
 

@@ -1,53 +1,46 @@
 import { AppError } from '../../../platform/errors';
+import { readCsv, type CsvRecord } from './csv-records';
+import { jsonMembers } from './json-members';
 import { readLines } from './lines';
-import {
-  checkRow,
-  delimiterOf,
-  fieldOf,
-  readHeader,
-  reject,
-  splitLine,
-  type Columns,
-  type GivenRow,
-} from './rules';
+import { checkRow, fieldOf, isLotName, readHeader, reject, type Columns, type GivenRow } from './rules';
+import { readText } from './text';
 import type { FeedField, FeedOptions, FeedReject, FeedRow } from './types';
 
 type Read = FeedRow | FeedReject;
-/** One line as a row; null where it is blank. */
-type LineReader = (text: string, line: number) => Read | null;
 
 /**
  * The rows of a feed, some at a time, as fast as they are taken. A row that cannot be understood is a reject; what makes
- * the whole feed useless is an error.
+ * the whole feed useless is an error. A reject `QUOTE_UNCLOSED` is the last: what comes after it is not read.
  *
  * @throws AppError `FEED_EMPTY`, `FEED_HEADER_INVALID`, `FEED_COLUMN_MISSING`, `FEED_COLUMN_AMBIGUOUS`, `FEED_ENCODING_INVALID`
  */
-export async function* readFeed(source: AsyncIterable<Buffer>, options: FeedOptions): AsyncGenerator<Read[]> {
-  let reader: LineReader | undefined;
-  for await (const { first, texts } of readLines(source)) {
-    const rows: Read[] = [];
-    texts.forEach((text, index) => {
-      const line = first + index;
-      if (text === null) {
-        if (!reader) throw tooLongAtFirst(line);
-        rows.push(reject('LINE_TOO_LONG', { line }));
-      } else if (!reader && options.format === 'csv') {
-        if (text.trim() !== '') reader = csvReader(text, options);
-      } else {
-        reader ??= firstObject(text, options);
-        const row = reader?.(text, line);
-        if (row) rows.push(row);
-      }
-    });
-    if (rows.length > 0) yield rows;
-  }
-  if (!reader) throw new AppError('FEED_EMPTY', 'The feed has no rows.');
+export function readFeed(source: AsyncIterable<Buffer>, options: FeedOptions): AsyncGenerator<Read[]> {
+  const text = readText(source, options.charset);
+  return options.format === 'csv' ? readCsvFeed(text, options) : readJsonFeed(text, options);
 }
 
-function csvReader(header: string, options: FeedOptions): LineReader {
-  const delimiter = delimiterOf(header);
-  const names = splitLine(header, delimiter);
-  if (!names) throw new AppError('FEED_HEADER_INVALID', 'A quote in the header is not closed.');
+type RecordReader = (record: CsvRecord) => Read | null;
+
+async function* readCsvFeed(text: AsyncIterable<string>, options: FeedOptions): AsyncGenerator<Read[]> {
+  let reader: RecordReader | undefined;
+  for await (const records of readCsv(text)) {
+    const rows: Read[] = [];
+    for (const record of records) {
+      if (reader) {
+        const row = reader(record);
+        if (row) rows.push(row);
+      } else if ('fault' in record) {
+        throw new AppError('FEED_HEADER_INVALID', 'A quote in the header is not closed, or text follows it.');
+      } else if (!isBlank(record.fields)) {
+        reader = csvReader(record.fields, options);
+      }
+    }
+    if (rows.length > 0) yield rows;
+  }
+  if (!reader) throw empty();
+}
+
+function csvReader(names: readonly string[], options: FeedOptions): RecordReader {
   const { columns, ambiguous } = readHeader(names);
   if (ambiguous) {
     throw new AppError(
@@ -57,10 +50,11 @@ function csvReader(header: string, options: FeedOptions): LineReader {
     );
   }
   demand(Object.keys(columns), names, options);
-  return (text, line) => {
-    if (text === '' || text.trim() === '') return null;
-    const fields = splitLine(text, delimiter);
-    if (!fields) return reject('QUOTE_BROKEN', { line });
+  return (record) => {
+    const { line } = record;
+    if ('fault' in record) return reject(record.fault, { line });
+    const { fields } = record;
+    if (isBlank(fields)) return null;
     const given = pick(columns, fields, line);
     if (fields.length > names.length && fields.slice(names.length).some((field) => field !== '')) {
       return reject('COLUMN_COUNT', given);
@@ -69,8 +63,12 @@ function csvReader(header: string, options: FeedOptions): LineReader {
   };
 }
 
+function isBlank(fields: readonly string[]): boolean {
+  return fields.length <= 1 && (fields[0] ?? '') === '';
+}
+
 function pick(columns: Columns, fields: readonly string[], line: number): GivenRow {
-  const at = (index: number | undefined) => (index === undefined ? undefined : fields[index]);
+  const at = (index: number | undefined) => (index === undefined ? undefined : fields[index]?.trim());
   return {
     line,
     sku: at(columns.sku),
@@ -81,15 +79,32 @@ function pick(columns: Columns, fields: readonly string[], line: number): GivenR
   };
 }
 
-/** JSON lines have no header: the members of the first object stand for it. Undefined: the line is blank. */
-function firstObject(text: string, options: FeedOptions): LineReader | undefined {
-  if (text.trim() === '') return undefined;
-  const object = asObject(text);
-  if (object) demand(Object.keys(object).map(fieldOf), Object.keys(object), options);
-  return ndjsonReader(options);
+async function* readJsonFeed(text: AsyncIterable<string>, options: FeedOptions): AsyncGenerator<Read[]> {
+  let reader: JsonReader | undefined;
+  for await (const { first, texts } of readLines(text)) {
+    const rows: Read[] = [];
+    texts.forEach((line, index) => {
+      if (line?.trim() === '') return;
+      reader ??= firstJsonReader(line, first + index, options);
+      rows.push(reader(line, first + index));
+    });
+    if (rows.length > 0) yield rows;
+  }
+  if (!reader) throw empty();
 }
 
-function ndjsonReader(options: FeedOptions): LineReader {
+type JsonReader = (text: string | null, line: number) => Read;
+
+/** JSON lines have no header: the members of the first object stand for it. */
+function firstJsonReader(text: string | null, line: number, options: FeedOptions): JsonReader {
+  if (text === null)
+    throw new AppError('FEED_HEADER_INVALID', `Line ${line}, the first of the feed, is too long.`);
+  const names = jsonMembers(text)?.map(({ name }) => name);
+  if (names) demand(names.map(fieldOf), names, options);
+  return jsonReader(options);
+}
+
+function jsonReader(options: FeedOptions): JsonReader {
   const fields = new Map<string, FeedField | undefined>();
   const named = (name: string): FeedField | undefined => {
     // Members repeat from line to line; a feed with ever new ones must not grow this for ever.
@@ -97,38 +112,47 @@ function ndjsonReader(options: FeedOptions): LineReader {
     return fields.get(name);
   };
   return (text, line) => {
-    if (text === '' || text.trim() === '') return null;
-    const object = asObject(text);
-    if (!object) return reject('JSON_INVALID', { line });
-    const given: Record<FeedField, string | undefined> = {
-      sku: undefined,
-      location: undefined,
-      quantity: undefined,
-      reason: undefined,
-      reference: undefined,
-    };
-    for (const [name, value] of Object.entries(object)) {
+    if (text === null) return reject('LINE_TOO_LONG', { line });
+    const members = jsonMembers(text);
+    if (!members) return reject('JSON_INVALID', { line });
+    const given = noFields(line);
+    const own = new Set<FeedField>();
+    const notText = new Set<FeedField | 'lot'>();
+    let isDuplicate = false;
+    for (const { name, kind, text: value } of members) {
       const field = named(name);
-      if (field && (given[field] === undefined || name === field)) given[field] = asText(value);
+      if (field === undefined && kind !== 'text' && kind !== 'null' && isLotName(name)) notText.add('lot');
+      if (field === undefined || kind === 'null') continue;
+      const isOwn = name.toLowerCase() === field;
+      if (given[field] !== undefined && isOwn === own.has(field)) isDuplicate = true;
+      if (given[field] !== undefined && !isOwn) continue;
+      if (isOwn) own.add(field);
+      given[field] = value.trim();
+      if (field === 'quantity') given.isJsonNumber = kind === 'number';
+      if (kind === 'text') notText.delete(field);
+      else notText.add(field);
     }
-    return checkRow({ line, ...given }, options);
+    if (isDuplicate) return reject('MEMBER_DUPLICATE', given);
+    if (notText.has('sku')) return reject('SKU_NOT_TEXT', given);
+    if (notText.has('location')) return reject('LOCATION_NOT_TEXT', given);
+    if (notText.has('lot')) return reject('LOT_NOT_TEXT', given);
+    return checkRow(given, options);
   };
 }
 
-function asObject(text: string): object | undefined {
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null && !Array.isArray(value) ? value : undefined;
-  } catch {
-    return undefined;
-  }
+function noFields(line: number): GivenRow {
+  return {
+    line,
+    sku: undefined,
+    location: undefined,
+    quantity: undefined,
+    reason: undefined,
+    reference: undefined,
+  };
 }
 
-/** Numbers as they would stand in a CSV; what is neither number nor text is as good as its JSON. */
-function asText(value: unknown): string | undefined {
-  if (value === null || value === undefined) return undefined;
-  if (typeof value === 'string') return value.trim();
-  return typeof value === 'number' ? String(value) : JSON.stringify(value);
+function empty(): AppError {
+  return new AppError('FEED_EMPTY', 'The feed has no rows.');
 }
 
 function demand(
@@ -145,8 +169,4 @@ function demand(
     `There is no column for ${missing.join(' and ')}; there are: ${found.join(', ')}.`,
     { missing, found },
   );
-}
-
-function tooLongAtFirst(line: number): AppError {
-  return new AppError('FEED_HEADER_INVALID', `Line ${line}, where the header should be, is too long.`);
 }

@@ -43,7 +43,7 @@ async function resolve(tx: Transaction, jobId: string, lanes: number): Promise<v
   if (!feed) throw notFound(jobId);
   if (feed.stage !== 'staged') return;
   await liftStatementLimits(tx);
-  const unreadable = await rejectUnreadable(tx, feed.id);
+  const unreadable = feed.rejected + (await rejectUnreadable(tx, feed.id));
   const { changes, lines } = await resolveRows(tx, feed.id, feed.mode);
   const isWhole = lines + unreadable === feed.lines;
   const unresolved = isWhole ? 0 : await rejectUnresolved(tx, feed.id, feed.mode, REASONS);

@@ -1,8 +1,8 @@
-import type { FeedField, FeedMode, FeedReject, FeedRow, RejectCode } from './types';
+import { MAX_QUANTITY, parseJsonNumber, parseQuantity, type QuantityFault } from './quantity';
+import type { DecimalMark, FeedField, FeedMode, FeedReject, FeedRow, RejectCode } from './types';
 
-/** A line is truncated here: no product, location and quantity need more. Characters. */
-export const MAX_LINE = 65_536;
-export const MAX_QUANTITY = 2_147_483_647;
+/** Characters of a record at most, and of what stands between two quotes: no product, location and quantity need more. */
+export const MAX_RECORD = 65_536;
 const MAX_SKU = 100;
 const MAX_LOCATION = 50;
 const MAX_TEXT = 500;
@@ -62,7 +62,27 @@ const FIELD_OF = new Map(
 
 /** The field that a column's name means, whatever its case, spaces, dots, hyphens and underscores. */
 export function fieldOf(name: string): FeedField | undefined {
-  return FIELD_OF.get(name.toLowerCase().replace(/[\s_.\-]+/g, ''));
+  return FIELD_OF.get(plainName(name));
+}
+
+function plainName(name: string): string {
+  return name.toLowerCase().replace(/[\s_.\-]+/g, '');
+}
+
+const LOT_NAMES = new Set([
+  'lot',
+  'lotcode',
+  'lotnumber',
+  'lotno',
+  'batch',
+  'batchcode',
+  'batchnumber',
+  'batchno',
+]);
+
+/** A column or member that names a lot. */
+export function isLotName(name: string): boolean {
+  return LOT_NAMES.has(plainName(name));
 }
 
 export type Columns = Partial<Record<FeedField, number>>;
@@ -91,61 +111,16 @@ export function readHeader(names: readonly string[]): { columns: Columns; ambigu
 
 const DELIMITERS = [',', ';', '\t', '|'] as const;
 
+/** The delimiter that a file names in a line of its own before its header, as spreadsheets do: `sep=;`. */
+export function declaredDelimiter(line: string): string | undefined {
+  return /^"?sep=([,;\t|])"?$/i.exec(line)?.[1];
+}
+
 /** The delimiter that a header uses most outside of quotes; a comma where there is none. */
 export function delimiterOf(header: string): string {
   const bare = header.replace(/"[^"]*"/g, '');
   const counted = DELIMITERS.map((delimiter) => ({ delimiter, count: bare.split(delimiter).length - 1 }));
   return counted.reduce((most, next) => (next.count > most.count ? next : most)).delimiter;
-}
-
-/**
- * The fields of one line of CSV (RFC 4180 within a line), without the blanks around them. Null: a quote is not closed, or
- * text follows it. A quoted field ends with its line, so that a broken quote costs one row and not the rest of the feed.
- */
-export function splitLine(line: string, delimiter: string): string[] | null {
-  if (!line.includes('"')) return line.split(delimiter).map((field) => field.trim());
-  const fields: string[] = [];
-  let at = 0;
-  for (;;) {
-    while (line[at] === ' ') at += 1;
-    let field: string;
-    if (line[at] === '"') {
-      field = '';
-      for (;;) {
-        const close = line.indexOf('"', at + 1);
-        if (close === -1) return null;
-        field += line.slice(at + 1, close);
-        at = close + 1;
-        if (line[at] !== '"') break;
-        field += '"';
-      }
-      while (line[at] === ' ') at += 1;
-      if (at < line.length && !line.startsWith(delimiter, at)) return null;
-    } else {
-      const end = line.indexOf(delimiter, at);
-      field = line.slice(at, end === -1 ? line.length : end);
-      at = end === -1 ? line.length : end;
-    }
-    fields.push(field.trim());
-    if (at >= line.length) return fields;
-    at += delimiter.length;
-  }
-}
-
-const DIGITS = /^\d{1,9}$/;
-/** Digits in one go or in groups of three, and decimals only when they are zeros. */
-const WHOLE = /^([+-]?)(\d+|\d{1,3}(?:[,'’ \u00a0\u202f]\d{3})+)(?:\.0*)?$/;
-
-/** A quantity as people and programs write it, or the code of what is wrong with it. */
-export function parseQuantity(text: string, mode: FeedMode): number | RejectCode {
-  if (DIGITS.test(text)) return Number(text);
-  if (text === '') return 'QUANTITY_MISSING';
-  const [, sign, digits] = WHOLE.exec(text.replace('−', '-')) ?? [];
-  if (digits === undefined) return 'QUANTITY_INVALID';
-  const amount = Number(digits.replace(/\D/g, ''));
-  if (amount > MAX_QUANTITY) return 'QUANTITY_OVERFLOW';
-  if (sign !== '-' || amount === 0) return amount;
-  return mode === 'set' ? 'QUANTITY_NEGATIVE' : -amount;
 }
 
 /** Control characters and halves of surrogate pairs: PostgreSQL cannot keep them, or they do not belong on one line. */
@@ -165,21 +140,34 @@ export interface GivenRow {
   sku: string | undefined;
   location: string | undefined;
   quantity: string | undefined;
+  /** The quantity is a number of JSON, as it stands there. */
+  isJsonNumber?: boolean;
   reason: string | undefined;
   reference: string | undefined;
 }
 
+const NOT_TEXT =
+  'not text. An identifier that is a number has lost its leading zeros: put it between quotes.';
+
 const REASONS: Readonly<Record<RejectCode, string>> = {
-  LINE_TOO_LONG: `The line has more than ${MAX_LINE} characters.`,
-  QUOTE_BROKEN: 'A quote is not closed on its line, or text follows it.',
-  COLUMN_COUNT: 'The line has more fields than the header.',
+  LINE_TOO_LONG: `The row has more than ${MAX_RECORD} characters.`,
+  QUOTE_BROKEN: 'Text follows the quote that closes a field. Quotes inside of a quoted field are doubled.',
+  QUOTE_UNCLOSED: `A quote of the row that begins here is not closed within ${MAX_RECORD} characters. Nothing was read from this line on.`,
+  COLUMN_COUNT: 'The row has more fields than the header.',
   JSON_INVALID: 'The line is not a JSON object.',
+  MEMBER_DUPLICATE: 'A member stands twice, or two members mean the same.',
   SKU_MISSING: 'There is no SKU.',
   SKU_INVALID: `A SKU has at most ${MAX_SKU} characters and no control characters.`,
+  SKU_NOT_TEXT: `The SKU is ${NOT_TEXT}`,
   LOCATION_MISSING: 'There is no location, and no default location was given.',
   LOCATION_INVALID: `A location has at most ${MAX_LOCATION} characters and no control characters.`,
+  LOCATION_NOT_TEXT: `The location is ${NOT_TEXT}`,
+  LOT_NOT_TEXT: `The lot is ${NOT_TEXT}`,
   QUANTITY_MISSING: 'There is no quantity.',
   QUANTITY_INVALID: 'The quantity is not a whole number.',
+  QUANTITY_AMBIGUOUS:
+    'The quantity can be read in two ways: its mark may stand before decimals or group thousands. Declare the decimal mark (decimal=. or decimal=, in the query, --decimal of the command), or write the number without marks.',
+  QUANTITY_FRACTION: 'The quantity has a fraction: units are counted whole.',
   QUANTITY_NEGATIVE: 'What is on hand cannot be negative.',
   QUANTITY_OVERFLOW: `A quantity is at most ${MAX_QUANTITY}.`,
   UNKNOWN_SKU: 'There is no such product, or several that differ in capitals only and none exactly so.',
@@ -195,21 +183,25 @@ export function reasonOf(code: RejectCode): string {
 }
 
 /** A reject with what could be read of its row. */
-export function reject(code: RejectCode, given: Pick<GivenRow, 'line'> & Partial<GivenRow>): FeedReject {
+export function reject(
+  code: RejectCode,
+  given: Pick<GivenRow, 'line'> & Partial<GivenRow>,
+  why?: string,
+): FeedReject {
   return {
     line: given.line,
     sku: cleanText(given.sku, MAX_SKU),
     location: cleanText(given.location, MAX_LOCATION),
     quantity: cleanText(given.quantity, MAX_SKU),
     code,
-    reason: REASONS[code],
+    reason: why ?? REASONS[code],
   };
 }
 
 /** Checks a row field by field; the first thing that is wrong is what it is rejected for. */
 export function checkRow(
   given: GivenRow,
-  options: { mode: FeedMode; location: string | null },
+  options: { mode: FeedMode; location: string | null; decimal?: DecimalMark | undefined },
 ): FeedRow | FeedReject {
   const { line, sku } = given;
   const location = given.location || options.location;
@@ -217,11 +209,18 @@ export function checkRow(
   if (unfit(sku, MAX_SKU)) return reject('SKU_INVALID', given);
   if (!location) return reject('LOCATION_MISSING', given);
   if (unfit(location, MAX_LOCATION)) return reject('LOCATION_INVALID', given);
-  const quantity = parseQuantity(given.quantity ?? '', options.mode);
-  if (typeof quantity === 'string') return reject(quantity, given);
+  const quantity = quantityOf(given, options);
+  if (typeof quantity === 'object') return reject(quantity.code, given, quantity.reason);
   const reason = given.reason ? cleanText(given.reason) : null;
   const reference = given.reference ? cleanText(given.reference) : null;
   return { line, sku, location, quantity, reason, reference };
+}
+
+function quantityOf(
+  { quantity = '', isJsonNumber }: GivenRow,
+  options: { mode: FeedMode; decimal?: DecimalMark | undefined },
+): number | QuantityFault {
+  return isJsonNumber ? parseJsonNumber(quantity, options.mode) : parseQuantity(quantity, options);
 }
 
 function unfit(text: string, max: number): boolean {

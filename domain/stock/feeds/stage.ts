@@ -1,11 +1,12 @@
 import { createHash, type Hash } from 'node:crypto';
 import type { Database } from '../../../platform/database/database';
-import { AppError, isLockTimeout } from '../../../platform/errors';
+import { AppError } from '../../../platform/errors';
 import { createJob, readJob } from '../../jobs/jobs';
 import type { JobView } from '../../jobs/types';
-import { COPY_ROWS, insertFeed, countLocations, selectDigest, setRead } from './queries';
+import { COPY_ROWS, countLocations, selectDigest, setUploaded } from './queries';
 import { readFeed } from './read-feed';
 import type { FeedOptions, FeedReject, FeedRow } from './types';
+import { addToUpload, beginUpload, dropUpload, keepUpload, uploadLost } from './uploads';
 
 export interface NewFeed extends FeedOptions {
   jobId: string;
@@ -14,38 +15,60 @@ export interface NewFeed extends FeedOptions {
   source: AsyncIterable<Buffer>;
 }
 
-/** COPY takes large pieces best; two of these are in memory at most. */
+/** COPY takes large pieces best. */
 const PIECE_CHARACTERS = 262_144;
+/** Of one transaction, about 100,000 rows. One is gathered while another is written. */
+const CHUNK_PIECES = 16;
 
 /**
- * Reads a feed and stages its rows together with the job that will import them, in one transaction: an upload that breaks
- * off leaves nothing. Memory is that of a few chunks, however long the feed.
+ * Reads a feed and stages its rows, chunk by chunk, each in a transaction that begins when all of the chunk is there: none
+ * waits for the client. The job that will import them comes last; an upload that breaks off leaves nothing. Memory is that
+ * of a few chunks, however long the feed.
  * A job that is there already is returned (`isNew` false) when it was made from the very same feed.
  *
  * @throws what `readFeed` throws; AppError `UNKNOWN_LOCATION` for the default; `IDEMPOTENCY_KEY_REUSED` for a job of another
  *   feed; `IDEMPOTENCY_IN_FLIGHT` while the same job is being uploaded elsewhere
  */
 export async function stageFeed(db: Database, feed: NewFeed): Promise<{ job: JobView; isNew: boolean }> {
-  const { jobId, actor, source, ...options } = feed;
-  const { location } = options;
+  const { jobId, location, source } = feed;
   if (location !== null) await requireLocation(db, location);
   const known = await readJob(db, jobId);
   if (known) return { job: await sameJob(db, known, source), isNew: false };
+  const feedId = await beginUpload(db, jobId, feed.mode);
+  const keeper = keepUpload(db, feedId);
   try {
-    const job = await db.bulk(async (tx) => {
-      const digest = createHash('sha256');
-      const made = await createJob(tx, { id: jobId, type: 'feed', input: { ...options }, actor });
-      const feedId = await insertFeed(tx, jobId, options.mode);
-      const rows = readFeed(digested(source, digest), options);
-      const lines = await tx.copyIn(COPY_ROWS, copyRows(feedId, rows));
-      await setRead(tx, feedId, { lines, digest: digest.digest('hex') });
-      return made;
-    });
-    return { job, isNew: true };
+    // Another upload may have ended between the two.
+    const meanwhile = await readJob(db, jobId);
+    if (!meanwhile) return { job: await upload(db, feedId, feed), isNew: true };
+    await dropUpload(db, feedId);
+    return { job: await sameJob(db, meanwhile, source), isNew: false };
   } catch (error) {
-    if (!isLockTimeout(error)) throw error;
-    throw new AppError('IDEMPOTENCY_IN_FLIGHT', 'The first upload with this key has not ended yet.');
+    // What cannot be removed now is removed by `removeOrphanedUploads`.
+    await dropUpload(db, feedId).catch(() => undefined);
+    throw error;
+  } finally {
+    keeper.stop();
   }
+}
+
+async function upload(db: Database, feedId: number, feed: NewFeed): Promise<JobView> {
+  const { jobId, actor, source, ...options } = feed;
+  const digest = createHash('sha256');
+  const read: ReadSoFar = { lines: 0, unreadFrom: null };
+  let writing: Promise<unknown> = Promise.resolve();
+  for await (const chunk of chunksOf(feedId, readFeed(digested(source, digest), options), read)) {
+    await writing;
+    writing = addToUpload(db, feedId, (tx) => tx.copyIn(COPY_ROWS, piecesOf(chunk)));
+    // Awaited before the next one; it may fail while the client is waited for.
+    writing.catch(() => undefined);
+  }
+  await writing;
+  return db.retrying(async (tx) => {
+    const job = await createJob(tx, { id: jobId, type: 'feed', input: { ...options }, actor });
+    if (!(await setUploaded(tx, feedId, jobId, { ...read, digest: digest.copy().digest('hex') })))
+      throw uploadLost();
+    return job;
+  });
 }
 
 /** A code that is written with other capitals is taken when just one location fits, as in the rows of a feed. */
@@ -76,22 +99,41 @@ async function* digested(source: AsyncIterable<Buffer>, digest: Hash): AsyncGene
   }
 }
 
-/** Rows in PostgreSQL's text format of COPY, gathered into pieces. */
-async function* copyRows(
+interface ReadSoFar {
+  lines: number;
+  unreadFrom: number | null;
+}
+
+/** Rows in PostgreSQL's text format of COPY, gathered into pieces, and these into chunks. */
+async function* chunksOf(
   feedId: number,
   source: AsyncIterable<(FeedRow | FeedReject)[]>,
-): AsyncGenerator<Buffer> {
+  soFar: ReadSoFar,
+): AsyncGenerator<Buffer[]> {
   let text = '';
-  for await (const read of source) {
-    for (const row of read) {
+  let pieces: Buffer[] = [];
+  for await (const rows of source) {
+    soFar.lines += rows.length;
+    for (const row of rows) {
       text += 'code' in row ? rejectLine(feedId, row) : rowLine(feedId, row);
+      if ('code' in row && row.code === 'QUOTE_UNCLOSED') soFar.unreadFrom = row.line;
       if (text.length >= PIECE_CHARACTERS) {
-        yield Buffer.from(text);
+        pieces.push(Buffer.from(text));
         text = '';
       }
     }
+    if (pieces.length >= CHUNK_PIECES) {
+      yield pieces;
+      pieces = [];
+    }
   }
-  if (text !== '') yield Buffer.from(text);
+  if (text !== '') pieces.push(Buffer.from(text));
+  if (pieces.length > 0) yield pieces;
+}
+
+async function* piecesOf(chunk: readonly Buffer[]): AsyncGenerator<Buffer> {
+  yield* chunk;
+  await Promise.resolve();
 }
 
 function rowLine(feedId: number, row: FeedRow): string {

@@ -4,6 +4,14 @@ export type FeedMode = (typeof FEED_MODES)[number];
 
 export type FeedFormat = 'csv' | 'ndjson';
 
+/** What may stand before decimals. */
+export const DECIMAL_MARKS = ['.', ','] as const;
+export type DecimalMark = (typeof DECIMAL_MARKS)[number];
+
+/** How the bytes of a feed stand for text. */
+export const FEED_CHARSETS = ['utf-8', 'utf-16', 'utf-16le', 'utf-16be', 'windows-1252'] as const;
+export type FeedCharset = (typeof FEED_CHARSETS)[number];
+
 export type FeedField = 'sku' | 'location' | 'quantity' | 'reason' | 'reference';
 
 /** A row of a feed that could be understood. Whether its product and location exist is seen later. */
@@ -27,32 +35,45 @@ export interface FeedReject {
   reason: string;
 }
 
-/** Why a row is rejected: part of the contract of the rejects file. */
-export type RejectCode =
-  | 'LINE_TOO_LONG'
-  | 'QUOTE_BROKEN'
-  | 'COLUMN_COUNT'
-  | 'JSON_INVALID'
-  | 'SKU_MISSING'
-  | 'SKU_INVALID'
-  | 'LOCATION_MISSING'
-  | 'LOCATION_INVALID'
-  | 'QUANTITY_MISSING'
-  | 'QUANTITY_INVALID'
-  | 'QUANTITY_NEGATIVE'
-  | 'QUANTITY_OVERFLOW'
-  | 'UNKNOWN_SKU'
-  | 'UNKNOWN_LOCATION'
-  | 'SUPERSEDED'
-  | 'WOULD_GO_NEGATIVE'
-  | 'BELOW_RESERVED'
-  | 'ROW_FAILED';
+/** Why a row is rejected: part of the contract of the rejects file, and told in docs/feed-import.md. */
+export const REJECT_CODES = [
+  'LINE_TOO_LONG',
+  'QUOTE_BROKEN',
+  'QUOTE_UNCLOSED',
+  'COLUMN_COUNT',
+  'JSON_INVALID',
+  'MEMBER_DUPLICATE',
+  'SKU_MISSING',
+  'SKU_INVALID',
+  'SKU_NOT_TEXT',
+  'LOCATION_MISSING',
+  'LOCATION_INVALID',
+  'LOCATION_NOT_TEXT',
+  'LOT_NOT_TEXT',
+  'QUANTITY_MISSING',
+  'QUANTITY_INVALID',
+  'QUANTITY_AMBIGUOUS',
+  'QUANTITY_FRACTION',
+  'QUANTITY_NEGATIVE',
+  'QUANTITY_OVERFLOW',
+  'UNKNOWN_SKU',
+  'UNKNOWN_LOCATION',
+  'SUPERSEDED',
+  'WOULD_GO_NEGATIVE',
+  'BELOW_RESERVED',
+  'ROW_FAILED',
+] as const;
+export type RejectCode = (typeof REJECT_CODES)[number];
 
 export interface FeedOptions {
   mode: FeedMode;
   format: FeedFormat;
   /** Of rows that name none. */
   location: string | null;
+  /** What stands before decimals; the other mark then groups thousands. Undefined: the feed does not say. */
+  decimal?: DecimalMark | undefined;
+  /** As declared. Undefined: it is UTF-8, or begins with a byte order mark. */
+  charset?: FeedCharset | undefined;
 }
 
 /** What has become of the rows of a feed. */
@@ -75,6 +96,8 @@ export interface FeedState extends FeedCounts {
   /** Rows that were read. */
   lines: number;
   stage: FeedStage;
+  /** The line of a quote that is not closed: nothing was read from there on. Null: all of it was read. */
+  unreadFrom: number | null;
   /** Lanes that have rows left to apply. */
   openLanes: number[];
 }
