@@ -14,6 +14,7 @@ export interface FeedImportOptions {
   file: string;
   mode: 'set' | 'delta';
   location?: string;
+  asOf?: string;
   format?: 'csv' | 'ndjson';
   url?: string;
 }
@@ -58,6 +59,7 @@ async function upload(client: JobClient, options: FeedImportOptions): Promise<st
   const isPacked = head[0] === 0x1f && head[1] === 0x8b;
   const query = new URLSearchParams({ mode: options.mode });
   if (options.location !== undefined) query.set('location', options.location);
+  if (options.asOf !== undefined) query.set('asOf', options.asOf);
   // `duplex` is what fetch asks for where a body is a stream; its types do not know it.
   const init: RequestInit & { duplex: 'half' } = {
     method: 'POST',

@@ -18,6 +18,7 @@ export function addJobCommands(program: Command, output: Output, finish: (code: 
     )
     .addOption(new Option('--format <format>', 'instead of a look at the file').choices(['csv', 'ndjson']))
     .option('--location <code>', 'location of rows that name none')
+    .option('--as-of <time>', 'as of when the quantities of a set feed are true (RFC 3339); default: now')
     .option('--url <url>', URL_HELP)
     .addHelpText(
       'after',
@@ -56,5 +57,6 @@ interface ImportOptions {
   mode: 'set' | 'delta';
   format?: 'csv' | 'ndjson';
   location?: string;
+  asOf?: string;
   url?: string;
 }

@@ -2,11 +2,11 @@ import { z } from 'zod';
 import { stageFeed } from '../../domain/stock/feeds/stage';
 import { FEED_MODES, type FeedFormat } from '../../domain/stock/feeds/types';
 import { API_BASE } from '../http/paths';
-import { problem } from '../http/problems';
+import { invalid, problem } from '../http/problems';
 import { route, type Route } from '../http/route';
 import { uploadOf } from '../http/upload';
 import { idForKey, recordKey } from '../idempotency/idempotency-key';
-import { warehouseCode } from '../schemas/common';
+import { exactTime, warehouseCode } from '../schemas/common';
 import { jobAcceptedBody } from '../schemas/jobs';
 import type { ApiContext } from '../services/context';
 import { jobAccepted } from '../use-cases/job-responses';
@@ -30,6 +30,9 @@ const query = z.object({
     description: '`set`: quantities are what is on hand; `delta`: what is added or taken',
   }),
   location: warehouseCode.optional().meta({ description: 'Of rows that name none' }),
+  asOf: exactTime.optional().meta({
+    description: 'As of when the rows of a `set` feed are true that do not say so themselves (a column asOf); default: now',
+  }),
 });
 
 export function feedRoutes(context: ApiContext): Route[] {
@@ -58,6 +61,8 @@ export function feedRoutes(context: ApiContext): Route[] {
           'VALIDATION_FAILED',
           'UNKNOWN_LOCATION',
           'IDEMPOTENCY_KEY_REUSED',
+          'ASOF_IN_FUTURE',
+          'ASOF_BEFORE_RETENTION',
           'FEED_EMPTY',
           'FEED_HEADER_INVALID',
           'FEED_COLUMN_MISSING',
@@ -69,7 +74,9 @@ export function feedRoutes(context: ApiContext): Route[] {
       },
       async (call) => {
         const { req, res, caller } = call;
-        const { mode, location = null } = call.query;
+        const { mode, location = null, asOf } = call.query;
+        if (asOf !== undefined && mode !== 'set')
+          throw invalid([{ path: 'asOf', message: 'is of a set feed: what a delta feed adds moves now' }]);
         // What is refused before it is read to its end must not be waited for by the next request.
         res.setHeader('connection', 'close');
         const format = FORMATS[mediaType(req.get('content-type'))];
@@ -84,7 +91,7 @@ export function feedRoutes(context: ApiContext): Route[] {
           // The feed itself is compared once it has been read.
           await recordKey(context, call, {
             scope: SCOPE,
-            request: { mode, location, format },
+            request: { mode, location, format, ...(asOf === undefined ? {} : { asOf }) },
             subjectId: jobId,
           });
           const { job, isNew } = await stageFeed(db, {
@@ -93,6 +100,7 @@ export function feedRoutes(context: ApiContext): Route[] {
             mode,
             location,
             format,
+            asOf,
             source,
           });
           return jobAccepted(job, !isNew);

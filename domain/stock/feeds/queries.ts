@@ -7,21 +7,27 @@ import {
   type Queryable,
   type Transaction,
 } from '../../../platform/database/database';
+import { utcMicros } from '../../../platform/database/pages';
 import type { FeedCounts, FeedMode, FeedState, Lane } from './types';
 
-export async function insertFeed(tx: Transaction, jobId: string, mode: FeedMode): Promise<number> {
+export async function insertFeed(
+  tx: Transaction,
+  jobId: string,
+  mode: FeedMode,
+  asOf: string,
+): Promise<number> {
   const row = await maybeOne<{ id: number }>(
     tx,
     'feeds.insert',
-    'insert into feeds (job_id, mode) values ($1, $2) returning id',
-    [jobId, mode],
+    'insert into feeds (job_id, mode, as_of) values ($1, $2, $3) returning id',
+    [jobId, mode, asOf],
   );
   if (!row) throw new Error('a feed was not written');
   return row.id;
 }
 
 export const COPY_ROWS =
-  'copy feed_rows (feed_id, line, sku, location, quantity, reason, reference, given, code, detail) from stdin';
+  'copy feed_rows (feed_id, line, sku, location, quantity, reason, reference, as_of, given, code, detail) from stdin';
 
 export async function setRead(
   tx: Transaction,
@@ -120,7 +126,7 @@ export function rejectUnreadable(tx: Transaction, feedId: number): Promise<numbe
  */
 const LOOKED_UP = `
   staged as not materialized (
-    select line, sku, location, quantity, reason, reference from feed_rows where feed_id = $1 and code is null
+    select line, sku, location, quantity, reason, reference, as_of from feed_rows where feed_id = $1 and code is null
   ), skus as materialized (
     select g.sku, coalesce(p.id, i.id) as id
     from (select distinct sku from staged) g
@@ -137,7 +143,7 @@ const LOOKED_UP = `
 
 /**
  * Numbers what can be applied by (product, warehouse), the order in which stock is locked; returns how many there are, and
- * of how many lines. Of several lines about one stock row a `set` keeps the last, a `delta` the sum.
+ * of how many lines. Of several lines about one stock row a `set` keeps the newest by its time, else the last, a `delta` the sum.
  */
 export async function resolveRows(
   tx: Transaction,
@@ -148,16 +154,17 @@ export async function resolveRows(
     tx,
     'feeds.resolve',
     `with ${LOOKED_UP}
-     insert into feed_changes (feed_id, seq, line, product_id, warehouse_id, lines, quantity, reason, reference)
+     insert into feed_changes (feed_id, seq, line, product_id, warehouse_id, lines, quantity, reason, reference, as_of)
      select $1, row_number() over (order by product_id, warehouse_id), line, product_id, warehouse_id,
             case when $2 = 'delta' then lines else 1 end, case when $2 = 'delta' then total else quantity end,
-            reason, reference
+            reason, reference, as_of
      from (
        select r.*, s.id as product_id, l.id as warehouse_id, lead(r.line) over same_row as later,
               sum(r.quantity) over same_row as total, count(*) over same_row as lines
        from staged r join skus s on s.sku = r.sku join locations l on l.location = r.location
        where s.id is not null and l.id is not null
-       window same_row as (partition by s.id, l.id order by r.line)
+       window same_row as (partition by s.id, l.id
+                           order by coalesce(r.as_of, (select f.as_of from feeds f where f.id = $1)), r.line)
      ) ordered
      where later is null`,
     [feedId, mode],
@@ -221,11 +228,12 @@ export function selectLaneForUpdate(
   tx: Transaction,
   jobId: string,
   lane: number,
-): Promise<(Lane & { mode: FeedMode; actor: string }) | undefined> {
+): Promise<(Lane & { mode: FeedMode; actor: string; asOf: string }) | undefined> {
   return maybeOne(
     tx,
     'feeds.lock_lane',
-    `select l.feed_id as "feedId", l.lane, l.position, l.last_seq as "lastSeq", f.mode, j.actor
+    `select l.feed_id as "feedId", l.lane, l.position, l.last_seq as "lastSeq", f.mode, j.actor,
+            ${utcMicros('f.as_of')} as "asOf"
      from feed_lanes l join feeds f on f.id = l.feed_id join jobs j on j.id = f.job_id
      where f.job_id = $1 and l.lane = $2 for no key update of l`,
     [jobId, lane],

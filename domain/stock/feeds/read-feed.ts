@@ -78,6 +78,7 @@ function pick(columns: Columns, fields: readonly string[], line: number): GivenR
     quantity: at(columns.quantity),
     reason: at(columns.reason),
     reference: at(columns.reference),
+    asOf: at(columns.asOf),
   };
 }
 
@@ -106,6 +107,7 @@ function ndjsonReader(options: FeedOptions): LineReader {
       quantity: undefined,
       reason: undefined,
       reference: undefined,
+      asOf: undefined,
     };
     for (const [name, value] of Object.entries(object)) {
       const field = named(name);

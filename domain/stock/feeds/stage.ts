@@ -1,6 +1,7 @@
 import { createHash, type Hash } from 'node:crypto';
 import type { Database } from '../../../platform/database/database';
 import { AppError, isLockTimeout } from '../../../platform/errors';
+import { effectiveTime } from '../ledger/stock-ledger';
 import { createJob, readJob } from '../../jobs/jobs';
 import type { JobView } from '../../jobs/types';
 import { COPY_ROWS, insertFeed, countLocations, selectDigest, setRead } from './queries';
@@ -10,6 +11,8 @@ import type { FeedOptions, FeedReject, FeedRow } from './types';
 export interface NewFeed extends FeedOptions {
   jobId: string;
   actor: string;
+  /** As of when the rows of a `set` feed are true that do not say so, RFC 3339; by default when the upload began. */
+  asOf?: string | undefined;
   /** The feed itself, unpacked. */
   source: AsyncIterable<Buffer>;
 }
@@ -22,20 +25,21 @@ const PIECE_CHARACTERS = 262_144;
  * off leaves nothing. Memory is that of a few chunks, however long the feed.
  * A job that is there already is returned (`isNew` false) when it was made from the very same feed.
  *
- * @throws what `readFeed` throws; AppError `UNKNOWN_LOCATION` for the default; `IDEMPOTENCY_KEY_REUSED` for a job of another
+ * @throws what `readFeed` and `effectiveTime` throw; AppError `UNKNOWN_LOCATION` for the default; `IDEMPOTENCY_KEY_REUSED` for a job of another
  *   feed; `IDEMPOTENCY_IN_FLIGHT` while the same job is being uploaded elsewhere
  */
 export async function stageFeed(db: Database, feed: NewFeed): Promise<{ job: JobView; isNew: boolean }> {
-  const { jobId, actor, source, ...options } = feed;
+  const { jobId, actor, source, asOf: givenAsOf, ...options } = feed;
   const { location } = options;
   if (location !== null) await requireLocation(db, location);
   const known = await readJob(db, jobId);
   if (known) return { job: await sameJob(db, known, source), isNew: false };
+  const asOf = await effectiveTime(db, givenAsOf);
   try {
     const job = await db.bulk(async (tx) => {
       const digest = createHash('sha256');
-      const made = await createJob(tx, { id: jobId, type: 'feed', input: { ...options }, actor });
-      const feedId = await insertFeed(tx, jobId, options.mode);
+      const made = await createJob(tx, { id: jobId, type: 'feed', input: { ...options, asOf }, actor });
+      const feedId = await insertFeed(tx, jobId, options.mode, asOf);
       const rows = readFeed(digested(source, digest), options);
       const lines = await tx.copyIn(COPY_ROWS, copyRows(feedId, rows));
       await setRead(tx, feedId, { lines, digest: digest.digest('hex') });
@@ -95,17 +99,17 @@ async function* copyRows(
 }
 
 function rowLine(feedId: number, row: FeedRow): string {
-  const { line, sku, location, quantity, reason, reference } = row;
+  const { line, sku, location, quantity, reason, reference, asOf } = row;
   return (
     `${feedId}\t${line}\t${escaped(sku)}\t${escaped(location)}\t${quantity}\t${escaped(reason)}\t${escaped(reference)}` +
-    '\t\\N\t\\N\t\\N\n'
+    `\t${escaped(asOf ?? null)}\t\\N\t\\N\t\\N\n`
   );
 }
 
 function rejectLine(feedId: number, row: FeedReject): string {
   const { line, sku, location, quantity, code, reason } = row;
   return (
-    `${feedId}\t${line}\t${escaped(sku)}\t${escaped(location)}\t\\N\t\\N\t\\N` +
+    `${feedId}\t${line}\t${escaped(sku)}\t${escaped(location)}\t\\N\t\\N\t\\N\t\\N` +
     `\t${escaped(quantity)}\t${code}\t${escaped(reason)}\n`
   );
 }

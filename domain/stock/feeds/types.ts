@@ -4,7 +4,7 @@ export type FeedMode = (typeof FEED_MODES)[number];
 
 export type FeedFormat = 'csv' | 'ndjson';
 
-export type FeedField = 'sku' | 'location' | 'quantity' | 'reason' | 'reference';
+export type FeedField = 'sku' | 'location' | 'quantity' | 'reason' | 'reference' | 'asOf';
 
 /** A row of a feed that could be understood. Whether its product and location exist is seen later. */
 export interface FeedRow {
@@ -14,6 +14,8 @@ export interface FeedRow {
   quantity: number;
   reason: string | null;
   reference: string | null;
+  /** As of when the quantity of a `set` row is true, RFC 3339; undefined: as of the feed's time. */
+  asOf?: string;
 }
 
 /** A row of a feed that could not. */
@@ -41,9 +43,13 @@ export type RejectCode =
   | 'QUANTITY_INVALID'
   | 'QUANTITY_NEGATIVE'
   | 'QUANTITY_OVERFLOW'
+  | 'ASOF_INVALID'
+  | 'ASOF_IN_FUTURE'
+  | 'ASOF_BEFORE_RETENTION'
   | 'UNKNOWN_SKU'
   | 'UNKNOWN_LOCATION'
   | 'SUPERSEDED'
+  | 'OVERTAKEN'
   | 'WOULD_GO_NEGATIVE'
   | 'BELOW_RESERVED'
   | 'ROW_FAILED';
