@@ -81,7 +81,7 @@ export function applyStaged(tx: Transaction, changes: StagedChanges): Promise<St
   const change = isSet ? SET_CHANGE : DELTA_CHANGE;
   return one<StagedOutcome>(
     tx,
-    isSet ? 'ledger.apply_staged_set' : 'ledger.apply_staged_delta',
+    `ledger.apply_staged_${changes.mode}`,
     `with ${isSet ? SET_ROWS : DELTA_ROWS}, counted as (
        update stock s set ${change.set}
        from (select * from batch where delta <> 0 and refusal is null order by seq) c
