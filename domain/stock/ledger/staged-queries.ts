@@ -5,14 +5,16 @@ import type { Allocation, StagedBatch, StagedChanges, StagedCounts } from './typ
 
 /**
  * For the transaction that applies a batch. A join that reads the batch in its order and then each stock row by its key
- * locks stock in the one order; a hash or merge join would lock it in another.
+ * locks stock in the one order; a hash or merge join would lock it in another. A month of the ledger that was empty when the plan was
+ * made is read by its index all the same.
  */
 export async function lockInOrder(tx: Transaction): Promise<void> {
   await execute(
     tx,
     'ledger.lock_staged_in_order',
     `select set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true),
-            set_config('enable_material', 'off', true), set_config('enable_bitmapscan', 'off', true)`,
+            set_config('enable_material', 'off', true), set_config('enable_bitmapscan', 'off', true),
+            set_config('enable_seqscan', 'off', true)`,
   );
 }
 
@@ -34,6 +36,10 @@ export function insertMissingStock(tx: Transaction, batch: StagedBatch): Promise
 /** `undecided`: rows that could not be decided, since their stock row is missing or changed just now. */
 export type StagedOutcome = StagedCounts & { undecided: number };
 
+/** The least time that a row of the batch is as of. */
+const OLDEST = `(
+  select least($9::timestamptz, min(o.as_of)) from feed_changes o where o.feed_id = $1 and o.seq > $2 and o.seq <= $3)`;
+
 /**
  * What the rows of a batch come to, by this statement's snapshot, as `batch`. A `set` row is an absolute number as of its time: what
  * has moved since stays applied, so its `delta` is the number less what the ledger says was on hand then. That is a fact of
@@ -50,7 +56,7 @@ const SET_ROWS = `
     cross join (select max(upper_bound) as horizon from ledger_folds) f
     cross join lateral (select coalesce(c.as_of, $9::timestamptz) as as_of) t
     left join stock s on s.product_id = c.product_id and s.warehouse_id = c.warehouse_id
-    cross join lateral (${movedAfterSql('c', 't.as_of')}) m
+    cross join lateral (${movedAfterSql('c', 't.as_of', OLDEST)}) m
     where c.feed_id = $1 and c.seq > $2 and c.seq <= $3
   )`;
 
@@ -96,31 +102,27 @@ export function applyStaged(tx: Transaction, changes: StagedChanges): Promise<St
               case when reference is null then $6 else $6 || ' ' || reference end, $7, true_as_of,
               case when true_as_of is not null then quantity end
        from counted
-     ), left_out as (
-       select seq, max(delta) as delta, max(refusal) as refusal
-       from (select seq, delta, refusal, false as done from batch union all select seq, null, null, true from counted) b
-       group by seq having not bool_or(done)
      ), decided as materialized (
-       select c.*, case when o.refusal is not null then o.refusal
-                        when o.delta = 0 then 'UNCHANGED'
-                        when target < 0 then 'WOULD_GO_NEGATIVE'
-                        when target > $4::bigint then 'QUANTITY_OVERFLOW'
-                        when target < reserved then 'BELOW_RESERVED' end as told
-       from left_out o
-       join feed_changes c on c.feed_id = $1 and c.seq = o.seq
+       select c.line, c.lines, c.product_id, c.warehouse_id, c.quantity,
+              case when c.refusal is not null then c.refusal
+                   when target < 0 then 'WOULD_GO_NEGATIVE'
+                   when target > $4::bigint then 'QUANTITY_OVERFLOW'
+                   when target < reserved then 'BELOW_RESERVED' end as told
+       from batch c
        cross join lateral (
-         select coalesce(max(s.reserved), 0) as reserved, coalesce(max(s.on_hand), 0) + o.delta as target
+         select coalesce(max(s.reserved), 0) as reserved, coalesce(max(s.on_hand), 0) + c.delta as target
          from stock s where s.product_id = c.product_id and s.warehouse_id = c.warehouse_id) now
+       where (c.delta <> 0 or c.refusal is not null) and c.seq not in (select seq from counted)
      ), refused as (
        insert into feed_rejects (feed_id, line, sku, location, quantity, code, reason)
        select $1, j.line, p.sku, w.code, j.quantity, j.told,
               ($8::jsonb ->> j.told) || case when j.lines > 1 then format(' %s lines are summed here.', j.lines) else '' end
        from decided j join products p on p.id = j.product_id join warehouses w on w.id = j.warehouse_id
-       where j.told <> 'UNCHANGED'
+       where j.told is not null
      )
      select (select coalesce(sum(lines), 0) from counted) as applied,
-            coalesce(sum(lines) filter (where told = 'UNCHANGED'), 0) as unchanged,
-            coalesce(sum(lines) filter (where told <> 'UNCHANGED'), 0) as rejected,
+            (select coalesce(sum(lines), 0) from batch where delta = 0 and refusal is null) as unchanged,
+            coalesce(sum(lines) filter (where told is not null), 0) as rejected,
             count(*) filter (where told is null) as undecided
      from decided`,
     [
