@@ -14,6 +14,7 @@ export interface FeedImportOptions {
   file: string;
   mode: 'set' | 'delta';
   location?: string;
+  asOf?: string;
   format?: 'csv' | 'ndjson';
   /** What stands before decimals. */
   decimal?: '.' | ',';
@@ -63,6 +64,7 @@ async function upload(client: JobClient, options: FeedImportOptions): Promise<st
   const query = new URLSearchParams({ mode: options.mode });
   if (options.location !== undefined) query.set('location', options.location);
   if (options.decimal !== undefined) query.set('decimal', options.decimal);
+  if (options.asOf !== undefined) query.set('asOf', options.asOf);
   const type = MEDIA_TYPES[options.format ?? formatOf(options.file, head)];
   // `duplex` is what fetch asks for where a body is a stream; its types do not know it.
   const init: RequestInit & { duplex: 'half' } = {

@@ -32,6 +32,7 @@ export function addJobCommands(program: Command, output: Output, finish: (code: 
         'windows-1252',
       ]),
     )
+    .option('--as-of <time>', 'as of when the quantities of a set feed are true (RFC 3339); default: now')
     .option('--url <url>', URL_HELP)
     .addHelpText(
       'after',
@@ -72,5 +73,6 @@ interface ImportOptions {
   location?: string;
   decimal?: '.' | ',';
   charset?: string;
+  asOf?: string;
   url?: string;
 }

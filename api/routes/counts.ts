@@ -110,13 +110,29 @@ export function countRoutes(context: ApiContext): Route[] {
         path: `${PATH}/{id}/lines`,
         tag: TAG,
         summary: 'Note what was counted',
-        description: 'One line, or several in `lines`. What is sold between sheet and count is no variance.',
+        description:
+          'One line, or several in `lines`. A variance is against the ledger as of `countedAt`. The same count sent again is told ' +
+          'by its key: an equal number is another count.',
+        keyed: true,
         params: idParams,
         body: countedLines,
         responses: { 200: { description: 'The sheet afterwards', schema: sheet } },
-        problems: ['COUNT_NOT_OPEN', 'UNKNOWN_SKU', 'VALIDATION_FAILED'],
+        problems: [
+          'COUNT_NOT_OPEN',
+          'UNKNOWN_SKU',
+          'ASOF_IN_FUTURE',
+          'ASOF_BEFORE_RETENTION',
+          'IDEMPOTENCY_KEY_REUSED',
+          'IDEMPOTENCY_IN_FLIGHT',
+          'VALIDATION_FAILED',
+        ],
       },
-      async ({ params, body, caller }) => ok(await countLines(db, params.id, body, caller)),
+      (call) => {
+        const { params, body: counts, caller: actor } = call;
+        return runOnce(context, call, `PUT /counts/${params.id}/lines`, async (countId) =>
+          ok(await countLines(db, { sheetId: params.id, counts, actor, countId })),
+        );
+      },
     ),
     route(
       {
@@ -135,7 +151,9 @@ export function countRoutes(context: ApiContext): Route[] {
       'approve',
       {
         summary: 'Apply variances to the stock',
-        description: 'A line that would leave less than is reserved stays, with the code BELOW_RESERVED.',
+        description:
+          'On hand is then what was counted, and what has moved since. A line that a newer absolute number has overtaken closes as ' +
+          '`superseded`. One that would leave less than is reserved stays, with the code BELOW_RESERVED and the reservations.',
         problems: ['COUNT_NOT_IN_REVIEW', 'UNKNOWN_SKU', 'VALIDATION_FAILED'],
       },
       (request) => approveCount(context, request),

@@ -2,11 +2,11 @@ import { z } from 'zod';
 import { stageFeed } from '../../domain/stock/feeds/stage';
 import { DECIMAL_MARKS, FEED_MODES, type FeedCharset, type FeedFormat } from '../../domain/stock/feeds/types';
 import { API_BASE } from '../http/paths';
-import { problem } from '../http/problems';
+import { invalid, problem } from '../http/problems';
 import { route, type Route } from '../http/route';
 import { uploadOf } from '../http/upload';
 import { idForKey, recordKey } from '../idempotency/idempotency-key';
-import { warehouseCode } from '../schemas/common';
+import { exactTime, warehouseCode } from '../schemas/common';
 import { jobAcceptedBody } from '../schemas/jobs';
 import type { ApiContext } from '../services/context';
 import { jobAccepted } from '../use-cases/job-responses';
@@ -55,6 +55,10 @@ const query = z.object({
         'What stands before decimals in quantities; the other mark then groups thousands. Without it, a quantity that can be ' +
         'read in two ways (`1.000`) is rejected',
     }),
+  asOf: exactTime.optional().meta({
+    description:
+      'As of when the rows of a `set` feed are true that do not say so themselves (a column asOf); default: now',
+  }),
 });
 
 export function feedRoutes(context: ApiContext): Route[] {
@@ -86,6 +90,8 @@ export function feedRoutes(context: ApiContext): Route[] {
           'VALIDATION_FAILED',
           'UNKNOWN_LOCATION',
           'IDEMPOTENCY_KEY_REUSED',
+          'ASOF_IN_FUTURE',
+          'ASOF_BEFORE_RETENTION',
           'FEED_EMPTY',
           'FEED_HEADER_INVALID',
           'FEED_COLUMN_MISSING',
@@ -97,7 +103,9 @@ export function feedRoutes(context: ApiContext): Route[] {
       },
       async (call) => {
         const { req, res, caller } = call;
-        const { mode, location = null, decimal } = call.query;
+        const { mode, location = null, decimal, asOf } = call.query;
+        if (asOf !== undefined && mode !== 'set')
+          throw invalid([{ path: 'asOf', message: 'is of a set feed: what a delta feed adds moves now' }]);
         // What is refused before it is read to its end must not be waited for by the next request.
         res.setHeader('connection', 'close');
         const { format, charset } = contentOf(req.get('content-type'));
@@ -116,7 +124,7 @@ export function feedRoutes(context: ApiContext): Route[] {
           // The feed itself is compared once it has been read.
           await recordKey(context, call, {
             scope: SCOPE,
-            request: { mode, location, format, decimal, charset },
+            request: { mode, location, format, decimal, charset, ...(asOf === undefined ? {} : { asOf }) },
             subjectId: jobId,
           });
           const { job, isNew } = await stageFeed(db, {
@@ -127,6 +135,7 @@ export function feedRoutes(context: ApiContext): Route[] {
             format,
             decimal,
             charset,
+            asOf,
             source,
           });
           return jobAccepted(job, !isNew);

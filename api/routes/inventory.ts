@@ -10,7 +10,7 @@ import { route, type Route } from '../http/route';
 import { idForKey } from '../idempotency/idempotency-key';
 import { runOnce } from '../idempotency/run-once';
 import { skuParams, timeQuery, warehouseCode } from '../schemas/common';
-import { adjustment, location, locationOnTheWay, stock } from '../schemas/stock';
+import { adjusted, adjustment, locationOnTheWay, stock } from '../schemas/stock';
 import type { ApiContext } from '../services/context';
 
 const TAG = 'Inventory';
@@ -68,13 +68,18 @@ export function inventoryRoutes(context: ApiContext): Route[] {
         path: `${API_BASE}/inventory/{sku}/adjust`,
         tag: TAG,
         summary: 'Change what is on hand at one location',
-        description: 'Units that arrive go to waiting backorders at once, first come, first served.',
+        description:
+          'Units that arrive go to waiting backorders at once, first come, first served. `setTo` is an absolute number as of a ' +
+          'time: movements since then stay applied, and the newest number counts, in whatever order they are posted.',
         keyed: true,
         params: skuParams,
         body: adjustment,
-        responses: { 200: { description: 'The location afterwards', schema: location } },
+        responses: { 200: { description: 'The location afterwards', schema: adjusted } },
         problems: [
           'WOULD_GO_NEGATIVE',
+          'ON_HAND_CHANGED',
+          'ASOF_IN_FUTURE',
+          'ASOF_BEFORE_RETENTION',
           'BELOW_RESERVED',
           'QUANTITY_OVERFLOW',
           ...NAMING_PROBLEMS,
@@ -93,8 +98,9 @@ export function inventoryRoutes(context: ApiContext): Route[] {
           call,
           `POST /inventory/${params.sku}/adjust`,
           async (effectId) => {
-            const { location: warehouse, delta, setTo, reason, reference, serials, lots } = body;
-            const change = delta === undefined ? { setTo: setTo ?? 0 } : { delta };
+            const { location: warehouse, delta, setTo, kind, asOf, expected, reason, reference, serials, lots } =
+              body;
+            const change = delta === undefined ? { setTo: setTo ?? 0, asOf, expected } : { delta, kind, asOf };
             const level = await adjustStock(context, {
               sku: params.sku,
               location: warehouse,
@@ -105,8 +111,8 @@ export function inventoryRoutes(context: ApiContext): Route[] {
               actor: caller,
               effectId,
             }).catch(asNotFound('UNKNOWN_SKU', NO_PRODUCT));
-            const { onHand, reserved, available, status } = level;
-            return ok({ warehouse, onHand, reserved, available, status });
+            const { onHand, reserved, available, status, outcome } = level;
+            return ok({ warehouse, onHand, reserved, available, status, outcome });
           },
           idForKey(call, 'adjust', params.sku),
         );

@@ -26,6 +26,13 @@ export const givenTime = time
   .refine(isStorable, 'must be in the years 0001 to 9999')
   .transform((text) => new Date(text).toISOString());
 
+/** A time as a client gives it, in UTC and with every digit that it has: movements are told from each other by microseconds. */
+export const exactTime = time
+  .max(40)
+  .refine((text) => !FAR_OFFSET.test(text), 'must have an offset below 16 hours')
+  .refine(isStorable, 'must be in the years 0001 to 9999')
+  .meta({ description: 'RFC 3339' });
+
 /** The time in a cursor, to the microsecond. */
 export const cursorTime = z.iso.datetime({ abort: true }).max(40).refine(isStorable);
 

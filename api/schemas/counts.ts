@@ -1,6 +1,7 @@
 import { z } from 'zod';
+import { RESERVATION_KINDS, RESERVATION_STATUSES } from '../../domain/stock/reservations/types';
 import { LINE_STATUSES, SHEET_STATUSES } from '../../domain/warehousing/counting/types';
-import { count, line, MAX_UNITS, pageOf, sku, time, uuid, warehouseCode } from './common';
+import { count, exactTime, line, MAX_UNITS, pageOf, sku, time, uuid, warehouseCode } from './common';
 
 const MAX_SHEET_LINES = 5_000;
 const counted = z.int().min(0).max(MAX_UNITS);
@@ -23,11 +24,16 @@ export const newCount = z
   })
   .meta({ id: 'NewCount', description: 'With neither skus nor category everything the location has' });
 
+const countedLine = z.strictObject({
+  sku,
+  counted,
+  countedAt: exactTime
+    .optional()
+    .meta({ description: 'As of when the count is true; default: when the request began' }),
+});
+
 export const countedLines = z
-  .union([
-    z.strictObject({ lines: z.array(z.strictObject({ sku, counted })).min(1).max(MAX_SHEET_LINES) }),
-    z.strictObject({ sku, counted }),
-  ])
+  .union([z.strictObject({ lines: z.array(countedLine).min(1).max(MAX_SHEET_LINES) }), countedLine])
   .transform((given) => ('lines' in given ? given.lines : [given]))
   .meta({ id: 'CountedLines' });
 
@@ -50,13 +56,30 @@ export const sheet = z
         status: z.enum(LINE_STATUSES),
         expected: count.nullable().meta({ description: 'On hand when the sheet was made' }),
         counted: count.nullable(),
-        moved: count.nullable().meta({ description: 'By the ledger, between the sheet and the count' }),
-        variance: count.nullable().meta({ description: 'counted - (expected + moved)' }),
+        moved: count.nullable().meta({ description: 'By the ledger, between the sheet and `countedAt`' }),
+        variance: count.nullable().meta({
+          description:
+            'counted - (expected + moved): against the ledger as of `countedAt`, taken anew when it is decided',
+        }),
         round: count,
         countedBy: z.string().nullable(),
-        countedAt: time.nullable(),
+        countedAt: time.nullable().meta({ description: 'As of when the count is true' }),
         decidedBy: z.string().nullable(),
         code: z.string().nullable().meta({ description: 'Why an approval could not be carried out' }),
+        reservations: z
+          .array(
+            z.object({
+              reservationId: uuid,
+              orderId: uuid.nullable(),
+              kind: z.enum(RESERVATION_KINDS),
+              status: z.enum(RESERVATION_STATUSES),
+              quantity: count,
+            }),
+          )
+          .nullable()
+          .meta({
+            description: 'With BELOW_RESERVED: what reserves the units, unpaid first, then the newest',
+          }),
       }),
     ),
     actor: z.string(),

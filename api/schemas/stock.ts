@@ -1,6 +1,7 @@
 import { z } from 'zod';
+import { ADJUSTMENT_KINDS } from '../../domain/stock/adjustments/adjust';
 import { STOCK_STATUSES } from '../../domain/stock/ledger/types';
-import { count, currency, line, MAX_UNITS, money, pageOf, time, warehouseCode } from './common';
+import { count, currency, exactTime, line, MAX_UNITS, money, pageOf, time, warehouseCode } from './common';
 import { foundLots, namedSerials } from './naming';
 
 export const product = z
@@ -45,6 +46,14 @@ export const location = z
   })
   .meta({ id: 'StockLocation' });
 
+export const adjusted = location
+  .extend({
+    outcome: z.enum(['applied', 'superseded']).meta({
+      description: '`superseded`: a newer absolute number is known, and nothing was changed',
+    }),
+  })
+  .meta({ id: 'AdjustedLocation' });
+
 export const locationOnTheWay = location
   .extend({ incoming: count.meta({ description: 'Units of open transfers on their way here' }) })
   .meta({ id: 'StockLocationOnTheWay' });
@@ -65,7 +74,20 @@ export const adjustment = z
   .strictObject({
     location: warehouseCode,
     delta: z.int().min(-MAX_UNITS).max(MAX_UNITS).optional(),
-    setTo: z.int().min(0).max(MAX_UNITS).optional(),
+    setTo: z.int().min(0).max(MAX_UNITS).optional().meta({
+      description: 'What was on hand as of `asOf`. What has moved since stays applied; a newer number that is known stays.',
+    }),
+    kind: z.enum(ADJUSTMENT_KINDS).optional().meta({
+      description:
+        'Of a `delta`. `movement` (default): units came or left now. `correction`: the books were wrong; a later absolute number ' +
+        'supersedes it.',
+    }),
+    asOf: exactTime.optional().meta({
+      description: 'As of when a `setTo` is true (default: when the request began), or a correction takes effect',
+    }),
+    expected: z.int().min(0).max(MAX_UNITS).optional().meta({
+      description: 'With `setTo`: what must be on hand now, else 409 ON_HAND_CHANGED',
+    }),
     reason: line(200),
     reference: line(200).optional(),
     serials: namedSerials,
@@ -76,4 +98,16 @@ export const adjustment = z
     path: ['delta'],
   })
   .refine((given) => given.delta !== 0, { message: 'must not be zero', path: ['delta'] })
+  .refine((given) => given.delta !== undefined || given.kind === undefined, {
+    message: 'is of a delta: a setTo is no movement',
+    path: ['kind'],
+  })
+  .refine((given) => given.setTo !== undefined || given.expected === undefined, {
+    message: 'is of a setTo',
+    path: ['expected'],
+  })
+  .refine((given) => given.setTo !== undefined || given.kind === 'correction' || given.asOf === undefined, {
+    message: 'is of a setTo or a correction: a movement takes effect when it is booked',
+    path: ['asOf'],
+  })
   .meta({ id: 'Adjustment' });

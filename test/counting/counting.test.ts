@@ -1,3 +1,5 @@
+import { adjustStock, type AdjustmentChange } from '../../domain/stock/adjustments/adjust';
+import { startTransfer } from '../../domain/stock/transfers/start';
 import { countLines } from '../../domain/warehousing/counting/count';
 import {
   approveCount,
@@ -6,7 +8,7 @@ import {
   submitCount,
 } from '../../domain/warehousing/counting/decide-lines';
 import { listSheets, makeSheet, readSheet } from '../../domain/warehousing/counting/sheets';
-import type { NewSheet, SheetView } from '../../domain/warehousing/counting/types';
+import type { Counted, NewSheet, SheetView } from '../../domain/warehousing/counting/types';
 import { newId } from '../../platform/ids';
 import {
   capture,
@@ -20,6 +22,7 @@ import {
   viewOf,
   type OrderShop,
 } from '../db/support';
+import { importFeed } from '../support/import-feed';
 import { expectInvariants } from '../support/invariants';
 import { withStock } from '../support/stock';
 
@@ -42,8 +45,28 @@ function sheetOf(skus: string[], rest: Partial<NewSheet> = {}): Promise<SheetVie
   });
 }
 
-const count = (sheet: SheetView, sku: string, counted: number) =>
-  countLines(shop.db, sheet.id, [{ sku, counted }], 'counter');
+const countAll = (sheet: SheetView, counts: readonly Counted[], countId = newId()) =>
+  countLines(shop.db, { sheetId: sheet.id, counts, actor: 'counter', countId });
+const count = (sheet: SheetView, sku: string, counted: number, countedAt?: string) =>
+  countAll(sheet, [{ sku, counted, countedAt }]);
+const approve = (sheet: SheetView, skus?: string[]) => approveCount(withStock(shop.db), about(sheet, skus));
+const adjust = (sku: string, change: AdjustmentChange, effectId = newId()) =>
+  adjustStock(withStock(shop.db), {
+    sku,
+    location: 'AMS',
+    change,
+    reason: 'test',
+    actor: 'clerk',
+    effectId,
+  });
+/** By PostgreSQL's clock, after everything that was written before. */
+async function now(): Promise<string> {
+  const { rows } = await shop.db.pool.query<{ now: string }>(
+    `select to_char(clock_timestamp() at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as now`,
+  );
+  return rows[0]?.now ?? '';
+}
+const onHand = async (sku: string) => (await levelsOf(shop.db, sku))['AMS']?.[0] ?? 0;
 const submit = (sheet: SheetView) => submitCount(withStock(shop.db), sheet.id);
 const about = (sheet: SheetView, skus?: string[]) => ({ sheetId: sheet.id, skus, actor: 'boss' });
 
@@ -139,12 +162,17 @@ test('what the ledger moved is exactly the sum of its entries after the snapshot
   expect(variance).toBe(12 - (10 + moved));
 });
 
-test('a count that is sent again changes nothing, even when stock moved meanwhile; another number counts anew', async () => {
+test('a count that is sent again changes nothing, even when stock moved meanwhile; an equal number of another request counts anew', async () => {
   const sku = await shop.product({ AMS: 10 });
   const sheet = await sheetOf([sku]);
-  await twice(shop.db, () => count(sheet, sku, 9));
+  const key = newId();
+  await twice(shop.db, () => countAll(sheet, [{ sku, counted: 9 }], key));
   await sellOne(sku);
-  expect((await count(sheet, sku, 9)).lines[0]).toMatchObject({ moved: 0, variance: -1 });
+  expect((await countAll(sheet, [{ sku, counted: 9 }], key)).lines[0]).toMatchObject({
+    moved: 0,
+    variance: -1,
+  });
+  expect((await count(sheet, sku, 9)).lines[0]).toMatchObject({ moved: -1, variance: 0 });
   expect((await count(sheet, sku, 8)).lines[0]).toMatchObject({ moved: -1, variance: -1 });
 });
 
@@ -192,11 +220,26 @@ test('ten approvals at once are one', async () => {
 test('a variance below what is reserved stays for a person, and is applied once the reservation is gone', async () => {
   const sku = await shop.product({ AMS: 10 });
   const sheet = await sheetOf([sku], { tolerance: 100 });
-  await shop.place(orderOf({ [sku]: 6 }));
+  const paid = orderOf({ [sku]: 2 }, { payment: PAYMENT });
+  await shop.place(paid);
+  await capture(shop.db, paid.orderId);
+  const unpaid = [orderOf({ [sku]: 3 }), orderOf({ [sku]: 1 })] as const;
+  for (const order of unpaid) await shop.place(order);
   await count(sheet, sku, 3);
   expect(await submit(sheet)).toMatchObject({
     status: 'review',
-    lines: [{ status: 'review', code: 'BELOW_RESERVED', variance: -7 }],
+    lines: [
+      {
+        status: 'review',
+        code: 'BELOW_RESERVED',
+        variance: -7,
+        reservations: [
+          { orderId: unpaid[1].orderId, kind: 'order', status: 'pending', quantity: 1 },
+          { orderId: unpaid[0].orderId, kind: 'order', status: 'pending', quantity: 3 },
+          { orderId: paid.orderId, kind: 'order', status: 'confirmed', quantity: 2 },
+        ],
+      },
+    ],
   });
   expect((await approveCount(withStock(shop.db), about(sheet))).lines[0]).toMatchObject({
     code: 'BELOW_RESERVED',
@@ -206,6 +249,7 @@ test('a variance below what is reserved stays for a person, and is applied once 
   expect((await approveCount(withStock(shop.db), about(sheet))).lines[0]).toMatchObject({
     status: 'approved',
     code: null,
+    reservations: null,
   });
   expect(await levelsOf(shop.db, sku)).toEqual({ AMS: [6, 6] });
 });
@@ -236,15 +280,10 @@ test('a rejected line leaves the stock, and a sheet that nobody counts can be en
 test('a recount begins a new round, while the other lines stay where they are', async () => {
   const [a, b] = [await shop.product({ AMS: 10 }), await shop.product({ AMS: 10 })];
   const sheet = await sheetOf([a, b]);
-  await countLines(
-    shop.db,
-    sheet.id,
-    [
-      { sku: a, counted: 1 },
-      { sku: b, counted: 2 },
-    ],
-    'counter',
-  );
+  await countAll(sheet, [
+    { sku: a, counted: 1 },
+    { sku: b, counted: 2 },
+  ]);
   await submit(sheet);
   const again = await twice(shop.db, () => recount(shop.db, about(sheet, [a])));
   expect(again[0].status).toBe('open');
@@ -265,6 +304,149 @@ test('a recount begins a new round, while the other lines stay where they are', 
   ]);
 });
 
+/** Two sheets for the same shelf, with 10 on hand: each counted at its own time. */
+async function twoSheets(older: number, newer: number) {
+  const sku = await shop.product({ AMS: 10 });
+  const [first, second] = [await sheetOf([sku]), await sheetOf([sku])];
+  await count(first, sku, older);
+  await count(second, sku, newer);
+  return { sku, first: await submit(first), second: await submit(second) };
+}
+
+test('two sheets for one shelf that were both counted 8 leave 8, in either order of approval', async () => {
+  const forwards = await twoSheets(8, 8);
+  await approve(forwards.first);
+  expect(await approve(forwards.second)).toMatchObject({
+    status: 'closed',
+    lines: [{ status: 'approved', variance: 0 }],
+  });
+  const backwards = await twoSheets(8, 8);
+  await approve(backwards.second);
+  const [overtaken, again] = await twice(shop.db, () => approve(backwards.first));
+  expect(overtaken).toMatchObject({ status: 'closed', lines: [{ status: 'superseded', counted: 8 }] });
+  expect(again).toEqual(overtaken);
+  expect(await approve(backwards.first, [backwards.sku])).toEqual(overtaken);
+  expect([await onHand(forwards.sku), await onHand(backwards.sku)]).toEqual([8, 8]);
+});
+
+test('of crossing sheets that differ the newer count stays, in either order of approval, with what was sold since', async () => {
+  for (const order of ['first', 'second'] as const) {
+    const { sku, ...sheets } = await twoSheets(7, 9);
+    await sellOne(sku);
+    await approve(sheets[order]);
+    await sellOne(sku);
+    await approve(sheets[order === 'first' ? 'second' : 'first']);
+    expect(await onHand(sku)).toBe(7);
+  }
+});
+
+test('a line that was overtaken before it was submitted closes when it is', async () => {
+  const sku = await shop.product({ AMS: 10 });
+  const [first, second] = [await sheetOf([sku]), await sheetOf([sku])];
+  await count(first, sku, 8);
+  await count(second, sku, 9);
+  await submit(second);
+  await approve(second);
+  expect(await submit(first)).toMatchObject({ status: 'closed', lines: [{ status: 'superseded' }] });
+  expect(await onHand(sku)).toBe(9);
+});
+
+test('counted again after a clerk booked the breakage, nothing is off', async () => {
+  const sku = await shop.product({ AMS: 10 });
+  const sheet = await sheetOf([sku]);
+  expect((await count(sheet, sku, 8)).lines[0]).toMatchObject({ variance: -2 });
+  await adjust(sku, { delta: -2 });
+  expect((await count(sheet, sku, 8)).lines[0]).toMatchObject({ moved: -2, variance: 0 });
+  expect(await submit(sheet)).toMatchObject({ status: 'closed', lines: [{ status: 'approved' }] });
+  expect(await onHand(sku)).toBe(8);
+});
+
+test('a correction after the count is no movement: approved, on hand is what was counted; a movement stays applied', async () => {
+  for (const [kind, left] of [
+    ['correction', 8],
+    ['movement', 6],
+  ] as const) {
+    const { sku, sheet } = await submitted(8);
+    await adjust(sku, { delta: -2, kind });
+    await approve(sheet);
+    expect(await onHand(sku)).toBe(left);
+  }
+});
+
+test('a correction that says since when is in a count of later, and stays on one of before', async () => {
+  const { sku, sheet } = await submitted(8);
+  const later = await now();
+  await adjust(sku, { delta: -1, kind: 'correction', asOf: later });
+  await approve(sheet);
+  expect(await onHand(sku)).toBe(7);
+  const before = await now();
+  await adjust(sku, { setTo: 9 });
+  expect(await adjust(sku, { delta: -1, kind: 'correction', asOf: before })).toMatchObject({
+    outcome: 'superseded',
+    onHand: 9,
+  });
+});
+
+test('a count is as of the time that it names, and what moved since stays', async () => {
+  const sku = await shop.product({ AMS: 10 });
+  const sheet = await sheetOf([sku]);
+  const counted = await now();
+  await sellOne(sku);
+  expect((await count(sheet, sku, 10, counted)).lines[0]).toMatchObject({
+    moved: 0,
+    variance: 0,
+    countedAt: `${counted.slice(0, 23)}Z`,
+  });
+  await submit(sheet);
+  expect(await onHand(sku)).toBe(9);
+});
+
+test('sales, transfers and unchanged rows of a feed after a count never refuse it', async () => {
+  const { sku, sheet } = await submitted(8);
+  await sellOne(sku);
+  await startTransfer(withStock(shop.db), {
+    transferId: newId(),
+    sku,
+    from: 'AMS',
+    to: 'BER',
+    quantity: 1,
+    mode: 'immediate',
+    actor: 'test',
+    transitSeconds: 60,
+  });
+  await importFeed(shop.db, `sku,location,quantity\n${sku},AMS,8\n`);
+  expect(await approve(sheet)).toMatchObject({ lines: [{ status: 'approved', variance: -2 }] });
+  expect(await onHand(sku)).toBe(6);
+});
+
+test('a feed, a setTo or another count that is newer closes a line as superseded', async () => {
+  const newer: ((sku: string) => Promise<unknown>)[] = [
+    (sku) => importFeed(shop.db, `sku,location,quantity\n${sku},AMS,9\n`),
+    (sku) => adjust(sku, { setTo: 9 }),
+    // Says what is so already: it is true as of then all the same.
+    async (sku) => {
+      await adjust(sku, { delta: -1 });
+      return adjust(sku, { setTo: 9 });
+    },
+  ];
+  for (const post of newer) {
+    const { sku, sheet } = await submitted(8);
+    await post(sku);
+    expect(await approve(sheet)).toMatchObject({ status: 'closed', lines: [{ status: 'superseded' }] });
+    expect(await onHand(sku)).toBe(9);
+  }
+});
+
+test('a count that finds less than has left since stays for a person', async () => {
+  const { sku, sheet } = await submitted(1);
+  await sellOne(sku);
+  await sellOne(sku);
+  expect(await approve(sheet)).toMatchObject({
+    status: 'review',
+    lines: [{ code: 'WOULD_GO_NEGATIVE', variance: -9 }],
+  });
+});
+
 test('a first count of something that a location never had makes its stock', async () => {
   const sku = await shop.product({});
   const sheet = await sheetOf([sku]);
@@ -274,37 +456,41 @@ test('a first count of something that a location never had makes its stock', asy
   expect(await levelsOf(shop.db, sku)).toEqual({ AMS: [2, 0] });
 });
 
-test('counts, submissions and approvals of crossing sheets at once never lose or double a unit', async () => {
+test('counts, submissions and approvals of crossing sheets at once leave what the newest count found', async () => {
   const skus = [await shop.product({ AMS: 50 }), await shop.product({ AMS: 50 })];
   const sheets = await Promise.all(
     Array.from({ length: 8 }, (_, n) => sheetOf(n % 2 ? skus : [...skus].reverse())),
   );
   await Promise.all(
     sheets.map(async (sheet, n) => {
-      await countLines(
-        shop.db,
-        sheet.id,
+      await countAll(
+        sheet,
         skus.map((sku) => ({ sku, counted: 50 + n })),
-        'counter',
       );
       await submit(sheet);
-      if (n > 0) await approveCount(withStock(shop.db), about(sheet));
+      await approve(sheet);
     }),
   );
-  // Each sheet found n more than the books of its moment; which moment that was is chance, the books are not.
-  const { rows } = await shop.db.pool.query<{ sum: number }>(
-    `select 50 + sum(variance)::int as sum from count_lines where sheet_id = any ($1) group by product_id`,
+  const { rows } = await shop.db.pool.query<{ counted: number }>(
+    `select distinct on (product_id) counted from count_lines where sheet_id = any ($1)
+     order by product_id, counted_at desc`,
     [sheets.map((sheet) => sheet.id)],
   );
-  const levels = await Promise.all(skus.map((sku) => levelsOf(shop.db, sku)));
-  expect(levels.map((level) => level['AMS']?.[0]).sort()).toEqual(rows.map((row) => row.sum).sort());
+  const levels = await Promise.all(skus.map(onHand));
+  expect([...levels].sort()).toEqual(rows.map((row) => row.counted).sort());
 });
 
 test.each([
   ['a sheet that is not there', () => submitCount(withStock(shop.db), newId()), 'NOT_FOUND'],
   [
     'a count for a sheet that is not there',
-    () => countLines(shop.db, newId(), [{ sku: 'A', counted: 1 }], 'x'),
+    () =>
+      countLines(shop.db, {
+        sheetId: newId(),
+        counts: [{ sku: 'A', counted: 1 }],
+        actor: 'x',
+        countId: newId(),
+      }),
     'NOT_FOUND',
   ],
   [

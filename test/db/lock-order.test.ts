@@ -138,7 +138,7 @@ const LOCKERS: Record<string, (skus: readonly string[]) => Promise<Locker>> = {
       actor: 'planner',
     });
     const counts = skus.map((sku) => ({ sku, counted: 8 }));
-    await countLines(shop.db, id, counts, 'counter');
+    await countLines(shop.db, { sheetId: id, counts, actor: 'counter', countId: newId() });
     await submitCount(withStock(shop.db), id);
     return () => approveCount(withStock(shop.db), { sheetId: id, skus: undefined, actor: 'boss' });
   },

@@ -19,8 +19,20 @@ const EVERYTHING: CheckRun = {
   summedUp: { xid: 0, id: 0 },
 };
 
-/** Rules of money that hold after every transaction. */
+/** Rules of money and of stock that hold after every transaction. */
 const ALWAYS: Readonly<Record<string, string>> = {
+  'on hand is the newest absolute number, and everything that takes effect after its time': `
+    select s.product_id, s.warehouse_id, s.on_hand, s.number_as_of, n.number, n.as_of, after.units
+    from stock s
+    cross join lateral (
+      select t.number, t.as_of from inventory_transactions t
+      where t.product_id = s.product_id and t.warehouse_id = s.warehouse_id and t.number is not null
+      order by t.as_of desc, t.id desc limit 1) n
+    cross join lateral (
+      select coalesce(sum(e.on_hand_delta), 0) as units from inventory_transactions e
+      where e.product_id = s.product_id and e.warehouse_id = s.warehouse_id
+        and ledger_takes_effect_after(e.kind, e.at, e.as_of, n.as_of)) after
+    where s.number_as_of is distinct from n.as_of or s.on_hand <> n.number + after.units`,
   'one capture of a payment at most is under way': `
     select payment_id, count(*) from captures where status = 'planned' and is_final is not null group by 1 having count(*) > 1`,
   'a payment of which nothing more comes in has no capture that is open or waits for a person': `

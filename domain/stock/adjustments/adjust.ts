@@ -2,24 +2,37 @@ import type { Transaction } from '../../../platform/database/database';
 import { AppError, translateDatabaseError } from '../../../platform/errors';
 import { assignUnits } from '../tracking/assign-units';
 import type { NamedUnits } from '../tracking/types';
+import { decideNumber } from '../ledger/numbers';
 import { stockStatus } from '../ledger/rules';
 import {
   checkCountable,
   effectIsApplied,
+  effectiveTime,
   findStockKey,
   insertEmptyStock,
   lockStock,
+  selectNumberFacts,
   type StockAccess,
   type StockLedger,
 } from '../ledger/stock-ledger';
-import type { LedgerEntry, StockKey, StockLevel, StockStatus } from '../ledger/types';
+import type { Correction, LedgerEntry, StockKey, StockLevel, StockStatus } from '../ledger/types';
+
+export const ADJUSTMENT_KINDS = ['movement', 'correction'] as const;
+
+export type AdjustmentChange =
+  /**
+   * Units to add or take. A movement (the default) takes effect now. A correction of what the books say takes effect as of `asOf`,
+   * where it has one; without, the next newer absolute number supersedes it.
+   */
+  | { delta: number; kind?: (typeof ADJUSTMENT_KINDS)[number] | undefined; asOf?: string | undefined }
+  /** What was on hand as of `asOf`, RFC 3339; by default when the request began. `expected`: what is on hand now, or nothing is done. */
+  | { setTo: number; asOf?: string | undefined; expected?: number | undefined };
 
 export interface Adjustment {
   sku: string;
   /** Warehouse code. */
   location: string;
-  /** Units to add or take, or the count that was found. */
-  change: { delta: number } | { setTo: number };
+  change: AdjustmentChange;
   reason: string;
   reference?: string | undefined;
   /** Which units were found or are missing, as far as somebody read it off. */
@@ -31,39 +44,52 @@ export interface Adjustment {
 
 export interface AdjustedLevel extends StockLevel {
   status: StockStatus;
+  /** `superseded`: a newer absolute number is known already, and nothing was changed. */
+  outcome: 'applied' | 'superseded';
 }
 
 /**
  * Changes what is on hand at one location and writes why. Units that arrive go to waiting backorders in the same transaction.
  *
  * @throws UNKNOWN_SKU, UNKNOWN_LOCATION; WOULD_GO_NEGATIVE below zero; BELOW_RESERVED below what is reserved; QUANTITY_OVERFLOW;
- * what `assignUnits` throws
+ * ON_HAND_CHANGED where another number is on hand than expected; what `effectiveTime` and `assignUnits` throw
  */
 export async function adjustStock(
   { db, stock }: StockAccess,
   adjustment: Adjustment,
 ): Promise<AdjustedLevel> {
+  const { change } = adjustment;
+  // Before the wait for the row's lock: what moves meanwhile has moved after it.
+  const hasTime = 'setTo' in change || change.asOf !== undefined;
+  const asOf = hasTime ? await effectiveTime(db, change.asOf) : null;
   const key = await findStockKey(db, adjustment);
   try {
-    return await db.retrying((tx) => applyAdjustment(tx, stock, key, adjustment));
+    return await db.retrying((tx) => applyAdjustment(tx, stock, key, { ...adjustment, asOf }));
   } catch (error) {
     throw translateDatabaseError(error);
   }
+}
+
+interface TimedAdjustment extends Adjustment {
+  /** Null: of a movement, and of a correction without a time. */
+  asOf: string | null;
 }
 
 async function applyAdjustment(
   tx: Transaction,
   stock: StockLedger,
   key: StockKey,
-  adjustment: Adjustment,
+  adjustment: TimedAdjustment,
 ): Promise<AdjustedLevel> {
-  const { effectId, change, reason, reference, named = {}, actor } = adjustment;
+  const { effectId, reason, reference, named = {}, actor } = adjustment;
   await insertEmptyStock(tx, [key]);
   const [before] = await lockStock(tx, [key]);
   if (!before) throw new AppError('UNKNOWN_LOCATION', `There is no location ${adjustment.location}.`);
-  if (await effectIsApplied(tx, 'adjust', effectId)) return withStatus(before);
+  if (await effectIsApplied(tx, 'adjust', effectId)) return asAdjusted(before, 'applied');
 
-  const delta = 'delta' in change ? change.delta : change.setTo - before.onHand;
+  const decided = await decide(tx, before, adjustment);
+  if (decided === 'superseded') return asAdjusted(before, 'superseded');
+  const { delta, correction } = decided;
   const onHand = before.onHand + delta;
   if (onHand < 0) {
     throw new AppError('WOULD_GO_NEGATIVE', `Only ${before.onHand} are on hand.`, { onHand: before.onHand });
@@ -82,13 +108,39 @@ async function applyAdjustment(
     reason,
     actor,
     ...(reference ? { reference } : {}),
+    ...(correction ? { correction } : {}),
   };
   await assignUnits(tx, entry, named);
   await stock.change(tx, [entry]);
   const [after] = await lockStock(tx, [key]);
-  return withStatus(after ?? before);
+  return asAdjusted(after ?? before, 'applied');
 }
 
-function withStatus(level: StockLevel): AdjustedLevel {
-  return { ...level, status: stockStatus(level.available, level.lowStockThreshold) };
+/** What is to be added or taken. The transaction has the row's lock. */
+async function decide(
+  tx: Transaction,
+  before: StockLevel,
+  { change, asOf }: TimedAdjustment,
+): Promise<'superseded' | { delta: number; correction: Correction | null }> {
+  if ('setTo' in change && change.expected !== undefined && change.expected !== before.onHand) {
+    throw new AppError('ON_HAND_CHANGED', `${before.onHand} are on hand, not ${change.expected}.`, {
+      onHand: before.onHand,
+    });
+  }
+  const isMovement = 'delta' in change && change.kind !== 'correction';
+  if (isMovement) return { delta: change.delta, correction: null };
+  if (asOf === null) return { delta: 'delta' in change ? change.delta : 0, correction: { asOf } };
+  const { productId, warehouseId, onHand } = before;
+  const [facts] = await selectNumberFacts(tx, [{ productId, warehouseId, asOf }]);
+  if (!facts) throw new Error('a locked stock row is gone');
+  if ('delta' in change) {
+    return facts.isInNewest ? 'superseded' : { delta: change.delta, correction: { asOf } };
+  }
+  const decision = decideNumber({ ...facts, onHand }, change.setTo);
+  if (decision.outcome === 'superseded') return 'superseded';
+  return { delta: decision.delta, correction: { asOf, number: change.setTo } };
+}
+
+function asAdjusted(level: StockLevel, outcome: AdjustedLevel['outcome']): AdjustedLevel {
+  return { ...level, status: stockStatus(level.available, level.lowStockThreshold), outcome };
 }

@@ -3,7 +3,7 @@ import { AppError, isAppError, isSubjectsOwn } from '../../../platform/errors';
 import { runInHalves } from '../../../platform/halves';
 import { derivedId } from '../../../platform/ids';
 import type { StockAccess, StockLedger } from '../ledger/stock-ledger';
-import type { StagedBatch } from '../ledger/types';
+import { STAGED_REFUSALS, type StagedBatch, type StagedRefusal } from '../ledger/types';
 import { advance, rejectChange, selectLaneForUpdate } from './queries';
 import { reasonOf } from './rules';
 import type { FeedCounts, Lane } from './types';
@@ -105,10 +105,11 @@ async function applyBatch(tx: Transaction, stock: StockLedger, request: BatchReq
   const lane = await lockedLane(tx, request);
   const batch = nextBatch(lane, request);
   if (!batch) return nothingDone(lane);
-  const { mode, actor } = lane;
+  const { mode, actor, asOf } = lane;
   const posting = await stock.postStaged(tx, {
     ...batch,
     mode,
+    asOf,
     effectId: derivedId('feed', jobId, batch.after),
     reference: jobId,
     actor,
@@ -122,11 +123,10 @@ async function applyBatch(tx: Transaction, stock: StockLedger, request: BatchReq
   return { ...counts, left: lane.lastSeq - batch.upTo, madeStock: madeRows };
 }
 
-const REFUSALS = {
-  WOULD_GO_NEGATIVE: reasonOf('WOULD_GO_NEGATIVE'),
-  QUANTITY_OVERFLOW: reasonOf('QUANTITY_OVERFLOW'),
-  BELOW_RESERVED: reasonOf('BELOW_RESERVED'),
-};
+const REFUSALS = Object.fromEntries(STAGED_REFUSALS.map((code) => [code, reasonOf(code)])) as Record<
+  StagedRefusal,
+  string
+>;
 
 /** Null: nothing is left, or the lane has moved on from the position that is asked for. */
 function nextBatch(lane: Lane, { size, position }: BatchRequest): StagedBatch | null {

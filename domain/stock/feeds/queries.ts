@@ -7,6 +7,7 @@ import {
   type Queryable,
   type Transaction,
 } from '../../../platform/database/database';
+import { utcMicros } from '../../../platform/database/pages';
 import type { FeedCounts, FeedMode, FeedState, Lane } from './types';
 
 /** Claims the upload of the feed of a job that does not exist yet. Undefined: another upload has claimed it. */
@@ -14,13 +15,14 @@ export async function insertUpload(
   on: Queryable,
   jobId: string,
   mode: FeedMode,
+  asOf: string,
 ): Promise<number | undefined> {
   const row = await maybeOne<{ id: number }>(
     on,
     'feeds.insert_upload',
-    `insert into feeds (mode, uploading_for, touched_at) values ($1, $2, clock_timestamp())
+    `insert into feeds (mode, as_of, uploading_for, touched_at) values ($1, $3, $2, clock_timestamp())
      on conflict (uploading_for) where uploading_for is not null do nothing returning id`,
-    [mode, jobId],
+    [mode, jobId, asOf],
   );
   return row?.id;
 }
@@ -86,7 +88,7 @@ export async function deleteUpload(on: Queryable, feedId: number): Promise<void>
 }
 
 export const COPY_ROWS =
-  'copy feed_rows (feed_id, line, sku, location, quantity, reason, reference, given, code, detail) from stdin';
+  'copy feed_rows (feed_id, line, sku, location, quantity, reason, reference, as_of, given, code, detail) from stdin';
 
 /** Gives an upload to its job, with what was read. Returns false when it was given up. Repeated, it changes nothing. */
 export async function setUploaded(
@@ -201,7 +203,7 @@ export async function addRejected(tx: Transaction, feedId: number, rejected: num
  */
 const LOOKED_UP = `
   staged as not materialized (
-    select line, sku, location, quantity, reason, reference from feed_rows where feed_id = $1 and code is null
+    select line, sku, location, quantity, reason, reference, as_of from feed_rows where feed_id = $1 and code is null
   ), skus as materialized (
     select g.sku, coalesce(p.id, i.id) as id
     from (select distinct sku from staged) g
@@ -218,7 +220,7 @@ const LOOKED_UP = `
 
 /**
  * Numbers what can be applied by (product, warehouse), the order in which stock is locked; returns how many there are, and
- * of how many lines. Of several lines about one stock row a `set` keeps the last, a `delta` the sum.
+ * of how many lines. Of several lines about one stock row a `set` keeps the newest by its time, else the last, a `delta` the sum.
  */
 export async function resolveRows(
   tx: Transaction,
@@ -229,16 +231,17 @@ export async function resolveRows(
     tx,
     'feeds.resolve',
     `with ${LOOKED_UP}
-     insert into feed_changes (feed_id, seq, line, product_id, warehouse_id, lines, quantity, reason, reference)
+     insert into feed_changes (feed_id, seq, line, product_id, warehouse_id, lines, quantity, reason, reference, as_of)
      select $1, row_number() over (order by product_id, warehouse_id), line, product_id, warehouse_id,
             case when $2 = 'delta' then lines else 1 end, case when $2 = 'delta' then total else quantity end,
-            reason, reference
+            reason, reference, as_of
      from (
        select r.*, s.id as product_id, l.id as warehouse_id, lead(r.line) over same_row as later,
               sum(r.quantity) over same_row as total, count(*) over same_row as lines
        from staged r join skus s on s.sku = r.sku join locations l on l.location = r.location
        where s.id is not null and l.id is not null
-       window same_row as (partition by s.id, l.id order by r.line)
+       window same_row as (partition by s.id, l.id
+                           order by coalesce(r.as_of, (select f.as_of from feeds f where f.id = $1)), r.line)
      ) ordered
      where later is null`,
     [feedId, mode],
@@ -302,11 +305,12 @@ export function selectLaneForUpdate(
   tx: Transaction,
   jobId: string,
   lane: number,
-): Promise<(Lane & { mode: FeedMode; actor: string }) | undefined> {
+): Promise<(Lane & { mode: FeedMode; actor: string; asOf: string }) | undefined> {
   return maybeOne(
     tx,
     'feeds.lock_lane',
-    `select l.feed_id as "feedId", l.lane, l.position, l.last_seq as "lastSeq", f.mode, j.actor
+    `select l.feed_id as "feedId", l.lane, l.position, l.last_seq as "lastSeq", f.mode, j.actor,
+            ${utcMicros('f.as_of')} as "asOf"
      from feed_lanes l join feeds f on f.id = l.feed_id join jobs j on j.id = f.job_id
      where f.job_id = $1 and l.lane = $2 for no key update of l`,
     [jobId, lane],

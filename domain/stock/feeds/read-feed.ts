@@ -76,6 +76,7 @@ function pick(columns: Columns, fields: readonly string[], line: number): GivenR
     quantity: at(columns.quantity),
     reason: at(columns.reason),
     reference: at(columns.reference),
+    asOf: at(columns.asOf),
   };
 }
 
@@ -123,7 +124,7 @@ function jsonReader(options: FeedOptions): JsonReader {
       const field = named(name);
       if (field === undefined && kind !== 'text' && kind !== 'null' && isLotName(name)) notText.add('lot');
       if (field === undefined || kind === 'null') continue;
-      const isOwn = name.toLowerCase() === field;
+      const isOwn = name.toLowerCase() === field.toLowerCase();
       if (given[field] !== undefined && isOwn === own.has(field)) isDuplicate = true;
       if (given[field] !== undefined && !isOwn) continue;
       if (isOwn) own.add(field);
@@ -148,6 +149,7 @@ function noFields(line: number): GivenRow {
     quantity: undefined,
     reason: undefined,
     reference: undefined,
+    asOf: undefined,
   };
 }
 

@@ -52,6 +52,7 @@ const ALIASES: Readonly<Record<FeedField, readonly string[]>> = {
   ],
   reason: ['reason', 'reasoncode', 'note', 'notes', 'comment'],
   reference: ['reference', 'ref', 'document', 'documentnumber'],
+  asOf: ['asof', 'countedat'],
 };
 
 const FIELD_OF = new Map(
@@ -100,7 +101,7 @@ export function readHeader(names: readonly string[]): { columns: Columns; ambigu
   names.forEach((name, index) => {
     const field = fieldOf(name);
     if (field === undefined) return;
-    const isOwn = name.toLowerCase() === field;
+    const isOwn = name.toLowerCase() === field.toLowerCase().toLowerCase();
     if (columns[field] !== undefined && isOwn === own.has(field)) ambiguous = field;
     if (columns[field] !== undefined && !isOwn) return;
     columns[field] = index;
@@ -144,6 +145,7 @@ export interface GivenRow {
   isJsonNumber?: boolean;
   reason: string | undefined;
   reference: string | undefined;
+  asOf?: string | undefined;
 }
 
 const NOT_TEXT =
@@ -170,9 +172,13 @@ const REASONS: Readonly<Record<RejectCode, string>> = {
   QUANTITY_FRACTION: 'The quantity has a fraction: units are counted whole.',
   QUANTITY_NEGATIVE: 'What is on hand cannot be negative.',
   QUANTITY_OVERFLOW: `A quantity is at most ${MAX_QUANTITY}.`,
+  ASOF_INVALID: 'The time is not one of RFC 3339 with its offset, as 2026-11-27T18:00:00Z.',
+  ASOF_IN_FUTURE: 'The time has not come yet.',
+  ASOF_BEFORE_RETENTION: 'The ledger does not go back to this time.',
   UNKNOWN_SKU: 'There is no such product, or several that differ in capitals only and none exactly so.',
   UNKNOWN_LOCATION: 'There is no such location, or several that differ in capitals only and none exactly so.',
   SUPERSEDED: 'A later line of the feed is about the same product and location.',
+  OVERTAKEN: 'A newer absolute number of this product and location is known: a count, or a later feed.',
   WOULD_GO_NEGATIVE: 'Less would be on hand than nothing.',
   BELOW_RESERVED: 'Less would be on hand than is reserved.',
   ROW_FAILED: 'The row failed by an error on our side. The stock of this product needs a consistency check.',
@@ -213,7 +219,22 @@ export function checkRow(
   if (typeof quantity === 'object') return reject(quantity.code, given, quantity.reason);
   const reason = given.reason ? cleanText(given.reason) : null;
   const reference = given.reference ? cleanText(given.reference) : null;
-  return { line, sku, location, quantity, reason, reference };
+  // Of a delta it says nothing: what is added moves now.
+  if (!given.asOf || options.mode !== 'set') return { line, sku, location, quantity, reason, reference };
+  if (!isTime(given.asOf)) return reject('ASOF_INVALID', given);
+  return { line, sku, location, quantity, reason, reference, asOf: given.asOf };
+}
+
+const TIME = /^(\d{4})-(\d{2})-(\d{2})T\d{2}:\d{2}:\d{2}(\.\d{1,9})?(Z|[+-](0\d|1[0-5]):\d{2})$/;
+
+/** A time that PostgreSQL takes: one that it refuses would break the whole feed. */
+function isTime(text: string): boolean {
+  const [, year = '', month = '', day = ''] = TIME.exec(text) ?? [];
+  if (day === '') return false;
+  const inUtc = new Date(text).getUTCFullYear();
+  const exists =
+    new Date(Date.UTC(Number(year), Number(month) - 1, Number(day))).getUTCDate() === Number(day);
+  return exists && Number(year) >= 1 && inUtc >= 1 && inUtc <= 9999;
 }
 
 function quantityOf(

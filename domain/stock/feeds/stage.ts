@@ -1,6 +1,7 @@
 import { createHash, type Hash } from 'node:crypto';
 import type { Database } from '../../../platform/database/database';
 import { AppError } from '../../../platform/errors';
+import { effectiveTime } from '../ledger/stock-ledger';
 import { createJob, readJob } from '../../jobs/jobs';
 import type { JobView } from '../../jobs/types';
 import { COPY_ROWS, countLocations, selectDigest, setUploaded } from './queries';
@@ -11,6 +12,8 @@ import { addToUpload, beginUpload, dropUpload, keepUpload, uploadLost } from './
 export interface NewFeed extends FeedOptions {
   jobId: string;
   actor: string;
+  /** As of when the rows of a `set` feed are true that do not say so, RFC 3339; by default when the upload began. */
+  asOf?: string | undefined;
   /** The feed itself, unpacked. */
   source: AsyncIterable<Buffer>;
 }
@@ -26,7 +29,7 @@ const CHUNK_PIECES = 16;
  * of a few chunks, however long the feed.
  * A job that is there already is returned (`isNew` false) when it was made from the very same feed.
  *
- * @throws what `readFeed` throws; AppError `UNKNOWN_LOCATION` for the default; `IDEMPOTENCY_KEY_REUSED` for a job of another
+ * @throws what `readFeed` and `effectiveTime` throw; AppError `UNKNOWN_LOCATION` for the default; `IDEMPOTENCY_KEY_REUSED` for a job of another
  *   feed; `IDEMPOTENCY_IN_FLIGHT` while the same job is being uploaded elsewhere
  */
 export async function stageFeed(db: Database, feed: NewFeed): Promise<{ job: JobView; isNew: boolean }> {
@@ -34,12 +37,13 @@ export async function stageFeed(db: Database, feed: NewFeed): Promise<{ job: Job
   if (location !== null) await requireLocation(db, location);
   const known = await readJob(db, jobId);
   if (known) return { job: await sameJob(db, known, source), isNew: false };
-  const feedId = await beginUpload(db, jobId, feed.mode);
+  const asOf = await effectiveTime(db, feed.asOf);
+  const feedId = await beginUpload(db, jobId, { mode: feed.mode, asOf });
   const keeper = keepUpload(db, feedId);
   try {
     // Another upload may have ended between the two.
     const meanwhile = await readJob(db, jobId);
-    if (!meanwhile) return { job: await upload(db, feedId, feed), isNew: true };
+    if (!meanwhile) return { job: await upload(db, feedId, { ...feed, asOf }), isNew: true };
     await dropUpload(db, feedId);
     return { job: await sameJob(db, meanwhile, source), isNew: false };
   } catch (error) {
@@ -137,17 +141,17 @@ async function* piecesOf(chunk: readonly Buffer[]): AsyncGenerator<Buffer> {
 }
 
 function rowLine(feedId: number, row: FeedRow): string {
-  const { line, sku, location, quantity, reason, reference } = row;
+  const { line, sku, location, quantity, reason, reference, asOf } = row;
   return (
     `${feedId}\t${line}\t${escaped(sku)}\t${escaped(location)}\t${quantity}\t${escaped(reason)}\t${escaped(reference)}` +
-    '\t\\N\t\\N\t\\N\n'
+    `\t${escaped(asOf ?? null)}\t\\N\t\\N\t\\N\n`
   );
 }
 
 function rejectLine(feedId: number, row: FeedReject): string {
   const { line, sku, location, quantity, code, reason } = row;
   return (
-    `${feedId}\t${line}\t${escaped(sku)}\t${escaped(location)}\t\\N\t\\N\t\\N` +
+    `${feedId}\t${line}\t${escaped(sku)}\t${escaped(location)}\t\\N\t\\N\t\\N\t\\N` +
     `\t${escaped(quantity)}\t${code}\t${escaped(reason)}\n`
   );
 }

@@ -12,7 +12,7 @@ export type DecimalMark = (typeof DECIMAL_MARKS)[number];
 export const FEED_CHARSETS = ['utf-8', 'utf-16', 'utf-16le', 'utf-16be', 'windows-1252'] as const;
 export type FeedCharset = (typeof FEED_CHARSETS)[number];
 
-export type FeedField = 'sku' | 'location' | 'quantity' | 'reason' | 'reference';
+export type FeedField = 'sku' | 'location' | 'quantity' | 'reason' | 'reference' | 'asOf';
 
 /** A row of a feed that could be understood. Whether its product and location exist is seen later. */
 export interface FeedRow {
@@ -22,6 +22,8 @@ export interface FeedRow {
   quantity: number;
   reason: string | null;
   reference: string | null;
+  /** As of when the quantity of a `set` row is true, RFC 3339; undefined: as of the feed's time. */
+  asOf?: string;
 }
 
 /** A row of a feed that could not. */
@@ -56,9 +58,13 @@ export const REJECT_CODES = [
   'QUANTITY_FRACTION',
   'QUANTITY_NEGATIVE',
   'QUANTITY_OVERFLOW',
+  'ASOF_INVALID',
+  'ASOF_IN_FUTURE',
+  'ASOF_BEFORE_RETENTION',
   'UNKNOWN_SKU',
   'UNKNOWN_LOCATION',
   'SUPERSEDED',
+  'OVERTAKEN',
   'WOULD_GO_NEGATIVE',
   'BELOW_RESERVED',
   'ROW_FAILED',

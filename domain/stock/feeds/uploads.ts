@@ -21,9 +21,13 @@ const STALE_SECONDS = 120;
  * @returns the id of the feed, under which its rows are staged
  * @throws AppError `IDEMPOTENCY_IN_FLIGHT` while another upload for the job goes on
  */
-export async function beginUpload(db: Database, jobId: string, mode: FeedMode): Promise<number> {
+export async function beginUpload(
+  db: Database,
+  jobId: string,
+  { mode, asOf }: { mode: FeedMode; asOf: string },
+): Promise<number> {
   await abandonStaleUpload(db, jobId, STALE_SECONDS);
-  const feedId = await insertUpload(db, jobId, mode);
+  const feedId = await insertUpload(db, jobId, mode, asOf);
   if (feedId !== undefined) return feedId;
   throw new AppError('IDEMPOTENCY_IN_FLIGHT', 'The first upload with this key has not ended yet.');
 }

@@ -1,6 +1,6 @@
 import { execute, many, one, type Queryable, type Transaction } from '../../../platform/database/database';
 import { listOf } from '../../../platform/database/list-parameter';
-import type { LedgerEntry, StockChange, StockKey, StockLevel } from './types';
+import type { Correction, LedgerEntry, StockChange, StockKey, StockLevel } from './types';
 
 /** Locks stock rows in the one lock order and returns them as they are after the wait. Rows that do not exist are left out. */
 export function selectStockForUpdate(tx: Transaction, keys: readonly StockKey[]): Promise<StockLevel[]> {
@@ -100,6 +100,63 @@ export function insertLedger(tx: Transaction, entries: readonly LedgerEntry[]): 
       entries.map((e) => e.reason ?? null),
       entries.map((e) => e.reference ?? null),
       entries.map((e) => e.actor ?? 'system'),
+    ],
+  );
+}
+
+/**
+ * The same for corrections. One without a time takes effect right after the newest absolute number of its stock row.
+ */
+export function insertCorrections(
+  tx: Transaction,
+  entries: readonly (LedgerEntry & { correction: Correction })[],
+): Promise<number> {
+  return execute(
+    tx,
+    'ledger.insert_corrections',
+    `insert into inventory_transactions
+       (product_id, warehouse_id, kind, on_hand_delta, reserved_delta, effect_id, reason, reference, actor, as_of, number)
+     select e.product_id, e.warehouse_id, e.kind, e.on_hand, e.reserved, e.effect_id, e.reason, e.reference, e.actor,
+            coalesce(e.as_of, s.number_as_of + interval '1 microsecond', '-infinity'), e.number
+     from unnest(${listOf(1, 'int')}, $2::int[], $3::text[], $4::int[], $5::int[], $6::uuid[], $7::text[], $8::text[], $9::text[],
+                 $10::timestamptz[], $11::int[])
+       as e (product_id, warehouse_id, kind, on_hand, reserved, effect_id, reason, reference, actor, as_of, number)
+     join stock s on s.product_id = e.product_id and s.warehouse_id = e.warehouse_id`,
+    [
+      entries.map((e) => e.productId),
+      entries.map((e) => e.warehouseId),
+      entries.map((e) => e.kind),
+      entries.map((e) => e.onHandDelta),
+      entries.map((e) => e.reservedDelta),
+      entries.map((e) => e.effectId),
+      entries.map((e) => e.reason ?? null),
+      entries.map((e) => e.reference ?? null),
+      entries.map((e) => e.actor ?? 'system'),
+      entries.map((e) => e.correction.asOf),
+      entries.map((e) => e.correction.number ?? null),
+    ],
+  );
+}
+
+/** Notes in the stock rows that they were corrected, and as of when the newest absolute number of each is true. */
+export function noteCorrections(
+  tx: Transaction,
+  entries: readonly (LedgerEntry & { correction: Correction })[],
+): Promise<number> {
+  return execute(
+    tx,
+    'ledger.note_corrections',
+    `update stock s
+     set number_as_of = greatest(s.number_as_of, c.number_as_of), corrections = s.corrections + c.corrections
+     from (select product_id, warehouse_id, max(as_of) filter (where number is not null) as number_as_of, count(*)::int as corrections
+           from unnest(${listOf(1, 'int')}, $2::int[], $3::timestamptz[], $4::int[]) as e (product_id, warehouse_id, as_of, number)
+           group by 1, 2) c
+     where s.product_id = c.product_id and s.warehouse_id = c.warehouse_id`,
+    [
+      entries.map((e) => e.productId),
+      entries.map((e) => e.warehouseId),
+      entries.map((e) => e.correction.asOf),
+      entries.map((e) => e.correction.number ?? null),
     ],
   );
 }

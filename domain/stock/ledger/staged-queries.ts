@@ -1,17 +1,20 @@
 import { execute, many, one, type Transaction } from '../../../platform/database/database';
+import { CLOCK_SKEW, movedAfterSql } from './moved-after-sql';
 import { MAX_ON_HAND } from './rules';
 import type { Allocation, StagedBatch, StagedChanges, StagedCounts } from './types';
 
 /**
  * For the transaction that applies a batch. A join that reads the batch in its order and then each stock row by its key
- * locks stock in the one order; a hash or merge join would lock it in another.
+ * locks stock in the one order; a hash or merge join would lock it in another. A month of the ledger that was empty when the plan was
+ * made is read by its index all the same.
  */
 export async function lockInOrder(tx: Transaction): Promise<void> {
   await execute(
     tx,
     'ledger.lock_staged_in_order',
     `select set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true),
-            set_config('enable_material', 'off', true), set_config('enable_bitmapscan', 'off', true)`,
+            set_config('enable_material', 'off', true), set_config('enable_bitmapscan', 'off', true),
+            set_config('enable_seqscan', 'off', true)`,
   );
 }
 
@@ -33,6 +36,45 @@ export function insertMissingStock(tx: Transaction, batch: StagedBatch): Promise
 /** `undecided`: rows that could not be decided, since their stock row is missing or changed just now. */
 export type StagedOutcome = StagedCounts & { undecided: number };
 
+/** The least time that a row of the batch is as of. */
+const OLDEST = `(
+  select least($9::timestamptz, min(o.as_of)) from feed_changes o where o.feed_id = $1 and o.seq > $2 and o.seq <= $3)`;
+
+/**
+ * What the rows of a batch come to, by this statement's snapshot, as `batch`. A `set` row is an absolute number as of its time: what
+ * has moved since stays applied, so its `delta` is the number less what the ledger says was on hand then. That is a fact of
+ * the past, which movements of others do not change while this statement waits for a row: they stay applied as well.
+ * The ledger is read once for each row of the batch, from its index by (product, warehouse, at).
+ */
+const SET_ROWS = `
+  batch as materialized (
+    select c.*, t.as_of as true_as_of, s.corrections, c.quantity + m.units - coalesce(s.on_hand, 0) as delta,
+           case when t.as_of > clock_timestamp() + ${CLOCK_SKEW} then 'ASOF_IN_FUTURE'
+                when t.as_of < f.horizon then 'ASOF_BEFORE_RETENTION'
+                when t.as_of < s.number_as_of then 'OVERTAKEN' end as refusal
+    from feed_changes c
+    cross join (select max(upper_bound) as horizon from ledger_folds) f
+    cross join lateral (select coalesce(c.as_of, $9::timestamptz) as as_of) t
+    left join stock s on s.product_id = c.product_id and s.warehouse_id = c.warehouse_id
+    cross join lateral (${movedAfterSql('c', 't.as_of', OLDEST)}) m
+    where c.feed_id = $1 and c.seq > $2 and c.seq <= $3
+  )`;
+
+const DELTA_ROWS = `
+  batch as materialized (
+    select c.*, null::timestamptz as true_as_of, c.quantity as delta, null::text as refusal
+    from feed_changes c
+    where c.feed_id = $1 and c.seq > $2 and c.seq <= $3
+  )`;
+
+/** Changes of a stock row `s` by a row `c` of the batch, and what must hold of both. */
+const SET_CHANGE = {
+  set: `on_hand = s.on_hand + c.delta, number_as_of = c.true_as_of, corrections = s.corrections + 1`,
+  // Another correction since the snapshot may be newer, or be in this number.
+  where: 's.corrections = c.corrections',
+};
+const DELTA_CHANGE = { set: 'on_hand = s.on_hand + c.delta', where: 'true' };
+
 /**
  * Applies a batch: changes the counters where the change is allowed, writes the ledger, and rejects the rest. A million rows
  * are never seen by this process. Locking the rows before deciding, in a step of its own, took a third longer: here the
@@ -41,59 +83,58 @@ export type StagedOutcome = StagedCounts & { undecided: number };
  * The ledger's entries share one effect id, so that the batch is applied once and costs one ledger key.
  */
 export function applyStaged(tx: Transaction, changes: StagedChanges): Promise<StagedOutcome> {
+  const isSet = changes.mode === 'set';
+  const change = isSet ? SET_CHANGE : DELTA_CHANGE;
   return one<StagedOutcome>(
     tx,
-    'ledger.apply_staged',
-    `with batch as not materialized (
-       select * from feed_changes where feed_id = $1 and seq > $2 and seq <= $3
-     ), counted as (
-       update stock s set on_hand = case when $4 = 'set' then c.quantity else s.on_hand + c.quantity end
-       from (select * from batch order by seq) c
+    `ledger.apply_staged_${changes.mode}`,
+    `with ${isSet ? SET_ROWS : DELTA_ROWS}, counted as (
+       update stock s set ${change.set}
+       from (select * from batch where delta <> 0 and refusal is null order by seq) c
        where s.product_id = c.product_id and s.warehouse_id = c.warehouse_id
-         and case when $4 = 'set' then c.quantity else s.on_hand + c.quantity end between s.reserved and $5::bigint
-         and case when $4 = 'set' then c.quantity <> s.on_hand else c.quantity <> 0 end
-       returning c.seq, c.lines, s.product_id, s.warehouse_id, new.on_hand - old.on_hand as delta, c.reason, c.reference
+         and s.on_hand + c.delta between s.reserved and $4::bigint and ${change.where}
+       returning c.seq, c.lines, s.product_id, s.warehouse_id, new.on_hand - old.on_hand as delta, c.reason, c.reference,
+                 c.true_as_of, c.quantity
      ), explained as (
        insert into inventory_transactions
-         (product_id, warehouse_id, kind, on_hand_delta, reserved_delta, effect_id, reason, reference, actor)
-       select product_id, warehouse_id, 'feed', delta, 0, $6, reason,
-              case when reference is null then $7 else $7 || ' ' || reference end, $8
+         (product_id, warehouse_id, kind, on_hand_delta, reserved_delta, effect_id, reason, reference, actor, as_of, number)
+       select product_id, warehouse_id, 'feed', delta, 0, $5, reason,
+              case when reference is null then $6 else $6 || ' ' || reference end, $7, true_as_of,
+              case when true_as_of is not null then quantity end
        from counted
-     ), left_out as (
-       select seq from batch except select seq from counted
      ), decided as materialized (
-       select c.*, case when target < 0 then 'WOULD_GO_NEGATIVE'
-                        when target > $5::bigint then 'QUANTITY_OVERFLOW'
-                        when target < reserved then 'BELOW_RESERVED'
-                        when target = on_hand then 'UNCHANGED' end as refusal
-       from left_out o
-       join feed_changes c on c.feed_id = $1 and c.seq = o.seq
+       select c.line, c.lines, c.product_id, c.warehouse_id, c.quantity,
+              case when c.refusal is not null then c.refusal
+                   when target < 0 then 'WOULD_GO_NEGATIVE'
+                   when target > $4::bigint then 'QUANTITY_OVERFLOW'
+                   when target < reserved then 'BELOW_RESERVED' end as told
+       from batch c
        cross join lateral (
-         select coalesce(max(s.on_hand), 0)::bigint as on_hand, coalesce(max(s.reserved), 0) as reserved,
-                case when $4 = 'set' then c.quantity else coalesce(max(s.on_hand), 0) + c.quantity end as target
+         select coalesce(max(s.reserved), 0) as reserved, coalesce(max(s.on_hand), 0) + c.delta as target
          from stock s where s.product_id = c.product_id and s.warehouse_id = c.warehouse_id) now
+       where (c.delta <> 0 or c.refusal is not null) and c.seq not in (select seq from counted)
      ), refused as (
        insert into feed_rejects (feed_id, line, sku, location, quantity, code, reason)
-       select $1, j.line, p.sku, w.code, j.quantity, j.refusal,
-              ($9::jsonb ->> j.refusal) || case when j.lines > 1 then format(' %s lines are summed here.', j.lines) else '' end
+       select $1, j.line, p.sku, w.code, j.quantity, j.told,
+              ($8::jsonb ->> j.told) || case when j.lines > 1 then format(' %s lines are summed here.', j.lines) else '' end
        from decided j join products p on p.id = j.product_id join warehouses w on w.id = j.warehouse_id
-       where j.refusal <> 'UNCHANGED'
+       where j.told is not null
      )
      select (select coalesce(sum(lines), 0) from counted) as applied,
-            coalesce(sum(lines) filter (where refusal = 'UNCHANGED'), 0) as unchanged,
-            coalesce(sum(lines) filter (where refusal <> 'UNCHANGED'), 0) as rejected,
-            count(*) filter (where refusal is null) as undecided
+            (select coalesce(sum(lines), 0) from batch where delta = 0 and refusal is null) as unchanged,
+            coalesce(sum(lines) filter (where told is not null), 0) as rejected,
+            count(*) filter (where told is null) as undecided
      from decided`,
     [
       changes.feedId,
       changes.after,
       changes.upTo,
-      changes.mode,
       MAX_ON_HAND,
       changes.effectId,
       changes.reference,
       changes.actor,
       JSON.stringify(changes.refusals),
+      ...(isSet ? [changes.asOf] : []),
     ],
   );
 }

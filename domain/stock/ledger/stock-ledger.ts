@@ -1,15 +1,18 @@
-import type { Database, Transaction } from '../../../platform/database/database';
+import type { Database, Queryable, Transaction } from '../../../platform/database/database';
 import { AppError } from '../../../platform/errors';
 import {
   effectIsApplied,
+  insertCorrections,
   insertEmptyStock,
   insertLedger,
   insertStockRows,
+  noteCorrections,
   selectStockForUpdate,
   selectStockKey,
   selectUnlockedStockForUpdate,
   updateStock,
 } from './entry-queries';
+import { selectNumberFacts, selectTimes } from './number-queries';
 import { insertReservationBatch } from './reservation-queries';
 import { foldChanges, freedUnits, MAX_ON_HAND, OVERFLOW_DETAIL, stockKeyOf } from './rules';
 import { selectShortProducts } from './shortfall-queries';
@@ -17,6 +20,7 @@ import { leftByShortfalls } from './shortfalls';
 import { applyStaged, insertMissingStock, lockInOrder, selectAdded } from './staged-queries';
 import type {
   Allocation,
+  Correction,
   LedgerEntry,
   ReservationBatch,
   StagedChanges,
@@ -25,8 +29,9 @@ import type {
   StockLevel,
 } from './types';
 
-export { effectIsApplied, insertEmptyStock, insertStockRows, selectStockKey };
+export { effectIsApplied, insertEmptyStock, insertStockRows, selectNumberFacts, selectStockKey };
 export { countAsGone } from './shortfalls';
+export type { NumberFacts } from './number-queries';
 
 /**
  * Those who wait for stock, as far as the stock has to know them. In two halves that keep the lock order: stock rows, then
@@ -120,10 +125,15 @@ export function createStockLedger<Effects>(demand: Demand<Effects>): StockLedger
     if (entries.length === 0) return null;
     const changes = foldChanges(entries);
     const freed = freedUnits(changes);
+    const corrections = entries.filter(isCorrection);
+    const movements = corrections.length > 0 ? entries.filter((entry) => !isCorrection(entry)) : entries;
     // Sent together, and run by the server in this order.
-    const [, , handedOn] = await Promise.all([
+    const [, , , handedOn] = await Promise.all([
       updateStock(tx, changes),
-      insertLedger(tx, entries),
+      movements.length > 0 ? insertLedger(tx, movements) : 0,
+      corrections.length > 0
+        ? Promise.all([insertCorrections(tx, corrections), noteCorrections(tx, corrections)])
+        : [],
       freed.length > 0 ? handOn(tx, freed) : NOTHING,
     ]);
     return taken(tx, handedOn);
@@ -180,6 +190,10 @@ export async function lockUnlockedStock(tx: Transaction, keys: readonly StockKey
   return keys.length === 0 ? [] : selectUnlockedStockForUpdate(tx, distinctKeys(keys));
 }
 
+function isCorrection(entry: LedgerEntry): entry is LedgerEntry & { correction: Correction } {
+  return entry.correction !== undefined;
+}
+
 function distinctKeys(keys: readonly StockKey[]): StockKey[] {
   return [...new Map(keys.map((key) => [stockKeyOf(key), key])).values()];
 }
@@ -202,4 +216,39 @@ export async function findStockKey(
 /** @throws AppError `QUANTITY_OVERFLOW` for more units than a stock row can count. */
 export function checkCountable(onHand: number): void {
   if (onHand > MAX_ON_HAND) throw new AppError('QUANTITY_OVERFLOW', OVERFLOW_DETAIL);
+}
+
+/**
+ * The time that an absolute number, or a correction, takes effect as of, by PostgreSQL's clock: now unless it is given. To be
+ * taken when the request begins.
+ *
+ * @param given RFC 3339; some seconds ahead of our clock it is taken for now
+ * @returns RFC 3339, UTC, with microseconds
+ * @throws AppError `ASOF_IN_FUTURE`; `ASOF_BEFORE_RETENTION` for a time of which the ledger keeps no entries
+ */
+export async function effectiveTime(on: Queryable, given?: string): Promise<string> {
+  const [time] = await effectiveTimes(on, [given]);
+  if (time === undefined) throw new Error('a time was not checked');
+  return time;
+}
+
+/** The same for several times, in their order. */
+export async function effectiveTimes(
+  on: Queryable,
+  given: readonly (string | undefined)[],
+): Promise<string[]> {
+  const times = await selectTimes(
+    on,
+    given.map((time) => time ?? null),
+  );
+  return times.map(({ asOf, inFuture, isFolded, horizon }, place) => {
+    const details = { asOf: given[place] };
+    if (inFuture) throw new AppError('ASOF_IN_FUTURE', `It is not ${given[place]} yet.`, details);
+    if (isFolded)
+      throw new AppError('ASOF_BEFORE_RETENTION', `The ledger is kept from ${horizon} on.`, {
+        ...details,
+        horizon,
+      });
+    return asOf;
+  });
 }

@@ -58,6 +58,17 @@ export interface StockChange extends StockKey {
   reservedDelta: number;
 }
 
+/** Of an entry that is no movement: it corrects what the books say. */
+export interface Correction {
+  /**
+   * As of when it takes effect: RFC 3339, UTC, with microseconds. Null: right after the newest absolute number of the stock row,
+   * so that the next newer one supersedes it.
+   */
+  asOf: string | null;
+  /** The absolute number that the entry brings the stock to as of then; undefined: it corrects by its delta. */
+  number?: number;
+}
+
 /** One change of a stock row together with the ledger entry that explains it. */
 export interface LedgerEntry extends StockChange {
   kind: LedgerKind;
@@ -69,6 +80,8 @@ export interface LedgerEntry extends StockChange {
   reference?: string;
   /** `system` unless given. */
   actor?: string;
+  /** Undefined: it is a movement, which takes effect when it is written. */
+  correction?: Correction;
 }
 
 /** A new reservation with the units it takes. */
@@ -116,11 +129,21 @@ export interface StagedBatch {
 }
 
 /** Why a staged row cannot be applied. */
-export type StagedRefusal = 'WOULD_GO_NEGATIVE' | 'BELOW_RESERVED' | 'QUANTITY_OVERFLOW';
+export const STAGED_REFUSALS = [
+  'WOULD_GO_NEGATIVE',
+  'BELOW_RESERVED',
+  'QUANTITY_OVERFLOW',
+  'OVERTAKEN',
+  'ASOF_IN_FUTURE',
+  'ASOF_BEFORE_RETENTION',
+] as const;
+export type StagedRefusal = (typeof STAGED_REFUSALS)[number];
 
 export interface StagedChanges extends StagedBatch {
   /** `set`: quantities are what is on hand; `delta`: what is added or taken. */
   mode: 'set' | 'delta';
+  /** As of when the rows of a `set` are true that do not say so themselves. RFC 3339. */
+  asOf: string;
   /** All entries share it, so that the batch is applied once and costs one ledger key. */
   effectId: string;
   reference: string;

@@ -7,7 +7,9 @@ import {
   type Transaction,
 } from '../../../platform/database/database';
 import { newestFirst, utc, utcMicros, type PageRequest } from '../../../platform/database/pages';
-import type { LineStatus, NewSheet, SheetStatus, SheetView } from './types';
+import { movedAfterSql } from '../../stock/ledger/moved-after-sql';
+import type { ReservedUnits } from '../../stock/reservations/holders';
+import type { LineProblem, LineStatus, NewSheet, SheetStatus, SheetView } from './types';
 
 /** A sheet `c`, whole. What a blind one expects is not shown to who counts. */
 const SHEET = `
@@ -18,7 +20,7 @@ const SHEET = `
       'expected', case when shown then l.expected end, 'counted', l.counted,
       'moved', case when shown then l.moved end, 'variance', case when shown then l.variance end,
       'round', l.round, 'countedBy', l.counted_by, 'countedAt', ${utc('l.counted_at')}, 'decidedBy', l.decided_by,
-      'code', l.code) order by p.sku)
+      'code', l.code, 'reservations', l.reservations) order by p.sku)
     from count_lines l join products p on p.id = l.product_id,
       lateral (select not c.blind or l.status not in ('open', 'counted') as shown) s
     where l.sheet_id = c.id), '[]') as lines`;
@@ -113,7 +115,10 @@ export interface LineRow {
   sku: string;
   status: LineStatus;
   counted: number | null;
-  variance: number | null;
+  /** As of when the count is true, with microseconds. */
+  countedAt: string | null;
+  /** The request that counted it last. */
+  countId: string | null;
   round: number;
 }
 
@@ -121,40 +126,54 @@ export function selectLines(tx: Transaction, sheetId: string): Promise<LineRow[]
   return many<LineRow>(
     tx,
     'counting.lines',
-    `select l.product_id as "productId", p.sku, l.status, l.counted, l.variance, l.round
+    `select l.product_id as "productId", p.sku, l.status, l.counted, l.count_id as "countId", l.round,
+            ${utcMicros('l.counted_at')} as "countedAt"
      from count_lines l join products p on p.id = l.product_id where l.sheet_id = $1 order by l.product_id`,
     [sheetId],
   );
 }
 
 /**
- * Records counts. What the ledger moved since the sheet is what is on hand now less what was then: the two are read in one
- * statement with the count, and stock always equals its ledger.
+ * Records counts, each against what the ledger says was on hand as of its time: what is on hand less what has moved since. The two
+ * are read in one statement with the count, and stock always equals its ledger.
  */
 export function updateCounts(
   tx: Transaction,
   sheet: { id: string; warehouseId: number },
-  counts: readonly { productId: number; counted: number }[],
-  actor: string,
+  counts: readonly { productId: number; counted: number; countedAt: string }[],
+  { countId, actor }: { countId: string; actor: string },
 ): Promise<number> {
   return execute(
     tx,
     'counting.update_counts',
     `update count_lines l
-     set status = 'counted', counted = c.counted, counted_by = $5, counted_at = clock_timestamp(),
+     set status = 'counted', counted = c.counted, counted_by = $6, counted_at = c.as_of, count_id = $7,
          moved = c.on_hand - l.expected, variance = c.counted - c.on_hand
-     from (select n.product_id, n.counted, coalesce(s.on_hand, 0) as on_hand
-           from unnest($3::int[], $4::int[]) as n (product_id, counted)
-           left join stock s on s.product_id = n.product_id and s.warehouse_id = $2) c
+     from (select n.product_id, n.counted, n.as_of, (coalesce(s.on_hand, 0) - m.units)::int as on_hand
+           from (select product_id, $2::int as warehouse_id, counted, as_of
+                 from unnest($3::int[], $4::int[], $5::timestamptz[]) as g (product_id, counted, as_of)) n
+           left join stock s on s.product_id = n.product_id and s.warehouse_id = n.warehouse_id
+           cross join lateral (${movedAfterSql('n', 'n.as_of')}) m) c
      where l.sheet_id = $1 and l.product_id = c.product_id`,
-    [sheet.id, sheet.warehouseId, counts.map((c) => c.productId), counts.map((c) => c.counted), actor],
+    [
+      sheet.id,
+      sheet.warehouseId,
+      counts.map((c) => c.productId),
+      counts.map((c) => c.counted),
+      counts.map((c) => c.countedAt),
+      actor,
+      countId,
+    ],
   );
 }
 
 export interface LineDecision {
   productId: number;
   status: LineStatus;
-  code: string | null;
+  code: LineProblem | null;
+  /** Against the ledger as it is known now; null: as it was. */
+  variance: number | null;
+  reservations: readonly ReservedUnits[] | null;
 }
 
 /** Decides lines. One that goes back to be counted loses its count and begins a new round. */
@@ -168,14 +187,16 @@ export function updateLines(
     tx,
     'counting.update_lines',
     `update count_lines l
-     set status = d.status, code = d.code, decided_by = $5,
+     set status = d.status, code = d.code, decided_by = $5, reservations = d.reservations,
          round = l.round + (d.status = 'open')::int,
          counted = case when d.status <> 'open' then l.counted end,
-         moved = case when d.status <> 'open' then l.moved end,
-         variance = case when d.status <> 'open' then l.variance end,
+         moved = case when d.status <> 'open' then coalesce(l.counted - d.variance - l.expected, l.moved) end,
+         variance = case when d.status <> 'open' then coalesce(d.variance, l.variance) end,
+         count_id = case when d.status <> 'open' then l.count_id end,
          counted_by = case when d.status <> 'open' then l.counted_by end,
          counted_at = case when d.status <> 'open' then l.counted_at end
-     from unnest($2::int[], $3::text[], $4::text[]) as d (product_id, status, code)
+     from unnest($2::int[], $3::text[], $4::text[], $6::int[], $7::jsonb[])
+       as d (product_id, status, code, variance, reservations)
      where l.sheet_id = $1 and l.product_id = d.product_id`,
     [
       sheetId,
@@ -183,6 +204,8 @@ export function updateLines(
       decisions.map((d) => d.status),
       decisions.map((d) => d.code),
       actor,
+      decisions.map((d) => d.variance),
+      decisions.map((d) => (d.reservations ? JSON.stringify(d.reservations) : null)),
     ],
   );
 }

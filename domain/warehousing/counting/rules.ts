@@ -1,5 +1,5 @@
 import { MAX_ON_HAND } from '../../stock/ledger/rules';
-import type { LineStatus, SheetStatus } from './types';
+import type { LineProblem, LineStatus, SheetStatus } from './types';
 
 /** A sheet stands where its least advanced line does. */
 export function sheetStatus(lines: readonly { status: LineStatus }[]): SheetStatus {
@@ -17,8 +17,10 @@ export function isWithinTolerance(variance: number, tolerance: number): boolean 
 export function approvalProblem(
   level: { onHand: number; reserved: number },
   variance: number,
-): 'BELOW_RESERVED' | 'QUANTITY_OVERFLOW' | null {
+): LineProblem | null {
   const onHand = level.onHand + variance;
+  // More has left since the count than it found.
+  if (onHand < 0) return 'WOULD_GO_NEGATIVE';
   if (onHand > MAX_ON_HAND) return 'QUANTITY_OVERFLOW';
   return onHand < level.reserved ? 'BELOW_RESERVED' : null;
 }

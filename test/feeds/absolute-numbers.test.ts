@@ -1,0 +1,178 @@
+import { Client } from 'pg';
+import { adjustStock, type AdjustmentChange } from '../../domain/stock/adjustments/adjust';
+import { applyNextBatch } from '../../domain/stock/feeds/next-batch';
+import { feedRejectsCsv } from '../../domain/stock/feeds/rejects';
+import { resolveFeed } from '../../domain/stock/feeds/resolve';
+import { newId } from '../../platform/ids';
+import { levelsOf, openOrderShop, receive, type OrderShop } from '../db/support';
+import { applyStagedFeed, importFeed, stageText, type ImportOptions } from '../support/import-feed';
+import { expectInvariants } from '../support/invariants';
+import { withStock } from '../support/stock';
+import { waitFor } from '../support/wait';
+
+let shop: OrderShop;
+beforeAll(async () => {
+  shop = await openOrderShop();
+});
+afterEach(() => expectInvariants(shop.db));
+afterAll(() => shop.close());
+
+const onHand = async (sku: string) => (await levelsOf(shop.db, sku))['AMS']?.[0] ?? 0;
+
+async function now(shift = '0 seconds'): Promise<string> {
+  const { rows } = await shop.db.pool.query<{ now: string }>(
+    `select to_char((clock_timestamp() + $1::interval) at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as now`,
+    [shift],
+  );
+  return rows[0]?.now ?? '';
+}
+
+function adjust(sku: string, change: AdjustmentChange) {
+  const rest = { sku, location: 'AMS', reason: 'test', actor: 'test', effectId: newId() };
+  return adjustStock(withStock(shop.db), { ...rest, change });
+}
+
+/** What became of the rows, and the codes of those that were rejected, by line. */
+async function imported(text: string, options: ImportOptions = {}) {
+  const jobId = newId();
+  const { applied, unchanged } = await importFeed(shop.db, text, { ...options, jobId });
+  let csv = '';
+  for await (const part of feedRejectsCsv(shop.db, jobId)) csv += part;
+  const rejected = csv.trimEnd().split('\n').slice(1);
+  return { applied, unchanged, rejected: rejected.map((row) => [row.split(',')[0], row.split(',')[4]]) };
+}
+
+const feedOf = (sku: string, quantity: number) => `sku,location,quantity\n${sku},AMS,${quantity}\n`;
+
+test('what moved since a feed began, or since the time that it names, stays applied', async () => {
+  const sku = await shop.product({ AMS: 10 });
+  const jobId = await stageText(shop.db, feedOf(sku, 20));
+  await receive(shop.db, sku, 'AMS', -3);
+  await applyStagedFeed(shop.db, jobId);
+  expect(await onHand(sku)).toBe(17);
+  const then = await now();
+  await receive(shop.db, sku, 'AMS', 5);
+  expect(await imported(feedOf(sku, 17), { asOf: then })).toEqual({ applied: 0, unchanged: 1, rejected: [] });
+  await imported(feedOf(sku, 10), { asOf: then });
+  expect(await onHand(sku)).toBe(15);
+});
+
+test('a row that is older than a number that is known changes nothing and says so', async () => {
+  const sku = await shop.product({ AMS: 10 });
+  const then = await now();
+  await adjust(sku, { setTo: 8 });
+  expect(await imported(feedOf(sku, 12), { asOf: then })).toEqual({
+    applied: 0,
+    unchanged: 0,
+    rejected: [['2', 'OVERTAKEN']],
+  });
+  expect(await onHand(sku)).toBe(8);
+});
+
+test('a column says as of when each row is true; of several about one place the newest counts', async () => {
+  const [sku, other] = [await shop.product({ AMS: 10 }), await shop.product({ AMS: 10 })];
+  const [first, second] = [await now(), await now()];
+  await receive(shop.db, sku, 'AMS', 1);
+  await receive(shop.db, other, 'AMS', 1);
+  const rows = [
+    'sku,location,quantity,As Of',
+    `${sku},AMS,7,${second}`,
+    `${sku},AMS,5,${first}`,
+    `${other},AMS,4,`,
+    `${other},AMS,3,2026-02-30T10:00:00Z`,
+    `${other},AMS,3,2026-02-20 10:00`,
+  ];
+  expect(await imported(rows.join('\n'))).toEqual({
+    applied: 2,
+    unchanged: 0,
+    rejected: [
+      ['3', 'SUPERSEDED'],
+      ['5', 'ASOF_INVALID'],
+      ['6', 'ASOF_INVALID'],
+    ],
+  });
+  expect([await onHand(sku), await onHand(other)]).toEqual([8, 4]);
+});
+
+test('JSON lines name the time as well, and a row of the future is rejected', async () => {
+  const sku = await shop.product({ AMS: 10 });
+  const rows = ['sku,location,quantity,asOf', `${sku},AMS,7,${await now('1 hour')}`];
+  expect((await imported(rows.join('\n'))).rejected).toEqual([['2', 'ASOF_IN_FUTURE']]);
+  expect(await onHand(sku)).toBe(10);
+});
+
+test('a row that says what is so already is nothing new: an older number that comes later still counts', async () => {
+  const sku = await shop.product({ AMS: 10 });
+  const then = await now();
+  expect(await imported(feedOf(sku, 10))).toMatchObject({ unchanged: 1 });
+  expect(await adjust(sku, { setTo: 8, asOf: then })).toMatchObject({ outcome: 'applied', onHand: 8 });
+});
+
+test('a delta feed is movement: a number as of before it keeps it', async () => {
+  const sku = await shop.product({ AMS: 10 });
+  const then = await now();
+  await imported(feedOf(sku, -2), { mode: 'delta' });
+  await adjust(sku, { setTo: 9, asOf: then });
+  expect(await onHand(sku)).toBe(7);
+});
+
+test('a number that goes below zero by what left since is rejected', async () => {
+  const sku = await shop.product({ AMS: 10 });
+  const then = await now();
+  await receive(shop.db, sku, 'AMS', -6);
+  expect((await imported(feedOf(sku, 5), { asOf: then })).rejected).toEqual([['2', 'WOULD_GO_NEGATIVE']]);
+});
+
+/** A batch that waits for the lock of its stock row, which another transaction has, while that does something to it. */
+async function whileWaiting(sku: string, quantity: number, other: string): Promise<void> {
+  const jobId = await stageText(shop.db, feedOf(sku, quantity));
+  await resolveFeed(shop.db, jobId, 1);
+  const client = new Client({ connectionString: shop.url });
+  await client.connect();
+  try {
+    const here = `product_id = (select id from products where sku = $1)`;
+    await client.query('begin');
+    await client.query(`select 1 from stock where ${here} for no key update`, [sku]);
+    const batch = applyNextBatch(withStock(shop.db), { jobId, lane: 1, size: 10, makeStock: false });
+    await waitFor(async () => {
+      const { rowCount } = await shop.db.pool.query(
+        `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
+      );
+      return rowCount === 1;
+    });
+    await client.query(`with here as (select product_id, warehouse_id from stock where ${here})${other}`, [
+      sku,
+    ]);
+    await client.query('commit');
+    await batch;
+  } finally {
+    await client.end();
+  }
+  await applyStagedFeed(shop.db, jobId);
+}
+
+test('a batch keeps what moves while it waits for a row', async () => {
+  const sku = await shop.product({ AMS: 10 });
+  await whileWaiting(
+    sku,
+    20,
+    `, counted as (update stock s set on_hand = s.on_hand - 1 from here h where s.product_id = h.product_id)
+     insert into inventory_transactions (product_id, warehouse_id, kind, on_hand_delta, reserved_delta, effect_id)
+     select product_id, warehouse_id, 'ship', -1, 0, gen_random_uuid() from here`,
+  );
+  expect(await onHand(sku)).toBe(19);
+});
+
+test('a batch decides again on a row that is corrected while it waits for it', async () => {
+  const sku = await shop.product({ AMS: 10 });
+  await whileWaiting(
+    sku,
+    20,
+    `, counted as (
+       update stock s set on_hand = 4, number_as_of = clock_timestamp(), corrections = s.corrections + 1
+       from here h where s.product_id = h.product_id returning s.product_id, s.warehouse_id, s.number_as_of)
+     insert into inventory_transactions (product_id, warehouse_id, kind, on_hand_delta, reserved_delta, effect_id, as_of, number)
+     select product_id, warehouse_id, 'count', -6, 0, gen_random_uuid(), number_as_of, 4 from counted`,
+  );
+  expect(await onHand(sku)).toBe(4);
+});
