@@ -12,6 +12,7 @@ import {
   pageQuery,
   sku,
   time,
+  unitCode,
   uuid,
   warehouseCode,
 } from './common';
@@ -37,11 +38,11 @@ const receiptLine = z
     }),
     currency: isoCurrency.optional().meta({ description: "ISO 4217; the product's own unless given" }),
     lot: z
-      .object({ code: line(100), expiresOn: date.optional() })
+      .object({ code: unitCode, expiresOn: date.optional() })
       .optional()
       .meta({ description: 'Needed where the product is kept by lot' }),
     serials: z
-      .array(line(100))
+      .array(unitCode)
       .max(MAX_SERIALS)
       .optional()
       .meta({ description: 'One for each unit, where the product has serial numbers' }),

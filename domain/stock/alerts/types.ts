@@ -12,6 +12,8 @@ export const ALERT_KINDS = {
   transfer_overdue: { title: 'Transfers have not arrived in time', raisedBy: 'program' },
   ledger_drift: { title: 'The stock differs from its ledger', raisedBy: 'program' },
   work_failed: { title: 'Work on one thing failed by an error of its own data', raisedBy: 'isolation' },
+  expiry_near: { title: 'Lots on sale expire soon', raisedBy: 'program' },
+  recall: { title: 'Units that were promised are blocked', raisedBy: 'program' },
   attention: { title: 'An order needs a person', raisedBy: 'order' },
 } as const satisfies Record<string, { title: string; raisedBy: 'stock' | 'program' | 'isolation' | 'order' }>;
 

@@ -4,7 +4,16 @@ import type { LedgerEntry } from '../ledger/types';
 import { moveSerials, selectKnownLots, selectKnownSerials } from './assign-queries';
 import { moveKnownLots } from './lots';
 import { insertSerials, selectTrackedProduct } from './queries';
-import { lotFault, namingFault, packedFault, serialFault, type NamingFault } from './rules';
+import {
+  expiredFault,
+  heldFault,
+  lotFault,
+  namingFault,
+  packedFault,
+  serialFault,
+  twiceFault,
+  type NamingFault,
+} from './rules';
 import type { KnownSerial, MovingEntry, NamedLot, NamedUnits, NamedProduct } from './types';
 
 /**
@@ -14,8 +23,10 @@ import type { KnownSerial, MovingEntry, NamedLot, NamedUnits, NamedProduct } fro
  * Out go numbers in stock and free units of lots. In come: with a return, numbers that went out with its order; with a
  * correction, new numbers, those that were given up and those of a parcel that left after it was stopped.
  *
- * @throws NOT_TRACKED, TOO_MANY_UNITS_NAMED, SERIAL_NOT_THERE, SERIAL_PACKED, DUPLICATE_SERIAL, UNKNOWN_LOT, LOT_SHORT,
- * LOT_EXPIRY_MISMATCH
+ * What is on quality hold does not go out, and with a parcel nothing that has expired.
+ *
+ * @throws NOT_TRACKED, TOO_MANY_UNITS_NAMED, UNITS_NAMED_TWICE, SERIAL_NOT_THERE, SERIAL_PACKED, SERIAL_BLOCKED, DUPLICATE_SERIAL,
+ * UNKNOWN_LOT, LOT_SHORT, LOT_BLOCKED, LOT_EXPIRY_MISMATCH
  */
 export async function assignUnits(tx: Transaction, entry: LedgerEntry, named: NamedUnits): Promise<void> {
   const { serials = [], lots = [] } = named;
@@ -24,6 +35,7 @@ export async function assignUnits(tx: Transaction, entry: LedgerEntry, named: Na
   const product = await selectTrackedProduct(tx, entry.productId);
   if (!product) throw new Error('a product disappeared');
   refuse(namingFault(product, Math.abs(entry.onHandDelta), named));
+  refuse(twiceFault(product.sku, named));
   if (lots.length > 0) await moveNamedLots(tx, entry, product, lots);
   if (serials.length > 0) await moveNamedSerials(tx, entry, product, serials);
 }
@@ -48,6 +60,7 @@ async function moveNamedLots(
     null,
   );
   if (!incoming) refuse(lotFault(sku, lots, known));
+  if (entry.kind === 'ship') refuse(expiredFault(sku, known));
   const expiry = new Map(known.map((lot) => [lot.code, lot.expiresOn]));
   const moves = lots.map(({ code, quantity, expiresOn }) => ({
     productId,
@@ -71,11 +84,12 @@ async function moveNamedSerials(
   if (!incoming) {
     refuse(serialFault(sku, serials, known, (s) => s.status === 'in_stock' && s.warehouseId === warehouseId));
     refuse(packedFault(sku, known, null));
+    if (!entry.reference?.startsWith('quality-hold:')) refuse(heldFault(sku, known));
   } else if (entry.kind === 'return') {
     refuse(serialFault(sku, serials, known, (s) => s.status === 'shipped' && s.orderId === entry.orderId));
   } else {
     refuse(notGivenUp(sku, known));
-    const had = new Set(known.map(({ serial }) => serial));
+    const had = new Set(known.map(({ given }) => given));
     const made = serials
       .filter((serial) => !had.has(serial))
       .map((serial) => ({ productId, warehouseId, serial }));

@@ -52,18 +52,18 @@ export function moveLots(tx: Transaction, moves: readonly LotMove[], entry: Movi
   );
 }
 
-/** A lot of these products, anywhere, that has another expiry date than the one named here. */
+/** A lot of these products that has another expiry date than the one named here. One that is named without a date is as it is known. */
 export function selectOtherExpiry(
   on: Queryable,
   lots: readonly { productId: number; code: string; expiresOn: string | null }[],
-): Promise<{ code: string; expiresOn: string | null } | undefined> {
+): Promise<{ sku: string; code: string; expiresOn: string | null; given: string } | undefined> {
   return maybeOne(
     on,
     'tracking.other_expiry',
-    `select l.code, l.expires_on::text as "expiresOn"
+    `select p.sku, l.code, l.expires_on::text as "expiresOn", n.expires_on::text as given
      from unnest($1::int[], $2::text[], $3::date[]) as n (product_id, code, expires_on)
-     join lots l on l.product_id = n.product_id and l.code = n.code
-     where l.expires_on is distinct from n.expires_on limit 1`,
+     join product_lots l on l.id = find_lot(n.product_id, n.code) join products p on p.id = n.product_id
+     where n.expires_on is not null and l.expires_on is distinct from n.expires_on limit 1`,
     [lots.map((l) => l.productId), lots.map((l) => l.code), lots.map((l) => l.expiresOn)],
   );
 }
