@@ -136,14 +136,18 @@ create trigger receipt_changes_append_only before update or delete on receipt_ch
 
 -- What a receipt made of the average of a product, so that taking it back gives exactly the one of before.
 create table receipt_averages (
+  -- Of two, which came first.
+  seq            bigint generated always as identity,
   receipt_id     uuid not null references receipts,
   product_id     int not null,
   average_before numeric(24, 6),
-  average_after  numeric(24, 6) not null,
-  -- Units that the average after it was of.
-  units          bigint not null,
+  average_after  numeric(24, 6),
+  -- Units that the average before it was of.
+  base_units     bigint not null,
   primary key (receipt_id, product_id)
 );
+
+create index receipt_averages_by_product on receipt_averages (product_id, seq);
 
 -- The lot that a code means: the very code goes before one that looks like it. Null: the product has none.
 create function find_lot(product int, given text) returns bigint language sql stable as $$

@@ -75,6 +75,19 @@ export function updateSerialHold(
   );
 }
 
+export function updateReceiptOfSerials(
+  tx: Transaction,
+  ids: readonly number[],
+  receiptId: string,
+): Promise<number> {
+  return execute(
+    tx,
+    'tracking.update_receipt_of_serials',
+    'update serials set receipt_id = $2 where id = any ($1::bigint[])',
+    [ids, receiptId],
+  );
+}
+
 /** The oldest first. */
 export function selectSerialsOnHold(
   tx: Transaction,

@@ -157,6 +157,20 @@ export interface BlockedLot extends StockKey {
   id: number;
 }
 
+/** Open holds of a place's lot because it has expired or is recalled, newest first. Under the lock of its stock row. */
+export function selectHoldsOfLot(
+  tx: Transaction,
+  lotId: number,
+): Promise<{ id: string; open: number; awaited: number }[]> {
+  return many(
+    tx,
+    'quality.holds_of_lot',
+    `select id, open, awaited from quality_holds
+     where lot_id = $1 and released + written_off + gone < quantity and cause <> 'person' order by created_at desc, id`,
+    [lotId],
+  );
+}
+
 /** Units on quality hold at a place, awaited ones included. */
 export async function selectOpenUnits(tx: Transaction, key: StockKey): Promise<number> {
   const { units } = await one<{ units: number }>(
