@@ -25,7 +25,8 @@ create table product_lots (
   recalled_by     text,
   created_at      timestamptz not null default clock_timestamp(),
   constraint product_lots_one_per_code unique (product_id, code_key),
-  constraint product_lots_recall check (num_nonnulls(recalled_at, recall_reason, recalled_by) in (0, 3))
+  constraint product_lots_recall check
+    ((recalled_at is null) = (recall_reason is null) and (recalled_at is null) = (recalled_by is null))
 ) with (fillfactor = 90);
 create unique index product_lots_by_code on product_lots (product_id, code);
 

@@ -222,7 +222,7 @@ describe('a recall of units that are promised', () => {
     expect(await hold(sku, 'BAD', 5)).toMatchObject({ quantity: 5, open: 5, awaited: 3 });
     // Nothing but good units may leave, also before it is settled who gives up.
     await expect(shipReservation(withStock(shop.db), reservationId)).rejects.toMatchObject({
-      constraint: 'lots_cover_on_hand',
+      code: 'LOT_BLOCKED',
     });
     await twice(shop.db, () => settle(sku));
     expect((await viewOfReservation(shop.db, reservationId)).items).toMatchObject([{ openQuantity: 5 }]);

@@ -1,9 +1,14 @@
 import { many, one, type Queryable, type Transaction } from '../../../platform/database/database';
 import { literals } from '../../../platform/database/literals';
-import { STOPPED_SHIPMENT_STATUSES, WAITING_SHIPMENT_STATUSES } from '../../fulfilment/types';
+import {
+  STOPPABLE_SHIPMENT_STATUSES,
+  STOPPED_SHIPMENT_STATUSES,
+  WAITING_SHIPMENT_STATUSES,
+} from '../../fulfilment/types';
 import type { ShipmentStatus } from '../../fulfilment/types';
 import { OPEN_ORDER_STATUSES } from '../../orders/types';
 import type { StockKey } from '../../stock/ledger/types';
+import { SETTLED_RESERVATION_STATUSES } from '../../stock/reservations/types';
 import { beingAdded } from '../being-added-sql';
 
 /** A shipment that will not leave and is not released yet, or is being stopped. */
@@ -50,9 +55,9 @@ export function selectPromised(on: Queryable, key: StockKey): Promise<Promised[]
     'promised.whose',
     `with live as (
        select r.id, r.order_id, r.status, r.created_at from orders o join reservations r on r.order_id = o.id
-       where o.status in ${literals(OPEN_ORDER_STATUSES)} and r.status in ('pending', 'confirmed') and not ${beingAdded('r')}
+       where o.status in ${literals(OPEN_ORDER_STATUSES)} and r.status in ${literals(SETTLED_RESERVATION_STATUSES)} and not ${beingAdded('r')}
        union all
-       select r.id, null, r.status, r.created_at from reservations r where r.kind = 'hold' and r.status in ('pending', 'confirmed')
+       select r.id, null, r.status, r.created_at from reservations r where r.kind = 'hold' and r.status in ${literals(SETTLED_RESERVATION_STATUSES)}
      )
      select r.id as "reservationId", r.order_id as "orderId", s.id as "shipmentId", s.status as "shipmentStatus"
      from live r
@@ -60,7 +65,7 @@ export function selectPromised(on: Queryable, key: StockKey): Promise<Promised[]
      left join lateral (
        select s.id, s.status, s.held_by, s.stop_refused_at from shipments s
        where s.reservation_id = r.id and s.warehouse_id = $2 order by s.generation desc limit 1) s on true
-     where s.id is null or s.status in ('pending', 'booking', 'booked') and s.held_by is null and s.stop_refused_at is null
+     where s.id is null or s.status in ${literals(STOPPABLE_SHIPMENT_STATUSES)} and s.held_by is null and s.stop_refused_at is null
      order by r.status <> 'pending', array_position(array['pending', 'booking', 'booked'], s.status) nulls first, r.created_at desc, r.id`,
     [key.productId, key.warehouseId],
   );
@@ -91,7 +96,7 @@ export function selectWithBlocked(on: Queryable, key: StockKey): Promise<ParcelW
          where l.product_id = $1 and l.warehouse_id = $2) u
        where u.blocked or u.packed > u.free) b
      join shipments s on s.id = b.shipment_id
-     where s.status in ('pending', 'booking', 'booked') and s.held_by is null and s.stop_refused_at is null
+     where s.status in ${literals(STOPPABLE_SHIPMENT_STATUSES)} and s.held_by is null and s.stop_refused_at is null
      order by 1`,
     [key.productId, key.warehouseId],
   );

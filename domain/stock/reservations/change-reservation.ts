@@ -1,5 +1,5 @@
 import type { Database, Transaction } from '../../../platform/database/database';
-import { AppError } from '../../../platform/errors';
+import { AppError, translateDatabaseError } from '../../../platform/errors';
 import {
   closeLines,
   lockReservations,
@@ -12,7 +12,7 @@ import { lockStock, type StockAccess } from '../ledger/stock-ledger';
 import type { LedgerEntry } from '../ledger/types';
 import { assignUnits } from '../tracking/assign-units';
 import { findTracked } from '../tracking/tracking';
-import type { NamedUnits } from '../tracking/types';
+import type { NamedLot, NamedUnits } from '../tracking/types';
 import { freeReservations } from './free-reservations';
 import { selectSkusOfReservation, updateDueTime } from './expiry-queries';
 import {
@@ -82,13 +82,21 @@ export interface NamedItem extends NamedUnits {
  * The units of a confirmed reservation leave: what is on hand and what is reserved go down together. Again, it changes nothing.
  *
  * @throws HOLD_NOT_FOUND, HOLD_OF_ORDER, HOLD_NOT_CONFIRMED, HOLD_EXPIRED, HOLD_RELEASED; NOT_IN_PARCEL for a named item that
- * the reservation has not, and what `assignUnits` throws
+ * the reservation has not; LOT_BLOCKED where too few units are neither on quality hold nor past their last day; what `assignUnits` throws
  */
-export function shipReservation(
-  { db, stock }: StockAccess,
+export async function shipReservation(
+  access: StockAccess,
   id: string,
   items: readonly NamedItem[] = [],
 ): Promise<void> {
+  try {
+    await shipUnits(access, id, items);
+  } catch (error) {
+    throw translateDatabaseError(error);
+  }
+}
+
+function shipUnits({ db, stock }: StockAccess, id: string, items: readonly NamedItem[]): Promise<void> {
   return changeReservation(db, id, 'ship', async (tx) => {
     const lines = await openLines(tx, [id]);
     await lockStock(tx, lines);
@@ -118,6 +126,7 @@ async function assignItems(
 ): Promise<void> {
   const products = await findTracked(tx, [...new Set(items.map(({ sku }) => sku))]);
   const warehouses = new Map((await listWarehouses(tx)).map(({ id, code }) => [code, id]));
+  const ofEntries = new Map<LedgerEntry, { serials: string[]; lots: NamedLot[] }>();
   for (const { sku, location, ...named } of items) {
     const productId = products.find((product) => product.sku === sku)?.productId;
     const [entry, ...others] = entries.filter(
@@ -131,8 +140,13 @@ async function assignItems(
         : `Nothing of ${sku} leaves with this hold${location === undefined ? '' : ` from ${location}`}.`;
       throw new AppError('NOT_IN_PARCEL', detail, { sku });
     }
-    await assignUnits(tx, entry, named);
+    const all = ofEntries.get(entry) ?? { serials: [], lots: [] };
+    all.serials.push(...(named.serials ?? []));
+    all.lots.push(...(named.lots ?? []));
+    ofEntries.set(entry, all);
   }
+  // Several items may name units of the same line: together they are no more than what leaves, and none is named twice.
+  for (const [entry, named] of ofEntries) await assignUnits(tx, entry, named);
 }
 
 const REFUSALS: Readonly<Record<ReservationRefusal, string>> = {

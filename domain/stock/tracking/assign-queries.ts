@@ -159,6 +159,27 @@ export function selectKnownLots(
   );
 }
 
+/** Those of these lots of which units are on their way with a transfer, or out with an order: `free` is how many. */
+export function selectLotsOut(
+  on: Queryable,
+  productId: number,
+  by: { reference: string | null; orderId: string | null },
+  codes: readonly string[],
+): Promise<KnownLot[]> {
+  return many<KnownLot>(
+    on,
+    'tracking.lots_out',
+    `select min(l.id) as id, n.given as code, min(l.expires_on)::text as "expiresOn", 0 as held, false as expired,
+            -sum(m.quantity) as free
+     from unnest($3::text[]) as n (given) join lots l on l.master_id = find_lot($1, n.given)
+     join lot_movements m on m.lot_id = l.id
+       and (m.reference = $2 and m.kind in ('transfer_out', 'transfer_in') or m.order_id = $4 and m.kind in ('ship', 'return'))
+     where m.product_id = $1
+     group by n.given`,
+    [productId, by.reference, codes, by.orderId],
+  );
+}
+
 /** Of each lot, the units that went out with a parcel. */
 export function selectLotsOfParcel(
   on: Queryable,

@@ -2,6 +2,7 @@ import {
   execute,
   maybeOne,
   many,
+  one,
   type Queryable,
   type Transaction,
 } from '../../../platform/database/database';
@@ -26,6 +27,23 @@ export function selectTrackedProduct(on: Queryable, productId: number): Promise<
     on,
     'tracking.product',
     `select ${TRACKED} from products p where p.id = $1`,
+    [productId],
+  );
+}
+
+/** Units of a product that are nowhere on hand: between locations, with a return that is not inspected, and gone but still counted. */
+export function selectUnitsElsewhere(
+  on: Queryable,
+  productId: number,
+): Promise<{ inTransit: number; toInspect: number; short: number }> {
+  return one(
+    on,
+    'tracking.units_elsewhere',
+    `select (select coalesce(sum(open), 0)::float8 from transfers where product_id = $1 and status = 'in_transit') as "inTransit",
+       (select coalesce(sum(l.received - l.restocked - l.written_off), 0)::float8
+        from customer_return_lines l join customer_returns r on r.id = l.return_id
+        where l.product_id = $1 and r.status = 'received') as "toInspect",
+       (select coalesce(sum(open), 0)::float8 from stock_shortfalls where product_id = $1 and open > 0) as short`,
     [productId],
   );
 }

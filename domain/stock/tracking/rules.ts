@@ -136,3 +136,18 @@ export function lotFault(
   }
   return null;
 }
+
+/** Units of both, each lot once however it is written. */
+export function together(one: NamedUnits, other: NamedUnits): NamedUnits {
+  const units = new Map<string, number>();
+  const codes = new Map<string, string>();
+  for (const { code, quantity } of [...(one.lots ?? []), ...(other.lots ?? [])]) {
+    const key = codeKey(code);
+    codes.set(key, codes.get(key) ?? code);
+    units.set(key, (units.get(key) ?? 0) + quantity);
+  }
+  return {
+    serials: [...(one.serials ?? []), ...(other.serials ?? [])],
+    lots: [...units].map(([key, quantity]) => ({ code: codes.get(key) ?? key, quantity })),
+  };
+}
