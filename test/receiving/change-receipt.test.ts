@@ -163,6 +163,9 @@ describe('a correction', () => {
     await correct(id, { line: 1, lot: { code: 'L3', expiresOn: inDays(-3) }, quantity: 4 });
     expect(await lotsOf(shop.db, sku)).toEqual(['L3@AMS: 4']);
     expect(await levelsOf(shop.db, sku)).toEqual({ AMS: [4, 4] });
+    await expect(correct(id, { line: 1, lot: { code: 'l3', expiresOn: inDays(50) } })).rejects.toMatchObject({
+      code: 'LOT_EXPIRY_MISMATCH',
+    });
   });
 
   test('of units with serial numbers names them, and nothing else is corrected by it', async () => {

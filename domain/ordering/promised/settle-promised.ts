@@ -84,10 +84,10 @@ async function stopParcel(
   place: Place,
   { shipmentId, orderId }: { shipmentId: string; orderId: string },
 ): Promise<void> {
-  await beginStops(tx, orderId, { shipmentIds: [shipmentId], forCut: true });
-  await enqueue(tx, [{ topic: 'order.wake', key: orderId }]);
-  await appendEvents(tx, [eventOf(place, orderId, { outcome: 'parcel_stopped', shipmentId })]);
   await tell(tx, place, { orderId, outcome: 'parcel_stopped', shipmentId });
+  await enqueue(tx, [{ topic: 'order.wake', key: orderId }]);
+  await beginStops(tx, orderId, { shipmentIds: [shipmentId], forCut: true });
+  await appendEvents(tx, [eventOf(place, orderId, { outcome: 'parcel_stopped', shipmentId })]);
 }
 
 /** @returns units that the place still lacks */

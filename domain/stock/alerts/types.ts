@@ -37,8 +37,8 @@ export const WORK = {
   },
   hold_expired_lot: {
     advice:
-      'Units of this lot are past their last day of sale and may still be sold. Look at the lot and its stock.',
-    nextAttempt: 'within the hour, by the schedule stock-upkeep',
+      'Units of this lot are recalled or past their last day of sale, and may still be sold. Look at the lot and its stock.',
+    nextAttempt: 'within ten minutes, by the schedule stock-upkeep',
   },
   start_order_saga: {
     advice:

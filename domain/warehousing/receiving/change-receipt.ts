@@ -12,6 +12,7 @@ import type { LedgerEntry, StockKey, StockLevel } from '../../stock/ledger/types
 import { moveKnownLots } from '../../stock/tracking/lots';
 import { takeOutOfStock } from '../../stock/tracking/take-out';
 import { takeInSerials } from '../../stock/tracking/take-in-serials';
+import { codeKey } from '../../stock/tracking/rules';
 import type { LotMove, MovingEntry } from '../../stock/tracking/types';
 import { changeAverages, type CostChange } from '../costing/receipt-averages';
 import { takeFromHolds } from '../quality/take-from-holds';
@@ -144,7 +145,7 @@ async function moveUnits(
 ): Promise<LedgerEntry[]> {
   const { productId, sku } = before;
   const key: StockKey = { productId, warehouseId };
-  const sameLot = before.lotCode === after.lotCode;
+  const sameLot = codeKey(before.lotCode ?? '') === codeKey(after.lotCode ?? '');
   const leaves = sameLot ? Math.max(0, before.quantity - after.quantity) : before.quantity;
   const comes = sameLot ? Math.max(0, after.quantity - before.quantity) : after.quantity;
   const freed: LedgerEntry[] = [];
@@ -161,7 +162,12 @@ async function moveUnits(
     );
   }
   if (after.lotTracked && after.lotCode !== null && comes > 0) {
-    const move: LotMove = { ...key, code: after.lotCode, expiresOn: after.expiresOn, units: comes };
+    const move: LotMove = {
+      ...key,
+      code: after.lotCode,
+      expiresOn: sameLot ? null : after.expiresOn,
+      units: comes,
+    };
     await moveKnownLots(tx, [move], entry);
   }
   if (removed.length > 0) await takeOutOfStock(tx, { ...key, sku, serials: removed, entry });

@@ -65,7 +65,7 @@ export interface CorrectableLine {
 
 /** What is wrong with corrections, as a stable code and words. */
 export interface CorrectionFault {
-  code: 'NO_SUCH_LINE' | 'NOT_TRACKED' | 'SERIALS_REQUIRED';
+  code: 'NO_SUCH_LINE' | 'NOT_TRACKED' | 'SERIALS_REQUIRED' | 'LOT_EXPIRY_MISMATCH';
   detail: string;
   line: number;
 }
@@ -87,6 +87,14 @@ export function correctionFault(
     seen.add(line);
     const { sku } = kept;
     if (lot && !kept.lotTracked) return { code: 'NOT_TRACKED', detail: `${sku} is not kept by lot.`, line };
+    if (lot?.expiresOn !== undefined && isSameLot(lot.code, kept) && lot.expiresOn !== kept.expiresOn) {
+      const correctWith = `PUT /inventory/${encodeURIComponent(sku)}/lots/${encodeURIComponent(lot.code)}`;
+      return {
+        code: 'LOT_EXPIRY_MISMATCH',
+        detail: `A lot has one expiry date everywhere: correct it with ${correctWith}.`,
+        line,
+      };
+    }
     if (serials.length > 0 && !kept.serialised)
       return { code: 'NOT_TRACKED', detail: `${sku} has no serial numbers.`, line };
     const units = Math.abs((quantity ?? kept.quantity) - kept.quantity);
@@ -100,6 +108,10 @@ export function correctionFault(
     }
   }
   return null;
+}
+
+function isSameLot(code: string, { lotCode }: { lotCode: string | null }): boolean {
+  return lotCode !== null && codeKey(code) === codeKey(lotCode);
 }
 
 /** A line before and after it is changed, with the serial numbers that come to it and go from it. */
@@ -129,7 +141,7 @@ export function changedLines<Line extends CorrectableLine>(
       unitCostMinor: cost,
       currency: cost === null ? null : (before.currency ?? before.priceCurrency),
       lotCode: lot?.code ?? before.lotCode,
-      expiresOn: lot ? (lot.expiresOn ?? null) : before.expiresOn,
+      expiresOn: lot && !isSameLot(lot.code, before) ? (lot.expiresOn ?? null) : before.expiresOn,
       serials: [...before.serials.filter((serial) => !gone.has(codeKey(serial))), ...added],
     };
     return JSON.stringify(after) === JSON.stringify(before) ? [] : [{ before, after, added, removed }];
