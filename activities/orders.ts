@@ -10,6 +10,7 @@ import { tellOfFailingSteps, type FailingSteps } from '../domain/ordering/failin
 import { beginCharge, type BeginChargeRequest, type BeginChargeResult } from '../domain/ordering/pay';
 import { expireReservation, giveUpBackorders } from '../domain/ordering/expire';
 import { decideReviewByDeadline } from '../domain/ordering/review';
+import { settlePromisedOfOrder } from '../domain/ordering/promised/settle-promised';
 import { releaseStoppedShipments } from '../domain/ordering/release-stopped';
 import type { OrderReserver } from '../domain/ordering/order-reserver';
 import { existingProgress } from '../domain/ordering/progress';
@@ -97,7 +98,12 @@ export function createOrderActivities({
       decideReviewByDeadline: (orderId) => decideReviewByDeadline(db, { orderId, carrier }),
       settleAuthorizations: (orderId) => settleAuthorizations(db, orderId),
       actOnLapse: (orderId) => actOnLapse(db, { orderId, action: lapseAction }),
-      releaseStoppedShipments: (request) => releaseStoppedShipments(db, request),
+      async releaseStoppedShipments(request) {
+        await releaseStoppedShipments(db, request);
+        // What was stopped since its units are blocked can be moved or cut now.
+        await settlePromisedOfOrder(db, request.orderId);
+        return existingProgress(db, request.orderId);
+      },
       tellOfFailingSteps: (request) => tellOfFailingSteps(db, request),
     },
     PERMANENT,

@@ -2,7 +2,13 @@ import { Context } from '@temporalio/activity';
 import { forgetSettledBookings } from '../domain/fulfilment/book';
 import { forgetSettledUpdates } from '../domain/fulfilment/carrier-updates';
 import { forgetSettledDeliveries } from '../domain/stock/alerts/failed-work';
-import { holdExpiredLots } from '../domain/warehousing/quality/put-on-hold';
+import { stock } from '../domain/ordering/backorders/stock-with-backorders';
+import { settleAllPromised } from '../domain/ordering/promised/settle-promised';
+import {
+  holdBlockedLots,
+  releaseUnblocked,
+  tellOfNearExpiry,
+} from '../domain/warehousing/quality/blocked-lots';
 import { expireReturn, readReturnProgress } from '../domain/warehousing/returns/end';
 import type { ReturnProgress } from '../domain/warehousing/returns/types';
 import type { Database } from '../platform/database/database';
@@ -15,7 +21,10 @@ export interface WarehousingActivities {
   expireReturn(returnId: string): Promise<ReturnProgress>;
   /** Resolves the alerts of failed work of which nothing is left to do and which nothing else would resolve. */
   forgetSettledWork(): Promise<void>;
-  /** Puts what is left of expired lots on quality hold; returns the units. */
+  /**
+   * Puts what is left of expired and recalled lots on quality hold, settles with those to whom it was promised, and tells of lots that
+   * expire soon; returns the units that were put on hold.
+   */
   holdExpiredLots(): Promise<{ units: number }>;
 }
 
@@ -31,7 +40,12 @@ export function createWarehousingActivities({ db }: { db: Database }): Warehousi
       },
       async holdExpiredLots() {
         const context = Context.current();
-        return { units: await holdExpiredLots(db, () => context.heartbeat()) };
+        const beat = () => context.heartbeat();
+        const units = await holdBlockedLots(db, beat);
+        await releaseUnblocked({ db, stock }, beat);
+        await settleAllPromised(db, beat);
+        await tellOfNearExpiry(db, beat);
+        return { units };
       },
     },
     new Set(['NOT_FOUND']),

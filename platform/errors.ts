@@ -137,6 +137,10 @@ const CONSTRAINT_ERRORS: Readonly<Record<string, { code: string; message: string
     code: 'DUPLICATE_SERIAL',
     message: 'The product already has one of these serial numbers.',
   },
+  lots_cover_on_hand: {
+    code: 'LOT_BLOCKED',
+    message: 'Too few units may leave: the others are recalled, on hold or have expired.',
+  },
   ledger_keys_pkey: { code: 'ALREADY_APPLIED', message: 'This effect is already in the ledger.' },
   payments_one_in_flight: {
     code: 'PAYMENT_IN_PROGRESS',

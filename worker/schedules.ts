@@ -61,9 +61,11 @@ export const SCHEDULES: Readonly<Record<string, Scheduled>> = {
   },
   'stock-upkeep': {
     workflowType: 'stockUpkeep',
-    spec: () => every(3_600),
+    // Ten seconds after midnight UTC, when lots expire: PostgreSQL's clock may be a little behind.
+    spec: () => ({ intervals: [{ every: 600_000, offset: 10_000 }] }),
     catchupWindow: '1 hour',
-    summary: 'Takes expired lots out of sale; removes uploads that broke off',
+    summary:
+      'Takes expired and recalled lots out of sale, tells of those that expire soon; removes uploads that broke off',
   },
 };
 

@@ -74,6 +74,10 @@ export const PROBLEMS = {
   DUPLICATE_SERIAL: { status: 409, title: 'The product already has this serial number' },
   SERIAL_NOT_THERE: { status: 409, title: 'A serial number is not there' },
   SERIAL_PACKED: { status: 409, title: 'A serial number is packed for another parcel' },
+  RECEIPT_REVERSED: { status: 409, title: 'The receipt was taken back' },
+  UNITS_HAVE_LEFT: { status: 409, title: 'The units are not there any more' },
+  SERIAL_BLOCKED: { status: 409, title: 'A serial number is on quality hold' },
+  LOT_BLOCKED: { status: 409, title: 'The lot is on hold, recalled or has expired' },
   LOT_SHORT: { status: 409, title: 'The lot has less than that' },
   PARCEL_STOPPED: { status: 409, title: 'The parcel will not leave' },
   PRODUCT_HAS_STOCK: { status: 409, title: 'The product has stock' },
@@ -104,6 +108,8 @@ export const PROBLEMS = {
   UNKNOWN_CATEGORY: { status: 422, title: 'The category is not known' },
   UNKNOWN_LOT: { status: 422, title: 'The lot is not known' },
   CURRENCY_MISMATCH: { status: 422, title: 'The costs of one product have one currency' },
+  NO_SUCH_LINE: { status: 422, title: 'There is no such line' },
+  UNITS_NAMED_TWICE: { status: 422, title: 'A unit is named twice' },
   LOT_REQUIRED: { status: 422, title: 'The product is kept by lot' },
   LOT_EXPIRY_MISMATCH: { status: 422, title: 'The lot is known with another expiry date' },
   SERIALS_REQUIRED: { status: 422, title: 'Each unit of the product needs a serial number' },
@@ -135,9 +141,12 @@ export const NAMING_PROBLEMS = [
   'NOT_TRACKED',
   'TOO_MANY_UNITS_NAMED',
   'SERIAL_NOT_THERE',
+  'UNITS_NAMED_TWICE',
   'SERIAL_PACKED',
+  'SERIAL_BLOCKED',
   'UNKNOWN_LOT',
   'LOT_SHORT',
+  'LOT_BLOCKED',
 ] as const satisfies readonly ProblemCode[];
 
 /** RFC 9457, with Holdfast's own members. */

@@ -1,5 +1,7 @@
 import { z } from 'zod';
 import { listQualityHolds, readQualityHold } from '../../domain/warehousing/quality/holds';
+import { settlePromised } from '../../domain/ordering/promised/settle-promised';
+import { findStockKey } from '../../domain/stock/ledger/stock-ledger';
 import { putOnHold } from '../../domain/warehousing/quality/put-on-hold';
 import { releaseFromHold, writeOffHold } from '../../domain/warehousing/quality/end-hold';
 import type { QualityHoldView, QualityDecision } from '../../domain/warehousing/quality/types';
@@ -15,7 +17,6 @@ import {
   qualityHold,
   qualityHoldPage,
   qualityHoldStatus,
-  qualityDecision,
   qualityWriteOff,
 } from '../schemas/quality';
 import { documentQuery } from '../schemas/warehousing';
@@ -30,7 +31,7 @@ export function qualityHoldRoutes(context: ApiContext): Route[] {
   function holdAction(
     word: string,
     summary: string,
-    docs: { body: typeof qualityDecision | typeof qualityWriteOff; problems: readonly ProblemCode[] },
+    docs: { body: typeof qualityWriteOff; problems: readonly ProblemCode[] },
     end: (request: QualityDecision) => Promise<QualityHoldView>,
   ): Route {
     return route(
@@ -72,7 +73,11 @@ export function qualityHoldRoutes(context: ApiContext): Route[] {
         methods: ['post'],
         path: `${API_BASE}/inventory/{sku}/quality-hold`,
         tag: TAG,
-        summary: 'Take available units out of sale',
+        summary: 'Take units out of sale',
+        description:
+          'Available units; of a lot, and of named serial numbers, also promised ones. Whoever they are promised to gets others, from ' +
+          'another warehouse if need be, or is cut: what is not paid for first, booked parcels last. `awaited` of the hold tells what is ' +
+          'still promised.',
         keyed: true,
         params: skuParams,
         body: newQualityHold,
@@ -83,6 +88,10 @@ export function qualityHoldRoutes(context: ApiContext): Route[] {
           'UNKNOWN_LOT',
           'LOT_REQUIRED',
           'NOT_TRACKED',
+          'SERIALS_REQUIRED',
+          'SERIAL_NOT_THERE',
+          'SERIAL_BLOCKED',
+          'UNITS_NAMED_TWICE',
           'VALIDATION_FAILED',
           'IDEMPOTENCY_KEY_REUSED',
           'IDEMPOTENCY_IN_FLIGHT',
@@ -94,7 +103,9 @@ export function qualityHoldRoutes(context: ApiContext): Route[] {
           const made = await putOnHold(db, wanted).catch(
             asNotFound('UNKNOWN_SKU', 'There is no such product.'),
           );
-          return { status: 201, body: made, headers: { location: `${PATH}/${made.id}` } };
+          await settlePromised(db, await findStockKey(db, wanted));
+          const settled = (await readQualityHold(db, made.id)) ?? made;
+          return { status: 201, body: settled, headers: { location: `${PATH}/${made.id}` } };
         }),
     ),
     route(
@@ -130,15 +141,24 @@ export function qualityHoldRoutes(context: ApiContext): Route[] {
         return okOrNotFound(await readQualityHold(db, params.id), 'There is no such quality hold.');
       },
     ),
-    holdAction('release', 'Give units back to sale', { body: qualityDecision, problems: [] }, (wanted) =>
-      releaseFromHold(context, wanted),
+    holdAction(
+      'release',
+      'Give units back to sale',
+      { body: qualityWriteOff, problems: ['LOT_BLOCKED', 'SERIAL_NOT_THERE'] },
+      (wanted) => releaseFromHold(context, wanted),
     ),
     holdAction(
       'write-off',
       'Take units off the stock for good',
       {
         body: qualityWriteOff,
-        problems: ['NOT_TRACKED', 'TOO_MANY_UNITS_NAMED', 'SERIAL_NOT_THERE', 'SERIAL_PACKED'],
+        problems: [
+          'NOT_TRACKED',
+          'TOO_MANY_UNITS_NAMED',
+          'UNITS_NAMED_TWICE',
+          'SERIAL_NOT_THERE',
+          'SERIAL_PACKED',
+        ],
       },
       (wanted) => writeOffHold(context, wanted),
     ),

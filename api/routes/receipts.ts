@@ -1,13 +1,21 @@
 import { z } from 'zod';
+import { correctReceipt, reverseReceipt } from '../../domain/warehousing/receiving/change-receipt';
 import { receiveGoods } from '../../domain/warehousing/receiving/receive';
 import { listReceipts, readReceipt } from '../../domain/warehousing/receiving/receipts';
 import { okPage } from '../http/pages';
 import { API_BASE } from '../http/paths';
-import { okOrNotFound } from '../http/response';
+import { ok, okOrNotFound } from '../http/response';
 import { route, type Route } from '../http/route';
 import { runOnce } from '../idempotency/run-once';
 import { idParams, line, sku, warehouseCode } from '../schemas/common';
-import { documentQuery, newReceipt, receipt, receiptPage } from '../schemas/warehousing';
+import {
+  documentQuery,
+  newReceipt,
+  receipt,
+  receiptCorrection,
+  receiptPage,
+  receiptReversal,
+} from '../schemas/warehousing';
 import type { ApiContext } from '../services/context';
 
 const TAG = 'Receipts';
@@ -81,6 +89,65 @@ export function receiptRoutes(context: ApiContext): Route[] {
       async ({ params }) => {
         return okOrNotFound(await readReceipt(db, params.id), 'There is no such receipt.');
       },
+    ),
+    route(
+      {
+        methods: ['post'],
+        path: `${API_BASE}/receipts/{id}/reverse`,
+        tag: TAG,
+        summary: 'Take a receipt back as a whole',
+        description:
+          'As if it had never come: stock, ledger, lots, serial numbers, average cost. Its reference is free for a better one.',
+        keyed: true,
+        params: idParams,
+        body: receiptReversal,
+        responses: { 200: { description: 'The receipt afterwards', schema: receipt } },
+        problems: [
+          'RECEIPT_REVERSED',
+          'UNITS_HAVE_LEFT',
+          'VALIDATION_FAILED',
+          'IDEMPOTENCY_KEY_REUSED',
+          'IDEMPOTENCY_IN_FLIGHT',
+        ],
+      },
+      (call) =>
+        runOnce(context, call, `POST /receipts/${call.params.id}/reverse`, async (changeId) => {
+          const change = { receiptId: call.params.id, changeId, ...call.body, actor: call.caller };
+          return ok(await reverseReceipt(context, change));
+        }),
+    ),
+    route(
+      {
+        methods: ['post'],
+        path: `${API_BASE}/receipts/{id}/correct`,
+        tag: TAG,
+        summary: 'Correct quantities, costs or lots of a receipt',
+        description: 'Units that did not come, or came in another lot, must still be there and free.',
+        keyed: true,
+        params: idParams,
+        body: receiptCorrection,
+        responses: { 200: { description: 'The receipt afterwards', schema: receipt } },
+        problems: [
+          'RECEIPT_REVERSED',
+          'UNITS_HAVE_LEFT',
+          'NO_SUCH_LINE',
+          'NOT_TRACKED',
+          'SERIALS_REQUIRED',
+          'LOT_EXPIRY_MISMATCH',
+          'DUPLICATE_SERIAL',
+          'CURRENCY_MISMATCH',
+          'QUANTITY_OVERFLOW',
+          'VALIDATION_FAILED',
+          'IDEMPOTENCY_KEY_REUSED',
+          'IDEMPOTENCY_IN_FLIGHT',
+        ],
+      },
+      (call) =>
+        runOnce(context, call, `POST /receipts/${call.params.id}/correct`, async (changeId) => {
+          const { lines: corrections, reason } = call.body;
+          const change = { receiptId: call.params.id, changeId, reason, corrections, actor: call.caller };
+          return ok(await correctReceipt(context, change));
+        }),
     ),
   ];
 }

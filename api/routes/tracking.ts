@@ -1,5 +1,9 @@
 import { z } from 'zod';
 import { readTracking, setTracking } from '../../domain/stock/tracking/set-tracking';
+import { settlePromised } from '../../domain/ordering/promised/settle-promised';
+import { readLot } from '../../domain/stock/tracking/lot-masters';
+import type { LotMasterView } from '../../domain/stock/tracking/types';
+import { correctLotExpiry, placesOf, recallLot } from '../../domain/warehousing/quality/blocked-lots';
 import { listLotMovements, listLots, listSerials, readSerial } from '../../domain/stock/tracking/views';
 import { cursorOf } from '../http/cursor';
 import { okPage } from '../http/pages';
@@ -7,9 +11,12 @@ import { API_BASE } from '../http/paths';
 import { notFound } from '../http/problems';
 import { ok, okOrNotFound } from '../http/response';
 import { route, type Route } from '../http/route';
-import { line, pageQuery, skuParams, warehouseCode } from '../schemas/common';
+import { pageQuery, skuParams, unitCode, warehouseCode } from '../schemas/common';
 import {
+  lotCorrection,
+  lotMaster,
   lotMovementPage,
+  lotRecall,
   lots,
   serialHistory,
   serialPage,
@@ -65,8 +72,73 @@ function trackingChoice({ db }: ApiContext): Route[] {
   ];
 }
 
-function lotRoutes({ db }: ApiContext): Route[] {
+const NO_LOT = 'There is no such lot.';
+
+function lotRoutes(context: ApiContext): Route[] {
+  const { db } = context;
+  const path = `${API_BASE}/inventory/{sku}/lots/{lot}`;
+  const params = skuParams.extend({ lot: unitCode });
+  const responses = { 200: { description: 'The lot', schema: lotMaster } };
+
+  /** What is promised of the lot is settled with the change. */
+  async function changed(change: { sku: string; lot: string }, make: () => Promise<LotMasterView>) {
+    if (!(await readLot(db, change.sku, change.lot))) throw notFound(NO_LOT);
+    await make();
+    for (const key of await placesOf(db, change)) await settlePromised(db, key);
+    return okOrNotFound(await readLot(db, change.sku, change.lot), NO_LOT);
+  }
+
+  function recallRoute(word: 'recall' | 'end-recall', summary: string, description: string): Route {
+    return route(
+      {
+        methods: ['post'],
+        path: `${path}/${word}`,
+        tag: TAG,
+        summary,
+        description,
+        params,
+        body: lotRecall,
+        responses,
+        problems: ['VALIDATION_FAILED'],
+      },
+      ({ params: lot, body, caller: actor }) => {
+        const change = { ...lot, ...body, actor, recalled: word === 'recall' };
+        return changed(change, () => recallLot(context, change));
+      },
+    );
+  }
+
   return [
+    route(
+      { methods: ['get'], path, tag: TAG, summary: 'A lot, wherever it is', params, responses },
+      async ({ params: { sku, lot } }) => okOrNotFound(await readLot(db, sku, lot), NO_LOT),
+    ),
+    route(
+      {
+        methods: ['put'],
+        path,
+        tag: TAG,
+        summary: 'Correct the expiry date of a lot',
+        description:
+          'At every location at once. What was on hold because it had expired is on sale again; what has expired by the new date is put ' +
+          'on hold. Safe to repeat.',
+        params,
+        body: lotCorrection,
+        responses,
+        problems: ['VALIDATION_FAILED'],
+      },
+      ({ params: lot, body, caller: actor }) => {
+        const change = { ...lot, ...body, actor };
+        return changed(change, () => correctLotExpiry(context, change));
+      },
+    ),
+    recallRoute(
+      'recall',
+      'Recall a lot',
+      'Everything of it is put on quality hold, at every location, and whatever of it comes in later. Whoever units are promised to gets ' +
+        'others or is cut. Safe to repeat.',
+    ),
+    recallRoute('end-recall', 'End the recall of a lot', 'What is on hold because of it is on sale again.'),
     route(
       {
         methods: ['get'],
@@ -89,13 +161,13 @@ function lotRoutes({ db }: ApiContext): Route[] {
         path: `${API_BASE}/inventory/{sku}/lots/{lot}/movements`,
         tag: TAG,
         summary: 'What became of a lot: what a recall asks',
-        params: skuParams.extend({ lot: line(100) }),
+        params,
         query: z.object(positionQuery),
         responses: { 200: { description: 'A page, oldest first', schema: lotMovementPage } },
         problems: ['VALIDATION_FAILED'],
       },
-      async ({ params, query: { cursor, ...page } }) => {
-        const lot = { sku: params.sku, code: params.lot };
+      async ({ params: given, query: { cursor, ...page } }) => {
+        const lot = { sku: given.sku, code: given.lot };
         return okPage(byId(await listLotMovements(db, lot, { ...page, after: cursor?.id })));
       },
     ),
@@ -129,7 +201,7 @@ function serialRoutes({ db }: ApiContext): Route[] {
         path: `${API_BASE}/serials/{serial}`,
         tag: TAG,
         summary: 'Where a serial number is, and what became of it',
-        params: z.object({ serial: line(100) }),
+        params: z.object({ serial: unitCode }),
         responses: { 200: { description: 'The unit of each product that has it', schema: serialHistory } },
       },
       async ({ params }) => {

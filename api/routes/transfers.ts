@@ -137,6 +137,7 @@ export function transferRoutes(context: ApiContext): Route[] {
           'TRANSFER_NOT_OPEN',
           'OVER_RECEIPT',
           'QUANTITY_OVERFLOW',
+          ...NAMING_PROBLEMS,
           'IDEMPOTENCY_IN_FLIGHT',
           'IDEMPOTENCY_KEY_REUSED',
           'VALIDATION_FAILED',
@@ -148,8 +149,18 @@ export function transferRoutes(context: ApiContext): Route[] {
           context,
           call,
           `POST /transfers/${params.id}/receive`,
-          async (receiptId) =>
-            ok(await receiveTransfer(context, { ...body, transferId: params.id, receiptId, actor: caller })),
+          async (receiptId) => {
+            const { serials, lots, lostSerials, lostLots, ...rest } = body ?? {};
+            const receipt = {
+              ...rest,
+              named: { serials, lots },
+              namedLost: { serials: lostSerials, lots: lostLots },
+              transferId: params.id,
+              receiptId,
+              actor: caller,
+            };
+            return ok(await receiveTransfer(context, receipt));
+          },
           idForKey(call, 'transfer-receipt', params.id),
         );
       },

@@ -12,6 +12,14 @@ export function line(max: number) {
     .refine((text) => !UNFIT.test(text), 'must not contain control characters');
 }
 
+/** Code of a lot, or a serial number: without the blanks around it. */
+export const unitCode = z
+  .string()
+  .trim()
+  .min(1)
+  .max(100)
+  .refine((text) => !UNFIT.test(text), 'must not contain control characters');
+
 export const sku = line(100).meta({ description: 'Stock keeping unit', examples: ['LAPTOP-001'] });
 export const warehouseCode = line(50).meta({ description: 'Code of a warehouse', examples: ['AMS'] });
 export const uuid = z.uuid().toLowerCase();

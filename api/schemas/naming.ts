@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { count, date, line, MAX_UNITS, sku, uuid, warehouseCode } from './common';
+import { codeKey } from '../../domain/stock/tracking/rules';
+import { count, date, MAX_UNITS, sku, unitCode, uuid, warehouseCode } from './common';
 import { shipmentStatus } from './orders';
 
 const MAX_NAMED = 10_000;
@@ -11,14 +12,14 @@ function eachOnce<Item>(what: string, items: z.ZodType<Item[]>, name: (item: Ite
 }
 
 /** Serial numbers that somebody read off the units. */
-export const namedSerials = eachOnce('number', z.array(line(100)).max(MAX_NAMED), (serial) => serial)
+export const namedSerials = eachOnce('number', z.array(unitCode).max(MAX_NAMED), codeKey)
   .optional()
   .meta({ description: 'Serial numbers of these units; the others are chosen by rule' });
 
-const namedLot = z.strictObject({ code: line(100), quantity: z.int().min(1).max(MAX_UNITS) });
+const namedLot = z.strictObject({ code: unitCode, quantity: z.int().min(1).max(MAX_UNITS) });
 
 /** Lots that somebody read off the units that leave. */
-export const namedLots = eachOnce('lot', z.array(namedLot).max(MAX_NAMED), ({ code }) => code)
+export const namedLots = eachOnce('lot', z.array(namedLot).max(MAX_NAMED), ({ code }) => codeKey(code))
   .optional()
   .meta({ description: 'Lots of these units; the others are chosen by rule: first expired, first out' });
 
@@ -26,7 +27,7 @@ export const namedLots = eachOnce('lot', z.array(namedLot).max(MAX_NAMED), ({ co
 export const foundLots = eachOnce(
   'lot',
   z.array(namedLot.extend({ expiresOn: date.optional() })).max(MAX_NAMED),
-  ({ code }) => code,
+  ({ code }) => codeKey(code),
 )
   .optional()
   .meta({ description: 'Lots of these units. `expiresOn`: of a new lot that comes in' });

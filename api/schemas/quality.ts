@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { count, line, pageOf, time, uuid, warehouseCode } from './common';
+import { HOLD_CAUSES } from '../../domain/warehousing/quality/types';
+import { count, line, pageOf, unitCode, time, uuid, warehouseCode } from './common';
 import { namedSerials } from './naming';
 import { units } from './warehousing';
 
@@ -8,17 +9,17 @@ export const newQualityHold = z
     location: warehouseCode,
     quantity: units,
     reason: line(200),
-    lot: line(100).optional().meta({ description: 'Needed where the product is kept by lot' }),
+    lot: unitCode.optional().meta({ description: 'Needed where the product is kept by lot' }),
+    serials: namedSerials.meta({ description: 'Which units these are: as many as `quantity`' }),
   })
   .meta({ id: 'NewQualityHold' });
 
-export const qualityDecision = z
-  .strictObject({ quantity: units.optional().meta({ description: 'Default: all that is still on hold' }) })
+export const qualityWriteOff = z
+  .strictObject({
+    quantity: units.optional().meta({ description: 'Default: all that is still on hold' }),
+    serials: namedSerials,
+  })
   .meta({ id: 'QualityDecision' });
-
-export const qualityWriteOff = qualityDecision
-  .extend({ serials: namedSerials })
-  .meta({ id: 'QualityWriteOff' });
 
 export const qualityHoldStatus = z.enum(['open', 'closed']);
 
@@ -31,8 +32,12 @@ export const qualityHold = z
     status: qualityHoldStatus,
     quantity: count,
     open: count.meta({ description: 'Still on hold' }),
+    awaited: count.meta({ description: 'Of `open`, promised to somebody: taken as soon as they are free' }),
     released: count,
     writtenOff: count,
+    gone: count.meta({ description: 'Left with a parcel all the same' }),
+    cause: z.enum(HOLD_CAUSES).meta({ description: 'expired, recalled: because of its lot' }),
+    serials: z.array(z.string()).meta({ description: 'Serial numbers on this hold' }),
     reason: z.string(),
     actor: z.string(),
     createdAt: time,

@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { RETURN_REFUNDS, RETURN_STATUSES } from '../../domain/warehousing/returns/types';
+import { twiceFault } from '../../domain/stock/tracking/rules';
 import { count, line, MAX_UNITS, money, pageOf, sku, time, uuid, warehouseCode } from './common';
-import { namedSerials } from './naming';
+import { namedLots, namedSerials } from './naming';
 import { units } from './warehousing';
 
 const MAX_ITEMS = 100;
@@ -60,6 +61,8 @@ export const inspection = z
           writeOff: part.meta({ description: 'Units that are given up' }),
           serials: namedSerials,
           writeOffSerials: namedSerials,
+          lots: namedLots,
+          writeOffLots: namedLots,
           refundQuantity: z.int().min(0).max(MAX_UNITS).optional().meta({
             description:
               'For how many of both money goes back; unless given all, or none where the return was authorised without',
@@ -80,7 +83,7 @@ export const inspection = z
         })
         .refine(
           ({ serials = [], writeOffSerials = [] }) =>
-            !writeOffSerials.some((serial) => serials.includes(serial)),
+            twiceFault('', { serials: [...serials, ...writeOffSerials] }) === null,
           { message: 'must not name a number that is restocked', path: ['writeOffSerials'] },
         )
         .refine((given) => given.restock + given.writeOff > 0, {

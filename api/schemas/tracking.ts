@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { SERIAL_STATUSES } from '../../domain/stock/tracking/types';
-import { count, pageOf, time, uuid } from './common';
+import { LOT_CHANGES, SERIAL_STATUSES } from '../../domain/stock/tracking/types';
+import { count, date, line, pageOf, time, uuid } from './common';
 
 export const trackingBody = z
   .strictObject({
@@ -29,6 +29,41 @@ export const lots = z
   })
   .meta({ id: 'Lots', description: 'In the order in which they are taken' });
 
+export const lotCorrection = z
+  .object({
+    expiresOn: date
+      .nullable()
+      .meta({ description: 'The last day on which it may be sold; null: it does not expire' }),
+    reason: line(200),
+  })
+  .meta({ id: 'LotCorrection' });
+
+export const lotRecall = z.object({ reason: line(200) }).meta({ id: 'LotRecall' });
+
+export const lotMaster = z
+  .object({
+    sku: z.string(),
+    code: z.string().meta({ description: 'As it was first given' }),
+    expiresOn: z.string().nullable().meta({ description: 'The last day on which it may be sold' }),
+    expired: z.boolean(),
+    recall: z.object({ at: time, reason: z.string(), by: z.string() }).nullable(),
+    quantity: count.meta({ description: 'Of all locations' }),
+    held: count.meta({ description: 'Of quantity, on quality hold' }),
+    changes: z
+      .array(
+        z.object({
+          at: time,
+          change: z.enum(LOT_CHANGES),
+          before: z.string().nullable(),
+          after: z.string().nullable(),
+          reason: z.string(),
+          actor: z.string(),
+        }),
+      )
+      .meta({ description: 'What was changed by hand, oldest first; before and after: the expiry' }),
+  })
+  .meta({ id: 'Lot' });
+
 export const lotMovementPage = pageOf(
   'LotMovementPage',
   z.object({
@@ -36,6 +71,7 @@ export const lotMovementPage = pageOf(
     warehouse: z.string(),
     kind: z.string(),
     quantity: count,
+    blocked: z.boolean().meta({ description: 'It was recalled, on hold or past its last day when it left' }),
     orderId: uuid.nullable(),
     reference: z.string().nullable(),
   }),

@@ -67,6 +67,10 @@ export const transferReceipt = z
   .strictObject({
     quantity: units.optional().meta({ description: 'Units that arrived; all that are open unless given' }),
     lost: units.optional().meta({ description: 'Units that will not arrive' }),
+    serials: namedSerials,
+    lots: namedLots,
+    lostSerials: namedSerials,
+    lostLots: namedLots,
     reason: line(200).optional(),
   })
   .meta({ id: 'TransferReceipt' });

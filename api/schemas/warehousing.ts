@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { RECEIPT_CHANGES } from '../../domain/warehousing/receiving/types';
 import { cursorOf } from '../http/cursor';
 import {
   count,
@@ -12,6 +13,7 @@ import {
   pageQuery,
   sku,
   time,
+  unitCode,
   uuid,
   warehouseCode,
 } from './common';
@@ -37,11 +39,11 @@ const receiptLine = z
     }),
     currency: isoCurrency.optional().meta({ description: "ISO 4217; the product's own unless given" }),
     lot: z
-      .strictObject({ code: line(100), expiresOn: date.optional() })
+      .strictObject({ code: unitCode, expiresOn: date.optional() })
       .optional()
       .meta({ description: 'Needed where the product is kept by lot' }),
     serials: z
-      .array(line(100))
+      .array(unitCode)
       .max(MAX_SERIALS)
       .optional()
       .meta({ description: 'One for each unit, where the product has serial numbers' }),
@@ -59,6 +61,12 @@ export const newReceipt = z
     lines: z.array(receiptLine).min(1).max(MAX_LINES),
   })
   .meta({ id: 'NewReceipt' });
+
+const lineState = z.object({
+  quantity: count,
+  unitCostMinor: money.nullable(),
+  lot: z.object({ code: z.string(), expiresOn: z.string().nullable() }).nullable(),
+});
 
 export const receipt = z
   .object({
@@ -78,7 +86,45 @@ export const receipt = z
     ),
     actor: z.string(),
     receivedAt: time,
+    reversedAt: time.nullable().meta({ description: 'When all of it was taken back' }),
+    changes: z
+      .array(
+        z.object({
+          id: uuid,
+          kind: z.enum(RECEIPT_CHANGES),
+          reason: z.string(),
+          actor: z.string(),
+          at: time,
+          lines: z.array(z.object({ line: count, before: lineState, after: lineState })),
+        }),
+      )
+      .meta({
+        description: 'Documents that changed it, oldest first. `lines` of the receipt are as they count now',
+      }),
   })
   .meta({ id: 'Receipt' });
+
+export const receiptReversal = z.object({ reason: line(200) }).meta({ id: 'ReceiptReversal' });
+
+export const receiptCorrection = z
+  .object({
+    reason: line(200),
+    lines: z
+      .array(
+        z.object({
+          line: z.int().min(1).max(MAX_LINES).meta({ description: 'Its number in the receipt, from 1' }),
+          quantity: z.int().min(0).max(MAX_UNITS).optional().meta({ description: 'Units that came' }),
+          unitCostMinor: z.int().min(0).max(Number.MAX_SAFE_INTEGER).nullable().optional(),
+          lot: z.object({ code: unitCode, expiresOn: date.optional() }).optional(),
+          serials: z.array(unitCode).max(MAX_SERIALS).optional().meta({
+            description:
+              'Of a product with serial numbers: those that came in addition, or those that did not come',
+          }),
+        }),
+      )
+      .min(1)
+      .max(MAX_LINES),
+  })
+  .meta({ id: 'ReceiptCorrection', description: 'What is absent of a line stays' });
 
 export const receiptPage = pageOf('ReceiptPage', receipt);

@@ -10,6 +10,7 @@ import {
   type OpenLine,
 } from '../stock/reservations/reservations';
 import { countAsGone, lockStock, type StockLedger } from '../stock/ledger/stock-ledger';
+import { blockedUnitsOf } from '../stock/tracking/packing';
 import { raiseAttention } from '../orders/attention';
 import { writeOrderEffects, type OrderEffects } from '../orders/effects';
 import type { NewEvent, UnitMove } from '../orders/types';
@@ -47,7 +48,8 @@ export interface UpdateOutcome {
  * shipment; after pick-up it only goes into the history.
  *
  * A shipment that was voided or has failed and is picked up all the same stays as it is, since its money goes back. Its goods
- * are counted as gone, once, and an alert names its order.
+ * are counted as gone, once, and an alert names its order. So does one for units that were recalled, on quality hold or expired: they
+ * have left all the same.
  */
 export async function applyCarrierEvents(
   { db, stock }: { db: Database; stock: StockLedger<OrderEffects> },
@@ -291,6 +293,7 @@ async function writeOutcome(
       actor: `carrier:${carrier}`,
     })),
   );
+  await raiseBlockedLeft(tx, carrier, [...left, ...outcome.leftAfterStop]);
   await closeLines(
     tx,
     shipped.map(({ line }) => line),
@@ -369,6 +372,45 @@ async function recordLeftAfterStop(
           short: contents.reduce((sum, item) => sum + item.short, 0),
         },
       };
+    }),
+  );
+}
+
+/** What has left has left: that units of it were blocked is told, once for each parcel. */
+async function raiseBlockedLeft(
+  tx: Transaction,
+  carrier: string,
+  shipments: readonly ShipmentRow[],
+): Promise<void> {
+  if (shipments.length === 0) return;
+  const blocked = await blockedUnitsOf(
+    tx,
+    shipments.map(({ shipmentId }) => shipmentId),
+  );
+  await raiseAttention(
+    tx,
+    shipments.flatMap(({ shipmentId, orderId, warehouse, trackingNumber }) => {
+      const items = blocked.filter((item) => item.shipmentId === shipmentId);
+      if (items.length === 0) return [];
+      const units = items.reduce((sum, { quantity }) => sum + quantity, 0);
+      const named = items.map(({ sku, lot, serial }) => `${sku} ${lot ?? serial ?? ''}`.trim()).join(', ');
+      return [
+        {
+          orderId,
+          kind: 'blocked_left' as const,
+          about: shipmentId,
+          why: `${carrier} picked up ${units} blocked units (${named}) of order ${orderId} at ${warehouse}.`,
+          details: {
+            severity: 'critical',
+            shipmentId,
+            warehouse,
+            carrier,
+            trackingNumber,
+            units,
+            items: items.map(({ shipmentId: _, ...item }) => item),
+          },
+        },
+      ];
     }),
   );
 }

@@ -12,7 +12,7 @@ import {
 } from '../stock/tracking/packing';
 import { refuse } from '../stock/tracking/assign-units';
 import { namingFault } from '../stock/tracking/rules';
-import type { NamedUnits, NamedProduct } from '../stock/tracking/types';
+import type { NamedLot, NamedUnits, NamedProduct } from '../stock/tracking/types';
 import { lockShipments, selectParcel, type Parcel } from './queries';
 import { hasLeft, mayStillLeave } from './rules';
 import type { ShipmentStatus } from './types';
@@ -51,7 +51,7 @@ export async function readParcelUnits(on: Queryable, shipmentId: string): Promis
  * named is chosen by rule: first expired, first out; the oldest numbers.
  *
  * @throws NOT_FOUND; PARCEL_STOPPED when it will not leave; NOT_IN_PARCEL; NOT_TRACKED, TOO_MANY_UNITS_NAMED, SERIAL_NOT_THERE, SERIAL_PACKED,
- * UNKNOWN_LOT, LOT_SHORT
+ * UNKNOWN_LOT, LOT_SHORT, LOT_BLOCKED, SERIAL_BLOCKED, UNITS_NAMED_TWICE
  */
 export function nameParcelUnits(
   db: Database,
@@ -77,7 +77,7 @@ export function nameParcelUnits(
     }
 
     const packed: PackedUnit[] = [];
-    for (const { sku, ...named } of request.items) {
+    for (const { sku, ...named } of foldBySku(request.items)) {
       const item = parcel.items.find((candidate) => candidate.sku === sku);
       if (!item) throw new AppError('NOT_IN_PARCEL', `There is nothing of ${sku} in this parcel.`, { sku });
       refuse(namingFault(item, item.quantity, named));
@@ -89,6 +89,18 @@ export function nameParcelUnits(
     if (!units) throw new Error('a shipment disappeared');
     return units;
   });
+}
+
+/** Several items may name units of the same product: they are looked at together. */
+function foldBySku(items: readonly (NamedUnits & { sku: string })[]) {
+  const bySku = new Map<string, { sku: string; serials: string[]; lots: NamedLot[] }>();
+  for (const { sku, serials = [], lots = [] } of items) {
+    const all = bySku.get(sku) ?? { sku, serials: [], lots: [] };
+    all.serials.push(...serials);
+    all.lots.push(...lots);
+    bySku.set(sku, all);
+  }
+  return [...bySku.values()];
 }
 
 async function exchange(

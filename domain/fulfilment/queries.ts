@@ -22,6 +22,19 @@ import {
 /** Condition on a shipment `s`: no failure puts its booking off. */
 const NOT_PUT_OFF = BOOKING_WORK.map((work) => notPutOff(work, 's.id')).join(' and ');
 
+/**
+ * Condition on a shipment `s`: nothing that is in it, as far as that is known, is blocked. While a quality hold of its place awaits
+ * units, which of them are good is not decided; units that were packed and then recalled, put on hold or expired are to be packed anew.
+ */
+const NOT_BLOCKED = `not exists (
+    select from shipment_items bi join quality_holds bh on bh.product_id = bi.product_id and bh.warehouse_id = s.warehouse_id and bh.awaited > 0
+    where bi.shipment_id = s.id)
+  and not exists (
+    select from packed_units bu left join lots bl on bl.id = bu.lot_id left join product_lots bm on bm.id = bl.master_id
+    left join serials bs on bs.id = bu.serial_id
+    where bu.shipment_id = s.id and (bs.hold_id is not null or bm.recalled_at is not null or bm.expires_on < today_utc()
+      or bl.held > 0 and bl.quantity - bl.held < (select sum(bo.quantity) from packed_units bo where bo.lot_id = bl.id)))`;
+
 export interface ShipmentRow {
   shipmentId: string;
   orderId: string;
@@ -103,7 +116,7 @@ export function insertShipments(
 }
 
 /**
- * Takes shipments to book, without those that a failure puts off or an amendment holds: oldest first, and those that were given back by a failed
+ * Takes shipments to book, without those that a failure puts off, an amendment holds or blocked units are in: oldest first, and those that were given back by a failed
  * call behind all that waited then, so that shipments which fail together do not keep others from their turn. An index is searched by
  * `statement_timestamp()`, which does not change within the statement; it is as good as `clock_timestamp()` where nothing
  * waits for a lock.
@@ -121,7 +134,7 @@ export function claimToBook(
        select s.id from shipments s
        where s.status in ${literals(UNBOOKED_SHIPMENT_STATUSES)} and s.carrier = $1 and s.held_by is null
          and (s.status = 'pending' or s.lease_until <= statement_timestamp())
-         and ${NOT_PUT_OFF}
+         and ${NOT_PUT_OFF} and ${NOT_BLOCKED}
        order by coalesce(s.lease_until, s.created_at) limit $2 for no key update skip locked
      ), claimed as (
        update shipments s
@@ -190,7 +203,7 @@ export async function existsOverdue(on: Queryable, seconds: number): Promise<boo
     `select exists (select 1 from shipments s where s.status in ${literals(UNBOOKED_SHIPMENT_STATUSES)} and s.held_by is null
        and (s.status = 'booking' or s.created_at < statement_timestamp() - make_interval(secs => $1))
        and (s.status = 'pending' or s.lease_until <= statement_timestamp())
-       and ${NOT_PUT_OFF}) as overdue`,
+       and ${NOT_PUT_OFF} and ${NOT_BLOCKED}) as overdue`,
     [seconds],
   );
   return overdue;

@@ -1,6 +1,8 @@
 import type { Queryable } from '../../platform/database/database';
 import { selectReservationsThatLeft } from './order-queries';
 
+export { lockShipmentsOfOrder as lockShipmentsOf } from './queries';
+
 export {
   selectParcelsThatLeft as parcelsThatLeft,
   selectStoppedLines as stoppedLines,

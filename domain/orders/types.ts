@@ -181,6 +181,14 @@ export const ATTENTION = {
     next: 'The carrier picked this parcel up after it was stopped: the goods are gone and their money goes back. Get the parcel back and book its units in with POST /inventory/{sku}/adjust, or charge the customer anew. Then end this with POST /inventory/alerts/{id}/resolve.',
     byHand: true,
   },
+  units_blocked: {
+    next: 'Units of this order were recalled, put on hold or past their last day, and there were no others: they are cut, and what was paid for them goes back by itself. Tell the customer. Then end this with POST /inventory/alerts/{id}/resolve.',
+    byHand: true,
+  },
+  blocked_left: {
+    next: 'The carrier picked up units that are recalled, on quality hold or past their last day. Tell the customer not to use them and get them back. Then end this with POST /inventory/alerts/{id}/resolve.',
+    byHand: true,
+  },
   review_open: {
     next: 'Nothing of this order ships before somebody decides, and its deadline decides otherwise. Approve or reject it with POST /orders/{id}/review.',
   },

@@ -11,7 +11,7 @@ import { applyCarrierEvents } from '../../domain/fulfilment/carrier-updates';
 import { claimShipments, recordBookings, shipmentsAreOverdue } from '../../domain/fulfilment/book';
 import { applyUpdates } from '../../domain/stock/adjustments/batch';
 import { beginJob } from '../../domain/jobs/jobs';
-import { holdExpiredLots } from '../../domain/warehousing/quality/put-on-hold';
+import { holdBlockedLots } from '../../domain/warehousing/quality/blocked-lots';
 import type { Database } from '../../platform/database/database';
 import { newId } from '../../platform/ids';
 import {
@@ -388,14 +388,14 @@ test('an expired lot that cannot be put on hold stops no other, and is tried aga
   for (const [n, of] of [badSku, sku].entries()) {
     await deliver(shop.db, [{ sku: of, quantity: 3, lot: { code: `L${n}`, expiresOn: inDays(n + 1) } }]);
   }
-  await shop.db.pool.query(`update lots set expires_on = expires_on - 30`);
+  await shop.db.pool.query(`update product_lots set expires_on = expires_on - 30`);
   const mend = await refuse('quality_holds', `product_id <> ${await productId(badSku)}`);
-  expect(await holdExpiredLots(shop.db)).toBe(3);
-  expect(await holdExpiredLots(shop.db)).toBe(0);
+  expect(await holdBlockedLots(shop.db)).toBe(3);
+  expect(await holdBlockedLots(shop.db)).toBe(0);
   expect(await alerts()).toMatchObject([['hold_expired_lot', expect.anything(), 'open']]);
   await mend();
   await letRetry();
-  expect(await holdExpiredLots(shop.db)).toBe(3);
+  expect(await holdBlockedLots(shop.db)).toBe(3);
   expect(await alerts()).toMatchObject([['hold_expired_lot', expect.anything(), 'resolved']]);
 });
 
@@ -410,7 +410,7 @@ test('expired lots that fail stop none that come after them, however many they a
     lot: { code: `L${n}`, expiresOn: inDays(1) },
   }));
   await deliver(shop.db, [...lots, { sku, quantity: 3, lot: { code: 'GOOD', expiresOn: inDays(2) } }]);
-  await shop.db.pool.query(`update lots set expires_on = expires_on - 30`);
+  await shop.db.pool.query(`update product_lots set expires_on = expires_on - 30`);
   await refuse('quality_holds', `product_id <> ${await productId(badSku)}`);
-  expect(await holdExpiredLots(shop.db)).toBe(3);
+  expect(await holdBlockedLots(shop.db)).toBe(3);
 });

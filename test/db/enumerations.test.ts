@@ -44,15 +44,18 @@ import {
   ENDLESS_RESERVATION_KINDS,
   RESERVATION_KINDS,
   RESERVATION_STATUSES,
+  SETTLED_RESERVATION_STATUSES,
 } from '../../domain/stock/reservations/types';
 import { SOURCING_STRATEGIES } from '../../domain/stock/sourcing/types';
-import { SERIAL_STATUSES } from '../../domain/stock/tracking/types';
+import { LOT_CHANGES, SERIAL_STATUSES } from '../../domain/stock/tracking/types';
 import { TRANSFER_MODES, TRANSFER_STATUSES } from '../../domain/stock/transfers/types';
 import {
   COMPARED_LINE_STATUSES,
   LINE_STATUSES,
   SHEET_STATUSES,
 } from '../../domain/warehousing/counting/types';
+import { HOLD_CAUSES } from '../../domain/warehousing/quality/types';
+import { RECEIPT_CHANGES } from '../../domain/warehousing/receiving/types';
 import {
   AWAITED_RETURN_STATUSES,
   RETURN_REFUNDS,
@@ -102,7 +105,10 @@ const ENUMERATIONS: Readonly<Record<string, { all: Words; parts?: readonly Words
   'refunds.settled_as': { all: REFUND_SETTLEMENTS },
   'refunds.status': { all: REFUND_STATUSES, parts: [OPEN_REFUND_STATUSES] },
   'reservations.kind': { all: RESERVATION_KINDS, parts: [ENDLESS_RESERVATION_KINDS] },
-  'reservations.status': { all: RESERVATION_STATUSES },
+  'product_lot_changes.change': { all: LOT_CHANGES },
+  'quality_holds.cause': { all: HOLD_CAUSES },
+  'receipt_changes.kind': { all: RECEIPT_CHANGES },
+  'reservations.status': { all: RESERVATION_STATUSES, parts: [SETTLED_RESERVATION_STATUSES] },
   'sandbox_carrier.parcels.next_stage': { all: NEXT_PARCEL_STAGES },
   'sandbox_carrier.parcels.stage': { all: PARCEL_STAGES },
   'sandbox_gateway.charges.status': { all: SANDBOX_CHARGE_STATUSES },

@@ -1,12 +1,12 @@
 import { startTransfer } from '../../domain/stock/transfers/start';
-import { holdExpiredLots, putOnHold } from '../../domain/warehousing/quality/put-on-hold';
+import { putOnHold } from '../../domain/warehousing/quality/put-on-hold';
 import { releaseFromHold, writeOffHold } from '../../domain/warehousing/quality/end-hold';
 import { readTracking, setTracking } from '../../domain/stock/tracking/set-tracking';
 import { selectLotMovements, selectLots } from '../../domain/stock/tracking/view-queries';
 import { adjustStock } from '../../domain/stock/adjustments/adjust';
 import { newId } from '../../platform/ids';
 import { authorise, comesIn, inspect, shippedOrder } from '../returns/support';
-import { levelsOf, openOrderShop, orderOf, twice, type OrderShop } from '../db/support';
+import { levelsOf, openOrderShop, twice, type OrderShop } from '../db/support';
 import { expectInvariants } from '../support/invariants';
 import { deliver, inDays, lotsOf, trackedProduct } from './support';
 import { withStock } from '../support/stock';
@@ -77,33 +77,6 @@ test('a correction downwards takes what expires first; what nobody named is in t
   ]);
   await adjust(sku, -13);
   expect(await lotsOf(shop.db, sku)).toEqual(['UNKNOWN@AMS: 1']);
-});
-
-test('parcels take an expired lot only when nothing else is there', async () => {
-  const sku = await lotted();
-  await deliver(shop.db, [
-    { sku, quantity: 2, lot: { code: 'OLD', expiresOn: inDays(-1) } },
-    { sku, quantity: 2, lot: { code: 'TODAY', expiresOn: inDays(0) } },
-  ]);
-  await shippedOrder(shop, { [sku]: 3 });
-  expect(await lotsOf(shop.db, sku)).toEqual(['OLD@AMS: 1']);
-});
-
-test('what is left of an expired lot is taken out of sale, except what is promised already', async () => {
-  await holdExpiredLots(shop.db);
-  const sku = await lotted();
-  await deliver(shop.db, [
-    { sku, quantity: 5, lot: { code: 'OLD', expiresOn: inDays(-1) } },
-    { sku, quantity: 1, lot: { code: 'NEW', expiresOn: inDays(9) } },
-  ]);
-  await shop.place(orderOf({ [sku]: 2 }));
-  expect(await holdExpiredLots(shop.db)).toBe(4);
-  expect(await twice(shop.db, () => holdExpiredLots(shop.db))).toEqual([0, 0]);
-  expect(await levelsOf(shop.db, sku)).toEqual({ AMS: [6, 6] });
-  expect(await selectLots(shop.db, sku, 'AMS')).toMatchObject([
-    { code: 'OLD', expired: true, quantity: 5, held: 4 },
-    { code: 'NEW', expired: false, held: 0 },
-  ]);
 });
 
 test('units of a lot on quality hold are not shipped, and are written off from that lot', async () => {

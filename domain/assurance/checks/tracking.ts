@@ -64,15 +64,15 @@ export const TRACKING_CHECKS: readonly SqlCheck[] = [
     title: 'Units on quality hold are held by their reservation and in their lot',
     severity: 'error',
     finding:
-      'A quality hold: open, reserved (units), status of its reservation; or a lot: held, open (units)',
+      'A quality hold: open, awaited of them, reserved (units), status of its reservation; or a lot: held, open (units)',
     repair: 'For a person: look at the goods, then release the hold or write it off.',
     statement: () => ({
       name: 'consistency.quality_holds',
       text: `select 'quality_hold:' || h.id as subject,
-          jsonb_build_object('qualityHoldId', h.id, 'open', h.open, 'reserved', coalesce(l.units, 0), 'status', r.status) as details
+          jsonb_build_object('qualityHoldId', h.id, 'open', h.open, 'awaited', h.awaited, 'reserved', coalesce(l.units, 0), 'status', r.status) as details
         from quality_holds h join reservations r on r.id = h.id
         left join lateral (select sum(open_quantity) as units from reservation_lines where reservation_id = h.id) l on true
-        where h.open <> coalesce(l.units, 0) or (h.open > 0) <> (r.status = 'confirmed')
+        where h.open - h.awaited <> coalesce(l.units, 0) or (h.open > 0) <> (r.status = 'confirmed')
         union all
         select coalesce(${PLACE} || ' lot ' || d.code, 'lot:' || h.lot_id),
           jsonb_build_object('lotId', coalesce(d.id, h.lot_id), 'lot', d.code, 'held', d.held, 'open', coalesce(h.open, 0))

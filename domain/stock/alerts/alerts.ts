@@ -3,6 +3,8 @@ export {
   endOrderAlert,
   endOrderAlertOn,
   raiseAlert,
+  raiseBlockedPromise,
+  resolveBlockedPromises,
   raiseOrderAlerts,
   raiseTransferOverdue,
   resolveAlert,

@@ -12,6 +12,8 @@ export const ALERT_KINDS = {
   transfer_overdue: { title: 'Transfers have not arrived in time', raisedBy: 'program' },
   ledger_drift: { title: 'The stock differs from its ledger', raisedBy: 'program' },
   work_failed: { title: 'Work on one thing failed by an error of its own data', raisedBy: 'isolation' },
+  expiry_near: { title: 'Lots on sale expire soon', raisedBy: 'program' },
+  recall: { title: 'Units that were promised are blocked', raisedBy: 'program' },
   attention: { title: 'An order needs a person', raisedBy: 'order' },
 } as const satisfies Record<string, { title: string; raisedBy: 'stock' | 'program' | 'isolation' | 'order' }>;
 
@@ -35,8 +37,8 @@ export const WORK = {
   },
   hold_expired_lot: {
     advice:
-      'Units of this lot are past their last day of sale and may still be sold. Look at the lot and its stock.',
-    nextAttempt: 'within the hour, by the schedule stock-upkeep',
+      'Units of this lot are recalled or past their last day of sale, and may still be sold. Look at the lot and its stock.',
+    nextAttempt: 'within ten minutes, by the schedule stock-upkeep',
   },
   start_order_saga: {
     advice:

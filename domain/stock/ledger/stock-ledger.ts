@@ -15,6 +15,7 @@ import {
 import { selectNumberFacts, selectTimes } from './number-queries';
 import { insertReservationBatch } from './reservation-queries';
 import { foldChanges, freedUnits, MAX_ON_HAND, OVERFLOW_DETAIL, stockKeyOf } from './rules';
+import { selectBlockedProducts, takeBlocked } from './blocked-queries';
 import { selectShortProducts } from './shortfall-queries';
 import { leftByShortfalls } from './shortfalls';
 import { applyStaged, insertMissingStock, lockInOrder, selectAdded } from './staged-queries';
@@ -32,6 +33,7 @@ import type {
 export { effectIsApplied, insertEmptyStock, insertStockRows, selectNumberFacts, selectStockKey };
 export { countAsGone } from './shortfalls';
 export type { NumberFacts } from './number-queries';
+export { takeBlocked } from './blocked-queries';
 
 /**
  * Those who wait for stock, as far as the stock has to know them. In two halves that keep the lock order: stock rows, then
@@ -68,7 +70,8 @@ export interface Taken<Effects> {
 /**
  * The one way in which counters of stock change and the ledger is written: by entries, by a staged table, and by a batch of
  * reservations (`reserve`, which frees nothing and so needs to know of nobody who waits). What an entry makes available pays what
- * its place is short of (`countAsGone`), then goes to those who wait, in the same transaction.
+ * its place is short of (`countAsGone`), then goes to quality holds: to those that await units, and to new ones of lots that have expired
+ * or were recalled; then to those who wait, in the same transaction.
  */
 export interface StockLedger<Effects = unknown> {
   /**
@@ -139,11 +142,25 @@ export function createStockLedger<Effects>(demand: Demand<Effects>): StockLedger
     return taken(tx, handedOn);
   }
 
-  /** What the place is short of comes first, then those who wait. */
+  /** What the place is short of comes first, then what is blocked, then those who wait. */
   async function handOn(tx: Transaction, freed: readonly Allocation[]): Promise<HandedOn<Effects>> {
-    const left = leftByShortfalls(tx, freed);
+    const left = leftByBlocked(leftByShortfalls(tx, freed), takeBlocked(tx, freed));
     const [notShort, effects] = await Promise.all([left, demand.allocate(tx, freed, left)]);
     return { effects, wasShort: notShort !== freed };
+  }
+
+  /** What quality holds leave of units that were freed: what the shortfalls left, itself, where they take none. */
+  async function leftByBlocked(
+    notShort: Promise<readonly Allocation[]>,
+    blocked: Promise<readonly Allocation[]>,
+  ): Promise<readonly Allocation[]> {
+    const [left, held] = await Promise.all([notShort, blocked]);
+    if (held.length === 0) return left;
+    const units = new Map(held.map((row) => [stockKeyOf(row), row.quantity]));
+    return left.flatMap((row) => {
+      const quantity = row.quantity - (units.get(stockKeyOf(row)) ?? 0);
+      return quantity > 0 ? [{ ...row, quantity }] : [];
+    });
   }
 
   return {
@@ -156,7 +173,13 @@ export function createStockLedger<Effects>(demand: Demand<Effects>): StockLedger
       const made = changes.makeRows ? await insertMissingStock(tx, changes) : 0;
       const { undecided, ...counts } = await applyStaged(tx, changes);
       if (undecided > 0) return null;
-      const products = [...new Set([...(await demand.products(tx)), ...(await selectShortProducts(tx))])];
+      const products = [
+        ...new Set([
+          ...(await demand.products(tx)),
+          ...(await selectShortProducts(tx)),
+          ...(await selectBlockedProducts(tx)),
+        ]),
+      ];
       const added = products.length > 0 ? await selectAdded(tx, products, changes.effectId) : [];
       const handedOn = added.length > 0 ? await handOn(tx, added) : NOTHING;
       return { ...counts, madeRows: made > 0, taken: taken(tx, handedOn) };

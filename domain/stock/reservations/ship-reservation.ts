@@ -1,9 +1,9 @@
 import type { Transaction } from '../../../platform/database/database';
-import { AppError } from '../../../platform/errors';
+import { AppError, translateDatabaseError } from '../../../platform/errors';
 import { effectIsApplied, lockStock, type StockAccess } from '../ledger/stock-ledger';
 import type { LedgerEntry } from '../ledger/types';
 import { assignUnits } from '../tracking/assign-units';
-import type { NamedUnits } from '../tracking/types';
+import type { NamedLot, NamedUnits } from '../tracking/types';
 import { changeReservation } from './decide-change';
 import { selectNamedLines, type NamedLine } from './queries';
 import { closeLines, setReservationStatus } from './reservations';
@@ -24,7 +24,7 @@ export interface PartItem extends NamedItem {
  * All units of a confirmed reservation leave: what is on hand and what is reserved go down together. Again, it changes nothing.
  *
  * @throws HOLD_NOT_FOUND, HOLD_OF_ORDER, HOLD_NOT_CONFIRMED, HOLD_EXPIRED, HOLD_RELEASED; NOT_IN_PARCEL for a named item that
- * the reservation has not, and what `assignUnits` throws
+ * the reservation has not; LOT_BLOCKED where too few units are neither on quality hold nor past their last day; what `assignUnits` throws
  */
 export async function shipReservation(
   access: StockAccess,
@@ -36,7 +36,7 @@ export async function shipReservation(
     await lockStock(tx, lines);
     await setReservationStatus(tx, [id], 'shipped');
     await leave(tx, access, { id, effectId: id, lines, items });
-  });
+  }).catch(translated);
 }
 
 /**
@@ -64,7 +64,11 @@ export async function shipPart(
       await leave(tx, access, { id, effectId: partId, lines, items });
     },
     (tx) => effectIsApplied(tx, 'ship', partId),
-  );
+  ).catch(translated);
+}
+
+function translated(error: unknown): never {
+  throw translateDatabaseError(error);
 }
 
 function linesOf(kept: readonly NamedLine[], item: PartItem): NamedLine[] {
@@ -97,13 +101,19 @@ async function leave(
 ): Promise<void> {
   await closeLines(tx, lines);
   const leaving = lines.map((line) => ({ line, entry: entryOf(line, id, effectId) }));
+  const ofEntries = new Map<LedgerEntry, { serials: string[]; lots: NamedLot[] }>();
   for (const { sku, location, ...units } of items) {
     const [found, ...others] = leaving.filter(({ line }) => isOf(line, { sku, location }));
     if (!found) throw notKept({ sku, location });
     if (units.serials === undefined && units.lots === undefined) continue;
     if (others.length > 0) throw inSeveral({ sku });
-    await assignUnits(tx, found.entry, units);
+    const named = ofEntries.get(found.entry) ?? { serials: [], lots: [] };
+    named.serials.push(...(units.serials ?? []));
+    named.lots.push(...(units.lots ?? []));
+    ofEntries.set(found.entry, named);
   }
+  // Several items may name units of the same line: together they are no more than what leaves, and none is named twice.
+  for (const [entry, named] of ofEntries) await assignUnits(tx, entry, named);
   await stock.change(
     tx,
     leaving.map(({ entry }) => entry),

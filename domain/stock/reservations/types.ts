@@ -16,6 +16,12 @@ export const LIVE_RESERVATION_STATUSES = [
   'confirmed',
 ] as const satisfies readonly ReservationStatus[];
 
+/** Units of such a reservation can be moved or cut: nothing of it is being charged. */
+export const SETTLED_RESERVATION_STATUSES = [
+  'pending',
+  'confirmed',
+] as const satisfies readonly ReservationStatus[];
+
 /**
  * `order`: made by an order; `hold`: asked for by a client without an order; `allocation`: kept for backorders that are
  * served later; `quality`: on quality hold.

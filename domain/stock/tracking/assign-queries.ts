@@ -2,23 +2,30 @@ import { execute, many, type Queryable, type Transaction } from '../../../platfo
 import type { StockKey } from '../ledger/types';
 import type { KnownLot, KnownSerial, MovingEntry } from './types';
 
-const KNOWN_SERIAL = `s.id, s.serial, s.status, s.warehouse_id as "warehouseId", s.order_id as "orderId", s.reference,
+const KNOWN_SERIAL = `s.id, s.serial, s.status, s.hold_id is not null as "isHeld", s.warehouse_id as "warehouseId", s.order_id as "orderId", s.reference,
   (select u.shipment_id from packed_units u where u.serial_id = s.id) as "packedFor",
   m.effect_id as "effectId", m.named,
   exists (select from ledger_keys k where k.key = 'ship_late:' || m.effect_id) as "leftAfterStop"
   from serials s join lateral (
     select effect_id, named from serial_movements where serial_id = s.id order by id desc limit 1) m on true`;
 
-/** Those of these serial numbers that the product has. To be asked under the lock of the stock row they are at. */
+/**
+ * Those of these serial numbers that the product has, each with how it was given: a number is known by how people see it, and the very
+ * same text goes before one that looks like it. To be asked under the lock of the stock row they are at.
+ */
 export function selectKnownSerials(
   on: Queryable,
   productId: number,
   serials: readonly string[],
-): Promise<KnownSerial[]> {
-  return many<KnownSerial>(
+): Promise<(KnownSerial & { given: string })[]> {
+  return many(
     on,
     'tracking.known_serials',
-    `select ${KNOWN_SERIAL} where s.product_id = $1 and s.serial = any ($2::text[]) order by s.id`,
+    `select n.given, ${KNOWN_SERIAL}
+     join unnest($2::text[]) as n (given) on s.id = (
+       select x.id from serials x where x.product_id = $1 and (x.serial = n.given or x.serial_key = code_key(n.given))
+       order by x.serial = n.given desc limit 1)
+     order by s.id`,
     [productId, serials],
   );
 }
@@ -51,6 +58,46 @@ export function moveSerials(
     'tracking.move_serials',
     'select move_serials($1::bigint[], $2, $3, true, $4, $5, $6, $7)',
     [ids, to.warehouseId, to.incoming, entry.kind, entry.effectId, entry.orderId, entry.reference],
+  );
+}
+
+/** Puts serial numbers on a quality hold, or takes them off it. Under the lock of their stock row. */
+export function updateSerialHold(
+  tx: Transaction,
+  ids: readonly number[],
+  holdId: string | null,
+): Promise<number> {
+  return execute(
+    tx,
+    'tracking.update_serial_hold',
+    'update serials set hold_id = $2, updated_at = clock_timestamp() where id = any ($1::bigint[])',
+    [ids, holdId],
+  );
+}
+
+export function updateReceiptOfSerials(
+  tx: Transaction,
+  ids: readonly number[],
+  receiptId: string,
+): Promise<number> {
+  return execute(
+    tx,
+    'tracking.update_receipt_of_serials',
+    'update serials set receipt_id = $2 where id = any ($1::bigint[])',
+    [ids, receiptId],
+  );
+}
+
+/** The oldest first. */
+export function selectSerialsOnHold(
+  tx: Transaction,
+  holdId: string,
+): Promise<{ id: number; serial: string }[]> {
+  return many(
+    tx,
+    'tracking.serials_on_hold',
+    'select id, serial from serials where hold_id = $1 order by id',
+    [holdId],
   );
 }
 
@@ -93,7 +140,7 @@ export function placeSerials(tx: Transaction, placed: readonly PlacedSerial[]): 
   );
 }
 
-/** Those of these lots that the place has. Units that are packed into `shipmentId` count as free. */
+/** Those of these lots that the place has, each with how its code was given. Units that are packed into `shipmentId` count as free. */
 export function selectKnownLots(
   on: Queryable,
   key: StockKey,
@@ -103,11 +150,33 @@ export function selectKnownLots(
   return many<KnownLot>(
     on,
     'tracking.known_lots',
-    `select l.id, l.code, l.expires_on::text as "expiresOn",
+    `select l.id, n.given as code, l.expires_on::text as "expiresOn", l.held, coalesce(l.expires_on < today_utc(), false) as expired,
             l.quantity - l.held - coalesce((select sum(u.quantity) from packed_units u
               where u.lot_id = l.id and u.shipment_id is distinct from $4), 0) as free
-     from lots l where l.product_id = $1 and l.warehouse_id = $2 and l.code = any ($3::text[]) order by l.id`,
+     from unnest($3::text[]) as n (given) join lots l on l.master_id = find_lot($1, n.given) and l.warehouse_id = $2
+     order by l.id`,
     [key.productId, key.warehouseId, codes, shipmentId],
+  );
+}
+
+/** Those of these lots of which units are on their way with a transfer, or out with an order: `free` is how many. */
+export function selectLotsOut(
+  on: Queryable,
+  productId: number,
+  by: { reference: string | null; orderId: string | null },
+  codes: readonly string[],
+): Promise<KnownLot[]> {
+  return many<KnownLot>(
+    on,
+    'tracking.lots_out',
+    `select min(l.id) as id, n.given as code, min(l.expires_on)::text as "expiresOn", 0 as held, false as expired,
+            -sum(m.quantity) as free
+     from unnest($3::text[]) as n (given) join lots l on l.master_id = find_lot($1, n.given)
+     join lot_movements m on m.lot_id = l.id
+       and (m.reference = $2 and m.kind in ('transfer_out', 'transfer_in') or m.order_id = $4 and m.kind in ('ship', 'return'))
+     where m.product_id = $1
+     group by n.given`,
+    [productId, by.reference, codes, by.orderId],
   );
 }
 

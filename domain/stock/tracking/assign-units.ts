@@ -1,21 +1,32 @@
 import type { Transaction } from '../../../platform/database/database';
 import { AppError } from '../../../platform/errors';
 import type { LedgerEntry } from '../ledger/types';
-import { moveSerials, selectKnownLots, selectKnownSerials } from './assign-queries';
+import { moveSerials, selectKnownLots, selectKnownSerials, selectLotsOut } from './assign-queries';
 import { moveKnownLots } from './lots';
 import { insertSerials, selectTrackedProduct } from './queries';
-import { lotFault, namingFault, packedFault, serialFault, type NamingFault } from './rules';
+import {
+  expiredFault,
+  heldFault,
+  lotFault,
+  namingFault,
+  packedFault,
+  serialFault,
+  twiceFault,
+  type NamingFault,
+} from './rules';
 import type { KnownSerial, MovingEntry, NamedLot, NamedUnits, NamedProduct } from './types';
 
 /**
  * Moves the units that somebody named for an entry of the ledger, whose trigger then chooses only the rest. To be called
  * before the entry is written, under the lock of its stock row.
  *
- * Out go numbers in stock and free units of lots. In come: with a return, numbers that went out with its order; with a
+ * Out go numbers in stock and free units of lots. In come: with a transfer, what left with it and has not arrived; with a return, numbers that went out with its order; with a
  * correction, new numbers, those that were given up and those of a parcel that left after it was stopped.
  *
- * @throws NOT_TRACKED, TOO_MANY_UNITS_NAMED, SERIAL_NOT_THERE, SERIAL_PACKED, DUPLICATE_SERIAL, UNKNOWN_LOT, LOT_SHORT,
- * LOT_EXPIRY_MISMATCH
+ * What is on quality hold does not go out, and with a parcel nothing that has expired.
+ *
+ * @throws NOT_TRACKED, TOO_MANY_UNITS_NAMED, UNITS_NAMED_TWICE, SERIAL_NOT_THERE, SERIAL_PACKED, SERIAL_BLOCKED, DUPLICATE_SERIAL,
+ * UNKNOWN_LOT, LOT_SHORT, LOT_BLOCKED, LOT_EXPIRY_MISMATCH
  */
 export async function assignUnits(tx: Transaction, entry: LedgerEntry, named: NamedUnits): Promise<void> {
   const { serials = [], lots = [] } = named;
@@ -24,8 +35,28 @@ export async function assignUnits(tx: Transaction, entry: LedgerEntry, named: Na
   const product = await selectTrackedProduct(tx, entry.productId);
   if (!product) throw new Error('a product disappeared');
   refuse(namingFault(product, Math.abs(entry.onHandDelta), named));
+  refuse(twiceFault(product.sku, named));
   if (lots.length > 0) await moveNamedLots(tx, entry, product, lots);
   if (serials.length > 0) await moveNamedSerials(tx, entry, product, serials);
+}
+
+/**
+ * Sees that each part of what moves names no more than it is. `assignUnits` sees to the whole.
+ *
+ * @throws TOO_MANY_UNITS_NAMED, NOT_TRACKED, UNITS_NAMED_TWICE
+ */
+export async function checkNamed(
+  tx: Transaction,
+  productId: number,
+  parts: readonly { units: number; named: NamedUnits }[],
+): Promise<void> {
+  if (parts.every(({ named: { serials = [], lots = [] } }) => serials.length + lots.length === 0)) return;
+  const product = await selectTrackedProduct(tx, productId);
+  if (!product) throw new Error('a product disappeared');
+  for (const { units, named } of parts) {
+    refuse(namingFault(product, units, named));
+    refuse(twiceFault(product.sku, named));
+  }
 }
 
 /** @throws the fault, where there is one */
@@ -48,6 +79,15 @@ async function moveNamedLots(
     null,
   );
   if (!incoming) refuse(lotFault(sku, lots, known));
+  if (entry.kind === 'transfer_in' || entry.kind === 'return') {
+    const by =
+      entry.kind === 'return'
+        ? { reference: null, orderId: entry.orderId ?? null }
+        : { reference: entry.reference ?? null, orderId: null };
+    const codes = lots.map(({ code }) => code);
+    refuse(lotFault(sku, lots, await selectLotsOut(tx, productId, by, codes)));
+  }
+  if (entry.kind === 'ship') refuse(expiredFault(sku, known));
   const expiry = new Map(known.map((lot) => [lot.code, lot.expiresOn]));
   const moves = lots.map(({ code, quantity, expiresOn }) => ({
     productId,
@@ -71,11 +111,16 @@ async function moveNamedSerials(
   if (!incoming) {
     refuse(serialFault(sku, serials, known, (s) => s.status === 'in_stock' && s.warehouseId === warehouseId));
     refuse(packedFault(sku, known, null));
+    if (!entry.reference?.startsWith('quality-hold:')) refuse(heldFault(sku, known));
+  } else if (entry.kind === 'transfer_in') {
+    refuse(
+      serialFault(sku, serials, known, (s) => s.status === 'in_transit' && s.reference === entry.reference),
+    );
   } else if (entry.kind === 'return') {
     refuse(serialFault(sku, serials, known, (s) => s.status === 'shipped' && s.orderId === entry.orderId));
   } else {
     refuse(notGivenUp(sku, known));
-    const had = new Set(known.map(({ serial }) => serial));
+    const had = new Set(known.map(({ given }) => given));
     const made = serials
       .filter((serial) => !had.has(serial))
       .map((serial) => ({ productId, warehouseId, serial }));

@@ -9,7 +9,7 @@ import {
 } from './assign-queries';
 import { refuse } from './assign-units';
 import { moveLots } from './queries';
-import { lotFault, packedFault, serialFault } from './rules';
+import { lotFault, packedFault, serialFault, twiceFault, codeKey } from './rules';
 import type { KnownSerial, NamedLot, NamedProduct } from './types';
 
 /** A parcel that has left. */
@@ -34,6 +34,7 @@ export async function exchangeSerials(
   serials: readonly string[],
 ): Promise<void> {
   const { shipmentId, orderId, warehouseId } = parcel;
+  refuse(twiceFault(sku, { serials }));
   const known = await selectKnownSerials(tx, productId, serials);
   const isMine = (s: KnownSerial) => s.status === 'shipped' && s.effectId === shipmentId;
   const mayBeTaken = (s: KnownSerial) => s.status === 'in_stock' || (s.status === 'shipped' && !s.named);
@@ -41,7 +42,7 @@ export async function exchangeSerials(
     serialFault(sku, serials, known, (s) => isMine(s) || (s.warehouseId === warehouseId && mayBeTaken(s))),
   );
   refuse(packedFault(sku, known, null));
-  const wanted = new Set(serials);
+  const wanted = new Set(known.map(({ serial }) => serial));
   const guessed = (await selectSerialsOfParcel(tx, productId, parcel)).filter(
     ({ serial }) => !wanted.has(serial),
   );
@@ -88,20 +89,21 @@ export async function exchangeLots(
   { sku, productId }: NamedProduct,
   lots: readonly NamedLot[],
 ): Promise<void> {
+  refuse(twiceFault(sku, { lots }));
   const left = await selectLotsOfParcel(tx, productId, shipmentId);
-  const out = new Map(left.map(({ code, quantity }) => [code, quantity]));
+  const out = new Map(left.map(({ code, quantity }) => [codeKey(code), quantity]));
   const codes = lots.map(({ code }) => code);
   const known = await selectKnownLots(tx, { productId, warehouseId }, codes, null);
   const missing = lots.flatMap(({ code, quantity }) => {
-    const more = quantity - (out.get(code) ?? 0);
+    const more = quantity - (out.get(codeKey(code)) ?? 0);
     return more > 0 ? [{ code, quantity: more }] : [];
   });
   refuse(lotFault(sku, missing, known));
 
-  const named = new Map(lots.map(({ code, quantity }) => [code, quantity]));
+  const named = new Map(lots.map(({ code, quantity }) => [codeKey(code), quantity]));
   let toReturn = missing.reduce((sum, { quantity }) => sum + quantity, 0);
   const back = left.flatMap(({ code, quantity, expiresOn }) => {
-    const units = Math.min(toReturn, Math.max(0, quantity - (named.get(code) ?? 0)));
+    const units = Math.min(toReturn, Math.max(0, quantity - (named.get(codeKey(code)) ?? 0)));
     toReturn -= units;
     return units > 0 ? [{ productId, warehouseId, code, expiresOn, units }] : [];
   });

@@ -4,9 +4,10 @@ import { moveLots, selectOtherExpiry } from './queries';
 import type { LotMove, MovingEntry } from './types';
 
 /**
- * Moves units of named lots, which are made where they are new. A code has one expiry date everywhere.
+ * Moves units of named lots, which are made where they are new. A code has one expiry date everywhere: one that is named without a date
+ * is as it is known.
  *
- * @throws LOT_EXPIRY_MISMATCH
+ * @throws LOT_EXPIRY_MISMATCH with what is known and how that is corrected
  */
 export async function moveKnownLots(
   tx: Transaction,
@@ -16,6 +17,12 @@ export async function moveKnownLots(
   await moveLots(tx, moves, entry);
   const other = await selectOtherExpiry(tx, moves);
   if (!other) return;
-  const known = other.expiresOn === null ? 'no expiry' : `expiry ${other.expiresOn}`;
-  throw new AppError('LOT_EXPIRY_MISMATCH', `Lot ${other.code} is known with ${known}.`);
+  const { sku, code: lot, expiresOn: known, given } = other;
+  const told = known === null ? 'without an expiry date' : `with the expiry date ${known}`;
+  const correctWith = `PUT /inventory/${encodeURIComponent(sku)}/lots/${encodeURIComponent(lot)}`;
+  throw new AppError(
+    'LOT_EXPIRY_MISMATCH',
+    `Lot ${lot} of ${sku} is known ${told}, and ${given} was given. Where the known date is wrong, correct it with ${correctWith}; else leave expiresOn out, or name another lot.`,
+    { sku, lot, known: { expiresOn: known }, given: { expiresOn: given }, correctWith },
+  );
 }

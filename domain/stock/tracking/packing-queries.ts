@@ -53,3 +53,28 @@ export async function replacePacked(
     ],
   );
 }
+
+/** Units that left with a parcel although they were recalled, on quality hold or past their last day. */
+export interface BlockedUnits {
+  shipmentId: string;
+  sku: string;
+  lot: string | null;
+  serial: string | null;
+  quantity: number;
+}
+
+export function selectBlockedUnits(tx: Transaction, shipmentIds: readonly string[]): Promise<BlockedUnits[]> {
+  return many<BlockedUnits>(
+    tx,
+    'tracking.blocked_units',
+    `select m.effect_id as "shipmentId", p.sku, l.code as lot, null as serial, -m.quantity as quantity
+     from lot_movements m join lots l on l.id = m.lot_id join products p on p.id = m.product_id
+     where m.effect_id = any ($1::uuid[]) and m.kind = 'ship' and m.blocked
+     union all
+     select m.effect_id, p.sku, null, s.serial, 1
+     from serial_movements m join serials s on s.id = m.serial_id join products p on p.id = s.product_id
+     where m.effect_id = any ($1::uuid[]) and m.kind = 'ship' and m.blocked
+     order by 1, 2, 3, 4`,
+    [shipmentIds],
+  );
+}

@@ -7,9 +7,10 @@ import {
 } from './assign-queries';
 import { refuse } from './assign-units';
 import { deletePacked, selectPacked, type PackedUnit } from './packing-queries';
-import { lotFault, packedFault, serialFault } from './rules';
+import { expiredFault, heldFault, lotFault, packedFault, serialFault, twiceFault } from './rules';
 import type { NamedProduct, NamedUnits } from './types';
 
+export { selectBlockedUnits as blockedUnitsOf } from './packing-queries';
 export { replacePacked, type PackedUnit } from './packing-queries';
 
 /** Units of one product in a parcel. */
@@ -49,9 +50,10 @@ export async function readShippedUnits(
 }
 
 /**
- * The units of a product that are named for a parcel, as `replacePacked` takes them. The caller holds the stock row's lock.
+ * The units of a product that are named for a parcel, as `replacePacked` takes them. What is on quality hold or has expired is refused.
+ * The caller holds the stock row's lock.
  *
- * @throws SERIAL_NOT_THERE, SERIAL_PACKED, UNKNOWN_LOT, LOT_SHORT
+ * @throws UNITS_NAMED_TWICE, SERIAL_NOT_THERE, SERIAL_PACKED, SERIAL_BLOCKED, UNKNOWN_LOT, LOT_SHORT, LOT_BLOCKED
  */
 export async function findToPack(
   tx: Transaction,
@@ -59,13 +61,16 @@ export async function findToPack(
   { sku, productId }: NamedProduct,
   { serials = [], lots = [] }: NamedUnits,
 ): Promise<PackedUnit[]> {
+  refuse(twiceFault(sku, { serials, lots }));
   const known = serials.length > 0 ? await selectKnownSerials(tx, productId, serials) : [];
   refuse(serialFault(sku, serials, known, (s) => s.status === 'in_stock' && s.warehouseId === warehouseId));
   refuse(packedFault(sku, known, shipmentId));
+  refuse(heldFault(sku, known));
   const codes = lots.map(({ code }) => code);
   const there =
     codes.length > 0 ? await selectKnownLots(tx, { productId, warehouseId }, codes, shipmentId) : [];
   refuse(lotFault(sku, lots, there));
+  refuse(expiredFault(sku, there));
   const ids = new Map(there.map(({ code, id }) => [code, id]));
   return [
     ...known.map(({ id }) => ({ productId, serialId: id, lotId: null, quantity: 1 })),

@@ -2,6 +2,7 @@ import {
   execute,
   maybeOne,
   many,
+  one,
   type Queryable,
   type Transaction,
 } from '../../../platform/database/database';
@@ -30,6 +31,23 @@ export function selectTrackedProduct(on: Queryable, productId: number): Promise<
   );
 }
 
+/** Units of a product that are nowhere on hand: between locations, with a return that is not inspected, and gone but still counted. */
+export function selectUnitsElsewhere(
+  on: Queryable,
+  productId: number,
+): Promise<{ inTransit: number; toInspect: number; short: number }> {
+  return one(
+    on,
+    'tracking.units_elsewhere',
+    `select (select coalesce(sum(open), 0)::float8 from transfers where product_id = $1 and status = 'in_transit') as "inTransit",
+       (select coalesce(sum(l.received - l.restocked - l.written_off), 0)::float8
+        from customer_return_lines l join customer_returns r on r.id = l.return_id
+        where l.product_id = $1 and r.status = 'received') as "toInspect",
+       (select coalesce(sum(open), 0)::float8 from stock_shortfalls where product_id = $1 and open > 0) as short`,
+    [productId],
+  );
+}
+
 /** Moves units of named lots; the ledger's trigger then leaves them alone. Before the entry itself, under the stock's locks. */
 export function moveLots(tx: Transaction, moves: readonly LotMove[], entry: MovingEntry): Promise<number> {
   return execute(
@@ -52,18 +70,18 @@ export function moveLots(tx: Transaction, moves: readonly LotMove[], entry: Movi
   );
 }
 
-/** A lot of these products, anywhere, that has another expiry date than the one named here. */
+/** A lot of these products that has another expiry date than the one named here. One that is named without a date is as it is known. */
 export function selectOtherExpiry(
   on: Queryable,
   lots: readonly { productId: number; code: string; expiresOn: string | null }[],
-): Promise<{ code: string; expiresOn: string | null } | undefined> {
+): Promise<{ sku: string; code: string; expiresOn: string | null; given: string } | undefined> {
   return maybeOne(
     on,
     'tracking.other_expiry',
-    `select l.code, l.expires_on::text as "expiresOn"
+    `select p.sku, l.code, l.expires_on::text as "expiresOn", n.expires_on::text as given
      from unnest($1::int[], $2::text[], $3::date[]) as n (product_id, code, expires_on)
-     join lots l on l.product_id = n.product_id and l.code = n.code
-     where l.expires_on is distinct from n.expires_on limit 1`,
+     join product_lots l on l.id = find_lot(n.product_id, n.code) join products p on p.id = n.product_id
+     where n.expires_on is not null and l.expires_on is distinct from n.expires_on limit 1`,
     [lots.map((l) => l.productId), lots.map((l) => l.code), lots.map((l) => l.expiresOn)],
   );
 }

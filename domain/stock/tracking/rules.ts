@@ -7,9 +7,12 @@ export interface NamingFault {
     | 'TOO_MANY_UNITS_NAMED'
     | 'SERIAL_NOT_THERE'
     | 'SERIAL_PACKED'
+    | 'SERIAL_BLOCKED'
+    | 'UNITS_NAMED_TWICE'
     | 'DUPLICATE_SERIAL'
     | 'UNKNOWN_LOT'
-    | 'LOT_SHORT';
+    | 'LOT_SHORT'
+    | 'LOT_BLOCKED';
   detail: string;
   details: Readonly<Record<string, unknown>>;
 }
@@ -33,10 +36,10 @@ export function namingFault(product: NamedProduct, units: number, named: NamedUn
 export function serialFault(
   sku: string,
   serials: readonly string[],
-  known: readonly KnownSerial[],
+  known: readonly (KnownSerial & { given: string })[],
   isThere: (serial: KnownSerial) => boolean,
 ): NamingFault | null {
-  const there = new Set(known.filter(isThere).map(({ serial }) => serial));
+  const there = new Set(known.filter(isThere).map(({ given }) => given));
   const missing = serials.filter((serial) => !there.has(serial));
   if (missing.length === 0) return null;
   const detail = `Of ${sku} these are not there: ${missing.slice(0, 5).join(', ')}${missing.length > 5 ? ', …' : ''}.`;
@@ -58,15 +61,65 @@ export function packedFault(
   };
 }
 
+/** How people see a code, as `code_key` of the schema has it: blanks, Unicode form and case make no difference. */
+export function codeKey(given: string): string {
+  return given.normalize('NFC').replace(BLANKS, ' ').trim().toLowerCase();
+}
+
+const BLANKS = /[\s\u00a0\u1680\u2000-\u200b\u202f\u205f\u2060\u3000\ufeff]+/g;
+
+/** The fault of units that are named twice, or null: the same serial number, or the same lot, written in two ways. */
+export function twiceFault(sku: string, { serials = [], lots = [] }: NamedUnits): NamingFault | null {
+  for (const names of [serials, lots.map(({ code }) => code)]) {
+    const seen = new Set<string>();
+    const twice = names.filter((name) => seen.size === seen.add(codeKey(name)).size);
+    if (twice.length === 0) continue;
+    const detail = `Of ${sku} these are named twice: ${twice.slice(0, 5).join(', ')}${twice.length > 5 ? ', …' : ''}.`;
+    return { code: 'UNITS_NAMED_TWICE', detail, details: { sku, units: twice } };
+  }
+  return null;
+}
+
+/** The fault of serial numbers on quality hold, or null. */
+export function heldFault(sku: string, known: readonly KnownSerial[]): NamingFault | null {
+  const held = known.filter(({ isHeld }) => isHeld).map(({ serial }) => serial);
+  if (held.length === 0) return null;
+  return {
+    code: 'SERIAL_BLOCKED',
+    detail: `Of ${sku} some are on quality hold.`,
+    details: { sku, serials: held },
+  };
+}
+
+/** The fault of lots that have expired, or null. */
+export function expiredFault(sku: string, known: readonly KnownLot[]): NamingFault | null {
+  const lot = known.find(({ expired }) => expired);
+  if (!lot) return null;
+  const { code, expiresOn } = lot;
+  return {
+    code: 'LOT_BLOCKED',
+    detail: `Lot ${code} of ${sku} expired on ${expiresOn ?? ''}.`,
+    details: { sku, lot: code, reason: 'expired', expiresOn },
+  };
+}
+
 /** The fault of lots that are not there or have too little, or null. */
 export function lotFault(
   sku: string,
   lots: readonly NamedLot[],
   known: readonly KnownLot[],
 ): NamingFault | null {
-  const free = new Map(known.map((lot) => [lot.code, lot.free]));
+  const byCode = new Map(known.map((lot) => [lot.code, lot]));
   for (const { code, quantity } of lots) {
-    const there = free.get(code);
+    const there = byCode.get(code)?.free;
+    const held = byCode.get(code)?.held ?? 0;
+    if (there !== undefined && there < quantity && there + held >= quantity) {
+      return {
+        code: 'LOT_BLOCKED',
+        detail: `Of lot ${code} of ${sku} ${held} units are on quality hold, and only ${there} are free.`,
+        details: { sku, lot: code, reason: 'on_hold', free: there, held },
+      };
+    }
     if (there === undefined)
       return {
         code: 'UNKNOWN_LOT',
@@ -82,4 +135,19 @@ export function lotFault(
     }
   }
   return null;
+}
+
+/** Units of both, each lot once however it is written. */
+export function together(one: NamedUnits, other: NamedUnits): NamedUnits {
+  const units = new Map<string, number>();
+  const codes = new Map<string, string>();
+  for (const { code, quantity } of [...(one.lots ?? []), ...(other.lots ?? [])]) {
+    const key = codeKey(code);
+    codes.set(key, codes.get(key) ?? code);
+    units.set(key, (units.get(key) ?? 0) + quantity);
+  }
+  return {
+    serials: [...(one.serials ?? []), ...(other.serials ?? [])],
+    lots: [...units].map(([key, quantity]) => ({ code: codes.get(key) ?? key, quantity })),
+  };
 }

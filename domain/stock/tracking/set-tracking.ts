@@ -3,7 +3,7 @@ import { AppError } from '../../../platform/errors';
 import { updateTracking } from '../../catalog/products';
 import { listWarehouses } from '../../catalog/warehouses';
 import { insertEmptyStock, lockStock } from '../ledger/stock-ledger';
-import { selectTracked } from './queries';
+import { selectTracked, selectUnitsElsewhere } from './queries';
 
 export interface Tracking {
   sku: string;
@@ -20,8 +20,8 @@ export async function readTracking(on: Queryable, sku: string): Promise<Tracking
 }
 
 /**
- * Decides what a product keeps beside counts: only while none of it is on hand anywhere, since nobody knows the lots and
- * serial numbers of units that are there already. Again, it changes nothing.
+ * Decides what a product keeps beside counts: only while there is no unit of it, on hand (packed, or on hold), on its way between
+ * locations or come back and not inspected, since nobody knows the lots and serial numbers of those. Again, it changes nothing.
  *
  * @throws UNKNOWN_SKU; PRODUCT_HAS_STOCK
  */
@@ -39,6 +39,15 @@ export function setTracking(db: Database, wanted: Tracking): Promise<Tracking> {
       throw new AppError(
         'PRODUCT_HAS_STOCK',
         `${wanted.sku} has stock: this can be changed while none is on hand.`,
+        { onHand: levels.reduce((sum, { onHand }) => sum + onHand, 0) },
+      );
+    }
+    const elsewhere = await selectUnitsElsewhere(tx, productId);
+    if (elsewhere.inTransit + elsewhere.toInspect + elsewhere.short > 0) {
+      throw new AppError(
+        'PRODUCT_HAS_STOCK',
+        `Units of ${wanted.sku} are on their way, wait for an inspection or are missing on the counters: this can be changed while there are none.`,
+        { onHand: 0, ...elsewhere },
       );
     }
     await updateTracking(tx, productId, wanted);

@@ -1,2 +1,3 @@
 /** What other folders do with lots and serial numbers. */
-export { insertSerials, moveLots, selectTracked as findTracked, updateLotHeld } from './queries';
+export { codeKey } from './rules';
+export { moveLots, selectTracked as findTracked, updateLotHeld } from './queries';

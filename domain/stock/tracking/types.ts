@@ -30,6 +30,35 @@ export interface MovingEntry {
   reference: string | null;
 }
 
+/** A lot of a product, wherever its units are. */
+export interface LotMasterView {
+  sku: string;
+  /** As it was first given. */
+  code: string;
+  /** YYYY-MM-DD: the last day on which it may be sold; null: it does not expire. */
+  expiresOn: string | null;
+  expired: boolean;
+  /** Null: it is not recalled. */
+  recall: { at: string; reason: string; by: string } | null;
+  /** Of all places. */
+  quantity: number;
+  held: number;
+  /** What was changed of it by hand, oldest first. */
+  changes: LotChangeView[];
+}
+
+export const LOT_CHANGES = ['expiry', 'recall', 'recall_ended'] as const;
+
+export interface LotChangeView {
+  at: string;
+  change: (typeof LOT_CHANGES)[number];
+  /** Of an expiry: the day before and after. */
+  before: string | null;
+  after: string | null;
+  reason: string;
+  actor: string;
+}
+
 export interface LotView {
   code: string;
   warehouse: string;
@@ -64,6 +93,8 @@ export interface LotMovementView {
   kind: string;
   /** Signed. */
   quantity: number;
+  /** It was recalled, on hold or past its last day when it left. */
+  blocked: boolean;
   orderId: string | null;
   reference: string | null;
 }
@@ -101,6 +132,8 @@ export interface KnownSerial {
   warehouseId: number;
   orderId: string | null;
   reference: string | null;
+  /** On quality hold. */
+  isHeld: boolean;
   /** The parcel it is packed into, which has not left. */
   packedFor: string | null;
   /** Of its latest movement. */
@@ -118,4 +151,8 @@ export interface KnownLot {
   expiresOn: string | null;
   /** Units that are neither on quality hold nor packed. */
   free: number;
+  /** Units on quality hold. */
+  held: number;
+  /** Its last day of sale has passed. */
+  expired: boolean;
 }

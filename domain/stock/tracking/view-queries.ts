@@ -25,10 +25,10 @@ export function selectLotMovements(
   return many(
     on,
     'tracking.lot_movements',
-    `select m.id, ${utc('m.at')} as at, w.code as warehouse, m.kind, m.quantity, m.order_id as "orderId", m.reference
+    `select m.id, ${utc('m.at')} as at, w.code as warehouse, m.kind, m.quantity, m.blocked, m.order_id as "orderId", m.reference
      from lots l join products p on p.id = l.product_id join lot_movements m on m.lot_id = l.id
      join warehouses w on w.id = m.warehouse_id
-     where p.sku = $1 and l.code = $2 and m.id > $3 order by m.id limit $4 offset $5`,
+     where p.sku = $1 and l.master_id = find_lot(p.id, $2) and m.id > $3 order by m.id limit $4 offset $5`,
     [lot.sku, lot.code, page.after, page.limit, page.offset],
   );
 }
@@ -79,7 +79,7 @@ export function selectSerial(
            'named', m.named) order by m.id)
        from serial_movements m join warehouses mw on mw.id = m.warehouse_id where m.serial_id = s.id), '[]') as movements
      from serials s join products p on p.id = s.product_id join warehouses w on w.id = s.warehouse_id
-     where s.serial = $1 order by p.sku`,
+     where s.serial_key = code_key($1) or s.serial = $1 order by p.sku`,
     [serial],
   );
 }

@@ -10,6 +10,9 @@ import {
   type StockLedger,
 } from '../ledger/stock-ledger';
 import type { LedgerEntry } from '../ledger/types';
+import { assignUnits, checkNamed } from '../tracking/assign-units';
+import { together } from '../tracking/rules';
+import type { NamedUnits } from '../tracking/types';
 import { ledgerReference } from './ledger-reference';
 import { selectTransferForUpdate, updateUnits, type TransferRow } from './queries';
 import type { TransferView } from './types';
@@ -23,6 +26,9 @@ export interface ReceiptOfTransfer {
   quantity?: number | undefined;
   /** Units that will not arrive, or arrived broken. */
   lost?: number | undefined;
+  /** Which units arrived whole, and which did not, as far as somebody read it off. */
+  named?: NamedUnits | undefined;
+  namedLost?: NamedUnits | undefined;
   reason?: string | undefined;
   actor: string;
 }
@@ -31,7 +37,8 @@ export interface ReceiptOfTransfer {
  * Writes what arrived of a transfer, and what was lost of it. A loss arrives and is written off in one step, so that the ledger
  * explains it. Units that arrived go to those who wait in the same transaction; the last one completes the transfer.
  *
- * @throws NOT_FOUND; TRANSFER_NOT_OPEN once it has ended; OVER_RECEIPT beyond what is open; QUANTITY_OVERFLOW
+ * @throws NOT_FOUND; TRANSFER_NOT_OPEN once it has ended; OVER_RECEIPT beyond what is open; QUANTITY_OVERFLOW; what `assignUnits` throws,
+ * SERIAL_NOT_THERE and LOT_SHORT for units that are not on their way with this transfer
  */
 export async function receiveTransfer(
   { db, stock }: StockAccess,
@@ -95,8 +102,16 @@ async function take(
     actor,
     ...(reason === undefined ? {} : { reason }),
   };
-  const entries: LedgerEntry[] = [{ ...shared, kind: 'transfer_in', onHandDelta: quantity + lost }];
-  if (lost > 0) entries.push({ ...shared, kind: 'write_off', onHandDelta: -lost });
+  const into: LedgerEntry = { ...shared, kind: 'transfer_in', onHandDelta: quantity + lost };
+  const out: LedgerEntry = { ...shared, kind: 'write_off', onHandDelta: -lost };
+  const { named = {}, namedLost = {} } = receipt;
+  await checkNamed(tx, target.productId, [
+    { units: quantity, named },
+    { units: lost, named: namedLost },
+  ]);
+  await assignUnits(tx, into, together(named, namedLost));
+  if (lost > 0) await assignUnits(tx, out, namedLost);
+  const entries: LedgerEntry[] = lost > 0 ? [into, out] : [into];
   const ends = quantity + lost === transfer.open;
   await updateUnits(tx, transferId, { received: quantity, lost, status: ends ? 'completed' : 'in_transit' });
   if (ends) await resolveOverdue(tx, transfer);

@@ -12,6 +12,7 @@ export function fifoLayers(received: readonly CostLayer[], onHand: number): Cost
   let open = onHand;
   for (const layer of received) {
     if (open <= 0) break;
+    if (layer.quantity === 0) continue;
     const quantity = Math.min(open, layer.quantity);
     layers.push({ ...layer, quantity });
     open -= quantity;

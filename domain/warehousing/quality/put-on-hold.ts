@@ -1,19 +1,21 @@
 import type { Database, Transaction } from '../../../platform/database/database';
-import { AppError, isSubjectsOwn } from '../../../platform/errors';
-import { newId } from '../../../platform/ids';
-import { actOnEach, failedSubjects, forgetSettled } from '../../stock/alerts/failed-work';
+import { AppError } from '../../../platform/errors';
 import { findStockKey, lockStock, reserve } from '../../stock/ledger/stock-ledger';
-import type { StockKey } from '../../stock/ledger/types';
+import type { StockKey, StockLevel } from '../../stock/ledger/types';
+import { holdSerials } from '../../stock/tracking/hold-serials';
 import { findTracked, updateLotHeld } from '../../stock/tracking/tracking';
 import { holdIn, readQualityHold } from './holds';
-import { insertHold, selectExpiredLots, selectLot, selectSettledLotFailures, type LotRow } from './queries';
+import { insertHold, selectLot, selectOpenUnits, type LotRow } from './queries';
 import type { NewQualityHold, QualityHoldView } from './types';
 
 /**
- * Takes available units out of sale: they are reserved by a reservation of kind `quality`, which never falls due. Units that are
- * promised to somebody cannot be put on hold. The same hold again returns the first and changes nothing.
+ * Takes units out of sale: they are reserved by a reservation of kind `quality`, which never falls due. Of a lot, and of named serial
+ * numbers, also units that are promised: what is not available is awaited, and taken before anybody else as soon as it is free; nothing
+ * of it is packed or booked meanwhile. Who it was promised to is decided by `settlePromised`. The same hold again returns the first and
+ * changes nothing.
  *
- * @throws UNKNOWN_SKU, UNKNOWN_LOCATION; OUT_OF_STOCK with `available`; LOT_REQUIRED, NOT_TRACKED, UNKNOWN_LOT
+ * @throws UNKNOWN_SKU, UNKNOWN_LOCATION; OUT_OF_STOCK with `available`; LOT_REQUIRED, NOT_TRACKED, UNKNOWN_LOT; SERIALS_REQUIRED,
+ * UNITS_NAMED_TWICE, SERIAL_NOT_THERE, SERIAL_BLOCKED
  */
 export async function putOnHold(db: Database, wanted: NewQualityHold): Promise<QualityHoldView> {
   const key = await findStockKey(db, wanted);
@@ -22,60 +24,38 @@ export async function putOnHold(db: Database, wanted: NewQualityHold): Promise<Q
     const known = await readQualityHold(tx, wanted.holdId);
     if (known) return known;
     const lot = await lotOf(tx, key, wanted);
-    const available = Math.min(level?.available ?? 0, lot?.free ?? Number.POSITIVE_INFINITY);
-    if (available < wanted.quantity) {
-      throw new AppError('OUT_OF_STOCK', `Only ${available} can be put on hold.`, { available });
+    const most = await holdable(tx, key, { level, lot, isNamed: wanted.serials !== undefined });
+    if (most < wanted.quantity) {
+      throw new AppError('OUT_OF_STOCK', `Only ${most} can be put on hold.`, { available: most });
     }
-    await writeHold(tx, key, wanted, lot);
+    await writeHold(tx, key, wanted, { lot, available: level?.available ?? 0 });
     return holdIn(tx, wanted.holdId);
   });
 }
 
-const EXPIRED_BATCH = 100;
-
-/**
- * Puts what is left of lots past their last day of sale on hold, as far as it is not promised to anybody. Safe to run at any
- * time: what is on hold is not put there again. A lot that fails by an error of its own stops no other: an alert tells of it, and
- * it is tried again after a while. Returns the units.
- */
-export async function holdExpiredLots(db: Database, beat: () => void = () => undefined): Promise<number> {
-  let units = 0;
-  await forgetSettled(db, 'hold_expired_lot', selectSettledLotFailures);
-  const failed = await failedSubjects(db, 'hold_expired_lot');
-  for (;;) {
-    const lots = await selectExpiredLots(db, EXPIRED_BATCH);
-    let held = 0;
-    const failures = await actOnEach(lots, failed, {
-      db,
-      work: 'hold_expired_lot',
-      idOf: ({ id }) => String(id),
-      isOwn: isSubjectsOwn,
-      async act({ sku, location, code: lot, expiresOn }) {
-        beat();
-        const reason = `lot ${lot} expired on ${expiresOn}`;
-        held += await holdFreeUnits(db, { holdId: newId(), sku, location, lot, reason, actor: 'system' });
-      },
-    });
-    units += held;
-    // What failed is put off, so the next batch has others. Without progress the same lots would come again.
-    if (lots.length < EXPIRED_BATCH || held + failures === 0) return units;
-  }
+/** Promised units are put on hold only where it is known which they are. */
+async function holdable(
+  tx: Transaction,
+  key: StockKey,
+  { level, lot, isNamed }: { level: StockLevel | undefined; lot: LotRow | null; isNamed: boolean },
+): Promise<number> {
+  if (lot) return lot.free;
+  if (!isNamed) return level?.available ?? 0;
+  return (level?.onHand ?? 0) - (await selectOpenUnits(tx, key));
 }
 
-async function holdFreeUnits(db: Database, wanted: Omit<NewQualityHold, 'quantity'>): Promise<number> {
-  const key = await findStockKey(db, wanted);
-  return db.retrying(async (tx) => {
-    const [level] = await lockStock(tx, [key]);
-    const lot = await selectLot(tx, key, wanted.lot ?? '');
-    const quantity = Math.min(level?.available ?? 0, lot?.free ?? 0);
-    if (!lot || quantity <= 0) return 0;
-    await writeHold(tx, key, { ...wanted, quantity }, lot);
-    return quantity;
-  });
-}
-
-async function lotOf(tx: Transaction, key: StockKey, { sku, lot }: NewQualityHold): Promise<LotRow | null> {
+async function lotOf(tx: Transaction, key: StockKey, wanted: NewQualityHold): Promise<LotRow | null> {
+  const { sku, lot, serials, quantity } = wanted;
   const [product] = await findTracked(tx, [sku]);
+  if (serials !== undefined && !product?.serialised)
+    throw new AppError('NOT_TRACKED', `${sku} has no serial numbers.`, { sku });
+  if (serials !== undefined && serials.length !== quantity) {
+    throw new AppError(
+      'SERIALS_REQUIRED',
+      `${quantity} units of ${sku} need ${quantity} serial numbers, ${serials.length} were given.`,
+      { sku },
+    );
+  }
   if (!product?.lotTracked) {
     if (lot !== undefined) throw new AppError('NOT_TRACKED', `${sku} is not kept by lot.`);
     return null;
@@ -89,9 +69,10 @@ async function lotOf(tx: Transaction, key: StockKey, { sku, lot }: NewQualityHol
 async function writeHold(
   tx: Transaction,
   key: StockKey,
-  { holdId: id, quantity, reason, actor }: Omit<NewQualityHold, 'sku' | 'location' | 'lot'>,
-  lot: LotRow | null,
+  { holdId: id, sku, quantity, reason, serials = [], actor }: NewQualityHold,
+  { lot, available }: { lot: LotRow | null; available: number },
 ): Promise<void> {
+  const taken = Math.min(quantity, Math.max(0, available));
   await reserve(tx, {
     kind: 'quality_hold',
     reservations: [
@@ -102,12 +83,21 @@ async function writeHold(
         status: 'confirmed',
         attempt: 0,
         holdSeconds: null,
-        allocations: [{ ...key, quantity }],
+        allocations: taken > 0 ? [{ ...key, quantity: taken }] : [],
       },
     ],
     reason,
     actor,
   });
-  await insertHold(tx, { ...key, id, lotId: lot?.id ?? null, quantity, reason, actor });
+  await insertHold(tx, {
+    ...key,
+    id,
+    lotId: lot?.id ?? null,
+    quantity,
+    awaited: quantity - taken,
+    reason,
+    actor,
+  });
   if (lot) await updateLotHeld(tx, lot.id, quantity);
+  if (serials.length > 0) await holdSerials(tx, { ...key, sku, holdId: id, serials });
 }

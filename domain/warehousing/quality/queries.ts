@@ -2,6 +2,7 @@ import {
   execute,
   maybeOne,
   many,
+  one,
   type Database,
   type Queryable,
   type Transaction,
@@ -14,7 +15,8 @@ import type { QualityHoldView } from './types';
 
 const HOLD = `
   h.id, p.sku, w.code as location, l.code as lot, case when h.open > 0 then 'open' else 'closed' end as status,
-  h.quantity, h.open, h.released, h.written_off as "writtenOff", h.reason, h.actor,
+  h.quantity, h.open, h.awaited, h.released, h.written_off as "writtenOff", h.gone, h.cause, h.reason, h.actor,
+  array(select s.serial from serials s where s.hold_id = h.id order by s.id) as serials,
   ${utc('h.created_at')} as "createdAt", ${utc('h.updated_at')} as "updatedAt",
   ${utcMicros('h.created_at')} as "createdAtMicros"`;
 
@@ -53,32 +55,68 @@ export function selectQualityHoldPage(db: Database, filter: HoldFilter): Promise
 
 export function insertHold(
   tx: Transaction,
-  hold: StockKey & { id: string; lotId: number | null; quantity: number; reason: string; actor: string },
+  hold: StockKey & {
+    id: string;
+    lotId: number | null;
+    quantity: number;
+    awaited: number;
+    reason: string;
+    actor: string;
+  },
 ): Promise<number> {
   return execute(
     tx,
     'quality.insert_hold',
-    `insert into quality_holds (id, product_id, warehouse_id, lot_id, quantity, reason, actor)
-     values ($1, $2, $3, $4, $5, $6, $7)`,
-    [hold.id, hold.productId, hold.warehouseId, hold.lotId, hold.quantity, hold.reason, hold.actor],
+    `insert into quality_holds (id, product_id, warehouse_id, lot_id, quantity, reason, actor, awaited)
+     values ($1, $2, $3, $4, $5, $6, $7, $8)`,
+    [
+      hold.id,
+      hold.productId,
+      hold.warehouseId,
+      hold.lotId,
+      hold.quantity,
+      hold.reason,
+      hold.actor,
+      hold.awaited,
+    ],
+  );
+}
+
+/** Where a hold is: that never changes. */
+export function selectHoldKey(on: Queryable, id: string): Promise<StockKey | undefined> {
+  return maybeOne<StockKey>(
+    on,
+    'quality.hold_key',
+    'select product_id as "productId", warehouse_id as "warehouseId" from quality_holds where id = $1',
+    [id],
   );
 }
 
 export interface LockedHold extends StockKey {
   open: number;
+  awaited: number;
+  /** Its lot has expired or is recalled now. */
+  isBlocked: boolean;
+  sku: string;
   lotId: number | null;
   lotCode: string | null;
   expiresOn: string | null;
+  /** It is of serial numbers that were named. */
+  hasSerials: boolean;
 }
 
-/** After its reservation's lock and before that of the stock. */
+/** Under the lock of its stock row, under which alone a hold changes. */
 export function lockHold(tx: Transaction, id: string): Promise<LockedHold | undefined> {
   return maybeOne<LockedHold>(
     tx,
     'quality.lock_hold',
-    `select h.product_id as "productId", h.warehouse_id as "warehouseId", h.open, h.lot_id as "lotId",
-            l.code as "lotCode", l.expires_on::text as "expiresOn"
-     from quality_holds h left join lots l on l.id = h.lot_id where h.id = $1 for no key update of h`,
+    `select h.product_id as "productId", h.warehouse_id as "warehouseId", p.sku, h.open, h.awaited,
+            exists (select from serials s where s.hold_id = h.id) as "hasSerials", h.lot_id as "lotId",
+            l.code as "lotCode", l.expires_on::text as "expiresOn",
+            coalesce(m.recalled_at is not null or m.expires_on < today_utc(), false) as "isBlocked"
+     from quality_holds h join products p on p.id = h.product_id
+     left join lots l on l.id = h.lot_id left join product_lots m on m.id = l.master_id
+     where h.id = $1 for no key update of h`,
     [id],
   );
 }
@@ -86,14 +124,15 @@ export function lockHold(tx: Transaction, id: string): Promise<LockedHold | unde
 export function updateHold(
   tx: Transaction,
   id: string,
-  change: { released: number; writtenOff: number },
+  change: { released: number; writtenOff: number; awaited: number },
 ): Promise<number> {
   return execute(
     tx,
     'quality.update_hold',
-    `update quality_holds set released = released + $2, written_off = written_off + $3, updated_at = clock_timestamp()
+    `update quality_holds set released = released + $2, written_off = written_off + $3, awaited = awaited - $4,
+       updated_at = clock_timestamp()
      where id = $1`,
-    [id, change.released, change.writtenOff],
+    [id, change.released, change.writtenOff, change.awaited],
   );
 }
 
@@ -109,30 +148,100 @@ export function selectLot(tx: Transaction, key: StockKey, code: string): Promise
   return maybeOne<LotRow>(
     tx,
     'quality.lot',
-    `select id, code, quantity - held as free from lots where product_id = $1 and warehouse_id = $2 and code = $3`,
+    `select id, code, quantity - held as free from lots where master_id = find_lot($1, $3) and warehouse_id = $2`,
     [key.productId, key.warehouseId, code],
   );
 }
 
-export interface ExpiredLot {
+export interface BlockedLot extends StockKey {
   id: number;
-  sku: string;
-  location: string;
-  code: string;
-  /** YYYY-MM-DD */
-  expiresOn: string;
 }
 
-/** Lots past their last day of sale with units that are not on hold, and of which some may be put on hold. */
-export function selectExpiredLots(on: Queryable, limit: number): Promise<ExpiredLot[]> {
-  return many<ExpiredLot>(
+/** Open holds of a place's lot because it has expired or is recalled, newest first. Under the lock of its stock row. */
+export function selectHoldsOfLot(
+  tx: Transaction,
+  lotId: number,
+): Promise<{ id: string; open: number; awaited: number }[]> {
+  return many(
+    tx,
+    'quality.holds_of_lot',
+    `select id, open, awaited from quality_holds
+     where lot_id = $1 and released + written_off + gone < quantity and cause <> 'person' order by created_at desc, id`,
+    [lotId],
+  );
+}
+
+/** Units on quality hold at a place, awaited ones included. */
+export async function selectOpenUnits(tx: Transaction, key: StockKey): Promise<number> {
+  const { units } = await one<{ units: number }>(
+    tx,
+    'quality.open_units',
+    'select coalesce(sum(open), 0)::float8 as units from quality_holds where product_id = $1 and warehouse_id = $2 and open > 0',
+    [key.productId, key.warehouseId],
+  );
+  return units;
+}
+
+/** Holds because of a lot that has not expired, and is not recalled, any more. */
+export async function selectUnblocked(on: Queryable, limit: number): Promise<string[]> {
+  const found = await many<{ id: string }>(
+    on,
+    'quality.unblocked',
+    `select h.id from quality_holds h join lots l on l.id = h.lot_id join product_lots m on m.id = l.master_id
+     where h.lot_id is not null and h.released + h.written_off + h.gone < h.quantity and h.cause <> 'person'
+       and m.recalled_at is null and (m.expires_on is null or m.expires_on >= today_utc())
+     order by h.id limit $1`,
+    [limit],
+  );
+  return found.map(({ id }) => id);
+}
+
+/** A place with lots that expire soon. */
+export interface PlaceNearExpiry extends StockKey {
+  lots: { lot: string; expiresOn: string; quantity: number }[];
+}
+
+/** Places with lots on sale whose last day comes within so many days, after `after`. */
+export function selectNearExpiry(
+  on: Queryable,
+  { days, after, limit }: { days: number; after: StockKey; limit: number },
+): Promise<PlaceNearExpiry[]> {
+  return many<PlaceNearExpiry>(
+    on,
+    'quality.near_expiry',
+    `select product_id as "productId", warehouse_id as "warehouseId",
+       json_agg(json_build_object('lot', code, 'expiresOn', expires_on, 'quantity', quantity - held) order by expires_on, id) as lots
+     from lots
+     where expires_on between today_utc() and today_utc() + $1::int and quantity > held and (product_id, warehouse_id) > ($2, $3)
+     group by 1, 2 order by 1, 2 limit $4`,
+    [days, after.productId, after.warehouseId, limit],
+  );
+}
+
+/** Places whose alert of lots that expire soon is not over, and where none does. */
+export function selectNoLongerNear(on: Queryable, days: number): Promise<StockKey[]> {
+  return many<StockKey>(
+    on,
+    'quality.no_longer_near',
+    `select a.product_id as "productId", a.warehouse_id as "warehouseId" from alerts a
+     where a.kind = 'expiry_near' and a.status <> 'resolved' and not exists (
+       select from lots l where l.product_id = a.product_id and l.warehouse_id = a.warehouse_id and l.quantity > l.held
+         and l.expires_on between today_utc() and today_utc() + $1::int)
+     order by 1, 2`,
+    [days],
+  );
+}
+
+/** Lots that have expired or are recalled, with units that are not on hold. */
+export function selectBlockedLots(on: Queryable, limit: number): Promise<BlockedLot[]> {
+  return many<BlockedLot>(
     on,
     'quality.expired_lots',
-    `select l.id, p.sku, w.code as location, l.code, l.expires_on::text as "expiresOn"
-     from lots l join products p on p.id = l.product_id join warehouses w on w.id = l.warehouse_id
-     join stock s on s.product_id = l.product_id and s.warehouse_id = l.warehouse_id
-     where l.expires_on < (now() at time zone 'UTC')::date and l.quantity > l.held and s.available > 0
-       and ${notPutOff('hold_expired_lot', 'l.id')}
+    `select id, product_id as "productId", warehouse_id as "warehouseId" from (
+       select * from lots where expires_on is not null and expires_on < today_utc() and quantity > held
+       union
+       select l.* from product_lots m join lots l on l.master_id = m.id where m.recalled_at is not null and l.quantity > l.held) l
+     where ${notPutOff('hold_expired_lot', 'l.id')}
      order by l.expires_on, l.id limit $1`,
     [limit],
   );
@@ -144,8 +253,8 @@ export function selectSettledLotFailures(on: Queryable, work: Work): Promise<Set
     on,
     'quality.settled_lot_failures',
     settledFailures(
-      `select from lots l where l.id = f.subject::bigint and l.quantity > l.held
-         and l.expires_on < (now() at time zone 'UTC')::date`,
+      `select from lots l join product_lots m on m.id = l.master_id where l.id = f.subject::bigint and l.quantity > l.held
+         and (m.recalled_at is not null or m.expires_on < today_utc())`,
     ),
     [work],
   );

@@ -1,3 +1,7 @@
+/** `person`: somebody asked for it; `expired`, `recalled`: because of its lot. */
+export const HOLD_CAUSES = ['person', 'expired', 'recalled'] as const;
+export type HoldCause = (typeof HOLD_CAUSES)[number];
+
 export interface QualityHoldView {
   id: string;
   sku: string;
@@ -8,8 +12,15 @@ export interface QualityHoldView {
   quantity: number;
   /** Still on hold. */
   open: number;
+  /** Of `open`: promised to somebody, and taken as soon as they are free. */
+  awaited: number;
   released: number;
   writtenOff: number;
+  /** Left with a parcel all the same. */
+  gone: number;
+  cause: HoldCause;
+  /** Serial numbers on hold. */
+  serials: string[];
   reason: string;
   actor: string;
   createdAt: string;
@@ -25,6 +36,8 @@ export interface NewQualityHold {
   reason: string;
   /** Of a lot-tracked product. */
   lot?: string | undefined;
+  /** Which units: as many as `quantity`. */
+  serials?: readonly string[] | undefined;
   actor: string;
 }
 
@@ -32,7 +45,7 @@ export interface QualityDecision {
   holdId: string;
   /** Undefined: all that is still on hold. */
   quantity?: number | undefined;
-  /** Serial numbers of units that are written off, as far as they were read off. */
+  /** Serial numbers of these units, as far as they were read off. */
   serials?: readonly string[] | undefined;
   actor: string;
   /** Makes it happen once, however often it is sent. */

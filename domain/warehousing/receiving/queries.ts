@@ -1,17 +1,22 @@
 import {
   execute,
   many,
+  maybeOne,
+  one,
   type Database,
   type Queryable,
   type Transaction,
 } from '../../../platform/database/database';
 import { newestFirst, utc, utcMicros, type PageRequest } from '../../../platform/database/pages';
-import type { ReceiptView } from './types';
+import type { ReceiptChangeView, ReceiptView } from './types';
 
 /** A receipt `r`, whole. */
 const RECEIPT = `
   r.id, w.code as location, r.supplier, r.supplier_reference as "supplierReference", r.actor,
-  ${utc('r.received_at')} as "receivedAt", ${utcMicros('r.received_at')} as "createdAtMicros",
+  ${utc('r.received_at')} as "receivedAt", ${utc('r.reversed_at')} as "reversedAt",
+  coalesce((select json_agg(json_build_object('id', c.id, 'kind', c.kind, 'reason', c.reason, 'actor', c.actor, 'at', ${utc('c.at')},
+      'lines', c.lines) order by c.at, c.id)
+   from receipt_changes c where c.receipt_id = r.id), '[]') as changes, ${utcMicros('r.received_at')} as "createdAtMicros",
   (select json_agg(json_build_object('sku', p.sku, 'quantity', l.quantity, 'unitCostMinor', l.unit_cost_minor,
       'currency', l.currency,
       'lot', case when l.lot_code is not null then json_build_object('code', l.lot_code, 'expiresOn', l.expires_on) end,
@@ -100,5 +105,98 @@ export function insertReceiptLines(
             l ->> 'lotCode', (l ->> 'expiresOn')::date, array(select jsonb_array_elements_text(l -> 'serials'))
      from jsonb_array_elements($2::jsonb) with ordinality as t (l, line)`,
     [receiptId, JSON.stringify(lines)],
+  );
+}
+
+export interface LockedReceipt {
+  id: string;
+  warehouseId: number;
+  supplierReference: string;
+  isReversed: boolean;
+}
+
+/** Before any stock. */
+export function lockReceipt(tx: Transaction, id: string): Promise<LockedReceipt | undefined> {
+  return maybeOne<LockedReceipt>(
+    tx,
+    'receiving.lock_receipt',
+    `select id, warehouse_id as "warehouseId", supplier_reference as "supplierReference", reversed_at is not null as "isReversed"
+     from receipts where id = $1 for no key update`,
+    [id],
+  );
+}
+
+/** A line of a receipt as it counts now. */
+export interface KeptLine {
+  line: number;
+  productId: number;
+  sku: string;
+  /** ISO 4217, of its price. */
+  priceCurrency: string;
+  lotTracked: boolean;
+  serialised: boolean;
+  quantity: number;
+  unitCostMinor: number | null;
+  currency: string | null;
+  lotCode: string | null;
+  expiresOn: string | null;
+  serials: string[];
+}
+
+/** Under the receipt's lock, under which alone its lines change. */
+export function selectLines(tx: Transaction, receiptId: string): Promise<KeptLine[]> {
+  return many<KeptLine>(
+    tx,
+    'receiving.lines',
+    `select l.line, l.product_id as "productId", p.sku, p.currency as "priceCurrency", p.lot_tracked as "lotTracked", p.serialised,
+            l.quantity, l.unit_cost_minor as "unitCostMinor", l.currency, l.lot_code as "lotCode", l.expires_on::text as "expiresOn",
+            l.serials
+     from receipt_lines l join products p on p.id = l.product_id where l.receipt_id = $1 order by l.line`,
+    [receiptId],
+  );
+}
+
+/** What lines count from now on. */
+export function updateLines(tx: Transaction, receiptId: string, lines: readonly KeptLine[]): Promise<number> {
+  return execute(
+    tx,
+    'receiving.update_lines',
+    `update receipt_lines r
+     set quantity = (l ->> 'quantity')::int, unit_cost_minor = (l ->> 'unitCostMinor')::bigint, currency = l ->> 'currency',
+         lot_code = l ->> 'lotCode', expires_on = (l ->> 'expiresOn')::date,
+         serials = array(select jsonb_array_elements_text(l -> 'serials'))
+     from jsonb_array_elements($2::jsonb) as l where r.receipt_id = $1 and r.line = (l ->> 'line')::int`,
+    [receiptId, JSON.stringify(lines)],
+  );
+}
+
+export function markReversed(tx: Transaction, receiptId: string): Promise<number> {
+  return execute(
+    tx,
+    'receiving.mark_reversed',
+    'update receipts set reversed_at = clock_timestamp() where id = $1',
+    [receiptId],
+  );
+}
+
+export async function existsChange(tx: Transaction, changeId: string): Promise<boolean> {
+  const row = await one<{ made: boolean }>(
+    tx,
+    'receiving.exists_change',
+    'select exists (select from receipt_changes where id = $1) as made',
+    [changeId],
+  );
+  return row.made;
+}
+
+export function insertChange(
+  tx: Transaction,
+  change: Omit<ReceiptChangeView, 'at'> & { receiptId: string },
+): Promise<number> {
+  return execute(
+    tx,
+    'receiving.insert_change',
+    'insert into receipt_changes (id, receipt_id, kind, reason, actor, lines) values ($1, $2, $3, $4, $5, $6)',
+    [change.id, change.receiptId, change.kind, change.reason, change.actor, JSON.stringify(change.lines)],
   );
 }

@@ -1,5 +1,6 @@
 import type { Transaction } from '../../../platform/database/database';
 import { AppError, translateDatabaseError } from '../../../platform/errors';
+import { noteAverages } from '../costing/receipt-averages';
 import { updateAverageCosts } from '../costing/update-average-costs';
 import { findWarehouseId } from '../../catalog/warehouses';
 import {
@@ -11,7 +12,8 @@ import {
 } from '../../stock/ledger/stock-ledger';
 import type { Allocation, LedgerEntry } from '../../stock/ledger/types';
 import { moveKnownLots } from '../../stock/tracking/lots';
-import { findTracked, insertSerials } from '../../stock/tracking/tracking';
+import { takeInSerials } from '../../stock/tracking/take-in-serials';
+import { findTracked } from '../../stock/tracking/tracking';
 import type { TrackedProduct } from '../../stock/tracking/types';
 import { insertReceipt, insertReceiptLines, type NewReceiptLine } from './queries';
 import { readReceipt } from './receipts';
@@ -85,7 +87,7 @@ async function writeReceipt(
     checkCountable((onHand.get(productId) ?? 0) + quantity);
   }
   await insertReceiptLines(tx, receiptId, lines);
-  await updateAverageCosts(tx, lines);
+  await noteAverages(tx, receiptId, lines, () => updateAverageCosts(tx, lines));
   await assignUnits(tx, input, lines, warehouseId);
   await stock.change(
     tx,
@@ -141,5 +143,5 @@ async function assignUnits(
   const serials = lines.flatMap(({ productId, serials: given }) =>
     given.map((serial) => ({ productId, warehouseId, serial })),
   );
-  if (serials.length > 0) await insertSerials(tx, serials, entry);
+  if (serials.length > 0) await takeInSerials(tx, serials, entry);
 }

@@ -1,5 +1,6 @@
+import { codeKey } from '../../stock/tracking/rules';
 import type { TrackedProduct } from '../../stock/tracking/types';
-import type { ReceiptLineInput } from './types';
+import type { LineCorrection, ReceiptLineInput } from './types';
 
 /** What is wrong with a receipt, as a stable code and words. */
 export interface ReceiptFault {
@@ -40,9 +41,109 @@ function lineFault(
   if (!product.serialised && serials.length > 0)
     return { code: 'NOT_TRACKED', detail: `${sku} has no serial numbers.` };
   for (const serial of serials) {
-    const key = JSON.stringify([sku, serial]);
+    const key = JSON.stringify([sku, codeKey(serial)]);
     if (seen.has(key)) return { code: 'DUPLICATE_SERIAL', detail: `${serial} is given twice for ${sku}.` };
     seen.add(key);
   }
   return null;
+}
+
+/** A line of a receipt, as far as it may be corrected. */
+export interface CorrectableLine {
+  line: number;
+  sku: string;
+  priceCurrency: string;
+  lotTracked: boolean;
+  serialised: boolean;
+  quantity: number;
+  unitCostMinor: number | null;
+  currency: string | null;
+  lotCode: string | null;
+  expiresOn: string | null;
+  serials: string[];
+}
+
+/** What is wrong with corrections, as a stable code and words. */
+export interface CorrectionFault {
+  code: 'NO_SUCH_LINE' | 'NOT_TRACKED' | 'SERIALS_REQUIRED' | 'LOT_EXPIRY_MISMATCH';
+  detail: string;
+  line: number;
+}
+
+/** The first fault of corrections of these lines, or null. */
+export function correctionFault(
+  lines: readonly CorrectableLine[],
+  corrections: readonly LineCorrection[],
+): CorrectionFault | null {
+  const seen = new Set<number>();
+  for (const { line, quantity, lot, serials = [] } of corrections) {
+    const kept = lines.find((one) => one.line === line);
+    if (!kept || seen.has(line))
+      return {
+        code: 'NO_SUCH_LINE',
+        detail: kept ? `Line ${line} is named twice.` : `There is no line ${line}.`,
+        line,
+      };
+    seen.add(line);
+    const { sku } = kept;
+    if (lot && !kept.lotTracked) return { code: 'NOT_TRACKED', detail: `${sku} is not kept by lot.`, line };
+    if (lot?.expiresOn !== undefined && isSameLot(lot.code, kept) && lot.expiresOn !== kept.expiresOn) {
+      const correctWith = `PUT /inventory/${encodeURIComponent(sku)}/lots/${encodeURIComponent(lot.code)}`;
+      return {
+        code: 'LOT_EXPIRY_MISMATCH',
+        detail: `A lot has one expiry date everywhere: correct it with ${correctWith}.`,
+        line,
+      };
+    }
+    if (serials.length > 0 && !kept.serialised)
+      return { code: 'NOT_TRACKED', detail: `${sku} has no serial numbers.`, line };
+    const units = Math.abs((quantity ?? kept.quantity) - kept.quantity);
+    const isEachOnce = new Set(serials.map(codeKey)).size === serials.length;
+    if (kept.serialised && (serials.length !== units || !isEachOnce)) {
+      return {
+        code: 'SERIALS_REQUIRED',
+        detail: `${sku} has serial numbers: ${units} units more or less need ${units} of them, ${serials.length} were given.`,
+        line,
+      };
+    }
+  }
+  return null;
+}
+
+function isSameLot(code: string, { lotCode }: { lotCode: string | null }): boolean {
+  return lotCode !== null && codeKey(code) === codeKey(lotCode);
+}
+
+/** A line before and after it is changed, with the serial numbers that come to it and go from it. */
+export interface ChangedLine<Line = CorrectableLine> {
+  before: Line;
+  after: Line;
+  added: readonly string[];
+  removed: readonly string[];
+}
+
+/** What corrections make of lines; those that nothing is changed of are left out. */
+export function changedLines<Line extends CorrectableLine>(
+  lines: readonly Line[],
+  corrections: readonly LineCorrection[],
+): ChangedLine<Line>[] {
+  return corrections.flatMap(({ line, quantity, unitCostMinor, lot, serials = [] }) => {
+    const before = lines.find((one) => one.line === line);
+    if (!before) return [];
+    const units = quantity ?? before.quantity;
+    const added = units > before.quantity ? serials : [];
+    const removed = units < before.quantity ? serials : [];
+    const gone = new Set(removed.map(codeKey));
+    const cost = unitCostMinor === undefined ? before.unitCostMinor : unitCostMinor;
+    const after: Line = {
+      ...before,
+      quantity: units,
+      unitCostMinor: cost,
+      currency: cost === null ? null : (before.currency ?? before.priceCurrency),
+      lotCode: lot?.code ?? before.lotCode,
+      expiresOn: lot && !isSameLot(lot.code, before) ? (lot.expiresOn ?? null) : before.expiresOn,
+      serials: [...before.serials.filter((serial) => !gone.has(codeKey(serial))), ...added],
+    };
+    return JSON.stringify(after) === JSON.stringify(before) ? [] : [{ before, after, added, removed }];
+  });
 }

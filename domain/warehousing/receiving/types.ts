@@ -21,6 +21,45 @@ export interface ReceiptInput {
   actor: string;
 }
 
+/** What is to be changed of one line; what is absent stays. */
+export interface LineCorrection {
+  /** Its number in the receipt, from 1. */
+  line: number;
+  /** Units that came. */
+  quantity?: number | undefined;
+  /** Null: not known. */
+  unitCostMinor?: number | null | undefined;
+  lot?: { code: string; expiresOn?: string | undefined } | undefined;
+  /** Of a product with serial numbers: those of the units that came in addition, or of those that did not come. */
+  serials?: readonly string[] | undefined;
+}
+
+export interface ReceiptChange {
+  receiptId: string;
+  /** Makes it happen once, however often it is sent. */
+  changeId: string;
+  reason: string;
+  actor: string;
+}
+
+export const RECEIPT_CHANGES = ['reversal', 'correction'] as const;
+
+/** What a line said. */
+export interface LineState {
+  quantity: number;
+  unitCostMinor: number | null;
+  lot: { code: string; expiresOn: string | null } | null;
+}
+
+export interface ReceiptChangeView {
+  id: string;
+  kind: (typeof RECEIPT_CHANGES)[number];
+  reason: string;
+  actor: string;
+  at: string;
+  lines: { line: number; before: LineState; after: LineState }[];
+}
+
 export interface ReceiptView {
   id: string;
   location: string;
@@ -36,4 +75,8 @@ export interface ReceiptView {
   }[];
   actor: string;
   receivedAt: string;
+  /** When all of it was taken back; null: it was not. */
+  reversedAt: string | null;
+  /** Documents that changed it, oldest first. */
+  changes: ReceiptChangeView[];
 }

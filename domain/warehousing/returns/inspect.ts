@@ -7,7 +7,9 @@ import {
   type StockLedger,
 } from '../../stock/ledger/stock-ledger';
 import type { LedgerEntry, StockKey } from '../../stock/ledger/types';
-import { assignUnits } from '../../stock/tracking/assign-units';
+import { assignUnits, checkNamed } from '../../stock/tracking/assign-units';
+import { together } from '../../stock/tracking/rules';
+import type { NamedLot } from '../../stock/tracking/types';
 import {
   selectReturnLines,
   updateReturn,
@@ -29,6 +31,9 @@ export interface InspectionResult {
   /** Serial numbers of units that are restocked, and of those that are given up, as far as they were read off. */
   serials?: readonly string[] | undefined;
   writeOffSerials?: readonly string[] | undefined;
+  /** Lots of these units, likewise. */
+  lots?: readonly NamedLot[] | undefined;
+  writeOffLots?: readonly NamedLot[] | undefined;
   /** For how many of both money goes back; absent: what the return was authorised with, for all of them. */
   refundQuantity?: number | undefined;
   /** Kept of the price of each of them; absent: what the return was authorised with. */
@@ -111,13 +116,19 @@ async function unitsBack(
   };
   const entries: LedgerEntry[] = [];
   for (const [index, { productId, restocked, writtenOff }] of changes.entries()) {
-    const { serials = [], writeOffSerials = [] } = results[index] ?? {};
+    const { serials, writeOffSerials, lots, writeOffLots } = results[index] ?? {};
+    const named = { serials, lots };
+    const namedGone = { serials: writeOffSerials, lots: writeOffLots };
+    await checkNamed(tx, productId, [
+      { units: restocked, named },
+      { units: writtenOff, named: namedGone },
+    ]);
     const back = entry(productId, 'return', restocked + writtenOff);
-    await assignUnits(tx, back, { serials: [...serials, ...writeOffSerials] });
+    await assignUnits(tx, back, together(named, namedGone));
     entries.push(back);
     if (writtenOff === 0) continue;
     const gone = entry(productId, 'write_off', -writtenOff);
-    await assignUnits(tx, gone, { serials: writeOffSerials });
+    await assignUnits(tx, gone, namedGone);
     entries.push(gone);
   }
   return entries;

@@ -1,0 +1,186 @@
+import { many, one, type Queryable, type Transaction } from '../../../platform/database/database';
+import { literals } from '../../../platform/database/literals';
+import {
+  STOPPABLE_SHIPMENT_STATUSES,
+  STOPPED_SHIPMENT_STATUSES,
+  WAITING_SHIPMENT_STATUSES,
+} from '../../fulfilment/types';
+import type { ShipmentStatus } from '../../fulfilment/types';
+import { OPEN_ORDER_STATUSES } from '../../orders/types';
+import type { StockKey } from '../../stock/ledger/types';
+import { SETTLED_RESERVATION_STATUSES } from '../../stock/reservations/types';
+import { beingAdded } from '../being-added-sql';
+
+/** A shipment that will not leave and is not released yet, or is being stopped. */
+const STOPPING = `(s.status = 'voiding' or s.status in ${literals(STOPPED_SHIPMENT_STATUSES)} and s.released_at is null)`;
+
+/**
+ * Units that quality holds of a place await and that nobody gives up yet. What is in a parcel that is being stopped comes: what a cut
+ * wants of it, or all of it where nothing is cut yet.
+ */
+export async function selectLacking(on: Queryable, key: StockKey): Promise<number> {
+  const { units } = await one<{ units: number }>(
+    on,
+    'promised.lacking',
+    `select (select coalesce(sum(awaited), 0) from quality_holds where product_id = $1 and warehouse_id = $2 and awaited > 0)
+       - (select coalesce(sum(least(i.quantity, coalesce(c.units, i.quantity))), 0)
+          from shipments s join shipment_items i on i.shipment_id = s.id and i.product_id = $1
+          left join lateral (select sum(c.quantity - c.done) as units from order_cuts c
+            where c.order_id = s.order_id and c.product_id = $1 and c.state = 'open') c on true
+          where s.warehouse_id = $2 and ${STOPPING} and exists (
+            select from reservation_lines l where l.reservation_id = s.reservation_id and l.product_id = $1 and l.warehouse_id = $2
+              and l.open_quantity > 0)) as units`,
+    [key.productId, key.warehouseId],
+  );
+  return units;
+}
+
+/** Somebody to whom units of a place are promised. */
+export interface Promised {
+  reservationId: string;
+  /** Null: it has no order. */
+  orderId: string | null;
+  /** The parcel that they are in. */
+  shipmentId: string | null;
+  shipmentStatus: ShipmentStatus | null;
+}
+
+/**
+ * To whom units of a place are promised, who gives them up first: what is not paid for, then what is in no parcel, then parcels that are
+ * not booked, then the others; the newest of each first. Left out is what is being charged, amended or stopped.
+ */
+export function selectPromised(on: Queryable, key: StockKey): Promise<Promised[]> {
+  return many<Promised>(
+    on,
+    'promised.whose',
+    `with live as (
+       select r.id, r.order_id, r.status, r.created_at from orders o join reservations r on r.order_id = o.id
+       where o.status in ${literals(OPEN_ORDER_STATUSES)} and r.status in ${literals(SETTLED_RESERVATION_STATUSES)} and not ${beingAdded('r')}
+       union all
+       select r.id, null, r.status, r.created_at from reservations r where r.kind = 'hold' and r.status in ${literals(SETTLED_RESERVATION_STATUSES)}
+     )
+     select r.id as "reservationId", r.order_id as "orderId", s.id as "shipmentId", s.status as "shipmentStatus"
+     from live r
+     join reservation_lines l on l.reservation_id = r.id and l.product_id = $1 and l.warehouse_id = $2 and l.open_quantity > 0
+     left join lateral (
+       select s.id, s.status, s.held_by, s.stop_refused_at from shipments s
+       where s.reservation_id = r.id and s.warehouse_id = $2 order by s.generation desc limit 1) s on true
+     where s.id is null or s.status in ${literals(STOPPABLE_SHIPMENT_STATUSES)} and s.held_by is null and s.stop_refused_at is null
+     order by r.status <> 'pending', array_position(array['pending', 'booking', 'booked'], s.status) nulls first, r.created_at desc, r.id`,
+    [key.productId, key.warehouseId],
+  );
+}
+
+/** A parcel with units packed that must not leave. */
+export interface ParcelWithBlocked {
+  shipmentId: string;
+  orderId: string;
+}
+
+/**
+ * Parcels of a place that have not left, are not being stopped, and into which units were packed that must not leave: of a recalled or
+ * expired lot, serial numbers on hold, and of a lot on hold as many units as are packed beyond what of it is free, of the newest parcels.
+ */
+export function selectWithBlocked(on: Queryable, key: StockKey): Promise<ParcelWithBlocked[]> {
+  return many<ParcelWithBlocked>(
+    on,
+    'promised.with_blocked',
+    `select distinct s.id as "shipmentId", s.order_id as "orderId" from (
+       select u.shipment_id from packed_units u join serials n on n.id = u.serial_id
+       where n.product_id = $1 and n.warehouse_id = $2 and n.hold_id is not null
+       union all
+       select u.shipment_id from (
+         select u.shipment_id, l.quantity - l.held as free, m.recalled_at is not null or coalesce(m.expires_on < today_utc(), false) as blocked,
+           sum(u.quantity) over (partition by u.lot_id order by t.created_at, t.id) as packed
+         from lots l join packed_units u on u.lot_id = l.id join product_lots m on m.id = l.master_id join shipments t on t.id = u.shipment_id
+         where l.product_id = $1 and l.warehouse_id = $2) u
+       where u.blocked or u.packed > u.free) b
+     join shipments s on s.id = b.shipment_id
+     where s.status in ${literals(STOPPABLE_SHIPMENT_STATUSES)} and s.held_by is null and s.stop_refused_at is null
+     order by 1`,
+    [key.productId, key.warehouseId],
+  );
+}
+
+/** Places where something is to be settled. */
+export function selectPlaces(on: Queryable): Promise<StockKey[]> {
+  return many<StockKey>(
+    on,
+    'promised.places',
+    `select product_id as "productId", warehouse_id as "warehouseId" from quality_holds where awaited > 0
+     union
+     select l.product_id, l.warehouse_id from packed_units u join lots l on l.id = u.lot_id join product_lots m on m.id = l.master_id
+     where m.recalled_at is not null or m.expires_on < today_utc()
+       or l.held > 0 and l.quantity - l.held < (select sum(o.quantity) from packed_units o where o.lot_id = l.id)
+     union
+     select n.product_id, n.warehouse_id from packed_units u join serials n on n.id = u.serial_id where n.hold_id is not null
+     order by 1, 2`,
+  );
+}
+
+/** Places that the shipments of an order are stopped at, of whose products holds await units. */
+export function selectPlacesOfOrder(on: Queryable, orderId: string): Promise<StockKey[]> {
+  return many<StockKey>(
+    on,
+    'promised.places_of_order',
+    `select distinct h.product_id as "productId", h.warehouse_id as "warehouseId"
+     from shipments s join shipment_items i on i.shipment_id = s.id
+     join quality_holds h on h.product_id = i.product_id and h.warehouse_id = s.warehouse_id and h.awaited > 0
+     where s.order_id = $1 order by 1, 2`,
+    [orderId],
+  );
+}
+
+/** A warehouse where a reservation keeps anything, with its latest shipment there. */
+export interface KeptPlace {
+  warehouseId: number;
+  shipmentId: string | null;
+  status: ShipmentStatus | null;
+  generation: number;
+}
+
+/** Where a reservation has, or has had, shipments or keeps units. */
+export function selectKeptPlaces(tx: Transaction, reservationId: string): Promise<KeptPlace[]> {
+  return many<KeptPlace>(
+    tx,
+    'promised.kept_places',
+    `select w.id as "warehouseId", s.id as "shipmentId", s.status, coalesce(s.generation, 0) as generation
+     from (select warehouse_id as id from reservation_lines where reservation_id = $1
+           union select warehouse_id from shipments where reservation_id = $1) w
+     left join lateral (select id, status, generation from shipments
+       where reservation_id = $1 and warehouse_id = w.id order by generation desc limit 1) s on true`,
+    [reservationId],
+  );
+}
+
+/** Whether a shipment of a reservation has not left a warehouse yet. */
+export async function existsWaiting(
+  tx: Transaction,
+  reservationId: string,
+  warehouseId: number,
+): Promise<boolean> {
+  const { waits } = await one<{ waits: boolean }>(
+    tx,
+    'promised.exists_waiting',
+    `select exists (select from shipments where reservation_id = $1 and warehouse_id = $2
+       and (status in ${literals(WAITING_SHIPMENT_STATUSES)} or status in ${literals(STOPPED_SHIPMENT_STATUSES)} and released_at is null)) as waits`,
+    [reservationId, warehouseId],
+  );
+  return waits;
+}
+
+/** What a person reads of a place, and of its holds that await units or are of blocked lots. */
+export async function selectNames(
+  on: Queryable,
+  key: StockKey,
+): Promise<{ sku: string; warehouse: string; why: string }> {
+  return one(
+    on,
+    'promised.names',
+    `select p.sku, w.code as warehouse,
+       coalesce((select h.reason from quality_holds h where h.product_id = $1 and h.warehouse_id = $2 and h.open > 0
+                 order by h.awaited > 0 desc, h.created_at desc limit 1), 'blocked') as why
+     from products p, warehouses w where p.id = $1 and w.id = $2`,
+    [key.productId, key.warehouseId],
+  );
+}
