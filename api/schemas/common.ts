@@ -20,11 +20,16 @@ export const time = z.iso.datetime({ offset: true, abort: true }).meta({ descrip
 /** PostgreSQL takes offsets below 16 hours. */
 const FAR_OFFSET = /[+-](1[6-9]|2\d):\d\d$/;
 
-/** A time as a client gives it, made UTC: one that PostgreSQL refuses would fail the work on what it is about. */
-export const givenTime = time
+/**
+ * A time as a client gives it, to the microsecond: as text, since a `Date` has milliseconds. One that PostgreSQL refuses would fail
+ * the work on what it is about.
+ */
+export const exactTime = time
   .refine((text) => !FAR_OFFSET.test(text), 'must have an offset below 16 hours')
-  .refine(isStorable, 'must be in the years 0001 to 9999')
-  .transform((text) => new Date(text).toISOString());
+  .refine(isStorable, 'must be in the years 0001 to 9999');
+
+/** The same to the millisecond, made UTC. */
+export const givenTime = exactTime.transform((text) => new Date(text).toISOString());
 
 /** The time in a cursor, to the microsecond. */
 export const cursorTime = z.iso.datetime({ abort: true }).max(40).refine(isStorable);

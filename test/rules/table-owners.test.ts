@@ -23,6 +23,7 @@ const OWNERSHIP: Ownership = {
       'reservations',
     ],
     'domain/stock/adjustments': ['batch_chunks'],
+    'domain/stock/availability': ['ledger_balanced', 'ledger_balances'],
     'domain/stock/alerts': ['alerts', 'failed_work', 'threshold_defaults'],
     'domain/stock/feeds': ['feed_changes', 'feed_lanes', 'feed_rows', 'feeds'],
     'domain/stock/tracking': ['serial_movements', 'serials'],

@@ -62,15 +62,6 @@ export function markSealsVerified(on: Queryable, seq: number): Promise<number> {
   );
 }
 
-/** Keeps partitions from being dropped until the transaction ends. */
-export async function keepPartitions(tx: Transaction): Promise<void> {
-  await many(
-    tx,
-    'consistency.keep_partitions',
-    `select pg_advisory_xact_lock_shared(hashtext('ensure_ledger_partitions'))`,
-  );
-}
-
 export interface CheckpointRange {
   /** Seal and position that the kept sums end at. */
   sumsSeq: number;

@@ -11,21 +11,6 @@ export async function trySealerLock(tx: Transaction): Promise<boolean> {
   return locked;
 }
 
-/**
- * Ranges of transactions are read with the plan for their own bounds: a plan for any bounds would read the whole ledger.
- * Without a limit of time, since the ledger may be long; so PostgreSQL looks now and then whether the process that asked is
- * still there: it would read to the end for one that died. A server on Windows cannot look, and refuses to be told to.
- */
-export async function prepareLongReading(tx: Transaction): Promise<void> {
-  await many(
-    tx,
-    'consistency.prepare_long_reading',
-    `select set_config('plan_cache_mode', 'force_custom_plan', true), set_config('statement_timeout', '0', true),
-            set_config('work_mem', '256MB', true), set_config('jit', 'off', true),
-            case when version() !~ 'windows|mingw|Visual C' then set_config('client_connection_check_interval', '1s', true) end`,
-  );
-}
-
 export interface SealBound {
   seq: number;
   xid: number;

@@ -1,12 +1,7 @@
 import type { Database } from '../../../platform/database/database';
-import {
-  prepareLongReading,
-  selectBrokenLinks,
-  selectSeals,
-  selectWrongRows,
-  verifySealRows,
-} from './queries';
+import { selectBrokenLinks, selectSeals, selectWrongRows, verifySealRows } from './queries';
 import { markSealsVerified, selectDroppedMonths, selectVerified } from './checkpoint-queries';
+import { prepareLongReading } from '../../stock/ledger/long-reading';
 import type { CheckMode, Finding } from '../types';
 
 export interface VerifySealsOptions {
