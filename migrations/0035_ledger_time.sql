@@ -58,6 +58,32 @@ create table ledger_balanced (
 );
 insert into ledger_balanced default values;
 
+-- Costs: the average as exact as a value of 10^9 units needs, and how many units it is about. Units whose cost nobody knows, such as
+-- those that were there before, leave first.
+alter table product_costs alter column average_minor type numeric(48, 18);
+alter table product_costs add column costed_units bigint not null default 0 check (costed_units >= 0);
+update product_costs c set costed_units = r.units
+from (select product_id, sum(quantity) as units from receipt_lines where unit_cost_minor is not null group by 1) r
+where r.product_id = c.product_id and c.average_minor is not null;
+
+-- The average after each delivery that had a cost: what goods cost that left later, and what stock was worth then.
+create table product_cost_steps (
+  product_id    int not null references products,
+  at            timestamptz not null,
+  average_minor numeric(48, 18) not null check (average_minor >= 0),
+  -- Units that the average is about, and all units of the product, with those on their way.
+  costed_units  bigint not null check (costed_units >= 0),
+  owned_units   bigint not null check (owned_units >= costed_units),
+  primary key (product_id, at)
+);
+-- What is known of the time before: where it stands now.
+insert into product_cost_steps (product_id, at, average_minor, costed_units, owned_units)
+select c.product_id, ledger_time(), c.average_minor, least(c.costed_units, o.units), o.units
+from product_costs c cross join lateral (
+  select coalesce((select sum(s.on_hand) from stock s where s.product_id = c.product_id), 0)
+    + coalesce((select sum(t.open) from transfers t where t.product_id = c.product_id and t.status = 'in_transit'), 0) as units) o
+where c.average_minor is not null;
+
 -- When units of a transfer were no longer on their way: they arrived, were lost or came back.
 create table transfer_arrivals (
   transfer_id uuid not null references transfers,

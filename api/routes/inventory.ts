@@ -3,9 +3,8 @@ import { adjustStock } from '../../domain/stock/adjustments/adjust';
 import { readStock, readStockAsOf } from '../../domain/stock/availability/availability';
 import { createStockReader } from '../../domain/stock/availability/stock-reader';
 import { createWarehouseDirectory } from '../../domain/catalog/warehouses';
-import { isAppError } from '../../platform/errors';
 import { API_BASE } from '../http/paths';
-import { invalid, NAMING_PROBLEMS, notFound, asNotFound } from '../http/problems';
+import { asInvalidTime, NAMING_PROBLEMS, notFound, asNotFound } from '../http/problems';
 import { ok, okJson } from '../http/response';
 import { route, type Route } from '../http/route';
 import { idForKey } from '../idempotency/idempotency-key';
@@ -115,10 +114,4 @@ export function inventoryRoutes(context: ApiContext): Route[] {
       },
     ),
   ];
-}
-
-function asInvalidTime(error: unknown): never {
-  throw isAppError(error, 'ASOF_IN_FUTURE')
-    ? invalid([{ path: 'asOf', message: 'must not be in the future' }])
-    : error;
 }

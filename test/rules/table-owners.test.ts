@@ -31,7 +31,7 @@ const OWNERSHIP: Ownership = {
     'domain/orders': ['order_events', 'order_items', 'orders'],
     'domain/payments': ['captures', 'disputes', 'gateway_events', 'payments', 'refunds'],
     'domain/fulfilment': ['carrier_events', 'shipment_items', 'shipments'],
-    'domain/warehousing/costing': ['product_costs'],
+    'domain/warehousing/costing': ['product_cost_steps', 'product_costs'],
     'domain/warehousing/counting': ['count_lines', 'count_sheets'],
     'domain/warehousing/quality': ['quality_holds'],
     'domain/warehousing/receiving': ['receipt_lines', 'receipts'],

@@ -66,18 +66,30 @@ export async function readStock(on: Queryable, sku: string): Promise<StockView |
 }
 
 /**
+ * Whether what the ledger says of a time is final. Asked before it is read.
+ *
+ * @param asOf RFC 3339, to the microsecond
+ * @returns the time in UTC, with microseconds
+ * @throws ASOF_IN_FUTURE by PostgreSQL's clock; ASOF_BEFORE_RETENTION for a time whose ledger was dropped
+ *   (LEDGER_RETENTION_MONTHS)
+ */
+export async function checkAsOf(on: Queryable, asOf: string): Promise<{ asOf: string; final: boolean }> {
+  const { at, isInFuture, final, horizon, isBeforeHorizon } = await selectAsOf(on, asOf);
+  if (isInFuture) throw new AppError('ASOF_IN_FUTURE', 'This time has not come yet.');
+  if (isBeforeHorizon)
+    throw new AppError('ASOF_BEFORE_RETENTION', `The ledger is kept from ${horizon} on.`, { horizon });
+  return { asOf: at, final };
+}
+
+/**
  * The same as the ledger has it at `asOf`. Null: no such product. An answer that is `final` stays as it is: later ones for the same
  * time have the same units. One that is not final has what was committed; all of each transaction or nothing.
  *
  * @param asOf RFC 3339, to the microsecond
- * @throws ASOF_IN_FUTURE by PostgreSQL's clock; ASOF_BEFORE_RETENTION for a time whose ledger was dropped
- *   (LEDGER_RETENTION_MONTHS)
+ * @throws what `checkAsOf` throws
  */
 export async function readStockAsOf(on: Queryable, sku: string, asOf: string): Promise<PastStockView | null> {
-  const { isInFuture, final, horizon, isBeforeHorizon } = await selectAsOf(on, asOf);
-  if (isInFuture) throw new AppError('ASOF_IN_FUTURE', 'This time has not come yet.');
-  if (isBeforeHorizon)
-    throw new AppError('ASOF_BEFORE_RETENTION', `The ledger is kept from ${horizon} on.`, { horizon });
+  const { final } = await checkAsOf(on, asOf);
   const row = await selectStockAsOf(on, sku, asOf);
   return row ? { ...stockViewOf(row.sku, row.locations.map(asLocationView), row.asOf), final } : null;
 }

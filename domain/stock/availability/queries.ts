@@ -117,6 +117,8 @@ export function selectStockOfMany(on: Queryable, skus: readonly string[]): Promi
 }
 
 export interface AsOf {
+  /** RFC 3339 in UTC, with microseconds. */
+  at: string;
   isInFuture: boolean;
   /** Nothing more is written to the ledger at this time or before it. */
   final: boolean;
@@ -130,7 +132,7 @@ export function selectAsOf(on: Queryable, asOf: string): Promise<AsOf> {
   return one<AsOf & Record<string, unknown>>(
     on,
     'availability.as_of',
-    `select $1::timestamptz > clock_timestamp() as "isInFuture", $1::timestamptz <= ledger_final_until() as final,
+    `select ${utcMicros('$1::timestamptz')} as at, $1::timestamptz > clock_timestamp() as "isInFuture", $1::timestamptz <= ledger_final_until() as final,
             ${utc('h.at')} as horizon, coalesce($1::timestamptz < h.at, false) as "isBeforeHorizon"
      from (select max(upper_bound) as at from ledger_folds) h`,
     [asOf],
