@@ -19,11 +19,8 @@ const MARKED = /"exact:\\u0000(-?\d+)"/g;
  * since NUL is refused wherever text comes in.
  */
 export function exactJson(value: unknown): string {
-  let isMarked = false;
-  const text = JSON.stringify(value, (_, member: unknown) => {
-    if (typeof member !== 'bigint') return member;
-    isMarked = true;
-    return `${MARK}\0${member}`;
-  });
-  return isMarked ? text.replaceAll(MARKED, '$1') : text;
+  const text = JSON.stringify(value, (_, member: unknown) =>
+    typeof member === 'bigint' ? `${MARK}\0${member}` : member,
+  );
+  return text.replaceAll(MARKED, '$1');
 }
