@@ -11,6 +11,7 @@ import {
 } from '../domain/assurance/job';
 import { sealLedger, type SealResult } from '../domain/assurance/seals/seal';
 import type { CheckId, CheckMode } from '../domain/assurance/types';
+import { keepBalances } from '../domain/stock/availability/balances';
 import { isCancelRequested } from '../domain/jobs/jobs';
 import type { Database } from '../platform/database/database';
 import { isAppError } from '../platform/errors';
@@ -34,7 +35,7 @@ export interface ConsistencyActivities {
   finishConsistency(end: ConsistencyEnd): Promise<Readonly<Record<string, unknown>> | null>;
   /** Asks for an incremental check of everything, as a job of its own; once a run of the workflow. */
   requestConsistencyCheck(): Promise<{ jobId: string }>;
-  /** Seals what no running transaction can add to. */
+  /** Seals what no running transaction can add to, and keeps balances of stock rows up to there. */
   sealLedgerRows(): Promise<SealResult>;
 }
 
@@ -93,6 +94,7 @@ export function createConsistencyActivities(deps: ConsistencyDeps): ConsistencyA
       async sealLedgerRows() {
         const { signal, stop } = watch(() => Promise.resolve(false));
         try {
+          await keepBalances(db, signal);
           return await sealLedger(db, { signal });
         } finally {
           stop();

@@ -1,6 +1,7 @@
 import { removeOrphanedUploads } from '../domain/stock/feeds/uploads';
 import { ensurePartitions, foldOldPartitions } from '../domain/stock/retention/retention';
 import type { Database } from '../platform/database/database';
+import { isAppError } from '../platform/errors';
 import type { Logger } from '../platform/telemetry/log';
 import { heartbeating } from './heartbeat';
 
@@ -30,8 +31,19 @@ export function createMaintenanceActivities(deps: MaintenanceDeps): MaintenanceA
     async foldLedgerPartitions() {
       const months = deps.retentionMonths;
       if (months === 0) return { folded: [] };
-      const fold = (beat: (details: unknown) => void) => foldOldPartitions(db, months, beat);
-      const folded = await heartbeating(fold);
+      const folded: string[] = [];
+      const fold = (beat: (details: unknown) => void) =>
+        foldOldPartitions(db, months, (partition) => {
+          folded.push(partition);
+          beat(partition);
+        });
+      try {
+        await heartbeating(fold);
+      } catch (error) {
+        // Trying again does not help: a person has to look, and the next night finds it again.
+        if (!isAppError(error, 'LEDGER_MONTH_CHANGED')) throw error;
+        log.error({ err: error, months }, 'a month of the ledger is not as it was sealed, and stays');
+      }
       if (folded.length > 0)
         log.info({ folded, months }, 'old partitions of the ledger are opening balances now');
       return { folded };

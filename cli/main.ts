@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { readFile } from 'node:fs/promises';
 import { Command, InvalidArgumentError } from 'commander';
 import { validate } from 'uuid';
 import { WORK_KINDS, type Work } from '../domain/stock/alerts/types';
@@ -131,11 +132,23 @@ Exit codes: 0 all went well, 1 something failed, 2 wrong usage or settings.`,
     )
     .option('--full', 'read everything, not only what changed since it was verified last')
     .option('--seals', 'only that no sealed row of the ledger was changed, removed or added')
+    .option('--head <file>', 'also that the seals go through the head in this file (holdfast seals head)')
     .option('--json', 'one JSON object')
-    .action(async (options: { full?: boolean; seals?: boolean; json?: boolean }) => {
+    .action(async (options: { full?: boolean; seals?: boolean; json?: boolean; head?: string }) => {
       const settings = readCommandSettings({}, 'warn');
       const { full = false, seals = false, json = false } = options;
-      finish(await (await import('./verify.js')).runVerify(settings, { full, seals, json }, output));
+      const head = options.head === undefined ? undefined : await readFile(options.head, 'utf8');
+      finish(await (await import('./verify.js')).runVerify(settings, { full, seals, json, head }, output));
+    });
+
+  program
+    .command('seals')
+    .description('seals of the ledger')
+    .command('head')
+    .description('print the head of the seals, to be kept where nobody of the database can write')
+    .action(async () => {
+      const settings = readCommandSettings({}, 'warn');
+      finish(await (await import('./verify.js')).runSealHead(settings, output));
     });
 
   program

@@ -1,10 +1,13 @@
+import { z } from 'zod';
 import { CHECK_IDS, type CheckId, type CheckMode, type CheckResult } from '../domain/assurance/types';
 import { checkOf } from '../domain/assurance/checks/checks';
 import type { DescribeSaga } from '../domain/assurance/checks/workflows';
 import { listFindings } from '../domain/assurance/findings';
 import { runCheck } from '../domain/assurance/run-check';
 import { beginConsistencyJob, finishConsistencyJob, openConsistencyJob } from '../domain/assurance/job';
+import { verifyHead, type KeptHead } from '../domain/assurance/seals/head';
 import { readSealHead } from '../domain/assurance/seals/seal';
+import { AppError } from '../platform/errors';
 import type { Settings } from '../platform/config';
 import { openDatabase, type Database } from '../platform/database/database';
 import { createLogger } from '../platform/telemetry/log';
@@ -20,6 +23,8 @@ export interface VerifyOptions {
   /** Only the seals, all of them. */
   seals: boolean;
   json: boolean;
+  /** Text of a head that `holdfast seals head` wrote. */
+  head?: string | undefined;
 }
 
 /** What is younger is not yet called stuck or orphaned: it may be on its way. */
@@ -29,6 +34,7 @@ const SHOWN = 20;
 
 /** `holdfast verify`: runs the consistency checks in this process. Exit code 1 tells that something was found. */
 export async function runVerify(settings: Settings, options: VerifyOptions, output: Output): Promise<number> {
+  const kept = options.head === undefined ? undefined : readHead(options.head);
   return withDatabase(settings, async (db) => {
     const mode: CheckMode = options.full || options.seals ? 'full' : 'incremental';
     const engine = options.seals ? undefined : await connectEngine(settings);
@@ -39,9 +45,11 @@ export async function runVerify(settings: Settings, options: VerifyOptions, outp
       const { jobId, results } = await runChecks(db, { mode, checks, describe: engine?.describe });
       const { items: findings } = await listFindings(db, { jobId, limit: 1_000 });
       const head = await readSealHead(db);
-      if (options.json) output.line(JSON.stringify({ jobId, mode, checks: results, findings, seals: head }));
+      const againstHead = kept ? await verifyHead(db, kept) : [];
+      if (options.json)
+        output.line(JSON.stringify({ jobId, mode, checks: results, findings, seals: head, againstHead }));
       else print();
-      return findings.length === 0 ? 0 : 1;
+      return findings.length + againstHead.length === 0 ? 0 : 1;
 
       function print(): void {
         output.line(`Consistency, ${mode}, job ${jobId}`);
@@ -56,15 +64,47 @@ export async function runVerify(settings: Settings, options: VerifyOptions, outp
           }
           if (found > SHOWN) output.line(`  and ${found - SHOWN} more: GET /api/v1/jobs/${jobId}/findings`);
         }
+        for (const { subject, details } of againstHead)
+          output.line(`\nNot as in the head that was kept: ${subject}  ${JSON.stringify(details)}`);
+        if (kept && againstHead.length === 0)
+          output.line(`\nThe seals go through the head that was kept: seal ${kept.seq}.`);
         if (head.hash) output.line(`\nSealed rows: ${head.rows}. Seal ${head.seq}: ${head.hash}`);
         const repairable = findings.filter((finding) => finding.repairable).length;
         if (repairable > 0) output.line(`\n${repairable} can be repaired: holdfast repair --job ${jobId}`);
         else
-          output.line(findings.length === 0 ? '\nNothing was found.' : '\nWhat was found is for a person.');
+          output.line(
+            findings.length + againstHead.length === 0
+              ? '\nNothing was found.'
+              : '\nWhat was found is for a person.',
+          );
       }
     } finally {
       await engine?.close();
     }
+  });
+}
+
+const keptHead = z.object({
+  seq: z.int().min(0),
+  hash: z.hex().length(64).nullable(),
+  folds: z.int().min(0),
+  foldHash: z.hex().length(64).nullable(),
+});
+
+/** @throws AppError `HEAD_UNREADABLE` for a text that `holdfast seals head` did not write */
+function readHead(text: string): KeptHead {
+  try {
+    return keptHead.parse(JSON.parse(text));
+  } catch (cause) {
+    throw new AppError('HEAD_UNREADABLE', 'This is no head that holdfast seals head wrote.', {}, { cause });
+  }
+}
+
+/** `holdfast seals head`: what proves the ledger up to now, as one JSON object, to be kept where nobody of the database can write. */
+export async function runSealHead(settings: Settings, output: Output): Promise<number> {
+  return withDatabase(settings, async (db) => {
+    output.line(JSON.stringify(await readSealHead(db)));
+    return 0;
   });
 }
 

@@ -107,6 +107,7 @@ export const PROBLEMS = {
   UNKNOWN_ORDER: { status: 422, title: 'The order is not known' },
   UNKNOWN_CATEGORY: { status: 422, title: 'The category is not known' },
   UNKNOWN_LOT: { status: 422, title: 'The lot is not known' },
+  AMOUNT_OVERFLOW: { status: 422, title: 'An amount is larger than can be told exactly' },
   CURRENCY_MISMATCH: { status: 422, title: 'The costs of one product have one currency' },
   NO_SUCH_LINE: { status: 422, title: 'There is no such line' },
   UNITS_NAMED_TWICE: { status: 422, title: 'A unit is named twice' },
@@ -196,6 +197,13 @@ export function invalid(errors: readonly FieldError[]): AppError {
   const [first] = errors;
   const detail = first ? `${first.path || 'body'}: ${first.message}` : 'The request breaks a rule.';
   return problem('VALIDATION_FAILED', detail, { errors });
+}
+
+/** For the `catch` of what reads a time in the past: one that has not come yet is invalid. */
+export function asInvalidTime(error: unknown): never {
+  throw isAppError(error, 'ASOF_IN_FUTURE')
+    ? invalid([{ path: 'asOf', message: 'must not be in the future' }])
+    : error;
 }
 
 /** Seconds for `Retry-After`, or undefined where trying again is of no use. A document's own `retryAfter` goes first. */

@@ -1,4 +1,5 @@
 import type { Response } from 'express';
+import { exactJson } from '../../platform/exact';
 import { notFound, retryAfter, toProblem, type Problem } from './problems';
 
 /** What a route returns. A status of 400 or above carries a problem document. */
@@ -27,6 +28,15 @@ export function okOrNotFound(found: object | null | undefined, detail: string): 
   return ok(found);
 }
 
+/** Most bodies have nothing in them that is not a plain number: a replacer for each member would take twice as long. */
+function textOf(body: unknown): string {
+  try {
+    return JSON.stringify(body);
+  } catch {
+    return exactJson(body);
+  }
+}
+
 /** A problem as a response, so that it can be stored under an idempotency key. */
 export function problemResponse(error: unknown, requestId: string): ApiResponse & { body: Problem } {
   const body = toProblem(error, requestId);
@@ -53,5 +63,5 @@ export function send(res: Response, response: ApiResponse): void {
   res.type(
     response.contentType ?? (response.status >= 400 ? 'application/problem+json' : 'application/json'),
   );
-  res.send(JSON.stringify(response.body));
+  res.send(textOf(response.body));
 }

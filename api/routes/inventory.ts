@@ -1,16 +1,16 @@
 import { z } from 'zod';
 import { adjustStock } from '../../domain/stock/adjustments/adjust';
-import { readStock } from '../../domain/stock/availability/availability';
+import { readStock, readStockAsOf } from '../../domain/stock/availability/availability';
 import { createStockReader } from '../../domain/stock/availability/stock-reader';
 import { createWarehouseDirectory } from '../../domain/catalog/warehouses';
 import { API_BASE } from '../http/paths';
-import { invalid, NAMING_PROBLEMS, notFound, asNotFound } from '../http/problems';
+import { asInvalidTime, NAMING_PROBLEMS, notFound, asNotFound } from '../http/problems';
 import { ok, okJson } from '../http/response';
 import { route, type Route } from '../http/route';
 import { idForKey } from '../idempotency/idempotency-key';
 import { runOnce } from '../idempotency/run-once';
-import { skuParams, timeQuery, warehouseCode } from '../schemas/common';
-import { adjusted, adjustment, locationOnTheWay, stock } from '../schemas/stock';
+import { exactTime, skuParams, warehouseCode } from '../schemas/common';
+import { adjusted, adjustment, locationOnTheWay, stockAt } from '../schemas/stock';
 import type { ApiContext } from '../services/context';
 
 const TAG = 'Inventory';
@@ -28,16 +28,17 @@ export function inventoryRoutes(context: ApiContext): Route[] {
         summary: 'Stock of a product, in total and by location',
         params: skuParams,
         query: z.object({
-          asOf: timeQuery.optional().meta({ description: 'Answer from the ledger, as it was at this time' }),
+          asOf: exactTime.optional().meta({
+            description:
+              'Answer from the ledger, as it was at this time, to the microsecond: entries of this very time included. The answer says whether it is `final`',
+          }),
         }),
-        responses: { 200: { description: 'The stock', schema: stock } },
+        responses: { 200: { description: 'The stock', schema: stockAt } },
         problems: ['ASOF_BEFORE_RETENTION', 'VALIDATION_FAILED'],
       },
       async ({ params, query: { asOf } }) => {
-        if (asOf && asOf.getTime() > Date.now())
-          throw invalid([{ path: 'asOf', message: 'must not be in the future' }]);
-        if (asOf) {
-          const then = await readStock(db, params.sku, asOf);
+        if (asOf !== undefined) {
+          const then = await readStockAsOf(db, params.sku, asOf).catch(asInvalidTime);
           if (!then) throw notFound(NO_PRODUCT);
           return ok(then);
         }

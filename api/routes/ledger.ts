@@ -5,7 +5,7 @@ import { okPage } from '../http/pages';
 import { API_BASE } from '../http/paths';
 import { notFound } from '../http/problems';
 import { route, type Route } from '../http/route';
-import { cursorTime, line, pageQuery, skuParams, timeQuery, warehouseCode } from '../schemas/common';
+import { cursorTime, exactTime, line, pageQuery, skuParams, warehouseCode } from '../schemas/common';
 import { ledgerKind, ledgerPage } from '../schemas/ledger';
 import type { ApiContext } from '../services/context';
 
@@ -15,8 +15,8 @@ const listQuery = z.object({
   location: warehouseCode.optional(),
   kind: ledgerKind.optional(),
   reference: line(200).optional().meta({ description: 'Of a transfer: `transfer:` and its id' }),
-  from: timeQuery.optional().meta({ description: 'Written at this time or later' }),
-  to: timeQuery.optional().meta({ description: 'Written before this time' }),
+  from: exactTime.optional().meta({ description: 'Written at this time or later' }),
+  to: exactTime.optional().meta({ description: 'Written before this time' }),
 });
 
 export function ledgerRoutes({ db }: ApiContext): Route[] {

@@ -38,6 +38,7 @@ export function receiptRoutes(context: ApiContext): Route[] {
           'DUPLICATE_RECEIPT',
           'DUPLICATE_SERIAL',
           'QUANTITY_OVERFLOW',
+          'AMOUNT_OVERFLOW',
           'VALIDATION_FAILED',
           'UNKNOWN_SKU',
           'UNKNOWN_LOCATION',

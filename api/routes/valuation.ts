@@ -8,6 +8,7 @@ import {
 import { sendFile } from '../http/file-response';
 import { okPage } from '../http/pages';
 import { API_BASE } from '../http/paths';
+import { asInvalidTime } from '../http/problems';
 import { ok, okOrNotFound } from '../http/response';
 import { route, type Route } from '../http/route';
 import { skuParams } from '../schemas/common';
@@ -33,9 +34,9 @@ export function valuationRoutes({ db }: ApiContext): Route[] {
         summary: 'What the stock is worth, per currency',
         query: valuationQuery,
         responses: { 200: { description: 'The totals', schema: valuation } },
-        problems: ['UNKNOWN_LOCATION', 'UNKNOWN_CATEGORY', 'VALIDATION_FAILED'],
+        problems: ['UNKNOWN_LOCATION', 'UNKNOWN_CATEGORY', 'ASOF_BEFORE_RETENTION', 'VALIDATION_FAILED'],
       },
-      async ({ query }) => ok(await valueStock(db, query)),
+      async ({ query }) => ok(await valueStock(db, query).catch(asInvalidTime)),
     ),
     route(
       {
@@ -44,7 +45,7 @@ export function valuationRoutes({ db }: ApiContext): Route[] {
         tag: TAG,
         summary: 'What the stock is worth, product by product',
         description:
-          'Products of which any is on hand, by SKU. With `Accept: text/csv` all of them, as a file.',
+          'Products of which there is any unit, by SKU. With `Accept: text/csv` all of them, as a file.',
         query: valuedProductsQuery,
         responses: {
           200: {
@@ -52,15 +53,17 @@ export function valuationRoutes({ db }: ApiContext): Route[] {
             content: { 'application/json': valuedProductPage, 'text/csv': z.string() },
           },
         },
-        problems: ['UNKNOWN_LOCATION', 'UNKNOWN_CATEGORY', 'VALIDATION_FAILED'],
+        problems: ['UNKNOWN_LOCATION', 'UNKNOWN_CATEGORY', 'ASOF_BEFORE_RETENTION', 'VALIDATION_FAILED'],
       },
       async ({ query: { cursor, limit, offset, ...request }, req, res, signal }) => {
         if (req.accepts(['application/json', 'text/csv']) === 'text/csv') {
-          const pieces = await valuationCsv(db, request);
+          const pieces = await valuationCsv(db, request).catch(asInvalidTime);
           await sendFile(res, { mediaType: 'text/csv', name: 'valuation.csv', pieces }, signal);
           return null;
         }
-        const page = await listValuedProducts(db, request, { after: cursor?.sku ?? '', limit, offset });
+        const page = await listValuedProducts(db, request, { after: cursor?.sku ?? '', limit, offset }).catch(
+          asInvalidTime,
+        );
         return okPage({ ...page, next: page.next === null ? null : { sku: page.next } });
       },
     ),
@@ -69,14 +72,16 @@ export function valuationRoutes({ db }: ApiContext): Route[] {
         methods: ['get'],
         path: `${API_BASE}/inventory/{sku}/valuation`,
         tag: TAG,
-        summary: 'What a product on hand is worth, with its cost layers',
+        summary: 'What a product is worth, with its cost layers',
+        description: 'All units, on hand and on their way between locations.',
         params: skuParams,
-        query: z.object({ method: valuationMethod }),
+        query: z.object({ method: valuationMethod, asOf: valuationQuery.shape.asOf }),
         responses: { 200: { description: 'The value', schema: productValuation } },
-        problems: ['VALIDATION_FAILED'],
+        problems: ['ASOF_BEFORE_RETENTION', 'VALIDATION_FAILED'],
       },
       async ({ params, query }) => {
-        return okOrNotFound(await valueProduct(db, params.sku, query.method), 'There is no such product.');
+        const found = await valueProduct(db, params.sku, query).catch(asInvalidTime);
+        return okOrNotFound(found, 'There is no such product.');
       },
     ),
   ];

@@ -6,6 +6,7 @@ import { receiptRoutes } from './receipts';
 import { returnRoutes } from './returns';
 import { shipmentRoutes } from './shipments';
 import { trackingRoutes } from './tracking';
+import { costOfGoodsRoutes } from './cost-of-goods';
 import { valuationRoutes } from './valuation';
 
 /** Deliveries, counts, quality holds, returns, lots, serial numbers and what stock is worth. */
@@ -18,5 +19,6 @@ export function warehousingRoutes(context: ApiContext): Route[] {
     ...trackingRoutes(context),
     ...shipmentRoutes(context),
     ...valuationRoutes(context),
+    ...costOfGoodsRoutes(context),
   ];
 }

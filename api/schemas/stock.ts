@@ -70,6 +70,15 @@ export const stock = z
   })
   .meta({ id: 'Stock' });
 
+export const stockAt = stock
+  .extend({
+    final: z.boolean().optional().meta({
+      description:
+        'With `asOf`: no transaction is running that may still write at this time or before it. The units of a final answer never change; `status` goes by the thresholds of today',
+    }),
+  })
+  .meta({ id: 'StockAt' });
+
 export const adjustment = z
   .strictObject({
     location: warehouseCode,

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { cursorOf } from '../http/cursor';
-import { count, line, money, pageOf, pageQuery, sku, time, uuid, warehouseCode } from './common';
+import { count, exactTime, line, money, pageOf, pageQuery, sku, time, uuid, warehouseCode } from './common';
 
 export const valuationMethod = z.enum(['fifo', 'average']).default('fifo');
 
@@ -8,7 +8,15 @@ export const valuationQuery = z.object({
   method: valuationMethod,
   location: warehouseCode.optional(),
   category: line(100).optional().meta({ description: 'Code of a category' }),
+  asOf: exactTime.optional().meta({ description: 'As the ledger has it at this time, to the microsecond' }),
 });
+
+const thenMembers = {
+  asOf: time.optional(),
+  final: z.boolean().optional().meta({
+    description: 'With `asOf`: no transaction is running that may still write at this time or before it',
+  }),
+};
 
 export const valuedProductsQuery = valuationQuery.extend({
   ...pageQuery,
@@ -21,7 +29,8 @@ export const valuation = z
   .object({
     method,
     totals: z.array(z.object({ currency: z.string(), products: count, quantity: count, valueMinor: money })),
-    uncosted: count.meta({ description: 'Units on hand whose cost nobody knows' }),
+    uncosted: count.meta({ description: 'Units whose cost nobody knows: they are in no total' }),
+    ...thenMembers,
   })
   .meta({ id: 'Valuation' });
 
@@ -43,8 +52,9 @@ export const productValuation = z
     method,
     currency: z.string().nullable(),
     onHand: count,
+    inTransit: count.meta({ description: 'Units on their way between locations: in the value too' }),
     valueMinor: money,
-    uncosted: count,
+    uncosted: count.meta({ description: 'Units whose cost nobody knows: they are not in the value' }),
     unitCostMinor: z.number().nullable().meta({ description: 'Of one unit, on average, with a fraction' }),
     layers: z
       .array(
@@ -58,5 +68,6 @@ export const productValuation = z
       )
       .optional()
       .meta({ description: 'By FIFO, newest first' }),
+    ...thenMembers,
   })
   .meta({ id: 'ProductValuation' });

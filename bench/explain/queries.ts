@@ -2,7 +2,7 @@ import { selectAlerts } from '../../domain/stock/alerts/queries';
 import { selectProducts } from '../../domain/catalog/product-queries';
 import { claimToBook } from '../../domain/fulfilment/queries';
 import { statementOf, SQL_CHECKS } from '../../domain/assurance/checks/checks';
-import { prepareLongReading } from '../../domain/assurance/seals/queries';
+import { prepareLongReading } from '../../domain/stock/ledger/long-reading';
 import type { CheckMode, TransactionPosition } from '../../domain/assurance/types';
 import { selectDueForUpdate } from '../../domain/stock/reservations/expiry-queries';
 import {
@@ -99,8 +99,8 @@ export const STOCK_QUERIES: readonly ExplainedQuery[] = [
     title: 'Stock as it was half a year ago',
     usedBy: '`GET /inventory/{sku}?asOf=`',
     index:
-      '`inventory_transactions_by_stock (product_id, warehouse_id, at)` of each month up to then; later months are pruned. `ledger_opening_pkey` for months that were dropped.',
-    run: (on, { hotSku }) => selectStockAsOf(on, hotSku, sixMonthsAgo()),
+      '`ledger_balances_pkey`: the last balance of each place before that time. From it on `inventory_transactions_by_stock (product_id, warehouse_id, at)`; months before it and after the time are pruned. `ledger_opening_pkey` for months that were dropped.',
+    run: (on, { hotSku }) => selectStockAsOf(on, hotSku, sixMonthsAgo().toISOString()),
   },
   {
     title: 'The ledger of a product, newest first',

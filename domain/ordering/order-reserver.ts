@@ -6,6 +6,7 @@ import { createOrders, readPlaced, type PlacedOrder } from '../orders/create';
 import { checkBackorderLimits, type BackorderLimits } from './backorders/limits';
 import { appendEvents } from '../orders/events';
 import { orderReservationId } from '../orders/ids';
+import { isTellable, priceOf, TOO_DEAR } from '../orders/rules';
 import type { OrderInput } from '../orders/types';
 import { createPayments } from '../payments/payments';
 import type { PaymentGateway } from '../payments/gateway';
@@ -98,7 +99,7 @@ async function decided(
 
 /** An order is charged in parts, refunded in units: each unit's price must be an amount that the gateway charges. */
 function priceRefusal(
-  { products }: ReservationPlan<OrderReservationRequest>,
+  { products, request }: ReservationPlan<OrderReservationRequest>,
   gateway: Pick<PaymentGateway, 'amountProblem'>,
 ): Refusal | null {
   for (const { sku, priceMinor, currency } of products.values()) {
@@ -110,7 +111,12 @@ function priceRefusal(
         detail: `${sku} costs ${priceMinor} minor units of ${currency}. ${problem}`,
       };
   }
-  return null;
+  // A total is at most the sum of what is ordered, so this holds for every part of it, and for what goes back.
+  const units = request.lines.map(({ sku, quantity }) => ({
+    quantity,
+    unitPriceMinor: products.get(sku)?.priceMinor ?? 0,
+  }));
+  return isTellable(priceOf(units)) ? null : { code: 'PRICE_NOT_CHARGEABLE', detail: TOO_DEAR };
 }
 
 async function limitOf(

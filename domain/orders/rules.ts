@@ -44,6 +44,13 @@ export function priceOf(units: readonly PricedUnits[]): number {
   return units.reduce((sum, { quantity, unitPriceMinor }) => sum + quantity * unitPriceMinor, 0);
 }
 
+/** Whether an amount is told exactly: beyond 2^53 - 1 a number of JSON is rounded by most that read it. Larger ones are refused. */
+export function isTellable(amountMinor: number): boolean {
+  return Number.isSafeInteger(amountMinor);
+}
+
+export const TOO_DEAR = `The order would cost more than ${Number.MAX_SAFE_INTEGER} minor units.`;
+
 /** Whether an order of this total is reviewed: none is without terms, nor in a currency that they do not name. */
 export function isReviewed(
   terms: Pick<ReviewTerms, 'fromMinor'> | undefined,

@@ -5,10 +5,11 @@ import { Client, Pool, types, type ClientBase, type QueryResultRow } from 'pg';
 import { copyIn } from './copy-in';
 import { asError, isLockTimeout, isRetryable } from '../errors';
 import type { Logger } from '../telemetry/log';
+import { exact } from '../exact';
 import { createNotifier, type Channel, type Notice } from './notifier';
 
-// int8 as number: money in minor units and sequence numbers stay far below 2^53.
-types.setTypeParser(types.builtins.INT8, Number);
+// int8 as number, and as it is where a number would round it: a sum of money or units may grow beyond 2^53.
+types.setTypeParser(types.builtins.INT8, exact);
 
 /** Anything a named statement can run on: the pool (alone, commits by itself) or a transaction. */
 export interface Queryable {

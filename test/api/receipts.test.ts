@@ -45,6 +45,14 @@ describe('a receipt', () => {
     expect((await call('GET', `/receipts/${newId()}`)).status).toBe(404);
   });
 
+  it('is refused where its units would cost more than can be told exactly', async () => {
+    const line = { sku: 'DESK', quantity: 1e9, unitCostMinor: Number.MAX_SAFE_INTEGER };
+    expect(await call('POST', '/receipts', receipt([line]))).toMatchObject({
+      status: 422,
+      body: { code: 'AMOUNT_OVERFLOW' },
+    });
+  });
+
   it.each([
     ['no lines', receipt([]), 'lines'],
     ['no list of lines', receipt({ sku: 'DESK', quantity: 1 }), 'lines'],

@@ -1,7 +1,7 @@
 import { PassThrough } from 'node:stream';
 import { createOutput } from '../../cli/output';
 import { runRepairs } from '../../cli/repair';
-import { runVerify } from '../../cli/verify';
+import { runSealHead, runVerify } from '../../cli/verify';
 import { sealLedger } from '../../domain/assurance/seals/seal';
 import { readSettings } from '../../platform/config';
 import { newId } from '../../platform/ids';
@@ -105,4 +105,73 @@ test('verify of the seals names a changed row and shows the head of the chain', 
   const broken = await verify({ seals: true });
   expect(broken.code).toBe(1);
   expect(broken.text).toMatch(/critical +ledger-row:1 .*"changed"/);
+});
+
+async function sealAll(): Promise<void> {
+  await waitFor(async () => {
+    await sealLedger(shop.db);
+    const { rows } = await shop.db.pool.query<{ until: unknown }>('select ledger_sealed_until() as until');
+    return rows[0]?.until === Infinity;
+  });
+}
+
+test('a ledger that was changed and sealed anew is found by the head that was kept', async () => {
+  await sealAll();
+  const exported = await run((output) => runSealHead(settingsOf(), output));
+  expect(exported.code).toBe(0);
+  const head = exported.text;
+  expect(await verify({ seals: true, head })).toMatchObject({ code: 0 });
+  await addStock(shop.db, 'DESK', 'AMS', 5);
+  await sealAll();
+  expect((await verify({ seals: true, head })).text).toMatch(/seals go through the head that was kept/);
+  // By the owner of the tables, who can make every seal anew.
+  await tamper(
+    shop.url,
+    'update inventory_transactions set on_hand_delta = 4 where id = 1',
+    'delete from ledger_seal_parts',
+    'delete from ledger_seals',
+    'update ledger_verified set seals_seq = 0, seals_hash = null, sums_seq = 0',
+  );
+  await sealAll();
+  expect(await verify({ seals: true })).toMatchObject({ code: 0 });
+  const found = await verify({ seals: true, head });
+  expect(found.code).toBe(1);
+  expect(found.text).toMatch(/Not as in the head that was kept: seal:1/);
+  const asJson = await verify({ seals: true, json: true, head });
+  expect(JSON.parse(asJson.text)).toMatchObject({ findings: [], againstHead: [{ subject: 'seal:1' }] });
+  await expect(verify({ seals: true, head: '{}' })).rejects.toMatchObject({ code: 'HEAD_UNREADABLE' });
+});
+
+test.each([
+  [
+    'was changed',
+    'update inventory_transactions set on_hand_delta = 9',
+    /entries of the ledger were changed or added since they were sealed \(ids 1\)/,
+  ],
+  [
+    'was removed',
+    'delete from inventory_transactions',
+    /rows of the ledger of \d{4}-\d\d were removed or added/,
+  ],
+  ['is gone with its month', 'drop', /the ledger of \d{4}-\d\d is gone, and was never summed up/],
+])('a repair sums no ledger of which a row %s, and says so', async (_, statement, said) => {
+  await sealAll();
+  if (statement === 'drop') {
+    const { rows } = await shop.db.pool.query<{ name: string }>(
+      'select tableoid::regclass::text as name from inventory_transactions',
+    );
+    await tamper(shop.url, `drop table ${rows[0]?.name}`);
+  } else {
+    await tamper(shop.url, statement);
+  }
+  const { jobId, findings } = JSON.parse((await verify({ json: true, full: true })).text) as {
+    jobId: string;
+    findings: { check: string }[];
+  };
+  expect(findings.map(({ check }) => check)).toContain('on_hand_ledger');
+  const done = await repair(jobId, 'do not ask');
+  expect(done.code).toBe(1);
+  expect(done.text).toMatch(said);
+  const { rows } = await shop.db.pool.query('select on_hand as "onHand" from stock');
+  expect(rows).toEqual([{ onHand: 5 }]);
 });

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { sealLedger } from '../../domain/assurance/seals/seal';
 import { verifySeals } from '../../domain/assurance/seals/verify';
+import { foldOldPartitions } from '../../domain/stock/retention/retention';
 import type { CheckMode } from '../../domain/assurance/types';
 import type { Database } from '../../platform/database/database';
 import { openTestShop, type TestShop } from '../support/fixtures';
@@ -337,6 +338,80 @@ describe('a month that the retention drops', () => {
       expect((await check({ db: shop.db }, 'incremental')).findings).toEqual([]);
       await write(1);
     }
+  });
+
+  const fold = () => foldOldPartitions(shop.db, 1);
+
+  test.each([
+    ['a changed row', `update inventory_transactions set on_hand_delta = 3 where id = 4`],
+    ['a removed row', `delete from inventory_transactions where id = 4`],
+    [
+      'an added row',
+      `insert into inventory_transactions overriding system value
+       select * from (select 0::bigint, at, product_id, warehouse_id, kind, 50, 0, gen_random_uuid(), null::uuid, null::uuid,
+                             'by hand', null, 'system', xid from inventory_transactions where id = 4) x`,
+    ],
+    ['a changed seal', `update ledger_seals set made_at = made_at + interval '1 s'`],
+  ])('is not summed up with %s: it stays, and a person is told', async (_, statement) => {
+    const name = await writeLongAgo();
+    await sealRows(15);
+    await tamper(shop.url, statement);
+    await expect(fold()).rejects.toMatchObject({
+      code: 'LEDGER_MONTH_CHANGED',
+      message: expect.stringContaining(name) as string,
+    });
+    const kept = await shop.db.pool.query('select from ledger_opening');
+    expect(kept.rows).toEqual([]);
+    expect((await shop.db.pool.query(`select from ${name}`)).rows.length).toBeGreaterThan(0);
+  });
+
+  test.each([
+    [
+      'opening balances that were changed',
+      'update ledger_opening set on_hand = on_hand + 1',
+      'opening_changed',
+    ],
+    ['a record of it that was changed', 'update ledger_folds set entries = entries + 1', 'fold_changed'],
+  ])('leaves sums that are sealed: %s are found', async (_, statement, what) => {
+    const name = await writeLongAgo();
+    await sealRows(15);
+    expect(await fold()).toEqual([name]);
+    expect((await verify()).findings).toEqual([]);
+    await expect(shop.db.pool.query('update ledger_folds set entries = 1')).rejects.toThrow(/append-only/);
+    await tamper(shop.url, statement);
+    expect((await verify()).findings).toEqual([`fold:${name} ${what}`]);
+  });
+
+  test('while a check runs is no finding, and the check keeps it out where it sums', async () => {
+    const name = await writeLongAgo();
+    await write(3);
+    await sealRows(18);
+    let begun = 0;
+    // The month is gone after the chain was read, before the rows are.
+    const folding: Database = {
+      ...shop.db,
+      async transaction(work) {
+        begun += 1;
+        if (begun === 2) expect(await fold()).toEqual([name]);
+        return shop.db.transaction(work);
+      },
+    };
+    expect((await verifySeals(folding, { mode: 'full', limit: 100 })).findings).toEqual([]);
+    expect(begun).toBeGreaterThan(2);
+    // A further month, which could go as well.
+    const checking = await openTransaction(shop.db);
+    try {
+      await checking.query(`select pg_advisory_xact_lock_shared(hashtext('fold_ledger_partition'))`);
+      await shop.db.pool.query(
+        `create table inventory_transactions_2020_02 partition of inventory_transactions
+         for values from ('2020-02-01 00:00:00+00') to ('2020-03-01 00:00:00+00')`,
+      );
+      expect(await fold()).toEqual([]);
+    } finally {
+      await checking.query('rollback');
+      checking.release();
+    }
+    expect(await fold()).toEqual(['inventory_transactions_2020_02']);
   });
 
   test('without being summed up is reported row by row', async () => {

@@ -101,13 +101,13 @@ test('random deliveries and sales at several places are worth, in the database, 
       made.push({ units, cost });
     }
     const books = naiveBooks(made);
-    expect(await valueProduct(shop.db, sku, 'fifo')).toMatchObject({
+    expect(await valueProduct(shop.db, sku, { method: 'fifo' })).toMatchObject({
       onHand: books.onHand,
       valueMinor: books.fifo,
       uncosted: 0,
       currency: 'USD',
     });
-    const average = await valueProduct(shop.db, sku, 'average');
+    const average = await valueProduct(shop.db, sku, { method: 'average' });
     expect(average?.unitCostMinor).toBeCloseTo(books.average, 3);
   }
 });
@@ -117,7 +117,7 @@ test('layers name their receipts, and units without a cost are counted apart', a
   const [first, second] = [await deliverAt(sku, 5, 100), await deliverAt(sku, 5, 140)];
   await deliverAt(sku, 1);
   await take(sku, 3);
-  expect(await valueProduct(shop.db, sku, 'fifo')).toMatchObject({
+  expect(await valueProduct(shop.db, sku, { method: 'fifo' })).toMatchObject({
     onHand: 10,
     valueMinor: 5 * 140 + 4 * 100,
     uncosted: 1,
@@ -128,9 +128,16 @@ test('layers name their receipts, and units without a cost are counted apart', a
     ],
   });
   const bare = await shop.product({ AMS: 3 });
-  expect(await valueProduct(shop.db, bare, 'fifo')).toMatchObject({ valueMinor: 0, uncosted: 3, layers: [] });
-  expect(await valueProduct(shop.db, bare, 'average')).toMatchObject({ uncosted: 3, unitCostMinor: null });
-  expect(await valueProduct(shop.db, 'NO-SUCH', 'fifo')).toBeNull();
+  expect(await valueProduct(shop.db, bare, { method: 'fifo' })).toMatchObject({
+    valueMinor: 0,
+    uncosted: 3,
+    layers: [],
+  });
+  expect(await valueProduct(shop.db, bare, { method: 'average' })).toMatchObject({
+    uncosted: 3,
+    unitCostMinor: null,
+  });
+  expect(await valueProduct(shop.db, 'NO-SUCH', { method: 'fifo' })).toBeNull();
 });
 
 test('the cost of a product has one currency', async () => {
@@ -150,7 +157,7 @@ test('deliveries at once leave the average of all of them', async () => {
   await Promise.all(
     Array.from({ length: 20 }, (_, n) => deliverAt(sku, 2, n * 10, n % 2 === 0 ? 'AMS' : 'BER')),
   );
-  expect((await valueProduct(shop.db, sku, 'average'))?.unitCostMinor).toBeCloseTo(95, 3);
+  expect((await valueProduct(shop.db, sku, { method: 'average' }))?.unitCostMinor).toBeCloseTo(95, 3);
 });
 
 test('the stock is worth the sum of its products, per currency, in all, at a place and of a category', async () => {

@@ -97,6 +97,14 @@ describe('is refused', () => {
     expect(await outcomeOf(requestId)).toMatchObject({ state: 'done' });
   });
 
+  it('that would make it cost more than can be told exactly', async () => {
+    const sku = await shop.product({ AMS: 9 });
+    await shop.db.pool.query('update products set price_minor = 4503599627370495 where sku = $1', [sku]);
+    const orderId = await placed({ [sku]: 1 });
+    expect(await refused(orderId, { [sku]: 3 })).toMatchObject({ code: 'PRICE_NOT_CHARGEABLE' });
+    expect(await amended(orderId, { [sku]: 2 })).toMatchObject({ state: 'done' });
+  });
+
   it('for a product that is not known, has another currency or price, or cannot be charged', async () => {
     const sku = await shop.product({ AMS: 9 });
     const foreign = `SKU-${newId()}`;

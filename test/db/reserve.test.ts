@@ -187,6 +187,19 @@ describe('an order that can never be held', () => {
     expect(await levelsOf(shop.db, euros)).toEqual({ AMS: [5, 0] });
   });
 
+  test('that would cost more than can be told exactly is refused, and the dearest that does not is not', async () => {
+    const sku = await shop.product({ AMS: 3 });
+    await shop.db.pool.query('update products set price_minor = 4503599627370495 where sku = $1', [sku]);
+    expect(await shop.place(orderOf({ [sku]: 3 }))).toMatchObject({
+      outcome: 'refused',
+      code: 'PRICE_NOT_CHARGEABLE',
+    });
+    expect(await levelsOf(shop.db, sku)).toEqual({ AMS: [3, 0] });
+    const order = orderOf({ [sku]: 2 });
+    expect(await shop.place(order)).toMatchObject({ outcome: 'reserved' });
+    expect((await viewOf(shop.db, order.orderId)).totalMinor).toBe(9_007_199_254_740_990);
+  });
+
   test('with a price that the payment gateway cannot charge is failed, whether it is paid now or later', async () => {
     const sku = await shop.product({ AMS: 5 });
     const reserver = openReserver(shop.db, { gateway: { name: 'stripe', amountProblem } });

@@ -1,5 +1,5 @@
 import { sealLedger } from '../../domain/assurance/seals/seal';
-import { readStock } from '../../domain/stock/availability/availability';
+import { readStock, readStockAsOf } from '../../domain/stock/availability/availability';
 import { adjustStock } from '../../domain/stock/adjustments/adjust';
 import { ensurePartitions } from '../../domain/stock/retention/retention';
 import { foldOldPartitions } from '../../domain/stock/retention/retention';
@@ -84,7 +84,7 @@ function receive(delta: number, effectId = newId()) {
 /** Stock as it was so many months ago, at the 20th. */
 async function onHandThen(months: number): Promise<number | undefined> {
   const at = new Date(monthsAgo(months).getTime() + 19 * 86_400_000);
-  return (await readStock(shop.db, sku, at))?.onHand;
+  return (await readStockAsOf(shop.db, sku, at.toISOString()))?.onHand;
 }
 
 test('months that are old enough become opening balances, and every result stays the same', async () => {
@@ -103,7 +103,7 @@ test('months that are old enough become opening balances, and every result stays
   expect(await partitions()).toContain(nameOf(monthsAgo(3)));
   expect({ ...(await readStock(shop.db, sku)), asOf: '' }).toEqual({ ...now, asOf: '' });
   expect(await onHandThen(3)).toBe(125);
-  expect((await readStock(shop.db, sku, monthsAgo(3)))?.onHand).toBe(25);
+  expect((await readStockAsOf(shop.db, sku, monthsAgo(3).toISOString()))?.onHand).toBe(25);
   const opening = await shop.db.pool.query('select on_hand, reserved from ledger_opening');
   expect(opening.rows).toEqual([{ on_hand: 25, reserved: 0 }]);
   const folds = await shop.db.pool.query('select partition, entries from ledger_folds order by lower_bound');
@@ -164,7 +164,8 @@ test('while stock is changed, and its ledger summed, no entry is missed or count
   const folding = new AbortController();
   const seen: (number | undefined)[] = [];
   const readers = Array.from({ length: 3 }, async () => {
-    while (!folding.signal.aborted) seen.push((await readStock(shop.db, sku, new Date()))?.onHand);
+    while (!folding.signal.aborted)
+      seen.push((await readStockAsOf(shop.db, sku, new Date().toISOString()))?.onHand);
   });
   const writer = (async () => {
     for (let n = 0; !folding.signal.aborted || n < 20; n++) await receive(n % 2 === 0 ? 1 : -1);

@@ -34,6 +34,15 @@ function notes(): Promise<{ id: number; text: string }[]> {
   return many(db, 'test.notes', 'select id, text from notes order by id');
 }
 
+test('a whole number of 64 bits is read as it is', async () => {
+  const row = await one<{ small: unknown; large: unknown }>(
+    db,
+    'test.large',
+    `select 9007199254740991::bigint as small, 9007199254740993::bigint as large`,
+  );
+  expect(row).toEqual({ small: Number.MAX_SAFE_INTEGER, large: 9_007_199_254_740_993n });
+});
+
 test('a transaction keeps all of its work, or none', async () => {
   await db.transaction((tx) => execute(tx, 'test.add', add, [3, 'three']));
   const failing = db.transaction(async (tx) => {

@@ -46,8 +46,8 @@ const sell = (sku: string, units: number) =>
   });
 const worth = async (sku: string) => {
   const [fifo, average] = await Promise.all([
-    valueProduct(shop.db, sku, 'fifo'),
-    valueProduct(shop.db, sku, 'average'),
+    valueProduct(shop.db, sku, { method: 'fifo' }),
+    valueProduct(shop.db, sku, { method: 'average' }),
   ]);
   return { fifo: fifo?.valueMinor, average: average?.unitCostMinor };
 };

@@ -33,6 +33,28 @@ const ALWAYS: Readonly<Record<string, string>> = {
       where e.product_id = s.product_id and e.warehouse_id = s.warehouse_id
         and ledger_takes_effect_after(e.kind, e.at, e.as_of, n.as_of)) after
     where s.number_as_of is distinct from n.as_of or s.on_hand <> n.number + after.units`,
+  // An entry whose time is before that of one that its transaction waited for would show what never was.
+  'in the order of their times the entries of the ledger leave no place with less than is reserved or than nothing': `
+    select product_id, warehouse_id, at, on_hand, reserved from (
+      select t.product_id, t.warehouse_id, t.at,
+        coalesce(o.on_hand, 0) + sum(t.on_hand_delta) over rising as on_hand,
+        coalesce(o.reserved, 0) + sum(t.reserved_delta) over rising as reserved
+      from inventory_transactions t left join ledger_opening o using (product_id, warehouse_id)
+      window rising as (partition by t.product_id, t.warehouse_id order by t.at)) r
+    where reserved < 0 or on_hand < reserved`,
+  'a balance is the sum of the entries up to its time': `
+    select b.*, s.on_hand, s.reserved from ledger_balances b cross join lateral (
+      select sum(on_hand) as on_hand, sum(reserved) as reserved from (
+        select on_hand_delta as on_hand, reserved_delta as reserved from inventory_transactions t
+        where t.product_id = b.product_id and t.warehouse_id = b.warehouse_id and t.at <= b.at
+        union all select on_hand, reserved from ledger_opening o
+        where o.product_id = b.product_id and o.warehouse_id = b.warehouse_id) u) s
+    where b.at >= coalesce((select max(upper_bound) from ledger_folds), '-infinity')
+      and (b.on_hand, b.reserved) is distinct from (s.on_hand, s.reserved)`,
+  'what of a transfer is no longer on its way arrived at some time': `
+    select t.id, t.received + t.lost + t.returned as units, a.units as arrived from transfers t cross join lateral (
+      select coalesce(sum(units), 0) as units from transfer_arrivals r where r.transfer_id = t.id) a
+    where t.mode = 'in_transit' and t.received + t.lost + t.returned <> a.units`,
   'one capture of a payment at most is under way': `
     select payment_id, count(*) from captures where status = 'planned' and is_final is not null group by 1 having count(*) > 1`,
   'a payment of which nothing more comes in has no capture that is open or waits for a person': `

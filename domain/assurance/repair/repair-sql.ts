@@ -27,7 +27,8 @@ export function repairCounters(jobId: string, productId: number, warehouseId: nu
     `  s stock;
   ledger_on_hand bigint;
   ledger_reserved bigint;
-  held bigint;`,
+  held bigint;
+  fault text;`,
     `  insert into stock (product_id, warehouse_id) values (${productId}, ${warehouseId}) on conflict do nothing;
   select * into s from stock where ${here} for no key update;
   select coalesce(sum(on_hand), 0), coalesce(sum(reserved), 0) into ledger_on_hand, ledger_reserved from (
@@ -37,6 +38,10 @@ export function repairCounters(jobId: string, productId: number, warehouseId: nu
     from reservation_lines l join reservations r on r.id = l.reservation_id
     where l.product_id = ${productId} and l.warehouse_id = ${warehouseId} and r.status in ${LIVE};
   if s.on_hand = ledger_on_hand and s.reserved = held and ledger_reserved = held then return; end if;
+  fault := ledger_fault(${productId}, ${warehouseId});
+  if fault is not null then
+    raise exception 'For a person, before anything is repaired: %. See holdfast verify --seals', fault using errcode = 'data_corrupted';
+  end if;
   if ledger_on_hand < held then
     raise warning 'For a person: % are on hand by the ledger, but % are held. Count the place first.', ledger_on_hand, held;
     return;

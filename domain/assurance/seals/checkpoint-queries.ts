@@ -1,7 +1,6 @@
 import {
   execute,
   maybeOne,
-  many,
   one,
   type Queryable,
   type Transaction,
@@ -9,14 +8,18 @@ import {
 import { afterPosition, upToPosition } from './ledger-range';
 import type { TransactionPosition } from '../types';
 
-/** Months, `YYYY-MM-DD` of their first day, that the retention has summed up and dropped. */
-export async function selectDroppedMonths(on: Queryable): Promise<Set<string>> {
-  const found = await many<{ month: string }>(
+/**
+ * Whether the retention has summed up and dropped a month (`YYYY-MM-DD` of its first day). Asked after its rows were not found: it may
+ * have done so since the check began.
+ */
+export async function isFolded(on: Queryable, month: string): Promise<boolean> {
+  const row = await one<{ folded: boolean }>(
     on,
-    'consistency.dropped_months',
-    `select to_char(lower_bound at time zone 'UTC', 'YYYY-MM-DD') as month from ledger_folds`,
+    'consistency.is_folded',
+    `select exists (select from ledger_folds where (lower_bound at time zone 'UTC')::date = $1::date) as folded`,
+    [month],
   );
-  return new Set(found.map((row) => row.month));
+  return row.folded;
 }
 
 export interface KeptSums extends TransactionPosition {
@@ -59,15 +62,6 @@ export function markSealsVerified(on: Queryable, seq: number): Promise<number> {
     `update ledger_verified v set seals_seq = s.seq, seals_hash = s.hash
      from ledger_seals s where s.seq = $1 and s.seq > v.seals_seq`,
     [seq],
-  );
-}
-
-/** Keeps partitions from being dropped until the transaction ends. */
-export async function keepPartitions(tx: Transaction): Promise<void> {
-  await many(
-    tx,
-    'consistency.keep_partitions',
-    `select pg_advisory_xact_lock_shared(hashtext('ensure_ledger_partitions'))`,
   );
 }
 

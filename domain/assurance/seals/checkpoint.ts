@@ -1,14 +1,13 @@
 import type { Database, Transaction } from '../../../platform/database/database';
 import {
   addToCheckpoint,
-  keepPartitions,
   lockCheckpoint,
   rebuildCheckpoint,
   selectKeptSums,
   setSumsSeq,
   type KeptSums,
 } from './checkpoint-queries';
-import { prepareLongReading } from './queries';
+import { keepPartitions, prepareLongReading } from '../../stock/ledger/long-reading';
 import type { CheckMode } from '../types';
 
 /**

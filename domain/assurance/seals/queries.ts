@@ -11,21 +11,6 @@ export async function trySealerLock(tx: Transaction): Promise<boolean> {
   return locked;
 }
 
-/**
- * Ranges of transactions are read with the plan for their own bounds: a plan for any bounds would read the whole ledger.
- * Without a limit of time, since the ledger may be long; so PostgreSQL looks now and then whether the process that asked is
- * still there: it would read to the end for one that died. A server on Windows cannot look, and refuses to be told to.
- */
-export async function prepareLongReading(tx: Transaction): Promise<void> {
-  await many(
-    tx,
-    'consistency.prepare_long_reading',
-    `select set_config('plan_cache_mode', 'force_custom_plan', true), set_config('statement_timeout', '0', true),
-            set_config('work_mem', '256MB', true), set_config('jit', 'off', true),
-            case when version() !~ 'windows|mingw|Visual C' then set_config('client_connection_check_interval', '1s', true) end`,
-  );
-}
-
 export interface SealBound {
   seq: number;
   xid: number;
@@ -242,14 +227,42 @@ export function selectSeals(on: Queryable, after: number, limit: number): Promis
   );
 }
 
+export interface BrokenFold {
+  partition: string;
+  what: 'fold_changed' | 'opening_changed';
+}
+
+/** Months that were summed up whose record is not as it was made, and opening balances that are not as the last of them left them. */
+export function selectBrokenFolds(on: Queryable): Promise<BrokenFold[]> {
+  return many<BrokenFold & Record<string, unknown>>(
+    on,
+    'consistency.broken_folds',
+    `with linked as (
+       select f.*, coalesce(lag(f.hash) over rising, decode(repeat('00', 32), 'hex')) as hash_before,
+              lead(f.partition) over rising is null as is_last
+       from ledger_folds f window rising as (order by f.upper_bound)
+     )
+     select partition, 'fold_changed' as what from linked
+     where hash <> ledger_fold_hash(hash_before, partition, lower_bound, upper_bound, entries, opening_hash)
+     union all
+     select partition, 'opening_changed' from linked where is_last and opening_hash is distinct from ledger_opening_hash()
+     order by 1, 2`,
+  );
+}
+
+/** What proves the ledger up to a time, to be kept elsewhere: whoever has it finds any change of what it covers. */
 export interface SealHead {
-  seals: number;
-  /** Rows that are sealed. */
-  rows: number;
-  /** Of the latest seal; 0: there is none. */
+  /** Number of the latest seal; 0: there is none. */
   seq: number;
   /** Of the latest seal, hexadecimal. */
   hash: string | null;
+  /** Months that were summed up and dropped, and the hash of the latest. */
+  folds: number;
+  foldHash: string | null;
+  /** How many seals there are. */
+  seals: number;
+  /** Rows that are sealed. */
+  rows: number;
   sealedUntil: Date | null;
 }
 
@@ -258,8 +271,24 @@ export function selectSealHead(on: Queryable): Promise<SealHead> {
   return one<SealHead & Record<string, unknown>>(
     on,
     'consistency.seal_head',
-    `select count(*) as seals, coalesce(sum(row_count), 0)::bigint as rows, coalesce(max(seq), 0) as seq,
-            encode((array_agg(hash order by seq desc))[1], 'hex') as hash, max(made_at) as "sealedUntil"
+    `select coalesce(max(seq), 0) as seq, encode((array_agg(hash order by seq desc))[1], 'hex') as hash,
+            (select count(*) from ledger_folds) as folds,
+            (select encode(f.hash, 'hex') from ledger_folds f order by f.upper_bound desc limit 1) as "foldHash",
+            count(*) as seals, coalesce(sum(row_count), 0)::bigint as rows, max(made_at) as "sealedUntil"
      from ledger_seals`,
+  );
+}
+
+/** What a seal and a fold, by their numbers, have for a hash; null: there is no such one. Hexadecimal. */
+export function selectHashes(
+  on: Queryable,
+  { seq, folds }: { seq: number; folds: number },
+): Promise<{ hash: string | null; foldHash: string | null }> {
+  return one(
+    on,
+    'consistency.hashes',
+    `select (select encode(hash, 'hex') from ledger_seals where seq = $1) as hash,
+            (select encode(f.hash, 'hex') from ledger_folds f order by f.upper_bound offset $2::bigint - 1 limit 1) as "foldHash"`,
+    [seq, Math.max(folds, 1)],
   );
 }

@@ -1,7 +1,8 @@
 import type { Database } from '../../../platform/database/database';
 import { AppError } from '../../../platform/errors';
+import { prepareLongReading } from '../../stock/ledger/long-reading';
 import { keepBlockRanges } from './block-ranges';
-import { insertSeals, prepareLongReading, selectSealBound, trySealerLock, type SealBound } from './queries';
+import { insertSeals, selectSealBound, trySealerLock, type SealBound } from './queries';
 
 export { selectSealHead as readSealHead } from './queries';
 

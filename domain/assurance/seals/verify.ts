@@ -1,12 +1,13 @@
 import type { Database } from '../../../platform/database/database';
 import {
-  prepareLongReading,
+  selectBrokenFolds,
   selectBrokenLinks,
   selectSeals,
   selectWrongRows,
   verifySealRows,
 } from './queries';
-import { markSealsVerified, selectDroppedMonths, selectVerified } from './checkpoint-queries';
+import { markSealsVerified, isFolded, selectVerified } from './checkpoint-queries';
+import { prepareLongReading } from '../../stock/ledger/long-reading';
 import type { CheckMode, Finding } from '../types';
 
 export interface VerifySealsOptions {
@@ -35,28 +36,28 @@ const BATCH = 100;
 export async function verifySeals(db: Database, options: VerifySealsOptions): Promise<SealsOutcome> {
   const verified = await selectVerified(db);
   const outcome: SealsOutcome = { seals: 0, rows: 0, findings: [] };
-  const broken = await db.transaction(async (tx) => {
+  const { broken, folds } = await db.transaction(async (tx) => {
     await prepareLongReading(tx);
-    return selectBrokenLinks(tx, {
-      lastSeq: verified.sealsSeq,
-      lastHash: verified.sealsHash,
-      limit: options.limit,
-    });
+    const { sealsSeq: lastSeq, sealsHash: lastHash } = verified;
+    const links = await selectBrokenLinks(tx, { lastSeq, lastHash, limit: options.limit });
+    return { broken: links, folds: await selectBrokenFolds(tx) };
   });
+  outcome.findings.push(
+    ...folds.map(({ partition, what }) => ({ subject: `fold:${partition}`, details: { partition, what } })),
+  );
   outcome.findings.push(
     ...broken.map(({ seq, why, missing }) => ({
       subject: `seal:${seq}`,
       details: { seal: seq, what: why, ...(missing > 0 ? { missing } : {}) },
     })),
   );
-  const dropped = await selectDroppedMonths(db);
   let after = options.mode === 'full' ? 0 : verified.sealsSeq;
   let intactUpTo = broken.length === 0 ? after : null;
   for (;;) {
     const seals = await selectSeals(db, after, BATCH);
     for (const seal of seals) {
       if (options.signal?.aborted || outcome.findings.length >= options.limit) return outcome;
-      const findings = await verifySeal(db, seal, dropped, options.limit - outcome.findings.length);
+      const findings = await verifySeal(db, seal, options.limit - outcome.findings.length);
       outcome.findings.push(...findings);
       outcome.seals += 1;
       outcome.rows += seal.rowCount;
@@ -74,15 +75,14 @@ export async function verifySeals(db: Database, options: VerifySealsOptions): Pr
 async function verifySeal(
   db: Database,
   seal: Awaited<ReturnType<typeof selectSeals>>[number],
-  dropped: ReadonlySet<string>,
   limit: number,
 ): Promise<Finding[]> {
   return db.transaction(async (tx) => {
     await prepareLongReading(tx);
     const findings: Finding[] = [];
     for (const part of await verifySealRows(tx, seal)) {
-      const gone = dropped.has(part.month) && part.actual === null;
-      if (gone || (part.intact && part.evidenceIntact)) continue;
+      if (part.intact && part.evidenceIntact) continue;
+      if (part.actual === null && (await isFolded(tx, part.month))) continue;
       const about = { seal: seal.seq, month: part.month };
       const wrong = part.intact ? [] : await selectWrongRows(tx, seal, part.month, limit);
       findings.push(

@@ -9,7 +9,7 @@ import {
   type AmendableRow,
 } from '../../orders/amend';
 import { appendEvents } from '../../orders/events';
-import { priceOf } from '../../orders/rules';
+import { isTellable, priceOf, TOO_DEAR } from '../../orders/rules';
 import { readSourcing } from '../../orders/views';
 import type { PaymentGateway } from '../../payments/gateway';
 import { lockStock } from '../../stock/ledger/stock-ledger';
@@ -162,6 +162,7 @@ function refusalOf(
   const refusal = whyNotAdded(order, items, additions, (...amount) => gateway.amountProblem(...amount));
   if (refusal || additions.length === 0) return refusal;
   const totalMinor = totalWith(order, { additions, reductions: changes.reductions });
+  if (!isTellable(totalMinor)) return { code: 'PRICE_NOT_CHARGEABLE', detail: TOO_DEAR };
   const unseen = whyReviewNeeded(order, { totalMinor, isInPlace });
   if (unseen) return unseen;
   return order.status !== 'reserved' && !order.hasPaymentMethod

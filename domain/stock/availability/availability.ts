@@ -1,6 +1,6 @@
 import type { Queryable } from '../../../platform/database/database';
 import { AppError } from '../../../platform/errors';
-import { selectShort, selectStock, selectStockAsOf, type LocationRow, type StockRow } from './queries';
+import { selectAsOf, selectShort, selectStock, selectStockAsOf, type LocationRow } from './queries';
 import { stockStatus } from '../ledger/rules';
 import type { Shortage } from '../sourcing/types';
 import type { StockStatus } from '../ledger/types';
@@ -50,31 +50,52 @@ export interface StockView {
   /** Units on their way between locations: on hand nowhere. */
   inTransit: number;
   locations: LocationView[];
-  /** RFC 3339. */
+  /** RFC 3339 in UTC, with microseconds. */
   asOf: string;
 }
 
-/**
- * Stock of one product over all its locations, now or as the ledger has it at `asOf`. Null: no such product.
- *
- * @throws ASOF_BEFORE_RETENTION for a time whose ledger was dropped (LEDGER_RETENTION_MONTHS)
- */
-export async function readStock(on: Queryable, sku: string, asOf?: Date): Promise<StockView | null> {
-  const row = asOf ? await readPast(on, sku, asOf) : await selectStock(on, sku);
+export interface PastStockView extends StockView {
+  /** Nothing more is written at this time or before it: the units stay as they are here. */
+  final: boolean;
+}
+
+/** Stock of one product over all its locations. Null: no such product. */
+export async function readStock(on: Queryable, sku: string): Promise<StockView | null> {
+  const row = await selectStock(on, sku);
   return row ? stockViewOf(row.sku, row.locations.map(asLocationView), row.asOf) : null;
 }
 
-async function readPast(on: Queryable, sku: string, asOf: Date): Promise<StockRow | undefined> {
-  const row = await selectStockAsOf(on, sku, asOf);
-  if (row?.horizon && asOf < row.horizon) {
-    const horizon = row.horizon.toISOString();
+/**
+ * Whether what the ledger says of a time is final. Asked before it is read.
+ *
+ * @param asOf RFC 3339, to the microsecond
+ * @returns the time in UTC, with microseconds
+ * @throws ASOF_IN_FUTURE by PostgreSQL's clock; ASOF_BEFORE_RETENTION for a time whose ledger was dropped
+ *   (LEDGER_RETENTION_MONTHS)
+ */
+export async function checkAsOf(on: Queryable, asOf: string): Promise<{ asOf: string; final: boolean }> {
+  const { at, isInFuture, final, horizon, isBeforeHorizon } = await selectAsOf(on, asOf);
+  if (isInFuture) throw new AppError('ASOF_IN_FUTURE', 'This time has not come yet.');
+  if (isBeforeHorizon)
     throw new AppError('ASOF_BEFORE_RETENTION', `The ledger is kept from ${horizon} on.`, { horizon });
-  }
-  return row;
+  return { asOf: at, final };
+}
+
+/**
+ * The same as the ledger has it at `asOf`. Null: no such product. An answer that is `final` stays as it is: later ones for the same
+ * time have the same units. One that is not final has what was committed; all of each transaction or nothing.
+ *
+ * @param asOf RFC 3339, to the microsecond
+ * @throws what `checkAsOf` throws
+ */
+export async function readStockAsOf(on: Queryable, sku: string, asOf: string): Promise<PastStockView | null> {
+  const { final } = await checkAsOf(on, asOf);
+  const row = await selectStockAsOf(on, sku, asOf);
+  return row ? { ...stockViewOf(row.sku, row.locations.map(asLocationView), row.asOf), final } : null;
 }
 
 /** A product's stock with the sums over its locations. */
-export function stockViewOf(sku: string, locations: LocationView[], asOf: Date): StockView {
+export function stockViewOf(sku: string, locations: LocationView[], asOf: string): StockView {
   const sums = { onHand: 0, reserved: 0, available: 0, inTransit: 0 };
   for (const location of locations) {
     sums.onHand += location.onHand;
@@ -82,7 +103,7 @@ export function stockViewOf(sku: string, locations: LocationView[], asOf: Date):
     sums.available += location.available;
     sums.inTransit += location.incoming;
   }
-  return { sku, ...sums, locations, asOf: asOf.toISOString() };
+  return { sku, ...sums, locations, asOf };
 }
 
 function asLocationView({ lowStockThreshold, ...counters }: LocationRow): LocationView {

@@ -1,5 +1,6 @@
-import { maybeOne, many, type Queryable } from '../../../platform/database/database';
+import { maybeOne, many, one, type Queryable } from '../../../platform/database/database';
 import { listOf } from '../../../platform/database/list-parameter';
+import { utc, utcMicros } from '../../../platform/database/pages';
 import { canBeFreed } from '../reservations/due-sql';
 
 /** One wanted SKU that cannot be had in full, or is not sold at all. */
@@ -61,7 +62,8 @@ export interface LocationRow {
 
 export interface StockRow {
   sku: string;
-  asOf: Date;
+  /** RFC 3339 in UTC, with microseconds. */
+  asOf: string;
   locations: LocationRow[];
 }
 
@@ -69,7 +71,7 @@ export function selectStock(on: Queryable, sku: string): Promise<StockRow | unde
   return maybeOne<StockRow>(
     on,
     'availability.of_sku',
-    `select p.sku, clock_timestamp() as "asOf",
+    `select p.sku, ${utcMicros('clock_timestamp()')} as "asOf",
        coalesce((select json_agg(json_build_object('warehouse', w.code, 'onHand', s.on_hand, 'reserved', s.reserved,
            'available', s.available, 'lowStockThreshold', s.low_stock_threshold, 'incoming', coalesce(i.units, 0)) order by w.code)
          from stock s join warehouses w on w.id = s.warehouse_id
@@ -84,8 +86,8 @@ export function selectStock(on: Queryable, sku: string): Promise<StockRow | unde
 /** Numbers in the text of a PostgreSQL array: the least that both sides can do for a location. */
 export interface PackedStockRow {
   sku: string;
-  /** Milliseconds since 1970 by PostgreSQL's clock. */
-  asOfMs: number;
+  /** RFC 3339 in UTC, with microseconds. */
+  asOf: string;
   /** `{{warehouse id, on hand, reserved, low-stock threshold}, ...}` */
   levels: string | null;
   /** `{{warehouse id, units on their way there}, ...}` */
@@ -100,7 +102,7 @@ export function selectStockOfMany(on: Queryable, skus: readonly string[]): Promi
   return many<PackedStockRow>(
     on,
     'availability.of_skus',
-    `select p.sku, floor(extract(epoch from clock_timestamp()) * 1000)::bigint as "asOfMs", s.levels, t.incoming
+    `select p.sku, ${utcMicros('clock_timestamp()')} as "asOf", s.levels, t.incoming
      from products p
      cross join lateral (
        select array_agg(array[warehouse_id, on_hand, reserved, low_stock_threshold])::text as levels
@@ -114,34 +116,65 @@ export function selectStockOfMany(on: Queryable, skus: readonly string[]): Promi
   );
 }
 
-/** `horizon`: what was before it is known only as a sum; null: everything is known. */
-export interface PastStockRow extends StockRow {
-  horizon: Date | null;
+export interface AsOf {
+  /** RFC 3339 in UTC, with microseconds. */
+  at: string;
+  isInFuture: boolean;
+  /** Nothing more is written to the ledger at this time or before it. */
+  final: boolean;
+  /** Null: all of the ledger is kept. RFC 3339. */
+  horizon: string | null;
+  isBeforeHorizon: boolean;
 }
 
-/** What of each transfer that was open then had neither arrived nor come back: the ledger names the transfer. */
+/** What may be said about a time. Asked before the ledger is read: what was final then is in what is read later. */
+export function selectAsOf(on: Queryable, asOf: string): Promise<AsOf> {
+  return one<AsOf & Record<string, unknown>>(
+    on,
+    'availability.as_of',
+    `select ${utcMicros('$1::timestamptz')} as at, $1::timestamptz > clock_timestamp() as "isInFuture", $1::timestamptz <= ledger_final_until() as final,
+            ${utc('h.at')} as horizon, coalesce($1::timestamptz < h.at, false) as "isBeforeHorizon"
+     from (select max(upper_bound) as at from ledger_folds) h`,
+    [asOf],
+  );
+}
+
+/** What of each transfer that had set out by then had neither arrived, nor was lost, nor had come back. */
 const INCOMING_AS_OF = `
   select x.target_id, 0, 0, x.quantity - coalesce((
-    select sum(e.on_hand_delta) from inventory_transactions e
-    where e.product_id = x.product_id and e.warehouse_id in (x.source_id, x.target_id)
-      and e.at between x.created_at and $2::timestamptz and e.kind = 'transfer_in' and e.reference = 'transfer:' || x.id), 0)
+    select sum(a.units) from transfer_arrivals a where a.transfer_id = x.id and a.at <= $2::timestamptz), 0)
   from transfers x
   where x.product_id = p.id and x.mode = 'in_transit' and x.created_at <= $2::timestamptz
     and (x.status = 'in_transit' or x.updated_at > $2::timestamptz)`;
 
-/** The counters as the ledger explains them at a point in time, with the thresholds of today. */
-export function selectStockAsOf(on: Queryable, sku: string, asOf: Date): Promise<PastStockRow | undefined> {
-  return maybeOne<PastStockRow>(
+/**
+ * The counters as the ledger explains them at a point in time, with the thresholds of today. Of each location the ledger is read
+ * from its last balance on (`keepBalances`): what the hottest product has in all, five million entries, took two seconds.
+ */
+export function selectStockAsOf(on: Queryable, sku: string, asOf: string): Promise<StockRow | undefined> {
+  return maybeOne<StockRow>(
     on,
     'availability.of_sku_as_of',
-    `select p.sku, $2::timestamptz as "asOf", (select max(upper_bound) from ledger_folds) as horizon,
+    `select p.sku, ${utcMicros('$2::timestamptz')} as "asOf",
        coalesce((select json_agg(json_build_object('warehouse', w.code, 'onHand', l.on_hand, 'reserved', l.reserved,
            'available', l.on_hand - l.reserved, 'lowStockThreshold', coalesce(s.low_stock_threshold, 0),
            'incoming', l.incoming) order by w.code)
          from (select t.warehouse_id, sum(t.on_hand) as on_hand, sum(t.reserved) as reserved, sum(t.incoming) as incoming
-               from (select warehouse_id, on_hand_delta as on_hand, reserved_delta as reserved, 0 as incoming
-                     from inventory_transactions where product_id = p.id and at <= $2::timestamptz
-                     union all select warehouse_id, on_hand, reserved, 0 from ledger_opening where product_id = p.id
+               from (select s.warehouse_id, coalesce(b.on_hand, o.on_hand, 0) + coalesce(e.on_hand, 0) as on_hand,
+                            coalesce(b.reserved, o.reserved, 0) + coalesce(e.reserved, 0) as reserved, 0 as incoming
+                     from stock s
+                     left join ledger_opening o on o.product_id = s.product_id and o.warehouse_id = s.warehouse_id
+                     left join lateral (
+                       select k.at, k.on_hand, k.reserved from ledger_balances k
+                       where k.product_id = p.id and k.warehouse_id = s.warehouse_id and k.at <= $2::timestamptz
+                         and k.at >= coalesce((select max(upper_bound) from ledger_folds), '-infinity')
+                       order by k.at desc limit 1) b on true
+                     cross join lateral (
+                       select count(*) as entries, sum(i.on_hand_delta) as on_hand, sum(i.reserved_delta) as reserved
+                       from inventory_transactions i
+                       where i.product_id = p.id and i.warehouse_id = s.warehouse_id
+                         and i.at > coalesce(b.at, '-infinity') and i.at <= $2::timestamptz) e
+                     where s.product_id = p.id and (e.entries > 0 or b.at is not null or o.product_id is not null)
                      union all ${INCOMING_AS_OF}) t
                group by t.warehouse_id) l
          join warehouses w on w.id = l.warehouse_id

@@ -46,7 +46,7 @@ export function stockJson(row: PackedStockRow, places: Places): string | null {
       status,
     });
   }
-  return JSON.stringify(stockViewOf(row.sku, locations, new Date(row.asOfMs)));
+  return JSON.stringify(stockViewOf(row.sku, locations, row.asOf));
 }
 
 const ZERO = 48;

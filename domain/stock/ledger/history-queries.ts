@@ -1,10 +1,10 @@
 import { maybeOne, type Database, type Queryable } from '../../../platform/database/database';
-import { utc, utcMicros } from '../../../platform/database/pages';
+import { utcMicros } from '../../../platform/database/pages';
 import type { LedgerKind } from './types';
 
 export interface LedgerView {
   id: number;
-  /** RFC 3339. */
+  /** RFC 3339 in UTC, with microseconds: that of all entries of its transaction. */
   at: string;
   kind: LedgerKind;
   warehouse: string;
@@ -28,10 +28,10 @@ export interface LedgerFilter {
   location?: string;
   kind?: LedgerKind;
   reference?: string;
-  /** Written at this time or later. */
-  from?: Date;
+  /** Written at this time or later: RFC 3339, to the microsecond. */
+  from?: string;
   /** Written before this time. */
-  to?: Date;
+  to?: string;
   after?: LedgerPosition;
   limit: number;
   offset: number;
@@ -49,7 +49,7 @@ export function selectLedgerPage(
   db: Database,
   productId: number,
   filter: LedgerFilter,
-): Promise<(LedgerView & { atMicros: string })[]> {
+): Promise<LedgerView[]> {
   const newest = [
     { column: 't.at', order: 'desc' },
     { column: 't.id', order: 'desc' },
@@ -86,9 +86,9 @@ export function selectLedgerPage(
     .where('s.product_id', productId)
     .select(
       db.builder.raw(
-        `t.id, ${utc('t.at')} as at, t.kind, w.code as warehouse, t.on_hand_delta as "onHandDelta",
+        `t.id, ${utcMicros('t.at')} as at, t.kind, w.code as warehouse, t.on_hand_delta as "onHandDelta",
          t.reserved_delta as "reservedDelta", t.reservation_id as "reservationId", t.order_id as "orderId",
-         t.reason, t.reference, t.actor, ${utcMicros('t.at')} as "atMicros"`,
+         t.reason, t.reference, t.actor`,
       ),
     )
     .orderBy(newest)

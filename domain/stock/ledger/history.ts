@@ -21,7 +21,7 @@ export async function listLedger(
   const page = found.slice(0, filter.limit);
   const last = found.length > filter.limit ? page.at(-1) : undefined;
   return {
-    items: page.map(({ atMicros: _, ...view }) => view),
-    next: last ? { atMicros: last.atMicros, id: last.id } : null,
+    items: page,
+    next: last ? { atMicros: last.at, id: last.id } : null,
   };
 }

@@ -1,4 +1,5 @@
 import type { Database } from '../../../platform/database/database';
+import { AppError, messageOf, sqlState } from '../../../platform/errors';
 import { ensurePartitions, foldOldestPartition, setFoldTimeouts } from './queries';
 
 export { ensurePartitions };
@@ -7,7 +8,9 @@ export { ensurePartitions };
  * Sums every monthly partition of the ledger that is older than `months` full months into opening balances and drops it, the
  * oldest first, each in a transaction of its own. One that is not sealed yet stays for the next time, and so do those after it.
  *
+ * @param told each month that was dropped
  * @returns names of what was dropped
+ * @throws AppError `LEDGER_MONTH_CHANGED` for a month whose rows are not as they were sealed: it stays, and so do those after it
  */
 export async function foldOldPartitions(
   db: Database,
@@ -16,12 +19,21 @@ export async function foldOldPartitions(
 ): Promise<string[]> {
   const folded: string[] = [];
   for (;;) {
-    const partition = await db.retrying(async (tx) => {
-      await setFoldTimeouts(tx);
-      return foldOldestPartition(tx, months);
-    });
+    const partition = await db
+      .retrying(async (tx) => {
+        await setFoldTimeouts(tx);
+        return foldOldestPartition(tx, months);
+      })
+      .catch(asChangedMonth);
     if (partition === null) return folded;
     folded.push(partition);
     told(partition);
   }
+}
+
+const DATA_CORRUPTED = 'XX001';
+
+function asChangedMonth(error: unknown): never {
+  if (sqlState(error) !== DATA_CORRUPTED) throw error;
+  throw new AppError('LEDGER_MONTH_CHANGED', messageOf(error), {}, { cause: error });
 }

@@ -37,16 +37,19 @@ export interface NewTransfer {
   transitSeconds: number;
 }
 
-/** One that is immediate is complete as it is written. False: it was there before. */
+/**
+ * One that is immediate is complete as it is written. It is made at the time of its ledger entries, so the stock rows are locked
+ * before. False: it was there before.
+ */
 export async function insertTransfer(tx: Transaction, transfer: NewTransfer): Promise<boolean> {
   const added = await execute(
     tx,
     'transfers.insert',
     `insert into transfers
-       (id, product_id, source_id, target_id, mode, status, quantity, received, reason, reference, actor, expected_at)
+       (id, product_id, source_id, target_id, mode, status, quantity, received, reason, reference, actor, expected_at, created_at)
      select $1, $2, $3, $4, $5::text, case $5::text when 'immediate' then 'completed' else 'in_transit' end, $6::int,
             case $5::text when 'immediate' then $6::int else 0 end, $7, $8, $9,
-            case $5::text when 'in_transit' then coalesce($10::timestamptz, clock_timestamp() + make_interval(secs => $11)) end
+            case $5::text when 'in_transit' then coalesce($10::timestamptz, clock_timestamp() + make_interval(secs => $11)) end, ledger_time()
      on conflict (id) do nothing`,
     [
       transfer.id,

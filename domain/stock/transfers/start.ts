@@ -70,6 +70,11 @@ async function moveOut(
   { productId, sourceId, targetId }: { productId: number; sourceId: number; targetId: number },
 ): Promise<void> {
   const { sku, transferId, mode, quantity, reason = null, reference = null, named = {}, actor } = request;
+  const source = { productId, warehouseId: sourceId };
+  const target = { productId, warehouseId: targetId };
+  // Also for units that only set out: GET /inventory/{sku} shows them at the place they go to.
+  await insertEmptyStock(tx, [target]);
+  const levels = await lockStock(tx, [source, target]);
   const isNew = await insertTransfer(tx, {
     id: transferId,
     productId,
@@ -84,11 +89,6 @@ async function moveOut(
     transitSeconds: request.transitSeconds,
   });
   if (!isNew) return;
-  const source = { productId, warehouseId: sourceId };
-  const target = { productId, warehouseId: targetId };
-  // Also for units that only set out: GET /inventory/{sku} shows them at the place they go to.
-  await insertEmptyStock(tx, [target]);
-  const levels = await lockStock(tx, [source, target]);
   const at = (key: StockKey) => levels.find((level) => level.warehouseId === key.warehouseId);
   const available = at(source)?.available ?? 0;
   if (available < quantity) {

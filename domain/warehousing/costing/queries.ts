@@ -1,12 +1,14 @@
 import {
   execute,
-  maybeOne,
   many,
+  maybeOne,
   type Queryable,
   type Transaction,
 } from '../../../platform/database/database';
 import { utc } from '../../../platform/database/pages';
-import type { CostLayer, ValuationMethod, ValuedProduct } from './types';
+import { unitsAt, type When } from './units-sql';
+import { worthSql } from './worth-sql';
+import type { ValuationMethod } from './types';
 
 /** Locks the cost rows of products, made where there are none, in their order. Returns their currencies. */
 export async function lockCosts(
@@ -31,145 +33,182 @@ export async function lockCosts(
 }
 
 /**
- * The moving weighted average: (units on hand × average + cost of what came) / (units on hand + units that came). Before the
- * stock itself is changed. A statement of its own after the lock, so that it sees what was committed before it was had.
+ * The moving weighted average: (units with a cost × average + cost of what came) / (units with a cost + units that came). Units on
+ * their way between locations count: nobody has sold them. Units without a cost leave first, so the average is about as many as there
+ * are, but no more than have come. Before the stock itself is changed. A statement of its own after the lock, so that it sees what was
+ * committed before it was had; and so its time is after that of any earlier one.
+ *
+ * @param arrivals `valueMinor` as text: it may be beyond 2^53
+ * @returns products of which all units together cost more than an amount can be
  */
-export function updateAverages(
+export async function updateAverages(
   tx: Transaction,
-  arrivals: readonly { productId: number; quantity: number; valueMinor: number }[],
-): Promise<number> {
-  return execute(
+  arrivals: readonly { productId: number; quantity: number; valueMinor: string }[],
+): Promise<number[]> {
+  const found = await many<{ productId: number }>(
     tx,
     'costing.update_averages',
-    `update product_costs c
-     set average_minor = (coalesce(c.average_minor, 0) * b.units + a.value) / (b.units + a.quantity)
-     from unnest($1::int[], $2::bigint[], $3::numeric[]) as a (product_id, quantity, value),
-       lateral (select coalesce(sum(s.on_hand), 0) as on_hand from stock s where s.product_id = a.product_id) h,
-       lateral (select case when o.average_minor is null then 0 else h.on_hand end as units
-                from product_costs o where o.product_id = a.product_id) b
-     where c.product_id = a.product_id`,
-    [arrivals.map((a) => a.productId), arrivals.map((a) => a.quantity), arrivals.map((a) => a.valueMinor)],
+    `with updated as (
+       update product_costs c
+       set average_minor = (b.units * coalesce(c.average_minor, 0)::numeric(48, 18) + a.value) / (b.units + a.quantity),
+           costed_units = b.units + a.quantity
+       from unnest($1::int[], $2::bigint[], $3::numeric[]) as a (product_id, quantity, value),
+         lateral (
+           select coalesce((select sum(s.on_hand) from stock s where s.product_id = a.product_id), 0)
+             + coalesce((select sum(t.open) from transfers t
+                         where t.product_id = a.product_id and t.status = 'in_transit'), 0) as units) h,
+         lateral (select least(h.units, o.costed_units) as units from product_costs o where o.product_id = a.product_id) b
+       where c.product_id = a.product_id
+       returning c.product_id, c.average_minor, c.costed_units, h.units + a.quantity as owned
+     ), noted as (
+       insert into product_cost_steps as k (product_id, at, average_minor, costed_units, owned_units)
+       select product_id, ledger_time(), average_minor, costed_units, owned from updated
+       on conflict (product_id, at) do update
+       set average_minor = excluded.average_minor, costed_units = excluded.costed_units, owned_units = excluded.owned_units
+     )
+     select product_id as "productId" from updated where round(average_minor * costed_units) > $4::bigint`,
+    [
+      arrivals.map((a) => a.productId),
+      arrivals.map((a) => a.quantity),
+      arrivals.map((a) => a.valueMinor),
+      Number.MAX_SAFE_INTEGER,
+    ],
   );
+  return found.map((row) => row.productId);
 }
 
-export interface CostRow {
+export interface ProductWorthRow {
   productId: number;
   onHand: number;
+  inTransit: number;
+  /** Null: no cost is known. */
   currency: string | null;
-  averageMinor: number | null;
+  /** Whole numbers as text. */
+  costed: string;
+  valueMinor: string;
+  unitCostMinor: number | null;
 }
 
-export function selectCost(on: Queryable, sku: string): Promise<CostRow | undefined> {
-  return maybeOne<CostRow>(
+/** What all units of a product are worth; all zero where there are none. Undefined: no such product. */
+export function selectProductWorth(
+  on: Queryable,
+  sku: string,
+  method: ValuationMethod,
+  asOf: string | null,
+): Promise<ProductWorthRow | undefined> {
+  const when = whenOf(asOf);
+  return maybeOne<ProductWorthRow & Record<string, unknown>>(
     on,
-    'costing.cost',
-    `select p.id as "productId", c.currency, c.average_minor::float8 as "averageMinor",
-            (select coalesce(sum(s.on_hand), 0) from stock s where s.product_id = p.id)::float8 as "onHand"
-     from products p left join product_costs c on c.product_id = p.id where p.sku = $1`,
-    [sku],
+    `costing.product.${method}.${when}`,
+    `with chosen as (select id, sku from products where sku = $2), units as (${unitsAt(when)}),
+     ${worthSql(method, when, { location: 'null' })}
+     select c.id as "productId",
+       coalesce((select sum(u.units) from units u where u.place is not null), 0)::bigint as "onHand",
+       coalesce((select sum(u.units) from units u where u.place is null), 0)::bigint as "inTransit",
+       coalesce(w.currency, k.currency) as currency, coalesce(w.costed, 0)::text as costed, coalesce(w.value, 0)::text as "valueMinor",
+       ${method === 'average' ? 'k.average_minor' : '(w.value / nullif(w.costed, 0))'}::float8 as "unitCostMinor"
+     from chosen c left join worth w on w.product_id = c.id left join costs k on k.product_id = c.id`,
+    [asOf, sku],
   );
+}
+
+export interface ReceivedRow {
+  receiptId: string;
+  supplierReference: string;
+  receivedAt: string;
+  quantity: number;
+  unitCostMinor: number | null;
 }
 
 /** The newest receipts of a product that together brought at least `units`, newest first. */
-export function selectReceived(on: Queryable, productId: number, units: number): Promise<CostLayer[]> {
-  return many<CostLayer>(
+export function selectReceived(
+  on: Queryable,
+  { productId, units, asOf }: { productId: number; units: number; asOf: string | null },
+): Promise<ReceivedRow[]> {
+  return many<ReceivedRow & Record<string, unknown>>(
     on,
     'costing.received',
     `select "receiptId", "supplierReference", "receivedAt", quantity, "unitCostMinor" from (
        select r.id as "receiptId", r.supplier_reference as "supplierReference", ${utc('r.received_at')} as "receivedAt",
               l.quantity, l.unit_cost_minor as "unitCostMinor", r.received_at, r.id, l.line,
               sum(l.quantity) over (order by r.received_at desc, r.id desc, l.line desc) - l.quantity as newer
-       from receipt_lines l join receipts r on r.id = l.receipt_id where l.product_id = $1) t
+       from receipt_lines l join receipts r on r.id = l.receipt_id
+       where l.product_id = $1 and ($3::timestamptz is null or r.received_at <= $3)) t
      where newer < $2 order by received_at desc, id desc, line desc`,
-    [productId, units],
+    [productId, units, asOf],
   );
 }
 
+/** Whole numbers as text: they may be beyond 2^53. */
 export interface TotalRow {
   /** Null: units of products without any cost. */
   currency: string | null;
   products: number;
-  quantity: number;
-  costed: number;
-  valueMinor: number;
+  quantity: string;
+  costed: string;
+  valueMinor: string;
 }
 
 export interface Scope {
   warehouseId: number | null;
   categoryId: number | null;
+  /** RFC 3339; null: now. */
+  asOf: string | null;
 }
 
-/**
- * What each product of `held` (product_id, on_hand, here) is worth: `costed` units of those `here` have a cost, and `value` is
- * theirs. FIFO: the newest receipts that cover what is on hand, of which a location has its share. Average: the moving one.
- */
-const WORTH: Readonly<Record<ValuationMethod, string>> = {
-  fifo: `received as (
-       select l.product_id, l.quantity, l.unit_cost_minor, sum(l.quantity) over
-         (partition by l.product_id order by r.received_at desc, r.id desc, l.line desc) - l.quantity as newer
-       from receipt_lines l join receipts r on r.id = l.receipt_id where l.product_id in (select product_id from held)
-     ), covered as (
-       select h.product_id, h.on_hand, h.here,
-              coalesce(sum(least(r.quantity, h.on_hand - r.newer) * r.unit_cost_minor), 0) as value,
-              coalesce(sum(least(r.quantity, h.on_hand - r.newer)) filter (where r.unit_cost_minor is not null), 0) as costed
-       from held h left join received r on r.product_id = h.product_id and r.newer < h.on_hand
-       group by h.product_id, h.on_hand, h.here
-     ), worth as (
-       select v.product_id, v.here, c.currency, round(v.costed * v.here / v.on_hand) as costed, round(v.value * v.here / v.on_hand) as value
-       from covered v left join product_costs c on c.product_id = v.product_id
-     )`,
-  average: `worth as (
-       select h.product_id, h.here, c.currency, case when c.average_minor is null then 0 else h.here end as costed,
-              coalesce(round(h.here * c.average_minor), 0) as value
-       from held h left join product_costs c on c.product_id = h.product_id
-     )`,
-};
-
-/** What the products on hand are worth, per currency. */
+/** What the products are worth, per currency. */
 export function selectTotals(
   on: Queryable,
   method: ValuationMethod,
-  { warehouseId, categoryId }: Scope,
+  { warehouseId, categoryId, asOf }: Scope,
 ): Promise<TotalRow[]> {
-  return many<TotalRow>(
+  const when = whenOf(asOf);
+  return many<TotalRow & Record<string, unknown>>(
     on,
-    `costing.totals.${method}`,
-    `with held as (
-       select s.product_id, sum(s.on_hand) as on_hand,
-              sum(s.on_hand) filter (where $1::int is null or s.warehouse_id = $1) as here
-       from stock s join products p on p.id = s.product_id
-       where $2::int is null or p.category_id = $2
-       group by s.product_id
-       having sum(s.on_hand) filter (where $1::int is null or s.warehouse_id = $1) > 0
-     ), ${WORTH[method]}
-     select currency, count(*)::int as products, sum(here)::float8 as quantity, sum(costed)::float8 as costed,
-            sum(value)::float8 as "valueMinor"
+    `costing.totals.${method}.${when}`,
+    `with chosen as (select id, sku from products where $3::int is null or category_id = $3), units as (${unitsAt(when)}),
+     ${worthSql(method, when, { location: '$2::int' })}
+     select currency, count(*)::int as products, sum(here)::text as quantity, sum(costed)::text as costed, sum(value)::text as "valueMinor"
      from worth group by currency order by currency`,
-    [warehouseId, categoryId],
+    [asOf, warehouseId, categoryId],
   );
 }
 
-/** The same product by product, in the order of their SKUs: those after `page.after` of which any is on hand. */
+/** A line of the report. Whole numbers as text. */
+export interface ValuedProductRow {
+  sku: string;
+  quantity: string;
+  currency: string | null;
+  valueMinor: string;
+  uncosted: string;
+  unitCostMinor: number | null;
+}
+
+/** The same product by product, in the order of their SKUs: those after `page.after` of which there is any unit. */
 export function selectValuedProducts(
   on: Queryable,
   method: ValuationMethod,
-  { warehouseId, categoryId }: Scope,
+  { warehouseId, categoryId, asOf }: Scope,
   page: { after: string; limit: number; offset: number },
-): Promise<ValuedProduct[]> {
-  return many<ValuedProduct>(
+): Promise<ValuedProductRow[]> {
+  const when = whenOf(asOf);
+  return many<ValuedProductRow & Record<string, unknown>>(
     on,
-    `costing.valued_products.${method}`,
-    `with held as materialized (
-       select p.id as product_id, p.sku, h.on_hand, h.here
-       from products p cross join lateral (
-         select sum(s.on_hand) as on_hand, sum(s.on_hand) filter (where $1::int is null or s.warehouse_id = $1) as here
-         from stock s where s.product_id = p.id) h
-       where p.sku > $3 and ($2::int is null or p.category_id = $2) and h.here > 0
-       order by p.sku limit $4 offset $5
-     ), ${WORTH[method]}
-     select h.sku, w.here::float8 as quantity, w.currency, w.value::float8 as "valueMinor",
-            (w.here - w.costed)::float8 as uncosted, (w.value / nullif(w.costed, 0))::float8 as "unitCostMinor"
-     from worth w join held h on h.product_id = w.product_id order by h.sku`,
-    [warehouseId, categoryId, page.after, page.limit, page.offset],
+    `costing.valued_products.${method}.${when}`,
+    `with chosen as materialized (
+       select p.id, p.sku from products p
+       where p.sku > $4 and ($3::int is null or p.category_id = $3) and exists (
+         select from (${unitsAt(when, '(select p.id)')}) u where $2::int is null or u.place = $2)
+       order by p.sku limit $5 offset $6
+     ), units as (${unitsAt(when)}),
+     ${worthSql(method, when, { location: '$2::int' })}
+     select c.sku, w.here::text as quantity, w.currency, w.value::text as "valueMinor",
+            (w.here - w.costed)::text as uncosted, (w.value / nullif(w.costed, 0))::float8 as "unitCostMinor"
+     from worth w join chosen c on c.id = w.product_id order by c.sku`,
+    [asOf, warehouseId, categoryId, page.after, page.limit, page.offset],
   );
+}
+
+function whenOf(asOf: string | null): When {
+  return asOf === null ? 'now' : 'then';
 }

@@ -1,5 +1,15 @@
 import { execute, many, type Transaction } from '../../../platform/database/database';
 
+/** Units of the product of `c` that are in stock or on their way. */
+const OWNED = `(select coalesce((select sum(s.on_hand) from stock s where s.product_id = c.product_id), 0)
+  + coalesce((select sum(t.open) from transfers t where t.product_id = c.product_id and t.status = 'in_transit'), 0))`;
+
+/** Keeps what costs are from now on, of `changed`: the ledger's time, as after a delivery. */
+const NOTE_STEPS = `insert into product_cost_steps as k (product_id, at, average_minor, costed_units, owned_units)
+  select product_id, ledger_time(), coalesce(average_minor, 0), costed_units, owned from changed
+  on conflict (product_id, at) do update
+  set average_minor = excluded.average_minor, costed_units = excluded.costed_units, owned_units = excluded.owned_units`;
+
 export function insertReceiptAverages(
   tx: Transaction,
   receiptId: string,
@@ -9,8 +19,7 @@ export function insertReceiptAverages(
     tx,
     'costing.insert_receipt_averages',
     `insert into receipt_averages (receipt_id, product_id, average_before, base_units)
-     select $1, c.product_id, c.average_minor, case when c.average_minor is null then 0
-       else (select coalesce(sum(s.on_hand), 0) from stock s where s.product_id = c.product_id) end
+     select $1, c.product_id, c.average_minor, case when c.average_minor is null then 0 else least(c.costed_units, ${OWNED}) end
      from product_costs c where c.product_id = any ($2::int[]) order by c.product_id`,
     [receiptId, productIds],
   );
@@ -30,41 +39,6 @@ export function updateAveragesAfter(
   );
 }
 
-/**
- * Where nothing has changed the average of a product since this receipt: what the average before it and the receipt as it is now make.
- * Returns those products.
- */
-export async function restoreAverages(
-  tx: Transaction,
-  receiptId: string,
-  productIds: readonly number[],
-): Promise<number[]> {
-  const found = await many<{ productId: number }>(
-    tx,
-    'costing.restore_averages',
-    `with unchanged as (
-       select a.product_id, a.average_before, a.base_units, l.units, l.value
-       from receipt_averages a join product_costs c on c.product_id = a.product_id and c.average_minor is not distinct from a.average_after
-       cross join lateral (
-         select coalesce(sum(quantity), 0) as units, coalesce(sum(quantity * unit_cost_minor::numeric), 0) as value from receipt_lines l
-         where l.receipt_id = a.receipt_id and l.product_id = a.product_id and l.unit_cost_minor is not null) l
-       where a.receipt_id = $1 and a.product_id = any ($2::int[])
-         and not exists (select from receipt_averages n where n.product_id = a.product_id and n.seq > a.seq)
-     ), restored as (
-       update product_costs c set average_minor = case when u.units = 0 then u.average_before
-         else (coalesce(u.average_before, 0) * u.base_units + u.value) / (u.base_units + u.units) end
-       from unchanged u where u.product_id = c.product_id
-       returning c.product_id, c.average_minor
-     ), noted as (
-       update receipt_averages a set average_after = r.average_minor from restored r
-       where a.receipt_id = $1 and a.product_id = r.product_id
-     )
-     select product_id as "productId" from restored`,
-    [receiptId, productIds],
-  );
-  return found.map(({ productId }) => productId);
-}
-
 /** What a receipt brings more, or less, of a product with a cost. */
 export interface CostChange {
   productId: number;
@@ -74,16 +48,63 @@ export interface CostChange {
   valueMinor: bigint;
 }
 
-/** Units and cost are added to what is on hand, at the average of now. Where nothing is left the average stays. */
+/**
+ * Where nothing has changed the average of a product since this receipt: what the average before it and the receipt as it is now make.
+ * Returns those products.
+ */
+export async function restoreAverages(
+  tx: Transaction,
+  receiptId: string,
+  changes: readonly CostChange[],
+): Promise<number[]> {
+  const found = await many<{ productId: number }>(
+    tx,
+    'costing.restore_averages',
+    `with unchanged as (
+       select a.product_id, a.average_before, a.base_units, l.units, l.value, greatest(0, ${OWNED} + d.quantity) as owned
+       from unnest($2::int[], $3::bigint[]) as d (product_id, quantity)
+       join receipt_averages a on a.receipt_id = $1 and a.product_id = d.product_id
+       join product_costs c on c.product_id = a.product_id and c.average_minor is not distinct from a.average_after
+       cross join lateral (
+         select coalesce(sum(quantity), 0) as units, coalesce(sum(quantity * unit_cost_minor::numeric), 0) as value from receipt_lines l
+         where l.receipt_id = a.receipt_id and l.product_id = a.product_id and l.unit_cost_minor is not null) l
+       where not exists (select from receipt_averages n where n.product_id = a.product_id and n.seq > a.seq)
+     ), changed as (
+       update product_costs c
+       set average_minor = case when u.units = 0 then u.average_before
+             else (coalesce(u.average_before, 0) * u.base_units + u.value) / (u.base_units + u.units) end,
+           costed_units = least(u.base_units + u.units, u.owned)
+       from unchanged u where u.product_id = c.product_id
+       returning c.product_id, c.average_minor, c.costed_units, u.owned
+     ), kept as (
+       update receipt_averages a set average_after = r.average_minor from changed r
+       where a.receipt_id = $1 and a.product_id = r.product_id
+     ), noted as (
+       ${NOTE_STEPS}
+     )
+     select product_id as "productId" from changed`,
+    [receiptId, changes.map((c) => c.productId), changes.map((c) => c.quantity)],
+  );
+  return found.map(({ productId }) => productId);
+}
+
+/** Units and cost are added to those that the average is about. Where nothing is left the average stays. */
 export function applyToAverages(tx: Transaction, changes: readonly CostChange[]): Promise<number> {
   return execute(
     tx,
     'costing.apply_to_averages',
-    `update product_costs c
-     set average_minor = greatest(0, (coalesce(c.average_minor, 0) * h.units + d.value) / (h.units + d.quantity))
-     from unnest($1::int[], $2::bigint[], $3::numeric[]) as d (product_id, quantity, value),
-       lateral (select coalesce(sum(s.on_hand), 0) as units from stock s where s.product_id = d.product_id) h
-     where c.product_id = d.product_id and h.units + d.quantity > 0`,
+    `with base as (
+       select d.product_id, d.quantity, d.value, ${OWNED} as owned, least(c.costed_units, ${OWNED}) as units
+       from unnest($1::int[], $2::bigint[], $3::numeric[]) as d (product_id, quantity, value)
+       join product_costs c on c.product_id = d.product_id
+     ), changed as (
+       update product_costs c
+       set average_minor = greatest(0, (coalesce(c.average_minor, 0) * b.units + b.value) / (b.units + b.quantity)),
+           costed_units = b.units + b.quantity
+       from base b where c.product_id = b.product_id and b.units + b.quantity > 0
+       returning c.product_id, c.average_minor, c.costed_units, greatest(b.owned + b.quantity, c.costed_units) as owned
+     )
+     ${NOTE_STEPS}`,
     [
       changes.map((c) => c.productId),
       changes.map((c) => c.quantity),

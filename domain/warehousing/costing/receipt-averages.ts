@@ -46,13 +46,7 @@ export async function changeAverages(
 ): Promise<void> {
   if (changes.length === 0) return;
   await lockCosts(tx, changes);
-  const restored = new Set(
-    await restoreAverages(
-      tx,
-      receiptId,
-      changes.map(({ productId }) => productId),
-    ),
-  );
+  const restored = new Set(await restoreAverages(tx, receiptId, changes));
   const others = changes.filter(({ productId }) => !restored.has(productId));
   if (others.length > 0) await applyToAverages(tx, others);
 }

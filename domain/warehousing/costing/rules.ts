@@ -1,3 +1,4 @@
+import { exact, type Exact } from '../../../platform/exact';
 import type { CostLayer } from './types';
 
 /**
@@ -20,14 +21,19 @@ export function fifoLayers(received: readonly CostLayer[], onHand: number): Cost
   return layers;
 }
 
+/** What units cost together, exactly: the product of two amounts that fit may be beyond 2^53. */
+export function costOf(quantity: number, unitCostMinor: number): bigint {
+  return BigInt(quantity) * BigInt(unitCostMinor);
+}
+
 /** What layers are worth, in minor units, and how many of their units have a cost. */
-export function valueOfLayers(layers: readonly CostLayer[]): { valueMinor: number; costed: number } {
-  let valueMinor = 0;
+export function valueOfLayers(layers: readonly CostLayer[]): { valueMinor: Exact; costed: number } {
+  let value = 0n;
   let costed = 0;
   for (const { quantity, unitCostMinor } of layers) {
     if (unitCostMinor === null) continue;
-    valueMinor += quantity * unitCostMinor;
+    value += costOf(quantity, unitCostMinor);
     costed += quantity;
   }
-  return { valueMinor, costed };
+  return { valueMinor: exact(value), costed };
 }

@@ -1,68 +1,83 @@
 import { csvLine } from '../../../platform/csv';
 import type { Queryable } from '../../../platform/database/database';
+import { exact } from '../../../platform/exact';
+import { checkAsOf } from '../../stock/availability/availability';
 import { findCategoryId } from '../../catalog/categories';
 import { findWarehouseId } from '../../catalog/warehouses';
-import { selectCost, selectReceived, selectTotals, selectValuedProducts, type Scope } from './queries';
+import {
+  selectProductWorth,
+  selectReceived,
+  selectTotals,
+  selectValuedProducts,
+  type Scope,
+  type ValuedProductRow,
+} from './queries';
 import { fifoLayers, valueOfLayers } from './rules';
 import type { ProductValuation, Valuation, ValuationMethod, ValuationRequest, ValuedProduct } from './types';
 
-/** What all of a product on hand is worth, with its layers by FIFO. Null: no such product. */
+/**
+ * What all of a product is worth, on hand and on its way between locations, with its layers by FIFO. Null: no such product.
+ *
+ * @param request.asOf as the ledger has it at this time, RFC 3339; now unless given
+ * @throws what `checkAsOf` throws
+ */
 export async function valueProduct(
   on: Queryable,
   sku: string,
-  method: ValuationMethod,
+  { method, asOf }: Pick<ValuationRequest, 'method' | 'asOf'>,
 ): Promise<ProductValuation | null> {
-  const cost = await selectCost(on, sku);
-  if (!cost) return null;
-  const { productId, onHand, currency, averageMinor } = cost;
+  const then = asOf === undefined ? {} : await checkAsOf(on, asOf);
+  const row = await selectProductWorth(on, sku, method, asOf ?? null);
+  if (!row) return null;
+  const { productId, onHand, inTransit, currency, unitCostMinor } = row;
+  const owned = onHand + inTransit;
+  const known = { sku, method, currency, onHand, inTransit, ...then };
   if (method === 'average') {
-    return {
-      sku,
-      method,
-      currency,
-      onHand,
-      valueMinor: Math.round(onHand * (averageMinor ?? 0)),
-      uncosted: averageMinor === null ? onHand : 0,
-      unitCostMinor: averageMinor,
-    };
+    const [valueMinor, uncosted] = [exact(row.valueMinor), exact(BigInt(owned) - BigInt(row.costed))];
+    return { ...known, valueMinor, uncosted, unitCostMinor };
   }
-  const layers = fifoLayers(await selectReceived(on, productId, onHand), onHand);
+  const layers = fifoLayers(await selectReceived(on, { productId, units: owned, asOf: asOf ?? null }), owned);
   const { valueMinor, costed } = valueOfLayers(layers);
-  const unitCostMinor = costed === 0 ? null : valueMinor / costed;
-  return { sku, method, currency, onHand, valueMinor, uncosted: onHand - costed, unitCostMinor, layers };
+  const average = costed === 0 ? null : Number(valueMinor) / costed;
+  return { ...known, valueMinor, uncosted: owned - costed, unitCostMinor: average, layers };
 }
 
 /**
- * What the stock is worth, per currency: of all locations or one, of all products or those of a category. Reads every receipt
- * of what is on hand: for reports, not for single requests.
+ * What the stock is worth, per currency: of all locations, with what is on its way between them, or of one; of all products or those
+ * of a category. Reads every receipt of what there is: for reports, not for single requests.
  *
- * @throws UNKNOWN_LOCATION, UNKNOWN_CATEGORY
+ * @throws UNKNOWN_LOCATION, UNKNOWN_CATEGORY; what `checkAsOf` throws
  */
 export async function valueStock(on: Queryable, request: ValuationRequest): Promise<Valuation> {
-  const { method } = request;
+  const { method, asOf } = request;
+  const then = asOf === undefined ? {} : await checkAsOf(on, asOf);
   const rows = await selectTotals(on, method, await scopeOf(on, request));
   return {
     method,
     totals: rows.flatMap(({ currency, products, quantity, valueMinor }) =>
-      currency === null ? [] : [{ currency, products, quantity, valueMinor }],
+      currency === null
+        ? []
+        : [{ currency, products, quantity: exact(quantity), valueMinor: exact(valueMinor) }],
     ),
-    uncosted: rows.reduce((sum, row) => sum + row.quantity - row.costed, 0),
+    uncosted: exact(rows.reduce((sum, row) => sum + BigInt(row.quantity) - BigInt(row.costed), 0n)),
+    ...then,
   };
 }
 
 /**
- * The same product by product, in the order of their SKUs: those of which any is on hand. `next`: there are more after it.
+ * The same product by product, in the order of their SKUs: those of which there is any unit. `next`: there are more after it.
  *
- * @throws UNKNOWN_LOCATION, UNKNOWN_CATEGORY
+ * @throws UNKNOWN_LOCATION, UNKNOWN_CATEGORY; what `checkAsOf` throws
  */
 export async function listValuedProducts(
   on: Queryable,
   request: ValuationRequest,
   page: { after: string; limit: number; offset: number },
 ): Promise<{ items: ValuedProduct[]; next: string | null }> {
+  if (request.asOf !== undefined) await checkAsOf(on, request.asOf);
   const scope = await scopeOf(on, request);
   const found = await selectValuedProducts(on, request.method, scope, { ...page, limit: page.limit + 1 });
-  const items = found.slice(0, page.limit);
+  const items = found.slice(0, page.limit).map(asValued);
   return { items, next: found.length > page.limit ? (items.at(-1)?.sku ?? null) : null };
 }
 
@@ -77,6 +92,7 @@ export async function valuationCsv(
   on: Queryable,
   request: ValuationRequest,
 ): Promise<AsyncGenerator<string>> {
+  if (request.asOf !== undefined) await checkAsOf(on, request.asOf);
   const scope = await scopeOf(on, request);
   return pagesOf(on, request.method, scope);
 }
@@ -97,9 +113,14 @@ async function* pagesOf(on: Queryable, method: ValuationMethod, scope: Scope): A
   }
 }
 
-async function scopeOf(on: Queryable, { location, category }: ValuationRequest): Promise<Scope> {
+async function scopeOf(on: Queryable, { location, category, asOf }: ValuationRequest): Promise<Scope> {
   return {
     warehouseId: location === undefined ? null : await findWarehouseId(on, location),
     categoryId: category === undefined ? null : await findCategoryId(on, category),
+    asOf: asOf ?? null,
   };
+}
+
+function asValued({ quantity, valueMinor, uncosted, ...rest }: ValuedProductRow): ValuedProduct {
+  return { ...rest, quantity: exact(quantity), valueMinor: exact(valueMinor), uncosted: exact(uncosted) };
 }

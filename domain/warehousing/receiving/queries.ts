@@ -91,6 +91,7 @@ export interface NewReceiptLine {
   serials: readonly string[];
 }
 
+/** Writes the lines, and the receipt's time: that of its ledger entries, so the stock rows are locked. */
 export function insertReceiptLines(
   tx: Transaction,
   receiptId: string,
@@ -100,7 +101,8 @@ export function insertReceiptLines(
   return execute(
     tx,
     'receiving.insert_lines',
-    `insert into receipt_lines (receipt_id, line, product_id, quantity, unit_cost_minor, currency, lot_code, expires_on, serials)
+    `with received as (update receipts set received_at = ledger_time() where id = $1)
+     insert into receipt_lines (receipt_id, line, product_id, quantity, unit_cost_minor, currency, lot_code, expires_on, serials)
      select $1, line, (l ->> 'productId')::int, (l ->> 'quantity')::int, (l ->> 'unitCostMinor')::bigint, l ->> 'currency',
             l ->> 'lotCode', (l ->> 'expiresOn')::date, array(select jsonb_array_elements_text(l -> 'serials'))
      from jsonb_array_elements($2::jsonb) with ordinality as t (l, line)`,

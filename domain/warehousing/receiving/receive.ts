@@ -29,7 +29,7 @@ interface Line extends NewReceiptLine {
  * to those who wait. The same receipt again returns the first and changes nothing.
  *
  * @throws UNKNOWN_SKU, UNKNOWN_LOCATION; DUPLICATE_RECEIPT for a supplier's reference that was received before;
- * CURRENCY_MISMATCH for a cost in another currency than the product's earlier ones; LOT_REQUIRED, SERIALS_REQUIRED, NOT_TRACKED, LOT_EXPIRY_MISMATCH; DUPLICATE_SERIAL; QUANTITY_OVERFLOW
+ * CURRENCY_MISMATCH for a cost in another currency than the product's earlier ones; LOT_REQUIRED, SERIALS_REQUIRED, NOT_TRACKED, LOT_EXPIRY_MISMATCH; DUPLICATE_SERIAL; QUANTITY_OVERFLOW, AMOUNT_OVERFLOW
  */
 export async function receiveGoods({ db, stock }: StockAccess, input: ReceiptInput): Promise<ReceiptView> {
   const warehouseId = await findWarehouseId(db, input.location);
@@ -86,8 +86,8 @@ async function writeReceipt(
   for (const { productId, quantity } of arrivals) {
     checkCountable((onHand.get(productId) ?? 0) + quantity);
   }
-  await insertReceiptLines(tx, receiptId, lines);
   await noteAverages(tx, receiptId, lines, () => updateAverageCosts(tx, lines));
+  await insertReceiptLines(tx, receiptId, lines);
   await assignUnits(tx, input, lines, warehouseId);
   await stock.change(
     tx,

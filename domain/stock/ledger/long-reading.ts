@@ -1,0 +1,1 @@
+export { keepPartitions, prepareLongReading } from './long-reading-queries';

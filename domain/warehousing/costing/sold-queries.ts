@@ -1,0 +1,119 @@
+import { many, maybeOne, one, type Queryable } from '../../../platform/database/database';
+import { utcMicros } from '../../../platform/database/pages';
+
+/** Entries of the ledger by which goods left for customers, from `$1` on and before `$2`. */
+const SOLD = `
+  select t.id, t.at, t.product_id, t.order_id, t.reservation_id, -t.on_hand_delta as units,
+         case when t.kind = 'ship_late' then substr(t.reference, length('shipment:') + 1)::uuid
+              when t.order_id is not null then t.effect_id end as shipment_id
+  from inventory_transactions t
+  where t.at >= $1::timestamptz and t.at < $2::timestamptz and t.kind in ('ship', 'ship_late') and t.on_hand_delta < 0`;
+
+/**
+ * What the units of `sold` cost, each at the average of the time at which they left. Where some of a product had no cost after its
+ * last delivery, those leave first: as many as had left since are looked up.
+ */
+const COSTED = `
+  select s.*, k.currency, c.costed, round(c.costed * coalesce(a.average_minor, 0)) as cost
+  from sold s
+  left join product_costs k on k.product_id = s.product_id
+  left join lateral (
+    select p.at, p.average_minor, p.costed_units, p.owned_units from product_cost_steps p
+    where p.product_id = s.product_id and p.at <= s.at order by p.at desc limit 1) a on true
+  cross join lateral (
+    select case when a.owned_units > a.costed_units then a.owned_units + coalesce((
+      select sum(e.on_hand_delta) from inventory_transactions e
+      where e.product_id = s.product_id and e.at > a.at and e.at <= s.at and (e.at, e.id) < (s.at, s.id)
+        and e.kind not in ('transfer_out', 'transfer_in')), 0) end as owned) o
+  cross join lateral (
+    select case when a.average_minor is null then 0 when o.owned is null then s.units
+                else least(o.owned, a.costed_units) - least(o.owned - s.units, a.costed_units) end as costed) c`;
+
+/** Whole numbers as text: they may be beyond 2^53. */
+export interface SoldTotalRow {
+  currency: string | null;
+  units: string;
+  costed: string;
+  costMinor: string;
+}
+
+export function selectSoldTotals(
+  on: Queryable,
+  { from, to }: { from: string; to: string },
+): Promise<SoldTotalRow[]> {
+  return many<SoldTotalRow & Record<string, unknown>>(
+    on,
+    'costing.sold_totals',
+    `with sold as (${SOLD}), costed as (${COSTED})
+     select currency, sum(units)::text as units, sum(costed)::text as costed, sum(cost)::text as "costMinor"
+     from costed group by currency order by currency`,
+    [from, to],
+  );
+}
+
+export interface SoldRow {
+  id: number;
+  at: string;
+  sku: string;
+  shipmentId: string | null;
+  orderId: string | null;
+  reservationId: string | null;
+  units: number;
+  currency: string | null;
+  costed: string;
+  costMinor: string;
+}
+
+const SOLD_COLUMNS = `c.id, ${utcMicros('c.at')} as at, p.sku, c.shipment_id as "shipmentId", c.order_id as "orderId",
+  c.reservation_id as "reservationId", c.units, c.currency, c.costed::text as costed, c.cost::text as "costMinor"`;
+
+/** In the order in which they left, those after `after`. */
+export function selectSold(
+  on: Queryable,
+  { from, to }: { from: string; to: string },
+  page: { after: { at: string; id: number } | undefined; limit: number; offset: number },
+): Promise<SoldRow[]> {
+  return many<SoldRow & Record<string, unknown>>(
+    on,
+    'costing.sold',
+    `with sold as materialized (
+       ${SOLD} and ($3::timestamptz is null or (t.at, t.id) > ($3, $4::bigint)) order by t.at, t.id limit $5 offset $6
+     ), costed as (${COSTED})
+     select ${SOLD_COLUMNS} from costed c join products p on p.id = c.product_id order by c.at, c.id`,
+    [from, to, page.after?.at ?? null, page.after?.id ?? null, page.limit, page.offset],
+  );
+}
+
+/** What left with a parcel: its products at its warehouse, found by their index. */
+export function selectSoldOfShipment(
+  on: Queryable,
+  shipmentId: string,
+  { from, to }: { from: string; to: string },
+): Promise<SoldRow[]> {
+  return many<SoldRow & Record<string, unknown>>(
+    on,
+    'costing.sold_of_shipment',
+    `with sold as materialized (
+       select o.* from shipments h join shipment_items i on i.shipment_id = h.id
+       cross join lateral (
+         ${SOLD} and t.product_id = i.product_id and t.warehouse_id = h.warehouse_id) o
+       where h.id = $3 and o.shipment_id = h.id
+     ), costed as (${COSTED})
+     select ${SOLD_COLUMNS} from costed c join products p on p.id = c.product_id order by c.at, c.id`,
+    [from, to, shipmentId],
+  );
+}
+
+/** When a parcel was made; undefined: there is none. */
+export function selectShipmentTime(on: Queryable, shipmentId: string): Promise<{ at: string } | undefined> {
+  return maybeOne(
+    on,
+    'costing.shipment_time',
+    `select ${utcMicros('created_at')} as at from shipments where id = $1`,
+    [shipmentId],
+  );
+}
+
+export function selectTime(on: Queryable): Promise<{ at: string }> {
+  return one(on, 'costing.time', `select ${utcMicros('clock_timestamp()')} as at`);
+}

@@ -1,0 +1,121 @@
+import { applyCarrierEvents } from '../../domain/fulfilment/carrier-updates';
+import {
+  costOfGoodsSold,
+  costOfShipment,
+  listSold,
+  type SoldUnits,
+} from '../../domain/warehousing/costing/sold';
+import { valueProduct } from '../../domain/warehousing/costing/valuation';
+import { newId } from '../../platform/ids';
+import { openOrderShop, type OrderShop } from '../db/support';
+import { addBookedOrder, CARRIER, update } from '../fulfilment/shipping';
+import { expectInvariants } from '../support/invariants';
+import { withStock } from '../support/stock';
+import { deliver } from '../tracking/support';
+
+let shop: OrderShop;
+beforeAll(async () => {
+  shop = await openOrderShop();
+});
+afterEach(() => expectInvariants(shop.db));
+afterAll(() => shop.close());
+
+async function databaseTime(): Promise<string> {
+  const { rows } = await shop.db.pool.query<{ at: string }>(
+    `select to_char(clock_timestamp() at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as at`,
+  );
+  return rows[0]?.at ?? '';
+}
+
+/** A parcel of these units leaves AMS; its id. */
+async function ship(...lines: [sku: string, quantity: number][]): Promise<string> {
+  const order = await addBookedOrder(
+    shop.db,
+    lines.map(([sku, quantity]) => ({ sku, quantity, warehouse: 'AMS' })),
+  );
+  const [shipmentId] = (
+    await shop.db.pool.query<{ id: string }>('select id from shipments where order_id = $1', [order.orderId])
+  ).rows.map(({ id }) => id);
+  if (shipmentId === undefined) throw new Error('nothing was booked');
+  await applyCarrierEvents(withStock(shop.db), CARRIER, [update(shipmentId, 'picked_up')]);
+  return shipmentId;
+}
+
+const costs = (units: readonly SoldUnits[] | null) =>
+  units?.map(({ sku, units: left, costMinor, uncosted }) => ({ sku, left, costMinor, uncosted }));
+
+test('goods cost the average of the time at which they left, whatever comes later', async () => {
+  const from = await databaseTime();
+  const sku = await shop.product({});
+  await deliver(shop.db, [{ sku, quantity: 10, unitCostMinor: 100 }]);
+  const first = await ship([sku, 4]);
+  await deliver(shop.db, [{ sku, quantity: 6, unitCostMinor: 200 }]);
+  const second = await ship([sku, 3]);
+  const to = await databaseTime();
+  const look = async () => [
+    costs(await costOfShipment(shop.db, first)),
+    costs(await costOfShipment(shop.db, second)),
+    await costOfGoodsSold(shop.db, { from, to }),
+  ];
+  const expected = [
+    [{ sku, left: 4, costMinor: 400, uncosted: 0 }],
+    [{ sku, left: 3, costMinor: 450, uncosted: 0 }],
+    { from, to, final: true, totals: [{ currency: 'USD', units: 7, costMinor: 850 }], uncosted: 0 },
+  ];
+  expect(await look()).toEqual(expected);
+  await deliver(shop.db, [{ sku, quantity: 100, unitCostMinor: 999 }]);
+  expect(await look()).toEqual(expected);
+  // What came in is what is there and what left.
+  const left = await valueProduct(shop.db, sku, { method: 'average' });
+  expect(Number(left?.valueMinor) + 850).toBe(1_000 + 1_200 + 99_900);
+  expect(await costOfShipment(shop.db, newId())).toBeNull();
+});
+
+test('units without a cost leave first, and are told apart', async () => {
+  const from = await databaseTime();
+  const sku = await shop.product({ AMS: 5 });
+  const bare = await shop.product({ AMS: 5 });
+  await deliver(shop.db, [{ sku, quantity: 10, unitCostMinor: 100 }]);
+  const parcels = [await ship([sku, 3], [bare, 1]), await ship([sku, 4]), await ship([sku, 2])];
+  const found = await Promise.all(parcels.map((id) => costOfShipment(shop.db, id)));
+  expect(found.map((items) => costs(items)?.filter((item) => item.sku === sku))).toEqual([
+    [{ sku, left: 3, costMinor: 0, uncosted: 3 }],
+    [{ sku, left: 4, costMinor: 200, uncosted: 2 }],
+    [{ sku, left: 2, costMinor: 200, uncosted: 0 }],
+  ]);
+  const { totals, uncosted } = await costOfGoodsSold(shop.db, { from });
+  expect({ totals, uncosted }).toEqual({
+    totals: [{ currency: 'USD', units: 4, costMinor: 400 }],
+    uncosted: 6,
+  });
+});
+
+test('the parcels of a period, in pages, add up to its total', async () => {
+  const from = await databaseTime();
+  const sku = await shop.product({});
+  await deliver(shop.db, [
+    { sku, quantity: 10, unitCostMinor: 33 },
+    { sku, quantity: 11, unitCostMinor: 34 },
+  ]);
+  for (let n = 0; n < 7; n++) await ship([sku, 1 + (n % 3)]);
+  const to = await databaseTime();
+  await ship([sku, 1]);
+  const items: SoldUnits[] = [];
+  for (let after: Awaited<ReturnType<typeof listSold>>['next'] | undefined; after !== null;) {
+    const page: Awaited<ReturnType<typeof listSold>> = await listSold(
+      shop.db,
+      { from, to },
+      { after, limit: 2, offset: 0 },
+    );
+    items.push(...page.items);
+    after = page.next;
+  }
+  expect(items).toHaveLength(7);
+  const sum = items.reduce((total, item) => total + Number(item.costMinor), 0);
+  expect((await costOfGoodsSold(shop.db, { from, to })).totals).toEqual([
+    { currency: 'USD', units: 13, costMinor: sum },
+  ]);
+  await expect(costOfGoodsSold(shop.db, { from: '2999-01-01T00:00:00Z' })).rejects.toMatchObject({
+    code: 'ASOF_IN_FUTURE',
+  });
+});
