@@ -36,6 +36,7 @@ import { orderActions, orderReads } from './routes/orders';
 import { reservationRoutes } from './routes/reservations';
 import { sandboxChallengeRoutes } from './routes/sandbox-challenges';
 import { transferRoutes } from './routes/transfers';
+import { warehouseStateRoutes } from './routes/warehouse-state';
 import { warehousingRoutes } from './routes/warehousing';
 import { createAdmission } from './services/admission';
 import type { ApiContext } from './services/context';
@@ -127,6 +128,7 @@ export function apiRoutes(context: ApiContext): Route[] {
     ...orderReads(context),
     ...orderEvents(context),
     ...catalogueRoutes(context),
+    ...warehouseStateRoutes(context),
     ...paymentRoutes(context),
     ...refundRoutes(context),
     ...reviewRoutes(context),

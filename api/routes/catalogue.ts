@@ -1,5 +1,7 @@
 import { z } from 'zod';
 import { listProducts, readProduct } from '../../domain/catalog/products';
+import type { Warehouse } from '../../domain/catalog/types';
+import { statusOf } from '../../domain/catalog/warehouse-state';
 import { listWarehouses } from '../../domain/catalog/warehouses';
 import { cursorOf } from '../http/cursor';
 import { okPage, pageIn } from '../http/pages';
@@ -12,14 +14,14 @@ import type { ApiContext } from '../services/context';
 
 const TAG = 'Catalogue';
 
-const productQuery = z.object({
+const productQuery = z.strictObject({
   ...pageQuery,
   cursor: cursorOf(z.object({ sku })).optional(),
   category: line(100).optional().meta({ description: 'Code of a category' }),
   q: line(100).optional().meta({ description: 'Part of a SKU or name, in any case' }),
 });
 
-const warehouseQuery = z.object({
+const warehouseQuery = z.strictObject({
   ...pageQuery,
   cursor: cursorOf(z.object({ code: z.string() })).optional(),
 });
@@ -66,10 +68,14 @@ export function catalogueRoutes({ db }: ApiContext): Route[] {
       },
       async ({ query: { limit, offset, cursor } }) => {
         // There are few, and the statement reads them all for the planner anyway.
-        const all = (await listWarehouses(db)).map(({ id: _id, ...shown }) => shown);
+        const all = (await listWarehouses(db)).map(shownWarehouse);
         const rest = all.filter(({ code }) => cursor === undefined || code > cursor.code).slice(offset);
         return okPage(pageIn(rest, limit, ({ code }) => ({ code })));
       },
     ),
   ];
+}
+
+function shownWarehouse({ id: _id, opening, ...shown }: Warehouse) {
+  return { ...shown, status: statusOf({ active: shown.active, opening }) };
 }

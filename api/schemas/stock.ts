@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { WAREHOUSE_STATUSES } from '../../domain/catalog/types';
 import { STOCK_STATUSES } from '../../domain/stock/ledger/types';
 import { count, currency, line, MAX_UNITS, money, pageOf, time, warehouseCode } from './common';
 import { foundLots, namedSerials } from './naming';
@@ -29,9 +30,24 @@ export const warehouse = z
     longitude: z.number(),
     region: z.string(),
     priority: z.int().meta({ description: 'Lower is preferred between equally near warehouses' }),
-    active: z.boolean(),
+    active: z.boolean().meta({ description: 'Orders are placed from it' }),
+    status: z.enum(WAREHOUSE_STATUSES),
   })
   .meta({ id: 'Warehouse' });
+
+export const stateChange = z.strictObject({ reason: line(500).optional() }).meta({ id: 'WarehouseStateChange' });
+
+export const warehouseState = z
+  .object({
+    code: z.string(),
+    status: z.enum(WAREHOUSE_STATUSES).meta({
+      description: '`opening`: backorders are served from it first; no order is placed from it yet',
+    }),
+    since: time.nullable().meta({ description: 'When it was last closed or opened; null: never' }),
+    actor: z.string().nullable(),
+    reason: z.string().nullable(),
+  })
+  .meta({ id: 'WarehouseState' });
 
 export const warehousePage = pageOf('WarehousePage', warehouse);
 
@@ -46,7 +62,16 @@ export const location = z
   .meta({ id: 'StockLocation' });
 
 export const locationOnTheWay = location
-  .extend({ incoming: count.meta({ description: 'Units of open transfers on their way here' }) })
+  .extend({
+    open: z
+      .boolean()
+      .optional()
+      .meta({
+        description:
+          'Orders are placed from it; of a closed one nothing is available. Of the past it is not said',
+      }),
+    incoming: count.meta({ description: 'Units of open transfers on their way here' }),
+  })
   .meta({ id: 'StockLocationOnTheWay' });
 
 export const stock = z

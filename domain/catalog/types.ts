@@ -66,5 +66,30 @@ export interface Warehouse {
   region: string;
   /** Lower is preferred between equally near warehouses. */
   priority: number;
+  /** Orders are placed from it. */
   active: boolean;
+  /** The queues of backorders are served from it, before orders are. */
+  opening: boolean;
+}
+
+/** `opening`: who waits for stock is served first; no order is placed from it yet. */
+export const WAREHOUSE_STATUSES = ['open', 'closed', 'opening'] as const;
+export type WarehouseStatus = (typeof WAREHOUSE_STATUSES)[number];
+
+export const WAREHOUSE_EVENTS = ['closed', 'opened'] as const;
+
+/** Whether a warehouse is open, and who last closed or opened it. */
+export interface WarehouseState {
+  code: string;
+  status: WarehouseStatus;
+  /** Null: nobody has closed or opened it yet. RFC 3339. */
+  since: string | null;
+  actor: string | null;
+  reason: string | null;
+}
+
+/** Why somebody closes or opens a warehouse. */
+export interface StateChange {
+  actor: string;
+  reason: string | null;
 }

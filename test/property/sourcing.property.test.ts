@@ -16,7 +16,7 @@ const shipTo: fc.Arbitrary<ShipTo | null> = fc.oneof(
 );
 
 const warehouses = fc
-  .array(fc.record({ at: point, region, priority: fc.integer({ min: 1, max: 3 }), active: fc.boolean() }), {
+  .array(fc.record({ at: point, region, priority: fc.integer({ min: 1, max: 3 }), active: fc.boolean(), opening: fc.constant(false) }), {
     maxLength: 6,
   })
   .map((list) =>

@@ -16,6 +16,7 @@ function warehouse(id: number, code: string, rest: Partial<Warehouse> = {}): War
     address: '',
     priority: 100,
     active: true,
+    opening: false,
     ...place,
     ...rest,
   };

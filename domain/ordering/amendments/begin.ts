@@ -1,4 +1,5 @@
 import type { Transaction } from '../../../platform/database/database';
+import { readActive } from '../../catalog/warehouse-state';
 import { holdShipments, lockUnbooked } from '../../fulfilment/hold';
 import {
   amendOrder,
@@ -103,6 +104,7 @@ export async function begin(
           { orderId, lines: changes.additions, shipTo: amendment.shipTo ?? order.shipTo },
           candidates,
           levels,
+          await readActive(tx),
           context.strategy,
         );
   if (plan && plan.outcome !== 'reserved') {

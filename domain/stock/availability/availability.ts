@@ -1,6 +1,6 @@
 import type { Queryable } from '../../../platform/database/database';
 import { AppError } from '../../../platform/errors';
-import { selectShort, selectStock, selectStockAsOf, type LocationRow, type StockRow } from './queries';
+import { selectShort, selectStock, selectStockAsOf, type LocationRow, type PastStockRow } from './queries';
 import { stockStatus } from '../ledger/rules';
 import type { Shortage } from '../sourcing/types';
 import type { StockStatus } from '../ledger/types';
@@ -34,8 +34,11 @@ export async function checkAvailability(
 
 export interface LocationView {
   warehouse: string;
+  /** Orders are placed from it. Of the past it is not known. */
+  open?: boolean;
   onHand: number;
   reserved: number;
+  /** What can be ordered: nothing of a closed warehouse. */
   available: number;
   /** Units of open transfers on their way here. */
   incoming: number;
@@ -64,7 +67,7 @@ export async function readStock(on: Queryable, sku: string, asOf?: Date): Promis
   return row ? stockViewOf(row.sku, row.locations.map(asLocationView), row.asOf) : null;
 }
 
-async function readPast(on: Queryable, sku: string, asOf: Date): Promise<StockRow | undefined> {
+async function readPast(on: Queryable, sku: string, asOf: Date): Promise<PastStockRow | undefined> {
   const row = await selectStockAsOf(on, sku, asOf);
   if (row?.horizon && asOf < row.horizon) {
     const horizon = row.horizon.toISOString();
@@ -85,6 +88,9 @@ export function stockViewOf(sku: string, locations: LocationView[], asOf: Date):
   return { sku, ...sums, locations, asOf: asOf.toISOString() };
 }
 
-function asLocationView({ lowStockThreshold, ...counters }: LocationRow): LocationView {
+function asLocationView({
+  lowStockThreshold,
+  ...counters
+}: Omit<LocationRow, 'open'> & { open?: boolean }): LocationView {
   return { ...counters, status: stockStatus(counters.available, lowStockThreshold) };
 }

@@ -51,6 +51,8 @@ export function selectShort(
 
 export interface LocationRow {
   warehouse: string;
+  /** Orders are placed from it. */
+  open: boolean;
   onHand: number;
   reserved: number;
   available: number;
@@ -70,8 +72,8 @@ export function selectStock(on: Queryable, sku: string): Promise<StockRow | unde
     on,
     'availability.of_sku',
     `select p.sku, clock_timestamp() as "asOf",
-       coalesce((select json_agg(json_build_object('warehouse', w.code, 'onHand', s.on_hand, 'reserved', s.reserved,
-           'available', s.available, 'lowStockThreshold', s.low_stock_threshold, 'incoming', coalesce(i.units, 0)) order by w.code)
+       coalesce((select json_agg(json_build_object('warehouse', w.code, 'open', w.active, 'onHand', s.on_hand,
+           'reserved', s.reserved, 'available', case when w.active then s.available else 0 end, 'lowStockThreshold', s.low_stock_threshold, 'incoming', coalesce(i.units, 0)) order by w.code)
          from stock s join warehouses w on w.id = s.warehouse_id
          left join (select target_id, sum(open) as units from transfers where product_id = p.id and status = 'in_transit'
                     group by target_id) i on i.target_id = s.warehouse_id
@@ -90,6 +92,8 @@ export interface PackedStockRow {
   levels: string | null;
   /** `{{warehouse id, units on their way there}, ...}` */
   incoming: string | null;
+  /** `{warehouse id, ...}` of all warehouses that orders are not placed from */
+  closed: string | null;
 }
 
 /**
@@ -100,7 +104,8 @@ export function selectStockOfMany(on: Queryable, skus: readonly string[]): Promi
   return many<PackedStockRow>(
     on,
     'availability.of_skus',
-    `select p.sku, floor(extract(epoch from clock_timestamp()) * 1000)::bigint as "asOfMs", s.levels, t.incoming
+    `select p.sku, floor(extract(epoch from clock_timestamp()) * 1000)::bigint as "asOfMs", s.levels, t.incoming,
+       (select array_agg(id)::text from warehouses where not active) as closed
      from products p
      cross join lateral (
        select array_agg(array[warehouse_id, on_hand, reserved, low_stock_threshold])::text as levels
@@ -115,7 +120,8 @@ export function selectStockOfMany(on: Queryable, skus: readonly string[]): Promi
 }
 
 /** `horizon`: what was before it is known only as a sum; null: everything is known. */
-export interface PastStockRow extends StockRow {
+export interface PastStockRow extends Omit<StockRow, 'locations'> {
+  locations: Omit<LocationRow, 'open'>[];
   horizon: Date | null;
 }
 

@@ -57,7 +57,7 @@ export interface Refusal {
   details?: Readonly<Record<string, unknown>>;
 }
 
-/** Products of a batch and the stock rows they have in active warehouses, as read without locks. */
+/** Products of a batch and the stock rows they have in open warehouses, as read without locks. */
 export class Candidates {
   readonly products = new Map<string, ProductSnapshot>();
   readonly stock = new Availability();
@@ -67,14 +67,11 @@ export class Candidates {
     rows: readonly CandidateRow[],
     readonly warehouses: readonly Warehouse[],
   ) {
-    const active = new Set(
-      warehouses.filter((warehouse) => warehouse.active).map((warehouse) => warehouse.id),
-    );
     for (const row of rows) {
       if (!row.active) continue;
       const { sku, productId, priceMinor, currency } = row;
       this.products.set(sku, { sku, productId, priceMinor, currency });
-      if (active.has(row.warehouseId)) this.stock.set(row, row.available);
+      if (row.isOpen) this.stock.set(row, row.available);
       if (row.expiresOn !== null) this.expiries.set(`${productId}:${row.warehouseId}`, row.expiresOn);
     }
   }
@@ -92,13 +89,13 @@ export class Candidates {
     return keys.filter((key) => places.has(key.warehouseId));
   }
 
-  /** Rows of a request that do not exist yet, in active warehouses. */
+  /** Rows of a request that do not exist yet. Also in closed warehouses: one may be opening. */
   missingRowsOf(request: ReservationRequest): StockKey[] {
-    const active = this.placesOf(request).filter((warehouse) => warehouse.active);
+    const places = this.placesOf(request);
     return request.lines.flatMap(({ sku }) => {
       const product = this.products.get(sku);
       if (!product) return [];
-      const keys = active.map((warehouse) => ({ productId: product.productId, warehouseId: warehouse.id }));
+      const keys = places.map((warehouse) => ({ productId: product.productId, warehouseId: warehouse.id }));
       return keys.filter((key) => !this.stock.has(key));
     });
   }
@@ -113,9 +110,10 @@ export class Candidates {
 export class Availability {
   private readonly units = new Map<number, Map<number, number>>();
 
-  static of(levels: readonly StockLevel[]): Availability {
+  /** @param open warehouses that orders are placed from; of the others nothing may be taken */
+  static of(levels: readonly StockLevel[], open: ReadonlySet<number>): Availability {
     const made = new Availability();
-    for (const level of levels) made.set(level, level.available);
+    for (const level of levels) made.set(level, open.has(level.warehouseId) ? level.available : 0);
     return made;
   }
 
