@@ -17,6 +17,7 @@ import { createApp } from './http/app';
 import type { Route } from './http/route';
 import { alertRoutes } from './routes/alerts';
 import { paymentRoutes } from './routes/payments';
+import { productInventoryRoutes } from './routes/product-inventory';
 import { refundRoutes } from './routes/refunds';
 import { reviewRoutes } from './routes/reviews';
 import { captureRoutes } from './routes/captures';
@@ -123,6 +124,11 @@ export async function startApi(options: ApiOptions): Promise<Api> {
 
 /** Every route of the API. */
 export function apiRoutes(context: ApiContext): Route[] {
+  const routes = mainRoutes(context);
+  return [...routes, ...productInventoryRoutes(routes)];
+}
+
+function mainRoutes(context: ApiContext): Route[] {
   return [
     ...orderActions(context, acceptedTokens(context.settings)),
     ...orderReads(context),

@@ -12,8 +12,13 @@ export function line(max: number) {
     .refine((text) => !UNFIT.test(text), 'must not contain control characters');
 }
 
-export const sku = line(100).meta({ description: 'Stock keeping unit', examples: ['LAPTOP-001'] });
-export const warehouseCode = line(50).meta({ description: 'Code of a warehouse', examples: ['AMS'] });
+/** Composed (NFC), since the same letters can be written in two ways. */
+export const sku = line(100)
+  .normalize('NFC')
+  .meta({ description: 'Stock keeping unit', examples: ['LAPTOP-001'] });
+export const warehouseCode = line(50)
+  .normalize('NFC')
+  .meta({ description: 'Code of a warehouse', examples: ['AMS'] });
 export const uuid = z.uuid().toLowerCase();
 export const time = z.iso.datetime({ offset: true, abort: true }).meta({ description: 'RFC 3339' });
 
