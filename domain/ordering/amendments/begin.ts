@@ -105,7 +105,7 @@ export async function begin(
           candidates,
           levels,
           await readActive(tx),
-          context.strategy,
+          order.sourcing ?? context.strategy,
         );
   if (plan && plan.outcome !== 'reserved') {
     const reclaimable = context.mayReclaim ? await reclaimableOf(tx, plan) : [];

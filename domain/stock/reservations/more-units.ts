@@ -32,7 +32,7 @@ export function planMoreUnits(
     candidates,
     Availability.of(levels, open),
     strategy,
-    new RankingCache(candidates.warehouses, strategy),
+    new RankingCache(candidates.warehouses),
   );
 }
 

@@ -13,6 +13,8 @@ export interface ReservationRequest {
   /** Each SKU once. */
   lines: readonly { sku: string; quantity: number }[];
   shipTo: ShipTo | null;
+  /** Absent: as the settings say. */
+  sourcing?: SourcingStrategy | undefined;
   /** `complete`: all or nothing; `partial`: what there is; `backorder`: what there is, and the rest waits. */
   mode: 'complete' | 'partial' | 'backorder';
   holdSeconds: number;
@@ -146,9 +148,10 @@ export function planReservation<Request extends ReservationRequest>(
   request: Request,
   candidates: Candidates,
   available: Availability,
-  strategy: SourcingStrategy,
+  usual: SourcingStrategy,
   ranking: RankingCache,
 ): ReservationPlan<Request> {
+  const strategy = request.sourcing ?? usual;
   const products = new Map<string, ProductSnapshot>();
   for (const { sku } of request.lines) {
     const product = candidates.products.get(sku);
@@ -160,7 +163,7 @@ export function planReservation<Request extends ReservationRequest>(
     const product = products.get(sku);
     return product ? [{ sku, quantity, productId: product.productId }] : [];
   });
-  const everywhere = ranking.of(request.shipTo);
+  const everywhere = ranking.of(request.shipTo, strategy);
   const only = request.warehouse;
   const ranked = only ? everywhere.filter(({ warehouse }) => warehouse.code === only) : everywhere;
   // What was not locked was still looked at, and belongs to the reasons.
@@ -231,16 +234,14 @@ function withoutTaking(decision: SourcingDecision): SourcingDecision {
 export class RankingCache {
   private readonly made = new Map<string, RankedWarehouse[]>();
 
-  constructor(
-    private readonly warehouses: readonly Warehouse[],
-    private readonly strategy: SourcingStrategy,
-  ) {}
+  constructor(private readonly warehouses: readonly Warehouse[]) {}
 
-  of(shipTo: ShipTo | null): RankedWarehouse[] {
-    const key = JSON.stringify(shipTo);
+  of(shipTo: ShipTo | null, strategy: SourcingStrategy): RankedWarehouse[] {
+    // All but one rank alike.
+    const key = JSON.stringify([shipTo, strategy === 'priority']);
     const known = this.made.get(key);
     if (known) return known;
-    const ranked = rankWarehouses(this.warehouses, shipTo, this.strategy);
+    const ranked = rankWarehouses(this.warehouses, shipTo, strategy);
     this.made.set(key, ranked);
     return ranked;
   }

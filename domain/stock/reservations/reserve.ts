@@ -136,7 +136,7 @@ export function createReserver<Request extends ReservationRequest, Outcome>(
   async function splitIntoChunks(requests: readonly Request[], mode: RoundMode): Promise<Chunk<Request>[]> {
     const allWarehouses = mode.wide && requests.some((request) => request.mode === 'backorder');
     const candidates = await readCandidates(options, requests, { allWarehouses });
-    const ranking = new RankingCache(candidates.warehouses, strategy);
+    const ranking = new RankingCache(candidates.warehouses);
     const chunks: Chunk<Request>[] = [];
     let current: Chunk<Request> = { requests: [], keys: [], candidates };
     for (const request of requests) {
@@ -186,7 +186,7 @@ export function createReserver<Request extends ReservationRequest, Outcome>(
       ? await selectReclaimableProducts(tx, [...new Set(keys.map((key) => key.productId))])
       : new Set<number>();
 
-    const ranking = new RankingCache(candidates.warehouses, strategy);
+    const ranking = new RankingCache(candidates.warehouses);
     const plans: ReservationPlan<Request>[] = [];
     const putOff: Request[] = [];
     for (const request of undecided) {
