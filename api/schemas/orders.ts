@@ -397,11 +397,9 @@ export const sourcing = z
         why: z
           .object({
             shipments: count.meta({ description: 'Warehouses that were chosen, over all lines' }),
-            search: z
-              .enum(['exact', 'greedy'])
-              .meta({
-                description: '`exact`: there is no choice of fewer; `greedy`: there were too many to try all',
-              }),
+            search: z.enum(['exact', 'greedy']).meta({
+              description: '`exact`: there is no choice of fewer; `greedy`: there were too many to try all',
+            }),
             withinKm: z
               .number()
               .optional()

@@ -35,7 +35,9 @@ export const warehouse = z
   })
   .meta({ id: 'Warehouse' });
 
-export const stateChange = z.strictObject({ reason: line(500).optional() }).meta({ id: 'WarehouseStateChange' });
+export const stateChange = z
+  .strictObject({ reason: line(500).optional() })
+  .meta({ id: 'WarehouseStateChange' });
 
 export const warehouseState = z
   .object({
@@ -63,13 +65,10 @@ export const location = z
 
 export const locationOnTheWay = location
   .extend({
-    open: z
-      .boolean()
-      .optional()
-      .meta({
-        description:
-          'Orders are placed from it; of a closed one nothing is available. Of the past it is not said',
-      }),
+    open: z.boolean().optional().meta({
+      description:
+        'Orders are placed from it; of a closed one nothing is available. Of the past it is not said',
+    }),
     incoming: count.meta({ description: 'Units of open transfers on their way here' }),
   })
   .meta({ id: 'StockLocationOnTheWay' });

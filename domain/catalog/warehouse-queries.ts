@@ -1,5 +1,5 @@
 import { execute, many, maybeOne, type Queryable, type Transaction } from '../../platform/database/database';
-import type { Warehouse } from './types';
+import type { Seen, Versioned, Warehouse, WarehouseFields } from './types';
 
 /** All warehouses, also inactive ones, by code. */
 export function selectWarehouses(on: Queryable): Promise<Warehouse[]> {
@@ -109,5 +109,56 @@ export function selectState(on: Queryable, id: number): Promise<WarehouseStateRo
        select * from warehouse_events where warehouse_id = w.id order by id desc limit 1) e on true
      where w.id = $1`,
     [id],
+  );
+}
+
+export type WarehouseRow = Versioned<Warehouse>;
+
+export function selectWarehouse(on: Queryable, code: string): Promise<WarehouseRow | undefined> {
+  return maybeOne<WarehouseRow>(
+    on,
+    'catalog.warehouse',
+    `select id, code, name, type, address, latitude, longitude, region, priority, active, opening, version
+     from warehouses where code = $1`,
+    [code],
+  );
+}
+
+/** Codes that are this one but for capitals: at most a few. */
+export function selectCodesAlike(on: Queryable, code: string): Promise<{ code: string }[]> {
+  return many(
+    on,
+    'catalog.codes_alike',
+    'select code from warehouses where lower(code) = lower($1) order by code',
+    [code],
+  );
+}
+
+export function insertWarehouse(tx: Transaction, code: string, fields: WarehouseFields): Promise<number> {
+  const { name, type, address, latitude, longitude, region, priority } = fields;
+  return execute(
+    tx,
+    'catalog.insert_warehouse',
+    `insert into warehouses (code, name, type, address, latitude, longitude, region, priority)
+     values ($1, $2, $3, $4, $5, $6, $7, $8)`,
+    [code, name, type, address, latitude, longitude, region, priority],
+  );
+}
+
+/** Returns 0 where there is no such warehouse, or its version is none of these. */
+export function updateWarehouseFields(
+  tx: Transaction,
+  code: string,
+  fields: WarehouseFields,
+  seen: Seen,
+): Promise<number> {
+  const { name, type, address, latitude, longitude, region, priority } = fields;
+  return execute(
+    tx,
+    'catalog.update_warehouse',
+    `update warehouses set name = $2, type = $3, address = $4, latitude = $5, longitude = $6, region = $7, priority = $8,
+       version = version + 1, updated_at = clock_timestamp()
+     where code = $1 and ($9::int[] is null or version = any ($9::int[]))`,
+    [code, name, type, address, latitude, longitude, region, priority, seen],
   );
 }
