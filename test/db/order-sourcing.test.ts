@@ -52,7 +52,7 @@ test('orders with ways of their own are decided in one batch', async () => {
   const [nearest, fewest] = skus.map((sku, n) =>
     orderOf({ [sku]: 10 }, n === 0 ? {} : { sourcing: 'fewest_shipments' }),
   );
-  await Promise.all([nearest, fewest].map((order) => order && shop.place(order)));
+  await Promise.all([nearest, fewest].flatMap((order) => (order ? [shop.place(order)] : [])));
   expect(await levelsOf(shop.db, skus[0] ?? '')).toEqual({ AMS: [3, 3], BER: [20, 7] });
   expect(await levelsOf(shop.db, skus[1] ?? '')).toEqual({ AMS: [3, 0], BER: [20, 10] });
 });
