@@ -1,11 +1,11 @@
 import { z } from 'zod';
 import { adjustStock } from '../../domain/stock/adjustments/adjust';
-import { readStock } from '../../domain/stock/availability/availability';
+import { readStock, readStockByState } from '../../domain/stock/availability/availability';
 import { createStockReader } from '../../domain/stock/availability/stock-reader';
 import { createWarehouseDirectory } from '../../domain/catalog/warehouses';
 import { API_BASE } from '../http/paths';
 import { invalid, NAMING_PROBLEMS, notFound, asNotFound } from '../http/problems';
-import { ok, okJson } from '../http/response';
+import { ok, okJson, okOrNotFound } from '../http/response';
 import { route, type Route } from '../http/route';
 import { idForKey } from '../idempotency/idempotency-key';
 import { runOnce } from '../idempotency/run-once';
@@ -27,13 +27,19 @@ export function inventoryRoutes(context: ApiContext): Route[] {
         tag: TAG,
         summary: 'Stock of a product, in total and by location',
         params: skuParams,
-        query: z.object({
+        query: z.strictObject({
+          states: z
+            .enum(['true', 'false'])
+            .transform((given) => given === 'true')
+            .optional()
+            .meta({ description: 'Also the units of each state; takes longer. Of now only' }),
           asOf: timeQuery.optional().meta({ description: 'Answer from the ledger, as it was at this time' }),
         }),
         responses: { 200: { description: 'The stock', schema: stock } },
         problems: ['ASOF_BEFORE_RETENTION', 'VALIDATION_FAILED'],
       },
-      async ({ params, query: { asOf } }) => {
+      async ({ params, query: { asOf, states } }) => {
+        if (asOf && states) throw invalid([{ path: 'states', message: 'is of now only' }]);
         if (asOf && asOf.getTime() > Date.now())
           throw invalid([{ path: 'asOf', message: 'must not be in the future' }]);
         if (asOf) {
@@ -41,6 +47,7 @@ export function inventoryRoutes(context: ApiContext): Route[] {
           if (!then) throw notFound(NO_PRODUCT);
           return ok(then);
         }
+        if (states) return okOrNotFound(await readStockByState(db, params.sku), NO_PRODUCT);
         const now = await reader.readJson(params.sku);
         if (now === null) throw notFound(NO_PRODUCT);
         return okJson(now);

@@ -73,6 +73,21 @@ export const locationOnTheWay = location
   })
   .meta({ id: 'StockLocationOnTheWay' });
 
+const states = {
+  committed: count
+    .optional()
+    .meta({
+      description: 'With `states`: reserved for good: paid, being paid, confirmed, or kept for backorders',
+    }),
+  unpaid: count
+    .optional()
+    .meta({ description: 'With `states`: reserved and neither paid nor confirmed: it falls due' }),
+  unavailable: count.optional().meta({
+    description:
+      'With `states`: not for sale: on quality hold (damaged, expired, recalled), or free in a closed warehouse',
+  }),
+};
+
 export const stock = z
   .object({
     sku: z.string(),
@@ -80,7 +95,8 @@ export const stock = z
     reserved: count,
     available: count,
     inTransit: count.meta({ description: 'Units on their way between locations' }),
-    locations: z.array(locationOnTheWay),
+    ...states,
+    locations: z.array(locationOnTheWay.extend(states).meta({ id: 'StockLocationByState' })),
     asOf: time,
   })
   .meta({ id: 'Stock' });

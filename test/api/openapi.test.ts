@@ -251,7 +251,7 @@ describe('the description of the API', () => {
       '/api/v1/warehouses': '/warehouses',
       '/api/v1/warehouses/{code}': '/warehouses/AMS',
       '/api/v1/categories': '/categories',
-      '/api/v1/products/{sku}/inventory': '/products/A/inventory',
+      '/api/v1/products/{sku}/inventory': '/products/A/inventory?states=true',
       '/api/v1/inventory/{sku}': '/inventory/A',
       '/api/v1/inventory/{sku}/location/{code}': '/inventory/A/location/AMS',
       '/api/v1/inventory/{sku}/transactions': '/inventory/A/transactions',

@@ -45,6 +45,16 @@ it('shows what can be ordered while the only warehouse of a product is closed, a
   expect((await test.call('POST', '/inventory/S/reserve', { body: { quantity: 5 } })).status).toBe(201);
 });
 
+it('shows the units of each state where it is asked for them', async () => {
+  const { body } = await test.call('GET', '/inventory/S?states=true');
+  expect(body).toMatchObject({ onHand: 5, available: 0, committed: 0, unpaid: 5, unavailable: 0 });
+  expect(body.locations).toMatchObject([{ committed: 0, unpaid: 5, unavailable: 0 }]);
+  expect((await test.call('GET', '/inventory/S')).body).not.toHaveProperty('unpaid');
+  expect((await test.call('GET', '/inventory/NOPE?states=true')).status).toBe(404);
+  expect((await test.call('GET', `/inventory/S?states=true&asOf=2020-01-01T00:00:00Z`)).status).toBe(422);
+  expect((await test.call('GET', '/inventory/S?state=true')).status).toBe(422);
+});
+
 it('knows no other warehouse, and no other member', async () => {
   expect((await test.call('POST', '/warehouses/NOPE/close')).status).toBe(404);
   expect((await test.call('POST', '/warehouses/NOPE/open')).status).toBe(404);

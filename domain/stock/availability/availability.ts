@@ -1,6 +1,14 @@
 import type { Queryable } from '../../../platform/database/database';
 import { AppError } from '../../../platform/errors';
-import { selectShort, selectStock, selectStockAsOf, type LocationRow, type PastStockRow } from './queries';
+import {
+  selectShort,
+  selectStock,
+  selectStockAsOf,
+  selectStockByState,
+  type LocationRow,
+  type StateRow,
+  type PastStockRow,
+} from './queries';
 import { stockStatus } from '../ledger/rules';
 import type { Shortage } from '../sourcing/types';
 import type { StockStatus } from '../ledger/types';
@@ -65,6 +73,42 @@ export interface StockView {
 export async function readStock(on: Queryable, sku: string, asOf?: Date): Promise<StockView | null> {
   const row = asOf ? await readPast(on, sku, asOf) : await selectStock(on, sku);
   return row ? stockViewOf(row.sku, row.locations.map(asLocationView), row.asOf) : null;
+}
+
+/** Units on hand by state: `onHand` is their sum and what is available. */
+export interface StockStates {
+  /** Reserved for good: paid, being paid, confirmed, or kept for backorders. */
+  committed: number;
+  /** Reserved by who has not paid or confirmed yet: it falls due. */
+  unpaid: number;
+  /** Not promised to anybody, and not for sale: on quality hold, or free in a closed warehouse. */
+  unavailable: number;
+}
+
+export interface StockByState extends StockView, StockStates {
+  locations: (LocationView & StockStates)[];
+}
+
+/** Stock of one product now, with the units of each state. Null: no such product. */
+export async function readStockByState(on: Queryable, sku: string): Promise<StockByState | null> {
+  const row = await selectStockByState(on, sku);
+  if (!row) return null;
+  const locations = row.locations.map(({ unpaid, quality, ...location }) => ({
+    ...asLocationView(location),
+    ...statesOf({ unpaid, quality, ...location }),
+  }));
+  const sums = { committed: 0, unpaid: 0, unavailable: 0 };
+  for (const location of locations) {
+    sums.committed += location.committed;
+    sums.unpaid += location.unpaid;
+    sums.unavailable += location.unavailable;
+  }
+  return { ...stockViewOf(row.sku, locations, row.asOf), ...sums, locations };
+}
+
+function statesOf({ onHand, reserved, available, unpaid, quality }: StateRow): StockStates {
+  const committed = reserved - unpaid - quality;
+  return { committed, unpaid, unavailable: onHand - available - committed - unpaid };
 }
 
 async function readPast(on: Queryable, sku: string, asOf: Date): Promise<PastStockRow | undefined> {

@@ -83,6 +83,45 @@ export function selectStock(on: Queryable, sku: string): Promise<StockRow | unde
   );
 }
 
+/** A location with what keeps its units from being ordered. */
+export interface StateRow extends LocationRow {
+  /** Units of reservations that nobody has paid for or confirmed: they fall due. */
+  unpaid: number;
+  /** Units on quality hold. */
+  quality: number;
+}
+
+/**
+ * The same with the units of each state. Reservations that may fall due are found by their partial index and not from the product's
+ * side, where one would read every line it ever had: it takes as long as there are such reservations.
+ */
+export function selectStockByState(
+  on: Queryable,
+  sku: string,
+): Promise<{ sku: string; asOf: Date; locations: StateRow[] } | undefined> {
+  return maybeOne(
+    on,
+    'availability.by_state',
+    `select p.sku, clock_timestamp() as "asOf",
+       coalesce((select json_agg(json_build_object('warehouse', w.code, 'open', w.active, 'onHand', s.on_hand,
+           'reserved', s.reserved, 'available', case when w.active then s.available else 0 end,
+           'lowStockThreshold', s.low_stock_threshold, 'incoming', coalesce(i.units, 0),
+           'unpaid', coalesce(k.units, 0), 'quality', coalesce(q.units, 0)) order by w.code)
+         from stock s join warehouses w on w.id = s.warehouse_id
+         left join (select target_id, sum(open) as units from transfers where product_id = p.id and status = 'in_transit'
+                    group by target_id) i on i.target_id = s.warehouse_id
+         left join (select l.warehouse_id, sum(l.open_quantity) as units
+                    from reservations r join reservation_lines l on l.reservation_id = r.id
+                    where r.status = 'pending' and r.kind in ('order', 'hold') and l.product_id = p.id and l.open_quantity > 0
+                    group by l.warehouse_id) k on k.warehouse_id = s.warehouse_id
+         left join (select warehouse_id, sum(open) as units from quality_holds where product_id = p.id and open > 0
+                    group by warehouse_id) q on q.warehouse_id = s.warehouse_id
+         where s.product_id = p.id), '[]') as locations
+     from products p where p.sku = $1`,
+    [sku],
+  );
+}
+
 /** Numbers in the text of a PostgreSQL array: the least that both sides can do for a location. */
 export interface PackedStockRow {
   sku: string;
