@@ -66,6 +66,8 @@ export interface ReconcileActivities {
 export interface ReconcileDependencies {
   db: Database;
   subjects: Readonly<Record<ReconcileSubject, Reconciled>>;
+  /** Goes on with warehouses whose opening nobody finished, since a process died; returns their codes. */
+  finishOpenings?(): Promise<string[]>;
   /** Asked by the engine's own record, never by visibility, which lags. */
   engine: Pick<EngineClient, 'inspect' | 'lastTaskFailure'>;
   log: Logger;
@@ -120,8 +122,19 @@ export function createReconcileActivities(deps: ReconcileDependencies): Reconcil
     return 'restarted';
   }
 
+  /** One that fails does not keep the rest from being looked at. */
+  async function openWarehouses(): Promise<void> {
+    try {
+      const finished = (await deps.finishOpenings?.()) ?? [];
+      if (finished.length > 0) log.info({ warehouses: finished }, 'openings of warehouses were finished');
+    } catch (error) {
+      log.error({ err: error }, 'the opening of a warehouse could not go on');
+    }
+  }
+
   return {
     async reconcileWorkflows(name) {
+      if (name === 'standing') await openWarehouses();
       const subject = subjects[name];
       const result = { looked: 0, restarted: 0, ended: 0, stuck: 0, failed: 0 };
       const { work } = subject;

@@ -17,6 +17,7 @@ import { createApp } from './http/app';
 import type { Route } from './http/route';
 import { alertRoutes } from './routes/alerts';
 import { paymentRoutes } from './routes/payments';
+import { productInventoryRoutes } from './routes/product-inventory';
 import { refundRoutes } from './routes/refunds';
 import { reviewRoutes } from './routes/reviews';
 import { captureRoutes } from './routes/captures';
@@ -36,6 +37,7 @@ import { orderActions, orderReads } from './routes/orders';
 import { reservationRoutes } from './routes/reservations';
 import { sandboxChallengeRoutes } from './routes/sandbox-challenges';
 import { transferRoutes } from './routes/transfers';
+import { warehouseStateRoutes } from './routes/warehouse-state';
 import { warehousingRoutes } from './routes/warehousing';
 import { createAdmission } from './services/admission';
 import type { ApiContext } from './services/context';
@@ -122,11 +124,17 @@ export async function startApi(options: ApiOptions): Promise<Api> {
 
 /** Every route of the API. */
 export function apiRoutes(context: ApiContext): Route[] {
+  const routes = mainRoutes(context);
+  return [...routes, ...productInventoryRoutes(routes)];
+}
+
+function mainRoutes(context: ApiContext): Route[] {
   return [
     ...orderActions(context, acceptedTokens(context.settings)),
     ...orderReads(context),
     ...orderEvents(context),
     ...catalogueRoutes(context),
+    ...warehouseStateRoutes(context),
     ...paymentRoutes(context),
     ...refundRoutes(context),
     ...reviewRoutes(context),

@@ -6,6 +6,7 @@ import { benchExpiry } from './expiry';
 import { benchFeed } from './feed';
 import { benchOrders } from './orders';
 import { benchReserve } from './reserve';
+import { benchSourcing } from './sourcing';
 import { benchVerify } from './verify';
 
 const BENCHES: Readonly<Record<string, () => Promise<void>>> = {
@@ -15,6 +16,7 @@ const BENCHES: Readonly<Record<string, () => Promise<void>>> = {
   cost: benchCost,
   expiry: benchExpiry,
   availability: benchAvailability,
+  sourcing: benchSourcing,
   verify: benchVerify,
   feed: benchFeed,
 };

@@ -121,7 +121,7 @@ export const settingsSchema = z.object({
   SANDBOX_CARRIER_LOSES: list,
   SANDBOX_CARRIER_WEBHOOK_URL: z.url().optional(),
 
-  SOURCING_STRATEGY: z.enum(['nearest', 'fewest_shipments', 'priority']).default('nearest'),
+  SOURCING_STRATEGY: z.enum(['nearest', 'fewest_shipments', 'balanced', 'priority']).default('nearest'),
   BACKORDER_LIMIT_PRODUCT: positive.max(1_000_000_000).default(1_000_000),
   BACKORDER_LIMIT_CUSTOMER: positive.max(1_000_000_000).default(100_000),
   BACKORDER_WAIT_DAYS: positive.max(3_650).default(90),

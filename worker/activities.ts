@@ -11,6 +11,7 @@ import { createWarehousingActivities } from '../activities/warehousing';
 import type { OrderAmender } from '../domain/ordering/amendments/amend';
 import type { createOrderReserver } from '../domain/ordering/order-reserver';
 import type { StockLedger } from '../domain/stock/ledger/stock-ledger';
+import { finishOpenings } from '../domain/stock/places/open';
 import type { Settings } from '../platform/config';
 import type { Logger } from '../platform/telemetry/log';
 import { describeOrderWorkflow, type EnsureOrderContext } from './ensure/ensure-order-workflow';
@@ -32,6 +33,8 @@ const CONSISTENCY_GRACE_SECONDS = 300;
 const PAYMENT_GRACE_MS = 2_000;
 /** More would only wait for the database's connections. */
 const MOST_BRIEF_CALLS = 32;
+/** How long a run goes on with the opening of one warehouse; the next goes on from there. */
+const OPENING_MS = 20_000;
 /** How long an import waits for a database that is slow or failing before it tries one batch. */
 const FEED_PAUSE_MS = 5_000;
 
@@ -101,6 +104,7 @@ export function createActivities(context: ActivityContext): {
       ...createTransferActivities({ db }),
       ...createReconcileActivities({
         subjects: createReconcileSubjects(context),
+        finishOpenings: () => finishOpenings({ db, stock }, OPENING_MS),
         db,
         engine,
         log,

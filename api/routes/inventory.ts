@@ -1,11 +1,11 @@
 import { z } from 'zod';
 import { adjustStock } from '../../domain/stock/adjustments/adjust';
-import { readStock, readStockAsOf } from '../../domain/stock/availability/availability';
+import { readStock, readStockAsOf, readStockByState } from '../../domain/stock/availability/availability';
 import { createStockReader } from '../../domain/stock/availability/stock-reader';
 import { createWarehouseDirectory } from '../../domain/catalog/warehouses';
 import { API_BASE } from '../http/paths';
-import { asInvalidTime, NAMING_PROBLEMS, notFound, asNotFound } from '../http/problems';
-import { ok, okJson } from '../http/response';
+import { asInvalidTime, invalid, NAMING_PROBLEMS, notFound, asNotFound } from '../http/problems';
+import { ok, okJson, okOrNotFound } from '../http/response';
 import { route, type Route } from '../http/route';
 import { idForKey } from '../idempotency/idempotency-key';
 import { runOnce } from '../idempotency/run-once';
@@ -27,7 +27,12 @@ export function inventoryRoutes(context: ApiContext): Route[] {
         tag: TAG,
         summary: 'Stock of a product, in total and by location',
         params: skuParams,
-        query: z.object({
+        query: z.strictObject({
+          states: z
+            .enum(['true', 'false'])
+            .transform((given) => given === 'true')
+            .optional()
+            .meta({ description: 'Also the units of each state; takes longer. Of now only' }),
           asOf: exactTime.optional().meta({
             description:
               'Answer from the ledger, as it was at this time, to the microsecond: entries of this very time included. The answer says whether it is `final`',
@@ -36,12 +41,14 @@ export function inventoryRoutes(context: ApiContext): Route[] {
         responses: { 200: { description: 'The stock', schema: stockAt } },
         problems: ['ASOF_BEFORE_RETENTION', 'VALIDATION_FAILED'],
       },
-      async ({ params, query: { asOf } }) => {
+      async ({ params, query: { asOf, states } }) => {
+        if (asOf !== undefined && states) throw invalid([{ path: 'states', message: 'is of now only' }]);
         if (asOf !== undefined) {
           const then = await readStockAsOf(db, params.sku, asOf).catch(asInvalidTime);
           if (!then) throw notFound(NO_PRODUCT);
           return ok(then);
         }
+        if (states) return okOrNotFound(await readStockByState(db, params.sku), NO_PRODUCT);
         const now = await reader.readJson(params.sku);
         if (now === null) throw notFound(NO_PRODUCT);
         return okJson(now);
@@ -99,9 +106,20 @@ export function inventoryRoutes(context: ApiContext): Route[] {
           call,
           `POST /inventory/${params.sku}/adjust`,
           async (effectId) => {
-            const { location: warehouse, delta, setTo, kind, asOf, expected, reason, reference, serials, lots } =
-              body;
-            const change = delta === undefined ? { setTo: setTo ?? 0, asOf, expected } : { delta, kind, asOf };
+            const {
+              location: warehouse,
+              delta,
+              setTo,
+              kind,
+              asOf,
+              expected,
+              reason,
+              reference,
+              serials,
+              lots,
+            } = body;
+            const change =
+              delta === undefined ? { setTo: setTo ?? 0, asOf, expected } : { delta, kind, asOf };
             const level = await adjustStock(context, {
               sku: params.sku,
               location: warehouse,

@@ -5,8 +5,16 @@ const UNFIT = /[\p{Cc}\p{Cs}]/u;
 
 /** Text of one line. Not a pattern: those with Unicode classes cannot be said in JSON Schema. */
 export function line(max: number) {
-  return z
-    .string()
+  return fit(z.string(), max);
+}
+
+/** What names a product, a warehouse or a category: as people see it, without blanks around it and composed (NFC). */
+export function name(max: number) {
+  return fit(z.string().trim().normalize('NFC'), max);
+}
+
+function fit(text: z.ZodString, max: number) {
+  return text
     .min(1)
     .max(max)
     .refine((text) => !UNFIT.test(text), 'must not contain control characters');
@@ -20,8 +28,8 @@ export const unitCode = z
   .max(100)
   .refine((text) => !UNFIT.test(text), 'must not contain control characters');
 
-export const sku = line(100).meta({ description: 'Stock keeping unit', examples: ['LAPTOP-001'] });
-export const warehouseCode = line(50).meta({ description: 'Code of a warehouse', examples: ['AMS'] });
+export const sku = name(100).meta({ description: 'Stock keeping unit', examples: ['LAPTOP-001'] });
+export const warehouseCode = name(50).meta({ description: 'Code of a warehouse', examples: ['AMS'] });
 export const uuid = z.uuid().toLowerCase();
 export const time = z.iso.datetime({ offset: true, abort: true }).meta({ description: 'RFC 3339' });
 

@@ -79,6 +79,10 @@ export const newOrder = z
     items,
     customerId: line(200).meta({ examples: ['c-42'] }),
     shipTo: shipTo.nullish().transform((given) => given ?? null),
+    sourcing: z.enum(SOURCING_STRATEGIES).optional().meta({
+      description:
+        'How warehouses are chosen: `nearest` first; `fewest_shipments`; `balanced`, the fewest of those that are not much farther than the nearest; `priority`. Default: as the settings say',
+    }),
     fulfilment: z.enum(FULFILMENTS).default('complete'),
     holdSeconds: z.int().min(1).max(86_400).default(900),
     backorderSeconds: z
@@ -423,6 +427,19 @@ export const sourcing = z
         sku: z.string(),
         strategy: z.enum(SOURCING_STRATEGIES),
         requested: count,
+        why: z
+          .object({
+            shipments: count.meta({ description: 'Warehouses that were chosen, over all lines' }),
+            search: z.enum(['exact', 'greedy']).meta({
+              description: '`exact`: there is no choice of fewer; `greedy`: there were too many to try all',
+            }),
+            withinKm: z
+              .number()
+              .optional()
+              .meta({ description: '`balanced`: farther ones were asked only for what these lack' }),
+          })
+          .optional()
+          .meta({ description: 'Of a strategy that chooses for all lines together' }),
         candidates: z.array(
           z.object({
             warehouse: warehouseCode,

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { ADJUSTMENT_KINDS } from '../../domain/stock/adjustments/adjust';
+import { WAREHOUSE_STATUSES } from '../../domain/catalog/types';
 import { STOCK_STATUSES } from '../../domain/stock/ledger/types';
 import { count, currency, exactTime, line, MAX_UNITS, money, pageOf, time, warehouseCode } from './common';
 import { foundLots, namedSerials } from './naming';
@@ -30,9 +31,26 @@ export const warehouse = z
     longitude: z.number(),
     region: z.string(),
     priority: z.int().meta({ description: 'Lower is preferred between equally near warehouses' }),
-    active: z.boolean(),
+    active: z.boolean().meta({ description: 'Orders are placed from it' }),
+    status: z.enum(WAREHOUSE_STATUSES),
   })
   .meta({ id: 'Warehouse' });
+
+export const stateChange = z
+  .strictObject({ reason: line(500).optional() })
+  .meta({ id: 'WarehouseStateChange' });
+
+export const warehouseState = z
+  .object({
+    code: z.string(),
+    status: z.enum(WAREHOUSE_STATUSES).meta({
+      description: '`opening`: backorders are served from it first; no order is placed from it yet',
+    }),
+    since: time.nullable().meta({ description: 'When it was last closed or opened; null: never' }),
+    actor: z.string().nullable(),
+    reason: z.string().nullable(),
+  })
+  .meta({ id: 'WarehouseState' });
 
 export const warehousePage = pageOf('WarehousePage', warehouse);
 
@@ -55,8 +73,27 @@ export const adjusted = location
   .meta({ id: 'AdjustedLocation' });
 
 export const locationOnTheWay = location
-  .extend({ incoming: count.meta({ description: 'Units of open transfers on their way here' }) })
+  .extend({
+    open: z.boolean().optional().meta({
+      description:
+        'Orders are placed from it; of a closed one nothing is available. Of the past it is not said',
+    }),
+    incoming: count.meta({ description: 'Units of open transfers on their way here' }),
+  })
   .meta({ id: 'StockLocationOnTheWay' });
+
+const states = {
+  committed: count.optional().meta({
+    description: 'With `states`: reserved for good: paid, being paid, confirmed, or kept for backorders',
+  }),
+  unpaid: count
+    .optional()
+    .meta({ description: 'With `states`: reserved and neither paid nor confirmed: it falls due' }),
+  unavailable: count.optional().meta({
+    description:
+      'With `states`: not for sale: on quality hold (damaged, expired, recalled), or free in a closed warehouse',
+  }),
+};
 
 export const stock = z
   .object({
@@ -65,7 +102,8 @@ export const stock = z
     reserved: count,
     available: count,
     inTransit: count.meta({ description: 'Units on their way between locations' }),
-    locations: z.array(locationOnTheWay),
+    ...states,
+    locations: z.array(locationOnTheWay.extend(states).meta({ id: 'StockLocationByState' })),
     asOf: time,
   })
   .meta({ id: 'Stock' });

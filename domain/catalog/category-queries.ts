@@ -1,5 +1,69 @@
-import { maybeOne, type Queryable } from '../../platform/database/database';
+import { execute, many, maybeOne, type Queryable, type Transaction } from '../../platform/database/database';
+import type { CategoryView, Seen, Versioned } from './types';
 
 export function selectCategoryId(on: Queryable, code: string): Promise<{ id: number } | undefined> {
   return maybeOne(on, 'catalog.category_id', 'select id from categories where code = $1', [code]);
+}
+
+export type CategoryRow = Versioned<CategoryView> & { id: number };
+
+export function selectCategory(on: Queryable, code: string): Promise<CategoryRow | undefined> {
+  return maybeOne<CategoryRow>(
+    on,
+    'catalog.category',
+    'select id, code, name, archived, version from categories where code = $1',
+    [code],
+  );
+}
+
+/** Categories after one, by code. */
+export function selectCategories(
+  on: Queryable,
+  page: { after: string | null; limit: number; offset: number; archived: boolean },
+): Promise<CategoryView[]> {
+  return many<CategoryView>(
+    on,
+    'catalog.categories',
+    `select code, name, archived from categories
+     where archived = $4 and ($1::text is null or code > $1) order by code limit $2 offset $3`,
+    [page.after, page.limit, page.offset, page.archived],
+  );
+}
+
+/** Codes that are this one but for capitals: at most a few. */
+export function selectCategoriesAlike(on: Queryable, code: string): Promise<{ code: string }[]> {
+  return many(
+    on,
+    'catalog.categories_alike',
+    'select code from categories where lower(code) = lower($1) order by code',
+    [code],
+  );
+}
+
+export function insertCategory(tx: Transaction, code: string, name: string): Promise<number> {
+  return execute(tx, 'catalog.insert_category', 'insert into categories (code, name) values ($1, $2)', [
+    code,
+    name,
+  ]);
+}
+
+/** Returns 0 where there is no such category, or its version is none of these. */
+export function updateCategoryName(tx: Transaction, code: string, name: string, seen: Seen): Promise<number> {
+  return execute(
+    tx,
+    'catalog.update_category',
+    `update categories set name = $2, version = version + 1, updated_at = clock_timestamp()
+     where code = $1 and ($3::int[] is null or version = any ($3::int[]))`,
+    [code, name, seen],
+  );
+}
+
+export function updateCategoryArchived(tx: Transaction, code: string): Promise<number> {
+  return execute(
+    tx,
+    'catalog.archive_category',
+    `update categories set archived = true, version = version + 1, updated_at = clock_timestamp()
+     where code = $1 and not archived`,
+    [code],
+  );
 }

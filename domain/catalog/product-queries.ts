@@ -1,11 +1,12 @@
 import {
   execute,
+  many,
   maybeOne,
   type Database,
   type Queryable,
   type Transaction,
 } from '../../platform/database/database';
-import type { ProductFilter } from './types';
+import type { ProductFields, ProductFilter, Seen } from './types';
 
 export interface ProductRow {
   sku: string;
@@ -17,10 +18,11 @@ export interface ProductRow {
   active: boolean;
   createdAt: Date;
   updatedAt: Date;
+  version: number;
 }
 
 const COLUMNS = `p.sku, p.name, p.description, c.code as category, p.price_minor as "priceMinor", p.currency, p.active,
-  p.created_at as "createdAt", p.updated_at as "updatedAt"`;
+  p.created_at as "createdAt", p.updated_at as "updatedAt", p.version`;
 
 export function selectProduct(on: Queryable, sku: string): Promise<ProductRow | undefined> {
   return maybeOne<ProductRow>(
@@ -31,13 +33,13 @@ export function selectProduct(on: Queryable, sku: string): Promise<ProductRow | 
   );
 }
 
-/** Products that are sold, by SKU; one more than asked for, to tell whether there are more. */
+/** Products that are sold, or those that are not, by SKU; one more than asked for, to tell whether there are more. */
 export function selectProducts(db: Database, filter: ProductFilter): Promise<ProductRow[]> {
   const query = db
     .builder('products as p')
     .leftJoin('categories as c', 'c.id', 'p.category_id')
     .select(db.builder.raw(COLUMNS))
-    .where('p.active', true)
+    .where('p.active', filter.archived !== true)
     .orderBy('p.sku')
     .limit(filter.limit + 1)
     .offset(filter.offset);
@@ -47,7 +49,68 @@ export function selectProducts(db: Database, filter: ProductFilter): Promise<Pro
     const pattern = `%${filter.q.replace(/[\\%_]/g, '\\$&')}%`;
     void query.whereRaw('(p.sku ilike ? or p.name ilike ?)', [pattern, pattern]);
   }
+  if (filter.currency !== undefined) void query.where('p.currency', filter.currency);
+  if (filter.minPriceMinor !== undefined) void query.where('p.price_minor', '>=', filter.minPriceMinor);
+  if (filter.maxPriceMinor !== undefined) void query.where('p.price_minor', '<=', filter.maxPriceMinor);
+  if (filter.available !== undefined)
+    void query.whereRaw(
+      `exists (select from stock s join warehouses w on w.id = s.warehouse_id and w.active
+               where s.product_id = p.id and s.available > 0) = ?`,
+      [filter.available],
+    );
   return db.list<ProductRow>(query);
+}
+
+/** SKUs that are this one but for capitals: at most a few. */
+export function selectAlike(on: Queryable, sku: string): Promise<{ sku: string }[]> {
+  return many(
+    on,
+    'catalog.skus_alike',
+    'select sku from products where lower(sku) = lower($1) order by sku',
+    [sku],
+  );
+}
+
+export function insertProduct(
+  tx: Transaction,
+  sku: string,
+  { name, description, priceMinor, currency }: ProductFields,
+  categoryId: number | null,
+): Promise<number> {
+  return execute(
+    tx,
+    'catalog.insert_product',
+    `insert into products (sku, name, description, category_id, price_minor, currency) values ($1, $2, $3, $4, $5, $6)`,
+    [sku, name, description, categoryId, priceMinor, currency],
+  );
+}
+
+/** Returns 0 where there is no such product, or its version is none of these. */
+export function updateProductFields(
+  tx: Transaction,
+  sku: string,
+  { name, description, priceMinor, currency }: ProductFields,
+  categoryId: number | null,
+  seen: Seen,
+): Promise<number> {
+  return execute(
+    tx,
+    'catalog.update_product',
+    `update products set name = $2, description = $3, category_id = $4, price_minor = $5, currency = $6,
+       version = version + 1, updated_at = clock_timestamp()
+     where sku = $1 and ($7::int[] is null or version = any ($7::int[]))`,
+    [sku, name, description, categoryId, priceMinor, currency, seen],
+  );
+}
+
+/** Whether it is sold. Returns 0 where it is so already, or there is no such product. */
+export function updateProductActive(tx: Transaction, sku: string, active: boolean): Promise<number> {
+  return execute(
+    tx,
+    'catalog.update_product_active',
+    `update products set active = $2, version = version + 1, updated_at = clock_timestamp() where sku = $1 and active <> $2`,
+    [sku, active],
+  );
 }
 
 /** What a product keeps beside counts. */

@@ -1,16 +1,16 @@
 import type { Database, Queryable } from '../../platform/database/database';
 import { selectProduct, selectProducts, updateTracking, type ProductRow } from './product-queries';
-import type { ProductFilter, ProductView } from './types';
+import type { ProductFilter, ProductView, Versioned } from './types';
 
 export { updateTracking };
 
 /** A product, also one that is no longer sold. Null: no such product. */
-export async function readProduct(on: Queryable, sku: string): Promise<ProductView | null> {
+export async function readProduct(on: Queryable, sku: string): Promise<Versioned<ProductView> | null> {
   const row = await selectProduct(on, sku);
-  return row ? asView(row) : null;
+  return row ? { ...asView(row), version: row.version } : null;
 }
 
-/** A page of the products that are sold, by SKU. `next` is the SKU to go on after, or null at the end. */
+/** A page of products, by SKU, which never changes: pages stay right while products come, go and change. `next` is the SKU to go on after, or null at the end. */
 export async function listProducts(
   db: Database,
   filter: ProductFilter,
@@ -20,6 +20,6 @@ export async function listProducts(
   return { items, next: found.length > filter.limit ? (items.at(-1)?.sku ?? null) : null };
 }
 
-function asView(row: ProductRow): ProductView {
+function asView({ version: _version, ...row }: ProductRow): ProductView {
   return { ...row, createdAt: row.createdAt.toISOString(), updatedAt: row.updatedAt.toISOString() };
 }

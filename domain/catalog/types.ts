@@ -14,6 +14,44 @@ export interface ProductView {
   updatedAt: string;
 }
 
+/** A row with the number of its latest change, which clients see as the ETag. */
+export type Versioned<T> = T & { version: number };
+
+/** Numbers of changes that a caller has seen; null: whatever it is now. */
+export type Seen = readonly number[] | null;
+
+/** What may be changed of a product. */
+export interface ProductFields {
+  name: string;
+  description: string;
+  /** Code of its category; null: none. */
+  category: string | null;
+  /** Minor units. Placed orders keep the price that they were placed at. */
+  priceMinor: number;
+  /** ISO 4217. */
+  currency: string;
+}
+
+/** What may be changed of a warehouse. */
+export interface WarehouseFields {
+  name: string;
+  type: (typeof WAREHOUSE_TYPES)[number];
+  address: string;
+  /** Degrees, WGS 84. */
+  latitude: number;
+  longitude: number;
+  region: string;
+  priority: number;
+}
+
+/** A category as clients see it. */
+export interface CategoryView {
+  code: string;
+  name: string;
+  /** No product is put into it any more. */
+  archived: boolean;
+}
+
 /** A category to be added. */
 export interface NewCategory {
   code: string;
@@ -49,6 +87,15 @@ export interface ProductFilter {
   category?: string;
   /** Part of a SKU or name, in any case. */
   q?: string;
+  /** Minor units, both included. */
+  minPriceMinor?: number;
+  maxPriceMinor?: number;
+  /** ISO 4217. */
+  currency?: string;
+  /** Only products of which something can be ordered now, or only the others. */
+  available?: boolean;
+  /** Those that are no longer sold instead. */
+  archived?: boolean;
   /** Only products whose SKU sorts after this one. */
   after?: string;
   limit: number;
@@ -66,5 +113,30 @@ export interface Warehouse {
   region: string;
   /** Lower is preferred between equally near warehouses. */
   priority: number;
+  /** Orders are placed from it. */
   active: boolean;
+  /** The queues of backorders are served from it, before orders are. */
+  opening: boolean;
+}
+
+/** `opening`: who waits for stock is served first; no order is placed from it yet. */
+export const WAREHOUSE_STATUSES = ['open', 'closed', 'opening'] as const;
+export type WarehouseStatus = (typeof WAREHOUSE_STATUSES)[number];
+
+export const WAREHOUSE_EVENTS = ['closed', 'opened'] as const;
+
+/** Whether a warehouse is open, and who last closed or opened it. */
+export interface WarehouseState {
+  code: string;
+  status: WarehouseStatus;
+  /** Null: nobody has closed or opened it yet. RFC 3339. */
+  since: string | null;
+  actor: string | null;
+  reason: string | null;
+}
+
+/** Why somebody closes or opens a warehouse. */
+export interface StateChange {
+  actor: string;
+  reason: string | null;
 }

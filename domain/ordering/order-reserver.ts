@@ -80,6 +80,7 @@ function asReservationRequest(order: OrderInput): OrderReservationRequest {
     order,
     lines: order.items,
     shipTo: order.shipTo,
+    sourcing: order.sourcing,
     mode: order.fulfilment,
     holdSeconds: order.holdSeconds,
     status: order.payment ? 'charging' : 'pending',

@@ -1,5 +1,5 @@
 import { execute, many, maybeOne, type Queryable, type Transaction } from '../../platform/database/database';
-import type { ShipTo, SourcingDecision } from '../stock/sourcing/types';
+import type { ShipTo, SourcingDecision, SourcingStrategy } from '../stock/sourcing/types';
 import type { OrderInput, OrderStatus, ReviewStatus, ReviewTerms } from './types';
 
 export interface AmendableRow {
@@ -15,6 +15,8 @@ export interface AmendableRow {
   /** Somebody may decide about it now: its money is authorised. */
   isInReview: boolean;
   review: ReviewTerms | null;
+  /** How its warehouses are chosen; null: as the settings say. */
+  sourcing: SourcingStrategy | null;
 }
 
 export interface AmendableItem {
@@ -33,7 +35,7 @@ export function selectAmendable(on: Queryable, orderId: string): Promise<Amendab
     `select status, currency, total_minor as "totalMinor", ship_to as "shipTo", reservation_seconds as "holdSeconds",
        payment_method is not null as "hasPaymentMethod", cancel_state is not distinct from 'open' as "isBeingCancelled",
        review_status as "reviewStatus", review_status is not distinct from 'open' and review_until is not null as "isInReview",
-       input -> 'review' as review
+       input -> 'review' as review, input ->> 'sourcing' as sourcing
      from orders where id = $1`,
     [orderId],
   );

@@ -1,4 +1,4 @@
-import type { ShipTo } from '../stock/sourcing/types';
+import type { ShipTo, SourcingStrategy } from '../stock/sourcing/types';
 
 /** In the order they are passed through; see `rules.ts` for the table of transitions. */
 export const ORDER_STATUSES = [
@@ -82,6 +82,8 @@ export interface OrderInput {
   /** Merged: each SKU once. Quantities are whole units, at least 1. */
   items: { sku: string; quantity: number }[];
   shipTo: ShipTo | null;
+  /** How its warehouses are chosen; absent: as the settings say. */
+  sourcing?: SourcingStrategy | undefined;
   fulfilment: Fulfilment;
   holdSeconds: number;
   /** How long the units of a `backorder` order may wait for stock; absent: as the settings say. */

@@ -71,9 +71,33 @@ describe('the stock of a product', () => {
     const { body } = await test.call('GET', '/inventory/LAMP-1');
     expect(body).toMatchObject({ sku: 'LAMP-1', onHand: 12, reserved: 0, available: 12 });
     expect(body.locations).toEqual([
-      { warehouse: 'AMS', onHand: 10, reserved: 0, available: 10, incoming: 0, status: 'available' },
-      { warehouse: 'EWR', onHand: 0, reserved: 0, available: 0, incoming: 0, status: 'out_of_stock' },
-      { warehouse: 'LON', onHand: 2, reserved: 0, available: 2, incoming: 0, status: 'low_stock' },
+      {
+        warehouse: 'AMS',
+        open: true,
+        onHand: 10,
+        reserved: 0,
+        available: 10,
+        incoming: 0,
+        status: 'available',
+      },
+      {
+        warehouse: 'EWR',
+        open: true,
+        onHand: 0,
+        reserved: 0,
+        available: 0,
+        incoming: 0,
+        status: 'out_of_stock',
+      },
+      {
+        warehouse: 'LON',
+        open: true,
+        onHand: 2,
+        reserved: 0,
+        available: 2,
+        incoming: 0,
+        status: 'low_stock',
+      },
     ]);
     expect(Math.abs(Date.parse(body.asOf) - Date.now())).toBeLessThan(60_000);
     expect((await test.call('GET', '/inventory/LAMP-1/location/LON')).body).toEqual(body.locations[2]);
@@ -86,7 +110,9 @@ describe('the stock of a product', () => {
       body: { location: 'AMS', delta: 7, reason: 'found' },
     });
     const then = await test.call('GET', `/inventory/DESK-1?asOf=${before.asOf}`);
-    expect(then.body).toEqual({ ...before, final: true });
+    // Whether a location was open then is not known.
+    const locations = before.locations.map((location) => ({ ...(location as object), open: undefined }));
+    expect(then.body).toEqual({ ...before, locations, final: true });
     expect((await test.call('GET', '/inventory/DESK-1')).body.onHand).toBe(17);
     expect((await test.call('GET', '/inventory/DESK-1?asOf=2000-01-01T00:00:00Z')).body).toMatchObject({
       onHand: 0,

@@ -2,7 +2,7 @@ import { Client } from 'pg';
 import { NEXT_PARCEL_STAGES, PARCEL_STAGES } from '../../integrations/sandbox-carrier/queries';
 import { SANDBOX_CHARGE_STATUSES } from '../../integrations/sandbox-gateway/queries';
 import { SEVERITIES } from '../../domain/assurance/types';
-import { WAREHOUSE_TYPES } from '../../domain/catalog/types';
+import { WAREHOUSE_EVENTS, WAREHOUSE_TYPES } from '../../domain/catalog/types';
 import {
   SHIPMENT_STATUSES,
   STOPPED_SHIPMENT_STATUSES,
@@ -119,6 +119,7 @@ const ENUMERATIONS: Readonly<Record<string, { all: Words; parts?: readonly Words
   },
   'transfers.mode': { all: TRANSFER_MODES },
   'transfers.status': { all: TRANSFER_STATUSES },
+  'warehouse_events.type': { all: WAREHOUSE_EVENTS },
   'warehouses.type': { all: WAREHOUSE_TYPES },
 };
 

@@ -102,6 +102,7 @@ describe('while PostgreSQL is restarted', () => {
     expect((await harness.call('GET', '/inventory/LAMP/location/BER')).body).toMatchObject({
       onHand: 60,
       incoming: 0,
+      open: true,
     });
     for (const id of ids) {
       const workflow = stack.temporal.client.workflow.getHandle(stack.names.transferWorkflowId(id));

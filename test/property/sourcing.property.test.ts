@@ -1,6 +1,12 @@
 import fc from 'fast-check';
-import { distanceKm, rankWarehouses, sourceLines } from '../../domain/stock/sourcing/rules';
-import type { ShipTo, SourcingStrategy } from '../../domain/stock/sourcing/types';
+import { EXACT_UP_TO, fewestPlaces } from '../../domain/stock/sourcing/fewest';
+import {
+  BALANCED_BEYOND_KM,
+  distanceKm,
+  rankWarehouses,
+  sourceLines,
+} from '../../domain/stock/sourcing/rules';
+import { SOURCING_STRATEGIES, type ShipTo, type SourcingStrategy } from '../../domain/stock/sourcing/types';
 import type { Warehouse } from '../../domain/catalog/types';
 
 const point = fc.record({
@@ -8,7 +14,7 @@ const point = fc.record({
   longitude: fc.double({ min: -180, max: 180, noNaN: true }),
 });
 const region = fc.constantFrom('eu-west', 'us-east');
-const strategy = fc.constantFrom<SourcingStrategy>('nearest', 'fewest_shipments', 'priority');
+const strategy = fc.constantFrom<SourcingStrategy>(...SOURCING_STRATEGIES);
 const shipTo: fc.Arbitrary<ShipTo | null> = fc.oneof(
   fc.constant(null),
   point,
@@ -16,9 +22,18 @@ const shipTo: fc.Arbitrary<ShipTo | null> = fc.oneof(
 );
 
 const warehouses = fc
-  .array(fc.record({ at: point, region, priority: fc.integer({ min: 1, max: 3 }), active: fc.boolean() }), {
-    maxLength: 6,
-  })
+  .array(
+    fc.record({
+      at: point,
+      region,
+      priority: fc.integer({ min: 1, max: 3 }),
+      active: fc.boolean(),
+      opening: fc.constant(false),
+    }),
+    {
+      maxLength: 6,
+    },
+  )
   .map((list) =>
     list.map(({ at, ...rest }, index): Warehouse => {
       const name = `W${index}`;
@@ -147,6 +162,101 @@ test('`fewest_shipments` never ships from more warehouses than there are units',
           ),
       );
       if (whole) expect(used).toBe(1);
+    }),
+  );
+});
+
+interface Cover {
+  wanted: number[];
+  has: number[][];
+  cost: number[];
+}
+
+const covers: fc.Arbitrary<Cover> = fc
+  .tuple(fc.integer({ min: 1, max: 4 }), fc.integer({ min: 0, max: 9 }))
+  .chain(([lines, places]) =>
+    fc.record({
+      wanted: fc.array(fc.integer({ min: 1, max: 12 }), { minLength: lines, maxLength: lines }),
+      has: fc.array(fc.array(fc.integer({ min: 0, max: 8 }), { minLength: lines, maxLength: lines }), {
+        minLength: places,
+        maxLength: places,
+      }),
+      cost: fc.array(fc.integer({ min: 0, max: 30 }), { minLength: places, maxLength: places }),
+    }),
+  );
+
+const total = (units: readonly number[]) => units.reduce((sum, each) => sum + each, 0);
+
+/** Whether these places have all that there is of what is wanted. */
+function isCover({ wanted, has }: Cover, places: readonly number[]): boolean {
+  return wanted.every((units, line) => {
+    const all = total(has.map((of) => of[line] ?? 0));
+    return total(places.map((place) => has[place]?.[line] ?? 0)) >= Math.min(units, all);
+  });
+}
+
+/** Every set of places, tried one by one. */
+function bruteForce(given: Cover): { count: number; cost: number } {
+  let best = { count: Infinity, cost: Infinity };
+  for (let set = 0; set < 2 ** given.has.length; set++) {
+    const places = given.has.flatMap((_, place) => ((set >> place) & 1 ? [place] : []));
+    const cost = total(places.map((place) => given.cost[place] ?? 0));
+    if (places.length > best.count || (places.length === best.count && cost >= best.cost)) continue;
+    if (isCover(given, places)) best = { count: places.length, cost };
+  }
+  return best;
+}
+
+test('the fewest places are those that trying every set finds, of the lowest cost', () => {
+  fc.assert(
+    fc.property(covers, (given) => {
+      const places = fewestPlaces(given);
+      expect(isCover(given, places)).toBe(true);
+      const cost = total(places.map((place) => given.cost[place] ?? 0));
+      expect({ count: places.length, cost }).toEqual(bruteForce(given));
+    }),
+    { numRuns: 2_000 },
+  );
+});
+
+test('more places than are tried still have everything, and none of them is of no use', () => {
+  const many = fc.record({
+    wanted: fc.constant<number[]>([40, 40]),
+    has: fc.array(fc.array(fc.integer({ min: 0, max: 6 }), { minLength: 2, maxLength: 2 }), {
+      minLength: EXACT_UP_TO + 8,
+      maxLength: EXACT_UP_TO + 8,
+    }),
+    cost: fc.constant(Array.from({ length: EXACT_UP_TO + 8 }, () => 1)),
+  });
+  fc.assert(
+    fc.property(many, (given) => {
+      const places = fewestPlaces(given);
+      expect(isCover(given, places)).toBe(true);
+      for (const place of places) expect(total(given.has[place] ?? [])).toBeGreaterThan(0);
+    }),
+  );
+});
+
+test('`balanced` takes from as few near warehouses as can be, and from a farther one only what these lack', () => {
+  fc.assert(
+    fc.property(cases, (given) => {
+      const ranked = rankWarehouses(given.warehouses, given.shipTo, 'balanced');
+      const { allocations } = plan({ ...given, strategy: 'balanced' });
+      const has = ({ warehouse }: (typeof ranked)[number]) =>
+        given.quantities.map((_, productId) => Math.max(0, unitsOf(given, productId, warehouse.id)));
+      const nearest = ranked.find((each) => total(has(each)) > 0);
+      const limit = (nearest?.distanceKm ?? 0) + BALANCED_BEYOND_KM;
+      // To a tenth, as the trace says it.
+      const near = ranked.filter((each) => (each.distanceKm ?? 0) <= Math.round(limit * 10) / 10);
+      const nearIds = new Set(near.map(({ warehouse }) => warehouse.id));
+      const used = new Set(allocations.map(({ warehouseId }) => warehouseId).filter((id) => nearIds.has(id)));
+      const cover = { wanted: given.quantities, has: near.map(has), cost: near.map(() => 0) };
+      expect(used.size).toBe(bruteForce(cover).count);
+      given.quantities.forEach((quantity, productId) => {
+        const fromNear = allocations.filter((a) => a.productId === productId && nearIds.has(a.warehouseId));
+        const ofNear = total(near.map((each) => has(each)[productId] ?? 0));
+        expect(total(fromNear.map((a) => a.quantity))).toBe(Math.min(quantity, ofNear));
+      });
     }),
   );
 });

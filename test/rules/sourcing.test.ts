@@ -16,6 +16,7 @@ function warehouse(id: number, code: string, rest: Partial<Warehouse> = {}): War
     address: '',
     priority: 100,
     active: true,
+    opening: false,
     ...place,
     ...rest,
   };
@@ -153,6 +154,46 @@ describe('splitting', () => {
       strategy: 'fewest_shipments',
     });
     expect(taken(plan)).toEqual(['1 AMS 2']);
+  });
+
+  test('`fewest_shipments` finds two where taking the largest first finds three', () => {
+    // {1,2,3,4}, {1,2,5}, {3,4,6} of six products.
+    const stock = Object.fromEntries(
+      [
+        [1, 2, 3, 4],
+        [1, 2, 5],
+        [3, 4, 6],
+      ].flatMap((products, index) => products.map((product) => [`${product}:${index + 1}`, 1])),
+    );
+    const lines = Object.fromEntries([1, 2, 3, 4, 5, 6].map((product) => [product, 1]));
+    const plan = source({ lines, stock, strategy: 'fewest_shipments' });
+    expect(new Set(plan.allocations.map(({ warehouseId }) => warehouseId))).toEqual(new Set([2, 3]));
+    expect(plan.missing.size).toBe(0);
+    expect(plan.decisions[0]?.why).toEqual({ shipments: 2, search: 'exact' });
+  });
+
+  test('`balanced` takes all from the second warehouse where the nearest has one unit of it', () => {
+    const stock = { '1:1': 1, '1:2': 10 };
+    expect(taken(source({ lines: { [LAMP]: 10 }, stock }))).toEqual(['1 AMS 1', '1 BER 9']);
+    const plan = source({ lines: { [LAMP]: 10 }, stock, strategy: 'balanced' });
+    expect(taken(plan)).toEqual(['1 BER 10']);
+    expect(plan.decisions[0]?.why).toMatchObject({ shipments: 1, search: 'exact' });
+    expect(plan.decisions[0]?.why?.withinKm).toBeCloseTo(
+      1_000 + (plan.decisions[0]?.candidates[1]?.distanceKm ?? 0),
+      0,
+    );
+  });
+
+  test('`balanced` does not send everything from far away to save a shipment', () => {
+    const stock = { '1:1': 1, '1:2': 8, '1:3': 10 };
+    expect(taken(source({ lines: { [LAMP]: 10 }, stock, strategy: 'balanced' }))).toEqual([
+      '1 AMS 1',
+      '1 BER 8',
+      '1 NYC 1',
+    ]);
+    expect(taken(source({ lines: { [LAMP]: 10 }, stock, strategy: 'fewest_shipments' }))).toEqual([
+      '1 NYC 10',
+    ]);
   });
 
   test('the decision names every warehouse that had some, its distance, and what was taken there', () => {

@@ -11,7 +11,7 @@ import {
 const OWNERSHIP: Ownership = {
   owners: {
     'platform/database': ['idempotency_keys', 'outbox'],
-    'domain/catalog': ['categories', 'products', 'warehouses'],
+    'domain/catalog': ['categories', 'products', 'warehouse_events', 'warehouses'],
     'domain/jobs': ['jobs'],
     'domain/stock/ledger': ['inventory_transactions', 'stock', 'stock_shortfalls'],
     'domain/stock': [

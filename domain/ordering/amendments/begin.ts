@@ -1,4 +1,5 @@
 import type { Transaction } from '../../../platform/database/database';
+import { readActive } from '../../catalog/warehouse-state';
 import { holdShipments, lockUnbooked } from '../../fulfilment/hold';
 import {
   amendOrder,
@@ -103,7 +104,8 @@ export async function begin(
           { orderId, lines: changes.additions, shipTo: amendment.shipTo ?? order.shipTo },
           candidates,
           levels,
-          context.strategy,
+          await readActive(tx),
+          order.sourcing ?? context.strategy,
         );
   if (plan && plan.outcome !== 'reserved') {
     const reclaimable = context.mayReclaim ? await reclaimableOf(tx, plan) : [];

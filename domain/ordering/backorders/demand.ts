@@ -32,18 +32,19 @@ export const backorderDemand: Demand<OrderEffects> = {
 async function allocateBackorders(
   tx: Transaction,
   freed: readonly Allocation[],
-  notShort: Promise<readonly Allocation[]>,
+  left: () => Promise<readonly Allocation[]>,
 ): Promise<OrderEffects | null> {
   const productIds = [...new Set(freed.map((allocation) => allocation.productId))].sort((a, b) => a - b);
-  const [queue, free] = await Promise.all([selectQueueForUpdate(tx, productIds, MAX_ALLOCATIONS), notShort]);
-  if (queue.length === 0 || free.length === 0) return null;
-  const { grants, left } = share(queue, free);
+  const queue = await selectQueueForUpdate(tx, productIds, MAX_ALLOCATIONS);
+  const free = queue.length === 0 ? [] : await left();
+  if (free.length === 0) return null;
+  const { grants, rest } = share(queue, free);
   await reduceWaiting(
     tx,
     [...grants].map(([row, allocations]) => ({ id: row.id, quantity: units(allocations) })),
   );
   const effects = await reserveForOrders(tx, grants);
-  if (queue.length === MAX_ALLOCATIONS) await reserveForLater(tx, productIds, left);
+  if (queue.length === MAX_ALLOCATIONS) await reserveForLater(tx, productIds, rest);
   return effects;
 }
 
@@ -66,7 +67,7 @@ function share(queue: readonly WaitingRow[], freed: readonly Allocation[]) {
       grants.set(row, [...(grants.get(row) ?? []), { productId, warehouseId, quantity }]);
     }
   }
-  return { grants, left: left.filter((source) => source.quantity > 0) };
+  return { grants, rest: left.filter((source) => source.quantity > 0) };
 }
 
 async function reserveForOrders(

@@ -1,6 +1,14 @@
 import type { Queryable } from '../../../platform/database/database';
 import { AppError } from '../../../platform/errors';
-import { selectAsOf, selectShort, selectStock, selectStockAsOf, type LocationRow } from './queries';
+import {
+  selectAsOf,
+  selectShort,
+  selectStock,
+  selectStockAsOf,
+  selectStockByState,
+  type LocationRow,
+  type StateRow,
+} from './queries';
 import { stockStatus } from '../ledger/rules';
 import type { Shortage } from '../sourcing/types';
 import type { StockStatus } from '../ledger/types';
@@ -34,8 +42,11 @@ export async function checkAvailability(
 
 export interface LocationView {
   warehouse: string;
+  /** Orders are placed from it. Of the past it is not known. */
+  open?: boolean;
   onHand: number;
   reserved: number;
+  /** What can be ordered: nothing of a closed warehouse. */
   available: number;
   /** Units of open transfers on their way here. */
   incoming: number;
@@ -63,6 +74,42 @@ export interface PastStockView extends StockView {
 export async function readStock(on: Queryable, sku: string): Promise<StockView | null> {
   const row = await selectStock(on, sku);
   return row ? stockViewOf(row.sku, row.locations.map(asLocationView), row.asOf) : null;
+}
+
+/** Units on hand by state: `onHand` is their sum and what is available. */
+export interface StockStates {
+  /** Reserved for good: paid, being paid, confirmed, or kept for backorders. */
+  committed: number;
+  /** Reserved by who has not paid or confirmed yet: it falls due. */
+  unpaid: number;
+  /** Not promised to anybody, and not for sale: on quality hold, or free in a closed warehouse. */
+  unavailable: number;
+}
+
+export interface StockByState extends StockView, StockStates {
+  locations: (LocationView & StockStates)[];
+}
+
+/** Stock of one product now, with the units of each state. Null: no such product. */
+export async function readStockByState(on: Queryable, sku: string): Promise<StockByState | null> {
+  const row = await selectStockByState(on, sku);
+  if (!row) return null;
+  const locations = row.locations.map(({ unpaid, quality, ...location }) => ({
+    ...asLocationView(location),
+    ...statesOf({ unpaid, quality, ...location }),
+  }));
+  const sums = { committed: 0, unpaid: 0, unavailable: 0 };
+  for (const location of locations) {
+    sums.committed += location.committed;
+    sums.unpaid += location.unpaid;
+    sums.unavailable += location.unavailable;
+  }
+  return { ...stockViewOf(row.sku, locations, row.asOf), ...sums, locations };
+}
+
+function statesOf({ onHand, reserved, available, unpaid, quality }: StateRow): StockStates {
+  const committed = reserved - unpaid - quality;
+  return { committed, unpaid, unavailable: onHand - available - committed - unpaid };
 }
 
 /**
@@ -106,6 +153,9 @@ export function stockViewOf(sku: string, locations: LocationView[], asOf: string
   return { sku, ...sums, locations, asOf };
 }
 
-function asLocationView({ lowStockThreshold, ...counters }: LocationRow): LocationView {
+function asLocationView({
+  lowStockThreshold,
+  ...counters
+}: Omit<LocationRow, 'open'> & { open?: boolean }): LocationView {
   return { ...counters, status: stockStatus(counters.available, lowStockThreshold) };
 }

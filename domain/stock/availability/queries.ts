@@ -52,6 +52,8 @@ export function selectShort(
 
 export interface LocationRow {
   warehouse: string;
+  /** Orders are placed from it. */
+  open: boolean;
   onHand: number;
   reserved: number;
   available: number;
@@ -72,11 +74,50 @@ export function selectStock(on: Queryable, sku: string): Promise<StockRow | unde
     on,
     'availability.of_sku',
     `select p.sku, ${utcMicros('clock_timestamp()')} as "asOf",
-       coalesce((select json_agg(json_build_object('warehouse', w.code, 'onHand', s.on_hand, 'reserved', s.reserved,
-           'available', s.available, 'lowStockThreshold', s.low_stock_threshold, 'incoming', coalesce(i.units, 0)) order by w.code)
+       coalesce((select json_agg(json_build_object('warehouse', w.code, 'open', w.active, 'onHand', s.on_hand,
+           'reserved', s.reserved, 'available', case when w.active then s.available else 0 end, 'lowStockThreshold', s.low_stock_threshold, 'incoming', coalesce(i.units, 0)) order by w.code)
          from stock s join warehouses w on w.id = s.warehouse_id
          left join (select target_id, sum(open) as units from transfers where product_id = p.id and status = 'in_transit'
                     group by target_id) i on i.target_id = s.warehouse_id
+         where s.product_id = p.id), '[]') as locations
+     from products p where p.sku = $1`,
+    [sku],
+  );
+}
+
+/** A location with what keeps its units from being ordered. */
+export interface StateRow extends LocationRow {
+  /** Units of reservations that nobody has paid for or confirmed: they fall due. */
+  unpaid: number;
+  /** Units on quality hold. */
+  quality: number;
+}
+
+/**
+ * The same with the units of each state. Reservations that may fall due are found by their partial index and not from the product's
+ * side, where one would read every line it ever had: it takes as long as there are such reservations.
+ */
+export function selectStockByState(
+  on: Queryable,
+  sku: string,
+): Promise<{ sku: string; asOf: string; locations: StateRow[] } | undefined> {
+  return maybeOne(
+    on,
+    'availability.by_state',
+    `select p.sku, ${utcMicros('clock_timestamp()')} as "asOf",
+       coalesce((select json_agg(json_build_object('warehouse', w.code, 'open', w.active, 'onHand', s.on_hand,
+           'reserved', s.reserved, 'available', case when w.active then s.available else 0 end,
+           'lowStockThreshold', s.low_stock_threshold, 'incoming', coalesce(i.units, 0),
+           'unpaid', coalesce(k.units, 0), 'quality', coalesce(q.units, 0)) order by w.code)
+         from stock s join warehouses w on w.id = s.warehouse_id
+         left join (select target_id, sum(open) as units from transfers where product_id = p.id and status = 'in_transit'
+                    group by target_id) i on i.target_id = s.warehouse_id
+         left join (select l.warehouse_id, sum(l.open_quantity) as units
+                    from reservations r join reservation_lines l on l.reservation_id = r.id
+                    where r.status = 'pending' and r.kind in ('order', 'hold') and l.product_id = p.id and l.open_quantity > 0
+                    group by l.warehouse_id) k on k.warehouse_id = s.warehouse_id
+         left join (select warehouse_id, sum(open) as units from quality_holds where product_id = p.id and open > 0
+                    group by warehouse_id) q on q.warehouse_id = s.warehouse_id
          where s.product_id = p.id), '[]') as locations
      from products p where p.sku = $1`,
     [sku],
@@ -92,6 +133,8 @@ export interface PackedStockRow {
   levels: string | null;
   /** `{{warehouse id, units on their way there}, ...}` */
   incoming: string | null;
+  /** `{warehouse id, ...}` of all warehouses that orders are not placed from */
+  closed: string | null;
 }
 
 /**
@@ -102,7 +145,8 @@ export function selectStockOfMany(on: Queryable, skus: readonly string[]): Promi
   return many<PackedStockRow>(
     on,
     'availability.of_skus',
-    `select p.sku, ${utcMicros('clock_timestamp()')} as "asOf", s.levels, t.incoming
+    `select p.sku, ${utcMicros('clock_timestamp()')} as "asOf", s.levels, t.incoming,
+       (select array_agg(id)::text from warehouses where not active) as closed
      from products p
      cross join lateral (
        select array_agg(array[warehouse_id, on_hand, reserved, low_stock_threshold])::text as levels
@@ -114,6 +158,10 @@ export function selectStockOfMany(on: Queryable, skus: readonly string[]): Promi
      where p.sku = any ($1::text[])`,
     [skus],
   );
+}
+
+export interface PastStockRow extends Omit<StockRow, 'locations'> {
+  locations: Omit<LocationRow, 'open'>[];
 }
 
 export interface AsOf {
@@ -151,8 +199,8 @@ const INCOMING_AS_OF = `
  * The counters as the ledger explains them at a point in time, with the thresholds of today. Of each location the ledger is read
  * from its last balance on (`keepBalances`): what the hottest product has in all, five million entries, took two seconds.
  */
-export function selectStockAsOf(on: Queryable, sku: string, asOf: string): Promise<StockRow | undefined> {
-  return maybeOne<StockRow>(
+export function selectStockAsOf(on: Queryable, sku: string, asOf: string): Promise<PastStockRow | undefined> {
+  return maybeOne<PastStockRow>(
     on,
     'availability.of_sku_as_of',
     `select p.sku, ${utcMicros('$2::timestamptz')} as "asOf",

@@ -22,6 +22,7 @@ const LEVEL_WIDTH = 4;
 export function stockJson(row: PackedStockRow, places: Places): string | null {
   const levels = unpack(row.levels);
   const incoming = unpackPairs(row.incoming);
+  const closed = new Set(unpack(row.closed));
   // By rank, the place in `levels` from 1 on; 0: nothing is there.
   const order = new Uint32Array(places.size);
   for (let at = 0; at < levels.length; at += LEVEL_WIDTH) {
@@ -35,10 +36,12 @@ export function stockJson(row: PackedStockRow, places: Places): string | null {
     if (at === 0) continue;
     const onHand = levels[at] ?? 0;
     const reserved = levels[at + 1] ?? 0;
-    const available = onHand - reserved;
+    const open = !closed.has(warehouseId);
+    const available = open ? onHand - reserved : 0;
     const status = stockStatus(available, levels[at + 2] ?? 0);
     locations.push({
       warehouse,
+      open,
       onHand,
       reserved,
       available,

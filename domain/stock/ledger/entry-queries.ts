@@ -176,6 +176,22 @@ export async function effectIsApplied(
   return row.applied;
 }
 
+/** Of these products the next that have units available at a warehouse, by id. Unlocked. */
+export function selectFreeAt(
+  on: Queryable,
+  productIds: readonly number[],
+  { warehouseId, after, limit }: { warehouseId: number; after: number; limit: number },
+): Promise<StockKey[]> {
+  return many<StockKey>(
+    on,
+    'ledger.free_at',
+    `select product_id as "productId", warehouse_id as "warehouseId" from stock
+     where warehouse_id = $2 and product_id = any ($1::int[]) and product_id > $3 and available > 0
+     order by product_id limit $4`,
+    [productIds, warehouseId, after, limit],
+  );
+}
+
 /** What these names mean; null: there is no such product, or location. */
 export function selectStockKey(
   on: Queryable,

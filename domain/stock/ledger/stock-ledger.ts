@@ -1,5 +1,6 @@
 import type { Database, Queryable, Transaction } from '../../../platform/database/database';
 import { AppError } from '../../../platform/errors';
+import { readServing } from '../../catalog/warehouse-state';
 import {
   effectIsApplied,
   insertCorrections,
@@ -7,6 +8,7 @@ import {
   insertLedger,
   insertStockRows,
   noteCorrections,
+  selectFreeAt,
   selectStockForUpdate,
   selectStockKey,
   selectUnlockedStockForUpdate,
@@ -47,13 +49,14 @@ export interface Demand<Effects> {
    * after it. Its first statement is sent together with those that free the units, and behind them.
    *
    * @param freed each stock row once; the transaction has their locks
-   * @param left what of it places are not short of themselves: known once the statements before have run
+   * @param left what of it may be given: not what its place is short of itself, nor what is at a place that is closed. Asked where
+   *   anybody waits
    * @returns what is still to be written, null where nobody took any
    */
   allocate(
     tx: Transaction,
     freed: readonly Allocation[],
-    left: Promise<readonly Allocation[]>,
+    left: () => Promise<readonly Allocation[]>,
   ): Promise<Effects | null>;
   /** Writes the rest. The last step of a transaction: nothing may be locked after it. */
   write(tx: Transaction, effects: Effects): Promise<void>;
@@ -90,6 +93,19 @@ export interface StockLedger<Effects = unknown> {
    *   be rolled back and done again with `makeRows`
    */
   postStaged(tx: Transaction, changes: StagedChanges): Promise<StagedPosting<Effects> | null>;
+  /**
+   * Gives what is free at a warehouse to those who wait for it. Locks the stock rows itself; a transaction of its own.
+   *
+   * @param batch the next products after `after`, at most `limit` of them
+   * @returns the last product that it looked at, null where there is none
+   */
+  serveWaiting(tx: Transaction, batch: FreeAtBatch): Promise<number | null>;
+}
+
+export interface FreeAtBatch {
+  warehouseId: number;
+  after: number;
+  limit: number;
 }
 
 export interface StagedPosting<Effects> extends StagedCounts {
@@ -145,7 +161,10 @@ export function createStockLedger<Effects>(demand: Demand<Effects>): StockLedger
   /** What the place is short of comes first, then what is blocked, then those who wait. */
   async function handOn(tx: Transaction, freed: readonly Allocation[]): Promise<HandedOn<Effects>> {
     const left = leftByBlocked(leftByShortfalls(tx, freed), takeBlocked(tx, freed));
-    const [notShort, effects] = await Promise.all([left, demand.allocate(tx, freed, left)]);
+    const [notShort, effects] = await Promise.all([
+      left,
+      demand.allocate(tx, freed, async () => atServingPlaces(tx, await left)),
+    ]);
     return { effects, wasShort: notShort !== freed };
   }
 
@@ -184,7 +203,25 @@ export function createStockLedger<Effects>(demand: Demand<Effects>): StockLedger
       const handedOn = added.length > 0 ? await handOn(tx, added) : NOTHING;
       return { ...counts, madeRows: made > 0, taken: taken(tx, handedOn) };
     },
+    async serveWaiting(tx, batch) {
+      const keys = await selectFreeAt(tx, await demand.products(tx), batch);
+      const freed = (await lockStock(tx, keys))
+        .filter(({ available }) => available > 0)
+        .map(({ productId, warehouseId, available: quantity }) => ({ productId, warehouseId, quantity }));
+      if (freed.length > 0) await taken(tx, await handOn(tx, freed))?.write();
+      return keys.at(-1)?.productId ?? null;
+    },
   };
+}
+
+/** Units at a place that is closed serve nobody until it opens. The caller has the stock rows' locks: closing waits for it. */
+async function atServingPlaces(
+  tx: Transaction,
+  units: readonly Allocation[],
+): Promise<readonly Allocation[]> {
+  if (units.length === 0) return units;
+  const serving = await readServing(tx, [...new Set(units.map(({ warehouseId }) => warehouseId))]);
+  return units.filter(({ warehouseId }) => serving.has(warehouseId));
 }
 
 /**

@@ -34,7 +34,10 @@ export function selectStockTotals(on: Queryable): Promise<StockTotals> {
     'metrics.stock_totals',
     `select (select count(*) from products) as products, (select count(*) from warehouses) as locations, s.*
      from (select count(*) as places, coalesce(sum(on_hand), 0)::bigint as "onHand",
-             coalesce(sum(reserved), 0)::bigint as reserved, coalesce(sum(available), 0)::bigint as available from stock) s`,
+             coalesce(sum(reserved), 0)::bigint as reserved,
+             -- What can be ordered: nothing of a closed warehouse.
+             coalesce(sum(available) filter (where warehouse_id <> all (array(select id from warehouses where not active))), 0)::bigint
+               as available from stock) s`,
   );
 }
 

@@ -1,5 +1,6 @@
 import type { Database, Transaction } from '../../../platform/database/database';
 import { AppError } from '../../../platform/errors';
+import { readActive } from '../../catalog/warehouse-state';
 import type { WarehouseDirectory } from '../../catalog/warehouses';
 import { effectIsApplied, lockStock, type StockAccess } from '../ledger/stock-ledger';
 import type { Allocation, LedgerEntry } from '../ledger/types';
@@ -60,6 +61,7 @@ export function createUnitsChanger(options: UnitsChangerOptions): UnitsChanger {
               { orderId: null, lines: more, shipTo: null, warehouse: location },
               candidates,
               levels,
+              await readActive(tx),
               options.strategy,
             );
       if (plan && plan.outcome !== 'reserved') {

@@ -18,11 +18,13 @@ export type MoreUnitsRequest = Pick<ReservationRequest, 'orderId' | 'lines' | 's
  * so a shortage is one.
  *
  * @param levels what the locked rows count
+ * @param open warehouses that orders are placed from
  */
 export function planMoreUnits(
   request: MoreUnitsRequest,
   candidates: Candidates,
   levels: readonly StockLevel[],
+  open: ReadonlySet<number>,
   strategy: SourcingStrategy,
 ): ReservationPlan {
   return planReservation(
@@ -35,9 +37,9 @@ export function planMoreUnits(
       status: 'pending',
     },
     candidates,
-    Availability.of(levels),
+    Availability.of(levels, open),
     strategy,
-    new RankingCache(candidates.warehouses, strategy),
+    new RankingCache(candidates.warehouses),
   );
 }
 

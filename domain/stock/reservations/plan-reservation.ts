@@ -13,6 +13,8 @@ export interface ReservationRequest {
   /** Each SKU once. */
   lines: readonly { sku: string; quantity: number }[];
   shipTo: ShipTo | null;
+  /** Absent: as the settings say. */
+  sourcing?: SourcingStrategy | undefined;
   /** `complete`: all or nothing; `partial`: what there is; `backorder`: what there is, and the rest waits. */
   mode: 'complete' | 'partial' | 'backorder';
   holdSeconds: number;
@@ -65,7 +67,7 @@ export interface Refusal {
   details?: Readonly<Record<string, unknown>>;
 }
 
-/** Products of a batch and the stock rows they have in active warehouses, as read without locks. */
+/** Products of a batch and the stock rows they have in open warehouses, as read without locks. */
 export class Candidates {
   readonly products = new Map<string, ProductSnapshot>();
   readonly stock = new Availability();
@@ -75,14 +77,11 @@ export class Candidates {
     rows: readonly CandidateRow[],
     readonly warehouses: readonly Warehouse[],
   ) {
-    const active = new Set(
-      warehouses.filter((warehouse) => warehouse.active).map((warehouse) => warehouse.id),
-    );
     for (const row of rows) {
       if (!row.active) continue;
       const { sku, productId, priceMinor, currency } = row;
       this.products.set(sku, { sku, productId, priceMinor, currency });
-      if (active.has(row.warehouseId)) this.stock.set(row, row.available);
+      if (row.isOpen) this.stock.set(row, row.available);
       if (row.expiresOn !== null) this.expiries.set(`${productId}:${row.warehouseId}`, row.expiresOn);
     }
   }
@@ -100,13 +99,13 @@ export class Candidates {
     return keys.filter((key) => places.has(key.warehouseId));
   }
 
-  /** Rows of a request that do not exist yet, in active warehouses. */
+  /** Rows of a request that do not exist yet. Also in closed warehouses: one may be opening. */
   missingRowsOf(request: ReservationRequest): StockKey[] {
-    const active = this.placesOf(request).filter((warehouse) => warehouse.active);
+    const places = this.placesOf(request);
     return request.lines.flatMap(({ sku }) => {
       const product = this.products.get(sku);
       if (!product) return [];
-      const keys = active.map((warehouse) => ({ productId: product.productId, warehouseId: warehouse.id }));
+      const keys = places.map((warehouse) => ({ productId: product.productId, warehouseId: warehouse.id }));
       return keys.filter((key) => !this.stock.has(key));
     });
   }
@@ -121,9 +120,10 @@ export class Candidates {
 export class Availability {
   private readonly units = new Map<number, Map<number, number>>();
 
-  static of(levels: readonly StockLevel[]): Availability {
+  /** @param open warehouses that orders are placed from; of the others nothing may be taken */
+  static of(levels: readonly StockLevel[], open: ReadonlySet<number>): Availability {
     const made = new Availability();
-    for (const level of levels) made.set(level, level.available);
+    for (const level of levels) made.set(level, open.has(level.warehouseId) ? level.available : 0);
     return made;
   }
 
@@ -156,9 +156,10 @@ export function planReservation<Request extends ReservationRequest>(
   request: Request,
   candidates: Candidates,
   available: Availability,
-  strategy: SourcingStrategy,
+  usual: SourcingStrategy,
   ranking: RankingCache,
 ): ReservationPlan<Request> {
+  const strategy = request.sourcing ?? usual;
   const products = new Map<string, ProductSnapshot>();
   for (const { sku } of request.lines) {
     const product = candidates.products.get(sku);
@@ -170,7 +171,7 @@ export function planReservation<Request extends ReservationRequest>(
     const product = products.get(sku);
     return product ? [{ sku, quantity, productId: product.productId }] : [];
   });
-  const everywhere = ranking.of(request.shipTo);
+  const everywhere = ranking.of(request.shipTo, strategy);
   const only = request.warehouse;
   const ranked = only ? everywhere.filter(({ warehouse }) => warehouse.code === only) : everywhere;
   // What was not locked was still looked at, and belongs to the reasons.
@@ -241,16 +242,14 @@ function withoutTaking(decision: SourcingDecision): SourcingDecision {
 export class RankingCache {
   private readonly made = new Map<string, RankedWarehouse[]>();
 
-  constructor(
-    private readonly warehouses: readonly Warehouse[],
-    private readonly strategy: SourcingStrategy,
-  ) {}
+  constructor(private readonly warehouses: readonly Warehouse[]) {}
 
-  of(shipTo: ShipTo | null): RankedWarehouse[] {
-    const key = JSON.stringify(shipTo);
+  of(shipTo: ShipTo | null, strategy: SourcingStrategy): RankedWarehouse[] {
+    // All but one rank alike.
+    const key = JSON.stringify([shipTo, strategy === 'priority']);
     const known = this.made.get(key);
     if (known) return known;
-    const ranked = rankWarehouses(this.warehouses, shipTo, this.strategy);
+    const ranked = rankWarehouses(this.warehouses, shipTo, strategy);
     this.made.set(key, ranked);
     return ranked;
   }

@@ -155,6 +155,8 @@ export interface CandidateRow extends StockKey {
   priceMinor: number;
   currency: string;
   active: boolean;
+  /** Orders are placed from the warehouse. */
+  isOpen: boolean;
   available: number;
   /** Of a product that is kept by lot: the soonest expiry of what may be sold there, YYYY-MM-DD. */
   expiresOn: string | null;
@@ -170,11 +172,12 @@ export function selectCandidates(on: Queryable, skus: readonly string[]): Promis
     'reservations.candidates',
     `select p.sku, p.id as "productId", p.price_minor as "priceMinor", p.currency, p.active,
             coalesce(s.warehouse_id, 0) as "warehouseId", coalesce(s.available, 0) as available,
+            coalesce(w.active, false) as "isOpen",
             case when p.lot_tracked then (
               select min(l.expires_on)::text from lots l
               where l.product_id = p.id and l.warehouse_id = s.warehouse_id and l.quantity > l.held
                 and l.expires_on >= (now() at time zone 'UTC')::date) end as "expiresOn"
-     from products p left join stock s on s.product_id = p.id
+     from products p left join stock s on s.product_id = p.id left join warehouses w on w.id = s.warehouse_id
      where p.sku = any (${listOf(1, 'text')})`,
     [skus],
   );

@@ -1,5 +1,6 @@
 import type { CommitEarly, Database, Transaction } from '../../../platform/database/database';
 import { isUniqueViolation } from '../../../platform/errors';
+import { readActive } from '../../catalog/warehouse-state';
 import type { WarehouseDirectory } from '../../catalog/warehouses';
 import { insertEmptyStock, lockStock, lockUnlockedStock, reserve } from '../ledger/stock-ledger';
 import type { StockKey } from '../ledger/types';
@@ -133,8 +134,9 @@ export function createReserver<Request extends ReservationRequest, Outcome>(
 
   /** Chooses, without locks, the rows each request needs, and splits the batch where a transaction would lock too many. */
   async function splitIntoChunks(requests: readonly Request[], mode: RoundMode): Promise<Chunk<Request>[]> {
-    const candidates = await readCandidates(options, requests);
-    const ranking = new RankingCache(candidates.warehouses, strategy);
+    const allWarehouses = mode.wide && requests.some((request) => request.mode === 'backorder');
+    const candidates = await readCandidates(options, requests, { allWarehouses });
+    const ranking = new RankingCache(candidates.warehouses);
     const chunks: Chunk<Request>[] = [];
     let current: Chunk<Request> = { requests: [], keys: [], candidates };
     for (const request of requests) {
@@ -170,20 +172,21 @@ export function createReserver<Request extends ReservationRequest, Outcome>(
     const absent = keys.filter((key) => !candidates.stock.has(key));
     if (absent.length > 0) await insertEmptyStock(tx, absent);
     // One round trip; the server runs them one after the other, so the second sees what was committed before the locks.
-    const [levels, outcomes, refusalOf] = await Promise.all([
+    const [levels, open, outcomes, refusalOf] = await Promise.all([
       lockStock(tx, keys),
+      readActive(tx),
       recorder.decided(tx, requests),
       mode.wide
         ? recorder.limit?.(tx, requests, (sku) => candidates.products.get(sku)?.productId)
         : undefined,
     ]);
-    const available = Availability.of(levels);
+    const available = Availability.of(levels, open);
     const undecided = requests.filter((request) => !outcomes.has(request.reservationId));
     const reclaimable = mode.mayReclaim
       ? await selectReclaimableProducts(tx, [...new Set(keys.map((key) => key.productId))])
       : new Set<number>();
 
-    const ranking = new RankingCache(candidates.warehouses, strategy);
+    const ranking = new RankingCache(candidates.warehouses);
     const plans: ReservationPlan<Request>[] = [];
     const putOff: Request[] = [];
     for (const request of undecided) {
@@ -215,7 +218,7 @@ export function createReserver<Request extends ReservationRequest, Outcome>(
     async busy(requests) {
       const candidates = await readCandidates(options, requests);
       const all = candidates.stock.keys();
-      const free = Availability.of([]);
+      const free = new Availability();
       for (const key of await db.transaction((tx) => lockUnlockedStock(tx, all))) free.set(key, 0);
       const busyProducts = new Set(all.filter((key) => !free.has(key)).map((key) => key.productId));
       const touchesBusy = (request: Request) =>

@@ -1,8 +1,11 @@
 import type { Allocation } from '../ledger/types';
 import type { ShipTo, SourcingDecision, SourcingStrategy } from './types';
 import type { Warehouse } from '../../catalog/types';
+import { EXACT_UP_TO, fewestPlaces } from './fewest';
 
 const EARTH_RADIUS_KM = 6371.0088;
+/** `balanced`: warehouses that are at most so much farther than the nearest that has any of it are as good as near. */
+export const BALANCED_BEYOND_KM = 1_000;
 
 /**
  * Great-circle distance in kilometres by the haversine formula on a sphere of the Earth's mean radius
@@ -89,14 +92,15 @@ export function sourceLines(input: {
   expiry?: (productId: number, warehouseId: number) => string | null;
 }): SourcingPlan {
   const { lines, strategy, available, seen = available, expiry = () => null } = input;
-  const ranked = strategy === 'fewest_shipments' ? byCoverage(input) : input.ranked;
+  const { order, why } = turnsOf(input);
   const allocations: Allocation[] = [];
   const missing = new Map<number, number>();
   const decisions: SourcingDecision[] = [];
   for (const { sku, productId, quantity } of lines) {
     let open = quantity;
     const decision: SourcingDecision = { sku, strategy, requested: quantity, candidates: [] };
-    const inTurn = firstExpiredFirst(ranked, strategy, (warehouseId) => expiry(productId, warehouseId));
+    if (why) decision.why = why;
+    const inTurn = firstExpiredFirst(order, strategy, (warehouseId) => expiry(productId, warehouseId));
     for (const { warehouse, distanceKm: distance } of inTurn) {
       const has = Math.max(0, available(productId, warehouse.id));
       const taken = Math.min(open, has);
@@ -127,7 +131,8 @@ function firstExpiredFirst(
   strategy: SourcingStrategy,
   expiryOf: (warehouseId: number) => string | null,
 ): readonly RankedWarehouse[] {
-  if (strategy === 'fewest_shipments' || ranked.every(({ warehouse }) => expiryOf(warehouse.id) === null)) {
+  const isBySet = strategy === 'fewest_shipments' || strategy === 'balanced';
+  if (isBySet || ranked.every(({ warehouse }) => expiryOf(warehouse.id) === null)) {
     return ranked;
   }
   return [...ranked].sort((a, b) => {
@@ -143,34 +148,54 @@ function firstExpiredFirst(
 /** Sorts after every day. */
 const NEVER = '~';
 
-/** Greedy set cover: next the warehouse that can take the most of what is still open; the ranking breaks ties. */
-function byCoverage(input: {
-  lines: readonly SourcingLine[];
-  ranked: readonly RankedWarehouse[];
-  available: (productId: number, warehouseId: number) => number;
-}): RankedWarehouse[] {
-  const open = new Map(input.lines.map((line) => [line.productId, line.quantity]));
-  const left = [...input.ranked];
-  const order: RankedWarehouse[] = [];
-  while (left.length > 0) {
-    let best = 0;
-    let bestUnits = -1;
-    left.forEach((candidate, index) => {
-      let units = 0;
-      for (const [productId, quantity] of open) {
-        units += Math.min(quantity, Math.max(0, input.available(productId, candidate.warehouse.id)));
-      }
-      if (units > bestUnits) [best, bestUnits] = [index, units];
-    });
-    for (const chosen of left.splice(best, 1)) {
-      order.push(chosen);
-      for (const [productId, quantity] of open) {
-        open.set(
-          productId,
-          quantity - Math.min(quantity, Math.max(0, input.available(productId, chosen.warehouse.id))),
-        );
-      }
-    }
-  }
-  return order;
+/** The order in which warehouses are asked, and how it was found where that is more than the ranking. */
+interface Turns {
+  order: readonly RankedWarehouse[];
+  why?: SourcingDecision['why'];
+}
+
+type TurnsInput = Pick<
+  Parameters<typeof sourceLines>[0],
+  'lines' | 'ranked' | 'strategy' | 'available' | 'seen'
+>;
+
+function turnsOf(input: TurnsInput): Turns {
+  const { ranked, strategy } = input;
+  if (strategy === 'fewest_shipments') return fewestFirst(input, ranked);
+  if (strategy !== 'balanced') return { order: ranked };
+  const nearest = ranked.find(({ warehouse }) => hasAny(input, input.available, warehouse.id));
+  if (!nearest) return { order: ranked };
+  const withinKm = Math.round(((nearest.distanceKm ?? 0) + BALANCED_BEYOND_KM) * 10) / 10;
+  const isNear = ({ distanceKm: km }: RankedWarehouse) => (km ?? 0) <= withinKm;
+  const { order, why } = fewestFirst(input, ranked.filter(isNear));
+  return {
+    order: [...order, ...ranked.filter((each) => !isNear(each))],
+    why: why && { ...why, withinKm },
+  };
+}
+
+/** First the fewest of these warehouses that have everything these have, in the order of the ranking; then the others. */
+function fewestFirst(input: TurnsInput, ranked: readonly RankedWarehouse[]): Turns {
+  const { lines, available, seen = available } = input;
+  const chosen = new Set(
+    fewestPlaces({
+      wanted: lines.map(({ quantity }) => quantity),
+      has: ranked.map(({ warehouse }) =>
+        lines.map(({ productId }) => Math.max(0, available(productId, warehouse.id))),
+      ),
+      cost: ranked.map(({ distanceKm: km }, place) => km ?? place),
+    }),
+  );
+  const candidates = ranked.filter(({ warehouse }) => hasAny(input, seen, warehouse.id)).length;
+  return {
+    order: [
+      ...ranked.filter((_, place) => chosen.has(place)),
+      ...ranked.filter((_, place) => !chosen.has(place)),
+    ],
+    why: { shipments: chosen.size, search: candidates <= EXACT_UP_TO ? 'exact' : 'greedy' },
+  };
+}
+
+function hasAny({ lines }: TurnsInput, of: TurnsInput['available'], warehouseId: number): boolean {
+  return lines.some(({ productId }) => of(productId, warehouseId) > 0);
 }

@@ -1,0 +1,81 @@
+import { closeWarehouse } from '../../domain/stock/places/close';
+import { openWarehouse } from '../../domain/stock/places/open';
+import { z } from 'zod';
+import { API_BASE } from '../http/paths';
+import { asNotFound } from '../http/problems';
+import { route, type Route } from '../http/route';
+import { warehouseCode } from '../schemas/common';
+import { stateChange, warehouseState } from '../schemas/stock';
+import type { ApiContext } from '../services/context';
+
+const TAG = 'Catalogue';
+const NO_WAREHOUSE = 'There is no such warehouse.';
+/** After it the answer is 202, and the same again goes on. Below what clients and proxies usually wait. */
+const WITHIN_MS = 10_000;
+
+const params = z.object({ code: warehouseCode });
+
+/** Closing and opening of warehouses. */
+export function warehouseStateRoutes(context: ApiContext): Route[] {
+  return [
+    route(
+      {
+        methods: ['post'],
+        path: `${API_BASE}/warehouses/{code}/close`,
+        tag: TAG,
+        summary: 'Close a warehouse',
+        description:
+          'After 200 nothing new is allocated there, and nothing of it counts as available. What is reserved there stays and ships; ' +
+          'transfers leave from it. Units that come free there serve nobody until it opens. Again, it changes nothing.',
+        bodyOptional: true,
+        params,
+        body: stateChange,
+        responses: {
+          200: { description: 'It is closed', schema: warehouseState },
+          202: {
+            description:
+              'It is closed for what begins from now on; what began before still runs. Call again to wait for it.',
+            schema: warehouseState,
+          },
+        },
+        problems: ['VALIDATION_FAILED'],
+      },
+      async ({ params: { code }, body, caller }) => {
+        const { state, settled } = await closeWarehouse(context.db, {
+          code,
+          actor: caller,
+          reason: body.reason ?? null,
+          withinMs: WITHIN_MS,
+        }).catch(asNotFound('UNKNOWN_LOCATION', NO_WAREHOUSE));
+        return { status: settled ? 200 : 202, body: state };
+      },
+    ),
+    route(
+      {
+        methods: ['post'],
+        path: `${API_BASE}/warehouses/{code}/open`,
+        tag: TAG,
+        summary: 'Open a warehouse',
+        description:
+          'First the queues of backorders are served from it, then orders are placed from it. Again, it changes nothing.',
+        bodyOptional: true,
+        params,
+        body: stateChange,
+        responses: {
+          200: { description: 'It is open, and who waited is served', schema: warehouseState },
+          202: { description: 'It is being opened, which goes on by itself', schema: warehouseState },
+        },
+        problems: ['VALIDATION_FAILED'],
+      },
+      async ({ params: { code }, body, caller }) => {
+        const { state, settled } = await openWarehouse(context, {
+          code,
+          actor: caller,
+          reason: body.reason ?? null,
+          withinMs: WITHIN_MS,
+        }).catch(asNotFound('UNKNOWN_LOCATION', NO_WAREHOUSE));
+        return { status: settled ? 200 : 202, body: state };
+      },
+    ),
+  ];
+}

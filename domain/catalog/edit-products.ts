@@ -1,0 +1,96 @@
+import type { Database, Transaction } from '../../platform/database/database';
+import { AppError } from '../../platform/errors';
+import { selectCategory } from './category-queries';
+import { refuseAlike, refuseUpdate } from './changes';
+import { lockName } from './name-lock-queries';
+import { insertProduct, selectAlike, updateProductActive, updateProductFields } from './product-queries';
+import { readProduct } from './products';
+import type { ProductFields, ProductView, Seen, Versioned } from './types';
+
+/**
+ * Adds a product.
+ *
+ * @param options.isRepeat an equal product that nobody has changed is the one that an earlier try made
+ * @throws AppError `DUPLICATE_NAME`, `UNKNOWN_CATEGORY`
+ */
+export function createProduct(
+  db: Database,
+  sku: string,
+  fields: ProductFields,
+  { isRepeat }: { isRepeat: boolean },
+): Promise<Versioned<ProductView>> {
+  return db.retrying(async (tx) => {
+    await lockName(tx, 'sku', sku);
+    const found = isRepeat ? await readProduct(tx, sku) : null;
+    if (found && found.version === 1 && isEqual(found, fields)) return found;
+    refuseAlike(
+      'product',
+      sku,
+      (await selectAlike(tx, sku)).map((row) => row.sku),
+    );
+    await insertProduct(tx, sku, fields, await categoryIdOf(tx, fields, null));
+    return existing(tx, sku);
+  });
+}
+
+/**
+ * Changes a product. Placed orders keep their prices and their currency.
+ *
+ * @throws AppError `NOT_FOUND`, `PRECONDITION_FAILED`, `UNKNOWN_CATEGORY`
+ */
+export function updateProduct(
+  db: Database,
+  sku: string,
+  fields: ProductFields,
+  seen: Seen,
+): Promise<Versioned<ProductView>> {
+  return db.retrying(async (tx) => {
+    const before = await readProduct(tx, sku);
+    const categoryId = await categoryIdOf(tx, fields, before?.category ?? null);
+    const updated = await updateProductFields(tx, sku, fields, categoryId, seen);
+    if (updated === 0) refuseUpdate('product', await readProduct(tx, sku), seen);
+    return existing(tx, sku);
+  });
+}
+
+/**
+ * Takes a product out of sale, or puts it on sale again. Its stock, and what is ordered of it, stay. Again, it changes nothing.
+ *
+ * @throws AppError `NOT_FOUND`
+ */
+export function setProductActive(
+  db: Database,
+  sku: string,
+  active: boolean,
+): Promise<Versioned<ProductView>> {
+  return db.retrying(async (tx) => {
+    await updateProductActive(tx, sku, active);
+    const product = await readProduct(tx, sku);
+    return product ?? refuseUpdate('product', product, null);
+  });
+}
+
+function isEqual(product: ProductView, fields: ProductFields): boolean {
+  const names = ['name', 'description', 'category', 'priceMinor', 'currency'] as const;
+  return names.every((name) => product[name] === fields[name]);
+}
+
+/** A category that is archived takes no further product; one that is in it may stay. */
+async function categoryIdOf(
+  tx: Transaction,
+  { category }: ProductFields,
+  before: string | null,
+): Promise<number | null> {
+  if (category === null) return null;
+  const found = await selectCategory(tx, category);
+  if (!found) throw new AppError('UNKNOWN_CATEGORY', `There is no category ${category}.`);
+  if (found.archived && category !== before)
+    throw new AppError('UNKNOWN_CATEGORY', `The category ${category} is archived.`);
+  return found.id;
+}
+
+async function existing(tx: Transaction, sku: string): Promise<Versioned<ProductView>> {
+  const product = await readProduct(tx, sku);
+  if (!product) throw new Error(`the product ${sku} is gone`);
+  return product;
+}

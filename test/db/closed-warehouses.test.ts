@@ -1,0 +1,258 @@
+import { Client } from 'pg';
+import { createWarehouseDirectory } from '../../domain/catalog/warehouses';
+import { createOrderAmender } from '../../domain/ordering/amendments/amend';
+import { readAmendment, requestAmend } from '../../domain/ordering/amendments/request';
+import { readStock } from '../../domain/stock/availability/availability';
+import { createStockReader } from '../../domain/stock/availability/stock-reader';
+import { closeWarehouse } from '../../domain/stock/places/close';
+import { finishOpenings, openWarehouse } from '../../domain/stock/places/open';
+import { waitForStockWriters } from '../../domain/stock/places/wait-for-writers';
+import { confirmReservation, releaseReservation } from '../../domain/stock/reservations/change-reservation';
+import { shipReservation } from '../../domain/stock/reservations/ship-reservation';
+import { newId } from '../../platform/ids';
+import { expectInvariants } from '../support/invariants';
+import { withStock } from '../support/stock';
+import { waitFor } from '../support/wait';
+import { openReservationShop, reservationOf, type ReservationShop } from './reservation-shop';
+import { levelsOf, openReserver, orderOf, receive, viewOf } from './support';
+import { transferSteps, type TransferSteps } from './transfer-steps';
+
+let shop: ReservationShop;
+let transfers: TransferSteps;
+
+beforeAll(async () => {
+  shop = await openReservationShop();
+  transfers = transferSteps(shop);
+});
+beforeEach(() => Promise.all(['AMS', 'BER', 'NYC'].map(open)));
+afterEach(() => expectInvariants(shop.db));
+afterAll(() => shop.close());
+
+const change = { actor: 'user:clerk', reason: 'flood', withinMs: 20_000 };
+const close = (code: string) => closeWarehouse(shop.db, { ...change, code });
+function open(code: string) {
+  return openWarehouse(withStock(shop.db), { ...change, code, reason: null });
+}
+const backorderOf = (sku: string, quantity: number) =>
+  orderOf({ [sku]: quantity }, { fulfilment: 'backorder' });
+
+/** Units of an order's items: `[reserved, waiting]`. */
+async function unitsOf(orderId: string): Promise<[number, number]> {
+  const [item] = (await viewOf(shop.db, orderId)).items;
+  return [item?.reservedQuantity ?? 0, item?.backorderedQuantity ?? 0];
+}
+
+describe('a closed warehouse', () => {
+  test('gives nothing to an order, a reservation or an addition, and shows nothing as available', async () => {
+    const sku = await shop.product({ AMS: 5 });
+    const before = orderOf({ [sku]: 1 });
+    await shop.place(before);
+    // As what another process has read of it a moment ago.
+    const directory = createWarehouseDirectory(shop.db);
+    await directory.all();
+    expect(await close('AMS')).toMatchObject({
+      settled: true,
+      state: { code: 'AMS', status: 'closed', actor: 'user:clerk', reason: 'flood' },
+    });
+    expect(await shop.place(orderOf({ [sku]: 1 }))).toMatchObject({
+      outcome: 'rejected',
+      shortages: [{ requested: 1, available: 0 }],
+    });
+    for (const warehouse of [null, 'AMS'])
+      expect(await shop.standalone.submit(reservationOf({ [sku]: 1 }, { warehouse }))).toMatchObject({
+        outcome: 'short',
+      });
+    const late = openReserver(shop.db, { warehouses: directory });
+    expect((await late.submit(orderOf({ [sku]: 1 }))).outcome).toBe('rejected');
+    await late.close();
+    const requestId = newId();
+    const more = { orderId: before.orderId, requestId, items: [{ sku, quantity: 2 }], shipTo: null };
+    await requestAmend(shop.db, more, 10);
+    await createOrderAmender({
+      db: shop.db,
+      warehouses: directory,
+      gateway: { amountProblem: () => null },
+      strategy: 'nearest',
+      attemptLimit: 10,
+    })(before.orderId);
+    expect(JSON.stringify(await readAmendment(shop.db, requestId))).toContain('OUT_OF_STOCK');
+
+    const shown = { onHand: 5, reserved: 1, available: 0 };
+    const location = { ...shown, warehouse: 'AMS', open: false, incoming: 0, status: 'out_of_stock' };
+    expect(await readStock(shop.db, sku)).toMatchObject({ ...shown, locations: [location] });
+    const reader = createStockReader({ db: shop.db, warehouses: directory });
+    expect(JSON.parse((await reader.readJson(sku)) ?? '')).toMatchObject({ ...shown, locations: [location] });
+  });
+
+  test('can be ordered from at once when it has opened, also by who knew it as closed', async () => {
+    const sku = await shop.product({ AMS: 2 });
+    await close('AMS');
+    const directory = createWarehouseDirectory(shop.db);
+    await directory.all();
+    const late = openReserver(shop.db, { warehouses: directory });
+    expect(await open('AMS')).toMatchObject({ settled: true, state: { status: 'open' } });
+    expect(await readStock(shop.db, sku)).toMatchObject({ available: 2 });
+    expect((await late.submit(orderOf({ [sku]: 2 }))).outcome).toBe('reserved');
+    await late.close();
+  });
+
+  test('keeps what is reserved there, which ships', async () => {
+    const sku = await shop.product({ AMS: 3 });
+    const id = await shop.reserve({ [sku]: 2 });
+    await close('AMS');
+    await confirmReservation(shop.db, id);
+    await shipReservation(withStock(shop.db), id);
+    expect(await levelsOf(shop.db, sku)).toEqual({ AMS: [1, 0] });
+  });
+
+  test('lets transfers leave, whose units serve who waits where they arrive', async () => {
+    const sku = await shop.product({ AMS: 3 });
+    await close('AMS');
+    const waiting = backorderOf(sku, 2);
+    await shop.place(waiting);
+    await transfers.receive(await transfers.start(sku, 3));
+    expect(await unitsOf(waiting.orderId)).toEqual([2, 0]);
+    expect(await levelsOf(shop.db, sku)).toEqual({ BER: [3, 2] });
+  });
+
+  test('serves nobody with what comes free there, by whatever way, until it opens: then the queue in its order', async () => {
+    const sku = await shop.product({ AMS: 1, BER: 2 });
+    const held = await shop.reserve({ [sku]: 1 });
+    const kept = await shop.reserve({ [sku]: 2 });
+    await close('AMS');
+    const [first, second] = [backorderOf(sku, 3), backorderOf(sku, 2)];
+    await shop.place(first);
+    await shop.place(second);
+    await releaseReservation(withStock(shop.db), held);
+    await receive(shop.db, sku, 'AMS', 1);
+    const transfer = await transfers.start(await shop.product({ BER: 1 }), 1, { from: 'BER', to: 'AMS' });
+    await transfers.receive(transfer);
+    expect(await unitsOf(first.orderId)).toEqual([0, 3]);
+    // Where it is open they are served as ever.
+    await releaseReservation(withStock(shop.db), kept);
+    expect(await unitsOf(first.orderId)).toEqual([2, 1]);
+    await open('AMS');
+    expect(await unitsOf(first.orderId)).toEqual([3, 0]);
+    expect(await unitsOf(second.orderId)).toEqual([1, 1]);
+  });
+
+  test('is closed and opened again with the same result, and one record of each', async () => {
+    await close('NYC');
+    const { state } = await close('NYC');
+    expect(
+      await openWarehouse(withStock(shop.db), { ...change, code: 'NYC', actor: 'other', reason: 'dry' }),
+    ).toMatchObject({
+      state: { status: 'open', actor: 'other', reason: 'dry' },
+    });
+    expect((await open('NYC')).state).toMatchObject({ actor: 'other' });
+    expect(state.status).toBe('closed');
+    const { rows } = await shop.db.pool.query<{ type: string }>(
+      `select e.type from warehouse_events e join warehouses w on w.id = e.warehouse_id where w.code = 'NYC' order by e.id`,
+    );
+    expect(rows.map(({ type }) => type)).toEqual(['closed', 'opened']);
+    await expect(close('NOPE')).rejects.toMatchObject({ code: 'UNKNOWN_LOCATION' });
+  });
+
+  test('whose opening was not finished is opened by the next that looks', async () => {
+    const skus = await Promise.all([1, 2, 3].map(() => shop.product({})));
+    await close('AMS');
+    const orders = skus.map((sku) => backorderOf(sku, 1));
+    for (const order of orders) await shop.place(order);
+    for (const sku of skus) await receive(shop.db, sku, 'AMS', 1);
+    const begun = await openWarehouse(withStock(shop.db), { ...change, code: 'AMS', withinMs: 0 });
+    expect(begun).toMatchObject({ settled: false, state: { status: 'opening' } });
+    expect((await shop.place(orderOf({ [await shop.product({ AMS: 1 })]: 1 }))).outcome).toBe('rejected');
+    expect(await finishOpenings(withStock(shop.db), 20_000)).toEqual(['AMS']);
+    for (const order of orders) expect(await unitsOf(order.orderId)).toEqual([1, 0]);
+    expect(await finishOpenings(withStock(shop.db), 20_000)).toEqual([]);
+  });
+});
+
+describe('closing beside what is under way', () => {
+  /** Another session that keeps a reservation from being written, until it is ended. */
+  async function blockReservation(reservationId: string): Promise<Client> {
+    const client = new Client({ connectionString: shop.url });
+    await client.connect();
+    await client.query('begin');
+    await client.query(
+      `insert into reservations (id, kind, status, expires_at) values ($1, 'hold', 'cancelled', clock_timestamp())`,
+      [reservationId],
+    );
+    return client;
+  }
+
+  const waitsForLock = () =>
+    waitFor(async () => {
+      const { rowCount } = await shop.db.pool.query(
+        `select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
+      );
+      return rowCount === 1;
+    });
+
+  test('answers after a reservation that saw it open is written, and nothing comes after the answer', async () => {
+    const sku = await shop.product({ AMS: 5 });
+    const request = reservationOf({ [sku]: 2 });
+    const blocker = await blockReservation(request.reservationId);
+    const ends: string[] = [];
+    const reserving = shop.standalone.submit(request).finally(() => ends.push('reserved'));
+    await waitsForLock();
+    const closing = close('AMS').finally(() => ends.push('closed'));
+    await waitFor(async () => {
+      const { rowCount } = await shop.db.pool.query(
+        `select 1 from warehouses where code = 'AMS' and not active`,
+      );
+      return rowCount === 1;
+    });
+    // More than enough for an answer that waits for nobody.
+    for (let n = 0; n < 20; n++) await readStock(shop.db, sku);
+    expect(ends).toEqual([]);
+    expect(await waitForStockWriters(shop.db, 0)).toBe(false);
+    await blocker.end();
+    expect((await reserving).outcome).toBe('reserved');
+    await closing;
+    expect(ends).toEqual(['reserved', 'closed']);
+    expect(await levelsOf(shop.db, sku)).toEqual({ AMS: [5, 2] });
+  });
+
+  test('refuses a reservation that had not locked its stock yet', async () => {
+    const sku = await shop.product({ AMS: 5 });
+    const blocker = new Client({ connectionString: shop.url });
+    await blocker.connect();
+    await blocker.query('begin');
+    await blocker.query(
+      'select 1 from stock where product_id = (select id from products where sku = $1) for no key update',
+      [sku],
+    );
+    const reserving = shop.standalone.submit(reservationOf({ [sku]: 2 }));
+    await waitsForLock();
+    const closing = close('AMS');
+    await waitFor(async () => {
+      const { rowCount } = await shop.db.pool.query(
+        `select 1 from warehouses where code = 'AMS' and not active`,
+      );
+      return rowCount === 1;
+    });
+    await blocker.end();
+    expect((await reserving).outcome).toBe('short');
+    await closing;
+  });
+
+  test('many reservations, receipts, closings and openings at once leave nothing allocated while it is closed', async () => {
+    const sku = await shop.product({ AMS: 40 });
+    const orders = Array.from({ length: 30 }, () => backorderOf(sku, 2));
+    const placing = Promise.all(orders.map((order) => shop.place(order)));
+    const reservedAt = async () => (await levelsOf(shop.db, sku)).AMS?.[1];
+    for (let round = 0; round < 5; round++) {
+      await close('AMS');
+      const atAnswer = await reservedAt();
+      await Promise.all([receive(shop.db, sku, 'AMS', 1), shop.place(orderOf({ [sku]: 1 }))]);
+      expect(await reservedAt()).toBe(atAnswer);
+      await open('AMS');
+    }
+    await placing;
+    for (const order of orders.slice(0, 20))
+      expect((await unitsOf(order.orderId))[0]).toBeGreaterThanOrEqual(0);
+    // No unit is free while anybody waits: the invariants say so.
+    expect(await reservedAt()).toBe(45);
+  });
+});
