@@ -3,6 +3,7 @@ import { abandonReservation } from '../../domain/ordering/cancel';
 import { settleChargeByHand, type ChargeByHand } from '../../domain/ordering/settle-charge-by-hand';
 import { claimRestingOrders } from '../../domain/ordering/reconcile';
 import { raiseAttention } from '../../domain/orders/attention';
+import type { CaptureMode } from '../../domain/orders/types';
 import { applyGatewayEvent } from '../../domain/payments/gateway-events';
 import type { ClosableGateway, PaymentGateway } from '../../domain/payments/gateway';
 import { createSandboxGateway } from '../../integrations/sandbox-gateway/gateway';
@@ -106,7 +107,10 @@ describe('a charge that a person settled as not made', () => {
   };
 
   /** The gateway has made the charge, if at all, and its response was lost. */
-  async function settled({ isMade = true, capture = 'now' as 'now' | 'on_shipment' } = {}) {
+  async function settled({
+    isMade = true,
+    capture = 'now',
+  }: { isMade?: boolean; capture?: CaptureMode } = {}) {
     const sku = await shop.product({ AMS: 1 });
     const order = orderOf({ [sku]: 1 }, { payment: PAYMENT, capture });
     const { orderId } = order;
