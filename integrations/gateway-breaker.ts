@@ -21,7 +21,10 @@ const OPEN_MS = 10_000;
 /** A gateway's own limit comes first: it says better what happened. */
 const LIMIT_GRACE_MS = 500;
 
-type Calls = Pick<ClosableGateway, 'prepare' | 'charge' | 'find' | 'abandon' | 'capture' | 'void' | 'refund' | 'findRefund'>;
+type Calls = Pick<
+  ClosableGateway,
+  'prepare' | 'charge' | 'find' | 'abandon' | 'capture' | 'void' | 'refund' | 'findRefund'
+>;
 /** What the breaker sees of any result. */
 type Result = { status: string; gatewayRef?: string | null } | null;
 

@@ -2,7 +2,7 @@
 -- Authorisations that the gateway has dropped, and refunds that it made although a person had settled them. It may be run again.
 
 alter table payments
-  -- When the gateway is looked up about an authorisation, which may be gone; null: nothing says so.
+  -- When the gateway is looked up about an authorisation, which may be gone, or a charge that a person settled as not made; null: not.
   add column if not exists look_due_at timestamptz,
   -- When the gateway said that nothing more of it can be captured.
   add column if not exists lost_at timestamptz;
@@ -19,3 +19,6 @@ set lock_timeout = 0;
 -- The reconciler: ended orders of which a refund is still looked up
 drop index concurrently if exists refunds_to_look_up;
 create index concurrently refunds_to_look_up on refunds (order_id) where look_due_at is not null;
+-- The same of a charge
+drop index concurrently if exists payments_to_look_up;
+create index concurrently payments_to_look_up on payments (order_id) where status = 'declined' and look_due_at is not null;

@@ -18,6 +18,7 @@ import { askVoid } from '../payments/void';
 import { abandonReservation } from './cancel';
 import { isLastParcel } from './capture';
 import { lookUpAuthorization } from './look-up-authorization';
+import { lookUpSettledCharge } from './look-up-settled-charge';
 import { recordChargeOutcome, type ChargeTerms } from './pay';
 import { existingProgress } from './progress';
 import type { GatewayAsk, OrderProgress } from './types';
@@ -76,7 +77,11 @@ async function askCharge(deps: AskDeps, request: AskRequest): Promise<void> {
     unknown: { firstSeconds: request.firstRetrySeconds, longestSeconds: LONGEST_RETRY_SECONDS },
     action: ACTION_TIMES,
   });
-  if (!claimed) return lookUpAuthorization(deps, paymentId, request);
+  if (!claimed) {
+    await lookUpAuthorization(deps, paymentId, request);
+    await lookUpSettledCharge(deps, paymentId, request);
+    return;
+  }
   const { outcome, why } = await callGateway(deps, request);
   if (outcome.status !== 'unknown')
     await recordChargeOutcome(db, { paymentId, outcome, carrier, actionSeconds, lapseMarginSeconds });

@@ -12,7 +12,12 @@ import {
 import type { AttentionKind } from '../orders/types';
 import type { OrderStatus } from '../orders/types';
 import { WAITS_FOR_CAPTURE, WAITS_FOR_MONEY } from '../payments/waits-sql';
-import { OPEN_CAPTURE_STATUSES, OPEN_REFUND_STATUSES, PAYMENT_STATUSES_IN_FLIGHT } from '../payments/types';
+import {
+  OPEN_CAPTURE_STATUSES,
+  OPEN_REFUND_STATUSES,
+  PAYMENT_STATUSES_IN_FLIGHT,
+  type PaymentStatus,
+} from '../payments/types';
 import { LIVE_RESERVATION_STATUSES } from '../stock/reservations/types';
 import { decidable } from './amendments/decidable-sql';
 import { beingAdded } from './being-added-sql';
@@ -54,12 +59,15 @@ export interface ProgressRow {
   attention: AttentionKind[];
 }
 
+/** Of these the charge may be looked up: whether an authorisation is kept, and whether one that was settled by hand was made. */
+const LOOKED_UP = ['authorized', 'declined'] as const satisfies readonly PaymentStatus[];
+
 const ASKS = `
   select 'charge' as kind, p.id, p.tries, p.next_try_at as due from payments p
   where p.order_id = o.id and p.status in ${literals(PAYMENT_STATUSES_IN_FLIGHT)}
   union all
   select 'charge', p.id, p.tries, p.look_due_at from payments p
-  where p.order_id = o.id and p.status = 'authorized' and p.look_due_at <= statement_timestamp()
+  where p.order_id = o.id and p.status in ${literals(LOOKED_UP)} and p.look_due_at <= statement_timestamp()
   union all
   select 'void', p.id, p.tries, p.next_try_at from payments p where p.order_id = o.id and p.status = 'void_planned'
   union all
@@ -72,9 +80,11 @@ const ASKS = `
   select 'refund', f.id, f.looks, f.look_due_at from refunds f
   where f.order_id = o.id and f.look_due_at <= statement_timestamp()`;
 
-/** Milliseconds until a refund that a person settled is looked up, of those that are not due yet. */
-const REFUND_LOOK_MS = `(select min(ceil(extract(epoch from f.look_due_at - clock_timestamp()) * 1000))::float8
-  from refunds f where f.order_id = o.id and f.look_due_at > statement_timestamp())`;
+/** Milliseconds until what a person settled, or an authorisation, is looked up, of those that are not due yet. */
+const LOOK_MS = `least((select min(ceil(extract(epoch from p.look_due_at - clock_timestamp()) * 1000))::float8
+  from payments p where p.order_id = o.id and p.status in ${literals(LOOKED_UP)} and p.look_due_at > statement_timestamp()),
+  (select min(ceil(extract(epoch from f.look_due_at - clock_timestamp()) * 1000))::float8
+  from refunds f where f.order_id = o.id and f.look_due_at > statement_timestamp()))`;
 
 /** The money of the authorised payment \`p\` is to be taken or voided, and that is not planned: see \`settleAuthorizations\`. */
 const MAY_CAPTURE = `
@@ -128,16 +138,14 @@ export function selectProgress(on: Queryable, orderIds: readonly string[]): Prom
                (select id, state, code from order_amendments where order_id = o.id and state <> 'open'
                 order by created_at desc limit ${LATEST_AMENDMENTS})) a), '[]') as amendments,
        exists (select from order_amendments a where a.order_id = o.id and ${decidable('a')}) as "mayAmend",
-       a.may_capture as "mayCapture", a.lapse_ms as "lapseMsLeft", least(a.look_ms, ${REFUND_LOOK_MS}) as "lookMsLeft",
+       a.may_capture as "mayCapture", a.lapse_ms as "lapseMsLeft", ${LOOK_MS} as "lookMsLeft",
        coalesce((select array_agg(distinct t.details->>'reason') from alerts t
          where t.order_id = o.id and t.status <> 'resolved'), '{}') as attention
      from orders o
      left join lateral (select sum(waiting)::bigint as units from backorders where order_id = o.id) b on true
      cross join lateral (
        select coalesce(bool_or(${MAY_CAPTURE}), false) as may_capture,
-         min(ceil(extract(epoch from p.capture_due_at - clock_timestamp()) * 1000))::float8 as lapse_ms,
-         min(ceil(extract(epoch from p.look_due_at - clock_timestamp()) * 1000))
-           filter (where p.look_due_at > statement_timestamp())::float8 as look_ms
+         min(ceil(extract(epoch from p.capture_due_at - clock_timestamp()) * 1000))::float8 as lapse_ms
        from payments p where p.order_id = o.id and p.status = 'authorized') a
      cross join lateral (
        select coalesce(json_object_agg(status, count), '{}') as counts, coalesce(sum(stoppable), 0)::int as stoppable,

@@ -4,7 +4,9 @@ import { AppError } from '../../platform/errors';
 import { appendEvents } from '../orders/events';
 import { paymentNotFound } from '../payments/errors';
 import { lockOrderPayments, readPayment, readPaymentView } from '../payments/payments';
-import { isInFlight } from '../payments/rules';
+import { lookUpLater } from '../payments/charge';
+import { isInFlight, NOT_CAPTURED } from '../payments/rules';
+import { LOOK_TIMES } from '../payments/within-limit';
 import type { FinalOutcome } from '../payments/payments';
 import { settleVoidByHand } from '../payments/void';
 import type { PaymentRow } from '../payments/types';
@@ -22,13 +24,10 @@ export interface ChargeByHand {
   actor: string;
 }
 
-/** Decline code of a charge of which a person found out that it was not made. */
-const NOT_CAPTURED = 'settled_by_hand';
-
 /**
  * Records what became of a charge of which the gateway does not say it, once its reservation is given up, or that nothing is held any
- * more of an authorisation that the gateway does not void: it is asked no more. What was captured of a charge goes back. The same again
- * changes nothing.
+ * more of an authorisation that the gateway does not void: it is asked no more. What was captured of a charge goes back. One that was not
+ * made is looked up a few times afterwards. The same again changes nothing.
  *
  * @throws `PAYMENT_NOT_FOUND`; `PAYMENT_DECIDED`: it has another outcome; `PAYMENT_HOLDS_STOCK`: its reservation still waits for it;
  * `REFERENCE_REQUIRED`: a captured charge can only be given back with the gateway's id
@@ -59,7 +58,10 @@ export async function settleChargeByHand(db: Database, request: ChargeByHand): P
       );
     }
     if (isHeld) await settleVoidByHand(tx, { paymentId, actor });
-    else await settleUnwanted(tx, payment, found(outcome, reference ?? payment.gatewayRef));
+    else {
+      await settleUnwanted(tx, payment, found(outcome, reference ?? payment.gatewayRef));
+      if (outcome === 'not_captured') await lookUpLater(tx, paymentId, LOOK_TIMES.firstSeconds);
+    }
     await enqueue(tx, [{ topic: 'order.wake', key: orderId }]);
     await appendEvents(tx, [
       { orderId, type: 'payment_settled_by_hand', data: { paymentId, outcome, reference, reason, actor } },

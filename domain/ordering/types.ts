@@ -76,7 +76,7 @@ export interface OrderProgress {
   /** Milliseconds until something is to be done about an authorisation before the gateway drops it; null: nothing is. */
   lapseMsLeft?: number | null;
   /**
-   * Milliseconds until an authorisation, or a refund that a person settled, is to be looked up at the gateway; null: none will be. One that
+   * Milliseconds until an authorisation, or what a person settled, is to be looked up at the gateway; null: none will be. One that
    * is due already is among the asks.
    * Absent, of a history from before: null.
    */

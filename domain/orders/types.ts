@@ -162,7 +162,7 @@ export const ATTENTION = {
     next: 'The gateway has not taken this money yet. It is tried again by itself, and the authorisation lapses at captureBefore of the payment. Look at the gateway before you take the money in another way: POST /captures/{id}/resolve records that, and Holdfast does not ask about it any more.',
   },
   captured_twice: {
-    next: 'The gateway took this money after a person had recorded what was done instead. See whether the customer paid twice. What is found when the rest of the authorisation is voided goes back by itself: look at the refunds of the payment first, else give it back at the gateway. Then end this with POST /inventory/alerts/{id}/resolve.',
+    next: 'The gateway took this money although a person had recorded what was done instead, or that the charge was not made. See whether the customer paid twice. What is found when the rest of the authorisation is voided goes back by itself: look at the refunds of the payment first, else give it back at the gateway. Then end this with POST /inventory/alerts/{id}/resolve.',
     byHand: true,
   },
   void_delayed: {

@@ -7,7 +7,9 @@ import { ABANDONED, isInFlight } from './rules';
 import type { ChargeOutcome, ChargeRequest, GatewayNamed, PaymentGateway } from './gateway';
 
 export {
+  claimChargeLook,
   claimLook,
+  updateChargeLookFirst as lookUpLater,
   updateHeld as keepAuthorization,
   updateLookDone as endLook,
   updateLookError as recordLookError,

@@ -1,5 +1,6 @@
 import { execute, maybeOne, one, type Queryable, type Transaction } from '../../platform/database/database';
 import { literals } from '../../platform/database/literals';
+import { NOT_CAPTURED } from './rules';
 import { OPEN_CAPTURE_STATUSES, OPEN_REFUND_STATUSES, PAYMENT_STATUSES_IN_FLIGHT } from './types';
 
 export interface ToldPayment {
@@ -41,7 +42,8 @@ export async function insertGatewayEvent(
 }
 
 /**
- * The gateway is to be asked about a charge now: also about its captures and its void. False: none of them is open.
+ * The gateway is to be asked about a charge now: also about its captures and its void, and about one that a person settled as not made. False:
+ * none of them is open.
  *
  * @param hasEnded it is to be looked up as well whether an authorisation is still kept
  */
@@ -55,10 +57,11 @@ export async function updateChargeDue(
     'payments.charge_due',
     `with charge as (
        update payments
-       set next_try_at = null, look_due_at = case when status = 'authorized' then clock_timestamp() end,
+       set next_try_at = null, look_due_at = case when status in ('authorized', 'declined') then clock_timestamp() end,
            tries = case when status = 'authorized' then 0 else tries end
        where id = $1 and (status in ${literals([...PAYMENT_STATUSES_IN_FLIGHT, 'void_planned'])}
-                          or $2::boolean and status = 'authorized' and lost_at is null)
+                          or $2::boolean and status = 'authorized' and lost_at is null
+                          or status = 'declined' and decline_code = $3)
        returning id
      ), captured as (
        update captures set next_try_at = null
@@ -67,7 +70,7 @@ export async function updateChargeDue(
        returning id
      )
      select ((select count(*) from charge) + (select count(*) from captured))::int as count`,
-    [paymentId, hasEnded],
+    [paymentId, hasEnded, NOT_CAPTURED],
   );
   return changed.count > 0;
 }

@@ -1,6 +1,7 @@
 import { execute, maybeOne, type Queryable, type Transaction } from '../../platform/database/database';
 import { nextTry, type RetryTimes } from '../../platform/database/retry-times';
 import { capturedAs } from './captured-as-sql';
+import { NOT_CAPTURED } from './rules';
 import { REFUND_COLUMNS, type RefundRow } from './refund-queries';
 import { AUTHORIZED_PAYMENT_STATUSES } from './types';
 import { literals } from '../../platform/database/literals';
@@ -126,7 +127,7 @@ export function claimRefundLook(
     'payments.claim_refund_look',
     `update refunds r
      set looks = r.looks + 1,
-         look_due_at = clock_timestamp() + make_interval(secs => least($3::float8, $2::float8 * 10 ^ least(r.looks + 1, 9)))
+         look_due_at = ${laterLook('r.looks', '$2', '$3')}
      from payments p
      where r.id = $1 and p.id = r.payment_id and r.status = 'settled_by_hand' and r.look_due_at <= clock_timestamp()
      returning ${REFUND_COLUMNS}, r.looks`,
@@ -161,4 +162,36 @@ export function updateRefundFound(tx: Transaction, refundId: string, gatewayRef:
      from found where p.id = found.payment_id`,
     [refundId, gatewayRef],
   );
+}
+
+/** A charge that the gateway was asked for and that a person has settled as not made is looked up after so many seconds. */
+export function updateChargeLookFirst(tx: Transaction, paymentId: string, seconds: number): Promise<number> {
+  return execute(
+    tx,
+    'payments.charge_look_first',
+    `update payments set tries = 0, look_due_at = clock_timestamp() + make_interval(secs => $2)
+     where id = $1 and status = 'declined' and first_asked_at is not null`,
+    [paymentId, seconds],
+  );
+}
+
+/** As of a refund that a person has settled, of a charge that was settled as not made. */
+export function claimChargeLook(
+  on: Queryable,
+  paymentId: string,
+  { firstSeconds, longestSeconds }: RetryTimes,
+): Promise<(ClaimedLook & { looks: number }) | undefined> {
+  return maybeOne(
+    on,
+    'payments.claim_charge_look',
+    `update payments p set tries = p.tries + 1, look_due_at = ${laterLook('p.tries', '$2', '$3')}
+     where p.id = $1 and p.status = 'declined' and p.decline_code = $4 and p.look_due_at <= clock_timestamp()
+     returning p.id as "paymentId", p.order_id as "orderId", p.tries as looks`,
+    [paymentId, firstSeconds, longestSeconds, NOT_CAPTURED],
+  );
+}
+
+/** SQL of when the next look is due: ten times as long after this one as this one was. */
+function laterLook(looks: string, firstSeconds: string, longestSeconds: string): string {
+  return `clock_timestamp() + make_interval(secs => least(${longestSeconds}::float8, ${firstSeconds}::float8 * 10 ^ least(${looks} + 1, 9)))`;
 }

@@ -121,7 +121,7 @@ export function updateAuthorized(tx: Transaction, payment: NewAuthorization): Pr
      set status = $2, gateway_ref = coalesce($3, gateway_ref), multicapture = $4, capture_before = $5,
          capture_due_at = $5::timestamptz
            - least(make_interval(secs => $6), greatest(($5::timestamptz - clock_timestamp()) / 2, interval '0')),
-         look_due_at = $5,
+         look_due_at = $5, decline_code = null,
          tries = 0, next_try_at = null, last_error = null, next_action = null, return_url = null, updated_at = clock_timestamp()
      where id = $1`,
     [

@@ -4,13 +4,7 @@ import { claimRefundLook, updateRefundLookDone, type ClaimedRefundLook } from '.
 import { recordMadeAfterSettlement } from './made-after-settlement';
 import { asRequest, type RefundDeps } from './refund';
 import { selectRefundForUpdate } from './refund-queries';
-import { askOnce, type CallLimits } from './within-limit';
-
-/** Since a person settled it, until it is looked up for the first time. */
-export const FIRST_LOOK_SECONDS = 60;
-/** Then after ten times as long, up to a day: five looks are two days. */
-const TIMES = { firstSeconds: FIRST_LOOK_SECONDS, longestSeconds: 86_400 };
-const LOOKS = 5;
+import { askOnce, LOOK_TIMES, LOOKS, type CallLimits } from './within-limit';
 
 /**
  * Looks up once at the gateway whether a refund that a person has settled was made all the same: the response to an earlier try may have
@@ -20,7 +14,7 @@ const LOOKS = 5;
  */
 export async function lookUpRefund(deps: RefundDeps, refundId: string, limits: CallLimits): Promise<void> {
   const { db } = deps;
-  const claimed = await claimRefundLook(db, refundId, TIMES);
+  const claimed = await claimRefundLook(db, refundId, LOOK_TIMES);
   if (!claimed) return;
   const found = await askOnce(find(deps, claimed), limits);
   if (found) await db.retrying((tx) => record(tx, claimed, found));

@@ -8,7 +8,6 @@ import { wasAskedRecently } from './asked-recently';
 import { refundNotFound, unknownPaymentOfOrder } from './errors';
 import { updateRefundLookFirst } from './look-up-queries';
 import { readPayment } from './payments';
-import { FIRST_LOOK_SECONDS } from './refund-look-up';
 import { selectToldRefund } from './gateway-event-queries';
 import { attentionOn, isOutOfReach, lockRefundable, planRefunds } from './refund';
 import {
@@ -22,6 +21,7 @@ import {
 } from './refund-queries';
 import type { RefundablePayment, RefundSettlement } from './types';
 import type { RefundView } from './view-types';
+import { LOOK_TIMES } from './within-limit';
 
 /** At most so many refunds of one order that people asked for are open: each is a call to the gateway, and work for the saga. */
 const MAX_OPEN = 20;
@@ -175,7 +175,7 @@ async function writeSettlement(
     settledBy: actor,
   });
   await resolveAttention(tx, attentionOn(refundId));
-  await updateRefundLookFirst(tx, refundId, FIRST_LOOK_SECONDS);
+  await updateRefundLookFirst(tx, refundId, LOOK_TIMES.firstSeconds);
   // The refund that was made at the gateway instead is known now.
   const ended =
     reference === null

@@ -11,6 +11,9 @@ import {
 /** Decline code of a charge that was given up before the gateway had made it. */
 export const ABANDONED = 'abandoned';
 
+/** Decline code of a charge of which a person found out that it was not made. */
+export const NOT_CAPTURED = 'settled_by_hand';
+
 /** True while the gateway has no final outcome. */
 export function isInFlight({ status }: { status: PaymentStatus }): boolean {
   return (PAYMENT_STATUSES_IN_FLIGHT as readonly PaymentStatus[]).includes(status);

@@ -27,6 +27,11 @@ export const ASK_TIMES = { firstSeconds: 0.5, longestSeconds: 3_600 };
 /** After so many tries a person is told: by then it has failed for about half a minute. */
 export const DELAYED_AFTER_TRIES = 6;
 
+/** What a person settled is looked up a minute later for the first time, then after ten times as long each time, up to a day. */
+export const LOOK_TIMES = { firstSeconds: 60, longestSeconds: 86_400 };
+/** So often: in two days. */
+export const LOOKS = 5;
+
 /**
  * What came of a call of the gateway, or that it has no outcome since it takes longer than the attempt may. Null: the attempt was a
  * brief one, of which that is not recorded.
