@@ -150,7 +150,7 @@ export function transferRoutes(context: ApiContext): Route[] {
           call,
           `POST /transfers/${params.id}/receive`,
           async (receiptId) => {
-            const { serials, lots, lostSerials, lostLots, ...rest } = body ?? {};
+            const { serials, lots, lostSerials, lostLots, ...rest } = body;
             const receipt = {
               ...rest,
               named: { serials, lots },

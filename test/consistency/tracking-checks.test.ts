@@ -43,8 +43,8 @@ const DEFECTS: Record<string, Defect> = {
     subject: (sku) => `${sku}@AMS`,
     details: { onHand: 4, serials: 5 },
     plant: [
-      `insert into serials (product_id, serial, warehouse_id, status)
-       select product_id, 'S5', warehouse_id, 'in_stock' from serials where serial = 'S1'`,
+      `insert into serials (product_id, serial, serial_key, warehouse_id, status)
+       select product_id, 'S5', code_key('S5'), warehouse_id, 'in_stock' from serials where serial = 'S1'`,
     ],
   },
   'a quality hold whose reservation ended': {

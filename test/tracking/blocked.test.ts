@@ -191,6 +191,31 @@ describe('a lot that has expired', () => {
     ).rejects.toMatchObject({ code: 'LOT_BLOCKED' });
   });
 
+  test('in a packed parcel keeps it from being booked, and the parcel is made anew', async () => {
+    const sku = await lotted();
+    const code = newId();
+    await deliver(shop.db, [
+      { sku, quantity: 2, lot: lot(code, 1) },
+      { sku, quantity: 2, lot: lot('FRESH', 90) },
+    ]);
+    const orderId = await paid(sku, 2);
+    const [parcel] = (await viewOf(shop.db, orderId)).shipments;
+    const items = [{ sku, lots: [{ code, quantity: 2 }] }];
+    await nameParcelUnits(shop.db, { shipmentId: parcel!.id, items });
+    await expire(code);
+    const claimed = async () =>
+      (await claimShipments(shop.db, { carrier: CARRIER, limit: 100, leaseSeconds: 9 }))
+        .filter((one) => one.orderId === orderId)
+        .map(({ shipmentId }) => shipmentId);
+    expect(await claimed()).toEqual([]);
+    await holdBlockedLots(shop.db);
+    await settleAllPromised(shop.db);
+    await carryOut(orderId);
+    expect(await parcelsOf(orderId)).toEqual(['AMS pending 2']);
+    expect(await claimed()).not.toContain(parcel!.id);
+    expect((await viewOf(shop.db, orderId)).items[0]).toMatchObject({ cancelledQuantity: 0 });
+  });
+
   test('soon raises an alert while it is on sale, and only then', async () => {
     const sku = await lotted();
     const code = newId();
@@ -376,4 +401,38 @@ test('a recalled, booked lot that is picked up among a hundred updates is booked
   expect((await listQualityHolds(shop.db, { sku, limit: 1, offset: 0 })).items).toMatchObject([
     { quantity: 3, open: 1, gone: 2, awaited: 0 },
   ]);
+});
+
+test('holds, parcels, orders, deliveries and releases at once sell no blocked unit and lose none', async () => {
+  for (let round = 0; round < 4; round++) {
+    const sku = await lotted();
+    await deliver(shop.db, [
+      { sku, quantity: 12, lot: lot('BAD', 10) },
+      { sku, quantity: 12, lot: lot('GOOD', 20) },
+    ]);
+    const orders = await Promise.all(Array.from({ length: 5 }, () => paid(sku, 3)));
+    await Promise.all(orders.slice(0, 3).map(book));
+    const parcels = await Promise.all(
+      orders.map(async (id) => (await viewOf(shop.db, id)).shipments[0]?.id ?? ''),
+    );
+    const outcomes = await Promise.allSettled([
+      recallLot(withStock(shop.db), { sku, lot: 'BAD', reason: 'x', actor: 't', recalled: true }),
+      hold(sku, 'GOOD', 2),
+      ...parcels.slice(0, 2).map((id) => pickUp(id)),
+      settle(sku),
+      ...Array.from({ length: 4 }, () => shop.place(orderOf({ [sku]: 2 }))),
+      deliver(shop.db, [{ sku, quantity: 2, lot: lot('BAD', 10) }]),
+      deliver(shop.db, [{ sku, quantity: 2, lot: lot('BAD', 10) }], 'BER'),
+    ]);
+    expect(outcomes.filter(({ status }) => status === 'rejected')).toEqual([]);
+    for (let again = 0; again < 3; again++) {
+      await settle(sku);
+      for (const orderId of orders) await carryOut(orderId);
+    }
+    const bad = (await selectLots(shop.db, sku, null)).filter(({ code }) => code === 'BAD');
+    expect(bad.map(({ quantity, held }) => quantity - held)).toEqual(bad.map(() => 0));
+    const holds = await listQualityHolds(shop.db, { sku, status: 'open', limit: 50, offset: 0 });
+    expect(holds.items.map(({ awaited }) => awaited)).toEqual(holds.items.map(() => 0));
+    await expectInvariants(shop.db);
+  }
 });

@@ -29,7 +29,7 @@ test('a worker that starts makes every schedule', async () => {
     'reconcile-jobs': { ...hourly, type: 'reconcile', args: [{ subject: 'jobs' }] },
     'reconcile-returns': { ...hourly, type: 'reconcile', args: [{ subject: 'returns' }] },
     'reconcile-standing': { ...hourly, type: 'reconcile', args: [{ subject: 'standing' }] },
-    'stock-upkeep': { ...hourly, type: 'stockUpkeep', catchupWindow: 3_600_000 },
+    'stock-upkeep': { intervals: [600_000], type: 'stockUpkeep', catchupWindow: 3_600_000 },
     'seal-ledger': { ...daily, type: 'ledgerSeal' },
     'verify-consistency': { ...daily, type: 'scheduledConsistency' },
     'ledger-partitions': { times: ['3:17'], type: 'ledgerMaintenance', catchupWindow: 2 * 86_400_000 },
