@@ -107,7 +107,7 @@ interface ReadSoFar {
 
 /**
  * Rows in PostgreSQL's text format of COPY, gathered into chunks. Two buffers take turns: a chunk is to be done with when the one
- * after the next is asked for. New buffers for each chunk were left to the garbage collector for so long that they took 80 MB.
+ * after the next is asked for. New buffers for each chunk would stay until the next full garbage collection.
  */
 async function* chunksOf(
   feedId: number,
