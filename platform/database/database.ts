@@ -50,7 +50,7 @@ export interface Database extends Queryable {
   transaction<T>(work: (tx: Transaction, commitEarly: CommitEarly) => Promise<T>): Promise<T>;
   /** `transaction`, again on serialisation failure, deadlock, lock timeout or lost connection, a few times. */
   retrying<T>(work: (tx: Transaction) => Promise<T>, limits?: RetryLimits): Promise<T>;
-  /** One transaction outside the pool and without a statement timeout, for loads that last as long as their client sends. */
+  /** One transaction outside the pool and without a statement timeout, for loads. It does not wait for a client either. */
   bulk<T>(work: (tx: BulkTransaction) => Promise<T>): Promise<T>;
   /** Query builder for lists whose filters vary; runs through `query`. Never connects by itself. */
   readonly builder: Knex;
@@ -146,6 +146,7 @@ export function openDatabase(options: DatabaseOptions): Database {
       application_name: `${options.applicationName ?? 'holdfast'}-bulk`,
       connectionTimeoutMillis: 5_000,
       lock_timeout: options.lockTimeoutMs ?? 2_000,
+      idle_in_transaction_session_timeout: 10_000,
       // Not pipelined: COPY has the connection to itself.
     });
     const ignore = () => undefined;

@@ -10,7 +10,7 @@ export interface Frame {
   starts: number[];
   /** And at which line of the file. */
   lines: number[];
-  /** Quotes stand in fields that do not begin with one. */
+  /** In each of them quotes stand in fields that do not begin with one. */
   hasStrayQuotes: boolean;
 }
 
@@ -64,12 +64,13 @@ export function createCsvFramer(delimiter: string, firstLine: number): CsvFramer
   let found: (Frame | FaultyRecord)[] = [];
   /** Where the records begin that are well-formed and were not given out yet, and their lines. */
   let runFrom = 0;
+  let runIsStray = false;
   let starts: number[] = [];
   let lines: number[] = [];
 
   function giveRun(upTo: number): void {
     if (lines.length === 0) return;
-    found.push({ text: text.slice(runFrom, upTo), starts, lines, hasStrayQuotes: false });
+    found.push({ text: text.slice(runFrom, upTo), starts, lines, hasStrayQuotes: runIsStray });
     starts = [];
     lines = [];
   }
@@ -80,11 +81,10 @@ export function createCsvFramer(delimiter: string, firstLine: number): CsvFramer
     if (isTooLong || isBroken) {
       giveRun(from);
       found.push({ line, fault: isTooLong ? 'LINE_TOO_LONG' : 'QUOTE_BROKEN' });
-    } else if (isStray) {
-      giveRun(from);
-      found.push({ text: text.slice(from, next), starts: [0], lines: [line], hasStrayQuotes: true });
     } else {
+      if (isStray !== runIsStray) giveRun(from);
       if (lines.length === 0) runFrom = from;
+      runIsStray = isStray;
       starts.push(from - runFrom);
       lines.push(line);
     }

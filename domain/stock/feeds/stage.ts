@@ -18,10 +18,11 @@ export interface NewFeed extends FeedOptions {
   source: AsyncIterable<Buffer>;
 }
 
-/** COPY takes large pieces best. */
-const PIECE_CHARACTERS = 262_144;
-/** Of one transaction, about 100,000 rows. One is gathered while another is written. */
-const CHUNK_PIECES = 16;
+const PIECE_CHARACTERS = 65_536;
+/** Of one transaction, about 25,000 rows. One chunk is gathered while another is written. */
+const CHUNK_BYTES = 1_048_576;
+/** A UTF-16 unit is at most so many bytes of UTF-8. */
+const BYTES_OF_CHARACTER = 3;
 
 /**
  * Reads a feed and stages its rows, chunk by chunk, each in a transaction that begins when all of the chunk is there: none
@@ -62,7 +63,7 @@ async function upload(db: Database, feedId: number, feed: NewFeed): Promise<JobV
   let writing: Promise<unknown> = Promise.resolve();
   for await (const chunk of chunksOf(feedId, readFeed(digested(source, digest), options), read)) {
     await writing;
-    writing = addToUpload(db, feedId, (tx) => tx.copyIn(COPY_ROWS, piecesOf(chunk)));
+    writing = addToUpload(db, feedId, (tx) => tx.copyIn(COPY_ROWS, only(chunk)));
     // Awaited before the next one; it may fail while the client is waited for.
     writing.catch(() => undefined);
   }
@@ -108,35 +109,40 @@ interface ReadSoFar {
   unreadFrom: number | null;
 }
 
-/** Rows in PostgreSQL's text format of COPY, gathered into pieces, and these into chunks. */
+/**
+ * Rows in PostgreSQL's text format of COPY, gathered into chunks. Two buffers take turns: a chunk is to be done with when the one
+ * after the next is asked for. New buffers for each chunk would stay until the next full garbage collection.
+ */
 async function* chunksOf(
   feedId: number,
   source: AsyncIterable<(FeedRow | FeedReject)[]>,
   soFar: ReadSoFar,
-): AsyncGenerator<Buffer[]> {
+): AsyncGenerator<Buffer> {
+  let filling = Buffer.allocUnsafe(CHUNK_BYTES);
+  let other = Buffer.allocUnsafe(CHUNK_BYTES);
+  let used = 0;
   let text = '';
-  let pieces: Buffer[] = [];
   for await (const rows of source) {
     soFar.lines += rows.length;
     for (const row of rows) {
       text += 'code' in row ? rejectLine(feedId, row) : rowLine(feedId, row);
       if ('code' in row && row.code === 'QUOTE_UNCLOSED') soFar.unreadFrom = row.line;
-      if (text.length >= PIECE_CHARACTERS) {
-        pieces.push(Buffer.from(text));
-        text = '';
+      if (text.length < PIECE_CHARACTERS) continue;
+      if (used + text.length * BYTES_OF_CHARACTER > CHUNK_BYTES) {
+        yield filling.subarray(0, used);
+        [filling, other] = [other, filling];
+        used = 0;
       }
-    }
-    if (pieces.length >= CHUNK_PIECES) {
-      yield pieces;
-      pieces = [];
+      used += filling.write(text, used);
+      text = '';
     }
   }
-  if (text !== '') pieces.push(Buffer.from(text));
-  if (pieces.length > 0) yield pieces;
+  if (used > 0) yield filling.subarray(0, used);
+  if (text !== '') yield Buffer.from(text);
 }
 
-async function* piecesOf(chunk: readonly Buffer[]): AsyncGenerator<Buffer> {
-  yield* chunk;
+async function* only(chunk: Buffer): AsyncGenerator<Buffer> {
+  yield chunk;
   await Promise.resolve();
 }
 

@@ -70,7 +70,8 @@ export function uploadLost(): AppError {
 
 /** Removes an upload and what was staged of it. One that has become a job stays. */
 export async function dropUpload(db: Database, feedId: number): Promise<void> {
-  if (!(await abandonUpload(db, feedId))) return;
+  // Tried again where the upload broke off since the database was away: until it is given up, its key cannot be used.
+  if (!(await db.retrying((tx) => abandonUpload(tx, feedId)))) return;
   await forgetStaged(db, feedId);
   await deleteUpload(db, feedId);
 }
