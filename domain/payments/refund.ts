@@ -14,6 +14,7 @@ import {
   updateRefund,
   updateRefundError,
   updateRefundHeldBack,
+  type ClaimedRefund,
   type RefundRow,
 } from './refund-queries';
 import { disputeBarrier, refundable, refundMayBecome } from './rules';
@@ -102,7 +103,7 @@ export async function askRefund(
   const { db } = deps;
   const refund = await claimRefund(db, refundId, TIMES);
   if (!refund) return;
-  if (refund.isDisputed && (await db.retrying((tx) => holdBack(tx, refundId)))) return;
+  if (refund.isDisputed && (await db.retrying((tx) => holdBack(tx, refund)))) return;
   const outcome: CallOutcome | null = await askOnce(callGateway(deps, refund), limits);
   if (!outcome) return;
   await db.retrying((tx) =>
@@ -116,16 +117,16 @@ export async function askRefund(
  * Puts off, or ends, a refund that the gateway does not have and that a dispute of its payment stands in the way of. False: none
  * does. Under the lock of the payment, as disputes are recorded, so that none closes unseen.
  */
-async function holdBack(tx: Transaction, refundId: string): Promise<boolean> {
+async function holdBack(tx: Transaction, { id: refundId, askedBefore }: ClaimedRefund): Promise<boolean> {
   const refund = await selectRefundForUpdate(tx, refundId);
   if (refund?.status !== 'planned') return false;
-  const barrier = disputeBarrier(refund, await selectDisputedMoney(tx, refund.paymentId));
+  const barrier = disputeBarrier(refund, await selectDisputedMoney(tx, refund.paymentId, refundId));
   switch (barrier.is) {
     case 'none':
       return false;
     case 'frozen': {
       const why = `The charge is disputed (${barrier.gatewayRef}): nothing of it is refunded before that is decided.`;
-      await updateRefundHeldBack(tx, refundId, { why, seconds: HELD_BACK_SECONDS });
+      await updateRefundHeldBack(tx, refundId, { why, seconds: HELD_BACK_SECONDS, askedBefore });
       return true;
     }
     case 'gone': {

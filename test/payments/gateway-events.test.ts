@@ -389,6 +389,32 @@ describe('a dispute', () => {
     expect(await readPayment(db(), paymentId)).toMatchObject({ planned: 2_000, refunded: 1_000 });
   });
 
+  test('that is lost leaves nothing for a second refund while the first may have been made', async () => {
+    const order = await paid();
+    const { intent } = order;
+    const [first, second] = [await planOne(db(), order, 600), await planOne(db(), order, 600)];
+    await tell(disputed({ intent, amount: 2_000, status: 'lost' }, { type: 'closed' }));
+    const silent = { ...gateway(), refund: () => Promise.reject(new Error('the response was lost')) };
+    await askRefund({ db: db(), gatewayNamed: () => silent }, first);
+    expect(await read(first)).toMatchObject({ status: 'planned' });
+    await ask(second);
+    expect(await read(second)).toMatchObject({ status: 'failed' });
+    await ask(first);
+    expect(await read(first)).toMatchObject({ status: 'succeeded' });
+    expect(calls()).toBe(1);
+  });
+
+  test('that is lost does not count refunds that it has only held back', async () => {
+    const order = await paid();
+    const { intent } = order;
+    const refunds = [await planOne(db(), order, 600), await planOne(db(), order, 400)];
+    await tell(disputed({ intent, amount: 2_000 }));
+    for (const refundId of refunds) await ask(refundId);
+    await tell(disputed({ intent, amount: 2_000, status: 'lost' }, { type: 'closed', created: NOW + 1 }));
+    for (const refundId of refunds) await ask(refundId);
+    for (const refundId of refunds) expect(await read(refundId)).toMatchObject({ status: 'succeeded' });
+  });
+
   test('that closes while a refund is being held back does not leave it waiting', async () => {
     const order = await paid();
     const { intent } = order;
