@@ -91,7 +91,8 @@ export interface RefundDeps {
  *
  * A refund that the gateway refuses for good ends as `failed` and needs a person. One that it does not respond to is due again later;
  * one whose key it has spent as well, under the next number of its key. While its payment is disputed the gateway is not asked to make
- * it; what a lost dispute has taken is not given back again.
+ * it; what a lost dispute has taken is not given back again. Where the gateway may have made such a refund, since it was asked before without
+ * an outcome, a person is to look there.
  *
  * @param limits of a brief attempt that takes longer nothing is recorded; of any other, that it does
  */
@@ -130,6 +131,14 @@ async function holdBack(tx: Transaction, { id: refundId, askedBefore }: ClaimedR
       return true;
     }
     case 'gone': {
+      // Its next try would have another key: the gateway might make it twice.
+      if (refund.tries > 1 && askedBefore !== null) {
+        const why = `The customer has the money back by the dispute ${barrier.gatewayRef}, which was lost, and the gateway may have made this refund as well.`;
+        await updateRefundHeldBack(tx, refundId, { why, seconds: HELD_BACK_SECONDS, askedBefore });
+        const { orderId } = refund;
+        await raiseAttention(tx, [{ orderId, kind: 'refund_delayed', about: refundId, why, details: {} }]);
+        return true;
+      }
       const reason = `The customer has the money back by the dispute ${barrier.gatewayRef}, which was lost.`;
       await settleRefund(tx, refundId, { status: 'failed', gatewayRef: null, reason });
       return true;

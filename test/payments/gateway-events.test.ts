@@ -2,7 +2,7 @@ import { CHARGE_TERMS } from '../support/fixtures';
 import { askRefund } from '../../domain/payments/refund';
 import { settleByHand } from '../../domain/payments/refunds-by-hand';
 import { applyGatewayEvent } from '../../domain/payments/gateway-events';
-import type { GatewayEventResult } from '../../domain/payments/types';
+import type { GatewayEventResult, RefundRequest } from '../../domain/payments/types';
 import { readOrder } from '../../domain/ordering/views';
 import { createStripeWebhook } from '../../integrations/stripe/webhook';
 import { newId } from '../../platform/ids';
@@ -401,6 +401,26 @@ describe('a dispute', () => {
     expect(await read(second)).toMatchObject({ status: 'failed' });
     await ask(first);
     expect(await read(first)).toMatchObject({ status: 'succeeded' });
+    expect(calls()).toBe(1);
+  });
+
+  test('that is lost does not end a refund that the gateway may have made: a person looks there', async () => {
+    const order = await paid();
+    const { orderId, intent } = order;
+    const refundId = await planOne(db(), order, 2_000);
+    const made = {
+      ...gateway(),
+      refund: async (request: RefundRequest) => {
+        await gateway().refund(request);
+        throw new Error('the response was lost');
+      },
+    };
+    await askRefund({ db: db(), gatewayNamed: () => made }, refundId);
+    await tell(disputed({ intent, amount: 3_000, status: 'lost' }, { type: 'closed' }));
+    await ask(refundId);
+    expect(await read(refundId)).toMatchObject({ status: 'planned' });
+    expect((await read(refundId)).lastError).toContain('may have made this refund');
+    expect(await attentionOf(db(), orderId)).toEqual(expect.arrayContaining([`refund_delayed:${refundId}`]));
     expect(calls()).toBe(1);
   });
 
