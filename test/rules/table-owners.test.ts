@@ -74,6 +74,7 @@ const OWNERSHIP: Ownership = {
       'outbox',
       'reservation_lines',
       'reservations',
+      'shipments',
       'stock',
     ],
   },
