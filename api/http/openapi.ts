@@ -87,7 +87,8 @@ function problemsOf(route: Route): ProblemCode[] {
   const isRead = route.methods.every((method) => method === 'get');
   const codes: ProblemCode[] = [
     ...(route.problems ?? []),
-    ...(params ? (['NOT_FOUND'] as const) : []),
+    // An address with broken escapes is malformed.
+    ...(params ? (['NOT_FOUND', 'BAD_REQUEST'] as const) : []),
     ...(body ? (['UNSUPPORTED_MEDIA_TYPE'] as const) : []),
     ...(isRead
       ? []

@@ -67,23 +67,28 @@ export interface DisputedMoney {
   /** What is disputed. */
   amountMinor: number;
   currency: string;
-  /** Of the payment: what was captured, and what went back or is on its way. */
+  /** Of the payment: what was captured, and what went back, is on its way, or may be: the gateway was asked for it, without an outcome. */
   capturedMinor: number;
   refundedMinor: number;
 }
 
-/** Disputes of a payment that may stand in the way of its refunds, oldest first. */
-export function selectDisputedMoney(on: Queryable, paymentId: string): Promise<DisputedMoney[]> {
+/** Disputes of a payment that may stand in the way of this refund of it, oldest first. */
+export function selectDisputedMoney(
+  on: Queryable,
+  paymentId: string,
+  refundId: string,
+): Promise<DisputedMoney[]> {
   return many<DisputedMoney>(
     on,
     'payments.disputed_money',
     `select d.gateway_ref as "gatewayRef", d.status, d.amount_minor as "amountMinor", d.currency,
        p.captured_minor as "capturedMinor",
        coalesce((select sum(r.amount_minor) from refunds r where r.order_id = p.order_id and r.payment_id = p.id
-                 and r.status in ('pending', 'succeeded')), 0)::bigint as "refundedMinor"
+                 and (r.status in ('pending', 'succeeded')
+                      or r.status = 'planned' and r.tries > 0 and r.asked_at is not null and r.id <> $2)), 0)::bigint as "refundedMinor"
      from disputes d join payments p on p.id = d.payment_id
      where d.payment_id = $1 and d.status in ${literals([...FREEZING_DISPUTE_STATUSES, 'lost'])}
      order by d.created_at, d.id`,
-    [paymentId],
+    [paymentId, refundId],
   );
 }

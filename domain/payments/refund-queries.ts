@@ -103,6 +103,8 @@ export interface RefundRow {
 export interface ClaimedRefund extends RefundRow {
   /** A dispute of its payment may stand in its way. */
   isDisputed: boolean;
+  /** When the gateway was asked about it before this attempt. */
+  askedBefore: Date | null;
 }
 
 export const REFUND_COLUMNS = `r.id, r.payment_id as "paymentId", r.order_id as "orderId", r.amount_minor as "amountMinor", p.currency,
@@ -141,9 +143,9 @@ export function claimRefund(
     `update refunds r
      set tries = r.tries + 1, asked_at = clock_timestamp(),
          next_try_at = case r.status when 'planned' then ${nextTry('r.tries', '$2', '$3')} else ${nextTry('r.tries', '$4', '$5')} end
-     from payments p
-     where r.id = $1 and p.id = r.payment_id and r.status in ${literals(OPEN_REFUND_STATUSES)}
-     returning ${REFUND_COLUMNS}, ${IS_DISPUTED} as "isDisputed"`,
+     from payments p, (select id, asked_at from refunds where id = $1 for no key update) before
+     where r.id = before.id and p.id = r.payment_id and r.status in ${literals(OPEN_REFUND_STATUSES)}
+     returning ${REFUND_COLUMNS}, ${IS_DISPUTED} as "isDisputed", before.asked_at as "askedBefore"`,
     [refundId, planned.firstSeconds, planned.longestSeconds, pending.firstSeconds, pending.longestSeconds],
   );
 }
@@ -274,14 +276,14 @@ export function updateRefundError(
 export function updateRefundHeldBack(
   tx: Transaction,
   refundId: string,
-  { why, seconds }: { why: string; seconds: number },
+  { why, seconds, askedBefore }: { why: string; seconds: number; askedBefore: Date | null },
 ): Promise<number> {
   return execute(
     tx,
     'payments.hold_refund_back',
-    `update refunds set last_error = $2, next_try_at = clock_timestamp() + make_interval(secs => $3)
+    `update refunds set last_error = $2, next_try_at = clock_timestamp() + make_interval(secs => $3), asked_at = $4
      where id = $1 and status = 'planned'`,
-    [refundId, why, seconds],
+    [refundId, why, seconds, askedBefore],
   );
 }
 

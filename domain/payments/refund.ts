@@ -14,6 +14,7 @@ import {
   updateRefund,
   updateRefundError,
   updateRefundHeldBack,
+  type ClaimedRefund,
   type RefundRow,
 } from './refund-queries';
 import { recordMadeAfterSettlement } from './made-after-settlement';
@@ -85,7 +86,8 @@ export interface RefundDeps {
  *
  * A refund that the gateway refuses for good ends as `failed` and needs a person. One that it does not respond to is due again later;
  * one whose key it has spent as well, under the next number of its key. While its payment is disputed the gateway is not asked to make
- * it; what a lost dispute has taken is not given back again.
+ * it; what a lost dispute has taken is not given back again. Where the gateway may have made such a refund, since it was asked before without
+ * an outcome, a person is to look there.
  *
  * @param limits of a brief attempt that takes longer nothing is recorded; of any other, that it does
  * @returns false: it is not open
@@ -98,7 +100,7 @@ export async function askRefund(
   const { db } = deps;
   const refund = await claimRefund(db, refundId, TIMES);
   if (!refund) return false;
-  if (refund.isDisputed && (await db.retrying((tx) => holdBack(tx, refundId)))) return true;
+  if (refund.isDisputed && (await db.retrying((tx) => holdBack(tx, refund)))) return true;
   const outcome: CallOutcome | null = await askOnce(callGateway(deps, refund), limits);
   if (!outcome) return true;
   await db.retrying((tx) =>
@@ -113,19 +115,27 @@ export async function askRefund(
  * Puts off, or ends, a refund that the gateway does not have and that a dispute of its payment stands in the way of. False: none
  * does. Under the lock of the payment, as disputes are recorded, so that none closes unseen.
  */
-async function holdBack(tx: Transaction, refundId: string): Promise<boolean> {
+async function holdBack(tx: Transaction, { id: refundId, askedBefore }: ClaimedRefund): Promise<boolean> {
   const refund = await selectRefundForUpdate(tx, refundId);
   if (refund?.status !== 'planned') return false;
-  const barrier = disputeBarrier(refund, await selectDisputedMoney(tx, refund.paymentId));
+  const barrier = disputeBarrier(refund, await selectDisputedMoney(tx, refund.paymentId, refundId));
   switch (barrier.is) {
     case 'none':
       return false;
     case 'frozen': {
       const why = `The charge is disputed (${barrier.gatewayRef}): nothing of it is refunded before that is decided.`;
-      await updateRefundHeldBack(tx, refundId, { why, seconds: HELD_BACK_SECONDS });
+      await updateRefundHeldBack(tx, refundId, { why, seconds: HELD_BACK_SECONDS, askedBefore });
       return true;
     }
     case 'gone': {
+      // Its next try would have another key: the gateway might make it twice.
+      if (refund.tries > 1 && askedBefore !== null) {
+        const why = `The customer has the money back by the dispute ${barrier.gatewayRef}, which was lost, and the gateway may have made this refund as well.`;
+        await updateRefundHeldBack(tx, refundId, { why, seconds: HELD_BACK_SECONDS, askedBefore });
+        const { orderId } = refund;
+        await raiseAttention(tx, [{ orderId, kind: 'refund_delayed', about: refundId, why, details: {} }]);
+        return true;
+      }
       const reason = `The customer has the money back by the dispute ${barrier.gatewayRef}, which was lost.`;
       await settleRefund(tx, refundId, { status: 'failed', gatewayRef: null, reason });
       return true;

@@ -2,6 +2,7 @@ import { CHARGE_TERMS } from '../support/fixtures';
 import { askRefund } from '../../domain/payments/refund';
 import { settleByHand } from '../../domain/payments/refunds-by-hand';
 import { applyGatewayEvent } from '../../domain/payments/gateway-events';
+import type { RefundRequest } from '../../domain/payments/gateway';
 import type { GatewayEventResult } from '../../domain/payments/gateway-event-types';
 import { readOrder } from '../../domain/ordering/views';
 import { createStripeWebhook } from '../../integrations/stripe/webhook';
@@ -387,6 +388,52 @@ describe('a dispute', () => {
       `refund_failed:${second}`,
     ]);
     expect(await readPayment(db(), paymentId)).toMatchObject({ planned: 2_000, refunded: 1_000 });
+  });
+
+  test('that is lost leaves nothing for a second refund while the first may have been made', async () => {
+    const order = await paid();
+    const { intent } = order;
+    const [first, second] = [await planOne(db(), order, 600), await planOne(db(), order, 600)];
+    await tell(disputed({ intent, amount: 2_000, status: 'lost' }, { type: 'closed' }));
+    const silent = { ...gateway(), refund: () => Promise.reject(new Error('the response was lost')) };
+    await askRefund({ db: db(), gatewayNamed: () => silent }, first);
+    expect(await read(first)).toMatchObject({ status: 'planned' });
+    await ask(second);
+    expect(await read(second)).toMatchObject({ status: 'failed' });
+    await ask(first);
+    expect(await read(first)).toMatchObject({ status: 'succeeded' });
+    expect(calls()).toBe(1);
+  });
+
+  test('that is lost does not end a refund that the gateway may have made: a person looks there', async () => {
+    const order = await paid();
+    const { orderId, intent } = order;
+    const refundId = await planOne(db(), order, 2_000);
+    const made = {
+      ...gateway(),
+      refund: async (request: RefundRequest) => {
+        await gateway().refund(request);
+        throw new Error('the response was lost');
+      },
+    };
+    await askRefund({ db: db(), gatewayNamed: () => made }, refundId);
+    await tell(disputed({ intent, amount: 3_000, status: 'lost' }, { type: 'closed' }));
+    await ask(refundId);
+    expect(await read(refundId)).toMatchObject({ status: 'planned' });
+    expect((await read(refundId)).lastError).toContain('may have made this refund');
+    expect(await attentionOf(db(), orderId)).toEqual(expect.arrayContaining([`refund_delayed:${refundId}`]));
+    expect(calls()).toBe(1);
+  });
+
+  test('that is lost does not count refunds that it has only held back', async () => {
+    const order = await paid();
+    const { intent } = order;
+    const refunds = [await planOne(db(), order, 600), await planOne(db(), order, 400)];
+    await tell(disputed({ intent, amount: 2_000 }));
+    for (const refundId of refunds) await ask(refundId);
+    await tell(disputed({ intent, amount: 2_000, status: 'lost' }, { type: 'closed', created: NOW + 1 }));
+    for (const refundId of refunds) await ask(refundId);
+    for (const refundId of refunds) expect(await read(refundId)).toMatchObject({ status: 'succeeded' });
   });
 
   test('that closes while a refund is being held back does not leave it waiting', async () => {

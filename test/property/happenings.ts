@@ -16,6 +16,9 @@ export type Happening =
   /** The customer authenticates, or fails to; the gateway may tell it. */
   | { what: 'customer'; which: number; isGood: boolean; isTold: boolean }
   | { what: 'review'; outcome: ReviewOutcome }
+  /** A customer's bank asks for money of a charge back; that goes on; and the gateway tells of it, perhaps late or again. */
+  | { what: 'dispute'; which: number; amountMinor: number; isInquiry: boolean }
+  | { what: 'move-dispute' | 'tell-dispute'; which: number }
   | { what: 'cancel' | 'pay' | 'restart' };
 
 const which = fc.nat(5);
@@ -57,6 +60,14 @@ const HAPPENINGS = {
     isGood: fc.boolean(),
     isTold: fc.boolean(),
   }),
+  dispute: fc.record({
+    what: fc.constant('dispute' as const),
+    which,
+    amountMinor: fc.integer({ min: 1, max: 1_200 }),
+    isInquiry: fc.boolean(),
+  }),
+  'move-dispute': oneOf('move-dispute'),
+  'tell-dispute': oneOf('tell-dispute'),
   allocate: fc.record({ what: fc.constant('allocate' as const), units: fc.integer({ min: 1, max: 3 }) }),
   goodwill: fc.record({
     what: fc.constant('goodwill' as const),
@@ -95,10 +106,26 @@ export const happening = weighted({
   'retry-capture': 1,
   'settle-capture': 1,
   'settle-refund': 1,
+  dispute: 1,
+  'move-dispute': 1,
+  'tell-dispute': 2,
 });
 
 /** What happens to a refund; rare among all that may happen to an order. */
 export const refundHappening = weighted({ saga: 4, answer: 6, time: 3, restart: 3, retry: 3, bank: 1 });
+
+/** What happens to refunds of a charge that is disputed. */
+export const disputeHappening = weighted({
+  saga: 5,
+  answer: 5,
+  time: 3,
+  restart: 2,
+  retry: 2,
+  goodwill: 3,
+  dispute: 3,
+  'move-dispute': 4,
+  'tell-dispute': 6,
+});
 
 /** An order that is paid, and gets a part of it back. */
 export const REFUNDED: readonly Happening[] = [

@@ -2,6 +2,7 @@ import { isInFlight } from '../../domain/payments/rules';
 import { hold } from './hold';
 import { isUnfinished, sum, waivedMinor, worth, type Payment } from './order-rows';
 import type { OrderModel } from './order-model';
+import { LONGEST_RETRY_MS } from './refund-model';
 
 /** What the rows of an order's money say of each other at every moment. */
 export function expectMoney(model: OrderModel): void {
@@ -9,6 +10,14 @@ export function expectMoney(model: OrderModel): void {
   hold('an origin has one refund', new Set(refunds.map(({ origin }) => origin)).size === refunds.length);
   const parcels = captures.flatMap(({ shipmentId }) => shipmentId ?? []);
   hold('a parcel is captured once', new Set(parcels).size === parcels.length);
+  const { disputes, doubtful } = model.money;
+  for (const refund of refunds) {
+    const isHeldBack = disputes.isFrozen(refund.payment) || doubtful.includes(refund);
+    hold(
+      'a refund that nothing holds back is not left waiting',
+      refund.status !== 'planned' || isHeldBack || refund.dueAt - model.now <= LONGEST_RETRY_MS,
+    );
+  }
   for (const payment of payments) {
     expectWithinCapture(payment);
     const own = refunds.filter((one) => one.payment === payment);

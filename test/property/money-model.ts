@@ -177,9 +177,7 @@ export class MoneyModel extends RefundModel {
     }
     if (kind === 'capture') return this.claimCapture(this.captures.find((one) => one.id === id));
     const refund = this.refunds.find((one) => one.id === id);
-    if (!refund) return null;
-    this.count(refund);
-    return { kind, refund, keyNumber: refund.keyNumber };
+    return refund ? this.claimRefund(refund) : null;
   }
 
   private claimCharge(payment: Payment): OpenCall {

@@ -55,7 +55,19 @@ export type Defect =
   /** What was captured of an order that is rejected in its review is kept. */
   | 'rejected-money-kept'
   /** An approved order whose money is to be taken with it is captured as its parcels leave only. */
-  | 'approved-not-captured';
+  | 'approved-not-captured'
+  /** Refunds are made while their charge is disputed. */
+  | 'dispute-ignored'
+  /** What a lost dispute has taken goes back once more. */
+  | 'lost-money-refunded'
+  /** Of what a lost dispute leaves each of two refunds is made that are asked for at the same time. */
+  | 'unanswered-refund-not-counted'
+  /** A refund that the gateway may have made is ended since a lost dispute has taken its money. */
+  | 'unanswered-refund-ended'
+  /** What is told of a dispute counts, however late it comes. */
+  | 'late-dispute-wins'
+  /** Refunds that a dispute held back are not looked at when it is decided. */
+  | 'dispute-closes-unseen';
 
 export interface Line {
   warehouse: number;
@@ -137,6 +149,8 @@ export interface Refund {
   status: RefundStatus;
   keyNumber: number;
   gatewayRef: string | null;
+  /** The gateway was asked for it under its key, and may have made it. */
+  isAsked: boolean;
   tries: number;
   dueAt: number;
 }

@@ -9,6 +9,7 @@ import {
   captureHappening,
   CAPTURED,
   customerHappening,
+  disputeHappening,
   happening,
   PAID_SEED,
   REFUNDED,
@@ -63,6 +64,7 @@ const RUNS = 10_000;
 const RUNS_OF_REFUNDS = 5_000;
 const RUNS_OF_CAPTURES = 5_000;
 const RUNS_OF_CUSTOMERS = 5_000;
+const RUNS_OF_DISPUTES = 5_000;
 /** A defect is found within a few thousand; so many at most are tried, so that a seed is never unlucky. */
 const RUNS_OF_DEFECT = 50_000;
 
@@ -106,12 +108,19 @@ function customers(rules: Rules = {}): Sequences {
   return fc.property(seeds, events, (seed, all) => run(seed, all, rules));
 }
 
+/** Whatever happens between refunds and disputes of their charge. */
+function disputes(rules: Rules = {}): Sequences {
+  const events = fc.array(disputeHappening, { maxLength: 40, size: 'max' });
+  return fc.property(fc.constant(PAID_SEED), events, (seed, all) => run(seed, [...REFUNDED, ...all], rules));
+}
+
 test('whatever happens, no unit and no cent is lost or doubled, nothing is repeated without a change, and every order ends', () => {
   const { seed } = seededRandom();
   fc.assert(orders(), { seed, numRuns: RUNS });
   fc.assert(refunds(), { seed, numRuns: RUNS_OF_REFUNDS });
   fc.assert(captures(), { seed, numRuns: RUNS_OF_CAPTURES });
   fc.assert(customers(), { seed, numRuns: RUNS_OF_CUSTOMERS });
+  fc.assert(disputes(), { seed, numRuns: RUNS_OF_DISPUTES });
 });
 
 describe('the same finds', () => {
@@ -157,6 +166,19 @@ describe('the same finds', () => {
 
   test.each(ofCustomers)('the defect %s of charges that wait for their customer', (defect, broken) => {
     expect(firstFailure({ defect }, customers)).toContain(broken);
+  });
+
+  const ofDisputes: [Defect, string][] = [
+    ['dispute-ignored', 'nothing is refunded while it is disputed'],
+    ['lost-money-refunded', 'what a lost dispute has taken is not refunded'],
+    ['unanswered-refund-not-counted', 'what a lost dispute has taken is not refunded'],
+    ['unanswered-refund-ended', 'a refund '],
+    ['late-dispute-wins', 'our books say of a dispute what the gateway says'],
+    ['dispute-closes-unseen', 'a refund that nothing holds back is not left waiting'],
+  ];
+
+  test.each(ofDisputes)('the defect %s of disputes', (defect, broken) => {
+    expect(firstFailure({ defect }, disputes)).toContain(broken);
   });
 
   test('the defect superseded-key-wins, of two calls about one capture', () => {

@@ -8,7 +8,7 @@ import { hold } from './hold';
 import { expectCapturesPlanned, expectConsistent, expectFinished, expectSettled } from './order-invariants';
 import { OrderModel } from './order-model';
 import { progressOf } from './order-progress';
-import type { Defect, Reply, Seed } from './order-rows';
+import type { Defect, Payment, Reply, Seed } from './order-rows';
 
 type Next = typeof nextStep;
 
@@ -86,6 +86,17 @@ export class OrderRun {
         else money.retryCapture(capture);
         break;
       }
+      case 'dispute': {
+        const payment = pick(money.payments, event.which);
+        if (payment) money.disputes.open(payment, event);
+        break;
+      }
+      case 'move-dispute':
+        money.disputes.move(event.which);
+        break;
+      case 'tell-dispute':
+        this.lookAtRefunds(money.disputes.tell(event.which));
+        break;
       case 'cancel':
         this.refused.clear();
         model.requestCancel();
@@ -109,6 +120,8 @@ export class OrderRun {
    */
   finish(): void {
     const { money } = this.model;
+    for (const payment of money.disputes.settle()) this.lookAtRefunds(payment);
+    hold('our books say of a dispute what the gateway says', money.disputes.isTrue);
     this.runToEnd();
     for (const capture of money.captures)
       if (capture.status === 'failed') money.settleCaptureByHand(capture, { isWaived: false });
@@ -117,6 +130,13 @@ export class OrderRun {
       for (const refund of money.refunds) if (refund.status === 'failed') money.settleRefundByHand(refund);
     }
     expectSettled(this.model);
+  }
+
+  /** They are asked about at once, also where they were at the same moment. */
+  private lookAtRefunds(payment: Payment | null): void {
+    if (!payment) return;
+    this.model.money.lookAtRefunds(payment);
+    this.asked.clear();
   }
 
   private runToEnd(): void {
@@ -130,6 +150,8 @@ export class OrderRun {
       const parcel = model.shipments.find(({ status }) => ['pending', 'booking', 'booked'].includes(status));
       if (call !== undefined) this.answer(call, this.lastReply(call));
       else if (parcel) model.move(parcel, LEAVING[parcel.status] ?? 'picked_up');
+      else if (model.money.doubtful.length > 0)
+        for (const refund of model.money.doubtful) model.money.settleRefundByHand(refund);
       else if (step.ms !== null) model.now += Math.max(1, step.ms);
       else {
         hold('what waits without a time waits for stock', model.waiting > 0);

@@ -1,10 +1,13 @@
-import { refundable, refundMayBecome } from '../../domain/payments/rules';
+import { disputeBarrier, refundable, refundMayBecome } from '../../domain/payments/rules';
 import type { RefundOutcome } from '../../domain/payments/gateway';
+import { DisputeModel } from './dispute-model';
 import type { GatewayModel } from './gateway-model';
+import { hold } from './hold';
 import {
   isOpen,
   isPaid,
   isUnfinished,
+  sum,
   waivedMinor,
   type Capture,
   type Defect,
@@ -15,8 +18,10 @@ import {
   type Reservation,
 } from './order-rows';
 
+const CURRENCY = 'USD';
+const HELD_BACK_MS = 21_600_000;
 const FIRST_RETRY_MS = 500;
-const LONGEST_RETRY_MS = 3_600_000;
+export const LONGEST_RETRY_MS = 3_600_000;
 export const DELAYED_AFTER_TRIES = 6;
 
 export interface RefundDeps {
@@ -36,7 +41,11 @@ export class RefundModel {
   /** What was asked to go back without units, minor units, by payment. */
   readonly goodwill = new Map<string, number>();
 
-  constructor(protected readonly deps: RefundDeps) {}
+  readonly disputes: DisputeModel;
+
+  constructor(protected readonly deps: RefundDeps) {
+    this.disputes = new DisputeModel(deps.clock, deps.defect);
+  }
 
   protected get now(): number {
     return this.deps.clock.now;
@@ -78,7 +87,13 @@ export class RefundModel {
 
   retryRefund(refund: Refund): void {
     if (refund.status !== 'failed') return;
-    Object.assign(refund, { status: 'planned', keyNumber: refund.keyNumber + 1, tries: 0, dueAt: this.now });
+    Object.assign(refund, {
+      status: 'planned',
+      keyNumber: refund.keyNumber + 1,
+      isAsked: false,
+      tries: 0,
+      dueAt: this.now,
+    });
     this.attention.delete(refund.id);
   }
 
@@ -102,6 +117,81 @@ export class RefundModel {
     if (this.deps.defect !== 'ask-stays-due')
       row.dueAt = this.now + Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** row.tries);
     row.tries += 1;
+  }
+
+  /** What was told of a dispute: refunds of its payment are looked at. */
+  lookAtRefunds(payment: Payment): void {
+    for (const refund of this.refunds)
+      if (refund.payment === payment && isOpen(refund)) refund.dueAt = this.now;
+  }
+
+  /** Counts an attempt at a refund; null: a dispute stands in its way. */
+  protected claimRefund(refund: Refund): OpenCall | null {
+    this.count(refund);
+    if (refund.status === 'planned' && this.holdBack(refund)) return null;
+    if (refund.status === 'planned') this.expectUndisputed(refund);
+    refund.isAsked = true;
+    return { kind: 'refund', refund, keyNumber: refund.keyNumber };
+  }
+
+  private holdBack(refund: Refund): boolean {
+    const { defect } = this.deps;
+    const { payment } = refund;
+    const { capturedMinor } = payment;
+    const refundedMinor =
+      defect === 'unanswered-refund-not-counted' ? this.backMinor(payment) : this.maybeBackMinor(refund);
+    const disputes = this.disputes
+      .of(payment)
+      .map((one) => ({ ...one, gatewayRef: one.id, currency: CURRENCY, capturedMinor, refundedMinor }));
+    const barrier = disputeBarrier({ amountMinor: refund.amountMinor, currency: CURRENCY }, disputes);
+    if (barrier.is === 'frozen' && defect !== 'dispute-ignored') {
+      refund.dueAt = this.now + HELD_BACK_MS;
+      return true;
+    }
+    if (barrier.is !== 'gone' || defect === 'lost-money-refunded') return false;
+    if (refund.isAsked && defect !== 'unanswered-refund-ended') {
+      refund.dueAt = this.now + HELD_BACK_MS;
+      this.attention.add(refund.id);
+      return true;
+    }
+    this.settleRefund(refund, failure(null), refund.keyNumber);
+    return true;
+  }
+
+  /** Refunds that the gateway may have made, of money that a lost dispute has taken: a person looks there. */
+  get doubtful(): Refund[] {
+    return this.refunds.filter(
+      (one) =>
+        one.status === 'planned' &&
+        one.isAsked &&
+        this.disputes.lostMinor(one.payment) > 0 &&
+        this.attention.has(one.id),
+    );
+  }
+
+  /** Of a payment what went back, or is on its way. */
+  private backMinor(payment: Payment): number {
+    const back = this.refunds.filter(
+      (one) => one.payment === payment && ['pending', 'succeeded'].includes(one.status),
+    );
+    return sum(back);
+  }
+
+  /** And what may be, besides this refund. */
+  private maybeBackMinor(refund: Refund): number {
+    const asked = this.refunds.filter(
+      (one) => one !== refund && one.payment === refund.payment && one.status === 'planned' && one.isAsked,
+    );
+    return this.backMinor(refund.payment) + sum(asked);
+  }
+
+  /** What our rows know of disputes when the gateway is asked to make a refund. */
+  private expectUndisputed(refund: Refund): void {
+    const { payment, amountMinor } = refund;
+    hold('nothing is refunded while it is disputed', !this.disputes.isFrozen(payment));
+    const lostMinor = this.disputes.lostMinor(payment);
+    const leftMinor = payment.capturedMinor - lostMinor - this.maybeBackMinor(refund);
+    hold('what a lost dispute has taken is not refunded', lostMinor === 0 || amountMinor <= leftMinor);
   }
 
   protected answerRefund({ refund, keyNumber }: OpenCall & { kind: 'refund' }, reply: Reply): void {
@@ -149,6 +239,7 @@ export class RefundModel {
       status: 'planned',
       keyNumber: 1,
       gatewayRef: null,
+      isAsked: false,
       tries: 0,
       dueAt: this.now,
     });

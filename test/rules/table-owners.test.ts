@@ -75,6 +75,7 @@ const OWNERSHIP: Ownership = {
       'outbox',
       'reservation_lines',
       'reservations',
+      'shipments',
       'stock',
     ],
   },
