@@ -74,11 +74,9 @@ export const locationOnTheWay = location
   .meta({ id: 'StockLocationOnTheWay' });
 
 const states = {
-  committed: count
-    .optional()
-    .meta({
-      description: 'With `states`: reserved for good: paid, being paid, confirmed, or kept for backorders',
-    }),
+  committed: count.optional().meta({
+    description: 'With `states`: reserved for good: paid, being paid, confirmed, or kept for backorders',
+  }),
   unpaid: count
     .optional()
     .meta({ description: 'With `states`: reserved and neither paid nor confirmed: it falls due' }),
