@@ -130,3 +130,35 @@ test('the constraint refuses a second open alert of a kind', async () => {
     ),
   ).rejects.toMatchObject({ constraint: 'alerts_one_open' });
 });
+
+test('an alert that comes back within an hour keeps its acknowledgement; later, or about something else, it is new', async () => {
+  const sku = await productWith(10, { low: 3 });
+  const acknowledge = () =>
+    shop.db.pool.query(
+      `update alerts set status = 'acknowledged', acknowledged_at = clock_timestamp(), acknowledged_by = 'clerk', note = 'PO-77'
+       where product_id = $1 and status = 'open'`,
+      [id],
+    );
+  const id = await productId(sku);
+  await setTo(sku, 3);
+  await acknowledge();
+  await setTo(sku, 5);
+  await setTo(sku, 2);
+  expect(await alerts(sku)).toEqual(['low_stock resolved', 'low_stock acknowledged']);
+  const { rows } = await shop.db.pool.query(
+    `select acknowledged_by as by, note, acknowledged_at = (select min(acknowledged_at) from alerts where product_id = $1) as same
+     from alerts where product_id = $1 and status = 'acknowledged'`,
+    [id],
+  );
+  expect(rows).toEqual([{ by: 'clerk', note: 'PO-77', same: true }]);
+  // Nobody has seen that nothing is left.
+  await setTo(sku, 0);
+  expect((await alerts(sku)).at(-1)).toBe('out_of_stock open');
+  await setTo(sku, 5);
+  await shop.db.pool.query(
+    `update alerts set resolved_at = resolved_at - interval '61 minutes' where product_id = $1 and status = 'resolved'`,
+    [id],
+  );
+  await setTo(sku, 1);
+  expect((await alerts(sku)).at(-1)).toBe('low_stock open');
+});
