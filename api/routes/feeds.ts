@@ -31,7 +31,8 @@ const query = z.object({
   }),
   location: warehouseCode.optional().meta({ description: 'Of rows that name none' }),
   asOf: exactTime.optional().meta({
-    description: 'As of when the rows of a `set` feed are true that do not say so themselves (a column asOf); default: now',
+    description:
+      'As of when the rows of a `set` feed are true that do not say so themselves (a column asOf); default: now',
   }),
 });
 

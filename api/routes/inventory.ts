@@ -98,9 +98,20 @@ export function inventoryRoutes(context: ApiContext): Route[] {
           call,
           `POST /inventory/${params.sku}/adjust`,
           async (effectId) => {
-            const { location: warehouse, delta, setTo, kind, asOf, expected, reason, reference, serials, lots } =
-              body;
-            const change = delta === undefined ? { setTo: setTo ?? 0, asOf, expected } : { delta, kind, asOf };
+            const {
+              location: warehouse,
+              delta,
+              setTo,
+              kind,
+              asOf,
+              expected,
+              reason,
+              reference,
+              serials,
+              lots,
+            } = body;
+            const change =
+              delta === undefined ? { setTo: setTo ?? 0, asOf, expected } : { delta, kind, asOf };
             const level = await adjustStock(context, {
               sku: params.sku,
               location: warehouse,

@@ -58,7 +58,8 @@ export const sheet = z
         counted: count.nullable(),
         moved: count.nullable().meta({ description: 'By the ledger, between the sheet and `countedAt`' }),
         variance: count.nullable().meta({
-          description: 'counted - (expected + moved): against the ledger as of `countedAt`, taken anew when it is decided',
+          description:
+            'counted - (expected + moved): against the ledger as of `countedAt`, taken anew when it is decided',
         }),
         round: count,
         countedBy: z.string().nullable(),
@@ -76,7 +77,9 @@ export const sheet = z
             }),
           )
           .nullable()
-          .meta({ description: 'With BELOW_RESERVED: what reserves the units, unpaid first, then the newest' }),
+          .meta({
+            description: 'With BELOW_RESERVED: what reserves the units, unpaid first, then the newest',
+          }),
       }),
     ),
     actor: z.string(),

@@ -75,15 +75,20 @@ export const adjustment = z
     location: warehouseCode,
     delta: z.int().min(-MAX_UNITS).max(MAX_UNITS).optional(),
     setTo: z.int().min(0).max(MAX_UNITS).optional().meta({
-      description: 'What was on hand as of `asOf`. What has moved since stays applied; a newer number that is known stays.',
-    }),
-    kind: z.enum(ADJUSTMENT_KINDS).optional().meta({
       description:
-        'Of a `delta`. `movement` (default): units came or left now. `correction`: the books were wrong; a later absolute number ' +
-        'supersedes it.',
+        'What was on hand as of `asOf`. What has moved since stays applied; a newer number that is known stays.',
     }),
+    kind: z
+      .enum(ADJUSTMENT_KINDS)
+      .optional()
+      .meta({
+        description:
+          'Of a `delta`. `movement` (default): units came or left now. `correction`: the books were wrong; a later absolute number ' +
+          'supersedes it.',
+      }),
     asOf: exactTime.optional().meta({
-      description: 'As of when a `setTo` is true (default: when the request began), or a correction takes effect',
+      description:
+        'As of when a `setTo` is true (default: when the request began), or a correction takes effect',
     }),
     expected: z.int().min(0).max(MAX_UNITS).optional().meta({
       description: 'With `setTo`: what must be on hand now, else 409 ON_HAND_CHANGED',

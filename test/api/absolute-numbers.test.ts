@@ -79,9 +79,9 @@ describe('an absolute number', () => {
     const refused = { status: 422, body: { code: 'ASOF_IN_FUTURE' } };
     expect(await adjust(sku, { setTo: 9, asOf: inAnHour() })).toMatchObject(refused);
     expect(await adjust(sku, { delta: 9, kind: 'correction', asOf: inAnHour() })).toMatchObject(refused);
-    expect(
-      await call('PUT', `${sheet}/lines`, { sku, counted: 9, countedAt: inAnHour() }),
-    ).toMatchObject(refused);
+    expect(await call('PUT', `${sheet}/lines`, { sku, counted: 9, countedAt: inAnHour() })).toMatchObject(
+      refused,
+    );
     const feed = await fetch(`${stack.url}/jobs/feed?asOf=${inAnHour()}`, {
       method: 'POST',
       headers: { 'content-type': 'text/csv' },

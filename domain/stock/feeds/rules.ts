@@ -240,7 +240,8 @@ function isTime(text: string): boolean {
   const [, year = '', month = '', day = ''] = TIME.exec(text) ?? [];
   if (day === '') return false;
   const inUtc = new Date(text).getUTCFullYear();
-  const exists = new Date(Date.UTC(Number(year), Number(month) - 1, Number(day))).getUTCDate() === Number(day);
+  const exists =
+    new Date(Date.UTC(Number(year), Number(month) - 1, Number(day))).getUTCDate() === Number(day);
   return exists && Number(year) >= 1 && inUtc >= 1 && inUtc <= 9999;
 }
 

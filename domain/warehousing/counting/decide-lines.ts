@@ -197,11 +197,7 @@ async function applyCounts(
 }
 
 /** Locks the stock rows of lines, and reads what their counts meet there. */
-async function look(
-  tx: Transaction,
-  warehouseId: number,
-  lines: readonly LineRow[],
-): Promise<CountedLine[]> {
+async function look(tx: Transaction, warehouseId: number, lines: readonly LineRow[]): Promise<CountedLine[]> {
   const counted = lines.flatMap((line) => {
     const { counted: units, countedAt } = line;
     return units === null || countedAt === null ? [] : [{ line, counted: units, countedAt }];
