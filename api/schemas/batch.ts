@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { ADJUSTMENT_KINDS } from '../../domain/stock/adjustments/adjust';
 import { count, line, MAX_UNITS, sku, warehouseCode } from './common';
 import { location } from './stock';
 
@@ -12,6 +13,9 @@ const update = z.strictObject({
     .min(-MAX_UNITS)
     .max(MAX_UNITS)
     .refine((delta) => delta !== 0, { message: 'must not be zero' }),
+  kind: z.enum(ADJUSTMENT_KINDS).optional().meta({
+    description: '`movement` (default), or `correction`: the next newer absolute number supersedes it',
+  }),
   reason: line(200),
   reference: line(200).optional(),
 });

@@ -17,6 +17,12 @@ export const ledgerEntry = z
     reason: z.string().nullable(),
     reference: z.string().nullable(),
     actor: z.string(),
+    asOf: time
+      .nullable()
+      .meta({ description: 'As of when a correction takes effect; null: a movement, at `at`' }),
+    number: count
+      .nullable()
+      .meta({ description: 'The absolute number that it brought the stock to as of then' }),
   })
   .meta({ id: 'LedgerEntry' });
 

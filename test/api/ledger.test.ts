@@ -55,6 +55,8 @@ describe('the ledger of a product', () => {
       reason: 'count',
       reference: 'NOTE-7',
       actor: 'anonymous',
+      asOf: null,
+      number: null,
     });
   });
 

@@ -192,6 +192,11 @@ describe('what was done to sealed rows is found and named', () => {
       `update inventory_transactions set actor = 'nobody' where id = 30`,
       ['ledger-row:30 changed'],
     ],
+    [
+      'another time and number of a correction',
+      `update inventory_transactions set as_of = at, number = 5 where id = 9`,
+      ['ledger-row:9 changed'],
+    ],
     ['a deleted row', 'delete from inventory_transactions where id = 12', ['ledger-row:12 missing']],
     [
       'several rows',
@@ -437,4 +442,15 @@ test('a server whose count of transactions is behind the seals is refused, with 
   await sealRows(1);
   await tamper(shop.url, 'update ledger_seals set to_xid = to_xid + 1000000');
   await expect(seal()).rejects.toMatchObject({ code: 'LEDGER_XIDS_WENT_BACK' });
+});
+
+test('an entry without a time of its own hashes as before corrections had one', async () => {
+  await write(3);
+  const { rows } = await shop.db.pool.query(
+    `select distinct ledger_row_hash(t) = sha256(convert_to(json_build_array(t.id, t.at at time zone 'UTC', t.product_id,
+       t.warehouse_id, t.kind, t.on_hand_delta, t.reserved_delta, t.effect_id, t.reservation_id, t.order_id, t.reason,
+       t.reference, t.actor, t.xid)::text, 'UTF8')) as same
+     from inventory_transactions t where t.as_of is null`,
+  );
+  expect(rows).toEqual([{ same: true }]);
 });

@@ -1,4 +1,5 @@
 import { adjustStock, type AdjustmentChange } from '../../domain/stock/adjustments/adjust';
+import { applyUpdates } from '../../domain/stock/adjustments/batch';
 import { startTransfer } from '../../domain/stock/transfers/start';
 import { countLines } from '../../domain/warehousing/counting/count';
 import {
@@ -373,6 +374,19 @@ test('a correction after the count is no movement: approved, on hand is what was
   }
 });
 
+test('a correction of a batch is no movement either', async () => {
+  const { sku, sheet } = await submitted(8);
+  const update = { sku, location: 'AMS', delta: -1, reason: 'test' };
+  await applyUpdates(withStock(shop.db), {
+    batchId: newId(),
+    atomic: true,
+    actor: 'clerk',
+    updates: [{ ...update, kind: 'correction' }, update],
+  });
+  await approve(sheet);
+  expect(await onHand(sku)).toBe(7);
+});
+
 test('a correction that says since when is in a count of later, and stays on one of before', async () => {
   const { sku, sheet } = await submitted(8);
   const later = await now();
@@ -512,4 +526,39 @@ test('sheets are listed newest first by place and status', async () => {
   const page = { limit: 1, offset: 0 };
   expect((await listSheets(shop.db, { status: 'review', location: 'AMS', ...page })).items).toEqual([sheet]);
   expect((await listSheets(shop.db, { location: 'NYC', ...page })).items).toEqual([]);
+});
+
+test('a count of a month that was dropped since stays for a person, and one of then is refused', async () => {
+  const own = await openOrderShop();
+  try {
+    const sku = await own.product({ AMS: 10 });
+    const made = await makeSheet(own.db, {
+      sheetId: newId(),
+      location: 'AMS',
+      skus: [sku],
+      blind: false,
+      tolerance: 0,
+      actor: 'planner',
+    });
+    const then = await now();
+    const counted = (countedAt: string) =>
+      countLines(own.db, {
+        sheetId: made.id,
+        counts: [{ sku, counted: 8, countedAt }],
+        actor: 'counter',
+        countId: newId(),
+      });
+    await counted(then);
+    await submitCount(withStock(own.db), made.id);
+    await own.db.pool.query(
+      `insert into ledger_folds (partition, lower_bound, upper_bound, entries) values ('x', 'epoch', clock_timestamp(), 0)`,
+    );
+    expect(
+      await approveCount(withStock(own.db), { sheetId: made.id, skus: undefined, actor: 'boss' }),
+    ).toMatchObject({ status: 'review', lines: [{ code: 'ASOF_BEFORE_RETENTION' }] });
+    expect(await levelsOf(own.db, sku)).toEqual({ AMS: [10, 0] });
+    await expect(counted(then)).rejects.toMatchObject({ code: 'ASOF_BEFORE_RETENTION' });
+  } finally {
+    await own.close();
+  }
 });

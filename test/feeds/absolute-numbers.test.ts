@@ -94,7 +94,7 @@ test('a column says as of when each row is true; of several about one place the 
   expect([await onHand(sku), await onHand(other)]).toEqual([8, 4]);
 });
 
-test('JSON lines name the time as well, and a row of the future is rejected', async () => {
+test('a row of a time that has not come is rejected', async () => {
   const sku = await shop.product({ AMS: 10 });
   const rows = ['sku,location,quantity,asOf', `${sku},AMS,7,${await now('1 hour')}`];
   expect((await imported(rows.join('\n'))).rejected).toEqual([['2', 'ASOF_IN_FUTURE']]);

@@ -5,6 +5,7 @@ import { derivedId } from '../../../platform/ids';
 import { decideUpdates, stockKeyOf, type BatchCode } from '../ledger/rules';
 import { insertEmptyStock, lockStock, type StockAccess, type StockLedger } from '../ledger/stock-ledger';
 import type { LedgerEntry, LedgerKind, StockKey, StockLevel } from '../ledger/types';
+import type { ADJUSTMENT_KINDS } from './adjust';
 import { asOutcome, stored, type UpdateOutcome } from './batch-outcomes';
 import { insertChunk, selectChunk, selectStockKeys, type ResolvedKey, type StoredOutcome } from './queries';
 
@@ -14,6 +15,8 @@ export interface BatchUpdate {
   location: string;
   /** Units to add or take; not zero. */
   delta: number;
+  /** A correction is superseded by the next newer absolute number, a movement (the default) stays applied. */
+  kind?: (typeof ADJUSTMENT_KINDS)[number] | undefined;
   reason: string;
   reference?: string | undefined;
 }
@@ -241,7 +244,7 @@ function refuseUnlessAll(
 
 function entriesOf(request: BatchRequest, applied: readonly PlacedUpdate[]): LedgerEntry[] {
   const { batchId, actor, kind = 'adjust' } = request;
-  return applied.flatMap(({ key, index, delta, reason, reference }): LedgerEntry[] =>
+  return applied.flatMap(({ key, index, delta, kind: own, reason, reference }): LedgerEntry[] =>
     hasIds(key)
       ? [
           {
@@ -254,6 +257,7 @@ function entriesOf(request: BatchRequest, applied: readonly PlacedUpdate[]): Led
             reason,
             actor,
             ...(reference ? { reference } : {}),
+            ...(own === 'correction' ? { correction: { asOf: null } } : {}),
           },
         ]
       : [],

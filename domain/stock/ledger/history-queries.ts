@@ -15,6 +15,10 @@ export interface LedgerView {
   reason: string | null;
   reference: string | null;
   actor: string;
+  /** As of when a correction takes effect; null: of a movement, and of a correction of what no number was known of. */
+  asOf: string | null;
+  /** The absolute number that it brought the stock to as of then. */
+  number: number | null;
 }
 
 /** Where a page begins: right after the entry that was written then and has this id. */
@@ -88,7 +92,7 @@ export function selectLedgerPage(
       db.builder.raw(
         `t.id, ${utcMicros('t.at')} as at, t.kind, w.code as warehouse, t.on_hand_delta as "onHandDelta",
          t.reserved_delta as "reservedDelta", t.reservation_id as "reservationId", t.order_id as "orderId",
-         t.reason, t.reference, t.actor`,
+         t.reason, t.reference, t.actor, ${utcMicros(`nullif(t.as_of, '-infinity')`)} as "asOf", t.number`,
       ),
     )
     .orderBy(newest)

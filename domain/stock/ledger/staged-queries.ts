@@ -67,13 +67,14 @@ const DELTA_ROWS = `
     where c.feed_id = $1 and c.seq > $2 and c.seq <= $3
   )`;
 
-/** Changes of a stock row `s` by a row `c` of the batch, and what must hold of both. */
-const SET_CHANGE = {
+const ROWS = { set: SET_ROWS, delta: DELTA_ROWS };
+/** Changes of a stock row `s` by a row `c` of the batch. */
+const CHANGE = {
   set: `on_hand = s.on_hand + c.delta, number_as_of = c.true_as_of, corrections = s.corrections + 1`,
-  // Another correction since the snapshot may be newer, or be in this number.
-  where: 's.corrections = c.corrections',
+  delta: 'on_hand = s.on_hand + c.delta',
 };
-const DELTA_CHANGE = { set: 'on_hand = s.on_hand + c.delta', where: 'true' };
+/** Another correction since the snapshot may be newer than a number, or be in it. */
+const IS_AS_READ = { set: 's.corrections = c.corrections', delta: 'true' };
 
 /**
  * Applies a batch: changes the counters where the change is allowed, writes the ledger, and rejects the rest. A million rows
@@ -83,16 +84,15 @@ const DELTA_CHANGE = { set: 'on_hand = s.on_hand + c.delta', where: 'true' };
  * The ledger's entries share one effect id, so that the batch is applied once and costs one ledger key.
  */
 export function applyStaged(tx: Transaction, changes: StagedChanges): Promise<StagedOutcome> {
-  const isSet = changes.mode === 'set';
-  const change = isSet ? SET_CHANGE : DELTA_CHANGE;
+  const { mode } = changes;
   return one<StagedOutcome>(
     tx,
-    `ledger.apply_staged_${changes.mode}`,
-    `with ${isSet ? SET_ROWS : DELTA_ROWS}, counted as (
-       update stock s set ${change.set}
+    `ledger.apply_staged_${mode}`,
+    `with ${ROWS[mode]}, counted as (
+       update stock s set ${CHANGE[mode]}
        from (select * from batch where delta <> 0 and refusal is null order by seq) c
        where s.product_id = c.product_id and s.warehouse_id = c.warehouse_id
-         and s.on_hand + c.delta between s.reserved and $4::bigint and ${change.where}
+         and s.on_hand + c.delta between s.reserved and $4::bigint and ${IS_AS_READ[mode]}
        returning c.seq, c.lines, s.product_id, s.warehouse_id, new.on_hand - old.on_hand as delta, c.reason, c.reference,
                  c.true_as_of, c.quantity
      ), explained as (
@@ -134,7 +134,7 @@ export function applyStaged(tx: Transaction, changes: StagedChanges): Promise<St
       changes.reference,
       changes.actor,
       JSON.stringify(changes.refusals),
-      ...(isSet ? [changes.asOf] : []),
+      ...(mode === 'set' ? [changes.asOf] : []),
     ],
   );
 }

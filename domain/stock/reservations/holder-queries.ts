@@ -1,6 +1,6 @@
 import { many, type Transaction } from '../../../platform/database/database';
 import type { StockKey } from '../ledger/types';
-import type { ReservedUnits } from './holders';
+import type { ReservedUnits } from './types';
 
 /**
  * Every reservation has an entry in the ledger of each stock row that it takes units of. The ledger has an index by stock row; one

@@ -2,18 +2,7 @@ import type { Transaction } from '../../../platform/database/database';
 import { stockKeyOf } from '../ledger/rules';
 import type { StockKey } from '../ledger/types';
 import { selectReservedUnits } from './holder-queries';
-import type { ReservationKind, ReservationStatus } from './types';
-
-/** Units of one stock row that a live reservation keeps. */
-export interface ReservedUnits {
-  reservationId: string;
-  /** Null: it is of no order. */
-  orderId: string | null;
-  kind: ReservationKind;
-  status: ReservationStatus;
-  /** Units that are still reserved there. */
-  quantity: number;
-}
+import type { ReservedUnits } from './types';
 
 /**
  * What reserves the units of stock rows, by `stockKeyOf`: unpaid reservations first, then the newest. Of one row at most 100, found among

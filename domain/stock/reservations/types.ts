@@ -72,6 +72,17 @@ export interface ExpiryRound {
   nextDueAt: string | null;
 }
 
+/** Units of one stock row that a live reservation keeps. */
+export interface ReservedUnits {
+  reservationId: string;
+  /** Null: it is of no order. */
+  orderId: string | null;
+  kind: ReservationKind;
+  status: ReservationStatus;
+  /** Units that are still reserved there. */
+  quantity: number;
+}
+
 declare module '../../../platform/database/outbox' {
   interface OutboxTopics {
     /** A reservation without an order falls due before the expiry looks again. */

@@ -8,7 +8,7 @@ import {
 } from '../../../platform/database/database';
 import { newestFirst, utc, utcMicros, type PageRequest } from '../../../platform/database/pages';
 import { movedAfterSql } from '../../stock/ledger/moved-after-sql';
-import type { ReservedUnits } from '../../stock/reservations/holders';
+import type { ReservedUnits } from '../../stock/reservations/types';
 import type { LineProblem, LineStatus, NewSheet, SheetStatus, SheetView } from './types';
 
 /** A sheet `c`, whole. What a blind one expects is not shown to who counts. */

@@ -1,4 +1,4 @@
-import type { ReservedUnits } from '../../stock/reservations/holders';
+import type { ReservedUnits } from '../../stock/reservations/types';
 
 /** `open`: being counted; `review`: somebody must decide about a variance; `closed`: every line is decided. */
 export const SHEET_STATUSES = ['open', 'review', 'closed'] as const;
