@@ -79,7 +79,7 @@ test('the newest layers are worth what a queue of units is worth', () => {
         .reverse();
       const { onHand, fifo } = naiveBooks(made);
       const layers = fifoLayers(received, onHand);
-      expect(valueOfLayers(layers)).toEqual({ valueMinor: fifo, costed: onHand });
+      expect(valueOfLayers(layers)).toEqual({ value: BigInt(fifo), costed: onHand });
     }),
   );
 });

@@ -1,4 +1,3 @@
-import { exact, type Exact } from '../../../platform/exact';
 import type { CostLayer } from './types';
 
 /**
@@ -27,7 +26,7 @@ export function costOf(quantity: number, unitCostMinor: number): bigint {
 }
 
 /** What layers are worth, in minor units, and how many of their units have a cost. */
-export function valueOfLayers(layers: readonly CostLayer[]): { valueMinor: Exact; costed: number } {
+export function valueOfLayers(layers: readonly CostLayer[]): { value: bigint; costed: number } {
   let value = 0n;
   let costed = 0;
   for (const { quantity, unitCostMinor } of layers) {
@@ -35,5 +34,5 @@ export function valueOfLayers(layers: readonly CostLayer[]): { valueMinor: Exact
     value += costOf(quantity, unitCostMinor);
     costed += quantity;
   }
-  return { valueMinor: exact(value), costed };
+  return { value, costed };
 }

@@ -37,9 +37,9 @@ export async function valueProduct(
     return { ...known, valueMinor, uncosted, unitCostMinor };
   }
   const layers = fifoLayers(await selectReceived(on, { productId, units: owned, asOf: asOf ?? null }), owned);
-  const { valueMinor, costed } = valueOfLayers(layers);
-  const average = costed === 0 ? null : Number(valueMinor) / costed;
-  return { ...known, valueMinor, uncosted: owned - costed, unitCostMinor: average, layers };
+  const { value, costed } = valueOfLayers(layers);
+  const average = costed === 0 ? null : Number(value) / costed;
+  return { ...known, valueMinor: exact(value), uncosted: owned - costed, unitCostMinor: average, layers };
 }
 
 /**
