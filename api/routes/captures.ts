@@ -23,7 +23,7 @@ export function captureRoutes({ db }: ApiContext): Route[] {
         tag: TAG,
         summary: 'Record what was done instead of a capture',
         description:
-          'Of one that the gateway does not make. It is asked no more, and refunds that wait for its money end with it. Safe to repeat; with another outcome or reference it is 409 CAPTURE_SETTLED. One that the gateway was asked for within the last 10 s is 409 CAPTURE_UNDER_WAY: wait for its outcome.',
+          'Of one that the gateway does not make. It is asked no more, and where the money is waived the refunds that wait for it end with it. Safe to repeat; with another outcome or reference it is 409 CAPTURE_SETTLED. One that the gateway was asked for within the last 10 s is 409 CAPTURE_UNDER_WAY: wait for its outcome.',
         params: idParams,
         body: captureSettlement,
         responses,

@@ -28,8 +28,9 @@ export interface CaptureByHand {
 }
 
 /**
- * Records what a person did instead of a capture that the gateway does not make: it is asked no more. Refunds that wait for its money
- * have nothing to give back: they end with it. The same again changes nothing.
+ * Records what a person did instead of a capture that the gateway does not make: it is asked no more. Where its money is waived, refunds
+ * that wait for it have nothing to give back: they end with it. Where it was paid elsewhere they are asked for, and a person is told that the
+ * gateway has not got it. The same again changes nothing.
  *
  * @throws `CAPTURE_NOT_FOUND`; `CAPTURE_MADE`: the money was taken; `CAPTURE_SETTLED`: it was settled in another way, or with another
  * reference; `CAPTURE_UNDER_WAY`: it is planned, and the gateway was asked within the last seconds

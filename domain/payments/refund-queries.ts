@@ -288,8 +288,8 @@ export function updateRefundHeldBack(
 }
 
 /**
- * Planned refunds of a payment for which no money is captured or will be, the latest first: those of which the sum of all that stand
- * before them exceeds it. Locked.
+ * Planned refunds of a payment for which no money is captured or will be, nor was paid in another way, the latest first: those of which the
+ * sum of all that stand before them exceeds it. Locked.
  */
 export async function selectUncovered(tx: Transaction, paymentId: string): Promise<string[]> {
   const found = await many<{ id: string }>(
@@ -301,7 +301,8 @@ export async function selectUncovered(tx: Transaction, paymentId: string): Promi
          and status in ('planned', 'pending', 'succeeded') order by id for no key update
      ), money as (
        select p.captured_minor + coalesce((select sum(c.amount_minor) from captures c
-                                           where c.payment_id = p.id and c.status in ('planned', 'failed')), 0) as minor
+                                           where c.payment_id = p.id
+                                             and (c.status in ('planned', 'failed') or c.settled_as = 'made_elsewhere')), 0) as minor
        from payments p where p.id = $1
      )
      select id from (

@@ -122,6 +122,19 @@ describe('a capture', () => {
     expect((await viewOf(shop.db, orderId)).refunds).toHaveLength(1);
   });
 
+  test('that was paid elsewhere leaves the refunds that wait for its money, and a person is told that the gateway has not got it', async () => {
+    const { orderId, captureId } = await refused();
+    await giveBack(shop.db, orderId, 500);
+    expect(await shop.carryOn(orderId)).toBe('finish');
+    const how = { outcome: 'made_elsewhere' as const, reference: 'T-1', ...BY };
+    await settleCaptureByHand(shop.db, { captureId, ...how });
+    expect((await viewOf(shop.db, orderId)).refunds).toMatchObject([{ status: 'planned' }]);
+    expect(await shop.carryOn(orderId)).toBe('finish');
+    expect((await viewOf(shop.db, orderId)).refunds).toMatchObject([{ status: 'failed' }]);
+    expect((await needs(orderId)).map(([kind]) => kind)).toEqual(['refund_failed']);
+    await endAttention(orderId);
+  });
+
   test('that is given up is not counted as money that may go back, while another was made', async () => {
     const { orderId } = await twoParcels();
     await shop.pickUp(orderId, 'AMS');
