@@ -1,7 +1,7 @@
 import { Context } from '@temporalio/activity';
 import type { OrderAmender } from '../domain/ordering/amendments/amend';
 import { requestAmend } from '../domain/ordering/amendments/request';
-import { AMENDMENTS_EXCEEDED, type AmendRequest } from '../domain/ordering/amendments/types';
+import type { AmendRequest } from '../domain/ordering/amendments/types';
 import { actOnLapse, settleAuthorizations, type LapseAction } from '../domain/ordering/capture';
 import { cancelUndelivered, concludeCancel, requestCancel } from '../domain/ordering/cancel';
 import { cutUnits, stopDoubledShipments } from '../domain/ordering/cuts/cut';
@@ -14,7 +14,7 @@ import { settlePromisedOfOrder } from '../domain/ordering/promised/settle-promis
 import { releaseStoppedShipments } from '../domain/ordering/release-stopped';
 import type { OrderReserver } from '../domain/ordering/order-reserver';
 import { existingProgress } from '../domain/ordering/progress';
-import type { OrderProgress, ReserveOutcome } from '../domain/ordering/types';
+import { AMENDMENTS_EXCEEDED, type OrderProgress, type ReserveOutcome } from '../domain/ordering/types';
 import type { OrderInput } from '../domain/orders/types';
 import { undoReserve } from '../domain/ordering/undo-reserve';
 import type { Database } from '../platform/database/database';

@@ -36,18 +36,18 @@ export const time = z.iso.datetime({ offset: true, abort: true }).meta({ descrip
 /** PostgreSQL takes offsets below 16 hours. */
 const FAR_OFFSET = /[+-](1[6-9]|2\d):\d\d$/;
 
+const storableTime = time
+  .refine((text) => !FAR_OFFSET.test(text), 'must have an offset below 16 hours')
+  .refine(isStorable, 'must be in the years 0001 to 9999');
+
 /**
  * A time as a client gives it, with every digit that it has, as text: movements are told from each other by microseconds, and a `Date` has
  * milliseconds. One that PostgreSQL refuses would fail the work on what it is about.
  */
-export const exactTime = time
-  .max(40)
-  .refine((text) => !FAR_OFFSET.test(text), 'must have an offset below 16 hours')
-  .refine(isStorable, 'must be in the years 0001 to 9999')
-  .meta({ description: 'RFC 3339' });
+export const exactTime = storableTime.max(40).meta({ description: 'RFC 3339' });
 
 /** The same to the millisecond, made UTC. */
-export const givenTime = exactTime.transform((text) => new Date(text).toISOString());
+export const givenTime = storableTime.transform((text) => new Date(text).toISOString());
 
 /** The time in a cursor, to the microsecond. */
 export const cursorTime = z.iso.datetime({ abort: true }).max(40).refine(isStorable);

@@ -30,7 +30,7 @@ export const lots = z
   .meta({ id: 'Lots', description: 'In the order in which they are taken' });
 
 export const lotCorrection = z
-  .object({
+  .strictObject({
     expiresOn: date
       .nullable()
       .meta({ description: 'The last day on which it may be sold; null: it does not expire' }),
@@ -38,7 +38,7 @@ export const lotCorrection = z
   })
   .meta({ id: 'LotCorrection' });
 
-export const lotRecall = z.object({ reason: line(200) }).meta({ id: 'LotRecall' });
+export const lotRecall = z.strictObject({ reason: line(200) }).meta({ id: 'LotRecall' });
 
 export const lotMaster = z
   .object({

@@ -104,18 +104,18 @@ export const receipt = z
   })
   .meta({ id: 'Receipt' });
 
-export const receiptReversal = z.object({ reason: line(200) }).meta({ id: 'ReceiptReversal' });
+export const receiptReversal = z.strictObject({ reason: line(200) }).meta({ id: 'ReceiptReversal' });
 
 export const receiptCorrection = z
-  .object({
+  .strictObject({
     reason: line(200),
     lines: z
       .array(
-        z.object({
+        z.strictObject({
           line: z.int().min(1).max(MAX_LINES).meta({ description: 'Its number in the receipt, from 1' }),
           quantity: z.int().min(0).max(MAX_UNITS).optional().meta({ description: 'Units that came' }),
           unitCostMinor: z.int().min(0).max(Number.MAX_SAFE_INTEGER).nullable().optional(),
-          lot: z.object({ code: unitCode, expiresOn: date.optional() }).optional(),
+          lot: z.strictObject({ code: unitCode, expiresOn: date.optional() }).optional(),
           serials: z.array(unitCode).max(MAX_SERIALS).optional().meta({
             description:
               'Of a product with serial numbers: those that came in addition, or those that did not come',

@@ -1,11 +1,10 @@
 import { readAmendment } from '../../domain/ordering/amendments/request';
 import {
-  AMENDMENTS_EXCEEDED,
   AMENDMENT_IN_PROGRESS,
   type AmendmentOutcome,
   type AmendRefusalCode,
 } from '../../domain/ordering/amendments/types';
-import type { OrderView } from '../../domain/ordering/types';
+import { AMENDMENTS_EXCEEDED, type OrderView } from '../../domain/ordering/types';
 import { hasEnded } from '../../domain/orders/rules';
 import type { Shortage, ShipTo } from '../../domain/stock/sourcing/types';
 import { orderPath } from '../http/paths';

@@ -1,5 +1,5 @@
 import { readCut } from '../../domain/ordering/cuts/request';
-import { AMENDMENTS_EXCEEDED } from '../../domain/ordering/amendments/types';
+import { AMENDMENTS_EXCEEDED } from '../../domain/ordering/types';
 import { invalid, problem } from '../http/problems';
 import type { ApiResponse } from '../http/response';
 import type { ApiContext } from '../services/context';

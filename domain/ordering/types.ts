@@ -108,6 +108,9 @@ export interface GatewayAsk {
 export type PayRefusal =
   'HOLD_EXPIRED' | 'ORDER_NOT_PAYABLE' | 'PAYMENT_IN_PROGRESS' | 'PAYMENT_ATTEMPTS_EXCEEDED';
 
+/** Of a request to amend or to cut that is not recorded: its order has as many as are allowed. */
+export const AMENDMENTS_EXCEEDED = 'AMENDMENTS_EXCEEDED';
+
 /** The type of the failure of a step that fails each time it is tried. Its details are a `StepFailure`. */
 export const STEP_FAILED = 'STEP_FAILED';
 

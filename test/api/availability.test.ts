@@ -24,10 +24,11 @@ beforeAll(async () => {
   await addPaidOrder(shop.db, [{ sku: 'LAMP', warehouse: 'AMS', quantity: 3 }]);
   await shop.db.pool.query('update stock set low_stock_threshold = 2');
   await shop.db.pool.query(
-    `insert into transfers (id, product_id, source_id, target_id, mode, status, quantity, received, actor, expected_at)
-     select gen_random_uuid(), p.id, a.id, b.id, 'in_transit', 'in_transit', 5, 1, 'test', now() from products p, warehouses a, warehouses b
+    `insert into transfers (id, product_id, source_id, target_id, mode, status, quantity, actor, expected_at)
+     select gen_random_uuid(), p.id, a.id, b.id, 'in_transit', 'in_transit', 5, 'test', now() from products p, warehouses a, warehouses b
      where p.sku = 'LAMP' and a.code = 'LON' and b.code = 'AMS'`,
   );
+  await shop.db.pool.query('update transfers set received = 1');
 });
 afterEach(() => expectInvariants(shop.db));
 afterAll(() => shop.close());

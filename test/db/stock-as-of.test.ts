@@ -91,7 +91,9 @@ test('what is read now is the same as of the time that it says', async () => {
   const sku = await shop.product({ AMS: 10, BER: 3 });
   await shop.place(orderOf({ [sku]: 4 }));
   const now = await readStock(shop.db, sku);
-  expect(await asOf(sku, now?.asOf ?? '')).toEqual({ ...now, final: true });
+  // Whether a location was open then is not known.
+  const locations = now?.locations.map((location) => ({ ...location, open: undefined }));
+  expect(await asOf(sku, now?.asOf ?? '')).toEqual({ ...now, locations, final: true });
 });
 
 test('a time that has not come yet is refused', async () => {

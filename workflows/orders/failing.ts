@@ -1,5 +1,4 @@
 import { ActivityFailure, ApplicationFailure, patched, TemporalFailure } from '@temporalio/workflow';
-import { AMENDMENTS_EXCEEDED } from '../../domain/ordering/amendments/types';
 import type { FailingSteps } from '../../domain/ordering/failing-steps';
 import {
   ALL_SHIPMENTS,
@@ -11,7 +10,12 @@ import {
   type Call,
   type NextStep,
 } from '../../domain/ordering/rules';
-import { STEP_FAILED, type OrderProgress, type StepFailure } from '../../domain/ordering/types';
+import {
+  AMENDMENTS_EXCEEDED,
+  STEP_FAILED,
+  type OrderProgress,
+  type StepFailure,
+} from '../../domain/ordering/types';
 import { telling } from './activities';
 
 /** Until what failed is tried again: this long, then twice as long each time. */

@@ -4,9 +4,9 @@ import { AppError } from '../../../platform/errors';
 import { appendEvents } from '../../orders/events';
 import { lockOrders } from '../../orders/lock';
 import { existingProgress } from '../progress';
-import type { OrderProgress } from '../types';
+import { AMENDMENTS_EXCEEDED, type OrderProgress } from '../types';
 import { countAmendments, insertAmendment, selectAmendment } from './queries';
-import { AMENDMENTS_EXCEEDED, type AmendRequest } from './types';
+import type { AmendRequest } from './types';
 
 export { selectAmendment as readAmendment } from './queries';
 

@@ -30,9 +30,6 @@ export interface AmendRefusal {
   details?: Readonly<Record<string, unknown>>;
 }
 
-/** Of a request that is not recorded: its order has as many as are allowed. */
-export const AMENDMENTS_EXCEEDED = 'AMENDMENTS_EXCEEDED';
-
 /** What is asked for. */
 export interface AmendRequest {
   orderId: string;

@@ -6,8 +6,7 @@ import { clearStopRefusals } from '../../fulfilment/stop';
 import { appendEvents } from '../../orders/events';
 import { lockOrders } from '../../orders/lock';
 import { existingProgress } from '../progress';
-import type { OrderProgress } from '../types';
-import { AMENDMENTS_EXCEEDED } from '../amendments/types';
+import { AMENDMENTS_EXCEEDED, type OrderProgress } from '../types';
 import { countRequests, insertCuts, selectCut } from './queries';
 
 export { existsOpen as hasOpenCuts, selectCutPrice as readCutPrice } from './queries';
