@@ -31,9 +31,8 @@ beforeAll(async () => {
 afterEach(() => expectInvariants(shop.db));
 afterAll(() => shop.close());
 
-const { amend, ask, outcomeOf, carryOut, amended, placed, paid, authorise, refused, claimed } = amendingOrders(
-  () => shop,
-);
+const { amend, ask, outcomeOf, carryOut, amended, placed, paid, authorise, refused, claimed } =
+  amendingOrders(() => shop);
 
 describe('an order that is paid for', () => {
   it('is charged for what is added, and only then what is taken out is cut and its price goes back', async () => {

@@ -12,16 +12,7 @@ import type { OrderView } from '../../domain/ordering/types';
 import { orderPaymentId } from '../../domain/orders/ids';
 import type { ShipTo } from '../../domain/stock/sourcing/types';
 import { newId } from '../../platform/ids';
-import {
-  capture,
-  CARRIER,
-  orderOf,
-  PAYMENT,
-  settleCharge,
-  twice,
-  viewOf,
-  type OrderShop,
-} from './support';
+import { capture, CARRIER, orderOf, PAYMENT, settleCharge, twice, viewOf, type OrderShop } from './support';
 
 /** Amendments of one order. */
 export const AMENDMENT_LIMIT = 8;
