@@ -2,16 +2,17 @@
 -- it stays applied, and the newest such number of a stock row supersedes the older ones in whatever order they are posted
 -- (docs/decisions/0033-absolute-numbers-carry-a-time.md).
 
+-- Stock rows are locked before the ledger, here as everywhere.
+-- As of when the newest absolute number of the row is true; null: there is none.
+alter table stock add column number_as_of timestamptz;
+-- How many corrections the row has had: tells a statement that decided by its snapshot whether one came meanwhile.
+alter table stock add column corrections int not null default 0;
+
 -- When the entry takes effect, where that is not when it was written: of a correction. Null: a movement, at `at`.
 -- `-infinity`: of a correction that was made before the stock row had any absolute number.
 alter table inventory_transactions add column as_of timestamptz;
 -- The absolute number that the entry brought the stock to, as it was given.
 alter table inventory_transactions add column number int;
-
--- As of when the newest absolute number of the row is true; null: there is none.
-alter table stock add column number_as_of timestamptz;
--- How many corrections the row has had: tells a statement that decided by its snapshot whether one came meanwhile.
-alter table stock add column corrections int not null default 0;
 
 -- Units that entries of a stock row have moved after a time: what is on hand now, less these, is what the ledger says was on hand
 -- then. Openings, counts and repairs without a time are of ledgers that were written before this.

@@ -500,5 +500,3 @@ begin
   end loop;
 end $$;
 create index product_lots_recalled on product_lots (product_id) where recalled_at is not null;
--- Whose units may be taken for a hold that awaits them: reservations without an order
-create index reservations_live_holds on reservations (id) where kind = 'hold' and status in ('pending', 'confirmed');

@@ -37,8 +37,6 @@ begin
   return asked - interval '1 microsecond';
 end $$;
 
-alter table inventory_transactions alter column at set default ledger_time();
-
 -- What a stock row had at some of the times of its entries, about one in 256: the ledger is summed from the last of them on.
 -- Only of times that are final, so they stay true; the retention takes nothing from them, since it sums up what it drops.
 create table ledger_balances (
@@ -278,3 +276,6 @@ begin
   end if;
   return null;
 end $$;
+
+-- Last, since nobody writes to the ledger until the end of this.
+alter table inventory_transactions alter column at set default ledger_time();

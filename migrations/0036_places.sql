@@ -28,14 +28,6 @@ alter table categories
   add column archived boolean not null default false,
   add column updated_at timestamptz not null default now();
 
--- GET /products?q=: parts of SKUs and names, in any case. Where the server has no pg_trgm, or nobody may make it, the search reads
--- the products one by one.
-do $$ begin
-  create extension if not exists pg_trgm;
-  create index products_by_text on products using gin (sku gin_trgm_ops, name gin_trgm_ops);
-exception when insufficient_privilege or undefined_file or feature_not_supported or undefined_object then
-  raise notice 'pg_trgm cannot be used: products are searched without an index';
-end $$;
 -- A code that is written with other capitals is the same code
 create index warehouses_by_lower_code on warehouses (lower(code));
 create index categories_by_lower_code on categories (lower(code));

@@ -14,7 +14,7 @@ import { type ApiResponse } from '../http/response';
 import { route, type Call, type Route, type RouteDocs, type RouteSchemas } from '../http/route';
 import { requireKey, type IdempotencyKey } from '../idempotency/idempotency-key';
 import { runOnce } from '../idempotency/run-once';
-import { cursorTime, idParams, line, pageQuery, sku, skuParams } from '../schemas/common';
+import { cursorTime, idParams, name, pageQuery, sku, skuParams } from '../schemas/common';
 import { reservationShipment } from '../schemas/naming';
 import {
   extension,
@@ -39,7 +39,7 @@ const listQuery = z.object({
   cursor: cursorOf(z.object({ createdAtMicros: cursorTime, id: z.uuid() })).optional(),
   status: reservationStatus.optional(),
   sku: sku.optional(),
-  reference: line(200).optional().meta({ description: 'The hold that you call by this name' }),
+  reference: name(200).optional().meta({ description: 'The hold that you call by this name' }),
 });
 
 const KEY_PROBLEMS = ['IDEMPOTENCY_IN_FLIGHT', 'IDEMPOTENCY_KEY_REUSED', 'VALIDATION_FAILED'] as const;

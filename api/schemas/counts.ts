@@ -32,8 +32,16 @@ const countedLine = z.strictObject({
     .meta({ description: 'As of when the count is true; default: when the request began' }),
 });
 
+const lines = z
+  .array(countedLine)
+  .min(1)
+  .max(MAX_SHEET_LINES)
+  .refine((given) => new Set(given.map((line) => line.sku)).size === given.length, {
+    message: 'must name each SKU once',
+  });
+
 export const countedLines = z
-  .union([z.strictObject({ lines: z.array(countedLine).min(1).max(MAX_SHEET_LINES) }), countedLine])
+  .union([z.strictObject({ lines: lines }), countedLine])
   .transform((given) => ('lines' in given ? given.lines : [given]))
   .meta({ id: 'CountedLines' });
 

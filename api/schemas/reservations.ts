@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { MAX_RESERVATION_SECONDS } from '../../domain/stock/reservations/rules';
 import { SHOWN_RESERVATION_STATUSES } from '../../domain/stock/reservations/types';
 import type { ReservationDetails } from '../../domain/stock/reservations/types';
-import { count, line, MAX_UNITS, pageOf, sku, time, uuid, warehouseCode } from './common';
+import { count, line, MAX_UNITS, name, pageOf, sku, time, uuid, warehouseCode } from './common';
 import { items, quantity, shipTo } from './orders';
 
 const DEFAULT_RESERVATION_SECONDS = 900;
@@ -41,7 +41,7 @@ export function dueOf({ expiresAt, holdSeconds }: Due): { expiresAt: Date | null
 const reference = line(200)
   .nullish()
   .meta({ description: 'What you hold the stock for: an id of your own, kept with the hold' });
-const own = line(200).nullish().meta({
+const own = name(200).nullish().meta({
   description:
     'Your own name of the hold, used once: the same request again gets this hold, whatever became of it',
 });

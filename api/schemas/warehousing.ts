@@ -7,6 +7,7 @@ import {
   cursorTime,
   date,
   line,
+  name,
   MAX_UNITS,
   money,
   pageOf,
@@ -56,8 +57,8 @@ const receiptLine = z
 export const newReceipt = z
   .strictObject({
     location: warehouseCode,
-    supplier: line(200).optional(),
-    supplierReference: line(200).meta({ description: "The supplier's number of the delivery: taken once" }),
+    supplier: name(200).optional(),
+    supplierReference: name(200).meta({ description: "The supplier's number of the delivery: taken once" }),
     lines: z.array(receiptLine).min(1).max(MAX_LINES),
   })
   .meta({ id: 'NewReceipt' });

@@ -129,12 +129,15 @@ export function openDatabase(options: DatabaseOptions): Database {
     return pool.query(statement);
   };
 
-  async function transaction<T>(work: (tx: Transaction, commitEarly: CommitEarly) => Promise<T>): Promise<T> {
+  async function transaction<T>(
+    work: (tx: Transaction, commitEarly: CommitEarly) => Promise<T>,
+    lockTimeoutMs?: number,
+  ): Promise<T> {
     refuseInsideTransaction('a transaction');
     const client = await pool.connect();
     let broken: Error | undefined;
     try {
-      return await run(client, work, (error) => (broken = error));
+      return await run(client, work, (error) => (broken = error), lockTimeoutMs);
     } finally {
       client.release(broken);
     }
@@ -168,6 +171,7 @@ export function openDatabase(options: DatabaseOptions): Database {
     client: ClientBase,
     work: (tx: Transaction, commitEarly: CommitEarly) => Promise<T>,
     onBroken: (error: Error) => void,
+    lockTimeoutMs?: number,
   ): Promise<T> {
     client.on('error', onBroken);
     const notices: Notice[] = [];
@@ -175,7 +179,9 @@ export function openDatabase(options: DatabaseOptions): Database {
     const { tx, commit } = running;
     try {
       // Sent with the first statement of `work`, whose failure would be this one's.
-      const begun = client.query('BEGIN');
+      const begun = client.query(
+        lockTimeoutMs === undefined ? 'BEGIN' : `BEGIN; SET LOCAL lock_timeout = ${Math.ceil(lockTimeoutMs)}`,
+      );
       const [result] = await Promise.all([
         runningTransaction.run(true, () => work(tx, () => void commit())),
         begun,
@@ -202,7 +208,7 @@ export function openDatabase(options: DatabaseOptions): Database {
   ): Promise<T> {
     for (let attempt = 1; ; attempt++) {
       try {
-        return await transaction(lockTimeoutMs === undefined ? work : waiting(lockTimeoutMs, work));
+        return await transaction(work, lockTimeoutMs);
       } catch (error) {
         if (attempt >= attempts || !isRetryable(error) || (throwsLockTimeout && isLockTimeout(error)))
           throw error;
@@ -214,7 +220,7 @@ export function openDatabase(options: DatabaseOptions): Database {
 
   return {
     query,
-    transaction,
+    transaction: (work) => transaction(work),
     retrying,
     bulk,
     builder,
@@ -230,19 +236,6 @@ export function openDatabase(options: DatabaseOptions): Database {
       await pool.end();
       await builder.destroy();
     },
-  };
-}
-
-/** The same work in a transaction that waits this long for locks. */
-function waiting<T>(lockTimeoutMs: number, work: (tx: Transaction) => Promise<T>): typeof work {
-  return async (tx) => {
-    const set = tx.query({
-      name: 'database.lock_timeout',
-      text: `select set_config('lock_timeout', $1, true)`,
-      values: [`${lockTimeoutMs}ms`],
-    });
-    const [result] = await Promise.all([work(tx), set]);
-    return result;
   };
 }
 

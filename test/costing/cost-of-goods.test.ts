@@ -5,6 +5,8 @@ import {
   listSold,
   type SoldUnits,
 } from '../../domain/warehousing/costing/sold';
+import { correctReceipt } from '../../domain/warehousing/receiving/change-receipt';
+import { receiveGoods } from '../../domain/warehousing/receiving/receive';
 import { valueProduct } from '../../domain/warehousing/costing/valuation';
 import { newId } from '../../platform/ids';
 import { openOrderShop, type OrderShop } from '../db/support';
@@ -119,3 +121,32 @@ test('the parcels of a period, in pages, add up to its total', async () => {
     code: 'ASOF_IN_FUTURE',
   });
 });
+
+test.each([
+  ['has its cost later', null, 100, [1_000, 0]],
+  ['has no cost after all', 300, null, [0, 10]],
+] as const)(
+  'goods of a receipt that %s cost that when they leave',
+  async (_, before, after, [costMinor, uncosted]) => {
+    const sku = await shop.product({});
+    const receiptId = newId();
+    await receiveGoods(withStock(shop.db), {
+      receiptId,
+      location: 'AMS',
+      supplierReference: newId(),
+      lines: [{ sku, quantity: 10, ...(before === null ? {} : { unitCostMinor: before }) }],
+      actor: 'dock',
+    });
+    await correctReceipt(withStock(shop.db), {
+      receiptId,
+      changeId: newId(),
+      reason: 'invoice',
+      actor: 'clerk',
+      corrections: [{ line: 1, unitCostMinor: after }],
+    });
+    const shipmentId = await ship([sku, 10]);
+    expect(costs(await costOfShipment(shop.db, shipmentId))).toEqual([
+      { sku, left: 10, costMinor, uncosted },
+    ]);
+  },
+);

@@ -551,7 +551,8 @@ test('a count of a month that was dropped since stays for a person, and one of t
     await counted(then);
     await submitCount(withStock(own.db), made.id);
     await own.db.pool.query(
-      `insert into ledger_folds (partition, lower_bound, upper_bound, entries) values ('x', 'epoch', clock_timestamp(), 0)`,
+      `insert into ledger_folds (partition, lower_bound, upper_bound, entries, opening_hash, hash)
+       values ('x', 'epoch', clock_timestamp(), 0, ledger_opening_hash(), '\\x00')`,
     );
     expect(
       await approveCount(withStock(own.db), { sheetId: made.id, skus: undefined, actor: 'boss' }),

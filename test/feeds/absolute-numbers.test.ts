@@ -176,3 +176,34 @@ test('a batch decides again on a row that is corrected while it waits for it', a
   );
   expect(await onHand(sku)).toBe(4);
 });
+
+test('a batch waits for what is still being written before its time, which its number knows already', async () => {
+  const sku = await shop.product({ AMS: 10 });
+  const client = new Client({ connectionString: shop.url });
+  await client.connect();
+  try {
+    await client.query('begin');
+    await client.query(
+      `with counted as (update stock set on_hand = on_hand - 1 where product_id = (select id from products where sku = $1)
+                        returning product_id, warehouse_id)
+       insert into inventory_transactions (product_id, warehouse_id, kind, on_hand_delta, reserved_delta, effect_id)
+       select product_id, warehouse_id, 'ship', -1, 0, gen_random_uuid() from counted`,
+      [sku],
+    );
+    // Nine are on the shelf: the tenth has been taken off it, and that is not committed yet.
+    const jobId = await stageText(shop.db, feedOf(sku, 9));
+    await resolveFeed(shop.db, jobId, 1);
+    const batch = applyNextBatch(withStock(shop.db), { jobId, lane: 1, size: 10, makeStock: false });
+    await waitFor(async () => {
+      const { rowCount } = await shop.db.pool.query(
+        `select from pg_stat_activity where datname = current_database() and query like '%ledger_final_until()%' and pid <> pg_backend_pid()`,
+      );
+      return (rowCount ?? 0) > 0;
+    });
+    await client.query('commit');
+    await batch;
+  } finally {
+    await client.end();
+  }
+  expect(await onHand(sku)).toBe(9);
+});

@@ -1,6 +1,7 @@
 import type { Database, Transaction } from '../../../platform/database/database';
 import { enqueue } from '../../../platform/database/outbox';
 import { newId } from '../../../platform/ids';
+import { readActive } from '../../catalog/warehouse-state';
 import { listWarehouses } from '../../catalog/warehouses';
 import { createShipments } from '../../fulfilment/create';
 import { lockShipmentsOf } from '../../fulfilment/shipments-of-order';
@@ -259,10 +260,13 @@ async function post(
 
 async function lockEverywhere(tx: Transaction, { productId, warehouseId }: Place): Promise<StockLevel[]> {
   const places = (await listWarehouses(tx)).filter(({ active, id }) => active || id === warehouseId);
-  return lockStock(
+  const levels = await lockStock(
     tx,
     places.map(({ id }) => ({ productId, warehouseId: id })),
   );
+  // One may have closed since they were listed: whoever closes it waits only for those who have locked its stock.
+  const open = await readActive(tx);
+  return levels.filter((level) => open.has(level.warehouseId) || level.warehouseId === warehouseId);
 }
 
 /** The fewest places: those with the most available first. */

@@ -33,6 +33,22 @@ export function insertMissingStock(tx: Transaction, batch: StagedBatch): Promise
   );
 }
 
+/**
+ * Whether nothing is written to the ledger any more at the times as of which rows of a `set` batch are true: what somebody is still
+ * writing there is not seen. Rows whose time has not come are rejected anyway.
+ */
+export async function selectIsSettled(tx: Transaction, batch: StagedBatch, asOf: string): Promise<boolean> {
+  const { isSettled } = await one<{ isSettled: boolean }>(
+    tx,
+    'ledger.staged_is_settled',
+    `select coalesce(max(t.as_of) <= ledger_final_until(), true) as "isSettled"
+     from feed_changes c cross join lateral (select coalesce(c.as_of, $4::timestamptz) as as_of) t
+     where c.feed_id = $1 and c.seq > $2 and c.seq <= $3 and t.as_of <= clock_timestamp() + ${CLOCK_SKEW}`,
+    [batch.feedId, batch.after, batch.upTo, asOf],
+  );
+  return isSettled;
+}
+
 /** `undecided`: rows that could not be decided, since their stock row is missing or changed just now. */
 export type StagedOutcome = StagedCounts & { undecided: number };
 
@@ -43,7 +59,8 @@ const OLDEST = `(
 /**
  * What the rows of a batch come to, by this statement's snapshot, as `batch`. A `set` row is an absolute number as of its time: what
  * has moved since stays applied, so its `delta` is the number less what the ledger says was on hand then. That is a fact of
- * the past, which movements of others do not change while this statement waits for a row: they stay applied as well.
+ * the past once nothing is written then any more (`selectIsSettled`), which movements of others do not change while this statement waits
+ * for a row: they stay applied as well.
  * The ledger is read once for each row of the batch, from its index by (product, warehouse, at).
  */
 const SET_ROWS = `
@@ -83,8 +100,11 @@ const IS_AS_READ = { set: 's.corrections = c.corrections', delta: 'true' };
  * contradict each other somebody changed the row meanwhile; it is `undecided`, and the caller does the batch again.
  * The ledger's entries share one effect id, so that the batch is applied once and costs one ledger key.
  */
-export function applyStaged(tx: Transaction, changes: StagedChanges): Promise<StagedOutcome> {
-  const { mode } = changes;
+export function applyStaged(
+  tx: Transaction,
+  mode: 'set' | 'delta',
+  changes: StagedChanges,
+): Promise<StagedOutcome> {
   return one<StagedOutcome>(
     tx,
     `ledger.apply_staged_${mode}`,

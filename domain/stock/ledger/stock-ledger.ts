@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Database, Queryable, Transaction } from '../../../platform/database/database';
 import { AppError } from '../../../platform/errors';
 import { readServing } from '../../catalog/warehouse-state';
@@ -20,7 +21,7 @@ import { foldChanges, freedUnits, MAX_ON_HAND, OVERFLOW_DETAIL, stockKeyOf } fro
 import { selectBlockedProducts, takeBlocked } from './blocked-queries';
 import { selectShortProducts } from './shortfall-queries';
 import { leftByShortfalls } from './shortfalls';
-import { applyStaged, insertMissingStock, lockInOrder, selectAdded } from './staged-queries';
+import { applyStaged, insertMissingStock, lockInOrder, selectAdded, selectIsSettled } from './staged-queries';
 import type {
   Allocation,
   Correction,
@@ -189,8 +190,9 @@ export function createStockLedger<Effects>(demand: Demand<Effects>): StockLedger
     },
     async postStaged(tx, changes) {
       await lockInOrder(tx);
+      if (changes.mode === 'set') await untilSettled(tx, changes);
       const made = changes.makeRows ? await insertMissingStock(tx, changes) : 0;
-      const { undecided, ...counts } = await applyStaged(tx, changes);
+      const { undecided, ...counts } = await applyStaged(tx, changes.mode, changes);
       if (undecided > 0) return null;
       const products = [
         ...new Set([
@@ -212,6 +214,20 @@ export function createStockLedger<Effects>(demand: Demand<Effects>): StockLedger
       return keys.at(-1)?.productId ?? null;
     },
   };
+}
+
+/** How long a batch waits for a transaction that wrote to the ledger before the time of one of its numbers, milliseconds. */
+const SETTLED_WITHIN_MS = 10_000;
+const SETTLED_POLL_MS = 20;
+
+/** @throws Error where such a transaction takes longer: the batch is tried again */
+async function untilSettled(tx: Transaction, changes: StagedChanges): Promise<void> {
+  const last = performance.now() + SETTLED_WITHIN_MS;
+  while (!(await selectIsSettled(tx, changes, changes.asOf))) {
+    if (performance.now() > last)
+      throw new Error('a transaction that wrote to the ledger before the time of this feed has not ended');
+    await delay(SETTLED_POLL_MS);
+  }
 }
 
 /** Units at a place that is closed serve nobody until it opens. The caller has the stock rows' locks: closing waits for it. */

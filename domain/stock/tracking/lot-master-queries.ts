@@ -88,12 +88,12 @@ export function selectLotMaster(on: Queryable, sku: string, lot: string): Promis
   );
 }
 
-/** Where units of a lot are. */
+/** Where units of a lot are, were, or are just coming in. */
 export function selectPlacesOfLot(on: Queryable, lotId: number): Promise<StockKey[]> {
   return many<StockKey>(
     on,
     'tracking.places_of_lot',
-    `select product_id as "productId", warehouse_id as "warehouseId" from lots where master_id = $1 and quantity > 0
+    `select product_id as "productId", warehouse_id as "warehouseId" from lots where master_id = $1
      order by product_id, warehouse_id`,
     [lotId],
   );

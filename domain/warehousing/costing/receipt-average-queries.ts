@@ -42,8 +42,10 @@ export function updateAveragesAfter(
 /** What a receipt brings more, or less, of a product with a cost. */
 export interface CostChange {
   productId: number;
-  /** Signed. */
+  /** Units with a cost, signed. */
   quantity: number;
+  /** Units that come or go, with a cost or without, signed. */
+  moved: number;
   /** Minor units, signed. */
   valueMinor: bigint;
 }
@@ -61,8 +63,8 @@ export async function restoreAverages(
     tx,
     'costing.restore_averages',
     `with unchanged as (
-       select a.product_id, a.average_before, a.base_units, l.units, l.value, greatest(0, ${OWNED} + d.quantity) as owned
-       from unnest($2::int[], $3::bigint[]) as d (product_id, quantity)
+       select a.product_id, a.average_before, a.base_units, l.units, l.value, greatest(0, ${OWNED} + d.moved) as owned
+       from unnest($2::int[], $3::bigint[]) as d (product_id, moved)
        join receipt_averages a on a.receipt_id = $1 and a.product_id = d.product_id
        join product_costs c on c.product_id = a.product_id and c.average_minor is not distinct from a.average_after
        cross join lateral (
@@ -83,32 +85,34 @@ export async function restoreAverages(
        ${NOTE_STEPS}
      )
      select product_id as "productId" from changed`,
-    [receiptId, changes.map((c) => c.productId), changes.map((c) => c.quantity)],
+    [receiptId, changes.map((c) => c.productId), changes.map((c) => c.moved)],
   );
   return found.map(({ productId }) => productId);
 }
 
-/** Units and cost are added to those that the average is about. Where nothing is left the average stays. */
+/** Units and cost are added to those that the average is about. Where none of those is left the average stays, and is about none. */
 export function applyToAverages(tx: Transaction, changes: readonly CostChange[]): Promise<number> {
   return execute(
     tx,
     'costing.apply_to_averages',
     `with base as (
-       select d.product_id, d.quantity, d.value, ${OWNED} as owned, least(c.costed_units, ${OWNED}) as units
-       from unnest($1::int[], $2::bigint[], $3::numeric[]) as d (product_id, quantity, value)
+       select d.product_id, d.quantity, d.value, greatest(0, ${OWNED} + d.moved) as owned, least(c.costed_units, ${OWNED}) as units
+       from unnest($1::int[], $2::bigint[], $3::numeric[], $4::bigint[]) as d (product_id, quantity, value, moved)
        join product_costs c on c.product_id = d.product_id
      ), changed as (
        update product_costs c
-       set average_minor = greatest(0, (coalesce(c.average_minor, 0) * b.units + b.value) / (b.units + b.quantity)),
-           costed_units = b.units + b.quantity
-       from base b where c.product_id = b.product_id and b.units + b.quantity > 0
-       returning c.product_id, c.average_minor, c.costed_units, greatest(b.owned + b.quantity, c.costed_units) as owned
+       set average_minor = case when b.units + b.quantity > 0
+             then greatest(0, (coalesce(c.average_minor, 0) * b.units + b.value) / (b.units + b.quantity)) else c.average_minor end,
+           costed_units = greatest(0, least(b.units + b.quantity, b.owned))
+       from base b where c.product_id = b.product_id
+       returning c.product_id, c.average_minor, c.costed_units, b.owned
      )
      ${NOTE_STEPS}`,
     [
       changes.map((c) => c.productId),
       changes.map((c) => c.quantity),
       changes.map((c) => String(c.valueMinor)),
+      changes.map((c) => c.moved),
     ],
   );
 }

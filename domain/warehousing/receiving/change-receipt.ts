@@ -219,20 +219,23 @@ function unitsByProduct(changed: readonly ChangedLine[]) {
 /** What the averages take: units with a cost, before and after. */
 function costChanges(changed: readonly ChangedLine[]): (CostChange & { currency: string })[] {
   const sums = new Map<number, CostChange & { currency: string }>();
+  const moved = new Map<number, number>();
   for (const { before, after } of changed) {
+    moved.set(before.productId, (moved.get(before.productId) ?? 0) + after.quantity - before.quantity);
     for (const [line, sign] of [
       [before, -1],
       [after, 1],
     ] as const) {
       const { productId, currency, unitCostMinor, quantity } = line;
       if (unitCostMinor === null || currency === null) continue;
-      const sum = sums.get(productId) ?? { productId, currency, quantity: 0, valueMinor: 0n };
+      const sum = sums.get(productId) ?? { productId, currency, quantity: 0, moved: 0, valueMinor: 0n };
       sum.quantity += sign * quantity;
       sum.valueMinor += BigInt(sign * quantity) * BigInt(unitCostMinor);
       sums.set(productId, sum);
     }
   }
   return [...sums.values()]
+    .map((sum) => ({ ...sum, moved: moved.get(sum.productId) ?? 0 }))
     .filter(({ quantity, valueMinor }) => quantity !== 0 || valueMinor !== 0n)
     .sort((a, b) => a.productId - b.productId);
 }
