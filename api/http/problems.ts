@@ -125,6 +125,7 @@ export const PROBLEMS = {
   FEED_EMPTY: { status: 422, title: 'The feed has no rows' },
   FEED_HEADER_INVALID: { status: 422, title: 'The header of the feed cannot be read' },
   FEED_COLUMN_MISSING: { status: 422, title: 'A column of the feed is missing' },
+  FEED_MODE_MISMATCH: { status: 422, title: 'The feed has a column of the other mode' },
   FEED_COLUMN_AMBIGUOUS: { status: 422, title: 'Two columns of the feed mean the same' },
   FEED_ENCODING_INVALID: { status: 422, title: 'The feed is not in the character set that it should be' },
   FEED_COMPRESSION_INVALID: { status: 422, title: 'The feed cannot be unpacked' },

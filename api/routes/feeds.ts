@@ -96,6 +96,7 @@ export function feedRoutes(context: ApiContext): Route[] {
           'FEED_HEADER_INVALID',
           'FEED_COLUMN_MISSING',
           'FEED_COLUMN_AMBIGUOUS',
+          'FEED_MODE_MISMATCH',
           'FEED_ENCODING_INVALID',
           'FEED_COMPRESSION_INVALID',
           'OVERLOADED',

@@ -280,3 +280,21 @@ test.each([
     });
   }
 });
+
+test.each([
+  ['set', 'delta'],
+  ['set', 'Change'],
+  ['delta', 'on hand'],
+  ['delta', 'Stock level'],
+  ['delta', 'count'],
+] as const)('a %s feed with a column "%s" is refused: it says the other mode', async (mode, column) => {
+  const refused = expect.objectContaining({ code: 'FEED_MODE_MISMATCH', details: { column } });
+  await expect(read(`sku,${column}\nS,5\n`, 64, { mode })).rejects.toEqual(refused);
+  const json = { mode, format: 'ndjson' } as const;
+  await expect(read(JSON.stringify({ sku: 'S', [column]: 5 }), 64, json)).rejects.toEqual(refused);
+  expect(brief(await read(`sku,quantity,${column}\nS,5,9\n`, 64, { mode }))).toEqual(['2 S 5']);
+});
+
+test('names whose letters and marks stand apart are the same names', async () => {
+  expect(brief(await read('sku,qty\nCafe\u0301,5\n'))).toEqual(['2 Caf\u00e9 5']);
+});

@@ -2,7 +2,16 @@ import { AppError } from '../../../platform/errors';
 import { readCsv, type CsvRecord } from './csv-records';
 import { jsonMembers } from './json-members';
 import { readLines } from './lines';
-import { checkRow, fieldOf, isLotName, readHeader, reject, type Columns, type GivenRow } from './rules';
+import {
+  checkRow,
+  fieldOf,
+  isLotName,
+  quantityOfOtherMode,
+  readHeader,
+  reject,
+  type Columns,
+  type GivenRow,
+} from './rules';
 import { readText } from './text';
 import type { FeedField, FeedOptions, FeedReject, FeedRow } from './types';
 
@@ -12,7 +21,7 @@ type Read = FeedRow | FeedReject;
  * The rows of a feed, some at a time, as fast as they are taken. A row that cannot be understood is a reject; what makes
  * the whole feed useless is an error. A reject `QUOTE_UNCLOSED` is the last: what comes after it is not read.
  *
- * @throws AppError `FEED_EMPTY`, `FEED_HEADER_INVALID`, `FEED_COLUMN_MISSING`, `FEED_COLUMN_AMBIGUOUS`, `FEED_ENCODING_INVALID`
+ * @throws AppError `FEED_EMPTY`, `FEED_HEADER_INVALID`, `FEED_COLUMN_MISSING`, `FEED_COLUMN_AMBIGUOUS`, `FEED_MODE_MISMATCH`, `FEED_ENCODING_INVALID`
  */
 export function readFeed(source: AsyncIterable<Buffer>, options: FeedOptions): AsyncGenerator<Read[]> {
   const text = readText(source, options.charset);
@@ -160,8 +169,15 @@ function empty(): AppError {
 function demand(
   has: readonly (string | undefined)[],
   given: readonly string[],
-  { location }: FeedOptions,
+  { location, mode }: FeedOptions,
 ): void {
+  const contradicting = quantityOfOtherMode(given, mode);
+  if (contradicting !== null)
+    throw new AppError(
+      'FEED_MODE_MISMATCH',
+      `The column "${contradicting.slice(0, 50)}" says that the feed is not of mode ${mode}. Send it with the other mode, or name the column "quantity".`,
+      { column: contradicting },
+    );
   const wanted: FeedField[] = location === null ? ['sku', 'location', 'quantity'] : ['sku', 'quantity'];
   const missing = wanted.filter((field) => !has.includes(field));
   if (missing.length === 0) return;

@@ -86,6 +86,20 @@ export function isLotName(name: string): boolean {
   return LOT_NAMES.has(plainName(name));
 }
 
+/** Names of a quantity that say by themselves what it is. */
+const OF_MODE: Readonly<Record<FeedMode, ReadonlySet<string>>> = {
+  set: new Set(['onhand', 'quantityonhand', 'qtyonhand', 'stock', 'stocklevel', 'stockonhand', 'count']),
+  delta: new Set(['delta', 'change']),
+};
+
+/** The name among these by which quantities are what a feed of the other mode has; null: there is none. */
+export function quantityOfOtherMode(names: readonly string[], mode: FeedMode): string | null {
+  const quantities = names.filter((name) => fieldOf(name) === 'quantity');
+  if (quantities.some((name) => name.toLowerCase() === 'quantity')) return null;
+  const others = OF_MODE[mode === 'set' ? 'delta' : 'set'];
+  return quantities.find((name) => others.has(plainName(name))) ?? null;
+}
+
 export type Columns = Partial<Record<FeedField, number>>;
 
 /**
@@ -204,13 +218,19 @@ export function reject(
   };
 }
 
+/** Names are kept composed (NFC): files from some systems have letters and their marks apart. */
+function composed(name: string | undefined): string | undefined {
+  return name?.normalize('NFC');
+}
+
 /** Checks a row field by field; the first thing that is wrong is what it is rejected for. */
 export function checkRow(
   given: GivenRow,
   options: { mode: FeedMode; location: string | null; decimal?: DecimalMark | undefined },
 ): FeedRow | FeedReject {
-  const { line, sku } = given;
-  const location = given.location || options.location;
+  const { line } = given;
+  const sku = composed(given.sku);
+  const location = composed(given.location) || options.location;
   if (!sku) return reject('SKU_MISSING', given);
   if (unfit(sku, MAX_SKU)) return reject('SKU_INVALID', given);
   if (!location) return reject('LOCATION_MISSING', given);

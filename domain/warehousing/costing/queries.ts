@@ -10,7 +10,10 @@ import { unitsAt, type When } from './units-sql';
 import { worthSql } from './worth-sql';
 import type { ValuationMethod } from './types';
 
-/** Locks the cost rows of products, made where there are none, in their order. Returns their currencies. */
+/**
+ * Locks the cost rows of products, made where there are none, in their order. Returns their currencies; one that has no cost any more, since
+ * the receipt that brought it was reversed, takes the new one.
+ */
 export async function lockCosts(
   tx: Transaction,
   costs: readonly { productId: number; currency: string }[],
@@ -20,7 +23,8 @@ export async function lockCosts(
     tx,
     'costing.insert_costs',
     `insert into product_costs (product_id, currency) select * from unnest($1::int[], $2::text[]) order by 1
-     on conflict do nothing`,
+     on conflict (product_id) do update set currency = excluded.currency
+     where product_costs.average_minor is null and product_costs.currency <> excluded.currency`,
     [ids, costs.map((cost) => cost.currency)],
   );
   return many(
