@@ -288,7 +288,7 @@ test.each([
   ['delta', 'Stock level'],
   ['delta', 'count'],
 ] as const)('a %s feed with a column "%s" is refused: it says the other mode', async (mode, column) => {
-  const refused = expect.objectContaining({ code: 'FEED_MODE_MISMATCH', details: { column } });
+  const refused: unknown = expect.objectContaining({ code: 'FEED_MODE_MISMATCH', details: { column } });
   await expect(read(`sku,${column}\nS,5\n`, 64, { mode })).rejects.toEqual(refused);
   const json = { mode, format: 'ndjson' } as const;
   await expect(read(JSON.stringify({ sku: 'S', [column]: 5 }), 64, json)).rejects.toEqual(refused);
