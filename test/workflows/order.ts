@@ -4,6 +4,7 @@ import { readOrder } from '../../domain/ordering/views';
 import type { OrderView } from '../../domain/ordering/types';
 import type { OrderInput, OrderStatus } from '../../domain/orders/types';
 import { newId } from '../../platform/ids';
+import { isFailedPrecondition } from '../../platform/temporal/call-failure';
 import {
   amendUpdate,
   cancelUpdate,
@@ -147,7 +148,12 @@ export function attachToOrder(stack: Stack, input: OrderInput): PlacedOrder {
       const { args } = card(token, updateId, returnUrl);
       return handle.executeUpdate(payUpdate, { updateId, args: [...args] });
     },
-    cancel: (reason) => handle.executeUpdate(cancelUpdate, { args: [{ reason: reason ?? null }] }),
+    cancel(reason) {
+      const updateId = newId();
+      return untilTaken(() =>
+        handle.executeUpdate(cancelUpdate, { updateId, args: [{ reason: reason ?? null }] }),
+      );
+    },
     cut(items, requestId = newId()) {
       const lines = Object.entries(items).map(([sku, quantity]) => ({ sku, quantity }));
       const request = { requestId, items: lines, reason: null };
@@ -209,4 +215,15 @@ export async function lateness({ db }: Stack, { orderId }: PlacedOrder): Promise
     [orderId],
   );
   return rows[0]!.ms;
+}
+
+/** What a client does that is told to try again: the server could not hand its request to the saga, whose task failed just then. */
+async function untilTaken<T>(ask: () => Promise<T>): Promise<T> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await ask();
+    } catch (error) {
+      if (tries === 3 || !isFailedPrecondition(error)) throw error;
+    }
+  }
 }
