@@ -48,10 +48,14 @@ test('while a client is waited for, no transaction is open, and what came is sto
   const { job } = await stage(
     bytes(HEADER, rows, async () => {
       await waitFor(async () => (await stagedRows()) > 0);
-      open = await count(
-        `from pg_stat_activity where datname = current_database() and backend_type = 'client backend'
-         and pid <> pg_backend_pid() and xact_start is not null`,
-      );
+      // What was still being written when the first rows were seen ends without the client.
+      await waitFor(async () => {
+        open = await count(
+          `from pg_stat_activity where datname = current_database() and backend_type = 'client backend'
+           and pid <> pg_backend_pid() and xact_start is not null`,
+        );
+        return open === 0;
+      });
     }),
   );
   expect(open).toBe(0);
