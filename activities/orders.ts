@@ -99,10 +99,10 @@ export function createOrderActivities({
       settleAuthorizations: (orderId) => settleAuthorizations(db, orderId),
       actOnLapse: (orderId) => actOnLapse(db, { orderId, action: lapseAction }),
       async releaseStoppedShipments(request) {
-        await releaseStoppedShipments(db, request);
+        const progress = await releaseStoppedShipments(db, request);
         // What was stopped since its units are blocked can be moved or cut now.
-        await settlePromisedOfOrder(db, request.orderId);
-        return existingProgress(db, request.orderId);
+        const isSettled = await settlePromisedOfOrder(db, request.orderId);
+        return isSettled ? existingProgress(db, request.orderId) : progress;
       },
       tellOfFailingSteps: (request) => tellOfFailingSteps(db, request),
     },

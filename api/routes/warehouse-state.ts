@@ -3,6 +3,7 @@ import { openWarehouse } from '../../domain/stock/places/open';
 import { z } from 'zod';
 import { API_BASE } from '../http/paths';
 import { asNotFound } from '../http/problems';
+import type { ApiResponse } from '../http/response';
 import { route, type Route } from '../http/route';
 import { warehouseCode } from '../schemas/common';
 import { stateChange, warehouseState } from '../schemas/stock';
@@ -40,15 +41,7 @@ export function warehouseStateRoutes(context: ApiContext): Route[] {
         },
         problems: ['VALIDATION_FAILED'],
       },
-      async ({ params: { code }, body, caller }) => {
-        const { state, settled } = await closeWarehouse(context.db, {
-          code,
-          actor: caller,
-          reason: body.reason ?? null,
-          withinMs: WITHIN_MS,
-        }).catch(asNotFound('UNKNOWN_LOCATION', NO_WAREHOUSE));
-        return { status: settled ? 200 : 202, body: state };
-      },
+      (call) => changed((change) => closeWarehouse(context.db, change), call),
     ),
     route(
       {
@@ -67,15 +60,25 @@ export function warehouseStateRoutes(context: ApiContext): Route[] {
         },
         problems: ['VALIDATION_FAILED'],
       },
-      async ({ params: { code }, body, caller }) => {
-        const { state, settled } = await openWarehouse(context, {
-          code,
-          actor: caller,
-          reason: body.reason ?? null,
-          withinMs: WITHIN_MS,
-        }).catch(asNotFound('UNKNOWN_LOCATION', NO_WAREHOUSE));
-        return { status: settled ? 200 : 202, body: state };
-      },
+      (call) => changed((change) => openWarehouse(context, change), call),
     ),
   ];
+}
+
+/** What a request changed: 202 while it goes on. */
+async function changed(
+  change: (request: Parameters<typeof closeWarehouse>[1]) => ReturnType<typeof closeWarehouse>,
+  {
+    params: { code },
+    body,
+    caller,
+  }: { params: z.output<typeof params>; body: z.output<typeof stateChange>; caller: string },
+): Promise<ApiResponse> {
+  const { state, settled } = await change({
+    code,
+    actor: caller,
+    reason: body.reason ?? null,
+    withinMs: WITHIN_MS,
+  }).catch(asNotFound('UNKNOWN_LOCATION', NO_WAREHOUSE));
+  return { status: settled ? 200 : 202, body: state };
 }

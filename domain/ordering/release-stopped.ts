@@ -17,6 +17,7 @@ import {
   type OpenLine,
   type ReservationRow,
 } from '../stock/reservations/reservations';
+import { openUnits } from '../stock/reservations/rules';
 import { countAsCut, lockOpenCuts, unitsCut, type OpenCut } from './cuts/cut';
 import { shareToCuts } from './cuts/share';
 import { emptiedBy } from './emptied';
@@ -50,7 +51,7 @@ export async function releaseStoppedShipments(
       released.map(({ productId, openQuantity: quantity }) => ({ productId, quantity })),
     );
     await endEmptied(tx, reservations, released);
-    const units = released.reduce((sum, line) => sum + line.openQuantity, 0);
+    const units = openUnits(released);
     await releaseLines(tx, {
       ...end,
       kind: 'release',

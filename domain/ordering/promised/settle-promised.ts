@@ -23,6 +23,7 @@ import {
   setReservationStatus,
   type OpenLine,
 } from '../../stock/reservations/reservations';
+import { openUnits } from '../../stock/reservations/rules';
 import { stock } from '../backorders/stock-with-backorders';
 import { writeCuts } from '../cuts/request';
 import { planRefundsOfUnshipped, unshippedOf } from '../unshipped';
@@ -65,9 +66,11 @@ export async function settleAllPromised(db: Database, beat: () => void = () => u
   }
 }
 
-/** The same where shipments of an order were stopped. */
-export async function settlePromisedOfOrder(db: Database, orderId: string): Promise<void> {
-  for (const key of await selectPlacesOfOrder(db, orderId)) await settlePromised(db, key);
+/** The same where shipments of an order were stopped. Returns whether there was anything to settle. */
+export async function settlePromisedOfOrder(db: Database, orderId: string): Promise<boolean> {
+  const places = await selectPlacesOfOrder(db, orderId);
+  for (const key of places) await settlePromised(db, key);
+  return places.length > 0;
 }
 
 interface Place extends StockKey {
@@ -140,8 +143,7 @@ async function giveUpUnshipped(tx: Transaction, given: Given): Promise<void> {
   const line = { productId: place.productId, warehouseId: place.warehouseId, reservationId };
   const isPaid = orderId !== null && cut > 0 && (await unshippedOf(tx, orderId)).has(reservationId);
   const taken = await post(tx, given, { moves, given: units, effectId });
-  const kept = lines.reduce((sum, { openQuantity }) => sum + openQuantity, 0);
-  if (cut === kept) await setReservationStatus(tx, [reservationId], 'cancelled');
+  if (cut === openUnits(lines)) await setReservationStatus(tx, [reservationId], 'cancelled');
   if (orderId === null) {
     await taken?.write();
     if (moved > 0) await tell(tx, place, { reservationId, outcome: 'moved', units: moved });

@@ -37,14 +37,17 @@ export function insertMissingStock(tx: Transaction, batch: StagedBatch): Promise
  * Whether nothing is written to the ledger any more at the times as of which rows of a `set` batch are true: what somebody is still
  * writing there is not seen. Rows whose time has not come are rejected anyway.
  */
-export async function selectIsSettled(tx: Transaction, batch: StagedBatch, asOf: string): Promise<boolean> {
+export async function selectIsSettled(
+  tx: Transaction,
+  { feedId, after, upTo, asOf }: StagedBatch & Pick<StagedChanges, 'asOf'>,
+): Promise<boolean> {
   const { isSettled } = await one<{ isSettled: boolean }>(
     tx,
     'ledger.staged_is_settled',
     `select coalesce(max(t.as_of) <= ledger_final_until(), true) as "isSettled"
      from feed_changes c cross join lateral (select coalesce(c.as_of, $4::timestamptz) as as_of) t
      where c.feed_id = $1 and c.seq > $2 and c.seq <= $3 and t.as_of <= clock_timestamp() + ${CLOCK_SKEW}`,
-    [batch.feedId, batch.after, batch.upTo, asOf],
+    [feedId, after, upTo, asOf],
   );
   return isSettled;
 }
@@ -102,8 +105,8 @@ const IS_AS_READ = { set: 's.corrections = c.corrections', delta: 'true' };
  */
 export function applyStaged(
   tx: Transaction,
-  mode: 'set' | 'delta',
-  changes: StagedChanges,
+  mode: StagedChanges['mode'],
+  changes: Omit<StagedChanges, 'mode'>,
 ): Promise<StagedOutcome> {
   return one<StagedOutcome>(
     tx,

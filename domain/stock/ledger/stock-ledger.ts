@@ -223,7 +223,7 @@ const SETTLED_POLL_MS = 20;
 /** @throws Error where such a transaction takes longer: the batch is tried again */
 async function untilSettled(tx: Transaction, changes: StagedChanges): Promise<void> {
   const last = performance.now() + SETTLED_WITHIN_MS;
-  while (!(await selectIsSettled(tx, changes, changes.asOf))) {
+  while (!(await selectIsSettled(tx, changes))) {
     if (performance.now() > last)
       throw new Error('a transaction that wrote to the ledger before the time of this feed has not ended');
     await delay(SETTLED_POLL_MS);

@@ -11,6 +11,7 @@ import { growLines, planMoreUnits, reclaimableOf } from './more-units';
 import type { ReservationPlan } from './plan-reservation';
 import { selectNamedLines, type NamedLine } from './queries';
 import { closeLines, setReservationStatus, type ReservationRow } from './reservations';
+import { openUnits } from './rules';
 
 /** How many units a reservation without an order is to keep. */
 export interface UnitsChange {
@@ -52,7 +53,7 @@ export function createUnitsChanger(options: UnitsChangerOptions): UnitsChanger {
       const kept = await selectNamedLines(tx, id);
       const levels = await lockStock(tx, [...candidates.rowsOf(wanted), ...kept]);
       const { more, fewer } = differences(kept, change);
-      if (unitsOf(kept) + sum(more) === sum(fewer))
+      if (openUnits(kept) + sum(more) === sum(fewer))
         throw new AppError('HOLD_EMPTY', 'The hold would keep nothing. Release it instead.');
       const plan =
         more.length === 0
@@ -102,7 +103,7 @@ interface Differences {
 function differences(kept: readonly NamedLine[], { items }: UnitsChange): Differences {
   const changed = items.map(({ sku, quantity }) => ({
     sku,
-    delta: quantity - unitsOf(kept.filter((line) => line.sku === sku)),
+    delta: quantity - openUnits(kept.filter((line) => line.sku === sku)),
   }));
   return {
     more: changed.flatMap(({ sku, delta }) => (delta > 0 ? [{ sku, quantity: delta }] : [])),
@@ -156,10 +157,6 @@ function refused({ refusal, shortages }: ReservationPlan): AppError {
   return refusal
     ? new AppError(refusal.code, refusal.detail)
     : new AppError('OUT_OF_STOCK', 'There is not enough stock.', { shortages });
-}
-
-function unitsOf(lines: readonly NamedLine[]): number {
-  return lines.reduce((units, { openQuantity }) => units + openQuantity, 0);
 }
 
 function sum(items: readonly { quantity: number }[]): number {

@@ -76,6 +76,11 @@ export function reservationState(status: ReservationStatus, msLeft: number | nul
   return status === 'pending' && msLeft !== null && msLeft <= 0 ? 'due' : status;
 }
 
+/** How many units lines still keep. */
+export function openUnits(lines: readonly { openQuantity: number }[]): number {
+  return lines.reduce((units, { openQuantity }) => units + openQuantity, 0);
+}
+
 /** The longest time that stock is reserved without being confirmed, seconds: 30 days. */
 export const MAX_RESERVATION_SECONDS = 2_592_000;
 

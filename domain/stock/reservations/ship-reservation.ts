@@ -7,6 +7,7 @@ import type { NamedLot, NamedUnits } from '../tracking/types';
 import { changeReservation } from './decide-change';
 import { selectNamedLines, type NamedLine } from './queries';
 import { closeLines, setReservationStatus } from './reservations';
+import { openUnits } from './rules';
 
 /** Units of one SKU that leave with a reservation. */
 export interface NamedItem extends NamedUnits {
@@ -59,7 +60,7 @@ export async function shipPart(
       const kept = await selectNamedLines(tx, id);
       const lines = items.flatMap((item) => linesOf(kept, item));
       await lockStock(tx, lines);
-      const isAll = unitsOf(lines) === unitsOf(kept);
+      const isAll = openUnits(lines) === openUnits(kept);
       await setReservationStatus(tx, [id], isAll ? 'shipped' : status);
       await leave(tx, access, { id, effectId: partId, lines, items });
     },
@@ -74,7 +75,7 @@ function translated(error: unknown): never {
 function linesOf(kept: readonly NamedLine[], item: PartItem): NamedLine[] {
   const { sku, location, quantity } = item;
   const lines = kept.filter((line) => isOf(line, item));
-  const units = unitsOf(lines);
+  const units = openUnits(lines);
   if (units === 0) throw notKept(item);
   if (quantity > units) {
     const where = location === undefined ? '' : ` in ${location}`;
@@ -132,10 +133,6 @@ function entryOf(
 
 function isOf(line: NamedLine, { sku, location }: Pick<NamedItem, 'sku' | 'location'>): boolean {
   return line.sku === sku && (location === undefined || line.location === location);
-}
-
-function unitsOf(lines: readonly NamedLine[]): number {
-  return lines.reduce((units, { openQuantity }) => units + openQuantity, 0);
 }
 
 function notKept({ sku, location }: Pick<NamedItem, 'sku' | 'location'>): AppError {

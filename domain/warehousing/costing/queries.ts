@@ -6,6 +6,7 @@ import {
   type Transaction,
 } from '../../../platform/database/database';
 import { utc } from '../../../platform/database/pages';
+import { NOTE_STEPS, ownedUnits } from './averages-sql';
 import { unitsAt, type When } from './units-sql';
 import { worthSql } from './worth-sql';
 import type { ValuationMethod } from './types';
@@ -52,25 +53,19 @@ export async function updateAverages(
   const found = await many<{ productId: number }>(
     tx,
     'costing.update_averages',
-    `with updated as (
+    `with changed as (
        update product_costs c
        set average_minor = (b.units * coalesce(c.average_minor, 0)::numeric(48, 18) + a.value) / (b.units + a.quantity),
            costed_units = b.units + a.quantity
        from unnest($1::int[], $2::bigint[], $3::numeric[]) as a (product_id, quantity, value),
-         lateral (
-           select coalesce((select sum(s.on_hand) from stock s where s.product_id = a.product_id), 0)
-             + coalesce((select sum(t.open) from transfers t
-                         where t.product_id = a.product_id and t.status = 'in_transit'), 0) as units) h,
+         lateral (select ${ownedUnits('a.product_id')} as units) h,
          lateral (select least(h.units, o.costed_units) as units from product_costs o where o.product_id = a.product_id) b
        where c.product_id = a.product_id
        returning c.product_id, c.average_minor, c.costed_units, h.units + a.quantity as owned
      ), noted as (
-       insert into product_cost_steps as k (product_id, at, average_minor, costed_units, owned_units)
-       select product_id, ledger_time(), average_minor, costed_units, owned from updated
-       on conflict (product_id, at) do update
-       set average_minor = excluded.average_minor, costed_units = excluded.costed_units, owned_units = excluded.owned_units
+       ${NOTE_STEPS}
      )
-     select product_id as "productId" from updated where round(average_minor * costed_units) > $4::bigint`,
+     select product_id as "productId" from changed where round(average_minor * costed_units) > $4::bigint`,
     [
       arrivals.map((a) => a.productId),
       arrivals.map((a) => a.quantity),

@@ -1,14 +1,7 @@
 import { execute, many, type Transaction } from '../../../platform/database/database';
+import { NOTE_STEPS, ownedUnits } from './averages-sql';
 
-/** Units of the product of `c` that are in stock or on their way. */
-const OWNED = `(select coalesce((select sum(s.on_hand) from stock s where s.product_id = c.product_id), 0)
-  + coalesce((select sum(t.open) from transfers t where t.product_id = c.product_id and t.status = 'in_transit'), 0))`;
-
-/** Keeps what costs are from now on, of `changed`: the ledger's time, as after a delivery. */
-const NOTE_STEPS = `insert into product_cost_steps as k (product_id, at, average_minor, costed_units, owned_units)
-  select product_id, ledger_time(), coalesce(average_minor, 0), costed_units, owned from changed
-  on conflict (product_id, at) do update
-  set average_minor = excluded.average_minor, costed_units = excluded.costed_units, owned_units = excluded.owned_units`;
+const OWNED = ownedUnits('c.product_id');
 
 export function insertReceiptAverages(
   tx: Transaction,

@@ -8,6 +8,7 @@ import {
   type Transaction,
 } from '../../../platform/database/database';
 import { newestFirst, utc, utcMicros, type PageRequest } from '../../../platform/database/pages';
+import type { CorrectableLine } from './rules';
 import type { ReceiptChangeView, ReceiptView } from './types';
 
 /** A receipt `r`, whole. */
@@ -129,20 +130,8 @@ export function lockReceipt(tx: Transaction, id: string): Promise<LockedReceipt 
 }
 
 /** A line of a receipt as it counts now. */
-export interface KeptLine {
-  line: number;
+export interface KeptLine extends CorrectableLine {
   productId: number;
-  sku: string;
-  /** ISO 4217, of its price. */
-  priceCurrency: string;
-  lotTracked: boolean;
-  serialised: boolean;
-  quantity: number;
-  unitCostMinor: number | null;
-  currency: string | null;
-  lotCode: string | null;
-  expiresOn: string | null;
-  serials: string[];
 }
 
 /** Under the receipt's lock, under which alone its lines change. */

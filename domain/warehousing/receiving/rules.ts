@@ -52,6 +52,7 @@ function lineFault(
 export interface CorrectableLine {
   line: number;
   sku: string;
+  /** ISO 4217, of its price. */
   priceCurrency: string;
   lotTracked: boolean;
   serialised: boolean;
