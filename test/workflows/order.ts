@@ -146,7 +146,7 @@ export function attachToOrder(stack: Stack, input: OrderInput): PlacedOrder {
     },
     pay(token, updateId = newId(), returnUrl) {
       const { args } = card(token, updateId, returnUrl);
-      return handle.executeUpdate(payUpdate, { updateId, args: [...args] });
+      return untilTaken(() => handle.executeUpdate(payUpdate, { updateId, args: [...args] }));
     },
     cancel(reason) {
       const updateId = newId();
@@ -157,28 +157,25 @@ export function attachToOrder(stack: Stack, input: OrderInput): PlacedOrder {
     cut(items, requestId = newId()) {
       const lines = Object.entries(items).map(([sku, quantity]) => ({ sku, quantity }));
       const request = { requestId, items: lines, reason: null };
-      return handle.executeUpdate(cutItemsUpdate, { updateId: requestId, args: [request] });
+      return untilTaken(() => handle.executeUpdate(cutItemsUpdate, { updateId: requestId, args: [request] }));
     },
     amend(items, requestId = newId()) {
       const lines = Object.entries(items).map(([sku, quantity]) => ({ sku, quantity }));
       const request = { requestId, items: lines, shipTo: null };
-      return handle.executeUpdate(amendUpdate, { args: [request] });
+      return untilTaken(() => handle.executeUpdate(amendUpdate, { args: [request] }));
     },
     async payLater(token) {
       const updateId = newId();
       const { args } = card(token, updateId);
-      const update = await handle.startUpdate(payUpdate, {
-        updateId,
-        args: [...args],
-        waitForStage: 'ACCEPTED',
-      });
+      const update = await untilTaken(() =>
+        handle.startUpdate(payUpdate, { updateId, args: [...args], waitForStage: 'ACCEPTED' }),
+      );
       return () => update.result();
     },
     async cancelLater() {
-      const update = await handle.startUpdate(cancelUpdate, {
-        args: [{ reason: null }],
-        waitForStage: 'ACCEPTED',
-      });
+      const update = await untilTaken(() =>
+        handle.startUpdate(cancelUpdate, { args: [{ reason: null }], waitForStage: 'ACCEPTED' }),
+      );
       return () => update.result();
     },
     wake: () => handle.signal(wakeSignal),
@@ -217,7 +214,10 @@ export async function lateness({ db }: Stack, { orderId }: PlacedOrder): Promise
   return rows[0]!.ms;
 }
 
-/** What a client does that is told to try again: the server could not hand its request to the saga, whose task failed just then. */
+/**
+ * Asks again as the API does (`updateSaga`). A signal that arrives while the saga's last task runs makes the server fail that task
+ * (`UNHANDLED_COMMAND`), and with it the requests that it had handed to it.
+ */
 async function untilTaken<T>(ask: () => Promise<T>): Promise<T> {
   for (let tries = 1; ; tries++) {
     try {
