@@ -3,7 +3,7 @@ import { TestEnvironment } from 'jest-environment-node';
 
 /** Handles that keep a process alive and that a test file opens itself. Timers are left to the tests' own waits. */
 const WATCHED = ['TCPSocketWrap', 'TCPServerWrap', 'TLSWrap', 'ProcessWrap'];
-const GRACE_MS = 3_000;
+const GRACE_MS = 20_000;
 
 function open(): Map<string, number> {
   const counts = new Map<string, number>();
