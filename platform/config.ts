@@ -76,6 +76,7 @@ export const settingsSchema = z.object({
   HOLDFAST_URL: z.url({ protocol: /^https?$/ }).optional(),
 
   DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/ }).optional(),
+  DATABASE_OWNER_URL: z.url({ protocol: /^postgres(ql)?$/ }).optional(),
   DATABASE_POOL_SIZE: positive.max(500).default(20),
 
   TEMPORAL_ADDRESS: z
@@ -200,5 +201,13 @@ function crossChecks(settings: Settings): string[] {
   if (Boolean(settings.TEMPORAL_TLS_CLIENT_CERT_PATH) !== Boolean(settings.TEMPORAL_TLS_CLIENT_KEY_PATH)) {
     problems.push('TEMPORAL_TLS_CLIENT_CERT_PATH: needs TEMPORAL_TLS_CLIENT_KEY_PATH, and the reverse');
   }
+  const { DATABASE_URL, DATABASE_OWNER_URL } = settings;
+  if (DATABASE_OWNER_URL && (!DATABASE_URL || databaseOf(DATABASE_URL) !== databaseOf(DATABASE_OWNER_URL))) {
+    problems.push('DATABASE_OWNER_URL: needs DATABASE_URL, of the same database');
+  }
   return problems;
+}
+
+function databaseOf(url: string): string {
+  return new URL(url).pathname;
 }
