@@ -67,7 +67,7 @@ declare
 begin
   foreach f in array array['ensure_ledger_partitions(int)', 'fold_old_month(int)', 'summarise_ledger_ranges(regclass)',
                            'desummarise_ledger_ranges(regclass, bigint, int)']::regprocedure[] loop
-    execute format('alter function %s set search_path = pg_catalog, %I, pg_temp', f, current_schema());
+    execute format('alter function %s set search_path = %I, pg_temp', f, current_schema());
     execute format('revoke execute on function %s from public', f);
   end loop;
   revoke execute on function fold_ledger_partition(int) from public;
