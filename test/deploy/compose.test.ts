@@ -72,7 +72,11 @@ describe('docker-compose.yml', () => {
     const used = [...read('docker-compose.yml').matchAll(/(?<!\$)\$\{([A-Z_]+)/g)].map(
       ([, name]) => name ?? '',
     );
-    const known = new Set([...Object.keys(settingsSchema.shape), 'POSTGRES_PASSWORD', 'POSTGRES_RUNTIME_PASSWORD']);
+    const known = new Set([
+      ...Object.keys(settingsSchema.shape),
+      'POSTGRES_PASSWORD',
+      'POSTGRES_RUNTIME_PASSWORD',
+    ]);
     expect(used.filter((name) => !known.has(name))).toEqual([]);
   });
 

@@ -41,7 +41,10 @@ export async function createEmptyDatabase(): Promise<TestDatabase> {
  * Opens it as the product does, as the runtime role: whatever the product may not do fails. `pool` alone is the owner's, for what
  * tests do by hand; the product runs nothing on it.
  */
-export function openTestDatabase({ url, runtimeUrl }: Omit<TestDatabase, 'drop'>, poolSize: number): Database {
+export function openTestDatabase(
+  { url, runtimeUrl }: Omit<TestDatabase, 'drop'>,
+  poolSize: number,
+): Database {
   const [product, owner] = [runtimeUrl, url].map((each) =>
     openDatabase({ url: each, poolSize, log: testLogger() }),
   ) as [Database, Database];
