@@ -143,7 +143,7 @@ export const settingsSchema = z.object({
   RETURN_RESTOCKING_FEE_PERCENT: z.coerce.number().min(0).max(100).multipleOf(0.01).default(0),
   COUNT_TOLERANCE_UNITS: z.coerce.number().int().min(0).default(0),
   RECONCILE_INTERVAL_SECONDS: positive.default(30),
-  SEAL_INTERVAL_SECONDS: positive.default(60),
+  SEAL_INTERVAL_SECONDS: positive.default(30),
   CONSISTENCY_INTERVAL_SECONDS: positive.default(3_600),
   TRANSFER_TRANSIT_SECONDS: positive.default(604_800),
   SHUTDOWN_GRACE_SECONDS: positive.default(15),
