@@ -144,9 +144,10 @@ export async function runChecks(
 export async function withDatabase(
   settings: Settings,
   work: (db: Database) => Promise<number>,
+  locate = locateDatabase,
 ): Promise<number> {
   const log = createLogger(settings.LOG_LEVEL);
-  const db = openDatabase({ url: await locateDatabase(settings), poolSize: 4, log });
+  const db = openDatabase({ url: await locate(settings), poolSize: 4, log });
   try {
     return await work(db);
   } finally {

@@ -76,6 +76,7 @@ export const settingsSchema = z.object({
   HOLDFAST_URL: z.url({ protocol: /^https?$/ }).optional(),
 
   DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/ }).optional(),
+  DATABASE_OWNER_URL: z.url({ protocol: /^postgres(ql)?$/ }).optional(),
   DATABASE_POOL_SIZE: positive.max(500).default(20),
 
   TEMPORAL_ADDRESS: z
@@ -142,7 +143,7 @@ export const settingsSchema = z.object({
   RETURN_RESTOCKING_FEE_PERCENT: z.coerce.number().min(0).max(100).multipleOf(0.01).default(0),
   COUNT_TOLERANCE_UNITS: z.coerce.number().int().min(0).default(0),
   RECONCILE_INTERVAL_SECONDS: positive.default(30),
-  SEAL_INTERVAL_SECONDS: positive.default(60),
+  SEAL_INTERVAL_SECONDS: positive.default(30),
   CONSISTENCY_INTERVAL_SECONDS: positive.default(3_600),
   TRANSFER_TRANSIT_SECONDS: positive.default(604_800),
   SHUTDOWN_GRACE_SECONDS: positive.default(15),
@@ -200,5 +201,13 @@ function crossChecks(settings: Settings): string[] {
   if (Boolean(settings.TEMPORAL_TLS_CLIENT_CERT_PATH) !== Boolean(settings.TEMPORAL_TLS_CLIENT_KEY_PATH)) {
     problems.push('TEMPORAL_TLS_CLIENT_CERT_PATH: needs TEMPORAL_TLS_CLIENT_KEY_PATH, and the reverse');
   }
+  const { DATABASE_URL, DATABASE_OWNER_URL } = settings;
+  if (DATABASE_OWNER_URL && (!DATABASE_URL || databaseOf(DATABASE_URL) !== databaseOf(DATABASE_OWNER_URL))) {
+    problems.push('DATABASE_OWNER_URL: needs DATABASE_URL, of the same database');
+  }
   return problems;
+}
+
+function databaseOf(url: string): string {
+  return new URL(url).pathname;
 }

@@ -33,7 +33,7 @@ beforeAll(async () => {
   workerMetricsPort = await choosePort(undefined, 'a test', testLogger());
   baseUrl = `http://127.0.0.1:${port}`;
   env = {
-    DATABASE_URL: database.url,
+    DATABASE_URL: database.runtimeUrl,
     TEMPORAL_ADDRESS: `127.0.0.1:${temporalPort}`,
     PORT: String(port),
     WORKER_METRICS_PORT: String(workerMetricsPort),

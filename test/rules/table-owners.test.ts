@@ -48,6 +48,7 @@ const OWNERSHIP: Ownership = {
       'consistency_checks',
       'consistency_findings',
       'ledger_checkpoint',
+      'ledger_rechecked',
       'ledger_seal_parts',
       'ledger_seals',
       'ledger_verified',

@@ -5,18 +5,22 @@ import {
   selectSeals,
   selectWrongRows,
   verifySealRows,
+  type SealRange,
 } from './queries';
+import { markAllRechecked, shareToRecheck } from './recheck';
 import { markSealsVerified, isFolded, selectVerified } from './checkpoint-queries';
 import { prepareLongReading } from '../../stock/ledger/long-reading';
 import type { CheckMode, Finding } from '../types';
 
 export interface VerifySealsOptions {
-  /** `incremental`: rows only of the seals made since the last verification; the chain itself always. */
+  /** `incremental`: rows of the seals made since the last verification, and of a share of those before; the chain itself always. */
   mode: CheckMode;
   /** Findings at most. */
   limit: number;
   onProgress?: (seals: number) => void;
   signal?: AbortSignal;
+  /** Rows that are read again at most, and seconds in which all seals are. */
+  recheck?: { maxRows?: number; roundSeconds?: number };
 }
 
 export interface SealsOutcome {
@@ -53,30 +57,43 @@ export async function verifySeals(db: Database, options: VerifySealsOptions): Pr
   );
   let after = options.mode === 'full' ? 0 : verified.sealsSeq;
   let intactUpTo = broken.length === 0 ? after : null;
+  const wrong = new Set<number>();
+  const read = async (seal: SealRange): Promise<boolean> => {
+    const findings = await verifySeal(db, seal, options.limit - outcome.findings.length);
+    outcome.findings.push(...findings);
+    outcome.seals += 1;
+    outcome.rows += seal.rowCount;
+    if (findings.length > 0) wrong.add(seal.seq);
+    options.onProgress?.(outcome.seals);
+    return findings.length === 0;
+  };
+  const mayGoOn = () => !options.signal?.aborted && outcome.findings.length < options.limit;
   for (;;) {
     const seals = await selectSeals(db, after, BATCH);
     for (const seal of seals) {
-      if (options.signal?.aborted || outcome.findings.length >= options.limit) return outcome;
-      const findings = await verifySeal(db, seal, options.limit - outcome.findings.length);
-      outcome.findings.push(...findings);
-      outcome.seals += 1;
-      outcome.rows += seal.rowCount;
-      if (findings.length > 0) intactUpTo = null;
+      if (!mayGoOn()) return outcome;
+      if (!(await read(seal))) intactUpTo = null;
       if (intactUpTo !== null) intactUpTo = seal.seq;
       after = seal.seq;
-      options.onProgress?.(outcome.seals);
     }
     if (seals.length < BATCH) break;
   }
   if (intactUpTo !== null) await markSealsVerified(db, intactUpTo);
+  if (options.mode === 'full') {
+    await markAllRechecked(db, wrong);
+    return outcome;
+  }
+  const share = await shareToRecheck(db, verified.sealsSeq, options.recheck);
+  wrong.clear();
+  for await (const seal of share.seals()) {
+    if (!mayGoOn()) return outcome;
+    await read(seal);
+  }
+  await share.end(wrong);
   return outcome;
 }
 
-async function verifySeal(
-  db: Database,
-  seal: Awaited<ReturnType<typeof selectSeals>>[number],
-  limit: number,
-): Promise<Finding[]> {
+async function verifySeal(db: Database, seal: SealRange, limit: number): Promise<Finding[]> {
   return db.transaction(async (tx) => {
     await prepareLongReading(tx);
     const findings: Finding[] = [];

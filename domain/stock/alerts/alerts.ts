@@ -4,6 +4,8 @@ export {
   endOrderAlertOn,
   raiseAlert,
   raiseBlockedPromise,
+  raiseLedgerTampered,
+  resolveLedgerTampered,
   resolveBlockedPromises,
   raiseOrderAlerts,
   raiseTransferOverdue,

@@ -116,6 +116,37 @@ export function resolveTransferOverdue(
   );
 }
 
+const THE_LEDGER = 'ledger';
+
+/** Tells that the ledger is not as it was sealed. There is one such alert; what is found anew opens an acknowledged one again. */
+export function raiseLedgerTampered(
+  tx: Transaction,
+  details: { jobId: string; findings: number; first: readonly string[] },
+): Promise<number> {
+  return execute(
+    tx,
+    'alerts.raise_ledger_tampered',
+    `insert into alerts as a (kind, subject, details) values ('ledger_tampered', $1, $2)
+     on conflict (subject) where status <> 'resolved' and subject is not null
+     do update set details = excluded.details,
+       status = case when excluded.details -> 'first' <@ (a.details -> 'first') then a.status else 'open' end,
+       acknowledged_at = case when excluded.details -> 'first' <@ (a.details -> 'first') then a.acknowledged_at end,
+       acknowledged_by = case when excluded.details -> 'first' <@ (a.details -> 'first') then a.acknowledged_by end,
+       note = case when excluded.details -> 'first' <@ (a.details -> 'first') then a.note end`,
+    [THE_LEDGER, JSON.stringify(details)],
+  );
+}
+
+export function resolveLedgerTampered(tx: Transaction): Promise<number> {
+  return execute(
+    tx,
+    'alerts.resolve_ledger_tampered',
+    `update alerts set status = 'resolved', resolved_at = clock_timestamp()
+     where subject = $1 and kind = 'ledger_tampered' and status <> 'resolved'`,
+    [THE_LEDGER],
+  );
+}
+
 export interface OrderAlert {
   orderId: string;
   /** What it is about, with the reason: at most one alert on it is not over. */

@@ -3,7 +3,7 @@ import type { StockKey } from '../ledger/types';
 /**
  * Every kind of alert, with what it says and what raises and resolves it: `stock`, a trigger, in the transaction that changes
  * the stock; `program`, the code that finds out; `isolation`, a batch that goes on without the subject that fails; `order`, an
- * order that cannot go on by itself. The last two are not about a place. The CHECK constraint of the table `alerts` names the same kinds.
+ * order that cannot go on by itself; `seals`, the verification of the ledger. The last three are not about a place. The CHECK constraint of the table `alerts` names the same kinds.
  */
 export const ALERT_KINDS = {
   low_stock: { title: 'No more than the threshold is available', raisedBy: 'stock' },
@@ -15,7 +15,11 @@ export const ALERT_KINDS = {
   expiry_near: { title: 'Lots on sale expire soon', raisedBy: 'program' },
   recall: { title: 'Units that were promised are blocked', raisedBy: 'program' },
   attention: { title: 'An order needs a person', raisedBy: 'order' },
-} as const satisfies Record<string, { title: string; raisedBy: 'stock' | 'program' | 'isolation' | 'order' }>;
+  ledger_tampered: { title: 'The ledger is not as it was sealed', raisedBy: 'seals' },
+} as const satisfies Record<
+  string,
+  { title: string; raisedBy: 'stock' | 'program' | 'isolation' | 'order' | 'seals' }
+>;
 
 export type AlertKind = keyof typeof ALERT_KINDS;
 
@@ -132,7 +136,7 @@ export interface AlertView {
   id: string;
   kind: AlertKind;
   status: AlertStatus;
-  /** Null for `work_failed` and `attention`, which are not about a product at a location. */
+  /** Null for `work_failed`, `attention` and `ledger_tampered`, which are not about a product at a location. */
   sku: string | null;
   location: string | null;
   /** The order that an `attention` is about; else null. */
