@@ -1,7 +1,7 @@
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { createRetentionActivities, type KeptDays } from '../../activities/retention';
 import { releaseReservation } from '../../domain/stock/reservations/change-reservation';
-import type { OwnReference } from '../../domain/stock/reservations/types';
+import type { OwnReference } from '../../domain/stock/ledger/types';
 import { acceptKey } from '../../platform/database/idempotency';
 import { removeOldKeys } from '../../platform/database/idempotency-retention';
 import { settingsSchema } from '../../platform/config';
