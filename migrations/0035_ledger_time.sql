@@ -106,14 +106,7 @@ create trigger transfers_arrivals before update of received, lost, returned on t
   when (new.received + new.lost + new.returned > old.received + old.lost + old.returned)
   execute function record_transfer_arrival();
 
-insert into transfer_arrivals (transfer_id, at, units)
-select x.id, t.at, sum(t.on_hand_delta)
-from transfers x join inventory_transactions t
-  on t.product_id = x.product_id and t.warehouse_id in (x.source_id, x.target_id)
-    and t.at between x.created_at and x.updated_at + interval '1 minute'
-    and t.kind = 'transfer_in' and t.reference = 'transfer:' || x.id
-where x.mode = 'in_transit' and x.received + x.lost + x.returned > 0
-group by x.id, t.at having sum(t.on_hand_delta) > 0;
+-- 0037 fills in the arrivals of before.
 
 -- Folding: a month is read row by row before it is dropped, and what it leaves, the opening balances, is sealed.
 
