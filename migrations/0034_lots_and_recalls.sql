@@ -1,8 +1,8 @@
 -- Lots have a master row for each product and code; codes and serial numbers are compared as people see them. What is recalled or has
 -- expired is blocked wherever units come from. Receipts are reversed and corrected by documents.
 --
--- In three files, so that nobody is kept out while rows are filled: this one adds what is new without reading a row, 0034_…_rows fills and
--- checks rows beside those who write, 0034_…_rules puts the rules in force. Until then the functions of before go on.
+-- In three files, so that nobody is kept out: this one has what is new, 0034_…_rows changes one table at a time, fills and checks rows
+-- beside those who write, and 0034_…_rules puts the rules in force. Until then the functions of before go on.
 
 -- How people see a code: without blanks around it, one blank for any number within, in one Unicode form, whatever its case.
 create function code_key(given text) returns text language sql immutable strict parallel safe as $$
@@ -49,8 +49,6 @@ create index product_lot_changes_by_lot on product_lot_changes (lot_id, id);
 create trigger product_lot_changes_append_only before update or delete on product_lot_changes
   for each row execute function refuse_change();
 
-alter table lots add column master_id bigint references product_lots;
-
 -- Until 0034_…_rules: the functions of before make lots without naming a master.
 create function set_lot_master() returns trigger language plpgsql as $$
 begin
@@ -65,43 +63,15 @@ begin
   new.master_id := (select id from product_lots where product_id = new.product_id and code = new.code);
   return new;
 end $$;
-create trigger lots_master before insert on lots for each row when (new.master_id is null) execute function set_lot_master();
-
-alter table lot_movements add column blocked boolean not null default false;
-alter table serial_movements add column blocked boolean not null default false;
 
 -- Serial numbers are compared likewise.
-alter table serials
-  add column serial_key text,
-  -- The quality hold that it is on.
-  add column hold_id uuid references quality_holds;
 create function set_serial_key() returns trigger language plpgsql as $$
 begin
   new.serial_key := code_key(new.serial);
   return new;
 end $$;
-create trigger serials_key before insert on serials for each row when (new.serial_key is null) execute function set_serial_key();
-
--- Quality holds of units that are promised.
-alter table quality_holds
-  -- Of `open`: promised to somebody, and taken as soon as they are free.
-  add column awaited int not null default 0,
-  -- Left with a parcel all the same.
-  add column gone int not null default 0 check (gone >= 0),
-  -- person: somebody asked for it; expired, recalled: because of its lot.
-  add column cause text not null default 'person' check (cause in ('person', 'expired', 'recalled'));
-
-alter table alerts drop constraint alerts_kind_check;
-alter table alerts add constraint alerts_kind_check check (kind in
-  ('low_stock', 'out_of_stock', 'overstock', 'transfer_overdue', 'ledger_drift', 'work_failed', 'attention', 'expiry_near', 'recall'))
-  not valid;
 
 -- Receipts that were wrong.
-alter table receipts add column reversed_at timestamptz;
--- What a line counts now: 0 where it was taken back.
-alter table receipt_lines drop constraint receipt_lines_quantity_check;
-alter table receipt_lines add constraint receipt_lines_quantity_check check (quantity >= 0) not valid;
-
 create table receipt_changes (
   id         uuid primary key,
   receipt_id uuid not null references receipts,

@@ -1,6 +1,47 @@
 -- no transaction
--- What 0034 leaves open: rows of before are filled and checked, and indexes made. It keeps nobody out, and may be run again.
+-- What 0034 leaves open: tables get columns, rows of before are filled and checked, and indexes made. Each statement is a transaction of its
+-- own and locks one table for a moment: who writes to several in another order waits for none that is kept. It may be run again.
+
+alter table lots add column if not exists master_id bigint references product_lots;
+create or replace trigger lots_master before insert on lots for each row when (new.master_id is null) execute function set_lot_master();
+alter table lot_movements add column if not exists blocked boolean not null default false;
+alter table serials
+  add column if not exists serial_key text,
+  -- The quality hold that it is on.
+  add column if not exists hold_id uuid references quality_holds;
+create or replace trigger serials_key before insert on serials for each row when (new.serial_key is null) execute function set_serial_key();
+alter table serial_movements add column if not exists blocked boolean not null default false;
+
+-- Quality holds of units that are promised. There are few: the rows are written anew.
+alter table quality_holds
+  -- Of `open`: promised to somebody, and taken as soon as they are free.
+  add column if not exists awaited int not null default 0,
+  -- Left with a parcel all the same.
+  add column if not exists gone int not null default 0 check (gone >= 0),
+  -- person: somebody asked for it; expired, recalled: because of its lot.
+  add column if not exists cause text not null default 'person' check (cause in ('person', 'expired', 'recalled'));
+alter table quality_holds
+  alter column open set expression as (quantity - released - written_off - gone),
+  drop constraint quality_holds_every_unit_accounted,
+  add constraint quality_holds_every_unit_accounted check
+    (released + written_off + gone <= quantity and awaited between 0 and quantity - released - written_off - gone);
+update quality_holds set cause = 'expired' where actor = 'system' and reason like 'lot % expired on %' and open > 0;
+
+alter table alerts drop constraint alerts_kind_check, add constraint alerts_kind_check check (kind in
+  ('low_stock', 'out_of_stock', 'overstock', 'transfer_overdue', 'ledger_drift', 'work_failed', 'attention', 'expiry_near', 'recall'))
+  not valid;
+-- Receipts that were wrong.
+alter table receipts add column if not exists reversed_at timestamptz;
+-- What a line counts now: 0 where it was taken back.
+alter table receipt_lines
+  drop constraint receipt_lines_quantity_check, add constraint receipt_lines_quantity_check check (quantity >= 0) not valid;
+
 set lock_timeout = 0;
+
+drop index concurrently if exists quality_holds_awaited;
+create index concurrently quality_holds_awaited on quality_holds (product_id, warehouse_id) where awaited > 0;
+drop index concurrently if exists quality_holds_open_of_lot;
+create index concurrently quality_holds_open_of_lot on quality_holds (lot_id) where lot_id is not null and released + written_off + gone < quantity;
 
 -- Masters of the lots that were there, some products at a time, each part in a transaction of its own. Rows of lots are changed under the
 -- lock of their stock rows only.
@@ -50,6 +91,9 @@ declare last bigint; upto bigint; begin loop exit when not exists (select from s
 $$;
 alter table serials add constraint serials_serial_key_not_null not null serial_key not valid;
 alter table serials validate constraint serials_serial_key_not_null;
+alter table serials
+  drop constraint serials_unique_per_product,
+  add constraint serials_unique_per_product unique using index serials_unique_per_product_new;
 drop index concurrently if exists serials_by_text;
 create unique index concurrently serials_by_text on serials (product_id, serial);
 drop index concurrently if exists serials_by_key;
@@ -60,6 +104,9 @@ create index concurrently serials_on_hold on serials (hold_id) where hold_id is 
 drop index concurrently if exists receipts_once_per_reference_new;
 create unique index concurrently receipts_once_per_reference_new on receipts (supplier, supplier_reference) nulls not distinct
   where reversed_at is null;
+alter table receipts drop constraint if exists receipts_once_per_reference;
+drop index concurrently if exists receipts_once_per_reference;
+alter index receipts_once_per_reference_new rename to receipts_once_per_reference;
 
 alter table alerts validate constraint alerts_kind_check;
 alter table receipt_lines validate constraint receipt_lines_quantity_check;

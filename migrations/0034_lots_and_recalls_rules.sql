@@ -1,7 +1,4 @@
--- The rules of 0034, now that every row has what they need. Only tables that are small, or not read here, are locked.
-
-drop trigger lots_master on lots;
-drop function set_lot_master();
+-- The rules of 0034, now that every row has what they need.
 
 -- `code` and `expires_on` of a lot's place are copies of its master's.
 create function copy_lot_expiry() returns trigger language plpgsql as $$
@@ -11,19 +8,6 @@ begin
 end $$;
 create trigger product_lots_expiry after update of expires_on on product_lots for each row
   when (old.expires_on is distinct from new.expires_on) execute function copy_lot_expiry();
-
-alter table serials drop constraint serials_unique_per_product;
-alter table serials add constraint serials_unique_per_product unique using index serials_unique_per_product_new;
-alter table receipts drop constraint receipts_once_per_reference;
-alter index receipts_once_per_reference_new rename to receipts_once_per_reference;
-
-alter table quality_holds alter column open set expression as (quantity - released - written_off - gone);
-alter table quality_holds drop constraint quality_holds_every_unit_accounted;
-alter table quality_holds add constraint quality_holds_every_unit_accounted check
-  (released + written_off + gone <= quantity and awaited between 0 and quantity - released - written_off - gone);
-update quality_holds set cause = 'expired' where actor = 'system' and reason like 'lot % expired on %' and open > 0;
-create index quality_holds_awaited on quality_holds (product_id, warehouse_id) where awaited > 0;
-create index quality_holds_open_of_lot on quality_holds (lot_id) where lot_id is not null and released + written_off + gone < quantity;
 
 -- The lot that a code means: the very code goes before one that looks like it. Null: the product has none.
 create function find_lot(product int, given text) returns bigint language sql stable as $$
@@ -374,3 +358,7 @@ begin
     end if;
   end loop;
 end $$;
+
+-- Last, since nobody makes a lot until the end of this.
+drop trigger lots_master on lots;
+drop function set_lot_master();

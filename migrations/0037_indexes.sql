@@ -1,26 +1,6 @@
 -- no transaction
--- Indexes of large tables, made beside those who write them, and arrivals of transfers of before 0035. It may be run again.
+-- Indexes of large tables, made beside those who write them. It may be run again.
 set lock_timeout = 0;
-
--- Units that came in have one time with their entries of the ledger. In parts, each of which commits.
-do $$
-declare last uuid := '00000000-0000-0000-0000-000000000000'; upto uuid; begin loop
-  with part as materialized (
-    select id, product_id, source_id, target_id, created_at, updated_at, mode = 'in_transit' and received + lost + returned > 0 as arrived
-    from transfers where id > last order by id limit 1000
-  ), found as (
-    insert into transfer_arrivals (transfer_id, at, units)
-    select x.id, t.at, sum(t.on_hand_delta)
-    from part x join inventory_transactions t
-      on t.product_id = x.product_id and t.warehouse_id in (x.source_id, x.target_id)
-        and t.at between x.created_at and x.updated_at + interval '1 minute'
-        and t.kind = 'transfer_in' and t.reference = 'transfer:' || x.id
-    where x.arrived
-    group by x.id, t.at having sum(t.on_hand_delta) > 0
-    on conflict do nothing
-  )
-  select (select id from part order by id desc limit 1) into upto; commit; exit when upto is null; last := upto; end loop; end
-$$;
 
 -- Reservations without an order that were confirmed and neither shipped nor released, oldest first
 drop index concurrently if exists reservations_confirmed;
