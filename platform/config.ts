@@ -5,6 +5,8 @@ import { isWebhookSecret } from './webhook-signature';
 
 const port = z.coerce.number().int().min(0).max(65_535);
 const positive = z.coerce.number().int().min(1);
+/** Days for which something is kept; 0: for ever. */
+const keptDays = z.coerce.number().int().min(0).max(36_500);
 const flag = z
   .enum(['true', 'false', '1', '0'])
   .transform((value) => value === 'true' || value === '1')
@@ -139,6 +141,15 @@ export const settingsSchema = z.object({
   FEED_MAX_MB: positive.default(4_096),
   LEDGER_PARTITIONS_AHEAD: positive.max(120).default(12),
   LEDGER_RETENTION_MONTHS: z.coerce.number().int().min(0).max(1_200).default(0),
+  IDEMPOTENCY_RETENTION_DAYS: keptDays.default(90),
+  BATCH_RETENTION_DAYS: keptDays.default(90),
+  FEED_REJECT_RETENTION_DAYS: keptDays.default(90),
+  FEED_RETENTION_DAYS: keptDays.default(400),
+  CHECK_RETENTION_DAYS: keptDays.default(90),
+  ALERT_RETENTION_DAYS: keptDays.default(365),
+  CARRIER_EVENT_RETENTION_DAYS: keptDays.default(180),
+  GATEWAY_EVENT_RETENTION_DAYS: keptDays.default(180),
+  RESERVATION_RETENTION_DAYS: keptDays.default(365),
   RETURN_AUTHORISATION_DAYS: positive.max(3_650).default(30),
   RETURN_RESTOCKING_FEE_PERCENT: z.coerce.number().min(0).max(100).multipleOf(0.01).default(0),
   COUNT_TOLERANCE_UNITS: z.coerce.number().int().min(0).default(0),
