@@ -219,6 +219,21 @@ test('a newer number ends it before anybody gives anything up', async () => {
   expect(await levelsOf(shop.db, sku)).toEqual({ AMS: [10, 8] });
 });
 
+test('a newer count that is approved meanwhile has it looked at', async () => {
+  const { sku, sheet, made } = await submittedWith(3, (of) => booked(of, 4));
+  await resolve(sheet);
+  const newer = await sheetOf([sku]);
+  await count(newer, sku, 12);
+  await submit(newer);
+  await shop.db.pool.query(`delete from outbox where topic = 'count.settle'`);
+  await approve(newer);
+  expect(await messages('count.settle')).toContain(sheet.id);
+  await settle(sheet);
+  expect(await lineOf(sheet)).toMatchObject({ status: 'superseded' });
+  expect(await levelsOf(shop.db, sku)).toEqual({ AMS: [12, 4] });
+  expect(await itemOf(made)).toMatchObject({ cancelledQuantity: 0 });
+});
+
 test('a correction of before the count changes how many units it awaits', async () => {
   const { sku, sheet, made } = await submittedWith(7, (of) => booked(of, 10));
   await resolve(sheet);

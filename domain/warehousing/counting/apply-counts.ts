@@ -20,6 +20,7 @@ import { endCountHold, fitCountHold, holdMissing, readCountHold, unitsOnHold } f
 import { unitsProblem } from './compare-units';
 import { byProduct, compareUnits, readKnownUnits, type UnitsOfLine } from './counted-units';
 import { updateLines, type LineDecision, type LineRow, type LockedSheet } from './queries';
+import { selectOthersResolving } from './resolving-queries';
 import { approvalProblem, isWithinTolerance } from './rules';
 import type { LineProblem, LineStatus } from './types';
 import { selectCountedLots, writeUnits } from './unit-queries';
@@ -88,11 +89,30 @@ export async function applyCounts(
     sheet.sheetId,
     outcomes.flatMap(({ line }) => unitsToWrite(line)),
   );
+  await wakeOthers(tx, sheet, decisions);
   if (outcomes.some(({ line, outcome }) => outcome.status === 'resolving' && line.line.holdId === null)) {
     // In case this process dies before it settles the count itself.
     await enqueue(tx, [{ topic: 'count.settle', key: sheet.sheetId }]);
   }
-  await stock.change(tx, entries);
+  const taken = await stock.post(tx, entries);
+  // A blocked lot may have been found where nothing became available.
+  const lotted = outcomes.filter(({ line: { found } }) => found && found.units.lots.length > 0);
+  if (lotted.length > 0)
+    await takeBlocked(
+      tx,
+      lotted.map(({ line: { key } }) => key),
+    );
+  await taken?.write();
+}
+
+/** A number may overtake what other sheets have `resolving` at the same place. */
+async function wakeOthers(tx: Transaction, sheet: Sheet, decisions: readonly LineDecision[]): Promise<void> {
+  const posted = decisions.filter(({ status }) => status === 'approved').map(({ productId }) => productId);
+  const others = posted.length > 0 ? await selectOthersResolving(tx, sheet, posted) : [];
+  await enqueue(
+    tx,
+    others.map((key) => ({ topic: 'count.settle', key })),
+  );
 }
 
 /** Locks the stock rows of lines, and reads what their counts meet there. */
@@ -128,8 +148,8 @@ async function look(tx: Transaction, sheet: Sheet, lines: readonly LineRow[]): P
       seen.push({ ...one, kept, found: undefined });
       continue;
     }
-    const own = { lots: lots.get(productId) ?? [], serials: serials ?? [] };
-    const units = await compareUnits(tx, place, own, known);
+    const own = { lots: lots.get(productId) ?? [], serials };
+    const units = await compareUnits(tx, { ...place, counted: one.counted }, own, known);
     seen.push({ ...one, kept, found: { level, facts: met, units } });
   }
   return seen;
@@ -161,14 +181,19 @@ async function decideLine(
   if (tolerance !== null && !isWithinTolerance(off, tolerance))
     return { status: 'review', code: null, variance };
   const without = { onHand: level.onHand, reserved: level.reserved - kept };
-  const code = approvalProblem(without, variance) ?? unitsProblem(units, units.isElsewhere);
-  if (code === null) return { status: 'approved', code, variance };
-  if (code !== 'BELOW_RESERVED') return { status: 'review', code, variance };
+  const problem = approvalProblem(without, variance);
+  const unfit = unitsProblem(units);
   const isResolving = line.status === 'resolving';
+  if (problem !== 'BELOW_RESERVED' || !(isResolving || resolveReserved)) {
+    const code = problem ?? unfit;
+    return { status: code ? 'review' : 'approved', code, variance };
+  }
+  if (isResolving) return { status: 'resolving', code: problem, variance };
+  // Nobody gives anything up for a count that cannot be applied then.
+  if (unfit !== null) return { status: 'review', code: unfit, variance };
   // Units on hold are nobody's to give up: they are written off, or the count that keeps them is decided first.
-  const onHold = resolveReserved && !isResolving ? await unitsOnHold(tx, key) : 0;
-  const resolves = isResolving || (resolveReserved && level.onHand + variance >= onHold);
-  return { status: resolves ? 'resolving' : 'review', code, variance };
+  const resolves = level.onHand + variance >= (await unitsOnHold(tx, key));
+  return { status: resolves ? 'resolving' : 'review', code: problem, variance };
 }
 
 /** What reserves the units of lines below it. */
@@ -238,7 +263,7 @@ async function entryOf(
 }
 
 async function moveUnits(tx: Transaction, entry: LedgerEntry, units: UnitsOfLine): Promise<void> {
-  const { productId, warehouseId, kind, effectId, reference = null, onHandDelta } = entry;
+  const { productId, warehouseId, kind, effectId, reference = null } = entry;
   const moving = { kind, effectId, orderId: null, reference };
   const moves = units.lots
     .filter(({ variance }) => variance !== 0)
@@ -249,8 +274,6 @@ async function moveUnits(tx: Transaction, entry: LedgerEntry, units: UnitsOfLine
   if (gone.length > 0) await takeOutSerials(tx, gone, { warehouseId, entry: moving });
   if (found.length > 0)
     await bringInSerials(tx, found, { productId, warehouseId, known: units.known, entry: moving });
-  // Without a difference nothing becomes available, but another lot may be there now that is blocked.
-  if (onHandDelta === 0 && moves.length > 0) await takeBlocked(tx, [{ productId, warehouseId }]);
 }
 
 function unitsToWrite({ line: { productId, lotTracked, serials: read }, found }: CountedLine) {

@@ -63,10 +63,16 @@ export function elsewhere(known: readonly FoundSerial[], warehouseId: number): F
 }
 
 /** Why what was counted of lots and serial numbers cannot be applied to what is there now, or null. */
-export function unitsProblem(
-  { lots, serials }: { lots: readonly LotVariance[]; serials: SerialVariance },
-  isElsewhere: boolean,
-): LineProblem | null {
+export function unitsProblem({
+  lots,
+  serials,
+  isElsewhere,
+}: {
+  lots: readonly LotVariance[];
+  serials: SerialVariance;
+  /** Numbers that were found are known to be elsewhere. */
+  isElsewhere: boolean;
+}): LineProblem | null {
   for (const { variance, lot } of lots) {
     if (variance >= 0 || !lot || lot.quantity - lot.held >= -variance) continue;
     return lot.quantity >= -variance ? 'LOT_BLOCKED' : 'WOULD_GO_NEGATIVE';

@@ -157,16 +157,20 @@ export interface UnitsOfLine {
   known: FoundSerial[];
 }
 
+/** A line that was counted before its product kept lots, or serial numbers, says nothing of them. */
 export async function compareUnits(
   tx: Transaction,
-  { productId, warehouseId, lotTracked, serialised }: TrackedPlace,
-  counted: { lots: readonly LotCount[]; serials: readonly string[] },
+  place: TrackedPlace & { counted: number },
+  told: { lots: readonly LotCount[]; serials: readonly string[] | null },
   units: KnownUnits,
 ): Promise<UnitsOfLine> {
-  const lots = lotTracked ? lotVariances(counted.lots, units.lots.get(productId) ?? []) : [];
-  const serials = serialised
-    ? serialVariance(counted.serials, units.serials.get(productId) ?? [])
-    : { missing: [], found: [] };
+  const { productId, warehouseId, lotTracked, serialised, counted } = place;
+  const tellsLots = lotTracked && (told.lots.length > 0 || counted === 0);
+  const lots = tellsLots ? lotVariances(told.lots, units.lots.get(productId) ?? []) : [];
+  const serials =
+    serialised && told.serials !== null
+      ? serialVariance(told.serials, units.serials.get(productId) ?? [])
+      : { missing: [], found: [] };
   const known = serials.found.length > 0 ? await selectFoundSerials(tx, productId, serials.found) : [];
   return { lots, serials, isElsewhere: elsewhere(known, warehouseId).length > 0, known };
 }

@@ -22,3 +22,19 @@ export async function selectResolvingSheets(on: Queryable): Promise<string[]> {
   );
   return found.map(({ sheetId }) => sheetId);
 }
+
+/** Other sheets that do, of these products in the sheet's warehouse. */
+export async function selectOthersResolving(
+  on: Queryable,
+  { sheetId, warehouseId }: { sheetId: string; warehouseId: number },
+  productIds: readonly number[],
+): Promise<string[]> {
+  const found = await many<{ sheetId: string }>(
+    on,
+    'counting.others_resolving',
+    `select distinct l.sheet_id as "sheetId" from count_lines l join count_sheets c on c.id = l.sheet_id
+     where l.hold_id is not null and l.product_id = any ($3::int[]) and c.warehouse_id = $2 and l.sheet_id <> $1 order by 1`,
+    [sheetId, warehouseId, productIds],
+  );
+  return found.map(({ sheetId: id }) => id);
+}
