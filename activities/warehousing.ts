@@ -9,6 +9,7 @@ import {
   releaseUnblocked,
   tellOfNearExpiry,
 } from '../domain/warehousing/quality/blocked-lots';
+import { wakeResolving } from '../domain/warehousing/counting/settle-count';
 import { expireReturn, readReturnProgress } from '../domain/warehousing/returns/end';
 import type { ReturnProgress } from '../domain/warehousing/returns/types';
 import type { Database } from '../platform/database/database';
@@ -43,6 +44,8 @@ export function createWarehousingActivities({ db }: { db: Database }): Warehousi
         const beat = () => context.heartbeat();
         const units = await holdBlockedLots(db, beat);
         await releaseUnblocked({ db, stock }, beat);
+        // First: one that a newer number has overtaken takes nothing from anybody any more.
+        await wakeResolving(db);
         await settleAllPromised(db, beat);
         await tellOfNearExpiry(db, beat);
         return { units };

@@ -47,6 +47,7 @@ export function qualityHoldRoutes(context: ApiContext): Route[] {
         responses: { 200: { description: 'The hold afterwards', schema: qualityHold } },
         problems: [
           'QUALITY_HOLD_EXCEEDED',
+          'HOLD_OF_COUNT',
           ...docs.problems,
           'VALIDATION_FAILED',
           'IDEMPOTENCY_KEY_REUSED',

@@ -32,7 +32,7 @@ const OWNERSHIP: Ownership = {
     'domain/payments': ['captures', 'disputes', 'gateway_events', 'payments', 'refunds'],
     'domain/fulfilment': ['carrier_events', 'shipment_items', 'shipments'],
     'domain/warehousing/costing': ['product_cost_steps', 'product_costs', 'receipt_averages'],
-    'domain/warehousing/counting': ['count_lines', 'count_sheets'],
+    'domain/warehousing/counting': ['count_line_lots', 'count_lines', 'count_sheets'],
     'domain/warehousing/quality': ['quality_holds'],
     'domain/warehousing/receiving': ['receipt_changes', 'receipt_lines', 'receipts'],
     'domain/warehousing/returns': [

@@ -22,7 +22,8 @@ export async function selectLacking(on: Queryable, key: StockKey): Promise<numbe
   const { units } = await one<{ units: number }>(
     on,
     'promised.lacking',
-    `select (select coalesce(sum(awaited), 0) from quality_holds where product_id = $1 and warehouse_id = $2 and awaited > 0)
+    `select (select coalesce(sum(awaited), 0) from quality_holds h
+           where product_id = $1 and warehouse_id = $2 and awaited > 0 and not hold_is_overtaken(h))
        - (select coalesce(sum(least(i.quantity, coalesce(c.units, i.quantity))), 0)
           from shipments s join shipment_items i on i.shipment_id = s.id and i.product_id = $1
           left join lateral (select sum(c.quantity - c.done) as units from order_cuts c
@@ -169,18 +170,20 @@ export async function existsWaiting(
   return waits;
 }
 
-/** What a person reads of a place, and of its holds that await units or are of blocked lots. */
+/** What a person reads of a place, and of its holds that await units or are of blocked lots. `isMissing`: a count did not find the units. */
 export async function selectNames(
   on: Queryable,
   key: StockKey,
-): Promise<{ sku: string; warehouse: string; why: string }> {
+): Promise<{ sku: string; warehouse: string; why: string; isMissing: boolean }> {
   return one(
     on,
     'promised.names',
     `select p.sku, w.code as warehouse,
-       coalesce((select h.reason from quality_holds h where h.product_id = $1 and h.warehouse_id = $2 and h.open > 0
-                 order by h.awaited > 0 desc, h.created_at desc limit 1), 'blocked') as why
-     from products p, warehouses w where p.id = $1 and w.id = $2`,
+       coalesce(h.reason, 'blocked') as why, coalesce(h.cause = 'count', false) as "isMissing"
+     from products p cross join warehouses w
+     left join lateral (select h.reason, h.cause from quality_holds h where h.product_id = $1 and h.warehouse_id = $2 and h.open > 0
+       order by h.awaited > 0 desc, h.created_at desc limit 1) h on true
+     where p.id = $1 and w.id = $2`,
     [key.productId, key.warehouseId],
   );
 }

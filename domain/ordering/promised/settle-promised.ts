@@ -11,7 +11,7 @@ import { writeOrderEffects } from '../../orders/effects';
 import { appendEvents } from '../../orders/events';
 import { settleStatus } from '../../orders/status';
 import type { NewEvent } from '../../orders/types';
-import { raiseBlockedPromise } from '../../stock/alerts/alerts';
+import { raiseBrokenPromise } from '../../stock/alerts/alerts';
 import { lockStock } from '../../stock/ledger/stock-ledger';
 import type { Allocation, LedgerEntry, StockKey, StockLevel } from '../../stock/ledger/types';
 import { growLines } from '../../stock/reservations/more-units';
@@ -40,7 +40,7 @@ import {
 } from './queries';
 
 /**
- * Settles with those to whom blocked units of a place are promised. Parcels into which such units were packed are stopped and made
+ * Settles with those to whom blocked units of a place are promised, or units that a count did not find. Parcels into which such units were packed are stopped and made
  * anew. Then, as far as quality holds await units: they are taken from another warehouse where it has any available, else cut. What is
  * not paid for gives up first, then what is in no parcel, then parcels that are not booked; a booked parcel is stopped, and what becomes
  * of its units is decided once it is. The orders' histories, their attention and an alert of the place say so. Safe to repeat and
@@ -76,8 +76,10 @@ export async function settlePromisedOfOrder(db: Database, orderId: string): Prom
 interface Place extends StockKey {
   sku: string;
   warehouse: string;
-  /** Why units are blocked. */
+  /** Why units are blocked, or missing. */
   why: string;
+  /** A count did not find them. */
+  isMissing: boolean;
 }
 
 type Outcome = 'moved' | 'cut' | 'parcel_stopped';
@@ -154,7 +156,7 @@ async function giveUpUnshipped(tx: Transaction, given: Given): Promise<void> {
     ? await planRefundsOfUnshipped(tx, orderId, {
         lines: [{ ...line, openQuantity: cut }],
         id: effectId,
-        reason: `units were blocked: ${place.why}`,
+        reason: reasonOf(place),
       })
     : [];
   await enqueue(tx, [{ topic: 'order.wake', key: orderId }]);
@@ -203,7 +205,7 @@ async function giveUpOfParcel(
   );
   if (cut > 0) {
     const items = [{ sku: place.sku, quantity: cut }];
-    await writeCuts(tx, { orderId, requestId: newId(), items, reason: `units were blocked: ${place.why}` });
+    await writeCuts(tx, { orderId, requestId: newId(), items, reason: reasonOf(place) });
   }
   await enqueue(tx, [{ topic: 'order.wake', key: orderId }]);
   if (moved > 0) await tell(tx, place, { orderId, outcome: 'moved', units: moved });
@@ -234,7 +236,7 @@ async function giveUpOfParcel(
 /** Takes units off the reservation here, and adds those that are moved elsewhere. */
 async function post(
   tx: Transaction,
-  { place: { productId, warehouseId }, reservationId, orderId }: Given,
+  { place: { productId, warehouseId, isMissing }, reservationId, orderId }: Given,
   { moves, given, effectId }: { moves: readonly Allocation[]; given: number; effectId: string },
 ) {
   if (given === 0) return null;
@@ -242,7 +244,7 @@ async function post(
     onHandDelta: 0,
     effectId,
     reservationId,
-    reason: 'units were blocked',
+    reason: isMissing ? 'units were not found' : 'units were blocked',
     ...(orderId === null ? {} : { orderId }),
   };
   const entries: LedgerEntry[] = [
@@ -306,18 +308,26 @@ function outcomesOf(
   ];
 }
 
+function reasonOf({ isMissing, why }: Place): string {
+  return isMissing ? why : `units were blocked: ${why}`;
+}
+
 function eventOf(
-  { sku, warehouse, why }: Place,
+  { sku, warehouse, why, isMissing }: Place,
   orderId: string,
   data: { outcome: Outcome; units?: number; shipmentId?: string },
 ): NewEvent {
-  return { orderId, type: 'units_blocked', data: { sku, warehouse, why, ...data } };
+  return {
+    orderId,
+    type: isMissing ? 'units_missing' : 'units_blocked',
+    data: { sku, warehouse, why, ...data },
+  };
 }
 
-/** The alert of the place names everybody whose units were blocked. */
+/** The alert of the place names everybody whose units were blocked, or missing. */
 async function tell(
   tx: Transaction,
-  { productId, warehouseId, why }: Place,
+  { productId, warehouseId, why, isMissing }: Place,
   affected: {
     orderId?: string;
     reservationId?: string;
@@ -326,18 +336,20 @@ async function tell(
     shipmentId?: string;
   },
 ): Promise<void> {
-  await raiseBlockedPromise(tx, { productId, warehouseId, why, affected });
+  const kind = isMissing ? 'count_short' : 'recall';
+  await raiseBrokenPromise(tx, { kind, productId, warehouseId, why, affected });
 }
 
 async function tellOfCut(tx: Transaction, place: Place, orderId: string, units: number): Promise<void> {
-  const { sku, warehouse, productId, why } = place;
+  const { sku, warehouse, productId, why, isMissing } = place;
+  const what = isMissing ? 'were not found' : 'were blocked';
   await tell(tx, place, { orderId, outcome: 'cut', units });
   await raiseAttention(tx, [
     {
       orderId,
-      kind: 'units_blocked',
+      kind: isMissing ? 'units_missing' : 'units_blocked',
       about: `${orderId}:${productId}`,
-      why: `${units} units of ${sku} at ${warehouse} were blocked (${why}) and are cut from order ${orderId}, since there are no others.`,
+      why: `${units} units of ${sku} at ${warehouse} ${what} (${why}) and are cut from order ${orderId}, since there are no others.`,
       details: { sku, warehouse, units },
     },
   ]);

@@ -7,7 +7,6 @@ import {
   type Transaction,
 } from '../../../platform/database/database';
 import { utc } from '../../../platform/database/pages';
-import type { StockKey } from '../ledger/types';
 import type { AlertKey, AlertKind, AlertStatus, AlertView, OverdueTransfer } from './types';
 
 /**
@@ -29,39 +28,45 @@ export function raiseAlert(
 }
 
 /**
- * Tells of somebody to whom blocked units of a place were promised. All share the alert of the place, whose details list them as
+ * Tells of somebody to whom units of a place were promised that are blocked (`recall`), or that a count did not find (`count_short`). All share the alert of the place, whose details list them as
  * `affected`; a further one opens an acknowledged alert again.
  */
-export function raiseBlockedPromise(
+export function raiseBrokenPromise(
   tx: Transaction,
   {
+    kind,
     productId,
     warehouseId,
     why,
     affected,
-  }: StockKey & { why: string; affected: Readonly<Record<string, unknown>> },
+  }: AlertKey & {
+    kind: 'recall' | 'count_short';
+    why: string;
+    affected: Readonly<Record<string, unknown>>;
+  },
 ): Promise<number> {
   return execute(
     tx,
-    'alerts.raise_blocked_promise',
+    'alerts.raise_broken_promise',
     `insert into alerts as a (kind, product_id, warehouse_id, details)
-     values ('recall', $1, $2, jsonb_build_object('why', $3::text, 'affected', jsonb_build_array($4::jsonb)))
+     values ($5, $1, $2, jsonb_build_object('why', $3::text, 'affected', jsonb_build_array($4::jsonb)))
      on conflict (product_id, warehouse_id, kind) where status <> 'resolved'
      do update set status = 'open', acknowledged_at = null, acknowledged_by = null, note = null,
        details = jsonb_build_object('why', $3::text, 'affected', a.details -> 'affected' || $4::jsonb)
      where not a.details -> 'affected' @> jsonb_build_array($4::jsonb)`,
-    [productId, warehouseId, why, JSON.stringify(affected)],
+    [productId, warehouseId, why, JSON.stringify(affected), kind],
   );
 }
 
-/** Resolves those alerts at places where nothing is on quality hold any more. */
-export function resolveBlockedPromises(on: Queryable): Promise<number> {
+/** Resolves those alerts at places where nothing is on such a hold any more. */
+export function resolveBrokenPromises(on: Queryable): Promise<number> {
   return execute(
     on,
-    'alerts.resolve_blocked_promises',
+    'alerts.resolve_broken_promises',
     `update alerts a set status = 'resolved', resolved_at = clock_timestamp()
-     where a.kind = 'recall' and a.status <> 'resolved' and not exists (
-       select from quality_holds h where h.product_id = a.product_id and h.warehouse_id = a.warehouse_id and h.open > 0)`,
+     where a.kind in ('recall', 'count_short') and a.status <> 'resolved' and not exists (
+       select from quality_holds h where h.product_id = a.product_id and h.warehouse_id = a.warehouse_id and h.open > 0
+         and (h.cause = 'count') = (a.kind = 'count_short'))`,
   );
 }
 

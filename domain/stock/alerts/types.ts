@@ -14,6 +14,7 @@ export const ALERT_KINDS = {
   work_failed: { title: 'Work on one thing failed by an error of its own data', raisedBy: 'isolation' },
   expiry_near: { title: 'Lots on sale expire soon', raisedBy: 'program' },
   recall: { title: 'Units that were promised are blocked', raisedBy: 'program' },
+  count_short: { title: 'A count did not find units that were promised', raisedBy: 'program' },
   attention: { title: 'An order needs a person', raisedBy: 'order' },
   ledger_tampered: { title: 'The ledger is not as it was sealed', raisedBy: 'seals' },
 } as const satisfies Record<

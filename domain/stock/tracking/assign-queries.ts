@@ -126,8 +126,8 @@ export function placeSerials(tx: Transaction, placed: readonly PlacedSerial[]): 
        from p where s.id = p.id
        returning s.id, s.warehouse_id
      )
-     insert into serial_movements (serial_id, warehouse_id, kind, effect_id, order_id, named)
-     select p.id, x.warehouse_id, p.kind, p.effect_id, p.order_id, p.named from p join placed x using (id) order by p.n`,
+     insert into serial_movements (serial_id, warehouse_id, kind, effect_id, order_id, named, incoming)
+     select p.id, x.warehouse_id, p.kind, p.effect_id, p.order_id, p.named, p.kind = 'exchange' from p join placed x using (id) order by p.n`,
     [
       placed.map((s) => s.id),
       placed.map((s) => s.status),

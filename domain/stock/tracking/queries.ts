@@ -101,8 +101,8 @@ export function insertSerials(
        from unnest($1::int[], $2::int[], $3::text[]) as s (product_id, warehouse_id, serial)
        returning id, warehouse_id
      )
-     insert into serial_movements (serial_id, warehouse_id, kind, effect_id, named)
-     select id, warehouse_id, $4, $5, true from made`,
+     insert into serial_movements (serial_id, warehouse_id, kind, effect_id, named, incoming)
+     select id, warehouse_id, $4, $5, true, true from made`,
     [
       serials.map((s) => s.productId),
       serials.map((s) => s.warehouseId),

@@ -2,7 +2,7 @@ import type { Database, Queryable } from '../../../platform/database/database';
 import { isSubjectsOwn } from '../../../platform/errors';
 import { newId } from '../../../platform/ids';
 import { actOnEach, failedSubjects, forgetSettled } from '../../stock/alerts/failed-work';
-import { raiseAlert, resolveAlert, resolveBlockedPromises } from '../../stock/alerts/alerts';
+import { raiseAlert, resolveAlert, resolveBrokenPromises } from '../../stock/alerts/alerts';
 import { lockStock, takeBlocked, type StockAccess } from '../../stock/ledger/stock-ledger';
 import type { StockKey } from '../../stock/ledger/types';
 import {
@@ -79,7 +79,7 @@ export async function releaseUnblocked(
 
 /** Tells of lots on sale that expire within `EXPIRY_NEAR_DAYS`, an alert for each place, and takes back what is over. */
 export async function tellOfNearExpiry(db: Database, beat: () => void = () => undefined): Promise<void> {
-  await resolveBlockedPromises(db);
+  await resolveBrokenPromises(db);
   for (const key of await selectNoLongerNear(db, EXPIRY_NEAR_DAYS)) {
     beat();
     await db.retrying((tx) => resolveAlert(tx, { kind: 'expiry_near', ...key }));

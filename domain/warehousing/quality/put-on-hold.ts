@@ -1,11 +1,12 @@
 import type { Database, Transaction } from '../../../platform/database/database';
 import { AppError } from '../../../platform/errors';
-import { findStockKey, lockStock, reserve } from '../../stock/ledger/stock-ledger';
+import { findStockKey, lockStock } from '../../stock/ledger/stock-ledger';
 import type { StockKey, StockLevel } from '../../stock/ledger/types';
 import { holdSerials } from '../../stock/tracking/hold-serials';
 import { findTracked, updateLotHeld } from '../../stock/tracking/tracking';
 import { holdIn, readQualityHold } from './holds';
-import { insertHold, selectLot, selectOpenUnits, type LotRow } from './queries';
+import { keepOnHold } from './keep-on-hold';
+import { selectLot, selectOpenUnits, type LotRow } from './queries';
 import type { NewQualityHold, QualityHoldView } from './types';
 
 /**
@@ -72,32 +73,8 @@ async function writeHold(
   { holdId: id, sku, quantity, reason, serials = [], actor }: NewQualityHold,
   { lot, available }: { lot: LotRow | null; available: number },
 ): Promise<void> {
-  const taken = Math.min(quantity, Math.max(0, available));
-  await reserve(tx, {
-    kind: 'quality_hold',
-    reservations: [
-      {
-        id,
-        kind: 'quality',
-        orderId: null,
-        status: 'confirmed',
-        attempt: 0,
-        holdSeconds: null,
-        allocations: taken > 0 ? [{ ...key, quantity: taken }] : [],
-      },
-    ],
-    reason,
-    actor,
-  });
-  await insertHold(tx, {
-    ...key,
-    id,
-    lotId: lot?.id ?? null,
-    quantity,
-    awaited: quantity - taken,
-    reason,
-    actor,
-  });
+  const lotId = lot?.id ?? null;
+  await keepOnHold(tx, key, { id, lotId, quantity, available, reason, actor, cause: 'person', asOf: null });
   if (lot) await updateLotHeld(tx, lot.id, quantity);
   if (serials.length > 0) await holdSerials(tx, { ...key, sku, holdId: id, serials });
 }
