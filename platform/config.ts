@@ -138,6 +138,7 @@ export const settingsSchema = z.object({
   FEED_MAX_MB: positive.default(4_096),
   LEDGER_PARTITIONS_AHEAD: positive.max(120).default(12),
   LEDGER_RETENTION_MONTHS: z.coerce.number().int().min(0).max(1_200).default(0),
+  EXPIRY_NEAR_DAYS: positive.max(3_650).default(14),
   RETURN_AUTHORISATION_DAYS: positive.max(3_650).default(30),
   RETURN_RESTOCKING_FEE_PERCENT: z.coerce.number().min(0).max(100).multipleOf(0.01).default(0),
   COUNT_TOLERANCE_UNITS: z.coerce.number().int().min(0).default(0),

@@ -24,6 +24,8 @@ import type { ApiContext } from '../services/context';
 
 const TAG = 'Quality';
 const PATH = `${API_BASE}/quality-holds`;
+/** How long a request settles with those to whom the units are promised. The schedule `stock-upkeep` does the rest. */
+const SETTLE_MS = 5_000;
 
 export function qualityHoldRoutes(context: ApiContext): Route[] {
   const { db } = context;
@@ -77,7 +79,7 @@ export function qualityHoldRoutes(context: ApiContext): Route[] {
         description:
           'Available units; of a lot, and of named serial numbers, also promised ones. Whoever they are promised to gets others, from ' +
           'another warehouse if need be, or is cut: what is not paid for first, booked parcels last. `awaited` of the hold tells what is ' +
-          'still promised.',
+          'still promised: where many are concerned, the rest is settled within ten minutes.',
         keyed: true,
         params: skuParams,
         body: newQualityHold,
@@ -103,7 +105,7 @@ export function qualityHoldRoutes(context: ApiContext): Route[] {
           const made = await putOnHold(db, wanted).catch(
             asNotFound('UNKNOWN_SKU', 'There is no such product.'),
           );
-          await settlePromised(db, await findStockKey(db, wanted));
+          await settlePromised(db, await findStockKey(db, wanted), { withinMs: SETTLE_MS });
           const settled = (await readQualityHold(db, made.id)) ?? made;
           return { status: 201, body: settled, headers: { location: `${PATH}/${made.id}` } };
         }),

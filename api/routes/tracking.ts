@@ -73,6 +73,8 @@ function trackingChoice({ db }: ApiContext): Route[] {
 }
 
 const NO_LOT = 'There is no such lot.';
+/** How long a request settles with those to whom the units are promised. The schedule `stock-upkeep` does the rest. */
+const SETTLE_MS = 5_000;
 
 function lotRoutes(context: ApiContext): Route[] {
   const { db } = context;
@@ -84,7 +86,10 @@ function lotRoutes(context: ApiContext): Route[] {
   async function changed(change: { sku: string; lot: string }, make: () => Promise<LotMasterView>) {
     if (!(await readLot(db, change.sku, change.lot))) throw notFound(NO_LOT);
     await make();
-    for (const key of await placesOf(db, change)) await settlePromised(db, key);
+    const until = performance.now() + SETTLE_MS;
+    for (const key of await placesOf(db, change)) {
+      await settlePromised(db, key, { withinMs: Math.max(0, until - performance.now()) });
+    }
     return okOrNotFound(await readLot(db, change.sku, change.lot), NO_LOT);
   }
 
