@@ -153,20 +153,13 @@ begin
   return null;
 end $$;
 
--- An alert of its own, about the ledger and not about a place; whatever kinds there are.
-do $$
-declare
-  kinds text;
-  about text;
-begin
-  select string_agg(k[1], ', ') into kinds
-  from pg_constraint c, regexp_matches(pg_get_constraintdef(c.oid), '(''[a-z_]+'')', 'g') k
-  where c.conrelid = 'alerts'::regclass and c.conname = 'alerts_kind_check';
-  alter table alerts drop constraint alerts_kind_check;
-  execute format('alter table alerts add constraint alerts_kind_check check (kind in (%s, ''ledger_tampered''))', kinds);
-  select regexp_replace(pg_get_constraintdef(c.oid), '^CHECK \((.*)\)$', '\1') into about
-  from pg_constraint c where c.conrelid = 'alerts'::regclass and c.conname = 'alerts_about_one_thing';
-  alter table alerts drop constraint alerts_about_one_thing;
-  execute format('alter table alerts add constraint alerts_about_one_thing check (case when kind = ''ledger_tampered''
-    then subject is not null and num_nonnulls(product_id, warehouse_id, order_id) = 0 else %s end)', about);
-end $$;
+-- An alert of its own, about the ledger and not about a place.
+alter table alerts drop constraint alerts_kind_check;
+alter table alerts add constraint alerts_kind_check check (kind in
+  ('low_stock', 'out_of_stock', 'overstock', 'transfer_overdue', 'ledger_drift', 'work_failed', 'attention', 'expiry_near', 'recall',
+   'count_short', 'ledger_tampered'));
+alter table alerts drop constraint alerts_about_one_thing;
+alter table alerts add constraint alerts_about_one_thing check
+  (case when kind in ('work_failed', 'ledger_tampered') then subject is not null and num_nonnulls(product_id, warehouse_id, order_id) = 0
+        when kind = 'attention' then num_nulls(subject, order_id) = 0 and num_nonnulls(product_id, warehouse_id) = 0
+        else num_nonnulls(subject, order_id) = 0 and num_nulls(product_id, warehouse_id) = 0 end);

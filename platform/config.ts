@@ -150,6 +150,7 @@ export const settingsSchema = z.object({
   CARRIER_EVENT_RETENTION_DAYS: keptDays.default(180),
   GATEWAY_EVENT_RETENTION_DAYS: keptDays.default(180),
   RESERVATION_RETENTION_DAYS: keptDays.default(365),
+  EXPIRY_NEAR_DAYS: positive.max(3_650).default(14),
   RETURN_AUTHORISATION_DAYS: positive.max(3_650).default(30),
   RETURN_RESTOCKING_FEE_PERCENT: z.coerce.number().min(0).max(100).multipleOf(0.01).default(0),
   COUNT_TOLERANCE_UNITS: z.coerce.number().int().min(0).default(0),

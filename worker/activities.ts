@@ -102,7 +102,7 @@ export function createActivities(context: ActivityContext): {
         log,
       }),
       ...createReservationActivities({ db, stock }),
-      ...createWarehousingActivities({ db }),
+      ...createWarehousingActivities({ db, expiryNearDays: settings.EXPIRY_NEAR_DAYS }),
       ...createTransferActivities({ db }),
       ...createReconcileActivities({
         subjects: createReconcileSubjects(context),

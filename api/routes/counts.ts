@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { settlePromised } from '../../domain/ordering/promised/settle-promised';
+import { SETTLE_SOON_MS, settlePromised } from '../../domain/ordering/promised/settle-promised';
 import { countLines } from '../../domain/warehousing/counting/count';
 import {
   approveCount,
@@ -45,7 +45,9 @@ export function countRoutes(context: ApiContext): Route[] {
   async function approve(request: Decision & { resolveReserved: boolean }): Promise<SheetView> {
     const approved = await approveCount(context, request);
     if (!approved.lines.some(({ status }) => status === 'resolving')) return approved;
-    await settleCount(context, request.sheetId, (key) => settlePromised(db, key));
+    await settleCount(context, request.sheetId, (key) =>
+      settlePromised(db, key, { withinMs: SETTLE_SOON_MS }),
+    );
     return (await readSheet(db, request.sheetId)) ?? approved;
   }
 

@@ -342,7 +342,7 @@ test('a booking that is not needed any more and a message that has left the outb
     const subject = `order.wake ${key}`;
     await recordFailure(shop.db, { work: 'deliver_message', subject, error: new Error('not now') });
   }
-  const { forgetSettledWork } = createWarehousingActivities({ db: shop.db });
+  const { forgetSettledWork } = createWarehousingActivities({ db: shop.db, expiryNearDays: 14 });
   await new MockActivityEnvironment().run(forgetSettledWork);
   expect(new Set((await alerts()).map((alert) => alert.join(' ')))).toEqual(
     new Set([

@@ -24,7 +24,8 @@ const OWNERSHIP: Ownership = {
     ],
     'domain/stock/adjustments': ['batch_chunks'],
     'domain/stock/availability': ['ledger_balanced', 'ledger_balances'],
-    'domain/stock/alerts': ['alerts', 'failed_work', 'threshold_defaults'],
+    'domain/stock/alerts': ['alert_affected', 'alerts', 'failed_work', 'threshold_defaults'],
+    'domain/stock/safety-stock': ['safety_stock_defaults'],
     'domain/stock/feeds': ['feed_changes', 'feed_lanes', 'feed_rows', 'feeds'],
     'domain/stock/tracking': ['product_lot_changes', 'product_lots', 'serial_movements', 'serials'],
     'domain/stock/transfers': ['transfers'],
@@ -66,6 +67,8 @@ const OWNERSHIP: Ownership = {
     'domain/stock/ledger/reservation-queries.ts': ['outbox'],
     // Thresholds are columns of the stock row, so that the trigger that compares them with its counters reads one row.
     'domain/stock/alerts/threshold-queries.ts': ['stock'],
+    // So is the safety stock, so that reserving reads and locks nothing else.
+    'domain/stock/safety-stock/queries.ts': ['stock'],
     // A script for an operator, which puts right what all rooms have written.
     'domain/assurance/repair/repair-sql.ts': [
       'inventory_transactions',

@@ -203,12 +203,12 @@ describe('a lot that has expired', () => {
     const sku = await lotted();
     const code = newId();
     await deliver(shop.db, [{ sku, quantity: 5, lot: lot(code, 3) }]);
-    await twice(shop.db, () => tellOfNearExpiry(shop.db));
+    await twice(shop.db, () => tellOfNearExpiry(shop.db, { days: 14 }));
     expect(await alertsOf('expiry_near', { sku })).toMatchObject([
       { status: 'open', details: { lots: [{ lot: code, expiresOn: inDays(3), quantity: 5 }] } },
     ]);
     await hold(sku, code, 5);
-    await tellOfNearExpiry(shop.db);
+    await tellOfNearExpiry(shop.db, { days: 14 });
     expect(await alertsOf('expiry_near', { sku, status: 'open' })).toEqual([]);
   });
 });

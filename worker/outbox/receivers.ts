@@ -1,7 +1,7 @@
 import { shipmentsAreOverdue } from '../../domain/fulfilment/book';
 import { drainAllocation } from '../../domain/ordering/backorders/drain-allocation';
 import { stock } from '../../domain/ordering/backorders/stock-with-backorders';
-import { settlePromised } from '../../domain/ordering/promised/settle-promised';
+import { SETTLE_SOON_MS, settlePromised } from '../../domain/ordering/promised/settle-promised';
 import { reservationsAreOverdue } from '../../domain/stock/reservations/expire';
 import { settleCount } from '../../domain/warehousing/counting/settle-count';
 import type { OutboxTopic, OutboxTopics } from '../../platform/database/outbox';
@@ -63,7 +63,8 @@ export function createReceivers(context: ReceiverContext): Receivers {
     'return.wake': { key: 'returnId', receive: (id) => ensureReturnWorkflow(context, id) },
     'count.settle': {
       key: 'sheetId',
-      receive: (id) => settleCount({ db, stock }, id, (key) => settlePromised(db, key)),
+      receive: (id) =>
+        settleCount({ db, stock }, id, (key) => settlePromised(db, key, { withinMs: SETTLE_SOON_MS })),
     },
     'allocation.drain': { key: 'reservationId', receive: (id) => drainAllocation(db, id) },
     'shipments.ready': {

@@ -1,10 +1,8 @@
 import type { SqlCheck } from '../types';
 import { literals } from '../../../platform/database/literals';
 import { OPEN_ORDER_STATUSES } from '../../orders/types';
+import { STOPPED_AFTER_DAYS } from '../../stock/alerts/stopped-reservations';
 import { LIVE_RESERVATION_STATUSES } from '../../stock/reservations/types';
-
-/** A confirmed hold without an order never falls due by itself. */
-const CONFIRMED_DAYS = 30;
 
 const LIVE = literals(LIVE_RESERVATION_STATUSES);
 
@@ -53,7 +51,7 @@ export const RESERVATION_CHECKS: readonly SqlCheck[] = [
     id: 'confirmed_holds',
     title: 'A confirmed hold without an order ships, or is released',
     severity: 'warning',
-    finding: `A hold that nobody has touched for ${CONFIRMED_DAYS} days: reference, orderId, confirmedAt, units`,
+    finding: `A hold that nobody has touched for ${STOPPED_AFTER_DAYS} days: reference, orderId, confirmedAt, units`,
     repair:
       'For a person: ask who made it, then ship or release it (POST /reservations/{id}/ship, /release).',
     statement: () => ({
@@ -62,7 +60,7 @@ export const RESERVATION_CHECKS: readonly SqlCheck[] = [
           jsonb_build_object('reservationId', r.id, 'reference', r.own_reference, 'orderId', r.reference, 'confirmedAt', r.updated_at,
             'units', (select sum(l.open_quantity) from reservation_lines l where l.reservation_id = r.id)) as details
         from reservations r
-        where r.kind = 'hold' and r.status = 'confirmed' and r.updated_at < statement_timestamp() - make_interval(days => ${CONFIRMED_DAYS})
+        where r.kind = 'hold' and r.status = 'confirmed' and r.updated_at < statement_timestamp() - make_interval(days => ${STOPPED_AFTER_DAYS})
         order by r.updated_at`,
     }),
   },

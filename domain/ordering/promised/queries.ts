@@ -44,13 +44,22 @@ export interface Promised {
   /** The parcel that they are in. */
   shipmentId: string | null;
   shipmentStatus: ShipmentStatus | null;
+  position: PromisedPosition;
 }
+
+/** Where somebody is in their order: unpaid or not, by what is in a parcel, by age (text, since it passes 2^53), by id. */
+export type PromisedPosition = [paid: number, parcel: number, age: string, reservationId: string];
 
 /**
  * To whom units of a place are promised, who gives them up first: what is not paid for, then what is in no parcel, then parcels that are
  * not booked, then the others; the newest of each first. Left out is what is being charged, amended or stopped.
  */
-export function selectPromised(on: Queryable, key: StockKey): Promise<Promised[]> {
+export function selectPromised(
+  on: Queryable,
+  key: StockKey,
+  { after, limit }: { after: PromisedPosition | null; limit: number },
+): Promise<Promised[]> {
+  const [paid, parcel, age, id] = after ?? [null, null, null, null];
   return many<Promised>(
     on,
     'promised.whose',
@@ -60,15 +69,20 @@ export function selectPromised(on: Queryable, key: StockKey): Promise<Promised[]
        union all
        select r.id, null, r.status, r.created_at from reservations r where r.kind = 'hold' and r.status in ${literals(SETTLED_RESERVATION_STATUSES)}
      )
-     select r.id as "reservationId", r.order_id as "orderId", s.id as "shipmentId", s.status as "shipmentStatus"
+     select "reservationId", "orderId", "shipmentId", "shipmentStatus", json_build_array(paid, parcel, age::text, "reservationId") as position
+     from (
+     select r.id as "reservationId", r.order_id as "orderId", s.id as "shipmentId", s.status as "shipmentStatus",
+       (r.status <> 'pending')::int as paid, coalesce(array_position(array['pending', 'booking', 'booked'], s.status), 0) as parcel,
+       -(extract(epoch from r.created_at) * 1000000)::bigint as age
      from live r
      join reservation_lines l on l.reservation_id = r.id and l.product_id = $1 and l.warehouse_id = $2 and l.open_quantity > 0
      left join lateral (
        select s.id, s.status, s.held_by, s.stop_refused_at from shipments s
        where s.reservation_id = r.id and s.warehouse_id = $2 order by s.generation desc limit 1) s on true
-     where s.id is null or s.status in ${literals(STOPPABLE_SHIPMENT_STATUSES)} and s.held_by is null and s.stop_refused_at is null
-     order by r.status <> 'pending', array_position(array['pending', 'booking', 'booked'], s.status) nulls first, r.created_at desc, r.id`,
-    [key.productId, key.warehouseId],
+     where s.id is null or s.status in ${literals(STOPPABLE_SHIPMENT_STATUSES)} and s.held_by is null and s.stop_refused_at is null) promised
+     where $3::int is null or (paid, parcel, age, "reservationId") > ($3, $4::int, $5::bigint, $6::uuid)
+     order by paid, parcel, age, "reservationId" limit $7`,
+    [key.productId, key.warehouseId, paid, parcel, age, id, limit],
   );
 }
 

@@ -12,6 +12,7 @@ import { appendEvents } from '../../orders/events';
 import { settleStatus } from '../../orders/status';
 import type { NewEvent } from '../../orders/types';
 import { raiseBrokenPromise } from '../../stock/alerts/alerts';
+import type { AffectedPromise, BlockedOutcome } from '../../stock/alerts/types';
 import { lockStock } from '../../stock/ledger/stock-ledger';
 import type { Allocation, LedgerEntry, StockKey, StockLevel } from '../../stock/ledger/types';
 import { growLines } from '../../stock/reservations/more-units';
@@ -37,32 +38,95 @@ import {
   selectPromised,
   selectWithBlocked,
   type Promised,
+  type PromisedPosition,
 } from './queries';
+
+/** Those to whom units of a place are promised that are read at once. */
+const PAGE = 500;
+
+/** How long a request settles with those to whom units are promised. The schedule `stock-upkeep` does the rest. */
+export const SETTLE_SOON_MS = 5_000;
+
+/** How far it was settled: a place, and there the one that was looked at last. */
+export interface SettledUpTo extends StockKey {
+  promised: PromisedPosition | null;
+}
+
+export interface SettleLimits {
+  /** Called after each that was settled: where to go on, should this process die. */
+  beat?: (settled: SettledUpTo) => void;
+  /** It ends after so many milliseconds, though something is left. */
+  withinMs?: number;
+  /** Of those to whom units are promised, so many are read at once. */
+  page?: number;
+}
 
 /**
  * Settles with those to whom blocked units of a place are promised, or units that a count did not find. Parcels into which such units were packed are stopped and made
  * anew. Then, as far as quality holds await units: they are taken from another warehouse where it has any available, else cut. What is
  * not paid for gives up first, then what is in no parcel, then parcels that are not booked; a booked parcel is stopped, and what becomes
- * of its units is decided once it is. The orders' histories, their attention and an alert of the place say so. Safe to repeat and
- * at any time.
+ * of its units is decided once it is. The orders' histories, their attention and an alert of the place say so. Each is a transaction of
+ * its own, so that it may end anywhere; safe to repeat and at any time.
+ *
+ * @returns false where its time was up and something is left: the schedule `stock-upkeep` goes on with it
  */
-export async function settlePromised(db: Database, key: StockKey): Promise<void> {
-  const place: Place = { ...key, ...(await selectNames(db, key)) };
-  for (const { shipmentId, orderId } of await selectWithBlocked(db, key)) {
-    await db.retrying((tx) => stopParcel(tx, place, { shipmentId, orderId }));
-  }
-  if ((await selectLacking(db, key)) <= 0) return;
-  for (const promised of await selectPromised(db, key)) {
-    const lacking = await db.retrying((tx) => giveUp(tx, place, promised));
-    if (lacking <= 0) return;
-  }
+export function settlePromised(db: Database, key: StockKey, limits: SettleLimits = {}): Promise<boolean> {
+  return settleAt(db, key, { ...limits, until: untilOf(limits), after: null });
 }
 
-/** The same everywhere; `beat` is called between places. */
-export async function settleAllPromised(db: Database, beat: () => void = () => undefined): Promise<void> {
+/**
+ * The same everywhere.
+ *
+ * @param from where an earlier run was: places before it are left out, and there those before the last one
+ */
+export async function settleAllPromised(
+  db: Database,
+  { from = null, ...limits }: SettleLimits & { from?: SettledUpTo | null } = {},
+): Promise<boolean> {
+  const until = untilOf(limits);
   for (const key of await selectPlaces(db)) {
-    beat();
-    await settlePromised(db, key);
+    if (from && comparePlaces(key, from) < 0) continue;
+    limits.beat?.({ ...key, promised: null });
+    const after = from && comparePlaces(key, from) === 0 ? from.promised : null;
+    if (!(await settleAt(db, key, { ...limits, until, after }))) return false;
+  }
+  return true;
+}
+
+interface Settling extends SettleLimits {
+  /** By the monotonic clock. */
+  until: number;
+  after: PromisedPosition | null;
+}
+
+function untilOf({ withinMs }: SettleLimits): number {
+  return withinMs === undefined ? Infinity : performance.now() + withinMs;
+}
+
+function comparePlaces(a: StockKey, b: StockKey): number {
+  return a.productId - b.productId || a.warehouseId - b.warehouseId;
+}
+
+async function settleAt(db: Database, key: StockKey, settling: Settling): Promise<boolean> {
+  const { until, beat, page = PAGE } = settling;
+  const place: Place = { ...key, ...(await selectNames(db, key)) };
+  for (const { shipmentId, orderId } of await selectWithBlocked(db, key)) {
+    if (performance.now() >= until) return false;
+    await db.retrying((tx) => stopParcel(tx, place, { shipmentId, orderId }));
+    beat?.({ ...key, promised: settling.after });
+  }
+  if ((await selectLacking(db, key)) <= 0) return true;
+  let { after } = settling;
+  for (;;) {
+    const found = await selectPromised(db, key, { after, limit: page });
+    for (const promised of found) {
+      if (performance.now() >= until) return false;
+      const lacking = await db.retrying((tx) => giveUp(tx, place, promised));
+      after = promised.position;
+      beat?.({ ...key, promised: after });
+      if (lacking <= 0) return true;
+    }
+    if (found.length < page) return true;
   }
 }
 
@@ -81,8 +145,6 @@ interface Place extends StockKey {
   /** A count did not find them. */
   isMissing: boolean;
 }
-
-type Outcome = 'moved' | 'cut' | 'parcel_stopped';
 
 /** Stops a parcel; what it is to have is shipped anew, with other units. */
 async function stopParcel(
@@ -315,7 +377,7 @@ function reasonOf({ isMissing, why }: Place): string {
 function eventOf(
   { sku, warehouse, why, isMissing }: Place,
   orderId: string,
-  data: { outcome: Outcome; units?: number; shipmentId?: string },
+  data: { outcome: BlockedOutcome; units?: number; shipmentId?: string },
 ): NewEvent {
   return {
     orderId,
@@ -324,17 +386,11 @@ function eventOf(
   };
 }
 
-/** The alert of the place names everybody whose units were blocked, or missing. */
+/** The alert of the place counts everybody whose units were blocked, or missing, and its list names them. */
 async function tell(
   tx: Transaction,
   { productId, warehouseId, why, isMissing }: Place,
-  affected: {
-    orderId?: string;
-    reservationId?: string;
-    outcome: Outcome;
-    units?: number;
-    shipmentId?: string;
-  },
+  affected: AffectedPromise,
 ): Promise<void> {
   const kind = isMissing ? 'count_short' : 'recall';
   await raiseBrokenPromise(tx, { kind, productId, warehouseId, why, affected });

@@ -15,7 +15,9 @@ export {
   selectDetailsOfOrder,
   selectNeedsByReason,
   selectOrdersInNeed,
+  SHOWN_IN_DETAILS,
   selectAlert as readAlert,
   type OrderAlert,
 } from './queries';
+export { lockDefaults } from './threshold-queries';
 export type { AlertView } from './types';

@@ -2,7 +2,7 @@ import type { Transaction } from '../../../platform/database/database';
 import { enqueue } from '../../../platform/database/outbox';
 import { derivedId } from '../../../platform/ids';
 import { decideNumber } from '../../stock/ledger/numbers';
-import { stockKeyOf } from '../../stock/ledger/rules';
+import { stockKeyOf, unreserved } from '../../stock/ledger/rules';
 import {
   insertEmptyStock,
   lockStock,
@@ -224,7 +224,7 @@ async function hold(
   }
   return holdMissing(tx, key, {
     quantity: missing,
-    available: level.available,
+    free: unreserved(level),
     asOf: countedAt,
     reason: `${missing} units were not found (count ${sheetId})`,
     actor: actor ?? decidedBy ?? 'system',

@@ -7,7 +7,7 @@ import { onSheet } from './on-sheet';
 import { selectResolvingPlaces, selectResolvingSheets } from './resolving-queries';
 
 /** Makes those to whom units of a place are promised give up what holds await there. */
-export type Settle = (key: StockKey) => Promise<void>;
+export type Settle = (key: StockKey) => Promise<unknown>;
 
 /**
  * Takes the lines of a sheet on that are `resolving`: settles with those to whom the units that were not found are promised, and applies

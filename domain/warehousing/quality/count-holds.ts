@@ -13,11 +13,11 @@ import { lockHold, updateHold, updateUnitsOfHold } from './queries';
 
 export { selectOpenUnits as unitsOnHold } from './queries';
 
-/** Puts units that a count did not find on hold; those that are not available are awaited. Returns the hold's id. */
+/** Puts units that a count did not find on hold; those that are promised to somebody are awaited. Returns the hold's id. */
 export async function holdMissing(
   tx: Transaction,
   key: StockKey,
-  missing: { quantity: number; available: number; asOf: string; reason: string; actor: string },
+  missing: { quantity: number; free: number; asOf: string; reason: string; actor: string },
 ): Promise<string> {
   const id = newId();
   await keepOnHold(tx, key, { ...missing, id, lotId: null, cause: 'count' });

@@ -4,13 +4,13 @@ import type { StockKey } from '../../stock/ledger/types';
 import { insertHold } from './queries';
 import type { HoldCause } from './types';
 
-/** A hold of units of a place, of which `available` can be kept at once; the rest is awaited. */
+/** A hold of units of a place, of which `free` can be kept at once; the rest is awaited. */
 export interface HoldToWrite {
   id: string;
   lotId: number | null;
   quantity: number;
   /** Units of the place that nobody is promised. */
-  available: number;
+  free: number;
   reason: string;
   actor: string;
   cause: HoldCause;
@@ -22,10 +22,10 @@ export interface HoldToWrite {
 export async function keepOnHold(
   tx: Transaction,
   key: StockKey,
-  { available, ...hold }: HoldToWrite,
+  { free, ...hold }: HoldToWrite,
 ): Promise<void> {
   const { id, quantity, reason, actor } = hold;
-  const kept = Math.min(quantity, Math.max(0, available));
+  const kept = Math.min(quantity, Math.max(0, free));
   await reserve(tx, {
     kind: 'quality_hold',
     reservations: [

@@ -214,23 +214,27 @@ export async function selectUnblocked(on: Queryable, limit: number): Promise<str
 
 /** A place with lots that expire soon. */
 export interface PlaceNearExpiry extends StockKey {
+  /** The first of them. */
   lots: { lot: string; expiresOn: string; quantity: number }[];
+  total: number;
 }
 
 /** Places with lots on sale whose last day comes within so many days, after `after`. */
 export function selectNearExpiry(
   on: Queryable,
-  { days, after, limit }: { days: number; after: StockKey; limit: number },
+  { days, after, limit, shown }: { days: number; after: StockKey; limit: number; shown: number },
 ): Promise<PlaceNearExpiry[]> {
   return many<PlaceNearExpiry>(
     on,
     'quality.near_expiry',
     `select product_id as "productId", warehouse_id as "warehouseId",
-       json_agg(json_build_object('lot', code, 'expiresOn', expires_on, 'quantity', quantity - held) order by expires_on, id) as lots
-     from lots
-     where expires_on between today_utc() and today_utc() + $1::int and quantity > held and (product_id, warehouse_id) > ($2, $3)
+       json_agg(json_build_object('lot', code, 'expiresOn', expires_on, 'quantity', quantity - held) order by place)
+         filter (where place <= $5) as lots, count(*) as total
+     from (select *, row_number() over (partition by product_id, warehouse_id order by expires_on, id) as place from lots
+           where expires_on between today_utc() and today_utc() + $1::int and quantity > held
+             and (product_id, warehouse_id) > ($2, $3)) near
      group by 1, 2 order by 1, 2 limit $4`,
-    [days, after.productId, after.warehouseId, limit],
+    [days, after.productId, after.warehouseId, limit, shown],
   );
 }
 

@@ -8,6 +8,7 @@ import {
   type StockAccess,
   type StockLedger,
 } from '../../stock/ledger/stock-ledger';
+import { unreserved } from '../../stock/ledger/rules';
 import type { LedgerEntry, StockKey, StockLevel } from '../../stock/ledger/types';
 import { moveKnownLots } from '../../stock/tracking/lots';
 import { takeOutOfStock } from '../../stock/tracking/take-out';
@@ -191,7 +192,7 @@ function checkThere(
   const released = freed
     .filter((one) => one.productId === productId)
     .reduce((sum, { reservedDelta }) => sum - reservedDelta, 0);
-  const there = (level?.available ?? 0) + released;
+  const there = unreserved(level) + released;
   if (units < -there) {
     throw new AppError(
       'UNITS_HAVE_LEFT',
