@@ -231,6 +231,17 @@ const SLOW = `
   create trigger slow_feed after insert on inventory_transactions for each statement execute function slow_feed()`;
 
 const CSV = 'sku,location,qty\n';
+
+/** A feed of so many products that each have none, long enough to be interrupted. */
+async function manyPieces(name: string, count: number): Promise<string> {
+  await stack.db.pool.query(
+    `insert into products (sku, name, price_minor, currency)
+     select $1 || '-' || n, 'Piece', 100, 'USD' from generate_series(1, $2) n`,
+    [name, count],
+  );
+  return CSV + Array.from({ length: count }, (_, n) => `${name}-${n + 1},AMS,9`).join('\n');
+}
+
 test.each([
   ['no rows', '\n\n', {}, 422, 'FEED_EMPTY'],
   ['nothing at all', '', {}, 422, 'FEED_EMPTY'],
@@ -293,10 +304,7 @@ test('an upload that breaks off leaves nothing', async () => {
 
 test('a job that is cancelled stops between two batches; what it did stays, and its result says how much', async () => {
   await stack.stopWorker();
-  for (let i = 0; i < 20; i++) await addStock(stack.db, `PART-${i}`, 'AMS', 1);
-  const { jobId } = await feeds.accepted(
-    CSV + Array.from({ length: 20 }, (_, i) => `PART-${i},AMS,9`).join('\n'),
-  );
+  const { jobId } = await feeds.accepted(await manyPieces('PART', 400));
   await stack.db.pool.query(SLOW);
   try {
     await stack.startWorker();
@@ -308,7 +316,7 @@ test('a job that is cancelled stops between two batches; what it did stays, and 
     expect(job).toMatchObject({ status: 'cancelled', cancelRequested: true });
     const { applied, left } = job.result as { applied: number; left: number };
     expect(applied).toBeGreaterThan(0);
-    expect(applied + left).toBe(20);
+    expect(applied + left).toBe(400);
     const changed = await stack.db.pool.query(
       `select 1 from stock s join products p on p.id = s.product_id where p.sku like 'PART-%' and s.on_hand = 9`,
     );
@@ -334,9 +342,7 @@ test('a job that was made while no worker ran begins when one does', async () =>
 
 test('a job whose workflow was terminated by hand can still be cancelled', async () => {
   await stack.db.pool.query(SLOW);
-  const { jobId } = await feeds.accepted(
-    `${CSV}LAMP,AMS,41\nLAMP,BER,42\nDESK,AMS,43\nDESK,BER,44\nCHAIR,AMS,45`,
-  );
+  const { jobId } = await feeds.accepted(await manyPieces('BIT', 400));
   try {
     await waitFor(async () => (await feeds.job(jobId)).status === 'running');
     await stack.temporal.client.workflow.getHandle(stack.names.jobWorkflowId(jobId)).terminate('by hand');
@@ -348,12 +354,10 @@ test('a job whose workflow was terminated by hand can still be cancelled', async
 });
 
 test('a workflow that is cancelled in the engine ends its job as cancelled', async () => {
-  // Seconds of batches, since the activity hears of it by a heartbeat.
-  const skus = Array.from({ length: 60 }, (_, i) => `PIECE-${i}`);
-  for (const sku of skus) await addStock(stack.db, sku, 'AMS', 1);
+  // Far more batches than are made until the activity hears of it, by a heartbeat.
+  const feed = await manyPieces('PIECE', 600);
   await stack.db.pool.query(SLOW);
-  const lines = skus.flatMap((sku) => [`${sku},AMS,51`, `${sku},BER,52`]);
-  const { jobId } = await feeds.accepted(CSV + lines.join('\n'));
+  const { jobId } = await feeds.accepted(feed);
   try {
     await waitFor(async () => (await feeds.job(jobId)).status === 'running');
     await stack.temporal.client.workflow.getHandle(stack.names.jobWorkflowId(jobId)).cancel();

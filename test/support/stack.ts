@@ -64,6 +64,9 @@ export interface Stack {
   stop(): Promise<void>;
 }
 
+/** About 30 years: the next multiple since 1970 is in 2029 or later. */
+const NEVER_SECONDS = 946_080_000;
+
 let runtimeInstalled = false;
 
 export async function startStack(options: StackOptions = {}): Promise<Stack> {
@@ -81,9 +84,10 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     WORKER_VERSIONING: 'off',
     SANDBOX_CARRIER_DELAY_MS: 0,
     SHUTDOWN_GRACE_SECONDS: 5,
-    RECONCILE_INTERVAL_SECONDS: 3_600,
-    SEAL_INTERVAL_SECONDS: 86_400,
-    CONSISTENCY_INTERVAL_SECONDS: 86_400,
+    // Runs are due at multiples of an interval since 1970, so that an hourly one may come in the middle of any test.
+    RECONCILE_INTERVAL_SECONDS: NEVER_SECONDS,
+    SEAL_INTERVAL_SECONDS: NEVER_SECONDS,
+    CONSISTENCY_INTERVAL_SECONDS: NEVER_SECONDS,
     PAYMENT_CALL_TIMEOUT_MS: 8_000,
     ...options.settings,
   };
