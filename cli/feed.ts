@@ -145,6 +145,8 @@ const resultSchema = z.object({
   left: figure,
   seconds: figure,
   rowsPerSecond: figure,
+  rowsWithoutLot: figure,
+  lots: z.object({ withoutLot: figure, otherLots: figure }).optional(),
 });
 
 async function printEnd(
@@ -153,11 +155,17 @@ async function printEnd(
   { file }: FeedImportOptions,
   output: Output,
 ): Promise<number> {
-  const { applied, unchanged, rejected, left, seconds, rowsPerSecond } = resultSchema.parse(job.result ?? {});
+  const result = resultSchema.parse(job.result ?? {});
+  const { applied, unchanged, rejected, left, seconds, rowsPerSecond, rowsWithoutLot, lots } = result;
   const rest = job.status === 'completed' ? '' : `, ${left} left`;
   output.line(
     `${job.status}: ${applied} applied, ${unchanged} unchanged, ${rejected} rejected${rest}; ${seconds} s, ${rowsPerSecond} rows/s`,
   );
+  if (rowsWithoutLot > 0) output.line(`${rowsWithoutLot} rows name no lot of a product that is kept by lot.`);
+  if (lots && lots.withoutLot + lots.otherLots > 0)
+    output.line(
+      `At the places of these lots ${lots.withoutLot} units have no lot, and ${lots.otherLots} are in lots that the feed does not name.`,
+    );
   if (job.error) output.line(`${job.error.code}: ${job.error.detail}`);
   if (job.rejected) {
     const rejects = `${file === '-' ? `feed-${job.jobId}` : file}.rejects.csv`;

@@ -2,7 +2,15 @@ import type { Database, Transaction } from '../../../platform/database/database'
 import { isSubjectsOwn } from '../../../platform/errors';
 import { cancelJob, completeJob, failJob, readJob, reportProgress } from '../../jobs/jobs';
 import type { JobView } from '../../jobs/types';
-import { closeLanes, rejectUnreadable, selectFeed, selectFeedForUpdate, addRejected } from './queries';
+import { countRejects, selectUnnamedUnits } from './lot-queries';
+import {
+  addRejected,
+  closeLanes,
+  liftStatementLimits,
+  rejectUnreadable,
+  selectFeed,
+  selectFeedForUpdate,
+} from './queries';
 import { forgetStaged, readFeedState } from './resolve';
 
 export type FeedEnding =
@@ -13,7 +21,8 @@ export type FeedEnding =
  * of which not all was read has failed, whatever became of the rest.
  * The first end stays. A batch of a run that was terminated may be under way: it is counted, and none begins after it.
  *
- * @returns the job's result: rows `applied`, `unchanged`, `rejected`, `left`, whole `seconds` and `rowsPerSecond`
+ * @returns the job's result: rows `applied`, `unchanged`, `rejected`, `left`, whole `seconds` and `rowsPerSecond`; where a `set` feed
+ *   names lots, in `lots` what else is on hand at those places, and in `rowsWithoutLot` how many rows name none and should
  * @throws AppError `FEED_NOT_FOUND`, `JOB_NOT_FOUND`
  */
 export async function finishFeed(
@@ -23,7 +32,11 @@ export async function finishFeed(
 ): Promise<Readonly<Record<string, unknown>>> {
   const { id } = await readFeedState(db, jobId);
   await keepUnreadable(db, jobId);
-  const job = await db.retrying((tx) => end(tx, { feedId: id, jobId }, ending));
+  const job = await db.retrying(async (tx) => {
+    await closeLanes(tx, id);
+    // All of it is staged as long as the job has not ended.
+    return end(tx, jobId, ending, await lotsOf(tx, jobId));
+  });
   await forgetStaged(db, id);
   return job.result ?? {};
 }
@@ -42,12 +55,25 @@ async function keepUnreadable(db: Database, jobId: string): Promise<void> {
   }
 }
 
+/** Places and lots of which the result gives the numbers one by one. */
+const SHOWN = 20;
+
+/** What the result of a `set` feed says of lots: nothing where it names none and none were missing. */
+async function lotsOf(tx: Transaction, jobId: string): Promise<Readonly<Record<string, unknown>>> {
+  const feed = await selectFeed(tx, jobId);
+  if (feed?.mode !== 'set') return {};
+  const rowsWithoutLot = feed.rejected > 0 ? await countRejects(tx, feed.id, 'LOT_MISSING') : 0;
+  if (feed.lotLines > 0) await liftStatementLimits(tx);
+  const lots = feed.lotLines > 0 ? await selectUnnamedUnits(tx, feed.id, SHOWN) : undefined;
+  return { ...(rowsWithoutLot > 0 ? { rowsWithoutLot } : {}), ...(lots ? { lots } : {}) };
+}
+
 async function end(
   tx: Transaction,
-  { feedId, jobId }: { feedId: number; jobId: string },
+  jobId: string,
   ending: FeedEnding,
+  lots: Readonly<Record<string, unknown>>,
 ): Promise<JobView> {
-  await closeLanes(tx, feedId);
   const feed = await selectFeed(tx, jobId);
   const { applied, unchanged, rejected, lines, unreadFrom } = feed ?? NOTHING;
   const processed = applied + unchanged + rejected;
@@ -63,6 +89,7 @@ async function end(
     seconds,
     rowsPerSecond,
     ...(unreadFrom === null ? {} : { unreadFrom }),
+    ...lots,
   };
   const outcome = { result, file: 'csv' } as const;
   if (ending.as === 'failed') return failJob(tx, jobId, ending.error, outcome);

@@ -4,6 +4,7 @@ import { runInHalves } from '../../../platform/halves';
 import { derivedId } from '../../../platform/ids';
 import type { StockAccess, StockLedger } from '../ledger/stock-ledger';
 import { STAGED_REFUSALS, type StagedBatch, type StagedRefusal } from '../ledger/types';
+import { applyLotRows } from './apply-lots';
 import { advance, rejectChange, selectLaneForUpdate } from './queries';
 import { reasonOf } from './rules';
 import type { FeedCounts, Lane } from './types';
@@ -100,12 +101,21 @@ function nothingDone({ left }: { left: number }): LaneProgress {
 /** Stock rows are missing, or were changed while the batch was decided: it is rolled back and done again. */
 class Undecided extends Error {}
 
+/** Rows that name lots are applied one by one: fewer of them are a transaction that is as long. */
+const LOT_ROWS = 1_000;
+
 async function applyBatch(tx: Transaction, stock: StockLedger, request: BatchRequest): Promise<LaneProgress> {
   const { jobId } = request;
   const lane = await lockedLane(tx, request);
   const batch = nextBatch(lane, request);
   if (!batch) return nothingDone(lane);
   const { mode, actor, asOf } = lane;
+  if (lane.byLot) {
+    const { taken, ...counts } = await applyLotRows(tx, stock, { ...batch, jobId, mode, asOf, actor });
+    await advance(tx, lane, batch.upTo, counts);
+    await taken?.write();
+    return { ...counts, left: lane.lastSeq - batch.upTo, madeStock: false };
+  }
   const posting = await stock.postStaged(tx, {
     ...batch,
     mode,
@@ -135,6 +145,6 @@ function nextBatch(lane: Lane, { size, position }: BatchRequest): StagedBatch | 
   return {
     feedId: lane.feedId,
     after: lane.position,
-    upTo: Math.min(lane.position + size, lane.lastSeq),
+    upTo: Math.min(lane.position + (lane.byLot ? Math.min(size, LOT_ROWS) : size), lane.lastSeq),
   };
 }

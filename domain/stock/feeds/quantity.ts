@@ -19,6 +19,8 @@ const MAX_LENGTH = 100;
 const DIGITS = /^\d{1,9}$/;
 /** A sign, digits with marks and blanks among them. What else is in it is no number. */
 const NUMBER = /^([+-]?)([\d.,'’ \u00a0\u2009\u202f]+)$/;
+/** The apostrophe that our CSV files have before what a spreadsheet would take for a formula. No notation of numbers begins so. */
+const ESCAPED_SIGN = /^'(?=[+-])/;
 /** Groups that no notation uses for decimals. */
 const PLAIN_GROUPS = /^[1-9]\d{0,2}(?:(['’]|[ \u00a0\u2009\u202f])\d{3})(?:\1\d{3})*$/;
 const DOT_GROUPS = /^[1-9]\d{0,2}(?:\.\d{3})+$/;
@@ -35,7 +37,7 @@ export function parseQuantity(text: string, { mode, decimal }: QuantityOptions):
   if (DIGITS.test(text)) return Number(text);
   if (text === '') return { code: 'QUANTITY_MISSING' };
   if (text.length > MAX_LENGTH) return { code: 'QUANTITY_INVALID' };
-  const [, sign, number] = NUMBER.exec(text.replace('−', '-')) ?? [];
+  const [, sign, number] = NUMBER.exec(text.replace(ESCAPED_SIGN, '').replace('−', '-')) ?? [];
   if (number === undefined || !/\d/.test(number)) return notANumber(text);
   const parts = decimal === undefined ? undeclared(number) : split(number, decimal);
   if ('code' in parts) return parts;

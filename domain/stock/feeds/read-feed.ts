@@ -5,7 +5,6 @@ import { readLines } from './lines';
 import {
   checkRow,
   fieldOf,
-  isLotName,
   quantityOfOtherMode,
   readHeader,
   reject,
@@ -32,7 +31,8 @@ type RecordReader = (record: CsvRecord) => Read | null;
 
 async function* readCsvFeed(text: AsyncIterable<string>, options: FeedOptions): AsyncGenerator<Read[]> {
   let reader: RecordReader | undefined;
-  for await (const records of readCsv(text)) {
+  let delimiter = ',';
+  for await (const records of readCsv(text, (told) => (delimiter = told))) {
     const rows: Read[] = [];
     for (const record of records) {
       if (reader) {
@@ -41,7 +41,7 @@ async function* readCsvFeed(text: AsyncIterable<string>, options: FeedOptions): 
       } else if ('fault' in record) {
         throw new AppError('FEED_HEADER_INVALID', 'A quote in the header is not closed, or text follows it.');
       } else if (!isBlank(record.fields)) {
-        reader = csvReader(record.fields, options);
+        reader = csvReader(record.fields, delimiter, options);
       }
     }
     if (rows.length > 0) yield rows;
@@ -49,7 +49,7 @@ async function* readCsvFeed(text: AsyncIterable<string>, options: FeedOptions): 
   if (!reader) throw empty();
 }
 
-function csvReader(names: readonly string[], options: FeedOptions): RecordReader {
+function csvReader(names: readonly string[], delimiter: string, options: FeedOptions): RecordReader {
   const { columns, ambiguous } = readHeader(names);
   if (ambiguous) {
     throw new AppError(
@@ -59,17 +59,27 @@ function csvReader(names: readonly string[], options: FeedOptions): RecordReader
     );
   }
   demand(Object.keys(columns), names, options);
+  const width = names.findLastIndex((name) => name.trim() !== '') + 1;
   return (record) => {
     const { line } = record;
     if ('fault' in record) return reject(record.fault, { line });
     const { fields } = record;
     if (isBlank(fields)) return null;
     const given = pick(columns, fields, line);
-    if (fields.length > names.length && fields.slice(names.length).some((field) => field !== '')) {
+    if (fields.length > width && fields.slice(width).some((field) => field.trim() !== ''))
       return reject('COLUMN_COUNT', given);
-    }
+    if (fields.length > names.length && delimiter === ',' && isCutNumber(fields, columns.quantity))
+      return reject('COLUMN_COUNT', given, CUT_NUMBER);
     return checkRow(given, options);
   };
+}
+
+const CUT_NUMBER =
+  'The row has more fields than the header, and two that may be one number: put a number with a comma between quotes.';
+
+/** Whether a quantity may have been cut at its comma: `5,000` without quotes is two fields, and a blank one at the end is then no padding. */
+function isCutNumber(fields: readonly string[], quantity = 0): boolean {
+  return /^[+-]?\d+$/.test(fields[quantity] ?? '') && /^\d+([.].*)?$/.test(fields[quantity + 1] ?? '');
 }
 
 function isBlank(fields: readonly string[]): boolean {
@@ -82,6 +92,7 @@ function pick(columns: Columns, fields: readonly string[], line: number): GivenR
     line,
     sku: at(columns.sku),
     location: at(columns.location),
+    lot: at(columns.lot),
     quantity: at(columns.quantity),
     reason: at(columns.reason),
     reference: at(columns.reference),
@@ -127,11 +138,10 @@ function jsonReader(options: FeedOptions): JsonReader {
     if (!members) return reject('JSON_INVALID', { line });
     const given = noFields(line);
     const own = new Set<FeedField>();
-    const notText = new Set<FeedField | 'lot'>();
+    const notText = new Set<FeedField>();
     let isDuplicate = false;
     for (const { name, kind, text: value } of members) {
       const field = named(name);
-      if (field === undefined && kind !== 'text' && kind !== 'null' && isLotName(name)) notText.add('lot');
       if (field === undefined || kind === 'null') continue;
       const isOwn = name.toLowerCase() === field.toLowerCase();
       if (given[field] !== undefined && isOwn === own.has(field)) isDuplicate = true;
@@ -155,6 +165,7 @@ function noFields(line: number): GivenRow {
     line,
     sku: undefined,
     location: undefined,
+    lot: undefined,
     quantity: undefined,
     reason: undefined,
     reference: undefined,

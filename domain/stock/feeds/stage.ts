@@ -59,7 +59,7 @@ export async function stageFeed(db: Database, feed: NewFeed): Promise<{ job: Job
 async function upload(db: Database, feedId: number, feed: NewFeed): Promise<JobView> {
   const { jobId, actor, source, ...options } = feed;
   const digest = createHash('sha256');
-  const read: ReadSoFar = { lines: 0, unreadFrom: null };
+  const read: ReadSoFar = { lines: 0, lotLines: 0, unreadFrom: null };
   let writing: Promise<unknown> = Promise.resolve();
   for await (const chunk of chunksOf(feedId, readFeed(digested(source, digest), options), read)) {
     await writing;
@@ -106,6 +106,8 @@ async function* digested(source: AsyncIterable<Buffer>, digest: Hash): AsyncGene
 
 interface ReadSoFar {
   lines: number;
+  /** Of these, rows that name a lot. */
+  lotLines: number;
   unreadFrom: number | null;
 }
 
@@ -126,6 +128,7 @@ async function* chunksOf(
     soFar.lines += rows.length;
     for (const row of rows) {
       text += 'code' in row ? rejectLine(feedId, row) : rowLine(feedId, row);
+      if (row.lot !== undefined && row.lot !== null) soFar.lotLines += 1;
       if ('code' in row && row.code === 'QUOTE_UNCLOSED') soFar.unreadFrom = row.line;
       if (text.length < PIECE_CHARACTERS) continue;
       if (used + text.length * BYTES_OF_CHARACTER > CHUNK_BYTES) {
@@ -147,18 +150,18 @@ async function* only(chunk: Buffer): AsyncGenerator<Buffer> {
 }
 
 function rowLine(feedId: number, row: FeedRow): string {
-  const { line, sku, location, quantity, reason, reference, asOf } = row;
+  const { line, sku, location, lot, quantity, reason, reference, asOf } = row;
   return (
     `${feedId}\t${line}\t${escaped(sku)}\t${escaped(location)}\t${quantity}\t${escaped(reason)}\t${escaped(reference)}` +
-    `\t${escaped(asOf ?? null)}\t\\N\t\\N\t\\N\n`
+    `\t${escaped(asOf ?? null)}\t\\N\t\\N\t\\N\t${escaped(lot ?? null)}\n`
   );
 }
 
 function rejectLine(feedId: number, row: FeedReject): string {
-  const { line, sku, location, quantity, code, reason } = row;
+  const { line, sku, location, lot, quantity, code, reason } = row;
   return (
     `${feedId}\t${line}\t${escaped(sku)}\t${escaped(location)}\t\\N\t\\N\t\\N\t\\N` +
-    `\t${escaped(quantity)}\t${code}\t${escaped(reason)}\n`
+    `\t${escaped(quantity)}\t${code}\t${escaped(reason)}\t${escaped(lot)}\n`
   );
 }
 

@@ -12,13 +12,15 @@ export type DecimalMark = (typeof DECIMAL_MARKS)[number];
 export const FEED_CHARSETS = ['utf-8', 'utf-16', 'utf-16le', 'utf-16be', 'windows-1252'] as const;
 export type FeedCharset = (typeof FEED_CHARSETS)[number];
 
-export type FeedField = 'sku' | 'location' | 'quantity' | 'reason' | 'reference' | 'asOf';
+export type FeedField = 'sku' | 'location' | 'lot' | 'quantity' | 'reason' | 'reference' | 'asOf';
 
 /** A row of a feed that could be understood. Whether its product and location exist is seen later. */
 export interface FeedRow {
   line: number;
   sku: string;
   location: string;
+  /** Undefined: the row names none. */
+  lot?: string;
   quantity: number;
   reason: string | null;
   reference: string | null;
@@ -31,6 +33,7 @@ export interface FeedReject {
   line: number;
   sku: string | null;
   location: string | null;
+  lot: string | null;
   /** As it was given. */
   quantity: string | null;
   code: RejectCode;
@@ -51,6 +54,7 @@ export const REJECT_CODES = [
   'LOCATION_MISSING',
   'LOCATION_INVALID',
   'LOCATION_NOT_TEXT',
+  'LOT_INVALID',
   'LOT_NOT_TEXT',
   'QUANTITY_MISSING',
   'QUANTITY_INVALID',
@@ -63,6 +67,13 @@ export const REJECT_CODES = [
   'ASOF_BEFORE_RETENTION',
   'UNKNOWN_SKU',
   'UNKNOWN_LOCATION',
+  'SKU_AMBIGUOUS',
+  'LOCATION_AMBIGUOUS',
+  'LOT_AMBIGUOUS',
+  'LOT_MISSING',
+  'LOT_NOT_TRACKED',
+  'SERIAL_TRACKED',
+  'CONFLICTING',
   'SUPERSEDED',
   'OVERTAKEN',
   'WOULD_GO_NEGATIVE',
@@ -101,6 +112,8 @@ export interface FeedState extends FeedCounts {
   mode: FeedMode;
   /** Rows that were read. */
   lines: number;
+  /** Rows that name a lot. */
+  lotLines: number;
   stage: FeedStage;
   /** The line of a quote that is not closed: nothing was read from there on. Null: all of it was read. */
   unreadFrom: number | null;
@@ -112,6 +125,8 @@ export interface FeedState extends FeedCounts {
 export interface Lane {
   feedId: number;
   lane: number;
+  /** Its rows name lots. */
+  byLot: boolean;
   position: number;
   lastSeq: number;
 }
