@@ -26,6 +26,8 @@ export interface LotMove {
 export interface MovingEntry {
   kind: string;
   effectId: string;
+  /** The receipt that units came with; `effectId` unless given, of an entry of kind `receipt`. */
+  receiptId?: string;
   orderId: string | null;
   reference: string | null;
 }
