@@ -97,7 +97,7 @@ export function insertSerials(
     'tracking.insert_serials',
     `with made as (
        insert into serials (product_id, warehouse_id, serial, status, receipt_id, reference)
-       select product_id, warehouse_id, serial, 'in_stock', case when $4 = 'receipt' then $5::uuid end, $6
+       select product_id, warehouse_id, serial, 'in_stock', case when $4 = 'receipt' then $7::uuid end, $6
        from unnest($1::int[], $2::int[], $3::text[]) as s (product_id, warehouse_id, serial)
        returning id, warehouse_id
      )
@@ -110,6 +110,7 @@ export function insertSerials(
       entry.kind,
       entry.effectId,
       entry.reference,
+      entry.receiptId ?? entry.effectId,
     ],
   );
 }

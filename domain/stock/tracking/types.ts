@@ -48,6 +48,8 @@ export interface LotNumberFacts {
 export interface MovingEntry {
   kind: string;
   effectId: string;
+  /** The receipt that units came with; `effectId` unless given, of an entry of kind `receipt`. */
+  receiptId?: string;
   orderId: string | null;
   reference: string | null;
 }
