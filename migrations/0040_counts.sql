@@ -60,7 +60,7 @@ begin
         or exists (select from quality_holds h where h.product_id = k.p and h.warehouse_id = k.w and h.awaited > 0)) offset 0) held
     order by 1, 2
   loop
-    select s.available into free from stock s where s.product_id = place.p and s.warehouse_id = place.w;
+    select s.on_hand - s.reserved into free from stock s where s.product_id = place.p and s.warehouse_id = place.w;
     took := 0;
     for hold in
       select h.id, h.awaited, h.reason, h.actor, h.cause from quality_holds h
