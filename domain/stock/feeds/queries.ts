@@ -149,8 +149,7 @@ export function selectFeedForUpdate(
   tx: Transaction,
   jobId: string,
 ): Promise<
-  | { id: number; mode: FeedMode; lines: number; lotLines: number; rejected: number; stage: string }
-  | undefined
+  { id: number; mode: FeedMode; lines: number; lotLines: number; rejected: number; stage: string } | undefined
 > {
   return maybeOne(
     tx,

@@ -212,9 +212,9 @@ export async function setResolved(
     tx,
     'feeds.insert_lanes',
     `insert into feed_lanes (feed_id, lane, position, last_seq, by_lot)
-     select $1, lane, $2::bigint * (lane - 1) / $3, $2::bigint * lane / $3, false from generate_series(1, $3::int) lane
+     select $1::bigint, lane, $2::bigint * (lane - 1) / $3, $2::bigint * lane / $3, false from generate_series(1, $3::int) lane
      union all
-     select $1, $3::int + 1, $2::bigint, $2::bigint + $4::bigint, true where $4::bigint > 0`,
+     select $1::bigint, $3::int + 1, $2::bigint, $2::bigint + $4::bigint, true where $4::bigint > 0`,
     [feedId, resolved.rows, resolved.lanes, resolved.lotRows],
   );
 }
