@@ -1,7 +1,13 @@
 import type { Transaction } from '../../../platform/database/database';
 import { derivedId } from '../../../platform/ids';
 import { stockKeyOf } from '../ledger/rules';
-import { insertEmptyStock, lockStock, takeBlocked, type StockLedger, type Taken } from '../ledger/stock-ledger';
+import {
+  insertEmptyStock,
+  lockStock,
+  takeBlocked,
+  type StockLedger,
+  type Taken,
+} from '../ledger/stock-ledger';
 import type { LedgerEntry, StagedBatch } from '../ledger/types';
 import { moveLotsApart, noteLotNumbers, selectLotNumberFacts } from '../tracking/tracking';
 import { rejectLotRows, selectLotRows } from './lot-queries';

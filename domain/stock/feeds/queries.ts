@@ -90,6 +90,9 @@ export async function deleteUpload(on: Queryable, feedId: number): Promise<void>
 export const COPY_ROWS =
   'copy feed_rows (feed_id, line, sku, location, quantity, reason, reference, as_of, given, code, detail, lot) from stdin';
 
+/** Of rows that say nothing else. */
+export const COPY_BARE_ROWS = 'copy feed_rows (feed_id, line, sku, location, quantity) from stdin';
+
 /** Gives an upload to its job, with what was read. Returns false when it was given up. Repeated, it changes nothing. */
 export async function setUploaded(
   tx: Transaction,
@@ -149,8 +152,7 @@ export function selectFeedForUpdate(
   tx: Transaction,
   jobId: string,
 ): Promise<
-  | { id: number; mode: FeedMode; lines: number; lotLines: number; rejected: number; stage: string }
-  | undefined
+  { id: number; mode: FeedMode; lines: number; lotLines: number; rejected: number; stage: string } | undefined
 > {
   return maybeOne(
     tx,

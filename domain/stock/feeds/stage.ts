@@ -4,7 +4,7 @@ import { AppError } from '../../../platform/errors';
 import { effectiveTime } from '../ledger/stock-ledger';
 import { createJob, readJob } from '../../jobs/jobs';
 import type { JobView } from '../../jobs/types';
-import { COPY_ROWS, countLocations, selectDigest, setUploaded } from './queries';
+import { COPY_BARE_ROWS, COPY_ROWS, countLocations, selectDigest, setUploaded } from './queries';
 import { readFeed } from './read-feed';
 import type { FeedOptions, FeedReject, FeedRow } from './types';
 import { addToUpload, beginUpload, dropUpload, keepUpload, uploadLost } from './uploads';
@@ -19,7 +19,7 @@ export interface NewFeed extends FeedOptions {
 }
 
 const PIECE_CHARACTERS = 65_536;
-/** Of one transaction, about 25,000 rows. One chunk is gathered while another is written. */
+/** Of one transaction, about 40,000 rows. One chunk is gathered while another is written. */
 const CHUNK_BYTES = 1_048_576;
 /** A UTF-16 unit is at most so many bytes of UTF-8. */
 const BYTES_OF_CHARACTER = 3;
@@ -63,7 +63,7 @@ async function upload(db: Database, feedId: number, feed: NewFeed): Promise<JobV
   let writing: Promise<unknown> = Promise.resolve();
   for await (const chunk of chunksOf(feedId, readFeed(digested(source, digest), options), read)) {
     await writing;
-    writing = addToUpload(db, feedId, (tx) => tx.copyIn(COPY_ROWS, only(chunk)));
+    writing = addToUpload(db, feedId, (tx) => tx.copyIn(chunk.copy, only(chunk.rows)));
     // Awaited before the next one; it may fail while the client is waited for.
     writing.catch(() => undefined);
   }
@@ -111,42 +111,85 @@ interface ReadSoFar {
   unreadFrom: number | null;
 }
 
+interface Chunk {
+  /** In PostgreSQL's text format of COPY. */
+  rows: Buffer;
+  copy: string;
+}
+
 /**
- * Rows in PostgreSQL's text format of COPY, gathered into chunks. Two buffers take turns: a chunk is to be done with when the one
- * after the next is asked for. New buffers for each chunk would stay until the next full garbage collection.
+ * Rows gathered into chunks. Most rows say what stock is where and nothing else: they are copied apart, without the other columns, which
+ * are half of the bytes.
  */
 async function* chunksOf(
   feedId: number,
   source: AsyncIterable<(FeedRow | FeedReject)[]>,
   soFar: ReadSoFar,
-): AsyncGenerator<Buffer> {
-  let filling = Buffer.allocUnsafe(CHUNK_BYTES);
-  let other = Buffer.allocUnsafe(CHUNK_BYTES);
-  let used = 0;
-  let text = '';
+): AsyncGenerator<Chunk> {
+  const bare = gatherChunks(COPY_BARE_ROWS);
+  const whole = gatherChunks(COPY_ROWS);
   for await (const rows of source) {
     soFar.lines += rows.length;
     for (const row of rows) {
-      text += 'code' in row ? rejectLine(feedId, row) : rowLine(feedId, row);
       if (row.lot !== undefined && row.lot !== null) soFar.lotLines += 1;
       if ('code' in row && row.code === 'QUOTE_UNCLOSED') soFar.unreadFrom = row.line;
-      if (text.length < PIECE_CHARACTERS) continue;
+      const chunk = isBare(row)
+        ? bare.add(`${feedId}\t${row.line}\t${escaped(row.sku)}\t${escaped(row.location)}\t${row.quantity}\n`)
+        : whole.add('code' in row ? rejectLine(feedId, row) : rowLine(feedId, row));
+      if (chunk) yield chunk;
+    }
+  }
+  yield* bare.rest();
+  yield* whole.rest();
+}
+
+/**
+ * Two buffers take turns: a chunk is to be done with when the one after the next is asked for. New buffers for each chunk would
+ * stay until the next full garbage collection.
+ */
+function gatherChunks(copy: string): { add(line: string): Chunk | null; rest(): Chunk[] } {
+  let filling: Buffer | undefined;
+  let other: Buffer | undefined;
+  let used = 0;
+  let text = '';
+  return {
+    add(line) {
+      text += line;
+      if (text.length < PIECE_CHARACTERS) return null;
+      filling ??= Buffer.allocUnsafe(CHUNK_BYTES);
       if (used + text.length * BYTES_OF_CHARACTER > CHUNK_BYTES) {
-        yield filling.subarray(0, used);
-        [filling, other] = [other, filling];
+        const full = { copy, rows: filling.subarray(0, used) };
+        [filling, other] = [other ?? Buffer.allocUnsafe(CHUNK_BYTES), filling];
         used = 0;
+        // The other buffer may still be read from: the text stays until the next row.
+        return full;
       }
       used += filling.write(text, used);
       text = '';
-    }
-  }
-  if (used > 0) yield filling.subarray(0, used);
-  if (text !== '') yield Buffer.from(text);
+      return null;
+    },
+    rest() {
+      const chunks: Chunk[] = [];
+      if (filling && used > 0) chunks.push({ copy, rows: filling.subarray(0, used) });
+      if (text !== '') chunks.push({ copy, rows: Buffer.from(text) });
+      return chunks;
+    },
+  };
 }
 
 async function* only(chunk: Buffer): AsyncGenerator<Buffer> {
   yield chunk;
   await Promise.resolve();
+}
+
+function isBare(row: FeedRow | FeedReject): row is FeedRow {
+  return (
+    !('code' in row) &&
+    row.reason === null &&
+    row.reference === null &&
+    row.asOf === undefined &&
+    row.lot === undefined
+  );
 }
 
 function rowLine(feedId: number, row: FeedRow): string {
