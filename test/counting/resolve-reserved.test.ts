@@ -112,7 +112,8 @@ test('with it what is not paid for gives up first, the newest of it first, then 
   expect(await itemOf(inBooked)).toMatchObject({ reservedQuantity: 3, cancelledQuantity: 0 });
   const cut = await viewOf(shop.db, inPending);
   expect(cut.refunds.map(({ amountMinor }) => amountMinor)).toEqual([cut.items[0]?.unitPriceMinor]);
-  expect(cut.attention).toMatchObject([{ kind: 'units_missing', why: expect.stringContaining(sheet.id) }]);
+  expect(cut.attention.map(({ kind }) => kind)).toEqual(['units_missing']);
+  expect(cut.attention[0]?.why).toContain(sheet.id);
   expect(await eventTypes(shop.db, inPending)).toContain('units_missing');
   const alerts = await listAlerts(shop.db, { kind: 'count_short', sku, limit: 5, offset: 0 });
   expect(alerts.items[0]?.details).toMatchObject({
