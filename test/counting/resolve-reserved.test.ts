@@ -164,6 +164,15 @@ test('a booked parcel is stopped, and until it is the line says so, nobody can b
   expect(claimed.filter(({ orderId }) => orderId === made)).toHaveLength(1);
 });
 
+test('a parcel is stopped once, and said to be, however many settle at once', async () => {
+  const { sheet, made } = await submittedWith(8, (of) => booked(of, 10));
+  await resolve(sheet);
+  await Promise.all(Array.from({ length: 6 }, () => settle(sheet)));
+  const types = await eventTypes(shop.db, made);
+  expect(types.filter((type) => type === 'units_missing')).toHaveLength(1);
+  await rejectCount(access(), about(sheet));
+});
+
 test('the approval leaves a message, so that it is carried out by whoever lives on; again it changes nothing', async () => {
   const { sku, sheet } = await submittedWith(2, (of) => placed(of, 4));
   await shop.db.pool.query(`delete from outbox where topic = 'count.settle'`);
