@@ -112,7 +112,8 @@ test('with it what is not paid for gives up first, the newest of it first, then 
   expect(await itemOf(inBooked)).toMatchObject({ reservedQuantity: 3, cancelledQuantity: 0 });
   const cut = await viewOf(shop.db, inPending);
   expect(cut.refunds.map(({ amountMinor }) => amountMinor)).toEqual([cut.items[0]?.unitPriceMinor]);
-  expect(cut.attention).toMatchObject([{ kind: 'units_missing', why: expect.stringContaining(sheet.id) }]);
+  expect(cut.attention.map(({ kind }) => kind)).toEqual(['units_missing']);
+  expect(cut.attention[0]?.why).toContain(sheet.id);
   expect(await eventTypes(shop.db, inPending)).toContain('units_missing');
   const alerts = await listAlerts(shop.db, { kind: 'count_short', sku, limit: 5, offset: 0 });
   expect(alerts.items[0]?.details).toMatchObject({
@@ -163,6 +164,15 @@ test('a booked parcel is stopped, and until it is the line says so, nobody can b
   expect(claimed.filter(({ orderId }) => orderId === made)).toHaveLength(1);
 });
 
+test('a parcel is stopped once, and said to be, however many settle at once', async () => {
+  const { sheet, made } = await submittedWith(8, (of) => booked(of, 10));
+  await resolve(sheet);
+  await Promise.all(Array.from({ length: 6 }, () => settle(sheet)));
+  const types = await eventTypes(shop.db, made);
+  expect(types.filter((type) => type === 'units_missing')).toHaveLength(1);
+  await rejectCount(access(), about(sheet));
+});
+
 test('the approval leaves a message, so that it is carried out by whoever lives on; again it changes nothing', async () => {
   const { sku, sheet } = await submittedWith(2, (of) => placed(of, 4));
   await shop.db.pool.query(`delete from outbox where topic = 'count.settle'`);
@@ -174,8 +184,9 @@ test('the approval leaves a message, so that it is carried out by whoever lives 
   await wakeResolving(shop.db);
   expect(await messages('count.settle')).toEqual([sheet.id]);
   await settle(sheet);
+  await shop.db.pool.query(`delete from outbox where topic = 'count.settle'`);
   await wakeResolving(shop.db);
-  expect(await messages('count.settle')).toEqual([sheet.id]);
+  expect(await messages('count.settle')).toEqual([]);
   expect(await levelsOf(shop.db, sku)).toEqual({ AMS: [2, 2] });
 });
 
@@ -304,7 +315,7 @@ test('units on quality hold are not given up for it, and its own hold is nobody 
   expect(await levelsOf(shop.db, sku)).toEqual({ AMS: [5, 5] });
 });
 
-test('approvals, sales, deliveries, payments and cancellations at once leave what was counted, and what moved', async () => {
+test('approvals, sales and deliveries at once leave what was counted, and what moved', async () => {
   for (let round = 0; round < 4; round++) {
     const { sku, sheet, made } = await submittedWith(6, async (of) => {
       return [await paid(of, 3), await placed(of, 3), await booked(of, 2)];
@@ -316,7 +327,6 @@ test('approvals, sales, deliveries, payments and cancellations at once leave wha
       settle(sheet),
       ...Array.from({ length: 3 }, () => shop.place(orderOf({ [sku]: 1 }))),
       receive(shop.db, sku, 'AMS', 1),
-      capture(shop.db, made[1]!).catch(() => undefined),
       settleAllPromised(shop.db),
     ]);
     expect(outcomes.filter(({ status }) => status === 'rejected')).toEqual([]);

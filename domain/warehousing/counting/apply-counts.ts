@@ -74,7 +74,7 @@ export async function applyCounts(
       code,
       variance,
       reservations: known?.units.filter((one) => !isOwn(one)) ?? null,
-      reservationCount: known ? known.count - (line.line.holdId === null ? 0 : 1) : null,
+      reservationCount: known ? known.count - (known.units.some(isOwn) ? 1 : 0) : null,
       holdId: null,
     };
     if (status === 'resolving') decision.holdId = await hold(tx, sheet, line, how.actor);

@@ -1,5 +1,4 @@
-import type { FoundSerial, LotAsOf, SerialAsOf } from '../../stock/tracking/as-of-queries';
-import { codeKey } from '../../stock/tracking/tracking';
+import { codeKey, type FoundSerial, type LotAsOf, type SerialAsOf } from '../../stock/tracking/tracking';
 import type { LineProblem } from './types';
 
 /** What was counted of a lot. */

@@ -1,18 +1,18 @@
 import type { Transaction } from '../../../platform/database/database';
 import { AppError } from '../../../platform/errors';
+import { refuse } from '../../stock/tracking/assign-units';
+import { checkExpiryOf } from '../../stock/tracking/lots';
+import { twiceFault } from '../../stock/tracking/rules';
 import {
-  selectFoundSerials,
-  selectLotsAsOf,
-  selectSerialsAsOf,
+  codeKey,
+  findFoundSerials,
+  lotsAsOf,
+  serialsAsOf,
   type FoundSerial,
   type LotAsOf,
   type PlaceAsOf,
   type SerialAsOf,
-} from '../../stock/tracking/as-of-queries';
-import { refuse } from '../../stock/tracking/assign-units';
-import { checkExpiryOf } from '../../stock/tracking/lots';
-import { twiceFault } from '../../stock/tracking/rules';
-import { codeKey } from '../../stock/tracking/tracking';
+} from '../../stock/tracking/tracking';
 import {
   elsewhere,
   lotOf,
@@ -37,8 +37,8 @@ export type TrackedPlace = PlaceAsOf & Pick<LineRow, 'lotTracked' | 'serialised'
 export async function readKnownUnits(tx: Transaction, places: readonly TrackedPlace[]): Promise<KnownUnits> {
   const lotted = places.filter(({ lotTracked }) => lotTracked);
   const numbered = places.filter(({ serialised }) => serialised);
-  const lots = lotted.length > 0 ? await selectLotsAsOf(tx, lotted) : [];
-  const serials = numbered.length > 0 ? await selectSerialsAsOf(tx, numbered) : [];
+  const lots = lotted.length > 0 ? await lotsAsOf(tx, lotted) : [];
+  const serials = numbered.length > 0 ? await serialsAsOf(tx, numbered) : [];
   return { lots: byProduct(lots), serials: byProduct(serials) };
 }
 
@@ -136,7 +136,7 @@ async function serialsOf(
   { place, known }: { place: TrackedPlace; known: readonly SerialAsOf[] },
 ): Promise<SerialsToRecord> {
   const { missing, found } = serialVariance(counted, known);
-  const others = elsewhere(await selectFoundSerials(tx, productId, found), place.warehouseId);
+  const others = elsewhere(await findFoundSerials(tx, productId, found), place.warehouseId);
   if (others.length > 0) {
     throw new AppError(
       'SERIAL_ELSEWHERE',
@@ -171,6 +171,6 @@ export async function compareUnits(
     serialised && told.serials !== null
       ? serialVariance(told.serials, units.serials.get(productId) ?? [])
       : { missing: [], found: [] };
-  const known = serials.found.length > 0 ? await selectFoundSerials(tx, productId, serials.found) : [];
+  const known = serials.found.length > 0 ? await findFoundSerials(tx, productId, serials.found) : [];
   return { lots, serials, isElsewhere: elsewhere(known, warehouseId).length > 0, known };
 }

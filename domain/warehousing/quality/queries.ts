@@ -147,7 +147,8 @@ export function updateUnitsOfHold(tx: Transaction, id: string, units: number): P
   return execute(
     tx,
     'quality.update_units_of_hold',
-    `update quality_holds set quantity = quantity - open + $2, awaited = awaited - open + $2, updated_at = clock_timestamp() where id = $1`,
+    `update quality_holds set quantity = quantity - open + $2, awaited = awaited - open + $2, updated_at = clock_timestamp()
+     where id = $1 and open <> $2`,
     [id, units],
   );
 }
