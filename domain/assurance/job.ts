@@ -15,6 +15,7 @@ import { jobHasEnded } from '../jobs/rules';
 import type { JobView } from '../jobs/types';
 import type { Database } from '../../platform/database/database';
 import { derivedId, newId } from '../../platform/ids';
+import { moveShare } from './share-queries';
 import { advanceCheckpoint } from './seals/checkpoint';
 import { checkOf, DRIFT_CHECKS } from './checks/checks';
 import { countRepairable, selectChecks, selectDrifting, selectSettledDrift } from './queries';
@@ -87,6 +88,7 @@ export async function finishConsistencyJob(
   if (!cancelled && !error) {
     const ran = new Set(checks.map((check) => check.id));
     if (ran.has('seals')) await advanceCheckpoint(db, mode);
+    if (mode === 'incremental' && ran.has('on_hand_ledger')) await db.retrying((tx) => moveShare(tx));
     if (DRIFT_CHECKS.every((id) => ran.has(id))) await trackDrift(db, jobId);
   }
   const findings = checks.reduce((sum, check) => sum + check.findings, 0);

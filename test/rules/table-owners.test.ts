@@ -47,6 +47,7 @@ const OWNERSHIP: Ownership = {
     'domain/assurance': [
       'consistency_checks',
       'consistency_findings',
+      'consistency_share',
       'ledger_checkpoint',
       'ledger_seal_parts',
       'ledger_seals',
