@@ -21,8 +21,9 @@ beforeAll(async () => {
      select product_id, warehouse_id, 'opening', 5, 0, gen_random_uuid(), '1' from stock`,
     `insert into ledger_keys (key) select kind || ':' || effect_id from inventory_transactions`,
     `insert into ledger_checkpoint (product_id, warehouse_id, on_hand, reserved) select product_id, warehouse_id, 5, 0 from stock`,
-    `insert into lots (product_id, warehouse_id, code, quantity)
-     select s.product_id, s.warehouse_id, 'L', 5 from stock s join products p on p.id = s.product_id where p.lot_tracked`,
+    `insert into product_lots (product_id, code, code_key) select id, 'L', 'l' from products where lot_tracked`,
+    `insert into lots (product_id, warehouse_id, code, quantity, master_id)
+     select s.product_id, s.warehouse_id, 'L', 5, m.id from stock s join product_lots m on m.product_id = s.product_id`,
     `insert into lot_movements (lot_id, product_id, warehouse_id, kind, effect_id, quantity)
      select id, product_id, warehouse_id, 'opening', gen_random_uuid(), 5 from lots`,
   );

@@ -31,3 +31,9 @@ export const PRODUCTS_LOOKED_AT = `
     select t.product_id from inventory_transactions t where ${afterPosition('$1', '$2')}
     union
     select p.id from products p where p.id > $3::int and p.id <= coalesce($4::int, 2147483647)`;
+
+/** Of each place `k` its row in a table, if there is one, by its key (OFFSET keeps it so): the planner would rather read the table. */
+export function rowOf(table: 'stock' | 'ledger_checkpoint', row: string): string {
+  return `left join lateral (
+    select * from ${table} one where one.product_id = k.product_id and one.warehouse_id = k.warehouse_id offset 0) ${row} on true`;
+}

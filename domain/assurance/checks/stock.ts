@@ -1,5 +1,5 @@
 import { afterPosition } from '../seals/ledger-range';
-import { lookedAtValues, placesLookedAt } from './looked-at';
+import { lookedAtValues, placesLookedAt, rowOf } from './looked-at';
 import { NAMES, PLACE } from './place-subject';
 import type { CheckRun, SqlCheck } from '../types';
 import { literals } from '../../../platform/database/literals';
@@ -27,11 +27,11 @@ function incrementalDrift(counter: Counter): string {
       from inventory_transactions t where ${afterPosition('$1', '$2')} group by 1, 2
     ), looked as (${placesLookedAt(`${counter}_ledger`)}
     ), drift as (
-      select product_id, warehouse_id, s.${counter} as counter, coalesce(c.${counter}, 0) + coalesce(r.units, 0) as ledger
-      from looked
-      left join stock s using (product_id, warehouse_id)
-      left join ledger_checkpoint c using (product_id, warehouse_id)
-      left join recent r using (product_id, warehouse_id)
+      select k.product_id, k.warehouse_id, s.${counter} as counter, coalesce(c.${counter}, 0) + coalesce(r.units, 0) as ledger
+      from looked k
+      ${rowOf('stock', 's')}
+      ${rowOf('ledger_checkpoint', 'c')}
+      left join recent r on r.product_id = k.product_id and r.warehouse_id = k.warehouse_id
       where coalesce(s.${counter}, 0) <> coalesce(c.${counter}, 0) + coalesce(r.units, 0)
     )`;
 }
@@ -72,8 +72,10 @@ const incrementalHolds = `
   ), looked as (${placesLookedAt('reserved_holds')}
     union select product_id, warehouse_id from held
   ), drift as (
-    select product_id, warehouse_id, s.reserved as counter, coalesce(h.open, 0) as held
-    from looked left join stock s using (product_id, warehouse_id) left join held h using (product_id, warehouse_id)
+    select k.product_id, k.warehouse_id, s.reserved as counter, coalesce(h.open, 0) as held
+    from looked k
+    ${rowOf('stock', 's')}
+    left join held h on h.product_id = k.product_id and h.warehouse_id = k.warehouse_id
     where coalesce(s.reserved, 0) <> coalesce(h.open, 0))`;
 
 /** Counters of stock against what explains them. */
@@ -125,7 +127,7 @@ export const STOCK_CHECKS: readonly SqlCheck[] = [
       text: `${run.mode === 'incremental' ? `with looked as (${placesLookedAt('phantom_stock')})` : ''}
         select ${PLACE} as subject,
           jsonb_build_object('productId', d.product_id, 'warehouseId', d.warehouse_id, 'onHand', d.on_hand, 'reserved', d.reserved) as details
-        from ${run.mode === 'incremental' ? 'looked join stock d using (product_id, warehouse_id)' : 'stock d'} ${NAMES}
+        from ${run.mode === 'incremental' ? `looked k ${rowOf('stock', 'd')}` : 'stock d'} ${NAMES}
         where d.on_hand < 0 or d.reserved < 0 or d.on_hand < d.reserved
         order by d.product_id, d.warehouse_id`,
       values: run.mode === 'incremental' ? lookedAtValues(run) : [],
