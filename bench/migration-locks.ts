@@ -4,12 +4,12 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Client, Pool } from 'pg';
 import { startEmbeddedPostgres } from '../platform/embedded/postgres';
-import { migrate } from '../platform/database/migrations';
+import { migrate, migrationsDirectory } from '../platform/database/migrations';
 import { stackOf } from '../platform/errors';
 import { createLogger, type Logger } from '../platform/telemetry/log';
 import { asLoader, fillProducts, fillWarehouses } from './fill';
 
-const MIGRATIONS = join(__dirname, '..', __dirname.includes('dist') ? '..' : '.', 'migrations');
+const MIGRATIONS = migrationsDirectory();
 /** The first that is measured, by its number; what comes before is the database that is upgraded. */
 const FROM = process.env.LOCKS_FROM ?? '0024';
 /** Entries of the ledger; everything else is sized by it. */
@@ -33,7 +33,7 @@ interface Measured {
 }
 
 /**
- * `npm run migration-locks [FILE…]`: fills a database as version 0.1 left it, and applies every later migration while writers go on. Prints for
+ * `npm run migration-locks`: fills a database as version 0.1 left it, and applies every later migration while writers go on. Prints for
  * each how long tables were locked against writers at most, and how long a write took at most.
  */
 async function main(): Promise<void> {

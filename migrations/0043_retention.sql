@@ -24,3 +24,22 @@ create index concurrently jobs_with_file on jobs (type, finished_at, id) where f
 -- Whether a finding was found again
 drop index concurrently if exists consistency_findings_by_subject;
 create index concurrently consistency_findings_by_subject on consistency_findings (check_id, subject, id);
+
+-- Incremental checks look at a share of large tables, in turn.
+create table if not exists consistency_share (
+  one            boolean primary key default true check (one),
+  -- Stock rows of products after the one, up to and with the other; null: up to the last.
+  products_after int not null default 0,
+  products_up_to int,
+  -- Lines of reservations likewise.
+  lines_after    uuid not null default '00000000-0000-0000-0000-000000000000',
+  lines_up_to    uuid
+);
+insert into consistency_share default values on conflict do nothing;
+-- Reservations that keep units: the lines of others are history. It serves also what `reservations_live_holds` served.
+drop index concurrently if exists reservations_live;
+create index concurrently reservations_live on reservations (kind, id) where status in ('pending', 'charging', 'confirmed');
+drop index concurrently if exists reservations_live_holds;
+-- What an incremental check looks at: transfers that were touched since the last
+drop index concurrently if exists transfers_by_update;
+create index concurrently transfers_by_update on transfers (updated_at);

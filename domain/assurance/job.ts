@@ -15,6 +15,7 @@ import { jobHasEnded } from '../jobs/rules';
 import type { JobView } from '../jobs/types';
 import type { Database } from '../../platform/database/database';
 import { derivedId, newId } from '../../platform/ids';
+import { moveShare } from './share-queries';
 import { advanceCheckpoint } from './seals/checkpoint';
 import { checkOf, DRIFT_CHECKS } from './checks/checks';
 import {
@@ -97,6 +98,7 @@ export async function finishConsistencyJob(
       await advanceCheckpoint(db, mode);
       await trackSeals(db, jobId);
     }
+    if (mode === 'incremental' && ran.has('on_hand_ledger')) await db.retrying((tx) => moveShare(tx));
     if (DRIFT_CHECKS.every((id) => ran.has(id))) await trackDrift(db, jobId);
   }
   const findings = checks.reduce((sum, check) => sum + check.findings, 0);

@@ -48,6 +48,7 @@ const OWNERSHIP: Ownership = {
     'domain/assurance': [
       'consistency_checks',
       'consistency_findings',
+      'consistency_share',
       'ledger_checkpoint',
       'ledger_rechecked',
       'ledger_seal_parts',
