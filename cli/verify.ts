@@ -36,7 +36,8 @@ const SHOWN = 20;
 export async function runVerify(settings: Settings, options: VerifyOptions, output: Output): Promise<number> {
   const kept = options.head === undefined ? undefined : readHead(options.head);
   return withDatabase(settings, async (db) => {
-    const mode: CheckMode = options.full || options.seals ? 'full' : 'incremental';
+    // A head proves what is read: rows that were sealed long ago too.
+    const mode: CheckMode = options.full || options.seals || kept ? 'full' : 'incremental';
     const engine = options.seals ? undefined : await connectEngine(settings);
     const checks = options.seals
       ? (['seals'] as const)
@@ -45,9 +46,22 @@ export async function runVerify(settings: Settings, options: VerifyOptions, outp
       const { jobId, results } = await runChecks(db, { mode, checks, describe: engine?.describe });
       const { items: findings } = await listFindings(db, { jobId, limit: 1_000 });
       const head = await readSealHead(db);
-      const againstHead = kept ? await verifyHead(db, kept) : [];
+      const compared = kept ? await verifyHead(db, kept) : undefined;
+      const againstHead = compared?.findings ?? [];
+      const { foldedSince, sumsCompared } = compared ?? {};
       if (options.json)
-        output.line(JSON.stringify({ jobId, mode, checks: results, findings, seals: head, againstHead }));
+        output.line(
+          JSON.stringify({
+            jobId,
+            mode,
+            checks: results,
+            findings,
+            seals: head,
+            againstHead,
+            foldedSince,
+            sumsCompared,
+          }),
+        );
       else print();
       return findings.length + againstHead.length === 0 ? 0 : 1;
 
@@ -68,6 +82,12 @@ export async function runVerify(settings: Settings, options: VerifyOptions, outp
           output.line(`\nNot as in the head that was kept: ${subject}  ${JSON.stringify(details)}`);
         if (kept && againstHead.length === 0)
           output.line(`\nThe seals go through the head that was kept: seal ${kept.seq}.`);
+        if (foldedSince && foldedSince.length > 0) {
+          const proven = sumsCompared
+            ? 'what is left of them agrees with the head, unless it is named above'
+            : 'the head does not prove what is left of them';
+          output.line(`Summed up and dropped since: ${foldedSince.join(', ')}; ${proven}.`);
+        }
         if (head.hash) output.line(`\nSealed rows: ${head.rows}. Seal ${head.seq}: ${head.hash}`);
         const repairable = findings.filter((finding) => finding.repairable).length;
         if (repairable > 0) output.line(`\n${repairable} can be repaired: holdfast repair --job ${jobId}`);
@@ -89,6 +109,8 @@ const keptHead = z.object({
   hash: z.hex().length(64).nullable(),
   folds: z.int().min(0),
   foldHash: z.hex().length(64).nullable(),
+  sumsSeq: z.int().min(0).default(0),
+  sumsHash: z.hex().length(64).nullable().default(null),
 });
 
 /** @throws AppError `HEAD_UNREADABLE` for a text that `holdfast seals head` did not write */
