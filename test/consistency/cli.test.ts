@@ -153,6 +153,18 @@ test.each([
     'delete from inventory_transactions',
     /rows of the ledger of \d{4}-\d\d were removed or added/,
   ],
+  [
+    'was changed with what was noted of it',
+    `update inventory_transactions set on_hand_delta = 9;
+     update ledger_seal_parts p set row_hashes = substr(ledger_row_hash(t), 1, 8), rows_hash = sha256(int8send(t.id) || ledger_row_hash(t))
+     from inventory_transactions t`,
+    /seals of the ledger were changed \(1\)/,
+  ],
+  [
+    'has lost its seal',
+    'delete from ledger_seals where seq = 1',
+    /seals of the ledger were changed|rows of the ledger|entries of the ledger/,
+  ],
   ['is gone with its month', 'drop', /the ledger of \d{4}-\d\d is gone, and was never summed up/],
 ])('a repair sums no ledger of which a row %s, and says so', async (_, statement, said) => {
   await sealAll();
