@@ -6,7 +6,9 @@ import { listFindings } from '../domain/assurance/findings';
 import { runCheck } from '../domain/assurance/run-check';
 import { beginConsistencyJob, finishConsistencyJob, openConsistencyJob } from '../domain/assurance/job';
 import { verifyHead, type KeptHead } from '../domain/assurance/seals/head';
+import { advanceCheckpoint } from '../domain/assurance/seals/checkpoint';
 import { readSealHead } from '../domain/assurance/seals/seal';
+import { verifySeals } from '../domain/assurance/seals/verify';
 import { AppError } from '../platform/errors';
 import type { Settings } from '../platform/config';
 import { openDatabase, type Database } from '../platform/database/database';
@@ -122,11 +124,16 @@ function readHead(text: string): KeptHead {
   }
 }
 
-/** `holdfast seals head`: what proves the ledger up to now, as one JSON object, to be kept where nobody of the database can write. */
+/**
+ * `holdfast seals head`: what proves the ledger up to now, as one JSON object, to be kept where nobody of the database can write. New
+ * seals are verified and summed up first, so that its sums reach as far as they can. Exit code 1 tells that the ledger is not as it was sealed.
+ */
 export async function runSealHead(settings: Settings, output: Output): Promise<number> {
   return withDatabase(settings, async (db) => {
+    const { findings } = await verifySeals(db, { mode: 'incremental', limit: 1 });
+    await advanceCheckpoint(db, 'incremental');
     output.line(JSON.stringify(await readSealHead(db)));
-    return 0;
+    return findings.length === 0 ? 0 : 1;
   });
 }
 
