@@ -16,19 +16,20 @@ let shop: OrderShop;
 let runtime: Client;
 let sku: string;
 
-beforeEach(async () => {
+async function open(): Promise<void> {
   shop = await openOrderShop();
   sku = await shop.product({ AMS: 5 });
   // What the database itself permits is not cloned.
   await provideRuntimeRole(roles(), testLogger());
   runtime = new Client({ connectionString: shop.runtimeUrl });
   await runtime.connect();
-});
-afterEach(async () => {
+}
+
+async function close(): Promise<void> {
   await runtime.end();
   await expectInvariants(shop.db);
   await shop.close();
-});
+}
 
 const roles = () => ({ ownerUrl: shop.url, runtimeUrl: shop.runtimeUrl });
 const userOf = (url: string) => new URL(url).username;
@@ -61,6 +62,9 @@ async function writeLongAgo(): Promise<string> {
 }
 
 describe('what the runtime role tries is refused by PostgreSQL', () => {
+  beforeAll(open);
+  afterAll(close);
+
   const month = `inventory_transactions_${new Date().toISOString().slice(0, 7).replace('-', '_')}`;
   const entry = `values (%s, 1, 1, 'adjust', 1, 0, gen_random_uuid())`;
   const columns = 'product_id, warehouse_id, kind, on_hand_delta, reserved_delta, effect_id';
@@ -81,7 +85,7 @@ describe('what the runtime role tries is refused by PostgreSQL', () => {
       `alter table ${table} disable trigger all`,
       `alter table ${table} rename to other`,
       `alter table ${table} owner to holdfast_runtime`,
-      `lock table ${table} in access exclusive mode`,
+      `do $$ begin lock table ${table} in access exclusive mode; end $$`,
     ]),
     `alter table inventory_transactions detach partition ${month}`,
     `create trigger mine before insert on stock for each row execute function refuse_change()`,
@@ -135,155 +139,160 @@ describe('what the runtime role tries is refused by PostgreSQL', () => {
   });
 });
 
-test('an order, a feed, the upkeep and a check run as the runtime role', async () => {
-  const [{ user }] = (await shop.db.query({ name: 'test.user', text: 'select current_user as user' }))
-    .rows as [{ user: string }];
-  expect(user).toBe(userOf(shop.runtimeUrl));
-  const order = orderOf({ [sku]: 2 });
-  await shop.place(order);
-  await pay(shop.db, order.orderId);
-  await capture(shop.db, order.orderId);
-  await ship(shop.db, order.orderId, 'AMS', 'picked_up');
-  expect((await viewOf(shop.db, order.orderId)).shipments).toMatchObject([{ status: 'picked_up' }]);
-  await importFeed(shop.db, `sku,location,quantity\n${sku},AMS,9\n`);
+describe('what the product does', () => {
+  beforeEach(open);
+  afterEach(close);
 
-  const name = await writeLongAgo();
-  expect(await ensurePartitions(shop.db, 13)).toBe(1);
-  await keepBlockRanges(shop.db, { slackPages: 0 });
-  expect(await foldOldPartitions(shop.db, 1)).toEqual([name]);
-  for (const mode of ['full', 'incremental'] as const)
-    expect((await check({ db: shop.db }, mode)).findings).toEqual([]);
-});
+  test('an order, a feed, the upkeep and a check run as the runtime role', async () => {
+    const [{ user }] = (await shop.db.query({ name: 'test.user', text: 'select current_user as user' }))
+      .rows as [{ user: string }];
+    expect(user).toBe(userOf(shop.runtimeUrl));
+    const name = await writeLongAgo();
+    const order = orderOf({ [sku]: 2 });
+    await shop.place(order);
+    await pay(shop.db, order.orderId);
+    await capture(shop.db, order.orderId);
+    await ship(shop.db, order.orderId, 'AMS', 'picked_up');
+    expect((await viewOf(shop.db, order.orderId)).shipments).toMatchObject([{ status: 'picked_up' }]);
+    await importFeed(shop.db, `sku,location,quantity\n${sku},AMS,9\n`);
 
-describe('giving the runtime role its rights', () => {
-  const acls = () =>
-    owner<{ oid: number; xmin: string; acl: string }>(
-      `select c.oid, c.xmin::text, c.relacl::text as acl from pg_class c join pg_namespace n on n.oid = c.relnamespace
-       where c.relkind in ('r', 'p') and n.nspname !~ '^pg_' and n.nspname <> 'information_schema' order by 1`,
-    );
-
-  test('again writes nothing about any table', async () => {
-    const before = await acls();
-    await provideRuntimeRole(roles(), testLogger());
-    expect(await acls()).toEqual(before);
-  });
-
-  test('covers tables of later migrations, and takes away what is too much', async () => {
-    await owner('create table later (n int generated always as identity, m int)');
-    await owner('create table later_kept (n int)');
-    await owner(
-      'create trigger kept before update or delete on later_kept for each row execute function refuse_change()',
-    );
-    await owner(`grant all on ledger_seals to ${userOf(shop.runtimeUrl)}`);
-    await owner(`alter table inventory_transactions add column later int`);
-    await provideRuntimeRole(roles(), testLogger());
-    await runtime.query('insert into later (m) values (1)');
-    await runtime.query('update later set m = 2');
-    await runtime.query('delete from later');
-    await runtime.query('insert into later_kept values (1)');
-    await expect(runtime.query('delete from later_kept')).rejects.toMatchObject({ code: '42501' });
-    await expect(runtime.query('update ledger_seals set row_count = 1')).rejects.toMatchObject({
-      code: '42501',
-    });
-    await runtime.query(
-      `insert into inventory_transactions (product_id, warehouse_id, kind, on_hand_delta, reserved_delta, effect_id, later)
-       values (1, 1, 'adjust', 0, 0, gen_random_uuid(), 7)`,
-    );
-  });
-
-  test('makes the role where it is missing, in a database that one role had owned and used', async () => {
-    const name = `late_${newId().replaceAll('-', '')}`;
-    const url = new URL(shop.runtimeUrl);
-    [url.username, url.password] = [name, "it's"];
-    await provideRuntimeRole({ ownerUrl: shop.url, runtimeUrl: url.href }, testLogger());
-    try {
-      const client = new Client({ connectionString: url.href });
-      await client.connect();
-      await client.query('select from orders');
-      await expect(client.query('drop table orders')).rejects.toMatchObject({ code: '42501' });
-      await client.end();
-      url.password = 'another';
-      await expect(
-        provideRuntimeRole({ ownerUrl: shop.url, runtimeUrl: url.href }, testLogger()),
-      ).rejects.toMatchObject({ code: 'RUNTIME_ROLE_PASSWORD' });
-      await provideRuntimeRole({ ownerUrl: shop.url, runtimeUrl: url.href }, testLogger(), {
-        setPassword: true,
-      });
-      await owner(`alter role ${name} superuser`);
-      await expect(
-        provideRuntimeRole({ ownerUrl: shop.url, runtimeUrl: url.href }, testLogger()),
-      ).rejects.toMatchObject({ code: 'RUNTIME_ROLE_TOO_STRONG' });
-      await owner(`alter role ${name} nosuperuser`);
-      await owner('create table their_own ()');
-      await owner(`alter table their_own owner to ${name}`);
-      await expect(
-        provideRuntimeRole({ ownerUrl: shop.url, runtimeUrl: url.href }, testLogger()),
-      ).rejects.toMatchObject({
-        code: 'RUNTIME_ROLE_TOO_STRONG',
-        message: expect.stringContaining('reassign owned') as string,
-      });
-      await owner('drop table their_own');
-      await owner(`grant pg_write_all_data to ${name}`);
-      await expect(
-        provideRuntimeRole({ ownerUrl: shop.url, runtimeUrl: url.href }, testLogger()),
-      ).rejects.toMatchObject({
-        code: 'RUNTIME_ROLE_TOO_STRONG',
-        message: expect.stringContaining('ledger_seals') as string,
-      });
-    } finally {
-      await owner(`drop owned by ${name}`);
-      await owner(`drop role ${name}`);
-    }
-  });
-
-  test('is left out where owner and runtime role are one', async () => {
-    const before = await acls();
-    await provideRuntimeRole({ ownerUrl: shop.url, runtimeUrl: shop.url }, testLogger());
-    expect(await acls()).toEqual(before);
-  });
-});
-
-test('a month of the ledger is made beside a long read, and nobody waits for it', async () => {
-  const reading = await openTransaction(shop.db);
-  const writing = await openTransaction(shop.db);
-  try {
-    await reading.query('select count(*) from inventory_transactions');
-    await writing.query(
-      `insert into inventory_transactions (product_id, warehouse_id, kind, on_hand_delta, reserved_delta, effect_id)
-       values (1, 1, 'adjust', 0, 0, gen_random_uuid())`,
-    );
-    // It would fail after the two seconds that a statement of the product waits for a lock.
     expect(await ensurePartitions(shop.db, 13)).toBe(1);
-  } finally {
-    await reading.query('rollback');
-    await writing.query('rollback');
-    reading.release();
-    writing.release();
-  }
-  const guards = await owner<{ months: string; triggers: string; checks: string }>(
-    `select string_agg(distinct triggers, '; ') as triggers, string_agg(distinct checks, '; ') as checks, count(*)::text as months from (
+    await keepBlockRanges(shop.db, { slackPages: 0 });
+    expect(await foldOldPartitions(shop.db, 1)).toEqual([name]);
+    for (const mode of ['full', 'incremental'] as const)
+      expect((await check({ db: shop.db }, mode)).findings).toEqual([]);
+  });
+
+  describe('giving the runtime role its rights', () => {
+    const acls = () =>
+      owner<{ oid: number; xmin: string; acl: string }>(
+        `select c.oid, c.xmin::text, c.relacl::text as acl from pg_class c join pg_namespace n on n.oid = c.relnamespace
+       where c.relkind in ('r', 'p') and n.nspname !~ '^pg_' and n.nspname <> 'information_schema' order by 1`,
+      );
+
+    test('again writes nothing about any table', async () => {
+      const before = await acls();
+      await provideRuntimeRole(roles(), testLogger());
+      expect(await acls()).toEqual(before);
+    });
+
+    test('covers tables of later migrations, and takes away what is too much', async () => {
+      await owner('create table later (n int generated always as identity, m int)');
+      await owner('create table later_kept (n int)');
+      await owner(
+        'create trigger kept before update or delete on later_kept for each row execute function refuse_change()',
+      );
+      await owner(`grant all on ledger_seals to ${userOf(shop.runtimeUrl)}`);
+      await owner(`alter table inventory_transactions add column later int`);
+      await provideRuntimeRole(roles(), testLogger());
+      await runtime.query('insert into later (m) values (1)');
+      await runtime.query('update later set m = 2');
+      await runtime.query('delete from later');
+      await runtime.query('insert into later_kept values (1)');
+      await expect(runtime.query('delete from later_kept')).rejects.toMatchObject({ code: '42501' });
+      await expect(runtime.query('update ledger_seals set row_count = 1')).rejects.toMatchObject({
+        code: '42501',
+      });
+      await runtime.query(
+        `insert into inventory_transactions (product_id, warehouse_id, kind, on_hand_delta, reserved_delta, effect_id, later)
+       values (1, 1, 'adjust', 0, 0, gen_random_uuid(), 7)`,
+      );
+    });
+
+    test('makes the role where it is missing, in a database that one role had owned and used', async () => {
+      const name = `late_${newId().replaceAll('-', '')}`;
+      const url = new URL(shop.runtimeUrl);
+      [url.username, url.password] = [name, "it's"];
+      await provideRuntimeRole({ ownerUrl: shop.url, runtimeUrl: url.href }, testLogger());
+      try {
+        const client = new Client({ connectionString: url.href });
+        await client.connect();
+        await client.query('select from orders');
+        await expect(client.query('drop table orders')).rejects.toMatchObject({ code: '42501' });
+        await client.end();
+        url.password = 'another';
+        await expect(
+          provideRuntimeRole({ ownerUrl: shop.url, runtimeUrl: url.href }, testLogger()),
+        ).rejects.toMatchObject({ code: 'RUNTIME_ROLE_PASSWORD' });
+        await provideRuntimeRole({ ownerUrl: shop.url, runtimeUrl: url.href }, testLogger(), {
+          setPassword: true,
+        });
+        await owner(`alter role ${name} superuser`);
+        await expect(
+          provideRuntimeRole({ ownerUrl: shop.url, runtimeUrl: url.href }, testLogger()),
+        ).rejects.toMatchObject({ code: 'RUNTIME_ROLE_TOO_STRONG' });
+        await owner(`alter role ${name} nosuperuser`);
+        await owner('create table their_own ()');
+        await owner(`alter table their_own owner to ${name}`);
+        await expect(
+          provideRuntimeRole({ ownerUrl: shop.url, runtimeUrl: url.href }, testLogger()),
+        ).rejects.toMatchObject({
+          code: 'RUNTIME_ROLE_TOO_STRONG',
+          message: expect.stringContaining('reassign owned') as string,
+        });
+        await owner('drop table their_own');
+        await owner(`grant pg_write_all_data to ${name}`);
+        await expect(
+          provideRuntimeRole({ ownerUrl: shop.url, runtimeUrl: url.href }, testLogger()),
+        ).rejects.toMatchObject({
+          code: 'RUNTIME_ROLE_TOO_STRONG',
+          message: expect.stringContaining('ledger_seals') as string,
+        });
+      } finally {
+        await owner(`drop owned by ${name}`);
+        await owner(`drop role ${name}`);
+      }
+    });
+
+    test('is left out where owner and runtime role are one', async () => {
+      const before = await acls();
+      await provideRuntimeRole({ ownerUrl: shop.url, runtimeUrl: shop.url }, testLogger());
+      expect(await acls()).toEqual(before);
+    });
+  });
+
+  test('a month of the ledger is made beside a long read, and nobody waits for it', async () => {
+    const reading = await openTransaction(shop.db);
+    const writing = await openTransaction(shop.db);
+    try {
+      await reading.query('select count(*) from inventory_transactions');
+      await writing.query(
+        `insert into inventory_transactions (product_id, warehouse_id, kind, on_hand_delta, reserved_delta, effect_id)
+       values (1, 1, 'adjust', 0, 0, gen_random_uuid())`,
+      );
+      // It would fail after the two seconds that a statement of the product waits for a lock.
+      expect(await ensurePartitions(shop.db, 13)).toBe(1);
+    } finally {
+      await reading.query('rollback');
+      await writing.query('rollback');
+      reading.release();
+      writing.release();
+    }
+    const guards = await owner<{ months: string; triggers: string; checks: string }>(
+      `select string_agg(distinct triggers, '; ') as triggers, string_agg(distinct checks, '; ') as checks, count(*)::text as months from (
        select (select string_agg(t.tgname, ' ' order by t.tgname) from pg_trigger t where t.tgrelid = i.inhrelid) as triggers,
               (select string_agg(c.conname, ' ' order by c.conname) from pg_constraint c where c.conrelid = i.inhrelid and c.contype = 'c') as checks
        from pg_inherits i where i.inhparent = 'inventory_transactions'::regclass) m`,
-  );
-  // The new one has what the others have.
-  expect(guards).toEqual([
-    {
-      months: '15',
-      triggers: 'inventory_transactions_append_only keys no_truncate',
-      checks: 'inventory_transactions_kind_check',
-    },
-  ]);
-  const made = await owner<{ name: string }>(
-    `select partition::text as name from ledger_partitions order by lower_bound desc limit 1`,
-  );
-  const inNextYears = `(select lower_bound + interval '1 day' from ledger_partitions order by lower_bound desc limit 1)`;
-  await owner(
-    `insert into inventory_transactions (at, product_id, warehouse_id, kind, on_hand_delta, reserved_delta, effect_id)
+    );
+    // The new one has what the others have.
+    expect(guards).toEqual([
+      {
+        months: '15',
+        triggers: 'inventory_transactions_append_only keys no_truncate',
+        checks: 'inventory_transactions_kind_check',
+      },
+    ]);
+    const made = await owner<{ name: string }>(
+      `select partition::text as name from ledger_partitions order by lower_bound desc limit 1`,
+    );
+    const inNextYears = `(select lower_bound + interval '1 day' from ledger_partitions order by lower_bound desc limit 1)`;
+    await owner(
+      `insert into inventory_transactions (at, product_id, warehouse_id, kind, on_hand_delta, reserved_delta, effect_id)
      select ${inNextYears}, 1, 1, 'adjust', 0, 0, gen_random_uuid()`,
-  );
-  const rows = await owner(`select id > 0 as numbered, kind from ${made[0]?.name}`);
-  expect(rows).toEqual([{ numbered: true, kind: 'adjust' }]);
-  await expect(owner(`update ${made[0]?.name} set actor = 'x'`)).rejects.toMatchObject({ code: '23001' });
-  await owner(`drop table ${made[0]?.name}`);
+    );
+    const rows = await owner(`select id > 0 as numbered, kind from ${made[0]?.name}`);
+    expect(rows).toEqual([{ numbered: true, kind: 'adjust' }]);
+    await expect(owner(`update ${made[0]?.name} set actor = 'x'`)).rejects.toMatchObject({ code: '23001' });
+    await owner(`drop table ${made[0]?.name}`);
+  });
 });

@@ -27,6 +27,8 @@ const GUARDS = `(values
   ('trigger', 'ledger_seals', 'ledger_seals_no_truncate'),
   ('trigger', 'ledger_seal_parts', 'ledger_seal_parts_append_only'),
   ('trigger', 'ledger_seal_parts', 'ledger_seal_parts_no_truncate'),
+  ('trigger', 'ledger_folds', 'ledger_folds_append_only'),
+  ('trigger', 'ledger_folds', 'ledger_folds_no_truncate'),
   ('trigger', 'lot_movements', 'lot_movements_append_only'),
   ('trigger', 'serial_movements', 'serial_movements_append_only'),
   ('constraint', 'lots', 'lots_held_within_quantity'),

@@ -1,5 +1,6 @@
 import type { Database } from '../../../platform/database/database';
 import {
+  hasMonth,
   selectBrokenFolds,
   selectBrokenLinks,
   selectSeals,
@@ -34,7 +35,7 @@ const BATCH = 100;
 
 /**
  * Reads sealed rows again and compares them with their seals, and the seals with each other. Names each row that was changed,
- * is missing or was added, and each seal that was changed or is missing. Rows of months whose partition was dropped by the
+ * is missing or was added, each month that is gone, and each seal that was changed or is missing. Rows of months whose partition was dropped by the
  * retention are known to be gone.
  */
 export async function verifySeals(db: Database, options: VerifySealsOptions): Promise<SealsOutcome> {
@@ -58,9 +59,14 @@ export async function verifySeals(db: Database, options: VerifySealsOptions): Pr
   let after = options.mode === 'full' ? 0 : verified.sealsSeq;
   let intactUpTo = broken.length === 0 ? after : null;
   const wrong = new Set<number>();
+  /** A month that is gone is told of once, not by each of its seals. */
+  const told = new Set<string>();
   const read = async (seal: SealRange): Promise<boolean> => {
     const findings = await verifySeal(db, seal, options.limit - outcome.findings.length);
-    outcome.findings.push(...findings);
+    outcome.findings.push(
+      ...findings.filter(({ subject, details }) => details['what'] !== 'month_missing' || !told.has(subject)),
+    );
+    for (const { subject } of findings) told.add(subject);
     outcome.seals += 1;
     outcome.rows += seal.rowCount;
     if (findings.length > 0) wrong.add(seal.seq);
@@ -101,6 +107,11 @@ async function verifySeal(db: Database, seal: SealRange, limit: number): Promise
       if (part.intact && part.evidenceIntact) continue;
       if (part.actual === null && (await isFolded(tx, part.month))) continue;
       const about = { seal: seal.seq, month: part.month };
+      if (part.actual === null && !(await hasMonth(tx, part.month))) {
+        const subject = `ledger-month:${part.month.slice(0, 7)}`;
+        findings.push({ subject, details: { ...about, what: 'month_missing' } });
+        continue;
+      }
       const wrong = part.intact ? [] : await selectWrongRows(tx, seal, part.month, limit);
       findings.push(
         ...wrong.map(({ rowId, what }) => ({
