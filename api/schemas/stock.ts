@@ -40,6 +40,17 @@ export const stateChange = z
   .strictObject({ reason: line(500).optional() })
   .meta({ id: 'WarehouseStateChange' });
 
+export const reSourced = z
+  .object({
+    warehouse: z.string(),
+    reservations: count.meta({
+      description: 'Of which anything was moved by this call, each product of one for itself',
+    }),
+    units: count.meta({ description: 'That were moved by this call' }),
+    nextCursor: z.string().nullable().meta({ description: 'Where to go on; null: all were looked at' }),
+  })
+  .meta({ id: 'ReSourced' });
+
 export const warehouseState = z
   .object({
     code: z.string(),
@@ -89,11 +100,9 @@ const states = {
   unpaid: count
     .optional()
     .meta({ description: 'With `states`: reserved and neither paid nor confirmed: it falls due' }),
-  unavailable: count
-    .optional()
-    .meta({
-      description: 'With `states`: neither reserved for anybody nor for sale; the sum of `unavailableBy`',
-    }),
+  unavailable: count.optional().meta({
+    description: 'With `states`: neither reserved for anybody nor for sale; the sum of `unavailableBy`',
+  }),
   unavailableBy: z
     .object({
       qualityHold: count.meta({ description: 'On quality hold: damaged, expired, recalled' }),

@@ -19,6 +19,7 @@ import type { PendingTask } from '../../platform/temporal/workflow-task';
 import { createReconcileSubjects } from '../../worker/reconcile-subjects';
 import { engineNames } from '../../workflows/contract/names';
 import { sagaSettings } from '../../workflows/contract/start';
+import { stock } from '../../domain/ordering/backorders/stock-with-backorders';
 import { readSettings } from '../../platform/config';
 import { twice } from '../db/support';
 import { addStock, openTestShop, type TestShop } from '../support/fixtures';
@@ -75,6 +76,7 @@ function run(
     db: shop.db,
     subjects: createReconcileSubjects({
       db: shop.db,
+      stock,
       engine,
       names,
       saga: sagaSettings(readSettings({}), { names, gatewayIsFast: true }),

@@ -437,7 +437,7 @@ describe('trying again', () => {
   test('one that waits is due at once, under the same key', async () => {
     const { order, refundId } = await delayed();
     expect((await read(refundId)).dueIn).toBeGreaterThan(0);
-    await askedAgo(refundId, 11);
+    await askedAgo(refundId, 13);
     await retry(refundId);
     expect(await read(refundId)).toMatchObject({ status: 'planned', keyNumber: 1, dueIn: null });
     await ask(refundId);
@@ -451,7 +451,7 @@ describe('trying again', () => {
     await ask(refundId);
     await ask(refundId);
     expect((await read(refundId)).dueIn).toBeGreaterThan(0);
-    await askedAgo(refundId, 11);
+    await askedAgo(refundId, 13);
     await retry(refundId);
     expect(await read(refundId)).toMatchObject({ status: 'pending', keyNumber: 1, dueIn: null });
     await letRetry(shop.db, order.orderId);
@@ -464,7 +464,7 @@ describe('trying again', () => {
     expect(await retry(refundId)).toMatchObject({ status: 'planned' });
     expect((await read(refundId)).dueIn).toBeGreaterThan(0);
     expect(await isWoken(order)).toBe(false);
-    await askedAgo(refundId, 11);
+    await askedAgo(refundId, 13);
     await Promise.all(Array.from({ length: 5 }, () => retry(refundId)));
     expect(await isWoken(order)).toBe(true);
     await retry(refundId);
@@ -481,7 +481,7 @@ describe('trying again', () => {
     expect(await isWoken(order)).toBe(false);
     expect(await eventTypes(shop.db, order.orderId)).toEqual(before);
     expect(await attentionOf(shop.db, order.orderId)).toEqual([`refund_failed:${refundId}`]);
-    await askedAgo(refundId, 11);
+    await askedAgo(refundId, 13);
     expect(await retry(refundId)).toMatchObject({ status: 'planned' });
     expect(await read(refundId)).toMatchObject({ status: 'planned', keyNumber: 2 });
   });
