@@ -34,6 +34,11 @@ export interface Reconciled {
   key: string;
   /** Under which the failure of one is recorded. */
   work: Work;
+  /**
+   * Goes on with what others began and did not finish; returns what it finished. Before the suspects; its failure keeps none from being
+   * looked at.
+   */
+  finish?(): Promise<readonly string[]>;
   /** Ids of rows that are open and have rested. */
   suspects(): AsyncIterable<string>;
   /** Ids of what may run without rows, by visibility: asked last, since its failure ends the run. */
@@ -66,8 +71,6 @@ export interface ReconcileActivities {
 export interface ReconcileDependencies {
   db: Database;
   subjects: Readonly<Record<ReconcileSubject, Reconciled>>;
-  /** Goes on with warehouses whose opening nobody finished, since a process died; returns their codes. */
-  finishOpenings?(): Promise<string[]>;
   /** Asked by the engine's own record, never by visibility, which lags. */
   engine: Pick<EngineClient, 'inspect' | 'lastTaskFailure'>;
   log: Logger;
@@ -122,19 +125,18 @@ export function createReconcileActivities(deps: ReconcileDependencies): Reconcil
     return 'restarted';
   }
 
-  /** One that fails does not keep the rest from being looked at. */
-  async function openWarehouses(): Promise<void> {
+  async function finish(name: ReconcileSubject): Promise<void> {
     try {
-      const finished = (await deps.finishOpenings?.()) ?? [];
-      if (finished.length > 0) log.info({ warehouses: finished }, 'openings of warehouses were finished');
+      const finished = (await subjects[name].finish?.()) ?? [];
+      if (finished.length > 0) log.info({ subject: name, finished }, 'what others began was finished');
     } catch (error) {
-      log.error({ err: error }, 'the opening of a warehouse could not go on');
+      log.error({ err: error, subject: name }, 'what others began could not be finished');
     }
   }
 
   return {
     async reconcileWorkflows(name) {
-      if (name === 'standing') await openWarehouses();
+      await finish(name);
       const subject = subjects[name];
       const result = { looked: 0, restarted: 0, ended: 0, stuck: 0, failed: 0 };
       const { work } = subject;

@@ -2,7 +2,7 @@ import { userInfo } from 'node:os';
 import { retryCapture, settleCaptureByHand } from '../domain/payments/captures-by-hand';
 import { retryRefund, settleByHand } from '../domain/payments/refunds-by-hand';
 import type { RefundSettlement } from '../domain/payments/types';
-import type { Settings } from '../platform/config';
+import { askLimitMs, type Settings } from '../platform/config';
 import type { Output } from './output';
 import { withDatabase } from './verify';
 
@@ -15,11 +15,11 @@ export function runRetry(
   output: Output,
 ): Promise<number> {
   return withDatabase(settings, async (db) => {
-    const actor = operator();
+    const by = { actor: operator(), askLimitMs: askLimitMs(settings) };
     const { status, amountMinor } =
       kind === 'refund'
-        ? await retryRefund(db, { refundId: id, actor })
-        : await retryCapture(db, { captureId: id, actor });
+        ? await retryRefund(db, { refundId: id, ...by })
+        : await retryCapture(db, { captureId: id, ...by });
     const what =
       status === 'failed'
         ? 'the gateway was asked about it just now; say it again in some seconds'
@@ -48,7 +48,7 @@ export function runResolve(
     const { settledAs, amountMinor } =
       kind === 'refund'
         ? await settleByHand(db, { ...how, refundId: id, actor })
-        : await settleCaptureByHand(db, { ...how, captureId: id, actor });
+        : await settleCaptureByHand(db, { ...how, captureId: id, actor, askLimitMs: askLimitMs(settings) });
     output.line(`${id}  ${amountMinor} minor units, settled by hand: ${settledAs}.`);
     return 0;
   });

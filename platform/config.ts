@@ -181,6 +181,14 @@ export function reviewedFrom({ REVIEW_FROM: given }: Pick<Settings, 'REVIEW_FROM
   );
 }
 
+/** One attempt to ask a gateway is some short calls, and perhaps a long one. Less than what its activity is given beyond it. */
+const PAYMENT_GRACE_MS = 2_000;
+
+/** The longest that one attempt to ask a payment gateway takes, milliseconds. */
+export function askLimitMs({ PAYMENT_CALL_TIMEOUT_MS }: Pick<Settings, 'PAYMENT_CALL_TIMEOUT_MS'>): number {
+  return PAYMENT_CALL_TIMEOUT_MS + PAYMENT_GRACE_MS;
+}
+
 /** The API of these settings, as this machine reaches it. */
 export function ownAddress({ HOST, PORT }: Pick<Settings, 'HOST' | 'PORT'>): string {
   const anyAddress = HOST === '0.0.0.0' || HOST === '::';

@@ -12,8 +12,7 @@ import { createWarehousingActivities } from '../activities/warehousing';
 import type { OrderAmender } from '../domain/ordering/amendments/amend';
 import type { createOrderReserver } from '../domain/ordering/order-reserver';
 import type { StockLedger } from '../domain/stock/ledger/stock-ledger';
-import { finishOpenings } from '../domain/stock/places/open';
-import type { Settings } from '../platform/config';
+import { askLimitMs, type Settings } from '../platform/config';
 import type { Logger } from '../platform/telemetry/log';
 import { describeOrderWorkflow, type EnsureOrderContext } from './ensure/ensure-order-workflow';
 import type { Integrations } from './integrations';
@@ -31,12 +30,8 @@ export interface ActivityContext extends EnsureOrderContext, Integrations {
 
 /** What is younger is not yet called stuck or orphaned: it may be on its way. */
 const CONSISTENCY_GRACE_SECONDS = 300;
-/** An attempt to ask the gateway is some short calls, and perhaps a long one. Less than what its activity is given beyond it. */
-const PAYMENT_GRACE_MS = 2_000;
 /** More would only wait for the database's connections. */
 const MOST_BRIEF_CALLS = 32;
-/** How long a run goes on with the opening of one warehouse; the next goes on from there. */
-const OPENING_MS = 20_000;
 /** How long an import waits for a database that is slow or failing before it tries one batch. */
 const FEED_PAUSE_MS = 5_000;
 
@@ -62,7 +57,7 @@ export function createActivities(context: ActivityContext): {
     log,
     actionSeconds: settings.PAYMENT_ACTION_SECONDS,
     lapseMarginSeconds: settings.AUTHORIZATION_MARGIN_SECONDS,
-    limitMs: settings.PAYMENT_CALL_TIMEOUT_MS + PAYMENT_GRACE_MS,
+    limitMs: askLimitMs(settings),
     // Those that run and those that wait: half of the slots at most.
     briefCalls: Math.min(MOST_BRIEF_CALLS, Math.floor(orderSlots(settings) / 4)),
   });
@@ -106,7 +101,6 @@ export function createActivities(context: ActivityContext): {
       ...createTransferActivities({ db }),
       ...createReconcileActivities({
         subjects: createReconcileSubjects(context),
-        finishOpenings: () => finishOpenings({ db, stock }, OPENING_MS),
         db,
         engine,
         log,

@@ -2,6 +2,8 @@ import type { Reconciled, ReconcileSubject } from '../activities/reconcile';
 import { failJob, findRestingJobs } from '../domain/jobs/jobs';
 import { claimRestingOrders, findStuckOrders, lookSoon } from '../domain/ordering/reconcile';
 import { failedSubjects } from '../domain/stock/alerts/failed-work';
+import type { StockAccess } from '../domain/stock/ledger/stock-ledger';
+import { finishOpenings } from '../domain/stock/places/open';
 import { claimUnattendedTransfers } from '../domain/stock/transfers/overdue';
 import { findOverdueReturns } from '../domain/warehousing/returns/end';
 import type { OverdueReturn } from '../domain/warehousing/returns/types';
@@ -26,11 +28,14 @@ const WORKFLOW_FAILED = {
   detail: 'The workflow of this job has failed without telling why; its history does.',
 };
 
+/** How long a run goes on with the opening of one warehouse; the next goes on from there. */
+const OPENING_MS = 20_000;
+
 /** What the reconciler looks after: rows that have a workflow while they are open. */
 export function createReconcileSubjects(
-  context: EnsureOrderContext,
+  context: EnsureOrderContext & Pick<StockAccess, 'stock'>,
 ): Readonly<Record<ReconcileSubject, Reconciled>> {
-  const { db, engine, names } = context;
+  const { db, stock, engine, names } = context;
   const claimed = { graceSeconds: GRACE_SECONDS, recheckSeconds: RECHECK_SECONDS };
   return {
     orders: {
@@ -80,6 +85,7 @@ export function createReconcileSubjects(
       key: 'workflowId',
       work: 'start_standing',
       startsLate: true,
+      finish: () => finishOpenings({ db, stock }, OPENING_MS),
       async *suspects() {
         yield* [names.dispatcherWorkflowId, names.reservationExpiryWorkflowId];
         // Of any kind: those that have rows are started again by their own reconciler.

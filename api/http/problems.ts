@@ -63,6 +63,7 @@ export const PROBLEMS = {
   OVER_RECEIPT: { status: 409, title: 'More than is on its way' },
   WOULD_GO_NEGATIVE: { status: 409, title: 'Stock would go below zero' },
   ON_HAND_CHANGED: { status: 409, title: 'Another number is on hand than was expected' },
+  WAREHOUSE_NOT_CLOSED: { status: 409, title: 'The warehouse is not closed' },
   BELOW_RESERVED: { status: 409, title: 'Less would be on hand than is reserved' },
   DUPLICATE_NAME: { status: 409, title: 'Another has this name' },
   PRECONDITION_FAILED: { status: 412, title: 'It was changed meanwhile' },

@@ -8,6 +8,7 @@ import { requireKey } from '../idempotency/idempotency-key';
 import { runOnce } from '../idempotency/run-once';
 import { idParams } from '../schemas/common';
 import { newRefund, refund, refundSettlement } from '../schemas/orders';
+import { askLimitMs } from '../../platform/config';
 import type { ApiContext } from '../services/context';
 import { orderNotFound } from '../use-cases/saga-update';
 
@@ -90,13 +91,13 @@ export function refundRoutes(context: ApiContext): Route[] {
         tag: TAG,
         summary: 'Try a refund again now',
         description:
-          'One that the gateway refused for good is tried under a new key; one that waits is due at once. One that the gateway was asked about within the last 10 s stays as it is.',
+          'One that the gateway refused for good is tried under a new key; one that waits is due at once. One that the gateway was asked about within the longest time that it may take (`PAYMENT_CALL_TIMEOUT_MS` and 2 s) stays as it is.',
         params: idParams,
         responses,
         problems: ['REFUND_MADE', 'REFUND_SETTLED'],
       },
       async ({ params, caller }) =>
-        ok(await retryRefund(db, { refundId: params.id, actor: caller }).catch(noRefund)),
+        ok(await retryRefund(db, { refundId: params.id, actor: caller, askLimitMs: askLimitMs(context.settings) }).catch(noRefund)),
     ),
   ];
 }

@@ -1,12 +1,14 @@
+import { reSourceWarehouse } from '../../domain/ordering/promised/re-source';
 import { closeWarehouse } from '../../domain/stock/places/close';
 import { openWarehouse } from '../../domain/stock/places/open';
 import { z } from 'zod';
+import { cursorOf, encodeCursor } from '../http/cursor';
 import { API_BASE } from '../http/paths';
 import { asNotFound } from '../http/problems';
 import type { ApiResponse } from '../http/response';
 import { route, type Route } from '../http/route';
 import { warehouseCode } from '../schemas/common';
-import { stateChange, warehouseState } from '../schemas/stock';
+import { reSourced, stateChange, warehouseState } from '../schemas/stock';
 import type { ApiContext } from '../services/context';
 
 const TAG = 'Catalogue';
@@ -15,6 +17,8 @@ const NO_WAREHOUSE = 'There is no such warehouse.';
 const WITHIN_MS = 10_000;
 
 const params = z.object({ code: warehouseCode });
+/** Of what is promised. */
+const position = z.tuple([z.int(), z.int(), z.string().regex(/^-?\d{1,18}$/), z.uuid(), z.int()]);
 
 /** Closing and opening of warehouses. */
 export function warehouseStateRoutes(context: ApiContext): Route[] {
@@ -61,6 +65,33 @@ export function warehouseStateRoutes(context: ApiContext): Route[] {
         problems: ['VALIDATION_FAILED'],
       },
       (call) => changed((change) => openWarehouse(context, change), call),
+    ),
+    route(
+      {
+        methods: ['post'],
+        path: `${API_BASE}/warehouses/{code}/re-source`,
+        tag: TAG,
+        summary: 'Move what is reserved in a closed warehouse to others',
+        description:
+          'As far as they have it available. A parcel that the carrier does not know yet is made anew; one that is booked, being charged or ' +
+          'amended stays and ships, and so does what no other warehouse has: nothing is cut. Safe to repeat.',
+        bodyOptional: true,
+        params,
+        body: z.strictObject({ cursor: cursorOf(position).optional() }).meta({ id: 'ReSourcing' }),
+        responses: {
+          200: { description: 'All were looked at', schema: reSourced },
+          202: { description: 'Something is left: call again with the cursor', schema: reSourced },
+        },
+        problems: ['WAREHOUSE_NOT_CLOSED', 'VALIDATION_FAILED'],
+      },
+      async ({ params: { code }, body }) => {
+        const request = { code, after: body.cursor ?? null, withinMs: WITHIN_MS };
+        const { after, ...moved } = await reSourceWarehouse(context.db, request).catch(
+          asNotFound('UNKNOWN_LOCATION', NO_WAREHOUSE),
+        );
+        const nextCursor = after === null ? null : encodeCursor(after);
+        return { status: after === null ? 200 : 202, body: { ...moved, nextCursor } };
+      },
     ),
   ];
 }

@@ -40,6 +40,17 @@ export const stateChange = z
   .strictObject({ reason: line(500).optional() })
   .meta({ id: 'WarehouseStateChange' });
 
+export const reSourced = z
+  .object({
+    warehouse: z.string(),
+    reservations: count.meta({
+      description: 'Of which anything was moved by this call, each product of one for itself',
+    }),
+    units: count.meta({ description: 'That were moved by this call' }),
+    nextCursor: z.string().nullable().meta({ description: 'Where to go on; null: all were looked at' }),
+  })
+  .meta({ id: 'ReSourced' });
+
 export const warehouseState = z
   .object({
     code: z.string(),

@@ -14,7 +14,7 @@ import { shownReason } from '../payments/told';
 import type { ChargeOutcome, GatewayNamed } from '../payments/gateway';
 import { LATE, withinLimit, type CallLimits } from '../payments/within-limit';
 import { askCapture } from '../payments/captures';
-import { askVoid } from '../payments/void';
+import { askVoid, lookUpSettledVoid } from '../payments/void';
 import { abandonReservation } from './cancel';
 import { isLastParcel } from './capture';
 import { lookUpAuthorization } from './look-up-authorization';
@@ -62,6 +62,7 @@ export async function askGateway(deps: AskDeps, request: AskRequest): Promise<Or
       break;
     case 'void':
       await askVoid(deps, ask.id, request);
+      await lookUpSettledVoid(deps, ask.id, request);
       break;
     case 'refund':
       if (!(await askRefund(deps, ask.id, request))) await lookUpRefund(deps, ask.id, request);

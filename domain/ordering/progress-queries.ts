@@ -71,6 +71,9 @@ const ASKS = `
   union all
   select 'void', p.id, p.tries, p.next_try_at from payments p where p.order_id = o.id and p.status = 'void_planned'
   union all
+  select 'void', p.id, p.tries, p.look_due_at from payments p
+  where p.order_id = o.id and p.void_settled_by is not null and p.look_due_at <= statement_timestamp()
+  union all
   select 'capture', c.id, c.tries, c.next_try_at from captures c
   where c.order_id = o.id and c.status in ${literals(OPEN_CAPTURE_STATUSES)} and not ${WAITS_FOR_CAPTURE}
   union all
@@ -82,7 +85,8 @@ const ASKS = `
 
 /** Milliseconds until what a person settled, or an authorisation, is looked up, of those that are not due yet. */
 const LOOK_MS = `least((select min(ceil(extract(epoch from p.look_due_at - clock_timestamp()) * 1000))::float8
-  from payments p where p.order_id = o.id and p.status in ${literals(LOOKED_UP)} and p.look_due_at > statement_timestamp()),
+  from payments p where p.order_id = o.id and (p.status in ${literals(LOOKED_UP)} or p.void_settled_by is not null)
+    and p.look_due_at > statement_timestamp()),
   (select min(ceil(extract(epoch from f.look_due_at - clock_timestamp()) * 1000))::float8
   from refunds f where f.order_id = o.id and f.look_due_at > statement_timestamp()))`;
 

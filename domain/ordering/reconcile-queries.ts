@@ -16,6 +16,7 @@ const WITH_OPEN_MONEY = `
   union all select order_id from captures where status in ${literals(OPEN_CAPTURE_STATUSES)}
   union all select order_id from refunds where status in ${literals(OPEN_REFUND_STATUSES)}
   union all select order_id from payments where status = 'declined' and look_due_at is not null and look_due_at <= statement_timestamp()
+  union all select order_id from payments where void_settled_by is not null and look_due_at is not null and look_due_at <= statement_timestamp()
   union all select order_id from refunds where look_due_at is not null and look_due_at <= statement_timestamp()`;
 
 /**

@@ -1,7 +1,16 @@
-/** A gateway that was asked so recently about a refund or a capture is not asked again at a person's request. */
-export const LEAST_SECONDS_BETWEEN_ASKS = 10;
+/** The longest that one attempt to ask a gateway takes where the settings say nothing else, milliseconds. */
+export const DEFAULT_ASK_LIMIT_MS = 12_000;
 
-/** @param askedSeconds since the gateway was last asked; null: never */
-export function wasAskedRecently({ askedSeconds }: { askedSeconds: number | null }): boolean {
-  return askedSeconds !== null && askedSeconds < LEAST_SECONDS_BETWEEN_ASKS;
+/**
+ * A gateway that was asked so recently about a refund or a capture may still be about to make it: it is not asked again at a person's
+ * request, and nobody records what was done instead.
+ *
+ * @param askedSeconds since the gateway was last asked; null: never
+ * @param limitMs the longest that one attempt takes
+ */
+export function wasAskedRecently(
+  { askedSeconds }: { askedSeconds: number | null },
+  limitMs: number = DEFAULT_ASK_LIMIT_MS,
+): boolean {
+  return askedSeconds !== null && askedSeconds * 1_000 < limitMs;
 }

@@ -11,7 +11,7 @@ import {
   type CaptureRow,
 } from './capture-queries';
 import { attentionOnCapture } from './captures';
-import { LEAST_SECONDS_BETWEEN_ASKS, wasAskedRecently } from './asked-recently';
+import { DEFAULT_ASK_LIMIT_MS, wasAskedRecently } from './asked-recently';
 import { captureNotFound } from './errors';
 import { settleUncoveredRefunds } from './refunds-by-hand';
 import type { RefundSettlement } from './types';
@@ -25,6 +25,8 @@ export interface CaptureByHand {
   reference: string | null;
   reason: string;
   actor: string;
+  /** The longest that one attempt to ask the gateway takes, by the settings, milliseconds. */
+  askLimitMs?: number;
 }
 
 /**
@@ -33,10 +35,10 @@ export interface CaptureByHand {
  * gateway has not got it. The same again changes nothing.
  *
  * @throws `CAPTURE_NOT_FOUND`; `CAPTURE_MADE`: the money was taken; `CAPTURE_SETTLED`: it was settled in another way, or with another
- * reference; `CAPTURE_UNDER_WAY`: it is planned, and the gateway was asked within the last seconds
+ * reference; `CAPTURE_UNDER_WAY`: it is planned, and the gateway was asked so recently that it may be about to make it
  */
 export async function settleCaptureByHand(db: Database, request: CaptureByHand): Promise<CaptureView> {
-  const { captureId, outcome, reference, reason, actor } = request;
+  const { captureId, outcome, reference, reason, actor, askLimitMs = DEFAULT_ASK_LIMIT_MS } = request;
   return db.retrying(async (tx) => {
     const capture = await lockCapture(tx, captureId);
     const { status, orderId, paymentId } = capture;
@@ -46,7 +48,7 @@ export async function settleCaptureByHand(db: Database, request: CaptureByHand):
         throw captureSettled();
       return settled;
     }
-    if (status === 'planned' && wasAskedRecently(capture)) throw captureUnderWay();
+    if (status === 'planned' && wasAskedRecently(capture, askLimitMs)) throw captureUnderWay(askLimitMs);
     await updateCapture(tx, captureId, {
       status: 'settled_by_hand',
       settledAs: outcome,
@@ -70,13 +72,13 @@ export async function settleCaptureByHand(db: Database, request: CaptureByHand):
  */
 export async function retryCapture(
   db: Database,
-  { captureId, actor }: { captureId: string; actor: string },
+  { captureId, actor, askLimitMs }: { captureId: string; actor: string; askLimitMs?: number },
 ): Promise<CaptureView> {
   return db.retrying(async (tx) => {
     const capture = await lockCapture(tx, captureId);
     const { status, orderId } = capture;
     if (status === 'settled_by_hand') throw captureSettled();
-    if (wasAskedRecently(capture)) return viewOf(tx, captureId);
+    if (wasAskedRecently(capture, askLimitMs)) return viewOf(tx, captureId);
     if (status === 'failed') {
       await updateCapture(tx, captureId, { status: 'planned', nextKey: true });
       await resolveAttention(tx, attentionOnCapture(captureId));
@@ -89,10 +91,10 @@ export async function retryCapture(
   });
 }
 
-function captureUnderWay(): AppError {
+function captureUnderWay(askLimitMs: number): AppError {
   return new AppError(
     'CAPTURE_UNDER_WAY',
-    `The gateway was asked for this capture within the last ${LEAST_SECONDS_BETWEEN_ASKS} s and may be about to make it.`,
+    `The gateway was asked for this capture within the last ${askLimitMs / 1_000} s and may be about to make it.`,
   );
 }
 

@@ -42,7 +42,7 @@ export async function insertGatewayEvent(
 }
 
 /**
- * The gateway is to be asked about a charge now: also about its captures and its void, and about one that a person settled as not made. False:
+ * The gateway is to be asked about a charge now: also about its captures and its void, and about what a person settled: a charge as not made, or that nothing is held any more. False:
  * none of them is open.
  *
  * @param hasEnded it is to be looked up as well whether an authorisation is still kept
@@ -57,11 +57,12 @@ export async function updateChargeDue(
     'payments.charge_due',
     `with charge as (
        update payments
-       set next_try_at = null, look_due_at = case when status in ('authorized', 'declined') then clock_timestamp() end,
-           tries = case when status = 'authorized' then 0 else tries end
+       set next_try_at = null, look_due_at = case when status in ('authorized', 'declined') or void_settled_by is not null then clock_timestamp() end,
+           tries = case when status = 'authorized' or void_settled_by is not null then 0 else tries end
        where id = $1 and (status in ${literals([...PAYMENT_STATUSES_IN_FLIGHT, 'void_planned'])}
                           or $2::boolean and status = 'authorized' and lost_at is null
-                          or status = 'declined' and decline_code = $3)
+                          or status = 'declined' and decline_code = $3
+                          or void_settled_by is not null)
        returning id
      ), captured as (
        update captures set next_try_at = null

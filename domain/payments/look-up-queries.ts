@@ -1,6 +1,7 @@
 import { execute, maybeOne, type Queryable, type Transaction } from '../../platform/database/database';
 import { nextTry, type RetryTimes } from '../../platform/database/retry-times';
 import { capturedAs } from './captured-as-sql';
+import { laterLook } from './later-look-sql';
 import { NOT_CAPTURED } from './rules';
 import { REFUND_COLUMNS, type RefundRow } from './refund-queries';
 import { AUTHORIZED_PAYMENT_STATUSES } from './types';
@@ -189,9 +190,4 @@ export function claimChargeLook(
      returning p.id as "paymentId", p.order_id as "orderId", p.tries as looks`,
     [paymentId, firstSeconds, longestSeconds, NOT_CAPTURED],
   );
-}
-
-/** SQL of when the next look is due: ten times as long after this one as this one was. */
-function laterLook(looks: string, firstSeconds: string, longestSeconds: string): string {
-  return `clock_timestamp() + make_interval(secs => least(${longestSeconds}::float8, ${firstSeconds}::float8 * 10 ^ least(${looks} + 1, 9)))`;
 }

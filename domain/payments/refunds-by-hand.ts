@@ -199,13 +199,13 @@ async function writeSettlement(
  */
 export async function retryRefund(
   db: Database,
-  { refundId, actor }: { refundId: string; actor: string },
+  { refundId, actor, askLimitMs }: { refundId: string; actor: string; askLimitMs?: number },
 ): Promise<RefundView> {
   return db.retrying(async (tx) => {
     const refund = await lockRefund(tx, refundId);
     const { status, keyNumber, orderId } = refund;
     if (status === 'settled_by_hand') throw refundSettled();
-    if (wasAskedRecently(refund)) return viewOf(tx, refundId);
+    if (wasAskedRecently(refund, askLimitMs)) return viewOf(tx, refundId);
     if (status === 'failed') {
       await updateRefund(tx, refundId, { status: 'planned', keyNumber: keyNumber + 1 });
       await resolveAttention(tx, attentionOn(refundId));

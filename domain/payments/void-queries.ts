@@ -1,6 +1,7 @@
 import { execute, maybeOne, type Queryable, type Transaction } from '../../platform/database/database';
 import { nextTry, type RetryTimes } from '../../platform/database/retry-times';
 import { capturedAs } from './captured-as-sql';
+import { laterLook } from './later-look-sql';
 import type { PaymentStatus } from './types';
 
 /** What is not captured of authorised payments, which must be locked, is to be voided. */
@@ -68,7 +69,7 @@ export function selectVoidForUpdate(tx: Transaction, paymentId: string): Promise
  * Nothing more of a payment can be captured; `surplusMinor` was captured at the gateway besides what we asked for. Returns what became of
  * it. The caller has its lock.
  *
- * @param settledBy the person who found out that nothing is held any more; null: the gateway said so
+ * @param settledBy the person who found out that nothing is held any more; null: the gateway said so, and who found it out before stays
  */
 export async function updateVoided(
   tx: Transaction,
@@ -93,11 +94,54 @@ export async function updateVoided(
                        when p.lost_at is not null
                             or exists (select from captures c where c.payment_id = p.id and c.amount_minor > 0) then 'failed'
                        else 'voided' end,
-         void_settled_by = $4, next_try_at = null, last_error = null, updated_at = clock_timestamp()
+         void_settled_by = coalesce($4, p.void_settled_by), next_try_at = null, last_error = null, updated_at = clock_timestamp()
      where p.id = $1 returning p.status`,
     [paymentId, surplusMinor, captureId, settledBy],
   );
   return changed?.status;
+}
+
+/** An authorisation of which a person said that nothing is held any more is looked up after so many seconds. The caller has its lock. */
+export function updateVoidLookFirst(tx: Transaction, paymentId: string, seconds: number): Promise<number> {
+  return execute(
+    tx,
+    'payments.void_look_first',
+    `update payments set tries = 0, look_due_at = clock_timestamp() + make_interval(secs => $2)
+     where id = $1 and void_settled_by is not null and gateway_ref is not null`,
+    [paymentId, seconds],
+  );
+}
+
+/**
+ * Counts a look at such an authorisation and says when the next is due, before the call: ten times as long after it as this one was.
+ * Undefined: it is not due.
+ */
+export function claimVoidLook(
+  on: Queryable,
+  paymentId: string,
+  { firstSeconds, longestSeconds }: RetryTimes,
+): Promise<ClaimedVoid | undefined> {
+  return maybeOne<ClaimedVoid>(
+    on,
+    'payments.claim_void_look',
+    `update payments p set tries = p.tries + 1, look_due_at = ${laterLook('p.tries', '$2', '$3')}
+     where p.id = $1 and p.void_settled_by is not null and p.look_due_at <= clock_timestamp() returning ${VOID_COLUMNS}`,
+    [paymentId, firstSeconds, longestSeconds],
+  );
+}
+
+/** Such an authorisation, locked, as long as it is to be looked up. */
+export function selectSettledVoidForUpdate(
+  tx: Transaction,
+  paymentId: string,
+): Promise<ClaimedVoid | undefined> {
+  return maybeOne<ClaimedVoid>(
+    tx,
+    'payments.lock_settled_void',
+    `select ${VOID_COLUMNS} from payments p
+     where p.id = $1 and p.void_settled_by is not null and p.look_due_at is not null for no key update`,
+    [paymentId],
+  );
 }
 
 /** Records why nothing was voided. */

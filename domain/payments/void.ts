@@ -5,14 +5,25 @@ import { appendEvents } from '../orders/events';
 import { planRefunds, lockRefundable, type RefundDeps } from './refund';
 import {
   claimVoid,
+  claimVoidLook,
+  selectSettledVoidForUpdate,
   selectVoidForUpdate,
   updateVoided,
   updateVoidError,
+  updateVoidLookFirst,
   type ClaimedVoid,
 } from './void-queries';
+import { updateLookDone } from './look-up-queries';
 import { refundable } from './rules';
 import { shownReason } from './told';
-import { ASK_TIMES, askOnce, DELAYED_AFTER_TRIES, type CallLimits } from './within-limit';
+import {
+  ASK_TIMES,
+  askOnce,
+  DELAYED_AFTER_TRIES,
+  LOOK_TIMES,
+  LOOKS,
+  type CallLimits,
+} from './within-limit';
 
 type CallOutcome = { status: 'voided'; capturedMinor: number } | { status: 'unknown'; reason: string };
 
@@ -67,8 +78,8 @@ async function settleVoid(
 }
 
 /**
- * Ends a payment of which something is to be voided: a person has seen at the gateway that nothing is held any more. The caller has
- * locked the order's payments. False: nothing of it is to be voided.
+ * Ends a payment of which something is to be voided: a person has seen at the gateway that nothing is held any more. It is looked up a
+ * few times afterwards. The caller has locked the order's payments. False: nothing of it is to be voided.
  */
 export async function settleVoidByHand(
   tx: Transaction,
@@ -77,7 +88,45 @@ export async function settleVoidByHand(
   const payment = await selectVoidForUpdate(tx, paymentId);
   if (!payment) return false;
   await recordVoided(tx, payment, payment.capturedMinor, actor);
+  await updateVoidLookFirst(tx, paymentId, LOOK_TIMES.firstSeconds);
   return true;
+}
+
+/**
+ * Asks the gateway once more about an authorisation of which a person said that nothing is held any more: what is held all the same is
+ * voided, what was captured besides goes back, and a person is told. Of one that is not due to be looked up nothing happens. Once the
+ * gateway has answered, or after a few looks, it is looked up no more.
+ *
+ * @param limits of a brief attempt that takes longer nothing is recorded; of any other, that it does
+ */
+export async function lookUpSettledVoid(
+  deps: RefundDeps,
+  paymentId: string,
+  limits: CallLimits,
+): Promise<void> {
+  const { db } = deps;
+  const claimed = await claimVoidLook(db, paymentId, LOOK_TIMES);
+  if (!claimed) return;
+  const outcome: CallOutcome | null = await askOnce(callGateway(deps, claimed), limits);
+  if (outcome) await db.retrying((tx) => recordLook(tx, claimed, outcome));
+}
+
+/** Locks the order's payments, in their order, then the order's row. */
+async function recordLook(
+  tx: Transaction,
+  { paymentId, orderId }: ClaimedVoid,
+  outcome: CallOutcome,
+): Promise<void> {
+  await lockRefundable(tx, orderId);
+  const payment = await selectSettledVoidForUpdate(tx, paymentId);
+  // Another look has ended it.
+  if (!payment) return;
+  const { tries, capturedMinor } = payment;
+  if (outcome.status === 'voided' || tries >= LOOKS) await updateLookDone(tx, paymentId);
+  if (outcome.status !== 'voided' || outcome.capturedMinor <= capturedMinor) return;
+  const why = `The gateway has captured ${outcome.capturedMinor - capturedMinor} minor units of payment ${paymentId}, after somebody had recorded that nothing of it is held. They go back.`;
+  await raiseAttention(tx, [{ orderId, kind: 'captured_twice', about: paymentId, why }]);
+  await recordVoided(tx, payment, outcome.capturedMinor);
 }
 
 /** @param atGatewayMinor what the gateway has captured of the charge in all, minor units */

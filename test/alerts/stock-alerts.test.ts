@@ -1,3 +1,4 @@
+import { setThresholds } from '../../domain/stock/alerts/thresholds';
 import { adjustStock } from '../../domain/stock/adjustments/adjust';
 import { newId } from '../../platform/ids';
 import { expectInvariants } from '../support/invariants';
@@ -47,13 +48,18 @@ async function productId(sku: string): Promise<number> {
 
 const alerts = (sku: string) => readAlerts(shop.db, sku);
 
-test('stock that reaches its threshold is low, until it is above it again', async () => {
+test('stock that reaches its threshold is low, until it is above it by more than the margin', async () => {
   const sku = await productWith(10, { low: 3 });
   await setTo(sku, 4);
   expect(await alerts(sku)).toEqual([]);
   await setTo(sku, 3);
   await setTo(sku, 2);
   expect(await alerts(sku)).toEqual(['low_stock open']);
+  // A tenth of the threshold, rounded up, is one unit.
+  for (const count of [4, 3, 4]) await setTo(sku, count);
+  expect(await alerts(sku)).toEqual(['low_stock open']);
+  await setTo(sku, 5);
+  expect(await alerts(sku)).toEqual(['low_stock resolved']);
   await setTo(sku, 4);
   expect(await alerts(sku)).toEqual(['low_stock resolved']);
   await setTo(sku, 1);
@@ -87,8 +93,30 @@ test('more on hand than its threshold is too much', async () => {
   expect(await alerts(sku)).toEqual([]);
   await setTo(sku, 101);
   expect(await alerts(sku)).toEqual(['overstock open']);
-  await setTo(sku, 100);
+  for (const count of [100, 102, 91]) await setTo(sku, count);
+  expect(await alerts(sku)).toEqual(['overstock open']);
+  await setTo(sku, 90);
   expect(await alerts(sku)).toEqual(['overstock resolved']);
+});
+
+test('a margin of its own is kept, and a change of the threshold is decided without one', async () => {
+  const sku = await shop.product({ AMS: 20 });
+  const set = (lowStock: number, clearMargin: number | null) =>
+    setThresholds(shop.db, { sku, location: 'AMS', thresholds: { lowStock, overstock: null, clearMargin } });
+  await set(10, 5);
+  await setTo(sku, 10);
+  await setTo(sku, 15);
+  expect(await alerts(sku)).toEqual(['low_stock open']);
+  await set(12, 5);
+  expect(await alerts(sku)).toEqual(['low_stock resolved']);
+  await set(16, 0);
+  expect(await alerts(sku)).toEqual(['low_stock resolved', 'low_stock open']);
+  await setTo(sku, 17);
+  expect((await alerts(sku)).at(-1)).toBe('low_stock resolved');
+  await setTo(sku, 0);
+  await set(2_147_483_647, 2_147_483_647);
+  await setTo(sku, 2_147_483_647);
+  expect((await alerts(sku)).at(-1)).toBe('low_stock open');
 });
 
 test('a place that never had any does not alert', async () => {

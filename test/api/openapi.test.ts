@@ -80,6 +80,7 @@ const PROMISED: Record<string, string> = {
   'GET /api/v1/warehouses': '200',
   'POST /api/v1/warehouses/{code}/close': '200 202',
   'POST /api/v1/warehouses/{code}/open': '200 202',
+  'POST /api/v1/warehouses/{code}/re-source': '200 202',
   'GET /api/v1/inventory/{sku}': '200',
   'GET /api/v1/inventory/{sku}/location/{code}': '200',
   'POST /api/v1/inventory/{sku}/adjust': '200',

@@ -204,6 +204,27 @@ describe('an order whose money is taken on shipment', () => {
         expect(events.filter((type) => type === 'payment_settled_by_hand')).toHaveLength(1);
         expect(await shop.carryOn(orderId)).toBe('finish');
         await expect(seen(paymentId, 'captured')).rejects.toMatchObject({ code: 'PAYMENT_DECIDED' });
+        // It is asked once more, and what was taken besides goes back.
+        const lookDue = async () => {
+          const { rowCount } = await shop.db.pool.query(
+            `update payments set look_due_at = clock_timestamp() where id = $1 and look_due_at is not null`,
+            [paymentId],
+          );
+          return rowCount === 1;
+        };
+        expect(await lookDue()).toBe(true);
+        const away = { ...shop.gateway, void: () => Promise.reject(new Error('away')) };
+        expect(await shop.carryOn(orderId, { gateway: away })).toBe('finish');
+        expect(await lookDue()).toBe(true);
+        await shop.db.pool.query(
+          `update sandbox_gateway.charges set status = 'captured', captured_minor = captured_minor + 300 where idempotency_key = $1`,
+          [paymentId],
+        );
+        expect(await shop.carryOn(orderId)).toBe('finish');
+        expect(await lookDue()).toBe(false);
+        expect(await needs(orderId)).toEqual([['captured_twice', paymentId]]);
+        expect(await shop.money(orderId)).toMatchObject([{ captured: captured + 300, refunded: 300 }]);
+        expect(await seen(paymentId, 'not_captured')).toMatchObject({ capturedMinor: captured + 300 });
         // As the person had seen it at the gateway.
         await shop.db.pool.query(
           `update sandbox_gateway.charges set status = case when captured_minor > 0 then 'captured' else 'voided' end

@@ -29,7 +29,7 @@ export function capturingOrders(shop: () => AuthorisedShop) {
   /** No call about it is under way. */
   const askedLongAgo = (captureId: string) =>
     shop().db.pool.query(
-      `update captures set asked_at = clock_timestamp() - interval '11 seconds' where id = $1`,
+      `update captures set asked_at = clock_timestamp() - interval '1 minute' where id = $1`,
       [captureId],
     );
   /** As time passes until so long before the gateway drops the authorisation. */

@@ -2,6 +2,9 @@ import { Client } from 'pg';
 import { createWarehouseDirectory } from '../../domain/catalog/warehouses';
 import { createOrderAmender } from '../../domain/ordering/amendments/amend';
 import { readAmendment, requestAmend } from '../../domain/ordering/amendments/request';
+import { reSourceWarehouse, type ReSourced } from '../../domain/ordering/promised/re-source';
+import type { PromisedPosition } from '../../domain/ordering/promised/queries';
+import { releaseStoppedShipments } from '../../domain/ordering/release-stopped';
 import { readStock } from '../../domain/stock/availability/availability';
 import { createStockReader } from '../../domain/stock/availability/stock-reader';
 import { closeWarehouse } from '../../domain/stock/places/close';
@@ -13,8 +16,14 @@ import { newId } from '../../platform/ids';
 import { expectInvariants } from '../support/invariants';
 import { withStock } from '../support/stock';
 import { waitFor } from '../support/wait';
-import { openReservationShop, reservationOf, type ReservationShop } from './reservation-shop';
-import { levelsOf, openReserver, orderOf, receive, viewOf } from './support';
+import { eventTypes } from '../support/fixtures';
+import {
+  openReservationShop,
+  reservationOf,
+  viewOfReservation,
+  type ReservationShop,
+} from './reservation-shop';
+import { capture, levelsOf, openReserver, orderOf, PAYMENT, receive, viewOf } from './support';
 import { transferSteps, type TransferSteps } from './transfer-steps';
 
 let shop: ReservationShop;
@@ -33,6 +42,8 @@ const close = (code: string) => closeWarehouse(shop.db, { ...change, code });
 function open(code: string) {
   return openWarehouse(withStock(shop.db), { ...change, code, reason: null });
 }
+const reSource = (after: PromisedPosition | null = null) =>
+  reSourceWarehouse(shop.db, { code: 'AMS', after, withinMs: after === null ? 0 : 20_000, page: 2 });
 const backorderOf = (sku: string, quantity: number) =>
   orderOf({ [sku]: quantity }, { fulfilment: 'backorder' });
 
@@ -103,6 +114,50 @@ describe('a closed warehouse', () => {
     await confirmReservation(shop.db, id);
     await shipReservation(withStock(shop.db), id);
     expect(await levelsOf(shop.db, sku)).toEqual({ AMS: [1, 0] });
+  });
+
+  test('gives what is reserved there to others on request, as far as they have it, and never cuts', async () => {
+    const [sku, alone] = [await shop.product({ AMS: 4, BER: 2 }), await shop.product({ AMS: 2 })];
+    const held = await shop.reserve({ [sku]: 1 });
+    const [order, only] = [orderOf({ [sku]: 3 }, { payment: PAYMENT }), orderOf({ [alone]: 2 })];
+    for (const one of [order, only]) await shop.place(one);
+    await capture(shop.db, order.orderId);
+    await expect(reSource()).rejects.toMatchObject({ code: 'WAREHOUSE_NOT_CLOSED' });
+    await close('AMS');
+    // In as many calls as there is something to look at.
+    const moved: [number, number][] = [];
+    let after: PromisedPosition | null = null;
+    do {
+      const done: ReSourced = await reSource(after);
+      moved.push([done.reservations, done.units]);
+      after = done.after;
+    } while (after !== null);
+    expect(moved.reduce((sum, [, units]) => sum + units, 0)).toBe(2);
+    expect((await viewOfReservation(shop.db, held)).items).toMatchObject([
+      {
+        openQuantity: 1,
+        allocations: expect.arrayContaining([{ warehouse: 'BER', quantity: 1 }]) as unknown,
+      },
+    ]);
+    expect(await levelsOf(shop.db, sku)).toEqual({ AMS: [4, 2], BER: [2, 2] });
+    expect(await unitsOf(order.orderId)).toEqual([3, 0]);
+    expect(await unitsOf(only.orderId)).toEqual([2, 0]);
+    expect(await eventTypes(shop.db, order.orderId)).toContain('units_re_sourced');
+    const view = await viewOf(shop.db, order.orderId);
+    const parcels = view.shipments.filter(({ status }) => status === 'pending');
+    expect(parcels.map(({ warehouse, items }) => `${warehouse} ${items[0]?.quantity}`)).toEqual(['BER 1']);
+    // What stays is shipped anew from where it is, once its parcel of before is released.
+    await releaseStoppedShipments(shop.db, { orderId: order.orderId, endAs: 'cancelled' });
+    const after2 = (await viewOf(shop.db, order.orderId)).shipments.filter(
+      ({ status }) => status === 'pending',
+    );
+    expect(after2.map(({ warehouse, items }) => `${warehouse} ${items[0]?.quantity}`).sort()).toEqual([
+      'AMS 2',
+      'BER 1',
+    ]);
+    expect(await unitsOf(order.orderId)).toEqual([3, 0]);
+    const again = await reSource([0, 0, '-9'.padEnd(18, '9'), newId(), 0]);
+    expect(again).toMatchObject({ units: 0, after: null });
   });
 
   test('lets transfers leave, whose units serve who waits where they arrive', async () => {

@@ -19,6 +19,9 @@ import type { PendingTask } from '../../platform/temporal/workflow-task';
 import { createReconcileSubjects } from '../../worker/reconcile-subjects';
 import { engineNames } from '../../workflows/contract/names';
 import { sagaSettings } from '../../workflows/contract/start';
+import { stock } from '../../domain/ordering/backorders/stock-with-backorders';
+import { closeWarehouse } from '../../domain/stock/places/close';
+import { openWarehouse } from '../../domain/stock/places/open';
 import { readSettings } from '../../platform/config';
 import { twice } from '../db/support';
 import { addStock, openTestShop, type TestShop } from '../support/fixtures';
@@ -75,6 +78,7 @@ function run(
     db: shop.db,
     subjects: createReconcileSubjects({
       db: shop.db,
+      stock,
       engine,
       names,
       saga: sagaSettings(readSettings({}), { names, gatewayIsFast: true }),
@@ -375,6 +379,18 @@ test('workflows whose task no worker takes share one alert, of another kind, unt
   tasks.delete(String(alert?.details.id));
   expect(await run('standing')).toMatchObject({ stuck: 0 });
   expect(await openAlerts()).toEqual([]);
+});
+
+test('an opening of a warehouse that nobody finished goes on; where it cannot, the rest is looked at all the same', async () => {
+  const change = { code: 'AMS', actor: 'test', reason: null, withinMs: 0 };
+  await closeWarehouse(shop.db, { ...change, withinMs: 20_000 });
+  expect(await openWarehouse({ db: shop.db, stock }, change)).toMatchObject({ settled: false });
+  await shop.db.pool.query('alter table backorders rename to put_away');
+  expect(await run('standing')).toMatchObject({ looked: 2 });
+  await shop.db.pool.query('alter table put_away rename to backorders');
+  expect(await run('standing')).toMatchObject({ looked: 2 });
+  const { rows } = await shop.db.pool.query(`select active, opening from warehouses where code = 'AMS'`);
+  expect(rows).toEqual([{ active: true, opening: false }]);
 });
 
 test('the workflows that always run are started where they do not, and watched', async () => {

@@ -189,7 +189,7 @@ describe('trying again', () => {
   test('one that waits is due at once, under the same key', async () => {
     const { order, refundId } = await delayed();
     expect((await read(refundId)).dueIn).toBeGreaterThan(0);
-    await askedAgo(refundId, 11);
+    await askedAgo(refundId, 13);
     await retry(refundId);
     expect(await read(refundId)).toMatchObject({ status: 'planned', keyNumber: 1, dueIn: null });
     await ask(refundId);
@@ -203,7 +203,7 @@ describe('trying again', () => {
     await ask(refundId);
     await ask(refundId);
     expect((await read(refundId)).dueIn).toBeGreaterThan(0);
-    await askedAgo(refundId, 11);
+    await askedAgo(refundId, 13);
     await retry(refundId);
     expect(await read(refundId)).toMatchObject({ status: 'pending', keyNumber: 1, dueIn: null });
     await letRetry(shop.db, order.orderId);
@@ -216,7 +216,7 @@ describe('trying again', () => {
     expect(await retry(refundId)).toMatchObject({ status: 'planned' });
     expect((await read(refundId)).dueIn).toBeGreaterThan(0);
     expect(await isWoken(order)).toBe(false);
-    await askedAgo(refundId, 11);
+    await askedAgo(refundId, 13);
     await Promise.all(Array.from({ length: 5 }, () => retry(refundId)));
     expect(await isWoken(order)).toBe(true);
     await retry(refundId);
@@ -233,7 +233,7 @@ describe('trying again', () => {
     expect(await isWoken(order)).toBe(false);
     expect(await eventTypes(shop.db, order.orderId)).toEqual(before);
     expect(await attentionOf(shop.db, order.orderId)).toEqual([`refund_failed:${refundId}`]);
-    await askedAgo(refundId, 11);
+    await askedAgo(refundId, 13);
     expect(await retry(refundId)).toMatchObject({ status: 'planned' });
     expect(await read(refundId)).toMatchObject({ status: 'planned', keyNumber: 2 });
   });

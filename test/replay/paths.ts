@@ -61,6 +61,7 @@ export const PATHS = [
   'authorised-two-captures',
   'authorised-cancelled',
   'authorised-continued-as-new',
+  'authorisation-lost',
   'capture-refused',
   'customer-authenticates',
   'customer-does-not-authenticate',

@@ -1,10 +1,21 @@
 import { claimShipments } from '../../domain/fulfilment/book';
 import { applyCarrierEvents } from '../../domain/fulfilment/carrier-updates';
 import { nameParcelUnits } from '../../domain/fulfilment/parcel-units';
-import { settleAllPromised, settlePromised } from '../../domain/ordering/promised/settle-promised';
-import { listAlerts } from '../../domain/stock/alerts/list';
+import { askToStop } from '../../domain/fulfilment/stop';
+import { cutUnits } from '../../domain/ordering/cuts/cut';
+import {
+  settleAllPromised,
+  settlePromised,
+  type SettledUpTo,
+} from '../../domain/ordering/promised/settle-promised';
+import { readProgress } from '../../domain/ordering/progress';
+import { releaseStoppedShipments } from '../../domain/ordering/release-stopped';
+import { nextStep } from '../../domain/ordering/rules';
+import { listAffected, listAlerts } from '../../domain/stock/alerts/list';
+import { tellOfStoppedReservations } from '../../domain/stock/alerts/stopped-reservations';
+import type { AffectedView } from '../../domain/stock/alerts/types';
 import { findStockKey } from '../../domain/stock/ledger/stock-ledger';
-import { confirmReservation } from '../../domain/stock/reservations/change-reservation';
+import { confirmReservation, releaseReservation } from '../../domain/stock/reservations/change-reservation';
 import { shipReservation } from '../../domain/stock/reservations/ship-reservation';
 import { selectLots } from '../../domain/stock/tracking/view-queries';
 import { receiveTransfer } from '../../domain/stock/transfers/receive';
@@ -22,8 +33,7 @@ import { putOnHold } from '../../domain/warehousing/quality/put-on-hold';
 import { newId } from '../../platform/ids';
 import { authorise, comesIn, inspect, shippedOrder } from '../returns/support';
 import { openReservationShop, viewOfReservation, type ReservationShop } from '../db/reservation-shop';
-import { carryOutStops } from '../db/carry-out-stops';
-import { capture, CARRIER, levelsOf, orderOf, PAYMENT, twice, viewOf } from '../db/support';
+import { capture, CARRIER, levelsOf, obligingCarrier, orderOf, PAYMENT, twice, viewOf } from '../db/support';
 import { eventTypes } from '../support/fixtures';
 import { expectInvariants } from '../support/invariants';
 import { withStock } from '../support/stock';
@@ -59,7 +69,20 @@ function hold(sku: string, code: string, quantity: number, location = 'AMS') {
 const settle = async (sku: string, location = 'AMS') =>
   settlePromised(shop.db, await findStockKey(shop.db, { sku, location }));
 
-const carryOut = (orderId: string) => carryOutStops(shop.db, orderId);
+/** Does what the saga does after shipments were stopped, each step twice. */
+async function carryOut(orderId: string): Promise<void> {
+  const { db } = shop;
+  for (let steps = 0; steps < 20; steps++) {
+    const step = nextStep((await readProgress(db, orderId))!);
+    if (step.do === 'cut') await twice(db, () => cutUnits(db, orderId));
+    else if (step.do === 'stop')
+      await twice(db, () => askToStop({ db, carriers: [obligingCarrier] }, orderId));
+    else if (step.do === 'release-stopped')
+      await twice(db, () => releaseStoppedShipments(db, { orderId, endAs: 'cancelled' }));
+    else return;
+  }
+  throw new Error('it does not end');
+}
 
 async function paid(sku: string, quantity: number): Promise<string> {
   const order = orderOf({ [sku]: quantity }, { payment: PAYMENT });
@@ -384,6 +407,93 @@ test('a recalled, booked lot that is picked up among a hundred updates is booked
   expect((await listQualityHolds(shop.db, { sku, limit: 1, offset: 0 })).items).toMatchObject([
     { quantity: 3, open: 1, gone: 2, awaited: 0 },
   ]);
+});
+
+describe('a recall that concerns many', () => {
+  const COUNT = 25;
+
+  /** Reservations of one unit each, all of a lot that is on hold. */
+  async function promisedToMany(): Promise<{ sku: string; ids: string[] }> {
+    const sku = await lotted();
+    await deliver(shop.db, [{ sku, quantity: COUNT, lot: lot('BAD', 10) }]);
+    const ids: string[] = [];
+    for (let n = 0; n < COUNT; n++) ids.push(await shop.reserve({ [sku]: 1 }));
+    await hold(sku, 'BAD', COUNT);
+    return { sku, ids };
+  }
+
+  test('goes on where it was killed, in small batches, and its alert lists all of them', async () => {
+    const { sku, ids } = await promisedToMany();
+    const { productId } = await findStockKey(shop.db, { sku, location: 'AMS' });
+    let settled: SettledUpTo | null = null;
+    let beats = 0;
+    const killed = settleAllPromised(shop.db, {
+      page: 4,
+      beat(upTo) {
+        if (upTo.productId !== productId) return;
+        settled = upTo;
+        if (upTo.promised !== null && ++beats === 10) throw new Error('killed');
+      },
+    });
+    await expect(killed).rejects.toThrow('killed');
+    expect((await levelsOf(shop.db, sku))['AMS']).toEqual([COUNT, COUNT]);
+    expect(await awaited(sku)).toBe(COUNT - 10);
+    const rest: SettledUpTo[] = [];
+    const from = JSON.parse(JSON.stringify(settled)) as SettledUpTo;
+    expect(await settleAllPromised(shop.db, { page: 4, from, beat: (upTo) => rest.push(upTo) })).toBe(true);
+    expect(rest.filter((upTo) => upTo.productId === productId && upTo.promised !== null)).toHaveLength(15);
+    expect(await awaited(sku)).toBe(0);
+
+    const [alert] = await alertsOf('recall', { sku });
+    expect(alert?.details).toMatchObject({ total: COUNT });
+    expect(alert?.details['affected']).toHaveLength(20);
+    const listed: AffectedView[] = [];
+    let after: string | undefined;
+    do {
+      const page = await listAffected(shop.db, { alertId: alert!.id, after, limit: 10, offset: 0 });
+      listed.push(...page!.items);
+      after = page!.next ?? undefined;
+    } while (after !== undefined);
+    expect(listed.map(({ reservationId }) => reservationId).sort()).toEqual([...ids].sort());
+    expect(new Set(listed.map(({ outcome, units }) => `${outcome} ${units}`))).toEqual(new Set(['cut 1']));
+    expect(await listAffected(shop.db, { alertId: newId(), limit: 10, offset: 0 })).toBeNull();
+  });
+
+  test('ends when its time is up, and the next run does the rest', async () => {
+    const { sku } = await promisedToMany();
+    const key = await findStockKey(shop.db, { sku, location: 'AMS' });
+    expect(await settlePromised(shop.db, key, { withinMs: 0 })).toBe(false);
+    expect(await awaited(sku)).toBe(COUNT);
+    expect(await settlePromised(shop.db, key)).toBe(true);
+    expect(await awaited(sku)).toBe(0);
+  });
+
+  async function awaited(sku: string): Promise<number> {
+    const [found] = (await listQualityHolds(shop.db, { sku, limit: 1, offset: 0 })).items;
+    return found?.awaited ?? -1;
+  }
+});
+
+test('a confirmed reservation without an order that nobody touches has an alert of its own, until it is released', async () => {
+  const id = await shop.reserve({ [await shop.product({ AMS: 2 })]: 2 });
+  await confirmReservation(shop.db, id);
+  await tellOfStoppedReservations(shop.db);
+  const told = async () =>
+    (await listAlerts(shop.db, { kind: 'reservation_stopped', limit: 50, offset: 0 })).items.filter(
+      ({ details }) => details['reservationId'] === id,
+    );
+  expect(await told()).toEqual([]);
+  await shop.db.pool.query(
+    `update reservations set updated_at = updated_at - interval '31 days' where id = $1`,
+    [id],
+  );
+  await twice(shop.db, () => tellOfStoppedReservations(shop.db));
+  expect(await told()).toMatchObject([
+    { status: 'open', sku: null, location: null, details: { units: 2, days: 30 } },
+  ]);
+  await releaseReservation(withStock(shop.db), id);
+  await tellOfStoppedReservations(shop.db);
+  expect(await told()).toMatchObject([{ status: 'resolved' }]);
 });
 
 test('holds, parcels, orders, deliveries and releases at once sell no blocked unit and lose none', async () => {

@@ -87,7 +87,7 @@ test('one whose authorisation is cancelled at the gateway is cancelled when the 
     occurredAt: new Date(),
     fact: { kind: 'charge', hasEnded: true, chargeRef: null, paymentId: payment!.id },
   });
-  expect(await order.handle.result()).toEqual({ status: 'cancelled' });
+  expect(await order.closed('authorisation-lost')).toEqual({ status: 'cancelled' });
   expect(await money(order)).toEqual([{ status: 'failed', captured: 0, refunded: 0, captures: [] }]);
   expect((await order.view()).attention).toMatchObject([{ kind: 'authorization_lost' }]);
 });

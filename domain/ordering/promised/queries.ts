@@ -38,6 +38,7 @@ export async function selectLacking(on: Queryable, key: StockKey): Promise<numbe
 
 /** Somebody to whom units of a place are promised. */
 export interface Promised {
+  productId: number;
   reservationId: string;
   /** Null: it has no order. */
   orderId: string | null;
@@ -47,8 +48,45 @@ export interface Promised {
   position: PromisedPosition;
 }
 
-/** Where somebody is in their order: unpaid or not, by what is in a parcel, by age (text, since it passes 2^53), by id. */
-export type PromisedPosition = [paid: number, parcel: number, age: string, reservationId: string];
+/** Where somebody is in their order: unpaid or not, by what is in a parcel, by age (text, since it passes 2^53), by ids. */
+export type PromisedPosition = [
+  paid: number,
+  parcel: number,
+  age: string,
+  reservationId: string,
+  productId: number,
+];
+
+/** What is promised of the warehouse $1, of the products and parcels that `which` says; who gives it up first comes first. */
+const promised = (which: { product: string; parcels: readonly ShipmentStatus[] }) => `
+  with live as (
+    select r.id, r.order_id, r.status, r.created_at from orders o join reservations r on r.order_id = o.id
+    where o.status in ${literals(OPEN_ORDER_STATUSES)} and r.status in ${literals(SETTLED_RESERVATION_STATUSES)} and not ${beingAdded('r')}
+    union all
+    select r.id, null, r.status, r.created_at from reservations r where r.kind = 'hold' and r.status in ${literals(SETTLED_RESERVATION_STATUSES)}
+  )
+  select "reservationId", "orderId", "shipmentId", "shipmentStatus", "productId",
+    json_build_array(paid, parcel, age::text, "reservationId", "productId") as position
+  from (
+    select r.id as "reservationId", r.order_id as "orderId", s.id as "shipmentId", s.status as "shipmentStatus", l.product_id as "productId",
+      (r.status <> 'pending')::int as paid, coalesce(array_position(array['pending', 'booking', 'booked'], s.status), 0) as parcel,
+      -(extract(epoch from r.created_at) * 1000000)::bigint as age
+    from live r
+    join reservation_lines l on l.reservation_id = r.id and l.warehouse_id = $1 and l.open_quantity > 0 and ${which.product}
+    left join lateral (
+      select s.id, s.status, s.held_by, s.stop_refused_at from shipments s
+      where s.reservation_id = r.id and s.warehouse_id = $1 order by s.generation desc limit 1) s on true
+    where s.id is null or s.status in ${literals(which.parcels)} and s.held_by is null and s.stop_refused_at is null) promised
+  where $2::int is null or (paid, parcel, age, "reservationId", "productId") > ($2, $3::int, $4::bigint, $5::uuid, $6::int)
+  order by paid, parcel, age, "reservationId", "productId" limit $7`;
+
+export interface PromisedPage {
+  /** The one that the page comes after. */
+  after: PromisedPosition | null;
+  limit: number;
+}
+
+const NOWHERE = [null, null, null, null, null] as const;
 
 /**
  * To whom units of a place are promised, who gives them up first: what is not paid for, then what is in no parcel, then parcels that are
@@ -57,33 +95,28 @@ export type PromisedPosition = [paid: number, parcel: number, age: string, reser
 export function selectPromised(
   on: Queryable,
   key: StockKey,
-  { after, limit }: { after: PromisedPosition | null; limit: number },
+  { after, limit }: PromisedPage,
 ): Promise<Promised[]> {
-  const [paid, parcel, age, id] = after ?? [null, null, null, null];
-  return many<Promised>(
-    on,
-    'promised.whose',
-    `with live as (
-       select r.id, r.order_id, r.status, r.created_at from orders o join reservations r on r.order_id = o.id
-       where o.status in ${literals(OPEN_ORDER_STATUSES)} and r.status in ${literals(SETTLED_RESERVATION_STATUSES)} and not ${beingAdded('r')}
-       union all
-       select r.id, null, r.status, r.created_at from reservations r where r.kind = 'hold' and r.status in ${literals(SETTLED_RESERVATION_STATUSES)}
-     )
-     select "reservationId", "orderId", "shipmentId", "shipmentStatus", json_build_array(paid, parcel, age::text, "reservationId") as position
-     from (
-     select r.id as "reservationId", r.order_id as "orderId", s.id as "shipmentId", s.status as "shipmentStatus",
-       (r.status <> 'pending')::int as paid, coalesce(array_position(array['pending', 'booking', 'booked'], s.status), 0) as parcel,
-       -(extract(epoch from r.created_at) * 1000000)::bigint as age
-     from live r
-     join reservation_lines l on l.reservation_id = r.id and l.product_id = $1 and l.warehouse_id = $2 and l.open_quantity > 0
-     left join lateral (
-       select s.id, s.status, s.held_by, s.stop_refused_at from shipments s
-       where s.reservation_id = r.id and s.warehouse_id = $2 order by s.generation desc limit 1) s on true
-     where s.id is null or s.status in ${literals(STOPPABLE_SHIPMENT_STATUSES)} and s.held_by is null and s.stop_refused_at is null) promised
-     where $3::int is null or (paid, parcel, age, "reservationId") > ($3, $4::int, $5::bigint, $6::uuid)
-     order by paid, parcel, age, "reservationId" limit $7`,
-    [key.productId, key.warehouseId, paid, parcel, age, id, limit],
-  );
+  const which = { product: 'l.product_id = $8', parcels: STOPPABLE_SHIPMENT_STATUSES };
+  return many<Promised>(on, 'promised.whose', promised(which), [
+    key.warehouseId,
+    ...(after ?? NOWHERE),
+    limit,
+    key.productId,
+  ]);
+}
+
+/** The same of all products of a warehouse, but what is in booked parcels or on its way to the carrier. */
+export function selectMovable(
+  on: Queryable,
+  warehouseId: number,
+  { after, limit }: PromisedPage,
+): Promise<Promised[]> {
+  return many<Promised>(on, 'promised.movable', promised({ product: 'true', parcels: ['pending'] }), [
+    warehouseId,
+    ...(after ?? NOWHERE),
+    limit,
+  ]);
 }
 
 /** A parcel with units packed that must not leave. */
@@ -184,16 +217,16 @@ export async function existsWaiting(
   return waits;
 }
 
-/** What a person reads of a place, and of its holds that await units or are of blocked lots. `isMissing`: a count did not find the units. */
+/** What a person reads of a place, and of its holds that await units or are of blocked lots. `missing`: a count did not find the units. */
 export async function selectNames(
   on: Queryable,
   key: StockKey,
-): Promise<{ sku: string; warehouse: string; why: string; isMissing: boolean }> {
+): Promise<{ sku: string; warehouse: string; why: string; cause: 'blocked' | 'missing' }> {
   return one(
     on,
     'promised.names',
     `select p.sku, w.code as warehouse,
-       coalesce(h.reason, 'blocked') as why, coalesce(h.cause = 'count', false) as "isMissing"
+       coalesce(h.reason, 'blocked') as why, case when h.cause = 'count' then 'missing' else 'blocked' end as cause
      from products p cross join warehouses w
      left join lateral (select h.reason, h.cause from quality_holds h where h.product_id = $1 and h.warehouse_id = $2 and h.open > 0
        order by h.awaited > 0 desc, h.created_at desc limit 1) h on true

@@ -1,0 +1,70 @@
+import type { Database } from '../../../platform/database/database';
+import { AppError } from '../../../platform/errors';
+import { readState } from '../../catalog/warehouse-state';
+import { findWarehouseId } from '../../catalog/warehouses';
+import { giveUpSome, takeElsewhere, unitsOf, type Place } from './give-up';
+import { selectMovable, selectNames, type Promised, type PromisedPosition } from './queries';
+
+export interface ReSourcing {
+  /** Code of the warehouse. */
+  code: string;
+  /** Where an earlier call was; null: from the beginning. */
+  after: PromisedPosition | null;
+  /** It ends after so many milliseconds, though something is left. */
+  withinMs: number;
+  /** So many are read at once. */
+  page?: number;
+}
+
+export interface ReSourced {
+  warehouse: string;
+  /** Reservations of which anything was moved in this call, each product of one for itself, and their units. */
+  reservations: number;
+  units: number;
+  /** Where to go on; null: all were looked at. */
+  after: PromisedPosition | null;
+}
+
+const PAGE = 500;
+
+/**
+ * Moves what is promised of a closed warehouse to other warehouses, as far as they have it available. A parcel that the carrier does not
+ * know is made anew; one that is booked, being charged or amended stays and ships. What nobody else has stays as well: nothing is cut. Each is
+ * a transaction of its own, so that it may end anywhere; again, it goes on.
+ *
+ * @throws AppError `UNKNOWN_LOCATION`; `WAREHOUSE_NOT_CLOSED`
+ */
+export async function reSourceWarehouse(
+  db: Database,
+  { code, withinMs, page = PAGE, ...from }: ReSourcing,
+): Promise<ReSourced> {
+  const warehouseId = await findWarehouseId(db, code);
+  const state = await readState(db, warehouseId);
+  if (state?.status !== 'closed')
+    throw new AppError('WAREHOUSE_NOT_CLOSED', `The warehouse ${code} is ${state?.status ?? 'gone'}.`);
+  const until = performance.now() + withinMs;
+  const done = { warehouse: code, reservations: 0, units: 0 };
+  let { after } = from;
+  for (;;) {
+    const found = await selectMovable(db, warehouseId, { after, limit: page });
+    for (const promised of found) {
+      const units = await move(db, warehouseId, promised);
+      done.units += units;
+      if (units > 0) done.reservations += 1;
+      after = promised.position;
+      if (performance.now() >= until) return { ...done, after };
+    }
+    if (found.length < page) return { ...done, after: null };
+  }
+}
+
+async function move(db: Database, warehouseId: number, promised: Promised): Promise<number> {
+  const key = { productId: promised.productId, warehouseId };
+  const { sku, warehouse } = await selectNames(db, key);
+  const place: Place = { ...key, sku, warehouse, why: 'the warehouse is closed', cause: 'closed' };
+  return db.retrying((tx) =>
+    giveUpSome(tx, place, promised, ({ open, busy, levels }) =>
+      unitsOf(takeElsewhere({ place, units: open, levels }, busy)),
+    ),
+  );
+}
