@@ -5,7 +5,7 @@ import { reconcile } from '../support/reconcile';
 import { startStack, type Stack } from '../support/stack';
 import { waitFor } from '../support/wait';
 import { bookingGate, carrierSays, NEVER_MS, untilShipments } from './carrier';
-import { hangingGateway } from './gateway';
+import { gatewayBooks, hangingGateway } from './gateway';
 import { place, type PlacedOrder } from './order';
 
 /** A booking that is held up is not given up by itself. */
@@ -139,7 +139,7 @@ test('cancelling ends an order whose additions are being charged', async () => {
   const order = await paid({ LAMP: 1 });
   gateway.holdResponses();
   const amending = order.amend({ LAMP: 2 });
-  await order.until(({ payments }) => payments.length === 2);
+  await waitFor(async () => (await gatewayBooks(stack, order)).length === 2);
   const cancelled = await order.cancelLater();
   await order.until('cancelled');
   gateway.release();
@@ -170,7 +170,7 @@ test('a saga terminated while what was added is charged goes on, and answers the
   gateway.holdResponses();
   const requestId = newId();
   const lost = order.amend({ LAMP: 1, CHAIR: 1 }, requestId).catch(() => undefined);
-  await order.until(({ payments }) => payments.length === 2);
+  await waitFor(async () => (await gatewayBooks(stack, order)).length === 2);
   await order.handle.terminate('by hand');
   gateway.release();
   await lost;

@@ -53,7 +53,8 @@ export function hangingGateway(): HangingGateway {
   return {
     over: (gateway) => ({
       ...gateway,
-      prepare: (request) => pass(() => gateway.prepare(request)),
+      // What is held is what the gateway did: a charge is prepared before it is made.
+      prepare: (request) => waitFor(calls).then(() => gateway.prepare(request)),
       charge: (request) => pass(() => gateway.charge(request)),
       find: (request) => pass(() => gateway.find(request)),
       abandon: (request) => pass(() => gateway.abandon(request)),
