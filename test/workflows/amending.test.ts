@@ -29,7 +29,10 @@ afterAll(async () => {
   gateway.release();
   await stack.stop();
 });
-afterEach(() => expectAtRest(stack.db));
+afterEach(async () => {
+  gateway.release();
+  await expectAtRest(stack.db);
+});
 
 /** An order that is being booked: the dispatcher is held up with it, so no other is begun until the gate opens. */
 async function holdUpDispatcher(): Promise<PlacedOrder> {

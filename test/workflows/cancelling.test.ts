@@ -25,7 +25,10 @@ afterAll(async () => {
   gateway.release();
   await stack.stop();
 });
-afterEach(() => expectAtRest(stack.db));
+afterEach(async () => {
+  gateway.release();
+  await expectAtRest(stack.db);
+});
 
 test('an unpaid order is cancelled, its stock is back, and cancelling it again is answered the same', async () => {
   const order = await place(stack, { items: { LAMP: 3 } });
