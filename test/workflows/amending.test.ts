@@ -1,7 +1,7 @@
 import { newId } from '../../platform/ids';
 import { addStock } from '../support/fixtures';
 import { expectAtRest } from '../support/invariants';
-import { reconcile } from '../support/reconcile';
+import { reconcile, reconciled } from '../support/reconcile';
 import { startStack, type Stack } from '../support/stack';
 import { waitFor } from '../support/wait';
 import { bookingGate, carrierSays, NEVER_MS, untilShipments } from './carrier';
@@ -175,13 +175,13 @@ test('a saga terminated while what was added is charged goes on, and answers the
   const lost = order.amend({ LAMP: 1, CHAIR: 1 }, requestId).catch(() => undefined);
   await waitFor(async () => (await gatewayBooks(stack, order)).length === 2);
   await order.handle.terminate('by hand');
-  gateway.release();
   await lost;
   await stack.db.pool.query(
     `update orders set updated_at = updated_at - interval '1 hour', checked_at = null where id = $1`,
     [order.orderId],
   );
-  await reconcile(stack, 'orders');
+  expect((await reconcile(stack, 'orders')).result).toEqual(reconciled({ looked: 1, restarted: 1 }));
+  gateway.release();
   expect(await order.amend({ LAMP: 1, CHAIR: 1 }, requestId)).toEqual({ outcome: 'amended' });
   expect(await quantities(order)).toEqual({ LAMP: 1, CHAIR: 1 });
   gate.open();
