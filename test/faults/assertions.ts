@@ -3,9 +3,10 @@ import { newId } from '../../platform/ids';
 import { expectAtRest } from '../support/invariants';
 import { waitFor } from '../support/wait';
 import { ask, STEPS, type Standing, type Step } from './steps';
-import { carrierCollects, type Harness } from './harness';
+import { carrierCollects, gatewayTells, type Harness } from './harness';
 
 const DEADLINE_MS = 480_000;
+const TELLS_EVERY_MS = 5_000;
 
 /** What remains to be done for the orders from outside, and that everything is as if nothing had happened. */
 export async function expectAsIfNothingHappened(harness: Harness, standing: Standing): Promise<void> {
@@ -52,8 +53,14 @@ function expectedAnswers(step: Step): number[] {
 /** Waits until every order has ended, no money is on its way and every saga has closed. The carrier's van keeps coming. */
 export async function untilAtRest(harness: Harness, deadlineMs = DEADLINE_MS): Promise<void> {
   const { db, client, names } = harness;
+  let tellsAt = 0;
   await waitFor(async () => {
     await carrierCollects(harness);
+    // Now and then: each time is a call of the gateway for every one that is left.
+    if (performance.now() > tellsAt) {
+      await gatewayTells(harness);
+      tellsAt = performance.now() + TELLS_EVERY_MS;
+    }
     const open = await db.pool.query(
       `select id::text, status || ' after ' || (select string_agg(type, ', ' order by seq) from order_events where order_id = o.id)
          as status from orders o where status in ('reserved', 'paid', 'fulfilling')

@@ -1,11 +1,11 @@
 import { newId } from '../../platform/ids';
 import { addStock } from '../support/fixtures';
 import { expectAtRest } from '../support/invariants';
-import { reconcile } from '../support/reconcile';
+import { reconcile, reconciled } from '../support/reconcile';
 import { startStack, type Stack } from '../support/stack';
 import { waitFor } from '../support/wait';
 import { bookingGate, carrierSays, NEVER_MS, untilShipments } from './carrier';
-import { hangingGateway } from './gateway';
+import { gatewayBooks, hangingGateway } from './gateway';
 import { place, type PlacedOrder } from './order';
 
 /** A booking that is held up is not given up by itself. */
@@ -29,7 +29,10 @@ afterAll(async () => {
   gateway.release();
   await stack.stop();
 });
-afterEach(() => expectAtRest(stack.db));
+afterEach(async () => {
+  gateway.release();
+  await expectAtRest(stack.db);
+});
 
 /** An order that is being booked: the dispatcher is held up with it, so no other is begun until the gate opens. */
 async function holdUpDispatcher(): Promise<PlacedOrder> {
@@ -139,7 +142,7 @@ test('cancelling ends an order whose additions are being charged', async () => {
   const order = await paid({ LAMP: 1 });
   gateway.holdResponses();
   const amending = order.amend({ LAMP: 2 });
-  await order.until(({ payments }) => payments.length === 2);
+  await waitFor(async () => (await gatewayBooks(stack, order)).length === 2);
   const cancelled = await order.cancelLater();
   await order.until('cancelled');
   gateway.release();
@@ -170,15 +173,15 @@ test('a saga terminated while what was added is charged goes on, and answers the
   gateway.holdResponses();
   const requestId = newId();
   const lost = order.amend({ LAMP: 1, CHAIR: 1 }, requestId).catch(() => undefined);
-  await order.until(({ payments }) => payments.length === 2);
+  await waitFor(async () => (await gatewayBooks(stack, order)).length === 2);
   await order.handle.terminate('by hand');
-  gateway.release();
   await lost;
   await stack.db.pool.query(
     `update orders set updated_at = updated_at - interval '1 hour', checked_at = null where id = $1`,
     [order.orderId],
   );
-  await reconcile(stack, 'orders');
+  expect((await reconcile(stack, 'orders')).result).toEqual(reconciled({ looked: 1, restarted: 1 }));
+  gateway.release();
   expect(await order.amend({ LAMP: 1, CHAIR: 1 }, requestId)).toEqual({ outcome: 'amended' });
   expect(await quantities(order)).toEqual({ LAMP: 1, CHAIR: 1 });
   gate.open();

@@ -5,7 +5,7 @@ import { expectAtRest } from '../support/invariants';
 import { startStack, type Stack } from '../support/stack';
 import { waitFor } from '../support/wait';
 import { carrierSays, NEVER_MS, pickUpUnheard, untilShipments } from './carrier';
-import { hangingGateway } from './gateway';
+import { gatewayBooks, hangingGateway } from './gateway';
 import { place, refusalOf } from './order';
 
 const gateway = hangingGateway();
@@ -25,7 +25,10 @@ afterAll(async () => {
   gateway.release();
   await stack.stop();
 });
-afterEach(() => expectAtRest(stack.db));
+afterEach(async () => {
+  gateway.release();
+  await expectAtRest(stack.db);
+});
 
 test('an unpaid order is cancelled, its stock is back, and cancelling it again is answered the same', async () => {
   const order = await place(stack, { items: { LAMP: 3 } });
@@ -63,7 +66,7 @@ test('a saga whose cancel was forgotten by the engine, after its steps were done
 test('cancelling while a card is charged frees the stock at once, and gives the money back when it was captured', async () => {
   gateway.holdResponses();
   const order = await place(stack, { items: { LAMP: 1 }, token: 'tok_ok' });
-  await order.until((view) => view.payments.length === 1);
+  await waitFor(async () => (await gatewayBooks(stack, order)).length === 1);
   const cancelled = await order.cancelLater();
   await order.until('cancelled');
   expect(await order.view()).toMatchObject({ reservation: { status: 'cancelled' }, refunds: [] });

@@ -47,13 +47,15 @@ export function hangingGateway(): HangingGateway {
   async function pass<T>(call: () => Promise<T>): Promise<T> {
     await waitFor(calls);
     const result = await call();
-    await waitFor(responses);
+    // Nothing is held of a charge that is not there yet: it is made next.
+    if (result !== null) await waitFor(responses);
     return result;
   }
   return {
     over: (gateway) => ({
       ...gateway,
-      prepare: (request) => pass(() => gateway.prepare(request)),
+      // What is held is what the gateway did: a charge is prepared before it is made.
+      prepare: (request) => waitFor(calls).then(() => gateway.prepare(request)),
       charge: (request) => pass(() => gateway.charge(request)),
       find: (request) => pass(() => gateway.find(request)),
       abandon: (request) => pass(() => gateway.abandon(request)),

@@ -14,7 +14,10 @@ afterAll(async () => {
   gateway.release();
   await stack.stop();
 });
-afterEach(() => expectAtRest(stack.db));
+afterEach(async () => {
+  gateway.release();
+  await expectAtRest(stack.db);
+});
 
 test('a declined card leaves the reservation, and another card pays', async () => {
   const order = await place(stack, { items: { LAMP: 1 } });

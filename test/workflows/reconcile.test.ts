@@ -24,7 +24,10 @@ afterAll(async () => {
   gateway.release();
   await stack.stop();
 });
-afterEach(() => expectAtRest(stack.db));
+afterEach(async () => {
+  gateway.release();
+  await expectAtRest(stack.db);
+});
 
 /** Runs the reconciler as its schedule does, an hour after the order was last touched. */
 async function reconcileLater(order: PlacedOrder): Promise<ReconcileResult> {

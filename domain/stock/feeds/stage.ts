@@ -61,13 +61,18 @@ async function upload(db: Database, feedId: number, feed: NewFeed): Promise<JobV
   const digest = createHash('sha256');
   const read: ReadSoFar = { lines: 0, lotLines: 0, unreadFrom: null };
   let writing: Promise<unknown> = Promise.resolve();
-  for await (const chunk of chunksOf(feedId, readFeed(digested(source, digest), options), read)) {
+  try {
+    for await (const chunk of chunksOf(feedId, readFeed(digested(source, digest), options), read)) {
+      await writing;
+      writing = addToUpload(db, feedId, (tx) => tx.copyIn(chunk.copy, only(chunk.rows)));
+      // Awaited before the next one; it may fail while the client is waited for.
+      writing.catch(() => undefined);
+    }
     await writing;
-    writing = addToUpload(db, feedId, (tx) => tx.copyIn(chunk.copy, only(chunk.rows)));
-    // Awaited before the next one; it may fail while the client is waited for.
-    writing.catch(() => undefined);
+  } finally {
+    // An upload that breaks off is removed when its last chunk is written: who removes it would wait for that with a time limit.
+    await writing.catch(() => undefined);
   }
-  await writing;
   return db.retrying(async (tx) => {
     const job = await createJob(tx, { id: jobId, type: 'feed', input: { ...options }, actor });
     if (!(await setUploaded(tx, feedId, jobId, { ...read, digest: digest.copy().digest('hex') })))
