@@ -1,6 +1,7 @@
 import type { Transaction } from '../../../platform/database/database';
 import { lockCosts } from './queries';
-import { amountOverflow, currenciesOf } from './rules';
+import { amountOverflow } from './amount-overflow';
+import { currenciesOf } from './rules';
 import {
   applyToAverages,
   insertReceiptAverages,

@@ -1,4 +1,3 @@
-import { AppError } from '../../../platform/errors';
 import type { CostLayer } from './types';
 
 /**
@@ -40,14 +39,6 @@ export function valueOfLayers(layers: readonly CostLayer[]): { value: bigint; co
 
 /** What the units of a product may cost together, minor units: beyond it JSON's readers cannot tell a number from its neighbours. */
 export const LARGEST_AMOUNT = BigInt(Number.MAX_SAFE_INTEGER);
-
-export function amountOverflow(sku: string): AppError {
-  return new AppError(
-    'AMOUNT_OVERFLOW',
-    `The units of ${sku} would cost more than ${LARGEST_AMOUNT} minor units.`,
-    { sku },
-  );
-}
 
 /** The products of lines, each with the currency of its first cost; null: none of its lines has a cost. */
 export function currenciesOf(

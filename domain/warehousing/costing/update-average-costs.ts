@@ -1,7 +1,8 @@
 import type { Transaction } from '../../../platform/database/database';
 import { AppError } from '../../../platform/errors';
 import { lockCosts, updateAverages } from './queries';
-import { amountOverflow, costOf, currenciesOf, LARGEST_AMOUNT } from './rules';
+import { amountOverflow } from './amount-overflow';
+import { costOf, currenciesOf, LARGEST_AMOUNT } from './rules';
 
 interface CostedLine {
   sku: string;

@@ -19,7 +19,8 @@ import { takeInSerials } from '../../stock/tracking/take-in-serials';
 import { codeKey } from '../../stock/tracking/rules';
 import type { LotMove, MovingEntry } from '../../stock/tracking/types';
 import { changeAverages, type CostChange } from '../costing/receipt-averages';
-import { amountOverflow, costOf, LARGEST_AMOUNT } from '../costing/rules';
+import { amountOverflow } from '../costing/amount-overflow';
+import { costOf, LARGEST_AMOUNT } from '../costing/rules';
 import { takeFromHolds } from '../quality/take-from-holds';
 import {
   existsChange,

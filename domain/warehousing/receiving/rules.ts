@@ -127,11 +127,14 @@ function serialsFault(
     quantity = before,
     serials,
     replaceSerials,
-  }: Required<Pick<LineCorrection, 'serials' | 'replaceSerials'>> & { quantity: number | undefined },
+  }: {
+    quantity: number | undefined;
+    serials: readonly string[];
+    replaceSerials: readonly SerialReplacement[];
+  },
 ): Omit<CorrectionFault, 'line'> | null {
-  const [given = [], replaced = []] = [serials, replaceSerials];
-  const gone = [...(quantity < before ? given : []), ...replaced.map(({ serial }) => serial)];
-  const come = [...(quantity > before ? given : []), ...replaced.map(({ by }) => by)];
+  const gone = [...(quantity < before ? serials : []), ...replaceSerials.map(({ serial }) => serial)];
+  const come = [...(quantity > before ? serials : []), ...replaceSerials.map(({ by }) => by)];
   for (const names of [gone, come]) {
     if (new Set(names.map(codeKey)).size < names.length)
       return { code: 'UNITS_NAMED_TWICE', detail: `A serial number of ${sku} is named twice.` };
