@@ -161,10 +161,11 @@ async function printEnd(
   output.line(
     `${job.status}: ${applied} applied, ${unchanged} unchanged, ${rejected} rejected${rest}; ${seconds} s, ${rowsPerSecond} rows/s`,
   );
-  if (rowsWithoutLot > 0) output.line(`${rowsWithoutLot} rows name no lot of a product that is kept by lot.`);
+  if (rowsWithoutLot > 0)
+    output.line(`Rows without a lot, of products that are kept by lot: ${rowsWithoutLot}`);
   if (lots && lots.withoutLot + lots.otherLots > 0)
     output.line(
-      `At the places of these lots ${lots.withoutLot} units have no lot, and ${lots.otherLots} are in lots that the feed does not name.`,
+      `Units beside the lots of the feed, left as they are: ${lots.otherLots} in other lots, ${lots.withoutLot} without a lot`,
     );
   if (job.error) output.line(`${job.error.code}: ${job.error.detail}`);
   if (job.rejected) {

@@ -1,6 +1,7 @@
 import { claimShipments } from '../../domain/fulfilment/book';
 import { settleAllPromised, settlePromised } from '../../domain/ordering/promised/settle-promised';
 import { listAlerts } from '../../domain/stock/alerts/list';
+import { findStockKey } from '../../domain/stock/ledger/stock-ledger';
 import { releaseReservation } from '../../domain/stock/reservations/change-reservation';
 import { approveCount, recount, rejectCount } from '../../domain/warehousing/counting/decide-lines';
 import { settleCount, wakeResolving } from '../../domain/warehousing/counting/settle-count';
@@ -165,9 +166,10 @@ test('a booked parcel is stopped, and until it is the line says so, nobody can b
 });
 
 test('a parcel is stopped once, and said to be, however many settle at once', async () => {
-  const { sheet, made } = await submittedWith(8, (of) => booked(of, 10));
+  const { sku, sheet, made } = await submittedWith(8, (of) => booked(of, 10));
   await resolve(sheet);
-  await Promise.all(Array.from({ length: 6 }, () => settle(sheet)));
+  const key = await findStockKey(shop.db, { sku, location: 'AMS' });
+  await Promise.all(Array.from({ length: 6 }, () => settlePromised(shop.db, key)));
   const types = await eventTypes(shop.db, made);
   expect(types.filter((type) => type === 'units_missing')).toHaveLength(1);
   await rejectCount(access(), about(sheet));

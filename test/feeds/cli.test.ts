@@ -51,6 +51,20 @@ test('rejected rows are written beside the file, and the code is 1', async () =>
   );
 });
 
+test('what a feed of lots does not name is told', async () => {
+  await stack.db.pool.query(
+    `insert into products (sku, name, price_minor, currency, lot_tracked) values ('MILK', 'MILK', 1, 'USD', true)`,
+  );
+  await importFile('first.csv', 'sku,location,lot,qty\nMILK,AMS,A,5\nMILK,AMS,B,4\nMILK,AMS,unknown,2\n');
+  const { said, code } = await importFile('lots.csv', 'sku,location,lot,qty\nMILK,AMS,A,6\nMILK,AMS,,9\n');
+  expect(said).toContain('completed: 1 applied, 0 unchanged, 1 rejected');
+  expect(said).toContain('\nRows without a lot, of products that are kept by lot: 1\n');
+  expect(said).toContain(
+    '\nUnits beside the lots of the feed, left as they are: 4 in other lots, 2 without a lot\n',
+  );
+  expect(code).toBe(1);
+});
+
 test('the decimal mark and the characters of a file are told by options', async () => {
   await addStock(stack.db, 'BÄR', 'AMS', 1);
   const german = Buffer.from('sku;location;qty\r\nBÄR;AMS;1.000\r\n', 'latin1');

@@ -224,6 +224,12 @@ test('a default location is taken where a row names none', () => {
   expect(row).toEqual({ line: 2, sku: 'A', location: 'BER', quantity: 1, reason: null, reference: null });
 });
 
+test('a file of rejects that is sent again does not say why its stock changes', () => {
+  const names = ['line', 'sku', 'location', 'quantity', 'code', 'reason', 'lot'];
+  expect(readHeader(names).columns).toEqual({ sku: 1, location: 2, quantity: 3, lot: 6 });
+  expect(readHeader(names.slice(1)).columns).toMatchObject({ reason: 4 });
+});
+
 test('a row names a lot where it has one', () => {
   expect(checkRow({ ...GIVEN, lot: 'L-1' }, OPTIONS)).toMatchObject({ lot: 'L-1' });
   expect(checkRow({ ...GIVEN, lot: '' }, OPTIONS)).not.toHaveProperty('lot');

@@ -57,7 +57,7 @@ export function selectUnnamedUnits(on: Queryable, feedId: number, atMost: number
        select c.product_id, c.warehouse_id, find_lot(c.product_id, c.lot) as master_id
        from feed_changes c where c.feed_id = $1 and c.lot is not null
      ), unnamed as materialized (
-       select l.product_id, l.warehouse_id, nullif(l.code, 'UNKNOWN') as lot, l.quantity
+       select l.product_id, l.warehouse_id, case when code_key(l.code) <> 'unknown' then l.code end as lot, l.quantity
        from (select distinct product_id, warehouse_id from named) n
        join lots l on l.product_id = n.product_id and l.warehouse_id = n.warehouse_id
        where l.quantity > 0

@@ -86,6 +86,14 @@ export function quantityOfOtherMode(names: readonly string[], mode: FeedMode): s
   return quantities.find((name) => others.has(plainName(name))) ?? null;
 }
 
+/** How a file of our rejects begins. */
+export const REJECTS_HEADER = ['line', 'sku', 'location', 'quantity', 'code', 'reason'] as const;
+
+/** Whether a feed is a file of our rejects that was corrected. */
+function isOfRejects(names: readonly string[]): boolean {
+  return REJECTS_HEADER.every((name, place) => names[place] === name);
+}
+
 export type Columns = Partial<Record<FeedField, number>>;
 
 /**
@@ -107,6 +115,8 @@ export function readHeader(names: readonly string[]): { columns: Columns; ambigu
     columns[field] = index;
     if (isOwn) own.add(field);
   });
+  // Why a row was rejected is not why its stock changes.
+  if (isOfRejects(names)) delete columns.reason;
   return { columns, ambiguous };
 }
 
