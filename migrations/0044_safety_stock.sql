@@ -183,6 +183,7 @@ alter table alerts add constraint alerts_kind_check check (kind in
 alter table alerts drop constraint alerts_about_one_thing;
 alter table alerts add constraint alerts_about_one_thing check
   (case kind when 'work_failed' then subject is not null and num_nonnulls(product_id, warehouse_id, order_id) = 0
+             when 'ledger_tampered' then subject is not null and num_nonnulls(product_id, warehouse_id, order_id) = 0
              when 'reservation_stopped' then subject is not null and num_nonnulls(product_id, warehouse_id, order_id) = 0
              when 'attention' then num_nulls(subject, order_id) = 0 and num_nonnulls(product_id, warehouse_id) = 0
              else num_nonnulls(subject, order_id) = 0 and num_nulls(product_id, warehouse_id) = 0 end);
