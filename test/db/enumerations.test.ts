@@ -43,6 +43,7 @@ import { LEDGER_KINDS, TRANSFER_LEDGER_KINDS } from '../../domain/stock/ledger/t
 import {
   ENDED_RESERVATION_STATUSES,
   ENDLESS_RESERVATION_KINDS,
+  LIVE_RESERVATION_STATUSES,
   REMOVABLE_RESERVATION_KINDS,
   RESERVATION_KINDS,
   RESERVATION_STATUSES,
@@ -116,7 +117,7 @@ const ENUMERATIONS: Readonly<Record<string, { all: Words; parts?: readonly Words
   'receipt_changes.kind': { all: RECEIPT_CHANGES },
   'reservations.status': {
     all: RESERVATION_STATUSES,
-    parts: [ENDED_RESERVATION_STATUSES, SETTLED_RESERVATION_STATUSES],
+    parts: [ENDED_RESERVATION_STATUSES, LIVE_RESERVATION_STATUSES, SETTLED_RESERVATION_STATUSES],
   },
   'sandbox_carrier.parcels.next_stage': { all: NEXT_PARCEL_STAGES },
   'sandbox_carrier.parcels.stage': { all: PARCEL_STAGES },
