@@ -35,7 +35,7 @@ export async function provideRuntimeRole(
   await checkLogin(runtimeUrl);
 }
 
-export function isOneRole({ ownerUrl, runtimeUrl }: DatabaseRoles): boolean {
+function isOneRole({ ownerUrl, runtimeUrl }: DatabaseRoles): boolean {
   return userOf(ownerUrl) === userOf(runtimeUrl);
 }
 

@@ -1,4 +1,4 @@
-import { readFile, stat, writeFile } from 'node:fs/promises';
+import { readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Client } from 'pg';
 import { buildGoTool } from '../../platform/embedded/go-tool';
@@ -7,6 +7,7 @@ import { createTestDatabase } from '../support/database';
 import { scratchFolder, startPrivatePostgres, testLogger } from '../support/servers';
 import { waitFor } from '../support/wait';
 import { ensureBuilt } from './build';
+import { holdfast } from './holdfast';
 import { createHome, expectStopped, READY, type Home } from './home';
 
 let home: Home;
@@ -30,6 +31,16 @@ async function placeOrder(baseUrl: string): Promise<string> {
   });
   expect(response.status).toBe(201);
   return ((await response.json()) as { id: string }).id;
+}
+
+async function queryOn(url: string, ...statements: string[]): Promise<void> {
+  const client = new Client({ connectionString: url });
+  await client.connect();
+  try {
+    for (const statement of statements) await client.query(statement);
+  } finally {
+    await client.end();
+  }
 }
 
 async function statusOf(baseUrl: string, orderId: string): Promise<string> {
@@ -88,6 +99,41 @@ describe('holdfast up', () => {
 
     // As Ctrl-C in a terminal below npm: once from the terminal, once from npm.
     started.kill('SIGINT');
+    started.kill('SIGINT');
+    expectStopped(await started.ended);
+    await home.expectNothingLeft(started);
+  });
+
+  it('runs as a role that owns nothing, which a home of an earlier version gets too: that keeps its data', async () => {
+    const server = await startPrivatePostgres({ dataDir: join(home.path, 'postgres') });
+    // As the version before left it.
+    await queryOn(server.url('holdfast'), 'drop owned by holdfast_runtime', 'drop role holdfast_runtime');
+    await server.stop();
+    await rm(join(home.path, 'postgres', 'runtime-password'));
+
+    const started = home.up(['--no-demo']);
+    await started.says(READY);
+    const dev = await home.devFile();
+    expect(await statusOf(dev.baseUrl, orderId)).toBe('reserved');
+    expect((await stat(join(home.path, 'postgres', 'runtime-password'))).mode & 0o777).toBe(0o600);
+    expect(new URL(dev.databaseUrl).username).toBe('holdfast_runtime');
+    await queryOn(dev.databaseUrl, 'select from orders');
+    for (const statement of [
+      'drop table orders',
+      'truncate ledger_seals',
+      'update ledger_seals set row_count = 1',
+    ])
+      await expect(queryOn(dev.databaseUrl, statement)).rejects.toMatchObject({ code: '42501' });
+    const doctor = await holdfast(['doctor', 'database'], {
+      cwd: home.path,
+      env: { HOLDFAST_HOME: home.path },
+    });
+    expect(doctor.stdout).toContain('holdfast_runtime owns no table');
+    const migrated = await holdfast(['migrate'], { cwd: home.path, env: { HOLDFAST_HOME: home.path } });
+    expect(migrated).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining('Nothing to apply.') as string,
+    });
     started.kill('SIGINT');
     expectStopped(await started.ended);
     await home.expectNothingLeft(started);
