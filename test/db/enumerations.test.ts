@@ -41,10 +41,13 @@ import { ALERT_KINDS, ALERT_STATUSES } from '../../domain/stock/alerts/types';
 import { FEED_MODES, FEED_STAGES } from '../../domain/stock/feeds/types';
 import { LEDGER_KINDS, TRANSFER_LEDGER_KINDS } from '../../domain/stock/ledger/types';
 import {
+  ENDED_RESERVATION_STATUSES,
   ENDLESS_RESERVATION_KINDS,
+  LIVE_RESERVATION_STATUSES,
   RESERVATION_KINDS,
   RESERVATION_STATUSES,
   SETTLED_RESERVATION_STATUSES,
+  UNREFERRED_RESERVATION_KINDS,
 } from '../../domain/stock/reservations/types';
 import { SOURCING_STRATEGIES } from '../../domain/stock/sourcing/types';
 import { LOT_CHANGES, SERIAL_STATUSES } from '../../domain/stock/tracking/types';
@@ -104,11 +107,17 @@ const ENUMERATIONS: Readonly<Record<string, { all: Words; parts?: readonly Words
   'refunds.origin': { all: REFUND_ORIGINS },
   'refunds.settled_as': { all: REFUND_SETTLEMENTS },
   'refunds.status': { all: REFUND_STATUSES, parts: [OPEN_REFUND_STATUSES] },
-  'reservations.kind': { all: RESERVATION_KINDS, parts: [ENDLESS_RESERVATION_KINDS] },
+  'reservations.kind': {
+    all: RESERVATION_KINDS,
+    parts: [ENDLESS_RESERVATION_KINDS, UNREFERRED_RESERVATION_KINDS],
+  },
   'product_lot_changes.change': { all: LOT_CHANGES },
   'quality_holds.cause': { all: HOLD_CAUSES },
   'receipt_changes.kind': { all: RECEIPT_CHANGES },
-  'reservations.status': { all: RESERVATION_STATUSES, parts: [SETTLED_RESERVATION_STATUSES] },
+  'reservations.status': {
+    all: RESERVATION_STATUSES,
+    parts: [SETTLED_RESERVATION_STATUSES, ENDED_RESERVATION_STATUSES, LIVE_RESERVATION_STATUSES],
+  },
   'sandbox_carrier.parcels.next_stage': { all: NEXT_PARCEL_STAGES },
   'sandbox_carrier.parcels.stage': { all: PARCEL_STAGES },
   'sandbox_gateway.charges.status': { all: SANDBOX_CHARGE_STATUSES },

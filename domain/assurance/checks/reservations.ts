@@ -1,8 +1,12 @@
-import { EVERYTHING } from '../share-queries';
+import { EVERYTHING } from '../share';
 import type { CheckRun, SqlCheck } from '../types';
 import { literals } from '../../../platform/database/literals';
 import { OPEN_ORDER_STATUSES } from '../../orders/types';
-import { ENDED_RESERVATION_STATUSES, LIVE_RESERVATION_STATUSES } from '../../stock/reservations/types';
+import {
+  ENDED_RESERVATION_STATUSES,
+  LIVE_RESERVATION_STATUSES,
+  UNREFERRED_RESERVATION_KINDS,
+} from '../../stock/reservations/types';
 
 /** A confirmed hold without an order never falls due by itself. */
 const CONFIRMED_DAYS = 30;
@@ -55,7 +59,7 @@ export const RESERVATION_CHECKS: readonly SqlCheck[] = [
         run.mode === 'incremental'
           ? `with looked as (${LINES_LOOKED_AT}
           union select r.id from reservations r
-          where r.kind in ('hold', 'allocation') and r.status in ${ENDED} and ($3::timestamptz is null or r.updated_at >= $3)
+          where r.kind in ${literals(UNREFERRED_RESERVATION_KINDS)} and r.status in ${ENDED} and ($3::timestamptz is null or r.updated_at >= $3)
           union select r.id from orders o join reservations r on r.order_id = o.id
           where $3::timestamptz is null or o.updated_at >= $3)`
           : ''

@@ -36,6 +36,12 @@ export const SETTLED_RESERVATION_STATUSES = [
 export const RESERVATION_KINDS = ['order', 'hold', 'allocation', 'quality'] as const;
 export type ReservationKind = (typeof RESERVATION_KINDS)[number];
 
+/** Nothing else refers to reservations of these kinds: they may be removed once they have ended. */
+export const UNREFERRED_RESERVATION_KINDS = [
+  'hold',
+  'allocation',
+] as const satisfies readonly ReservationKind[];
+
 /** Kinds that may live without ever falling due. */
 export const ENDLESS_RESERVATION_KINDS = [
   'allocation',
