@@ -6,7 +6,7 @@ import { removeOldAlerts } from '../domain/stock/alerts/retention';
 import { removeOldFeeds, removeOldRejects } from '../domain/stock/feeds/retention';
 import { removeOldReservations } from '../domain/stock/reservations/retention';
 import type { Database } from '../platform/database/database';
-import { removeOldKeys } from '../platform/database/idempotency-retention';
+import { removeOldKeys } from '../platform/database/idempotency';
 import type { RetentionRun } from '../platform/database/retention';
 import type { Logger } from '../platform/telemetry/log';
 import { heartbeating } from './heartbeat';

@@ -26,9 +26,7 @@ interface Measured {
   /** The longest that one of the tables of before was locked against writers, and which. */
   lockMs: number;
   table: string;
-  /** The longest transaction that changed rows without such a lock: somebody may wait for its rows. */
-  rowsMs: number;
-  /** The longest single write of each writer meanwhile. */
+  /** The longest transaction of each writer meanwhile, whatever it waited for. */
   waits: Record<string, number>;
 }
 
@@ -91,10 +89,7 @@ async function measure({ url, log, directory, file }: Application): Promise<Meas
 }
 
 /** Looks at what the migration holds, again and again. Tables that it makes itself are nobody else's. */
-async function sample(
-  url: string,
-  stop: AbortSignal,
-): Promise<Pick<Measured, 'lockMs' | 'table' | 'rowsMs'>> {
+async function sample(url: string, stop: AbortSignal): Promise<Pick<Measured, 'lockMs' | 'table'>> {
   const client = new Client({ connectionString: url });
   await client.connect();
   const before = await client.query<{ oid: number }>(
@@ -102,27 +97,24 @@ async function sample(
   );
   const known = before.rows.map(({ oid }) => oid);
   const since = new Map<string, number>();
-  const longest = { lockMs: 0, table: '', rowsMs: 0 };
+  const longest = { lockMs: 0, table: '' };
   while (!stop.aborted) {
     const now = performance.now();
-    const { rows } = await client.query<{ table: string | null }>({
+    const { rows } = await client.query<{ table: string }>({
       name: 'sample',
       text: `select l.relation::regclass::text as table from pg_locks l join pg_stat_activity a on a.pid = l.pid
              where a.application_name = 'holdfast-migrate' and l.granted
-               and (l.relation = any ($1::oid[]) and l.mode = any ($2::text[]) or l.locktype = 'transactionid')
-             group by 1`,
+               and l.relation = any ($1::oid[]) and l.mode = any ($2::text[]) group by 1`,
       values: [known, BLOCKING],
     });
-    const held = new Set(rows.map(({ table }) => table ?? ''));
+    const held = new Set(rows.map(({ table }) => table));
     for (const table of since.keys()) if (!held.has(table)) since.delete(table);
-    const locksTable = [...held].some((table) => table !== '');
     for (const table of held) {
       const from = since.get(table) ?? now;
       since.set(table, from);
       // Without the time between two looks: what is reported was held for at least so long.
       const ms = now - from;
-      if (table === '' && !locksTable) longest.rowsMs = Math.max(longest.rowsMs, ms);
-      if (table !== '' && ms > longest.lockMs) Object.assign(longest, { lockMs: ms, table });
+      if (ms > longest.lockMs) Object.assign(longest, { lockMs: ms, table });
     }
     await pause(SAMPLE_MS);
   }
@@ -279,15 +271,14 @@ function asTable(measured: readonly Measured[]): string {
   const names = Object.keys(WRITERS);
   const ms = (value: number) => Math.round(value).toLocaleString('en');
   return [
-    `| migration | takes, s | a table is locked, ms | which | rows are, ms | ${names.map((name) => `${name}, ms`).join(' | ')} |`,
-    `| --- | --- | --- | --- | --- | ${names.map(() => '---').join(' | ')} |`,
-    ...measured.map(({ file, seconds, lockMs, table, rowsMs, waits }) => {
+    `| migration | takes, s | a table is locked, ms | which | ${names.map((name) => `${name}, ms`).join(' | ')} |`,
+    `| --- | --- | --- | --- | ${names.map(() => '---').join(' | ')} |`,
+    ...measured.map(({ file, seconds, lockMs, table, waits }) => {
       const cells = [
         file.replace('.sql', ''),
         seconds.toFixed(1),
         ms(lockMs),
         table,
-        ms(rowsMs),
         ...names.map((name) => ms(waits[name] ?? 0)),
       ];
       return `| ${cells.join(' | ')} |`;

@@ -1,4 +1,5 @@
 import { execute, maybeOne, type Queryable, type Transaction } from '../../platform/database/database';
+import { EVERYTHING } from './share';
 import type { Share } from './types';
 
 export async function selectShare(on: Queryable): Promise<Share> {
@@ -10,13 +11,6 @@ export async function selectShare(on: Queryable): Promise<Share> {
   );
   return row ?? EVERYTHING;
 }
-
-export const EVERYTHING: Share = {
-  productsAfter: 0,
-  productsUpTo: null,
-  linesAfter: '00000000-0000-0000-0000-000000000000',
-  linesUpTo: null,
-};
 
 /** Rows of a table that a run looks at anyhow, and in how many runs it comes to every row. */
 const LEAST_ROWS = 200_000;

@@ -1,6 +1,17 @@
 import { createHash } from 'node:crypto';
+import { AppError } from '../errors';
 import { newId } from '../ids';
-import { execute, maybeOne, type Queryable } from './database';
+import { execute, maybeOne, one, type Database, type Queryable, type Transaction } from './database';
+import {
+  asRemovedPart,
+  FIRST_PLACE,
+  REMOVED_OF_PART,
+  removeAged,
+  type AgedPart,
+  type RemovedPart,
+  type RemovedRow,
+  type RetentionRun,
+} from './retention';
 
 /** Whose key it is. Callers cannot see each other's. */
 export interface KeyId {
@@ -80,9 +91,7 @@ export async function acceptKey(on: Queryable, request: NewKey): Promise<KeyEntr
       response: null,
     };
   }
-  const there = await findKey(on, request);
-  // It was removed as too old, just now: the request is a new one.
-  return there ? { isNew: false, ...there } : acceptKey(on, request);
+  return { isNew: false, ...(await readKey(on, request)) };
 }
 
 /** A key that one run of its request has. Only the latest claim of a key counts. */
@@ -112,9 +121,7 @@ export async function claimKey(
             or (k.state = 'started' and k.updated_at < clock_timestamp() - make_interval(secs => $6)))`,
     [caller, key, request.scope, request.fingerprint, request.subjectId, leaseSeconds, claim],
   );
-  if (taken === 1) return { claimed: { caller, key, claim } };
-  const existing = await findKey(on, request);
-  return existing ? { existing } : claimKey(on, request, leaseSeconds);
+  return taken === 1 ? { claimed: { caller, key, claim } } : { existing: await readKey(on, request) };
 }
 
 /** Gives a claimed key back without a response: the same request may run again. Does nothing when another run has the key. */
@@ -184,10 +191,18 @@ export async function finishKey(
   return stored === 1 ? response : ((await readKey(on, id)).response ?? response);
 }
 
-/** A key is removed long after its last use, so one that was just used is there. */
+/**
+ * A key that was just seen is there: it is removed long after its last use.
+ *
+ * @throws AppError `IDEMPOTENCY_IN_FLIGHT` when it was removed this very moment: sent again, the request is a new one
+ */
 async function readKey(on: Queryable, id: KeyId): Promise<KeyEntry> {
   const found = await findKey(on, id);
-  if (!found) throw new Error('an idempotency key disappeared');
+  if (!found)
+    throw new AppError(
+      'IDEMPOTENCY_IN_FLIGHT',
+      'The key was just forgotten, as too old. Send the request again.',
+    );
   return found;
 }
 
@@ -202,4 +217,28 @@ export async function findKey(on: Queryable, id: KeyId): Promise<KeyEntry | null
   if (!row) return null;
   const { scope, fingerprint, state, status, body } = row;
   return { scope, fingerprint, state, response: status === null ? null : { status, body } };
+}
+
+/** Removes keys that nobody has used for so long. The same request, sent again after that, is decided anew. */
+export function removeOldKeys(db: Database, run: RetentionRun): Promise<number> {
+  return removeAged(db, run, FIRST_PLACE, deleteKeys);
+}
+
+/** Removes a part of them. */
+export async function deleteKeys(tx: Transaction, { days, after, limit }: AgedPart): Promise<RemovedPart> {
+  const removed = await one<RemovedRow>(
+    tx,
+    'idempotency.delete_old',
+    `with part as materialized (
+       select ctid as place, created_at as at, updated_at < now() - make_interval(days => $1) as unused
+       from idempotency_keys
+       where created_at < now() - make_interval(days => $1) and (created_at, ctid) > ($2::timestamptz, $3::tid)
+       order by created_at, ctid limit $4
+     ), gone as (
+       delete from idempotency_keys where ctid = any (array(select place from part where unused)) returning 1
+     )
+     ${REMOVED_OF_PART}`,
+    [days, after.at, after.row, limit],
+  );
+  return asRemovedPart(removed, limit);
 }

@@ -77,7 +77,7 @@ export async function removeAged(
     const part = await db.retrying((tx) => removePart(tx, { days, after: from, limit: PART_ROWS }));
     removed += part.removed;
     told();
-    if (part.next === null || performance.now() > until) return removed;
+    if (part.next === null || !(performance.now() < until)) return removed;
     after = part.next;
     await pause(PAUSE_MS);
   }

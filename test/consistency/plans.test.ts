@@ -1,5 +1,5 @@
 import { SQL_CHECKS, statementOf } from '../../domain/assurance/checks/checks';
-import { EVERYTHING } from '../../domain/assurance/share-queries';
+import { EVERYTHING } from '../../domain/assurance/share';
 import { prepareLongReading } from '../../domain/stock/ledger/long-reading';
 import type { CheckId, CheckMode } from '../../domain/assurance/types';
 import { openTestShop, type TestShop } from '../support/fixtures';

@@ -1,5 +1,6 @@
 import { SQL_CHECKS, statementOf } from '../../domain/assurance/checks/checks';
-import { EVERYTHING, moveShare, selectShare } from '../../domain/assurance/share-queries';
+import { EVERYTHING } from '../../domain/assurance/share';
+import { moveShare, selectShare } from '../../domain/assurance/share-queries';
 import type { CheckId, Share } from '../../domain/assurance/types';
 import { openTestShop, type TestShop } from '../support/fixtures';
 import { tamper } from './support';

@@ -44,10 +44,10 @@ import {
   ENDED_RESERVATION_STATUSES,
   ENDLESS_RESERVATION_KINDS,
   LIVE_RESERVATION_STATUSES,
-  REMOVABLE_RESERVATION_KINDS,
   RESERVATION_KINDS,
   RESERVATION_STATUSES,
   SETTLED_RESERVATION_STATUSES,
+  UNREFERRED_RESERVATION_KINDS,
 } from '../../domain/stock/reservations/types';
 import { SOURCING_STRATEGIES } from '../../domain/stock/sourcing/types';
 import { LOT_CHANGES, SERIAL_STATUSES } from '../../domain/stock/tracking/types';
@@ -110,14 +110,14 @@ const ENUMERATIONS: Readonly<Record<string, { all: Words; parts?: readonly Words
   'refunds.status': { all: REFUND_STATUSES, parts: [OPEN_REFUND_STATUSES] },
   'reservations.kind': {
     all: RESERVATION_KINDS,
-    parts: [ENDLESS_RESERVATION_KINDS, REMOVABLE_RESERVATION_KINDS],
+    parts: [ENDLESS_RESERVATION_KINDS, UNREFERRED_RESERVATION_KINDS],
   },
   'product_lot_changes.change': { all: LOT_CHANGES },
   'quality_holds.cause': { all: HOLD_CAUSES },
   'receipt_changes.kind': { all: RECEIPT_CHANGES },
   'reservations.status': {
     all: RESERVATION_STATUSES,
-    parts: [ENDED_RESERVATION_STATUSES, LIVE_RESERVATION_STATUSES, SETTLED_RESERVATION_STATUSES],
+    parts: [SETTLED_RESERVATION_STATUSES, ENDED_RESERVATION_STATUSES, LIVE_RESERVATION_STATUSES],
   },
   'sandbox_carrier.parcels.next_stage': { all: NEXT_PARCEL_STAGES },
   'sandbox_carrier.parcels.stage': { all: PARCEL_STAGES },

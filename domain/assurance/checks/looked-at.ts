@@ -1,6 +1,6 @@
 import type { Statement } from '../../../platform/database/database';
 import { afterPosition } from '../seals/ledger-range';
-import { EVERYTHING } from '../share-queries';
+import { EVERYTHING } from '../share';
 import type { CheckId, CheckRun } from '../types';
 
 /** Values of `$1` to `$4` in these texts. */

@@ -1,4 +1,4 @@
-import { EVERYTHING } from '../share-queries';
+import { EVERYTHING } from '../share';
 import type { CheckRun, SqlCheck } from '../types';
 import { literals } from '../../../platform/database/literals';
 import { OPEN_ORDER_STATUSES } from '../../orders/types';
@@ -6,12 +6,11 @@ import { STOPPED_AFTER_DAYS } from '../../stock/alerts/stopped-reservations';
 import {
   ENDED_RESERVATION_STATUSES,
   LIVE_RESERVATION_STATUSES,
-  REMOVABLE_RESERVATION_KINDS,
+  UNREFERRED_RESERVATION_KINDS,
 } from '../../stock/reservations/types';
 
 const LIVE = literals(LIVE_RESERVATION_STATUSES);
 const ENDED = literals(ENDED_RESERVATION_STATUSES);
-const REMOVABLE = literals(REMOVABLE_RESERVATION_KINDS);
 
 const IN_SHARE = `l.reservation_id > $1::uuid and ($2::uuid is null or l.reservation_id <= $2)`;
 const LINES_LOOKED_AT = `select l.reservation_id as id from reservation_lines l where ${IN_SHARE} and l.open_quantity <> 0`;
@@ -58,7 +57,7 @@ export const RESERVATION_CHECKS: readonly SqlCheck[] = [
         run.mode === 'incremental'
           ? `with looked as (${LINES_LOOKED_AT}
           union select r.id from reservations r
-          where r.kind in ${REMOVABLE} and r.status in ${ENDED} and ($3::timestamptz is null or r.updated_at >= $3)
+          where r.kind in ${literals(UNREFERRED_RESERVATION_KINDS)} and r.status in ${ENDED} and ($3::timestamptz is null or r.updated_at >= $3)
           union select r.id from orders o join reservations r on r.order_id = o.id
           where $3::timestamptz is null or o.updated_at >= $3)`
           : ''

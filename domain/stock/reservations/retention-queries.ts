@@ -7,7 +7,7 @@ import {
   type RemovedRow,
 } from '../../../platform/database/retention';
 import { literals } from '../../../platform/database/literals';
-import { ENDED_RESERVATION_STATUSES, REMOVABLE_RESERVATION_KINDS } from './types';
+import { ENDED_RESERVATION_STATUSES, UNREFERRED_RESERVATION_KINDS } from './types';
 
 /** An order, a payment, a parcel and a quality hold refer to reservations of kinds that are not among these. */
 export async function deleteOldReservations(
@@ -21,7 +21,7 @@ export async function deleteOldReservations(
        select id, id as place, updated_at as at,
               not exists (select from reservation_lines l where l.reservation_id = r.id and l.open_quantity > 0) as empty
        from reservations r
-       where kind in ${literals(REMOVABLE_RESERVATION_KINDS)} and status in ${literals(ENDED_RESERVATION_STATUSES)}
+       where kind in ${literals(UNREFERRED_RESERVATION_KINDS)} and status in ${literals(ENDED_RESERVATION_STATUSES)}
          and updated_at < now() - make_interval(days => $1) and (updated_at, id) > ($2::timestamptz, $3::uuid)
        order by updated_at, id limit $4
      ), gone as (

@@ -36,8 +36,8 @@ export const SETTLED_RESERVATION_STATUSES = [
 export const RESERVATION_KINDS = ['order', 'hold', 'allocation', 'quality'] as const;
 export type ReservationKind = (typeof RESERVATION_KINDS)[number];
 
-/** No order and no quality hold refers to them. */
-export const REMOVABLE_RESERVATION_KINDS = [
+/** Nothing else refers to reservations of these kinds: they may be removed once they have ended. */
+export const UNREFERRED_RESERVATION_KINDS = [
   'hold',
   'allocation',
 ] as const satisfies readonly ReservationKind[];
