@@ -117,8 +117,11 @@ test('a brief ask of a slow gateway ends in time, and what became of the charge 
   const asked = charge(order, { name: 'askGatewayBriefly', from: slowGateway });
   expect(await asked).toMatchObject({ status: 'reserved', asks: [{ tries: 1 }] });
   expect(await readPayment(shop.db, order.paymentId)).toMatchObject({ status: 'pending' });
-  await settled(order);
-  await waitFor(async () => (await charge(order)).status === 'paid');
+  await waitFor(async () => {
+    // The call goes on, and may come to the gateway only now.
+    await settled(order);
+    return (await charge(order)).status === 'paid';
+  });
   expect((await readSandboxBooks(shop.db, [order.paymentId])).charges).toHaveLength(1);
 });
 
@@ -175,8 +178,11 @@ test('a cancelled ask ends at once, and what became of the charge is found later
   const running = charge(order, { environment, from: slowGateway });
   environment.cancel();
   await expect(running).rejects.toMatchObject({ name: 'CancelledFailure' });
-  await settled(order);
-  await waitFor(async () => (await charge(order)).status === 'paid');
+  await waitFor(async () => {
+    // The call goes on, and may come to the gateway only now.
+    await settled(order);
+    return (await charge(order)).status === 'paid';
+  });
   expect((await readSandboxBooks(shop.db, [order.paymentId])).charges).toHaveLength(1);
 });
 
