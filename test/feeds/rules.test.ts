@@ -2,14 +2,10 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { parseJsonNumber, parseQuantity } from '../../domain/stock/feeds/quantity';
-import {
-  checkRow,
-  cleanText,
-  declaredDelimiter,
-  delimiterOf,
-  readHeader,
-} from '../../domain/stock/feeds/rules';
-import { REJECT_CODES, type DecimalMark } from '../../domain/stock/feeds/types';
+import { checkRow, fieldOf } from '../../domain/stock/feeds/rules';
+import { REJECT_CODES } from '../../domain/stock/feeds/types';
+import { cleanText, declaredDelimiter, delimiterOf, readHeader } from '../../domain/uploads/rules';
+import type { DecimalMark } from '../../domain/uploads/types';
 
 function quantity(text: string, decimal?: DecimalMark): number | string {
   const read = parseQuantity(text, { mode: 'set', decimal });
@@ -160,17 +156,17 @@ test.each([
 });
 
 test('columns are known by many names, whatever their case, spaces and hyphens; the own name wins', () => {
-  expect(readHeader(['Item No.', 'Ware-house', 'QTY on hand', 'x']).columns).toEqual({
+  expect(readHeader(['Item No.', 'Ware-house', 'QTY on hand', 'x'], fieldOf).columns).toEqual({
     sku: 0,
     location: 1,
     quantity: 2,
   });
-  expect(readHeader(['product', 'Stock', 'Quantity', 'sku'])).toEqual({
+  expect(readHeader(['product', 'Stock', 'Quantity', 'sku'], fieldOf)).toEqual({
     columns: { sku: 3, quantity: 2 },
     ambiguous: null,
   });
-  expect(readHeader(['qty', 'stock']).ambiguous).toBe('quantity');
-  expect(readHeader(['quantity', 'Quantity']).ambiguous).toBe('quantity');
+  expect(readHeader(['qty', 'stock'], fieldOf).ambiguous).toBe('quantity');
+  expect(readHeader(['quantity', 'Quantity'], fieldOf).ambiguous).toBe('quantity');
 });
 
 test('the delimiter is the one that the header uses most outside of quotes, or that a line before it names', () => {

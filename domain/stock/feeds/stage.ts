@@ -1,13 +1,12 @@
-import { createHash, type Hash } from 'node:crypto';
 import type { Database } from '../../../platform/database/database';
 import { AppError } from '../../../platform/errors';
 import { effectiveTime } from '../ledger/stock-ledger';
-import { createJob, readJob } from '../../jobs/jobs';
 import type { JobView } from '../../jobs/types';
-import { COPY_ROWS, countLocations, selectDigest, setUploaded } from './queries';
+import { escaped, stageUpload } from '../../uploads/stage';
+import { COPY_ROWS, countLocations } from './queries';
 import { readFeed } from './read-feed';
+import { forgetStaged } from './resolve';
 import type { FeedOptions, FeedReject, FeedRow } from './types';
-import { addToUpload, beginUpload, dropUpload, keepUpload, uploadLost } from './uploads';
 
 export interface NewFeed extends FeedOptions {
   jobId: string;
@@ -18,61 +17,26 @@ export interface NewFeed extends FeedOptions {
   source: AsyncIterable<Buffer>;
 }
 
-const PIECE_CHARACTERS = 65_536;
-/** Of one transaction, about 25,000 rows. One chunk is gathered while another is written. */
-const CHUNK_BYTES = 1_048_576;
-/** A UTF-16 unit is at most so many bytes of UTF-8. */
-const BYTES_OF_CHARACTER = 3;
-
 /**
- * Reads a feed and stages its rows, chunk by chunk, each in a transaction that begins when all of the chunk is there: none
- * waits for the client. The job that will import them comes last; an upload that breaks off leaves nothing. Memory is that
- * of a few chunks, however long the feed.
- * A job that is there already is returned (`isNew` false) when it was made from the very same feed.
+ * Stages the rows of a feed, as `stageUpload` says.
  *
- * @throws what `readFeed` and `effectiveTime` throw; AppError `UNKNOWN_LOCATION` for the default; `IDEMPOTENCY_KEY_REUSED` for a job of another
- *   feed; `IDEMPOTENCY_IN_FLIGHT` while the same job is being uploaded elsewhere
+ * @throws what `stageUpload`, `readFeed` and `effectiveTime` throw; AppError `UNKNOWN_LOCATION` for the default
  */
 export async function stageFeed(db: Database, feed: NewFeed): Promise<{ job: JobView; isNew: boolean }> {
-  const { jobId, location, source } = feed;
-  if (location !== null) await requireLocation(db, location);
-  const known = await readJob(db, jobId);
-  if (known) return { job: await sameJob(db, known, source), isNew: false };
-  const asOf = await effectiveTime(db, feed.asOf);
-  const feedId = await beginUpload(db, jobId, { mode: feed.mode, asOf });
-  const keeper = keepUpload(db, feedId);
-  try {
-    // Another upload may have ended between the two.
-    const meanwhile = await readJob(db, jobId);
-    if (!meanwhile) return { job: await upload(db, feedId, { ...feed, asOf }), isNew: true };
-    await dropUpload(db, feedId);
-    return { job: await sameJob(db, meanwhile, source), isNew: false };
-  } catch (error) {
-    // What cannot be removed now is removed by `removeOrphanedUploads`.
-    await dropUpload(db, feedId).catch(() => undefined);
-    throw error;
-  } finally {
-    keeper.stop();
-  }
-}
-
-async function upload(db: Database, feedId: number, feed: NewFeed): Promise<JobView> {
   const { jobId, actor, source, ...options } = feed;
-  const digest = createHash('sha256');
-  const read: ReadSoFar = { lines: 0, unreadFrom: null };
-  let writing: Promise<unknown> = Promise.resolve();
-  for await (const chunk of chunksOf(feedId, readFeed(digested(source, digest), options), read)) {
-    await writing;
-    writing = addToUpload(db, feedId, (tx) => tx.copyIn(COPY_ROWS, only(chunk)));
-    // Awaited before the next one; it may fail while the client is waited for.
-    writing.catch(() => undefined);
-  }
-  await writing;
-  return db.retrying(async (tx) => {
-    const job = await createJob(tx, { id: jobId, type: 'feed', input: { ...options }, actor });
-    if (!(await setUploaded(tx, feedId, jobId, { ...read, digest: digest.copy().digest('hex') })))
-      throw uploadLost();
-    return job;
+  if (feed.location !== null) await requireLocation(db, feed.location);
+  return stageUpload<FeedRow | FeedReject>(db, {
+    jobId,
+    type: 'feed',
+    actor,
+    mode: feed.mode,
+    timeOf: () => effectiveTime(db, feed.asOf),
+    source,
+    read: (bytes) => readFeed(bytes, options),
+    copy: COPY_ROWS,
+    lineOf: (feedId, row) => ('code' in row ? rejectLine(feedId, row) : rowLine(feedId, row)),
+    input: (asOf) => ({ ...options, asOf }),
+    forget: forgetStaged,
   });
 }
 
@@ -85,65 +49,6 @@ async function requireLocation(db: Database, location: string): Promise<void> {
       ? `There is no location ${location}.`
       : `There is no location ${location}, and ${count} are written so but for capitals.`;
   throw new AppError('UNKNOWN_LOCATION', message, { location });
-}
-
-async function sameJob(db: Database, job: JobView, source: AsyncIterable<Buffer>): Promise<JobView> {
-  const digest = createHash('sha256');
-  for await (const chunk of source) digest.update(chunk);
-  if ((await selectDigest(db, job.jobId)) === digest.digest('hex')) return job;
-  throw new AppError(
-    'IDEMPOTENCY_KEY_REUSED',
-    'This key was used with another feed. Use a new key for a new feed.',
-  );
-}
-
-async function* digested(source: AsyncIterable<Buffer>, digest: Hash): AsyncGenerator<Buffer> {
-  for await (const chunk of source) {
-    digest.update(chunk);
-    yield chunk;
-  }
-}
-
-interface ReadSoFar {
-  lines: number;
-  unreadFrom: number | null;
-}
-
-/**
- * Rows in PostgreSQL's text format of COPY, gathered into chunks. Two buffers take turns: a chunk is to be done with when the one
- * after the next is asked for. New buffers for each chunk would stay until the next full garbage collection.
- */
-async function* chunksOf(
-  feedId: number,
-  source: AsyncIterable<(FeedRow | FeedReject)[]>,
-  soFar: ReadSoFar,
-): AsyncGenerator<Buffer> {
-  let filling = Buffer.allocUnsafe(CHUNK_BYTES);
-  let other = Buffer.allocUnsafe(CHUNK_BYTES);
-  let used = 0;
-  let text = '';
-  for await (const rows of source) {
-    soFar.lines += rows.length;
-    for (const row of rows) {
-      text += 'code' in row ? rejectLine(feedId, row) : rowLine(feedId, row);
-      if ('code' in row && row.code === 'QUOTE_UNCLOSED') soFar.unreadFrom = row.line;
-      if (text.length < PIECE_CHARACTERS) continue;
-      if (used + text.length * BYTES_OF_CHARACTER > CHUNK_BYTES) {
-        yield filling.subarray(0, used);
-        [filling, other] = [other, filling];
-        used = 0;
-      }
-      used += filling.write(text, used);
-      text = '';
-    }
-  }
-  if (used > 0) yield filling.subarray(0, used);
-  if (text !== '') yield Buffer.from(text);
-}
-
-async function* only(chunk: Buffer): AsyncGenerator<Buffer> {
-  yield chunk;
-  await Promise.resolve();
 }
 
 function rowLine(feedId: number, row: FeedRow): string {
@@ -160,10 +65,4 @@ function rejectLine(feedId: number, row: FeedReject): string {
     `${feedId}\t${line}\t${escaped(sku)}\t${escaped(location)}\t\\N\t\\N\t\\N\t\\N` +
     `\t${escaped(quantity)}\t${code}\t${escaped(reason)}\n`
   );
-}
-
-/** Control characters are not in it any more, so a backslash is all that COPY would take for something else. */
-function escaped(text: string | null): string {
-  if (text === null) return '\\N';
-  return text.includes('\\') ? text.replaceAll('\\', '\\\\') : text;
 }
