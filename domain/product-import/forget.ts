@@ -1,7 +1,7 @@
 import type { Database } from '../../platform/database/database';
 import { deleteRows, deleteTaken } from './queries';
 
-const AT_ONCE = 20_000;
+const AT_ONCE = 100_000;
 
 /** Forgets the rows of an upload that is done with; its rejects stay. */
 export async function forgetTaken(db: Database, feedId: number): Promise<void> {
