@@ -163,7 +163,7 @@ async function printEnd(
 ): Promise<number> {
   const result = resultSchema.parse(job.result ?? {});
   const { rejected, left, seconds, rowsPerSecond, ignored } = result;
-  const done = told.map((word) => `${String(result[word] ?? 0)} ${word}`).join(', ');
+  const done = told.map((word) => `${figure.parse(result[word])} ${word}`).join(', ');
   const rest = job.status === 'completed' ? '' : `, ${left} left`;
   output.line(`${job.status}: ${done}, ${rejected} rejected${rest}; ${seconds} s, ${rowsPerSecond} rows/s`);
   if (ignored.length > 0) output.line(`Columns that mean nothing here: ${ignored.join(', ')}`);

@@ -32,7 +32,7 @@ function asCell(value: CsvValue): CsvValue {
 
 const ESCAPED = /^'(?=[=+\-@＝＋－＠\t\r\n]|[\p{Cc}\p{Z}\p{Cf}]+[=+\-@＝＋－＠])/u;
 
-/** Text without the apostrophe that `csvLines` puts before what would be a formula. */
+/** Text without the apostrophe that `csvLines` puts before what would be a formula: what we write says the same when it is read. */
 export function withoutEscape(text: string): string {
-  return text.replace(ESCAPED, '');
+  return text.startsWith("'") ? text.replace(ESCAPED, '') : text;
 }

@@ -143,7 +143,7 @@ async function lockForTracking(
   const found = wanted.size === 0 ? [] : await findSkus(tx, [...wanted.keys()]);
   const switched = found.flatMap(({ given, id, lots, serials }) => {
     const tracking = wanted.get(given);
-    const isSame = tracking?.lots === lots && tracking?.serials === serials;
+    const isSame = tracking?.lots === lots && tracking.serials === serials;
     return id === null || isSame ? [] : [{ productId: id, sku: given }];
   });
   const refusals = new Map<number, AppError | null>();

@@ -1,3 +1,4 @@
+import { withoutEscape } from '../../../platform/csv';
 import { AppError } from '../../../platform/errors';
 import { readCsv, type CsvRecord } from '../../uploads/csv-records';
 import { jsonMembers } from '../../uploads/json-members';
@@ -69,7 +70,11 @@ function isBlank(fields: readonly string[]): boolean {
 }
 
 function pick(columns: Columns<FeedField>, fields: readonly string[], line: number): GivenRow {
-  const at = (index: number | undefined) => (index === undefined ? undefined : fields[index]?.trim());
+  // What stands in the rejects of an earlier import says the same when it is sent again.
+  const at = (index: number | undefined) => {
+    const text = index === undefined ? undefined : fields[index]?.trim();
+    return text === undefined ? undefined : withoutEscape(text);
+  };
   return {
     line,
     sku: at(columns.sku),
