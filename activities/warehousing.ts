@@ -3,12 +3,14 @@ import { forgetSettledBookings } from '../domain/fulfilment/book';
 import { forgetSettledUpdates } from '../domain/fulfilment/carrier-updates';
 import { forgetSettledDeliveries } from '../domain/stock/alerts/failed-work';
 import { stock } from '../domain/ordering/backorders/stock-with-backorders';
-import { settleAllPromised } from '../domain/ordering/promised/settle-promised';
+import { settleAllPromised, type SettledUpTo } from '../domain/ordering/promised/settle-promised';
+import { tellOfStoppedReservations } from '../domain/stock/alerts/stopped-reservations';
 import {
   holdBlockedLots,
   releaseUnblocked,
   tellOfNearExpiry,
 } from '../domain/warehousing/quality/blocked-lots';
+import { wakeResolving } from '../domain/warehousing/counting/settle-count';
 import { expireReturn, readReturnProgress } from '../domain/warehousing/returns/end';
 import type { ReturnProgress } from '../domain/warehousing/returns/types';
 import type { Database } from '../platform/database/database';
@@ -23,12 +25,22 @@ export interface WarehousingActivities {
   forgetSettledWork(): Promise<void>;
   /**
    * Puts what is left of expired and recalled lots on quality hold, settles with those to whom it was promised, and tells of lots that
-   * expire soon; returns the units that were put on hold.
+   * expire soon and of reservations that have stopped; returns the units that were put on hold. An attempt goes on where the one before
+   * was.
    */
   holdExpiredLots(): Promise<{ units: number }>;
 }
 
-export function createWarehousingActivities({ db }: { db: Database }): WarehousingActivities {
+/** How long one run settles: less than what the activity is given. The next run goes on. */
+const SETTLE_MS = 300_000;
+
+export function createWarehousingActivities({
+  db,
+  expiryNearDays,
+}: {
+  db: Database;
+  expiryNearDays: number;
+}): WarehousingActivities {
   return withFailures<WarehousingActivities>(
     {
       readReturn: (returnId) => readReturnProgress(db, returnId),
@@ -40,11 +52,22 @@ export function createWarehousingActivities({ db }: { db: Database }): Warehousi
       },
       async holdExpiredLots() {
         const context = Context.current();
-        const beat = () => context.heartbeat();
+        let settled = context.info.heartbeatDetails as SettledUpTo | undefined;
+        const beat = () => context.heartbeat(settled);
         const units = await holdBlockedLots(db, beat);
         await releaseUnblocked({ db, stock }, beat);
-        await settleAllPromised(db, beat);
-        await tellOfNearExpiry(db, beat);
+        // First: one that a newer number has overtaken takes nothing from anybody any more.
+        await wakeResolving(db);
+        await settleAllPromised(db, {
+          from: settled ?? null,
+          withinMs: SETTLE_MS,
+          beat: (upTo) => {
+            settled = upTo;
+            beat();
+          },
+        });
+        await tellOfNearExpiry(db, { days: expiryNearDays, beat });
+        await tellOfStoppedReservations(db);
         return { units };
       },
     },

@@ -16,6 +16,7 @@ import type { EngineNames } from '../workflows/contract/names';
 import { createApp } from './http/app';
 import type { Route } from './http/route';
 import { alertRoutes } from './routes/alerts';
+import { safetyStockRoutes } from './routes/safety-stock';
 import { paymentRoutes } from './routes/payments';
 import { productImportRoutes } from './routes/product-imports';
 import { productInventoryRoutes } from './routes/product-inventory';
@@ -144,6 +145,7 @@ function mainRoutes(context: ApiContext): Route[] {
     ...captureRoutes(context),
     // Before what takes a SKU in the same place.
     ...alertRoutes(context),
+    ...safetyStockRoutes(context),
     ...metricsRoutes(context),
     ...warehousingRoutes(context),
     ...batchRoutes(context),

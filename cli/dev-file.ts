@@ -7,6 +7,8 @@ import { isRunning } from '../platform/embedded/processes';
 const devFileSchema = z.object({
   baseUrl: z.string(),
   databaseUrl: z.string(),
+  /** As the owner of the schema. A program of an earlier version wrote none. */
+  databaseOwnerUrl: z.string().optional(),
   temporalAddress: z.string(),
   temporalNamespace: z.string(),
   temporalUi: z.string().nullable(),

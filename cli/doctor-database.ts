@@ -1,6 +1,6 @@
 import type { Settings } from '../platform/config';
 import { openDatabase, type Database } from '../platform/database/database';
-import { readDatabaseInfo } from '../platform/database/database-info';
+import { readDatabaseInfo, readRole } from '../platform/database/database-info';
 import { sqlState } from '../platform/errors';
 import { createLogger } from '../platform/telemetry/log';
 import {
@@ -24,7 +24,7 @@ export async function checkDatabase(settings: Settings): Promise<Finding[]> {
   const db = openDatabase({ url, poolSize: 1, log: createLogger('silent') });
   try {
     const server = await checkServer(db, url);
-    return server.ok ? [server, await checkMigrations(url)] : [server];
+    return server.ok ? [server, await checkMigrations(url), await checkRole(db)] : [server];
   } finally {
     await db.close();
   }
@@ -49,6 +49,21 @@ async function checkServer(db: Database, url: string): Promise<Finding> {
       advice: ADVICE_BY_STATE[sqlState(error) ?? ''] ?? 'is it running, and DATABASE_URL right?',
     };
   }
+}
+
+/** Whether the role that the product runs as could change what proves the ledger. */
+async function checkRole(db: Database): Promise<Finding> {
+  const { user, owns } = await readRole(db);
+  return {
+    name: 'Role',
+    ok: true,
+    detail: owns
+      ? `${user} owns the tables`
+      : `${user} owns no table: it can neither alter nor drop nor truncate`,
+    advice: owns
+      ? 'set DATABASE_OWNER_URL to the owner, and DATABASE_URL to a role of its own (docs/operations.md)'
+      : undefined,
+  };
 }
 
 async function checkMigrations(url: string): Promise<Finding> {

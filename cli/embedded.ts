@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import type { DatabaseRoles } from '../platform/database/runtime-role';
 import { startEmbeddedPostgres } from '../platform/embedded/postgres';
 import { startTemporalServer } from '../platform/embedded/temporal';
 import { findTemporalCli } from '../platform/embedded/temporal-cli';
@@ -12,11 +13,20 @@ const TEMPORAL_PORT = 7_233;
 const TEMPORAL_UI_PORT = 8_233;
 const DATABASE = 'holdfast';
 
-/** The user's own PostgreSQL, or ours under HOLDFAST_HOME. Returns its URL. */
-export async function providePostgres({ service, settings }: PartContext, output: Output): Promise<string> {
+export interface ProvidedPostgres extends DatabaseRoles {
+  /** The server is ours, and its roles are. */
+  isOwn: boolean;
+}
+
+/** The user's own PostgreSQL, or ours under HOLDFAST_HOME. */
+export async function providePostgres(
+  { service, settings }: PartContext,
+  output: Output,
+): Promise<ProvidedPostgres> {
   if (settings.DATABASE_URL) {
     output.item('PostgreSQL', `${hostOf(settings.DATABASE_URL)} (DATABASE_URL)`);
-    return settings.DATABASE_URL;
+    const { DATABASE_URL: runtimeUrl, DATABASE_OWNER_URL: ownerUrl = runtimeUrl } = settings;
+    return { ownerUrl, runtimeUrl, isOwn: false };
   }
   const server = await startEmbeddedPostgres({
     dataDir: join(settings.HOLDFAST_HOME, 'postgres'),
@@ -30,7 +40,7 @@ export async function providePostgres({ service, settings }: PartContext, output
     stop: () => server.stop(),
     kill: () => signal(server.pid, 'SIGQUIT'),
   });
-  return server.url(DATABASE);
+  return { ownerUrl: server.url(DATABASE), runtimeUrl: server.runtimeUrl(DATABASE), isOwn: true };
 }
 
 export interface ProvidedTemporal extends Required<TemporalTarget> {

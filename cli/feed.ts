@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import type { Settings } from '../platform/config';
 import type { Output } from './output';
 import { runUpload, type UploadOptions } from './upload';
@@ -18,5 +19,23 @@ export function runFeedImport(
 ): Promise<number> {
   const query = { mode, location, decimal, asOf };
   const told = ['applied', 'unchanged'];
-  return runUpload(settings, options, { path: '/jobs/feed', query, told, name: 'feed' }, output);
+  const kind = { path: '/jobs/feed', query, told, name: 'feed', notesOn };
+  return runUpload(settings, options, kind, output);
+}
+
+const figure = z.number().default(0);
+const lotsSchema = z.looseObject({
+  rowsWithoutLot: figure,
+  lots: z.object({ withoutLot: figure, otherLots: figure }).optional(),
+});
+
+function notesOn(result: unknown): string[] {
+  const { rowsWithoutLot, lots } = lotsSchema.parse(result);
+  const notes: string[] = [];
+  if (rowsWithoutLot > 0) notes.push(`${rowsWithoutLot} rows name no lot of a product that is kept by lot.`);
+  if (lots && lots.withoutLot + lots.otherLots > 0)
+    notes.push(
+      `At the places of these lots ${lots.withoutLot} units have no lot, and ${lots.otherLots} are in lots that the feed does not name.`,
+    );
+  return notes;
 }

@@ -1,21 +1,26 @@
 import type { Settings } from '../platform/config';
 import { createLogger } from '../platform/telemetry/log';
 import { migrate, migrationStatus } from '../platform/database/migrations';
+import { isOneRole, provideRuntimeRole } from '../platform/database/runtime-role';
 import type { Output } from './output';
-import { locateDatabase } from './servers';
+import { locateDatabase, locateDatabaseOwner } from './servers';
 
 /** `holdfast migrate`: brings the database, made when it is missing, to this version. */
 export async function runMigrate(settings: Settings, output: Output): Promise<number> {
   const log = createLogger(settings.LOG_LEVEL);
-  const applied = await migrate(await locateDatabase(settings), log, { createDatabase: true });
+  const roles = { ownerUrl: await locateDatabaseOwner(settings), runtimeUrl: await locateDatabase(settings) };
+  const applied = await migrate(roles.ownerUrl, log, { createDatabase: true });
   for (const name of applied) output.item('applied', name);
   output.line(applied.length === 0 ? 'Nothing to apply.' : `${applied.length} migrations applied.`);
+  await provideRuntimeRole(roles, log);
+  if (isOneRole(roles))
+    output.line('Owner and runtime role are one: see docs/operations.md, "Two database roles".');
   return 0;
 }
 
 /** `holdfast migrate --status`: exit code 1 tells that something is pending. `unknown`: applied, but not by this version. */
 export async function showMigrations(settings: Settings, output: Output): Promise<number> {
-  const { applied, pending, unknown } = await migrationStatus(await locateDatabase(settings));
+  const { applied, pending, unknown } = await migrationStatus(await locateDatabaseOwner(settings));
   for (const name of applied) output.item(unknown.includes(name) ? 'unknown' : 'applied', name);
   for (const name of pending) output.item('pending', name);
   return pending.length === 0 ? 0 : 1;

@@ -5,6 +5,7 @@ import type { Settings } from '../platform/config';
 import type { Database } from '../platform/database/database';
 import { AppError, messageOf } from '../platform/errors';
 import type { Output } from './output';
+import { locateDatabaseOwner } from './servers';
 import { needsEngine, runChecks, printResults, withDatabase } from './verify';
 
 export interface RepairOptions {
@@ -26,20 +27,25 @@ export async function runRepairs(
   output: Output,
   confirm: Confirm = askOnTerminal,
 ): Promise<number> {
-  return withDatabase(settings, async (db) => {
-    const plan = await planRepairs(db, options.job);
-    if (plan.repairs.length === 0) {
-      output.line('This job has found nothing that a script can repair.');
-      return 0;
-    }
-    for (const repair of plan.repairs) output.line(repairText(repair));
-    if (!options.yes && !(await confirm(`Apply these ${plan.repairs.length} repairs? [y/N] `))) {
-      output.line('Nothing was changed.');
-      return 1;
-    }
-    const failed = await applyAll(db, plan, output);
-    return (await checkAgain(db, plan, output)) && failed === 0 ? 0 : 1;
-  });
+  return withDatabase(
+    settings,
+    async (db) => {
+      const plan = await planRepairs(db, options.job);
+      if (plan.repairs.length === 0) {
+        output.line('This job has found nothing that a script can repair.');
+        return 0;
+      }
+      for (const repair of plan.repairs) output.line(repairText(repair));
+      if (!options.yes && !(await confirm(`Apply these ${plan.repairs.length} repairs? [y/N] `))) {
+        output.line('Nothing was changed.');
+        return 1;
+      }
+      const failed = await applyAll(db, plan, output);
+      return (await checkAgain(db, plan, output)) && failed === 0 ? 0 : 1;
+      // Only the owner of a table may enable its triggers and validate its constraints.
+    },
+    locateDatabaseOwner,
+  );
 }
 
 async function applyAll(db: Database, { repairs }: RepairPlan, output: Output): Promise<number> {

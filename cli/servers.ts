@@ -10,6 +10,12 @@ export async function locateDatabase(settings: Settings): Promise<string> {
   return url;
 }
 
+/** The same database as the owner of its schema, who migrates and repairs. Without a role of its own, the same as `locateDatabase`. */
+export async function locateDatabaseOwner(settings: Settings): Promise<string> {
+  const running = settings.DATABASE_URL ? undefined : await readDevFile(settings);
+  return settings.DATABASE_OWNER_URL ?? running?.databaseOwnerUrl ?? locateDatabase(settings);
+}
+
 /** Where a command finds Temporal, in the same way. */
 export async function locateTemporal(settings: Settings): Promise<Required<TemporalTarget>> {
   if (settings.TEMPORAL_ADDRESS) {

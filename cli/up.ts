@@ -7,6 +7,7 @@ import { isAppError } from '../platform/errors';
 import { createLogger } from '../platform/telemetry/log';
 import { createMetricsRegistry } from '../platform/telemetry/metrics';
 import { migrate } from '../platform/database/migrations';
+import { provideRuntimeRole } from '../platform/database/runtime-role';
 import { ensureSearchAttributes } from '../platform/temporal/namespace';
 import { VERSION } from '../platform/version';
 import { engineNames } from '../workflows/contract/names';
@@ -14,7 +15,7 @@ import { mayStartEagerly, useOwnBuild } from './build-in-use';
 import { withOwnCarrierSecret } from './carrier-secret';
 import { runDemo } from './demo';
 import { removeDevFile, writeDevFile } from './dev-file';
-import { providePostgres, provideTemporal, type ProvidedTemporal } from './embedded';
+import { providePostgres, provideTemporal, type ProvidedPostgres, type ProvidedTemporal } from './embedded';
 import type { Output } from './output';
 import {
   connectTemporalPart,
@@ -73,9 +74,11 @@ interface Started {
 
 async function startEverything(around: PartContext, options: UpOptions, output: Output): Promise<Started> {
   const { service, settings, log } = around;
-  const [databaseUrl, servers] = await startServers(around, output);
+  const [postgres, servers] = await startServers(around, output);
+  const { ownerUrl, runtimeUrl: databaseUrl } = postgres;
 
-  const applied = await migrate(databaseUrl, log, { createDatabase: true });
+  const applied = await migrate(ownerUrl, log, { createDatabase: true });
+  await provideRuntimeRole(postgres, log, { setPassword: postgres.isOwn });
   output.item('Migrations', applied.length > 0 ? `${applied.length} applied` : 'none pending');
   const db = openDatabasePart(around, databaseUrl);
   // A database of the user keeps its own catalogue, unless the demo is wanted there.
@@ -108,6 +111,7 @@ async function startEverything(around: PartContext, options: UpOptions, output: 
   await writeDevFile(settings, {
     baseUrl,
     databaseUrl,
+    databaseOwnerUrl: ownerUrl,
     temporalAddress: servers.address,
     temporalNamespace: servers.namespace,
     temporalUi: servers.uiUrl,
@@ -118,7 +122,10 @@ async function startEverything(around: PartContext, options: UpOptions, output: 
 }
 
 /** Both at once. When one fails, the other is waited for, so that it is known when the parts are stopped. */
-async function startServers(around: PartContext, output: Output): Promise<[string, ProvidedTemporal]> {
+async function startServers(
+  around: PartContext,
+  output: Output,
+): Promise<[ProvidedPostgres, ProvidedTemporal]> {
   const starts = [providePostgres(around, output), provideTemporal(around, output)] as const;
   await Promise.allSettled(starts);
   around.service.stopping.throwIfAborted();

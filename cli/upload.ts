@@ -29,6 +29,8 @@ export interface UploadJob {
   told: readonly string[];
   /** Of the file of rejects where the upload came from standard input. */
   name: string;
+  /** What else the result has to tell. */
+  notesOn?(result: unknown): string[];
 }
 
 const MEDIA_TYPES = { csv: 'text/csv', ndjson: 'application/x-ndjson' } as const;
@@ -158,7 +160,7 @@ const resultSchema = z.looseObject({
 async function printEnd(
   client: JobClient,
   job: CliJob,
-  { file, told, name }: UploadOptions & UploadJob,
+  { file, told, name, notesOn }: UploadOptions & UploadJob,
   output: Output,
 ): Promise<number> {
   const result = resultSchema.parse(job.result ?? {});
@@ -167,6 +169,7 @@ async function printEnd(
   const rest = job.status === 'completed' ? '' : `, ${left} left`;
   output.line(`${job.status}: ${done}, ${rejected} rejected${rest}; ${seconds} s, ${rowsPerSecond} rows/s`);
   if (ignored.length > 0) output.line(`Columns that mean nothing here: ${ignored.join(', ')}`);
+  for (const note of notesOn?.(result) ?? []) output.line(note);
   if (job.error) output.line(`${job.error.code}: ${job.error.detail}`);
   if (job.rejected) {
     const rejects = `${file === '-' ? `${name}-${job.jobId}` : file}.rejects.csv`;

@@ -6,7 +6,9 @@ import { listFindings } from '../domain/assurance/findings';
 import { runCheck } from '../domain/assurance/run-check';
 import { beginConsistencyJob, finishConsistencyJob, openConsistencyJob } from '../domain/assurance/job';
 import { verifyHead, type KeptHead } from '../domain/assurance/seals/head';
+import { advanceCheckpoint } from '../domain/assurance/seals/checkpoint';
 import { readSealHead } from '../domain/assurance/seals/seal';
+import { verifySeals } from '../domain/assurance/seals/verify';
 import { AppError } from '../platform/errors';
 import type { Settings } from '../platform/config';
 import { openDatabase, type Database } from '../platform/database/database';
@@ -36,7 +38,8 @@ const SHOWN = 20;
 export async function runVerify(settings: Settings, options: VerifyOptions, output: Output): Promise<number> {
   const kept = options.head === undefined ? undefined : readHead(options.head);
   return withDatabase(settings, async (db) => {
-    const mode: CheckMode = options.full || options.seals ? 'full' : 'incremental';
+    // A head proves what is read: rows that were sealed long ago too.
+    const mode: CheckMode = options.full || options.seals || kept ? 'full' : 'incremental';
     const engine = options.seals ? undefined : await connectEngine(settings);
     const checks = options.seals
       ? (['seals'] as const)
@@ -45,9 +48,22 @@ export async function runVerify(settings: Settings, options: VerifyOptions, outp
       const { jobId, results } = await runChecks(db, { mode, checks, describe: engine?.describe });
       const { items: findings } = await listFindings(db, { jobId, limit: 1_000 });
       const head = await readSealHead(db);
-      const againstHead = kept ? await verifyHead(db, kept) : [];
+      const compared = kept ? await verifyHead(db, kept) : undefined;
+      const againstHead = compared?.findings ?? [];
+      const { foldedSince, sumsCompared } = compared ?? {};
       if (options.json)
-        output.line(JSON.stringify({ jobId, mode, checks: results, findings, seals: head, againstHead }));
+        output.line(
+          JSON.stringify({
+            jobId,
+            mode,
+            checks: results,
+            findings,
+            seals: head,
+            againstHead,
+            foldedSince,
+            sumsCompared,
+          }),
+        );
       else print();
       return findings.length + againstHead.length === 0 ? 0 : 1;
 
@@ -68,6 +84,12 @@ export async function runVerify(settings: Settings, options: VerifyOptions, outp
           output.line(`\nNot as in the head that was kept: ${subject}  ${JSON.stringify(details)}`);
         if (kept && againstHead.length === 0)
           output.line(`\nThe seals go through the head that was kept: seal ${kept.seq}.`);
+        if (foldedSince && foldedSince.length > 0) {
+          const proven = sumsCompared
+            ? 'what is left of them agrees with the head, unless it is named above'
+            : 'the head does not prove what is left of them';
+          output.line(`Summed up and dropped since: ${foldedSince.join(', ')}; ${proven}.`);
+        }
         if (head.hash) output.line(`\nSealed rows: ${head.rows}. Seal ${head.seq}: ${head.hash}`);
         const repairable = findings.filter((finding) => finding.repairable).length;
         if (repairable > 0) output.line(`\n${repairable} can be repaired: holdfast repair --job ${jobId}`);
@@ -89,6 +111,8 @@ const keptHead = z.object({
   hash: z.hex().length(64).nullable(),
   folds: z.int().min(0),
   foldHash: z.hex().length(64).nullable(),
+  sumsSeq: z.int().min(0).default(0),
+  sumsHash: z.hex().length(64).nullable().default(null),
 });
 
 /** @throws AppError `HEAD_UNREADABLE` for a text that `holdfast seals head` did not write */
@@ -100,11 +124,16 @@ function readHead(text: string): KeptHead {
   }
 }
 
-/** `holdfast seals head`: what proves the ledger up to now, as one JSON object, to be kept where nobody of the database can write. */
+/**
+ * `holdfast seals head`: what proves the ledger up to now, as one JSON object, to be kept where nobody of the database can write. New
+ * seals are verified and summed up first, so that its sums reach as far as they can. Exit code 1 tells that the ledger is not as it was sealed.
+ */
 export async function runSealHead(settings: Settings, output: Output): Promise<number> {
   return withDatabase(settings, async (db) => {
+    const { findings } = await verifySeals(db, { mode: 'incremental', limit: 1 });
+    await advanceCheckpoint(db, 'incremental');
     output.line(JSON.stringify(await readSealHead(db)));
-    return 0;
+    return findings.length === 0 ? 0 : 1;
   });
 }
 
@@ -144,9 +173,10 @@ export async function runChecks(
 export async function withDatabase(
   settings: Settings,
   work: (db: Database) => Promise<number>,
+  locate = locateDatabase,
 ): Promise<number> {
   const log = createLogger(settings.LOG_LEVEL);
-  const db = openDatabase({ url: await locateDatabase(settings), poolSize: 4, log });
+  const db = openDatabase({ url: await locate(settings), poolSize: 4, log });
   try {
     return await work(db);
   } finally {

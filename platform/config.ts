@@ -5,6 +5,8 @@ import { isWebhookSecret } from './webhook-signature';
 
 const port = z.coerce.number().int().min(0).max(65_535);
 const positive = z.coerce.number().int().min(1);
+/** Days for which something is kept; 0: for ever. */
+const keptDays = z.coerce.number().int().min(0).max(36_500);
 const flag = z
   .enum(['true', 'false', '1', '0'])
   .transform((value) => value === 'true' || value === '1')
@@ -76,6 +78,7 @@ export const settingsSchema = z.object({
   HOLDFAST_URL: z.url({ protocol: /^https?$/ }).optional(),
 
   DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/ }).optional(),
+  DATABASE_OWNER_URL: z.url({ protocol: /^postgres(ql)?$/ }).optional(),
   DATABASE_POOL_SIZE: positive.max(500).default(20),
 
   TEMPORAL_ADDRESS: z
@@ -138,11 +141,21 @@ export const settingsSchema = z.object({
   FEED_MAX_MB: positive.default(4_096),
   LEDGER_PARTITIONS_AHEAD: positive.max(120).default(12),
   LEDGER_RETENTION_MONTHS: z.coerce.number().int().min(0).max(1_200).default(0),
+  IDEMPOTENCY_RETENTION_DAYS: keptDays.default(90),
+  BATCH_RETENTION_DAYS: keptDays.default(90),
+  FEED_REJECT_RETENTION_DAYS: keptDays.default(90),
+  FEED_RETENTION_DAYS: keptDays.default(400),
+  CHECK_RETENTION_DAYS: keptDays.default(90),
+  ALERT_RETENTION_DAYS: keptDays.default(365),
+  CARRIER_EVENT_RETENTION_DAYS: keptDays.default(180),
+  GATEWAY_EVENT_RETENTION_DAYS: keptDays.default(180),
+  RESERVATION_RETENTION_DAYS: keptDays.default(365),
+  EXPIRY_NEAR_DAYS: positive.max(3_650).default(14),
   RETURN_AUTHORISATION_DAYS: positive.max(3_650).default(30),
   RETURN_RESTOCKING_FEE_PERCENT: z.coerce.number().min(0).max(100).multipleOf(0.01).default(0),
   COUNT_TOLERANCE_UNITS: z.coerce.number().int().min(0).default(0),
   RECONCILE_INTERVAL_SECONDS: positive.default(30),
-  SEAL_INTERVAL_SECONDS: positive.default(60),
+  SEAL_INTERVAL_SECONDS: positive.default(30),
   CONSISTENCY_INTERVAL_SECONDS: positive.default(3_600),
   TRANSFER_TRANSIT_SECONDS: positive.default(604_800),
   SHUTDOWN_GRACE_SECONDS: positive.default(15),
@@ -200,5 +213,13 @@ function crossChecks(settings: Settings): string[] {
   if (Boolean(settings.TEMPORAL_TLS_CLIENT_CERT_PATH) !== Boolean(settings.TEMPORAL_TLS_CLIENT_KEY_PATH)) {
     problems.push('TEMPORAL_TLS_CLIENT_CERT_PATH: needs TEMPORAL_TLS_CLIENT_KEY_PATH, and the reverse');
   }
+  const { DATABASE_URL, DATABASE_OWNER_URL } = settings;
+  if (DATABASE_OWNER_URL && (!DATABASE_URL || databaseOf(DATABASE_URL) !== databaseOf(DATABASE_OWNER_URL))) {
+    problems.push('DATABASE_OWNER_URL: needs DATABASE_URL, of the same database');
+  }
   return problems;
+}
+
+function databaseOf(url: string): string {
+  return new URL(url).pathname;
 }

@@ -5,6 +5,7 @@ import { createMaintenanceActivities } from '../activities/maintenance';
 import { createOrderActivities } from '../activities/orders';
 import { createPaymentActivities } from '../activities/payments';
 import { createReconcileActivities } from '../activities/reconcile';
+import { createRetentionActivities } from '../activities/retention';
 import { createReservationActivities } from '../activities/reservations';
 import { createTransferActivities } from '../activities/transfers';
 import { createWarehousingActivities } from '../activities/warehousing';
@@ -16,6 +17,7 @@ import type { Settings } from '../platform/config';
 import type { Logger } from '../platform/telemetry/log';
 import { describeOrderWorkflow, type EnsureOrderContext } from './ensure/ensure-order-workflow';
 import type { Integrations } from './integrations';
+import { keptDaysOf } from './kept-days';
 import { createReconcileSubjects } from './reconcile-subjects';
 import { orderSlots } from './task-queue-workers';
 
@@ -100,7 +102,7 @@ export function createActivities(context: ActivityContext): {
         log,
       }),
       ...createReservationActivities({ db, stock }),
-      ...createWarehousingActivities({ db }),
+      ...createWarehousingActivities({ db, expiryNearDays: settings.EXPIRY_NEAR_DAYS }),
       ...createTransferActivities({ db }),
       ...createReconcileActivities({
         subjects: createReconcileSubjects(context),
@@ -115,6 +117,7 @@ export function createActivities(context: ActivityContext): {
         retentionMonths: settings.LEDGER_RETENTION_MONTHS,
         log,
       }),
+      ...createRetentionActivities({ db, keptDays: keptDaysOf(settings), log }),
     },
   };
 }

@@ -65,7 +65,7 @@ export const SCHEDULES: Readonly<Record<string, Scheduled>> = {
     spec: () => ({ intervals: [{ every: 600_000, offset: 10_000 }] }),
     catchupWindow: '1 hour',
     summary:
-      'Takes expired and recalled lots out of sale, tells of those that expire soon; removes uploads that broke off',
+      'Takes expired and recalled lots out of sale, tells of those that expire soon; removes uploads that broke off and old rows',
   },
 };
 

@@ -88,6 +88,8 @@ export const PROBLEMS = {
   COUNT_INCOMPLETE: { status: 409, title: 'Not every line of the sheet is counted' },
   COUNT_NOT_IN_REVIEW: { status: 409, title: 'Nothing of the sheet awaits a decision' },
   QUALITY_HOLD_EXCEEDED: { status: 409, title: 'Less than that is on quality hold' },
+  HOLD_OF_COUNT: { status: 409, title: 'A count keeps the units' },
+  SERIAL_ELSEWHERE: { status: 409, title: 'A serial number is known to be elsewhere' },
   NOT_RETURNABLE: { status: 409, title: 'More than was shipped and not returned yet' },
   RETURN_CLOSED: { status: 409, title: 'The return takes nothing more' },
   RETURN_NOT_CANCELLABLE: { status: 409, title: 'The return can no longer be cancelled' },

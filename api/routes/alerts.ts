@@ -1,16 +1,18 @@
 import { z } from 'zod';
 import { endAttention } from '../../domain/orders/attention';
 import { ATTENTION } from '../../domain/orders/types';
-import { acknowledgeAlert, listAlerts } from '../../domain/stock/alerts/list';
+import { acknowledgeAlert, listAffected, listAlerts } from '../../domain/stock/alerts/list';
+import type { Thresholds } from '../../domain/stock/alerts/types';
 import { readThresholds, setCategoryThresholds, setThresholds } from '../../domain/stock/alerts/thresholds';
 import { cursorOf } from '../http/cursor';
 import { okPage } from '../http/pages';
 import { API_BASE } from '../http/paths';
-import { asNotFound } from '../http/problems';
+import { asNotFound, notFound } from '../http/problems';
 import { ok, type ApiResponse, okOrNotFound } from '../http/response';
 import { route, type Route } from '../http/route';
 import {
   acknowledgement,
+  affectedPage,
   alert,
   alertKind,
   alertPage,
@@ -26,6 +28,8 @@ import { idParams, line, pageQuery, sku, skuParams, warehouseCode } from '../sch
 import type { ApiContext } from '../services/context';
 
 const TAG = 'Alerts';
+/** A place in a list that is kept in the order of whole numbers. */
+const position = z.string().regex(/^\d{1,18}$/);
 const ENDED_BY_HAND = Object.entries(ATTENTION)
   .flatMap(([reason, kind]) => ('byHand' in kind ? [`\`${reason}\``] : []))
   .join(' or ');
@@ -100,8 +104,36 @@ export function alertRoutes({ db }: ApiContext): Route[] {
         );
       },
     ),
+    route(
+      {
+        methods: ['get'],
+        path: `${API_BASE}/inventory/alerts/{id}/affected`,
+        tag: TAG,
+        summary: 'List those whose units were blocked, in the order in which it was settled with them',
+        description:
+          'Of an alert of the kind `recall`, whose details have only the first of them and their number. Others have none.',
+        params: idParams,
+        query: z.object({ ...pageQuery, cursor: cursorOf(position).optional() }),
+        responses: { 200: { description: 'A page', schema: affectedPage } },
+        problems: ['VALIDATION_FAILED'],
+      },
+      async ({ params, query: { cursor, ...page } }) => {
+        const found = await listAffected(db, { alertId: params.id, after: cursor, ...page });
+        if (!found) throw notFound('There is no such alert.');
+        return okPage(found);
+      },
+    ),
     ...thresholdRoutes(db),
   ];
+}
+
+function thresholdsIn(body: {
+  lowStock: number;
+  overstock: number | null;
+  clearMargin?: number | null | undefined;
+}): Thresholds {
+  const { lowStock, overstock, clearMargin = null } = body;
+  return { lowStock, overstock, clearMargin };
 }
 
 function thresholdRoutes(db: ApiContext['db']): Route[] {
@@ -137,7 +169,7 @@ function thresholdRoutes(db: ApiContext['db']): Route[] {
         await setThresholds(db, {
           sku: params.sku,
           location: body.location ?? null,
-          thresholds: 'inherit' in body ? 'inherit' : { lowStock: body.lowStock, overstock: body.overstock },
+          thresholds: 'inherit' in body ? 'inherit' : thresholdsIn(body),
         }).catch(asNotFound('UNKNOWN_SKU', 'There is no such product.'));
         return thresholdsOf(params.sku);
       },
@@ -158,10 +190,11 @@ function thresholdRoutes(db: ApiContext['db']): Route[] {
         problems: ['VALIDATION_FAILED'],
       },
       async ({ params, body }) => {
-        const changed = await setCategoryThresholds(db, params.code, body).catch(
+        const given = thresholdsIn(body);
+        const changed = await setCategoryThresholds(db, params.code, given).catch(
           asNotFound('UNKNOWN_CATEGORY', 'There is no such category.'),
         );
-        return ok({ category: params.code, ...body, changed });
+        return ok({ category: params.code, ...given, changed });
       },
     ),
   ];

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { SETTLE_SOON_MS, settlePromised } from '../../domain/ordering/promised/settle-promised';
 import { countLines } from '../../domain/warehousing/counting/count';
 import {
   approveCount,
@@ -6,6 +7,7 @@ import {
   rejectCount,
   submitCount,
 } from '../../domain/warehousing/counting/decide-lines';
+import { settleCount } from '../../domain/warehousing/counting/settle-count';
 import { listSheets, makeSheet, readSheet } from '../../domain/warehousing/counting/sheets';
 import type { SheetView } from '../../domain/warehousing/counting/types';
 import { okPage } from '../http/pages';
@@ -15,7 +17,15 @@ import { ok, okOrNotFound } from '../http/response';
 import { route, type Route } from '../http/route';
 import { runOnce } from '../idempotency/run-once';
 import { idParams, warehouseCode } from '../schemas/common';
-import { countDecision, countedLines, newCount, sheet, sheetPage, sheetStatus } from '../schemas/counts';
+import {
+  countApproval,
+  countDecision,
+  countedLines,
+  newCount,
+  sheet,
+  sheetPage,
+  sheetStatus,
+} from '../schemas/counts';
 import { documentQuery } from '../schemas/warehousing';
 import type { ApiContext } from '../services/context';
 
@@ -25,10 +35,26 @@ const PATH = `${API_BASE}/counts`;
 export function countRoutes(context: ApiContext): Route[] {
   const { db, settings } = context;
 
+  interface Decision {
+    sheetId: string;
+    skus?: string[] | undefined;
+    actor: string;
+  }
+
+  /** What is still promised is settled at once, as far as it can be; parcels are stopped by their orders' sagas. */
+  async function approve(request: Decision & { resolveReserved: boolean }): Promise<SheetView> {
+    const approved = await approveCount(context, request);
+    if (!approved.lines.some(({ status }) => status === 'resolving')) return approved;
+    await settleCount(context, request.sheetId, (key) =>
+      settlePromised(db, key, { withinMs: SETTLE_SOON_MS }),
+    );
+    return (await readSheet(db, request.sheetId)) ?? approved;
+  }
+
   function decision(
     word: string,
     docs: { summary: string; description: string; problems: readonly ProblemCode[] },
-    decide: (request: { sheetId: string; skus?: string[] | undefined; actor: string }) => Promise<SheetView>,
+    decide: (request: Decision) => Promise<SheetView>,
   ): Route {
     return route(
       {
@@ -112,13 +138,21 @@ export function countRoutes(context: ApiContext): Route[] {
         summary: 'Note what was counted',
         description:
           'One line, or several in `lines`. A variance is against the ledger as of `countedAt`. The same count sent again is told ' +
-          'by its key: an equal number is another count.',
+          'by its key: an equal number is another count. Of a product that is kept by lot all its `lots` are counted, of one with ' +
+          'serial numbers those that are there are named.',
         keyed: true,
         params: idParams,
         body: countedLines,
         responses: { 200: { description: 'The sheet afterwards', schema: sheet } },
         problems: [
           'COUNT_NOT_OPEN',
+          'COUNT_INCOMPLETE',
+          'LOT_REQUIRED',
+          'LOT_EXPIRY_MISMATCH',
+          'NOT_TRACKED',
+          'SERIALS_REQUIRED',
+          'SERIAL_ELSEWHERE',
+          'UNITS_NAMED_TWICE',
           'UNKNOWN_SKU',
           'ASOF_IN_FUTURE',
           'ASOF_BEFORE_RETENTION',
@@ -147,25 +181,34 @@ export function countRoutes(context: ApiContext): Route[] {
       },
       async ({ params }) => ok(await submitCount(context, params.id)),
     ),
-    decision(
-      'approve',
+    route(
       {
+        methods: ['post'],
+        path: `${PATH}/{id}/approve`,
+        tag: TAG,
         summary: 'Apply variances to the stock',
         description:
           'On hand is then what was counted, and what has moved since. A line that a newer absolute number has overtaken closes as ' +
-          '`superseded`. One that would leave less than is reserved stays, with the code BELOW_RESERVED and the reservations.',
+          '`superseded`. One that would leave less than is reserved stays, with the code BELOW_RESERVED and the reservations; with ' +
+          '`resolveReserved` it is `resolving`: unpaid reservations give up what was not found, then the newest, booked parcels last ' +
+          '(they are stopped first), from another warehouse where there is any. Then it is `approved`, and the number is right.',
+        params: idParams,
+        body: countApproval,
+        bodyOptional: true,
+        responses: { 200: { description: 'The sheet afterwards', schema: sheet } },
         problems: ['COUNT_NOT_IN_REVIEW', 'UNKNOWN_SKU', 'VALIDATION_FAILED'],
       },
-      (request) => approveCount(context, request),
+      async ({ params, body, caller }) => ok(await approve({ sheetId: params.id, ...body, actor: caller })),
     ),
     decision(
       'reject',
       {
         summary: 'Leave the stock as it is',
-        description: 'Also ends a sheet that nobody is going to count.',
+        description:
+          'Also ends a sheet that nobody is going to count, and the wait of a line in `resolving`: what was cut for it stays cut.',
         problems: ['COUNT_NOT_IN_REVIEW', 'UNKNOWN_SKU', 'VALIDATION_FAILED'],
       },
-      (request) => rejectCount(db, request),
+      (request) => rejectCount(context, request),
     ),
     decision(
       'recount',
@@ -174,7 +217,7 @@ export function countRoutes(context: ApiContext): Route[] {
         description: 'Their counts are forgotten.',
         problems: ['COUNT_NOT_IN_REVIEW', 'UNKNOWN_SKU', 'VALIDATION_FAILED'],
       },
-      (request) => recount(db, request),
+      (request) => recount(context, request),
     ),
   ];
 }

@@ -42,7 +42,8 @@ export function feedRoutes({ db }: ApiContext, uploads: UploadIntake): Route[] {
           'CSV with a header (RFC 4180), or JSON lines, also with `Content-Encoding: gzip`. UTF-8, UTF-16 with a byte order mark, ' +
           'or what `charset` of the Content-Type says (utf-8, utf-16le, utf-16be, windows-1252). Answered when all of it is ' +
           'stored; the import then goes on by itself. Rows that are wrong are rejected, each with its line and the reason, and ' +
-          'do not hold up the others. A quote that is not closed ends the feed at its line: the rows before it are applied, and ' +
+          'do not hold up the others. A row of a `set` feed about a product that is kept by lot names its lot, and sets that; the ' +
+          'result says what is on hand beside. A quote that is not closed ends the feed at its line: the rows before it are applied, and ' +
           'the job fails with `FEED_QUOTE_UNCLOSED`. An upload that breaks off leaves nothing.',
         keyed: true,
         upload: UPLOAD_TYPES,

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { listQualityHolds, readQualityHold } from '../../domain/warehousing/quality/holds';
-import { settlePromised } from '../../domain/ordering/promised/settle-promised';
+import { SETTLE_SOON_MS, settlePromised } from '../../domain/ordering/promised/settle-promised';
 import { findStockKey } from '../../domain/stock/ledger/stock-ledger';
 import { putOnHold } from '../../domain/warehousing/quality/put-on-hold';
 import { releaseFromHold, writeOffHold } from '../../domain/warehousing/quality/end-hold';
@@ -47,6 +47,7 @@ export function qualityHoldRoutes(context: ApiContext): Route[] {
         responses: { 200: { description: 'The hold afterwards', schema: qualityHold } },
         problems: [
           'QUALITY_HOLD_EXCEEDED',
+          'HOLD_OF_COUNT',
           ...docs.problems,
           'VALIDATION_FAILED',
           'IDEMPOTENCY_KEY_REUSED',
@@ -77,7 +78,7 @@ export function qualityHoldRoutes(context: ApiContext): Route[] {
         description:
           'Available units; of a lot, and of named serial numbers, also promised ones. Whoever they are promised to gets others, from ' +
           'another warehouse if need be, or is cut: what is not paid for first, booked parcels last. `awaited` of the hold tells what is ' +
-          'still promised.',
+          'still promised: where many are concerned, the rest is settled within ten minutes.',
         keyed: true,
         params: skuParams,
         body: newQualityHold,
@@ -103,7 +104,7 @@ export function qualityHoldRoutes(context: ApiContext): Route[] {
           const made = await putOnHold(db, wanted).catch(
             asNotFound('UNKNOWN_SKU', 'There is no such product.'),
           );
-          await settlePromised(db, await findStockKey(db, wanted));
+          await settlePromised(db, await findStockKey(db, wanted), { withinMs: SETTLE_SOON_MS });
           const settled = (await readQualityHold(db, made.id)) ?? made;
           return { status: 201, body: settled, headers: { location: `${PATH}/${made.id}` } };
         }),

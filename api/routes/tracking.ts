@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { readTracking, setTracking } from '../../domain/stock/tracking/set-tracking';
-import { settlePromised } from '../../domain/ordering/promised/settle-promised';
+import { SETTLE_SOON_MS, settlePromised } from '../../domain/ordering/promised/settle-promised';
 import { readLot } from '../../domain/stock/tracking/lot-masters';
 import type { LotMasterView } from '../../domain/stock/tracking/types';
 import { correctLotExpiry, placesOf, recallLot } from '../../domain/warehousing/quality/blocked-lots';
@@ -84,7 +84,10 @@ function lotRoutes(context: ApiContext): Route[] {
   async function changed(change: { sku: string; lot: string }, make: () => Promise<LotMasterView>) {
     if (!(await readLot(db, change.sku, change.lot))) throw notFound(NO_LOT);
     await make();
-    for (const key of await placesOf(db, change)) await settlePromised(db, key);
+    const until = performance.now() + SETTLE_SOON_MS;
+    for (const key of await placesOf(db, change)) {
+      await settlePromised(db, key, { withinMs: Math.max(0, until - performance.now()) });
+    }
     return okOrNotFound(await readLot(db, change.sku, change.lot), NO_LOT);
   }
 

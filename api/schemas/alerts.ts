@@ -1,5 +1,10 @@
 import { z } from 'zod';
-import { ALERT_KINDS, ALERT_STATUSES, type AlertKind } from '../../domain/stock/alerts/types';
+import {
+  ALERT_KINDS,
+  ALERT_STATUSES,
+  BLOCKED_OUTCOMES,
+  type AlertKind,
+} from '../../domain/stock/alerts/types';
 import { line, pageOf, time, uuid, warehouseCode } from './common';
 
 const KINDS = Object.entries(ALERT_KINDS);
@@ -13,15 +18,16 @@ export const alert = z
     id: uuid,
     kind: alertKind,
     status: alertStatus,
-    sku: z
-      .string()
-      .nullable()
-      .meta({ description: 'Null for `work_failed` and `attention`, which are not about a place' }),
+    sku: z.string().nullable().meta({
+      description:
+        'Null for `work_failed`, `attention` and `reservation_stopped`, which are not about a place',
+    }),
     location: z.string().nullable(),
     orderId: uuid.nullable().meta({ description: 'The order that an `attention` is about' }),
     details: z.record(z.string(), z.unknown()).meta({
       description:
-        'The figures, the transfers or the failure that raised it; of `work_failed` also `advice`; of `attention` also `reason`, `why` and what to do `next`',
+        'The figures, the transfers or the failure that raised it; of `work_failed` also `advice`; of `attention` also `reason`, `why` and what to do `next`; of ' +
+        '`recall` the first of those whose units were blocked (`affected`) and how many there are (`total`)',
     }),
     raisedAt: time,
     acknowledgedAt: time.nullable(),
@@ -38,6 +44,24 @@ export const alert = z
 
 export const alertPage = pageOf('AlertPage', alert);
 
+export const affectedPage = pageOf(
+  'AffectedPage',
+  z
+    .object({
+      orderId: uuid.nullable(),
+      reservationId: uuid.nullable().meta({ description: 'Of a reservation without an order' }),
+      shipmentId: uuid.nullable().meta({ description: 'The parcel that was stopped' }),
+      outcome: z.enum(BLOCKED_OUTCOMES).meta({
+        description:
+          '`moved`: the units come from another warehouse; `cut`: there were no others; `parcel_stopped`: what becomes of its units is ' +
+          'decided once it is',
+      }),
+      units: z.int().nullable(),
+      at: time,
+    })
+    .meta({ id: 'Affected' }),
+);
+
 export const acknowledgement = z.strictObject({ note: line(500).optional() }).meta({ id: 'Acknowledgement' });
 
 export const alertResolution = z
@@ -49,6 +73,12 @@ const lowStock = units.meta({ description: 'Stock is low when no more than this 
 const overstock = units
   .nullable()
   .meta({ description: 'It is too much when more than this is on hand; null: never' });
+
+const clearMargin = units.nullable().meta({
+  description:
+    'How many units beyond a threshold its alert clears: low stock above `lowStock` plus this, too much below `overstock` less this; ' +
+    'null: a tenth of the threshold, rounded up',
+});
 
 function ordered({
   lowStock: low,
@@ -62,14 +92,16 @@ function ordered({
 const ORDER = { message: 'must not be below lowStock', path: ['overstock'] };
 
 export const categoryThresholds = z
-  .strictObject({ lowStock, overstock })
+  .strictObject({ lowStock, overstock, clearMargin: clearMargin.optional() })
   .refine(ordered, ORDER)
   .meta({ id: 'CategoryThresholds' });
 
 const atLocation = { location: warehouseCode.optional() };
 export const thresholdsChange = z
   .union([
-    z.strictObject({ ...atLocation, lowStock, overstock }).refine(ordered, ORDER),
+    z
+      .strictObject({ ...atLocation, lowStock, overstock, clearMargin: clearMargin.optional() })
+      .refine(ordered, ORDER),
     z.strictObject({ ...atLocation, inherit: z.literal(true) }),
   ])
   .meta({
@@ -80,12 +112,13 @@ export const thresholdsChange = z
 export const thresholds = z
   .object({
     sku: z.string(),
-    default: z.object({ lowStock, overstock, from: z.enum(['product', 'category']) }).nullable(),
+    default: z.object({ lowStock, overstock, clearMargin, from: z.enum(['product', 'category']) }).nullable(),
     locations: z.array(
       z.object({
         warehouse: z.string(),
         lowStock,
         overstock,
+        clearMargin,
         own: z.boolean().meta({ description: 'Set for this location; otherwise it follows the default' }),
       }),
     ),
@@ -97,6 +130,7 @@ export const categoryThresholdsSet = z
     category: z.string(),
     lowStock,
     overstock,
+    clearMargin,
     changed: z.int().meta({ description: 'Product and location pairs that follow it and had other values' }),
   })
   .meta({ id: 'CategoryThresholdsSet' });

@@ -1,9 +1,22 @@
 import { z } from 'zod';
 import { RESERVATION_KINDS, RESERVATION_STATUSES } from '../../domain/stock/reservations/types';
 import { LINE_STATUSES, SHEET_STATUSES } from '../../domain/warehousing/counting/types';
-import { count, exactTime, line, MAX_UNITS, pageOf, sku, time, uuid, warehouseCode } from './common';
+import {
+  count,
+  date,
+  exactTime,
+  line,
+  MAX_UNITS,
+  pageOf,
+  sku,
+  time,
+  unitCode,
+  uuid,
+  warehouseCode,
+} from './common';
 
 const MAX_SHEET_LINES = 5_000;
+const MAX_UNITS_NAMED = 10_000;
 const counted = z.int().min(0).max(MAX_UNITS);
 const skus = z.array(sku).min(1).max(MAX_SHEET_LINES);
 
@@ -24,13 +37,32 @@ export const newCount = z
   })
   .meta({ id: 'NewCount', description: 'With neither skus nor category everything the location has' });
 
-const countedLine = z.strictObject({
-  sku,
-  counted,
-  countedAt: exactTime
-    .optional()
-    .meta({ description: 'As of when the count is true; default: when the request began' }),
-});
+const countedLine = z
+  .strictObject({
+    sku,
+    counted: counted.optional().meta({ description: 'May be left out where `lots` or `serials` tell it' }),
+    lots: z
+      .array(z.strictObject({ code: unitCode, counted, expiresOn: date.optional() }))
+      .max(MAX_UNITS_NAMED)
+      .optional()
+      .meta({
+        description:
+          'Of a product that is kept by lot: each that is there, also one that is not on the sheet (`expiresOn`: of one that is new), and ' +
+          'those of the sheet that are not there, with 0',
+      }),
+    serials: z
+      .array(unitCode)
+      .max(MAX_UNITS_NAMED)
+      .optional()
+      .meta({ description: 'Of a product with serial numbers: those that are there' }),
+    countedAt: exactTime
+      .optional()
+      .meta({ description: 'As of when the count is true; default: when the request began' }),
+  })
+  .refine((given) => given.counted !== undefined || given.lots !== undefined || given.serials !== undefined, {
+    message: 'is needed where neither lots nor serials are given',
+    path: ['counted'],
+  });
 
 const lines = z
   .array(countedLine)
@@ -48,6 +80,15 @@ export const countedLines = z
 export const countDecision = z
   .strictObject({ skus: skus.optional().meta({ description: 'Default: every line that awaits it' }) })
   .meta({ id: 'CountDecision' });
+
+export const countApproval = countDecision
+  .extend({
+    resolveReserved: z.boolean().default(false).meta({
+      description:
+        'Applies also what leaves less than is reserved: reservations give up what was not found, as far as no other warehouse has any',
+    }),
+  })
+  .meta({ id: 'CountApproval' });
 
 export const sheetStatus = z.enum(SHEET_STATUSES);
 
@@ -86,8 +127,44 @@ export const sheet = z
           )
           .nullable()
           .meta({
-            description: 'With BELOW_RESERVED: what reserves the units, unpaid first, then the newest',
+            description:
+              'With BELOW_RESERVED: what reserves the units, unpaid first, then the newest; at most 100',
           }),
+        reservationCount: count.nullable().meta({ description: 'How many there are' }),
+        resolving: z
+          .object({
+            holdId: uuid.meta({ description: 'The quality hold of the units that were not found' }),
+            missing: count,
+            awaited: count.meta({ description: 'Of `missing`, still promised to somebody' }),
+            parcels: z
+              .array(z.object({ shipmentId: uuid, orderId: uuid }))
+              .meta({ description: 'That are being stopped there; at most 20' }),
+            parcelCount: count,
+          })
+          .nullable()
+          .meta({ description: 'While it awaits units that are promised' }),
+        lots: z
+          .array(
+            z.object({
+              code: z.string(),
+              expected: count.nullable().meta({ description: '0: it was not on the sheet' }),
+              counted: count.nullable(),
+              variance: count.nullable(),
+            }),
+          )
+          .nullable()
+          .meta({ description: 'Of a product that is kept by lot' }),
+        serials: z
+          .object({
+            counted: z.array(z.string()),
+            missing: z
+              .array(z.string())
+              .nullable()
+              .meta({ description: 'There by the ledger, and not named' }),
+            found: z.array(z.string()).nullable().meta({ description: 'Named, and not there by the ledger' }),
+          })
+          .nullable()
+          .meta({ description: 'Of a product with serial numbers, once it is counted' }),
       }),
     ),
     actor: z.string(),

@@ -36,7 +36,10 @@ export const qualityHold = z
     released: count,
     writtenOff: count,
     gone: count.meta({ description: 'Left with a parcel all the same' }),
-    cause: z.enum(HOLD_CAUSES).meta({ description: 'expired, recalled: because of its lot' }),
+    cause: z.enum(HOLD_CAUSES).meta({
+      description:
+        'expired, recalled: because of its lot; count: a count did not find them, and nobody decides about them here',
+    }),
     serials: z.array(z.string()).meta({ description: 'Serial numbers on this hold' }),
     reason: z.string(),
     actor: z.string(),

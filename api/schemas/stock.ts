@@ -90,9 +90,16 @@ const states = {
     .optional()
     .meta({ description: 'With `states`: reserved and neither paid nor confirmed: it falls due' }),
   unavailable: count.optional().meta({
-    description:
-      'With `states`: not for sale: on quality hold (damaged, expired, recalled), or free in a closed warehouse',
+    description: 'With `states`: neither reserved for anybody nor for sale; the sum of `unavailableBy`',
   }),
+  unavailableBy: z
+    .object({
+      qualityHold: count.meta({ description: 'On quality hold: damaged, expired, recalled' }),
+      safetyStock: count.meta({ description: 'Kept back from customers' }),
+      closed: count.meta({ description: 'Free, beside the safety stock, in a closed warehouse' }),
+    })
+    .optional()
+    .meta({ id: 'UnavailableUnits', description: 'With `states`: why units are not for sale' }),
 };
 
 export const stock = z
@@ -116,6 +123,37 @@ export const stockAt = stock
     }),
   })
   .meta({ id: 'StockAt' });
+
+const safetyUnits = z.int().min(0).max(MAX_UNITS).meta({
+  description: 'Units that are not promised to customers, as far as they are there',
+});
+
+export const safetyStockChange = z
+  .union([
+    z.strictObject({ location: warehouseCode.optional(), units: safetyUnits }),
+    z.strictObject({ location: warehouseCode.optional(), inherit: z.literal(true) }),
+  ])
+  .meta({
+    id: 'SafetyStockChange',
+    description: 'Either `units`, or `inherit: true` to give up what was set there',
+  });
+
+export const safetyStock = z
+  .object({
+    sku: z.string(),
+    default: safetyUnits.nullable().meta({
+      description:
+        'What locations without their own keep back, also those that get stock later; null: nothing is set',
+    }),
+    locations: z.array(
+      z.object({
+        warehouse: z.string(),
+        units: safetyUnits,
+        own: z.boolean().meta({ description: 'Set for this location; otherwise it follows the product' }),
+      }),
+    ),
+  })
+  .meta({ id: 'SafetyStock' });
 
 export const adjustment = z
   .strictObject({

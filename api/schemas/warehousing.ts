@@ -67,6 +67,7 @@ const lineState = z.object({
   quantity: count,
   unitCostMinor: money.nullable(),
   lot: z.object({ code: z.string(), expiresOn: z.string().nullable() }).nullable(),
+  serials: z.array(z.string()).optional(),
 });
 
 export const receipt = z
@@ -121,6 +122,11 @@ export const receiptCorrection = z
             description:
               'Of a product with serial numbers: those that came in addition, or those that did not come',
           }),
+          replaceSerials: z
+            .array(z.strictObject({ serial: unitCode, by: unitCode }))
+            .max(MAX_SERIALS)
+            .optional()
+            .meta({ description: 'Serial numbers that were read off wrongly, each with the right one' }),
         }),
       )
       .min(1)

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { raiseAlert, resolveAlert } from '../stock/alerts/alerts';
+import { raiseAlert, raiseLedgerTampered, resolveAlert, resolveLedgerTampered } from '../stock/alerts/alerts';
 import {
   beginJob,
   cancelJob,
@@ -15,9 +15,17 @@ import { jobHasEnded } from '../jobs/rules';
 import type { JobView } from '../jobs/types';
 import type { Database } from '../../platform/database/database';
 import { derivedId, newId } from '../../platform/ids';
+import { moveShare } from './share-queries';
 import { advanceCheckpoint } from './seals/checkpoint';
 import { checkOf, DRIFT_CHECKS } from './checks/checks';
-import { countRepairable, selectChecks, selectDrifting, selectSettledDrift } from './queries';
+import {
+  countRepairable,
+  selectCheck,
+  selectChecks,
+  selectDrifting,
+  selectFindings,
+  selectSettledDrift,
+} from './queries';
 import { CHECK_IDS, CHECK_MODES, type CheckId, type CheckMode, type CheckResult } from './types';
 
 /** What a consistency job is asked to do, as its row has it. */
@@ -86,7 +94,11 @@ export async function finishConsistencyJob(
   const checks = await readResults(db, jobId);
   if (!cancelled && !error) {
     const ran = new Set(checks.map((check) => check.id));
-    if (ran.has('seals')) await advanceCheckpoint(db, mode);
+    if (ran.has('seals')) {
+      await advanceCheckpoint(db, mode);
+      await trackSeals(db, jobId);
+    }
+    if (mode === 'incremental' && ran.has('on_hand_ledger')) await db.retrying((tx) => moveShare(tx));
     if (DRIFT_CHECKS.every((id) => ran.has(id))) await trackDrift(db, jobId);
   }
   const findings = checks.reduce((sum, check) => sum + check.findings, 0);
@@ -105,6 +117,19 @@ async function readResults(db: Database, jobId: string): Promise<CheckResult[]> 
     const check = stored.find((one) => one.id === id);
     const { title, severity } = checkOf(id);
     return check ? [{ ...check, milliseconds: Math.round(check.milliseconds), title, severity }] : [];
+  });
+}
+
+/** Findings that the alert names. */
+const NAMED = 20;
+
+async function trackSeals(db: Database, jobId: string): Promise<void> {
+  const found = await selectFindings(db, { jobId, check: 'seals', after: 0, limit: NAMED, offset: 0 });
+  const findings = (await selectCheck(db, jobId, 'seals'))?.findings ?? 0;
+  const first = found.map(({ subject }) => subject);
+  await db.retrying(async (tx) => {
+    if (findings > 0) await raiseLedgerTampered(tx, { jobId, findings, first });
+    else await resolveLedgerTampered(tx);
   });
 }
 

@@ -14,6 +14,7 @@ import {
 } from './queries';
 import { repairOf } from './repair/repair-script';
 import { beginLedgerReading } from './seals/checkpoint';
+import { selectShare } from './share-queries';
 import type { CheckId, CheckMode, CheckResult, CheckScope, Finding, SqlCheck } from './types';
 import { verifySeals } from './seals/verify';
 
@@ -96,13 +97,14 @@ async function readFindings(
       await openSnapshot(tx);
       const pid = await selectBackend(tx);
       const summedUp = await beginLedgerReading(tx);
+      const share = await selectShare(tx);
       const mode = run.mode === 'incremental' && summedUp.stale ? 'full' : run.mode;
       onProgress?.();
       const cancel = () => void cancelBackend(db, pid).catch(() => undefined);
       signal?.addEventListener('abort', cancel, { once: true });
       try {
         if (signal?.aborted) throw checkCancelled();
-        const { rows } = await tx.query(statementOf(check, { ...run, mode, summedUp }));
+        const { rows } = await tx.query(statementOf(check, { ...run, mode, summedUp, share }));
         // Every check's statement selects these two.
         return rows.map((row) => ({
           subject: String(row['subject']),

@@ -30,9 +30,21 @@ export interface CheckScope {
 }
 
 /** And, where it is one statement, of the snapshot it reads. */
+/** What of large tables an incremental run looks at, beside what was touched: each run has another share, until all was looked at. */
+export interface Share {
+  /** Stock rows, and what is tracked, of products with these ids; null: up to the last. */
+  productsAfter: number;
+  productsUpTo: number | null;
+  /** Lines of reservations with these ids. */
+  linesAfter: string;
+  linesUpTo: string | null;
+}
+
 export interface CheckRun extends CheckScope {
   /** Up to where the ledger's sums are kept: the last row that is in them. Zero: none is. */
   summedUp: TransactionPosition;
+  /** Of an incremental run; without it, everything. */
+  share?: Share;
 }
 
 /** Of a row of the ledger, in the order of its transactions. */

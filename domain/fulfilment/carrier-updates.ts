@@ -9,9 +9,7 @@ import {
   setReservationStatus,
   type OpenLine,
 } from '../stock/reservations/reservations';
-import { countAsGone, lockStock, type StockLedger } from '../stock/ledger/stock-ledger';
-import { blockedUnitsOf } from '../stock/tracking/packing';
-import { raiseAttention } from '../orders/attention';
+import { lockStock, type StockLedger } from '../stock/ledger/stock-ledger';
 import { writeOrderEffects, type OrderEffects } from '../orders/effects';
 import type { NewEvent, UnitMove } from '../orders/types';
 import { advanceStatus, settleStatus } from '../orders/status';
@@ -26,6 +24,7 @@ import {
 import { changeShipments, type ShipmentChange } from './change';
 import { afterCarrierEvent, hasLeft, mayStillLeave } from './rules';
 import { forgetDelays } from './stop';
+import { contentOf, raiseBlockedLeft, recordLeftAfterStop } from './tell-of-left';
 import type { CarrierEvent } from './types';
 
 /** `failed`: it could not be applied by an error of its own. The carrier sends it again. */
@@ -259,13 +258,6 @@ function foldEvents(
   return { applied, changed, left, failed, leftAfterStop, history };
 }
 
-function contentOf({ items }: FilledShipment) {
-  return {
-    units: items.reduce((sum, { quantity }) => sum + quantity, 0),
-    items: items.map(({ sku, quantity }) => ({ sku, quantity })),
-  };
-}
-
 async function writeOutcome(
   tx: Transaction,
   stock: StockLedger<OrderEffects>,
@@ -323,96 +315,6 @@ async function writeOutcome(
   await writeOrderEffects(tx, [{ moves, events: outcome.history }, taken?.effects]);
   await advanceStatus(tx, orderIdsOf(left.filter((shipment) => shipment.status !== 'booked')), 'fulfilling');
   await settleStatus(tx, orderIdsOf(left), 'fulfilled');
-}
-
-/**
- * Counts the goods of stopped shipments as gone and says that their orders need a person. What is reserved for such a shipment
- * stays reserved until its order gives it back: the money that is owed for it is planned by that. The units that this frees, or
- * any others before them, are then what the counters are short of.
- */
-async function recordLeftAfterStop(
-  tx: Transaction,
-  carrier: string,
-  shipments: readonly FilledShipment[],
-): Promise<void> {
-  if (shipments.length === 0) return;
-  const gone = shipments.flatMap(({ shipmentId, orderId, warehouseId, items }) =>
-    items.map(({ productId, quantity }) => ({ shipmentId, orderId, warehouseId, productId, quantity })),
-  );
-  const short = new Map(
-    (await countAsGone(tx, gone, `carrier:${carrier}`)).map((row) => [
-      `${row.shipmentId}:${row.productId}`,
-      row.open,
-    ]),
-  );
-  await raiseAttention(
-    tx,
-    shipments.map((shipment) => {
-      const { shipmentId, orderId, warehouse, status, trackingNumber, items } = shipment;
-      const { units } = contentOf(shipment);
-      const contents = items.map(({ productId, sku, quantity }) => ({
-        sku,
-        quantity,
-        short: short.get(`${shipmentId}:${productId}`) ?? 0,
-      }));
-      const parcel = trackingNumber === null ? 'a parcel' : `parcel ${trackingNumber}`;
-      return {
-        orderId,
-        kind: 'left_after_stop',
-        about: shipmentId,
-        why: `${carrier} picked up ${parcel} of order ${orderId} at ${warehouse} (${units} units) after it was ${status === 'failed' ? 'given up as failed' : status}.`,
-        details: {
-          severity: 'critical',
-          shipmentId,
-          warehouse,
-          carrier,
-          trackingNumber,
-          units,
-          items: contents,
-          short: contents.reduce((sum, item) => sum + item.short, 0),
-        },
-      };
-    }),
-  );
-}
-
-/** What has left has left: that units of it were blocked is told, once for each parcel. */
-async function raiseBlockedLeft(
-  tx: Transaction,
-  carrier: string,
-  shipments: readonly ShipmentRow[],
-): Promise<void> {
-  if (shipments.length === 0) return;
-  const blocked = await blockedUnitsOf(
-    tx,
-    shipments.map(({ shipmentId }) => shipmentId),
-  );
-  await raiseAttention(
-    tx,
-    shipments.flatMap(({ shipmentId, orderId, warehouse, trackingNumber }) => {
-      const items = blocked.filter((item) => item.shipmentId === shipmentId);
-      if (items.length === 0) return [];
-      const units = items.reduce((sum, { quantity }) => sum + quantity, 0);
-      const named = items.map(({ sku, lot, serial }) => `${sku} ${lot ?? serial ?? ''}`.trim()).join(', ');
-      return [
-        {
-          orderId,
-          kind: 'blocked_left' as const,
-          about: shipmentId,
-          why: `${carrier} picked up ${units} blocked units (${named}) of order ${orderId} at ${warehouse}.`,
-          details: {
-            severity: 'critical',
-            shipmentId,
-            warehouse,
-            carrier,
-            trackingNumber,
-            units,
-            items: items.map(({ shipmentId: _, ...item }) => item),
-          },
-        },
-      ];
-    }),
-  );
 }
 
 /** The reservations that have no open line any more. */

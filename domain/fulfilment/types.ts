@@ -34,6 +34,12 @@ export const LEFT_SHIPMENT_STATUSES = ['picked_up', 'delivered'] as const satisf
 /** The goods stay in the warehouse for good. */
 export const STOPPED_SHIPMENT_STATUSES = ['voided', 'failed'] as const satisfies readonly ShipmentStatus[];
 
+/** Nothing more is to come of it, but for a parcel that leaves all the same. */
+export const ENDED_SHIPMENT_STATUSES = [
+  'delivered',
+  ...STOPPED_SHIPMENT_STATUSES,
+] as const satisfies readonly ShipmentStatus[];
+
 /** A shipment as the carrier needs it. Its id is the carrier's idempotency key. */
 export interface ShipmentToBook {
   shipmentId: string;

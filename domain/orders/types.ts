@@ -187,6 +187,10 @@ export const ATTENTION = {
     next: 'Units of this order were recalled, put on hold or past their last day, and there were no others: they are cut, and what was paid for them goes back by itself. Tell the customer. Then end this with POST /inventory/alerts/{id}/resolve.',
     byHand: true,
   },
+  units_missing: {
+    next: 'A count did not find units that were promised to this order, and there were no others: they are cut, and what was paid for them goes back by itself. Tell the customer. Then end this with POST /inventory/alerts/{id}/resolve.',
+    byHand: true,
+  },
   blocked_left: {
     next: 'The carrier picked up units that are recalled, on quality hold or past their last day. Tell the customer not to use them and get them back. Then end this with POST /inventory/alerts/{id}/resolve.',
     byHand: true,

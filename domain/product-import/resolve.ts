@@ -20,6 +20,6 @@ export async function resolveProducts(db: Database, jobId: string): Promise<void
     await liftStatementLimits(tx);
     await settleRepeats(tx, feed.id, reasonOf('DUPLICATE_SKU'));
     const { rejected, lastLine } = await countRows(tx, feed.id);
-    await setResolved(tx, feed.id, { lastSeq: lastLine, rejected, lanes: 1 });
+    await setResolved(tx, feed.id, { rows: lastLine, rejected, lanes: 1 });
   });
 }

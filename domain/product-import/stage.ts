@@ -1,6 +1,6 @@
 import type { Database } from '../../platform/database/database';
 import type { JobView } from '../jobs/types';
-import { escaped, stageUpload } from '../uploads/stage';
+import { escaped, stageUpload, type CopyLine } from '../uploads/stage';
 import { forgetUpload } from './forget';
 import { COPY_ROWS } from './queries';
 import { createRowReader } from './read-rows';
@@ -31,7 +31,6 @@ export function stageProducts(
     mode: options.mode,
     source,
     read: reader.read,
-    copy: COPY_ROWS,
     lineOf,
     input: () => ({
       ...options,
@@ -42,11 +41,12 @@ export function stageProducts(
   });
 }
 
-function lineOf(feedId: number, row: ImportRow | ImportReject): string {
+function lineOf(feedId: number, row: ImportRow | ImportReject): CopyLine {
   const { line, sku, given } = row;
   const said =
     'fields' in row
       ? `${escaped(JSON.stringify(row.fields))}\t\\N\t\\N`
       : `\\N\t${row.code}\t${escaped(row.reason)}`;
-  return `${feedId}\t${line}\t${escaped(sku)}\t${escaped(JSON.stringify(given))}\t${said}\n`;
+  const text = `${feedId}\t${line}\t${escaped(sku)}\t${escaped(JSON.stringify(given))}\t${said}\n`;
+  return { copy: COPY_ROWS, line: text };
 }

@@ -10,9 +10,13 @@ export type CsvRecord = { line: number; fields: string[] } | FaultyRecord;
  * The records of a CSV file (RFC 4180), header and blank lines among them, some at a time. Lines end with CR, LF or both, also
  * mixed. The delimiter is the one that a line `sep=` names, or that the header uses most.
  *
+ * @param tellDelimiter is called once, before the first record
  * @throws AppError `FEED_HEADER_INVALID`
  */
-export async function* readCsv(source: AsyncIterable<string>): AsyncGenerator<CsvRecord[]> {
+export async function* readCsv(
+  source: AsyncIterable<string>,
+  tellDelimiter: (delimiter: string) => void = () => undefined,
+): AsyncGenerator<CsvRecord[]> {
   let begin = '';
   let reader: CsvReader | undefined;
   for await (const text of withNewlines(source)) {
@@ -21,10 +25,10 @@ export async function* readCsv(source: AsyncIterable<string>): AsyncGenerator<Cs
       continue;
     }
     begin += text;
-    reader = readerOf(begin, false);
+    reader = readerOf(begin, false, tellDelimiter);
     if (reader) yield reader.add('');
   }
-  reader ??= readerOf(begin, true);
+  reader ??= readerOf(begin, true, tellDelimiter);
   if (reader) yield reader.end();
 }
 
@@ -34,7 +38,11 @@ interface CsvReader {
 }
 
 /** The reader of a file that begins so. Undefined: its header has not come yet, or there is none. */
-function readerOf(begin: string, isEnd: boolean): CsvReader | undefined {
+function readerOf(
+  begin: string,
+  isEnd: boolean,
+  tellDelimiter: (delimiter: string) => void,
+): CsvReader | undefined {
   let declared: string | undefined;
   let from = 0;
   for (let line = 1; ; line++) {
@@ -43,6 +51,7 @@ function readerOf(begin: string, isEnd: boolean): CsvReader | undefined {
     const named = declaredDelimiter(header);
     if (header !== '' && (named === undefined || declared !== undefined)) {
       const delimiter = declared ?? delimiterOf(header);
+      tellDelimiter(delimiter);
       return createReader(delimiter, createCsvFramer(delimiter, line), begin.slice(from));
     }
     declared ??= named;

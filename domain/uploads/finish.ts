@@ -93,6 +93,7 @@ const NOTHING: Omit<FeedState, 'id' | 'stage' | 'openLanes'> = {
   unchanged: 0,
   rejected: 0,
   lines: 0,
+  lotLines: 0,
   unreadFrom: null,
 };
 

@@ -1,14 +1,14 @@
-import type { Database, Transaction } from '../../platform/database/database';
+import type { Queryable, Transaction } from '../../platform/database/database';
 import { AppError } from '../../platform/errors';
 import { selectFeed, selectFeedForUpdate, selectLaneForUpdate, type LockedFeed } from './queries';
 import type { FeedState, Lane, UploadMode } from './types';
 
-export { advance as advanceLane, liftStatementLimits, setResolved } from './queries';
+export { advance as advanceLane, deleteFeeds, liftStatementLimits, setResolved } from './queries';
 export type { LockedFeed };
 
 /** Where the work on an upload stands. @throws AppError `FEED_NOT_FOUND` */
-export async function readFeedState(db: Database, jobId: string): Promise<FeedState> {
-  return (await selectFeed(db, jobId)) ?? notFound(jobId);
+export async function readFeedState(on: Queryable, jobId: string): Promise<FeedState> {
+  return (await selectFeed(on, jobId)) ?? notFound(jobId);
 }
 
 /** Of two that look up what an upload is about, the second waits and then sees that it is done. @throws AppError `FEED_NOT_FOUND` */

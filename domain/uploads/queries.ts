@@ -86,14 +86,15 @@ export async function setUploaded(
   tx: Transaction,
   feedId: number,
   jobId: string,
-  read: { lines: number; digest: string; unreadFrom: number | null },
+  read: { lines: number; lotLines: number; digest: string; unreadFrom: number | null },
 ): Promise<boolean> {
   const changed = await execute(
     tx,
     'feeds.set_uploaded',
-    `update feeds set job_id = $2, uploading_for = null, lines = $3, digest = $4, unread_from = $5
+    `update feeds set job_id = $2, uploading_for = null, lines = $3, digest = $4, unread_from = $5,
+            lot_lines = $6
      where id = $1 and (uploading_for = $2 or job_id = $2)`,
-    [feedId, jobId, read.lines, read.digest, read.unreadFrom],
+    [feedId, jobId, read.lines, read.digest, read.unreadFrom, read.lotLines],
   );
   return changed === 1;
 }
@@ -113,7 +114,7 @@ export function selectFeed(on: Queryable, jobId: string): Promise<FeedState | un
   return maybeOne<FeedState>(
     on,
     'feeds.by_job',
-    `select f.id, f.mode, f.lines, f.stage, f.unread_from as "unreadFrom",
+    `select f.id, f.mode, f.lines, f.lot_lines as "lotLines", f.stage, f.unread_from as "unreadFrom",
             coalesce(sum(l.applied), 0)::bigint as applied, coalesce(sum(l.added), 0)::bigint as added,
             coalesce(sum(l.unchanged), 0)::bigint as unchanged,
             (f.rejected + coalesce(sum(l.rejected), 0))::bigint as rejected,
@@ -128,6 +129,7 @@ export interface LockedFeed {
   id: number;
   mode: UploadMode;
   lines: number;
+  lotLines: number;
   /** Rows that were refused before anything was applied. */
   rejected: number;
   stage: string;
@@ -138,7 +140,7 @@ export function selectFeedForUpdate(tx: Transaction, jobId: string): Promise<Loc
   return maybeOne(
     tx,
     'feeds.lock',
-    'select id, mode, lines, rejected, stage from feeds where job_id = $1 for no key update',
+    'select id, mode, lines, lot_lines as "lotLines", rejected, stage from feeds where job_id = $1 for no key update',
     [jobId],
   );
 }
@@ -162,11 +164,14 @@ export async function addRejected(tx: Transaction, feedId: number, rejected: num
   );
 }
 
-/** Ends the look-up: the rows, numbered up to `lastSeq`, are split into `lanes` parts of about the same length. */
+/**
+ * Ends the look-up: the rows, numbered up to `rows`, are split into `lanes` parts of about the same length. Those after them name lots and have
+ * a lane of their own.
+ */
 export async function setResolved(
   tx: Transaction,
   feedId: number,
-  resolved: { lastSeq: number; rejected: number; lanes: number },
+  resolved: { rows: number; lotRows?: number; rejected: number; lanes: number },
 ): Promise<void> {
   await execute(
     tx,
@@ -177,9 +182,11 @@ export async function setResolved(
   await execute(
     tx,
     'feeds.insert_lanes',
-    `insert into feed_lanes (feed_id, lane, position, last_seq)
-     select $1, lane, $2::bigint * (lane - 1) / $3, $2::bigint * lane / $3 from generate_series(1, $3::int) lane`,
-    [feedId, resolved.lastSeq, resolved.lanes],
+    `insert into feed_lanes (feed_id, lane, position, last_seq, by_lot)
+     select $1::bigint, lane, $2::bigint * (lane - 1) / $3, $2::bigint * lane / $3, false from generate_series(1, $3::int) lane
+     union all
+     select $1::bigint, $3::int + 1, $2::bigint, $2::bigint + $4::bigint, true where $4::bigint > 0`,
+    [feedId, resolved.rows, resolved.lanes, resolved.lotRows ?? 0],
   );
 }
 
@@ -192,7 +199,7 @@ export function selectLaneForUpdate(
   return maybeOne(
     tx,
     'feeds.lock_lane',
-    `select l.feed_id as "feedId", l.lane, l.position, l.last_seq as "lastSeq", f.mode, j.actor,
+    `select l.feed_id as "feedId", l.lane, l.by_lot as "byLot", l.position, l.last_seq as "lastSeq", f.mode, j.actor,
             ${utcMicros('f.as_of')} as "asOf"
      from feed_lanes l join feeds f on f.id = l.feed_id join jobs j on j.id = f.job_id
      where f.job_id = $1 and l.lane = $2 for no key update of l`,
@@ -225,4 +232,15 @@ export function closeLanes(tx: Transaction, feedId: number): Promise<number> {
     'update feed_lanes set last_seq = position where feed_id = $1 and position < last_seq',
     [feedId],
   );
+}
+
+/** Removes uploads of jobs whose rejects are removed. */
+export async function deleteFeeds(tx: Transaction, jobIds: readonly string[]): Promise<void> {
+  await execute(
+    tx,
+    'feeds.delete_lanes',
+    'delete from feed_lanes where feed_id in (select id from feeds where job_id = any ($1::uuid[]))',
+    [jobIds],
+  );
+  await execute(tx, 'feeds.delete', 'delete from feeds where job_id = any ($1::uuid[])', [jobIds]);
 }

@@ -11,6 +11,14 @@ import { addToUpload, beginUpload, dropUpload, keepUpload, uploadLost, type Forg
 interface ReadRow {
   line: number;
   code?: string | null;
+  /** That it names. */
+  lot?: string | null | undefined;
+}
+
+/** A row as a line of PostgreSQL's text format of COPY, and the statement that takes it. */
+export interface CopyLine {
+  copy: string;
+  line: string;
 }
 
 /** What is uploaded, and how its rows are read and staged. */
@@ -25,17 +33,15 @@ export interface NewUpload<Row extends ReadRow> {
   source: AsyncIterable<Buffer>;
   /** The rows in it, some at a time. A reject `QUOTE_UNCLOSED` is the last. */
   read(source: AsyncIterable<Buffer>): AsyncIterable<Row[]>;
-  /** The statement of COPY that takes the lines. */
-  copy: string;
-  /** A row as a line of PostgreSQL's text format of COPY. */
-  lineOf(feedId: number, row: Row): string;
+  /** Rows of one statement of COPY are copied together. */
+  lineOf(feedId: number, row: Row): CopyLine;
   /** What the job is asked to do. Asked for when all was read. */
   input(asOf: string | undefined): Record<string, unknown>;
   forget: ForgetRows;
 }
 
 const PIECE_CHARACTERS = 65_536;
-/** Of one transaction, about 25,000 rows. One chunk is gathered while another is written. */
+/** Of one transaction, about 40,000 rows. One chunk is gathered while another is written. */
 const CHUNK_BYTES = 1_048_576;
 /** A UTF-16 unit is at most so many bytes of UTF-8. */
 const BYTES_OF_CHARACTER = 3;
@@ -79,14 +85,14 @@ async function take<Row extends ReadRow>(
   { feedId, asOf }: { feedId: number; asOf: string | undefined },
   upload: NewUpload<Row>,
 ): Promise<JobView> {
-  const { jobId, type, actor, copy, source } = upload;
+  const { jobId, type, actor, source } = upload;
   const digest = createHash('sha256');
-  const read: ReadSoFar = { lines: 0, unreadFrom: null };
+  const read: ReadSoFar = { lines: 0, lotLines: 0, unreadFrom: null };
   const lineOf = (row: Row) => upload.lineOf(feedId, row);
   let writing: Promise<unknown> = Promise.resolve();
   for await (const chunk of chunksOf(upload.read(digested(source, digest)), lineOf, read)) {
     await writing;
-    writing = addToUpload(db, feedId, (tx) => tx.copyIn(copy, only(chunk)));
+    writing = addToUpload(db, feedId, (tx) => tx.copyIn(chunk.copy, only(chunk.rows)));
     // Awaited before the next one; it may fail while the client is waited for.
     writing.catch(() => undefined);
   }
@@ -118,39 +124,71 @@ async function* digested(source: AsyncIterable<Buffer>, digest: Hash): AsyncGene
 
 interface ReadSoFar {
   lines: number;
+  /** Of these, rows that name a lot. */
+  lotLines: number;
   unreadFrom: number | null;
 }
 
-/**
- * Rows in PostgreSQL's text format of COPY, gathered into chunks. Two buffers take turns: a chunk is to be done with when the one
- * after the next is asked for. New buffers for each chunk would stay until the next full garbage collection.
- */
+interface Chunk {
+  /** In PostgreSQL's text format of COPY. */
+  rows: Buffer;
+  copy: string;
+}
+
+/** Rows gathered into chunks, those of each statement of COPY apart. */
 async function* chunksOf<Row extends ReadRow>(
   source: AsyncIterable<Row[]>,
-  lineOf: (row: Row) => string,
+  lineOf: (row: Row) => CopyLine,
   soFar: ReadSoFar,
-): AsyncGenerator<Buffer> {
-  let filling = Buffer.allocUnsafe(CHUNK_BYTES);
-  let other = Buffer.allocUnsafe(CHUNK_BYTES);
-  let used = 0;
-  let text = '';
+): AsyncGenerator<Chunk> {
+  const gathered = new Map<string, ReturnType<typeof gatherChunks>>();
   for await (const rows of source) {
     soFar.lines += rows.length;
     for (const row of rows) {
-      text += lineOf(row);
+      if (row.lot !== undefined && row.lot !== null) soFar.lotLines += 1;
       if (row.code === 'QUOTE_UNCLOSED') soFar.unreadFrom = row.line;
-      if (text.length < PIECE_CHARACTERS) continue;
+      const { copy, line } = lineOf(row);
+      let chunks = gathered.get(copy);
+      if (!chunks) gathered.set(copy, (chunks = gatherChunks(copy)));
+      const chunk = chunks.add(line);
+      if (chunk) yield chunk;
+    }
+  }
+  for (const chunks of gathered.values()) yield* chunks.rest();
+}
+
+/**
+ * Two buffers take turns: a chunk is to be done with when the one after the next is asked for. New buffers for each chunk would
+ * stay until the next full garbage collection.
+ */
+function gatherChunks(copy: string): { add(line: string): Chunk | null; rest(): Chunk[] } {
+  let filling: Buffer | undefined;
+  let other: Buffer | undefined;
+  let used = 0;
+  let text = '';
+  return {
+    add(line) {
+      text += line;
+      if (text.length < PIECE_CHARACTERS) return null;
+      filling ??= Buffer.allocUnsafe(CHUNK_BYTES);
       if (used + text.length * BYTES_OF_CHARACTER > CHUNK_BYTES) {
-        yield filling.subarray(0, used);
-        [filling, other] = [other, filling];
+        const full = { copy, rows: filling.subarray(0, used) };
+        [filling, other] = [other ?? Buffer.allocUnsafe(CHUNK_BYTES), filling];
         used = 0;
+        // The other buffer may still be read from: the text stays until the next row.
+        return full;
       }
       used += filling.write(text, used);
       text = '';
-    }
-  }
-  if (used > 0) yield filling.subarray(0, used);
-  if (text !== '') yield Buffer.from(text);
+      return null;
+    },
+    rest() {
+      const chunks: Chunk[] = [];
+      if (filling && used > 0) chunks.push({ copy, rows: filling.subarray(0, used) });
+      if (text !== '') chunks.push({ copy, rows: Buffer.from(text) });
+      return chunks;
+    },
+  };
 }
 
 async function* only(chunk: Buffer): AsyncGenerator<Buffer> {

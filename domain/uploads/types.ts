@@ -36,6 +36,8 @@ export interface FeedState extends FeedCounts {
   added: number;
   /** Rows that were read. */
   lines: number;
+  /** Rows of stock levels that name a lot. */
+  lotLines: number;
   stage: FeedStage;
   /** The line of a quote that is not closed: nothing was read from there on. Null: all of it was read. */
   unreadFrom: number | null;
@@ -47,6 +49,8 @@ export interface FeedState extends FeedCounts {
 export interface Lane {
   feedId: number;
   lane: number;
+  /** Its rows name lots. */
+  byLot: boolean;
   position: number;
   lastSeq: number;
 }

@@ -17,6 +17,16 @@ export function readDatabaseInfo(on: Queryable): Promise<DatabaseInfo> {
   );
 }
 
+/** The role of a connection, and whether it may do what an owner of the schema may. */
+export function readRole(on: Queryable): Promise<{ user: string; owns: boolean }> {
+  return one(
+    on,
+    'platform.role',
+    `select current_user as "user", exists (
+       select from pg_class c where c.oid = to_regclass('inventory_transactions') and pg_has_role(c.relowner, 'member')) as owns`,
+  );
+}
+
 /** Resolves when the database answers a statement. */
 export async function pingDatabase(on: Queryable): Promise<void> {
   await one(on, 'platform.ping', 'select 1');

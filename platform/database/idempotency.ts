@@ -61,7 +61,7 @@ export function isSameRequest(entry: KeyEntry, request: NewKey): boolean {
 
 /**
  * Writes the key, or returns what is there. `isNew` tells which.
- * The row stays for good: it is what makes a retry after a restart the same request.
+ * The row is what makes a retry after a restart the same request; it stays until nobody has used it for long (`removeOldKeys`).
  */
 export async function acceptKey(on: Queryable, request: NewKey): Promise<KeyEntry & { isNew: boolean }> {
   const added = await execute(
@@ -80,7 +80,9 @@ export async function acceptKey(on: Queryable, request: NewKey): Promise<KeyEntr
       response: null,
     };
   }
-  return { isNew: false, ...(await readKey(on, request)) };
+  const there = await findKey(on, request);
+  // It was removed as too old, just now: the request is a new one.
+  return there ? { isNew: false, ...there } : acceptKey(on, request);
 }
 
 /** A key that one run of its request has. Only the latest claim of a key counts. */
@@ -110,7 +112,9 @@ export async function claimKey(
             or (k.state = 'started' and k.updated_at < clock_timestamp() - make_interval(secs => $6)))`,
     [caller, key, request.scope, request.fingerprint, request.subjectId, leaseSeconds, claim],
   );
-  return taken === 1 ? { claimed: { caller, key, claim } } : { existing: await readKey(on, request) };
+  if (taken === 1) return { claimed: { caller, key, claim } };
+  const existing = await findKey(on, request);
+  return existing ? { existing } : claimKey(on, request, leaseSeconds);
 }
 
 /** Gives a claimed key back without a response: the same request may run again. Does nothing when another run has the key. */
@@ -180,7 +184,7 @@ export async function finishKey(
   return stored === 1 ? response : ((await readKey(on, id)).response ?? response);
 }
 
-/** Keys are never deleted, so a key that was just seen is there. */
+/** A key is removed long after its last use, so one that was just used is there. */
 async function readKey(on: Queryable, id: KeyId): Promise<KeyEntry> {
   const found = await findKey(on, id);
   if (!found) throw new Error('an idempotency key disappeared');

@@ -71,7 +71,7 @@ export function migrationStatus(
 }
 
 /** `migrations/` lies in the package's root: two folders up from the sources, three up from `dist/platform/database`. */
-function migrationsDirectory(): string {
+export function migrationsDirectory(): string {
   const beside = join(__dirname, '..', '..', 'migrations');
   return existsSync(beside) ? beside : join(__dirname, '..', '..', '..', 'migrations');
 }

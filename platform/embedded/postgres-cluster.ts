@@ -11,6 +11,8 @@ import { describeProcess, errorCode } from './processes';
 import type { SystemUser } from './system-user';
 
 export const SUPERUSER = 'holdfast';
+/** As which the API and the worker run. */
+export const RUNTIME_ROLE = 'holdfast_runtime';
 
 /** One folder of ours: `data` is PostgreSQL's, beside it the password, the log and the owner's note. */
 export interface Cluster {
@@ -20,7 +22,11 @@ export interface Cluster {
   binaries: PostgresBinaries;
   user: SystemUser | undefined;
   password: string;
+  runtimePassword: string;
 }
+
+/** Before its passwords are read. */
+type Unopened = Omit<Cluster, 'password' | 'runtimePassword'>;
 
 /** A setting of postgresql.conf. */
 export type PostgresSettings = Record<string, string | number | boolean>;
@@ -50,14 +56,26 @@ export async function openCluster(
         'or remove the folder to start empty.',
     );
   }
-  return { ...cluster, password: (await readFile(passwordFile, 'utf8')).trim() };
+  return {
+    ...cluster,
+    password: (await readFile(passwordFile, 'utf8')).trim(),
+    runtimePassword: await provideRuntimePassword(join(folder, 'runtime-password')),
+  };
 }
 
-async function createCluster(
-  cluster: Omit<Cluster, 'password'>,
-  passwordFile: string,
-  log: Logger,
-): Promise<void> {
+/** A cluster of an earlier version has none. */
+async function provideRuntimePassword(file: string): Promise<string> {
+  const kept = await readFile(file, 'utf8').catch((error: unknown) => {
+    if (errorCode(error) === 'ENOENT') return '';
+    throw error;
+  });
+  if (kept.trim() !== '') return kept.trim();
+  const password = randomBytes(18).toString('base64url');
+  await writeFile(file, `${password}\n`, { mode: 0o600 });
+  return password;
+}
+
+async function createCluster(cluster: Unopened, passwordFile: string, log: Logger): Promise<void> {
   log.info({ folder: cluster.folder }, `creating a PostgreSQL ${cluster.binaries.major} database cluster`);
   await writeFile(passwordFile, `${randomBytes(18).toString('base64url')}\n`, { mode: 0o600 });
   if (cluster.user) await chown(passwordFile, cluster.user.uid, cluster.user.gid);
@@ -135,11 +153,7 @@ export async function readServerPid(cluster: Cluster): Promise<number> {
  *
  * @throws AppError `EMBEDDED_POSTGRES_FAILED` with what was logged meanwhile.
  */
-export async function runProgram(
-  cluster: Omit<Cluster, 'password'>,
-  program: string,
-  args: readonly string[],
-): Promise<void> {
+export async function runProgram(cluster: Unopened, program: string, args: readonly string[]): Promise<void> {
   const logged = await logSize(cluster.logFile);
   const output = await open(cluster.logFile, 'a');
   try {
@@ -168,7 +182,7 @@ function cleanEnvironment(): NodeJS.ProcessEnv {
 }
 
 async function failure(
-  cluster: Omit<Cluster, 'password'>,
+  cluster: Unopened,
   program: string,
   code: number | string,
   from: number,

@@ -10,6 +10,7 @@ import {
   openCluster,
   readServerPid,
   runProgram,
+  RUNTIME_ROLE,
   SUPERUSER,
   type Cluster,
   type PostgresSettings,
@@ -33,6 +34,8 @@ export interface EmbeddedPostgresOptions {
 export interface EmbeddedPostgres {
   /** Connection URL of a database, `postgres` unless named, as the superuser. It holds the password. */
   url(database?: string): string;
+  /** The same as the runtime role, which the caller makes (`provideRuntimeRole`). */
+  runtimeUrl(database?: string): string;
   readonly port: number;
   readonly pid: number;
   /** Disconnects all clients, writes everything to disk and ends the server. A second call does nothing. */
@@ -79,6 +82,8 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
     return {
       url: (database = 'postgres') =>
         `postgres://${SUPERUSER}:${cluster.password}@127.0.0.1:${port}/${encodeURIComponent(database)}`,
+      runtimeUrl: (database = 'postgres') =>
+        `postgres://${RUNTIME_ROLE}:${cluster.runtimePassword}@127.0.0.1:${port}/${encodeURIComponent(database)}`,
       get port() {
         return port;
       },

@@ -12,8 +12,8 @@ let test: StackApi;
 
 beforeAll(async () => {
   test = await openStackApi({
-    slowMs: 1_500,
-    settings: { SANDBOX_CARRIER_DELAY_MS: NEVER_MS, PAYMENT_ACTION_SECONDS: 6 },
+    slowMs: NEVER_MS,
+    settings: { SANDBOX_CARRIER_DELAY_MS: NEVER_MS },
   });
 });
 afterEach(() => expectAtRest(test.stack.db));
@@ -163,6 +163,9 @@ describe('a payment that wants the customer', () => {
       status: 'reserved',
       payments: [{ nextAction: { type: 'redirect' } }],
     });
+    const { url } = (first.body as unknown as { nextAction: { url: string } }).nextAction;
+    const page = `${test.stack.url.replace('/api/v1', '')}${new URL(url).pathname}`;
+    await fetch(`${page}/authenticate`, { method: 'POST', redirect: 'manual' });
     const paid = await waitFor(async () => {
       const again = await pay(orderId, 'tok_3ds', { key, returnUrl: RETURN_URL });
       if (again.status !== 200) throw new Error(again.text);
@@ -179,6 +182,14 @@ describe('a payment that wants the customer', () => {
     const orderId = await placed();
     const key = newId();
     expect((await pay(orderId, 'tok_3ds_abandoned', { key })).status).toBe(202);
+    // The time is over in which the customer may authenticate.
+    await test.stack.db.pool.query(
+      'update payments set action_until = clock_timestamp(), next_try_at = null where order_id = $1',
+      [orderId],
+    );
+    await test.stack.temporal.client.workflow
+      .getHandle(test.stack.names.orderWorkflowId(orderId))
+      .signal('wake');
     await until(orderId, ({ payments }) => payments[0]!.status === 'declined');
     expect(await pay(orderId, 'tok_3ds_abandoned', { key })).toMatchObject({
       status: 402,

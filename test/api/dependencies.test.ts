@@ -12,7 +12,7 @@ describe('while PostgreSQL is away', () => {
   it('responds with 503 without a word of the driver, and is not ready', async () => {
     const url = `postgresql://postgres@${NOWHERE}/holdfast`;
     const db = openDatabase({ url, poolSize: 2, log: testLogger() });
-    const test = await openTestApi({ shop: { db, url, close: () => db.close() } });
+    const test = await openTestApi({ shop: { db, url, runtimeUrl: url, close: () => db.close() } });
     for (const reply of [
       await test.call('GET', '/orders'),
       await test.call('POST', '/orders', { body: order('A', 1) }),

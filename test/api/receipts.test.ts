@@ -120,3 +120,60 @@ describe('a receipt', () => {
     expect(await call('POST', '/receipts', body)).toMatchObject({ status: 422, body: { code } });
   });
 });
+
+describe('a receipt that was mistyped', () => {
+  it('is corrected after the shelf was counted and units were sold: stock, value and cost are right', async () => {
+    await addStock(test.db, 'CHAIR', 'AMS', 0);
+    const typed = receipt([{ sku: 'CHAIR', quantity: 100, unitCostMinor: 250 }]);
+    const { body: made } = await call('POST', '/receipts', typed);
+    const sheet = await call('POST', '/counts', { location: 'AMS', skus: ['CHAIR'] });
+    const count = `/counts/${sheet.body.id}`;
+    await call('PUT', `${count}/lines`, { sku: 'CHAIR', counted: 10 });
+    await call('POST', `${count}/submit`);
+    await call('POST', `${count}/approve`);
+    const sold = { location: 'AMS', delta: -3, reason: 'sold' };
+    await call('POST', '/inventory/CHAIR/adjust', sold);
+    const correction = { reason: 'a zero too many', lines: [{ line: 1, quantity: 10 }] };
+    const corrected = await call('POST', `/receipts/${made.id}/correct`, correction);
+    expect(corrected).toMatchObject({ status: 200, body: { lines: [{ quantity: 10 }] } });
+    expect(await onHand('CHAIR')).toMatchObject({ onHand: 7 });
+    for (const method of ['fifo', 'average'])
+      expect((await call('GET', `/inventory/CHAIR/valuation?method=${method}`)).body).toMatchObject({
+        onHand: 7,
+        valueMinor: 1_750,
+        uncosted: 0,
+      });
+    // As it was known when it came in, to the microsecond.
+    const then = `/inventory/CHAIR/valuation?asOf=${String((made as { receivedAt?: string }).receivedAt)}`;
+    expect((await call('GET', then)).body).toMatchObject({ onHand: 100, valueMinor: 25_000, final: true });
+    const dear = { reason: 'invoice', lines: [{ line: 1, unitCostMinor: Number.MAX_SAFE_INTEGER }] };
+    expect(await call('POST', `/receipts/${made.id}/correct`, dear)).toMatchObject({
+      status: 422,
+      body: { code: 'AMOUNT_OVERFLOW' },
+    });
+  });
+
+  it('has its serial numbers replaced', async () => {
+    await addStock(test.db, 'PHONE', 'AMS', 0);
+    await call('PUT', '/products/PHONE/tracking', { serials: true, lots: false });
+    const typed = receipt([{ sku: 'PHONE', quantity: 2, serials: ['A', 'B'] }]);
+    const { body: made } = await call('POST', '/receipts', typed);
+    const replace = (replaceSerials: unknown) =>
+      call('POST', `/receipts/${made.id}/correct`, {
+        reason: 'misread',
+        lines: [{ line: 1, replaceSerials }],
+      });
+    expect(await replace([{ serial: 'A', by: 'C' }])).toMatchObject({
+      status: 200,
+      body: { lines: [{ serials: ['C', 'B'] }] },
+    });
+    expect(await replace([{ serial: 'A', by: 'D' }])).toMatchObject({
+      status: 409,
+      body: { code: 'SERIAL_NOT_THERE' },
+    });
+    expect(await replace([{ serial: 'C' }])).toMatchObject({
+      status: 422,
+      body: { code: 'VALIDATION_FAILED' },
+    });
+  });
+});

@@ -79,7 +79,7 @@ export async function openTestApi(options: TestApiOptions = {}): Promise<TestApi
   const api = await startApi({
     settings,
     db: shop.db,
-    databaseUrl: shop.url,
+    databaseUrl: shop.runtimeUrl,
     client: temporal.client,
     names,
     eagerStart: false,

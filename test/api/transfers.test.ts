@@ -89,11 +89,16 @@ describe('POST /inventory/transfer', () => {
 
   it('sent again with a time that is past by now is still the same transfer', async () => {
     const key = newId();
-    const expectedBy = new Date(Date.now() + 700).toISOString();
+    const expectedBy = new Date(Date.now() + 60_000).toISOString();
     const first = await start({ expectedBy }, key);
     expect(first.status).toBe(202);
-    await new Promise((resolve) => setTimeout(resolve, 750));
-    expect(await start({ expectedBy }, key)).toMatchObject({ status: 202, body: { id: first.body.id } });
+    const clock = jest.spyOn(Date, 'now').mockReturnValue(Date.parse(expectedBy) + 1);
+    try {
+      expect(await start({ expectedBy }, newId())).toMatchObject({ status: 422 });
+      expect(await start({ expectedBy }, key)).toMatchObject({ status: 202, body: { id: first.body.id } });
+    } finally {
+      clock.mockRestore();
+    }
   });
 
   it('refuses what is not there, and keeps the refusal for its key', async () => {

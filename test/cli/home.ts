@@ -51,7 +51,7 @@ export async function createHome(): Promise<Home> {
     devFile,
     async expectNothingLeft({ pid }) {
       // Each server has the home in its command line; the program itself has not.
-      await waitFor(async () => (await findProcesses(path)).length === 0, 10_000);
+      await waitFor(async () => (await findProcesses(path)).length === 0);
       expect(isRunning(pid)).toBe(false);
       await expect(devFile()).rejects.toThrow('ENOENT');
     },

@@ -33,7 +33,7 @@ beforeAll(async () => {
   workerMetricsPort = await choosePort(undefined, 'a test', testLogger());
   baseUrl = `http://127.0.0.1:${port}`;
   env = {
-    DATABASE_URL: database.url,
+    DATABASE_URL: database.runtimeUrl,
     TEMPORAL_ADDRESS: `127.0.0.1:${temporalPort}`,
     PORT: String(port),
     WORKER_METRICS_PORT: String(workerMetricsPort),
@@ -93,7 +93,7 @@ describe('api and worker as processes of their own', () => {
   it('the API is ready within seconds when Temporal is there, and doctor misses only the worker', async () => {
     temporal = await startPrivateTemporal({ port: temporalPort });
     expect(temporal.port).toBe(temporalPort);
-    await waitFor(async () => (await fetch(`${baseUrl}/ready`)).status === 200, 10_000);
+    await waitFor(async () => (await fetch(`${baseUrl}/ready`)).status === 200);
     const { code, stdout } = await holdfast(['doctor'], { cwd, env });
     expect(code).toBe(1);
     expect(stdout).toMatch(/ok +Temporal +server \d+\.\d+/);

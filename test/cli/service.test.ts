@@ -26,7 +26,7 @@ function run(body: string, stopSeconds = 5) {
   return {
     ended,
     lines: ended.then(({ lines }) => lines),
-    says: (text: string) => waitFor(() => said.includes(text), 10_000),
+    says: (text: string) => waitFor(() => said.includes(text)),
     kill: (signal: NodeJS.Signals) => child.kill(signal),
   };
 }

@@ -60,7 +60,7 @@ describe('the connection to Temporal', () => {
       await connectTemporal(settings, { log: testLogger() }),
       lazyTemporalClient(settings, {}),
     ]) {
-      const { namespaceInfo } = await link.client.withDeadline(Date.now() + 10_000, () =>
+      const { namespaceInfo } = await link.client.withDeadline(Date.now() + 60_000, () =>
         link.client.workflowService.describeNamespace({ namespace: link.namespace }),
       );
       expect(namespaceInfo?.name).toBe('default');

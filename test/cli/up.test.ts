@@ -167,7 +167,7 @@ describe('holdfast up', () => {
     const pid = Number(await waitFor(() => readFile(join(bin, 'pid'), 'utf8')));
     build.abort();
     expect(await outcome).toMatchObject({ code: 'GO_BUILD_FAILED' });
-    await waitFor(() => !isRunning(pid), 10_000);
+    await waitFor(() => !isRunning(pid));
   });
 
   it('ends at once at a second signal, and leaves no server behind', async () => {
@@ -182,7 +182,7 @@ describe('holdfast up', () => {
     await started.ended;
     clearInterval(forced);
     await stuck.body?.cancel().catch(() => undefined);
-    await waitFor(async () => (await findProcesses(home.path)).length === 0, 10_000);
+    await waitFor(async () => (await findProcesses(home.path)).length === 0);
     expect(isRunning(started.pid)).toBe(false);
   });
 

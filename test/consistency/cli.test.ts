@@ -138,7 +138,10 @@ test('a ledger that was changed and sealed anew is found by the head that was ke
   expect(found.code).toBe(1);
   expect(found.text).toMatch(/Not as in the head that was kept: seal:1/);
   const asJson = await verify({ seals: true, json: true, head });
-  expect(JSON.parse(asJson.text)).toMatchObject({ findings: [], againstHead: [{ subject: 'seal:1' }] });
+  expect(JSON.parse(asJson.text)).toMatchObject({
+    findings: [],
+    againstHead: [{ subject: 'seal:1' }, { subject: 'ledger-sums' }],
+  });
   await expect(verify({ seals: true, head: '{}' })).rejects.toMatchObject({ code: 'HEAD_UNREADABLE' });
 });
 
@@ -152,6 +155,13 @@ test.each([
     'was removed',
     'delete from inventory_transactions',
     /rows of the ledger of \d{4}-\d\d were removed or added/,
+  ],
+  [
+    'was changed with what was noted of it',
+    `update inventory_transactions set on_hand_delta = 9;
+     update ledger_seal_parts p set row_hashes = substr(ledger_row_hash(t), 1, 8), rows_hash = sha256(int8send(t.id) || ledger_row_hash(t))
+     from inventory_transactions t`,
+    /seals of the ledger were changed \(1\)/,
   ],
   ['is gone with its month', 'drop', /the ledger of \d{4}-\d\d is gone, and was never summed up/],
 ])('a repair sums no ledger of which a row %s, and says so', async (_, statement, said) => {

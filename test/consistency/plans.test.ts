@@ -1,4 +1,5 @@
 import { SQL_CHECKS, statementOf } from '../../domain/assurance/checks/checks';
+import { EVERYTHING } from '../../domain/assurance/share-queries';
 import { prepareLongReading } from '../../domain/stock/ledger/long-reading';
 import type { CheckId, CheckMode } from '../../domain/assurance/types';
 import { openTestShop, type TestShop } from '../support/fixtures';
@@ -9,6 +10,10 @@ const PLACES = 5_000;
 const ORDERS = 20_000;
 /** Of both, what came after the last check. */
 const RECENT = 100;
+/** Reservations that keep units. */
+const LIVE = 50;
+/** Products of the share that an incremental run looks at. */
+const SHARE = 100;
 
 let shop: TestShop;
 beforeAll(async () => {
@@ -28,6 +33,15 @@ beforeAll(async () => {
     `insert into shipments (id, order_id, reservation_id, warehouse_id, status, carrier)
      select gen_random_uuid(), id, gen_random_uuid(), 1, 'picked_up', 'sandbox' from orders`,
     'insert into shipment_items (shipment_id, product_id, sku, quantity) select id, 1, $$X$$, 1 from shipments',
+    // Most reservations have ended.
+    `insert into reservations (id, kind, order_id, status, expires_at)
+     select md5(n::text)::uuid, 'order', gen_random_uuid(), case when n <= ${LIVE} then 'confirmed' else 'shipped' end, now()
+     from generate_series(1, ${ORDERS}) n`,
+    `insert into reservation_lines (reservation_id, product_id, warehouse_id, quantity, open_quantity)
+     select id, 1, 1, 1, (status = 'confirmed')::int from reservations`,
+    `insert into transfers (id, product_id, source_id, target_id, mode, status, quantity, received, actor, expected_at, created_at, updated_at)
+     select gen_random_uuid(), 1, 1, 2, 'in_transit', 'completed', 1, 1, 'x', at, at, at
+     from generate_series(1, ${ORDERS}) n, lateral (select now() - make_interval(mins => ${ORDERS} - n) as at) t`,
     'vacuum analyze',
   );
 });
@@ -58,6 +72,7 @@ async function readersOf(
     graceSeconds: 300,
     since: mode === 'full' ? null : new Date(Date.now() - RECENT * 60_000),
     summedUp: { xid: LEDGER - RECENT, id: Number.MAX_SAFE_INTEGER },
+    share: { ...EVERYTHING, productsUpTo: SHARE, linesUpTo: '01000000-0000-0000-0000-000000000000' },
   });
   return shop.db.transaction(async (tx) => {
     await prepareLongReading(tx);
@@ -121,3 +136,26 @@ test.each([
   for (const table of ['orders', 'shipments'])
     expect(rowsRead(await readersOf(check, 'incremental', table))).toBeLessThan(ORDERS / 20);
 });
+
+test.each([
+  ['on_hand_ledger', 'stock', SHARE + RECENT],
+  ['reserved_ledger', 'stock', SHARE + RECENT],
+  ['reserved_holds', 'stock', SHARE + RECENT],
+  ['phantom_stock', 'stock', SHARE + RECENT],
+  ['reserved_holds', 'reservation_lines', LIVE],
+  ['reserved_holds', 'reservations', LIVE],
+  ['orphaned_holds', 'reservations', LIVE],
+  ['ended_holds', 'reservation_lines', ORDERS / 100],
+  ['lines_without_hold', 'reservation_lines', ORDERS / 100],
+  ['order_items_holds', 'reservation_lines', RECENT],
+  ['transfers_lost_units', 'transfers', RECENT],
+] as const)(
+  'an incremental %s reads of %s what was touched, what is live and a share',
+  async (check, table, most) => {
+    const read = rowsRead(
+      (await readersOf(check, 'incremental', table)).filter((node) => node['Relation Name'] === table),
+    );
+    // Some are looked up once for each branch of a check.
+    expect(read).toBeLessThanOrEqual(3 * most);
+  },
+);

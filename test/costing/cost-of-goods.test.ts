@@ -9,7 +9,9 @@ import { correctReceipt } from '../../domain/warehousing/receiving/change-receip
 import { receiveGoods } from '../../domain/warehousing/receiving/receive';
 import { valueProduct } from '../../domain/warehousing/costing/valuation';
 import { newId } from '../../platform/ids';
-import { openOrderShop, type OrderShop } from '../db/support';
+import { startTransfer } from '../../domain/stock/transfers/start';
+import { receiveTransfer } from '../../domain/stock/transfers/receive';
+import { openOrderShop, receive, type OrderShop } from '../db/support';
 import { addBookedOrder, CARRIER, update } from '../fulfilment/shipping';
 import { expectInvariants } from '../support/invariants';
 import { withStock } from '../support/stock';
@@ -90,6 +92,60 @@ test('units without a cost leave first, and are told apart', async () => {
     totals: [{ currency: 'USD', units: 4, costMinor: 400 }],
     uncosted: 6,
   });
+});
+
+test('units that came without a cost after others leave without one, and what comes in and goes out adds up', async () => {
+  const from = await databaseTime();
+  const sku = await shop.product({});
+  await deliver(shop.db, [{ sku, quantity: 10, unitCostMinor: 100 }]);
+  const parcels = [await ship([sku, 6])];
+  await deliver(shop.db, [{ sku, quantity: 6 }]);
+  parcels.push(await ship([sku, 3]), await ship([sku, 4]));
+  const found = await Promise.all(parcels.map((id) => costOfShipment(shop.db, id)));
+  expect(found.map(costs)).toEqual([
+    [{ sku, left: 6, costMinor: 600, uncosted: 0 }],
+    [{ sku, left: 3, costMinor: 0, uncosted: 3 }],
+    [{ sku, left: 4, costMinor: 100, uncosted: 3 }],
+  ]);
+  expect(await valueProduct(shop.db, sku, { method: 'average' })).toMatchObject({
+    onHand: 3,
+    valueMinor: 300,
+    uncosted: 0,
+  });
+  // Units that a count finds beyond those that came with a cost have none, and leave first.
+  await receive(shop.db, sku, 'AMS', 8);
+  const last = await ship([sku, 5]);
+  expect(costs(await costOfShipment(shop.db, last))).toEqual([{ sku, left: 5, costMinor: 0, uncosted: 5 }]);
+  expect(await valueProduct(shop.db, sku, { method: 'average' })).toMatchObject({
+    valueMinor: 400,
+    uncosted: 2,
+  });
+  expect((await costOfGoodsSold(shop.db, { from })).totals).toEqual([
+    { currency: 'USD', units: 7, costMinor: 700 },
+  ]);
+});
+
+test('transfers and places make no difference to what goods cost', async () => {
+  const sku = await shop.product({ AMS: 5 });
+  await deliver(shop.db, [{ sku, quantity: 10, unitCostMinor: 100 }]);
+  const transferId = newId();
+  await startTransfer(withStock(shop.db), {
+    transferId,
+    sku,
+    from: 'AMS',
+    to: 'BER',
+    quantity: 8,
+    mode: 'in_transit',
+    actor: 'test',
+    transitSeconds: 60,
+  });
+  const away = await ship([sku, 6]);
+  await receiveTransfer(withStock(shop.db), { transferId, receiptId: newId(), actor: 'test' });
+  const there = await ship([sku, 1]);
+  expect(costs(await costOfShipment(shop.db, away))).toEqual([{ sku, left: 6, costMinor: 100, uncosted: 5 }]);
+  expect(costs(await costOfShipment(shop.db, there))).toEqual([
+    { sku, left: 1, costMinor: 100, uncosted: 0 },
+  ]);
 });
 
 test('the parcels of a period, in pages, add up to its total', async () => {

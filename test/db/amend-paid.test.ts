@@ -215,7 +215,8 @@ describe('an order that is paid for', () => {
       );
       await waitFor(async () => {
         const { rows } = await holder.query(
-          `select from pg_locks where locktype = 'advisory' and not granted`,
+          `select from pg_locks where locktype = 'advisory' and not granted
+             and database = (select oid from pg_database where datname = current_database())`,
         );
         return rows.length > 0;
       });

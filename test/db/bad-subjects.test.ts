@@ -7,6 +7,7 @@ import { applyNextBatch } from '../../domain/stock/feeds/next-batch';
 import { feedRejectsCsv } from '../../domain/stock/feeds/rejects';
 import { readFeedState, resolveFeed } from '../../domain/stock/feeds/resolve';
 import { stageFeed } from '../../domain/stock/feeds/stage';
+import type { FeedMode } from '../../domain/stock/feeds/types';
 import { applyCarrierEvents } from '../../domain/fulfilment/carrier-updates';
 import { claimShipments, recordBookings, shipmentsAreOverdue } from '../../domain/fulfilment/book';
 import { applyUpdates } from '../../domain/stock/adjustments/batch';
@@ -46,8 +47,11 @@ async function productId(sku: string): Promise<number> {
   return found.rows[0]!.id;
 }
 
-/** A feed that sets what is on hand in AMS, ready to be applied by its one lane. */
-async function feed(rows: readonly (readonly [string, number])[]): Promise<{ jobId: string; lane: number }> {
+/** A feed of numbers in AMS, ready to be applied by its one lane. */
+async function feed(
+  rows: readonly (readonly [string, number])[],
+  mode: FeedMode = 'set',
+): Promise<{ jobId: string; lane: number }> {
   const jobId = newId();
   const text = ['sku,location,quantity', ...rows.map(([sku, onHand]) => `${sku},AMS,${onHand}`)].join('\n');
   async function* source() {
@@ -57,7 +61,7 @@ async function feed(rows: readonly (readonly [string, number])[]): Promise<{ job
   await stageFeed(shop.db, {
     jobId,
     actor: 'test',
-    mode: 'set',
+    mode,
     format: 'csv',
     location: null,
     source: source(),
@@ -161,11 +165,14 @@ async function withMissingLots() {
 test('a product whose lots are short of what is on hand stops no other row of a feed', async () => {
   const { sku, mend } = await withMissingLots();
   const [before, after] = [await shop.product({ AMS: 1 }), await shop.product({ AMS: 1 })];
-  const { jobId, lane } = await feed([
-    [before, 7],
-    [sku, 1],
-    [after, 7],
-  ]);
+  const { jobId, lane } = await feed(
+    [
+      [before, 6],
+      [sku, -4],
+      [after, 6],
+    ],
+    'delta',
+  );
   const done = await applyNextBatch(withStock(shop.db), { jobId, lane, size: 20, makeStock: false });
   expect(done).toMatchObject({ applied: 2, rejected: 1, left: 0 });
   expect(await levelsOf(shop.db, sku)).toEqual({ AMS: [5, 0] });
@@ -342,7 +349,7 @@ test('a booking that is not needed any more and a message that has left the outb
     const subject = `order.wake ${key}`;
     await recordFailure(shop.db, { work: 'deliver_message', subject, error: new Error('not now') });
   }
-  const { forgetSettledWork } = createWarehousingActivities({ db: shop.db });
+  const { forgetSettledWork } = createWarehousingActivities({ db: shop.db, expiryNearDays: 14 });
   await new MockActivityEnvironment().run(forgetSettledWork);
   expect(new Set((await alerts()).map((alert) => alert.join(' ')))).toEqual(
     new Set([

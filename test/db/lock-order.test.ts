@@ -232,7 +232,7 @@ async function freeWhile(
     );
     locking = locker();
     locking.catch(() => undefined);
-    await waitFor(async () => (await waitersFor(rows[0]!.pid)) === 1, 10_000);
+    await waitFor(async () => (await waitersFor(rows[0]!.pid)) === 1);
     free = await whatIsFree();
     await holder.query('commit');
   } finally {

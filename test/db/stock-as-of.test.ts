@@ -141,7 +141,9 @@ test('an entry that waited for a lock has a time after the lock', async () => {
     await holder.query(COUNTER, [sku, 0]);
     const waiting = adjust(sku, 1);
     await waitFor(async () => {
-      const { rows } = await shop.db.pool.query('select from pg_locks where not granted');
+      const { rows } = await shop.db.pool.query(
+        `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
+      );
       return rows.length > 0;
     });
     const released = await databaseTime();

@@ -72,15 +72,28 @@ describe('docker-compose.yml', () => {
     const used = [...read('docker-compose.yml').matchAll(/(?<!\$)\$\{([A-Z_]+)/g)].map(
       ([, name]) => name ?? '',
     );
-    const known = new Set([...Object.keys(settingsSchema.shape), 'POSTGRES_PASSWORD']);
+    const known = new Set([
+      ...Object.keys(settingsSchema.shape),
+      'POSTGRES_PASSWORD',
+      'POSTGRES_RUNTIME_PASSWORD',
+    ]);
     expect(used.filter((name) => !known.has(name))).toEqual([]);
   });
 
   it('has no password of its own: without one it does not start', () => {
     const text = read('docker-compose.yml');
-    const uses = text.match(/POSTGRES_PASSWORD[^}\n]*\}/g) ?? [];
+    const uses = text.match(/POSTGRES_(RUNTIME_)?PASSWORD[^}\n]*\}/g) ?? [];
     expect(uses.length).toBeGreaterThan(2);
     expect(uses.filter((use) => !use.includes(':?'))).toEqual([]);
+  });
+
+  it('lets only the migration be the owner of the schema: everything else runs as a role that owns nothing', () => {
+    const userOf = (url = '') => /^postgresql:\/\/(\w+):/.exec(url)?.[1];
+    for (const [part, { environment = {} }] of ours) {
+      expect({ part, user: userOf(environment.DATABASE_URL) }).toEqual({ part, user: 'holdfast_runtime' });
+      const owner = part === 'migrate' ? services.postgres?.environment?.POSTGRES_USER : undefined;
+      expect({ part, owner: userOf(environment.DATABASE_OWNER_URL) }).toEqual({ part, owner });
+    }
   });
 
   it('opens ports on this host only, since there is no sign-in', () => {
@@ -183,6 +196,7 @@ const FIXED_BY_COMPOSE: Readonly<Record<string, string>> = {
   HOST: 'where a container listens; its ports decide who reaches it',
   PORT: 'the same',
   DATABASE_URL: 'the PostgreSQL of this file',
+  DATABASE_OWNER_URL: 'the same, of the migration only',
   TEMPORAL_ADDRESS: 'the Temporal of this file',
   TEMPORAL_NAMESPACE: 'made by this file',
   TEMPORAL_API_KEY: 'the Temporal of this file asks for none',

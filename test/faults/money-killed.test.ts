@@ -7,7 +7,7 @@ import { openProduct, type Product } from './product';
 /** A call at the gateway, and a commit, may be held up for as long as it takes all orders to come to their steps. */
 const PATIENT = { PAYMENT_CALL_TIMEOUT_MS: '60000', DATABASE_POOL_SIZE: '60' };
 /** Before the test's own limit, so that what is left open is named. */
-const REST_MS = 120_000;
+const REST_MS = 240_000;
 
 let product: Product;
 let barriers: Barriers;
@@ -37,4 +37,4 @@ test('a worker killed at every step of getting money and of giving it back captu
   expect(ended).toEqual(expected);
   await expectAtRest(product.db);
   await expectNothingDoubled(product);
-}, 300_000);
+}, 900_000);

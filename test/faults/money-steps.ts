@@ -217,7 +217,7 @@ function newOrder(harness: Harness, { body, isInTwoParcels }: Placement) {
   const asked = { answers };
 
   async function until(text: string, count = 1): Promise<void> {
-    await waitFor(async () => (await db.pool.query(text, [orderId])).rowCount === count, 60_000);
+    await waitFor(async () => (await db.pool.query(text, [orderId])).rowCount === count, 180_000);
   }
 
   const order = {

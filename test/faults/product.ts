@@ -1,6 +1,5 @@
 import { startApi } from '../../api/server';
 import { readSettings } from '../../platform/config';
-import { openDatabase } from '../../platform/database/database';
 import { lazyTemporalClient } from '../../platform/temporal/connection';
 import { engineNames } from '../../workflows/contract/names';
 import { callApi } from '../api/support';
@@ -8,7 +7,7 @@ import { ensureBuilt } from '../cli/build';
 import { startHoldfast, type Running } from '../cli/holdfast';
 import { openLine, type Line } from '../relay/engine';
 import { CARRIER_SECRETS } from '../support/carrier-signature';
-import { createTestDatabase } from '../support/database';
+import { createTestDatabase, openTestDatabase } from '../support/database';
 import { scratchFolder, startPrivateTemporal, testLogger } from '../support/servers';
 import { waitFor } from '../support/wait';
 import type { Harness } from './harness';
@@ -49,14 +48,14 @@ export async function openProduct(): Promise<Product> {
     scratchFolder('product'),
   ]);
   const log = testLogger();
-  const db = openDatabase({ url: database.url, poolSize: 10, log });
+  const db = openTestDatabase(database, 10);
   const settings = readSettings({ PORT: '0', SHUTDOWN_GRACE_SECONDS: '5', ...CARRIER_SECRETS });
   const link = lazyTemporalClient(settings, { address: temporal.address });
   const names = engineNames();
   const api = await startApi({
     settings,
     db,
-    databaseUrl: database.url,
+    databaseUrl: database.runtimeUrl,
     client: link.client,
     names,
     eagerStart: false,
@@ -75,7 +74,7 @@ export async function openProduct(): Promise<Product> {
       cwd,
       env: {
         ...ENVIRONMENT,
-        DATABASE_URL: database.url,
+        DATABASE_URL: database.runtimeUrl,
         TEMPORAL_ADDRESS: (through ?? temporal).address,
         SANDBOX_CARRIER_WEBHOOK_URL: `${api.url}/api/v1/carriers/sandbox/events`,
         PORT: '0',
@@ -105,7 +104,7 @@ export async function openProduct(): Promise<Product> {
 
   return {
     db,
-    databaseUrl: database.url,
+    databaseUrl: database.runtimeUrl,
     client: link.client,
     names,
     url: `${api.url}/api/v1/orders`,

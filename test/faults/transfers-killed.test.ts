@@ -217,10 +217,11 @@ test('transfers whose worker and API are killed at every step end as if nothing 
   );
   // Whoever awaits one is told of its failure; nobody does when the test has failed before.
   for (const answer of answers) answer.catch(() => undefined);
+  for (const barrier of [...inTheApi, atMessage, atMarking, atMarked]) await barrier.reached();
+  // When all others stand, so that it is not due before the worker is gone.
   const due = at('it falls due while no worker runs');
   await due.send(product, 15);
   await due.says('expected by');
-  for (const barrier of [...inTheApi, atMessage, atMarking, atMarked]) await barrier.reached();
 
   // From here on the engine hears nothing of what the worker still does in PostgreSQL.
   product.line.cut();

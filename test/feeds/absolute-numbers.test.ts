@@ -94,6 +94,72 @@ test('a column says as of when each row is true; of several about one place the 
   expect([await onHand(sku), await onHand(other)]).toEqual([8, 4]);
 });
 
+test('lines that say different numbers of one place as of one time are all rejected, and equal ones are one', async () => {
+  const [sku, other, third] = await Promise.all([1, 2, 3].map(() => shop.product({ AMS: 10 })));
+  const [first, second] = [await now(), await now()];
+  const rows = [
+    'sku,location,quantity,asOf',
+    `${sku},AMS,7,${second}`,
+    `${other},AMS,4,`,
+    `${sku!.toLowerCase()},ams,8,${second}`,
+    `${other},AMS,4,`,
+    `${sku},AMS,5,${first}`,
+    `${third},AMS,3,${first}`,
+    `${third},AMS,2,${second}`,
+    `${third},AMS,2,${second.replace('Z', '+00:00')}`,
+    `${other},AMS,4,`,
+  ];
+  expect(await imported(rows.join('\n'))).toEqual({
+    applied: 5,
+    unchanged: 0,
+    rejected: [
+      ['2', 'CONFLICTING'],
+      ['4', 'CONFLICTING'],
+      ['6', 'SUPERSEDED'],
+      ['7', 'SUPERSEDED'],
+    ],
+  });
+  expect(await Promise.all([sku!, other!, third!].map(onHand))).toEqual([10, 4, 2]);
+});
+
+test('lines that contradict each other are found wherever they stand in an upload, and what is rejected beside is told once', async () => {
+  const [sku, other] = [await shop.product({ AMS: 10 }), await shop.product({ AMS: 10 })];
+  // Several chunks.
+  const between = Array.from({ length: 60_000 }, (_, n) => `NOWHERE-${n},AMS,1`);
+  const rows = [
+    'sku,location,quantity',
+    `${sku},AMS,7`,
+    `${other},AMS,3`,
+    ...between,
+    `${sku},AMS,8`,
+    `${other},AMS,3`,
+  ];
+  const { applied, rejected } = await imported(rows.join('\n'));
+  expect(applied).toBe(2);
+  expect(rejected.filter(([, code]) => code === 'CONFLICTING')).toEqual([
+    ['2', 'CONFLICTING'],
+    ['60004', 'CONFLICTING'],
+  ]);
+  expect(rejected).toHaveLength(60_002);
+  expect([await onHand(sku), await onHand(other)]).toEqual([10, 3]);
+});
+
+test('a refused number that several lines say is one reject, which says so', async () => {
+  const sku = await shop.product({ AMS: 10 });
+  const then = await now();
+  await adjust(sku, { setTo: 8 });
+  const jobId = newId();
+  const text = `sku,location,quantity\n${sku},AMS,12\n${sku},AMS,12\n`;
+  expect(await importFeed(shop.db, text, { asOf: then, jobId })).toMatchObject({
+    applied: 0,
+    rejected: 2,
+    left: 0,
+  });
+  let csv = '';
+  for await (const part of feedRejectsCsv(shop.db, jobId)) csv += part;
+  expect(csv).toMatch(/\n3,[^\n]*,12,OVERTAKEN,[^\n]* 2 lines say so\.[^\n]*\n$/);
+});
+
 test('a row of a time that has not come is rejected', async () => {
   const sku = await shop.product({ AMS: 10 });
   const rows = ['sku,location,quantity,asOf', `${sku},AMS,7,${await now('1 hour')}`];

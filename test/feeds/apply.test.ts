@@ -130,14 +130,19 @@ test('what a place is short of is taken from what a feed brings', async () => {
   expect(await levels(sku)).toEqual({ AMS: '3/2', BER: '1/0' });
 });
 
-test('of several lines about one stock row a set keeps the last and a delta the sum', async () => {
+test('of several lines about one stock row a set takes those that say the same as one, and a delta the sum', async () => {
   const sku = await shop.product({ AMS: 10 });
-  const set = await importRows('set', [
+  const contradicting = await importRows('set', [
     [sku, 'AMS', 3],
     [sku, 'AMS', 2],
+    [sku.toLowerCase(), 'ams', 3],
+  ]);
+  expect(contradicting.counts).toEqual([0, 0, 3]);
+  const set = await importRows('set', [
+    [sku, 'AMS', 1],
     [sku.toLowerCase(), 'ams', 1],
   ]);
-  expect(set.counts).toEqual([1, 0, 2]);
+  expect(set.counts).toEqual([2, 0, 0]);
   expect(await levels(sku)).toEqual({ AMS: '1/0' });
   const delta = await importRows('delta', [
     [sku, 'AMS', -5],
@@ -171,6 +176,50 @@ test('a SKU that is written with other capitals is taken only when just one fits
   ]);
   expect(await levels('Only-1')).toEqual({ AMS: '3/0' });
   expect(await levels('Both-1')).toEqual({});
+});
+
+/** A product or location of this very name. */
+async function named(table: 'products' | 'warehouses', name: string): Promise<void> {
+  await shop.db.pool.query(
+    table === 'products'
+      ? `insert into products (sku, name, price_minor, currency) values ($1, $1, 1, 'USD')`
+      : `insert into warehouses (code, name, latitude, longitude, region) values ($1, $1, 1, 1, 'r')`,
+    [name],
+  );
+}
+
+const codesOf = (rejects: readonly string[]) => rejects.map((row) => row.split(',')[4]);
+
+test('what our rejects have an apostrophe before is read as it was given, and a name that begins so is read as itself', async () => {
+  const first = await importRows('set', [
+    ['=ESCAPED', 'AMS', 1],
+    ["'=ITSELF", 'AMS', 2],
+    ['=BOTH', 'AMS', 3],
+    ['+Capitals', '@PLACE', 4],
+  ]);
+  expect(codesOf(first.rejects)).toEqual(['UNKNOWN_SKU', 'UNKNOWN_SKU', 'UNKNOWN_SKU', 'UNKNOWN_SKU']);
+  for (const sku of ['=ESCAPED', "'=ITSELF", '=BOTH', "'=BOTH", '+CAPITALS']) await named('products', sku);
+  await named('warehouses', '@PLACE');
+  const again = first.rejects.map((row) => row.split(',').slice(1, 4)) as [string, string, string][];
+  expect(again.map(([sku]) => sku)).toEqual(["'=ESCAPED", "'=ITSELF", "'=BOTH", "'+Capitals"]);
+  const second = await importRows(
+    'set',
+    again.map(([sku, location, quantity]) => [sku, location, Number(quantity)] as const),
+  );
+  expect(second.counts).toEqual([3, 0, 1]);
+  expect(second.rejects).toEqual([expect.stringMatching(/^4,'=BOTH,AMS,3,SKU_AMBIGUOUS,/)]);
+  expect(await levels('=ESCAPED')).toEqual({ AMS: '1/0' });
+  expect(await levels("'=ITSELF")).toEqual({ AMS: '2/0' });
+  expect(await levels('+CAPITALS')).toEqual({ '@PLACE': '4/0' });
+  // What was written with its apostrophe in the first place is no other product's.
+  const plain = await importRows('set', [["'ESCAPED", 'AMS', 5]]);
+  expect(codesOf(plain.rejects)).toEqual(['UNKNOWN_SKU']);
+  await named('warehouses', "'@PLACE");
+  const place = await importRows('set', [['=ESCAPED', "'@PLACE", 5]]);
+  expect(codesOf(place.rejects)).toEqual(['LOCATION_AMBIGUOUS']);
+  await shop.db.pool.query(
+    `delete from warehouses w where code like '%@PLACE' and not exists (select from stock s where s.warehouse_id = w.id)`,
+  );
 });
 
 test('a default location that is written with other capitals is taken only when just one fits', async () => {

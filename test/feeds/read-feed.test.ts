@@ -98,6 +98,30 @@ function kept(note: string): string | null {
   return note.trim() === '' ? null : note.trim().replace(/[\r\n]+/g, ' ');
 }
 
+test('blank fields beyond the header are padding; anything else there, and what a comma may have cut, rejects its row', async () => {
+  await expectRows('sku,location,quantity\nA,AMS,3,,\nB,AMS,4, ,"  ",\nC,AMS,5,,x', [
+    '2 A 3',
+    '3 B 4',
+    '4 COLUMN_COUNT',
+  ]);
+  // Columns that the header has no name for.
+  await expectRows('sku,location,quantity,,\nA,AMS,3,,\nB,AMS,1,000,\nC,AMS,0,5\nD,AMS,5', [
+    '2 A 3',
+    '3 COLUMN_COUNT',
+    '4 COLUMN_COUNT',
+    '5 D 5',
+  ]);
+  await expectRows(',sku,quantity\n0,A,3\n1,B,4', ['2 A 3', '3 B 4']);
+  await expectRows('sku,quantity,min\nA,5,000,\nB,1,000.00,\nC,5,100\nD,5,,\nE,"5",x,', [
+    '2 COLUMN_COUNT',
+    '3 COLUMN_COUNT',
+    '4 C 5',
+    '5 D 5',
+    '6 E 5',
+  ]);
+  await expectRows('sku;quantity;min\nA;5;100;\nB;6;7;;', ['2 A 5', '3 B 6']);
+});
+
 test('what stands in quotes is never a row of its own, whatever its line ends', async () => {
   for (const end of ['\n', '\r\n', '\r']) {
     const note = ['"was on the sheet:', 'T,B,999,', 'please ""check"""'].join(end);

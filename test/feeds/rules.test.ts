@@ -70,6 +70,10 @@ test.each([
   ['99999999999999999999999', 'OVERFLOW', 'OVERFLOW', 'OVERFLOW'],
   ['-1', 'NEGATIVE', 'NEGATIVE', 'NEGATIVE'],
   ['−1', 'NEGATIVE', 'NEGATIVE', 'NEGATIVE'],
+  // As our rejects have it, so that a spreadsheet takes it for no formula.
+  ["'+1.000", 'AMBIGUOUS', 1, 1_000],
+  ["'-1", 'NEGATIVE', 'NEGATIVE', 'NEGATIVE'],
+  ["'1", 'INVALID', 'INVALID', 'INVALID'],
   ['', 'MISSING', 'MISSING', 'MISSING'],
   ['.', 'INVALID', 'INVALID', 'INVALID'],
   ['--1', 'INVALID', 'INVALID', 'INVALID'],
@@ -196,6 +200,8 @@ test.each([
   [{ location: '' }, 'LOCATION_MISSING'],
   [{ location: 'x'.repeat(51) }, 'LOCATION_INVALID'],
   [{ location: 'a\u0007' }, 'LOCATION_INVALID'],
+  [{ lot: 'x'.repeat(101) }, 'LOT_INVALID'],
+  [{ lot: 'a\u0007' }, 'LOT_INVALID'],
   [{ quantity: undefined }, 'QUANTITY_MISSING'],
   [{ quantity: '1.000' }, 'QUANTITY_AMBIGUOUS'],
 ])('a row with %j is rejected: %s', (given, code) => {
@@ -212,6 +218,12 @@ test('the reason of an ambiguous quantity says how to declare the mark', () => {
 test('a default location is taken where a row names none', () => {
   const row = checkRow({ ...GIVEN, location: undefined }, { mode: 'set', location: 'BER' });
   expect(row).toEqual({ line: 2, sku: 'A', location: 'BER', quantity: 1, reason: null, reference: null });
+});
+
+test('a row names a lot where it has one', () => {
+  expect(checkRow({ ...GIVEN, lot: 'L-1' }, OPTIONS)).toMatchObject({ lot: 'L-1' });
+  expect(checkRow({ ...GIVEN, lot: '' }, OPTIONS)).not.toHaveProperty('lot');
+  expect(readHeader(['sku', 'Batch No.', 'qty'], fieldOf).columns).toEqual({ sku: 0, lot: 1, quantity: 2 });
 });
 
 test('every reason for which a row is rejected stands in the documents', () => {

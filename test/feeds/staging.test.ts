@@ -64,6 +64,22 @@ test('while a client is waited for, no transaction is open, and what came is sto
   expect(await stagedRows()).toBe(MANY);
 });
 
+test('rows with and without a note, and rejects among them, are stored as they were read, over several chunks', async () => {
+  const given = (n: number) => (n % 1_000 === 0 ? '1.000' : String(n));
+  const rows = Array.from(
+    { length: MANY },
+    (_, n) => `S-${n},AMS,${given(n)},${n % 3 === 0 ? `note ${n}` : ''}\n`,
+  );
+  await stage(bytes('sku,location,quantity,note\n', rows.join('')));
+  const wrong = await count(
+    `from feed_rows cross join lateral (select line - 2 as n) l
+     where (sku, location, quantity, reason, code, given) is distinct from
+       ('S-' || n, 'AMS', case when n % 1000 <> 0 then n end, case when n % 3 = 0 and n % 1000 <> 0 then 'note ' || n end,
+        case when n % 1000 = 0 then 'QUANTITY_AMBIGUOUS' end, case when n % 1000 = 0 then '1.000' end)`,
+  );
+  expect([await stagedRows(), wrong]).toEqual([MANY, 0]);
+});
+
 test('an upload that breaks off, or that turns out to be useless, leaves nothing', async () => {
   const rows = `A,AMS,1\n`.repeat(MANY * 2);
   const jobId = newId();

@@ -1,16 +1,8 @@
 import { Client } from 'pg';
 import { findInconsistencies } from '../../domain/assurance/run-check';
-import { applyCarrierEvents } from '../../domain/fulfilment/carrier-updates';
-import { askToStop, beginStops } from '../../domain/fulfilment/stop';
-import { readParcelUnits, nameParcelUnits } from '../../domain/fulfilment/parcel-units';
-import type { CarrierEvent, CarrierEventType } from '../../domain/fulfilment/types';
 import { cancelUndelivered } from '../../domain/ordering/cancel';
-import { releaseStoppedShipments } from '../../domain/ordering/release-stopped';
-import type { OrderInput } from '../../domain/orders/types';
-import { adjustStock } from '../../domain/stock/adjustments/adjust';
-import { applyUpdates } from '../../domain/stock/adjustments/batch';
-import { countAsGone, findStockKey, lockStock } from '../../domain/stock/ledger/stock-ledger';
-import { openDatabase, type Database } from '../../platform/database/database';
+import { findStockKey } from '../../domain/stock/ledger/stock-ledger';
+import { openDatabase } from '../../platform/database/database';
 import { newId } from '../../platform/ids';
 import {
   capture,
@@ -18,7 +10,6 @@ import {
   CARRIER,
   compensate,
   levelsOf,
-  obligingCarrier,
   openOrderShop,
   orderOf,
   PAYMENT,
@@ -34,9 +25,8 @@ import { eventTypes } from '../support/fixtures';
 import { expectInvariants } from '../support/invariants';
 import { seededRandom } from '../support/random';
 import { testLogger } from '../support/servers';
-import { withStock } from '../support/stock';
 import { waitFor } from '../support/wait';
-import { deliver, inDays, lotsOf, serialsOf, trackedProduct, withSerials } from '../tracking/support';
+import { stoppedParcelsOf } from './stopped-parcels';
 
 let shop: OrderShop;
 beforeAll(async () => {
@@ -45,68 +35,18 @@ beforeAll(async () => {
 afterEach(() => expectInvariants(shop.db));
 afterAll(() => shop.close());
 
-function event(shipmentId: string, type: CarrierEventType, rest: Partial<CarrierEvent> = {}): CarrierEvent {
-  return { eventId: newId(), shipmentId, type, ...rest };
-}
-
-async function apply(events: readonly CarrierEvent[], db: Database = shop.db): Promise<string[]> {
-  return (await applyCarrierEvents(withStock(db), CARRIER, events)).map(({ result }) => result);
-}
-
-const tell = async (shipmentId: string, type: CarrierEventType, rest: Partial<CarrierEvent> = {}) =>
-  (await apply([event(shipmentId, type, rest)]))[0];
-
-/** A paid order of so many units whose one parcel is booked. */
-async function bookedParcel(sku: string, quantity: number, rest: Partial<OrderInput> = {}) {
-  const order = orderOf({ [sku]: quantity }, { payment: PAYMENT, ...rest });
-  await shop.place(order);
-  await capture(shop.db, order.orderId);
-  const [shipment] = (await viewOf(shop.db, order.orderId)).shipments;
-  if (!shipment) throw new Error('no shipment was made');
-  return { orderId: order.orderId, shipmentId: shipment.id };
-}
-
-/** The same, cancelled: the parcel is voided, its refund is planned and its units are on sale again. */
-async function cancelledParcel(sku: string, quantity: number) {
-  const parcel = await bookedParcel(sku, quantity);
-  await compensate(shop.db, parcel.orderId, 'all');
-  return parcel;
-}
-
-async function voidParcel(orderId: string): Promise<void> {
-  await shop.db.transaction((tx) => beginStops(tx, orderId));
-  await askToStop({ db: shop.db, carriers: [obligingCarrier] }, orderId);
-}
-
-/** A paid order for what is there, so that nothing of it is available. */
-const takenByAnother = (sku: string, quantity: number) => bookedParcel(sku, quantity);
-
-async function shortOf(sku: string): Promise<number> {
-  const { rows } = await shop.db.pool.query<{ open: number }>(
-    `select coalesce(sum(f.open), 0)::int as open from stock_shortfalls f join products p on p.id = f.product_id
-     where p.sku = $1`,
-    [sku],
-  );
-  return rows[0]!.open;
-}
-
-async function ledgerOf(sku: string): Promise<string[]> {
-  const { rows } = await shop.db.pool.query<{ text: string }>(
-    `select t.on_hand_delta || '/' || t.reserved_delta || ' ' || t.actor as text
-     from inventory_transactions t join products p on p.id = t.product_id
-     where p.sku = $1 and t.kind = 'ship_late' order by t.id`,
-    [sku],
-  );
-  return rows.map(({ text }) => text);
-}
-
-async function alertsOf(orderId: string) {
-  const { rows } = await shop.db.pool.query<{ status: string; details: Record<string, unknown> }>(
-    'select status, details from alerts where order_id = $1 order by id',
-    [orderId],
-  );
-  return rows;
-}
+const {
+  event,
+  apply,
+  tell,
+  bookedParcel,
+  cancelledParcel,
+  voidParcel,
+  takenByAnother,
+  shortOf,
+  ledgerOf,
+  alertsOf,
+} = stoppedParcelsOf(() => shop);
 
 describe('a parcel that is picked up after it was voided and its units were put on sale', () => {
   test('has its goods counted as gone, a line in the history of its order, and an alert that names it', async () => {
@@ -288,117 +228,6 @@ test('a parcel that leaves while somebody else takes the last unit waits for the
   expect(await shortOf(sku)).toBe(1);
 });
 
-describe('what a place is short of', () => {
-  /** A place with nothing available that is short of so many units; the order that keeps as many. */
-  async function shortPlace(units: number) {
-    const sku = await shop.product({ AMS: units });
-    const late = await cancelledParcel(sku, units);
-    const other = await takenByAnother(sku, units);
-    await tell(late.shipmentId, 'picked_up');
-    expect(await levelsOf(shop.db, sku)).toEqual({ AMS: [units, units] });
-    expect(await shortOf(sku)).toBe(units);
-    return { sku, other };
-  }
-
-  test('comes before a backorder when stock arrives', async () => {
-    const { sku } = await shortPlace(2);
-    const waiting = orderOf({ [sku]: 3 }, { fulfilment: 'backorder' });
-    await shop.place(waiting);
-    const units = async () => (await viewOf(shop.db, waiting.orderId)).items[0];
-    await receive(shop.db, sku, 'AMS', 1);
-    expect(await units()).toMatchObject({ reservedQuantity: 0, backorderedQuantity: 3 });
-    expect(await levelsOf(shop.db, sku)).toEqual({ AMS: [2, 2] });
-    await receive(shop.db, sku, 'AMS', 3);
-    expect(await units()).toMatchObject({ reservedQuantity: 2, backorderedQuantity: 1 });
-    expect(await levelsOf(shop.db, sku)).toEqual({ AMS: [4, 4] });
-    expect(await shortOf(sku)).toBe(0);
-  });
-
-  test('is taken from units that come free, and from no other place', async () => {
-    const { sku, other } = await shortPlace(2);
-    await receive(shop.db, sku, 'BER', 5);
-    expect(await shortOf(sku)).toBe(2);
-    await compensate(shop.db, other.orderId, 'all');
-    expect(await levelsOf(shop.db, sku)).toEqual({ BER: [5, 0] });
-    expect(await shortOf(sku)).toBe(0);
-  });
-
-  test('is taken from what a batch brings, whose result says what is there then', async () => {
-    const { sku } = await shortPlace(1);
-    const { outcomes } = await applyUpdates(withStock(shop.db), {
-      batchId: newId(),
-      atomic: false,
-      actor: 'tester',
-      updates: [{ sku, location: 'AMS', delta: 3, reason: 'found' }],
-    });
-    expect(outcomes).toMatchObject([{ status: 'applied', location: { onHand: 3, reserved: 1 } }]);
-    expect(await levelsOf(shop.db, sku)).toEqual({ AMS: [3, 1] });
-  });
-
-  test('is taken in the order in which parcels left', async () => {
-    const sku = await shop.product({ AMS: 3 });
-    const first = await cancelledParcel(sku, 1);
-    const second = await cancelledParcel(sku, 2);
-    await takenByAnother(sku, 3);
-    await apply([event(first.shipmentId, 'picked_up')]);
-    await apply([event(second.shipmentId, 'picked_up')]);
-    await receive(shop.db, sku, 'AMS', 2);
-    const { rows } = await shop.db.pool.query(
-      `select shipment_id, open from stock_shortfalls where shipment_id = any ($1::uuid[]) order by id`,
-      [[first.shipmentId, second.shipmentId]],
-    );
-    expect(rows).toEqual([
-      { shipment_id: first.shipmentId, open: 0 },
-      { shipment_id: second.shipmentId, open: 1 },
-    ]);
-    await receive(shop.db, sku, 'AMS', 1);
-    expect(await shortOf(sku)).toBe(0);
-  });
-
-  test('is never sold, when an arrival, a release and orders race', async () => {
-    const { sku, other } = await shortPlace(3);
-    const orders = Array.from({ length: 6 }, () => orderOf({ [sku]: 1 }));
-    const [outcomes] = await Promise.all([
-      Promise.all(orders.map((order) => shop.place(order))),
-      receive(shop.db, sku, 'AMS', 4),
-      voidParcel(other.orderId).then(async () => {
-        await releaseStoppedShipments(shop.db, { orderId: other.orderId, endAs: 'cancelled' });
-      }),
-    ]);
-    const reserved = outcomes.filter((each) => each.outcome === 'reserved').length;
-    expect(reserved).toBeLessThanOrEqual(4);
-    // 3 that were there and 4 that arrived, less 3 that left.
-    expect(await levelsOf(shop.db, sku)).toEqual({ AMS: [4, reserved] });
-    expect(await shortOf(sku)).toBe(0);
-  });
-
-  test('counts nothing twice where the transaction that notes it is repeated', async () => {
-    const { sku, other } = await shortPlace(1);
-    const { rows } = await shop.db.pool.query<{ product_id: number; warehouse_id: number }>(
-      `select s.product_id, s.warehouse_id from stock s join products p on p.id = s.product_id where p.sku = $1`,
-      [sku],
-    );
-    const [{ product_id: productId, warehouse_id: warehouseId }] = rows as [(typeof rows)[number]];
-    const { rows: shortfalls } = await shop.db.pool.query<{ shipment_id: string }>(
-      'select shipment_id from stock_shortfalls where product_id = $1',
-      [productId],
-    );
-    const gone = {
-      productId,
-      warehouseId,
-      quantity: 1,
-      orderId: other.orderId,
-      shipmentId: shortfalls[0]!.shipment_id,
-    };
-    await expect(
-      shop.db.transaction(async (tx) => {
-        await lockStock(tx, [gone]);
-        await countAsGone(tx, [gone], 'test');
-      }),
-    ).rejects.toMatchObject({ constraint: 'stock_shortfalls_one_per_parcel' });
-  });
-});
-
 describe('a parcel that is picked up after it was stopped and before its units were released', () => {
   test('leaves the money to the order, and the release puts nothing back on sale', async () => {
     const sku = await shop.product({ AMS: 2 });
@@ -471,59 +300,6 @@ test('a parcel that the carrier had lost and finds again is told in the same cal
     });
     expect(await levelsOf(shop.db, sku)).toEqual({ BER: [4, 0] });
   }
-});
-
-describe('units that are tracked', () => {
-  test('a serial number that left is out with the order, and may be found again by a correction', async () => {
-    const sku = await withSerials(shop, 'A', 'B');
-    const { orderId, shipmentId } = await cancelledParcel(sku, 1);
-    await tell(shipmentId, 'picked_up');
-    expect(await serialsOf(shop.db, sku)).toEqual(['A@AMS: shipped', 'B@AMS: in_stock']);
-    expect((await readParcelUnits(shop.db, shipmentId))?.items).toMatchObject([
-      { sku, serials: [{ serial: 'A', named: false }] },
-    ]);
-    await expect(
-      nameParcelUnits(shop.db, { shipmentId, items: [{ sku, serials: ['B'] }] }),
-    ).rejects.toMatchObject({ code: 'PARCEL_STOPPED' });
-    const { rows } = await shop.db.pool.query(
-      `select s.order_id from serials s join products p on p.id = s.product_id where p.sku = $1 and s.serial = 'A'`,
-      [sku],
-    );
-    expect(rows).toEqual([{ order_id: orderId }]);
-    await findAgain(sku, 'A');
-    expect(await serialsOf(shop.db, sku)).toEqual(['A@AMS: in_stock', 'B@AMS: in_stock']);
-    // One that a customer has bought is not found.
-    const sold = await bookedParcel(sku, 1);
-    await carry(shop.db, sold.shipmentId, 'picked_up');
-    await expect(findAgain(sku, 'A')).rejects.toMatchObject({ code: 'DUPLICATE_SERIAL' });
-  });
-
-  function findAgain(sku: string, serial: string) {
-    return adjustStock(withStock(shop.db), {
-      sku,
-      location: 'AMS',
-      change: { delta: 1 },
-      reason: 'the parcel came back',
-      named: { serials: [serial] },
-      actor: 'dock',
-      effectId: newId(),
-    });
-  }
-
-  test('lots go first expired first out, also those that arrive for what the place is short of', async () => {
-    const sku = await trackedProduct(shop, { lots: true });
-    await deliver(shop.db, [
-      { sku, quantity: 2, lot: { code: 'LATE', expiresOn: inDays(20) } },
-      { sku, quantity: 1, lot: { code: 'SOON', expiresOn: inDays(10) } },
-    ]);
-    const { shipmentId } = await cancelledParcel(sku, 3);
-    await takenByAnother(sku, 1);
-    await tell(shipmentId, 'picked_up');
-    expect(await lotsOf(shop.db, sku)).toEqual(['LATE@AMS: 1']);
-    await deliver(shop.db, [{ sku, quantity: 2, lot: { code: 'NEW', expiresOn: inDays(30) } }]);
-    expect(await shortOf(sku)).toBe(0);
-    expect(await lotsOf(shop.db, sku)).toEqual(['NEW@AMS: 2']);
-  });
 });
 
 test('an unknown parcel and one that was never booked are as before', async () => {

@@ -83,7 +83,7 @@ test('a notice without a key calls back with none', async () => {
 test('listens again after its backend was killed, as often as that happens, and says so each time', async () => {
   for (let round = 1; round <= 6; round++) {
     expect(await killListener()).toBe(1);
-    await waitFor(() => connections === round + 1, 10_000);
+    await waitFor(() => connections === round + 1);
     const key = newId();
     await tell(key);
     await waitFor(() => heard.includes(key));

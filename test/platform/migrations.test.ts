@@ -202,7 +202,8 @@ test('a process killed while it migrates delays no other process, and half of no
     '0001_slow.sql': 'create table half (); select pg_sleep(1); create table whole ()',
   });
   const child = startChild(CHILD, [database.url, slow]);
-  const running = `select pid from pg_stat_activity where query like '%pg_sleep(1)%' and pid <> pg_backend_pid()`;
+  const running = `select pid from pg_stat_activity
+    where datname = current_database() and query like '%pg_sleep(1)%' and pid <> pg_backend_pid()`;
   await waitFor(async () => (await query(running)).length > 0);
   await child.kill();
   const directory = await folderOf({ '0001_slow.sql': 'create table half ()' });
@@ -227,7 +228,9 @@ test('a process that waits for another one does not delay an index that this one
   await barrier.connect();
   await barrier.query('select pg_advisory_lock(7)');
   const first = migrate(database.url, testLogger(), { directory });
-  await waitFor(async () => (await query(`select from pg_locks where objid = 7 and not granted`)).length > 0);
+  const waiting = `select from pg_locks where objid = 7 and not granted
+    and database = (select oid from pg_database where datname = current_database())`;
+  await waitFor(async () => (await query(waiting)).length > 0);
   const { log, messages } = recordingLogger();
   const second = migrate(database.url, log, { directory });
   await waitFor(() => messages.includes('waiting for another process that migrates this database'));

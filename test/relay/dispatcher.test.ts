@@ -1,51 +1,28 @@
-import { withStock } from '../support/stock';
-import { MockActivityEnvironment } from '@temporalio/testing';
-import { DefaultLogger, NativeConnection, Worker } from '@temporalio/worker';
+import { NativeConnection, Worker } from '@temporalio/worker';
 import { createFulfilmentActivities } from '../../activities/fulfilment';
-import { applyCarrierEvents } from '../../domain/fulfilment/carrier-updates';
-import { claimShipments, forgetSettledBookings } from '../../domain/fulfilment/book';
-import { askToStop, beginStops } from '../../domain/fulfilment/stop';
-import { createSandboxCarrier, type SandboxCarrier } from '../../integrations/sandbox-carrier/carrier';
+import { claimShipments } from '../../domain/fulfilment/book';
 import type { Carrier, ShipmentStatus } from '../../domain/fulfilment/types';
 import { installTemporalRuntime } from '../../platform/temporal/connection';
 import type { DispatcherInput } from '../../workflows/contract/messages';
 import { signalDispatcher } from '../../worker/ensure/signal-standing-workflows';
 import { createReceivers } from '../../worker/outbox/receivers';
 import { startRelay, type Relay } from '../../worker/outbox/relay';
-import { addShippingOrder, CARRIER, orderStatus, readShipments, statuses } from '../fulfilment/shipping';
-import { retryFailedWork } from '../../domain/stock/alerts/failed-work';
-import { listAlerts } from '../../domain/stock/alerts/list';
-import { addStock, openTestShop, type TestShop } from '../support/fixtures';
-import { expectInvariants } from '../support/invariants';
+import { CARRIER, orderStatus, readShipments, statuses } from '../fulfilment/shipping';
 import { temporalAddress, testLogger } from '../support/servers';
 import { waitFor } from '../support/wait';
 import { withWorkflowBundle } from '../support/workflow-bundle';
 import { openEngine, receiverContext, startIdleSaga, type TestEngine } from './engine';
+import { openBooking, PATIENT, type Booking } from './booking';
 
-/** A call that hangs is given up soon. */
-const PROMPT = { callTimeoutMs: 200 };
-
-let shop: TestShop;
+let booking: Booking;
 let engine: TestEngine;
-let carrier: SandboxCarrier;
 let stop: () => Promise<void>;
 
 beforeAll(() => installTemporalRuntime(testLogger()));
 
 beforeEach(async () => {
-  [shop, engine] = await Promise.all([openTestShop(), openEngine()]);
+  [booking, engine] = await Promise.all([openBooking(), openEngine()]);
   stop = () => Promise.resolve();
-  carrier = createSandboxCarrier({
-    url: shop.url,
-    stageDelayMs: 0,
-    refuseWarehouses: ['FAR'],
-    deliver: async (events) => {
-      const outcomes = await applyCarrierEvents(withStock(shop.db), CARRIER, events);
-      return outcomes.filter(({ result }) => result === 'failed').map(({ eventId }) => eventId);
-    },
-    log: testLogger(),
-  });
-  for (const warehouse of ['AMS', 'BER', 'FAR']) await addStock(shop.db, 'LAMP', warehouse, 1_000);
 });
 
 afterEach(async () => {
@@ -53,10 +30,8 @@ afterEach(async () => {
   await dispatcher()
     .terminate()
     .catch(() => undefined);
-  await expectInvariants(shop.db);
-  await carrier.close();
   await engine.close();
-  await shop.close();
+  await booking.close();
 });
 
 const dispatcher = () => engine.client.workflow.getHandle(engine.names.dispatcherWorkflowId);
@@ -71,17 +46,21 @@ async function startDispatching(
       connection,
       taskQueue: engine.names.jobsQueue,
       activities: {
-        ...createFulfilmentActivities({ ...PROMPT, db: shop.db, carriers: [options.by ?? carrier] }),
+        ...createFulfilmentActivities({
+          ...PATIENT,
+          db: booking.shop.db,
+          carriers: [options.by ?? booking.carrier],
+        }),
       },
     }),
   );
   const running = worker.run();
-  const context = receiverContext(shop.db, engine);
+  const context = receiverContext(booking.shop.db, engine);
   const receivers = createReceivers(context);
   const receive = () => signalDispatcher(context, { batchSize: 10, ...options.input });
   const relay = startRelay({
-    db: shop.db,
-    databaseUrl: shop.url,
+    db: booking.shop.db,
+    databaseUrl: booking.shop.url,
     receivers: {
       ...receivers,
       'shipments.ready': { ...receivers['shipments.ready'], receive, longestPauseMs: 20 },
@@ -97,48 +76,37 @@ async function startDispatching(
   return relay;
 }
 
-/** The sandbox carrier, with bookings answered by the test. */
-function withBook(book: Carrier['book']): Carrier {
-  return { name: carrier.name, book, void: (shipmentId) => carrier.void(shipmentId) };
-}
-
 /** The order's shipments get these statuses, in the order of their warehouses' codes. */
 async function expectSoon(orderId: string, ...expected: ShipmentStatus[]): Promise<void> {
-  await waitFor(async () => (await statuses(shop.db, orderId)).join() === expected.join());
+  await waitFor(async () => (await statuses(booking.shop.db, orderId)).join() === expected.join());
 }
 
-const addOrder = (...warehouses: string[]) =>
-  addShippingOrder(
-    shop.db,
-    warehouses.map((warehouse) => ({ sku: 'LAMP', warehouse, quantity: 1 })),
-  );
-
 test('shipments are booked, picked up and delivered, and their sagas are signalled', async () => {
-  carrier.start();
+  booking.carrier.start();
   await startDispatching();
   const orders = [];
-  for (let n = 0; n < 25; n++) orders.push(await addOrder('AMS', 'BER'));
+  for (let n = 0; n < 25; n++) orders.push(await booking.addOrder('AMS', 'BER'));
   await Promise.all(orders.map((order) => startIdleSaga(engine, order.orderId)));
   for (const { orderId } of orders) {
     await expectSoon(orderId, 'delivered', 'delivered');
-    expect(await orderStatus(shop.db, orderId)).toBe('fulfilled');
+    expect(await orderStatus(booking.shop.db, orderId)).toBe('fulfilled');
   }
 });
 
 test('a refused booking fails its shipment while the rest of the batch is booked', async () => {
   await startDispatching();
-  const order = await addOrder('AMS', 'FAR');
+  const order = await booking.addOrder('AMS', 'FAR');
   await expectSoon(order.orderId, 'booked', 'failed');
 });
 
 test('a dispatcher that died between the booking and its record is made good with the same tracking number', async () => {
-  const order = await addOrder('AMS');
-  const claimed = await claimShipments(shop.db, { carrier: CARRIER, limit: 10, leaseSeconds: 0 });
-  const [outcome] = await carrier.book(claimed);
-  expect(await statuses(shop.db, order.orderId)).toEqual(['booking']);
+  const order = await booking.addOrder('AMS');
+  const claimed = await claimShipments(booking.shop.db, { carrier: CARRIER, limit: 10, leaseSeconds: 0 });
+  const [outcome] = await booking.carrier.book(claimed);
+  expect(await statuses(booking.shop.db, order.orderId)).toEqual(['booking']);
   await startDispatching();
   await expectSoon(order.orderId, 'booked');
-  expect(await readShipments(shop.db, order.orderId)).toMatchObject([
+  expect(await readShipments(booking.shop.db, order.orderId)).toMatchObject([
     { trackingNumber: outcome?.status === 'booked' ? outcome.trackingNumber : 'none' },
   ]);
 });
@@ -146,332 +114,26 @@ test('a dispatcher that died between the booking and its record is made good wit
 test('while the carrier is away the dispatcher keeps trying, and a lost response books nothing twice', async () => {
   let calls = 0;
   await startDispatching({
-    by: withBook(async (shipments) => {
+    by: booking.withBook(async (shipments) => {
       calls += 1;
       if (calls === 1) throw new Error('connection refused');
-      const outcomes = await carrier.book(shipments);
+      const outcomes = await booking.carrier.book(shipments);
       if (calls === 2) throw new Error('the answer is lost');
       return outcomes;
     }),
   });
-  const order = await addOrder('AMS', 'BER');
+  const order = await booking.addOrder('AMS', 'BER');
   await expectSoon(order.orderId, 'booked', 'booked');
-  const parcels = await shop.db.pool.query('select 1 from sandbox_carrier.parcels');
+  const parcels = await booking.shop.db.pool.query('select 1 from sandbox_carrier.parcels');
   expect(parcels.rowCount).toBe(2);
   expect(calls).toBeGreaterThan(2);
-});
-
-test('a carrier that is away does not delay another', async () => {
-  const away: Carrier = {
-    name: 'other',
-    book: () => Promise.reject(new Error('connection refused')),
-    void: () => Promise.reject(new Error('connection refused')),
-  };
-  const order = await addOrder('AMS');
-  const stuck = await addOrder('BER');
-  await shop.db.pool.query(`update shipments set carrier = 'other' where order_id = $1`, [stuck.orderId]);
-  const activities = createFulfilmentActivities({ ...PROMPT, db: shop.db, carriers: [away, carrier] });
-  const activity = new MockActivityEnvironment({}, { logger: new DefaultLogger('ERROR', () => undefined) });
-  await expect(activity.run(() => activities.dispatchShipments({ batchSize: 5 }))).rejects.toThrow(
-    'connection refused',
-  );
-  expect(await statuses(shop.db, order.orderId)).toEqual(['booked']);
-  expect(await statuses(shop.db, stuck.orderId)).toEqual(['booking']);
-});
-
-/** One run of the dispatcher's activity, as its `attempt`. */
-function dispatchBy(by: Carrier, attempt: number, batchSize = 100) {
-  const activities = createFulfilmentActivities({ ...PROMPT, db: shop.db, carriers: [by] });
-  const environment = new MockActivityEnvironment(
-    { attempt },
-    { logger: new DefaultLogger('ERROR', () => undefined) },
-  );
-  return environment.run(() => activities.dispatchShipments({ batchSize }));
-}
-
-function failingFor(bad: readonly string[]): Carrier {
-  return withBook((shipments) =>
-    shipments.some(({ shipmentId }) => bad.includes(shipmentId))
-      ? Promise.reject(new Error('the carrier fails'))
-      : carrier.book(shipments),
-  );
-}
-
-test('a shipment for which the carrier always fails is put off, and the others are booked', async () => {
-  const bad = await addOrder('AMS');
-  const good = [await addOrder('AMS'), await addOrder('BER'), await addOrder('AMS')];
-  const failing = failingFor(bad.shipmentIds);
-  const alerts = async () =>
-    (await listAlerts(shop.db, { kind: 'work_failed', limit: 50, offset: 0 })).items.map(
-      ({ status, details }) => [details['work'], details['id'], status],
-    );
-
-  // A failure that passes is over by the second retry, and nobody needs to hear of it.
-  for (const attempt of [1, 2])
-    await expect(dispatchBy(failing, attempt, 4)).rejects.toThrow('the carrier fails');
-  expect(await alerts()).toEqual([]);
-  expect(await dispatchBy(failing, 3, 4)).toEqual({ booked: 3, refused: 0, more: false });
-  for (const { orderId } of good) expect(await statuses(shop.db, orderId)).toEqual(['booked']);
-  expect(await alerts()).toEqual([['book_shipment', bad.shipmentIds[0], 'open']]);
-  expect(await dispatchBy(failing, 1, 4)).toMatchObject({ booked: 0 });
-
-  await retryFailedWork(shop.db, { work: 'book_shipment' });
-  expect(await dispatchBy(carrier, 1, 4)).toMatchObject({ booked: 1 });
-  expect(await alerts()).toEqual([['book_shipment', bad.shipmentIds[0], 'resolved']]);
-});
-
-test('when the carrier fails for every shipment of a claim, the next attempt takes others', async () => {
-  const orders = [await addOrder('AMS'), await addOrder('AMS'), await addOrder('AMS')];
-  const bad = orders.slice(0, 2).flatMap(({ shipmentIds }) => shipmentIds);
-  const failing = failingFor(bad);
-  await expect(dispatchBy(failing, 3, 2)).rejects.toThrow('the carrier fails');
-  expect(await dispatchBy(failing, 4, 2)).toMatchObject({ booked: 1 });
-});
-
-/** Subjects with an open alert. */
-async function putOff(): Promise<unknown[]> {
-  const { items } = await listAlerts(shop.db, { kind: 'work_failed', limit: 50, offset: 0 });
-  return items.filter(({ status }) => status === 'open').map(({ details }) => details['id']);
-}
-
-async function alertsOf(work: string): Promise<string[]> {
-  const { items } = await listAlerts(shop.db, { kind: 'work_failed', limit: 50, offset: 0 });
-  return items.filter(({ details }) => details['work'] === work).map(({ status }) => status);
-}
-
-async function failureOf(subject: string): Promise<object | undefined> {
-  const { rows } = await shop.db.pool.query<object>(
-    `select work, attempts, retry_at > now() as is_put_off, retry_at < now() + interval '61 s' as is_within_a_minute,
-            retry_at between now() + interval '1 h' and now() + interval '2 h' as is_within_two_hours
-     from failed_work where subject = $1`,
-    [subject],
-  );
-  return rows[0];
-}
-
-async function addOrders(count: number): Promise<string[]> {
-  const ids: string[] = [];
-  for (let n = 0; n < count; n++) ids.push(...(await addOrder('AMS')).shipmentIds);
-  return ids;
-}
-
-const isBooked = (ids: readonly string[]) =>
-  shop.db.pool.query(`select 1 from shipments where status = 'booked' and id = any ($1::uuid[])`, [ids]);
-
-/** Never responds where one of these is asked about, as long as it is not told that nobody waits. */
-function hangingFor(bad: readonly string[]): Carrier {
-  return withBook((shipments, signal) =>
-    shipments.some(({ shipmentId }) => bad.includes(shipmentId))
-      ? new Promise((_resolve, reject) =>
-          signal?.addEventListener('abort', () => reject(new Error('given up'))),
-        )
-      : carrier.book(shipments),
-  );
-}
-
-const OUTAGES: Record<string, Carrier['book']> = {
-  'fails for every shipment': () => Promise.reject(new Error('HTTP 503')),
-  'never responds': () => new Promise<never>(() => undefined),
-};
-
-test.each(Object.entries(OUTAGES))(
-  'a carrier that %s puts none off, has one alert, and books all as soon as it is back',
-  async (_, book) => {
-    await addOrders(40);
-    let calls = 0;
-    const away = withBook((...asked) => {
-      calls += 1;
-      return book(...asked);
-    });
-    for (const attempt of [1, 2]) await expect(dispatchBy(away, attempt)).rejects.toThrow('sandbox: ');
-    expect(await putOff()).toEqual([]);
-    for (const attempt of [3, 4, 5]) await expect(dispatchBy(away, attempt)).rejects.toThrow('sandbox: ');
-    expect(await putOff()).toEqual(['sandbox']);
-    // Three shipments speak for all of them.
-    expect(calls).toBe(1 + 1 + 3 * 3);
-    expect(await dispatchBy(carrier, 6)).toMatchObject({ booked: 40 });
-    expect(await alertsOf('book_with_carrier')).toEqual(['resolved']);
-  },
-);
-
-test('the pause between the attempts stays short while the carrier is away', async () => {
-  await addOrders(1);
-  const away = withBook(() => Promise.reject(new Error('HTTP 503')));
-  for (const [attempt, pauseMs] of [
-    [1, 500],
-    [4, 4_000],
-    [40, 5_000],
-  ] as const)
-    await expect(dispatchBy(away, attempt)).rejects.toMatchObject({ nextRetryDelay: pauseMs });
-});
-
-test.each([0, 1, 20, 38, 39])(
-  'a shipment for which the carrier does not respond stops no other, as number %i of those that wait',
-  async (at) => {
-    const ids = await addOrders(40);
-    const bad = ids.slice(at, at + 1);
-    const hanging = hangingFor(bad);
-    for (const attempt of [1, 2])
-      await expect(dispatchBy(hanging, attempt)).rejects.toThrow('did not respond');
-    expect(await dispatchBy(hanging, 3)).toMatchObject({ booked: 39 });
-    expect(await putOff()).toEqual(bad);
-    // When its time has come, it is asked about alone and last: it spoils no call.
-    const others = await addOrders(5);
-    await retryFailedWork(shop.db, { work: 'book_shipment' });
-    expect(await dispatchBy(hanging, 1)).toMatchObject({ booked: 5 });
-    expect((await isBooked(others)).rowCount).toBe(5);
-    expect(await failureOf(bad[0]!)).toMatchObject({ attempts: 2, is_put_off: true });
-  },
-);
-
-test('a shipment that failed before is asked about again during an outage without a longer pause', async () => {
-  const [bad] = await addOrders(1);
-  await addOrders(3);
-  expect(await dispatchBy(failingFor([bad!]), 3)).toMatchObject({ booked: 3 });
-  for (let n = 0; n < 5; n++) {
-    await retryFailedWork(shop.db, { work: 'book_shipment' });
-    expect(await dispatchBy(failingFor([bad!]), 1)).toMatchObject({ booked: 0 });
-  }
-  expect(await failureOf(bad!)).toMatchObject({ is_within_a_minute: true });
-});
-
-test('shipments that fail alone while the carrier goes away are not blamed for it', async () => {
-  const ids = await addOrders(10);
-  const probes = new Set<string>();
-  const breaking = withBook((shipments) => {
-    // It answers for one shipment, then never again.
-    if (probes.size === 0 && shipments.length === 1) {
-      probes.add(shipments[0]!.shipmentId);
-      return carrier.book(shipments);
-    }
-    return Promise.reject(new Error('HTTP 503'));
-  });
-  await expect(dispatchBy(breaking, 3)).rejects.toThrow('HTTP 503');
-  expect(await putOff()).toEqual(['sandbox']);
-  expect((await isBooked(ids)).rowCount).toBe(1);
-  expect(await dispatchBy(carrier, 4)).toMatchObject({ booked: 9 });
-});
-
-test('shipments for which the carrier fails go behind those that wait, so that they are never claimed alone for ever', async () => {
-  const bad = await addOrders(20);
-  const good = await addOrders(5);
-  const failing = failingFor(bad);
-  const claims = new Set<string>();
-  const watching = withBook((shipments) => {
-    for (const { shipmentId } of shipments) claims.add(shipmentId);
-    return failing.book(shipments);
-  });
-  await expect(dispatchBy(watching, 1, 20)).rejects.toThrow('the carrier fails');
-  expect(good.some((id) => claims.has(id))).toBe(false);
-  await expect(dispatchBy(watching, 2, 20)).rejects.toThrow('the carrier fails');
-  expect(good.every((id) => claims.has(id))).toBe(true);
-});
-
-describe('a shipment that the carrier puts off', () => {
-  const putOffBy = (ids: readonly string[], afterSeconds?: number) =>
-    withBook(async (shipments) => {
-      const others = shipments.filter(({ shipmentId }) => !ids.includes(shipmentId));
-      const later = shipments.filter(({ shipmentId }) => ids.includes(shipmentId));
-      return [
-        ...(await carrier.book(others)),
-        ...later.map(({ shipmentId }) => ({
-          shipmentId,
-          status: 'later' as const,
-          reason: 'no room in the van',
-          ...(afterSeconds === undefined ? {} : { afterSeconds }),
-        })),
-      ];
-    });
-
-  test('is asked about later, with longer pauses, and with an alert from the fifth time', async () => {
-    const [id] = await addOrders(1);
-    await addOrders(2);
-    expect(await dispatchBy(putOffBy([id!]), 1)).toEqual({ booked: 2, refused: 0, more: false });
-    expect(await dispatchBy(putOffBy([id!]), 1)).toMatchObject({ booked: 0 });
-    for (let attempts = 1; attempts <= 5; attempts++) {
-      expect(await failureOf(id!)).toMatchObject({ work: 'book_later', attempts, is_put_off: true });
-      expect(await putOff()).toEqual(attempts < 5 ? [] : [id]);
-      await retryFailedWork(shop.db, { work: 'book_later' });
-      if (attempts < 5) await dispatchBy(putOffBy([id!]), 1);
-    }
-    expect(await dispatchBy(carrier, 1)).toMatchObject({ booked: 1 });
-    expect(await failureOf(id!)).toBeUndefined();
-    expect(await alertsOf('book_later')).toEqual(['resolved']);
-  });
-
-  test('waits as long as the carrier says', async () => {
-    const [id] = await addOrders(1);
-    await dispatchBy(putOffBy([id!], 7_200), 1);
-    expect(await failureOf(id!)).toMatchObject({ is_within_a_minute: false, is_within_two_hours: true });
-  });
-
-  test('may be cancelled meanwhile, and is forgotten then', async () => {
-    const order = await addOrder('AMS');
-    await dispatchBy(putOffBy(order.shipmentIds), 1);
-    await shop.db.transaction((tx) => beginStops(tx, order.orderId));
-    await askToStop({ db: shop.db, carriers: [carrier] }, order.orderId);
-    expect(await statuses(shop.db, order.orderId)).toEqual(['voided']);
-    await forgetSettledBookings(shop.db);
-    expect(await failureOf(order.shipmentIds[0]!)).toBeUndefined();
-  });
-
-  test('is also one that its response does not name', async () => {
-    const ids = await addOrders(3);
-    const silent = withBook(async (shipments) =>
-      (await carrier.book(shipments)).filter(({ shipmentId }) => shipmentId !== ids[1]),
-    );
-    expect(await dispatchBy(silent, 1)).toMatchObject({ booked: 2 });
-    expect(await failureOf(ids[1]!)).toMatchObject({ work: 'book_later', attempts: 1 });
-  });
-});
-
-test('shipments of a carrier that is not set up have one alert, until it is', async () => {
-  const ids = await addOrders(3);
-  await shop.db.pool.query(`update shipments set carrier = 'gone' where id = any ($1::uuid[])`, [ids]);
-  for (let n = 0; n < 2; n++) expect(await dispatchBy(carrier, 1)).toMatchObject({ booked: 0 });
-  expect(await putOff()).toEqual(['gone']);
-  expect(await failureOf('gone')).toMatchObject({ attempts: 1 });
-  const back = { ...withBook((shipments) => carrier.book(shipments)), name: 'gone' };
-  expect(await dispatchBy(back, 1)).toMatchObject({ booked: 3 });
-  expect(await alertsOf('book_with_carrier')).toEqual(['resolved']);
-});
-
-test('ten that fail do not keep a full claim of good ones from being booked', async () => {
-  const good = await addOrders(20);
-  const bad = await addOrders(10);
-  const behind = await addOrders(5);
-  const failing = failingFor(bad);
-  for (const attempt of [1, 2])
-    await expect(dispatchBy(failing, attempt, 30)).rejects.toThrow('the carrier fails');
-  expect(await dispatchBy(failing, 3, 30)).toMatchObject({ booked: 25 });
-  expect(new Set(await putOff())).toEqual(new Set(bad));
-  expect((await isBooked([...good, ...behind])).rowCount).toBe(25);
-});
-
-test('shipments that fail and are the only ones that wait are tried again until the carrier takes another', async () => {
-  const bad = await addOrders(2);
-  const failing = failingFor(bad);
-  for (const attempt of [3, 4])
-    await expect(dispatchBy(failing, attempt)).rejects.toThrow('the carrier fails');
-  expect(await putOff()).toEqual(['sandbox']);
-  await addOrders(1);
-  expect(await dispatchBy(failing, 5)).toMatchObject({ booked: 1 });
-  expect(new Set(await putOff())).toEqual(new Set(bad));
-});
-
-test('many that fail are put off in several rounds of one call', async () => {
-  const bad = await addOrders(25);
-  const good = await addOrders(2);
-  expect(await dispatchBy(failingFor(bad), 3)).toMatchObject({ booked: 2 });
-  expect((await isBooked(good)).rowCount).toBe(2);
-  expect(new Set(await putOff())).toEqual(new Set(bad));
 });
 
 test('it continues as new after its rounds and loses no signal on the way', async () => {
   await startDispatching({ input: { roundsPerRun: 2 } });
   const runs = new Set<string>();
   for (let n = 0; n < 30; n++) {
-    const order = await addOrder('AMS');
+    const order = await booking.addOrder('AMS');
     await expectSoon(order.orderId, 'booked');
     runs.add((await dispatcher().describe()).runId);
   }
@@ -480,16 +142,16 @@ test('it continues as new after its rounds and loses no signal on the way', asyn
 
 test('a dispatcher that was terminated by hand is back with the next message', async () => {
   await startDispatching();
-  const before = await addOrder('AMS');
+  const before = await booking.addOrder('AMS');
   await expectSoon(before.orderId, 'booked');
   await dispatcher().terminate();
-  const after = await addOrder('AMS');
+  const after = await booking.addOrder('AMS');
   await expectSoon(after.orderId, 'booked');
 });
 
 test('an operator reads in words what it is doing', async () => {
   await startDispatching();
-  const order = await addOrder('AMS', 'FAR');
+  const order = await booking.addOrder('AMS', 'FAR');
   await expectSoon(order.orderId, 'booked', 'failed');
   expect(await (await dispatcher().describe()).staticSummary()).toBe(
     'Books all shipments with their carriers, in batches',

@@ -128,11 +128,11 @@ test('what a relay had claimed when it died is delivered when its lease is over'
   const orderId = newId();
   await startIdleSaga(engine, orderId);
   await send('order.wake', orderId);
-  expect(await claim(shop.db, 10, 1.5)).toHaveLength(1);
   const started = performance.now();
+  expect(await claim(shop.db, 10, 1.5)).toHaveLength(1);
   openRelay();
   await outboxIsEmpty();
-  expect(performance.now() - started).toBeGreaterThan(1_000);
+  expect(performance.now() - started).toBeGreaterThanOrEqual(1_500);
   expect(await wakesOf(orderId)).toBe(1);
 });
 
@@ -160,21 +160,26 @@ describe.each(['a gRPC connection', "the worker's native connection"])('over %s'
 test('a message that fails is postponed and delivered later, and delays no other', async () => {
   const [bad, good] = [newId(), newId()];
   await startIdleSaga(engine, good);
-  let failures = 2;
+  let failures = 0;
+  let isAway = true;
   openRelay({
     receivers: {
       'allocation.drain': draining((reservationId) => {
-        if (failures-- > 0) return Promise.reject(new Error('not now'));
+        if (isAway) {
+          failures += 1;
+          return Promise.reject(new Error('not now'));
+        }
         drained.push(reservationId);
         return Promise.resolve();
       }),
     },
   });
   await send('allocation.drain', bad);
-  await waitFor(() => failures < 2);
+  await waitFor(() => failures > 0);
   await send('order.wake', good);
   await waitFor(async () => (await wakesOf(good)) === 1);
   expect(drained).toEqual([]);
+  isAway = false;
   await outboxIsEmpty();
   expect(drained).toEqual([bad]);
 });

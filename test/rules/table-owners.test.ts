@@ -24,7 +24,8 @@ const OWNERSHIP: Ownership = {
     ],
     'domain/stock/adjustments': ['batch_chunks'],
     'domain/stock/availability': ['ledger_balanced', 'ledger_balances'],
-    'domain/stock/alerts': ['alerts', 'failed_work', 'threshold_defaults'],
+    'domain/stock/alerts': ['alert_affected', 'alerts', 'failed_work', 'threshold_defaults'],
+    'domain/stock/safety-stock': ['safety_stock_defaults'],
     'domain/stock/feeds': ['feed_changes', 'feed_rows'],
     'domain/stock/tracking': ['product_lot_changes', 'product_lots', 'serial_movements', 'serials'],
     'domain/stock/transfers': ['transfers'],
@@ -34,7 +35,7 @@ const OWNERSHIP: Ownership = {
     'domain/payments': ['captures', 'disputes', 'gateway_events', 'payments', 'refunds'],
     'domain/fulfilment': ['carrier_events', 'shipment_items', 'shipments'],
     'domain/warehousing/costing': ['product_cost_steps', 'product_costs', 'receipt_averages'],
-    'domain/warehousing/counting': ['count_lines', 'count_sheets'],
+    'domain/warehousing/counting': ['count_line_lots', 'count_lines', 'count_sheets'],
     'domain/warehousing/quality': ['quality_holds'],
     'domain/warehousing/receiving': ['receipt_changes', 'receipt_lines', 'receipts'],
     'domain/warehousing/returns': [
@@ -49,7 +50,9 @@ const OWNERSHIP: Ownership = {
     'domain/assurance': [
       'consistency_checks',
       'consistency_findings',
+      'consistency_share',
       'ledger_checkpoint',
+      'ledger_rechecked',
       'ledger_seal_parts',
       'ledger_seals',
       'ledger_verified',
@@ -67,6 +70,8 @@ const OWNERSHIP: Ownership = {
     'domain/stock/ledger/reservation-queries.ts': ['outbox'],
     // Thresholds are columns of the stock row, so that the trigger that compares them with its counters reads one row.
     'domain/stock/alerts/threshold-queries.ts': ['stock'],
+    // So is the safety stock, so that reserving reads and locks nothing else.
+    'domain/stock/safety-stock/queries.ts': ['stock'],
     // A script for an operator, which puts right what all rooms have written.
     'domain/assurance/repair/repair-sql.ts': [
       'inventory_transactions',

@@ -1,10 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import { Client, escapeIdentifier } from 'pg';
 import { fromSetup } from './run';
-import { postgresUrl } from './servers';
+import { openDatabase, type Database } from '../../platform/database/database';
+import { postgresRuntimeUrl, postgresUrl, testLogger } from './servers';
 
 export interface TestDatabase {
+  /** As the owner of the schema. */
   url: string;
+  /** As the role that the product runs as. */
+  runtimeUrl: string;
   /** Ends its connections and removes it. */
   drop(): Promise<void>;
 }
@@ -17,6 +21,7 @@ export async function createTestDatabase(): Promise<TestDatabase> {
   await administer(`create database ${escapeIdentifier(name)} template ${template} strategy file_copy`);
   return {
     url: postgresUrl(name),
+    runtimeUrl: postgresRuntimeUrl(name),
     drop: () => administer(`drop database if exists ${escapeIdentifier(name)} with (force)`),
   };
 }
@@ -27,7 +32,28 @@ export async function createEmptyDatabase(): Promise<TestDatabase> {
   await administer(`create database ${escapeIdentifier(name)} template template0`);
   return {
     url: postgresUrl(name),
+    runtimeUrl: postgresRuntimeUrl(name),
     drop: () => administer(`drop database if exists ${escapeIdentifier(name)} with (force)`),
+  };
+}
+
+/**
+ * Opens it as the product does, as the runtime role: whatever the product may not do fails. `pool` alone is the owner's, for what
+ * tests do by hand; the product runs nothing on it.
+ */
+export function openTestDatabase(
+  { url, runtimeUrl }: Omit<TestDatabase, 'drop'>,
+  poolSize: number,
+): Database {
+  const [product, owner] = [runtimeUrl, url].map((each) =>
+    openDatabase({ url: each, poolSize, log: testLogger() }),
+  ) as [Database, Database];
+  return {
+    ...product,
+    pool: owner.pool,
+    async close() {
+      await Promise.all([product.close(), owner.close()]);
+    },
   };
 }
 

@@ -1,8 +1,7 @@
 import type { OrderInput } from '../../domain/orders/types';
-import { openDatabase, type Database } from '../../platform/database/database';
+import type { Database } from '../../platform/database/database';
 import { newId } from '../../platform/ids';
-import { createTestDatabase } from './database';
-import { testLogger } from './servers';
+import { createTestDatabase, openTestDatabase } from './database';
 
 /** What is set about charges that are not over with their outcome, as the settings have it. */
 export const CHARGE_TERMS = { actionSeconds: 900, lapseMarginSeconds: 43_200 };
@@ -10,16 +9,20 @@ export const CHARGE_TERMS = { actionSeconds: 900, lapseMarginSeconds: 43_200 };
 /** A migrated database of one's own, opened. */
 export interface TestShop {
   db: Database;
+  /** As the owner of the schema. */
   url: string;
+  /** As the role that the product runs as. */
+  runtimeUrl: string;
   close(): Promise<void>;
 }
 
 export async function openTestShop(): Promise<TestShop> {
   const database = await createTestDatabase();
-  const db = openDatabase({ url: database.url, poolSize: 10, log: testLogger() });
+  const db = openTestDatabase(database, 10);
   return {
     db,
     url: database.url,
+    runtimeUrl: database.runtimeUrl,
     async close() {
       await db.close();
       await database.drop();

@@ -10,6 +10,7 @@ import { startTemporalServer } from '../../platform/embedded/temporal';
 import { findTemporalCli } from '../../platform/embedded/temporal-cli';
 import { createLogger } from '../../platform/telemetry/log';
 import { migrate } from '../../platform/database/migrations';
+import { provideRuntimeRole } from '../../platform/database/runtime-role';
 import { copyCluster, createCluster } from './postgres-cluster';
 import { endRun, endRunAndExit, FOLDER_PREFIX, OWNER_FILE, removeAbandonedRuns } from './run-folders';
 import { ENV, type TestRun } from './run';
@@ -57,6 +58,9 @@ export default async function setUp(globalConfig: Pick<Config, 'collectCoverage'
     const server = await startEmbeddedPostgres({ dataDir, log, settings: FAST });
     run.postgres = server;
     await migrate(server.url(TEMPLATE), log, { createDatabase: true });
+    const roles = { ownerUrl: server.url(TEMPLATE), runtimeUrl: server.runtimeUrl(TEMPLATE) };
+    // Databases that are cloned from it have its grants.
+    await provideRuntimeRole(roles, log, { setPassword: true });
     const client = new Client({ connectionString: server.url() });
     await client.connect();
     await client.query(
@@ -64,6 +68,7 @@ export default async function setUp(globalConfig: Pick<Config, 'collectCoverage'
     );
     await client.end();
     process.env[ENV.postgres] = server.url();
+    process.env[ENV.postgresRuntime] = server.runtimeUrl();
     process.env[ENV.template] = TEMPLATE;
   }
 

@@ -4,6 +4,7 @@ import type { TemporalServer } from '../../platform/embedded/temporal';
 /** Names of the variables through which the run's servers are told to the test files. */
 export const ENV = {
   postgres: 'HOLDFAST_TEST_POSTGRES_URL',
+  postgresRuntime: 'HOLDFAST_TEST_POSTGRES_RUNTIME_URL',
   template: 'HOLDFAST_TEST_TEMPLATE',
   cluster: 'HOLDFAST_TEST_CLUSTER',
   temporal: 'HOLDFAST_TEST_TEMPORAL_ADDRESS',

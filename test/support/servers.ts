@@ -21,6 +21,13 @@ export function postgresUrl(database = 'postgres'): string {
   return url.href;
 }
 
+/** The same as the role that the product runs as, which owns nothing. */
+export function postgresRuntimeUrl(database = 'postgres'): string {
+  const url = new URL(fromSetup('postgresRuntime'));
+  url.pathname = `/${encodeURIComponent(database)}`;
+  return url.href;
+}
+
 /** host:port of the run's Temporal server; all test files share its namespace `default`, so name what you start. */
 export function temporalAddress(): string {
   return fromSetup('temporal');

@@ -10,7 +10,7 @@ import { createGatewayMetrics } from '../../integrations/gateway-metrics';
 import { onlyGateway } from '../../integrations/gateways';
 import { createSandboxGateway } from '../../integrations/sandbox-gateway/gateway';
 import { readSettings, type Settings } from '../../platform/config';
-import { openDatabase, type Database } from '../../platform/database/database';
+import type { Database } from '../../platform/database/database';
 import { createMetricsRegistry } from '../../platform/telemetry/metrics';
 import {
   connectTemporal,
@@ -22,7 +22,7 @@ import { startWorker, type RunningWorker } from '../../worker/worker';
 import type { Integrations } from '../../worker/integrations';
 import { engineNames, type EngineNames } from '../../workflows/contract/names';
 import { CARRIER_SECRETS } from './carrier-signature';
-import { createTestDatabase } from './database';
+import { createTestDatabase, openTestDatabase } from './database';
 import { temporalAddress, testLogger } from './servers';
 import { withWorkflowBundle } from './workflow-bundle';
 
@@ -49,6 +49,7 @@ export interface StackOptions {
 /** Everything that runs an order, on the real servers, in names of its own: several share one namespace. */
 export interface Stack {
   db: Database;
+  /** As the owner of the schema. */
   databaseUrl: string;
   settings: Settings;
   names: EngineNames;
@@ -63,6 +64,9 @@ export interface Stack {
   stop(): Promise<void>;
 }
 
+/** About 30 years: the next multiple since 1970 is in 2029 or later. */
+const NEVER_SECONDS = 946_080_000;
+
 let runtimeInstalled = false;
 
 export async function startStack(options: StackOptions = {}): Promise<Stack> {
@@ -70,7 +74,9 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
   if (!runtimeInstalled) installTemporalRuntime(log);
   runtimeInstalled = true;
   const database = options.databaseUrl ? undefined : await createTestDatabase();
-  const databaseUrl = options.databaseUrl ?? database?.url ?? '';
+  const ownerUrl = options.databaseUrl ?? database?.url ?? '';
+  // What runs is the product, so it runs as it does elsewhere.
+  const databaseUrl = database?.runtimeUrl ?? ownerUrl;
   const settings: Settings = {
     ...readSettings(CARRIER_SECRETS),
     PORT: 0,
@@ -78,14 +84,15 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     WORKER_VERSIONING: 'off',
     SANDBOX_CARRIER_DELAY_MS: 0,
     SHUTDOWN_GRACE_SECONDS: 5,
-    RECONCILE_INTERVAL_SECONDS: 3_600,
-    SEAL_INTERVAL_SECONDS: 86_400,
-    CONSISTENCY_INTERVAL_SECONDS: 86_400,
+    // Runs are due at multiples of an interval since 1970, so that an hourly one may come in the middle of any test.
+    RECONCILE_INTERVAL_SECONDS: NEVER_SECONDS,
+    SEAL_INTERVAL_SECONDS: NEVER_SECONDS,
+    CONSISTENCY_INTERVAL_SECONDS: NEVER_SECONDS,
     PAYMENT_CALL_TIMEOUT_MS: 8_000,
     ...options.settings,
   };
   const names = engineNames(`t${randomBytes(5).toString('hex')}-`);
-  const db = openDatabase({ url: databaseUrl, poolSize: settings.DATABASE_POOL_SIZE, log });
+  const db = openTestDatabase({ url: ownerUrl, runtimeUrl: databaseUrl }, settings.DATABASE_POOL_SIZE);
   const temporal = await connectTemporal(settings, {
     address: options.temporalAddress ?? temporalAddress(),
     log,
@@ -126,7 +133,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
 
   const stack: Stack = {
     db,
-    databaseUrl,
+    databaseUrl: ownerUrl,
     settings,
     names,
     temporal,

@@ -1,12 +1,7 @@
 import { claimShipments } from '../../domain/fulfilment/book';
 import { applyCarrierEvents } from '../../domain/fulfilment/carrier-updates';
 import { nameParcelUnits } from '../../domain/fulfilment/parcel-units';
-import { askToStop } from '../../domain/fulfilment/stop';
-import { cutUnits } from '../../domain/ordering/cuts/cut';
 import { settleAllPromised, settlePromised } from '../../domain/ordering/promised/settle-promised';
-import { readProgress } from '../../domain/ordering/progress';
-import { releaseStoppedShipments } from '../../domain/ordering/release-stopped';
-import { nextStep } from '../../domain/ordering/rules';
 import { listAlerts } from '../../domain/stock/alerts/list';
 import { findStockKey } from '../../domain/stock/ledger/stock-ledger';
 import { confirmReservation } from '../../domain/stock/reservations/change-reservation';
@@ -27,7 +22,8 @@ import { putOnHold } from '../../domain/warehousing/quality/put-on-hold';
 import { newId } from '../../platform/ids';
 import { authorise, comesIn, inspect, shippedOrder } from '../returns/support';
 import { openReservationShop, viewOfReservation, type ReservationShop } from '../db/reservation-shop';
-import { capture, CARRIER, levelsOf, obligingCarrier, orderOf, PAYMENT, twice, viewOf } from '../db/support';
+import { carryOutStops } from '../db/carry-out-stops';
+import { capture, CARRIER, levelsOf, orderOf, PAYMENT, twice, viewOf } from '../db/support';
 import { eventTypes } from '../support/fixtures';
 import { expectInvariants } from '../support/invariants';
 import { withStock } from '../support/stock';
@@ -63,20 +59,7 @@ function hold(sku: string, code: string, quantity: number, location = 'AMS') {
 const settle = async (sku: string, location = 'AMS') =>
   settlePromised(shop.db, await findStockKey(shop.db, { sku, location }));
 
-/** Does what the saga does after shipments were stopped, each step twice. */
-async function carryOut(orderId: string): Promise<void> {
-  const { db } = shop;
-  for (let steps = 0; steps < 20; steps++) {
-    const step = nextStep((await readProgress(db, orderId))!);
-    if (step.do === 'cut') await twice(db, () => cutUnits(db, orderId));
-    else if (step.do === 'stop')
-      await twice(db, () => askToStop({ db, carriers: [obligingCarrier] }, orderId));
-    else if (step.do === 'release-stopped')
-      await twice(db, () => releaseStoppedShipments(db, { orderId, endAs: 'cancelled' }));
-    else return;
-  }
-  throw new Error('it does not end');
-}
+const carryOut = (orderId: string) => carryOutStops(shop.db, orderId);
 
 async function paid(sku: string, quantity: number): Promise<string> {
   const order = orderOf({ [sku]: quantity }, { payment: PAYMENT });
@@ -220,12 +203,12 @@ describe('a lot that has expired', () => {
     const sku = await lotted();
     const code = newId();
     await deliver(shop.db, [{ sku, quantity: 5, lot: lot(code, 3) }]);
-    await twice(shop.db, () => tellOfNearExpiry(shop.db));
+    await twice(shop.db, () => tellOfNearExpiry(shop.db, { days: 14 }));
     expect(await alertsOf('expiry_near', { sku })).toMatchObject([
       { status: 'open', details: { lots: [{ lot: code, expiresOn: inDays(3), quantity: 5 }] } },
     ]);
     await hold(sku, code, 5);
-    await tellOfNearExpiry(shop.db);
+    await tellOfNearExpiry(shop.db, { days: 14 });
     expect(await alertsOf('expiry_near', { sku, status: 'open' })).toEqual([]);
   });
 });

@@ -5,15 +5,20 @@ import { reconcile } from '../support/reconcile';
 import { startStack, type Stack } from '../support/stack';
 import { waitFor } from '../support/wait';
 import { bookingGate, carrierSays, NEVER_MS, untilShipments } from './carrier';
+import { hangingGateway } from './gateway';
 import { place, type PlacedOrder } from './order';
 
+/** A booking that is held up is not given up by itself. */
+const HELD_UP_MS = 300_000;
+
 const gate = bookingGate();
+const gateway = hangingGateway();
 let stack: Stack;
 beforeAll(async () => {
   stack = await startStack({
-    slowMs: 1_500,
+    gateway: (sandbox) => gateway.over(sandbox),
     integrations: gate.integrations,
-    settings: { SANDBOX_CARRIER_DELAY_MS: NEVER_MS },
+    settings: { SANDBOX_CARRIER_DELAY_MS: NEVER_MS, CARRIER_CALL_TIMEOUT_MS: HELD_UP_MS },
   });
   await addStock(stack.db, 'LAMP', 'AMS', 100);
   await addStock(stack.db, 'CHAIR', 'AMS', 100);
@@ -21,6 +26,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   gate.open();
+  gateway.release();
   await stack.stop();
 });
 afterEach(() => expectAtRest(stack.db));
@@ -131,10 +137,13 @@ test('paid orders: more is charged and less goes back, a declined card leaves al
 test('cancelling ends an order whose additions are being charged', async () => {
   const booking = await holdUpDispatcher();
   const order = await paid({ LAMP: 1 });
-  await storeCard(order, 'tok_slow');
+  gateway.holdResponses();
   const amending = order.amend({ LAMP: 2 });
   await order.until(({ payments }) => payments.length === 2);
-  expect(await order.cancel()).toEqual({ outcome: 'cancelled' });
+  const cancelled = await order.cancelLater();
+  await order.until('cancelled');
+  gateway.release();
+  expect(await cancelled()).toEqual({ outcome: 'cancelled' });
   expect(await amending).toEqual({ outcome: 'refused', code: 'NOT_AMENDABLE' });
   expect(await order.closed('amendment-cancelled-while-charging')).toEqual({ status: 'cancelled' });
   expect(await order.view()).toMatchObject({
@@ -158,11 +167,12 @@ test('cancelled and amended at once, an order ends as cancelled, with all of its
 test('a saga terminated while what was added is charged goes on, and answers the same request', async () => {
   const booking = await holdUpDispatcher();
   const order = await paid({ LAMP: 2 });
-  await storeCard(order, 'tok_slow');
+  gateway.holdResponses();
   const requestId = newId();
   const lost = order.amend({ LAMP: 1, CHAIR: 1 }, requestId).catch(() => undefined);
   await order.until(({ payments }) => payments.length === 2);
   await order.handle.terminate('by hand');
+  gateway.release();
   await lost;
   await stack.db.pool.query(
     `update orders set updated_at = updated_at - interval '1 hour', checked_at = null where id = $1`,

@@ -4,6 +4,7 @@ import { applyGatewayEvent } from '../../domain/payments/gateway-events';
 import { newId } from '../../platform/ids';
 import { addStock, gatewayAskedLongAgo } from '../support/fixtures';
 import { expectAtRest } from '../support/invariants';
+import { authenticate } from '../faults/money-steps';
 import { reconcile, reconciled } from '../support/reconcile';
 import { startStack, type Stack } from '../support/stack';
 import { waitFor } from '../support/wait';
@@ -13,8 +14,8 @@ import { place, type OrderRequest, type PlacedOrder } from './order';
 let stack: Stack;
 beforeAll(async () => {
   stack = await startStack({
-    slowMs: 1_000,
-    settings: { SANDBOX_CARRIER_DELAY_MS: NEVER_MS, PAYMENT_ACTION_SECONDS: 2 },
+    slowMs: NEVER_MS,
+    settings: { SANDBOX_CARRIER_DELAY_MS: NEVER_MS },
   });
   await addStock(stack.db, 'LAMP', 'AMS', 100);
   await addStock(stack.db, 'SOFA', 'BER', 100);
@@ -119,11 +120,22 @@ test('a capture that is refused for good ends the saga and waits for a person; w
   expect((await order.view()).attention).toEqual([]);
 });
 
+/** The time in which the customer may authenticate. */
+async function timeIsOver(order: PlacedOrder): Promise<void> {
+  await stack.db.pool.query(
+    'update payments set action_until = clock_timestamp(), next_try_at = null where order_id = $1',
+    [order.orderId],
+  );
+  await order.wake();
+}
+
 test('a customer who authenticates has paid', async () => {
   const order = await place(stack, { items: { LAMP: 1 } });
   await order.until('reserved');
   expect(await order.pay('tok_3ds')).toMatchObject({ outcome: 'requires_action' });
-  expect((await order.view()).payment).toMatchObject({ nextAction: { type: 'redirect' } });
+  const { payment } = await order.view();
+  expect(payment).toMatchObject({ nextAction: { type: 'redirect' } });
+  await authenticate(stack, payment!.id);
   await untilShipments(order, 'booked');
   await carrierSays(stack, order, 'picked_up');
   expect(await order.closed('customer-authenticates')).toEqual({ status: 'fulfilled' });
@@ -132,6 +144,8 @@ test('a customer who authenticates has paid', async () => {
 
 test('a customer who does not authenticate in time may try another card', async () => {
   const order = await place(stack, { items: { LAMP: 1 }, token: 'tok_3ds_abandoned' });
+  await order.until(({ payments }) => payments[0]?.status === 'requires_action');
+  await timeIsOver(order);
   await order.until(({ payments }) => payments[0]?.status === 'declined');
   expect((await order.view()).payment).toMatchObject({ declineCode: 'abandoned' });
   expect(await order.pay('tok_ok')).toMatchObject({ outcome: 'captured' });

@@ -36,7 +36,7 @@ test('an unpaid reservation expires soon after its time, never before', async ()
 });
 
 test('a timer that fires before PostgreSQL says the reservation is due is set again', async () => {
-  const order = await place(stack, { items: { LAMP: 1 }, holdSeconds: 1 });
+  const order = await place(stack, { items: { LAMP: 1 }, holdSeconds: 3 });
   await order.until('reserved');
   await waitFor(async () => (await timersStarted(order)) === 1);
   await moveExpiry(order, 1);

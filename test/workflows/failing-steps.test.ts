@@ -92,7 +92,7 @@ test('an outcome of the gateway that cannot be written is told of', async () => 
   await mendRefunds();
   await waitFor(async () => {
     await stack.db.pool.query(`update refunds set next_try_at = null where status = 'planned'`);
-    await order.wake().catch(() => undefined);
+    await order.wake();
     return (await order.view()).refunds.every(({ status }) => status === 'succeeded');
   });
   expect(await order.closed('call-failing')).toEqual({ status: 'cancelled' });

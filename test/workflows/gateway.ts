@@ -22,24 +22,33 @@ export async function gatewayBooks(
   return rows;
 }
 
-/** A gateway whose calls, once it hangs, do not return before it is released. */
+/** A gateway whose calls, once it hangs or holds its responses, do not return before it is released. */
 export interface HangingGateway {
   over(gateway: ClosableGateway): ClosableGateway;
+  /** Calls do not reach it. */
   hang(): void;
+  /** Calls reach it, and what they do is done; who called does not hear of it. */
+  holdResponses(): void;
   release(): void;
   /** Calls that wait. */
   waiting(): number;
 }
 
 export function hangingGateway(): HangingGateway {
-  let released = Promise.resolve();
+  let [calls, responses] = [Promise.resolve(), Promise.resolve()];
   let release = () => {};
   let waiting = 0;
-  async function pass<T>(call: () => Promise<T>): Promise<T> {
+  const held = () => new Promise<void>((resolve) => (release = resolve));
+  async function waitFor(gate: Promise<void>): Promise<void> {
     waiting += 1;
-    await released;
+    await gate;
     waiting -= 1;
-    return call();
+  }
+  async function pass<T>(call: () => Promise<T>): Promise<T> {
+    await waitFor(calls);
+    const result = await call();
+    await waitFor(responses);
+    return result;
   }
   return {
     over: (gateway) => ({
@@ -51,9 +60,10 @@ export function hangingGateway(): HangingGateway {
       refund: (request) => pass(() => gateway.refund(request)),
     }),
     hang() {
-      released = new Promise((resolve) => {
-        release = resolve;
-      });
+      calls = held();
+    },
+    holdResponses() {
+      responses = held();
     },
     release: () => release(),
     waiting: () => waiting,

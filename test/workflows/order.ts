@@ -1,8 +1,11 @@
-import type { WorkflowHandle } from '@temporalio/client';
+import { WorkflowNotFoundError, type WorkflowHandle } from '@temporalio/client';
 import type { History } from '@temporalio/common/lib/proto-utils';
+import { readAmendment } from '../../domain/ordering/amendments/request';
+import { readCut } from '../../domain/ordering/cuts/request';
 import { readOrder } from '../../domain/ordering/views';
 import type { OrderView } from '../../domain/ordering/types';
 import type { OrderInput, OrderStatus } from '../../domain/orders/types';
+import { readPaymentOfUpdate } from '../../domain/payments/payments';
 import { newId } from '../../platform/ids';
 import { isFailedPrecondition } from '../../platform/temporal/call-failure';
 import {
@@ -120,6 +123,7 @@ export async function startSaga(
 export function attachToOrder(stack: Stack, input: OrderInput): PlacedOrder {
   const { db, temporal, names } = stack;
   const { orderId } = input;
+  const told = rowsOf(stack, orderId, view);
   const handle = temporal.client.workflow.getHandle(names.orderWorkflowId(orderId));
   const card = (token: string, updateId: string, returnUrl?: string) => ({
     args: [{ method: 'card', token, updateId, ...(returnUrl === undefined ? {} : { returnUrl }) }] as const,
@@ -146,39 +150,67 @@ export function attachToOrder(stack: Stack, input: OrderInput): PlacedOrder {
     },
     pay(token, updateId = newId(), returnUrl) {
       const { args } = card(token, updateId, returnUrl);
-      return untilTaken(() => handle.executeUpdate(payUpdate, { updateId, args: [...args] }));
+      return untilTaken(
+        () => handle.executeUpdate(payUpdate, { updateId, args: [...args] }),
+        () => told.pay(updateId),
+      );
     },
     cancel(reason) {
       const updateId = newId();
-      return untilTaken(() =>
-        handle.executeUpdate(cancelUpdate, { updateId, args: [{ reason: reason ?? null }] }),
+      return untilTaken(
+        () => handle.executeUpdate(cancelUpdate, { updateId, args: [{ reason: reason ?? null }] }),
+        told.cancel,
       );
     },
     cut(items, requestId = newId()) {
       const lines = Object.entries(items).map(([sku, quantity]) => ({ sku, quantity }));
       const request = { requestId, items: lines, reason: null };
-      return untilTaken(() => handle.executeUpdate(cutItemsUpdate, { updateId: requestId, args: [request] }));
+      return untilTaken(
+        () => handle.executeUpdate(cutItemsUpdate, { updateId: requestId, args: [request] }),
+        () => told.cut(requestId),
+      );
     },
     amend(items, requestId = newId()) {
       const lines = Object.entries(items).map(([sku, quantity]) => ({ sku, quantity }));
       const request = { requestId, items: lines, shipTo: null };
-      return untilTaken(() => handle.executeUpdate(amendUpdate, { args: [request] }));
+      return untilTaken(
+        () => handle.executeUpdate(amendUpdate, { args: [request] }),
+        () => told.amend(requestId),
+      );
     },
-    async payLater(token) {
+    payLater(token) {
       const updateId = newId();
       const { args } = card(token, updateId);
-      const update = await untilTaken(() =>
-        handle.startUpdate(payUpdate, { updateId, args: [...args], waitForStage: 'ACCEPTED' }),
+      return untilTaken(
+        async () => {
+          const update = await handle.startUpdate(payUpdate, {
+            updateId,
+            args: [...args],
+            waitForStage: 'ACCEPTED',
+          });
+          return () => update.result();
+        },
+        () => Promise.resolve(() => told.pay(updateId)),
       );
-      return () => update.result();
     },
-    async cancelLater() {
-      const update = await untilTaken(() =>
-        handle.startUpdate(cancelUpdate, { args: [{ reason: null }], waitForStage: 'ACCEPTED' }),
+    cancelLater() {
+      return untilTaken(
+        async () => {
+          const update = await handle.startUpdate(cancelUpdate, {
+            args: [{ reason: null }],
+            waitForStage: 'ACCEPTED',
+          });
+          return () => update.result();
+        },
+        () => Promise.resolve(told.cancel),
       );
-      return () => update.result();
     },
-    wake: () => handle.signal(wakeSignal),
+    async wake() {
+      await handle.signal(wakeSignal).catch((error: unknown) => {
+        // One that has ended needs none.
+        if (!(error instanceof WorkflowNotFoundError)) throw error;
+      });
+    },
     async closed(path) {
       const result = (await handle.result()) as { status: OrderStatus };
       await keepHistory(handle, path);
@@ -214,16 +246,51 @@ export async function lateness({ db }: Stack, { orderId }: PlacedOrder): Promise
   return rows[0]!.ms;
 }
 
+/** What the API answers of a request whose saga has ended meanwhile: the rows tell. */
+function rowsOf({ db }: Stack, orderId: string, view: () => Promise<OrderView>) {
+  return {
+    async pay(updateId: string): Promise<PayResult> {
+      const made = await readPaymentOfUpdate(db, orderId, updateId);
+      if (made) {
+        const { id: paymentId, status } = made.payment;
+        return { outcome: status === 'declined' || status === 'authorized' ? status : 'captured', paymentId };
+      }
+      const code = (await view()).status === 'expired' ? 'HOLD_EXPIRED' : 'ORDER_NOT_PAYABLE';
+      return { outcome: 'refused', code, paymentId: null };
+    },
+    async cancel(): Promise<CancelResult> {
+      const { status, cancelReason } = await view();
+      return status === 'cancelled' || cancelReason !== undefined
+        ? { outcome: 'cancelled' }
+        : { outcome: 'refused', code: 'NOT_CANCELLABLE' };
+    },
+    async cut(requestId: string): Promise<CutItemsResult> {
+      const cut = await readCut(db, requestId);
+      return cut && cut.units > 0 ? { outcome: 'cut' } : { outcome: 'refused', code: 'NOT_CANCELLABLE' };
+    },
+    async amend(requestId: string): Promise<AmendResult> {
+      const amendment = await readAmendment(db, requestId);
+      return amendment?.state === 'done'
+        ? { outcome: 'amended' }
+        : { outcome: 'refused', code: amendment?.code ?? 'NOT_AMENDABLE' };
+    },
+  };
+}
+
+const MAX_TRIES = 5;
+
 /**
  * Asks again as the API does (`updateSaga`). A signal that arrives while the saga's last task runs makes the server fail that task
- * (`UNHANDLED_COMMAND`), and with it the requests that it had handed to it.
+ * (`UNHANDLED_COMMAND`), and with it the requests that it had handed to it. What the task did to the rows stays, so the saga may end
+ * before it is asked again: `closed` answers then.
  */
-async function untilTaken<T>(ask: () => Promise<T>): Promise<T> {
+async function untilTaken<T>(ask: () => Promise<T>, closed: () => Promise<T>): Promise<T> {
   for (let tries = 1; ; tries++) {
     try {
       return await ask();
     } catch (error) {
-      if (tries === 3 || !isFailedPrecondition(error)) throw error;
+      if (tries > 1 && error instanceof WorkflowNotFoundError) return closed();
+      if (tries === MAX_TRIES || !isFailedPrecondition(error)) throw error;
     }
   }
 }

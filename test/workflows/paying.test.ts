@@ -1,15 +1,19 @@
 import { addStock } from '../support/fixtures';
 import { expectAtRest } from '../support/invariants';
 import { startStack, type Stack } from '../support/stack';
-import { gatewayBooks } from './gateway';
+import { gatewayBooks, hangingGateway } from './gateway';
 import { place, refusalOf } from './order';
 
+const gateway = hangingGateway();
 let stack: Stack;
 beforeAll(async () => {
-  stack = await startStack({ slowMs: 1_500 });
+  stack = await startStack({ slowMs: 1_500, gateway: (sandbox) => gateway.over(sandbox) });
   await addStock(stack.db, 'LAMP', 'AMS', 100);
 });
-afterAll(() => stack.stop());
+afterAll(async () => {
+  gateway.release();
+  await stack.stop();
+});
 afterEach(() => expectAtRest(stack.db));
 
 test('a declined card leaves the reservation, and another card pays', async () => {
@@ -37,8 +41,10 @@ test('the same attempt to pay, sent again, is the same charge', async () => {
 test('of two payments at once one is charged and the other is refused', async () => {
   const order = await place(stack, { items: { LAMP: 1 } });
   await order.until('reserved');
-  const outcome = await order.payLater('tok_slow');
+  gateway.holdResponses();
+  const outcome = await order.payLater('tok_ok');
   expect(await refusalOf(order.pay('tok_ok'))).toBe('PAYMENT_IN_PROGRESS');
+  gateway.release();
   expect(await outcome()).toMatchObject({ outcome: 'captured' });
   expect(await order.closed('two-payments-at-once')).toEqual({ status: 'fulfilled' });
   expect((await order.view()).payments).toHaveLength(1);

@@ -8,15 +8,22 @@ import { reconcile, reconciled } from '../support/reconcile';
 import { startStack, type Stack } from '../support/stack';
 import { waitFor } from '../support/wait';
 import { carrierSays, NEVER_MS, untilShipments } from './carrier';
-import { gatewayBooks, takeAway } from './gateway';
+import { gatewayBooks, hangingGateway, takeAway } from './gateway';
 import { place, type PlacedOrder } from './order';
 
+const gateway = hangingGateway();
 let stack: Stack;
 beforeAll(async () => {
-  stack = await startStack({ slowMs: 2_000, settings: { SANDBOX_CARRIER_DELAY_MS: NEVER_MS } });
+  stack = await startStack({
+    gateway: (sandbox) => gateway.over(sandbox),
+    settings: { SANDBOX_CARRIER_DELAY_MS: NEVER_MS },
+  });
   await addStock(stack.db, 'LAMP', 'AMS', 100);
 });
-afterAll(() => stack.stop());
+afterAll(async () => {
+  gateway.release();
+  await stack.stop();
+});
 afterEach(() => expectAtRest(stack.db));
 
 /** Runs the reconciler as its schedule does, an hour after the order was last touched. */
@@ -60,10 +67,12 @@ test('an attempt to pay that is sent again to a saga started again is answered b
 });
 
 test('a saga terminated while it charges a card finds out what became of the charge and does not repeat it', async () => {
-  const order = await place(stack, { items: { LAMP: 1 }, token: 'tok_slow', holdSeconds: 1 });
+  gateway.holdResponses();
+  const order = await place(stack, { items: { LAMP: 1 }, token: 'tok_ok', holdSeconds: 1 });
   await waitFor(async () => (await gatewayBooks(stack, order)).length === 1);
   await order.handle.terminate('by hand');
   expect(await reconcileLater(order)).toEqual(reconciled({ looked: 1, restarted: 1 }));
+  gateway.release();
 
   await untilShipments(order, 'booked');
   await carrierSays(stack, order, 'picked_up');
@@ -127,11 +136,8 @@ test('a request to cancel outlives a saga that is terminated while its charge is
 });
 
 test('a saga terminated after its reservation was given up still finds out about the charge and refunds it', async () => {
-  const order = await place(stack, {
-    items: { LAMP: 1 },
-    token: 'tok_slow',
-    saga: { paymentCallMs: 1, paymentUnknownSeconds: 0 },
-  });
+  gateway.holdResponses();
+  const order = await place(stack, { items: { LAMP: 1 }, token: 'tok_ok' });
   await waitFor(async () => (await gatewayBooks(stack, order)).length === 1);
   await order.handle.terminate('by hand');
   // What the saga does when the charge stays unknown for too long.
@@ -140,6 +146,7 @@ test('a saga terminated after its reservation was given up still finds out about
   await abandonReservation(stack.db, { orderId: order.orderId, paymentId: payment!.id });
   await order.until('failed');
   expect(await reconcileLater(order)).toEqual(reconciled({ looked: 1, restarted: 1 }));
+  gateway.release();
 
   expect(await order.handle.result()).toEqual({ status: 'failed' });
   expect(await order.view()).toMatchObject({ payment: { status: 'refunded' } });

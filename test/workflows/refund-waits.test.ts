@@ -72,7 +72,7 @@ test('a refund that the gateway takes and then fails is seen', async () => {
   // What a gateway's notice does: the refund is due now.
   await waitFor(async () => {
     await stack.db.pool.query(`update refunds set next_try_at = null where status = 'pending'`);
-    await order.wake().catch(() => undefined);
+    await order.wake();
     return (await order.view()).refunds[0]?.status === 'failed';
   });
   expect(await cancelled()).toEqual({ outcome: 'cancelled' });

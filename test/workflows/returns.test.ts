@@ -155,7 +155,7 @@ test('each activity run again returns the same', async () => {
   await goods.says('Waiting for the goods');
   await goods.handle.terminate('by hand');
   await runOut(stack.db, goods.id);
-  const activities = createWarehousingActivities({ db: stack.db });
+  const activities = createWarehousingActivities({ db: stack.db, expiryNearDays: 14 });
   const run = <T>(activity: () => Promise<T>) => new MockActivityEnvironment().run(activity);
   for (const activity of [
     () => activities.expireReturn(goods.id),

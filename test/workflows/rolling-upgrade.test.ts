@@ -51,7 +51,7 @@ afterEach(async () => {
   await stack.stop();
 });
 
-function deploy(buildId: string | null, seconds = 20): Promise<{ previous: string | null }> {
+function deploy(buildId: string | null, seconds = 60): Promise<{ previous: string | null }> {
   return makeCurrent(deployments, { names: stack.names, buildId, seconds });
 }
 

@@ -9,9 +9,15 @@ import { startStack, type Stack } from '../support/stack';
 import { waitFor } from '../support/wait';
 import { place } from './order';
 
+const INTERVALS = {
+  RECONCILE_INTERVAL_SECONDS: 3_600,
+  SEAL_INTERVAL_SECONDS: 86_400,
+  CONSISTENCY_INTERVAL_SECONDS: 86_400,
+};
+
 let stack: Stack;
 beforeAll(async () => {
-  stack = await startStack({ settings: { RECONCILE_INTERVAL_SECONDS: 3_600, LEDGER_RETENTION_MONTHS: 12 } });
+  stack = await startStack({ settings: { ...INTERVALS, LEDGER_RETENTION_MONTHS: 12 } });
 });
 afterAll(() => stack.stop());
 afterEach(() => expectInvariants(stack.db));
@@ -81,11 +87,7 @@ test('a worker that starts removes the schedules of earlier versions', async () 
       action: { type: 'startWorkflow', workflowType: 'orderSweep', taskQueue: names.jobsQueue },
     });
   }
-  await ensureSchedules(createEngineClient(temporal.client), names, {
-    RECONCILE_INTERVAL_SECONDS: 3_600,
-    SEAL_INTERVAL_SECONDS: 86_400,
-    CONSISTENCY_INTERVAL_SECONDS: 86_400,
-  });
+  await ensureSchedules(createEngineClient(temporal.client), names, INTERVALS);
   for (const id of ids) {
     await expect(temporal.client.schedule.getHandle(id).describe()).rejects.toThrow(ScheduleNotFoundError);
   }

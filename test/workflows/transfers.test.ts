@@ -62,12 +62,21 @@ async function timersFired({ handle }: { handle: WorkflowHandle }): Promise<numb
   return (events ?? []).filter((event) => event.timerFiredEventAttributes).length;
 }
 
-async function isPastDue({ id }: { id: string }): Promise<boolean> {
-  const found = await stack.db.pool.query(
-    'select 1 from transfers where id = $1 and expected_at < clock_timestamp()',
-    [id],
+async function timersStarted({ handle }: { handle: WorkflowHandle }): Promise<number> {
+  const { events } = await handle.fetchHistory();
+  return (events ?? []).filter((event) => event.timerStartedEventAttributes).length;
+}
+
+/** It is expected so many seconds from now; a workflow that runs is told of it. */
+async function expectIn(
+  { id, handle }: { id: string; handle: WorkflowHandle },
+  seconds: number,
+): Promise<void> {
+  await stack.db.pool.query(
+    'update transfers set expected_at = clock_timestamp() + make_interval(secs => $2) where id = $1',
+    [id, seconds],
   );
-  return found.rowCount === 1;
+  await handle.signal('wake');
 }
 
 const touchedLongAgo = (id: string) =>
@@ -93,10 +102,11 @@ test('a transfer has a workflow until it is received, which says what it waits f
 });
 
 test('a transfer that does not arrive in time raises an alert, goes on waiting, and ends with its last unit', async () => {
-  const transfer = await start(5, 2);
+  const transfer = await start(5);
   await transfer.says('Waiting for BER to receive 5 of 5');
   await transfer.receive({ quantity: 2 });
   await transfer.says('receive 3 of 5, expected by');
+  await expectIn(transfer, 1);
   await transfer.says('receive 3 of 5, **overdue** since');
   expect(await alertOf(transfer.id)).toEqual(['open']);
   await transfer.receive({ quantity: 1, lost: 1 });
@@ -119,10 +129,12 @@ test('a transfer that is overdue can be called back', async () => {
 });
 
 test('a timer that ends before PostgreSQL says so is armed again and raises nothing', async () => {
-  const transfer = await start(1, 1);
+  const transfer = await start(1);
   await transfer.says('expected by');
+  await expectIn(transfer, 3);
+  await waitFor(async () => (await timersStarted(transfer)) === 2);
   await stack.db.pool.query(
-    `update transfers set expected_at = clock_timestamp() + interval '2 seconds' where id = $1`,
+    `update transfers set expected_at = expected_at + interval '2 seconds' where id = $1`,
     [transfer.id],
   );
   await waitFor(async () => (await timersFired(transfer)) === 1);
@@ -206,11 +218,11 @@ test('a transfer that is received before anybody could follow it leaves no workf
 });
 
 test('what happens while no worker runs is found out when one does', async () => {
-  const transfer = await start(4, 2);
+  const transfer = await start(4);
   await transfer.says('Waiting');
   await stack.stopWorker();
   await transfer.receive({ quantity: 1 });
-  await waitFor(() => isPastDue(transfer));
+  await expectIn(transfer, 0);
   expect(await alertOf(transfer.id)).toEqual([]);
   await stack.startWorker();
   await transfer.says('receive 3 of 4, **overdue**');

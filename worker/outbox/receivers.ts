@@ -1,6 +1,9 @@
 import { shipmentsAreOverdue } from '../../domain/fulfilment/book';
 import { drainAllocation } from '../../domain/ordering/backorders/drain-allocation';
+import { stock } from '../../domain/ordering/backorders/stock-with-backorders';
+import { SETTLE_SOON_MS, settlePromised } from '../../domain/ordering/promised/settle-promised';
 import { reservationsAreOverdue } from '../../domain/stock/reservations/expire';
+import { settleCount } from '../../domain/warehousing/counting/settle-count';
 import type { OutboxTopic, OutboxTopics } from '../../platform/database/outbox';
 import type { Logger } from '../../platform/telemetry/log';
 import { ensureJobWorkflow } from '../ensure/ensure-job-workflow';
@@ -58,6 +61,11 @@ export function createReceivers(context: ReceiverContext): Receivers {
     'job.start': { key: 'jobId', receive: (jobId) => ensureJobWorkflow(context, jobId) },
     'transfer.wake': { key: 'transferId', receive: (id) => ensureTransferWorkflow(context, id) },
     'return.wake': { key: 'returnId', receive: (id) => ensureReturnWorkflow(context, id) },
+    'count.settle': {
+      key: 'sheetId',
+      receive: (id) =>
+        settleCount({ db, stock }, id, (key) => settlePromised(db, key, { withinMs: SETTLE_SOON_MS })),
+    },
     'allocation.drain': { key: 'reservationId', receive: (id) => drainAllocation(db, id) },
     'shipments.ready': {
       key: null,

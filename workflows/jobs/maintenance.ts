@@ -1,6 +1,7 @@
 import { patched, proxyActivities } from '@temporalio/workflow';
 import type { ConsistencyActivities } from '../../activities/consistency';
 import type { MaintenanceActivities } from '../../activities/maintenance';
+import type { RetentionActivities } from '../../activities/retention';
 import type { WarehousingActivities } from '../../activities/warehousing';
 import type { SealResult } from '../../domain/assurance/seals/seal';
 
@@ -36,6 +37,14 @@ const { removeOrphanedUploads } = proxyActivities<MaintenanceActivities>({
   retry,
 });
 
+const { removeAgedRows } = proxyActivities<RetentionActivities>({
+  // Each kind has its own time; what was removed before a failure stays removed.
+  startToCloseTimeout: '10 minutes',
+  heartbeatTimeout: '30 seconds',
+  retry,
+  summary: 'Remove rows that are older than they are kept',
+});
+
 const { foldLedgerPartitions } = proxyActivities<MaintenanceActivities>({
   // Each partition is a transaction of its own: what was folded before a failure stays folded.
   startToCloseTimeout: '2 hours',
@@ -57,10 +66,12 @@ export function ledgerSeal(): Promise<SealResult> {
   return sealLedgerRows();
 }
 
-/** Takes expired lots out of sale, resolves alerts of work that is settled, removes broken uploads. Run by a schedule. */
+/** Takes expired lots out of sale, resolves alerts of work that is settled, removes broken uploads and old rows. Run by a schedule. */
 export async function stockUpkeep(): Promise<{ units: number }> {
   const held = await holdExpiredLots();
   await forgetSettledWork();
   if (patched('feed-uploads')) await removeOrphanedUploads();
+  // Last: it may take minutes.
+  if (patched('retention')) await removeAgedRows();
   return held;
 }

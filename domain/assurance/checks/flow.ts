@@ -27,6 +27,8 @@ const GUARDS = `(values
   ('trigger', 'ledger_seals', 'ledger_seals_no_truncate'),
   ('trigger', 'ledger_seal_parts', 'ledger_seal_parts_append_only'),
   ('trigger', 'ledger_seal_parts', 'ledger_seal_parts_no_truncate'),
+  ('trigger', 'ledger_folds', 'ledger_folds_append_only'),
+  ('trigger', 'ledger_folds', 'ledger_folds_no_truncate'),
   ('trigger', 'lot_movements', 'lot_movements_append_only'),
   ('trigger', 'serial_movements', 'serial_movements_append_only'),
   ('constraint', 'lots', 'lots_held_within_quantity'),
@@ -68,7 +70,7 @@ export const FLOW_CHECKS: readonly SqlCheck[] = [
     title: 'What left with parcels after they were stopped is counted as gone',
     severity: 'error',
     finding:
-      'A shipment and product: shipmentId, sku, packed (units in it), gone (units that are noted), open (of them, not yet taken off the counters), ledger (units that it took); or a stock row: free (units that may be sold), short (units that have left it)',
+      'A shipment and product: shipmentId, sku, packed (units in it), gone (units that are noted), open (of them, not yet taken off the counters), ledger (units that it took); or a stock row: free (units that nobody has reserved), short (units that have left it)',
     repair:
       'For a person: count the place, then adjust it. What a place is short of is taken when anything becomes available there.',
     statement: () => ({
@@ -91,10 +93,10 @@ export const FLOW_CHECKS: readonly SqlCheck[] = [
               and f.created_at >= coalesce((select max(upper_bound) from ledger_folds), '-infinity'))
         union all
         select ${PLACE},
-          jsonb_build_object('productId', d.product_id, 'warehouseId', d.warehouse_id, 'free', d.available, 'short', f.open)
+          jsonb_build_object('productId', d.product_id, 'warehouseId', d.warehouse_id, 'free', d.on_hand - d.reserved, 'short', f.open)
         from (select product_id, warehouse_id, sum(open) as open from stock_shortfalls where open > 0 group by 1, 2) f
         join stock d using (product_id, warehouse_id) ${NAMES}
-        where d.available > 0
+        where d.on_hand > d.reserved
         order by 1`,
     }),
   },

@@ -35,8 +35,8 @@ export const ORDER_CHECKS: readonly SqlCheck[] = [
           jsonb_build_object('orderId', i.order_id, 'sku', i.sku, 'reserved', i.reserved_quantity, 'held', coalesce(h.open, 0)) as details
         from orders o join order_items i on i.order_id = o.id
         left join (select r.order_id, l.product_id, sum(l.open_quantity) as open
-                   from reservation_lines l join reservations r on r.id = l.reservation_id
-                   where r.order_id is not null and l.open_quantity > 0 group by 1, 2) h
+                   from orders o join reservations r on r.order_id = o.id join reservation_lines l on l.reservation_id = r.id
+                   where ${RECENT} and l.open_quantity > 0 group by 1, 2) h
           on h.order_id = i.order_id and h.product_id = i.product_id
         where ${RECENT} and i.reserved_quantity <> coalesce(h.open, 0) order by 1`,
         run,

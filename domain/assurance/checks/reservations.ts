@@ -1,12 +1,17 @@
-import type { SqlCheck } from '../types';
+import { EVERYTHING } from '../share-queries';
+import type { CheckRun, SqlCheck } from '../types';
 import { literals } from '../../../platform/database/literals';
 import { OPEN_ORDER_STATUSES } from '../../orders/types';
-import { LIVE_RESERVATION_STATUSES } from '../../stock/reservations/types';
-
-/** A confirmed hold without an order never falls due by itself. */
-const CONFIRMED_DAYS = 30;
+import { STOPPED_AFTER_DAYS } from '../../stock/alerts/stopped-reservations';
+import { ENDED_RESERVATION_STATUSES, LIVE_RESERVATION_STATUSES } from '../../stock/reservations/types';
 
 const LIVE = literals(LIVE_RESERVATION_STATUSES);
+const ENDED = literals(ENDED_RESERVATION_STATUSES);
+
+const IN_SHARE = `l.reservation_id > $1::uuid and ($2::uuid is null or l.reservation_id <= $2)`;
+const LINES_LOOKED_AT = `select l.reservation_id as id from reservation_lines l where ${IN_SHARE} and l.open_quantity <> 0`;
+
+const linesLookedAtValues = ({ share = EVERYTHING }: CheckRun) => [share.linesAfter, share.linesUpTo];
 
 /** Reservations against what they are for. */
 export const RESERVATION_CHECKS: readonly SqlCheck[] = [
@@ -41,19 +46,31 @@ export const RESERVATION_CHECKS: readonly SqlCheck[] = [
     severity: 'error',
     finding: 'A hold: status, units that its lines still show as open',
     repair: 'Its lines are closed.',
-    statement: () => ({
-      name: 'consistency.ended_holds',
-      text: `select 'hold:' || r.id as subject,
+    // An incremental run looks at those that ended since the last, and at a share of all lines.
+    statement: (run) => ({
+      name: `consistency.ended_holds.${run.mode}`,
+      text: `${
+        run.mode === 'incremental'
+          ? `with looked as (${LINES_LOOKED_AT}
+          union select r.id from reservations r
+          where r.kind in ('hold', 'allocation') and r.status in ${ENDED} and ($3::timestamptz is null or r.updated_at >= $3)
+          union select r.id from orders o join reservations r on r.order_id = o.id
+          where $3::timestamptz is null or o.updated_at >= $3)`
+          : ''
+      }
+        select 'hold:' || r.id as subject,
           jsonb_build_object('reservationId', r.id, 'status', r.status, 'units', sum(l.open_quantity)) as details
-        from reservations r join reservation_lines l on l.reservation_id = r.id
+        from ${run.mode === 'incremental' ? 'looked join reservations r using (id)' : 'reservations r'}
+        join reservation_lines l on l.reservation_id = r.id
         where r.status not in ${LIVE} and l.open_quantity <> 0 group by r.id order by r.id`,
+      values: run.mode === 'incremental' ? [...linesLookedAtValues(run), run.since] : [],
     }),
   },
   {
     id: 'confirmed_holds',
     title: 'A confirmed hold without an order ships, or is released',
     severity: 'warning',
-    finding: `A hold that nobody has touched for ${CONFIRMED_DAYS} days: reference, orderId, confirmedAt, units`,
+    finding: `A hold that nobody has touched for ${STOPPED_AFTER_DAYS} days: reference, orderId, confirmedAt, units`,
     repair:
       'For a person: ask who made it, then ship or release it (POST /reservations/{id}/ship, /release).',
     statement: () => ({
@@ -62,7 +79,7 @@ export const RESERVATION_CHECKS: readonly SqlCheck[] = [
           jsonb_build_object('reservationId', r.id, 'reference', r.own_reference, 'orderId', r.reference, 'confirmedAt', r.updated_at,
             'units', (select sum(l.open_quantity) from reservation_lines l where l.reservation_id = r.id)) as details
         from reservations r
-        where r.kind = 'hold' and r.status = 'confirmed' and r.updated_at < statement_timestamp() - make_interval(days => ${CONFIRMED_DAYS})
+        where r.kind = 'hold' and r.status = 'confirmed' and r.updated_at < statement_timestamp() - make_interval(days => ${STOPPED_AFTER_DAYS})
         order by r.updated_at`,
     }),
   },
@@ -72,15 +89,16 @@ export const RESERVATION_CHECKS: readonly SqlCheck[] = [
     severity: 'error',
     finding: 'Lines of a hold that does not exist: units',
     repair: 'The lines are deleted: nothing can ever ship or release them.',
-    // An incremental run looks only at lines that reserve stock.
-    statement: ({ mode }) => ({
-      name: `consistency.lines_without_hold.${mode}`,
+    // An incremental run looks only at lines that reserve stock, of a share of all.
+    statement: (run) => ({
+      name: `consistency.lines_without_hold.${run.mode}`,
       text: `select 'hold:' || l.reservation_id as subject,
           jsonb_build_object('reservationId', l.reservation_id, 'units', sum(l.open_quantity)) as details
         from reservation_lines l
-        where ${mode === 'full' ? 'true' : 'l.open_quantity <> 0'}
+        where ${run.mode === 'incremental' ? `${IN_SHARE} and l.open_quantity <> 0` : 'true'}
           and not exists (select from reservations r where r.id = l.reservation_id)
         group by l.reservation_id order by l.reservation_id`,
+      values: run.mode === 'incremental' ? linesLookedAtValues(run) : [],
     }),
   },
 ];

@@ -29,7 +29,9 @@ export function repairCounters(jobId: string, productId: number, warehouseId: nu
   ledger_reserved bigint;
   held bigint;
   fault text;`,
-    `  insert into stock (product_id, warehouse_id) values (${productId}, ${warehouseId}) on conflict do nothing;
+    `  -- No month is summed up meanwhile.
+  perform pg_advisory_xact_lock_shared(hashtext('fold_ledger_partition'));
+  insert into stock (product_id, warehouse_id) values (${productId}, ${warehouseId}) on conflict do nothing;
   select * into s from stock where ${here} for no key update;
   select coalesce(sum(on_hand), 0), coalesce(sum(reserved), 0) into ledger_on_hand, ledger_reserved from (
     select sum(on_hand_delta) as on_hand, sum(reserved_delta) as reserved from inventory_transactions where ${here}

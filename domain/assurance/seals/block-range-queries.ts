@@ -34,7 +34,7 @@ export function prepareRanges(tx: Transaction): Promise<unknown> {
 }
 
 export function summariseRanges(tx: Transaction, { index }: LedgerPartition): Promise<unknown> {
-  return many(tx, 'consistency.summarise_ranges', 'select brin_summarize_new_values($1::regclass)', [index]);
+  return many(tx, 'consistency.summarise_ranges', 'select summarise_ledger_ranges($1::regclass)', [index]);
 }
 
 /** Pages that a search for a transaction reads that does not exist. */
@@ -58,7 +58,7 @@ export function desummariseRanges(tx: Transaction, { index, pages }: LedgerParti
   return many(
     tx,
     'consistency.desummarise_ranges',
-    'select count(brin_desummarize_range($1::regclass, page)) from generate_series(0, $2::bigint, $3::bigint) page',
+    'select desummarise_ledger_ranges($1::regclass, $2::bigint, $3::int)',
     [index, pages, PAGES_PER_RANGE],
   );
 }

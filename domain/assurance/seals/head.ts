@@ -1,15 +1,26 @@
 import type { Database } from '../../../platform/database/database';
-import { selectHashes, type SealHead } from './queries';
+import { keepPartitions, prepareLongReading } from '../../stock/ledger/long-reading';
+import { hashSums, selectFoldsAfter, selectHashes, type SealHead } from './head-queries';
 import type { Finding } from '../types';
 
-/** What of a `SealHead` is compared. */
-export type KeptHead = Pick<SealHead, 'seq' | 'hash' | 'folds' | 'foldHash'>;
+/** What of a `SealHead` is compared. A head of an earlier version has no sums. */
+export type KeptHead = Pick<SealHead, 'seq' | 'hash' | 'folds' | 'foldHash'> &
+  Partial<Pick<SealHead, 'sumsSeq' | 'sumsHash'>>;
+
+export interface HeadOutcome {
+  findings: Finding[];
+  /** Months that were summed up since the head: their entries are gone. */
+  foldedSince: string[];
+  /** Whether the sums of the head could be compared, also with entries that are gone. */
+  sumsCompared: boolean;
+}
 
 /**
- * Whether the chain of seals, and that of months that were summed up, still go through a head that was kept elsewhere. Together with
- * `verifySeals` it finds any change of what the head covers, also by somebody who can make seals anew.
+ * Whether the chain of seals, and that of months that were summed up, still go through a head that was kept elsewhere, and whether the
+ * ledger still adds up to the sums of the head. Together with `verifySeals` it finds any change of what the head covers, also by
+ * somebody who can make seals anew, or drop a month as if it had been summed up.
  */
-export async function verifyHead(db: Database, head: KeptHead): Promise<Finding[]> {
+export async function verifyHead(db: Database, head: KeptHead): Promise<HeadOutcome> {
   const found = await selectHashes(db, head);
   const findings: Finding[] = [];
   if (head.seq > 0 && found.hash !== head.hash) {
@@ -24,5 +35,27 @@ export async function verifyHead(db: Database, head: KeptHead): Promise<Finding[
       details: { fold: head.folds, what: 'not_the_kept_head' },
     });
   }
-  return findings;
+  const sums = await compareSums(db, head);
+  if (sums === 'different') {
+    findings.push({ subject: 'ledger-sums', details: { seal: head.sumsSeq, what: 'not_the_kept_sums' } });
+  }
+  return {
+    findings,
+    foldedSince: await selectFoldsAfter(db, head.folds),
+    sumsCompared: sums !== 'unknown',
+  };
+}
+
+async function compareSums(
+  db: Database,
+  { sumsSeq, sumsHash }: KeptHead,
+): Promise<'same' | 'different' | 'unknown'> {
+  if (!sumsSeq || !sumsHash) return 'unknown';
+  const hash = await db.transaction(async (tx) => {
+    await prepareLongReading(tx);
+    await keepPartitions(tx);
+    return hashSums(tx, sumsSeq);
+  });
+  if (hash === null) return 'unknown';
+  return hash === sumsHash ? 'same' : 'different';
 }

@@ -232,7 +232,18 @@ export interface BrokenFold {
   what: 'fold_changed' | 'opening_changed';
 }
 
-/** Months that were summed up whose record is not as it was made, and opening balances that are not as the last of them left them. */
+/** Whether there is a table of a month (`YYYY-MM-DD` of its first day) of the ledger. */
+export async function hasMonth(on: Queryable, month: string): Promise<boolean> {
+  const row = await one<{ there: boolean }>(
+    on,
+    'consistency.has_month',
+    `select exists (select from ledger_partitions where (lower_bound at time zone 'UTC')::date = $1::date) as there`,
+    [month],
+  );
+  return row.there;
+}
+
+/** Months that were summed up whose record is not as it was made, or of other rows than were sealed, and opening balances that are not as the last of them left them. */
 export function selectBrokenFolds(on: Queryable): Promise<BrokenFold[]> {
   return many<BrokenFold & Record<string, unknown>>(
     on,
@@ -244,51 +255,10 @@ export function selectBrokenFolds(on: Queryable): Promise<BrokenFold[]> {
      )
      select partition, 'fold_changed' as what from linked
      where hash <> ledger_fold_hash(hash_before, partition, lower_bound, upper_bound, entries, opening_hash)
+        or entries <> (select coalesce(sum(p.row_count), 0) from ledger_seal_parts p
+                       where p.month = (lower_bound at time zone 'UTC')::date)
      union all
      select partition, 'opening_changed' from linked where is_last and opening_hash is distinct from ledger_opening_hash()
      order by 1, 2`,
-  );
-}
-
-/** What proves the ledger up to a time, to be kept elsewhere: whoever has it finds any change of what it covers. */
-export interface SealHead {
-  /** Number of the latest seal; 0: there is none. */
-  seq: number;
-  /** Of the latest seal, hexadecimal. */
-  hash: string | null;
-  /** Months that were summed up and dropped, and the hash of the latest. */
-  folds: number;
-  foldHash: string | null;
-  /** How many seals there are. */
-  seals: number;
-  /** Rows that are sealed. */
-  rows: number;
-  sealedUntil: Date | null;
-}
-
-/** How many seals there are, and the latest. */
-export function selectSealHead(on: Queryable): Promise<SealHead> {
-  return one<SealHead & Record<string, unknown>>(
-    on,
-    'consistency.seal_head',
-    `select coalesce(max(seq), 0) as seq, encode((array_agg(hash order by seq desc))[1], 'hex') as hash,
-            (select count(*) from ledger_folds) as folds,
-            (select encode(f.hash, 'hex') from ledger_folds f order by f.upper_bound desc limit 1) as "foldHash",
-            count(*) as seals, coalesce(sum(row_count), 0)::bigint as rows, max(made_at) as "sealedUntil"
-     from ledger_seals`,
-  );
-}
-
-/** What a seal and a fold, by their numbers, have for a hash; null: there is no such one. Hexadecimal. */
-export function selectHashes(
-  on: Queryable,
-  { seq, folds }: { seq: number; folds: number },
-): Promise<{ hash: string | null; foldHash: string | null }> {
-  return one(
-    on,
-    'consistency.hashes',
-    `select (select encode(hash, 'hex') from ledger_seals where seq = $1) as hash,
-            (select encode(f.hash, 'hex') from ledger_folds f order by f.upper_bound offset $2::bigint - 1 limit 1) as "foldHash"`,
-    [seq, Math.max(folds, 1)],
   );
 }

@@ -1,22 +1,27 @@
 import type { Database } from '../../../platform/database/database';
 import {
+  hasMonth,
   selectBrokenFolds,
   selectBrokenLinks,
   selectSeals,
   selectWrongRows,
   verifySealRows,
+  type SealRange,
 } from './queries';
+import { markAllRechecked, shareToRecheck } from './recheck';
 import { markSealsVerified, isFolded, selectVerified } from './checkpoint-queries';
 import { prepareLongReading } from '../../stock/ledger/long-reading';
 import type { CheckMode, Finding } from '../types';
 
 export interface VerifySealsOptions {
-  /** `incremental`: rows only of the seals made since the last verification; the chain itself always. */
+  /** `incremental`: rows of the seals made since the last verification, and of a share of those before; the chain itself always. */
   mode: CheckMode;
   /** Findings at most. */
   limit: number;
   onProgress?: (seals: number) => void;
   signal?: AbortSignal;
+  /** Rows that are read again at most, and seconds in which all seals are. */
+  recheck?: { maxRows?: number; roundSeconds?: number };
 }
 
 export interface SealsOutcome {
@@ -30,7 +35,7 @@ const BATCH = 100;
 
 /**
  * Reads sealed rows again and compares them with their seals, and the seals with each other. Names each row that was changed,
- * is missing or was added, and each seal that was changed or is missing. Rows of months whose partition was dropped by the
+ * is missing or was added, each month that is gone, and each seal that was changed or is missing. Rows of months whose partition was dropped by the
  * retention are known to be gone.
  */
 export async function verifySeals(db: Database, options: VerifySealsOptions): Promise<SealsOutcome> {
@@ -53,30 +58,48 @@ export async function verifySeals(db: Database, options: VerifySealsOptions): Pr
   );
   let after = options.mode === 'full' ? 0 : verified.sealsSeq;
   let intactUpTo = broken.length === 0 ? after : null;
+  const wrong = new Set<number>();
+  /** A month that is gone is told of once, not by each of its seals. */
+  const told = new Set<string>();
+  const read = async (seal: SealRange): Promise<boolean> => {
+    const findings = await verifySeal(db, seal, options.limit - outcome.findings.length);
+    outcome.findings.push(
+      ...findings.filter(({ subject, details }) => details['what'] !== 'month_missing' || !told.has(subject)),
+    );
+    for (const { subject } of findings) told.add(subject);
+    outcome.seals += 1;
+    outcome.rows += seal.rowCount;
+    if (findings.length > 0) wrong.add(seal.seq);
+    options.onProgress?.(outcome.seals);
+    return findings.length === 0;
+  };
+  const mayGoOn = () => !options.signal?.aborted && outcome.findings.length < options.limit;
   for (;;) {
     const seals = await selectSeals(db, after, BATCH);
     for (const seal of seals) {
-      if (options.signal?.aborted || outcome.findings.length >= options.limit) return outcome;
-      const findings = await verifySeal(db, seal, options.limit - outcome.findings.length);
-      outcome.findings.push(...findings);
-      outcome.seals += 1;
-      outcome.rows += seal.rowCount;
-      if (findings.length > 0) intactUpTo = null;
+      if (!mayGoOn()) return outcome;
+      if (!(await read(seal))) intactUpTo = null;
       if (intactUpTo !== null) intactUpTo = seal.seq;
       after = seal.seq;
-      options.onProgress?.(outcome.seals);
     }
     if (seals.length < BATCH) break;
   }
   if (intactUpTo !== null) await markSealsVerified(db, intactUpTo);
+  if (options.mode === 'full') {
+    await markAllRechecked(db, wrong);
+    return outcome;
+  }
+  const share = await shareToRecheck(db, verified.sealsSeq, options.recheck);
+  wrong.clear();
+  for await (const seal of share.seals()) {
+    if (!mayGoOn()) return outcome;
+    await read(seal);
+  }
+  await share.end(wrong);
   return outcome;
 }
 
-async function verifySeal(
-  db: Database,
-  seal: Awaited<ReturnType<typeof selectSeals>>[number],
-  limit: number,
-): Promise<Finding[]> {
+async function verifySeal(db: Database, seal: SealRange, limit: number): Promise<Finding[]> {
   return db.transaction(async (tx) => {
     await prepareLongReading(tx);
     const findings: Finding[] = [];
@@ -84,6 +107,11 @@ async function verifySeal(
       if (part.intact && part.evidenceIntact) continue;
       if (part.actual === null && (await isFolded(tx, part.month))) continue;
       const about = { seal: seal.seq, month: part.month };
+      if (part.actual === null && !(await hasMonth(tx, part.month))) {
+        const subject = `ledger-month:${part.month.slice(0, 7)}`;
+        findings.push({ subject, details: { ...about, what: 'month_missing' } });
+        continue;
+      }
       const wrong = part.intact ? [] : await selectWrongRows(tx, seal, part.month, limit);
       findings.push(
         ...wrong.map(({ rowId, what }) => ({

@@ -22,7 +22,8 @@ export async function selectLacking(on: Queryable, key: StockKey): Promise<numbe
   const { units } = await one<{ units: number }>(
     on,
     'promised.lacking',
-    `select (select coalesce(sum(awaited), 0) from quality_holds where product_id = $1 and warehouse_id = $2 and awaited > 0)
+    `select (select coalesce(sum(awaited), 0) from quality_holds h
+           where product_id = $1 and warehouse_id = $2 and awaited > 0 and not hold_is_overtaken(h))
        - (select coalesce(sum(least(i.quantity, coalesce(c.units, i.quantity))), 0)
           from shipments s join shipment_items i on i.shipment_id = s.id and i.product_id = $1
           left join lateral (select sum(c.quantity - c.done) as units from order_cuts c
@@ -43,13 +44,22 @@ export interface Promised {
   /** The parcel that they are in. */
   shipmentId: string | null;
   shipmentStatus: ShipmentStatus | null;
+  position: PromisedPosition;
 }
+
+/** Where somebody is in their order: unpaid or not, by what is in a parcel, by age (text, since it passes 2^53), by id. */
+export type PromisedPosition = [paid: number, parcel: number, age: string, reservationId: string];
 
 /**
  * To whom units of a place are promised, who gives them up first: what is not paid for, then what is in no parcel, then parcels that are
  * not booked, then the others; the newest of each first. Left out is what is being charged, amended or stopped.
  */
-export function selectPromised(on: Queryable, key: StockKey): Promise<Promised[]> {
+export function selectPromised(
+  on: Queryable,
+  key: StockKey,
+  { after, limit }: { after: PromisedPosition | null; limit: number },
+): Promise<Promised[]> {
+  const [paid, parcel, age, id] = after ?? [null, null, null, null];
   return many<Promised>(
     on,
     'promised.whose',
@@ -59,15 +69,20 @@ export function selectPromised(on: Queryable, key: StockKey): Promise<Promised[]
        union all
        select r.id, null, r.status, r.created_at from reservations r where r.kind = 'hold' and r.status in ${literals(SETTLED_RESERVATION_STATUSES)}
      )
-     select r.id as "reservationId", r.order_id as "orderId", s.id as "shipmentId", s.status as "shipmentStatus"
+     select "reservationId", "orderId", "shipmentId", "shipmentStatus", json_build_array(paid, parcel, age::text, "reservationId") as position
+     from (
+     select r.id as "reservationId", r.order_id as "orderId", s.id as "shipmentId", s.status as "shipmentStatus",
+       (r.status <> 'pending')::int as paid, coalesce(array_position(array['pending', 'booking', 'booked'], s.status), 0) as parcel,
+       -(extract(epoch from r.created_at) * 1000000)::bigint as age
      from live r
      join reservation_lines l on l.reservation_id = r.id and l.product_id = $1 and l.warehouse_id = $2 and l.open_quantity > 0
      left join lateral (
        select s.id, s.status, s.held_by, s.stop_refused_at from shipments s
        where s.reservation_id = r.id and s.warehouse_id = $2 order by s.generation desc limit 1) s on true
-     where s.id is null or s.status in ${literals(STOPPABLE_SHIPMENT_STATUSES)} and s.held_by is null and s.stop_refused_at is null
-     order by r.status <> 'pending', array_position(array['pending', 'booking', 'booked'], s.status) nulls first, r.created_at desc, r.id`,
-    [key.productId, key.warehouseId],
+     where s.id is null or s.status in ${literals(STOPPABLE_SHIPMENT_STATUSES)} and s.held_by is null and s.stop_refused_at is null) promised
+     where $3::int is null or (paid, parcel, age, "reservationId") > ($3, $4::int, $5::bigint, $6::uuid)
+     order by paid, parcel, age, "reservationId" limit $7`,
+    [key.productId, key.warehouseId, paid, parcel, age, id, limit],
   );
 }
 
@@ -169,18 +184,20 @@ export async function existsWaiting(
   return waits;
 }
 
-/** What a person reads of a place, and of its holds that await units or are of blocked lots. */
+/** What a person reads of a place, and of its holds that await units or are of blocked lots. `isMissing`: a count did not find the units. */
 export async function selectNames(
   on: Queryable,
   key: StockKey,
-): Promise<{ sku: string; warehouse: string; why: string }> {
+): Promise<{ sku: string; warehouse: string; why: string; isMissing: boolean }> {
   return one(
     on,
     'promised.names',
     `select p.sku, w.code as warehouse,
-       coalesce((select h.reason from quality_holds h where h.product_id = $1 and h.warehouse_id = $2 and h.open > 0
-                 order by h.awaited > 0 desc, h.created_at desc limit 1), 'blocked') as why
-     from products p, warehouses w where p.id = $1 and w.id = $2`,
+       coalesce(h.reason, 'blocked') as why, coalesce(h.cause = 'count', false) as "isMissing"
+     from products p cross join warehouses w
+     left join lateral (select h.reason, h.cause from quality_holds h where h.product_id = $1 and h.warehouse_id = $2 and h.open > 0
+       order by h.awaited > 0 desc, h.created_at desc limit 1) h on true
+     where p.id = $1 and w.id = $2`,
     [key.productId, key.warehouseId],
   );
 }

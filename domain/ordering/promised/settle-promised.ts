@@ -4,6 +4,7 @@ import { newId } from '../../../platform/ids';
 import { readActive } from '../../catalog/warehouse-state';
 import { listWarehouses } from '../../catalog/warehouses';
 import { createShipments } from '../../fulfilment/create';
+import { beginVoid } from '../../fulfilment/rules';
 import { lockShipmentsOf } from '../../fulfilment/shipments-of-order';
 import { beginStops } from '../../fulfilment/stop';
 import { raiseAttention } from '../../orders/attention';
@@ -11,7 +12,8 @@ import { writeOrderEffects } from '../../orders/effects';
 import { appendEvents } from '../../orders/events';
 import { settleStatus } from '../../orders/status';
 import type { NewEvent } from '../../orders/types';
-import { raiseBlockedPromise } from '../../stock/alerts/alerts';
+import { raiseBrokenPromise } from '../../stock/alerts/alerts';
+import type { AffectedPromise, BlockedOutcome } from '../../stock/alerts/types';
 import { lockStock } from '../../stock/ledger/stock-ledger';
 import type { Allocation, LedgerEntry, StockKey, StockLevel } from '../../stock/ledger/types';
 import { growLines } from '../../stock/reservations/more-units';
@@ -37,32 +39,95 @@ import {
   selectPromised,
   selectWithBlocked,
   type Promised,
+  type PromisedPosition,
 } from './queries';
 
-/**
- * Settles with those to whom blocked units of a place are promised. Parcels into which such units were packed are stopped and made
- * anew. Then, as far as quality holds await units: they are taken from another warehouse where it has any available, else cut. What is
- * not paid for gives up first, then what is in no parcel, then parcels that are not booked; a booked parcel is stopped, and what becomes
- * of its units is decided once it is. The orders' histories, their attention and an alert of the place say so. Safe to repeat and
- * at any time.
- */
-export async function settlePromised(db: Database, key: StockKey): Promise<void> {
-  const place: Place = { ...key, ...(await selectNames(db, key)) };
-  for (const { shipmentId, orderId } of await selectWithBlocked(db, key)) {
-    await db.retrying((tx) => stopParcel(tx, place, { shipmentId, orderId }));
-  }
-  if ((await selectLacking(db, key)) <= 0) return;
-  for (const promised of await selectPromised(db, key)) {
-    const lacking = await db.retrying((tx) => giveUp(tx, place, promised));
-    if (lacking <= 0) return;
-  }
+/** Those to whom units of a place are promised that are read at once. */
+const PAGE = 500;
+
+/** How long a request settles with those to whom units are promised. The schedule `stock-upkeep` does the rest. */
+export const SETTLE_SOON_MS = 5_000;
+
+/** How far it was settled: a place, and there the one that was looked at last. */
+export interface SettledUpTo extends StockKey {
+  promised: PromisedPosition | null;
 }
 
-/** The same everywhere; `beat` is called between places. */
-export async function settleAllPromised(db: Database, beat: () => void = () => undefined): Promise<void> {
+export interface SettleLimits {
+  /** Called after each that was settled: where to go on, should this process die. */
+  beat?: (settled: SettledUpTo) => void;
+  /** It ends after so many milliseconds, though something is left. */
+  withinMs?: number;
+  /** Of those to whom units are promised, so many are read at once. */
+  page?: number;
+}
+
+/**
+ * Settles with those to whom blocked units of a place are promised, or units that a count did not find. Parcels into which such units were packed are stopped and made
+ * anew. Then, as far as quality holds await units: they are taken from another warehouse where it has any available, else cut. What is
+ * not paid for gives up first, then what is in no parcel, then parcels that are not booked; a booked parcel is stopped, and what becomes
+ * of its units is decided once it is. The orders' histories, their attention and an alert of the place say so. Each is a transaction of
+ * its own, so that it may end anywhere; safe to repeat and at any time.
+ *
+ * @returns false where its time was up and something is left: the schedule `stock-upkeep` goes on with it
+ */
+export function settlePromised(db: Database, key: StockKey, limits: SettleLimits = {}): Promise<boolean> {
+  return settleAt(db, key, { ...limits, until: untilOf(limits), after: null });
+}
+
+/**
+ * The same everywhere.
+ *
+ * @param from where an earlier run was: places before it are left out, and there those before the last one
+ */
+export async function settleAllPromised(
+  db: Database,
+  { from = null, ...limits }: SettleLimits & { from?: SettledUpTo | null } = {},
+): Promise<boolean> {
+  const until = untilOf(limits);
   for (const key of await selectPlaces(db)) {
-    beat();
-    await settlePromised(db, key);
+    if (from && comparePlaces(key, from) < 0) continue;
+    limits.beat?.({ ...key, promised: null });
+    const after = from && comparePlaces(key, from) === 0 ? from.promised : null;
+    if (!(await settleAt(db, key, { ...limits, until, after }))) return false;
+  }
+  return true;
+}
+
+interface Settling extends SettleLimits {
+  /** By the monotonic clock. */
+  until: number;
+  after: PromisedPosition | null;
+}
+
+function untilOf({ withinMs }: SettleLimits): number {
+  return withinMs === undefined ? Infinity : performance.now() + withinMs;
+}
+
+function comparePlaces(a: StockKey, b: StockKey): number {
+  return a.productId - b.productId || a.warehouseId - b.warehouseId;
+}
+
+async function settleAt(db: Database, key: StockKey, settling: Settling): Promise<boolean> {
+  const { until, beat, page = PAGE } = settling;
+  const place: Place = { ...key, ...(await selectNames(db, key)) };
+  for (const { shipmentId, orderId } of await selectWithBlocked(db, key)) {
+    if (performance.now() >= until) return false;
+    await db.retrying((tx) => stopParcel(tx, place, { shipmentId, orderId }));
+    beat?.({ ...key, promised: settling.after });
+  }
+  if ((await selectLacking(db, key)) <= 0) return true;
+  let { after } = settling;
+  for (;;) {
+    const found = await selectPromised(db, key, { after, limit: page });
+    for (const promised of found) {
+      if (performance.now() >= until) return false;
+      const lacking = await db.retrying((tx) => giveUp(tx, place, promised));
+      after = promised.position;
+      beat?.({ ...key, promised: after });
+      if (lacking <= 0) return true;
+    }
+    if (found.length < page) return true;
   }
 }
 
@@ -76,18 +141,20 @@ export async function settlePromisedOfOrder(db: Database, orderId: string): Prom
 interface Place extends StockKey {
   sku: string;
   warehouse: string;
-  /** Why units are blocked. */
+  /** Why units are blocked, or missing. */
   why: string;
+  /** A count did not find them. */
+  isMissing: boolean;
 }
 
-type Outcome = 'moved' | 'cut' | 'parcel_stopped';
-
-/** Stops a parcel; what it is to have is shipped anew, with other units. */
+/** Stops a parcel; what it is to have is shipped anew, with other units. One that has left meanwhile, or is being stopped, is left alone. */
 async function stopParcel(
   tx: Transaction,
   place: Place,
   { shipmentId, orderId }: { shipmentId: string; orderId: string },
 ): Promise<void> {
+  const shipment = (await lockShipmentsOf(tx, orderId)).find((one) => one.shipmentId === shipmentId);
+  if (!shipment || shipment.stopRefused || !beginVoid(shipment.status)) return;
   await tell(tx, place, { orderId, outcome: 'parcel_stopped', shipmentId });
   await enqueue(tx, [{ topic: 'order.wake', key: orderId }]);
   await beginStops(tx, orderId, { shipmentIds: [shipmentId], forCut: true });
@@ -154,7 +221,7 @@ async function giveUpUnshipped(tx: Transaction, given: Given): Promise<void> {
     ? await planRefundsOfUnshipped(tx, orderId, {
         lines: [{ ...line, openQuantity: cut }],
         id: effectId,
-        reason: `units were blocked: ${place.why}`,
+        reason: reasonOf(place),
       })
     : [];
   await enqueue(tx, [{ topic: 'order.wake', key: orderId }]);
@@ -203,7 +270,7 @@ async function giveUpOfParcel(
   );
   if (cut > 0) {
     const items = [{ sku: place.sku, quantity: cut }];
-    await writeCuts(tx, { orderId, requestId: newId(), items, reason: `units were blocked: ${place.why}` });
+    await writeCuts(tx, { orderId, requestId: newId(), items, reason: reasonOf(place) });
   }
   await enqueue(tx, [{ topic: 'order.wake', key: orderId }]);
   if (moved > 0) await tell(tx, place, { orderId, outcome: 'moved', units: moved });
@@ -234,7 +301,7 @@ async function giveUpOfParcel(
 /** Takes units off the reservation here, and adds those that are moved elsewhere. */
 async function post(
   tx: Transaction,
-  { place: { productId, warehouseId }, reservationId, orderId }: Given,
+  { place: { productId, warehouseId, isMissing }, reservationId, orderId }: Given,
   { moves, given, effectId }: { moves: readonly Allocation[]; given: number; effectId: string },
 ) {
   if (given === 0) return null;
@@ -242,7 +309,7 @@ async function post(
     onHandDelta: 0,
     effectId,
     reservationId,
-    reason: 'units were blocked',
+    reason: isMissing ? 'units were not found' : 'units were blocked',
     ...(orderId === null ? {} : { orderId }),
   };
   const entries: LedgerEntry[] = [
@@ -306,38 +373,42 @@ function outcomesOf(
   ];
 }
 
-function eventOf(
-  { sku, warehouse, why }: Place,
-  orderId: string,
-  data: { outcome: Outcome; units?: number; shipmentId?: string },
-): NewEvent {
-  return { orderId, type: 'units_blocked', data: { sku, warehouse, why, ...data } };
+function reasonOf({ isMissing, why }: Place): string {
+  return isMissing ? why : `units were blocked: ${why}`;
 }
 
-/** The alert of the place names everybody whose units were blocked. */
+function eventOf(
+  { sku, warehouse, why, isMissing }: Place,
+  orderId: string,
+  data: { outcome: BlockedOutcome; units?: number; shipmentId?: string },
+): NewEvent {
+  return {
+    orderId,
+    type: isMissing ? 'units_missing' : 'units_blocked',
+    data: { sku, warehouse, why, ...data },
+  };
+}
+
+/** The alert of the place counts everybody whose units were blocked, or missing, and its list names them. */
 async function tell(
   tx: Transaction,
-  { productId, warehouseId, why }: Place,
-  affected: {
-    orderId?: string;
-    reservationId?: string;
-    outcome: Outcome;
-    units?: number;
-    shipmentId?: string;
-  },
+  { productId, warehouseId, why, isMissing }: Place,
+  affected: AffectedPromise,
 ): Promise<void> {
-  await raiseBlockedPromise(tx, { productId, warehouseId, why, affected });
+  const kind = isMissing ? 'count_short' : 'recall';
+  await raiseBrokenPromise(tx, { kind, productId, warehouseId, why, affected });
 }
 
 async function tellOfCut(tx: Transaction, place: Place, orderId: string, units: number): Promise<void> {
-  const { sku, warehouse, productId, why } = place;
+  const { sku, warehouse, productId, why, isMissing } = place;
+  const what = isMissing ? 'were not found' : 'were blocked';
   await tell(tx, place, { orderId, outcome: 'cut', units });
   await raiseAttention(tx, [
     {
       orderId,
-      kind: 'units_blocked',
+      kind: isMissing ? 'units_missing' : 'units_blocked',
       about: `${orderId}:${productId}`,
-      why: `${units} units of ${sku} at ${warehouse} were blocked (${why}) and are cut from order ${orderId}, since there are no others.`,
+      why: `${units} units of ${sku} at ${warehouse} ${what} (${why}) and are cut from order ${orderId}, since there are no others.`,
       details: { sku, warehouse, units },
     },
   ]);

@@ -1,4 +1,4 @@
-import { OVERFLOW_DETAIL, stockStatus, type BatchCode } from '../ledger/rules';
+import { availableOf, OVERFLOW_DETAIL, stockStatus, type BatchCode } from '../ledger/rules';
 import type { StockLevel, StockStatus } from '../ledger/types';
 import type { StoredOutcome } from './queries';
 
@@ -22,25 +22,22 @@ export interface UpdateOutcome {
 
 /** An outcome as its chunk keeps it. */
 export function stored(code: BatchCode | null, level: StockLevel | undefined): StoredOutcome {
-  return [code, level?.onHand ?? null, level?.reserved ?? null, level?.lowStockThreshold ?? null];
+  const { onHand = null, reserved = null, lowStockThreshold = null, safetyStock = 0 } = level ?? {};
+  const counts = [onHand, reserved, lowStockThreshold] as const;
+  return safetyStock > 0 ? [code, ...counts, safetyStock] : [code, ...counts];
 }
 
 /** A kept outcome as the caller is told it. */
 export function asOutcome(
   update: { index: number; sku: string; location: string },
-  [code, onHand, reserved, threshold]: StoredOutcome,
+  [code, onHand, reserved, threshold, safetyStock = 0]: StoredOutcome,
 ): UpdateOutcome {
   const { index, location: warehouse } = update;
-  const location =
-    onHand === null || reserved === null
-      ? null
-      : {
-          warehouse,
-          onHand,
-          reserved,
-          available: onHand - reserved,
-          status: stockStatus(onHand - reserved, threshold ?? 0),
-        };
+  let location: LocationAfter | null = null;
+  if (onHand !== null && reserved !== null) {
+    const available = availableOf({ onHand, reserved, safetyStock });
+    location = { warehouse, onHand, reserved, available, status: stockStatus(available, threshold ?? 0) };
+  }
   if (code === null) return { index, status: 'applied', location };
   return { index, status: 'rejected', code, detail: detailOf(code, update), location };
 }

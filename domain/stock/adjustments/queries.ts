@@ -33,8 +33,11 @@ export function selectStockKeys(
   );
 }
 
-/** `[code or null, on hand, reserved, threshold]`: small, since each update has one. The counts are null where there is no row. */
-export type StoredOutcome = [BatchCode | null, number | null, number | null, number | null];
+/**
+ * `[code or null, on hand, reserved, threshold, safety stock]`: small, since each update has one. The counts are null where there is no
+ * row. The safety stock is left out where there is none.
+ */
+export type StoredOutcome = [BatchCode | null, number | null, number | null, number | null, number?];
 
 export async function selectChunk(
   on: Queryable,

@@ -3,8 +3,10 @@ export {
   endOrderAlert,
   endOrderAlertOn,
   raiseAlert,
-  raiseBlockedPromise,
-  resolveBlockedPromises,
+  raiseBrokenPromise,
+  raiseLedgerTampered,
+  resolveLedgerTampered,
+  resolveBrokenPromises,
   raiseOrderAlerts,
   raiseTransferOverdue,
   resolveAlert,
@@ -13,7 +15,9 @@ export {
   selectDetailsOfOrder,
   selectNeedsByReason,
   selectOrdersInNeed,
+  SHOWN_IN_DETAILS,
   selectAlert as readAlert,
   type OrderAlert,
 } from './queries';
+export { lockDefaults } from './threshold-queries';
 export type { AlertView } from './types';

@@ -1,7 +1,14 @@
 import type { Database } from '../../../platform/database/database';
 import { AppError } from '../../../platform/errors';
-import { acknowledgeOpenAlert, selectAlert, selectAlerts, type AlertFilter } from './queries';
-import type { AlertView } from './types';
+import {
+  acknowledgeOpenAlert,
+  selectAffected,
+  selectAlert,
+  selectAlerts,
+  type AffectedFilter,
+  type AlertFilter,
+} from './queries';
+import type { AffectedView, AlertView } from './types';
 
 /** A page of alerts, newest first. `next` is the id to go on after, or null at the end. */
 export async function listAlerts(
@@ -11,6 +18,23 @@ export async function listAlerts(
   const found = await selectAlerts(db, filter);
   const items = found.slice(0, filter.limit);
   return { items, next: found.length > filter.limit ? (items.at(-1)?.id ?? null) : null };
+}
+
+/**
+ * A page of those that an alert is about, in the order in which they were told of. `next` is the position to go on after, or null at the
+ * end. Null: there is no such alert.
+ */
+export async function listAffected(
+  db: Database,
+  filter: AffectedFilter,
+): Promise<{ items: AffectedView[]; next: string | null } | null> {
+  if (!(await selectAlert(db, filter.alertId))) return null;
+  const found = await selectAffected(db, filter);
+  const shown = found.slice(0, filter.limit);
+  return {
+    items: shown.map(({ position: _, ...view }) => view),
+    next: found.length > filter.limit ? (shown.at(-1)?.position ?? null) : null,
+  };
 }
 
 /**

@@ -8,7 +8,15 @@ import {
 } from '../../../platform/database/database';
 import { utc } from '../../../platform/database/pages';
 import type { StockKey } from '../ledger/types';
-import type { AlertKey, AlertKind, AlertStatus, AlertView, OverdueTransfer } from './types';
+import type {
+  AffectedPromise,
+  AffectedView,
+  AlertKey,
+  AlertKind,
+  AlertStatus,
+  AlertView,
+  OverdueTransfer,
+} from './types';
 
 /**
  * Raises an alert, in the transaction that makes it true. While one of this kind is open or acknowledged for the product and
@@ -28,40 +36,129 @@ export function raiseAlert(
   );
 }
 
+/** So many of those that an alert is about are in its details; all of them are in a list. */
+export const SHOWN_IN_DETAILS = 20;
+
 /**
- * Tells of somebody to whom blocked units of a place were promised. All share the alert of the place, whose details list them as
- * `affected`; a further one opens an acknowledged alert again.
+ * Tells of somebody to whom units of a place were promised that are blocked (`recall`), or that a count did not find (`count_short`).
+ * All share the alert of the place, whose details show the first of them as `affected`, and how many there are; a further one opens
+ * an acknowledged alert again. A parcel is told of once.
  */
-export function raiseBlockedPromise(
+export function raiseBrokenPromise(
   tx: Transaction,
   {
+    kind,
     productId,
     warehouseId,
     why,
     affected,
-  }: StockKey & { why: string; affected: Readonly<Record<string, unknown>> },
+  }: StockKey & { kind: 'recall' | 'count_short'; why: string; affected: AffectedPromise },
 ): Promise<number> {
+  const { orderId = null, reservationId = null, shipmentId = null, outcome, units = null } = affected;
   return execute(
     tx,
-    'alerts.raise_blocked_promise',
-    `insert into alerts as a (kind, product_id, warehouse_id, details)
-     values ('recall', $1, $2, jsonb_build_object('why', $3::text, 'affected', jsonb_build_array($4::jsonb)))
-     on conflict (product_id, warehouse_id, kind) where status <> 'resolved'
-     do update set status = 'open', acknowledged_at = null, acknowledged_by = null, note = null,
-       details = jsonb_build_object('why', $3::text, 'affected', a.details -> 'affected' || $4::jsonb)
-     where not a.details -> 'affected' @> jsonb_build_array($4::jsonb)`,
-    [productId, warehouseId, why, JSON.stringify(affected)],
+    'alerts.raise_broken_promise',
+    `with raised as (
+       insert into alerts as a (kind, product_id, warehouse_id, details)
+       values ($10, $1, $2, jsonb_build_object('why', $3::text, 'affected', jsonb_build_array($4::jsonb), 'total', 1))
+       on conflict (product_id, warehouse_id, kind) where status <> 'resolved'
+       do update set status = 'open', acknowledged_at = null, acknowledged_by = null, note = null,
+         details = jsonb_build_object('why', $3::text,
+           'affected', case when jsonb_array_length(a.details -> 'affected') < ${SHOWN_IN_DETAILS}
+                            then a.details -> 'affected' || $4::jsonb else a.details -> 'affected' end,
+           'total', (a.details ->> 'total')::int + 1)
+       where $8 <> 'parcel_stopped' or not exists (
+         select from alert_affected f where f.alert_id = a.id and f.shipment_id = $7::uuid and f.outcome = 'parcel_stopped')
+       returning a.id
+     )
+     insert into alert_affected (alert_id, order_id, reservation_id, shipment_id, outcome, units)
+     select id, $5::uuid, $6::uuid, $7::uuid, $8, $9::int from raised`,
+    [
+      productId,
+      warehouseId,
+      why,
+      JSON.stringify(affected),
+      orderId,
+      reservationId,
+      shipmentId,
+      outcome,
+      units,
+      kind,
+    ],
   );
 }
 
-/** Resolves those alerts at places where nothing is on quality hold any more. */
-export function resolveBlockedPromises(on: Queryable): Promise<number> {
+/** Those that an alert is about, in the order in which they were told of; one more than asked for, to tell whether there are more. */
+export function selectAffected(
+  on: Queryable,
+  { alertId, after, limit, offset }: AffectedFilter,
+): Promise<AffectedRow[]> {
+  return many<AffectedRow>(
+    on,
+    'alerts.affected',
+    `select id::text as position, order_id as "orderId", reservation_id as "reservationId", shipment_id as "shipmentId", outcome, units,
+            ${utc('at')} as at
+     from alert_affected where alert_id = $1 and id > $2::bigint order by alert_affected.id limit $3 offset $4`,
+    [alertId, after ?? '0', limit + 1, offset],
+  );
+}
+
+export interface AffectedFilter {
+  alertId: string;
+  /** Position of the one that the page comes after. */
+  after?: string | undefined;
+  limit: number;
+  offset: number;
+}
+
+export interface AffectedRow extends AffectedView {
+  position: string;
+}
+
+/**
+ * Tells of reservations without an order that nobody has touched for so many days since they were confirmed. One that is told of
+ * already stays as it is.
+ */
+export function raiseStoppedReservations(on: Queryable, days: number, limit: number): Promise<number> {
   return execute(
     on,
-    'alerts.resolve_blocked_promises',
+    'alerts.raise_stopped_reservations',
+    `insert into alerts (kind, subject, details)
+     select 'reservation_stopped', 'reservation_stopped:' || r.id,
+       jsonb_build_object('reservationId', r.id, 'reference', r.own_reference, 'orderId', r.reference,
+         'confirmedAt', ${utc('r.updated_at')}, 'days', $1::int,
+         'units', (select coalesce(sum(l.open_quantity), 0) from reservation_lines l where l.reservation_id = r.id))
+     from reservations r
+     where r.kind = 'hold' and r.status = 'confirmed' and r.updated_at < statement_timestamp() - make_interval(days => $1::int)
+       and not exists (select from alerts a where a.subject = 'reservation_stopped:' || r.id and a.status <> 'resolved')
+     order by r.updated_at limit $2
+     on conflict (subject) where status <> 'resolved' and subject is not null do nothing`,
+    [days, limit],
+  );
+}
+
+/** Resolves those alerts of reservations that have moved on since. */
+export function resolveStoppedReservations(on: Queryable, days: number): Promise<number> {
+  return execute(
+    on,
+    'alerts.resolve_stopped_reservations',
     `update alerts a set status = 'resolved', resolved_at = clock_timestamp()
-     where a.kind = 'recall' and a.status <> 'resolved' and not exists (
-       select from quality_holds h where h.product_id = a.product_id and h.warehouse_id = a.warehouse_id and h.open > 0)`,
+     where a.kind = 'reservation_stopped' and a.status <> 'resolved' and not exists (
+       select from reservations r where r.id = (a.details ->> 'reservationId')::uuid and r.status = 'confirmed'
+         and r.updated_at < statement_timestamp() - make_interval(days => $1::int))`,
+    [days],
+  );
+}
+
+/** Resolves those alerts at places where nothing is on such a hold any more. */
+export function resolveBrokenPromises(on: Queryable): Promise<number> {
+  return execute(
+    on,
+    'alerts.resolve_broken_promises',
+    `update alerts a set status = 'resolved', resolved_at = clock_timestamp()
+     where a.kind in ('recall', 'count_short') and a.status <> 'resolved' and not exists (
+       select from quality_holds h where h.product_id = a.product_id and h.warehouse_id = a.warehouse_id and h.open > 0
+         and (h.cause = 'count') = (a.kind = 'count_short'))`,
   );
 }
 
@@ -113,6 +210,37 @@ export function resolveTransferOverdue(
      where product_id = $1 and warehouse_id = $2 and kind = 'transfer_overdue' and status <> 'resolved'
        and a.details -> 'transferIds' ? $3::text`,
     [productId, warehouseId, transferId],
+  );
+}
+
+const THE_LEDGER = 'ledger';
+
+/** Tells that the ledger is not as it was sealed. There is one such alert; what is found anew opens an acknowledged one again. */
+export function raiseLedgerTampered(
+  tx: Transaction,
+  details: { jobId: string; findings: number; first: readonly string[] },
+): Promise<number> {
+  return execute(
+    tx,
+    'alerts.raise_ledger_tampered',
+    `insert into alerts as a (kind, subject, details) values ('ledger_tampered', $1, $2)
+     on conflict (subject) where status <> 'resolved' and subject is not null
+     do update set details = excluded.details,
+       status = case when excluded.details -> 'first' <@ (a.details -> 'first') then a.status else 'open' end,
+       acknowledged_at = case when excluded.details -> 'first' <@ (a.details -> 'first') then a.acknowledged_at end,
+       acknowledged_by = case when excluded.details -> 'first' <@ (a.details -> 'first') then a.acknowledged_by end,
+       note = case when excluded.details -> 'first' <@ (a.details -> 'first') then a.note end`,
+    [THE_LEDGER, JSON.stringify(details)],
+  );
+}
+
+export function resolveLedgerTampered(tx: Transaction): Promise<number> {
+  return execute(
+    tx,
+    'alerts.resolve_ledger_tampered',
+    `update alerts set status = 'resolved', resolved_at = clock_timestamp()
+     where subject = $1 and kind = 'ledger_tampered' and status <> 'resolved'`,
+    [THE_LEDGER],
   );
 }
 

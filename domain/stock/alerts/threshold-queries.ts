@@ -27,7 +27,7 @@ export function lockDefaults(tx: Transaction, how: 'alone' | 'shared'): Promise<
 export function upsertDefault(
   tx: Transaction,
   { productId, categoryId }: DefaultOwner,
-  { lowStock, overstock }: Thresholds,
+  { lowStock, overstock, clearMargin }: Thresholds,
 ): Promise<number> {
   return execute(
     tx,
@@ -35,10 +35,10 @@ export function upsertDefault(
     `merge into threshold_defaults d
      using (values ($1::int, $2::int)) as o (product_id, category_id)
        on d.product_id = o.product_id or d.category_id = o.category_id
-     when matched then update set low_stock = $3, overstock = $4::int, updated_at = clock_timestamp()
-     when not matched then insert (product_id, category_id, low_stock, overstock)
-       values (o.product_id, o.category_id, $3, $4::int)`,
-    [productId, categoryId, lowStock, overstock],
+     when matched then update set low_stock = $3, overstock = $4::int, clear_margin = $5::int, updated_at = clock_timestamp()
+     when not matched then insert (product_id, category_id, low_stock, overstock, clear_margin)
+       values (o.product_id, o.category_id, $3, $4::int, $5::int)`,
+    [productId, categoryId, lowStock, overstock, clearMargin],
   );
 }
 
@@ -74,10 +74,12 @@ export function selectOutdatedForUpdate(
   return many(
     tx,
     'thresholds.lock_outdated',
-    `select s.product_id as "productId", s.warehouse_id as "warehouseId", coalesce(d.low_stock, 0) as "lowStock", d.overstock
+    `select s.product_id as "productId", s.warehouse_id as "warehouseId", coalesce(d.low_stock, 0) as "lowStock", d.overstock,
+            d.clear_margin as "clearMargin"
      from stock s left join product_thresholds d on d.product_id = s.product_id
      where s.product_id = any ($1::int[]) and not s.own_thresholds
-       and (s.low_stock_threshold, s.overstock_threshold) is distinct from (coalesce(d.low_stock, 0), d.overstock)
+       and (s.low_stock_threshold, s.overstock_threshold, s.clear_margin)
+         is distinct from (coalesce(d.low_stock, 0), d.overstock, d.clear_margin)
      order by s.product_id, s.warehouse_id for no key update of s`,
     [productIds],
   );
@@ -92,8 +94,9 @@ export function updateThresholds(
   return execute(
     tx,
     'thresholds.update',
-    `update stock s set low_stock_threshold = t.low_stock, overstock_threshold = t.overstock, own_thresholds = $5
-     from unnest($1::int[], $2::int[], $3::int[], $4::int[]) as t (product_id, warehouse_id, low_stock, overstock)
+    `update stock s set low_stock_threshold = t.low_stock, overstock_threshold = t.overstock, clear_margin = t.clear_margin, own_thresholds = $5
+     from unnest($1::int[], $2::int[], $3::int[], $4::int[], $6::int[])
+       as t (product_id, warehouse_id, low_stock, overstock, clear_margin)
      where s.product_id = t.product_id and s.warehouse_id = t.warehouse_id`,
     [
       wanted.map((w) => w.productId),
@@ -101,6 +104,7 @@ export function updateThresholds(
       wanted.map((w) => w.lowStock),
       wanted.map((w) => w.overstock),
       own,
+      wanted.map((w) => w.clearMargin),
     ],
   );
 }
@@ -110,7 +114,7 @@ export function selectInherited(on: Queryable, productId: number): Promise<Thres
   return maybeOne<Thresholds>(
     on,
     'thresholds.inherited',
-    'select low_stock as "lowStock", overstock from product_thresholds where product_id = $1',
+    'select low_stock as "lowStock", overstock, clear_margin as "clearMargin" from product_thresholds where product_id = $1',
     [productId],
   );
 }
@@ -126,11 +130,11 @@ export function selectThresholds(on: Queryable, sku: string): Promise<Thresholds
     on,
     'thresholds.of_sku',
     `select p.sku,
-       (select json_build_object('lowStock', d.low_stock, 'overstock', d.overstock, 'from',
+       (select json_build_object('lowStock', d.low_stock, 'overstock', d.overstock, 'clearMargin', d.clear_margin, 'from',
           case when exists (select from threshold_defaults o where o.product_id = p.id) then 'product' else 'category' end)
         from product_thresholds d where d.product_id = p.id) as default,
        coalesce((select json_agg(json_build_object('warehouse', w.code, 'lowStock', s.low_stock_threshold,
-           'overstock', s.overstock_threshold, 'own', s.own_thresholds) order by w.code)
+           'overstock', s.overstock_threshold, 'clearMargin', s.clear_margin, 'own', s.own_thresholds) order by w.code)
          from stock s join warehouses w on w.id = s.warehouse_id where s.product_id = p.id), '[]') as locations
      from products p where p.sku = $1`,
     [sku],

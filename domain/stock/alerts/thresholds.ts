@@ -79,7 +79,7 @@ async function setAtLocation(db: Database, key: StockKey, thresholds: Thresholds
     await lockDefaults(tx, 'shared');
     await insertEmptyStock(tx, [key]);
     await lockStock(tx, [key]);
-    const inherited = { lowStock: 0, overstock: null };
+    const inherited = { lowStock: 0, overstock: null, clearMargin: null };
     const values =
       thresholds === 'inherit' ? ((await selectInherited(tx, key.productId)) ?? inherited) : thresholds;
     await updateThresholds(tx, [{ ...key, ...values }], thresholds !== 'inherit');

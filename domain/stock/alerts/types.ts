@@ -3,7 +3,8 @@ import type { StockKey } from '../ledger/types';
 /**
  * Every kind of alert, with what it says and what raises and resolves it: `stock`, a trigger, in the transaction that changes
  * the stock; `program`, the code that finds out; `isolation`, a batch that goes on without the subject that fails; `order`, an
- * order that cannot go on by itself. The last two are not about a place. The CHECK constraint of the table `alerts` names the same kinds.
+ * order that cannot go on by itself; `seals`, the verification of the ledger; `reservation`, one that has stopped. The last four are
+ * not about a place. The CHECK constraint of the table `alerts` names the same kinds.
  */
 export const ALERT_KINDS = {
   low_stock: { title: 'No more than the threshold is available', raisedBy: 'stock' },
@@ -14,8 +15,17 @@ export const ALERT_KINDS = {
   work_failed: { title: 'Work on one thing failed by an error of its own data', raisedBy: 'isolation' },
   expiry_near: { title: 'Lots on sale expire soon', raisedBy: 'program' },
   recall: { title: 'Units that were promised are blocked', raisedBy: 'program' },
+  count_short: { title: 'A count did not find units that were promised', raisedBy: 'program' },
   attention: { title: 'An order needs a person', raisedBy: 'order' },
-} as const satisfies Record<string, { title: string; raisedBy: 'stock' | 'program' | 'isolation' | 'order' }>;
+  ledger_tampered: { title: 'The ledger is not as it was sealed', raisedBy: 'seals' },
+  reservation_stopped: {
+    title: 'A confirmed reservation without an order neither ships nor is released',
+    raisedBy: 'reservation',
+  },
+} as const satisfies Record<
+  string,
+  { title: string; raisedBy: 'stock' | 'program' | 'isolation' | 'order' | 'seals' | 'reservation' }
+>;
 
 export type AlertKind = keyof typeof ALERT_KINDS;
 
@@ -132,7 +142,7 @@ export interface AlertView {
   id: string;
   kind: AlertKind;
   status: AlertStatus;
-  /** Null for `work_failed` and `attention`, which are not about a product at a location. */
+  /** Null for `work_failed`, `attention`, `ledger_tampered` and `reservation_stopped`, which are not about a product at a location. */
   sku: string | null;
   location: string | null;
   /** The order that an `attention` is about; else null. */
@@ -154,6 +164,32 @@ export interface AlertView {
 export interface Thresholds {
   lowStock: number;
   overstock: number | null;
+  /** Units beyond a threshold at which its alert clears; null: a tenth of the threshold, rounded up. */
+  clearMargin: number | null;
+}
+
+/** What became of units that were promised and are blocked. */
+export const BLOCKED_OUTCOMES = ['moved', 'cut', 'parcel_stopped'] as const;
+export type BlockedOutcome = (typeof BLOCKED_OUTCOMES)[number];
+
+/** Somebody to whom blocked units were promised: an order, or a reservation without one. */
+export interface AffectedPromise {
+  orderId?: string;
+  reservationId?: string;
+  shipmentId?: string;
+  outcome: BlockedOutcome;
+  units?: number;
+}
+
+export interface AffectedView {
+  orderId: string | null;
+  reservationId: string | null;
+  shipmentId: string | null;
+  outcome: BlockedOutcome;
+  /** Null: of a parcel that was stopped. */
+  units: number | null;
+  /** RFC 3339. */
+  at: string;
 }
 
 /** A product at a location, and what is the matter there. */

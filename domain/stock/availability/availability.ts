@@ -46,7 +46,7 @@ export interface LocationView {
   open?: boolean;
   onHand: number;
   reserved: number;
-  /** What can be ordered: nothing of a closed warehouse. */
+  /** What can be ordered: nothing of a closed warehouse, nor of the safety stock. Of the past what nobody had reserved. */
   available: number;
   /** Units of open transfers on their way here. */
   incoming: number;
@@ -82,8 +82,19 @@ export interface StockStates {
   committed: number;
   /** Reserved by who has not paid or confirmed yet: it falls due. */
   unpaid: number;
-  /** Not promised to anybody, and not for sale: on quality hold, or free in a closed warehouse. */
+  /** Not promised to anybody, and not for sale; the sum of `unavailableBy`. */
   unavailable: number;
+  unavailableBy: UnavailableBy;
+}
+
+/** Why units are not for sale; each unit is in one of them. */
+export interface UnavailableBy {
+  /** On quality hold: damaged, expired, recalled or to be looked at. */
+  qualityHold: number;
+  /** Kept back from customers. */
+  safetyStock: number;
+  /** Free, beside the safety stock, in a warehouse that is closed. */
+  closed: number;
 }
 
 export interface StockByState extends StockView, StockStates {
@@ -94,22 +105,35 @@ export interface StockByState extends StockView, StockStates {
 export async function readStockByState(on: Queryable, sku: string): Promise<StockByState | null> {
   const row = await selectStockByState(on, sku);
   if (!row) return null;
-  const locations = row.locations.map(({ unpaid, quality, ...location }) => ({
+  const locations = row.locations.map(({ unpaid, quality, safety, ...location }) => ({
     ...asLocationView(location),
-    ...statesOf({ unpaid, quality, ...location }),
+    ...statesOf({ unpaid, quality, safety, ...location }),
   }));
-  const sums = { committed: 0, unpaid: 0, unavailable: 0 };
+  const sums = {
+    committed: 0,
+    unpaid: 0,
+    unavailable: 0,
+    unavailableBy: { qualityHold: 0, safetyStock: 0, closed: 0 },
+  };
   for (const location of locations) {
     sums.committed += location.committed;
     sums.unpaid += location.unpaid;
     sums.unavailable += location.unavailable;
+    sums.unavailableBy.qualityHold += location.unavailableBy.qualityHold;
+    sums.unavailableBy.safetyStock += location.unavailableBy.safetyStock;
+    sums.unavailableBy.closed += location.unavailableBy.closed;
   }
   return { ...stockViewOf(row.sku, locations, row.asOf), ...sums, locations };
 }
 
-function statesOf({ onHand, reserved, available, unpaid, quality }: StateRow): StockStates {
-  const committed = reserved - unpaid - quality;
-  return { committed, unpaid, unavailable: onHand - available - committed - unpaid };
+function statesOf({ onHand, reserved, available, unpaid, quality, safety }: StateRow): StockStates {
+  const unavailableBy = {
+    qualityHold: quality,
+    safetyStock: safety,
+    closed: onHand - reserved - safety - available,
+  };
+  const unavailable = quality + safety + unavailableBy.closed;
+  return { committed: reserved - unpaid - quality, unpaid, unavailable, unavailableBy };
 }
 
 /**

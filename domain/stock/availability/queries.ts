@@ -89,8 +89,10 @@ export function selectStock(on: Queryable, sku: string): Promise<StockRow | unde
 export interface StateRow extends LocationRow {
   /** Units of reservations that nobody has paid for or confirmed: they fall due. */
   unpaid: number;
-  /** Units on quality hold. */
+  /** Units that are kept for quality holds; not what these still await. */
   quality: number;
+  /** Units that are kept back from customers, as far as they are there. */
+  safety: number;
 }
 
 /**
@@ -108,7 +110,8 @@ export function selectStockByState(
        coalesce((select json_agg(json_build_object('warehouse', w.code, 'open', w.active, 'onHand', s.on_hand,
            'reserved', s.reserved, 'available', case when w.active then s.available else 0 end,
            'lowStockThreshold', s.low_stock_threshold, 'incoming', coalesce(i.units, 0),
-           'unpaid', coalesce(k.units, 0), 'quality', coalesce(q.units, 0)) order by w.code)
+           'unpaid', coalesce(k.units, 0), 'quality', coalesce(q.units, 0),
+           'safety', least(s.safety_stock, s.on_hand - s.reserved)) order by w.code)
          from stock s join warehouses w on w.id = s.warehouse_id
          left join (select target_id, sum(open) as units from transfers where product_id = p.id and status = 'in_transit'
                     group by target_id) i on i.target_id = s.warehouse_id
@@ -116,7 +119,7 @@ export function selectStockByState(
                     from reservations r join reservation_lines l on l.reservation_id = r.id
                     where r.status = 'pending' and r.kind in ('order', 'hold') and l.product_id = p.id and l.open_quantity > 0
                     group by l.warehouse_id) k on k.warehouse_id = s.warehouse_id
-         left join (select warehouse_id, sum(open) as units from quality_holds where product_id = p.id and open > 0
+         left join (select warehouse_id, sum(open - awaited) as units from quality_holds where product_id = p.id and open > 0
                     group by warehouse_id) q on q.warehouse_id = s.warehouse_id
          where s.product_id = p.id), '[]') as locations
      from products p where p.sku = $1`,
@@ -129,7 +132,7 @@ export interface PackedStockRow {
   sku: string;
   /** RFC 3339 in UTC, with microseconds. */
   asOf: string;
-  /** `{{warehouse id, on hand, reserved, low-stock threshold}, ...}` */
+  /** `{{warehouse id, on hand, reserved, low-stock threshold, safety stock}, ...}` */
   levels: string | null;
   /** `{{warehouse id, units on their way there}, ...}` */
   incoming: string | null;
@@ -149,7 +152,7 @@ export function selectStockOfMany(on: Queryable, skus: readonly string[]): Promi
        (select array_agg(id)::text from warehouses where not active) as closed
      from products p
      cross join lateral (
-       select array_agg(array[warehouse_id, on_hand, reserved, low_stock_threshold])::text as levels
+       select array_agg(array[warehouse_id, on_hand, reserved, low_stock_threshold, safety_stock])::text as levels
        from stock where product_id = p.id) s
      cross join lateral (
        select array_agg(array[target_id, units])::text as incoming

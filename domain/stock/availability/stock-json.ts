@@ -1,6 +1,6 @@
 import { stockViewOf, type LocationView } from './availability';
 import type { PackedStockRow } from './queries';
-import { stockStatus } from '../ledger/rules';
+import { availableOf, stockStatus } from '../ledger/rules';
 import type { Warehouse } from '../../catalog/types';
 
 /** Where a warehouse comes in the list of locations. */
@@ -16,7 +16,7 @@ export function placesOf(warehouses: readonly Warehouse[]): Places {
   return new Map(warehouses.map(({ id, code }, rank) => [id, { rank, code }]));
 }
 
-const LEVEL_WIDTH = 4;
+const LEVEL_WIDTH = 5;
 
 /** The JSON text of a product's `StockView`. Null: a warehouse is not among the places, so these are not of today. */
 export function stockJson(row: PackedStockRow, places: Places): string | null {
@@ -37,7 +37,7 @@ export function stockJson(row: PackedStockRow, places: Places): string | null {
     const onHand = levels[at] ?? 0;
     const reserved = levels[at + 1] ?? 0;
     const open = !closed.has(warehouseId);
-    const available = open ? onHand - reserved : 0;
+    const available = open ? availableOf({ onHand, reserved, safetyStock: levels[at + 3] ?? 0 }) : 0;
     const status = stockStatus(available, levels[at + 2] ?? 0);
     locations.push({
       warehouse,

@@ -6,6 +6,7 @@ import { advanceLane, lockLane } from '../../uploads/lanes';
 import { STOCK_MODES, type FeedCounts, type Lane } from '../../uploads/types';
 import type { StockAccess, StockLedger } from '../ledger/stock-ledger';
 import { STAGED_REFUSALS, type StagedBatch, type StagedRefusal } from '../ledger/types';
+import { applyLotRows } from './apply-lots';
 import { rejectChange } from './queries';
 import { reasonOf } from './rules';
 
@@ -95,12 +96,21 @@ function nothingDone({ left }: { left: number }): LaneProgress {
 /** Stock rows are missing, or were changed while the batch was decided: it is rolled back and done again. */
 class Undecided extends Error {}
 
+/** Rows that name lots are applied one by one: fewer of them are a transaction that is as long. */
+const LOT_ROWS = 1_000;
+
 async function applyBatch(tx: Transaction, stock: StockLedger, request: BatchRequest): Promise<LaneProgress> {
   const { jobId } = request;
   const lane = await lockLane(tx, request, STOCK_MODES);
   const batch = nextBatch(lane, request);
   if (!batch) return nothingDone(lane);
   const { mode, actor, asOf } = lane;
+  if (lane.byLot) {
+    const { taken, ...counts } = await applyLotRows(tx, stock, { ...batch, jobId, mode, asOf, actor });
+    await advanceLane(tx, lane, batch.upTo, counts);
+    await taken?.write();
+    return { ...counts, left: lane.lastSeq - batch.upTo, madeStock: false };
+  }
   const posting = await stock.postStaged(tx, {
     ...batch,
     mode,
@@ -130,6 +140,6 @@ function nextBatch(lane: Lane, { size, position }: BatchRequest): StagedBatch | 
   return {
     feedId: lane.feedId,
     after: lane.position,
-    upTo: Math.min(lane.position + size, lane.lastSeq),
+    upTo: Math.min(lane.position + (lane.byLot ? Math.min(size, LOT_ROWS) : size), lane.lastSeq),
   };
 }

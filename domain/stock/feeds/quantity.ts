@@ -18,13 +18,15 @@ export interface QuantityOptions {
 }
 
 const DIGITS = /^\d{1,9}$/;
+/** The apostrophe that our CSV files have before what a spreadsheet would take for a formula. No notation of numbers begins so. */
+const ESCAPED_SIGN = /^'(?=[+-])/;
 const WORDS = { what: 'quantity', alone: 'units are counted here' };
 
 /** A quantity as people and programs write it (`readNumber`), or what is wrong with it. Decimals have to be zeros. */
 export function parseQuantity(text: string, { mode, decimal }: QuantityOptions): number | QuantityFault {
   if (DIGITS.test(text)) return Number(text);
   if (text === '') return { code: 'QUANTITY_MISSING' };
-  const written = readNumber(text, decimal, WORDS);
+  const written = readNumber(text.replace(ESCAPED_SIGN, ''), decimal, WORDS);
   if ('code' in written) return { ...written, code: `QUANTITY_${written.code}` };
   return quantityOf(written, mode);
 }

@@ -1,11 +1,10 @@
-import { withoutEscape } from '../../../platform/csv';
 import { AppError } from '../../../platform/errors';
 import { readCsv, type CsvRecord } from '../../uploads/csv-records';
 import { jsonMembers } from '../../uploads/json-members';
 import { readLines } from '../../uploads/lines';
 import { readHeader, type Columns } from '../../uploads/rules';
 import { readText } from '../../uploads/text';
-import { checkRow, fieldOf, isLotName, quantityOfOtherMode, reject, type GivenRow } from './rules';
+import { checkRow, fieldOf, quantityOfOtherMode, reject, type GivenRow } from './rules';
 import type { FeedField, FeedOptions, FeedReject, FeedRow } from './types';
 
 type Read = FeedRow | FeedReject;
@@ -25,7 +24,8 @@ type RecordReader = (record: CsvRecord) => Read | null;
 
 async function* readCsvFeed(text: AsyncIterable<string>, options: FeedOptions): AsyncGenerator<Read[]> {
   let reader: RecordReader | undefined;
-  for await (const records of readCsv(text)) {
+  let delimiter = ',';
+  for await (const records of readCsv(text, (told) => (delimiter = told))) {
     const rows: Read[] = [];
     for (const record of records) {
       if (reader) {
@@ -34,7 +34,7 @@ async function* readCsvFeed(text: AsyncIterable<string>, options: FeedOptions): 
       } else if ('fault' in record) {
         throw new AppError('FEED_HEADER_INVALID', 'A quote in the header is not closed, or text follows it.');
       } else if (!isBlank(record.fields)) {
-        reader = csvReader(record.fields, options);
+        reader = csvReader(record.fields, delimiter, options);
       }
     }
     if (rows.length > 0) yield rows;
@@ -42,7 +42,7 @@ async function* readCsvFeed(text: AsyncIterable<string>, options: FeedOptions): 
   if (!reader) throw empty();
 }
 
-function csvReader(names: readonly string[], options: FeedOptions): RecordReader {
+function csvReader(names: readonly string[], delimiter: string, options: FeedOptions): RecordReader {
   const { columns, ambiguous } = readHeader(names, fieldOf);
   if (ambiguous) {
     throw new AppError(
@@ -52,17 +52,27 @@ function csvReader(names: readonly string[], options: FeedOptions): RecordReader
     );
   }
   demand(Object.keys(columns), names, options);
+  const width = names.findLastIndex((name) => name.trim() !== '') + 1;
   return (record) => {
     const { line } = record;
     if ('fault' in record) return reject(record.fault, { line });
     const { fields } = record;
     if (isBlank(fields)) return null;
     const given = pick(columns, fields, line);
-    if (fields.length > names.length && fields.slice(names.length).some((field) => field !== '')) {
+    if (fields.length > width && fields.slice(width).some((field) => field.trim() !== ''))
       return reject('COLUMN_COUNT', given);
-    }
+    if (fields.length > names.length && delimiter === ',' && isCutNumber(fields, columns.quantity))
+      return reject('COLUMN_COUNT', given, CUT_NUMBER);
     return checkRow(given, options);
   };
+}
+
+const CUT_NUMBER =
+  'The row has more fields than the header, and two that may be one number: put a number with a comma between quotes.';
+
+/** Whether a quantity may have been cut at its comma: `5,000` without quotes is two fields, and a blank one at the end is then no padding. */
+function isCutNumber(fields: readonly string[], quantity = 0): boolean {
+  return /^[+-]?\d+$/.test(fields[quantity] ?? '') && /^\d+([.].*)?$/.test(fields[quantity + 1] ?? '');
 }
 
 function isBlank(fields: readonly string[]): boolean {
@@ -70,15 +80,12 @@ function isBlank(fields: readonly string[]): boolean {
 }
 
 function pick(columns: Columns<FeedField>, fields: readonly string[], line: number): GivenRow {
-  // What stands in the rejects of an earlier import says the same when it is sent again.
-  const at = (index: number | undefined) => {
-    const text = index === undefined ? undefined : fields[index]?.trim();
-    return text === undefined ? undefined : withoutEscape(text);
-  };
+  const at = (index: number | undefined) => (index === undefined ? undefined : fields[index]?.trim());
   return {
     line,
     sku: at(columns.sku),
     location: at(columns.location),
+    lot: at(columns.lot),
     quantity: at(columns.quantity),
     reason: at(columns.reason),
     reference: at(columns.reference),
@@ -124,11 +131,10 @@ function jsonReader(options: FeedOptions): JsonReader {
     if (!members) return reject('JSON_INVALID', { line });
     const given = noFields(line);
     const own = new Set<FeedField>();
-    const notText = new Set<FeedField | 'lot'>();
+    const notText = new Set<FeedField>();
     let isDuplicate = false;
     for (const { name, kind, text: value } of members) {
       const field = named(name);
-      if (field === undefined && kind !== 'text' && kind !== 'null' && isLotName(name)) notText.add('lot');
       if (field === undefined || kind === 'null') continue;
       const isOwn = name.toLowerCase() === field.toLowerCase();
       if (given[field] !== undefined && isOwn === own.has(field)) isDuplicate = true;
@@ -152,6 +158,7 @@ function noFields(line: number): GivenRow {
     line,
     sku: undefined,
     location: undefined,
+    lot: undefined,
     quantity: undefined,
     reason: undefined,
     reference: undefined,

@@ -1,25 +1,31 @@
 import { csvLine, csvLines, type CsvValue } from '../../../platform/csv';
 import type { Queryable } from '../../../platform/database/database';
+import { readFeedState } from '../../uploads/lanes';
 import { selectRejects } from './queries';
 
 const PAGE = 2_000;
 
-/** The rejected rows of a feed as CSV (RFC 4180), in the order of their lines, read page by page as they are taken. */
+/**
+ * The rejected rows of a feed as CSV (RFC 4180), in the order of their lines, read page by page as they are taken. A feed that names
+ * lots has one column more, so that what is corrected in the file can be sent again.
+ */
 export async function* feedRejectsCsv(on: Queryable, jobId: string): AsyncGenerator<string> {
-  yield csvLine(['line', 'sku', 'location', 'quantity', 'code', 'reason']);
+  const hasLots = (await readFeedState(on, jobId)).lotLines > 0;
+  yield csvLine(['line', 'sku', 'location', 'quantity', 'code', 'reason', ...(hasLots ? ['lot'] : [])]);
   let after = 0;
   for (;;) {
     const page = await selectRejects(on, jobId, after, PAGE);
     const last = page.at(-1);
     if (!last) return;
     yield csvLines(
-      page.map(({ line, sku, location, quantity, code, reason }) => [
+      page.map(({ line, sku, location, lot, quantity, code, reason }) => [
         line,
         sku,
         location,
         numberOrText(quantity),
         code,
         reason,
+        ...(hasLots ? [lot] : []),
       ]),
     );
     if (page.length < PAGE) return;

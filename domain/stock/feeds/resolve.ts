@@ -1,16 +1,16 @@
 import type { Database, Transaction } from '../../../platform/database/database';
 import { liftStatementLimits, lockFeed, readFeedState, setResolved } from '../../uploads/lanes';
 import { STOCK_MODES, type FeedState } from '../../uploads/types';
+import { analyzeChanges, analyzeStaged, deleteChanges, deleteStaged, rejectUnreadable } from './queries';
 import {
-  analyzeChanges,
-  analyzeStaged,
-  deleteChanges,
-  deleteStaged,
-  rejectUnreadable,
+  countResolvedLines,
   rejectUnresolved,
+  resolveLotRows,
   resolveRows,
-} from './queries';
+  settleRepeated,
+} from './resolve-queries';
 import { reasonOf } from './rules';
+import type { RejectCode } from './types';
 
 export { readFeedState };
 
@@ -34,17 +34,32 @@ async function resolve(tx: Transaction, jobId: string, lanes: number): Promise<v
   if (feed.stage !== 'staged') return;
   await liftStatementLimits(tx);
   const unreadable = feed.rejected + (await rejectUnreadable(tx, feed.id));
-  const { changes, lines } = await resolveRows(tx, feed.id, feed.mode);
+  const rows = await resolveRows(tx, feed.id, feed.mode);
+  const lotRows = feed.lotLines > 0 ? await resolveLotRows(tx, feed.id, feed.mode, rows) : 0;
+  let lines = await countResolvedLines(tx, feed.id);
+  if (feed.mode === 'set' && lines > rows + lotRows) {
+    await settleRepeated(tx, feed.id, feed.mode);
+    lines = await countResolvedLines(tx, feed.id);
+  }
   const isWhole = lines + unreadable === feed.lines;
   const unresolved = isWhole ? 0 : await rejectUnresolved(tx, feed.id, feed.mode, REASONS);
-  await setResolved(tx, feed.id, { lastSeq: changes, rejected: unreadable + unresolved, lanes });
+  await setResolved(tx, feed.id, { rows, lotRows, rejected: unreadable + unresolved, lanes });
 }
 
-const REASONS = {
-  UNKNOWN_SKU: reasonOf('UNKNOWN_SKU'),
-  UNKNOWN_LOCATION: reasonOf('UNKNOWN_LOCATION'),
-  SUPERSEDED: reasonOf('SUPERSEDED'),
-};
+/** Why a row is not among those to apply. */
+const UNRESOLVED = [
+  'UNKNOWN_SKU',
+  'UNKNOWN_LOCATION',
+  'SKU_AMBIGUOUS',
+  'LOCATION_AMBIGUOUS',
+  'LOT_AMBIGUOUS',
+  'LOT_MISSING',
+  'LOT_NOT_TRACKED',
+  'SERIAL_TRACKED',
+  'CONFLICTING',
+  'SUPERSEDED',
+] as const satisfies readonly RejectCode[];
+const REASONS = Object.fromEntries(UNRESOLVED.map((code) => [code, reasonOf(code)]));
 
 const DELETED_AT_ONCE = 100_000;
 

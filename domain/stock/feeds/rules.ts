@@ -5,6 +5,7 @@ import type { FeedField, FeedMode, FeedReject, FeedRow, RejectCode } from './typ
 
 const MAX_SKU = 100;
 const MAX_LOCATION = 50;
+const MAX_LOT = 100;
 
 const ALIASES: Readonly<Record<FeedField, readonly string[]>> = {
   sku: [
@@ -35,6 +36,7 @@ const ALIASES: Readonly<Record<FeedField, readonly string[]>> = {
     'storecode',
     'depot',
   ],
+  lot: ['lot', 'lotcode', 'lotnumber', 'lotno', 'batch', 'batchcode', 'batchnumber', 'batchno'],
   quantity: [
     'quantity',
     'qty',
@@ -65,22 +67,6 @@ export function fieldOf(name: string): FeedField | undefined {
   return FIELD_OF.get(plainName(name));
 }
 
-const LOT_NAMES = new Set([
-  'lot',
-  'lotcode',
-  'lotnumber',
-  'lotno',
-  'batch',
-  'batchcode',
-  'batchnumber',
-  'batchno',
-]);
-
-/** A column or member that names a lot. */
-export function isLotName(name: string): boolean {
-  return LOT_NAMES.has(plainName(name));
-}
-
 /** Names of a quantity that say by themselves what it is. */
 const OF_MODE: Readonly<Record<FeedMode, ReadonlySet<string>>> = {
   set: new Set(['onhand', 'quantityonhand', 'qtyonhand', 'stock', 'stocklevel', 'stockonhand', 'count']),
@@ -99,6 +85,7 @@ export interface GivenRow {
   line: number;
   sku: string | undefined;
   location: string | undefined;
+  lot?: string | undefined;
   quantity: string | undefined;
   /** The quantity is a number of JSON, as it stands there. */
   isJsonNumber?: boolean;
@@ -109,6 +96,9 @@ export interface GivenRow {
 
 const NOT_TEXT =
   'not text. An identifier that is a number has lost its leading zeros: put it between quotes.';
+
+const APOSTROPHE =
+  'can be read in two ways, as it stands and without its apostrophe, which CSV files of ours have before what a spreadsheet would take for a formula; both, or neither, are known.';
 
 const REASONS: Readonly<Record<RejectCode, string>> = {
   LINE_TOO_LONG: `The row has more than ${MAX_RECORD} characters.`,
@@ -123,6 +113,7 @@ const REASONS: Readonly<Record<RejectCode, string>> = {
   LOCATION_MISSING: 'There is no location, and no default location was given.',
   LOCATION_INVALID: `A location has at most ${MAX_LOCATION} characters and no control characters.`,
   LOCATION_NOT_TEXT: `The location is ${NOT_TEXT}`,
+  LOT_INVALID: `A lot has at most ${MAX_LOT} characters and no control characters.`,
   LOT_NOT_TEXT: `The lot is ${NOT_TEXT}`,
   QUANTITY_MISSING: 'There is no quantity.',
   QUANTITY_INVALID: 'The quantity is not a whole number.',
@@ -136,8 +127,19 @@ const REASONS: Readonly<Record<RejectCode, string>> = {
   ASOF_BEFORE_RETENTION: 'The ledger does not go back to this time.',
   UNKNOWN_SKU: 'There is no such product, or several that differ in capitals only and none exactly so.',
   UNKNOWN_LOCATION: 'There is no such location, or several that differ in capitals only and none exactly so.',
-  SUPERSEDED: 'A later line of the feed is about the same product and location.',
-  OVERTAKEN: 'A newer absolute number of this product and location is known: a count, or a later feed.',
+  SKU_AMBIGUOUS: `The SKU ${APOSTROPHE}`,
+  LOCATION_AMBIGUOUS: `The location ${APOSTROPHE}`,
+  LOT_AMBIGUOUS: `The lot ${APOSTROPHE}`,
+  LOT_MISSING:
+    'The product is kept by lot, and the row names none. A row of a set feed says what is on hand of one lot.',
+  LOT_NOT_TRACKED: 'The row names a lot, and the product is not kept by lot.',
+  SERIAL_TRACKED:
+    'The product is kept by serial numbers: a number of units does not say which of them are there. Correct it by naming them (adjust).',
+  CONFLICTING:
+    'Several lines of the feed say different numbers of the same product, location and lot, as of the same time. None of them is applied.',
+  SUPERSEDED: 'A newer line of the feed is about the same product, location and lot.',
+  OVERTAKEN:
+    'A newer absolute number of this product and location, or of this lot, is known: a count, or a later feed.',
   WOULD_GO_NEGATIVE: 'Less would be on hand than nothing.',
   BELOW_RESERVED: 'Less would be on hand than is reserved.',
   ROW_FAILED: 'The row failed by an error on our side. The stock of this product needs a consistency check.',
@@ -157,6 +159,7 @@ export function reject(
     line: given.line,
     sku: cleanText(given.sku, MAX_SKU),
     location: cleanText(given.location, MAX_LOCATION),
+    lot: cleanText(given.lot, MAX_LOT),
     quantity: cleanText(given.quantity, MAX_SKU),
     code,
     reason: why ?? REASONS[code],
@@ -175,14 +178,19 @@ export function checkRow(
   if (isUnfit(sku, MAX_SKU)) return reject('SKU_INVALID', given);
   if (!location) return reject('LOCATION_MISSING', given);
   if (isUnfit(location, MAX_LOCATION)) return reject('LOCATION_INVALID', given);
+  const lot = composed(given.lot) || undefined;
+  if (lot !== undefined && isUnfit(lot, MAX_LOT)) return reject('LOT_INVALID', given);
   const quantity = quantityOf(given, options);
   if (typeof quantity === 'object') return reject(quantity.code, given, quantity.reason);
   const reason = given.reason ? cleanText(given.reason) : null;
   const reference = given.reference ? cleanText(given.reference) : null;
+  const row: FeedRow = { line, sku, location, quantity, reason, reference };
+  if (lot !== undefined) row.lot = lot;
   // Of a delta it says nothing: what is added moves now.
-  if (!given.asOf || options.mode !== 'set') return { line, sku, location, quantity, reason, reference };
+  if (!given.asOf || options.mode !== 'set') return row;
   if (!isTime(given.asOf)) return reject('ASOF_INVALID', given);
-  return { line, sku, location, quantity, reason, reference, asOf: given.asOf };
+  row.asOf = given.asOf;
+  return row;
 }
 
 const TIME = /^(\d{4})-(\d{2})-(\d{2})T\d{2}:\d{2}:\d{2}(\.\d{1,9})?(Z|[+-](0\d|1[0-5]):\d{2})$/;

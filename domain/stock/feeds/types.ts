@@ -3,13 +3,15 @@ import type { DecimalMark, STOCK_MODES, UploadCharset, UploadFormat } from '../.
 /** `set`: quantities are what is on hand; `delta`: what is added or taken. */
 export type FeedMode = (typeof STOCK_MODES)[number];
 
-export type FeedField = 'sku' | 'location' | 'quantity' | 'reason' | 'reference' | 'asOf';
+export type FeedField = 'sku' | 'location' | 'lot' | 'quantity' | 'reason' | 'reference' | 'asOf';
 
 /** A row of a feed that could be understood. Whether its product and location exist is seen later. */
 export interface FeedRow {
   line: number;
   sku: string;
   location: string;
+  /** Undefined: the row names none. */
+  lot?: string;
   quantity: number;
   reason: string | null;
   reference: string | null;
@@ -22,6 +24,7 @@ export interface FeedReject {
   line: number;
   sku: string | null;
   location: string | null;
+  lot: string | null;
   /** As it was given. */
   quantity: string | null;
   code: RejectCode;
@@ -42,6 +45,7 @@ export const REJECT_CODES = [
   'LOCATION_MISSING',
   'LOCATION_INVALID',
   'LOCATION_NOT_TEXT',
+  'LOT_INVALID',
   'LOT_NOT_TEXT',
   'QUANTITY_MISSING',
   'QUANTITY_INVALID',
@@ -54,6 +58,13 @@ export const REJECT_CODES = [
   'ASOF_BEFORE_RETENTION',
   'UNKNOWN_SKU',
   'UNKNOWN_LOCATION',
+  'SKU_AMBIGUOUS',
+  'LOCATION_AMBIGUOUS',
+  'LOT_AMBIGUOUS',
+  'LOT_MISSING',
+  'LOT_NOT_TRACKED',
+  'SERIAL_TRACKED',
+  'CONFLICTING',
   'SUPERSEDED',
   'OVERTAKEN',
   'WOULD_GO_NEGATIVE',

@@ -8,7 +8,7 @@ export function selectStockForUpdate(tx: Transaction, keys: readonly StockKey[])
     tx,
     'ledger.lock_stock',
     `select s.product_id as "productId", s.warehouse_id as "warehouseId", s.on_hand as "onHand", s.reserved, s.available,
-            s.low_stock_threshold as "lowStockThreshold"
+            s.safety_stock as "safetyStock", s.low_stock_threshold as "lowStockThreshold"
      from stock s
      where (s.product_id, s.warehouse_id) in (select * from unnest(${listOf(1, 'int')}, $2::int[]))
      order by s.product_id, s.warehouse_id
@@ -189,6 +189,21 @@ export function selectFreeAt(
      where warehouse_id = $2 and product_id = any ($1::int[]) and product_id > $3 and available > 0
      order by product_id limit $4`,
     [productIds, warehouseId, after, limit],
+  );
+}
+
+/** What of these stock rows may be promised to customers. The caller holds their locks. */
+export function selectAvailable(
+  tx: Transaction,
+  keys: readonly StockKey[],
+): Promise<(StockKey & { available: number })[]> {
+  return many(
+    tx,
+    'ledger.available',
+    `select s.product_id as "productId", s.warehouse_id as "warehouseId", s.available
+     from unnest(${listOf(1, 'int')}, $2::int[]) as k (product_id, warehouse_id)
+     join stock s on s.product_id = k.product_id and s.warehouse_id = k.warehouse_id`,
+    [keys.map((k) => k.productId), keys.map((k) => k.warehouseId)],
   );
 }
 

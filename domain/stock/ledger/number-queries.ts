@@ -31,7 +31,7 @@ export function selectTimes(on: Queryable, given: readonly (string | null)[]): P
 export interface NumberFacts extends StockKey {
   asOf: string | null;
   movedAfter: number;
-  /** The row's newest absolute number is as of a later time. */
+  /** The newest absolute number of the row, or of a lot in it, is as of a later time. */
   isOvertaken: boolean;
   /** It is as of this time or a later one. */
   isInNewest: boolean;
@@ -50,11 +50,14 @@ export function selectNumberFacts(
     tx,
     'ledger.number_facts',
     `select s.product_id as "productId", s.warehouse_id as "warehouseId", ${utcMicros('n.as_of')} as "asOf",
-            m.units as "movedAfter", coalesce(s.number_as_of > n.as_of, false) as "isOvertaken",
-            coalesce(s.number_as_of >= n.as_of, false) as "isInNewest", coalesce(n.as_of < f.horizon, false) as "isFolded"
+            m.units as "movedAfter", coalesce(k.number_as_of > n.as_of, false) as "isOvertaken",
+            coalesce(k.number_as_of >= n.as_of, false) as "isInNewest", coalesce(n.as_of < f.horizon, false) as "isFolded"
      from unnest(${listOf(1, 'int')}, $2::int[], $3::timestamptz[]) as n (product_id, warehouse_id, as_of)
      join stock s on s.product_id = n.product_id and s.warehouse_id = n.warehouse_id
      cross join (select max(upper_bound) as horizon from ledger_folds) f
+     cross join lateral (
+       select greatest(s.number_as_of, max(l.number_as_of)) as number_as_of from lots l
+       where l.product_id = s.product_id and l.warehouse_id = s.warehouse_id) k
      cross join lateral (${movedAfterSql('n', 'n.as_of')}) m`,
     [numbers.map((n) => n.productId), numbers.map((n) => n.warehouseId), numbers.map((n) => n.asOf)],
   );

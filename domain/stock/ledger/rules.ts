@@ -77,6 +77,16 @@ export function freedUnits(folded: readonly StockChange[]): Allocation[] {
   });
 }
 
+/** Units that nobody has reserved: what the warehouse may use for its own work, its safety stock included. */
+export function unreserved(level: Counters | undefined): number {
+  return level ? level.onHand - level.reserved : 0;
+}
+
+/** What of a stock row may be promised to customers; the same as its column `available`. */
+export function availableOf(level: Counters & { safetyStock: number }): number {
+  return Math.max(0, unreserved(level) - level.safetyStock);
+}
+
 /** How a location's stock is shown. A threshold of 0 never makes it low. */
 export function stockStatus(available: number, lowStockThreshold: number): StockStatus {
   if (available <= 0) return 'out_of_stock';

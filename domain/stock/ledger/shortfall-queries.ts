@@ -23,7 +23,7 @@ export function insertShortfalls(tx: Transaction, gone: readonly GoneUnits[]): P
 }
 
 /**
- * Takes what these places are short of from what is available there, the oldest shortfall first, with the ledger entries. The caller
+ * Takes what these places are short of from what nobody has reserved there, the oldest shortfall first, with the ledger entries. The caller
  * holds the stock rows' locks, under which nobody else changes what they are short of.
  *
  * An effect id is a parcel's own for what goes as it leaves, and else made of what was still open, which only falls: none is
@@ -41,13 +41,13 @@ export function payShortfalls(
     tx,
     'ledger.pay_shortfalls',
     `with short as (
-       select f.id, f.product_id, f.warehouse_id, f.shipment_id, f.order_id, f.open, s.available,
+       select f.id, f.product_id, f.warehouse_id, f.shipment_id, f.order_id, f.open, s.on_hand - s.reserved as free,
          sum(f.open) over (partition by f.product_id, f.warehouse_id order by f.id) - f.open as before
        from unnest(${listOf(1, 'int')}, $2::int[]) as k (product_id, warehouse_id)
        join stock_shortfalls f on f.product_id = k.product_id and f.warehouse_id = k.warehouse_id and f.open > 0
-       join stock s on s.product_id = k.product_id and s.warehouse_id = k.warehouse_id and s.available > 0
+       join stock s on s.product_id = k.product_id and s.warehouse_id = k.warehouse_id and s.on_hand > s.reserved
      ), paid as (
-       select *, least(open, available - before)::int as units from short where before < available
+       select *, least(open, free - before)::int as units from short where before < free
      ), taken as (
        select product_id, warehouse_id, sum(units)::int as units from paid group by 1, 2
      ), counted as (

@@ -4,8 +4,8 @@ import { insertShortfalls, payShortfalls, selectShortfalls } from './shortfall-q
 import type { Allocation, GoneUnits } from './types';
 
 /**
- * Counts units as gone that left although nothing is reserved for them: as many as are available go from the counters at once,
- * and what is reserved for others stays. The rest is a shortfall of its place, which the stock ledger takes from the next units
+ * Counts units as gone that left although nothing is reserved for them: as many as nobody has reserved go from the counters at
+ * once, and what is reserved for others stays. The rest is a shortfall of its place, which the stock ledger takes from the next units
  * that become available there. The caller holds the stock rows' locks. Once for each parcel.
  *
  * @returns the units that the counters still show, by parcel and product; those with none are left out

@@ -93,6 +93,8 @@ const CHANGE = {
   set: `on_hand = s.on_hand + c.delta, number_as_of = c.true_as_of, corrections = s.corrections + 1`,
   delta: 'on_hand = s.on_hand + c.delta',
 };
+/** What several lines of a feed about one stock row are. */
+const LINES = { set: 'lines say so', delta: 'lines are summed here' };
 /** Another correction since the snapshot may be newer than a number, or be in it. */
 const IS_AS_READ = { set: 's.corrections = c.corrections', delta: 'true' };
 
@@ -139,7 +141,7 @@ export function applyStaged(
      ), refused as (
        insert into feed_rejects (feed_id, line, sku, location, quantity, code, reason)
        select $1, j.line, p.sku, w.code, j.quantity, j.told,
-              ($8::jsonb ->> j.told) || case when j.lines > 1 then format(' %s lines are summed here.', j.lines) else '' end
+              ($8::jsonb ->> j.told) || case when j.lines > 1 then format(' %s ${LINES[mode]}.', j.lines) else '' end
        from decided j join products p on p.id = j.product_id join warehouses w on w.id = j.warehouse_id
        where j.told is not null
      )

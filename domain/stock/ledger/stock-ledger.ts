@@ -9,6 +9,7 @@ import {
   insertLedger,
   insertStockRows,
   noteCorrections,
+  selectAvailable,
   selectFreeAt,
   selectStockForUpdate,
   selectStockKey,
@@ -50,8 +51,8 @@ export interface Demand<Effects> {
    * after it. Its first statement is sent together with those that free the units, and behind them.
    *
    * @param freed each stock row once; the transaction has their locks
-   * @param left what of it may be given: not what its place is short of itself, nor what is at a place that is closed. Asked where
-   *   anybody waits
+   * @param left what of it may be given: not what its place is short of itself, nor its safety stock, nor what is at a place that is
+   *   closed. Asked where anybody waits
    * @returns what is still to be written, null where nobody took any
    */
   allocate(
@@ -101,6 +102,13 @@ export interface StockLedger<Effects = unknown> {
    * @returns the last product that it looked at, null where there is none
    */
   serveWaiting(tx: Transaction, batch: FreeAtBatch): Promise<number | null>;
+  /**
+   * Gives units that may be promised from now on, since less is kept back, to those who wait for them. The caller holds the stock rows'
+   * locks; the last step of its transaction.
+   *
+   * @param units each stock row once
+   */
+  offer(tx: Transaction, units: readonly Allocation[]): Promise<void>;
 }
 
 export interface FreeAtBatch {
@@ -164,7 +172,7 @@ export function createStockLedger<Effects>(demand: Demand<Effects>): StockLedger
     const left = leftByBlocked(leftByShortfalls(tx, freed), takeBlocked(tx, freed));
     const [notShort, effects] = await Promise.all([
       left,
-      demand.allocate(tx, freed, async () => atServingPlaces(tx, await left)),
+      demand.allocate(tx, freed, async () => forCustomers(tx, await left)),
     ]);
     return { effects, wasShort: notShort !== freed };
   }
@@ -213,6 +221,9 @@ export function createStockLedger<Effects>(demand: Demand<Effects>): StockLedger
       if (freed.length > 0) await taken(tx, await handOn(tx, freed))?.write();
       return keys.at(-1)?.productId ?? null;
     },
+    async offer(tx, units) {
+      if (units.length > 0) await taken(tx, await handOn(tx, units))?.write();
+    },
   };
 }
 
@@ -230,14 +241,21 @@ async function untilSettled(tx: Transaction, changes: StagedChanges): Promise<vo
   }
 }
 
-/** Units at a place that is closed serve nobody until it opens. The caller has the stock rows' locks: closing waits for it. */
-async function atServingPlaces(
-  tx: Transaction,
-  units: readonly Allocation[],
-): Promise<readonly Allocation[]> {
+/**
+ * What of freed units may be promised: none at a place that is closed until it opens, and no more of a stock row than is available
+ * beside its safety stock. The caller has the stock rows' locks: closing waits for it.
+ */
+async function forCustomers(tx: Transaction, units: readonly Allocation[]): Promise<readonly Allocation[]> {
   if (units.length === 0) return units;
-  const serving = await readServing(tx, [...new Set(units.map(({ warehouseId }) => warehouseId))]);
-  return units.filter(({ warehouseId }) => serving.has(warehouseId));
+  const [serving, levels] = await Promise.all([
+    readServing(tx, [...new Set(units.map(({ warehouseId }) => warehouseId))]),
+    selectAvailable(tx, units),
+  ]);
+  const available = new Map(levels.map((level) => [stockKeyOf(level), level.available]));
+  return units.flatMap((row) => {
+    const quantity = Math.min(row.quantity, available.get(stockKeyOf(row)) ?? 0);
+    return quantity > 0 && serving.has(row.warehouseId) ? [{ ...row, quantity }] : [];
+  });
 }
 
 /**

@@ -37,7 +37,10 @@ export type StockStatus = (typeof STOCK_STATUSES)[number];
 export interface StockLevel extends StockKey {
   onHand: number;
   reserved: number;
+  /** What may be promised to customers: neither reserved nor kept back as safety stock. */
   available: number;
+  /** Kept back from customers, as far as it is there. */
+  safetyStock: number;
   lowStockThreshold: number;
 }
 

@@ -9,14 +9,14 @@ import type { ReservedUnits } from './types';
 export function selectReservedUnits(
   tx: Transaction,
   keys: readonly StockKey[],
-): Promise<(ReservedUnits & StockKey)[]> {
-  return many<ReservedUnits & StockKey>(
+): Promise<(ReservedUnits & StockKey & { count: number })[]> {
+  return many<ReservedUnits & StockKey & { count: number }>(
     tx,
     'reservations.of_stock_rows',
     `select k.product_id as "productId", k.warehouse_id as "warehouseId", h.*
      from unnest($1::int[], $2::int[]) as k (product_id, warehouse_id)
      cross join lateral (
-       select r.id as "reservationId", r.order_id as "orderId", r.kind, r.status, l.open_quantity as quantity
+       select r.id as "reservationId", r.order_id as "orderId", r.kind, r.status, l.open_quantity as quantity, count(*) over ()::int as count
        from (select distinct e.reservation_id
              from (select t.reservation_id from inventory_transactions t
                    where t.product_id = k.product_id and t.warehouse_id = k.warehouse_id and t.at < now() + interval '1 day'

@@ -149,6 +149,22 @@ export function updateReservationStatus(
   );
 }
 
+/**
+ * Which of these reservations the ledger has already, although they are not there any more: they ended so long ago that they were
+ * removed.
+ */
+export async function selectForgotten(on: Queryable, ids: readonly string[]): Promise<Set<string>> {
+  const found = await many<{ id: string }>(
+    on,
+    'reservations.forgotten',
+    `select i.id from unnest($1::uuid[]) as i (id)
+     where exists (select from ledger_keys k where k.key = 'reserve:' || i.id)
+       and not exists (select from reservations r where r.id = i.id)`,
+    [ids],
+  );
+  return new Set(found.map((row) => row.id));
+}
+
 /** Products by SKU with their stock, as a batch of reservations reads them. */
 export interface CandidateRow extends StockKey {
   sku: string;

@@ -16,7 +16,7 @@ import {
   type ReservationRequest,
   type Refusal,
 } from './plan-reservation';
-import { selectReclaimableProducts } from './queries';
+import { selectForgotten, selectReclaimableProducts } from './queries';
 
 /** What goes into the same transaction as the reservations: the order's own rows, or nothing. */
 export interface ReservationRecorder<Request extends ReservationRequest, Outcome> {
@@ -71,6 +71,15 @@ interface RoundMode {
   mayReclaim: boolean;
 }
 
+const NONE: ReadonlySet<string> = new Set();
+
+/** A reservation is made once under its id: what the ledger has of it cannot be there twice. */
+const REFERENCE_ENDED: Refusal = {
+  code: 'REFERENCE_REUSED',
+  detail:
+    'What was reserved under this reference, or this key, ended so long ago that it is no longer kept. Use a new one.',
+};
+
 interface Chunk<Request> {
   requests: Request[];
   keys: StockKey[];
@@ -122,13 +131,16 @@ export function createReserver<Request extends ReservationRequest, Outcome>(
   }
 
   async function runChunk(chunk: Chunk<Request>, mode: RoundMode): Promise<Round<Request, Outcome>> {
-    const run = () => db.transaction((tx, commitEarly) => runRound(tx, chunk, mode, commitEarly));
+    const run = (forgotten: ReadonlySet<string>) =>
+      db.transaction((tx, commitEarly) => runRound(tx, chunk, { ...mode, forgotten }, commitEarly));
     try {
-      return await run();
+      return await run(NONE);
     } catch (error) {
       if (!isUniqueViolation(error)) throw error;
-      // Somebody decided one of these at the same moment, on other rows or on none: now its outcome is there.
-      return run();
+      // Somebody decided one of these at the same moment, on other rows or on none: now its outcome is there. Or it was decided, and
+      // ended, so long ago that only the ledger knows of it.
+      const ids = chunk.requests.map(({ reservationId }) => reservationId);
+      return run(await selectForgotten(db, ids));
     }
   }
 
@@ -165,7 +177,7 @@ export function createReserver<Request extends ReservationRequest, Outcome>(
   async function runRound(
     tx: Transaction,
     { requests, keys, candidates }: Chunk<Request>,
-    mode: RoundMode,
+    mode: RoundMode & { forgotten: ReadonlySet<string> },
     commitEarly: CommitEarly,
   ): Promise<Round<Request, Outcome>> {
     // A row that does not exist cannot be locked; a first receipt that is just making one must not miss a backorder.
@@ -190,6 +202,10 @@ export function createReserver<Request extends ReservationRequest, Outcome>(
     const plans: ReservationPlan<Request>[] = [];
     const putOff: Request[] = [];
     for (const request of undecided) {
+      if (mode.forgotten.has(request.reservationId)) {
+        plans.push(refusedPlan({ request, products: candidates.products }, REFERENCE_ENDED));
+        continue;
+      }
       const plan = planReservation(request, candidates, available, strategy, ranking);
       const mayFindMore = mode.wide
         ? [...plan.missing.keys()].some((id) => reclaimable.has(id))

@@ -16,6 +16,13 @@ export const LIVE_RESERVATION_STATUSES = [
   'confirmed',
 ] as const satisfies readonly ReservationStatus[];
 
+/** Nothing of it is reserved, nor ever will be. */
+export const ENDED_RESERVATION_STATUSES = [
+  'shipped',
+  'cancelled',
+  'expired',
+] as const satisfies readonly ReservationStatus[];
+
 /** Units of such a reservation can be moved or cut: nothing of it is being charged. */
 export const SETTLED_RESERVATION_STATUSES = [
   'pending',

@@ -17,7 +17,7 @@ export async function foldOldestPartition(tx: Transaction, months: number): Prom
   const row = await one<{ partition: string | null }>(
     tx,
     'retention.fold',
-    'select fold_ledger_partition($1) as partition',
+    'select fold_old_month($1) as partition',
     [months],
   );
   return row.partition;

@@ -1,4 +1,4 @@
-import { execute, many, type Queryable, type Transaction } from '../../../platform/database/database';
+import { execute, many, one, type Queryable, type Transaction } from '../../../platform/database/database';
 import type { StockKey } from '../ledger/types';
 import type { KnownLot, KnownSerial, MovingEntry } from './types';
 
@@ -88,6 +88,63 @@ export function updateReceiptOfSerials(
   );
 }
 
+/** Those of these numbers of which the first that is known is one of these effects. */
+export async function selectFirstKnownBy(
+  on: Queryable,
+  ids: readonly number[],
+  effectIds: readonly string[],
+): Promise<number[]> {
+  const rows = await many<{ id: number }>(
+    on,
+    'tracking.first_known_by',
+    `select n.id from unnest($1::bigint[]) as n (id)
+     cross join lateral (select effect_id from serial_movements where serial_id = n.id order by id limit 1) m
+     where m.effect_id = any ($2::uuid[])`,
+    [ids, effectIds],
+  );
+  return rows.map(({ id }) => id);
+}
+
+/** Gives a unit its right number, wherever it is. */
+export function renameSerial(tx: Transaction, id: number, serial: string): Promise<number> {
+  return execute(
+    tx,
+    'tracking.rename_serial',
+    'update serials set serial = $2, serial_key = code_key($2), updated_at = clock_timestamp() where id = $1',
+    [id, serial],
+  );
+}
+
+/** Numbers that corrections since a time took out of a place without anybody naming them, the oldest first. */
+export async function selectTakenByRule(
+  tx: Transaction,
+  { productId, warehouseId }: StockKey,
+  { since, limit }: { since: string; limit: number },
+): Promise<number[]> {
+  const rows = await many<{ id: number }>(
+    tx,
+    'tracking.taken_by_rule',
+    `select s.id from serials s cross join lateral (
+       select kind, named, at from serial_movements where serial_id = s.id order by id desc limit 1) m
+     where s.product_id = $1 and s.warehouse_id = $2 and s.status = 'removed'
+       and m.kind in ('count', 'adjust', 'feed') and not m.named and m.at >= $3::timestamptz
+     order by s.id limit $4`,
+    [productId, warehouseId, since, limit],
+  );
+  return rows.map(({ id }) => id);
+}
+
+/** How many numbers of a product are in stock at a place. */
+export async function countInStock(tx: Transaction, { productId, warehouseId }: StockKey): Promise<number> {
+  const row = await one<{ units: number }>(
+    tx,
+    'tracking.count_in_stock',
+    `select count(*)::int as units from serials where product_id = $1 and warehouse_id = $2 and status = 'in_stock'`,
+    [productId, warehouseId],
+  );
+  return row.units;
+}
+
 /** The oldest first. */
 export function selectSerialsOnHold(
   tx: Transaction,
@@ -126,8 +183,8 @@ export function placeSerials(tx: Transaction, placed: readonly PlacedSerial[]): 
        from p where s.id = p.id
        returning s.id, s.warehouse_id
      )
-     insert into serial_movements (serial_id, warehouse_id, kind, effect_id, order_id, named)
-     select p.id, x.warehouse_id, p.kind, p.effect_id, p.order_id, p.named from p join placed x using (id) order by p.n`,
+     insert into serial_movements (serial_id, warehouse_id, kind, effect_id, order_id, named, incoming)
+     select p.id, x.warehouse_id, p.kind, p.effect_id, p.order_id, p.named, p.kind = 'exchange' from p join placed x using (id) order by p.n`,
     [
       placed.map((s) => s.id),
       placed.map((s) => s.status),

@@ -15,7 +15,15 @@ export async function moveKnownLots(
   entry: MovingEntry,
 ): Promise<void> {
   await moveLots(tx, moves, entry);
-  const other = await selectOtherExpiry(tx, moves);
+  await checkExpiryOf(tx, moves);
+}
+
+/** @throws LOT_EXPIRY_MISMATCH for a lot that is known with another date than the one given */
+export async function checkExpiryOf(
+  tx: Transaction,
+  lots: readonly { productId: number; code: string; expiresOn: string | null }[],
+): Promise<void> {
+  const other = lots.length > 0 ? await selectOtherExpiry(tx, lots) : undefined;
   if (!other) return;
   const { sku, code: lot, expiresOn: known, given } = other;
   const told = known === null ? 'without an expiry date' : `with the expiry date ${known}`;

@@ -97,12 +97,12 @@ export function insertSerials(
     'tracking.insert_serials',
     `with made as (
        insert into serials (product_id, warehouse_id, serial, status, receipt_id, reference)
-       select product_id, warehouse_id, serial, 'in_stock', case when $4 = 'receipt' then $5::uuid end, $6
+       select product_id, warehouse_id, serial, 'in_stock', case when $4 = 'receipt' then $7::uuid end, $6
        from unnest($1::int[], $2::int[], $3::text[]) as s (product_id, warehouse_id, serial)
        returning id, warehouse_id
      )
-     insert into serial_movements (serial_id, warehouse_id, kind, effect_id, named)
-     select id, warehouse_id, $4, $5, true from made`,
+     insert into serial_movements (serial_id, warehouse_id, kind, effect_id, named, incoming)
+     select id, warehouse_id, $4, $5, true, true from made`,
     [
       serials.map((s) => s.productId),
       serials.map((s) => s.warehouseId),
@@ -110,6 +110,7 @@ export function insertSerials(
       entry.kind,
       entry.effectId,
       entry.reference,
+      entry.receiptId ?? entry.effectId,
     ],
   );
 }

@@ -37,7 +37,7 @@ export async function takeInSerials(
     if (!place || known.length === 0) continue;
     const ids = known.map(({ id }) => id);
     await moveSerials(tx, ids, { warehouseId: place.warehouseId, incoming: true }, entry);
-    await updateReceiptOfSerials(tx, ids, entry.effectId);
+    await updateReceiptOfSerials(tx, ids, entry.receiptId ?? entry.effectId);
   }
   if (made.length > 0) await insertSerials(tx, made, entry);
 }

@@ -58,3 +58,9 @@ export async function takeOutOfStock(tx: Transaction, out: UnitsToTakeOut): Prom
   await moveLots(tx, [{ productId, warehouseId, code, expiresOn: null, units: -units }], entry);
   return freed;
 }
+
+/** How many units of a lot a place has, on hold or not, that are packed into no parcel. */
+export async function unitsOfLot(tx: Transaction, key: StockKey, code: string): Promise<number> {
+  const [lot] = await selectKnownLots(tx, key, [code], null);
+  return lot ? Math.max(0, lot.free + lot.held) : 0;
+}

@@ -1,3 +1,13 @@
 /** What other folders do with lots and serial numbers. */
+export {
+  selectFoundSerials as findFoundSerials,
+  selectLotsAsOf as lotsAsOf,
+  selectSerialsAsOf as serialsAsOf,
+  type FoundSerial,
+  type LotAsOf,
+  type PlaceAsOf,
+  type SerialAsOf,
+} from './as-of-queries';
 export { codeKey } from './rules';
 export { moveLots, selectTracked as findTracked, updateLotHeld } from './queries';
+export { moveLotsApart, noteLotNumbers, selectLotNumberFacts } from './lot-number-queries';

@@ -22,10 +22,34 @@ export interface LotMove {
   units: number;
 }
 
+/** A lot at a place as an absolute number, or units that move in or out of it, meet it. */
+export interface LotNumberFacts {
+  /** Of what was asked, from 1. */
+  place: number;
+  /** As of when the number takes effect: RFC 3339, UTC, with microseconds. */
+  asOf: string;
+  /** The product is kept by lot. */
+  lotTracked: boolean;
+  /** Null: there is no such lot at the place. */
+  lotId: number | null;
+  quantity: number;
+  /** Of `quantity`, on quality hold or packed. */
+  kept: number;
+  /** Units moved by everything that takes effect after the number's time. */
+  movedAfter: number;
+  /** The lot, or its place, has an absolute number as of a later time. */
+  isOvertaken: boolean;
+  inFuture: boolean;
+  /** Entries before its time are known as a sum only. */
+  isFolded: boolean;
+}
+
 /** The entry of the ledger on whose behalf lots or serial numbers move. */
 export interface MovingEntry {
   kind: string;
   effectId: string;
+  /** The receipt that units came with; `effectId` unless given, of an entry of kind `receipt`. */
+  receiptId?: string;
   orderId: string | null;
   reference: string | null;
 }

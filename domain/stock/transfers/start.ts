@@ -8,6 +8,7 @@ import {
   type StockAccess,
   type StockLedger,
 } from '../ledger/stock-ledger';
+import { unreserved } from '../ledger/rules';
 import type { LedgerEntry, StockKey } from '../ledger/types';
 import { assignUnits } from '../tracking/assign-units';
 import type { NamedUnits } from '../tracking/types';
@@ -36,8 +37,8 @@ export interface TransferRequest {
 }
 
 /**
- * Takes units from one warehouse to another: at once, or out of the first and on their way to the second. Only what is
- * available may leave. Units that are there at once go to those who wait in the same transaction.
+ * Takes units from one warehouse to another: at once, or out of the first and on their way to the second. Only what nobody
+ * has reserved may leave. Units that are there at once go to those who wait in the same transaction.
  *
  * @throws UNKNOWN_SKU, UNKNOWN_LOCATION; OUT_OF_STOCK with `shortages`; QUANTITY_OVERFLOW at the target; what `assignUnits`
  * throws
@@ -90,7 +91,7 @@ async function moveOut(
   });
   if (!isNew) return;
   const at = (key: StockKey) => levels.find((level) => level.warehouseId === key.warehouseId);
-  const available = at(source)?.available ?? 0;
+  const available = unreserved(at(source));
   if (available < quantity) {
     throw new AppError('OUT_OF_STOCK', `Only ${available} may leave ${request.from}.`, {
       shortages: [{ sku, requested: quantity, available }],

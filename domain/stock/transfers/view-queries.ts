@@ -4,7 +4,7 @@ import type { TransferStatus, TransferView } from './types';
 
 const VIEW = `t.id, p.sku, f.code as "from", g.code as "to", t.mode, t.status, t.quantity, t.received, t.lost, t.returned, t.open,
   t.reason, t.reference, ${utc('t.expected_at')} as "expectedAt", ${utc('t.overdue_at')} as "overdueAt",
-  ${utc('t.created_at')} as "createdAt", ${utc('t.updated_at')} as "updatedAt"`;
+  ${utcMicros('t.created_at')} as "createdAt", ${utc('t.updated_at')} as "updatedAt"`;
 
 export function selectTransfer(on: Queryable, transferId: string): Promise<TransferView | undefined> {
   return maybeOne<TransferView>(

@@ -5,35 +5,43 @@ import {
   type Queryable,
   type Transaction,
 } from '../../../platform/database/database';
-import { utc } from '../../../platform/database/pages';
-import { NOTE_STEPS, ownedUnits } from './averages-sql';
+import { utcMicros } from '../../../platform/database/pages';
+import { costsTooMuch, NOTE_STEPS, ownedUnits } from './averages-sql';
+import { saidAt } from './received-sql';
 import { unitsAt, type When } from './units-sql';
 import { worthSql } from './worth-sql';
 import type { ValuationMethod } from './types';
 
 /**
- * Locks the cost rows of products, made where there are none, in their order. Returns their currencies; one that has no cost any more, since
- * the receipt that brought it was reversed, takes the new one.
+ * Locks the cost rows of products in their order. Where a currency is given, one is made if there is none, and one that has no cost any more,
+ * since the receipt that brought it was reversed, takes it. Returns the currencies of those that there are.
  */
 export async function lockCosts(
   tx: Transaction,
-  costs: readonly { productId: number; currency: string }[],
+  products: readonly { productId: number; currency: string | null }[],
 ): Promise<{ productId: number; currency: string }[]> {
-  const ids = costs.map((cost) => cost.productId);
-  await execute(
-    tx,
-    'costing.insert_costs',
-    `insert into product_costs (product_id, currency) select * from unnest($1::int[], $2::text[]) order by 1
-     on conflict (product_id) do update set currency = excluded.currency
-     where product_costs.average_minor is null and product_costs.currency <> excluded.currency`,
-    [ids, costs.map((cost) => cost.currency)],
-  );
+  const costs = products.filter(({ currency }) => currency !== null);
+  if (costs.length > 0) await insertCosts(tx, costs);
   return many(
     tx,
     'costing.lock_costs',
     `select product_id as "productId", currency from product_costs where product_id = any ($1::int[])
      order by product_id for no key update`,
-    [ids],
+    [products.map((product) => product.productId)],
+  );
+}
+
+function insertCosts(
+  tx: Transaction,
+  costs: readonly { productId: number; currency: string | null }[],
+): Promise<number> {
+  return execute(
+    tx,
+    'costing.insert_costs',
+    `insert into product_costs (product_id, currency) select * from unnest($1::int[], $2::text[]) order by 1
+     on conflict (product_id) do update set currency = excluded.currency
+     where product_costs.average_minor is null and product_costs.currency <> excluded.currency`,
+    [costs.map((cost) => cost.productId), costs.map((cost) => cost.currency)],
   );
 }
 
@@ -43,34 +51,39 @@ export async function lockCosts(
  * are, but no more than have come. Before the stock itself is changed. A statement of its own after the lock, so that it sees what was
  * committed before it was had; and so its time is after that of any earlier one.
  *
- * @param arrivals `valueMinor` as text: it may be beyond 2^53
+ * Units that come without a cost change no average. They say how many of those before are left: what is on hand of them later is none of
+ * those whose cost is known.
+ *
+ * @param arrivals `quantity` has a cost, of all `units` that come; `valueMinor` as text: it may be beyond 2^53
  * @returns products of which all units together cost more than an amount can be
  */
 export async function updateAverages(
   tx: Transaction,
-  arrivals: readonly { productId: number; quantity: number; valueMinor: string }[],
+  arrivals: readonly { productId: number; quantity: number; units: number; valueMinor: string }[],
 ): Promise<number[]> {
   const found = await many<{ productId: number }>(
     tx,
     'costing.update_averages',
     `with changed as (
        update product_costs c
-       set average_minor = (b.units * coalesce(c.average_minor, 0)::numeric(48, 18) + a.value) / (b.units + a.quantity),
+       set average_minor = case when a.quantity = 0 then c.average_minor
+             else (b.units * coalesce(c.average_minor, 0)::numeric(48, 18) + a.value) / (b.units + a.quantity) end,
            costed_units = b.units + a.quantity
-       from unnest($1::int[], $2::bigint[], $3::numeric[]) as a (product_id, quantity, value),
+       from unnest($1::int[], $2::bigint[], $3::numeric[], $5::bigint[]) as a (product_id, quantity, value, units),
          lateral (select ${ownedUnits('a.product_id')} as units) h,
          lateral (select least(h.units, o.costed_units) as units from product_costs o where o.product_id = a.product_id) b
        where c.product_id = a.product_id
-       returning c.product_id, c.average_minor, c.costed_units, h.units + a.quantity as owned
+       returning c.product_id, c.average_minor, c.costed_units, c.currency, h.units + a.units as owned
      ), noted as (
        ${NOTE_STEPS}
      )
-     select product_id as "productId" from changed where round(average_minor * costed_units) > $4::bigint`,
+     select product_id as "productId" from changed where ${costsTooMuch('$4')}`,
     [
       arrivals.map((a) => a.productId),
       arrivals.map((a) => a.quantity),
       arrivals.map((a) => a.valueMinor),
       Number.MAX_SAFE_INTEGER,
+      arrivals.map((a) => a.units),
     ],
   );
   return found.map((row) => row.productId);
@@ -126,12 +139,12 @@ export function selectReceived(
 ): Promise<ReceivedRow[]> {
   return many<ReceivedRow & Record<string, unknown>>(
     on,
-    'costing.received',
+    `costing.received.${whenOf(asOf)}`,
     `select "receiptId", "supplierReference", "receivedAt", quantity, "unitCostMinor" from (
-       select r.id as "receiptId", r.supplier_reference as "supplierReference", ${utc('r.received_at')} as "receivedAt",
-              l.quantity, l.unit_cost_minor as "unitCostMinor", r.received_at, r.id, l.line,
-              sum(l.quantity) over (order by r.received_at desc, r.id desc, l.line desc) - l.quantity as newer
-       from receipt_lines l join receipts r on r.id = l.receipt_id
+       select r.id as "receiptId", r.supplier_reference as "supplierReference", ${utcMicros('r.received_at')} as "receivedAt",
+              s.quantity, s.unit_cost_minor as "unitCostMinor", r.received_at, r.id, l.line,
+              sum(s.quantity) over (order by r.received_at desc, r.id desc, l.line desc) - s.quantity as newer
+       from receipt_lines l join receipts r on r.id = l.receipt_id ${saidAt(whenOf(asOf), '$3::timestamptz')}
        where l.product_id = $1 and ($3::timestamptz is null or r.received_at <= $3)) t
      where newer < $2 order by received_at desc, id desc, line desc`,
     [productId, units, asOf],

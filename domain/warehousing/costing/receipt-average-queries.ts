@@ -1,5 +1,5 @@
 import { execute, many, type Transaction } from '../../../platform/database/database';
-import { NOTE_STEPS, ownedUnits } from './averages-sql';
+import { costsTooMuch, NOTE_STEPS, ownedUnits } from './averages-sql';
 
 const OWNED = ownedUnits('c.product_id');
 
@@ -41,18 +41,28 @@ export interface CostChange {
   moved: number;
   /** Minor units, signed. */
   valueMinor: bigint;
+  /** A newer absolute number of the stock has seen what came: a unit that did not come is off the books already. */
+  isCounted: boolean;
 }
+
+/** A product whose average was changed. `costsTooMuch`: all its units together cost more than an amount can be. */
+export interface ChangedAverage {
+  productId: number;
+  costsTooMuch: boolean;
+}
+
+const CHANGED = `select product_id as "productId", ${costsTooMuch(String(Number.MAX_SAFE_INTEGER))} as "costsTooMuch" from changed`;
 
 /**
  * Where nothing has changed the average of a product since this receipt: what the average before it and the receipt as it is now make.
  * Returns those products.
  */
-export async function restoreAverages(
+export function restoreAverages(
   tx: Transaction,
   receiptId: string,
   changes: readonly CostChange[],
-): Promise<number[]> {
-  const found = await many<{ productId: number }>(
+): Promise<ChangedAverage[]> {
+  return many<ChangedAverage & Record<string, unknown>>(
     tx,
     'costing.restore_averages',
     `with unchanged as (
@@ -70,42 +80,58 @@ export async function restoreAverages(
              else (coalesce(u.average_before, 0) * u.base_units + u.value) / (u.base_units + u.units) end,
            costed_units = least(u.base_units + u.units, u.owned)
        from unchanged u where u.product_id = c.product_id
-       returning c.product_id, c.average_minor, c.costed_units, u.owned
+       returning c.product_id, c.average_minor, c.costed_units, c.currency, u.owned
      ), kept as (
        update receipt_averages a set average_after = r.average_minor from changed r
        where a.receipt_id = $1 and a.product_id = r.product_id
      ), noted as (
        ${NOTE_STEPS}
      )
-     select product_id as "productId" from changed`,
+     ${CHANGED}`,
     [receiptId, changes.map((c) => c.productId), changes.map((c) => c.moved)],
   );
-  return found.map(({ productId }) => productId);
 }
 
-/** Units and cost are added to those that the average is about. Where none of those is left the average stays, and is about none. */
-export function applyToAverages(tx: Transaction, changes: readonly CostChange[]): Promise<number> {
-  return execute(
+/**
+ * Units and cost are added to those that the average is about. Where none of those is left the average stays, and is about none. Units that
+ * did not come, and that a count has taken off since, went at the average after the receipt: what they cost otherwise is left.
+ */
+export function applyToAverages(
+  tx: Transaction,
+  receiptId: string,
+  changes: readonly CostChange[],
+): Promise<ChangedAverage[]> {
+  return many<ChangedAverage & Record<string, unknown>>(
     tx,
     'costing.apply_to_averages',
-    `with base as (
+    `with given as (
+       select d.product_id, d.moved, case when d.counted then greatest(0, d.quantity) else d.quantity end as quantity,
+              d.value - case when d.counted then least(0, d.quantity) * coalesce((
+                select a.average_after from receipt_averages a where a.receipt_id = $5 and a.product_id = d.product_id), 0)
+                else 0 end as value
+       from unnest($1::int[], $2::bigint[], $3::numeric[], $4::bigint[], $6::boolean[])
+         as d (product_id, quantity, value, moved, counted)
+     ), base as (
        select d.product_id, d.quantity, d.value, greatest(0, ${OWNED} + d.moved) as owned, least(c.costed_units, ${OWNED}) as units
-       from unnest($1::int[], $2::bigint[], $3::numeric[], $4::bigint[]) as d (product_id, quantity, value, moved)
-       join product_costs c on c.product_id = d.product_id
+       from given d join product_costs c on c.product_id = d.product_id
      ), changed as (
        update product_costs c
        set average_minor = case when b.units + b.quantity > 0
              then greatest(0, (coalesce(c.average_minor, 0) * b.units + b.value) / (b.units + b.quantity)) else c.average_minor end,
            costed_units = greatest(0, least(b.units + b.quantity, b.owned))
        from base b where c.product_id = b.product_id
-       returning c.product_id, c.average_minor, c.costed_units, b.owned
+       returning c.product_id, c.average_minor, c.costed_units, c.currency, b.owned
+     ), noted as (
+       ${NOTE_STEPS}
      )
-     ${NOTE_STEPS}`,
+     ${CHANGED}`,
     [
       changes.map((c) => c.productId),
       changes.map((c) => c.quantity),
       changes.map((c) => String(c.valueMinor)),
       changes.map((c) => c.moved),
+      receiptId,
+      changes.map((c) => c.isCounted),
     ],
   );
 }

@@ -1,5 +1,6 @@
 import type { Transaction } from '../../../platform/database/database';
 import { lockCosts } from './queries';
+import { amountOverflow, currenciesOf } from './rules';
 import {
   applyToAverages,
   insertReceiptAverages,
@@ -12,7 +13,7 @@ export type { CostChange };
 
 /**
  * Runs what takes the cost of a receipt into the averages, and notes what those were before and are after it, so that the receipt can be
- * taken back exactly. Below the stock's locks.
+ * taken back exactly. Below the stock's locks. Products of which no cost is known, and none comes, have no average.
  */
 export async function noteAverages(
   tx: Transaction,
@@ -20,16 +21,12 @@ export async function noteAverages(
   lines: readonly { productId: number; currency: string | null }[],
   update: () => Promise<void>,
 ): Promise<void> {
-  const costed = new Map(
-    lines.flatMap(({ productId, currency }) =>
-      currency === null ? [] : [[productId, { productId, currency }]],
-    ),
-  );
-  if (costed.size === 0) return update();
-  await lockCosts(tx, [...costed.values()]);
-  await insertReceiptAverages(tx, receiptId, [...costed.keys()]);
+  const known = await lockCosts(tx, currenciesOf(lines));
+  if (known.length === 0) return;
+  const productIds = known.map(({ productId }) => productId);
+  await insertReceiptAverages(tx, receiptId, productIds);
   await update();
-  await updateAveragesAfter(tx, receiptId, [...costed.keys()]);
+  await updateAveragesAfter(tx, receiptId, productIds);
 }
 
 /**
@@ -37,16 +34,23 @@ export async function noteAverages(
  * the stock is. Where nothing has changed an average since that receipt, it is what it would have been with the changed receipt, of before
  * it where nothing of it is left; else units and cost are taken from, or added to, what is on hand now.
  *
- * @param changes what the receipt brings more, or less, of each product with a cost
+ * @param changes what the receipt brings more, or less, of each product
+ * @throws AMOUNT_OVERFLOW where all units of a product would cost more than 2^53 - 1 minor units
  */
 export async function changeAverages(
   tx: Transaction,
   receiptId: string,
-  changes: readonly (CostChange & { currency: string })[],
+  changes: readonly (CostChange & { sku: string; currency: string | null })[],
 ): Promise<void> {
   if (changes.length === 0) return;
-  await lockCosts(tx, changes);
-  const restored = new Set(await restoreAverages(tx, receiptId, changes));
-  const others = changes.filter(({ productId }) => !restored.has(productId));
-  if (others.length > 0) await applyToAverages(tx, others);
+  const known = new Set((await lockCosts(tx, changes)).map(({ productId }) => productId));
+  const kept = changes.filter(({ productId }) => known.has(productId));
+  if (kept.length === 0) return;
+  const restored = await restoreAverages(tx, receiptId, kept);
+  const done = new Set(restored.map(({ productId }) => productId));
+  const others = kept.filter(({ productId }) => !done.has(productId));
+  const applied = others.length > 0 ? await applyToAverages(tx, receiptId, others) : [];
+  const tooMuch = [...restored, ...applied].find(({ costsTooMuch }) => costsTooMuch);
+  if (tooMuch)
+    throw amountOverflow(changes.find(({ productId }) => productId === tooMuch.productId)?.sku ?? '');
 }

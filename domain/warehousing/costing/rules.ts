@@ -1,3 +1,4 @@
+import { AppError } from '../../../platform/errors';
 import type { CostLayer } from './types';
 
 /**
@@ -35,4 +36,27 @@ export function valueOfLayers(layers: readonly CostLayer[]): { value: bigint; co
     costed += quantity;
   }
   return { value, costed };
+}
+
+/** What the units of a product may cost together, minor units: beyond it JSON's readers cannot tell a number from its neighbours. */
+export const LARGEST_AMOUNT = BigInt(Number.MAX_SAFE_INTEGER);
+
+export function amountOverflow(sku: string): AppError {
+  return new AppError(
+    'AMOUNT_OVERFLOW',
+    `The units of ${sku} would cost more than ${LARGEST_AMOUNT} minor units.`,
+    { sku },
+  );
+}
+
+/** The products of lines, each with the currency of its first cost; null: none of its lines has a cost. */
+export function currenciesOf(
+  lines: readonly { productId: number; currency: string | null }[],
+): { productId: number; currency: string | null }[] {
+  const products = new Map<number, { productId: number; currency: string | null }>();
+  for (const { productId, currency } of lines) {
+    const kept = products.get(productId);
+    if (!kept || kept.currency === null) products.set(productId, { productId, currency });
+  }
+  return [...products.values()].sort((a, b) => a.productId - b.productId);
 }

@@ -1,5 +1,6 @@
 import { many, maybeOne, one, type Queryable } from '../../../platform/database/database';
 import { utcMicros } from '../../../platform/database/pages';
+import { unitsThen } from './units-sql';
 
 /** Entries of the ledger by which goods left for customers, from `$1` on and before `$2`. */
 const SOLD = `
@@ -10,24 +11,29 @@ const SOLD = `
   where t.at >= $1::timestamptz and t.at < $2::timestamptz and t.kind in ('ship', 'ship_late') and t.on_hand_delta < 0`;
 
 /**
- * What the units of `sold` cost, each at the average of the time at which they left. Where some of a product had no cost after its
- * last delivery, those leave first: as many as had left since are looked up.
+ * What the units of `sold` cost, each at the average of the time at which they left, as `costed`. Units of a product whose cost nobody knows
+ * leave first, so what there was of it counts: read once as of just before its first units of `sold` left, and followed from there on. So
+ * each entry of the ledger from there to the last of them is read once, however many of them there are.
  */
-const COSTED = `
-  select s.*, k.currency, c.costed, round(c.costed * coalesce(a.average_minor, 0)) as cost
-  from sold s
-  left join product_costs k on k.product_id = s.product_id
-  left join lateral (
-    select p.at, p.average_minor, p.costed_units, p.owned_units from product_cost_steps p
-    where p.product_id = s.product_id and p.at <= s.at order by p.at desc limit 1) a on true
-  cross join lateral (
-    select case when a.owned_units > a.costed_units then a.owned_units + coalesce((
-      select sum(e.on_hand_delta) from inventory_transactions e
-      where e.product_id = s.product_id and e.at > a.at and e.at <= s.at and (e.at, e.id) < (s.at, s.id)
-        and e.kind not in ('transfer_out', 'transfer_in')), 0) end as owned) o
-  cross join lateral (
-    select case when a.average_minor is null then 0 when o.owned is null then s.units
-                else least(o.owned, a.costed_units) - least(o.owned - s.units, a.costed_units) end as costed) c`;
+const COSTED = `products_sold as materialized (
+    select product_id as id, min(at) as first, max(at) as last from sold group by 1
+  ), had as (
+    select u.product_id, sum(u.units) as units from (${unitsThen('products_sold c', `(c.first - interval '1 microsecond')`)}) u group by 1
+  ), followed as (
+    select e.id, e.product_id, sum(e.on_hand_delta) over (partition by e.product_id order by e.at, e.id) - e.on_hand_delta as moved
+    from products_sold c join inventory_transactions e on e.product_id = c.id and e.at between c.first and c.last
+    where e.at >= $1::timestamptz and e.at < $2::timestamptz and e.on_hand_delta <> 0 and e.kind not in ('transfer_out', 'transfer_in')
+  ), costed as (
+    select s.*, a.currency, c.costed, round(c.costed * coalesce(a.average_minor, 0)) as cost
+    from sold s join followed f on f.id = s.id left join had h on h.product_id = s.product_id
+    left join lateral (
+      select p.average_minor, p.costed_units, p.currency from product_cost_steps p
+      where p.product_id = s.product_id and p.at <= s.at order by p.at desc limit 1) a on true
+    cross join lateral (select coalesce(h.units, 0) + f.moved as owned) o
+    cross join lateral (
+      select case when a.average_minor is null then 0
+                  else least(o.owned, a.costed_units) - least(o.owned - s.units, a.costed_units) end as costed) c
+  )`;
 
 /** Whole numbers as text: they may be beyond 2^53. */
 export interface SoldTotalRow {
@@ -44,7 +50,7 @@ export function selectSoldTotals(
   return many<SoldTotalRow & Record<string, unknown>>(
     on,
     'costing.sold_totals',
-    `with sold as (${SOLD}), costed as (${COSTED})
+    `with sold as (${SOLD}), ${COSTED}
      select currency, sum(units)::text as units, sum(costed)::text as costed, sum(cost)::text as "costMinor"
      from costed group by currency order by currency`,
     [from, to],
@@ -78,7 +84,7 @@ export function selectSold(
     'costing.sold',
     `with sold as materialized (
        ${SOLD} and ($3::timestamptz is null or (t.at, t.id) > ($3, $4::bigint)) order by t.at, t.id limit $5 offset $6
-     ), costed as (${COSTED})
+     ), ${COSTED}
      select ${SOLD_COLUMNS} from costed c join products p on p.id = c.product_id order by c.at, c.id`,
     [from, to, page.after?.at ?? null, page.after?.id ?? null, page.limit, page.offset],
   );
@@ -98,7 +104,7 @@ export function selectSoldOfShipment(
        cross join lateral (
          ${SOLD} and t.product_id = i.product_id and t.warehouse_id = h.warehouse_id) o
        where h.id = $3 and o.shipment_id = h.id
-     ), costed as (${COSTED})
+     ), ${COSTED}
      select ${SOLD_COLUMNS} from costed c join products p on p.id = c.product_id order by c.at, c.id`,
     [from, to, shipmentId],
   );

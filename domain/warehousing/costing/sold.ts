@@ -56,7 +56,9 @@ export async function costOfGoodsSold(on: Queryable, period: Period): Promise<Co
     to,
     final,
     totals: rows.flatMap(({ currency, costed, costMinor }) =>
-      currency === null ? [] : [{ currency, units: exact(costed), costMinor: exact(costMinor) }],
+      currency === null || costed === '0'
+        ? []
+        : [{ currency, units: exact(costed), costMinor: exact(costMinor) }],
     ),
     uncosted: exact(rows.reduce((sum, row) => sum + BigInt(row.units) - BigInt(row.costed), 0n)),
   };

@@ -49,8 +49,10 @@ export async function valueProduct(
  * @throws UNKNOWN_LOCATION, UNKNOWN_CATEGORY; what `checkAsOf` throws
  */
 export async function valueStock(on: Queryable, request: ValuationRequest): Promise<Valuation> {
-  const { method, asOf } = request;
-  const then = asOf === undefined ? {} : await checkAsOf(on, asOf);
+  const { method, asOf, category } = request;
+  const then: { asOf?: string; final?: boolean } = asOf === undefined ? {} : await checkAsOf(on, asOf);
+  // Products are in the categories of today.
+  if (then.final !== undefined && category !== undefined) then.final = false;
   const rows = await selectTotals(on, method, await scopeOf(on, request));
   return {
     method,

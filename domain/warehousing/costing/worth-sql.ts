@@ -1,3 +1,4 @@
+import { saidAt } from './received-sql';
 import type { When } from './units-sql';
 import type { ValuationMethod } from './types';
 
@@ -8,30 +9,30 @@ const COSTS: Readonly<Record<When, string>> = {
        from chosen c join product_costs k on k.product_id = c.id
      )`,
   then: `costs as (
-       select k.product_id, k.currency, t.average_minor, t.costed_units
-       from chosen c join product_costs k on k.product_id = c.id
-       left join lateral (
-         select t.average_minor, t.costed_units from product_cost_steps t
-         where t.product_id = k.product_id and t.at <= $1::timestamptz order by t.at desc limit 1) t on true
+       select c.id as product_id, t.currency, t.average_minor, t.costed_units
+       from chosen c cross join lateral (
+         select t.currency, t.average_minor, t.costed_units from product_cost_steps t
+         where t.product_id = c.id and t.at <= $1::timestamptz order by t.at desc limit 1) t
      )`,
 };
 
 /** What all units of a product are worth: those that are `costed`, and their `value`. FIFO: the newest receipts that cover them. */
-const WHOLE: Readonly<Record<ValuationMethod, string>> = {
-  fifo: `received as (
-       select l.product_id, l.quantity, l.unit_cost_minor, sum(l.quantity) over
-         (partition by l.product_id order by r.received_at desc, r.id desc, l.line desc) - l.quantity as newer
-       from receipt_lines l join receipts r on r.id = l.receipt_id
+const WHOLE: Readonly<Record<ValuationMethod, (when: When) => string>> = {
+  fifo: (when) => `received as (
+       select l.product_id, s.quantity, s.unit_cost_minor, l.currency, sum(s.quantity) over
+         (partition by l.product_id order by r.received_at desc, r.id desc, l.line desc) - s.quantity as newer
+       from receipt_lines l join receipts r on r.id = l.receipt_id ${saidAt(when, '$1::timestamptz')}
        where l.product_id in (select product_id from owned) and ($1::timestamptz is null or r.received_at <= $1)
      ), whole as (
        select o.product_id, o.owned,
-              coalesce(sum(least(r.quantity, o.owned - r.newer) * r.unit_cost_minor), 0) as value,
+              max(r.currency) filter (where r.unit_cost_minor is not null) as currency,
+              coalesce(sum(least(r.quantity, o.owned - r.newer) * r.unit_cost_minor::numeric), 0) as value,
               coalesce(sum(least(r.quantity, o.owned - r.newer)) filter (where r.unit_cost_minor is not null), 0) as costed
        from owned o left join received r on r.product_id = o.product_id and r.newer < o.owned
        group by o.product_id, o.owned
      )`,
-  average: `whole as (
-       select o.product_id, o.owned,
+  average: () => `whole as (
+       select o.product_id, o.owned, null::text as currency,
               round(least(o.owned, coalesce(k.costed_units, 0)) * coalesce(k.average_minor, 0)) as value,
               case when k.average_minor is null then 0 else least(o.owned, k.costed_units) end as costed
        from owned o left join costs k on k.product_id = o.product_id
@@ -50,20 +51,20 @@ export function worthSql(method: ValuationMethod, when: When, { location }: { lo
        select product_id, case when ${location} is not null then place end as place, sum(units) as here from units group by 1, 2
      ), owned as (
        select product_id, sum(here) as owned from held group by 1
-     ), ${COSTS[when]}, ${WHOLE[method]}, parted as (
-       select h.product_id, h.place, h.here, w.value, w.costed,
+     ), ${COSTS[when]}, ${WHOLE[method](when)}, parted as (
+       select h.product_id, h.place, h.here, w.value, w.costed, w.currency,
               div(w.value * h.here, w.owned) as value_down, mod(w.value * h.here, w.owned) as value_rest,
               div(w.costed * h.here, w.owned) as costed_down, mod(w.costed * h.here, w.owned) as costed_rest
        from held h join whole w on w.product_id = h.product_id
      ), shared as (
-       select product_id, place, here,
+       select product_id, place, here, currency,
               value_down + (row_number() over (partition by product_id order by value_rest desc, place)
                 <= value - sum(value_down) over (partition by product_id))::int as value,
               costed_down + (row_number() over (partition by product_id order by costed_rest desc, place)
                 <= costed - sum(costed_down) over (partition by product_id))::int as costed
        from parted
      ), worth as (
-       select s.product_id, k.currency, s.here, s.costed, s.value
+       select s.product_id, coalesce(k.currency, s.currency) as currency, s.here, s.costed, s.value
        from shared s left join costs k on k.product_id = s.product_id
        where ${location} is null or s.place = ${location}
      )`;

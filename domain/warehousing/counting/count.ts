@@ -1,9 +1,11 @@
 import type { Database } from '../../../platform/database/database';
 import { AppError } from '../../../platform/errors';
 import { effectiveTimes } from '../../stock/ledger/stock-ledger';
-import { lockSheet, selectLines, updateCounts, type LineRow } from './queries';
+import { readKnownUnits, recordOf } from './counted-units';
+import { lockSheet, selectLines, updateCounts, type CountToRecord, type LineRow } from './queries';
 import { sheetIn } from './sheets';
 import type { Counted, SheetView } from './types';
+import { resetLots, writeUnits } from './unit-queries';
 
 export interface CountRequest {
   sheetId: string;
@@ -15,9 +17,10 @@ export interface CountRequest {
 
 /**
  * Records what was found of products of a sheet as of a time, against what the ledger says was on hand then. A line may be counted
- * again until it is submitted.
+ * again until it is submitted. Of a product that is kept by lot each lot is counted, of one with serial numbers those that are there are
+ * read off.
  *
- * @throws NOT_FOUND; UNKNOWN_SKU for a product that is not on the sheet; COUNT_NOT_OPEN for a line that was submitted; what
+ * @throws what `recordOf` throws; NOT_FOUND; UNKNOWN_SKU for a product that is not on the sheet; COUNT_NOT_OPEN for a line that was submitted; what
  *   `effectiveTime` throws
  */
 export async function countLines(db: Database, request: CountRequest): Promise<SheetView> {
@@ -32,15 +35,28 @@ export async function countLines(db: Database, request: CountRequest): Promise<S
     const sheet = await lockSheet(tx, sheetId);
     if (!sheet) throw new AppError('NOT_FOUND', 'There is no such count.');
     const lines = new Map((await selectLines(tx, sheetId)).map((line) => [line.sku, line]));
-    const changed = counts.flatMap(({ sku, counted }, place) => {
-      const line = countable(lines.get(sku), sku, countId);
-      const countedAt = times[place];
-      if (line === null || countedAt === undefined) return [];
-      return [{ productId: line.productId, counted, countedAt }];
+    const { warehouseId } = sheet;
+    const wanted = counts.flatMap((one, at) => {
+      const line = countable(lines.get(one.sku), one.sku, countId);
+      const asOf = times[at];
+      if (line === null || asOf === undefined) return [];
+      const { productId, lotTracked, serialised } = line;
+      return [{ line, count: one, place: { productId, warehouseId, asOf, lotTracked, serialised } }];
     });
-    if (changed.length > 0) {
-      const { warehouseId } = sheet;
+    if (wanted.length > 0) {
+      const known = await readKnownUnits(
+        tx,
+        wanted.map(({ place }) => place),
+      );
+      const changed: CountToRecord[] = [];
+      for (const one of wanted) changed.push(await recordOf(tx, one, known));
       await updateCounts(tx, { id: sheetId, warehouseId }, changed, { countId, actor });
+      await resetLots(
+        tx,
+        sheetId,
+        wanted.filter(({ line }) => line.lotTracked).map(({ line }) => line.productId),
+      );
+      await writeUnits(tx, sheetId, changed);
     }
     return sheetIn(tx, sheetId);
   });

@@ -2,6 +2,7 @@ import {
   execute,
   maybeOne,
   many,
+  one,
   type Database,
   type Queryable,
   type Transaction,
@@ -20,7 +21,21 @@ const SHEET = `
       'expected', case when shown then l.expected end, 'counted', l.counted,
       'moved', case when shown then l.moved end, 'variance', case when shown then l.variance end,
       'round', l.round, 'countedBy', l.counted_by, 'countedAt', ${utc('l.counted_at')}, 'decidedBy', l.decided_by,
-      'code', l.code, 'reservations', l.reservations) order by p.sku)
+      'code', l.code, 'reservations', l.reservations, 'reservationCount', l.reservation_count,
+      'resolving', case when l.hold_id is not null then (
+        select json_build_object('holdId', h.id, 'missing', h.open, 'awaited', h.awaited, 'parcels', g.parcels, 'parcelCount', g.count)
+        from quality_holds h, lateral (
+          select count(*) as count, coalesce(json_agg(json_build_object('shipmentId', s.id, 'orderId', s.order_id)) filter (where n <= 20), '[]') as parcels
+          from (select s.id, s.order_id, row_number() over (order by s.id) as n
+                from shipments s join shipment_items i on i.shipment_id = s.id and i.product_id = l.product_id
+                where s.warehouse_id = c.warehouse_id and s.status = 'voiding') s) g
+        where h.id = l.hold_id) end,
+      'lots', case when p.lot_tracked or exists (select from count_line_lots k where k.sheet_id = l.sheet_id and k.product_id = l.product_id) then (
+        select coalesce(json_agg(json_build_object('code', k.code, 'expected', case when shown then k.expected end, 'counted', k.counted,
+          'variance', case when shown then k.variance end) order by k.code_key), '[]')
+        from count_line_lots k where k.sheet_id = l.sheet_id and k.product_id = l.product_id) end,
+      'serials', case when l.serials is not null then json_build_object('counted', l.serials,
+        'missing', case when shown then l.missing_serials end, 'found', case when shown then l.found_serials end) end) order by p.sku)
     from count_lines l join products p on p.id = l.product_id,
       lateral (select not c.blind or l.status not in ('open', 'counted') as shown) s
     where l.sheet_id = c.id), '[]') as lines`;
@@ -71,28 +86,39 @@ export interface Selection {
 }
 
 /**
- * Writes a line for each product with what is on hand and where the ledger stands, both from one snapshot. Products that
- * are named are counted also where the location never had any. Returns how many; `limit` at most.
+ * Writes a line for each product with what is on hand of it and of its lots, and where the ledger stands, all from one snapshot. Products
+ * that are named are counted also where the location never had any. Returns how many; `limit` at most.
  */
-export function insertLines(
+export async function insertLines(
   tx: Transaction,
   sheet: { id: string; warehouseId: number },
   { productIds, categoryId }: Selection,
   limit: number,
 ): Promise<number> {
-  return execute(
+  const { lines } = await one<{ lines: number }>(
     tx,
     'counting.insert_lines',
-    `insert into count_lines (sheet_id, product_id, expected, position)
-     select $1, p.id, coalesce(s.on_hand, 0), coalesce((
-       select t.id from inventory_transactions t where t.product_id = p.id and t.warehouse_id = $2
-       order by t.at desc, t.id desc limit 1), 0)
-     from products p left join stock s on s.product_id = p.id and s.warehouse_id = $2
-     where case when $3::int[] is not null then p.id = any ($3) else s.product_id is not null end
-       and ($4::int is null or p.category_id = $4)
-     limit $5`,
+    `with made as (
+       insert into count_lines (sheet_id, product_id, expected, position)
+       select $1, p.id, coalesce(s.on_hand, 0), coalesce((
+         select t.id from inventory_transactions t where t.product_id = p.id and t.warehouse_id = $2
+         order by t.at desc, t.id desc limit 1), 0)
+       from products p left join stock s on s.product_id = p.id and s.warehouse_id = $2
+       where case when $3::int[] is not null then p.id = any ($3) else s.product_id is not null end
+         and ($4::int is null or p.category_id = $4)
+       limit $5
+       returning product_id
+     ), lots_made as (
+       insert into count_line_lots (sheet_id, product_id, code_key, code, expires_on, expected)
+       select $1, l.product_id, m.code_key, m.code, m.expires_on, l.quantity
+       from made join products p on p.id = made.product_id and p.lot_tracked
+       join lots l on l.product_id = p.id and l.warehouse_id = $2 and l.quantity > 0
+       join product_lots m on m.id = l.master_id
+     )
+     select count(*)::int as lines from made`,
     [sheet.id, sheet.warehouseId, productIds, categoryId, limit],
   );
+  return lines;
 }
 
 export interface LockedSheet {
@@ -120,6 +146,13 @@ export interface LineRow {
   /** The request that counted it last. */
   countId: string | null;
   round: number;
+  /** While it is `resolving`: the hold of what was not found, and who approved it. */
+  holdId: string | null;
+  decidedBy: string | null;
+  lotTracked: boolean;
+  serialised: boolean;
+  /** Serial numbers that were read off. */
+  serials: string[] | null;
 }
 
 export function selectLines(tx: Transaction, sheetId: string): Promise<LineRow[]> {
@@ -127,10 +160,34 @@ export function selectLines(tx: Transaction, sheetId: string): Promise<LineRow[]
     tx,
     'counting.lines',
     `select l.product_id as "productId", p.sku, l.status, l.counted, l.count_id as "countId", l.round,
-            ${utcMicros('l.counted_at')} as "countedAt"
+            ${utcMicros('l.counted_at')} as "countedAt", l.hold_id as "holdId", l.decided_by as "decidedBy",
+            p.lot_tracked as "lotTracked", p.serialised, l.serials
      from count_lines l join products p on p.id = l.product_id where l.sheet_id = $1 order by l.product_id`,
     [sheetId],
   );
+}
+
+/** A count of a line, with what it says of its lots and serial numbers. */
+export interface CountToRecord {
+  productId: number;
+  counted: number;
+  countedAt: string;
+  lots: readonly LotToRecord[];
+  serials: SerialsToRecord | null;
+}
+
+export interface LotToRecord {
+  key: string;
+  code: string;
+  expiresOn: string | null;
+  counted: number;
+  variance: number;
+}
+
+export interface SerialsToRecord {
+  counted: readonly string[];
+  missing: readonly string[];
+  found: readonly string[];
 }
 
 /**
@@ -140,7 +197,7 @@ export function selectLines(tx: Transaction, sheetId: string): Promise<LineRow[]
 export function updateCounts(
   tx: Transaction,
   sheet: { id: string; warehouseId: number },
-  counts: readonly { productId: number; counted: number; countedAt: string }[],
+  counts: readonly CountToRecord[],
   { countId, actor }: { countId: string; actor: string },
 ): Promise<number> {
   return execute(
@@ -174,6 +231,8 @@ export interface LineDecision {
   /** Against the ledger as it is known now; null: as it was. */
   variance: number | null;
   reservations: readonly ReservedUnits[] | null;
+  reservationCount: number | null;
+  holdId: string | null;
 }
 
 /** Decides lines. One that goes back to be counted loses its count and begins a new round. */
@@ -187,7 +246,12 @@ export function updateLines(
     tx,
     'counting.update_lines',
     `update count_lines l
-     set status = d.status, code = d.code, decided_by = $5, reservations = d.reservations,
+     set status = d.status, code = d.code, reservations = d.reservations,
+         reservation_count = d.reservation_count, hold_id = d.hold_id,
+         decided_by = case when d.status <> 'open' then coalesce($5, case when l.status = 'resolving' then l.decided_by end) end,
+         serials = case when d.status <> 'open' then l.serials end,
+         missing_serials = case when d.status <> 'open' then l.missing_serials end,
+         found_serials = case when d.status <> 'open' then l.found_serials end,
          round = l.round + (d.status = 'open')::int,
          counted = case when d.status <> 'open' then l.counted end,
          moved = case when d.status <> 'open' then coalesce(l.counted - d.variance - l.expected, l.moved) end,
@@ -195,8 +259,8 @@ export function updateLines(
          count_id = case when d.status <> 'open' then l.count_id end,
          counted_by = case when d.status <> 'open' then l.counted_by end,
          counted_at = case when d.status <> 'open' then l.counted_at end
-     from unnest($2::int[], $3::text[], $4::text[], $6::int[], $7::jsonb[])
-       as d (product_id, status, code, variance, reservations)
+     from unnest($2::int[], $3::text[], $4::text[], $6::int[], $7::jsonb[], $8::int[], $9::uuid[])
+       as d (product_id, status, code, variance, reservations, reservation_count, hold_id)
      where l.sheet_id = $1 and l.product_id = d.product_id`,
     [
       sheetId,
@@ -206,6 +270,8 @@ export function updateLines(
       actor,
       decisions.map((d) => d.variance),
       decisions.map((d) => (d.reservations ? JSON.stringify(d.reservations) : null)),
+      decisions.map((d) => d.reservationCount),
+      decisions.map((d) => d.holdId),
     ],
   );
 }

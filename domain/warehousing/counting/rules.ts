@@ -5,12 +5,13 @@ import type { LineProblem, LineStatus, SheetStatus } from './types';
 export function sheetStatus(lines: readonly { status: LineStatus }[]): SheetStatus {
   const has = (...wanted: LineStatus[]) => lines.some((line) => wanted.includes(line.status));
   if (has('open', 'counted')) return 'open';
-  return has('review') ? 'review' : 'closed';
+  if (has('review')) return 'review';
+  return has('resolving') ? 'resolving' : 'closed';
 }
 
-/** A variance within the tolerance needs no decision. */
-export function isWithinTolerance(variance: number, tolerance: number): boolean {
-  return Math.abs(variance) <= tolerance;
+/** A line of which nothing is off by more than the tolerance needs no decision: in all, of any lot, or of serial numbers. */
+export function isWithinTolerance(off: readonly number[], tolerance: number): boolean {
+  return off.every((units) => Math.abs(units) <= tolerance);
 }
 
 /** Why a variance cannot be applied to what is there now, or null. */

@@ -2,7 +2,7 @@ import type { Database, Queryable } from '../../../platform/database/database';
 import { isSubjectsOwn } from '../../../platform/errors';
 import { newId } from '../../../platform/ids';
 import { actOnEach, failedSubjects, forgetSettled } from '../../stock/alerts/failed-work';
-import { raiseAlert, resolveAlert, resolveBlockedPromises } from '../../stock/alerts/alerts';
+import { raiseAlert, resolveAlert, resolveBrokenPromises, SHOWN_IN_DETAILS } from '../../stock/alerts/alerts';
 import { lockStock, takeBlocked, type StockAccess } from '../../stock/ledger/stock-ledger';
 import type { StockKey } from '../../stock/ledger/types';
 import {
@@ -25,8 +25,6 @@ import {
 
 /** In one go; each lot is a transaction of its own. */
 const BATCH = 100;
-/** An alert tells of lots on sale whose last day comes within so many days. */
-export const EXPIRY_NEAR_DAYS = 14;
 
 /**
  * Puts what is left of lots past their last day of sale, and of recalled ones, on hold; what is promised to somebody is awaited. Safe to
@@ -77,19 +75,25 @@ export async function releaseUnblocked(
   }
 }
 
-/** Tells of lots on sale that expire within `EXPIRY_NEAR_DAYS`, an alert for each place, and takes back what is over. */
-export async function tellOfNearExpiry(db: Database, beat: () => void = () => undefined): Promise<void> {
-  await resolveBlockedPromises(db);
-  for (const key of await selectNoLongerNear(db, EXPIRY_NEAR_DAYS)) {
+/**
+ * Tells of lots on sale whose last day comes within so many days, an alert for each place, which shows the first of them and how many
+ * there are; and takes back what is over.
+ */
+export async function tellOfNearExpiry(
+  db: Database,
+  { days, beat = () => undefined }: { days: number; beat?: () => void },
+): Promise<void> {
+  await resolveBrokenPromises(db);
+  for (const key of await selectNoLongerNear(db, days)) {
     beat();
     await db.retrying((tx) => resolveAlert(tx, { kind: 'expiry_near', ...key }));
   }
   let after: StockKey = { productId: 0, warehouseId: 0 };
   for (;;) {
-    const places = await selectNearExpiry(db, { days: EXPIRY_NEAR_DAYS, after, limit: BATCH });
-    for (const { lots, ...key } of places) {
+    const places = await selectNearExpiry(db, { days, after, limit: BATCH, shown: SHOWN_IN_DETAILS });
+    for (const { lots, total, ...key } of places) {
       beat();
-      await db.retrying((tx) => raiseAlert(tx, { kind: 'expiry_near', ...key, details: { lots } }));
+      await db.retrying((tx) => raiseAlert(tx, { kind: 'expiry_near', ...key, details: { lots, total } }));
     }
     const last = places.at(-1);
     if (!last || places.length < BATCH) return;

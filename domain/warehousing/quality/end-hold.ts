@@ -19,7 +19,7 @@ import type { QualityHoldView, QualityDecision } from './types';
  * Gives units on quality hold back to sale: to those who wait first. Units that the hold still awaits stay with whom they are promised
  * to, and go before the others. Of a hold that is closed already, "all" is nothing.
  *
- * @throws NOT_FOUND; QUALITY_HOLD_EXCEEDED with `open` when less than that is on hold; LOT_BLOCKED while its lot has expired or is
+ * @throws NOT_FOUND; HOLD_OF_COUNT; QUALITY_HOLD_EXCEEDED with `open` when less than that is on hold; LOT_BLOCKED while its lot has expired or is
  * recalled; SERIAL_NOT_THERE
  */
 export function releaseFromHold(access: StockAccess, decision: QualityDecision): Promise<QualityHoldView> {
@@ -29,7 +29,7 @@ export function releaseFromHold(access: StockAccess, decision: QualityDecision):
 /**
  * Takes units on quality hold off the stock for good: those that it keeps, not those that it awaits.
  *
- * @throws NOT_FOUND; QUALITY_HOLD_EXCEEDED with `open` when less than that is on hold; what `assignUnits` throws
+ * @throws NOT_FOUND; HOLD_OF_COUNT; QUALITY_HOLD_EXCEEDED with `open` when less than that is on hold; what `assignUnits` throws
  */
 export function writeOffHold(access: StockAccess, decision: QualityDecision): Promise<QualityHoldView> {
   return endHold(access, decision, 'write_off');
@@ -50,6 +50,12 @@ function endHold(
     await lockStock(tx, [key]);
     const hold = await lockHold(tx, holdId);
     if (!hold) throw new AppError('NOT_FOUND', 'There is no such quality hold.');
+    if (hold.cause === 'count') {
+      throw new AppError(
+        'HOLD_OF_COUNT',
+        'A count keeps these units: reject it or count again, and they are free.',
+      );
+    }
     const open = kind === 'write_off' ? hold.open - hold.awaited : hold.open;
     const quantity = decision.quantity ?? open;
     if (quantity === 0 || (await effectIsApplied(tx, kind, effectId))) return holdIn(tx, holdId);

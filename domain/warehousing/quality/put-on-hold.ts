@@ -1,16 +1,18 @@
 import type { Database, Transaction } from '../../../platform/database/database';
 import { AppError } from '../../../platform/errors';
-import { findStockKey, lockStock, reserve } from '../../stock/ledger/stock-ledger';
+import { findStockKey, lockStock } from '../../stock/ledger/stock-ledger';
+import { unreserved } from '../../stock/ledger/rules';
 import type { StockKey, StockLevel } from '../../stock/ledger/types';
 import { holdSerials } from '../../stock/tracking/hold-serials';
 import { findTracked, updateLotHeld } from '../../stock/tracking/tracking';
 import { holdIn, readQualityHold } from './holds';
-import { insertHold, selectLot, selectOpenUnits, type LotRow } from './queries';
+import { keepOnHold } from './keep-on-hold';
+import { selectLot, selectOpenUnits, type LotRow } from './queries';
 import type { NewQualityHold, QualityHoldView } from './types';
 
 /**
  * Takes units out of sale: they are reserved by a reservation of kind `quality`, which never falls due. Of a lot, and of named serial
- * numbers, also units that are promised: what is not available is awaited, and taken before anybody else as soon as it is free; nothing
+ * numbers, also units that are promised: what is reserved is awaited, and taken before anybody else as soon as it is free; nothing
  * of it is packed or booked meanwhile. Who it was promised to is decided by `settlePromised`. The same hold again returns the first and
  * changes nothing.
  *
@@ -28,7 +30,7 @@ export async function putOnHold(db: Database, wanted: NewQualityHold): Promise<Q
     if (most < wanted.quantity) {
       throw new AppError('OUT_OF_STOCK', `Only ${most} can be put on hold.`, { available: most });
     }
-    await writeHold(tx, key, wanted, { lot, available: level?.available ?? 0 });
+    await writeHold(tx, key, wanted, { lot, free: unreserved(level) });
     return holdIn(tx, wanted.holdId);
   });
 }
@@ -40,7 +42,7 @@ async function holdable(
   { level, lot, isNamed }: { level: StockLevel | undefined; lot: LotRow | null; isNamed: boolean },
 ): Promise<number> {
   if (lot) return lot.free;
-  if (!isNamed) return level?.available ?? 0;
+  if (!isNamed) return unreserved(level);
   return (level?.onHand ?? 0) - (await selectOpenUnits(tx, key));
 }
 
@@ -70,34 +72,10 @@ async function writeHold(
   tx: Transaction,
   key: StockKey,
   { holdId: id, sku, quantity, reason, serials = [], actor }: NewQualityHold,
-  { lot, available }: { lot: LotRow | null; available: number },
+  { lot, free }: { lot: LotRow | null; free: number },
 ): Promise<void> {
-  const taken = Math.min(quantity, Math.max(0, available));
-  await reserve(tx, {
-    kind: 'quality_hold',
-    reservations: [
-      {
-        id,
-        kind: 'quality',
-        orderId: null,
-        status: 'confirmed',
-        attempt: 0,
-        holdSeconds: null,
-        allocations: taken > 0 ? [{ ...key, quantity: taken }] : [],
-      },
-    ],
-    reason,
-    actor,
-  });
-  await insertHold(tx, {
-    ...key,
-    id,
-    lotId: lot?.id ?? null,
-    quantity,
-    awaited: quantity - taken,
-    reason,
-    actor,
-  });
+  const lotId = lot?.id ?? null;
+  await keepOnHold(tx, key, { id, lotId, quantity, free, reason, actor, cause: 'person', asOf: null });
   if (lot) await updateLotHeld(tx, lot.id, quantity);
   if (serials.length > 0) await holdSerials(tx, { ...key, sku, holdId: id, serials });
 }

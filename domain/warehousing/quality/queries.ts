@@ -11,7 +11,7 @@ import { newestFirst, utc, utcMicros, type PageRequest } from '../../../platform
 import { notPutOff, settledFailures, type SettledFailure } from '../../stock/alerts/put-off-sql';
 import type { Work } from '../../stock/alerts/types';
 import type { StockKey } from '../../stock/ledger/types';
-import type { QualityHoldView } from './types';
+import type { HoldCause, QualityHoldView } from './types';
 
 const HOLD = `
   h.id, p.sku, w.code as location, l.code as lot, case when h.open > 0 then 'open' else 'closed' end as status,
@@ -62,13 +62,16 @@ export function insertHold(
     awaited: number;
     reason: string;
     actor: string;
+    cause: HoldCause;
+    /** Of a count: as of when it is true. */
+    asOf: string | null;
   },
 ): Promise<number> {
   return execute(
     tx,
     'quality.insert_hold',
-    `insert into quality_holds (id, product_id, warehouse_id, lot_id, quantity, reason, actor, awaited)
-     values ($1, $2, $3, $4, $5, $6, $7, $8)`,
+    `insert into quality_holds (id, product_id, warehouse_id, lot_id, quantity, reason, actor, awaited, cause, as_of)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
     [
       hold.id,
       hold.productId,
@@ -78,6 +81,8 @@ export function insertHold(
       hold.reason,
       hold.actor,
       hold.awaited,
+      hold.cause,
+      hold.asOf,
     ],
   );
 }
@@ -95,6 +100,7 @@ export function selectHoldKey(on: Queryable, id: string): Promise<StockKey | und
 export interface LockedHold extends StockKey {
   open: number;
   awaited: number;
+  cause: HoldCause;
   /** Its lot has expired or is recalled now. */
   isBlocked: boolean;
   sku: string;
@@ -110,7 +116,7 @@ export function lockHold(tx: Transaction, id: string): Promise<LockedHold | unde
   return maybeOne<LockedHold>(
     tx,
     'quality.lock_hold',
-    `select h.product_id as "productId", h.warehouse_id as "warehouseId", p.sku, h.open, h.awaited,
+    `select h.product_id as "productId", h.warehouse_id as "warehouseId", p.sku, h.open, h.awaited, h.cause,
             exists (select from serials s where s.hold_id = h.id) as "hasSerials", h.lot_id as "lotId",
             l.code as "lotCode", l.expires_on::text as "expiresOn",
             coalesce(m.recalled_at is not null or m.expires_on < today_utc(), false) as "isBlocked"
@@ -133,6 +139,17 @@ export function updateHold(
        updated_at = clock_timestamp()
      where id = $1`,
     [id, change.released, change.writtenOff, change.awaited],
+  );
+}
+
+/** Brings a hold of a count to so many units that it is to keep in all; the caller has the lock of its stock row. */
+export function updateUnitsOfHold(tx: Transaction, id: string, units: number): Promise<number> {
+  return execute(
+    tx,
+    'quality.update_units_of_hold',
+    `update quality_holds set quantity = quantity - open + $2, awaited = awaited - open + $2, updated_at = clock_timestamp()
+     where id = $1 and open <> $2`,
+    [id, units],
   );
 }
 
@@ -166,7 +183,7 @@ export function selectHoldsOfLot(
     tx,
     'quality.holds_of_lot',
     `select id, open, awaited from quality_holds
-     where lot_id = $1 and released + written_off + gone < quantity and cause <> 'person' order by created_at desc, id`,
+     where lot_id = $1 and released + written_off + gone < quantity and cause in ('expired', 'recalled') order by created_at desc, id`,
     [lotId],
   );
 }
@@ -188,7 +205,7 @@ export async function selectUnblocked(on: Queryable, limit: number): Promise<str
     on,
     'quality.unblocked',
     `select h.id from quality_holds h join lots l on l.id = h.lot_id join product_lots m on m.id = l.master_id
-     where h.lot_id is not null and h.released + h.written_off + h.gone < h.quantity and h.cause <> 'person'
+     where h.lot_id is not null and h.released + h.written_off + h.gone < h.quantity and h.cause in ('expired', 'recalled')
        and m.recalled_at is null and (m.expires_on is null or m.expires_on >= today_utc())
      order by h.id limit $1`,
     [limit],
@@ -198,23 +215,27 @@ export async function selectUnblocked(on: Queryable, limit: number): Promise<str
 
 /** A place with lots that expire soon. */
 export interface PlaceNearExpiry extends StockKey {
+  /** The first of them. */
   lots: { lot: string; expiresOn: string; quantity: number }[];
+  total: number;
 }
 
 /** Places with lots on sale whose last day comes within so many days, after `after`. */
 export function selectNearExpiry(
   on: Queryable,
-  { days, after, limit }: { days: number; after: StockKey; limit: number },
+  { days, after, limit, shown }: { days: number; after: StockKey; limit: number; shown: number },
 ): Promise<PlaceNearExpiry[]> {
   return many<PlaceNearExpiry>(
     on,
     'quality.near_expiry',
     `select product_id as "productId", warehouse_id as "warehouseId",
-       json_agg(json_build_object('lot', code, 'expiresOn', expires_on, 'quantity', quantity - held) order by expires_on, id) as lots
-     from lots
-     where expires_on between today_utc() and today_utc() + $1::int and quantity > held and (product_id, warehouse_id) > ($2, $3)
+       json_agg(json_build_object('lot', code, 'expiresOn', expires_on, 'quantity', quantity - held) order by place)
+         filter (where place <= $5) as lots, count(*) as total
+     from (select *, row_number() over (partition by product_id, warehouse_id order by expires_on, id) as place from lots
+           where expires_on between today_utc() and today_utc() + $1::int and quantity > held
+             and (product_id, warehouse_id) > ($2, $3)) near
      group by 1, 2 order by 1, 2 limit $4`,
-    [days, after.productId, after.warehouseId, limit],
+    [days, after.productId, after.warehouseId, limit, shown],
   );
 }
 

@@ -1,5 +1,8 @@
-/** `person`: somebody asked for it; `expired`, `recalled`: because of its lot. */
-export const HOLD_CAUSES = ['person', 'expired', 'recalled'] as const;
+/**
+ * `person`: somebody asked for it; `expired`, `recalled`: because of its lot; `count`: a count did not find the units, and they are
+ * taken off once nobody is promised them.
+ */
+export const HOLD_CAUSES = ['person', 'expired', 'recalled', 'count'] as const;
 export type HoldCause = (typeof HOLD_CAUSES)[number];
 
 export interface QualityHoldView {

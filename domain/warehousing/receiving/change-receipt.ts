@@ -4,23 +4,29 @@ import {
   checkCountable,
   insertEmptyStock,
   lockStock,
+  selectNumberFacts,
   takeBlocked,
   type StockAccess,
   type StockLedger,
 } from '../../stock/ledger/stock-ledger';
+import { unreserved } from '../../stock/ledger/rules';
 import type { LedgerEntry, StockKey, StockLevel } from '../../stock/ledger/types';
 import { moveKnownLots } from '../../stock/tracking/lots';
-import { takeOutOfStock } from '../../stock/tracking/take-out';
+import { takeInCounted, takeOutCounted } from '../../stock/tracking/correct-counted-serials';
+import { replaceSerials } from '../../stock/tracking/replace-serials';
+import { takeOutOfStock, unitsOfLot } from '../../stock/tracking/take-out';
 import { takeInSerials } from '../../stock/tracking/take-in-serials';
 import { codeKey } from '../../stock/tracking/rules';
 import type { LotMove, MovingEntry } from '../../stock/tracking/types';
 import { changeAverages, type CostChange } from '../costing/receipt-averages';
+import { amountOverflow, costOf, LARGEST_AMOUNT } from '../costing/rules';
 import { takeFromHolds } from '../quality/take-from-holds';
 import {
   existsChange,
   insertChange,
   lockReceipt,
   markReversed,
+  selectChangeIds,
   selectLines,
   updateLines,
   type KeptLine,
@@ -28,7 +34,7 @@ import {
 } from './queries';
 import { readReceipt } from './receipts';
 import { changedLines, correctionFault, type ChangedLine as Changed } from './rules';
-import type { LineCorrection, ReceiptChange, ReceiptView } from './types';
+import type { LineCorrection, LineState, ReceiptChange, RECEIPT_CHANGES, ReceiptView } from './types';
 
 type ChangedLine = Changed<KeptLine>;
 
@@ -48,11 +54,12 @@ export function reverseReceipt(access: StockAccess, change: ReceiptChange): Prom
 }
 
 /**
- * Corrects what a receipt says came: quantities, costs, lots. The same change again changes nothing.
+ * Corrects what a receipt says came: quantities, costs, lots, serial numbers. It takes effect as of when the receipt came: a newer absolute
+ * number of the stock (a count, a `setTo`, a feed) has seen what really came, and stays what it is. The same change again changes nothing.
  *
- * @throws NOT_FOUND; RECEIPT_REVERSED; NO_SUCH_LINE, LOT_REQUIRED, NOT_TRACKED, SERIALS_REQUIRED with `line`; UNITS_HAVE_LEFT with `sku` and
- * `there` when units that did not come, or came in another lot, are not there and free; LOT_EXPIRY_MISMATCH, DUPLICATE_SERIAL,
- * QUANTITY_OVERFLOW
+ * @throws NOT_FOUND; RECEIPT_REVERSED; NO_SUCH_LINE, LOT_REQUIRED, NOT_TRACKED, SERIALS_REQUIRED, SERIAL_NOT_THERE, UNITS_NAMED_TWICE with
+ * `line`; UNITS_HAVE_LEFT with `sku` and `there` when units that did not come, or came in another lot, are not there and free;
+ * LOT_EXPIRY_MISMATCH, DUPLICATE_SERIAL, QUANTITY_OVERFLOW, AMOUNT_OVERFLOW
  */
 export function correctReceipt(
   access: StockAccess,
@@ -65,13 +72,15 @@ export function correctReceipt(
   });
 }
 
+type ChangeKind = (typeof RECEIPT_CHANGES)[number];
+
 async function changeReceipt(
   { db, stock }: StockAccess,
   change: ReceiptChange,
-  kind: 'reversal' | 'correction',
+  kind: ChangeKind,
   decide: (lines: readonly KeptLine[]) => ChangedLine[],
 ): Promise<ReceiptView> {
-  const { receiptId, changeId, reason, actor } = change;
+  const { receiptId, changeId } = change;
   try {
     return await db.retrying(async (tx) => {
       const receipt = await lockReceipt(tx, receiptId);
@@ -79,15 +88,7 @@ async function changeReceipt(
       if (!(await existsChange(tx, changeId))) {
         if (receipt.isReversed)
           throw new AppError('RECEIPT_REVERSED', 'The receipt was taken back as a whole.');
-        const changed = decide(await selectLines(tx, receiptId));
-        const lines = changed.map(({ before, after }) => ({
-          line: before.line,
-          before: stateOf(before),
-          after: stateOf(after),
-        }));
-        await insertChange(tx, { id: changeId, receiptId, kind, reason, actor, lines });
-        if (kind === 'reversal') await markReversed(tx, receiptId);
-        await apply(tx, stock, receipt, change, changed);
+        await apply(tx, stock, receipt, { ...change, kind }, decide(await selectLines(tx, receiptId)));
       }
       const view = await readReceipt(tx, receiptId);
       if (!view) throw new Error('a receipt disappeared');
@@ -101,106 +102,151 @@ async function changeReceipt(
 async function apply(
   tx: Transaction,
   stock: StockLedger,
-  { id: receiptId, warehouseId, supplierReference: reference }: LockedReceipt,
-  { changeId: effectId, reason, actor }: ReceiptChange,
+  receipt: LockedReceipt,
+  { changeId: effectId, kind, reason, actor }: ReceiptChange & { kind: ChangeKind },
   changed: readonly ChangedLine[],
 ): Promise<void> {
-  const keys = changed.map(({ before: { productId } }) => ({ productId, warehouseId }));
+  const { id: receiptId, warehouseId, supplierReference: reference, receivedAt } = receipt;
+  const keys = [...new Set(changed.map(({ before }) => before.productId))].map((productId) => ({
+    productId,
+    warehouseId,
+  }));
   await insertEmptyStock(tx, keys);
-  const levels = await lockStock(tx, keys);
-  const entry = { kind: 'receipt', effectId, orderId: null, reference };
+  const levels = new Map((await lockStock(tx, keys)).map((level) => [level.productId, level]));
+  const counted = await selectCounted(tx, keys, receivedAt);
+  const receivedBy = [receiptId, ...(await selectChangeIds(tx, receiptId))];
+  await insertChange(tx, { id: effectId, receiptId, kind, reason, actor, lines: changed.map(asChange) });
+  if (kind === 'reversal') await markReversed(tx, receiptId);
   await updateLines(
     tx,
     receiptId,
     changed.map(({ after }) => after),
   );
-  await changeAverages(tx, receiptId, costChanges(changed));
+  await changeAverages(tx, receiptId, costChanges(changed, counted));
 
+  const entry: MovingEntry = { kind: 'receipt', effectId, receiptId, orderId: null, reference };
   const freed: LedgerEntry[] = [];
-  for (const one of changed) freed.push(...(await moveUnits(tx, one, { warehouseId, entry, actor })));
-  const entries = unitsByProduct(changed).map(({ productId, sku, units }): LedgerEntry => {
-    checkThere(levels, freed, { productId, warehouseId, sku, units });
-    return {
-      productId,
-      warehouseId,
-      kind: 'receipt',
-      onHandDelta: units,
-      reservedDelta: 0,
-      effectId,
-      reason,
-      reference,
-      actor,
-    };
-  });
+  for (const one of changed) {
+    const onHand = levels.get(one.before.productId)?.onHand ?? 0;
+    const isCounted = counted.has(one.before.productId);
+    freed.push(...(await moveUnits(tx, one, { receipt, receivedBy, entry, actor, isCounted, onHand })));
+  }
+  const entries = unitsByProduct(changed)
+    .filter(({ productId }) => !counted.has(productId))
+    .map(({ productId, sku, units }): LedgerEntry => {
+      checkThere(levels.get(productId), freed, { productId, sku, units });
+      return {
+        productId,
+        warehouseId,
+        kind: 'receipt',
+        onHandDelta: units,
+        reservedDelta: 0,
+        effectId,
+        reason,
+        reference,
+        actor,
+        correction: { asOf: receivedAt },
+      };
+    });
   await stock.change(tx, [...freed, ...entries]);
   // A lot that it is said to be now may have expired, without anything becoming available.
   await takeBlocked(tx, keys);
 }
 
-/** Lots and serial numbers of a line that is changed. Returns what takes them off holds of blocked lots. */
-async function moveUnits(
+/** The products of which a newer absolute number has seen what came. */
+async function selectCounted(
   tx: Transaction,
-  { before, after, added, removed }: ChangedLine,
-  { warehouseId, entry, actor }: { warehouseId: number; entry: MovingEntry; actor: string },
+  keys: readonly StockKey[],
+  asOf: string,
+): Promise<ReadonlySet<number>> {
+  const facts = await selectNumberFacts(
+    tx,
+    keys.map((key) => ({ ...key, asOf })),
+  );
+  return new Set(facts.filter(({ isInNewest }) => isInNewest).map(({ productId }) => productId));
+}
+
+interface Move {
+  receipt: LockedReceipt;
+  /** The receipt, and the documents that changed it before. */
+  receivedBy: readonly string[];
+  entry: MovingEntry;
+  actor: string;
+  /** The number of units is as it was counted, and stays so. */
+  isCounted: boolean;
+  onHand: number;
+}
+
+/** Lots and serial numbers of a line that is changed. Returns what takes them off holds of blocked lots. */
+async function moveUnits(tx: Transaction, changed: ChangedLine, move: Move): Promise<LedgerEntry[]> {
+  const { before, added, removed, replaced } = changed;
+  const { entry, isCounted, onHand, receivedBy } = move;
+  const { warehouseId, receivedAt } = move.receipt;
+  const key: StockKey = { productId: before.productId, warehouseId };
+  const { sku } = before;
+  const freed = await moveLot(tx, changed, move);
+  if (replaced.length > 0)
+    await replaceSerials(tx, { ...key, sku, replacements: replaced, receivedBy, entry });
+  if (removed.length > 0) {
+    if (isCounted) await takeOutCounted(tx, { ...key, sku, serials: removed, entry, receivedAt });
+    else await takeOutOfStock(tx, { ...key, sku, serials: removed, entry });
+  }
+  if (added.length > 0) {
+    const came = added.map((serial) => ({ ...key, serial }));
+    if (isCounted) await takeInCounted(tx, { ...key, sku, serials: added, entry, onHand });
+    else await takeInSerials(tx, came, entry);
+  }
+  return freed;
+}
+
+async function moveLot(
+  tx: Transaction,
+  { before, after }: ChangedLine,
+  { receipt: { warehouseId }, entry, actor, isCounted }: Move,
 ): Promise<LedgerEntry[]> {
-  const { productId, sku } = before;
+  const { productId, sku, lotCode: from } = before;
+  const { lotCode: to } = after;
+  if (!before.lotTracked || to === null) return [];
   const key: StockKey = { productId, warehouseId };
-  const sameLot = codeKey(before.lotCode ?? '') === codeKey(after.lotCode ?? '');
-  const leaves = sameLot ? Math.max(0, before.quantity - after.quantity) : before.quantity;
-  const comes = sameLot ? Math.max(0, after.quantity - before.quantity) : after.quantity;
+  const isSame = from !== null && codeKey(from) === codeKey(to);
+  let leaves = isSame ? Math.max(0, before.quantity - after.quantity) : before.quantity;
+  let comes = isSame ? Math.max(0, after.quantity - before.quantity) : after.quantity;
+  // Counted units only change their lot: as many as the count left of the one that was noted.
+  if (isCounted && from !== null)
+    leaves = comes = isSame ? 0 : Math.min(leaves, comes, await unitsOfLot(tx, key, from));
   const freed: LedgerEntry[] = [];
-  if (before.lotTracked && before.lotCode !== null && leaves > 0) {
+  if (from !== null && leaves > 0) {
     freed.push(
       ...(await takeOutOfStock(tx, {
         ...key,
         sku,
-        code: before.lotCode,
+        code: from,
         units: leaves,
         entry,
         takeFromHolds: (lotId, units) => takeFromHolds(tx, { ...key, lotId, units, actor }),
       })),
     );
   }
-  if (after.lotTracked && after.lotCode !== null && comes > 0) {
-    const move: LotMove = {
-      ...key,
-      code: after.lotCode,
-      expiresOn: sameLot ? null : after.expiresOn,
-      units: comes,
-    };
+  if (comes > 0) {
+    const move: LotMove = { ...key, code: to, expiresOn: isSame ? null : after.expiresOn, units: comes };
     await moveKnownLots(tx, [move], entry);
-  }
-  if (removed.length > 0) await takeOutOfStock(tx, { ...key, sku, serials: removed, entry });
-  if (added.length > 0) {
-    await takeInSerials(
-      tx,
-      added.map((serial) => ({ ...key, serial })),
-      entry,
-    );
   }
   return freed;
 }
 
 /** @throws UNITS_HAVE_LEFT, QUANTITY_OVERFLOW */
 function checkThere(
-  levels: readonly StockLevel[],
+  level: StockLevel | undefined,
   freed: readonly LedgerEntry[],
-  { productId, sku, units }: StockKey & { sku: string; units: number },
+  { productId, sku, units }: { productId: number; sku: string; units: number },
 ): void {
-  const level = levels.find((one) => one.productId === productId);
   const released = freed
     .filter((one) => one.productId === productId)
     .reduce((sum, { reservedDelta }) => sum - reservedDelta, 0);
-  const there = (level?.available ?? 0) + released;
+  const there = unreserved(level) + released;
   if (units < -there) {
-    throw new AppError(
-      'UNITS_HAVE_LEFT',
-      `Of ${sku} ${-units} would go, and only ${there} are there and free.`,
-      {
-        sku,
-        there,
-      },
-    );
+    const detail = `Of ${sku} ${-units} would go, and only ${there} are there and free.`;
+    throw new AppError('UNITS_HAVE_LEFT', detail, { sku, there });
   }
   checkCountable((level?.onHand ?? 0) + units);
 }
@@ -216,30 +262,47 @@ function unitsByProduct(changed: readonly ChangedLine[]) {
   return [...units.values()].filter((one) => one.units !== 0).sort((a, b) => a.productId - b.productId);
 }
 
-/** What the averages take: units with a cost, before and after. */
-function costChanges(changed: readonly ChangedLine[]): (CostChange & { currency: string })[] {
-  const sums = new Map<number, CostChange & { currency: string }>();
-  const moved = new Map<number, number>();
+interface ProductCostChange extends CostChange {
+  sku: string;
+  currency: string | null;
+}
+
+/**
+ * What the averages take: units with a cost, before and after.
+ *
+ * @param counted products of which no unit moves
+ * @throws AMOUNT_OVERFLOW where a line costs more than an amount can be
+ */
+function costChanges(changed: readonly ChangedLine[], counted: ReadonlySet<number>): ProductCostChange[] {
+  const sums = new Map<number, ProductCostChange>();
   for (const { before, after } of changed) {
-    moved.set(before.productId, (moved.get(before.productId) ?? 0) + after.quantity - before.quantity);
+    const { productId, sku } = before;
+    const isCounted = counted.has(productId);
+    const none = { productId, sku, currency: null, quantity: 0, moved: 0, valueMinor: 0n, isCounted };
+    const sum: ProductCostChange = sums.get(productId) ?? none;
+    sums.set(productId, sum);
+    if (!isCounted) sum.moved += after.quantity - before.quantity;
+    if (costOf(after.quantity, after.unitCostMinor ?? 0) > LARGEST_AMOUNT) throw amountOverflow(sku);
     for (const [line, sign] of [
       [before, -1],
       [after, 1],
     ] as const) {
-      const { productId, currency, unitCostMinor, quantity } = line;
+      const { currency, unitCostMinor, quantity } = line;
       if (unitCostMinor === null || currency === null) continue;
-      const sum = sums.get(productId) ?? { productId, currency, quantity: 0, moved: 0, valueMinor: 0n };
+      sum.currency ??= currency;
       sum.quantity += sign * quantity;
       sum.valueMinor += BigInt(sign * quantity) * BigInt(unitCostMinor);
-      sums.set(productId, sum);
     }
   }
   return [...sums.values()]
-    .map((sum) => ({ ...sum, moved: moved.get(sum.productId) ?? 0 }))
-    .filter(({ quantity, valueMinor }) => quantity !== 0 || valueMinor !== 0n)
+    .filter(({ quantity, moved, valueMinor }) => quantity !== 0 || moved !== 0 || valueMinor !== 0n)
     .sort((a, b) => a.productId - b.productId);
 }
 
-function stateOf({ quantity, unitCostMinor, lotCode, expiresOn }: KeptLine) {
-  return { quantity, unitCostMinor, lot: lotCode === null ? null : { code: lotCode, expiresOn } };
+function asChange({ before, after }: ChangedLine) {
+  return { line: before.line, before: stateOf(before), after: stateOf(after) };
+}
+
+function stateOf({ quantity, unitCostMinor, lotCode, expiresOn, serials }: KeptLine): LineState {
+  return { quantity, unitCostMinor, lot: lotCode === null ? null : { code: lotCode, expiresOn }, serials };
 }

@@ -7,15 +7,15 @@ import {
   type Queryable,
   type Transaction,
 } from '../../../platform/database/database';
-import { newestFirst, utc, utcMicros, type PageRequest } from '../../../platform/database/pages';
+import { newestFirst, utcMicros, type PageRequest } from '../../../platform/database/pages';
 import type { CorrectableLine } from './rules';
 import type { ReceiptChangeView, ReceiptView } from './types';
 
 /** A receipt `r`, whole. */
 const RECEIPT = `
   r.id, w.code as location, r.supplier, r.supplier_reference as "supplierReference", r.actor,
-  ${utc('r.received_at')} as "receivedAt", ${utc('r.reversed_at')} as "reversedAt",
-  coalesce((select json_agg(json_build_object('id', c.id, 'kind', c.kind, 'reason', c.reason, 'actor', c.actor, 'at', ${utc('c.at')},
+  ${utcMicros('r.received_at')} as "receivedAt", ${utcMicros('r.reversed_at')} as "reversedAt",
+  coalesce((select json_agg(json_build_object('id', c.id, 'kind', c.kind, 'reason', c.reason, 'actor', c.actor, 'at', ${utcMicros('c.at')},
       'lines', c.lines) order by c.at, c.id)
    from receipt_changes c where c.receipt_id = r.id), '[]') as changes, ${utcMicros('r.received_at')} as "createdAtMicros",
   (select json_agg(json_build_object('sku', p.sku, 'quantity', l.quantity, 'unitCostMinor', l.unit_cost_minor,
@@ -115,6 +115,8 @@ export interface LockedReceipt {
   id: string;
   warehouseId: number;
   supplierReference: string;
+  /** RFC 3339, UTC, with microseconds: the time of its ledger entries. */
+  receivedAt: string;
   isReversed: boolean;
 }
 
@@ -123,7 +125,8 @@ export function lockReceipt(tx: Transaction, id: string): Promise<LockedReceipt 
   return maybeOne<LockedReceipt>(
     tx,
     'receiving.lock_receipt',
-    `select id, warehouse_id as "warehouseId", supplier_reference as "supplierReference", reversed_at is not null as "isReversed"
+    `select id, warehouse_id as "warehouseId", supplier_reference as "supplierReference",
+            ${utcMicros('received_at')} as "receivedAt", reversed_at is not null as "isReversed"
      from receipts where id = $1 for no key update`,
     [id],
   );
@@ -161,11 +164,12 @@ export function updateLines(tx: Transaction, receiptId: string, lines: readonly 
   );
 }
 
+/** Under the stock's locks. */
 export function markReversed(tx: Transaction, receiptId: string): Promise<number> {
   return execute(
     tx,
     'receiving.mark_reversed',
-    'update receipts set reversed_at = clock_timestamp() where id = $1',
+    'update receipts set reversed_at = ledger_time() where id = $1',
     [receiptId],
   );
 }
@@ -180,6 +184,18 @@ export async function existsChange(tx: Transaction, changeId: string): Promise<b
   return row.made;
 }
 
+/** The documents that changed a receipt. */
+export async function selectChangeIds(tx: Transaction, receiptId: string): Promise<string[]> {
+  const rows = await many<{ id: string }>(
+    tx,
+    'receiving.change_ids',
+    'select id from receipt_changes where receipt_id = $1',
+    [receiptId],
+  );
+  return rows.map(({ id }) => id);
+}
+
+/** With the time of its ledger entries, so under the stock's locks: what the receipt said before is known for any earlier time. */
 export function insertChange(
   tx: Transaction,
   change: Omit<ReceiptChangeView, 'at'> & { receiptId: string },
@@ -187,7 +203,7 @@ export function insertChange(
   return execute(
     tx,
     'receiving.insert_change',
-    'insert into receipt_changes (id, receipt_id, kind, reason, actor, lines) values ($1, $2, $3, $4, $5, $6)',
+    `insert into receipt_changes (id, receipt_id, kind, reason, actor, lines, at) values ($1, $2, $3, $4, $5, $6, ledger_time())`,
     [change.id, change.receiptId, change.kind, change.reason, change.actor, JSON.stringify(change.lines)],
   );
 }

@@ -1,6 +1,6 @@
 import { codeKey } from '../../stock/tracking/rules';
 import type { TrackedProduct } from '../../stock/tracking/types';
-import type { LineCorrection, ReceiptLineInput } from './types';
+import type { LineCorrection, ReceiptLineInput, SerialReplacement } from './types';
 
 /** What is wrong with a receipt, as a stable code and words. */
 export interface ReceiptFault {
@@ -66,7 +66,14 @@ export interface CorrectableLine {
 
 /** What is wrong with corrections, as a stable code and words. */
 export interface CorrectionFault {
-  code: 'NO_SUCH_LINE' | 'NOT_TRACKED' | 'SERIALS_REQUIRED' | 'LOT_EXPIRY_MISMATCH';
+  code:
+    | 'NO_SUCH_LINE'
+    | 'NOT_TRACKED'
+    | 'SERIALS_REQUIRED'
+    | 'LOT_EXPIRY_MISMATCH'
+    | 'SERIAL_NOT_THERE'
+    | 'UNITS_NAMED_TWICE'
+    | 'DUPLICATE_SERIAL';
   detail: string;
   line: number;
 }
@@ -77,7 +84,7 @@ export function correctionFault(
   corrections: readonly LineCorrection[],
 ): CorrectionFault | null {
   const seen = new Set<number>();
-  for (const { line, quantity, lot, serials = [] } of corrections) {
+  for (const { line, quantity, lot, serials = [], replaceSerials = [] } of corrections) {
     const kept = lines.find((one) => one.line === line);
     if (!kept || seen.has(line))
       return {
@@ -96,7 +103,7 @@ export function correctionFault(
         line,
       };
     }
-    if (serials.length > 0 && !kept.serialised)
+    if (serials.length + replaceSerials.length > 0 && !kept.serialised)
       return { code: 'NOT_TRACKED', detail: `${sku} has no serial numbers.`, line };
     const units = Math.abs((quantity ?? kept.quantity) - kept.quantity);
     const isEachOnce = new Set(serials.map(codeKey)).size === serials.length;
@@ -107,7 +114,36 @@ export function correctionFault(
         line,
       };
     }
+    const fault = serialsFault(kept, { quantity, serials, replaceSerials });
+    if (fault) return { ...fault, line };
   }
+  return null;
+}
+
+/** Numbers of a line that are given up or replaced must be on it, once; those that come must not be. */
+function serialsFault(
+  { sku, quantity: before, serials: kept }: CorrectableLine,
+  {
+    quantity = before,
+    serials,
+    replaceSerials,
+  }: Required<Pick<LineCorrection, 'serials' | 'replaceSerials'>> & { quantity: number | undefined },
+): Omit<CorrectionFault, 'line'> | null {
+  const [given = [], replaced = []] = [serials, replaceSerials];
+  const gone = [...(quantity < before ? given : []), ...replaced.map(({ serial }) => serial)];
+  const come = [...(quantity > before ? given : []), ...replaced.map(({ by }) => by)];
+  for (const names of [gone, come]) {
+    if (new Set(names.map(codeKey)).size < names.length)
+      return { code: 'UNITS_NAMED_TWICE', detail: `A serial number of ${sku} is named twice.` };
+  }
+  const known = new Set(kept.map(codeKey));
+  const missing = gone.find((serial) => !known.has(codeKey(serial)));
+  if (missing !== undefined)
+    return { code: 'SERIAL_NOT_THERE', detail: `${missing} is no serial number of this line of ${sku}.` };
+  const left = new Set(gone.map(codeKey));
+  const twice = come.find((serial) => known.has(codeKey(serial)) && !left.has(codeKey(serial)));
+  if (twice !== undefined)
+    return { code: 'DUPLICATE_SERIAL', detail: `${twice} is on this line of ${sku} already.` };
   return null;
 }
 
@@ -121,6 +157,8 @@ export interface ChangedLine<Line = CorrectableLine> {
   after: Line;
   added: readonly string[];
   removed: readonly string[];
+  /** Numbers of units that are there whatever their number is. */
+  replaced: readonly SerialReplacement[];
 }
 
 /** What corrections make of lines; those that nothing is changed of are left out. */
@@ -128,13 +166,15 @@ export function changedLines<Line extends CorrectableLine>(
   lines: readonly Line[],
   corrections: readonly LineCorrection[],
 ): ChangedLine<Line>[] {
-  return corrections.flatMap(({ line, quantity, unitCostMinor, lot, serials = [] }) => {
+  return corrections.flatMap(({ line, quantity, unitCostMinor, lot, serials = [], replaceSerials = [] }) => {
     const before = lines.find((one) => one.line === line);
     if (!before) return [];
     const units = quantity ?? before.quantity;
     const added = units > before.quantity ? serials : [];
     const removed = units < before.quantity ? serials : [];
     const gone = new Set(removed.map(codeKey));
+    const replaced = replaceSerials.filter(({ serial, by }) => serial !== by);
+    const right = new Map(replaced.map(({ serial, by }) => [codeKey(serial), by]));
     const cost = unitCostMinor === undefined ? before.unitCostMinor : unitCostMinor;
     const after: Line = {
       ...before,
@@ -143,8 +183,15 @@ export function changedLines<Line extends CorrectableLine>(
       currency: cost === null ? null : (before.currency ?? before.priceCurrency),
       lotCode: lot?.code ?? before.lotCode,
       expiresOn: lot && !isSameLot(lot.code, before) ? (lot.expiresOn ?? null) : before.expiresOn,
-      serials: [...before.serials.filter((serial) => !gone.has(codeKey(serial))), ...added],
+      serials: [
+        ...before.serials
+          .filter((serial) => !gone.has(codeKey(serial)))
+          .map((serial) => right.get(codeKey(serial)) ?? serial),
+        ...added,
+      ],
     };
-    return JSON.stringify(after) === JSON.stringify(before) ? [] : [{ before, after, added, removed }];
+    return JSON.stringify(after) === JSON.stringify(before)
+      ? []
+      : [{ before, after, added, removed, replaced }];
   });
 }

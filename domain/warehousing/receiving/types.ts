@@ -32,6 +32,13 @@ export interface LineCorrection {
   lot?: { code: string; expiresOn?: string | undefined } | undefined;
   /** Of a product with serial numbers: those of the units that came in addition, or of those that did not come. */
   serials?: readonly string[] | undefined;
+  /** Serial numbers that were read off wrongly, each with the right one of the same unit. */
+  replaceSerials?: readonly SerialReplacement[] | undefined;
+}
+
+export interface SerialReplacement {
+  serial: string;
+  by: string;
 }
 
 export interface ReceiptChange {
@@ -49,6 +56,8 @@ export interface LineState {
   quantity: number;
   unitCostMinor: number | null;
   lot: { code: string; expiresOn: string | null } | null;
+  /** Absent in documents of the version before. */
+  serials?: string[];
 }
 
 export interface ReceiptChangeView {

@@ -1,0 +1,71 @@
+import { removeOldChecks } from '../domain/assurance/retention';
+import { removeOldCarrierEvents } from '../domain/fulfilment/retention';
+import { removeOldGatewayEvents } from '../domain/payments/retention';
+import { removeOldBatches } from '../domain/stock/adjustments/retention';
+import { removeOldAlerts } from '../domain/stock/alerts/retention';
+import { removeOldFeeds, removeOldRejects } from '../domain/stock/feeds/retention';
+import { removeOldReservations } from '../domain/stock/reservations/retention';
+import type { Database } from '../platform/database/database';
+import { removeOldKeys } from '../platform/database/idempotency-retention';
+import type { RetentionRun } from '../platform/database/retention';
+import type { Logger } from '../platform/telemetry/log';
+import { heartbeating } from './heartbeat';
+
+/** What is removed when it is old, in this order: a feed goes after its rejects. */
+const REMOVERS = {
+  idempotencyKeys: removeOldKeys,
+  batches: removeOldBatches,
+  feedRejects: removeOldRejects,
+  feeds: removeOldFeeds,
+  checks: removeOldChecks,
+  alerts: removeOldAlerts,
+  carrierEvents: removeOldCarrierEvents,
+  gatewayEvents: removeOldGatewayEvents,
+  reservations: removeOldReservations,
+} as const satisfies Record<string, (db: Database, run: RetentionRun) => Promise<number>>;
+
+type Aged = keyof typeof REMOVERS;
+
+/** Days for which each is kept; 0: for ever. */
+export type KeptDays = Readonly<Record<Aged, number>>;
+
+/** For one kind: the run ends well before the schedule comes again, and the next one goes on with what is left. */
+const WITHIN_MS = 20_000;
+
+export interface RetentionActivities {
+  /** Removes rows that are older than they are kept; returns how many, of those kinds of which there were any. */
+  removeAgedRows(): Promise<Partial<Record<Aged, number>>>;
+}
+
+export function createRetentionActivities({
+  db,
+  keptDays,
+  log,
+}: {
+  db: Database;
+  keptDays: KeptDays;
+  log: Logger;
+}): RetentionActivities {
+  return {
+    async removeAgedRows() {
+      const removed: Partial<Record<Aged, number>> = {};
+      const failures: unknown[] = [];
+      await heartbeating(async (beat) => {
+        for (const kind of Object.keys(REMOVERS) as Aged[]) {
+          const run = { days: keptDays[kind], withinMs: WITHIN_MS, told: () => beat(kind) };
+          try {
+            const rows = await REMOVERS[kind](db, run);
+            if (rows > 0) removed[kind] = rows;
+          } catch (error) {
+            // One kind that cannot be removed keeps no other.
+            log.error({ err: error, kind }, 'old rows could not be removed');
+            failures.push(error);
+          }
+        }
+      });
+      if (Object.keys(removed).length > 0) log.info({ removed }, 'old rows were removed');
+      if (failures.length > 0) throw failures[0];
+      return removed;
+    },
+  };
+}

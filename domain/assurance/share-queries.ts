@@ -1,0 +1,42 @@
+import { execute, maybeOne, type Queryable, type Transaction } from '../../platform/database/database';
+import type { Share } from './types';
+
+export async function selectShare(on: Queryable): Promise<Share> {
+  const row = await maybeOne<Share>(
+    on,
+    'consistency.share',
+    `select products_after as "productsAfter", products_up_to as "productsUpTo", lines_after as "linesAfter", lines_up_to as "linesUpTo"
+     from consistency_share`,
+  );
+  return row ?? EVERYTHING;
+}
+
+export const EVERYTHING: Share = {
+  productsAfter: 0,
+  productsUpTo: null,
+  linesAfter: '00000000-0000-0000-0000-000000000000',
+  linesUpTo: null,
+};
+
+/** Rows of a table that a run looks at anyhow, and in how many runs it comes to every row. */
+const LEAST_ROWS = 200_000;
+const RUNS = 24;
+
+const rowsOf = (table: string) =>
+  `(select greatest($3::float8, ceil(reltuples / ${RUNS}))::bigint from pg_class where oid = '${table}'::regclass)`;
+
+/** Moves on to the next share of every table; after the last comes the first. */
+export function moveShare(tx: Transaction, leastRows = LEAST_ROWS): Promise<number> {
+  return execute(
+    tx,
+    'consistency.move_share',
+    `update consistency_share s set
+       products_after = n.products_after, lines_after = n.lines_after,
+       products_up_to = (select k.product_id from stock k where k.product_id > n.products_after
+                         order by k.product_id, k.warehouse_id offset ${rowsOf('stock')} limit 1),
+       lines_up_to = (select l.reservation_id from reservation_lines l where l.reservation_id > n.lines_after
+                      order by l.reservation_id, l.product_id, l.warehouse_id offset ${rowsOf('reservation_lines')} limit 1)
+     from (select coalesce(products_up_to, $1::int) as products_after, coalesce(lines_up_to, $2::uuid) as lines_after from consistency_share) n`,
+    [EVERYTHING.productsAfter, EVERYTHING.linesAfter, leastRows],
+  );
+}

@@ -1,0 +1,285 @@
+import type { Transaction } from '../../../platform/database/database';
+import { enqueue } from '../../../platform/database/outbox';
+import { derivedId } from '../../../platform/ids';
+import { decideNumber } from '../../stock/ledger/numbers';
+import { stockKeyOf, unreserved } from '../../stock/ledger/rules';
+import {
+  insertEmptyStock,
+  lockStock,
+  selectNumberFacts,
+  takeBlocked,
+  type NumberFacts,
+  type StockLedger,
+} from '../../stock/ledger/stock-ledger';
+import type { LedgerEntry, StockKey, StockLevel } from '../../stock/ledger/types';
+import { findReservedUnits } from '../../stock/reservations/holders';
+import type { ReservedUnits } from '../../stock/reservations/types';
+import { bringInSerials, takeOutSerials } from '../../stock/tracking/counted-serials';
+import { moveLots } from '../../stock/tracking/tracking';
+import { endCountHold, fitCountHold, holdMissing, readCountHold, unitsOnHold } from '../quality/count-holds';
+import { unitsProblem } from './compare-units';
+import { byProduct, compareUnits, readKnownUnits, type UnitsOfLine } from './counted-units';
+import { updateLines, type LineDecision, type LineRow, type LockedSheet } from './queries';
+import { selectOthersResolving } from './resolving-queries';
+import { approvalProblem, isWithinTolerance } from './rules';
+import type { LineProblem, LineStatus } from './types';
+import { selectCountedLots, writeUnits } from './unit-queries';
+
+type Sheet = LockedSheet & { sheetId: string };
+
+export interface HowToApply {
+  /** Units that a line may be off by; null: whatever it is off by. */
+  tolerance: number | null;
+  actor: string | null;
+  /** A line that would leave less than is reserved is not refused: see `resolving`. */
+  resolveReserved: boolean;
+}
+
+/** A line with what was counted, and with what it meets in its stock row; undefined: there is no row, and nothing was found. */
+interface CountedLine {
+  line: LineRow;
+  key: StockKey;
+  counted: number;
+  countedAt: string;
+  found: { level: StockLevel; facts: NumberFacts; units: UnitsOfLine } | undefined;
+  /** Units that its own hold keeps, while it is `resolving`. */
+  kept: number;
+}
+
+/**
+ * Decides lines that were counted, and applies those that can be. One that is `resolving` is decided again: it stays so while less
+ * would be left than is reserved. The last step of a transaction: orders may be locked here.
+ */
+export async function applyCounts(
+  tx: Transaction,
+  stock: StockLedger,
+  sheet: Sheet,
+  lines: readonly LineRow[],
+  how: HowToApply,
+): Promise<void> {
+  if (lines.length === 0) return;
+  const counted = await look(tx, sheet, lines);
+  const outcomes: { line: CountedLine; outcome: LineOutcome }[] = [];
+  for (const line of counted) outcomes.push({ line, outcome: await decideLine(tx, line, how) });
+  const entries: LedgerEntry[] = [];
+  const decisions: LineDecision[] = [];
+  const reserved = await reservedUnits(tx, outcomes);
+  for (const { line, outcome } of outcomes) {
+    const { status, code, variance } = outcome;
+    const known = reserved.get(stockKeyOf(line.key));
+    const isOwn = ({ reservationId }: ReservedUnits) => reservationId === line.line.holdId;
+    const decision: LineDecision = {
+      productId: line.line.productId,
+      status,
+      code,
+      variance,
+      reservations: known?.units.filter((one) => !isOwn(one)) ?? null,
+      reservationCount: known ? known.count - (known.units.some(isOwn) ? 1 : 0) : null,
+      holdId: null,
+    };
+    if (status === 'resolving') decision.holdId = await hold(tx, sheet, line, how.actor);
+    else entries.push(...(await release(tx, line, how.actor)));
+    if (status === 'approved' && line.found)
+      entries.push(await entryOf(tx, sheet, line, { variance, ...how }));
+    decisions.push(decision);
+  }
+  await updateLines(tx, sheet.sheetId, decisions, how.actor);
+  await writeUnits(
+    tx,
+    sheet.sheetId,
+    outcomes.flatMap(({ line }) => unitsToWrite(line)),
+  );
+  await wakeOthers(tx, sheet, decisions);
+  if (outcomes.some(({ line, outcome }) => outcome.status === 'resolving' && line.line.holdId === null)) {
+    // In case this process dies before it settles the count itself.
+    await enqueue(tx, [{ topic: 'count.settle', key: sheet.sheetId }]);
+  }
+  const taken = await stock.post(tx, entries);
+  // A blocked lot may have been found where nothing became available.
+  const lotted = outcomes.filter(({ line: { found } }) => found && found.units.lots.length > 0);
+  if (lotted.length > 0)
+    await takeBlocked(
+      tx,
+      lotted.map(({ line: { key } }) => key),
+    );
+  await taken?.write();
+}
+
+/** A number may overtake what other sheets have `resolving` at the same place. */
+async function wakeOthers(tx: Transaction, sheet: Sheet, decisions: readonly LineDecision[]): Promise<void> {
+  const posted = decisions.filter(({ status }) => status === 'approved').map(({ productId }) => productId);
+  const others = posted.length > 0 ? await selectOthersResolving(tx, sheet, posted) : [];
+  await enqueue(
+    tx,
+    others.map((key) => ({ topic: 'count.settle', key })),
+  );
+}
+
+/** Locks the stock rows of lines, and reads what their counts meet there. */
+async function look(tx: Transaction, sheet: Sheet, lines: readonly LineRow[]): Promise<CountedLine[]> {
+  const { sheetId, warehouseId } = sheet;
+  const counted = lines.flatMap((line) => {
+    const { counted: units, countedAt, productId } = line;
+    return units === null || countedAt === null
+      ? []
+      : [{ line, key: { productId, warehouseId }, counted: units, countedAt }];
+  });
+  const keys = counted.map(({ key }) => key);
+  await insertEmptyStock(
+    tx,
+    counted.filter(({ counted: units }) => units > 0).map(({ key }) => key),
+  );
+  const levels = new Map((await lockStock(tx, keys)).map((level) => [level.productId, level]));
+  const places = counted.map(({ line: { lotTracked, serialised }, key, countedAt: asOf }) => {
+    return { ...key, asOf, lotTracked, serialised };
+  });
+  const facts = new Map((await selectNumberFacts(tx, places)).map((row) => [row.productId, row]));
+  const known = await readKnownUnits(tx, places);
+  const lots = byProduct(
+    places.some(({ lotTracked }) => lotTracked) ? await selectCountedLots(tx, sheetId) : [],
+  );
+  const seen: CountedLine[] = [];
+  for (const [at, one] of counted.entries()) {
+    const { productId } = one.key;
+    const [level, met, place] = [levels.get(productId), facts.get(productId), places[at]];
+    const { holdId, serials } = one.line;
+    const kept = holdId === null ? 0 : (await readCountHold(tx, holdId)).kept;
+    if (!level || !met || !place) {
+      seen.push({ ...one, kept, found: undefined });
+      continue;
+    }
+    const own = { lots: lots.get(productId) ?? [], serials };
+    const units = await compareUnits(tx, { ...place, counted: one.counted }, own, known);
+    seen.push({ ...one, kept, found: { level, facts: met, units } });
+  }
+  return seen;
+}
+
+interface LineOutcome {
+  status: Extract<LineStatus, 'approved' | 'review' | 'resolving' | 'superseded'>;
+  code: LineProblem | null;
+  variance: number | null;
+}
+
+async function decideLine(
+  tx: Transaction,
+  { line, key, counted, found, kept }: CountedLine,
+  { tolerance, resolveReserved }: HowToApply,
+): Promise<LineOutcome> {
+  if (!found) return { status: 'approved', code: null, variance: 0 };
+  const { level, facts, units } = found;
+  if (facts.isFolded) return { status: 'review', code: 'ASOF_BEFORE_RETENTION', variance: null };
+  const decision = decideNumber({ ...facts, onHand: level.onHand }, counted);
+  if (decision.outcome === 'superseded') return { status: 'superseded', code: null, variance: null };
+  const { delta: variance } = decision;
+  const off = [
+    variance,
+    ...units.lots.map((lot) => lot.variance),
+    units.serials.missing.length,
+    units.serials.found.length,
+  ];
+  if (tolerance !== null && !isWithinTolerance(off, tolerance))
+    return { status: 'review', code: null, variance };
+  const without = { onHand: level.onHand, reserved: level.reserved - kept };
+  const problem = approvalProblem(without, variance);
+  const unfit = unitsProblem(units);
+  const isResolving = line.status === 'resolving';
+  if (problem !== 'BELOW_RESERVED' || !(isResolving || resolveReserved)) {
+    const code = problem ?? unfit;
+    return { status: code ? 'review' : 'approved', code, variance };
+  }
+  if (isResolving) return { status: 'resolving', code: problem, variance };
+  // Nobody gives anything up for a count that cannot be applied then.
+  if (unfit !== null) return { status: 'review', code: unfit, variance };
+  // Units on hold are nobody's to give up: they are written off, or the count that keeps them is decided first.
+  const resolves = level.onHand + variance >= (await unitsOnHold(tx, key));
+  return { status: resolves ? 'resolving' : 'review', code: problem, variance };
+}
+
+/** What reserves the units of lines below it. */
+async function reservedUnits(
+  tx: Transaction,
+  outcomes: readonly { line: CountedLine; outcome: LineOutcome }[],
+): ReturnType<typeof findReservedUnits> {
+  const short = outcomes.filter(({ outcome }) => outcome.code === 'BELOW_RESERVED');
+  return findReservedUnits(
+    tx,
+    short.map(({ line }) => line.key),
+  );
+}
+
+/** Puts the units that were not found on hold, or brings their hold to how many those are by now. Returns its id. */
+async function hold(
+  tx: Transaction,
+  { sheetId }: Sheet,
+  { line: { holdId, decidedBy }, key, counted, countedAt, found }: CountedLine,
+  actor: string | null,
+): Promise<string> {
+  if (!found) throw new Error('nothing is reserved where there is no stock');
+  const { facts, level } = found;
+  const missing = level.onHand - facts.movedAfter - counted;
+  if (holdId !== null) {
+    await fitCountHold(tx, key, { holdId, missing });
+    return holdId;
+  }
+  return holdMissing(tx, key, {
+    quantity: missing,
+    free: unreserved(level),
+    asOf: countedAt,
+    reason: `${missing} units were not found (count ${sheetId})`,
+    actor: actor ?? decidedBy ?? 'system',
+  });
+}
+
+async function release(
+  tx: Transaction,
+  { line: { holdId, decidedBy }, key }: CountedLine,
+  actor: string | null,
+): Promise<LedgerEntry[]> {
+  return holdId === null ? [] : endCountHold(tx, key, { holdId, actor: actor ?? decidedBy ?? 'system' });
+}
+
+/** The entry of a line that is approved, of which lots and serial numbers are moved. */
+async function entryOf(
+  tx: Transaction,
+  { sheetId }: Sheet,
+  { line: { productId, round, decidedBy }, key, counted, countedAt, found }: CountedLine,
+  { variance, actor: decides }: { variance: number | null; actor: string | null },
+): Promise<LedgerEntry> {
+  const actor = decides ?? decidedBy;
+  const entry: LedgerEntry = {
+    ...key,
+    kind: 'count',
+    onHandDelta: variance ?? 0,
+    reservedDelta: 0,
+    effectId: derivedId('count', sheetId, productId, round),
+    reference: `count:${sheetId}`,
+    reason: 'cycle count',
+    correction: { asOf: countedAt, number: counted },
+    ...(actor ? { actor } : {}),
+  };
+  if (found) await moveUnits(tx, entry, found.units);
+  return entry;
+}
+
+async function moveUnits(tx: Transaction, entry: LedgerEntry, units: UnitsOfLine): Promise<void> {
+  const { productId, warehouseId, kind, effectId, reference = null } = entry;
+  const moving = { kind, effectId, orderId: null, reference };
+  const moves = units.lots
+    .filter(({ variance }) => variance !== 0)
+    .map(({ code, expiresOn, variance }) => ({ productId, warehouseId, code, expiresOn, units: variance }));
+  if (moves.length > 0) await moveLots(tx, moves, moving);
+  const { missing, found } = units.serials;
+  const gone = missing.filter(({ isHere }) => isHere).map(({ id }) => id);
+  if (gone.length > 0) await takeOutSerials(tx, gone, { warehouseId, entry: moving });
+  if (found.length > 0)
+    await bringInSerials(tx, found, { productId, warehouseId, known: units.known, entry: moving });
+}
+
+function unitsToWrite({ line: { productId, lotTracked, serials: read }, found }: CountedLine) {
+  if (!found) return [];
+  const { lots, serials } = found.units;
+  if (!lotTracked && read === null) return [];
+  const named = { missing: serials.missing.map(({ serial }) => serial), found: serials.found };
+  return [{ productId, lots, serials: read === null ? null : { ...named, counted: read } }];
+}

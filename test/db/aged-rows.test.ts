@@ -1,0 +1,313 @@
+import { MockActivityEnvironment } from '@temporalio/testing';
+import { createRetentionActivities, type KeptDays } from '../../activities/retention';
+import { releaseReservation } from '../../domain/stock/reservations/change-reservation';
+import type { OwnReference } from '../../domain/stock/ledger/types';
+import { acceptKey } from '../../platform/database/idempotency';
+import { removeOldKeys } from '../../platform/database/idempotency-retention';
+import { settingsSchema } from '../../platform/config';
+import { derivedId, newId } from '../../platform/ids';
+import { keptDaysOf } from '../../worker/kept-days';
+import { addPaidOrder } from '../support/fixtures';
+import { expectInvariants } from '../support/invariants';
+import { testLogger } from '../support/servers';
+import { withStock } from '../support/stock';
+import { openReservationShop, reservationOf, type ReservationShop } from './reservation-shop';
+
+const KEPT = 10;
+const OLD = `now() - interval '11 days'`;
+const YOUNG = `now() - interval '9 days'`;
+
+let shop: ReservationShop;
+beforeEach(async () => {
+  shop = await openReservationShop();
+});
+afterEach(async () => {
+  await expectInvariants(shop.db);
+  await shop.close();
+});
+
+const all = (days: number): KeptDays => ({
+  idempotencyKeys: days,
+  batches: days,
+  feedRejects: days,
+  feeds: days,
+  checks: days,
+  alerts: days,
+  carrierEvents: days,
+  gatewayEvents: days,
+  reservations: days,
+});
+
+function removeAgedRows(keptDays: KeptDays = all(KEPT)) {
+  const { removeAgedRows } = createRetentionActivities({ db: shop.db, keptDays, log: testLogger() });
+  return new MockActivityEnvironment().run(removeAgedRows);
+}
+
+async function write(...statements: readonly string[]): Promise<void> {
+  for (const statement of statements) await shop.db.pool.query(statement);
+}
+
+/** The texts that a statement selects, sorted. */
+async function read(statement: string): Promise<string[]> {
+  const { rows } = await shop.db.pool.query<{ is: string }>(statement);
+  return rows.map(({ is }) => is).sort();
+}
+
+test('keys that nobody has used for long go, whatever their state; those that somebody used lately stay', async () => {
+  await write(
+    `insert into idempotency_keys (caller, key, scope, fingerprint, subject_id, state, status, created_at, updated_at) values
+       ('a', 'old', 's', 'f', gen_random_uuid(), 'done', 200, ${OLD}, ${OLD}),
+       ('a', 'old and left', 's', 'f', gen_random_uuid(), 'started', null, ${OLD}, ${OLD}),
+       ('a', 'used lately', 's', 'f', gen_random_uuid(), 'started', null, ${OLD}, ${YOUNG}),
+       ('a', 'young', 's', 'f', gen_random_uuid(), 'done', 200, ${YOUNG}, ${YOUNG})`,
+  );
+  expect(await removeAgedRows()).toEqual({ idempotencyKeys: 2 });
+  expect(await read('select key as is from idempotency_keys')).toEqual(['used lately', 'young']);
+  expect(await removeAgedRows()).toEqual({});
+  const again = {
+    caller: 'a',
+    key: 'old',
+    scope: 's',
+    fingerprint: 'another',
+    subjectId: newId(),
+  };
+  expect(await acceptKey(shop.db, again)).toMatchObject({ isNew: true, state: 'accepted' });
+});
+
+test('a run that ends in the midst has removed what it came to, and the next goes on', async () => {
+  await write(
+    `insert into idempotency_keys (caller, key, scope, fingerprint, subject_id, created_at, updated_at)
+     select 'a', n::text, 's', 'f', gen_random_uuid(), ${OLD}, case when n % 100 = 0 then ${YOUNG} else ${OLD} end
+     from generate_series(1, 2500) n`,
+  );
+  const left = async () => Number((await read('select count(*)::text as is from idempotency_keys'))[0]);
+  await removeOldKeys(shop.db, { days: KEPT, withinMs: 0 });
+  expect(await left()).toBe(2_500 - 990);
+  await removeOldKeys(shop.db, { days: KEPT, withinMs: 60_000 });
+  expect(await left()).toBe(25);
+});
+
+test('outcomes of old batches go', async () => {
+  await write(
+    `insert into batch_chunks (batch_id, chunk, outcomes, created_at) values
+       (gen_random_uuid(), 0, '["old"]', ${OLD}), (gen_random_uuid(), 0, '["young"]', ${YOUNG})`,
+  );
+  expect(await removeAgedRows()).toEqual({ batches: 1 });
+  expect(await read('select outcomes ->> 0 as is from batch_chunks')).toEqual(['young']);
+});
+
+async function feed(of: { ended: string | null; rejects: number }): Promise<string> {
+  const id = newId();
+  const ended = of.ended === null ? `'running', null, null` : `'completed', 'csv', ${of.ended}`;
+  await write(
+    `insert into jobs (id, type, actor, status, file, finished_at, created_at) values ('${id}', 'feed', 'a', ${ended}, ${OLD})`,
+    `insert into feeds (job_id, mode, stage) values ('${id}', 'set', 'resolved')`,
+    `insert into feed_lanes (feed_id, lane, position, last_seq) select id, 1, 1, 1 from feeds where job_id = '${id}'`,
+    `insert into feed_rejects (feed_id, line, code, reason)
+     select f.id, n, 'X', 'x' from feeds f, generate_series(1, ${of.rejects}) n where f.job_id = '${id}'`,
+  );
+  return id;
+}
+
+const REJECTS = `select f.job_id || ' ' || count(*) as is from feed_rejects join feeds f on f.id = feed_id group by f.job_id`;
+
+test('rejects of feeds that ended long ago go before their jobs, which have no file then', async () => {
+  const old = await feed({ ended: OLD, rejects: 2_100 });
+  const young = await feed({ ended: YOUNG, rejects: 3 });
+  const running = await feed({ ended: null, rejects: 2 });
+  expect(await removeAgedRows({ ...all(0), feedRejects: KEPT })).toEqual({ feedRejects: 2_100 });
+  expect(await read(REJECTS)).toEqual([`${running} 2`, `${young} 3`].sort());
+  expect(await read(`select id || ' ' || coalesce(file, 'none') as is from jobs`)).toEqual(
+    [`${old} none`, `${running} none`, `${young} csv`].sort(),
+  );
+  expect(await removeAgedRows()).toEqual({ feeds: 1 });
+  expect(await read('select id::text as is from jobs')).toEqual([running, young].sort());
+  expect(await read('select job_id::text as is from feeds')).toEqual([running, young].sort());
+  expect(await removeAgedRows()).toEqual({});
+});
+
+async function check(of: {
+  at: string;
+  id?: string;
+  mode?: 'full' | 'incremental';
+  subjects?: readonly string[];
+}): Promise<string> {
+  const { at, id = 'order_events', mode = 'incremental', subjects = [] } = of;
+  const job = newId();
+  await write(
+    `insert into jobs (id, type, actor, status, input, file, finished_at, created_at)
+     values ('${job}', 'consistency', 'a', 'completed', '{"mode": "${mode}"}', 'sql', ${at}, ${at})`,
+    `insert into consistency_checks (job_id, check_id, findings, truncated, started_at, finished_at)
+     values ('${job}', '${id}', ${subjects.length}, false, ${at}, ${at})`,
+    ...subjects.map(
+      (subject) =>
+        `insert into consistency_findings (job_id, check_id, severity, subject, details, repairable)
+         values ('${job}', '${id}', 'error', '${subject}', '{}', true)`,
+    ),
+  );
+  return job;
+}
+
+test('old checks go with their findings; the latest run of each and open findings stay', async () => {
+  const ago = (days: number) => `now() - interval '${days} days'`;
+  await check({ at: ago(40), subjects: ['found again'] });
+  const open = await check({ at: ago(39), subjects: ['open'] });
+  await check({ at: ago(38) });
+  const latest = await check({ at: ago(37), id: 'seals' });
+  const again = await check({ at: ago(9), subjects: ['found again'] });
+  expect(await removeAgedRows()).toEqual({ checks: 2 });
+  expect(await read('select id::text as is from jobs')).toEqual([open, latest, again].sort());
+  expect(await read('select subject as is from consistency_findings')).toEqual(['found again', 'open']);
+  expect(await removeAgedRows()).toEqual({});
+  // What a full run does not find any more is over.
+  const full = await check({ at: ago(8), mode: 'full' });
+  expect(await removeAgedRows()).toEqual({ checks: 1 });
+  expect(await read('select id::text as is from jobs')).toEqual([latest, again, full].sort());
+});
+
+test('alerts that were resolved long ago go; open and acknowledged ones stay', async () => {
+  await write(
+    `insert into alerts (kind, product_id, warehouse_id, status, raised_at, acknowledged_at, resolved_at, note) values
+       ('low_stock', 1, 1, 'resolved', ${OLD}, null, ${OLD}, 'old'),
+       ('low_stock', 1, 1, 'resolved', ${OLD}, null, ${YOUNG}, 'young'),
+       ('low_stock', 1, 1, 'open', ${OLD}, null, null, 'open'),
+       ('low_stock', 1, 2, 'acknowledged', ${OLD}, ${OLD}, null, 'acknowledged')`,
+  );
+  expect(await removeAgedRows()).toEqual({ alerts: 1 });
+  expect(await read('select note as is from alerts')).toEqual(['acknowledged', 'open', 'young']);
+});
+
+async function paidOrder() {
+  const sku = await shop.product({ AMS: 1 });
+  return addPaidOrder(shop.db, [{ sku, warehouse: 'AMS', quantity: 1 }]);
+}
+
+test('updates of carriers go once their shipment has ended', async () => {
+  const { orderId, reservationId } = await paidOrder();
+  const statuses = ['booked', 'picked_up', 'voiding', 'delivered', 'voided', 'failed'];
+  for (const [at, status] of statuses.entries())
+    await write(
+      `with s as (
+         insert into shipments (id, order_id, reservation_id, warehouse_id, status, carrier, generation, released_at)
+         select gen_random_uuid(), '${orderId}', '${reservationId}', id, '${status}', 'sandbox', ${at + 1}, now()
+         from warehouses where code = 'BER' returning id
+       )
+       insert into carrier_events (carrier, event_id, shipment_id, type, received_at)
+       select 'sandbox', '${status} ' || age, id, 'picked_up', at from s, (values ('old', ${OLD}), ('young', ${YOUNG})) a (age, at)`,
+    );
+  expect(await removeAgedRows()).toEqual({ carrierEvents: 3 });
+  expect(await read(`select event_id as is from carrier_events where event_id like '% old'`)).toEqual([
+    'booked old',
+    'picked_up old',
+    'voiding old',
+  ]);
+  expect(await read(`select event_id as is from carrier_events where event_id like '% young'`)).toHaveLength(
+    statuses.length,
+  );
+  await write('delete from carrier_events', 'delete from shipments');
+});
+
+test('events of gateways go once nothing of their payment is open', async () => {
+  const { orderId, reservationId } = await paidOrder();
+  let attempt = 0;
+  const payment = async (status: string, more = '') => {
+    attempt += 1;
+    const captured = status === 'captured' ? 100 : 0;
+    await write(
+      `with p as (
+         insert into payments (id, order_id, reservation_id, attempt, update_id, status, amount_minor, currency, method, token, gateway,
+           serves, capture_planned_minor, captured_minor, refund_planned_minor)
+         values (gen_random_uuid(), '${orderId}', '${reservationId}', ${attempt}, '${attempt}', '${status}', 100, 'USD', 'card', 't',
+           'sandbox', false, ${captured}, ${captured}, 0) returning id
+       ), more as (${more === '' ? 'select' : more})
+       insert into gateway_events (gateway, event_id, payment_id, type, occurred_at, received_at)
+       select 'sandbox', '${status}' || $$${more === '' ? '' : ' open'}$$ || age, id, 'x', at, at
+       from p, (values (' old', ${OLD}), (' young', ${YOUNG})) a (age, at)`,
+    );
+  };
+  await payment('captured');
+  await payment('declined');
+  await payment('unknown');
+  await payment('authorized');
+  await payment(
+    'voided',
+    `insert into captures (id, payment_id, order_id, amount_minor) select gen_random_uuid(), id, '${orderId}', 1 from p`,
+  );
+  expect(await removeAgedRows()).toEqual({ gatewayEvents: 2 });
+  expect(await read(`select event_id as is from gateway_events where event_id like '% old'`)).toEqual([
+    'authorized old',
+    'unknown old',
+    'voided open old',
+  ]);
+  expect(await read(`select event_id as is from gateway_events where event_id like '% young'`)).toHaveLength(
+    5,
+  );
+  await write('delete from captures', 'delete from payments');
+});
+
+test('reservations without an order go when they have ended; those of orders, live ones and their references stay', async () => {
+  const sku = await shop.product({ AMS: 10 });
+  const { reservationId } = await paidOrder();
+  const own: OwnReference = { reference: 'mine', fingerprint: 'f' };
+  const named = derivedId('reservation', 'mine');
+  await shop.reserve({ [sku]: 1 }, { reservationId: named, own });
+  const young = await shop.reserve({ [sku]: 1 });
+  const live = await shop.reserve({ [sku]: 1 });
+  for (const id of [named, young]) await releaseReservation(withStock(shop.db), id);
+  await write(`update reservations set updated_at = ${OLD} where id <> '${young}'`);
+  await write(`update reservations set status = 'shipped' where id = '${reservationId}'`);
+  expect(await removeAgedRows()).toEqual({ reservations: 1 });
+  await write(`update reservations set status = 'confirmed' where id = '${reservationId}'`);
+  expect(await read('select id::text as is from reservations')).toEqual([live, reservationId, young].sort());
+  expect(await read('select distinct reservation_id::text as is from reservation_lines')).toEqual(
+    [live, reservationId, young].sort(),
+  );
+  expect(await removeAgedRows()).toEqual({});
+
+  // Its units were reserved once: the ledger has that. Others of the same batch are reserved.
+  const [again, other] = await Promise.all([
+    shop.standalone.submit(reservationOf({ [sku]: 1 }, { reservationId: named, own })),
+    shop.standalone.submit(reservationOf({ [sku]: 1 })),
+  ]);
+  expect(again).toMatchObject({ outcome: 'refused', refusal: { code: 'REFERENCE_REUSED' } });
+  expect(other).toMatchObject({ outcome: 'reserved' });
+});
+
+test('nothing goes that is kept for ever', async () => {
+  await write(
+    `insert into idempotency_keys (caller, key, scope, fingerprint, subject_id, created_at, updated_at)
+     values ('a', 'old', 's', 'f', gen_random_uuid(), now() - interval '10 years', now() - interval '10 years')`,
+  );
+  expect(await removeAgedRows(all(0))).toEqual({});
+  expect(await read('select key as is from idempotency_keys')).toEqual(['old']);
+});
+
+test('one kind that cannot be removed keeps no other', async () => {
+  await write(
+    `insert into batch_chunks (batch_id, chunk, outcomes, created_at) values (gen_random_uuid(), 0, '["old"]', ${OLD})`,
+    `insert into alerts (kind, product_id, warehouse_id, status, resolved_at) values ('low_stock', 1, 1, 'resolved', ${OLD})`,
+    `create function refuse_all() returns trigger language plpgsql as $$ begin raise exception 'refused'; end $$`,
+    'create trigger refused before delete on batch_chunks for each row execute function refuse_all()',
+  );
+  await expect(removeAgedRows()).rejects.toThrow('refused');
+  expect(await read('select status as is from alerts')).toEqual([]);
+});
+
+test('what a request made is kept at least as long as its key, and rejects no longer than their feed', () => {
+  const days = (given: Record<string, string>) => keptDaysOf(settingsSchema.parse(given));
+  expect(days({})).toMatchObject({
+    idempotencyKeys: 90,
+    batches: 90,
+    feedRejects: 90,
+    feeds: 400,
+    reservations: 365,
+  });
+  expect(days({ IDEMPOTENCY_RETENTION_DAYS: '500' })).toMatchObject({
+    batches: 500,
+    feedRejects: 90,
+    feeds: 500,
+    reservations: 500,
+  });
+  expect(days({ IDEMPOTENCY_RETENTION_DAYS: '0' })).toMatchObject({ batches: 0, feeds: 0, reservations: 0 });
+  expect(days({ FEED_REJECT_RETENTION_DAYS: '0' })).toMatchObject({ feedRejects: 400 });
+});
