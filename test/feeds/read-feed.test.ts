@@ -1,6 +1,5 @@
 import fc from 'fast-check';
 import { stringify } from 'csv-stringify/sync';
-import { csvLines } from '../../platform/csv';
 import { readFeed } from '../../domain/stock/feeds/read-feed';
 import type { FeedOptions, FeedReject, FeedRow } from '../../domain/stock/feeds/types';
 
@@ -322,10 +321,4 @@ test.each([
 
 test('names whose letters and marks stand apart are the same names', async () => {
   expect(brief(await read('sku,qty\nCafe\u0301,5\n'))).toEqual(['2 Caf\u00e9 5']);
-});
-
-test('what a file of rejects has as text, so that it is no formula, is read as it was', async () => {
-  const given = ['-A-1', '=B', '@C', '+D', "it's", "'E"];
-  const lines = csvLines(given.map((sku) => [sku, 5]));
-  expect(brief(await read(`sku,qty\n${lines}`))).toEqual(given.map((sku, index) => `${index + 2} ${sku} 5`));
 });
