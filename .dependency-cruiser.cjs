@@ -11,7 +11,9 @@ const only = (name, from, to, comment) => ({
 const ROOMS = [
   'catalog',
   'jobs',
+  'uploads',
   'stock',
+  'product-import',
   'orders',
   'payments',
   'fulfilment',

@@ -1,8 +1,8 @@
 import { Context } from '@temporalio/activity';
-import { applyNextBatch } from '../domain/stock/feeds/next-batch';
-import { finishFeed, type FeedEnding } from '../domain/stock/feeds/finish';
-import { readFeedState, resolveFeed } from '../domain/stock/feeds/resolve';
-import type { FeedCounts } from '../domain/stock/feeds/types';
+import type { FeedEnding } from '../domain/uploads/finish';
+import { readFeedState } from '../domain/uploads/lanes';
+import { shownCounts } from '../domain/uploads/rules';
+import type { FeedCounts } from '../domain/uploads/types';
 import { beginJob, isCancelRequested, reportProgress } from '../domain/jobs/jobs';
 import { jobHasEnded } from '../domain/jobs/rules';
 import type { StockAccess } from '../domain/stock/ledger/stock-ledger';
@@ -10,6 +10,7 @@ import { isRetryable } from '../platform/errors';
 import type { Logger } from '../platform/telemetry/log';
 import { asFailure, withFailures } from './failure';
 import { createFeedThrottle, isPaused, type FeedThrottleOptions } from './feed-throttle';
+import { uploadKind, type UploadKind } from './upload-kinds';
 
 export interface FeedProgress extends FeedCounts {
   /** Rows that were read. */
@@ -53,20 +54,19 @@ export function createFeedActivities({ db, stock, lanes, throttle: options, log 
   // One for all feeds: what is slow is the database, not a feed.
   const throttle = createFeedThrottle(options);
 
-  async function progress(jobId: string): Promise<FeedProgress> {
-    const { applied, unchanged, rejected, lines } = await readFeedState(db, jobId);
-    return { applied, unchanged, rejected, total: lines };
+  async function kindOf(jobId: string): Promise<UploadKind> {
+    return uploadKind({ db, stock }, (await readFeedState(db, jobId)).mode);
   }
 
   async function report(jobId: string, breaker: 'closed' | 'open'): Promise<FeedProgress> {
-    const now = await progress(jobId);
-    const { applied, unchanged, rejected, total } = now;
+    const feed = await readFeedState(db, jobId);
+    const { applied, unchanged, rejected, lines: total } = feed;
     await reportProgress(db, jobId, {
       processed: applied + unchanged + rejected,
       total,
-      details: { applied, unchanged, rejected, breaker, batchRows: throttle.rows },
+      details: { ...shownCounts(feed), breaker, batchRows: throttle.rows },
     });
-    return now;
+    return { applied, unchanged, rejected, total };
   }
 
   return withFailures<FeedActivities>(
@@ -74,9 +74,9 @@ export function createFeedActivities({ db, stock, lanes, throttle: options, log 
       async beginFeed(jobId) {
         const job = await beginJob(db, jobId);
         if (jobHasEnded(job.status)) return null;
-        const { lines } = await readFeedState(db, jobId);
+        const { lines, mode } = await readFeedState(db, jobId);
         await reportProgress(db, jobId, { processed: 0, total: lines, details: { breaker: 'closed' } });
-        await beating(() => resolveFeed(db, jobId, lanes));
+        await beating(() => uploadKind({ db, stock }, mode).resolve(jobId, lanes));
         return report(jobId, 'closed');
       },
 
@@ -86,18 +86,18 @@ export function createFeedActivities({ db, stock, lanes, throttle: options, log 
         let reportedAt = performance.now();
         let state: FeedSlice['state'] = 'done';
 
+        const { openLanes, mode } = await readFeedState(db, jobId);
+        const kind = uploadKind({ db, stock }, mode);
+
         async function applyLane(lane: number): Promise<void> {
-          let makeStock = false;
+          const apply = kind.batchesOf(jobId, lane);
           while (state === 'done') {
             const isUnwanted = context.cancellationDetails?.cancelRequested ?? false;
             if (isUnwanted || (await isCancelRequested(db, jobId))) state = 'cancelled';
             // A worker that shuts down leaves the rest to another.
             else if (context.cancellationSignal.aborted || performance.now() > until) state = 'more';
             else {
-              const batch = await throttle.run((size) =>
-                applyNextBatch({ db, stock }, { jobId, lane, size, makeStock }),
-              );
-              makeStock = batch.madeStock;
+              const batch = await throttle.run(apply);
               if (performance.now() - reportedAt > REPORT_MS) {
                 reportedAt = performance.now();
                 context.heartbeat(await report(jobId, 'closed'));
@@ -107,7 +107,6 @@ export function createFeedActivities({ db, stock, lanes, throttle: options, log 
           }
         }
 
-        const { openLanes } = await readFeedState(db, jobId);
         const ends = await beating(() => Promise.allSettled(openLanes.map(applyLane)));
         const failures = ends.flatMap((end) => (end.status === 'rejected' ? [end.reason as unknown] : []));
         const [failure] = failures.filter((reason) => !isPaused(reason));
@@ -120,7 +119,8 @@ export function createFeedActivities({ db, stock, lanes, throttle: options, log 
       },
 
       async finishFeed({ jobId, end }) {
-        return beating(() => finishFeed(db, jobId, end));
+        const kind = await kindOf(jobId);
+        return beating(() => kind.finish(jobId, end));
       },
     },
     PERMANENT,

@@ -1,9 +1,10 @@
-import { removeOrphanedUploads } from '../domain/stock/feeds/uploads';
+import { removeOrphanedUploads } from '../domain/uploads/uploads';
 import { ensurePartitions, foldOldPartitions } from '../domain/stock/retention/retention';
 import type { Database } from '../platform/database/database';
 import { isAppError } from '../platform/errors';
 import type { Logger } from '../platform/telemetry/log';
 import { heartbeating } from './heartbeat';
+import { forgetting } from './upload-kinds';
 
 export interface MaintenanceDeps {
   db: Database;
@@ -18,7 +19,7 @@ export interface MaintenanceActivities {
   ensureLedgerPartitions(): Promise<{ made: number }>;
   /** Sums partitions older than the retention into opening balances and drops them; returns their names. */
   foldLedgerPartitions(): Promise<{ folded: string[] }>;
-  /** Removes what uploads of feeds left that broke off with their process. */
+  /** Removes what uploads left that broke off with their process. */
   removeOrphanedUploads(): Promise<{ uploads: number }>;
 }
 
@@ -49,8 +50,10 @@ export function createMaintenanceActivities(deps: MaintenanceDeps): MaintenanceA
       return { folded };
     },
     async removeOrphanedUploads() {
-      const uploads = await heartbeating((beat) => removeOrphanedUploads(db, () => beat(undefined)));
-      if (uploads > 0) log.info({ uploads }, 'uploads of feeds that had broken off were removed');
+      const uploads = await heartbeating((beat) =>
+        removeOrphanedUploads(db, forgetting, () => beat(undefined)),
+      );
+      if (uploads > 0) log.info({ uploads }, 'uploads that had broken off were removed');
       return { uploads };
     },
   };

@@ -18,6 +18,7 @@ import type { Route } from './http/route';
 import { alertRoutes } from './routes/alerts';
 import { safetyStockRoutes } from './routes/safety-stock';
 import { paymentRoutes } from './routes/payments';
+import { productImportRoutes } from './routes/product-imports';
 import { productInventoryRoutes } from './routes/product-inventory';
 import { refundRoutes } from './routes/refunds';
 import { reviewRoutes } from './routes/reviews';
@@ -45,6 +46,7 @@ import type { ApiContext } from './services/context';
 import { createApiMetrics } from './services/metrics';
 import { createOrderOutcomes } from './services/order-outcomes';
 import { createReservationService } from './services/reservation-service';
+import { createUploadIntake } from './use-cases/upload-intake';
 import { createChangeFeed } from './streams/change-feed';
 import { createEngine } from './temporal/engine';
 
@@ -74,7 +76,7 @@ const QUEUE_SHARE = 1 / 3;
 /** Longer than the 60 s after which common load balancers drop an idle connection, so that they close it and not we. */
 const KEEP_ALIVE_MS = 65_000;
 const HEADERS_READ_MS = 30_000;
-/** Of a feed that is uploaded; other bodies have less time, see `app.ts`. */
+/** Of what is uploaded; other bodies have less time, see `app.ts`. */
 const UPLOAD_READ_MS = 3_600_000;
 const IDLE_CHECK_MS = 50;
 
@@ -130,6 +132,7 @@ export function apiRoutes(context: ApiContext): Route[] {
 }
 
 function mainRoutes(context: ApiContext): Route[] {
+  const uploads = createUploadIntake(context);
   return [
     ...orderActions(context, acceptedTokens(context.settings)),
     ...orderReads(context),
@@ -153,7 +156,8 @@ function mainRoutes(context: ApiContext): Route[] {
     ...carrierRoutes(context),
     ...gatewayRoutes(context, gatewayWebhooks(context.settings, context.log)),
     ...sandboxChallengeRoutes(context),
-    ...feedRoutes(context),
+    ...feedRoutes(context, uploads),
+    ...productImportRoutes(context, uploads),
     ...consistencyRoutes(context),
     ...jobRoutes(context),
     ...operationRoutes(context),

@@ -1,10 +1,12 @@
 import { Option, type Command } from 'commander';
 import { readCommandSettings } from './environment';
+import type { FeedImportOptions } from './feed';
 import type { Output } from './output';
+import type { ProductImportOptions } from './products';
 
 const URL_HELP = 'address of the API (default: HOLDFAST_URL, or a running `holdfast up`)';
 
-/** `holdfast feed …` and `holdfast jobs …`: they talk to an API. */
+/** `holdfast feed …`, `holdfast products …` and `holdfast jobs …`: they talk to an API. */
 export function addJobCommands(program: Command, output: Output, finish: (code: number) => void): void {
   const feed = program.command('feed').description('inventory feeds');
   feed
@@ -16,7 +18,7 @@ export function addJobCommands(program: Command, output: Output, finish: (code: 
         .choices(['set', 'delta'])
         .default('set'),
     )
-    .addOption(new Option('--format <format>', 'instead of a look at the file').choices(['csv', 'ndjson']))
+    .addOption(formatOption())
     .option('--location <code>', 'location of rows that name none')
     .addOption(
       new Option(
@@ -24,24 +26,45 @@ export function addJobCommands(program: Command, output: Output, finish: (code: 
         'what stands before decimals in quantities, so that 1.000 can be told from 1,000',
       ).choices(['.', ',']),
     )
-    .addOption(
-      new Option('--charset <name>', 'if it is not UTF-8 and has no byte order mark').choices([
-        'utf-8',
-        'utf-16le',
-        'utf-16be',
-        'windows-1252',
-      ]),
-    )
+    .addOption(charsetOption())
     .option('--as-of <time>', 'as of when the quantities of a set feed are true (RFC 3339); default: now')
     .option('--url <url>', URL_HELP)
-    .addHelpText(
-      'after',
-      `
-Exit codes: 0 every row was taken, 1 rows were rejected or the import did not end well, 2 the feed was refused as a whole.`,
-    )
-    .action(async (file: string, options: ImportOptions) => {
+    .addHelpText('after', EXIT_CODES)
+    .action(async (file: string, options: Omit<FeedImportOptions, 'file'>) => {
       const { runFeedImport } = await import('./feed.js');
       finish(await runFeedImport(readCommandSettings({}, 'warn'), { ...options, file }, output));
+    });
+
+  const products = program.command('products').description('the catalogue');
+  products
+    .command('import')
+    .description('upload products (CSV or JSON lines, also gzip), watch the import, keep the rejected rows')
+    .argument('<file>', 'path, or - for standard input')
+    .addOption(
+      new Option('--mode <mode>', 'upsert: add and change; create: only add; update: only change')
+        .choices(['upsert', 'create', 'update'])
+        .default('upsert'),
+    )
+    .addOption(formatOption())
+    .addOption(
+      new Option(
+        '--decimal <mark>',
+        'what stands before decimals in prices, so that 1.000 can be told from 1,000',
+      ).choices(['.', ',']),
+    )
+    .option('--currency <code>', 'of prices whose rows name none (ISO 4217)')
+    .addOption(
+      new Option(
+        '--empty <meaning>',
+        'what an empty field of CSV means: leave: the value stays (default); clear: it is emptied',
+      ).choices(['leave', 'clear']),
+    )
+    .addOption(charsetOption())
+    .option('--url <url>', URL_HELP)
+    .addHelpText('after', EXIT_CODES)
+    .action(async (file: string, options: Omit<ProductImportOptions, 'file'>) => {
+      const { runProductImport } = await import('./products.js');
+      finish(await runProductImport(readCommandSettings({}, 'warn'), { ...options, file }, output));
     });
 
   const jobs = program
@@ -62,17 +85,23 @@ Exit codes: 0 every row was taken, 1 rows were rejected or the import did not en
       finish(await cancelJob(readCommandSettings({}, 'warn'), { jobId, url }, output));
     });
 
-  for (const command of [...feed.commands, ...jobs.commands]) {
+  for (const command of [...feed.commands, ...products.commands, ...jobs.commands]) {
     command.exitOverride().configureHelp({ sortOptions: true });
   }
 }
 
-interface ImportOptions {
-  mode: 'set' | 'delta';
-  format?: 'csv' | 'ndjson';
-  location?: string;
-  decimal?: '.' | ',';
-  charset?: string;
-  asOf?: string;
-  url?: string;
+const EXIT_CODES = `
+Exit codes: 0 every row was taken, 1 rows were rejected or the import did not end well, 2 the upload was refused as a whole.`;
+
+function formatOption(): Option {
+  return new Option('--format <format>', 'instead of a look at the file').choices(['csv', 'ndjson']);
+}
+
+function charsetOption(): Option {
+  return new Option('--charset <name>', 'if it is not UTF-8 and has no byte order mark').choices([
+    'utf-8',
+    'utf-16le',
+    'utf-16be',
+    'windows-1252',
+  ]);
 }

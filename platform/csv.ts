@@ -29,3 +29,10 @@ export function csvLine(fields: readonly CsvValue[]): string {
 function asCell(value: CsvValue): CsvValue {
   return typeof value === 'string' && FORMULA_AFTER_BLANKS.test(value) ? `'${value}` : value;
 }
+
+const ESCAPED = /^'(?=[=+\-@＝＋－＠\t\r\n]|[\p{Cc}\p{Z}\p{Cf}]+[=+\-@＝＋－＠])/u;
+
+/** Text without the apostrophe that `csvLines` puts before what would be a formula: what we write says the same when it is read. */
+export function withoutEscape(text: string): string {
+  return text.startsWith("'") ? text.replace(ESCAPED, '') : text;
+}

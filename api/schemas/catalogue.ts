@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { isCurrency, MAX_PRICE } from '../../domain/catalog/currencies';
 import { WAREHOUSE_TYPES } from '../../domain/catalog/types';
 import { line, money, name, pageOf } from './common';
 
@@ -17,13 +18,10 @@ const text = z
   .max(10_000)
   .refine((given) => !/[\0\p{Cs}]/u.test(given), 'must not contain NUL or halves of characters');
 
-const CURRENCIES: ReadonlySet<string> = new Set(Intl.supportedValuesOf('currency'));
-const givenCurrency = z
+export const givenCurrency = z
   .string()
-  .refine((code) => CURRENCIES.has(code), 'must be a code of ISO 4217, in capitals')
+  .refine(isCurrency, 'must be a code of ISO 4217, in capitals')
   .meta({ description: 'ISO 4217', examples: ['USD'] });
-
-const MAX_PRICE = 1_000_000_000_000;
 
 const productFields = {
   name: title,

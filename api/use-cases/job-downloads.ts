@@ -1,5 +1,6 @@
 import type { JobFile, JobType } from '../../domain/jobs/types';
 import { repairScript } from '../../domain/assurance/repair/repair-script';
+import { productRejectsCsv } from '../../domain/product-import/rejects';
 import { feedRejectsCsv } from '../../domain/stock/feeds/rejects';
 import type { Queryable } from '../../platform/database/database';
 
@@ -9,5 +10,6 @@ export type FileWriter = (on: Queryable, jobId: string) => AsyncIterable<string>
 /** What each type of job has to download. */
 export const DOWNLOADS: Partial<Record<JobType, { file: JobFile; write: FileWriter }>> = {
   feed: { file: 'csv', write: feedRejectsCsv },
+  products: { file: 'csv', write: productRejectsCsv },
   consistency: { file: 'sql', write: repairScript },
 };

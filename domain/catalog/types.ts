@@ -82,6 +82,45 @@ export interface NewProduct {
   priceMinor: number;
 }
 
+/** A product with all that it keeps. */
+export interface StoredProduct extends ProductFields {
+  id: number;
+  sku: string;
+  active: boolean;
+  /** Kept by lot, and by serial number. */
+  lots: boolean;
+  serials: boolean;
+}
+
+/** A product that is added with others. */
+export interface NewStoredProduct extends Omit<StoredProduct, 'id' | 'category'> {
+  categoryId: number | null;
+}
+
+/** What a product becomes that is changed with others. */
+export interface ChangedProduct extends Omit<ProductFields, 'category'> {
+  id: number;
+  categoryId: number | null;
+  active: boolean;
+}
+
+/** What a SKU means. */
+export interface FoundSku {
+  given: string;
+  id: number | null;
+  /** Products that have it but for capitals, where none has it exactly. */
+  alike: number;
+  /** What the product keeps beside counts; null where there is none. */
+  lots: boolean | null;
+  serials: boolean | null;
+}
+
+export interface FoundCategory {
+  id: number;
+  code: string;
+  archived: boolean;
+}
+
 export interface ProductFilter {
   /** Code of a category. */
   category?: string;

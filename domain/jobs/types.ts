@@ -4,6 +4,7 @@
  */
 export const JOBS = {
   feed: { workflow: 'feedImport', summary: 'Imports an inventory feed' },
+  products: { workflow: 'feedImport', summary: 'Imports products' },
   consistency: {
     workflow: 'consistencyCheck',
     summary: 'Checks that stock, ledger, reservations, orders and workflows agree',

@@ -64,6 +64,7 @@ const PROMISED: Record<string, string> = {
   'GET /api/v1/products/{sku}/inventory/lots/{lot}/movements': '200',
   'GET /api/v1/products/{sku}/inventory/serials': '200',
   'GET /api/v1/products/{sku}/inventory/valuation': '200',
+  'POST /api/v1/jobs/products': '202',
   'POST /api/v1/products': '201',
   'PUT /api/v1/products/{sku}': '200',
   'PUT /api/v1/products/{sku}/inventory/lots/{lot}': '200',

@@ -38,7 +38,6 @@ import {
   REFUND_STATUSES,
 } from '../../domain/payments/types';
 import { ALERT_KINDS, ALERT_STATUSES, BLOCKED_OUTCOMES } from '../../domain/stock/alerts/types';
-import { FEED_MODES, FEED_STAGES } from '../../domain/stock/feeds/types';
 import { LEDGER_KINDS, TRANSFER_LEDGER_KINDS } from '../../domain/stock/ledger/types';
 import {
   ENDED_RESERVATION_STATUSES,
@@ -52,6 +51,7 @@ import {
 import { SOURCING_STRATEGIES } from '../../domain/stock/sourcing/types';
 import { LOT_CHANGES, SERIAL_STATUSES } from '../../domain/stock/tracking/types';
 import { TRANSFER_MODES, TRANSFER_STATUSES } from '../../domain/stock/transfers/types';
+import { FEED_STAGES, UPLOAD_MODES } from '../../domain/uploads/types';
 import {
   COMPARED_LINE_STATUSES,
   LINE_STATUSES,
@@ -83,7 +83,7 @@ const ENUMERATIONS: Readonly<Record<string, { all: Words; parts?: readonly Words
   'customer_returns.refund': { all: RETURN_REFUNDS },
   'customer_returns.status': { all: RETURN_STATUSES, parts: [AWAITED_RETURN_STATUSES] },
   'disputes.status': { all: DISPUTE_STATUSES },
-  'feeds.mode': { all: FEED_MODES },
+  'feeds.mode': { all: UPLOAD_MODES },
   'feeds.stage': { all: FEED_STAGES },
   'idempotency_keys.state': { all: KEY_STATES },
   'inventory_transactions.kind': { all: LEDGER_KINDS },

@@ -2,14 +2,10 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { parseJsonNumber, parseQuantity } from '../../domain/stock/feeds/quantity';
-import {
-  checkRow,
-  cleanText,
-  declaredDelimiter,
-  delimiterOf,
-  readHeader,
-} from '../../domain/stock/feeds/rules';
-import { REJECT_CODES, type DecimalMark } from '../../domain/stock/feeds/types';
+import { checkRow, fieldOf, readFeedHeader } from '../../domain/stock/feeds/rules';
+import { REJECT_CODES } from '../../domain/stock/feeds/types';
+import { cleanText, declaredDelimiter, delimiterOf, readHeader } from '../../domain/uploads/rules';
+import type { DecimalMark } from '../../domain/uploads/types';
 
 function quantity(text: string, decimal?: DecimalMark): number | string {
   const read = parseQuantity(text, { mode: 'set', decimal });
@@ -164,17 +160,17 @@ test.each([
 });
 
 test('columns are known by many names, whatever their case, spaces and hyphens; the own name wins', () => {
-  expect(readHeader(['Item No.', 'Ware-house', 'QTY on hand', 'x']).columns).toEqual({
+  expect(readHeader(['Item No.', 'Ware-house', 'QTY on hand', 'x'], fieldOf).columns).toEqual({
     sku: 0,
     location: 1,
     quantity: 2,
   });
-  expect(readHeader(['product', 'Stock', 'Quantity', 'sku'])).toEqual({
+  expect(readHeader(['product', 'Stock', 'Quantity', 'sku'], fieldOf)).toEqual({
     columns: { sku: 3, quantity: 2 },
     ambiguous: null,
   });
-  expect(readHeader(['qty', 'stock']).ambiguous).toBe('quantity');
-  expect(readHeader(['quantity', 'Quantity']).ambiguous).toBe('quantity');
+  expect(readHeader(['qty', 'stock'], fieldOf).ambiguous).toBe('quantity');
+  expect(readHeader(['quantity', 'Quantity'], fieldOf).ambiguous).toBe('quantity');
 });
 
 test('the delimiter is the one that the header uses most outside of quotes, or that a line before it names', () => {
@@ -226,14 +222,14 @@ test('a default location is taken where a row names none', () => {
 
 test('a file of rejects that is sent again does not say why its stock changes', () => {
   const names = ['line', 'sku', 'location', 'quantity', 'code', 'reason', 'lot'];
-  expect(readHeader(names).columns).toEqual({ sku: 1, location: 2, quantity: 3, lot: 6 });
-  expect(readHeader(names.slice(1)).columns).toMatchObject({ reason: 4 });
+  expect(readFeedHeader(names).columns).toEqual({ sku: 1, location: 2, quantity: 3, lot: 6 });
+  expect(readFeedHeader(names.slice(1)).columns).toMatchObject({ reason: 4 });
 });
 
 test('a row names a lot where it has one', () => {
   expect(checkRow({ ...GIVEN, lot: 'L-1' }, OPTIONS)).toMatchObject({ lot: 'L-1' });
   expect(checkRow({ ...GIVEN, lot: '' }, OPTIONS)).not.toHaveProperty('lot');
-  expect(readHeader(['sku', 'Batch No.', 'qty']).columns).toEqual({ sku: 0, lot: 1, quantity: 2 });
+  expect(readHeader(['sku', 'Batch No.', 'qty'], fieldOf).columns).toEqual({ sku: 0, lot: 1, quantity: 2 });
 });
 
 test('every reason for which a row is rejected stands in the documents', () => {

@@ -3,7 +3,8 @@ import { finishFeed } from '../../domain/stock/feeds/finish';
 import { feedRejectsCsv } from '../../domain/stock/feeds/rejects';
 import { readFeedState } from '../../domain/stock/feeds/resolve';
 import { stageFeed } from '../../domain/stock/feeds/stage';
-import { addToUpload, dropUpload, removeOrphanedUploads } from '../../domain/stock/feeds/uploads';
+import { addToUpload, dropUpload, removeOrphanedUploads } from '../../domain/uploads/uploads';
+import { forgetting } from '../../activities/upload-kinds';
 import { newId } from '../../platform/ids';
 import { openOrderShop, type OrderShop } from '../db/support';
 import { expectInvariants } from '../support/invariants';
@@ -126,10 +127,10 @@ async function leftBehind(jobId: string, secondsAgo: number): Promise<number> {
 test('what a process left that died is removed, and what is being uploaded stays', async () => {
   await leftBehind(newId(), 600);
   const going = await leftBehind(newId(), 10);
-  expect(await removeOrphanedUploads(shop.db)).toBe(1);
+  expect(await removeOrphanedUploads(shop.db, forgetting)).toBe(1);
   expect([await stagedRows(), await uploads()]).toEqual([5, 1]);
-  await dropUpload(shop.db, going);
-  expect(await removeOrphanedUploads(shop.db)).toBe(0);
+  await dropUpload(shop.db, going, forgetting('set'));
+  expect(await removeOrphanedUploads(shop.db, forgetting)).toBe(0);
 });
 
 test('the feed of a process that died can be sent again at once, and that process adds nothing to it any more', async () => {
@@ -140,13 +141,13 @@ test('the feed of a process that died can be sent again at once, and that proces
     code: 'DATABASE_UNAVAILABLE',
   });
   expect((await readFeedState(shop.db, job.jobId)).lines).toBe(1);
-  expect(await removeOrphanedUploads(shop.db)).toBe(1);
+  expect(await removeOrphanedUploads(shop.db, forgetting)).toBe(1);
   expect(await stagedRows()).toBe(1);
 });
 
 test('an upload that has become a job is not dropped', async () => {
   const { job } = await stage(bytes(HEADER, 'B,AMS,2\n'));
-  await dropUpload(shop.db, (await readFeedState(shop.db, job.jobId)).id);
+  await dropUpload(shop.db, (await readFeedState(shop.db, job.jobId)).id, forgetting('set'));
   expect(await stagedRows()).toBe(1);
   expect(await readFeedState(shop.db, job.jobId)).toMatchObject({ lines: 1 });
 });

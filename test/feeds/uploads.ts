@@ -51,9 +51,10 @@ export interface Uploads {
 
 const ENDED = ['completed', 'cancelled', 'failed'];
 
-export function openUploads(stack: Pick<Stack, 'url' | 'db'>): Uploads {
-  async function call(path: string, init: RequestInit): Promise<FeedReply> {
-    const response = await fetch(`${stack.url}${path}`, init);
+/** @param path where uploads are sent */
+export function openUploads(stack: Pick<Stack, 'url' | 'db'>, path = '/jobs/feed'): Uploads {
+  async function call(address: string, init: RequestInit): Promise<FeedReply> {
+    const response = await fetch(`${stack.url}${address}`, init);
     const text = await response.text();
     const isJson = response.headers.get('content-type')?.includes('json') ?? false;
     const body = isJson ? (JSON.parse(text) as Record<string, unknown>) : {};
@@ -61,14 +62,14 @@ export function openUploads(stack: Pick<Stack, 'url' | 'db'>): Uploads {
   }
   const uploads: Uploads = {
     post: (body, { query = '', type = 'text/csv', headers } = {}) =>
-      call(`/jobs/feed${query}`, { method: 'POST', body, headers: { 'content-type': type, ...headers } }),
+      call(`${path}${query}`, { method: 'POST', body, headers: { 'content-type': type, ...headers } }),
     async accepted(body, options) {
       const reply = await uploads.post(body, options);
       if (reply.status !== 202) throw new Error(`not accepted: ${reply.text}`);
       return { jobId: String(reply.body['jobId']) };
     },
-    get: (path, headers) => call(path, { headers }),
-    send: (method, path) => call(path, { method }),
+    get: (address, headers) => call(address, { headers }),
+    send: (method, address) => call(address, { method }),
     job: async (jobId) => (await uploads.get(`/jobs/${jobId}`)).body as unknown as JobBody,
     ended: (jobId) =>
       waitFor(async () => {

@@ -20,13 +20,13 @@ const retry = {
 } as const;
 
 const { beginFeed } = proxyActivities<Pick<FeedActivities, 'beginFeed'>>({
-  summary: 'Look up the products and locations of all rows',
+  summary: 'Look up what all rows are about',
   startToCloseTimeout: '1 hour',
   heartbeatTimeout: '30 seconds',
   retry,
 });
 const { applyFeed } = proxyActivities<Pick<FeedActivities, 'applyFeed'>>({
-  summary: 'Apply rows to the stock, batch by batch',
+  summary: 'Apply rows, batch by batch',
   startToCloseTimeout: '10 minutes',
   heartbeatTimeout: '30 seconds',
   cancellationType: 'WAIT_CANCELLATION_COMPLETED',
@@ -42,14 +42,14 @@ const { finishFeed } = proxyActivities<Pick<FeedActivities, 'finishFeed'>>({
 type Result = Readonly<Record<string, unknown>>;
 
 /**
- * Imports a feed that is staged. What is done stands in PostgreSQL, with the stock it changed: a run that begins anew, for
+ * Imports an upload that is staged: stock levels or products. What is done stands in PostgreSQL, with what it changed: a run that begins anew, for
  * whatever reason, carries on from there. Cancelled in the engine it ends as if the job had been cancelled.
  */
 export async function feedImport({ jobId }: JobWorkflowInput): Promise<Result | null> {
   const finish = (end: Parameters<typeof finishFeed>[0]['end']) =>
     CancellationScope.nonCancellable(() => finishFeed({ jobId, end }));
   try {
-    setCurrentDetails('Looking up the products and locations of all rows.');
+    setCurrentDetails('Looking up what all rows are about.');
     const begun = await beginFeed(jobId);
     if (!begun) return null;
     setCurrentDetails(`Applying ${begun.total} rows.`);

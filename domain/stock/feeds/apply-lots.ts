@@ -8,12 +8,13 @@ import {
   type StockLedger,
   type Taken,
 } from '../ledger/stock-ledger';
+import type { FeedCounts } from '../../uploads/types';
 import type { LedgerEntry, StagedBatch } from '../ledger/types';
 import { moveLotsApart, noteLotNumbers, selectLotNumberFacts } from '../tracking/tracking';
 import { rejectLotRows, selectLotRows } from './lot-queries';
 import { decideLotRows, type DecidedLotRow } from './lot-rules';
 import { reasonOf } from './rules';
-import type { FeedCounts, FeedMode } from './types';
+import type { FeedMode } from './types';
 
 export interface LotBatch extends StagedBatch {
   jobId: string;

@@ -1,13 +1,14 @@
 import type { Transaction } from '../../../platform/database/database';
-import { AppError, isAppError, isSubjectsOwn } from '../../../platform/errors';
+import { isAppError, isSubjectsOwn } from '../../../platform/errors';
 import { runInHalves } from '../../../platform/halves';
 import { derivedId } from '../../../platform/ids';
+import { advanceLane, lockLane } from '../../uploads/lanes';
+import { STOCK_MODES, type FeedCounts, type Lane } from '../../uploads/types';
 import type { StockAccess, StockLedger } from '../ledger/stock-ledger';
 import { STAGED_REFUSALS, type StagedBatch, type StagedRefusal } from '../ledger/types';
 import { applyLotRows } from './apply-lots';
-import { advance, rejectChange, selectLaneForUpdate } from './queries';
+import { rejectChange } from './queries';
 import { reasonOf } from './rules';
-import type { FeedCounts, Lane } from './types';
 
 export interface LaneProgress extends FeedCounts {
   /** Rows of the lane that are left. */
@@ -56,7 +57,7 @@ async function applyRows(access: StockAccess, request: BatchRequest): Promise<La
  * them meanwhile.
  */
 async function applyApart(access: StockAccess, request: BatchRequest): Promise<LaneProgress> {
-  const { position, left } = await access.db.retrying((tx) => lockedLane(tx, request));
+  const { position, left } = await access.db.retrying((tx) => lockLane(tx, request, STOCK_MODES));
   const total: LaneProgress = { applied: 0, unchanged: 0, rejected: 0, left, madeStock: false };
   const add = (done: LaneProgress) => {
     total.applied += done.applied;
@@ -79,19 +80,13 @@ async function applyApart(access: StockAccess, request: BatchRequest): Promise<L
 }
 
 async function rejectRow(tx: Transaction, request: BatchRequest): Promise<LaneProgress> {
-  const lane = await lockedLane(tx, request);
+  const lane = await lockLane(tx, request, STOCK_MODES);
   const batch = nextBatch(lane, request);
   if (!batch) return nothingDone(lane);
   const rejected = await rejectChange(tx, { ...batch, reason: reasonOf('ROW_FAILED') });
   const counts = { applied: 0, unchanged: 0, rejected };
-  await advance(tx, lane, batch.upTo, counts);
+  await advanceLane(tx, lane, batch.upTo, counts);
   return { ...counts, left: lane.lastSeq - batch.upTo, madeStock: false };
-}
-
-async function lockedLane(tx: Transaction, { jobId, lane: number }: BatchRequest) {
-  const lane = await selectLaneForUpdate(tx, jobId, number);
-  if (!lane) throw new AppError('FEED_NOT_FOUND', 'There is no such feed.', { jobId });
-  return { ...lane, left: lane.lastSeq - lane.position };
 }
 
 function nothingDone({ left }: { left: number }): LaneProgress {
@@ -106,13 +101,13 @@ const LOT_ROWS = 1_000;
 
 async function applyBatch(tx: Transaction, stock: StockLedger, request: BatchRequest): Promise<LaneProgress> {
   const { jobId } = request;
-  const lane = await lockedLane(tx, request);
+  const lane = await lockLane(tx, request, STOCK_MODES);
   const batch = nextBatch(lane, request);
   if (!batch) return nothingDone(lane);
   const { mode, actor, asOf } = lane;
   if (lane.byLot) {
     const { taken, ...counts } = await applyLotRows(tx, stock, { ...batch, jobId, mode, asOf, actor });
-    await advance(tx, lane, batch.upTo, counts);
+    await advanceLane(tx, lane, batch.upTo, counts);
     await taken?.write();
     return { ...counts, left: lane.lastSeq - batch.upTo, madeStock: false };
   }
@@ -128,7 +123,7 @@ async function applyBatch(tx: Transaction, stock: StockLedger, request: BatchReq
   });
   if (!posting) throw new Undecided();
   const { madeRows, taken, ...counts } = posting;
-  await advance(tx, lane, batch.upTo, counts);
+  await advanceLane(tx, lane, batch.upTo, counts);
   await taken?.write();
   return { ...counts, left: lane.lastSeq - batch.upTo, madeStock: madeRows };
 }

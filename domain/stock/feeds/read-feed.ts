@@ -1,17 +1,10 @@
 import { AppError } from '../../../platform/errors';
-import { readCsv, type CsvRecord } from './csv-records';
-import { jsonMembers } from './json-members';
-import { readLines } from './lines';
-import {
-  checkRow,
-  fieldOf,
-  quantityOfOtherMode,
-  readHeader,
-  reject,
-  type Columns,
-  type GivenRow,
-} from './rules';
-import { readText } from './text';
+import { readCsv, type CsvRecord } from '../../uploads/csv-records';
+import { jsonMembers } from '../../uploads/json-members';
+import { readLines } from '../../uploads/lines';
+import type { Columns } from '../../uploads/rules';
+import { readText } from '../../uploads/text';
+import { checkRow, fieldOf, quantityOfOtherMode, readFeedHeader, reject, type GivenRow } from './rules';
 import type { FeedField, FeedOptions, FeedReject, FeedRow } from './types';
 
 type Read = FeedRow | FeedReject;
@@ -50,7 +43,7 @@ async function* readCsvFeed(text: AsyncIterable<string>, options: FeedOptions): 
 }
 
 function csvReader(names: readonly string[], delimiter: string, options: FeedOptions): RecordReader {
-  const { columns, ambiguous } = readHeader(names);
+  const { columns, ambiguous } = readFeedHeader(names);
   if (ambiguous) {
     throw new AppError(
       'FEED_COLUMN_AMBIGUOUS',
@@ -86,7 +79,7 @@ function isBlank(fields: readonly string[]): boolean {
   return fields.length <= 1 && (fields[0] ?? '') === '';
 }
 
-function pick(columns: Columns, fields: readonly string[], line: number): GivenRow {
+function pick(columns: Columns<FeedField>, fields: readonly string[], line: number): GivenRow {
   const at = (index: number | undefined) => (index === undefined ? undefined : fields[index]?.trim());
   return {
     line,

@@ -1,6 +1,7 @@
 import { csvLine, csvLines, type CsvValue } from '../../../platform/csv';
 import type { Queryable } from '../../../platform/database/database';
-import { selectFeed, selectRejects } from './queries';
+import { readFeedState } from '../../uploads/lanes';
+import { selectRejects } from './queries';
 import { REJECTS_HEADER } from './rules';
 
 const PAGE = 2_000;
@@ -10,7 +11,7 @@ const PAGE = 2_000;
  * lots has one column more, so that what is corrected in the file can be sent again.
  */
 export async function* feedRejectsCsv(on: Queryable, jobId: string): AsyncGenerator<string> {
-  const hasLots = ((await selectFeed(on, jobId))?.lotLines ?? 0) > 0;
+  const hasLots = (await readFeedState(on, jobId)).lotLines > 0;
   yield csvLine([...REJECTS_HEADER, ...(hasLots ? ['lot'] : [])]);
   let after = 0;
   for (;;) {

@@ -195,26 +195,3 @@ export function rejectUnresolved(
     [feedId, mode, JSON.stringify(reasons)],
   );
 }
-
-/** Ends the look-up: the numbered rows are split into `lanes` parts of about the same length, and one of those that name lots. */
-export async function setResolved(
-  tx: Transaction,
-  feedId: number,
-  resolved: { rows: number; lotRows: number; rejected: number; lanes: number },
-): Promise<void> {
-  await execute(
-    tx,
-    'feeds.set_resolved',
-    `update feeds set stage = 'resolved', rejected = $2 where id = $1 and stage = 'staged'`,
-    [feedId, resolved.rejected],
-  );
-  await execute(
-    tx,
-    'feeds.insert_lanes',
-    `insert into feed_lanes (feed_id, lane, position, last_seq, by_lot)
-     select $1::bigint, lane, $2::bigint * (lane - 1) / $3, $2::bigint * lane / $3, false from generate_series(1, $3::int) lane
-     union all
-     select $1::bigint, $3::int + 1, $2::bigint, $2::bigint + $4::bigint, true where $4::bigint > 0`,
-    [feedId, resolved.rows, resolved.lanes, resolved.lotRows],
-  );
-}

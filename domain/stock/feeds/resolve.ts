@@ -1,32 +1,18 @@
 import type { Database, Transaction } from '../../../platform/database/database';
-import { AppError } from '../../../platform/errors';
-import {
-  liftStatementLimits,
-  analyzeChanges,
-  analyzeStaged,
-  deleteChanges,
-  deleteStaged,
-  rejectUnreadable,
-  selectFeed,
-  selectFeedForUpdate,
-} from './queries';
+import { liftStatementLimits, lockFeed, readFeedState, setResolved } from '../../uploads/lanes';
+import { STOCK_MODES, type FeedState } from '../../uploads/types';
+import { analyzeChanges, analyzeStaged, deleteChanges, deleteStaged, rejectUnreadable } from './queries';
 import {
   countResolvedLines,
   rejectUnresolved,
   resolveLotRows,
   resolveRows,
-  setResolved,
   settleRepeated,
 } from './resolve-queries';
 import { reasonOf } from './rules';
-import type { FeedState, RejectCode } from './types';
+import type { RejectCode } from './types';
 
-/** Where a feed stands. @throws AppError `FEED_NOT_FOUND` */
-export async function readFeedState(db: Database, jobId: string): Promise<FeedState> {
-  const feed = await selectFeed(db, jobId);
-  if (!feed) throw notFound(jobId);
-  return feed;
-}
+export { readFeedState };
 
 /**
  * Looks up what a staged feed is about and numbers its rows, once: repeated, it changes nothing.
@@ -44,8 +30,7 @@ export async function resolveFeed(db: Database, jobId: string, lanes: number): P
 }
 
 async function resolve(tx: Transaction, jobId: string, lanes: number): Promise<void> {
-  const feed = await selectFeedForUpdate(tx, jobId);
-  if (!feed) throw notFound(jobId);
+  const feed = await lockFeed(tx, jobId, STOCK_MODES);
   if (feed.stage !== 'staged') return;
   await liftStatementLimits(tx);
   const unreadable = feed.rejected + (await rejectUnreadable(tx, feed.id));
@@ -83,8 +68,4 @@ export async function forgetStaged(db: Database, feedId: number): Promise<void> 
   for (const remove of [deleteStaged, deleteChanges]) {
     while ((await remove(db, feedId, DELETED_AT_ONCE)) > 0);
   }
-}
-
-function notFound(jobId: string): AppError {
-  return new AppError('FEED_NOT_FOUND', 'There is no such feed.', { jobId });
 }

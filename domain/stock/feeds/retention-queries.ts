@@ -11,14 +11,3 @@ export function deleteRejects(tx: Transaction, jobId: string, limit: number): Pr
     [jobId, limit],
   );
 }
-
-/** Of jobs whose rejects are removed. */
-export async function deleteFeeds(tx: Transaction, jobIds: readonly string[]): Promise<void> {
-  await execute(
-    tx,
-    'feeds.delete_lanes',
-    'delete from feed_lanes where feed_id in (select id from feeds where job_id = any ($1::uuid[]))',
-    [jobIds],
-  );
-  await execute(tx, 'feeds.delete', 'delete from feeds where job_id = any ($1::uuid[])', [jobIds]);
-}

@@ -1,7 +1,8 @@
 import type { Database } from '../../../platform/database/database';
 import { FIRST_ID, removeAged, type RetentionRun } from '../../../platform/database/retention';
 import { clearFile, findOldJobs, findOldJobsWithFile, removeJobs } from '../../jobs/retention';
-import { deleteFeeds, deleteRejects } from './retention-queries';
+import { deleteFeeds } from '../../uploads/lanes';
+import { deleteRejects } from './retention-queries';
 
 /** Removes the rejects of feeds that ended so long ago: their jobs stay, and have nothing to download any more. */
 export function removeOldRejects(db: Database, run: RetentionRun): Promise<number> {

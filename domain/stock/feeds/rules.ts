@@ -1,12 +1,19 @@
+import {
+  cleanText,
+  composed,
+  isUnfit,
+  MAX_RECORD,
+  plainName,
+  readHeader,
+  type Columns,
+} from '../../uploads/rules';
+import type { DecimalMark } from '../../uploads/types';
 import { MAX_QUANTITY, parseJsonNumber, parseQuantity, type QuantityFault } from './quantity';
-import type { DecimalMark, FeedField, FeedMode, FeedReject, FeedRow, RejectCode } from './types';
+import type { FeedField, FeedMode, FeedReject, FeedRow, RejectCode } from './types';
 
-/** Characters of a record at most, and of what stands between two quotes: no product, location and quantity need more. */
-export const MAX_RECORD = 65_536;
 const MAX_SKU = 100;
 const MAX_LOCATION = 50;
 const MAX_LOT = 100;
-const MAX_TEXT = 500;
 
 const ALIASES: Readonly<Record<FeedField, readonly string[]>> = {
   sku: [
@@ -68,10 +75,6 @@ export function fieldOf(name: string): FeedField | undefined {
   return FIELD_OF.get(plainName(name));
 }
 
-function plainName(name: string): string {
-  return name.toLowerCase().replace(/[\s_.\-]+/g, '');
-}
-
 /** Names of a quantity that say by themselves what it is. */
 const OF_MODE: Readonly<Record<FeedMode, ReadonlySet<string>>> = {
   set: new Set(['onhand', 'quantityonhand', 'qtyonhand', 'stock', 'stocklevel', 'stockonhand', 'count']),
@@ -89,61 +92,17 @@ export function quantityOfOtherMode(names: readonly string[], mode: FeedMode): s
 /** How a file of our rejects begins. */
 export const REJECTS_HEADER = ['line', 'sku', 'location', 'quantity', 'code', 'reason'] as const;
 
-/** Whether a feed is a file of our rejects that was corrected. */
-function isOfRejects(names: readonly string[]): boolean {
-  return REJECTS_HEADER.every((name, place) => names[place] === name);
-}
-
-export type Columns = Partial<Record<FeedField, number>>;
-
 /**
- * Where each field stands in a header. A name that is the field's own wins over its aliases; columns with other names are
- * ignored.
- *
- * @returns in `ambiguous` a field that two columns claim with equal right
+ * Where each field stands in the header of a feed, as `readHeader` says. In a file of our rejects that was corrected, why a row was
+ * rejected is not why its stock changes.
  */
-export function readHeader(names: readonly string[]): { columns: Columns; ambiguous: FeedField | null } {
-  const columns: Columns = {};
-  const own = new Set<FeedField>();
-  let ambiguous: FeedField | null = null;
-  names.forEach((name, index) => {
-    const field = fieldOf(name);
-    if (field === undefined) return;
-    const isOwn = name.toLowerCase() === field.toLowerCase();
-    if (columns[field] !== undefined && isOwn === own.has(field)) ambiguous = field;
-    if (columns[field] !== undefined && !isOwn) return;
-    columns[field] = index;
-    if (isOwn) own.add(field);
-  });
-  // Why a row was rejected is not why its stock changes.
-  if (isOfRejects(names)) delete columns.reason;
-  return { columns, ambiguous };
-}
-
-const DELIMITERS = [',', ';', '\t', '|'] as const;
-
-/** The delimiter that a file names in a line of its own before its header, as spreadsheets do: `sep=;`. */
-export function declaredDelimiter(line: string): string | undefined {
-  return /^"?sep=([,;\t|])"?$/i.exec(line)?.[1];
-}
-
-/** The delimiter that a header uses most outside of quotes; a comma where there is none. */
-export function delimiterOf(header: string): string {
-  const bare = header.replace(/"[^"]*"/g, '');
-  const counted = DELIMITERS.map((delimiter) => ({ delimiter, count: bare.split(delimiter).length - 1 }));
-  return counted.reduce((most, next) => (next.count > most.count ? next : most)).delimiter;
-}
-
-/** Control characters and halves of surrogate pairs: PostgreSQL cannot keep them, or they do not belong on one line. */
-const UNFIT = /[\p{Cc}\p{Cs}]/u;
-const UNFIT_RUNS = /[\p{Cc}\p{Cs}]+/gu;
-
-/** Text that can be kept on one line, truncated to a length. */
-export function cleanText(text: string | null | undefined, max = MAX_TEXT): string | null {
-  if (text === null || text === undefined || text === '') return null;
-  // Truncated first: the truncated text may end with half of a pair.
-  const short = text.length > max ? text.slice(0, max) : text;
-  return UNFIT.test(short) ? short.replace(UNFIT_RUNS, ' ') : short;
+export function readFeedHeader(names: readonly string[]): {
+  columns: Columns<FeedField>;
+  ambiguous: FeedField | null;
+} {
+  const found = readHeader(names, fieldOf);
+  if (REJECTS_HEADER.every((name, place) => names[place] === name)) delete found.columns.reason;
+  return found;
 }
 
 export interface GivenRow {
@@ -231,11 +190,6 @@ export function reject(
   };
 }
 
-/** Names are kept composed (NFC): files from some systems have letters and their marks apart. */
-function composed(name: string | undefined): string | undefined {
-  return name?.normalize('NFC');
-}
-
 /** Checks a row field by field; the first thing that is wrong is what it is rejected for. */
 export function checkRow(
   given: GivenRow,
@@ -245,11 +199,11 @@ export function checkRow(
   const sku = composed(given.sku);
   const location = composed(given.location) || options.location;
   if (!sku) return reject('SKU_MISSING', given);
-  if (unfit(sku, MAX_SKU)) return reject('SKU_INVALID', given);
+  if (isUnfit(sku, MAX_SKU)) return reject('SKU_INVALID', given);
   if (!location) return reject('LOCATION_MISSING', given);
-  if (unfit(location, MAX_LOCATION)) return reject('LOCATION_INVALID', given);
+  if (isUnfit(location, MAX_LOCATION)) return reject('LOCATION_INVALID', given);
   const lot = composed(given.lot) || undefined;
-  if (lot !== undefined && unfit(lot, MAX_LOT)) return reject('LOT_INVALID', given);
+  if (lot !== undefined && isUnfit(lot, MAX_LOT)) return reject('LOT_INVALID', given);
   const quantity = quantityOf(given, options);
   if (typeof quantity === 'object') return reject(quantity.code, given, quantity.reason);
   const reason = given.reason ? cleanText(given.reason) : null;
@@ -280,8 +234,4 @@ function quantityOf(
   options: { mode: FeedMode; decimal?: DecimalMark | undefined },
 ): number | QuantityFault {
   return isJsonNumber ? parseJsonNumber(quantity, options.mode) : parseQuantity(quantity, options);
-}
-
-function unfit(text: string, max: number): boolean {
-  return text.length > max || UNFIT.test(text);
 }

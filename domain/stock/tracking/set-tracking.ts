@@ -1,4 +1,4 @@
-import type { Database, Queryable } from '../../../platform/database/database';
+import type { Database, Queryable, Transaction } from '../../../platform/database/database';
 import { AppError } from '../../../platform/errors';
 import { updateTracking } from '../../catalog/products';
 import { listWarehouses } from '../../catalog/warehouses';
@@ -30,27 +30,35 @@ export function setTracking(db: Database, wanted: Tracking): Promise<Tracking> {
     const [product] = await selectTracked(tx, [wanted.sku]);
     if (!product) throw new AppError('UNKNOWN_SKU', `There is no product ${wanted.sku}.`);
     if (product.lotTracked === wanted.lots && product.serialised === wanted.serials) return wanted;
-    const { productId } = product;
-    const keys = (await listWarehouses(tx)).map(({ id: warehouseId }) => ({ productId, warehouseId }));
-    // Made where there is none, so that locking them all keeps any first unit from coming in.
-    await insertEmptyStock(tx, keys);
-    const levels = await lockStock(tx, keys);
-    if (levels.some((level) => level.onHand > 0)) {
-      throw new AppError(
-        'PRODUCT_HAS_STOCK',
-        `${wanted.sku} has stock: this can be changed while none is on hand.`,
-        { onHand: levels.reduce((sum, { onHand }) => sum + onHand, 0) },
-      );
-    }
-    const elsewhere = await selectUnitsElsewhere(tx, productId);
-    if (elsewhere.inTransit + elsewhere.toInspect + elsewhere.short > 0) {
-      throw new AppError(
-        'PRODUCT_HAS_STOCK',
-        `Units of ${wanted.sku} are on their way, wait for an inspection or are missing on the counters: this can be changed while there are none.`,
-        { onHand: 0, ...elsewhere },
-      );
-    }
-    await updateTracking(tx, productId, wanted);
+    const refusal = await trackingRefusal(tx, { sku: wanted.sku, productId: product.productId });
+    if (refusal) throw refusal;
+    await updateTracking(tx, product.productId, wanted);
     return wanted;
   });
+}
+
+/**
+ * Why what a product keeps cannot be changed now; null: it can, and stays so until the transaction ends. Locks all of its stock
+ * rows, which are made where there are none.
+ */
+export async function trackingRefusal(
+  tx: Transaction,
+  { sku, productId }: { sku: string; productId: number },
+): Promise<AppError | null> {
+  const keys = (await listWarehouses(tx)).map(({ id: warehouseId }) => ({ productId, warehouseId }));
+  // Made where there is none, so that locking them all keeps any first unit from coming in.
+  await insertEmptyStock(tx, keys);
+  const levels = await lockStock(tx, keys);
+  if (levels.some((level) => level.onHand > 0)) {
+    return new AppError('PRODUCT_HAS_STOCK', `${sku} has stock: this can be changed while none is on hand.`, {
+      onHand: levels.reduce((sum, { onHand }) => sum + onHand, 0),
+    });
+  }
+  const elsewhere = await selectUnitsElsewhere(tx, productId);
+  if (elsewhere.inTransit + elsewhere.toInspect + elsewhere.short === 0) return null;
+  return new AppError(
+    'PRODUCT_HAS_STOCK',
+    `Units of ${sku} are on their way, wait for an inspection or are missing on the counters: this can be changed while there are none.`,
+    { onHand: 0, ...elsewhere },
+  );
 }

@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
-import { AppError } from '../../../platform/errors';
-import type { FeedCharset } from './types';
+import { AppError } from '../../platform/errors';
+import type { UploadCharset } from './types';
 
 const NEWLINE = 0x0a;
 
@@ -12,7 +12,7 @@ const NEWLINE = 0x0a;
  */
 export async function* readText(
   source: AsyncIterable<Buffer>,
-  charset?: FeedCharset,
+  charset?: UploadCharset,
 ): AsyncGenerator<string> {
   let decode: ((bytes: Buffer, isLast: boolean) => string) | undefined;
   let begin: Buffer = Buffer.alloc(0);
@@ -32,7 +32,7 @@ export async function* readText(
 
 function decoderOf(
   begin: Buffer,
-  charset: FeedCharset | undefined,
+  charset: UploadCharset | undefined,
 ): (bytes: Buffer, isLast: boolean) => string {
   const marked = markedAs(begin) ?? charset ?? 'utf-8';
   // Two bytes for each character: one of them is 0.
@@ -44,7 +44,7 @@ function decoderOf(
   return other(marked);
 }
 
-function markedAs(begin: Buffer): FeedCharset | undefined {
+function markedAs(begin: Buffer): UploadCharset | undefined {
   if (begin[0] === 0xff && begin[1] === 0xfe) return 'utf-16le';
   if (begin[0] === 0xfe && begin[1] === 0xff) return 'utf-16be';
   if (begin[0] === 0xef && begin[1] === 0xbb && begin[2] === 0xbf) return 'utf-8';
@@ -99,7 +99,7 @@ function countNewlines(bytes: Buffer): number {
   return count;
 }
 
-function other(charset: FeedCharset): (bytes: Buffer, isLast: boolean) => string {
+function other(charset: UploadCharset): (bytes: Buffer, isLast: boolean) => string {
   const decoder = new TextDecoder(charset, { fatal: true });
   let line = 1;
   return (bytes, isLast) => {

@@ -1,5 +1,5 @@
 import { CsvError, parse } from 'csv-parse/sync';
-import { AppError } from '../../../platform/errors';
+import { AppError } from '../../platform/errors';
 import { createCsvFramer, type CsvFramer, type FaultyRecord, type Frame } from './csv-frames';
 import { declaredDelimiter, delimiterOf, MAX_RECORD } from './rules';
 

@@ -1,5 +1,5 @@
-import type { BulkTransaction, Database } from '../../../platform/database/database';
-import { AppError } from '../../../platform/errors';
+import type { BulkTransaction, Database } from '../../platform/database/database';
+import { AppError } from '../../platform/errors';
 import {
   abandonStaleUpload,
   abandonUpload,
@@ -8,15 +8,14 @@ import {
   selectOrphanedUploads,
   touchUpload,
 } from './queries';
-import { forgetStaged } from './resolve';
-import type { FeedMode } from './types';
+import type { UploadMode } from './types';
 
 const TOUCH_MS = 10_000;
 /** An upload of which nothing has been heard for so long has no process any more. */
 const STALE_SECONDS = 120;
 
 /**
- * Begins the upload of a job's feed. One that another process left without an end is given up.
+ * Begins the upload for a job. One that another process left without an end is given up.
  *
  * @returns the id of the feed, under which its rows are staged
  * @throws AppError `IDEMPOTENCY_IN_FLIGHT` while another upload for the job goes on
@@ -24,7 +23,7 @@ const STALE_SECONDS = 120;
 export async function beginUpload(
   db: Database,
   jobId: string,
-  { mode, asOf }: { mode: FeedMode; asOf: string },
+  { mode, asOf }: { mode: UploadMode; asOf: string | undefined },
 ): Promise<number> {
   await abandonStaleUpload(db, jobId, STALE_SECONDS);
   const feedId = await insertUpload(db, jobId, mode, asOf);
@@ -68,22 +67,30 @@ export function uploadLost(): AppError {
   );
 }
 
+/** Forgets the staged rows of an upload that never becomes a job. */
+export type ForgetRows = (db: Database, feedId: number) => Promise<void>;
+
 /** Removes an upload and what was staged of it. One that has become a job stays. */
-export async function dropUpload(db: Database, feedId: number): Promise<void> {
+export async function dropUpload(db: Database, feedId: number, forget: ForgetRows): Promise<void> {
   // Tried again where the upload broke off since the database was away: until it is given up, its key cannot be used.
   if (!(await db.retrying((tx) => abandonUpload(tx, feedId)))) return;
-  await forgetStaged(db, feedId);
+  await forget(db, feedId);
   await deleteUpload(db, feedId);
 }
 
-/** Removes what uploads left whose process died, or could not reach the database when they broke off. Returns how many. */
+/**
+ * Removes what uploads left whose process died, or could not reach the database when they broke off. Returns how many.
+ *
+ * @param forgetting how the rows of an upload of each mode are forgotten
+ */
 export async function removeOrphanedUploads(
   db: Database,
+  forgetting: (mode: UploadMode) => ForgetRows,
   beat: () => void = () => undefined,
 ): Promise<number> {
   const orphans = await selectOrphanedUploads(db, STALE_SECONDS);
-  for (const feedId of orphans) {
-    await dropUpload(db, feedId);
+  for (const { id, mode } of orphans) {
+    await dropUpload(db, id, forgetting(mode));
     beat();
   }
   return orphans.length;

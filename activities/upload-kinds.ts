@@ -1,0 +1,48 @@
+import { forgetUpload } from '../domain/product-import/forget';
+import { finishProducts } from '../domain/product-import/finish';
+import { importNextBatch } from '../domain/product-import/next-batch';
+import { resolveProducts } from '../domain/product-import/resolve';
+import { finishFeed } from '../domain/stock/feeds/finish';
+import { applyNextBatch } from '../domain/stock/feeds/next-batch';
+import { forgetStaged, resolveFeed } from '../domain/stock/feeds/resolve';
+import type { StockAccess } from '../domain/stock/ledger/stock-ledger';
+import type { FeedEnding } from '../domain/uploads/finish';
+import { isOfProducts } from '../domain/uploads/rules';
+import type { UploadMode } from '../domain/uploads/types';
+import type { ForgetRows } from '../domain/uploads/uploads';
+
+/** What differs between uploads of stock levels and uploads of products. */
+export interface UploadKind {
+  /** Looks up what the rows are about, and splits them into lanes: at most so many. */
+  resolve(jobId: string, lanes: number): Promise<unknown>;
+  /** What applies the next rows of a lane, up to a size, and says how many are left. */
+  batchesOf(jobId: string, lane: number): (size: number) => Promise<{ left: number }>;
+  finish(jobId: string, end: FeedEnding): Promise<Readonly<Record<string, unknown>>>;
+}
+
+export function uploadKind({ db, stock }: StockAccess, mode: UploadMode): UploadKind {
+  if (isOfProducts(mode)) {
+    return {
+      resolve: (jobId) => resolveProducts(db, jobId),
+      batchesOf: (jobId, lane) => (size) => importNextBatch(db, { jobId, lane, size }),
+      finish: (jobId, end) => finishProducts(db, jobId, end),
+    };
+  }
+  return {
+    resolve: (jobId, lanes) => resolveFeed(db, jobId, lanes),
+    batchesOf(jobId, lane) {
+      let makeStock = false;
+      return async (size) => {
+        const batch = await applyNextBatch({ db, stock }, { jobId, lane, size, makeStock });
+        makeStock = batch.madeStock;
+        return batch;
+      };
+    },
+    finish: (jobId, end) => finishFeed(db, jobId, end),
+  };
+}
+
+/** Forgets what was staged of an upload that never becomes a job. */
+export function forgetting(mode: UploadMode): ForgetRows {
+  return isOfProducts(mode) ? forgetUpload : forgetStaged;
+}

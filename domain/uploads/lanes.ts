@@ -1,0 +1,44 @@
+import type { Queryable, Transaction } from '../../platform/database/database';
+import { AppError } from '../../platform/errors';
+import { selectFeed, selectFeedForUpdate, selectLaneForUpdate, type LockedFeed } from './queries';
+import type { FeedState, Lane, UploadMode } from './types';
+
+export { advance as advanceLane, deleteFeeds, liftStatementLimits, setResolved } from './queries';
+export type { LockedFeed };
+
+/** Where the work on an upload stands. @throws AppError `FEED_NOT_FOUND` */
+export async function readFeedState(on: Queryable, jobId: string): Promise<FeedState> {
+  return (await selectFeed(on, jobId)) ?? notFound(jobId);
+}
+
+/** Of two that look up what an upload is about, the second waits and then sees that it is done. @throws AppError `FEED_NOT_FOUND` */
+export async function lockFeed<Mode extends UploadMode>(
+  tx: Transaction,
+  jobId: string,
+  modes: readonly Mode[],
+): Promise<LockedFeed & { mode: Mode }> {
+  const feed = await selectFeedForUpdate(tx, jobId);
+  return feed && isOf(modes, feed) ? feed : notFound(jobId);
+}
+
+/** Takes the lock under which a lane moves on. @throws AppError `FEED_NOT_FOUND` */
+export async function lockLane<Mode extends UploadMode>(
+  tx: Transaction,
+  { jobId, lane: number }: { jobId: string; lane: number },
+  modes: readonly Mode[],
+): Promise<Lane & { mode: Mode; actor: string; asOf: string; left: number }> {
+  const lane = await selectLaneForUpdate(tx, jobId, number);
+  if (!lane || !isOf(modes, lane)) return notFound(jobId);
+  return { ...lane, left: lane.lastSeq - lane.position };
+}
+
+function isOf<Mode extends UploadMode, Of extends { mode: UploadMode }>(
+  modes: readonly Mode[],
+  upload: Of,
+): upload is Of & { mode: Mode } {
+  return (modes as readonly UploadMode[]).includes(upload.mode);
+}
+
+function notFound(jobId: string): never {
+  throw new AppError('FEED_NOT_FOUND', 'There is no such feed.', { jobId });
+}

@@ -1,0 +1,246 @@
+import { execute, many, maybeOne, type Queryable, type Transaction } from '../../platform/database/database';
+import { utcMicros } from '../../platform/database/pages';
+import type { FeedCounts, FeedState, Lane, UploadMode } from './types';
+
+/** Claims the upload for a job that does not exist yet. Undefined: another upload has claimed it. */
+export async function insertUpload(
+  on: Queryable,
+  jobId: string,
+  mode: UploadMode,
+  asOf: string | undefined,
+): Promise<number | undefined> {
+  const row = await maybeOne<{ id: number }>(
+    on,
+    'feeds.insert_upload',
+    `insert into feeds (mode, as_of, uploading_for, touched_at) values ($1, coalesce($3::timestamptz, clock_timestamp()), $2, clock_timestamp())
+     on conflict (uploading_for) where uploading_for is not null do nothing returning id`,
+    [mode, jobId, asOf ?? null],
+  );
+  return row?.id;
+}
+
+/** Says that an upload goes on. Returns false when it was given up. */
+export async function touchUpload(on: Queryable, feedId: number): Promise<boolean> {
+  const touched = await execute(
+    on,
+    'feeds.touch_upload',
+    'update feeds set touched_at = clock_timestamp() where id = $1 and uploading_for is not null',
+    [feedId],
+  );
+  return touched === 1;
+}
+
+/**
+ * Gives an upload up: nothing can be added to it any more, and its job can be uploaded anew. Returns false when it has become a
+ * job.
+ */
+export async function abandonUpload(on: Queryable, feedId: number): Promise<boolean> {
+  const abandoned = await execute(
+    on,
+    'feeds.abandon_upload',
+    'update feeds set uploading_for = null where id = $1 and job_id is null',
+    [feedId],
+  );
+  return abandoned === 1;
+}
+
+/** The same for the upload for a job when nothing has been heard of it for `seconds`. */
+export async function abandonStaleUpload(on: Queryable, jobId: string, seconds: number): Promise<void> {
+  await execute(
+    on,
+    'feeds.abandon_stale_upload',
+    `update feeds set uploading_for = null
+     where uploading_for = $1 and touched_at < clock_timestamp() - make_interval(secs => $2)`,
+    [jobId, seconds],
+  );
+}
+
+/** Uploads that were given up, or of which nothing has been heard for `seconds`. */
+export function selectOrphanedUploads(
+  on: Queryable,
+  seconds: number,
+): Promise<{ id: number; mode: UploadMode }[]> {
+  return many(
+    on,
+    'feeds.orphaned_uploads',
+    `select id, mode from feeds
+     where job_id is null
+       and (uploading_for is null or touched_at < clock_timestamp() - make_interval(secs => $1))
+     order by id`,
+    [seconds],
+  );
+}
+
+/** Removes an upload that was given up and whose rows are gone. */
+export async function deleteUpload(on: Queryable, feedId: number): Promise<void> {
+  await execute(
+    on,
+    'feeds.delete_upload',
+    'delete from feeds where id = $1 and job_id is null and uploading_for is null',
+    [feedId],
+  );
+}
+
+/** Gives an upload to its job, with what was read. Returns false when it was given up. Repeated, it changes nothing. */
+export async function setUploaded(
+  tx: Transaction,
+  feedId: number,
+  jobId: string,
+  read: { lines: number; lotLines: number; digest: string; unreadFrom: number | null },
+): Promise<boolean> {
+  const changed = await execute(
+    tx,
+    'feeds.set_uploaded',
+    `update feeds set job_id = $2, uploading_for = null, lines = $3, digest = $4, unread_from = $5,
+            lot_lines = $6
+     where id = $1 and (uploading_for = $2 or job_id = $2)`,
+    [feedId, jobId, read.lines, read.digest, read.unreadFrom, read.lotLines],
+  );
+  return changed === 1;
+}
+
+export async function selectDigest(on: Queryable, jobId: string): Promise<string | undefined> {
+  const row = await maybeOne<{ digest: string }>(
+    on,
+    'feeds.digest',
+    'select digest from feeds where job_id = $1',
+    [jobId],
+  );
+  return row?.digest;
+}
+
+/** Where a feed stands, over all of its lanes. */
+export function selectFeed(on: Queryable, jobId: string): Promise<FeedState | undefined> {
+  return maybeOne<FeedState>(
+    on,
+    'feeds.by_job',
+    `select f.id, f.mode, f.lines, f.lot_lines as "lotLines", f.stage, f.unread_from as "unreadFrom",
+            coalesce(sum(l.applied), 0)::bigint as applied, coalesce(sum(l.added), 0)::bigint as added,
+            coalesce(sum(l.unchanged), 0)::bigint as unchanged,
+            (f.rejected + coalesce(sum(l.rejected), 0))::bigint as rejected,
+            coalesce(array_agg(l.lane order by l.lane) filter (where l.position < l.last_seq), '{}') as "openLanes"
+     from feeds f left join feed_lanes l on l.feed_id = f.id where f.job_id = $1 group by f.id`,
+    [jobId],
+  );
+}
+
+/** A feed whose row is locked. */
+export interface LockedFeed {
+  id: number;
+  mode: UploadMode;
+  lines: number;
+  lotLines: number;
+  /** Rows that were refused before anything was applied. */
+  rejected: number;
+  stage: string;
+}
+
+/** Of two that look keys up for one feed, the second waits and then sees that it is done. */
+export function selectFeedForUpdate(tx: Transaction, jobId: string): Promise<LockedFeed | undefined> {
+  return maybeOne(
+    tx,
+    'feeds.lock',
+    'select id, mode, lines, lot_lines as "lotLines", rejected, stage from feeds where job_id = $1 for no key update',
+    [jobId],
+  );
+}
+
+/** For statements over a whole feed: no time limit, and room to sort in. */
+export async function liftStatementLimits(tx: Transaction): Promise<void> {
+  await execute(
+    tx,
+    'feeds.lift_statement_limits',
+    `select set_config('statement_timeout', '0', true), set_config('work_mem', '64MB', true)`,
+  );
+}
+
+/** Counts rejects of a feed whose keys were not looked up. */
+export async function addRejected(tx: Transaction, feedId: number, rejected: number): Promise<void> {
+  await execute(
+    tx,
+    'feeds.add_rejected',
+    `update feeds set rejected = rejected + $2 where id = $1 and stage = 'staged'`,
+    [feedId, rejected],
+  );
+}
+
+/**
+ * Ends the look-up: the rows, numbered up to `rows`, are split into `lanes` parts of about the same length. Those after them name lots and have
+ * a lane of their own.
+ */
+export async function setResolved(
+  tx: Transaction,
+  feedId: number,
+  resolved: { rows: number; lotRows?: number; rejected: number; lanes: number },
+): Promise<void> {
+  await execute(
+    tx,
+    'feeds.set_resolved',
+    `update feeds set stage = 'resolved', rejected = $2 where id = $1 and stage = 'staged'`,
+    [feedId, resolved.rejected],
+  );
+  await execute(
+    tx,
+    'feeds.insert_lanes',
+    `insert into feed_lanes (feed_id, lane, position, last_seq, by_lot)
+     select $1::bigint, lane, $2::bigint * (lane - 1) / $3, $2::bigint * lane / $3, false from generate_series(1, $3::int) lane
+     union all
+     select $1::bigint, $3::int + 1, $2::bigint, $2::bigint + $4::bigint, true where $4::bigint > 0`,
+    [feedId, resolved.rows, resolved.lanes, resolved.lotRows ?? 0],
+  );
+}
+
+/** The lock under which a lane moves on. */
+export function selectLaneForUpdate(
+  tx: Transaction,
+  jobId: string,
+  lane: number,
+): Promise<(Lane & { mode: UploadMode; actor: string; asOf: string }) | undefined> {
+  return maybeOne(
+    tx,
+    'feeds.lock_lane',
+    `select l.feed_id as "feedId", l.lane, l.by_lot as "byLot", l.position, l.last_seq as "lastSeq", f.mode, j.actor,
+            ${utcMicros('f.as_of')} as "asOf"
+     from feed_lanes l join feeds f on f.id = l.feed_id join jobs j on j.id = f.job_id
+     where f.job_id = $1 and l.lane = $2 for no key update of l`,
+    [jobId, lane],
+  );
+}
+
+/** Moves a lane on by one batch, with what became of it. */
+export async function advance(
+  tx: Transaction,
+  lane: Lane,
+  upTo: number,
+  counts: FeedCounts & { added?: number },
+): Promise<void> {
+  await execute(
+    tx,
+    'feeds.advance',
+    `update feed_lanes set position = $3, applied = applied + $4, unchanged = unchanged + $5, rejected = rejected + $6,
+            added = added + $7
+     where feed_id = $1 and lane = $2`,
+    [lane.feedId, lane.lane, upTo, counts.applied, counts.unchanged, counts.rejected, counts.added ?? 0],
+  );
+}
+
+/** Waits for the batches that are under way, and leaves nothing to those that come after them. */
+export function closeLanes(tx: Transaction, feedId: number): Promise<number> {
+  return execute(
+    tx,
+    'feeds.close_lanes',
+    'update feed_lanes set last_seq = position where feed_id = $1 and position < last_seq',
+    [feedId],
+  );
+}
+
+/** Removes uploads of jobs whose rejects are removed. */
+export async function deleteFeeds(tx: Transaction, jobIds: readonly string[]): Promise<void> {
+  await execute(
+    tx,
+    'feeds.delete_lanes',
+    'delete from feed_lanes where feed_id in (select id from feeds where job_id = any ($1::uuid[]))',
+    [jobIds],
+  );
+  await execute(tx, 'feeds.delete', 'delete from feeds where job_id = any ($1::uuid[])', [jobIds]);
+}

@@ -1,0 +1,92 @@
+import { PRODUCT_MODES, type FeedCounts, type UploadMode } from './types';
+
+/** Characters of a record at most, and of what stands between two quotes: no row needs more. */
+export const MAX_RECORD = 65_536;
+const MAX_TEXT = 500;
+
+/** A name of a column without its case, spaces, dots, hyphens and underscores, which do not matter. */
+export function plainName(name: string): string {
+  return name.toLowerCase().replace(/[\s_.\-]+/g, '');
+}
+
+/** Where each field stands in a header. */
+export type Columns<Field extends string> = Partial<Record<Field, number>>;
+
+/**
+ * Where each field stands in a header. A name that is the field's own wins over its aliases; columns with other names are
+ * ignored.
+ *
+ * @param fieldOf the field that a column's name means
+ * @returns in `ambiguous` a field that two columns claim with equal right
+ */
+export function readHeader<Field extends string>(
+  names: readonly string[],
+  fieldOf: (name: string) => Field | undefined,
+): { columns: Columns<Field>; ambiguous: Field | null } {
+  const columns: Columns<Field> = {};
+  const own = new Set<Field>();
+  let ambiguous: Field | null = null;
+  names.forEach((name, index) => {
+    const field = fieldOf(name);
+    if (field === undefined) return;
+    const isOwn = name.toLowerCase() === field.toLowerCase();
+    if (columns[field] !== undefined && isOwn === own.has(field)) ambiguous = field;
+    if (columns[field] !== undefined && !isOwn) return;
+    columns[field] = index;
+    if (isOwn) own.add(field);
+  });
+  return { columns, ambiguous };
+}
+
+const DELIMITERS = [',', ';', '\t', '|'] as const;
+
+/** The delimiter that a file names in a line of its own before its header, as spreadsheets do: `sep=;`. */
+export function declaredDelimiter(line: string): string | undefined {
+  return /^"?sep=([,;\t|])"?$/i.exec(line)?.[1];
+}
+
+/** The delimiter that a header uses most outside of quotes; a comma where there is none. */
+export function delimiterOf(header: string): string {
+  const bare = header.replace(/"[^"]*"/g, '');
+  const counted = DELIMITERS.map((delimiter) => ({ delimiter, count: bare.split(delimiter).length - 1 }));
+  return counted.reduce((most, next) => (next.count > most.count ? next : most)).delimiter;
+}
+
+/** Control characters and halves of surrogate pairs: PostgreSQL cannot keep them, or they do not belong on one line. */
+const UNFIT = /[\p{Cc}\p{Cs}]/u;
+const UNFIT_RUNS = /[\p{Cc}\p{Cs}]+/gu;
+
+/** Text that can be kept on one line, truncated to a length. */
+export function cleanText(text: string | null | undefined, max = MAX_TEXT): string | null {
+  if (text === null || text === undefined || text === '') return null;
+  // Truncated first: the truncated text may end with half of a pair.
+  const short = text.length > max ? text.slice(0, max) : text;
+  return UNFIT.test(short) ? short.replace(UNFIT_RUNS, ' ') : short;
+}
+
+/** Names are kept composed (NFC): files from some systems have letters and their marks apart. */
+export function composed(name: string | undefined): string | undefined {
+  return name?.normalize('NFC');
+}
+
+/** It is longer than `max`, or has characters that do not belong on one line. */
+export function isUnfit(text: string, max: number): boolean {
+  return text.length > max || UNFIT.test(text);
+}
+
+/** What has become of the rows of an upload, as its job shows it. */
+export function shownCounts({
+  mode,
+  applied,
+  added,
+  unchanged,
+  rejected,
+}: FeedCounts & { mode: UploadMode; added: number }): Record<string, number> {
+  return isOfProducts(mode)
+    ? { added, changed: applied - added, unchanged, rejected }
+    : { applied, unchanged, rejected };
+}
+
+export function isOfProducts(mode: UploadMode): boolean {
+  return (PRODUCT_MODES as readonly UploadMode[]).includes(mode);
+}
