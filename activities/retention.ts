@@ -1,10 +1,12 @@
 import { removeOldChecks } from '../domain/assurance/retention';
 import { removeOldCarrierEvents } from '../domain/fulfilment/retention';
 import { removeOldGatewayEvents } from '../domain/payments/retention';
+import { PRODUCT_IMPORTS } from '../domain/product-import/retention';
 import { removeOldBatches } from '../domain/stock/adjustments/retention';
 import { removeOldAlerts } from '../domain/stock/alerts/retention';
-import { removeOldFeeds, removeOldRejects } from '../domain/stock/feeds/retention';
+import { STOCK_FEEDS } from '../domain/stock/feeds/retention';
 import { removeOldReservations } from '../domain/stock/reservations/retention';
+import { removeOldRejects, removeOldUploads, type KindOfUpload } from '../domain/uploads/retention';
 import type { Database } from '../platform/database/database';
 import { removeOldKeys } from '../platform/database/idempotency';
 import type { RetentionRun } from '../platform/database/retention';
@@ -15,14 +17,21 @@ import { heartbeating } from './heartbeat';
 const REMOVERS = {
   idempotencyKeys: removeOldKeys,
   batches: removeOldBatches,
-  feedRejects: removeOldRejects,
-  feeds: removeOldFeeds,
+  feedRejects: ofUploads(removeOldRejects),
+  feeds: ofUploads(removeOldUploads),
   checks: removeOldChecks,
   alerts: removeOldAlerts,
   carrierEvents: removeOldCarrierEvents,
   gatewayEvents: removeOldGatewayEvents,
   reservations: removeOldReservations,
 } as const satisfies Record<string, (db: Database, run: RetentionRun) => Promise<number>>;
+
+/** Of stock levels, then of products. */
+function ofUploads(
+  remove: (db: Database, run: RetentionRun, of: KindOfUpload) => Promise<number>,
+): (db: Database, run: RetentionRun) => Promise<number> {
+  return async (db, run) => (await remove(db, run, STOCK_FEEDS)) + (await remove(db, run, PRODUCT_IMPORTS));
+}
 
 type Aged = keyof typeof REMOVERS;
 

@@ -3,7 +3,7 @@ import { AppError } from '../../platform/errors';
 import { selectFeed, selectFeedForUpdate, selectLaneForUpdate, type LockedFeed } from './queries';
 import type { FeedState, Lane, UploadMode } from './types';
 
-export { advance as advanceLane, deleteFeeds, liftStatementLimits, setResolved } from './queries';
+export { advance as advanceLane, liftStatementLimits, setResolved } from './queries';
 export type { LockedFeed };
 
 /** Where the work on an upload stands. @throws AppError `FEED_NOT_FOUND` */

@@ -95,35 +95,45 @@ test('outcomes of old batches go', async () => {
   expect(await read('select outcomes ->> 0 as is from batch_chunks')).toEqual(['young']);
 });
 
-async function feed(of: { ended: string | null; rejects: number }): Promise<string> {
+/** Where the rejects of each kind of upload are, and the mode of one. */
+const UPLOADS = {
+  feed: { mode: 'set', table: 'feed_rejects', columns: '', values: '' },
+  products: { mode: 'upsert', table: 'product_import_rows', columns: ', given', values: `, '{}'` },
+} as const;
+type UploadType = keyof typeof UPLOADS;
+
+async function upload(type: UploadType, of: { ended: string | null; rejects: number }): Promise<string> {
+  const { mode, table, columns, values } = UPLOADS[type];
   const id = newId();
   const ended = of.ended === null ? `'running', null, null` : `'completed', 'csv', ${of.ended}`;
   await write(
-    `insert into jobs (id, type, actor, status, file, finished_at, created_at) values ('${id}', 'feed', 'a', ${ended}, ${OLD})`,
-    `insert into feeds (job_id, mode, stage) values ('${id}', 'set', 'resolved')`,
+    `insert into jobs (id, type, actor, status, file, finished_at, created_at) values ('${id}', '${type}', 'a', ${ended}, ${OLD})`,
+    `insert into feeds (job_id, mode, stage) values ('${id}', '${mode}', 'resolved')`,
     `insert into feed_lanes (feed_id, lane, position, last_seq) select id, 1, 1, 1 from feeds where job_id = '${id}'`,
-    `insert into feed_rejects (feed_id, line, code, reason)
-     select f.id, n, 'X', 'x' from feeds f, generate_series(1, ${of.rejects}) n where f.job_id = '${id}'`,
+    `insert into ${table} (feed_id, line, code, reason${columns})
+     select f.id, n, 'X', 'x'${values} from feeds f, generate_series(1, ${of.rejects}) n where f.job_id = '${id}'`,
   );
   return id;
 }
 
-const REJECTS = `select f.job_id || ' ' || count(*) as is from feed_rejects join feeds f on f.id = feed_id group by f.job_id`;
-
-test('rejects of feeds that ended long ago go before their jobs, which have no file then', async () => {
-  const old = await feed({ ended: OLD, rejects: 2_100 });
-  const young = await feed({ ended: YOUNG, rejects: 3 });
-  const running = await feed({ ended: null, rejects: 2 });
-  expect(await removeAgedRows({ ...all(0), feedRejects: KEPT })).toEqual({ feedRejects: 2_100 });
-  expect(await read(REJECTS)).toEqual([`${running} 2`, `${young} 3`].sort());
-  expect(await read(`select id || ' ' || coalesce(file, 'none') as is from jobs`)).toEqual(
-    [`${old} none`, `${running} none`, `${young} csv`].sort(),
-  );
-  expect(await removeAgedRows()).toEqual({ feeds: 1 });
-  expect(await read('select id::text as is from jobs')).toEqual([running, young].sort());
-  expect(await read('select job_id::text as is from feeds')).toEqual([running, young].sort());
-  expect(await removeAgedRows()).toEqual({});
-});
+test.each(Object.keys(UPLOADS) as UploadType[])(
+  'rejects of uploads (%s) that ended long ago go before their jobs, which have no file then',
+  async (type) => {
+    const old = await upload(type, { ended: OLD, rejects: 2_100 });
+    const young = await upload(type, { ended: YOUNG, rejects: 3 });
+    const running = await upload(type, { ended: null, rejects: 2 });
+    const rejects = `select f.job_id || ' ' || count(*) as is from ${UPLOADS[type].table} join feeds f on f.id = feed_id group by f.job_id`;
+    expect(await removeAgedRows({ ...all(0), feedRejects: KEPT })).toEqual({ feedRejects: 2_100 });
+    expect(await read(rejects)).toEqual([`${running} 2`, `${young} 3`].sort());
+    expect(await read(`select id || ' ' || coalesce(file, 'none') as is from jobs`)).toEqual(
+      [`${old} none`, `${running} none`, `${young} csv`].sort(),
+    );
+    expect(await removeAgedRows()).toEqual({ feeds: 1 });
+    expect(await read('select id::text as is from jobs')).toEqual([running, young].sort());
+    expect(await read('select job_id::text as is from feeds')).toEqual([running, young].sort());
+    expect(await removeAgedRows()).toEqual({});
+  },
+);
 
 async function check(of: {
   at: string;
