@@ -33,7 +33,14 @@ export function captureRoutes({ db, settings }: ApiContext): Route[] {
       },
       async ({ params, body, caller }) => {
         const { outcome, reference = null, reason } = body;
-        const request = { captureId: params.id, outcome, reference, reason, actor: caller, askLimitMs: limitMs };
+        const request = {
+          captureId: params.id,
+          outcome,
+          reference,
+          reason,
+          actor: caller,
+          askLimitMs: limitMs,
+        };
         return ok(await settleCaptureByHand(db, request).catch(noCapture));
       },
     ),
@@ -50,7 +57,11 @@ export function captureRoutes({ db, settings }: ApiContext): Route[] {
         problems: ['CAPTURE_MADE', 'CAPTURE_SETTLED'],
       },
       async ({ params, caller }) =>
-        ok(await retryCapture(db, { captureId: params.id, actor: caller, askLimitMs: limitMs }).catch(noCapture)),
+        ok(
+          await retryCapture(db, { captureId: params.id, actor: caller, askLimitMs: limitMs }).catch(
+            noCapture,
+          ),
+        ),
     ),
   ];
 }

@@ -97,7 +97,13 @@ export function refundRoutes(context: ApiContext): Route[] {
         problems: ['REFUND_MADE', 'REFUND_SETTLED'],
       },
       async ({ params, caller }) =>
-        ok(await retryRefund(db, { refundId: params.id, actor: caller, askLimitMs: askLimitMs(context.settings) }).catch(noRefund)),
+        ok(
+          await retryRefund(db, {
+            refundId: params.id,
+            actor: caller,
+            askLimitMs: askLimitMs(context.settings),
+          }).catch(noRefund),
+        ),
     ),
   ];
 }

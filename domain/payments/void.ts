@@ -16,14 +16,7 @@ import {
 import { updateLookDone } from './look-up-queries';
 import { refundable } from './rules';
 import { shownReason } from './told';
-import {
-  ASK_TIMES,
-  askOnce,
-  DELAYED_AFTER_TRIES,
-  LOOK_TIMES,
-  LOOKS,
-  type CallLimits,
-} from './within-limit';
+import { ASK_TIMES, askOnce, DELAYED_AFTER_TRIES, LOOK_TIMES, LOOKS, type CallLimits } from './within-limit';
 
 type CallOutcome = { status: 'voided'; capturedMinor: number } | { status: 'unknown'; reason: string };
 
