@@ -51,9 +51,19 @@ async function checkServer(db: Database, url: string): Promise<Finding> {
   }
 }
 
-/** Whether the role that the product runs as could change what proves the ledger. */
+/** Whether the role that the product runs as can do its work, and could change what proves the ledger. */
 async function checkRole(db: Database): Promise<Finding> {
-  const { user, owns } = await readRole(db);
+  const { user, owns, lacking } = await readRole(db);
+  if (lacking.length > 0) {
+    const shown = lacking.length > 5 ? [...lacking.slice(0, 5), '…'] : lacking;
+    return {
+      name: 'Role',
+      ok: false,
+      detail: `${user} may not write to ${lacking.length} tables: ${shown.join(', ')}`,
+      advice:
+        'holdfast migrate with DATABASE_OWNER_URL and DATABASE_URL gives it its rights (docs/operations.md)',
+    };
+  }
   return {
     name: 'Role',
     ok: true,

@@ -150,11 +150,11 @@ function parse(schema: z.ZodType, given: unknown): unknown {
 /** Members that are not known are each named by their own path; of alternatives, by the one that fits best. */
 function asFieldErrors(issue: z.core.$ZodIssue): FieldError[] {
   if (issue.code === 'invalid_union') {
-    const [closest] = issue.errors
+    const [closest] = [...issue.errors]
+      .sort((a, b) => unknownOf(a) - unknownOf(b) || a.length - b.length)
       .map((errors) =>
         errors.flatMap((error) => asFieldErrors({ ...error, path: [...issue.path, ...error.path] })),
-      )
-      .sort((a, b) => a.length - b.length);
+      );
     if (closest?.some(({ message }) => message === NOT_KNOWN)) return closest;
   }
   if (issue.code === 'unrecognized_keys')
@@ -163,6 +163,15 @@ function asFieldErrors(issue: z.core.$ZodIssue): FieldError[] {
 }
 
 const NOT_KNOWN = 'is not known here';
+
+/** How many members an alternative does not know: one that knows those that were given is meant. */
+function unknownOf(errors: readonly z.core.$ZodIssue[]): number {
+  return errors.reduce(
+    (sum, error) =>
+      sum + (error.code === 'unrecognized_keys' && error.path.length === 0 ? error.keys.length : 0),
+    0,
+  );
+}
 
 function asFieldError(issue: z.core.$ZodIssue): FieldError {
   return { path: issue.path.join('.'), message: issue.message };

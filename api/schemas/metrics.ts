@@ -40,6 +40,7 @@ export const inventoryHealth = z
           'HOLDS_OVERDUE',
           'PARTITIONS_MISSING',
           'LEDGER_DRIFT',
+          'LEDGER_TAMPERED',
           'WORK_FAILED',
           'ATTENTION_NEEDED',
         ]),
@@ -54,6 +55,7 @@ export const inventoryHealth = z
     }),
     partitionsAhead: count.meta({ description: 'Months to come that the ledger has a partition for' }),
     driftAlerts: count,
+    tamperAlerts: count.meta({ description: 'Open alerts that the ledger is not as it was sealed' }),
     failedWork: count.meta({ description: 'Subjects on which work failed and is tried again later' }),
     attention: count.meta({ description: 'Alerts that an order needs a person' }),
   })

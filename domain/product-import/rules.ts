@@ -135,7 +135,8 @@ export function reject(code: RejectCode, { line, cells }: GivenRow, why?: string
 function givenOf(cells: GivenRow['cells']): ImportReject['given'] {
   const given: ImportReject['given'] = {};
   for (const [field, { kind, text }] of cells) {
-    const max = field === 'description' ? MAX_DESCRIPTION : MAX_GIVEN;
+    // One more than may be: what is too long stays so when it is sent again.
+    const max = field === 'description' ? MAX_DESCRIPTION + 1 : MAX_GIVEN;
     if (kind !== 'null') given[field] = text.slice(0, max).replace(UNKEPT, ' ');
   }
   return given;

@@ -126,6 +126,14 @@ const OTHER_NOTATIONS: readonly [RegExp, (words: NumberWords) => string][] = [
   [/^\p{Sc}|\p{Sc}$/u, ({ what, alone }) => `The ${what} has a currency sign: ${alone}.`],
   [/%$/, ({ what, alone }) => `The ${what} is a percentage: ${alone}.`],
   [/^\(.*\)$/, ({ what }) => `The ${what} is in brackets: write a minus before a negative number.`],
+  [
+    /^[+-]?[\d.,'’\s]*\d[.,][-–—]$/,
+    ({ what }) => `The ${what} has a dash for decimals: write them as digits.`,
+  ],
+  [
+    /^\p{L}+\.?\s*[+-]?\d[\d.,]*$/u,
+    ({ what }) => `A unit or currency stands before the ${what}: write the number alone.`,
+  ],
   [/^[\d.,\s]+-$/, ({ what }) => `The minus stands after the ${what}: write it before.`],
   [/^[+-]?[\d.,]+\s*\p{L}+\.?$/u, ({ what }) => `A unit follows the ${what}: write the number alone.`],
   [/\p{Nd}/u, ({ what }) => `The ${what} is not a number in the digits 0 to 9.`],

@@ -34,6 +34,8 @@ function decoderOf(
   begin: Buffer,
   charset: UploadCharset | undefined,
 ): (bytes: Buffer, isLast: boolean) => string {
+  if (isContainer(begin))
+    throw invalid('This is a workbook or an archive, not text: save it as CSV, and send that.');
   const marked = markedAs(begin) ?? charset ?? 'utf-8';
   // Two bytes for each character: one of them is 0.
   if (marked === 'utf-8' && begin.subarray(0, 4).includes(0))
@@ -42,6 +44,12 @@ function decoderOf(
   if (marked === 'utf-16')
     throw invalid('The feed is declared as UTF-16 and has no byte order mark: declare utf-16le or utf-16be.');
   return other(marked);
+}
+
+/** Whether a file begins as ZIP does, which .xlsx and .ods are, or as .xls. */
+function isContainer(begin: Buffer): boolean {
+  const start = begin.subarray(0, 4).toString('hex');
+  return start === '504b0304' || start === 'd0cf11e0';
 }
 
 function markedAs(begin: Buffer): UploadCharset | undefined {

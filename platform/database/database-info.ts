@@ -1,4 +1,5 @@
 import { one, type Queryable } from './database';
+import { WRITTEN_BY_OWNER } from './runtime-role';
 
 export interface DatabaseInfo {
   /** Such as 18.4. */
@@ -17,13 +18,20 @@ export function readDatabaseInfo(on: Queryable): Promise<DatabaseInfo> {
   );
 }
 
-/** The role of a connection, and whether it may do what an owner of the schema may. */
-export function readRole(on: Queryable): Promise<{ user: string; owns: boolean }> {
+/** The role of the connection. `lacking`: tables into which the product writes and the role may not. */
+export function readRole(on: Queryable): Promise<{ user: string; owns: boolean; lacking: string[] }> {
   return one(
     on,
     'platform.role',
     `select current_user as "user", exists (
-       select from pg_class c where c.oid = to_regclass('inventory_transactions') and pg_has_role(c.relowner, 'member')) as owns`,
+       select from pg_class c where c.oid = to_regclass('inventory_transactions') and pg_has_role(c.relowner, 'member')) as owns,
+       coalesce((
+         select array_agg(c.oid::regclass::text order by c.oid) from pg_class c join pg_namespace n on n.oid = c.relnamespace
+         where c.relkind in ('r', 'p') and n.nspname !~ '^pg_' and n.nspname <> 'information_schema'
+           and c.relname <> all ($1::text[]) and not has_any_column_privilege(c.oid, 'insert')
+           and not exists (select from pg_inherits i where i.inhrelid = c.oid
+                           and i.inhparent = to_regclass('inventory_transactions'))), '{}') as lacking`,
+    [WRITTEN_BY_OWNER],
   );
 }
 

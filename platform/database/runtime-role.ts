@@ -27,12 +27,27 @@ export async function provideRuntimeRole(
   options: ProvideOptions = {},
 ): Promise<void> {
   const { ownerUrl, runtimeUrl } = roles;
-  if (isOneRole(roles)) return;
+  if (isOneRole(roles)) return warnOfOthers(ownerUrl, log);
   await withClient(ownerUrl, async (owner) => {
     await provideRole(owner, runtimeUrl, log, options);
     await grant(owner, userOf(runtimeUrl));
   });
   await checkLogin(runtimeUrl);
+}
+
+/** A role that ran the product before has no rights on what was made since. */
+async function warnOfOthers(ownerUrl: string, log: Logger): Promise<void> {
+  const { rows } = await withClient(ownerUrl, (owner) =>
+    owner.query<{ name: string }>(
+      `select distinct a.grantee::regrole::text as name from pg_default_acl d cross join aclexplode(d.defaclacl) a
+       where d.defaclrole = current_user::regrole and a.grantee not in (0, d.defaclrole)`,
+    ),
+  );
+  if (rows.length === 0) return;
+  const names = rows.map(({ name }) => name).join(', ');
+  log.warn(
+    `${names} has no rights on what is new: where the API and the worker run as that role, set DATABASE_OWNER_URL to the owner and DATABASE_URL to ${names}, and migrate again`,
+  );
 }
 
 function isOneRole({ ownerUrl, runtimeUrl }: DatabaseRoles): boolean {
@@ -110,6 +125,14 @@ async function grant(owner: Client, name: string): Promise<void> {
   }
 }
 
+/** Written by functions of the owner, or by migrations; besides the months of the ledger. */
+export const WRITTEN_BY_OWNER = [
+  'ledger_folds',
+  'ledger_opening',
+  'knex_migrations',
+  'knex_migrations_lock',
+] as const;
+
 /** `HF001`, raised below. */
 const TOO_STRONG = 'HF001';
 
@@ -172,7 +195,7 @@ begin
     wanted := case
       when t.relkind = 'S' then '{USAGE}'
       when t.relkind = 'v' or t.is_month
-        or t.relname in ('inventory_transactions', 'ledger_folds', 'ledger_opening', 'knex_migrations', 'knex_migrations_lock') then '{SELECT}'
+        or t.relname in ('inventory_transactions', ${WRITTEN_BY_OWNER.map((name) => `'${name}'`).join(', ')}) then '{SELECT}'
       when t.append_only then '{INSERT,SELECT}'
       -- The import analyses what it has staged.
       when t.relname in ('feed_rows', 'feed_changes') then '{DELETE,INSERT,MAINTAIN,SELECT,UPDATE}'

@@ -1,6 +1,7 @@
 import { createMetricsReader } from '../../domain/stock/metrics/metrics';
-import { raiseAlert } from '../../domain/stock/alerts/alerts';
+import { raiseAlert, raiseLedgerTampered } from '../../domain/stock/alerts/alerts';
 import { forgetFailures, recordFailure } from '../../domain/stock/alerts/failed-work';
+import { newId } from '../../platform/ids';
 import { openTestApi, type TestApi } from '../api/support';
 import { addPaidOrder, addStock } from '../support/fixtures';
 import { expectInvariants } from '../support/invariants';
@@ -66,6 +67,7 @@ it('upkeep that keeps up is ok', async () => {
     overdueHolds: 0,
     partitionsAhead: 12,
     driftAlerts: 0,
+    tamperAlerts: 0,
     failedWork: 0,
     attention: 0,
   });
@@ -110,6 +112,9 @@ it('each thing that is behind is named', async () => {
   await test.db.transaction((tx) =>
     raiseAlert(tx, { kind: 'ledger_drift', productId: 1, warehouseId: 1, details: {} }),
   );
+  await test.db.transaction((tx) =>
+    raiseLedgerTampered(tx, { jobId: newId(), findings: 1, first: ['seal 1'] }),
+  );
   const found = await run('select partition::text as name from ledger_partitions where lower_bound > now()');
   for (const { name } of found.rows as { name: string }[]) await run(`drop table ${name}`);
   const { status, reasons } = await health();
@@ -119,6 +124,7 @@ it('each thing that is behind is named', async () => {
     'HOLDS_OVERDUE',
     'PARTITIONS_MISSING',
     'LEDGER_DRIFT',
+    'LEDGER_TAMPERED',
   ]);
   await run(`update reservations set status = 'expired' where kind = 'hold'`);
 });

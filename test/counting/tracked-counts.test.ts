@@ -180,6 +180,7 @@ describe('of a product that is kept by lot', () => {
 
   test.each([
     ['without its lots', { counted: 3 }, 'LOT_REQUIRED'],
+    ['with nothing read off yet', { lots: [] }, 'VALIDATION_FAILED'],
     ['with a lot left out', { lots: [{ code: 'SOON', counted: 3 }] }, 'COUNT_INCOMPLETE'],
     [
       'with the same lot twice',

@@ -305,6 +305,18 @@ test.each([
   }
 });
 
+test.each(['504b0304140006000800', 'd0cf11e0a1b11ae10000'])(
+  'a workbook (%s…) is not read as text',
+  async (hex) => {
+    const workbook = Buffer.concat([Buffer.from(hex, 'hex'), Buffer.alloc(100)]);
+    for (const charset of [undefined, 'windows-1252'] as const)
+      await expect(read(workbook, 1_000, { charset })).rejects.toMatchObject({
+        code: 'FEED_ENCODING_INVALID',
+        message: expect.stringContaining('save it as CSV') as string,
+      });
+  },
+);
+
 test.each([
   ['set', 'delta'],
   ['set', 'Change'],

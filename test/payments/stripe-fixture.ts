@@ -33,7 +33,8 @@ export function useStripe(): StripeFixture {
     gateway = createStripeGateway({
       apiKey: 'sk_test_1',
       apiBase: stripe.url,
-      timeoutMs: 200,
+      // Long enough for a machine that is busy; a call that hangs takes as long.
+      timeoutMs: 800,
       log: testLogger(),
     });
   });

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { StoredProduct } from '../../domain/catalog/types';
 import { createRowReader } from '../../domain/product-import/read-rows';
-import { decide } from '../../domain/product-import/rules';
+import { decide, reject } from '../../domain/product-import/rules';
 import {
   REJECT_CODES,
   type ImportOptions,
@@ -89,6 +89,15 @@ test('a price has the decimals of its currency', async () => {
   expect(await price('12,125', 'KWD', { decimal: ',' })).toBe(12_125);
   // By ISO 4217, not by what is in use.
   expect(await price('12,5', 'IQD')).toBe(12_500);
+});
+
+test('a description that is too long stays so in the rejects', () => {
+  const text = 'x'.repeat(10_400);
+  const row = reject('DESCRIPTION_INVALID', {
+    line: 2,
+    cells: new Map([['description', { kind: 'text', text }]]),
+  });
+  expect(row.given.description?.length).toBeGreaterThan(10_000);
 });
 
 test('a price in minor units is a whole number', async () => {

@@ -97,13 +97,12 @@ export function selectPromised(
   key: StockKey,
   { after, limit }: PromisedPage,
 ): Promise<Promised[]> {
-  const which = { product: 'l.product_id = $8', parcels: STOPPABLE_SHIPMENT_STATUSES };
-  return many<Promised>(on, 'promised.whose', promised(which), [
-    key.warehouseId,
-    ...(after ?? NOWHERE),
-    limit,
-    key.productId,
-  ]);
+  return many<Promised>(
+    on,
+    'promised.whose',
+    promised({ product: 'l.product_id = $8', parcels: STOPPABLE_SHIPMENT_STATUSES }),
+    [key.warehouseId, ...(after ?? NOWHERE), limit, key.productId],
+  );
 }
 
 /** The same of all products of a warehouse, but what is in booked parcels or on its way to the carrier. */

@@ -48,6 +48,13 @@ const REASONS: readonly { code: HealthCode; message: (upkeep: UpkeepRow) => stri
         : null,
   },
   {
+    code: 'LEDGER_TAMPERED',
+    message: ({ tamperAlerts }) =>
+      tamperAlerts > 0
+        ? 'The ledger is not as it was sealed: see GET /inventory/alerts?kind=ledger_tampered.'
+        : null,
+  },
+  {
     code: 'WORK_FAILED',
     message: ({ failedWork }) =>
       failedWork > 0

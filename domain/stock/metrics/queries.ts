@@ -109,6 +109,7 @@ export interface UpkeepRow {
   /** Months after this one that the ledger has a partition for. */
   partitionsAhead: number;
   driftAlerts: number;
+  tamperAlerts: number;
   /** Subjects on which work failed so that an alert tells of it. */
   failedWork: number;
   /** Alerts that an order needs a person, which are not resolved. */
@@ -130,6 +131,7 @@ export function selectUpkeep(on: Queryable, reservationGraceSeconds: number): Pr
           and ${notPutOff('expire_reservation', 'r.id')}) as "overdueHolds",
        (select count(*) from ledger_partitions where lower_bound > statement_timestamp()) as "partitionsAhead",
        (select count(*) from alerts where status <> 'resolved' and kind = 'ledger_drift') as "driftAlerts",
+       (select count(*) from alerts where status <> 'resolved' and kind = 'ledger_tampered') as "tamperAlerts",
        (select count(*) from alerts where kind = 'work_failed' and status <> 'resolved') as "failedWork",
        (select count(*) from alerts where status <> 'resolved' and kind = 'attention') as attention`,
     [reservationGraceSeconds],

@@ -27,6 +27,7 @@ export type HealthCode =
   | 'HOLDS_OVERDUE'
   | 'PARTITIONS_MISSING'
   | 'LEDGER_DRIFT'
+  | 'LEDGER_TAMPERED'
   | 'WORK_FAILED'
   | 'ATTENTION_NEEDED';
 
@@ -41,6 +42,7 @@ export interface InventoryHealth {
   partitionsAhead: number;
   /** Places whose counters were found to disagree with the ledger, and not repaired since. */
   driftAlerts: number;
+  tamperAlerts: number;
   /** Subjects on which work failed by an error of their own and is tried again later. */
   failedWork: number;
   /** Alerts that an order needs a person. */

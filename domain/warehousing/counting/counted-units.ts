@@ -80,6 +80,15 @@ export async function recordOf(
 }
 
 function unitsOf({ sku, counted, lots, serials }: Counted): number {
+  // A scanner that has read nothing yet sends an empty list too.
+  if (counted === undefined && (lots?.length === 0 || serials?.length === 0))
+    throw new AppError(
+      'VALIDATION_FAILED',
+      `Nothing of ${sku} is named: say "counted": 0 if nothing is there.`,
+      {
+        sku,
+      },
+    );
   const inLots = lots?.reduce((sum, lot) => sum + lot.counted, 0);
   const units = counted ?? inLots ?? serials?.length ?? 0;
   if (inLots !== undefined && inLots !== units)
