@@ -11,7 +11,8 @@ declare
   partition text;
   made int := 0;
 begin
-  if months not between 0 and 120 then raise exception 'months: 0 to 120' using errcode = 'invalid_parameter_value'; end if;
+  if months not between 0 and 120 then raise exception 'months: 0 to 120'
+    using errcode = 'invalid_parameter_value', constraint = 'ensure_ledger_partitions_months'; end if;
   perform pg_advisory_xact_lock(hashtext('ensure_ledger_partitions'));
   -- The month before too: a row stamped just before midnight may be written just after it by a clock that is behind.
   for n in -1..months loop
@@ -39,7 +40,8 @@ end $$;
 -- `ledger_folds` records; nothing else.
 create function fold_old_month(months int) returns text language plpgsql security definer as $$
 begin
-  if months < 1 then raise exception 'months: 1 or more' using errcode = 'invalid_parameter_value'; end if;
+  if months < 1 then raise exception 'months: 1 or more'
+    using errcode = 'invalid_parameter_value', constraint = 'fold_old_month_months'; end if;
   return fold_ledger_partition(months);
 end $$;
 
@@ -47,7 +49,8 @@ end $$;
 create function summarise_ledger_ranges(part regclass) returns int language plpgsql security definer as $$
 begin
   if not exists (select from pg_inherits where inhrelid = part and inhparent = 'inventory_transactions_by_xid'::regclass) then
-    raise exception '% is no part of inventory_transactions_by_xid', part using errcode = 'invalid_parameter_value';
+    raise exception '% is no part of inventory_transactions_by_xid', part
+      using errcode = 'invalid_parameter_value', constraint = 'ledger_ranges_part';
   end if;
   return brin_summarize_new_values(part);
 end $$;
@@ -56,7 +59,8 @@ create function desummarise_ledger_ranges(part regclass, pages bigint, pages_per
 language plpgsql security definer as $$
 begin
   if not exists (select from pg_inherits where inhrelid = part and inhparent = 'inventory_transactions_by_xid'::regclass) then
-    raise exception '% is no part of inventory_transactions_by_xid', part using errcode = 'invalid_parameter_value';
+    raise exception '% is no part of inventory_transactions_by_xid', part
+      using errcode = 'invalid_parameter_value', constraint = 'ledger_ranges_part';
   end if;
   return (select count(brin_desummarize_range(part, page)) from generate_series(0, pages, pages_per_range) page);
 end $$;

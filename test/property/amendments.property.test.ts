@@ -97,7 +97,7 @@ test('whatever an order is amended by, it has what was asked for last, and costs
   fc.assert(sequences(RULES), { seed: seededRandom().seed, numRuns: RUNS });
 });
 
-test.each<[string, Partial<Rules>, string]>([
+test.each<[string, Partial<Rules>, string | RegExp]>([
   [
     'takes quantities as more',
     {
@@ -108,7 +108,8 @@ test.each<[string, Partial<Rules>, string]>([
         return changesOf(items, more);
       },
     },
-    'asked for last',
+    // Whichever the seed comes to first.
+    /asked for last|the same again/,
   ],
   [
     'removes what is not named',
@@ -134,5 +135,5 @@ test.each<[string, Partial<Rules>, string]>([
 ])('a rule that %s is found', (_name, bug, broken) => {
   const { seed } = seededRandom();
   const found = fc.check(sequences({ ...RULES, ...bug }), { seed, numRuns: RUNS, endOnFailure: true });
-  expect(found.errorInstance).toMatchObject({ message: expect.stringContaining(broken) as string });
+  expect(found.errorInstance).toMatchObject({ message: expect.stringMatching(broken) as string });
 });
