@@ -7,6 +7,7 @@ import { applyNextBatch } from '../domain/stock/feeds/next-batch';
 import { forgetStaged, resolveFeed } from '../domain/stock/feeds/resolve';
 import type { StockAccess } from '../domain/stock/ledger/stock-ledger';
 import type { FeedEnding } from '../domain/uploads/finish';
+import { readFeedState } from '../domain/uploads/lanes';
 import { isOfProducts } from '../domain/uploads/rules';
 import type { UploadMode } from '../domain/uploads/types';
 import type { ForgetRows } from '../domain/uploads/uploads';
@@ -40,6 +41,16 @@ export function uploadKind({ db, stock }: StockAccess, mode: UploadMode): Upload
     },
     finish: (jobId, end) => finishFeed(db, jobId, end),
   };
+}
+
+/** Ends the job of an upload as failed, and forgets its staged rows. */
+export async function failUpload(
+  access: StockAccess,
+  jobId: string,
+  error: { code: string; detail: string },
+): Promise<void> {
+  const { mode } = await readFeedState(access.db, jobId);
+  await uploadKind(access, mode).finish(jobId, { as: 'failed', error });
 }
 
 /** Forgets what was staged of an upload that never becomes a job. */

@@ -1,5 +1,6 @@
 import type { Reconciled, ReconcileSubject } from '../activities/reconcile';
-import { failJob, findRestingJobs } from '../domain/jobs/jobs';
+import { failUpload } from '../activities/upload-kinds';
+import { failJob, findRestingJobs, readJob } from '../domain/jobs/jobs';
 import { claimRestingOrders, findStuckOrders, lookSoon } from '../domain/ordering/reconcile';
 import { failedSubjects } from '../domain/stock/alerts/failed-work';
 import type { StockAccess } from '../domain/stock/ledger/stock-ledger';
@@ -69,7 +70,9 @@ export function createReconcileSubjects(
       restart: (id) => ensureJobWorkflow(context, id),
       async end(id) {
         return unlessMissing('JOB_NOT_FOUND', async () => {
-          await failJob(db, id, WORKFLOW_FAILED);
+          const job = await readJob(db, id);
+          if (job && job.type !== 'consistency') await failUpload({ db, stock }, id, WORKFLOW_FAILED);
+          else await failJob(db, id, WORKFLOW_FAILED);
           return true;
         });
       },

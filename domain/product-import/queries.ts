@@ -143,17 +143,14 @@ export function selectRejects(
   );
 }
 
-/**
- * Removes up to `limit` rejects of a job's upload, and rows that it did not forget at its end since its worker died; returns how many
- * there were.
- */
+/** Removes up to `limit` rejects of a job's upload; returns how many there were. */
 export function deleteRejects(tx: Transaction, jobId: string, limit: number): Promise<number> {
   return execute(
     tx,
     'product_import.delete_rejects',
     `delete from product_import_rows where feed_id = (select id from feeds where job_id = $1)
        and line = any (array(select line from product_import_rows where feed_id = (select id from feeds where job_id = $1)
-                             order by line limit $2))`,
+                             and code is not null order by line limit $2))`,
     [jobId, limit],
   );
 }

@@ -1,5 +1,6 @@
 import { execute, many, maybeOne, type Queryable, type Transaction } from '../../platform/database/database';
 import { utcMicros } from '../../platform/database/pages';
+import type { JobType } from '../jobs/types';
 import type { FeedCounts, FeedState, Lane, UploadMode } from './types';
 
 /** Claims the upload for a job that does not exist yet. Undefined: another upload has claimed it. */
@@ -234,13 +235,39 @@ export function closeLanes(tx: Transaction, feedId: number): Promise<number> {
   );
 }
 
-/** Removes uploads of jobs whose rejects are removed. */
-export async function deleteFeeds(tx: Transaction, jobIds: readonly string[]): Promise<void> {
-  await execute(
+const STAGED = `(exists (select from feed_rows r where r.feed_id = f.id) or exists (select from feed_changes r where r.feed_id = f.id)
+       or exists (select from product_import_rows r where r.feed_id = f.id and r.code is null))`;
+const REJECTED = `(exists (select from feed_rejects r where r.feed_id = f.id)
+       or exists (select from product_import_rows r where r.feed_id = f.id and r.code is not null))`;
+
+/** Removes uploads of these jobs, but those that still have rows or rejects; returns the jobs of those that were removed. */
+export async function deleteFeeds(tx: Transaction, jobIds: readonly string[]): Promise<string[]> {
+  const rows = await many<{ id: number; jobId: string }>(
     tx,
-    'feeds.delete_lanes',
-    'delete from feed_lanes where feed_id in (select id from feeds where job_id = any ($1::uuid[]))',
+    'feeds.lock_empty',
+    `select f.id, f.job_id as "jobId" from feeds f
+     where f.job_id = any ($1::uuid[]) and not ${STAGED} and not ${REJECTED} order by f.id for update`,
     [jobIds],
   );
-  await execute(tx, 'feeds.delete', 'delete from feeds where job_id = any ($1::uuid[])', [jobIds]);
+  const ids = rows.map(({ id }) => id);
+  await execute(tx, 'feeds.delete_lanes', 'delete from feed_lanes where feed_id = any ($1::bigint[])', [ids]);
+  await execute(tx, 'feeds.delete', 'delete from feeds where id = any ($1::bigint[])', [ids]);
+  return rows.map(({ jobId }) => jobId);
+}
+
+/** Uploads whose jobs ended so long ago, and whose staged rows nobody has forgotten. */
+export async function selectLeftBehind(
+  on: Queryable,
+  { type, days, limit }: { type: JobType; days: number; limit: number },
+): Promise<number[]> {
+  const rows = await many<{ id: number }>(
+    on,
+    'feeds.left_behind',
+    `select f.id from jobs j join feeds f on f.job_id = j.id
+     where j.type = $1 and j.finished_at < now() - make_interval(days => $2)
+       and ${STAGED}
+     order by j.finished_at limit $3`,
+    [type, days, limit],
+  );
+  return rows.map(({ id }) => id);
 }

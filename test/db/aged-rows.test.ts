@@ -157,6 +157,23 @@ async function check(of: {
   return job;
 }
 
+test.each([
+  [
+    'feed',
+    `insert into feed_rows (feed_id, line, sku, location, quantity) select id, 1, 'A', 'AMS', 1 from feeds`,
+  ],
+  [
+    'products',
+    `insert into product_import_rows (feed_id, line, given, fields) select id, 1, '{}', '{}' from feeds`,
+  ],
+] as const)('staged rows that an upload (%s) left behind keep neither it nor others', async (type, leave) => {
+  await upload(type, { ended: OLD, rejects: 0 });
+  await write(leave);
+  await upload(type, { ended: OLD, rejects: 0 });
+  expect(await removeAgedRows()).toEqual({ feeds: 2 });
+  expect(await read('select id::text as is from jobs')).toEqual([]);
+});
+
 test('old checks go with their findings; the latest run of each and open findings stay', async () => {
   const ago = (days: number) => `now() - interval '${days} days'`;
   await check({ at: ago(40), subjects: ['found again'] });
