@@ -1,16 +1,11 @@
 import { claimShipments } from '../../domain/fulfilment/book';
 import { applyCarrierEvents } from '../../domain/fulfilment/carrier-updates';
 import { nameParcelUnits } from '../../domain/fulfilment/parcel-units';
-import { askToStop } from '../../domain/fulfilment/stop';
-import { cutUnits } from '../../domain/ordering/cuts/cut';
 import {
   settleAllPromised,
   settlePromised,
   type SettledUpTo,
 } from '../../domain/ordering/promised/settle-promised';
-import { readProgress } from '../../domain/ordering/progress';
-import { releaseStoppedShipments } from '../../domain/ordering/release-stopped';
-import { nextStep } from '../../domain/ordering/rules';
 import { listAffected, listAlerts } from '../../domain/stock/alerts/list';
 import { tellOfStoppedReservations } from '../../domain/stock/alerts/stopped-reservations';
 import type { AffectedView } from '../../domain/stock/alerts/types';
@@ -32,8 +27,9 @@ import { listQualityHolds } from '../../domain/warehousing/quality/holds';
 import { putOnHold } from '../../domain/warehousing/quality/put-on-hold';
 import { newId } from '../../platform/ids';
 import { authorise, comesIn, inspect, shippedOrder } from '../returns/support';
+import { carryOutStops } from '../db/carry-out-stops';
 import { openReservationShop, viewOfReservation, type ReservationShop } from '../db/reservation-shop';
-import { capture, CARRIER, levelsOf, obligingCarrier, orderOf, PAYMENT, twice, viewOf } from '../db/support';
+import { capture, CARRIER, levelsOf, orderOf, PAYMENT, twice, viewOf } from '../db/support';
 import { eventTypes } from '../support/fixtures';
 import { expectInvariants } from '../support/invariants';
 import { withStock } from '../support/stock';
@@ -68,21 +64,6 @@ function hold(sku: string, code: string, quantity: number, location = 'AMS') {
 
 const settle = async (sku: string, location = 'AMS') =>
   settlePromised(shop.db, await findStockKey(shop.db, { sku, location }));
-
-/** Does what the saga does after shipments were stopped, each step twice. */
-async function carryOut(orderId: string): Promise<void> {
-  const { db } = shop;
-  for (let steps = 0; steps < 20; steps++) {
-    const step = nextStep((await readProgress(db, orderId))!);
-    if (step.do === 'cut') await twice(db, () => cutUnits(db, orderId));
-    else if (step.do === 'stop')
-      await twice(db, () => askToStop({ db, carriers: [obligingCarrier] }, orderId));
-    else if (step.do === 'release-stopped')
-      await twice(db, () => releaseStoppedShipments(db, { orderId, endAs: 'cancelled' }));
-    else return;
-  }
-  throw new Error('it does not end');
-}
 
 async function paid(sku: string, quantity: number): Promise<string> {
   const order = orderOf({ [sku]: quantity }, { payment: PAYMENT });
@@ -216,7 +197,7 @@ describe('a lot that has expired', () => {
     expect(await claimed()).toEqual([]);
     await holdBlockedLots(shop.db);
     await settleAllPromised(shop.db);
-    await carryOut(orderId);
+    await carryOutStops(shop.db, orderId);
     expect(await parcelsOf(orderId)).toEqual(['AMS pending 2']);
     expect(await claimed()).not.toContain(parcel!.id);
     expect((await viewOf(shop.db, orderId)).items[0]).toMatchObject({ cancelledQuantity: 0 });
@@ -295,7 +276,7 @@ describe('a recall of units that are promised', () => {
       // As the saga does: after each release it settles again.
       for (let round = 0; round < 4; round++) {
         await twice(shop.db, () => settle(sku));
-        await carryOut(orderId);
+        await carryOutStops(shop.db, orderId);
       }
       expect(await parcelsOf(orderId)).toEqual(['AMS pending 5', 'BER pending 2']);
       expect(await levelsOf(shop.db, sku)).toEqual({ AMS: [10, 10], BER: [2, 2] });
@@ -316,7 +297,7 @@ describe('a recall of units that are promised', () => {
     await book(orderId);
     await hold(sku, 'BAD', 5);
     await twice(shop.db, () => settle(sku));
-    await carryOut(orderId);
+    await carryOutStops(shop.db, orderId);
     expect(await parcelsOf(orderId)).toEqual(['AMS pending 2']);
     const view = await viewOf(shop.db, orderId);
     expect(view.items[0]).toMatchObject({ reservedQuantity: 2 });
@@ -520,7 +501,7 @@ test('holds, parcels, orders, deliveries and releases at once sell no blocked un
     expect(outcomes.filter(({ status }) => status === 'rejected')).toEqual([]);
     for (let again = 0; again < 3; again++) {
       await settle(sku);
-      for (const orderId of orders) await carryOut(orderId);
+      for (const orderId of orders) await carryOutStops(shop.db, orderId);
     }
     const bad = (await selectLots(shop.db, sku, null)).filter(({ code }) => code === 'BAD');
     expect(bad.map(({ quantity, held }) => quantity - held)).toEqual(bad.map(() => 0));
