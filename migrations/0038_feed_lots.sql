@@ -3,8 +3,6 @@
 
 -- As of when the newest absolute number of the lot at its place is true; null: there is none. Under the lock of the stock row.
 alter table lots add column number_as_of timestamptz;
--- What has moved of a lot since a time
-create index lot_movements_by_time on lot_movements (lot_id, at);
 
 -- Rows that name a lot.
 alter table feeds add column lot_lines bigint not null default 0;

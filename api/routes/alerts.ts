@@ -109,9 +109,9 @@ export function alertRoutes({ db }: ApiContext): Route[] {
         methods: ['get'],
         path: `${API_BASE}/inventory/alerts/{id}/affected`,
         tag: TAG,
-        summary: 'List those whose units were blocked, in the order in which it was settled with them',
+        summary: 'List those to whom the units were promised, in the order in which it was settled with them',
         description:
-          'Of an alert of the kind `recall`, whose details have only the first of them and their number. Others have none.',
+          'Of an alert of the kind `recall` or `count_short`, whose details have only the first of them and their number. Others have none.',
         params: idParams,
         query: z.object({ ...pageQuery, cursor: cursorOf(position).optional() }),
         responses: { 200: { description: 'A page', schema: affectedPage } },

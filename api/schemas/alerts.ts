@@ -20,14 +20,14 @@ export const alert = z
     status: alertStatus,
     sku: z.string().nullable().meta({
       description:
-        'Null for `work_failed`, `attention` and `reservation_stopped`, which are not about a place',
+        'Null for `work_failed`, `attention`, `ledger_tampered` and `reservation_stopped`, which are not about a place',
     }),
     location: z.string().nullable(),
     orderId: uuid.nullable().meta({ description: 'The order that an `attention` is about' }),
     details: z.record(z.string(), z.unknown()).meta({
       description:
         'The figures, the transfers or the failure that raised it; of `work_failed` also `advice`; of `attention` also `reason`, `why` and what to do `next`; of ' +
-        '`recall` the first of those whose units were blocked (`affected`) and how many there are (`total`)',
+        '`recall` and `count_short` the first of those to whom the units were promised (`affected`) and how many there are (`total`)',
     }),
     raisedAt: time,
     acknowledgedAt: time.nullable(),

@@ -29,7 +29,6 @@ export interface CheckScope {
   since: Date | null;
 }
 
-/** And, where it is one statement, of the snapshot it reads. */
 /** What of large tables an incremental run looks at, beside what was touched: each run has another share, until all was looked at. */
 export interface Share {
   /** Stock rows, and what is tracked, of products with these ids; null: up to the last. */
@@ -40,6 +39,7 @@ export interface Share {
   linesUpTo: string | null;
 }
 
+/** What a check that is one statement needs to know: the run, and what of the ledger is summed up. */
 export interface CheckRun extends CheckScope {
   /** Up to where the ledger's sums are kept: the last row that is in them. Zero: none is. */
   summedUp: TransactionPosition;

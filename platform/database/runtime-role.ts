@@ -197,8 +197,8 @@ begin
       when t.relkind = 'v' or t.is_month
         or t.relname in ('inventory_transactions', ${WRITTEN_BY_OWNER.map((name) => `'${name}'`).join(', ')}) then '{SELECT}'
       when t.append_only then '{INSERT,SELECT}'
-      -- The import analyses what it has staged.
-      when t.relname in ('feed_rows', 'feed_changes') then '{DELETE,INSERT,MAINTAIN,SELECT,UPDATE}'
+      -- The imports analyse what they have staged.
+      when t.relname in ('feed_rows', 'feed_changes', 'product_import_rows') then '{DELETE,INSERT,MAINTAIN,SELECT,UPDATE}'
       else '{DELETE,INSERT,SELECT,UPDATE}' end::text[];
     if wanted <> coalesce((select array_agg(a.privilege_type order by a.privilege_type) from aclexplode(t.relacl) a
                            where a.grantee = quote_ident(runtime)::regrole), '{}') then

@@ -1,64 +1,22 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { sealLedger } from '../../domain/assurance/seals/seal';
-import { verifySeals } from '../../domain/assurance/seals/verify';
-import { foldOldPartitions } from '../../domain/stock/retention/retention';
-import type { CheckMode } from '../../domain/assurance/types';
 import type { Database } from '../../platform/database/database';
 import { readSettings } from '../../platform/config';
 import { SCHEDULES } from '../../worker/schedules';
-import { openTestShop, type TestShop } from '../support/fixtures';
+import type { TestShop } from '../support/fixtures';
 import { seededRandom } from '../support/random';
 import { openTransaction } from '../support/transaction';
 import { waitFor } from '../support/wait';
+import { ENTRIES, openLedgerShop, sealedLedger, SMALL } from './sealed-ledger';
 import { check, tamper } from './support';
 
 let shop: TestShop;
 beforeEach(async () => {
-  shop = await openTestShop();
-  await shop.db.pool.query(
-    `insert into products (sku, name, price_minor, currency) values ('A', 'A', 1, 'USD')`,
-  );
-  await shop.db.pool.query(
-    `insert into warehouses (code, name, latitude, longitude, region) values ('W', 'W', 52, 5, 'eu')`,
-  );
-  await shop.db.pool.query('insert into stock (product_id, warehouse_id) values (1, 1)');
+  shop = await openLedgerShop();
 });
 afterEach(() => shop.close());
 
-/** One transaction of `count` entries. */
-const ENTRIES = `insert into inventory_transactions (product_id, warehouse_id, kind, on_hand_delta, reserved_delta, effect_id)
-  select 1, 1, 'adjust', 1, 0, gen_random_uuid() from generate_series(1, $1::int)`;
-
-async function write(count: number): Promise<void> {
-  await shop.db.transaction(async (tx) => {
-    await tx.query({ name: 'test.entries', text: ENTRIES, values: [count] });
-    await tx.query({ name: 'test.stock', text: 'update stock set on_hand = on_hand + $1', values: [count] });
-  });
-}
-
-const SMALL = { rowsPerSeal: 10, sealsPerStep: 3 };
-const seal = () => sealLedger(shop.db, SMALL);
-
-/** Seals until these many rows more are sealed: transactions of other databases of the server may delay that. */
-async function sealRows(count: number): Promise<void> {
-  let rows = 0;
-  await waitFor(async () => (rows += (await seal()).rows) === count);
-}
-
-async function verify(mode: CheckMode = 'full') {
-  const { findings, ...read } = await verifySeals(shop.db, { mode, limit: 100 });
-  return {
-    ...read,
-    findings: findings.map(({ subject, details }) => `${subject} ${String(details['what'])}`),
-  };
-}
-
-async function seals(): Promise<{ seq: number; rows: number }[]> {
-  const found = await shop.db.pool.query<{ seq: number; rows: number }>(
-    'select seq, row_count as rows from ledger_seals order by seq',
-  );
-  return found.rows;
-}
+const { write, seal, sealRows, verify, seals } = sealedLedger(() => shop);
 
 test('rows are sealed in seals of bounded size, also those of one large transaction, and each once', async () => {
   expect(await seal()).toEqual({ seals: 0, rows: 0 });
@@ -251,116 +209,6 @@ describe('what was done to sealed rows is found and named', () => {
   });
 });
 
-describe('sealed rows are read again within a month', () => {
-  const DAYS = 28;
-
-  /** So many days later: the round began that much earlier. */
-  async function daysLater(days: number): Promise<void> {
-    await shop.db.pool.query(
-      `update ledger_rechecked set round_began_at = round_began_at - make_interval(days => $1)`,
-      [days],
-    );
-  }
-
-  const standsAt = async () =>
-    (
-      await shop.db.pool.query<{ seq: number; broken: number[] }>(
-        'select seq, to_jsonb(broken) as broken from ledger_rechecked',
-      )
-    ).rows[0];
-
-  beforeEach(async () => {
-    await write(80);
-    await sealRows(80);
-    await verify();
-  });
-
-  test('a share by each check, and all of them in a round', async () => {
-    expect(await verify('incremental')).toEqual({ seals: 0, rows: 0, findings: [] });
-    const read: number[] = [];
-    for (let day = 1; day <= DAYS; day++) {
-      await daysLater(1);
-      // Several checks a day share what is due.
-      for (let run = 0; run < 3; run++) read.push((await verify('incremental')).seals);
-    }
-    expect(read.reduce((sum, count) => sum + count, 0)).toBe(8);
-    expect(Math.max(...read)).toBe(1);
-    // The next round has begun.
-    expect(await standsAt()).toEqual({ seq: 0, broken: [] });
-    await daysLater(DAYS);
-    expect(await verify('incremental')).toMatchObject({ seals: 8 });
-  });
-
-  test.each([1, 3, 8])(
-    'what was done to seal %i long after it was verified is found, and told of until it is undone',
-    async (seq) => {
-      const row = 10 * seq;
-      await tamper(shop.url, `update inventory_transactions set on_hand_delta = 2 where id = ${row}`);
-      const found = async () =>
-        (await check({ db: shop.db }, 'incremental', ['seals'])).findings.map(({ subject }) => subject);
-      expect(await found()).toEqual([]);
-      let day = 0;
-      for (let seen: string[] = []; seen.length === 0; seen = await found()) {
-        day += 1;
-        expect(day).toBeLessThanOrEqual(DAYS);
-        await daysLater(1);
-      }
-      expect(await standsAt()).toMatchObject({ broken: [seq] });
-      const alerts = async () =>
-        (
-          await shop.db.pool.query<{ status: string; details: unknown }>(
-            `select status, details - 'jobId' as details from alerts where kind = 'ledger_tampered' order by id`,
-          )
-        ).rows;
-      const details = { findings: 1, first: [`ledger-row:${row}`] };
-      // Also by checks that have no other share to read.
-      for (let run = 0; run < 2; run++) expect(await found()).toEqual([`ledger-row:${row}`]);
-      expect(await alerts()).toEqual([{ status: 'open', details }]);
-      await tamper(shop.url, `update inventory_transactions set on_hand_delta = 1 where id = ${row}`);
-      expect(await found()).toEqual([]);
-      expect(await standsAt()).toMatchObject({ broken: [] });
-      expect(await alerts()).toEqual([{ status: 'resolved', details }]);
-    },
-  );
-
-  test('after a long pause no check reads more than it may, and the next ones read the rest', async () => {
-    await daysLater(2 * DAYS);
-    const run = async () =>
-      (await verifySeals(shop.db, { mode: 'incremental', limit: 100, recheck: { maxRows: 25 } })).rows;
-    expect([await run(), await run(), await run(), await run()]).toEqual([20, 20, 20, 20]);
-    expect(await standsAt()).toMatchObject({ seq: 0 });
-    expect(await run()).toBe(0);
-  });
-
-  test('by a full check all at once: the round begins anew, and what it found is told of by the next checks', async () => {
-    await daysLater(DAYS / 2);
-    await tamper(shop.url, `update inventory_transactions set reason = 'x' where id = 75`);
-    expect((await verify()).findings).toEqual(['ledger-row:75 changed']);
-    expect(await standsAt()).toEqual({ seq: 0, broken: [8] });
-    expect((await verify('incremental')).findings).toEqual(['ledger-row:75 changed']);
-  });
-
-  test('an acknowledged alert is opened again by what is found anew, not by the same', async () => {
-    const job = () => check({ db: shop.db }, 'full', ['seals']);
-    const status = async () =>
-      (
-        await shop.db.pool.query<{ status: string }>(
-          `select status from alerts where kind = 'ledger_tampered'`,
-        )
-      ).rows;
-    await tamper(shop.url, `update inventory_transactions set reason = 'x' where id = 75`);
-    await job();
-    await shop.db.pool.query(
-      `update alerts set status = 'acknowledged', acknowledged_at = now(), acknowledged_by = 'me'`,
-    );
-    await job();
-    expect(await status()).toEqual([{ status: 'acknowledged' }]);
-    await tamper(shop.url, `update inventory_transactions set reason = 'x' where id = 5`);
-    await job();
-    expect(await status()).toEqual([{ status: 'open' }]);
-  });
-});
-
 test('rows are sealed within a minute of the end of the oldest writer, by the settings as they are', () => {
   const { intervals } = SCHEDULES['seal-ledger']!.spec(readSettings({}));
   // The first run after it seals them ("a row is not sealed before …", above), and takes its time.
@@ -409,155 +257,6 @@ describe('an incremental check after the sums were kept', () => {
     expect(await found()).toEqual([['A@W', 31, 6]]);
     expect((await check({ db: shop.db }, 'full')).findings).toEqual([]);
     expect(await found()).toEqual([]);
-  });
-});
-
-describe('a month that the retention drops', () => {
-  /** Two years ago, where the partitions of today do not reach. */
-  async function writeLongAgo(): Promise<string> {
-    const name = 'inventory_transactions_2020_01';
-    await shop.db.pool.query(
-      `create table ${name} partition of inventory_transactions for values from ('2020-01-01 00:00:00+00') to ('2020-02-01 00:00:00+00')`,
-    );
-    await shop.db.pool.query(
-      `insert into inventory_transactions (at, product_id, warehouse_id, kind, on_hand_delta, reserved_delta, effect_id)
-       select '2020-01-15', 1, 1, 'adjust', 1, 0, gen_random_uuid() from generate_series(1, 15)`,
-    );
-    await shop.db.pool.query('update stock set on_hand = on_hand + 15');
-    return name;
-  }
-
-  const isSealed = async (name: string) =>
-    (await shop.db.pool.query<{ sealed: boolean }>(`select ledger_partition_is_sealed($1) as sealed`, [name]))
-      .rows[0]!.sealed;
-
-  test('may go once it is sealed, takes no other evidence with it, and neither sums nor seals complain', async () => {
-    const name = await writeLongAgo();
-    await write(8);
-    expect(await isSealed(name)).toBe(false);
-    await sealRows(23);
-    expect(await isSealed(name)).toBe(true);
-    await check({ db: shop.db }, 'incremental');
-    await shop.db.pool.query('select fold_ledger_partition(1)');
-    const [{ gone }] = (
-      await shop.db.pool.query<{ gone: boolean }>(`select to_regclass($1) is null as gone`, [name])
-    ).rows as [{ gone: boolean }];
-    expect(gone).toBe(true);
-    await write(3);
-    await sealRows(3);
-    for (const mode of ['incremental', 'full', 'incremental'] as const) {
-      expect((await check({ db: shop.db }, mode)).findings).toEqual([]);
-    }
-    await tamper(shop.url, `update inventory_transactions set reason = 'x' where id = 17`);
-    expect((await verify()).findings).toEqual(['ledger-row:17 changed']);
-  });
-
-  test('may go before the sums of the ledger were ever kept', async () => {
-    await writeLongAgo();
-    await write(8);
-    await sealRows(23);
-    await shop.db.pool.query('select fold_ledger_partition(1)');
-    for (let run = 0; run < 3; run++) {
-      expect((await check({ db: shop.db }, 'incremental')).findings).toEqual([]);
-      await write(1);
-    }
-  });
-
-  const fold = () => foldOldPartitions(shop.db, 1);
-
-  test.each([
-    ['a changed row', `update inventory_transactions set on_hand_delta = 3 where id = 4`],
-    ['a removed row', `delete from inventory_transactions where id = 4`],
-    [
-      'an added row',
-      `insert into inventory_transactions overriding system value
-       select * from (select 0::bigint, at, product_id, warehouse_id, kind, 50, 0, gen_random_uuid(), null::uuid, null::uuid,
-                             'by hand', null, 'system', xid from inventory_transactions where id = 4) x`,
-    ],
-    ['a changed seal', `update ledger_seals set made_at = made_at + interval '1 s'`],
-  ])('is not summed up with %s: it stays, and a person is told', async (_, statement) => {
-    const name = await writeLongAgo();
-    await sealRows(15);
-    await tamper(shop.url, statement);
-    await expect(fold()).rejects.toMatchObject({
-      code: 'LEDGER_MONTH_CHANGED',
-      message: expect.stringContaining(name) as string,
-    });
-    const kept = await shop.db.pool.query('select from ledger_opening');
-    expect(kept.rows).toEqual([]);
-    expect((await shop.db.pool.query(`select from ${name}`)).rows.length).toBeGreaterThan(0);
-  });
-
-  test.each([
-    [
-      'opening balances that were changed',
-      'update ledger_opening set on_hand = on_hand + 1',
-      'opening_changed',
-    ],
-    ['a record of it that was changed', 'update ledger_folds set entries = entries + 1', 'fold_changed'],
-  ])('leaves sums that are sealed: %s are found', async (_, statement, what) => {
-    const name = await writeLongAgo();
-    await sealRows(15);
-    expect(await fold()).toEqual([name]);
-    expect((await verify()).findings).toEqual([]);
-    await expect(shop.db.pool.query('update ledger_folds set entries = 1')).rejects.toThrow(/append-only/);
-    await tamper(shop.url, statement);
-    expect((await verify()).findings).toEqual([`fold:${name} ${what}`]);
-  });
-
-  test('while a check runs is no finding, and the check keeps it out where it sums', async () => {
-    const name = await writeLongAgo();
-    await write(3);
-    await sealRows(18);
-    let begun = 0;
-    // The month is gone after the chain was read, before the rows are.
-    const folding: Database = {
-      ...shop.db,
-      async transaction(work) {
-        begun += 1;
-        if (begun === 2) expect(await fold()).toEqual([name]);
-        return shop.db.transaction(work);
-      },
-    };
-    expect((await verifySeals(folding, { mode: 'full', limit: 100 })).findings).toEqual([]);
-    expect(begun).toBeGreaterThan(2);
-    // A further month, which could go as well.
-    const checking = await openTransaction(shop.db);
-    try {
-      await checking.query(`select pg_advisory_xact_lock_shared(hashtext('fold_ledger_partition'))`);
-      await shop.db.pool.query(
-        `create table inventory_transactions_2020_02 partition of inventory_transactions
-         for values from ('2020-02-01 00:00:00+00') to ('2020-03-01 00:00:00+00')`,
-      );
-      expect(await fold()).toEqual([]);
-    } finally {
-      await checking.query('rollback');
-      checking.release();
-    }
-    expect(await fold()).toEqual(['inventory_transactions_2020_02']);
-  });
-
-  test('without being summed up is one finding, and one of each seal while its table is there', async () => {
-    const name = await writeLongAgo();
-    await sealRows(15);
-    await write(12);
-    await sealRows(12);
-    expect((await seals()).length).toBeGreaterThan(2);
-    await tamper(shop.url, `delete from ${name} where id <= 3`);
-    expect((await verify()).findings).toEqual([1, 2, 3].map((id) => `ledger-row:${id} missing`));
-    await shop.db.pool.query(`drop table ${name}`);
-    expect((await verify()).findings).toEqual(['ledger-month:2020-01 month_missing']);
-  });
-
-  test('with entries that were never sealed is found: its record says how many were summed up', async () => {
-    const name = await writeLongAgo();
-    await sealRows(15);
-    await fold();
-    await tamper(
-      shop.url,
-      `update ledger_folds set entries = 16, hash = ledger_fold_hash(decode(repeat('00', 32), 'hex'), partition, lower_bound, upper_bound, 16, opening_hash)`,
-    );
-    expect((await verify()).findings).toEqual([`fold:${name} fold_changed`]);
   });
 });
 

@@ -7,6 +7,7 @@ import { provideRuntimeRole } from '../../platform/database/runtime-role';
 import { newId } from '../../platform/ids';
 import { check } from '../consistency/support';
 import { importFeed } from '../support/import-feed';
+import { importProducts } from '../support/import-products';
 import { expectInvariants } from '../support/invariants';
 import { testLogger } from '../support/servers';
 import { openTransaction } from '../support/transaction';
@@ -144,7 +145,7 @@ describe('what the product does', () => {
   beforeEach(open);
   afterEach(close);
 
-  test('an order, a feed, the upkeep and a check run as the runtime role', async () => {
+  test('an order, both imports, the upkeep and a check run as the runtime role', async () => {
     const [{ user }] = (await shop.db.query({ name: 'test.user', text: 'select current_user as user' }))
       .rows as [{ user: string }];
     expect(user).toBe(userOf(shop.runtimeUrl));
@@ -156,6 +157,16 @@ describe('what the product does', () => {
     await ship(shop.db, order.orderId, 'AMS', 'picked_up');
     expect((await viewOf(shop.db, order.orderId)).shipments).toMatchObject([{ status: 'picked_up' }]);
     await importFeed(shop.db, `sku,location,quantity\n${sku},AMS,9\n`);
+    await importProducts(shop.db, 'sku,name,price,currency\nIMPORTED,Imported,1,EUR\n');
+    // To analyse a table without the right to is a warning, and does nothing.
+    const analysed = await owner<{ name: string }>(
+      `select distinct tablename as name from pg_stats where tablename in ('feed_rows', 'feed_changes', 'product_import_rows') order by 1`,
+    );
+    expect(analysed.map(({ name: table }) => table)).toEqual([
+      'feed_changes',
+      'feed_rows',
+      'product_import_rows',
+    ]);
 
     expect(await ensurePartitions(shop.db, 13)).toBe(1);
     await keepBlockRanges(shop.db, { slackPages: 0 });
@@ -282,7 +293,7 @@ describe('what the product does', () => {
     expect(guards).toEqual([
       {
         months: '15',
-        triggers: 'inventory_transactions_append_only keys no_truncate',
+        triggers: 'inventory_transactions_append_only inventory_transactions_count_time keys no_truncate',
         checks: 'inventory_transactions_kind_check',
       },
     ]);

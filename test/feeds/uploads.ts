@@ -1,3 +1,4 @@
+import type { Database } from '../../platform/database/database';
 import type { Stack } from '../support/stack';
 import { waitFor } from '../support/wait';
 
@@ -94,4 +95,22 @@ export function openUploads(stack: Pick<Stack, 'url' | 'db'>, path = '/jobs/feed
     },
   };
   return uploads;
+}
+
+/** Rows of feeds that are stored and not applied. */
+export async function stagedRows(db: Database): Promise<number> {
+  const found = await db.pool.query<{ rows: number }>(
+    `select ((select count(*) from feed_rows) + (select count(*) from feed_changes))::int as rows`,
+  );
+  return found.rows[0]!.rows;
+}
+
+/** On hand by location. */
+export async function onHandOf(db: Database, sku: string): Promise<Record<string, number>> {
+  const found = await db.pool.query<{ code: string; on_hand: number }>(
+    `select w.code, s.on_hand from stock s join products p on p.id = s.product_id join warehouses w on w.id = s.warehouse_id
+     where p.sku = $1`,
+    [sku],
+  );
+  return Object.fromEntries(found.rows.map((row) => [row.code, row.on_hand]));
 }

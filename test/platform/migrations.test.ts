@@ -256,9 +256,15 @@ test('the template that tests clone has all of the project’s own migrations', 
   await clone.drop();
 });
 
-test('the project’s own migrations are numbered in a row', async () => {
+test('the project’s own migrations are numbered in a row; files of one number are parts of its first', async () => {
   const own = (await readdir(join(__dirname, '..', '..', 'migrations'))).sort();
-  expect(own.map((name) => /^(\d{4})_[a-z_]+\.sql$/.exec(name)?.[1])).toEqual(
-    own.map((_, index) => String(index + 1).padStart(4, '0')),
-  );
+  expect(own.filter((name) => !/^\d{4}_[a-z_]+\.sql$/.test(name))).toEqual([]);
+  const firsts = new Map<string, string>();
+  for (const name of own) {
+    const number = name.slice(0, 4);
+    const first = firsts.get(number);
+    if (first === undefined) firsts.set(number, name.replace('.sql', ''));
+    else expect(name.startsWith(`${first}_`)).toBe(true);
+  }
+  expect([...firsts.keys()]).toEqual(Array.from(firsts, (_, index) => String(index + 1).padStart(4, '0')));
 });

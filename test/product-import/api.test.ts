@@ -94,7 +94,7 @@ test('what makes an upload useless is refused, and nothing of it is stored', asy
   expect(await uploads.jobCount()).toBe(before);
 });
 
-test('an import that is terminated goes on when its workflow is started again, and takes each row once', async () => {
+test('an import whose workflow was terminated can be cancelled, and says what was added and what is left', async () => {
   await stack.db.pool.query(`
     create function slow_products() returns trigger language plpgsql as $$ begin perform pg_sleep(0.2); return null; end $$;
     create trigger slow_products after insert on products for each statement execute function slow_products()`);

@@ -5,6 +5,8 @@ import { finishProducts } from '../../domain/product-import/finish';
 import { importNextBatch } from '../../domain/product-import/next-batch';
 import { resolveProducts } from '../../domain/product-import/resolve';
 import { stageProducts } from '../../domain/product-import/stage';
+import { applyNextBatch } from '../../domain/stock/feeds/next-batch';
+import { resolveFeed } from '../../domain/stock/feeds/resolve';
 import { readTracking, setTracking } from '../../domain/stock/tracking/set-tracking';
 import { readFeedState } from '../../domain/uploads/lanes';
 import { beginUpload, removeOrphanedUploads } from '../../domain/uploads/uploads';
@@ -12,6 +14,8 @@ import { newId } from '../../platform/ids';
 import { openOrderShop, type OrderShop } from '../db/support';
 import { importProducts, rejectsOf, stageProductText, takeAllRows } from '../support/import-products';
 import { addStock } from '../support/fixtures';
+import { applyStagedFeed, stageText } from '../support/import-feed';
+import { withStock } from '../support/stock';
 import { expectInvariants } from '../support/invariants';
 
 let shop: OrderShop;
@@ -288,9 +292,27 @@ test('what a process left of an upload is removed, and one that breaks off leave
   expect([await stagedRows(), await readJob(shop.db, upload.jobId)]).toEqual([0, null]);
 });
 
-test('a job of another kind is not taken for one of products', async () => {
-  await expect(importNextBatch(shop.db, { jobId: newId(), lane: 1, size: 1 })).rejects.toMatchObject({
-    code: 'FEED_NOT_FOUND',
-  });
-  await expect(readFeedState(shop.db, newId())).rejects.toMatchObject({ code: 'FEED_NOT_FOUND' });
+test('a feed, or no job at all, is not taken for a job of products', async () => {
+  const refusal = { code: 'FEED_NOT_FOUND' };
+  const next = (jobId: string) => ({ jobId, lane: 1, size: 1 });
+  await expect(importNextBatch(shop.db, next(newId()))).rejects.toMatchObject(refusal);
+  await expect(readFeedState(shop.db, newId())).rejects.toMatchObject(refusal);
+
+  const stocked = await shop.product({ AMS: 5 });
+  const feed = await stageText(shop.db, `sku,location,quantity\n${stocked},AMS,7\n`);
+  await expect(resolveProducts(shop.db, feed)).rejects.toMatchObject(refusal);
+  await resolveFeed(shop.db, feed, 1);
+  await expect(importNextBatch(shop.db, next(feed))).rejects.toMatchObject(refusal);
+  expect(await applyStagedFeed(shop.db, feed)).toMatchObject({ applied: 1, rejected: 0 });
+});
+
+test('a job of products is not taken for a feed', async () => {
+  const refusal = { code: 'FEED_NOT_FOUND' };
+  const job = await stageProductText(shop.db, `${HEADER}\n${sku('LAMP')},Lamp,,,1,USD,,`);
+  await expect(resolveFeed(shop.db, job, 1)).rejects.toMatchObject(refusal);
+  await resolveProducts(shop.db, job);
+  const batch = { jobId: job, lane: 1, size: 1, makeStock: false };
+  await expect(applyNextBatch(withStock(shop.db), batch)).rejects.toMatchObject(refusal);
+  await takeAllRows(shop.db, job, 1);
+  expect(await finishProducts(shop.db, job, { as: 'completed' })).toMatchObject({ added: 1, rejected: 0 });
 });
