@@ -4,13 +4,13 @@ import { findCategories, findSkus, lockSkusAndProducts, writeProducts } from '..
 import { updateTracking } from '../catalog/products';
 import type { ChangedProduct, NewStoredProduct } from '../catalog/types';
 import { trackingRefusal } from '../stock/tracking/set-tracking';
-import { advanceLane, lockLane } from '../uploads/lanes';
-import { PRODUCT_MODES, type FeedCounts } from '../uploads/types';
+import { advanceLane, lockLane } from '../uploads/uploads';
+import { PRODUCT_MODES, type UploadCounts } from '../uploads/types';
 import { rejectRows, selectRows, type Refusal, type StagedRow } from './queries';
 import { decide, reasonOf, type Decision } from './rules';
 import type { ProductMode } from './types';
 
-export interface ImportProgress extends FeedCounts {
+export interface ImportProgress extends UploadCounts {
   added: number;
   /** Lines that are left; 0: nothing is. */
   left: number;
@@ -176,7 +176,7 @@ function refusalsIn(decided: readonly Decided[]): Refusal[] {
 }
 
 /** Of lines that say the same, the first is what was done, and the others are unchanged. */
-function countsOf(decided: readonly Decided[]): FeedCounts & { added: number } {
+function countsOf(decided: readonly Decided[]): UploadCounts & { added: number } {
   const counts = { applied: 0, added: 0, unchanged: 0, rejected: 0 };
   for (const { row, decision } of decided) {
     if (decision.is === 'rejected') {

@@ -1,6 +1,6 @@
 import { execute, many, maybeOne, type Queryable, type Transaction } from '../../platform/database/database';
 import { utcMicros } from '../../platform/database/pages';
-import type { FeedCounts, FeedState, Lane, UploadMode } from './types';
+import type { UploadCounts, UploadState, Lane, UploadMode } from './types';
 
 /** Claims the upload for a job that does not exist yet. Undefined: another upload has claimed it. */
 export async function insertUpload(
@@ -109,9 +109,9 @@ export async function selectDigest(on: Queryable, jobId: string): Promise<string
   return row?.digest;
 }
 
-/** Where a feed stands, over all of its lanes. */
-export function selectFeed(on: Queryable, jobId: string): Promise<FeedState | undefined> {
-  return maybeOne<FeedState>(
+/** Where an upload stands, over all of its lanes. */
+export function selectUpload(on: Queryable, jobId: string): Promise<UploadState | undefined> {
+  return maybeOne<UploadState>(
     on,
     'feeds.by_job',
     `select f.id, f.mode, f.lines, f.lot_lines as "lotLines", f.stage, f.unread_from as "unreadFrom",
@@ -124,8 +124,8 @@ export function selectFeed(on: Queryable, jobId: string): Promise<FeedState | un
   );
 }
 
-/** A feed whose row is locked. */
-export interface LockedFeed {
+/** An upload whose row is locked. */
+export interface LockedUpload {
   id: number;
   mode: UploadMode;
   lines: number;
@@ -135,8 +135,8 @@ export interface LockedFeed {
   stage: string;
 }
 
-/** Of two that look keys up for one feed, the second waits and then sees that it is done. */
-export function selectFeedForUpdate(tx: Transaction, jobId: string): Promise<LockedFeed | undefined> {
+/** Of two that look keys up for one upload, the second waits and then sees that it is done. */
+export function selectUploadForUpdate(tx: Transaction, jobId: string): Promise<LockedUpload | undefined> {
   return maybeOne(
     tx,
     'feeds.lock',
@@ -145,7 +145,7 @@ export function selectFeedForUpdate(tx: Transaction, jobId: string): Promise<Loc
   );
 }
 
-/** For statements over a whole feed: no time limit, and room to sort in. */
+/** For statements over a whole upload: no time limit, and room to sort in. */
 export async function liftStatementLimits(tx: Transaction): Promise<void> {
   await execute(
     tx,
@@ -154,7 +154,7 @@ export async function liftStatementLimits(tx: Transaction): Promise<void> {
   );
 }
 
-/** Counts rejects of a feed whose keys were not looked up. */
+/** Counts rejects of an upload whose keys were not looked up. */
 export async function addRejected(tx: Transaction, feedId: number, rejected: number): Promise<void> {
   await execute(
     tx,
@@ -212,7 +212,7 @@ export async function advance(
   tx: Transaction,
   lane: Lane,
   upTo: number,
-  counts: FeedCounts & { added?: number },
+  counts: UploadCounts & { added?: number },
 ): Promise<void> {
   await execute(
     tx,
@@ -235,7 +235,7 @@ export function closeLanes(tx: Transaction, feedId: number): Promise<number> {
 }
 
 /** Removes uploads of jobs whose rejects are removed. */
-export async function deleteFeeds(tx: Transaction, jobIds: readonly string[]): Promise<void> {
+export async function deleteUploadsOf(tx: Transaction, jobIds: readonly string[]): Promise<void> {
   await execute(
     tx,
     'feeds.delete_lanes',

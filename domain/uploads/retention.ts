@@ -2,7 +2,7 @@ import type { Database, Transaction } from '../../platform/database/database';
 import { FIRST_ID, removeAged, type RetentionRun } from '../../platform/database/retention';
 import { clearFile, findOldJobs, findOldJobsWithFile, removeJobs } from '../jobs/retention';
 import type { JobType } from '../jobs/types';
-import { deleteFeeds } from './queries';
+import { deleteUploadsOf } from './queries';
 
 /** Uploads that become jobs of a type, and how up to `limit` rejects of one are deleted; it returns how many there were. */
 export interface KindOfUpload {
@@ -38,7 +38,7 @@ export function removeOldUploads(
     const last = jobs.at(-1);
     if (!last) return { removed: 0, next: null };
     const ids = jobs.map(({ row }) => row);
-    await deleteFeeds(tx, ids);
+    await deleteUploadsOf(tx, ids);
     const removed = await removeJobs(tx, ids);
     return { removed, next: jobs.length < part.limit ? null : last };
   });

@@ -1,4 +1,4 @@
-import { PRODUCT_MODES, type FeedCounts, type UploadMode } from './types';
+import { PRODUCT_MODES, type UploadCounts, type UploadMode } from './types';
 
 /** Characters of a record at most, and of what stands between two quotes: no row needs more. */
 export const MAX_RECORD = 65_536;
@@ -81,7 +81,7 @@ export function shownCounts({
   added,
   unchanged,
   rejected,
-}: FeedCounts & { mode: UploadMode; added: number }): Record<string, number> {
+}: UploadCounts & { mode: UploadMode; added: number }): Record<string, number> {
   return isOfProducts(mode)
     ? { added, changed: applied - added, unchanged, rejected }
     : { applied, unchanged, rejected };

@@ -51,7 +51,7 @@ import {
 import { SOURCING_STRATEGIES } from '../../domain/stock/sourcing/types';
 import { LOT_CHANGES, SERIAL_STATUSES } from '../../domain/stock/tracking/types';
 import { TRANSFER_MODES, TRANSFER_STATUSES } from '../../domain/stock/transfers/types';
-import { FEED_STAGES, UPLOAD_MODES } from '../../domain/uploads/types';
+import { UPLOAD_STAGES, UPLOAD_MODES } from '../../domain/uploads/types';
 import {
   COMPARED_LINE_STATUSES,
   LINE_STATUSES,
@@ -84,7 +84,7 @@ const ENUMERATIONS: Readonly<Record<string, { all: Words; parts?: readonly Words
   'customer_returns.status': { all: RETURN_STATUSES, parts: [AWAITED_RETURN_STATUSES] },
   'disputes.status': { all: DISPUTE_STATUSES },
   'feeds.mode': { all: UPLOAD_MODES },
-  'feeds.stage': { all: FEED_STAGES },
+  'feeds.stage': { all: UPLOAD_STAGES },
   'idempotency_keys.state': { all: KEY_STATES },
   'inventory_transactions.kind': { all: LEDGER_KINDS },
   'jobs.file': { all: JOB_FILES },

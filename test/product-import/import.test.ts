@@ -6,8 +6,8 @@ import { importNextBatch } from '../../domain/product-import/next-batch';
 import { resolveProducts } from '../../domain/product-import/resolve';
 import { stageProducts } from '../../domain/product-import/stage';
 import { readTracking, setTracking } from '../../domain/stock/tracking/set-tracking';
-import { readFeedState } from '../../domain/uploads/lanes';
-import { beginUpload, removeOrphanedUploads } from '../../domain/uploads/uploads';
+import { readUpload } from '../../domain/uploads/uploads';
+import { beginUpload, removeOrphanedUploads } from '../../domain/uploads/receiving';
 import { newId } from '../../platform/ids';
 import { openOrderShop, type OrderShop } from '../db/support';
 import { importProducts, rejectsOf, stageProductText, takeAllRows } from '../support/import-products';
@@ -292,5 +292,5 @@ test('a job of another kind is not taken for one of products', async () => {
   await expect(importNextBatch(shop.db, { jobId: newId(), lane: 1, size: 1 })).rejects.toMatchObject({
     code: 'FEED_NOT_FOUND',
   });
-  await expect(readFeedState(shop.db, newId())).rejects.toMatchObject({ code: 'FEED_NOT_FOUND' });
+  await expect(readUpload(shop.db, newId())).rejects.toMatchObject({ code: 'FEED_NOT_FOUND' });
 });

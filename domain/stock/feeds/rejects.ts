@@ -1,6 +1,6 @@
 import { csvLine, csvLines, type CsvValue } from '../../../platform/csv';
 import type { Queryable } from '../../../platform/database/database';
-import { readFeedState } from '../../uploads/lanes';
+import { readUpload } from '../../uploads/uploads';
 import { selectRejects } from './queries';
 import { REJECTS_HEADER } from './rules';
 
@@ -11,7 +11,7 @@ const PAGE = 2_000;
  * lots has one column more, so that what is corrected in the file can be sent again.
  */
 export async function* feedRejectsCsv(on: Queryable, jobId: string): AsyncGenerator<string> {
-  const hasLots = (await readFeedState(on, jobId)).lotLines > 0;
+  const hasLots = (await readUpload(on, jobId)).lotLines > 0;
   yield csvLine([...REJECTS_HEADER, ...(hasLots ? ['lot'] : [])]);
   let after = 0;
   for (;;) {
