@@ -29,7 +29,8 @@ const MAX_ROWS = 500;
 /**
  * Takes the next rows of an upload, up to `size`, in one transaction: products, rejects and the position. Repeated after a crash, it
  * goes on where the last commit left it. A row that fails by an error of its own is rejected as `ROW_FAILED`, and the others are
- * taken: a batch that has it is tried again with half of its rows.
+ * taken: a batch that has it is tried again with half of its rows. Not by `runInHalves`: which rows are next is known under the lane's
+ * lock only, and the first half is an answer by itself, after which the caller asks for the next rows.
  *
  * @throws AppError `FEED_NOT_FOUND`
  */

@@ -2,7 +2,7 @@ import { isCurrency, MAX_PRICE, minorDigits } from '../catalog/currencies';
 import type { FoundCategory, StoredProduct } from '../catalog/types';
 import type { JsonMember } from '../uploads/json-members';
 import { readJsonNumber, readNumber } from '../uploads/number';
-import { cleanText, composed, isUnfit, MAX_RECORD, plainName } from '../uploads/rules';
+import { cleanText, composed, fieldsOf, isUnfit, UNREADABLE_REASONS } from '../uploads/rules';
 import type { DecimalMark } from '../uploads/types';
 import type {
   GivenFields,
@@ -47,16 +47,8 @@ const ALIASES: Readonly<Record<ImportField, readonly string[]>> = {
   tracking: ['trackedby'],
 };
 
-const FIELD_OF = new Map(
-  (Object.entries(ALIASES) as [ImportField, readonly string[]][]).flatMap(([field, names]) =>
-    [plainName(field), ...names].map((name) => [name, field] as const),
-  ),
-);
-
-/** The field that a column's name means, whatever its case, spaces, dots, hyphens and underscores. */
-export function fieldOf(name: string): ImportField | undefined {
-  return FIELD_OF.get(plainName(name));
-}
+/** The field that a column's name means. */
+export const fieldOf = fieldsOf(ALIASES);
 
 /** Fields that say the same in two ways. */
 const EITHER: readonly (readonly [ImportField, ImportField])[] = [
@@ -72,12 +64,7 @@ export function saidTwice(
 }
 
 const REASONS: Readonly<Record<RejectCode, string>> = {
-  LINE_TOO_LONG: `The row has more than ${MAX_RECORD} characters.`,
-  QUOTE_BROKEN: 'Text follows the quote that closes a field. Quotes inside of a quoted field are doubled.',
-  QUOTE_UNCLOSED: `A quote of the row that begins here is not closed within ${MAX_RECORD} characters. Nothing was read from this line on.`,
-  COLUMN_COUNT: 'The row has more fields than the header.',
-  JSON_INVALID: 'The line is not a JSON object.',
-  MEMBER_DUPLICATE: 'A member stands twice, or two members mean the same.',
+  ...UNREADABLE_REASONS,
   SKU_MISSING: 'There is no SKU.',
   SKU_INVALID: `A SKU has at most ${MAX_SKU} characters and no control characters, and is neither "." nor "..".`,
   SKU_NOT_TEXT:

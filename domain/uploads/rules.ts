@@ -9,6 +9,28 @@ export function plainName(name: string): string {
   return name.toLowerCase().replace(/[\s_.\-]+/g, '');
 }
 
+/** The field that a column's name means, whatever its case, spaces, dots, hyphens and underscores. */
+export function fieldsOf<Field extends string>(
+  aliases: Readonly<Record<Field, readonly string[]>>,
+): (name: string) => Field | undefined {
+  const fields = new Map(
+    (Object.entries(aliases) as [Field, readonly string[]][]).flatMap(([field, names]) =>
+      [plainName(field), ...names].map((name) => [name, field] as const),
+    ),
+  );
+  return (name) => fields.get(plainName(name));
+}
+
+/** Why a row of any upload cannot be read, whatever it is about. */
+export const UNREADABLE_REASONS = {
+  LINE_TOO_LONG: `The row has more than ${MAX_RECORD} characters.`,
+  QUOTE_BROKEN: 'Text follows the quote that closes a field. Quotes inside of a quoted field are doubled.',
+  QUOTE_UNCLOSED: `A quote of the row that begins here is not closed within ${MAX_RECORD} characters. Nothing was read from this line on.`,
+  COLUMN_COUNT: 'The row has more fields than the header.',
+  JSON_INVALID: 'The line is not a JSON object.',
+  MEMBER_DUPLICATE: 'A member stands twice, or two members mean the same.',
+} as const;
+
 /** Where each field stands in a header. */
 export type Columns<Field extends string> = Partial<Record<Field, number>>;
 
