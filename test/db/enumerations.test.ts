@@ -49,7 +49,7 @@ import {
   UNREFERRED_RESERVATION_KINDS,
 } from '../../domain/stock/reservations/types';
 import { SOURCING_STRATEGIES } from '../../domain/stock/sourcing/types';
-import { LOT_CHANGES, SERIAL_STATUSES } from '../../domain/stock/tracking/types';
+import { GIVEN_UP_SERIAL_STATUSES, LOT_CHANGES, SERIAL_STATUSES } from '../../domain/stock/tracking/types';
 import { TRANSFER_MODES, TRANSFER_STATUSES } from '../../domain/stock/transfers/types';
 import { UPLOAD_STAGES, UPLOAD_MODES } from '../../domain/uploads/types';
 import {
@@ -122,7 +122,7 @@ const ENUMERATIONS: Readonly<Record<string, { all: Words; parts?: readonly Words
   'sandbox_carrier.parcels.next_stage': { all: NEXT_PARCEL_STAGES },
   'sandbox_carrier.parcels.stage': { all: PARCEL_STAGES },
   'sandbox_gateway.charges.status': { all: SANDBOX_CHARGE_STATUSES },
-  'serials.status': { all: SERIAL_STATUSES },
+  'serials.status': { all: SERIAL_STATUSES, parts: [GIVEN_UP_SERIAL_STATUSES] },
   'shipments.status': {
     all: SHIPMENT_STATUSES,
     parts: [UNBOOKED_SHIPMENT_STATUSES, STOPPED_SHIPMENT_STATUSES],
