@@ -85,7 +85,7 @@ async function rejectNext(
   return { ...counts, left: lane.lastSeq - row.line };
 }
 
-interface Decided {
+interface DecidedRow {
   row: StagedRow;
   /** Null: it is new. */
   productId: number | null;
@@ -100,7 +100,7 @@ async function decideRows(
   tx: Transaction,
   rows: readonly StagedRow[],
   mode: ProductMode,
-): Promise<Decided[]> {
+): Promise<DecidedRow[]> {
   if (rows.length === 0) return [];
   const refusals = await lockForTracking(tx, rows);
   const { found, products } = await lockSkusAndProducts(
@@ -117,7 +117,7 @@ async function decideRows(
     const product = id === null ? null : (products.get(id) ?? null);
     const known = { product, alike: id === null ? alike : 0, categoryOf };
     const decision = decide(row, known, mode);
-    if (decision.is !== 'changed' || !decision.isTracking || id === null)
+    if (decision.is !== 'changed' || !decision.changesTracking || id === null)
       return { row, productId: id, decision };
     const refusal = refusals.get(id);
     // Not among them: it was changed between the two reads, and is done again.
@@ -154,21 +154,21 @@ async function lockForTracking(
   return refusals;
 }
 
-async function write(tx: Transaction, decided: readonly Decided[]): Promise<void> {
+async function write(tx: Transaction, decided: readonly DecidedRow[]): Promise<void> {
   const added: NewStoredProduct[] = [];
   const changed: ChangedProduct[] = [];
   const tracked: { id: number; lots: boolean; serials: boolean }[] = [];
   for (const { decision, productId } of decided) {
     if (decision.is === 'added') added.push(decision.product);
     if (decision.is !== 'changed' || productId === null) continue;
-    if (decision.isShown) changed.push({ ...decision.product, id: productId });
-    if (decision.isTracking) tracked.push({ ...decision.product, id: productId });
+    if (decision.changesShown) changed.push({ ...decision.product, id: productId });
+    if (decision.changesTracking) tracked.push({ ...decision.product, id: productId });
   }
   await writeProducts(tx, { added, changed });
   for (const { id, ...keep } of tracked) await updateTracking(tx, id, keep);
 }
 
-function refusalsIn(decided: readonly Decided[]): Refusal[] {
+function refusalsIn(decided: readonly DecidedRow[]): Refusal[] {
   return decided.flatMap(({ row: { line }, decision }) =>
     decision.is === 'rejected'
       ? [{ line, code: decision.code, reason: decision.reason ?? reasonOf(decision.code) }]
@@ -177,7 +177,7 @@ function refusalsIn(decided: readonly Decided[]): Refusal[] {
 }
 
 /** Of lines that say the same, the first is what was done, and the others are unchanged. */
-function countsOf(decided: readonly Decided[]): UploadCounts & { added: number } {
+function countsOf(decided: readonly DecidedRow[]): UploadCounts & { added: number } {
   const counts = { applied: 0, added: 0, unchanged: 0, rejected: 0 };
   for (const { row, decision } of decided) {
     if (decision.is === 'rejected') {

@@ -1,5 +1,5 @@
 import { isCurrency, MAX_PRICE, minorDigits } from '../catalog/currencies';
-import type { FoundCategory, StoredProduct } from '../catalog/types';
+import type { FoundCategory, NewStoredProduct, StoredProduct } from '../catalog/types';
 import type { JsonMember } from '../uploads/json-members';
 import { readJsonNumber, readNumber } from '../uploads/number';
 import { cleanText, composed, fieldsOf, isUnfit, UNREADABLE_REASONS } from '../uploads/rules';
@@ -240,20 +240,15 @@ function readPrice({ kind, text }: Cell, unit: GivenPrice['unit'], decimal: Deci
 export type Decision =
   | { is: 'rejected'; code: RejectCode; reason?: string }
   | { is: 'unchanged' }
-  | { is: 'added'; product: Decided }
+  | { is: 'added'; product: NewStoredProduct }
   | {
       is: 'changed';
-      product: Decided;
+      product: NewStoredProduct;
       /** What clients see of the product changes. */
-      isShown: boolean;
+      changesShown: boolean;
       /** What it keeps beside counts changes. */
-      isTracking: boolean;
+      changesTracking: boolean;
     };
-
-/** What a product is to be. */
-export interface Decided extends Omit<StoredProduct, 'id' | 'category'> {
-  categoryId: number | null;
-}
 
 export interface Known {
   /** Null: there is none. */
@@ -286,7 +281,7 @@ export function decide(
   if (category === undefined) return { is: 'rejected', code: 'UNKNOWN_CATEGORY' };
   if (category?.archived && category.code !== product?.category)
     return { is: 'rejected', code: 'UNKNOWN_CATEGORY', reason: 'The category is archived.' };
-  const decided: Decided = {
+  const decided: NewStoredProduct = {
     sku: product?.sku ?? sku,
     name,
     description: fields.description ?? product?.description ?? '',
@@ -298,18 +293,18 @@ export function decide(
     serials: fields.tracking?.serials ?? product?.serials ?? false,
   };
   if (!product) return { is: 'added', product: decided };
-  const isShown =
+  const changesShown =
     (category?.code ?? null) !== product.category || SHOWN.some((field) => decided[field] !== product[field]);
-  const isTracking = decided.lots !== product.lots || decided.serials !== product.serials;
-  if (!isShown && !isTracking) return { is: 'unchanged' };
+  const changesTracking = decided.lots !== product.lots || decided.serials !== product.serials;
+  if (!changesShown && !changesTracking) return { is: 'unchanged' };
   if (mode === 'create') return { is: 'rejected', code: 'SKU_EXISTS' };
-  return { is: 'changed', product: decided, isShown, isTracking };
+  return { is: 'changed', product: decided, changesShown, changesTracking };
 }
 
 const SHOWN = ['name', 'description', 'priceMinor', 'currency', 'active'] as const;
 
 /** A price in minor units of its currency, or what is wrong with it. */
-export function minorUnits({ unit, whole, decimals }: GivenPrice, currency: string): number | RejectCode {
+function minorUnits({ unit, whole, decimals }: GivenPrice, currency: string): number | RejectCode {
   const digits = unit === 'minor' ? 0 : minorDigits(currency);
   if (decimals.length > digits) return 'PRICE_FRACTION';
   const amount = Number(whole + decimals.padEnd(digits, '0'));

@@ -37,7 +37,7 @@ import {
   REFUND_SETTLEMENTS,
   REFUND_STATUSES,
 } from '../../domain/payments/types';
-import { ALERT_KINDS, ALERT_STATUSES, BLOCKED_OUTCOMES } from '../../domain/stock/alerts/types';
+import { ALERT_KINDS, ALERT_STATUSES, PROMISE_OUTCOMES } from '../../domain/stock/alerts/types';
 import { LEDGER_KINDS, TRANSFER_LEDGER_KINDS } from '../../domain/stock/ledger/types';
 import {
   ENDED_RESERVATION_STATUSES,
@@ -73,7 +73,7 @@ type Words = readonly string[];
 
 /** Every enumeration of the schema: by column, its constant and the parts of it that constraints and indexes name. */
 const ENUMERATIONS: Readonly<Record<string, { all: Words; parts?: readonly Words[] }>> = {
-  'alert_affected.outcome': { all: BLOCKED_OUTCOMES, parts: [['parcel_stopped']] },
+  'alert_affected.outcome': { all: PROMISE_OUTCOMES, parts: [['parcel_stopped']] },
   'alerts.kind': { all: Object.keys(ALERT_KINDS) },
   'alerts.status': { all: ALERT_STATUSES },
   'consistency_findings.severity': { all: SEVERITIES },
