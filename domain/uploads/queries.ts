@@ -165,8 +165,8 @@ export async function addRejected(tx: Transaction, feedId: number, rejected: num
 }
 
 /**
- * Ends the look-up: the rows, numbered up to `rows`, are split into `lanes` parts of about the same length. Those after them name lots and have
- * a lane of their own.
+ * Ends the look-up: the rows, numbered up to `rows`, are split into `lanes` parts of about the same length. Those after them
+ * name lots and have a lane of their own.
  */
 export async function setResolved(
   tx: Transaction,

@@ -12,8 +12,7 @@ export const DECIMAL_MARKS = ['.', ','] as const;
 export type DecimalMark = (typeof DECIMAL_MARKS)[number];
 
 /** How the bytes of an upload stand for text. */
-export const UPLOAD_CHARSETS = ['utf-8', 'utf-16', 'utf-16le', 'utf-16be', 'windows-1252'] as const;
-export type UploadCharset = (typeof UPLOAD_CHARSETS)[number];
+export type UploadCharset = 'utf-8' | 'utf-16' | 'utf-16le' | 'utf-16be' | 'windows-1252';
 
 /** What has become of the rows of an upload. */
 export interface UploadCounts {

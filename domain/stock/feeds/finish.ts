@@ -6,8 +6,8 @@ import { rejectUnreadable } from './queries';
 import { forgetStaged } from './resolve';
 
 /**
- * Ends the job of a feed, as `finishUpload` says. The result counts rows that were `applied`; where a `set` feed names lots, it has in `lots` what else is
- * on hand at those places, and in `rowsWithoutLot` how many rows name none and should.
+ * Ends the job of a feed, as `finishUpload` says. The result counts rows that were `applied`; where a `set` feed names lots, it
+ * has in `lots` what else is on hand at those places, and in `rowsWithoutLot` how many rows name none and should.
  */
 export function finishFeed(
   db: Database,
