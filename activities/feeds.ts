@@ -1,8 +1,8 @@
 import { Context } from '@temporalio/activity';
-import type { FeedEnding } from '../domain/uploads/finish';
-import { readFeedState } from '../domain/uploads/lanes';
+import type { UploadEnding } from '../domain/uploads/finish';
+import { readUpload } from '../domain/uploads/uploads';
 import { shownCounts } from '../domain/uploads/rules';
-import type { FeedCounts } from '../domain/uploads/types';
+import type { UploadCounts } from '../domain/uploads/types';
 import { beginJob, isCancelRequested, reportProgress } from '../domain/jobs/jobs';
 import { jobHasEnded } from '../domain/jobs/rules';
 import type { StockAccess } from '../domain/stock/ledger/stock-ledger';
@@ -12,7 +12,7 @@ import { asFailure, withFailures } from './failure';
 import { createFeedThrottle, isPaused, type FeedThrottleOptions } from './feed-throttle';
 import { uploadKind, type UploadKind } from './upload-kinds';
 
-export interface FeedProgress extends FeedCounts {
+export interface FeedProgress extends UploadCounts {
   /** Rows that were read. */
   total: number;
 }
@@ -33,7 +33,7 @@ export interface FeedActivities {
   /** Applies batches, lanes beside each other, for a while. Repeated after a crash it goes on where the last commit left it. */
   applyFeed(jobId: string): Promise<FeedSlice>;
   /** Ends the job, the first way it is told, and forgets the staged rows. */
-  finishFeed(request: { jobId: string; end: FeedEnding }): Promise<Readonly<Record<string, unknown>>>;
+  finishFeed(request: { jobId: string; end: UploadEnding }): Promise<Readonly<Record<string, unknown>>>;
 }
 
 export interface FeedDeps extends StockAccess {
@@ -55,11 +55,11 @@ export function createFeedActivities({ db, stock, lanes, throttle: options, log 
   const throttle = createFeedThrottle(options);
 
   async function kindOf(jobId: string): Promise<UploadKind> {
-    return uploadKind({ db, stock }, (await readFeedState(db, jobId)).mode);
+    return uploadKind({ db, stock }, (await readUpload(db, jobId)).mode);
   }
 
   async function report(jobId: string, breaker: 'closed' | 'open'): Promise<FeedProgress> {
-    const feed = await readFeedState(db, jobId);
+    const feed = await readUpload(db, jobId);
     const { applied, unchanged, rejected, lines: total } = feed;
     await reportProgress(db, jobId, {
       processed: applied + unchanged + rejected,
@@ -74,7 +74,7 @@ export function createFeedActivities({ db, stock, lanes, throttle: options, log 
       async beginFeed(jobId) {
         const job = await beginJob(db, jobId);
         if (jobHasEnded(job.status)) return null;
-        const { lines, mode } = await readFeedState(db, jobId);
+        const { lines, mode } = await readUpload(db, jobId);
         await reportProgress(db, jobId, { processed: 0, total: lines, details: { breaker: 'closed' } });
         await beating(() => uploadKind({ db, stock }, mode).resolve(jobId, lanes));
         return report(jobId, 'closed');
@@ -86,7 +86,7 @@ export function createFeedActivities({ db, stock, lanes, throttle: options, log 
         let reportedAt = performance.now();
         let state: FeedSlice['state'] = 'done';
 
-        const { openLanes, mode } = await readFeedState(db, jobId);
+        const { openLanes, mode } = await readUpload(db, jobId);
         const kind = uploadKind({ db, stock }, mode);
 
         async function applyLane(lane: number): Promise<void> {

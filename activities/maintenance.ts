@@ -1,4 +1,4 @@
-import { removeOrphanedUploads } from '../domain/uploads/uploads';
+import { removeOrphanedUploads } from '../domain/uploads/receiving';
 import { ensurePartitions, foldOldPartitions } from '../domain/stock/retention/retention';
 import type { Database } from '../platform/database/database';
 import { isAppError } from '../platform/errors';

@@ -6,11 +6,11 @@ import { finishFeed } from '../domain/stock/feeds/finish';
 import { applyNextBatch } from '../domain/stock/feeds/next-batch';
 import { forgetStaged, resolveFeed } from '../domain/stock/feeds/resolve';
 import type { StockAccess } from '../domain/stock/ledger/stock-ledger';
-import type { FeedEnding } from '../domain/uploads/finish';
-import { readFeedState } from '../domain/uploads/lanes';
+import type { UploadEnding } from '../domain/uploads/finish';
 import { isOfProducts } from '../domain/uploads/rules';
 import type { UploadMode } from '../domain/uploads/types';
-import type { ForgetRows } from '../domain/uploads/uploads';
+import type { ForgetRows } from '../domain/uploads/receiving';
+import { readUpload } from '../domain/uploads/uploads';
 
 /** What differs between uploads of stock levels and uploads of products. */
 export interface UploadKind {
@@ -18,7 +18,7 @@ export interface UploadKind {
   resolve(jobId: string, lanes: number): Promise<unknown>;
   /** What applies the next rows of a lane, up to a size, and says how many are left. */
   batchesOf(jobId: string, lane: number): (size: number) => Promise<{ left: number }>;
-  finish(jobId: string, end: FeedEnding): Promise<Readonly<Record<string, unknown>>>;
+  finish(jobId: string, end: UploadEnding): Promise<Readonly<Record<string, unknown>>>;
 }
 
 export function uploadKind({ db, stock }: StockAccess, mode: UploadMode): UploadKind {
@@ -49,7 +49,7 @@ export async function failUpload(
   jobId: string,
   error: { code: string; detail: string },
 ): Promise<void> {
-  const { mode } = await readFeedState(access.db, jobId);
+  const { mode } = await readUpload(access.db, jobId);
   await uploadKind(access, mode).finish(jobId, { as: 'failed', error });
 }
 

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Settings } from '../platform/config';
 import type { Output } from './output';
-import { runUpload, type UploadOptions } from './upload';
+import { figure, runUpload, type UploadOptions } from './upload';
 
 export interface FeedImportOptions extends UploadOptions {
   mode: 'set' | 'delta';
@@ -23,7 +23,6 @@ export function runFeedImport(
   return runUpload(settings, options, kind, output);
 }
 
-const figure = z.number().default(0);
 const lotsSchema = z.looseObject({
   rowsWithoutLot: figure,
   lots: z.object({ withoutLot: figure, otherLots: figure }).optional(),

@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import type { Settings } from '../platform/config';
 import type { Output } from './output';
 import { runUpload, type UploadOptions } from './upload';
@@ -20,5 +21,13 @@ export function runProductImport(
 ): Promise<number> {
   const query = { mode, decimal, currency, empty };
   const told = ['added', 'changed', 'unchanged'];
-  return runUpload(settings, options, { path: '/jobs/products', query, told, name: 'products' }, output);
+  const kind = { path: '/jobs/products', query, told, name: 'products', notesOn };
+  return runUpload(settings, options, kind, output);
+}
+
+const columnsSchema = z.looseObject({ ignored: z.array(z.string()).default([]) });
+
+function notesOn(result: unknown): string[] {
+  const { ignored } = columnsSchema.parse(result);
+  return ignored.length > 0 ? [`Columns that mean nothing here: ${ignored.join(', ')}`] : [];
 }

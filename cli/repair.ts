@@ -42,8 +42,8 @@ export async function runRepairs(
       }
       const failed = await applyAll(db, plan, output);
       return (await checkAgain(db, plan, output)) && failed === 0 ? 0 : 1;
-      // Only the owner of a table may enable its triggers and validate its constraints.
     },
+    // Only the owner of a table may enable its triggers and validate its constraints.
     locateDatabaseOwner,
   );
 }

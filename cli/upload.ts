@@ -148,13 +148,13 @@ function pauseText({ details }: CliJob): string {
   return details['breaker'] === 'open' ? '(paused: the database is slow or failing)' : '';
 }
 
-const figure = z.number().default(0);
+/** A count in the result of a job. */
+export const figure = z.number().default(0);
 const resultSchema = z.looseObject({
   rejected: figure,
   left: figure,
   seconds: figure,
   rowsPerSecond: figure,
-  ignored: z.array(z.string()).default([]),
 });
 
 async function printEnd(
@@ -164,11 +164,10 @@ async function printEnd(
   output: Output,
 ): Promise<number> {
   const result = resultSchema.parse(job.result ?? {});
-  const { rejected, left, seconds, rowsPerSecond, ignored } = result;
+  const { rejected, left, seconds, rowsPerSecond } = result;
   const done = told.map((word) => `${figure.parse(result[word])} ${word}`).join(', ');
   const rest = job.status === 'completed' ? '' : `, ${left} left`;
   output.line(`${job.status}: ${done}, ${rejected} rejected${rest}; ${seconds} s, ${rowsPerSecond} rows/s`);
-  if (ignored.length > 0) output.line(`Columns that mean nothing here: ${ignored.join(', ')}`);
   for (const note of notesOn?.(result) ?? []) output.line(note);
   if (job.error) output.line(`${job.error.code}: ${job.error.detail}`);
   if (job.rejected) {

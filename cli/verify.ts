@@ -126,7 +126,8 @@ function readHead(text: string): KeptHead {
 
 /**
  * `holdfast seals head`: what proves the ledger up to now, as one JSON object, to be kept where nobody of the database can write. New
- * seals are verified and summed up first, so that its sums reach as far as they can. Exit code 1 tells that the ledger is not as it was sealed.
+ * seals are verified and summed up first, so that its sums reach as far as they can. Exit code 1 tells that the ledger is not as
+ * it was sealed.
  */
 export async function runSealHead(settings: Settings, output: Output): Promise<number> {
   return withDatabase(settings, async (db) => {

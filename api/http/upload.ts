@@ -83,7 +83,7 @@ async function* unpacked(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> 
   } catch (error) {
     if (failure !== undefined) throw failure;
     const reason = messageOf(error);
-    throw problem('FEED_COMPRESSION_INVALID', `The feed cannot be unpacked: ${reason}.`);
+    throw problem('FEED_COMPRESSION_INVALID', `The upload cannot be unpacked: ${reason}.`);
   }
 }
 

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import {
   ALERT_KINDS,
   ALERT_STATUSES,
-  BLOCKED_OUTCOMES,
+  PROMISE_OUTCOMES,
   type AlertKind,
 } from '../../domain/stock/alerts/types';
 import { line, pageOf, time, uuid, warehouseCode } from './common';
@@ -51,7 +51,7 @@ export const affectedPage = pageOf(
       orderId: uuid.nullable(),
       reservationId: uuid.nullable().meta({ description: 'Of a reservation without an order' }),
       shipmentId: uuid.nullable().meta({ description: 'The parcel that was stopped' }),
-      outcome: z.enum(BLOCKED_OUTCOMES).meta({
+      outcome: z.enum(PROMISE_OUTCOMES).meta({
         description:
           '`moved`: the units come from another warehouse; `cut`: there were no others; `parcel_stopped`: what becomes of its units is ' +
           'decided once it is',

@@ -74,6 +74,9 @@ export const count = z.int();
 /** Units that one request may move: below the counters' own limit, so that a sum of two still fits. */
 export const MAX_UNITS = 1_000_000_000;
 
+/** Units that one request may name one by one. */
+export const MAX_UNITS_NAMED = 10_000;
+
 export const idParams = z.object({ id: uuid });
 export const skuParams = z.object({ sku });
 

@@ -7,6 +7,7 @@ import {
   exactTime,
   line,
   MAX_UNITS,
+  MAX_UNITS_NAMED,
   pageOf,
   sku,
   time,
@@ -16,7 +17,6 @@ import {
 } from './common';
 
 const MAX_SHEET_LINES = 5_000;
-const MAX_UNITS_NAMED = 10_000;
 const counted = z.int().min(0).max(MAX_UNITS);
 const skus = z.array(sku).min(1).max(MAX_SHEET_LINES);
 

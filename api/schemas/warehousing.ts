@@ -9,6 +9,7 @@ import {
   line,
   name,
   MAX_UNITS,
+  MAX_UNITS_NAMED,
   money,
   pageOf,
   pageQuery,
@@ -20,7 +21,6 @@ import {
 } from './common';
 
 const MAX_LINES = 500;
-const MAX_SERIALS = 10_000;
 
 export const units = z.int().min(1).max(MAX_UNITS);
 const isoCurrency = z.string().regex(/^[A-Z]{3}$/, 'must be three capital letters (ISO 4217)');
@@ -45,7 +45,7 @@ const receiptLine = z
       .meta({ description: 'Needed where the product is kept by lot' }),
     serials: z
       .array(unitCode)
-      .max(MAX_SERIALS)
+      .max(MAX_UNITS_NAMED)
       .optional()
       .meta({ description: 'One for each unit, where the product has serial numbers' }),
   })
@@ -118,13 +118,13 @@ export const receiptCorrection = z
           quantity: z.int().min(0).max(MAX_UNITS).optional().meta({ description: 'Units that came' }),
           unitCostMinor: z.int().min(0).max(Number.MAX_SAFE_INTEGER).nullable().optional(),
           lot: z.strictObject({ code: unitCode, expiresOn: date.optional() }).optional(),
-          serials: z.array(unitCode).max(MAX_SERIALS).optional().meta({
+          serials: z.array(unitCode).max(MAX_UNITS_NAMED).optional().meta({
             description:
               'Of a product with serial numbers: those that came in addition, or those that did not come',
           }),
           replaceSerials: z
             .array(z.strictObject({ serial: unitCode, by: unitCode }))
-            .max(MAX_SERIALS)
+            .max(MAX_UNITS_NAMED)
             .optional()
             .meta({ description: 'Serial numbers that were read off wrongly, each with the right one' }),
         }),

@@ -24,7 +24,7 @@ const FORMATS: Readonly<Record<string, UploadFormat>> = {
   'application/jsonl': 'ndjson',
 };
 
-/** Names of Windows-1252 among them that are those of Latin-1: files that say so come from Windows, and browsers read them so. */
+/** Latin-1 is read as Windows-1252, as browsers do: files that say so come from Windows. */
 const CHARSETS: Readonly<Record<string, UploadCharset>> = {
   'utf-8': 'utf-8',
   utf8: 'utf-8',

@@ -24,7 +24,7 @@ import {
 import { changeShipments, type ShipmentChange } from './change';
 import { afterCarrierEvent, hasLeft, mayStillLeave } from './rules';
 import { forgetDelays } from './stop';
-import { contentOf, raiseBlockedLeft, recordLeftAfterStop } from './tell-of-left';
+import { contentOf, raiseBlockedLeft, recordLeftAfterStop } from './left-parcels';
 import type { CarrierEvent } from './types';
 
 /** `failed`: it could not be applied by an error of its own. The carrier sends it again. */

@@ -1,6 +1,3 @@
-/** The longest that one attempt to ask a gateway takes where the settings say nothing else, milliseconds. */
-export const DEFAULT_ASK_LIMIT_MS = 12_000;
-
 /**
  * A gateway that was asked so recently about a refund or a capture may still be about to make it: it is not asked again at a person's
  * request, and nobody records what was done instead.
@@ -10,7 +7,7 @@ export const DEFAULT_ASK_LIMIT_MS = 12_000;
  */
 export function wasAskedRecently(
   { askedSeconds }: { askedSeconds: number | null },
-  limitMs: number = DEFAULT_ASK_LIMIT_MS,
+  limitMs: number,
 ): boolean {
   return askedSeconds !== null && askedSeconds * 1_000 < limitMs;
 }

@@ -11,7 +11,7 @@ import {
   type CaptureRow,
 } from './capture-queries';
 import { attentionOnCapture } from './captures';
-import { DEFAULT_ASK_LIMIT_MS, wasAskedRecently } from './asked-recently';
+import { wasAskedRecently } from './asked-recently';
 import { captureNotFound } from './errors';
 import { settleUncoveredRefunds } from './refunds-by-hand';
 import type { RefundSettlement } from './types';
@@ -26,7 +26,7 @@ export interface CaptureByHand {
   reason: string;
   actor: string;
   /** The longest that one attempt to ask the gateway takes, by the settings, milliseconds. */
-  askLimitMs?: number;
+  askLimitMs: number;
 }
 
 /**
@@ -38,7 +38,7 @@ export interface CaptureByHand {
  * reference; `CAPTURE_UNDER_WAY`: it is planned, and the gateway was asked so recently that it may be about to make it
  */
 export async function settleCaptureByHand(db: Database, request: CaptureByHand): Promise<CaptureView> {
-  const { captureId, outcome, reference, reason, actor, askLimitMs = DEFAULT_ASK_LIMIT_MS } = request;
+  const { captureId, outcome, reference, reason, actor, askLimitMs } = request;
   return db.retrying(async (tx) => {
     const capture = await lockCapture(tx, captureId);
     const { status, orderId, paymentId } = capture;
@@ -72,7 +72,7 @@ export async function settleCaptureByHand(db: Database, request: CaptureByHand):
  */
 export async function retryCapture(
   db: Database,
-  { captureId, actor, askLimitMs }: { captureId: string; actor: string; askLimitMs?: number },
+  { captureId, actor, askLimitMs }: { captureId: string; actor: string; askLimitMs: number },
 ): Promise<CaptureView> {
   return db.retrying(async (tx) => {
     const capture = await lockCapture(tx, captureId);

@@ -42,8 +42,8 @@ export async function insertGatewayEvent(
 }
 
 /**
- * The gateway is to be asked about a charge now: also about its captures and its void, and about what a person settled: a charge as not made, or that nothing is held any more. False:
- * none of them is open.
+ * The gateway is to be asked about a charge now: also about its captures and its void, and about what a person settled: a charge
+ * as not made, or that nothing is held any more. False: none of them is open.
  *
  * @param hasEnded it is to be looked up as well whether an authorisation is still kept
  */

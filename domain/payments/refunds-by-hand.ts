@@ -199,7 +199,7 @@ async function writeSettlement(
  */
 export async function retryRefund(
   db: Database,
-  { refundId, actor, askLimitMs }: { refundId: string; actor: string; askLimitMs?: number },
+  { refundId, actor, askLimitMs }: { refundId: string; actor: string; askLimitMs: number },
 ): Promise<RefundView> {
   return db.retrying(async (tx) => {
     const refund = await lockRefund(tx, refundId);

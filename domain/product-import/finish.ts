@@ -1,6 +1,6 @@
 import type { Database } from '../../platform/database/database';
 import { readJobInput } from '../jobs/jobs';
-import { finishUpload, type FeedEnding } from '../uploads/finish';
+import { finishUpload, type UploadEnding } from '../uploads/finish';
 import { forgetTaken } from './forget';
 import { countRows } from './queries';
 
@@ -11,7 +11,7 @@ import { countRows } from './queries';
 export function finishProducts(
   db: Database,
   jobId: string,
-  ending: FeedEnding,
+  ending: UploadEnding,
 ): Promise<Readonly<Record<string, unknown>>> {
   return finishUpload(db, jobId, ending, {
     rejectUnreadable: async (tx, { id, rejected }) => (await countRows(tx, id)).rejected - rejected,

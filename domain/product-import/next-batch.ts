@@ -4,13 +4,13 @@ import { findCategories, findSkus, lockSkusAndProducts, writeProducts } from '..
 import { updateTracking } from '../catalog/products';
 import type { ChangedProduct, NewStoredProduct } from '../catalog/types';
 import { trackingRefusal } from '../stock/tracking/set-tracking';
-import { advanceLane, lockLane } from '../uploads/lanes';
-import { PRODUCT_MODES, type FeedCounts } from '../uploads/types';
+import { advanceLane, lockLane } from '../uploads/uploads';
+import { PRODUCT_MODES, type UploadCounts } from '../uploads/types';
 import { rejectRows, selectRows, type Refusal, type StagedRow } from './queries';
 import { decide, reasonOf, type Decision } from './rules';
 import type { ProductMode } from './types';
 
-export interface ImportProgress extends FeedCounts {
+export interface ImportProgress extends UploadCounts {
   added: number;
   /** Lines that are left; 0: nothing is. */
   left: number;
@@ -29,7 +29,8 @@ const MAX_ROWS = 500;
 /**
  * Takes the next rows of an upload, up to `size`, in one transaction: products, rejects and the position. Repeated after a crash, it
  * goes on where the last commit left it. A row that fails by an error of its own is rejected as `ROW_FAILED`, and the others are
- * taken: a batch that has it is tried again with half of its rows.
+ * taken: a batch that has it is tried again with half of its rows. Not by `runInHalves`: which rows are next is known under the lane's
+ * lock only, and the first half is an answer by itself, after which the caller asks for the next rows.
  *
  * @throws AppError `FEED_NOT_FOUND`
  */
@@ -84,7 +85,7 @@ async function rejectNext(
   return { ...counts, left: lane.lastSeq - row.line };
 }
 
-interface Decided {
+interface DecidedRow {
   row: StagedRow;
   /** Null: it is new. */
   productId: number | null;
@@ -99,7 +100,7 @@ async function decideRows(
   tx: Transaction,
   rows: readonly StagedRow[],
   mode: ProductMode,
-): Promise<Decided[]> {
+): Promise<DecidedRow[]> {
   if (rows.length === 0) return [];
   const refusals = await lockForTracking(tx, rows);
   const { found, products } = await lockSkusAndProducts(
@@ -116,7 +117,7 @@ async function decideRows(
     const product = id === null ? null : (products.get(id) ?? null);
     const known = { product, alike: id === null ? alike : 0, categoryOf };
     const decision = decide(row, known, mode);
-    if (decision.is !== 'changed' || !decision.isTracking || id === null)
+    if (decision.is !== 'changed' || !decision.changesTracking || id === null)
       return { row, productId: id, decision };
     const refusal = refusals.get(id);
     // Not among them: it was changed between the two reads, and is done again.
@@ -153,21 +154,21 @@ async function lockForTracking(
   return refusals;
 }
 
-async function write(tx: Transaction, decided: readonly Decided[]): Promise<void> {
+async function write(tx: Transaction, decided: readonly DecidedRow[]): Promise<void> {
   const added: NewStoredProduct[] = [];
   const changed: ChangedProduct[] = [];
   const tracked: { id: number; lots: boolean; serials: boolean }[] = [];
   for (const { decision, productId } of decided) {
     if (decision.is === 'added') added.push(decision.product);
     if (decision.is !== 'changed' || productId === null) continue;
-    if (decision.isShown) changed.push({ ...decision.product, id: productId });
-    if (decision.isTracking) tracked.push({ ...decision.product, id: productId });
+    if (decision.changesShown) changed.push({ ...decision.product, id: productId });
+    if (decision.changesTracking) tracked.push({ ...decision.product, id: productId });
   }
   await writeProducts(tx, { added, changed });
   for (const { id, ...keep } of tracked) await updateTracking(tx, id, keep);
 }
 
-function refusalsIn(decided: readonly Decided[]): Refusal[] {
+function refusalsIn(decided: readonly DecidedRow[]): Refusal[] {
   return decided.flatMap(({ row: { line }, decision }) =>
     decision.is === 'rejected'
       ? [{ line, code: decision.code, reason: decision.reason ?? reasonOf(decision.code) }]
@@ -176,7 +177,7 @@ function refusalsIn(decided: readonly Decided[]): Refusal[] {
 }
 
 /** Of lines that say the same, the first is what was done, and the others are unchanged. */
-function countsOf(decided: readonly Decided[]): FeedCounts & { added: number } {
+function countsOf(decided: readonly DecidedRow[]): UploadCounts & { added: number } {
   const counts = { applied: 0, added: 0, unchanged: 0, rejected: 0 };
   for (const { row, decision } of decided) {
     if (decision.is === 'rejected') {

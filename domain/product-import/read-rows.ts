@@ -1,6 +1,6 @@
 import { withoutEscape } from '../../platform/csv';
 import { AppError } from '../../platform/errors';
-import { readCsv, type CsvRecord } from '../uploads/csv-records';
+import { readCsvRows, type RecordKind, type RecordReader } from '../uploads/csv-rows';
 import { jsonMembers, type JsonMember } from '../uploads/json-members';
 import { readLines } from '../uploads/lines';
 import { readHeader } from '../uploads/rules';
@@ -53,39 +53,18 @@ export function createRowReader(options: ImportOptions): RowReader {
     read(source) {
       const text = readText(source, options.charset);
       return options.format === 'csv'
-        ? readCsvRows(text, see, cellOptions)
+        ? readCsvRows(text, recordsOf(see, cellOptions))
         : readJsonRows(text, see, cellOptions);
     },
   };
 }
 
 type See = (name: string) => ImportField | undefined;
-type RecordReader = (record: CsvRecord) => Read | null;
-
-async function* readCsvRows(
-  text: AsyncIterable<string>,
-  see: See,
-  options: CellOptions,
-): AsyncGenerator<Read[]> {
-  let reader: RecordReader | undefined;
-  for await (const records of readCsv(text)) {
-    const rows: Read[] = [];
-    for (const record of records) {
-      if (reader) {
-        const row = reader(record);
-        if (row) rows.push(row);
-      } else if ('fault' in record) {
-        throw new AppError('FEED_HEADER_INVALID', 'A quote in the header is not closed, or text follows it.');
-      } else if (!isBlank(record.fields)) {
-        reader = csvReader(record.fields, see, options);
-      }
-    }
-    if (rows.length > 0) yield rows;
-  }
-  if (!reader) throw empty();
+function recordsOf(see: See, options: CellOptions): RecordKind<Read> {
+  return { isBlank, empty, readerOf: (names) => csvReader(names, see, options) };
 }
 
-function csvReader(names: readonly string[], see: See, options: CellOptions): RecordReader {
+function csvReader(names: readonly string[], see: See, options: CellOptions): RecordReader<Read> {
   const { columns, ambiguous } = readHeader(names, see);
   const twice = saidTwice((field) => columns[field] !== undefined);
   if (ambiguous)

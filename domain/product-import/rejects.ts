@@ -1,6 +1,7 @@
 import { csvLine, csvLines } from '../../platform/csv';
 import type { Queryable } from '../../platform/database/database';
 import { readJobInput } from '../jobs/jobs';
+import { rejectPages } from '../uploads/reject-pages';
 import { selectRejects } from './queries';
 import { IMPORT_FIELDS } from './types';
 
@@ -14,11 +15,7 @@ export async function* productRejectsCsv(on: Queryable, jobId: string): AsyncGen
   const input = await readJobInput(on, jobId);
   const columns = IMPORT_FIELDS.filter((field) => [input?.['columns']].flat().includes(field));
   yield csvLine(['line', ...columns, 'code', 'reason']);
-  let after = 0;
-  for (;;) {
-    const page = await selectRejects(on, jobId, after, PAGE);
-    const last = page.at(-1);
-    if (!last) return;
+  for await (const page of rejectPages((after, size) => selectRejects(on, jobId, after, size), PAGE)) {
     yield csvLines(
       page.map(({ line, given, code, reason }) => [
         line,
@@ -27,7 +24,5 @@ export async function* productRejectsCsv(on: Queryable, jobId: string): AsyncGen
         reason,
       ]),
     );
-    if (page.length < PAGE) return;
-    after = last.line;
   }
 }

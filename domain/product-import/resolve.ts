@@ -1,5 +1,5 @@
 import type { Database } from '../../platform/database/database';
-import { liftStatementLimits, lockFeed, readFeedState, setResolved } from '../uploads/lanes';
+import { liftStatementLimits, lockUpload, readUpload, setResolved } from '../uploads/uploads';
 import { PRODUCT_MODES } from '../uploads/types';
 import { analyzeRows, countRows, settleRepeats } from './queries';
 import { reasonOf } from './rules';
@@ -11,11 +11,11 @@ import { reasonOf } from './rules';
  * @throws AppError `FEED_NOT_FOUND`
  */
 export async function resolveProducts(db: Database, jobId: string): Promise<void> {
-  const before = await readFeedState(db, jobId);
+  const before = await readUpload(db, jobId);
   if (before.stage !== 'staged') return;
   await analyzeRows(db);
   await db.retrying(async (tx) => {
-    const feed = await lockFeed(tx, jobId, PRODUCT_MODES);
+    const feed = await lockUpload(tx, jobId, PRODUCT_MODES);
     if (feed.stage !== 'staged') return;
     await liftStatementLimits(tx);
     await settleRepeats(tx, feed.id, reasonOf('DUPLICATE_SKU'));

@@ -1,8 +1,8 @@
 import { isCurrency, MAX_PRICE, minorDigits } from '../catalog/currencies';
-import type { FoundCategory, StoredProduct } from '../catalog/types';
+import type { FoundCategory, NewStoredProduct, StoredProduct } from '../catalog/types';
 import type { JsonMember } from '../uploads/json-members';
 import { readJsonNumber, readNumber } from '../uploads/number';
-import { cleanText, composed, isUnfit, MAX_RECORD, plainName } from '../uploads/rules';
+import { cleanText, composed, fieldsOf, isUnfit, UNREADABLE_REASONS } from '../uploads/rules';
 import type { DecimalMark } from '../uploads/types';
 import type {
   GivenFields,
@@ -47,16 +47,8 @@ const ALIASES: Readonly<Record<ImportField, readonly string[]>> = {
   tracking: ['trackedby'],
 };
 
-const FIELD_OF = new Map(
-  (Object.entries(ALIASES) as [ImportField, readonly string[]][]).flatMap(([field, names]) =>
-    [plainName(field), ...names].map((name) => [name, field] as const),
-  ),
-);
-
-/** The field that a column's name means, whatever its case, spaces, dots, hyphens and underscores. */
-export function fieldOf(name: string): ImportField | undefined {
-  return FIELD_OF.get(plainName(name));
-}
+/** The field that a column's name means. */
+export const fieldOf = fieldsOf(ALIASES);
 
 /** Fields that say the same in two ways. */
 const EITHER: readonly (readonly [ImportField, ImportField])[] = [
@@ -72,12 +64,7 @@ export function saidTwice(
 }
 
 const REASONS: Readonly<Record<RejectCode, string>> = {
-  LINE_TOO_LONG: `The row has more than ${MAX_RECORD} characters.`,
-  QUOTE_BROKEN: 'Text follows the quote that closes a field. Quotes inside of a quoted field are doubled.',
-  QUOTE_UNCLOSED: `A quote of the row that begins here is not closed within ${MAX_RECORD} characters. Nothing was read from this line on.`,
-  COLUMN_COUNT: 'The row has more fields than the header.',
-  JSON_INVALID: 'The line is not a JSON object.',
-  MEMBER_DUPLICATE: 'A member stands twice, or two members mean the same.',
+  ...UNREADABLE_REASONS,
   SKU_MISSING: 'There is no SKU.',
   SKU_INVALID: `A SKU has at most ${MAX_SKU} characters and no control characters, and is neither "." nor "..".`,
   SKU_NOT_TEXT:
@@ -254,20 +241,15 @@ function readPrice({ kind, text }: Cell, unit: GivenPrice['unit'], decimal: Deci
 export type Decision =
   | { is: 'rejected'; code: RejectCode; reason?: string }
   | { is: 'unchanged' }
-  | { is: 'added'; product: Decided }
+  | { is: 'added'; product: NewStoredProduct }
   | {
       is: 'changed';
-      product: Decided;
+      product: NewStoredProduct;
       /** What clients see of the product changes. */
-      isShown: boolean;
+      changesShown: boolean;
       /** What it keeps beside counts changes. */
-      isTracking: boolean;
+      changesTracking: boolean;
     };
-
-/** What a product is to be. */
-export interface Decided extends Omit<StoredProduct, 'id' | 'category'> {
-  categoryId: number | null;
-}
 
 export interface Known {
   /** Null: there is none. */
@@ -300,7 +282,7 @@ export function decide(
   if (category === undefined) return { is: 'rejected', code: 'UNKNOWN_CATEGORY' };
   if (category?.archived && category.code !== product?.category)
     return { is: 'rejected', code: 'UNKNOWN_CATEGORY', reason: 'The category is archived.' };
-  const decided: Decided = {
+  const decided: NewStoredProduct = {
     sku: product?.sku ?? sku,
     name,
     description: fields.description ?? product?.description ?? '',
@@ -312,18 +294,18 @@ export function decide(
     serials: fields.tracking?.serials ?? product?.serials ?? false,
   };
   if (!product) return { is: 'added', product: decided };
-  const isShown =
+  const changesShown =
     (category?.code ?? null) !== product.category || SHOWN.some((field) => decided[field] !== product[field]);
-  const isTracking = decided.lots !== product.lots || decided.serials !== product.serials;
-  if (!isShown && !isTracking) return { is: 'unchanged' };
+  const changesTracking = decided.lots !== product.lots || decided.serials !== product.serials;
+  if (!changesShown && !changesTracking) return { is: 'unchanged' };
   if (mode === 'create') return { is: 'rejected', code: 'SKU_EXISTS' };
-  return { is: 'changed', product: decided, isShown, isTracking };
+  return { is: 'changed', product: decided, changesShown, changesTracking };
 }
 
 const SHOWN = ['name', 'description', 'priceMinor', 'currency', 'active'] as const;
 
 /** A price in minor units of its currency, or what is wrong with it. */
-export function minorUnits({ unit, whole, decimals }: GivenPrice, currency: string): number | RejectCode {
+function minorUnits({ unit, whole, decimals }: GivenPrice, currency: string): number | RejectCode {
   const digits = unit === 'minor' ? 0 : minorDigits(currency);
   if (decimals.length > digits) return 'PRICE_FRACTION';
   const amount = Number(whole + decimals.padEnd(digits, '0'));

@@ -2,19 +2,19 @@ import type { Database, Transaction } from '../../platform/database/database';
 import { isSubjectsOwn } from '../../platform/errors';
 import { cancelJob, completeJob, failJob, readJob, reportProgress } from '../jobs/jobs';
 import type { JobView } from '../jobs/types';
-import { readFeedState } from './lanes';
-import { addRejected, closeLanes, selectFeed, selectFeedForUpdate, type LockedFeed } from './queries';
+import { readUpload } from './uploads';
+import { addRejected, closeLanes, selectUpload, selectUploadForUpdate, type LockedUpload } from './queries';
 import { shownCounts } from './rules';
-import type { FeedState } from './types';
-import type { ForgetRows } from './uploads';
+import type { UploadState } from './types';
+import type { ForgetRows } from './receiving';
 
-export type FeedEnding =
+export type UploadEnding =
   { as: 'completed' | 'cancelled' } | { as: 'failed'; error: { code: string; detail: string } };
 
 /** How the rows of a kind of upload are ended. */
 export interface RowsEnd {
   /** Keeps what could not be read as rejects; returns how many are not counted yet. */
-  rejectUnreadable(tx: Transaction, feed: LockedFeed): Promise<number>;
+  rejectUnreadable(tx: Transaction, upload: LockedUpload): Promise<number>;
   /** What else the result says of the upload. */
   notesOn?(tx: Transaction, jobId: string): Promise<Readonly<Record<string, unknown>>>;
   /** Forgets the staged rows; the rejects stay. */
@@ -32,10 +32,10 @@ export interface RowsEnd {
 export async function finishUpload(
   db: Database,
   jobId: string,
-  ending: FeedEnding,
+  ending: UploadEnding,
   rows: RowsEnd,
 ): Promise<Readonly<Record<string, unknown>>> {
-  const { id } = await readFeedState(db, jobId);
+  const { id } = await readUpload(db, jobId);
   await keepUnreadable(db, jobId, rows);
   const job = await db.retrying((tx) => end(tx, { feedId: id, jobId }, ending, rows));
   await rows.forget(db, id);
@@ -46,9 +46,9 @@ export async function finishUpload(
 async function keepUnreadable(db: Database, jobId: string, rows: RowsEnd): Promise<void> {
   try {
     await db.retrying(async (tx) => {
-      const feed = await selectFeedForUpdate(tx, jobId);
-      if (feed?.stage !== 'staged') return;
-      await addRejected(tx, feed.id, await rows.rejectUnreadable(tx, feed));
+      const upload = await selectUploadForUpdate(tx, jobId);
+      if (upload?.stage !== 'staged') return;
+      await addRejected(tx, upload.id, await rows.rejectUnreadable(tx, upload));
     });
   } catch (error) {
     // That may be what the upload fails for: it ends without them.
@@ -59,14 +59,14 @@ async function keepUnreadable(db: Database, jobId: string, rows: RowsEnd): Promi
 async function end(
   tx: Transaction,
   { feedId, jobId }: { feedId: number; jobId: string },
-  ending: FeedEnding,
+  ending: UploadEnding,
   rows: RowsEnd,
 ): Promise<JobView> {
   await closeLanes(tx, feedId);
-  const feed = (await selectFeed(tx, jobId)) ?? NOTHING;
-  const { applied, unchanged, rejected, lines, unreadFrom } = feed;
+  const upload = (await selectUpload(tx, jobId)) ?? NOTHING;
+  const { applied, unchanged, rejected, lines, unreadFrom } = upload;
   const processed = applied + unchanged + rejected;
-  const counts = shownCounts(feed);
+  const counts = shownCounts(upload);
   await reportProgress(tx, jobId, { processed, total: lines, details: counts });
   const job = await readJob(tx, jobId);
   const rowsPerSecond = job?.rowsPerSecond ?? 0;
@@ -86,7 +86,7 @@ async function end(
   return ending.as === 'cancelled' ? cancelJob(tx, jobId, outcome) : completeJob(tx, jobId, outcome);
 }
 
-const NOTHING: Omit<FeedState, 'id' | 'stage' | 'openLanes'> = {
+const NOTHING: Omit<UploadState, 'id' | 'stage' | 'openLanes'> = {
   mode: 'set',
   applied: 0,
   added: 0,
@@ -100,6 +100,6 @@ const NOTHING: Omit<FeedState, 'id' | 'stage' | 'openLanes'> = {
 function quoteUnclosed(line: number): { code: string; detail: string } {
   return {
     code: 'FEED_QUOTE_UNCLOSED',
-    detail: `A quote in line ${line} is not closed. The rows before it were read; nothing was read from there on. Close the quote and send the feed from line ${line} on.`,
+    detail: `A quote in line ${line} is not closed. The rows before it were read; nothing was read from there on. Close the quote and send the file from line ${line} on.`,
   };
 }

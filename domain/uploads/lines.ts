@@ -1,6 +1,6 @@
 import { MAX_RECORD } from './rules';
 
-/** Some lines of a feed. `null` stands for one that was too long to keep. */
+/** Some lines of an upload. `null` stands for one that was too long to keep. */
 export interface Lines {
   /** Number of the first of them, from 1. */
   first: number;

@@ -1,7 +1,7 @@
 import { execute, many, maybeOne, type Queryable, type Transaction } from '../../platform/database/database';
 import { utcMicros } from '../../platform/database/pages';
 import type { JobType } from '../jobs/types';
-import type { FeedCounts, FeedState, Lane, UploadMode } from './types';
+import type { UploadCounts, UploadState, Lane, UploadMode } from './types';
 
 /** Claims the upload for a job that does not exist yet. Undefined: another upload has claimed it. */
 export async function insertUpload(
@@ -110,9 +110,9 @@ export async function selectDigest(on: Queryable, jobId: string): Promise<string
   return row?.digest;
 }
 
-/** Where a feed stands, over all of its lanes. */
-export function selectFeed(on: Queryable, jobId: string): Promise<FeedState | undefined> {
-  return maybeOne<FeedState>(
+/** Where an upload stands, over all of its lanes. */
+export function selectUpload(on: Queryable, jobId: string): Promise<UploadState | undefined> {
+  return maybeOne<UploadState>(
     on,
     'feeds.by_job',
     `select f.id, f.mode, f.lines, f.lot_lines as "lotLines", f.stage, f.unread_from as "unreadFrom",
@@ -125,8 +125,8 @@ export function selectFeed(on: Queryable, jobId: string): Promise<FeedState | un
   );
 }
 
-/** A feed whose row is locked. */
-export interface LockedFeed {
+/** An upload whose row is locked. */
+export interface LockedUpload {
   id: number;
   mode: UploadMode;
   lines: number;
@@ -136,8 +136,8 @@ export interface LockedFeed {
   stage: string;
 }
 
-/** Of two that look keys up for one feed, the second waits and then sees that it is done. */
-export function selectFeedForUpdate(tx: Transaction, jobId: string): Promise<LockedFeed | undefined> {
+/** Of two that look keys up for one upload, the second waits and then sees that it is done. */
+export function selectUploadForUpdate(tx: Transaction, jobId: string): Promise<LockedUpload | undefined> {
   return maybeOne(
     tx,
     'feeds.lock',
@@ -146,7 +146,7 @@ export function selectFeedForUpdate(tx: Transaction, jobId: string): Promise<Loc
   );
 }
 
-/** For statements over a whole feed: no time limit, and room to sort in. */
+/** For statements over a whole upload: no time limit, and room to sort in. */
 export async function liftStatementLimits(tx: Transaction): Promise<void> {
   await execute(
     tx,
@@ -155,7 +155,7 @@ export async function liftStatementLimits(tx: Transaction): Promise<void> {
   );
 }
 
-/** Counts rejects of a feed whose keys were not looked up. */
+/** Counts rejects of an upload whose keys were not looked up. */
 export async function addRejected(tx: Transaction, feedId: number, rejected: number): Promise<void> {
   await execute(
     tx,
@@ -166,8 +166,8 @@ export async function addRejected(tx: Transaction, feedId: number, rejected: num
 }
 
 /**
- * Ends the look-up: the rows, numbered up to `rows`, are split into `lanes` parts of about the same length. Those after them name lots and have
- * a lane of their own.
+ * Ends the look-up: the rows, numbered up to `rows`, are split into `lanes` parts of about the same length. Those after them
+ * name lots and have a lane of their own.
  */
 export async function setResolved(
   tx: Transaction,
@@ -213,7 +213,7 @@ export async function advance(
   tx: Transaction,
   lane: Lane,
   upTo: number,
-  counts: FeedCounts & { added?: number },
+  counts: UploadCounts & { added?: number },
 ): Promise<void> {
   await execute(
     tx,
@@ -241,7 +241,7 @@ const REJECTED = `(exists (select from feed_rejects r where r.feed_id = f.id)
        or exists (select from product_import_rows r where r.feed_id = f.id and r.code is not null))`;
 
 /** Removes uploads of these jobs, but those that still have rows or rejects; returns the jobs of those that were removed. */
-export async function deleteFeeds(tx: Transaction, jobIds: readonly string[]): Promise<string[]> {
+export async function deleteUploadsOf(tx: Transaction, jobIds: readonly string[]): Promise<string[]> {
   const rows = await many<{ id: number; jobId: string }>(
     tx,
     'feeds.lock_empty',

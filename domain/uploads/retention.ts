@@ -2,8 +2,8 @@ import type { Database, Transaction } from '../../platform/database/database';
 import { FIRST_ID, removeAged, type RetentionRun } from '../../platform/database/retention';
 import { clearFile, findOldJobs, findOldJobsWithFile, removeJobs } from '../jobs/retention';
 import type { JobType } from '../jobs/types';
-import { deleteFeeds, selectLeftBehind } from './queries';
-import type { ForgetRows } from './uploads';
+import { deleteUploadsOf, selectLeftBehind } from './queries';
+import type { ForgetRows } from './receiving';
 
 export interface KindOfUpload {
   /** Of the jobs that such uploads become. */
@@ -51,7 +51,7 @@ export async function removeOldUploads(
     const jobs = await findOldJobs(tx, type, part);
     const last = jobs.at(-1);
     if (!last) return { removed: 0, next: null };
-    const deleted = await deleteFeeds(
+    const deleted = await deleteUploadsOf(
       tx,
       jobs.map(({ row }) => row),
     );

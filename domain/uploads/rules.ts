@@ -1,4 +1,4 @@
-import { PRODUCT_MODES, type FeedCounts, type UploadMode } from './types';
+import { PRODUCT_MODES, type UploadCounts, type UploadMode } from './types';
 
 /** Characters of a record at most, and of what stands between two quotes: no row needs more. */
 export const MAX_RECORD = 65_536;
@@ -8,6 +8,28 @@ const MAX_TEXT = 500;
 export function plainName(name: string): string {
   return name.toLowerCase().replace(/[\s_.\-]+/g, '');
 }
+
+/** The field that a column's name means, whatever its case, spaces, dots, hyphens and underscores. */
+export function fieldsOf<Field extends string>(
+  aliases: Readonly<Record<Field, readonly string[]>>,
+): (name: string) => Field | undefined {
+  const fields = new Map(
+    (Object.entries(aliases) as [Field, readonly string[]][]).flatMap(([field, names]) =>
+      [plainName(field), ...names].map((name) => [name, field] as const),
+    ),
+  );
+  return (name) => fields.get(plainName(name));
+}
+
+/** Why a row of any upload cannot be read, whatever it is about. */
+export const UNREADABLE_REASONS = {
+  LINE_TOO_LONG: `The row has more than ${MAX_RECORD} characters.`,
+  QUOTE_BROKEN: 'Text follows the quote that closes a field. Quotes inside of a quoted field are doubled.',
+  QUOTE_UNCLOSED: `A quote of the row that begins here is not closed within ${MAX_RECORD} characters. Nothing was read from this line on.`,
+  COLUMN_COUNT: 'The row has more fields than the header.',
+  JSON_INVALID: 'The line is not a JSON object.',
+  MEMBER_DUPLICATE: 'A member stands twice, or two members mean the same.',
+} as const;
 
 /** Where each field stands in a header. */
 export type Columns<Field extends string> = Partial<Record<Field, number>>;
@@ -81,7 +103,7 @@ export function shownCounts({
   added,
   unchanged,
   rejected,
-}: FeedCounts & { mode: UploadMode; added: number }): Record<string, number> {
+}: UploadCounts & { mode: UploadMode; added: number }): Record<string, number> {
   return isOfProducts(mode)
     ? { added, changed: applied - added, unchanged, rejected }
     : { applied, unchanged, rejected };

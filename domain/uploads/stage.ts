@@ -5,13 +5,13 @@ import { createJob, readJob } from '../jobs/jobs';
 import type { JobType, JobView } from '../jobs/types';
 import { selectDigest, setUploaded } from './queries';
 import type { UploadMode } from './types';
-import { addToUpload, beginUpload, dropUpload, keepUpload, uploadLost, type ForgetRows } from './uploads';
+import { addToUpload, beginUpload, dropUpload, keepUpload, uploadLost, type ForgetRows } from './receiving';
 
 /** A row as it was read. `code`: why it is rejected. */
 interface ReadRow {
   line: number;
   code?: string | null;
-  /** That it names. */
+  /** The lot that it names. */
   lot?: string | null | undefined;
 }
 
@@ -116,7 +116,7 @@ async function sameJob(db: Database, job: JobView, source: AsyncIterable<Buffer>
   if ((await selectDigest(db, job.jobId)) === digest.digest('hex')) return job;
   throw new AppError(
     'IDEMPOTENCY_KEY_REUSED',
-    'This key was used with another feed. Use a new key for a new feed.',
+    'This key was used with another upload. Use a new key for a new upload.',
   );
 }
 

@@ -5,7 +5,7 @@ import type { UploadCharset } from './types';
 const NEWLINE = 0x0a;
 
 /**
- * The text of a feed, some at a time, without its byte order mark. A mark at its begin says what it is, whatever was
+ * The text of an upload, some at a time, without its byte order mark. A mark at its begin says what it is, whatever was
  * declared; without either it is UTF-8.
  *
  * @throws AppError `FEED_ENCODING_INVALID` where the bytes are not what they should be, with the line
@@ -39,10 +39,12 @@ function decoderOf(
   const marked = markedAs(begin) ?? charset ?? 'utf-8';
   // Two bytes for each character: one of them is 0.
   if (marked === 'utf-8' && begin.subarray(0, 4).includes(0))
-    throw invalid('The feed looks like UTF-16 without a byte order mark: declare utf-16le or utf-16be.');
+    throw invalid('The upload looks like UTF-16 without a byte order mark: declare utf-16le or utf-16be.');
   if (marked === 'utf-8') return utf8();
   if (marked === 'utf-16')
-    throw invalid('The feed is declared as UTF-16 and has no byte order mark: declare utf-16le or utf-16be.');
+    throw invalid(
+      'The upload is declared as UTF-16 and has no byte order mark: declare utf-16le or utf-16be.',
+    );
   return other(marked);
 }
 
@@ -59,7 +61,7 @@ function markedAs(begin: Buffer): UploadCharset | undefined {
   return undefined;
 }
 
-/** Much faster than `TextDecoder`, and most feeds are UTF-8. */
+/** Much faster than `TextDecoder`, and most uploads are UTF-8. */
 function utf8(): (bytes: Buffer, isLast: boolean) => string {
   let rest: Buffer = Buffer.alloc(0);
   let line = 1;
@@ -116,14 +118,14 @@ function other(charset: UploadCharset): (bytes: Buffer, isLast: boolean) => stri
       line += text.split('\n').length - 1;
       return text;
     } catch {
-      throw invalid(`The feed is not ${charset.toUpperCase()}, somewhere after line ${line}.`, line);
+      throw invalid(`The upload is not ${charset.toUpperCase()}, somewhere after line ${line}.`, line);
     }
   };
 }
 
 function notUtf8(line: number): AppError {
   return invalid(
-    `The feed is not UTF-8, from line ${line} on. If it comes from Windows, declare it ` +
+    `The upload is not UTF-8, from line ${line} on. If it comes from Windows, declare it ` +
       '(Content-Type: text/csv; charset=windows-1252, or --charset windows-1252); else convert it to UTF-8.',
     line,
   );

@@ -12,11 +12,10 @@ export const DECIMAL_MARKS = ['.', ','] as const;
 export type DecimalMark = (typeof DECIMAL_MARKS)[number];
 
 /** How the bytes of an upload stand for text. */
-export const UPLOAD_CHARSETS = ['utf-8', 'utf-16', 'utf-16le', 'utf-16be', 'windows-1252'] as const;
-export type UploadCharset = (typeof UPLOAD_CHARSETS)[number];
+export type UploadCharset = 'utf-8' | 'utf-16' | 'utf-16le' | 'utf-16be' | 'windows-1252';
 
 /** What has become of the rows of an upload. */
-export interface FeedCounts {
+export interface UploadCounts {
   /** Changed a counter, or a product. */
   applied: number;
   /** Said what was so already. */
@@ -25,11 +24,11 @@ export interface FeedCounts {
 }
 
 /** `resolved`: what every row is about was looked up. */
-export const FEED_STAGES = ['staged', 'resolved'] as const;
-export type FeedStage = (typeof FEED_STAGES)[number];
+export const UPLOAD_STAGES = ['staged', 'resolved'] as const;
+export type UploadStage = (typeof UPLOAD_STAGES)[number];
 
 /** Where the work on an upload stands. */
-export interface FeedState extends FeedCounts {
+export interface UploadState extends UploadCounts {
   id: number;
   mode: UploadMode;
   /** Of those that were applied: products that were made. */
@@ -38,7 +37,7 @@ export interface FeedState extends FeedCounts {
   lines: number;
   /** Rows of stock levels that name a lot. */
   lotLines: number;
-  stage: FeedStage;
+  stage: UploadStage;
   /** The line of a quote that is not closed: nothing was read from there on. Null: all of it was read. */
   unreadFrom: number | null;
   /** Lanes that have rows left to apply. */

@@ -5,7 +5,8 @@ import { withStock } from '../support/stock';
 import { listAlerts } from '../../domain/stock/alerts/list';
 import { applyNextBatch } from '../../domain/stock/feeds/next-batch';
 import { feedRejectsCsv } from '../../domain/stock/feeds/rejects';
-import { readFeedState, resolveFeed } from '../../domain/stock/feeds/resolve';
+import { resolveFeed } from '../../domain/stock/feeds/resolve';
+import { readUpload } from '../../domain/uploads/uploads';
 import { stageFeed } from '../../domain/stock/feeds/stage';
 import type { FeedMode } from '../../domain/stock/feeds/types';
 import { applyCarrierEvents } from '../../domain/fulfilment/carrier-updates';
@@ -68,7 +69,7 @@ async function feed(
   });
   await beginJob(shop.db, jobId);
   await resolveFeed(shop.db, jobId, 1);
-  const [lane] = (await readFeedState(shop.db, jobId)).openLanes;
+  const [lane] = (await readUpload(shop.db, jobId)).openLanes;
   return { jobId, lane: lane! };
 }
 
@@ -118,7 +119,7 @@ test('a feed applies all rows but the one that fails, which is rejected with its
   let rejects = '';
   for await (const part of feedRejectsCsv(shop.db, jobId)) rejects += part;
   expect(rejects).toContain(`6,${skus[4]},AMS,7,ROW_FAILED,`);
-  expect(await readFeedState(shop.db, jobId)).toMatchObject({ applied: 8, rejected: 1, openLanes: [] });
+  expect(await readUpload(shop.db, jobId)).toMatchObject({ applied: 8, rejected: 1, openLanes: [] });
   expect(await levelsOf(shop.db, skus[8]!)).toEqual({ AMS: [7, 0] });
 });
 
@@ -146,7 +147,7 @@ test('of two attempts at one batch of a feed, the slower one rejects no row of t
   await applyNextBatch(withStock(slow), request);
   expect(failures).toBe(2);
   while ((await applyNextBatch(withStock(shop.db), request)).left > 0);
-  expect(await readFeedState(shop.db, jobId)).toMatchObject({ applied: 2, rejected: 1, openLanes: [] });
+  expect(await readUpload(shop.db, jobId)).toMatchObject({ applied: 2, rejected: 1, openLanes: [] });
 });
 
 /** A lot-tracked product with 5 on hand in AMS, of which the lots know 2 less. */

@@ -5,7 +5,7 @@ import { askCapture } from '../../domain/payments/captures';
 import { settleCaptureByHand } from '../../domain/payments/captures-by-hand';
 import { askVoid } from '../../domain/payments/void';
 import type { CaptureRequest, PaymentGateway } from '../../domain/payments/gateway';
-import { gatewayAskedLongAgo } from '../support/fixtures';
+import { ASK_LIMIT_MS, gatewayAskedLongAgo } from '../support/fixtures';
 import { expectInvariants } from '../support/invariants';
 import {
   giveBack,
@@ -51,7 +51,12 @@ function settledMeanwhile() {
       const how = { reference: null, reason: 'paid by transfer', actor: 'test' };
       if (taken.length === 1) {
         await gatewayAskedLongAgo(shop.db);
-        await settleCaptureByHand(shop.db, { captureId, outcome: 'made_elsewhere', ...how });
+        await settleCaptureByHand(shop.db, {
+          askLimitMs: ASK_LIMIT_MS,
+          captureId,
+          outcome: 'made_elsewhere',
+          ...how,
+        });
       }
       return { status: 'succeeded', gatewayRef: null, endedMinor: isFinal ? takenMinor() : null };
     },

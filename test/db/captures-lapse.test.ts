@@ -1,5 +1,5 @@
 import { retryCapture } from '../../domain/payments/captures-by-hand';
-import { gatewayAskedLongAgo } from '../support/fixtures';
+import { ASK_LIMIT_MS, gatewayAskedLongAgo } from '../support/fixtures';
 import { expectAtRest } from '../support/invariants';
 import { openAuthorisedShop, silent, withCaptures, type AuthorisedShop } from './authorised-orders';
 import { carry, receive, viewOf } from './support';
@@ -74,7 +74,11 @@ describe('an authorisation that is about to lapse', () => {
       },
     ]);
     await gatewayAskedLongAgo(shop.db);
-    await retryCapture(shop.db, { captureId: (await viewsOf(orderId))[0]!.id, actor: 'kim' });
+    await retryCapture(shop.db, {
+      askLimitMs: ASK_LIMIT_MS,
+      captureId: (await viewsOf(orderId))[0]!.id,
+      actor: 'kim',
+    });
     await shop.carryOn(orderId);
     expect(await shop.money(orderId)).toMatchObject([{ status: 'captured', captured: 2_000 }]);
     await shop.pickUp(orderId, 'BER');
@@ -130,7 +134,11 @@ describe('an authorisation of which all goods have left, about to lapse while an
     await receive(shop.db, sku, 'BER', 1);
     await gatewayAskedLongAgo(shop.db);
     if (status === 'failed')
-      await retryCapture(shop.db, { captureId: (await viewsOf(orderId))[0]!.id, actor: 'kim' });
+      await retryCapture(shop.db, {
+        askLimitMs: ASK_LIMIT_MS,
+        captureId: (await viewsOf(orderId))[0]!.id,
+        actor: 'kim',
+      });
     await shop.letRetry(orderId);
     await shop.pickUp(orderId, 'BER');
     expect(await shop.money(orderId)).toMatchObject([

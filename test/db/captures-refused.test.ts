@@ -9,7 +9,7 @@ import { readSettings } from '../../platform/config';
 import { newId } from '../../platform/ids';
 import { ScriptedStripe } from '../payments/scripted-stripe';
 import { authorise, comesIn, inspect } from '../returns/support';
-import { eventTypes, gatewayAskedLongAgo } from '../support/fixtures';
+import { ASK_LIMIT_MS, eventTypes, gatewayAskedLongAgo } from '../support/fixtures';
 import { CARRIER_SECRETS } from '../support/carrier-signature';
 import { expectAtRest } from '../support/invariants';
 import { testLogger } from '../support/servers';
@@ -50,10 +50,14 @@ describe('a capture', () => {
     expect(await needs(orderId)).toEqual([['capture_failed', captureId]]);
     expect(await shop.letRetry(orderId)).toBe('finish');
     // Not within seconds of the last call.
-    expect(await retryCapture(shop.db, { captureId, actor: 'kim' })).toMatchObject({ status: 'failed' });
+    expect(await retryCapture(shop.db, { askLimitMs: ASK_LIMIT_MS, captureId, actor: 'kim' })).toMatchObject({
+      status: 'failed',
+    });
     expect(await needs(orderId)).toEqual([['capture_failed', captureId]]);
     await gatewayAskedLongAgo(shop.db);
-    expect(await retryCapture(shop.db, { captureId, actor: 'kim' })).toMatchObject({ status: 'planned' });
+    expect(await retryCapture(shop.db, { askLimitMs: ASK_LIMIT_MS, captureId, actor: 'kim' })).toMatchObject({
+      status: 'planned',
+    });
     expect(await needs(orderId)).toEqual([]);
     await shop.carryOn(orderId);
     expect(await viewsOf(orderId)).toMatchObject([{ status: 'failed' }]);
@@ -62,11 +66,13 @@ describe('a capture', () => {
       `update sandbox_gateway.charges set token = 'tok_ok' where token = 'tok_capture_fails'`,
     );
     await gatewayAskedLongAgo(shop.db);
-    await retryCapture(shop.db, { captureId, actor: 'kim' });
+    await retryCapture(shop.db, { askLimitMs: ASK_LIMIT_MS, captureId, actor: 'kim' });
     expect(await shop.carryOn(orderId)).toBe('finish');
     expect(await shop.money(orderId)).toMatchObject([{ status: 'captured', captured: 2_000 }]);
     expect(await needs(orderId)).toEqual([]);
-    await expect(retryCapture(shop.db, { captureId, actor: 'kim' })).rejects.toMatchObject({
+    await expect(
+      retryCapture(shop.db, { askLimitMs: ASK_LIMIT_MS, captureId, actor: 'kim' }),
+    ).rejects.toMatchObject({
       code: 'CAPTURE_MADE',
     });
   });
@@ -89,14 +95,22 @@ describe('a capture', () => {
 
   test('for which the customer paid elsewhere is settled by hand, once, and the authorisation is voided', async () => {
     const { orderId, captureId } = await refused();
-    const settlement = { captureId, outcome: 'made_elsewhere' as const, reference: 'T-1', ...BY };
+    const settlement = {
+      askLimitMs: ASK_LIMIT_MS,
+      captureId,
+      outcome: 'made_elsewhere' as const,
+      reference: 'T-1',
+      ...BY,
+    };
     const first = await settleCaptureByHand(shop.db, settlement);
     expect(first).toMatchObject({ status: 'settled_by_hand', settledAs: 'made_elsewhere', settledBy: 'kim' });
     expect(await settleCaptureByHand(shop.db, settlement)).toEqual(first);
     await expect(settleCaptureByHand(shop.db, { ...settlement, reference: 'T-2' })).rejects.toMatchObject({
       code: 'CAPTURE_SETTLED',
     });
-    await expect(retryCapture(shop.db, { captureId, actor: 'kim' })).rejects.toMatchObject({
+    await expect(
+      retryCapture(shop.db, { askLimitMs: ASK_LIMIT_MS, captureId, actor: 'kim' }),
+    ).rejects.toMatchObject({
       code: 'CAPTURE_SETTLED',
     });
     expect(await shop.carryOn(orderId)).toBe('finish');
@@ -109,7 +123,13 @@ describe('a capture', () => {
     await giveBack(shop.db, orderId, 500);
     expect(await shop.carryOn(orderId)).toBe('finish');
     expect((await viewOf(shop.db, orderId)).refunds).toMatchObject([{ status: 'planned' }]);
-    await settleCaptureByHand(shop.db, { captureId, outcome: 'waived', reference: null, ...BY });
+    await settleCaptureByHand(shop.db, {
+      askLimitMs: ASK_LIMIT_MS,
+      captureId,
+      outcome: 'waived',
+      reference: null,
+      ...BY,
+    });
     expect((await viewOf(shop.db, orderId)).refunds).toMatchObject([
       { status: 'settled_by_hand', settledAs: 'waived' },
     ]);
@@ -127,7 +147,7 @@ describe('a capture', () => {
     await giveBack(shop.db, orderId, 500);
     expect(await shop.carryOn(orderId)).toBe('finish');
     const how = { outcome: 'made_elsewhere' as const, reference: 'T-1', ...BY };
-    await settleCaptureByHand(shop.db, { captureId, ...how });
+    await settleCaptureByHand(shop.db, { askLimitMs: ASK_LIMIT_MS, captureId, ...how });
     expect((await viewOf(shop.db, orderId)).refunds).toMatchObject([{ status: 'planned' }]);
     expect(await shop.carryOn(orderId)).toBe('finish');
     expect((await viewOf(shop.db, orderId)).refunds).toMatchObject([{ status: 'failed' }]);
@@ -142,7 +162,13 @@ describe('a capture', () => {
     await shop.pickUp(orderId, 'BER', { gateway: refusing });
     for (let tries = 0; tries < 3; tries++) await shop.letRetry(orderId, { gateway: refusing });
     const failed = (await viewsOf(orderId))[1]!;
-    await settleCaptureByHand(shop.db, { captureId: failed.id, outcome: 'waived', reference: null, ...BY });
+    await settleCaptureByHand(shop.db, {
+      askLimitMs: ASK_LIMIT_MS,
+      captureId: failed.id,
+      outcome: 'waived',
+      reference: null,
+      ...BY,
+    });
     const wanted = { orderId, requestId: newId(), paymentId: null, amountMinor: 1_001, ...BY };
     await expect(requestRefund(shop.db, wanted)).rejects.toMatchObject({ code: 'REFUND_EXCEEDS_CAPTURE' });
     expect(await shop.carryOn(orderId)).toBe('finish');
@@ -158,6 +184,7 @@ describe('a capture', () => {
         const outcome = await shop.gateway.capture({ ...request, isFinal });
         await askedLongAgo(request.captureId);
         await settleCaptureByHand(shop.db, {
+          askLimitMs: ASK_LIMIT_MS,
           captureId: request.captureId,
           outcome: 'made_elsewhere',
           reference: 'T-1',
@@ -189,7 +216,13 @@ describe('a capture', () => {
     const orderId = await shop.authorised({ [sku]: 1 });
     await shop.pickUp(orderId, 'AMS', { gateway: silent(shop.gateway, { isMade: true }) });
     const [capture] = await viewsOf(orderId);
-    const settlement = { captureId: capture!.id, outcome: 'waived' as const, reference: null, ...BY };
+    const settlement = {
+      askLimitMs: ASK_LIMIT_MS,
+      captureId: capture!.id,
+      outcome: 'waived' as const,
+      reference: null,
+      ...BY,
+    };
     await expect(settleCaptureByHand(shop.db, settlement)).rejects.toMatchObject({
       code: 'CAPTURE_UNDER_WAY',
     });
@@ -232,7 +265,7 @@ describe('a capture', () => {
       const captureId = (await viewsOf(orderId))[0]!.id;
       await askedLongAgo(captureId);
       const how = { outcome: 'made_elsewhere' as const, reference: 'T-1', ...BY };
-      await settleCaptureByHand(shop.db, { captureId, ...how });
+      await settleCaptureByHand(shop.db, { askLimitMs: ASK_LIMIT_MS, captureId, ...how });
       await shop.pickUp(orderId, 'BER', { gateway });
       expect(await shop.letRetry(orderId, { gateway })).toBe('finish');
       const reason = 'more was captured at the gateway than was asked for';

@@ -7,7 +7,7 @@ import { askCapture } from '../../domain/payments/captures';
 import { retryCapture } from '../../domain/payments/captures-by-hand';
 import type { CaptureRequest } from '../../domain/payments/gateway';
 import { newId } from '../../platform/ids';
-import { eventTypes, gatewayAskedLongAgo } from '../support/fixtures';
+import { ASK_LIMIT_MS, eventTypes, gatewayAskedLongAgo } from '../support/fixtures';
 import { expectAtRest } from '../support/invariants';
 import {
   openAuthorisedShop,
@@ -342,7 +342,7 @@ describe('one capture at a time', () => {
     expect(first).toMatchObject({ status: 'failed' });
     await shop.pickUp(orderId, 'BER', { gateway: silent(shop.gateway, { isMade: true }) });
     await gatewayAskedLongAgo(shop.db);
-    await retryCapture(shop.db, { captureId: first!.id, actor: 'kim' });
+    await retryCapture(shop.db, { askLimitMs: ASK_LIMIT_MS, captureId: first!.id, actor: 'kim' });
     const asked: string[] = [];
     const gateway = withCaptures(shop.gateway, (request) => {
       asked.push(request.captureId);

@@ -37,7 +37,7 @@ import {
   REFUND_SETTLEMENTS,
   REFUND_STATUSES,
 } from '../../domain/payments/types';
-import { ALERT_KINDS, ALERT_STATUSES, BLOCKED_OUTCOMES } from '../../domain/stock/alerts/types';
+import { ALERT_KINDS, ALERT_STATUSES, PROMISE_OUTCOMES } from '../../domain/stock/alerts/types';
 import { LEDGER_KINDS, TRANSFER_LEDGER_KINDS } from '../../domain/stock/ledger/types';
 import {
   ENDED_RESERVATION_STATUSES,
@@ -49,9 +49,9 @@ import {
   UNREFERRED_RESERVATION_KINDS,
 } from '../../domain/stock/reservations/types';
 import { SOURCING_STRATEGIES } from '../../domain/stock/sourcing/types';
-import { LOT_CHANGES, SERIAL_STATUSES } from '../../domain/stock/tracking/types';
+import { GIVEN_UP_SERIAL_STATUSES, LOT_CHANGES, SERIAL_STATUSES } from '../../domain/stock/tracking/types';
 import { TRANSFER_MODES, TRANSFER_STATUSES } from '../../domain/stock/transfers/types';
-import { FEED_STAGES, UPLOAD_MODES } from '../../domain/uploads/types';
+import { UPLOAD_STAGES, UPLOAD_MODES } from '../../domain/uploads/types';
 import {
   COMPARED_LINE_STATUSES,
   LINE_STATUSES,
@@ -73,7 +73,7 @@ type Words = readonly string[];
 
 /** Every enumeration of the schema: by column, its constant and the parts of it that constraints and indexes name. */
 const ENUMERATIONS: Readonly<Record<string, { all: Words; parts?: readonly Words[] }>> = {
-  'alert_affected.outcome': { all: BLOCKED_OUTCOMES, parts: [['parcel_stopped']] },
+  'alert_affected.outcome': { all: PROMISE_OUTCOMES, parts: [['parcel_stopped']] },
   'alerts.kind': { all: Object.keys(ALERT_KINDS) },
   'alerts.status': { all: ALERT_STATUSES },
   'consistency_findings.severity': { all: SEVERITIES },
@@ -84,7 +84,7 @@ const ENUMERATIONS: Readonly<Record<string, { all: Words; parts?: readonly Words
   'customer_returns.status': { all: RETURN_STATUSES, parts: [AWAITED_RETURN_STATUSES] },
   'disputes.status': { all: DISPUTE_STATUSES },
   'feeds.mode': { all: UPLOAD_MODES },
-  'feeds.stage': { all: FEED_STAGES },
+  'feeds.stage': { all: UPLOAD_STAGES },
   'idempotency_keys.state': { all: KEY_STATES },
   'inventory_transactions.kind': { all: LEDGER_KINDS },
   'jobs.file': { all: JOB_FILES },
@@ -122,7 +122,7 @@ const ENUMERATIONS: Readonly<Record<string, { all: Words; parts?: readonly Words
   'sandbox_carrier.parcels.next_stage': { all: NEXT_PARCEL_STAGES },
   'sandbox_carrier.parcels.stage': { all: PARCEL_STAGES },
   'sandbox_gateway.charges.status': { all: SANDBOX_CHARGE_STATUSES },
-  'serials.status': { all: SERIAL_STATUSES },
+  'serials.status': { all: SERIAL_STATUSES, parts: [GIVEN_UP_SERIAL_STATUSES] },
   'shipments.status': {
     all: SHIPMENT_STATUSES,
     parts: [UNBOOKED_SHIPMENT_STATUSES, STOPPED_SHIPMENT_STATUSES],

@@ -3,7 +3,8 @@ import { countLines } from '../../domain/warehousing/counting/count';
 import { approveCount, submitCount } from '../../domain/warehousing/counting/decide-lines';
 import { makeSheet } from '../../domain/warehousing/counting/sheets';
 import { applyNextBatch } from '../../domain/stock/feeds/next-batch';
-import { readFeedState, resolveFeed } from '../../domain/stock/feeds/resolve';
+import { resolveFeed } from '../../domain/stock/feeds/resolve';
+import { readUpload } from '../../domain/uploads/uploads';
 import { stageFeed } from '../../domain/stock/feeds/stage';
 import { applyCarrierEvents } from '../../domain/fulfilment/carrier-updates';
 import { claimShipments, recordBookings } from '../../domain/fulfilment/book';
@@ -162,7 +163,7 @@ const LOCKERS: Record<string, (skus: readonly string[]) => Promise<Locker>> = {
     });
     await beginJob(shop.db, jobId);
     await resolveFeed(shop.db, jobId, 1);
-    const [lane] = (await readFeedState(shop.db, jobId)).openLanes;
+    const [lane] = (await readUpload(shop.db, jobId)).openLanes;
     return () => applyNextBatch(withStock(shop.db), { jobId, lane: lane!, size: COUNT, makeStock: false });
   },
 };

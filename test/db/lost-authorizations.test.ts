@@ -10,7 +10,7 @@ import { createStripeWebhook } from '../../integrations/stripe/webhook';
 import { newId } from '../../platform/ids';
 import { ScriptedStripe } from '../payments/scripted-stripe';
 import { intentObject, STRIPE_SECRET, stripeEvent } from '../payments/stripe-events';
-import { eventTypes } from '../support/fixtures';
+import { ASK_LIMIT_MS, eventTypes } from '../support/fixtures';
 import { expectAtRest } from '../support/invariants';
 import { testLogger } from '../support/servers';
 import { openAuthorisedShop, silent, type AuthorisedShop } from './authorised-orders';
@@ -126,7 +126,7 @@ describe('an authorisation that is cancelled at the gateway', () => {
       reason: 'by transfer',
       actor: 'kim',
     } as const;
-    await settleCaptureByHand(shop.db, { captureId: capture!.id, ...how });
+    await settleCaptureByHand(shop.db, { askLimitMs: ASK_LIMIT_MS, captureId: capture!.id, ...how });
     expect(await shop.letRetry(orderId)).toBe('finish');
     expect(await shop.money(orderId)).toMatchObject([{ status: 'failed', captured: 0 }]);
     const types = await eventTypes(shop.db, orderId);

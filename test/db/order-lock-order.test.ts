@@ -21,6 +21,7 @@ import { requestRefund, retryRefund, settleByHand } from '../../domain/payments/
 import { newId } from '../../platform/ids';
 import { authorise, comesIn, inspect } from '../returns/support';
 import type { OrderInput } from '../../domain/orders/types';
+import { ASK_LIMIT_MS } from '../support/fixtures';
 import { expectInvariants } from '../support/invariants';
 import { lockTurns } from './lock-turns';
 import {
@@ -169,7 +170,7 @@ const STEPS: Record<string, (order: Rich) => Promise<Step> | Step> = {
   },
   retryRefund: async ({ orderId }) => {
     const [refund] = (await viewOf(shop.db, orderId)).refunds;
-    return () => retryRefund(shop.db, { refundId: refund!.id, actor: BY.actor });
+    return () => retryRefund(shop.db, { askLimitMs: ASK_LIMIT_MS, refundId: refund!.id, actor: BY.actor });
   },
   'inspectReturn, of units of two payments for which others wait': async ({ orderId }) => {
     for (const { id } of (await viewOf(shop.db, orderId)).shipments) await carry(shop.db, id, 'picked_up');

@@ -1,4 +1,4 @@
-import { CHARGE_TERMS } from '../support/fixtures';
+import { ASK_LIMIT_MS, CHARGE_TERMS } from '../support/fixtures';
 import { createSandboxGateway } from '../../integrations/sandbox-gateway/gateway';
 import type { ClosableGateway } from '../../domain/payments/gateway';
 import { claimShipments, recordBookings } from '../../domain/fulfilment/book';
@@ -286,7 +286,7 @@ export class RandomShop {
     const failed = payments.flatMap(({ captures }) => captures).filter(({ status }) => status === 'failed');
     for (const { id: captureId } of failed) {
       const how = { outcome: 'made_elsewhere' as const, reference: null, reason: 'test', actor: 'test' };
-      await settleCaptureByHand(this.shop.db, { captureId, ...how });
+      await settleCaptureByHand(this.shop.db, { askLimitMs: ASK_LIMIT_MS, captureId, ...how });
     }
     return failed.length;
   }

@@ -1,7 +1,8 @@
 import { finishFeed } from '../../domain/stock/feeds/finish';
 import { applyNextBatch } from '../../domain/stock/feeds/next-batch';
 import { feedRejectsCsv } from '../../domain/stock/feeds/rejects';
-import { readFeedState, resolveFeed } from '../../domain/stock/feeds/resolve';
+import { resolveFeed } from '../../domain/stock/feeds/resolve';
+import { readUpload } from '../../domain/uploads/uploads';
 import { stageFeed } from '../../domain/stock/feeds/stage';
 import type { FeedMode } from '../../domain/stock/feeds/types';
 import { beginJob } from '../../domain/jobs/jobs';
@@ -50,7 +51,7 @@ async function stage(mode: FeedMode, rows: readonly (readonly [string, string, n
 }
 
 async function drain(jobId: string, size = 2): Promise<void> {
-  const { openLanes } = await readFeedState(shop.db, jobId);
+  const { openLanes } = await readUpload(shop.db, jobId);
   await Promise.all(
     openLanes.map(async (lane) => {
       while ((await applyNextBatch(withStock(shop.db), { jobId, lane, size, makeStock: false })).left > 0);
@@ -66,7 +67,7 @@ async function importRows(
   const jobId = await stage(mode, rows);
   await resolveFeed(shop.db, jobId, 2);
   await drain(jobId, size);
-  const { applied, unchanged, rejected, lines } = await readFeedState(shop.db, jobId);
+  const { applied, unchanged, rejected, lines } = await readUpload(shop.db, jobId);
   let rejects = '';
   for await (const part of feedRejectsCsv(shop.db, jobId)) rejects += part;
   await finishFeed(shop.db, jobId, { as: 'completed' });
@@ -331,6 +332,6 @@ test('two that look up one feed, and apply one lane, at the same time apply each
   );
   await Promise.all([resolveFeed(shop.db, jobId, 1), resolveFeed(shop.db, jobId, 1)]);
   await Promise.all([drain(jobId, 1), drain(jobId, 1), drain(jobId, 3)]);
-  expect((await readFeedState(shop.db, jobId)).applied).toBe(10);
+  expect((await readUpload(shop.db, jobId)).applied).toBe(10);
   for (const sku of skus) expect(await levels(sku)).toEqual({ AMS: '1/0' });
 });

@@ -1,9 +1,9 @@
 import { beginJob, readJob } from '../../domain/jobs/jobs';
 import { finishFeed } from '../../domain/stock/feeds/finish';
 import { feedRejectsCsv } from '../../domain/stock/feeds/rejects';
-import { readFeedState } from '../../domain/stock/feeds/resolve';
+import { readUpload } from '../../domain/uploads/uploads';
 import { stageFeed } from '../../domain/stock/feeds/stage';
-import { addToUpload, dropUpload, removeOrphanedUploads } from '../../domain/uploads/uploads';
+import { addToUpload, dropUpload, removeOrphanedUploads } from '../../domain/uploads/receiving';
 import { forgetting } from '../../activities/upload-kinds';
 import { newId } from '../../platform/ids';
 import { openOrderShop, type OrderShop } from '../db/support';
@@ -60,7 +60,7 @@ test('while a client is waited for, no transaction is open, and what came is sto
     }),
   );
   expect(open).toBe(0);
-  expect((await readFeedState(shop.db, job.jobId)).lines).toBe(MANY);
+  expect((await readUpload(shop.db, job.jobId)).lines).toBe(MANY);
   expect(await stagedRows()).toBe(MANY);
 });
 
@@ -140,16 +140,16 @@ test('the feed of a process that died can be sent again at once, and that proces
   await expect(addToUpload(shop.db, dead, () => Promise.resolve())).rejects.toMatchObject({
     code: 'DATABASE_UNAVAILABLE',
   });
-  expect((await readFeedState(shop.db, job.jobId)).lines).toBe(1);
+  expect((await readUpload(shop.db, job.jobId)).lines).toBe(1);
   expect(await removeOrphanedUploads(shop.db, forgetting)).toBe(1);
   expect(await stagedRows()).toBe(1);
 });
 
 test('an upload that has become a job is not dropped', async () => {
   const { job } = await stage(bytes(HEADER, 'B,AMS,2\n'));
-  await dropUpload(shop.db, (await readFeedState(shop.db, job.jobId)).id, forgetting('set'));
+  await dropUpload(shop.db, (await readUpload(shop.db, job.jobId)).id, forgetting('set'));
   expect(await stagedRows()).toBe(1);
-  expect(await readFeedState(shop.db, job.jobId)).toMatchObject({ lines: 1 });
+  expect(await readUpload(shop.db, job.jobId)).toMatchObject({ lines: 1 });
 });
 
 test('a job that fails before its rows were looked up has its rejects, and no staged rows', async () => {
@@ -163,6 +163,6 @@ test('a job that fails before its rows were looked up has its rejects, and no st
   for await (const part of feedRejectsCsv(shop.db, job.jobId)) file += part;
   expect(file).toContain('\n2,B,AMS,1.000,QUANTITY_AMBIGUOUS,');
   expect(await readJob(shop.db, job.jobId)).toMatchObject({ status: 'failed', rejected: 1, file: 'csv' });
-  expect((await readFeedState(shop.db, job.jobId)).rejected).toBe(1);
+  expect((await readUpload(shop.db, job.jobId)).rejected).toBe(1);
   expect(await stagedRows()).toBe(0);
 });

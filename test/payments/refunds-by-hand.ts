@@ -9,7 +9,7 @@ import {
 import type { ClosableGateway } from '../../domain/payments/gateway';
 import { onlyGateway } from '../../integrations/gateways';
 import { newId } from '../../platform/ids';
-import { type TestShop } from '../support/fixtures';
+import { ASK_LIMIT_MS, type TestShop } from '../support/fixtures';
 import { attentionOf, insertPaidOrder, planOne, readRefund, refundsOf, type PaidOrder } from './paid-order';
 
 interface RefundShop {
@@ -48,7 +48,8 @@ export function useRefunds({ shop, gateway, away }: RefundShop) {
       actor: 'kim',
       ...rest,
     });
-  const retry = (refundId: string) => retryRefund(shop().db, { refundId, actor: 'kim' });
+  const retry = (refundId: string) =>
+    retryRefund(shop().db, { askLimitMs: ASK_LIMIT_MS, refundId, actor: 'kim' });
 
   async function lastEvent({ orderId }: PaidOrder): Promise<{ type: string; data: object }> {
     const { rows } = await shop().db.pool.query<{ type: string; data: object }>(

@@ -8,8 +8,8 @@ import { stageProducts } from '../../domain/product-import/stage';
 import { applyNextBatch } from '../../domain/stock/feeds/next-batch';
 import { resolveFeed } from '../../domain/stock/feeds/resolve';
 import { readTracking, setTracking } from '../../domain/stock/tracking/set-tracking';
-import { readFeedState } from '../../domain/uploads/lanes';
-import { beginUpload, removeOrphanedUploads } from '../../domain/uploads/uploads';
+import { readUpload } from '../../domain/uploads/uploads';
+import { beginUpload, removeOrphanedUploads } from '../../domain/uploads/receiving';
 import { newId } from '../../platform/ids';
 import { openOrderShop, type OrderShop } from '../db/support';
 import { importProducts, rejectsOf, stageProductText, takeAllRows } from '../support/import-products';
@@ -296,7 +296,7 @@ test('a feed, or no job at all, is not taken for a job of products', async () =>
   const refusal = { code: 'FEED_NOT_FOUND' };
   const next = (jobId: string) => ({ jobId, lane: 1, size: 1 });
   await expect(importNextBatch(shop.db, next(newId()))).rejects.toMatchObject(refusal);
-  await expect(readFeedState(shop.db, newId())).rejects.toMatchObject(refusal);
+  await expect(readUpload(shop.db, newId())).rejects.toMatchObject(refusal);
 
   const stocked = await shop.product({ AMS: 5 });
   const feed = await stageText(shop.db, `sku,location,quantity\n${stocked},AMS,7\n`);

@@ -224,14 +224,14 @@ describe('a row', () => {
   it('leaves what it does not say', () => {
     expect(decide(row({ category: 'lights' }), there, 'upsert')).toMatchObject({
       is: 'changed',
-      isShown: true,
-      isTracking: false,
+      changesShown: true,
+      changesTracking: false,
       product: { name: 'Lamp', description: 'It shines', categoryId: 3, priceMinor: 1250 },
     });
     expect(decide(row({ tracking: { lots: true, serials: false } }), there, 'upsert')).toMatchObject({
       is: 'changed',
-      isShown: false,
-      isTracking: true,
+      changesShown: false,
+      changesTracking: true,
     });
   });
 

@@ -6,6 +6,9 @@ import { createTestDatabase, openTestDatabase } from './database';
 /** What is set about charges that are not over with their outcome, as the settings have it. */
 export const CHARGE_TERMS = { actionSeconds: 900, lapseMarginSeconds: 43_200 };
 
+/** The longest that one attempt to ask a gateway takes, as the settings have it, milliseconds. */
+export const ASK_LIMIT_MS = 12_000;
+
 /** A migrated database of one's own, opened. */
 export interface TestShop {
   db: Database;

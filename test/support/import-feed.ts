@@ -1,7 +1,8 @@
 import { beginJob } from '../../domain/jobs/jobs';
 import { finishFeed } from '../../domain/stock/feeds/finish';
 import { applyNextBatch } from '../../domain/stock/feeds/next-batch';
-import { readFeedState, resolveFeed } from '../../domain/stock/feeds/resolve';
+import { resolveFeed } from '../../domain/stock/feeds/resolve';
+import { readUpload } from '../../domain/uploads/uploads';
 import { stageFeed } from '../../domain/stock/feeds/stage';
 import type { FeedMode } from '../../domain/stock/feeds/types';
 import type { Database } from '../../platform/database/database';
@@ -37,7 +38,7 @@ export async function stageText(
 /** Applies what is staged, without a workflow. Returns the job's result. */
 export async function applyStagedFeed(db: Database, jobId: string, size = 1_000) {
   await resolveFeed(db, jobId, 1);
-  const { openLanes } = await readFeedState(db, jobId);
+  const { openLanes } = await readUpload(db, jobId);
   for (const lane of openLanes) {
     while ((await applyNextBatch(withStock(db), { jobId, lane, size, makeStock: false })).left > 0);
   }

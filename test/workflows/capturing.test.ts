@@ -2,7 +2,7 @@ import { retryCapture, settleCaptureByHand } from '../../domain/payments/capture
 import type { OrderView } from '../../domain/ordering/types';
 import { applyGatewayEvent } from '../../domain/payments/gateway-events';
 import { newId } from '../../platform/ids';
-import { addStock, gatewayAskedLongAgo } from '../support/fixtures';
+import { ASK_LIMIT_MS, addStock, gatewayAskedLongAgo } from '../support/fixtures';
 import { expectAtRest } from '../support/invariants';
 import { authenticate } from '../faults/money-steps';
 import { reconcile, reconciled } from '../support/reconcile';
@@ -104,7 +104,7 @@ test('a capture that is refused for good ends the saga and waits for a person; w
   expect(await order.details()).toContain('**Needs a person:** capture_failed');
 
   await gatewayAskedLongAgo(stack.db);
-  await retryCapture(stack.db, { captureId, actor: 'kim' });
+  await retryCapture(stack.db, { askLimitMs: ASK_LIMIT_MS, captureId, actor: 'kim' });
   await order.until(
     (view) => view.payments[0]?.captures[0]?.status === 'failed' && view.attention.length > 0,
   );
@@ -114,7 +114,7 @@ test('a capture that is refused for good ends the saga and waits for a person; w
     reason: 'paid by transfer',
     actor: 'kim',
   };
-  await settleCaptureByHand(stack.db, { captureId, ...how });
+  await settleCaptureByHand(stack.db, { askLimitMs: ASK_LIMIT_MS, captureId, ...how });
   await order.until((view) => view.payments[0]?.status === 'failed');
   await order.handle.result();
   expect((await order.view()).attention).toEqual([]);

@@ -42,8 +42,9 @@ const { finishFeed } = proxyActivities<Pick<FeedActivities, 'finishFeed'>>({
 type Result = Readonly<Record<string, unknown>>;
 
 /**
- * Imports an upload that is staged: stock levels or products. What is done stands in PostgreSQL, with what it changed: a run that begins anew, for
- * whatever reason, carries on from there. Cancelled in the engine it ends as if the job had been cancelled.
+ * Imports an upload that is staged: stock levels or products. What is done stands in PostgreSQL, with what it changed: a run
+ * that begins anew, for whatever reason, carries on from there. Cancelled in the engine it ends as if the job had been
+ * cancelled.
  */
 export async function feedImport({ jobId }: JobWorkflowInput): Promise<Result | null> {
   const finish = (end: Parameters<typeof finishFeed>[0]['end']) =>

@@ -243,7 +243,10 @@ export async function hasMonth(on: Queryable, month: string): Promise<boolean> {
   return row.there;
 }
 
-/** Months that were summed up whose record is not as it was made, or of other rows than were sealed, and opening balances that are not as the last of them left them. */
+/**
+ * Months that were summed up whose record is not as it was made, or of other rows than were sealed, and opening balances that
+ * are not as the last of them left them.
+ */
 export function selectBrokenFolds(on: Queryable): Promise<BrokenFold[]> {
   return many<BrokenFold & Record<string, unknown>>(
     on,

@@ -3,7 +3,7 @@ import { selectSeals, type SealRange } from './queries';
 import { markRechecked, selectRecheck } from './recheck-queries';
 
 /** All seals are read again within this, a month at most. */
-export const ROUND_SECONDS = 28 * 86_400;
+const ROUND_SECONDS = 28 * 86_400;
 /** Rows that one check reads again at most, unless its first seal has more: some 15 s. */
 const MAX_ROWS = 5_000_000;
 /** Broken seals that are remembered. */

@@ -35,8 +35,8 @@ const BATCH = 100;
 
 /**
  * Reads sealed rows again and compares them with their seals, and the seals with each other. Names each row that was changed,
- * is missing or was added, each month that is gone, and each seal that was changed or is missing. Rows of months whose partition was dropped by the
- * retention are known to be gone.
+ * is missing or was added, each month that is gone, and each seal that was changed or is missing. Rows of months whose partition
+ * was dropped by the retention are known to be gone.
  */
 export async function verifySeals(db: Database, options: VerifySealsOptions): Promise<SealsOutcome> {
   const verified = await selectVerified(db);

@@ -11,7 +11,7 @@ import { writeOrderEffects } from '../../orders/effects';
 import { settleStatus } from '../../orders/status';
 import type { NewEvent } from '../../orders/types';
 import { raiseBrokenPromise } from '../../stock/alerts/alerts';
-import type { AffectedPromise, BlockedOutcome } from '../../stock/alerts/types';
+import type { AffectedPromise, PromiseOutcome } from '../../stock/alerts/types';
 import { lockStock } from '../../stock/ledger/stock-ledger';
 import type { Allocation, LedgerEntry, StockKey, StockLevel } from '../../stock/ledger/types';
 import { growLines } from '../../stock/reservations/more-units';
@@ -24,6 +24,7 @@ import {
   type OpenLine,
 } from '../../stock/reservations/reservations';
 import { openUnits } from '../../stock/reservations/rules';
+import { SETTLED_RESERVATION_STATUSES } from '../../stock/reservations/types';
 import { stock } from '../backorders/stock-with-backorders';
 import { writeCuts } from '../cuts/request';
 import { planRefundsOfUnshipped, unshippedOf } from '../unshipped';
@@ -31,11 +32,21 @@ import { existsWaiting, selectKeptPlaces, type KeptPlace, type Promised } from '
 
 export type GiveUpCause = 'blocked' | 'missing' | 'closed';
 
-/** How each cause is told of. `what` happened to the units; `alert`: null where nothing is wrong. */
+/** How each cause is told of. `what` happened to the units; `attention`: where they are cut; `alert`: null where nothing is wrong. */
 const WORDS = {
-  blocked: { what: 'were blocked', event: 'units_blocked', alert: 'recall' },
-  missing: { what: 'were not found', event: 'units_missing', alert: 'count_short' },
-  closed: { what: 'were in a closed warehouse', event: 'units_re_sourced', alert: null },
+  blocked: { what: 'were blocked', event: 'units_blocked', attention: 'units_blocked', alert: 'recall' },
+  missing: {
+    what: 'were not found',
+    event: 'units_missing',
+    attention: 'units_missing',
+    alert: 'count_short',
+  },
+  closed: {
+    what: 'were in a closed warehouse',
+    event: 'units_re_sourced',
+    attention: 'units_blocked',
+    alert: null,
+  },
 } as const satisfies Record<GiveUpCause, unknown>;
 
 /** A place whose promised units are given up. */
@@ -87,7 +98,7 @@ export async function giveUpSome(
   const lines = await openLines(tx, [reservationId]);
   const levels = await lockEverywhere(tx, place);
   const open = lines.find((line) => isAt(line, place))?.openQuantity ?? 0;
-  if (open <= 0 || (reservation?.status !== 'pending' && reservation?.status !== 'confirmed')) return 0;
+  if (open <= 0 || !SETTLED_RESERVATION_STATUSES.some((status) => status === reservation?.status)) return 0;
   const isInParcel = orderId !== null && shipmentId !== null;
   const kept = isInParcel ? await selectKeptPlaces(tx, reservationId) : [];
   const known = { place, reservationId, orderId, lines, levels };
@@ -117,13 +128,13 @@ function busyPlaces(kept: readonly KeptPlace[], lines: readonly OpenLine[]): num
 /** What is in no parcel is moved or cut at once. */
 async function giveUpUnshipped(tx: Transaction, given: Given): Promise<void> {
   const { place, reservationId, orderId, units, lines } = given;
-  const moves = takeElsewhere(given, []);
+  const moves = planElsewhere(given, []);
   const moved = unitsOf(moves);
   const cut = units - moved;
   const effectId = newId();
   const line = { productId: place.productId, warehouseId: place.warehouseId, reservationId };
   const isPaid = orderId !== null && cut > 0 && (await unshippedOf(tx, orderId)).has(reservationId);
-  const taken = await post(tx, given, { moves, given: units, effectId });
+  const taken = await post(tx, given, { moves, units, effectId });
   if (cut === openUnits(lines)) await setReservationStatus(tx, [reservationId], 'cancelled');
   if (orderId === null) {
     await taken?.write();
@@ -167,11 +178,12 @@ async function giveUpOfParcel(
   given: Given & { orderId: string; shipment: { shipmentId: string; carrier: string } },
 ): Promise<void> {
   const { place, reservationId, orderId, units, shipment } = given;
+  // Again, under the shipments' locks.
   const kept = await selectKeptPlaces(tx, reservationId);
-  const moves = takeElsewhere(given, busyPlaces(kept, given.lines));
+  const moves = planElsewhere(given, busyPlaces(kept, given.lines));
   const moved = unitsOf(moves);
   const cut = units - moved;
-  const taken = await post(tx, given, { moves, given: moved, effectId: newId() });
+  const taken = await post(tx, given, { moves, units: moved, effectId: newId() });
   const merged = kept.filter(
     ({ status, warehouseId }) => status === 'pending' && moves.some((to) => to.warehouseId === warehouseId),
   );
@@ -209,9 +221,9 @@ async function giveUpOfParcel(
 async function post(
   tx: Transaction,
   { place, reservationId, orderId }: Given,
-  { moves, given, effectId }: { moves: readonly Allocation[]; given: number; effectId: string },
+  { moves, units, effectId }: { moves: readonly Allocation[]; units: number; effectId: string },
 ) {
-  if (given === 0) return null;
+  if (units === 0) return null;
   const { productId, warehouseId } = place;
   const shared = {
     onHandDelta: 0,
@@ -221,7 +233,7 @@ async function post(
     ...(orderId === null ? {} : { orderId }),
   };
   const entries: LedgerEntry[] = [
-    { ...shared, kind: 'release', productId, warehouseId, reservedDelta: -given },
+    { ...shared, kind: 'release', productId, warehouseId, reservedDelta: -units },
     ...moves.map((move): LedgerEntry => ({
       ...shared,
       kind: 'reserve',
@@ -230,7 +242,7 @@ async function post(
       reservedDelta: move.quantity,
     })),
   ];
-  await closeLines(tx, [{ productId, warehouseId, reservationId, openQuantity: given }]);
+  await closeLines(tx, [{ productId, warehouseId, reservationId, openQuantity: units }]);
   await growLines(tx, reservationId, moves);
   return stock.post(tx, entries);
 }
@@ -247,7 +259,7 @@ async function lockEverywhere(tx: Transaction, { productId, warehouseId }: Place
 }
 
 /** The fewest places: those with the most available first. */
-export function takeElsewhere(
+export function planElsewhere(
   { place, units, levels }: Pick<Given, 'place' | 'units' | 'levels'>,
   without: readonly number[],
 ): Allocation[] {
@@ -291,7 +303,7 @@ function reasonOf({ cause, why }: Place): string {
 export function eventOf(
   { sku, warehouse, why, cause }: Place,
   orderId: string,
-  data: { outcome: BlockedOutcome; units?: number; shipmentId?: string },
+  data: { outcome: PromiseOutcome; units?: number; shipmentId?: string },
 ): NewEvent {
   return {
     orderId,
@@ -316,7 +328,7 @@ async function tellOfCut(tx: Transaction, place: Place, orderId: string, units: 
   await raiseAttention(tx, [
     {
       orderId,
-      kind: cause === 'missing' ? 'units_missing' : 'units_blocked',
+      kind: WORDS[cause].attention,
       about: `${orderId}:${productId}`,
       why: `${units} units of ${sku} at ${warehouse} ${WORDS[cause].what} (${why}) and are cut from order ${orderId}, since there are no others.`,
       details: { sku, warehouse, units },

@@ -2,7 +2,7 @@ import type { Database } from '../../../platform/database/database';
 import { AppError } from '../../../platform/errors';
 import { readState } from '../../catalog/warehouse-state';
 import { findWarehouseId } from '../../catalog/warehouses';
-import { giveUpSome, takeElsewhere, unitsOf, type Place } from './give-up';
+import { giveUpSome, planElsewhere, unitsOf, type Place } from './give-up';
 import { selectMovable, selectNames, type Promised, type PromisedPosition } from './queries';
 
 export interface ReSourcing {
@@ -64,7 +64,7 @@ async function move(db: Database, warehouseId: number, promised: Promised): Prom
   const place: Place = { ...key, sku, warehouse, why: 'the warehouse is closed', cause: 'closed' };
   return db.retrying((tx) =>
     giveUpSome(tx, place, promised, ({ open, busy, levels }) =>
-      unitsOf(takeElsewhere({ place, units: open, levels }, busy)),
+      unitsOf(planElsewhere({ place, units: open, levels }, busy)),
     ),
   );
 }

@@ -39,10 +39,11 @@ export interface SettleLimits {
 
 /**
  * Settles with those to whom blocked units of a place are promised, or units that a count did not find. Parcels into which such units
- * were packed are stopped and made anew. Then, as far as quality holds await units: they are taken from another warehouse where it has any available, else cut. What is
- * not paid for gives up first, then what is in no parcel, then parcels that are not booked; a booked parcel is stopped, and what becomes
- * of its units is decided once it is. The orders' histories, their attention and an alert of the place say so. Each is a transaction of
- * its own, so that it may end anywhere; safe to repeat and at any time.
+ * were packed are stopped and made anew. Then, as far as quality holds await units: they are taken from another warehouse where
+ * it has any available, else cut. What is not paid for gives up first, then what is in no parcel, then parcels that are not
+ * booked; a booked parcel is stopped, and what becomes of its units is decided once it is. The orders' histories, their
+ * attention and an alert of the place say so. Each is a transaction of its own, so that it may end anywhere; safe to repeat and
+ * at any time.
  *
  * @returns false where its time was up and something is left: the schedule `stock-upkeep` goes on with it
  */
@@ -113,7 +114,10 @@ export async function settlePromisedOfOrder(db: Database, orderId: string): Prom
   return places.length > 0;
 }
 
-/** Stops a parcel; what it is to have is shipped anew, with other units. One that has left meanwhile, or is being stopped, is left alone. */
+/**
+ * Stops a parcel; what it is to have is shipped anew, with other units. One that has left meanwhile, or is being stopped, is
+ * left alone.
+ */
 async function stopParcel(
   tx: Transaction,
   place: Place,

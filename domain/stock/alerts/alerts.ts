@@ -2,22 +2,24 @@
 export {
   endOrderAlert,
   endOrderAlertOn,
+  raiseOrderAlerts,
+  resolveOrderAlerts,
+  selectDetailsOfOrder,
+  selectNeedsByReason,
+  selectOrdersInNeed,
+  type OrderAlert,
+} from './order-alert-queries';
+export {
   raiseAlert,
   raiseBrokenPromise,
   raiseLedgerTampered,
   resolveLedgerTampered,
   resolveBrokenPromises,
-  raiseOrderAlerts,
   raiseTransferOverdue,
   resolveAlert,
-  resolveOrderAlerts,
   resolveTransferOverdue,
-  selectDetailsOfOrder,
-  selectNeedsByReason,
-  selectOrdersInNeed,
   SHOWN_IN_DETAILS,
   selectAlert as readAlert,
-  type OrderAlert,
 } from './queries';
 export { lockDefaults } from './threshold-queries';
 export type { AlertView } from './types';

@@ -168,16 +168,16 @@ export interface Thresholds {
   clearMargin: number | null;
 }
 
-/** What became of units that were promised and are blocked. */
-export const BLOCKED_OUTCOMES = ['moved', 'cut', 'parcel_stopped'] as const;
-export type BlockedOutcome = (typeof BLOCKED_OUTCOMES)[number];
+/** What became of promised units that are blocked or missing, or whose warehouse is closed. */
+export const PROMISE_OUTCOMES = ['moved', 'cut', 'parcel_stopped'] as const;
+export type PromiseOutcome = (typeof PROMISE_OUTCOMES)[number];
 
 /** Somebody to whom blocked units were promised: an order, or a reservation without one. */
 export interface AffectedPromise {
   orderId?: string;
   reservationId?: string;
   shipmentId?: string;
-  outcome: BlockedOutcome;
+  outcome: PromiseOutcome;
   units?: number;
 }
 
@@ -185,7 +185,7 @@ export interface AffectedView {
   orderId: string | null;
   reservationId: string | null;
   shipmentId: string | null;
-  outcome: BlockedOutcome;
+  outcome: PromiseOutcome;
   /** Null: of a parcel that was stopped. */
   units: number | null;
   /** RFC 3339. */

@@ -8,7 +8,7 @@ import {
   type StockLedger,
   type Taken,
 } from '../ledger/stock-ledger';
-import type { FeedCounts } from '../../uploads/types';
+import type { UploadCounts } from '../../uploads/types';
 import type { LedgerEntry, StagedBatch } from '../ledger/types';
 import { moveLotsApart, noteLotNumbers, selectLotNumberFacts } from '../tracking/tracking';
 import { rejectLotRows, selectLotRows } from './lot-queries';
@@ -32,7 +32,7 @@ export async function applyLotRows<Effects>(
   tx: Transaction,
   stock: StockLedger<Effects>,
   batch: LotBatch,
-): Promise<FeedCounts & { taken: Taken<Effects> | null }> {
+): Promise<UploadCounts & { taken: Taken<Effects> | null }> {
   const rows = await selectLotRows(tx, batch, batch.asOf);
   const filled = rows.filter(({ quantity }) => quantity > 0);
   if (filled.length > 0) await insertEmptyStock(tx, filled);

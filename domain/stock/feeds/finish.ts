@@ -1,18 +1,18 @@
 import type { Database, Transaction } from '../../../platform/database/database';
-import { finishUpload, type FeedEnding } from '../../uploads/finish';
-import { liftStatementLimits, readFeedState } from '../../uploads/lanes';
+import { finishUpload, type UploadEnding } from '../../uploads/finish';
+import { liftStatementLimits, readUpload } from '../../uploads/uploads';
 import { countRejects, selectUnnamedUnits } from './lot-queries';
 import { rejectUnreadable } from './queries';
 import { forgetStaged } from './resolve';
 
 /**
- * Ends the job of a feed, as `finishUpload` says. The result counts rows that were `applied`; where a `set` feed names lots, it has in `lots` what else is
- * on hand at those places, and in `rowsWithoutLot` how many rows name none and should.
+ * Ends the job of a feed, as `finishUpload` says. The result counts rows that were `applied`; where a `set` feed names lots, it
+ * has in `lots` what else is on hand at those places, and in `rowsWithoutLot` how many rows name none and should.
  */
 export function finishFeed(
   db: Database,
   jobId: string,
-  ending: FeedEnding,
+  ending: UploadEnding,
 ): Promise<Readonly<Record<string, unknown>>> {
   return finishUpload(db, jobId, ending, {
     rejectUnreadable: (tx, { id }) => rejectUnreadable(tx, id),
@@ -26,7 +26,7 @@ const SHOWN = 20;
 
 /** What the result of a `set` feed says of lots: nothing where it names none and none were missing. */
 async function lotsOf(tx: Transaction, jobId: string): Promise<Readonly<Record<string, unknown>>> {
-  const feed = await readFeedState(tx, jobId);
+  const feed = await readUpload(tx, jobId);
   if (feed.mode !== 'set') return {};
   const rowsWithoutLot = feed.rejected > 0 ? await countRejects(tx, feed.id, 'LOT_MISSING') : 0;
   if (feed.lotLines > 0) await liftStatementLimits(tx);

@@ -2,15 +2,15 @@ import type { Transaction } from '../../../platform/database/database';
 import { isAppError, isSubjectsOwn } from '../../../platform/errors';
 import { runInHalves } from '../../../platform/halves';
 import { derivedId } from '../../../platform/ids';
-import { advanceLane, lockLane } from '../../uploads/lanes';
-import { STOCK_MODES, type FeedCounts, type Lane } from '../../uploads/types';
+import { advanceLane, lockLane } from '../../uploads/uploads';
+import { STOCK_MODES, type UploadCounts, type Lane } from '../../uploads/types';
 import type { StockAccess, StockLedger } from '../ledger/stock-ledger';
 import { STAGED_REFUSALS, type StagedBatch, type StagedRefusal } from '../ledger/types';
 import { applyLotRows } from './apply-lots';
 import { rejectChange } from './queries';
 import { reasonOf } from './rules';
 
-export interface LaneProgress extends FeedCounts {
+export interface LaneProgress extends UploadCounts {
   /** Rows of the lane that are left. */
   left: number;
   /** The rows had no stock row to begin with; the next ones will hardly have. */

@@ -1,5 +1,5 @@
 import { AppError } from '../../../platform/errors';
-import { readCsv, type CsvRecord } from '../../uploads/csv-records';
+import { readCsvRows, type RecordKind, type RecordReader } from '../../uploads/csv-rows';
 import { jsonMembers } from '../../uploads/json-members';
 import { readLines } from '../../uploads/lines';
 import type { Columns } from '../../uploads/rules';
@@ -17,32 +17,18 @@ type Read = FeedRow | FeedReject;
  */
 export function readFeed(source: AsyncIterable<Buffer>, options: FeedOptions): AsyncGenerator<Read[]> {
   const text = readText(source, options.charset);
-  return options.format === 'csv' ? readCsvFeed(text, options) : readJsonFeed(text, options);
+  return options.format === 'csv' ? readCsvRows(text, recordsOf(options)) : readJsonFeed(text, options);
 }
 
-type RecordReader = (record: CsvRecord) => Read | null;
-
-async function* readCsvFeed(text: AsyncIterable<string>, options: FeedOptions): AsyncGenerator<Read[]> {
-  let reader: RecordReader | undefined;
-  let delimiter = ',';
-  for await (const records of readCsv(text, (told) => (delimiter = told))) {
-    const rows: Read[] = [];
-    for (const record of records) {
-      if (reader) {
-        const row = reader(record);
-        if (row) rows.push(row);
-      } else if ('fault' in record) {
-        throw new AppError('FEED_HEADER_INVALID', 'A quote in the header is not closed, or text follows it.');
-      } else if (!isBlank(record.fields)) {
-        reader = csvReader(record.fields, delimiter, options);
-      }
-    }
-    if (rows.length > 0) yield rows;
-  }
-  if (!reader) throw empty();
+function recordsOf(options: FeedOptions): RecordKind<Read> {
+  return {
+    isBlank,
+    empty,
+    readerOf: (names, delimiter) => csvReader(names, delimiter, options),
+  };
 }
 
-function csvReader(names: readonly string[], delimiter: string, options: FeedOptions): RecordReader {
+function csvReader(names: readonly string[], delimiter: string, options: FeedOptions): RecordReader<Read> {
   const { columns, ambiguous } = readFeedHeader(names);
   if (ambiguous) {
     throw new AppError(

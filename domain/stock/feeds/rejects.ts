@@ -1,6 +1,7 @@
 import { csvLine, csvLines, type CsvValue } from '../../../platform/csv';
 import type { Queryable } from '../../../platform/database/database';
-import { readFeedState } from '../../uploads/lanes';
+import { rejectPages } from '../../uploads/reject-pages';
+import { readUpload } from '../../uploads/uploads';
 import { selectRejects } from './queries';
 import { REJECTS_HEADER } from './rules';
 
@@ -11,13 +12,9 @@ const PAGE = 2_000;
  * lots has one column more, so that what is corrected in the file can be sent again.
  */
 export async function* feedRejectsCsv(on: Queryable, jobId: string): AsyncGenerator<string> {
-  const hasLots = (await readFeedState(on, jobId)).lotLines > 0;
+  const hasLots = (await readUpload(on, jobId)).lotLines > 0;
   yield csvLine([...REJECTS_HEADER, ...(hasLots ? ['lot'] : [])]);
-  let after = 0;
-  for (;;) {
-    const page = await selectRejects(on, jobId, after, PAGE);
-    const last = page.at(-1);
-    if (!last) return;
+  for await (const page of rejectPages((after, size) => selectRejects(on, jobId, after, size), PAGE)) {
     yield csvLines(
       page.map(({ line, sku, location, lot, quantity, code, reason }) => [
         line,
@@ -29,8 +26,6 @@ export async function* feedRejectsCsv(on: Queryable, jobId: string): AsyncGenera
         ...(hasLots ? [lot] : []),
       ]),
     );
-    if (page.length < PAGE) return;
-    after = last.line;
   }
 }
 

@@ -1,6 +1,6 @@
 import type { Database, Transaction } from '../../../platform/database/database';
-import { liftStatementLimits, lockFeed, readFeedState, setResolved } from '../../uploads/lanes';
-import { STOCK_MODES, type FeedState } from '../../uploads/types';
+import { liftStatementLimits, lockUpload, readUpload, setResolved } from '../../uploads/uploads';
+import { STOCK_MODES, type UploadState } from '../../uploads/types';
 import { analyzeChanges, analyzeStaged, deleteChanges, deleteStaged, rejectUnreadable } from './queries';
 import {
   countResolvedLines,
@@ -12,25 +12,23 @@ import {
 import { reasonOf } from './rules';
 import type { RejectCode } from './types';
 
-export { readFeedState };
-
 /**
  * Looks up what a staged feed is about and numbers its rows, once: repeated, it changes nothing.
  *
  * @param lanes parts that can be applied beside each other
  * @throws AppError `FEED_NOT_FOUND`
  */
-export async function resolveFeed(db: Database, jobId: string, lanes: number): Promise<FeedState> {
-  const before = await readFeedState(db, jobId);
+export async function resolveFeed(db: Database, jobId: string, lanes: number): Promise<UploadState> {
+  const before = await readUpload(db, jobId);
   if (before.stage !== 'staged') return before;
   await analyzeStaged(db);
   await db.retrying((tx) => resolve(tx, jobId, lanes));
   await analyzeChanges(db);
-  return readFeedState(db, jobId);
+  return readUpload(db, jobId);
 }
 
 async function resolve(tx: Transaction, jobId: string, lanes: number): Promise<void> {
-  const feed = await lockFeed(tx, jobId, STOCK_MODES);
+  const feed = await lockUpload(tx, jobId, STOCK_MODES);
   if (feed.stage !== 'staged') return;
   await liftStatementLimits(tx);
   const unreadable = feed.rejected + (await rejectUnreadable(tx, feed.id));

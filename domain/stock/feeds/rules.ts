@@ -1,10 +1,11 @@
 import {
   cleanText,
   composed,
+  fieldsOf,
   isUnfit,
-  MAX_RECORD,
   plainName,
   readHeader,
+  UNREADABLE_REASONS,
   type Columns,
 } from '../../uploads/rules';
 import type { DecimalMark } from '../../uploads/types';
@@ -64,16 +65,8 @@ const ALIASES: Readonly<Record<FeedField, readonly string[]>> = {
   asOf: ['asof', 'countedat'],
 };
 
-const FIELD_OF = new Map(
-  (Object.entries(ALIASES) as [FeedField, readonly string[]][]).flatMap(([field, names]) =>
-    names.map((name) => [name, field] as const),
-  ),
-);
-
-/** The field that a column's name means, whatever its case, spaces, dots, hyphens and underscores. */
-export function fieldOf(name: string): FeedField | undefined {
-  return FIELD_OF.get(plainName(name));
-}
+/** The field that a column's name means. */
+export const fieldOf = fieldsOf(ALIASES);
 
 /** Names of a quantity that say by themselves what it is. */
 const OF_MODE: Readonly<Record<FeedMode, ReadonlySet<string>>> = {
@@ -125,12 +118,7 @@ const APOSTROPHE =
   'can be read in two ways, as it stands and without its apostrophe, which CSV files of ours have before what a spreadsheet would take for a formula; both, or neither, are known.';
 
 const REASONS: Readonly<Record<RejectCode, string>> = {
-  LINE_TOO_LONG: `The row has more than ${MAX_RECORD} characters.`,
-  QUOTE_BROKEN: 'Text follows the quote that closes a field. Quotes inside of a quoted field are doubled.',
-  QUOTE_UNCLOSED: `A quote of the row that begins here is not closed within ${MAX_RECORD} characters. Nothing was read from this line on.`,
-  COLUMN_COUNT: 'The row has more fields than the header.',
-  JSON_INVALID: 'The line is not a JSON object.',
-  MEMBER_DUPLICATE: 'A member stands twice, or two members mean the same.',
+  ...UNREADABLE_REASONS,
   SKU_MISSING: 'There is no SKU.',
   SKU_INVALID: `A SKU has at most ${MAX_SKU} characters and no control characters.`,
   SKU_NOT_TEXT: `The SKU is ${NOT_TEXT}`,

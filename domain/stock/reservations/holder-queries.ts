@@ -1,6 +1,7 @@
 import { many, type Transaction } from '../../../platform/database/database';
+import { literals } from '../../../platform/database/literals';
 import type { StockKey } from '../ledger/types';
-import type { ReservedUnits } from './types';
+import { LIVE_RESERVATION_STATUSES, type ReservedUnits } from './types';
 
 /**
  * Every reservation has an entry in the ledger of each stock row that it takes units of. The ledger has an index by stock row; one
@@ -25,7 +26,7 @@ export function selectReservedUnits(
        join reservation_lines l on l.reservation_id = e.reservation_id and l.product_id = k.product_id
          and l.warehouse_id = k.warehouse_id and l.open_quantity > 0
        join reservations r on r.id = l.reservation_id
-       where r.status in ('pending', 'charging', 'confirmed')
+       where r.status in ${literals(LIVE_RESERVATION_STATUSES)}
        order by r.status = 'confirmed', r.created_at desc limit 100) h`,
     [keys.map((k) => k.productId), keys.map((k) => k.warehouseId)],
   );

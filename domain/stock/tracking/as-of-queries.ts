@@ -1,6 +1,7 @@
 import { many, type Queryable } from '../../../platform/database/database';
+import { literals } from '../../../platform/database/literals';
 import type { StockKey } from '../ledger/types';
-import type { SerialStatus } from './types';
+import { GIVEN_UP_SERIAL_STATUSES, type SerialStatus } from './types';
 
 /**
  * SQL of the effects that moved units of a place after the time of `n`: `effect_id` and `kind`, which the movements of its lots and
@@ -119,7 +120,7 @@ export function selectFoundSerials(
     on,
     'tracking.found_serials',
     `select n.given, s.id, s.serial, s.status, s.warehouse_id as "warehouseId", w.code as warehouse,
-       s.status in ('removed', 'written_off') or s.status = 'shipped' and exists (
+       s.status in ${literals(GIVEN_UP_SERIAL_STATUSES)} or s.status = 'shipped' and exists (
          select from ledger_keys k where k.key = 'ship_late:' || (
            select m.effect_id from serial_movements m where m.serial_id = s.id order by m.id desc limit 1)) as "mayComeIn"
      from unnest($2::text[]) as n (given)

@@ -14,7 +14,14 @@ import {
   twiceFault,
   type NamingFault,
 } from './rules';
-import type { KnownSerial, MovingEntry, NamedLot, NamedUnits, NamedProduct } from './types';
+import {
+  isGivenUp,
+  type KnownSerial,
+  type MovingEntry,
+  type NamedLot,
+  type NamedProduct,
+  type NamedUnits,
+} from './types';
 
 /**
  * Moves the units that somebody named for an entry of the ledger, whose trigger then chooses only the rest. To be called
@@ -140,8 +147,7 @@ async function moveNamedSerials(
  */
 function notGivenUp(sku: string, known: readonly KnownSerial[]): NamingFault | null {
   const elsewhere = known.filter(
-    ({ status, leftAfterStop }) =>
-      status !== 'removed' && status !== 'written_off' && !(status === 'shipped' && leftAfterStop),
+    ({ status, leftAfterStop }) => !isGivenUp(status) && !(status === 'shipped' && leftAfterStop),
   );
   if (elsewhere.length === 0) return null;
   return {

@@ -4,7 +4,7 @@ import type { StockKey } from '../ledger/types';
 import { countInStock, moveSerials, selectKnownSerials, selectTakenByRule } from './assign-queries';
 import { takeInSerials } from './take-in-serials';
 import { takeOutOfStock } from './take-out';
-import type { MovingEntry } from './types';
+import { isGivenUp, type MovingEntry } from './types';
 
 /** Serial numbers of a receipt that is corrected after its units were counted, so that their number stays as it was counted. */
 interface CountedSerials extends StockKey {
@@ -26,11 +26,7 @@ export async function takeOutCounted(
 ): Promise<void> {
   const { productId, warehouseId, sku, serials, entry } = given;
   const known = await selectKnownSerials(tx, productId, serials);
-  const gone = new Set(
-    known
-      .filter(({ status }) => status === 'removed' || status === 'written_off')
-      .map((serial) => serial.given),
-  );
+  const gone = new Set(known.filter(({ status }) => isGivenUp(status)).map((serial) => serial.given));
   const there = serials.filter((serial) => !gone.has(serial));
   if (there.length === 0) return;
   await takeOutOfStock(tx, { productId, warehouseId, sku, serials: there, entry });

@@ -11,7 +11,7 @@ import {
 import { insertSerials } from './queries';
 import { codeKey } from './rules';
 import { takeOutOfStock } from './take-out';
-import type { KnownSerial, MovingEntry } from './types';
+import { isGivenUp, type KnownSerial, type MovingEntry } from './types';
 
 interface Replacement {
   serial: string;
@@ -67,7 +67,7 @@ export async function replaceSerials(
 }
 
 function isFree({ status }: KnownSerial): boolean {
-  return status === 'removed' || status === 'written_off';
+  return isGivenUp(status);
 }
 
 /** A number that others take comes after it has been given up itself. */

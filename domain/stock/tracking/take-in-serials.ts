@@ -3,7 +3,7 @@ import { AppError } from '../../../platform/errors';
 import type { StockKey } from '../ledger/types';
 import { moveSerials, selectKnownSerials, updateReceiptOfSerials } from './assign-queries';
 import { insertSerials } from './queries';
-import type { MovingEntry } from './types';
+import { isGivenUp, type MovingEntry } from './types';
 
 /**
  * Takes serial numbers in with a receipt: new ones, and those that were given up, as by the reversal of a receipt that was wrong. The
@@ -25,7 +25,7 @@ export async function takeInSerials(
       productId,
       own.map(({ serial }) => serial),
     );
-    const elsewhere = known.filter(({ status }) => status !== 'removed' && status !== 'written_off');
+    const elsewhere = known.filter(({ status }) => !isGivenUp(status));
     if (elsewhere.length > 0) {
       throw new AppError('DUPLICATE_SERIAL', 'The product already has one of these serial numbers.', {
         serials: elsewhere.map(({ given }) => given),

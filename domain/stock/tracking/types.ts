@@ -97,6 +97,13 @@ export interface LotView {
 export const SERIAL_STATUSES = ['in_stock', 'in_transit', 'shipped', 'written_off', 'removed'] as const;
 export type SerialStatus = (typeof SERIAL_STATUSES)[number];
 
+/** The unit is nowhere: its number may come in again. */
+export const GIVEN_UP_SERIAL_STATUSES = ['removed', 'written_off'] as const satisfies readonly SerialStatus[];
+
+export function isGivenUp(status: SerialStatus): boolean {
+  return (GIVEN_UP_SERIAL_STATUSES as readonly SerialStatus[]).includes(status);
+}
+
 export interface SerialView {
   serial: string;
   sku: string;

@@ -35,13 +35,13 @@ export interface HowToApply {
   resolveReserved: boolean;
 }
 
-/** A line with what was counted, and with what it meets in its stock row; undefined: there is no row, and nothing was found. */
+/** A line with what was counted, and with what it meets in its stock row; undefined: there is no stock row, and nothing was found. */
 interface CountedLine {
-  line: LineRow;
+  row: LineRow;
   key: StockKey;
   counted: number;
   countedAt: string;
-  found: { level: StockLevel; facts: NumberFacts; units: UnitsOfLine } | undefined;
+  there: { level: StockLevel; facts: NumberFacts; units: UnitsOfLine } | undefined;
   /** Units that its own hold keeps, while it is `resolving`. */
   kept: number;
 }
@@ -58,7 +58,7 @@ export async function applyCounts(
   how: HowToApply,
 ): Promise<void> {
   if (lines.length === 0) return;
-  const counted = await look(tx, sheet, lines);
+  const counted = await readWhatCountsMeet(tx, sheet, lines);
   const outcomes: { line: CountedLine; outcome: LineOutcome }[] = [];
   for (const line of counted) outcomes.push({ line, outcome: await decideLine(tx, line, how) });
   const entries: LedgerEntry[] = [];
@@ -67,9 +67,9 @@ export async function applyCounts(
   for (const { line, outcome } of outcomes) {
     const { status, code, variance } = outcome;
     const known = reserved.get(stockKeyOf(line.key));
-    const isOwn = ({ reservationId }: ReservedUnits) => reservationId === line.line.holdId;
+    const isOwn = ({ reservationId }: ReservedUnits) => reservationId === line.row.holdId;
     const decision: LineDecision = {
-      productId: line.line.productId,
+      productId: line.row.productId,
       status,
       code,
       variance,
@@ -77,9 +77,9 @@ export async function applyCounts(
       reservationCount: known ? known.count - (known.units.some(isOwn) ? 1 : 0) : null,
       holdId: null,
     };
-    if (status === 'resolving') decision.holdId = await hold(tx, sheet, line, how.actor);
-    else entries.push(...(await release(tx, line, how.actor)));
-    if (status === 'approved' && line.found)
+    if (status === 'resolving') decision.holdId = await keepMissing(tx, sheet, line, how.actor);
+    else entries.push(...(await freeKept(tx, line, how.actor)));
+    if (status === 'approved' && line.there)
       entries.push(await entryOf(tx, sheet, line, { variance, ...how }));
     decisions.push(decision);
   }
@@ -90,13 +90,13 @@ export async function applyCounts(
     outcomes.flatMap(({ line }) => unitsToWrite(line)),
   );
   await wakeOthers(tx, sheet, decisions);
-  if (outcomes.some(({ line, outcome }) => outcome.status === 'resolving' && line.line.holdId === null)) {
+  if (outcomes.some(({ line, outcome }) => outcome.status === 'resolving' && line.row.holdId === null)) {
     // In case this process dies before it settles the count itself.
     await enqueue(tx, [{ topic: 'count.settle', key: sheet.sheetId }]);
   }
   const taken = await stock.post(tx, entries);
   // A blocked lot may have been found where nothing became available.
-  const lotted = outcomes.filter(({ line: { found } }) => found && found.units.lots.length > 0);
+  const lotted = outcomes.filter(({ line: { there } }) => there && there.units.lots.length > 0);
   if (lotted.length > 0)
     await takeBlocked(
       tx,
@@ -116,13 +116,17 @@ async function wakeOthers(tx: Transaction, sheet: Sheet, decisions: readonly Lin
 }
 
 /** Locks the stock rows of lines, and reads what their counts meet there. */
-async function look(tx: Transaction, sheet: Sheet, lines: readonly LineRow[]): Promise<CountedLine[]> {
+async function readWhatCountsMeet(
+  tx: Transaction,
+  sheet: Sheet,
+  lines: readonly LineRow[],
+): Promise<CountedLine[]> {
   const { sheetId, warehouseId } = sheet;
-  const counted = lines.flatMap((line) => {
-    const { counted: units, countedAt, productId } = line;
+  const counted = lines.flatMap((row) => {
+    const { counted: units, countedAt, productId } = row;
     return units === null || countedAt === null
       ? []
-      : [{ line, key: { productId, warehouseId }, counted: units, countedAt }];
+      : [{ row, key: { productId, warehouseId }, counted: units, countedAt }];
   });
   const keys = counted.map(({ key }) => key);
   await insertEmptyStock(
@@ -130,7 +134,7 @@ async function look(tx: Transaction, sheet: Sheet, lines: readonly LineRow[]): P
     counted.filter(({ counted: units }) => units > 0).map(({ key }) => key),
   );
   const levels = new Map((await lockStock(tx, keys)).map((level) => [level.productId, level]));
-  const places = counted.map(({ line: { lotTracked, serialised }, key, countedAt: asOf }) => {
+  const places = counted.map(({ row: { lotTracked, serialised }, key, countedAt: asOf }) => {
     return { ...key, asOf, lotTracked, serialised };
   });
   const facts = new Map((await selectNumberFacts(tx, places)).map((row) => [row.productId, row]));
@@ -142,15 +146,15 @@ async function look(tx: Transaction, sheet: Sheet, lines: readonly LineRow[]): P
   for (const [at, one] of counted.entries()) {
     const { productId } = one.key;
     const [level, met, place] = [levels.get(productId), facts.get(productId), places[at]];
-    const { holdId, serials } = one.line;
+    const { holdId, serials } = one.row;
     const kept = holdId === null ? 0 : (await readCountHold(tx, holdId)).kept;
     if (!level || !met || !place) {
-      seen.push({ ...one, kept, found: undefined });
+      seen.push({ ...one, kept, there: undefined });
       continue;
     }
     const own = { lots: lots.get(productId) ?? [], serials };
     const units = await compareUnits(tx, { ...place, counted: one.counted }, own, known);
-    seen.push({ ...one, kept, found: { level, facts: met, units } });
+    seen.push({ ...one, kept, there: { level, facts: met, units } });
   }
   return seen;
 }
@@ -163,11 +167,11 @@ interface LineOutcome {
 
 async function decideLine(
   tx: Transaction,
-  { line, key, counted, found, kept }: CountedLine,
+  { row, key, counted, there, kept }: CountedLine,
   { tolerance, resolveReserved }: HowToApply,
 ): Promise<LineOutcome> {
-  if (!found) return { status: 'approved', code: null, variance: 0 };
-  const { level, facts, units } = found;
+  if (!there) return { status: 'approved', code: null, variance: 0 };
+  const { level, facts, units } = there;
   if (facts.isFolded) return { status: 'review', code: 'ASOF_BEFORE_RETENTION', variance: null };
   const decision = decideNumber({ ...facts, onHand: level.onHand }, counted);
   if (decision.outcome === 'superseded') return { status: 'superseded', code: null, variance: null };
@@ -183,7 +187,7 @@ async function decideLine(
   const without = { onHand: level.onHand, reserved: level.reserved - kept };
   const problem = approvalProblem(without, variance);
   const unfit = unitsProblem(units);
-  const isResolving = line.status === 'resolving';
+  const isResolving = row.status === 'resolving';
   if (problem !== 'BELOW_RESERVED' || !(isResolving || resolveReserved)) {
     const code = problem ?? unfit;
     return { status: code ? 'review' : 'approved', code, variance };
@@ -209,14 +213,14 @@ async function reservedUnits(
 }
 
 /** Puts the units that were not found on hold, or brings their hold to how many those are by now. Returns its id. */
-async function hold(
+async function keepMissing(
   tx: Transaction,
   { sheetId }: Sheet,
-  { line: { holdId, decidedBy }, key, counted, countedAt, found }: CountedLine,
+  { row: { holdId, decidedBy }, key, counted, countedAt, there }: CountedLine,
   actor: string | null,
 ): Promise<string> {
-  if (!found) throw new Error('nothing is reserved where there is no stock');
-  const { facts, level } = found;
+  if (!there) throw new Error('nothing is reserved where there is no stock');
+  const { facts, level } = there;
   const missing = level.onHand - facts.movedAfter - counted;
   if (holdId !== null) {
     await fitCountHold(tx, key, { holdId, missing });
@@ -231,9 +235,10 @@ async function hold(
   });
 }
 
-async function release(
+/** Ends the hold of a line, which kept what was not found. */
+async function freeKept(
   tx: Transaction,
-  { line: { holdId, decidedBy }, key }: CountedLine,
+  { row: { holdId, decidedBy }, key }: CountedLine,
   actor: string | null,
 ): Promise<LedgerEntry[]> {
   return holdId === null ? [] : endCountHold(tx, key, { holdId, actor: actor ?? decidedBy ?? 'system' });
@@ -243,7 +248,7 @@ async function release(
 async function entryOf(
   tx: Transaction,
   { sheetId }: Sheet,
-  { line: { productId, round, decidedBy }, key, counted, countedAt, found }: CountedLine,
+  { row: { productId, round, decidedBy }, key, counted, countedAt, there }: CountedLine,
   { variance, actor: decides }: { variance: number | null; actor: string | null },
 ): Promise<LedgerEntry> {
   const actor = decides ?? decidedBy;
@@ -258,7 +263,7 @@ async function entryOf(
     correction: { asOf: countedAt, number: counted },
     ...(actor ? { actor } : {}),
   };
-  if (found) await moveUnits(tx, entry, found.units);
+  if (there) await moveUnits(tx, entry, there.units);
   return entry;
 }
 
@@ -276,9 +281,9 @@ async function moveUnits(tx: Transaction, entry: LedgerEntry, units: UnitsOfLine
     await bringInSerials(tx, found, { productId, warehouseId, known: units.known, entry: moving });
 }
 
-function unitsToWrite({ line: { productId, lotTracked, serials: read }, found }: CountedLine) {
-  if (!found) return [];
-  const { lots, serials } = found.units;
+function unitsToWrite({ row: { productId, lotTracked, serials: read }, there }: CountedLine) {
+  if (!there) return [];
+  const { lots, serials } = there.units;
   if (!lotTracked && read === null) return [];
   const named = { missing: serials.missing.map(({ serial }) => serial), found: serials.found };
   return [{ productId, lots, serials: read === null ? null : { ...named, counted: read } }];

@@ -20,8 +20,8 @@ export interface CountRequest {
  * again until it is submitted. Of a product that is kept by lot each lot is counted, of one with serial numbers those that are there are
  * read off.
  *
- * @throws what `recordOf` throws; NOT_FOUND; UNKNOWN_SKU for a product that is not on the sheet; COUNT_NOT_OPEN for a line that was submitted; what
- *   `effectiveTime` throws
+ * @throws what `recordOf` throws; NOT_FOUND; UNKNOWN_SKU for a product that is not on the sheet; COUNT_NOT_OPEN for a line that
+ *   was submitted; what `effectiveTime` throws
  */
 export async function countLines(db: Database, request: CountRequest): Promise<SheetView> {
   const { sheetId, actor, countId } = request;

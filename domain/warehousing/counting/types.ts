@@ -91,7 +91,10 @@ export interface CountedSerialsView {
   found: string[] | null;
 }
 
-/** `SERIAL_ELSEWHERE`: a number that was found has turned up elsewhere since; the others: a unit that is not there is on hold, or packed. */
+/**
+ * `SERIAL_ELSEWHERE`: a number that was found has turned up elsewhere since; `LOT_BLOCKED`, `SERIAL_BLOCKED`, `SERIAL_PACKED`: a unit
+ * that is not there is on hold, or packed.
+ */
 export type LineProblem =
   | 'BELOW_RESERVED'
   | 'WOULD_GO_NEGATIVE'

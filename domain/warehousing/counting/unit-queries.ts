@@ -1,13 +1,8 @@
 import { execute, many, type Transaction } from '../../../platform/database/database';
+import type { LotCount } from './compare-units';
 import type { CountToRecord, LotToRecord, SerialsToRecord } from './queries';
 
-export interface LotOfLine {
-  productId: number;
-  key: string;
-  code: string;
-  expiresOn: string | null;
-  counted: number;
-}
+export type LotOfLine = LotCount & { productId: number };
 
 /** Lots of lines of a sheet that were counted. */
 export function selectCountedLots(tx: Transaction, sheetId: string): Promise<LotOfLine[]> {

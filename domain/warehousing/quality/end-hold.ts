@@ -19,8 +19,8 @@ import type { QualityHoldView, QualityDecision } from './types';
  * Gives units on quality hold back to sale: to those who wait first. Units that the hold still awaits stay with whom they are promised
  * to, and go before the others. Of a hold that is closed already, "all" is nothing.
  *
- * @throws NOT_FOUND; HOLD_OF_COUNT; QUALITY_HOLD_EXCEEDED with `open` when less than that is on hold; LOT_BLOCKED while its lot has expired or is
- * recalled; SERIAL_NOT_THERE
+ * @throws NOT_FOUND; HOLD_OF_COUNT; QUALITY_HOLD_EXCEEDED with `open` when less than that is on hold; LOT_BLOCKED while its lot
+ *   has expired or is recalled; SERIAL_NOT_THERE
  */
 export function releaseFromHold(access: StockAccess, decision: QualityDecision): Promise<QualityHoldView> {
   return endHold(access, decision, 'quality_release');
