@@ -104,7 +104,7 @@ export async function openProduct(): Promise<Product> {
 
   return {
     db,
-    databaseUrl: database.runtimeUrl,
+    databaseUrl: database.url,
     client: link.client,
     names,
     url: `${api.url}/api/v1/orders`,
