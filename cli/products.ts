@@ -1,4 +1,3 @@
-import { z } from 'zod';
 import type { Settings } from '../platform/config';
 import type { Output } from './output';
 import { runUpload, type UploadOptions } from './upload';
@@ -21,13 +20,6 @@ export function runProductImport(
 ): Promise<number> {
   const query = { mode, decimal, currency, empty };
   const told = ['added', 'changed', 'unchanged'];
-  const kind = { path: '/jobs/products', query, told, name: 'products', notesOn };
+  const kind = { path: '/jobs/products', query, told, name: 'products' };
   return runUpload(settings, options, kind, output);
-}
-
-const columnsSchema = z.looseObject({ ignored: z.array(z.string()).default([]) });
-
-function notesOn(result: unknown): string[] {
-  const { ignored } = columnsSchema.parse(result);
-  return ignored.length > 0 ? [`Columns that mean nothing here: ${ignored.join(', ')}`] : [];
 }

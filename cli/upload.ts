@@ -155,6 +155,7 @@ const resultSchema = z.looseObject({
   left: figure,
   seconds: figure,
   rowsPerSecond: figure,
+  ignored: z.array(z.string()).default([]),
 });
 
 async function printEnd(
@@ -164,11 +165,12 @@ async function printEnd(
   output: Output,
 ): Promise<number> {
   const result = resultSchema.parse(job.result ?? {});
-  const { rejected, left, seconds, rowsPerSecond } = result;
+  const { rejected, left, seconds, rowsPerSecond, ignored } = result;
   const done = told.map((word) => `${figure.parse(result[word])} ${word}`).join(', ');
   const rest = job.status === 'completed' ? '' : `, ${left} left`;
   output.line(`${job.status}: ${done}, ${rejected} rejected${rest}; ${seconds} s, ${rowsPerSecond} rows/s`);
   for (const note of notesOn?.(result) ?? []) output.line(note);
+  if (ignored.length > 0) output.line(`Columns that mean nothing here: ${ignored.join(', ')}`);
   if (job.error) output.line(`${job.error.code}: ${job.error.detail}`);
   if (job.rejected) {
     const rejects = `${file === '-' ? `${name}-${job.jobId}` : file}.rejects.csv`;

@@ -1,9 +1,9 @@
 import { withoutEscape } from '../../platform/csv';
 import { AppError } from '../../platform/errors';
-import { readCsvRows, type RecordKind, type RecordReader } from '../uploads/csv-rows';
+import { excessOf, readCsvRows, type RecordKind, type RecordReader } from '../uploads/csv-rows';
 import { jsonMembers, type JsonMember } from '../uploads/json-members';
 import { readLines } from '../uploads/lines';
-import { readHeader } from '../uploads/rules';
+import { noteIgnored, readHeader } from '../uploads/rules';
 import { readText } from '../uploads/text';
 import { checkRow, fieldOf, reject, saidTwice, type Cell, type CellOptions } from './rules';
 import {
@@ -16,7 +16,8 @@ import {
 
 type Read = ImportRow | ImportReject;
 
-const MAX_IGNORED = 20;
+/** Of the columns of an upload without a SKU, so many are named. */
+const MAX_NAMED = 20;
 
 /** What an upload has, as far as it was read. */
 export interface SeenColumns {
@@ -45,7 +46,7 @@ export function createRowReader(options: ImportOptions): RowReader {
   const see = (name: string): ImportField | undefined => {
     const field = fieldOf(name);
     if (field) known.add(field);
-    else if (name !== '' && ignored.size < MAX_IGNORED) ignored.add(name.slice(0, 50));
+    else noteIgnored(ignored, name);
     return field;
   };
   return {
@@ -61,10 +62,13 @@ export function createRowReader(options: ImportOptions): RowReader {
 
 type See = (name: string) => ImportField | undefined;
 function recordsOf(see: See, options: CellOptions): RecordKind<Read> {
-  return { isBlank, empty, readerOf: (names) => csvReader(names, see, options) };
+  return { isBlank, empty, readerOf: (names, delimiter) => csvReader({ names, delimiter, see }, options) };
 }
 
-function csvReader(names: readonly string[], see: See, options: CellOptions): RecordReader<Read> {
+function csvReader(
+  { names, delimiter, see }: { names: readonly string[]; delimiter: string; see: See },
+  options: CellOptions,
+): RecordReader<Read> {
   const { columns, ambiguous } = readHeader(names, see);
   const twice = saidTwice((field) => columns[field] !== undefined);
   if (ambiguous)
@@ -76,14 +80,15 @@ function csvReader(names: readonly string[], see: See, options: CellOptions): Re
     const index = columns[field];
     return index === undefined ? [] : [[field, index] as const];
   });
+  const excess = excessOf(names, delimiter, [columns.price, columns.priceMinor]);
   return (record) => {
     const { line } = record;
     if ('fault' in record) return reject(record.fault, { line, cells: new Map() });
     const { fields } = record;
     if (isBlank(fields)) return null;
     const cells = new Map(at.map(([field, index]) => [field, cellOf(fields[index])]));
-    if (fields.slice(names.length).some((field) => field !== ''))
-      return reject('COLUMN_COUNT', { line, cells });
+    const why = excess(fields);
+    if (why !== null) return reject('COLUMN_COUNT', { line, cells }, why);
     return checkRow({ line, cells }, options);
   };
 }
@@ -144,7 +149,7 @@ function jsonRow(members: readonly JsonMember[], line: number, see: See, options
 
 function demandSku(isThere: boolean, given: readonly string[]): void {
   if (isThere) return;
-  const found = given.slice(0, MAX_IGNORED).map((name) => name.slice(0, 50));
+  const found = given.slice(0, MAX_NAMED).map((name) => name.slice(0, 50));
   throw new AppError('FEED_COLUMN_MISSING', `There is no column for sku; there are: ${found.join(', ')}.`, {
     missing: ['sku'],
     found,

@@ -90,6 +90,8 @@ const REASONS: Readonly<Record<RejectCode, string>> = {
   TRACKING_INVALID: 'The tracking is none of none, lots, serials and lots+serials.',
   DUPLICATE_SKU:
     'Several rows of the upload have this SKU and say different things, or one of them is wrong.',
+  SKU_APOSTROPHE:
+    'No product has this SKU. Spreadsheets put an apostrophe before text: send the SKU without it.',
   SKU_CAPITALS: 'Several products have this SKU in other capitals, and none has it exactly so.',
   SKU_EXISTS: 'There is such a product, and it is not as the row says: the upload only adds.',
   UNKNOWN_SKU: 'There is no such product: the upload only changes.',
@@ -265,6 +267,7 @@ export function decide(
   { product, alike, categoryOf }: Known,
   mode: ProductMode,
 ): Decision {
+  if (!product && sku.startsWith("'")) return { is: 'rejected', code: 'SKU_APOSTROPHE' };
   if (!product && alike > 0) return { is: 'rejected', code: 'SKU_CAPITALS' };
   if (!product && mode === 'update') return { is: 'rejected', code: 'UNKNOWN_SKU' };
   const name = fields.name ?? product?.name;

@@ -31,6 +31,14 @@ export const UNREADABLE_REASONS = {
   MEMBER_DUPLICATE: 'A member stands twice, or two members mean the same.',
 } as const;
 
+/** So many names that mean nothing are told of, and so many characters of each. */
+const MAX_IGNORED = 20;
+
+/** Notes the name of a column or member that means nothing here, for the result of the job. */
+export function noteIgnored(ignored: Set<string>, name: string): void {
+  if (name !== '' && ignored.size < MAX_IGNORED) ignored.add(name.slice(0, 50));
+}
+
 /** Where each field stands in a header. */
 export type Columns<Field extends string> = Partial<Record<Field, number>>;
 

@@ -97,6 +97,17 @@ function kept(note: string): string | null {
   return note.trim() === '' ? null : note.trim().replace(/[\r\n]+/g, ' ');
 }
 
+test.each([
+  ['csv', 'sku,qty,as of time,Bin,\nA,1,x,2,\n', ['Bin']],
+  ['csv', 'sku,qty,counted on\nA,1,2026-11-26T18:00:00Z\n', []],
+  ['ndjson', '{"sku":"A","quantity":1,"asOff":"x"}\n{"sku":"A","quantity":1,"bin":2}\n', ['asOff', 'bin']],
+] as const)('columns of %s that mean nothing are told of', async (format, text, names) => {
+  const ignored = new Set<string>();
+  const rows = readFeed(pieces(Buffer.from(text), 1_000), { mode: 'set', location: 'AMS', format }, ignored);
+  for await (const some of rows) expect(some.length).toBeGreaterThan(0);
+  expect([...ignored]).toEqual(names);
+});
+
 test('blank fields beyond the header are padding; anything else there, and what a comma may have cut, rejects its row', async () => {
   await expectRows('sku,location,quantity\nA,AMS,3,,\nB,AMS,4, ,"  ",\nC,AMS,5,,x', [
     '2 A 3',

@@ -91,6 +91,16 @@ test('a price has the decimals of its currency', async () => {
   expect(await price('12,5', 'IQD')).toBe(12_500);
 });
 
+test.each([
+  ['sku,price,\nLAMP,12,50\n', 'COLUMN_COUNT'],
+  ['sku,price,\nLAMP,1,249.00\n', 'COLUMN_COUNT'],
+  ['sku,price,min\nLAMP,12,50,\n', 'COLUMN_COUNT'],
+  ['sku;price;\nLAMP;12,50;\n', undefined],
+])('a price that a comma may have cut is not believed: %j', async (text, code) => {
+  const row = await one(text);
+  expect('code' in row ? row.code : undefined).toBe(code);
+});
+
 test('a description that is too long stays so in the rejects', () => {
   const text = 'x'.repeat(10_400);
   const row = reject('DESCRIPTION_INVALID', {
@@ -249,6 +259,7 @@ describe('a row', () => {
       [row({ price: major('1'), currency: 'EUR' }), nobody, 'upsert', 'NAME_MISSING'],
       [row({ name: 'Lamp' }), nobody, 'update', 'UNKNOWN_SKU'],
       [row({ name: 'Lamp' }), { ...nobody, alike: 2 }, 'upsert', 'SKU_CAPITALS'],
+      [{ ...row({ name: 'Lamp' }), sku: "'00123" }, nobody, 'upsert', 'SKU_APOSTROPHE'],
       [row({ name: 'Other' }), there, 'create', 'SKU_EXISTS'],
       [row({ currency: 'USD' }), there, 'upsert', 'CURRENCY_NEEDS_PRICE'],
       [row({ category: 'nothing' }), there, 'upsert', 'UNKNOWN_CATEGORY'],

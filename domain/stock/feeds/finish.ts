@@ -1,4 +1,5 @@
 import type { Database, Transaction } from '../../../platform/database/database';
+import { readJobInput } from '../../jobs/jobs';
 import { finishUpload, type UploadEnding } from '../../uploads/finish';
 import { liftStatementLimits, readUpload } from '../../uploads/uploads';
 import { countRejects, selectUnnamedUnits } from './lot-queries';
@@ -7,7 +8,8 @@ import { forgetStaged } from './resolve';
 
 /**
  * Ends the job of a feed, as `finishUpload` says. The result counts rows that were `applied`; where a `set` feed names lots, it
- * has in `lots` what else is on hand at those places, and in `rowsWithoutLot` how many rows name none and should.
+ * has in `lots` what else is on hand at those places, in `rowsWithoutLot` how many rows name none and should; and in `ignored` columns
+ * that mean nothing.
  */
 export function finishFeed(
   db: Database,
@@ -16,9 +18,15 @@ export function finishFeed(
 ): Promise<Readonly<Record<string, unknown>>> {
   return finishUpload(db, jobId, ending, {
     rejectUnreadable: (tx, { id }) => rejectUnreadable(tx, id),
-    notesOn: lotsOf,
+    notesOn: async (tx, jobId) => ({ ...(await lotsOf(tx, jobId)), ...(await ignoredOf(tx, jobId)) }),
     forget: forgetStaged,
   });
+}
+
+/** Names of columns and members that mean nothing, where there were any. */
+async function ignoredOf(tx: Transaction, jobId: string): Promise<Readonly<Record<string, unknown>>> {
+  const ignored = (await readJobInput(tx, jobId))?.['ignored'];
+  return ignored === undefined ? {} : { ignored };
 }
 
 /** Places and lots of which the result gives the numbers one by one. */

@@ -1,8 +1,8 @@
 import { AppError } from '../../../platform/errors';
-import { readCsvRows, type RecordKind, type RecordReader } from '../../uploads/csv-rows';
+import { excessOf, readCsvRows, type RecordKind, type RecordReader } from '../../uploads/csv-rows';
 import { jsonMembers } from '../../uploads/json-members';
 import { readLines } from '../../uploads/lines';
-import type { Columns } from '../../uploads/rules';
+import { noteIgnored, type Columns } from '../../uploads/rules';
 import { readText } from '../../uploads/text';
 import { checkRow, fieldOf, quantityOfOtherMode, readFeedHeader, reject, type GivenRow } from './rules';
 import type { FeedField, FeedOptions, FeedReject, FeedRow } from './types';
@@ -13,23 +13,40 @@ type Read = FeedRow | FeedReject;
  * The rows of a feed, some at a time, as fast as they are taken. A row that cannot be understood is a reject; what makes
  * the whole feed useless is an error. A reject `QUOTE_UNCLOSED` is the last: what comes after it is not read.
  *
+ * @param ignored gets the names of columns and members that mean nothing, some of them
  * @throws AppError `FEED_EMPTY`, `FEED_HEADER_INVALID`, `FEED_COLUMN_MISSING`, `FEED_COLUMN_AMBIGUOUS`, `FEED_MODE_MISMATCH`, `FEED_ENCODING_INVALID`
  */
-export function readFeed(source: AsyncIterable<Buffer>, options: FeedOptions): AsyncGenerator<Read[]> {
+export function readFeed(
+  source: AsyncIterable<Buffer>,
+  options: FeedOptions,
+  ignored = new Set<string>(),
+): AsyncGenerator<Read[]> {
   const text = readText(source, options.charset);
-  return options.format === 'csv' ? readCsvRows(text, recordsOf(options)) : readJsonFeed(text, options);
+  const see = (name: string): FeedField | undefined => {
+    const field = fieldOf(name);
+    if (field === undefined) noteIgnored(ignored, name);
+    return field;
+  };
+  return options.format === 'csv'
+    ? readCsvRows(text, recordsOf(see, options))
+    : readJsonFeed(text, see, options);
 }
 
-function recordsOf(options: FeedOptions): RecordKind<Read> {
+type See = (name: string) => FeedField | undefined;
+
+function recordsOf(see: See, options: FeedOptions): RecordKind<Read> {
   return {
     isBlank,
     empty,
-    readerOf: (names, delimiter) => csvReader(names, delimiter, options),
+    readerOf: (names, delimiter) => csvReader({ names, delimiter, see }, options),
   };
 }
 
-function csvReader(names: readonly string[], delimiter: string, options: FeedOptions): RecordReader<Read> {
-  const { columns, ambiguous } = readFeedHeader(names);
+function csvReader(
+  { names, delimiter, see }: { names: readonly string[]; delimiter: string; see: See },
+  options: FeedOptions,
+): RecordReader<Read> {
+  const { columns, ambiguous } = readFeedHeader(names, see);
   if (ambiguous) {
     throw new AppError(
       'FEED_COLUMN_AMBIGUOUS',
@@ -38,27 +55,17 @@ function csvReader(names: readonly string[], delimiter: string, options: FeedOpt
     );
   }
   demand(Object.keys(columns), names, options);
-  const width = names.findLastIndex((name) => name.trim() !== '') + 1;
+  const excess = excessOf(names, delimiter, [columns.quantity]);
   return (record) => {
     const { line } = record;
     if ('fault' in record) return reject(record.fault, { line });
     const { fields } = record;
     if (isBlank(fields)) return null;
     const given = pick(columns, fields, line);
-    if (fields.length > width && fields.slice(width).some((field) => field.trim() !== ''))
-      return reject('COLUMN_COUNT', given);
-    if (fields.length > names.length && delimiter === ',' && isCutNumber(fields, columns.quantity))
-      return reject('COLUMN_COUNT', given, CUT_NUMBER);
+    const why = excess(fields);
+    if (why !== null) return reject('COLUMN_COUNT', given, why);
     return checkRow(given, options);
   };
-}
-
-const CUT_NUMBER =
-  'The row has more fields than the header, and two that may be one number: put a number with a comma between quotes.';
-
-/** Whether a quantity may have been cut at its comma: `5,000` without quotes is two fields, and a blank one at the end is then no padding. */
-function isCutNumber(fields: readonly string[], quantity = 0): boolean {
-  return /^[+-]?\d+$/.test(fields[quantity] ?? '') && /^\d+([.].*)?$/.test(fields[quantity + 1] ?? '');
 }
 
 function isBlank(fields: readonly string[]): boolean {
@@ -79,13 +86,17 @@ function pick(columns: Columns<FeedField>, fields: readonly string[], line: numb
   };
 }
 
-async function* readJsonFeed(text: AsyncIterable<string>, options: FeedOptions): AsyncGenerator<Read[]> {
+async function* readJsonFeed(
+  text: AsyncIterable<string>,
+  see: See,
+  options: FeedOptions,
+): AsyncGenerator<Read[]> {
   let reader: JsonReader | undefined;
   for await (const { first, texts } of readLines(text)) {
     const rows: Read[] = [];
     texts.forEach((line, index) => {
       if (line?.trim() === '') return;
-      reader ??= firstJsonReader(line, first + index, options);
+      reader ??= firstJsonReader(line, first + index, { see, options });
       rows.push(reader(line, first + index));
     });
     if (rows.length > 0) yield rows;
@@ -96,19 +107,23 @@ async function* readJsonFeed(text: AsyncIterable<string>, options: FeedOptions):
 type JsonReader = (text: string | null, line: number) => Read;
 
 /** JSON lines have no header: the members of the first object stand for it. */
-function firstJsonReader(text: string | null, line: number, options: FeedOptions): JsonReader {
+function firstJsonReader(
+  text: string | null,
+  line: number,
+  { see, options }: { see: See; options: FeedOptions },
+): JsonReader {
   if (text === null)
     throw new AppError('FEED_HEADER_INVALID', `Line ${line}, the first of the feed, is too long.`);
   const names = jsonMembers(text)?.map(({ name }) => name);
   if (names) demand(names.map(fieldOf), names, options);
-  return jsonReader(options);
+  return jsonReader(see, options);
 }
 
-function jsonReader(options: FeedOptions): JsonReader {
+function jsonReader(see: See, options: FeedOptions): JsonReader {
   const fields = new Map<string, FeedField | undefined>();
   const named = (name: string): FeedField | undefined => {
     // Members repeat from line to line; a feed with ever new ones must not grow this for ever.
-    if (!fields.has(name) && fields.size < 1_000) fields.set(name, fieldOf(name));
+    if (!fields.has(name) && fields.size < 1_000) fields.set(name, see(name));
     return fields.get(name);
   };
   return (text, line) => {

@@ -62,7 +62,7 @@ const ALIASES: Readonly<Record<FeedField, readonly string[]>> = {
   ],
   reason: ['reason', 'reasoncode', 'note', 'notes', 'comment'],
   reference: ['reference', 'ref', 'document', 'documentnumber'],
-  asOf: ['asof', 'countedat'],
+  asOf: ['asof', 'asofdate', 'asoftime', 'countedat', 'countedon', 'countdate', 'counttime'],
 };
 
 /** The field that a column's name means. */
@@ -89,11 +89,14 @@ export const REJECTS_HEADER = ['line', 'sku', 'location', 'quantity', 'code', 'r
  * Where each field stands in the header of a feed, as `readHeader` says. In a file of our rejects that was corrected, why a row was
  * rejected is not why its stock changes.
  */
-export function readFeedHeader(names: readonly string[]): {
+export function readFeedHeader(
+  names: readonly string[],
+  see = fieldOf,
+): {
   columns: Columns<FeedField>;
   ambiguous: FeedField | null;
 } {
-  const found = readHeader(names, fieldOf);
+  const found = readHeader(names, see);
   if (REJECTS_HEADER.every((name, place) => names[place] === name)) delete found.columns.reason;
   return found;
 }

@@ -25,6 +25,7 @@ export interface NewFeed extends FeedOptions {
 export async function stageFeed(db: Database, feed: NewFeed): Promise<{ job: JobView; isNew: boolean }> {
   const { jobId, actor, source, ...options } = feed;
   if (feed.location !== null) await requireLocation(db, feed.location);
+  const ignored = new Set<string>();
   return stageUpload<FeedRow | FeedReject>(db, {
     jobId,
     type: 'feed',
@@ -32,9 +33,9 @@ export async function stageFeed(db: Database, feed: NewFeed): Promise<{ job: Job
     mode: feed.mode,
     timeOf: () => effectiveTime(db, feed.asOf),
     source,
-    read: (bytes) => readFeed(bytes, options),
+    read: (bytes) => readFeed(bytes, options, ignored),
     lineOf,
-    input: (asOf) => ({ ...options, asOf }),
+    input: (asOf) => ({ ...options, asOf, ...(ignored.size > 0 ? { ignored: [...ignored] } : {}) }),
     forget: forgetStaged,
   });
 }
