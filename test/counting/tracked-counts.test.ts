@@ -5,6 +5,8 @@ import { readSheet } from '../../domain/warehousing/counting/sheets';
 import { settlePromised } from '../../domain/ordering/promised/settle-promised';
 import { setTracking } from '../../domain/stock/tracking/set-tracking';
 import { startTransfer } from '../../domain/stock/transfers/start';
+import { correctReceipt } from '../../domain/warehousing/receiving/change-receipt';
+import type { LineCorrection } from '../../domain/warehousing/receiving/types';
 import { newId } from '../../platform/ids';
 import {
   levelsOf,
@@ -346,4 +348,41 @@ test('a count of before the product kept lots says nothing of them', async () =>
   await submit(sheet);
   expect(await approve(sheet)).toMatchObject({ lines: [{ status: 'approved', variance: 2 }] });
   expect(await lotsOf(shop.db, sku)).toEqual(['UNKNOWN@AMS: 2']);
+});
+
+describe('a receipt that is corrected after a count was taken', () => {
+  test('had its units in the right lot when it came: a count as of before moves none back', async () => {
+    const sku = await trackedProduct(shop, { lots: true });
+    const before = await now();
+    const { id } = await deliver(shop.db, [{ sku, quantity: 10, lot: { code: 'A1' } }]);
+    await correct(id, { line: 1, lot: { code: 'A7' } });
+    const sheet = await countLots(sku, { A7: 0 }, before);
+    expect(sheet.lines[0]).toMatchObject({ variance: 0, lots: [{ code: 'A7', variance: 0 }] });
+    await submit(sheet);
+    await approve(sheet);
+    expect(await lotsOf(shop.db, sku)).toEqual(['A7@AMS: 10']);
+  });
+
+  test('had the right number when it came: a count as of before does not miss it', async () => {
+    const sku = await trackedProduct(shop, { serials: true });
+    const old = await deliver(shop.db, [{ sku, quantity: 1, serials: ['OLD'] }]);
+    await correct(old.id, { line: 1, quantity: 0, serials: ['OLD'] });
+    const before = await now();
+    const { id } = await deliver(shop.db, [{ sku, quantity: 1, serials: ['NEW'] }]);
+    await correct(id, { line: 1, replaceSerials: [{ serial: 'NEW', by: 'OLD' }] });
+    const sheet = await countAll(await sheetOf([sku]), [{ sku, counted: 0, serials: [], countedAt: before }]);
+    expect(sheet.lines[0]).toMatchObject({ variance: 0, serials: { missing: [], found: [] } });
+    await submit(sheet);
+    await approve(sheet);
+    expect(await serialsOf(shop.db, sku)).toEqual(['OLD@AMS: in_stock', 'NEW@AMS: removed']);
+  });
+
+  const correct = (receiptId: string, correction: LineCorrection) =>
+    correctReceipt(withStock(shop.db), {
+      receiptId,
+      changeId: newId(),
+      reason: 'mistyped',
+      actor: 'clerk',
+      corrections: [correction],
+    });
 });

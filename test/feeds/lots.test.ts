@@ -1,12 +1,18 @@
 import { parse } from 'csv-parse/sync';
 import { adjustStock, type AdjustmentChange } from '../../domain/stock/adjustments/adjust';
+import { applyNextBatch } from '../../domain/stock/feeds/next-batch';
 import { feedRejectsCsv } from '../../domain/stock/feeds/rejects';
+import { resolveFeed } from '../../domain/stock/feeds/resolve';
+import { setTracking, trackingRefusal } from '../../domain/stock/tracking/set-tracking';
+import { updateTracking } from '../../domain/catalog/products';
+import { correctReceipt } from '../../domain/warehousing/receiving/change-receipt';
 import { recallLot } from '../../domain/warehousing/quality/blocked-lots';
 import { newId } from '../../platform/ids';
 import { levelsOf, openOrderShop, orderOf, viewOf, type OrderShop } from '../db/support';
-import { importFeed, type ImportOptions } from '../support/import-feed';
+import { applyStagedFeed, importFeed, stageText, type ImportOptions } from '../support/import-feed';
 import { expectInvariants } from '../support/invariants';
 import { withStock } from '../support/stock';
+import { waitFor } from '../support/wait';
 import { deliver, inDays, lotsOf, trackedProduct, withSerials } from '../tracking/support';
 
 let shop: OrderShop;
@@ -277,4 +283,135 @@ test('rows with and without lots are applied in batches of any size, and a batch
   expect((await imported(rows, { size: 2 })).result).toMatchObject({ unchanged: 5, left: 0 });
   expect(await lotsOf(shop.db, sku)).toEqual(['A@AMS: 6', 'B@AMS: 7', 'B@BER: 8']);
   expect(await levelsOf(shop.db, plain)).toEqual({ AMS: [3, 0], BER: [4, 0] });
+});
+
+test('a lot that a receipt is corrected to had its units when the receipt came: a number as of then, or later, adds none', async () => {
+  const sku = await trackedProduct(shop, { lots: true });
+  const before = await now();
+  const { id } = await deliver(shop.db, [{ sku, quantity: 10, lot: { code: 'A1' } }]);
+  const then = await now();
+  const correction = { receiptId: id, changeId: newId(), reason: 'mistyped', actor: 'clerk' };
+  await correctReceipt(withStock(shop.db), {
+    ...correction,
+    corrections: [{ line: 1, lot: { code: 'A7' } }],
+  });
+  expect(await lotsOf(shop.db, sku)).toEqual(['A7@AMS: 10']);
+  const rows = [HEADER, `${sku},AMS,A7,10`, `${sku},AMS,A1,0`];
+  expect((await imported(rows, { asOf: then })).result).toMatchObject({ unchanged: 2, applied: 0 });
+  expect(await levelsOf(shop.db, sku)).toEqual({ AMS: [10, 0] });
+  // As of before the receipt there was none of either.
+  const none = [HEADER, `${sku},AMS,A7,0`, `${sku},AMS,A1,0`];
+  expect((await imported(none, { asOf: before })).result).toMatchObject({ unchanged: 2, applied: 0 });
+});
+
+test('units of a lot move when the entry of the ledger says so, as those of its place do', async () => {
+  const sku = await withLots({ A: 5 });
+  const client = await shop.db.pool.connect();
+  let then = '';
+  try {
+    await client.query('begin');
+    const here = `(select id from products where sku = $1), (select id from warehouses where code = 'AMS')`;
+    const effect = newId();
+    await client.query(`select move_lot(${here}, 'A', null, 3, 'adjust', $2, null, null)`, [sku, effect]);
+    then = await now();
+    await client.query(
+      `with changed as (update stock set on_hand = on_hand + 3 where (product_id, warehouse_id) = (${here}))
+       insert into inventory_transactions (product_id, warehouse_id, kind, on_hand_delta, reserved_delta, effect_id)
+       values (${here}, 'adjust', 3, 0, $2)`,
+      [sku, effect],
+    );
+    await client.query('commit');
+  } finally {
+    client.release();
+  }
+  expect((await imported([HEADER, `${sku},AMS,A,5`], { asOf: then })).result).toMatchObject({ unchanged: 1 });
+  expect(await lotsOf(shop.db, sku)).toEqual(['A@AMS: 8']);
+});
+
+test('a correction without a time stays until a newer number of its lot is posted', async () => {
+  const sku = await withLots({ A: 1, B: 1 });
+  const [first, second, third] = [await now(), await now(), await now()];
+  const set = (lot: string, quantity: number, asOf: string) =>
+    imported([HEADER, `${sku},AMS,${lot},${quantity}`], { asOf });
+  await set('A', 10, first);
+  await set('B', 5, third);
+  await adjust(sku, { delta: -2, kind: 'correction' }, { code: 'A', quantity: 2 });
+  await set('A', 10, first);
+  expect(await lotsOf(shop.db, sku)).toEqual(['A@AMS: 8', 'B@AMS: 5']);
+  // Units that nobody names are of any lot.
+  await adjust(sku, { delta: -1, kind: 'correction' });
+  await set('B', 5, third);
+  expect(await lotsOf(shop.db, sku)).toEqual(['A@AMS: 7', 'B@AMS: 5']);
+  // A newer number of the lot has seen the units that were missing from it.
+  await set('A', 9, second);
+  expect((await lotsOf(shop.db, sku))[0]).toBe('A@AMS: 8');
+});
+
+describe('a product that begins to be tracked after its rows were looked up', () => {
+  async function staged(rows: readonly string[], sku: string, keep: { lots: boolean; serials: boolean }) {
+    const jobId = await stageText(shop.db, rows.join('\n'));
+    await resolveFeed(shop.db, jobId, 1);
+    await setTracking(shop.db, { sku, ...keep });
+    const result = await applyStagedFeed(shop.db, jobId);
+    let csv = '';
+    for await (const part of feedRejectsCsv(shop.db, jobId)) csv += part;
+    return { result, csv };
+  }
+
+  test.each([
+    ['by lot', { lots: true, serials: false }, 'LOT_MISSING'],
+    ['by serial number', { lots: false, serials: true }, 'SERIAL_TRACKED'],
+  ])('%s is set by no row that names neither', async (_, keep, code) => {
+    const [sku, plain] = [await shop.product({}), await shop.product({})];
+    const { result, csv } = await staged(
+      ['sku,location,quantity', `${sku},AMS,4`, `${plain},AMS,4`],
+      sku,
+      keep,
+    );
+    expect(result).toMatchObject({ applied: 1, rejected: 1 });
+    expect(csv).toContain(`2,${sku},AMS,4,${code}`);
+    expect((await levelsOf(shop.db, plain)).AMS).toEqual([4, 0]);
+    expect((await levelsOf(shop.db, sku)).AMS?.[0] ?? 0).toBe(0);
+  });
+
+  test('by serial number as well is set by no row of a lot', async () => {
+    const sku = await trackedProduct(shop, { lots: true });
+    const { result, csv } = await staged([HEADER, `${sku},AMS,A,4`], sku, { lots: true, serials: true });
+    expect(result).toMatchObject({ applied: 0, rejected: 1 });
+    expect(csv).toContain('SERIAL_TRACKED');
+  });
+
+  test('while a batch waits for its stock is set by none of its rows', async () => {
+    const sku = await shop.product({ AMS: 1 });
+    await adjust(sku, { delta: -1 });
+    const jobId = await stageText(shop.db, ['sku,location,quantity', `${sku},AMS,4`].join('\n'));
+    await resolveFeed(shop.db, jobId, 1);
+    const { rows } = await shop.db.pool.query<{ id: number }>('select id from products where sku = $1', [
+      sku,
+    ]);
+    const productId = rows[0]?.id ?? 0;
+    let end = () => {};
+    const ended = new Promise<void>((resolve) => (end = resolve));
+    let tracking: Promise<void> | undefined;
+    await new Promise<void>((locked, failed) => {
+      tracking = shop.db.retrying(async (tx) => {
+        expect(await trackingRefusal(tx, { sku, productId })).toBeNull();
+        await updateTracking(tx, productId, { lots: true, serials: false });
+        locked();
+        await ended;
+      });
+      tracking.catch(failed);
+    });
+    const batch = applyNextBatch(withStock(shop.db), { jobId, lane: 1, size: 10, makeStock: false });
+    await waitFor(async () => {
+      const { rowCount } = await shop.db.pool.query(
+        `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
+      );
+      return rowCount === 1;
+    });
+    end();
+    await tracking;
+    expect(await batch).toMatchObject({ applied: 0, rejected: 1 });
+    expect(await levelsOf(shop.db, sku)).toEqual({});
+  });
 });

@@ -1,3 +1,4 @@
+import { setTracking } from '../../domain/stock/tracking/set-tracking';
 import { adjustStock } from '../../domain/stock/adjustments/adjust';
 import { selectSerial } from '../../domain/stock/tracking/view-queries';
 import { valueProduct } from '../../domain/warehousing/costing/valuation';
@@ -6,6 +7,7 @@ import type { LineCorrection, ReceiptInput, ReceiptView } from '../../domain/war
 import { newId } from '../../platform/ids';
 import { levelsOf, openOrderShop, type OrderShop } from '../db/support';
 import { shippedOrder } from '../returns/support';
+import { importFeed } from '../support/import-feed';
 import { expectInvariants } from '../support/invariants';
 import { withStock } from '../support/stock';
 import { deliver, inDays, lotsOf, serialsOf, trackedProduct, withSerials } from '../tracking/support';
@@ -191,6 +193,93 @@ describe('a receipt that is corrected after the shelf was counted', () => {
       receiptId: receipt.id,
     });
   });
+});
+
+describe('a receipt that is corrected after lots were counted', () => {
+  const setLot = (sku: string, lot: string, quantity: number, asOf?: string) =>
+    importFeed(shop.db, `sku,location,lot,quantity\n${sku},AMS,${lot},${quantity}`, { asOf });
+
+  test('moves the units of its own lot where another one was counted, and their cost', async () => {
+    for (const quantity of [7, 0]) {
+      const sku = await trackedProduct(shop, { lots: true });
+      const receipt = await take([{ sku, quantity: 10, unitCostMinor: 100, lot: { code: 'B' } }]);
+      await setLot(sku, 'A', 5);
+      if (quantity > 0) await correct(receipt, { line: 1, quantity });
+      else await reverse(receipt);
+      expect((await lotsOf(shop.db, sku)).sort()).toEqual([
+        'A@AMS: 5',
+        ...(quantity > 0 ? [`B@AMS: ${quantity}`] : []),
+      ]);
+      const value = await valueProduct(shop.db, sku, { method: 'average' });
+      expect(value).toMatchObject({ onHand: 5 + quantity, valueMinor: quantity * 100, uncosted: 5 });
+    }
+  });
+
+  test('is decided line by line', async () => {
+    const sku = await trackedProduct(shop, { lots: true });
+    const receipt = await take([
+      { sku, quantity: 10, unitCostMinor: 100, lot: { code: 'A' } },
+      { sku, quantity: 10, unitCostMinor: 100, lot: { code: 'B' } },
+    ]);
+    await setLot(sku, 'A', 8);
+    await correct(receipt, { line: 1, quantity: 7 }, { line: 2, quantity: 7 });
+    expect(await lotsOf(shop.db, sku)).toEqual(['A@AMS: 8', 'B@AMS: 7']);
+    expect(await valueProduct(shop.db, sku, { method: 'average' })).toMatchObject({ onHand: 15 });
+    await reverse(receipt);
+    expect(await lotsOf(shop.db, sku)).toEqual(['A@AMS: 8']);
+    expect(await onHand(sku)).toBe(8);
+  });
+
+  test.each([
+    ['the right lot', { A7: 10 }, ['A7@AMS: 10']],
+    ['both lots', { A1: 3, A7: 7 }, ['A1@AMS: 3', 'A7@AMS: 7']],
+    ['both lots, of which the wrong one is none', { A1: 0, A7: 9 }, ['A7@AMS: 9']],
+  ])('leaves what was counted of %s, in both orders', async (_, counts, left) => {
+    for (const isCountFirst of [true, false]) {
+      const sku = await trackedProduct(shop, { lots: true });
+      const receipt = await take([{ sku, quantity: 10, unitCostMinor: 100, lot: { code: 'A1' } }]);
+      const asOf = await databaseTime();
+      const count = () =>
+        importFeed(
+          shop.db,
+          [
+            'sku,location,lot,quantity',
+            ...Object.entries(counts).map(([lot, n]) => `${sku},AMS,${lot},${n}`),
+          ].join('\n'),
+          { asOf },
+        );
+      if (isCountFirst) await count();
+      await correct(receipt, { line: 1, lot: { code: 'A7' } });
+      if (!isCountFirst) await count();
+      expect({ isCountFirst, lots: (await lotsOf(shop.db, sku)).sort() }).toEqual({
+        isCountFirst,
+        lots: left,
+      });
+      await expectInvariants(shop.db);
+    }
+  });
+
+  test('moves what was counted of the wrong lot into the right one, and no unit more', async () => {
+    const sku = await trackedProduct(shop, { lots: true });
+    const receipt = await take([{ sku, quantity: 10, lot: { code: 'A1' } }]);
+    await setLot(sku, 'A1', 8);
+    await correct(receipt, { line: 1, lot: { code: 'A7' } });
+    expect(await lotsOf(shop.db, sku)).toEqual(['A7@AMS: 8']);
+  });
+
+  test.each([true, false])(
+    'brings no unit into a lot that came before there were any (counted: %s)',
+    async (isCounted) => {
+      const sku = await shop.product({});
+      const receipt = await take([{ sku, quantity: 10 }]);
+      await sell(sku, 10);
+      await setTracking(shop.db, { sku, lots: true, serials: false });
+      await take([{ sku, quantity: 5, lot: { code: 'L1' } }]);
+      if (isCounted) await count(sku, 5);
+      await correct(receipt, { line: 1, lot: { code: 'L2' } });
+      expect(await lotsOf(shop.db, sku)).toEqual(['L1@AMS: 5']);
+    },
+  );
 });
 
 describe('serial numbers that were read off wrongly', () => {

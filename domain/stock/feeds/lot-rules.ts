@@ -61,6 +61,7 @@ function changeOf(mode: FeedMode, row: LotRow, facts: LotNumberFacts | undefined
     return { row, outcome: 'rejected', code: 'WOULD_GO_NEGATIVE' };
   }
   if (!facts.lotTracked) return { row, outcome: 'rejected', code: 'LOT_NOT_TRACKED' };
+  if (mode === 'set' && facts.serialised) return { row, outcome: 'rejected', code: 'SERIAL_TRACKED' };
   if (mode === 'delta') return changed(row, row.quantity, facts.asOf);
   if (facts.inFuture) return { row, outcome: 'rejected', code: 'ASOF_IN_FUTURE' };
   if (facts.isFolded) return { row, outcome: 'rejected', code: 'ASOF_BEFORE_RETENTION' };

@@ -105,7 +105,8 @@ export function insertLedger(tx: Transaction, entries: readonly LedgerEntry[]): 
 }
 
 /**
- * The same for corrections. One without a time takes effect right after the newest absolute number of its stock row.
+ * The same for corrections. One without a time takes effect right after the newest absolute number of its stock row, and of the lots that
+ * it names, or where it names none of any lot there: their units have moved before.
  */
 export function insertCorrections(
   tx: Transaction,
@@ -117,7 +118,13 @@ export function insertCorrections(
     `insert into inventory_transactions
        (product_id, warehouse_id, kind, on_hand_delta, reserved_delta, effect_id, reason, reference, actor, as_of, number)
      select e.product_id, e.warehouse_id, e.kind, e.on_hand, e.reserved, e.effect_id, e.reason, e.reference, e.actor,
-            coalesce(e.as_of, s.number_as_of + interval '1 microsecond', '-infinity'), e.number
+            coalesce(e.as_of, (
+              select greatest(s.number_as_of, max(l.number_as_of)) + interval '1 microsecond' from lots l
+              where l.product_id = e.product_id and l.warehouse_id = e.warehouse_id
+                and (l.id in (select v.lot_id from lot_movements v where v.effect_id = e.effect_id and v.kind = e.kind)
+                     or not exists (
+                       select from lot_movements v where v.effect_id = e.effect_id and v.kind = e.kind
+                         and v.product_id = e.product_id and v.warehouse_id = e.warehouse_id))), '-infinity'), e.number
      from unnest(${listOf(1, 'int')}, $2::int[], $3::text[], $4::int[], $5::int[], $6::uuid[], $7::text[], $8::text[], $9::text[],
                  $10::timestamptz[], $11::int[])
        as e (product_id, warehouse_id, kind, on_hand, reserved, effect_id, reason, reference, actor, as_of, number)
@@ -158,6 +165,19 @@ export function noteCorrections(
       entries.map((e) => e.correction.asOf),
       entries.map((e) => e.correction.number ?? null),
     ],
+  );
+}
+
+/**
+ * Statements that wait for the stock rows of a product, and that have decided by their snapshot, decide again: something else than their
+ * units has changed. The caller holds the rows' locks.
+ */
+export function outdateDecisions(tx: Transaction, productId: number): Promise<number> {
+  return execute(
+    tx,
+    'ledger.outdate_decisions',
+    'update stock set corrections = corrections + 1 where product_id = $1',
+    [productId],
   );
 }
 

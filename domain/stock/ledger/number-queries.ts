@@ -62,3 +62,19 @@ export function selectNumberFacts(
     [numbers.map((n) => n.productId), numbers.map((n) => n.warehouseId), numbers.map((n) => n.asOf)],
   );
 }
+
+/** The products that have an absolute number of the whole place as of a time or later. The caller holds the stock rows' locks. */
+export function selectNumberedSince(
+  tx: Transaction,
+  keys: readonly StockKey[],
+  since: string,
+): Promise<{ productId: number }[]> {
+  return many<{ productId: number }>(
+    tx,
+    'ledger.numbered_since',
+    `select s.product_id as "productId" from unnest($1::int[], $2::int[]) as k (product_id, warehouse_id)
+     join stock s on s.product_id = k.product_id and s.warehouse_id = k.warehouse_id
+     where s.number_as_of >= $3::timestamptz`,
+    [keys.map((k) => k.productId), keys.map((k) => k.warehouseId), since],
+  );
+}

@@ -69,13 +69,17 @@ const OLDEST = `(
 const SET_ROWS = `
   batch as materialized (
     select c.*, t.as_of as true_as_of, s.corrections, c.quantity + m.units - coalesce(s.on_hand, 0) as delta,
-           case when t.as_of > clock_timestamp() + ${CLOCK_SKEW} then 'ASOF_IN_FUTURE'
+           -- The product may have begun to be tracked since the rows were looked up.
+           case when p.serialised then 'SERIAL_TRACKED'
+                when p.lot_tracked then 'LOT_MISSING'
+                when t.as_of > clock_timestamp() + ${CLOCK_SKEW} then 'ASOF_IN_FUTURE'
                 when t.as_of < f.horizon then 'ASOF_BEFORE_RETENTION'
                 when t.as_of < s.number_as_of then 'OVERTAKEN' end as refusal
     from feed_changes c
     cross join (select max(upper_bound) as horizon from ledger_folds) f
     cross join lateral (select coalesce(c.as_of, $9::timestamptz) as as_of) t
     left join stock s on s.product_id = c.product_id and s.warehouse_id = c.warehouse_id
+    left join products p on p.id = c.product_id and (p.lot_tracked or p.serialised)
     cross join lateral (${movedAfterSql('c', 't.as_of', OLDEST)}) m
     where c.feed_id = $1 and c.seq > $2 and c.seq <= $3
   )`;

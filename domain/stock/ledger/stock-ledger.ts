@@ -9,6 +9,7 @@ import {
   insertLedger,
   insertStockRows,
   noteCorrections,
+  outdateDecisions,
   selectAvailable,
   selectFreeAt,
   selectStockForUpdate,
@@ -16,7 +17,7 @@ import {
   selectUnlockedStockForUpdate,
   updateStock,
 } from './entry-queries';
-import { selectNumberFacts, selectTimes } from './number-queries';
+import { selectNumberedSince, selectNumberFacts, selectTimes } from './number-queries';
 import { insertReservationBatch } from './reservation-queries';
 import { foldChanges, freedUnits, MAX_ON_HAND, OVERFLOW_DETAIL, stockKeyOf } from './rules';
 import { selectBlockedProducts, takeBlocked } from './blocked-queries';
@@ -34,7 +35,8 @@ import type {
   StockLevel,
 } from './types';
 
-export { effectIsApplied, insertEmptyStock, insertStockRows, selectNumberFacts, selectStockKey };
+export { effectIsApplied, insertEmptyStock, insertStockRows, outdateDecisions, selectStockKey };
+export { selectNumberedSince, selectNumberFacts };
 export { countAsGone } from './shortfalls';
 export type { NumberFacts } from './number-queries';
 export { takeBlocked } from './blocked-queries';

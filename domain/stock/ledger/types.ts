@@ -64,8 +64,8 @@ export interface StockChange extends StockKey {
 /** Of an entry that is no movement: it corrects what the books say. */
 export interface Correction {
   /**
-   * As of when it takes effect: RFC 3339, UTC, with microseconds. Null: right after the newest absolute number of the stock row,
-   * so that the next newer one supersedes it.
+   * As of when it takes effect: RFC 3339, UTC, with microseconds. Null: right after the newest absolute number of the stock row
+   * or of its lots, so that the next newer one supersedes it.
    */
   asOf: string | null;
   /** The absolute number that the entry brings the stock to as of then; undefined: it corrects by its delta. */
@@ -137,6 +137,8 @@ export const STAGED_REFUSALS = [
   'BELOW_RESERVED',
   'QUANTITY_OVERFLOW',
   'OVERTAKEN',
+  'LOT_MISSING',
+  'SERIAL_TRACKED',
   'ASOF_IN_FUTURE',
   'ASOF_BEFORE_RETENTION',
 ] as const;

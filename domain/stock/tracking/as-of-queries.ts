@@ -1,15 +1,8 @@
 import { many, type Queryable } from '../../../platform/database/database';
 import { literals } from '../../../platform/database/literals';
 import type { StockKey } from '../ledger/types';
+import { EFFECTS_AFTER, lotsMovedAfterSql } from './moved-after-sql';
 import { GIVEN_UP_SERIAL_STATUSES, type SerialStatus } from './types';
-
-/**
- * SQL of the effects that moved units of a place after the time of `n`: `effect_id` and `kind`, which the movements of its lots and
- * serial numbers carry as well. A number that was posted without a difference may have moved units from one lot to another.
- */
-const EFFECTS_AFTER = `select distinct e.effect_id, e.kind from inventory_transactions e
-  where e.product_id = n.product_id and e.warehouse_id = n.warehouse_id and e.at > n.as_of and e.at < now() + interval '1 day'
-    and (e.on_hand_delta <> 0 or e.number is not null) and ledger_takes_effect_after(e.kind, e.at, e.as_of, n.as_of)`;
 
 const PLACES = `unnest($1::int[], $2::int[], $3::timestamptz[]) as n (product_id, warehouse_id, as_of)`;
 
@@ -40,14 +33,8 @@ export function selectLotsAsOf(on: Queryable, places: readonly PlaceAsOf[]): Pro
   return many<LotAsOf>(
     on,
     'tracking.lots_as_of',
-    `with moved as (
-       select v.lot_id, sum(v.quantity)::int as units
-       from ${PLACES} cross join lateral (${EFFECTS_AFTER}) e
-       join lot_movements v on v.effect_id = e.effect_id and v.kind = e.kind
-         and v.product_id = n.product_id and v.warehouse_id = n.warehouse_id
-       group by 1
-     )
-     select l.product_id as "productId", m.code, m.code_key as key, l.quantity - coalesce(v.units, 0) as then, l.quantity, l.held
+    `with moved as (${lotsMovedAfterSql(PLACES)})
+     select l.product_id as "productId", m.code, m.code_key as key, (l.quantity - coalesce(v.units, 0))::int as then, l.quantity, l.held
      from ${PLACES} join lots l on l.product_id = n.product_id and l.warehouse_id = n.warehouse_id
      join product_lots m on m.id = l.master_id left join moved v on v.lot_id = l.id
      where l.quantity > 0 or coalesce(v.units, 0) <> 0

@@ -1,11 +1,12 @@
 import { execute, many, type Transaction } from '../../../platform/database/database';
 import { utcMicros } from '../../../platform/database/pages';
 import { CLOCK_SKEW } from '../ledger/moved-after-sql';
+import { lotsMovedAfterSql } from './moved-after-sql';
 import type { LotMove, LotNumberFacts } from './types';
 
 /**
  * What absolute numbers of lots, and units that move in or out of them, meet, in the order of what is given. What moved after a
- * number's time is all of the lot's movements since, but corrections that take effect before it. The caller holds the stock rows' locks.
+ * number's time is what entries of the ledger moved of the lot that take effect after it. The caller holds the stock rows' locks.
  * Of a place that has no stock row there are no facts.
  */
 export function selectLotNumberFacts(
@@ -15,29 +16,24 @@ export function selectLotNumberFacts(
   return many<LotNumberFacts>(
     tx,
     'tracking.lot_number_facts',
-    `select n.place, ${utcMicros('n.as_of')} as "asOf", p.lot_tracked as "lotTracked", l.id as "lotId",
-            coalesce(l.quantity, 0) as quantity, coalesce(l.held + k.units, 0) as kept, moved.units as "movedAfter",
-            coalesce(greatest(n.number_as_of, l.number_as_of) > n.as_of, false) as "isOvertaken",
-            n.as_of > clock_timestamp() + ${CLOCK_SKEW} as "inFuture", coalesce(n.as_of < f.horizon, false) as "isFolded"
-     from (
+    `with n as materialized (
        -- Of two numbers as of one time the later posted counts: that of the lot takes effect after that of the place.
        select g.place, g.product_id, g.warehouse_id, g.lot, s.number_as_of,
               case when s.number_as_of = g.as_of then g.as_of + interval '1 microsecond' else g.as_of end as as_of
        from unnest($1::int[], $2::int[], $3::text[], $4::timestamptz[]) with ordinality as g (product_id, warehouse_id, lot, as_of, place)
        join stock s on s.product_id = g.product_id and s.warehouse_id = g.warehouse_id
-     ) n
+     ), moved as materialized (${lotsMovedAfterSql('(select distinct product_id, warehouse_id, as_of from n) n')})
+     select n.place, ${utcMicros('n.as_of')} as "asOf", p.lot_tracked as "lotTracked", p.serialised, l.id as "lotId",
+            coalesce(l.quantity, 0) as quantity, coalesce(l.held + k.units, 0) as kept, coalesce(moved.units, 0) as "movedAfter",
+            coalesce(greatest(n.number_as_of, l.number_as_of) > n.as_of, false) as "isOvertaken",
+            n.as_of > clock_timestamp() + ${CLOCK_SKEW} as "inFuture", coalesce(n.as_of < f.horizon, false) as "isFolded"
+     from n
      join products p on p.id = n.product_id
      cross join (select max(upper_bound) as horizon from ledger_folds) f
      left join lots l on l.master_id = find_lot(n.product_id, n.lot) and l.warehouse_id = n.warehouse_id
      left join lateral (
        select coalesce(sum(u.quantity), 0) as units from packed_units u where u.lot_id = l.id) k on true
-     cross join lateral (
-       select coalesce(sum(m.quantity), 0)::bigint as units from lot_movements m
-       where m.lot_id = l.id and m.at > n.as_of
-         and not exists (
-           select from inventory_transactions e
-           where e.product_id = n.product_id and e.warehouse_id = n.warehouse_id and e.kind = m.kind and e.effect_id = m.effect_id
-             and e.at > n.as_of and e.at < now() + interval '1 day' and e.as_of <= n.as_of)) moved
+     left join moved on moved.lot_id = l.id and moved.as_of = n.as_of
      order by n.place`,
     [
       numbers.map((n) => n.productId),
@@ -89,5 +85,22 @@ export function noteLotNumbers(
       numbers.map((n) => n.code),
       numbers.map((n) => n.asOf),
     ],
+  );
+}
+
+/** Those of these lots that have an absolute number of their own as of a time or later, by their places in what was given, from 0. */
+export function selectLotsNumberedSince(
+  tx: Transaction,
+  lots: readonly { productId: number; warehouseId: number; code: string }[],
+  since: string,
+): Promise<{ place: number }[]> {
+  return many<{ place: number }>(
+    tx,
+    'tracking.lots_numbered_since',
+    `select (n.place - 1)::int as place
+     from unnest($1::int[], $2::int[], $3::text[]) with ordinality as n (product_id, warehouse_id, code, place)
+     join lots l on l.master_id = find_lot(n.product_id, n.code) and l.warehouse_id = n.warehouse_id
+     where l.number_as_of >= $4::timestamptz`,
+    [lots.map((l) => l.productId), lots.map((l) => l.warehouseId), lots.map((l) => l.code), since],
   );
 }

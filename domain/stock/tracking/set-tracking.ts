@@ -2,7 +2,7 @@ import type { Database, Queryable, Transaction } from '../../../platform/databas
 import { AppError } from '../../../platform/errors';
 import { updateTracking } from '../../catalog/products';
 import { listWarehouses } from '../../catalog/warehouses';
-import { insertEmptyStock, lockStock } from '../ledger/stock-ledger';
+import { insertEmptyStock, lockStock, outdateDecisions } from '../ledger/stock-ledger';
 import { selectTracked, selectUnitsElsewhere } from './queries';
 
 export interface Tracking {
@@ -55,7 +55,11 @@ export async function trackingRefusal(
     });
   }
   const elsewhere = await selectUnitsElsewhere(tx, productId);
-  if (elsewhere.inTransit + elsewhere.toInspect + elsewhere.short === 0) return null;
+  if (elsewhere.inTransit + elsewhere.toInspect + elsewhere.short === 0) {
+    // Of a feed that waits for these locks, and was decided before what the product keeps was changed.
+    await outdateDecisions(tx, productId);
+    return null;
+  }
   return new AppError(
     'PRODUCT_HAS_STOCK',
     `Units of ${sku} are on their way, wait for an inspection or are missing on the counters: this can be changed while there are none.`,

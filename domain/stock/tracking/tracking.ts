@@ -10,4 +10,9 @@ export {
 } from './as-of-queries';
 export { codeKey } from './rules';
 export { moveLots, selectTracked as findTracked, updateLotHeld } from './queries';
-export { moveLotsApart, noteLotNumbers, selectLotNumberFacts } from './lot-number-queries';
+export {
+  moveLotsApart,
+  noteLotNumbers,
+  selectLotNumberFacts,
+  selectLotsNumberedSince,
+} from './lot-number-queries';

@@ -30,6 +30,7 @@ export interface LotNumberFacts {
   asOf: string;
   /** The product is kept by lot. */
   lotTracked: boolean;
+  serialised: boolean;
   /** Null: there is no such lot at the place. */
   lotId: number | null;
   quantity: number;

@@ -41,8 +41,8 @@ export interface CostChange {
   moved: number;
   /** Minor units, signed. */
   valueMinor: bigint;
-  /** A newer absolute number of the stock has seen what came: a unit that did not come is off the books already. */
-  isCounted: boolean;
+  /** Of `quantity`: of which a newer absolute number has seen what came. One that did not come is off the books already. */
+  counted: number;
 }
 
 /** A product whose average was changed. `costsTooMuch`: all its units together cost more than an amount can be. */
@@ -105,11 +105,10 @@ export function applyToAverages(
     tx,
     'costing.apply_to_averages',
     `with given as (
-       select d.product_id, d.moved, case when d.counted then greatest(0, d.quantity) else d.quantity end as quantity,
-              d.value - case when d.counted then least(0, d.quantity) * coalesce((
-                select a.average_after from receipt_averages a where a.receipt_id = $5 and a.product_id = d.product_id), 0)
-                else 0 end as value
-       from unnest($1::int[], $2::bigint[], $3::numeric[], $4::bigint[], $6::boolean[])
+       select d.product_id, d.moved, d.quantity - least(0, d.counted) as quantity,
+              d.value - least(0, d.counted) * coalesce((
+                select a.average_after from receipt_averages a where a.receipt_id = $5 and a.product_id = d.product_id), 0) as value
+       from unnest($1::int[], $2::bigint[], $3::numeric[], $4::bigint[], $6::bigint[])
          as d (product_id, quantity, value, moved, counted)
      ), base as (
        select d.product_id, d.quantity, d.value, greatest(0, ${OWNED} + d.moved) as owned, least(c.costed_units, ${OWNED}) as units
@@ -131,7 +130,7 @@ export function applyToAverages(
       changes.map((c) => String(c.valueMinor)),
       changes.map((c) => c.moved),
       receiptId,
-      changes.map((c) => c.isCounted),
+      changes.map((c) => c.counted),
     ],
   );
 }

@@ -4,7 +4,7 @@ import {
   checkCountable,
   insertEmptyStock,
   lockStock,
-  selectNumberFacts,
+  selectNumberedSince,
   takeBlocked,
   type StockAccess,
   type StockLedger,
@@ -16,7 +16,7 @@ import { takeInCounted, takeOutCounted } from '../../stock/tracking/correct-coun
 import { replaceSerials } from '../../stock/tracking/replace-serials';
 import { takeOutOfStock, unitsOfLot } from '../../stock/tracking/take-out';
 import { takeInSerials } from '../../stock/tracking/take-in-serials';
-import { codeKey } from '../../stock/tracking/rules';
+import { selectLotsNumberedSince } from '../../stock/tracking/tracking';
 import type { LotMove, MovingEntry } from '../../stock/tracking/types';
 import { changeAverages, type CostChange } from '../costing/receipt-averages';
 import { amountOverflow } from '../costing/amount-overflow';
@@ -34,7 +34,14 @@ import {
   type LockedReceipt,
 } from './queries';
 import { readReceipt } from './receipts';
-import { changedLines, correctionFault, type ChangedLine as Changed } from './rules';
+import {
+  changedLines,
+  correctionFault,
+  isSameLot,
+  movesOf,
+  type ChangedLine as Changed,
+  type LineMoves,
+} from './rules';
 import type { LineCorrection, LineState, ReceiptChange, RECEIPT_CHANGES, ReceiptView } from './types';
 
 type ChangedLine = Changed<KeptLine>;
@@ -56,7 +63,7 @@ export function reverseReceipt(access: StockAccess, change: ReceiptChange): Prom
 
 /**
  * Corrects what a receipt says came: quantities, costs, lots, serial numbers. It takes effect as of when the receipt came: a newer absolute
- * number of the stock (a count, a `setTo`, a feed) has seen what really came, and stays what it is. The same change again changes nothing.
+ * number of the stock, or of the line's lot (a count, a `setTo`, a feed) has seen what really came, and stays what it is. The same change again changes nothing.
  *
  * @throws NOT_FOUND; RECEIPT_REVERSED; NO_SUCH_LINE, LOT_REQUIRED, NOT_TRACKED, SERIALS_REQUIRED, SERIAL_NOT_THERE, UNITS_NAMED_TWICE with
  * `line`; UNITS_HAVE_LEFT with `sku` and `there` when units that did not come, or came in another lot, are not there and free;
@@ -114,7 +121,7 @@ async function apply(
   }));
   await insertEmptyStock(tx, keys);
   const levels = new Map((await lockStock(tx, keys)).map((level) => [level.productId, level]));
-  const counted = await selectCounted(tx, keys, receivedAt);
+  const lines = await withMoves(tx, changed, receipt);
   const receivedBy = [receiptId, ...(await selectChangeIds(tx, receiptId))];
   await insertChange(tx, { id: effectId, receiptId, kind, reason, actor, lines: changed.map(asChange) });
   if (kind === 'reversal') await markReversed(tx, receiptId);
@@ -123,19 +130,23 @@ async function apply(
     receiptId,
     changed.map(({ after }) => after),
   );
-  await changeAverages(tx, receiptId, costChanges(changed, counted));
+  await changeAverages(tx, receiptId, costChanges(lines));
 
   const entry: MovingEntry = { kind: 'receipt', effectId, receiptId, orderId: null, reference };
   const freed: LedgerEntry[] = [];
-  for (const one of changed) {
-    const onHand = levels.get(one.before.productId)?.onHand ?? 0;
-    const isCounted = counted.has(one.before.productId);
-    freed.push(...(await moveUnits(tx, one, { receipt, receivedBy, entry, actor, isCounted, onHand })));
+  const moved = new Set<number>();
+  for (const one of lines) {
+    const { productId } = one.before;
+    const onHand = levels.get(productId)?.onHand ?? 0;
+    const done = await moveUnits(tx, one, { receipt, receivedBy, entry, actor, onHand });
+    freed.push(...done.freed);
+    if (done.hasMoved) moved.add(productId);
   }
-  const entries = unitsByProduct(changed)
-    .filter(({ productId }) => !counted.has(productId))
+  const entries = unitsByProduct(lines)
+    // Also where lots and serial numbers move without a difference: the entry says as of when they do.
+    .filter(({ productId, units }) => units !== 0 || moved.has(productId))
     .map(({ productId, sku, units }): LedgerEntry => {
-      checkThere(levels.get(productId), freed, { productId, sku, units });
+      if (units !== 0) checkThere(levels.get(productId), freed, { productId, sku, units });
       return {
         productId,
         warehouseId,
@@ -154,17 +165,38 @@ async function apply(
   await takeBlocked(tx, keys);
 }
 
-/** The products of which a newer absolute number has seen what came. */
-async function selectCounted(
+/** A line with what of it moves. */
+type MovedLine = ChangedLine & { moves: LineMoves };
+
+/** What moves of each line: what newer absolute numbers of its place, or of its lots, have not seen. */
+async function withMoves(
   tx: Transaction,
-  keys: readonly StockKey[],
-  asOf: string,
-): Promise<ReadonlySet<number>> {
-  const facts = await selectNumberFacts(
-    tx,
-    keys.map((key) => ({ ...key, asOf })),
+  changed: readonly ChangedLine[],
+  { warehouseId, receivedAt }: LockedReceipt,
+): Promise<MovedLine[]> {
+  const keys = [...new Set(changed.map(({ before }) => before.productId))].map((productId) => ({
+    productId,
+    warehouseId,
+  }));
+  const places = new Set((await selectNumberedSince(tx, keys, receivedAt)).map(({ productId }) => productId));
+  const lots = changed.flatMap(({ before, after }) =>
+    [before.lotCode, after.lotCode].flatMap((code) =>
+      code === null ? [] : [{ productId: before.productId, warehouseId, code }],
+    ),
   );
-  return new Set(facts.filter(({ isInNewest }) => isInNewest).map(({ productId }) => productId));
+  const found = lots.length > 0 ? await selectLotsNumberedSince(tx, lots, receivedAt) : [];
+  const numbered = found.map(({ place }) => lots[place]);
+  const isNumbered = (productId: number, code: string | null) =>
+    numbered.some((lot) => lot?.productId === productId && lot.code === code);
+  return changed.map((line) => {
+    const { productId } = line.before;
+    const moves = movesOf(line, {
+      place: places.has(productId),
+      from: isNumbered(productId, line.before.lotCode),
+      to: isNumbered(productId, line.after.lotCode),
+    });
+    return { ...line, moves };
+  });
 }
 
 interface Move {
@@ -173,19 +205,22 @@ interface Move {
   receivedBy: readonly string[];
   entry: MovingEntry;
   actor: string;
-  /** The number of units is as it was counted, and stays so. */
-  isCounted: boolean;
   onHand: number;
 }
 
-/** Lots and serial numbers of a line that is changed. Returns what takes them off holds of blocked lots. */
-async function moveUnits(tx: Transaction, changed: ChangedLine, move: Move): Promise<LedgerEntry[]> {
-  const { before, added, removed, replaced } = changed;
-  const { entry, isCounted, onHand, receivedBy } = move;
+/** Lots and serial numbers of a line that is changed. `freed`: what takes them off holds of blocked lots. */
+async function moveUnits(
+  tx: Transaction,
+  changed: MovedLine,
+  move: Move,
+): Promise<{ freed: LedgerEntry[]; hasMoved: boolean }> {
+  const { before, added, removed, replaced, moves } = changed;
+  const { isCounted } = moves;
+  const { entry, onHand, receivedBy } = move;
   const { warehouseId, receivedAt } = move.receipt;
   const key: StockKey = { productId: before.productId, warehouseId };
   const { sku } = before;
-  const freed = await moveLot(tx, changed, move);
+  const { freed, hasMoved } = await moveLot(tx, changed, move);
   if (replaced.length > 0)
     await replaceSerials(tx, { ...key, sku, replacements: replaced, receivedBy, entry });
   if (removed.length > 0) {
@@ -197,25 +232,23 @@ async function moveUnits(tx: Transaction, changed: ChangedLine, move: Move): Pro
     if (isCounted) await takeInCounted(tx, { ...key, sku, serials: added, entry, onHand });
     else await takeInSerials(tx, came, entry);
   }
-  return freed;
+  return { freed, hasMoved: hasMoved || added.length + removed.length + replaced.length > 0 };
 }
 
 async function moveLot(
   tx: Transaction,
-  { before, after }: ChangedLine,
-  { receipt: { warehouseId }, entry, actor, isCounted }: Move,
-): Promise<LedgerEntry[]> {
+  { before, after, moves }: MovedLine,
+  { receipt: { warehouseId }, entry, actor }: Move,
+): Promise<{ freed: LedgerEntry[]; hasMoved: boolean }> {
   const { productId, sku, lotCode: from } = before;
   const { lotCode: to } = after;
-  if (!before.lotTracked || to === null) return [];
-  const key: StockKey = { productId, warehouseId };
-  const isSame = from !== null && codeKey(from) === codeKey(to);
-  let leaves = isSame ? Math.max(0, before.quantity - after.quantity) : before.quantity;
-  let comes = isSame ? Math.max(0, after.quantity - before.quantity) : after.quantity;
-  // Counted units only change their lot: as many as the count left of the one that was noted.
-  if (isCounted && from !== null)
-    leaves = comes = isSame ? 0 : Math.min(leaves, comes, await unitsOfLot(tx, key, from));
   const freed: LedgerEntry[] = [];
+  if (!before.lotTracked || to === null) return { freed, hasMoved: false };
+  const key: StockKey = { productId, warehouseId };
+  let { leaves, comes } = moves;
+  // Counted units only change their lot: as many as the count left of the one that was noted.
+  if (moves.isCounted && from !== null)
+    leaves = comes = Math.min(leaves, comes, await unitsOfLot(tx, key, from));
   if (from !== null && leaves > 0) {
     freed.push(
       ...(await takeOutOfStock(tx, {
@@ -229,10 +262,11 @@ async function moveLot(
     );
   }
   if (comes > 0) {
-    const move: LotMove = { ...key, code: to, expiresOn: isSame ? null : after.expiresOn, units: comes };
+    const expiresOn = isSameLot(to, before) ? null : after.expiresOn;
+    const move: LotMove = { ...key, code: to, expiresOn, units: comes };
     await moveKnownLots(tx, [move], entry);
   }
-  return freed;
+  return { freed, hasMoved: leaves > 0 || comes > 0 };
 }
 
 /** @throws UNITS_HAVE_LEFT, QUANTITY_OVERFLOW */
@@ -252,15 +286,15 @@ function checkThere(
   checkCountable((level?.onHand ?? 0) + units);
 }
 
-function unitsByProduct(changed: readonly ChangedLine[]) {
+function unitsByProduct(lines: readonly MovedLine[]) {
   const units = new Map<number, { productId: number; sku: string; units: number }>();
-  for (const { before, after } of changed) {
+  for (const { before, moves } of lines) {
     const { productId, sku } = before;
     const sum = units.get(productId) ?? { productId, sku, units: 0 };
-    sum.units += after.quantity - before.quantity;
+    sum.units += moves.units;
     units.set(productId, sum);
   }
-  return [...units.values()].filter((one) => one.units !== 0).sort((a, b) => a.productId - b.productId);
+  return [...units.values()].sort((a, b) => a.productId - b.productId);
 }
 
 interface ProductCostChange extends CostChange {
@@ -271,18 +305,16 @@ interface ProductCostChange extends CostChange {
 /**
  * What the averages take: units with a cost, before and after.
  *
- * @param counted products of which no unit moves
  * @throws AMOUNT_OVERFLOW where a line costs more than an amount can be
  */
-function costChanges(changed: readonly ChangedLine[], counted: ReadonlySet<number>): ProductCostChange[] {
+function costChanges(lines: readonly MovedLine[]): ProductCostChange[] {
   const sums = new Map<number, ProductCostChange>();
-  for (const { before, after } of changed) {
+  for (const { before, after, moves } of lines) {
     const { productId, sku } = before;
-    const isCounted = counted.has(productId);
-    const none = { productId, sku, currency: null, quantity: 0, moved: 0, valueMinor: 0n, isCounted };
+    const none = { productId, sku, currency: null, quantity: 0, moved: 0, valueMinor: 0n, counted: 0 };
     const sum: ProductCostChange = sums.get(productId) ?? none;
     sums.set(productId, sum);
-    if (!isCounted) sum.moved += after.quantity - before.quantity;
+    sum.moved += moves.units;
     if (costOf(after.quantity, after.unitCostMinor ?? 0) > LARGEST_AMOUNT) throw amountOverflow(sku);
     for (const [line, sign] of [
       [before, -1],
@@ -292,6 +324,7 @@ function costChanges(changed: readonly ChangedLine[], counted: ReadonlySet<numbe
       if (unitCostMinor === null || currency === null) continue;
       sum.currency ??= currency;
       sum.quantity += sign * quantity;
+      if (moves.isCounted) sum.counted += sign * quantity;
       sum.valueMinor += BigInt(sign * quantity) * BigInt(unitCostMinor);
     }
   }

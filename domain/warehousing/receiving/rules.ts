@@ -150,7 +150,7 @@ function serialsFault(
   return null;
 }
 
-function isSameLot(code: string, { lotCode }: { lotCode: string | null }): boolean {
+export function isSameLot(code: string, { lotCode }: { lotCode: string | null }): boolean {
   return lotCode !== null && codeKey(code) === codeKey(lotCode);
 }
 
@@ -197,4 +197,39 @@ export function changedLines<Line extends CorrectableLine>(
       ? []
       : [{ before, after, added, removed, replaced }];
   });
+}
+
+/** What of a line moves when it is changed. */
+export interface LineMoves {
+  /** No unit comes or goes: a newer absolute number has seen what came. */
+  isCounted: boolean;
+  /** Units that come or go, signed. */
+  units: number;
+  /** Units that leave the lot of before and come into the one of now; of a counted line at most so many, and as many of both. */
+  leaves: number;
+  comes: number;
+}
+
+/**
+ * @param numbered an absolute number as of when the receipt came, or later, is known of the place, of the lot of before, of the lot of now
+ */
+export function movesOf(
+  { before, after }: Pick<ChangedLine, 'before' | 'after'>,
+  numbered: { place: boolean; from: boolean; to: boolean },
+): LineMoves {
+  const difference = after.quantity - before.quantity;
+  const { lotCode: to } = after;
+  const isLotted = before.lotTracked && to !== null;
+  const isCounted = numbered.place || (isLotted && numbered.from);
+  if (!isLotted) return { isCounted, units: isCounted ? 0 : difference, leaves: 0, comes: 0 };
+  // Units of before the product was kept by lot are in none.
+  if (isSameLot(to, before) || before.lotCode === null) {
+    if (isCounted) return { isCounted, units: 0, leaves: 0, comes: 0 };
+    const comes = numbered.to ? 0 : Math.max(0, difference);
+    const leaves = Math.max(0, -difference);
+    return { isCounted, units: comes - leaves, leaves, comes };
+  }
+  const comes = numbered.to && !numbered.place ? 0 : after.quantity;
+  if (isCounted) return { isCounted, units: 0, leaves: before.quantity, comes };
+  return { isCounted, units: comes - before.quantity, leaves: before.quantity, comes };
 }
