@@ -137,6 +137,26 @@ test('a newer setTo is refused only below what is promised to somebody; those wh
   await expectOvertaken(older, orders);
 });
 
+test('nobody gives up anything for a count where a lot has a newer number already', async () => {
+  const sku = await trackedProduct(shop, { lots: true });
+  await deliver(shop.db, [{ sku, quantity: 10, lot: { code: 'A', expiresOn: inDays(30) } }]);
+  const order = orderOf({ [sku]: 8 });
+  await shop.place(order);
+  const sheet = await sheetOf([sku]);
+  await countAll(sheet, [{ sku, lots: [{ code: 'A', counted: 3 }] }]);
+  await submit(sheet);
+  await resolve(sheet);
+  await shop.db.pool.query(
+    `update lots l set number_as_of = clock_timestamp() from products p where p.id = l.product_id and p.sku = $1`,
+    [sku],
+  );
+  await settleAllPromised(shop.db);
+  expect(await kept([order.orderId])).toEqual([8]);
+  await settleSheets();
+  expect(await lineOf(sheet)).toMatchObject({ status: 'superseded' });
+  expect(await levelsOf(shop.db, sku)).toEqual({ AMS: [10, 8] });
+});
+
 test('a setTo of before the count does not end it', async () => {
   const sku = await shop.product({ AMS: 10 });
   const then = await now();
