@@ -34,8 +34,41 @@ alter table alerts add constraint alerts_kind_check check (kind in
 -- A count that a newer absolute number has overtaken takes nothing from anybody any more.
 create function hold_is_overtaken(h quality_holds) returns boolean language sql stable as $$
   select h.cause = 'count' and exists (
-    select from stock s where s.product_id = h.product_id and s.warehouse_id = h.warehouse_id and s.number_as_of > h.as_of)
+    select from stock s where s.product_id = h.product_id and s.warehouse_id = h.warehouse_id and s.number_as_of > h.as_of
+    union all
+    select from lots l where l.product_id = h.product_id and l.warehouse_id = h.warehouse_id and l.number_as_of > h.as_of)
 $$;
+
+-- Ends the holds of counts that absolute numbers of these places overtake, which are about to be posted: units that they keep are free, and
+-- the sheets are told. Not the hold that is the number's own. The caller holds the locks of the stock rows, and hands on what it gets.
+create function end_overtaken_holds(products int[], warehouses int[], as_ofs timestamptz[], own uuid[])
+returns table (product int, warehouse int, units int) language plpgsql as $$
+#variable_conflict use_column
+declare
+  hold record;
+begin
+  for hold in
+    select distinct h.id, h.product_id, h.warehouse_id, h.open - h.awaited as kept, l.sheet_id
+    from count_lines l join quality_holds h on h.id = l.hold_id
+    join unnest(products, warehouses, as_ofs, own) as n (product_id, warehouse_id, as_of, own)
+      on n.product_id = h.product_id and n.warehouse_id = h.warehouse_id and h.as_of <= n.as_of and h.id is distinct from n.own
+    where l.hold_id is not null and h.open > 0
+    order by h.product_id, h.warehouse_id, h.id
+  loop
+    update quality_holds set released = released + open, awaited = 0, updated_at = clock_timestamp() where id = hold.id;
+    update reservations set status = 'cancelled', updated_at = clock_timestamp() where id = hold.id;
+    insert into outbox (topic, key) values ('count.settle', hold.sheet_id);
+    product := hold.product_id; warehouse := hold.warehouse_id; units := hold.kept;
+    if hold.kept > 0 then
+      update reservation_lines set open_quantity = 0
+        where reservation_id = hold.id and product_id = hold.product_id and warehouse_id = hold.warehouse_id;
+      update stock set reserved = reserved - hold.kept where product_id = hold.product_id and warehouse_id = hold.warehouse_id;
+      insert into inventory_transactions (product_id, warehouse_id, kind, on_hand_delta, reserved_delta, effect_id, reservation_id, reason)
+        values (hold.product_id, hold.warehouse_id, 'quality_release', 0, -hold.kept, uuidv7(), hold.id, 'a newer number has overtaken the count');
+      return next;
+    end if;
+  end loop;
+end $$;
 
 -- As before, and: units that a count did not find are awaited of any product. The count is told once all of them are kept.
 create or replace function hold_blocked_units(products int[], warehouses int[])

@@ -33,7 +33,9 @@ create table if not exists consistency_share (
   products_up_to int,
   -- Lines of reservations likewise.
   lines_after    uuid not null default '00000000-0000-0000-0000-000000000000',
-  lines_up_to    uuid
+  lines_up_to    uuid,
+  -- When a run that had looked at the share before moved on to this one.
+  moved_at       timestamptz
 );
 insert into consistency_share default values on conflict do nothing;
 -- Reservations that keep units: the lines of others are history. It serves also what `reservations_live_holds` served.

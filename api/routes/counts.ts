@@ -45,9 +45,9 @@ export function countRoutes(context: ApiContext): Route[] {
   async function approve(request: Decision & { resolveReserved: boolean }): Promise<SheetView> {
     const approved = await approveCount(context, request);
     if (!approved.lines.some(({ status }) => status === 'resolving')) return approved;
-    await settleCount(context, request.sheetId, (key) =>
-      settlePromised(db, key, { withinMs: SETTLE_SOON_MS }),
-    );
+    await settleCount(context, request.sheetId, (key, limits) => settlePromised(db, key, limits), {
+      withinMs: SETTLE_SOON_MS,
+    });
     return (await readSheet(db, request.sheetId)) ?? approved;
   }
 

@@ -98,7 +98,6 @@ export async function finishConsistencyJob(
       await advanceCheckpoint(db, mode);
       await trackSeals(db, jobId);
     }
-    if (mode === 'incremental' && ran.has('on_hand_ledger')) await db.retrying((tx) => moveShare(tx));
     if (DRIFT_CHECKS.every((id) => ran.has(id))) await trackDrift(db, jobId);
   }
   const findings = checks.reduce((sum, check) => sum + check.findings, 0);
@@ -108,7 +107,12 @@ export async function finishConsistencyJob(
     ...(repairable > 0 ? { file: 'sql' as const } : {}),
   };
   if (error) return failJob(db, jobId, error, outcome);
-  return cancelled ? cancelJob(db, jobId, outcome) : completeJob(db, jobId, outcome);
+  if (cancelled) return cancelJob(db, jobId, outcome);
+  const hadShare = mode === 'incremental' && checks.some(({ id }) => id === 'on_hand_ledger');
+  // With the end of the job: a worker that dies before it moves on once all the same.
+  return completeJob(db, jobId, outcome, async (tx) => {
+    if (hadShare) await moveShare(tx, jobId);
+  });
 }
 
 async function readResults(db: Database, jobId: string): Promise<CheckResult[]> {

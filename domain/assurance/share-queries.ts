@@ -19,18 +19,23 @@ const RUNS = 24;
 const rowsOf = (table: string) =>
   `(select greatest($3::float8, ceil(reltuples / ${RUNS}))::bigint from pg_class where oid = '${table}'::regclass)`;
 
-/** Moves on to the next share of every table; after the last comes the first. */
-export function moveShare(tx: Transaction, leastRows = LEAST_ROWS): Promise<number> {
+/**
+ * Moves on to the next share of every table; after the last comes the first.
+ *
+ * @param jobId the job that has looked at the share: where another one has moved on since this one began, nothing is done; null: always
+ */
+export function moveShare(tx: Transaction, jobId: string | null, leastRows = LEAST_ROWS): Promise<number> {
   return execute(
     tx,
     'consistency.move_share',
-    `update consistency_share s set
+    `update consistency_share s set moved_at = clock_timestamp(),
        products_after = n.products_after, lines_after = n.lines_after,
        products_up_to = (select k.product_id from stock k where k.product_id > n.products_after
                          order by k.product_id, k.warehouse_id offset ${rowsOf('stock')} limit 1),
        lines_up_to = (select l.reservation_id from reservation_lines l where l.reservation_id > n.lines_after
                       order by l.reservation_id, l.product_id, l.warehouse_id offset ${rowsOf('reservation_lines')} limit 1)
-     from (select coalesce(products_up_to, $1::int) as products_after, coalesce(lines_up_to, $2::uuid) as lines_after from consistency_share) n`,
-    [EVERYTHING.productsAfter, EVERYTHING.linesAfter, leastRows],
+     from (select coalesce(products_up_to, $1::int) as products_after, coalesce(lines_up_to, $2::uuid) as lines_after from consistency_share) n
+     where $4::uuid is null or s.moved_at is null or s.moved_at < (select j.started_at from jobs j where j.id = $4::uuid)`,
+    [EVERYTHING.productsAfter, EVERYTHING.linesAfter, leastRows, jobId],
   );
 }

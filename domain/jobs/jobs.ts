@@ -51,9 +51,23 @@ export function reportProgress(on: Connection, id: string, progress: JobProgress
   return changing(on, id, (tx) => updateProgress(tx, id, progress));
 }
 
-/** Completes a job. The first end of a job stays, whichever it was. @throws AppError `JOB_NOT_FOUND` */
-export function completeJob(on: Connection, id: string, outcome: JobOutcome): Promise<JobView> {
-  return end(on, id, { status: 'completed', error: null, ...ended(outcome) });
+/**
+ * Completes a job. The first end of a job stays, whichever it was.
+ *
+ * @param also what is to be written once with it: not where the job has ended already
+ * @throws AppError `JOB_NOT_FOUND`
+ */
+export function completeJob(
+  on: Connection,
+  id: string,
+  outcome: JobOutcome,
+  also?: (tx: Transaction) => Promise<unknown>,
+): Promise<JobView> {
+  return changing(on, id, async (tx) => {
+    const completed = await endJob(tx, id, { status: 'completed', error: null, ...ended(outcome) });
+    if (completed) await also?.(tx);
+    return completed;
+  });
 }
 
 /** Ends a job that was asked to stop; the result says what was done and stays done. @throws AppError `JOB_NOT_FOUND` */

@@ -39,6 +39,23 @@ export async function enqueue(
   if (afterSeconds === 0) tx.notice('holdfast_outbox', '');
 }
 
+/** The same, but for messages that others will be delivered soon for: one that is delivered twice does not become two. */
+export async function enqueueOnce(
+  tx: Transaction,
+  message: { topic: OutboxTopic; key: string },
+  afterSeconds: number,
+): Promise<void> {
+  await execute(
+    tx,
+    'outbox.enqueue_once',
+    `insert into outbox (topic, key, available_at)
+     select $1, $2, clock_timestamp() + make_interval(secs => $3)
+     where not exists (
+       select from outbox where topic = $1 and key = $2 and available_at <= clock_timestamp() + make_interval(secs => $3))`,
+    [message.topic, message.key, afterSeconds],
+  );
+}
+
 /**
  * Takes up to `limit` messages for `leaseSeconds`. A relay that dies does not finish them: they are ready again
  * when the lease runs out. Receivers only cause rows to be read again, so a second delivery is harmless.

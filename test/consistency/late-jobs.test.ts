@@ -62,6 +62,47 @@ test.each(['full', 'incremental'] as const)(
   },
 );
 
+const share = async () => {
+  const { rows } = await shop.db.pool.query<{ moved_at: Date | null }>(
+    'select moved_at from consistency_share',
+  );
+  return rows[0]?.moved_at ?? null;
+};
+
+test('a run that dies before its end is written does not move on to the next share; again it does so once', async () => {
+  const job = await slowJob('incremental');
+  await job.runChecks();
+  await tamper(
+    shop.url,
+    `create function no_end() returns trigger language plpgsql as $$ begin raise exception 'the worker is gone'; end $$`,
+    'create trigger no_end before update on jobs for each row execute function no_end()',
+    'alter table jobs enable always trigger no_end',
+  );
+  await expect(job.finish()).rejects.toThrow('the worker is gone');
+  expect(await share()).toBeNull();
+  await tamper(shop.url, 'drop trigger no_end on jobs');
+  await job.finish();
+  const moved = await share();
+  expect(moved).not.toBeNull();
+  await job.finish();
+  expect(await share()).toEqual(moved);
+});
+
+test('of two runs that look at the same share one moves on', async () => {
+  const [one, other] = [await slowJob('incremental'), await slowJob('incremental')];
+  await one.runChecks();
+  await other.runChecks();
+  await one.finish();
+  const moved = await share();
+  expect(moved).not.toBeNull();
+  await other.finish();
+  expect(await share()).toEqual(moved);
+  const next = await slowJob('incremental');
+  await next.runChecks();
+  await next.finish();
+  expect(await share()).not.toEqual(moved);
+});
+
 test('a job that ends late leaves the alert about what a newer one has found', async () => {
   const late = await slowJob('full');
   await late.runChecks();

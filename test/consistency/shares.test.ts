@@ -57,7 +57,7 @@ test('shares follow each other until every row was looked at, and begin anew', a
   const seen: [number, number | null][] = [];
   for (let run = 0; run < 4; run++) {
     // Seven rows on: the row after six.
-    await shop.db.transaction((tx) => moveShare(tx, 6));
+    await shop.db.transaction((tx) => moveShare(tx, null, 6));
     const { productsAfter, productsUpTo } = await selectShare(shop.db);
     seen.push([productsAfter, productsUpTo]);
   }

@@ -192,6 +192,51 @@ test('the approval leaves a message, so that it is carried out by whoever lives 
   expect(await levelsOf(shop.db, sku)).toEqual({ AMS: [2, 2] });
 });
 
+test('one call settles for so long in all; what is left another message does, of which there is one', async () => {
+  const skus = await Promise.all(Array.from({ length: 3 }, () => shop.product({ AMS: 10 })));
+  for (const sku of skus) await placed(sku, 8);
+  const sheet = await sheetOf(skus);
+  for (const sku of skus) await count(sheet, sku, 3);
+  await submit(sheet);
+  await resolve(sheet);
+  await shop.db.pool.query(`delete from outbox where topic = 'count.settle'`);
+  const given: number[] = [];
+  const isUp = (_: unknown, { withinMs }: { withinMs: number }) => {
+    given.push(withinMs);
+    return Promise.resolve(given.length < 2);
+  };
+  const statuses = async () => (await readSheet(shop.db, sheet.id))?.lines.map(({ status }) => status);
+  await settleCount(access(), sheet.id, isUp, { withinMs: 60_000 });
+  expect(given).toHaveLength(2);
+  expect(given[1]).toBeLessThan(given[0]!);
+  expect(given[0]).toBeLessThan(60_000);
+  expect(await messages('count.settle')).toEqual([sheet.id]);
+  await settleCount(access(), sheet.id, isUp, { withinMs: 0 });
+  expect(given).toHaveLength(2);
+  expect(await messages('count.settle')).toEqual([sheet.id]);
+  expect(await statuses()).toEqual(['resolving', 'resolving', 'resolving']);
+  await settle(sheet);
+  expect(await statuses()).toEqual(['approved', 'approved', 'approved']);
+});
+
+test('who is to be answered in time does not wait long for rows that somebody else has', async () => {
+  const { sku, sheet, made } = await submittedWith(3, (of) => placed(of, 8));
+  await resolve(sheet);
+  const key = await findStockKey(shop.db, { sku, location: 'AMS' });
+  const client = await shop.db.pool.connect();
+  try {
+    await client.query('begin');
+    await client.query('select from reservations where order_id = $1 for update', [made]);
+    expect(await settlePromised(shop.db, key, { withinMs: 60_000 })).toBe(false);
+  } finally {
+    await client.query('rollback');
+    client.release();
+  }
+  expect(await settlePromised(shop.db, key, { withinMs: 60_000 })).toBe(true);
+  await settle(sheet);
+  expect(await lineOf(sheet)).toMatchObject({ status: 'approved' });
+});
+
 test('what comes free or arrives meanwhile serves it before anybody else, and then nobody is cut', async () => {
   const { sku, sheet, made } = await submittedWith(7, async (of) => {
     const hold = await shop.reserve({ [of]: 2 });

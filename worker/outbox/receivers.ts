@@ -64,7 +64,9 @@ export function createReceivers(context: ReceiverContext): Receivers {
     'count.settle': {
       key: 'sheetId',
       receive: (id) =>
-        settleCount({ db, stock }, id, (key) => settlePromised(db, key, { withinMs: SETTLE_SOON_MS })),
+        settleCount({ db, stock }, id, (key, limits) => settlePromised(db, key, limits), {
+          withinMs: SETTLE_SOON_MS,
+        }),
     },
     'allocation.drain': { key: 'reservationId', receive: (id) => drainAllocation(db, id) },
     'shipments.ready': {

@@ -1,5 +1,6 @@
 import type { Database, Transaction } from '../../../platform/database/database';
 import { enqueue } from '../../../platform/database/outbox';
+import { isRetryable } from '../../../platform/errors';
 import { beginVoid } from '../../fulfilment/rules';
 import { lockShipmentsOf } from '../../fulfilment/shipments-of-order';
 import { beginStops } from '../../fulfilment/stop';
@@ -23,6 +24,9 @@ const PAGE = 500;
 /** How long a request settles with those to whom units are promised. The schedule `stock-upkeep` does the rest. */
 export const SETTLE_SOON_MS = 5_000;
 
+/** How often a transaction is tried there: each may wait seconds for a row. */
+const ATTEMPTS_IN_TIME = 2;
+
 /** How far it was settled: a place, and there the one that was looked at last. */
 export interface SettledUpTo extends StockKey {
   promised: PromisedPosition | null;
@@ -45,10 +49,22 @@ export interface SettleLimits {
  * attention and an alert of the place say so. Each is a transaction of its own, so that it may end anywhere; safe to repeat and
  * at any time.
  *
- * @returns false where its time was up and something is left: the schedule `stock-upkeep` goes on with it
+ * @returns false where its time was up, or rows that it needs stayed locked, and something is left: the schedule `stock-upkeep` goes on
  */
-export function settlePromised(db: Database, key: StockKey, limits: SettleLimits = {}): Promise<boolean> {
-  return settleAt(db, key, { ...limits, until: untilOf(limits), after: null });
+export async function settlePromised(
+  db: Database,
+  key: StockKey,
+  limits: SettleLimits = {},
+): Promise<boolean> {
+  const settling = { ...limits, until: untilOf(limits), after: null };
+  if (limits.withinMs === undefined) return settleAt(db, key, settling);
+  try {
+    return await settleAt(db, key, { ...settling, attempts: ATTEMPTS_IN_TIME });
+  } catch (error) {
+    // Somebody else has the rows.
+    if (isRetryable(error)) return false;
+    throw error;
+  }
 }
 
 /**
@@ -74,6 +90,8 @@ interface Settling extends SettleLimits {
   /** By the monotonic clock. */
   until: number;
   after: PromisedPosition | null;
+  /** Of each transaction. */
+  attempts?: number;
 }
 
 function untilOf({ withinMs }: SettleLimits): number {
@@ -85,11 +103,12 @@ function comparePlaces(a: StockKey, b: StockKey): number {
 }
 
 async function settleAt(db: Database, key: StockKey, settling: Settling): Promise<boolean> {
-  const { until, beat, page = PAGE } = settling;
+  const { until, beat, page = PAGE, attempts } = settling;
+  const retries = attempts === undefined ? {} : { attempts };
   const place: Place = { ...key, ...(await selectNames(db, key)) };
   for (const { shipmentId, orderId } of await selectWithBlocked(db, key)) {
     if (performance.now() >= until) return false;
-    await db.retrying((tx) => stopParcel(tx, place, { shipmentId, orderId }));
+    await db.retrying((tx) => stopParcel(tx, place, { shipmentId, orderId }), retries);
     beat?.({ ...key, promised: settling.after });
   }
   if ((await selectLacking(db, key)) <= 0) return true;
@@ -98,7 +117,7 @@ async function settleAt(db: Database, key: StockKey, settling: Settling): Promis
     const found = await selectPromised(db, key, { after, limit: page });
     for (const promised of found) {
       if (performance.now() >= until) return false;
-      const lacking = await db.retrying((tx) => giveUp(tx, place, promised));
+      const lacking = await db.retrying((tx) => giveUp(tx, place, promised), retries);
       after = promised.position;
       beat?.({ ...key, promised: after });
       if (lacking <= 0) return true;

@@ -7,6 +7,7 @@ import { stockStatus } from '../ledger/rules';
 import {
   checkCountable,
   effectIsApplied,
+  endOvertakenHolds,
   effectiveTime,
   findStockKey,
   insertEmptyStock,
@@ -94,9 +95,11 @@ async function applyAdjustment(
   if (onHand < 0) {
     throw new AppError('WOULD_GO_NEGATIVE', `Only ${before.onHand} are on hand.`, { onHand: before.onHand });
   }
-  if (onHand < before.reserved) {
-    throw new AppError('BELOW_RESERVED', `${before.reserved} are reserved.`, { reserved: before.reserved });
-  }
+  const { asOf = null, number } = correction ?? {};
+  const isNumber = number !== undefined && asOf !== null;
+  const released = isNumber ? await endOvertakenHolds(tx, [{ ...key, asOf }]) : [];
+  const reserved = released.reduce((rest, { quantity }) => rest - quantity, before.reserved);
+  if (onHand < reserved) throw new AppError('BELOW_RESERVED', `${reserved} are reserved.`, { reserved });
   checkCountable(onHand);
 
   const entry: LedgerEntry = {
@@ -111,7 +114,7 @@ async function applyAdjustment(
     ...(correction ? { correction } : {}),
   };
   await assignUnits(tx, entry, named);
-  await stock.change(tx, [entry]);
+  await stock.change(tx, [entry], released);
   const [after] = await lockStock(tx, [key]);
   return asAdjusted(after ?? before, 'applied');
 }

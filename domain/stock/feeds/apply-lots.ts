@@ -2,14 +2,16 @@ import type { Transaction } from '../../../platform/database/database';
 import { derivedId } from '../../../platform/ids';
 import { stockKeyOf } from '../ledger/rules';
 import {
+  endOvertakenHolds,
   insertEmptyStock,
   lockStock,
+  selectHoldsOfCounts,
   takeBlocked,
   type StockLedger,
   type Taken,
 } from '../ledger/stock-ledger';
 import type { UploadCounts } from '../../uploads/types';
-import type { LedgerEntry, StagedBatch } from '../ledger/types';
+import type { Allocation, LedgerEntry, StagedBatch } from '../ledger/types';
 import { moveLotsApart, noteLotNumbers, selectLotNumberFacts } from '../tracking/tracking';
 import { rejectLotRows, selectLotRows } from './lot-queries';
 import { decideLotRows, type DecidedLotRow } from './lot-rules';
@@ -40,14 +42,19 @@ export async function applyLotRows<Effects>(
   const facts = new Map(
     (rows.length > 0 ? await selectLotNumberFacts(tx, rows) : []).map((one) => [one.place, one]),
   );
+  const holds = batch.mode === 'set' ? await selectHoldsOfCounts(tx, rows) : [];
   const decided = decideLotRows(
     batch.mode,
     rows.map((row, index) => ({ row, facts: facts.get(index + 1) })),
     levels,
+    holds,
   );
+  const numbers = decided.flatMap(({ row, outcome }) => (outcome === 'rejected' ? [] : [row]));
+  const released = holds.length > 0 ? await endOvertakenHolds(tx, numbers) : [];
   const applied = decided.flatMap((one) => (one.outcome === 'applied' ? [one] : []));
   const refused = decided.flatMap((one) => (one.outcome === 'rejected' ? [one] : []));
-  const taken = applied.length > 0 ? await post(tx, stock, batch, applied) : null;
+  const isPosted = applied.length > 0 || released.length > 0;
+  const taken = isPosted ? await post(tx, stock, batch, { applied, released }) : null;
   if (refused.length > 0) {
     await rejectLotRows(
       tx,
@@ -70,7 +77,7 @@ async function post<Effects>(
   tx: Transaction,
   stock: StockLedger<Effects>,
   { jobId, mode, actor }: LotBatch,
-  applied: readonly AppliedLotRow[],
+  { applied, released }: { applied: readonly AppliedLotRow[]; released: readonly Allocation[] },
 ): Promise<Taken<Effects> | null> {
   const entries = applied.map(({ row, delta, asOf }): LedgerEntry & { reference: string } => ({
     productId: row.productId,
@@ -104,7 +111,7 @@ async function post<Effects>(
       applied.map(({ row, asOf }) => ({ ...row, code: row.lot, asOf })),
     );
   }
-  const taken = await stock.post(tx, entries);
+  const taken = await stock.post(tx, entries, released);
   await blockWhatCame(tx, applied);
   return taken;
 }

@@ -1,5 +1,6 @@
 import { decideNumber } from '../ledger/numbers';
 import { MAX_ON_HAND, stockKeyOf } from '../ledger/rules';
+import type { HoldOfCount } from '../ledger/stock-ledger';
 import type { StockLevel } from '../ledger/types';
 import type { LotNumberFacts } from '../tracking/types';
 import type { FeedMode, RejectCode } from './types';
@@ -34,23 +35,36 @@ export type DecidedLotRow = { row: LotRow } & (
  *
  * @param facts of each row; undefined: the place has no stock of the product
  * @param levels of the places, as they are
+ * @param holds of counts there: what those keep that a number of the row's time overtakes is not reserved for it
  */
 export function decideLotRows(
   mode: FeedMode,
   rows: readonly { row: LotRow; facts: LotNumberFacts | undefined }[],
   levels: readonly StockLevel[],
+  holds: readonly HoldOfCount[] = [],
 ): DecidedLotRow[] {
   const places = new Map(levels.map((level) => [stockKeyOf(level), { ...level }]));
   const wanted = rows.map(({ row, facts }) => ({ row, facts, wanted: changeOf(mode, row, facts) }));
   const isTaking = ({ wanted: change }: (typeof wanted)[number]) =>
     change.outcome === 'applied' && change.delta < 0;
   const ordered = [...wanted.filter((one) => !isTaking(one)), ...wanted.filter(isTaking)];
+  const ended = new Set<HoldOfCount>();
   return ordered.map(({ row, facts, wanted: change }) => {
+    const overtaken =
+      mode === 'set' && facts && change.outcome !== 'rejected'
+        ? holds.filter(
+            (hold) => stockKeyOf(hold) === stockKeyOf(row) && hold.asOf <= facts.asOf && !ended.has(hold),
+          )
+        : [];
     const place = places.get(stockKeyOf(row));
-    if (change.outcome !== 'applied' || !facts || !place) return change;
-    const refused = refusalOf(change.delta, facts, place);
+    if (change.outcome === 'rejected' || !facts || !place) return change;
+    const reserved = overtaken.reduce((rest, { kept }) => rest - kept, place.reserved);
+    const refused =
+      change.outcome === 'applied' ? refusalOf(change.delta, facts, { ...place, reserved }) : null;
     if (refused) return { row, outcome: 'rejected', ...refused };
-    place.onHand += change.delta;
+    place.reserved = reserved;
+    for (const hold of overtaken) ended.add(hold);
+    if (change.outcome === 'applied') place.onHand += change.delta;
     return change;
   });
 }

@@ -56,8 +56,8 @@ export async function selectIsSettled(
 export type StagedOutcome = StagedCounts & { undecided: number };
 
 /** The least time that a row of the batch is as of. */
-const OLDEST = `(
-  select least($9::timestamptz, min(o.as_of)) from feed_changes o where o.feed_id = $1 and o.seq > $2 and o.seq <= $3)`;
+const oldest = (asOf: string) => `(
+  select least(${asOf}, min(o.as_of)) from feed_changes o where o.feed_id = $1 and o.seq > $2 and o.seq <= $3)`;
 
 /**
  * What the rows of a batch come to, by this statement's snapshot, as `batch`. A `set` row is an absolute number as of its time: what
@@ -66,7 +66,7 @@ const OLDEST = `(
  * for a row: they stay applied as well.
  * The ledger is read once for each row of the batch, from its index by (product, warehouse, at).
  */
-const SET_ROWS = `
+const setRows = (asOf: string) => `
   batch as materialized (
     select c.*, t.as_of as true_as_of, s.corrections, c.quantity + m.units - coalesce(s.on_hand, 0) as delta,
            -- The product may have begun to be tracked since the rows were looked up.
@@ -77,10 +77,10 @@ const SET_ROWS = `
                 when t.as_of < s.number_as_of then 'OVERTAKEN' end as refusal
     from feed_changes c
     cross join (select max(upper_bound) as horizon from ledger_folds) f
-    cross join lateral (select coalesce(c.as_of, $9::timestamptz) as as_of) t
+    cross join lateral (select coalesce(c.as_of, ${asOf}) as as_of) t
     left join stock s on s.product_id = c.product_id and s.warehouse_id = c.warehouse_id
     left join products p on p.id = c.product_id and (p.lot_tracked or p.serialised)
-    cross join lateral (${movedAfterSql('c', 't.as_of', OLDEST)}) m
+    cross join lateral (${movedAfterSql('c', 't.as_of', oldest(asOf))}) m
     where c.feed_id = $1 and c.seq > $2 and c.seq <= $3
   )`;
 
@@ -91,7 +91,65 @@ const DELTA_ROWS = `
     where c.feed_id = $1 and c.seq > $2 and c.seq <= $3
   )`;
 
-const ROWS = { set: SET_ROWS, delta: DELTA_ROWS };
+/** Whether numbers of a `set` batch are newer than counts that keep or await units at their places. */
+export async function meetsHoldsOfCounts(
+  tx: Transaction,
+  { feedId, after, upTo, asOf }: StagedBatch & Pick<StagedChanges, 'asOf'>,
+): Promise<boolean> {
+  const { meets } = await one<{ meets: boolean }>(
+    tx,
+    'ledger.staged_meets_holds',
+    `select exists (
+       select from count_lines l join quality_holds h on h.id = l.hold_id
+       join feed_changes c on c.product_id = h.product_id and c.warehouse_id = h.warehouse_id
+       where l.hold_id is not null and h.open > 0 and c.feed_id = $1 and c.seq > $2 and c.seq <= $3
+         and coalesce(c.as_of, $4::timestamptz) >= h.as_of) as meets`,
+    [feedId, after, upTo, asOf],
+  );
+  return meets;
+}
+
+/** Locks the stock rows of a batch in the one lock order, for what is to be decided before `applyStaged`. */
+export function lockStockOfStaged(tx: Transaction, batch: StagedBatch): Promise<number> {
+  return execute(
+    tx,
+    'ledger.lock_stock_of_staged',
+    `select from feed_changes c join stock s on s.product_id = c.product_id and s.warehouse_id = c.warehouse_id
+     where c.feed_id = $1 and c.seq > $2 and c.seq <= $3
+     order by c.product_id, c.warehouse_id for no key update of s`,
+    [batch.feedId, batch.after, batch.upTo],
+  );
+}
+
+/**
+ * Ends the holds of counts that numbers of a `set` batch overtake: those that can be applied once the units that the holds keep are free.
+ * The transaction holds the locks of the stock rows.
+ *
+ * @returns units that are not reserved any more, each stock row once
+ */
+export function endHoldsOfStaged(
+  tx: Transaction,
+  { feedId, after, upTo, asOf }: StagedBatch & Pick<StagedChanges, 'asOf'>,
+): Promise<Allocation[]> {
+  return many<Allocation>(
+    tx,
+    'ledger.end_holds_of_staged',
+    `with ${setRows('$4::timestamptz')}, applied as (
+       select array_agg(c.product_id) as products, array_agg(c.warehouse_id) as warehouses, array_agg(c.true_as_of) as times
+       from batch c join stock s on s.product_id = c.product_id and s.warehouse_id = c.warehouse_id
+       cross join lateral (
+         select sum(h.open - h.awaited) as units from count_lines l join quality_holds h on h.id = l.hold_id
+         where l.hold_id is not null and h.product_id = c.product_id and h.warehouse_id = c.warehouse_id and h.open > 0
+           and h.as_of <= c.true_as_of) kept
+       where c.refusal is null and s.on_hand + c.delta between s.reserved - kept.units and $5::bigint
+     )
+     select e.product as "productId", e.warehouse as "warehouseId", sum(e.units)::int as quantity
+     from applied a, end_overtaken_holds(a.products, a.warehouses, a.times, null) e group by 1, 2 order by 1, 2`,
+    [feedId, after, upTo, asOf, MAX_ON_HAND],
+  );
+}
+
+const ROWS = { set: setRows('$9::timestamptz'), delta: DELTA_ROWS };
 /** Changes of a stock row `s` by a row `c` of the batch. */
 const CHANGE = {
   set: `on_hand = s.on_hand + c.delta, number_as_of = c.true_as_of, corrections = s.corrections + 1`,

@@ -19,11 +19,20 @@ import {
 } from './entry-queries';
 import { selectNumberedSince, selectNumberFacts, selectTimes } from './number-queries';
 import { insertReservationBatch } from './reservation-queries';
-import { foldChanges, freedUnits, MAX_ON_HAND, OVERFLOW_DETAIL, stockKeyOf } from './rules';
+import { foldChanges, freedUnits, MAX_ON_HAND, OVERFLOW_DETAIL, stockKeyOf, unreserved } from './rules';
 import { selectBlockedProducts, takeBlocked } from './blocked-queries';
 import { selectShortProducts } from './shortfall-queries';
 import { leftByShortfalls } from './shortfalls';
-import { applyStaged, insertMissingStock, lockInOrder, selectAdded, selectIsSettled } from './staged-queries';
+import {
+  applyStaged,
+  endHoldsOfStaged,
+  insertMissingStock,
+  lockInOrder,
+  lockStockOfStaged,
+  meetsHoldsOfCounts,
+  selectAdded,
+  selectIsSettled,
+} from './staged-queries';
 import type {
   Allocation,
   Correction,
@@ -31,6 +40,7 @@ import type {
   ReservationBatch,
   StagedChanges,
   StagedCounts,
+  StockChange,
   StockKey,
   StockLevel,
 } from './types';
@@ -40,6 +50,8 @@ export { selectNumberedSince, selectNumberFacts };
 export { countAsGone } from './shortfalls';
 export type { NumberFacts } from './number-queries';
 export { takeBlocked } from './blocked-queries';
+export { endOvertakenHolds, selectHoldsOfCounts } from './overtaken-queries';
+export type { HoldOfCount } from './overtaken-queries';
 
 /**
  * Those who wait for stock, as far as the stock has to know them. In two halves that keep the lock order: stock rows, then
@@ -84,11 +96,16 @@ export interface StockLedger<Effects = unknown> {
   /**
    * Changes stock and writes why. The caller holds the rows' locks (`lockStock`); the last step of its transaction.
    *
+   * @param released units that the transaction has freed already (`endOvertakenHolds`)
    * @throws the constraint's error (BELOW_RESERVED, WOULD_GO_NEGATIVE, ALREADY_APPLIED after translation), and changes nothing
    */
-  change(tx: Transaction, entries: readonly LedgerEntry[]): Promise<void>;
+  change(tx: Transaction, entries: readonly LedgerEntry[], released?: readonly Allocation[]): Promise<void>;
   /** The same without its last statements, for a transaction that has more to do: they are in what it returns. */
-  post(tx: Transaction, entries: readonly LedgerEntry[]): Promise<Taken<Effects> | null>;
+  post(
+    tx: Transaction,
+    entries: readonly LedgerEntry[],
+    released?: readonly Allocation[],
+  ): Promise<Taken<Effects> | null>;
   /**
    * Changes stock by the next rows of `feed_changes`, which are never seen by this process, and rejects those that cannot be
    * applied. Locks the stock rows itself.
@@ -151,10 +168,16 @@ export function createStockLedger<Effects>(demand: Demand<Effects>): StockLedger
     };
   }
 
-  async function post(tx: Transaction, entries: readonly LedgerEntry[]): Promise<Taken<Effects> | null> {
-    if (entries.length === 0) return null;
+  async function post(
+    tx: Transaction,
+    entries: readonly LedgerEntry[],
+    released: readonly Allocation[] = [],
+  ): Promise<Taken<Effects> | null> {
+    if (entries.length === 0 && released.length === 0) return null;
     const changes = foldChanges(entries);
-    const freed = freedUnits(changes);
+    const freed = freedUnits(
+      released.length > 0 ? foldChanges([...changes, ...asChanges(released)]) : changes,
+    );
     const corrections = entries.filter(isCorrection);
     const movements = corrections.length > 0 ? entries.filter((entry) => !isCorrection(entry)) : entries;
     // Sent together, and run by the server in this order.
@@ -195,13 +218,16 @@ export function createStockLedger<Effects>(demand: Demand<Effects>): StockLedger
 
   return {
     post,
-    async change(tx, entries) {
-      await (await post(tx, entries))?.write();
+    async change(tx, entries, released) {
+      await (await post(tx, entries, released))?.write();
     },
     async postStaged(tx, changes) {
+      const meetsHolds = changes.mode === 'set' && (await meetsHoldsOfCounts(tx, changes));
       await lockInOrder(tx);
       if (changes.mode === 'set') await untilSettled(tx, changes);
       const made = changes.makeRows ? await insertMissingStock(tx, changes) : 0;
+      if (meetsHolds) await lockStockOfStaged(tx, changes);
+      const released = meetsHolds ? await endHoldsOfStaged(tx, changes) : [];
       const { undecided, ...counts } = await applyStaged(tx, changes.mode, changes);
       if (undecided > 0) return null;
       const products = [
@@ -212,7 +238,8 @@ export function createStockLedger<Effects>(demand: Demand<Effects>): StockLedger
         ]),
       ];
       const added = products.length > 0 ? await selectAdded(tx, products, changes.effectId) : [];
-      const handedOn = added.length > 0 ? await handOn(tx, added) : NOTHING;
+      const freed = released.length > 0 ? await withFree(tx, added, released) : added;
+      const handedOn = freed.length > 0 ? await handOn(tx, freed) : NOTHING;
       return { ...counts, madeRows: made > 0, taken: taken(tx, handedOn) };
     },
     async serveWaiting(tx, batch) {
@@ -284,6 +311,28 @@ export async function lockStock(tx: Transaction, keys: readonly StockKey[]): Pro
 /** Locks those rows that nobody else has locked, without waiting, and returns their keys. Keys may repeat. */
 export async function lockUnlockedStock(tx: Transaction, keys: readonly StockKey[]): Promise<StockKey[]> {
   return keys.length === 0 ? [] : selectUnlockedStockForUpdate(tx, distinctKeys(keys));
+}
+
+function asChanges(released: readonly Allocation[]): StockChange[] {
+  return released.map(({ quantity, ...key }) => ({ ...key, onHandDelta: 0, reservedDelta: -quantity }));
+}
+
+/** What was added, and at places where a hold was ended what is free there by now. In the order of the places. */
+async function withFree(
+  tx: Transaction,
+  added: readonly Allocation[],
+  ended: readonly StockKey[],
+): Promise<Allocation[]> {
+  const levels = await lockStock(tx, ended);
+  const free = levels.map((level) => {
+    const { productId, warehouseId } = level;
+    return { productId, warehouseId, quantity: unreserved(level) };
+  });
+  const known = new Set(free.map(stockKeyOf));
+  return [
+    ...added.filter((row) => !known.has(stockKeyOf(row))),
+    ...free.filter((row) => row.quantity > 0),
+  ].sort((a, b) => a.productId - b.productId || a.warehouseId - b.warehouseId);
 }
 
 function isCorrection(entry: LedgerEntry): entry is LedgerEntry & { correction: Correction } {

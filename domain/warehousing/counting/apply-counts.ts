@@ -4,14 +4,17 @@ import { derivedId } from '../../../platform/ids';
 import { decideNumber } from '../../stock/ledger/numbers';
 import { stockKeyOf, unreserved } from '../../stock/ledger/rules';
 import {
+  endOvertakenHolds,
   insertEmptyStock,
   lockStock,
+  selectHoldsOfCounts,
   selectNumberFacts,
   takeBlocked,
+  type HoldOfCount,
   type NumberFacts,
   type StockLedger,
 } from '../../stock/ledger/stock-ledger';
-import type { LedgerEntry, StockKey, StockLevel } from '../../stock/ledger/types';
+import type { Allocation, LedgerEntry, StockKey, StockLevel } from '../../stock/ledger/types';
 import { findReservedUnits } from '../../stock/reservations/holders';
 import type { ReservedUnits } from '../../stock/reservations/types';
 import { bringInSerials, takeOutSerials } from '../../stock/tracking/counted-serials';
@@ -44,6 +47,12 @@ interface CountedLine {
   there: { level: StockLevel; facts: NumberFacts; units: UnitsOfLine } | undefined;
   /** Units that its own hold keeps, while it is `resolving`. */
   kept: number;
+  /** It is `resolving`, and its hold was ended for a newer number. */
+  isEnded: boolean;
+  /** Holds of other counts of the place: those that it overtakes are ended before it is applied. */
+  overtaken: { kept: number; open: number };
+  /** Another one is of a newer count. */
+  hasNewer: boolean;
 }
 
 /**
@@ -63,6 +72,7 @@ export async function applyCounts(
   for (const line of counted) outcomes.push({ line, outcome: await decideLine(tx, line, how) });
   const entries: LedgerEntry[] = [];
   const decisions: LineDecision[] = [];
+  const released = await endOvertaken(tx, outcomes);
   const reserved = await reservedUnits(tx, outcomes);
   for (const { line, outcome } of outcomes) {
     const { status, code, variance } = outcome;
@@ -94,7 +104,7 @@ export async function applyCounts(
     // In case this process dies before it settles the count itself.
     await enqueue(tx, [{ topic: 'count.settle', key: sheet.sheetId }]);
   }
-  const taken = await stock.post(tx, entries);
+  const taken = await stock.post(tx, entries, released);
   // A blocked lot may have been found where nothing became available.
   const lotted = outcomes.filter(({ line: { there } }) => there && there.units.lots.length > 0);
   if (lotted.length > 0)
@@ -103,6 +113,23 @@ export async function applyCounts(
       lotted.map(({ line: { key } }) => key),
     );
   await taken?.write();
+}
+
+/**
+ * Ends the holds of older counts where lines are applied, or await units themselves. Returns what is free by that: where a line awaits
+ * units, its own hold takes it.
+ */
+async function endOvertaken(
+  tx: Transaction,
+  outcomes: readonly { line: CountedLine; outcome: LineOutcome }[],
+): Promise<Allocation[]> {
+  const numbers = outcomes.flatMap(({ line: { key, countedAt: asOf, row, overtaken }, outcome }) => {
+    const isNumber = outcome.status === 'approved' || outcome.status === 'resolving';
+    return isNumber && overtaken.open > 0 ? [{ ...key, asOf, own: row.holdId, status: outcome.status }] : [];
+  });
+  if (numbers.length === 0) return [];
+  const applied = new Set(numbers.filter(({ status }) => status === 'approved').map(stockKeyOf));
+  return (await endOvertakenHolds(tx, numbers)).filter((row) => applied.has(stockKeyOf(row)));
 }
 
 /** A number may overtake what other sheets have `resolving` at the same place. */
@@ -142,21 +169,35 @@ async function readWhatCountsMeet(
   const lots = byProduct(
     places.some(({ lotTracked }) => lotTracked) ? await selectCountedLots(tx, sheetId) : [],
   );
+  const holds = await selectHoldsOfCounts(tx, keys);
   const seen: CountedLine[] = [];
   for (const [at, one] of counted.entries()) {
     const { productId } = one.key;
     const [level, met, place] = [levels.get(productId), facts.get(productId), places[at]];
     const { holdId, serials } = one.row;
-    const kept = holdId === null ? 0 : (await readCountHold(tx, holdId)).kept;
+    const own = holdId === null ? null : await readCountHold(tx, holdId);
+    const kept = own?.kept ?? 0;
+    const held = { kept, isEnded: own !== null && own.kept + own.awaited === 0, ...othersOf(one, holds) };
     if (!level || !met || !place) {
-      seen.push({ ...one, kept, there: undefined });
+      seen.push({ ...one, ...held, there: undefined });
       continue;
     }
-    const own = { lots: lots.get(productId) ?? [], serials };
-    const units = await compareUnits(tx, { ...place, counted: one.counted }, own, known);
-    seen.push({ ...one, kept, there: { level, facts: met, units } });
+    const read = { lots: lots.get(productId) ?? [], serials };
+    const units = await compareUnits(tx, { ...place, counted: one.counted }, read, known);
+    seen.push({ ...one, ...held, there: { level, facts: met, units } });
   }
   return seen;
+}
+
+/** What the holds of other counts mean for a count. Of two as of the same time the later decided counts. */
+function othersOf(
+  { row: { holdId }, key, countedAt }: Pick<CountedLine, 'row' | 'key' | 'countedAt'>,
+  holds: readonly HoldOfCount[],
+): Pick<CountedLine, 'overtaken' | 'hasNewer'> {
+  const others = holds.filter((hold) => hold.holdId !== holdId && stockKeyOf(hold) === stockKeyOf(key));
+  const older = others.filter(({ asOf }) => asOf <= countedAt);
+  const sum = (units: 'kept' | 'open') => older.reduce((total, hold) => total + hold[units], 0);
+  return { overtaken: { kept: sum('kept'), open: sum('open') }, hasNewer: older.length < others.length };
 }
 
 interface LineOutcome {
@@ -167,10 +208,11 @@ interface LineOutcome {
 
 async function decideLine(
   tx: Transaction,
-  { row, key, counted, there, kept }: CountedLine,
+  { row, key, counted, there, kept, isEnded, overtaken, hasNewer }: CountedLine,
   { tolerance, resolveReserved }: HowToApply,
 ): Promise<LineOutcome> {
   if (!there) return { status: 'approved', code: null, variance: 0 };
+  if (isEnded) return { status: 'superseded', code: null, variance: null };
   const { level, facts, units } = there;
   if (facts.isFolded) return { status: 'review', code: 'ASOF_BEFORE_RETENTION', variance: null };
   const decision = decideNumber({ ...facts, onHand: level.onHand }, counted);
@@ -184,7 +226,7 @@ async function decideLine(
   ];
   if (tolerance !== null && !isWithinTolerance(off, tolerance))
     return { status: 'review', code: null, variance };
-  const without = { onHand: level.onHand, reserved: level.reserved - kept };
+  const without = { onHand: level.onHand, reserved: level.reserved - kept - overtaken.kept };
   const problem = approvalProblem(without, variance);
   const unfit = unitsProblem(units);
   const isResolving = row.status === 'resolving';
@@ -195,8 +237,9 @@ async function decideLine(
   if (isResolving) return { status: 'resolving', code: problem, variance };
   // Nobody gives anything up for a count that cannot be applied then.
   if (unfit !== null) return { status: 'review', code: unfit, variance };
-  // Units on hold are nobody's to give up: they are written off, or the count that keeps them is decided first.
-  const resolves = level.onHand + variance >= (await unitsOnHold(tx, key));
+  // Units on hold are nobody's to give up: they are written off first. One count of a place is resolved at a time: the newest.
+  const isCovered = level.onHand + variance >= (await unitsOnHold(tx, key)) - overtaken.open;
+  const resolves = isCovered && !hasNewer;
   return { status: resolves ? 'resolving' : 'review', code: problem, variance };
 }
 
@@ -216,7 +259,7 @@ async function reservedUnits(
 async function keepMissing(
   tx: Transaction,
   { sheetId }: Sheet,
-  { row: { holdId, decidedBy }, key, counted, countedAt, there }: CountedLine,
+  { row: { holdId, decidedBy }, key, counted, countedAt, there, overtaken }: CountedLine,
   actor: string | null,
 ): Promise<string> {
   if (!there) throw new Error('nothing is reserved where there is no stock');
@@ -228,7 +271,7 @@ async function keepMissing(
   }
   return holdMissing(tx, key, {
     quantity: missing,
-    free: unreserved(level),
+    free: unreserved(level) + overtaken.kept,
     asOf: countedAt,
     reason: `${missing} units were not found (count ${sheetId})`,
     actor: actor ?? decidedBy ?? 'system',

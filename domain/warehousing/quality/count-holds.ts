@@ -24,7 +24,7 @@ export async function holdMissing(
   return id;
 }
 
-/** What a hold of a count keeps, and awaits. */
+/** What a hold of a count keeps, and awaits. Neither: a newer number has ended it. */
 export async function readCountHold(
   tx: Transaction,
   holdId: string,

@@ -1,0 +1,215 @@
+import { settleAllPromised, settlePromised } from '../../domain/ordering/promised/settle-promised';
+import { feedRejectsCsv } from '../../domain/stock/feeds/rejects';
+import { approveCount } from '../../domain/warehousing/counting/decide-lines';
+import { settleCount } from '../../domain/warehousing/counting/settle-count';
+import { readSheet } from '../../domain/warehousing/counting/sheets';
+import type { SheetView } from '../../domain/warehousing/counting/types';
+import { newId } from '../../platform/ids';
+import { capture, levelsOf, openOrderShop, orderOf, PAYMENT, viewOf, type OrderShop } from '../db/support';
+import { importFeed } from '../support/import-feed';
+import { expectInvariants } from '../support/invariants';
+import { withStock } from '../support/stock';
+import { deliver, inDays, trackedProduct } from '../tracking/support';
+import { countingIn } from './support';
+
+/** A count that is `resolving` when a newer number of its place comes. */
+
+let shop: OrderShop;
+beforeAll(async () => {
+  shop = await openOrderShop();
+});
+afterEach(() => expectInvariants(shop.db));
+afterAll(() => shop.close());
+
+const { about, adjust, approve, count, countAll, now, sheetOf, submit } = countingIn(() => shop);
+
+const resolve = (sheet: SheetView) =>
+  approveCount(withStock(shop.db), { ...about(sheet), resolveReserved: true });
+const lineOf = async (sheet: SheetView) => (await readSheet(shop.db, sheet.id))?.lines[0];
+const settleSheets = async () => {
+  const { rows } = await shop.db.pool.query<{ key: string }>(
+    `delete from outbox where topic = 'count.settle' returning key`,
+  );
+  for (const { key } of rows)
+    await settleCount(withStock(shop.db), key, (place) => settlePromised(shop.db, place));
+};
+
+async function booked(sku: string, quantity: number): Promise<string> {
+  const order = orderOf({ [sku]: quantity }, { payment: PAYMENT });
+  await shop.place(order);
+  await capture(shop.db, order.orderId);
+  await shop.db.pool.query(`update shipments set status = 'booked' where order_id = $1`, [order.orderId]);
+  return order.orderId;
+}
+
+async function countedAs(sku: string, counted: number, countedAt?: string): Promise<SheetView> {
+  const sheet = await sheetOf([sku]);
+  await count(sheet, sku, counted, countedAt);
+  return submit(sheet);
+}
+
+/** 10 on hand, 8 promised; a count of 3 keeps 2 and awaits 5. The message that takes it on is lost. */
+async function awaiting(sku: string): Promise<{ sku: string; older: SheetView; orders: string[] }> {
+  const reserved = orderOf({ [sku]: 4 });
+  await shop.place(reserved);
+  const orders = [reserved.orderId, await booked(sku, 4)];
+  const older = await countedAs(sku, 3);
+  expect((await resolve(older)).lines[0]).toMatchObject({ resolving: { missing: 7, awaited: 5 } });
+  await shop.db.pool.query(`delete from outbox where topic = 'count.settle'`);
+  return { sku, older, orders };
+}
+const tenOnHand = async () => awaiting(await shop.product({ AMS: 10 }));
+
+async function kept(orders: readonly string[]): Promise<(number | undefined)[]> {
+  const views = await Promise.all(orders.map((orderId) => viewOf(shop.db, orderId)));
+  return views.map(({ items }) => items[0]?.reservedQuantity);
+}
+
+/** Nobody gives up anything for the count, and it closes by the message that ended it. */
+async function expectOvertaken(older: SheetView, orders: readonly string[]): Promise<void> {
+  await settleAllPromised(shop.db);
+  expect(await kept(orders)).toEqual([4, 4]);
+  await settleSheets();
+  expect(await readSheet(shop.db, older.id)).toMatchObject({
+    status: 'closed',
+    lines: [{ status: 'superseded', resolving: null }],
+  });
+  expect(await kept(orders)).toEqual([4, 4]);
+}
+
+async function imported(rows: readonly string[]) {
+  const jobId = newId();
+  const result = await importFeed(shop.db, rows.join('\n'), { jobId });
+  let csv = '';
+  for await (const part of feedRejectsCsv(shop.db, jobId)) csv += part;
+  return { result, csv };
+}
+
+describe('a newer count', () => {
+  test.each([
+    ['approved', approve],
+    ['approved with resolveReserved', resolve],
+  ])('that covers what is promised and is %s is applied, and nobody gives up anything', async (_, decide) => {
+    const { sku, older, orders } = await tenOnHand();
+    const newer = await countedAs(sku, 9);
+    expect((await decide(newer)).lines[0]).toMatchObject({ status: 'approved', variance: -1 });
+    expect(await levelsOf(shop.db, sku)).toEqual({ AMS: [9, 8] });
+    await expectOvertaken(older, orders);
+  });
+
+  test('that is below what is promised awaits what it misses itself, and the older one nothing', async () => {
+    const { sku, older, orders } = await tenOnHand();
+    const newer = await countedAs(sku, 7);
+    expect((await resolve(newer)).lines[0]).toMatchObject({
+      status: 'resolving',
+      resolving: { missing: 3, awaited: 1 },
+    });
+    expect(await levelsOf(shop.db, sku)).toEqual({ AMS: [10, 10] });
+    await settleAllPromised(shop.db);
+    await settleSheets();
+    expect(await kept(orders)).toEqual([3, 4]);
+    expect(await lineOf(newer)).toMatchObject({ status: 'approved' });
+    expect(await lineOf(older)).toMatchObject({ status: 'superseded' });
+    expect(await levelsOf(shop.db, sku)).toEqual({ AMS: [7, 7] });
+  });
+
+  test('is not resolved over by one that is older', async () => {
+    const sku = await shop.product({ AMS: 10 });
+    const before = await countedAs(sku, 8, await now());
+    const { older: newer } = await awaiting(sku);
+    expect((await resolve(before)).lines[0]).toMatchObject({ status: 'review', code: 'BELOW_RESERVED' });
+    expect(await lineOf(newer)).toMatchObject({ resolving: { missing: 7, awaited: 5 } });
+  });
+});
+
+test('a newer setTo is refused only below what is promised to somebody; those who wait get what the count kept', async () => {
+  const { sku, older, orders } = await tenOnHand();
+  await expect(adjust(sku, { setTo: 7 })).rejects.toMatchObject({
+    code: 'BELOW_RESERVED',
+    details: { reserved: 8 },
+  });
+  expect(await lineOf(older)).toMatchObject({ resolving: { missing: 7, awaited: 5 } });
+  const waits = orderOf({ [sku]: 1 }, { fulfilment: 'backorder' });
+  await shop.place(waits);
+  await adjust(sku, { setTo: 9 });
+  expect(await levelsOf(shop.db, sku)).toEqual({ AMS: [9, 9] });
+  expect(await kept([waits.orderId])).toEqual([1]);
+  await expectOvertaken(older, orders);
+});
+
+test('nobody gives up anything for a count where a lot has a newer number already', async () => {
+  const sku = await trackedProduct(shop, { lots: true });
+  await deliver(shop.db, [{ sku, quantity: 10, lot: { code: 'A', expiresOn: inDays(30) } }]);
+  const order = orderOf({ [sku]: 8 });
+  await shop.place(order);
+  const sheet = await sheetOf([sku]);
+  await countAll(sheet, [{ sku, lots: [{ code: 'A', counted: 3 }] }]);
+  await submit(sheet);
+  await resolve(sheet);
+  await shop.db.pool.query(
+    `update lots l set number_as_of = clock_timestamp() from products p where p.id = l.product_id and p.sku = $1`,
+    [sku],
+  );
+  await settleAllPromised(shop.db);
+  expect(await kept([order.orderId])).toEqual([8]);
+  await settleSheets();
+  expect(await lineOf(sheet)).toMatchObject({ status: 'superseded' });
+  expect(await levelsOf(shop.db, sku)).toEqual({ AMS: [10, 8] });
+});
+
+test('a setTo of before the count does not end it', async () => {
+  const sku = await shop.product({ AMS: 10 });
+  const then = await now();
+  const { older } = await awaiting(sku);
+  await expect(adjust(sku, { setTo: 9, asOf: then })).rejects.toMatchObject({ code: 'BELOW_RESERVED' });
+  await adjust(sku, { setTo: 10, asOf: then });
+  expect(await lineOf(older)).toMatchObject({ resolving: { missing: 7, awaited: 5 } });
+});
+
+test.each([
+  ['less', 9, 'applied', [9, 9]],
+  ['what is on hand', 10, 'unchanged', [10, 9]],
+] as const)('so does a row of a feed that says %s', async (_, quantity, outcome, levels) => {
+  const { sku, older, orders } = await tenOnHand();
+  const waits = orderOf({ [sku]: 1 }, { fulfilment: 'backorder' });
+  await shop.place(waits);
+  const other = await shop.product({ AMS: 5 });
+  const { result } = await imported(['sku,location,quantity', `${other},AMS,6`, `${sku},AMS,${quantity}`]);
+  expect(result).toMatchObject({ rejected: 0, applied: outcome === 'applied' ? 2 : 1 });
+  expect(await levelsOf(shop.db, sku)).toEqual({ AMS: [...levels] });
+  expect(await kept([waits.orderId])).toEqual([1]);
+  await expectOvertaken(older, orders);
+});
+
+test('a row of a feed below what is promised is rejected, and the count goes on', async () => {
+  const { sku, older } = await tenOnHand();
+  const { result, csv } = await imported(['sku,location,quantity', `${sku},AMS,7`]);
+  expect(result).toMatchObject({ rejected: 1 });
+  expect(csv).toContain('BELOW_RESERVED');
+  expect(await lineOf(older)).toMatchObject({ resolving: { missing: 7, awaited: 5 } });
+});
+
+test.each([
+  ['less', 9, [9, 9]],
+  ['what is on hand', 10, [10, 9]],
+] as const)('so does a row that says %s of a lot', async (_, quantity, levels) => {
+  const sku = await trackedProduct(shop, { lots: true });
+  await deliver(shop.db, [{ sku, quantity: 10, lot: { code: 'A', expiresOn: inDays(30) } }]);
+  const reserved = orderOf({ [sku]: 4 });
+  await shop.place(reserved);
+  const orders = [reserved.orderId, await booked(sku, 4)];
+  const older = await sheetOf([sku]);
+  await countAll(older, [{ sku, lots: [{ code: 'A', counted: 3 }] }]);
+  await submit(older);
+  expect((await resolve(older)).lines[0]).toMatchObject({ resolving: { missing: 7, awaited: 5 } });
+  await shop.db.pool.query(`delete from outbox where topic = 'count.settle'`);
+  const waits = orderOf({ [sku]: 1 }, { fulfilment: 'backorder' });
+  await shop.place(waits);
+  const header = 'sku,location,lot,quantity';
+  expect((await imported([header, `${sku},AMS,A,7`])).csv).toContain('BELOW_RESERVED');
+  expect(await lineOf(older)).toMatchObject({ resolving: { missing: 7, awaited: 5 } });
+  expect((await imported([header, `${sku},AMS,A,${quantity}`])).result).toMatchObject({ rejected: 0 });
+  expect(await levelsOf(shop.db, sku)).toEqual({ AMS: [...levels] });
+  expect(await kept([waits.orderId])).toEqual([1]);
+  await expectOvertaken(older, orders);
+});
