@@ -1,7 +1,7 @@
 import type { Settings } from '../platform/config';
 import { createLogger } from '../platform/telemetry/log';
 import { migrate, migrationStatus } from '../platform/database/migrations';
-import { provideRuntimeRole } from '../platform/database/runtime-role';
+import { provideRuntimeRole, warnOfOtherRoles } from '../platform/database/runtime-role';
 import type { Output } from './output';
 import { locateDatabase, locateDatabaseOwner } from './servers';
 
@@ -13,6 +13,7 @@ export async function runMigrate(settings: Settings, output: Output): Promise<nu
   for (const name of applied) output.item('applied', name);
   output.line(applied.length === 0 ? 'Nothing to apply.' : `${applied.length} migrations applied.`);
   await provideRuntimeRole(roles, log);
+  await warnOfOtherRoles(roles, log);
   return 0;
 }
 

@@ -1,6 +1,6 @@
 import type { Reconciled, ReconcileSubject } from '../activities/reconcile';
 import { failUpload } from '../activities/upload-kinds';
-import { failJob, findRestingJobs, readJob } from '../domain/jobs/jobs';
+import { failJob, findRestingJobs } from '../domain/jobs/jobs';
 import { claimRestingOrders, findStuckOrders, lookSoon } from '../domain/ordering/reconcile';
 import { failedSubjects } from '../domain/stock/alerts/failed-work';
 import type { StockAccess } from '../domain/stock/ledger/stock-ledger';
@@ -70,9 +70,11 @@ export function createReconcileSubjects(
       restart: (id) => ensureJobWorkflow(context, id),
       async end(id) {
         return unlessMissing('JOB_NOT_FOUND', async () => {
-          const job = await readJob(db, id);
-          if (job && job.type !== 'consistency') await failUpload({ db, stock }, id, WORKFLOW_FAILED);
-          else await failJob(db, id, WORKFLOW_FAILED);
+          const isUpload = await unlessMissing('FEED_NOT_FOUND', async () => {
+            await failUpload({ db, stock }, id, WORKFLOW_FAILED);
+            return true;
+          });
+          if (!isUpload) await failJob(db, id, WORKFLOW_FAILED);
           return true;
         });
       },

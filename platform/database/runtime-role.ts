@@ -27,7 +27,7 @@ export async function provideRuntimeRole(
   options: ProvideOptions = {},
 ): Promise<void> {
   const { ownerUrl, runtimeUrl } = roles;
-  if (isOneRole(roles)) return warnOfOthers(ownerUrl, log);
+  if (isOneRole(roles)) return;
   await withClient(ownerUrl, async (owner) => {
     await provideRole(owner, runtimeUrl, log, options);
     await grant(owner, userOf(runtimeUrl));
@@ -35,8 +35,10 @@ export async function provideRuntimeRole(
   await checkLogin(runtimeUrl);
 }
 
-/** A role that ran the product before has no rights on what was made since. */
-async function warnOfOthers(ownerUrl: string, log: Logger): Promise<void> {
+/** Where the owner alone is named: warns of a role that ran the product before, and has no rights on what was made since. */
+export async function warnOfOtherRoles(roles: DatabaseRoles, log: Logger): Promise<void> {
+  const { ownerUrl } = roles;
+  if (!isOneRole(roles)) return;
   const { rows } = await withClient(ownerUrl, (owner) =>
     owner.query<{ name: string }>(
       `select distinct a.grantee::regrole::text as name from pg_default_acl d cross join aclexplode(d.defaclacl) a
