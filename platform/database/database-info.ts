@@ -28,6 +28,7 @@ export function readRole(on: Queryable): Promise<{ user: string; owns: boolean; 
        coalesce((
          select array_agg(c.oid::regclass::text order by c.oid) from pg_class c join pg_namespace n on n.oid = c.relnamespace
          where c.relkind in ('r', 'p') and n.nspname !~ '^pg_' and n.nspname <> 'information_schema'
+           and c.relowner = (select o.relowner from pg_class o where o.oid = to_regclass('inventory_transactions'))
            and c.relname <> all ($1::text[]) and not has_any_column_privilege(c.oid, 'insert')
            and not exists (select from pg_inherits i where i.inhrelid = c.oid
                            and i.inhparent = to_regclass('inventory_transactions'))), '{}') as lacking`,

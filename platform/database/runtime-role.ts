@@ -42,7 +42,7 @@ export async function warnOfOtherRoles(roles: DatabaseRoles, log: Logger): Promi
   const { rows } = await withClient(ownerUrl, (owner) =>
     owner.query<{ name: string }>(
       `select distinct a.grantee::regrole::text as name from pg_default_acl d cross join aclexplode(d.defaclacl) a
-       where d.defaclrole = current_user::regrole and a.grantee not in (0, d.defaclrole)`,
+       where d.defaclrole = quote_ident(current_user)::regrole and a.grantee not in (0, d.defaclrole)`,
     ),
   );
   if (rows.length === 0) return;

@@ -49,9 +49,9 @@ export async function applyLotRows<Effects>(
     levels,
     holds,
   );
-  const numbers = decided.flatMap(({ row, outcome }) => (outcome === 'rejected' ? [] : [row]));
-  const released = holds.length > 0 ? await endOvertakenHolds(tx, numbers) : [];
   const applied = decided.flatMap((one) => (one.outcome === 'applied' ? [one] : []));
+  const numbers = applied.map(({ row }) => row);
+  const released = holds.length > 0 ? await endOvertakenHolds(tx, numbers) : [];
   const refused = decided.flatMap((one) => (one.outcome === 'rejected' ? [one] : []));
   const isPosted = applied.length > 0 || released.length > 0;
   const taken = isPosted ? await post(tx, stock, batch, { applied, released }) : null;

@@ -141,7 +141,7 @@ export function endHoldsOfStaged(
          select sum(h.open - h.awaited) as units from count_lines l join quality_holds h on h.id = l.hold_id
          where l.hold_id is not null and h.product_id = c.product_id and h.warehouse_id = c.warehouse_id and h.open > 0
            and h.as_of <= c.true_as_of) kept
-       where c.refusal is null and s.on_hand + c.delta between s.reserved - kept.units and $5::bigint
+       where c.refusal is null and c.delta <> 0 and s.on_hand + c.delta between s.reserved - kept.units and $5::bigint
      )
      select e.product as "productId", e.warehouse as "warehouseId", sum(e.units)::int as quantity
      from applied a, end_overtaken_holds(a.products, a.warehouses, a.times, null) e group by 1, 2 order by 1, 2`,

@@ -1,10 +1,11 @@
 /**
  * SQL of the effects that moved units of a place after the time of `n`: `effect_id` and `kind`, which the movements of its lots and
  * serial numbers carry as well. When units of a lot moved is said by the entry of the ledger, as it is for the place: never by the time of
- * the movement's row, which may be of before or after its entry. A correction without a difference may have moved units from one lot to
+ * the movement's row, which may be of before or after its entry. Units that left late move as `ship` does. A correction without a difference may have moved units from one lot to
  * another.
  */
-export const EFFECTS_AFTER = `select distinct e.effect_id, e.kind from inventory_transactions e
+export const EFFECTS_AFTER = `select distinct e.effect_id, case e.kind when 'ship_late' then 'ship' else e.kind end as kind
+  from inventory_transactions e
   where e.product_id = n.product_id and e.warehouse_id = n.warehouse_id and e.at > n.as_of and e.at < now() + interval '1 day'
     and (e.on_hand_delta <> 0 or e.as_of is not null) and ledger_takes_effect_after(e.kind, e.at, e.as_of, n.as_of)`;
 

@@ -28,15 +28,16 @@ export async function settleCount(
   const until = performance.now() + withinMs;
   if ((await selectResolvingPlaces(access.db, sheetId)).length === 0) return;
   await decideAgain(access, sheetId);
+  let isSettled = true;
   for (const key of await selectResolvingPlaces(access.db, sheetId)) {
     const left = until - performance.now();
-    if (left > 0 && (await settle(key, { withinMs: left }))) continue;
-    // Its delivery decides first.
-    const rest = { topic: 'count.settle', key: sheetId } as const;
-    await access.db.retrying((tx) => enqueueOnce(tx, rest, AGAIN_SECONDS));
-    return;
+    // One place whose rows are locked keeps no other.
+    isSettled = left > 0 && (await settle(key, { withinMs: left })) && isSettled;
   }
-  await decideAgain(access, sheetId);
+  if (isSettled) return decideAgain(access, sheetId);
+  // Its delivery decides first.
+  const rest = { topic: 'count.settle', key: sheetId } as const;
+  await access.db.retrying((tx) => enqueueOnce(tx, rest, AGAIN_SECONDS));
 }
 
 /** Has all sheets with such lines settled, each by a message of its own. */
