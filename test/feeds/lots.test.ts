@@ -9,6 +9,7 @@ import { correctReceipt } from '../../domain/warehousing/receiving/change-receip
 import { recallLot } from '../../domain/warehousing/quality/blocked-lots';
 import { newId } from '../../platform/ids';
 import { levelsOf, openOrderShop, orderOf, viewOf, type OrderShop } from '../db/support';
+import { stoppedParcelsOf } from '../fulfilment/stopped-parcels';
 import { applyStagedFeed, importFeed, stageText, type ImportOptions } from '../support/import-feed';
 import { expectInvariants } from '../support/invariants';
 import { withStock } from '../support/stock';
@@ -138,6 +139,17 @@ test('a number of a lot carries a time: what moved since stays applied, correcti
   expect((await imported([HEADER, `${sku},AMS,A,8`], { asOf: then })).result).toMatchObject({ unchanged: 1 });
   expect((await imported([HEADER, `${sku},AMS,A,9`], { asOf: then })).result).toMatchObject({ applied: 1 });
   expect(await lotsOf(shop.db, sku)).toEqual(['A@AMS: 6', 'B@AMS: 9']);
+});
+
+test('units of a lot that left with a parcel which had been stopped have moved since', async () => {
+  const { cancelledParcel, tell } = stoppedParcelsOf(() => shop);
+  const sku = await withLots({ A: 10 });
+  const { shipmentId } = await cancelledParcel(sku, 2);
+  const then = await now();
+  expect(await tell(shipmentId, 'picked_up')).toBe('applied');
+  expect(await lotsOf(shop.db, sku)).toEqual(['A@AMS: 8']);
+  expect((await imported([HEADER, `${sku},AMS,A,10`], { asOf: then })).result).toMatchObject({ unchanged: 1 });
+  expect(await levelsOf(shop.db, sku)).toEqual({ AMS: [8, 0] });
 });
 
 test('the newest number of a lot or of its place counts, in whatever order they are posted', async () => {
