@@ -148,7 +148,9 @@ test('units of a lot that left with a parcel which had been stopped have moved s
   const then = await now();
   expect(await tell(shipmentId, 'picked_up')).toBe('applied');
   expect(await lotsOf(shop.db, sku)).toEqual(['A@AMS: 8']);
-  expect((await imported([HEADER, `${sku},AMS,A,10`], { asOf: then })).result).toMatchObject({ unchanged: 1 });
+  expect((await imported([HEADER, `${sku},AMS,A,10`], { asOf: then })).result).toMatchObject({
+    unchanged: 1,
+  });
   expect(await levelsOf(shop.db, sku)).toEqual({ AMS: [8, 0] });
 });
 
