@@ -1,24 +1,21 @@
--- no transaction
 -- Absolute numbers carry a time. A count, a `setTo` or a row of a `set` feed says what was on hand as of a time; what moved after
 -- it stays applied, and the newest such number of a stock row supersedes the older ones in whatever order they are posted
 -- (docs/decisions/0033-absolute-numbers-carry-a-time.md).
---
--- Each statement is a transaction of its own and locks one table for a moment. It may be run again.
-
--- As of when the newest absolute number of the row is true; null: there is none.
-alter table stock add column if not exists number_as_of timestamptz;
--- How many corrections the row has had: tells a statement that decided by its snapshot whether one came meanwhile.
-alter table stock add column if not exists corrections int not null default 0;
 
 -- When the entry takes effect, where that is not when it was written: of a correction. Null: a movement, at `at`.
 -- `-infinity`: of a correction that was made before the stock row had any absolute number.
-alter table inventory_transactions add column if not exists as_of timestamptz;
+alter table inventory_transactions add column as_of timestamptz;
 -- The absolute number that the entry brought the stock to, as it was given.
-alter table inventory_transactions add column if not exists number int;
+alter table inventory_transactions add column number int;
+
+-- As of when the newest absolute number of the row is true; null: there is none.
+alter table stock add column number_as_of timestamptz;
+-- How many corrections the row has had: tells a statement that decided by its snapshot whether one came meanwhile.
+alter table stock add column corrections int not null default 0;
 
 -- Units that entries of a stock row have moved after a time: what is on hand now, less these, is what the ledger says was on hand
 -- then. Openings, counts and repairs without a time are of ledgers that were written before this.
-create or replace function ledger_takes_effect_after(kind text, at timestamptz, as_of timestamptz, moment timestamptz) returns boolean
+create function ledger_takes_effect_after(kind text, at timestamptz, as_of timestamptz, moment timestamptz) returns boolean
 language sql immutable parallel safe as $$
   select case when as_of is null then at > moment and kind not in ('opening', 'count', 'repair') else as_of > moment end
 $$;
@@ -38,17 +35,17 @@ $$;
 -- Counts
 
 -- `counted_at` is as of when the count is true. A line that a newer absolute number has overtaken is `superseded`.
-alter table count_lines drop constraint count_lines_status_check, add constraint count_lines_status_check
-  check (status in ('open', 'counted', 'review', 'approved', 'rejected', 'superseded')) not valid;
--- 0034_…_rows checks the rows that are there.
+alter table count_lines drop constraint count_lines_status_check;
+alter table count_lines add constraint count_lines_status_check
+  check (status in ('open', 'counted', 'review', 'approved', 'rejected', 'superseded'));
 -- The request that counted it last: sent again, it counts nothing anew. An equal number is no such request.
-alter table count_lines add column if not exists count_id uuid;
+alter table count_lines add column count_id uuid;
 -- What reserves the units that a true count did not find: [{reservationId, orderId, kind, status, quantity}].
-alter table count_lines add column if not exists reservations jsonb;
+alter table count_lines add column reservations jsonb;
 
 -- Feeds
 
 -- As of when the rows of a `set` feed are true that do not say so themselves.
-alter table feeds add column if not exists as_of timestamptz not null default clock_timestamp();
-alter table feed_rows add column if not exists as_of timestamptz;
-alter table feed_changes add column if not exists as_of timestamptz;
+alter table feeds add column as_of timestamptz not null default clock_timestamp();
+alter table feed_rows add column as_of timestamptz;
+alter table feed_changes add column as_of timestamptz;

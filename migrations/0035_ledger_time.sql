@@ -1,5 +1,4 @@
--- What the ledger says of a time in the past is said once and for all (docs/decisions/0035-one-time-a-transaction.md). This file has what is
--- new; 0035_…_rows changes the tables, one at a time, and fills rows.
+-- What the ledger says of a time in the past is said once and for all (docs/decisions/0035-one-time-a-transaction.md).
 
 -- Microseconds since 1970. Exact: 64 bits, never a double.
 create function epoch_micros(at timestamptz) returns bigint language sql immutable strict parallel safe as $$
@@ -38,6 +37,8 @@ begin
   return asked - interval '1 microsecond';
 end $$;
 
+alter table inventory_transactions alter column at set default ledger_time();
+
 -- What a stock row had at some of the times of its entries, about one in 256: the ledger is summed from the last of them on.
 -- Only of times that are final, so they stay true; the retention takes nothing from them, since it sums up what it drops.
 create table ledger_balances (
@@ -57,6 +58,15 @@ create table ledger_balanced (
 );
 insert into ledger_balanced default values;
 
+-- Costs: the average as exact as a value of 10^9 units needs, and how many units it is about. Units whose cost nobody knows, such as
+-- those that were there before, leave first.
+alter table product_costs alter column average_minor type numeric(48, 18);
+alter table receipt_averages alter column average_before type numeric(48, 18), alter column average_after type numeric(48, 18);
+alter table product_costs add column costed_units bigint not null default 0 check (costed_units >= 0);
+update product_costs c set costed_units = r.units
+from (select product_id, sum(quantity) as units from receipt_lines where unit_cost_minor is not null group by 1) r
+where r.product_id = c.product_id and c.average_minor is not null;
+
 -- The average after each delivery that had a cost: what goods cost that left later, and what stock was worth then.
 create table product_cost_steps (
   product_id    int not null references products,
@@ -67,6 +77,13 @@ create table product_cost_steps (
   owned_units   bigint not null check (owned_units >= costed_units),
   primary key (product_id, at)
 );
+-- What is known of the time before: where it stands now.
+insert into product_cost_steps (product_id, at, average_minor, costed_units, owned_units)
+select c.product_id, ledger_time(), c.average_minor, least(c.costed_units, o.units), o.units
+from product_costs c cross join lateral (
+  select coalesce((select sum(s.on_hand) from stock s where s.product_id = c.product_id), 0)
+    + coalesce((select sum(t.open) from transfers t where t.product_id = c.product_id and t.status = 'in_transit'), 0) as units) o
+where c.average_minor is not null;
 
 -- When units of a transfer were no longer on their way: they arrived, were lost or came back.
 create table transfer_arrivals (
@@ -86,6 +103,19 @@ begin
   on conflict (transfer_id, at) do update set units = transfer_arrivals.units + excluded.units;
   return new;
 end $$;
+
+create trigger transfers_arrivals before update of received, lost, returned on transfers for each row
+  when (new.received + new.lost + new.returned > old.received + old.lost + old.returned)
+  execute function record_transfer_arrival();
+
+insert into transfer_arrivals (transfer_id, at, units)
+select x.id, t.at, sum(t.on_hand_delta)
+from transfers x join inventory_transactions t
+  on t.product_id = x.product_id and t.warehouse_id in (x.source_id, x.target_id)
+    and t.at between x.created_at and x.updated_at + interval '1 minute'
+    and t.kind = 'transfer_in' and t.reference = 'transfer:' || x.id
+where x.mode = 'in_transit' and x.received + x.lost + x.returned > 0
+group by x.id, t.at having sum(t.on_hand_delta) > 0;
 
 -- Folding: a month is read row by row before it is dropped, and what it leaves, the opening balances, is sealed.
 
