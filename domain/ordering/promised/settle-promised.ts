@@ -223,8 +223,12 @@ async function giveUp(tx: Transaction, place: Place, promised: Promised, owed: n
   const lacking = async () => (await selectLacking(tx, place)) - owed;
   if (orderId !== null && shipmentId !== null && shipmentStatus !== 'pending') {
     await stopParcel(tx, place, { shipmentId, orderId });
-  } else {
-    await giveUpSome(tx, place, promised, async ({ open }) => Math.min(open, await lacking()));
+    return lacking();
   }
-  return lacking();
+  let before: number | undefined;
+  const units = await giveUpSome(tx, place, promised, async ({ open }) => {
+    before = await lacking();
+    return Math.min(open, before);
+  });
+  return before === undefined ? lacking() : before - units;
 }
