@@ -7,13 +7,14 @@ import { readOrders } from '../domain/ordering/views';
 import { gatewayWebhooks } from '../integrations/gateway-webhooks';
 import { acceptedTokens } from '../integrations/gateways';
 import type { Settings } from '../platform/config';
-import type { Database } from '../platform/database/database';
+import { openDatabase, type Database } from '../platform/database/database';
 import { AppError } from '../platform/errors';
 import { isLoopback } from '../platform/loopback';
 import { openListener, type Listener } from '../platform/database/listener';
 import type { Logger } from '../platform/telemetry/log';
 import type { EngineNames } from '../workflows/contract/names';
 import { createApp } from './http/app';
+import { guardConnections } from './http/connections';
 import type { Route } from './http/route';
 import { alertRoutes } from './routes/alerts';
 import { safetyStockRoutes } from './routes/safety-stock';
@@ -48,12 +49,13 @@ import { createOrderOutcomes } from './services/order-outcomes';
 import { createReservationService } from './services/reservation-service';
 import { createUploadIntake } from './use-cases/upload-intake';
 import { createChangeFeed } from './streams/change-feed';
+import { createStreamSlots } from './streams/stream-slots';
 import { createEngine } from './temporal/engine';
 
 export interface ApiOptions {
   settings: Settings;
   db: Database;
-  /** For the LISTEN connection. */
+  /** For the LISTEN connection, and the pool of reports. */
   databaseUrl: string;
   client: Client;
   names: EngineNames;
@@ -75,10 +77,11 @@ export interface Api {
 const QUEUE_SHARE = 1 / 3;
 /** Longer than the 60 s after which common load balancers drop an idle connection, so that they close it and not we. */
 const KEEP_ALIVE_MS = 65_000;
-const HEADERS_READ_MS = 30_000;
 /** Of what is uploaded; other bodies have less time, see `app.ts`. */
 const UPLOAD_READ_MS = 3_600_000;
 const IDLE_CHECK_MS = 50;
+/** How often Node looks for requests that take too long: by default every 30 s. */
+const TIMEOUT_CHECK_MS = 1_000;
 
 /**
  * Starts the HTTP API. PostgreSQL and Temporal may be away: it listens, responds with 503 and is not ready until they are back.
@@ -93,16 +96,30 @@ export async function startApi(options: ApiOptions): Promise<Api> {
     log,
   });
   const stopping = new AbortController();
-  const context = createContext(options, listener, stopping.signal);
+  const reports = openReports(options);
+  const context = createContext(options, { listener, reports, stopping: stopping.signal });
   const server = createServer(
-    { keepAliveTimeout: KEEP_ALIVE_MS, headersTimeout: HEADERS_READ_MS, requestTimeout: UPLOAD_READ_MS },
+    {
+      keepAliveTimeout: KEEP_ALIVE_MS,
+      headersTimeout: settings.REQUEST_HEADER_SECONDS * 1_000,
+      requestTimeout: UPLOAD_READ_MS,
+      connectionsCheckingInterval: TIMEOUT_CHECK_MS,
+      // Refused with a problem document, see `browser-guard.ts`.
+      requireHostHeader: false,
+    },
     createApp(context, apiRoutes(context)),
   );
+  guardConnections(server, {
+    maxConnections: settings.HTTP_MAX_CONNECTIONS,
+    log,
+    metrics: context.metrics,
+  });
   const closeUnused = watchUnused(server);
   try {
     await listen(server, settings);
   } catch (error) {
     await listener.close();
+    await reports.close();
     throw error;
   }
   if (!isLoopback(settings.HOST)) {
@@ -121,8 +138,18 @@ export async function startApi(options: ApiOptions): Promise<Api> {
       await context.reservations.close();
       await context.engine.idle();
       await listener.close();
+      await reports.close();
     },
   };
+}
+
+function openReports({ settings, databaseUrl, log }: ApiOptions): Database {
+  return openDatabase({
+    url: databaseUrl,
+    poolSize: settings.REPORT_POOL_SIZE,
+    applicationName: 'holdfast-reports',
+    log,
+  });
 }
 
 /** Every route of the API. */
@@ -164,7 +191,10 @@ function mainRoutes(context: ApiContext): Route[] {
   ];
 }
 
-function createContext(options: ApiOptions, listener: Listener, stopping: AbortSignal): ApiContext {
+function createContext(
+  options: ApiOptions,
+  { listener, reports, stopping }: { listener: Listener; reports: Database; stopping: AbortSignal },
+): ApiContext {
   const orderChanges = createChangeFeed(listener, 'holdfast_orders');
   const { settings, db, client, names, eagerStart, workerMetrics, log } = options;
   const orderOutcomes = createOrderOutcomes({
@@ -181,10 +211,15 @@ function createContext(options: ApiOptions, listener: Listener, stopping: AbortS
   return {
     settings,
     db,
+    reports,
     stock,
     engine: createEngine({ client, names, settings, eagerStart, log }),
     orderChanges,
     jobChanges: createChangeFeed(listener, 'holdfast_jobs'),
+    streamSlots: createStreamSlots({
+      perProcess: settings.STREAMS,
+      perCaller: settings.STREAMS_PER_CALLER,
+    }),
     orderOutcomes,
     admission,
     reservations,
@@ -193,6 +228,7 @@ function createContext(options: ApiOptions, listener: Listener, stopping: AbortS
       reservations,
       orderOutcomes,
       db,
+      reports,
       others: workerMetrics ? [workerMetrics] : [],
     }),
     log,

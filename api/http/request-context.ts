@@ -46,6 +46,11 @@ export function contextOf(res: Response): RequestContext {
   return res.locals['context'] as RequestContext;
 }
 
+/** The client's address: of the connection, or where that is a trusted proxy what it says in `X-Forwarded-For`. */
+export function addressOf({ ip = '' }: Request): string {
+  return ip.startsWith('::ffff:') ? ip.slice('::ffff:'.length) : ip;
+}
+
 /** Who asks. Until there is sign-in everybody is the same caller, and shares one space of idempotency keys. */
 export function callerOf(_req: Request): string {
   return 'anonymous';

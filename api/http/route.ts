@@ -1,6 +1,7 @@
 import type { Request, Response } from 'express';
 import { z } from 'zod';
 import { invalid, type FieldError, type ProblemCode, notFound } from './problems';
+import type { LimitClass } from './limit-classes';
 import { lenientObjects } from './strictness';
 import { callerOf, contextOf, type RequestContext } from './request-context';
 import type { ApiResponse } from './response';
@@ -51,6 +52,8 @@ export interface RouteDocs {
   isLenient?: boolean;
   /** Bytes a body may have, where that is more than usual. */
   bodyLimitBytes?: number;
+  /** By which limit of requests its callers are held. Unless given by its methods; null: by none. */
+  limit?: LimitClass | null;
 }
 
 export interface RouteSchemas {
@@ -64,6 +67,8 @@ export interface Call<S extends RouteSchemas> extends RequestContext {
   params: z.output<S['params']>;
   query: z.output<S['query']>;
   body: z.output<S['body']>;
+  /** The JSON as it was sent. */
+  receivedBody: unknown;
   caller: string;
   idempotencyKey: string | null;
   req: Request;
@@ -117,6 +122,7 @@ export function route<
         },
         params: parsePath(params ?? NOTHING, req.params) as z.output<P>,
         query: parse(queryOf, req.query) as z.output<Q>,
+        receivedBody: givenBody(req, docs),
         body: parse(body ?? NOTHING, givenBody(req, docs)) as z.output<B>,
         caller: callerOf(req),
         idempotencyKey: idempotencyKey(req),

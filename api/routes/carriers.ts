@@ -35,6 +35,7 @@ export function carrierRoutes(context: ApiContext): Route[] {
         methods: ['post'],
         path: `${API_BASE}/carriers/{name}/events`,
         tag: 'Carriers',
+        limit: 'webhooks',
         summary: "A carrier's updates",
         description:
           'Repeated, delayed and reordered updates are harmless: each is taken once, and statuses only go forward. Where some could not be applied, the others are, and the whole call may be sent again. Signed as the Standard Webhooks specification says, with a secret of the carrier.',

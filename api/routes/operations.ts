@@ -36,6 +36,7 @@ export function operationRoutes(context: ApiContext): Route[] {
         methods: ['get'],
         path: '/health',
         tag: TAG,
+        limit: null,
         summary: 'Is it alive, and what it depends on',
         responses: {
           200: { description: 'Everything is up', schema: health },
@@ -61,6 +62,7 @@ export function operationRoutes(context: ApiContext): Route[] {
         methods: ['get'],
         path: '/ready',
         tag: TAG,
+        limit: null,
         summary: 'May it be sent requests',
         responses: {
           200: { description: 'Ready', schema: readiness },
@@ -77,6 +79,7 @@ export function operationRoutes(context: ApiContext): Route[] {
         methods: ['get'],
         path: '/metrics',
         tag: TAG,
+        limit: null,
         summary: 'Metrics for Prometheus',
         responses: { 200: { description: 'Metrics', content: { 'text/plain': z.string() } } },
       },

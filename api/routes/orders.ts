@@ -239,7 +239,7 @@ export function orderActions(context: ApiContext, knownTokens: readonly string[]
   ];
 }
 
-export function orderReads({ db }: ApiContext): Route[] {
+export function orderReads({ db, reports }: ApiContext): Route[] {
   return [
     route(
       {
@@ -252,7 +252,7 @@ export function orderReads({ db }: ApiContext): Route[] {
         problems: ['VALIDATION_FAILED'],
       },
       async ({ query: { cursor, ...filter } }) => {
-        const page = await listOrders(db, { ...filter, after: cursor });
+        const page = await listOrders(reports, { ...filter, after: cursor });
         return okPage(page);
       },
     ),

@@ -63,7 +63,7 @@ function reservationReads(context: ApiContext): Route[] {
       },
       async ({ caller, query: { cursor, reference, ...filter } }) => {
         const id = reference === undefined ? undefined : idOfReference({ caller }, reference);
-        const page = await listReservations(context.db, { ...filter, id, after: cursor });
+        const page = await listReservations(context.reports, { ...filter, id, after: cursor });
         return okPage(page);
       },
     ),

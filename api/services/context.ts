@@ -5,6 +5,7 @@ import type { Settings } from '../../platform/config';
 import type { Database } from '../../platform/database/database';
 import type { Logger } from '../../platform/telemetry/log';
 import type { ChangeFeed } from '../streams/change-feed';
+import type { StreamSlots } from '../streams/stream-slots';
 import type { Engine } from '../temporal/engine';
 import type { Admission } from './admission';
 import type { ApiMetrics } from './metrics';
@@ -15,10 +16,13 @@ import type { ReservationService } from './reservation-service';
 export interface ApiContext {
   settings: Settings;
   db: Database;
+  /** The same database by a small pool of its own: lists and reports wait for each other, and not orders for them. */
+  reports: Database;
   stock: StockLedger<OrderEffects>;
   engine: Engine;
   orderChanges: ChangeFeed;
   jobChanges: ChangeFeed;
+  streamSlots: StreamSlots;
   orderOutcomes: OrderOutcomes<OrderRecord>;
   admission: Admission;
   reservations: ReservationService;

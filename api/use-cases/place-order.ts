@@ -7,11 +7,13 @@ import {
   fingerprintOf,
   finishKey,
   isSameRequest,
+  receivedFingerprintOf,
   refuseKey,
   startKey,
   type KeyEntry,
   type KeyId,
   type NewKey,
+  type StoredResponse,
 } from '../../platform/database/idempotency';
 import { reviewedFrom, type Settings } from '../../platform/config';
 import { derivedId, newId } from '../../platform/ids';
@@ -19,7 +21,7 @@ import { orderPath } from '../http/paths';
 import type { RequestContext } from '../http/request-context';
 import { problemResponse, type ApiResponse } from '../http/response';
 import { keyReused } from '../idempotency/idempotency-key';
-import { replayed } from '../idempotency/run-once';
+import { isFinal, replayed } from '../idempotency/run-once';
 import type { NewOrder } from '../schemas/orders';
 import type { ApiContext } from '../services/context';
 import { unavailable } from '../temporal/engine';
@@ -34,6 +36,7 @@ import {
 /** One request to place an order, validated. */
 export interface Placement extends Pick<RequestContext, 'requestId' | 'traceparent' | 'log' | 'signal'> {
   body: NewOrder;
+  receivedBody: unknown;
   caller: string;
   idempotencyKey: string | null;
 }
@@ -94,7 +97,7 @@ async function respondWhenFull(context: ApiContext, placement: Placement): Promi
 /** The order that a request is for, and the row of its key if it has one. */
 function requested(
   { settings }: Pick<ApiContext, 'settings'>,
-  { body, caller, idempotencyKey }: Placement,
+  { body, receivedBody, caller, idempotencyKey }: Placement,
 ): { order: OrderInput; wanted: NewKey | null } {
   const wish = { ...body, capture: body.capture ?? settings.CAPTURE, review: reviewTermsOf(settings) };
   if (idempotencyKey === null) {
@@ -104,7 +107,14 @@ function requested(
   const fingerprint = fingerprintOf(body);
   return {
     order: { ...wish, orderId, fingerprint },
-    wanted: { caller, key: idempotencyKey, scope: SCOPE, fingerprint, subjectId: orderId },
+    wanted: {
+      caller,
+      key: idempotencyKey,
+      scope: SCOPE,
+      fingerprint,
+      received: receivedFingerprintOf(receivedBody),
+      subjectId: orderId,
+    },
   };
 }
 
@@ -211,7 +221,7 @@ async function conclude(
   const response =
     result.outcome === 'reserved' ? result.response : problemResponse(result.error, placement.requestId);
   context.metrics.placed(result.outcome);
-  if (!key) return response;
+  if (!key || !isFinal(response)) return response;
   try {
     const stored = await finishKey(context.db, key, response);
     return stored === response ? response : withLocation(order.orderId, replayed(stored));
@@ -222,15 +232,12 @@ async function conclude(
   }
 }
 
-function replay(
-  context: ApiContext,
-  orderId: string,
-  stored: { status: number; body: unknown },
-): ApiResponse {
+function replay(context: ApiContext, orderId: string, stored: StoredResponse): ApiResponse {
   context.metrics.placed('replayed');
   return withLocation(orderId, replayed(stored));
 }
 
+/** Keys of a version before have no headers. */
 function withLocation(orderId: string, response: ApiResponse): ApiResponse {
   if (response.status !== 201) return response;
   return { ...response, headers: { ...response.headers, location: orderPath(orderId) } };
