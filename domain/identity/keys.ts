@@ -2,13 +2,14 @@ import type { Database, Queryable, Transaction } from '../../platform/database/d
 import { pageIn, withoutMicros, type Page, type PageRequest } from '../../platform/database/pages';
 import { AppError } from '../../platform/errors';
 import { newId } from '../../platform/ids';
-import { newKeyText } from './key-text';
+import { isSameHash, newKeyText, parseKeyText } from './key-text';
 import {
   insertKey,
   insertSuccessor,
   lockKey,
   selectKey,
   selectKeyPage,
+  selectKeysInUse,
   selectSuccessor,
   updateOverlap,
   updateRevoked,
@@ -51,7 +52,16 @@ export function createKey(db: Database, wanted: NewKey): Promise<ShownKey> {
     const scopes = scopesOf(service, wanted);
     const id = newId();
     const { text, secretHash } = newKeyText(kind, id);
-    await insertKey(tx, { id, serviceId: service.id, kind, scopes, secretHash, label, actor, expiresInSeconds });
+    await insertKey(tx, {
+      id,
+      serviceId: service.id,
+      kind,
+      scopes,
+      secretHash,
+      label,
+      actor,
+      expiresInSeconds,
+    });
     return shown(tx, id, text);
   });
 }
@@ -59,14 +69,53 @@ export function createKey(db: Database, wanted: NewKey): Promise<ShownKey> {
 function scopesOf({ role, name }: ServiceView, { kind, scopes }: NewKey): readonly Scope[] {
   if (kind === 'publishable') {
     if (scopes.some((scope) => scope !== 'availability:read'))
-      throw new AppError('SCOPES_NOT_ALLOWED', 'A publishable key has the scope availability:read and no other.');
+      throw new AppError(
+        'SCOPES_NOT_ALLOWED',
+        'A publishable key has the scope availability:read and no other.',
+      );
     return ['availability:read'];
   }
   if (role !== 'service' && scopes.length > 0)
-    throw new AppError('SCOPES_NOT_ALLOWED', `Keys of ${name} have what the role ${role} has, and no scopes.`);
+    throw new AppError(
+      'SCOPES_NOT_ALLOWED',
+      `Keys of ${name} have what the role ${role} has, and no scopes.`,
+    );
   if (role === 'service' && scopes.length === 0)
     throw new AppError('SCOPES_REQUIRED', `Name what the key of ${name} may do: at least one scope.`);
   return [...new Set(scopes)];
+}
+
+/** A key whose text is known already. */
+export interface RegisteredKey extends Pick<NewKey, 'service' | 'kind' | 'scopes' | 'actor'> {
+  role: ServiceRole;
+  text: string;
+}
+
+/**
+ * Lets a key be good whose text somebody has: once by its id.
+ *
+ * @returns whether it is; one that was revoked or has another secret stays as it is, and a text that is no key is none
+ */
+export function registerKey(db: Database, wanted: RegisteredKey): Promise<boolean> {
+  const { service: name, role, kind, scopes, text, actor } = wanted;
+  const parsed = parseKeyText(text);
+  if (parsed?.kind !== kind) return Promise.resolve(false);
+  const { id, secretHash } = parsed;
+  return db.retrying(async (tx) => {
+    const { id: serviceId } = await ensureService(tx, { name, role, actor });
+    await insertKey(tx, {
+      id,
+      serviceId,
+      kind,
+      scopes,
+      secretHash,
+      label: null,
+      actor,
+      expiresInSeconds: null,
+    });
+    const [inUse] = await selectKeysInUse(tx, [id]);
+    return inUse !== undefined && isSameHash(inUse.secretHash, secretHash);
+  });
 }
 
 /** A page of keys, newest first. */
@@ -90,7 +139,8 @@ export function rotateKey(
   return db.retrying(async (tx) => {
     if (!(await lockKey(tx, id))) throw keyNotFound();
     const old = await existing(tx, id);
-    if (old.status !== 'active') throw new AppError('KEY_ENDED', `The key is ${old.status}: make another one.`);
+    if (old.status !== 'active')
+      throw new AppError('KEY_ENDED', `The key is ${old.status}: make another one.`);
     const successor = await selectSuccessor(tx, id);
     if (successor)
       throw new AppError('KEY_ROTATED', 'Another key has taken the place of this one: rotate that one.', {
