@@ -10,13 +10,14 @@ import swaggerUi from 'swagger-ui-express';
 import { z } from 'zod';
 import type { Settings } from '../../platform/config';
 import type { Logger } from '../../platform/telemetry/log';
+import { OPERATIONS, signIn, type AccessControl } from './access';
 import { browserGuard } from './browser-guard';
 import { createLimits, type LimitSettings } from './limits';
 import { describeApi } from './openapi';
 import { problem, notFound } from './problems';
 import { contextOf, requestContext, type RequestContext } from './request-context';
 import { send, problemResponse } from './response';
-import { route, type Authentication, type Route } from './route';
+import { idempotencyKey, route, type Authentication, type Route } from './route';
 import { dataHeaders, docsHeaders } from './security-headers';
 import { cutUnreadBody, hasBody } from './unread-body';
 
@@ -30,6 +31,7 @@ export interface AppContext {
   settings: LimitSettings &
     Pick<Settings, 'REQUEST_BODY_SECONDS' | 'HOST' | 'ALLOWED_HOSTS' | 'ALLOWED_ORIGINS' | 'TRUSTED_PROXIES'>;
   log: Logger;
+  access: AccessControl;
   metrics: {
     /** Counts one exchange by route template and status, with its duration in seconds. */
     request(labels: { method: string; route: string; status: number }, seconds: number): void;
@@ -39,7 +41,7 @@ export interface AppContext {
 /** The HTTP application over these routes: the same table is mounted and described. */
 export function createApp(context: AppContext, served: readonly Route[]): Express {
   const routes = [...served, descriptionRoute(() => document)];
-  const document = describeApi(routes);
+  const document = describeApi(routes, context.access.authenticators);
 
   const app = express();
   app.disable('x-powered-by');
@@ -52,7 +54,8 @@ export function createApp(context: AppContext, served: readonly Route[]): Expres
   const routerOf = prefixRouters(app);
   const readBody = readInTime(context.settings.REQUEST_BODY_SECONDS);
   const limitsOf = createLimits(context.settings);
-  for (const each of routes) mount(routerOf(each.path), each, limitsOf(each), readBody);
+  for (const each of routes)
+    mount(routerOf(each.path), each, [admit(context.access, each), ...limitsOf(each)], readBody);
   app.use(
     '/docs',
     docsHeaders(),
@@ -75,6 +78,7 @@ function descriptionRoute(document: () => unknown): Route {
     {
       methods: ['get'],
       path: '/openapi.json',
+      access: OPERATIONS,
       tag: 'Operations',
       summary: 'This description',
       responses: { 200: { description: 'OpenAPI 3.1', schema: z.looseObject({ openapi: z.string() }) } },
@@ -111,7 +115,7 @@ function prefixRouters(app: Express): (path: string) => PrefixRouter {
 function mount(
   { router, prefix }: PrefixRouter,
   mounted: Route,
-  limits: readonly RequestHandler[],
+  admission: readonly RequestHandler[],
   readBody: RequestHandler,
 ): void {
   const handle: RequestHandler = async (req, res) => {
@@ -120,13 +124,25 @@ function mount(
   };
   const steps = [
     nameRoute(mounted.path),
-    ...limits,
+    ...admission,
     ...senderOf(mounted),
     ...(mounted.upload ? [] : [readBody, ...bodyOf(mounted)]),
     handle,
   ];
   const path = expressPath(mounted.path.slice(prefix.length));
   for (const method of mounted.methods) router[method](path, ...steps);
+}
+
+/** Finds out who asks, and refuses who may not, before anything of the body is read. */
+function admit(control: AccessControl, { access }: Route): RequestHandler {
+  return async (req, res, next) => {
+    const context = contextOf(res);
+    context.principal = await signIn(control, access, req);
+    const key = context.principal.adoptsAnonymous ? idempotencyKey(req) : null;
+    context.keyCaller =
+      key === null ? context.principal.caller : await control.keyCallerOf(context.principal, key);
+    next();
+  };
 }
 
 /** Refuses by the headers who may not send a body. */

@@ -1,9 +1,9 @@
-import type { Request, RequestHandler } from 'express';
+import type { Request, RequestHandler, Response } from 'express';
 import { ipKeyGenerator, rateLimit, type RateLimitInfo } from 'express-rate-limit';
 import type { Settings } from '../../platform/config';
 import { LIMIT_CLASSES, limitClassOf, type LimitClass } from './limit-classes';
 import { problem } from './problems';
-import { addressOf, callerOf } from './request-context';
+import { addressOf, contextOf } from './request-context';
 import type { RouteDocs } from './route';
 
 export type LimitSettings = Pick<Settings, (typeof LIMIT_CLASSES)[LimitClass]>;
@@ -55,7 +55,7 @@ function secondsLeft(info: RateLimitInfo | undefined): number {
 }
 
 /** Who is limited: who has signed in, else the address (of IPv6 its network, of which a client has as many addresses as it likes). */
-export function limitedCaller(req: Request): string {
-  const caller = callerOf(req);
-  return caller === 'anonymous' ? `address:${ipKeyGenerator(addressOf(req))}` : caller;
+export function limitedCaller(req: Request, res: Response): string {
+  const { kind, caller } = contextOf(res).principal;
+  return kind === 'anonymous' ? `address:${ipKeyGenerator(addressOf(req))}` : caller;
 }

@@ -3,10 +3,11 @@ import { z } from 'zod';
 import { invalid, type FieldError, type ProblemCode, notFound } from './problems';
 import type { LimitClass } from './limit-classes';
 import { lenientObjects } from './strictness';
-import { callerOf, contextOf, type RequestContext } from './request-context';
+import type { Access } from './access';
+import { contextOf, type RequestContext } from './request-context';
 import type { ApiResponse } from './response';
 
-export type Method = 'get' | 'post' | 'put' | 'patch';
+export type Method = 'get' | 'post' | 'put' | 'patch' | 'delete';
 
 /** One possible response of a route, for the description. */
 export interface DocumentedResponse {
@@ -31,6 +32,8 @@ export interface RouteDocs {
   methods: readonly [Method, ...Method[]];
   /** As in OpenAPI: `/orders/{id}`. */
   path: string;
+  /** Who may call it. */
+  access: Access;
   tag: string;
   summary: string;
   description?: string;
@@ -69,6 +72,7 @@ export interface Call<S extends RouteSchemas> extends RequestContext {
   body: z.output<S['body']>;
   /** The JSON as it was sent. */
   receivedBody: unknown;
+  /** Of the principal: who makes and changes what the request makes and changes. */
   caller: string;
   idempotencyKey: string | null;
   req: Request;
@@ -113,6 +117,8 @@ export function route<
         requestId: context.requestId,
         traceparent: context.traceparent,
         route: context.route,
+        principal: context.principal,
+        keyCaller: context.keyCaller,
         // These are made when they are first asked for, which most reads never do.
         get log() {
           return context.log;
@@ -124,7 +130,7 @@ export function route<
         query: parse(queryOf, req.query) as z.output<Q>,
         receivedBody: givenBody(req, docs),
         body: parse(body ?? NOTHING, givenBody(req, docs)) as z.output<B>,
-        caller: callerOf(req),
+        caller: context.principal.caller,
         idempotencyKey: idempotencyKey(req),
         req,
         res,
@@ -183,7 +189,8 @@ function asFieldError(issue: z.core.$ZodIssue): FieldError {
   return { path: issue.path.join('.'), message: issue.message };
 }
 
-function idempotencyKey(req: Request): string | null {
+/** The `Idempotency-Key` of a request, null where it has none. @throws AppError `VALIDATION_FAILED` */
+export function idempotencyKey(req: Request): string | null {
   const given = req.get('idempotency-key');
   if (given === undefined) return null;
   if (IDEMPOTENCY_KEY.test(given)) return given;

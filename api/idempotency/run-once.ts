@@ -55,10 +55,10 @@ export async function runOnce(
   work: (subjectId: string) => Promise<ApiResponse>,
   subjectId = idForKey(request, scope),
 ): Promise<ApiResponse> {
-  const { caller, idempotencyKey, body, receivedBody } = request;
+  const { keyCaller, idempotencyKey, body, receivedBody } = request;
   if (idempotencyKey === null) return work(subjectId);
   const key = {
-    caller,
+    caller: keyCaller,
     key: idempotencyKey,
     scope,
     fingerprint: fingerprintOf(body),

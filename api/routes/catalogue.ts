@@ -13,6 +13,7 @@ import type { Versioned, Warehouse } from '../../domain/catalog/types';
 import { statusOf } from '../../domain/catalog/warehouse-state';
 import { listWarehouses } from '../../domain/catalog/warehouses';
 import { lockMovedStock } from '../../domain/stock/alerts/thresholds';
+import { CHANGE_CATALOGUE, PUBLIC, READ_CATALOGUE } from '../http/access';
 import { compareBytes, cursorOf } from '../http/cursor';
 import { ifMatchHeader, seenVersions, tagged } from '../http/entity-tag';
 import { okPage, pageIn } from '../http/pages';
@@ -94,6 +95,7 @@ function productRoutes(context: ApiContext): Route[] {
       {
         methods: ['get'],
         path,
+        access: PUBLIC,
         tag: TAG,
         summary: 'List products, by SKU',
         query: productQuery,
@@ -109,6 +111,7 @@ function productRoutes(context: ApiContext): Route[] {
       {
         methods: ['post'],
         path,
+        access: CHANGE_CATALOGUE,
         tag: TAG,
         summary: 'Add a product',
         description: 'A SKU that differs from another only by capitals is refused.',
@@ -128,6 +131,7 @@ function productRoutes(context: ApiContext): Route[] {
       {
         methods: ['get'],
         path: `${path}/{sku}`,
+        access: PUBLIC,
         tag: TAG,
         summary: 'A product',
         params: skuParams,
@@ -139,6 +143,7 @@ function productRoutes(context: ApiContext): Route[] {
       {
         methods: ['put'],
         path: `${path}/{sku}`,
+        access: CHANGE_CATALOGUE,
         tag: TAG,
         summary: 'Change a product',
         description: 'What was ordered keeps its price and currency.',
@@ -157,6 +162,7 @@ function productRoutes(context: ApiContext): Route[] {
       {
         methods: ['post'],
         path: `${path}/{sku}/archive`,
+        access: CHANGE_CATALOGUE,
         tag: TAG,
         summary: 'Take a product out of sale',
         description:
@@ -170,6 +176,7 @@ function productRoutes(context: ApiContext): Route[] {
       {
         methods: ['post'],
         path: `${path}/{sku}/restore`,
+        access: CHANGE_CATALOGUE,
         tag: TAG,
         summary: 'Put an archived product on sale again',
         description: 'Again, it changes nothing.',
@@ -190,6 +197,7 @@ function warehouseRoutes(context: ApiContext): Route[] {
       {
         methods: ['get'],
         path,
+        access: READ_CATALOGUE,
         tag: TAG,
         summary: 'List warehouses, by code',
         query: codeQuery,
@@ -209,6 +217,7 @@ function warehouseRoutes(context: ApiContext): Route[] {
       {
         methods: ['post'],
         path,
+        access: CHANGE_CATALOGUE,
         tag: TAG,
         summary: 'Add a warehouse, which is open',
         description: 'A code that differs from another only by capitals is refused.',
@@ -228,6 +237,7 @@ function warehouseRoutes(context: ApiContext): Route[] {
       {
         methods: ['get'],
         path: `${path}/{code}`,
+        access: READ_CATALOGUE,
         tag: TAG,
         summary: 'A warehouse',
         params: codeParams,
@@ -242,6 +252,7 @@ function warehouseRoutes(context: ApiContext): Route[] {
       {
         methods: ['put'],
         path: `${path}/{code}`,
+        access: CHANGE_CATALOGUE,
         tag: TAG,
         summary: 'Change a warehouse',
         description: 'It is closed and opened by `/close` and `/open`.',
@@ -268,6 +279,7 @@ function categoryRoutes(context: ApiContext): Route[] {
       {
         methods: ['get'],
         path,
+        access: READ_CATALOGUE,
         tag: TAG,
         summary: 'List categories, by code',
         query: categoryQuery,
@@ -283,6 +295,7 @@ function categoryRoutes(context: ApiContext): Route[] {
       {
         methods: ['post'],
         path,
+        access: CHANGE_CATALOGUE,
         tag: TAG,
         summary: 'Add a category',
         description: 'A code that differs from another only by capitals is refused.',
@@ -302,6 +315,7 @@ function categoryRoutes(context: ApiContext): Route[] {
       {
         methods: ['get'],
         path: `${path}/{code}`,
+        access: READ_CATALOGUE,
         tag: TAG,
         summary: 'A category',
         params: categoryParams,
@@ -313,6 +327,7 @@ function categoryRoutes(context: ApiContext): Route[] {
       {
         methods: ['put'],
         path: `${path}/{code}`,
+        access: CHANGE_CATALOGUE,
         tag: TAG,
         summary: 'Change a category',
         headers: ifMatchHeader,
@@ -330,6 +345,7 @@ function categoryRoutes(context: ApiContext): Route[] {
       {
         methods: ['post'],
         path: `${path}/{code}/archive`,
+        access: CHANGE_CATALOGUE,
         tag: TAG,
         summary: 'Let a category take no further product',
         description: 'Those that are in it stay. Again, it changes nothing.',

@@ -1,5 +1,6 @@
 import { readInventoryHealth } from '../../domain/stock/metrics/health';
 import { createMetricsReader } from '../../domain/stock/metrics/metrics';
+import { READ_INVENTORY } from '../http/access';
 import { API_BASE } from '../http/paths';
 import { ok } from '../http/response';
 import { route, type Route } from '../http/route';
@@ -16,6 +17,7 @@ export function metricsRoutes({ reports }: Pick<ApiContext, 'reports'>): Route[]
       {
         methods: ['get'],
         path: `${API_BASE}/inventory/metrics`,
+        access: READ_INVENTORY,
         tag: TAG,
         limit: 'reports',
         summary: 'Totals of stock, holds and alerts',
@@ -28,6 +30,7 @@ export function metricsRoutes({ reports }: Pick<ApiContext, 'reports'>): Route[]
       {
         methods: ['get'],
         path: `${API_BASE}/inventory/health`,
+        access: READ_INVENTORY,
         tag: TAG,
         limit: 'reports',
         summary: 'Does the upkeep of the inventory keep up, and if not why',

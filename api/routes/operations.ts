@@ -4,6 +4,7 @@ import { pingDatabase } from '../../platform/database/database-info';
 import { checkHealth } from '../../platform/telemetry/health';
 import { metricsText } from '../../platform/telemetry/metrics';
 import { VERSION } from '../../platform/version';
+import { OPERATIONS } from '../http/access';
 import { route, type Route } from '../http/route';
 import type { ApiContext } from '../services/context';
 
@@ -35,6 +36,7 @@ export function operationRoutes(context: ApiContext): Route[] {
       {
         methods: ['get'],
         path: '/health',
+        access: OPERATIONS,
         tag: TAG,
         limit: null,
         summary: 'Is it alive, and what it depends on',
@@ -61,6 +63,7 @@ export function operationRoutes(context: ApiContext): Route[] {
       {
         methods: ['get'],
         path: '/ready',
+        access: OPERATIONS,
         tag: TAG,
         limit: null,
         summary: 'May it be sent requests',
@@ -78,6 +81,7 @@ export function operationRoutes(context: ApiContext): Route[] {
       {
         methods: ['get'],
         path: '/metrics',
+        access: OPERATIONS,
         tag: TAG,
         limit: null,
         summary: 'Metrics for Prometheus',

@@ -5,6 +5,7 @@ import {
   valueStock,
   valuationCsv,
 } from '../../domain/warehousing/costing/valuation';
+import { READ_INVENTORY } from '../http/access';
 import { sendFile } from '../http/file-response';
 import { okPage } from '../http/pages';
 import { API_BASE } from '../http/paths';
@@ -30,6 +31,7 @@ export function valuationRoutes({ reports }: ApiContext): Route[] {
       {
         methods: ['get'],
         path: `${API_BASE}/inventory/valuation`,
+        access: READ_INVENTORY,
         tag: TAG,
         limit: 'reports',
         summary: 'What the stock is worth, per currency',
@@ -43,6 +45,7 @@ export function valuationRoutes({ reports }: ApiContext): Route[] {
       {
         methods: ['get'],
         path: `${API_BASE}/inventory/valuation/products`,
+        access: READ_INVENTORY,
         tag: TAG,
         limit: 'reports',
         summary: 'What the stock is worth, product by product',
@@ -75,6 +78,7 @@ export function valuationRoutes({ reports }: ApiContext): Route[] {
       {
         methods: ['get'],
         path: `${API_BASE}/inventory/{sku}/valuation`,
+        access: READ_INVENTORY,
         tag: TAG,
         limit: 'reports',
         summary: 'What a product is worth, with its cost layers',

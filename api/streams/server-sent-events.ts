@@ -48,7 +48,7 @@ export async function sendEventStream(
     res.writeHead(200, HEADERS).end();
     return;
   }
-  const freeSlot = context.streamSlots.take(limitedCaller(res.req));
+  const freeSlot = context.streamSlots.take(limitedCaller(res.req, res));
   const { signal: gone, log } = contextOf(res);
   const stop = AbortSignal.any([gone, context.stopping]);
   const change = createAutoResetEvent();

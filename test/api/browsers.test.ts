@@ -3,6 +3,7 @@ import { request, type IncomingMessage } from 'node:http';
 import { json, text } from 'node:stream/consumers';
 import { readSettings } from '../../platform/config';
 import { openTestApi, type TestApi } from './support';
+import { AS_ADMIN } from '../support/access-keys';
 
 let test: TestApi;
 let proxied: TestApi;
@@ -23,7 +24,7 @@ afterAll(async () => {
 
 /** As fetch does not let us: with any Host and Sec-Fetch-Site. */
 async function call(method: string, path: string, headers: Record<string, string>, { api } = test) {
-  const sent = request(`${api.url}${path}`, { method, headers });
+  const sent = request(`${api.url}${path}`, { method, headers: { ...AS_ADMIN, ...headers } });
   sent.end();
   const [response] = (await once(sent, 'response')) as [IncomingMessage];
   return { status: response.statusCode, body: (await json(response)) as { code?: string } };

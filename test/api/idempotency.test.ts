@@ -163,7 +163,7 @@ describe('a request that takes longer than its lease', () => {
       runOnce(
         { db: shop.db },
         {
-          caller: 'anonymous',
+          keyCaller: 'anonymous',
           idempotencyKey: key,
           body: {},
           receivedBody: {},
@@ -227,7 +227,14 @@ describe('a key across versions', () => {
   const run = (key: string, body: unknown, receivedBody: unknown, work: () => Promise<ApiResponse>) =>
     runOnce(
       { db: shop.db },
-      { caller: 'anonymous', idempotencyKey: key, body, receivedBody, requestId: newId(), log: testLogger() },
+      {
+        keyCaller: 'anonymous',
+        idempotencyKey: key,
+        body,
+        receivedBody,
+        requestId: newId(),
+        log: testLogger(),
+      },
       'POST /things',
       work,
     );
@@ -276,7 +283,7 @@ describe('what is stored under a key', () => {
     runOnce(
       { db: shop.db },
       {
-        caller: 'anonymous',
+        keyCaller: 'anonymous',
         idempotencyKey: key,
         body: {},
         receivedBody: {},
@@ -335,7 +342,7 @@ describe('the lease of a key', () => {
       runOnce(
         { db: shop.db },
         {
-          caller: 'anonymous',
+          keyCaller: 'anonymous',
           idempotencyKey: key,
           body: {},
           receivedBody: {},

@@ -231,6 +231,8 @@ const FIXED_BY_COMPOSE: Readonly<Record<string, string>> = {
   TEMPORAL_CLI_PATH: 'of embedded servers',
   HOLDFAST_HOME: 'of embedded servers',
   HOLDFAST_URL: 'of commands that talk to an API',
+  HOLDFAST_API_KEY: 'the same',
+  HOLDFAST_API_KEY_FILE: 'the same',
   STRIPE_API_BASE: 'for tests against stripe-mock',
   SANDBOX_CARRIER_WEBHOOK_URL: 'the API of this file',
   SHUTDOWN_GRACE_SECONDS: 'has to be shorter than stop_grace_period, which stands in this file',

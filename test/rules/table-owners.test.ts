@@ -12,6 +12,7 @@ const OWNERSHIP: Ownership = {
   owners: {
     'platform/database': ['idempotency_keys', 'outbox'],
     'domain/catalog': ['categories', 'products', 'warehouse_events', 'warehouses'],
+    'domain/identity': ['api_keys', 'services'],
     'domain/jobs': ['jobs'],
     'domain/stock/ledger': ['inventory_transactions', 'stock', 'stock_shortfalls'],
     'domain/stock': [
