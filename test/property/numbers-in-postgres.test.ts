@@ -87,7 +87,7 @@ async function approve({ sheetId }: OpenCount): Promise<void> {
 
 /** Keeps units back from customers at AMS, or everywhere where nothing is set, or gives that up. */
 async function keep(sku: string, random: Random): Promise<Kept> {
-  const at = random.pick(['AMS', null]);
+  const at = random.chance(0.5) ? 'AMS' : null;
   const units = random.chance(0.3) ? 'inherit' : random.whole(0, 2 * OPENING);
   await setSafetyStock(withStock(shop.db), { sku, location: at, units });
   return { at, units };
@@ -153,7 +153,7 @@ test('sales, transfers, adjustments, counts, set feeds and safety stock posted i
     const open: OpenCount[] = [];
     const kept: Kept[] = [];
     for (let at = 1; at <= STEPS; at++) {
-      if (random.chance(0.2)) kept.push(await keep(sku, random));
+      if (random.chance(0.25)) kept.push(await keep(sku, random));
       const posting = await step(sku, at, { random, marks, open });
       if (posting) posted.push(posting);
       marks.push(await clock());
