@@ -82,6 +82,8 @@ const KEEP_ALIVE_MS = 65_000;
 /** Of what is uploaded; other bodies have less time, see `app.ts`. */
 const UPLOAD_READ_MS = 3_600_000;
 const IDLE_CHECK_MS = 50;
+/** Connections that the system keeps until they are taken, as far as it is set up for so many: a burst is not reset. */
+const BACKLOG = 4_096;
 /** How often Node looks for requests that take too long: by default every 30 s. */
 const TIMEOUT_CHECK_MS = 1_000;
 
@@ -130,18 +132,17 @@ export async function startApi(options: ApiOptions): Promise<Api> {
       'CARRIER_UPDATES_UNSIGNED is allow: whoever reaches the API may send updates of a carrier without a secret',
     );
   }
-  return {
-    url: urlOf(server),
-    async close() {
-      stopping.abort();
-      await drain(server, closeUnused, settings.SHUTDOWN_GRACE_SECONDS * 1_000);
-      await context.reservations.close();
-      await context.keys.close();
-      await context.engine.idle();
-      await listener.close();
-      await reports.close();
-    },
-  };
+  async function close(): Promise<void> {
+    stopping.abort();
+    await drain(server, closeUnused, settings.SHUTDOWN_GRACE_SECONDS * 1_000);
+    await context.reservations.close();
+    await context.keys.close();
+    await context.engine.idle();
+    await listener.close();
+    await reports.close();
+  }
+  let closing: Promise<void> | undefined;
+  return { url: urlOf(server), close: () => (closing ??= close()) };
 }
 
 function openReports({ settings, databaseUrl, log }: ApiOptions): Database {
@@ -246,7 +247,7 @@ function listen(server: Server, { HOST, PORT }: Settings): Promise<void> {
     server.once('error', (cause) =>
       reject(new AppError('PORT_TAKEN', `Cannot listen on ${HOST}:${PORT}: ${cause.message}`, {}, { cause })),
     );
-    server.listen(PORT, HOST, resolve);
+    server.listen({ port: PORT, host: HOST, backlog: BACKLOG }, resolve);
   });
 }
 

@@ -22,7 +22,7 @@ export interface KeyId {
 export interface NewKey extends KeyId {
   /** What the key is for. The same key for something else is refused. */
   scope: string;
-  /** Of the request as it was understood: keys that a version before has written are compared by it. */
+  /** Of the request as it was understood: keys of the version before have nothing else. */
   fingerprint: string;
   /** Of the request as it was received, from `receivedFingerprintOf`. */
   received: string;
@@ -84,12 +84,13 @@ function canonicalJson(value: unknown): string {
   );
 }
 
-/** True when a key that is there was made by the same request. */
+/**
+ * True when a key that is there was made by the same request: it was received alike, whatever another version made of it, or it is
+ * understood alike, with its defaults written out or not.
+ */
 export function isSameRequest(entry: KeyEntry, request: NewKey): boolean {
   if (entry.scope !== request.scope) return false;
-  return entry.received === null
-    ? entry.fingerprint === request.fingerprint
-    : entry.received === request.received;
+  return entry.received === request.received || entry.fingerprint === request.fingerprint;
 }
 
 /**
@@ -140,7 +141,7 @@ export async function claimKey(
      values ($1, $2, $3, $4, $8, $5, 'started', $7)
      on conflict (caller, key) do update set state = 'started', claim = excluded.claim, updated_at = clock_timestamp()
      where k.scope = excluded.scope
-       and case when k.received is null then k.fingerprint = excluded.fingerprint else k.received = excluded.received end
+       and (k.received = excluded.received or k.fingerprint = excluded.fingerprint)
        and (k.state = 'accepted'
             or (k.state = 'started' and k.updated_at < clock_timestamp() - make_interval(secs => $6)))`,
     [

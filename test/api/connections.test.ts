@@ -123,6 +123,18 @@ describe('what never becomes a request', () => {
   });
 });
 
+it('a connection that had a request may rest for longer than a new one', async () => {
+  const { socket, text, send } = open();
+  const ask = 'GET /api/v1/warehouses HTTP/1.1\r\nhost: localhost\r\n\r\n';
+  send(ask);
+  await waitFor(() => text().includes('HTTP/1.1 200'));
+  const fresh = open();
+  await fresh.closed;
+  send(ask);
+  expect(await waitFor(() => text().split('HTTP/1.1 200').length === 3)).toBe(true);
+  socket.destroy();
+});
+
 describe('a body that nobody reads', () => {
   it.each([
     ['of an unknown route', 'POST /nothing', {}, 404],
@@ -150,7 +162,7 @@ describe('a body that nobody reads', () => {
     const body = JSON.stringify({ note: 'x'.repeat(100_000) });
     for (let n = 0; n < 2; n++)
       send(`POST /nothing HTTP/1.1\r\nhost: localhost\r\ncontent-length: ${body.length}\r\n\r\n${body}`);
-    await waitFor(() => text().split('HTTP/1.1 404').length === 3);
+    expect(await waitFor(() => text().split('HTTP/1.1 404').length === 3)).toBe(true);
     socket.destroy();
   });
 });

@@ -28,7 +28,7 @@ interface Try {
 }
 
 function failed({ status, body }: Reply): boolean {
-  return status >= 500 && !EXPECTED.includes(body?.code);
+  return status >= 500 && !EXPECTED.includes(body.code);
 }
 
 /** Sends all of them, some at a time; those that an error of ours answered. */

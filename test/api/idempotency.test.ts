@@ -58,7 +58,7 @@ describe('the store of idempotency keys', () => {
   it('tells another body and another purpose apart', async () => {
     const wanted = request();
     const entry = await acceptKey(shop.db, wanted);
-    expect(isSameRequest(entry, { ...wanted, received: '2:other' })).toBe(false);
+    expect(isSameRequest(entry, { ...wanted, fingerprint: 'other', received: '2:other' })).toBe(false);
     expect(isSameRequest(entry, { ...wanted, scope: 'POST /other' })).toBe(false);
   });
 
@@ -144,7 +144,9 @@ describe('the store of idempotency keys', () => {
   it('does not lend a key for another body', async () => {
     const wanted = request();
     await releaseKey(shop.db, await claimed(wanted));
-    expect(await claimKey(shop.db, { ...wanted, received: '2:other' }, 15)).toMatchObject({
+    expect(
+      await claimKey(shop.db, { ...wanted, fingerprint: 'other', received: '2:other' }, 15),
+    ).toMatchObject({
       existing: { fingerprint: 'f' },
     });
   });
@@ -245,9 +247,16 @@ describe('a key across versions', () => {
     await run(key, understood, received, () => Promise.resolve(created));
     const later = { ...understood, giftWrap: false };
     expect(await run(key, later, { items: [] }, never)).toMatchObject(created);
-    await expect(run(key, later, { items: [], giftWrap: true }, never)).rejects.toMatchObject({
+    const another = { items: [], giftWrap: true };
+    await expect(run(key, { ...later, giftWrap: true }, another, never)).rejects.toMatchObject({
       code: 'IDEMPOTENCY_KEY_REUSED',
     });
+  });
+
+  it('is of the same request when its defaults are written out', async () => {
+    const key = newId();
+    await run(key, understood, received, () => Promise.resolve(created));
+    expect(await run(key, understood, { holdSeconds: 900, items: [] }, never)).toMatchObject(created);
   });
 
   it('that the version before has written is compared as that one did, and its requests go on', async () => {

@@ -76,8 +76,10 @@ describe('the limit of requests', () => {
   it('is wide unless it is set: thousands of orders at once from one address pass', async () => {
     const { LIMIT_READS, LIMIT_WRITES } = readSettings({});
     expect(Math.min(LIMIT_READS, LIMIT_WRITES)).toBeGreaterThanOrEqual(60_000);
-    const replies = await Promise.all(Array.from({ length: 1_000 }, () => test.call('POST', CHANGE())));
-    expect(new Set(replies.map(({ status }) => status))).toEqual(new Set([404]));
+    for (let round = 0; round < 10; round++) {
+      const replies = await Promise.all(Array.from({ length: 100 }, () => test.call('POST', CHANGE())));
+      expect(new Set(replies.map(({ status }) => status))).toEqual(new Set([404]));
+    }
   });
 
   it('is none where the setting is 0', async () => {
@@ -117,6 +119,12 @@ describe('who is limited', () => {
     expect((await from('2001:db8:ff00::1')).status).toBe(404);
   });
 
+  it('is the same whatever port it comes from', async () => {
+    for (const port of [1, 2]) expect((await from(`192.0.2.9:${port}`)).status).toBe(404);
+    for (const same of ['192.0.2.9', '[::ffff:192.0.2.9]:3', '::ffff:192.0.2.9'])
+      expect((await from(same)).status).toBe(429);
+  });
+
   it('is who opened the connection where no proxy is trusted', async () => {
     expect((await from('192.0.2.77', narrow)).status).toBe(429);
   });
@@ -150,8 +158,9 @@ describe('live streams', () => {
         end: () => ending.abort(),
       };
     };
-    const [first] = [await open('192.0.2.1'), await open('192.0.2.1')];
-    expect(first?.status).toBe(200);
+    const first = await open('192.0.2.1');
+    await open('192.0.2.1');
+    expect(first.status).toBe(200);
     expect(await open('192.0.2.1')).toMatchObject({
       status: 429,
       code: 'TOO_MANY_STREAMS',
@@ -159,7 +168,7 @@ describe('live streams', () => {
     });
     expect(await open('192.0.2.2')).toMatchObject({ status: 200 });
     expect(await open('192.0.2.3')).toMatchObject({ status: 503, code: 'OVERLOADED', retryAfter: '10' });
-    first?.end();
+    first.end();
     await waitFor(async () => (await open('192.0.2.3')).status === 200);
     await streams.close();
   });

@@ -51,7 +51,7 @@ export async function describedBy(test: TestApi) {
     if ($ref === undefined) return schema;
     const found = document.components?.schemas?.[$ref.split('/').at(-1) ?? ''];
     if (!found) throw new Error(`there is no ${$ref}`);
-    return resolved(found as Schema);
+    return resolved(found);
   }
   return { operations, resolved };
 }
