@@ -173,6 +173,7 @@ function createContext(options: ApiOptions, listener: Listener, stopping: AbortS
     read: (orderIds) => readOrders(db, orderIds),
   });
   const admission = createAdmission({
+    what: 'orders',
     limit: settings.ADMISSION_LIMIT,
     queue: settings.ADMISSION_QUEUE,
     maxWaitMs: settings.OUTCOME_TIMEOUT_MS * QUEUE_SHARE,

@@ -1,5 +1,6 @@
+import { readFileSync } from 'node:fs';
 import { z } from 'zod';
-import { configError } from './errors';
+import { configError, messageOf } from './errors';
 import { hostNameOf } from './loopback';
 import { isWebhookSecret } from './webhook-signature';
 
@@ -53,6 +54,12 @@ const stripeSecrets = list.superRefine((items, context) => {
     context.addIssue('each must be the signing secret of an endpoint, which begins with whsec_');
 });
 
+/** Base64 of 32 bytes. The text is not told: it is a secret. */
+const key256 = z
+  .string()
+  .refine((text) => Buffer.from(text, 'base64').length === 32, 'must be the base64 of 32 bytes')
+  .optional();
+
 const AMOUNT_OF_CURRENCY = /^([A-Z]{3}):(\d{1,15})$/;
 
 /** `currency:minor units`, each currency once. */
@@ -94,6 +101,13 @@ export const settingsSchema = z.object({
   TEMPORAL_TLS_SERVER_NAME: text,
   TEMPORAL_CLI_PATH: text,
   WORKER_VERSIONING: z.enum(['on', 'off']).default('on'),
+
+  SIGNING_KEYS_SECRET: key256,
+  SIGNING_KEYS_SECRET_FILE: text,
+  TOKEN_ISSUER: z.string().min(1).default('holdfast'),
+  TOKEN_AUDIENCE: z.string().min(1).default('holdfast-api'),
+  MAIL_FOLDER: text,
+  ACCOUNT_PAGES_URL: z.url({ protocol: /^https?$/ }).optional(),
 
   PAYMENT_GATEWAY: z.enum(['sandbox', 'stripe']).default('sandbox'),
   STRIPE_API_KEY: text,
@@ -202,8 +216,10 @@ export function ownAddress({ HOST, PORT }: Pick<Settings, 'HOST' | 'PORT'>): str
  * @throws AppError `CONFIG_INVALID` whose message names every variable that is wrong and why.
  */
 export function readSettings(env: NodeJS.ProcessEnv): Settings {
-  const given = Object.fromEntries(
-    Object.keys(settingsSchema.shape).map((name) => [name, env[name] === '' ? undefined : env[name]]),
+  const given = withFiles(
+    Object.fromEntries(
+      Object.keys(settingsSchema.shape).map((name) => [name, env[name] === '' ? undefined : env[name]]),
+    ),
   );
   const parsed = settingsSchema.safeParse(given);
   const problems = parsed.success
@@ -211,6 +227,24 @@ export function readSettings(env: NodeJS.ProcessEnv): Settings {
     : parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
   if (problems.length > 0) throw configError(problems);
   return settingsSchema.parse(given);
+}
+
+/** Settings that may be in a file, which `<name>_FILE` names: so that they need not be in the environment. */
+const MAY_BE_IN_FILES = ['SIGNING_KEYS_SECRET'] as const satisfies readonly (keyof Settings)[];
+
+/** @throws AppError `CONFIG_INVALID` where a file cannot be read, or the setting is given too */
+function withFiles(given: Record<string, string | undefined>): Record<string, string | undefined> {
+  const read = MAY_BE_IN_FILES.flatMap((name) => {
+    const path = given[`${name}_FILE`];
+    if (path === undefined) return [];
+    if (given[name] !== undefined) throw configError([`${name}_FILE: does not go with ${name}`]);
+    try {
+      return [[name, readFileSync(path, 'utf8').trim()]];
+    } catch (error) {
+      throw configError([`${name}_FILE: ${messageOf(error)}`]);
+    }
+  });
+  return { ...given, ...(Object.fromEntries(read) as Record<string, string>) };
 }
 
 function crossChecks(settings: Settings): string[] {
