@@ -34,7 +34,10 @@ beforeAll(async () => {
   shop = await openTestShop();
 });
 afterAll(() => shop.close());
-beforeEach(() => shop.db.pool.query('delete from sign_in_attempts'));
+beforeEach(async () => {
+  await shop.db.pool.query('delete from sign_in_attempts');
+  await shop.db.pool.query('delete from outbox');
+});
 
 const signIn = (email: string, password = PASSWORD) =>
   logIn(accountsOf(shop.db), { email, password, address: ADDRESS });

@@ -11,10 +11,11 @@ const CLAIMS = { userId: newId(), role: 'customer', sessionId: newId() };
 const REFUSED = { code: 'NOT_SIGNED_IN' };
 
 let shop: TestShop;
-beforeEach(async () => {
+beforeAll(async () => {
   shop = await openTestShop();
 });
-afterEach(() => shop.close());
+afterAll(() => shop.close());
+beforeEach(() => shop.db.pool.query('delete from signing_keys'));
 
 /** Keys as another process has them. */
 const keysOf = (secret: Buffer | undefined = SECRET) => createSigningKeys({ db: shop.db, secret });

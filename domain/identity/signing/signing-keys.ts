@@ -45,17 +45,19 @@ export function createSigningKeys({ db, secret }: { db: Database; secret: Buffer
 
   /** Reads what is there now: who comes before a read has begun shares it. */
   function read(): Promise<KnownKeys> {
-    nextRead ??= (async () => {
-      const wait = lastReadAt + READ_APART_MS - performance.now();
-      if (wait > 0) await delay(wait);
+    nextRead ??= delay(Math.max(0, lastReadAt + READ_APART_MS - performance.now())).then(() => {
       nextRead = undefined;
       lastReadAt = performance.now();
-      const rows = await selectKeys(db, KEPT_SECONDS);
-      const byKid = new Map(rows.map((row) => [row.kid, publicKeyOf(row.publicKey)]));
-      known = { readAt: performance.now(), rows, byKid };
-      return known;
-    })();
+      return readNow();
+    });
     return nextRead;
+  }
+
+  async function readNow(): Promise<KnownKeys> {
+    const rows = await selectKeys(db, KEPT_SECONDS);
+    const byKid = new Map(rows.map((row) => [row.kid, publicKeyOf(row.publicKey)]));
+    known = { readAt: performance.now(), rows, byKid };
+    return known;
   }
 
   async function recent(): Promise<KnownKeys> {
