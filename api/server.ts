@@ -3,18 +3,19 @@ import type { AddressInfo, Socket } from 'node:net';
 import type { Client } from '@temporalio/client';
 import type { Registry } from 'prom-client';
 import { stock } from '../domain/ordering/backorders/stock-with-backorders';
+import { createKeyReader } from '../domain/identity/key-reader';
 import { readOrders } from '../domain/ordering/views';
 import { gatewayWebhooks } from '../integrations/gateway-webhooks';
 import { acceptedTokens } from '../integrations/gateways';
 import type { Settings } from '../platform/config';
 import type { Database } from '../platform/database/database';
 import { AppError } from '../platform/errors';
-import { isLoopback } from '../platform/loopback';
 import { openListener, type Listener } from '../platform/database/listener';
 import type { Logger } from '../platform/telemetry/log';
 import type { EngineNames } from '../workflows/contract/names';
 import { createApp } from './http/app';
 import type { Route } from './http/route';
+import { apiKeyRoutes } from './routes/api-keys';
 import { alertRoutes } from './routes/alerts';
 import { safetyStockRoutes } from './routes/safety-stock';
 import { paymentRoutes } from './routes/payments';
@@ -41,6 +42,7 @@ import { sandboxChallengeRoutes } from './routes/sandbox-challenges';
 import { transferRoutes } from './routes/transfers';
 import { warehouseStateRoutes } from './routes/warehouse-state';
 import { warehousingRoutes } from './routes/warehousing';
+import { createAccessControl } from './services/access-control';
 import { createAdmission } from './services/admission';
 import type { ApiContext } from './services/context';
 import { createApiMetrics } from './services/metrics';
@@ -102,11 +104,9 @@ export async function startApi(options: ApiOptions): Promise<Api> {
   try {
     await listen(server, settings);
   } catch (error) {
+    await context.keys.close();
     await listener.close();
     throw error;
-  }
-  if (!isLoopback(settings.HOST)) {
-    log.warn({ host: settings.HOST }, 'the API has no sign-in yet and can be reached from other machines');
   }
   if (settings.CARRIER_UPDATES_UNSIGNED === 'allow') {
     log.warn(
@@ -119,6 +119,7 @@ export async function startApi(options: ApiOptions): Promise<Api> {
       stopping.abort();
       await drain(server, closeUnused, settings.SHUTDOWN_GRACE_SECONDS * 1_000);
       await context.reservations.close();
+      await context.keys.close();
       await context.engine.idle();
       await listener.close();
     },
@@ -160,6 +161,7 @@ function mainRoutes(context: ApiContext): Route[] {
     ...productImportRoutes(context, uploads),
     ...consistencyRoutes(context),
     ...jobRoutes(context),
+    ...apiKeyRoutes(context),
     ...operationRoutes(context),
   ];
 }
@@ -178,10 +180,13 @@ function createContext(options: ApiOptions, listener: Listener, stopping: AbortS
     queue: settings.ADMISSION_QUEUE,
     maxWaitMs: settings.OUTCOME_TIMEOUT_MS * QUEUE_SHARE,
   });
+  const keys = createKeyReader({ db, log });
   const reservations = createReservationService({ db, stock, settings, log });
   return {
     settings,
     db,
+    keys,
+    access: createAccessControl({ db, keys }),
     stock,
     engine: createEngine({ client, names, settings, eagerStart, log }),
     orderChanges,

@@ -83,6 +83,8 @@ export const settingsSchema = z.object({
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
   HOLDFAST_HOME: z.string().min(1).default('.holdfast'),
   HOLDFAST_URL: z.url({ protocol: /^https?$/ }).optional(),
+  HOLDFAST_API_KEY: text,
+  HOLDFAST_API_KEY_FILE: text,
 
   DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/ }).optional(),
   DATABASE_OWNER_URL: z.url({ protocol: /^postgres(ql)?$/ }).optional(),

@@ -10,12 +10,13 @@ import swaggerUi from 'swagger-ui-express';
 import { z } from 'zod';
 import type { Settings } from '../../platform/config';
 import type { Logger } from '../../platform/telemetry/log';
+import { OPERATIONS, signIn, type AccessControl } from './access';
 import { browserGuard } from './browser-guard';
 import { describeApi } from './openapi';
 import { problem, notFound } from './problems';
 import { contextOf, requestContext, type RequestContext } from './request-context';
 import { send, problemResponse } from './response';
-import { route, type Authentication, type Route } from './route';
+import { idempotencyKey, route, type Authentication, type Route } from './route';
 
 export const BODY_LIMIT_BYTES = 1_048_576;
 const JSON_TYPES = ['application/json', 'application/*+json'];
@@ -26,6 +27,7 @@ const CLIENT_GONE = 499;
 export interface AppContext {
   settings: Pick<Settings, 'REQUEST_BODY_SECONDS' | 'HOST' | 'ALLOWED_HOSTS'>;
   log: Logger;
+  access: AccessControl;
   metrics: {
     /** Counts one exchange by route template and status, with its duration in seconds. */
     request(labels: { method: string; route: string; status: number }, seconds: number): void;
@@ -35,7 +37,7 @@ export interface AppContext {
 /** The HTTP application over these routes: the same table is mounted and described. */
 export function createApp(context: AppContext, served: readonly Route[]): Express {
   const routes = [...served, descriptionRoute(() => document)];
-  const document = describeApi(routes);
+  const document = describeApi(routes, context.access.authenticators);
 
   const app = express();
   app.disable('x-powered-by');
@@ -44,7 +46,7 @@ export function createApp(context: AppContext, served: readonly Route[]): Expres
   app.use(browserGuard(context.settings));
   const routerOf = prefixRouters(app);
   const readBody = readInTime(context.settings.REQUEST_BODY_SECONDS);
-  for (const each of routes) mount(routerOf(each.path), each, readBody);
+  for (const each of routes) mount(routerOf(each.path), each, context.access, readBody);
   app.use(
     '/docs',
     swaggerUi.serveFiles(document),
@@ -66,6 +68,7 @@ function descriptionRoute(document: () => unknown): Route {
     {
       methods: ['get'],
       path: '/openapi.json',
+      access: OPERATIONS,
       tag: 'Operations',
       summary: 'This description',
       responses: { 200: { description: 'OpenAPI 3.1', schema: z.looseObject({ openapi: z.string() }) } },
@@ -99,19 +102,37 @@ function prefixRouters(app: Express): (path: string) => PrefixRouter {
   };
 }
 
-function mount({ router, prefix }: PrefixRouter, mounted: Route, readBody: RequestHandler): void {
+function mount(
+  { router, prefix }: PrefixRouter,
+  mounted: Route,
+  access: AccessControl,
+  readBody: RequestHandler,
+): void {
   const handle: RequestHandler = async (req, res) => {
     const response = await mounted.handle(req, res);
     if (response) send(res, response);
   };
   const steps = [
     nameRoute(mounted.path),
+    admit(access, mounted),
     ...senderOf(mounted),
     ...(mounted.upload ? [] : [readBody, ...bodyOf(mounted)]),
     handle,
   ];
   const path = expressPath(mounted.path.slice(prefix.length));
   for (const method of mounted.methods) router[method](path, ...steps);
+}
+
+/** Finds out who asks, and refuses who may not, before anything of the body is read. */
+function admit(control: AccessControl, { access }: Route): RequestHandler {
+  return async (req, res, next) => {
+    const context = contextOf(res);
+    context.principal = await signIn(control, access, req);
+    const key = context.principal.adoptsAnonymous ? idempotencyKey(req) : null;
+    context.keyCaller =
+      key === null ? context.principal.caller : await control.keyCallerOf(context.principal, key);
+    next();
+  };
 }
 
 /** Refuses by the headers who may not send a body. */

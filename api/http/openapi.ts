@@ -1,16 +1,24 @@
 import { OpenAPIRegistry, OpenApiGeneratorV31, type ResponseConfig } from '@asteasolutions/zod-to-openapi';
 import { z } from 'zod';
 import { VERSION } from '../../platform/version';
+import type { Access } from './access';
+import type { Authenticator } from './authentication';
 import { PROBLEMS, type ProblemCode } from './problems';
 import type { DocumentedResponse, Method, Route } from './route';
 
 export type OpenApiDocument = ReturnType<OpenApiGeneratorV31['generateDocument']>;
 
 /** The OpenAPI 3.1 description of these routes, made from the very schemas that validate their requests. */
-export function describeApi(routes: readonly Route[]): OpenApiDocument {
+export function describeApi(
+  routes: readonly Route[],
+  authenticators: readonly Authenticator[],
+): OpenApiDocument {
   const registry = new OpenAPIRegistry();
+  const schemes = authenticators.map(({ scheme }) => scheme);
+  for (const { name, description } of schemes) registerScheme(registry, name, description);
+  const credentials = schemes.map(({ name }) => ({ [name]: [] }));
   for (const route of routes) {
-    for (const method of route.methods) register(registry, route, method);
+    for (const method of route.methods) register(registry, route, method, credentials);
   }
   return new OpenApiGeneratorV31(registry.definitions).generateDocument({
     openapi: '3.1.0',
@@ -46,7 +54,26 @@ const idempotencyKey = z.string().min(1).max(255).optional().meta({
   description: 'The same key and body gives the first answer again, with `Idempotency-Replayed: true`.',
 });
 
-function register(registry: OpenAPIRegistry, route: Route, method: Method): void {
+function registerScheme(
+  registry: OpenAPIRegistry,
+  name: string,
+  description: Authenticator['scheme']['description'],
+): void {
+  registry.registerComponent('securitySchemes', name, { ...description, type: description.type });
+}
+
+/** Alternatives: any of them is enough. Where none is needed, an empty one says so. */
+function securityOf({ rule }: Access, credentials: Record<string, string[]>[]) {
+  if (rule === 'public') return [{}, ...credentials];
+  return rule === 'roles' || rule === 'signed-in' ? credentials : [];
+}
+
+function register(
+  registry: OpenAPIRegistry,
+  route: Route,
+  method: Method,
+  credentials: Record<string, string[]>[],
+): void {
   const { params, query } = route.schemas;
   registry.registerPath({
     method,
@@ -55,6 +82,8 @@ function register(registry: OpenAPIRegistry, route: Route, method: Method): void
     tags: [route.tag],
     summary: route.summary,
     description: route.description,
+    security: securityOf(route.access, credentials),
+    'x-access': route.access,
     request: {
       params,
       query,
@@ -86,6 +115,7 @@ function problemsOf(route: Route): ProblemCode[] {
   const { params, body } = route.schemas;
   const isRead = route.methods.every((method) => method === 'get');
   const codes: ProblemCode[] = [
+    ...accessProblems(route.access),
     ...(route.problems ?? []),
     // An address with broken escapes is malformed.
     ...(params ? (['NOT_FOUND', 'BAD_REQUEST'] as const) : []),
@@ -99,6 +129,11 @@ function problemsOf(route: Route): ProblemCode[] {
     ...(route.path.startsWith('/api/') ? (['DATABASE_UNAVAILABLE', 'INTERNAL'] as const) : []),
   ];
   return [...new Set(codes)];
+}
+
+function accessProblems({ rule }: Access): readonly ProblemCode[] {
+  if (rule === 'roles' || rule === 'signed-in') return ['NOT_SIGNED_IN', 'NOT_ALLOWED'];
+  return rule === 'public' ? ['NOT_SIGNED_IN'] : [];
 }
 
 function problemResponses(codes: readonly ProblemCode[]): Record<string, ResponseConfig> {

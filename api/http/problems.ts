@@ -11,6 +11,8 @@ interface ProblemKind {
 export const PROBLEMS = {
   BAD_REQUEST: { status: 400, title: 'The request cannot be understood' },
   MALFORMED_JSON: { status: 400, title: 'The body is not valid JSON' },
+  NOT_SIGNED_IN: { status: 401, title: 'This needs a sign-in' },
+  NOT_ALLOWED: { status: 403, title: 'This is not allowed to you' },
   SIGNATURE_MISSING: { status: 401, title: 'The request is not signed' },
   SIGNATURE_INVALID: { status: 401, title: 'The signature is not by a secret that is set' },
   SIGNATURE_EXPIRED: { status: 401, title: 'The request was signed too long ago, or ahead of time' },
@@ -65,6 +67,9 @@ export const PROBLEMS = {
   ON_HAND_CHANGED: { status: 409, title: 'Another number is on hand than was expected' },
   WAREHOUSE_NOT_CLOSED: { status: 409, title: 'The warehouse is not closed' },
   BELOW_RESERVED: { status: 409, title: 'Less would be on hand than is reserved' },
+  SERVICE_HAS_OTHER_ROLE: { status: 409, title: 'The service has another role' },
+  KEY_ENDED: { status: 409, title: 'The key has ended' },
+  KEY_ROTATED: { status: 409, title: 'Another key has taken its place' },
   DUPLICATE_NAME: { status: 409, title: 'Another has this name' },
   PRECONDITION_FAILED: { status: 412, title: 'It was changed meanwhile' },
   PRECONDITION_REQUIRED: { status: 428, title: 'It is not said what was read' },
@@ -111,6 +116,9 @@ export const PROBLEMS = {
   PRICE_NOT_CHARGEABLE: { status: 422, title: 'The payment gateway cannot charge this price' },
   UNKNOWN_LOCATION: { status: 422, title: 'A location is not known' },
   UNKNOWN_ORDER: { status: 422, title: 'The order is not known' },
+  UNKNOWN_SERVICE: { status: 422, title: 'The service is not known' },
+  SCOPES_REQUIRED: { status: 422, title: 'The key could do nothing' },
+  SCOPES_NOT_ALLOWED: { status: 422, title: 'Such a key has other scopes' },
   UNKNOWN_CATEGORY: { status: 422, title: 'The category is not known' },
   UNKNOWN_LOT: { status: 422, title: 'The lot is not known' },
   AMOUNT_OVERFLOW: { status: 422, title: 'An amount is larger than can be told exactly' },
@@ -182,6 +190,11 @@ export function problem(code: ProblemCode, detail: string, members: Record<strin
 
 export function notFound(detail: string): AppError {
   return problem('NOT_FOUND', detail);
+}
+
+/** Nobody is signed in, or by nothing that is good. */
+export function notSignedIn(detail: string): AppError {
+  return problem('NOT_SIGNED_IN', detail);
 }
 
 /**

@@ -1,5 +1,6 @@
 import { randomFillSync } from 'node:crypto';
 import type { Request, RequestHandler, Response } from 'express';
+import { ANONYMOUS, type Principal } from '../../domain/identity/types';
 import { newId } from '../../platform/ids';
 import type { Logger } from '../../platform/telemetry/log';
 
@@ -13,6 +14,10 @@ export interface RequestContext {
   signal: AbortSignal;
   /** The route's template, for metrics: its values are few, those of paths are not. */
   route: string;
+  /** Who asks: `ANONYMOUS` until `signIn` has seen the request. */
+  principal: Principal;
+  /** Whose idempotency key the request has: the caller of the principal, or of what it has adopted. */
+  keyCaller: string;
 }
 
 const REQUEST_ID = /^[\w.:@/+=-]{1,128}$/;
@@ -46,11 +51,6 @@ export function contextOf(res: Response): RequestContext {
   return res.locals['context'] as RequestContext;
 }
 
-/** Who asks. Until there is sign-in everybody is the same caller, and shares one space of idempotency keys. */
-export function callerOf(_req: Request): string {
-  return 'anonymous';
-}
-
 function validRequestId(given: string | undefined): string | undefined {
   return given !== undefined && REQUEST_ID.test(given) ? given : undefined;
 }
@@ -75,6 +75,8 @@ function lazyContext(
       requestId,
       traceparent,
       route: 'unmatched',
+      principal: ANONYMOUS,
+      keyCaller: ANONYMOUS.caller,
       get log() {
         return (child ??= log.child({ requestId, traceparent }));
       },

@@ -37,6 +37,9 @@ function textOf(body: unknown): string {
   }
 }
 
+/** How to sign in (RFC 9110, section 11.6.1). Browsers know neither, and so ask nobody for a password. */
+const CHALLENGE = 'Bearer realm="holdfast", ApiKey realm="holdfast"';
+
 /** A problem as a response, so that it can be stored under an idempotency key. */
 export function problemResponse(error: unknown, requestId: string): ApiResponse & { body: Problem } {
   const body = toProblem(error, requestId);
@@ -44,7 +47,10 @@ export function problemResponse(error: unknown, requestId: string): ApiResponse 
   return {
     status: body.status,
     body,
-    headers: seconds === undefined ? {} : { 'retry-after': String(seconds) },
+    headers: {
+      ...(seconds === undefined ? {} : { 'retry-after': String(seconds) }),
+      ...(body.code === 'NOT_SIGNED_IN' ? { 'www-authenticate': CHALLENGE } : {}),
+    },
   };
 }
 

@@ -3,15 +3,15 @@ import type { Queryable } from '../../platform/database/database';
 import { derivedId, newId } from '../../platform/ids';
 import { problem } from '../http/problems';
 
-/** The caller of a request and its `Idempotency-Key`, null where it has none. */
+/** The `Idempotency-Key` of a request, null where it has none, and the caller whose it is. */
 export interface IdempotencyKey {
-  caller: string;
+  keyCaller: string;
   idempotencyKey: string | null;
 }
 
 /** The id of what a request makes. It is derived from the key, so that a repeated request has the same one; without a key it is new. */
-export function idForKey({ caller, idempotencyKey }: IdempotencyKey, ...parts: readonly string[]): string {
-  return idempotencyKey === null ? newId() : derivedId(...parts, caller, idempotencyKey);
+export function idForKey({ keyCaller, idempotencyKey }: IdempotencyKey, ...parts: readonly string[]): string {
+  return idempotencyKey === null ? newId() : derivedId(...parts, keyCaller, idempotencyKey);
 }
 
 /**
@@ -23,12 +23,18 @@ export function idForKey({ caller, idempotencyKey }: IdempotencyKey, ...parts: r
  */
 export async function recordKey(
   { db }: { db: Queryable },
-  { caller, idempotencyKey }: IdempotencyKey,
+  { keyCaller, idempotencyKey }: IdempotencyKey,
   use: { scope: string; request: unknown; subjectId: string },
 ): Promise<boolean> {
   if (idempotencyKey === null) return false;
   const { scope, request, subjectId } = use;
-  const wanted = { caller, key: idempotencyKey, scope, fingerprint: fingerprintOf(request), subjectId };
+  const wanted = {
+    caller: keyCaller,
+    key: idempotencyKey,
+    scope,
+    fingerprint: fingerprintOf(request),
+    subjectId,
+  };
   const entry = await acceptKey(db, wanted);
   if (!isSameRequest(entry, wanted)) throw keyReused();
   return !entry.isNew;

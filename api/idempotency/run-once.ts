@@ -50,9 +50,9 @@ export async function runOnce(
   work: (subjectId: string) => Promise<ApiResponse>,
   subjectId = idForKey(request, scope),
 ): Promise<ApiResponse> {
-  const { caller, idempotencyKey, body } = request;
+  const { keyCaller, idempotencyKey, body } = request;
   if (idempotencyKey === null) return work(subjectId);
-  const key = { caller, key: idempotencyKey, scope, fingerprint: fingerprintOf(body), subjectId };
+  const key = { caller: keyCaller, key: idempotencyKey, scope, fingerprint: fingerprintOf(body), subjectId };
   const claim = await claimKey(db, key, LEASE_SECONDS);
   if ('existing' in claim) {
     const { existing } = claim;

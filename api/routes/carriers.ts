@@ -3,6 +3,7 @@ import { applyCarrierEvents } from '../../domain/fulfilment/carrier-updates';
 import { CARRIER_NAMES } from '../../integrations/carriers';
 import { carrierSecretsOf, type Settings } from '../../platform/config';
 import { verifyWebhook } from '../../platform/webhook-signature';
+import { SIGNATURE } from '../http/access';
 import { API_BASE } from '../http/paths';
 import { notFound, problem } from '../http/problems';
 import { ok } from '../http/response';
@@ -34,6 +35,7 @@ export function carrierRoutes(context: ApiContext): Route[] {
       {
         methods: ['post'],
         path: `${API_BASE}/carriers/{name}/events`,
+        access: SIGNATURE,
         tag: 'Carriers',
         summary: "A carrier's updates",
         description:

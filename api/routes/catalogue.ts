@@ -12,6 +12,7 @@ import { listProducts, readProduct } from '../../domain/catalog/products';
 import type { Versioned, Warehouse } from '../../domain/catalog/types';
 import { statusOf } from '../../domain/catalog/warehouse-state';
 import { listWarehouses } from '../../domain/catalog/warehouses';
+import { CHANGE_CATALOGUE, PUBLIC, READ_CATALOGUE } from '../http/access';
 import { cursorOf } from '../http/cursor';
 import { ifMatchHeader, seenVersions, tagged } from '../http/entity-tag';
 import { okPage, pageIn } from '../http/pages';
@@ -93,6 +94,7 @@ function productRoutes(context: ApiContext): Route[] {
       {
         methods: ['get'],
         path,
+        access: PUBLIC,
         tag: TAG,
         summary: 'List products, by SKU',
         query: productQuery,
@@ -108,6 +110,7 @@ function productRoutes(context: ApiContext): Route[] {
       {
         methods: ['post'],
         path,
+        access: CHANGE_CATALOGUE,
         tag: TAG,
         summary: 'Add a product',
         description: 'A SKU that differs from another only by capitals is refused.',
@@ -127,6 +130,7 @@ function productRoutes(context: ApiContext): Route[] {
       {
         methods: ['get'],
         path: `${path}/{sku}`,
+        access: PUBLIC,
         tag: TAG,
         summary: 'A product',
         params: skuParams,
@@ -138,6 +142,7 @@ function productRoutes(context: ApiContext): Route[] {
       {
         methods: ['put'],
         path: `${path}/{sku}`,
+        access: CHANGE_CATALOGUE,
         tag: TAG,
         summary: 'Change a product',
         description: 'What was ordered keeps its price and currency.',
@@ -156,6 +161,7 @@ function productRoutes(context: ApiContext): Route[] {
       {
         methods: ['post'],
         path: `${path}/{sku}/archive`,
+        access: CHANGE_CATALOGUE,
         tag: TAG,
         summary: 'Take a product out of sale',
         description:
@@ -169,6 +175,7 @@ function productRoutes(context: ApiContext): Route[] {
       {
         methods: ['post'],
         path: `${path}/{sku}/restore`,
+        access: CHANGE_CATALOGUE,
         tag: TAG,
         summary: 'Put an archived product on sale again',
         description: 'Again, it changes nothing.',
@@ -189,6 +196,7 @@ function warehouseRoutes(context: ApiContext): Route[] {
       {
         methods: ['get'],
         path,
+        access: READ_CATALOGUE,
         tag: TAG,
         summary: 'List warehouses, by code',
         query: codeQuery,
@@ -206,6 +214,7 @@ function warehouseRoutes(context: ApiContext): Route[] {
       {
         methods: ['post'],
         path,
+        access: CHANGE_CATALOGUE,
         tag: TAG,
         summary: 'Add a warehouse, which is open',
         description: 'A code that differs from another only by capitals is refused.',
@@ -225,6 +234,7 @@ function warehouseRoutes(context: ApiContext): Route[] {
       {
         methods: ['get'],
         path: `${path}/{code}`,
+        access: READ_CATALOGUE,
         tag: TAG,
         summary: 'A warehouse',
         params: codeParams,
@@ -239,6 +249,7 @@ function warehouseRoutes(context: ApiContext): Route[] {
       {
         methods: ['put'],
         path: `${path}/{code}`,
+        access: CHANGE_CATALOGUE,
         tag: TAG,
         summary: 'Change a warehouse',
         description: 'It is closed and opened by `/close` and `/open`.',
@@ -265,6 +276,7 @@ function categoryRoutes(context: ApiContext): Route[] {
       {
         methods: ['get'],
         path,
+        access: READ_CATALOGUE,
         tag: TAG,
         summary: 'List categories, by code',
         query: categoryQuery,
@@ -280,6 +292,7 @@ function categoryRoutes(context: ApiContext): Route[] {
       {
         methods: ['post'],
         path,
+        access: CHANGE_CATALOGUE,
         tag: TAG,
         summary: 'Add a category',
         description: 'A code that differs from another only by capitals is refused.',
@@ -299,6 +312,7 @@ function categoryRoutes(context: ApiContext): Route[] {
       {
         methods: ['get'],
         path: `${path}/{code}`,
+        access: READ_CATALOGUE,
         tag: TAG,
         summary: 'A category',
         params: categoryParams,
@@ -310,6 +324,7 @@ function categoryRoutes(context: ApiContext): Route[] {
       {
         methods: ['put'],
         path: `${path}/{code}`,
+        access: CHANGE_CATALOGUE,
         tag: TAG,
         summary: 'Change a category',
         headers: ifMatchHeader,
@@ -327,6 +342,7 @@ function categoryRoutes(context: ApiContext): Route[] {
       {
         methods: ['post'],
         path: `${path}/{code}/archive`,
+        access: CHANGE_CATALOGUE,
         tag: TAG,
         summary: 'Let a category take no further product',
         description: 'Those that are in it stay. Again, it changes nothing.',

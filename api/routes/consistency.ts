@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { CHECKS } from '../../domain/assurance/checks/checks';
 import { listFindings } from '../../domain/assurance/findings';
 import { createJob, readJob } from '../../domain/jobs/jobs';
+import { OPERATORS } from '../http/access';
 import { cursorOf } from '../http/cursor';
 import { okPage } from '../http/pages';
 import { API_BASE } from '../http/paths';
@@ -33,6 +34,7 @@ export function consistencyRoutes(context: ApiContext): Route[] {
       {
         methods: ['post'],
         path: `${API_BASE}/jobs/consistency`,
+        access: OPERATORS,
         tag: TAG,
         summary: 'Check that stock, ledger, holds, orders and workflows agree',
         description:
@@ -55,6 +57,7 @@ export function consistencyRoutes(context: ApiContext): Route[] {
       {
         methods: ['get'],
         path: `${API_BASE}/jobs/consistency/checks`,
+        access: OPERATORS,
         tag: TAG,
         summary: 'All consistency checks, and how what they find is repaired',
         responses: { 200: { description: 'The checks, in the order in which they run', schema: checkList } },
@@ -65,6 +68,7 @@ export function consistencyRoutes(context: ApiContext): Route[] {
       {
         methods: ['get'],
         path: `${API_BASE}/jobs/{id}/findings`,
+        access: OPERATORS,
         tag: TAG,
         summary: 'What a consistency job has found',
         params: idParams,

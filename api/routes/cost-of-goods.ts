@@ -1,4 +1,5 @@
 import { costOfGoodsSold, costOfShipment, listSold } from '../../domain/warehousing/costing/sold';
+import { READ_INVENTORY } from '../http/access';
 import { okPage } from '../http/pages';
 import { API_BASE } from '../http/paths';
 import { invalid, notFound } from '../http/problems';
@@ -17,6 +18,7 @@ export function costOfGoodsRoutes({ db }: ApiContext): Route[] {
       {
         methods: ['get'],
         path: `${API_BASE}/cost-of-goods-sold`,
+        access: READ_INVENTORY,
         tag: TAG,
         summary: 'What the goods cost that left in a period, per currency',
         description:
@@ -31,6 +33,7 @@ export function costOfGoodsRoutes({ db }: ApiContext): Route[] {
       {
         methods: ['get'],
         path: `${API_BASE}/cost-of-goods-sold/shipments`,
+        access: READ_INVENTORY,
         tag: TAG,
         summary: 'The same by parcel and product, in the order in which they left',
         description: 'The items add up to the totals of the period.',
@@ -47,6 +50,7 @@ export function costOfGoodsRoutes({ db }: ApiContext): Route[] {
       {
         methods: ['get'],
         path: `${API_BASE}/shipments/{id}/cost`,
+        access: READ_INVENTORY,
         tag: TAG,
         summary: 'What the goods of a parcel cost',
         description: 'Nothing before it has left.',

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { applyGatewayEvent } from '../../domain/payments/gateway-events';
 import type { GatewayWebhook } from '../../domain/payments/gateway-event-types';
+import { SIGNATURE } from '../http/access';
 import { API_BASE } from '../http/paths';
 import { notFound } from '../http/problems';
 import { ok } from '../http/response';
@@ -24,6 +25,7 @@ export function gatewayRoutes(
       {
         methods: ['post'],
         path: `${API_BASE}/gateways/{name}/events`,
+        access: SIGNATURE,
         tag: 'Gateways',
         summary: "A payment gateway's events",
         description:

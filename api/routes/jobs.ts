@@ -1,7 +1,9 @@
 import { z } from 'zod';
+import { viewerOf } from '../../domain/identity/rules';
 import { listJobs, readJob, requestCancel } from '../../domain/jobs/jobs';
 import { jobHasEnded } from '../../domain/jobs/rules';
 import type { JobFile, JobView } from '../../domain/jobs/types';
+import { JOBS, OWN_JOB } from '../http/access';
 import { cursorOf } from '../http/cursor';
 import { sendFile } from '../http/file-response';
 import { okPage } from '../http/pages';
@@ -44,14 +46,15 @@ export function jobRoutes(context: ApiContext): Route[] {
       {
         methods: ['get'],
         path: `${API_BASE}/jobs`,
+        access: JOBS,
         tag: TAG,
         summary: 'List jobs, newest first',
         query: listQuery,
         responses: { 200: { description: 'A page', schema: jobPage } },
         problems: ['VALIDATION_FAILED'],
       },
-      async ({ query }) => {
-        const page = await listJobs(db, query);
+      async ({ principal, query }) => {
+        const page = await listJobs(db, { ...query, actors: viewerOf(principal).owners });
         return okPage({ ...page, items: page.items.map(jobBody) });
       },
     ),
@@ -59,6 +62,7 @@ export function jobRoutes(context: ApiContext): Route[] {
       {
         methods: ['get'],
         path: `${API_BASE}/jobs/{id}`,
+        access: OWN_JOB,
         tag: TAG,
         summary: 'A job',
         params: idParams,
@@ -70,6 +74,7 @@ export function jobRoutes(context: ApiContext): Route[] {
       {
         methods: ['get'],
         path: `${API_BASE}/jobs/{id}/events`,
+        access: OWN_JOB,
         tag: TAG,
         summary: 'A live stream of a job',
         description:
@@ -94,6 +99,7 @@ export function jobRoutes(context: ApiContext): Route[] {
       {
         methods: ['post'],
         path: `${API_BASE}/jobs/{id}/cancel`,
+        access: OWN_JOB,
         tag: TAG,
         summary: 'Cancel a job',
         description:
@@ -117,6 +123,7 @@ function download({ db }: ApiContext, file: JobFile, summary: string): Route {
     {
       methods: ['get'],
       path: `${API_BASE}/downloads/{jobId}.${file}`,
+      access: OWN_JOB,
       tag: TAG,
       summary,
       params: z.object({ jobId: uuid }),

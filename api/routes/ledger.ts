@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { listLedger } from '../../domain/stock/ledger/history';
+import { READ_INVENTORY } from '../http/access';
 import { cursorOf } from '../http/cursor';
 import { okPage } from '../http/pages';
 import { API_BASE } from '../http/paths';
@@ -25,6 +26,7 @@ export function ledgerRoutes({ db }: ApiContext): Route[] {
       {
         methods: ['get'],
         path: `${API_BASE}/inventory/{sku}/transactions`,
+        access: READ_INVENTORY,
         tag: 'Inventory',
         summary: 'The ledger of a product, newest first',
         params: skuParams,

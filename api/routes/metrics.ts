@@ -1,5 +1,6 @@
 import { readInventoryHealth } from '../../domain/stock/metrics/health';
 import { createMetricsReader } from '../../domain/stock/metrics/metrics';
+import { READ_INVENTORY } from '../http/access';
 import { API_BASE } from '../http/paths';
 import { ok } from '../http/response';
 import { route, type Route } from '../http/route';
@@ -16,6 +17,7 @@ export function metricsRoutes({ db }: Pick<ApiContext, 'db'>): Route[] {
       {
         methods: ['get'],
         path: `${API_BASE}/inventory/metrics`,
+        access: READ_INVENTORY,
         tag: TAG,
         summary: 'Totals of stock, holds and alerts',
         description: 'Counted at most every ten seconds; `asOf` says when.',
@@ -27,6 +29,7 @@ export function metricsRoutes({ db }: Pick<ApiContext, 'db'>): Route[] {
       {
         methods: ['get'],
         path: `${API_BASE}/inventory/health`,
+        access: READ_INVENTORY,
         tag: TAG,
         summary: 'Does the upkeep of the inventory keep up, and if not why',
         description:

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { readOrderEvents } from '../../domain/orders/views';
+import { OWN_ORDER } from '../http/access';
 import { cursorOf } from '../http/cursor';
 import { okPage, pageIn } from '../http/pages';
 import { API_BASE } from '../http/paths';
@@ -19,6 +20,7 @@ export function orderEvents(context: ApiContext): Route[] {
       {
         methods: ['get'],
         path: `${API_BASE}/orders/{id}/events`,
+        access: OWN_ORDER,
         tag: 'Orders',
         summary: 'The history of an order, or a live stream of it',
         description:

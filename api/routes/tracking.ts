@@ -5,6 +5,7 @@ import { readLot } from '../../domain/stock/tracking/lot-masters';
 import type { LotMasterView } from '../../domain/stock/tracking/types';
 import { correctLotExpiry, placesOf, recallLot } from '../../domain/warehousing/quality/blocked-lots';
 import { listLotMovements, listLots, listSerials, readSerial } from '../../domain/stock/tracking/views';
+import { CHANGE_INVENTORY, READ_INVENTORY } from '../http/access';
 import { cursorOf } from '../http/cursor';
 import { okPage } from '../http/pages';
 import { API_BASE } from '../http/paths';
@@ -43,6 +44,7 @@ function trackingChoice({ db }: ApiContext): Route[] {
       {
         methods: ['get'],
         path,
+        access: READ_INVENTORY,
         tag: TAG,
         summary: 'What a product keeps beside counts',
         params: skuParams,
@@ -56,6 +58,7 @@ function trackingChoice({ db }: ApiContext): Route[] {
       {
         methods: ['put'],
         path,
+        access: CHANGE_INVENTORY,
         tag: TAG,
         summary: 'Keep a product by lot or by serial number, or no longer',
         description: 'Only while none of it is on hand.',
@@ -96,6 +99,7 @@ function lotRoutes(context: ApiContext): Route[] {
       {
         methods: ['post'],
         path: `${path}/${word}`,
+        access: CHANGE_INVENTORY,
         tag: TAG,
         summary,
         description,
@@ -113,13 +117,14 @@ function lotRoutes(context: ApiContext): Route[] {
 
   return [
     route(
-      { methods: ['get'], path, tag: TAG, summary: 'A lot, wherever it is', params, responses },
+      { methods: ['get'], path, access: READ_INVENTORY, tag: TAG, summary: 'A lot, wherever it is', params, responses },
       async ({ params: { sku, lot } }) => okOrNotFound(await readLot(db, sku, lot), NO_LOT),
     ),
     route(
       {
         methods: ['put'],
         path,
+        access: CHANGE_INVENTORY,
         tag: TAG,
         summary: 'Correct the expiry date of a lot',
         description:
@@ -146,6 +151,7 @@ function lotRoutes(context: ApiContext): Route[] {
       {
         methods: ['get'],
         path: `${API_BASE}/inventory/{sku}/lots`,
+        access: READ_INVENTORY,
         tag: TAG,
         summary: 'Lots of a product that are on hand',
         params: skuParams,
@@ -162,6 +168,7 @@ function lotRoutes(context: ApiContext): Route[] {
       {
         methods: ['get'],
         path: `${API_BASE}/inventory/{sku}/lots/{lot}/movements`,
+        access: READ_INVENTORY,
         tag: TAG,
         summary: 'What became of a lot: what a recall asks',
         params,
@@ -183,6 +190,7 @@ function serialRoutes({ db }: ApiContext): Route[] {
       {
         methods: ['get'],
         path: `${API_BASE}/inventory/{sku}/serials`,
+        access: READ_INVENTORY,
         tag: TAG,
         summary: 'Serial numbers of a product, oldest first',
         params: skuParams,
@@ -202,6 +210,7 @@ function serialRoutes({ db }: ApiContext): Route[] {
       {
         methods: ['get'],
         path: `${API_BASE}/serials/{serial}`,
+        access: READ_INVENTORY,
         tag: TAG,
         summary: 'Where a serial number is, and what became of it',
         params: z.object({ serial: unitCode }),

@@ -5,6 +5,7 @@ import {
   valueStock,
   valuationCsv,
 } from '../../domain/warehousing/costing/valuation';
+import { READ_INVENTORY } from '../http/access';
 import { sendFile } from '../http/file-response';
 import { okPage } from '../http/pages';
 import { API_BASE } from '../http/paths';
@@ -30,6 +31,7 @@ export function valuationRoutes({ db }: ApiContext): Route[] {
       {
         methods: ['get'],
         path: `${API_BASE}/inventory/valuation`,
+        access: READ_INVENTORY,
         tag: TAG,
         summary: 'What the stock is worth, per currency',
         query: valuationQuery,
@@ -42,6 +44,7 @@ export function valuationRoutes({ db }: ApiContext): Route[] {
       {
         methods: ['get'],
         path: `${API_BASE}/inventory/valuation/products`,
+        access: READ_INVENTORY,
         tag: TAG,
         summary: 'What the stock is worth, product by product',
         description:
@@ -71,6 +74,7 @@ export function valuationRoutes({ db }: ApiContext): Route[] {
       {
         methods: ['get'],
         path: `${API_BASE}/inventory/{sku}/valuation`,
+        access: READ_INVENTORY,
         tag: TAG,
         summary: 'What a product is worth, with its cost layers',
         description: 'All units, on hand and on their way between locations.',

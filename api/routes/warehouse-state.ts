@@ -2,6 +2,7 @@ import { reSourceWarehouse } from '../../domain/ordering/promised/re-source';
 import { closeWarehouse } from '../../domain/stock/places/close';
 import { openWarehouse } from '../../domain/stock/places/open';
 import { z } from 'zod';
+import { CHANGE_CATALOGUE } from '../http/access';
 import { cursorOf, encodeCursor } from '../http/cursor';
 import { API_BASE } from '../http/paths';
 import { asNotFound } from '../http/problems';
@@ -27,6 +28,7 @@ export function warehouseStateRoutes(context: ApiContext): Route[] {
       {
         methods: ['post'],
         path: `${API_BASE}/warehouses/{code}/close`,
+        access: CHANGE_CATALOGUE,
         tag: TAG,
         summary: 'Close a warehouse',
         description:
@@ -51,6 +53,7 @@ export function warehouseStateRoutes(context: ApiContext): Route[] {
       {
         methods: ['post'],
         path: `${API_BASE}/warehouses/{code}/open`,
+        access: CHANGE_CATALOGUE,
         tag: TAG,
         summary: 'Open a warehouse',
         description:
@@ -70,6 +73,7 @@ export function warehouseStateRoutes(context: ApiContext): Route[] {
       {
         methods: ['post'],
         path: `${API_BASE}/warehouses/{code}/re-source`,
+        access: CHANGE_CATALOGUE,
         tag: TAG,
         summary: 'Move what is reserved in a closed warehouse to others',
         description:

@@ -77,7 +77,9 @@ export const items = z
 export const newOrder = z
   .strictObject({
     items,
-    customerId: line(200).meta({ examples: ['c-42'] }),
+    customerId: line(200)
+      .optional()
+      .meta({ examples: ['c-42'], description: 'Needed, but of customers, whose order is their own' }),
     shipTo: shipTo.nullish().transform((given) => given ?? null),
     sourcing: z.enum(SOURCING_STRATEGIES).optional().meta({
       description:

@@ -1,9 +1,11 @@
 import type { OrderRecord } from '../../domain/ordering/views';
 import type { OrderEffects } from '../../domain/orders/effects';
+import type { KeyReader } from '../../domain/identity/key-reader';
 import type { StockLedger } from '../../domain/stock/ledger/stock-ledger';
 import type { Settings } from '../../platform/config';
 import type { Database } from '../../platform/database/database';
 import type { Logger } from '../../platform/telemetry/log';
+import type { AccessControl } from '../http/access';
 import type { ChangeFeed } from '../streams/change-feed';
 import type { Engine } from '../temporal/engine';
 import type { Admission } from './admission';
@@ -15,6 +17,8 @@ import type { ReservationService } from './reservation-service';
 export interface ApiContext {
   settings: Settings;
   db: Database;
+  keys: KeyReader;
+  access: AccessControl;
   stock: StockLedger<OrderEffects>;
   engine: Engine;
   orderChanges: ChangeFeed;

@@ -13,9 +13,11 @@ import {
   type KeyId,
   type NewKey,
 } from '../../platform/database/idempotency';
+import type { Principal } from '../../domain/identity/types';
 import { reviewedFrom, type Settings } from '../../platform/config';
 import { derivedId, newId } from '../../platform/ids';
 import { orderPath } from '../http/paths';
+import { invalid, problem } from '../http/problems';
 import type { RequestContext } from '../http/request-context';
 import { problemResponse, type ApiResponse } from '../http/response';
 import { keyReused } from '../idempotency/idempotency-key';
@@ -33,9 +35,25 @@ import {
 
 /** One request to place an order, validated. */
 export interface Placement extends Pick<RequestContext, 'requestId' | 'traceparent' | 'log' | 'signal'> {
-  body: NewOrder;
-  caller: string;
+  body: NewOrder & { customerId: string };
+  /** Who places it. */
+  principal: Principal;
+  keyCaller: string;
   idempotencyKey: string | null;
+}
+
+/**
+ * Whose order it is: a customer's own, whoever else's is named by services and operators.
+ *
+ * @throws AppError `NOT_ALLOWED` where a customer names another, `VALIDATION_FAILED` where one must be named
+ */
+export function customerOf({ role, id }: Principal, named: string | undefined): string {
+  if (role === 'customer') {
+    if (named === undefined || named === id) return id;
+    throw problem('NOT_ALLOWED', 'You can order for yourself only: leave customerId out.');
+  }
+  if (named === undefined) throw invalid([{ path: 'customerId', message: 'is required' }]);
+  return named;
 }
 
 const SCOPE = 'POST /orders';
@@ -94,17 +112,17 @@ async function respondWhenFull(context: ApiContext, placement: Placement): Promi
 /** The order that a request is for, and the row of its key if it has one. */
 function requested(
   { settings }: Pick<ApiContext, 'settings'>,
-  { body, caller, idempotencyKey }: Placement,
+  { body, principal, keyCaller, idempotencyKey }: Placement,
 ): { order: OrderInput; wanted: NewKey | null } {
-  const wish = { ...body, capture: body.capture ?? settings.CAPTURE, review: reviewTermsOf(settings) };
+  const wish = { ...body, owner: principal.caller, capture: body.capture ?? settings.CAPTURE, review: reviewTermsOf(settings) };
   if (idempotencyKey === null) {
     return { order: { ...wish, orderId: newId(), fingerprint: null }, wanted: null };
   }
-  const orderId = derivedId('order', caller, idempotencyKey);
+  const orderId = derivedId('order', keyCaller, idempotencyKey);
   const fingerprint = fingerprintOf(body);
   return {
     order: { ...wish, orderId, fingerprint },
-    wanted: { caller, key: idempotencyKey, scope: SCOPE, fingerprint, subjectId: orderId },
+    wanted: { caller: keyCaller, key: idempotencyKey, scope: SCOPE, fingerprint, subjectId: orderId },
   };
 }
 

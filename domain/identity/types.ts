@@ -42,6 +42,8 @@ export interface Principal {
   /** Null: nothing but what needs no sign-in, and what its scopes say. */
   role: Role | null;
   scopes: readonly Scope[];
+  /** What `anonymous` made is theirs too: of the one service that has adopted it. */
+  adoptsAnonymous?: boolean;
   /** Caller of the customer for whom an operator acts. */
   onBehalfOf?: string;
 }

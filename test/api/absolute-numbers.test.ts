@@ -3,6 +3,7 @@ import { addStock } from '../support/fixtures';
 import { expectInvariants } from '../support/invariants';
 import { startStack, type Stack } from '../support/stack';
 import { callApi } from './support';
+import { AS_ADMIN } from '../support/access-keys';
 
 let stack: Stack;
 beforeAll(async () => {
@@ -84,7 +85,7 @@ describe('an absolute number', () => {
     );
     const feed = await fetch(`${stack.url}/jobs/feed?asOf=${inAnHour()}`, {
       method: 'POST',
-      headers: { 'content-type': 'text/csv' },
+      headers: { ...AS_ADMIN, 'content-type': 'text/csv' },
       body: `sku,location,quantity\n${sku},AMS,9\n`,
     });
     expect([feed.status, await feed.json()]).toMatchObject([422, { code: 'ASOF_IN_FUTURE' }]);
@@ -107,7 +108,7 @@ describe('an absolute number', () => {
 it('a delta feed has no time', async () => {
   const reply = await fetch(`${stack.url}/jobs/feed?mode=delta&asOf=2026-01-01T00:00:00Z`, {
     method: 'POST',
-    headers: { 'content-type': 'text/csv' },
+    headers: { ...AS_ADMIN, 'content-type': 'text/csv' },
     body: 'sku,location,quantity\nX,AMS,9\n',
   });
   expect([reply.status, await reply.json()]).toMatchObject([422, { errors: [{ path: 'asOf' }] }]);

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { request, type IncomingMessage } from 'node:http';
 import { json } from 'node:stream/consumers';
 import { openTestApi, type TestApi } from './support';
+import { AS_ADMIN } from '../support/access-keys';
 
 let test: TestApi;
 let proxied: TestApi;
@@ -16,7 +17,7 @@ afterAll(async () => {
 
 /** As fetch does not let us: with any Host and Sec-Fetch-Site. */
 async function call(method: string, path: string, headers: Record<string, string>, { api } = test) {
-  const sent = request(`${api.url}${path}`, { method, headers });
+  const sent = request(`${api.url}${path}`, { method, headers: { ...AS_ADMIN, ...headers } });
   sent.end();
   const [response] = (await once(sent, 'response')) as [IncomingMessage];
   return { status: response.statusCode, body: (await json(response)) as { code?: string } };

@@ -158,7 +158,7 @@ describe('a request that takes longer than its lease', () => {
     const run = (work: () => Promise<ApiResponse>) =>
       runOnce(
         { db: shop.db },
-        { caller: 'anonymous', idempotencyKey: key, body: {}, requestId: newId(), log: testLogger() },
+        { keyCaller: 'anonymous', idempotencyKey: key, body: {}, requestId: newId(), log: testLogger() },
         'POST /things',
         work,
       );

@@ -5,6 +5,7 @@ import { startStack, type Stack } from '../support/stack';
 import { waitFor } from '../support/wait';
 import { callStock, receiptOf as receipt } from './stock-support';
 import { order } from './support';
+import { AS_ADMIN } from '../support/access-keys';
 
 let stack: Stack;
 beforeAll(async () => {
@@ -316,7 +317,7 @@ describe('what the stock is worth', () => {
     expect(all.body.items).toEqual(
       expect.arrayContaining([expect.objectContaining({ sku: 'DESK', currency: 'USD', unitCostMinor: 250 })]),
     );
-    const file = await fetch(`${stack.url}${report}?location=AMS`, { headers: { accept: 'text/csv' } });
+    const file = await fetch(`${stack.url}${report}?location=AMS`, { headers: { ...AS_ADMIN, accept: 'text/csv' } });
     expect(file.headers.get('content-type')).toContain('text/csv');
     expect(await file.text()).toMatch(/^sku,quantity,currency,.*\nDESK,\d+,USD,/);
     for (const wrong of ['limit=0', 'cursor=x', 'method=lifo'])

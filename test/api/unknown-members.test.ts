@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { OpenApiDocument } from '../../api/http/openapi';
+import { PUBLIC } from '../../api/http/access';
 import { route } from '../../api/http/route';
 import { newId } from '../../platform/ids';
 import { disputeObject, stripeEvent, stripeSignature, STRIPE_SECRET } from '../payments/stripe-events';
@@ -142,7 +143,7 @@ it('every route refuses a member that it does not know, and names its path, in e
 
 it('a route whose body would take any member cannot be made', () => {
   const made = (body: z.ZodType, isLenient = false) =>
-    route({ methods: ['post'], path: '/x', tag: 'x', summary: 'x', responses: {}, body, isLenient }, () =>
+    route({ methods: ['post'], path: '/x', access: PUBLIC, tag: 'x', summary: 'x', responses: {}, body, isLenient }, () =>
       Promise.resolve(null),
     );
   const line = z.object({ sku: z.string() });
