@@ -39,9 +39,12 @@ import { orderEvents } from './routes/order-events';
 import { orderActions, orderReads } from './routes/orders';
 import { reservationRoutes } from './routes/reservations';
 import { sandboxChallengeRoutes } from './routes/sandbox-challenges';
+import { signInRoutes } from './routes/sign-in';
 import { transferRoutes } from './routes/transfers';
+import { userRoutes } from './routes/users';
 import { warehouseStateRoutes } from './routes/warehouse-state';
 import { warehousingRoutes } from './routes/warehousing';
+import { createAccounts } from './services/accounts';
 import { createAccessControl } from './services/access-control';
 import { createAdmission } from './services/admission';
 import type { ApiContext } from './services/context';
@@ -162,6 +165,8 @@ function mainRoutes(context: ApiContext): Route[] {
     ...consistencyRoutes(context),
     ...jobRoutes(context),
     ...apiKeyRoutes(context),
+    ...signInRoutes(context),
+    ...userRoutes(context),
     ...operationRoutes(context),
   ];
 }
@@ -181,12 +186,14 @@ function createContext(options: ApiOptions, listener: Listener, stopping: AbortS
     maxWaitMs: settings.OUTCOME_TIMEOUT_MS * QUEUE_SHARE,
   });
   const keys = createKeyReader({ db, log });
+  const accounts = createAccounts({ db, settings });
   const reservations = createReservationService({ db, stock, settings, log });
   return {
     settings,
     db,
     keys,
-    access: createAccessControl({ db, keys }),
+    accounts,
+    access: createAccessControl({ db, keys, accounts }),
     stock,
     engine: createEngine({ client, names, settings, eagerStart, log }),
     orderChanges,

@@ -51,6 +51,11 @@ export function contextOf(res: Response): RequestContext {
   return res.locals['context'] as RequestContext;
 }
 
+/** Network address of who asks. */
+export function addressOf(req: Request): string {
+  return req.ip ?? '';
+}
+
 function validRequestId(given: string | undefined): string | undefined {
   return given !== undefined && REQUEST_ID.test(given) ? given : undefined;
 }

@@ -8,6 +8,7 @@ import type { Logger } from '../../platform/telemetry/log';
 import type { AccessControl } from '../http/access';
 import type { ChangeFeed } from '../streams/change-feed';
 import type { Engine } from '../temporal/engine';
+import type { Accounts } from './accounts';
 import type { Admission } from './admission';
 import type { ApiMetrics } from './metrics';
 import type { OrderOutcomes } from './order-outcomes';
@@ -18,6 +19,7 @@ export interface ApiContext {
   settings: Settings;
   db: Database;
   keys: KeyReader;
+  accounts: Accounts;
   access: AccessControl;
   stock: StockLedger<OrderEffects>;
   engine: Engine;
