@@ -11,7 +11,7 @@ import { createAdmission } from './admission';
 /** Passwords that are hashed at once: each takes a processor for some 30 ms, and 19 MiB. */
 const HASHES = 2;
 /** Those that wait beyond this would have left. */
-const QUEUE = 200;
+const QUEUE = 50;
 const MAX_WAIT_MS = 5_000;
 
 /** People's accounts: what their routes work with. */

@@ -302,7 +302,7 @@ test('hashes run two at a time, and those that would wait too long are told to c
   const { email } = await addPerson();
   // By a service, which is not counted.
   const replies = await Promise.all(
-    Array.from({ length: 230 }, () =>
+    Array.from({ length: 70 }, () =>
       two.call('POST', '/users', { body: { email: newEmail(), password: PASSWORD } }),
     ),
   );

@@ -70,6 +70,22 @@ export async function changePassword(
   await db.retrying((tx) => storePassword(tx, userId, passwordHash, account?.passwordHash ?? undefined));
 }
 
+/**
+ * Makes sure that a password is the one of an account: by command, of somebody who has the database. Where it is already, nothing ends.
+ *
+ * @throws AppError `UNKNOWN_USER`
+ */
+export async function ensurePassword(
+  { db, passwords }: AccountDeps,
+  { email, password }: { email: string; password: string },
+): Promise<void> {
+  const account = await findByEmail(db, email);
+  if (!account) throw new AppError('UNKNOWN_USER', `Nobody has the e-mail address ${email}.`);
+  if (await passwords.verify(account.passwordHash, password)) return;
+  const passwordHash = await passwords.hash(password);
+  await db.retrying((tx) => storePassword(tx, account.userId, passwordHash));
+}
+
 /** @param instead of this hash only: somebody else may have changed it meanwhile */
 async function storePassword(
   tx: Transaction,
