@@ -29,7 +29,9 @@ export function addUserCommands(program: Command, output: Output, finish: (code:
   for (const status of ['disabled', 'active'] as const)
     users
       .command(status === 'disabled' ? 'disable' : 'enable')
-      .description(status === 'disabled' ? 'let an account sign in no more, and end its sessions' : 'undo that')
+      .description(
+        status === 'disabled' ? 'let an account sign in no more, and end its sessions' : 'undo that',
+      )
       .argument('<email>', 'of the account')
       .action(async (email: string) => {
         const { setUserRights } = await import('./users.js');

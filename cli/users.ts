@@ -86,8 +86,7 @@ export function setUserRights(
 export async function rotateKeys(given: Settings, isLeaked: boolean, output: Output): Promise<number> {
   const settings = await withHomeSigningSecret(given);
   const { SIGNING_KEYS_SECRET: secret } = settings;
-  if (secret === undefined)
-    throw configError(['SIGNING_KEYS_SECRET: is needed, the same as in the API']);
+  if (secret === undefined) throw configError(['SIGNING_KEYS_SECRET: is needed, the same as in the API']);
   return withDatabase(settings, async (db) => {
     const kid = await rotateSigningKeys(db, Buffer.from(secret, 'base64'), { isLeaked });
     output.line(`${kid} signs from now on, in every process within half a minute.`);

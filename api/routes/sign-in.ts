@@ -117,7 +117,8 @@ function mailRoutes({ db, accounts }: Pick<ApiContext, 'db' | 'accounts'>): Rout
         access: PUBLIC,
         tag: TAG,
         summary: 'Ask for a mail to choose a new password',
-        description: 'The answer is the same whether or not the address has an account. At most one mail a minute.',
+        description:
+          'The answer is the same whether or not the address has an account. At most one mail a minute.',
         body: resetRequest,
         responses: { 202: { description: 'Who has an account gets a mail', schema: accepted } },
         problems: ['TOO_MANY_ATTEMPTS'],
@@ -134,7 +135,8 @@ function mailRoutes({ db, accounts }: Pick<ApiContext, 'db' | 'accounts'>): Rout
         access: PUBLIC,
         tag: TAG,
         summary: 'Choose a new password by the token of a mail',
-        description: 'Ends all sessions, confirms the e-mail address, and forgets failed attempts of the account.',
+        description:
+          'Ends all sessions, confirms the e-mail address, and forgets failed attempts of the account.',
         body: passwordReset,
         responses: { 204: { description: 'The password is set' } },
         problems: ['MAIL_TOKEN_INVALID', 'OVERLOADED'],

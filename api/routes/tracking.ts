@@ -117,7 +117,15 @@ function lotRoutes(context: ApiContext): Route[] {
 
   return [
     route(
-      { methods: ['get'], path, access: READ_INVENTORY, tag: TAG, summary: 'A lot, wherever it is', params, responses },
+      {
+        methods: ['get'],
+        path,
+        access: READ_INVENTORY,
+        tag: TAG,
+        summary: 'A lot, wherever it is',
+        params,
+        responses,
+      },
       async ({ params: { sku, lot } }) => okOrNotFound(await readLot(db, sku, lot), NO_LOT),
     ),
     route(

@@ -65,13 +65,7 @@ export function userRoutes({ db, accounts }: Pick<ApiContext, 'db' | 'accounts'>
         params: idParams,
         body: userUpdate,
         responses: { 200: { description: 'The user afterwards', schema: user } },
-        problems: [
-          'NOT_ALLOWED',
-          'LAST_ADMIN',
-          'PASSWORD_NOT_RIGHT',
-          'TOO_MANY_ATTEMPTS',
-          'OVERLOADED',
-        ],
+        problems: ['NOT_ALLOWED', 'LAST_ADMIN', 'PASSWORD_NOT_RIGHT', 'TOO_MANY_ATTEMPTS', 'OVERLOADED'],
       },
       async ({ params: { id }, body, principal, req, signal }) => {
         expectMayChange(principal, id, body);

@@ -9,9 +9,7 @@ const triedPassword = z.string().min(1).max(1_000);
 const token = z.string().min(1).max(200);
 const name = line(200).nullable();
 
-export const newUser = z
-  .strictObject({ email, password, name: name.optional() })
-  .meta({ id: 'NewUser' });
+export const newUser = z.strictObject({ email, password, name: name.optional() }).meta({ id: 'NewUser' });
 
 export const accepted = z.object({ status: z.literal('accepted') }).meta({ id: 'Accepted' });
 

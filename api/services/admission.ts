@@ -49,7 +49,10 @@ export function createAdmission(options: AdmissionOptions): Admission {
   }
 
   function refusal(): Error {
-    return overloaded(`Too many ${options.what} are waiting for their turn.`, retryAfterEstimate.retryAfterSeconds());
+    return overloaded(
+      `Too many ${options.what} are waiting for their turn.`,
+      retryAfterEstimate.retryAfterSeconds(),
+    );
   }
 
   function turn(signal: AbortSignal): Promise<void> {

@@ -114,7 +114,12 @@ function requested(
   { settings }: Pick<ApiContext, 'settings'>,
   { body, principal, keyCaller, idempotencyKey }: Placement,
 ): { order: OrderInput; wanted: NewKey | null } {
-  const wish = { ...body, owner: principal.caller, capture: body.capture ?? settings.CAPTURE, review: reviewTermsOf(settings) };
+  const wish = {
+    ...body,
+    owner: principal.caller,
+    capture: body.capture ?? settings.CAPTURE,
+    review: reviewTermsOf(settings),
+  };
   if (idempotencyKey === null) {
     return { order: { ...wish, orderId: newId(), fingerprint: null }, wanted: null };
   }

@@ -36,7 +36,8 @@ const anonymously = (api: TestApi, method: string, path: string, options: CallOp
 const post = (path: string, body: unknown, api = one) => anonymously(api, 'POST', path, { body });
 const as = (token: string, method: string, path: string, body?: unknown, api = one) =>
   anonymously(api, method, path, { body, headers: { authorization: `Bearer ${token}` } });
-const logIn = (email: string, password = PASSWORD, api = one) => post('/auth/login', { email, password }, api);
+const logIn = (email: string, password = PASSWORD, api = one) =>
+  post('/auth/login', { email, password }, api);
 
 interface Person extends SessionBody {
   email: string;
@@ -113,7 +114,9 @@ test('failed attempts are counted over two processes, with a wait that the respo
   const { email } = await addPerson();
   const statuses: number[] = [];
   for (let n = 0; n < 5; n++) statuses.push((await logIn(email, 'wrong', n % 2 ? one : two)).status);
-  await one.db.pool.query(`update sign_in_attempts set blocked_until = now() + interval '30 s' where failures >= 5`);
+  await one.db.pool.query(
+    `update sign_in_attempts set blocked_until = now() + interval '30 s' where failures >= 5`,
+  );
   const refused = await Promise.all([logIn(email, PASSWORD, one), logIn(email, PASSWORD, two)]);
   expect(statuses).toEqual([401, 401, 401, 401, 401]);
   for (const reply of refused) {
@@ -129,7 +132,9 @@ test('a refresh token at two processes at once has one successor; later it ends 
   );
   expect(replies.map(({ status }) => status)).toEqual([200, 200, 200, 200]);
   expect(new Set(replies.map((reply) => sessionOf(reply).refreshToken)).size).toBe(1);
-  await one.db.pool.query(`update refresh_tokens set used_at = used_at - interval '11 s' where used_at is not null`);
+  await one.db.pool.query(
+    `update refresh_tokens set used_at = used_at - interval '11 s' where used_at is not null`,
+  );
   for (const token of [refreshToken, sessionOf(replies[0]!).refreshToken])
     expect((await post('/auth/refresh', { refreshToken: token }, two)).body.code).toBe('SESSION_ENDED');
 });
@@ -199,7 +204,11 @@ test('nobody gives themselves a role; operators read everybody and change nobody
   const operator = sessionOf(await logIn(ada.email));
   expect(operator.user.role).toBe('operator');
   expect((await as(operator.accessToken, 'GET', `/users/${bob.id}`)).status).toBe(200);
-  for (const body of [{ name: 'x' }, { status: 'disabled' }, { password: { current: PASSWORD, new: NEW_PASSWORD } }])
+  for (const body of [
+    { name: 'x' },
+    { status: 'disabled' },
+    { password: { current: PASSWORD, new: NEW_PASSWORD } },
+  ])
     expect((await as(operator.accessToken, 'PUT', `/users/${bob.id}`, body)).status).toBe(403);
 });
 
