@@ -4,7 +4,7 @@ create table users (
   id                 uuid primary key,
   role               text not null default 'customer' check (role in ('customer', 'operator', 'admin')),
   status             text not null default 'active' check (status in ('active', 'disabled')),
-  -- argon2id as a PHC string; null: nobody signs in with a password.
+  -- argon2id as a PHC string; null: signs in with another provider only.
   password_hash      text,
   email_confirmed_at timestamptz,
   created_at         timestamptz not null default clock_timestamp(),
@@ -23,6 +23,16 @@ create table user_profiles (
 );
 -- Addresses are ASCII.
 create unique index user_profiles_email on user_profiles (lower(email collate "C"));
+
+-- People of a user's own OpenID provider, by issuer and subject and never by e-mail address.
+create table user_identities (
+  issuer     text not null,
+  subject    text not null,
+  user_id    uuid not null references users,
+  created_at timestamptz not null default clock_timestamp(),
+  primary key (issuer, subject)
+);
+create index user_identities_by_user on user_identities (user_id);
 
 -- Mails about accounts. The outbox names them by id; the sender makes their tokens when it writes them.
 create table account_mails (

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { configError, messageOf } from './errors';
-import { hostNameOf } from './loopback';
+import { hostNameOf, isLoopback } from './loopback';
 import { isWebhookSecret } from './webhook-signature';
 
 const port = z.coerce.number().int().min(0).max(65_535);
@@ -62,6 +62,23 @@ export function isKey256(text: string): boolean {
 /** The text is not told: it is a secret. */
 const key256 = z.string().refine(isKey256, 'must be the base64 of 32 bytes').optional();
 
+const OPENID_ROLE = /^(.+)=(customer|operator|admin)$/;
+
+/** `value=role`, of the values of a claim. */
+const openIdRoles = list.superRefine((items, context) => {
+  for (const item of items)
+    if (!OPENID_ROLE.test(item))
+      context.addIssue(`${item}: must be value=customer, value=operator or value=admin`);
+});
+
+/** Keys over plain HTTP would be whatever somebody on the way makes of them. */
+const secureUrl = z
+  .url({ protocol: /^https?$/ })
+  .refine(
+    (url) => !URL.canParse(url) || new URL(url).protocol === 'https:' || isLoopback(new URL(url).hostname),
+    'must be https',
+  );
+
 const AMOUNT_OF_CURRENCY = /^([A-Z]{3}):(\d{1,15})$/;
 
 /** `currency:minor units`, each currency once. */
@@ -112,6 +129,12 @@ export const settingsSchema = z.object({
   TOKEN_AUDIENCE: z.string().min(1).default('holdfast-api'),
   MAIL_FOLDER: text,
   ACCOUNT_PAGES_URL: z.url({ protocol: /^https?$/ }).optional(),
+  OIDC_ISSUER: secureUrl.optional(),
+  OIDC_AUDIENCE: text,
+  OIDC_JWKS_URL: secureUrl.optional(),
+  OIDC_ROLE_CLAIM: text,
+  OIDC_ROLES: openIdRoles,
+  OIDC_OTHERWISE: z.enum(['customer', 'refuse']).default('customer'),
 
   PAYMENT_GATEWAY: z.enum(['sandbox', 'stripe']).default('sandbox'),
   STRIPE_API_KEY: text,
@@ -189,6 +212,17 @@ export function carrierSecretsOf(
   return given.flatMap((item) => (item.startsWith(`${carrier}=`) ? [item.slice(carrier.length + 1)] : []));
 }
 
+/** Which values of the claim `OIDC_ROLE_CLAIM` give which role. */
+export function openIdRolesOf({
+  OIDC_ROLES: given,
+}: Pick<Settings, 'OIDC_ROLES'>): { value: string; role: 'customer' | 'operator' | 'admin' }[] {
+  return given.map((item) => {
+    const at = item.lastIndexOf('=');
+    // The schema has checked what comes after it.
+    return { value: item.slice(0, at), role: item.slice(at + 1) as 'customer' | 'operator' | 'admin' };
+  });
+}
+
 /** From which total on orders are reviewed, minor units by currency. */
 export function reviewedFrom({ REVIEW_FROM: given }: Pick<Settings, 'REVIEW_FROM'>): Record<string, number> {
   return Object.fromEntries(
@@ -259,6 +293,12 @@ function crossChecks(settings: Settings): string[] {
   if (Boolean(settings.TEMPORAL_TLS_CLIENT_CERT_PATH) !== Boolean(settings.TEMPORAL_TLS_CLIENT_KEY_PATH)) {
     problems.push('TEMPORAL_TLS_CLIENT_CERT_PATH: needs TEMPORAL_TLS_CLIENT_KEY_PATH, and the reverse');
   }
+  const { OIDC_ISSUER, OIDC_AUDIENCE, OIDC_ROLES, OIDC_ROLE_CLAIM, TOKEN_ISSUER } = settings;
+  if ((OIDC_ISSUER === undefined) !== (OIDC_AUDIENCE === undefined))
+    problems.push('OIDC_AUDIENCE: needs OIDC_ISSUER, and the reverse');
+  if (OIDC_ISSUER === TOKEN_ISSUER) problems.push('OIDC_ISSUER: must not be TOKEN_ISSUER');
+  if (OIDC_ROLES.length > 0 && OIDC_ROLE_CLAIM === undefined)
+    problems.push('OIDC_ROLES: needs OIDC_ROLE_CLAIM, whose values they are');
   const { DATABASE_URL, DATABASE_OWNER_URL } = settings;
   if (DATABASE_OWNER_URL && (!DATABASE_URL || databaseOf(DATABASE_URL) !== databaseOf(DATABASE_OWNER_URL))) {
     problems.push('DATABASE_OWNER_URL: needs DATABASE_URL, of the same database');

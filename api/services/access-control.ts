@@ -51,7 +51,7 @@ export function createAccessControl({
   }
 
   return {
-    authenticators: [apiKeys(keys), accessTokens(accounts)],
+    authenticators: [apiKeys(keys), accessTokens(db, accounts)],
     isOwned: isSeen,
     async keyCallerOf({ caller }, key) {
       const own = await findKey(db, { caller, key });

@@ -3,6 +3,10 @@ import { passwords } from '../../domain/identity/accounts/passwords';
 import type { AccountDeps } from '../../domain/identity/accounts/sign-in';
 import { readAccessToken, type TokenNames } from '../../domain/identity/signing/access-tokens';
 import { createSigningKeys, type SigningKeys } from '../../domain/identity/signing/signing-keys';
+import { linkedUser } from '../../domain/identity/linked/linked-users';
+import type { UserRole } from '../../domain/identity/accounts/types';
+import type { Principal } from '../../domain/identity/types';
+import { openIdProvider, type OpenIdProvider } from '../../integrations/openid/provider';
 import type { Settings } from '../../platform/config';
 import type { Database } from '../../platform/database/database';
 import type { Authenticator } from '../http/authentication';
@@ -18,6 +22,8 @@ const MAX_WAIT_MS = 5_000;
 export interface Accounts {
   keys: SigningKeys;
   names: TokenNames;
+  /** Whose tokens are taken beside our own; null: nobody's. */
+  provider: OpenIdProvider | null;
   /**
    * For one request, whose client may leave while its password waits to be hashed.
    *
@@ -40,6 +46,7 @@ export function createAccounts({ db, settings }: { db: Database; settings: Setti
       secret: secret === undefined ? undefined : Buffer.from(secret, 'base64'),
     }),
     names: { issuer, audience },
+    provider: openIdProvider(settings),
     depsFor: (signal) => ({
       db,
       passwords: {
@@ -53,7 +60,10 @@ export function createAccounts({ db, settings }: { db: Database; settings: Setti
 const BEARER = /^bearer +(\S+) *$/i;
 
 /** Signs in by access token. The rights are those that the token says: changed ones reach it when it ends. */
-export function accessTokens({ keys, names }: Pick<Accounts, 'keys' | 'names'>): Authenticator {
+export function accessTokens(
+  db: Database,
+  { keys, names, provider }: Pick<Accounts, 'keys' | 'names' | 'provider'>,
+): Authenticator {
   return {
     scheme: {
       name: 'accessToken',
@@ -61,14 +71,23 @@ export function accessTokens({ keys, names }: Pick<Accounts, 'keys' | 'names'>):
         type: 'http',
         scheme: 'bearer',
         bearerFormat: 'JWT',
-        description: 'Of a person: from `POST /auth/login`',
+        description: 'Of a person: from `POST /auth/login`, or of the OpenID provider that is set up',
       },
     },
     isUsedBy: (req) => /^bearer\b/i.test(req.headers.authorization ?? ''),
     async authenticate(req: Request) {
       const [, token = ''] = BEARER.exec(req.headers.authorization ?? '') ?? [];
+      if (provider?.claims(token)) {
+        const { subject, role } = await provider.read(token);
+        const linked = await linkedUser(db, { issuer: provider.issuer, subject });
+        return linked === null ? null : asPrincipal(linked, role);
+      }
       const { userId, role } = await readAccessToken(keys, names, token);
-      return { kind: 'user', id: userId, caller: `user:${userId}`, role, scopes: [] };
+      return asPrincipal(userId, role);
     },
   };
+}
+
+function asPrincipal(id: string, role: UserRole): Principal {
+  return { kind: 'user', id, caller: `user:${id}`, role, scopes: [] };
 }

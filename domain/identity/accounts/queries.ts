@@ -117,6 +117,11 @@ export async function setConfirmed(tx: Transaction, userId: string): Promise<voi
   );
 }
 
+/** Of somebody whose personal values another provider has. */
+export async function insertUnnamed(tx: Transaction, userId: string): Promise<void> {
+  await execute(tx, 'users.insert_unnamed', 'insert into users (id) values ($1)', [userId]);
+}
+
 export async function setName(tx: Transaction, userId: string, name: string | null): Promise<void> {
   await execute(tx, 'user_profiles.set_name', 'update user_profiles set name = $2 where user_id = $1', [
     userId,

@@ -1,7 +1,7 @@
-import type { Database, Queryable } from '../../../platform/database/database';
+import type { Database, Queryable, Transaction } from '../../../platform/database/database';
 import { AppError } from '../../../platform/errors';
 import { logOutEverywhere } from '../sessions/sessions';
-import { findByEmail, findUser, lockRights, selectUsers, setName, setRights } from './queries';
+import { findByEmail, findUser, insertUnnamed, lockRights, selectUsers, setName, setRights } from './queries';
 import type { User, UserRole, UserStatus } from './types';
 
 /** A user; undefined: there is none. */
@@ -19,6 +19,11 @@ export async function userOfEmail(on: Queryable, email: string): Promise<string>
   const found = await findByEmail(on, email);
   if (!found) throw new AppError('UNKNOWN_USER', `Nobody has the e-mail address ${email}.`);
   return found.userId;
+}
+
+/** Adds a customer without password or personal values, who signs in elsewhere. */
+export function addUnnamedUser(tx: Transaction, userId: string): Promise<void> {
+  return insertUnnamed(tx, userId);
 }
 
 /** Changes what a user is called. */
