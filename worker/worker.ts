@@ -8,7 +8,7 @@ import { createOrderReserver } from '../domain/ordering/order-reserver';
 import { openCarriers } from '../integrations/carriers';
 import { createGatewayMetrics } from '../integrations/gateway-metrics';
 import { isFastGateway, openGateways } from '../integrations/gateways';
-import { ensurePartitions } from '../domain/stock/retention/retention';
+import { ensurePartitions } from '../domain/stock/partitions/partitions';
 import { stock } from '../domain/ordering/backorders/stock-with-backorders';
 import type { Settings } from '../platform/config';
 import type { Database } from '../platform/database/database';
