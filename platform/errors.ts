@@ -151,6 +151,10 @@ const CONSTRAINT_ERRORS: Readonly<Record<string, { code: string; message: string
     code: 'REFUND_EXCEEDS_CAPTURE',
     message: 'A refund may not exceed what was captured.',
   },
+  services_one_adopts: {
+    code: 'ADOPTED_BY_ANOTHER',
+    message: 'Another service has what anonymous made.',
+  },
 };
 
 /** A constraint violation as its typed error; any other error unchanged. */

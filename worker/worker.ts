@@ -9,7 +9,7 @@ import { openCarriers } from '../integrations/carriers';
 import { createGatewayMetrics } from '../integrations/gateway-metrics';
 import { isFastGateway, openGateways } from '../integrations/gateways';
 import { openMailer } from '../integrations/mailer';
-import { ensurePartitions } from '../domain/stock/retention/retention';
+import { ensurePartitions } from '../domain/stock/partitions/partitions';
 import { stock } from '../domain/ordering/backorders/stock-with-backorders';
 import type { Settings } from '../platform/config';
 import type { Database } from '../platform/database/database';

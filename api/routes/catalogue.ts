@@ -12,6 +12,7 @@ import { listProducts, readProduct } from '../../domain/catalog/products';
 import type { Versioned, Warehouse } from '../../domain/catalog/types';
 import { statusOf } from '../../domain/catalog/warehouse-state';
 import { listWarehouses } from '../../domain/catalog/warehouses';
+import { lockMovedStock } from '../../domain/stock/alerts/thresholds';
 import { CHANGE_CATALOGUE, PUBLIC, READ_CATALOGUE } from '../http/access';
 import { cursorOf } from '../http/cursor';
 import { ifMatchHeader, seenVersions, tagged } from '../http/entity-tag';
@@ -154,7 +155,7 @@ function productRoutes(context: ApiContext): Route[] {
       },
       async ({ params, body, req }) => {
         const seen = seenVersions(req.get('if-match'));
-        return tagged(200, await updateProduct(db, params.sku, body, seen));
+        return tagged(200, await updateProduct({ db, lockMovedStock }, params.sku, body, seen));
       },
     ),
     route(

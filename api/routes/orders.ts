@@ -137,8 +137,7 @@ export function orderActions(context: ApiContext, knownTokens: readonly string[]
           context,
           call,
           `POST /orders/${orderId}/payments`,
-          (updateId) =>
-            payOrder(context, { orderId, method: call.body, updateId, traceparent: call.traceparent }),
+          (updateId) => payOrder(context, { ...asked(call), orderId, method: call.body, updateId }),
           idForKey(call, 'pay', orderId),
         );
       },
@@ -192,8 +191,7 @@ export function orderActions(context: ApiContext, knownTokens: readonly string[]
           context,
           call,
           `PATCH /orders/${orderId}`,
-          (requestId) =>
-            amendOrder(context, { orderId, items, shipTo, requestId, traceparent: call.traceparent }),
+          (requestId) => amendOrder(context, { ...asked(call), orderId, items, shipTo, requestId }),
           idForKey(call, 'amend', orderId),
         );
       },
@@ -231,20 +229,24 @@ export function orderActions(context: ApiContext, knownTokens: readonly string[]
       },
       (call) => {
         const { id: orderId } = call.params;
-        const { traceparent } = call;
         const { reason = null, items } = call.body;
-        if (!items) return cancelOrder(context, { orderId, reason, traceparent });
+        if (!items) return cancelOrder(context, { ...asked(call), orderId, reason });
         requireKey(call, 'without one a repeat would take out as many units again.');
         return runOnce(
           context,
           call,
           `POST /orders/${orderId}/cancel`,
-          (requestId) => cutItems(context, { orderId, items, reason, requestId, traceparent }),
+          (requestId) => cutItems(context, { ...asked(call), orderId, items, reason, requestId }),
           idForKey(call, 'cut', orderId),
         );
       },
     ),
   ];
+}
+
+/** Who asks, and in which trace. */
+function asked({ caller, traceparent }: { caller: string; traceparent: string }) {
+  return { actor: caller, traceparent };
 }
 
 export function orderReads({ db }: ApiContext): Route[] {

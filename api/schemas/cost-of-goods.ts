@@ -19,7 +19,17 @@ export const costOfGoods = z
     from: time,
     to: time,
     final: z.boolean().meta({ description: 'No transaction is running that may still write before `to`' }),
-    totals: z.array(z.object({ currency: z.string(), units: count, costMinor: money })),
+    totals: z.array(
+      z.object({
+        currency: z.string(),
+        units: count,
+        costMinor: money,
+        correctionMinor: money.meta({
+          description:
+            'What corrections of receipts in the period changed about the cost of units that had left: not in `costMinor`; signed',
+        }),
+      }),
+    ),
     uncosted,
   })
   .meta({ id: 'CostOfGoodsSold' });

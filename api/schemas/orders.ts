@@ -416,7 +416,13 @@ export const undecided = z
   .meta({ id: 'UndecidedOrder', description: 'Not decided yet. Its address answers 404 until it is.' });
 
 export const orderEvent = z
-  .object({ seq: count, type: z.string(), at: time, data: z.record(z.string(), z.unknown()) })
+  .object({
+    seq: count,
+    type: z.string(),
+    at: time,
+    actor: z.string().optional().meta({ description: 'The caller who caused it, where somebody did' }),
+    data: z.record(z.string(), z.unknown()),
+  })
   .meta({ id: 'OrderEvent' });
 
 export const eventPage = pageOf('OrderEventPage', orderEvent);

@@ -6,7 +6,7 @@ import {
   type Queryable,
   type Transaction,
 } from '../../platform/database/database';
-import type { ProductFields, ProductFilter, Seen } from './types';
+import type { ProductFields, ProductFilter } from './types';
 
 export interface ProductRow {
   sku: string;
@@ -85,21 +85,35 @@ export function insertProduct(
   );
 }
 
-/** Returns 0 where there is no such product, or its version is none of these. */
+/** A product as it is, before it is changed. */
+export function selectBefore(
+  on: Queryable,
+  sku: string,
+): Promise<{ id: number; version: number; categoryId: number | null; category: string | null } | undefined> {
+  return maybeOne(
+    on,
+    'catalog.product_before',
+    `select p.id, p.version, c.id as "categoryId", c.code as category
+     from products p left join categories c on c.id = p.category_id where p.sku = $1`,
+    [sku],
+  );
+}
+
+/** Returns 0 where there is no such product, or it has another version. */
 export function updateProductFields(
   tx: Transaction,
   sku: string,
   { name, description, priceMinor, currency }: ProductFields,
   categoryId: number | null,
-  seen: Seen,
+  version: number,
 ): Promise<number> {
   return execute(
     tx,
     'catalog.update_product',
     `update products set name = $2, description = $3, category_id = $4, price_minor = $5, currency = $6,
        version = version + 1, updated_at = clock_timestamp()
-     where sku = $1 and ($7::int[] is null or version = any ($7::int[]))`,
-    [sku, name, description, categoryId, priceMinor, currency, seen],
+     where sku = $1 and version = $7`,
+    [sku, name, description, categoryId, priceMinor, currency, version],
   );
 }
 

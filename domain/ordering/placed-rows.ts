@@ -127,6 +127,7 @@ export function eventsOf(plan: OrderPlan): NewEvent[] {
     {
       orderId,
       type: 'order_placed',
+      actor: order.owner,
       data: { items: lines, fulfilment: order.fulfilment, customerId: order.customerId },
     },
   ];

@@ -126,3 +126,19 @@ it('counted again after a clerk booked the breakage, nothing is off; the same re
   expect((await call('POST', `${sheet}/approve`)).status).toBe(200);
   expect(await onHand(sku)).toBe(8);
 });
+
+it('the time of a count comes back as it is kept: sent back as `asOf` it is that time, not an earlier one', async () => {
+  const sku = await product();
+  const sheet = await sheetOf(sku);
+  const { body } = await call('PUT', `${sheet}/lines`, { sku, counted: 8 });
+  const [line] = body['lines'] as { countedAt: string }[];
+  expect(line?.countedAt).toMatch(/\.\d{6}Z$/);
+  await call('POST', `${sheet}/submit`);
+  expect((await call('POST', `${sheet}/approve`)).status).toBe(200);
+  expect(await adjust(sku, { setTo: 7, asOf: line?.countedAt })).toMatchObject({
+    status: 200,
+    body: { onHand: 7, outcome: 'applied' },
+  });
+  const { body: ledger } = await call('GET', `/inventory/${sku}/transactions?limit=2`);
+  expect(ledger['items']).toMatchObject([{ asOf: line?.countedAt }, { asOf: line?.countedAt }]);
+});

@@ -56,7 +56,7 @@ function ask(sku: string, agent: Agent): Promise<string> {
   return new Promise((resolve, reject) => {
     const sent = httpRequest(
       `${test.api.url}/api/v1/inventory/${sku}/reserve`,
-      { method: 'POST', agent, headers: { 'content-type': 'application/json' } },
+      { method: 'POST', agent, headers: { ...AS_ADMIN, 'content-type': 'application/json' } },
       (response) => {
         let text = '';
         response.setEncoding('utf8').on('data', (part: string) => (text += part));

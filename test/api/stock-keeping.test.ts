@@ -263,15 +263,16 @@ describe('lots and serial numbers', () => {
       status: 409,
       body: { code: 'DUPLICATE_SERIAL' },
     });
+    const micros = expect.stringMatching(/\.\d{6}Z$/) as string;
     const first = (await call('GET', '/inventory/PHONE/serials?status=in_stock&limit=1')).body;
     expect(first.items.map((item) => item.serial)).toEqual(['IMEI-1']);
     const second = (await call('GET', `/inventory/PHONE/serials?cursor=${first.nextCursor ?? ''}`)).body;
     expect(second).toMatchObject({ items: [{ serial: 'IMEI-2' }], nextCursor: null });
     expect((await call('GET', '/serials/IMEI-1')).body.items).toMatchObject([
-      { sku: 'PHONE', status: 'in_stock', movements: [{ kind: 'receipt' }] },
+      { sku: 'PHONE', status: 'in_stock', movements: [{ kind: 'receipt', at: micros }] },
     ]);
     expect((await call('GET', '/inventory/MILK/lots/M-1/movements')).body.items).toMatchObject([
-      { kind: 'receipt', quantity: 4 },
+      { kind: 'receipt', quantity: 4, at: micros },
     ]);
   });
 

@@ -3,6 +3,7 @@ import { NEXT_PARCEL_STAGES, PARCEL_STAGES } from '../../integrations/sandbox-ca
 import { SANDBOX_CHARGE_STATUSES } from '../../integrations/sandbox-gateway/queries';
 import { SEVERITIES } from '../../domain/assurance/types';
 import { WAREHOUSE_EVENTS, WAREHOUSE_TYPES } from '../../domain/catalog/types';
+import { KEY_KINDS, SERVICE_ROLES } from '../../domain/identity/types';
 import {
   SHIPMENT_STATUSES,
   STOPPED_SHIPMENT_STATUSES,
@@ -76,6 +77,8 @@ type Words = readonly string[];
 /** Every enumeration of the schema: by column, its constant and the parts of it that constraints and indexes name. */
 const ENUMERATIONS: Readonly<Record<string, { all: Words; parts?: readonly Words[] }>> = {
   'account_mails.kind': { all: MAIL_KINDS },
+  'api_keys.kind': { all: KEY_KINDS },
+  'services.role': { all: SERVICE_ROLES },
   'alert_affected.outcome': { all: PROMISE_OUTCOMES, parts: [['parcel_stopped']] },
   'alerts.kind': { all: Object.keys(ALERT_KINDS) },
   'alerts.status': { all: ALERT_STATUSES },

@@ -127,7 +127,7 @@ describe('Dockerfile', () => {
   it('builds in stages on glibc, without development packages in the last one', () => {
     const stages = lines.filter((line) => line.startsWith('FROM '));
     expect(stages.length).toBeGreaterThan(1);
-    expect(stages.every((stage) => stage.includes('node:20-bookworm-slim'))).toBe(true);
+    expect(stages.every((stage) => stage.includes('node:24-bookworm-slim'))).toBe(true);
     expect(lines.join('\n')).toMatch(/npm ci --omit=dev/);
     expect(lastStage.join('\n')).not.toMatch(/npm (ci|install)/);
   });
@@ -152,6 +152,17 @@ describe('Dockerfile', () => {
     expect(copied.length).toBeGreaterThan(0);
     expect(copied.filter((path) => !allowed.has(path))).toEqual([]);
     expect(ignore[0]).toBe('*');
+  });
+
+  it('is given every folder that the build compiles', () => {
+    const { include } = JSON.parse(read('tsconfig.build.json')) as { include: string[] };
+    const allowed = read('.dockerignore').split('\n');
+    expect(include.filter((folder) => !allowed.includes(`!${folder}`))).toEqual([]);
+  });
+
+  it('has a list of what is in it', () => {
+    expect(lines.some((line) => line.includes('npm sbom'))).toBe(true);
+    expect(lastStage.some((line) => /^COPY .*sbom\.json/.test(line))).toBe(true);
   });
 });
 
@@ -208,6 +219,8 @@ const FIXED_BY_COMPOSE: Readonly<Record<string, string>> = {
   TEMPORAL_CLI_PATH: 'of embedded servers',
   HOLDFAST_HOME: 'of embedded servers',
   HOLDFAST_URL: 'of commands that talk to an API',
+  HOLDFAST_API_KEY: 'the same',
+  HOLDFAST_API_KEY_FILE: 'the same',
   SIGNING_KEYS_SECRET_FILE: 'a path of the container: mount the file, and set it there',
   STRIPE_API_BASE: 'for tests against stripe-mock',
   SANDBOX_CARRIER_WEBHOOK_URL: 'the API of this file',
