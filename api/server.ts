@@ -40,9 +40,12 @@ import { orderEvents } from './routes/order-events';
 import { orderActions, orderReads } from './routes/orders';
 import { reservationRoutes } from './routes/reservations';
 import { sandboxChallengeRoutes } from './routes/sandbox-challenges';
+import { signInRoutes } from './routes/sign-in';
 import { transferRoutes } from './routes/transfers';
+import { userRoutes } from './routes/users';
 import { warehouseStateRoutes } from './routes/warehouse-state';
 import { warehousingRoutes } from './routes/warehousing';
+import { createAccounts } from './services/accounts';
 import { createAccessControl } from './services/access-control';
 import { createAdmission } from './services/admission';
 import type { ApiContext } from './services/context';
@@ -190,6 +193,8 @@ function mainRoutes(context: ApiContext): Route[] {
     ...consistencyRoutes(context),
     ...jobRoutes(context),
     ...apiKeyRoutes(context),
+    ...signInRoutes(context),
+    ...userRoutes(context),
     ...operationRoutes(context),
   ];
 }
@@ -206,18 +211,21 @@ function createContext(
     read: (orderIds) => readOrders(db, orderIds),
   });
   const admission = createAdmission({
+    what: 'orders',
     limit: settings.ADMISSION_LIMIT,
     queue: settings.ADMISSION_QUEUE,
     maxWaitMs: settings.OUTCOME_TIMEOUT_MS * QUEUE_SHARE,
   });
   const keys = createKeyReader({ db, log });
+  const accounts = createAccounts({ db, settings });
   const reservations = createReservationService({ db, stock, settings, log });
   return {
     settings,
     db,
     reports,
     keys,
-    access: createAccessControl({ db, keys }),
+    accounts,
+    access: createAccessControl({ db, keys, accounts }),
     stock,
     engine: createEngine({ client, names, settings, eagerStart, log }),
     orderChanges,

@@ -134,8 +134,9 @@ function problemsOf(route: Route): ProblemCode[] {
 }
 
 function accessProblems({ rule }: Access): readonly ProblemCode[] {
-  if (rule === 'roles' || rule === 'signed-in') return ['NOT_SIGNED_IN', 'NOT_ALLOWED'];
-  return rule === 'public' ? ['NOT_SIGNED_IN'] : [];
+  if (rule === 'roles' || rule === 'signed-in')
+    return ['NOT_SIGNED_IN', 'NOT_ALLOWED', 'PROVIDER_UNAVAILABLE'];
+  return rule === 'public' ? ['NOT_SIGNED_IN', 'PROVIDER_UNAVAILABLE'] : [];
 }
 
 function problemResponses(codes: readonly ProblemCode[]): Record<string, ResponseConfig> {

@@ -9,6 +9,7 @@ import type { AccessControl } from '../http/access';
 import type { ChangeFeed } from '../streams/change-feed';
 import type { StreamSlots } from '../streams/stream-slots';
 import type { Engine } from '../temporal/engine';
+import type { Accounts } from './accounts';
 import type { Admission } from './admission';
 import type { ApiMetrics } from './metrics';
 import type { OrderOutcomes } from './order-outcomes';
@@ -21,6 +22,7 @@ export interface ApiContext {
   /** The same database by a small pool of its own: lists and reports wait for each other, and not orders for them. */
   reports: Database;
   keys: KeyReader;
+  accounts: Accounts;
   access: AccessControl;
   stock: StockLedger<OrderEffects>;
   engine: Engine;

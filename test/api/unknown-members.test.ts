@@ -91,8 +91,18 @@ it('every route refuses a member that it does not know, and names its path, in e
 
 it('a route whose body would take any member cannot be made', () => {
   const made = (body: z.ZodType, isLenient = false) =>
-    route({ methods: ['post'], path: '/x', access: PUBLIC, tag: 'x', summary: 'x', responses: {}, body, isLenient }, () =>
-      Promise.resolve(null),
+    route(
+      {
+        methods: ['post'],
+        path: '/x',
+        access: PUBLIC,
+        tag: 'x',
+        summary: 'x',
+        responses: {},
+        body,
+        isLenient,
+      },
+      () => Promise.resolve(null),
     );
   const line = z.object({ sku: z.string() });
   const hidden = z.strictObject({

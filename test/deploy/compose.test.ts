@@ -233,6 +233,7 @@ const FIXED_BY_COMPOSE: Readonly<Record<string, string>> = {
   HOLDFAST_URL: 'of commands that talk to an API',
   HOLDFAST_API_KEY: 'the same',
   HOLDFAST_API_KEY_FILE: 'the same',
+  SIGNING_KEYS_SECRET_FILE: 'a path of the container: mount the file, and set it there',
   STRIPE_API_BASE: 'for tests against stripe-mock',
   SANDBOX_CARRIER_WEBHOOK_URL: 'the API of this file',
   SHUTDOWN_GRACE_SECONDS: 'has to be shorter than stop_grace_period, which stands in this file',
