@@ -63,9 +63,9 @@ export function hasWorkflowBundle(): boolean {
 }
 
 /**
- * Worker options with the run's workflow bundle. Workflows run in this thread, each in its context as elsewhere: a thread of their own
- * loads the whole SDK anew for every worker, 0.6 s of a core. Workers of processes that tests start have their threads. In a test file whose lines Jest counts, those of the workflows go into
- * Jest's own report as they run. Sinks of the test are kept.
+ * Worker options with the run's workflow bundle. In a test file whose lines Jest counts, workflows run in this thread, each in its
+ * context as elsewhere: counts are handed over by reference, and a thread of their own would load the whole SDK anew for every
+ * worker, 0.6 s of a core. Sinks of the test are kept.
  */
 export function withWorkflowBundle<Options extends WorkerOptions>(
   options: Options,
@@ -76,9 +76,8 @@ export function withWorkflowBundle<Options extends WorkerOptions>(
   const isCounted = globals.__coverage__ !== undefined && process.env[ENV.countingBundle] !== undefined;
   return {
     ...options,
-    debugMode: true,
     workflowBundle: { codePath: fromSetup(isCounted ? 'countingBundle' : 'bundle') },
-    ...(isCounted ? { sinks: { ...options.sinks, ...sinks } } : {}),
+    ...(isCounted ? { debugMode: true, sinks: { ...options.sinks, ...sinks } } : {}),
   };
 }
 
