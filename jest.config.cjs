@@ -29,6 +29,7 @@ const shared = {
   },
   // A Node environment in which a test file that leaves a socket, server or child process open fails.
   testEnvironment: '<rootDir>/test/support/environment.ts',
+  runtime: '<rootDir>/test/support/runtime.cjs',
   runner: '<rootDir>/test/support/phased-runner.cjs',
 };
 

@@ -1,35 +1,19 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { Registry } from 'prom-client';
-import { askGateway, type AskRequest } from '../../domain/ordering/ask-gateway';
+import { askGateway } from '../../domain/ordering/ask-gateway';
 import { cancelUndelivered } from '../../domain/ordering/cancel';
-import { beginCharge, recordChargeOutcome } from '../../domain/ordering/pay';
-import type { OrderProgress } from '../../domain/ordering/types';
+import { recordChargeOutcome } from '../../domain/ordering/pay';
 import type { ClosableGateway, GatewayNamed, PaymentGateway } from '../../domain/payments/gateway';
-import { createGatewayMetrics } from '../../integrations/gateway-metrics';
-import { onlyGateway, openGateways } from '../../integrations/gateways';
+import { onlyGateway } from '../../integrations/gateways';
 import { createSandboxGateway } from '../../integrations/sandbox-gateway/gateway';
-import { readSettings } from '../../platform/config';
 import { AppError } from '../../platform/errors';
 import { newId } from '../../platform/ids';
 import { CHARGE_TERMS, eventTypes, openTestShop, type TestShop } from '../support/fixtures';
 import { expectInvariants } from '../support/invariants';
 import { testLogger } from '../support/servers';
+import { askAbout, readAsked, readReservationStatus, type Asking, type Charging } from './asking';
 import { readPayment, readSandboxBooks } from './orders';
-import {
-  ASK,
-  askAllDue,
-  attentionOf,
-  insertChargingOrder,
-  letRetry,
-  plan,
-  progressOf,
-  refundsOf,
-  type PaidOrder,
-} from './paid-order';
-import { ScriptedStripe } from './scripted-stripe';
+import { ASK, askAllDue, attentionOf, insertChargingOrder, plan, progressOf, refundsOf } from './paid-order';
 import { CAPTURED_NOW } from './charge-terms';
-
-const LIMIT_SECONDS = 3_600;
 
 const log = testLogger();
 let shop: TestShop;
@@ -45,45 +29,13 @@ afterAll(async () => {
   await shop.close();
 });
 
-type Charging = Omit<PaidOrder, 'shipments'>;
-
 const charging = (rest?: { units?: number[]; token?: string; gateway?: string }): Promise<Charging> =>
   insertChargingOrder(shop.db, rest);
 
-function ask(
-  { orderId, paymentId }: Pick<Charging, 'orderId' | 'paymentId'>,
-  {
-    gatewayNamed = onlyGateway(gateway).named,
-    ...rest
-  }: Partial<AskRequest> & { gatewayNamed?: GatewayNamed } = {},
-): Promise<OrderProgress> {
-  return askGateway(
-    { db: shop.db, gatewayNamed, carrier: 'sandbox', ...CHARGE_TERMS },
-    {
-      orderId,
-      ask: { kind: 'charge', id: paymentId },
-      firstRetrySeconds: 0.5,
-      unknownLimitSeconds: LIMIT_SECONDS,
-      briefMs: null,
-      ...rest,
-    },
-  );
-}
-
-interface Asked {
-  tries: number;
-  lastError: string | null;
-  dueIn: number | null;
-}
-
-async function asked({ paymentId }: Charging): Promise<Asked> {
-  const { rows } = await shop.db.pool.query<Asked>(
-    `select tries, last_error as "lastError", extract(epoch from next_try_at - clock_timestamp())::float8 as "dueIn"
-     from payments where id = $1`,
-    [paymentId],
-  );
-  return rows[0]!;
-}
+const ask = (order: Pick<Charging, 'orderId' | 'paymentId'>, rest?: Partial<Asking>) =>
+  askAbout({ db: shop.db, gatewayNamed: onlyGateway(gateway).named }, order, rest);
+const asked = (order: Charging) => readAsked(shop.db, order);
+const reservationStatus = (order: Charging) => readReservationStatus(shop.db, order);
 
 /** The sandbox, of which some calls behave otherwise. */
 function with_(calls: Partial<PaymentGateway>): GatewayNamed {
@@ -102,13 +54,6 @@ async function firstAskedAgo({ paymentId }: Charging, span: string): Promise<voi
     [paymentId, span],
   );
 }
-
-const reservationStatus = async ({ reservationId }: Charging) =>
-  (
-    await shop.db.pool.query<{ status: string }>('select status from reservations where id = $1', [
-      reservationId,
-    ])
-  ).rows[0]?.status;
 
 async function reserved({ sku }: Charging): Promise<number> {
   const { rows } = await shop.db.pool.query<{ reserved: number }>(
@@ -398,88 +343,5 @@ describe('a brief ask', () => {
     await ask(order, { gatewayNamed: away, briefMs: 50 });
     expect(await readPayment(shop.db, order.paymentId)).toMatchObject({ status: 'pending' });
     expect((await progressOf(shop.db, order.orderId)).asks).toMatchObject([{ tries: 1 }]);
-  });
-});
-
-describe('a charge of a former gateway', () => {
-  let stripe: ScriptedStripe;
-  beforeEach(async () => {
-    stripe = await ScriptedStripe.start();
-  });
-  afterEach(() => stripe.stop());
-
-  const former = (env: Record<string, string>) =>
-    openGateways(readSettings(env), {
-      databaseUrl: shop.url,
-      log,
-      metrics: createGatewayMetrics(new Registry()),
-    });
-
-  test('is asked about there while its credentials are set, and so is its refund', async () => {
-    const gateways = former({ STRIPE_API_KEY: 'sk_test_1', STRIPE_API_BASE: stripe.url });
-    expect(gateways.current.name).toBe('sandbox');
-    const order = await charging({ token: 'pm_ok', gateway: 'stripe' });
-    await ask(order, { gatewayNamed: gateways.named });
-    expect(await readPayment(shop.db, order.paymentId)).toMatchObject({
-      status: 'captured',
-      gatewayRef: 'pi_1',
-    });
-    const [refundId] = await plan(shop.db, order);
-    const deps = { db: shop.db, gatewayNamed: gateways.named, carrier: 'sandbox', ...CHARGE_TERMS };
-    expect(await askAllDue(deps, order.orderId)).toEqual([refundId]);
-    expect(stripe.refunds).toMatchObject([{ payment_intent: 'pi_1', status: 'succeeded' }]);
-    await gateways.close();
-  });
-
-  test('says that it is not set up while they are not, and is asked once they are', async () => {
-    const without = former({});
-    const order = await charging({ token: 'pm_ok', gateway: 'stripe' });
-    await ask(order, { gatewayNamed: without.named });
-    await ask(order, { gatewayNamed: without.named });
-    expect(await asked(order)).toMatchObject({ tries: 2, lastError: 'The gateway "stripe" is not set up.' });
-    expect(stripe.calls).toEqual([]);
-    await without.close();
-    const gateways = former({ STRIPE_API_KEY: 'sk_test_1', STRIPE_API_BASE: stripe.url });
-    await letRetry(shop.db, order.orderId);
-    await ask(order, { gatewayNamed: gateways.named });
-    expect(await progressOf(shop.db, order.orderId)).toMatchObject({ status: 'paid', asks: [] });
-    await gateways.close();
-  });
-});
-
-describe('beginning a charge', () => {
-  const LIMIT = 3;
-  const begin = (orderId: string, updateId = newId()) =>
-    beginCharge(shop.db, {
-      orderId,
-      updateId,
-      payment: { method: 'card', token: 'tok_declined' },
-      reservationId: null,
-      gateway: 'sandbox',
-      attemptLimit: LIMIT,
-    });
-
-  test('is refused once its reservation has been charged as often as allowed; a known id still gets its charge', async () => {
-    const order = await charging({ token: 'tok_declined' });
-    await ask(order);
-    const ids = [newId(), newId()];
-    for (const updateId of ids) {
-      const begun = await begin(order.orderId, updateId);
-      if (!begun.begun) throw new Error(begun.code);
-      await ask({ ...order, paymentId: begun.paymentId });
-    }
-    const refused = { begun: false, code: 'PAYMENT_ATTEMPTS_EXCEEDED' };
-    expect(await Promise.all([begin(order.orderId), begin(order.orderId)])).toMatchObject([refused, refused]);
-    expect(await begin(order.orderId, ids[0])).toMatchObject({ begun: true, status: 'declined' });
-    expect((await progressOf(shop.db, order.orderId)).payments).toHaveLength(LIMIT);
-    expect(await reservationStatus(order)).toBe('pending');
-  });
-
-  test('of two at once with different ids makes one charge', async () => {
-    const order = await charging({ token: 'tok_declined' });
-    await ask(order);
-    const begun = await Promise.all([begin(order.orderId), begin(order.orderId)]);
-    expect(begun.filter((one) => one.begun)).toHaveLength(1);
-    expect(begun.find((one) => !one.begun)).toMatchObject({ code: 'PAYMENT_IN_PROGRESS' });
   });
 });

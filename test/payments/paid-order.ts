@@ -11,7 +11,7 @@ import type { RefundOrigin, RefundStatus } from '../../domain/payments/types';
 import { one, type Database } from '../../platform/database/database';
 import { newId } from '../../platform/ids';
 import { addPaidOrder, addStock } from '../support/fixtures';
-import { insertPayment } from './orders';
+import { insertPayment, readPayment, readSandboxBooks } from './orders';
 import { CAPTURED_NOW } from './charge-terms';
 
 /** Each unit costs so much, minor units. */
@@ -165,4 +165,11 @@ export async function progressOf(db: Database, orderId: string): Promise<OrderPr
   const progress = await readProgress(db, orderId);
   if (!progress) throw new Error('there is no such order');
   return progress;
+}
+
+/** A payment's money in our rows, and what the gateway has given back of it. */
+export async function moneyOf(db: Database, { paymentId }: Pick<PaidOrder, 'paymentId'>) {
+  const { status, planned, refunded } = await readPayment(db, paymentId);
+  const { refundedMinor } = await readSandboxBooks(db, [paymentId]);
+  return { status, planned, refunded, atGateway: refundedMinor };
 }

@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { releaseStoppedShipments } from '../../domain/ordering/release-stopped';
 import { askRefund, settleRefund } from '../../domain/payments/refund';
 import type { ClosableGateway, GatewayNamed, RefundOutcome } from '../../domain/payments/gateway';
 import { onlyGateway } from '../../integrations/gateways';
@@ -11,13 +10,14 @@ import { CHARGE_TERMS, eventTypes, openTestShop, type TestShop } from '../suppor
 import { expectInvariants } from '../support/invariants';
 import { testLogger } from '../support/servers';
 import { waitFor } from '../support/wait';
-import { readPayment, readSandboxBooks, setShipment } from './orders';
+import { readPayment } from './orders';
 import {
   askAllDue,
   attentionOf,
   changeRefund,
   insertPaidOrder,
   letRetry,
+  moneyOf,
   plan,
   planOne,
   progressOf,
@@ -50,11 +50,7 @@ const ask = (refundId: string, where = gateway) =>
   askRefund({ db: shop.db, gatewayNamed: at(where) }, refundId);
 const read = (refundId: string) => readRefund(shop.db, refundId);
 
-async function money({ paymentId }: Pick<PaidOrder, 'paymentId'>) {
-  const { status, planned, refunded } = await readPayment(shop.db, paymentId);
-  const { refundedMinor } = await readSandboxBooks(shop.db, [paymentId]);
-  return { status, planned, refunded, atGateway: refundedMinor };
-}
+const money = (order: Pick<PaidOrder, 'paymentId'>) => moneyOf(shop.db, order);
 
 async function refundEvents({ orderId }: PaidOrder): Promise<string[]> {
   return (await eventTypes(shop.db, orderId)).filter((type) => type.startsWith('refund'));
@@ -382,71 +378,4 @@ test('a refund that fails holds up neither another of its payment nor another pa
     other.orderId,
   ]);
   await shop.db.pool.query('update refunds set order_id = $2 where id = $1', [late, other.orderId]);
-});
-
-describe('what is stopped', () => {
-  const release = (orderId: string) =>
-    releaseStoppedShipments(shop.db, { orderId, endAs: 'failed', failure: null });
-
-  async function reservedOf({ sku }: PaidOrder): Promise<number> {
-    const { rows } = await shop.db.pool.query<{ reserved: number }>(
-      `select sum(s.reserved)::int as reserved from stock s join products p on p.id = s.product_id where p.sku = $1`,
-      [sku],
-    );
-    return rows[0]?.reserved ?? 0;
-  }
-
-  test.each(['pending', 'booking', 'booked', 'voiding', 'picked_up', 'delivered'])(
-    'nothing is released or planned to go back while every shipment is %s',
-    async (status) => {
-      const order = await paidOrder({ units: [3, 2] });
-      for (const shipment of order.shipments) await setShipment(shop.db, shipment, status);
-      await release(order.orderId);
-      expect(await reservedOf(order)).toBe(5);
-      expect(await money(order)).toMatchObject({ planned: 0, refunded: 0 });
-      // Only its status was written: the units that leave with it are counted elsewhere.
-      for (const shipment of order.shipments) await setShipment(shop.db, shipment, 'pending');
-    },
-  );
-
-  test.each(['failed', 'voided'])(
-    'a shipment that is %s is released and planned to go back at its price, once, and waits for no gateway',
-    async (status) => {
-      const order = await paidOrder({ units: [3, 2] });
-      const [large, small] = order.shipments;
-      await setShipment(shop.db, small!, status);
-      await Promise.all([release(order.orderId), release(order.orderId)]);
-      await release(order.orderId);
-      expect(await reservedOf(order)).toBe(3);
-      expect(await money(order)).toMatchObject({ status: 'captured', planned: 2_000, refunded: 0 });
-
-      await setShipment(shop.db, large!, 'failed');
-      await release(order.orderId);
-      expect(await reservedOf(order)).toBe(0);
-      expect((await refundsOf(shop.db, order.orderId)).map(({ amountMinor }) => amountMinor)).toEqual([
-        2_000, 3_000,
-      ]);
-      const deps = { db: shop.db, gatewayNamed: at(away), carrier: 'sandbox', ...CHARGE_TERMS };
-      await askAllDue(deps, order.orderId);
-      expect(await money(order)).toMatchObject({ status: 'captured', planned: 5_000, refunded: 0 });
-      await letRetry(shop.db, order.orderId);
-      await askAllDue({ ...deps, gatewayNamed: at(gateway) }, order.orderId);
-      expect(await money(order)).toEqual({
-        status: 'refunded',
-        planned: 5_000,
-        refunded: 5_000,
-        atGateway: 5_000,
-      });
-    },
-  );
-
-  test('more than is left of the payment is not planned: a goodwill refund came first', async () => {
-    const order = await paidOrder({ units: [3] });
-    await plan(shop.db, order, { amountMinor: 500 });
-    await setShipment(shop.db, order.shipments[0]!, 'failed');
-    await release(order.orderId);
-    expect((await refundsOf(shop.db, order.orderId)).map(({ amountMinor }) => amountMinor)).toEqual([
-      500, 2_500,
-    ]);
-  });
 });

@@ -9,6 +9,7 @@ import { GatewayModel, type Known } from './gateway-model';
 import { MoneyModel } from './money-model';
 import {
   isPaid,
+  pendingReservation,
   worth,
   type Defect,
   type Line,
@@ -98,48 +99,39 @@ export class OrderModel {
 
   perform(step: NextStep): void {
     switch (step.do) {
-      case 'cancel': {
+      case 'cancel':
         this.cancelUndelivered();
         return;
-      }
       case 'conclude-cancel':
         if (!hasEnded(this.status)) this.cancel = this.cancelEnd();
         return;
-      case 'release-stopped': {
+      case 'release-stopped':
         this.releaseStopped();
         return;
-      }
-      case 'expire': {
+      case 'expire':
         this.expire(this.reservation(step.reservationId));
         return;
-      }
-      case 'decide-review': {
+      case 'decide-review':
         if (this.seed.review) this.decide(this.seed.review);
         return;
-      }
-      case 'give-up-backorders': {
+      case 'give-up-backorders':
         this.closeBackorders();
         this.settle('expired');
         return;
-      }
       case 'begin-charge':
         return void this.beginCharge(this.reservation(step.reservationId), { offSession: true });
-      case 'stop': {
+      case 'stop':
         this.claimStop(step.shipmentId);
         return;
-      }
-      case 'ask': {
+      case 'ask':
         this.claimAsk(step.ask);
         return;
-      }
-      case 'settle-authorizations': {
+      case 'settle-authorizations':
         this.money.settleAuthorizations();
         return;
-      }
-      case 'act-on-lapse': {
+      case 'act-on-lapse':
         this.actOnLapse();
         return;
-      }
       case 'stop-doubled':
       case 'cut':
       case 'amend':
@@ -356,16 +348,8 @@ export class OrderModel {
   }
 
   private reserve(lines: Seed['lines']): Reservation {
-    const reservation: Reservation = {
-      id: this.newId('h'),
-      seq: this.reservations.length + 1,
-      status: 'pending',
-      attempt: 0,
-      dueAt: this.now + HOLD_MS,
-      lines: lines.map(({ units, priceMinor }, warehouse) => {
-        return { warehouse, priceMinor, units, open: units, shipped: 0 };
-      }),
-    };
+    const seq = this.reservations.length + 1;
+    const reservation = pendingReservation(this.newId('h'), { seq, dueAt: this.now + HOLD_MS, lines });
     this.reservations.push(reservation);
     return reservation;
   }

@@ -206,6 +206,23 @@ export function isPaid({ status }: { status: PaymentStatus }): boolean {
   return (REFUNDABLE_PAYMENT_STATUSES as readonly PaymentStatus[]).includes(status);
 }
 
+/** Of which nothing was charged yet, each line from a warehouse of its own. */
+export function pendingReservation(
+  id: string,
+  { seq, dueAt, lines }: Pick<Reservation, 'seq' | 'dueAt'> & Pick<Seed, 'lines'>,
+): Reservation {
+  return {
+    id,
+    seq,
+    status: 'pending',
+    attempt: 0,
+    dueAt,
+    lines: lines.map(({ units, priceMinor }, warehouse) => {
+      return { warehouse, priceMinor, units, open: units, shipped: 0 };
+    }),
+  };
+}
+
 /** What units of these lines cost, minor units. */
 export function worth(lines: readonly Line[], unitsOf: (line: Line) => number): number {
   return lines.reduce((sum, line) => sum + unitsOf(line) * line.priceMinor, 0);

@@ -42,10 +42,55 @@ function leaveOutReported(counts: Record<string, Counted>): void {
   }
 }
 
-/** Jest's Node environment; besides, a test file fails when it leaves more handles open than it found. */
-export default class LeakCheckingEnvironment extends TestEnvironment {
+/** Properties of the global object that packages have set, which they may look for in the files to come. */
+const globalsOfPackages = new Set<PropertyKey>();
+
+/** What a test file may change of the process that it shares with those after it. */
+function processState() {
+  const globals = new Map(
+    Reflect.ownKeys(globalThis).map((key) => [key, Object.getOwnPropertyDescriptor(globalThis, key)]),
+  );
+  const [env, exit] = [{ ...process.env }, process.exit];
+  return {
+    restore() {
+      for (const key of Reflect.ownKeys(globalThis))
+        if (!globals.has(key) && !globalsOfPackages.has(key)) Reflect.deleteProperty(globalThis, key);
+      for (const [key, descriptor] of globals)
+        if (descriptor) Reflect.defineProperty(globalThis, key, descriptor);
+      for (const name of Object.keys(process.env))
+        if (!(name in env)) Reflect.deleteProperty(process.env, name);
+      Object.assign(process.env, env);
+      process.exit = exit;
+    },
+  };
+}
+
+/**
+ * Test files in the context of Node itself, one after the other, instead of one context each: packages are loaded once a process
+ * (runtime.cjs), and what they throw is an `Error` for a test as well. What a file changes of the global object and of the
+ * process is put back. A file fails when it leaves more handles open than it found.
+ */
+export default class Environment extends TestEnvironment {
   readonly #before = open();
+  readonly #process = processState();
   #hasFailed = false;
+
+  constructor(...args: ConstructorParameters<typeof TestEnvironment>) {
+    super(...args);
+    this.global = globalThis as unknown as typeof this.global;
+    this.moduleMocker &&= Reflect.construct(this.moduleMocker.constructor, [
+      globalThis,
+    ]) as typeof this.moduleMocker;
+    // No test replaces timers: these would be those of a context that is not used.
+    this.fakeTimers = null;
+    this.fakeTimersModern = null;
+  }
+
+  /** Tells of a package that was loaded (runtime.cjs): what is on the global object and was not `before` stays there. */
+  keepGlobals(before: readonly PropertyKey[]): void {
+    const known = new Set(before);
+    for (const key of Reflect.ownKeys(globalThis)) if (!known.has(key)) globalsOfPackages.add(key);
+  }
 
   handleTestEvent({ name, test }: { name: string; test?: { errors?: readonly unknown[] } }): void {
     this.#hasFailed ||= name === 'test_done' && (test?.errors?.length ?? 0) > 0;
@@ -55,6 +100,7 @@ export default class LeakCheckingEnvironment extends TestEnvironment {
 
   override async teardown(): Promise<void> {
     await super.teardown();
+    this.#process.restore();
     const deadline = Date.now() + GRACE_MS;
     while (this.#leaks().length > 0 && Date.now() < deadline) await delay(20);
     const leaks = this.#leaks();

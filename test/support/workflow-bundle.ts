@@ -11,6 +11,7 @@ import {
 } from '@temporalio/worker';
 import { ENV, fromSetup } from './run';
 
+const COUNTING_INTERCEPTOR = join(__dirname, 'count-workflow-lines.cjs');
 export const WORKFLOWS_ENTRY = join(__dirname, '..', '..', 'workflows', 'index.ts');
 
 type HitCounts = Record<string, number | number[]>;
@@ -43,7 +44,7 @@ function instrumented(options: BundleOptions): BundleOptions {
   const coverage = new WorkflowCoverage();
   return {
     ...options,
-    workflowInterceptorModules: [...(options.workflowInterceptorModules ?? []), coverage.interceptorModule],
+    workflowInterceptorModules: [...(options.workflowInterceptorModules ?? []), COUNTING_INTERCEPTOR],
     webpackConfigHook: (config) => {
       const before = globals.__coverage__;
       globals.__coverage__ ??= {};
@@ -62,8 +63,9 @@ export function hasWorkflowBundle(): boolean {
 }
 
 /**
- * Worker options with the run's workflow bundle. In a test file whose lines Jest counts, those of the workflows go into
- * Jest's own report as they run. Sinks of the test are kept.
+ * Worker options with the run's workflow bundle. In a test file whose lines Jest counts, workflows run in this thread, each in its
+ * context as elsewhere: counts are handed over by reference, and a thread of their own would load the whole SDK anew for every
+ * worker, 0.6 s of a core. Sinks of the test are kept.
  */
 export function withWorkflowBundle<Options extends WorkerOptions>(
   options: Options,
@@ -75,7 +77,7 @@ export function withWorkflowBundle<Options extends WorkerOptions>(
   return {
     ...options,
     workflowBundle: { codePath: fromSetup(isCounted ? 'countingBundle' : 'bundle') },
-    ...(isCounted ? { sinks: { ...options.sinks, ...sinks } } : {}),
+    ...(isCounted ? { debugMode: true, sinks: { ...options.sinks, ...sinks } } : {}),
   };
 }
 
@@ -83,29 +85,25 @@ export function withWorkflowBundle<Options extends WorkerOptions>(
 type CoverageSinks = { coverage: { merge(counted: CoverageMap): void } };
 
 /**
- * Adds counts to the coverage that Jest collects from this test file. The bundle's code is compiled apart from Jest's,
- * so statements have other numbers and places; under another path beside the source each keeps its own source map, and
- * Jest's report adds both up by the lines of the original file.
+ * Takes the counts of one run of a workflow into the coverage that Jest collects from this test file. They grow while it runs, and come
+ * again: the highest count. The bundle's code is compiled apart from Jest's, so statements have other numbers and places; under another
+ * path beside the source each keeps its own source map, and Jest's report adds both up by the lines of the original file.
  */
 function mergeCoverage(counted: CoverageMap): void {
   const total = (globals.__coverage__ ??= {});
   for (const file of Object.values(counted)) {
     const path = `${file.path}.bundle`;
-    const known = total[path];
-    if (known === undefined) {
-      total[path] = { ...file, path };
-      continue;
-    }
-    addCounts(known.s, file.s);
-    addCounts(known.f, file.f);
-    addCounts(known.b, file.b);
+    const known = (total[path] ??= { ...file, path, s: {}, f: {}, b: {} });
+    takeCounts(known.s, file.s);
+    takeCounts(known.f, file.f);
+    takeCounts(known.b, file.b);
   }
 }
 
-function addCounts(total: HitCounts, counted: HitCounts): void {
+function takeCounts(total: HitCounts, counted: HitCounts): void {
   for (const [key, hits] of Object.entries(counted)) {
     const known = total[key];
-    if (typeof hits === 'number') total[key] = (typeof known === 'number' ? known : 0) + hits;
-    else total[key] = hits.map((hit, index) => hit + (Array.isArray(known) ? (known[index] ?? 0) : 0));
+    if (typeof hits === 'number') total[key] = Math.max(hits, typeof known === 'number' ? known : 0);
+    else total[key] = hits.map((hit, way) => Math.max(hit, Array.isArray(known) ? (known[way] ?? 0) : 0));
   }
 }

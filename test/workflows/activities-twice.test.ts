@@ -91,8 +91,8 @@ async function placed(
 }
 
 /** An order whose card is being charged. */
-async function charging(token = 'tok_ok') {
-  const { order, progress } = await placed({ token });
+async function charging(request: Partial<OrderRequest> = {}) {
+  const { order, progress } = await placed({ token: 'tok_ok', ...request });
   const [ask] = progress.asks;
   return { orderId: order.orderId, ask: { kind: ask!.kind, id: ask!.id } };
 }
@@ -106,10 +106,8 @@ async function paid(): Promise<string> {
 
 /** An order whose money is set aside, and captured as its parcels leave. */
 async function authorised(): Promise<string> {
-  const { order, progress } = await placed({ token: 'tok_ok', capture: 'on_shipment' });
-  const { orderId } = order;
-  const [ask] = progress.asks;
-  await run(activities.askGateway, { ...LIMITS, orderId, ask: { kind: ask!.kind, id: ask!.id } });
+  const { orderId, ask } = await charging({ capture: 'on_shipment' });
+  await run(activities.askGateway, { ...LIMITS, orderId, ask });
   return orderId;
 }
 
@@ -130,9 +128,9 @@ async function leave(orderId: string): Promise<void> {
   for (const id of await shipmentsOf(orderId)) await carry(shop.db, id, 'picked_up');
 }
 
-async function failAll(orderId: string): Promise<void> {
+async function failAll(orderId: string): Promise<OrderProgress> {
   await shop.db.pool.query(`update shipments set status = 'failed' where order_id = $1`, [orderId]);
-  await run(activities.releaseStoppedShipments, { orderId, endAs: 'failed' });
+  return run(activities.releaseStoppedShipments, { orderId, endAs: 'failed' });
 }
 
 const LIMITS = { firstRetrySeconds: 1, unknownLimitSeconds: 60 };
@@ -197,14 +195,13 @@ const STEPS: Record<
     return () => run(activities.askGateway, { ...LIMITS, orderId, ask });
   },
   async 'askGateway (declined)'() {
-    const { orderId, ask } = await charging('tok_declined');
+    const { orderId, ask } = await charging({ token: 'tok_declined' });
     return () => run(activities.askGateway, { ...LIMITS, orderId, ask });
   },
   async 'askGateway (refund)'() {
     const orderId = await paid();
-    await shop.db.pool.query(`update shipments set status = 'failed' where order_id = $1`, [orderId]);
-    const { asks } = await run(activities.releaseStoppedShipments, { orderId, endAs: 'failed' });
-    const ask = { kind: asks[0]!.kind, id: asks[0]!.id };
+    const { asks } = await failAll(orderId);
+    const ask = askOf(asks, 'refund');
     return () => run(activities.askGateway, { ...LIMITS, orderId, ask });
   },
   async 'askGateway (capture)'() {
@@ -222,7 +219,7 @@ const STEPS: Record<
     return () => run(activities.askGateway, { ...LIMITS, orderId, ask });
   },
   async 'askGateway (customer)'() {
-    const { orderId, ask } = await charging('tok_3ds_abandoned');
+    const { orderId, ask } = await charging({ token: 'tok_3ds_abandoned' });
     await run(activities.askGateway, { ...LIMITS, orderId, ask });
     await shop.db.pool.query('update payments set action_until = clock_timestamp() where order_id = $1', [
       orderId,
