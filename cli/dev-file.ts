@@ -18,6 +18,7 @@ const devFileSchema = z.object({
   operatorApiKey: z.string().optional(),
   serviceApiKey: z.string().optional(),
   publishableKey: z.string().optional(),
+  customer: z.object({ email: z.string(), password: z.string() }).optional(),
 });
 
 const devFileText = z

@@ -11,6 +11,7 @@ import { addJobCommands } from './job-commands';
 import { addAccessCommands } from './access-commands';
 import { createOutput } from './output';
 import { addOrderCommands } from './order-commands';
+import { addUserCommands } from './user-commands';
 import { addMoneyCommands } from './money-commands';
 
 /** Settings that can't be used, apart from 1 for what went wrong while running. */
@@ -196,6 +197,7 @@ Exit codes: 0 all went well, 1 something failed, 2 wrong usage or settings.`,
   addMoneyCommands(program, output, finish);
   addOrderCommands(program, output, finish);
   addAccessCommands(program, output, finish);
+  addUserCommands(program, output, finish);
 
   for (const command of program.commands) command.configureHelp({ sortOptions: true });
   return program;

@@ -16,6 +16,7 @@ import { engineNames } from '../workflows/contract/names';
 import { mayStartEagerly, useOwnBuild } from './build-in-use';
 import { withOwnCarrierSecret } from './carrier-secret';
 import { runDemo } from './demo';
+import { ensureDemoCustomer } from './demo-customer';
 import { ensureDemoKeys, type DemoKeys } from './demo-keys';
 import { removeDevFile, writeDevFile } from './dev-file';
 import { providePostgres, provideTemporal, type ProvidedPostgres, type ProvidedTemporal } from './embedded';
@@ -30,6 +31,7 @@ import {
   type PartContext,
 } from './service-parts';
 import { describeSeed } from './seed';
+import { withOwnSigningSecret } from './signing-secret';
 import { logSettingWarnings } from './setting-warnings';
 import { runService } from './service';
 
@@ -49,7 +51,8 @@ export async function runUp(settings: Settings, options: UpOptions, output: Outp
   return runService({ log, stopSeconds: stopSeconds(settings), onSignal }, async (service) => {
     output.line(`Holdfast ${VERSION}\n`);
     await claimHome({ service, settings, log });
-    const around = { service, settings: await withOwnCarrierSecret(settings), log };
+    const own = await withOwnSigningSecret(await withOwnCarrierSecret(settings));
+    const around = { service, settings: own, log };
     logSettingWarnings(around.settings, log);
     const started = await startEverything(around, options, output);
     const demoWentRight = options.demo ? await playDemo(started, output, service.stopping) : true;
@@ -116,8 +119,10 @@ async function startEverything(around: PartContext, options: UpOptions, output: 
 
   // On the embedded database alone: another one is reached by others.
   const keys = settings.DATABASE_URL === undefined ? await ensureDemoKeys(settings, db) : null;
+  const customer = keys && (await ensureDemoCustomer(settings, db));
   await writeDevFile(settings, {
     ...keys,
+    ...(customer && { customer }),
     baseUrl,
     databaseUrl,
     databaseOwnerUrl: ownerUrl,

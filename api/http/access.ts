@@ -5,7 +5,7 @@ import { principalOf, type Authenticator } from './authentication';
 import { notFound, notSignedIn, problem } from './problems';
 
 /** Things that belong to who made them, and orders to their customers too. */
-export const OWNED = ['order', 'reservation', 'job'] as const;
+export const OWNED = ['order', 'reservation', 'job', 'user'] as const;
 export type Owned = (typeof OWNED)[number];
 
 /**
@@ -35,6 +35,10 @@ export const SIGNATURE: Access = { rule: 'signature' };
 export const SIGNED_IN: Access = { rule: 'signed-in' };
 export const ADMINS: Access = { rule: 'roles', roles: ['admin'], scopes: [] };
 export const OPERATORS: Access = { rule: 'roles', roles: STAFF, scopes: [] };
+
+/** Of a person's own account; services have none. */
+export const PEOPLE_ONLY: Access = { rule: 'roles', roles: PEOPLE, scopes: [] };
+export const OWN_USER: Access = { ...PEOPLE_ONLY, owned: 'user' };
 
 /** Placing and listing orders: what they see of them is their own. */
 export const ORDERS: Access = { rule: 'roles', roles: PEOPLE, scopes: ['orders', 'orders:all'] };
@@ -128,6 +132,7 @@ const NO_SUCH: Readonly<Record<Owned, string>> = {
   order: 'There is no such order.',
   reservation: 'There is no such hold.',
   job: 'There is no such job.',
+  user: 'There is no such user.',
 };
 
 /** @throws AppError `NOT_FOUND` where the thing that the address names is not the caller's, or there is none */

@@ -1,6 +1,6 @@
 import type { Response } from 'express';
 import { exactJson } from '../../platform/exact';
-import { notFound, retryAfter, toProblem, type Problem } from './problems';
+import { notFound, retryAfter, toProblem, type Problem, type ProblemCode } from './problems';
 
 /** What a route returns. A status of 400 or above carries a problem document. */
 export interface ApiResponse {
@@ -40,6 +40,13 @@ function textOf(body: unknown): string {
 /** How to sign in (RFC 9110, section 11.6.1). Browsers know neither, and so ask nobody for a password. */
 const CHALLENGE = 'Bearer realm="holdfast", ApiKey realm="holdfast"';
 
+/** Signatures of third parties are none of these. */
+const UNSIGNED: ReadonlySet<ProblemCode> = new Set<ProblemCode>([
+  'NOT_SIGNED_IN',
+  'SIGN_IN_FAILED',
+  'SESSION_ENDED',
+]);
+
 /** A problem as a response, so that it can be stored under an idempotency key. */
 export function problemResponse(error: unknown, requestId: string): ApiResponse & { body: Problem } {
   const body = toProblem(error, requestId);
@@ -49,7 +56,7 @@ export function problemResponse(error: unknown, requestId: string): ApiResponse 
     body,
     headers: {
       ...(seconds === undefined ? {} : { 'retry-after': String(seconds) }),
-      ...(body.code === 'NOT_SIGNED_IN' ? { 'www-authenticate': CHALLENGE } : {}),
+      ...(UNSIGNED.has(body.code) ? { 'www-authenticate': CHALLENGE } : {}),
     },
   };
 }

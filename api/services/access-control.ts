@@ -9,11 +9,20 @@ import { findKey } from '../../platform/database/idempotency';
 import { createSharedReads } from '../../platform/shared-reads';
 import type { AccessControl, Owned } from '../http/access';
 import type { Authenticator } from '../http/authentication';
+import { accessTokens, type Accounts } from './accounts';
 
 const READS = { lanes: 2, maxBatch: 64 };
 
-/** Signs in by API key, and tells whose a thing is. */
-export function createAccessControl({ db, keys }: { db: Database; keys: KeyReader }): AccessControl {
+/** Signs in by API key or access token, and tells whose a thing is. */
+export function createAccessControl({
+  db,
+  keys,
+  accounts,
+}: {
+  db: Database;
+  keys: KeyReader;
+  accounts: Accounts;
+}): AccessControl {
   const orderOwner = createSharedReads({ ...READS, read: (ids) => readOrderOwners(db, ids) });
   const reservationOwner = createSharedReads({ ...READS, read: (ids) => readReservationOwners(db, ids) });
 
@@ -32,6 +41,8 @@ export function createAccessControl({ db, keys }: { db: Database; keys: KeyReade
           ? sees(viewer, { ...reservation, customerId: null })
           : isSeen('order', reservation.orderId, principal);
       }
+      case 'user':
+        return principal.kind === 'user' && principal.id === id.toLowerCase();
       case 'job': {
         const owner = await readJobActor(db, id);
         return owner !== null && sees(viewer, { owner, customerId: null });
@@ -40,7 +51,7 @@ export function createAccessControl({ db, keys }: { db: Database; keys: KeyReade
   }
 
   return {
-    authenticators: [apiKeys(keys)],
+    authenticators: [apiKeys(keys), accessTokens(db, accounts)],
     isOwned: isSeen,
     async keyCallerOf({ caller }, key) {
       const own = await findKey(db, { caller, key });

@@ -2,7 +2,8 @@ import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import type { KeyKind } from './types';
 
 const PREFIXES: Readonly<Record<KeyKind, string>> = { live: 'hf_live', publishable: 'hf_pub' };
-const KEY = /^hf_(live|pub)_([0-9a-f]{8})([0-9a-f]{4})([0-9a-f]{4})([0-9a-f]{4})([0-9a-f]{12})_([A-Za-z0-9_-]{43})$/;
+const KEY =
+  /^hf_(live|pub)_([0-9a-f]{8})([0-9a-f]{4})([0-9a-f]{4})([0-9a-f]{4})([0-9a-f]{12})_([A-Za-z0-9_-]{43})$/;
 const SECRET_BYTES = 32;
 
 /** A key as its holder has it, and what is kept of it. */
@@ -19,9 +20,7 @@ export function newKeyText(kind: KeyKind, id: string): NewKeyText {
 }
 
 /** The parts of a key; undefined: the text is none. */
-export function parseKeyText(
-  text: string,
-): { kind: KeyKind; id: string; secretHash: Buffer } | undefined {
+export function parseKeyText(text: string): { kind: KeyKind; id: string; secretHash: Buffer } | undefined {
   const [, kind, a, b, c, d, e, secret] = KEY.exec(text) ?? [];
   if (secret === undefined) return undefined;
   return {

@@ -150,16 +150,7 @@ export function insertKey(tx: Transaction, key: NewKeyRow): Promise<number> {
     'identity.insert_key',
     `insert into api_keys (id, service_id, kind, scopes, secret_hash, label, created_by, expires_at)
      values ($1, $2, $3, $4, $5, $6, $7, clock_timestamp() + make_interval(secs => $8)) on conflict (id) do nothing`,
-    [
-      key.id,
-      key.serviceId,
-      key.kind,
-      key.scopes,
-      key.secretHash,
-      key.label,
-      key.actor,
-      key.expiresInSeconds,
-    ],
+    [key.id, key.serviceId, key.kind, key.scopes, key.secretHash, key.label, key.actor, key.expiresInSeconds],
   );
 }
 
@@ -209,10 +200,7 @@ export function updateRevoked(on: Queryable, id: string, actor: string): Promise
 }
 
 /** Keys that were used at these times, Unix milliseconds. A row that somebody else has locked is written the next time. */
-export function updateLastUsed(
-  on: Queryable,
-  used: readonly { id: string; at: number }[],
-): Promise<number> {
+export function updateLastUsed(on: Queryable, used: readonly { id: string; at: number }[]): Promise<number> {
   return execute(
     on,
     'identity.keys_used',

@@ -1,7 +1,14 @@
 import type { Database, Queryable, Transaction } from '../../platform/database/database';
 import { AppError } from '../../platform/errors';
 import { newId } from '../../platform/ids';
-import { insertService, selectAdopter, selectService, selectServices, updateAdopts, type ServiceRow } from './queries';
+import {
+  insertService,
+  selectAdopter,
+  selectService,
+  selectServices,
+  updateAdopts,
+  type ServiceRow,
+} from './queries';
 import type { ServiceRole } from './types';
 
 export type ServiceView = ServiceRow;
@@ -26,9 +33,13 @@ export async function ensureService(
   const service = await selectService(tx, name);
   if (!service) throw unknownService(name);
   if (role !== undefined && service.role !== role)
-    throw new AppError('SERVICE_HAS_OTHER_ROLE', `The service ${service.name} has the role ${service.role}.`, {
-      role: service.role,
-    });
+    throw new AppError(
+      'SERVICE_HAS_OTHER_ROLE',
+      `The service ${service.name} has the role ${service.role}.`,
+      {
+        role: service.role,
+      },
+    );
   return service;
 }
 
@@ -50,5 +61,7 @@ export function adoptAnonymous(db: Database, name: string): Promise<ServiceView>
 }
 
 function unknownService(name: string): Error {
-  return new AppError('UNKNOWN_SERVICE', `There is no service ${name}: name its role to make it.`, { service: name });
+  return new AppError('UNKNOWN_SERVICE', `There is no service ${name}: name its role to make it.`, {
+    service: name,
+  });
 }

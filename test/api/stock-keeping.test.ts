@@ -318,7 +318,9 @@ describe('what the stock is worth', () => {
     expect(all.body.items).toEqual(
       expect.arrayContaining([expect.objectContaining({ sku: 'DESK', currency: 'USD', unitCostMinor: 250 })]),
     );
-    const file = await fetch(`${stack.url}${report}?location=AMS`, { headers: { ...AS_ADMIN, accept: 'text/csv' } });
+    const file = await fetch(`${stack.url}${report}?location=AMS`, {
+      headers: { ...AS_ADMIN, accept: 'text/csv' },
+    });
     expect(file.headers.get('content-type')).toContain('text/csv');
     expect(await file.text()).toMatch(/^sku,quantity,currency,.*\nDESK,\d+,USD,/);
     for (const wrong of ['limit=0', 'cursor=x', 'method=lifo'])

@@ -9,6 +9,8 @@ import {
   STOPPED_SHIPMENT_STATUSES,
   UNBOOKED_SHIPMENT_STATUSES,
 } from '../../domain/fulfilment/types';
+import { MAIL_KINDS, USER_ROLES, USER_STATUSES } from '../../domain/identity/accounts/types';
+import { SESSION_ENDS } from '../../domain/identity/sessions/types';
 import {
   ENDED_JOB_STATUSES,
   JOB_FILES,
@@ -74,6 +76,7 @@ type Words = readonly string[];
 
 /** Every enumeration of the schema: by column, its constant and the parts of it that constraints and indexes name. */
 const ENUMERATIONS: Readonly<Record<string, { all: Words; parts?: readonly Words[] }>> = {
+  'account_mails.kind': { all: MAIL_KINDS },
   'api_keys.kind': { all: KEY_KINDS },
   'services.role': { all: SERVICE_ROLES },
   'alert_affected.outcome': { all: PROMISE_OUTCOMES, parts: [['parcel_stopped']] },
@@ -126,12 +129,15 @@ const ENUMERATIONS: Readonly<Record<string, { all: Words; parts?: readonly Words
   'sandbox_carrier.parcels.stage': { all: PARCEL_STAGES },
   'sandbox_gateway.charges.status': { all: SANDBOX_CHARGE_STATUSES },
   'serials.status': { all: SERIAL_STATUSES, parts: [GIVEN_UP_SERIAL_STATUSES] },
+  'sessions.ended_by': { all: SESSION_ENDS },
   'shipments.status': {
     all: SHIPMENT_STATUSES,
     parts: [UNBOOKED_SHIPMENT_STATUSES, STOPPED_SHIPMENT_STATUSES],
   },
   'transfers.mode': { all: TRANSFER_MODES },
   'transfers.status': { all: TRANSFER_STATUSES },
+  'users.role': { all: USER_ROLES, parts: [['admin']] },
+  'users.status': { all: USER_STATUSES, parts: [['active']] },
   'warehouse_events.type': { all: WAREHOUSE_EVENTS },
   'warehouses.type': { all: WAREHOUSE_TYPES },
 };

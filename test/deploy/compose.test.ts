@@ -199,6 +199,18 @@ function shown(value: unknown): string {
 
 const READ_BY_ONE_PART: Readonly<Record<string, string>> = {
   ALLOWED_HOSTS: 'api',
+  ALLOWED_ORIGINS: 'api',
+  TRUSTED_PROXIES: 'api',
+  HTTP_MAX_CONNECTIONS: 'api',
+  REQUEST_HEADER_SECONDS: 'api',
+  STREAMS: 'api',
+  STREAMS_PER_CALLER: 'api',
+  LIMIT_READS: 'api',
+  LIMIT_WRITES: 'api',
+  LIMIT_REPORTS: 'api',
+  LIMIT_UPLOADS: 'api',
+  LIMIT_WEBHOOKS: 'api',
+  REPORT_POOL_SIZE: 'api',
   WORKER_METRICS_PORT: 'worker',
 };
 
@@ -221,6 +233,7 @@ const FIXED_BY_COMPOSE: Readonly<Record<string, string>> = {
   HOLDFAST_URL: 'of commands that talk to an API',
   HOLDFAST_API_KEY: 'the same',
   HOLDFAST_API_KEY_FILE: 'the same',
+  SIGNING_KEYS_SECRET_FILE: 'a path of the container: mount the file, and set it there',
   STRIPE_API_BASE: 'for tests against stripe-mock',
   SANDBOX_CARRIER_WEBHOOK_URL: 'the API of this file',
   SHUTDOWN_GRACE_SECONDS: 'has to be shorter than stop_grace_period, which stands in this file',

@@ -76,7 +76,12 @@ export async function standAtSteps(harness: Harness): Promise<Standing> {
     const { token, onHand = 2, ...more } = order;
     const [sku, key] = [`SKU-${newId()}`, newId()];
     await addStock(db, sku, 'AMS', onHand);
-    const standing: StandingOrder = { step, sku, orderId: derivedId('order', ADMIN_CALLER, key), answers: [] };
+    const standing: StandingOrder = {
+      step,
+      sku,
+      orderId: derivedId('order', ADMIN_CALLER, key),
+      answers: [],
+    };
     orders.set(step, standing);
     const body = {
       customerId: 'c-1',

@@ -12,6 +12,11 @@ const OWNERSHIP: Ownership = {
   owners: {
     'platform/database': ['idempotency_keys', 'outbox'],
     'domain/catalog': ['categories', 'products', 'warehouse_events', 'warehouses'],
+    'domain/identity/accounts': ['account_mails', 'account_tokens', 'user_profiles', 'users'],
+    'domain/identity/linked': ['user_identities'],
+    'domain/identity/sessions': ['refresh_tokens', 'sessions'],
+    'domain/identity/signing': ['signing_keys'],
+    'domain/identity/throttle': ['sign_in_attempts'],
     'domain/identity': ['api_keys', 'services'],
     'domain/jobs': ['jobs'],
     'domain/stock/ledger': ['inventory_transactions', 'stock', 'stock_shortfalls'],
