@@ -9,6 +9,7 @@ import { order } from './support';
 let test: StackApi;
 let adopter: string;
 let other: string;
+let third: string;
 
 const SCOPES = ['orders', 'reservations', 'inventory:write'] as const;
 
@@ -23,7 +24,7 @@ beforeAll(async () => {
   } as const;
   const make = async (service: string) =>
     (await createKey(test.stack.db, { ...wanted, service, actor: 'a test' })).key;
-  [adopter, other] = [await make('shop'), await make('another')];
+  [adopter, other, third] = [await make('shop'), await make('another'), await make('a third')];
   await addStock(test.stack.db, 'LAMP', 'AMS', 100);
 });
 afterAll(() => test.stack.stop());
@@ -70,7 +71,7 @@ it('is found by its idempotency key and its name by the service that has it, and
   expect((await ask(other, 'GET', '/orders')).body.items).toEqual([]);
 
   // Another caller's use of the same key is another request.
-  const theirs = await ask(other, 'POST', '/orders', order('LAMP', 9), orderKey);
+  const theirs = await ask(third, 'POST', '/orders', order('LAMP', 9), orderKey);
   expect(theirs.status).toBe(201);
   expect(theirs.body.id).not.toBe(placed.body.id);
 });
