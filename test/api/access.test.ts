@@ -5,7 +5,7 @@ import { SCOPES, type Scope, type ServiceRole } from '../../domain/identity/type
 import { newId } from '../../platform/ids';
 import { newEmail, PASSWORD } from '../identity/people';
 import { addPaidOrder, addStock } from '../support/fixtures';
-import { openTestApi, withoutItsBody, type TestApi } from './support';
+import { openTestApi, withoutItsBody, type ReplyBody, type TestApi } from './support';
 
 /** Who calls: services by the scopes of their keys, people by keys with their roles. */
 const CALLERS = ['nobody', 'publishable', ...SCOPES, 'customer', 'operator', 'admin'] as const;
@@ -305,14 +305,16 @@ it('lets nobody do what is not theirs to do, and everybody what is', async () =>
     // A body that breaks every rule: whoever may call it changes nothing.
     const options = operation.method === 'GET' ? signedIn : { ...signedIn, body: { unknownMember: true } };
     const { status, body } = await test.call(operation.method, addressOf(operation), options);
-    const told = `${operation.name} as ${caller}: ${status} ${body?.code}`;
+    // Pages and metrics are no JSON.
+    const code = String((body as ReplyBody | undefined)?.code);
+    const told = `${operation.name} as ${caller}: ${status} ${code}`;
     if (operation.access.rule === 'signature') {
       if (![404, 503].includes(status)) wrong.push(told);
       return;
     }
     const isLetIn = ruleOf(operation)?.includes(caller);
     const expected = isLetIn ? 'let in' : caller === 'nobody' ? '401 NOT_SIGNED_IN' : '403 NOT_ALLOWED';
-    const seen = status === 401 || status === 403 ? `${status} ${body?.code}` : 'let in';
+    const seen = status === 401 || status === 403 ? `${status} ${code}` : 'let in';
     if (seen !== expected) wrong.push(`${told}, not ${expected}`);
   };
   for (const operation of operations) await Promise.all(CALLERS.map((caller) => attempt(operation, caller)));
