@@ -9,6 +9,7 @@ import {
   type NewKey,
 } from '../../domain/identity/keys';
 import { adoptAnonymous, listServices } from '../../domain/identity/services';
+import type { Database } from '../../platform/database/database';
 import { newId } from '../../platform/ids';
 import { ADMIN_CALLER, ADMIN_KEY } from '../support/access-keys';
 import { openTestShop, type TestShop } from '../support/fixtures';
@@ -90,13 +91,13 @@ describe('a key', () => {
   it('is read together with those of other requests, and anew for each later one', async () => {
     const made = await Promise.all([make(), make(), make()]);
     let statements = 0;
-    const counting = {
+    const counting: Database = {
       ...shop.db,
-      query: (statement: Parameters<typeof shop.db.query>[0]) => {
+      query(statement) {
         statements += 1;
         return shop.db.query(statement);
       },
-    } as typeof shop.db;
+    };
     const counted = createKeyReader({ db: counting, log: testLogger() });
     const asked = [...made, ...made, ...made].map(({ key }) => counted.principalOf(key));
     expect((await Promise.all(asked)).every((principal) => principal !== null)).toBe(true);
