@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { isIP } from 'node:net';
 import { z } from 'zod';
 import { configError, messageOf } from './errors';
 import { hostNameOf, isLoopback } from './loopback';
@@ -30,6 +31,34 @@ const hostNames = list
     for (const name of names)
       if (hostNameOf(name) !== name) context.addIssue(`${name}: must be a host name without a port`);
   });
+
+/** Origins as browsers send them. */
+const origins = list.superRefine((given, context) => {
+  for (const origin of given)
+    if (!/^https?:/.test(origin) || !URL.canParse(origin) || new URL(origin).origin !== origin)
+      context.addIssue(`${origin}: must be an origin, such as https://shop.example`);
+});
+
+const NAMED_NETWORKS = ['loopback', 'linklocal', 'uniquelocal'];
+
+/** Addresses and networks of proxies. */
+const networks = list.superRefine((given, context) => {
+  for (const network of given)
+    if (!NAMED_NETWORKS.includes(network) && !isNetwork(network))
+      context.addIssue(
+        `${network}: must be an address, a network such as 10.0.0.0/8, or ${NAMED_NETWORKS.join(', ')}`,
+      );
+});
+
+function isNetwork(text: string): boolean {
+  const [address = '', bits, ...rest] = text.split('/');
+  const family = isIP(address);
+  if (family === 0 || rest.length > 0) return false;
+  return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128));
+}
+
+/** Requests a minute; 0: no limit. */
+const limit = z.coerce.number().int().min(0).max(1_000_000_000);
 
 const carrierName = z.enum(['sandbox']);
 
@@ -98,6 +127,17 @@ export const settingsSchema = z.object({
   HOST: z.string().min(1).default('127.0.0.1'),
   PORT: port.default(8080),
   ALLOWED_HOSTS: hostNames,
+  ALLOWED_ORIGINS: origins,
+  TRUSTED_PROXIES: networks,
+  HTTP_MAX_CONNECTIONS: positive.max(1_000_000).default(10_000),
+  REQUEST_HEADER_SECONDS: positive.max(600).default(15),
+  STREAMS: positive.max(1_000_000).default(5_000),
+  STREAMS_PER_CALLER: positive.max(1_000_000).default(2_000),
+  LIMIT_READS: limit.default(300_000),
+  LIMIT_WRITES: limit.default(60_000),
+  LIMIT_REPORTS: limit.default(6_000),
+  LIMIT_UPLOADS: limit.default(600),
+  LIMIT_WEBHOOKS: limit.default(60_000),
   WORKER_METRICS_PORT: port.optional(),
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
   HOLDFAST_HOME: z.string().min(1).default('.holdfast'),
@@ -108,6 +148,7 @@ export const settingsSchema = z.object({
   DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/ }).optional(),
   DATABASE_OWNER_URL: z.url({ protocol: /^postgres(ql)?$/ }).optional(),
   DATABASE_POOL_SIZE: positive.max(500).default(20),
+  REPORT_POOL_SIZE: positive.max(100).default(4),
 
   TEMPORAL_ADDRESS: z
     .string()
@@ -182,7 +223,7 @@ export const settingsSchema = z.object({
   FEED_MAX_MB: positive.default(4_096),
   LEDGER_PARTITIONS_AHEAD: positive.max(120).default(12),
   LEDGER_RETENTION_MONTHS: z.coerce.number().int().min(0).max(1_200).default(0),
-  IDEMPOTENCY_RETENTION_DAYS: keptDays.default(90),
+  IDEMPOTENCY_RETENTION_DAYS: keptDays.default(30),
   BATCH_RETENTION_DAYS: keptDays.default(90),
   FEED_REJECT_RETENTION_DAYS: keptDays.default(90),
   FEED_RETENTION_DAYS: keptDays.default(400),

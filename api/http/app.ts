@@ -12,11 +12,14 @@ import type { Settings } from '../../platform/config';
 import type { Logger } from '../../platform/telemetry/log';
 import { OPERATIONS, signIn, type AccessControl } from './access';
 import { browserGuard } from './browser-guard';
+import { createLimits, type LimitSettings } from './limits';
 import { describeApi } from './openapi';
 import { problem, notFound } from './problems';
 import { contextOf, requestContext, type RequestContext } from './request-context';
 import { send, problemResponse } from './response';
 import { idempotencyKey, route, type Authentication, type Route } from './route';
+import { dataHeaders, docsHeaders } from './security-headers';
+import { cutUnreadBody, hasBody } from './unread-body';
 
 export const BODY_LIMIT_BYTES = 1_048_576;
 const JSON_TYPES = ['application/json', 'application/*+json'];
@@ -25,7 +28,8 @@ const CLIENT_GONE = 499;
 
 /** What the HTTP application works with. */
 export interface AppContext {
-  settings: Pick<Settings, 'REQUEST_BODY_SECONDS' | 'HOST' | 'ALLOWED_HOSTS'>;
+  settings: LimitSettings &
+    Pick<Settings, 'REQUEST_BODY_SECONDS' | 'HOST' | 'ALLOWED_HOSTS' | 'ALLOWED_ORIGINS' | 'TRUSTED_PROXIES'>;
   log: Logger;
   access: AccessControl;
   metrics: {
@@ -42,13 +46,19 @@ export function createApp(context: AppContext, served: readonly Route[]): Expres
   const app = express();
   app.disable('x-powered-by');
   app.disable('etag');
+  const { TRUSTED_PROXIES: proxies } = context.settings;
+  app.set('trust proxy', proxies.length > 0 ? proxies : false);
   app.use(requestContext(context.log, (of, req, res, seconds) => observe(context, of, req, res, seconds)));
+  app.use(dataHeaders(), cutUnreadBody());
   app.use(browserGuard(context.settings));
   const routerOf = prefixRouters(app);
   const readBody = readInTime(context.settings.REQUEST_BODY_SECONDS);
-  for (const each of routes) mount(routerOf(each.path), each, context.access, readBody);
+  const limitsOf = createLimits(context.settings);
+  for (const each of routes)
+    mount(routerOf(each.path), each, [admit(context.access, each), ...limitsOf(each)], readBody);
   app.use(
     '/docs',
+    docsHeaders(),
     swaggerUi.serveFiles(document),
     swaggerUi.setup(document, { customSiteTitle: 'Holdfast API' }),
   );
@@ -105,7 +115,7 @@ function prefixRouters(app: Express): (path: string) => PrefixRouter {
 function mount(
   { router, prefix }: PrefixRouter,
   mounted: Route,
-  access: AccessControl,
+  admission: readonly RequestHandler[],
   readBody: RequestHandler,
 ): void {
   const handle: RequestHandler = async (req, res) => {
@@ -114,7 +124,7 @@ function mount(
   };
   const steps = [
     nameRoute(mounted.path),
-    admit(access, mounted),
+    ...admission,
     ...senderOf(mounted),
     ...(mounted.upload ? [] : [readBody, ...bodyOf(mounted)]),
     handle,
@@ -172,10 +182,6 @@ function readInTime(seconds: number): RequestHandler {
     });
     next();
   };
-}
-
-function hasBody({ headers }: Request): boolean {
-  return headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0';
 }
 
 function bodyOf({ authenticate, bodyLimitBytes, schemas, methods }: Route): readonly RequestHandler[] {

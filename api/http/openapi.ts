@@ -1,6 +1,7 @@
 import { OpenAPIRegistry, OpenApiGeneratorV31, type ResponseConfig } from '@asteasolutions/zod-to-openapi';
 import { z } from 'zod';
 import { VERSION } from '../../platform/version';
+import { limitClassOf } from './limit-classes';
 import type { Access } from './access';
 import type { Authenticator } from './authentication';
 import { PROBLEMS, type ProblemCode } from './problems';
@@ -27,7 +28,8 @@ export function describeApi(
       version: VERSION,
       description:
         'Durable orders on Temporal and PostgreSQL. Money is in integer minor units, times are RFC 3339 in UTC, errors are ' +
-        'RFC 9457 problem documents with a stable `code`. Lists page by `cursor`. `X-Request-Id` is echoed or made.',
+        'RFC 9457 problem documents with a stable `code`. Lists page by `cursor`. `X-Request-Id` is echoed or made. ' +
+        '`RateLimit` tells how many requests of a kind a caller has left in this minute.',
       license: { name: 'MIT', identifier: 'MIT' },
     },
     servers: [{ url: '/' }],
@@ -43,10 +45,10 @@ const problemSchema = z
     code: z.string().meta({ description: 'Stable; switch on this' }),
     instance: z.string().meta({ description: 'The request id' }),
     errors: z.array(z.object({ path: z.string(), message: z.string() })).optional(),
-    retryAfter: z
-      .int()
-      .optional()
-      .meta({ description: 'With OVERLOADED: seconds until your turn to try again, as in Retry-After' }),
+    retryAfter: z.int().optional().meta({
+      description:
+        'With OVERLOADED and RATE_LIMITED: seconds until your turn to try again, as in Retry-After',
+    }),
   })
   .meta({ id: 'Problem', description: 'RFC 9457 problem details' });
 
@@ -120,9 +122,9 @@ function problemsOf(route: Route): ProblemCode[] {
     // An address with broken escapes is malformed.
     ...(params ? (['NOT_FOUND', 'BAD_REQUEST'] as const) : []),
     ...(body ? (['UNSUPPORTED_MEDIA_TYPE'] as const) : []),
-    ...(isRead
-      ? []
-      : (['MALFORMED_JSON', 'REQUEST_TIMEOUT', 'PAYLOAD_TOO_LARGE', 'CROSS_SITE_REQUEST'] as const)),
+    ...(isRead ? [] : (['MALFORMED_JSON', 'REQUEST_TIMEOUT', 'PAYLOAD_TOO_LARGE'] as const)),
+    'CROSS_SITE_REQUEST',
+    ...(limitClassOf(route) === null ? [] : (['RATE_LIMITED'] as const)),
     // Any parameter that is not known.
     'VALIDATION_FAILED',
     'HOST_NOT_SERVED',

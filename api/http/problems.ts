@@ -1,4 +1,4 @@
-import { AppError, isAppError, isRetryable } from '../../platform/errors';
+import { AppError, isAppError, isRefusedValue, isRetryable } from '../../platform/errors';
 
 interface ProblemKind {
   status: number;
@@ -77,6 +77,9 @@ export const PROBLEMS = {
   PRECONDITION_FAILED: { status: 412, title: 'It was changed meanwhile' },
   PRECONDITION_REQUIRED: { status: 428, title: 'It is not said what was read' },
   REQUEST_TIMEOUT: { status: 408, title: 'The body did not come in time' },
+  HEADERS_TOO_LARGE: { status: 431, title: 'The headers are too large' },
+  RATE_LIMITED: { status: 429, title: 'This caller asks too often' },
+  TOO_MANY_STREAMS: { status: 429, title: 'This caller has too many streams open', retryAfter: 10 },
   UPLOAD_TOO_SLOW: { status: 408, title: 'The body came too slowly for too long' },
   JOB_ENDED: { status: 409, title: 'The job has ended' },
   QUANTITY_OVERFLOW: { status: 409, title: 'More would be on hand than can be counted' },
@@ -273,8 +276,13 @@ function asKnown(error: unknown): KnownProblem {
   if (isRetryable(error)) {
     return { code: 'DATABASE_UNAVAILABLE', detail: 'The database is busy or away. Try again.', members: {} };
   }
+  if (isRefusedValue(error)) return { code: 'VALIDATION_FAILED', detail: REFUSED_VALUE, members: {} };
   return { code: 'INTERNAL', detail: 'The error is in our log, under the request id.', members: {} };
 }
+
+/** Which value it is, PostgreSQL does not tell. */
+const REFUSED_VALUE =
+  'A value of the request is out of the range that can be stored, or has characters that cannot.';
 
 function isProblemCode(code: string): code is ProblemCode {
   return Object.hasOwn(PROBLEMS, code);

@@ -51,9 +51,14 @@ export function contextOf(res: Response): RequestContext {
   return res.locals['context'] as RequestContext;
 }
 
-/** Network address of who asks. */
-export function addressOf(req: Request): string {
-  return req.ip ?? '';
+/** Some proxies name the client with its port. */
+const WITH_PORT = /^(?:\[(.+)\]|([\d.]+))(?::\d+)?$/;
+
+/** The client's address: of the connection, or where that is a trusted proxy what it says in `X-Forwarded-For`. */
+export function addressOf({ ip = '' }: Request): string {
+  const [, v6, v4] = WITH_PORT.exec(ip) ?? [];
+  const address = v6 ?? v4 ?? ip;
+  return address.startsWith('::ffff:') ? address.slice('::ffff:'.length) : address;
 }
 
 function validRequestId(given: string | undefined): string | undefined {

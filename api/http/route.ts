@@ -1,6 +1,7 @@
 import type { Request, Response } from 'express';
 import { z } from 'zod';
 import { invalid, type FieldError, type ProblemCode, notFound } from './problems';
+import type { LimitClass } from './limit-classes';
 import { lenientObjects } from './strictness';
 import type { Access } from './access';
 import { contextOf, type RequestContext } from './request-context';
@@ -54,6 +55,8 @@ export interface RouteDocs {
   isLenient?: boolean;
   /** Bytes a body may have, where that is more than usual. */
   bodyLimitBytes?: number;
+  /** By which limit of requests its callers are held. Unless given by its methods; null: by none. */
+  limit?: LimitClass | null;
 }
 
 export interface RouteSchemas {
@@ -67,6 +70,8 @@ export interface Call<S extends RouteSchemas> extends RequestContext {
   params: z.output<S['params']>;
   query: z.output<S['query']>;
   body: z.output<S['body']>;
+  /** The JSON as it was sent. */
+  receivedBody: unknown;
   /** Of the principal: who makes and changes what the request makes and changes. */
   caller: string;
   idempotencyKey: string | null;
@@ -123,6 +128,7 @@ export function route<
         },
         params: parsePath(params ?? NOTHING, req.params) as z.output<P>,
         query: parse(queryOf, req.query) as z.output<Q>,
+        receivedBody: givenBody(req, docs),
         body: parse(body ?? NOTHING, givenBody(req, docs)) as z.output<B>,
         caller: context.principal.caller,
         idempotencyKey: idempotencyKey(req),

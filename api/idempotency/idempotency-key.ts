@@ -1,4 +1,9 @@
-import { acceptKey, fingerprintOf, isSameRequest } from '../../platform/database/idempotency';
+import {
+  acceptKey,
+  fingerprintOf,
+  isSameRequest,
+  receivedFingerprintOf,
+} from '../../platform/database/idempotency';
 import type { Queryable } from '../../platform/database/database';
 import { derivedId, newId } from '../../platform/ids';
 import { problem } from '../http/problems';
@@ -18,21 +23,24 @@ export function idForKey({ keyCaller, idempotencyKey }: IdempotencyKey, ...parts
  * Records what a request's key is for. For work that is done once by the id of what it makes, and so needs no stored response.
  *
  * @param use.scope the action and what it acts on: the key is good for nothing else
+ * @param use.request the request as it was understood, by which keys of a version before are compared
+ * @param use.received the request as it was received
  * @returns whether an earlier request recorded the key
  * @throws AppError `IDEMPOTENCY_KEY_REUSED` when the key belongs to another request
  */
 export async function recordKey(
   { db }: { db: Queryable },
   { keyCaller, idempotencyKey }: IdempotencyKey,
-  use: { scope: string; request: unknown; subjectId: string },
+  use: { scope: string; request: unknown; received: unknown; subjectId: string },
 ): Promise<boolean> {
   if (idempotencyKey === null) return false;
-  const { scope, request, subjectId } = use;
+  const { scope, request, received, subjectId } = use;
   const wanted = {
     caller: keyCaller,
     key: idempotencyKey,
     scope,
     fingerprint: fingerprintOf(request),
+    received: receivedFingerprintOf(received),
     subjectId,
   };
   const entry = await acceptKey(db, wanted);

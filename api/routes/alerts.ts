@@ -46,7 +46,7 @@ const listQuery = z.object({
   orderId: z.uuid().optional(),
 });
 
-export function alertRoutes({ db }: ApiContext): Route[] {
+export function alertRoutes({ db, reports }: ApiContext): Route[] {
   return [
     route(
       {
@@ -60,7 +60,7 @@ export function alertRoutes({ db }: ApiContext): Route[] {
         problems: ['VALIDATION_FAILED'],
       },
       async ({ query: { cursor, ...filter } }) => {
-        const page = await listAlerts(db, { ...filter, after: cursor });
+        const page = await listAlerts(reports, { ...filter, after: cursor });
         return okPage(page);
       },
     ),
@@ -123,7 +123,7 @@ export function alertRoutes({ db }: ApiContext): Route[] {
         problems: ['VALIDATION_FAILED'],
       },
       async ({ params, query: { cursor, ...page } }) => {
-        const found = await listAffected(db, { alertId: params.id, after: cursor, ...page });
+        const found = await listAffected(reports, { alertId: params.id, after: cursor, ...page });
         if (!found) throw notFound('There is no such alert.');
         return okPage(found);
       },

@@ -37,6 +37,7 @@ export function carrierRoutes(context: ApiContext): Route[] {
         path: `${API_BASE}/carriers/{name}/events`,
         access: SIGNATURE,
         tag: 'Carriers',
+        limit: 'webhooks',
         summary: "A carrier's updates",
         description:
           'Repeated, delayed and reordered updates are harmless: each is taken once, and statuses only go forward. Where some could not be applied, the others are, and the whole call may be sent again. Signed as the Standard Webhooks specification says, with a secret of the carrier.',

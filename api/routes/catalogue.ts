@@ -14,7 +14,7 @@ import { statusOf } from '../../domain/catalog/warehouse-state';
 import { listWarehouses } from '../../domain/catalog/warehouses';
 import { lockMovedStock } from '../../domain/stock/alerts/thresholds';
 import { CHANGE_CATALOGUE, PUBLIC, READ_CATALOGUE } from '../http/access';
-import { cursorOf } from '../http/cursor';
+import { compareBytes, cursorOf } from '../http/cursor';
 import { ifMatchHeader, seenVersions, tagged } from '../http/entity-tag';
 import { okPage, pageIn } from '../http/pages';
 import { API_BASE } from '../http/paths';
@@ -32,7 +32,7 @@ import {
   productUpdate,
   warehouseUpdate,
 } from '../schemas/catalogue';
-import { line, name, pageQuery, skuParams, warehouseCode } from '../schemas/common';
+import { cursorName, line, name, pageQuery, skuParams, warehouseCode } from '../schemas/common';
 import { product, productPage, warehouse, warehousePage } from '../schemas/stock';
 import type { ApiContext } from '../services/context';
 
@@ -46,7 +46,7 @@ const minor = z
 
 const productQuery = z.strictObject({
   ...pageQuery,
-  cursor: cursorOf(z.object({ sku: z.string() })).optional(),
+  cursor: cursorOf(z.object({ sku: cursorName })).optional(),
   category: name(50).optional().meta({ description: 'Code of a category' }),
   q: line(100).optional().meta({ description: 'Part of a SKU or name, in any case' }),
   minPriceMinor: minor.optional(),
@@ -60,7 +60,7 @@ const productQuery = z.strictObject({
 
 const codeQuery = z.strictObject({
   ...pageQuery,
-  cursor: cursorOf(z.object({ code: z.string() })).optional(),
+  cursor: cursorOf(z.object({ code: cursorName })).optional(),
 });
 
 const categoryQuery = codeQuery.extend({
@@ -87,7 +87,7 @@ export function catalogueRoutes(context: ApiContext): Route[] {
 }
 
 function productRoutes(context: ApiContext): Route[] {
-  const { db } = context;
+  const { db, reports } = context;
   const path = `${API_BASE}/products`;
   const one = { description: 'The product, with its `ETag`', schema: product };
   return [
@@ -103,7 +103,7 @@ function productRoutes(context: ApiContext): Route[] {
         problems: ['VALIDATION_FAILED'],
       },
       async ({ query: { cursor, ...filter } }) => {
-        const page = await listProducts(db, { ...filter, after: cursor?.sku });
+        const page = await listProducts(reports, { ...filter, after: cursor?.sku });
         return okPage({ ...page, next: page.next === null ? null : { sku: page.next } });
       },
     ),
@@ -207,7 +207,9 @@ function warehouseRoutes(context: ApiContext): Route[] {
       async ({ query: { limit, offset, cursor } }) => {
         // There are few, and the statement reads them all for the planner anyway.
         const all = (await listWarehouses(db)).map(shownWarehouse);
-        const rest = all.filter(({ code }) => cursor === undefined || code > cursor.code).slice(offset);
+        const rest = all
+          .filter(({ code }) => cursor === undefined || compareBytes(code, cursor.code) > 0)
+          .slice(offset);
         return okPage(pageIn(rest, limit, ({ code }) => ({ code })));
       },
     ),

@@ -12,7 +12,7 @@ import { isAppError } from '../../platform/errors';
 
 const TAG = 'Valuation';
 
-export function costOfGoodsRoutes({ db }: ApiContext): Route[] {
+export function costOfGoodsRoutes({ db, reports }: ApiContext): Route[] {
   return [
     route(
       {
@@ -20,6 +20,7 @@ export function costOfGoodsRoutes({ db }: ApiContext): Route[] {
         path: `${API_BASE}/cost-of-goods-sold`,
         access: READ_INVENTORY,
         tag: TAG,
+        limit: 'reports',
         summary: 'What the goods cost that left in a period, per currency',
         description:
           'Each unit at the weighted average of its product when it left. Units without a known cost are told apart.',
@@ -27,7 +28,7 @@ export function costOfGoodsRoutes({ db }: ApiContext): Route[] {
         responses: { 200: { description: 'The totals', schema: costOfGoods } },
         problems: ['ASOF_BEFORE_RETENTION', 'VALIDATION_FAILED'],
       },
-      async ({ query }) => ok(await costOfGoodsSold(db, query).catch(asInvalidPeriod)),
+      async ({ query }) => ok(await costOfGoodsSold(reports, query).catch(asInvalidPeriod)),
     ),
     route(
       {
@@ -35,6 +36,7 @@ export function costOfGoodsRoutes({ db }: ApiContext): Route[] {
         path: `${API_BASE}/cost-of-goods-sold/shipments`,
         access: READ_INVENTORY,
         tag: TAG,
+        limit: 'reports',
         summary: 'The same by parcel and product, in the order in which they left',
         description: 'The items add up to the totals of the period.',
         query: soldQuery,
@@ -42,7 +44,7 @@ export function costOfGoodsRoutes({ db }: ApiContext): Route[] {
         problems: ['ASOF_BEFORE_RETENTION', 'VALIDATION_FAILED'],
       },
       async ({ query: { cursor, limit, offset, ...period } }) => {
-        const page = await listSold(db, period, { after: cursor, limit, offset }).catch(asInvalidPeriod);
+        const page = await listSold(reports, period, { after: cursor, limit, offset }).catch(asInvalidPeriod);
         return okPage(page);
       },
     ),

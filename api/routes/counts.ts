@@ -117,7 +117,7 @@ export function countRoutes(context: ApiContext): Route[] {
         problems: ['VALIDATION_FAILED'],
       },
       async ({ query: { cursor, ...filter } }) => {
-        const page = await listSheets(db, { ...filter, after: cursor });
+        const page = await listSheets(context.reports, { ...filter, after: cursor });
         return okPage(page);
       },
     ),

@@ -27,6 +27,7 @@ export function gatewayRoutes(
         path: `${API_BASE}/gateways/{name}/events`,
         access: SIGNATURE,
         tag: 'Gateways',
+        limit: 'webhooks',
         summary: "A payment gateway's events",
         description:
           'Repeated, delayed and reordered events are harmless: each is applied once, and what it says of a charge or a refund is looked up at the gateway. What is not about a payment of ours gets 200 as well, since a gateway stops sending to an address that fails. Signed by the gateway.',

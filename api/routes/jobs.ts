@@ -33,7 +33,7 @@ const NO_JOB = 'There is no such job.';
 const MEDIA_TYPES: Record<JobFile, string> = { csv: 'text/csv', sql: 'application/sql' };
 
 export function jobRoutes(context: ApiContext): Route[] {
-  const { db } = context;
+  const { db, reports } = context;
 
   async function existing(id: string): Promise<JobView> {
     const found = await readJob(db, id);
@@ -54,7 +54,7 @@ export function jobRoutes(context: ApiContext): Route[] {
         problems: ['VALIDATION_FAILED'],
       },
       async ({ principal, query }) => {
-        const page = await listJobs(db, { ...query, actors: viewerOf(principal).owners });
+        const page = await listJobs(reports, { ...query, actors: viewerOf(principal).owners });
         return okPage({ ...page, items: page.items.map(jobBody) });
       },
     ),
@@ -85,7 +85,7 @@ export function jobRoutes(context: ApiContext): Route[] {
           200: { description: 'The stream', content: { 'text/event-stream': z.string() } },
           204: { description: 'Nothing is left to stream' },
         },
-        problems: ['VALIDATION_FAILED'],
+        problems: ['VALIDATION_FAILED', 'TOO_MANY_STREAMS', 'OVERLOADED'],
       },
       async ({ params, req, res }) => {
         const found = await existing(params.id);
@@ -118,13 +118,14 @@ export function jobRoutes(context: ApiContext): Route[] {
   ];
 }
 
-function download({ db }: ApiContext, file: JobFile, summary: string): Route {
+function download({ db, reports }: ApiContext, file: JobFile, summary: string): Route {
   return route(
     {
       methods: ['get'],
       path: `${API_BASE}/downloads/{jobId}.${file}`,
       access: OWN_JOB,
       tag: TAG,
+      limit: 'reports',
       summary,
       params: z.object({ jobId: uuid }),
       responses: { 200: { description: 'The file', content: { [MEDIA_TYPES[file]]: z.string() } } },
@@ -134,7 +135,11 @@ function download({ db }: ApiContext, file: JobFile, summary: string): Route {
       const writer = found?.file === file ? DOWNLOADS[found.type] : undefined;
       if (writer?.file !== file) throw notFound('There is no such file.');
       const name = `${jobId}.${file}`;
-      await sendFile(res, { mediaType: MEDIA_TYPES[file], name, pieces: writer.write(db, jobId) }, signal);
+      await sendFile(
+        res,
+        { mediaType: MEDIA_TYPES[file], name, pieces: writer.write(reports, jobId) },
+        signal,
+      );
       return null;
     },
   );

@@ -38,6 +38,7 @@ export function operationRoutes(context: ApiContext): Route[] {
         path: '/health',
         access: OPERATIONS,
         tag: TAG,
+        limit: null,
         summary: 'Is it alive, and what it depends on',
         responses: {
           200: { description: 'Everything is up', schema: health },
@@ -64,6 +65,7 @@ export function operationRoutes(context: ApiContext): Route[] {
         path: '/ready',
         access: OPERATIONS,
         tag: TAG,
+        limit: null,
         summary: 'May it be sent requests',
         responses: {
           200: { description: 'Ready', schema: readiness },
@@ -81,6 +83,7 @@ export function operationRoutes(context: ApiContext): Route[] {
         path: '/metrics',
         access: OPERATIONS,
         tag: TAG,
+        limit: null,
         summary: 'Metrics for Prometheus',
         responses: { 200: { description: 'Metrics', content: { 'text/plain': z.string() } } },
       },

@@ -249,7 +249,7 @@ function asked({ caller, traceparent }: { caller: string; traceparent: string })
   return { actor: caller, traceparent };
 }
 
-export function orderReads({ db }: ApiContext): Route[] {
+export function orderReads({ db, reports }: ApiContext): Route[] {
   return [
     route(
       {
@@ -263,7 +263,7 @@ export function orderReads({ db }: ApiContext): Route[] {
         problems: ['VALIDATION_FAILED'],
       },
       async ({ principal, query: { cursor, ...filter } }) => {
-        const page = await listOrders(db, { ...filter, viewer: viewerOf(principal), after: cursor });
+        const page = await listOrders(reports, { ...filter, viewer: viewerOf(principal), after: cursor });
         return okPage(page);
       },
     ),

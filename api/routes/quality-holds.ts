@@ -129,7 +129,7 @@ export function qualityHoldRoutes(context: ApiContext): Route[] {
         problems: ['VALIDATION_FAILED'],
       },
       async ({ query: { cursor, ...filter } }) => {
-        const page = await listQualityHolds(db, { ...filter, after: cursor });
+        const page = await listQualityHolds(context.reports, { ...filter, after: cursor });
         return okPage(page);
       },
     ),

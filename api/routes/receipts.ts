@@ -77,7 +77,7 @@ export function receiptRoutes(context: ApiContext): Route[] {
         problems: ['VALIDATION_FAILED'],
       },
       async ({ query: { cursor, ...filter } }) => {
-        const page = await listReceipts(db, { ...filter, after: cursor });
+        const page = await listReceipts(context.reports, { ...filter, after: cursor });
         return okPage(page);
       },
     ),

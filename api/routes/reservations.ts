@@ -70,7 +70,7 @@ function reservationReads(context: ApiContext): Route[] {
             ? undefined
             : ownersOf(principal).map((caller) => idOfReference({ caller }, reference));
         const { owners } = viewerOf(principal);
-        const page = await listReservations(context.db, { ...filter, ids, owners, after: cursor });
+        const page = await listReservations(context.reports, { ...filter, ids, owners, after: cursor });
         return okPage(page);
       },
     ),

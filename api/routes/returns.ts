@@ -149,7 +149,7 @@ function returnSteps(context: ApiContext): Route[] {
   ];
 }
 
-function returnReads({ db }: ApiContext): Route[] {
+function returnReads({ db, reports }: ApiContext): Route[] {
   return [
     route(
       {
@@ -163,7 +163,7 @@ function returnReads({ db }: ApiContext): Route[] {
         problems: ['VALIDATION_FAILED'],
       },
       async ({ query: { cursor, ...filter } }) => {
-        const page = await listReturns(db, { ...filter, after: cursor });
+        const page = await listReturns(reports, { ...filter, after: cursor });
         return okPage(page);
       },
     ),

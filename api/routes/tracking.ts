@@ -12,7 +12,7 @@ import { API_BASE } from '../http/paths';
 import { notFound } from '../http/problems';
 import { ok, okOrNotFound } from '../http/response';
 import { route, type Route } from '../http/route';
-import { pageQuery, skuParams, unitCode, warehouseCode } from '../schemas/common';
+import { pageQuery, rowNumber, skuParams, unitCode, warehouseCode } from '../schemas/common';
 import {
   lotCorrection,
   lotMaster,
@@ -30,7 +30,7 @@ import type { ApiContext } from '../services/context';
 const TAG = 'Lots and serial numbers';
 const NO_PRODUCT = 'There is no such product.';
 
-const positionQuery = { ...pageQuery, cursor: cursorOf(z.object({ id: z.int() })).optional() };
+const positionQuery = { ...pageQuery, cursor: cursorOf(z.object({ id: rowNumber })).optional() };
 
 export function trackingRoutes(context: ApiContext): Route[] {
   return [...trackingChoice(context), ...lotRoutes(context), ...serialRoutes(context)];
@@ -168,7 +168,7 @@ function lotRoutes(context: ApiContext): Route[] {
         problems: ['VALIDATION_FAILED'],
       },
       async ({ params, query }) => {
-        const items = await listLots(db, { sku: params.sku, ...query });
+        const items = await listLots(context.reports, { sku: params.sku, ...query });
         return okOrNotFound(items && { sku: params.sku, items }, NO_PRODUCT);
       },
     ),
@@ -186,13 +186,13 @@ function lotRoutes(context: ApiContext): Route[] {
       },
       async ({ params: given, query: { cursor, ...page } }) => {
         const lot = { sku: given.sku, code: given.lot };
-        return okPage(byId(await listLotMovements(db, lot, { ...page, after: cursor?.id })));
+        return okPage(byId(await listLotMovements(context.reports, lot, { ...page, after: cursor?.id })));
       },
     ),
   ];
 }
 
-function serialRoutes({ db }: ApiContext): Route[] {
+function serialRoutes({ db, reports }: ApiContext): Route[] {
   return [
     route(
       {
@@ -211,7 +211,7 @@ function serialRoutes({ db }: ApiContext): Route[] {
         problems: ['VALIDATION_FAILED'],
       },
       async ({ params, query: { cursor, ...filter } }) => {
-        return okPage(byId(await listSerials(db, { sku: params.sku, ...filter, after: cursor?.id })));
+        return okPage(byId(await listSerials(reports, { sku: params.sku, ...filter, after: cursor?.id })));
       },
     ),
     route(

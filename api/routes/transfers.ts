@@ -107,7 +107,7 @@ export function transferRoutes(context: ApiContext): Route[] {
         problems: ['VALIDATION_FAILED'],
       },
       async ({ query: { cursor, ...filter } }) => {
-        const page = await listTransfers(db, { ...filter, after: cursor });
+        const page = await listTransfers(context.reports, { ...filter, after: cursor });
         return okPage(page);
       },
     ),

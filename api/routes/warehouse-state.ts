@@ -8,7 +8,7 @@ import { API_BASE } from '../http/paths';
 import { asNotFound } from '../http/problems';
 import type { ApiResponse } from '../http/response';
 import { route, type Route } from '../http/route';
-import { warehouseCode } from '../schemas/common';
+import { smallRowNumber, warehouseCode } from '../schemas/common';
 import { reSourced, stateChange, warehouseState } from '../schemas/stock';
 import type { ApiContext } from '../services/context';
 
@@ -19,7 +19,13 @@ const WITHIN_MS = 10_000;
 
 const params = z.object({ code: warehouseCode });
 /** Of what is promised. */
-const position = z.tuple([z.int(), z.int(), z.string().regex(/^-?\d{1,18}$/), z.uuid(), z.int()]);
+const position = z.tuple([
+  smallRowNumber,
+  smallRowNumber,
+  z.string().regex(/^-?\d{1,18}$/),
+  z.uuid(),
+  smallRowNumber,
+]);
 
 /** Closing and opening of warehouses. */
 export function warehouseStateRoutes(context: ApiContext): Route[] {

@@ -7,6 +7,7 @@ import type { Database } from '../../platform/database/database';
 import type { Logger } from '../../platform/telemetry/log';
 import type { AccessControl } from '../http/access';
 import type { ChangeFeed } from '../streams/change-feed';
+import type { StreamSlots } from '../streams/stream-slots';
 import type { Engine } from '../temporal/engine';
 import type { Accounts } from './accounts';
 import type { Admission } from './admission';
@@ -18,6 +19,8 @@ import type { ReservationService } from './reservation-service';
 export interface ApiContext {
   settings: Settings;
   db: Database;
+  /** The same database by a small pool of its own: lists and reports wait for each other, and not orders for them. */
+  reports: Database;
   keys: KeyReader;
   accounts: Accounts;
   access: AccessControl;
@@ -25,6 +28,7 @@ export interface ApiContext {
   engine: Engine;
   orderChanges: ChangeFeed;
   jobChanges: ChangeFeed;
+  streamSlots: StreamSlots;
   orderOutcomes: OrderOutcomes<OrderRecord>;
   admission: Admission;
   reservations: ReservationService;

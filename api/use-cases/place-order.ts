@@ -7,11 +7,13 @@ import {
   fingerprintOf,
   finishKey,
   isSameRequest,
+  receivedFingerprintOf,
   refuseKey,
   startKey,
   type KeyEntry,
   type KeyId,
   type NewKey,
+  type StoredResponse,
 } from '../../platform/database/idempotency';
 import type { Principal } from '../../domain/identity/types';
 import { reviewedFrom, type Settings } from '../../platform/config';
@@ -21,7 +23,7 @@ import { invalid, problem } from '../http/problems';
 import type { RequestContext } from '../http/request-context';
 import { problemResponse, type ApiResponse } from '../http/response';
 import { keyReused } from '../idempotency/idempotency-key';
-import { replayed } from '../idempotency/run-once';
+import { isFinal, replayed } from '../idempotency/run-once';
 import type { NewOrder } from '../schemas/orders';
 import type { ApiContext } from '../services/context';
 import { unavailable } from '../temporal/engine';
@@ -36,6 +38,7 @@ import {
 /** One request to place an order, validated. */
 export interface Placement extends Pick<RequestContext, 'requestId' | 'traceparent' | 'log' | 'signal'> {
   body: NewOrder & { customerId: string };
+  receivedBody: unknown;
   /** Who places it. */
   principal: Principal;
   keyCaller: string;
@@ -112,7 +115,7 @@ async function respondWhenFull(context: ApiContext, placement: Placement): Promi
 /** The order that a request is for, and the row of its key if it has one. */
 function requested(
   { settings }: Pick<ApiContext, 'settings'>,
-  { body, principal, keyCaller, idempotencyKey }: Placement,
+  { body, receivedBody, principal, keyCaller, idempotencyKey }: Placement,
 ): { order: OrderInput; wanted: NewKey | null } {
   const wish = {
     ...body,
@@ -127,7 +130,14 @@ function requested(
   const fingerprint = fingerprintOf(body);
   return {
     order: { ...wish, orderId, fingerprint },
-    wanted: { caller: keyCaller, key: idempotencyKey, scope: SCOPE, fingerprint, subjectId: orderId },
+    wanted: {
+      caller: keyCaller,
+      key: idempotencyKey,
+      scope: SCOPE,
+      fingerprint,
+      received: receivedFingerprintOf(receivedBody),
+      subjectId: orderId,
+    },
   };
 }
 
@@ -234,7 +244,7 @@ async function conclude(
   const response =
     result.outcome === 'reserved' ? result.response : problemResponse(result.error, placement.requestId);
   context.metrics.placed(result.outcome);
-  if (!key) return response;
+  if (!key || !isFinal(response)) return response;
   try {
     const stored = await finishKey(context.db, key, response);
     return stored === response ? response : withLocation(order.orderId, replayed(stored));
@@ -245,15 +255,12 @@ async function conclude(
   }
 }
 
-function replay(
-  context: ApiContext,
-  orderId: string,
-  stored: { status: number; body: unknown },
-): ApiResponse {
+function replay(context: ApiContext, orderId: string, stored: StoredResponse): ApiResponse {
   context.metrics.placed('replayed');
   return withLocation(orderId, replayed(stored));
 }
 
+/** Keys of a version before have no headers. */
 function withLocation(orderId: string, response: ApiResponse): ApiResponse {
   if (response.status !== 201) return response;
   return { ...response, headers: { ...response.headers, location: orderPath(orderId) } };

@@ -6,6 +6,7 @@ import {
   type Queryable,
   type Transaction,
 } from '../../platform/database/database';
+import { BYTEWISE } from '../../platform/database/pages';
 import type { ProductFields, ProductFilter } from './types';
 
 export interface ProductRow {
@@ -33,18 +34,18 @@ export function selectProduct(on: Queryable, sku: string): Promise<ProductRow | 
   );
 }
 
-/** Products that are sold, or those that are not, by SKU; one more than asked for, to tell whether there are more. */
+/** Products that are sold, or those that are not, by the bytes of their SKU; one more than asked for, to tell whether there are more. */
 export function selectProducts(db: Database, filter: ProductFilter): Promise<ProductRow[]> {
   const query = db
     .builder('products as p')
     .leftJoin('categories as c', 'c.id', 'p.category_id')
     .select(db.builder.raw(COLUMNS))
     .where('p.active', filter.archived !== true)
-    .orderBy('p.sku')
+    .orderByRaw(`p.sku ${BYTEWISE}`)
     .limit(filter.limit + 1)
     .offset(filter.offset);
   if (filter.category !== undefined) void query.where('c.code', filter.category);
-  if (filter.after !== undefined) void query.where('p.sku', '>', filter.after);
+  if (filter.after !== undefined) void query.whereRaw(`p.sku ${BYTEWISE} > ?`, [filter.after]);
   if (filter.q !== undefined) {
     const pattern = `%${filter.q.replace(/[\\%_]/g, '\\$&')}%`;
     void query.whereRaw('(p.sku ilike ? or p.name ilike ?)', [pattern, pattern]);

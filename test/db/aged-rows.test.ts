@@ -71,6 +71,7 @@ test('keys that nobody has used for long go, whatever their state; those that so
     key: 'old',
     scope: 's',
     fingerprint: 'another',
+    received: '2:another',
     subjectId: newId(),
   };
   expect(await acceptKey(shop.db, again)).toMatchObject({ isNew: true, state: 'accepted' });
@@ -365,7 +366,7 @@ test('one kind that cannot be removed keeps no other', async () => {
 test('what a request made is kept at least as long as its key, and rejects no longer than their feed', () => {
   const days = (given: Record<string, string>) => keptDaysOf(settingsSchema.parse(given));
   expect(days({})).toMatchObject({
-    idempotencyKeys: 90,
+    idempotencyKeys: 30,
     batches: 90,
     feedRejects: 90,
     feeds: 400,

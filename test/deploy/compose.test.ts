@@ -199,6 +199,18 @@ function shown(value: unknown): string {
 
 const READ_BY_ONE_PART: Readonly<Record<string, string>> = {
   ALLOWED_HOSTS: 'api',
+  ALLOWED_ORIGINS: 'api',
+  TRUSTED_PROXIES: 'api',
+  HTTP_MAX_CONNECTIONS: 'api',
+  REQUEST_HEADER_SECONDS: 'api',
+  STREAMS: 'api',
+  STREAMS_PER_CALLER: 'api',
+  LIMIT_READS: 'api',
+  LIMIT_WRITES: 'api',
+  LIMIT_REPORTS: 'api',
+  LIMIT_UPLOADS: 'api',
+  LIMIT_WEBHOOKS: 'api',
+  REPORT_POOL_SIZE: 'api',
   WORKER_METRICS_PORT: 'worker',
 };
 

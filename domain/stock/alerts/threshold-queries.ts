@@ -6,6 +6,7 @@ import {
   type Transaction,
 } from '../../../platform/database/database';
 import type { CategoryMove } from '../../catalog/types';
+import { BYTEWISE } from '../../../platform/database/pages';
 import type { StockKey } from '../ledger/types';
 import type { Thresholds } from './types';
 
@@ -52,7 +53,7 @@ export function deleteProductDefault(tx: Transaction, productId: number): Promis
   );
 }
 
-/** Products of a category after a SKU, in the order of their index. */
+/** Products of a category after a SKU, by its bytes: in the order of their index. */
 export function selectProductsOfCategory(
   on: Queryable,
   categoryId: number,
@@ -62,7 +63,7 @@ export function selectProductsOfCategory(
   return many(
     on,
     'thresholds.products_of_category',
-    'select id, sku from products where category_id = $1 and sku > $2 order by sku limit $3',
+    `select id, sku from products where category_id = $1 and sku ${BYTEWISE} > $2 order by sku ${BYTEWISE} limit $3`,
     [categoryId, after, limit],
   );
 }
