@@ -1,22 +1,33 @@
 import type { OpenApiDocument } from '../../api/http/openapi';
 import { createKey } from '../../domain/identity/keys';
+import { issueAccessToken } from '../../domain/identity/signing/access-tokens';
+import { createSigningKeys } from '../../domain/identity/signing/signing-keys';
 import { SCOPES, type Scope, type ServiceRole } from '../../domain/identity/types';
 import { newId } from '../../platform/ids';
 import { addPaidOrder, addStock } from '../support/fixtures';
-import { openTestApi, withoutItsBody, type TestApi } from './support';
+import { openTestApi, withoutItsBody, type CallOptions, type TestApi } from './support';
 
-/** Who calls: services by the scopes of their keys, people by keys with their roles. */
-const CALLERS = ['nobody', 'publishable', ...SCOPES, 'operator', 'admin'] as const;
+const SIGNING_SECRET = Buffer.alloc(32, 1);
+
+/** Who calls: services by the scopes of their keys, a customer by an access token, operators and admins by keys with their roles. */
+const CALLERS = ['nobody', 'publishable', 'customer', ...SCOPES, 'operator', 'admin'] as const;
 type Caller = (typeof CALLERS)[number];
 
 const STAFF: readonly Caller[] = ['operator', 'admin'];
-const ORDERS: readonly Caller[] = ['orders', 'orders:all', ...STAFF];
+const PEOPLE: readonly Caller[] = ['customer', ...STAFF];
+const ORDERS: readonly Caller[] = ['customer', 'orders', 'orders:all', ...STAFF];
 const HOLDS: readonly Caller[] = ['reservations', ...STAFF];
 const READ_STOCK: readonly Caller[] = ['inventory:read', ...STAFF];
 const CHANGE_STOCK: readonly Caller[] = ['inventory:write', ...STAFF];
 const CHANGE_CATALOGUE: readonly Caller[] = ['catalogue:write', ...STAFF];
-const AVAILABLE: readonly Caller[] = ['publishable', 'availability:read', 'inventory:read', ...STAFF];
-const READ_CATALOGUE: readonly Caller[] = ['catalogue:write', 'inventory:read', ...STAFF];
+const AVAILABLE: readonly Caller[] = [
+  'publishable',
+  'customer',
+  'availability:read',
+  'inventory:read',
+  ...STAFF,
+];
+const READ_CATALOGUE: readonly Caller[] = ['customer', 'catalogue:write', 'inventory:read', ...STAFF];
 const JOBS: readonly Caller[] = ['inventory:write', 'catalogue:write', ...STAFF];
 const EVERYBODY: readonly Caller[] = CALLERS;
 
@@ -95,7 +106,7 @@ const MAY: Readonly<Record<string, readonly Caller[]>> = {
   'POST /transfers/{id}/cancel': CHANGE_STOCK,
   'POST /reservations': HOLDS,
   'GET /reservations': HOLDS,
-  'GET /reservations/{id}': ['reservations', ...ORDERS],
+  'GET /reservations/{id}': ['reservations', 'orders', 'orders:all', ...STAFF],
   'PATCH /reservations/{id}': HOLDS,
   'POST /reservations/{id}/confirm': HOLDS,
   'POST /reservations/{id}/release': HOLDS,
@@ -141,6 +152,17 @@ const MAY: Readonly<Record<string, readonly Caller[]>> = {
   'POST /jobs/{id}/cancel': JOBS,
   'GET /downloads/{jobId}.csv': JOBS,
   'GET /downloads/{jobId}.sql': JOBS,
+  'POST /users': EVERYBODY,
+  'GET /users/{id}': PEOPLE,
+  'PUT /users/{id}': PEOPLE,
+  'POST /auth/login': EVERYBODY,
+  'POST /auth/refresh': EVERYBODY,
+  'POST /auth/logout': EVERYBODY,
+  'POST /auth/logout-all': PEOPLE,
+  'POST /auth/password-reset': EVERYBODY,
+  'POST /auth/password-reset/confirm': EVERYBODY,
+  'POST /auth/confirm-email': EVERYBODY,
+  'GET //.well-known/jwks.json': EVERYBODY,
   'POST /api-keys': ['admin'],
   'GET /api-keys': ['admin'],
   'POST /api-keys/{id}/rotate': ['admin'],
@@ -157,7 +179,9 @@ const MAY: Readonly<Record<string, readonly Caller[]>> = {
 };
 
 /** Where what a route is about belongs to somebody. */
-const OWNED: Readonly<Record<string, 'order' | 'reservation' | 'job'>> = {
+const OWNED: Readonly<Record<string, 'order' | 'reservation' | 'job' | 'user'>> = {
+  'GET /users/{id}': 'user',
+  'PUT /users/{id}': 'user',
   'GET /orders/{id}': 'order',
   'PATCH /orders/{id}': 'order',
   'GET /orders/{id}/status': 'order',
@@ -200,8 +224,24 @@ async function keyOf(
   return (await createKey(test.db, { ...wanted, actor: 'a test' })).key;
 }
 
+/** A customer with an account, and their access token. */
+async function addCustomer(): Promise<{ id: string; token: string }> {
+  const id = newId();
+  await test.db.pool.query('insert into users (id) values ($1)', [id]);
+  const signing = createSigningKeys({ db: test.db, secret: SIGNING_SECRET });
+  const names = { issuer: test.settings.TOKEN_ISSUER, audience: test.settings.TOKEN_AUDIENCE };
+  const token = await issueAccessToken(signing, names, { userId: id, role: 'customer', sessionId: newId() });
+  return { id, token };
+}
+
+/** Signed in by a key or an access token. */
+function by(credential: string | null): CallOptions {
+  const isToken = credential?.startsWith('ey') ?? false;
+  return isToken ? { key: null, headers: { authorization: `Bearer ${credential}` } } : { key: credential };
+}
+
 beforeAll(async () => {
-  test = await openTestApi();
+  test = await openTestApi({ env: { SIGNING_KEYS_SECRET: SIGNING_SECRET.toString('base64') } });
   const document = JSON.parse((await test.call('GET', '//openapi.json')).text) as OpenApiDocument;
   operations = Object.entries(document.paths ?? {}).flatMap(([path, methods]) =>
     Object.entries(
@@ -219,6 +259,7 @@ beforeAll(async () => {
     }),
   );
   keys.set('nobody', null);
+  keys.set('customer', (await addCustomer()).token);
   for (const scope of SCOPES) keys.set(scope, await keyOf(`with ${scope}`, [scope]));
   for (const role of ['operator', 'admin'] as const) keys.set(role, await keyOf(`an ${role}`, [], role));
   const shop = {
@@ -256,10 +297,13 @@ it('every operation has an entry, and every entry an operation', () => {
 it('lets nobody do what is not theirs to do, and everybody what is', async () => {
   const wrong: string[] = [];
   const attempt = async (operation: Operation, caller: Caller) => {
-    const key = keys.get(caller) ?? null;
+    const signedIn = by(keys.get(caller) ?? null);
     // A body that breaks every rule: whoever may call it changes nothing.
-    const options = operation.method === 'GET' ? { key } : { key, body: { unknownMember: true } };
-    const { status, body } = await test.call(operation.method, addressOf(operation), options);
+    const options = operation.method === 'GET' ? {} : { body: { unknownMember: true } };
+    const { status, body } = await test.call(operation.method, addressOf(operation), {
+      ...signedIn,
+      ...options,
+    });
     const told = `${operation.name} as ${caller}: ${status} ${body?.code}`;
     if (operation.access.rule === 'signature') {
       if (![404, 503].includes(status)) wrong.push(told);
@@ -326,6 +370,10 @@ describe('what somebody else made', () => {
   let mine: string;
   let others: string;
   const own: Record<string, string> = {};
+  /** The same of two customers: what is the one's. */
+  const customers: Record<string, string> = {};
+  let customer: { id: string; token: string };
+  let another: { id: string; token: string };
 
   beforeAll(async () => {
     mine = await keyOf('mine', ['orders', 'reservations', 'inventory:write', 'catalogue:write']);
@@ -335,6 +383,13 @@ describe('what somebody else made', () => {
     const order = await addPaidOrder(test.db, [{ sku: 'OWNED', warehouse: 'AMS', quantity: 1 }]);
     await test.db.pool.query('update orders set owner = $2 where id = $1', [order.orderId, `service:${id}`]);
     own.order = order.orderId;
+    [customer, another] = [await addCustomer(), await addCustomer()];
+    const theirs = await addPaidOrder(test.db, [{ sku: 'OWNED-2', warehouse: 'AMS', quantity: 1 }]);
+    await test.db.pool.query('update orders set customer_id = $2 where id = $1', [
+      theirs.orderId,
+      customer.id,
+    ]);
+    Object.assign(customers, { order: theirs.orderId, user: customer.id });
     await addStock(test.db, 'HELD', 'AMS', 5);
     const held = await test.call('POST', '/inventory/HELD/reserve', {
       key: mine,
@@ -354,19 +409,25 @@ describe('what somebody else made', () => {
     for (const operation of operations) {
       const owned = OWNED[operation.name];
       if (owned === undefined) continue;
-      const ask = async (key: string | undefined, id: string | undefined) => {
+      const ask = async (credential: string, id: string) => {
+        const { key, headers = {} } = by(credential);
         const options = operation.method === 'GET' ? { key } : { key, body: { unknownMember: true } };
-        const headers: Record<string, string> = operation.path.endsWith('/events')
-          ? { 'last-event-id': '9' }
-          : {};
+        if (operation.path.endsWith('/events')) headers['last-event-id'] = '9';
         return (await test.call(operation.method, addressOf(operation, id), { ...options, headers })).status;
       };
-      const [theirs, never] = [await ask(others, own[owned]), await ask(others, newId())];
-      if (theirs !== 404 || never !== 404) wrong.push(`${operation.name}: ${theirs} ${never}`);
-      // A job that runs has no file yet.
-      if (operation.path.startsWith('/downloads') || operation.path === '/jobs/{id}/events') continue;
-      const [ours, staff] = [await ask(mine, own[owned]), await ask(keys.get('operator') ?? '', own[owned])];
-      if (ours === 404 || ours !== staff) wrong.push(`${operation.name} of its own: ${ours} ${staff}`);
+      const pairs = [
+        { id: own[owned], mine, others },
+        { id: customers[owned], mine: customer.token, others: another.token },
+      ];
+      for (const { id, ...pair } of pairs) {
+        if (id === undefined) continue;
+        const [theirs, never] = [await ask(pair.others, id), await ask(pair.others, newId())];
+        if (theirs !== 404 || never !== 404) wrong.push(`${operation.name}: ${theirs} ${never}`);
+        // A job that runs has no file yet.
+        if (operation.path.startsWith('/downloads') || operation.path === '/jobs/{id}/events') continue;
+        const [ours, staff] = [await ask(pair.mine, id), await ask(keys.get('operator') ?? '', id)];
+        if (ours === 404 || ours !== staff) wrong.push(`${operation.name} of its own: ${ours} ${staff}`);
+      }
     }
     expect(wrong).toEqual([]);
   });
