@@ -21,6 +21,7 @@ interface Guard {
  */
 export async function beginAttempt(db: Database, guarded: Guarded): Promise<void> {
   const guards = guardsOf(guarded);
+  if (guards.length === 0) return;
   await db.retrying(async (tx) => {
     const rows = await lockAttempts(
       tx,
