@@ -143,7 +143,7 @@ async function expectOwned(
   req: Request,
 ): Promise<void> {
   if (access.rule !== 'roles' || access.owned === undefined) return;
-  const id = String(req.params['id'] ?? req.params['jobId']);
+  const id = String(req.params['id'] ?? req.params['jobId']).toLowerCase();
   // What is no id at all is left to the route.
   if (validate(id) && !(await isOwned(access.owned, id, principal))) throw notFound(NO_SUCH[access.owned]);
 }

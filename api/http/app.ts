@@ -138,6 +138,7 @@ function admit(control: AccessControl, { access }: Route): RequestHandler {
   return async (req, res, next) => {
     const context = contextOf(res);
     context.principal = await signIn(control, access, req);
+    context.admitAgain = async () => void (await signIn(control, access, req));
     const key = context.principal.adoptsAnonymous ? idempotencyKey(req) : null;
     context.keyCaller =
       key === null ? context.principal.caller : await control.keyCallerOf(context.principal, key);

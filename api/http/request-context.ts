@@ -18,6 +18,8 @@ export interface RequestContext {
   principal: Principal;
   /** Whose idempotency key the request has: the caller of the principal, or of what it has adopted. */
   keyCaller: string;
+  /** Asks again whether they may: of responses that go on for long. @throws AppError as the first time */
+  admitAgain(): Promise<void>;
 }
 
 const REQUEST_ID = /^[\w.:@/+=-]{1,128}$/;
@@ -87,6 +89,7 @@ function lazyContext(
       route: 'unmatched',
       principal: ANONYMOUS,
       keyCaller: ANONYMOUS.caller,
+      admitAgain: () => Promise.resolve(),
       get log() {
         return (child ??= log.child({ requestId, traceparent }));
       },

@@ -119,6 +119,7 @@ export function route<
         route: context.route,
         principal: context.principal,
         keyCaller: context.keyCaller,
+        admitAgain: context.admitAgain,
         // These are made when they are first asked for, which most reads never do.
         get log() {
           return context.log;

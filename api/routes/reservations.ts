@@ -5,6 +5,7 @@ import {
   extendReservation,
   releaseReservation,
 } from '../../domain/stock/reservations/change-reservation';
+import type { ActingAccess } from '../../domain/stock/reservations/decide-change';
 import { shipPart, shipReservation, type PartItem } from '../../domain/stock/reservations/ship-reservation';
 import { listReservations } from '../../domain/stock/reservations/views';
 import { OWN_RESERVATION, READ_RESERVATION, OWN_RESERVATIONS } from '../http/access';
@@ -101,7 +102,7 @@ function reservationActions(context: ApiContext): Route[] {
       problems: readonly ProblemCode[];
       body?: Body;
     },
-    work: (id: string, body: z.output<Body>, requestId: string) => Promise<void>,
+    work: (id: string, body: z.output<Body>, request: ChangeRequest) => Promise<void>,
     check: (call: IdempotencyKey, body: z.output<Body>) => void = () => undefined,
   ): Route {
     return route(
@@ -119,7 +120,7 @@ function reservationActions(context: ApiContext): Route[] {
       (call) => {
         check(call, call.body);
         const what = `POST /reservations/${call.params.id}/${name}`;
-        return act(context, call, call.params.id, what, (id, requestId) => work(id, call.body, requestId));
+        return act(context, call, call.params.id, what, (id, request) => work(id, call.body, request));
       },
     );
   }
@@ -143,8 +144,8 @@ function reservationActions(context: ApiContext): Route[] {
         const what = `POST /inventory/${call.params.sku}/release`;
         if (!(await context.access.isOwned('reservation', call.body.reservationId, call.principal)))
           throw notFound(NO_RESERVATION);
-        return act(context, call, call.body.reservationId, what, (id) =>
-          releaseReservation(context, id, call.params.sku),
+        return act(context, call, call.body.reservationId, what, (id, { access }) =>
+          releaseReservation(access, id, call.params.sku),
         );
       },
     ),
@@ -164,7 +165,7 @@ function reservationActions(context: ApiContext): Route[] {
         description: 'Units go to waiting backorders at once. Safe to repeat, also when it has expired.',
         problems: ['ALREADY_SHIPPED', 'HOLD_OF_ORDER'],
       },
-      (id) => releaseReservation(context, id),
+      (id, _body, { access }) => releaseReservation(access, id),
     ),
     action(
       'ship',
@@ -187,11 +188,11 @@ function reservationActions(context: ApiContext): Route[] {
         body: reservationShipment,
         bodyOptional: true,
       },
-      (id, { items }, requestId) => {
+      (id, { items }, { requestId, access }) => {
         const part = partOf(items);
         return part
-          ? shipPart(context, id, { partId: requestId, items: part })
-          : shipReservation(context, id, items);
+          ? shipPart(access, id, { partId: requestId, items: part })
+          : shipReservation(access, id, items);
       },
       (call, { items }) => {
         if (partOf(items)) requireKey(call, 'without one a repeat would let further units leave.');
@@ -224,8 +225,8 @@ function reservationActions(context: ApiContext): Route[] {
       (call) => {
         const { items, location } = call.body;
         const what = `PATCH /reservations/${call.params.id}`;
-        return act(context, call, call.params.id, what, (id, changeId) =>
-          context.reservations.change(id, { changeId, items, location: location ?? null }),
+        return act(context, call, call.params.id, what, (id, { requestId: changeId, access: { actor } }) =>
+          context.reservations.change(id, { changeId, items, location: location ?? null, actor }),
         );
       },
     ),
@@ -250,15 +251,22 @@ function partOf(items: z.output<typeof reservationShipment>['items']): PartItem[
   return part.length > 0 ? part : null;
 }
 
+/** One request to change a hold: the same one again has the same id. */
+interface ChangeRequest {
+  requestId: string;
+  access: ActingAccess;
+}
+
 function act(
   context: ApiContext,
   call: Call<RouteSchemas>,
   id: string,
   what: string,
-  work: (id: string, requestId: string) => Promise<void>,
+  work: (id: string, request: ChangeRequest) => Promise<void>,
 ): Promise<ApiResponse> {
   return runOnce(context, call, what, async (requestId) => {
-    await work(id, requestId).catch(asNotFound('HOLD_NOT_FOUND', NO_RESERVATION));
+    const access = { db: context.db, stock: context.stock, actor: call.caller };
+    await work(id, { requestId, access }).catch(asNotFound('HOLD_NOT_FOUND', NO_RESERVATION));
     return reservationResponse(context, id);
   });
 }

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import type { Response } from 'express';
 import { createAutoResetEvent, type AutoResetEvent } from '../../platform/auto-reset-event';
+import { isAppError } from '../../platform/errors';
 import { limitedCaller } from '../http/limits';
 import { contextOf } from '../http/request-context';
 import type { StreamSlots } from './stream-slots';
@@ -27,7 +28,11 @@ export interface EventStream {
   change: AutoResetEvent;
   /** Aborted when the client is gone or the API stops. */
   stop: AbortSignal;
-  /** Resolves when the client can take more: a slow one costs no memory here. */
+  /**
+   * Resolves when the client can take more: a slow one costs no memory here.
+   *
+   * @throws AppError where the client may not be told any more
+   */
   write(text: string): Promise<void>;
 }
 
@@ -49,7 +54,7 @@ export async function sendEventStream(
     return;
   }
   const freeSlot = context.streamSlots.take(limitedCaller(res.req, res));
-  const { signal: gone, log } = contextOf(res);
+  const { signal: gone, log, admitAgain } = contextOf(res);
   const stop = AbortSignal.any([gone, context.stopping]);
   const change = createAutoResetEvent();
   const onChange = () => {
@@ -59,6 +64,7 @@ export async function sendEventStream(
   stop.addEventListener('abort', onChange);
   context.metrics.streams.inc();
   const write = async (text: string) => {
+    await admitAgain();
     if (!res.write(text)) await once(res, 'drain', { signal: stop });
   };
   try {
@@ -66,6 +72,8 @@ export async function sendEventStream(
     await write(`retry: ${RETRY_MS}\n\n`);
     await send({ change, stop, write });
   } catch (error) {
+    // A key that was revoked, a token that has expired, or what is theirs no longer: nothing more is told.
+    if (isAppError(error)) return;
     // The client connects again with the id of the last message that it got.
     if (!stop.aborted) log.warn({ err: error }, 'a stream of events broke off');
   } finally {

@@ -33,8 +33,9 @@ export function selectOrderEvents(
     on,
     'orders.events',
     `select o.status, coalesce((
-       select json_agg(json_strip_nulls(json_build_object('seq', e.seq, 'type', e.type, 'at', ${utc('e.at')}, 'actor', e.actor))::jsonb
-         || jsonb_build_object('data', e.data) order by e.seq)
+       select json_agg(case when e.actor is null
+         then json_build_object('seq', e.seq, 'type', e.type, 'at', ${utc('e.at')}, 'data', e.data)
+         else json_build_object('seq', e.seq, 'type', e.type, 'at', ${utc('e.at')}, 'actor', e.actor, 'data', e.data) end order by e.seq)
        from (select * from order_events where order_id = o.id and seq > $2 order by seq limit $3 offset $4) e), '[]') as items
      from orders o where o.id = $1`,
     [orderId, page.after, page.limit, page.offset],

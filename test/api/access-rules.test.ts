@@ -22,6 +22,8 @@ const RULES: Readonly<Record<string, readonly Role[]>> = {
   SIGNED_IN: ['customer', 'operator', 'admin', 'service'],
   ADMINS: ['admin'],
   OPERATORS: ['operator', 'admin'],
+  PEOPLE_ONLY: ['customer', 'operator', 'admin'],
+  OWN_USER: ['customer', 'operator', 'admin'],
   ORDERS: ['customer', 'operator', 'admin'],
   OWN_ORDER: ['customer', 'operator', 'admin'],
   OWN_RESERVATIONS: ['operator', 'admin'],

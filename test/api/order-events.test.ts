@@ -1,10 +1,11 @@
 import { appendEvents } from '../../domain/orders/events';
+import { createKey, revokeKey } from '../../domain/identity/keys';
 import { newId } from '../../platform/ids';
 import { addPaidOrder, addStock } from '../support/fixtures';
 import { STREAMED_WITHIN_MS } from '../support/promised';
 import { waitFor } from '../support/wait';
 import { openTestApi, type TestApi } from './support';
-import { AS_ADMIN } from '../support/access-keys';
+import { ADMIN_KEY } from '../support/access-keys';
 
 let test: TestApi;
 
@@ -44,11 +45,11 @@ interface Stream {
   leave(): void;
 }
 
-async function listen(orderId: string, lastEventId?: number | string): Promise<Stream> {
+async function listen(orderId: string, lastEventId?: number | string, key = ADMIN_KEY): Promise<Stream> {
   const leaving = new AbortController();
   const response = await fetch(`${test.api.url}/api/v1/orders/${orderId}/events`, {
     headers: {
-      ...AS_ADMIN,
+      'x-api-key': key,
       accept: 'text/event-stream',
       ...(lastEventId === undefined ? {} : { 'last-event-id': String(lastEventId) }),
     },
@@ -105,6 +106,25 @@ describe('the live stream of an order', () => {
     await stream.ended;
     expect(stream.ids()).toEqual(upTo(5));
     expect(stream.text()).toMatch(/^id: 1\nevent: thing_happened\ndata: \{"seq":1,.*\}\n\n/m);
+  });
+
+  it('tells nothing more to a key that was revoked meanwhile', async () => {
+    const orderId = await newOrder(1);
+    const wanted = {
+      role: 'operator',
+      scopes: [],
+      kind: 'live',
+      label: null,
+      expiresInSeconds: null,
+    } as const;
+    const { id, key } = await createKey(test.db, { ...wanted, service: 'watcher', actor: 'a test' });
+    const stream = await listen(orderId, undefined, key);
+    await waitFor(() => stream.ids().length === 1);
+    await revokeKey(test.db, { id, actor: 'a test' });
+    await append(orderId, 1);
+    await stream.ended;
+    expect(stream.ids()).toEqual([1]);
+    expect((await listen(orderId, undefined, key)).status).toBe(401);
   });
 
   it('resumes after Last-Event-ID, without a gap or a repeat', async () => {

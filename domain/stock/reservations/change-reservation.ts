@@ -1,7 +1,6 @@
 import type { Database } from '../../../platform/database/database';
 import { AppError } from '../../../platform/errors';
-import type { StockAccess } from '../ledger/stock-ledger';
-import { changeReservation, notFound } from './decide-change';
+import { changeReservation, notFound, type ActingAccess } from './decide-change';
 import { selectSkusOfReservation, updateDueTime } from './expiry-queries';
 import { freeReservations } from './free-reservations';
 import { setReservationStatus } from './reservations';
@@ -22,7 +21,7 @@ export function confirmReservation(db: Database, id: string): Promise<void> {
  * @throws HOLD_NOT_FOUND, HOLD_OF_ORDER, HOLD_OF_SEVERAL_SKUS, ALREADY_SHIPPED
  */
 export async function releaseReservation(
-  { db, stock }: StockAccess,
+  { db, stock, actor }: ActingAccess,
   id: string,
   sku?: string,
 ): Promise<void> {
@@ -35,7 +34,7 @@ export async function releaseReservation(
       });
     }
   }
-  await changeReservation(db, id, 'release', (tx) => freeReservations(tx, stock, [id], 'release'));
+  await changeReservation(db, id, 'release', (tx) => freeReservations(tx, stock, [id], 'release', actor));
 }
 
 /**

@@ -21,6 +21,8 @@ export interface UnitsChange {
   items: readonly { sku: string; quantity: number }[];
   /** Code of the one warehouse where units are added or given back. */
   location: string | null;
+  /** The caller who changes it; nobody in particular unless given. */
+  actor?: string | undefined;
 }
 
 export interface UnitsChangerOptions extends StockAccess {
@@ -45,7 +47,7 @@ export function createUnitsChanger(options: UnitsChangerOptions): UnitsChanger {
 
   /** Returns products of which due reservations are to be freed before a shortage is decided. */
   async function attempt(id: string, change: UnitsChange, mayReclaim: boolean): Promise<number[]> {
-    const { changeId, items, location } = change;
+    const { changeId, items, location, actor } = change;
     const wanted = { lines: items, warehouse: location };
     const candidates = await readCandidates(options, [wanted]);
 
@@ -74,7 +76,7 @@ export function createUnitsChanger(options: UnitsChangerOptions): UnitsChanger {
       await closeLines(tx, freed);
       await growLines(tx, id, plan?.allocations ?? []);
       await setReservationStatus(tx, [id], status);
-      await stock.change(tx, entriesOf({ id, changeId, freed, taken: plan?.allocations ?? [] }));
+      await stock.change(tx, entriesOf({ id, changeId, actor, freed, taken: plan?.allocations ?? [] }));
       return [];
     }
 
@@ -134,15 +136,18 @@ function linesToFree(
 function entriesOf({
   id,
   changeId,
+  actor,
   freed,
   taken,
 }: {
   id: string;
   changeId: string;
+  actor: string | undefined;
   freed: readonly NamedLine[];
   taken: readonly Allocation[];
 }): LedgerEntry[] {
-  const ours = { onHandDelta: 0, effectId: changeId, reservationId: id };
+  const by = actor === undefined ? {} : { actor };
+  const ours = { onHandDelta: 0, effectId: changeId, reservationId: id, ...by };
   return [
     ...taken.map(({ productId, warehouseId, quantity }): LedgerEntry => {
       return { productId, warehouseId, kind: 'reserve', reservedDelta: quantity, ...ours };

@@ -1,3 +1,4 @@
+import type { StockAccess } from '../ledger/stock-ledger';
 import type { Database, Transaction } from '../../../platform/database/database';
 import { AppError } from '../../../platform/errors';
 import { lockReservations, type ReservationRow } from './reservations';
@@ -7,6 +8,9 @@ import {
   type ReservationAction,
   type ReservationRefusal,
 } from './rules';
+
+/** Stock, and the caller who changes it; without one it is nobody in particular. */
+export type ActingAccess = StockAccess & { actor?: string | undefined };
 
 const REFUSALS: Readonly<Record<ReservationRefusal, string>> = {
   HOLD_EXPIRED: 'The hold has expired.',

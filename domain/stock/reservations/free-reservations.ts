@@ -15,18 +15,27 @@ export async function freeReservations(
   stock: StockLedger,
   ids: readonly string[],
   as: FreedAs,
+  actor?: string,
 ): Promise<void> {
   const lines = await openLines(tx, ids);
   await lockStock(tx, lines);
-  await freeLockedLines(tx, stock, { ids, lines, as });
+  await freeLockedLines(tx, stock, { ids, lines, as, actor });
 }
 
 /** The same where the caller has locked the stock rows of these lines as well. */
 export async function freeLockedLines(
   tx: Transaction,
   stock: StockLedger,
-  { ids, lines, as }: { ids: readonly string[]; lines: readonly OpenLine[]; as: FreedAs },
+  freed: {
+    ids: readonly string[];
+    lines: readonly OpenLine[];
+    as: FreedAs;
+    /** The caller who gives it back; nobody in particular unless given. */
+    actor?: string | undefined;
+  },
 ): Promise<void> {
+  const { ids, lines, as, actor } = freed;
+  const by = actor === undefined ? {} : { actor };
   // Sent together, and run by the server in this order.
   const [, , taken] = await Promise.all([
     closeLines(tx, lines),
@@ -36,7 +45,16 @@ export async function freeLockedLines(
       lines.map(({ productId, warehouseId, openQuantity, reservationId }): LedgerEntry => {
         const reservedDelta = -openQuantity;
         const effectId = reservationId;
-        return { productId, warehouseId, kind: as, onHandDelta: 0, reservedDelta, effectId, reservationId };
+        return {
+          productId,
+          warehouseId,
+          kind: as,
+          onHandDelta: 0,
+          reservedDelta,
+          effectId,
+          reservationId,
+          ...by,
+        };
       }),
     ),
   ]);

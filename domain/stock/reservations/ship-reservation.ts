@@ -1,10 +1,10 @@
 import type { Transaction } from '../../../platform/database/database';
 import { AppError, translateDatabaseError } from '../../../platform/errors';
-import { effectIsApplied, lockStock, type StockAccess } from '../ledger/stock-ledger';
+import { effectIsApplied, lockStock } from '../ledger/stock-ledger';
 import type { LedgerEntry } from '../ledger/types';
 import { assignUnits } from '../tracking/assign-units';
 import type { NamedLot, NamedUnits } from '../tracking/types';
-import { changeReservation } from './decide-change';
+import { changeReservation, type ActingAccess } from './decide-change';
 import { selectNamedLines, type NamedLine } from './queries';
 import { closeLines, setReservationStatus } from './reservations';
 import { openUnits } from './rules';
@@ -28,7 +28,7 @@ export interface PartItem extends NamedItem {
  * the reservation has not; LOT_BLOCKED where too few units are neither on quality hold nor past their last day; what `assignUnits` throws
  */
 export async function shipReservation(
-  access: StockAccess,
+  access: ActingAccess,
   id: string,
   items: readonly NamedItem[] = [],
 ): Promise<void> {
@@ -48,7 +48,7 @@ export async function shipReservation(
  * is named, unless all of it leaves; EXCEEDS_HOLD for more units than are reserved
  */
 export async function shipPart(
-  access: StockAccess,
+  access: ActingAccess,
   id: string,
   { partId, items }: { partId: string; items: readonly PartItem[] },
 ): Promise<void> {
@@ -97,11 +97,12 @@ interface Leaving {
 /** Takes units off the reservation and off the stock. The last step of a transaction. */
 async function leave(
   tx: Transaction,
-  { stock }: StockAccess,
+  { stock, actor }: ActingAccess,
   { id, effectId, lines, items }: Leaving,
 ): Promise<void> {
+  const by = actor === undefined ? {} : { actor };
   await closeLines(tx, lines);
-  const leaving = lines.map((line) => ({ line, entry: entryOf(line, id, effectId) }));
+  const leaving = lines.map((line) => ({ line, entry: { ...entryOf(line, id, effectId), ...by } }));
   const ofEntries = new Map<LedgerEntry, { serials: string[]; lots: NamedLot[] }>();
   for (const { sku, location, ...units } of items) {
     const [found, ...others] = leaving.filter(({ line }) => isOf(line, { sku, location }));
