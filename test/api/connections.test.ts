@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { connect, type Socket } from 'node:net';
+import { ADMIN_KEY } from '../support/access-keys';
 import { addPaidOrder, addStock } from '../support/fixtures';
 import { waitFor } from '../support/wait';
 import { openTestApi, type TestApi } from './support';
@@ -87,7 +88,7 @@ describe('what never becomes a request', () => {
     ['is an idle connection', '', 408, 'REQUEST_TIMEOUT', 'timeout'],
     [
       'has a chunk that is none',
-      'POST /api/v1/orders HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\nxyz\r\n',
+      `POST /api/v1/orders HTTP/1.1\r\nhost: localhost\r\nx-api-key: ${ADMIN_KEY}\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\nxyz\r\n`,
       400,
       'BAD_REQUEST',
       'body_malformed',
@@ -125,7 +126,7 @@ describe('what never becomes a request', () => {
 
 it('a connection that had a request may rest for longer than a new one', async () => {
   const { socket, text, send } = open();
-  const ask = 'GET /api/v1/warehouses HTTP/1.1\r\nhost: localhost\r\n\r\n';
+  const ask = 'GET /api/v1/products HTTP/1.1\r\nhost: localhost\r\n\r\n';
   send(ask);
   await waitFor(() => text().includes('HTTP/1.1 200'));
   const fresh = open();
@@ -139,10 +140,16 @@ describe('a body that nobody reads', () => {
   it.each([
     ['of an unknown route', 'POST /nothing', {}, 404],
     ['of a method that is not allowed', 'POST /health', {}, 405],
-    ['of a read', 'GET /api/v1/warehouses', {}, 200],
+    ['of a read', 'GET /api/v1/products', {}, 200],
     ['from a page of another site', 'POST /api/v1/orders', { origin: 'https://evil.example' }, 403],
     ['for another host', 'POST /api/v1/orders', { host: 'evil.example' }, 421],
-    ['of a type that is not taken', 'POST /api/v1/orders', { 'content-type': 'text/plain' }, 415],
+    ['of who has not signed in', 'POST /api/v1/orders', {}, 401],
+    [
+      'of a type that is not taken',
+      'POST /api/v1/orders',
+      { 'content-type': 'text/plain', 'x-api-key': ADMIN_KEY },
+      415,
+    ],
   ])('%s is not waited for: it trickles into a closed connection', async (_, line, headers, status) => {
     const { text, closed, send } = open();
     const all = { host: 'localhost', 'content-length': '1000000', ...headers };
@@ -169,7 +176,10 @@ describe('a body that nobody reads', () => {
 
 describe('HEAD', () => {
   async function head(path: string, accept = '*/*') {
-    const sent = httpRequest(`${test.api.url}${path}`, { method: 'HEAD', headers: { accept } });
+    const sent = httpRequest(`${test.api.url}${path}`, {
+      method: 'HEAD',
+      headers: { accept, 'x-api-key': ADMIN_KEY },
+    });
     sent.end();
     const [response] = (await once(sent, 'response')) as [IncomingMessage];
     await once(response.resume(), 'end');
@@ -182,7 +192,7 @@ describe('HEAD', () => {
     expect(reads.length).toBeGreaterThan(50);
     for (const operation of reads) {
       const path = addressOf(operation).slice(1);
-      const get = await fetch(`${test.api.url}${path}`);
+      const get = await fetch(`${test.api.url}${path}`, { headers: { 'x-api-key': ADMIN_KEY } });
       await get.arrayBuffer();
       expect({ path, status: (await head(path)).statusCode }).toEqual({ path, status: get.status });
     }
@@ -224,7 +234,7 @@ describe('connections', () => {
       const connection = open();
       if (n % 3 > 0)
         connection.send(
-          'POST /api/v1/orders HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n',
+          `POST /api/v1/orders HTTP/1.1\r\nhost: localhost\r\nx-api-key: ${ADMIN_KEY}\r\ncontent-type: application/json\r\n`,
         );
       if (n % 3 > 1) connection.send('content-length: 100\r\n\r\n{');
       return connection;
