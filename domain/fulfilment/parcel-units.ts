@@ -157,7 +157,8 @@ async function exchange(
       const onHand = before.get(stockKeyOf({ ...parcel, productId: item.productId }))?.onHand ?? 0;
       others.push(...(await exchangeSerials(tx, parcel, item, { serials, onHand })));
     }
-    if (units.lots.length > 0) entries.push(...(await exchangeLots(tx, parcel, item, units.lots)));
+    const entry = units.lots.length > 0 ? await exchangeLots(tx, parcel, item, units.lots) : null;
+    if (entry) entries.push(entry);
   }
   const after = await levelsAt(tx, keys);
   const released = [...after].flatMap(([key, { productId, warehouseId, ...level }]) => {

@@ -120,7 +120,7 @@ describe('units of a recalled lot that are not on hold yet', () => {
     expect(await alertsOf('attention', {})).toContainEqual(
       expect.objectContaining({
         orderId,
-        details: expect.objectContaining({
+        details: expect.objectContaining<Record<string, unknown>>({
           reason: 'blocked_left',
           items: [{ sku, lot: 'EARLY-BAD', serial: null, quantity: 1 }],
         }),

@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { nameParcelUnits, readParcelUnits } from '../../domain/fulfilment/parcel-units';
 import { selectLots } from '../../domain/stock/tracking/view-queries';
 import type { NamedUnits } from '../../domain/stock/tracking/types';
@@ -84,6 +85,16 @@ describe('lots that are named after their parcel has left', () => {
     expect(await lotsOf(shop.db, sku)).toEqual(['A@AMS: 10', 'B@AMS: 9']);
   });
 
+  test('know counts of before lots noted them', async () => {
+    const sku = await withLots({ A: 10, B: 10 });
+    const { shipmentId } = await leftWith(sku, 1);
+    await countLots(sku, { A: 10, B: 9 });
+    await shop.db.pool.query('update lots set number_as_of = null');
+    await shop.db.pool.query(await readFile('migrations/0054_exchanged_units_counted_lots.sql', 'utf8'));
+    await nameLots(shipmentId, sku, { B: 1 });
+    expect(await lotsOf(shop.db, sku)).toEqual(['A@AMS: 10', 'B@AMS: 9']);
+  });
+
   test('need not be there any more where a number has seen them since', async () => {
     const sku = await withLots({ A: 10, B: 1 });
     const { shipmentId } = await leftWith(sku, 1);
@@ -108,6 +119,26 @@ describe('lots that are named after their parcel has left', () => {
     await nameLots(parcel.shipmentId, other, { B: 1 });
     expect(await lotsOf(shop.db, other)).toEqual(['A@AMS: 10', 'B@AMS: 9']);
     expect(await onHand(other)).toBe(19);
+  });
+
+  test('change nothing where all of them were counted and one has a newer number still', async () => {
+    const sku = await withLots({ A: 10, B: 10 });
+    const { shipmentId } = await leftWith(sku, 1);
+    await countLots(sku, { A: 10, B: 9 });
+    await setLots(sku, { A: 12 });
+    await nameLots(shipmentId, sku, { B: 1 });
+    expect(await lotsOf(shop.db, sku)).toEqual(['A@AMS: 12', 'B@AMS: 9']);
+    expect(await onHand(sku)).toBe(21);
+  });
+
+  test('change what is on hand by the lot that a number newer than that of the place has not seen', async () => {
+    const sku = await withLots({ A: 10, B: 10 });
+    const { shipmentId } = await leftWith(sku, 1);
+    await adjust(sku, { setTo: 19 });
+    await setLots(sku, { A: 10 });
+    await nameLots(shipmentId, sku, { B: 1 });
+    expect(await lotsOf(shop.db, sku)).toEqual(['A@AMS: 10', 'B@AMS: 9']);
+    expect(await onHand(sku)).toBe(19);
   });
 
   test('leave a newer number of the whole place as it is, which tells nothing of lots', async () => {
@@ -163,7 +194,7 @@ describe('lots that are named after their parcel has left', () => {
     expect(await alertsOf('attention', {})).toContainEqual(
       expect.objectContaining({
         orderId,
-        details: expect.objectContaining({
+        details: expect.objectContaining<Record<string, unknown>>({
           reason: 'blocked_left',
           items: [{ sku, lot: 'BAD', serial: null, quantity: 1 }],
         }),
@@ -234,7 +265,7 @@ describe('serial numbers that are named after their parcel has left', () => {
     expect(await alertsOf('attention', {})).toContainEqual(
       expect.objectContaining({
         orderId,
-        details: expect.objectContaining({
+        details: expect.objectContaining<Record<string, unknown>>({
           reason: 'blocked_left',
           severity: 'critical',
           items: [{ sku, lot: null, serial: 'S1', quantity: 1 }],

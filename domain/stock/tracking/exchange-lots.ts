@@ -14,7 +14,7 @@ import type { LeftParcel, NamedLot, NamedProduct } from './types';
  * are; where it is the number of one of them only, what is on hand changes. Units on hold leave their hold. The caller holds the stock
  * row's lock, and puts on hold what is back of blocked lots.
  *
- * @returns entries for the ledger, whose lots have moved
+ * @returns an entry for the ledger, whose lots have moved, where newer numbers have seen any
  * @throws UNITS_NAMED_TWICE, UNKNOWN_LOT, LOT_SHORT
  */
 export async function exchangeLots(
@@ -22,7 +22,7 @@ export async function exchangeLots(
   parcel: LeftParcel,
   { sku, productId }: NamedProduct,
   lots: readonly NamedLot[],
-): Promise<LedgerEntry[]> {
+): Promise<LedgerEntry | null> {
   refuse(twiceFault(sku, { lots }));
   const { shipmentId, warehouseId } = parcel;
   const key: StockKey = { productId, warehouseId };
@@ -38,24 +38,25 @@ export async function exchangeLots(
   await checkThere(tx, key, { sku, exchange });
   refuse(lotlessFault(sku, exchange));
   const leftAt = since[0]?.leftAt;
-  if (leftAt === undefined || exchange.changes.length === 0) return [];
+  if (leftAt === undefined || exchange.changes.length === 0) return null;
 
-  const corrected = correctionsOf(parcel, key, exchange);
+  const entry = exchange.correction && correctionOf(parcel, key, exchange.correction);
   const change = (sign: number) =>
     exchangeUnitsOfLots(tx, key, parcel, { leftAt, changes: ofSign(exchange.changes, sign) });
-  const correct = async (sign: number) => {
-    for (const { entry, changes } of corrected) {
-      const moves = ofSign(changes, sign).map((lot) => ({ ...key, ...lot, expiresOn: null }));
-      await moveLots(tx, moves, { ...entry, orderId: null, reference: entry.reference ?? null });
-    }
-  };
   // What comes before what goes: a lot whose number has seen its units leave has none of them.
   await change(1);
-  await correct(1);
-  await correct(-1);
+  if (entry) {
+    const moves = [...(exchange.correction?.changes ?? [])].sort((a, b) => b.units - a.units);
+    const { kind, effectId, reference = null } = entry;
+    await moveLots(
+      tx,
+      moves.map((lot) => ({ ...key, ...lot, expiresOn: null })),
+      { kind, effectId, orderId: null, reference },
+    );
+  }
   await change(-1);
   await holdLotsAgain(tx, key, shipmentId, ofSign(netChanges(exchange), 1));
-  return corrected.map(({ entry }) => entry);
+  return entry;
 }
 
 /** Units that really go must be there, on hold or not. */
@@ -76,30 +77,22 @@ async function checkThere(
   );
 }
 
-/** An entry for each time as of which numbers have seen the lots. */
-function correctionsOf(
+function correctionOf(
   { shipmentId, actor }: LeftParcel,
   key: StockKey,
-  { corrections }: LotExchange,
-): { entry: LedgerEntry; changes: LotChange[] }[] {
-  const times = [...new Set(corrections.map(({ asOf }) => asOf))].sort();
-  return times.map((asOf) => {
-    const changes = corrections
-      .filter((one) => one.asOf === asOf)
-      .map(({ code, units }) => ({ code, units }));
-    const entry: LedgerEntry = {
-      ...key,
-      kind: 'adjust',
-      onHandDelta: changes.reduce((sum, { units }) => sum + units, 0),
-      reservedDelta: 0,
-      effectId: newId(),
-      reason: 'counted after a parcel had left with other lots than were taken for it',
-      reference: `shipment:${shipmentId}`,
-      actor,
-      correction: { asOf },
-    };
-    return { entry, changes };
-  });
+  { asOf, changes }: NonNullable<LotExchange['correction']>,
+): LedgerEntry {
+  return {
+    ...key,
+    kind: 'adjust',
+    onHandDelta: changes.reduce((sum, { units }) => sum + units, 0),
+    reservedDelta: 0,
+    effectId: newId(),
+    reason: 'counted after a parcel had left with other lots than were taken for it',
+    reference: `shipment:${shipmentId}`,
+    actor,
+    correction: { asOf },
+  };
 }
 
 function ofSign(changes: readonly LotChange[], sign: number): LotChange[] {

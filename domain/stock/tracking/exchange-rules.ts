@@ -16,14 +16,14 @@ export interface LotChange {
 export interface LotExchange {
   /** As of when the parcel left: lots of which more left, and less (positive). Together they are nothing. */
   changes: LotChange[];
-  /** By newer absolute numbers these lots stay what they are: the opposite, as of each number. */
-  corrections: (LotChange & { asOf: string })[];
+  /** The opposite for lots that newer absolute numbers have seen, as of the first of these. Null: none has. */
+  correction: { asOf: string; changes: LotChange[] } | null;
 }
 
 /**
  * Lots that are named for a parcel leave in the place of others that left with it, as of when it left. A lot that has an absolute number as
- * of then or later has been seen since, and stays what it is. So does the place by a number of its own: what numbers of lots of before it
- * have seen is then corrected in pairs only, a unit more for a unit less.
+ * of then or later has been seen since, and stays what it is. Where only some of the lots have, what is on hand changes by what the others
+ * do; a newer number of the whole place allows that only for lots whose number is newer still.
  *
  * @param left units that are known to have left with the parcel
  * @param numbered as of when lots, by how people see their codes, and the place have their newest number, where it has seen the parcel leave
@@ -39,38 +39,31 @@ export function lotExchange(
     const more = quantity - (out.get(codeKey(code)) ?? 0);
     return more > 0 ? [{ code, units: -more }] : [];
   });
-  const spare = left.map(({ code, quantity }) => ({
-    code,
-    units: Math.max(0, quantity - (wanted.get(codeKey(code)) ?? 0)),
-  }));
-  const back = upTo(-sumOf(gone), spare);
+  let open = -sumOf(gone);
+  const back = left.flatMap(({ code, quantity }) => {
+    const units = Math.min(open, Math.max(0, quantity - (wanted.get(codeKey(code)) ?? 0)));
+    open -= units;
+    return units > 0 ? [{ code, units }] : [];
+  });
   const changes = [...back, ...gone];
+  const { place } = numbered;
   const seen = changes.flatMap(({ code, units }) => {
     const asOf = numbered.lots.get(codeKey(code));
     return asOf === undefined ? [] : [{ code, units: -units, asOf }];
   });
-  const { place } = numbered;
-  const isNewer = ({ asOf }: { asOf: string }) => place === null || asOf > place;
-  const older = seen.filter((one) => !isNewer(one));
-  const more = older.filter(({ units }) => units > 0);
-  const less = older.filter(({ units }) => units < 0).map((one) => ({ ...one, units: -one.units }));
-  const pairs = Math.min(sumOf(more), sumOf(less));
+  const kept = sumOf(seen) === 0 || place === null ? seen : seen.filter(({ asOf }) => asOf > place);
+  const [asOf] = kept.map((lot) => lot.asOf).sort();
   return {
     changes,
-    corrections: [
-      ...seen.filter(isNewer),
-      ...upTo(pairs, more),
-      ...upTo(pairs, less).map((one) => ({ ...one, units: -one.units })),
-    ],
+    correction:
+      asOf === undefined ? null : { asOf, changes: kept.map(({ code, units }) => ({ code, units })) },
   };
 }
 
 /** What of each lot really moves at the place: what left less what newer numbers have seen. */
-export function netChanges({ changes, corrections }: LotExchange): LotChange[] {
-  return changes.map(({ code, units }) => {
-    const same = corrections.filter((one) => codeKey(one.code) === codeKey(code));
-    return { code, units: units + sumOf(same) };
-  });
+export function netChanges({ changes, correction }: LotExchange): LotChange[] {
+  const seen = new Set(correction?.changes.map(({ code }) => code));
+  return changes.filter(({ code }) => !seen.has(code));
 }
 
 /** The fault of lots that are named for a parcel of which fewer units left with any lot, or null. */
@@ -87,14 +80,4 @@ function unitsByKey(lots: readonly LotUnits[]): Map<string, number> {
 
 function sumOf(lots: readonly { units: number }[]): number {
   return lots.reduce((sum, { units }) => sum + units, 0);
-}
-
-/** The first of these units, so many in all. */
-function upTo<Lot extends { units: number }>(most: number, lots: readonly Lot[]): Lot[] {
-  let open = most;
-  return lots.flatMap((lot) => {
-    const units = Math.min(open, lot.units);
-    open -= units;
-    return units > 0 ? [{ ...lot, units }] : [];
-  });
 }
