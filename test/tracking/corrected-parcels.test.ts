@@ -191,15 +191,9 @@ describe('lots that are named after their parcel has left', () => {
     expect((await listQualityHolds(shop.db, { sku, limit: 2, offset: 0 })).items).toMatchObject([
       { open: 1, gone: 1, awaited: 0 },
     ]);
-    expect(await alertsOf('attention', {})).toContainEqual(
-      expect.objectContaining({
-        orderId,
-        details: expect.objectContaining<Record<string, unknown>>({
-          reason: 'blocked_left',
-          items: [{ sku, lot: 'BAD', serial: null, quantity: 1 }],
-        }),
-      }),
-    );
+    expect(await alertsOf('attention', { orderId, reason: 'blocked_left' })).toMatchObject([
+      { details: { items: [{ sku, lot: 'BAD', serial: null, quantity: 1 }] } },
+    ]);
     // It was not in the parcel after all: it is on hold again, and nobody needs to look for it.
     await nameLots(shipmentId, sku, { GOOD: 1 });
     expect(await selectLots(shop.db, sku, 'AMS')).toMatchObject([
@@ -262,16 +256,9 @@ describe('serial numbers that are named after their parcel has left', () => {
     expect(await serialsOf(shop.db, sku)).toEqual(['S2@AMS: in_stock', 'S1@AMS: shipped']);
     expect(await holdsOf(sku)).toMatchObject([{ id: made.id, open: 0, gone: 1, awaited: 0, serials: [] }]);
     expect(await levelsOf(shop.db, sku)).toEqual({ AMS: [1, 0] });
-    expect(await alertsOf('attention', {})).toContainEqual(
-      expect.objectContaining({
-        orderId,
-        details: expect.objectContaining<Record<string, unknown>>({
-          reason: 'blocked_left',
-          severity: 'critical',
-          items: [{ sku, lot: null, serial: 'S1', quantity: 1 }],
-        }),
-      }),
-    );
+    expect(await alertsOf('attention', { orderId, reason: 'blocked_left' })).toMatchObject([
+      { details: { severity: 'critical', items: [{ sku, lot: null, serial: 'S1', quantity: 1 }] } },
+    ]);
   });
 
   test('put one that is on hold back on hold where it was taken by rule', async () => {
